@@ -1,7 +1,8 @@
 //! A job runner that keeps its state in a Google Sheet. The README follows.
 //!
 //! The rules are in `crates/ledger` (here `ledger`), `crates/schedule` (`schedule`) and
-//! `crates/alerts` (`alerts`), the client of the Sheets API in `crates/sheets-client` (`google`), its emulator in `crates/sheets-emulator`
+//! `crates/alerts` (`alerts`), the client of the Sheets API in `crates/sheets-client` (`google`),
+//! its emulator in `crates/sheets-emulator`
 //! (`emulator`). `docs/architecture.md` has the map.
 //!
 #![doc = include_str!("../README.md")]
@@ -11,6 +12,7 @@ pub use sheetkeep_base::{clock, failpoint, fault, known_secrets, machine, redact
 pub use sheetkeep_command_retry as command_retry;
 pub use sheetkeep_ledger as ledger;
 pub use sheetkeep_ledger::grid;
+pub use sheetkeep_lint as lint;
 pub use sheetkeep_schedule as schedule;
 pub use sheets_client as google;
 

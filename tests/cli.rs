@@ -37,6 +37,10 @@ mod heartbeat;
 #[path = "cli/metrics.rs"]
 mod metrics;
 
+#[cfg(feature = "otlp")]
+#[path = "cli/otlp.rs"]
+mod otlp;
+
 #[path = "cli/log_formats.rs"]
 mod log_formats;
 
@@ -154,5 +158,23 @@ mod rowless;
 #[path = "cli/retry.rs"]
 mod retry;
 
+#[path = "cli/once.rs"]
+mod once;
+
+#[path = "cli/lint.rs"]
+mod lint;
+
 #[path = "cli/json_documents.rs"]
 mod json_documents;
+
+#[path = "cli/newcomer_words.rs"]
+mod newcomer_words;
+
+#[path = "cli/newcomer_csv.rs"]
+mod newcomer_csv;
+
+#[path = "cli/newcomer_daily.rs"]
+mod newcomer_daily;
+
+#[path = "cli/newcomer_sources.rs"]
+mod newcomer_sources;

@@ -151,9 +151,10 @@ fn the_columns_of_every_machine_tab_are_in_the_document() {
 #[test]
 fn every_flag_that_the_documents_name_exists() {
     const OF_OTHERS: [&str; 2] = ["--release", "--path"];
-    // Benches, fuzz targets and evidence name flags of other programs.
+    // Benches, fuzz targets, evidence and the pages of lint's codes name flags of other programs.
     let is_about_the_program = |path: &str| {
-        path == "README.md" || path == "CHANGELOG.md" || path.starts_with("docs/") && !path.contains("evidence")
+        let names_others = path.contains("evidence") || path.starts_with("docs/lint/");
+        path == "README.md" || path == "CHANGELOG.md" || path.starts_with("docs/") && !names_others
     };
     let known = flags(&Args::command());
     for Document { path, text } in documents().into_iter().filter(|document| is_about_the_program(&document.path)) {

@@ -27,11 +27,12 @@ use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::ledger::runs::job_requests::JobRequests;
+use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::port::step::StepError;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::runner::schedule_claim::ScheduleClaim;
-use sheetkeep::schedule::job_schedule::{JobSchedule, OverlapPolicy};
+use sheetkeep::schedule::job_schedule::{JobSchedule, OverlapPolicy, ReadyBy};
 use sheetkeep::schedule::recurrence::Recurrence;
 use sheetkeep::schedule::zone::parse_zone;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
@@ -155,6 +156,7 @@ impl ScheduledJob {
         });
         job.seed = seed;
         job.plan.retrying = retrying;
+        job.plan.schedule = Some(Arc::new(self.schedule.clone()));
         job.plan.holder.install = host.to_owned();
         job.plan.holder.host = host.to_owned();
         job.plan.locked = false;
@@ -434,9 +436,99 @@ async fn a_run_on_a_fast_machine_does_not_skip_the_next_time() {
     assert_eq!(job.ran().await, ["2026-11-29 08:00:00", "2026-11-29 08:01:00"]);
 }
 
-#[test]
-fn a_request_by_a_formula_makes_one_run_a_call() {
-    let claim = |request: &str| ScheduleClaim { request: Some(request.to_owned()), ..ScheduleClaim::default() };
-    let first = claim("46355.1");
-    assert!(claim("46355.2").repeats(&first) && !ScheduleClaim::default().repeats(&first));
+#[tokio::test(start_paused = true)]
+async fn clocks_that_jump_by_three_hours_run_each_time_once() {
+    for nth in [0, 5] {
+        let mut job = ScheduledJob::with_behavior("0 * * * *", "2026-11-29T08:00:00Z", nth);
+        // The machine's clock jumps ahead, back to the right time, behind, and back again.
+        let jumps = [(6, 3), (14, 0), (20, -3), (30, 0)];
+        for half_hour in 0..36 {
+            if let Some((_, hours)) = jumps.iter().find(|(at, _)| *at == half_hour) {
+                job.machine_ahead_ms = hours * 3_600_000;
+            }
+            let end = job.call("a", items()).await;
+            assert_eq!(matches!(end, Outcome::Ran(_)), half_hour % 2 == 0, "{half_hour}: {end:?}");
+            job.wait(30 * MINUTE).await;
+        }
+        assert_eq!(job.ran().await, job.expected("2026-11-29T07:59:59Z", "2026-11-30T01:59:59Z"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_of_three_hours_and_one_of_ten_are_recorded() {
+    let job = ScheduledJob::new("0 * * * *", "2026-11-29T08:00:00Z");
+    for hours in [0, 3, 10] {
+        job.wait(hours * HOUR).await;
+        assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)), "after {hours} h");
+    }
+    let rows = job.rows().await;
+    let statuses = |status: &str| rows.iter().filter(|(_, of)| of == status).count();
+    assert_eq!((statuses("succeeded"), statuses("missed"), rows.len()), (3, 2 + 9, 14), "{rows:?}");
+    assert_eq!(rows.iter().map(|(time, _)| time.clone()).collect::<Vec<_>>().len(), 14);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_has_to_be_ready_starts_by_its_usual_length() {
+    let mut job = ScheduledJob::new("0 9 * * *", "2026-11-29T06:00:00Z");
+    job.schedule.ready_by = Some(ReadyBy { not_before: None, margin_ms: 10 * MINUTE });
+    job.item_ms = 5 * MINUTE;
+    let mut starts = Vec::new();
+    for day in 0..3 {
+        for minute in 0..120 {
+            let now = job.clock.now();
+            if matches!(job.call("a", items()).await, Outcome::Ran(_)) {
+                starts.push((day, shown(now)[11..16].to_owned()));
+                break;
+            }
+            assert!(minute < 119, "it never starts on day {day}");
+            job.wait(MINUTE).await;
+        }
+        let midnight = 24 * HOUR - (job.clock.now().0.rem_euclid(86_400_000)).unsigned_abs();
+        job.wait(midnight + 6 * HOUR).await;
+    }
+    // Ready at nine in Berlin, eight in UTC: ten minutes before, and then the length of a run, which
+    // reads two records and the end of its source. A call may be a minute early.
+    assert_eq!(starts, [(0, "07:49".into()), (1, "07:34".into()), (2, "07:34".into())]);
+    assert_eq!(job.ran().await, ["2026-11-29 08:00:00", "2026-11-30 08:00:00", "2026-12-01 08:00:00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_clocks_that_cannot_start_one_writes_the_row() {
+    let job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
+    let record = |host: &'static str| {
+        let job = &job;
+        async move {
+            let seed = job.seeds.fetch_add(1, Ordering::Relaxed);
+            let standing = job.store(seed).standing().await.expect("the state can be read");
+            let step = next_step(&job.schedule, "j", host, &standing, &SeededRng::new(seed));
+            let DueStep::Run(mut due) = step else { return None };
+            let is_new = !due.claim.has_failed_start;
+            due.claim.verdict = Some((RunStatus::Failed, "orders.csv does not exist".into()));
+            if is_new {
+                job.run(host, seed, Vec::new(), Some(*due), RetryScope::None).await;
+            }
+            Some(is_new)
+        }
+    };
+    let both = tokio::join!(record("a"), record("b"));
+    assert_eq!(both, (Some(true), Some(true)));
+    assert_eq!(record("a").await, Some(false), "it is known, and still due");
+    assert_eq!(job.proxy.column("Runs", "status").await, ["failed"]);
+    job.wait(DAY).await;
+    assert_eq!(record("a").await, Some(true), "the next day's has a row of its own");
+    assert!(matches!(job.call("b", items()).await, Outcome::Ran(_)));
+    assert_eq!(job.proxy.column("Runs", "status").await, ["failed", "failed", "succeeded"]);
+    assert!(matches!(job.call("a", items()).await, Outcome::NotDue));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_outgrows_its_interval_says_so_in_runs() {
+    let mut job = ScheduledJob::new("*/10 * * * *", "2026-11-29T08:00:00Z");
+    job.item_ms = 4 * MINUTE;
+    for _ in 0..3 {
+        assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+        job.wait(8 * MINUTE).await;
+    }
+    let messages = job.proxy.column("Runs", "message").await.join("|");
+    assert!(messages.contains("a run takes about 12 min, and the schedule starts one every 10 min"), "{messages}");
 }

@@ -1,5 +1,8 @@
 //! Users who rename and sort tabs repeatedly while a run reads and writes: it continues, or ends in
 //! time and reports why.
+//!
+//! An ordinary run renames a tab after every third call, so that over all tabs each call has its
+//! turn. `EDITS_EACH_CALL=1` renames each tab after each call, as `.ci/run` does.
 
 #![cfg(feature = "emulator")]
 
@@ -23,6 +26,12 @@ use crate::sheet_rig::{front, job_fixture, person, support};
 const MODES: [(WriteMode, ReprocessPolicy); 2] =
     [(WriteMode::Append, ReprocessPolicy::EachVersion), (WriteMode::Upsert, ReprocessPolicy::OnChange)];
 const TABS: [&str; 4] = ["Data", "Processed j", "Failures j", "Runs"];
+
+/// Calls from one rename to the next one that is tried.
+#[expect(clippy::disallowed_methods, reason = "a switch of the test itself, not a setting")]
+fn step() -> usize {
+    if std::env::var("EDITS_EACH_CALL").is_ok() { 1 } else { 3 }
+}
 
 /// Renames a tab as the user.
 async fn rename(proxy: &EmulatorProxy, id: &Value, to: &str) {
@@ -63,13 +72,13 @@ async fn run_beside(fixture: &JobFixture, deeds: impl Future<Output = ()>) -> (R
 
 #[tokio::test(start_paused = true)]
 async fn a_tab_is_renamed_after_any_call_and_the_run_goes_on() {
-    for (mode, again) in MODES {
-        for title in TABS {
-            for calls in 0..14 {
+    for (nth_mode, (mode, again)) in MODES.into_iter().enumerate() {
+        for (nth_tab, title) in TABS.into_iter().enumerate() {
+            for calls in ((nth_mode + nth_tab) % step()..14).step_by(step()) {
                 let fixture = begun(mode, again).await;
                 let (proxy, id) = (&fixture.proxy, fixture.proxy.id_of(title).await);
                 let deed = async {
-                    proxy.after_calls(calls).await;
+                    proxy.after_calls(calls as u64).await;
                     rename(proxy, &id, "as we like it").await;
                 };
                 let (report, _) = Box::pin(run_beside(&fixture, deed)).await;

@@ -13,6 +13,9 @@ mod sheet_rig;
 #[path = "repaired/large_tabs.rs"]
 mod large_tabs;
 
+#[path = "repaired/restless.rs"]
+mod restless;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -335,4 +338,43 @@ async fn a_text_that_begins_like_a_formula_stays_a_text() {
     desk.shows("k3", text, "k3 b1", "my k3").await;
     let view = desk.proxy.view().await.expect("the tab");
     assert_eq!(view.rows[1][2]["userEnteredValue"]["stringValue"], text);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_row_left_of_two_equal_ones_stops_the_run_until_its_key_is_written() {
+    let mut desk = Desk::of(2).await;
+    desk.is_alike = true;
+    desk.versions.extend([("k1".into(), 2), ("k2".into(), 2)]);
+    desk.run().await.expect("a second version");
+    for row in [1, 2] {
+        desk.proxy.type_in("Data", row, 3, "").await;
+    }
+    desk.versions.extend([("k1".into(), 3), ("k2".into(), 3)]);
+    let moved = desk.moved("COLUMNS", 0, 3).await;
+    desk.run_and_vanish(moved).await;
+    let first = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+    desk.proxy.hands(json!([{"deleteDimension": {"range": first}}])).await;
+    let before = desk.proxy.tab("Data").await;
+    let error = desk.run().await.expect_err("nothing is guessed");
+    let said = error.to_string();
+    assert!(said.contains("row 2 could be the one of key \"k1\" or of key \"k2\""), "{said}");
+    assert_eq!((error.fault(), desk.proxy.tab("Data").await), (Fault::Corrupt, before));
+    desk.proxy.type_in("Data", 1, 2, "k2").await;
+    desk.run().await.expect("the next run");
+    desk.shows("k2", "alike", "alike", "").await;
+    assert_eq!(desk.rows_of("k1").await.len(), 0, "it was deleted, until its next version");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_changed_while_a_repair_is_on_its_way_takes_its_row_away() {
+    let mut desk = hit().await;
+    let proxy = desk.proxy.clone();
+    desk.proxy.at_write(1, true, async move { proxy.type_in("Data", 2, 0, "odd").await }.boxed());
+    desk.run().await.expect("the next run");
+    desk.shows("odd", "k1 a1", "k1 b1", "my k1").await;
+    desk.shows("k3", "k3 a1", "k3 b1", "my k3").await;
+    assert_eq!(desk.rows_of("k1").await.len(), 0);
+    desk.versions.insert("k1".into(), 3);
+    desk.run().await.expect("a newer version");
+    desk.shows("k1", "k1 a3", "k1 b3", "").await;
 }

@@ -42,7 +42,7 @@ fn code() -> String {
 /// Returns the rows of the first table below a marker.
 fn table(marker: &str) -> String {
     let rows = OBSERVABILITY.lines().skip_while(|line| *line != marker).skip(1);
-    rows.take_while(|line| line.starts_with('|')).map(|line| format!("{line}\n")).collect()
+    rows.take_while(|line| line.starts_with('|')).flat_map(|line| [line, "\n"]).collect()
 }
 
 #[test]

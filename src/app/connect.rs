@@ -157,8 +157,8 @@ pub fn check_new_file(_: &std::path::Path) -> Result<(), AppError> {
     Err(AppError::NoEmbedded)
 }
 
-/// Connects with tokens that allow asking Drive about the spreadsheet's file, and with one attempt a
-/// call: only a check asks. `None` for a local file.
+/// Connects with tokens that allow asking Drive about the spreadsheet's file, and with one attempt
+/// a call: only a check asks. `None` for a local file.
 pub fn connect_to_drive(
     settings: &Settings,
     clock: &Arc<dyn Clock>,

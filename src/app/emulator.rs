@@ -1,7 +1,7 @@
 //! The emulator on this crate's clock and randomness.
 //!
-//! In scope: adapters for its two ports, the failpoints around its commits. Out of scope: the embedded sheet (`app::connect`), the
-//! command `emulate` (`cli`).
+//! In scope: adapters for its two ports, the failpoints around its commits. Out of scope: the
+//! embedded sheet (`app::connect`), the command `emulate` (`cli`).
 
 use std::sync::Arc;
 

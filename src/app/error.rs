@@ -92,6 +92,18 @@ impl AppError {
         matches!(self, Self::Busy { .. } | Self::Pass(RunError::Held { .. } | RunError::AlreadyClaimed { .. }))
     }
 
+    /// Returns whether a run ends with this before it can claim its occurrence, and would end so
+    /// again: its source is missing or is not what the job needs, or a program is missing.
+    pub fn precedes_claim(&self) -> bool {
+        match self {
+            Self::NoProgram { .. } | Self::Pass(RunError::NoField { .. } | RunError::AllAlike { report: None, .. }) => {
+                true
+            }
+            Self::Source(error) | Self::Pass(RunError::Input(error)) => error.fault() != Fault::Transient,
+            _ => false,
+        }
+    }
+
     /// True if a proxy is the cause, and not the service or the spreadsheet's owner.
     pub fn is_proxy_error(&self) -> bool {
         match self {

@@ -76,6 +76,24 @@ pub struct RunRequest {
     pub host: String,
 }
 
+impl RunRequest {
+    /// Returns the request that records the occurrence as a failed run, if this run ended with
+    /// `error` before it could claim it and no call has recorded that. A later call may still start
+    /// it, if it finds what was missing.
+    pub fn of_failed_start(&self, error: &AppError) -> Option<Self> {
+        let verdict = Some((RunStatus::Failed, error.to_string()));
+        let is_new = self.claim.is_claim() && !self.claim.has_failed_start;
+        (is_new && error.precedes_claim()).then(|| Self {
+            retrying: RetryScope::None,
+            trigger: self.trigger.clone(),
+            claim: ScheduleClaim { verdict, ..self.claim.clone() },
+            alerts: self.alerts.clone(),
+            host: self.host.clone(),
+            ..Self::default()
+        })
+    }
+}
+
 /// Interval between two checks of a waiting run: of the sheet, which costs two reads, and of the
 /// lock.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);

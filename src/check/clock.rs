@@ -1,7 +1,7 @@
 //! Whether this machine's clock agrees with the service's, by the `Date` of a response.
 //!
-//! In scope: the difference and its line. Out of scope: the requests, but for one to a service whose
-//! tokens were refused.
+//! In scope: the difference and its line. Out of scope: the requests, but for one to a service
+//! whose tokens were refused.
 
 use std::path::Path;
 use std::sync::Arc;

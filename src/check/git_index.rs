@@ -1,8 +1,8 @@
 //! Whether git tracks a file, read from the repository's index. Git itself is not started: a
 //! repository's settings may name programs that it would run.
 //!
-//! In scope: indexes of versions 2 to 4 (git's `gitformat-index`). Out of scope: everything else that
-//! a repository holds.
+//! In scope: indexes of versions 2 to 4 (git's `gitformat-index`). Out of scope: everything else
+//! that a repository holds.
 
 use std::fs;
 use std::path::{Path, PathBuf};

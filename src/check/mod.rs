@@ -10,7 +10,8 @@
 //! - `rerun`: what happens if each step runs twice?
 //! - `probing`, `consequences`: does the service behave as assumed, and what if not?
 //! - `surroundings`: what else is in the job's folder? `git_index`: does git track a file?
-//! - `clock`, `trash`, `write_access`: does the clock agree, is the file in the trash, may we write?
+//! - `clock`, `trash`, `write_access`: does the clock agree, is the file in the trash, may we
+//!   write?
 //! - `timetable`: the schedule in words, with its next times.
 //! - `report`: the lines of a check.
 

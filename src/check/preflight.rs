@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::check::clock::check_clock;
 use crate::check::repeated::{RepeatedKeyScan, scan_repeated_keys};
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
+use crate::check::timetable::outgrown_line;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
 use crate::config::sections::target::Target;
@@ -224,6 +225,8 @@ fn add_job_lines(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult
         Err(error) => CheckItem::problem(Subject::Definition, StartBlocker::Pass(error)),
     });
     lines.push(lease_line(settings, planned, fetched, snapshot));
+    let history = snapshot.state.schedule.as_ref();
+    lines.extend(history.and_then(|history| outgrown_line(settings, history, loaded.service_time)));
     lines.push(CheckItem::fine(
         Subject::Guard,
         match fetched.support {

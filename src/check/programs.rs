@@ -1,6 +1,7 @@
 //! The programs of a job's steps, checked without running them.
 //!
-//! In scope: whether each exists and may be run. Out of scope: running it (`step::command::command_step`).
+//! In scope: whether each exists and may be run. Out of scope: running it
+//! (`step::command::command_step`).
 
 use crate::check::report::{CheckItem, StartBlocker, Subject};
 use crate::config::sections::steps::{StepAction, StepSettings};

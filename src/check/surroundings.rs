@@ -1,7 +1,7 @@
 //! What surrounds a job on this machine: other job files of its name, its state folder, its `.env`.
 //!
-//! In scope: reading the job file's folder. Nothing is created, no program is started. Out of scope:
-//! the settings themselves (`config`).
+//! In scope: reading the job file's folder. Nothing is created, no program is started. Out of
+//! scope: the settings themselves (`config`).
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -2,6 +2,8 @@
 
 use crate::check::report::{CheckItem, Subject};
 use crate::config::settings::Settings;
+use crate::ledger::runs::schedule_history::{EndedRun, ScheduleHistory};
+use crate::schedule::cadence::outgrown_interval;
 use crate::schedule::explanation::{TIMES_LISTED, explained_time};
 use crate::schedule::job_schedule::{JobSchedule, Occurrence};
 use crate::schedule::words::{clock_change_notes, describe};
@@ -23,6 +25,13 @@ pub fn check_schedule(settings: &Settings, now: Timestamp) -> Vec<CheckItem> {
     let hint = "choose a time outside of 00:00 to 03:59, or UTC, if that matters";
     lines.extend(touched.map(|note| CheckItem::warning(Subject::Schedule, note, Some(hint))));
     lines
+}
+
+/// Returns a warning if the job's runs do not fit into its schedule.
+pub fn outgrown_line(settings: &Settings, history: &ScheduleHistory, now: Timestamp) -> Option<CheckItem> {
+    let durations: Vec<u64> = history.ended.iter().map(EndedRun::lasted_ms).collect();
+    let outgrown = outgrown_interval(settings.schedule.as_ref()?, now, &durations, 0)?;
+    Some(CheckItem::warning(Subject::Schedule, outgrown.sentence(), None))
 }
 
 /// The next five occurrences, blackout dates left out.

@@ -7,7 +7,7 @@ use crate::google::sheets::Sheets;
 use crate::google::types::address::SpreadsheetId;
 
 /// Asks Drive about the file. `drive` has tokens for that. An account or project for which Drive
-/// does not answer says nothing about the file.
+/// does not answer proves nothing about the file.
 pub async fn check_trash(drive: &Sheets, id: &SpreadsheetId) -> CheckItem {
     let subject = Subject::Spreadsheet;
     match drive.is_trashed(id).await {

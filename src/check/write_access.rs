@@ -1,7 +1,8 @@
 //! Whether the account may write, by one batch that leaves nothing behind.
 //!
-//! In scope: a hidden tab of 40 rows that one batch adds and deletes. A batch is applied whole or not
-//! at all, so no reader ever sees the tab. Out of scope: protected ranges, which only a run touches.
+//! In scope: a hidden tab of 40 rows that one batch adds and deletes. A batch is applied whole or
+//! not at all, so no reader ever sees the tab. Out of scope: protected ranges, which only a run
+//! touches.
 
 use std::sync::Arc;
 

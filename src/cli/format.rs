@@ -39,6 +39,16 @@ pub fn percent(part: u64, whole: u64) -> u64 {
     u64::try_from(exact).unwrap_or(100).min(100)
 }
 
+/// Returns the key of a record without a key as a shell takes it: `#` would begin a comment there.
+pub fn shell_safe(key: &str) -> &str {
+    if is_digest(key.strip_prefix('#').unwrap_or_default()) { key.strip_prefix('#').unwrap_or(key) } else { key }
+}
+
+/// Returns whether a text is the digest by which a record without a key is known.
+pub fn is_digest(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

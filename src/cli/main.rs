@@ -63,14 +63,19 @@ fn panic_error() -> CliError {
     .with_help("please report it with the lines above")
 }
 
-#[expect(clippy::too_many_lines, reason = "a list: one line for each command")]
-fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
+/// Fails if the machine's clock is beyond what can be written as a date.
+fn check_calendar() -> Result<(), CliError> {
     if let Some(when) = beyond_the_calendar() {
         let why = format!(
             "this machine's clock says that it is {when}, and no certificate, token or date can be made of that"
         );
         return Err(CliError::new(why, Exit::Config).with_help("set the clock, then run it again"));
     }
+    Ok(())
+}
+
+fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
+    check_calendar()?;
     let chance: Arc<dyn Rng> = Arc::new(SystemRng);
     match &session.args.command {
         CliCommand::Run(args) if args.force => {
@@ -119,16 +124,15 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
             }
             commands::schedule::explain_and_export::command(session, &args.action, clock.as_ref())
         }
+        CliCommand::Lint(args) => commands::lint::command(session, args),
+        CliCommand::Once(args) => runtime.block_on(commands::once::command(session, args, clock, chance)),
         CliCommand::Retry(args) => {
             let chance = args.seed.map_or(chance, |seed| Arc::new(SeededRng::new(seed)));
             runtime.block_on(commands::retry::command(session, args, clock, chance))
         }
         #[cfg(feature = "emulator")]
         CliCommand::Emulate(args) => {
-            let chance: Arc<dyn Rng> = match args.seed {
-                Some(seed) => Arc::new(SeededRng::new(seed)),
-                None => chance,
-            };
+            let chance = args.seed.map_or(chance, |seed| Arc::new(SeededRng::new(seed)));
             runtime.block_on(commands::emulate::command(session, args, clock, chance))
         }
     }

@@ -1,7 +1,7 @@
 //! The end of the process that started this one.
 //!
-//! In scope: noticing it by the parent's id, and by the end of a piped standard input. Out of scope:
-//! what ends then (`commands::emulate`).
+//! In scope: noticing it by the parent's id, and by the end of a piped standard input. Out of
+//! scope: what ends then (`commands::emulate`).
 //!
 //! A test runner that is killed ends no children. Its pipe closes and its children get another
 //! parent, whatever killed it.
@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 pub struct ParentWatch {
     clock: Arc<dyn Clock>,
     input_ended: CancellationToken,
-    parent: Option<u32>,
+    parent: u32,
 }
 
 impl ParentWatch {
@@ -68,13 +68,14 @@ fn read_to_end(mut input: impl Read) {
 }
 
 #[cfg(unix)]
-fn parent_id() -> Option<u32> {
-    Some(std::os::unix::process::parent_id())
+fn parent_id() -> u32 {
+    std::os::unix::process::parent_id()
 }
 
+/// Returns always the same: only standard input is watched.
 #[cfg(not(unix))]
-fn parent_id() -> Option<u32> {
-    None
+fn parent_id() -> u32 {
+    0
 }
 
 /// Returns standard input, if it is a pipe or a socket.
@@ -100,7 +101,7 @@ mod tests {
     use crate::system::TestClock;
     use crate::time::Timestamp;
 
-    fn watch(parent: Option<u32>) -> ParentWatch {
+    fn watch(parent: u32) -> ParentWatch {
         let clock = Arc::new(TestClock::starting_at(Timestamp(0)));
         ParentWatch { clock, input_ended: CancellationToken::new(), parent }
     }
@@ -110,7 +111,7 @@ mod tests {
         let closed = watch(parent_id());
         closed.input_ended.cancel();
         closed.ended().await;
-        watch(Some(u32::MAX)).ended().await;
+        watch(u32::MAX).ended().await;
     }
 
     #[tokio::test(start_paused = true)]

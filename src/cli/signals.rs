@@ -83,7 +83,7 @@ impl SignalWatch {
         Self::receive(clock, on, || false)
     }
 
-    /// Starts to receive signals for a daemon: SIGHUP is no request to end, and calls `reload`.
+    /// Starts to receive signals for a daemon: SIGHUP does not ask it to end, and calls `reload`.
     pub fn start_for_daemon(
         clock: Arc<dyn Clock>,
         on: impl FnMut(Signal, u32) + Send + 'static,

@@ -159,7 +159,7 @@ impl Settings {
         }
         let version = self.version.as_ref().map(Program::path);
         let paths: Vec<_> = std::iter::once(self.key.path()).chain(version).collect();
-        self.source.open_twice(&self.evaluation, Depth::from_paths(&paths))
+        self.source.open_twice(&self.evaluation, &Depth::from_paths(&paths))
     }
 
     /// Returns the names of steps that run programs.

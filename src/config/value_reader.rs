@@ -83,8 +83,8 @@ impl<'a> ValueReader<'a> {
         if self.takes_secret(at, at.get(), shown) { None } else { self.filled(at) }
     }
 
-    /// Reads a text that is a secret itself. It is never shown: no log and no error has it from here
-    /// on.
+    /// Reads a text that is a secret itself. It is never shown: no log and no error has it from
+    /// here on.
     pub(crate) fn secret_text(&mut self, at: &At<String>) -> Option<SecretString> {
         if self.takes_secret(at, at.get(), |_, _| false) {
             return None;

@@ -128,7 +128,7 @@ pub trait Source: Send {
 
     /// Returns what is known about all records before the first one, such as a header row. `None`
     /// if the source has none, or if `next` would fail permanently. Must be called before `next`,
-    /// if at all.
+    /// if at all; may be called again.
     fn header_row(&mut self) -> BoxFuture<'_, Option<HeaderRow>> {
         Box::pin(async { None })
     }

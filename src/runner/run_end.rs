@@ -26,7 +26,7 @@ pub struct RunEnd {
 
 /// Why a run ends.
 pub enum EndCause {
-    /// The run can't continue, although the sheet is writable. The text is all that the row says.
+    /// The run can't continue, although the sheet is writable. The text is all that the row contains.
     GivenUp(String),
     /// An error of this machine or of the source, or first records that all fail alike.
     Failed(String),
@@ -38,7 +38,7 @@ pub enum EndCause {
     SourceRead(FullPass),
 }
 
-/// What a run that read its whole source says about itself.
+/// What a run that read its whole source reports of itself.
 pub struct FullPass {
     /// Name of the job.
     pub job: String,
@@ -52,6 +52,8 @@ pub struct FullPass {
     pub filled: FilledColumns,
     /// How its counts are far from those of earlier runs, where nothing is expected.
     pub unusual: Vec<String>,
+    /// How its length does not fit into the job's schedule, if that is so.
+    pub outgrown: Option<String>,
     /// The changes that it holds back, if it does.
     pub held: Option<HeldReport>,
 }
@@ -98,7 +100,8 @@ impl FullPass {
             0 => String::new(),
             failed => format!("{failed} failed; see Failures {}", self.job),
         };
-        (status, join_phrases(&[violations, failed, rowless_phrase(self.rowless), self.unusual.join("; ")]))
+        let outgrown = self.outgrown.clone().unwrap_or_default();
+        (status, join_phrases(&[violations, failed, rowless_phrase(self.rowless), self.unusual.join("; "), outgrown]))
     }
 }
 
@@ -148,6 +151,7 @@ mod tests {
             expectations: Arc::default(),
             filled: FilledColumns::default(),
             unusual: Vec::new(),
+            outgrown: None,
             held: None,
         })
     }

@@ -32,7 +32,7 @@ use crate::port::source::{Source, SourceError};
 use crate::port::store::{Store, StoreError};
 use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
 use crate::runner::commit::committer::Committer;
-use crate::runner::header_row::{check_columns, check_header};
+use crate::runner::header_row::{check_columns, check_header, gone_fields};
 use crate::runner::input::input_queue::{InputQueue, RunInput};
 use crate::runner::input::source_passes::SourcePasses;
 use crate::runner::queue::commit_queue::CommitQueue;
@@ -72,7 +72,14 @@ pub async fn pass(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Res
     if let Some(source) = parts.source.as_mut().filter(|_| parts.steps.is_empty() && config.retrying.reads_source()) {
         let output = &opened.intake.output;
         let key_column = output.key_column.as_ref().map(KeyColumn::name);
-        check_columns(source.as_mut(), &config.columns, output.header.columns(), key_column).await?;
+        // The header of a tab that is not there yet begins with the columns of the job file.
+        let tab_columns = if output.header.is_open() { &[] } else { output.header.columns() };
+        check_columns(source.as_mut(), &config.columns, tab_columns, key_column).await?;
+        let state = opened.chain.state();
+        let own: Vec<&String> = state.columns.iter().filter(|name| !state.deleted.contains(name)).collect();
+        for message in gone_fields(source.as_mut(), &own).await {
+            (parts.events)(Event::Anomaly { message });
+        }
     }
     // Box the future: it is large, and callers should not embed it.
     match Box::pin(RunLoop::new(parts, config, stop, opened)?.run()).await {

@@ -17,15 +17,23 @@ pub struct ScheduleClaim {
     pub request: Option<String>,
     /// Rows in Runs of earlier occurrences that did not run, in order. The claim records them.
     pub closed: Vec<Run>,
+    /// True if the occurrence could not start before, and has its row.
+    pub has_failed_start: bool,
     /// Set if nothing runs: the status and the reason of the occurrence's own row.
     pub verdict: Option<(RunStatus, String)>,
 }
 
 impl ScheduleClaim {
-    /// Returns whether this claims the same as the last claim of the same call: the same occurrence,
-    /// or a request as that was. A cell with a formula such as `=NOW()` asks again and again.
+    /// Returns whether this claims the same as the last claim of the same call: the same
+    /// occurrence, or a request as that was. A cell with a formula such as `=NOW()` asks again and
+    /// again.
     pub fn repeats(&self, last: &Self) -> bool {
         self.occurrence == last.occurrence && self.request.is_some() == last.request.is_some()
+    }
+
+    /// Returns whether this records that the occurrence could not start.
+    pub fn is_failed_start(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|(status, _)| *status == RunStatus::Failed)
     }
 
     /// Returns whether the run has to be visible to other clocks before it processes anything.

@@ -8,8 +8,8 @@
 //! last applied.
 
 use crate::ledger::runs::learned_band::{RunYield, unusual_counts};
-use crate::ledger::runs::run::Run;
-use crate::ledger::runs::schedule_history::ScheduleHistory;
+use crate::ledger::runs::run::{Run, RunStatus};
+use crate::ledger::runs::schedule_history::{EndedRun, ScheduleHistory};
 use crate::runner::run_config::RunError;
 use crate::runner::schedule_claim::ScheduleClaim;
 
@@ -26,8 +26,8 @@ pub struct ScheduleRecorder {
 }
 
 impl ScheduleRecorder {
-    /// Creates the recorder of a run. `is_counted`: the run reads the whole source. Fails if another
-    /// run has the claim already.
+    /// Creates the recorder of a run. `is_counted`: the run reads the whole source. Fails if
+    /// another run has the claim already.
     pub fn new(claim: &ScheduleClaim, history: Option<&ScheduleHistory>, is_counted: bool) -> Result<Self, RunError> {
         let history = history.cloned().unwrap_or_default();
         check_claim(claim, &history)?;
@@ -77,9 +77,14 @@ impl ScheduleRecorder {
                 history.add(run);
             }
             let closed = self.claim.closed.iter().filter_map(|run| run.trigger.scheduled_for);
-            for at in closed.chain(self.claim.occurrence) {
+            let own = self.claim.occurrence.filter(|_| !self.claim.is_failed_start());
+            for at in closed.chain(own) {
                 history.settle(at);
                 history.times.clone_from(&self.claim.times);
+            }
+            if self.claim.is_failed_start() {
+                // A later call may find what was missing, so the occurrence is not settled.
+                history.unstarted = self.claim.occurrence.or(history.unstarted);
             }
             if let Some(request) = &self.claim.request {
                 history.answer(request);
@@ -91,8 +96,8 @@ impl ScheduleRecorder {
         history
     }
 
-    /// Returns how the counts of this run are far from those of earlier ones, a phrase each; nothing
-    /// for a run that does not count.
+    /// Returns how the counts of this run are far from those of earlier ones, a phrase each;
+    /// nothing for a run that does not count.
     pub fn unusual_counts(&self, run: &Run) -> Vec<String> {
         if !self.is_counted {
             return Vec::new();
@@ -100,6 +105,21 @@ impl ScheduleRecorder {
         let earlier = self.history.ended.iter().map(|run| RunYield::new(run.started(), run.read, run.new));
         let earlier: Vec<RunYield> = earlier.collect();
         unusual_counts(&earlier, RunYield::new(run.started, run.counts.read, run.counts.new))
+    }
+
+    /// Returns the lengths of the last runs and of this one, in milliseconds, oldest first; nothing
+    /// for a run that does not count.
+    pub fn durations_ms(&self, took_ms: u64) -> Vec<u64> {
+        if !self.is_counted {
+            return Vec::new();
+        }
+        self.history.ended.iter().map(EndedRun::lasted_ms).chain([took_ms]).collect()
+    }
+
+    /// Returns how many occurrences before this run were skipped in a row because a run was active.
+    pub fn skipped_in_a_row(&self) -> u32 {
+        let is_overlap = |run: &&Run| run.status == RunStatus::Skipped && run.message.ends_with("still active");
+        u32::try_from(self.claim.closed.iter().rev().take_while(is_overlap).count()).unwrap_or(u32::MAX)
     }
 
     /// Keeps what a commit of this run has recorded. `abandoned` as in `history_after`.
@@ -112,6 +132,9 @@ impl ScheduleRecorder {
 /// Checks that no other run has settled the occurrence, or answered the request.
 fn check_claim(claim: &ScheduleClaim, history: &ScheduleHistory) -> Result<(), RunError> {
     match (claim.occurrence, &claim.request) {
+        (Some(at), _) if claim.is_failed_start() && history.unstarted == Some(at) => {
+            Err(RunError::AlreadyClaimed { what: format!("the row of its run of {at}") })
+        }
         (Some(at), _) if history.is_settled(at) => Err(RunError::AlreadyClaimed { what: format!("its run of {at}") }),
         (None, Some(request)) if !history.is_new_request(request) => {
             Err(RunError::AlreadyClaimed { what: "the request \"run now\"".to_owned() })

@@ -17,7 +17,7 @@ use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::low_watermark::LowWatermark;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, Header, KeyColumn};
-use crate::ledger::runs::event::{Event, RetryCounts};
+use crate::ledger::runs::event::{Event, RetryCounts, SkipCounts};
 use crate::ledger::runs::expectation::FilledColumns;
 use crate::ledger::runs::run::{Counts, Run, RunStatus, run_id};
 use crate::ledger::state::rollover::Rollover;
@@ -182,8 +182,15 @@ fn sheet_zone(loaded: &Loaded) -> TimeZone {
 /// Creates the recorder of the job's schedule, if it has one. Fails if another run has the claim.
 fn schedule_recorder(config: &RunConfig, loaded: &Loaded) -> Result<Option<ScheduleRecorder>, RunError> {
     let Some(claim) = &config.claim else { return Ok(None) };
-    let history = loaded.snapshot.as_ref().and_then(|snapshot| snapshot.state.schedule.as_ref());
-    let recorder = ScheduleRecorder::new(claim, history, config.retrying.reads_source())?;
+    // A job that begins in a new spreadsheet goes on with the history that it takes along.
+    let moved = config.rollover.as_ref().and_then(|rollover| match rollover {
+        Rollover::Into(predecessors) => predecessors.schedule.as_ref(),
+        Rollover::OutTo(_) => None,
+    });
+    let history = loaded.snapshot.as_ref().map_or(moved, |snapshot| snapshot.state.schedule.as_ref());
+    // A run that could not start is recorded without its source, and counts as a failed one.
+    let is_counted = config.retrying.reads_source() || claim.is_failed_start();
+    let recorder = ScheduleRecorder::new(claim, history, is_counted)?;
     let is_answered = loaded.requests.run_now.is_none();
     Ok(Some(if is_answered { recorder.forgetting_request() } else { recorder }))
 }
@@ -384,6 +391,7 @@ fn intake(
         in_doubt: chain.state().begun.clone(),
         selection: RecordSelection::new(loaded.again, parts.source.as_ref().is_some_and(|source| source.rereadable())),
         rowless: 0,
+        skips: SkipCounts::default(),
         events: Arc::clone(&parts.events),
     };
     Ok((intake, table.is_some()))

@@ -61,6 +61,8 @@ pub struct BackgroundReader {
     ready: std::vec::IntoIter<Record>,
     ended: Option<Result<(), SourceError>>,
     header_row: Option<HeaderRow>,
+    /// Whether the header row of a pipe was received.
+    has_asked: bool,
 }
 
 enum Feed {
@@ -90,6 +92,7 @@ impl BackgroundReader {
             ready,
             ended: None,
             header_row: None,
+            has_asked: false,
         }
     }
 
@@ -135,8 +138,13 @@ impl BackgroundReader {
         while matches!(self.feed, Feed::Unread | Feed::Idle(_) | Feed::Begin(_)) && self.ended.is_none() {
             self.refill().await;
         }
-        if let Feed::Channel(channel) = &mut self.feed {
-            match channel.recv().await {
+        if let Feed::Channel(channel) = &mut self.feed
+            && !self.has_asked
+        {
+            // What comes first is the header row; a caller may ask for it again.
+            let first = channel.recv().await;
+            self.has_asked = true;
+            match first {
                 Some(Ok(ReaderMessage::Begun(header_row))) => self.header_row = header_row,
                 Some(Ok(ReaderMessage::Record(record))) => self.ready = vec![record].into_iter(),
                 Some(Err(error)) => self.ended = Some(Err(error)),

@@ -1,8 +1,8 @@
 //! CSV with a header row: one record per row, every value a text.
 //!
 //! In scope: the header, rows with too few or too many fields, invalid UTF-8, a file that ends in
-//! the middle of a row. Out of scope: finding rows and fields (`source::csv_row_reader`), and types: `0042`
-//! stays `0042`, and the job file sets a column's type.
+//! the middle of a row. Out of scope: finding rows and fields (`source::csv_row_reader`), and
+//! types: `0042` stays `0042`, and the job file sets a column's type.
 
 use std::collections::HashMap;
 use std::io::{Chain, Cursor, Read};
@@ -48,15 +48,17 @@ struct SeparatedRows {
 }
 
 type Bytes = Box<dyn Read + Send>;
+/// The rows of a text whose beginning was read before.
+type RowsBehindHead = Rows<Chain<Cursor<Vec<u8>>, Bytes>>;
 
 enum RowsState {
     Unread(Bytes),
-    Reading(Box<Rows<Chain<Cursor<Vec<u8>>, Bytes>>>),
+    Reading(Box<RowsBehindHead>),
     Broken(SourceError),
 }
 
 impl SeparatedRows {
-    fn rows(&mut self) -> Result<&mut Rows<Chain<Cursor<Vec<u8>>, Bytes>>, SourceError> {
+    fn rows(&mut self) -> Result<&mut RowsBehindHead, SourceError> {
         if let RowsState::Unread(reader) = &mut self.state {
             let reader = std::mem::replace(reader, Box::new(std::io::empty()));
             self.state = match self.separate(reader) {
@@ -71,7 +73,7 @@ impl SeparatedRows {
         }
     }
 
-    fn separate(&self, mut reader: Bytes) -> Result<Rows<Chain<Cursor<Vec<u8>>, Bytes>>, SourceError> {
+    fn separate(&self, mut reader: Bytes) -> Result<RowsBehindHead, SourceError> {
         let found = choose(&mut reader, self.delimiter).map_err(|error| match error {
             DelimiterError::Io(error) => io_error(&self.name, &error),
             DelimiterError::Unclear(why) => {

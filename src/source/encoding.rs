@@ -16,7 +16,7 @@ use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, WINDOWS_1252};
 
 /// Bytes per read.
 const CHUNK: usize = 1 << 16;
-/// Stands for malformed bytes; no valid UTF-8 holds it.
+/// Replaces malformed bytes; no valid UTF-8 holds it.
 pub(crate) const MALFORMED: u8 = 0xff;
 
 /// The encoding that a job file names.
@@ -98,7 +98,10 @@ impl Utf8Census {
         let mut chunk = vec![0; CHUNK];
         loop {
             match reader.read(&mut chunk) {
-                Ok(0) => return Ok(self.end()),
+                Ok(0) => {
+                    self.end();
+                    return Ok(());
+                }
                 Ok(n) => self.add(chunk.get(..n).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -139,7 +139,7 @@ impl TextReader {
             ))),
             (_, Some((marked, mark))) => Ok((Some(marked), mark)),
             (TextEncoding::Named(named), None) => Ok((Some(named), 0)),
-            // JSON is UTF-8, whoever writes it (RFC 8259, section 8.1).
+            // JSON text is UTF-8 (RFC 8259, section 8.1).
             (TextEncoding::Auto, None) if *kind != ContentKind::Csv => Ok((Some(UTF_8), 0)),
             (TextEncoding::Auto, None) => {
                 if let Some(decided) = facts.encoding() {

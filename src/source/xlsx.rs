@@ -285,9 +285,8 @@ fn table(
 fn content(cell: &DataRef<'_>) -> Option<CellContent> {
     let value = match cell {
         DataRef::Empty => return None,
-        DataRef::String(text) => Value::String(text.clone()),
         DataRef::SharedString(text) => Value::String((*text).to_owned()),
-        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => Value::String(text.clone()),
+        DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => Value::String(text.clone()),
         DataRef::Int(number) => Value::from(*number),
         DataRef::Float(number) => number_value(*number),
         DataRef::Bool(is_true) => Value::Bool(*is_true),

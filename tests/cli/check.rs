@@ -95,7 +95,7 @@ fn a_check_finds_the_programs_of_steps_without_running_them() {
         .shows("note runs /");
     project.write("letter.sh", "#!/bin/sh\n");
     project.run(&["check", "quakes.toml"]).exits(78);
-    project.run(&["run", "quakes.toml"]).exits(78).says("./letter.sh is not there, or may not be executed");
+    project.run(&["run", "quakes.toml"]).exits(78).says("./letter.sh may not be executed: chmod +x ./letter.sh");
     assert!(!project.path("quakes.sheet").exists(), "nothing was begun");
     let mode = std::process::Command::new("chmod").arg("+x").arg(project.path("letter.sh")).status();
     assert!(mode.expect("chmod can be run").success());

@@ -1,6 +1,10 @@
 //! `run --due`: what the schedule says, for any number of simple clocks.
 
+use serde_json::json;
+use sheetkeep::store::tabs::jobs::JOBS;
+
 use crate::temp_project::TempProject;
+use crate::wire::{ApiClient, Emulator};
 
 /// A job that is due at its first call, and then not for days.
 const JOB: &str = r#"
@@ -91,4 +95,75 @@ fn job_files_and_programs_get_the_logical_date() {
     let at = project.column("orders.toml", "orders", "at");
     assert!(at[1].starts_with("20") && at[1].ends_with('Z'), "{at:?}");
     assert_eq!(project.column("orders.toml", "orders", "date")[1], date);
+}
+
+#[test]
+fn an_occurrence_that_cannot_start_has_its_row_in_runs() {
+    let project = project(&["orders"]);
+    std::fs::remove_file(project.path("orders.csv")).expect("it was there");
+    for _ in 0..3 {
+        project.run(&["run", "--due", "orders.toml"]).exits(66).says("orders.csv");
+    }
+    assert_eq!(project.column("orders.toml", "Runs", "status"), ["failed"], "one row, however many calls");
+    assert_eq!(project.column("orders.toml", "Runs", "trigger"), ["schedule"]);
+    let message = project.column("orders.toml", "Runs", "message");
+    assert!(message[0].contains("orders.csv"), "{message:?}");
+    project.run(&["late", "orders.toml"]).exits(6).shows("failed runs in a row: 1");
+    // A call that finds the file in time makes the run.
+    project.write("orders.csv", "id,price\na,1\n");
+    project.run(&["run", "--due", "orders.toml"]).exits(0).shows("1 row added");
+    project.run(&["run", "--due", "orders.toml"]).exits(0).shows("orders: nothing is due");
+    assert_eq!(project.column("orders.toml", "Runs", "status"), ["failed", "succeeded"]);
+}
+
+#[test]
+fn occurrences_that_cannot_start_pause_the_schedule() {
+    let project = project(&["orders"]);
+    project.change("orders.toml", "every 7d\"", "every 1m\"");
+    project.change("orders.toml", "misfire_grace = \"7d\"", "pause_after = 1");
+    project.change("orders.toml", "[sheet]", "[[step]]\ncommand = [\"/no/such/program\"]\n\n[sheet]");
+    let failed = project.run(&["run", "--due", "orders.toml"]);
+    failed.exits(78).says("/no/such/program");
+    project.run(&["late", "orders.toml"]).exits(6).shows("failed runs in a row: 1, so the schedule pauses");
+}
+
+const ID: &str = "1DueSpreadsheet00000000000000000000000000000";
+
+#[test]
+fn a_moved_job_runs_no_occurrence_twice() {
+    let project = project(&["orders"]);
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+    let new = emulator.makes("the next one");
+    emulator.run(&project, ID, &["run", "--due", "orders.toml"]).exits(0).shows("2 rows added");
+    emulator.run(&project, ID, &["rollover", "orders.toml", "--to", &new, "--yes"]).exits(0);
+    emulator.run(&project, &new, &["run", "--due", "orders.toml"]).exits(0).shows("nothing is due");
+    emulator.run(&project, ID, &["run", "--due", "orders.toml"]).exits(78).says(&new);
+}
+
+#[test]
+fn a_job_at_most_once_runs_its_programs_once_when_due() {
+    let project = project(&["orders"]);
+    let step = "[[step]]\ncommand = [\"/bin/sh\", \"-c\", \"tee -a seen\"]\ndelivery = \"at-most-once\"\n\n[sheet]";
+    project.change("orders.toml", "[sheet]", step);
+    project.run(&["run", "--due", "orders.toml"]).exits(0).shows("2 rows added");
+    project.run(&["run", "--due", "orders.toml"]).exits(0).shows("nothing is due");
+    assert_eq!(project.read("seen").lines().count(), 2);
+    assert_eq!(project.column("orders.toml", "Runs", "trigger"), ["schedule"]);
+}
+
+#[test]
+fn a_request_by_a_formula_makes_one_run_a_call() {
+    let project = project(&["orders"]);
+    project.run(&["run", "--due", "orders.toml"]).exits(0).shows("2 rows added");
+    let client = ApiClient::of_file(&project, "orders.sheet");
+    let tab = client.tab_id("Jobs");
+    let at = JOBS.iter().position(|name| *name == "run now").expect("a column");
+    client.hands(&json!([{"updateCells": {"start": {"sheetId": tab, "rowIndex": 1, "columnIndex": at},
+        "fields": "userEnteredValue", "rows": [{"values": [{"userEnteredValue": {"formulaValue": "=NOW()"}}]}]}}]));
+    drop(client);
+    for runs in 2..4 {
+        project.run(&["run", "--due", "orders.toml"]).exits(0).shows("✔ succeeded");
+        let triggers = project.column("orders.toml", "Runs", "trigger");
+        assert_eq!((triggers.len(), triggers[runs - 1].as_str()), (runs, "run now"));
+    }
 }

@@ -44,14 +44,15 @@ fn what_it_does_not_implement_is_said_once() {
     for _ in 0..3 {
         let batch = "POST /v4/spreadsheets/s:batchUpdate";
         assert_eq!(call(&emulator, &bearer, batch, &json!({"requests": [{"addTable": {}}]})).0, 422);
-        assert_eq!(call(&emulator, &bearer, "GET /drive/v3/about", &Value::Null).0, 422);
+        assert_eq!(call(&emulator, &bearer, "GET /drive/v3/drives", &Value::Null).0, 422);
         for option in ["USER_ENTERED", "RAW"] {
             let put = format!("PUT /v4/spreadsheets/s/values/A1?valueInputOption={option}");
             assert_eq!(call(&emulator, &bearer, &put, &formula).0, 200);
         }
     }
     let said = emulator.said(&project);
-    for words in ["requests[0].addTable is not", "GET /drive/v3/about is not", "function QUERY;", "function IMPORTXML;"]
+    for words in
+        ["requests[0].addTable is not", "GET /drive/v3/drives is not", "function QUERY;", "function IMPORTXML;"]
     {
         assert_eq!(said.matches(words).count(), 1, "{words}: {said}");
     }

@@ -12,7 +12,7 @@ const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 fn lines(ended: &Ended) -> Vec<Value> {
     let parsed = ended.err.lines().map(|line| {
         let parsed: Result<Value, _> = serde_json::from_str(line);
-        parsed.unwrap_or_else(|error| panic!("{error} in {line}"))
+        parsed.map_err(|error| format!("{error} in {line}")).expect("each line is a document")
     });
     parsed.collect()
 }
@@ -59,11 +59,10 @@ fn every_line_of_a_run_has_an_event_a_job_and_a_run() {
     }
     assert!(with_run > 10, "{with_run} lines name the run");
     let finished = of_event(&lines, "run.finished")[0];
-    assert_eq!(
-        (&finished["outcome"], &finished["failed"], &finished["severity"]),
-        (&"partial".into(), &5.into(), &"WARNING".into())
-    );
-    assert!(of_event(&lines, "item.failed").iter().all(|line| line["key"].is_string() && line["step"].is_string()));
+    assert_eq!((&finished["outcome"], &finished["severity"]), (&"partial".into(), &"WARNING".into()));
+    let failed = of_event(&lines, "item.failed");
+    assert_eq!(finished["failed"].as_u64(), u64::try_from(failed.len()).ok());
+    assert!(!failed.is_empty() && failed.iter().all(|line| line["key"].is_string() && line["step"].is_string()));
 }
 
 #[test]
@@ -130,7 +129,7 @@ fn no_secret_leaves_through_any_format_or_metric() {
         for name in project
             .listed()
             .into_iter()
-            .filter(|name| name.starts_with("run.2") || name.starts_with("metrics") || name.ends_with(".prom"))
+            .filter(|name| name.starts_with("run.2") || name.starts_with("metrics") || name == "quakes.prom")
         {
             let text = project.read(&name);
             texts.push((name, text));

@@ -59,6 +59,10 @@ pub struct Row {
     pub whose: Whose,
     /// The job appended it, and she has not touched it yet.
     pub is_new: bool,
+    /// The job appended it since all was last quiet.
+    pub is_appended: bool,
+    /// The key that the job had appended there before it emptied the row again: the row may get that one back.
+    pub had: Option<String>,
     /// What was last right in each cell.
     pub cells: BTreeMap<u32, String>,
     /// Cells of the job's that she changed.
@@ -69,6 +73,8 @@ pub struct Row {
     pub is_spent: bool,
     /// Columns into which she typed while the row waited.
     pub retyped: BTreeSet<u32>,
+    /// Of these, columns that a write has changed since.
+    pub overwritten: BTreeSet<u32>,
     /// It had no key, and of what it showed she left no more cells than she changed.
     pub is_unknown: bool,
     /// Cells that she changed: when, as a count of calls, and what was right before.
@@ -85,11 +91,14 @@ impl Row {
         Self {
             whose,
             is_new,
+            is_appended: is_new,
+            had: None,
             cells,
             typed: BTreeMap::new(),
             changed: 0,
             is_spent: false,
             retyped: BTreeSet::new(),
+            overwritten: BTreeSet::new(),
             is_unknown: false,
             fresh: BTreeMap::new(),
             is_raced: false,
@@ -145,10 +154,14 @@ pub struct Book {
     pub gone: BTreeMap<String, Fate>,
     /// Keys of which she deleted rows in `Processed`.
     pub again: BTreeSet<String>,
+    /// Keys of rows that the job appended and emptied again, by their stamps.
+    pub taken_back: BTreeMap<u32, String>,
     /// Words of rows that she deleted while they were empty by mistake: nothing told them from blank rows.
     pub emptied: BTreeSet<String>,
     /// Keys and words of rows that she deleted while they waited for a repair, and after how many calls.
     pub deleted: Vec<(u64, Option<String>, Vec<String>)>,
+    /// She changed or deleted rows that waited for a repair, since all was quiet.
+    pub has_touched: bool,
     /// Calls that the job has made, and had made at its last write.
     pub calls: u64,
     pub written_at: u64,
@@ -283,6 +296,7 @@ impl Book {
         }
         let at = sight.row(stamp);
         let is_waiting = self.waiting(sight).iter().any(|(waits, _)| Some(*waits) == at);
+        self.has_touched |= is_waiting;
         if let Some(row) = self.rows.get(&stamp).filter(|_| is_waiting) {
             let key = match &row.whose {
                 Whose::Key(key) => Some(key.clone()),
@@ -312,8 +326,8 @@ impl Book {
         let Some(at) = sight.row(stamp) else { return };
         let is_waiting = waiting.iter().any(|(row, _)| *row == at);
         let wrong = waiting.iter().filter(|(row, cell)| *row == at && *cell != column).count();
-        let key_shown =
-            self.job("id").and_then(|keys| sight.column(keys)).map(|keys| sight.entered(at, keys).to_owned());
+        let keys = self.job("id");
+        let key_shown = keys.and_then(|keys| sight.column(keys)).map(|keys| sight.entered(at, keys).to_owned());
         let constants = self.columns.keys().filter(|stamp| {
             let shown = sight.column(**stamp).map_or("", |place| sight.entered(at, place));
             !shown.is_empty() && !shown.starts_with('=')
@@ -338,21 +352,48 @@ impl Book {
         if row.is_missed && is_wrong && REPAIRS_THAT_MISSED_MAY_WRITE_OVER_WHAT_IS_TYPED {
             row.missed.insert(column, row.fresh[&column].1.clone());
         }
+        self.has_touched |= is_waiting;
         if is_waiting {
             row.changed += 1;
             let filled = row.cells.values().filter(|cell| !cell.is_empty()).count();
-            row.is_spent |= row.changed > filled.saturating_sub(row.changed + wrong);
+            row.is_spent |= row.changed >= filled.saturating_sub(row.changed + wrong);
             row.retyped.insert(column);
+            row.overwritten.remove(&column);
             let is_keyed = matches!(&row.whose, Whose::Key(key) if key_shown.as_ref() == Some(key));
+            row.is_unknown |=
+                row.whose == Whose::Unkeyed && keys.is_some_and(|keys| column != keys && row.retyped.contains(&keys));
             row.is_unknown |= !is_keyed && row.retyped.len() >= constants.difference(&row.retyped).count();
         }
         let key = match &row.whose {
             Whose::Key(key) if is_keys && key != text => key.clone(),
             _ => return,
         };
+        self.unkey(sight, stamp, &key, is_waiting);
+    }
+
+    /// A row belongs to no key any more.
+    fn unkey(&mut self, sight: &Sight, stamp: u32, key: &str, is_waiting: bool) {
+        let Some(row) = self.rows.get_mut(&stamp) else { return };
         row.whose = Whose::Unkeyed;
-        row.typed.clear();
-        self.lose(sight, &key, is_waiting);
+        // Of such a row nothing comes back if she changed another cell, too.
+        row.is_unknown |= is_waiting && row.retyped.len() > 1;
+        // What she typed into other cells of the job's may still stay.
+        let typed = std::mem::take(&mut row.typed);
+        for (name, (text, _)) in typed {
+            let column = self.job(name);
+            if let Some((column, row)) = column.zip(self.rows.get_mut(&stamp)) {
+                row.missed.entry(column).or_insert(text);
+            }
+        }
+        // What was to be written into it may be what comes back.
+        let version = self.source.get(key).copied().unwrap_or(0);
+        for name in JOBS.into_iter().filter(|name| *name != "id" && is_waiting) {
+            let column = self.job(name);
+            if let Some((column, row)) = column.zip(self.rows.get_mut(&stamp)) {
+                row.missed.entry(column).or_insert(value(key, name, version));
+            }
+        }
+        self.lose(sight, key, is_waiting);
     }
 
     /// She deletes rows of a key in `Processed`, all or one of several.

@@ -308,12 +308,56 @@ impl Hand {
         requests
     }
 
-    /// She writes a key into the row that it is of, as a message said.
-    pub fn restore_key(book: &mut Book, sight: &Sight, key: &str) -> Done {
+    /// She writes a key into the row that it is of, if that is one of those that were shown.
+    pub fn restore_key(book: &Book, sight: &Sight, key: &str, rows: &[usize]) -> Done {
         let place = sight.column(book.job("id")?)?;
         let own = book.rows.iter().find(|(_, row)| row.whose == Whose::Key(key.to_owned()));
-        let at = sight.row(*own?.0)?;
+        let at = sight.row(*own?.0).filter(|at| rows.contains(at))?;
         Some((vec![written(sight.view.id, at, place, key)], format!("row {} is {key}", at + 1)))
+    }
+
+    /// Whether a key has its row.
+    pub fn has_row(book: &Book, sight: &Sight, key: &str) -> bool {
+        book.rows.iter().any(|(stamp, row)| row.whose == Whose::Key(key.to_owned()) && sight.row(*stamp).is_some())
+    }
+
+    /// She clears the key of the row that is not this key's.
+    pub fn clear_other(book: &Book, sight: &Sight, key: &str, rows: &[usize]) -> Done {
+        let place = sight.column(book.job("id")?)?;
+        let whose = |at: usize| Some(&book.rows.get(&sight.lines.get(at)?.stamp?)?.whose);
+        let is_own = |at: &usize| whose(*at) == Some(&Whose::Key(key.to_owned()));
+        let at = *rows.iter().find(|at| !is_own(at)).or(rows.iter().max())?;
+        Some((vec![written(sight.view.id, at, place, "")], format!("row {} is not {key}", at + 1)))
+    }
+
+    /// She writes a text for a key into the row that shows what is right.
+    pub fn name_row(&mut self, book: &mut Book, sight: &Sight, rows: &[usize]) -> Done {
+        let keys = book.job("id")?;
+        let is_right = |at: &usize| {
+            let Some(row) = sight.lines.get(*at).and_then(|line| book.rows.get(&line.stamp?)) else { return false };
+            let mut cells = row.cells.iter().filter_map(|(column, right)| Some((sight.column(*column)?, right)));
+            cells.all(|(place, right)| sight.entered(*at, place) == right)
+        };
+        let at = *rows.iter().find(|at| is_right(at))?;
+        self.made += 1;
+        let text = format!("hers {}", self.made);
+        book.type_in(sight, sight.lines.get(at)?.stamp?, keys, &text);
+        Some((vec![written(sight.view.id, at, sight.column(keys)?, &text)], format!("row {} is {text}", at + 1)))
+    }
+
+    /// She gives rows back what was right in them, as the version history has it.
+    pub fn restore_rows(book: &mut Book, sight: &Sight, rows: &[usize]) -> Done {
+        let mut requests = Vec::new();
+        for at in rows {
+            let Some(row) = sight.lines.get(*at).and_then(|line| book.rows.get(&line.stamp?)) else { continue };
+            for (column, right) in row.cells.iter().filter(|(_, right)| !right.contains('{')) {
+                let Some(place) = sight.column(*column) else { continue };
+                if sight.entered(*at, place) != right {
+                    requests.push(written(sight.view.id, *at, place, right));
+                }
+            }
+        }
+        (!requests.is_empty()).then(|| (requests, format!("rows {rows:?} are as they were")))
     }
 
     /// The key is in none of the rows: she writes it into one of those that were shown, and it is that key's from now on.

@@ -172,6 +172,9 @@ impl Game {
         match () {
             () if error.fault() != Fault::Corrupt => None,
             () if said.contains("moved as fast") => Some(MOVED),
+            () if said.contains("could each be the one of key") => Some(EITHER),
+            () if said.contains("could be the one of key") => Some(EITHER),
+            () if said.contains("could be one of several") => Some(EITHER),
             () if said.contains("could each be") => Some(EITHER),
             () => None,
         }
@@ -188,39 +191,57 @@ impl Game {
                 return Err(format!("run {} was quiet: {error} ({:?})", self.tally.runs, error.fault()));
             }
             *self.tally.stops.entry(EITHER).or_default() += 1;
+            self.check_stop(&error.to_string()).await?;
             self.follow(&error.to_string()).await?;
         }
         Err(format!("run {}: stuck, though she did {ADVICE} times what it said", self.tally.runs))
     }
 
-    /// She does what the message says: `rows 3 and 4 could each be the one of key "k1"`.
+    /// She does what the message says: `rows 3 and 4 could each be the one of key "k1": write it into column "id" of the right one`, or
+    /// `clear column "id" of that other row`; `row 3 could be the one of key "k1" or of key "k2"`.
     async fn follow(&mut self, said: &str) -> Result<(), String> {
         let table = Arc::clone(&self.desk.table);
         let mut table = table.lock().await;
         let table = &mut *table;
         let sight = self.desk.sight().await.ok_or("there is no data tab")?;
-        let key = said
-            .split("of key ")
-            .nth(1)
-            .map(|rest| rest.chars().filter(|c| c.is_alphanumeric()).take(3).collect::<String>());
-        let key = key.ok_or(format!("no key in {said:?}"))?;
-        let rows: Vec<usize> = said
-            .split(" could each")
-            .next()
-            .unwrap_or_default()
-            .split(|c: char| !c.is_ascii_digit())
-            .filter_map(|text| text.parse().ok())
-            .collect();
-        let own = Hand::restore_key(&mut table.book, &sight, &key);
-        let done = match (own, rows.last()) {
-            (Some(done), _) => Some(done),
-            (None, Some(row)) => Hand::choose_row(&mut table.book, &sight, &key, row - 1),
-            (None, None) => None,
+        let (rows, advice) = Self::shown_in(said)?;
+        let keys: Vec<_> = advice.split("of key \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let done = if advice.contains("write a text") {
+            table.hand.name_row(&mut table.book, &sight, &rows)
+        } else if keys.is_empty() {
+            Hand::restore_rows(&mut table.book, &sight, &rows)
+        } else if advice.contains("clear column") {
+            Hand::clear_other(&table.book, &sight, keys[0], &rows)
+        } else {
+            let own = keys.iter().find_map(|key| Hand::restore_key(&table.book, &sight, key, &rows));
+            let is_known = |key: &&str| Hand::has_row(&table.book, &sight, key);
+            let is_other = advice.contains("or clear that cell") && keys.iter().any(is_known);
+            let cleared = || is_other.then(|| Hand::clear_other(&table.book, &sight, keys[0], &rows)).flatten();
+            own.or_else(cleared).or_else(|| Hand::choose_row(&mut table.book, &sight, keys[0], *rows.iter().max()?))
         };
         let (requests, told) = done.ok_or(format!("what it says can't be done: {said}"))?;
         table.diary.push(format!("as it says: {told}"));
         self.desk.proxy.hands(json!(requests)).await;
         Ok(())
+    }
+
+    /// The rows that the first of the messages shows, and what it advises.
+    fn shown_in(said: &str) -> Result<(Vec<usize>, &str), String> {
+        let said = said.split("; ").next().unwrap_or_default();
+        let (shown, advice) = said.split_once(" could ").ok_or(format!("no rows in {said:?}"))?;
+        let shown = shown.rsplit(" and ").take(2).flat_map(|text| text.split(' '));
+        Ok((shown.filter_map(|text| text.parse::<usize>().ok()?.checked_sub(1)).collect(), advice))
+    }
+
+    /// A stop is right only where the sheet shows no more: rows that show the same, or of which she changed or deleted some.
+    async fn check_stop(&self, said: &str) -> Result<(), String> {
+        let (rows, _) = Self::shown_in(said)?;
+        let sight = self.desk.sight().await.ok_or("there is no data tab")?;
+        let table = self.desk.table.lock().await;
+        if table.book.is_undecidable(&sight, &rows) {
+            return Ok(());
+        }
+        Err(format!("run {}: it stopped, though rows show which is which: {said}\n{}", self.tally.runs, sight.told()))
     }
 
     async fn settle(&mut self) -> Result<(), String> {
@@ -259,6 +280,7 @@ impl Game {
                 Ok(()) => {}
                 Err(error) if error.fault().passes() => {}
                 Err(error) => match Self::allowed(&error) {
+                    // Rows that were shown may have moved since; the next run is quiet and shows them again.
                     Some(why) => *self.tally.stops.entry(why).or_default() += 1,
                     None => return Err(format!("run {}: {error} ({:?})", self.tally.runs, error.fault())),
                 },

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::book::{Book, Fate, Holds, Row, Whose, value};
+use crate::book::{Book, Fate, Holds, JOBS, Row, Whose, value};
 use crate::sight::{Sight, letters, rows_of};
 
 impl Book {
@@ -10,6 +10,9 @@ impl Book {
     pub fn settle(&mut self, sight: &Sight) -> Result<(), String> {
         self.check_columns(sight)?;
         self.lose_unknown(sight);
+        self.give_back(sight);
+        self.take_back_typed(sight);
+        self.fill_prepared(sight);
         let mut keys = BTreeMap::new();
         let mut emptied = Vec::new();
         for (at, line) in sight.lines.iter().enumerate().skip(1) {
@@ -38,7 +41,7 @@ impl Book {
                 return Err(format!("row {stamp} ({:?}) is gone, with its notes", row.whose));
             }
             row.changed = 0;
-            row.is_new = false;
+            (row.is_new, row.is_appended) = (false, false);
         }
         self.check_keys(&keys)
     }
@@ -52,6 +55,56 @@ impl Book {
                 row.whose = Whose::Unkeyed;
                 row.typed.clear();
                 self.gone.insert(key, Fate::Either);
+            }
+        }
+    }
+
+    /// Rows that the job appended, emptied and filled again by mistake: they are of the key that it put back.
+    fn give_back(&mut self, sight: &Sight) {
+        let Some(keys) = self.job("id").and_then(|keys| sight.column(keys)) else { return };
+        for (stamp, row) in self.rows.iter_mut().filter(|(_, row)| row.is_new) {
+            let shown = sight.row(*stamp).map(|at| sight.entered(at, keys).to_owned());
+            if let Some(had) = row.had.take().filter(|had| shown.as_ref() == Some(had)) {
+                row.whose = Whose::Key(had);
+            }
+        }
+    }
+
+    /// Rows that the job filled for a key by mistake, and into which she typed before they were emptied again: another row shows the key.
+    fn take_back_typed(&mut self, sight: &Sight) {
+        let Some(keys) = self.job("id").and_then(|keys| sight.column(keys)) else { return };
+        let jobs: Vec<_> = JOBS.into_iter().filter_map(|name| Some((name, self.job(name)?))).collect();
+        let shown: Vec<_> = (1..sight.lines.len()).map(|at| sight.entered(at, keys).to_owned()).collect();
+        for (stamp, row) in self.rows.iter_mut().filter(|(_, row)| row.is_appended && !row.is_new) {
+            let Whose::Key(key) = row.whose.clone() else { continue };
+            let is_empty = sight.row(*stamp).is_some_and(|at| sight.entered(at, keys).is_empty());
+            if is_empty && shown.contains(&key) {
+                row.whose = Whose::Unkeyed;
+                let typed = std::mem::take(&mut row.typed);
+                for (name, column) in &jobs {
+                    let text = typed.get(name).map(|(text, _)| text.clone()).unwrap_or_default();
+                    row.cells.insert(*column, text);
+                }
+            }
+        }
+    }
+
+    /// Rows of which nothing was left but what she typed into columns of hers: new rows fill such rows.
+    fn fill_prepared(&mut self, sight: &Sight) {
+        let Some(keys) = self.job("id").and_then(|keys| sight.column(keys)) else { return };
+        let jobs: Vec<_> = JOBS.into_iter().filter_map(|name| Some((name, self.job(name)?))).collect();
+        let there = self.rows.iter().filter(|(stamp, _)| sight.row(**stamp).is_some());
+        let own: Vec<_> = there.map(|(_, row)| row.whose.clone()).collect();
+        for (stamp, row) in self.rows.iter_mut().filter(|(_, row)| row.whose == Whose::Unkeyed && row.typed.is_empty())
+        {
+            let Some(key) = sight.row(*stamp).map(|at| sight.entered(at, keys).to_owned()) else { continue };
+            let is_blank = jobs.iter().all(|(_, column)| row.cells.get(column).is_none_or(String::is_empty));
+            let Some(version) = self.source.get(&key).filter(|_| is_blank) else { continue };
+            if !own.contains(&Whose::Key(key.clone())) {
+                for (name, column) in &jobs {
+                    row.cells.insert(*column, value(&key, name, *version));
+                }
+                row.whose = Whose::Key(key);
             }
         }
     }
@@ -78,6 +131,7 @@ impl Book {
         }
         self.again.clear();
         self.deleted.clear();
+        self.has_touched = false;
         Ok(())
     }
 
@@ -94,7 +148,10 @@ impl Book {
                     sight.entered(0, at)
                 ));
             }
-            if let Holds::Array(of) = column.holds {
+            // Where a cell is in the way of the array, the rows are judged by that cell.
+            let is_clear = (1..sight.lines.len()).all(|row| sight.entered(row, at).is_empty());
+            if let (Holds::Array(of), true) = (&column.holds, is_clear) {
+                let of = *of;
                 Self::check_array(sight, at, of)?;
             }
         }
@@ -125,7 +182,7 @@ impl Book {
     }
 
     fn check_row(&mut self, sight: &Sight, at: usize, stamp: u32) -> Result<(), String> {
-        let mut settled = BTreeMap::new();
+        let (mut settled, mut left) = (BTreeMap::new(), Vec::new());
         let row = &self.rows[&stamp];
         for (column, kept) in &self.columns {
             let Some(place) = sight.column(*column) else { continue };
@@ -139,8 +196,19 @@ impl Book {
             if !owed.iter().any(|owed| owed == seen) {
                 let is_excused =
                     (row.is_raced && kept.holds != Holds::Job("id")) || (row.is_spent && row.whose == Whose::Hers);
-                let is_lost = row.is_unknown && row.whose == Whose::Unkeyed && !row.retyped.contains(column);
+                // What she typed there stays, unless a write that came after it hit the row.
+                let is_hers = row.retyped.contains(column) && !row.overwritten.contains(column);
+                // A row that counts as gone stays as it is, even if she gives it its key back later.
+                let is_gone = match row.whose {
+                    Whose::Key(_) => kept.holds != Holds::Job("id"),
+                    Whose::Unkeyed => true,
+                    Whose::Hers => false,
+                };
+                let is_lost = row.is_unknown && is_gone && !is_hers;
                 let is_excused = is_excused || is_lost;
+                if let (true, Whose::Key(_), Holds::Job(name)) = (is_lost, &row.whose, &kept.holds) {
+                    left.push((*name, seen.to_owned()));
+                }
                 if is_excused {
                     settled.insert(*column, seen.to_owned());
                     continue;
@@ -159,8 +227,10 @@ impl Book {
         let row = self.rows.get_mut(&stamp).expect("it was just there");
         // The rest belongs to columns that are no more.
         row.cells = settled;
+        row.typed.extend(left.into_iter().map(|(name, seen)| (name, (seen, Fate::Stays))));
         (row.is_spent, row.is_unknown) = (false, false);
         row.retyped.clear();
+        row.overwritten.clear();
         row.fresh.clear();
         row.missed.clear();
         (row.is_raced, row.is_missed) = (false, false);
@@ -184,6 +254,16 @@ impl Book {
             Some((text, Fate::Stays)) => vec![text.clone()],
             Some((text, Fate::Either)) => vec![text.clone(), newest],
         }
+    }
+
+    /// Whether rows do not show which of them is which: they show the same, but for their keys, or she has changed or deleted some of
+    /// those that waited.
+    pub fn is_undecidable(&self, sight: &Sight, rows: &[usize]) -> bool {
+        let columns = self.columns.iter().filter(|(_, column)| column.holds != Holds::Job("id"));
+        let places: Vec<_> = columns.filter_map(|(stamp, _)| sight.column(*stamp)).collect();
+        let [one, other] = rows else { return self.has_touched };
+        let is_same = places.iter().all(|place| sight.entered(*one, *place) == sight.entered(*other, *place));
+        self.has_touched || is_same
     }
 
     /// Whether the job appended this row and took it back. A row of a key shows something, even if it shares words such as `open` with a

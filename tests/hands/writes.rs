@@ -48,6 +48,9 @@ impl Book {
                 }
                 let calls = self.calls;
                 let Some(row) = self.rows.get_mut(&stamp) else { continue };
+                if old != new && row.retyped.contains(&column) {
+                    row.overwritten.insert(column);
+                }
                 if let Some((when, _)) = row.fresh.get(&column).filter(|_| old != new) {
                     if when + CALLS_OF_A_REPAIR_THAT_LOSE_WHAT_IS_TYPED > calls {
                         told.push_str("    (raced)");
@@ -150,7 +153,9 @@ impl Book {
         let stamps = before.lines.iter().enumerate().filter_map(|(at, line)| Some((at, line.stamp?)));
         let emptied = stamps.filter(|(at, stamp)| self.is_taken_back(before, *at, *stamp));
         for (_, stamp) in emptied.collect::<Vec<_>>() {
-            self.rows.remove(&stamp);
+            if let Some(Row { whose: Whose::Key(key), .. }) = self.rows.remove(&stamp) {
+                self.taken_back.insert(stamp, key);
+            }
         }
     }
 
@@ -219,6 +224,7 @@ impl Book {
             let _ = write!(told, "\n    new row {} of {key}, stray {is_stray}: {:?}", at + 1, line.entered);
             let whose = if is_stray { Whose::Unkeyed } else { Whose::Key(key.clone()) };
             let mut row = Row::of(whose, true, cells);
+            row.had = line.stamp.and_then(|stamp| self.taken_back.get(&stamp)).filter(|had| **had != key).cloned();
             // What comes back of a row that she deleted during its repair is what it held then.
             row.is_raced = self.gone.get(&key) == Some(&Fate::Either) && ROWS_DELETED_DURING_THEIR_REPAIR_MAY_COME_BACK;
             self.rows.insert(stamp, row);

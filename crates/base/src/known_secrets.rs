@@ -1,8 +1,8 @@
 //! The secrets of this process, by their exact text, so that no log and no error shows one.
 //!
 //! In scope: registering a secret where it is read, and hiding all of them where text leaves the
-//! process. Out of scope: secrets that are recognised by their form (`redact`); `hide_secrets` hides
-//! them as well.
+//! process. Out of scope: secrets that are recognised by their form (`redact`); `hide_secrets`
+//! hides them as well.
 //!
 //! The list is the process's own, and not a value that is passed along: a part that writes text
 //! can't forget a secret that another part has read.
@@ -45,8 +45,8 @@ pub fn register_secret(secret: &str) {
     }
 }
 
-/// Registers the value of an environment variable if the name says that it is a secret. A path and
-/// a JSON document are not registered: the first is no secret, and of the second only parts are.
+/// Registers the value of an environment variable if its name is that of a secret. A path and
+/// a JSON document are not registered: the first is not secret, and of the second only parts are.
 pub fn register_variable(name: &str, value: &str) {
     let value = value.trim();
     let is_path = ["/", "./", "../", "~"].iter().any(|start| value.starts_with(start)) && !is_no_path(value);

@@ -35,8 +35,8 @@ pub struct MachineTrouble {
 }
 
 impl MachineTrouble {
-    /// Converts `error` of the operation `operation` (such as "the journal can't be written"). Returns
-    /// `None` if the request was wrong and not the machine.
+    /// Converts `error` of the operation `operation` (such as "the journal can't be written").
+    /// Returns `None` if the request was wrong and not the machine.
     pub fn from_io(operation: &str, error: &io::Error) -> Option<Self> {
         refused(error).map(|refused| Self { refused, why: format!("{operation}: {error}") })
     }

@@ -71,6 +71,8 @@ pub(crate) struct AttemptSetup<'a> {
     pub of: u32,
     /// How long it may take.
     pub limit: Option<Duration>,
+    /// Further variables of its environment.
+    pub variables: &'a [(&'static str, String)],
 }
 
 /// How an attempt ended.
@@ -143,6 +145,7 @@ fn start(setup: &AttemptSetup<'_>, kept: Option<&File>) -> io::Result<Child> {
     let mut command = Command::new(program);
     command.args(arguments).kill_on_drop(true);
     command.env("SHEETKEEP_ATTEMPT", setup.number.to_string()).env("SHEETKEEP_ATTEMPTS", setup.of.to_string());
+    command.envs(setup.variables.iter().map(|(name, value)| (*name, value)));
     command.stdin(match setup.stdin {
         Some(copy) => Stdio::from(copy.at_beginning()?),
         None => Stdio::null(),

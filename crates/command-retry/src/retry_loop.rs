@@ -33,6 +33,8 @@ pub struct CommandRetry<'a> {
     pub stdin: Option<&'a StdinCopy>,
     /// Whether the command's standard output is ours, as it comes.
     pub stream: bool,
+    /// Further variables of the command's environment.
+    pub variables: &'a [(&'static str, String)],
     /// Takes the command's output.
     pub output: &'a dyn CommandOutput,
     /// The clock.
@@ -49,9 +51,9 @@ struct Verdict {
 }
 
 impl CommandRetry<'_> {
-    /// Makes attempts until one succeeds or a bound is reached. `stops` has the signals that ask for
-    /// the end; the command's process group receives each. `on_attempt` is called after each attempt,
-    /// before its delay.
+    /// Makes attempts until one succeeds or a bound is reached. `stops` has the signals that ask
+    /// for the end; the command's process group receives each. `on_attempt` is called after each
+    /// attempt, before its delay.
     pub async fn run(
         &self,
         stops: &mut UnboundedReceiver<StopSignal>,
@@ -129,6 +131,7 @@ impl CommandRetry<'_> {
                     number,
                     of: self.policy.max_attempts,
                     limit,
+                    variables: self.variables,
                 };
                 run_attempt(&setup, stops).await
             }

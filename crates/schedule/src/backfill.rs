@@ -25,8 +25,8 @@ pub struct BackfillPlan {
     pub is_cut: bool,
 }
 
-/// Plans the occurrences whose logical date is in `from..=to`. `done` holds the logical times with a
-/// successful run; they are left out, and so are blackout dates and what starts after `now`.
+/// Plans the occurrences whose logical date is in `from..=to`. `done` holds the logical times with
+/// a successful run; they are left out, and so are blackout dates and what starts after `now`.
 pub fn plan_backfill(
     schedule: &JobSchedule,
     (from, to): (Date, Date),

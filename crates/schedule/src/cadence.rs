@@ -24,6 +24,36 @@ pub struct OutgrownInterval {
     pub skipped_in_a_row: u32,
 }
 
+impl OutgrownInterval {
+    /// Returns what people have to know, without a full stop.
+    pub fn sentence(&self) -> String {
+        let interval = length(self.interval_ms);
+        if self.estimate_ms >= self.interval_ms {
+            return format!(
+                "a run takes about {}, and the schedule starts one every {interval}: let it run less often, or shorten the runs",
+                length(self.estimate_ms)
+            );
+        }
+        format!(
+            "{} times in a row were skipped because a run was still active, and the schedule starts one every {interval}: let it \
+             run less often, or shorten the runs",
+            self.skipped_in_a_row
+        )
+    }
+}
+
+/// Formats a length of time in its two greatest units.
+fn length(ms: u64) -> String {
+    let seconds = ms.div_ceil(1_000);
+    match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, 0) => format!("{minutes} min"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, 0, _) => format!("{hours} h"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
 /// Returns the interval if runs outlast it, or three occurrences in a row were skipped for overlap.
 pub fn outgrown_interval(
     schedule: &JobSchedule,

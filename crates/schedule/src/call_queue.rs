@@ -14,6 +14,9 @@ use crate::job_schedule::{JobSchedule, MisfirePolicy};
 
 /// The time between the first calls of two jobs, in milliseconds.
 pub const SPREAD_MS: u64 = 250;
+/// Calls at the same time beside those of occurrences that start: first calls, repeated ones, and
+/// those after a jump of the clock. So an outage ends without a flurry.
+pub const MOST_ASKED: usize = 8;
 /// The time after which a job is called again that waits: for an active run, or for the service's
 /// clock, which is behind this machine's. In milliseconds.
 pub const WAITING_MS: u64 = 60_000;
@@ -21,7 +24,7 @@ pub const WAITING_MS: u64 = 60_000;
 pub const BACKOFF_BASE_MS: u64 = 10_000;
 /// The longest wait after a call that could not be completed, in milliseconds.
 pub const BACKOFF_CAP_MS: u64 = 300_000;
-/// A smaller difference between the two clocks is no jump, in milliseconds.
+/// The smallest difference between the two clocks that counts as a jump, in milliseconds.
 pub const JUMP_MS: u64 = 60_000;
 /// How often a job with `ready_by` is called whose sheet has not answered when its next run starts,
 /// in milliseconds.
@@ -108,7 +111,8 @@ struct QueuedJob {
 
 impl CallQueue {
     /// Creates the queue of these jobs, which are numbered in their order. Each is called at once, a
-    /// little after the one before it; at most `most_at_once` are called at the same time.
+    /// little after the one before it; at most `most_at_once` are called at the same time, and no
+    /// more than `MOST_ASKED` by any other reason than the start of an occurrence.
     pub fn new(schedules: Vec<JobSchedule>, most_at_once: usize, now: ClockReading) -> Self {
         let jobs = schedules.into_iter().map(|schedule| QueuedJob::new(schedule, now.wall)).collect();
         let mut queue = Self { jobs, most_at_once, read: now };
@@ -137,10 +141,9 @@ impl CallQueue {
 
     /// Takes the call that has waited longest; none if none is due, or as many as may be are made.
     pub fn take_due(&mut self, now: ClockReading) -> Option<PlannedCall> {
-        if self.is_full() {
-            return None;
-        }
-        let waiting = self.jobs.iter().enumerate().filter_map(|(nth, job)| Some((job.overdue_ms(now)?, nth)));
+        let room = self.room();
+        let due = self.jobs.iter().enumerate().filter(|(_, job)| room.takes(job, now));
+        let waiting = due.filter_map(|(nth, job)| Some((job.overdue_ms(now)?, nth)));
         let (_, nth) = waiting.max_by_key(|(overdue_ms, nth)| (*overdue_ms, std::cmp::Reverse(*nth)))?;
         let job = self.jobs.get_mut(nth)?;
         let started_at = job.starts_at.filter(|start| *start <= now.wall);
@@ -155,10 +158,11 @@ impl CallQueue {
 
     /// Returns the milliseconds until the next call; none while the end of a call comes first.
     pub fn wait_ms(&self, now: ClockReading) -> Option<u64> {
-        if self.is_full() {
-            return None;
+        match self.room() {
+            Room::None => None,
+            Room::ForStarts => self.jobs.iter().filter_map(|job| job.start_wait_ms(now)).min(),
+            Room::ForAll => self.jobs.iter().filter_map(|job| job.wait_ms(now)).min(),
         }
-        self.jobs.iter().filter_map(|job| job.wait_ms(now)).min()
     }
 
     /// Plans the next call of a job whose call has ended. `draw` is uniform in [0, 1).
@@ -220,11 +224,16 @@ impl CallQueue {
     /// Returns how long the job has waited that waits longest because as many calls as may be are
     /// made, in milliseconds.
     pub fn longest_wait_ms(&self, now: ClockReading) -> Option<u64> {
-        self.is_full().then(|| self.jobs.iter().filter_map(|job| job.overdue_ms(now)).max()).flatten()
+        let room = self.room();
+        self.jobs.iter().filter(|job| !room.takes(job, now)).filter_map(|job| job.overdue_ms(now)).max()
     }
 
-    fn is_full(&self) -> bool {
-        self.active() >= self.most_at_once
+    fn room(&self) -> Room {
+        match self.active() {
+            active if active >= self.most_at_once => Room::None,
+            active if active >= MOST_ASKED => Room::ForStarts,
+            _ => Room::ForAll,
+        }
     }
 
     fn ask_all(&mut self, now: ClockReading) {
@@ -232,6 +241,27 @@ impl CallQueue {
         for job in self.jobs.iter_mut().filter(|job| job.schedule.is_some()) {
             job.ask(at);
             at = at.saturating_add(SPREAD_MS);
+        }
+    }
+}
+
+/// Which further calls may be made now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// None.
+    None,
+    /// Those of occurrences that start.
+    ForStarts,
+    /// All.
+    ForAll,
+}
+
+impl Room {
+    fn takes(self, job: &QueuedJob, now: ClockReading) -> bool {
+        match self {
+            Self::None => false,
+            Self::ForStarts => job.start_wait_ms(now) == Some(0),
+            Self::ForAll => true,
         }
     }
 }
@@ -255,11 +285,16 @@ impl QueuedJob {
         start.max(self.again_at.and_then(|at| now.monotonic_ms.checked_sub(at)))
     }
 
+    /// Milliseconds until the next start of an occurrence.
+    fn start_wait_ms(&self, now: ClockReading) -> Option<u64> {
+        self.starts_at.filter(|_| !self.is_called).map(|start| start.ms_since(now.wall))
+    }
+
     fn wait_ms(&self, now: ClockReading) -> Option<u64> {
         if self.is_called {
             return None;
         }
-        let start = self.starts_at.map(|start| start.ms_since(now.wall));
+        let start = self.start_wait_ms(now);
         let again = self.again_at.map(|at| at.saturating_sub(now.monotonic_ms));
         start.into_iter().chain(again).min()
     }

@@ -2,8 +2,8 @@
 //!
 //! Any number of clocks may call it: an occurrence is identified by its logical time, and the
 //! history holds the last settled one. The clock that commits a claim with that logical time first
-//! runs it; the others see it settled. Occurrences that do not run are returned with their reason, to be
-//! recorded in the same commit as the claim.
+//! runs it; the others see it settled. Occurrences that do not run are returned with their reason,
+//! to be recorded in the same commit as the claim.
 
 use sheetkeep_base::time::Timestamp;
 

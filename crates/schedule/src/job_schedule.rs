@@ -147,8 +147,9 @@ impl JobSchedule {
         None
     }
 
-    /// Returns the last millisecond before a local date, from which the next occurrence is searched.
-    /// A date that begins before the repeated hour of the one before it ends is not cut short.
+    /// Returns the last millisecond before a local date, from which the next occurrence is
+    /// searched. A date that begins before the repeated hour of the one before it ends is not cut
+    /// short.
     fn last_instant_before(&self, date: Date) -> Option<i64> {
         let start = date.to_zoned(self.zone.clone()).ok()?;
         Some(start.timestamp().as_millisecond() - 1)
@@ -160,13 +161,14 @@ impl JobSchedule {
         format!("{kind}{} {}", self.recurrence.to_text(), zone_name(&self.zone))
     }
 
-    /// Returns the last occurrence whose logical time is at or before `at`, blackout dates included.
+    /// Returns the last occurrence whose logical time is at or before `at`, blackout dates
+    /// included.
     pub fn last_until(&self, at: Timestamp, estimate_ms: u64) -> Option<Occurrence> {
         self.recurrence.last_until(at.0, &self.zone).map(|found| self.occurrence(found, estimate_ms))
     }
 
-    /// Returns the occurrences whose logical time is in (`after`, `until`], blackout dates included,
-    /// in order; at most the last `most` of them, and how many came before those.
+    /// Returns the occurrences whose logical time is in (`after`, `until`], blackout dates
+    /// included, in order; at most the last `most` of them, and how many came before those.
     pub fn last_between(&self, after: Timestamp, until: Timestamp, most: usize, estimate_ms: u64) -> RecentOccurrences {
         let mut kept = std::collections::VecDeque::new();
         let (mut first, mut dropped) = (None, 0_u64);

@@ -7,6 +7,7 @@ use std::fmt;
 
 use sheetkeep_base::time::Timestamp;
 
+use crate::cadence::{OutgrownInterval, outgrown_interval};
 use crate::decision::EARLY_MS;
 use crate::job_schedule::{JobSchedule, Occurrence, estimate_ms};
 
@@ -114,6 +115,8 @@ pub struct LatenessReport {
     pub next: Option<Occurrence>,
     /// Whether the job is paused because so many runs in a row failed.
     pub is_paused_by_failures: bool,
+    /// Set if the runs do not fit into the schedule.
+    pub outgrown: Option<OutgrownInterval>,
 }
 
 /// Classifies a job at `now`. `summary` is none if the history cannot be read. `max_age_ms` is the
@@ -131,8 +134,10 @@ pub fn classify(
         expected: None,
         next: schedule.and_then(|schedule| schedule.next_after(now, estimate)),
         is_paused_by_failures: false,
+        outgrown: None,
     };
     let Some(summary) = summary else { return report };
+    report.outgrown = schedule.and_then(|schedule| outgrown_interval(schedule, now, &summary.durations_ms, 0));
     report.age_ms = summary.last_success.map(|run| now.ms_since(run.ended_at));
     report.is_paused_by_failures =
         schedule.is_some_and(|schedule| schedule.pause_after > 0 && summary.failures_in_a_row >= schedule.pause_after);

@@ -62,8 +62,8 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Gives the initial spreadsheet a tab from the start, instead of an empty `Sheet1`; repeatable.
-    /// Set its id with [`EmulatorBuilder::spreadsheet`].
+    /// Gives the initial spreadsheet a tab from the start, instead of an empty `Sheet1`;
+    /// repeatable. Set its id with [`EmulatorBuilder::spreadsheet`].
     pub fn tab(mut self, tab: LoadedTab) -> Self {
         self.options.tabs.push(tab);
         self

@@ -162,6 +162,7 @@ impl Dispatcher<'_> {
             ApiMethod::DriveCreate => {
                 shown(files::create(store, &self.new_id(), &files::message(body)?, now)?, files::USUAL)
             }
+            ApiMethod::DriveAbout => Ok(ApiResponse::json(files::about(query)?)),
             ApiMethod::DriveList => files::list(store, query, now).map(ApiResponse::json),
             ApiMethod::DriveGet => files::get(store, id, query, now).map(ApiResponse::json),
             ApiMethod::DriveCopy => {

@@ -351,7 +351,7 @@ impl From<TokenError> for ApiResponse {
 /// Rejects a token without the scopes that the call needs.
 fn check_scope(bearer: &TokenHolder, method: &Method, api: ApiMethod) -> Result<(), ApiError> {
     let needed = match api {
-        ApiMethod::DriveGet | ApiMethod::DriveList => AccessLevel::Metadata,
+        ApiMethod::DriveAbout | ApiMethod::DriveGet | ApiMethod::DriveList => AccessLevel::Metadata,
         _ if *method == Method::GET => AccessLevel::Read,
         _ => AccessLevel::Write,
     };

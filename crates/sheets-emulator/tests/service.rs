@@ -177,7 +177,7 @@ async fn what_is_not_implemented_is_answered_422() {
     let table = json!({"requests": [{"addTable": {}}]});
     for (method, path, body) in [
         ("POST", format!("/v4/spreadsheets/{ID}:batchUpdate"), Some(&table)),
-        ("GET", "/drive/v3/about?fields=user".to_owned(), None),
+        ("GET", "/drive/v3/drives".to_owned(), None),
         ("GET", "/drive/v2/files".to_owned(), None),
         ("POST", "/batch/drive/v3".to_owned(), None),
     ] {

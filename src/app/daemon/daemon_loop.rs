@@ -340,16 +340,16 @@ fn log_report(job: &str, report: &CallReport) {
             tracing::debug!(event = "daemon.nothing_ran", job, reason = report.reason, "nothing ran");
         }
         (Some(0), _) if report.runs.is_empty() => {
-            tracing::warn!(event = "daemon.nothing_ran", job, "{}", report.reason)
+            tracing::warn!(event = "daemon.nothing_ran", job, "{}", report.reason);
         }
         (Some(0), _) => {}
         (Some(exit_code), Some(error)) => tracing::error!(event = "daemon.call_failed", job, exit_code, "{error}"),
         (Some(exit_code), None) => {
-            tracing::warn!(event = "daemon.call_failed", job, exit_code, "it ended with exit code {exit_code}")
+            tracing::warn!(event = "daemon.call_failed", job, exit_code, "it ended with exit code {exit_code}");
         }
         (None, Some(error)) => tracing::error!(event = "daemon.call_failed", job, "{error}"),
         (None, None) => {
-            tracing::error!(event = "daemon.call_failed", job, "its process was killed; the next run records that")
+            tracing::error!(event = "daemon.call_failed", job, "its process was killed; the next run records that");
         }
     }
 }

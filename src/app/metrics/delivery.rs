@@ -3,8 +3,8 @@
 //! In scope: all of them in parallel, a bound on the time, a warning for each that fails. Out of
 //! scope: each of them (the other files of this folder).
 //!
-//! Metrics are delivered once a run is over and committed. Nothing that fails here changes the run's
-//! result.
+//! Metrics are delivered once a run is over and committed. Nothing that fails here changes the
+//! run's result.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use tokio::task::spawn_blocking;
 
 use crate::app::job::target_name;
 use crate::app::metrics::metric_files::{append_record, write_textfile};
+#[cfg(feature = "otlp")]
+use crate::app::metrics::otlp::export;
 use crate::app::metrics::pushgateway::push;
 use crate::app::metrics::statsd;
 use crate::app::metrics::totals_file::TotalsFile;
@@ -109,6 +111,11 @@ impl MetricsDelivery {
             let run = run.clone();
             let send = move || statsd::send(&settings, &run).map_err(|error| format!("{}: {error}", settings.address));
             sinks.push(("statsd", blocking(send).boxed()));
+        }
+        #[cfg(feature = "otlp")]
+        if let Some(collector) = &self.settings.otlp {
+            let clock = Arc::clone(&self.clock);
+            sinks.push(("otlp", export(collector, self.ca_file.as_deref(), SINK_TIMEOUT, clock, run).boxed()));
         }
         sinks
     }

@@ -3,9 +3,9 @@
 //! In scope: the address of the job's group, one request, what its reply means. Out of scope: the
 //! text (`telemetry::metrics::prometheus_text`).
 //!
-//! The request is a POST, which replaces metrics of the same name only: after a run that failed, the
-//! time of the last success stays as it was pushed, perhaps by another machine. The group has no
-//! label of a machine or a run, for its series would stay for ever.
+//! The request is a POST, which replaces metrics of the same name only: after a run that failed,
+//! the time of the last success stays as it was pushed, perhaps by another machine. The group has
+//! no label of a machine or a run, for its series would stay for ever.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -52,7 +52,8 @@ pub async fn push(
 /// Returns the address of the group of a job.
 fn group_address(url: &str, job: &str) -> Option<Url> {
     let mut url = Url::parse(url).ok()?;
-    // A segment of dots would be taken as a step in the path; base64 is how the gateway reads it then.
+    // A segment of dots would be taken as a step in the path; base64 is how the gateway reads it
+    // then.
     let is_dots = job.chars().all(|c| c == '.');
     let encoded = if is_dots { data_encoding::BASE64URL_NOPAD.encode(job.as_bytes()) } else { job.to_owned() };
     let label = if is_dots { "job_name@base64" } else { "job_name" };

@@ -10,8 +10,11 @@ use crate::ledger::runs::event::{CallTotals, Event, RunReport};
 use crate::ledger::runs::outlook::NextDue;
 use crate::ledger::runs::run::{Counts, RunStatus};
 use crate::runner::run_config::Events;
-use crate::telemetry::metrics::run_measurement::{CallMeasurement, ItemCounts, RunMeasurement};
+use crate::telemetry::metrics::run_measurement::{CallMeasurement, ItemCounts, RunMeasurement, RunPhase};
 use crate::time::Timestamp;
+
+/// Parts of a run that are kept, for its trace.
+const MOST_PHASES: usize = 1_000;
 
 /// Measures one run.
 pub struct RunMeter {
@@ -33,6 +36,7 @@ struct SeenEvents {
     keys: Option<u64>,
     open_failures: Option<u64>,
     calls: CallTotals,
+    phases: Vec<RunPhase>,
 }
 
 /// How a run ended, beside its report.
@@ -56,9 +60,9 @@ impl RunMeter {
 
     /// Returns events that are measured, too.
     pub fn wrap(&self, events: Events) -> Events {
-        let seen = Arc::clone(&self.seen);
+        let (seen, clock) = (Arc::clone(&self.seen), Arc::clone(&self.clock));
         Arc::new(move |event| {
-            lock(&seen).note(&event);
+            lock(&seen).note(&event, clock.now());
             events(event);
         })
     }
@@ -106,12 +110,16 @@ impl RunMeter {
                 NextDue::Unknown | NextDue::Never => None,
             },
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            phases: seen.phases,
         }
     }
 }
 
 impl SeenEvents {
-    fn note(&mut self, event: &Event) {
+    fn note(&mut self, event: &Event, now: Timestamp) {
+        if let (Some(phase), true) = (phase(event, now), self.phases.len() < MOST_PHASES) {
+            self.phases.push(phase);
+        }
         match event {
             Event::Started { run, .. } => self.run = Some(run.clone()),
             Event::Claimed { .. } => self.is_claimed = true,
@@ -127,6 +135,19 @@ impl SeenEvents {
             Event::CallsCounted(calls) => self.calls = *calls,
             _ => {}
         }
+    }
+}
+
+/// Returns the part of the run that an event ends.
+fn phase(event: &Event, ended: Timestamp) -> Option<RunPhase> {
+    match event {
+        Event::Loaded { took_ms, .. } => {
+            Some(RunPhase { name: "load", ended, took_ms: *took_ms, commit: None, rows: 0 })
+        }
+        Event::Committed { number, rows, took_ms, .. } => {
+            Some(RunPhase { name: "commit", ended, took_ms: *took_ms, commit: Some(*number), rows: *rows })
+        }
+        _ => None,
     }
 }
 

@@ -103,7 +103,7 @@ mod tests {
             ..RunMeasurement::default()
         };
         send(&StatsdSettings { address, dialect }, &run).expect("sent");
-        let (mut lines, mut packet) = (Vec::new(), [0; 65_536]);
+        let (mut lines, mut packet) = (Vec::new(), vec![0; 65_536]);
         while let Ok(bytes) = socket.recv(&mut packet) {
             assert!(bytes <= PACKET_BYTES, "a packet of {bytes} bytes");
             lines.extend(String::from_utf8_lossy(&packet[..bytes]).lines().map(str::to_owned));

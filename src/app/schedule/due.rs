@@ -103,12 +103,18 @@ pub fn next_step(schedule: &JobSchedule, job: &str, host: &str, standing: &JobSt
     let request = standing.requests.run_now.clone().filter(|request| stored.is_new_request(request));
     let rows = ClosedRows { job, host, chance };
     let mut closed: Vec<Run> = decision.missed_before.iter().map(|range| rows.of_range(range)).collect();
-    closed.extend(decision.closed.iter().map(|closed| rows.of_occurrence(closed)));
+    // One that could not start has its row.
+    let has_no_row = |closed: &&ClosedOccurrence| stored.unstarted != Some(closed.occurrence.scheduled_for);
+    closed.extend(decision.closed.iter().filter(has_no_row).map(|closed| rows.of_occurrence(closed)));
     if history.settled_until.is_none() && decision.due.is_none() {
         // The first call comes later than the grace. From here on, nothing is left out in silence.
         closed.extend(schedule.last_until(now, 0).map(|last| rows.before_first_call(last)));
     }
-    step(&decision, request, closed, schedule.times_text())
+    let mut step = step(&decision, request, closed, schedule.times_text());
+    if let DueStep::Run(due) = &mut step {
+        due.claim.has_failed_start = due.claim.occurrence.is_some() && due.claim.occurrence == stored.unstarted;
+    }
+    step
 }
 
 fn step(decision: &DueDecision, request: Option<String>, mut closed: Vec<Run>, times: String) -> DueStep {
@@ -120,6 +126,7 @@ fn step(decision: &DueDecision, request: Option<String>, mut closed: Vec<Run>, t
             request: None,
             times,
             closed,
+            has_failed_start: false,
             verdict: Some((last.status, last.message)),
         };
         return DueStep::Record(Box::new(DueRun { claim, trigger: last.trigger, occurrence: None, next }));
@@ -127,7 +134,7 @@ fn step(decision: &DueDecision, request: Option<String>, mut closed: Vec<Run>, t
     let occurrence = decision.due.map(|due| due.scheduled_for);
     let kind = if occurrence.is_some() { SCHEDULE_TRIGGER } else { REQUEST_TRIGGER };
     let trigger = Trigger { kind: kind.to_owned(), run_key: None, scheduled_for: occurrence };
-    let claim = ScheduleClaim { occurrence, request, times, closed, verdict: None };
+    let claim = ScheduleClaim { occurrence, request, times, closed, has_failed_start: false, verdict: None };
     DueStep::Run(Box::new(DueRun { claim, trigger, occurrence: decision.due, next }))
 }
 

@@ -20,7 +20,9 @@ use crate::cli::args::emulate::EmulateArgs;
 use crate::cli::args::failures::FailuresArgs;
 use crate::cli::args::job::JobArgs;
 use crate::cli::args::late::LateArgs;
+use crate::cli::args::lint::{LintArgs, LintFormat};
 use crate::cli::args::maintenance::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
+use crate::cli::args::once::OnceArgs;
 use crate::cli::args::plan::PlanArgs;
 use crate::cli::args::retry::RetryArgs;
 use crate::cli::args::schedule::{ScheduleAction, ScheduleArgs};
@@ -104,6 +106,10 @@ pub enum CliCommand {
     Alert(AlertArgs),
     /// Run jobs by their schedules, explain a schedule, or export it
     Schedule(ScheduleArgs),
+    /// Check how far scripts and crontabs can be left alone: readiness, gaps
+    Lint(LintArgs),
+    /// Run a command unless it is done for a date already
+    Once(OnceArgs),
     /// Run a command until it succeeds, with growing, random delays
     Retry(RetryArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
@@ -272,6 +278,7 @@ impl Args {
         self.command.job().is_some_and(|job| job.json)
             || matches!(&self.command, CliCommand::Schedule(args) if args.action.json())
             || matches!(&self.command, CliCommand::Late(args) if args.json)
+            || matches!(&self.command, CliCommand::Lint(args) if args.format == LintFormat::Json)
     }
 }
 
@@ -339,7 +346,7 @@ impl CliCommand {
             Self::Prune(args) => Some(&args.job),
             Self::Rollover(args) => Some(&args.job),
             Self::Backfill(args) => Some(&args.job),
-            Self::Schedule(_) | Self::Late(_) | Self::Alert(_) | Self::Retry(_) => None,
+            Self::Schedule(_) | Self::Late(_) | Self::Alert(_) | Self::Retry(_) | Self::Once(_) | Self::Lint(_) => None,
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }

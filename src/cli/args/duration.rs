@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-/// Parses `300ms`, `2s`, `1.5s`, `1m`, `1h`, `90d`; a number alone means seconds.
+/// Parses `300ms`, `2s`, `1.5s`, `1m`, `1h`, `90d`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let help = || format!("`{text}` is no time; write it as 300ms, 2s, 1m, 1h or 90d");
-    let number_end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let number_end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(help)?;
     let (number, unit) = text.split_at(number_end);
     let scale = match unit {
         "ms" => 0.001,
-        "s" | "" => 1.0,
+        "s" => 1.0,
         "m" => 60.0,
         "h" => 3_600.0,
         "d" => 86_400.0,

@@ -42,9 +42,25 @@ pub struct FailuresKeysArgs {
     /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
-    /// Keys of failures, exactly as in the Failures tab
-    #[arg(value_name = "KEY", required = true)]
+    /// Keys of failures, as in the Failures tab; the # of a record without a key may be left out
+    #[arg(value_name = "KEY", required_unless_present_any = ["all", "step", "error"])]
     pub keys: Vec<String>,
+    /// Take all failures that are not closed
+    #[arg(long, conflicts_with_all = ["keys", "step", "error"])]
+    pub all: bool,
+    /// Take the failures of this step: source, item, output, or a step's name
+    #[arg(long, value_name = "STEP", conflicts_with = "keys")]
+    pub step: Option<String>,
+    /// Take the failures whose error contains this text
+    #[arg(long, value_name = "TEXT", conflicts_with = "keys")]
+    pub error: Option<String>,
+}
+
+impl FailuresKeysArgs {
+    /// Returns whether failures are chosen by what they are, not by their keys.
+    pub fn selects(&self) -> bool {
+        self.all || self.step.is_some() || self.error.is_some()
+    }
 }
 
 impl FailuresAction {

@@ -5,7 +5,7 @@
 //!
 //! - `command_line`: which commands are there, and which flags do all have?
 //! - `job`: which flags has every command about a job?
-//! - `plan`, `backfill`, `late`, `failures`, `retry`, `emulate`: the flags of the command of that name.
+//! - `plan`, `backfill`, `late`, `failures`, `lint`, `once`, `retry`, `emulate`: the flags of the command of that name.
 //! - `maintenance`: the flags of `fsck`, `prune`, `reset` and `rollover`.
 //! - `schedule`, `schedule_run`: the flags of `schedule explain`, `export` and `run`.
 //! - `alert`: the flags of `alert test`.
@@ -21,6 +21,8 @@ pub mod backfill;
 pub mod maintenance;
 pub mod schedule;
 pub mod schedule_run;
+pub mod lint;
+pub mod once;
 pub mod retry;
 #[cfg(feature = "emulator")]
 pub mod emulate;

@@ -11,7 +11,7 @@ pub struct ScheduleRunArgs {
     #[arg(value_name = "JOB.toml", required = true)]
     pub jobs: Vec<PathBuf>,
     /// Run at most N jobs at the same time
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub at_once: u16,
     /// Read settings from FILE, not from `.env` files
     #[arg(long, value_name = "FILE")]

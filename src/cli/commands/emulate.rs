@@ -73,8 +73,8 @@ pub async fn command(
     served.map(|()| Exit::Ok).map_err(|error| to_cli_error(&error))
 }
 
-/// Returns the file of a job's local sheet. Fails if the job writes to a spreadsheet of the service,
-/// or never ran.
+/// Returns the file of a job's local sheet. Fails if the job writes to a spreadsheet of the
+/// service, or never ran.
 fn local_sheet(job: &Path) -> Result<PathBuf, CliError> {
     let args = JobArgs {
         job: job.to_owned(),

@@ -6,6 +6,8 @@
 //! - `inspect/`: commands that only read a job or its tabs.
 //! - `maintain/`: commands that change what a job has stored.
 //! - `schedule/`: commands about when a job runs.
+//! - `lint`: checks how far scripts can be left alone.
+//! - `once`: runs a command unless it is done for a date.
 //! - `retry`: runs any command until it succeeds.
 //! - `alert`: sends a test message; `alert_place` words a job for all messages.
 //! - `emulate`: serves the emulator.
@@ -23,5 +25,7 @@ mod fields;
 pub mod alert;
 pub mod alert_place;
 pub mod retry;
+pub mod lint;
+pub mod once;
 #[cfg(feature = "emulator")]
 pub mod emulate;

@@ -16,7 +16,7 @@ use crate::cli::streams::terminal::{Terminal, visible};
 use crate::clock::Clock;
 use crate::command_retry::attempt::CommandOutput;
 use crate::command_retry::report::{AttemptReport, RetryOutcome, RetryReport};
-use crate::command_retry::retry_loop::{CommandRetry, RetriedCommand};
+use crate::command_retry::retry_loop::CommandRetry;
 use crate::command_retry::signals::StopSignal;
 use crate::command_retry::stdin_copy::{MAX_STDIN_BYTES, StdinCopy, StdinError};
 use crate::private;
@@ -40,7 +40,8 @@ pub async fn command(
         let _ = sender.send(stop_signal(signal));
     })
     .map_err(|error| CliError::new(format!("signals can't be received: {error}"), Exit::IoErr))?;
-    let stdin = match read_stdin(args, &mut stops).await? {
+    let wants_stdin = !args.no_stdin && args.flaky.is_none();
+    let stdin = match read_stdin(wants_stdin, &mut stops).await? {
         Ok(stdin) => stdin,
         Err(signal) => return Ok(Exit::OfCommand(signal.exit_code())),
     };
@@ -50,6 +51,7 @@ pub async fn command(
         policy: &policy,
         stdin: stdin.as_ref(),
         stream: args.stream,
+        variables: &[],
         output: &TerminalOutput(Arc::clone(&session.terminal)),
         clock: clock.as_ref(),
         rng: chance.as_ref(),
@@ -64,7 +66,8 @@ pub async fn command(
     }
 }
 
-fn stop_signal(signal: Signal) -> StopSignal {
+/// Returns the signal as the command receives it.
+pub fn stop_signal(signal: Signal) -> StopSignal {
     match signal {
         Signal::Interrupt => StopSignal::Interrupt,
         Signal::Terminate => StopSignal::Terminate,
@@ -72,13 +75,12 @@ fn stop_signal(signal: Signal) -> StopSignal {
     }
 }
 
-/// Reads standard input to its end, or until a signal. A terminal is not read.
-async fn read_stdin(
-    args: &RetryArgs,
+/// Reads standard input to its end, or until a signal, if it is wanted. A terminal is not read.
+pub async fn read_stdin(
+    is_wanted: bool,
     stops: &mut UnboundedReceiver<StopSignal>,
 ) -> Result<Result<Option<StdinCopy>, StopSignal>, CliError> {
-    let has_program = matches!(args.retried(), RetriedCommand::Program(_));
-    if args.no_stdin || !has_program || io::stdin().is_terminal() {
+    if !is_wanted || io::stdin().is_terminal() {
         return Ok(Ok(None));
     }
     let (sender, read) = oneshot::channel();
@@ -98,7 +100,7 @@ async fn read_stdin(
 }
 
 /// Passes the command's output on.
-struct TerminalOutput(Arc<Terminal>);
+pub struct TerminalOutput(pub Arc<Terminal>);
 
 impl CommandOutput for TerminalOutput {
     fn put_out(&self, bytes: &[u8]) {

@@ -124,6 +124,7 @@ pub async fn run_job(
     let (trigger, began) = (request.trigger.clone(), clock.now());
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
     let events = observers.events();
+    let recorder = (request.clone(), Arc::clone(&clock), Arc::clone(&chance));
     let running =
         Box::pin(run(&settings, request, clock, Arc::clone(&chance), events, stop).instrument(observers.span.clone()));
     let ended = tokio::select! {
@@ -141,6 +142,9 @@ pub async fn run_job(
         tracing::info!(event = "run.duplicate", job = settings.job, "another run has taken the occurrence");
         return Ok(Exit::Ok);
     }
+    if let Err(error) = &ended {
+        record_failed_start(&settings, error, recorder).await;
+    }
     let concluded = conclude(
         &mut observers.reporter(),
         &ended,
@@ -149,13 +153,28 @@ pub async fn run_job(
     );
     let to_machines = observers.finish(trigger.kind.clone(), &ended, &concluded, &place);
     let end = AlertedEnd { ended: &ended, trigger, began, is_interrupted: signal.is_some() };
+    // The call that recorded the failed start has reported it.
+    let is_reported = order.claim.has_failed_start && ended.as_ref().is_err_and(AppError::precedes_claim);
     let to_people = async {
-        if let Some(alerting) = &alerting {
+        if let Some(alerting) = alerting.as_ref().filter(|_| !is_reported) {
             alerting.finish(&end, &chance).instrument(observers.span.clone()).await;
         }
     };
     tokio::join!(to_machines, to_people);
     concluded
+}
+
+/// Records an occurrence that could not start, where the sheet is reachable.
+async fn record_failed_start(
+    settings: &Settings,
+    error: &AppError,
+    (request, clock, chance): (RunRequest, Arc<dyn Clock>, Arc<dyn Rng>),
+) {
+    let Some(request) = request.of_failed_start(error) else { return };
+    let recorded = Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), Stop::default())).await;
+    if let Some(error) = recorded.err().filter(|error| !error.is_duplicate()) {
+        tracing::warn!(event = "occurrence.unrecorded", %error, "the occurrence that could not start has no row in Runs");
+    }
 }
 
 /// Everyone who follows a run: people, the heartbeat, and the receivers of its metrics.
@@ -179,7 +198,8 @@ impl RunObservers {
             heartbeat: heartbeat(settings, order, clock),
             meter: RunMeter::start(Arc::clone(clock)),
             delivery: is_ordinary.then(|| MetricsDelivery::new(settings, Arc::clone(clock))),
-            // Always on, for its fields: the level of a span decides whether lines within it have them.
+            // Always on, for its fields: the level of a span decides whether lines within it have
+            // them.
             span: tracing::error_span!("run", job = settings.job, run = tracing::field::Empty),
         }
     }
@@ -193,7 +213,8 @@ impl RunObservers {
         self.reporter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reports the end of the run to machines. A duplicate invocation is no run, and is not reported.
+    /// Reports the end of the run to machines. A duplicate invocation does not run, and is not
+    /// reported.
     async fn finish(
         &self,
         trigger: String,

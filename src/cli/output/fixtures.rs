@@ -7,7 +7,7 @@ use crate::cli::streams::terminal::{Captured, OutputStyle, Terminal};
 use crate::ledger::items::key::Key;
 use crate::ledger::items::repeated_keys::RepeatedKeys;
 use crate::ledger::items::write_mode::ReprocessPolicy;
-use crate::ledger::runs::event::{Event, RetryCounts, RunReport};
+use crate::ledger::runs::event::{Event, RetryCounts, RunReport, SkipCounts};
 use crate::ledger::runs::run::{Counts, Run, RunStatus, Trigger};
 use crate::time::Timestamp;
 
@@ -47,6 +47,8 @@ pub fn report() -> RunReport {
         again: ReprocessPolicy::EachVersion,
         rowless: 0,
         held: None,
+        skips: SkipCounts::default(),
+        outgrown: None,
     }
 }
 

@@ -140,6 +140,7 @@ fn message(
         let pauses = if report.is_paused_by_failures { ", so the schedule pauses" } else { "" };
         parts.push(format!("failed runs in a row: {}{pauses}", summary.failures_in_a_row));
     }
+    parts.extend(report.outgrown.map(|outgrown| outgrown.sentence()));
     if let Some(at) = report.next.and_then(|next| local_time(schedule, &next)) {
         parts.push(format!("next {at}"));
     }

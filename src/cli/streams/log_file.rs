@@ -64,7 +64,7 @@ impl LogFile {
             lines.push_str(line);
             lines.push('\n');
         }
-        // A log that can't be written is no reason to stop; standard error has the same lines.
+        // A log that can't be written does not stop the run; standard error has the same lines.
         let _ = self.append(&lines);
     }
 

@@ -305,7 +305,7 @@ mod tests {
     async fn a_text_line_says_the_same_to_people() {
         let settings = LogSettings { verbose: 1, ..LogSettings::default() };
         let text = logged(&settings, &[], || {
-            tracing::warn!(event = "sheet.anomaly", job = "quakes", "the tab has two headers")
+            tracing::warn!(event = "sheet.anomaly", job = "quakes", "the tab has two headers");
         });
         insta::assert_snapshot!(text, @"2018-02-07T01:26:13.840Z  WARN sheetkeep::cli::streams::logs::tests: the tab has two headers job=\"quakes\"");
     }

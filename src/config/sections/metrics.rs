@@ -12,6 +12,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
 use crate::config::problem::ConfigProblem;
+#[cfg(feature = "otlp")]
+use crate::config::sections::otlp::{OtlpSettings, collector};
 use crate::config::sections::proxies::proxies;
 use crate::config::syntax::located::At;
 use crate::config::syntax::raw::MetricsSection;
@@ -35,11 +37,18 @@ pub struct MetricsSettings {
     pub pushgateway: Option<PushgatewaySettings>,
     /// A StatsD daemon.
     pub statsd: Option<StatsdSettings>,
+    /// An OpenTelemetry collector, which the environment names.
+    #[cfg(feature = "otlp")]
+    pub otlp: Option<OtlpSettings>,
 }
 
 impl MetricsSettings {
     /// Returns whether no receiver is named.
     pub fn is_empty(&self) -> bool {
+        #[cfg(feature = "otlp")]
+        if self.otlp.is_some() {
+            return false;
+        }
         self.jsonl.is_none() && self.textfile.is_none() && self.pushgateway.is_none() && self.statsd.is_none()
     }
 }
@@ -68,7 +77,10 @@ pub struct StatsdSettings {
 
 /// Reads the section.
 pub(crate) fn metrics(reader: &mut ValueReader<'_>, raw: Option<&MetricsSection>) -> MetricsSettings {
-    let Some(raw) = raw else { return MetricsSettings::default() };
+    #[cfg(feature = "otlp")]
+    let otlp = collector(reader);
+    let none = MetricsSection::default();
+    let raw = raw.unwrap_or(&none);
     let jsonl = raw.jsonl.as_ref().and_then(|at| reader.path(at, "`metrics.jsonl`"));
     let textfile = raw.textfile.as_ref().and_then(|at| reader.path(at, "`metrics.textfile`"));
     if textfile.as_ref().is_some_and(|path| path.extension().is_none_or(|end| end != "prom")) {
@@ -79,7 +91,14 @@ pub(crate) fn metrics(reader: &mut ValueReader<'_>, raw: Option<&MetricsSection>
     }
     let pushgateway = raw.pushgateway.as_ref().and_then(|at| pushgateway(reader, at));
     let statsd = raw.statsd.as_ref().and_then(|at| statsd(reader, at));
-    MetricsSettings { jsonl, textfile, pushgateway, statsd }
+    MetricsSettings {
+        jsonl,
+        textfile,
+        pushgateway,
+        statsd,
+        #[cfg(feature = "otlp")]
+        otlp,
+    }
 }
 
 fn pushgateway(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<PushgatewaySettings> {

@@ -26,6 +26,8 @@ pub mod heartbeat;
 pub(crate) mod jobs;
 pub mod limits;
 pub mod metrics;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod linked;
 pub(crate) mod max_changed;
 pub(crate) mod proxies;

@@ -1,7 +1,8 @@
 //! Proxies from the environment.
 //!
 //! In scope: which variable counts, as in curl: lower case before upper case, the scheme's own
-//! before `ALL_PROXY`. Out of scope: which addresses are reached without a proxy (`google::transport::proxy`).
+//! before `ALL_PROXY`. Out of scope: which addresses are reached without a proxy
+//! (`google::transport::proxy`).
 
 use crate::config::problem::ConfigProblem;
 use crate::config::value_reader::ValueReader;

@@ -77,7 +77,7 @@ impl SourceSettings {
     }
 
     /// Opens the source for two readings, the first one with this depth.
-    pub fn open_twice(&self, evaluation: &EvaluationSettings, first: Depth) -> Result<Box<dyn Source>, SourceError> {
+    pub fn open_twice(&self, evaluation: &EvaluationSettings, first: &Depth) -> Result<Box<dyn Source>, SourceError> {
         self.open_each(|input| Ok(self.reading(input, evaluation)?.twice(first.clone())))
     }
 

@@ -316,7 +316,7 @@ pub(crate) fn state_dir(reader: &mut ValueReader<'_>, flags: &Overrides, raw: &J
     if let Some(at) = raw.state.as_ref().and_then(|state| state.dir.as_ref()) {
         return reader.path(at, "`state.dir`");
     }
-    // The XDG specification says to ignore a relative path.
+    // The XDG specification requires that a relative path is ignored.
     let named = |name: &str| reader.environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = named("XDG_STATE_HOME").or_else(|| named("HOME").map(|home| home.join(".local/state")));
     base.map(|base| base.join("sheetkeep"))

@@ -14,7 +14,7 @@ use toml::Spanned;
 
 use crate::config::syntax::located::{At, Text};
 
-/// A column: the word of its type, or a table that says more.
+/// A column: the word of its type, or a table with format and zone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ColumnSays {
     /// The word of the type, such as `number`; `auto` if there is none.
@@ -59,7 +59,7 @@ fn column_words(_generator: &mut SchemaGenerator) -> Schema {
 pub(crate) struct ColumnEntry {
     /// Where it is written.
     pub(crate) start: usize,
-    /// What it says.
+    /// Its type, format and zone, as far as they are written.
     pub(crate) says: ColumnSays,
 }
 

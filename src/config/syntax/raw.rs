@@ -111,7 +111,7 @@ pub(crate) struct SourceSection {
     /// nothing is said, that is tried, and a comma is taken where it is not clear.
     pub(crate) delimiter: Option<Text>,
     /// The encoding of the text: `auto` (a mark at its start, else UTF-8, and for CSV that is no UTF-8, windows-1252), or a name such as
-    /// utf-8, windows-1252, utf-16le or shift_jis.
+    /// utf-8, windows-1252, utf-16le or euc-kr.
     pub(crate) encoding: Option<Text>,
     /// The sheet of a workbook that is read; needed if it has several.
     pub(crate) sheet: Option<Text>,
@@ -354,7 +354,7 @@ pub(crate) struct MetricsSection {
     pub(crate) textfile: Option<Text>,
     /// The address of a Prometheus Pushgateway. It may hold a password; write `${NAME}` then.
     pub(crate) pushgateway: Option<Text>,
-    /// A StatsD daemon, such as 127.0.0.1:8125, or dogstatsd://127.0.0.1:8125.
+    /// A StatsD daemon by host and port, such as 127.0.0.1:8125; with `dogstatsd://` in front for Datadog's agent.
     pub(crate) statsd: Option<Text>,
 }
 

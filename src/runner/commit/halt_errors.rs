@@ -52,8 +52,8 @@ pub(super) async fn fenced_error(store: &dyn Store, schedule: Option<&ScheduleRe
     .unwrap_or_else(|| RunError::Fenced { by: "another run has taken over".to_owned() })
 }
 
-/// Returns the error of a run that another run has replaced. One that lost its claim to that run has
-/// nothing left to do.
+/// Returns the error of a run that another run has replaced. One that lost its claim to that run
+/// has nothing left to do.
 pub(super) fn taken_over_error(schedule: Option<&ScheduleRecorder>, state: &State) -> RunError {
     if let Some(lost_claim) = schedule.and_then(|recorder| recorder.lost_claim(state.schedule.as_ref())) {
         return lost_claim;

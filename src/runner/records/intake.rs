@@ -14,7 +14,7 @@ use crate::ledger::items::key::{Key, KeyError, Version};
 use crate::ledger::items::record_selection::RecordSelection;
 use crate::ledger::processed::low_watermark::{LowWatermark, SequenceNumber};
 use crate::ledger::processed::processed_index::{Admission, ProcessedIndex};
-use crate::ledger::runs::event::RetryCounts;
+use crate::ledger::runs::event::{RetryCounts, SkipCounts};
 use crate::ledger::runs::run::Counts;
 use crate::ledger::values::exact_number;
 use crate::port::source::Record;
@@ -56,6 +56,8 @@ pub struct Intake {
     pub selection: RecordSelection,
     /// Items that became done and made no row.
     pub rowless: u64,
+    /// Why records were skipped.
+    pub skips: SkipCounts,
     /// The event sink.
     pub events: Events,
 }
@@ -100,6 +102,7 @@ impl Intake {
                 }
                 Ok(_) => {
                     self.counts.skipped += 1;
+                    self.skips.twice += 1;
                     self.watermark.settle(place);
                     IntakeResult::Skip
                 }
@@ -237,7 +240,7 @@ impl Intake {
                 IntakeResult::Work(item, place)
             }
             Admission::Done | Admission::Twice | Admission::Rests => {
-                self.counts.skipped += 1;
+                self.count_skip(&item.key, &admission);
                 if admission == Admission::Done {
                     self.probation.passed();
                     if let Some(over) = self.close_superseded(&item, place, now) {
@@ -248,6 +251,19 @@ impl Intake {
                 IntakeResult::Skip
             }
         }
+    }
+
+    /// Counts a skipped record, with the reason.
+    pub(super) fn count_skip(&mut self, key: &Key, admission: &Admission) {
+        self.counts.skipped += 1;
+        let is_by_request = || self.index.prior_failure(key).is_some_and(|prior| prior.state == FailureState::Skipped);
+        let count = match admission {
+            Admission::Twice => &mut self.skips.twice,
+            Admission::Rests if is_by_request() => &mut self.skips.by_request,
+            Admission::Rests => &mut self.skips.exhausted,
+            _ => &mut self.skips.done,
+        };
+        *count += 1;
     }
 
     fn complete(&mut self, item: Item, place: SequenceNumber, output: Output, now: Timestamp) -> PendingItem {

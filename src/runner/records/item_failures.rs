@@ -104,8 +104,8 @@ impl Intake {
                 IntakeResult::Skip
             }
             // The user fixed it in Failures, or marked it to be skipped.
-            Admission::Twice | Admission::Done | Admission::Rests => {
-                self.counts.skipped += 1;
+            admission @ (Admission::Twice | Admission::Done | Admission::Rests) => {
+                self.count_skip(&key, &admission);
                 self.watermark.settle(place);
                 IntakeResult::Skip
             }
@@ -151,6 +151,7 @@ impl Intake {
     pub(super) fn keep_failure(&mut self, failure: Failure, state: FailureState, now: Timestamp) -> PendingItem {
         self.counts.read += 1;
         self.counts.skipped += 1;
+        self.skips.by_request += u64::from(state == FailureState::Skipped);
         let place = self.watermark.add(None);
         let answered = self.index.prior_failure(&failure.key).and_then(|prior| prior.requested);
         let attempts = self.index.attempts(&failure.key, &failure.version).max(failure.attempts);

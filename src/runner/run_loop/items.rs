@@ -10,7 +10,7 @@ use crate::ledger::runs::journal::StepResult;
 use crate::port::journal::JournalFault;
 use crate::port::source::SourceError;
 use crate::port::step::{IdentifyError, StepError};
-use crate::runner::input::input_queue::RunInput;
+use crate::runner::input::input_queue::{InputQueue, RunInput};
 use crate::runner::records::intake::IntakeResult;
 use crate::runner::run_loop::RunLoop;
 use crate::runner::steps::journal_replay::item_of;
@@ -119,7 +119,7 @@ impl RunLoop {
         if self.config.retrying.reads_source() {
             self.check_whole_source();
         }
-        for message in self.inputs.as_mut().map(|inputs| inputs.take_notes()).unwrap_or_default() {
+        for message in self.inputs.as_mut().map(InputQueue::take_notes).unwrap_or_default() {
             (self.intake.events)(Event::Anomaly { message });
         }
         if let (Some(comparison), Some(inputs)) = (self.intake.on_source_read(), &mut self.inputs) {

@@ -15,6 +15,7 @@ use crate::runner::queue::first_records::Cause;
 use crate::runner::run_config::RunError;
 use crate::runner::run_end::{EndCause, FullPass, RunEnd};
 use crate::runner::run_loop::RunLoop;
+use crate::schedule::cadence::outgrown_interval;
 
 /// The trigger in Runs of runs that fill in past dates.
 const BACKFILL: &str = "backfill";
@@ -27,6 +28,9 @@ impl RunLoop {
         let error = trouble.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
         let verdict = self.config.claim.as_ref().and_then(|claim| claim.verdict.clone());
         let verdict = self.config.recorded_end.clone().or(verdict);
+        // The duration is measured monotonically, because the wall clock may have been set
+        // meanwhile.
+        let took_ms = self.clock.monotonic_ms().saturating_sub(self.began_ms);
         let cause = match (error, self.stop_reason) {
             (Some(error), _) => EndCause::Failed(error),
             (None, Some(reason)) => EndCause::Stopped(reason),
@@ -38,18 +42,16 @@ impl RunLoop {
                 expectations: Arc::clone(&self.config.expectations),
                 filled: self.intake.output.filled.clone(),
                 unusual: self.unusual_counts(),
+                outgrown: self.outgrown(took_ms),
                 held: self.intake.hold.report(),
             }),
         };
-        // The duration is measured monotonically, because the wall clock may have been set
-        // meanwhile.
-        let took_ms = self.clock.monotonic_ms().saturating_sub(self.began_ms);
         let finished = self.committer.run.started.add_ms(took_ms);
         let repeated = self.intake.selection.repeats().sentence(self.intake.index.policy());
         RunEnd { finished, cause, repeated, next_due: self.next_due(took_ms) }
     }
 
-    /// Returns when the next run is due. A run that does not read the source is no run of an
+    /// Returns when the next run is due. A run that does not read the source does not count as one of an
     /// occurrence, nor is one that fills in past dates.
     fn next_due(&self, took_ms: u64) -> NextDue {
         let run = &self.committer.run;
@@ -65,6 +67,16 @@ impl RunLoop {
         let recorder = self.committer.schedule.as_ref().filter(|_| self.config.expectations.is_empty());
         let run = Run { counts: self.intake.counts, ..self.committer.run.clone() };
         recorder.map(|recorder| recorder.unusual_counts(&run)).unwrap_or_default()
+    }
+
+    /// Returns a sentence if the job's runs do not fit into its schedule any more. A run that fills
+    /// in a past date may take longer.
+    fn outgrown(&self, took_ms: u64) -> Option<String> {
+        let run = &self.committer.run;
+        let schedule = self.config.schedule.as_deref().filter(|_| run.trigger.kind != BACKFILL)?;
+        let recorder = self.committer.schedule.as_ref()?;
+        let (durations, skipped) = (recorder.durations_ms(took_ms), recorder.skipped_in_a_row());
+        outgrown_interval(schedule, run.started, &durations, skipped).map(|outgrown| outgrown.sentence())
     }
 
     /// Warns about counts that are far from those of earlier runs, once the source is read.
@@ -104,11 +116,13 @@ impl RunLoop {
             again: self.intake.index.policy(),
             rowless: self.intake.rowless,
             held: self.intake.hold.report(),
+            skips: self.intake.skips,
+            outgrown: self.outgrown(self.clock.monotonic_ms().saturating_sub(self.began_ms)),
         }
     }
 
-    /// Warns about types for columns that the tab lacks (most often a typing error), and about
-    /// fields that were left out.
+    /// Warns about types for columns that the tab lacks (most often a typing error), about columns
+    /// that were added to an earlier tab, and about fields that were left out.
     pub(super) fn report_unknown_columns(&self) {
         let header = self.intake.output.header.columns();
         let tab = &self.config.tab;
@@ -117,6 +131,12 @@ impl RunLoop {
             self.emit(Event::Anomaly {
                 message: format!("[sheet] columns names \"{name}\", and tab {tab} has no such column: is it misspelt?"),
             });
+        }
+        let added: Vec<String> = self.intake.output.header.added().map(|name| format!("{name:?}")).collect();
+        if !added.is_empty() {
+            let message =
+                format!("tab {tab} has got new columns, because records have new fields: {}", added.join(", "));
+            self.emit(Event::Anomaly { message });
         }
         for name in self.intake.output.header.ignored() {
             self.emit(Event::Anomaly {

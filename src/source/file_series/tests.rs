@@ -73,7 +73,7 @@ async fn a_file_that_lacks_a_field_of_the_first_ends_the_source() {
 }
 
 #[tokio::test]
-async fn each_file_has_an_encoding_of_its_own_and_packed_ones_are_unpacked() {
+async fn each_file_has_its_own_encoding_and_packing() {
     use std::io::Write as _;
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packer.write_all("id\nGrüße\n".as_bytes()).expect("memory");
@@ -91,7 +91,7 @@ async fn each_file_has_an_encoding_of_its_own_and_packed_ones_are_unpacked() {
 }
 
 #[test]
-fn a_pattern_that_matches_nothing_is_missing_and_a_plain_name_is_no_pattern() {
+fn a_pattern_without_matches_is_missing() {
     let folder = folder(&[("[a].csv", b"id\n1\n"), ("a.csv", b"id\n1\n")]);
     let missing = files(&input(&folder, "*.tsv")).expect_err("nothing matches");
     assert!(missing.to_string().starts_with("a file that matches ") && matches!(missing, SourceError::Missing { .. }));

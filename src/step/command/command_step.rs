@@ -84,7 +84,7 @@ impl CommandSettings {
             found => found,
         };
         let found = found.map_err(|_| program_file::why_unusable(program, &self.folder))?;
-        match program_file::damaged_script(&self.folder.join(&found)) {
+        match program_file::damaged_script(&self.folder.join(&found), program) {
             Some(why) => Err(format!("{program} {why}")),
             None => Ok(found),
         }

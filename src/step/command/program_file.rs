@@ -22,17 +22,16 @@ pub(super) fn why_unusable(program: &str, folder: &Path) -> String {
         return format!("{program} is a folder");
     }
     if path.is_file() {
-        return format!("{program} may not be executed: chmod +x {}", path.display());
+        return format!("{program} may not be executed: chmod +x {program}");
     }
     format!("{program} is not there, or may not be executed")
 }
 
-/// Explains why the system can't start this script; `None` for any other file, and for a script that
+/// Explains why the system can't start this script, named `shown`; `None` for any other file, and for a script that
 /// it can start.
-pub(super) fn damaged_script(path: &Path) -> Option<String> {
+pub(super) fn damaged_script(path: &Path, shown: &str) -> Option<String> {
     let mut head = Vec::new();
     File::open(path).ok()?.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
-    let shown = path.display();
     let Some(first) = head.strip_prefix(b"#!") else {
         if head.starts_with(b"\xef\xbb\xbf#!") {
             return Some(format!(
@@ -73,12 +72,12 @@ mod tests {
             (b"#!/no/such/shell -e\n", "names /no/such/shell in its #! line"),
         ] {
             std::fs::write(&path, text).expect("a file");
-            let found = damaged_script(&path).expect("it is damaged");
+            let found = damaged_script(&path, "x.sh").expect("it is damaged");
             assert!(found.starts_with(why), "{found}");
         }
         for text in [&b"#!/bin/sh\necho 1\n"[..], b"\x7fELF\0\0", b"", b"#!/usr/bin/env sh\n"] {
             std::fs::write(&path, text).expect("a file");
-            assert_eq!(damaged_script(&path), None);
+            assert_eq!(damaged_script(&path, "x.sh"), None);
         }
         assert!(why_unusable("./x.sh", folder.path()).contains("may not be executed: chmod +x"));
         assert!(why_unusable("./y.sh", folder.path()).contains("is not there"));

@@ -12,7 +12,10 @@ use crate::step::jq::program::Program;
 pub(crate) fn suggested_path(expression: &str, error: &Range<usize>) -> Option<String> {
     let text = expression.trim();
     let whole = text.strip_prefix('$').unwrap_or(text);
-    let path = as_path(whole).or_else(|| as_path(part_at(expression, error)?))?;
+    let path = as_path(whole).filter(|path| path != text).or_else(|| {
+        let part = part_at(expression, error)?;
+        as_path(part).filter(|path| path != part)
+    })?;
     Program::compile(&path).ok()?;
     Some(path)
 }
@@ -31,9 +34,7 @@ fn as_path(text: &str) -> Option<String> {
             && !name.starts_with(|c: char| c.is_ascii_digit())
     };
     let member = |name: &str| if is_plain(name) { format!(".{name}") } else { format!(".{name:?}") };
-    let path = names.split('.').map(member).collect::<String>();
-    // The same path again would fail again.
-    (path != text).then_some(path)
+    Some(names.split('.').map(member).collect())
 }
 
 /// Returns the piece of an expression around a position that looks like a path: from its dot to the

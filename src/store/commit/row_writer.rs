@@ -139,8 +139,8 @@ impl<'a> RowWriter<'a> {
         self.out.undo_log = Some(undo_log);
     }
 
-    /// Copies rows to the undo log, from its row `to.0` on. The log of a repair also gets the values
-    /// that they show, from `to.1` on.
+    /// Copies rows to the undo log, from its row `to.0` on. The log of a repair also gets the
+    /// values that they show, from `to.1` on.
     fn copy_to_log(&mut self, rows: &Range<u32>, undo_log: &UndoLog, to: (u32, u32), kind: PasteType) {
         let margin = undo_log.margin();
         let copied = self.scratch_copy(rows, (to.0, margin), kind);

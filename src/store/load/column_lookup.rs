@@ -37,19 +37,24 @@ impl Loader {
     }
 
     /// Reads the developer metadata of the job's columns; `None` if that fails, since the later
-    /// checks report it. Metadata refers to a column position, so the header must be unchanged
-    /// after the read.
+    /// checks report it. Metadata refers to a column position, so both the header and the metadata
+    /// must be unchanged after the read: a column may have moved and moved back.
     async fn read_marks(&self, tab: &Tab) -> Result<Option<Vec<ColumnMark>>, LoadError> {
+        let before = self.read_marks_once().await;
+        let header = self.values(&[parse::header_range(&tab.title)]).await?;
+        let is_same_header = parse::header(header.first().map_or(&[][..], Vec::as_slice)) == tab.header;
+        if !is_same_header || (before.is_some() && self.read_marks_once().await != before) {
+            return Err(LoadError::stale(&tab.title));
+        }
+        Ok(before)
+    }
+
+    async fn read_marks_once(&self) -> Option<Vec<ColumnMark>> {
         let marks = self.sheets.column_marks(&self.id, &mark_key(&self.job)).await;
-        let marks = marks
+        marks
             .inspect_err(
                 |error| tracing::warn!(event = "columns.marks_unread", %error, "the marks of columns can't be read"),
             )
-            .ok();
-        let after = self.values(&[parse::header_range(&tab.title)]).await?;
-        if parse::header(after.first().map_or(&[][..], Vec::as_slice)) != tab.header {
-            return Err(LoadError::stale(&tab.title));
-        }
-        Ok(marks)
+            .ok()
     }
 }

@@ -1,8 +1,8 @@
 //! The first commit of each run, from Runs and from the state. Rows of earlier sheetkeep versions
 //! carry no finer order than their run.
 //!
-//! In scope: one call that reads three columns of Runs.
-//! Out of scope: when the loader needs it, and the order that follows (`ledger::leases::row_order`).
+//! In scope: one call that reads three columns of Runs. Out of scope: when the loader needs it, and
+//! the order that follows (`ledger::leases::row_order`).
 
 use crate::ledger::leases::row_order::FirstCommits;
 use crate::ledger::state::snapshot::State;

@@ -33,6 +33,27 @@ pub struct TabReading {
     pub is_paged: bool,
 }
 
+impl TabReading {
+    /// Whether this read shows the same as an earlier one, so that `entered`, which was read in
+    /// between, belongs to it. The results of formulas may differ.
+    pub fn is_same_as(&self, earlier: &Self, entered: &[Vec<Value>]) -> bool {
+        let is_blank = |cell: Option<&Value>| cell.is_none_or(|cell| parse::text(cell).is_empty());
+        let is_formula = |cell: Option<&Value>| cell.and_then(Value::as_str).is_some_and(|text| text.starts_with('='));
+        let is_same_row = |(at, (now, was)): (usize, (&Vec<Value>, &Vec<Value>))| {
+            let entered = |column: usize| entered.get(at).and_then(|cells| cells.get(column));
+            (0..now.len().max(was.len())).all(|column| {
+                let (now, was, entered) = (now.get(column), was.get(column), entered(column));
+                let is_computed = is_formula(entered) || is_blank(entered);
+                is_blank(now) == is_blank(was) && (is_computed || is_blank(now) || now == was)
+            })
+        };
+        let rows = self.rows.iter().zip(&earlier.rows).enumerate();
+        self.tab.header == earlier.tab.header
+            && self.rows.len() == earlier.rows.len()
+            && rows.into_iter().all(is_same_row)
+    }
+}
+
 impl Loader {
     /// Reads the data tab's header and the key positions. Each page comes with the header of the
     /// same moment, so that a move of columns is noticed.
@@ -125,7 +146,8 @@ impl Loader {
             .zip(&entered)
             .skip(1)
             .all(|(shown, entered)| key_of(shown) == key_of(entered) && has_same_constants(shown, entered));
-        let is_same = is_same && have_formulas(rows, &entered);
+        let have_same_header = rows.first().zip(entered.first()).is_none_or(|(a, b)| has_same_constants(a, b));
+        let is_same = is_same && have_same_header && have_formulas(rows, &entered);
         match (is_same, whole.is_paged) {
             (true, _) => Ok(entered),
             (false, false) => Ok(Vec::new()),
@@ -133,8 +155,8 @@ impl Loader {
         }
     }
 
-    /// Reads the pre-images of the misplaced writes from the undo rows, as entered; of a repair also
-    /// the post-images, because a repair may write formulas.
+    /// Reads the pre-images of the misplaced writes from the undo rows, as entered; of a repair
+    /// also the post-images, because a repair may write formulas.
     pub async fn read_entered_images(&self, title: &str, finding: &UndoFinding) -> Result<EnteredImages, LoadError> {
         let undo_log = &finding.undo_log;
         let (Some(first), Some(last)) = (finding.misplaced.first(), finding.misplaced.last()) else {
@@ -228,5 +250,29 @@ mod tests {
         assert!(have_formulas(&shown, &filled));
         let moved = rows(&[json!(["id", "arr"]), json!(["a", "x"]), json!([])]);
         assert!(!have_formulas(&shown, &moved), "a row was inserted between the reads");
+    }
+
+    #[test]
+    fn a_read_of_values_and_entries_holds_only_if_nothing_moved() {
+        let rows =
+            |rows: &[Value]| rows.iter().map(|row| row.as_array().cloned().unwrap_or_default()).collect::<Vec<_>>();
+        let reading = |all: &[Value]| {
+            let tab = Tab { header: vec!["id".into(), "n".into()], ..Tab::default() };
+            TabReading { tab, rows: rows(all), height: 9, is_paged: false }
+        };
+        let entered = rows(&[json!(["id", "n"]), json!(["a", "=NOW()"]), json!(["", "=1+5"])]);
+        let first = reading(&[json!(["id", "n"]), json!(["a", 1]), json!(["", 6])]);
+        assert!(reading(&[json!(["id", "n"]), json!(["a", 2]), json!(["", 6])]).is_same_as(&first, &entered));
+        let changed = reading(&[json!(["id", "n"]), json!(["b", 1]), json!(["", 6])]);
+        assert!(!changed.is_same_as(&first, &entered), "a constant was changed");
+        let inserted = reading(&[json!(["id", "n"]), json!(["a", 1]), json!([]), json!(["", 6])]);
+        assert!(!inserted.is_same_as(&first, &entered), "a row was inserted");
+    }
+
+    #[test]
+    fn headers_that_moved_between_two_reads_are_noticed() {
+        let cells = |cells: Value| cells.as_array().cloned().unwrap_or_default();
+        assert!(has_same_constants(&cells(json!(["id", "arr"])), &cells(json!(["id", "={\"arr\";A2:A3}"]))));
+        assert!(!has_same_constants(&cells(json!(["id", "c", "filled"])), &cells(json!(["id", "filled", "c"]))));
     }
 }

@@ -59,7 +59,8 @@ pub(super) struct LoadedParts {
 }
 
 impl Loader {
-    /// Reads the tabs of a job, at most twice: the first guess goes by title, and the state names them by id.
+    /// Reads the tabs of a job, at most twice: the first guess goes by title, and the state names
+    /// them by id.
     pub(super) async fn read_tabs<'m>(
         &self,
         metadata: &'m SpreadsheetInfo,
@@ -119,8 +120,8 @@ impl Loader {
         Err(inconsistent().into())
     }
 
-    /// Puts together what was read, in the order of the ranges. The rows are parsed only if the tabs can
-    /// be used.
+    /// Puts together what was read, in the order of the ranges. The rows are parsed only if the
+    /// tabs can be used.
     async fn assemble(
         &self,
         location: &StateLocation,
@@ -192,9 +193,9 @@ impl Loader {
         Ok(parts)
     }
 
-    /// Adds what the rows contain: keys, failures, rows to be restored, and where the data rows are.
-    /// `rows` are those of `Processed` and `Failures`, the bottom of the data tab, its key column, and
-    /// the scratch rows.
+    /// Adds what the rows contain: keys, failures, rows to be restored, and where the data rows
+    /// are. `rows` are those of `Processed` and `Failures`, the bottom of the data tab, its key
+    /// column, and the scratch rows.
     async fn add_rows(
         &self,
         parts: &mut LoadedParts,

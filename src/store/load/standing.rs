@@ -1,7 +1,7 @@
 //! The standing of a job: its state, and what people ask of it, without its keys and failures.
 //!
-//! In scope: two reads, the metadata first. Out of scope: a whole load (`store::load::loader`), what
-//! follows from the standing.
+//! In scope: two reads, the metadata first. Out of scope: a whole load (`store::load::loader`),
+//! what follows from the standing.
 
 use crate::google::types::response_types::TabInfo;
 use crate::ledger::commit::commit_resolution::HeadStatus;
@@ -37,7 +37,8 @@ pub struct JobStanding {
 
 impl Loader {
     /// Reads the standing in two reads: the metadata, and the state tab with the tab Jobs. One more
-    /// for a renamed tab Jobs or its moved columns, and more while people rename tabs meanwhile. Writes nothing.
+    /// for a renamed tab Jobs or its moved columns, and more while people rename tabs meanwhile.
+    /// Writes nothing.
     pub async fn standing(&self) -> Result<JobStanding, StoreError> {
         let mut tries = 1;
         loop {

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply, ItemResult};
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::write_mode::WriteMode;
@@ -104,19 +106,7 @@ impl SheetsStore {
 
     /// Reads all rows and plans the repair of misplaced writes.
     async fn plan_repair(&self, tab: &Tab, own: &[String], key_column: &str) -> Result<(), CommitReply> {
-        let mut reads = 1;
-        let (whole, key, entered) = loop {
-            let whole = self.loader().read_whole(tab, own).await.map_err(to_reply)?;
-            let Some(key) = whole.tab.position(key_column) else {
-                return Err(to_reply(LoadError::stale(&whole.tab.title)));
-            };
-            let entered = self.loader().read_entered(&whole, key).await.map_err(to_reply)?;
-            // Without the entered cells, computed cells can't be distinguished from constants.
-            if !entered.is_empty() || reads == PLAN_READS {
-                break (whole, key, entered);
-            }
-            reads += 1;
-        };
+        let (whole, key, entered) = self.read_twice(tab, own, key_column).await?;
         let TabReading { tab, rows, height, .. } = whole;
         let (finding, location) = {
             let session = self.session();
@@ -140,6 +130,35 @@ impl SheetsStore {
         })?;
         session.tabs.data = Some(tab);
         Ok(())
+    }
+
+    /// Reads all rows with the position of the key column, and the cells as they were entered. Reads
+    /// again until both are of one moment.
+    async fn read_twice(
+        &self,
+        tab: &Tab,
+        own: &[String],
+        key_column: &str,
+    ) -> Result<(TabReading, usize, Vec<Vec<Value>>), CommitReply> {
+        let mut whole = self.loader().read_whole(tab, own).await.map_err(to_reply)?;
+        let mut reads = 1;
+        loop {
+            let Some(key) = whole.tab.position(key_column) else {
+                return Err(to_reply(LoadError::stale(&whole.tab.title)));
+            };
+            let entered = self.loader().read_entered(&whole, key).await.map_err(to_reply)?;
+            let after = self.loader().read_whole(tab, own).await.map_err(to_reply)?;
+            // Without the entered cells, computed cells can't be distinguished from constants.
+            if !entered.is_empty() && after.is_same_as(&whole, &entered) {
+                return Ok((after, key, entered));
+            }
+            whole = after;
+            reads += 1;
+            if reads > PLAN_READS {
+                // A plan without the entered cells would take formulas for constants.
+                return Err(to_reply(LoadError::stale(&whole.tab.title)));
+            }
+        }
     }
 
     /// The existing data tab with its header after this commit, without the columns that the commit

@@ -63,7 +63,7 @@ impl SheetsStore {
     }
 
     /// Whether a refusal concerns only the tab Jobs. Then the commit goes on without it. A tab of
-    /// that title is no such refusal: another job has just made it, and a load finds it.
+    /// that title does not count: another job has just made it, and a load finds it.
     fn is_refused_for_jobs(&self, prepared: &PreparedBatch, refusal: &ApiError, why: &str) -> bool {
         let requests = prepared.batch.requests();
         let is_for_jobs = match refusal.request {

@@ -145,7 +145,8 @@ pub fn is_error(text: &str) -> bool {
 /// Maps the columns that a batch expected to the header as it found it.
 ///
 /// The job's missing headers are matched with the unmatched columns in order, if both have the same
-/// number. The pairs in `known` are fixed beforehand. `is_users` identifies users' own columns, which are excluded.
+/// number. The pairs in `known` are fixed beforehand. `is_users` identifies users' own columns,
+/// which are excluded.
 pub fn map_own_columns(
     expected: &[String],
     found: &[String],

@@ -14,7 +14,7 @@ use crate::grid::{Figure, column_letters, quoted};
 use crate::ledger::runs::run::RunStatus;
 use crate::store::tabs::schema::Tab;
 
-/// Triggers in Runs of commands that maintain a job. They are no runs of it.
+/// Triggers in Runs of commands that maintain a job. They do not count as its runs.
 const MAINTENANCE: [&str; 4] = ["fsck", "prune", "reset", "rollover"];
 /// Statuses in Runs of occurrences that did not run.
 const NOT_RUN: [&str; 2] = ["skipped", "missed"];

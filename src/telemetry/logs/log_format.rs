@@ -1,6 +1,6 @@
 //! The formats of logs, and the one that an environment asks for.
 //!
-//! In scope: names, detection, what the environment says about the service. Out of scope: the keys
+//! In scope: names, detection, what the environment shows of the service. Out of scope: the keys
 //! of each format (`telemetry::logs::rendering`).
 
 /// The format of log lines.
@@ -32,7 +32,8 @@ pub enum LogFormatChoice {
 }
 
 /// Variables that only the platform of a format sets, in the order in which they count. Datadog
-/// comes first: where a service is named for it, its agent reads the lines, whatever the platform is.
+/// comes first: where a service is named for it, its agent reads the lines, whatever the platform
+/// is.
 const SIGNS: [(LogFormat, &[&str]); 3] = [
     (LogFormat::Datadog, &["DD_SERVICE", "DD_ENV", "DD_AGENT_HOST"]),
     (LogFormat::Gcp, &["K_SERVICE", "CLOUD_RUN_JOB", "FUNCTION_TARGET"]),
@@ -75,7 +76,7 @@ impl LogFormat {
     /// and so does a machine that none of the variables identifies: cron mails what it reads.
     pub fn detect(env: LogEnvironment<'_>, is_terminal: bool) -> Self {
         let is_set = |name: &&str| env(name).is_some_and(|value| !value.is_empty());
-        let found = SIGNS.iter().find(|(_, names)| names.iter().any(|name| is_set(name)));
+        let found = SIGNS.iter().find(|(_, names)| names.iter().any(is_set));
         found.filter(|_| !is_terminal).map_or(Self::Pretty, |(format, _)| *format)
     }
 }
@@ -108,7 +109,7 @@ impl LogFormatChoice {
     }
 }
 
-/// What every line says about the process, in the formats that have a place for it.
+/// What every line reports of the process, in the formats that have a place for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogContext {
     /// The name of the service, `sheetkeep` unless the environment names one.
@@ -130,7 +131,7 @@ pub struct LogContext {
 pub struct LogStyle {
     /// The form of each line.
     pub format: LogFormat,
-    /// What each line says about the process, such as its service and trace.
+    /// What each line reports of the process, such as its service and trace.
     pub context: LogContext,
 }
 

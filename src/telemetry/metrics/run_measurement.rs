@@ -58,6 +58,23 @@ pub struct RunMeasurement {
     pub next_due: Option<Timestamp>,
     /// The version of this program.
     pub version: String,
+    /// What it did, in order: reading the state, and each commit.
+    pub phases: Vec<RunPhase>,
+}
+
+/// A part of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunPhase {
+    /// `load` or `commit`.
+    pub name: &'static str,
+    /// When it ended, by this machine's clock.
+    pub ended: Timestamp,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// The commit's number.
+    pub commit: Option<u64>,
+    /// Rows of the commit.
+    pub rows: u64,
 }
 
 /// What became of the records of a run.

@@ -223,8 +223,8 @@ fn find_few(sequence: &[u64]) -> Option<DifferingSums> {
     (2 * length < sequence.len()).then_some(DifferingSums { roots: now, rows })
 }
 
-/// Returns the polynomial of the keys if all `removed` rows were deleted, or all were added (Newton's
-/// identities), and the remaining sums agree.
+/// Returns the polynomial of the keys if all `removed` rows were deleted, or all were added
+/// (Newton's identities), and the remaining sums agree.
 fn find_one_sided(differences: &[u64], removed: u64) -> Option<Vec<u64>> {
     let removed = usize::try_from(removed).ok().filter(|removed| (1..SUMS).contains(removed))?;
     let sum = |n: usize| differences.get(n).copied().unwrap_or(0);

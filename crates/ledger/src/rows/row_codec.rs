@@ -306,6 +306,7 @@ mod tests {
                 open_failures: Some(4),
                 cells_left: Some(9_000_000),
                 utc_offset_ms: Some(19_800_000),
+                held: crate::runs::outlook::HeldRows::None,
             },
         };
         let row = run_row(&run);

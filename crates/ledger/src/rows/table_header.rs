@@ -93,6 +93,10 @@ pub struct Header {
     pending: usize,
     /// Columns that users deleted; their values are left out.
     deleted: HashSet<String>,
+    /// True if the tab did not exist at the start of the run.
+    began_open: bool,
+    /// Columns that were added to a tab that existed before.
+    added: BTreeSet<String>,
     /// Fields that were left out because the tab has no column for them.
     ignored: BTreeSet<String>,
     /// Headers of two columns, neither of which is the job's so far.
@@ -103,7 +107,7 @@ impl Header {
     /// Creates the header of a tab that does not exist yet: these columns first, then others in
     /// order of appearance.
     pub fn open(tab: impl Into<String>, first: &[String]) -> Self {
-        Self { open: true, ..Self::closed(tab, first.to_vec()) }
+        Self { open: true, began_open: true, ..Self::closed(tab, first.to_vec()) }
     }
 
     /// Creates the header of an existing tab.
@@ -133,6 +137,11 @@ impl Header {
     /// Returns the fields that were left out.
     pub fn ignored(&self) -> impl Iterator<Item = &str> {
         self.ignored.iter().map(String::as_str)
+    }
+
+    /// Returns the columns that rows added to a tab that existed before.
+    pub fn added(&self) -> impl Iterator<Item = &str> {
+        self.added.iter().map(String::as_str)
     }
 
     /// True if new columns are admitted because the tab does not exist yet.
@@ -199,6 +208,9 @@ impl Header {
         }
         if self.columns.len() + new.len() > MAX_COLUMNS {
             return Err(ValueRejection(format!("tab {} would have more than 18,278 columns", self.tab)));
+        }
+        if !self.began_open {
+            self.added.extend(new.iter().cloned());
         }
         for name in &new {
             self.add(name);

@@ -12,6 +12,8 @@ pub const CELL_LIMIT: u64 = 10_000_000;
 const TIGHT_PERCENT: u64 = 80;
 /// Maximum number of latest runs in a forecast.
 const FORECAST_RUNS: usize = 30;
+/// The shortest history from which a date is forecast: three days.
+const LEAST_HISTORY_MS: u64 = 3 * 86_400_000;
 /// A century; nothing later is forecast.
 const MAX_FORECAST_MS: u64 = 100 * 365 * 86_400_000;
 
@@ -60,7 +62,7 @@ pub struct Forecast {
     pub cells_a_run: u64,
     /// Number of runs until the limit is reached.
     pub runs_left: u64,
-    /// The expected time; `None` beyond a century, or if runs have no interval.
+    /// The expected time; `None` beyond a century, or if the runs cover less than three days.
     pub full_at: Option<Timestamp>,
 }
 
@@ -75,9 +77,10 @@ pub fn forecast(cells: u64, runs: &[Run], prices: CellCosts) -> Option<Forecast>
     let of_keys = new.saturating_mul(prices.key_in_thousandths) / 1_000;
     let cells_a_run = (of_keys / count).saturating_add(prices.run).max(1);
     let runs_left = CELL_LIMIT.saturating_sub(cells) / cells_a_run;
-    let rhythm_ms = last.started.ms_since(first.started) / count;
+    let history_ms = last.started.ms_since(first.started);
+    let rhythm_ms = history_ms / count;
     let ahead_ms = rhythm_ms.saturating_mul(runs_left);
-    let full_at = (rhythm_ms > 0 && ahead_ms < MAX_FORECAST_MS).then(|| last.started.add_ms(ahead_ms));
+    let full_at = (history_ms >= LEAST_HISTORY_MS && ahead_ms < MAX_FORECAST_MS).then(|| last.started.add_ms(ahead_ms));
     Some(Forecast { cells_a_run, runs_left, full_at })
 }
 
@@ -101,10 +104,17 @@ mod tests {
     fn a_job_that_grows_every_day_says_when_the_spreadsheet_is_full() {
         let prices = CellCosts::new(2_000, 10, 1_000, 4, 21);
         assert_eq!(prices.key_in_thousandths, 24_000);
-        let runs = [run(0, 500_000), run(1, 100), run(2, 300)];
+        let runs = [run(0, 500_000), run(2, 100), run(4, 300)];
         let forecast = forecast(9_000_000, &runs, prices).expect("two runs and more");
         assert_eq!((forecast.cells_a_run, forecast.runs_left), (200 * 24 + 21, 1_000_000 / (200 * 24 + 21)));
-        assert_eq!(forecast.full_at, Some(Timestamp((2 + 207) * DAY_MS)));
+        assert_eq!(forecast.full_at, Some(Timestamp((4 + 2 * 207) * DAY_MS)));
+    }
+
+    #[test]
+    fn less_than_three_days_are_no_ground_for_a_date() {
+        let prices = CellCosts::new(2_000, 10, 1_000, 4, 21);
+        let forecast = forecast(9_000_000, &[run(0, 500_000), run(1, 100), run(2, 300)], prices).expect("three runs");
+        assert_eq!((forecast.runs_left > 0, forecast.full_at), (true, None));
     }
 
     #[test]
@@ -119,8 +129,8 @@ mod tests {
         let prices = CellCosts::new(0, 0, 0, 4, 21);
         let far = forecast(5, &[run(0, 0), run(1, 0)], prices).expect("two runs");
         assert_eq!((far.cells_a_run, far.full_at), (21, None));
-        let full = forecast(CELL_LIMIT, &[run(0, 0), run(1, 0)], prices).expect("two runs");
-        assert_eq!((full.runs_left, full.full_at), (0, Some(Timestamp(DAY_MS))));
+        let full = forecast(CELL_LIMIT, &[run(0, 0), run(3, 0)], prices).expect("two runs");
+        assert_eq!((full.runs_left, full.full_at), (0, Some(Timestamp(3 * DAY_MS))));
     }
 
     #[test]

@@ -200,4 +200,36 @@ pub struct RunReport {
     pub rowless: u64,
     /// Changes of existing rows that are held back; in a plan, those that a run would hold.
     pub held: Option<HeldReport>,
+    /// How the length of the runs does not fit into the job's schedule, if that is so.
+    pub outgrown: Option<String>,
+    /// Why records were skipped.
+    pub skips: SkipCounts,
+}
+
+/// Skipped records, by the reason. Records that another run has done meanwhile are in no group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SkipCounts {
+    /// Done in an earlier run.
+    pub done: u64,
+    /// The same key came more than once, and another record of it counts.
+    pub twice: u64,
+    /// Exhausted failures.
+    pub exhausted: u64,
+    /// Failures that people asked to skip.
+    pub by_request: u64,
+}
+
+impl SkipCounts {
+    /// Returns the groups that have records, if there is another one than `done before`.
+    pub fn sentence(&self) -> Option<String> {
+        let groups = [
+            (self.done, "done before"),
+            (self.twice, "twice in this source"),
+            (self.exhausted, "exhausted"),
+            (self.by_request, "by request"),
+        ];
+        let named: Vec<String> =
+            groups.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        (self.twice + self.exhausted + self.by_request > 0).then(|| named.join(", "))
+    }
 }

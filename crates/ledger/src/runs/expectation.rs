@@ -76,8 +76,8 @@ impl Expectations {
         Self { read: self.read, failed, ..Self::default() }
     }
 
-    /// Returns how a run that read its whole source falls short, a phrase each: `read 0, expected at
-    /// least 1`.
+    /// Returns how a run that read its whole source falls short, a phrase each: `read 0, expected
+    /// at least 1`.
     pub fn violations(&self, counts: &Counts, filled: &FilledColumns) -> Vec<String> {
         let ranges =
             [("read", self.read, counts.read), ("new", self.new, counts.new), ("failed", self.failed, counts.failed)];

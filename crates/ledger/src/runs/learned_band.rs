@@ -1,12 +1,13 @@
 //! Counts of a run that are far from what earlier runs yielded, where the job file expects nothing.
 //!
 //! In scope: the usual count and the distance that is worth a warning. Out of scope: keeping the
-//! counts of earlier runs (the state), what `[expect]` says (`runs::expectation`).
+//! counts of earlier runs (the state), the rules of `[expect]` (`runs::expectation`).
 //!
-//! The usual count is the median of the runs that yielded something, so that a few empty runs do not
-//! move it. From eight runs on, runs of the same weekday are compared, if two of them are known: a
-//! job may yield nothing on Sundays. A count that was zero in half of the runs or more may be
-//! zero again without a warning. A run outside the band is not degraded; its report has a warning.
+//! The usual count is the median of the runs that yielded something, so that a few empty runs do
+//! not move it. From eight runs on, runs of the same weekday are compared, if two of them are
+//! known: a job may yield nothing on Sundays. A count that was zero in half of the runs or more may
+//! be zero again without a warning. A run outside the band is not degraded; its report has a
+//! warning.
 
 use sheetkeep_base::time::Timestamp;
 
@@ -42,8 +43,8 @@ impl RunYield {
 }
 
 /// Returns how a run that read its whole source differs from earlier ones, a phrase each: `read 0,
-/// usually about 1,700 on this weekday`. `earlier` holds the last runs that read their whole source,
-/// in any order.
+/// usually about 1,700 on this weekday`. `earlier` holds the last runs that read their whole
+/// source, in any order.
 pub fn unusual_counts(earlier: &[RunYield], run: RunYield) -> Vec<String> {
     let read = unusual("read", 1, earlier, &run, |run| run.read);
     let new = unusual("new", LEAST_NEW, earlier, &run, |run| run.new);

@@ -1,4 +1,4 @@
-//! What a run's row says about the time after it: when the next run is due, and what is left.
+//! What a run's row contains about the time after it: when the next run is due, and what is left.
 //!
 //! In scope: the values, and their cells in Runs. Out of scope: computing the next due time
 //! (`runner::outlook`), the formulas that read the cells (`store::tabs::jobs`).

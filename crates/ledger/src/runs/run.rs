@@ -121,7 +121,7 @@ pub struct Run {
     pub started: Timestamp,
     /// The end time; `None` while it is active, and for a crashed run.
     pub finished: Option<Timestamp>,
-    /// How it stands: running, or how it ended.
+    /// Running, or how it ended.
     pub status: RunStatus,
     /// Records and items, counted from its start.
     pub counts: Counts,
@@ -137,7 +137,7 @@ pub struct Run {
     pub version: String,
     /// One sentence for the user.
     pub message: String,
-    /// What it says about the time after it; only in Runs.
+    /// When the next run is due, and what is left; only in Runs.
     pub outlook: RunOutlook,
 }
 

@@ -33,6 +33,9 @@ pub struct ScheduleHistory {
     /// The times of the schedule as they were when an occurrence was last settled. Under other
     /// times, nothing of the past was missed.
     pub times: String,
+    /// The logical time of an occurrence that could not start and has its row. A later call may
+    /// still start it.
+    pub unstarted: Option<Timestamp>,
 }
 
 /// A run that has ended, in whole seconds.
@@ -94,6 +97,8 @@ struct StoredHistory {
     answered: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     times: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unstarted: Option<String>,
     ended: Vec<EndedRun>,
 }
 
@@ -105,6 +110,7 @@ impl ScheduleHistory {
             failures_in_a_row: self.failures_in_a_row,
             answered: self.answered.clone(),
             times: self.times.clone(),
+            unstarted: self.unstarted.map(|at| at.to_string()),
             ended: self.ended.clone(),
         };
         serde_json::to_string(&stored).unwrap_or_default()
@@ -117,14 +123,16 @@ impl ScheduleHistory {
             return Ok(None);
         }
         let stored: StoredHistory = serde_json::from_str(text).map_err(|_| DamagedHistory)?;
-        let settled_until = stored.settled_until.map(|at| Timestamp::parse(&at).ok_or(DamagedHistory)).transpose()?;
+        let time = |text: Option<String>| text.map(|at| Timestamp::parse(&at).ok_or(DamagedHistory)).transpose();
+        let (settled_until, unstarted) = (time(stored.settled_until)?, time(stored.unstarted)?);
         let StoredHistory { failures_in_a_row, answered, times, ended, .. } = stored;
-        Ok(Some(Self { settled_until, failures_in_a_row, ended, answered, times }))
+        Ok(Some(Self { settled_until, failures_in_a_row, ended, answered, times, unstarted }))
     }
 
     /// Settles everything up to an occurrence.
     pub fn settle(&mut self, until: Timestamp) {
         self.settled_until = Some(self.settled_until.map_or(until, |settled| settled.max(until)));
+        self.unstarted = self.unstarted.filter(|unstarted| *unstarted > until);
     }
 
     /// Returns whether the occurrence was claimed, or recorded as missed or skipped.
@@ -188,6 +196,7 @@ mod tests {
     fn a_history_reads_back_as_it_was_written() {
         let mut history = ScheduleHistory::default();
         history.settle(Timestamp(86_400_000));
+        history.unstarted = Some(Timestamp(2 * 86_400_000));
         history.add(&run(RunStatus::Failed, 10));
         history.answer(" 46355.5 ");
         assert_eq!(ScheduleHistory::read(&history.text()), Ok(Some(history)));
@@ -205,7 +214,11 @@ mod tests {
     fn settling_never_goes_back() {
         let mut history = ScheduleHistory::default();
         history.settle(Timestamp(5));
+        history.unstarted = Some(Timestamp(4));
         history.settle(Timestamp(3));
+        assert_eq!(history.unstarted, Some(Timestamp(4)));
+        history.settle(Timestamp(4));
+        assert_eq!(history.unstarted, None);
         assert!(history.is_settled(Timestamp(5)) && !history.is_settled(Timestamp(6)));
     }
 

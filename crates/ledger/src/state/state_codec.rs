@@ -299,6 +299,7 @@ mod tests {
                     Timestamp(999),
                 )
             }),
+            held: Some(HeldPlan { answered: "TRUE".into(), ..HeldPlan::default() }),
             alerts: None,
             schedule: Some(ScheduleHistory { settled_until: Some(Timestamp(5)), ..ScheduleHistory::default() }),
             suppressed_failures: SuppressedFailureCounts::read("00000000002a:3"),

@@ -15,14 +15,16 @@ pub fn check_format(pattern: &str, kind: ColumnType) -> Result<(), String> {
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
         match c {
-            '"' => skip_to(&mut chars, '"').map(|_| ()).ok_or("has a quote that is never closed")?,
+            '"' => {
+                skip_to(&mut chars, '"').ok_or("has a quote that is never closed")?;
+            }
             '[' => {
                 let inside = skip_to(&mut chars, ']').ok_or("has a [ that is never closed")?;
                 let is_elapsed = !inside.is_empty() && inside.chars().all(|c| "hmsHMS".contains(c));
                 scan.placeholders += usize::from(is_elapsed && !is_number);
             }
             '\\' | '_' | '*' => {
-                chars.next().map(|_| ()).ok_or_else(|| format!("ends with {c:?}, which needs a character after it"))?
+                chars.next().ok_or_else(|| format!("ends with {c:?}, which needs a character after it"))?;
             }
             other => scan.add(other)?,
         }

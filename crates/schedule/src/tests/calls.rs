@@ -103,6 +103,19 @@ fn each_job_is_called_at_the_start_at_most_eight_at_once() {
 }
 
 #[test]
+fn fifty_jobs_at_one_minute_are_called_at_once() {
+    let mut machine = Machine::new(vec![schedule("0 9 * * *", "UTC"); 80], "2026-06-02T08:50:00Z");
+    machine.queue = CallQueue::new(vec![schedule("0 9 * * *", "UTC"); 80], 64, machine.now);
+    machine.call_ms = 4_000;
+    machine.live(5 * MINUTE);
+    assert_eq!(machine.most_active, 8, "first calls are few at once");
+    let calls = machine.live(30 * MINUTE);
+    assert_eq!((calls.len(), machine.most_active), (80, 64));
+    let in_time = calls.iter().filter(|(_, late_ms, _)| *late_ms == Some(0)).count();
+    assert_eq!(in_time, 64, "the others wait for a place");
+}
+
+#[test]
 fn each_occurrence_is_called_at_its_very_start() {
     let mut machine = Machine::new(vec![schedule("*/15 * * * *", "Europe/Berlin")], "2026-06-02T09:58:07.123Z");
     machine.live(MINUTE);

@@ -245,8 +245,14 @@ fn a_job_that_outgrows_its_interval_is_reported() {
     let now = at("2026-06-02T00:00:00Z");
     let outgrown = outgrown_interval(&schedule, now, &[1_000_000; 3], 0).expect("16 minutes in 15");
     assert_eq!((outgrown.interval_ms, outgrown.estimate_ms), (900_000, 1_000_000));
+    let sentence = outgrown.sentence();
+    assert!(
+        sentence.starts_with("a run takes about 16 min 40 s, and the schedule starts one every 15 min"),
+        "{sentence}"
+    );
     assert_eq!(outgrown_interval(&schedule, now, &[1_000_000; 2], 2), None);
-    assert!(outgrown_interval(&schedule, now, &[1_000; 20], 3).is_some());
+    let skipped = outgrown_interval(&schedule, now, &[1_000; 20], 3).expect("three were skipped");
+    assert!(skipped.sentence().starts_with("3 times in a row were skipped because a run was still active"));
 }
 
 #[test]

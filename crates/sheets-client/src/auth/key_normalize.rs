@@ -27,22 +27,6 @@ fn with_line_ends(pem: &str) -> Option<String> {
     Some(format!("-----BEGIN {label}-----\n{}\n-----END {label}-----", lines.join("\n")))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blanks_in_place_of_line_ends_are_repaired() {
-        let body = ["a".repeat(64), "b".repeat(10)].join("\n");
-        let whole = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
-        assert_eq!(unescape_line_ends(&whole), whole);
-        assert_eq!(unescape_line_ends(&whole.replace('\n', " ")), whole);
-        let markers_alone = format!("-----BEGIN PRIVATE KEY----- {} -----END PRIVATE KEY-----", body.replace('\n', ""));
-        assert_eq!(unescape_line_ends(&markers_alone), whole);
-        assert_eq!(unescape_line_ends("no key at all"), "no key at all\n");
-    }
-}
-
 /// Decodes base64 in either alphabet, with or without padding, over any number of lines.
 pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
     let plain: String = text
@@ -78,4 +62,20 @@ pub(crate) fn with_escaped_controls(json: &str) -> String {
         escaped = c == '\\' && !escaped;
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blanks_in_place_of_line_ends_are_repaired() {
+        let body = ["a".repeat(64), "b".repeat(10)].join("\n");
+        let whole = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+        assert_eq!(unescape_line_ends(&whole), whole);
+        assert_eq!(unescape_line_ends(&whole.replace('\n', " ")), whole);
+        let markers_alone = format!("-----BEGIN PRIVATE KEY----- {} -----END PRIVATE KEY-----", body.replace('\n', ""));
+        assert_eq!(unescape_line_ends(&markers_alone), whole);
+        assert_eq!(unescape_line_ends("no key at all"), "no key at all\n");
+    }
 }

@@ -37,8 +37,8 @@ use crate::errors::token_error::TokenError;
 use crate::transport::connect::Connector;
 use sheetkeep_base::clock::Clock;
 
-/// The scope of calls that write. A client has one scope for all its calls, so that one token serves
-/// them.
+/// The scope of calls that write. A client has one scope for all its calls, so that one token
+/// serves them.
 pub(crate) const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets";
 
 /// The scope that impersonation requires.

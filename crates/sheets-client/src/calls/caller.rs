@@ -1,8 +1,8 @@
 //! The single path of all calls: pace, try under a deadline, classify the result, decide, count.
 //!
 //! In scope: the loop of one call. Out of scope: what is sent (`sheets`), which failures may be
-//! retried (`calls::call_progress`), and resolving a lost write (`ledger`). A write is retried only if it was provably not executed
-//! (no token, no connection, 401, 429).
+//! retried (`calls::call_progress`), and resolving a lost write (`ledger`). A write is retried only
+//! if it was provably not executed (no token, no connection, 401, 429).
 //!
 //! `backoff` drives the loop and is used in this file only. The decisions are those of
 //! `retry::RetryPolicy`, because backoff's own limits read the standard library's clock, do not

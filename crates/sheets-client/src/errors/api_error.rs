@@ -1,8 +1,8 @@
 //! Google's error envelope: what a refusal is about, its fault class, and advice for the user.
 //!
 //! In scope: reading the envelope, the table from status and reason to a fault. Out of scope: other
-//! causes of a failed call (`errors::call_error`). No message here ever contains a token, a key or a
-//! whole body.
+//! causes of a failed call (`errors::call_error`). No message here ever contains a token, a key or
+//! a whole body.
 
 use std::fmt;
 
@@ -31,8 +31,8 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// Reads an envelope. Returns `None` if `body` is not an envelope, or if its code differs from the
-    /// HTTP status.
+    /// Reads an envelope. Returns `None` if `body` is not an envelope, or if its code differs from
+    /// the HTTP status.
     pub fn read(http_status: u16, body: &Value) -> Option<Self> {
         let error = body.get("error")?;
         let code = u16::try_from(error.get("code")?.as_u64()?).ok()?;

@@ -1,5 +1,5 @@
-//! Whether a spreadsheet's file is in the trash, which only the Drive API shows: the Sheets API reads
-//! and writes a trashed file without an error (Google's issues 56238764745 and 56635455178).
+//! Whether a spreadsheet's file is in the trash, which only the Drive API shows: the Sheets API
+//! reads and writes a trashed file without an error (Google's issues 56238764745 and 56635455178).
 //!
 //! In scope: `drive.files.get`. Out of scope: what follows from the answer (`check`).
 

@@ -78,12 +78,17 @@ impl WebClient {
     }
 
     /// Sends one request with a body, and returns the reply, whatever its status is.
-    pub async fn post(&self, url: &Url, headers: &[(&str, &str)], body: String) -> Result<WebReply, WebError> {
+    pub async fn post(
+        &self,
+        url: &Url,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<WebReply, WebError> {
         let mut request = Request::builder().method(Method::POST).uri(url.as_str());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(Bytes::from(body))).map_err(|_| WebError::Unusable)?;
+        let request = request.body(Full::new(body.into())).map_err(|_| WebError::Unusable)?;
         self.exchange_in_time(request).await
     }
 

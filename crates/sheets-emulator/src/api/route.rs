@@ -39,6 +39,7 @@ pub(crate) enum ApiMethod {
     DriveUpload,
     DriveUploadCreate,
     DriveUploadUpdate,
+    DriveAbout,
     DocsExport,
     CommentsList,
     PermissionsCreate,
@@ -86,6 +87,7 @@ impl ApiMethod {
             Self::DriveUpload => ("drive.files.update (v2, media)", None, ""),
             Self::DriveUploadCreate => ("drive.files.create (upload)", None, ""),
             Self::DriveUploadUpdate => ("drive.files.update (upload)", None, ""),
+            Self::DriveAbout => ("drive.about.get", None, ""),
             Self::DocsExport => ("export of Google's editor", None, ""),
             Self::CommentsList => ("drive.comments.list", None, ""),
             Self::PermissionsCreate => ("drive.permissions.create", None, ""),
@@ -149,6 +151,10 @@ impl Route {
     /// Parses the path of a call, as sent. Returns `None` if no method has it.
     pub(crate) fn find(method: &Method, path: &str) -> Option<Self> {
         let path = path.strip_prefix('/')?;
+        if path == "drive/v3/about" {
+            let about = || Self { api: ApiMethod::DriveAbout, id: String::new(), range: String::new() };
+            return (method == Method::GET).then(about);
+        }
         if let Some(rest) = path.strip_prefix("drive/v3/files") {
             return drive(method, rest.trim_matches('/'));
         }

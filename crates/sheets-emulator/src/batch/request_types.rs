@@ -225,8 +225,8 @@ mod tests {
             let sent = json!({"red": f64::from(step) / 255.0, "blue": 1});
             let read = normalized_colors(sent);
             assert_eq!(normalized_colors(read.clone()), read, "{step}");
-            let red = read.get("red").and_then(Value::as_f64).unwrap_or_default();
-            assert!((red * 255.0 - f64::from(step)).abs() < 0.001, "{step}: {red}");
+            let channel = read.get("red").and_then(Value::as_f64).unwrap_or_default();
+            assert!((channel * 255.0 - f64::from(step)).abs() < 0.001, "{step}: {channel}");
         }
     }
 

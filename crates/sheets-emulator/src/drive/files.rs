@@ -1,8 +1,8 @@
 //! Drive v3 calls by which clients create, find and delete spreadsheets.
 //!
-//! In scope: `files.create`, `copy`, `get`, `list`, `update`, `delete`, for spreadsheets only, all of
-//! them in the root folder.
-//! Out of scope: other kinds of files, exports (`export`), uploads (`upload`), permissions.
+//! In scope: `files.create`, `copy`, `get`, `list`, `update`, `delete`, for spreadsheets only, all
+//! of them in the root folder. Out of scope: other kinds of files, exports (`export`), uploads
+//! (`upload`), permissions.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -205,6 +205,22 @@ pub(crate) fn delete(store: &SpreadsheetStore, id: &str) -> Result<(), DriveErro
     Ok(store.delete(id)?)
 }
 
+/// Answers `about.get`, for which Drive requires `fields`: who calls.
+pub(crate) fn about(query: &QueryParams) -> Result<Value, ApiError> {
+    if query.word("fields").is_none_or(str::is_empty) {
+        let message = "The 'fields' parameter is required for this method.";
+        return Err(ApiError::invalid_argument(message));
+    }
+    let mut user = owner();
+    user["permissionId"] = "1".into();
+    cut(
+        json!({"kind": "drive#about", "user": user, "importFormats": {
+        "text/csv": [SPREADSHEET], "text/tab-separated-values": [SPREADSHEET]}}),
+        query,
+        "*",
+    )
+}
+
 fn owner() -> Value {
     json!({"kind": "drive#user", "displayName": TEST_ACCOUNT, "me": true, "emailAddress": TEST_ACCOUNT})
 }
@@ -308,6 +324,14 @@ mod tests {
         let moved = |query| update(&store, "x", &Map::new(), &QueryParams::parse(query), 0);
         assert_eq!(moved("addParents=nowhere&removeParents=root"), Err(DriveError::NoFile("nowhere".to_owned())));
         assert_eq!(moved("addParents=root&removeParents=root&fields=parents"), Ok(json!({"parents": [ROOT_ID]})));
+    }
+
+    /// googledrive for R asks so who it is.
+    #[test]
+    fn about_names_the_caller() {
+        let about = about(&QueryParams::parse("fields=user(emailAddress)")).unwrap();
+        assert_eq!(about, json!({"user": {"emailAddress": TEST_ACCOUNT}}));
+        assert_eq!(super::about(&QueryParams::default()).unwrap_err().code, 400);
     }
 
     /// Nothing is answered 200 with nothing done.

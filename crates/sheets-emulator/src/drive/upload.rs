@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_that_would_stay_a_file_is_refused_and_leaves_nothing() {
+    fn an_upload_that_would_stay_a_file_leaves_nothing() {
         let (store, random) = (SpreadsheetStore::in_memory().unwrap(), SeededRandom::new(1));
         let (query, headers) = (QueryParams::parse("uploadType=multipart"), of_type("multipart/related; boundary=b"));
         let xlsx = multipart(BOOK, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "PK");

@@ -49,9 +49,9 @@ impl Emulator {
         }
     }
 
-    /// Returns to the state after the start: only the initial spreadsheet, with its loaded tabs; the
-    /// initial faults; no counted, delayed or remembered call. Tokens stay valid. Spreadsheets in a
-    /// file are never deleted: 409.
+    /// Returns to the state after the start: only the initial spreadsheet, with its loaded tabs;
+    /// the initial faults; no counted, delayed or remembered call. Tokens stay valid. Spreadsheets
+    /// in a file are never deleted: 409.
     fn reset(&self) -> Result<Value, ApiError> {
         let EmulatorState { store, options, quota, faults, delayed, stats, .. } = &*self.state;
         if options.file.is_some() {

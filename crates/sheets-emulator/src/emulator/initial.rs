@@ -6,8 +6,8 @@ use crate::storage::store::SpreadsheetStore;
 use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
 impl EmulatorState {
-    /// Creates the initial spreadsheet, unless it is there. Its tabs are the loaded ones, or else an
-    /// empty `Sheet1`.
+    /// Creates the initial spreadsheet, unless it is there. Its tabs are the loaded ones, or else
+    /// an empty `Sheet1`.
     pub(super) fn create_initial(&self) -> Result<(), StorageError> {
         let store: &SpreadsheetStore = &self.store;
         // A read-only file is not written to.

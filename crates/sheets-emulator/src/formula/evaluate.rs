@@ -1,9 +1,9 @@
 //! Parses and evaluates formulas.
 //!
-//! In scope: `+ - * / ^ & %`, comparison, parentheses, array literals, references,
-//! the arguments of functions, `ROW`, `COLUMN`, `NOW` and `TODAY`.
-//! Out of scope: numbers, texts and names (`token_reader`), functions (`functions`), cell contents (`FormulaCells`), where array results go
-//! (`spill`). An unknown function yields `#NAME?`, as in Sheets.
+//! In scope: `+ - * / ^ & %`, comparison, parentheses, array literals, references, the arguments of
+//! functions, `ROW`, `COLUMN`, `NOW` and `TODAY`. Out of scope: numbers, texts and names
+//! (`token_reader`), functions (`functions`), cell contents (`FormulaCells`), where array results
+//! go (`spill`). An unknown function yields `#NAME?`, as in Sheets.
 
 use crate::formula::budget::EvalBudget;
 use crate::formula::elementwise::broadcast;

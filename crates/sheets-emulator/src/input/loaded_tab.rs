@@ -14,7 +14,7 @@ pub struct LoadedTab {
     rows: Vec<Vec<Cell>>,
 }
 
-/// Why a CSV file is no tab.
+/// Why a CSV file can't become a tab.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct LoadedTabError {

@@ -17,7 +17,7 @@ pub enum SupportLevel {
 
 /// Every method: its verb and its path. Those of Sheets v4 come first, in the order of Google's
 /// reference; then those of Drive v3.
-pub const SUPPORTED_METHODS: [(&str, &str); 34] = [
+pub const SUPPORTED_METHODS: [(&str, &str); 35] = [
     ("POST", "/v4/spreadsheets"),
     ("GET", "/v4/spreadsheets/{id}"),
     ("POST", "/v4/spreadsheets/{id}:getByDataFilter"),
@@ -35,6 +35,7 @@ pub const SUPPORTED_METHODS: [(&str, &str); 34] = [
     ("POST", "/v4/spreadsheets/{id}/values:batchGetByDataFilter"),
     ("POST", "/v4/spreadsheets/{id}/values:batchUpdateByDataFilter"),
     ("POST", "/v4/spreadsheets/{id}/values:batchClearByDataFilter"),
+    ("GET", "/drive/v3/about"),
     ("POST", "/drive/v3/files"),
     ("GET", "/drive/v3/files"),
     ("GET", "/drive/v3/files/{id}"),

@@ -44,7 +44,8 @@ impl Workbook<'_, '_> {
         Ok(columns)
     }
 
-    /// Reads the columns of a sheet; `None` if array results may fill them, or if they are too many.
+    /// Reads the columns of a sheet; `None` if array results may fill them, or if they are too
+    /// many.
     fn read_columns(&self, sheet: i32) -> Result<Option<SheetColumns>, StorageError> {
         if !self.transaction.formula_rows(sheet, true, 0, 1)?.is_empty() {
             return Ok(None);

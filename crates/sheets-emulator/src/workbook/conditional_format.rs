@@ -88,8 +88,8 @@ impl ConditionalFormats {
         })
     }
 
-    /// Returns what the rules that hold for a cell change about its format; `None` if none holds. The
-    /// first of them decides a property.
+    /// Returns what the rules that hold for a cell change about its format; `None` if none holds.
+    /// The first of them decides a property.
     pub(crate) fn changes(&self, workbook: &Workbook<'_, '_>, at: FormattedCell<'_>) -> Option<Value> {
         let mut changes: Option<Map<String, Value>> = None;
         for rule in &self.rules {

@@ -268,8 +268,8 @@ fn row_values(
     values
 }
 
-/// Returns `CellData`. `default` is the format of a cell without one, `changes` are those of conditional formats, and `link_target` returns the
-/// target of a link formula.
+/// Returns `CellData`. `default` is the format of a cell without one, `changes` are those of
+/// conditional formats, and `link_target` returns the target of a link formula.
 fn cell_data(
     cell: &Cell,
     default: &Value,

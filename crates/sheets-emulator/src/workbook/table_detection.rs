@@ -21,8 +21,8 @@ const STEP: u32 = 1024;
 const FIRST_STEP: u32 = 8;
 
 /// Returns the last table in the range: the block of adjacent cells around its last cell with a
-/// value. A single cell means the table around it. Also returns what makes the next search short, if
-/// anything does. A hint of an earlier search is used if there is one.
+/// value. A single cell means the table around it. Also returns what makes the next search short,
+/// if anything does. A hint of an earlier search is used if there is one.
 pub(crate) fn find_table(
     workbook: &Workbook<'_, '_>,
     place: &SheetRange,
@@ -123,7 +123,7 @@ impl<'t, 's> TableRegion<'t, 's> {
         }
     }
 
-    /// Returns the table and a hint for the next search. `None` if the known table does not tell
+    /// Returns the table and a hint for the next search. `None` if the known table does not show
     /// enough: then it has to be read.
     fn grow(mut self) -> Result<Option<(Area, TableHint)>, StorageError> {
         let row = self.area.rows.start;

@@ -1,6 +1,6 @@
 //! The lines of `sheetkeep check`, in the order in which a run would reach what they are about.
 //!
-//! In scope: what this machine has, then what the service says. Out of scope: each check itself
+//! In scope: what this machine has, then what the service answers. Out of scope: each check itself
 //! (`check`), output and exit (`cli::commands::inspect::check`).
 
 use std::path::PathBuf;

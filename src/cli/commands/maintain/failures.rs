@@ -1,8 +1,9 @@
 //! `sheetkeep failures`: lists failures, retries or skips them.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crate::app::inspect::failures::failures;
+use crate::app::inspect::failures::{FailureList, failures};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::failures::{FailuresAction, FailuresKeysArgs, FailuresListArgs};
 use crate::cli::commands::error_report::from_app;
@@ -10,12 +11,13 @@ use crate::cli::commands::load_settings::load_settings;
 use crate::cli::commands::run;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::format::{format_count, format_number, is_digest, shell_safe};
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::streams::terminal::visible;
 use crate::cli::table::{TabRows, show};
 use crate::clock::Clock;
-use crate::ledger::items::failure::RequestedAction;
+use crate::ledger::items::failure::{Failure, RequestedAction};
 use crate::ledger::items::key::Key;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
@@ -45,6 +47,14 @@ async fn list(
 ) -> Result<Exit, CliError> {
     let settings = load_settings(&args.job, None)?;
     let found = failures(&settings, args.last, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
+    for note in &found.notes {
+        session.terminal.err().put(&format!("warning: {}\n", visible(note)));
+    }
+    let spreadsheet = Spreadsheet::from_settings(&settings);
+    if !args.job.json {
+        session.terminal.out().put(&blocks(&found, &spreadsheet));
+        return Ok(Exit::Ok);
+    }
     let rows = found.some.iter().map(|(failure, asked)| {
         vec![
             failure.key.as_str().to_owned(),
@@ -59,14 +69,54 @@ async fn list(
         ]
     });
     let rows = rows.collect::<Vec<_>>();
-    for note in &found.notes {
-        session.terminal.err().put(&format!("warning: {}\n", visible(note)));
-    }
     let first = found.total.map_or(0, |total| total + 1 - (rows.len() as u64).min(total));
     let header = COLUMNS.map(str::to_owned).to_vec();
-    let (total, spreadsheet) = (found.total, Spreadsheet::from_settings(&settings));
-    show(&TabRows { tab: found.tab, header, rows, first, total, spreadsheet }, &session.terminal, args.job.json);
+    let total = found.total;
+    show(&TabRows { tab: found.tab, header, rows, first, total, spreadsheet }, &session.terminal, true);
     Ok(Exit::Ok)
+}
+
+/// Returns each failure as a block, with the whole error.
+fn blocks(found: &FailureList, spreadsheet: &Spreadsheet) -> String {
+    let mut out = String::new();
+    for (failure, asked) in &found.some {
+        let attempts = format_count(failure.attempts, "attempt");
+        let key = visible(shell_safe(failure.key.as_str())).into_owned();
+        let _ = writeln!(out, "{key}  {}, {attempts}, last at {}", failure.state.as_str(), failure.last_seen);
+        let _ = writeln!(out, "  where  {}", visible(&failure.place));
+        let _ = writeln!(out, "  error  {}: {}", visible(&failure.step), visible(&failure.error));
+        if let Some(asked) = asked {
+            let _ = writeln!(out, "  asked  {}", asked.as_str());
+        }
+    }
+    let count = match found.total {
+        Some(total) if total == found.some.len() as u64 => format_count(total, "failure"),
+        Some(total) => {
+            format!("the last {} of {}", format_number(found.some.len() as u64), format_count(total, "failure"))
+        }
+        None => "unknown, the tab can't be read".to_owned(),
+    };
+    let _ = writeln!(out, "{}: {count}, in {spreadsheet}", visible(&found.tab));
+    out
+}
+
+/// Returns the keys of the failures that the flags choose. What people paste without its `#` is
+/// completed.
+fn chosen_keys(args: &FailuresKeysArgs, found: &FailureList) -> Vec<String> {
+    let all = || found.some.iter().map(|(failure, _)| failure);
+    if args.selects() {
+        let is_chosen = |failure: &&Failure| {
+            args.step.as_ref().is_none_or(|step| failure.step == *step)
+                && args.error.as_ref().is_none_or(|text| failure.error.contains(text))
+        };
+        return all().filter(is_chosen).map(|failure| failure.key.as_str().to_owned()).collect();
+    }
+    let complete = |key: &String| {
+        let with_sign = format!("#{key}");
+        let has = |wanted: &str| all().any(|failure| failure.key.as_str() == wanted);
+        if has(key) || !has(&with_sign) { key.clone() } else { with_sign }
+    };
+    args.keys.iter().map(complete).collect()
 }
 
 async fn answer(
@@ -77,7 +127,17 @@ async fn answer(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
-    let keys = args.keys.iter().map(|key| Key::new(key.as_str())).collect::<Result<Vec<_>, _>>();
+    let mut keys = args.keys.clone();
+    if args.selects() || keys.iter().any(|key| is_digest(key)) {
+        let settings = load_settings(&args.job, None)?;
+        let found = failures(&settings, u64::MAX, Arc::clone(&clock), Arc::clone(&chance)).await;
+        keys = chosen_keys(args, &found.map_err(|error| from_app(&error, &settings))?);
+        if keys.is_empty() {
+            let error = CliError::new("no failure is of this kind; nothing was done", Exit::Unknown);
+            return Err(error.with_help("sheetkeep failures list shows which there are"));
+        }
+    }
+    let keys = keys.iter().map(|key| Key::new(key.as_str())).collect::<Result<Vec<_>, _>>();
     let keys = keys.map_err(|error| CliError::new(format!("read the keys: {error}"), Exit::Usage))?;
     let run = RunArgs::new(&args.job);
     let order = run::RunOptions { retrying: RetryScope::Selected(keys, answer), ..run::RunOptions::default() };

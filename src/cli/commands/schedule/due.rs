@@ -162,7 +162,7 @@ impl DueCall<'_> {
         Box::pin(run_job(self.session, args, options, self.host.clone(), clock, chance)).await
     }
 
-    /// Records occurrences that do not run. Another clock that did so first is no error.
+    /// Records occurrences that do not run. It is not an error if another clock did so first.
     async fn record(&self, args: &RunArgs, settings: &Settings, due: &DueRun) -> Result<(), CliError> {
         let words = alert_place(&place(&args.job, settings), settings, &self.host);
         let alerting = Alerting::new(settings, words, &self.clock);

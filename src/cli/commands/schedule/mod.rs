@@ -3,7 +3,7 @@
 //! Out of scope: which occurrence is due or late (`schedule`, `app::schedule`), and the run itself
 //! (`cli::commands::run`).
 //!
-//! - `due`: runs what the schedule says is due, for any number of clocks (`run --due`).
+//! - `due`: runs what is due by the schedule, for any number of clocks (`run --due`).
 //! - `daemon`: runs many jobs by their schedules (`schedule run`).
 //! - `backfill`: runs past dates that have not run.
 //! - `late`: which jobs are late, stuck or stale? `late_alert` reports that to people.

@@ -1,7 +1,7 @@
 //! What a log collector gets of an event: its stable name, how serious it is, and its fields.
 //!
-//! The names are part of what versions promise, as are the names of the fields; `docs/observability.md`
-//! lists them.
+//! The names are part of what versions promise, as are the names of the fields;
+//! `docs/observability.md` lists them.
 
 use serde_json::{Map, Value};
 

@@ -1,6 +1,6 @@
 //! Events as plain lines. They are few, so that a person can read them in a log.
 
-use crate::cli::format::{format_count, format_duration, format_number, percent};
+use crate::cli::format::{format_count, format_duration, format_number, percent, shell_safe};
 use crate::cli::output::destination::Place;
 use crate::cli::streams::terminal::visible;
 use crate::ledger::runs::event::Event;
@@ -92,8 +92,9 @@ impl EventLines {
 
     fn failed(&mut self, key: &str, place: &str, step: &str, error: &str) -> Option<String> {
         self.failures += 1;
-        (self.failures <= FAILURES_PRINTED)
-            .then(|| format!("failed {} at {}: {}: {}", visible(key), visible(place), visible(step), visible(error)))
+        (self.failures <= FAILURES_PRINTED).then(|| {
+            format!("failed {} at {}: {}: {}", visible(shell_safe(key)), visible(place), visible(step), visible(error))
+        })
     }
 
     fn tried_again(&mut self, key: &str, from_kept: bool) -> Option<String> {

@@ -31,7 +31,7 @@ const FAILURES_KEPT: usize = 20;
 pub struct Audience {
     /// A machine: one JSON document at the end, nothing else.
     pub json: bool,
-    /// A reader who wants failures only.
+    /// A reader who wants failures and warnings only.
     pub quiet: bool,
     /// A reader who started the run as part of another command: exhausted failures are not
     /// reported.
@@ -108,7 +108,8 @@ impl Reporter {
             }
         }
         let is_shown = match event {
-            Event::ItemFailed { .. } => !self.audience.json,
+            // What people did to the sheet, or have to do, is worth a mail.
+            Event::ItemFailed { .. } | Event::Anomaly { .. } | Event::RunAbandoned { .. } => !self.audience.json,
             // A quiet run, too, reports that its rows go to a file of this machine.
             Event::Loaded { first: true, .. } if self.place.spreadsheet.is_local() => !self.audience.json,
             _ => !self.audience.json && !self.audience.quiet,
@@ -144,7 +145,8 @@ impl Reporter {
         self.terminal.err().line(&rendered(&line, self.style.format, &self.style.context));
     }
 
-    /// Writes the one line that has everything about a run that is over, where a log collector reads.
+    /// Writes the one line that has everything about a run that is over, where a log collector
+    /// reads.
     pub fn write_measurement(&self, measurement: &RunMeasurement) {
         let level = measurement.log_level();
         if self.style.format.is_structured() && (!self.audience.quiet || level != LogLevel::Info) {

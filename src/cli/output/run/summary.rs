@@ -21,12 +21,16 @@ pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
     }
     let failed = format!("failed {}", format_number(counts.failed));
     let failed = if counts.failed > 0 { palette.bad(&failed) } else { failed };
+    if let (RunStatus::Succeeded, Some(outgrown)) = (report.run.status, &report.outgrown) {
+        let _ = writeln!(out, "  {}", palette.warn(&visible(outgrown)));
+    }
     let new = palette.strong(&format!("new {}", format_number(counts.new)));
     let _ = writeln!(
         out,
-        "  read {} · {new} · skipped {} · {failed} · recovered {}",
+        "  read {} · {new} · skipped {}{} · {failed} · recovered {}",
         format_number(counts.read),
         format_number(counts.skipped),
+        report.skips.sentence().map(|why| format!(" ({why})")).unwrap_or_default(),
         format_number(counts.recovered)
     );
     let RetryCounts { from_source, from_kept } = report.tried_again;
@@ -118,6 +122,7 @@ pub fn status_symbol(status: RunStatus) -> char {
 mod tests {
     use crate::cli::output::destination::Spreadsheet;
     use crate::cli::output::fixtures;
+    use crate::ledger::runs::event::SkipCounts;
 
     use super::*;
 
@@ -147,6 +152,18 @@ mod tests {
           in local file fixtures/quakes.sheet, because no spreadsheet is set
           see it:  sheetkeep show fixtures/quakes.toml
         ");
+    }
+
+    #[test]
+    fn skipped_records_are_broken_down_by_the_reason() {
+        let mut report = fixtures::report();
+        (report.run.counts.new, report.run.counts.skipped) = (0, 1_707);
+        report.skips = SkipCounts { done: 1_700, twice: 3, exhausted: 2, by_request: 2 };
+        let text = plain(&report);
+        let wanted = "skipped 1,707 (1700 done before, 3 twice in this source, 2 exhausted, 2 by request) · failed 0";
+        assert!(text.contains(wanted), "{text}");
+        report.skips = SkipCounts { done: 1_707, ..SkipCounts::default() };
+        assert!(plain(&report).contains("skipped 1,707 · failed 0"));
     }
 
     #[test]

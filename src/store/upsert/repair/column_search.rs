@@ -145,6 +145,26 @@ pub(super) fn correct_by_content(
     }
 }
 
+/// Finds the column into which a batch wrote the keys of appended rows, by these keys, if its header
+/// no longer identifies it. Then only one other written column may be left to find.
+pub(super) fn find_shifted_keys(now: &mut ColumnMap, finding: &UndoFinding, image: &TabImage<'_>) {
+    let (key, keys) = (finding.undo_log.key, &finding.shifted_appends);
+    if keys.is_empty() || now.get(key).is_some() {
+        return;
+    }
+    let shows = |column: usize, key: &String| image.rows().any(|(row, _)| image.shown(row, column) == *key);
+    let is_it = |column: &usize| keys.iter().all(|key| shows(*column, key));
+    let columns: Vec<_> = now.unmatched().into_iter().filter(is_it).collect();
+    let [column] = columns.as_slice() else { return };
+    now.correct(key, *column);
+    let lost: Vec<_> = finding.undo_log.used.iter().copied().filter(|at| now.get(*at).is_none()).collect();
+    let is_broken = |at: &usize| image.tab.header.get(*at).is_some_and(|text| is_error(text));
+    let broken: Vec<_> = now.unmatched().into_iter().filter(is_broken).collect();
+    if let ([here], [there]) = (lost.as_slice(), broken.as_slice()) {
+        now.correct(*here, *there);
+    }
+}
+
 /// The text of a cell; empty beyond the row's end.
 pub(super) fn cell(row: &[Value], column: usize) -> String {
     row.get(column).map(text).unwrap_or_default()

@@ -59,6 +59,12 @@ impl TabImage<'_> {
         self.rows.get(row).is_none_or(|cells| cells.iter().enumerate().all(is_blank))
     }
 
+    /// Whether a row has cells that no formula computes.
+    pub(super) fn has_constants(&self, row: usize) -> bool {
+        let cells = self.rows.get(row).map_or(&[][..], Vec::as_slice);
+        !RowFingerprint::new(cells, |column| self.is_computed(row, column)).is_blank()
+    }
+
     /// The formula of a column's header.
     pub(super) fn header_formula(&self, column: usize) -> Option<&str> {
         let entered = self.entered.first()?.get(column)?.as_str()?;
@@ -108,8 +114,26 @@ impl TabImage<'_> {
         }
     }
 
+    /// The fingerprint of a row. Only its constants identify it; without any, its own formulas do.
     pub(super) fn fingerprint(&self, row: usize) -> RowFingerprint {
-        RowFingerprint::new(self.rows.get(row).map_or(&[], Vec::as_slice), |column| self.is_computed(row, column))
+        let cells = self.rows.get(row).map_or(&[][..], Vec::as_slice);
+        let constants = RowFingerprint::new(cells, |column| self.is_computed(row, column));
+        if !constants.is_blank() {
+            return constants;
+        }
+        let is_own = |column: usize| self.formula(row, column).is_some() && !self.is_filled_by_header(column);
+        RowFingerprint::new(cells, |column| self.is_computed(row, column) && !is_own(column))
+    }
+
+    /// As `fingerprint`, also with the results of formulas in these columns, which a repair is to
+    /// write: a user may enter something there.
+    pub(super) fn fingerprint_covering(&self, row: usize, columns: &[usize]) -> RowFingerprint {
+        let cells = self.rows.get(row).map_or(&[][..], Vec::as_slice);
+        let is_written = |column: usize| columns.contains(&column) && self.formula(row, column).is_some();
+        let is_left_out =
+            |column: usize| self.is_computed(row, column) && (self.is_filled_by_header(column) || !is_written(column));
+        let covering = RowFingerprint::new(cells, is_left_out);
+        if covering.is_blank() { self.fingerprint(row) } else { covering }
     }
 
     pub(super) fn compare(&self, fingerprint: &RowFingerprint, row: usize) -> Likeness {

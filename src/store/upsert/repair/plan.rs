@@ -4,19 +4,19 @@
 //! Out of scope: mapping rows and columns (`store::upsert::repair::correspondence`), the requests
 //! (`store::commit::row_writer`).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
-use crate::grid::column_letters;
 use crate::store::tabs::parse::text;
-use crate::store::tabs::row_fingerprint::mark_of;
+use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
+use crate::store::upsert::repair::ambiguity::{AmbiguousRows, ambiguous_hits, messages};
 use crate::store::upsert::repair::check::CellCheck;
 use crate::store::upsert::repair::correspondence::{Correspondence, number};
 use crate::store::upsert::repair::formulas::{FormulaMove, rewrite_references};
 use crate::store::upsert::repair::image::TabImage;
+use crate::store::upsert::repair::planned_repairs::PlannedRepairs;
 use crate::store::upsert::repair::row_repair::{CellCopy, CellSource, RowRepair};
-use crate::store::upsert::repair::rows::{RowLocation, left_nothing};
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate, RowWrite, UndoFinding};
 
 /// The plan that repairs a finding.
@@ -72,58 +72,11 @@ pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
     }
     let new = out.list.iter().filter(|repair| repair.row.is_none()).filter_map(RowRepair::key);
     let shared: HashSet<String> = new.map(str::to_owned).chain(planner.map.shared_keys().cloned()).collect();
+    let mut ambiguous = ambiguous_hits(&planner.map);
+    ambiguous.append(&mut out.ambiguous);
     let repairs: Vec<_> = out.list.into_iter().map(|repair| planner.with_expectation(repair, &shared)).collect();
     let checks = repairs.iter().flat_map(|repair| planner.checks(repair)).collect();
-    RepairPlan { repairs, unrepaired: out.unrepaired, ambiguous: planner.ambiguous_rows(), checks }
-}
-
-/// Repairs, one per row. A second repair of a row adds the cells that the first does not write.
-#[derive(Default)]
-struct PlannedRepairs {
-    list: Vec<RowRepair>,
-    by_row: HashMap<u32, usize>,
-    /// Cells that users changed since and that stay: row and column.
-    changed: HashSet<(u32, usize)>,
-    /// The number of rows for which a repair was intended and that were not found.
-    missing: usize,
-    /// The number of hit rows that were not found.
-    gone: usize,
-    /// Columns that were not found, by header, with the number of cells left out.
-    lost_columns: BTreeMap<String, usize>,
-    unrepaired: Vec<String>,
-}
-
-impl PlannedRepairs {
-    /// Adds copies to a row, or to a new row of this key.
-    fn add(&mut self, row: Option<u32>, key: &str, copies: Vec<CellCopy>, clears: Vec<usize>) {
-        let known = row.and_then(|row| self.by_row.get(&row).copied());
-        if let Some(there) = known.and_then(|at| self.list.get_mut(at)) {
-            let is_taken = |to: usize| there.clears.contains(&to) || there.copies.iter().any(|copy| copy.to == to);
-            let more: Vec<_> = copies.into_iter().filter(|copy| !is_taken(copy.to)).collect();
-            there.copies.extend(more);
-        } else if !copies.is_empty() || !clears.is_empty() {
-            self.by_row.extend(row.map(|row| (row, self.list.len())));
-            self.list.push(RowRepair { row, expect: RowPredicate::Key(key.to_owned()), copies, clears });
-        }
-    }
-
-    /// Reports a formula that lost references.
-    fn note_lost_references(&mut self, formula: &str, column: usize, row: u32) {
-        if formula.contains("#REF!") {
-            let cell = format!("{}{}", column_letters(column), row + 1);
-            self.unrepaired.push(format!("the formula of cell {cell} refers to cells that are gone: check {formula}"));
-        }
-    }
-
-    /// Counts a cell of a column that can't be followed.
-    fn note_lost_column(&mut self, header: &[String], column: usize) {
-        let name = header.get(column).filter(|text| !text.is_empty()).cloned();
-        *self.lost_columns.entry(name.unwrap_or_else(|| column_letters(column))).or_default() += 1;
-    }
-
-    fn has(&self, row: u32) -> bool {
-        self.by_row.contains_key(&row)
-    }
+    RepairPlan { repairs, unrepaired: out.unrepaired, ambiguous: messages(&planner.map, &ambiguous), checks }
 }
 
 /// The target of an intended write.
@@ -135,8 +88,8 @@ enum IntendedRow<'t> {
     Gone,
 }
 
-struct RepairPlanner<'a> {
-    map: Correspondence<'a>,
+pub(super) struct RepairPlanner<'a> {
+    pub(super) map: Correspondence<'a>,
 }
 
 impl RepairPlanner<'_> {
@@ -197,16 +150,18 @@ impl RepairPlanner<'_> {
 
     /// Finds the row for which a write was intended.
     fn intended_row<'t>(&self, at: usize, misplaced: &'t MisplacedWrite, out: &mut PlannedRepairs) -> IntendedRow<'t> {
-        let undo_log = &self.map.finding.undo_log;
-        let writes_key = misplaced.target.columns.contains(&undo_log.key);
+        let (undo_log, target) = (&self.map.finding.undo_log, &misplaced.target);
+        let writes_key = target.columns.contains(&undo_log.key);
         let hit = self.map.row_of_hit(at);
-        match &misplaced.target.expect {
+        match &target.expect {
             RowPredicate::Key(key) | RowPredicate::Row { key: Some(key), .. } => match self.map.hit_with_key(key) {
                 // The batch found the row of this key. If it is gone now, or has another key, a user
                 // did that since.
                 Some(images) => {
                     let row = self.map.row_of_hit(images).filter(|row| !self.map.is_unkeyed(images, *row));
-                    row.map_or(IntendedRow::Gone, IntendedRow::Row)
+                    let is_new = row.is_none() && target.moves.is_empty() && self.is_to_be_created(images);
+                    let gone = if is_new { IntendedRow::New(key) } else { IntendedRow::Gone };
+                    row.map_or(gone, IntendedRow::Row)
                 }
                 None => match self.map.row_of(key) {
                     Some(row) => IntendedRow::Row(row),
@@ -216,8 +171,10 @@ impl RepairPlanner<'_> {
                     }
                     // The row has another key now: a user changed it, or wrote the right one back.
                     None => {
-                        let row = self.map.own_row_changed(at, misplaced);
-                        let row = row.or_else(|| self.map.row_with_its_key_again(misplaced));
+                        // A row whose own key a user changed belongs to no key.
+                        let own = if writes_key { self.map.own_row_changed(at, misplaced) } else { None };
+                        let row = own.or_else(|| self.map.row_with_its_key_again(misplaced));
+                        let row = row.or_else(|| self.map.row_whose_key_was_changed(misplaced));
                         if row.is_none() {
                             self.note_missing_row(misplaced, out);
                         }
@@ -231,26 +188,49 @@ impl RepairPlanner<'_> {
                 hit.or_else(|| self.map.lowest_row_showing(key)).map_or(IntendedRow::New(key), IntendedRow::Row)
             }
             RowPredicate::Blank(key) => IntendedRow::New(key),
-            RowPredicate::Row { key: None, fingerprint } => {
-                let held = self.map.hits_with_contents(fingerprint);
-                let own = held.contains(&at).then_some(hit).flatten();
-                let others = held.iter().filter_map(|at| self.map.row_of_hit(*at));
-                let row = own.or_else(|| others.filter(|row| !out.has(*row)).min());
-                // The repair found the row. If none is there now, it was deleted since.
-                if !held.is_empty() && held.iter().all(|at| self.map.row_of_hit(*at).is_none()) {
-                    self.note_missing_row(misplaced, out);
-                    return IntendedRow::Gone;
-                }
-                let row = row.or_else(|| self.map.own_row_changed(at, misplaced));
-                let row = row.or_else(|| self.map.row_with_its_key_again(misplaced).filter(|row| !out.has(*row)));
-                let row =
-                    row.or_else(|| self.map.row_with_contents(fingerprint, misplaced.target.row, |row| !out.has(row)));
-                if row.is_none() {
-                    self.note_missing_row(misplaced, out);
-                }
-                row.map_or(IntendedRow::Gone, IntendedRow::Row)
+            RowPredicate::Row { key: None, fingerprint } => self.row_by_contents(at, misplaced, fingerprint, out),
+        }
+    }
+
+    /// Finds the row without a visible key for which a repair was intended.
+    fn row_by_contents<'t>(
+        &self,
+        at: usize,
+        misplaced: &MisplacedWrite,
+        fingerprint: &RowFingerprint,
+        out: &mut PlannedRepairs,
+    ) -> IntendedRow<'t> {
+        let hit = self.map.row_of_hit(at);
+        let held = self.map.hits_with_contents(fingerprint);
+        let own = held.contains(&at).then_some(hit).flatten();
+        if own.is_none() && self.map.has_rival(misplaced, fingerprint) {
+            if let Some(row) = self.map.row_with_its_key_again(misplaced) {
+                return IntendedRow::Row(row);
+            }
+            if let Some(rows) = self.map.rival_rows(misplaced, fingerprint) {
+                let key = self.map.restored_key(misplaced);
+                out.ambiguous.push(AmbiguousRows { rows, key, is_restorable: false });
             }
         }
+        let others = held.iter().filter_map(|at| self.map.row_of_hit(*at));
+        let row = own.or_else(|| others.filter(|row| !out.has(*row)).min());
+        // The repair found the row. If none is there now, it was deleted since.
+        if !held.is_empty() && held.iter().all(|at| self.map.row_of_hit(*at).is_none()) {
+            self.note_missing_row(misplaced, out);
+            return IntendedRow::Gone;
+        }
+        let row = row.or_else(|| self.map.own_row_changed(at, misplaced));
+        let row = row.or_else(|| self.map.other_hit_changed(misplaced).filter(|row| !out.has(*row)));
+        let row = row.or_else(|| self.map.row_with_its_key_again(misplaced).filter(|row| !out.has(*row)));
+        let row = row.or_else(|| self.map.row_whose_key_was_cleared(misplaced).filter(|row| !out.has(*row)));
+        let twins = if row.is_none() { self.map.equal_rows(misplaced, fingerprint) } else { None };
+        let key = self.map.restored_key(misplaced);
+        out.ambiguous.extend(twins.map(|rows| AmbiguousRows { rows, key: key.clone(), is_restorable: false }));
+        let row = row.or_else(|| self.map.row_with_contents(misplaced, fingerprint, |row| !out.has(row)));
+        if row.is_none() {
+            self.note_missing_row(misplaced, out);
+        }
+        row.map_or(IntendedRow::Gone, IntendedRow::Row)
     }
 
     /// Reports that the row is gone for which a repair was intended.
@@ -268,7 +248,7 @@ impl RepairPlanner<'_> {
 
     /// Whether the cell of a row intended for a repair had the planned contents. If not, a user
     /// changed it before the repair.
-    fn is_as_planned(&self, target: &RowWrite, row: u32, copy: &CellCopy) -> bool {
+    pub(super) fn is_as_planned(&self, target: &RowWrite, row: u32, copy: &CellCopy) -> bool {
         let RowPredicate::Row { fingerprint, .. } = &target.expect else { return true };
         let held = match self.map.hit_at(row) {
             Some(hit) => self.map.found.get(copy.from).and_then(|column| hit.shown.get(column)).and_then(mark_of),
@@ -317,111 +297,16 @@ impl RepairPlanner<'_> {
         out.add(Some(row), "", copies, clears.into_iter().filter(|to| !changed.contains(to)).collect());
     }
 
-    /// Restores overwritten cells that still show the written value.
-    fn restore(&self, at: usize, misplaced: &MisplacedWrite, out: &mut PlannedRepairs) {
-        let key = self.map.key_before(misplaced);
-        let source = CellSource::Undo(self.map.finding.undo_log.before_row(misplaced.index));
-        let columns = &misplaced.target.columns;
-        let Some(row) = self.map.row_of_hit(at) else {
-            self.restore_elsewhere(&key, misplaced, &source, out);
-            return;
-        };
-        let is_elsewhere = row != misplaced.target.row && self.map.image.is_blank(row as usize);
-        if is_elsewhere && misplaced.before.iter().any(|cell| !text(cell).is_empty()) {
-            let (was, is) = (misplaced.target.row + 1, row + 1);
-            out.unrepaired.push(format!(
-                "a row was emptied by mistake, as row {was}, and its cells are in row {is} now: its notes and formats may be in another row"
-            ));
-        }
-        let is_own = self.map.is_own_row(at, misplaced);
-        let mut copies = Vec::new();
-        for &from in columns {
-            let Some(to) = self.map.now.get(from) else {
-                if cell(&misplaced.before, from) != cell(&misplaced.after, from) {
-                    out.note_lost_column(&self.map.finding.header, from);
-                }
-                continue;
-            };
-            let written = CellCopy { source: source.clone(), from, to };
-            if is_own && self.map.intended(from) == Some(to) && self.is_as_planned(&misplaced.target, row, &written) {
-                // This cell was written as intended, over nothing of a user's.
-                continue;
-            }
-            if self.map.is_as_written(at, from, row, to) {
-                copies.push(self.restoring_copy(at, misplaced, &source, (from, to), row, out));
-            } else {
-                out.changed.insert((row, to));
-            }
-        }
-        out.add(Some(row), &key, copies, Vec::new());
-    }
-
-    /// Handles a hit row that was not found. If it had a key and the write left nothing in it, it
-    /// gets a new row, because users could not recognise it as a row.
-    fn restore_elsewhere(&self, key: &str, misplaced: &MisplacedWrite, source: &CellSource, out: &mut PlannedRepairs) {
-        let is_overwritten = misplaced.target.columns.contains(&self.map.key);
-        if key.is_empty() || !is_overwritten {
-            let is_blank = misplaced.before.iter().all(|cell| text(cell).is_empty());
-            out.gone += usize::from(!is_blank);
-            return;
-        }
-        let has_row = self.map.row_of(key).is_some()
-            || self.map.hit_with_key(key).is_some_and(|hit| self.map.row_of_hit(hit).is_some());
-        if has_row {
-            out.gone += 1;
-        } else if left_nothing(misplaced, &self.map.now, self.map.image) {
-            let copy = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.map.now.get(from)? });
-            out.add(None, key, misplaced.target.columns.iter().filter_map(copy).collect(), Vec::new());
-        } else {
-            out.unrepaired.push(format!(
-                "the row of key \"{key}\", whose key was written over, is gone or was changed: the key gets a new row with its next version"
-            ));
-        }
-    }
-
-    /// Returns the copy that restores a cell. The service copies a formula and shifts its
-    /// references. If columns moved, this function rewrites them.
-    fn restoring_copy(
-        &self,
-        at: usize,
-        misplaced: &MisplacedWrite,
-        source: &CellSource,
-        (from, to): (usize, usize),
-        row: u32,
-        out: &mut PlannedRepairs,
-    ) -> CellCopy {
-        let Some(formula) = self.formula_before(at, misplaced, from) else {
-            return CellCopy { source: source.clone(), from, to };
-        };
-        if self.map.now.is_identity() {
-            out.note_lost_references(&formula, to, row);
-            return CellCopy { source: source.clone(), from, to };
-        }
-        let undo_log = &self.map.finding.undo_log;
-        let formula_move = FormulaMove {
-            title: &self.map.image.tab.title,
-            kept_row: undo_log.before_row(misplaced.index),
-            margin: undo_log.margin() as usize,
-            row,
-            columns: &self.map.now,
-        };
-        let formula = rewrite_references(&formula, formula_move);
-        out.note_lost_references(&formula, to, row);
-        CellCopy { source: CellSource::Formula(formula), from, to }
-    }
-
-    /// The formula of a cell before it was overwritten. A text that starts with `=` displays itself
-    /// and is not a formula.
-    fn formula_before(&self, at: usize, misplaced: &MisplacedWrite, column: usize) -> Option<String> {
-        let entered = cell(self.map.image.undo.before.get(at)?, column);
-        (entered.starts_with('=') && entered != cell(&misplaced.before, column)).then_some(entered)
-    }
-
     /// Moves the cells of rows appended under other headers to their intended columns. Takes the
     /// lowest `count` rows of the key.
     fn move_appended_cells(&self, key: &str, count: usize, out: &mut PlannedRepairs) {
         let used = &self.map.finding.undo_log.used;
-        let Some(at) = self.map.now.get(self.map.finding.undo_log.key) else { return };
+        let Some(at) = self.map.now.get(self.map.finding.undo_log.key) else {
+            out.unrepaired.push(format!(
+                "the row of key \"{key}\" was written while columns moved and is beside its columns: the column in which its key is was not found again"
+            ));
+            return;
+        };
         let moves: Vec<_> = used.iter().filter_map(|&p| Some((self.map.now.get(p)?, self.map.intended(p)?))).collect();
         let is_filled = |column: &usize| moves.iter().any(|(_, to)| to == column);
         let clears: Vec<_> = moves.iter().map(|(from, _)| *from).filter(|column| !is_filled(column)).collect();
@@ -447,7 +332,8 @@ impl RepairPlanner<'_> {
         // A key that the repair takes out of this row is another row's.
         let is_others = |key: &String| repair.columns().contains(&image.key) && self.map.is_written_key(key);
         let key = Some(key).filter(|key| !key.is_empty() && !shared.contains(key) && !is_others(key));
-        RowRepair { expect: RowPredicate::Row { key, fingerprint: image.fingerprint(row) }, ..repair }
+        let fingerprint = image.fingerprint_covering(row, &repair.columns());
+        RowRepair { expect: RowPredicate::Row { key, fingerprint }, ..repair }
     }
 
     /// What the row of a repair must show: constants from undo rows only.
@@ -474,39 +360,6 @@ impl RepairPlanner<'_> {
         let misplaced = finding.misplaced.get(at)?;
         let is_read = self.map.image.undo.before.get(at).is_some();
         (is_read && self.formula_before(at, misplaced, copy.from).is_none()).then(|| cell(&misplaced.before, copy.from))
-    }
-
-    /// Messages about rows that could each be the one that was hit.
-    fn ambiguous_rows(&self) -> Vec<String> {
-        let all = self.map.finding.misplaced.iter().zip(&self.map.located);
-        let either = all.filter_map(|(misplaced, located)| match located {
-            RowLocation::Either(one, other) => Some((misplaced, *one + 1, *other + 1)),
-            RowLocation::At(_) | RowLocation::Gone => None,
-        });
-        let messages = either.map(|(misplaced, one, other)| {
-            let image = self.map.image;
-            let header = image.tab.header.get(image.key).map_or("", String::as_str);
-            let key = self.map.key_before(misplaced);
-            match (key.is_empty(), one == other) {
-                (true, true) => {
-                    format!("row {one} could be one of several without a key that a write hit by mistake: restore its cells from the version history")
-                }
-                (true, false) => {
-                    format!(
-                        "rows {one} and {other} could each be one without a key that a write hit by mistake: restore its cells from the version history"
-                    )
-                }
-                (false, true) => {
-                    format!("row {one} could be the one of key \"{key}\" or of another key: write its key into column \"{header}\"")
-                }
-                (false, false) => {
-                    format!(
-                        "rows {one} and {other} could each be the one of key \"{key}\": write it into column \"{header}\" of the right one"
-                    )
-                }
-            }
-        });
-        messages.collect()
     }
 }
 

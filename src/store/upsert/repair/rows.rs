@@ -1,15 +1,18 @@
 //! Finds the current location of rows that a batch hit by mistake. Pure.
 //!
-//! In scope: finding each row by its key or by its contents.
-//! Out of scope: restoring its cells (`store::upsert::repair::plan`).
+//! In scope: finding each row by its key or by what users left of its contents.
+//! Out of scope: rows with equal contents (`store::upsert::repair::equal_rows`), rows in which users
+//! changed cells (`store::upsert::repair::changed_rows`), restoring cells (`store::upsert::repair::plan`).
 //!
 //! ```text
 //!  its own key is visible    the row that shows the key; of several the best match
-//!  it has no visible key     the row with the same contents in each cell;
+//!  it has no visible key     the only row in which users restored its key
+//!                            else the row with the same contents in each cell;
 //!                            of several equal rows, only while none moved
 //!                            else the best match, if no other matches as well
 //!                            and more cells are equal than different
-//!                            else the only row that still shows all that was written
+//!                            else the only row that still shows all that was written, some of it
+//!                            in no other row
 //!                            else the only row that differs in nothing but its key
 //! ```
 //!
@@ -22,11 +25,12 @@ use serde_json::Value;
 use crate::store::tabs::column_map::ColumnMap;
 use crate::store::tabs::parse::text;
 use crate::store::tabs::row_fingerprint::{Likeness, RowFingerprint, mark_of};
+use crate::store::upsert::repair::claim::Claim;
 use crate::store::upsert::repair::image::TabImage;
-use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate, UndoFinding};
+use crate::store::upsert::undo_log::{MisplacedWrite, UndoFinding};
 
 /// Maximum number of rows to compare with one row from each list.
-const MOST_CANDIDATES: usize = 2_000;
+pub(super) const MOST_CANDIDATES: usize = 2_000;
 
 /// The current location of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,51 +54,57 @@ impl RowLocation {
 }
 
 /// A row to find.
-struct SoughtRow<'a> {
-    misplaced: &'a MisplacedWrite,
+pub(super) struct SoughtRow<'a> {
+    pub(super) misplaced: &'a MisplacedWrite,
     /// Its contents after the write, in current columns.
-    fingerprint: RowFingerprint,
+    pub(super) fingerprint: RowFingerprint,
+    /// Its contents before the write, in current columns.
+    pub(super) before: RowFingerprint,
     /// Whether the write left nothing in it.
     is_left_blank: bool,
     /// Its key after the write.
-    key: String,
-    /// Its key before the write, if the batch overwrote it.
-    lost_key: Option<String>,
+    pub(super) key: String,
+    /// Its own key, if the batch overwrote it: the one before the write, or the one that the batch
+    /// was to restore in it.
+    pub(super) lost_key: Option<String>,
+    /// Whether the batch wrote a key into it that it had not.
+    pub(super) was_keyless: bool,
     /// Written cells that are not blank: current column and mark.
-    written: Vec<(usize, u64)>,
+    pub(super) written: Vec<(usize, u64)>,
 }
 
 /// Finds the rows that a batch hit.
 pub struct RowSearch<'a> {
-    image: &'a TabImage<'a>,
-    sought: Vec<SoughtRow<'a>>,
-    found: Vec<Option<RowLocation>>,
+    pub(super) image: &'a TabImage<'a>,
+    pub(super) sought: Vec<SoughtRow<'a>>,
+    pub(super) found: Vec<Option<RowLocation>>,
     taken: HashSet<usize>,
     /// Rows that resemble the hit rows but are known to be others.
-    others: HashSet<usize>,
-    /// The contents of rows that are known to be none of those that were hit.
-    claims: Vec<RowFingerprint>,
+    pub(super) others: HashSet<usize>,
+    /// Rows that are known to be none of those that were hit.
+    pub(super) claims: &'a [Claim],
     /// Rows by column and displayed mark.
     showing: HashMap<usize, HashMap<u64, Vec<usize>>>,
 }
 
 impl<'a> RowSearch<'a> {
     /// Creates the search for the rows of a finding. `key` is the position of the key column as
-    /// found. `others` are rows that match only if their contents are identical; `claims` are the
-    /// contents of rows that are known to be none of those that were hit.
-    pub fn new(
+    /// found. `others` are rows that match only if their contents are identical; `claims` are rows
+    /// that are known to be none of those that were hit. `owed_keys` are those that the batch was to
+    /// restore in the hit rows.
+    pub(super) fn new(
         finding: &'a UndoFinding,
         image: &'a TabImage<'a>,
         columns: &ColumnMap,
         key: usize,
-        others: HashSet<usize>,
-        claims: Vec<RowFingerprint>,
+        (others, claims): (HashSet<usize>, &'a [Claim]),
+        owed_keys: &[Option<String>],
     ) -> Self {
         let width = image.width();
         // Keys for which the batch created rows belong to no other row. So no hit row can have lost
         // one of them.
         let recreated: HashSet<&String> = finding.undo_log.recreated.iter().chain(&finding.shifted_appends).collect();
-        let sought = finding.misplaced.iter().map(|misplaced| {
+        let sought = finding.misplaced.iter().zip(owed_keys).map(|(misplaced, owed_key)| {
             let is_overwritten = misplaced.target.columns.contains(&key);
             let shown = |row: &[Value]| row.get(key).map(text).unwrap_or_default();
             let before = shown(&misplaced.before);
@@ -103,12 +113,17 @@ impl<'a> RowSearch<'a> {
                 .columns
                 .iter()
                 .filter_map(|&at| Some((columns.get(at)?, misplaced.after.get(at).and_then(mark_of)?)));
+            let fingerprint = |row| RowFingerprint::new(row, |at| is_filled(columns, image, at)).moved(columns, width);
             SoughtRow {
-                fingerprint: RowFingerprint::new(&misplaced.after, |at| is_filled(columns, image, at))
-                    .moved(columns, width),
+                fingerprint: fingerprint(&misplaced.after),
+                before: fingerprint(&misplaced.shown),
                 is_left_blank: left_nothing(misplaced, columns, image),
                 key: shown(&misplaced.after),
-                lost_key: is_overwritten.then_some(before).filter(|key| !key.is_empty() && !recreated.contains(key)),
+                was_keyless: is_overwritten && before.is_empty(),
+                lost_key: owed_key
+                    .clone()
+                    .or_else(|| is_overwritten.then_some(before))
+                    .filter(|key| !key.is_empty() && !recreated.contains(key)),
                 written: written.collect(),
                 misplaced,
             }
@@ -120,188 +135,45 @@ impl<'a> RowSearch<'a> {
 
     /// Returns the location of each row, in the order of the finding. `key` is the position of the
     /// key column as found.
-    pub fn locate(mut self, key: usize) -> Vec<RowLocation> {
+    pub(super) fn locate(mut self, key: usize) -> Vec<RowLocation> {
         self.by_key(key);
-        self.by_position();
-        self.by_whole_content();
+        self.by_restored_key(true);
+        self.by_contents(false);
+        self.by_restored_key(false);
+        self.by_contents(true);
         self.by_likeness();
         self.by_all_but_key();
         self.by_blank_row();
         self.found.into_iter().map(|found| found.unwrap_or(RowLocation::Gone)).collect()
     }
 
-    /// Finds rows whose own key is visible.
+    /// Finds rows whose key is visible. If several hit rows show the same one, because an earlier
+    /// write left it there, the best matches count.
     fn by_key(&mut self, key: usize) {
-        for at in 0..self.sought.len() {
-            let sought = &self.sought[at];
-            if sought.key.is_empty() || sought.misplaced.target.columns.contains(&key) {
-                continue;
+        let mut by_key: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, sought) in self.sought.iter().enumerate() {
+            if !sought.key.is_empty() && !sought.misplaced.target.columns.contains(&key) {
+                by_key.entry(sought.key.clone()).or_default().push(at);
             }
-            let mark = mark_of(&Value::from(sought.key.clone())).unwrap_or_default();
-            let rows = self.rows_showing(self.image.key, mark);
-            if let Some((row, _)) = self.best(at, &rows) {
+        }
+        for (shown, mut sought) in by_key {
+            let rows = self.rows_showing(self.image.key, mark_of(&Value::from(shown)).unwrap_or_default());
+            while let Some((at, row)) = self.best_pair(&sought, &rows) {
                 self.take(at, row);
+                sought.retain(|other| *other != at);
             }
         }
     }
 
-    /// Finds rows with equal contents and different keys. They can be distinguished only while none
-    /// moved.
-    fn by_position(&mut self) {
-        for at in 0..self.sought.len() {
-            if self.found[at].is_some() || self.sought[at].lost_key.is_none() || self.sought[at].fingerprint.is_blank()
-            {
-                continue;
-            }
-            let has_same_contents = |other: &usize| {
-                let (one, other) = (&self.sought[at], &self.sought[*other]);
-                one.fingerprint == other.fingerprint && one.lost_key != other.lost_key
-            };
-            let mut group: Vec<_> = (0..self.sought.len()).filter(|other| self.found[*other].is_none()).collect();
-            group.retain(has_same_contents);
-            if group.is_empty() {
-                continue;
-            }
-            group.push(at);
-            let place = |at: usize| self.sought[at].misplaced.target.row as usize;
-            if group.iter().all(|at| self.is_free(place(*at)) && self.likeness(*at, place(*at)).is_exact()) {
-                for at in group {
-                    self.take(at, self.sought[at].misplaced.target.row as usize);
-                }
-                continue;
-            }
-            let mut rows = self.candidates(at);
-            rows.retain(|row| self.is_free(*row) && self.likeness(at, *row).is_exact());
-            if let [one, other, ..] = rows.as_slice() {
-                let either = RowLocation::Either(number(*one), number(*other));
-                for at in group {
-                    self.found[at] = Some(either);
-                }
-            }
-        }
-    }
-
-    /// Finds rows with unchanged contents, first those that did not move.
-    fn by_whole_content(&mut self) {
-        for is_still in [true, false] {
-            for at in 0..self.sought.len() {
-                if self.found[at].is_some() || self.sought[at].fingerprint.is_blank() {
-                    continue;
-                }
-                let place = self.sought[at].misplaced.target.row as usize;
-                let rows: Vec<_> = if is_still { vec![place] } else { self.candidates(at) };
-                let exact = rows.into_iter().find(|row| self.is_free(*row) && self.likeness(at, *row).is_exact());
-                if let Some(row) = exact {
-                    self.take(at, row);
-                }
-            }
-        }
-    }
-
-    /// Finds rows in which users changed some cells.
-    fn by_likeness(&mut self) {
-        let is_open = |at: &usize| self.found[*at].is_none() && !self.sought[*at].fingerprint.is_blank();
-        let open: Vec<_> = (0..self.sought.len()).filter(is_open).collect();
-        let candidates: BTreeMap<usize, Vec<usize>> = open.iter().map(|at| (*at, self.candidates(*at))).collect();
-        let mut fits: Vec<(i64, usize, usize)> = Vec::new();
-        for (at, rows) in &candidates {
-            let is_candidate =
-                |row: &usize| self.is_free(*row) && !self.others.contains(row) && !self.is_claimed(*at, *row);
-            let rows: Vec<_> = rows.iter().copied().filter(is_candidate).collect();
-            let close: Vec<_> = rows.iter().map(|row| (self.likeness(*at, *row), *row)).collect();
-            let is_near =
-                |like: &Likeness, row: usize| like.is_close() || (like.equal > 0 && self.shows_its_key_again(*at, row));
-            let mut near: Vec<_> = close.iter().filter(|(like, row)| is_near(like, *row)).collect();
-            let whole: Vec<_> = close.iter().filter(|(_, row)| self.shows_all_that_was_written(*at, *row)).collect();
-            if near.is_empty() && whole.len() == 1 {
-                near = whole;
-            }
-            fits.extend(near.into_iter().map(|(like, row)| (self.score(*at, *like, *row), *at, *row)));
-        }
-        // Best match first. A row that two match equally well is not guessed.
-        fits.sort_unstable_by(|a, b| b.cmp(a));
-        for same in fits.chunk_by(|a, b| a.0 == b.0) {
-            self.resolve_equal(same);
-        }
-    }
-
-    /// Whether a row resembles one that is known to be another at least as much as the sought one.
-    fn is_claimed(&self, at: usize, row: usize) -> bool {
-        let own = self.score(at, self.likeness(at, row), row);
-        let claims = self.claims.iter().map(|claim| self.image.compare(claim, row));
-        claims.filter(|claim| claim.is_close()).any(|claim| claim.score() >= own)
-    }
-
-    /// Resolves equally good matches.
-    fn resolve_equal(&mut self, fits: &[(i64, usize, usize)]) {
-        let (mut by_sought, mut by_row): (HashMap<usize, Vec<usize>>, HashMap<usize, Vec<usize>>) = Default::default();
-        for (_, at, row) in fits {
-            by_sought.entry(*at).or_default().push(*row);
-            by_row.entry(*row).or_default().push(*at);
-        }
-        for (_, at, row) in fits {
-            if self.found[*at].is_some() || !self.is_free(*row) {
-                continue;
-            }
-            let rows = by_sought.get(at).into_iter().flatten().filter(|other| *other != row && self.is_free(**other));
-            let other_row = rows.copied().find(|other| !self.are_alike(*other, *row));
-            let sought = by_row.get(row).into_iter().flatten().filter(|other| *other != at);
-            let sought = sought.filter(|other| self.found[**other].is_none());
-            let other_sought = sought.copied().find(|other| !self.are_interchangeable(*other, *at));
-            match (other_row, other_sought) {
-                (Some(other), _) => self.found[*at] = Some(RowLocation::Either(number(*row), number(other))),
-                (None, Some(other)) => {
-                    for unknown in [*at, other] {
-                        self.found[unknown] = Some(RowLocation::Either(number(*row), number(*row)));
-                    }
-                }
-                (None, None) => self.take(*at, *row),
-            }
-        }
-    }
-
-    /// Finds rows whose key users changed or cleared, while all other cells are unchanged. If two
-    /// could be the one, neither is used.
-    fn by_all_but_key(&mut self) {
-        let key = self.image.key;
-        let keys = self.known_keys();
-        let mut fits: Vec<(usize, usize)> = Vec::new();
-        for at in 0..self.sought.len() {
-            let sought = &self.sought[at];
-            if self.found[at].is_some() || (sought.lost_key.is_none() && sought.key.is_empty()) {
-                continue;
-            }
-            let marks: Vec<_> = sought.fingerprint.marks().filter(|(column, _)| *column != key).collect();
-            let rows: BTreeSet<usize> = self.rarest(&marks, 1).into_iter().flatten().take(MOST_CANDIDATES).collect();
-            let is_it = |row: &usize| {
-                let like = self.image.compare_but(&self.sought[at].fingerprint, *row, key);
-                let is_known = keys.contains(&self.image.shown(*row, key));
-                like.is_exact()
-                    && like.equal > 1
-                    && !is_known
-                    && self.is_free(*row)
-                    && !self.others.contains(row)
-                    && !self.is_claimed(at, *row)
-            };
-            fits.extend(rows.iter().filter(|row| is_it(row)).map(|row| (at, *row)));
-        }
-        for (at, row) in &fits {
-            if fits.iter().filter(|fit| fit.0 == *at || fit.1 == *row).count() == 1 {
-                self.take(*at, *row);
-            }
-        }
-    }
-
-    /// Keys that the finding names: of rows that it hit, and of rows for which its writes were
-    /// intended.
-    fn known_keys(&self) -> HashSet<String> {
-        let lost = self.sought.iter().filter_map(|sought| sought.lost_key.clone());
-        let shown = self.sought.iter().map(|sought| sought.key.clone());
-        let intended = self.sought.iter().filter_map(|sought| match &sought.misplaced.target.expect {
-            RowPredicate::Key(key) | RowPredicate::Blank(key) | RowPredicate::Row { key: Some(key), .. } => Some(key),
-            RowPredicate::Row { key: None, .. } => None,
+    /// The hit row and the free row that match best; of equal matches those that did not move, else
+    /// the first.
+    fn best_pair(&self, sought: &[usize], rows: &[usize]) -> Option<(usize, usize)> {
+        let best = sought.iter().filter_map(|at| {
+            let (row, like) = self.best(*at, rows)?;
+            let is_still = row == self.sought[*at].misplaced.target.row as usize;
+            Some((like.score(), is_still, std::cmp::Reverse(*at), row))
         });
-        lost.chain(shown).chain(intended.cloned()).filter(|key| !key.is_empty()).collect()
+        best.max().map(|(_, _, at, row)| (at.0, row))
     }
 
     /// Finds rows in which the write left nothing. All blank rows are alike, and the old contents
@@ -322,7 +194,7 @@ impl<'a> RowSearch<'a> {
 
     /// Candidate rows: those that match in the rarest cell, or in one of the two rarest written
     /// cells, or that show the overwritten key.
-    fn candidates(&mut self, at: usize) -> Vec<usize> {
+    pub(super) fn candidates(&mut self, at: usize) -> Vec<usize> {
         let sought = &self.sought[at];
         let (written, all) = (sought.written.clone(), sought.fingerprint.marks().collect::<Vec<_>>());
         let lost = sought.lost_key.clone().and_then(|key| mark_of(&Value::from(key)));
@@ -334,7 +206,7 @@ impl<'a> RowSearch<'a> {
     }
 
     /// The `most` shortest lists of rows that show these cells.
-    fn rarest(&mut self, marks: &[(usize, u64)], most: usize) -> Vec<Vec<usize>> {
+    pub(super) fn rarest(&mut self, marks: &[(usize, u64)], most: usize) -> Vec<Vec<usize>> {
         let mut counted: Vec<_> =
             marks.iter().map(|(column, mark)| (self.count_showing(*column, *mark), *column, *mark)).collect();
         counted.sort_unstable();
@@ -342,7 +214,7 @@ impl<'a> RowSearch<'a> {
         counted.into_iter().take(most).map(|(_, column, mark)| self.rows_showing(column, mark)).collect()
     }
 
-    fn count_showing(&mut self, column: usize, mark: u64) -> usize {
+    pub(super) fn count_showing(&mut self, column: usize, mark: u64) -> usize {
         self.shown_in(column).get(&mark).map_or(0, Vec::len)
     }
 
@@ -352,7 +224,7 @@ impl<'a> RowSearch<'a> {
         key == self.sought[at].fingerprint.mark(self.image.key) || self.shows_its_key_again(at, row)
     }
 
-    fn rows_showing(&mut self, column: usize, mark: u64) -> Vec<usize> {
+    pub(super) fn rows_showing(&mut self, column: usize, mark: u64) -> Vec<usize> {
         self.shown_in(column).get(&mark).cloned().unwrap_or_default()
     }
 
@@ -377,45 +249,32 @@ impl<'a> RowSearch<'a> {
         free.max_by_key(|(row, like)| (like.score(), *row == place, std::cmp::Reverse(*row)))
     }
 
-    fn likeness(&self, at: usize, row: usize) -> Likeness {
+    pub(super) fn likeness(&self, at: usize, row: usize) -> Likeness {
         self.image.compare(&self.sought[at].fingerprint, row)
     }
 
     /// A row to which a user restored the overwritten key matches better than any other.
-    fn score(&self, at: usize, like: Likeness, row: usize) -> i64 {
+    pub(super) fn score(&self, at: usize, like: Likeness, row: usize) -> i64 {
         let bonus = if self.shows_its_key_again(at, row) { 1_000_000 } else { 0 };
         like.score() + bonus
     }
 
-    fn shows_its_key_again(&self, at: usize, row: usize) -> bool {
+    pub(super) fn shows_its_key_again(&self, at: usize, row: usize) -> bool {
         let lost = self.sought[at].lost_key.as_deref();
         lost.is_some_and(|key| self.image.shown(row, self.image.key) == key)
     }
 
-    fn shows_all_that_was_written(&self, at: usize, row: usize) -> bool {
+    pub(super) fn shows_all_that_was_written(&self, at: usize, row: usize) -> bool {
         let written = &self.sought[at].written;
         let shows = |(column, mark): &(usize, u64)| self.image.cell(row, *column).and_then(mark_of) == Some(*mark);
         !written.is_empty() && written.iter().all(shows)
     }
 
-    /// Whether two rows have equal contents, so that either will do.
-    fn are_alike(&self, one: usize, other: usize) -> bool {
-        let fingerprint = self.image.fingerprint(one);
-        fingerprint.is_blank() || self.image.compare(&fingerprint, other).is_exact()
-    }
-
-    fn are_interchangeable(&self, one: usize, other: usize) -> bool {
-        let (one, other) = (&self.sought[one], &self.sought[other]);
-        one.fingerprint == other.fingerprint
-            && one.misplaced.before == other.misplaced.before
-            && is_same_target(one.misplaced, other.misplaced)
-    }
-
-    fn is_free(&self, row: usize) -> bool {
+    pub(super) fn is_free(&self, row: usize) -> bool {
         row > 0 && !self.taken.contains(&row)
     }
 
-    fn take(&mut self, at: usize, row: usize) {
+    pub(super) fn take(&mut self, at: usize, row: usize) {
         self.found[at] = Some(RowLocation::At(number(row)));
         self.taken.insert(row);
     }
@@ -432,11 +291,6 @@ pub(super) fn left_nothing(misplaced: &MisplacedWrite, columns: &ColumnMap, imag
     cells.all(|(at, cell)| text(cell).is_empty() || is_filled(columns, image, at))
 }
 
-fn is_same_target(one: &MisplacedWrite, other: &MisplacedWrite) -> bool {
-    let is_new = |misplaced: &MisplacedWrite| matches!(misplaced.target.expect, RowPredicate::Blank(_));
-    one.target.columns == other.target.columns && is_new(one) == is_new(other)
-}
-
-fn number(row: usize) -> u32 {
+pub(super) fn number(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(u32::MAX)
 }

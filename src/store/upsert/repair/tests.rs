@@ -1,8 +1,9 @@
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use super::*;
 use crate::ledger::leases::head::HeadId;
-use crate::store::tabs::row_fingerprint::RowFingerprint;
 use crate::store::tabs::schema::Tab;
 use crate::store::upsert::repair::column_search::known_by_formula;
 use crate::store::upsert::repair::image::EnteredImages;
@@ -10,6 +11,10 @@ use crate::store::upsert::undo_log::{RowImages, RowWrite, UndoLog};
 
 #[path = "tests/edits.rs"]
 mod edits;
+#[path = "tests/identity.rs"]
+mod identity;
+#[path = "tests/twins.rs"]
+mod twins;
 
 const BASE: u32 = 100;
 static NO_ENTRIES: EnteredImages = EnteredImages { before: Vec::new(), after: Vec::new(), header: Vec::new() };

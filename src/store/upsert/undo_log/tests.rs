@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::scratch_rows::{FIRST_ROW, MARGIN, MAX_COLUMNS};
+use super::scratch_text::{format_ranges, parse_ranges};
 use super::*;
+use crate::store::guard::head_guard::STATE_ROWS;
 
 const HEAD: HeadId = HeadId { commit: 7, nonce: 42 };
 

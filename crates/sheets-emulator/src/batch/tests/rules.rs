@@ -156,16 +156,16 @@ fn a_new_sheet_takes_its_place_and_the_others_make_room() {
             .map(|p| format!("{} {}", p["index"], p["title"].as_str().unwrap()))
             .collect()
     };
-    assert_eq!(order(&store), ["0 B", "1 C", "2 Sheet1", "3 Sheet4"]);
+    assert_eq!(order(&store), ["0 B", "1 C", "2 Sheet1", "3 Sheet2"]);
     let to = |index: u32| json!([{"updateSheetProperties": {"properties": {"sheetId": 0, "index": index}, "fields": "index"}}]);
     send(&store, to(0)).unwrap();
-    assert_eq!(order(&store), ["0 Sheet1", "1 B", "2 C", "3 Sheet4"]);
+    assert_eq!(order(&store), ["0 Sheet1", "1 B", "2 C", "3 Sheet2"]);
     send(&store, to(1)).unwrap();
     assert_eq!(order(&store)[0], "0 Sheet1", "one further is where it is: places count before the move");
     send(&store, to(2)).unwrap();
-    assert_eq!(order(&store), ["0 B", "1 Sheet1", "2 C", "3 Sheet4"]);
+    assert_eq!(order(&store), ["0 B", "1 Sheet1", "2 C", "3 Sheet2"]);
     send(&store, json!([{"deleteSheet": {"sheetId": 0}}])).unwrap();
-    assert_eq!(order(&store), ["0 B", "1 C", "2 Sheet4"]);
+    assert_eq!(order(&store), ["0 B", "1 C", "2 Sheet2"]);
 }
 
 #[test]

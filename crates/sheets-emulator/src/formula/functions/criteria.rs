@@ -110,8 +110,8 @@ struct Criterion {
 }
 
 impl Criterion {
-    /// Parses `5`, `"yes"`, `">5"`, `"<>a*"`, `">=2026-01-01"`. A blank cell as a criterion is 0, as in
-    /// other spreadsheets.
+    /// Parses `5`, `"yes"`, `">5"`, `"<>a*"`, `">=2026-01-01"`. A blank cell as a criterion is 0,
+    /// as in other spreadsheets.
     fn read(scalar: &Scalar) -> Self {
         let plain = |bound: Scalar| Self { holds: [false, true, false], bound, wildcard: None, by_sign: false };
         let text = match scalar {

@@ -21,7 +21,7 @@ fn is_missing(name: &str) -> bool {
     !is_known(name) && !OF_CONTEXT.contains(&name) && SHEETS.split_ascii_whitespace().any(|known| known == name)
 }
 
-/// Returns the missing functions that the formulas of a request call. `before` is what stands before
+/// Returns the missing functions that the formulas of a request call. `before` is what precedes
 /// a formula in the body: a quote, or the name of a member.
 pub(crate) fn missing_functions(body: &[u8], before: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();

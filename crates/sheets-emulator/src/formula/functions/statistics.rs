@@ -49,7 +49,8 @@ fn sorted(args: &Args<'_>) -> EvalResult<Vec<f64>> {
     Ok(numbers)
 }
 
-/// Returns the value below which this part of the values lies, between two neighbours in proportion.
+/// Returns the value below which this part of the values lies, between two neighbours in
+/// proportion.
 fn percentile(sorted: &[f64], part: f64) -> EvalResult<Scalar> {
     let last = sorted.len().checked_sub(1).ok_or("#NUM!")?;
     if !(0.0..=1.0).contains(&part) {
@@ -61,7 +62,8 @@ fn percentile(sorted: &[f64], part: f64) -> EvalResult<Scalar> {
     finite(lower + (upper - lower) * at.fract())
 }
 
-/// Sums the products of the values at each position of ranges of one size. What is no number is 0.
+/// Sums the products of the values at each position of ranges of one size. Anything but a number
+/// counts as 0.
 fn sum_of_products(args: &Args<'_>) -> EvalResult<Scalar> {
     let ranges: Vec<Matrix> = (0..args.len()).map(|at| args.matrix(at)).collect::<EvalResult<_>>()?;
     let first = ranges.first().ok_or("#N/A")?;

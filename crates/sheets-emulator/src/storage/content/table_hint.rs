@@ -7,8 +7,8 @@
 //! The hint is in a temporary table of the connection, with triggers on the rows. So it is rolled
 //! back with the transaction, and it is gone after any change of a row through this connection. A
 //! commit through any other connection, of this process or another, changes `data_version`, and the
-//! hint does not count then. In a file, the checkpoint after each commit changes it too: hints serve
-//! spreadsheets in memory.
+//! hint does not count then. In a file, the checkpoint after each commit changes it too: hints
+//! serve spreadsheets in memory.
 
 use rusqlite::{OptionalExtension, params};
 
@@ -104,6 +104,8 @@ mod tests {
     use crate::storage::store::SpreadsheetStore;
     use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
+    type Change = fn(&Transaction<'_>) -> Result<(), StorageError>;
+
     fn hint() -> TableHint {
         TableHint { seed: (4, 1), area: Area::new(0..5, 0..2), left_end: None, right_start: Some(7) }
     }
@@ -129,7 +131,6 @@ mod tests {
     fn a_hint_is_gone_after_any_change_of_a_row() {
         let store = SpreadsheetStore::in_memory().unwrap();
         filled(&store);
-        type Change = fn(&Transaction<'_>) -> Result<(), StorageError>;
         let changes: [Change; 5] = [
             |tx| tx.put_row(0, 9, vec![Cell::text("y")]),
             |tx| tx.put_new_row(0, 12, vec![Cell::text("y")]),

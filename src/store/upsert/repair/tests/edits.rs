@@ -133,3 +133,18 @@ fn a_cell_typed_into_a_row_whose_cells_were_moved_stays() {
     let repairs = planned_repairs(&finding, &present(&tab, &now));
     assert!(repairs.iter().all(|repair| !repair.columns().contains(&1)), "{repairs:?}");
 }
+
+#[test]
+fn appended_rows_are_found_by_their_keys_where_two_headers_broke() {
+    let mut finding = finding(&["x", "id", "y", "n"], &[], &[], &[]);
+    finding.shifted_appends = vec!["new".into(), "next".into()];
+    let tab = tab(&["id", "#REF!", "#REF!", "n"]);
+    let now = rows(&[json!(tab.header), json!([5, "other", "new"]), json!([6, "", "next"])]);
+    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let moved: Vec<_> = repairs.iter().map(|repair| (repair.row, repair.copies[0].clone())).collect();
+    let itself = |from, to| CellCopy { source: CellSource::Itself, from, to };
+    assert_eq!(moved, [(Some(1), itself(2, 0)), (Some(2), itself(2, 0))], "{repairs:?}");
+    let gone = rows(&[json!(tab.header), json!([5])]);
+    let planned = plan(&finding, &present(&tab, &gone));
+    assert!(planned.unrepaired[0].contains("the row of key \"new\""), "{planned:?}");
+}

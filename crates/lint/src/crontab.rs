@@ -1,0 +1,120 @@
+//! Crontabs: what cron gives a command, and when it starts it.
+
+use crate::collector::Findings;
+use crate::finding::LintConfidence::{High, Medium};
+use crate::rules::rule::Habit;
+
+/// Commands that every shell has itself.
+const BUILT_INS: [&str; 12] =
+    ["cd", "test", "[", "echo", "export", "exec", "if", "for", "while", ".", "source", "sleep"];
+/// Jobs at minute 0 that are many.
+const CROWD: usize = 3;
+/// Words that keep two runs apart, or belong to a command that does.
+const LOCKS: [&str; 5] = ["flock", "sheetkeep", "lockfile", "lckdo", "setlock"];
+
+/// One line with a schedule.
+struct CronEntry<'a> {
+    byte: usize,
+    minute: &'a str,
+    hour: &'a str,
+    command: &'a str,
+}
+
+/// Checks a crontab.
+pub(crate) fn check(findings: &mut Findings<'_>) {
+    findings.applies(&[Habit::Alerts, Habit::OneAtATime, Habit::SameEverywhere, Habit::Configuration]);
+    let text = findings.source.text.clone();
+    let sets = |name: &str| {
+        text.lines()
+            .any(|line| line.trim_start().strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('=')))
+    };
+    let (has_path, has_mail, has_zone) = (sets("PATH"), sets("MAILTO"), sets("CRON_TZ"));
+    let is_utc = text.lines().any(|line| line.replace([' ', '"'], "").starts_with("CRON_TZ=UTC"));
+    let has_user_field = findings.source.path.contains("cron.d/") || findings.source.path.ends_with("etc/crontab");
+    let entries = entries(&text, has_user_field);
+    for entry in &entries {
+        check_command(findings, entry, has_path);
+        check_time(findings, entry, is_utc, has_zone);
+    }
+    let at_zero: Vec<_> = entries.iter().filter(|entry| entry.minute == "0").collect();
+    if let Some(first) = at_zero.first().filter(|_| at_zero.len() >= CROWD) {
+        findings.add("SK615", High, first.byte, format!("{} jobs start at minute 0", at_zero.len()));
+    }
+    let mails_or_pings = has_mail || text.contains("hc-ping") || text.contains("sheetkeep");
+    if let Some(first) = entries.first().filter(|_| !mails_or_pings) {
+        findings.add("SK603", Medium, first.byte, "there is no MAILTO: output and failures go to a local mailbox");
+    }
+}
+
+fn entries(text: &str, has_user_field: bool) -> Vec<CronEntry<'_>> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let byte = start + (line.len() - line.trim_start().len());
+        start += line.len();
+        let line = line.trim();
+        let is_setting = line.split(char::is_whitespace).next().is_some_and(|word| word.contains('=')) || {
+            let name = line.split('=').next().unwrap_or_default().trim();
+            line.contains('=') && !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        };
+        if line.is_empty() || line.starts_with('#') || is_setting {
+            continue;
+        }
+        let schedule = if line.starts_with('@') { 1 } else { 5 };
+        let mut rest = line;
+        let mut fields = Vec::new();
+        for _ in 0..schedule + usize::from(has_user_field) {
+            let Some((field, after)) = rest.split_once(char::is_whitespace) else { break };
+            fields.push(field);
+            rest = after.trim_start();
+        }
+        let (minute, hour) = match fields.as_slice() {
+            ["@daily" | "@midnight", ..] => ("0", "0"),
+            ["@hourly", ..] => ("0", "*"),
+            [alias, ..] if alias.starts_with('@') => ("", ""),
+            [minute, hour, ..] => (*minute, *hour),
+            _ => continue,
+        };
+        found.push(CronEntry { byte, minute, hour, command: rest });
+    }
+    found
+}
+
+fn check_command(findings: &mut Findings<'_>, entry: &CronEntry<'_>, has_path: bool) {
+    let words: Vec<&str> = entry.command.split_whitespace().collect();
+    let Some(program) = words.iter().find(|word| !word.contains('=')) else { return };
+    let at = entry.byte;
+    if program.starts_with("./") || program.starts_with("../") {
+        findings.add("SK202", High, at, format!("{program} depends on the folder that cron starts in"));
+    } else if !program.starts_with(['/', '~', '$', '"', '(']) && !has_path && !BUILT_INS.contains(program) {
+        let message = format!("{program} is searched in cron's own PATH, /usr/bin:/bin");
+        findings.add("SK207", High, at, message);
+    }
+    if entry.command.contains(".bashrc") || entry.command.contains(".bash_profile") {
+        findings.add("SK207", High, at, "it reads the files of a login shell");
+    }
+    let discards = entry.command.contains("/dev/null 2>&1")
+        || entry.command.contains("&>/dev/null")
+        || entry.command.contains("&> /dev/null");
+    let pings = entry.command.contains("hc-ping") || entry.command.contains("&&") || entry.command.contains("||");
+    if discards && !pings {
+        findings.add("SK603", High, at, "errors are thrown away with the output: nobody is notified");
+    }
+    let is_locked = LOCKS.iter().any(|word| entry.command.contains(word));
+    let is_frequent = entry.minute.starts_with('*') || (entry.minute.contains('/') && entry.hour.starts_with('*'));
+    if is_frequent && !is_locked {
+        findings.add("SK506", High, at, "it starts every few minutes, whether the one before has ended or not");
+    }
+}
+
+fn check_time(findings: &mut Findings<'_>, entry: &CronEntry<'_>, is_utc: bool, has_zone: bool) {
+    let hour: Option<u8> = entry.hour.parse().ok();
+    if matches!(hour, Some(1 | 2)) && !is_utc {
+        let zone = if has_zone { "that zone" } else { "this machine's zone" };
+        let message = format!(
+            "hour {} is skipped or repeated when the clocks change, unless {zone} has no summer time",
+            entry.hour
+        );
+        findings.add("SK614", High, entry.byte, message);
+    }
+}

@@ -1,0 +1,40 @@
+//! Job files of sheetkeep: what makes a job known to people.
+//!
+//! Whether a job file is valid is `sheetkeep check`'s question.
+
+use toml::{Table, Value};
+
+use crate::collector::Findings;
+use crate::finding::LintConfidence::High;
+use crate::rules::rule::Habit;
+
+/// Checks a job file.
+pub(crate) fn check(findings: &mut Findings<'_>) {
+    findings.applies(&[Habit::Alerts, Habit::SameEverywhere]);
+    let table: Table = match findings.source.text.parse() {
+        Ok(table) => table,
+        Err(error) => {
+            let error: toml::de::Error = error;
+            findings.note(format!("is no valid TOML: {}", error.message()));
+            return;
+        }
+    };
+    if !table.contains_key("owner") {
+        findings.add("SK616", High, 0, "the job has no owner");
+    }
+    if !["heartbeat", "alerts"].iter().any(|key| table.contains_key(*key)) {
+        findings.add(
+            "SK603",
+            High,
+            0,
+            "there is neither [heartbeat] nor [alerts]: nobody notices that no run happened",
+        );
+    }
+    let cron = table.get("schedule").and_then(|schedule| schedule.get("cron")).and_then(Value::as_str);
+    let zone = table.get("schedule").and_then(|schedule| schedule.get("timezone")).and_then(Value::as_str);
+    let hour: Option<u8> = cron.and_then(|cron| cron.split_whitespace().nth(1)).and_then(|hour| hour.parse().ok());
+    if matches!(hour, Some(1 | 2)) && !zone.is_some_and(|zone| zone.contains("UTC")) {
+        let byte = findings.source.text.find("cron").unwrap_or_default();
+        findings.add("SK614", High, byte, "this hour is skipped or repeated when the clocks change");
+    }
+}

@@ -1,0 +1,34 @@
+//! The report as commands of GitHub Actions, which shows them beside the lines.
+
+use std::fmt::Write as _;
+
+use crate::finding::LintSeverity;
+use crate::report::LintReport;
+
+/// Returns one command for each finding.
+pub fn github(report: &LintReport) -> String {
+    let mut out = String::new();
+    for (file, finding) in report.findings() {
+        let kind = match finding.severity {
+            LintSeverity::Error => "error",
+            LintSeverity::Warning => "warning",
+            LintSeverity::Info => "notice",
+        };
+        let (line, column) = (finding.position.line, finding.position.column);
+        let (path, message) = (property(&file.path), data(&finding.message));
+        let code = finding.code;
+        let _ = writeln!(out, "::{kind} file={path},line={line},col={column},title={code}::{message}");
+    }
+    for unread in &report.unread {
+        let _ = writeln!(out, "::warning file={}::{}", property(&unread.path), data(&unread.why));
+    }
+    out
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

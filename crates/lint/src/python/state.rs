@@ -1,0 +1,141 @@
+//! What Python scripts write, and what happens if they do it twice.
+
+use crate::collector::Findings;
+use crate::finding::LintConfidence::{High, Low, Medium};
+use crate::python::facts::{PyCall, PyFacts};
+use crate::python::nodes::literal;
+use crate::rules::rule::Habit;
+
+/// Words of scripts that remember what is done.
+const MEMORY_WORDS: [&str; 10] =
+    ["idempoten", "processed", "seen", "already", "done", "dedup", "upsert", "checkpoint", "cursor", "last_id"];
+/// Words of scripts that write a file as a whole.
+const WHOLE_FILE_WORDS: [&str; 8] =
+    ["os.replace", "os.rename", ".replace(", ".rename(", "shutil.move", "namedtemporaryfile", "atomic", "tempfile."];
+
+/// Asks the rules.
+pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
+    for call in &facts.calls {
+        if facts.is_sheet_write(call) {
+            findings.applies(&[Habit::Repeatable]);
+        }
+        effects_in_loops(facts, call, findings);
+        overwritten(facts, call, findings);
+        sheet_calls(facts, call, findings);
+        deletions(facts, call, findings);
+    }
+    random_keys(facts, findings);
+}
+
+fn effects_in_loops(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+    let Some(found) = call.context.inner_loop.and_then(|at| facts.loops.get(at)) else { return };
+    let is_effect = facts.is_network(call) && matches!(call.method.as_str(), "post" | "sendmail" | "send_message");
+    // A `while` may be a retry, and a `for` over attempts is one.
+    let is_retry = found.node.kind() != "for_statement" || {
+        let head = facts.text(found.node).lines().next().unwrap_or_default().to_lowercase();
+        ["attempt", "retr", "tries", "range("].iter().any(|word| head.contains(word))
+    };
+    if !is_effect || is_retry {
+        return;
+    }
+    findings.applies(&[Habit::Repeatable]);
+    if !MEMORY_WORDS.iter().any(|word| facts.has_word(word)) {
+        let message = format!("{} is done again for every item when the run is repeated", call.method);
+        findings.add("SK501", Medium, call.byte(), message);
+    }
+}
+
+fn overwritten(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+    let is_open = matches!(call.name.as_str(), "open" | "io.open");
+    let mode = call.positional.get(1).copied().or_else(|| call.keyword("mode"));
+    let mode = mode.and_then(|mode| literal(mode, facts.text)).unwrap_or_default();
+    let writes = is_open && mode.contains('w') || matches!(call.method.as_str(), "write_text" | "write_bytes");
+    if !writes {
+        return;
+    }
+    findings.applies(&[Habit::WholeFiles]);
+    let path = call.positional.first().map(|path| facts.text(*path)).unwrap_or_default().to_lowercase();
+    let is_temporary = ["tmp", "temp", "devnull", "/dev/", ".new", ".part"].iter().any(|word| path.contains(word));
+    let is_whole = WHOLE_FILE_WORDS.iter().any(|word| facts.has_word(word));
+    if !is_temporary && !is_whole {
+        let confidence = if is_open { High } else { Medium };
+        findings.add(
+            "SK503",
+            confidence,
+            call.byte(),
+            "killed in the middle, it leaves half a file under the final name",
+        );
+    }
+}
+
+fn sheet_calls(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+    if call.keywords.iter().any(|(_, value)| literal(*value, facts.text) == Some("USER_ENTERED")) {
+        findings.add("SK508", High, call.byte(), "texts from outside are computed as formulas");
+    }
+    if !facts.uses_sheets() {
+        return;
+    }
+    let is_single = matches!(
+        call.method.as_str(),
+        "append_row" | "update_cell" | "update_acell" | "insert_row" | "delete_row" | "delete_rows"
+    );
+    if is_single && call.context.inner_loop.is_some() {
+        findings.add("SK308", High, call.byte(), format!("{} is one call for each row", call.method));
+    }
+    let by_number = matches!(call.method.as_str(), "update_cell" | "delete_row" | "delete_rows");
+    if by_number && call.positional.first().is_some_and(|row| row.kind() != "integer") {
+        findings.add("SK505", Medium, call.byte(), "the row is found by its number");
+    }
+    let Some(object) = (call.method == "clear" && call.positional.is_empty()).then(|| object_of(facts, call)).flatten()
+    else {
+        return;
+    };
+    let writes = facts.calls.iter().any(|other| {
+        let is_write = other.method.starts_with("update")
+            || other.method.starts_with("append_row")
+            || other.method == "set_dataframe";
+        is_write
+            && other.context.function == call.context.function
+            && other.byte() > call.byte()
+            && object_of(facts, other) == Some(object)
+    });
+    if writes {
+        findings.add(
+            "SK504",
+            High,
+            call.byte(),
+            format!("{object} is empty until the next write, and for ever if that fails"),
+        );
+    }
+}
+
+/// Returns what a method is called on, as written.
+fn object_of<'t>(facts: &PyFacts<'t>, call: &PyCall<'t>) -> Option<&'t str> {
+    let function = call.node.child_by_field_name("function")?;
+    function.child_by_field_name("object").map(|object| facts.text(object))
+}
+
+fn deletions(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+    if call.name != "shutil.rmtree" {
+        return;
+    }
+    findings.applies(&[Habit::Trials]);
+    let path = call.positional.first().map(|path| facts.text(*path)).unwrap_or_default().to_lowercase();
+    let is_asked = ["dry_run", "dry-run", "confirm", "force"].iter().any(|word| facts.has_word(word));
+    let is_temporary = ["tmp", "temp", "cache", "build"].iter().any(|word| path.contains(word));
+    if !is_asked && !is_temporary {
+        findings.add("SK507", Low, call.byte(), "a folder is deleted with everything in it, and nothing asks before");
+    }
+}
+
+fn random_keys(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
+    for assignment in &facts.assignments {
+        let name = assignment.name.to_lowercase().replace(['-', '_'], "");
+        let value = facts.text(assignment.value);
+        if name.contains("idempotencykey")
+            && ["uuid4", "uuid1", "random", "time()", "token_hex"].iter().any(|word| value.contains(word))
+        {
+            findings.add("SK510", High, assignment.value.start_byte(), "every attempt has another key");
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! One pass over the tree, which fills the facts.
+
+use std::cell::{OnceCell, RefCell};
+
+use tree_sitter::{Node, Tree};
+
+use crate::python::facts::{PyAssignment, PyCall, PyContext, PyFacts, PyFunction, PyHandler, PyLoop};
+use crate::python::names::Names;
+use crate::python::nodes::{literal, named_children, statements, text_of};
+
+/// Nodes within each other at most.
+const MAX_DEPTH: usize = 1_500;
+
+/// The nodes are nested too deeply to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NestedTooDeeply;
+
+/// A node that is being looked at, and the context around it.
+struct Level<'t> {
+    node: Node<'t>,
+    outside: PyContext,
+}
+
+struct Walk<'t> {
+    facts: PyFacts<'t>,
+    levels: Vec<Level<'t>>,
+    context: PyContext,
+    decorators: Vec<(String, Node<'t>)>,
+    /// Where the code between the last comment and the next begins.
+    code_from: usize,
+}
+
+/// Returns the facts of a tree.
+pub(crate) fn facts_of<'t>(tree: &'t Tree, text: &'t str) -> Result<PyFacts<'t>, NestedTooDeeply> {
+    let facts = PyFacts {
+        text,
+        root: tree.root_node(),
+        lower: String::new(),
+        words: RefCell::default(),
+        is_script: OnceCell::new(),
+        names: Names::default(),
+        calls: Vec::new(),
+        assignments: Vec::new(),
+        strings: Vec::new(),
+        handlers: Vec::new(),
+        loops: Vec::new(),
+        functions: Vec::new(),
+        asserts: Vec::new(),
+        subscripts: Vec::new(),
+        has_guard: false,
+        python_2: None,
+        error: None,
+    };
+    let mut walk =
+        Walk { facts, levels: Vec::new(), context: PyContext::default(), decorators: Vec::new(), code_from: 0 };
+    let mut cursor = tree.walk();
+    loop {
+        if walk.levels.len() > MAX_DEPTH {
+            return Err(NestedTooDeeply);
+        }
+        walk.enter(cursor.node());
+        if cursor.goto_first_child() {
+            continue;
+        }
+        loop {
+            walk.leave();
+            if cursor.goto_next_sibling() {
+                break;
+            }
+            if !cursor.goto_parent() {
+                walk.add_code(text.len());
+                return Ok(walk.facts);
+            }
+        }
+    }
+}
+
+impl<'t> Walk<'t> {
+    fn enter(&mut self, node: Node<'t>) {
+        let parent = self.levels.last().map(|level| level.node);
+        self.levels.push(Level { node, outside: self.context });
+        match node.kind() {
+            "import_statement" | "import_from_statement" => self.import(node),
+            "decorated_definition" => {
+                let decorators = named_children(node).into_iter().filter(|child| child.kind() == "decorator");
+                let named = decorators.filter_map(|decorator| decorator.named_child(0));
+                self.decorators = named.map(|what| (self.facts.names.resolve(what, self.facts.text), what)).collect();
+            }
+            "function_definition" => self.function(node),
+            "class_definition" => self.decorators.clear(),
+            "lambda" => self.context.inner_loop = None,
+            "for_statement" | "while_statement" => self.enter_loop(node),
+            "if_statement" => {
+                let condition = node.child_by_field_name("condition").map(|node| text_of(node, self.facts.text));
+                if condition.is_some_and(|text| text.contains("__name__") && text.contains("__main__")) {
+                    self.facts.has_guard = true;
+                    self.context.is_guarded = true;
+                }
+            }
+            "except_clause" => self.handler(node, parent),
+            "block" if parent.is_some_and(|parent| parent.kind() == "try_statement") => {
+                self.context.is_in_try = true;
+            }
+            "comment" => {
+                self.add_code(node.start_byte());
+                self.code_from = node.end_byte();
+            }
+            "assert_statement" => self.facts.asserts.push(node),
+            "string" => self.facts.strings.push(node),
+            "print_statement" | "exec_statement" => {
+                self.facts.python_2.get_or_insert(node);
+            }
+            "subscript" if self.context.function.is_some() => {
+                let value = node.child_by_field_name("value");
+                let name = value.map(|value| self.facts.names.resolve(value, self.facts.text)).unwrap_or_default();
+                let left = parent.filter(|parent| parent.kind() == "assignment");
+                let left = left.and_then(|parent| parent.child_by_field_name("left"));
+                if left.is_none_or(|left| left.id() != node.id()) {
+                    self.facts.subscripts.push((name, node));
+                }
+            }
+            "call" => self.call(node, parent),
+            "assignment" => self.assignment(node),
+            "keyword_argument" => self.pair(node.child_by_field_name("name"), node.child_by_field_name("value")),
+            "pair" => self.pair(node.child_by_field_name("key"), node.child_by_field_name("value")),
+            "default_parameter" | "typed_default_parameter" => {
+                self.pair(node.child_by_field_name("name"), node.child_by_field_name("value"));
+            }
+            "as_pattern" => self.with_item(node),
+            _ if node.is_error() || node.is_missing() => {
+                self.facts.error.get_or_insert(node);
+            }
+            _ => {}
+        }
+    }
+
+    fn leave(&mut self) {
+        if let Some(level) = self.levels.pop() {
+            self.context = level.outside;
+        }
+    }
+
+    /// Adds the text up to `end` to the words; comments are left out.
+    fn add_code(&mut self, end: usize) {
+        let code = self.facts.text.get(self.code_from..end).unwrap_or_default();
+        self.facts.lower.push_str(&code.to_lowercase());
+    }
+
+    fn import(&mut self, node: Node<'t>) {
+        let text = self.facts.text;
+        let module = node.child_by_field_name("module_name");
+        let prefix = module.map(|module| format!("{}.", text_of(module, text))).unwrap_or_default();
+        let mut cursor = node.walk();
+        for name in node.children_by_field_name("name", &mut cursor) {
+            let alias = name.child_by_field_name("alias");
+            let whole = text_of(alias.and_then(|_| name.child_by_field_name("name")).unwrap_or(name), text);
+            let names = &mut self.facts.names;
+            if let Some(alias) = alias {
+                names.import(text_of(alias, text), &format!("{prefix}{whole}"));
+            } else if prefix.is_empty() {
+                // `import a.b` makes `a` known.
+                let first = whole.split('.').next().unwrap_or(whole);
+                names.import(first, first);
+                names.import(whole, whole);
+            } else {
+                names.import(whole, &format!("{prefix}{whole}"));
+            }
+        }
+    }
+
+    fn function(&mut self, node: Node<'t>) {
+        let name = node.child_by_field_name("name").map(|name| text_of(name, self.facts.text)).unwrap_or_default();
+        let decorators = std::mem::take(&mut self.decorators);
+        self.facts.functions.push(PyFunction { node, name, decorators });
+        self.context = PyContext { function: Some(self.facts.functions.len() - 1), ..PyContext::default() };
+    }
+
+    fn enter_loop(&mut self, node: Node<'t>) {
+        let condition = node.child_by_field_name("condition").map(|node| text_of(node, self.facts.text));
+        let is_endless = matches!(condition, Some("True" | "1" | "(True)"));
+        self.facts.loops.push(PyLoop { node, is_endless, context: self.context });
+        self.context.inner_loop = Some(self.facts.loops.len() - 1);
+    }
+
+    fn handler(&mut self, node: Node<'t>, parent: Option<Node<'t>>) {
+        let children = named_children(node);
+        let Some(body) = children.iter().copied().find(|child| child.kind() == "block") else { return };
+        let caught = children.iter().copied().find(|child| !matches!(child.kind(), "block" | "comment"));
+        let caught = caught.map(|caught| match caught.kind() {
+            "as_pattern" => caught.named_child(0).unwrap_or(caught),
+            _ => caught,
+        });
+        let is_blind = caught.is_none_or(|caught| {
+            matches!(text_of(caught, self.facts.text), "Exception" | "BaseException" | "(Exception)")
+        });
+        let block = self.levels.iter().rev().nth(2).map(|level| level.node);
+        let is_last = block.is_some_and(|block| {
+            statements(block).last().is_some_and(|last| Some(last.id()) == parent.map(|parent| parent.id()))
+        });
+        self.facts.handlers.push(PyHandler { node, body, is_blind, is_last, context: self.context });
+        self.context.is_in_handler = true;
+        self.context.is_in_try = false;
+    }
+
+    fn call(&mut self, node: Node<'t>, parent: Option<Node<'t>>) {
+        let text = self.facts.text;
+        let (Some(function), Some(arguments)) =
+            (node.child_by_field_name("function"), node.child_by_field_name("arguments"))
+        else {
+            return;
+        };
+        let name = self.facts.names.resolve(function, text);
+        let method = match function.kind() {
+            "attribute" => function.child_by_field_name("attribute").map(|name| text_of(name, text).to_owned()),
+            _ => name.rsplit('.').next().map(str::to_owned),
+        };
+        let (mut positional, mut keywords, mut has_splat) = (Vec::new(), Vec::new(), false);
+        for argument in named_children(arguments) {
+            match argument.kind() {
+                "keyword_argument" => {
+                    let key = argument.child_by_field_name("name").map(|key| text_of(key, text)).unwrap_or_default();
+                    keywords.extend(argument.child_by_field_name("value").map(|value| (key, value)));
+                }
+                "list_splat" | "dictionary_splat" => has_splat = true,
+                "comment" => {}
+                _ => positional.push(argument),
+            }
+        }
+        // An awaited call belongs to what is around the `await`.
+        let outer = self.levels.iter().rev().skip(1).map(|level| level.node).find(|node| node.kind() != "await");
+        let attribute = parent.filter(|parent| parent.kind() == "attribute");
+        let attribute = attribute.and_then(|parent| parent.child_by_field_name("attribute"));
+        let left = outer.filter(|outer| outer.kind() == "assignment");
+        let left = left.and_then(|outer| outer.child_by_field_name("left"));
+        self.facts.calls.push(PyCall {
+            node,
+            arguments,
+            name,
+            method: method.unwrap_or_default(),
+            positional,
+            keywords,
+            has_splat,
+            is_statement: outer.is_some_and(|outer| outer.kind() == "expression_statement"),
+            attribute: attribute.map(|name| text_of(name, text)),
+            variable: left.map(|left| text_of(left, text)),
+            parent,
+            is_conditional: self
+                .levels
+                .iter()
+                .rev()
+                .skip(1)
+                .take(4)
+                .any(|level| matches!(level.node.kind(), "if_statement" | "with_statement" | "conditional_expression")),
+            context: self.context,
+        });
+    }
+
+    fn assignment(&mut self, node: Node<'t>) {
+        let text = self.facts.text;
+        let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right")) else {
+            return;
+        };
+        self.pair(Some(left), Some(right));
+        if matches!(left.kind(), "identifier" | "attribute") {
+            let call = if matches!(right.kind(), "call" | "await" | "attribute" | "subscript") {
+                self.facts.names.resolve(right, text)
+            } else {
+                String::new()
+            };
+            let is_known = call.contains('.') && !call.starts_with("self.");
+            self.facts.names.bind(text_of(left, text), if is_known { &call } else { "?" });
+        }
+    }
+
+    fn with_item(&mut self, node: Node<'t>) {
+        let text = self.facts.text;
+        let alias = node.child_by_field_name("alias").or_else(|| node.named_child(1));
+        if let (Some(value), Some(alias)) = (node.named_child(0), alias)
+            && value.kind() == "call"
+        {
+            let call = self.facts.names.resolve(value, text);
+            self.facts.names.bind(text_of(alias, text), &call);
+        }
+    }
+
+    fn pair(&mut self, name: Option<Node<'t>>, value: Option<Node<'t>>) {
+        let (Some(name), Some(value)) = (name, value) else { return };
+        let text = self.facts.text;
+        let name = literal(name, text).unwrap_or_else(|| text_of(name, text));
+        self.facts.assignments.push(PyAssignment { name, value });
+    }
+}

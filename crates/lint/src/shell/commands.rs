@@ -1,0 +1,282 @@
+//! What a shell script runs, as lists: made in one pass over the tree.
+
+use tree_sitter::{Node, Tree};
+
+/// Nodes within each other at most.
+const MAX_DEPTH: usize = 1_500;
+/// Programs that run another one.
+const WRAPPERS: [&str; 14] = [
+    "sudo",
+    "timeout",
+    "nice",
+    "ionice",
+    "env",
+    "nohup",
+    "time",
+    "command",
+    "exec",
+    "flock",
+    "chronic",
+    "stdbuf",
+    "setsid",
+    "sheetkeep",
+];
+
+/// The nodes are nested too deeply to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ShellNesting;
+
+/// A command with its words.
+#[derive(Debug, Clone)]
+pub(crate) struct ShellCommand<'t> {
+    /// Its first byte.
+    pub byte: usize,
+    /// All words, those of wrappers such as `timeout` included.
+    pub all: Vec<&'t str>,
+    /// The program, without its folder, and its arguments.
+    pub words: Vec<&'t str>,
+    /// Whether its failure is handled: it is a condition, or part of `a || b`.
+    pub is_handled: bool,
+}
+
+impl ShellCommand<'_> {
+    /// Returns the program's name, without its folder.
+    pub(crate) fn program(&self) -> &str {
+        self.words.first().copied().unwrap_or_default().rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Returns whether one of the arguments is one of these flags, or `--flag=value`, or a group of
+    /// short flags that has one: `-fsS` has `-f`.
+    pub(crate) fn has_flag(&self, flags: &[&str]) -> bool {
+        self.words.iter().skip(1).any(|word| {
+            flags.iter().any(|flag| {
+                let is_short = flag.len() == 2;
+                let in_group = is_short
+                    && word.starts_with('-')
+                    && !word.starts_with("--")
+                    && flag.chars().nth(1).is_some_and(|letter| {
+                        word.chars().skip(1).take_while(char::is_ascii_alphabetic).any(|c| c == letter)
+                    });
+                word == flag
+                    || in_group
+                    || word.strip_prefix(flag).is_some_and(|rest| !is_short && rest.starts_with('='))
+            })
+        })
+    }
+
+    /// Returns whether its arguments come from a variable that is a list.
+    pub(crate) fn has_list(&self) -> bool {
+        self.words.iter().skip(1).any(|word| {
+            word.contains("[@]")
+                || word.contains("$@")
+                || word.contains("OPTS")
+                || word.contains("opts")
+                || word.contains("FLAGS")
+                || word.contains("ARGS")
+        })
+    }
+}
+
+/// A loop `until …` or `while ! …`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ShellLoop<'t> {
+    /// Its first byte.
+    pub byte: usize,
+    /// Its text.
+    pub text: &'t str,
+}
+
+/// Everything about one script.
+#[derive(Debug)]
+pub(crate) struct ShellFacts<'t> {
+    /// The text.
+    pub text: &'t str,
+    /// The text in lower case, without comments.
+    pub lower: String,
+    /// Commands, in order.
+    pub commands: Vec<ShellCommand<'t>>,
+    /// Name, value and first byte of each assignment.
+    pub assignments: Vec<(&'t str, &'t str, usize)>,
+    /// First byte and target of each `> file`.
+    pub redirects: Vec<(usize, &'t str)>,
+    /// Loops that wait for a command to succeed.
+    pub waits: Vec<ShellLoop<'t>>,
+    /// First byte and left side of each `… || true`.
+    pub hidden: Vec<(usize, &'t str)>,
+    /// A place whose syntax is not the shell's.
+    pub error: Option<usize>,
+}
+
+impl ShellFacts<'_> {
+    /// Returns whether the script contains a word outside comments, in any case.
+    pub(crate) fn has_word(&self, word: &str) -> bool {
+        self.lower.contains(word)
+    }
+}
+
+/// Returns the facts of a tree.
+pub(crate) fn facts_of<'t>(tree: &'t Tree, text: &'t str) -> Result<ShellFacts<'t>, ShellNesting> {
+    let mut facts = ShellFacts {
+        text,
+        lower: String::new(),
+        commands: Vec::new(),
+        assignments: Vec::new(),
+        redirects: Vec::new(),
+        waits: Vec::new(),
+        hidden: Vec::new(),
+        error: None,
+    };
+    let mut comments = Vec::new();
+    let mut parents: Vec<Node<'t>> = Vec::new();
+    let mut cursor = tree.walk();
+    loop {
+        if parents.len() > MAX_DEPTH {
+            return Err(ShellNesting);
+        }
+        let node = cursor.node();
+        if node.kind() == "comment" {
+            comments.push(node.byte_range());
+        }
+        facts.enter(node, &parents);
+        if cursor.goto_first_child() {
+            parents.push(node);
+            continue;
+        }
+        loop {
+            if cursor.goto_next_sibling() {
+                break;
+            }
+            parents.pop();
+            if !cursor.goto_parent() {
+                facts.lower = without(text, &comments);
+                return Ok(facts);
+            }
+        }
+    }
+}
+
+fn without(text: &str, comments: &[std::ops::Range<usize>]) -> String {
+    let (mut out, mut from) = (String::with_capacity(text.len()), 0);
+    for comment in comments {
+        out.push_str(text.get(from..comment.start).unwrap_or_default());
+        from = comment.end;
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
+    out.to_lowercase()
+}
+
+impl<'t> ShellFacts<'t> {
+    fn text_of(&self, node: Node<'_>) -> &'t str {
+        self.text.get(node.byte_range()).unwrap_or_default()
+    }
+
+    fn enter(&mut self, node: Node<'t>, parents: &[Node<'t>]) {
+        match node.kind() {
+            "command" => self.command(node, parents),
+            "variable_assignment" => {
+                if let (Some(name), Some(value)) = (node.child_by_field_name("name"), node.child_by_field_name("value"))
+                {
+                    self.assignments.push((self.text_of(name), self.text_of(value), value.start_byte()));
+                }
+            }
+            "file_redirect" => {
+                let operator = self.text_of(node);
+                let target = node.child_by_field_name("destination");
+                let is_write = operator.starts_with('>') && !operator.starts_with(">>") && !operator.starts_with(">&");
+                if let Some(target) = target.filter(|_| is_write) {
+                    self.redirects.push((node.start_byte(), self.text_of(target)));
+                }
+            }
+            "while_statement" => {
+                let text = self.text_of(node);
+                let head = text.lines().next().unwrap_or_default();
+                if head.starts_with("until") || head.starts_with("while !") {
+                    self.waits.push(ShellLoop { byte: node.start_byte(), text });
+                }
+            }
+            "list" => self.list(node),
+            _ if node.is_error() || node.is_missing() => {
+                self.error.get_or_insert(node.start_byte());
+            }
+            _ => {}
+        }
+    }
+
+    fn list(&mut self, node: Node<'t>) {
+        let nth = |back: u32| {
+            node.child_count().checked_sub(back).and_then(|at| node.child(at)).map(|child| self.text_of(child))
+        };
+        if nth(2) == Some("||") && matches!(nth(1), Some("true" | ":" | "/bin/true")) {
+            self.hidden.push((node.start_byte(), self.text_of(node)));
+        }
+    }
+
+    fn command(&mut self, node: Node<'t>, parents: &[Node<'t>]) {
+        let mut all = Vec::new();
+        let mut cursor = node.walk();
+        for child in node.named_children(&mut cursor) {
+            match child.kind() {
+                "variable_assignment" | "file_redirect" | "heredoc_redirect" | "herestring_redirect" => {}
+                _ => all.push(self.text_of(child)),
+            }
+        }
+        let start = program_at(&all);
+        let words = all.get(start..).unwrap_or_default().to_vec();
+        let handled = ["if_statement", "elif_clause", "while_statement", "negated_command"];
+        let is_handled = parents.iter().rev().take(3).any(|parent| match parent.kind() {
+            "list" => parent.child(1).is_some_and(|operator| operator.kind() == "||"),
+            kind => {
+                handled.contains(&kind)
+                    && parent.child_by_field_name("body").is_none_or(|body| body.start_byte() > node.start_byte())
+            }
+        });
+        self.commands.push(ShellCommand { byte: node.start_byte(), all, words, is_handled });
+    }
+}
+
+/// Returns where the program is among the words: after wrappers with their flags and numbers.
+fn program_at(words: &[&str]) -> usize {
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        let name = word.rsplit('/').next().unwrap_or_default();
+        if !WRAPPERS.contains(&name) {
+            break;
+        }
+        if let Some(end) = words.iter().skip(at).position(|word| *word == "--") {
+            return at + end + 1;
+        }
+        at += 1;
+        while words.get(at).is_some_and(|word| {
+            let is_time = word.starts_with(|c: char| c.is_ascii_digit());
+            let is_lock = name == "flock" && (word.starts_with(['/', '"', '$']));
+            word.starts_with('-') || is_time || word.contains('=') || is_lock
+        }) {
+            at += 1;
+        }
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_found_behind_its_wrappers() {
+        for (words, program) in [
+            (vec!["curl", "-f"], "curl"),
+            (vec!["sudo", "-E", "timeout", "30", "curl"], "curl"),
+            (vec!["sheetkeep", "retry", "--", "curl"], "curl"),
+            (vec!["flock", "-n", "/run/x.lock", "rsync"], "rsync"),
+        ] {
+            assert_eq!(words.get(program_at(&words)), Some(&program), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_flag_is_found_in_a_group() {
+        let command =
+            ShellCommand { byte: 0, all: vec![], words: vec!["curl", "-fsS", "--max-time=30", "x"], is_handled: false };
+        assert!(command.has_flag(&["-f"]) && command.has_flag(&["--max-time"]) && !command.has_flag(&["-k", "--fail"]));
+    }
+}

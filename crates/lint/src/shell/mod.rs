@@ -1,0 +1,11 @@
+//! Shell scripts: only what `ShellCheck` does not report.
+//!
+//! | question | file |
+//! |---|---|
+//! | Which commands does the script run? | `commands` |
+//! | What is wrong with it? | `check`, `network`, `habits` |
+
+pub(crate) mod check;
+mod commands;
+mod habits;
+mod network;

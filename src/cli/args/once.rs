@@ -1,0 +1,49 @@
+//! The flags of `sheetkeep once`.
+//!
+//! In scope: parsing, help. Out of scope: what is done (`cli::commands::once`).
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::app::local_state::done_file::{DoneName, read_date};
+
+/// The name and the flags of `sheetkeep once`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct OnceArgs {
+    /// What is done: letters, digits, `_`, `.` and `-`
+    #[arg(value_name = "NAME", value_parser = name)]
+    pub name: DoneName,
+    /// Do it for DATE, such as 2026-11-29 [default: today]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub date: Option<Date>,
+    /// Take today's date from this IANA zone
+    #[arg(long = "tz", value_name = "ZONE", default_value = "UTC", value_parser = zone)]
+    pub zone: TimeZone,
+    /// Keep a file `NAME_DATE.done` in DIR; the folder is made
+    #[arg(long, value_name = "DIR")]
+    pub files: PathBuf,
+    /// Do it again, even if it is done
+    #[arg(long)]
+    pub force: bool,
+    /// Give the command an empty standard input, and leave ours unread
+    #[arg(long)]
+    pub no_stdin: bool,
+    /// The command and its arguments, after --
+    #[arg(last = true, value_name = "CMD", required = true)]
+    pub command: Vec<OsString>,
+}
+
+fn name(text: &str) -> Result<DoneName, String> {
+    DoneName::new(text)
+}
+
+fn date(text: &str) -> Result<Date, String> {
+    read_date(text)
+}
+
+fn zone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| format!("`{text}` is no IANA zone; write it as Europe/Berlin or UTC"))
+}

@@ -1,0 +1,140 @@
+//! `sheetkeep lint`: readiness of unattended scripts.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::cli::args::lint::{ConfidenceChoice, FixChoice, GateChoice, LintAction, LintArgs, LintFormat};
+use crate::cli::errors::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::session::Session;
+use crate::lint::baseline::LintBaseline;
+use crate::lint::finding::{LintConfidence, LintSeverity};
+use crate::lint::fixes::apply_fixes;
+use crate::lint::linter::lint_paths;
+use crate::lint::output::json::EarlierReport;
+use crate::lint::output::{github, json, note, sarif, text};
+use crate::lint::report::{LintReport, LintSettings};
+use crate::lint::rules::table::{all_rules, page, rule_of};
+
+/// Reads the scripts and prints the report.
+pub fn command(session: &Session, args: &LintArgs) -> Result<Exit, CliError> {
+    if let Some(LintAction::Explain(explain)) = &args.action {
+        return print_explanation(session, explain.code.as_deref());
+    }
+    let settings = settings(args)?;
+    let earlier = args.before.as_deref().map(read_earlier).transpose()?;
+    let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
+    let mut report = lint_paths(&args.paths, &settings);
+    if args.fix == Some(FixChoice::Safe) {
+        let count = fix(&report)?;
+        session.terminal.err().line(&format!("{count} fixes made"));
+        report = lint_paths(&args.paths, &settings);
+    }
+    if let Some(path) = &args.write_baseline {
+        std::fs::write(path, LintBaseline::of(&report).to_json())
+            .map_err(|error| CliError::new(format!("failed to write {}: {error}", path.display()), Exit::CantCreate))?;
+    }
+    if let Some(baseline) = baseline {
+        baseline.subtract(&mut report);
+    }
+    let shown = match args.format {
+        _ if args.note => note::note(&report),
+        LintFormat::Text => text::text(&report, earlier.as_ref()),
+        LintFormat::Json => json::json(&report),
+        LintFormat::Sarif => sarif::sarif(&report, env!("CARGO_PKG_VERSION")),
+        LintFormat::Github => github::github(&report),
+    };
+    session.terminal.out().put(&shown);
+    if report.files.is_empty() {
+        let why = "no script was read: name Python or shell scripts, crontabs, job files, or folders with them";
+        return Err(CliError::new(why, Exit::NoInput));
+    }
+    Ok(if is_gated(&report, args.gate) { Exit::Findings } else { Exit::Ok })
+}
+
+fn is_gated(report: &LintReport, gate: GateChoice) -> bool {
+    report.findings().any(|(_, finding)| match gate {
+        GateChoice::Error => finding.severity == LintSeverity::Error && finding.confidence == LintConfidence::High,
+        GateChoice::Warning => finding.severity >= LintSeverity::Warning,
+        GateChoice::Never => false,
+    })
+}
+
+fn print_explanation(session: &Session, code: Option<&str>) -> Result<Exit, CliError> {
+    let out = session.terminal.out();
+    let Some(code) = code else {
+        for rule in all_rules() {
+            out.line(&format!("{}  {:<7}  {}", rule.code, rule.severity.name(), rule.title));
+        }
+        return Ok(Exit::Ok);
+    };
+    let Some(rule) = rule_of(code) else {
+        return Err(CliError::new(format!("there is no code {code}"), Exit::Usage)
+            .with_help("`sheetkeep lint explain` lists all codes"));
+    };
+    out.put(&page(rule));
+    Ok(Exit::Ok)
+}
+
+fn settings(args: &LintArgs) -> Result<LintSettings, CliError> {
+    let min_confidence = match args.min_confidence {
+        ConfidenceChoice::Low => LintConfidence::Low,
+        ConfidenceChoice::Medium => LintConfidence::Medium,
+        ConfidenceChoice::High => LintConfidence::High,
+    };
+    let mut severities = BTreeMap::new();
+    for setting in &args.severity {
+        let refused = |why: &str| CliError::new(format!("--severity {setting}: {why}"), Exit::Usage);
+        let (code, severity) = setting.split_once('=').ok_or_else(|| refused("write it as SK601=error"))?;
+        let rule = rule_of(code.trim()).ok_or_else(|| refused("there is no such code"))?;
+        let severity = match severity.trim() {
+            "error" => Some(LintSeverity::Error),
+            "warning" => Some(LintSeverity::Warning),
+            "info" => Some(LintSeverity::Info),
+            "off" => None,
+            _ => return Err(refused("a severity is error, warning, info or off")),
+        };
+        severities.insert(rule.code, severity);
+    }
+    Ok(LintSettings { min_confidence, severities, with_ignores: !args.no_ignores })
+}
+
+fn read_text(path: &Path) -> Result<String, CliError> {
+    std::fs::read_to_string(path)
+        .map_err(|error| CliError::new(format!("failed to read {}: {error}", path.display()), Exit::NoInput))
+}
+
+fn read_earlier(path: &Path) -> Result<EarlierReport, CliError> {
+    EarlierReport::parse(&read_text(path)?)
+        .map_err(|why| CliError::new(format!("{} {why}", path.display()), Exit::DataErr))
+}
+
+fn read_baseline(path: &Path) -> Result<LintBaseline, CliError> {
+    LintBaseline::parse(&read_text(path)?)
+        .map_err(|why| CliError::new(format!("{} {why}", path.display()), Exit::DataErr))
+}
+
+/// Writes each file with its fixes, as a whole and with its mode kept. Returns the number of fixes.
+fn fix(report: &LintReport) -> Result<usize, CliError> {
+    let mut count = 0;
+    for file in report.files.iter().filter(|file| file.findings.iter().any(|finding| finding.fix.is_some())) {
+        let path = Path::new(&file.path);
+        let (text, made) = apply_fixes(&read_text(path)?, file);
+        replace(path, &text)
+            .map_err(|error| CliError::new(format!("failed to write {}: {error}", path.display()), Exit::CantCreate))?;
+        count += made;
+    }
+    Ok(count)
+}
+
+/// Replaces a file as a whole; behind a link, its target.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let path = path.canonicalize()?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    std::io::Write::write_all(&mut file, text.as_bytes())?;
+    file.as_file().set_permissions(std::fs::metadata(&path)?.permissions())?;
+    file.as_file().sync_all()?;
+    file.persist(&path)?;
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! `sheetkeep once`: runs a command unless it is done for a date.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::unbounded_channel;
+
+use crate::app::local_state::done_file::DoneFile;
+use crate::cli::args::once::OnceArgs;
+use crate::cli::commands::retry::{TerminalOutput, read_stdin, stop_signal};
+use crate::cli::errors::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::session::Session;
+use crate::cli::signals::SignalWatch;
+use crate::cli::streams::terminal::visible;
+use crate::clock::Clock;
+use crate::command_retry::policy::CommandPolicy;
+use crate::command_retry::report::RetryReport;
+use crate::command_retry::retry_loop::{CommandRetry, RetriedCommand};
+use crate::command_retry::retryable_codes::RetryableCodes;
+use crate::retry::Jitter;
+use crate::rng::Rng;
+
+/// Runs the command and returns its exit code, or 0 if it is done already.
+pub async fn command(
+    session: &Session,
+    args: &OnceArgs,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Rng>,
+) -> Result<Exit, CliError> {
+    let date = args.date.map_or_else(|| today(args, clock.as_ref()), Ok)?;
+    let done = DoneFile::new(&args.files, &args.name, date);
+    let file_error = |error: &io::Error| file_error(&done.path(), error);
+    let Some(lock) = done.lock().map_err(|error| file_error(&error))? else {
+        let message = format!("{} is being done for {date} by another process", args.name);
+        return Err(CliError::new(message, Exit::TempFail).with_help("wait for its end, then run it again"));
+    };
+    if args.force {
+        done.delete().map_err(|error| file_error(&error))?;
+    } else if done.is_done().map_err(|error| file_error(&error))? {
+        session.terminal.err().line(&format!("{}: already done, skipping", args.name));
+        return Ok(Exit::Ok);
+    }
+    let report = run(session, args, date.to_string(), &clock, chance.as_ref()).await?;
+    if let Some(error) = &report.error {
+        let text = format!("{}: not done for {date}: {}", args.name, visible(error));
+        session.terminal.err().line(&text);
+        return Ok(Exit::OfCommand(report.exit_code));
+    }
+    let words: Vec<_> = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    done.write(clock.now(), report.total_s, &words.join("\0")).map_err(|error| {
+        file_error(&error)
+            .with_help("the command succeeded, and the next call would run it again: make the file yourself")
+    })?;
+    drop(lock);
+    Ok(Exit::Ok)
+}
+
+fn today(args: &OnceArgs, clock: &dyn Clock) -> Result<jiff::civil::Date, CliError> {
+    let now = jiff::Timestamp::from_millisecond(clock.now().0);
+    let now = now.map_err(|error| CliError::new(format!("this machine's clock has no date: {error}"), Exit::Config))?;
+    Ok(args.zone.to_datetime(now).date())
+}
+
+fn file_error(path: &Path, error: &io::Error) -> CliError {
+    CliError::new(format!("failed to keep {}: {error}", path.display()), Exit::CantCreate)
+}
+
+/// Runs the command once, in a process group of its own, with its output as it comes.
+async fn run(
+    session: &Session,
+    args: &OnceArgs,
+    date: String,
+    clock: &Arc<dyn Clock>,
+    chance: &dyn Rng,
+) -> Result<RetryReport, CliError> {
+    let policy = CommandPolicy {
+        max_attempts: 1,
+        base_delay: Duration::from_secs(1),
+        max_delay: Duration::from_secs(1),
+        jitter: Jitter::None,
+        timeout: None,
+        deadline: None,
+        codes: RetryableCodes::any(),
+    };
+    let (sender, mut stops) = unbounded_channel();
+    let watch = SignalWatch::start(Arc::clone(clock), move |signal, _| {
+        // Nothing is left to stop once the command has ended.
+        let _ = sender.send(stop_signal(signal));
+    })
+    .map_err(|error| CliError::new(format!("signals can't be received: {error}"), Exit::IoErr))?;
+    let stdin = match read_stdin(!args.no_stdin, &mut stops).await? {
+        Ok(stdin) => stdin,
+        Err(signal) => {
+            let message = format!("interrupted by {}; nothing was run", signal.name());
+            return Err(CliError::new(message, Exit::OfCommand(signal.exit_code())));
+        }
+    };
+    let variables = [("SHEETKEEP_LOGICAL_DATE", date)];
+    let once = CommandRetry {
+        command: &RetriedCommand::Program(args.command.clone()),
+        policy: &policy,
+        stdin: stdin.as_ref(),
+        stream: true,
+        variables: &variables,
+        output: &TerminalOutput(Arc::clone(&session.terminal)),
+        clock: clock.as_ref(),
+        rng: chance,
+    };
+    let report = once.run(&mut stops, &mut |_| {}).await;
+    drop(watch);
+    Ok(report)
+}

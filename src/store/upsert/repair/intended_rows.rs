@@ -1,0 +1,291 @@
+//! Finds the rows for which a repair's writes were intended, when it hit others. Pure.
+//!
+//! In scope: rows among the hit ones and among all others, by their contents, and rows that
+//! nothing distinguishes.
+//! Out of scope: rows that were hit (`store::upsert::repair::rows`), what a repair then writes
+//! (`store::upsert::repair::plan`).
+
+use std::collections::{HashMap, HashSet};
+
+use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
+use crate::store::upsert::repair::column_search::cell;
+use crate::store::upsert::repair::correspondence::{Correspondence, number};
+use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
+
+impl Correspondence<'_> {
+    /// Whether a write hit the row for which it was intended, in whichever columns.
+    pub(super) fn is_own_row(&self, at: usize, misplaced: &MisplacedWrite) -> bool {
+        match &misplaced.target.expect {
+            RowPredicate::Key(key) | RowPredicate::Row { key: Some(key), .. } => self.key_before(misplaced) == *key,
+            RowPredicate::Row { key: None, fingerprint } => self.hits_with_contents(fingerprint).contains(&at),
+            RowPredicate::Blank(_) => false,
+        }
+    }
+
+    /// The row that a repair hit, if it was the intended one, in which a user had changed some
+    /// cells since the plan: no row that was not hit resembles the expected contents as much.
+    pub(super) fn own_row_changed(&self, at: usize, misplaced: &MisplacedWrite) -> Option<u32> {
+        let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
+        let row = self.row_of_hit(at)?;
+        let own = self.compare_before(fingerprint, misplaced);
+        let expected = fingerprint.moved(&self.intended_map(), self.image.width());
+        let created = self.created_rows();
+        let is_other = |row: &u32| self.hit_at(*row).is_none() && !created.contains(row) && !self.is_settled(*row);
+        let unhit = self.image.rows().filter(|(row, _)| is_other(&number(*row)));
+        let best = unhit.map(|(row, _)| self.image.compare(&expected, row).score()).max();
+        // A row counts as gone once more of it was changed than is left, unless its neighbours are
+        // where the repair expected them.
+        let is_left = own.equal >= own.different || self.are_neighbors_settled(misplaced.target.row);
+        let is_alone = best.is_none_or(|best| best < own.score() || (best <= 0 && is_left));
+        (own.equal > 0 && is_left && is_alone).then_some(row)
+    }
+
+    /// Another row that a repair hit, if it was the intended one, in which a user had changed a few
+    /// cells since the plan: no other row resembles the expected contents as much.
+    pub(super) fn other_hit_changed(&self, misplaced: &MisplacedWrite) -> Option<u32> {
+        let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
+        let hits = self.finding.misplaced.iter().enumerate();
+        let mut close: Vec<_> = hits
+            .filter(|(at, hit)| !self.is_own_row(*at, hit))
+            .map(|(at, hit)| (self.compare_before(fingerprint, hit), at))
+            .filter(|(like, _)| like.is_close())
+            .collect();
+        close.sort_by_key(|(like, _)| std::cmp::Reverse(like.score()));
+        let (first, at) = close.first()?;
+        let row = self.row_of_hit(*at)?;
+        let expected = fingerprint.moved(&self.intended_map(), self.image.width());
+        let unhit = self.image.rows().filter(|(row, _)| self.hit_at(number(*row)).is_none());
+        let best = unhit.map(|(row, _)| self.image.compare(&expected, row).score()).max();
+        let second = close.get(1).map(|(second, _)| second.score());
+        let is_alone = best.max(second).is_none_or(|best| best < first.score());
+        is_alone.then_some(row)
+    }
+
+    /// Whether a repair hit rows above and below this one as intended, so that none of them had moved.
+    fn are_neighbors_settled(&self, row: u32) -> bool {
+        let mut settled = self.finding.settled.iter().map(|(place, _)| *place);
+        settled.clone().any(|place| place < row) && settled.any(|place| place > row)
+    }
+
+    /// The lowest rows of the keys for which the batch created rows.
+    fn created_rows(&self) -> HashSet<u32> {
+        let undo_log = &self.finding.undo_log;
+        let rows = undo_log.recreated.iter().filter_map(|key| self.by_key.get(key)).flatten().map(|row| number(*row));
+        let unhit: Vec<_> = rows.filter(|row| self.hit_at(*row).is_none()).collect();
+        let mut lowest: HashMap<String, u32> = HashMap::new();
+        for row in unhit {
+            let there = lowest.entry(self.image.shown(row as usize, self.image.key)).or_default();
+            *there = row.max(*there);
+        }
+        lowest.into_values().collect()
+    }
+
+    /// The row into which a user wrote the key that a repair was to restore there, if most of its
+    /// other cells are as expected.
+    pub(super) fn row_with_its_key_again(&self, misplaced: &MisplacedWrite) -> Option<u32> {
+        let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
+        if !misplaced.target.columns.contains(&self.finding.undo_log.key) || !misplaced.target.moves.is_empty() {
+            return None;
+        }
+        let key = cell(&misplaced.after, self.finding.undo_log.key);
+        // A row that shows the key by mistake, and that another write is to fix, is that one's.
+        let is_others =
+            |row: &u32| self.hit_at(*row).is_none() && self.is_expected_by_other(misplaced, fingerprint, *row);
+        let mut rows = self.rows_of(&key).filter(|row| !is_others(row));
+        let row = rows.next().filter(|_| !key.is_empty() && rows.next().is_none())?;
+        if let Some(hit) = self.hit_at(row) {
+            let width = hit.shown.len().max(self.finding.header.len());
+            let like = fingerprint.moved(&self.found, width).compare(&hit.shown, |column| column == self.key);
+            return like.is_close().then_some(row);
+        }
+        let expected = fingerprint.moved(&self.intended_map(), self.image.width());
+        let like = self.image.compare_but(&expected, row as usize, self.image.key);
+        (like.is_close() || (like.equal > 0 && !self.is_claimed_by_other(misplaced, row))).then_some(row)
+    }
+
+    /// The only row that differs from what a repair expected in nothing but its key, which users
+    /// changed so that it belongs to no key.
+    pub(super) fn row_whose_key_was_changed(&self, misplaced: &MisplacedWrite) -> Option<u32> {
+        let keys = self.keys_of_finding();
+        self.only_row_but_for_its_key(misplaced, |shown| !keys.contains(shown))
+    }
+
+    /// The only row that differs from what a repair expected in nothing but its key, which users
+    /// cleared, as the repair was to do.
+    pub(super) fn row_whose_key_was_cleared(&self, misplaced: &MisplacedWrite) -> Option<u32> {
+        let key = self.finding.undo_log.key;
+        let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
+        let is_cleared = misplaced.target.columns.contains(&key) && misplaced.target.moves.is_empty();
+        let is_cleared = is_cleared && fingerprint.mark(key).is_some() && cell(&misplaced.after, key).is_empty();
+        self.only_row_but_for_its_key(misplaced, str::is_empty).filter(|_| is_cleared)
+    }
+
+    fn only_row_but_for_its_key(&self, misplaced: &MisplacedWrite, is_key: impl Fn(&str) -> bool) -> Option<u32> {
+        let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
+        let expected = fingerprint.moved(&self.intended_map(), self.image.width());
+        let mut rows = self.image.rows().map(|(row, _)| row).filter(|row| {
+            let like = self.image.compare_but(&expected, *row, self.image.key);
+            let is_free = self.hit_at(number(*row)).is_none() && !self.is_claimed_by_other(misplaced, number(*row));
+            like.is_exact() && like.equal > 1 && is_free && is_key(&self.image.shown(*row, self.image.key))
+        });
+        rows.next().filter(|_| rows.next().is_none()).map(number)
+    }
+
+    /// The keys that a finding names.
+    fn keys_of_finding(&self) -> HashSet<String> {
+        let undo_log = &self.finding.undo_log;
+        let named = undo_log.targets.iter().filter_map(|target| target.key().or_else(|| target.expect.key()));
+        let hit = self.finding.misplaced.iter();
+        let hit = hit.flat_map(|hit| [cell(&hit.before, self.key), cell(&hit.after, self.key)]);
+        named.map(str::to_owned).chain(hit).chain(undo_log.recreated.iter().cloned()).collect()
+    }
+
+    /// Whether a row is known to be another than the one for which a write was intended: one that a
+    /// repair settled or created, or one that shows what another write of it expects.
+    fn is_claimed_by_other(&self, misplaced: &MisplacedWrite, row: u32) -> bool {
+        let map = self.intended_map();
+        let mut others = self.finding.misplaced.iter().filter(|other| other.index != misplaced.index);
+        let is_expected = others.any(|other| match &other.target.expect {
+            RowPredicate::Row { fingerprint, .. } if !fingerprint.is_blank() => {
+                self.image.compare(&fingerprint.moved(&map, self.image.width()), row as usize).is_exact()
+            }
+            _ => false,
+        });
+        is_expected || self.is_settled(row) || self.created_rows().contains(&row)
+    }
+
+    /// Whether a row shows all that another write of a repair expected, which is not what this one did.
+    fn is_expected_by_other(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint, row: u32) -> bool {
+        let map = self.intended_map();
+        let others = self.finding.misplaced.iter().filter(|other| other.index != misplaced.index);
+        let is_it = |other: &MisplacedWrite| match &other.target.expect {
+            RowPredicate::Row { fingerprint: expected, .. } if !expected.is_blank() && expected != fingerprint => {
+                self.image.compare(&expected.moved(&map, self.image.width()), row as usize).is_exact()
+            }
+            _ => false,
+        };
+        others.into_iter().any(is_it)
+    }
+
+    /// Other writes of a repair that expected the same and leave something else.
+    fn rivals<'s>(
+        &'s self,
+        misplaced: &'s MisplacedWrite,
+        fingerprint: &'s RowFingerprint,
+    ) -> impl Iterator<Item = &'s MisplacedWrite> {
+        let others = self.finding.misplaced.iter().filter(|_| !fingerprint.is_blank());
+        others.filter(move |other| is_expecting(other, fingerprint) && !is_same_write(other, misplaced))
+    }
+
+    /// Whether another write of a repair expected the same and leaves something else.
+    pub(super) fn has_rival(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> bool {
+        self.rivals(misplaced, fingerprint).next().is_some()
+    }
+
+    /// Two rows, if several writes of a repair expected the same, the repair hit one of their rows by
+    /// mistake, and the writes differ: nothing shows which of them was for that row.
+    pub(super) fn rival_rows(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> Option<(u32, u32)> {
+        let rival = self.rivals(misplaced, fingerprint).next()?;
+        // A rival whose row shows its key again is known.
+        if self.row_with_its_key_again(rival).is_some() {
+            return None;
+        }
+        let hits = self.hits_with_contents(fingerprint);
+        let mut rows: Vec<u32> = hits.into_iter().filter_map(|at| self.row_of_hit(at)).collect();
+        if rows.is_empty() {
+            return None;
+        }
+        let expected = fingerprint.moved(&self.intended_map(), self.image.width());
+        let others = self.image.rows().map(|(row, _)| row);
+        let others = others.filter(|row| self.hit_at(number(*row)).is_none());
+        rows.extend(others.filter(|row| self.image.compare(&expected, *row).is_exact()).map(number));
+        Some((*rows.first()?, *rows.get(1)?))
+    }
+
+    /// Two rows that show what a repair expected, if nothing shows which of them it was for; the same
+    /// row twice if it could be for another of its writes.
+    pub(super) fn equal_rows(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> Option<(u32, u32)> {
+        if fingerprint.is_blank() {
+            return None;
+        }
+        let expected = fingerprint.moved(&self.intended_map(), self.image.width());
+        let is_free = |row: u32| self.hit_at(row).is_none() && !self.is_settled(row);
+        let rows = self.image.rows().filter(|(row, _)| is_free(number(*row)));
+        let rows = rows.filter(|(row, _)| self.image.compare(&expected, *row).is_exact());
+        // What a formula in a header fills in depends on the place, not on the row.
+        let is_filled = |column| self.image.is_filled_by_header(column);
+        let mut rows: Vec<_> =
+            rows.map(|(row, cells)| (number(row), expected.compare(cells, is_filled).is_exact())).collect();
+        // A row that shows the key of another write is that one's.
+        let rivals = self.rivals(misplaced, fingerprint);
+        let known: HashSet<u32> = rivals.filter_map(|other| self.row_with_its_key_again(other)).collect();
+        rows.retain(|(row, _)| !known.contains(row));
+        // Other computed cells count only to distinguish rows that are equal otherwise.
+        if rows.iter().any(|(_, is_same)| *is_same) {
+            rows.retain(|(_, is_same)| *is_same);
+        }
+        let (one, _) = *rows.first()?;
+        let is_open = |other: &&MisplacedWrite| {
+            is_expecting(other, fingerprint)
+                && self.hits_with_contents(fingerprint).is_empty()
+                && self.row_with_its_key_again(other).is_none_or(|row| !known.contains(&row))
+        };
+        let writes: Vec<_> = self.finding.misplaced.iter().filter(is_open).collect();
+        let are_alike = writes.iter().all(|other| is_same_write(other, misplaced));
+        if are_alike && rows.len() <= writes.len() {
+            return None;
+        }
+        let other = rows.get(1).map_or(one, |(row, _)| *row);
+        (rows.len() > 1 || !are_alike).then_some((one, other))
+    }
+
+    /// The row with the contents that a repair expected: in each cell, or else with a better match
+    /// than any other free row. Blank rows are all alike; the nearest one is used.
+    pub(super) fn row_with_contents(
+        &self,
+        misplaced: &MisplacedWrite,
+        fingerprint: &RowFingerprint,
+        is_free: impl Fn(u32) -> bool,
+    ) -> Option<u32> {
+        let place = misplaced.target.row;
+        let fingerprint = fingerprint.moved(&self.intended_map(), self.image.width());
+        let is_free = |row: u32| self.hit_at(row).is_none() && is_free(row) && !self.is_settled(row);
+        if fingerprint.is_blank() {
+            let blank = (1..self.image.height).filter(|row| is_free(*row) && self.image.is_blank(*row as usize));
+            return blank.min_by_key(|row| row.abs_diff(place));
+        }
+        // A row with another key is another row, even if all other cells match.
+        let key = fingerprint.mark(self.image.key);
+        let has_key = |row: usize| self.image.cell(row, self.image.key).and_then(mark_of) == key;
+        let rows = self.image.rows().filter(|(row, _)| has_key(*row) && is_free(number(*row)));
+        let rows: Vec<_> = rows.map(|(row, _)| (self.image.compare(&fingerprint, row), number(row))).collect();
+        let exact: Vec<_> = rows.iter().filter(|(like, _)| like.is_exact()).map(|(_, row)| *row).collect();
+        if let [one, ..] = exact.as_slice() {
+            return Some(*one);
+        }
+        let mut close: Vec<_> = rows.into_iter().filter(|(like, _)| like.is_close()).collect();
+        close.sort_by_key(|(like, row)| (std::cmp::Reverse(like.score()), *row));
+        if key.is_some() {
+            // Several rows showed this key, and one of them may be the key's own row, or a new one.
+            let recreated = &self.finding.undo_log.recreated;
+            let is_new = |row: u32| recreated.contains(&self.image.shown(row as usize, self.image.key));
+            close.retain(|(_, row)| !self.is_claimed_by_other(misplaced, *row) && !is_new(*row));
+            return if let [(_, row)] = close.as_slice() { Some(*row) } else { None };
+        }
+        let (first, row) = close.first()?;
+        let is_alone = close.get(1).is_none_or(|(second, _)| second.score() < first.score());
+        is_alone.then_some(*row)
+    }
+}
+
+/// Whether a write expected a row without a visible key, with these contents.
+fn is_expecting(misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> bool {
+    matches!(&misplaced.target.expect, RowPredicate::Row { key: None, fingerprint: same } if same == fingerprint)
+}
+
+/// Whether two writes leave the same in their rows.
+fn is_same_write(one: &MisplacedWrite, other: &MisplacedWrite) -> bool {
+    let (a, b) = (&one.target, &other.target);
+    let is_same = |column: &usize| cell(&one.after, *column) == cell(&other.after, *column);
+    a.columns == b.columns && a.moves == b.moves && a.columns.iter().all(is_same)
+}

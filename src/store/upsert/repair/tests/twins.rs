@@ -1,0 +1,98 @@
+//! Rows with equal contents of which something proves which is which, and what proves nothing.
+
+use serde_json::json;
+
+use super::*;
+
+const HEADER: [&str; 3] = ["id", "n", "mine"];
+
+/// A row without a visible key, with these contents.
+fn row_showing(cells: &Value) -> RowPredicate {
+    RowPredicate::Row { key: None, fingerprint: RowFingerprint::new(&cells_of(cells), |_| false) }
+}
+
+/// A repair that expected a row with these contents and hit another one.
+fn repair_that_missed(expected: &Value, before: &Value, after: &Value) -> UndoFinding {
+    let mut finding = second(expected, before, after);
+    finding.misplaced[0].target.expect = row_showing(expected);
+    finding.misplaced[0].target.columns = vec![0, 1];
+    finding
+}
+
+/// Another write of the same repair, for a row with these contents: it hit a blank row and left it blank.
+fn and_one_that_clears(mut finding: UndoFinding, expected: &Value) -> UndoFinding {
+    let mut other = finding.misplaced[0].clone();
+    (other.index, other.target.row, other.target.expect) = (1, 4, row_showing(expected));
+    (other.before, other.shown, other.after) = (Vec::new(), Vec::new(), Vec::new());
+    finding.undo_log.targets.push(other.target.clone());
+    finding.misplaced.push(other);
+    finding
+}
+
+#[test]
+fn a_row_expected_elsewhere_leaves_no_doubt_about_another() {
+    // What a write left in a row of formulas is also what another one expected in a row without any.
+    let finding = repair_that_missed(&json!(["stray", 5]), &json!(["", "", 2]), &json!(["k", 10, 2]));
+    let finding = and_one_that_clears(finding, &json!(["k", 10]));
+    let tab = tab(&HEADER);
+    let now = rows(&[json!(HEADER), json!(["k", 10, 2]), json!([]), json!(["k", 10])]);
+    let entered = rows(&[json!(HEADER), json!(["k", 10, "=1+1"]), json!([]), json!(["k", 10])]);
+    let planned = plan(&finding, &TabImage { entered: &entered, ..present(&tab, &now) });
+    assert_eq!(planned.ambiguous, Vec::<String>::new());
+    let cleared = planned.repairs.iter().find(|repair| repair.row == Some(1)).expect("the hit row");
+    assert_eq!(cleared.copies, [scratch(BASE, 0, 0), scratch(BASE, 1, 1)], "{planned:?}");
+    let twin = planned.repairs.iter().find(|repair| repair.row == Some(3)).expect("the expected row");
+    assert!(twin.copies.contains(&scratch(finding.undo_log.after_row(1), 0, 0)), "{planned:?}");
+}
+
+#[test]
+fn what_a_header_fills_in_does_not_prove_a_row() {
+    let mut finding = repair_that_missed(&json!(["", 10, "x-1"]), &json!(["z", 1, "x-1"]), &json!(["k", 7, "x-1"]));
+    let tab = tab(&["id", "n", "arr"]);
+    (finding.header, finding.undo_log.header) = (tab.header.clone(), tab.header.clone());
+    let now = [json!(tab.header), json!(["k", 7, "x-0"]), json!(["", 10, "x-1"]), json!(["", 10, "x-2"])];
+    let entered = [json!(["id", "n", "={\"arr\";A2:A9}"]), json!(["k", 7]), json!(["", 10]), json!(["", 10])];
+    let (now, entered) = (rows(&now), rows(&entered));
+    let planned = plan(&finding, &TabImage { entered: &entered, ..present(&tab, &now) });
+    assert!(planned.ambiguous[0].contains("rows 3 and 4 could each be the one of key \"k\""), "{planned:?}");
+}
+
+#[test]
+fn a_key_that_two_rows_show_identifies_neither() {
+    let finding = repair_that_missed(&json!(["k", 10, "note"]), &json!(["z", 1, "z"]), &json!(["k", 7, "z"]));
+    let (tab, twin) = (tab(&HEADER), json!(["k", 10, "note"]));
+    let now = rows(&[json!(HEADER), json!(["k", 7, "z"]), twin.clone(), twin.clone()]);
+    let planned = plan(&finding, &present(&tab, &now));
+    assert!(planned.ambiguous[0].contains("rows 3 and 4 could each be the one of key \"k\""), "{planned:?}");
+    let now = rows(&[json!(HEADER), json!(["k", 7, "z"]), twin]);
+    let planned = plan(&finding, &present(&tab, &now));
+    assert!(planned.ambiguous.is_empty() && planned.repairs.iter().any(|repair| repair.row == Some(2)), "{planned:?}");
+}
+
+#[test]
+fn of_a_key_and_its_copy_the_one_that_is_left_is_the_keys() {
+    // One write restores k's row, and another clears a row that shows the same by mistake. Users
+    // changed the key of one of the two.
+    let finding = repair_that_missed(&json!(["k", 10, "note"]), &json!(["z", 1, "z"]), &json!(["k", 7, "z"]));
+    let finding = and_one_that_clears(finding, &json!(["k", 10, "note"]));
+    let tab = tab(&HEADER);
+    let now = rows(&[json!(HEADER), json!(["k", 7, "z"]), json!(["k", 10, "note"]), json!(["odd", 10, "hers"])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    assert_eq!(planned.ambiguous, Vec::<String>::new());
+    let left = planned.repairs.iter().find(|repair| repair.row == Some(2)).expect("k's row");
+    assert!(left.copies.contains(&scratch(finding.undo_log.after_row(0), 1, 1)), "{planned:?}");
+    assert!(planned.repairs.iter().all(|repair| repair.row != Some(3)), "{planned:?}");
+}
+
+#[test]
+fn a_row_with_formulas_alone_is_not_one_restored_by_hand() {
+    let mut finding = repair_that_missed(&json!([]), &json!(["", "", 2]), &json!(["k", 10, 2]));
+    finding.misplaced[0].target.expect = RowPredicate::Blank("k".into());
+    finding.undo_log.is_repair = false;
+    let tab = tab(&HEADER);
+    let now = rows(&[json!(HEADER), json!([]), json!(["k", 10, 2]), json!(["", "", 2])]);
+    let entered = rows(&[json!(HEADER), json!([]), json!(["k", 10, "=1+1"]), json!(["", "", "=1+1"])]);
+    let planned = plan(&finding, &TabImage { entered: &entered, ..present(&tab, &now) });
+    let written: Vec<_> = planned.repairs.iter().map(|repair| repair.row).collect();
+    assert_eq!(written, [Some(2)], "{planned:?}");
+}

@@ -1,0 +1,259 @@
+//! A run as messages of the OpenTelemetry protocol: <https://opentelemetry.io/docs/specs/otlp/>.
+//!
+//! In scope: the trace of a run and its metrics. Out of scope: sending them (`app::metrics::otlp`).
+//!
+//! The messages are the official ones. There is no convention for the run of a job; the names follow
+//! those for pipelines where they fit:
+//! <https://opentelemetry.io/docs/specs/semconv/registry/attributes/cicd/>.
+
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
+use opentelemetry_proto::tonic::metrics::v1::{
+    AggregationTemporality, Gauge, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum, metric,
+    number_data_point,
+};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
+use sha2::{Digest, Sha256};
+
+use crate::telemetry::logs::log_format::TraceParent;
+use crate::telemetry::metrics::metric_table::MetricKind;
+use crate::telemetry::metrics::run_measurement::{RunMeasurement, RunPhase};
+use crate::telemetry::metrics::samples::{MetricSample, gauges, increments};
+use crate::time::Timestamp;
+
+/// The name of what makes the messages.
+const SCOPE: &str = "sheetkeep";
+/// Flag of a span that is recorded.
+const SAMPLED: u32 = 1;
+
+/// Returns the metrics of a run. Counters carry what this run adds (delta temporality), so they are
+/// right with any number of machines.
+pub fn metrics_request(run: &RunMeasurement, resource: &[(String, String)]) -> ExportMetricsServiceRequest {
+    let last_success = run.is_success().then_some(run.ended);
+    let mut metrics: Vec<Metric> = Vec::new();
+    for sample in gauges(run, last_success).into_iter().chain(increments(run)) {
+        let point = data_point(run, &sample);
+        let name = otlp_name(sample.family.name);
+        match metrics.last_mut().filter(|metric| metric.name == name).and_then(|metric| metric.data.as_mut()) {
+            Some(metric::Data::Gauge(gauge)) => gauge.data_points.push(point),
+            Some(metric::Data::Sum(sum)) => sum.data_points.push(point),
+            _ => metrics.push(metric(&sample, name, point)),
+        }
+    }
+    let scope_metrics = vec![ScopeMetrics { scope: Some(scope(run)), metrics, ..ScopeMetrics::default() }];
+    let resource = Some(resource_of(resource));
+    let resource_metrics = vec![ResourceMetrics { resource, scope_metrics, ..ResourceMetrics::default() }];
+    ExportMetricsServiceRequest { resource_metrics }
+}
+
+fn metric(sample: &MetricSample, name: String, point: NumberDataPoint) -> Metric {
+    let data_points = vec![point];
+    let data = match sample.family.kind {
+        MetricKind::Gauge => metric::Data::Gauge(Gauge { data_points }),
+        MetricKind::Counter => metric::Data::Sum(Sum {
+            data_points,
+            aggregation_temporality: AggregationTemporality::Delta.into(),
+            is_monotonic: true,
+        }),
+    };
+    let unit = match sample.family.unit {
+        "seconds" => "s".to_owned(),
+        "ratio" | "1" | "code" | "0 or 1" => "1".to_owned(),
+        counted => format!("{{{counted}}}"),
+    };
+    Metric { name, description: sample.family.help.to_owned(), unit, data: Some(data), ..Metric::default() }
+}
+
+/// Returns a name with the prefix as a namespace. `_total` is left to those who export to Prometheus.
+fn otlp_name(name: &str) -> String {
+    name.trim_end_matches("_total").replacen("sheetkeep_", "sheetkeep.", 1)
+}
+
+fn data_point(run: &RunMeasurement, sample: &MetricSample) -> NumberDataPoint {
+    let mut attributes = vec![text("sheetkeep.job.name", &run.job)];
+    if let (Some((name, _)), Some(value)) = (sample.family.label, &sample.label) {
+        attributes.push(text(name, value));
+    }
+    NumberDataPoint {
+        attributes,
+        start_time_unix_nano: nanos(run.started),
+        time_unix_nano: nanos(run.ended),
+        value: Some(number_data_point::Value::AsDouble(sample.value)),
+        ..NumberDataPoint::default()
+    }
+}
+
+/// Returns the trace of a run: a span for the run, below the caller's if there is one, and one for
+/// each of its phases. Ids are made of the run's id, so that sending them twice makes one trace.
+pub fn trace_request(
+    run: &RunMeasurement,
+    parent: Option<&TraceParent>,
+    resource: &[(String, String)],
+) -> ExportTraceServiceRequest {
+    let seed = format!("{} {} {}", run.job, run.run.as_deref().unwrap_or_default(), run.started.0);
+    let trace_id = parent.and_then(|parent| hex(&parent.trace_id)).unwrap_or_else(|| id(&seed, "trace", 16));
+    let root_id = id(&seed, "run", 8);
+    let root = Span {
+        trace_id: trace_id.clone(),
+        span_id: root_id.clone(),
+        parent_span_id: parent.and_then(|parent| hex(&parent.span_id)).unwrap_or_default(),
+        flags: SAMPLED,
+        name: format!("run {}", run.job),
+        kind: SpanKind::Internal.into(),
+        start_time_unix_nano: nanos(run.started),
+        end_time_unix_nano: nanos(run.ended),
+        attributes: run_attributes(run),
+        status: Some(status(run)),
+        ..Span::default()
+    };
+    let phases = run.phases.iter().enumerate().map(|(nth, phase)| Span {
+        trace_id: trace_id.clone(),
+        span_id: id(&seed, &format!("phase {nth}"), 8),
+        parent_span_id: root_id.clone(),
+        flags: SAMPLED,
+        ..phase_span(phase)
+    });
+    let spans: Vec<Span> = std::iter::once(root).chain(phases).collect();
+    let scope_spans = vec![ScopeSpans { scope: Some(scope(run)), spans, ..ScopeSpans::default() }];
+    let resource = Some(resource_of(resource));
+    ExportTraceServiceRequest {
+        resource_spans: vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }],
+    }
+}
+
+fn phase_span(phase: &RunPhase) -> Span {
+    let start = Timestamp(phase.ended.0.saturating_sub(i64::try_from(phase.took_ms).unwrap_or(i64::MAX)));
+    let mut attributes = Vec::new();
+    if let Some(commit) = phase.commit {
+        attributes.push(number("sheetkeep.commit", commit));
+        attributes.push(number("sheetkeep.rows", phase.rows));
+    }
+    Span {
+        name: phase.name.to_owned(),
+        kind: SpanKind::Client.into(),
+        start_time_unix_nano: nanos(start),
+        end_time_unix_nano: nanos(phase.ended),
+        attributes,
+        ..Span::default()
+    }
+}
+
+fn run_attributes(run: &RunMeasurement) -> Vec<KeyValue> {
+    let result = match run.status {
+        "succeeded" => "success",
+        "interrupted" => "cancellation",
+        "timed_out" => "timeout",
+        _ if run.error_kind.is_some() => "error",
+        _ => "failure",
+    };
+    let mut attributes = vec![
+        text("cicd.pipeline.name", &run.job),
+        text("cicd.pipeline.result", result),
+        text("sheetkeep.status", run.status),
+        text("sheetkeep.trigger", &run.trigger),
+        number("process.exit.code", u64::from(run.exit_code)),
+        number("sheetkeep.items.read", run.items.read),
+        number("sheetkeep.items.new", run.items.new),
+        number("sheetkeep.items.failed", run.items.failed),
+        number("sheetkeep.retries", run.step_retries + run.calls.retries),
+        number("sheetkeep.quota_wait_ms", run.calls.quota_wait_ms),
+    ];
+    attributes.extend(run.run.as_deref().map(|id| text("cicd.pipeline.run.id", id)));
+    attributes.extend(run.error_kind.as_deref().map(|kind| text("error.type", kind)));
+    attributes
+}
+
+/// Errors that were tried again, and items that failed in a run that went on, are no errors of it.
+fn status(run: &RunMeasurement) -> Status {
+    match &run.error_kind {
+        Some(_) => Status { code: StatusCode::Error.into(), message: run.message.clone() },
+        None => Status { code: StatusCode::Unset.into(), message: String::new() },
+    }
+}
+
+fn scope(run: &RunMeasurement) -> InstrumentationScope {
+    InstrumentationScope { name: SCOPE.to_owned(), version: run.version.clone(), ..InstrumentationScope::default() }
+}
+
+fn resource_of(attributes: &[(String, String)]) -> Resource {
+    Resource { attributes: attributes.iter().map(|(name, value)| text(name, value)).collect(), ..Resource::default() }
+}
+
+fn text(name: &str, value: &str) -> KeyValue {
+    attribute(name, Value::StringValue(value.to_owned()))
+}
+
+fn number(name: &str, value: u64) -> KeyValue {
+    attribute(name, Value::IntValue(i64::try_from(value).unwrap_or(i64::MAX)))
+}
+
+fn attribute(name: &str, value: Value) -> KeyValue {
+    KeyValue { key: name.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
+}
+
+fn nanos(at: Timestamp) -> u64 {
+    u64::try_from(at.0).unwrap_or_default().saturating_mul(1_000_000)
+}
+
+fn id(seed: &str, of: &str, bytes: usize) -> Vec<u8> {
+    Sha256::digest(format!("{of}\u{1f}{seed}").as_bytes()).iter().take(bytes).copied().collect()
+}
+
+fn hex(text: &str) -> Option<Vec<u8>> {
+    data_encoding::HEXLOWER.decode(text.as_bytes()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> RunMeasurement {
+        let phase = |name, commit| RunPhase { name, ended: Timestamp(1_500), took_ms: 200, commit, rows: 3 };
+        RunMeasurement {
+            job: "quakes".into(),
+            run: Some("r1".into()),
+            status: "failed",
+            error_kind: Some("unavailable".into()),
+            message: "the service is down".into(),
+            started: Timestamp(1_000),
+            ended: Timestamp(2_000),
+            step_retries: 2,
+            phases: vec![phase("load", None), phase("commit", Some(7))],
+            ..RunMeasurement::default()
+        }
+    }
+
+    #[test]
+    fn a_trace_has_a_span_for_the_run_and_its_phases() {
+        let parent = TraceParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").expect("valid");
+        let request = trace_request(&run(), Some(&parent), &[]);
+        let spans = &request.resource_spans[0].scope_spans[0].spans;
+        assert_eq!(spans.iter().map(|span| span.name.as_str()).collect::<Vec<_>>(), ["run quakes", "load", "commit"]);
+        assert_eq!(spans[0].parent_span_id, hex("00f067aa0ba902b7").expect("hex"));
+        assert!(spans[1..].iter().all(|span| span.parent_span_id == spans[0].span_id));
+        assert!(spans.iter().all(|span| span.trace_id == hex("4bf92f3577b34da6a3ce929d0e0e4736").expect("hex")));
+        assert_eq!(spans[0].status.as_ref().map(|status| status.code), Some(StatusCode::Error.into()));
+        assert_eq!((spans[1].start_time_unix_nano, spans[1].end_time_unix_nano), (1_300_000_000, 1_500_000_000));
+        let again = trace_request(&run(), None, &[]);
+        assert_eq!(again, trace_request(&run(), None, &[]), "the same ids each time");
+    }
+
+    #[test]
+    fn metrics_are_grouped_and_counters_are_deltas() {
+        let request = metrics_request(&run(), &[("service.name".into(), "sync".into())]);
+        let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
+        let retries: Vec<_> = metrics.iter().filter(|metric| metric.name == "sheetkeep.retries").collect();
+        assert_eq!(retries.len(), 1);
+        let Some(metric::Data::Sum(sum)) = &retries[0].data else { unreachable!("it is a sum") };
+        assert_eq!((sum.data_points.len(), sum.is_monotonic), (2, true));
+        assert_eq!(sum.aggregation_temporality, i32::from(AggregationTemporality::Delta));
+        assert!(
+            metrics.iter().any(|metric| metric.name == "sheetkeep.run_last_duration_seconds" && metric.unit == "s")
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! `sheetkeep lint`: the report, the exit codes, and what it changes.
+
+use serde_json::Value;
+
+use crate::temp_project::TempProject;
+
+const NAIVE: &str =
+    "import requests\n\nif __name__ == '__main__':\n    print(requests.get('https://example.org').json())\n";
+const BETTER: &str = "import logging\nimport requests\n\nif __name__ == '__main__':\n    \
+                      answer = requests.get('https://example.org', timeout=60)\n    answer.raise_for_status()\n    \
+                      logging.info('%s', answer.json())\n";
+
+fn project(text: &str) -> TempProject {
+    let project = TempProject::empty();
+    project.write("job.py", text);
+    project
+}
+
+#[test]
+fn errors_of_a_script_are_lines_a_score_and_exit_code_4() {
+    let ended = project(NAIVE).run(&["lint", "job.py"]);
+    ended.exits(4).shows("job.py:4:11: error SK301 get waits for ever [--fix=safe]");
+    ended
+        .shows("error SK302")
+        .shows("✗ every call has a time limit (SK301)")
+        .shows("Readiness: ")
+        .shows("(level none)");
+    let ended = project(BETTER).run(&["lint", "job.py"]);
+    ended.exits(0).shows("✓ every call has a time limit").shows("(level C)");
+}
+
+#[test]
+fn the_gate_and_the_severities_are_the_users() {
+    let project = project(BETTER);
+    project.run(&["lint", "job.py", "--gate", "warning"]).exits(4);
+    project.write("job.py", NAIVE);
+    project.run(&["lint", "job.py", "--gate", "never"]).exits(0);
+    let off = "SK301=off,SK302=info";
+    project.run(&["lint", "job.py", "--severity", off]).exits(0).shows("info SK302");
+    project.run(&["lint", "job.py", "--severity", "SK999=off"]).exits(2).says("there is no such code");
+    project.run(&["lint", "job.py", "--severity", "SK301=bad"]).exits(2).says("a severity is");
+}
+
+#[test]
+fn a_safe_fix_is_made_in_the_file_and_a_second_run_finds_it() {
+    let project = project(NAIVE);
+    project.run(&["lint", "job.py", "--fix=safe"]).exits(4).says("1 fixes made");
+    assert!(project.read("job.py").contains("get('https://example.org', timeout=60)"));
+    assert_eq!(project.listed(), ["job.py"], "nothing is left beside it");
+}
+
+#[test]
+fn a_report_is_compared_with_the_one_before() {
+    let project = project(NAIVE);
+    let before = project.run(&["lint", "job.py", "--format", "json"]);
+    let document: Value = serde_json::from_str(&before.out).expect("one JSON document");
+    let is_there =
+        |code: &str| document["findings"].as_array().is_some_and(|all| all.iter().any(|one| one["code"] == code));
+    assert!(is_there("SK301") && is_there("SK302"), "{document}");
+    project.write("before.json", &before.out);
+    project.write("job.py", BETTER);
+    let score = document["readiness"]["score"].as_str().expect("a score");
+    let ended = project.run(&["lint", "job.py", "--before", "before.json"]);
+    ended.exits(0).shows(&format!("{score} → ")).shows("  + every answer is checked");
+    project.run(&["lint", "job.py", "--before", "job.py"]).exits(65).says("is no report");
+}
+
+#[test]
+fn a_baseline_leaves_what_is_new() {
+    let project = project(NAIVE);
+    project.run(&["lint", "job.py", "--write-baseline", "base.json"]).exits(4);
+    project.run(&["lint", "job.py", "--baseline", "base.json"]).exits(0).shows("in the baseline");
+}
+
+#[test]
+fn every_code_is_explained() {
+    let project = TempProject::empty();
+    let all = project.run(&["lint", "explain"]);
+    all.exits(0).shows("SK301  error    a call without a time limit");
+    project
+        .run(&["lint", "explain", "sk301"])
+        .exits(0)
+        .shows("# SK301: a call without a time limit")
+        .shows("**Instead:**");
+    project.run(&["lint", "explain", "SK999"]).exits(2).says("there is no code SK999");
+}
+
+#[test]
+fn paths_without_a_script_end_with_66() {
+    let project = TempProject::empty();
+    project.write("notes.md", "curl https://example.org");
+    project.run(&["lint", "notes.md"]).exits(66).shows("notes.md: not read").says("no script was read");
+    project.run(&["lint", "none.py"]).exits(66);
+}
+
+#[test]
+fn the_hardened_example_is_ready_and_the_naive_one_is_not() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/harden/");
+    let project = TempProject::empty();
+    let before = project.run(&["lint", &format!("{examples}before.py")]);
+    before.exits(4).shows("(level none)");
+    let after = project.run(&["lint", &format!("{examples}after.py"), "--gate", "warning"]);
+    after.exits(0).shows("(level A)");
+}
