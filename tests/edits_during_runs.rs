@@ -78,7 +78,7 @@ async fn a_tab_is_renamed_after_any_call_and_the_run_goes_on() {
                 let fixture = begun(mode, again).await;
                 let (proxy, id) = (&fixture.proxy, fixture.proxy.id_of(title).await);
                 let deed = async {
-                    proxy.after_calls(calls as u64).await;
+                    proxy.after_calls(calls).await;
                     rename(proxy, &id, "as we like it").await;
                 };
                 let (report, _) = Box::pin(run_beside(&fixture, deed)).await;

@@ -114,7 +114,7 @@ pub async fn run(
     loop {
         let (clock, chance, events) = (Arc::clone(&clock), Arc::clone(&chance), Arc::clone(&events));
         let here = RunLocation { clock: Arc::clone(&clock), chance, events: Arc::clone(&events) };
-        let tried = run_once(settings, &request, here, stop.clone(), &mut notes).await;
+        let tried = Box::pin(run_once(settings, &request, here, stop.clone(), &mut notes)).await;
         let Overlap::Queue { wait_ms } = request.overlap else { return tried };
         let (by, again) = match &tried {
             Err(AppError::Busy { holder }) => (holder.clone(), TRY_THE_LOCK),

@@ -74,6 +74,7 @@ fn check_calendar() -> Result<(), CliError> {
     Ok(())
 }
 
+#[expect(clippy::too_many_lines, reason = "a list: one line for each command")]
 fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
     check_calendar()?;
     let chance: Arc<dyn Rng> = Arc::new(SystemRng);

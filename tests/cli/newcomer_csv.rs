@@ -2,6 +2,7 @@
 //!
 //! `UPDATE_DOCUMENTS=1` writes the outputs of this version into the page; read the diff.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -62,7 +63,7 @@ fn played(page: &str, project: &TempProject) -> String {
         fresh += before;
         fresh += BEGIN;
         for line in block.lines().filter_map(|line| line.strip_prefix("$ ")) {
-            fresh += &format!("$ {line}\n{}", output_of(project, line));
+            let _ = write!(fresh, "$ {line}\n{}", output_of(project, line));
         }
         fresh += END;
         rest = after;

@@ -1,5 +1,6 @@
 //! What a newcomer reads after each of the usual mistakes: one table, one snapshot.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
@@ -172,7 +173,8 @@ fn transcript(mistakes: Vec<Mistake>) -> String {
         let ended = project.run(&args);
         let folder = project.path("").to_string_lossy().trim_end_matches('/').to_owned();
         let text = settled(&format!("{}{}", ended.err, ended.out), &folder);
-        out += &format!("== {name}\n$ sheetkeep {}\n{text}exit {}\n\n", args.join(" "), ended.code.unwrap_or(-1));
+        let (typed, code) = (args.join(" "), ended.code.unwrap_or(-1));
+        let _ = write!(out, "== {name}\n$ sheetkeep {typed}\n{text}exit {code}\n\n");
     }
     out
 }

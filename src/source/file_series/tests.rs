@@ -77,13 +77,13 @@ async fn each_file_has_its_own_encoding_and_packing() {
     use std::io::Write as _;
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packer.write_all("id\nGrüße\n".as_bytes()).expect("memory");
-    let packed = packer.finish().expect("memory");
-    let folder = folder(&[("a.csv", b"id\nGr\xfc\xdfe\n"), ("b.csv", "id\nüö\n".as_bytes()), ("c.csv", &packed)]);
+    let gzipped = packer.finish().expect("memory");
+    let folder = folder(&[("a.csv", b"id\nGr\xfc\xdfe\n"), ("b.csv", "id\nüö\n".as_bytes()), ("c.csv", &gzipped)]);
     let mut source = series(&input(&folder, "*.csv"));
     let (seen, error) = all(&mut source).await;
     assert_eq!((seen, error), (["a.csv:2 Grüße", "b.csv:2 üö", "c.csv:2 Grüße"].map(str::to_owned).to_vec(), None));
     assert!(source.take_notes()[0].contains("a.csv: the text is no UTF-8 and is read as windows-1252"));
-    fs::write(folder.path().join("c.csv"), &packed[..packed.len() - 9]).expect("a file");
+    fs::write(folder.path().join("c.csv"), &gzipped[..gzipped.len() - 9]).expect("a file");
     let (seen, error) = all(&mut series(&input(&folder, "c*"))).await;
     let error = error.expect("it is cut off");
     assert_eq!(seen, ["c.csv:2 Grüße"]);

@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use serde_json::json;
@@ -26,15 +27,16 @@ fn workbook(sheets: &[(&str, &str, &str)]) -> Vec<u8> {
     let (mut names, mut links) = (String::new(), String::new());
     for (at, (name, rows, after)) in sheets.iter().enumerate() {
         let id = at + 1;
-        names += &format!(r#"<sheet name="{name}" sheetId="{id}" r:id="rId{id}"/>"#);
-        links += &format!(r#"<Relationship Id="rId{id}" Type="{RELS}/worksheet" Target="worksheets/sheet{id}.xml"/>"#);
+        let _ = write!(names, r#"<sheet name="{name}" sheetId="{id}" r:id="rId{id}"/>"#);
+        let _ =
+            write!(links, r#"<Relationship Id="rId{id}" Type="{RELS}/worksheet" Target="worksheets/sheet{id}.xml"/>"#);
         let text = format!(
             r#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{rows}</sheetData>{after}</worksheet>"#
         );
         part(&format!("xl/worksheets/sheet{id}.xml"), &text);
     }
     part("xl/workbook.xml", &format!("{WORKBOOK}{names}</sheets></workbook>"));
-    links += &format!(r#"<Relationship Id="rIdS" Type="{RELS}/styles" Target="styles.xml"/>"#);
+    let _ = write!(links, r#"<Relationship Id="rIdS" Type="{RELS}/styles" Target="styles.xml"/>"#);
     let links = format!(
         r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{links}</Relationships>"#
     );
@@ -127,7 +129,7 @@ fn times_durations_booleans_and_formulas_have_their_values() {
 fn an_error_cell_fails_its_record_with_all_that_is_wrong() {
     let rows = [
         row(1, &[text("A1", "id"), text("B1", "amount")]),
-        row(2, &[text("A2", "1"), r##"<c r="B2" t="e"><v>#N/A</v></c>"##.to_owned(), text("D2", "lost")]),
+        row(2, &[text("A2", "1"), r#"<c r="B2" t="e"><v>#N/A</v></c>"#.to_owned(), text("D2", "lost")]),
         row(3, &[text("A3", "2"), number("B3", 0, "1")]),
     ]
     .concat();

@@ -103,7 +103,9 @@ mod tests {
         low.leave(left);
         let after: Vec<_> = (6..100).map(|page| low.add(Some(format!("page {page}")))).collect();
         assert_eq!(low.watermark_after(&after.iter().copied().collect()), Some("page 3"));
-        after.into_iter().for_each(|place| low.settle(place));
+        for place in after {
+            low.settle(place);
+        }
         low.settle(first);
         assert_eq!(low.watermark_after(&HashSet::new()), Some("page 4"));
         assert_eq!(low.open.len(), 1, "what comes after is not kept");

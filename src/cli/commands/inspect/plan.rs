@@ -42,7 +42,7 @@ pub async fn command(
         Some(_) => Some(PlanFile::describe(&settings).map_err(|error| from_plan_file(&error))?),
         None => None,
     };
-    let planned = plan_run(&settings, &request, &clock, &chance, Stop::default()).await;
+    let planned = Box::pin(plan_run(&settings, &request, &clock, &chance, Stop::default())).await;
     let plan = planned.map_err(|error| from_app(&error, &settings))?;
     if let (Some(path), Some(draft)) = (&args.out, draft) {
         let file = draft.with_plan(&plan, clock.now());
