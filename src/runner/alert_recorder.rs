@@ -93,6 +93,11 @@ impl AlertRecorder {
         }
     }
 
+    /// Leaves the end of this run out.
+    pub fn leave_end_unreported(&mut self) {
+        self.is_counted = false;
+    }
+
     /// Returns the state after the next commit, at `now`. A last commit also reports.
     pub fn text_after(&mut self, run: &str, recorded: &RecordedRuns<'_>, now: Timestamp) -> String {
         let mut state = self.state_with(recorded);

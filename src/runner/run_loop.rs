@@ -356,6 +356,9 @@ impl RunLoop {
         let portion = portion.and(if claim { Some(0) } else { self.committer.batch_limit() });
         let items = self.queue.cut_at_most(portion.unwrap_or(usize::MAX), self.clock.monotonic_ms());
         let last = self.is_drained() && self.queue.is_empty() && !claim;
+        if last && self.is_source_interrupted() {
+            self.committer.leave_end_unreported();
+        }
         let end = last.then(|| self.end_so_far());
         self.committer.begin(items, &mut self.intake, end.as_ref())
     }

@@ -79,6 +79,24 @@ fn a_missing_source_is_reported_once_by_two_machines() {
 }
 
 #[test]
+fn an_occurrence_that_cannot_start_is_one_row_and_one_message() {
+    let slack = Receiver::slack();
+    let project = TempProject::orders("", "a,1\n");
+    let due = "schedule = { cron = \"every 7d\", timezone = \"Europe/Berlin\", misfire_grace = \"7d\" }\n";
+    project.write("orders.toml", &format!("{due}{}", project.read("orders.toml")));
+    fs::remove_file(project.path("orders.csv")).expect("it is there");
+    for _ in 0..3 {
+        project.run_with(&[(SLACK, &slack.url)], &["run", "--due", "orders.toml"]).exits(66).says("orders.csv");
+    }
+    assert_eq!(project.column("orders.toml", "Runs", "status"), ["failed"]);
+    project.write("orders.csv", "id,price\na,1\n");
+    project.run_with(&[(SLACK, &slack.url)], &["run", "--due", "orders.toml"]).exits(0);
+    let texts = slack.texts();
+    assert_eq!(texts.len(), 2, "{texts:?}");
+    assert!(texts[0].starts_with("FAILED: orders failed") && texts[1].starts_with("OK: orders"), "{texts:?}");
+}
+
+#[test]
 fn a_thousand_failing_items_are_one_message() {
     let slack = Receiver::slack();
     let project = TempProject::quakes();

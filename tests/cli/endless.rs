@@ -90,7 +90,7 @@ fn stuck(arguments: &[&str]) -> (TempProject, crate::live::Live) {
     project.change("j.toml", "timeout = \"1s\"", "timeout = \"1h\"");
     project.write("r.jsonl", "{\"id\":\"a\"}\n{\"no\":\"key\"}\n");
     let mut live = project.start(&[&["run", "j.toml"], arguments].concat());
-    live.hears("failed #");
+    live.hears(": failed ");
     (project, live)
 }
 

@@ -38,7 +38,7 @@ fn sigint_during_standard_input_commits_and_exits_with_130() {
     let project = patient();
     let mut live = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     live.feed(&open_feed());
-    live.hears("failed #");
+    live.hears(": failed ");
     live.signal("-INT");
     let ended = live.ends_by_itself();
     is_stopped_cleanly(&project, &ended, 130, "SIGINT");
@@ -52,7 +52,7 @@ fn sigterm_during_a_named_pipe_commits_and_exits_with_143() {
     let mut live = project.start(&["run", "quakes.toml", "--input", "pipe", "-v"]);
     let mut pipe = OpenOptions::new().write(true).open(project.path("pipe")).expect("somebody reads it");
     pipe.write_all(open_feed().as_bytes()).expect("it reads on");
-    live.hears("failed #");
+    live.hears(": failed ");
     live.signal("-TERM");
     let ended = live.ends_by_itself();
     is_stopped_cleanly(&project, &ended, 143, "SIGTERM");

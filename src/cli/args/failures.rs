@@ -42,7 +42,7 @@ pub struct FailuresKeysArgs {
     /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
-    /// Keys of failures, as in the Failures tab; the # of a record without a key may be left out
+    /// Keys of failures, as in Failures; of a record without a key also without its #
     #[arg(value_name = "KEY", required_unless_present_any = ["all", "step", "error"])]
     pub keys: Vec<String>,
     /// Take all failures that are not closed

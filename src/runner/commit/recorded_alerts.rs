@@ -24,6 +24,13 @@ impl Committer {
         self.chain.update_state(|state| state.alerts = Some(text));
     }
 
+    /// Reports nothing of how this run ends: a person or the platform ended it.
+    pub(in crate::runner) fn leave_end_unreported(&mut self) {
+        if let Some(recorder) = &mut self.alerts {
+            recorder.leave_end_unreported();
+        }
+    }
+
     /// Keeps what an applied commit has recorded of the alerts.
     pub(super) fn record_alerts(&mut self, is_last: bool) {
         let is_last = is_last && !self.is_run_row_written;

@@ -25,6 +25,13 @@ impl RunLoop {
         self.emit(Event::Stopping { why });
     }
 
+    /// Returns whether the source failed after a signal. Ctrl-C also ends the program that writes into
+    /// the run's standard input, so the source may break off before the run has seen its own signal.
+    pub(super) fn is_source_interrupted(&self) -> bool {
+        let by_signal = [StopReason::Interrupt, StopReason::Terminate, StopReason::HangUp];
+        self.source_error.is_some() && self.stop.requested().is_some_and(|reason| by_signal.contains(&reason))
+    }
+
     /// Leaves items whose steps are under way to the next run: they are neither done nor failed,
     /// and the cursor stays before them. Their programs are asked to end and get some time. Until
     /// then the run keeps the lease, so that no other run repeats them.
