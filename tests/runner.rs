@@ -370,7 +370,7 @@ async fn each_retry_of_a_step_is_an_event_with_its_cause() {
     job.run(MemoryStore::new(clock), Values::of(items(0..1))).await.expect("a clean run");
     let events = job.events.lock().expect("no test panics while it holds this");
     let told: Vec<_> = events.iter().filter(|event| matches!(event, Event::Retrying { .. })).collect();
-    let [Event::Retrying { step, key, attempt: 2, of: 6, delay_ms: 7_000.., fault: Fault::Transient, cause }] =
+    let [Event::Retrying { step, key, attempt: 2, of: 6, delay_ms: 7_000.., fault: Fault::Throttled, cause }] =
         told.as_slice()
     else {
         unreachable!("{told:?}")

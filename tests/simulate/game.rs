@@ -18,13 +18,13 @@ use sheetkeep::runner::shutdown::Stop;
 use sheetkeep::system::{SeededRng, TestClock};
 use sheetkeep::time::Timestamp;
 
-use crate::front::EmulatorProxy;
+use crate::front::{EmulatorProxy, View};
 use crate::lane::{FaultPlan, Halt, Machine};
 use crate::memory::InMemory;
 use crate::person::{ALL, Act, ROWS};
 use crate::place::{Meddling, Place};
 use crate::record::{Poison, Record};
-use crate::seen::{CheckLevel, Whole, parts, word};
+use crate::seen::{CheckLevel, NAMED, Whole, parts, word};
 use crate::sheet::OnSheet;
 use crate::support::{Job, Slow, Values};
 
@@ -363,13 +363,49 @@ impl Game {
         let lane = &self.lanes[0];
         for _ in 0..QUIET_TRIES {
             match self.run(lane, FaultPlan { latency_ms: 20, ..FaultPlan::default() }).await {
-                Ended::Well(report) => return self.at_rest(&report).await,
+                Ended::Well(report) => {
+                    self.clear_named_rows().await;
+                    return self.at_rest(&report).await;
+                }
                 Ended::Badly(RunError::Held { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
-                Ended::Badly(error) => return Err(format!("the quiet run: {error}")),
+                Ended::Badly(error) => {
+                    self.name_equal_row(&error.to_string())
+                        .await
+                        .map_err(|why| format!("the quiet run: {why}: {error}"))?;
+                }
                 Ended::Crashed => return Err("nobody asked for a crash".to_owned()),
             }
         }
         Err("the lease is never free".to_owned())
+    }
+
+    /// The person does what a stop asks for: of two rows that show the same she keeps one, by a text in the key's column.
+    async fn name_equal_row(&self, said: &str) -> Result<(), String> {
+        let proxy = self.proxy.as_ref().ok_or("nobody edits")?;
+        let (shown, _) = said.split_once(" could each be one that a write filled").ok_or("no advice")?;
+        let numbers = shown.rsplit("rows ").next().unwrap_or_default().split(" and ");
+        let rows: Vec<usize> = numbers.filter_map(|number| number.parse::<usize>().ok()?.checked_sub(1)).collect();
+        let view = proxy.view().await.ok_or("there is no data tab")?;
+        let texts = |row: usize| (0..view.width()).map(|column| view.text(row, column)).collect::<Vec<_>>();
+        let ([one, other], Some(key)) = (rows.as_slice(), view.column("id")) else { return Err("no two rows".into()) };
+        if texts(*one) != texts(*other) {
+            return Err(format!("{:?} and {:?} are not alike", texts(*one), texts(*other)));
+        }
+        proxy.hands(json!([type_in(&view, *one, key, json!({"stringValue": NAMED}))])).await;
+        Ok(())
+    }
+
+    /// Once the run has gone on, she takes the text away again.
+    async fn clear_named_rows(&self) {
+        let Some(proxy) = &self.proxy else { return };
+        let Some((view, key)) = proxy.view().await.and_then(|view| view.column("id").map(|key| (view, key))) else {
+            return;
+        };
+        let named = (1..view.rows.len()).filter(|&row| view.text(row, key) == NAMED);
+        let requests: Vec<Value> = named.map(|row| type_in(&view, row, key, Value::Null)).collect();
+        if !requests.is_empty() {
+            proxy.hands(json!(requests)).await;
+        }
     }
 
     async fn at_rest(&self, report: &RunReport) -> Result<(), String> {
@@ -408,4 +444,11 @@ fn tells(event: &Event) -> bool {
 fn with_person(proxy: &EmulatorProxy, acts: &'static [Act]) -> EmulatorProxy {
     proxy.editor.lock().expect("nobody panics in it").acts = acts;
     proxy.clone()
+}
+
+/// What a person types into one cell; nothing empties it.
+fn type_in(view: &View, row: usize, column: usize, value: Value) -> Value {
+    let start = json!({"sheetId": view.id, "rowIndex": row, "columnIndex": column});
+    let cell = if value.is_null() { json!({}) } else { json!({"userEnteredValue": value}) };
+    json!({"updateCells": {"start": start, "rows": [{"values": [cell]}], "fields": "userEnteredValue"}})
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sheetkeep::ledger::leases::head::HeadId;
 
-use crate::seen::{Marked, RunRow, Seen, Told};
+use crate::seen::{Marked, NAMED, RunRow, Seen, Told};
 
 /// Rows of a state tab that hold the state; what a batch found and wrote is kept below them.
 const STATE_ROWS: usize = 64;
@@ -62,7 +62,7 @@ pub fn read(metadata: &Value, values: &Value, called: &dyn Fn(&str) -> String) -
         kept,
         lost: marked.is_none() && of("Processed j").is_some(),
         marked,
-        rows: data.into_iter().filter(|[key, _]| filled(key)).map(|[key, word]| (key, word)).collect(),
+        rows: data.into_iter().filter(|[key, _]| filled(key) && key != NAMED).map(|[key, word]| (key, word)).collect(),
         processed: processed
             .into_iter()
             .filter(|[key, ..]| filled(key))

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use sheetkeep::ledger::items::write_mode::WriteMode;
 use sheetkeep::ledger::leases::head::HeadId;
 
+/// What the person writes into the key's column of a row of hers, where a stop asks for a text.
+pub const NAMED: &str = "a row of mine";
+
 /// How closely the rows of the data tab are looked at while people edit it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CheckLevel {

@@ -13,7 +13,12 @@ pub fn check_format(pattern: &str, kind: ColumnType) -> Result<(), String> {
     let is_number = kind == ColumnType::Number;
     let mut scan = Scan { sections: 1, points: 0, placeholders: 0, is_number };
     let mut chars = pattern.chars();
-    while let Some(c) = chars.next() {
+    while !chars.as_str().is_empty() {
+        if let Some(rest) = without_general(chars.as_str()) {
+            (chars, scan.placeholders) = (rest.chars(), scan.placeholders + 1);
+            continue;
+        }
+        let Some(c) = chars.next() else { break };
         match c {
             '"' => {
                 skip_to(&mut chars, '"').ok_or("has a quote that is never closed")?;
@@ -29,11 +34,18 @@ pub fn check_format(pattern: &str, kind: ColumnType) -> Result<(), String> {
             other => scan.add(other)?,
         }
     }
-    if scan.placeholders == 0 && !pattern.eq_ignore_ascii_case("general") {
+    if scan.placeholders == 0 {
         let needed = if is_number { "a place for digits: 0, # or ?" } else { "a place such as yyyy, mm, dd, hh or ss" };
         return Err(format!("has no {}", needed.strip_prefix("a ").unwrap_or(needed)));
     }
     Ok(())
+}
+
+/// Returns what follows the word `General`, which shows any value, if the text begins with it.
+fn without_general(text: &str) -> Option<&str> {
+    const GENERAL: &str = "general";
+    let (word, rest) = text.split_at_checked(GENERAL.len())?;
+    word.eq_ignore_ascii_case(GENERAL).then_some(rest)
 }
 
 struct Scan {
@@ -63,8 +75,6 @@ impl Scan {
             'y' | 'm' | 'd' | 'h' | 's' | 'Y' | 'M' | 'D' | 'H' | 'S' if !self.is_number => self.placeholders += 1,
             'E' | 'e' if self.is_number => {}
             'a' | 'p' | 'A' | 'P' if !self.is_number => {}
-            // The word General.
-            'G' | 'n' | 'r' | 'l' | 'g' | 'N' | 'R' | 'L' => {}
             letter if letter.is_ascii_alphabetic() => {
                 return Err(format!("holds the letter {letter:?}, which has to be in quotes: \"{letter}\""));
             }
@@ -105,6 +115,7 @@ mod tests {
             "\\$0",
             "00000",
             "General",
+            "general;-General",
             "[$€-407]#,##0.00",
         ] {
             assert_eq!(check_format(pattern, ColumnType::Number), Ok(()), "{pattern}");
