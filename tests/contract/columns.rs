@@ -330,7 +330,8 @@ async fn a_new_field_follows_the_policy_of_the_job() {
         head_cell(&world, 4, "renamed").await;
         let (ended, odd) = run(&world, 5, items(9..10, "new")).await;
         ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
-        assert_eq!(odd, ["column \"new\" of tab Data is now called \"renamed\": its values go there"]);
+        let third = "tab Data has got new columns, because records have new fields: \"third\"";
+        assert_eq!(odd, ["column \"new\" of tab Data is now called \"renamed\": its values go there", third]);
         let renamed = column(&world, "renamed").await;
         assert!(renamed.contains(&"90".to_owned()), "{doubts:?}: {renamed:?}");
     }

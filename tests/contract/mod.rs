@@ -10,6 +10,7 @@ pub mod ground;
 mod hands;
 pub mod live;
 mod pages;
+mod probing;
 pub mod remembered;
 pub mod suite;
 pub mod writer;

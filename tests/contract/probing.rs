@@ -1,18 +1,11 @@
 //! The probe is correct: it reports the behaviour that an emulated service was configured with. It
 //! leaves nothing behind, whatever happens to its calls.
-#![cfg(feature = "emulator")]
-#![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
-
-#[expect(dead_code, reason = "the contract of stores uses the rest of it")]
-mod contract;
-#[expect(dead_code, reason = "the tests of the runner use the rest of it")]
-mod support;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use contract::emulated::{Emulated, id};
-use contract::ground::StoreFixture;
+use crate::contract::emulated::{Emulated, id};
+use crate::contract::ground::StoreFixture;
 use serde_json::json;
 use sheetkeep::check::probing::{ProbeReport, probe};
 use sheetkeep::emulator::{
@@ -71,7 +64,7 @@ async fn lost_replies_and_quota_refusals_change_no_answer() {
         FaultRule { action: FaultAction::AppliedReset, ..FaultRule::default() },
         FaultRule { action: FaultAction::AppliedTruncate, ..FaultRule::default() },
     ];
-    for (doubts, seed) in contract::emulated::both().into_iter().zip([100, 200]) {
+    for (doubts, seed) in crate::contract::emulated::both().into_iter().zip([100, 200]) {
         for (fault, nth) in faults.iter().zip(0..) {
             let place = Emulated::new(doubts, seed + nth);
             let before = there(&place).await;
