@@ -391,7 +391,7 @@ impl Game {
         if texts(*one) != texts(*other) {
             return Err(format!("{:?} and {:?} are not alike", texts(*one), texts(*other)));
         }
-        proxy.hands(json!([type_in(&view, *one, key, json!({"stringValue": NAMED}))])).await;
+        proxy.hands(json!([type_in(&view, *one, key, &json!({"stringValue": NAMED}))])).await;
         Ok(())
     }
 
@@ -402,7 +402,7 @@ impl Game {
             return;
         };
         let named = (1..view.rows.len()).filter(|&row| view.text(row, key) == NAMED);
-        let requests: Vec<Value> = named.map(|row| type_in(&view, row, key, Value::Null)).collect();
+        let requests: Vec<Value> = named.map(|row| type_in(&view, row, key, &Value::Null)).collect();
         if !requests.is_empty() {
             proxy.hands(json!(requests)).await;
         }
@@ -447,7 +447,7 @@ fn with_person(proxy: &EmulatorProxy, acts: &'static [Act]) -> EmulatorProxy {
 }
 
 /// What a person types into one cell; nothing empties it.
-fn type_in(view: &View, row: usize, column: usize, value: Value) -> Value {
+fn type_in(view: &View, row: usize, column: usize, value: &Value) -> Value {
     let start = json!({"sheetId": view.id, "rowIndex": row, "columnIndex": column});
     let cell = if value.is_null() { json!({}) } else { json!({"userEnteredValue": value}) };
     json!({"updateCells": {"start": start, "rows": [{"values": [cell]}], "fields": "userEnteredValue"}})
