@@ -255,6 +255,11 @@ impl Alerting {
             let outcomes = self.dispatch.send(&sent, self.rules()).await;
             failpoint::pass(failpoint::ALERTED);
             memory.note(&outcomes);
+            for message in &sent {
+                if !outcomes.iter().any(|outcome| outcome.ids.contains(&message.id)) {
+                    memory.note_unsent(&message.id);
+                }
+            }
         }
         self.keep(&memory);
     }

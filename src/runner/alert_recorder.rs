@@ -57,6 +57,8 @@ pub struct AlertRecorder {
     is_counted: bool,
     /// What the last draft reports.
     drafted: Vec<Message>,
+    /// The state that the last draft writes.
+    drafted_state: Option<AlertState>,
 }
 
 /// What a commit records.
@@ -80,6 +82,7 @@ impl AlertRecorder {
             has_claimed: false,
             is_counted,
             drafted: Vec::new(),
+            drafted_state: None,
         }
     }
 
@@ -120,7 +123,9 @@ impl AlertRecorder {
             };
             self.drafted = state.report(&reporting, &self.alerts.rules);
         }
-        state.text()
+        let text = state.text();
+        self.drafted_state = Some(state);
+        text
     }
 
     fn state_with(&self, recorded: &RecordedRuns<'_>) -> AlertState {
@@ -133,9 +138,12 @@ impl AlertRecorder {
         state
     }
 
-    /// Keeps what a commit has recorded. The last one lets the messages go.
-    pub fn on_applied(&mut self, recorded: &RecordedRuns<'_>, is_last: bool) {
-        self.state = self.state_with(recorded);
+    /// Keeps what a commit has recorded: repairs may follow the last commit, and write it once more.
+    /// The last one lets the messages go.
+    pub fn on_applied(&mut self, is_last: bool) {
+        if let Some(state) = self.drafted_state.take() {
+            self.state = state;
+        }
         self.has_claimed = true;
         if is_last {
             (self.alerts.sink)(std::mem::take(&mut self.drafted));
@@ -162,5 +170,49 @@ fn observation(run: &Run) -> RunObservation {
         failed: run.counts.failed,
         retries: run.counts.retries,
         message: hide_secrets(&run.message).into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::alerts::routing::Route;
+    use crate::alerts::severity::Severity;
+    use crate::ledger::runs::run::Trigger;
+
+    #[test]
+    fn a_repair_after_the_last_commit_keeps_what_was_reported() {
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&sent);
+        let chat = Route { name: "chat".into(), least: Some(Severity::Warning), joins: true };
+        let alerts = Arc::new(RunAlerts {
+            rules: AlertRules { routes: vec![chat], ..AlertRules::default() },
+            place: AlertPlace {
+                job: "j".into(),
+                spreadsheet: "s".into(),
+                link: None,
+                status_command: String::new(),
+                failures_command: String::new(),
+                zone: TimeZone::UTC,
+                host: "h".into(),
+                version: "1".into(),
+            },
+            delivery: Arc::new(|_| DeliveryRecord::Unknown),
+            remark: String::new(),
+            sink: Arc::new(move |messages| sink.lock().expect("no test panics while it holds this").extend(messages)),
+        });
+        let mut recorder = AlertRecorder::new(&alerts, "i", true);
+        let mut run = Run::new("r1".into(), "j".into(), Trigger::default(), Timestamp(0));
+        run.status = RunStatus::Failed;
+        let last = RecordedRuns { abandoned: &[], closed: Vec::new(), ended: Some(&run) };
+        let stored = recorder.text_after("r1", &last, Timestamp(1_000));
+        recorder.on_applied(true);
+        let repair = RecordedRuns { abandoned: &[], closed: Vec::new(), ended: None };
+        assert_eq!(recorder.text_after("r1", &repair, Timestamp(2_000)), stored);
+        assert_eq!(sent.lock().expect("no test panics while it holds this").len(), 1);
     }
 }

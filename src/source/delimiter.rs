@@ -124,12 +124,15 @@ impl Sample {
     /// A line end between quotes ends no row.
     fn rows(&self, most: usize) -> Option<&[u8]> {
         let bytes = self.bytes.get(..self.bytes.len().min(MAX_SAMPLE_BYTES)).unwrap_or_default();
-        let (mut rows, mut from) = (0, 0);
+        let (mut rows, mut from, mut line_from, mut is_quoted) = (0, 0, 0, false);
         for end in memchr_iter(b'\n', bytes) {
-            let row = bytes.get(from..=end).unwrap_or_default();
-            if memchr_iter(b'"', row).count() % 2 == 1 {
+            let line = bytes.get(line_from..=end).unwrap_or_default();
+            is_quoted ^= memchr_iter(b'"', line).count() % 2 == 1;
+            line_from = end + 1;
+            if is_quoted {
                 continue;
             }
+            let row = bytes.get(from..=end).unwrap_or_default();
             from = end + 1;
             rows += usize::from(!row.trim_ascii().is_empty());
             if rows == most {

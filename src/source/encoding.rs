@@ -326,8 +326,8 @@ impl<R: Read> DecidingReader<R> {
         rest
     }
 
-    /// Decodes bytes one character beyond ASCII after the other, up to the one that makes valid
-    /// UTF-8 more frequent than anything else.
+    /// Decodes bytes one character beyond ASCII after the other, up to the first that is valid UTF-8:
+    /// text in windows-1252 hardly ever has one, and what was decoded before can't be taken back.
     fn read_windows(&mut self, bytes: &[u8]) {
         let mut upto = 0;
         while upto < bytes.len() {
@@ -335,7 +335,7 @@ impl<R: Read> DecidingReader<R> {
             let step = (Encoding::ascii_valid_up_to(rest) + 1).min(rest.len());
             let part = rest.get(..step).unwrap_or_default();
             self.census.add(part);
-            if self.census.valid > self.census.invalid {
+            if self.census.valid > 0 {
                 self.error = Some(MixedText(self.line));
                 self.is_ended = true;
                 return;

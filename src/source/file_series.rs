@@ -16,19 +16,23 @@ use crate::port::source::{HeaderRow, Record, Source, SourceError};
 use crate::source::background_reader::BackgroundReader;
 use crate::source::input::Input;
 
+/// What makes a path a pattern.
+const WILDCARDS: [char; 2] = ['*', '?'];
+
 /// Maximum number of files that one pattern may match; each is held open.
 pub const MAX_FILES: usize = 500;
 
 /// Returns the files that an input names: itself, or those that its pattern matches, in the order of
 /// their names. Fails if a pattern matches none, or more than [`MAX_FILES`].
 ///
-/// A path is a pattern if it holds `*`, `?` or `[`, and no file has that very name.
+/// A path is a pattern if it holds `*` or `?`, and no file has that very name. Brackets count only in
+/// a part of the path that holds one of them: folders and files often have brackets in their names.
 pub fn files(input: &Input) -> Result<Vec<Input>, SourceError> {
     let Some(pattern) = pattern(input) else { return Ok(vec![input.clone()]) };
     let what = pattern.to_owned();
     let options =
         glob::MatchOptions { require_literal_separator: true, require_literal_leading_dot: true, case_sensitive: true };
-    let found = glob::glob_with(pattern, options)
+    let found = glob::glob_with(&with_plain_brackets(pattern), options)
         .map_err(|error| SourceError::Missing { what: what.clone(), hint: format!("; it is no pattern: {error}") })?;
     let mut paths: Vec<PathBuf> = Vec::new();
     for path in found {
@@ -61,7 +65,13 @@ pub fn files(input: &Input) -> Result<Vec<Input>, SourceError> {
 fn pattern(input: &Input) -> Option<&str> {
     let Input::File(path) = input else { return None };
     let text = path.to_str()?;
-    (text.contains(['*', '?', '[']) && !Path::exists(path)).then_some(text)
+    (text.contains(WILDCARDS) && !Path::exists(path)).then_some(text)
+}
+
+/// Escapes the brackets of the parts of a path that are no patterns.
+fn with_plain_brackets(pattern: &str) -> String {
+    let plain = |part: &str| if part.contains(WILDCARDS) { part.to_owned() } else { glob::Pattern::escape(part) };
+    pattern.split('/').map(plain).collect::<Vec<_>>().join("/")
 }
 
 /// Several sources, one after the other.

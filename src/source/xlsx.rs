@@ -290,7 +290,10 @@ fn content(cell: &DataRef<'_>) -> Option<CellContent> {
         DataRef::Int(number) => Value::from(*number),
         DataRef::Float(number) => number_value(*number),
         DataRef::Bool(is_true) => Value::Bool(*is_true),
-        DataRef::DateTime(moment) => Value::String(moment_text(moment)),
+        DataRef::DateTime(moment) => match moment_text(moment) {
+            Some(text) => Value::String(text),
+            None => return Some(CellContent::Error(format!("#### ({} is no date)", moment.as_f64()))),
+        },
         DataRef::Error(error) => return Some(CellContent::Error(error.to_string())),
     };
     // A formula may have the empty text as its value.
@@ -309,25 +312,31 @@ fn number_value(number: f64) -> Value {
     Number::from_f64(number).map_or_else(|| Value::String(number.to_string()), Value::Number)
 }
 
-/// Returns a date, a time, both, or a duration, in ISO 8601: a moment at midnight is a date.
-fn moment_text(moment: &ExcelDateTime) -> String {
+/// Returns a date, a time, both, or a duration, in ISO 8601: a moment at midnight is a date. `None` for
+/// a number that Excel shows as ####, since it is no date of its calendar.
+fn moment_text(moment: &ExcelDateTime) -> Option<String> {
+    /// The number of the last day of 9999 in a workbook that counts from 1904, and one more.
+    const END: f64 = 2_957_004.0;
     let serial = moment.as_f64();
     if moment.is_duration() {
         let ms = (serial * 86_400_000.0).round();
         let (sign, seconds) = (if ms < 0.0 { "-" } else { "" }, ms.abs() / 1_000.0);
-        return format!("{sign}PT{seconds}S");
+        return Some(format!("{sign}PT{seconds}S"));
+    }
+    if !(0.0..END).contains(&serial) {
+        return None;
     }
     let (year, month, day, hour, minute, second, milli) = moment.to_ymd_hms_milli();
     let fraction = if milli == 0 { String::new() } else { format!(".{milli:03}") };
     let time = format!("{hour:02}:{minute:02}:{second:02}{fraction}");
     let date = format!("{year:04}-{month:02}-{day:02}");
-    if (0.0..1.0).contains(&serial) {
+    Some(if (0.0..1.0).contains(&serial) {
         time
     } else if (hour, minute, second, milli) == (0, 0, 0, 0) {
         date
     } else {
         format!("{date}T{time}")
-    }
+    })
 }
 
 /// Returns the letters of a column, counted from 0: A, B, …, Z, AA.

@@ -133,11 +133,15 @@ fn audience(condition: Condition, notice: &DueNotice, rules: &AlertRules) -> (Se
         _ => condition.severity(),
     };
     let by_severity = channels_for(&rules.routes, severity);
+    let is_there = |name: &&String| rules.routes.iter().any(|route| route.name == **name);
+    let heard: Vec<String> = notice.heard.iter().filter(is_there).cloned().collect();
     let channels = match notice.kind {
         NoticeKind::Problem => joined(&by_severity, &notice.escalated_to),
         NoticeKind::Reminder => joined(&joined(&by_severity, &notice.heard), &notice.escalated_to),
         NoticeKind::Escalation => notice.escalated_to.clone(),
-        NoticeKind::Recovered => notice.heard.clone(),
+        // Those who heard of it may all be gone from the settings.
+        NoticeKind::Recovered if heard.is_empty() && !notice.heard.is_empty() => by_severity,
+        NoticeKind::Recovered => heard,
         NoticeKind::Flapping => joined(&by_severity, &notice.heard),
         NoticeKind::Over | NoticeKind::Test => by_severity,
     };

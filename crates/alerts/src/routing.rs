@@ -3,6 +3,8 @@
 //! A message goes to every channel whose severity it reaches. Reminders and recoveries go to those
 //! who heard of the problem.
 
+use std::cmp::Reverse;
+
 use crate::message::Message;
 use crate::severity::Severity;
 
@@ -40,7 +42,10 @@ pub fn channels_for(routes: &[Route], severity: Severity) -> Vec<String> {
 pub fn route(messages: &[Message], routes: &[Route]) -> Vec<RoutedMessage> {
     let mut found = Vec::new();
     for route in routes {
-        let mine: Vec<&Message> = messages.iter().filter(|message| message.channels.contains(&route.name)).collect();
+        let mut mine: Vec<&Message> =
+            messages.iter().filter(|message| message.channels.contains(&route.name)).collect();
+        // The first one gives a joined message its words and its colour: a problem, if there is one.
+        mine.sort_by_key(|message| (!message.kind.is_firing(), Reverse(message.severity)));
         let to = |message: Message, ids| RoutedMessage { channel: route.name.clone(), ids, message };
         match mine.split_first() {
             None => {}

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FusedFuture, FutureExt};
 use sheetkeep_base::clock::Clock;
-use sheetkeep_base::redact::redacted;
+use sheetkeep_base::known_secrets::hide_secrets;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -170,7 +170,7 @@ fn start_error(setup: &AttemptSetup<'_>, error: &io::Error) -> AttemptEnd {
         _ => 1,
     };
     let error = format!("{program} can't be started: {error}");
-    AttemptEnd::without_process(code, Some(redacted(&error).into_owned()))
+    AttemptEnd::without_process(code, Some(hide_secrets(&error).into_owned()))
 }
 
 /// What happens to a process group while it is waited for.
@@ -249,7 +249,7 @@ impl AttemptRun {
             )),
             Err(error) => Some(format!("can't be waited for: {error}")),
         };
-        let stderr = redacted(&String::from_utf8_lossy(tail)).into_owned();
+        let stderr = hide_secrets(&String::from_utf8_lossy(whole_lines(tail))).into_owned();
         let line = last_line(&stderr);
         let error = what.map(|what| if line.is_empty() { what } else { format!("{what}: {line}") });
         AttemptEnd { exit_code, error, stderr, stopped_by: self.stopped_by, is_timed_out: self.is_timed_out }
@@ -266,6 +266,16 @@ fn code_of(status: ExitStatus) -> u8 {
 #[cfg(not(unix))]
 fn code_of(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
+/// Returns the end of an output without the line that the limit has cut: a part of a secret is not
+/// known as one.
+fn whole_lines(tail: &[u8]) -> &[u8] {
+    if tail.len() < STDERR_KEPT {
+        return tail;
+    }
+    let cut = tail.iter().position(|byte| *byte == b'\n').map_or(tail.len(), |end| end + 1);
+    tail.get(cut..).unwrap_or_default()
 }
 
 /// Passes a pipe on as it comes, and keeps its end in `tail`.

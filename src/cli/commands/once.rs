@@ -20,6 +20,7 @@ use crate::command_retry::policy::CommandPolicy;
 use crate::command_retry::report::RetryReport;
 use crate::command_retry::retry_loop::{CommandRetry, RetriedCommand};
 use crate::command_retry::retryable_codes::RetryableCodes;
+use crate::config::external::environment::register_process_secrets;
 use crate::retry::Jitter;
 use crate::rng::Rng;
 
@@ -30,6 +31,7 @@ pub async fn command(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
+    register_process_secrets();
     let date = args.date.map_or_else(|| today(args, clock.as_ref()), Ok)?;
     let done = DoneFile::new(&args.files, &args.name, date);
     let file_error = |error: &io::Error| file_error(&done.path(), error);

@@ -19,6 +19,7 @@ use crate::command_retry::report::{AttemptReport, RetryOutcome, RetryReport};
 use crate::command_retry::retry_loop::CommandRetry;
 use crate::command_retry::signals::StopSignal;
 use crate::command_retry::stdin_copy::{MAX_STDIN_BYTES, StdinCopy, StdinError};
+use crate::config::external::environment::register_process_secrets;
 use crate::private;
 use crate::rng::Rng;
 use crate::telemetry::logs::log_line::{LogLevel, LogLine};
@@ -30,6 +31,7 @@ pub async fn command(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
+    register_process_secrets();
     let policy = args.policy().map_err(|why| CliError::new(why, Exit::Usage))?;
     if let Some(path) = &args.output {
         prepare_report(path)?;

@@ -142,9 +142,10 @@ pub async fn run_job(
         tracing::info!(event = "run.duplicate", job = settings.job, "another run has taken the occurrence");
         return Ok(Exit::Ok);
     }
-    if let Err(error) = &ended {
-        record_failed_start(&settings, error, recorder).await;
-    }
+    let is_recorded = match &ended {
+        Err(error) if signal.is_none() => record_failed_start(&settings, error, recorder, &abort).await,
+        _ => false,
+    };
     let concluded = conclude(
         &mut observers.reporter(),
         &ended,
@@ -154,7 +155,8 @@ pub async fn run_job(
     let to_machines = observers.finish(trigger.kind.clone(), &ended, &concluded, &place);
     let end = AlertedEnd { ended: &ended, trigger, began, is_interrupted: signal.is_some() };
     // The call that recorded the failed start has reported it.
-    let is_reported = order.claim.has_failed_start && ended.as_ref().is_err_and(AppError::precedes_claim);
+    let is_known = order.claim.has_failed_start && ended.as_ref().is_err_and(AppError::precedes_claim);
+    let is_reported = is_known || is_recorded;
     let to_people = async {
         if let Some(alerting) = alerting.as_ref().filter(|_| !is_reported) {
             alerting.finish(&end, &chance).instrument(observers.span.clone()).await;
@@ -164,17 +166,32 @@ pub async fn run_job(
     concluded
 }
 
-/// Records an occurrence that could not start, where the sheet is reachable.
+/// Records an occurrence that could not start, where the sheet is reachable within `RECORD_TIMEOUT`.
+/// Returns whether another call has the occurrence: it reports what becomes of it.
 async fn record_failed_start(
     settings: &Settings,
     error: &AppError,
     (request, clock, chance): (RunRequest, Arc<dyn Clock>, Arc<dyn Rng>),
-) {
-    let Some(request) = request.of_failed_start(error) else { return };
-    let recorded = Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), Stop::default())).await;
-    if let Some(error) = recorded.err().filter(|error| !error.is_duplicate()) {
-        tracing::warn!(event = "occurrence.unrecorded", %error, "the occurrence that could not start has no row in Runs");
-    }
+    abort: &CancellationToken,
+) -> bool {
+    let Some(request) = request.of_failed_start(error) else { return false };
+    let limit = clock.sleep(RECORD_TIMEOUT);
+    let recording = Box::pin(run(settings, request, Arc::clone(&clock), chance, Arc::new(|_| {}), Stop::default()));
+    let why = tokio::select! {
+        recorded = recording => match recorded {
+            Ok(_) => return false,
+            Err(error) if error.is_duplicate() => return true,
+            Err(error) => error.to_string(),
+        },
+        () = limit => "the sheet did not answer in time".to_owned(),
+        () = abort.cancelled() => "the run was stopped".to_owned(),
+    };
+    tracing::warn!(
+        event = "occurrence.unrecorded",
+        error = why,
+        "the occurrence that could not start has no row in Runs"
+    );
+    false
 }
 
 /// Everyone who follows a run: people, the heartbeat, and the receivers of its metrics.
@@ -390,6 +407,8 @@ fn overlap(args: &RunArgs, of_file: Overlap) -> Overlap {
     if args.take_over { Overlap::Replace } else { wait.unwrap_or(of_file) }
 }
 
+/// How long the sheet may take to record an occurrence that could not start.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long programs may take to end once they are asked to. It is a little longer than the time
 /// after which they are killed.
 const PROGRAM_GRACE: Duration = Duration::from_secs(6);

@@ -61,6 +61,16 @@ pub(crate) struct EnvValue<'a> {
     pub(crate) in_file: bool,
 }
 
+/// Keeps what is a secret by its name in the process environment from being shown, for commands
+/// without a job file.
+pub fn register_process_secrets() {
+    for (name, value) in std::env::vars_os() {
+        if let (Some(name), Some(value)) = (name.to_str(), value.to_str()) {
+            register_variable(name, value);
+        }
+    }
+}
+
 impl Environment {
     /// Reads the process environment, and `named`, or else `.env` in `folder` if it exists; no
     /// other folder is searched. Fails on an unreadable file, without showing any of it.

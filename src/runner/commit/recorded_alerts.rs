@@ -34,10 +34,8 @@ impl Committer {
     /// Keeps what an applied commit has recorded of the alerts.
     pub(super) fn record_alerts(&mut self, is_last: bool) {
         let is_last = is_last && !self.is_run_row_written;
-        let closed = self.schedule.iter().flat_map(ScheduleRecorder::closed_rows).collect();
-        let of_commit = RecordedRuns { abandoned: &self.abandoned_runs, closed, ended: None };
         if let Some(recorder) = &mut self.alerts {
-            recorder.on_applied(&of_commit, is_last);
+            recorder.on_applied(is_last);
         }
     }
 

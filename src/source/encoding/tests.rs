@@ -47,9 +47,9 @@ fn a_pipe_in_two_encodings_ends_at_the_same_place_in_every_read() {
     let text = b"a\n\xfc\nb\xc3\xbcc\n\xc3\xa4d\n";
     for size in 1..20 {
         let (before, error, _) = read_pipe(text, size);
-        assert_eq!(String::from_utf8(before).expect("UTF-8"), "a\nü\nbÃ¼c\nÃ");
+        assert_eq!(String::from_utf8(before).expect("UTF-8"), "a\nü\nbÃ");
         let error = error.expect("an error");
-        assert!(error.starts_with("line 4 is in UTF-8"), "{error}");
+        assert!(error.starts_with("line 3 is in UTF-8"), "{error}");
     }
 }
 

@@ -96,6 +96,11 @@ fn a_pattern_without_matches_is_missing() {
     let missing = files(&input(&folder, "*.tsv")).expect_err("nothing matches");
     assert!(missing.to_string().starts_with("a file that matches ") && matches!(missing, SourceError::Missing { .. }));
     assert_eq!(files(&input(&folder, "[a].csv")).expect("a file"), [input(&folder, "[a].csv")]);
+    fs::remove_file(folder.path().join("[a].csv")).expect("it was there");
+    assert_eq!(files(&input(&folder, "[a].csv")).expect("one"), [input(&folder, "[a].csv")], "a.csv is another file");
+    fs::create_dir(folder.path().join("x[1]")).expect("a folder");
+    fs::write(folder.path().join("x[1]/b.csv"), b"id\n1\n").expect("a file");
+    assert_eq!(files(&input(&folder, "x[1]/*.csv")).expect("a file"), [input(&folder, "x[1]/b.csv")]);
     assert_eq!(files(&Input::Stdin).expect("one"), [Input::Stdin]);
     assert_eq!(files(&input(&folder, "none.csv")).expect("one"), [input(&folder, "none.csv")]);
 }

@@ -145,6 +145,17 @@ fn an_error_cell_fails_its_record_with_all_that_is_wrong() {
 }
 
 #[test]
+fn a_number_beyond_the_calendar_is_no_day() {
+    for serial in ["-5", "-0.5", "3000000", "1517966773", "1e300"] {
+        let rows =
+            [row(1, &[text("A1", "id"), text("B1", "day")]), row(2, &[text("A2", "1"), number("B2", 1, serial)])];
+        let (records, error, _) = read(workbook(&[("S", &rows.concat(), "")]), None, None);
+        assert_eq!(error, None, "{serial}");
+        assert!(records[0].contains("cell B2 (\"day\") is the error ####"), "{serial}: {records:?}");
+    }
+}
+
+#[test]
 fn a_sheet_is_chosen_by_name_and_several_need_one() {
     let two = || workbook(&[("Info", &row(1, &[text("A1", "x")]), ""), ("Orders", &people(), "")]);
     let why = read(two(), None, None).1.expect("it is ambiguous");

@@ -284,6 +284,19 @@ fn several_messages_at_one_time_are_one_for_a_chat() {
 }
 
 #[test]
+fn a_joined_message_has_the_words_of_the_problem() {
+    let mut state = AlertState::default();
+    state.observe_run(&run(ObservedEnding::Failed, MONDAY), &rules());
+    report_at(&mut state, &rules(), MONDAY, None);
+    state.observe_run(&run(ObservedEnding::Degraded, MONDAY + HOUR), &rules());
+    let messages = report_at(&mut state, &rules(), MONDAY + HOUR, None);
+    assert_eq!(words(&messages), ["run recovered", "yield problem"]);
+    let routed = route(&messages, &rules().routes);
+    let of_chat = routed.iter().find(|one| one.channel == "chat").expect("a message");
+    assert_eq!(of_chat.message.word(), "WARNING");
+}
+
+#[test]
 fn a_damaged_state_is_an_empty_one() {
     for text in ["", "{", "7", "{\"records\":{\"run\":7}}"] {
         assert_eq!(AlertState::read(text), AlertState::default());
@@ -292,13 +305,21 @@ fn a_damaged_state_is_an_empty_one() {
 
 #[test]
 fn the_end_is_reported_to_the_channel_that_took_the_problem() {
-    let mut state = AlertState::default();
-    state.observe_run(&run(ObservedEnding::Degraded, MONDAY), &rules());
-    report_at(&mut state, &rules(), MONDAY, None);
-    state.confirm("here", |_| DeliveryRecord::Delivered(vec!["mail".into()]));
-    state.observe_run(&run(ObservedEnding::Finished, MONDAY + HOUR), &rules());
-    let messages = report_at(&mut state, &rules(), MONDAY + HOUR, None);
-    assert_eq!((words(&messages), messages[0].channels.clone()), (vec!["yield recovered".into()], vec!["mail".into()]));
+    let mail = Route { name: "mail".into(), least: None, joins: true };
+    let with_mail = AlertRules { routes: rules().routes.into_iter().chain([mail]).collect(), ..rules() };
+    // A channel that is gone by then hears nothing, and the others do.
+    for (rules, hears) in [(with_mail, "mail"), (rules(), "chat")] {
+        let mut state = AlertState::default();
+        state.observe_run(&run(ObservedEnding::Degraded, MONDAY), &rules);
+        report_at(&mut state, &rules, MONDAY, None);
+        state.confirm("here", |_| DeliveryRecord::Delivered(vec!["mail".into()]));
+        state.observe_run(&run(ObservedEnding::Finished, MONDAY + HOUR), &rules);
+        let messages = report_at(&mut state, &rules, MONDAY + HOUR, None);
+        assert_eq!(
+            (words(&messages), messages[0].channels.as_slice()),
+            (vec!["yield recovered".into()], &[hears.to_owned()][..])
+        );
+    }
 }
 
 #[test]

@@ -139,9 +139,12 @@ impl HeldPlan {
     }
 
     /// Returns whether the text in `approve` is an answer to this plan: its code, or a tick or a text
-    /// that came after it.
+    /// that came after it. The code of another plan is none, however late it is typed.
     pub fn is_approved_by(&self, request: &str) -> bool {
-        self.code().is_in(request) || (!request.is_empty() && shortened(request) != self.answered)
+        match HeldCode::parse(request) {
+            Some(code) => code == self.code(),
+            None => !request.is_empty() && shortened(request) != self.answered,
+        }
     }
 
     /// Formats the plan as the text of a state field.
@@ -176,11 +179,6 @@ impl HeldCode {
     pub fn parse(text: &str) -> Option<Self> {
         let letters: [u8; CODE_LENGTH] = text.trim().to_ascii_lowercase().as_bytes().try_into().ok()?;
         letters.iter().all(|letter| CODE_LETTERS.contains(letter)).then_some(Self(letters))
-    }
-
-    /// Returns whether a person's text is this code.
-    fn is_in(self, text: &str) -> bool {
-        Self::parse(text) == Some(self)
     }
 }
 

@@ -98,8 +98,8 @@ impl InputForm {
     }
 }
 
-/// Removes the marks of thousands: one and the same mark, each before exactly three digits. `None` if
-/// the digits are not grouped so.
+/// Removes the marks of thousands: one and the same mark, each before exactly three digits, and not
+/// after a leading zero, since 0.125 is less than one. `None` if the digits are not grouped so.
 fn without_thousands(whole: &str, mark: char) -> Option<String> {
     let is_mark = |c: char| c == mark || matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\'' | '\u{2019}');
     let used = whole.chars().find(|c| is_mark(*c));
@@ -107,7 +107,8 @@ fn without_thousands(whole: &str, mark: char) -> Option<String> {
     let first = groups.next().unwrap_or_default();
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let rest: Vec<&str> = groups.collect();
-    let is_grouped = rest.is_empty() || (first.len() <= 3 && rest.iter().all(|group| group.len() == 3));
+    let is_grouped =
+        rest.is_empty() || (first.len() <= 3 && !first.starts_with('0') && rest.iter().all(|group| group.len() == 3));
     (is_digits(first) && is_grouped && rest.iter().all(|group| is_digits(group)))
         .then(|| first.to_owned() + &rest.concat())
 }
@@ -152,11 +153,18 @@ fn form_error(what: &str, pattern: &str) -> String {
 
 /// Checks the pattern of days or, with `is_moment`, of moments, by reading what it writes itself.
 pub fn check_pattern(pattern: &str, is_moment: bool) -> Result<(), String> {
+    if pattern.contains("%Q") || pattern.contains("%:Q") {
+        return Err("names of time zones are not read; %z reads an offset such as +0200".to_owned());
+    }
     let sample =
         Date::constant(2026, 12, 31).at(23, 59, 0, 0).to_zoned(TimeZone::UTC).map_err(|error| error.to_string())?;
     let text = strtime::format(pattern, &sample).map_err(|error| error.to_string())?;
     let parts = strtime::parse(pattern, &text).map_err(|error| error.to_string())?;
-    let read = if is_moment { local_time(&parts, &TimeZone::UTC).map(DateTime::date) } else { parts.to_date().ok() };
+    let moment = if is_moment { local_time(&parts, &TimeZone::UTC) } else { None };
+    if moment.is_some_and(|moment| ![0, 23].contains(&moment.hour())) {
+        return Err("it does not give the hour of the day; %I needs %p beside it".to_owned());
+    }
+    let read = if is_moment { moment.map(DateTime::date) } else { parts.to_date().ok() };
     match read {
         Some(day) if day == sample.date() => Ok(()),
         _ => Err("it does not give the day, the month and the year".to_owned()),
@@ -231,6 +239,9 @@ mod tests {
             "-",
             "1e3",
             "0x1",
+            "0.125",
+            "-0.500",
+            "000.125",
         ] {
             assert_eq!(number(text, DecimalMark::Comma), None, "{text}");
         }
@@ -285,6 +296,9 @@ mod tests {
             ("dd.mm.yyyy", false, false),
             ("%d.%m.", false, false),
             ("%H:%M", true, false),
+            ("%d.%m.%Y %I:%M %p", true, true),
+            ("%d.%m.%Y %I:%M", true, false),
+            ("%d.%m.%Y %H:%M %Q", true, false),
             ("%", false, false),
         ] {
             assert_eq!(check_pattern(pattern, is_moment).is_ok(), is_good, "{pattern}");

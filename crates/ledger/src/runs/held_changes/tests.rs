@@ -87,6 +87,8 @@ fn a_code_approves_its_own_plan_and_no_other() {
     assert_ne!(other.code(), plan.code(), "the same changes, held once more later");
     let stale = HeldPlan { answered: code.clone(), ..other };
     held(&HoldQuestion { earlier: Some(&stale), request: &code, ..question(set(0..50)) });
+    let typed_late = HeldPlan { answered: String::new(), ..stale.clone() };
+    held(&HoldQuestion { earlier: Some(&typed_late), request: &code, ..question(set(0..50)) });
     let of_plan = |code| Approval::OfPlan(code);
     let flagged = HoldQuestion { approval: of_plan(plan.code()), earlier: Some(&plan), ..question(set(0..50)) };
     assert!(matches!(decide(&flagged), HoldVerdict::Approved(_)));
