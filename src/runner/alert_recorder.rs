@@ -58,7 +58,7 @@ pub struct AlertRecorder {
     /// What the last draft reports.
     drafted: Vec<Message>,
     /// The state that the last draft writes.
-    drafted_state: Option<AlertState>,
+    drafted_state: Option<Box<AlertState>>,
 }
 
 /// What a commit records.
@@ -124,7 +124,7 @@ impl AlertRecorder {
             self.drafted = state.report(&reporting, &self.alerts.rules);
         }
         let text = state.text();
-        self.drafted_state = Some(state);
+        self.drafted_state = Some(Box::new(state));
         text
     }
 
@@ -142,7 +142,7 @@ impl AlertRecorder {
     /// The last one lets the messages go.
     pub fn on_applied(&mut self, is_last: bool) {
         if let Some(state) = self.drafted_state.take() {
-            self.state = state;
+            self.state = *state;
         }
         self.has_claimed = true;
         if is_last {

@@ -408,7 +408,7 @@ fn overlap(args: &RunArgs, of_file: Overlap) -> Overlap {
 }
 
 /// How long the sheet may take to record an occurrence that could not start.
-const RECORD_TIMEOUT: Duration = Duration::from_secs(60);
+const RECORD_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long programs may take to end once they are asked to. It is a little longer than the time
 /// after which they are killed.
 const PROGRAM_GRACE: Duration = Duration::from_secs(6);
