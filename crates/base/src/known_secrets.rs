@@ -55,7 +55,9 @@ pub fn register_variable(name: &str, value: &str) {
         return;
     }
     if value.contains("-----BEGIN") {
-        value.lines().filter(|line| !line.starts_with("-----")).for_each(register_secret);
+        // A `.env` file often has a key in one line, with `\n` in place of line ends.
+        let lines = value.lines().flat_map(|line| line.split("\\n"));
+        lines.filter(|line| !line.starts_with("-----")).for_each(register_secret);
     } else if !value.contains('\n') {
         register_secret(value);
     }
@@ -153,5 +155,14 @@ mod tests {
         let text = "not a secret at all, /run/secrets/database, /run/secrets/other, my-robot-key.json, word";
         assert_eq!(hide_secrets(text), text);
         assert_eq!(hide_secrets("an orders token value"), "an [hidden]");
+    }
+
+    #[test]
+    fn a_key_in_one_line_is_hidden_line_by_line() {
+        register_variable(
+            "ROBOT_KEY",
+            "-----BEGIN PRIVATE KEY-----\\nfirst line of it\\nsecond line\\n-----END PRIVATE KEY-----",
+        );
+        assert_eq!(hide_secrets("it has first line of it"), "it has [hidden]");
     }
 }
