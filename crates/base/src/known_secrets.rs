@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_key_in_one_line_is_hidden_line_by_line() {
         register_variable(
-            "ROBOT_KEY",
+            "ROBOT_PRIVATE_KEY",
             "-----BEGIN PRIVATE KEY-----\\nfirst line of it\\nsecond line\\n-----END PRIVATE KEY-----",
         );
         assert_eq!(hide_secrets("it has first line of it"), "it has [hidden]");
