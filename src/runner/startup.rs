@@ -189,7 +189,8 @@ fn schedule_recorder(config: &RunConfig, loaded: &Loaded) -> Result<Option<Sched
     });
     let history = loaded.snapshot.as_ref().map_or(moved, |snapshot| snapshot.state.schedule.as_ref());
     // A run that could not start is recorded without its source, and counts as a failed one.
-    let is_counted = config.retrying.reads_source() || claim.is_failed_start();
+    let is_failed_start = claim.is_failed_start() || config.recorded_end.is_some();
+    let is_counted = config.retrying.reads_source() || is_failed_start;
     let recorder = ScheduleRecorder::new(claim, history, is_counted)?;
     let is_answered = loaded.requests.run_now.is_none();
     Ok(Some(if is_answered { recorder.forgetting_request() } else { recorder }))
