@@ -25,7 +25,7 @@ use crate::cli::output::run::reporter::{Audience, Reporter};
 use crate::cli::output::run::summary::summary;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
-use crate::cli::streams::terminal::Palette;
+use crate::cli::streams::palette::Palette;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
 use crate::config::sections::reporting::heartbeat::HeartbeatSettings;
