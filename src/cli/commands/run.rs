@@ -13,6 +13,7 @@ use crate::app::heartbeat::{Heartbeat, HeartbeatEnd};
 use crate::app::job::{RunRequest, run};
 use crate::app::metrics::delivery::MetricsDelivery;
 use crate::app::metrics::run_meter::{RunEnding, RunMeter};
+use crate::app::own_parts::OwnParts;
 use crate::app::plan::plan_file::PlanFile;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::alert_place::alert_place;
@@ -326,6 +327,7 @@ fn run_request(
         recorded_end: None,
         alerts: alerting.map(Alerting::for_run),
         host,
+        own: OwnParts::default(),
     }
 }
 
