@@ -4,6 +4,7 @@
 //! reading a job's tabs for people. Out of scope: arguments (`cli`), decisions (`ledger`).
 //!
 //! - `job`: one run, from its settings.
+//! - `own_parts`: which parts of a run does a program or a drill bring itself?
 //! - `plan/`: what would a run do, and has anything moved since?
 //! - `schedule/`: what is due of a job, and which of its runs count for `late`?
 //! - `daemon/`: when is `run --due` started for each of many jobs?
@@ -28,5 +29,6 @@ pub mod inspect;
 pub mod job;
 pub mod local_state;
 pub mod metrics;
+pub mod own_parts;
 pub mod plan;
 pub mod schedule;

@@ -14,6 +14,7 @@ use crate::app::heartbeat::{Heartbeat, HeartbeatEnd};
 use crate::app::job::{RunRequest, run};
 use crate::app::metrics::delivery::MetricsDelivery;
 use crate::app::metrics::run_meter::{RunEnding, RunMeter};
+use crate::app::own_parts::OwnParts;
 use crate::app::plan::plan_file::PlanFile;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::alert_place::alert_place;
@@ -27,7 +28,7 @@ use crate::cli::output::run::reporter::{Audience, Reporter};
 use crate::cli::output::run::summary::summary;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
-use crate::cli::streams::terminal::Palette;
+use crate::cli::streams::palette::Palette;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
 use crate::config::sections::reporting::heartbeat::HeartbeatSettings;
@@ -315,6 +316,7 @@ fn run_request(
         recorded_end: None,
         alerts: alerting.map(Alerting::for_run),
         host,
+        own: OwnParts::default(),
     }
 }
 
