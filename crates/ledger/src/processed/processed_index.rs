@@ -406,7 +406,12 @@ impl ProcessedIndex {
     /// new, the version is done, or it failed and rests.
     pub fn change_to(&self, key: &Key, version: &Version) -> Option<ChangeHash> {
         let is_change = self.rewrites_row(key) && self.would_admit(key, version);
-        is_change.then(|| ChangeHash::new(key.fingerprint(), self.policy().version_hash(version)))
+        is_change.then(|| self.hash_of(key, version))
+    }
+
+    /// Returns the hash of an item: a change of a row, or a new key.
+    pub fn hash_of(&self, key: &Key, version: &Version) -> ChangeHash {
+        ChangeHash::new(key.fingerprint(), self.policy().version_hash(version))
     }
 
     /// True if any version of the key with this fingerprint is done.
