@@ -208,7 +208,7 @@ async fn run_once(
         source,
         identify: Arc::new(settings.identify()),
         steps: request.own.steps.clone().unwrap_or_else(|| settings.make_steps(&clock)),
-        journal: journal(settings).filter(|_| installation.is_locked()),
+        journal: request.own.journal.clone().or_else(|| journal(settings).filter(|_| installation.is_locked())),
         processes: Arc::new(SystemProcesses),
         prepared: request.changes.clone(),
         events: name_holder(installation, &request.host, clock.now(), events),

@@ -8,6 +8,7 @@
 //! - `plan/`: what would a run do, and has anything moved since?
 //! - `schedule/`: what is due of a job, and which of its runs count for `late`?
 //! - `daemon/`: when is `run --due` started for each of many jobs?
+//! - `drill/`: does the job recover from everything that can go wrong?
 //! - `inspect/`: what do the job's tabs contain, for people and for `maintain`?
 //! - `local_state/`: what does this machine remember, and is another run alive on it?
 //! - `connect`, `emulator`: which service or local file holds the job?
@@ -19,6 +20,8 @@
 
 pub mod connect;
 pub mod daemon;
+#[cfg(feature = "emulator")]
+pub mod drill;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod error;

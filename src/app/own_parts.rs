@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::port::journal::Journal;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
 use crate::port::store::Store;
@@ -22,6 +23,8 @@ pub struct OwnParts {
     pub steps: Option<Vec<Arc<dyn Step>>>,
     /// Where the job's state is kept.
     pub store: Option<Arc<dyn Store>>,
+    /// Where results are kept until they are on the sheet.
+    pub journal: Option<Arc<dyn Journal>>,
     /// Maximum number of items in their steps at once, at least 1.
     pub concurrency: Option<usize>,
 }

@@ -130,6 +130,7 @@ impl Job {
             source: self.source.as_ref().and_then(|source| source.opener(&self.settings.job, watermark)),
             steps: Some(self.settings.make_steps(clock).into_iter().chain(own).collect()),
             store: self.memory.clone().map(|store| -> Arc<dyn Store> { Arc::new(store) }),
+            journal: None,
             concurrency: (!self.steps.is_empty()).then_some(self.concurrency),
         }
     }
