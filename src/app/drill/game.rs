@@ -27,7 +27,7 @@ use crate::app::local_state::journal::FileJournal;
 use crate::app::own_parts::OwnParts;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
-use crate::config::sections::target::Target;
+use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
 use crate::fault::Fault;
 use crate::ledger::runs::event::RunReport;

@@ -238,11 +238,7 @@ impl ProcessedIndex {
     /// Takes the answer to a text that is not an action, whose row waits for a commit. The failure
     /// itself stays as it is, with these attempts in its row.
     pub fn on_answered(&mut self, key: &Key, attempts: u64, now: Timestamp) {
-        let fingerprint = key.fingerprint();
-        if let Some(prior) = self.failures.get_mut(&fingerprint) {
-            (prior.has_unknown_action, prior.attempts, prior.last_seen) = (false, attempts, now);
-            self.suppressed.remove(fingerprint);
-        }
+        self.failures.answer_unknown_action(key.fingerprint(), attempts, now);
     }
 
     /// True if this run has seen an item of a key with a failure, in any version.
