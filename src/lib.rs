@@ -5,6 +5,8 @@
 //! its emulator in `crates/sheets-emulator`
 //! (`emulator`). `docs/architecture.md` has the map.
 //!
+//! Programs use [`job`]; everything else is the engine, which may change with each release.
+//!
 #![doc = include_str!("../README.md")]
 
 pub use sheetkeep_alerts as alerts;
@@ -25,6 +27,7 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "emulator")]
 pub use sheets_emulator as emulator;
+pub mod job;
 pub mod maintain;
 pub mod port;
 pub mod private;

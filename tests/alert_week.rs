@@ -48,6 +48,8 @@ struct AlertedJob {
     is_chat_down: bool,
     /// What became of each message.
     known: Arc<Mutex<Vec<KnownMessage>>>,
+    /// The run that this machine reported as out of time.
+    reported_run: Option<String>,
     /// What people received.
     received: Mutex<Vec<(Timestamp, String)>>,
 }
@@ -63,6 +65,7 @@ impl AlertedJob {
             item_ms: 0,
             is_chat_down: false,
             known: Arc::default(),
+            reported_run: None,
             received: Mutex::default(),
         }
     }
@@ -141,6 +144,7 @@ impl AlertedJob {
                 })
             }),
             remark: String::new(),
+            reported_run: self.reported_run.clone(),
             sink: Arc::new(move |messages| sink.lock().expect("no panic").extend(messages)),
         }));
         let values = Values::of(items.clone());
@@ -277,6 +281,28 @@ async fn a_run_killed_between_commit_and_message_is_one_message() {
         job.run_by_hand(next).await;
         let titles = job.titles();
         assert!(titles.len() == 1 && titles[0].starts_with(expected), "{titles:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_run_that_was_reported_at_once_is_told_no_more() {
+    for is_known in [false, true] {
+        let mut job = AlertedJob::new("orders", "0 9 * * *", "2026-11-29T10:00:00Z");
+        job.item_ms = 5 * 60_000;
+        tokio::select! {
+            () = job.run_by_hand(good()) => panic!("it takes a quarter of an hour"),
+            () = job.clock.sleep(Duration::from_mins(8)) => {}
+        }
+        let dropped = job.proxy.column("Processed j", "run").await;
+        let dropped = dropped.first().and_then(|cell| cell.split(' ').next()).expect("it has committed").to_owned();
+        job.reported_run = is_known.then_some(dropped);
+        job.item_ms = 0;
+        job.clock.sleep(Duration::from_mins(20)).await;
+        job.run_by_hand(good()).await;
+        let statuses = job.proxy.column("Runs", "status").await;
+        assert_eq!(statuses, ["crashed", "succeeded"]);
+        let titles = job.titles();
+        assert_eq!(titles.len(), usize::from(!is_known), "{titles:?}");
     }
 }
 

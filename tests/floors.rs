@@ -61,6 +61,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("maintain", 8),
     ("lint", 8),
     ("serve", 9),
+    ("job", 9),
     ("cli", 10),
     ("main", 11),
 ];
