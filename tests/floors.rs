@@ -34,6 +34,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("grid", 0),
     ("known_secrets", 0),
     ("machine", 0),
+    ("process_group", 0),
     ("rng", 0),
     ("time", 0),
     ("retry", 1),

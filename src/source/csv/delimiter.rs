@@ -231,22 +231,10 @@ fn separator_line(bytes: &[u8]) -> Option<(Option<u8>, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A reader that returns a few bytes at a time, and fails when it is read beyond its end.
-    struct Drip<'a>(&'a [u8], usize);
-
-    impl Read for Drip<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let n = self.1.clamp(1, buffer.len()).min(self.0.len());
-            let (now, rest) = self.0.split_at(n);
-            buffer[..n].copy_from_slice(now);
-            self.0 = rest;
-            Ok(n)
-        }
-    }
+    use crate::source::bytes::dripping_reader::DrippingReader;
 
     fn chosen(text: &str, delimiter: Delimiter) -> Result<(char, usize), String> {
-        let once = |size| match choose(&mut Drip(text.as_bytes(), size), delimiter) {
+        let once = |size| match choose(&mut DrippingReader(text.as_bytes(), size), delimiter) {
             Ok(found) => Ok((char::from(found.delimiter), found.skipped)),
             Err(DelimiterError::Unclear(why)) => Err(why),
             Err(DelimiterError::Io(error)) => Err(error.to_string()),
@@ -306,7 +294,7 @@ mod tests {
 
     #[test]
     fn of_a_clear_header_row_no_record_is_read() {
-        let mut reader = Drip(b"id;name\n1;a\n", 8);
+        let mut reader = DrippingReader(b"id;name\n1;a\n", 8);
         let found = choose(&mut reader, Delimiter::Unset).expect("it is clear");
         assert_eq!((found.head.as_slice(), reader.0), (&b"id;name\n"[..], &b"1;a\n"[..]));
     }
