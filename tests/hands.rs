@@ -1,6 +1,6 @@
 //! People's hands: a person who edits the data tab between any two calls of a run, and what is left of everybody's work at the end.
 //!
-//! The model (`hands/book.rs`) is written from `docs/sheet.md` alone. `HANDS=10000 cargo test --release --test hands -- --nocapture` plays
+//! The model (`hands/model`) is written from `docs/sheet.md` alone. `HANDS=10000 cargo test --release --test hands -- --nocapture` plays
 //! so many games at a person's pace, `HANDS_FAST=2000` so many with a deed each 50 ms, and both write `docs/evidence/hands.json`.
 //! `HANDS_SEED=n` or `HANDS_FAST_SEED=n` plays one game and shows it; `HANDS_FROM=n` is the first
 //! seed of many, and after `HANDS_SECONDS=n` no game begins any more. `HANDS_ONCE_FAILED=1` plays all games that once failed, as `.ci/run` does; an
@@ -23,9 +23,6 @@ mod front;
 #[expect(dead_code, reason = "the person of other tests")]
 mod person;
 
-#[path = "hands/book.rs"]
-mod book;
-
 #[path = "hands/deeds.rs"]
 mod deeds;
 
@@ -38,14 +35,12 @@ mod desk;
 #[path = "hands/game.rs"]
 mod game;
 
+#[path = "hands/model/mod.rs"]
+mod model;
+
 #[path = "hands/sight.rs"]
 mod sight;
 
-#[path = "hands/verdict.rs"]
-mod verdict;
-
-#[path = "hands/writes.rs"]
-mod writes;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -164,7 +159,7 @@ fn exam(pace: Pace, switch: &str, seed: &str, ordinary: u64) {
     assert!(played < 25 || tally.repairs > 5, "the person was never in the way");
 }
 
-/// Games that once failed: most by findings that the constants in `hands/book.rs` name, and play them again once these are decided.
+/// Games that once failed: they stay won.
 const ONCE_FAILED: [u64; 51] = [
     10, 41, 63, 64, 73, 80, 87, 89, 91, 109, 224, 1813, 316, 1018, 1084, 1115, 1208, 1320, 1510, 1582, 1663, 1880,
     2101, 2125, 2511, 2677, 2819, 3480, 3839, 7170, 2752, 3597, 4529, 3267, 9999, 2954, 8872, 1090, 9812, 2882, 8159,
