@@ -6,18 +6,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::connect::{Sheet, connect};
+use crate::app::connect::{Sheet, SheetFile, connect};
 use crate::app::error::AppError;
 use crate::app::local_state::instance_lock::{Installation, LockHeld, active_holder};
 use crate::app::local_state::journal::FileJournal;
 use crate::app::local_state::processes::SystemProcesses;
 use crate::app::local_state::request::RequestFile;
+use crate::app::own_parts::OwnParts;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
-use crate::config::sections::steps::StepAction;
-use crate::config::sections::target::Target;
+use crate::config::sections::records::steps::StepAction;
+use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
 use crate::google::calls::call_counts::CallCounts;
+use crate::google::sheets::Sheets;
+use crate::google::types::address::SpreadsheetId;
 use crate::ledger::items::write_mode::Delivery;
 use crate::ledger::leases::lease::Holder;
 use crate::ledger::runs::event::{CallTotals, Event, RunReport};
@@ -28,6 +31,7 @@ use crate::ledger::state::snapshot::Definition;
 use crate::port::journal::Journal;
 use crate::port::process::Processes;
 use crate::port::source::Source;
+use crate::port::store::Store;
 use crate::retry::RetryPolicy;
 use crate::rng::Rng;
 use crate::runner::alert_recorder::RunAlerts;
@@ -74,23 +78,25 @@ pub struct RunRequest {
     pub approval: Approval,
     /// The machine's name.
     pub host: String,
+    /// Parts that do not come from the settings.
+    pub own: OwnParts,
 }
 
 impl RunRequest {
-    /// Returns the request that records the occurrence as a failed run, if this run ended with
-    /// `error` before it could claim it and no call has recorded that. A later call may still start
-    /// it, if it finds what was missing.
-    pub fn of_failed_start(&self, error: &AppError) -> Option<Self> {
-        let verdict = Some((RunStatus::Failed, error.to_string()));
-        let is_new = self.claim.is_claim() && !self.claim.has_failed_start;
-        (is_new && error.precedes_claim()).then(|| Self {
+    /// Returns the request that records this run as one that could not start, and why: with the
+    /// occurrence that it would have claimed, if it has one.
+    pub fn of_failed_start(&self, why: &str) -> Self {
+        let end = Some((RunStatus::Failed, why.to_owned()));
+        let is_of_schedule = self.claim.is_claim();
+        Self {
             retrying: RetryScope::None,
             trigger: self.trigger.clone(),
-            claim: ScheduleClaim { verdict, ..self.claim.clone() },
+            claim: ScheduleClaim { verdict: end.clone().filter(|_| is_of_schedule), ..self.claim.clone() },
+            recorded_end: end.filter(|_| !is_of_schedule),
             alerts: self.alerts.clone(),
             host: self.host.clone(),
             ..Self::default()
-        })
+        }
     }
 }
 
@@ -177,7 +183,11 @@ async fn run_once(
     if request.retrying.processes_items() {
         ensure_programs_exist(settings)?;
     }
-    let mut source = source_for(settings, &request.retrying, &events)?;
+    let mut source = match &request.own.source {
+        Some(open) if request.retrying.reads_source() => Some(open().map_err(AppError::Source)?),
+        Some(_) => None,
+        None => source_for(settings, &request.retrying, &events)?,
+    };
     let installation = Arc::new(take_lock(settings, chance.as_ref())?);
     installation.write_holder(&format!("a run on {}", request.host));
     // Checked before anything is created, a local file included. A pipe can't be read twice: the
@@ -186,26 +196,19 @@ async fn run_once(
     if let Some(source) = source.as_mut().filter(|source| source_is_read && source.rereadable()) {
         check_header(source.as_mut(), &settings.identify(), &events, &stop).await?;
     }
-    let Sheet { sheets, id, file } = connect(settings, &clock, &chance)?;
-    let preview = if request.retrying.reads_source() { settings.preview(&clock) } else { None };
     let has_programs = settings.steps.iter().any(|step| matches!(step.action, StepAction::Command(_)));
     if let Some(why) = &installation.unlocked {
         notes.warn_about_missing_lock(why, has_programs, &events);
     }
-    let (calls, all_events) = (Arc::clone(&sheets), Arc::clone(&events));
-    let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(&clock))
-        .with_mode(settings.mode, settings.again)
-        .allow_missing_predecessors(request.accept_changes)
-        .with_preview(preview)
-        .with_jobs(settings.jobs.clone())
-        .with_missing_tabs(if request.recreates_tabs { MissingTab::Remade } else { MissingTab::Stops });
+    let all_events = Arc::clone(&events);
+    let (store, calls, file) = store_for(settings, request, &clock, &chance)?;
     let plan = run_config(settings, request, &installation.id, installation.is_locked());
     let parts = Dependencies {
-        store: Arc::new(store),
+        store,
         source,
         identify: Arc::new(settings.identify()),
-        steps: settings.make_steps(&clock),
-        journal: journal(settings).filter(|_| installation.is_locked()),
+        steps: request.own.steps.clone().unwrap_or_else(|| settings.make_steps(&clock)),
+        journal: request.own.journal.clone().or_else(|| journal(settings).filter(|_| installation.is_locked())),
         processes: Arc::new(SystemProcesses),
         prepared: request.changes.clone(),
         events: name_holder(installation, &request.host, clock.now(), events),
@@ -213,8 +216,43 @@ async fn run_once(
         chance,
     };
     let ended = pass(parts, plan, stop).await;
-    all_events(Event::CallsCounted(call_totals(&calls.calls())));
+    if let Some(calls) = calls {
+        all_events(Event::CallsCounted(call_totals(&calls.calls())));
+    }
     file.check(ended.map_err(AppError::from))
+}
+
+/// Returns the job's store; the client that counts its calls, if there is one; and the file of an
+/// embedded sheet.
+fn store_for(
+    settings: &Settings,
+    request: &RunRequest,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<dyn Rng>,
+) -> Result<(Arc<dyn Store>, Option<Arc<Sheets>>, SheetFile), AppError> {
+    if let Some(store) = &request.own.store {
+        return Ok((Arc::clone(store), None, SheetFile::default()));
+    }
+    let Sheet { sheets, id, file } = connect(settings, clock, chance)?;
+    let previews = request.retrying.reads_source() && request.own.source.is_none();
+    let preview = if previews { settings.preview(clock) } else { None };
+    let store = sheets_store(settings, Arc::clone(&sheets), id, clock)
+        .allow_missing_predecessors(request.accept_changes)
+        .with_preview(preview)
+        .with_missing_tabs(if request.recreates_tabs { MissingTab::Remade } else { MissingTab::Stops });
+    Ok((Arc::new(store), Some(sheets), file))
+}
+
+/// Returns the job's spreadsheet as a store.
+pub fn sheets_store(
+    settings: &Settings,
+    sheets: Arc<Sheets>,
+    id: SpreadsheetId,
+    clock: &Arc<dyn Clock>,
+) -> SheetsStore {
+    SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(clock))
+        .with_mode(settings.mode, settings.again)
+        .with_jobs(settings.jobs.clone())
 }
 
 fn call_totals(calls: &CallCounts) -> CallTotals {
@@ -357,7 +395,11 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
         commit_every_ms: settings.commit.every_ms,
         max_rows: settings.commit.max_rows,
         max_bytes: MAX_BATCH_BYTES,
-        concurrency: if settings.programs().is_empty() { CONCURRENT_ITEMS } else { 1 },
+        concurrency: request.own.concurrency.unwrap_or(if settings.programs().is_empty() {
+            CONCURRENT_ITEMS
+        } else {
+            1
+        }),
         retry,
         retrying: request.retrying.clone(),
         rollover: request.rollover.clone(),

@@ -8,13 +8,13 @@ use std::time::Duration;
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::app::local_state::done_file::DoneFile;
-use crate::cli::args::once::OnceArgs;
+use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::commands::retry::{TerminalOutput, read_stdin, stop_signal};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::signals::SignalWatch;
-use crate::cli::streams::terminal::visible;
+use crate::cli::streams::control_characters::visible;
 use crate::clock::Clock;
 use crate::command_retry::policy::CommandPolicy;
 use crate::command_retry::report::RetryReport;

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 
-use crate::cli::args::retry::RetryArgs;
+use crate::cli::args::scripts::retry::RetryArgs;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
-use crate::cli::streams::terminal::{Terminal, visible};
+use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::terminal::Terminal;
 use crate::clock::Clock;
 use crate::command_retry::attempt::CommandOutput;
 use crate::command_retry::report::{AttemptReport, RetryOutcome, RetryReport};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::app::inspect::failures::{FailureList, failures};
 use crate::cli::args::command_line::RunArgs;
-use crate::cli::args::failures::{FailuresAction, FailuresKeysArgs, FailuresListArgs};
+use crate::cli::args::jobs::failures::{FailuresAction, FailuresKeysArgs, FailuresListArgs};
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::commands::run;
@@ -14,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::format::{format_count, format_number, is_digest, shell_safe};
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::session::Session;
-use crate::cli::streams::terminal::visible;
+use crate::cli::streams::control_characters::visible;
 use crate::cli::table::{TabRows, show};
 use crate::clock::Clock;
 use crate::ledger::items::failure::{Failure, RequestedAction};

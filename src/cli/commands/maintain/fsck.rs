@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::app::inspect::fsck::{DiscrepancyKind, FsckReport, Repair, can_accept, check, prepare_repair};
 use crate::cli::args::command_line::RunArgs;
-use crate::cli::args::maintenance::{FsckArgs, RepairChoice};
+use crate::cli::args::jobs::maintenance::{FsckArgs, RepairChoice};
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::inspect::explain::join_rows;
 use crate::cli::commands::load_settings::{destination_line, load_settings};
@@ -18,7 +18,7 @@ use crate::cli::format::format_count;
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, json_line};
 use crate::cli::session::Session;
-use crate::cli::streams::terminal::visible;
+use crate::cli::streams::control_characters::visible;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::WriteMode;

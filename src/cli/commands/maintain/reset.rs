@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::app::inspect::listing::{at_home, listing};
 use crate::cli::args::command_line::RunArgs;
-use crate::cli::args::maintenance::ResetArgs;
+use crate::cli::args::jobs::maintenance::ResetArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{destination_line, load_settings, programs_again};
 use crate::cli::commands::run::{self, RunOptions};
@@ -18,7 +18,7 @@ use crate::cli::format::format_count;
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, json_line};
 use crate::cli::session::Session;
-use crate::cli::streams::terminal::visible;
+use crate::cli::streams::control_characters::visible;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::WriteMode;
