@@ -16,7 +16,7 @@
 //!     .source([json!({"id": "a-1", "total": 12.5}), json!({"id": "a-2", "total": "?"})])
 //!     .key(".id")
 //!     .step(|order, ctx| async move {
-//!         let total = order["total"].as_f64().ok_or_else(|| StepError::rejected("the total is no number"))?;
+//!         let total = order["total"].as_f64().ok_or_else(|| StepError::rejected("the total is not a number"))?;
 //!         Ok(json!({"id": order["id"], "gross": total * 1.19, "sent_as": ctx.idempotency_key()}))
 //!     })
 //!     .in_memory(&store)

@@ -291,15 +291,15 @@ async fn a_dropped_run_that_was_reported_at_once_is_told_no_more() {
         job.item_ms = 5 * 60_000;
         tokio::select! {
             () = job.run_by_hand(good()) => panic!("it takes a quarter of an hour"),
-            () = job.clock.sleep(Duration::from_mins(8)) => {}
+            () = job.rig.clock.sleep(Duration::from_mins(8)) => {}
         }
-        let dropped = job.proxy.column("Processed j", "run").await;
+        let dropped = job.rig.proxy.column("Processed j", "run").await;
         let dropped = dropped.first().and_then(|cell| cell.split(' ').next()).expect("it has committed").to_owned();
         job.reported_run = is_known.then_some(dropped);
         job.item_ms = 0;
-        job.clock.sleep(Duration::from_mins(20)).await;
+        job.rig.clock.sleep(Duration::from_mins(20)).await;
         job.run_by_hand(good()).await;
-        let statuses = job.proxy.column("Runs", "status").await;
+        let statuses = job.rig.proxy.column("Runs", "status").await;
         assert_eq!(statuses, ["crashed", "succeeded"]);
         let titles = job.titles();
         assert_eq!(titles.len(), usize::from(!is_known), "{titles:?}");

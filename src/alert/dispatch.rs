@@ -47,7 +47,7 @@ pub struct DeliveryOutcome {
     pub channel: String,
     /// The ids of the messages that were joined in it.
     pub ids: Vec<String>,
-    /// The result.
+    /// Whether the channel took the message, or why not.
     pub result: DeliveryResult,
 }
 
@@ -175,7 +175,9 @@ impl AlertDispatch {
         match &channel.target {
             ChannelTarget::Http { url, key, topic } => match &self.post {
                 Some(post) => post.post(channel, url, key.as_ref(), topic, message).await,
-                None => ReplyVerdict::Refused { why: "there are no certificates to trust".to_owned() },
+                None => ReplyVerdict::Refused {
+                    why: "the certificates of SSL_CERT_FILE can't be read; correct its path, or unset it".to_owned(),
+                },
             },
             ChannelTarget::Mail { url, from, to } => {
                 let target = MailTarget { url, from, to, ca_file: self.ca_file.as_deref(), timeout: TRY_TIMEOUT };

@@ -22,7 +22,7 @@ pub enum Answer {
     Hang,
     /// By a reset in the middle of the reply.
     Reset,
-    /// With bytes that are no HTTP.
+    /// With bytes that are not HTTP.
     Garbage,
     /// With a body that never ends.
     Endless,

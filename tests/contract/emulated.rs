@@ -110,7 +110,7 @@ impl Emulated {
         !self.state_title().await.contains('.')
     }
 
-    /// The rows of a tab by its header; no tab is no rows.
+    /// The rows of a tab by its header; without the tab it has no rows.
     pub async fn rows(&self, title: &str) -> Vec<Texts> {
         texts(&self.sheets(), &id(), title).await
     }

@@ -15,7 +15,7 @@ pub(crate) fn check(findings: &mut Findings<'_>) {
         Ok(table) => table,
         Err(error) => {
             let error: toml::de::Error = error;
-            findings.note(format!("is no valid TOML: {}", error.message()));
+            findings.note(format!("is not valid TOML: {}", error.message()));
             return;
         }
     };

@@ -248,11 +248,11 @@ impl CallQueue {
 /// Which further calls may be made now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Room {
-    /// None.
+    /// No call: the most that may be made at once are under way.
     None,
     /// Those of occurrences that start.
     ForStarts,
-    /// All.
+    /// Every call that is due.
     ForAll,
 }
 

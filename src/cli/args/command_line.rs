@@ -238,7 +238,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<A
     })
 }
 
-/// Returns the reply to a file's name in the place of a command. A similar command is no help there:
+/// Returns the reply to a file's name in the place of a command. A similar command does not help there:
 /// it may be one that deletes.
 fn file_in_place_of_command(error: &clap::Error) -> Option<String> {
     if error.kind() != ErrorKind::InvalidSubcommand {

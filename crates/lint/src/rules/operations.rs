@@ -4,7 +4,7 @@ use crate::finding::LintSeverity::{Error, Info, Warning};
 use crate::rules::rule::ExampleKind::{Crontab, Job, Python, Shell};
 use crate::rules::rule::{Habit, LintRule};
 
-/// The codes.
+/// The rules about running it: logs, alerts, schedules, services, in the order of their codes.
 pub(crate) const RULES: &[LintRule] = &[
     LintRule {
         code: "SK601",

@@ -4,7 +4,7 @@ use crate::finding::LintSeverity::{Error, Info, Warning};
 use crate::rules::rule::ExampleKind::{Crontab, Python};
 use crate::rules::rule::{Habit, LintRule};
 
-/// The codes.
+/// The rules about what is written, in the order of their codes.
 pub(crate) const RULES: &[LintRule] = &[
     LintRule {
         code: "SK501",
