@@ -20,7 +20,7 @@ use std::path::Path;
 use paths::{Named, named};
 use references::dangling_references;
 use strip::{is_word, production_code, production_code_and_strings};
-use words::{banned_words, shared_type_names};
+use words::{banned_words, negated_nouns, shared_type_names};
 
 /// Each room and its floor. A room imports from lower floors only, and nothing of its own floor
 /// except itself.
@@ -112,7 +112,8 @@ fn violations(files: &Files) -> Vec<String> {
             }
         }
         attributes(&code, &mut say);
-        for (line, what) in banned_words(text).into_iter().chain(dangling_references(path, text, files)) {
+        let refused = banned_words(text).into_iter().chain(negated_nouns(text));
+        for (line, what) in refused.chain(dangling_references(path, text, files)) {
             say(line, what);
         }
         if is_pure(path) {
@@ -179,7 +180,7 @@ fn opening(path: &str, text: &str, code: &str, say: &mut Say<'_>) {
     }
     for part in path.split('/').map(|part| part.trim_end_matches(".rs")) {
         if EMPTY_NAMES.contains(&part) {
-            say(1, format!("`{part}` means nothing: say what is in it"));
+            say(1, format!("`{part}` means nothing: name the file for what is in it"));
         }
     }
     if path.ends_with("/mod.rs") {

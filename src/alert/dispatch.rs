@@ -168,7 +168,7 @@ impl AlertDispatch {
             self.clock.sleep(wait).await;
             pause = pause.saturating_mul(2);
         }
-        DeliveryResult::Failed("it was tried in vain".to_owned())
+        DeliveryResult::Failed("every attempt failed".to_owned())
     }
 
     async fn try_once(&self, channel: &AlertChannel, message: &Message) -> ReplyVerdict {

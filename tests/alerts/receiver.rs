@@ -1,4 +1,4 @@
-//! A stand-in for any receiver over HTTP: it keeps every byte, and answers as it is told.
+//! A stand-in for any receiver over HTTP: it keeps every byte, and answers as the test asks.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

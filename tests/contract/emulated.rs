@@ -81,7 +81,7 @@ impl Emulated {
         answer
     }
 
-    /// The tabs and names as the service tells them.
+    /// The tabs and names as the service returns them.
     pub async fn metadata(&self) -> Value {
         self.ask(Method::GET, "", Value::Null).await.1
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum LintSeverity {
     /// It is worth knowing, and no run fails because of it.
     Info,
-    /// It will bite one night.
+    /// It makes a run fail some day.
     Warning,
     /// It loses data, leaks a secret, or fails unseen.
     Error,

@@ -27,7 +27,7 @@ pub(crate) fn check(findings: &mut Findings<'_>) {
             "SK603",
             High,
             0,
-            "there is neither [heartbeat] nor [alerts]: nobody notices that no run happened",
+            "there is neither [heartbeat] nor [alerts]: no one notices that no run happened",
         );
     }
     let cron = table.get("schedule").and_then(|schedule| schedule.get("cron")).and_then(Value::as_str);

@@ -327,7 +327,7 @@ impl RunArgs {
 }
 
 impl CliCommand {
-    /// Returns whether the command goes on until it is stopped, and starts jobs meanwhile.
+    /// Returns whether the command continues until it is stopped, and starts jobs meanwhile.
     pub fn is_daemon(&self) -> bool {
         matches!(self, Self::Schedule(args) if matches!(args.action, ScheduleAction::Run(_)))
     }

@@ -214,7 +214,7 @@ pub(crate) struct RetrySection {
     pub(crate) base: Option<Text>,
     /// The longest wait, at least 64s.
     pub(crate) cap: Option<Text>,
-    /// How long a call may go on being tried, such as 3m.
+    /// How long a call may be tried again, such as 3m.
     pub(crate) max_elapsed: Option<Text>,
 }
 

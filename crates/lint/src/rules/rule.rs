@@ -121,7 +121,7 @@ pub struct LintRule {
     pub habit: Option<Habit>,
     /// What is found, in a few words.
     pub title: &'static str,
-    /// What happens one night because of it.
+    /// What happens some day because of it.
     pub why: &'static str,
     /// What to do instead.
     pub advice: &'static str,

@@ -44,7 +44,7 @@ pub(crate) const RULES: &[LintRule] = &[
         severity: Warning,
         habit: Some(Habit::Repeatable),
         title: "a row is found by its number",
-        why: "Somebody sorts the sheet while the script runs, and the value lands in another row.",
+        why: "A person sorts the sheet while the script runs, and the value lands in another row.",
         advice: "find the row by its key right before the write, or let a sheetkeep job do it.",
         kind: Python,
         bad: "import gspread\nfor number, row in enumerate(rows, start=2):\n    cells.append(sheet.update_cell(number, 3, row['state']))",
