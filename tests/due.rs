@@ -488,21 +488,21 @@ async fn of_two_clocks_that_cannot_start_one_writes_the_row() {
 #[tokio::test(start_paused = true)]
 async fn a_plain_run_that_cannot_start_counts_for_the_pause() {
     let mut job = ScheduledJob::new("0 9 * * *", "2026-11-29T07:00:00Z");
-    job.schedule.pause_after = 2;
+    job.rig.schedule.pause_after = 2;
     for _ in 0..2 {
-        let seed = job.seeds.fetch_add(1, Ordering::Relaxed);
+        let seed = job.rig.next_seed();
         let end = Some((RunStatus::Failed, "orders.csv does not exist".to_owned()));
-        let mut run = Job::new(Arc::clone(&job.clock));
+        let mut run = Job::new(Arc::clone(&job.rig.clock));
         (run.seed, run.plan.retrying, run.plan.recorded_end) = (seed, RetryScope::None, end);
-        (run.plan.schedule, run.plan.claim) = (Some(Arc::new(job.schedule.clone())), Some(ScheduleClaim::default()));
-        run.run_over(job.store(seed), Box::new(Values::of(Vec::new()))).await.expect("it is recorded");
+        (run.plan.schedule, run.plan.claim) = (Some(Arc::new(job.rig.schedule.clone())), Some(ScheduleClaim::default()));
+        run.run_over(job.rig.store(seed), Box::new(Values::of(Vec::new()))).await.expect("it is recorded");
     }
-    assert_eq!(job.proxy.column("Runs", "status").await, ["failed", "failed"]);
+    assert_eq!(job.rig.proxy.column("Runs", "status").await, ["failed", "failed"]);
     job.wait(HOUR).await;
     assert!(matches!(job.call("a", items()).await, Outcome::Recorded), "the schedule pauses");
-    let messages = job.proxy.column("Runs", "message").await;
+    let messages = job.rig.proxy.column("Runs", "message").await;
     assert!(messages.iter().any(|message| message.contains("paused after 2 failed runs")), "{messages:?}");
-    assert!(!job.proxy.column("Runs", "status").await.contains(&"succeeded".to_owned()));
+    assert!(!job.rig.proxy.column("Runs", "status").await.contains(&"succeeded".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]

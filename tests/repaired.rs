@@ -13,6 +13,9 @@ mod sheet_rig;
 #[path = "repaired/large_tabs.rs"]
 mod large_tabs;
 
+#[path = "repaired/lost_identity.rs"]
+mod lost_identity;
+
 #[path = "repaired/restless.rs"]
 mod restless;
 

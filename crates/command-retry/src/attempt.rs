@@ -238,7 +238,7 @@ impl AttemptRun {
             )),
             Err(error) => Some(format!("can't be waited for: {error}")),
         };
-        let stderr = hide_secrets(&String::from_utf8_lossy(whole_lines(tail))).into_owned();
+        let stderr = shown_stderr(tail);
         let line = last_line(&stderr);
         let error = what.map(|what| if line.is_empty() { what } else { format!("{what}: {line}") });
         AttemptEnd { exit_code, error, stderr, stopped_by: self.stopped_by, is_timed_out: self.is_timed_out }
@@ -255,6 +255,11 @@ fn code_of(status: ExitStatus) -> u8 {
 #[cfg(not(unix))]
 fn code_of(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
+/// Returns the end of an output as text, secrets hidden.
+fn shown_stderr(tail: &[u8]) -> String {
+    hide_secrets(&String::from_utf8_lossy(whole_lines(tail))).into_owned()
 }
 
 /// Returns the end of an output without the line that the limit has cut: a part of a secret is not
@@ -298,4 +303,43 @@ fn copy_out(mut kept: File, mut put: impl FnMut(&[u8])) -> io::Result<()> {
 fn last_line(stderr: &str) -> String {
     let line = stderr.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
     line.chars().filter(|c| !c.is_control()).take(LINE_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use sheetkeep_base::known_secrets::register_secret;
+
+    use super::*;
+
+    struct NoOutput;
+
+    impl CommandOutput for NoOutput {
+        fn put_out(&self, _: &[u8]) {}
+
+        fn put_err(&self, _: &[u8]) {}
+    }
+
+    async fn kept_of(stderr: &str) -> String {
+        let mut tail = Vec::new();
+        pass_on(Some(stderr.as_bytes()), &NoOutput, &mut tail).await;
+        shown_stderr(&tail)
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_the_limit_cuts_is_not_shown_in_part() {
+        const SECRET: &str = "correcthorsebatterystaple";
+        register_secret(SECRET);
+        let whole = kept_of(&format!("token {SECRET}\nthe end\n")).await;
+        assert!(!whole.contains("battery") && whole.ends_with("the end\n"), "{whole}");
+        for kept in 0..=SECRET.len() + 1 {
+            // The limit leaves this many bytes of the secret's line.
+            let filler = "x".repeat(STDERR_KEPT - kept - "\nthe end\n".len());
+            for after in [format!("\n{filler}\nthe end"), format!("{filler} the end")] {
+                let shown = kept_of(&format!("token {SECRET}{after}")).await;
+                let parts = SECRET.as_bytes().windows(6).map(String::from_utf8_lossy);
+                let leaked: Vec<_> = parts.filter(|part| shown.contains(part.as_ref())).collect();
+                assert!(leaked.is_empty(), "{kept}: {leaked:?}");
+            }
+        }
+    }
 }

@@ -28,7 +28,7 @@ impl TabModel {
         let mut stamped = self.adopt_rows(before, after);
         self.follow_emptied_rows(after, &mut stamped);
         self.settle_hits(after);
-        self.note_same_rows(after);
+        self.note_same_rows(after, &stamped);
         let told = format!("done {finished:?}, changed rows {hits:?}, new stamps {stamped:?}");
         (stamped, told)
     }
@@ -171,7 +171,9 @@ impl TabModel {
         let Some(row) = self.rows.get(&stamp) else { return true };
         let keys = self.job_column(JOB_COLUMNS[0]);
         let shows_key = self.texts_of(after, stamp).iter().any(|(column, text)| Some(*column) == keys && text == key);
-        row.may_be_gone && !shows_key
+        // A repair that went astray shows the key elsewhere, too: only a version makes a new row.
+        let is_version = model.in_flight.is_some_and(|in_flight| in_flight.writes == self.writes);
+        is_version && row.may_be_gone && !shows_key
     }
 
     fn right_values(&self, key: &str, texts: &BTreeMap<u32, String>) -> usize {

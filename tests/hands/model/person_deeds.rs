@@ -120,8 +120,9 @@ impl TabModel {
     fn presence_without_row(&self, key: &str) -> RowPresence {
         let in_flight = self.keys.get(key).and_then(|key| key.in_flight);
         match in_flight {
-            // Rule::UnseenVersionCounts
-            Some(in_flight) if !in_flight.has_seen_row => RowPresence::Present,
+            // Rule::UnseenVersionCounts; a repair that was planned by then may have seen the row.
+            Some(in_flight) if !in_flight.has_seen_row && self.reads == in_flight.reads => RowPresence::Present,
+            Some(in_flight) if !in_flight.has_seen_row => RowPresence::Either,
             // Rule::DeletedRowStaysDeleted, Rule::MissingRowMadeAnew, Rule::ChangedKeyOfNone
             _ => RowPresence::Gone,
         }

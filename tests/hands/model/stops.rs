@@ -8,10 +8,11 @@ use crate::sight::Sight;
 
 impl TabModel {
     /// Notes which rows show the same after a write.
-    pub(super) fn note_same_rows(&mut self, after: &Sight) {
+    pub(super) fn note_same_rows(&mut self, after: &Sight, stamped: &[(usize, u32)]) {
         let mut groups: BTreeMap<_, BTreeSet<u32>> = BTreeMap::new();
         for stamp in self.rows.keys() {
-            let texts = self.texts_of(after, *stamp);
+            let new = stamped.iter().find(|(_, new)| new == stamp).map(|(at, _)| *at);
+            let texts = new.or_else(|| after.row(*stamp)).map(|at| self.texts_at(after, at)).unwrap_or_default();
             if !is_blank(&texts) {
                 groups.entry(texts).or_default().insert(*stamp);
             }
