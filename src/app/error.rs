@@ -65,7 +65,7 @@ pub enum AppError {
         there: Vec<String>,
     },
     /// The job has no schedule, so nothing of it is ever due.
-    #[error("run what is due: job {job} has no schedule")]
+    #[error("find the times of job {job}: it has no schedule")]
     NoSchedule {
         /// The job's name.
         job: String,

@@ -4,6 +4,7 @@
 //! In scope: the definition, the lease, an abandoned run, the data tab's header. Out of scope: the
 //! loop (`runner::run_loop`).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -423,6 +424,7 @@ fn intake(
         watermark: LowWatermark::new(chain.state().cursor.clone()),
         counts: Counts::default(),
         retry_counts: RetryCounts::default(),
+        taken_early: HashSet::new(),
         run: run.to_owned(),
         max_attempts: config.max_attempts,
         probation: FirstRecords::new(config.stop_after),

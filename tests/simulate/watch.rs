@@ -32,7 +32,7 @@ impl Watch {
 
     /// Checks what holds at every moment. Returns whether a run has just taken over from a holder
     /// that
-/// did not release the lease.
+    /// did not release the lease.
     pub fn check(&mut self, seen: &Seen, mode: WriteMode, eyes: CheckLevel) -> Result<bool, String> {
         let taken = self.head_and_fence(seen)?;
         let done = keys_once(seen)?;

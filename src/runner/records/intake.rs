@@ -5,12 +5,13 @@
 //! (`runner::records::output_builder`), failures (`runner::records::item_failures`), committing
 //! (`runner::commit::committer`).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::failure::{FailureState, RequestedAction, record_hash};
 use crate::ledger::items::item::{Item, Output};
-use crate::ledger::items::key::{Key, KeyError, Version};
+use crate::ledger::items::key::{Fingerprint, Key, KeyError, Version};
 use crate::ledger::items::record_selection::RecordSelection;
 use crate::ledger::processed::low_watermark::{LowWatermark, SequenceNumber};
 use crate::ledger::processed::processed_index::{Admission, ProcessedIndex};
@@ -61,6 +62,9 @@ pub struct Intake {
     pub fields: FilledFields,
     /// Why records were skipped.
     pub skips: SkipCounts,
+    /// Keys that this run took from an earlier run's journal or from Failures: the source's record
+    /// of them is not a repetition.
+    pub taken_early: HashSet<Fingerprint>,
     /// The event sink.
     pub events: Events,
 }
@@ -212,6 +216,7 @@ impl Intake {
             Admission::Fresh | Admission::Changed | Admission::Again(_) => {
                 let place = self.watermark.add(None);
                 self.hold.note_admitted(place, change);
+                self.taken_early.insert(item.key.fingerprint());
                 Some((item, place))
             }
             Admission::Done | Admission::Twice | Admission::Rests => None,
@@ -266,6 +271,7 @@ impl Intake {
         self.counts.skipped += 1;
         let is_by_request = || self.index.prior_failure(key).is_some_and(|prior| prior.state == FailureState::Skipped);
         let count = match admission {
+            Admission::Twice if self.taken_early.remove(&key.fingerprint()) => &mut self.skips.done,
             Admission::Twice => &mut self.skips.twice,
             Admission::Rests if is_by_request() => &mut self.skips.by_request,
             Admission::Rests => &mut self.skips.exhausted,

@@ -64,8 +64,8 @@ impl InputFacts {
     /// Describes text that is malformed, with the next step: completes "field x is …".
     pub(crate) fn malformed(&self) -> String {
         match self.encoding() {
-            Some(encoding) if encoding != UTF_8 => format!("no valid {}", encoding.name()),
-            _ => "no valid UTF-8".to_owned(),
+            Some(encoding) if encoding != UTF_8 => format!("not valid {}", encoding.name()),
+            _ => "not valid UTF-8".to_owned(),
         }
     }
 

@@ -71,6 +71,11 @@ fn settings() -> Vec<Mistake> {
         mistake("two mistakes", with_key("id").replace("tab =", "tabb ="), CSV),
         job("an .env with a wrong line", "").file(".env", b"\xef\xbb\xbfA=1\n\nhunter two\n"),
         mistake("a job file that is a CSV file", "", "email,name\na@b.org,Ada\n").args(&["run", "orders.csv"]),
+        mistake("an Excel file of data as a job file", "", "")
+            .args(&["run", "bestellungen.csv"])
+            .file("bestellungen.csv", b"Bestell Nr;K\xe4ufer\n1;J\xfcrgen\n"),
+        mistake("a list of paths", JOB.replace("csv = \"orders.csv\"", "csv = [\"orders.csv\"]"), CSV),
+        job("a mode that is true", "mode = true"),
         mistake("a job file in place of a command", JOB, CSV).args(&["orders.toml"]),
         mistake("a CSV file in place of a command", JOB, CSV).args(&["orders.csv"]),
     ]

@@ -163,6 +163,10 @@ fn a_changed_tab_stops_the_run_too() {
     project.run(&["run", "quakes.toml"]).exits(0);
     project.change("quakes.toml", "tab = \"Quakes\"", "tab = \"Earthquakes\"");
     project.run(&["run", "quakes.toml"]).exits(78).says("tab changed").says("--accept-changes");
+    // Another job file of the same name is the likelier cause.
+    project.write("twin.toml", &project.read("quakes.toml"));
+    let twin = "twin.toml beside it has the same job name, quakes: give this job a name of its own";
+    project.run(&["run", "quakes.toml"]).exits(78).says(twin);
 }
 
 #[test]

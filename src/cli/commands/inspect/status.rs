@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use crate::app::inspect::job_overview::job_overview;
+use crate::app::local_state::instance_lock::known_id;
+use crate::app::local_state::processes::SystemProcesses;
 use crate::cli::args::command_line::StatusArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{load_settings, place};
@@ -12,6 +14,9 @@ use crate::cli::output::json::json_line;
 use crate::cli::output::status::JobStatus;
 use crate::cli::session::Session;
 use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::ledger::leases::lease::Holder;
+use crate::port::process::Processes as _;
 use crate::rng::Rng;
 
 /// Prints the job's status.
@@ -27,6 +32,7 @@ pub async fn command(
     let status = JobStatus {
         place: place(&args.job, &settings),
         last_run: found.last_run,
+        is_holder_dead: found.held_by.as_ref().is_some_and(|(holder, _)| has_ended(holder, &settings)),
         held_by: found.held_by,
         keys: found.keys,
         failures: found.failures,
@@ -38,4 +44,11 @@ pub async fn command(
     let text = if args.job.json { json_line(&status.document()) } else { status.text(now, out.palette()) };
     out.put(&text);
     Ok(Exit::Ok)
+}
+
+/// True if the holder was a run of this installation and machine whose process has ended.
+fn has_ended(holder: &Holder, settings: &Settings) -> bool {
+    let Some(install) = known_id(settings.state_dir.as_deref()) else { return false };
+    let own = Holder { install, process: SystemProcesses.own(), ..holder.clone() };
+    own.has_outlived(holder, |number| SystemProcesses.started(number))
 }

@@ -139,8 +139,8 @@ pub(crate) fn target(
     }
 }
 
-const ID_HELP: &str =
-    "it is the part of the spreadsheet's address between /d/ and the next slash, or the whole address";
+const ID_HELP: &str = "it is the part of the spreadsheet's address between /d/ and the next slash, or the whole address, which ends in \
+     /edit (that of a published page, with /d/e/, names no spreadsheet)";
 
 fn google(id: Option<String>, choice: Choice) -> Option<(Target, Choice)> {
     id.map(|id| (Target::Google { id }, choice))
@@ -163,6 +163,9 @@ fn spreadsheet_id(named: &str) -> Option<String> {
     // Without the scheme, and with the number of a login: docs.google.com/spreadsheets/u/1/d/<id>.
     let id = match named.split_once("/spreadsheets/") {
         Some((before, rest)) if !before.contains(char::is_whitespace) => {
+            if rest.starts_with("d/e/") || rest.contains("/d/e/") {
+                return None;
+            }
             let id = rest.strip_prefix("d/").or_else(|| rest.split_once("/d/").map(|(_, id)| id))?;
             id.split(['/', '?', '#']).next().unwrap_or_default()
         }
@@ -337,8 +340,15 @@ mod tests {
         ] {
             assert_eq!(spreadsheet_id(named).as_deref(), Some("1aB-_9"), "{named}");
         }
-        for named in ["", "a/b", "https://example.org/", "../x", "1 2", "https://docs.google.com/spreadsheets/d//edit"]
-        {
+        for named in [
+            "",
+            "a/b",
+            "https://example.org/",
+            "../x",
+            "1 2",
+            "https://docs.google.com/spreadsheets/d//edit",
+            "https://docs.google.com/spreadsheets/d/e/2PACX-1vQ/pubhtml",
+        ] {
             assert_eq!(spreadsheet_id(named), None, "{named}");
         }
     }
