@@ -112,10 +112,11 @@ impl TabModel {
             let Some(in_flight) = &mut model.in_flight else { continue };
             in_flight.has_seen_row = true;
             let version = in_flight.version;
-            // Its key was changed while this write was on its way.
+            // Its key was changed while this write was on its way. Rule::ChangedKeyOfNone does not decide
+            // whether that version is the next one.
             if former.is_some() {
                 if model.row.is_none() {
-                    model.presence = RowPresence::Gone;
+                    model.presence = RowPresence::Either;
                 }
                 self.allow_version(*stamp, &key, version);
             }
@@ -189,6 +190,7 @@ impl TabModel {
         let Some(model) = self.keys.get_mut(key) else { return };
         let version = model.finished;
         let former = model.row.replace(stamp);
+        model.presence = RowPresence::Present;
         if let Some(in_flight) = &mut model.in_flight {
             (in_flight.has_hit_row, in_flight.has_seen_row) = (true, true);
         }

@@ -18,13 +18,13 @@ impl TabModel {
             let before = shown.insert(*column, text.clone()).unwrap_or_default();
             // What a person types over itself is no change.
             if before != *text {
-                self.type_text(stamp, *column, &before, text);
+                self.type_text(stamp, *column, text, &before, &shown);
             }
         }
         self.reconsider(stamp, &shown);
     }
 
-    fn type_text(&mut self, stamp: u32, column: u32, before: &str, text: &str) {
+    fn type_text(&mut self, stamp: u32, column: u32, text: &str, before: &str, shown: &BTreeMap<u32, String>) {
         let name = self.columns.get(&column).and_then(|column| match column.content {
             ColumnContent::Job(name) => Some(name),
             _ => None,
@@ -41,7 +41,7 @@ impl TabModel {
             }
             (RowOwner::Key(key), Some("id")) => {
                 row.cells.insert(column, typed);
-                self.change_key(stamp, &key);
+                self.change_key(stamp, &key, shown);
             }
             (RowOwner::Key(key), Some(name)) => {
                 let cell = self.after_typing(stamp, column, &key, name, before, text);
@@ -72,7 +72,7 @@ impl TabModel {
         let in_flight = self.keys.get(key).and_then(|key| key.in_flight);
         let missed = in_flight.filter(|in_flight| {
             let written = value(key, name, in_flight.version);
-            row.cell(column).first() == written && before != written && !row.cell(column).allows(before)
+            row.cell(column).first() == written && before != written
         });
         let Some(missed) = missed else {
             return Some(CellExpectation::only(text, Rule::JobCellStays));
@@ -91,16 +91,21 @@ impl TabModel {
         Some(either)
     }
 
-    /// A person has changed or cleared the key of a row.
-    fn change_key(&mut self, stamp: u32, key: &str) {
+    /// A person has changed or cleared the key of a row: its cells are what they were, or the version in flight.
+    fn change_key(&mut self, stamp: u32, key: &str, shown: &BTreeMap<u32, String>) {
         let presence = self.presence_without_row(key);
         let version = self.keys.get(key).and_then(|key| key.in_flight).map(|in_flight| in_flight.version);
+        let values = self.value_columns();
         if let Some(row) = self.rows.get_mut(&stamp) {
             row.owner = RowOwner::Person;
             row.former_key = Some((key.to_owned(), self.runs));
-        }
-        if let Some(version) = version {
-            self.allow_version(stamp, key, version);
+            let before = row.hit.as_ref().map_or(shown, |hit| &hit.before).clone();
+            for (column, name) in values {
+                let is_in_flight = version.is_some_and(|version| row.cell(column).allows(&value(key, name, version)));
+                if let Some(text) = before.get(&column).filter(|_| is_in_flight) {
+                    row.allow(column, text, Rule::ChangedKeyRowRestored);
+                }
+            }
         }
         if let Some(key) = self.keys.get_mut(key) {
             (key.row, key.presence) = (None, presence);
@@ -228,7 +233,7 @@ impl TabModel {
         if !(is_gone || row.may_be_gone) {
             return;
         }
-        for (column, text) in shown {
+        for (column, text) in shown.iter().filter(|(column, _)| !hit.changed.contains(column)) {
             row.allow(*column, text, Rule::GoneRowStays);
         }
         let is_news = !std::mem::replace(&mut row.may_be_gone, true);
