@@ -427,6 +427,7 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("serve/bad.rs", "//! M.\nuse crate::lint::x::X;\n", "lint stands apart"),
     ("lint/bad.rs", "//! M.\nuse crate::fault::Fault;\n", "lint stands apart"),
     ("port/bad.rs", "//! M.\nuse crate::Fault;\n", "through the facade"),
+    ("port/bad.rs", "//! M.\nconst A: &str = \"{x} is no date\";\n", "is not a"),
     ("attic/bad.rs", "//! M.\n", "has no floor"),
     ("ledger/key.rs", "//! M.\nuse crate::ledger::item::Item;\n", "import cycle in src/ledger/"),
     ("ledger/key.rs", "//! M.\nfn f() { crate::ledger::item::g() }\n", "import cycle in src/ledger/"),

@@ -1,7 +1,7 @@
 //! All messages of a run, to all of their channels at the same time, within ten seconds.
 //!
-//! A channel has three tries. A time that it names (`Retry-After`) is kept, or the channel counts as
-//! failed if that is too long. If no channel took a message, the first other one gets it.
+//! A channel has three tries. A time that it names (`Retry-After`) is kept, or the channel counts
+//! as failed if that is too long. If no channel took a message, the first other one gets it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -99,8 +99,8 @@ impl AlertDispatch {
         join_all(routed.iter().map(|one| self.send_one(one, until_ms))).await
     }
 
-    /// Returns, for each message that no channel took, the first channel that was not tried. A pager
-    /// gets nothing but what is critical.
+    /// Returns, for each message that no channel took, the first channel that was not tried. A
+    /// pager gets nothing but what is critical.
     fn other_channels(&self, messages: &[Message], outcomes: &[DeliveryOutcome]) -> Vec<RoutedMessage> {
         let mut others = Vec::new();
         for message in messages {

@@ -1,8 +1,8 @@
 //! Several files as one source: those that a pattern such as `exports/*.csv` matches, in the order
 //! of their names.
 //!
-//! In scope: finding them, reading one after the other. Out of scope: reading one file (`source::csv`
-//! and the others).
+//! In scope: finding them, reading one after the other. Out of scope: reading one file
+//! (`source::csv` and the others).
 //!
 //! All files are opened before the first is read. So a second pass reads the same files, whatever
 //! takes their names meanwhile.
@@ -22,11 +22,12 @@ const WILDCARDS: [char; 2] = ['*', '?'];
 /// Maximum number of files that one pattern may match; each is held open.
 pub const MAX_FILES: usize = 500;
 
-/// Returns the files that an input names: itself, or those that its pattern matches, in the order of
-/// their names. Fails if a pattern matches none, or more than [`MAX_FILES`].
+/// Returns the files that an input names: itself, or those that its pattern matches, in the order
+/// of their names. Fails if a pattern matches none, or more than [`MAX_FILES`].
 ///
-/// A path is a pattern if it holds `*` or `?`, and no file has that very name. Brackets count only in
-/// a part of the path that holds one of them: folders and files often have brackets in their names.
+/// A path is a pattern if it holds `*` or `?`, and no file has that very name. Brackets count only
+/// in a part of the path that holds one of them: folders and files often have brackets in their
+/// names.
 pub fn files(input: &Input) -> Result<Vec<Input>, SourceError> {
     let Some(pattern) = pattern(input) else { return Ok(vec![input.clone()]) };
     let what = pattern.to_owned();

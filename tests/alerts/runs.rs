@@ -12,8 +12,8 @@ fn run(project: &TempProject, slack: &Receiver) -> Ended {
     project.run_with(&[(SLACK, &slack.url), ("SHEETKEEP_LOG", "trace")], &["run", "quakes.toml"])
 }
 
-/// Checks that no byte that was sent, printed or written holds the secret of an address, but for the
-/// request line, which is the address.
+/// Checks that no byte that was sent, printed or written holds the secret of an address, but for
+/// the request line, which is the address.
 fn holds_no_secret(project: &TempProject, receivers: &[&Receiver], ended: &[&Ended]) {
     for receiver in receivers {
         for hit in receiver.hits() {

@@ -1,4 +1,5 @@
-//! What happens on the spreadsheet between two commits of one run: people's hands, other jobs, other runners.
+//! What happens on the spreadsheet between two commits of one run: people's hands, other jobs,
+//! other runners.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -261,7 +262,8 @@ async fn a_holder_that_wakes_up_before_its_lease_is_claimed_keeps_it() {
         let mut sleeper = Writer::settled_in(&*world, "sleeper").await;
         sleeper.put(all_done(&sleeper, &["s"])).await;
         world.clock().sleep(Duration::from_secs(301)).await;
-        // The other loads a lease that is over; before its claim arrives, the holder commits and renews.
+        // The other loads a lease that is over; before its claim arrives, the holder commits and
+        // renews.
         let wakes = Arc::new(tokio::sync::Mutex::new(sleeper));
         let waking = Arc::clone(&wakes);
         let meddling = Box::pin(async move {

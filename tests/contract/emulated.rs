@@ -1,4 +1,5 @@
-//! An emulated spreadsheet as a place to stand on: the real client over streams within the process, on a paused clock.
+//! An emulated spreadsheet as a place to stand on: the real client over streams within the process,
+//! on a paused clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

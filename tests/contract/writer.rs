@@ -106,7 +106,8 @@ impl Writer {
         self.chain.on_end(commit, &CommitEnd::Applied(commit.to));
     }
 
-    /// Drafts, sends and settles, and drafts anew where the service takes the first form of the guard for a refusal.
+    /// Drafts, sends and settles, and drafts anew where the service takes the first form of the
+    /// guard for a refusal.
     pub async fn put(&mut self, changes: Changes) -> Commit {
         self.put_that(changes, false).await
     }

@@ -1,12 +1,14 @@
 //! Rules on words: which ones no name and no comment uses, and that a public type name occurs once.
 //!
-//! In scope: names, comments and docs of production code. Out of scope: strings, which are data or messages, and tests.
+//! In scope: names, comments and docs of production code. Out of scope: strings, which are data or
+//! messages, and tests.
 
 use std::collections::BTreeMap;
 
 use crate::strip::{is_word, names_and_comments, production_code};
 
-/// Words of which each has a plain one: report, return, store, skip, fix, another run, the user, an anomaly, an undo log.
+/// Words of which each has a plain one: report, return, store, skip, fix, another run, the user, an
+/// anomaly, an undo log.
 pub const BANNED: &[&str] = &[
     "told",
     "tell",

@@ -1,4 +1,5 @@
-//! The words of a message: what, since when, what it means for the reader, what to do, where to look.
+//! The words of a message: what, since when, what it means for the reader, what to do, where to
+//! look.
 
 use sheetkeep_base::time::Timestamp;
 

@@ -110,8 +110,8 @@ struct QueuedJob {
 }
 
 impl CallQueue {
-    /// Creates the queue of these jobs, which are numbered in their order. Each is called at once, a
-    /// little after the one before it; at most `most_at_once` are called at the same time, and no
+    /// Creates the queue of these jobs, which are numbered in their order. Each is called at once,
+    /// a little after the one before it; at most `most_at_once` are called at the same time, and no
     /// more than `MOST_ASKED` by any other reason than the start of an occurrence.
     pub fn new(schedules: Vec<JobSchedule>, most_at_once: usize, now: ClockReading) -> Self {
         let jobs = schedules.into_iter().map(|schedule| QueuedJob::new(schedule, now.wall)).collect();

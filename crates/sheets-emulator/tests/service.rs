@@ -1,8 +1,8 @@
 //! Replays recorded responses of Google against the emulator, over a real socket, with a plain HTTP
 //! client.
 //!
-//! Each file of `fixtures/wire/` is one exchange. Calls of the same API prepare the spreadsheet. The
-//! status and the body must then be Google's, except for ids that the service draws.
+//! Each file of `fixtures/wire/` is one exchange. Calls of the same API prepare the spreadsheet.
+//! The status and the body must then be Google's, except for ids that the service draws.
 
 use std::sync::Arc;
 

@@ -101,7 +101,7 @@ mod tests {
             let told = told(text.as_bytes());
             assert!(told.contains(line) && !told.contains("hunter"), "{line}: {told}");
         }
-        assert!(told(b"A=\xff\n").contains("no UTF-8"));
+        assert!(told(b"A=\xff\n").contains("not UTF-8"));
         assert!(told("#".repeat(70_000).as_bytes()).contains("longer"));
     }
 

@@ -1,7 +1,7 @@
 //! Holds changes of existing rows back until a person approves them.
 //!
-//! In scope: the plan that the state keeps, which items of this run belong to it, what is left of it
-//! after a commit. Out of scope: finding the changes (`runner::records::change_forecast`), the
+//! In scope: the plan that the state keeps, which items of this run belong to it, what is left of
+//! it after a commit. Out of scope: finding the changes (`runner::records::change_forecast`), the
 //! verdict (`ledger::runs::held_changes`).
 //!
 //! An item that is held back is neither done nor failed: its steps do not run, no mark shows it as

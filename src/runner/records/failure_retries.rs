@@ -17,8 +17,8 @@ use crate::time::Timestamp;
 const REPLACED_BY_VERSION: &str = "over: the source has another version of it by now, and that one counts";
 
 impl Intake {
-    /// Takes a failure to retry, to skip, or to answer; `again` is its kept record, identified anew, if one is
-    /// kept.
+    /// Takes a failure to retry, to skip, or to answer; `again` is its kept record, identified
+    /// anew, if one is kept.
     pub fn take_failure(&mut self, kept: StoredFailure, again: Option<Reread>, now: Timestamp) -> IntakeResult {
         let StoredFailure { failure, is_edited, row } = kept;
         if is_edited {

@@ -30,8 +30,8 @@ pub enum TextEncoding {
 }
 
 impl TextEncoding {
-    /// Returns the encoding of a label of the Encoding Standard (<https://encoding.spec.whatwg.org>),
-    /// or `auto`; `None` for an unknown label.
+    /// Returns the encoding of a label of the Encoding Standard
+    /// (<https://encoding.spec.whatwg.org>), or `auto`; `None` for an unknown label.
     pub fn parse(label: &str) -> Option<Self> {
         if label == "auto" {
             return Some(Self::Auto);
@@ -326,8 +326,9 @@ impl<R: Read> DecidingReader<R> {
         rest
     }
 
-    /// Decodes bytes one character beyond ASCII after the other, up to the first that is valid UTF-8:
-    /// text in windows-1252 hardly ever has one, and what was decoded before can't be taken back.
+    /// Decodes bytes one character beyond ASCII after the other, up to the first that is valid
+    /// UTF-8: text in windows-1252 hardly ever has one, and what was decoded before can't be taken
+    /// back.
     fn read_windows(&mut self, bytes: &[u8]) {
         let mut upto = 0;
         while upto < bytes.len() {

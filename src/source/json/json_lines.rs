@@ -14,8 +14,8 @@ use crate::source::bytes::magic::ContentKind;
 use crate::source::json::text::parse;
 use crate::source::skim::Depth;
 
-/// Opens `input` as JSON lines in `encoding`. Blank lines are skipped. A line that is not valid JSON is a bad
-/// record, and reading continues with the next line.
+/// Opens `input` as JSON lines in `encoding`. Blank lines are skipped. A line that is not valid
+/// JSON is a bad record, and reading continues with the next line.
 ///
 /// Reading stops with an error if the last line is truncated, or if a line is longer than 64 MiB.
 pub fn open(input: &Input, encoding: TextEncoding) -> Result<BackgroundReader, SourceError> {

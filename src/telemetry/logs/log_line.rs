@@ -42,7 +42,8 @@ pub struct LogLine {
     pub target: String,
     /// The event's stable name, such as `run.finished`.
     pub event: Option<String>,
-    /// Its fields: `job`, `run`, `key`, `step`, `attempt`, `delay_ms`, `error.kind`, `cause` and more.
+    /// Its fields: `job`, `run`, `key`, `step`, `attempt`, `delay_ms`, `error.kind`, `cause` and
+    /// more.
     pub fields: Map<String, Value>,
 }
 

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::temp_project::TempProject;
 
-/// A ping service that answers each request with the next status, and with the last one from then on.
+/// A ping service that answers each request with the next status, and with the last one from then
+/// on.
 struct PingService {
     url: String,
     pings: Receiver<(String, String)>,

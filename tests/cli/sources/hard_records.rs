@@ -83,7 +83,7 @@ fn each_hard_record_of_a_json_document_ends_as_it_should() {
             ("hard.json:4 (record 3)", "output", "50,000"),
             ("hard.json:9 (record 8)", "source", "NaN"),
             ("hard.json:10 (record 9)", "source", "not valid UTF-8"),
-            ("hard.json:11 (record 10)", "source", "no JSON"),
+            ("hard.json:11 (record 10)", "source", "not valid JSON"),
         ],
     );
 }
@@ -97,7 +97,7 @@ fn each_hard_record_of_json_lines_ends_as_it_should() {
             ("hard.jsonl:3 (record 3)", "output", "50,000"),
             ("hard.jsonl:8 (record 8)", "source", "NaN"),
             ("hard.jsonl:9 (record 9)", "source", "not valid UTF-8"),
-            ("hard.jsonl:10 (record 10)", "source", "no JSON"),
+            ("hard.jsonl:10 (record 10)", "source", "not valid JSON"),
         ],
     );
 }

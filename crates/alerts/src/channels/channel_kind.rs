@@ -77,8 +77,8 @@ impl ChannelKind {
         matches!(self, Self::PagerDuty | Self::Webhook)
     }
 
-    /// Returns the JSON body for an HTTP channel. `key` is the routing key of `PagerDuty`, or the topic
-    /// of ntfy. Other channels get the document of a webhook.
+    /// Returns the JSON body for an HTTP channel. `key` is the routing key of `PagerDuty`, or the
+    /// topic of ntfy. Other channels get the document of a webhook.
     pub fn body(self, message: &Message, key: &str) -> Value {
         match self {
             Self::Slack => slack::body(message),

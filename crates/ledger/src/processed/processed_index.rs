@@ -292,8 +292,8 @@ impl ProcessedIndex {
         !self.is_to_redo(fingerprint, hash) && self.done.has(fingerprint, hash)
     }
 
-    /// True if the failure needs no row: it is recorded already, or its row would answer a text that
-    /// waits for no answer.
+    /// True if the failure needs no row: it is recorded already, or its row would answer a text
+    /// that waits for no answer.
     pub fn has_row_of(&self, failure: &Failure, error: Fingerprint) -> bool {
         match (failure.state, self.prior_failure(&failure.key)) {
             (FailureState::Recovered, prior) => prior.is_none(),

@@ -143,8 +143,8 @@ impl HeldPlan {
         HeldCode(letters)
     }
 
-    /// Returns whether the text in `approve` is an answer to this plan: its code, or a tick or a text
-    /// that came after it. The code of another plan is none, however late it is typed.
+    /// Returns whether the text in `approve` is an answer to this plan: its code, or a tick or a
+    /// text that came after it. The code of another plan is none, however late it is typed.
     pub fn is_approved_by(&self, request: &str) -> bool {
         match HeldCode::parse(request) {
             Some(code) => code == self.code(),

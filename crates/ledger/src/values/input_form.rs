@@ -69,7 +69,7 @@ impl InputForm {
         })
     }
 
-    /// Returns the advice for a text that is no number in this form; empty if there is none.
+    /// Returns the advice for a text that is not a number in this form; empty if there is none.
     pub(crate) fn number_advice(&self, text: &str) -> String {
         let fits = |mark| Self { decimal: Some(mark), pattern: None }.plain_number(text).is_some();
         match self.decimal {
@@ -121,8 +121,8 @@ pub(crate) fn parse_day(text: &str, pattern: &str) -> Result<Date, String> {
     Ok(day)
 }
 
-/// Reads a date and time in `pattern` as a local time in `zone`; a pattern without an offset gives that
-/// local time itself, one without a time midnight. The error completes "{text} is …".
+/// Reads a date and time in `pattern` as a local time in `zone`; a pattern without an offset gives
+/// that local time itself, one without a time midnight. The error completes "{text} is …".
 pub(crate) fn parse_moment(text: &str, pattern: &str, zone: &TimeZone) -> Result<DateTime, String> {
     let parts = strtime::parse(pattern, text).map_err(|_| form_error("date and time", pattern))?;
     let local = local_time(&parts, zone).ok_or_else(|| form_error("date and time", pattern))?;
@@ -151,7 +151,8 @@ fn form_error(what: &str, pattern: &str) -> String {
     format!("not a {what} of the form input = {pattern:?}{example}")
 }
 
-/// Checks the pattern of dates or, with `is_moment`, of dates with times, by reading what it writes itself.
+/// Checks the pattern of dates or, with `is_moment`, of dates with times, by reading what it writes
+/// itself.
 pub fn check_pattern(pattern: &str, is_moment: bool) -> Result<(), String> {
     if pattern.contains("%Q") || pattern.contains("%:Q") {
         return Err("names of time zones are not read; %z reads an offset such as +0200".to_owned());
@@ -171,8 +172,8 @@ pub fn check_pattern(pattern: &str, is_moment: bool) -> Result<(), String> {
     }
 }
 
-/// Returns the advice for a text that is not an ISO date or time, but is written in another usual way;
-/// empty if it is not.
+/// Returns the advice for a text that is not an ISO date or time, but is written in another usual
+/// way; empty if it is not.
 pub(crate) fn pattern_advice(text: &str) -> String {
     let patterns = usual_patterns(text);
     let all: Vec<String> = patterns.iter().map(|pattern| format!("input = {pattern:?}")).collect();

@@ -66,7 +66,8 @@ impl<'t> PyCall<'t> {
     }
 }
 
-/// An assignment to a name, an attribute or a key, or a keyword argument, or a pair of a dictionary.
+/// An assignment to a name, an attribute or a key, or a keyword argument, or a pair of a
+/// dictionary.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PyAssignment<'t> {
     /// The name, as written.
@@ -149,8 +150,8 @@ impl<'t> PyFacts<'t> {
         text_of(node, self.text)
     }
 
-    /// Returns whether this is run, not imported: it has a guard, a first line for the system, or does
-    /// its work at the top.
+    /// Returns whether this is run, not imported: it has a guard, a first line for the system, or
+    /// does its work at the top.
     pub(crate) fn is_script(&self) -> bool {
         *self.is_script.get_or_init(|| self.finds_script())
     }
@@ -191,7 +192,8 @@ impl<'t> PyFacts<'t> {
         ["gspread", "googleapiclient", "pygsheets"].into_iter().any(|module| self.names.imports(module))
     }
 
-    /// Returns whether a call writes to a sheet: by methods that only gspread has, or by its module.
+    /// Returns whether a call writes to a sheet: by methods that only gspread has, or by its
+    /// module.
     pub(crate) fn is_sheet_write(&self, call: &PyCall<'t>) -> bool {
         const WRITES: [&str; 12] = [
             "append_row",

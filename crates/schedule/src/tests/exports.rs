@@ -1,4 +1,5 @@
-//! The exports: what each holds. `.ci/schedules` has systemd, Kubernetes, GitHub and node check them.
+//! The exports: what each holds. `.ci/schedules` has systemd, Kubernetes, GitHub and node check
+//! them.
 
 use std::collections::HashSet;
 

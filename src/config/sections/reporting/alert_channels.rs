@@ -87,8 +87,8 @@ fn kind(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<ChannelKind> {
     kind
 }
 
-/// Returns the least severity of a channel. One that an escalation names hears of nothing else, unless
-/// the job file says so.
+/// Returns the least severity of a channel. One that an escalation names hears of nothing else,
+/// unless the job file says so.
 fn least(reader: &mut ValueReader<'_>, at: Option<&At<String>>, kind: ChannelKind, is_rung: bool) -> Option<Severity> {
     let Some(at) = at else { return if is_rung { None } else { Some(kind.usual_severity()) } };
     let word = reader.text(at)?;

@@ -2,8 +2,8 @@
 //!
 //! In scope: the settings of `[heartbeat]`. Out of scope: sending pings (`app::heartbeat`).
 //!
-//! A ping address is a secret: anyone who has it can report success in the job's name. So it may come
-//! from the environment, and it is never shown.
+//! A ping address is a secret: anyone who has it can report success in the job's name. So it may
+//! come from the environment, and it is never shown.
 
 use std::path::PathBuf;
 

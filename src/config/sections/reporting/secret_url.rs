@@ -1,4 +1,5 @@
-//! Addresses that are secrets: anyone who has one can write to a channel, or report in a job's name.
+//! Addresses that are secrets: anyone who has one can write to a channel, or report in a job's
+//! name.
 //!
 //! In scope: reading one without ever showing it. Out of scope: what it is for.
 

@@ -1,6 +1,7 @@
 //! How rows are written, and when a done key is processed again.
 //!
-//! In scope: `sheet.mode` and `item.order`. Out of scope: their meaning (`ledger::items::write_mode`).
+//! In scope: `sheet.mode` and `item.order`. Out of scope: their meaning
+//! (`ledger::items::write_mode`).
 
 use crate::config::syntax::keys::closest;
 use crate::config::syntax::raw::{ItemSection, SheetSection};

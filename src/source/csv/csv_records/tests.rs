@@ -65,7 +65,7 @@ fn a_file_that_ends_in_the_middle_of_a_row_breaks_the_source() {
         ),
         (b"id,name\n1,a\n2,\"b", "a.csv:3 (record 2, byte 16): a quote that this row opens is never closed"),
         (
-            b"id,name\n1,a\n2,\"a long text\nthat continues\nand is cut",
+            b"id,name\n1,a\n2,\"a long text\nthat goes on\nand is cut",
             "a.csv:3 (record 2, byte 50): a quote that this row opens is never closed",
         ),
     ] {
