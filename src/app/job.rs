@@ -12,6 +12,7 @@ use crate::app::local_state::instance_lock::{Installation, LockHeld, active_hold
 use crate::app::local_state::journal::FileJournal;
 use crate::app::local_state::processes::SystemProcesses;
 use crate::app::local_state::request::RequestFile;
+use crate::app::run_work::{RunWork, WorkParts};
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
 use crate::config::sections::steps::StepAction;
@@ -68,6 +69,8 @@ pub struct RunRequest {
     pub claim: ScheduleClaim,
     /// Set if nothing runs, and only an end is recorded: its status and its reason.
     pub recorded_end: Option<(RunStatus, String)>,
+    /// What the run processes in place of the records of the job's source.
+    pub work: Option<RunWork>,
     /// What the run reports to people; `None` for one that reports nothing.
     pub alerts: Option<Arc<RunAlerts>>,
     /// Which changes of existing rows a person approves.
@@ -177,7 +180,14 @@ async fn run_once(
     if request.retrying.processes_items() {
         ensure_programs_exist(settings)?;
     }
-    let mut source = source_for(settings, &request.retrying, &events)?;
+    let WorkParts { mut source, identify, steps } = match &request.work {
+        Some(work) => work.parts(&stop, request.retrying.reads_source()),
+        None => WorkParts {
+            source: source_for(settings, &request.retrying, &events)?,
+            identify: Arc::new(settings.identify()),
+            steps: settings.make_steps(&clock),
+        },
+    };
     let installation = Arc::new(take_lock(settings, chance.as_ref())?);
     installation.write_holder(&format!("a run on {}", request.host));
     // Checked before anything is created, a local file included. A pipe can't be read twice: the
@@ -187,8 +197,9 @@ async fn run_once(
         check_header(source.as_mut(), &settings.identify(), &events, &stop).await?;
     }
     let Sheet { sheets, id, file } = connect(settings, &clock, &chance)?;
-    let preview = if request.retrying.reads_source() { settings.preview(&clock) } else { None };
-    let has_programs = settings.steps.iter().any(|step| matches!(step.action, StepAction::Command(_)));
+    let reads_records = source_is_read && request.work.is_none();
+    let preview = if reads_records { settings.preview(&clock) } else { None };
+    let has_programs = steps.iter().any(|step| step.has_outside_effects());
     if let Some(why) = &installation.unlocked {
         notes.warn_about_missing_lock(why, has_programs, &events);
     }
@@ -203,8 +214,8 @@ async fn run_once(
     let parts = Dependencies {
         store: Arc::new(store),
         source,
-        identify: Arc::new(settings.identify()),
-        steps: settings.make_steps(&clock),
+        identify,
+        steps,
         journal: journal(settings).filter(|_| installation.is_locked()),
         processes: Arc::new(SystemProcesses),
         prepared: request.changes.clone(),
@@ -354,15 +365,16 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
         recorded_end: request.recorded_end.clone(),
         alerts: request.alerts.clone(),
         ttl_ms: settings.lease_ttl_ms,
-        commit_every_ms: settings.commit.every_ms,
+        // Work outside takes minutes, and its result is to be kept at once.
+        commit_every_ms: if request.work.is_some() { 0 } else { settings.commit.every_ms },
         max_rows: settings.commit.max_rows,
         max_bytes: MAX_BATCH_BYTES,
-        concurrency: if settings.programs().is_empty() { CONCURRENT_ITEMS } else { 1 },
+        concurrency: if settings.programs().is_empty() && request.work.is_none() { CONCURRENT_ITEMS } else { 1 },
         retry,
         retrying: request.retrying.clone(),
         rollover: request.rollover.clone(),
         max_attempts: if once { 1 } else { settings.max_attempts },
-        stop_after: settings.stop_after,
+        stop_after: if request.work.is_some() { 0 } else { settings.stop_after },
         expectations: if request.retrying.reads_source() {
             Arc::new(settings.expectations.clone())
         } else {
@@ -375,6 +387,7 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
             has_jobs_tab: settings.jobs.is_some(),
         },
         delivery: settings.delivery,
+        is_rowless: request.work.as_ref().is_some_and(RunWork::is_rowless),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }

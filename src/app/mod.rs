@@ -4,6 +4,8 @@
 //! reading a job's tabs for people. Out of scope: arguments (`cli`), decisions (`ledger`).
 //!
 //! - `job`: one run, from its settings.
+//! - `run_work`: what does a run process that has no source of records?
+//! - `stages/`: commands with checkpoints, and what a run of them keeps
 //! - `plan/`: what would a run do, and has anything moved since?
 //! - `schedule/`: what is due of a job, and which of its runs count for `late`?
 //! - `daemon/`: when is `run --due` started for each of many jobs?
@@ -27,4 +29,6 @@ pub mod job;
 pub mod local_state;
 pub mod metrics;
 pub mod plan;
+pub mod run_work;
 pub mod schedule;
+pub mod stages;

@@ -126,7 +126,7 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
             commands::schedule::explain_and_export::command(session, &args.action, clock.as_ref())
         }
         CliCommand::Lint(args) => commands::lint::command(session, args),
-        CliCommand::Once(args) => runtime.block_on(commands::once::command(session, args, clock, chance)),
+        CliCommand::Once(args) => runtime.block_on(commands::once::command(session, args, host_name(), clock, chance)),
         CliCommand::Retry(args) => {
             let chance = args.seed.map_or(chance, |seed| Arc::new(SeededRng::new(seed)));
             runtime.block_on(commands::retry::command(session, args, clock, chance))

@@ -8,6 +8,8 @@
 //! - `schedule/`: commands about when a job runs.
 //! - `lint`: checks how far scripts can be left alone.
 //! - `once`: runs a command unless it is done for a date.
+//! - `once_in_sheet`: the same, with the mark in the spreadsheet.
+//! - `stage_redo`: makes stages that are done open again.
 //! - `retry`: runs any command until it succeeds.
 //! - `alert`: sends a test message; `alert_place` words a job for all messages.
 //! - `emulate`: serves the emulator.
@@ -27,5 +29,7 @@ pub mod alert_place;
 pub mod retry;
 pub mod lint;
 pub mod once;
+mod once_in_sheet;
+mod stage_redo;
 #[cfg(feature = "emulator")]
 pub mod emulate;

@@ -13,6 +13,7 @@ use crate::app::heartbeat::{Heartbeat, HeartbeatEnd};
 use crate::app::job::{RunRequest, run};
 use crate::app::metrics::delivery::MetricsDelivery;
 use crate::app::metrics::run_meter::{RunEnding, RunMeter};
+use crate::app::run_work::RunWork;
 use crate::app::plan::plan_file::PlanFile;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::alert_place::alert_place;
@@ -97,6 +98,8 @@ pub struct RunOptions {
     pub shares_terminal: bool,
     /// The plan that the run applies.
     pub plan: Option<PlanFile>,
+    /// What the run processes in place of the records of its source.
+    pub work: Option<RunWork>,
     /// The settings, if they were read before, as by a plan or the question what is due.
     pub settings: Option<Box<Settings>>,
 }
@@ -324,6 +327,7 @@ fn run_request(
         claim: order.claim.clone(),
         approval: args.approve.unwrap_or_default(),
         recorded_end: None,
+        work: order.work.clone(),
         alerts: alerting.map(Alerting::for_run),
         host,
     }
@@ -440,7 +444,7 @@ fn dropped_error(signal: Option<Signal>, deadline: Option<Duration>) -> CliError
 
 /// The first signal asks the run to finish the items in progress, the second one to end the
 /// programs that are still at work, the third one to stop at once.
-fn watch_signals(stop: &Stop, abort: &CancellationToken, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
+pub(in crate::cli::commands) fn watch_signals(stop: &Stop, abort: &CancellationToken, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
     let (stop, abort) = (stop.clone(), abort.clone());
     let started = SignalWatch::start(Arc::clone(clock), move |signal, nth| {
         stop.request(match signal {
