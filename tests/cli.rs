@@ -4,11 +4,20 @@
 //! Each test has a folder of its own with copies of the fixtures, a state directory of its own and
 //! an empty environment. A plain HTTP client that shares no code with the product reads the sheet
 //! (`cli/wire.rs`).
+//!
+//! | question | folder |
+//! |---|---|
+//! | What does a user do before the first run? | `cli/setup` |
+//! | What becomes of each kind of file and record? | `cli/sources` |
+//! | How do programs and expressions run? | `cli/programs` |
+//! | What becomes of failed records? | `cli/failures` |
+//! | What is on the sheet, and who changes it? | `cli/sheet` |
+//! | When does a job run by itself? | `cli/schedule` |
+//! | What is printed, logged and exported? | `cli/output` |
+//! | What do kills, signals and refused resources leave? | `cli/machine` |
+//! | What do services, proxies and clients do? | `cli/network` |
 
 #![cfg(all(unix, feature = "emulator"))]
-
-#[path = "cli/temp_project.rs"]
-mod temp_project;
 
 #[path = "cli/live.rs"]
 mod live;
@@ -16,165 +25,38 @@ mod live;
 #[path = "cli/seeded.rs"]
 mod seeded;
 
+#[path = "cli/temp_project.rs"]
+mod temp_project;
+
 #[path = "cli/tls.rs"]
 mod tls;
 
 #[path = "cli/wire.rs"]
 mod wire;
 
-#[path = "cli/main_job.rs"]
-mod main_job;
+#[path = "cli/setup/mod.rs"]
+mod setup;
 
-#[path = "cli/emulate.rs"]
-mod emulate;
+#[path = "cli/sources/mod.rs"]
+mod sources;
 
-#[path = "cli/plan.rs"]
-mod plan;
-
-#[path = "cli/heartbeat.rs"]
-mod heartbeat;
-
-#[path = "cli/metrics.rs"]
-mod metrics;
-
-#[cfg(feature = "otlp")]
-#[path = "cli/otlp.rs"]
-mod otlp;
-
-#[path = "cli/log_formats.rs"]
-mod log_formats;
-
-#[path = "cli/due.rs"]
-mod due;
-
-#[path = "cli/backfill.rs"]
-mod backfill;
-
-#[path = "cli/held.rs"]
-mod held;
-
-#[path = "cli/late.rs"]
-mod late;
-
-#[path = "cli/expect.rs"]
-mod expect;
-
-#[path = "cli/daemon.rs"]
-mod daemon;
-
-#[path = "cli/reprocess_and_prune.rs"]
-mod reprocess_and_prune;
-
-#[path = "cli/exhausted_failures.rs"]
-mod exhausted_failures;
-
-#[path = "cli/login_pages.rs"]
-mod login_pages;
-
-#[path = "cli/upsert.rs"]
-mod upsert;
-
-#[path = "cli/hard_records.rs"]
-mod hard_records;
-
-#[path = "cli/twice.rs"]
-mod twice;
-
-#[path = "cli/numbers.rs"]
-mod numbers;
-
-#[path = "cli/as_it_comes.rs"]
-mod as_it_comes;
-
-#[path = "cli/answers.rs"]
-mod answers;
-
-#[path = "cli/steps.rs"]
-mod steps;
-
-#[path = "cli/machine.rs"]
-mod machine;
-
-#[path = "cli/programs.rs"]
+#[path = "cli/programs/mod.rs"]
 mod programs;
 
-#[path = "cli/upkeep.rs"]
-mod upkeep;
+#[path = "cli/failures/mod.rs"]
+mod failures;
 
-#[path = "cli/service.rs"]
-mod service;
+#[path = "cli/sheet/mod.rs"]
+mod sheet;
 
-#[path = "cli/overlap.rs"]
-mod overlap;
+#[path = "cli/schedule/mod.rs"]
+mod schedule;
 
-#[path = "cli/crash.rs"]
-mod crash;
-
-#[path = "cli/signals.rs"]
-mod signals;
-
-#[path = "cli/output.rs"]
+#[path = "cli/output/mod.rs"]
 mod output;
 
-#[path = "cli/check.rs"]
-mod check;
+#[path = "cli/machine/mod.rs"]
+mod machine;
 
-#[path = "cli/broken_setups.rs"]
-mod broken_setups;
-
-#[path = "cli/log_file.rs"]
-mod log_file;
-
-#[path = "cli/refusals.rs"]
-mod refusals;
-
-#[path = "cli/place.rs"]
-mod place;
-
-#[path = "cli/proxies.rs"]
-mod proxies;
-
-#[path = "cli/secrets.rs"]
-mod secrets;
-
-#[path = "cli/one_file.rs"]
-mod one_file;
-
-#[path = "cli/tabs.rs"]
-mod tabs;
-
-#[path = "cli/machine_tabs.rs"]
-mod machine_tabs;
-
-#[path = "cli/hostile.rs"]
-mod hostile;
-
-#[path = "cli/endless.rs"]
-mod endless;
-
-#[path = "cli/rowless.rs"]
-mod rowless;
-
-#[path = "cli/retry.rs"]
-mod retry;
-
-#[path = "cli/once.rs"]
-mod once;
-
-#[path = "cli/lint.rs"]
-mod lint;
-
-#[path = "cli/json_documents.rs"]
-mod json_documents;
-
-#[path = "cli/newcomer_words.rs"]
-mod newcomer_words;
-
-#[path = "cli/newcomer_csv.rs"]
-mod newcomer_csv;
-
-#[path = "cli/newcomer_daily.rs"]
-mod newcomer_daily;
-
-#[path = "cli/newcomer_sources.rs"]
-mod newcomer_sources;
+#[path = "cli/network/mod.rs"]
+mod network;

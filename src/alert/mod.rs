@@ -1,7 +1,8 @@
 //! Sending messages to people: over HTTP, by e-mail, through a program.
 //!
 //! In scope: one message to one channel, and all messages of a run within their time. Out of scope:
-//! what is reported, when and in which words (`alerts`), and the settings (`config::sections::alerts`).
+//! what is reported, when and in which words (`alerts`), and the settings
+//! (`config::sections::reporting::alerts`).
 //!
 //! No error and no log line holds an address: it is a secret.
 //!

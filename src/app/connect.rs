@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::app::emulator;
 use crate::app::error::AppError;
 use crate::clock::Clock;
-use crate::config::sections::target::{GOOGLE_API_URL, Target};
+use crate::config::sections::sheet::target::{GOOGLE_API_URL, Target};
 use crate::config::settings::Settings;
 #[cfg(feature = "emulator")]
 use crate::emulator::{Emulator, EmulatorOptions, FailureCause};

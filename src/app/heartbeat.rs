@@ -2,7 +2,7 @@
 //! run.
 //!
 //! In scope: when a ping is sent, its address and its body; the file. Out of scope: the settings
-//! (`config::sections::heartbeat`).
+//! (`config::sections::reporting::heartbeat`).
 //!
 //! A start is reported once the run holds the lease, so that a duplicate invocation is silent. A
 //! ping that fails is logged and changes nothing else.
@@ -20,7 +20,7 @@ use tracing::Instrument as _;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::config::sections::heartbeat::{HeartbeatSettings, PingConvention, PingSettings};
+use crate::config::sections::reporting::heartbeat::{HeartbeatSettings, PingConvention, PingSettings};
 use crate::fault::Fault;
 use crate::google::transport::connect::Transport;
 use crate::google::transport::web_client::WebClient;

@@ -11,7 +11,7 @@ use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
 use crate::check::timetable::outgrown_line;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
-use crate::config::sections::target::Target;
+use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
 use crate::google::errors::call_error::{CallError, ErrorCause};
 use crate::google::sheets::Sheets;
@@ -28,7 +28,7 @@ use crate::runner::run_config::RunError;
 use crate::runner::startup::{
     check_definition, check_job_location, check_key_column, check_not_blocked, starts_afresh,
 };
-use crate::source::input::Input;
+use crate::source::bytes::input::Input;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::guard::head_guard::GuardSupport;
 use crate::store::load::loader::{LoadResult, Loader};

@@ -4,7 +4,7 @@
 //! (`step::command::command_step`).
 
 use crate::check::report::{CheckItem, StartBlocker, Subject};
-use crate::config::sections::steps::{StepAction, StepSettings};
+use crate::config::sections::records::steps::{StepAction, StepSettings};
 use crate::config::settings::Settings;
 
 /// Returns one line for each step that runs a program.

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::config::sections::steps::{StepAction, StepSettings};
+use crate::config::sections::records::steps::{StepAction, StepSettings};
 use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::{Delivery, WriteMode};
 use crate::step::command::command_step::CommandSettings;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 use crate::cli::args::command_line::CliCommand;
-use crate::cli::args::schedule::ScheduleAction;
+use crate::cli::args::jobs::schedule::ScheduleAction;
 use crate::cli::commands;
 use crate::cli::commands::error_report::from_machine;
 use crate::cli::errors::CliError;

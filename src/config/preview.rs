@@ -9,8 +9,8 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::port::preview::Preview;
 use crate::runner::preview::FirstRow;
+use crate::source::bytes::input::Input;
 use crate::source::file_series::files;
-use crate::source::input::Input;
 
 impl Settings {
     /// Returns the preview; `None` for a source that exists only once, such as standard input or a

@@ -12,14 +12,14 @@ use crate::config::external::flags::Overrides;
 use crate::config::external::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET};
 use crate::config::problem::ConfigError;
 use crate::config::sections::limits::CommitSettings;
-use crate::config::sections::source::Format;
-use crate::config::sections::target::Target;
+use crate::config::sections::records::source::Format;
+use crate::config::sections::sheet::target::Target;
 use crate::config::settings::{Settings, load, read};
 use crate::ledger::items::write_mode::WriteMode;
 use crate::port::step::Identify;
 use crate::retry::RetryPolicy;
 use crate::schedule::job_schedule::{MisfirePolicy, OverlapPolicy};
-use crate::source::input::Input;
+use crate::source::bytes::input::Input;
 use crate::system::SystemClock;
 
 const QUAKES: &str = include_str!("../../fixtures/quakes.toml");

@@ -1,7 +1,7 @@
 //! Reads and parses an input on a thread that may block, and hands its records over.
 //!
 //! In scope: the thread, batches, the header row before the first record. Out of scope: opening
-//! (`source::input`), parsing (`source::csv`, `source::json`, `source::jsonl`).
+//! (`source::bytes::input`), parsing (`source::csv`, `source::json`, `source::json::json_lines`).
 //!
 //! A file is read in small batches on the runtime's blocking pool, one batch ahead of the consumer.
 //! Standard input and pipes have a thread of their own, which may block for ever without delaying
@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::port::source::{HeaderRow, Record, Source, SourceError};
-use crate::source::input::{Opened, stopped_error};
+use crate::source::bytes::input::{Opened, stopped_error};
 use crate::source::skim::Depth;
 
 /// Records per batch from a file.

@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 
 use crate::port::source::{HeaderRow, Record, Source, SourceError};
 use crate::source::background_reader::BackgroundReader;
-use crate::source::input::Input;
+use crate::source::bytes::input::Input;
 
 /// What makes a path a pattern.
 const WILDCARDS: [char; 2] = ['*', '?'];

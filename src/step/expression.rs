@@ -2,7 +2,7 @@
 //! by an evaluator.
 //!
 //! In scope: the choice between the two, and the errors. Out of scope: which expressions are quick
-//! (`step::jq::bounded`), the evaluator (`step::worker`).
+//! (`step::jq::bounds::bounded`), the evaluator (`step::worker`).
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Crontabs: what cron gives a command, and when it starts it.
 
-use crate::collector::Findings;
 use crate::finding::LintConfidence::{High, Medium};
+use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 
 /// Commands that every shell has itself.

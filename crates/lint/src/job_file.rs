@@ -4,8 +4,8 @@
 
 use toml::{Table, Value};
 
-use crate::collector::Findings;
 use crate::finding::LintConfidence::High;
+use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 
 /// Checks a job file.

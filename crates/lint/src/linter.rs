@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::collector::Findings;
 use crate::crontab;
-use crate::discovery::{UnreadPath, discover};
+use crate::files::discovery::{UnreadPath, discover};
+use crate::files::source_text::{SourceKind, SourceText};
 use crate::finding::{LintConfidence, LintFinding};
 use crate::job_file;
 use crate::python;
-use crate::report::{FileReport, LintReport, LintSettings};
 use crate::requirements;
+use crate::results::collector::Findings;
+use crate::results::report::{FileReport, LintReport, LintSettings};
+use crate::results::suppression;
 use crate::rules::rule::Habit;
 use crate::rules::table::rule_of;
 use crate::secret_patterns::{secrets_by_form, webhooks};
 use crate::shell;
-use crate::source_text::{SourceKind, SourceText};
-use crate::suppression;
 
 /// Reads every file at and below `paths`.
 pub fn lint_paths(paths: &[PathBuf], settings: &LintSettings) -> LintReport {

@@ -1,7 +1,7 @@
 //! Lists of requirements for pip.
 
-use crate::collector::Findings;
 use crate::finding::LintConfidence::High;
+use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 
 /// Checks that each package has its version.

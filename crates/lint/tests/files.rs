@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use proptest::prelude::*;
-use sheetkeep_lint::baseline::LintBaseline;
+use sheetkeep_lint::files::source_text::{SourceKind, SourceText};
 use sheetkeep_lint::finding::LintConfidence;
-use sheetkeep_lint::fixes::apply_fixes;
 use sheetkeep_lint::linter::{lint_paths, lint_source};
 use sheetkeep_lint::output::json::EarlierReport;
 use sheetkeep_lint::output::{github, json, note, sarif, text};
-use sheetkeep_lint::readiness::Readiness;
-use sheetkeep_lint::report::{FileReport, LintReport, LintSettings};
-use sheetkeep_lint::source_text::{SourceKind, SourceText};
+use sheetkeep_lint::results::baseline::LintBaseline;
+use sheetkeep_lint::results::fixes::apply_fixes;
+use sheetkeep_lint::results::readiness::Readiness;
+use sheetkeep_lint::results::report::{FileReport, LintReport, LintSettings};
 
 fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
     let path = folder.join(name);

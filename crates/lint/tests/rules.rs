@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use sheetkeep_lint::files::source_text::{SourceKind, SourceText};
 use sheetkeep_lint::finding::LintConfidence;
 use sheetkeep_lint::linter::{lint_paths, lint_source};
-use sheetkeep_lint::report::{FileReport, LintSettings};
+use sheetkeep_lint::results::report::{FileReport, LintSettings};
 use sheetkeep_lint::rules::rule::{ExampleKind, LintRule};
 use sheetkeep_lint::rules::table::{all_rules, page, rule_of};
-use sheetkeep_lint::source_text::{SourceKind, SourceText};
 
 fn lint(kind: ExampleKind, text: &str) -> FileReport {
     let (path, kind) = match kind {

@@ -14,7 +14,7 @@ use crate::config::form::JobFileForm;
 use crate::config::problem::ConfigError;
 use crate::config::settings::from_form;
 use crate::schedule::job_schedule::JobSchedule;
-use crate::source::input::Input;
+use crate::source::bytes::input::Input;
 
 /// What the daemon needs of a job file that is valid.
 #[derive(Debug, Clone)]

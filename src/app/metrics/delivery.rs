@@ -21,7 +21,7 @@ use crate::app::metrics::pushgateway::push;
 use crate::app::metrics::statsd;
 use crate::app::metrics::totals_file::TotalsFile;
 use crate::clock::Clock;
-use crate::config::sections::metrics::MetricsSettings;
+use crate::config::sections::reporting::metrics::MetricsSettings;
 use crate::config::settings::Settings;
 use crate::telemetry::metrics::prometheus_text::prometheus_text;
 use crate::telemetry::metrics::run_measurement::RunMeasurement;

@@ -1,7 +1,8 @@
 //! The metrics of a run: what is measured, and where it goes.
 //!
 //! In scope: following a run, sums over runs, writing and sending. Out of scope: which metrics
-//! there are and their forms (`telemetry::metrics`), the settings (`config::sections::metrics`).
+//! there are and their forms (`telemetry::metrics`), the settings
+//! (`config::sections::reporting::metrics`).
 //!
 //! | question | file |
 //! |---|---|

@@ -1,7 +1,7 @@
 //! Sends a run to an OpenTelemetry collector: its trace and its metrics, by http/protobuf.
 //!
 //! In scope: two requests, what their replies mean. Out of scope: the messages
-//! (`telemetry::otlp_messages`), the settings (`config::sections::otlp`).
+//! (`telemetry::otlp_messages`), the settings (`config::sections::reporting::otlp`).
 //!
 //! Not the exporters of the OpenTelemetry SDK: they keep threads, clocks, clients and roots of their
 //! own. A run is exported once, at its end, over the connections that everything else uses.
@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::clock::Clock;
-use crate::config::sections::otlp::OtlpSettings;
+use crate::config::sections::reporting::otlp::OtlpSettings;
 use crate::google::transport::connect::Transport;
 use crate::google::transport::web_client::WebClient;
 use crate::telemetry::metrics::run_measurement::RunMeasurement;

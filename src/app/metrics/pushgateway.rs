@@ -15,7 +15,7 @@ use secrecy::ExposeSecret as _;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::config::sections::metrics::PushgatewaySettings;
+use crate::config::sections::reporting::metrics::PushgatewaySettings;
 use crate::google::transport::connect::Transport;
 use crate::google::transport::web_client::WebClient;
 use crate::telemetry::metrics::prometheus_text::CONTENT_TYPE;

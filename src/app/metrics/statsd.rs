@@ -12,7 +12,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _, UdpSocket};
 use cadence::prelude::{Counted as _, Gauged as _, Timed as _};
 use cadence::{BufferedUdpMetricSink, MetricBuilder, MetricResult, StatsdClient};
 
-use crate::config::sections::metrics::StatsdSettings;
+use crate::config::sections::reporting::metrics::StatsdSettings;
 use crate::telemetry::metrics::metric_table::{BUILD_INFO, LAST_DURATION, MetricKind};
 use crate::telemetry::metrics::run_measurement::RunMeasurement;
 use crate::telemetry::metrics::samples::{MetricSample, gauges, increments};

@@ -18,14 +18,14 @@ use crate::app::error::AppError;
 use crate::app::job::{definition, target_name};
 use crate::app::plan::run_plan::RunPlan;
 use crate::clock::Clock;
-use crate::config::sections::steps::StepAction;
+use crate::config::sections::records::steps::StepAction;
 use crate::config::settings::Settings;
 use crate::ledger::leases::head::HeadId;
 use crate::port::store::Store as _;
 use crate::private;
 use crate::rng::Rng;
+use crate::source::bytes::input::Input;
 use crate::source::file_series::files;
-use crate::source::input::Input;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::time::Timestamp;
 

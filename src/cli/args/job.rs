@@ -1,7 +1,7 @@
 //! The flags of every command about a job.
 //!
 //! In scope: the job, and where it keeps its state. Out of scope: the commands (`cli::args`,
-//! `cli::args::maintenance`).
+//! `cli::args::jobs::maintenance`).
 
 use std::path::PathBuf;
 

@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 
 use crate::alert::dispatch::DeliveryResult;
 use crate::app::alerting::Alerting;
-use crate::cli::args::alert::{AlertAction, AlertTestArgs};
 use crate::cli::args::job::{JobArgs, SheetArgs};
+use crate::cli::args::jobs::alert::{AlertAction, AlertTestArgs};
 use crate::cli::commands::alert_place::alert_place;
 use crate::cli::commands::error_report::from_config;
 use crate::cli::commands::load_settings::{place, read_settings};

@@ -18,7 +18,7 @@ use crate::cli::parent_watch::ParentWatch;
 use crate::cli::session::Session;
 use crate::cli::signals::SignalWatch;
 use crate::clock::Clock;
-use crate::config::sections::target::Target;
+use crate::config::sections::sheet::target::Target;
 use crate::emulator::{
     CallerIdBehavior, EmulatorOptions, FailureCause, Latency, LaunchError, LaunchOptions, LoadedTab, MissingIdBehavior,
     QuotaLimits, ReadyServer, UnknownBehaviors, ValidationBehavior, launch,

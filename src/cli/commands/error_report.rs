@@ -8,7 +8,7 @@ use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
 use crate::cli::output::destination::Spreadsheet;
 use crate::config::problem::ConfigError;
-use crate::config::sections::target::Target;
+use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
 use crate::fault::Fault;
 use crate::google::errors::call_error::ErrorCause;

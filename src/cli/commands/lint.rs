@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::cli::args::lint::{ConfidenceChoice, FixChoice, GateChoice, LintAction, LintArgs, LintFormat};
+use crate::cli::args::scripts::lint::{ConfidenceChoice, FixChoice, GateChoice, LintAction, LintArgs, LintFormat};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
-use crate::lint::baseline::LintBaseline;
 use crate::lint::finding::{LintConfidence, LintSeverity};
-use crate::lint::fixes::apply_fixes;
 use crate::lint::linter::lint_paths;
 use crate::lint::output::json::EarlierReport;
 use crate::lint::output::{github, json, note, sarif, text};
-use crate::lint::report::{LintReport, LintSettings};
+use crate::lint::results::baseline::LintBaseline;
+use crate::lint::results::fixes::apply_fixes;
+use crate::lint::results::report::{LintReport, LintSettings};
 use crate::lint::rules::table::{all_rules, page, rule_of};
 
 /// Reads the scripts and prints the report.

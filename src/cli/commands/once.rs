@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::app::local_state::done_file::DoneFile;
-use crate::cli::args::once::OnceArgs;
+use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::commands::once_in_sheet::in_sheet;
 use crate::cli::commands::retry::{TerminalOutput, read_stdin, stop_signal};
 use crate::cli::errors::CliError;

@@ -17,7 +17,7 @@ use crate::app::job::{RunRequest, run};
 use crate::app::stages::stage_plan::{
     PlannedStage, ReadStdin, StageFolders, StageListeners, StageOutcomes, StagePlan, stage_work,
 };
-use crate::cli::args::once::OnceArgs;
+use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::commands::error_report::{from_app, from_config};
 use crate::cli::commands::retry::{TerminalOutput, read_stdin};
 use crate::cli::commands::run::watch_signals;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::cli::streams::terminal::visible;
-use crate::config::sections::target::{GOOGLE_API_URL, Target};
+use crate::config::sections::sheet::target::{GOOGLE_API_URL, Target};
 use crate::config::settings::Settings;
 
 /// A job's file, tab and spreadsheet.

@@ -1,7 +1,7 @@
 //! The process environment and the one `.env` file beside the job file.
 //!
 //! In scope: reading both, once; the real environment wins. Out of scope: the meaning of names
-//! (`config::sections::target`).
+//! (`config::sections::sheet::target`).
 //!
 //! No other code in the crate reads the environment. Nothing is ever written to the process's own.
 

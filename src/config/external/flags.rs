@@ -1,7 +1,7 @@
 //! Settings of a job that flags may override.
 //!
 //! In scope: these settings. Out of scope: parsing flags (`cli`), their precedence
-//! (`config::sections::target`).
+//! (`config::sections::sheet::target`).
 
 use std::path::PathBuf;
 

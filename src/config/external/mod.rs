@@ -8,7 +8,7 @@
 //! | Which settings may flags override? | `flags` |
 //! | For which date is a run made, and how do job files use it? | `logical_time` |
 //!
-//! Out of scope: their precedence (`config::sections::target`).
+//! Out of scope: their precedence (`config::sections::sheet::target`).
 
 pub mod environment;
 pub(crate) mod env_file;

@@ -1,8 +1,8 @@
 //! Names of environment variables.
 //!
 //! In scope: the names that this program uses, and the likely misspellings of them. Out of scope:
-//! their meaning (`config::sections::target`, `config::sections::proxies`), and the report of a
-//! misspelt one (`config::sections::wrong_place`).
+//! their meaning (`config::sections::sheet::target`, `config::sections::proxies`), and the report
+//! of a misspelt one (`config::sections::sheet::wrong_place`).
 
 use crate::config::external::logical_time::{LOGICAL_DATE, SCHEDULED_FOR};
 use crate::config::syntax::keys::{closest, edits};

@@ -1,7 +1,7 @@
 //! A column in the job file: the word of its type, or a table.
 //!
 //! In scope: reading and describing both forms. Out of scope: which types there are
-//! (`ledger::values::columns`), what a column means (`config::sections::columns`).
+//! (`ledger::values::columns`), what a column means (`config::sections::records::columns`).
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The setting `max_changed` as written: a number of rows, a share, or a table of both.
 //!
 //! In scope: its three forms, with the place of each value. Out of scope: their meaning
-//! (`config::sections::max_changed`).
+//! (`config::sections::sheet::max_changed`).
 
 use std::borrow::Cow;
 use std::fmt;

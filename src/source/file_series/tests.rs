@@ -1,9 +1,9 @@
 use std::fs;
 
 use super::*;
-use crate::source::csv;
-use crate::source::delimiter::Delimiter;
-use crate::source::encoding::TextEncoding;
+use crate::source::bytes::encoding::TextEncoding;
+use crate::source::csv::csv_records;
+use crate::source::csv::delimiter::Delimiter;
 use crate::source::skim::Depth;
 
 fn folder(all: &[(&str, &[u8])]) -> tempfile::TempDir {
@@ -19,7 +19,7 @@ fn input(folder: &tempfile::TempDir, pattern: &str) -> Input {
 }
 
 fn series(input: &Input) -> FileSeries {
-    let open = |input: &Input| csv::open(input, Delimiter::Unset, TextEncoding::Auto).expect("it opens");
+    let open = |input: &Input| csv_records::open(input, Delimiter::Unset, TextEncoding::Auto).expect("it opens");
     FileSeries::new(files(input).expect("files").iter().map(|input| open(input).twice(Depth::Whole)).collect())
 }
 

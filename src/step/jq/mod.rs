@@ -1,30 +1,20 @@
 //! jq expressions: compiled, bounded and run with the jaq crates.
 //!
-//! | question | file |
+//! | question | file or folder |
 //! |---|---|
 //! | How is an expression compiled and run? | `program` |
 //! | Where is an expression wrong? | `syntax` |
 //! | How was the path of a field probably meant? | `spelling` |
 //! | How deep does it nest? | `brackets`, `nesting` |
-//! | How much can it cost? | `bounded`, `result_bounds`, `cost` |
-//! | Which texts and numbers does it write out? | `literals` |
-//! | Which filters are allowed, and which replace jaq's? | `filters` |
-//! | Which operators and texts replace jaq's? | `rewrite` |
-//! | How do the replacements work? | `numbers`, `paths`, `texts` |
+//! | How much can it cost? | `bounds` |
+//! | Where does jq differ from jaq, and what replaces jaq's part? | `dialect` |
 //! | How are JSON values converted? | `value` |
 
-mod bounded;
+mod bounds;
 mod brackets;
-mod cost;
-mod filters;
-mod literals;
+mod dialect;
 mod nesting;
-mod numbers;
-mod paths;
 pub mod program;
-mod result_bounds;
-mod rewrite;
 pub(crate) mod spelling;
 pub mod syntax;
-mod texts;
 mod value;

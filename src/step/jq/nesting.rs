@@ -8,7 +8,7 @@
 //! stack overflow ends the process. The count is an upper bound: it assumes that the operators of a
 //! sequence nest, whatever their precedence. Beside operators, the parts of patterns and the
 //! arguments of a call nest. The members of objects and the parts of texts nest only as deep as
-//! `step::jq::rewrite` makes them.
+//! `step::jq::dialect::rewrite` makes them.
 
 use jaq_core::load::lex::{Lexer, StrPart, Tok, Token};
 
@@ -27,8 +27,8 @@ const MAX_LEVELS_IN_PLACE: usize = 32;
 pub(crate) const DEEP_STACK: usize = 64 << 20;
 
 /// Maximum number of members of an object, or parts of a text, that are joined sequentially. More
-/// are halved (`step::jq::rewrite`): jaq nests each in the previous one, with a quarter of an
-/// operator's stack.
+/// are halved (`step::jq::dialect::rewrite`): jaq nests each in the previous one, with a quarter of
+/// an operator's stack.
 pub(crate) const MAX_WIDTH: usize = 4;
 
 /// The nesting depth of an expression, in weight units.

@@ -1,7 +1,7 @@
 //! jq expressions: compiled once, run on one value after another, with the jaq crates.
 //!
 //! In scope: compiling with the position of an error, running with limits. Out of scope: what the
-//! results mean, and the set of filters that an expression may use (`step::jq::filters`).
+//! results mean, and the set of filters that an expression may use (`step::jq::dialect::filters`).
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,12 +17,12 @@ use serde_json::Value;
 use thiserror::Error as ThisError;
 
 use crate::ledger::values::json_path::MemberPath;
-use crate::step::jq::bounded::cost;
-use crate::step::jq::cost::Cost;
-use crate::step::jq::filters::{defs, funs};
+use crate::step::jq::bounds::bounded::cost;
+use crate::step::jq::bounds::cost::Cost;
+use crate::step::jq::dialect::filters::{defs, funs};
+use crate::step::jq::dialect::numbers::in_place;
+use crate::step::jq::dialect::rewrite;
 use crate::step::jq::nesting::{DEEP_STACK, Nesting};
-use crate::step::jq::numbers::in_place;
-use crate::step::jq::rewrite;
 use crate::step::jq::syntax::{
     SyntaxError, compile_error, load_error, measure_nesting, not_an_expression, thread_error,
 };

@@ -10,7 +10,7 @@ use jaq_core::{compile, load};
 use thiserror::Error as ThisError;
 
 use crate::step::jq::brackets;
-use crate::step::jq::filters::DISALLOWED_FILTERS;
+use crate::step::jq::dialect::filters::DISALLOWED_FILTERS;
 use crate::step::jq::nesting::{MAX_LEVELS, Nesting};
 
 /// Why an expression is invalid.

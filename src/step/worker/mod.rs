@@ -2,7 +2,7 @@
 //! limited.
 //!
 //! In scope: both sides, and their protocol. Out of scope: which expressions need a worker
-//! (`step::jq::bounded`).
+//! (`step::jq::bounds::bounded`).
 //!
 //! | question | file |
 //! |---|---|

@@ -2,7 +2,7 @@
 //!
 //! In scope: recognising a plain path, following it in a value.
 //! Out of scope: every other expression (`step::jq`), and following a path in a streamed document
-//! (`source::splitter`).
+//! (`source::json::splitter`).
 
 use std::fmt;
 

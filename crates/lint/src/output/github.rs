@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::finding::LintSeverity;
-use crate::report::LintReport;
+use crate::results::report::LintReport;
 
 /// Returns one command for each finding.
 pub fn github(report: &LintReport) -> String {

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::readiness::Readiness;
-use crate::report::LintReport;
+use crate::results::readiness::Readiness;
+use crate::results::report::LintReport;
 use crate::rules::table::rule_of;
 
 /// The version of the document; it grows when a meaning changes.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::readiness::Readiness;
-use crate::report::LintReport;
+use crate::results::readiness::Readiness;
+use crate::results::report::LintReport;
 use crate::rules::table::rule_of;
 
 /// Returns the note.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::finding::LintSeverity;
-use crate::report::LintReport;
+use crate::results::report::LintReport;
 use crate::rules::table::{all_rules, rule_of};
 
 fn level(severity: LintSeverity) -> &'static str {

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::output::json::EarlierReport;
-use crate::readiness::Readiness;
-use crate::report::LintReport;
+use crate::results::readiness::Readiness;
+use crate::results::report::LintReport;
 use crate::rules::table::{all_rules, rule_of};
 
 /// Codes that are listed as gaps of one habit.

@@ -2,9 +2,9 @@
 
 use tree_sitter::Parser;
 
-use crate::collector::Findings;
 use crate::python::walk::facts_of;
 use crate::python::{errors, network, operations, places, retries, secrets, service, state};
+use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 
 /// Checks a Python script.

@@ -2,10 +2,10 @@
 
 use tree_sitter::Node;
 
-use crate::collector::Findings;
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::{PyCall, PyFacts, PyHandler};
 use crate::python::nodes::{any_below, statements};
+use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 
 /// Asks the rules.

@@ -2,11 +2,11 @@
 
 use tree_sitter::Node;
 
-use crate::collector::Findings;
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::finding::SafeFix;
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::visit_below;
+use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 
 /// The timeout that `--fix=safe` writes, in seconds.

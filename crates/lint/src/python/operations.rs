@@ -1,9 +1,9 @@
 //! How a Python script is run: logs, alerts, locks, signals, trials.
 
-use crate::collector::Findings;
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::PyFacts;
 use crate::python::nodes::any_below;
+use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 
 /// Words of scripts that report a failure somewhere.

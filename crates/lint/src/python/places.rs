@@ -2,11 +2,11 @@
 
 use tree_sitter::Node;
 
-use crate::collector::Findings;
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::finding::SafeFix;
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::{any_below, literal};
+use crate::results::collector::Findings;
 
 /// Asks the rules.
 pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {

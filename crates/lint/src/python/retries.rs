@@ -1,9 +1,9 @@
 //! Retries in Python: whether there are any, their bounds, and what is repeated.
 
-use crate::collector::Findings;
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::any_below;
+use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 
 /// Words of scripts that try again.

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::collector::Findings;
+use crate::files::git_ignores::is_ignored_by_git;
 use crate::finding::LintConfidence::{High, Low, Medium};
-use crate::git_ignores::is_ignored_by_git;
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::{literal, visit_below};
+use crate::results::collector::Findings;
 use crate::secret_patterns::{is_placeholder, looks_random, may_name_secret, names_secret};
 
 /// Calls that read a key file, by their last part.

@@ -1,9 +1,9 @@
 //! Python behind a platform's HTTP endpoint: functions, Flask.
 
-use crate::collector::Findings;
 use crate::finding::LintConfidence::{High, Medium};
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::{any_below, literal};
+use crate::results::collector::Findings;
 
 /// Asks the rules.
 pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {

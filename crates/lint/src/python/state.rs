@@ -1,9 +1,9 @@
 //! What Python scripts write, and what happens if they do it twice.
 
-use crate::collector::Findings;
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::literal;
+use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 
 /// Words of scripts that remember what is done.

@@ -2,7 +2,7 @@
 
 use tree_sitter::Parser;
 
-use crate::collector::Findings;
+use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 use crate::shell::commands::facts_of;
 use crate::shell::{habits, network};

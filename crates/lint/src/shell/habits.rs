@@ -1,7 +1,7 @@
 //! Errors, files, folders and the machine in shell scripts.
 
-use crate::collector::Findings;
 use crate::finding::LintConfidence::{High, Low, Medium};
+use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 use crate::secret_patterns::{looks_random, names_secret};
 use crate::shell::commands::{ShellCommand, ShellFacts};

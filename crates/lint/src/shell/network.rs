@@ -1,7 +1,7 @@
 //! Calls over the network in shell scripts.
 
-use crate::collector::Findings;
 use crate::finding::LintConfidence::{High, Low, Medium};
+use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 use crate::shell::commands::{ShellCommand, ShellFacts};
 

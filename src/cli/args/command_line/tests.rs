@@ -1,6 +1,6 @@
 use clap::CommandFactory;
 
-use crate::cli::args::maintenance::RepairChoice;
+use crate::cli::args::jobs::maintenance::RepairChoice;
 use crate::telemetry::logs::log_format::LogFormat;
 
 use super::*;

@@ -25,7 +25,7 @@ use crate::cli::args::command_line::CheckArgs;
 use crate::cli::output::destination::Spreadsheet;
 use crate::clock::Clock;
 use crate::config::external::env_file::NAME as ENV_FILE;
-use crate::config::sections::target::Target;
+use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
 use crate::google::transport::proxy::ProxyRoute;
 use crate::rng::Rng;

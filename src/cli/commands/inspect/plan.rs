@@ -9,7 +9,7 @@ use crate::app::plan::plan_file::PlanFile;
 use crate::app::plan::run_plan::plan_run;
 use crate::check::rerun::predict_reruns;
 use crate::cli::args::job::JobArgs;
-use crate::cli::args::plan::PlanArgs;
+use crate::cli::args::jobs::plan::PlanArgs;
 use crate::cli::commands::error_report::{from_app, from_plan_file};
 use crate::cli::commands::load_settings::{load_settings, place};
 use crate::cli::errors::CliError;

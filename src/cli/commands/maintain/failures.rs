@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::app::inspect::failures::{FailureList, failures};
 use crate::cli::args::command_line::RunArgs;
-use crate::cli::args::failures::{FailuresAction, FailuresKeysArgs, FailuresListArgs};
+use crate::cli::args::jobs::failures::{FailuresAction, FailuresKeysArgs, FailuresListArgs};
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::commands::run;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::app::inspect::fsck::{DiscrepancyKind, FsckReport, Repair, can_accept, check, prepare_repair};
 use crate::cli::args::command_line::RunArgs;
-use crate::cli::args::maintenance::{FsckArgs, RepairChoice};
+use crate::cli::args::jobs::maintenance::{FsckArgs, RepairChoice};
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::inspect::explain::join_rows;
 use crate::cli::commands::load_settings::{destination_line, load_settings};

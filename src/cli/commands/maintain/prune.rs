@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::app::error::AppError;
 use crate::app::inspect::listing::{at_home, listing_with_ends};
 use crate::cli::args::command_line::RunArgs;
-use crate::cli::args::maintenance::PruneArgs;
+use crate::cli::args::jobs::maintenance::PruneArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{destination_line, load_settings};
 use crate::cli::commands::run::{self, RunOptions};

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::app::inspect::listing::{at_home, listing};
 use crate::cli::args::command_line::RunArgs;
-use crate::cli::args::maintenance::ResetArgs;
+use crate::cli::args::jobs::maintenance::ResetArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{destination_line, load_settings, programs_again};
 use crate::cli::commands::run::{self, RunOptions};

@@ -14,7 +14,7 @@ use crate::app::daemon::daemon_loop::{Daemon, DaemonEnd, DaemonParts, DaemonRequ
 use crate::app::daemon::due_call::{LineSink, ProcessCaller};
 use crate::app::daemon::job_files::{JobFileError, JobFileWatch, ScheduledJob};
 use crate::app::daemon::notification::ServiceNotifier;
-use crate::cli::args::schedule_run::ScheduleRunArgs;
+use crate::cli::args::jobs::schedule_run::ScheduleRunArgs;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::cli::args::schedule::{ScheduleAction, ScheduleExplainArgs, ScheduleExportArgs};
+use crate::cli::args::jobs::schedule::{ScheduleAction, ScheduleExplainArgs, ScheduleExportArgs};
 use crate::cli::commands::error_report::from_config;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::app::schedule::run_history::{HistoryError, history_of_file, read_history};
-use crate::cli::args::late::LateArgs;
+use crate::cli::args::jobs::late::LateArgs;
 use crate::cli::commands::error_report::from_history;
 use crate::cli::commands::load_settings::read_settings;
 use crate::cli::commands::schedule::late_alert::report_verdict;

@@ -1,0 +1,17 @@
+//! The flags of the commands about a job.
+//!
+//! | question | file |
+//! |---|---|
+//! | Which flags have `plan`, `backfill`, `late`, `failures` and `alert test`? | the file so named |
+//! | Which flags have `fsck`, `prune`, `reset` and `rollover`? | `maintenance` |
+//! | Which flags have `schedule explain` and `schedule export`? | `schedule` |
+//! | Which flags has `schedule run`? | `schedule_run` |
+
+pub mod alert;
+pub mod backfill;
+pub mod failures;
+pub mod late;
+pub mod maintenance;
+pub mod plan;
+pub mod schedule;
+pub mod schedule_run;

@@ -1,0 +1,188 @@
+//! The steps of a job: jq and programs.
+//!
+//! In scope: each step's settings and name. Out of scope: running steps (`step`).
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::external::logical_time::{LOGICAL_DATE, SCHEDULED_FOR};
+use crate::config::problem::ConfigProblem;
+use crate::config::sections::records::evaluation::{EvaluationSettings, MAX_TIMEOUT_MS};
+use crate::config::syntax::located::At;
+use crate::config::syntax::raw::{JobFile, StepSection as Raw};
+use crate::config::value_reader::ValueReader;
+use crate::ledger::items::write_mode::Delivery;
+use crate::port::step::Step;
+use crate::step::command::command_step::{self, Command, CommandSettings};
+use crate::step::jq::program::Program;
+use crate::step::map::{self, Map};
+
+/// Default timeout of a program for one item, in milliseconds.
+const DEFAULT_TIMEOUT_MS: u64 = 60_000;
+/// The value of `delivery` for programs that may not run twice for one item.
+const AT_MOST_ONCE: &str = "at-most-once";
+
+/// The settings of one step.
+#[derive(Debug, Clone)]
+pub struct StepSettings {
+    /// The step's name.
+    pub name: String,
+    /// The step's action.
+    pub action: StepAction,
+}
+
+/// The action of a step.
+#[derive(Debug, Clone)]
+pub enum StepAction {
+    /// A jq expression and its timeout for each value, in milliseconds.
+    Map(Program, u64),
+    /// A program that gets the item on standard input, with its settings.
+    Command(CommandSettings),
+}
+
+impl StepSettings {
+    /// Creates the step; `evaluation` sets how its expressions are evaluated.
+    pub fn make(&self, clock: &Arc<dyn Clock>, evaluation: &EvaluationSettings) -> Arc<dyn Step> {
+        match &self.action {
+            StepAction::Map(program, timeout_ms) => {
+                Arc::new(Map::new(self.name.clone(), evaluation.expression_within(program, *timeout_ms)))
+            }
+            StepAction::Command(settings) => {
+                Arc::new(Command::new(self.name.clone(), settings.clone(), Arc::clone(clock)))
+            }
+        }
+    }
+
+    /// Returns the text that identifies the step in the job's definition.
+    pub fn expression(&self) -> String {
+        match &self.action {
+            StepAction::Map(program, _) => program.source().to_owned(),
+            StepAction::Command(settings) => format!("command {}", settings.words.join("\u{1f}")),
+        }
+    }
+}
+
+/// Reads the steps of a job file at `path`.
+pub(in crate::config) fn settings(
+    reader: &mut ValueReader<'_>,
+    raw: &JobFile,
+    path: &Path,
+    job: Option<&str>,
+    jq_timeout_ms: u64,
+) -> Vec<StepSettings> {
+    let mut steps: Vec<StepSettings> = Vec::new();
+    for (at, step) in raw.step.iter().enumerate() {
+        let default = if step.command.is_some() { command_step::DEFAULT_NAME } else { map::DEFAULT_NAME };
+        let name = match &step.name {
+            Some(at) => reader.non_empty(at, "`step.name`"),
+            None if at == 0 => Some(default.to_owned()),
+            None => Some(format!("{default} {}", at + 1)),
+        };
+        if let (Some(named), Some(name)) = (&step.name, &name)
+            && steps.iter().any(|other| other.name == *name)
+        {
+            let help = "failures are recorded under the step's name; give each its own";
+            reader.add_problem_at(named, "two steps have this name", "taken", help);
+        }
+        let action = action(reader, raw, step, path, job, jq_timeout_ms);
+        steps.extend(name.zip(action).map(|(name, action)| StepSettings { name, action }));
+    }
+    steps
+}
+
+fn action(
+    reader: &mut ValueReader<'_>,
+    raw: &JobFile,
+    step: &Raw,
+    path: &Path,
+    job: Option<&str>,
+    jq_timeout_ms: u64,
+) -> Option<StepAction> {
+    match (&step.map, &step.command) {
+        (Some(_), Some(command)) => {
+            let help = "make two steps of it, each with its own [[step]]";
+            reader.add_problem_at(command, "a step has both `map` and `command`", "one too many", help);
+            None
+        }
+        (Some(map), None) => {
+            if let Some(at) = &step.delivery {
+                reader.add_problem_at(at, "`step.delivery` is for steps with a `command`", "of no use here", "");
+            }
+            let timeout_ms = step
+                .timeout
+                .as_ref()
+                .map_or(Some(jq_timeout_ms), |at| reader.duration_ms(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
+            let program = reader.program(map, "`step.map`");
+            Some(StepAction::Map(program?, timeout_ms?))
+        }
+        (None, Some(command)) => {
+            let words = words(reader, command);
+            let timeout_ms = step
+                .timeout
+                .as_ref()
+                .map_or(Some(DEFAULT_TIMEOUT_MS), |at| reader.duration_ms(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let environment = reader.environment;
+            let variables = [LOGICAL_DATE, SCHEDULED_FOR]
+                .into_iter()
+                .filter_map(|name| environment.get(name).map(|value| (name, value.to_owned())))
+                .collect();
+            let (words, timeout_ms, job, folder) = (words?, timeout_ms?, job?.to_owned(), folder.to_owned());
+            Some(StepAction::Command(CommandSettings { words, timeout_ms, folder, job, variables }))
+        }
+        (None, None) => {
+            // A wrong value was reported already.
+            let is_reported = |problem: &ConfigProblem| {
+                ["`step.command`", "`step.map`"].iter().any(|key| problem.message.starts_with(key))
+            };
+            if reader.problems.iter().any(is_reported) {
+                return None;
+            }
+            let at = raw.name.as_ref()?;
+            reader.add_problem_at(
+                at,
+                "a [[step]] of this job has neither `map` nor `command`",
+                "this job",
+                "say what the step does",
+            );
+            None
+        }
+    }
+}
+
+fn words(reader: &mut ValueReader<'_>, at: &At<Vec<String>>) -> Option<Vec<String>> {
+    let words = at.get();
+    let wrong = if words.first().is_none_or(String::is_empty) {
+        "`step.command` names no program"
+    } else if words.iter().any(|word| word.contains('\0')) {
+        "`step.command` holds a NUL"
+    } else if words.iter().any(|word| reader.takes_secret(at, word, |_, _| false)) {
+        return None;
+    } else {
+        return Some(words.clone());
+    };
+    reader.add_problem_at(
+        at,
+        wrong,
+        "here",
+        "write the program and its arguments: command = [\"./notify.sh\", \"--quiet\"]",
+    );
+    None
+}
+
+/// Returns the delivery of items: at most once if any step sets that.
+pub(in crate::config) fn delivery(reader: &mut ValueReader<'_>, raw: &JobFile) -> Delivery {
+    let mut delivery = Delivery::AtLeastOnce;
+    for at in raw.step.iter().filter_map(|step| step.delivery.as_ref()) {
+        match reader.text(at).as_deref() {
+            Some(AT_MOST_ONCE) => delivery = Delivery::AtMostOnce,
+            Some("at-least-once") | None => {}
+            Some(_) => {
+                let help = "write at-least-once or at-most-once";
+                reader.add_problem_at(at, "`step.delivery` is no way of delivery", "unknown", help);
+            }
+        }
+    }
+    delivery
+}

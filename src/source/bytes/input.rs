@@ -1,0 +1,232 @@
+//! Input bytes: a file, a pipe or standard input, opened once.
+//!
+//! In scope: opening, byte counts, reading twice. Out of scope: the reading thread
+//! (`source::background_reader`), parsing (`source::csv`, `source::json`,
+//! `source::json::json_lines`).
+//!
+//! A source that is read twice is opened once. A file is rewound, so that another file that takes
+//! its name meanwhile is not mixed in. Other inputs are copied to a file (`source::bytes::spool`).
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use crate::port::source::SourceError;
+use crate::source::bytes::encoding::{InputFacts, MixedText, TextEncoding};
+use crate::source::bytes::head::{CountingReader, ForeignContent, TextReader, TextSetup, UnreadableText};
+use crate::source::bytes::magic::ContentKind;
+use crate::source::bytes::placed_reader::PlacedReader;
+use crate::source::bytes::spool::SpoolFile;
+
+/// Maximum size of a record, in bytes. A larger record is an error of the source.
+pub const MAX_RECORD_BYTES: usize = 64 << 20;
+
+/// What is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A file or a named pipe.
+    File(PathBuf),
+    /// Standard input, which can be read once.
+    Stdin,
+}
+
+impl Input {
+    /// Parses a path; `-` is standard input.
+    pub fn from_path(path: &Path) -> Self {
+        if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path.to_owned()) }
+    }
+
+    /// Returns the name used in positions.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Stdin => "standard input".into(),
+        }
+    }
+
+    /// Opens the input; fails if it is missing or not readable. The reader later fails if the first
+    /// bytes are not of `kind`, or not in `encoding`.
+    pub(crate) fn open(&self, kind: ContentKind, encoding: TextEncoding) -> Result<Opened, SourceError> {
+        let (bytes, size) = match self {
+            Self::Stdin => (Bytes::Once(Box::new(io::stdin())), None),
+            Self::File(path) if blocks_on_open(path) => (Bytes::Once(Box::new(Pipe::Named(path.clone()))), None),
+            Self::File(path) => {
+                let file = File::open(path).map_err(|e| self.error(&e))?;
+                let metadata = file.metadata().map_err(|e| self.error(&e))?;
+                if metadata.is_dir() {
+                    return Err(SourceError::Denied {
+                        what: self.name(),
+                        why: "it is a folder; name a file in it".into(),
+                    });
+                }
+                if metadata.is_file() {
+                    (Bytes::File(Arc::new(file)), Some(metadata.len()))
+                } else {
+                    (Bytes::Once(Box::new(file)), None)
+                }
+            }
+        };
+        Ok(Opened { name: self.name(), kind, encoding, facts: Arc::default(), bytes, size, read: Arc::default() })
+    }
+
+    fn error(&self, error: &io::Error) -> SourceError {
+        io_error(&self.name(), error)
+    }
+}
+
+/// Converts an I/O error to a source error.
+pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
+    let what = name.to_owned();
+    if let Some(ForeignContent(seen)) = error.get_ref().and_then(|error| error.downcast_ref()) {
+        return SourceError::Foreign { what, seen: seen.what.clone(), advice: seen.advice.clone() };
+    }
+    if let Some(text) = error.get_ref().and_then(|error| error.downcast_ref::<UnreadableText>()) {
+        return SourceError::Broken { position: what, why: text.to_string() };
+    }
+    if let Some(mixed) = error.get_ref().and_then(|error| error.downcast_ref::<MixedText>()) {
+        let why = format!(
+            "{mixed}: set encoding below [source], or save the input to a file, which is read as a whole first"
+        );
+        return SourceError::Broken { position: format!("{what}:{}", mixed.0), why };
+    }
+    let why = error.to_string();
+    match error.kind() {
+        io::ErrorKind::NotFound => SourceError::Missing {
+            what,
+            hint: "; a relative path starts at the job file's folder, one given with --input where you are".into(),
+        },
+        io::ErrorKind::PermissionDenied => SourceError::Denied { what, why },
+        _ => SourceError::Unavailable { what, why },
+    }
+}
+
+/// Returns the error of a source whose reading thread is gone.
+pub(crate) fn stopped_error() -> SourceError {
+    SourceError::Unavailable { what: "the source".into(), why: "the reading thread stopped".into() }
+}
+
+/// Returns whether opening blocks until the other end is open, as with a named pipe. The reading
+/// thread may block, a caller must not.
+fn blocks_on_open(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|kind| !kind.is_file() && !kind.is_dir())
+}
+
+/// A named pipe, opened by the first read.
+enum Pipe {
+    Named(PathBuf),
+    Open(File),
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Self::Named(path) = self {
+            *self = Self::Open(File::open(path)?);
+        }
+        match self {
+            Self::Open(file) => file.read(buffer),
+            Self::Named(_) => Ok(0),
+        }
+    }
+}
+
+/// An open input.
+pub(crate) struct Opened {
+    /// The name used in positions.
+    pub(crate) name: String,
+    /// What is found out about it while it is read.
+    pub(crate) facts: Arc<InputFacts>,
+    kind: ContentKind,
+    encoding: TextEncoding,
+    bytes: Bytes,
+    /// The number of bytes; `None` if it is not known before the end.
+    pub(crate) size: Option<u64>,
+    /// The number of bytes that were read so far.
+    pub(crate) read: Arc<AtomicU64>,
+}
+
+/// Where the bytes come from.
+enum Bytes {
+    /// A file. Each reader has a place of its own in it.
+    File(Arc<File>),
+    /// Anything else, which can be read once.
+    Once(Box<dyn Read + Send>),
+    /// A reader whose bytes are copied to a file.
+    Spooled(Box<dyn Read + Send>, Arc<File>),
+    /// The bytes can be read once, and a reader has taken them.
+    Taken,
+}
+
+impl Opened {
+    /// Opens bytes in memory, which can be read once. With a `size` they count as a file.
+    #[cfg(test)]
+    pub(crate) fn from_csv_bytes(bytes: &'static [u8], size: Option<u64>) -> Self {
+        let bytes = Bytes::Once(Box::new(bytes));
+        let (kind, encoding) = (ContentKind::Csv, TextEncoding::Auto);
+        Self { name: "x".into(), kind, encoding, facts: Arc::default(), bytes, size, read: Arc::default() }
+    }
+
+    /// Returns a reader from the start: of text in UTF-8 without a byte order mark, or of a
+    /// workbook's bytes. It fails if the bytes are of another format.
+    pub(crate) fn reader(&mut self) -> Result<Box<dyn Read + Send>, SourceError> {
+        let raw: Box<dyn Read + Send> = match &mut self.bytes {
+            Bytes::File(file) => Box::new(PlacedReader::new(Arc::clone(file))),
+            once => match std::mem::replace(once, Bytes::Taken) {
+                Bytes::Once(bytes) => bytes,
+                Bytes::Spooled(bytes, copy) => {
+                    self.bytes = Bytes::File(copy);
+                    bytes
+                }
+                Bytes::File(_) | Bytes::Taken => return Err(stopped_error()),
+            },
+        };
+        let counted = CountingReader { inner: raw, read: Arc::clone(&self.read) };
+        let file = match &self.bytes {
+            Bytes::File(file) if self.size.is_some() => Some(Arc::clone(file)),
+            _ => None,
+        };
+        let (name, facts) = (self.name.clone(), Arc::clone(&self.facts));
+        let setup = TextSetup { name, kind: self.kind, encoding: self.encoding, file, facts };
+        Ok(Box::new(TextReader::new(Box::new(counted), setup)))
+    }
+
+    /// Copies bytes that can be read only once to a file, because they are read twice.
+    pub(crate) fn spool(&mut self) -> Result<(), SourceError> {
+        let Bytes::Once(bytes) = &mut self.bytes else { return Ok(()) };
+        let bytes = std::mem::replace(bytes, Box::new(io::empty()));
+        let (spool, copy) = SpoolFile::new(bytes).map_err(|error| SourceError::Unavailable {
+            what: self.name.clone(),
+            why: format!("it is read twice, and the temporary file that keeps it can't be made: {error}"),
+        })?;
+        self.bytes = Bytes::Spooled(Box::new(spool), Arc::new(copy));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_readers_of_a_file_have_places_of_their_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("f.csv");
+        let text = (0..50_000).map(|n| n.to_string()).collect::<Vec<_>>().join("\n") + "\n";
+        std::fs::write(&path, &text).expect("a file");
+        let mut opened = Input::File(path).open(ContentKind::Csv, TextEncoding::Auto).expect("it opens");
+        let mut first = opened.reader().expect("a reader");
+        let mut beginning = [0; 10];
+        first.read_exact(&mut beginning).expect("ten bytes");
+        let (mut whole, mut rest) = (String::new(), String::new());
+        opened.reader().expect("another").read_to_string(&mut whole).expect("text");
+        first.read_to_string(&mut rest).expect("text");
+        assert_eq!((whole.as_str(), rest.as_str()), (text.as_str(), &text[10..]));
+    }
+
+    #[test]
+    fn a_dash_is_standard_input() {
+        assert_eq!(Input::from_path(Path::new("-")), Input::Stdin);
+        assert_eq!(Input::from_path(Path::new("./-")), Input::File("./-".into()));
+    }
+}

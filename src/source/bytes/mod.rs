@@ -1,0 +1,16 @@
+//! The bytes of a source, before any format is parsed.
+//!
+//! | question | file |
+//! |---|---|
+//! | How are a file, a pipe and standard input opened? | `input` |
+//! | How are the first bytes read, and gzip unpacked? | `head` |
+//! | What if the input is of another format than configured? | `magic` |
+//! | In which encoding is a text, and how does it become UTF-8? | `encoding` |
+//! | How is an input read twice? | `placed_reader` (files), `spool` (other inputs) |
+
+pub mod encoding;
+mod head;
+pub mod input;
+pub(crate) mod magic;
+mod placed_reader;
+mod spool;

@@ -1,0 +1,321 @@
+//! CSV with a header row: one record per row, every value a text.
+//!
+//! In scope: the header, rows with too few or too many fields, invalid UTF-8, a file that ends in
+//! the middle of a row. Out of scope: finding rows and fields (`source::csv::csv_row_reader`), and
+//! types: `0042` stays `0042`, and the job file sets a column's type.
+
+use std::collections::HashMap;
+use std::io::{Chain, Cursor, Read};
+use std::sync::Arc;
+
+use memchr::{memchr, memchr_iter};
+use serde_json::{Map, Value};
+
+use crate::ledger::items::item::Position;
+use crate::port::source::{BadRecord, HeaderRow, Record, SourceError};
+use crate::source::background_reader::{BackgroundReader, Records};
+use crate::source::bytes::encoding::{InputFacts, TextEncoding};
+use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
+use crate::source::bytes::magic::{ContentKind, is_error_page};
+use crate::source::csv::csv_row_reader::{CsvRow, RowReader, RowScanError};
+use crate::source::csv::delimiter::{DELIMITERS, Delimiter, DelimiterError, choose, quoted};
+use crate::source::skim::Depth;
+
+/// Opens `input` as CSV in `encoding`, with fields separated by `delimiter`. The first row names the
+/// fields.
+///
+/// A row with another number of fields, or with damaged quotes, is a bad record, and reading
+/// continues with the next row. Reading stops with an error if the header row is missing, is
+/// malformed text or repeats a name, if the delimiter is not clear, if the last row is truncated, or
+/// if a row is longer than 64 MiB.
+pub fn open(input: &Input, delimiter: Delimiter, encoding: TextEncoding) -> Result<BackgroundReader, SourceError> {
+    let opened = input.open(ContentKind::Csv, encoding)?;
+    let facts = Arc::clone(&opened.facts);
+    let make = move |name, reader, depth| {
+        let facts = Arc::clone(&facts);
+        Box::new(SeparatedRows { name, delimiter, depth, facts, state: RowsState::Unread(reader) }) as Box<dyn Records>
+    };
+    Ok(BackgroundReader::new(opened, make))
+}
+
+/// The records of a CSV text, once its delimiter is chosen.
+struct SeparatedRows {
+    name: String,
+    delimiter: Delimiter,
+    depth: Depth,
+    facts: Arc<InputFacts>,
+    state: RowsState,
+}
+
+type Bytes = Box<dyn Read + Send>;
+/// The rows of a text whose beginning was read before.
+type RowsBehindHead = Rows<Chain<Cursor<Vec<u8>>, Bytes>>;
+
+enum RowsState {
+    Unread(Bytes),
+    Reading(Box<RowsBehindHead>),
+    Broken(SourceError),
+}
+
+impl SeparatedRows {
+    fn rows(&mut self) -> Result<&mut RowsBehindHead, SourceError> {
+        if let RowsState::Unread(reader) = &mut self.state {
+            let reader = std::mem::replace(reader, Box::new(std::io::empty()));
+            self.state = match self.separate(reader) {
+                Ok(rows) => RowsState::Reading(Box::new(rows)),
+                Err(error) => RowsState::Broken(error),
+            };
+        }
+        match &mut self.state {
+            RowsState::Reading(rows) => Ok(rows),
+            RowsState::Broken(error) => Err(error.clone()),
+            RowsState::Unread(_) => Err(io_error(&self.name, &std::io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+
+    fn separate(&self, mut reader: Bytes) -> Result<RowsBehindHead, SourceError> {
+        let found = choose(&mut reader, self.delimiter).map_err(|error| match error {
+            DelimiterError::Io(error) => io_error(&self.name, &error),
+            DelimiterError::Unclear(why) => {
+                SourceError::Broken { position: format!("{}:1 (header row)", self.name), why }
+            }
+        })?;
+        let reader = Cursor::new(found.head).chain(reader);
+        let rows = Rows::new(self.name.clone(), reader, found.delimiter, MAX_RECORD_BYTES);
+        let line = 1 + u64::from(found.skipped > 0);
+        let reader = rows.reader.starting_at(line, found.skipped as u64);
+        Ok(Rows { reader, depth: self.depth.clone(), facts: Arc::clone(&self.facts), ..rows })
+    }
+}
+
+impl Records for SeparatedRows {
+    fn begin(&mut self) -> Result<Option<HeaderRow>, SourceError> {
+        let begun = self.rows()?.begin()?;
+        Ok(begun.map(|row| HeaderRow { notes: [self.facts.take_notes(), row.notes].concat(), ..row }))
+    }
+
+    fn next(&mut self) -> Result<Option<Record>, SourceError> {
+        self.rows()?.next()
+    }
+}
+
+struct Rows<R> {
+    name: String,
+    reader: RowReader<R>,
+    delimiter: u8,
+    depth: Depth,
+    facts: Arc<InputFacts>,
+    columns: Option<Vec<String>>,
+    /// The error of a damaged header row; returned when the first record is read.
+    header_error: Option<SourceError>,
+    record: u64,
+}
+
+impl<R: Read + Send> Rows<R> {
+    fn new(name: String, reader: R, delimiter: u8, limit: usize) -> Self {
+        let reader = RowReader::new(reader, delimiter, limit);
+        let (depth, facts) = (Depth::Whole, Arc::default());
+        Self { name, reader, delimiter, depth, facts, columns: None, header_error: None, record: 0 }
+    }
+
+    /// Reads the header row on the first call.
+    fn header(&mut self) -> Result<&[String], SourceError> {
+        if self.columns.is_none() {
+            let columns = self.read_header()?;
+            self.reader.expect(columns.len());
+            self.columns = Some(columns);
+        }
+        Ok(self.columns.as_deref().unwrap_or_default())
+    }
+
+    fn read_header(&mut self) -> Result<Vec<String>, SourceError> {
+        let (name, delimiter) = (self.name.clone(), self.delimiter);
+        let position = |line: u64| format!("{name}:{line} (header row)");
+        let broken = |line, why: String| SourceError::Broken { position: position(line), why };
+        let row = match self.reader.next() {
+            Ok(Some(row)) => row,
+            Ok(None) => {
+                let why = "the input is empty; its first row has to name the fields: see whether what writes it has come to its end";
+                return Err(broken(1, why.into()));
+            }
+            Err(RowScanError::CutOff) => return Err(broken(1, "a quote that it opens is never closed".into())),
+            Err(stop) => return Err(scan_error(&self.name, &self.reader, 0, stop)),
+        };
+        let line = row.line;
+        if let Some(damage) = row.damage {
+            // The quotes may be valid with another delimiter. A missing key is then reported
+            // better, and before anything is written.
+            let Some(seen) = other_delimiter(row.bytes, delimiter) else {
+                return Err(broken(line, damage.message(line, &[])));
+            };
+            let why = format!("{}; is delimiter = {} missing below [source]?", damage.message(line, &[]), quoted(seen));
+            self.header_error = Some(broken(line, why));
+            return Ok(vec![String::from_utf8_lossy(row.bytes).into_owned()]);
+        }
+        let mut columns = Vec::with_capacity(row.len());
+        for (at, field) in field_texts(&row).enumerate() {
+            let advice = "set encoding below [source], or save the file as UTF-8 (in Excel: CSV UTF-8)";
+            let malformed = self.facts.malformed();
+            let field =
+                field.map_err(|()| broken(line, format!("the name of field {} is {malformed}; {advice}", at + 1)))?;
+            columns.push(field);
+        }
+        match repeated(&columns) {
+            Some(why) => Err(broken(line, why)),
+            None => Ok(columns),
+        }
+    }
+
+    /// Converts a row to a record.
+    fn body(row: &CsvRow<'_>, columns: &[String], depth: &Depth, facts: &InputFacts) -> Result<Value, BadRecord> {
+        if let Some(damage) = row.damage {
+            return Err(BadRecord(damage.message(row.line, columns)));
+        }
+        if row.len() != columns.len() {
+            return Err(BadRecord(format!(
+                "the row has {} fields, where the header row names {}",
+                row.len(),
+                columns.len()
+            )));
+        }
+        let mut members = Map::with_capacity(columns.len());
+        for (name, text) in columns.iter().zip(field_texts(row)) {
+            let text = text.map_err(|()| BadRecord(format!("field {name:?} is {}", facts.malformed())))?;
+            if depth.includes(name) {
+                members.insert(name.clone(), Value::String(text));
+            }
+        }
+        Ok(Value::Object(members))
+    }
+
+    fn next_record(&mut self, columns: &[String]) -> Result<Option<Record>, SourceError> {
+        let (position, record) = (self.reader.position(), self.record + 1);
+        let broken = |line: u64, byte: u64, why: String| SourceError::Broken {
+            position: format!("{}:{line} (record {record}, byte {byte})", self.name),
+            why,
+        };
+        let row = match self.reader.next() {
+            Ok(Some(row)) => row,
+            Ok(None) => return self.check_end(columns).map(|()| None),
+            Err(RowScanError::CutOff) => {
+                let why = "a quote that this row opens is never closed: the input was cut off, or the quote is a stray one; \
+                           correct it and run again, what came before is kept";
+                return Err(broken(position.0, self.reader.read_bytes(), why.into()));
+            }
+            Err(stop) => return Err(scan_error(&self.name, &self.reader, self.record, stop)),
+        };
+        let line = row.line;
+        if !row.is_ended && row.damage.is_none() && row.len() < columns.len() {
+            let why = format!(
+                "the input ends in the middle of this row, after {} of {} fields: it was cut off; get it whole and run again, \
+                 what came before is kept",
+                row.len(),
+                columns.len()
+            );
+            return Err(broken(line, self.reader.position().1, why));
+        }
+        let body = Self::body(&row, columns, &self.depth, &self.facts);
+        let bytes = if body.is_ok() { Vec::new() } else { row.bytes.to_vec() };
+        self.record = record;
+        let position = Position { origin: self.name.clone(), record, line: Some(line) };
+        Ok(Some(Record { body, bytes, position, cursor: None }))
+    }
+
+    /// Handles the end of the input. A single line of text may be the error message of a service.
+    fn check_end(&self, columns: &[String]) -> Result<(), SourceError> {
+        match columns {
+            [line] if self.record == 0 && is_error_page(line) => Err(SourceError::one_line(&self.name, line)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<R: Read + Send> Records for Rows<R> {
+    fn begin(&mut self) -> Result<Option<HeaderRow>, SourceError> {
+        let delimiter = self.delimiter;
+        let columns = self.header()?.to_vec();
+        let alone = columns.first().filter(|_| columns.len() == 1);
+        let seen = alone.and_then(|name| other_delimiter(name.as_bytes(), delimiter));
+        let mut notes = Vec::new();
+        if let Some(seen) = seen {
+            let seen = quoted(seen);
+            notes.push(format!(
+                "{}: the header row is one field with {seen} in it; is delimiter = {seen} missing?",
+                self.name
+            ));
+        }
+        if let Some(at) = columns.iter().position(|name| name.trim().is_empty()) {
+            let name = columns.get(at).map(String::as_str).unwrap_or_default();
+            notes.push(format!(
+                "{}: field {} has no name in the header row; a row needs one for each column, jq calls this one .{name:?}",
+                self.name,
+                at + 1
+            ));
+        }
+        Ok(Some(HeaderRow { what: self.name.clone(), fields: columns, delimiter: seen.map(char::from), notes }))
+    }
+
+    fn next(&mut self) -> Result<Option<Record>, SourceError> {
+        self.header()?;
+        if let Some(header_error) = &self.header_error {
+            return Err(header_error.clone());
+        }
+        let columns = self.columns.take().unwrap_or_default();
+        let next = self.next_record(&columns);
+        self.columns = Some(columns);
+        next
+    }
+}
+
+fn scan_error<R: Read>(name: &str, reader: &RowReader<R>, records: u64, stop: RowScanError) -> SourceError {
+    match stop {
+        RowScanError::Io(error) => io_error(name, &error),
+        RowScanError::TooLong | RowScanError::CutOff => SourceError::Broken {
+            position: format!("{name}:{} (record {})", reader.position().0, records + 1),
+            why: "the row is longer than 64 MiB; a quote that is never closed makes one row of all the rest".into(),
+        },
+    }
+}
+
+/// Returns the fields of a row as texts; a field of invalid UTF-8 is an error.
+fn field_texts<'r>(row: &'r CsvRow<'_>) -> impl Iterator<Item = Result<String, ()>> + 'r {
+    row.fields().map(|(bytes, is_doubled)| {
+        let text = std::str::from_utf8(bytes).map_err(|_| ())?;
+        Ok(if is_doubled { with_single_quotes(text) } else { text.to_owned() })
+    })
+}
+
+/// Replaces each doubled quote with a single one.
+fn with_single_quotes(mut text: &str) -> String {
+    let mut single = String::with_capacity(text.len());
+    while let Some(at) = memchr(b'"', text.as_bytes()) {
+        single.push_str(text.get(..=at).unwrap_or_default());
+        text = text.get(at + 2..).unwrap_or_default();
+    }
+    single.push_str(text);
+    single
+}
+
+/// Describes the repeated names of a header, if there are any.
+fn repeated(columns: &[String]) -> Option<String> {
+    let mut seen = HashMap::new();
+    columns.iter().enumerate().find_map(|(at, name)| {
+        let before = seen.insert(name, at)? + 1;
+        let at = at + 1;
+        Some(if name.is_empty() {
+            format!("fields {before} and {at} have no name; each field needs a name of its own")
+        } else {
+            format!("{name:?} names two fields, {before} and {at}; each field needs a name of its own")
+        })
+    })
+}
+
+/// Returns a delimiter that `header` contains more often than the configured one.
+fn other_delimiter(header: &[u8], delimiter: u8) -> Option<u8> {
+    let times = |of: u8| memchr_iter(of, header).count();
+    let other = DELIMITERS.into_iter().filter(|of| *of != delimiter).max_by_key(|of| times(*of))?;
+    (times(other) > times(delimiter)).then_some(other)
+}
+
+#[cfg(test)]
+mod tests;

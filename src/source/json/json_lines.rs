@@ -1,0 +1,167 @@
+//! JSON lines: one record per line.
+//!
+//! In scope: lines, their numbers, a file that ends in the middle of one. Out of scope: parsing the
+//! text of a record (`source::json::text`).
+
+use std::io::{BufRead, BufReader, Read};
+
+use crate::ledger::items::item::Position;
+use crate::port::source::{Record, SourceError};
+use crate::source::background_reader::{BackgroundReader, Records};
+use crate::source::bytes::encoding::TextEncoding;
+use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
+use crate::source::bytes::magic::ContentKind;
+use crate::source::json::text::parse;
+use crate::source::skim::Depth;
+
+/// Opens `input` as JSON lines in `encoding`. Blank lines are skipped. A line that is not valid JSON is a bad
+/// record, and reading continues with the next line.
+///
+/// Reading stops with an error if the last line is truncated, or if a line is longer than 64 MiB.
+pub fn open(input: &Input, encoding: TextEncoding) -> Result<BackgroundReader, SourceError> {
+    let make = |name, reader, depth| {
+        Box::new(Lines::new(name, reader, MAX_RECORD_BYTES).with_depth(depth)) as Box<dyn Records>
+    };
+    Ok(BackgroundReader::new(input.open(ContentKind::Jsonl, encoding)?, make))
+}
+
+struct Lines<R> {
+    name: String,
+    reader: BufReader<R>,
+    limit: usize,
+    depth: Depth,
+    line: u64,
+    record: u64,
+    offset: u64,
+    text: Vec<u8>,
+}
+
+impl<R: Read + Send> Lines<R> {
+    fn new(name: String, reader: R, limit: usize) -> Self {
+        let reader = BufReader::with_capacity(1 << 16, reader);
+        Self { name, reader, limit, depth: Depth::Whole, line: 0, record: 0, offset: 0, text: Vec::new() }
+    }
+
+    /// Sets how much of each record is read.
+    fn with_depth(self, depth: Depth) -> Self {
+        Self { depth, ..self }
+    }
+
+    /// Reads the next line without its end. Returns `None` at the end of the input, otherwise
+    /// whether the line had an end.
+    fn read_line(&mut self) -> Result<Option<bool>, SourceError> {
+        self.text.clear();
+        let limit = self.limit as u64 + 2;
+        let n =
+            (&mut self.reader).take(limit).read_until(b'\n', &mut self.text).map_err(|e| io_error(&self.name, &e))?;
+        if n == 0 {
+            return Ok(None);
+        }
+        self.line += 1;
+        self.offset += n as u64;
+        let ended = self.text.last() == Some(&b'\n');
+        if ended {
+            self.text.pop();
+            if self.text.last() == Some(&b'\r') {
+                self.text.pop();
+            }
+        }
+        if self.text.len() > self.limit {
+            return Err(self.broken(format!(
+                "the line is longer than {} bytes, the most that one record may have; is this JSON lines?",
+                self.limit
+            )));
+        }
+        Ok(Some(ended))
+    }
+
+    fn broken(&self, why: String) -> SourceError {
+        let position = format!("{}:{} (record {}, byte {})", self.name, self.line, self.record + 1, self.offset);
+        SourceError::Broken { position, why }
+    }
+}
+
+impl<R: Read + Send> Records for Lines<R> {
+    fn next(&mut self) -> Result<Option<Record>, SourceError> {
+        loop {
+            let Some(ended) = self.read_line()? else { return Ok(None) };
+            if self.text.trim_ascii().is_empty() {
+                continue;
+            }
+            let (body, bytes) = match parse(&self.text, &self.depth) {
+                Ok(body) => (Ok(body), Vec::new()),
+                Err(no_record) if no_record.cut_off && !ended => {
+                    return Err(self.broken(
+                        "the input ends in the middle of this line: it was cut off; get it whole and run again, what came \
+                         before is kept"
+                            .into(),
+                    ));
+                }
+                Err(no_record) => (Err(no_record.bad), self.text.clone()),
+            };
+            self.record += 1;
+            let position = Position { origin: self.name.clone(), record: self.record, line: Some(self.line) };
+            return Ok(Some(Record { body, bytes, position, cursor: None }));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(text: &[u8]) -> (Vec<Record>, Option<SourceError>) {
+        let mut lines = Lines::new("feed.jsonl".into(), text, 100);
+        let mut records = Vec::new();
+        loop {
+            match lines.next() {
+                Ok(Some(record)) => records.push(record),
+                Ok(None) => return (records, None),
+                Err(error) => return (records, Some(error)),
+            }
+        }
+    }
+
+    #[test]
+    fn a_bad_line_does_not_end_the_reading() {
+        let (records, error) = read(b"{\"id\": 1}\r\n\n  \nno json\n{\"id\": \"\xff\"}\n{\"id\": 2}");
+        assert_eq!(error, None);
+        let message: Vec<String> = records
+            .iter()
+            .map(|r| format!("{}: {}", r.position, r.body.as_ref().map_or_else(|e| e.0.clone(), ToString::to_string)))
+            .collect();
+        assert_eq!(
+            message,
+            [
+                "feed.jsonl:1 (record 1): {\"id\":1}",
+                "feed.jsonl:4 (record 2): the record is no JSON: expected ident at byte 2",
+                "feed.jsonl:5 (record 3): the record is no valid UTF-8 at byte 9",
+                "feed.jsonl:6 (record 4): {\"id\":2}",
+            ]
+        );
+        assert_eq!(records[1].bytes, b"no json");
+        assert_eq!(records[3].bytes, b"");
+    }
+
+    #[test]
+    fn a_last_line_that_is_cut_off_breaks_the_source() {
+        let (records, error) = read(b"{\"id\": 1}\n{\"id\": 2, \"na");
+        assert_eq!(records.iter().map(|r| r.body.clone().expect("a record")).collect::<Vec<_>>(), [json!({"id": 1})]);
+        let message = error.expect("the source is broken").to_string();
+        assert!(message.starts_with("feed.jsonl:2 (record 2, byte 23): the input ends in the middle"), "{message}");
+    }
+
+    #[test]
+    fn a_line_beyond_the_bound_breaks_the_source() {
+        let (records, error) = read(&[b"1\n".as_slice(), &[b'x'; 150]].concat());
+        assert_eq!(records.len(), 1);
+        assert!(matches!(error, Some(SourceError::Broken { .. })));
+    }
+
+    #[test]
+    fn an_empty_input_has_no_records() {
+        assert_eq!(read(b""), (vec![], None));
+    }
+}

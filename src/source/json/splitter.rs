@@ -1,0 +1,351 @@
+//! Streaming splitter: finds the elements of one array in a JSON document.
+//!
+//! In scope: following a path of member names, the borders of each element, detecting a truncated
+//! or unbalanced document. Out of scope: parsing an element. Each is parsed by itself
+//! (`source::json::text`), so that a bad one does not affect the others.
+//!
+//! The splitter walks the document byte by byte with a stack of open brackets. It holds only the
+//! current element in memory. After the end of the array it walks the rest too, so that a document
+//! without its last brace is reported as truncated.
+
+use std::io::{self, Read};
+
+use crate::ledger::values::json_path::MemberPath;
+
+/// Bytes per read.
+const CHUNK: usize = 1 << 16;
+/// Maximum number of open brackets.
+const MAX_DEPTH: usize = 100_000;
+
+/// A position in the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ElementPosition {
+    /// Line, from 1.
+    pub(crate) line: u64,
+    /// Column in bytes, from 1.
+    pub(crate) column: u64,
+    /// Number of bytes before it.
+    pub(crate) offset: u64,
+}
+
+/// Why the walk can't continue.
+#[derive(Debug)]
+pub(crate) enum SplitError {
+    /// The reader failed, so that the rest is out of reach.
+    Io(io::Error),
+    /// The document is truncated.
+    CutOff(ElementPosition),
+    /// The document is malformed at this position.
+    Broken(ElementPosition, String),
+    /// A member of the path occurs twice.
+    RepeatedMember(ElementPosition, String),
+}
+
+type Walk<T> = Result<T, SplitError>;
+
+/// Walks a document along a path.
+pub(crate) struct Splitter<R> {
+    reader: R,
+    chunk: Vec<u8>,
+    at: usize,
+    length: usize,
+    /// Number of bytes before the chunk.
+    before: u64,
+    line: u64,
+    line_start: u64,
+    path: MemberPath,
+    limit: usize,
+    state: State,
+    element: Vec<u8>,
+    open: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Start,
+    Within,
+    Done,
+}
+
+impl<R: Read> Splitter<R> {
+    /// Creates a splitter of `reader` along `path`. An element of more than `limit` bytes is an
+    /// error.
+    pub(crate) fn new(reader: R, path: MemberPath, limit: usize) -> Self {
+        let (chunk, element, open) = (vec![0; CHUNK], Vec::new(), Vec::new());
+        let state = State::Start;
+        Self { reader, chunk, at: 0, length: 0, before: 0, line: 1, line_start: 0, path, limit, state, element, open }
+    }
+
+    /// Returns the next element's bytes and its position; `None` at the end of the document. After
+    /// an error there is no next element.
+    pub(crate) fn next(&mut self) -> Walk<Option<(&[u8], ElementPosition)>> {
+        let ended = match std::mem::replace(&mut self.state, State::Done) {
+            State::Done => return Ok(None),
+            State::Start => {
+                self.descend()?;
+                self.after_space()? == b']'
+            }
+            State::Within => match self.after_space()? {
+                b']' => true,
+                b',' => {
+                    self.consume(false)?;
+                    if self.after_space()? == b']' {
+                        return Err(self.unexpected(b']', "an element after the comma"));
+                    }
+                    false
+                }
+                other => return Err(self.unexpected(other, "a comma or a closing bracket after the element")),
+            },
+        };
+        if ended {
+            self.consume(false)?;
+            self.finish()?;
+            return Ok(None);
+        }
+        let position = self.position();
+        self.element.clear();
+        self.value(true)?;
+        self.state = State::Within;
+        Ok(Some((&self.element, position)))
+    }
+
+    /// Returns the current position.
+    pub(crate) fn position(&self) -> ElementPosition {
+        let offset = self.before + self.at as u64;
+        ElementPosition { line: self.line, column: offset - self.line_start + 1, offset }
+    }
+
+    /// Descends along the path and into the array at its end.
+    fn descend(&mut self) -> Walk<()> {
+        for depth in 0..self.path.members().len() {
+            let found = self.after_space()?;
+            if found != b'{' {
+                return Err(self.elsewhere(depth, found, "an object"));
+            }
+            self.consume(false)?;
+            self.seek(depth)?;
+        }
+        let found = self.after_space()?;
+        if found != b'[' {
+            return Err(self.elsewhere(self.path.members().len(), found, "an array"));
+        }
+        self.consume(false)
+    }
+
+    /// Within an object, moves to the value of the path's member at `depth`.
+    fn seek(&mut self, depth: usize) -> Walk<()> {
+        let mut first = true;
+        loop {
+            match self.after_space()? {
+                b'}' => {
+                    let why = format!(
+                        "items is {}[], but the object at {} has no member {:?}",
+                        self.path,
+                        self.path.upto(depth),
+                        self.path.members().get(depth).map_or("", String::as_str)
+                    );
+                    return Err(SplitError::Broken(self.position(), why));
+                }
+                b',' if !first => self.consume(false)?,
+                _ if first => {}
+                other => return Err(self.unexpected(other, "a comma or a closing brace")),
+            }
+            first = false;
+            let name = self.member_name()?;
+            if self.path.members().get(depth).is_some_and(|wanted| *wanted == name) {
+                return Ok(());
+            }
+            self.after_space()?;
+            self.value(false)?;
+        }
+    }
+
+    /// Reads a member's name and its colon.
+    fn member_name(&mut self) -> Walk<String> {
+        let found = self.after_space()?;
+        if found != b'"' {
+            return Err(self.unexpected(found, "a member's name in quotes"));
+        }
+        self.element.clear();
+        self.string(true)?;
+        let name = serde_json::from_slice(&self.element).unwrap_or_default();
+        match self.after_space()? {
+            b':' => self.consume(false)?,
+            other => return Err(self.unexpected(other, "a colon after the member's name")),
+        }
+        Ok(name)
+    }
+
+    /// Walks the rest of the document after the array.
+    fn finish(&mut self) -> Walk<()> {
+        for depth in (0..self.path.members().len()).rev() {
+            loop {
+                match self.after_space()? {
+                    b'}' => break self.consume(false)?,
+                    b',' => self.consume(false)?,
+                    other => return Err(self.unexpected(other, "a comma or a closing brace")),
+                }
+                self.after_space()?;
+                let position = self.position();
+                let name = self.member_name()?;
+                if self.path.members().get(depth).is_some_and(|wanted| *wanted == name) {
+                    return Err(self.repeated_member(depth, &name, position));
+                }
+                self.after_space()?;
+                self.value(false)?;
+            }
+        }
+        match self.after_space() {
+            Err(SplitError::CutOff(_)) => Ok(()),
+            Ok(found) => Err(self.unexpected(found, "the end of the document")),
+            Err(stop) => Err(stop),
+        }
+    }
+
+    /// Walks one value, from its first byte to its last.
+    fn value(&mut self, keep: bool) -> Walk<()> {
+        match self.peek()? {
+            Some(b'{' | b'[') => self.nested(keep),
+            Some(b'"') => self.string(keep),
+            Some(other @ (b',' | b':' | b']' | b'}')) => Err(self.unexpected(other, "a value")),
+            _ => self.scalar(keep),
+        }
+    }
+
+    /// Walks an object or an array by its brackets alone; its content is checked when it is parsed.
+    fn nested(&mut self, keep: bool) -> Walk<()> {
+        self.open.clear();
+        loop {
+            match self.peek()? {
+                None => return Err(SplitError::CutOff(self.position())),
+                Some(b'"') => {
+                    self.string(keep)?;
+                    continue;
+                }
+                Some(b'{') => self.open.push(b'}'),
+                Some(b'[') => self.open.push(b']'),
+                Some(found @ (b'}' | b']')) => match self.open.pop() {
+                    Some(wanted) if wanted == found => {}
+                    wanted => {
+                        let wanted = char::from(wanted.unwrap_or(b' '));
+                        return Err(self.unexpected(found, &format!("`{wanted}`, which would close what is open")));
+                    }
+                },
+                Some(_) => {}
+            }
+            self.consume(keep)?;
+            if self.open.is_empty() {
+                return Ok(());
+            }
+            if self.open.len() > MAX_DEPTH {
+                return Err(SplitError::Broken(self.position(), "more than 100,000 brackets are open".into()));
+            }
+        }
+    }
+
+    fn string(&mut self, keep: bool) -> Walk<()> {
+        self.consume(keep)?;
+        loop {
+            match self.peek()? {
+                None => return Err(SplitError::CutOff(self.position())),
+                Some(b'"') => return self.consume(keep),
+                Some(b'\\') => {
+                    self.consume(keep)?;
+                    if self.peek()?.is_none() {
+                        return Err(SplitError::CutOff(self.position()));
+                    }
+                    self.consume(keep)?;
+                }
+                Some(_) => self.consume(keep)?,
+            }
+        }
+    }
+
+    /// Walks a number or a literal.
+    fn scalar(&mut self, keep: bool) -> Walk<()> {
+        loop {
+            match self.peek()? {
+                None => return Err(SplitError::CutOff(self.position())),
+                Some(b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r') => return Ok(()),
+                Some(_) => self.consume(keep)?,
+            }
+        }
+    }
+
+    /// Returns the next byte that is not white space.
+    fn after_space(&mut self) -> Walk<u8> {
+        loop {
+            match self.peek()? {
+                None => return Err(SplitError::CutOff(self.position())),
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.consume(false)?,
+                Some(byte) => return Ok(byte),
+            }
+        }
+    }
+
+    #[inline]
+    fn peek(&mut self) -> Walk<Option<u8>> {
+        if self.at == self.length {
+            self.before += self.length as u64;
+            self.at = 0;
+            self.length = self.reader.read(&mut self.chunk).map_err(SplitError::Io)?;
+        }
+        Ok(self.chunk.get(..self.length).and_then(|chunk| chunk.get(self.at)).copied())
+    }
+
+    /// Consumes the peeked byte.
+    #[inline]
+    fn consume(&mut self, keep: bool) -> Walk<()> {
+        let byte = self.chunk.get(self.at).copied().unwrap_or_default();
+        self.at += 1;
+        if byte == b'\n' {
+            self.line += 1;
+            self.line_start = self.before + self.at as u64;
+        }
+        if keep {
+            self.element.push(byte);
+            if self.element.len() > self.limit {
+                let why = format!("the record is longer than {} bytes, the most that one may have", self.limit);
+                return Err(SplitError::Broken(self.position(), why));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the error of a repeated member. A parser of the whole document would take the last
+    /// one, but the elements of the first were already returned.
+    fn repeated_member(&self, depth: usize, name: &str, position: ElementPosition) -> SplitError {
+        let why = format!(
+            "items is {}[], and the object at {} has the member {name:?} twice: records of the first one were read, those of this one \
+             are not; make it one, or read the last one with items = \"{}[] | .\"",
+            self.path,
+            self.path.upto(depth),
+            self.path
+        );
+        SplitError::RepeatedMember(position, why)
+    }
+
+    fn unexpected(&self, found: u8, wanted: &str) -> SplitError {
+        let found =
+            if found.is_ascii_graphic() { format!("`{}`", char::from(found)) } else { format!("byte {found:#04x}") };
+        SplitError::Broken(self.position(), format!("found {found}, where the document needs {wanted}"))
+    }
+
+    fn elsewhere(&self, depth: usize, found: u8, wanted: &str) -> SplitError {
+        let found = match found {
+            b'{' => "an object",
+            b'[' => "an array",
+            b'"' => "a text",
+            b't' | b'f' => "a boolean",
+            b'n' => "null",
+            b'-' | b'0'..=b'9' => "a number",
+            _ => "no JSON",
+        };
+        let why =
+            format!("items is {}[], which needs {wanted} at {}, but found {found}", self.path, self.path.upto(depth));
+        SplitError::Broken(self.position(), why)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,14 @@
+//! Programs and expressions that a job or the user runs.
+//!
+//! | question | file |
+//! |---|---|
+//! | How often does a program of a step run? | `steps` |
+//! | How do programs end, with their processes? | `process_ends` |
+//! | What if an expression never ends? | `endless` |
+//! | What do `retry` and `once` do? | `retry`, `once` |
+
+mod endless;
+mod once;
+mod process_ends;
+mod retry;
+mod steps;
