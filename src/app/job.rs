@@ -15,7 +15,6 @@ use crate::app::local_state::request::RequestFile;
 use crate::app::run_work::{RunWork, WorkParts};
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
-use crate::config::sections::records::steps::StepAction;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
 use crate::google::calls::call_counts::CallCounts;
@@ -258,9 +257,8 @@ pub(super) fn source_for(
 /// Checks that the steps' programs can be run. Otherwise each item would fail and use up its
 /// attempts.
 pub(super) fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
-    for step in &settings.steps {
-        let StepAction::Command(command) = &step.action else { continue };
-        command.program().map_err(|why| AppError::NoProgram { step: step.name.clone(), why })?;
+    for (name, command) in settings.commands() {
+        command.program().map_err(|why| AppError::NoProgram { step: name.to_owned(), why })?;
     }
     Ok(())
 }

@@ -303,14 +303,6 @@ impl RunLoop {
         }
     }
 
-    /// Passes on what is done once the run holds the lease and nothing waits for a commit.
-    fn pass_on_claim(&mut self) {
-        let is_settled = self.queue.is_empty() && self.active_steps.is_empty() && !self.committer.is_busy();
-        if let Some(inputs) = self.inputs.as_mut().filter(|_| is_settled && self.committer.chain.has_claimed()) {
-            inputs.on_claimed(&self.intake.index);
-        }
-    }
-
     /// Returns when the loop has to act without an event: results are due, or the lease has to be
     /// renewed.
     fn due_ms(&self) -> Option<u64> {

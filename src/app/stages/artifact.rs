@@ -154,7 +154,8 @@ mod tests {
         }
         assert_eq!(part_path(&target, 255), folder.path().join(".a.json.00000000000000ff.part"));
         remove_parts(&target).expect("removed");
-        let mut left: Vec<_> = std::fs::read_dir(folder.path()).expect("a list").flatten().map(|e| e.file_name()).collect();
+        let mut left: Vec<_> =
+            std::fs::read_dir(folder.path()).expect("a list").flatten().map(|e| e.file_name()).collect();
         left.sort();
         assert_eq!(left, [".a.json.x.part", ".b.json.00000000000000ff.part", "a.json"]);
     }

@@ -13,7 +13,7 @@ use crate::port::step::{Identify, Identity};
 /// Digits of the input's hash in a version.
 const INPUT_DIGITS: usize = 12;
 /// The members of a record that make no column.
-const OWN_MEMBERS: [&str; 2] = ["key", "version"];
+const NO_COLUMNS: [&str; 2] = ["version", "dead_letter"];
 
 /// Returns the version of a stage: its artefact, and the start of the hash of what it was made from.
 /// A stage that makes no file has the version of what it delivers.
@@ -72,7 +72,7 @@ impl Checkpoint {
 /// Returns the row that a record makes in the data tab.
 pub fn row_of(record: &Value, attempts: Option<(usize, f64)>) -> Value {
     let mut row = record.as_object().cloned().unwrap_or_default();
-    row.retain(|name, _| !OWN_MEMBERS.contains(&name.as_str()) && name != "dead_letter");
+    row.retain(|name, _| !NO_COLUMNS.contains(&name.as_str()));
     if let Some((attempts, seconds)) = attempts {
         row.insert("attempts".to_owned(), json!(attempts));
         row.insert("seconds".to_owned(), json!(seconds));
@@ -128,7 +128,7 @@ mod tests {
         let (key, version) = CheckpointIdentify.identify(&record).await.expect("identified");
         assert_eq!((key, version.0.as_str()), (checkpoint.key.clone(), "v"));
         let columns: Vec<String> = row_of(&record, None).as_object().expect("a row").keys().cloned().collect();
-        assert_eq!(columns, ["run", "stage", "path", "bytes", "sha256", "attempts", "seconds"]);
+        assert_eq!(columns, ["key", "run", "stage", "path", "bytes", "sha256", "attempts", "seconds"]);
         let dead = Checkpoint { dead_letter: Some("dead/x".into()), ..checkpoint }.record();
         assert_eq!((&dead["dead_letter"], dead.get("attempts")), (&json!("dead/x"), None));
         assert_eq!(row_of(&dead, Some((1, 2.0)))["seconds"], 2.0);

@@ -16,6 +16,8 @@
 //! |---|---|
 //! | What does a run of stages need to know? | `stage_plan` |
 //! | Which stage is next, and is it done? | `stage_source` |
+//! | Is a stage done, and is its file what it was? | `stage_verdict` |
+//! | What do people see of stages without running them? | `stage_state` |
 //! | How is the command of one stage run, and its artefact written? | `stage_command` |
 //! | What becomes of a record, and of a dead letter that is sent again? | `stage_step` |
 //! | What is in a record: key, version, row? | `checkpoint` |
@@ -26,4 +28,6 @@ pub mod checkpoint;
 pub mod stage_command;
 pub mod stage_plan;
 pub mod stage_source;
+pub mod stage_state;
 pub mod stage_step;
+pub mod stage_verdict;

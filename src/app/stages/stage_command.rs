@@ -239,7 +239,8 @@ impl StageOutput<'_> {
 
 impl CommandOutput for StageOutput<'_> {
     fn put_out(&self, bytes: &[u8]) {
-        let Some(part) = self.part else { return self.terminal.put_out(bytes) };
+        // Our standard output has the summary of the run.
+        let Some(part) = self.part else { return self.terminal.put_err(bytes) };
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         if file.is_none() && part.exists() {
             return self.terminal.put_err(bytes);

@@ -21,11 +21,16 @@ use crate::command_retry::attempt::CommandOutput;
 use crate::command_retry::policy::CommandPolicy;
 use crate::command_retry::report::RetryReport;
 use crate::command_retry::stdin_copy::StdinCopy;
+use crate::config::sections::stages::{StageJob, StageSettings};
+use crate::config::settings::Settings;
 use crate::ledger::items::key::Key;
 use crate::port::source::Source;
 use crate::port::step::Step;
 use crate::rng::Rng;
 use crate::runner::shutdown::Stop;
+
+/// The folder of dead letters, beside the job file.
+const DEAD: &str = "dead";
 
 /// The standard input of a command, read when the command is about to run. The error is a clause.
 pub type ReadStdin = Arc<dyn Fn() -> BoxFuture<'static, Result<Option<StdinCopy>, String>> + Send + Sync>;
@@ -56,6 +61,11 @@ pub struct StageFolders {
 }
 
 impl StageFolders {
+    /// Returns the folders of a job file.
+    pub fn of_job(settings: &Settings) -> Self {
+        Self { base: settings.path.parent().map(Path::to_owned), dead: DEAD.to_owned() }
+    }
+
     /// Returns the place of a path of the job file.
     pub fn place(&self, path: &str) -> PathBuf {
         self.base.as_deref().unwrap_or(Path::new("")).join(path)
@@ -95,6 +105,49 @@ pub struct StagePlan {
     pub clock: Arc<dyn Clock>,
     /// The random source, for delays and names.
     pub chance: Arc<dyn Rng>,
+}
+
+impl StagePlan {
+    /// Returns the stages of a job for its logical run; `None` for a job of records.
+    pub fn of_job(
+        settings: &Settings,
+        listeners: StageListeners,
+        clock: &Arc<dyn Clock>,
+        chance: &Arc<dyn Rng>,
+    ) -> Option<Self> {
+        let job = settings.stages.as_ref()?;
+        Some(Self {
+            job: settings.job.clone(),
+            run: job.run.clone(),
+            stages: planned_stages(job),
+            folders: StageFolders::of_job(settings),
+            variables: job.variables.clone(),
+            stdin: None,
+            streams: false,
+            listeners,
+            clock: Arc::clone(clock),
+            chance: Arc::clone(chance),
+        })
+    }
+}
+
+/// Returns the stages of a job for its logical run.
+pub fn planned_stages(job: &StageJob) -> Vec<PlannedStage> {
+    let planned = |stage: &StageSettings| {
+        Some(PlannedStage {
+            name: stage.name.clone(),
+            key: stage_key(&job.run, &stage.name)?,
+            words: stage.words.iter().map(OsString::from).collect(),
+            artifact: stage.artifact.clone(),
+            policy: stage.policy.clone(),
+        })
+    };
+    job.stages.iter().filter_map(planned).collect()
+}
+
+/// Returns the key of a stage of a logical run. Names of both are short enough for a key.
+pub fn stage_key(run: &str, stage: &str) -> Option<Key> {
+    Key::new(format!("{run} {stage}")).ok()
 }
 
 impl fmt::Debug for StagePlan {

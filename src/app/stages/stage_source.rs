@@ -17,6 +17,7 @@ use crate::app::stages::artifact::{Artifact, copy_whole};
 use crate::app::stages::checkpoint::{Checkpoint, version_of};
 use crate::app::stages::stage_command::{CommandEnd, StageCommand};
 use crate::app::stages::stage_plan::{PlannedStage, StageOutcomes, StagePlan};
+use crate::app::stages::stage_verdict::{StageVerdict, judge};
 use crate::fault::Fault;
 use crate::ledger::items::item::Position;
 use crate::ledger::processed::processed_index::ProcessedIndex;
@@ -194,33 +195,19 @@ impl StageVisit {
     /// Returns the stage's checkpoint if it is done and need not run again. Fails if its file is not
     /// what it was, or if its delivery waits for a person.
     async fn checkpoint_of_before(&self, stage: &PlannedStage) -> Result<Option<Checkpoint>, SourceError> {
-        let is_known = self.index.has_key(&stage.key);
-        let Some(path) = &stage.artifact else {
-            let version = version_of(None, self.input.as_ref());
-            if self.index.is_done(&stage.key, &version) {
-                return Ok(Some(self.checkpoint(stage, None)));
-            }
-            let may_run = self.index.would_admit(&stage.key, &version);
-            return if may_run { Ok(None) } else { Err(self.exhausted(stage)) };
-        };
-        if !is_known || self.has_worked {
+        if self.has_worked && stage.artifact.is_some() {
+            // It is made from what this run has made.
             return Ok(None);
         }
-        let (file, shown) = (self.plan.folders.place(path), path.clone());
-        let read = tokio::task::spawn_blocking(move || Artifact::read(&file, &shown)).await;
-        let artifact = match read.unwrap_or_else(|error| Err(io::Error::other(error))) {
-            Ok(artifact) => artifact,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(changed(stage, path, "is missing, and its checkpoint says that it was made"));
-            }
-            Err(error) => return Err(changed(stage, path, &format!("can't be compared with its checkpoint: {error}"))),
-        };
-        let version = version_of(Some(&artifact), self.input.as_ref());
-        if self.index.is_done(&stage.key, &version) {
-            return Ok(Some(self.checkpoint(stage, Some(artifact))));
+        let file = stage.artifact.as_deref().map(|path| self.plan.folders.place(path));
+        let (of_task, input, index) = (stage.clone(), self.input.clone(), Arc::clone(&self.index));
+        let judging = tokio::task::spawn_blocking(move || judge(&of_task, file.as_deref(), input.as_ref(), &index));
+        match judging.await.unwrap_or_else(|error| StageVerdict::Changed(error.to_string())) {
+            StageVerdict::Done(artifact) => Ok(Some(self.checkpoint(stage, artifact))),
+            StageVerdict::Open => Ok(None),
+            StageVerdict::Changed(why) => Err(changed(stage, why)),
+            StageVerdict::Exhausted => Err(self.exhausted(stage)),
         }
-        let why = "is not what its checkpoint says: it has changed since, or what it was made from has";
-        Err(changed(stage, path, why))
     }
 
     fn checkpoint(&self, stage: &PlannedStage, made: Option<Artifact>) -> Checkpoint {
@@ -243,13 +230,15 @@ impl StageVisit {
         let input = self.input.as_ref().filter(|_| stage.artifact.is_none())?;
         let name = input.path.rsplit('/').next().unwrap_or_default();
         let plain = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '-' };
-        let text: String = format!("{}-{}-{}-{name}", self.plan.job, self.plan.run, stage.name).chars().map(plain).collect();
+        let text: String =
+            format!("{}-{}-{}-{name}", self.plan.job, self.plan.run, stage.name).chars().map(plain).collect();
         Some(format!("{}/{text}", self.plan.folders.dead))
     }
 
     async fn failed(&self, stage: &PlannedStage, error: String, may_pass: bool) -> StageEnd {
         let fault = if may_pass { Fault::Transient } else { Fault::Rejected };
-        let of_stage = |advice: String| SourceError::Stage { what: stage.name.clone(), why: error.clone(), advice, fault };
+        let of_stage =
+            |advice: String| SourceError::Stage { what: stage.name.clone(), why: error.clone(), advice, fault };
         let Some((dead, from)) = self.dead_letter(stage).zip(self.input_file()) else {
             return StageEnd::Failed(of_stage(format!(
                 "see its output; what is done stays done, and the next run of {} goes on from {}",
@@ -263,7 +252,10 @@ impl StageVisit {
         }
         self.outcomes.note_failed(stage.key.clone(), error.clone());
         let checkpoint = Checkpoint { dead_letter: Some(dead.clone()), ..self.checkpoint(stage, None) };
-        StageEnd::Undelivered(Box::new(checkpoint), of_stage(format!("its file is kept as {dead}; {}", self.retry_words(stage))))
+        StageEnd::Undelivered(
+            Box::new(checkpoint),
+            of_stage(format!("its file is kept as {dead}; {}", self.retry_words(stage))),
+        )
     }
 
     fn exhausted(&self, stage: &PlannedStage) -> SourceError {
@@ -280,10 +272,10 @@ impl StageVisit {
     }
 }
 
-fn changed(stage: &PlannedStage, path: &str, why: &str) -> SourceError {
+fn changed(stage: &PlannedStage, why: String) -> SourceError {
     SourceError::Stage {
         what: stage.name.clone(),
-        why: format!("{path} {why}"),
+        why,
         advice: format!("put the file back as it was, or make it again with: run --from {}", stage.name),
         fault: Fault::Corrupt,
     }

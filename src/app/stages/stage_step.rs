@@ -67,8 +67,12 @@ impl StageStep {
         let read = tokio::task::spawn_blocking(move || Artifact::read(&of_task, &shown)).await;
         match read.map_err(|error| error.to_string())? {
             Ok(found) if found == expected => Ok(file),
-            Ok(_) => Err(format!("the dead letter {dead} has changed since it was kept; put it back, or skip the failure")),
-            Err(error) => Err(format!("the dead letter {dead} can't be read here: {error}; retry on the machine that has it")),
+            Ok(_) => {
+                Err(format!("the dead letter {dead} has changed since it was kept; put it back, or skip the failure"))
+            }
+            Err(error) => {
+                Err(format!("the dead letter {dead} can't be read here: {error}; retry on the machine that has it"))
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::error::AppError;
+use crate::app::inspect::listing::loaded;
 use crate::app::job::{RunRequest, run};
 use crate::app::stages::stage_plan::{
     PlannedStage, ReadStdin, StageFolders, StageListeners, StageOutcomes, StagePlan, stage_work,
@@ -35,7 +36,7 @@ use crate::config::external::flags::Overrides;
 use crate::config::external::logical_time::LOGICAL_DATE;
 use crate::config::once_job::once_settings;
 use crate::config::settings::Settings;
-use crate::ledger::items::key::Key;
+use crate::ledger::items::key::{Key, Version};
 use crate::ledger::runs::event::{Event, RunReport};
 use crate::ledger::runs::run::{RunStatus, Trigger};
 use crate::port::source::SourceError;
@@ -65,6 +66,10 @@ pub async fn in_sheet(
     if args.force {
         let revoked = revoke(&settings, &[key], &host, &clock, &chance).await;
         revoked.map_err(|error| error_of(&error, args, &settings, None))?;
+    } else if is_done(&settings, &key, &clock, &chance).await.map_err(|error| from_app(&error, &settings))? {
+        // What is done stays so: no claim is needed, and nothing is written.
+        session.terminal.err().line(&format!("{}: already done, skipping", args.name));
+        return Ok(Exit::Ok);
     }
     let (stop, abort) = (Stop::default(), CancellationToken::new());
     let watch = watch_signals(&stop, &abort, &clock);
@@ -86,6 +91,22 @@ pub async fn in_sheet(
         return Err(CliError::new(message, signal.map_or(Exit::Interrupted, Exit::from)));
     };
     conclude(session, args, &settings, date, &ended, report.as_ref(), signal)
+}
+
+/// Reads whether the sheet has the mark. Nothing is written.
+async fn is_done(
+    settings: &Settings,
+    key: &Key,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<dyn Rng>,
+) -> Result<bool, AppError> {
+    let snapshot = match loaded(settings, Arc::clone(clock), Arc::clone(chance)).await {
+        Err(AppError::NeverRan) => None,
+        read => read?,
+    };
+    // A state that can't be trusted is reported by the run.
+    let trusted = snapshot.filter(|snapshot| !snapshot.anomalies.iter().any(|anomaly| anomaly.blocking));
+    Ok(trusted.is_some_and(|snapshot| snapshot.processed_index.is_done(key, &Version::default())))
 }
 
 /// Reads the settings of the job that keeps the mark. A file of this machine is used only if a flag
@@ -116,13 +137,7 @@ fn settings(args: &OnceArgs) -> Result<Settings, CliError> {
     Ok(settings)
 }
 
-fn plan(
-    session: &Session,
-    args: &OnceArgs,
-    key: Key,
-    clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
-) -> StagePlan {
+fn plan(session: &Session, args: &OnceArgs, key: Key, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> StagePlan {
     let terminal = Arc::clone(&session.terminal);
     let of_lines = Arc::clone(&terminal);
     let policy = CommandPolicy {
@@ -135,8 +150,7 @@ fn plan(
         codes: RetryableCodes::any(),
     };
     let run = key.as_str().to_owned();
-    let stage =
-        PlannedStage { name: args.name.to_string(), key, words: args.command.clone(), artifact: None, policy };
+    let stage = PlannedStage { name: args.name.to_string(), key, words: args.command.clone(), artifact: None, policy };
     StagePlan {
         job: args.name.to_string(),
         variables: vec![(LOGICAL_DATE, run.clone())],

@@ -13,12 +13,13 @@ use crate::app::heartbeat::{Heartbeat, HeartbeatEnd};
 use crate::app::job::{RunRequest, run};
 use crate::app::metrics::delivery::MetricsDelivery;
 use crate::app::metrics::run_meter::{RunEnding, RunMeter};
-use crate::app::run_work::RunWork;
 use crate::app::plan::plan_file::PlanFile;
+use crate::app::run_work::RunWork;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::alert_place::alert_place;
 use crate::cli::commands::error_report::{from_app, from_plan_file};
 use crate::cli::commands::load_settings::{load_settings, place};
+use crate::cli::commands::stage_run::{StageRun, redo};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::destination::Place;
@@ -51,6 +52,9 @@ pub async fn command(
 ) -> Result<Exit, CliError> {
     if let Some(path) = &args.plan {
         return Box::pin(run_planned(session, args, path, host, clock, chance)).await;
+    }
+    if args.from.is_some() {
+        return Box::pin(redo(session, args, host, clock, chance)).await;
     }
     let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
     run_job(session, args, RunOptions { retrying, ..RunOptions::default() }, host, clock, chance).await
@@ -118,6 +122,16 @@ pub async fn run_job(
         None => load_settings(&args.job, args.input.clone())?,
     };
     let place = place(&args.job, &settings);
+    let is_quiet = args.quiet || args.job.json;
+    let stages = StageRun::new(session, is_quiet, &settings, &clock, &chance);
+    if stages.is_some() && args.input.is_some() {
+        let error = CliError::new("--input names records, and this job has stages", Exit::Usage);
+        return Err(error.with_help("leave it out, or name the file in the command of the first stage"));
+    }
+    if let Some(stages) = stages.as_ref().filter(|_| order.retrying.processes_items()) {
+        // The output of the commands has the terminal.
+        (order.work, order.shares_terminal) = (Some(stages.work()), true);
+    }
     let observers = RunObservers::new(session, args, &order, &settings, &clock);
     let alerting = alerting(&settings, &order, &place, &host, &clock);
     let stop = Stop::default();
@@ -136,6 +150,9 @@ pub async fn run_job(
         () = abort.cancelled() => None,
     };
     let signal = watch.as_ref().and_then(SignalWatch::first);
+    if let (Some(stages), Some(ended)) = (&stages, &ended) {
+        stages.finish(ended);
+    }
     let Some(ended) = ended else {
         observers.reporter().abandon();
         return Err(dropped_error(signal, args.deadline));
@@ -444,7 +461,11 @@ fn dropped_error(signal: Option<Signal>, deadline: Option<Duration>) -> CliError
 
 /// The first signal asks the run to finish the items in progress, the second one to end the
 /// programs that are still at work, the third one to stop at once.
-pub(in crate::cli::commands) fn watch_signals(stop: &Stop, abort: &CancellationToken, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
+pub(in crate::cli::commands) fn watch_signals(
+    stop: &Stop,
+    abort: &CancellationToken,
+    clock: &Arc<dyn Clock>,
+) -> Option<SignalWatch> {
     let (stop, abort) = (stop.clone(), abort.clone());
     let started = SignalWatch::start(Arc::clone(clock), move |signal, nth| {
         stop.request(match signal {

@@ -1,0 +1,106 @@
+//! A run of stages: who listens to it, and `run --force` and `run --from` of such a job.
+//!
+//! In scope: lines on the terminal, the choice of stages. Out of scope: the stages themselves
+//! (`app::stages`).
+
+use std::sync::Arc;
+
+use crate::app::error::AppError;
+use crate::app::run_work::RunWork;
+use crate::app::stages::stage_plan::{StageListeners, StageOutcomes, StagePlan, stage_key, stage_work};
+use crate::cli::args::command_line::RunArgs;
+use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::load_settings::load_settings;
+use crate::cli::commands::retry::TerminalOutput;
+use crate::cli::commands::run::{RunOptions, run_job};
+use crate::cli::commands::stage_redo::revoke;
+use crate::cli::errors::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::session::Session;
+use crate::cli::streams::terminal::visible;
+use crate::clock::Clock;
+use crate::config::sections::stages::StageJob;
+use crate::config::settings::Settings;
+use crate::ledger::items::key::Key;
+use crate::ledger::runs::event::RunReport;
+use crate::rng::Rng;
+use crate::runner::run_config::RunError;
+
+/// The stages of one run.
+pub struct StageRun {
+    plan: Arc<StagePlan>,
+    outcomes: Arc<StageOutcomes>,
+}
+
+impl StageRun {
+    /// Creates the stages of a run; `None` for a job of records.
+    pub fn new(
+        session: &Session,
+        is_quiet: bool,
+        settings: &Settings,
+        clock: &Arc<dyn Clock>,
+        chance: &Arc<dyn Rng>,
+    ) -> Option<Self> {
+        let terminal = Arc::clone(&session.terminal);
+        let of_lines = Arc::clone(&terminal);
+        let is_structured = session.log_style.format.is_structured();
+        let listeners = StageListeners {
+            output: Arc::new(TerminalOutput(terminal)),
+            line: Arc::new(move |line| {
+                if is_structured {
+                    tracing::info!(event = "stage.progress", "{line}");
+                } else if is_quiet {
+                    of_lines.err().put_into_copy(&format!("{line}\n"));
+                } else {
+                    of_lines.err().line(&visible(line));
+                }
+            }),
+        };
+        let plan = StagePlan::of_job(settings, listeners, clock, chance)?;
+        Some(Self { plan: Arc::new(plan), outcomes: Arc::default() })
+    }
+
+    /// Returns the work of the run.
+    pub fn work(&self) -> RunWork {
+        stage_work(&self.plan, &self.outcomes, false)
+    }
+
+    /// Removes the dead letters that the run has sent, if the sheet knows of it.
+    pub fn finish(&self, ended: &Result<RunReport, AppError>) {
+        if matches!(ended, Ok(_) | Err(AppError::Pass(RunError::Source { .. }))) {
+            self.outcomes.remove_delivered();
+        }
+    }
+}
+
+/// Runs the stages again from the one that `--from` names, or all of them.
+pub async fn redo(
+    session: &Session,
+    args: &RunArgs,
+    host: String,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Rng>,
+) -> Result<Exit, CliError> {
+    let settings = load_settings(&args.job, None)?;
+    let Some(job) = &settings.stages else {
+        let error = CliError::new("--from names a stage, and this job has none", Exit::Usage);
+        return Err(error.with_help("run --force processes again what a source yields"));
+    };
+    let keys = keys_from(job, args.from.as_deref())?;
+    revoke(&settings, &keys, &host, &clock, &chance).await.map_err(|error| from_app(&error, &settings))?;
+    let options = RunOptions { settings: Some(Box::new(settings.clone())), ..RunOptions::default() };
+    Box::pin(run_job(session, args, options, host, clock, chance)).await
+}
+
+fn keys_from(job: &StageJob, from: Option<&str>) -> Result<Vec<Key>, CliError> {
+    let names: Vec<&str> = job.stages.iter().map(|stage| stage.name.as_str()).collect();
+    let first = match from {
+        None => Some(0),
+        Some(name) => names.iter().position(|known| *known == name),
+    };
+    let Some(first) = first else {
+        let message = format!("this job has no stage {:?}", from.unwrap_or_default());
+        return Err(CliError::new(message, Exit::Usage).with_help(format!("its stages are {}", names.join(", "))));
+    };
+    Ok(names.iter().skip(first).filter_map(|name| stage_key(&job.run, name)).collect())
+}
