@@ -5,10 +5,14 @@
 //! its emulator in `crates/sheets-emulator`
 //! (`emulator`). `docs/architecture.md` has the map.
 //!
+//! Programs use [`job`]; everything else is the engine, which may change with each release.
+//!
 #![doc = include_str!("../README.md")]
 
 pub use sheetkeep_alerts as alerts;
-pub use sheetkeep_base::{clock, failpoint, fault, known_secrets, machine, redact, retry, rng, system, time};
+pub use sheetkeep_base::{
+    clock, failpoint, fault, known_secrets, machine, process_group, redact, retry, rng, system, time,
+};
 pub use sheetkeep_command_retry as command_retry;
 pub use sheetkeep_ledger as ledger;
 pub use sheetkeep_ledger::grid;
@@ -23,6 +27,7 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "emulator")]
 pub use sheets_emulator as emulator;
+pub mod job;
 pub mod maintain;
 pub mod port;
 pub mod private;

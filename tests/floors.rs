@@ -34,6 +34,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("grid", 0),
     ("known_secrets", 0),
     ("machine", 0),
+    ("process_group", 0),
     ("rng", 0),
     ("time", 0),
     ("retry", 1),
@@ -60,6 +61,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("maintain", 8),
     ("lint", 8),
     ("serve", 9),
+    ("job", 9),
     ("cli", 10),
     ("main", 11),
 ];

@@ -6,18 +6,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::connect::{Sheet, connect};
+use crate::app::connect::{Sheet, SheetFile, connect};
 use crate::app::error::AppError;
 use crate::app::local_state::instance_lock::{Installation, LockHeld, active_holder};
 use crate::app::local_state::journal::FileJournal;
 use crate::app::local_state::processes::SystemProcesses;
 use crate::app::local_state::request::RequestFile;
-use crate::app::run_work::{RunWork, WorkParts};
+use crate::app::own_parts::OwnParts;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
 use crate::google::calls::call_counts::CallCounts;
+use crate::google::sheets::Sheets;
+use crate::google::types::address::SpreadsheetId;
 use crate::ledger::items::write_mode::Delivery;
 use crate::ledger::leases::lease::Holder;
 use crate::ledger::runs::event::{CallTotals, Event, RunReport};
@@ -28,6 +30,7 @@ use crate::ledger::state::snapshot::Definition;
 use crate::port::journal::Journal;
 use crate::port::process::Processes;
 use crate::port::source::Source;
+use crate::port::store::Store;
 use crate::retry::RetryPolicy;
 use crate::rng::Rng;
 use crate::runner::alert_recorder::RunAlerts;
@@ -68,31 +71,31 @@ pub struct RunRequest {
     pub claim: ScheduleClaim,
     /// Set if nothing runs, and only an end is recorded: its status and its reason.
     pub recorded_end: Option<(RunStatus, String)>,
-    /// What the run processes in place of the records of the job's source.
-    pub work: Option<RunWork>,
     /// What the run reports to people; `None` for one that reports nothing.
     pub alerts: Option<Arc<RunAlerts>>,
     /// Which changes of existing rows a person approves.
     pub approval: Approval,
     /// The machine's name.
     pub host: String,
+    /// Parts that do not come from the settings.
+    pub own: OwnParts,
 }
 
 impl RunRequest {
-    /// Returns the request that records the occurrence as a failed run, if this run ended with
-    /// `error` before it could claim it and no call has recorded that. A later call may still start
-    /// it, if it finds what was missing.
-    pub fn of_failed_start(&self, error: &AppError) -> Option<Self> {
-        let verdict = Some((RunStatus::Failed, error.to_string()));
-        let is_new = self.claim.is_claim() && !self.claim.has_failed_start;
-        (is_new && error.precedes_claim()).then(|| Self {
+    /// Returns the request that records this run as one that could not start, and why: with the
+    /// occurrence that it would have claimed, if it has one.
+    pub fn of_failed_start(&self, why: &str) -> Self {
+        let end = Some((RunStatus::Failed, why.to_owned()));
+        let is_of_schedule = self.claim.is_claim();
+        Self {
             retrying: RetryScope::None,
             trigger: self.trigger.clone(),
-            claim: ScheduleClaim { verdict, ..self.claim.clone() },
+            claim: ScheduleClaim { verdict: end.clone().filter(|_| is_of_schedule), ..self.claim.clone() },
+            recorded_end: end.filter(|_| !is_of_schedule),
             alerts: self.alerts.clone(),
             host: self.host.clone(),
             ..Self::default()
-        })
+        }
     }
 }
 
@@ -179,13 +182,10 @@ async fn run_once(
     if request.retrying.processes_items() {
         ensure_programs_exist(settings)?;
     }
-    let WorkParts { mut source, identify, steps } = match &request.work {
-        Some(work) => work.parts(&stop, request.retrying.reads_source()),
-        None => WorkParts {
-            source: source_for(settings, &request.retrying, &events)?,
-            identify: Arc::new(settings.identify()),
-            steps: settings.make_steps(&clock),
-        },
+    let mut source = match &request.own.source {
+        Some(open) if request.retrying.reads_source() => Some(open().map_err(AppError::Source)?),
+        Some(_) => None,
+        None => source_for(settings, &request.retrying, &events)?,
     };
     let installation = Arc::new(take_lock(settings, chance.as_ref())?);
     installation.write_holder(&format!("a run on {}", request.host));
@@ -195,27 +195,19 @@ async fn run_once(
     if let Some(source) = source.as_mut().filter(|source| source_is_read && source.rereadable()) {
         check_header(source.as_mut(), &settings.identify(), &events, &stop).await?;
     }
-    let Sheet { sheets, id, file } = connect(settings, &clock, &chance)?;
-    let reads_records = source_is_read && request.work.is_none();
-    let preview = if reads_records { settings.preview(&clock) } else { None };
-    let has_programs = steps.iter().any(|step| step.has_outside_effects());
+    let has_programs = !settings.commands().is_empty();
     if let Some(why) = &installation.unlocked {
         notes.warn_about_missing_lock(why, has_programs, &events);
     }
-    let (calls, all_events) = (Arc::clone(&sheets), Arc::clone(&events));
-    let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(&clock))
-        .with_mode(settings.mode, settings.again)
-        .allow_missing_predecessors(request.accept_changes)
-        .with_preview(preview)
-        .with_jobs(settings.jobs.clone())
-        .with_missing_tabs(if request.recreates_tabs { MissingTab::Remade } else { MissingTab::Stops });
+    let all_events = Arc::clone(&events);
+    let (store, calls, file) = store_for(settings, request, &clock, &chance)?;
     let plan = run_config(settings, request, &installation.id, installation.is_locked());
     let parts = Dependencies {
-        store: Arc::new(store),
+        store,
         source,
-        identify,
-        steps,
-        journal: journal(settings).filter(|_| installation.is_locked()),
+        identify: request.own.identify.clone().unwrap_or_else(|| Arc::new(settings.identify())),
+        steps: request.own.steps.clone().unwrap_or_else(|| settings.make_steps(&clock)),
+        journal: request.own.journal.clone().or_else(|| journal(settings).filter(|_| installation.is_locked())),
         processes: Arc::new(SystemProcesses),
         prepared: request.changes.clone(),
         events: name_holder(installation, &request.host, clock.now(), events),
@@ -223,8 +215,43 @@ async fn run_once(
         chance,
     };
     let ended = pass(parts, plan, stop).await;
-    all_events(Event::CallsCounted(call_totals(&calls.calls())));
+    if let Some(calls) = calls {
+        all_events(Event::CallsCounted(call_totals(&calls.calls())));
+    }
     file.check(ended.map_err(AppError::from))
+}
+
+/// Returns the job's store; the client that counts its calls, if there is one; and the file of an
+/// embedded sheet.
+fn store_for(
+    settings: &Settings,
+    request: &RunRequest,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<dyn Rng>,
+) -> Result<(Arc<dyn Store>, Option<Arc<Sheets>>, SheetFile), AppError> {
+    if let Some(store) = &request.own.store {
+        return Ok((Arc::clone(store), None, SheetFile::default()));
+    }
+    let Sheet { sheets, id, file } = connect(settings, clock, chance)?;
+    let previews = request.retrying.reads_source() && request.own.source.is_none();
+    let preview = if previews { settings.preview(clock) } else { None };
+    let store = sheets_store(settings, Arc::clone(&sheets), id, clock)
+        .allow_missing_predecessors(request.accept_changes)
+        .with_preview(preview)
+        .with_missing_tabs(if request.recreates_tabs { MissingTab::Remade } else { MissingTab::Stops });
+    Ok((Arc::new(store), Some(sheets), file))
+}
+
+/// Returns the job's spreadsheet as a store.
+pub fn sheets_store(
+    settings: &Settings,
+    sheets: Arc<Sheets>,
+    id: SpreadsheetId,
+    clock: &Arc<dyn Clock>,
+) -> SheetsStore {
+    SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(clock))
+        .with_mode(settings.mode, settings.again)
+        .with_jobs(settings.jobs.clone())
 }
 
 fn call_totals(calls: &CallCounts) -> CallTotals {
@@ -363,16 +390,19 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
         recorded_end: request.recorded_end.clone(),
         alerts: request.alerts.clone(),
         ttl_ms: settings.lease_ttl_ms,
-        // Work outside takes minutes, and its result is to be kept at once.
-        commit_every_ms: if request.work.is_some() { 0 } else { settings.commit.every_ms },
+        commit_every_ms: settings.commit.every_ms,
         max_rows: settings.commit.max_rows,
         max_bytes: MAX_BATCH_BYTES,
-        concurrency: if settings.programs().is_empty() && request.work.is_none() { CONCURRENT_ITEMS } else { 1 },
+        concurrency: request.own.concurrency.unwrap_or(if settings.programs().is_empty() {
+            CONCURRENT_ITEMS
+        } else {
+            1
+        }),
         retry,
         retrying: request.retrying.clone(),
         rollover: request.rollover.clone(),
         max_attempts: if once { 1 } else { settings.max_attempts },
-        stop_after: if request.work.is_some() { 0 } else { settings.stop_after },
+        stop_after: settings.stop_after,
         expectations: if request.retrying.reads_source() {
             Arc::new(settings.expectations.clone())
         } else {
@@ -385,7 +415,7 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
             has_jobs_tab: settings.jobs.is_some(),
         },
         delivery: settings.delivery,
-        is_rowless: request.work.as_ref().is_some_and(RunWork::is_rowless),
+        is_rowless: request.own.is_rowless,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }

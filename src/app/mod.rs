@@ -4,31 +4,36 @@
 //! reading a job's tabs for people. Out of scope: arguments (`cli`), decisions (`ledger`).
 //!
 //! - `job`: one run, from its settings.
-//! - `run_work`: what does a run process that has no source of records?
-//! - `stages/`: commands with checkpoints, and what a run of them keeps
+//! - `own_parts`: which parts of a run does a program, a drill or a job of stages bring itself?
+//! - `stages/`: which commands does a job of stages run, and what is kept of them?
 //! - `plan/`: what would a run do, and has anything moved since?
 //! - `schedule/`: what is due of a job, and which of its runs count for `late`?
 //! - `daemon/`: when is `run --due` started for each of many jobs?
+//! - `drill/`: does the job recover from everything that can go wrong?
 //! - `inspect/`: what do the job's tabs contain, for people and for `maintain`?
 //! - `local_state/`: what does this machine remember, and is another run alive on it?
 //! - `connect`, `emulator`: which service or local file holds the job?
 //! - `heartbeat`: to whom is the end of a run reported?
 //! - `alerting`: what do people hear of the end of a run, and what became of the messages?
+//! - `failed_start`: where is a start that failed recorded?
 //! - `metrics/`: what is measured of a run, and who gets it?
 //! - `error`: what can fail around a run?
 
 pub mod connect;
 pub mod daemon;
 #[cfg(feature = "emulator")]
+pub mod drill;
+#[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod error;
+pub mod failed_start;
 pub mod heartbeat;
 pub mod alerting;
 pub mod inspect;
 pub mod job;
 pub mod local_state;
 pub mod metrics;
+pub mod own_parts;
 pub mod plan;
-pub mod run_work;
 pub mod schedule;
 pub mod stages;

@@ -30,7 +30,7 @@ use crate::runner::startup::{
 };
 use crate::source::bytes::input::Input;
 use crate::store::commit::cell_budget::CellBudget;
-use crate::store::guard::head_guard::GuardSupport;
+use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::tabs::load_plan::MissingTab;
 

@@ -13,7 +13,10 @@ use serde::Serialize;
 use crate::cli::errors::excerpt::Excerpt;
 use crate::cli::exit::Exit;
 use crate::cli::output::json::json_line;
-use crate::cli::streams::terminal::{OutputStream, Palette, Terminal, visible};
+use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::output_stream::OutputStream;
+use crate::cli::streams::palette::Palette;
+use crate::cli::streams::terminal::Terminal;
 use crate::known_secrets::hide_secrets;
 use crate::telemetry::logs::log_line::{LogLevel, LogLine};
 use crate::time::Timestamp;
@@ -73,6 +76,15 @@ impl CliError {
     /// Returns the exit of the process.
     pub fn exit(&self) -> Exit {
         self.exit
+    }
+
+    /// Returns what failed in one line: of several problems of a job file the first, with its place.
+    pub fn line(&self) -> String {
+        let ErrorBody { message, problems, .. } = self.document().error;
+        let Some(first) = problems.first() else { return message.to_owned() };
+        let place = first.place.as_ref().map(|at| format!("{}:{}:{}: ", at.file, at.line, at.column));
+        let more = if problems.len() > 1 { format!(" (1 of {} problems)", problems.len()) } else { String::new() };
+        hidden(&format!("{}{}{more}", place.unwrap_or_default(), first.message))
     }
 
     /// Writes the error to standard error, as JSON or as lines; `verbose` includes the causes.

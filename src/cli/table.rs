@@ -11,7 +11,8 @@ use serde::Serialize;
 use crate::cli::format::{format_count, format_number};
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, json_line};
-use crate::cli::streams::terminal::{Terminal, visible};
+use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::terminal::Terminal;
 
 /// Least width of a column while others can be omitted: an id, a timestamp or a short text fits.
 const LEAST_COLUMN: usize = 24;

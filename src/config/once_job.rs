@@ -20,5 +20,5 @@ pub fn once_settings(name: &str, folder: &Path, flags: &Overrides) -> Result<Set
     let path = folder.join(format!("{name}.toml"));
     let env_file = Environment::read_file(folder, flags.env_file.as_deref())
         .map_err(|problem| ConfigError::new(&path, "", vec![problem]))?;
-    from_form(&path, &JobFileForm { text, env_file }, flags)
+    from_form(&path, &JobFileForm { text, env_file }, flags).map(Settings::for_commands)
 }

@@ -28,12 +28,13 @@ use crate::config::sections::reporting::metrics::{self, MetricsSettings};
 use crate::config::sections::schedule;
 use crate::config::sections::sheet::jobs;
 use crate::config::sections::sheet::max_changed;
+use crate::config::sections::sheet::names;
 use crate::config::sections::sheet::target::{self, Choice, CredentialSettings, Target};
+use crate::config::sections::sheet::write_mode;
 use crate::config::sections::sheet::wrong_place;
 use crate::config::sections::stages::{self, StageJob};
-use crate::config::syntax::keys::{check, closest};
-use crate::config::syntax::located::At;
-use crate::config::syntax::raw::{ItemSection, JobFile, SheetSection};
+use crate::config::syntax::keys::check;
+use crate::config::syntax::raw::JobFile;
 use crate::config::syntax::schema::job_file_schema;
 use crate::config::syntax::stage_job;
 use crate::config::value_reader::{ProblemNote, ValueReader};
@@ -45,20 +46,14 @@ use crate::ledger::runs::held_changes::ChangeLimit;
 use crate::ledger::values::columns::{Columns, header_text};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
-
 use crate::retry::RetryPolicy;
+use crate::step::command::command_step::CommandSettings;
 use crate::schedule::job_schedule::JobSchedule;
 use crate::schedule::zone::parse_zone;
 use crate::source::skim::Depth;
-use crate::step::command::command_step::CommandSettings;
 use crate::step::identify::{JqIdentify, Versions};
 use crate::step::jq::program::Program;
 use crate::store::tabs::jobs::JobsView;
-
-/// The longest job name, in characters: tab titles contain it, and a title has at most 100.
-const MAX_NAME_CHARS: usize = 50;
-/// The longest title of a tab, in characters.
-const MAX_TITLE_CHARS: usize = 100;
 
 /// All settings of a job, checked. `Debug` shows no credentials.
 #[derive(Debug, Clone)]
@@ -175,15 +170,22 @@ impl Settings {
 
     /// Returns the programs of steps and stages, each with its name.
     pub fn commands(&self) -> Vec<(&str, CommandSettings)> {
-        let of_step = |step: &'_ StepSettings| match &step.action {
-            StepAction::Command(command) => Some(command.clone()),
+        let of_steps = self.steps.iter().filter_map(|step| match &step.action {
+            StepAction::Command(command) => Some((step.name.as_str(), command.clone())),
             StepAction::Map(..) => None,
-        };
-        let of_steps = self.steps.iter().filter_map(|step| Some((step.name.as_str(), of_step(step)?)));
+        });
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let stages = self.stages.iter().flat_map(|job| &job.stages);
         let of_stages = stages.map(|stage| (stage.name.as_str(), stage.command(folder, &self.job)));
         of_steps.chain(of_stages).collect()
+    }
+
+    /// Returns the settings for items that are commands: a result is kept at once, because the next
+    /// may take hours, and the first failures are no evidence about the others.
+    #[must_use]
+    pub fn for_commands(mut self) -> Self {
+        (self.commit.every_ms, self.stop_after) = (0, 0);
+        self
     }
 
     /// Creates the steps.
@@ -241,7 +243,9 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
     let mut reader = ValueReader::new(text, folder, environment);
     reader.problems = problems;
     match settings(&mut reader, path, flags, &raw) {
-        Some(settings) if reader.problems.is_empty() => Ok(settings),
+        Some(settings) if reader.problems.is_empty() => {
+            Ok(if settings.stages.is_some() { settings.for_commands() } else { settings })
+        }
         _ => Err(ConfigError::new(path, text, reader.problems)),
     }
 }
@@ -256,7 +260,7 @@ fn zone_of_schedule(raw: &JobFile) -> TimeZone {
 /// problem.
 #[expect(clippy::too_many_lines, reason = "a list: one line for each setting")]
 fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &JobFile) -> Option<Settings> {
-    let job = raw.name.as_ref().and_then(|at| job_name(reader, at));
+    let job = raw.name.as_ref().and_then(|at| names::job_name(reader, at));
     let schedule = schedule::settings(reader, raw.schedule.as_ref(), job.as_deref());
     let source = raw.source.as_ref().and_then(|at| source::settings(reader, at, flags.input.as_ref()));
     let item = raw.item.as_ref();
@@ -270,9 +274,9 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
     wrong_place::report_misspelt(reader);
     let (target, choice) = target::target(reader, flags, raw, job.as_deref(), path).unzip();
     let sheet = raw.sheet.as_ref();
-    let tab = sheet.and_then(|sheet| sheet.tab.as_ref()).and_then(|at| tab(reader, at));
-    let mode = sheet.and_then(|sheet| mode(reader, sheet));
-    let again = mode.and_then(|mode| reprocess_policy(reader, item, mode));
+    let tab = sheet.and_then(|sheet| sheet.tab.as_ref()).and_then(|at| names::tab(reader, at));
+    let mode = sheet.and_then(|sheet| write_mode::mode(reader, sheet));
+    let again = mode.and_then(|mode| write_mode::reprocess_policy(reader, item, mode));
     let zone = sheet.and_then(|sheet| sheet.timezone.as_ref()).and_then(|at| reader.zone(at, "`sheet.timezone`"));
     let key_column = sheet.and_then(|sheet| sheet.key.as_ref()).and_then(|at| reader.non_empty(at, "`sheet.key`"));
     let key_column = key_column.map(|name| header_text(&name).to_owned());
@@ -346,87 +350,4 @@ fn read_proxies(reader: &mut ValueReader<'_>, target: Option<&Target>, credentia
     }
     target::warn_if_readable(reader, credentials);
     proxies(reader)
-}
-
-fn job_name(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<String> {
-    let name = reader.non_empty(at, "`name`")?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || " _.-".contains(c);
-    if name.chars().count() > MAX_NAME_CHARS {
-        reader.add_problem_at(
-            at,
-            "`name` has more than 50 characters",
-            "too long",
-            "tabs are named after the job; keep it short",
-        );
-        return None;
-    }
-    if !name.chars().all(plain) || name.trim() != name {
-        let help = "letters, digits, blanks, `_`, `.` and `-` make a name, and no blank at its ends";
-        reader.add_problem_at(at, "`name` holds a character that a job's name can't have", "not a job's name", help);
-        return None;
-    }
-    Some(name)
-}
-
-fn tab(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<String> {
-    let title = reader.non_empty(at, "`sheet.tab`")?;
-    let lower = title.to_lowercase();
-    let machine = ["runs", "jobs"].contains(&lower.as_str())
-        || ["processed ", "failures ", "sheetkeep "].iter().any(|start| lower.starts_with(start));
-    if machine {
-        let help = "Runs, Jobs, and titles that start with Processed, Failures or sheetkeep belong to the tool";
-        reader.add_problem_at(at, "`sheet.tab` is the title of one of the tool's own tabs", "taken", help);
-        return None;
-    }
-    if title.chars().count() > MAX_TITLE_CHARS || title.chars().any(char::is_control) {
-        reader.add_problem_at(at, "`sheet.tab` has to be one line of at most 100 characters", "no title", "");
-        return None;
-    }
-    Some(title)
-}
-
-fn mode(reader: &mut ValueReader<'_>, sheet: &SheetSection) -> Option<WriteMode> {
-    let Some(at) = &sheet.mode else { return Some(WriteMode::Append) };
-    let word = reader.text(at)?;
-    if let Some(mode) = WriteMode::parse(&word) {
-        return Some(mode);
-    }
-    if word == "mirror" {
-        let help = "rows can be appended, or kept one a key: mode = \"upsert\"";
-        reader.add_problem_at(at, "mode `mirror` is not built yet", "known, but not built yet", help);
-        return None;
-    }
-    let suggestion = closest(&word, WriteMode::WORDS.iter().map(|(word, _)| *word));
-    let help = suggestion
-        .map_or("the modes are append and upsert".to_owned(), |suggestion| format!("did you mean \"{suggestion}\"?"));
-    reader.add_problem_at(at, "`sheet.mode` is no mode", "unknown mode", &help);
-    None
-}
-
-/// Returns when a done key is processed again: by the mode, unless only newer versions count.
-fn reprocess_policy(
-    reader: &mut ValueReader<'_>,
-    item: Option<&ItemSection>,
-    mode: WriteMode,
-) -> Option<ReprocessPolicy> {
-    let of_mode = if mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
-    let Some(at) = item.and_then(|item| item.order.as_ref()) else { return Some(of_mode) };
-    let word = reader.text(at)?;
-    match ReprocessPolicy::WORDS.iter().find(|(known, _)| *known == word) {
-        Some((_, ReprocessPolicy::OnNewer)) if item.is_some_and(|item| item.version.is_none()) => {
-            let help = "name a version, such as version = \".updated\", or leave the order out";
-            reader.add_problem_at(at, "`item.order` is set, but `item` names no version", "an order of what?", help);
-            None
-        }
-        Some((_, ReprocessPolicy::OnNewer)) => Some(ReprocessPolicy::OnNewer),
-        Some(_) => Some(of_mode),
-        None => {
-            let suggestion = closest(&word, ReprocessPolicy::WORDS.iter().map(|(word, _)| *word));
-            let help = suggestion.map_or("the orders are any and newer".to_owned(), |suggestion| {
-                format!("did you mean \"{suggestion}\"?")
-            });
-            reader.add_problem_at(at, "`item.order` is no order", "unknown order", &help);
-            None
-        }
-    }
 }

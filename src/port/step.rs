@@ -1,5 +1,7 @@
 //! The ports for processing items and for finding their keys.
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use thiserror::Error;
@@ -34,6 +36,7 @@ pub struct StepContext {
 
 /// Why a step could not process an item.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum StepError {
     /// The item is bad; retries don't help.
     #[error("{0}")]
@@ -60,6 +63,22 @@ pub enum StepError {
 }
 
 impl StepError {
+    /// Creates the error of a bad item: it goes to the tab of failures, and retries don't help.
+    pub fn rejected(why: impl Into<String>) -> Self {
+        Self::Rejected(why.into())
+    }
+
+    /// Creates an error that may pass: the step is tried again within the run.
+    pub fn transient(why: impl Into<String>) -> Self {
+        Self::Transient { why: why.into(), retry_after_ms: None }
+    }
+
+    /// Creates an error after which the other side asks for a pause, as with `Retry-After`.
+    pub fn throttled(why: impl Into<String>, retry_after: Duration) -> Self {
+        let retry_after_ms = u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX);
+        Self::Transient { why: why.into(), retry_after_ms: Some(retry_after_ms) }
+    }
+
     /// Returns the class of the error.
     pub fn fault(&self) -> Fault {
         match self {
@@ -69,6 +88,13 @@ impl StepError {
             Self::Machine { trouble, .. } if trouble.passes() => Fault::Transient,
             Self::Machine { .. } => Fault::Machine,
         }
+    }
+}
+
+impl From<serde_json::Error> for StepError {
+    /// An item that does not have the expected form is bad.
+    fn from(error: serde_json::Error) -> Self {
+        Self::Rejected(format!("the item does not have the expected form: {error}"))
     }
 }
 

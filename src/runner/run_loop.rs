@@ -43,7 +43,7 @@ use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
 use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::{Stop, StopReason};
-use crate::runner::startup::{RunContext, open};
+use crate::runner::startup::{RunContext, StartupParts, open};
 use crate::runner::steps::journal_replay::{JournalTarget, Replay};
 use crate::runner::steps::step_executor::{StepExecutor, StepOutcome};
 
@@ -61,8 +61,9 @@ const THROTTLED_COMMIT_MS: u64 = 30_000;
 pub async fn pass(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Result<RunReport, RunError> {
     // Loading may take minutes while the service is down. Nothing is written yet, so it may be
     // cancelled anywhere.
+    let startup = StartupParts::new(&parts);
     let opened = tokio::select! {
-        opened = Box::pin(open(&parts, &config)) => opened?,
+        opened = Box::pin(open(&startup, &config)) => opened?,
         reason = stop.reason() => return Err(RunError::Stopped { reason }),
     };
     let reads_once = parts.source.as_ref().is_some_and(|source| !source.rereadable());

@@ -3,17 +3,20 @@
 //! In scope: the guarded commit, and injected faults for tests of callers.
 //! Out of scope: durability.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 
 use crate::clock::Clock;
-use crate::grid::Row;
+use crate::grid::{Cell, Row};
 use crate::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitReply, ItemResult};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::{RowDeletion, TabKind, mark_of_failure, mark_of_key, mark_of_run};
-use crate::ledger::items::failure::{Failure, FailureState, IN_DOUBT, RequestedAction, StoredFailure, failure_hash};
+use crate::ledger::items::failure::{
+    ActionAnswer, Failure, FailureState, IN_DOUBT, RequestedAction, StoredFailure, failure_hash,
+};
 use crate::ledger::items::key::{Fingerprint, Key, Version};
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::leases::head::HeadId;
@@ -55,6 +58,9 @@ pub struct Contents {
     pub failures: Vec<Failure>,
     /// The actions that users requested. A commit that responds to one removes it.
     pub asked: HashMap<Key, RequestedAction>,
+    /// Keys for which users wrote a text that is not an action. A commit that answers it, or closes
+    /// the failure, removes it.
+    pub unknown_actions: HashSet<Key>,
     /// Rows of Runs in order.
     pub runs: Vec<Run>,
 }
@@ -72,6 +78,7 @@ pub struct MemoryStore {
 
 impl MemoryStore {
     /// Creates an empty store whose service time is that of `clock`.
+    #[doc(hidden)]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             contents: Arc::default(),
@@ -84,6 +91,7 @@ impl MemoryStore {
     }
 
     /// Sets the write mode and the reprocess policy.
+    #[doc(hidden)]
     #[must_use]
     pub fn with_mode(mut self, mode: WriteMode, again: ReprocessPolicy) -> Self {
         (self.mode, self.again) = (mode, again);
@@ -91,18 +99,42 @@ impl MemoryStore {
     }
 
     /// Queues faults for the next commits, in order; `None` is a normal commit.
+    #[doc(hidden)]
     pub fn inject(&self, faults: impl IntoIterator<Item = Option<InjectedFault>>) {
         lock(&self.faults).extend(faults);
     }
 
     /// Returns a copy of the contents.
+    #[doc(hidden)]
     pub fn contents(&self) -> Contents {
         lock(&self.contents).clone()
     }
 
     /// Edits the contents, as a user would.
+    #[doc(hidden)]
     pub fn edit(&self, change: impl FnOnce(&mut Contents)) {
         change(&mut lock(&self.contents));
+    }
+
+    /// Returns the rows of a data tab, each as an object of its columns; none if there is no such
+    /// tab. Days and times are numbers, as spreadsheets count them.
+    pub fn rows(&self, tab: &str) -> Vec<Value> {
+        let contents = lock(&self.contents);
+        let rows = contents.tables.get(tab).map(|(_, rows)| rows.as_slice()).unwrap_or_default();
+        let object = |row: &Row| row.cells.iter().map(|(name, cell)| (name.clone(), shown(cell))).collect();
+        rows.iter().map(|row| Value::Object(object(row))).collect()
+    }
+
+    /// Returns key, step and error of each failure that is not over, in their order.
+    pub fn open_failures(&self) -> Vec<(String, String, String)> {
+        let contents = lock(&self.contents);
+        let mut open: Vec<&Failure> = Vec::new();
+        for failure in &contents.failures {
+            open.retain(|other| other.key != failure.key);
+            open.extend((failure.state != FailureState::Recovered).then_some(failure));
+        }
+        let texts = |failure: &&Failure| (failure.key.as_str().to_owned(), failure.step.clone(), failure.error.clone());
+        open.iter().map(texts).collect()
     }
 
     fn loaded(&self) -> Loaded {
@@ -227,6 +259,20 @@ impl Store for MemoryStore {
     }
 }
 
+/// Returns the value of a cell.
+fn shown(cell: &Cell) -> Value {
+    match cell {
+        Cell::Empty | Cell::Figure { value: None, .. } => Value::Null,
+        Cell::Text(text) | Cell::Formula(text) => text.as_str().into(),
+        Cell::Bool(bool) => (*bool).into(),
+        Cell::Number(number)
+        | Cell::Date(number)
+        | Cell::DateTime(number)
+        | Cell::Duration(number)
+        | Cell::Figure { value: Some(number), .. } => (*number).into(),
+    }
+}
+
 fn index(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
     let done =
         contents.processed.iter().map(|(key, version, _)| (key.fingerprint(), again.version_hash(version))).collect();
@@ -247,6 +293,7 @@ fn index(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
                 state: failure.state,
                 in_doubt: failure.step == IN_DOUBT,
                 requested: contents.asked.get(&failure.key).copied(),
+                has_unknown_action: contents.unknown_actions.contains(&failure.key),
                 row,
             };
             failures.insert(key, tried);
@@ -279,8 +326,13 @@ fn store_result(contents: &mut Contents, settled: &ItemResult, commit: &Commit, 
         ItemResult::Revoked { .. } => {}
         ItemResult::Removed(rows) => rows.iter().for_each(|row| delete_row(contents, row)),
     }
-    if let Some(recorded) = recorded.filter(|failure| failure.answered.is_some()) {
-        contents.asked.remove(&recorded.key);
+    if let Some(recorded) = recorded {
+        if matches!(recorded.answered, Some(ActionAnswer::Taken(_))) {
+            contents.asked.remove(&recorded.key);
+        }
+        if recorded.is_only_answer() || recorded.state == FailureState::Recovered {
+            contents.unknown_actions.remove(&recorded.key);
+        }
     }
     updated
 }

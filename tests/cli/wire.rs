@@ -120,6 +120,12 @@ impl Emulator {
         assert!(stopped.expect("kill can be run").success());
     }
 
+    /// It answers again, also the calls that it took meanwhile.
+    pub fn speaks_again(&self) {
+        let resumed = Command::new("kill").args(["-CONT", &self.process.id().to_string()]).status();
+        assert!(resumed.expect("kill can be run").success());
+    }
+
     /// Runs it to its end.
     pub fn run(&self, project: &TempProject, id: &str, args: &[&str]) -> Ended {
         ended(self.command(project, id, args))

@@ -17,7 +17,8 @@ use sheetkeep::fault::Fault;
 use sheetkeep::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitReply};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
 use sheetkeep::ledger::leases::head::HeadId;
-use sheetkeep::store::guard::head_guard::{self, GuardKind, GuardSupport};
+use sheetkeep::store::guard::guard_kind::{GuardKind, GuardSupport};
+use sheetkeep::store::guard::head_guard;
 
 use crate::intern::{Interned, QuickMap, QuickSet};
 use crate::service::{Batch, Behaviour, Draft, JOB, Sheet};

@@ -13,7 +13,8 @@ use sheetkeep::ledger::leases::lease::Fence;
 use sheetkeep::ledger::leases::row_order::{RowOrder, run_cell};
 use sheetkeep::ledger::rows::row_codec::{DONE, processed_row};
 use sheetkeep::ledger::state::snapshot::{RowChecksum, State};
-use sheetkeep::store::guard::head_guard::{self, BatchStep, GuardSupport, ListedRange, ListedTab, StateLocation};
+use sheetkeep::store::guard::guard_kind::{GuardKind, GuardSupport};
+use sheetkeep::store::guard::head_guard::{self, BatchStep, ListedRange, ListedTab, StateLocation};
 
 /// The one job of the model.
 pub const JOB: &str = "j";
@@ -266,7 +267,7 @@ impl Sheet {
     pub fn without_name(&self) -> Option<Self> {
         let mut next = self.clone();
         next.names.clear();
-        next.deleted |= self.sight().1.is_some_and(|place| place.guard_kind == head_guard::GuardKind::Name);
+        next.deleted |= self.sight().1.is_some_and(|place| place.guard_kind == GuardKind::Name);
         (next.names != self.names).then_some(next)
     }
 

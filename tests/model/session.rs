@@ -20,7 +20,9 @@ use sheetkeep::ledger::processed::processed_index::ProcessedIndex;
 use sheetkeep::ledger::processed::processed_set::ProcessedSet;
 use sheetkeep::ledger::runs::run::{Run, Trigger};
 use sheetkeep::ledger::state::snapshot::{LoadCheck, LoadConsistency, LoadObservation, Snapshot, State};
-use sheetkeep::store::guard::head_guard::{self, BatchStep, GuardProof, GuardSupport, StateLocation};
+use sheetkeep::store::guard::guard_kind::GuardSupport;
+use sheetkeep::store::guard::guard_probe::{self, GuardProof};
+use sheetkeep::store::guard::head_guard::{self, BatchStep, StateLocation};
 use sheetkeep::store::guard::strategy::GuardStrategy;
 use sheetkeep::time::Timestamp;
 
@@ -186,7 +188,7 @@ impl Runner {
             Stage::ProbeTab(session, _) => (session, 1),
             _ => return None,
         };
-        head_guard::probe_batches(session.place.as_ref()?, salt).into_iter().nth(at)
+        guard_probe::probe_batches(session.place.as_ref()?, salt).into_iter().nth(at)
     }
 
     /// Returns the runner after the step; `None` if the step changes nothing.
@@ -202,7 +204,7 @@ impl Runner {
             (Stage::ProbeName(session), Input::Probed(refused)) => Stage::ProbeTab(session, refused),
             (Stage::ProbeTab(mut session, name_refused), Input::Probed(tab_refused)) => {
                 let place = session.place.as_ref()?;
-                match head_guard::evaluate_probe(place, name_refused, tab_refused) {
+                match guard_probe::evaluate_probe(place, name_refused, tab_refused) {
                     GuardProof::Nothing => Stage::Stopped("nothing guards"),
                     GuardProof::Guard(proof) => {
                         note = Some((place.tab, proof));

@@ -282,6 +282,11 @@ impl ConditionRecord {
         self.reported.is_some()
     }
 
+    /// Returns whether the last finding was bad.
+    pub fn is_noted(&self) -> bool {
+        self.bad > 0
+    }
+
     /// Returns whether something is wrong.
     pub fn is_problem(&self) -> bool {
         self.is_problem

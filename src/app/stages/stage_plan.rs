@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 
-use crate::app::run_work::RunWork;
+use crate::app::own_parts::OwnParts;
 use crate::app::stages::checkpoint::CheckpointIdentify;
 use crate::app::stages::stage_source::StageSource;
 use crate::app::stages::stage_step::StageStep;
@@ -24,8 +24,7 @@ use crate::command_retry::stdin_copy::StdinCopy;
 use crate::config::sections::stages::{StageJob, StageSettings};
 use crate::config::settings::Settings;
 use crate::ledger::items::key::Key;
-use crate::port::source::Source;
-use crate::port::step::Step;
+use crate::port::source::{Source, SourceError};
 use crate::rng::Rng;
 use crate::runner::shutdown::Stop;
 
@@ -210,19 +209,20 @@ fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns the work of a run of these stages. `is_rowless`: its stages make no rows.
-pub fn stage_work(plan: &Arc<StagePlan>, outcomes: &Arc<StageOutcomes>, is_rowless: bool) -> RunWork {
-    let of_source = (Arc::clone(plan), Arc::clone(outcomes));
-    let of_steps = (Arc::clone(plan), Arc::clone(outcomes));
-    RunWork::new(
-        Arc::new(move |stop: &Stop| -> Box<dyn Source> {
-            Box::new(StageSource::new(Arc::clone(&of_source.0), Arc::clone(&of_source.1), stop.clone()))
-        }),
-        Arc::new(move |stop: &Stop| -> Vec<Arc<dyn Step>> {
-            let (plan, outcomes) = (Arc::clone(&of_steps.0), Arc::clone(&of_steps.1));
-            vec![Arc::new(StageStep::new(plan, outcomes, stop.clone(), is_rowless))]
-        }),
-        Arc::new(CheckpointIdentify),
+/// Returns the parts of a run of these stages, which `stop` ends. `is_rowless`: its stages make no
+/// rows.
+pub fn stage_parts(plan: &Arc<StagePlan>, outcomes: &Arc<StageOutcomes>, stop: &Stop, is_rowless: bool) -> OwnParts {
+    let step = StageStep::new(Arc::clone(plan), Arc::clone(outcomes), stop.clone(), is_rowless);
+    let (plan, outcomes, stop) = (Arc::clone(plan), Arc::clone(outcomes), stop.clone());
+    let open = move || -> Result<Box<dyn Source>, SourceError> {
+        Ok(Box::new(StageSource::new(Arc::clone(&plan), Arc::clone(&outcomes), stop.clone())))
+    };
+    OwnParts {
+        source: Some(Arc::new(open)),
+        identify: Some(Arc::new(CheckpointIdentify)),
+        steps: Some(vec![Arc::new(step)]),
+        concurrency: Some(1),
         is_rowless,
-    )
+        ..OwnParts::default()
+    }
 }

@@ -16,7 +16,7 @@ use crate::app::error::AppError;
 use crate::app::inspect::listing::loaded;
 use crate::app::job::{RunRequest, run};
 use crate::app::stages::stage_plan::{
-    PlannedStage, ReadStdin, StageFolders, StageListeners, StageOutcomes, StagePlan, stage_work,
+    PlannedStage, ReadStdin, StageFolders, StageListeners, StageOutcomes, StagePlan, stage_parts,
 };
 use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::commands::error_report::{from_app, from_config};
@@ -75,7 +75,7 @@ pub async fn in_sheet(
     let watch = watch_signals(&stop, &abort, &clock);
     let request = RunRequest {
         trigger: Trigger { kind: TRIGGER.to_owned(), ..Trigger::default() },
-        work: Some(stage_work(&plan, &outcomes, true)),
+        own: stage_parts(&plan, &outcomes, &stop, true),
         host,
         ..RunRequest::default()
     };

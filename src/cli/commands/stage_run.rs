@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use crate::app::error::AppError;
-use crate::app::run_work::RunWork;
-use crate::app::stages::stage_plan::{StageListeners, StageOutcomes, StagePlan, stage_key, stage_work};
+use crate::app::own_parts::OwnParts;
+use crate::app::stages::stage_plan::{StageListeners, StageOutcomes, StagePlan, stage_key, stage_parts};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
@@ -25,6 +25,7 @@ use crate::ledger::items::key::Key;
 use crate::ledger::runs::event::RunReport;
 use crate::rng::Rng;
 use crate::runner::run_config::RunError;
+use crate::runner::shutdown::Stop;
 
 /// The stages of one run.
 pub struct StageRun {
@@ -33,14 +34,19 @@ pub struct StageRun {
 }
 
 impl StageRun {
-    /// Creates the stages of a run; `None` for a job of records.
+    /// Creates the stages of a run; `None` for a job of records. Fails if a flag is about records.
     pub fn new(
         session: &Session,
-        is_quiet: bool,
+        args: &RunArgs,
         settings: &Settings,
         clock: &Arc<dyn Clock>,
         chance: &Arc<dyn Rng>,
-    ) -> Option<Self> {
+    ) -> Result<Option<Self>, CliError> {
+        if settings.stages.is_some() && args.input.is_some() {
+            let error = CliError::new("--input names records, and this job has stages", Exit::Usage);
+            return Err(error.with_help("leave it out, or name the file in the command of the first stage"));
+        }
+        let is_quiet = args.quiet || args.job.json;
         let terminal = Arc::clone(&session.terminal);
         let of_lines = Arc::clone(&terminal);
         let is_structured = session.log_style.format.is_structured();
@@ -56,13 +62,13 @@ impl StageRun {
                 }
             }),
         };
-        let plan = StagePlan::of_job(settings, listeners, clock, chance)?;
-        Some(Self { plan: Arc::new(plan), outcomes: Arc::default() })
+        let plan = StagePlan::of_job(settings, listeners, clock, chance);
+        Ok(plan.map(|plan| Self { plan: Arc::new(plan), outcomes: Arc::default() }))
     }
 
-    /// Returns the work of the run.
-    pub fn work(&self) -> RunWork {
-        stage_work(&self.plan, &self.outcomes, false)
+    /// Returns the parts of the run, which `stop` ends.
+    pub fn own_parts(&self, stop: &Stop) -> OwnParts {
+        stage_parts(&self.plan, &self.outcomes, stop, false)
     }
 
     /// Removes the dead letters that the run has sent, if the sheet knows of it.

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use miette::{Diagnostic, SourceSpan};
 
-use crate::cli::streams::terminal::{Palette, visible};
+use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::palette::Palette;
 
 /// Characters of a line that are shown at most.
 const SHOWN_CHARS: usize = 160;

@@ -10,7 +10,8 @@ use crate::check::repeated::RepeatedKeyScan;
 use crate::cli::exit::Exit;
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{RepeatedDocument, SCHEMA_VERSION};
-use crate::cli::streams::terminal::{Palette, visible};
+use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::palette::Palette;
 
 /// One line of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

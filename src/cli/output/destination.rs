@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::cli::streams::terminal::visible;
+use crate::cli::streams::control_characters::visible;
 use crate::config::sections::sheet::target::{GOOGLE_API_URL, Target};
 use crate::config::settings::Settings;
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::cli::output::destination::{Place, Spreadsheet};
-use crate::cli::streams::terminal::{Captured, OutputStyle, Terminal};
+use crate::cli::streams::captured::Captured;
+use crate::cli::streams::output_stream::OutputStyle;
+use crate::cli::streams::terminal::Terminal;
 use crate::ledger::items::key::Key;
 use crate::ledger::items::repeated_keys::RepeatedKeys;
 use crate::ledger::items::write_mode::ReprocessPolicy;

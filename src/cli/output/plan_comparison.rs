@@ -8,7 +8,8 @@ use crate::app::plan::plan_comparison::{CellDifference, PlanComparison};
 use crate::cli::format::{format_count, format_number};
 use crate::cli::output::cell_value::{cell_value, value_text};
 use crate::cli::output::json::SCHEMA_VERSION;
-use crate::cli::streams::terminal::{Palette, visible};
+use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::palette::Palette;
 
 /// Characters of a value that are shown.
 const VALUE_CHARS: usize = 60;

@@ -262,7 +262,7 @@ impl Visit for LineVisitor<'_> {
 mod tests {
     use tracing::subscriber::with_default;
 
-    use crate::cli::streams::terminal::OutputStyle;
+    use crate::cli::streams::output_stream::OutputStyle;
     use crate::system::TestClock;
     use crate::time::Timestamp;
 

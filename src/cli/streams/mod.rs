@@ -3,10 +3,20 @@
 //! In scope: writing, colours and widths, log lines. Out of scope: what is written (`cli::output`,
 //! `cli::errors`).
 //!
-//! - `terminal`: is a stream a terminal, how wide is it, and who writes to it?
-//! - `logs`: which log lines are written, and in which form?
-//! - `log_file`: which file of the day gets a copy, and when is an old one deleted?
+//! | question | file |
+//! |---|---|
+//! | Is a stream a terminal, how wide is it, and has it colours? | `terminal` |
+//! | How is a text written, beside a progress bar and a log file? | `output_stream` |
+//! | Which colours mark a text? | `palette` |
+//! | How are characters shown that would control a terminal? | `control_characters` |
+//! | Which log lines are written, and in which form? | `logs` |
+//! | Which file of the day gets a copy, and when is an old one deleted? | `log_file` |
+//! | How do tests read the output? | `captured` |
 
-pub mod terminal;
-pub mod logs;
+pub mod captured;
+pub mod control_characters;
 pub mod log_file;
+pub mod logs;
+pub mod output_stream;
+pub mod palette;
+pub mod terminal;

@@ -1,9 +1,9 @@
-//! The commits of a run, one in flight at a time: drafts them, starts them, and handles their end.
+//! The commits of a run, one in flight at a time: drafts them and starts them.
 //!
-//! In scope: the chain and its drafts, the validity of the lease, the run's row, counts of applied
-//! rows.
+//! In scope: the chain and its drafts, the validity of the lease, the run's row.
 //! Out of scope: when to commit (`runner::run_loop`), one commit's outcome
-//! (`runner::commit::commit_driver`), what the items are (`runner::records::intake`).
+//! (`runner::commit::commit_driver`), what follows it (`runner::commit::commit_end`), what the items
+//! are (`runner::records::intake`).
 
 use std::sync::Arc;
 
@@ -12,10 +12,8 @@ use futures_util::future::BoxFuture;
 use crate::fault::Fault;
 use crate::ledger::commit::bisection::Bisection;
 use crate::ledger::commit::changes::{Changes, ItemResult, NewTable};
-use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata, NextAction};
-use crate::ledger::commit::commit_machine::CommitEnd;
+use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata};
 use crate::ledger::commit::commit_resolution::Resolution;
-use crate::ledger::leases::head::HeadId;
 use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::runs::event::Event;
 use crate::ledger::runs::outlook::RunOutlook;
@@ -25,7 +23,7 @@ use crate::port::store::MisplacedWrites;
 use crate::rng::Rng;
 use crate::runner::alert_recorder::AlertRecorder;
 use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome, LastError};
-use crate::runner::commit::halt_errors::{fenced_error, halt_error, head_missing_error, unfinished_error};
+use crate::runner::commit::halt_errors::{fenced_error, head_missing_error, unfinished_error};
 use crate::runner::commit::misplaced_rows::MisplacedRows;
 use crate::runner::commit::run_row::{by_service_clock, counts_after, with_outlook};
 use crate::runner::input::reprocess_state::ReprocessState;
@@ -77,12 +75,12 @@ pub struct Committer {
     /// The bisection, and the service's last refusal of an item.
     pub(super) bisection: Bisection,
     pub(super) refusal: String,
-    misplaced: MisplacedRows,
-    last_commit_ms: u64,
-    throttled: u64,
-    is_throttled: bool,
-    rows: u64,
-    commits: u64,
+    pub(super) misplaced: MisplacedRows,
+    pub(super) last_commit_ms: u64,
+    pub(super) throttled: u64,
+    pub(super) is_throttled: bool,
+    pub(super) rows: u64,
+    pub(super) commits: u64,
 }
 
 /// Maximum length of the repair messages in the run's row, in bytes.
@@ -311,105 +309,6 @@ impl Committer {
         Ok(())
     }
 
-    /// Handles the end of a commit: continues, redrafts, reloads or stops. `end` is that of the run,
-    /// for a last commit that has to be drafted again.
-    pub async fn on_commit_end(
-        &mut self,
-        outcome: CommitOutcome,
-        intake: &mut Intake,
-        queue: &mut CommitQueue,
-        end: &RunEnd,
-    ) -> Result<(), RunError> {
-        self.commit_future = None;
-        self.note_throttling();
-        if let CommitEnd::Applied(id) = outcome.end {
-            self.on_applied(id, outcome.commit.to, outcome.took_ms, intake, queue)?;
-            self.fail_rejected_item(intake, queue)?;
-            return self.check_misplaced_writes().await;
-        }
-        if self.is_run_row_written && outcome.end == CommitEnd::Fenced {
-            self.end_after_takeover();
-            return Ok(());
-        }
-        let end = Some(end).filter(|_| self.closing_run == ClosingRun::UnderWay);
-        match self.chain.on_end(&outcome.commit, &outcome.end) {
-            NextAction::GoOn => Ok(()),
-            NextAction::Redraft => self.begin(self.drafts.newest_items(), intake, end),
-            NextAction::Halve => {
-                let mut items = self.drafts.newest_items();
-                let rest = items.split_off(items.len().div_ceil(2));
-                queue.put_back(rest, self.now_ms());
-                self.begin(items, intake, None)
-            }
-            NextAction::Suspect(confidence) => self.start_bisection(confidence, outcome, intake, queue),
-            NextAction::Reload => self.reload(self.drafts.newest_items(), Some(&outcome.commit), intake, queue).await,
-            NextAction::Stop(halt) => {
-                Err(halt_error(self.driver.store.as_ref(), self.schedule.as_ref(), halt, outcome.error).await)
-            }
-        }
-    }
-
-    /// Ends this run: its results are applied, and the run that has taken over found the repairs
-    /// that are left.
-    pub(super) fn end_after_takeover(&mut self) {
-        self.closing_run = ClosingRun::Done;
-        self.misplaced.clear();
-    }
-
-    /// Handles an applied draft `id`; `newest` is the draft that was sent last.
-    pub(super) fn on_applied(
-        &mut self,
-        id: HeadId,
-        newest: HeadId,
-        took_ms: u64,
-        intake: &mut Intake,
-        queue: &mut CommitQueue,
-    ) -> Result<(), RunError> {
-        let Some((commit, items, left)) = self.drafts.applied(id) else {
-            return Err(unfinished_error(LastError::new(
-                "a commit was applied that this run did not draft",
-                Fault::Corrupt,
-            )));
-        };
-        self.chain.on_end(&commit, &CommitEnd::Applied(id));
-        let now_ms = self.now_ms();
-        // If its items were suspected meanwhile, they are in the queue once more.
-        if commit.to != newest || self.drafts.take_requeued() {
-            let held = sequence_numbers(&items);
-            queue.remove_matching(|waiting| held.contains(&waiting.place));
-        }
-        queue.put_back(left, now_ms);
-        self.bisection.on_applied(items.len());
-        self.begun.clone_from(&commit.state.begun);
-        let keys = intake.on_applied(&items);
-        intake.index.on_rows_written(commit.processed().map(|(key, _, _, run_cell)| (key, run_cell)));
-        let rows = commit.changes.remaining_rows(intake.output.mode) as u64;
-        if self.commits == 0 {
-            self.run.first_commit = id.commit;
-            self.emit(Event::Claimed { fence: commit.state.lease.fence });
-        }
-        self.run.last_commit = id.commit;
-        self.commits += 1;
-        self.rows += rows;
-        self.table_exists |= !commit.changes.tables.is_empty();
-        intake.output.header.on_columns_added(&commit.changes.columns);
-        let released = commit.state.lease.holder.is_none();
-        self.record_alerts(released);
-        if let Some(recorder) = &mut self.schedule {
-            recorder.on_applied(&self.abandoned_runs);
-        }
-        self.abandoned_runs.clear();
-        self.lease_validity = LeaseValidity::new(now_ms.saturating_sub(took_ms), self.ttl_ms);
-        self.last_commit_ms = now_ms;
-        self.emit(Event::Committed { number: id.commit, rows, keys, took_ms });
-        self.closing_run = if released { ClosingRun::Done } else { ClosingRun::No };
-        if released && !self.is_run_row_written {
-            self.run = commit.changes.runs.last().cloned().unwrap_or_else(|| self.run.clone());
-            self.is_run_row_written = true;
-        }
-        Ok(())
-    }
-
     /// Returns the run as it will be once a commit with these changes is applied.
     fn run_after(&self, changes: &Changes, counts: Counts) -> Run {
         let number = self.chain.draft_ids().base().map_or(0, |head| head.next(0).commit);
@@ -417,13 +316,6 @@ impl Committer {
         let first_commit = if self.commits == 0 { number } else { self.run.first_commit };
         let (counts, calls) = (counts_after(changes, counts), usage.reads + usage.writes + 1);
         Run { counts, calls, first_commit, last_commit: number, ..self.run.clone() }
-    }
-
-    fn note_throttling(&mut self) {
-        let throttled = self.driver.store.usage().throttled;
-        // One 429 alone proves nothing about a quota: calls between pass.
-        self.is_throttled = throttled > self.throttled + 1;
-        self.throttled = throttled;
     }
 
     pub(super) fn now_ms(&self) -> u64 {

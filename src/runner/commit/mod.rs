@@ -2,7 +2,8 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | What does a commit carry, and what follows its end? | `committer` |
+//! | What does a commit carry? | `committer` |
+//! | What follows the end of a commit? | `commit_end` |
 //! | What will the run's row contain? | `run_row` |
 //! | Which calls bring one commit to a known outcome? | `commit_driver` |
 //! | When have repairs put all misplaced rows right? | `misplaced_rows` |
@@ -16,6 +17,7 @@
 
 pub mod committer;
 pub mod commit_driver;
+mod commit_end;
 mod run_row;
 mod misplaced_rows;
 mod halt_errors;

@@ -231,6 +231,10 @@ impl Intake {
             self.watermark.leave(place);
             return IntakeResult::Skip;
         }
+        if is_work && change.is_some_and(|change| !self.hold.is_foreseen(change)) {
+            self.watermark.leave(place);
+            return IntakeResult::Skip;
+        }
         if matches!(&admission, Admission::Again(prior) if prior.requested == Some(RequestedAction::Retry)) {
             self.note_retry(&item.key, false);
         }

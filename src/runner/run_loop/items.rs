@@ -52,7 +52,7 @@ impl RunLoop {
             }
             IntakeResult::Work(item, place) => self.start_steps(item, place),
             IntakeResult::Pending(waiting) => self.enqueue(waiting, is_of_source),
-            IntakeResult::Skip => {}
+            IntakeResult::Skip => self.check_foreseen(),
         }
         self.check_first_records();
         if self.intake.counts.read.is_multiple_of(PROGRESS_EVERY) {

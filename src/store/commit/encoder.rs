@@ -22,7 +22,8 @@ use crate::store::commit::own_columns::{self, OwnColumns};
 use crate::store::commit::restore::PendingRestores;
 use crate::store::commit::row_plan::RowContext;
 use crate::store::commit::row_writer::{RowRequests, encode_rows, without_scratch};
-use crate::store::guard::head_guard::{BatchStep, GuardSupport, STATE_ROWS, failures_title, processed_title};
+use crate::store::guard::guard_kind::GuardSupport;
+use crate::store::guard::head_guard::{BatchStep, STATE_ROWS, failures_title, processed_title};
 use crate::store::tabs::cells::{VALUE, VALUE_AND_FORMAT, VALUE_AND_NUMBER, row_of_cells, to_cell_data};
 use crate::store::tabs::requests::{index, put};
 use crate::store::tabs::schema::{

@@ -1,9 +1,9 @@
 //! The guard: compare-and-set on a spreadsheet. Pure.
 //!
 //! In scope: names of the head marker and of the state tab, the order of guard requests in a batch,
-//! reading the marker, the capability probe.
+//! reading the marker.
 //! Out of scope: the other parts of a batch (`store::commit::encoder`), resolving in-doubt commits
-//! (`ledger::commit::commit_resolution`).
+//! (`ledger::commit::commit_resolution`), the capability probe (`store::guard::guard_probe`).
 //!
 //! A spreadsheet has no conditional write. But the service refuses a whole batch if it refuses one
 //! of its requests. So each commit carries requests that succeed only while the head is the one
@@ -33,61 +33,13 @@ use crate::ledger::commit::changes::{Commit, CommitKind};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::leases::lease::Fence;
+use crate::store::guard::guard_kind::GuardKind;
 
 /// Rows of the state tab: names in column A, texts in B. Further rows are scratch rows.
 pub const STATE_ROWS: u32 = 64;
 const STATE_COLUMNS: u32 = 26;
 /// The column of the state tab that the guard writes to, 0-based.
 const ASSERT_COLUMN: u32 = 3;
-
-/// The kind of head marker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum GuardKind {
-    /// The id of a named range.
-    Name,
-    /// The title of the state tab.
-    Title,
-}
-
-/// The known support for the named-range guard on this spreadsheet. Kept in the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum GuardSupport {
-    /// Not probed yet.
-    Unknown,
-    /// A missing named range refuses the batch, and the service keeps the id that the client chose.
-    Name,
-    /// The probe failed, or a commit by name was refused.
-    Title,
-}
-
-impl GuardSupport {
-    /// The text in the state.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "open",
-            Self::Name => "name",
-            Self::Title => "title",
-        }
-    }
-
-    /// Parses the text; any unknown text counts as not probed.
-    pub fn parse(text: &str) -> Self {
-        match text {
-            "name" => Self::Name,
-            "title" => Self::Title,
-            _ => Self::Unknown,
-        }
-    }
-
-    /// The guard of the next commit; `None` before the probe.
-    pub fn guard_kind(self) -> Option<GuardKind> {
-        match self {
-            Self::Unknown => None,
-            Self::Name => Some(GuardKind::Name),
-            Self::Title => Some(GuardKind::Title),
-        }
-    }
-}
 
 /// The location of the state tab, with the head.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -390,35 +342,6 @@ pub fn location_after(
             guard_kind,
             range_id,
         },
-    }
-}
-
-/// Returns the two probe batches, which the service must refuse: one deletes a named range that
-/// never existed, one writes to a tab that never existed. `salt` yields unused ids.
-pub fn probe_batches(location: &StateLocation, salt: u64) -> [Vec<BatchStep>; 2] {
-    let never = HeadId { commit: location.head.commit, nonce: salt };
-    let gone = BatchStep::AssertTab { tab: tab_id(never) };
-    let touch = BatchStep::AssertTab { tab: location.tab };
-    [vec![BatchStep::DeleteRange { id: never.to_string() }, touch.clone()], vec![touch, gone]]
-}
-
-/// The result of the probe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum GuardProof {
-    /// Use this guard.
-    Guard(GuardSupport),
-    /// The service applied a stale batch: no guard works, so nothing may be written.
-    Nothing,
-}
-
-/// Evaluates the probe: were a missing named range and a missing tab refused, and did the service
-/// keep the id that the client chose?
-pub fn evaluate_probe(location: &StateLocation, missing_name_refused: bool, missing_tab_refused: bool) -> GuardProof {
-    let ours = location.range_id.as_deref() == Some(location.head.to_string().as_str());
-    match (missing_tab_refused, missing_name_refused && ours) {
-        (false, _) => GuardProof::Nothing,
-        (true, true) => GuardProof::Guard(GuardSupport::Name),
-        (true, false) => GuardProof::Guard(GuardSupport::Title),
     }
 }
 

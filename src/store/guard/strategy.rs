@@ -5,7 +5,8 @@
 
 use crate::ledger::commit::changes::{Commit, CommitKind};
 use crate::ledger::leases::head::HeadId;
-use crate::store::guard::head_guard::{GuardKind, GuardSupport, StateLocation};
+use crate::store::guard::guard_kind::{GuardKind, GuardSupport};
+use crate::store::guard::head_guard::StateLocation;
 
 /// The guard choice of a run: the probe's result, until the service refuses a batch that the probe
 /// allowed.

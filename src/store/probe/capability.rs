@@ -10,7 +10,9 @@ use crate::google::sheets::{BatchReply, Sheets};
 use crate::google::types::address::SpreadsheetId;
 use crate::google::types::requests::Batch;
 use crate::ledger::commit::changes::{CommitPart, CommitReply};
-use crate::store::guard::head_guard::{self, BatchStep, GuardProof, GuardSupport, StateLocation};
+use crate::store::guard::guard_kind::GuardSupport;
+use crate::store::guard::guard_probe::{self, GuardProof};
+use crate::store::guard::head_guard::{BatchStep, StateLocation};
 use crate::store::tabs::error::not_executed_call;
 
 /// How often a probe is sent if its response is lost. It writes only a spare cell.
@@ -24,14 +26,14 @@ pub async fn probe_guard(
     location: &StateLocation,
     salt: u64,
 ) -> Result<GuardSupport, CommitReply> {
-    let [names, tabs] = head_guard::probe_batches(location, salt);
+    let [names, tabs] = guard_probe::probe_batches(location, salt);
     let by_name = refused(sheets, id, &names).await?;
     if by_name == Some(ProbeRefusal::At(1)) {
         // The probe's own tab is gone: another commit moved the state, and the probe has no result.
         return Err(CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() });
     }
     let by_tab = refused(sheets, id, &tabs).await?;
-    match head_guard::evaluate_probe(location, by_name == Some(ProbeRefusal::At(0)), by_tab.is_some()) {
+    match guard_probe::evaluate_probe(location, by_name == Some(ProbeRefusal::At(0)), by_tab.is_some()) {
         GuardProof::Guard(support) => {
             tracing::debug!(event = "guard.proved", guard = support.as_str(), "the guard is proved on this spreadsheet");
             Ok(support)

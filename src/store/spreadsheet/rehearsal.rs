@@ -21,7 +21,7 @@ use crate::ledger::leases::head::HeadId;
 use crate::ledger::leases::lease::{Holder, LeaseStatus};
 use crate::ledger::state::snapshot::Loaded;
 use crate::port::store::{MisplacedWrites, Store, StoreError, Usage};
-use crate::store::guard::head_guard::GuardSupport;
+use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::spreadsheet::store::SheetsStore;
 
 /// Rows of the data tab that are kept as a sample.

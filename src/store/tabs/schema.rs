@@ -12,7 +12,7 @@ use std::sync::Arc;
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::rows::row_codec::{self, PROCESSED as PROCESSED_COLUMNS};
-use crate::store::guard::head_guard::GuardSupport;
+use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::tabs::processed_column_order::ColumnRecovery;
 
 /// Columns that Failures must have. Its last column was added later, and a tab without it still

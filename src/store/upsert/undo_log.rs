@@ -86,6 +86,9 @@ pub struct RowWrite {
     /// Moves of cells within the row: from column, to column. They record the intention. The
     /// post-image does not, because it shows the cells of the row that was hit.
     pub moves: Vec<(usize, usize)>,
+    /// Whether a repair only brings the version in flight to the row of its key: no write had hit that
+    /// row by mistake.
+    pub is_version: bool,
 }
 
 /// The undo log of a batch: its writes by row and column position.

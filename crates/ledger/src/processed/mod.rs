@@ -5,7 +5,7 @@
 //! | Is this item processed already? | `processed_index` |
 //! | Which versions were done when the job was loaded? | `processed_set` |
 //! | Which versions has this run in hand, failed or done? | `run_versions` |
-//! | What is remembered of an earlier failure? | `prior_failure` |
+//! | What is known of failures? | `known_failures` (of all keys), `prior_failure` (of one) |
 //! | What may happen to a version of a key within a run? | `key_lifecycle` |
 //! | Which versions were processed before the current one? | `version_history` |
 //! | Which keys have lost rows? | `key_sums`, `row_gaps`, `redo_keys` |
@@ -13,6 +13,7 @@
 //! | Which failures are counted but not written again? | `suppressed_failures` |
 //! | Do the data tab and `Processed` agree? | `consistency` |
 
+mod known_failures;
 pub mod processed_index;
 pub mod processed_set;
 mod run_versions;

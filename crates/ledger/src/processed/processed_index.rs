@@ -1,21 +1,23 @@
 //! The in-memory index of processed keys and failures, including this run's changes; admits items
 //! or skips them.
 //!
-//! In scope: admission, open failures, what this run adds (about 40 bytes a key).
-//! Out of scope: which versions of a load count (`processed::processed_set`).
+//! In scope: admission, what this run adds (about 40 bytes a key).
+//! Out of scope: which versions of a load count (`processed::processed_set`), what is known of each
+//! failure (`processed::known_failures`).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::items::failure::{Failure, FailureState, RequestedAction};
 use crate::items::key::{Fingerprint, Key, Version, digest_of};
 use crate::items::write_mode::ReprocessPolicy;
 use crate::processed::key_lifecycle::{KeyEvent, KeyState};
+use crate::processed::known_failures::KnownFailures;
 use crate::processed::prior_failure::PriorFailure;
 use crate::processed::processed_set::ProcessedSet;
 use crate::processed::redo_keys::Redo;
 use crate::processed::row_gaps::Gaps;
 use crate::processed::run_versions::{Latest, RunVersions};
-use crate::processed::suppressed_failures::{SuppressedFailureCounts, key_prefix};
+use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::processed::version_history::VersionUse;
 use crate::runs::held_changes::ChangeHash;
 use sheetkeep_base::time::Timestamp;
@@ -44,16 +46,7 @@ pub enum Admission {
 pub struct ProcessedIndex {
     done: ProcessedSet,
     of_run: RunVersions,
-    failures: HashMap<Fingerprint, PriorFailure>,
-    /// Of the keys with failures, those that this run has seen.
-    seen: HashSet<Fingerprint>,
-    /// The hashes of the records of suppressed failures, as far as they were read.
-    records: HashMap<Fingerprint, String>,
-    /// Suppressed failures for which this run has seen a changed record.
-    renewed: HashSet<Fingerprint>,
-    /// Keys of suppressed failures whose deciding record was seen in this run.
-    compared: HashSet<Fingerprint>,
-    suppressed: SuppressedFailureCounts,
+    failures: KnownFailures,
     redo: Redo,
     new_keys: u64,
 }
@@ -61,8 +54,8 @@ pub struct ProcessedIndex {
 impl ProcessedIndex {
     /// Creates an index from a load. A failure whose version is done by now is closed.
     pub fn new(done: ProcessedSet, failures: HashMap<Fingerprint, PriorFailure>) -> Self {
-        let open = |(key, prior): &(Fingerprint, PriorFailure)| !done.has(*key, prior.version);
-        let failures = failures.into_iter().filter(open).collect();
+        let is_open = |(key, prior): &(Fingerprint, PriorFailure)| !done.has(*key, prior.version);
+        let failures = KnownFailures::new(failures.into_iter().filter(is_open).collect());
         Self { done, failures, ..Self::default() }
     }
 
@@ -73,10 +66,8 @@ impl ProcessedIndex {
 
     /// Adds the stored counts of unchanged failures.
     #[must_use]
-    pub fn with_suppressed_counts(mut self, mut tries: SuppressedFailureCounts) -> Self {
-        let open: HashSet<u64> = self.failures.keys().map(|key| key_prefix(*key)).collect();
-        tries.retain(|prefix| open.contains(&prefix));
-        self.suppressed = tries;
+    pub fn with_suppressed_counts(mut self, counts: SuppressedFailureCounts) -> Self {
+        self.failures.set_suppressed_counts(counts);
         self
     }
 
@@ -115,7 +106,7 @@ impl ProcessedIndex {
 
     /// Returns the counts of unchanged failures.
     pub fn suppressed_counts(&self) -> &SuppressedFailureCounts {
-        &self.suppressed
+        self.failures.suppressed_counts()
     }
 
     /// Returns the reprocess policy.
@@ -131,13 +122,14 @@ impl ProcessedIndex {
     /// Returns the suppressed failures with their rows. The hash of a record shows whether the
     /// source has changed it.
     pub fn suppressed_failures(&self) -> Vec<(Fingerprint, u32)> {
-        let rests = |prior: &PriorFailure| prior.is_suppressed() && !prior.in_doubt;
-        self.failures().into_iter().filter(|(_, prior)| rests(prior)).map(|(key, prior)| (key, prior.row)).collect()
+        let is_resting = |prior: &PriorFailure| prior.is_suppressed() && !prior.in_doubt;
+        let all = self.failures.in_row_order().into_iter();
+        all.filter(|(_, prior)| is_resting(prior)).map(|(key, prior)| (key, prior.row)).collect()
     }
 
     /// Adds the hashes of the records of failures.
-    pub fn with_known_records(&mut self, marks: Vec<(Fingerprint, String)>) {
-        self.records = marks.into_iter().collect();
+    pub fn with_known_records(&mut self, hashes: Vec<(Fingerprint, String)>) {
+        self.failures.set_record_hashes(hashes);
     }
 
     /// Admits an item by its record's hash. For a suppressed failure, a changed record is a new
@@ -145,10 +137,8 @@ impl ProcessedIndex {
     /// records would be a new attempt beside the other, in each run.
     pub fn admit_record(&mut self, key: &Key, version: &Version, record: impl FnOnce() -> String) -> Admission {
         let (fingerprint, of) = (key.fingerprint(), self.policy().version_hash(version));
-        let decides = self.rests(fingerprint, of) && !self.has(fingerprint, of) && self.compared.insert(fingerprint);
-        if decides && self.records.get(&fingerprint).is_some_and(|hash| *hash != record()) {
-            self.renewed.insert(fingerprint);
-            self.failures.entry(fingerprint).and_modify(PriorFailure::renew);
+        if self.failures.is_resting(fingerprint, of) && !self.has(fingerprint, of) {
+            self.failures.renew_if_changed(fingerprint, record);
         }
         self.admit(key, version)
     }
@@ -156,21 +146,19 @@ impl ProcessedIndex {
     /// Admits an item or returns why it is skipped.
     pub fn admit(&mut self, key: &Key, version: &Version) -> Admission {
         let (fingerprint, hash) = (key.fingerprint(), self.policy().version_hash(version));
-        if self.failures.contains_key(&fingerprint) {
-            self.seen.insert(fingerprint);
-        }
+        self.failures.note_seen(fingerprint);
         if self.has(fingerprint, hash) {
             return Admission::Done;
         }
-        if self.rests(fingerprint, hash) {
+        if self.failures.is_resting(fingerprint, hash) {
             return Admission::Rests;
         }
         let before = self.of_run.state_of((fingerprint, hash));
         match before.next(KeyEvent::Admit) {
             Ok(next) if before == KeyState::Unknown => {
                 self.of_run.set_state((fingerprint, hash), next);
-                match self.failures.get(&fingerprint) {
-                    Some(prior) => Admission::Again(*prior),
+                match self.failures.get(fingerprint) {
+                    Some(prior) => Admission::Again(prior),
                     None if self.has_fingerprint(fingerprint) => Admission::Changed,
                     None => Admission::Fresh,
                 }
@@ -239,22 +227,23 @@ impl ProcessedIndex {
             // A version without an order is never admitted.
             self.of_run.set_state((fingerprint, prior.version), KeyState::Failed);
         }
-        self.failures.insert(fingerprint, prior);
-        if has_row {
-            self.suppressed.remove(fingerprint);
-        }
+        self.failures.record(fingerprint, prior, has_row);
     }
 
     /// Closes a failure that was not retried; its closing row waits for a commit.
     pub fn close_untried(&mut self, key: &Key, now: Timestamp) {
-        if let Some(prior) = self.failures.get_mut(&key.fingerprint()) {
-            (prior.state, prior.requested, prior.last_seen) = (FailureState::Recovered, None, now);
-        }
+        self.failures.close_untried(key.fingerprint(), now);
+    }
+
+    /// Takes the answer to a text that is not an action, whose row waits for a commit. The failure
+    /// itself stays as it is, with these attempts in its row.
+    pub fn on_answered(&mut self, key: &Key, attempts: u64, now: Timestamp) {
+        self.failures.answer_unknown_action(key.fingerprint(), attempts, now);
     }
 
     /// True if this run has seen an item of a key with a failure, in any version.
     pub fn was_seen(&self, key: &Key) -> bool {
-        self.seen.contains(&key.fingerprint())
+        self.failures.was_seen(key.fingerprint())
     }
 
     /// True if this version of the key has failed in this run.
@@ -264,28 +253,22 @@ impl ProcessedIndex {
 
     /// Counts an unchanged failure. Returns false if there is no room, and it has to get a row.
     pub fn count_suppressed(&mut self, key: &Key) -> bool {
-        self.suppressed.count(key.fingerprint())
+        self.failures.count_suppressed(key.fingerprint())
     }
 
     /// Returns the number of runs in which this version has failed.
     pub fn attempts(&self, key: &Key, version: &Version) -> u64 {
-        let fingerprint = key.fingerprint();
-        let prior = self.prior_failure(key).filter(|prior| prior.version == self.policy().version_hash(version));
-        prior.map_or(0, |prior| prior.attempts + self.suppressed.get(fingerprint))
+        self.failures.attempts(key.fingerprint(), self.policy().version_hash(version))
     }
 
     /// Removes the key's failure, whose closing row is applied.
     pub fn on_failure_closed(&mut self, key: &Key) {
-        let fingerprint = key.fingerprint();
-        self.failures.remove(&fingerprint);
-        self.suppressed.remove(fingerprint);
+        self.failures.remove(key.fingerprint());
     }
 
     /// Sets the requested action of all failures that match, which ends their suppression.
     pub fn request_action(&mut self, answer: RequestedAction, which: impl Fn(Fingerprint) -> bool) {
-        for (_, prior) in self.failures.iter_mut().filter(|(key, _)| which(**key)) {
-            prior.requested = Some(answer);
-        }
+        self.failures.request_action(answer, which);
     }
 
     /// True if an item of this key is in its steps, or waits for a commit.
@@ -295,14 +278,12 @@ impl ProcessedIndex {
 
     /// Returns the failures in the order of their rows.
     pub fn failures(&self) -> Vec<(Fingerprint, PriorFailure)> {
-        let mut all: Vec<_> = self.failures.iter().map(|(key, prior)| (*key, *prior)).collect();
-        all.sort_unstable_by_key(|(_, prior)| prior.row);
-        all
+        self.failures.in_row_order()
     }
 
     /// Returns the key's earlier failure.
     pub fn prior_failure(&self, key: &Key) -> Option<PriorFailure> {
-        self.failures.get(&key.fingerprint()).copied()
+        self.failures.get(key.fingerprint())
     }
 
     /// True if this version is done as loaded; used for redrafts after a reload.
@@ -311,16 +292,21 @@ impl ProcessedIndex {
         !self.is_to_redo(fingerprint, hash) && self.done.has(fingerprint, hash)
     }
 
-    /// True if the failure is recorded already, in a row that this run has written.
+    /// True if the failure needs no row: it is recorded already, or its row would answer a text that
+    /// waits for no answer.
     pub fn has_row_of(&self, failure: &Failure, error: Fingerprint) -> bool {
         match (failure.state, self.prior_failure(&failure.key)) {
             (FailureState::Recovered, prior) => prior.is_none(),
-            (_, None) => false,
+            (_, None) => failure.is_only_answer(),
             (state, Some(prior)) => {
                 let same =
                     prior.is_recorded(self.policy().version_hash(&failure.version), error) && prior.state == state;
+                if failure.is_only_answer() {
+                    // A failure that has changed meanwhile is answered by the next run.
+                    return !(same && prior.awaits_answer());
+                }
                 same && prior.attempts >= failure.attempts
-                    && (failure.answered.is_none() || prior.requested != failure.answered)
+                    && (failure.answered.is_none() || prior.answer() != failure.answered)
             }
         }
     }
@@ -333,30 +319,18 @@ impl ProcessedIndex {
     /// Replaces the loaded data with a newer load. Versions that the load settles are dropped, and
     /// failures that it does not contain yet are kept.
     pub fn rebase(&mut self, fresh: Self) {
-        let Self { done, mut failures, suppressed: tries, redo, .. } = fresh;
-        self.redo = redo;
-        self.suppressed = if self.suppressed == SuppressedFailureCounts::default() {
-            tries
-        } else {
-            std::mem::take(&mut self.suppressed)
-        };
+        let Self { done, mut failures, redo, .. } = fresh;
         self.of_run.rebase(|(fingerprint, hash), state| {
-            let unsettled = matches!(state, KeyState::InHand | KeyState::Failed) && !done.has(fingerprint, hash);
-            if let (true, KeyState::Failed, Some(prior)) = (unsettled, state, self.failures.get(&fingerprint)) {
-                failures.entry(fingerprint).or_insert(*prior);
+            let is_unsettled = matches!(state, KeyState::InHand | KeyState::Failed) && !done.has(fingerprint, hash);
+            if let (true, KeyState::Failed, Some(prior)) = (is_unsettled, state, self.failures.get(fingerprint)) {
+                failures.add_missing(fingerprint, prior);
             }
-            unsettled
+            is_unsettled
         });
-        for (key, prior) in &mut failures {
-            let before = self.failures.get(key).filter(|_| self.renewed.contains(key));
-            if before.is_some_and(|before| before.version == prior.version && before.row == prior.row) {
-                prior.renew();
-            }
-            prior.requested = prior.requested.or(self.failures.get(key).and_then(|known| known.requested));
-        }
+        self.failures.rebase(failures);
+        self.redo = redo;
         self.new_keys = 0;
         self.done = done;
-        self.failures = failures;
     }
 
     /// Returns a digest of the key's visible state. It changes when a new version is processed or a
@@ -364,7 +338,7 @@ impl ProcessedIndex {
     pub fn state_digest(&self, key: &Key) -> String {
         let fingerprint = key.fingerprint();
         let mut parts: Vec<String> = self.done.versions(fingerprint).map(|hash| hash.to_string()).collect();
-        if let Some(prior) = self.failures.get(&fingerprint) {
+        if let Some(prior) = self.failures.get(fingerprint) {
             parts.push(format!("{} {} {}", prior.state.as_str(), prior.version, prior.last_seen));
         }
         parts.extend(self.redo.noticed_after(fingerprint).map(|commit| format!("again after {commit}")));
@@ -374,12 +348,12 @@ impl ProcessedIndex {
 
     /// Returns the number of open failures.
     pub fn open_failures(&self) -> usize {
-        self.failures.values().filter(|prior| prior.state == FailureState::Open).count()
+        self.failures.count_in(FailureState::Open)
     }
 
     /// Returns the number of dead failures.
     pub fn dead_failures(&self) -> usize {
-        self.failures.values().filter(|prior| prior.state == FailureState::Dead).count()
+        self.failures.count_in(FailureState::Dead)
     }
 
     /// True if this version is done, as loaded or in this run, and none that counts instead has
@@ -436,18 +410,19 @@ impl ProcessedIndex {
     /// True if `admit` would let this version be processed, unless it was admitted in this run.
     pub fn would_admit(&self, key: &Key, version: &Version) -> bool {
         let (fingerprint, hash) = (key.fingerprint(), self.policy().version_hash(version));
-        !self.has(fingerprint, hash) && !self.rests(fingerprint, hash)
-    }
-
-    fn rests(&self, fingerprint: Fingerprint, hash: u64) -> bool {
-        self.failures.get(&fingerprint).is_some_and(|prior| prior.version == hash && prior.is_suppressed())
+        !self.has(fingerprint, hash) && !self.failures.is_resting(fingerprint, hash)
     }
 
     /// Returns the change of an existing row that this version is; `None` if it is none: the key is
     /// new, the version is done, or it failed and rests.
     pub fn change_to(&self, key: &Key, version: &Version) -> Option<ChangeHash> {
         let is_change = self.rewrites_row(key) && self.would_admit(key, version);
-        is_change.then(|| ChangeHash::new(key.fingerprint(), self.policy().version_hash(version)))
+        is_change.then(|| self.hash_of(key, version))
+    }
+
+    /// Returns the hash of an item: a change of a row, or a new key.
+    pub fn hash_of(&self, key: &Key, version: &Version) -> ChangeHash {
+        ChangeHash::new(key.fingerprint(), self.policy().version_hash(version))
     }
 
     /// True if any version of the key with this fingerprint is done.

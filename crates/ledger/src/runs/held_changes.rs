@@ -74,6 +74,11 @@ impl ChangeHash {
         let digest = digest_of(&[&format!("{:016x}{:016x}", key.0, key.1), &version.to_string()]);
         Self(digest.iter().take(16).fold(0, |acc, &byte| (acc << 8) | u128::from(byte)))
     }
+
+    /// Returns the first 64 bits.
+    pub(crate) fn prefix(self) -> u64 {
+        u64::try_from(self.0 >> 64).unwrap_or_default()
+    }
 }
 
 /// A set of changes: their number and the sum of their hashes. Two sets with the same sum are

@@ -9,10 +9,12 @@
 //! | What is a run expected to yield? | `expectation` |
 //! | What do runs usually yield? | `learned_band` |
 //! | When are changes of existing rows held back? | `held_changes` |
+//! | Which items did the forecast of a run see? | `foreseen_items` |
 //! | How are results journalled until they are on the sheet? | `journal` |
 //! | What does a scheduled job remember of its occurrences? | `schedule_history` |
 //! | When is a spreadsheet full? | `capacity` |
 
+pub mod foreseen_items;
 pub mod held_changes;
 pub mod outlook;
 pub mod run;

@@ -1,7 +1,7 @@
 //! The query `q` of Drive's `files.list`.
 //!
 //! In scope: the grammar, and whether a file matches.
-//! Out of scope: which files exist (`files`).
+//! Out of scope: words and signs (`query_tokens`), which files exist (`files`).
 //!
 //! Source: "Search query terms and operators" of the Drive API guide. A term that the emulator
 //! cannot decide is refused, never skipped.
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+use crate::drive::query_tokens::{QueryToken, tokens};
 use crate::error::ApiError;
 
 /// The deepest nesting of a query.
@@ -98,7 +99,7 @@ impl BadFileQuery {
 impl FileQuery {
     /// Parses the text of `q`.
     pub(crate) fn parse(text: &str) -> Result<Self, BadFileQuery> {
-        let tokens = tokens(text)?;
+        let tokens = tokens(text).ok_or(BadFileQuery::Invalid)?;
         if tokens.is_empty() {
             return Ok(Self::Everything);
         }
@@ -149,53 +150,6 @@ impl FileQuery {
 fn has_word_with(name: &str, beginning: &str) -> bool {
     let (name, beginning) = (name.to_lowercase(), beginning.to_lowercase());
     name.match_indices(&beginning).any(|(at, _)| !name[..at].ends_with(char::is_alphanumeric))
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum QueryToken {
-    Word(String),
-    Quoted(String),
-    Sign(&'static str),
-}
-
-/// Splits a query into words, texts in quotes, and signs.
-fn tokens(text: &str) -> Result<Vec<QueryToken>, BadFileQuery> {
-    const SIGNS: [&str; 10] = ["!=", "<=", ">=", "=", "<", ">", "(", ")", "{", "}"];
-    let mut found = Vec::new();
-    let mut rest = text.trim_start();
-    while let Some(first) = rest.chars().next() {
-        if let '\'' | '"' = first {
-            let (value, after) = quoted(&rest[1..], first).ok_or(BadFileQuery::Invalid)?;
-            found.push(QueryToken::Quoted(value));
-            rest = after;
-        } else if let Some(sign) = SIGNS.into_iter().find(|sign| rest.starts_with(sign)) {
-            found.push(QueryToken::Sign(sign));
-            rest = &rest[sign.len()..];
-        } else {
-            let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.').unwrap_or(rest.len());
-            if end == 0 {
-                return Err(BadFileQuery::Invalid);
-            }
-            found.push(QueryToken::Word(rest[..end].to_owned()));
-            rest = &rest[end..];
-        }
-        rest = rest.trim_start();
-    }
-    Ok(found)
-}
-
-/// Returns a text up to its closing quote, and what follows. A backslash escapes a character.
-fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
-    let mut value = String::new();
-    let mut letters = text.char_indices();
-    while let Some((at, letter)) = letters.next() {
-        match letter {
-            '\\' => value.push(letters.next()?.1),
-            letter if letter == quote => return Some((value, &text[at + letter.len_utf8()..])),
-            letter => value.push(letter),
-        }
-    }
-    None
 }
 
 struct QueryReader<'a> {

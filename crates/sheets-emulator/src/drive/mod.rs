@@ -3,7 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | `files.create`, `copy`, `get`, `list`, `update`, `delete` | `files` |
-//! | the query `q` of `files.list` | `file_query` |
+//! | the query `q` of `files.list` | `file_query`, `query_tokens` |
 //! | its order and its pages | `file_list` |
 //! | CSV and TSV: `files.export`, downloads, files that replace a spreadsheet | `export` |
 //! | `/upload/drive/v3/files`: multipart, media, resumable | `upload` |
@@ -18,4 +18,5 @@ pub(crate) mod file_list;
 pub(crate) mod file_query;
 pub(crate) mod files;
 pub(crate) mod permissions;
+mod query_tokens;
 pub(crate) mod upload;

@@ -23,7 +23,7 @@ use crate::grid::cell::Cell;
 use crate::grid::value::{Scalar, shown};
 use crate::storage::store::StorageError;
 use crate::storage::transaction::SheetProperties;
-use crate::workbook::evaluated_view::EvalContext;
+use crate::workbook::eval_context::EvalContext;
 use crate::workbook::ranges::Workbook;
 
 /// Members of a text format that a rule can change. A rule also changes the background.

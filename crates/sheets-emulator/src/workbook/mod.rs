@@ -4,6 +4,7 @@
 //! |---|---|
 //! | Which sheet and cells does an A1 text mean? | `ranges` |
 //! | What do cells show, with formulas evaluated and spilled? | `evaluated_view` |
+//! | What does the formula in one cell read? | `eval_context` |
 //! | Which columns are in memory for formulas? | `column_blocks`, `sheet_columns` |
 //! | Which conditional formats change a cell, and how? | `conditional_format` |
 //! | Which cells does a `DataFilter` find? | `data_filter` |
@@ -15,6 +16,7 @@
 pub(crate) mod column_blocks;
 pub(crate) mod conditional_format;
 pub(crate) mod data_filter;
+pub(crate) mod eval_context;
 pub(crate) mod evaluated_view;
 pub(crate) mod ranges;
 pub(crate) mod sheet_columns;

@@ -14,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::format::{format_count, format_number, is_digest, shell_safe};
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::session::Session;
-use crate::cli::streams::terminal::visible;
+use crate::cli::streams::control_characters::visible;
 use crate::cli::table::{TabRows, show};
 use crate::clock::Clock;
 use crate::ledger::items::failure::{Failure, RequestedAction};

@@ -21,7 +21,7 @@ use crate::cli::exit::Exit;
 use crate::cli::format::format_count;
 use crate::cli::output::json::{SCHEMA_VERSION, json_line};
 use crate::cli::session::Session;
-use crate::cli::streams::terminal::visible;
+use crate::cli::streams::control_characters::visible;
 use crate::clock::Clock;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;

@@ -2,7 +2,7 @@
 
 use crate::cli::format::{format_count, format_duration, format_number, percent, shell_safe};
 use crate::cli::output::destination::Place;
-use crate::cli::streams::terminal::visible;
+use crate::cli::streams::control_characters::visible;
 use crate::ledger::runs::event::Event;
 use crate::ledger::runs::run::Counts;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::format::{format_duration, format_number};
-use crate::cli::streams::terminal::OutputStream;
+use crate::cli::streams::output_stream::OutputStream;
 use crate::ledger::runs::run::Counts;
 
 /// Length of the bar; shares of the source are scaled to it.

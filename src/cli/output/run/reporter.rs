@@ -14,7 +14,8 @@ use crate::cli::output::run::event_fields::{event_fields, event_level, event_nam
 use crate::cli::output::run::event_lines::EventLines;
 use crate::cli::output::run::progress::Bar;
 use crate::cli::output::run::summary::summary;
-use crate::cli::streams::terminal::{Palette, Terminal};
+use crate::cli::streams::palette::Palette;
+use crate::cli::streams::terminal::Terminal;
 use crate::clock::Clock;
 use crate::ledger::runs::event::{Event, RunReport};
 use crate::telemetry::logs::log_format::LogStyle;

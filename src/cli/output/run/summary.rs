@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use crate::cli::format::{format_count, format_duration, format_number};
 use crate::cli::output::destination::Place;
-use crate::cli::streams::terminal::{Palette, visible};
+use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::palette::Palette;
 use crate::ledger::runs::event::{RetryCounts, RunReport};
 use crate::ledger::runs::run::{Run, RunStatus};
 

@@ -135,20 +135,3 @@ fn what_a_commit_leaves_is_what_the_next_look_sees() {
         assert_eq!(seen, (HeadStatus::At { head: H1, fence: Fence(2) }, Some(after)), "{at:?} to {guard_kind:?}");
     }
 }
-
-#[test]
-fn the_name_is_proved_only_by_the_expected_refusals() {
-    let ours = location(GuardKind::Title);
-    let other = StateLocation { range_id: Some("s1".into()), ..ours.clone() };
-    let table = [
-        (&ours, true, true, GuardProof::Guard(GuardSupport::Name)),
-        (&ours, false, true, GuardProof::Guard(GuardSupport::Title)),
-        (&other, true, true, GuardProof::Guard(GuardSupport::Title)),
-        (&ours, true, false, GuardProof::Nothing),
-    ];
-    for (location, name, tab, proved) in table {
-        assert_eq!(evaluate_probe(location, name, tab), proved);
-    }
-    let [first, second] = probe_batches(&ours, 99);
-    assert!(first.contains(&BatchStep::AssertTab { tab: 11 }) && second.contains(&BatchStep::AssertTab { tab: 11 }));
-}

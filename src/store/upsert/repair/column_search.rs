@@ -165,6 +165,25 @@ pub(super) fn find_shifted_keys(now: &mut ColumnMap, finding: &UndoFinding, imag
     }
 }
 
+/// Finds the only column of appended rows that neither its header nor its values identify, if no
+/// column came or went: these rows show nothing else in any unmatched column but one.
+pub(super) fn find_shifted_cells(now: &mut ColumnMap, finding: &UndoFinding, image: &TabImage<'_>) {
+    let (undo_log, keys) = (&finding.undo_log, &finding.shifted_appends);
+    let lost: Vec<_> = undo_log.used.iter().copied().filter(|at| now.get(*at).is_none()).collect();
+    let ([lost], Some(key)) = (lost.as_slice(), now.get(undo_log.key)) else { return };
+    let unmatched = now.unmatched();
+    if unmatched.len() != (0..finding.header.len()).filter(|at| now.get(*at).is_none()).count() {
+        return;
+    }
+    let is_appended = |row: usize| keys.contains(&image.shown(row, key));
+    let rows: Vec<_> = image.rows().map(|(row, _)| row).filter(|row| is_appended(*row)).collect();
+    let is_shown = |column: &usize| rows.iter().any(|row| image.has_constant(*row, *column));
+    let columns: Vec<_> = unmatched.into_iter().filter(is_shown).collect();
+    if let [column] = columns.as_slice() {
+        now.correct(*lost, *column);
+    }
+}
+
 /// The text of a cell; empty beyond the row's end.
 pub(super) fn cell(row: &[Value], column: usize) -> String {
     row.get(column).map(text).unwrap_or_default()

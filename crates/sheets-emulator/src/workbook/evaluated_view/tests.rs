@@ -1,6 +1,6 @@
 use super::*;
 use crate::storage::store::SpreadsheetStore;
-use crate::storage::transaction::SpreadsheetProperties;
+use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
 /// Returns the values of a sheet of ten rows and eight columns as texts; formulas begin with
 /// `=`.

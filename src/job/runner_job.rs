@@ -1,0 +1,161 @@
+//! A job in Rust that can be run.
+//!
+//! In scope: one run of it, its watermark. Out of scope: the run itself (`app::job`).
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::app::connect::{Sheet, connect_existing};
+use crate::app::error::AppError;
+use crate::app::job::{RunRequest, run, sheets_store};
+use crate::app::own_parts::OwnParts;
+use crate::clock::Clock;
+use crate::config::external::environment::host_name;
+use crate::config::settings::Settings;
+use crate::job::builder::JobBuilder;
+use crate::job::closure_step::ClosureStep;
+use crate::job::error::JobError;
+use crate::job::report::JobReport;
+use crate::job::source::JobSource;
+use crate::ledger::runs::event::Event;
+use crate::ledger::runs::run::Trigger;
+use crate::port::step::Step;
+use crate::port::store::Store;
+use crate::rng::Rng;
+use crate::runner::run_config::Events;
+use crate::runner::shutdown::{Stop, StopReason};
+use crate::store::memory::MemoryStore;
+use crate::system::{SystemClock, SystemRng};
+
+/// What starts the run, in the tab `Runs`.
+const TRIGGER: &str = "library";
+
+/// A job whose settings are checked. It may be run again and again.
+#[derive(Clone)]
+pub struct Job {
+    settings: Arc<Settings>,
+    source: Option<JobSource>,
+    steps: Vec<ClosureStep>,
+    memory: Option<MemoryStore>,
+    concurrency: usize,
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("name", &self.settings.job).field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+impl Job {
+    /// Starts the settings of a job of this name: letters, digits, blank, `_`, `.` and `-`, at most
+    /// 50. The name is a part of tab titles and idempotency keys: keep it.
+    pub fn builder(name: &str) -> JobBuilder {
+        JobBuilder::new(name, None)
+    }
+
+    /// Starts from a job file. Steps and a source that are added come after, or in place of, those
+    /// of the file; its alerts, heartbeat and metrics are sent by the command line only.
+    pub fn from_file(path: impl AsRef<Path>) -> JobBuilder {
+        JobBuilder::new("", Some(path.as_ref().to_owned()))
+    }
+
+    pub(crate) fn new(
+        settings: Settings,
+        source: Option<JobSource>,
+        steps: Vec<ClosureStep>,
+        memory: Option<MemoryStore>,
+        concurrency: usize,
+    ) -> Self {
+        Self { settings: Arc::new(settings), source, steps, memory, concurrency }
+    }
+
+    /// Returns the job's name.
+    pub fn name(&self) -> &str {
+        &self.settings.job
+    }
+
+    /// Runs the job once over its source. Items that fail are in the report and on the sheet; an
+    /// error is what keeps the run from its end.
+    pub async fn run(&self) -> Result<JobReport, JobError> {
+        self.run_until(std::future::pending()).await
+    }
+
+    /// Runs the job once; when `stop` resolves, finishes the items in hand, commits and returns.
+    pub async fn run_until(&self, stop: impl Future<Output = ()> + Send) -> Result<JobReport, JobError> {
+        let (clock, chance) = machine();
+        let needs_watermark = self.source.as_ref().is_some_and(JobSource::needs_watermark);
+        let watermark = if needs_watermark { self.watermark().await? } else { None };
+        let request = RunRequest {
+            overlap: self.settings.overlap,
+            trigger: Trigger { kind: TRIGGER.to_owned(), ..Trigger::default() },
+            host: host_name(),
+            own: self.own_parts(watermark, &clock),
+            ..RunRequest::default()
+        };
+        let handle = Stop::default();
+        let mut running = Box::pin(run(&self.settings, request, clock, chance, events(), handle.clone()));
+        let ended = tokio::select! {
+            biased;
+            ended = &mut running => ended,
+            () = stop => {
+                handle.request(StopReason::Terminate);
+                running.await
+            }
+        };
+        ended.map(JobReport::of_run).map_err(|error| JobError::of_run(&error))
+    }
+
+    /// Returns the watermark: the text under the member of [`JobSource::since`] in the last record
+    /// before which every record is settled. `None` before the first run.
+    pub async fn watermark(&self) -> Result<Option<String>, JobError> {
+        let (clock, chance) = machine();
+        let store: Arc<dyn Store> = match &self.memory {
+            Some(store) => Arc::new(store.clone()),
+            None => match connect_existing(&self.settings, &clock, &chance) {
+                Ok(Sheet { sheets, id, .. }) => Arc::new(sheets_store(&self.settings, sheets, id, &clock)),
+                Err(AppError::NeverRan) => return Ok(None),
+                Err(error) => return Err(JobError::of_run(&error)),
+            },
+        };
+        let loaded = store.load().await.map_err(|error| JobError::of_run(&AppError::Store(error)))?;
+        Ok(loaded.snapshot.and_then(|snapshot| snapshot.state.cursor))
+    }
+
+    /// Returns the parts that the job does not take from its settings. Steps of a job file come
+    /// first.
+    fn own_parts(&self, watermark: Option<String>, clock: &Arc<dyn Clock>) -> OwnParts {
+        let own = self.steps.iter().map(|step| -> Arc<dyn Step> { Arc::new(step.clone()) });
+        OwnParts {
+            source: self.source.as_ref().and_then(|source| source.opener(&self.settings.job, watermark)),
+            steps: Some(self.settings.make_steps(clock).into_iter().chain(own).collect()),
+            store: self.memory.clone().map(|store| -> Arc<dyn Store> { Arc::new(store) }),
+            journal: None,
+            concurrency: (!self.steps.is_empty()).then_some(self.concurrency),
+            ..OwnParts::default()
+        }
+    }
+}
+
+/// Creates an empty store in memory, on this machine's clock. Clones share their contents.
+pub fn memory_store() -> MemoryStore {
+    MemoryStore::new(Arc::new(SystemClock::new()))
+}
+
+fn machine() -> (Arc<dyn Clock>, Arc<dyn Rng>) {
+    (Arc::new(SystemClock::new()), Arc::new(SystemRng))
+}
+
+/// Passes what the run reports to the program's own logs.
+fn events() -> Events {
+    Arc::new(|event| match event {
+        Event::Anomaly { message } => tracing::warn!(event = "anomaly", "{message}"),
+        Event::ItemFailed { key, place, step, error } => {
+            tracing::warn!(event = "item.failed", key = key.as_str(), place, step, "{error}");
+        }
+        Event::Retrying { step, key, attempt, of, delay_ms, cause, .. } => {
+            tracing::info!(event = "step.retrying", key = key.as_str(), step, attempt, of, delay_ms, "{cause}");
+        }
+        other => tracing::debug!(event = "run", ?other),
+    })
+}

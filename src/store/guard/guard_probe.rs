@@ -1,0 +1,71 @@
+//! The capability probe of the guard: its batches, and what the replies prove. Pure.
+//!
+//! Out of scope: its calls (`store::probe::capability`).
+
+use crate::ledger::leases::head::HeadId;
+use crate::store::guard::guard_kind::GuardSupport;
+use crate::store::guard::head_guard::{BatchStep, StateLocation, tab_id};
+
+/// Returns the two probe batches, which the service must refuse: one deletes a named range that
+/// never existed, one writes to a tab that never existed. `salt` yields unused ids.
+pub fn probe_batches(location: &StateLocation, salt: u64) -> [Vec<BatchStep>; 2] {
+    let never = HeadId { commit: location.head.commit, nonce: salt };
+    let gone = BatchStep::AssertTab { tab: tab_id(never) };
+    let touch = BatchStep::AssertTab { tab: location.tab };
+    [vec![BatchStep::DeleteRange { id: never.to_string() }, touch.clone()], vec![touch, gone]]
+}
+
+/// The result of the probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GuardProof {
+    /// Use this guard.
+    Guard(GuardSupport),
+    /// The service applied a stale batch: no guard works, so nothing may be written.
+    Nothing,
+}
+
+/// Evaluates the probe: were a missing named range and a missing tab refused, and did the service
+/// keep the id that the client chose?
+pub fn evaluate_probe(location: &StateLocation, missing_name_refused: bool, missing_tab_refused: bool) -> GuardProof {
+    let ours = location.range_id.as_deref() == Some(location.head.to_string().as_str());
+    match (missing_tab_refused, missing_name_refused && ours) {
+        (false, _) => GuardProof::Nothing,
+        (true, true) => GuardProof::Guard(GuardSupport::Name),
+        (true, false) => GuardProof::Guard(GuardSupport::Title),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::leases::lease::Fence;
+    use crate::store::guard::guard_kind::GuardKind;
+
+    const H0: HeadId = HeadId { commit: 0, nonce: 11 };
+
+    #[test]
+    fn the_name_is_proved_only_by_the_expected_refusals() {
+        let ours = StateLocation {
+            tab: 11,
+            title: "sheetkeep j #1".into(),
+            fence: Fence(1),
+            head: H0,
+            guard_kind: GuardKind::Title,
+            range_id: Some(H0.to_string()),
+        };
+        let other = StateLocation { range_id: Some("s1".into()), ..ours.clone() };
+        let table = [
+            (&ours, true, true, GuardProof::Guard(GuardSupport::Name)),
+            (&ours, false, true, GuardProof::Guard(GuardSupport::Title)),
+            (&other, true, true, GuardProof::Guard(GuardSupport::Title)),
+            (&ours, true, false, GuardProof::Nothing),
+        ];
+        for (location, name, tab, proved) in table {
+            assert_eq!(evaluate_probe(location, name, tab), proved);
+        }
+        let [first, second] = probe_batches(&ours, 99);
+        assert!(
+            first.contains(&BatchStep::AssertTab { tab: 11 }) && second.contains(&BatchStep::AssertTab { tab: 11 })
+        );
+    }
+}
