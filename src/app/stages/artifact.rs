@@ -66,7 +66,8 @@ impl Artifact {
     }
 }
 
-/// Returns the path of a file that is not complete, beside `target`; `nonce` tells attempts apart.
+/// Returns the path of a file that is not complete, beside `target`; `nonce` distinguishes
+/// attempts.
 pub fn part_path(target: &Path, nonce: u64) -> PathBuf {
     let mut name = part_start(target);
     name.push(format!("{nonce:016x}{PART}"));

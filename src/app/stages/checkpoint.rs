@@ -15,8 +15,8 @@ const INPUT_DIGITS: usize = 12;
 /// The members of a record that make no column.
 const NO_COLUMNS: [&str; 2] = ["version", "dead_letter"];
 
-/// Returns the version of a stage: its artefact, and the start of the hash of what it was made from.
-/// A stage that makes no file has the version of what it delivers.
+/// Returns the version of a stage: its artefact, and the start of the hash of what it was made
+/// from. A stage that makes no file has the version of what it delivers.
 pub fn version_of(artifact: Option<&Artifact>, input: Option<&Artifact>) -> Version {
     let from = input.and_then(|input| input.sha256.get(..INPUT_DIGITS));
     Version(match (artifact, from) {

@@ -9,7 +9,7 @@
 //!  claim ─▶ StageSource ─▶ artefact as its checkpoint says? ─▶ skip ─▶ record ─▶ (done already)
 //!                 │                     └─▶ no checkpoint ─▶ command ─▶ rename ─▶ record ─▶ commit
 //!                 └─▶ a delivery failed ─▶ dead letter ─▶ record ─▶ row in Failures
-//!  failures retry ─────────────────────────────────────▶ StageStep ─▶ command, with the dead letter
+//!  failures retry ────────────────────────────────────▶ StageStep ─▶ command, with the dead letter
 //! ```
 //!
 //! | question | file |

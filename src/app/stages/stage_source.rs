@@ -3,8 +3,8 @@
 //! In scope: which stage is next, whether it is done, what follows its end. Out of scope: its
 //! command (`app::stages::stage_command`), the commit of its record (`runner`).
 //!
-//! No stage begins before the run holds the lease and knows what is done. A stage that fails ends the
-//! source, so that no later one runs.
+//! No stage begins before the run holds the lease and knows what is done. A stage that fails ends
+//! the source, so that no later one runs.
 
 use std::io;
 use std::path::PathBuf;
@@ -192,8 +192,8 @@ impl StageVisit {
         Some(std::path::absolute(&place).unwrap_or(place))
     }
 
-    /// Returns the stage's checkpoint if it is done and need not run again. Fails if its file is not
-    /// what it was, or if its delivery waits for a person.
+    /// Returns the stage's checkpoint if it is done and need not run again. Fails if its file is
+    /// not what it was, or if its delivery waits for a person.
     async fn checkpoint_of_before(&self, stage: &PlannedStage) -> Result<Option<Checkpoint>, SourceError> {
         if self.has_worked && stage.artifact.is_some() {
             // It is made from what this run has made.

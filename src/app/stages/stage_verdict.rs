@@ -18,7 +18,8 @@ pub enum StageVerdict {
     Done(Option<Artifact>),
     /// It is not done.
     Open,
-    /// It is done, and its file is not what the checkpoint says; the text is a clause about the file.
+    /// It is done, and its file is not what the checkpoint says; the text is a clause about the
+    /// file.
     Changed(String),
     /// Its failure waits for an answer of a person.
     Exhausted,
@@ -33,7 +34,7 @@ pub fn judge(
 ) -> StageVerdict {
     let (Some(path), Some(file)) = (&stage.artifact, file) else {
         let version = version_of(None, input);
-        return match (index.is_done(&stage.key, &version), index.would_admit(&stage.key, &version)) {
+        return match (index.is_done_by_now(&stage.key, &version), index.would_admit(&stage.key, &version)) {
             (true, _) => StageVerdict::Done(None),
             (false, true) => StageVerdict::Open,
             (false, false) => StageVerdict::Exhausted,
@@ -43,7 +44,7 @@ pub fn judge(
         return StageVerdict::Open;
     }
     match Artifact::read(file, path) {
-        Ok(artifact) if index.is_done(&stage.key, &version_of(Some(&artifact), input)) => {
+        Ok(artifact) if index.is_done_by_now(&stage.key, &version_of(Some(&artifact), input)) => {
             StageVerdict::Done(Some(artifact))
         }
         Ok(_) => StageVerdict::Changed(format!(

@@ -17,7 +17,7 @@ use crate::cli::commands::stage_redo::revoke;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
-use crate::cli::streams::terminal::visible;
+use crate::cli::streams::control_characters::visible;
 use crate::clock::Clock;
 use crate::config::sections::stages::StageJob;
 use crate::config::settings::Settings;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::app::stages::stage_state::{StageProgress, StageState};
 use crate::cli::format::format_count;
 use crate::cli::output::json::SCHEMA_VERSION;
-use crate::cli::streams::terminal::visible;
+use crate::cli::streams::control_characters::visible;
 
 /// The stages of one logical run.
 #[derive(Debug, Clone, PartialEq)]

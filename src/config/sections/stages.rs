@@ -114,7 +114,7 @@ fn check_mode(reader: &mut ValueReader<'_>, raw: &JobFile) {
     }
 }
 
-/// The logical run, by which several runs of a day are told apart.
+/// The logical run, which distinguishes several runs of a day.
 struct LogicalRun {
     name: String,
     /// True if its day has other runs.
@@ -126,8 +126,8 @@ struct LogicalRun {
 }
 
 impl LogicalRun {
-    /// A run by hand belongs to the last time of the schedule, so that it goes on with what that run
-    /// has left; unless a person names another date.
+    /// A run by hand belongs to the last time of the schedule, so that it goes on with what that
+    /// run has left; unless a person names another date.
     fn new(environment: &Environment, schedule: Option<&JobSchedule>, time: Option<LogicalTime>) -> Self {
         let date = environment.get(LOGICAL_DATE).unwrap_or("undated").to_owned();
         let named = environment.get(SCHEDULED_FOR).and_then(|text| text.parse::<Instant>().ok());

@@ -1,7 +1,7 @@
 //! The section `[[stage]]` as written.
 //!
-//! In scope: its keys and their types, whose docs are the schema's descriptions. Out of scope: their
-//! meaning (`config::sections::stages`).
+//! In scope: its keys and their types, whose docs are the schema's descriptions. Out of scope:
+//! their meaning (`config::sections::stages`).
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,11 +15,13 @@ use crate::config::syntax::located::{At, Text};
 pub(crate) struct StageSection {
     /// The stage's name: letters, digits, `_`, `.` and `-`, at most 50.
     pub(crate) name: Option<Text>,
-    /// A program and its arguments. `${SHEETKEEP_STAGE_INPUT}` stands for the file of the stage before, `${SHEETKEEP_STAGE_OUTPUT}` for
-    /// a path where the program may write its own; without that, its standard output is the file.
+    /// A program and its arguments. `${SHEETKEEP_STAGE_INPUT}` becomes the path of the file of the
+    /// stage before, `${SHEETKEEP_STAGE_OUTPUT}` for a path where the program may write its own;
+    /// without that, its standard output is the file.
     pub(crate) command: Option<At<Vec<String>>>,
-    /// The file that the stage makes, such as `data/${SHEETKEEP_LOGICAL_DATE}/raw.json`. A stage without one delivers the file of the stage
-    /// before it; what it can't deliver is kept below `dead/`.
+    /// The file that the stage makes, such as `data/${SHEETKEEP_LOGICAL_DATE}/raw.json`. A stage
+    /// without one delivers the file of the stage before it; what it can't deliver is kept below
+    /// `dead/`.
     pub(crate) artifact: Option<Text>,
     /// How long one attempt may take; as long as it needs if nothing is said.
     pub(crate) timeout: Option<Text>,
@@ -40,7 +42,8 @@ pub(crate) struct StageRetrySection {
     pub(crate) cap: Option<Text>,
     /// The exit codes that are tried again, 69 and 75 if nothing is said; a timeout always is.
     pub(crate) on_exit: Option<At<Vec<i64>>>,
-    /// The exit codes that are tried again, by the program: curl, http, ssh or sysexits. With `on_exit` both add up.
+    /// The exit codes that are tried again, by the program: curl, http, ssh or sysexits. With
+    /// `on_exit` both add up.
     #[schemars(extend("enum" = ["curl", "http", "ssh", "sysexits"]))]
     pub(crate) preset: Option<Text>,
 }

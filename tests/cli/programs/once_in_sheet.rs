@@ -106,11 +106,23 @@ fn a_lost_answer_neither_repeats_nor_forgets_it() {
 }
 
 #[test]
+fn a_success_that_the_sheet_did_not_take_is_recorded_later() {
+    let machines = Machines::new();
+    machines.run("one", &["--date", "2026-11-28"], "true").exits(0);
+    machines.emulator.fails(r#"[{"on": "writes", "do": "fail", "status": 403, "skip": 1}]"#);
+    let lost = machines.run("one", &DATE, "echo x >> ran");
+    lost.exits(77).says("the next call on this machine records it and runs nothing");
+    machines.run("one", &DATE, "echo y >> ran").exits(0);
+    machines.run("two", &DATE, "echo z >> ran").exits(0).says("already done, skipping");
+    assert_eq!(machines.project.read("ran"), "x\n");
+}
+
+#[test]
 fn a_killed_call_is_taken_over_at_once_on_its_machine_only() {
     let machines = Machines::new();
-    let mut live = machines.start("one");
-    live.kill();
-    live.ends_by_itself();
+    let live = machines.start("one");
+    // Killed and reaped; its command has the pipes still.
+    drop(live);
     machines.run("two", &DATE, "echo y >> ran").exits(75).says("if that has died, its claim ends");
     machines.run("one", &DATE, "echo z >> ran").exits(0).says("died before it was done");
     assert!(machines.project.read("ran").contains("z\n"));

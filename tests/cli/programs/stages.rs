@@ -91,8 +91,8 @@ fn a_stage_that_is_killed_leaves_no_file_and_is_made_again() {
     team.project.write("transform.sh", SLOW_TRANSFORM);
     let mut live = Live::start(team.command(DAY, &[]));
     live.hears("up");
-    live.kill();
-    live.ends_by_itself();
+    // Killed and reaped; the stage has the pipes still.
+    drop(live);
     assert!(!team.files("data/2026-11-29").contains(&"clean.csv".to_owned()), "no partial file in its place");
     team.restore("transform.sh");
     let second = team.run(&[]);
@@ -157,7 +157,7 @@ fn two_dates_have_their_own_stages_side_by_side() {
 }
 
 #[test]
-fn several_runs_of_a_day_are_told_apart() {
+fn several_runs_of_a_day_are_distinguished() {
     let team = Team::new();
     let job = format!(
         "schedule = {{ cron = \"0 9,15 * * *\", timezone = \"Europe/Berlin\" }}\n{}",
@@ -268,7 +268,7 @@ fn a_dead_letter_that_changed_is_not_sent() {
 }
 
 #[test]
-fn a_signal_ends_a_stage_gracefully_and_alerts_nobody() {
+fn a_signal_ends_a_stage_gracefully_and_without_an_alert() {
     for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
         let team = Team::new();
         let mut job = team.project.read("prices.toml");
