@@ -108,6 +108,16 @@ pub struct RunOptions {
     pub settings: Option<Box<Settings>>,
 }
 
+/// Returns the settings that were read before, or reads them. A job file that can't be read is
+/// reported.
+async fn settings_of(args: &RunArgs, known: Option<&Settings>, clock: &Arc<dyn Clock>) -> Result<Settings, CliError> {
+    let read = known.map_or_else(|| load_settings(&args.job, args.input.clone()), |known| Ok(known.clone()));
+    if let Err(error) = &read {
+        report_unreadable_file(&args.job, error, clock).await;
+    }
+    read
+}
+
 /// Runs the job with these options, and reports the result: to people, and as the job's heartbeat.
 pub async fn run_job(
     session: &Session,
@@ -117,16 +127,7 @@ pub async fn run_job(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
-    let settings = match &order.settings {
-        Some(settings) => settings.as_ref().clone(),
-        None => match load_settings(&args.job, args.input.clone()) {
-            Ok(settings) => settings,
-            Err(error) => {
-                report_unreadable_file(&args.job, &error, &clock).await;
-                return Err(error);
-            }
-        },
-    };
+    let settings = settings_of(args, order.settings.as_deref(), &clock).await?;
     let place = place(&args.job, &settings);
     let stages = StageRun::new(session, args, &settings, &clock, &chance)?;
     // The output of the stages' commands has the terminal.
@@ -150,9 +151,7 @@ pub async fn run_job(
         () = abort.cancelled() => None,
     };
     let signal = watch.as_ref().and_then(SignalWatch::first);
-    if let (Some(stages), Some(ended)) = (&stages, &ended) {
-        stages.finish(ended);
-    }
+    stages.iter().zip(&ended).for_each(|(stages, ended)| stages.finish(ended));
     let Some(ended) = ended.or_else(|| signal.is_none().then_some(Err(AppError::OutOfTime))) else {
         observers.reporter().abandon();
         return Err(dropped_error(signal));
@@ -436,7 +435,11 @@ fn dropped_error(signal: Option<Signal>) -> CliError {
 
 /// The first signal asks the run to finish the items in progress, the second one to end the
 /// programs that are still at work, the third one to stop at once.
-pub(in crate::cli::commands) fn watch_signals(stop: &Stop, abort: &CancellationToken, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
+pub(in crate::cli::commands) fn watch_signals(
+    stop: &Stop,
+    abort: &CancellationToken,
+    clock: &Arc<dyn Clock>,
+) -> Option<SignalWatch> {
     let (stop, abort) = (stop.clone(), abort.clone());
     let started = SignalWatch::start(Arc::clone(clock), move |signal, nth| {
         stop.request(match signal {
