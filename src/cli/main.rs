@@ -82,6 +82,9 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
         CliCommand::Run(args) if args.force => {
             runtime.block_on(commands::maintain::force::command(session, args, host_name(), clock, chance))
         }
+        CliCommand::Run(args) if args.from.is_some() => {
+            runtime.block_on(commands::stage_redo::redo(session, args, host_name(), clock, chance))
+        }
         CliCommand::Run(args) if args.dry_run => {
             let plan = args.as_plan();
             runtime.block_on(commands::inspect::plan::command(session, &plan, host_name(), clock, chance))

@@ -104,10 +104,10 @@ mod tests {
     #[test]
     fn a_version_depends_on_the_file_and_on_its_input() {
         let (raw, made) = (artifact("raw", "a"), artifact("made", "b"));
-        let version = |artifact, input| version_of(artifact, input).0;
+        let (other, version) = (artifact("raw", "c"), |artifact, input| version_of(artifact, input).0);
         assert_eq!(version(Some(&raw), None), format!("raw 3 B sha256:{}", "a".repeat(64)));
         assert_eq!(version(Some(&made), Some(&raw)), format!("made 3 B sha256:{} from aaaaaaaaaaaa", "b".repeat(64)));
-        assert_ne!(version(Some(&made), Some(&artifact("raw", "c"))), version(Some(&made), Some(&raw)));
+        assert_ne!(version(Some(&made), Some(&other)), version(Some(&made), Some(&raw)));
         assert_eq!(version(None, Some(&made)), made.description());
         assert_eq!(version(None, None), "");
     }

@@ -15,6 +15,7 @@
 //! | question | file |
 //! |---|---|
 //! | What does a run of stages need to know? | `stage_plan` |
+//! | Which parts does a run of stages have? | `stage_parts` |
 //! | Which stage is next, and is it done? | `stage_source` |
 //! | Is a stage done, and is its file what it was? | `stage_verdict` |
 //! | What do people see of stages without running them? | `stage_state` |
@@ -26,6 +27,7 @@
 pub mod artifact;
 pub mod checkpoint;
 pub mod stage_command;
+pub mod stage_parts;
 pub mod stage_plan;
 pub mod stage_source;
 pub mod stage_state;

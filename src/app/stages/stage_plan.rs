@@ -12,10 +12,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 
-use crate::app::own_parts::OwnParts;
-use crate::app::stages::checkpoint::CheckpointIdentify;
-use crate::app::stages::stage_source::StageSource;
-use crate::app::stages::stage_step::StageStep;
 use crate::clock::Clock;
 use crate::command_retry::attempt::CommandOutput;
 use crate::command_retry::policy::CommandPolicy;
@@ -24,9 +20,7 @@ use crate::command_retry::stdin_copy::StdinCopy;
 use crate::config::sections::stages::{StageJob, StageSettings};
 use crate::config::settings::Settings;
 use crate::ledger::items::key::Key;
-use crate::port::source::{Source, SourceError};
 use crate::rng::Rng;
-use crate::runner::shutdown::Stop;
 
 /// The folder of dead letters, beside the job file.
 const DEAD: &str = "dead";
@@ -207,22 +201,4 @@ impl StageOutcomes {
 
 fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Returns the parts of a run of these stages, which `stop` ends. `is_rowless`: its stages make no
-/// rows.
-pub fn stage_parts(plan: &Arc<StagePlan>, outcomes: &Arc<StageOutcomes>, stop: &Stop, is_rowless: bool) -> OwnParts {
-    let step = StageStep::new(Arc::clone(plan), Arc::clone(outcomes), stop.clone(), is_rowless);
-    let (plan, outcomes, stop) = (Arc::clone(plan), Arc::clone(outcomes), stop.clone());
-    let open = move || -> Result<Box<dyn Source>, SourceError> {
-        Ok(Box::new(StageSource::new(Arc::clone(&plan), Arc::clone(&outcomes), stop.clone())))
-    };
-    OwnParts {
-        source: Some(Arc::new(open)),
-        identify: Some(Arc::new(CheckpointIdentify)),
-        steps: Some(vec![Arc::new(step)]),
-        concurrency: Some(1),
-        is_rowless,
-        ..OwnParts::default()
-    }
 }

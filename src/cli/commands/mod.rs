@@ -9,8 +9,8 @@
 //! - `lint`: checks how far scripts can be left alone.
 //! - `once`: runs a command unless it is done for a date.
 //! - `once_in_sheet`: the same, with the mark in the spreadsheet.
-//! - `stage_run`: who listens to a run of stages, and which stages run again.
-//! - `stage_redo`: makes stages that are done open again.
+//! - `stage_run`: who listens to a run of stages.
+//! - `stage_redo`: `run --force` and `run --from` of a job of stages.
 //! - `retry`: runs any command until it succeeds.
 //! - `alert`: sends a test message; `alert_place` words a job for all messages.
 //! - `job_file_alert`: who hears of a job file that can't be read?
@@ -33,7 +33,7 @@ pub mod retry;
 pub mod lint;
 pub mod once;
 mod once_in_sheet;
-mod stage_redo;
+pub mod stage_redo;
 mod stage_run;
 #[cfg(feature = "emulator")]
 pub mod emulate;

@@ -15,9 +15,8 @@ use tokio_util::sync::CancellationToken;
 use crate::app::error::AppError;
 use crate::app::inspect::listing::loaded;
 use crate::app::job::{RunRequest, run};
-use crate::app::stages::stage_plan::{
-    PlannedStage, ReadStdin, StageFolders, StageListeners, StageOutcomes, StagePlan, stage_parts,
-};
+use crate::app::stages::stage_parts::stage_parts;
+use crate::app::stages::stage_plan::{PlannedStage, ReadStdin, StageFolders, StageListeners, StageOutcomes, StagePlan};
 use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::commands::error_report::{from_app, from_config};
 use crate::cli::commands::retry::{TerminalOutput, read_stdin};

@@ -21,7 +21,7 @@ use crate::cli::commands::alert_place::alert_place;
 use crate::cli::commands::error_report::{AFTER_A_DROP, from_app, from_plan_file};
 use crate::cli::commands::job_file_alert::{note_working_file, report_unreadable_file};
 use crate::cli::commands::load_settings::{load_settings, place};
-use crate::cli::commands::stage_run::{StageRun, redo};
+use crate::cli::commands::stage_run::StageRun;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::destination::Place;
@@ -54,9 +54,6 @@ pub async fn command(
 ) -> Result<Exit, CliError> {
     if let Some(path) = &args.plan {
         return Box::pin(run_planned(session, args, path, host, clock, chance)).await;
-    }
-    if args.from.is_some() {
-        return Box::pin(redo(session, args, host, clock, chance)).await;
     }
     let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
     run_job(session, args, RunOptions { retrying, ..RunOptions::default() }, host, clock, chance).await

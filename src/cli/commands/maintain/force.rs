@@ -16,7 +16,7 @@ use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{destination_line, load_settings, programs_again};
 use crate::cli::commands::run::{self, RunOptions};
-use crate::cli::commands::stage_run::redo;
+use crate::cli::commands::stage_redo::redo;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::{format_count, format_number};
