@@ -15,7 +15,6 @@ use crate::app::local_state::request::RequestFile;
 use crate::app::own_parts::OwnParts;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
-use crate::config::sections::records::steps::StepAction;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
 use crate::google::calls::call_counts::CallCounts;
@@ -196,7 +195,7 @@ async fn run_once(
     if let Some(source) = source.as_mut().filter(|source| source_is_read && source.rereadable()) {
         check_header(source.as_mut(), &settings.identify(), &events, &stop).await?;
     }
-    let has_programs = settings.steps.iter().any(|step| matches!(step.action, StepAction::Command(_)));
+    let has_programs = !settings.commands().is_empty();
     if let Some(why) = &installation.unlocked {
         notes.warn_about_missing_lock(why, has_programs, &events);
     }
@@ -206,7 +205,7 @@ async fn run_once(
     let parts = Dependencies {
         store,
         source,
-        identify: Arc::new(settings.identify()),
+        identify: request.own.identify.clone().unwrap_or_else(|| Arc::new(settings.identify())),
         steps: request.own.steps.clone().unwrap_or_else(|| settings.make_steps(&clock)),
         journal: request.own.journal.clone().or_else(|| journal(settings).filter(|_| installation.is_locked())),
         processes: Arc::new(SystemProcesses),
@@ -285,9 +284,8 @@ pub(super) fn source_for(
 /// Checks that the steps' programs can be run. Otherwise each item would fail and use up its
 /// attempts.
 pub(super) fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
-    for step in &settings.steps {
-        let StepAction::Command(command) = &step.action else { continue };
-        command.program().map_err(|why| AppError::NoProgram { step: step.name.clone(), why })?;
+    for (name, command) in settings.commands() {
+        command.program().map_err(|why| AppError::NoProgram { step: name.to_owned(), why })?;
     }
     Ok(())
 }
@@ -417,6 +415,7 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
             has_jobs_tab: settings.jobs.is_some(),
         },
         delivery: settings.delivery,
+        is_rowless: request.own.is_rowless,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }

@@ -1,5 +1,5 @@
-//! Parts of a run that do not come from the job's settings: those of a job written in Rust, and
-//! those of a drill.
+//! Parts of a run that do not come from the job's settings: those of a job written in Rust, those
+//! of a drill, and those of a job of stages.
 //!
 //! In scope: the parts as data. Out of scope: the run that uses them (`app::job`).
 
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::port::journal::Journal;
 use crate::port::source::{Source, SourceError};
-use crate::port::step::Step;
+use crate::port::step::{Identify, Step};
 use crate::port::store::Store;
 
 /// Opens the source of a run, from its start.
@@ -19,6 +19,8 @@ pub type SourceOpener = Arc<dyn Fn() -> Result<Box<dyn Source>, SourceError> + S
 pub struct OwnParts {
     /// Where records come from.
     pub source: Option<SourceOpener>,
+    /// Finds keys and versions.
+    pub identify: Option<Arc<dyn Identify>>,
     /// All steps, in order.
     pub steps: Option<Vec<Arc<dyn Step>>>,
     /// Where the job's state is kept.
@@ -27,6 +29,8 @@ pub struct OwnParts {
     pub journal: Option<Arc<dyn Journal>>,
     /// Maximum number of items in their steps at once, at least 1.
     pub concurrency: Option<usize>,
+    /// True if items make no rows, so that none is nothing to report.
+    pub is_rowless: bool,
 }
 
 impl fmt::Debug for OwnParts {

@@ -59,6 +59,10 @@ pub struct PlannedRun {
 pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> (Vec<CheckItem>, Option<RepeatedKeyScan>) {
     let subject = Subject::Source;
     let name = settings.source.input.name();
+    if let Some(job) = &settings.stages {
+        let names: Vec<&str> = job.stages.iter().map(|stage| stage.name.as_str()).collect();
+        return (vec![CheckItem::fine(subject, format!("none; the job has the stages {}", names.join(", ")))], None);
+    }
     if settings.source.input == Input::Stdin {
         return (vec![CheckItem::fine(subject, "standard input, which is not read here")], None);
     }

@@ -49,6 +49,14 @@ impl<'a> ValueReader<'a> {
         Self { text, folder, environment, problems: Vec::new(), notes: Vec::new() }
     }
 
+    /// Returns a reader of the same file that takes variables from another environment.
+    pub(crate) fn with_environment<'b>(&self, environment: &'b Environment) -> ValueReader<'b>
+    where
+        'a: 'b,
+    {
+        ValueReader::new(self.text, self.folder, environment)
+    }
+
     /// Adds a problem.
     pub(crate) fn add_problem(&mut self, problem: ConfigProblem) {
         self.problems.push(problem);

@@ -132,6 +132,7 @@ impl Job {
             store: self.memory.clone().map(|store| -> Arc<dyn Store> { Arc::new(store) }),
             journal: None,
             concurrency: (!self.steps.is_empty()).then_some(self.concurrency),
+            ..OwnParts::default()
         }
     }
 }

@@ -284,10 +284,12 @@ impl RunLoop {
         let due = self.due_ms().map(|at| at.saturating_sub(self.clock.monotonic_ms()));
         let wait = Duration::from_millis(due.unwrap_or(0));
         self.start_marked_items();
+        self.pass_on_claim();
         let room = self.items_in_hand() < self.max_items_in_hand() && !self.queue.is_full() && !self.forecast.is_read;
         let unclaimed = self.claim_first && !self.committer.chain.has_claimed();
-        let Self { inputs, active_steps, forecast, committer, stop, clock, abandon_at_ms, .. } = self;
+        let Self { inputs, active_steps, forecast, committer, stop, clock, abandon_at_ms, stop_reason, .. } = self;
         let (reading, working) = (inputs.is_some(), !active_steps.is_empty());
+        let stopping = stop_reason.is_some();
         let forecasting = reading && !forecast.steps.is_empty();
         let left = abandon_at_ms.map(|until| Duration::from_millis(until.saturating_sub(clock.monotonic_ms())));
         let (may_force, leaving) = (left.is_none(), left.is_some() && working);
@@ -297,7 +299,7 @@ impl RunLoop {
             outcome = committer.commit_finished() => LoopEvent::CommitEnded(outcome),
             Some(steps_outcome) = active_steps.next(), if working => LoopEvent::StepsDone(steps_outcome),
             Some(rows) = forecast.steps.next(), if forecasting => LoopEvent::Forecast(rows),
-            () = stop.wait(), if reading => LoopEvent::StopRequested,
+            () = stop.wait(), if reading && !stopping => LoopEvent::StopRequested,
             patience = stop.forced(), if working && !reading && may_force => LoopEvent::ForceStop(patience),
             () = clock.sleep(left), if leaving => LoopEvent::AbandonTimeout,
             input = next_input(inputs), if reading && room && !unclaimed => LoopEvent::Input(input),

@@ -14,6 +14,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ pub(crate) struct AttemptSetup<'a> {
     pub of: u32,
     /// How long it may take.
     pub limit: Option<Duration>,
+    /// Its working directory; ours if there is none.
+    pub folder: Option<&'a Path>,
     /// Further variables of its environment.
     pub variables: &'a [(&'static str, String)],
 }
@@ -144,6 +147,9 @@ fn start(setup: &AttemptSetup<'_>, kept: Option<&File>) -> io::Result<Child> {
     command.args(arguments).kill_on_drop(true);
     command.env("SHEETKEEP_ATTEMPT", setup.number.to_string()).env("SHEETKEEP_ATTEMPTS", setup.of.to_string());
     command.envs(setup.variables.iter().map(|(name, value)| (*name, value)));
+    if let Some(folder) = setup.folder {
+        command.current_dir(folder);
+    }
     command.stdin(match setup.stdin {
         Some(copy) => Stdio::from(copy.at_beginning()?),
         None => Stdio::null(),

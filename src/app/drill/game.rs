@@ -235,6 +235,7 @@ impl Game {
                 store: Some(Arc::new(store)),
                 concurrency: self.job.concurrency,
                 journal: Some(Arc::new(DrillJournal { inner: journal, clock: self.clock.clone() })),
+                ..OwnParts::default()
             },
             ..RunRequest::default()
         };

@@ -143,9 +143,12 @@ pub struct RunArgs {
     /// Retry only the failures, from the source's records or else the stored ones
     #[arg(long, conflicts_with = "input")]
     pub retry_failures: bool,
-    /// Process again what was processed before; without --yes, a dry run
+    /// Process again what was processed before; without --yes, a dry run. All stages again, of a job of stages
     #[arg(long, conflicts_with = "retry_failures")]
     pub force: bool,
+    /// Run the stages of a job again from STAGE on
+    #[arg(long, value_name = "STAGE", conflicts_with_all = ["due", "force", "retry_failures", "dry_run", "plan", "input"])]
+    pub from: Option<String>,
     /// Apply; without it, --force is a dry run
     #[arg(long, requires = "force")]
     pub yes: bool,
@@ -295,6 +298,7 @@ impl RunArgs {
             deadline: None,
             force: false,
             yes: false,
+            from: None,
             approve: None,
             dry_run: false,
             plan: None,

@@ -172,6 +172,9 @@ fn source_exit(error: &SourceError) -> Exit {
         SourceError::Broken { .. } | SourceError::Ambiguous { .. } | SourceError::Foreign { .. } => Exit::DataErr,
         SourceError::Denied { .. } => Exit::NoPerm,
         SourceError::Unavailable { .. } => Exit::IoErr,
+        SourceError::Stage { fault: Fault::Transient, .. } => Exit::Unavailable,
+        SourceError::Stage { fault: Fault::Corrupt, .. } => Exit::DataErr,
+        SourceError::Stage { .. } => Exit::Failed,
     }
 }
 
@@ -191,7 +194,7 @@ fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
         AppError::Source(SourceError::Foreign { advice, .. })
         | AppError::Pass(
             RunError::Input(SourceError::Foreign { advice, .. })
-            | RunError::Source { error: SourceError::Foreign { advice, .. }, .. },
+            | RunError::Source { error: SourceError::Foreign { advice, .. } | SourceError::Stage { advice, .. }, .. },
         ) => Some(advice.clone()),
         AppError::Call(error) if matches!(&error.cause, ErrorCause::Refused { refusal, .. } if refusal.is_service_disabled()) => {
             Some("the link is for the owner of the credentials' project; the spreadsheet needs nothing".to_owned())

@@ -6,11 +6,12 @@
 //! |---|---|
 //! | How is a job run, also by the commands in `maintain/`? | `run`, `run_options` |
 //! | Who follows a run, and what stops it early? | `run_observers`, `run_interrupts` |
+//! | How is a job of stages run, and done again? | `stage_run`, `stage_redo` |
 //! | Which commands only read a job or its tabs? | `inspect/` |
 //! | Which commands change what a job has stored? | `maintain/` |
 //! | Which commands are about when a job runs? | `schedule/` |
 //! | How far can scripts be left alone? | `lint` |
-//! | How does a command run once for a date, or until it succeeds? | `once`, `retry` |
+//! | How does a command run once for a date, or until it succeeds? | `once`, `once_in_sheet`, `retry` |
 //! | Who hears of a job? | `alert` (test messages), `alert_place` (how messages call it) |
 //! | Who hears of a job file that can't be read? | `job_file_alert` |
 //! | How is the emulator served? | `emulate` |
@@ -33,5 +34,8 @@ pub mod alert_place;
 pub mod retry;
 pub mod lint;
 pub mod once;
+mod once_in_sheet;
+pub mod stage_redo;
+mod stage_run;
 #[cfg(feature = "emulator")]
 pub mod emulate;

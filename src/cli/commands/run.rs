@@ -21,6 +21,7 @@ use crate::cli::commands::load_settings::{load_settings, place};
 use crate::cli::commands::run_interrupts::{dropped_error, watch_deadline, watch_signals};
 use crate::cli::commands::run_observers::{RunObservers, conclude};
 use crate::cli::commands::run_options::RunOptions;
+use crate::cli::commands::stage_run::StageRun;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::destination::Place;
@@ -74,6 +75,16 @@ async fn run_planned(
     Box::pin(run_job(session, args, options, host, clock, chance)).await
 }
 
+/// Returns the settings that were read before, or reads them. A job file that can't be read is
+/// reported.
+async fn settings_of(args: &RunArgs, known: Option<&Settings>, clock: &Arc<dyn Clock>) -> Result<Settings, CliError> {
+    let read = known.map_or_else(|| load_settings(&args.job, args.input.clone()), |known| Ok(known.clone()));
+    if let Err(error) = &read {
+        report_unreadable_file(&args.job, error, clock).await;
+    }
+    read
+}
+
 /// Runs the job with these options, and reports the result: to people, and as the job's heartbeat.
 pub async fn run_job(
     session: &Session,
@@ -83,23 +94,18 @@ pub async fn run_job(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
-    let settings = match &order.settings {
-        Some(settings) => settings.as_ref().clone(),
-        None => match load_settings(&args.job, args.input.clone()) {
-            Ok(settings) => settings,
-            Err(error) => {
-                report_unreadable_file(&args.job, &error, &clock).await;
-                return Err(error);
-            }
-        },
-    };
+    let settings = settings_of(args, order.settings.as_deref(), &clock).await?;
     let place = place(&args.job, &settings);
+    let stages = StageRun::new(session, args, &settings, &clock, &chance)?;
+    // The output of the stages' commands has the terminal.
+    order.shares_terminal |= stages.is_some();
     let observers = RunObservers::new(session, args, &order, &settings, &clock);
     let alerting = alerting(&settings, &order, &place, &host, &clock);
     let stop = Stop::default();
     let abort = CancellationToken::new();
     let watch = watch_signals(&stop, &abort, &clock);
-    let request = run_request(args, &mut order, &settings, alerting.as_ref(), host);
+    let mut request = run_request(args, &mut order, &settings, alerting.as_ref(), host);
+    request.own = stages.as_ref().map(|stages| stages.own_parts(&stop)).unwrap_or_default();
     let (trigger, began) = (request.trigger.clone(), clock.now());
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
     let events = observers.events();
@@ -112,6 +118,7 @@ pub async fn run_job(
         () = abort.cancelled() => None,
     };
     let signal = watch.as_ref().and_then(SignalWatch::first);
+    stages.iter().zip(&ended).for_each(|(stages, ended)| stages.finish(ended));
     let Some(ended) = ended.or_else(|| signal.is_none().then_some(Err(AppError::OutOfTime))) else {
         observers.reporter().abandon();
         return Err(dropped_error(signal));

@@ -5,6 +5,7 @@
 //!
 //! - `run/`: what does a run show while it runs, and at its end?
 //! - `json`: what does `run --json` print, and which schema version?
+//! - `stages`: what do `plan` and `status` print about stages?
 //! - `status`, `check`, `late`, `plan`, `plan_comparison`: what do these commands print?
 //! - `destination`: where are the rows, and which command shows them?
 //! - `cell_value`: how is one cell shown?
@@ -16,6 +17,7 @@ pub mod json;
 pub mod destination;
 #[cfg(test)]
 pub mod fixtures;
+pub mod stages;
 pub mod status;
 pub mod late;
 pub mod cell_value;

@@ -37,7 +37,10 @@ impl<'s> Checker<'s> {
         let properties = schema.get("properties").and_then(Value::as_object);
         let property = |name: &str| properties.and_then(|all| all.get(name));
         let rest = schema.get("additionalProperties").filter(|rest| rest.is_object());
-        for name in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        // A job of stages has been completed before, so the last of two ways fits every job.
+        let ways = schema.get("anyOf").and_then(Value::as_array).and_then(|ways| ways.last());
+        let required = std::iter::once(schema).chain(ways).filter_map(|schema| schema.get("required")?.as_array());
+        for name in required.flatten().filter_map(Value::as_str) {
             if !table.contains_key(name) {
                 self.missing(path, name, span, property(name));
             }
@@ -164,7 +167,7 @@ fn items_type(schema: &Value) -> Option<&str> {
 /// what a shell would interpret goes to a shell.
 fn as_list(path: &str, text: &str) -> String {
     let (_, key) = path.rsplit_once('.').unwrap_or(("", path));
-    let is_command = path == "step.command";
+    let is_command = key == "command";
     let words: Vec<&str> = match text {
         text if !is_command => vec![text],
         text if text.contains(['\'', '"', '|', '>', '<', '&', ';', '$', '`', '*']) => vec!["sh", "-c", text],

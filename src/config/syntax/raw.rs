@@ -13,11 +13,12 @@ use serde::Deserialize;
 use crate::config::syntax::column_entry::ColumnEntry;
 use crate::config::syntax::located::{At, Text};
 use crate::config::syntax::max_changed::MaxChangedEntry;
+use crate::config::syntax::stage_section::StageSection;
 
 /// A sheetkeep job.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields, title = "sheetkeep job file", extend("required" = ["name", "source", "item", "sheet"]))]
+#[schemars(deny_unknown_fields, title = "sheetkeep job file", extend("required" = ["name"], "anyOf" = [{ "required": ["stage"] }, { "required": ["source", "item", "sheet"] }]))]
 pub(crate) struct JobFile {
     /// The job's name: letters, digits, blank, `_`, `.` and `-`, at most 50. It names the tabs that hold the job's state.
     pub(crate) name: Option<Text>,
@@ -31,6 +32,8 @@ pub(crate) struct JobFile {
     pub(crate) item: Option<ItemSection>,
     /// What is done with a record, in order; without a step a record is its own row.
     pub(crate) step: Vec<StepSection>,
+    /// Commands that run one after the other, each with a checkpoint, in place of source, item and step.
+    pub(crate) stage: Vec<StageSection>,
     /// How much time and memory expressions may take.
     pub(crate) jq: Option<JqSection>,
     /// Where rows go.

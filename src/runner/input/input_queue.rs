@@ -301,6 +301,18 @@ impl InputQueue {
         input
     }
 
+    /// Passes on what is done to the source, once no journalled result is left.
+    pub fn on_claimed(&mut self, index: &ProcessedIndex) {
+        if let Some(source) = self.source.as_mut().filter(|_| self.results.is_empty()) {
+            source.on_claimed(index);
+        }
+    }
+
+    /// True if the source itself ends after a stop request.
+    pub fn ends_on_stop(&self) -> bool {
+        self.source.as_ref().is_some_and(SourcePasses::ends_on_stop)
+    }
+
     /// Returns what the source found unusual since the last call, as sentences.
     pub fn take_notes(&mut self) -> Vec<String> {
         self.source.as_mut().map(SourcePasses::take_notes).unwrap_or_default()

@@ -5,10 +5,13 @@
 //! | How often does a program of a step run? | `steps` |
 //! | How do programs end, with their processes? | `process_ends` |
 //! | What if an expression never ends? | `endless` |
-//! | What do `retry` and `once` do? | `retry`, `once` |
+//! | What do stages do, and what do they leave? | `stages` |
+//! | What do `retry` and `once` do? | `retry`, `once`, `once_in_sheet` |
 
 mod endless;
 mod once;
+mod once_in_sheet;
 mod process_ends;
 mod retry;
+mod stages;
 mod steps;

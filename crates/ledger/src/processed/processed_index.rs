@@ -292,8 +292,14 @@ impl ProcessedIndex {
         !self.is_to_redo(fingerprint, hash) && self.done.has(fingerprint, hash)
     }
 
-    /// True if the failure needs no row: it is recorded already, or its row would answer a text
-    /// that waits for no answer.
+    /// True if this version is done, as loaded or by an applied commit of this run.
+    pub fn is_done_by_now(&self, key: &Key, version: &Version) -> bool {
+        let of = (key.fingerprint(), self.policy().version_hash(version));
+        self.is_done(key, version) || self.of_run.state_of(of) == KeyState::Done
+    }
+
+    /// True if the failure needs no row: it is recorded already, or its row would answer a text that
+    /// waits for no answer.
     pub fn has_row_of(&self, failure: &Failure, error: Fingerprint) -> bool {
         match (failure.state, self.prior_failure(&failure.key)) {
             (FailureState::Recovered, prior) => prior.is_none(),

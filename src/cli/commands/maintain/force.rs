@@ -17,6 +17,7 @@ use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{destination_line, load_settings, programs_again};
 use crate::cli::commands::run;
 use crate::cli::commands::run_options::RunOptions;
+use crate::cli::commands::stage_redo::redo;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::{format_count, format_number};
@@ -43,6 +44,9 @@ pub async fn command(
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let settings = load_settings(&args.job, args.input.clone())?;
+    if settings.stages.is_some() {
+        return Box::pin(redo(session, args, host, clock, chance)).await;
+    }
     let mut source = settings.open_source().map_err(|error| from_app(&AppError::Source(error), &settings))?;
     if !source.rereadable() {
         return Err(CliError::new(
