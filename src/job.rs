@@ -46,6 +46,8 @@ mod error;
 mod report;
 mod retrying;
 mod runner_job;
+#[cfg(feature = "emulator")]
+mod scenario;
 mod source;
 
 pub use builder::JobBuilder;
@@ -54,8 +56,12 @@ pub use error::JobError;
 pub use report::JobReport;
 pub use retrying::{Retry, RetryClass, RetryError, RetryNotice, flaky, retry};
 pub use runner_job::{Job, memory_store};
+#[cfg(feature = "emulator")]
+pub use scenario::Scenario;
 pub use source::JobSource;
 
+#[cfg(feature = "emulator")]
+pub use crate::app::drill::outcome::{DrillOutcome, StepRuns};
 pub use crate::fault::Fault;
 pub use crate::ledger::runs::run::RunStatus;
 pub use crate::port::step::StepError;

@@ -284,7 +284,7 @@ pub(super) fn source_for(
 
 /// Checks that the steps' programs can be run. Otherwise each item would fail and use up its
 /// attempts.
-pub(super) fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
+pub fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
     for step in &settings.steps {
         let StepAction::Command(command) = &step.action else { continue };
         command.program().map_err(|why| AppError::NoProgram { step: step.name.clone(), why })?;

@@ -17,7 +17,6 @@ const ENGINE: &[(&str, &str)] = &[
     ("port::step", "src/port/step.rs"),
     ("retry", "crates/base/src/retry.rs"),
     ("store::memory", "src/store/memory.rs"),
-    ("app::drill::mishap", "src/app/drill/mishap.rs"),
     ("app::drill::outcome", "src/app/drill/outcome.rs"),
 ];
 

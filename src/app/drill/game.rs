@@ -27,7 +27,7 @@ use crate::app::local_state::journal::FileJournal;
 use crate::app::own_parts::OwnParts;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
-use crate::config::sections::target::Target;
+use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
 use crate::fault::Fault;
 use crate::ledger::runs::event::RunReport;
@@ -50,6 +50,9 @@ const COMMITS: usize = 6;
 /// Makes the steps of a run, for this clock.
 pub type StepsMaker = Arc<dyn Fn(&Settings, &Arc<dyn Clock>) -> Vec<Arc<dyn Step>> + Send + Sync>;
 
+/// Makes the evaluator of expressions that may not end: each drill has its own.
+pub type EvaluatorMaker = Arc<dyn Fn() -> Arc<dyn Evaluator> + Send + Sync>;
+
 /// A job to be drilled.
 #[derive(Clone)]
 pub struct DrillJob {
@@ -57,6 +60,8 @@ pub struct DrillJob {
     pub settings: Arc<Settings>,
     /// Makes its steps.
     pub steps: StepsMaker,
+    /// Makes its evaluator; `None` evaluates in this process.
+    pub evaluator: Option<EvaluatorMaker>,
     /// Its records.
     pub records: Arc<RecordCopy>,
     /// Maximum number of items in their steps at once; `None` for that of the settings.
@@ -182,8 +187,17 @@ impl Game {
                 None => {}
                 Some(Ok(_)) => is_recovered = true,
                 Some(Err(error)) if tries > MAX_RUNS || !is_passing(&error) => return Err(error),
-                // A lease of another run ends, or a service works again.
-                Some(Err(_)) => game.clock.sleep(lease).await,
+                // A lease of another run ends, or a service works again. The second machine goes on.
+                Some(Err(_)) => {
+                    let mut waiting = game.clock.sleep(lease);
+                    loop {
+                        tokio::select! {
+                            biased;
+                            () = &mut waiting => break,
+                            Some(_) = others.next(), if !others.is_empty() => {}
+                        }
+                    }
+                }
             }
         }
         while others.next().await.is_some() {}
@@ -281,11 +295,10 @@ fn adapted(job: &DrillJob, clock: &DrillClock, folder: &Path) -> Settings {
     settings.schedule = None;
     settings.expectations = crate::ledger::runs::expectation::Expectations::default();
     settings.max_changed = None;
-    settings.evaluation.evaluator = settings
-        .evaluation
+    settings.evaluation.evaluator = job
         .evaluator
-        .take()
-        .map(|inner| -> Arc<dyn Evaluator> { Arc::new(DrillEvaluator { inner, clock: clock.clone() }) });
+        .as_ref()
+        .map(|make| -> Arc<dyn Evaluator> { Arc::new(DrillEvaluator { inner: make(), clock: clock.clone() }) });
     settings
 }
 

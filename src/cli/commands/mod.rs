@@ -6,6 +6,7 @@
 //! - `inspect/`: commands that only read a job or its tabs.
 //! - `maintain/`: commands that change what a job has stored.
 //! - `schedule/`: commands about when a job runs.
+//! - `drill`: plays what can go wrong with a job.
 //! - `lint`: checks how far scripts can be left alone.
 //! - `once`: runs a command unless it is done for a date.
 //! - `retry`: runs any command until it succeeds.
@@ -27,5 +28,7 @@ pub mod alert_place;
 pub mod retry;
 pub mod lint;
 pub mod once;
+#[cfg(feature = "emulator")]
+pub mod drill;
 #[cfg(feature = "emulator")]
 pub mod emulate;
