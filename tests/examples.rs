@@ -15,7 +15,7 @@ mod retry;
 mod step_with_key;
 
 #[test]
-fn an_effect_happens_once_by_its_key_although_its_step_ran_twice() {
+fn an_effect_happens_once_although_its_step_ran_twice() {
     step_with_key::main().expect("the example works");
 }
 

@@ -3,7 +3,6 @@
 //! In scope: one run of it, its watermark. Out of scope: the run itself (`app::job`).
 
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::app::connect::{Sheet, connect_existing};
@@ -19,7 +18,6 @@ use crate::config::external::environment::host_name;
 #[cfg(feature = "emulator")]
 use crate::config::sections::records::steps::StepAction;
 use crate::config::settings::Settings;
-use crate::job::builder::JobBuilder;
 use crate::job::closure_step::ClosureStep;
 use crate::job::error::JobError;
 use crate::job::report::JobReport;
@@ -56,18 +54,6 @@ impl fmt::Debug for Job {
 }
 
 impl Job {
-    /// Starts the settings of a job of this name: letters, digits, blank, `_`, `.` and `-`, at most
-    /// 50. The name is a part of tab titles and idempotency keys: keep it.
-    pub fn builder(name: &str) -> JobBuilder {
-        JobBuilder::new(name, None)
-    }
-
-    /// Starts from a job file. Steps and a source that are added come after, or in place of, those
-    /// of the file; its alerts, heartbeat and metrics are sent by the command line only.
-    pub fn from_file(path: impl AsRef<Path>) -> JobBuilder {
-        JobBuilder::new("", Some(path.as_ref().to_owned()))
-    }
-
     pub(crate) fn new(
         settings: Settings,
         source: Option<JobSource>,

@@ -46,7 +46,7 @@ pub fn command(session: &Session, args: &DrillArgs, runtime: &Runtime) -> Result
     let job = drill_job(&settings, records, args.really);
     let usual = job.play_undisturbed().map_err(|error| to_error(&error))?;
     let mut output = DrillOutput::new(&settings.job, args, &job.records, programs);
-    output.add_undisturbed(usual.unstable, usual.report.as_ref().map_or(0, |report| report.run.counts.failed));
+    output.add_undisturbed(usual.report.as_ref().map_or(0, |report| report.run.counts.failed));
     if !args.json {
         session.terminal.out().line(&output.heading());
     }

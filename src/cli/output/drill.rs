@@ -44,7 +44,6 @@ pub struct DrillOutput {
     seeds: Vec<(u64, DrillOutcome)>,
     planned: usize,
     programs: Vec<ProgramSteps>,
-    unstable: u64,
     failing: u64,
 }
 
@@ -110,15 +109,13 @@ impl DrillOutput {
             seeds: Vec::new(),
             planned: args.chosen_seeds().len(),
             programs,
-            unstable: 0,
             failing: 0,
         }
     }
 
-    /// Adds what the undisturbed run showed: items that are new again in a second run, and items
-    /// that fail.
-    pub fn add_undisturbed(&mut self, unstable: u64, failing: u64) {
-        (self.unstable, self.failing) = (unstable, failing);
+    /// Adds how many items fail in the undisturbed run.
+    pub fn add_undisturbed(&mut self, failing: u64) {
+        self.failing = failing;
     }
 
     /// Adds a drill.
@@ -196,14 +193,6 @@ impl DrillOutput {
     /// Returns what is wrong with the job, one sentence each.
     pub fn findings(&self) -> Vec<String> {
         let mut findings = Vec::new();
-        if self.unstable > 0 {
-            findings.push(format!(
-                "{} of {} are new again in a second run over the same records: their key or version is not the \
-                 same each time, so their rows are doubled",
-                format_number(self.unstable),
-                format_count(self.records as u64, "record")
-            ));
-        }
         for (seed, outcome) in self.seeds.iter().filter(|(_, outcome)| !outcome.is_exact()) {
             let what = match &outcome.error {
                 Some(error) => format!("the job did not recover: {}", visible(error)),
