@@ -22,7 +22,7 @@ pub async fn main() -> Result<(), Box<dyn Error>> {
         .key(".iata")
         .step(|airport, _| async move {
             let state = airport["state"].as_str().ok_or_else(|| StepError::rejected("no state"))?;
-            // Rows of other states are no rows of ours.
+            // Airports of other states make none.
             let row = json!({"iata": airport["iata"], "name": airport["name"], "latitude": airport["latitude"]});
             Ok((state == "AK").then_some(row))
         })

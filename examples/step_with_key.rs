@@ -50,7 +50,10 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     let calls = *service.calls.lock().unwrap_or_else(PoisonError::into_inner);
     let letters = service.letters.lock().unwrap_or_else(PoisonError::into_inner).len();
     println!("{}", outcome.moments.join("\n"));
-    println!("step send: {} runs for {} items; rows: {} doubled, {} lost", outcome.steps[0].runs, outcome.steps[0].items, outcome.doubled, outcome.lost);
+    println!(
+        "step send: {} runs for {} items; rows: {} doubled, {} lost",
+        outcome.steps[0].runs, outcome.steps[0].items, outcome.doubled, outcome.lost
+    );
     println!("the service was called {calls} times, and sent {letters} letters");
     assert_eq!((outcome.steps[0].runs, letters, outcome.is_exact()), (13, 12, true));
     Ok(())

@@ -23,5 +23,8 @@ mod receiver;
 #[path = "alerts/runs.rs"]
 mod runs;
 
+#[path = "alerts/speechless_runs.rs"]
+mod speechless_runs;
+
 #[path = "alerts/delivery.rs"]
 mod delivery;

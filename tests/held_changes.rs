@@ -11,6 +11,7 @@ mod sheet_rig;
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
@@ -18,6 +19,7 @@ use sheetkeep::ledger::runs::expectation::{CountRange, Expectations};
 use sheetkeep::ledger::runs::held_changes::{Approval, ChangeLimit, HeldPlan};
 use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::ledger::state::snapshot::State;
+use sheetkeep::port::source::{Record, Source, SourceError};
 use sheetkeep::port::store::Store as _;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
@@ -312,4 +314,76 @@ async fn a_held_run_writes_no_more_often_than_another() {
     free.plan.hold.limit = None;
     let same = job.fixture.run_job(&free, job.store(5), &items(COUNT, 1)).await.expect("a run");
     assert_eq!((held.writes, held.reads), (same.writes, same.reads));
+}
+
+/// A file that an exporter overwrites in place: the first readings show one content, later ones
+/// another, with the same keys.
+struct OverwrittenSource {
+    before: Values,
+    after: Values,
+    /// Readings that are left before it is overwritten.
+    readings: u32,
+}
+
+impl OverwrittenSource {
+    fn current(&mut self) -> &mut Values {
+        if self.readings > 0 { &mut self.before } else { &mut self.after }
+    }
+}
+
+impl Source for OverwrittenSource {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
+        self.current().next()
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.readings = self.readings.saturating_sub(1);
+        self.current().rewind()
+    }
+
+    fn rereadable(&self) -> bool {
+        true
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        None
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_overwritten_after_the_forecast_changes_nothing_more() {
+    // The forecast finds one change, which is within the limit; then all rows of the file differ.
+    let job = HeldJob::new(0).await;
+    let mut before = items(COUNT, 1);
+    before[0] = json!({"id": "k0", "v": "2"});
+    let mut after = items(COUNT, 9);
+    after[0] = json!({"id": "k0", "v": "2"});
+    after.push(json!({"id": "new", "v": "1"}));
+    // The survey, and the forecast.
+    let source = OverwrittenSource { before: Values::of(before), after: Values::of(after.clone()), readings: 2 };
+    let run = job.job(Approval::None);
+    let ended = run.run_over(job.store(run.seed), Box::new(source)).await;
+    let Err(RunError::Source { error, report }) = ended else { panic!("{ended:?}") };
+    assert!(error.to_string().contains("it changed between two readings"), "{error}");
+    assert_eq!(report.updated, 1, "what the forecast saw");
+    let mut expected = all(COUNT, 1);
+    expected[0] = "2".into();
+    assert_eq!(job.versions().await, expected);
+    // The next run sees the file as it is now, and holds its changes.
+    let held = job.run(&after, Approval::None).await;
+    assert_eq!((held.run.status, held.updated, held.rows), (RunStatus::Degraded, 0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_covers_only_the_contents_that_were_shown() {
+    let job = HeldJob::new(0).await;
+    let shown = job.run(&items(COUNT, 2), Approval::None).await.held.expect("it is held").code;
+    let (before, after) = (Values::of(items(COUNT, 2)), Values::of(items(COUNT, 3)));
+    let source = OverwrittenSource { before, after, readings: 2 };
+    let run = job.job(Approval::OfPlan(shown));
+    let ended = run.run_over(job.store(run.seed), Box::new(source)).await;
+    assert!(matches!(ended, Err(RunError::Source { .. })), "{ended:?}");
+    assert_eq!(job.versions().await, all(COUNT, 1));
+    // The approved changes may still come.
+    assert_eq!(job.run(&items(COUNT, 2), Approval::None).await.updated, COUNT as u64);
 }

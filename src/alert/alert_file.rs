@@ -26,7 +26,7 @@ const MARKS: usize = 50;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertFile(PathBuf);
 
-/// Its contents.
+/// What the file of a job holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AlertMemory {
@@ -34,10 +34,12 @@ pub struct AlertMemory {
     pub state: AlertState,
     /// The last deliveries, oldest first.
     deliveries: Vec<KnownDelivery>,
-    /// The last failure that was recorded on the sheet by a commit of its own, and when, in seconds
-    /// since 1970.
+    /// Why a start failed that was recorded on the sheet last, and when, in seconds since 1970.
     pub recorded_failure: Option<(String, i64)>,
-    /// Since when `late` can't read the job's state, in seconds since 1970.
+    /// The id of the last run that this machine reported as out of time, though its lease is left on
+    /// the sheet.
+    pub reported_run: Option<String>,
+    /// Since when the job's state can't be read, in seconds since 1970.
     pub unreadable_since_s: Option<i64>,
     /// Channels that failed in the last delivery, and why.
     pub failed_channels: BTreeMap<String, String>,
@@ -59,6 +61,11 @@ impl AlertFile {
         let digest = Sha256::digest(format!("{target}\u{1f}{job}").as_bytes());
         let name = format!("{}.json", HEXLOWER.encode(digest.get(..12).unwrap_or(&digest)));
         Self(dir.join("alerts").join(name))
+    }
+
+    /// Returns whether there is such a file.
+    pub fn exists(&self) -> bool {
+        self.0.is_file()
     }
 
     /// Takes the lock beside the file, which ends with this process. `None` if another process of this

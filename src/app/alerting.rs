@@ -1,18 +1,19 @@
 //! The alerts of one run or of one question about a job: what is reported, and what became of it.
 //!
-//! In scope: a run that could not be recorded, the memory of this machine, and the order of it all.
-//! Out of scope: the rules (`alerts`), sending (`alert`), the commit (`runner::alert_recorder`).
+//! In scope: a run or a question that the sheet knows nothing of, the memory of this machine, and the
+//! order of it all. Out of scope: the rules (`alerts`), sending (`alert`), the commit
+//! (`runner::alert_recorder`), the commit of a start that failed (`app::failed_start`).
 //!
 //! ```text
 //!  run ─▶ last commit, with the alerts' state ─▶ messages ─▶ sent ─▶ marks on this machine
-//!   │                                                                       ▲
-//!   └─▶ no commit: a commit of its own, if the sheet can be reached ────────┤
-//!                  else the memory of this machine ─────────────────────────┘
+//!   │                                               ▲
+//!   └─▶ no commit ─▶ the memory of this machine ────┘
 //! ```
 //!
 //! Nothing here changes the result of the run.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::alert::alert_file::{AlertFile, AlertMemory};
@@ -24,28 +25,27 @@ use crate::alerts::message::Message;
 use crate::alerts::observation::shortened;
 use crate::alerts::reporting::{AlertPlace, Reporting};
 use crate::app::error::AppError;
-use crate::app::job::{RunRequest, run, target_name};
+use crate::app::job::target_name;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::failpoint;
-use crate::fault::Fault;
 use crate::known_secrets::hide_secrets;
 use crate::ledger::runs::event::RunReport;
 use crate::ledger::runs::run::{RunStatus, Trigger};
-use crate::rng::Rng;
 use crate::runner::alert_recorder::RunAlerts;
-use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::RunError;
-use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::shutdown::StopReason;
 use crate::time::Timestamp;
 
-/// How long a failure that was recorded by a commit of its own is not recorded once more, in
-/// seconds: a clock that calls each minute would fill Runs.
+/// How long a start that failed is not recorded once more, in seconds: a clock that calls each
+/// minute would fill Runs.
 const RECORDED_FOR_S: i64 = 3_600;
+/// How long a job may be unreadable before that is reported, in seconds.
+const UNREADABLE_S: i64 = 3_600;
 
 /// The alerts of a job on this machine.
 pub struct Alerting {
-    settings: Settings,
+    rules: AlertRules,
     place: AlertPlace,
     clock: Arc<dyn Clock>,
     dispatch: AlertDispatch,
@@ -60,6 +60,8 @@ pub struct Alerting {
 pub struct AlertedEnd<'a> {
     /// The report, or the error.
     pub ended: &'a Result<RunReport, AppError>,
+    /// The run's id, if it came that far.
+    pub run: Option<String>,
     /// What started the run.
     pub trigger: Trigger,
     /// When it began.
@@ -71,17 +73,35 @@ pub struct AlertedEnd<'a> {
 impl Alerting {
     /// Creates the alerts of a job; `None` if it has no channel.
     pub fn new(settings: &Settings, place: AlertPlace, clock: &Arc<dyn Clock>) -> Option<Self> {
+        let dir = settings.state_dir.as_deref();
+        let file = dir.map(|dir| AlertFile::new(dir, &settings.job, &target_name(settings)));
+        Self::with_file(settings, place, clock, file)
+    }
+
+    /// Creates the alerts about a job file; `None` without a channel. This machine remembers them by
+    /// the file's path.
+    pub fn of_job_file(settings: &Settings, path: &Path, place: AlertPlace, clock: &Arc<dyn Clock>) -> Option<Self> {
+        let dir = settings.state_dir.as_deref()?;
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let file = AlertFile::new(dir, &path.display().to_string(), "job file");
+        Self::with_file(settings, place, clock, Some(file))
+    }
+
+    fn with_file(
+        settings: &Settings,
+        place: AlertPlace,
+        clock: &Arc<dyn Clock>,
+        file: Option<AlertFile>,
+    ) -> Option<Self> {
         let alerts = &settings.alerts;
         if alerts.channels.is_empty() {
             return None;
         }
         let certificates = settings.certificates.clone();
         let dispatch = AlertDispatch::new(&alerts.channels, alerts.proxies.clone(), certificates, Arc::clone(clock));
-        let dir = settings.state_dir.as_deref();
-        let file = dir.map(|dir| AlertFile::new(dir, &settings.job, &target_name(settings)));
         let lock = file.as_ref().and_then(AlertFile::lock);
-        let (settings, clock, committed) = (settings.clone(), Arc::clone(clock), Arc::default());
-        Some(Self { settings, place, clock, dispatch, file, lock, committed })
+        let (rules, clock, committed) = (alerts.rules.clone(), Arc::clone(clock), Arc::default());
+        Some(Self { rules, place, clock, dispatch, file, lock, committed })
     }
 
     /// Returns what a run needs to record and to report.
@@ -94,10 +114,10 @@ impl Alerting {
         } else {
             format!("the last alert was not taken by {}", failed.join(", "))
         };
-        let committed = Arc::clone(&self.committed);
+        let (committed, reported_run) = (Arc::clone(&self.committed), memory.reported_run.clone());
         let is_alone = self.lock.is_some() || self.file.is_none();
         Arc::new(RunAlerts {
-            rules: self.settings.alerts.rules.clone(),
+            rules: self.rules.clone(),
             place: self.place.clone(),
             delivery: Arc::new(move |id| match memory.delivery(id) {
                 DeliveryRecord::Unknown if is_alone => DeliveryRecord::Unknown,
@@ -105,6 +125,7 @@ impl Alerting {
                 known => known,
             }),
             remark,
+            reported_run,
             sink: Arc::new(move |messages| {
                 let mut committed = committed.lock().unwrap_or_else(PoisonError::into_inner);
                 committed.get_or_insert_default().extend(messages);
@@ -113,13 +134,13 @@ impl Alerting {
     }
 
     /// Reports the end of a run. Returns within ten seconds after the sheet knows of it.
-    pub async fn finish(&self, end: &AlertedEnd<'_>, chance: &Arc<dyn Rng>) {
+    pub async fn finish(&self, end: &AlertedEnd<'_>) {
         if !self.has_committed()
             && let Err(error) = end.ended
             && !end.is_interrupted
             && is_failure(error)
         {
-            self.report_unrecorded(error, end, chance).await;
+            self.report_unrecorded(error, end).await;
             return;
         }
         let mut messages = self.take_all();
@@ -130,7 +151,7 @@ impl Alerting {
         if is_good {
             let run = end.ended.as_ref().map_or("", |report| report.run.id.as_str());
             for condition in [Condition::Unrecorded, Condition::Late, Condition::Unreadable] {
-                memory.state.observe(condition, self.clock.now(), &Finding::Good, self.rules());
+                memory.state.observe(condition, self.clock.now(), &Finding::Good, &self.rules);
             }
             (memory.unreadable_since_s, memory.recorded_failure) = (None, None);
             messages.extend(self.report_local(&mut memory, run));
@@ -143,10 +164,75 @@ impl Alerting {
     pub async fn finish_question(&self, findings: &[(Condition, Finding)]) {
         let mut memory = self.memory();
         for (condition, finding) in findings {
-            memory.state.observe(*condition, self.clock.now(), finding, self.rules());
+            memory.state.observe(*condition, self.clock.now(), finding, &self.rules);
         }
         let messages = self.report_local(&mut memory, &format!("late-{}", self.clock.now().0));
         self.deliver(messages, memory).await;
+    }
+
+    /// Reports a question about the job that could not be asked, once that lasts for an hour.
+    pub async fn finish_unreadable(&self, why: &str) {
+        let mut memory = self.memory();
+        let now_s = self.clock.now().0.div_euclid(1_000);
+        let since_s = *memory.unreadable_since_s.get_or_insert(now_s);
+        self.keep(&memory);
+        if now_s.saturating_sub(since_s) < UNREADABLE_S {
+            return;
+        }
+        let trouble = Trouble {
+            since: Timestamp(since_s.saturating_mul(1_000)),
+            headline: "can't be read".to_owned(),
+            reason: shortened(&hide_secrets(why)),
+            run: String::new(),
+            read: 0,
+            new: 0,
+            failed: 0,
+        };
+        self.finish_question(&[(Condition::Unreadable, Finding::Bad(trouble))]).await;
+    }
+
+    /// Reports a job file that can't be read, if it made a run on this machine before.
+    pub async fn finish_unreadable_file(&self, why: &str) {
+        if !self.file.as_ref().is_some_and(AlertFile::exists) {
+            return;
+        }
+        let trouble = Trouble {
+            since: self.clock.now(),
+            headline: "could not start, its job file can't be read".to_owned(),
+            reason: shortened(&hide_secrets(why)),
+            run: String::new(),
+            read: 0,
+            new: 0,
+            failed: 0,
+        };
+        self.finish_question(&[(Condition::Unrecorded, Finding::Bad(trouble))]).await;
+    }
+
+    /// Remembers that the job file made a run.
+    pub async fn finish_working_file(&self) {
+        let memory = self.memory();
+        if !self.file.as_ref().is_some_and(AlertFile::exists) {
+            self.keep(&memory);
+        } else if memory.state.is_noted(Condition::Unrecorded) || memory.state.is_reported(Condition::Unrecorded) {
+            self.finish_question(&[(Condition::Unrecorded, Finding::Good)]).await;
+        }
+    }
+
+    /// Forgets since when the job can't be read. Returns the finding that it can.
+    pub fn note_readable(&self) -> (Condition, Finding) {
+        let mut memory = self.memory();
+        if memory.unreadable_since_s.take().is_some() {
+            self.keep(&memory);
+        }
+        (Condition::Unreadable, Finding::Good)
+    }
+
+    /// Returns whether this machine could not read the job when it asked last. It costs the read of
+    /// a small file.
+    pub fn was_unreadable(settings: &Settings) -> bool {
+        let file = settings.state_dir.as_deref().filter(|_| !settings.alerts.channels.is_empty());
+        let file = file.map(|dir| AlertFile::new(dir, &settings.job, &target_name(settings)));
+        file.is_some_and(|file| file.read().unreadable_since_s.is_some())
     }
 
     /// Returns the memory of this machine; an empty one without a disk.
@@ -165,13 +251,9 @@ impl Alerting {
     /// Sends a message to a channel, and returns what became of it; nothing is remembered.
     pub async fn send_test(&self, channel: &str) -> Vec<DeliveryOutcome> {
         let message = self.place.test_message(self.clock.now(), channel);
-        let mut rules = self.rules().clone();
+        let mut rules = self.rules.clone();
         rules.routes.retain(|route| route.name == channel);
         self.dispatch.send(&[message], &rules).await
-    }
-
-    fn rules(&self) -> &AlertRules {
-        &self.settings.alerts.rules
     }
 
     fn has_committed(&self) -> bool {
@@ -187,58 +269,45 @@ impl Alerting {
         let marks = memory.clone();
         memory.state.confirm("", |id| marks.delivery(id));
         let reporting = Reporting { now, run, install: "", silence_until: None, next_due: None, place: &self.place };
-        memory.state.report(&reporting, self.rules())
+        memory.state.report(&reporting, &self.rules)
     }
 
-    /// Reports a run that ended before it could write to the sheet: by a commit of its own, so that
-    /// two machines do not both report, or else by the memory of this machine.
-    async fn report_unrecorded(&self, error: &AppError, end: &AlertedEnd<'_>, chance: &Arc<dyn Rng>) {
-        let why = shortened(&hide_secrets(&error.to_string()));
+    /// Reports a run that the sheet knows nothing of, by the memory of this machine.
+    async fn report_unrecorded(&self, error: &AppError, end: &AlertedEnd<'_>) {
+        let is_out_of_time = matches!(error, AppError::OutOfTime);
+        let headline = if is_out_of_time { "ran out of time" } else { "failed before it could write to its sheet" };
         let mut memory = self.memory();
-        let now_s = self.clock.now().0.div_euclid(1_000);
-        let is_known = memory
-            .recorded_failure
-            .as_ref()
-            .is_some_and(|(known, at)| *known == why && now_s.saturating_sub(*at) < RECORDED_FOR_S);
-        if is_known {
-            return;
-        }
-        if is_before_the_sheet(error) && self.record(&why, end, chance).await {
-            memory = self.memory();
-            memory.recorded_failure = Some((why, now_s));
-            self.deliver(self.take_all(), memory).await;
-            return;
-        }
         let trouble = Trouble {
             since: end.trigger.scheduled_for.unwrap_or(end.began),
-            headline: "failed before it could write to its sheet".to_owned(),
-            reason: why,
-            run: String::new(),
+            headline: headline.to_owned(),
+            reason: shortened(&hide_secrets(&error.to_string())),
+            run: end.run.clone().unwrap_or_default(),
             read: 0,
             new: 0,
             failed: 0,
         };
-        memory.state.observe(Condition::Unrecorded, self.clock.now(), &Finding::Bad(trouble), self.rules());
+        if is_out_of_time {
+            // The next run finds its lease, and leaves it out.
+            memory.reported_run.clone_from(&end.run);
+        }
+        memory.state.observe(Condition::Unrecorded, self.clock.now(), &Finding::Bad(trouble), &self.rules);
         let messages = self.report_local(&mut memory, &format!("unrecorded-{}", self.clock.now().0));
         self.deliver(messages, memory).await;
     }
 
-    /// Records a failed run in a commit of its own. Returns whether it was applied.
-    async fn record(&self, why: &str, end: &AlertedEnd<'_>, chance: &Arc<dyn Rng>) -> bool {
-        let request = RunRequest {
-            retrying: RetryScope::None,
-            trigger: end.trigger.clone(),
-            recorded_end: Some((RunStatus::Failed, why.to_owned())),
-            alerts: Some(self.for_run()),
-            host: self.place.host.clone(),
-            ..RunRequest::default()
-        };
-        let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(chance));
-        let recorded = Box::pin(run(&self.settings, request, clock, chance, Arc::new(|_| {}), Stop::default())).await;
-        if let Err(error) = &recorded {
-            tracing::debug!(event = "alert.unrecorded", %error, "the failure was not recorded");
-        }
-        recorded.is_ok()
+    /// Returns whether a start that failed for this reason was recorded within the last hour.
+    pub fn has_recorded(&self, why: &str) -> bool {
+        let now_s = self.clock.now().0.div_euclid(1_000);
+        let known = self.memory().recorded_failure;
+        known.is_some_and(|(known, at)| known == why && now_s.saturating_sub(at) < RECORDED_FOR_S)
+    }
+
+    /// Remembers that a start that failed for this reason is recorded.
+    pub fn remember_recorded(&self, why: String) {
+        let now_s = self.clock.now().0.div_euclid(1_000);
+        let mut memory = self.memory();
+        memory.recorded_failure = Some((why, now_s));
+        self.keep(&memory);
     }
 
     async fn deliver(&self, messages: Vec<Message>, mut memory: AlertMemory) {
@@ -252,7 +321,7 @@ impl Alerting {
         let sent: Vec<Message> = messages.into_iter().filter(|message| !message.channels.is_empty()).collect();
         if !sent.is_empty() {
             failpoint::pass(failpoint::ALERT);
-            let outcomes = self.dispatch.send(&sent, self.rules()).await;
+            let outcomes = self.dispatch.send(&sent, &self.rules).await;
             failpoint::pass(failpoint::ALERTED);
             memory.note(&outcomes);
             for message in &sent {
@@ -279,15 +348,4 @@ fn is_failure(error: &AppError) -> bool {
             | AppError::ReadOnce
     );
     !is_no_run && !error.is_duplicate()
-}
-
-/// Returns whether the run ended before it reached the sheet, which may be fine.
-fn is_before_the_sheet(error: &AppError) -> bool {
-    match error {
-        AppError::Source(_) | AppError::NoProgram { .. } => true,
-        AppError::Pass(RunError::Input(_) | RunError::NoField { .. } | RunError::AllAlike { report: None, .. }) => {
-            error.fault() != Fault::Fenced
-        }
-        _ => false,
-    }
 }

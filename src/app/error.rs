@@ -81,6 +81,9 @@ pub enum AppError {
     /// The source can be read only once, and the command reads it several times.
     #[error("read the source several times: it can be read only once; save it to a file and name that with --input")]
     ReadOnce,
+    /// The run did not end by its deadline, and was dropped.
+    #[error("finish by the deadline: the run was stopped at once, and a commit may have been in progress")]
+    OutOfTime,
     /// The job has never run on this spreadsheet.
     #[error("find the job: it has never run on this spreadsheet; run it first")]
     NeverRan,
@@ -92,14 +95,15 @@ impl AppError {
         matches!(self, Self::Busy { .. } | Self::Pass(RunError::Held { .. } | RunError::AlreadyClaimed { .. }))
     }
 
-    /// Returns whether a run ends with this before it can claim its occurrence, and would end so
-    /// again: its source is missing or is not what the job needs, or a program is missing.
-    pub fn precedes_claim(&self) -> bool {
+    /// Returns whether a run ends with this before it can write to its sheet, which may be fine: its
+    /// source is missing or is not what the job needs, or a program is missing.
+    pub fn is_failed_start(&self) -> bool {
         match self {
-            Self::NoProgram { .. } | Self::Pass(RunError::NoField { .. } | RunError::AllAlike { report: None, .. }) => {
+            Self::NoProgram { .. }
+            | Self::Source(_)
+            | Self::Pass(RunError::Input(_) | RunError::NoField { .. } | RunError::AllAlike { report: None, .. }) => {
                 true
             }
-            Self::Source(error) | Self::Pass(RunError::Input(error)) => error.fault() != Fault::Transient,
             _ => false,
         }
     }
@@ -126,6 +130,7 @@ impl AppError {
             Self::Credentials(error) => error.fault(),
             Self::Address(error) => error.fault(),
             Self::Connect(error) => error.fault(),
+            Self::OutOfTime => Fault::Transient,
             Self::Embedded { .. }
             | Self::NoEmbedded
             | Self::NoTab { .. }

@@ -83,20 +83,20 @@ pub struct RunRequest {
 }
 
 impl RunRequest {
-    /// Returns the request that records the occurrence as a failed run, if this run ended with
-    /// `error` before it could claim it and no call has recorded that. A later call may still start
-    /// it, if it finds what was missing.
-    pub fn of_failed_start(&self, error: &AppError) -> Option<Self> {
-        let verdict = Some((RunStatus::Failed, error.to_string()));
-        let is_new = self.claim.is_claim() && !self.claim.has_failed_start;
-        (is_new && error.precedes_claim()).then(|| Self {
+    /// Returns the request that records this run as one that could not start, and why: with the
+    /// occurrence that it would have claimed, if it has one.
+    pub fn of_failed_start(&self, why: &str) -> Self {
+        let end = Some((RunStatus::Failed, why.to_owned()));
+        let is_of_schedule = self.claim.is_claim();
+        Self {
             retrying: RetryScope::None,
             trigger: self.trigger.clone(),
-            claim: ScheduleClaim { verdict, ..self.claim.clone() },
+            claim: ScheduleClaim { verdict: end.clone().filter(|_| is_of_schedule), ..self.claim.clone() },
+            recorded_end: end.filter(|_| !is_of_schedule),
             alerts: self.alerts.clone(),
             host: self.host.clone(),
             ..Self::default()
-        })
+        }
     }
 }
 

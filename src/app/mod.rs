@@ -14,6 +14,7 @@
 //! - `connect`, `emulator`: which service or local file holds the job?
 //! - `heartbeat`: to whom is the end of a run reported?
 //! - `alerting`: what do people hear of the end of a run, and what became of the messages?
+//! - `failed_start`: where is a start that failed recorded?
 //! - `metrics/`: what is measured of a run, and who gets it?
 //! - `error`: what can fail around a run?
 
@@ -24,6 +25,7 @@ pub mod drill;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod error;
+pub mod failed_start;
 pub mod heartbeat;
 pub mod alerting;
 pub mod inspect;

@@ -78,6 +78,15 @@ impl CliError {
         self.exit
     }
 
+    /// Returns what failed in one line: of several problems of a job file the first, with its place.
+    pub fn line(&self) -> String {
+        let ErrorBody { message, problems, .. } = self.document().error;
+        let Some(first) = problems.first() else { return message.to_owned() };
+        let place = first.place.as_ref().map(|at| format!("{}:{}:{}: ", at.file, at.line, at.column));
+        let more = if problems.len() > 1 { format!(" (1 of {} problems)", problems.len()) } else { String::new() };
+        hidden(&format!("{}{}{more}", place.unwrap_or_default(), first.message))
+    }
+
     /// Writes the error to standard error, as JSON or as lines; `verbose` includes the causes.
     pub fn report(&self, terminal: &Terminal, json: bool, verbose: bool) {
         let err = terminal.err();

@@ -35,6 +35,8 @@ pub struct RunAlerts {
     pub delivery: Arc<dyn Fn(&str) -> DeliveryRecord + Send + Sync>,
     /// A phrase about the last delivery, for the run's row; empty if all channels worked.
     pub remark: String,
+    /// The id of a run that vanished and was reported by this machine at once.
+    pub reported_run: Option<String>,
     /// Gets the messages.
     pub sink: AlertSink,
 }
@@ -131,7 +133,9 @@ impl AlertRecorder {
     fn state_with(&self, recorded: &RecordedRuns<'_>) -> AlertState {
         let mut state = self.state.clone();
         if !self.has_claimed {
-            for run in recorded.abandoned.iter().chain(recorded.closed.iter().copied()) {
+            let is_reported = |run: &&Run| self.alerts.reported_run.as_ref() == Some(&run.id);
+            let abandoned = recorded.abandoned.iter().filter(|run| !is_reported(run));
+            for run in abandoned.chain(recorded.closed.iter().copied()) {
                 state.observe_run(&observation(run), &self.alerts.rules);
             }
         }
@@ -203,6 +207,7 @@ mod tests {
             },
             delivery: Arc::new(|_| DeliveryRecord::Unknown),
             remark: String::new(),
+            reported_run: None,
             sink: Arc::new(move |messages| sink.lock().expect("no test panics while it holds this").extend(messages)),
         });
         let mut recorder = AlertRecorder::new(&alerts, "i", true);

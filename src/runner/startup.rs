@@ -21,6 +21,7 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, Header, KeyColumn};
 use crate::ledger::runs::event::{Event, RetryCounts, SkipCounts};
 use crate::ledger::runs::expectation::FilledColumns;
+use crate::ledger::runs::filled_fields::{FillShares, FilledFields};
 use crate::ledger::runs::run::{Counts, Run, RunStatus, run_id};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::{Definition, Loaded, Snapshot, State};
@@ -218,14 +219,15 @@ fn sheet_zone(loaded: &Loaded) -> TimeZone {
 /// Creates the recorder of the job's schedule, if it has one. Fails if another run has the claim.
 fn schedule_recorder(config: &RunConfig, loaded: &Loaded) -> Result<Option<ScheduleRecorder>, RunError> {
     let Some(claim) = &config.claim else { return Ok(None) };
-    // A job that begins in a new spreadsheet goes on with the history that it takes along.
+    // A job that begins in a new spreadsheet continues with the history that it takes along.
     let moved = config.rollover.as_ref().and_then(|rollover| match rollover {
         Rollover::Into(predecessors) => predecessors.schedule.as_ref(),
         Rollover::OutTo(_) => None,
     });
     let history = loaded.snapshot.as_ref().map_or(moved, |snapshot| snapshot.state.schedule.as_ref());
     // A run that could not start is recorded without its source, and counts as a failed one.
-    let is_counted = config.retrying.reads_source() || claim.is_failed_start();
+    let is_failed_start = claim.is_failed_start() || config.recorded_end.is_some();
+    let is_counted = config.retrying.reads_source() || is_failed_start;
     let recorder = ScheduleRecorder::new(claim, history, is_counted)?;
     let is_answered = loaded.requests.run_now.is_none();
     Ok(Some(if is_answered { recorder.forgetting_request() } else { recorder }))
@@ -259,6 +261,7 @@ fn start_chain(config: &RunConfig, loaded: &Loaded, definition: Definition, run:
         }
         if goes_elsewhere {
             state.columns.clear();
+            state.filled = FillShares::default();
         }
         if let Some(rollover) = &config.rollover {
             rollover.apply(state);
@@ -427,6 +430,7 @@ fn intake(
         in_doubt: chain.state().begun.clone(),
         selection: RecordSelection::new(loaded.again, parts.is_rereadable),
         rowless: 0,
+        fields: FilledFields::uncounted(chain.state().filled.clone()),
         skips: SkipCounts::default(),
         events: Arc::clone(&parts.events),
     };

@@ -120,6 +120,12 @@ impl Emulator {
         assert!(stopped.expect("kill can be run").success());
     }
 
+    /// It answers again, also the calls that it took meanwhile.
+    pub fn speaks_again(&self) {
+        let resumed = Command::new("kill").args(["-CONT", &self.process.id().to_string()]).status();
+        assert!(resumed.expect("kill can be run").success());
+    }
+
     /// Runs it to its end.
     pub fn run(&self, project: &TempProject, id: &str, args: &[&str]) -> Ended {
         ended(self.command(project, id, args))
@@ -130,7 +136,7 @@ impl Emulator {
         self.process.wait().expect("it is our child").code()
     }
 
-    /// A token for whoever holds the credentials file, asked for as Google's documentation says.
+    /// A token for the holder of the credentials file, asked for as Google's documentation says.
     pub fn token(&self) -> String {
         let file = std::fs::read_to_string(&self.credentials).expect("it wrote a credentials file");
         let file: Value = serde_json::from_str(&file).expect("the credentials are JSON");

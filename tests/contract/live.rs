@@ -78,6 +78,10 @@ impl StoreFixture for Live {
         Box::pin(contents(&self.sheets, &self.id, &self.job, &self.tab))
     }
 
+    fn write_action<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, bool> {
+        Box::pin(std::future::ready(false))
+    }
+
     fn lose(&self, _: Loss) -> bool {
         false
     }

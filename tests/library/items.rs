@@ -33,11 +33,8 @@ pub fn public_items(root: &Path) -> String {
     }
     let mut lines = Vec::new();
     for (name, module) in &exported {
-        let files = if module.first().is_some_and(|first| first == "crate") {
-            vec![file_of(module)]
-        } else {
-            own_files(root)
-        };
+        let files =
+            if module.first().is_some_and(|first| first == "crate") { vec![file_of(module)] } else { own_files(root) };
         let found: Vec<String> = files.iter().flat_map(|file| lines_of(name, &parse(root, file))).collect();
         assert!(!found.is_empty(), "{name} was not found");
         lines.extend(found);

@@ -83,6 +83,12 @@ impl AlertState {
         self.records.get(&condition).is_some_and(ConditionRecord::is_reported)
     }
 
+    /// Returns whether the last finding about a condition was bad, whether or not people hear of it
+    /// yet.
+    pub fn is_noted(&self, condition: Condition) -> bool {
+        self.records.get(&condition).is_some_and(ConditionRecord::is_noted)
+    }
+
     /// Returns whether a condition is bad.
     pub fn is_problem(&self, condition: Condition) -> bool {
         self.records.get(&condition).is_some_and(ConditionRecord::is_problem)

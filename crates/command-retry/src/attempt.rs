@@ -20,19 +20,17 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FusedFuture, FutureExt};
 use sheetkeep_base::clock::Clock;
 use sheetkeep_base::known_secrets::hide_secrets;
+use sheetkeep_base::process_group::{GroupSignal, ProcessGroup};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::command_group::CommandGroup;
 use crate::retryable_codes::{NOT_EXECUTABLE, NOT_FOUND, TIMED_OUT};
-use crate::signals::{GroupSignal, RelayedSignals, StopSignal};
+use crate::signals::{RelayedSignals, StopSignal};
 use crate::stdin_copy::StdinCopy;
 
 /// Time between the request to end (SIGTERM) and the kill (SIGKILL).
 const GRACE: Duration = Duration::from_secs(5);
-/// Time between two checks whether a process of the group is left.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How long standard error is read after the command has ended, if a process that it started keeps
 /// the pipe open.
 const STDERR_GRACE: Duration = Duration::from_secs(1);
@@ -57,13 +55,13 @@ pub trait CommandOutput: Send + Sync {
 pub(crate) struct AttemptSetup<'a> {
     /// The command and its arguments; no shell interprets them.
     pub words: &'a [OsString],
-    /// Standard input.
+    /// Standard input of the command; `None` for an empty one.
     pub stdin: Option<&'a StdinCopy>,
     /// Whether standard output is ours, as it comes.
     pub stream: bool,
     /// Takes the output.
     pub output: &'a dyn CommandOutput,
-    /// The clock.
+    /// Measures the time limit and the grace periods.
     pub clock: &'a dyn Clock,
     /// The number of the attempt, from 1.
     pub number: u32,
@@ -108,7 +106,7 @@ pub(crate) async fn run_attempt(setup: &AttemptSetup<'_>, stops: &mut UnboundedR
         Ok(started) => started,
         Err(error) => return start_error(setup, &error),
     };
-    let mut run = AttemptRun { group: CommandGroup::from_leader(&child), stopped_by: None, is_timed_out: false };
+    let mut run = AttemptRun { group: ProcessGroup::from_leader(child.id()), stopped_by: None, is_timed_out: false };
     let mut tail = Vec::new();
     let status = {
         let reading = pass_on(child.stderr.take(), setup.output, &mut tail).fuse();
@@ -175,7 +173,7 @@ fn start_error(setup: &AttemptSetup<'_>, error: &io::Error) -> AttemptEnd {
 
 /// What happens to a process group while it is waited for.
 struct AttemptRun {
-    group: CommandGroup,
+    group: ProcessGroup,
     stopped_by: Option<StopSignal>,
     is_timed_out: bool,
 }
@@ -198,11 +196,11 @@ impl AttemptRun {
                 signal = stops.recv() => if let Some(signal) = signal {
                     count += 1;
                     self.stopped_by.get_or_insert(signal);
-                    self.group.send(if count < KILLING_SIGNAL { GroupSignal::Stop(signal) } else { GroupSignal::Kill });
+                    self.group.send(if count < KILLING_SIGNAL { signal.into() } else { GroupSignal::Kill });
                 },
                 signal = relayed.next() => self.group.send(signal),
                 () = &mut timer => {
-                    let signal = if self.is_timed_out { GroupSignal::Kill } else { GroupSignal::Stop(StopSignal::Terminate) };
+                    let signal = if self.is_timed_out { GroupSignal::Kill } else { GroupSignal::Terminate };
                     timer = if self.is_timed_out { never() } else { setup.clock.sleep(GRACE) };
                     self.is_timed_out = true;
                     self.group.send(signal);
@@ -220,16 +218,7 @@ impl AttemptRun {
     /// Ends what is left of the group of a command that failed.
     async fn end_group(&mut self, clock: &dyn Clock) {
         if self.group.is_alive() {
-            self.group.send(GroupSignal::Stop(StopSignal::Terminate));
-            let gone = async {
-                while self.group.is_alive() {
-                    clock.sleep(POLL_INTERVAL).await;
-                }
-            };
-            tokio::select! {
-                () = gone => {}
-                () = clock.sleep(GRACE) => self.group.send(GroupSignal::Kill),
-            }
+            self.group.end(std::future::ready(()), GRACE, clock).await;
         }
         self.group.release();
     }
@@ -249,7 +238,7 @@ impl AttemptRun {
             )),
             Err(error) => Some(format!("can't be waited for: {error}")),
         };
-        let stderr = hide_secrets(&String::from_utf8_lossy(whole_lines(tail))).into_owned();
+        let stderr = shown_stderr(tail);
         let line = last_line(&stderr);
         let error = what.map(|what| if line.is_empty() { what } else { format!("{what}: {line}") });
         AttemptEnd { exit_code, error, stderr, stopped_by: self.stopped_by, is_timed_out: self.is_timed_out }
@@ -266,6 +255,11 @@ fn code_of(status: ExitStatus) -> u8 {
 #[cfg(not(unix))]
 fn code_of(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
+
+/// Returns the end of an output as text, secrets hidden.
+fn shown_stderr(tail: &[u8]) -> String {
+    hide_secrets(&String::from_utf8_lossy(whole_lines(tail))).into_owned()
 }
 
 /// Returns the end of an output without the line that the limit has cut: a part of a secret is not
@@ -309,4 +303,43 @@ fn copy_out(mut kept: File, mut put: impl FnMut(&[u8])) -> io::Result<()> {
 fn last_line(stderr: &str) -> String {
     let line = stderr.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
     line.chars().filter(|c| !c.is_control()).take(LINE_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use sheetkeep_base::known_secrets::register_secret;
+
+    use super::*;
+
+    struct NoOutput;
+
+    impl CommandOutput for NoOutput {
+        fn put_out(&self, _: &[u8]) {}
+
+        fn put_err(&self, _: &[u8]) {}
+    }
+
+    async fn kept_of(stderr: &str) -> String {
+        let mut tail = Vec::new();
+        pass_on(Some(stderr.as_bytes()), &NoOutput, &mut tail).await;
+        shown_stderr(&tail)
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_the_limit_cuts_is_not_shown_in_part() {
+        const SECRET: &str = "correcthorsebatterystaple";
+        register_secret(SECRET);
+        let whole = kept_of(&format!("token {SECRET}\nthe end\n")).await;
+        assert!(!whole.contains("battery") && whole.ends_with("the end\n"), "{whole}");
+        for kept in 0..=SECRET.len() + 1 {
+            // The limit leaves this many bytes of the secret's line.
+            let filler = "x".repeat(STDERR_KEPT - kept - "\nthe end\n".len());
+            for after in [format!("\n{filler}\nthe end"), format!("{filler} the end")] {
+                let shown = kept_of(&format!("token {SECRET}{after}")).await;
+                let parts = SECRET.as_bytes().windows(6).map(String::from_utf8_lossy);
+                let leaked: Vec<_> = parts.filter(|part| shown.contains(part.as_ref())).collect();
+                assert!(leaked.is_empty(), "{kept}: {leaked:?}");
+            }
+        }
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! The copy is complete before the first attempt starts: a command that is run again receives
 //! exactly what the first one received, and never a part of it. It is an unnamed file, readable by
-//! its owner only, that disappears with this process.
+//! its owner only, that disappears with this process. The attempts get it for reading only: what one
+//! of them wrote there would be the input of the next.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -33,6 +34,7 @@ impl std::error::Error for StdinError {}
 /// A complete copy of standard input.
 #[derive(Debug)]
 pub struct StdinCopy {
+    /// Opened for reading only.
     file: File,
 }
 
@@ -40,10 +42,12 @@ impl StdinCopy {
     /// Reads `input` to its end, at most `limit` bytes. It blocks.
     pub fn read(input: impl Read, limit: u64) -> Result<Self, StdinError> {
         let copy = |mut input: io::Take<_>| -> io::Result<(File, u64)> {
-            let mut file = tempfile::tempfile()?;
-            let copied = io::copy(&mut input, &mut file)?;
-            file.flush()?;
-            Ok((file, copied))
+            let mut written = tempfile::NamedTempFile::new()?;
+            let copied = io::copy(&mut input, written.as_file_mut())?;
+            written.flush()?;
+            forbid_writing(written.as_file())?;
+            // Its name goes at once.
+            Ok((File::open(written.path())?, copied))
         };
         let (file, copied) = copy(input.take(limit.saturating_add(1))).map_err(StdinError::Io)?;
         if copied > limit { Err(StdinError::TooLong(limit)) } else { Ok(Self { file }) }
@@ -55,6 +59,19 @@ impl StdinCopy {
         file.seek(SeekFrom::Start(0))?;
         Ok(file)
     }
+}
+
+/// Keeps a process that knows the file from opening it for writing.
+#[cfg(unix)]
+fn forbid_writing(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o400))
+}
+
+/// Does nothing: without its name, no process can open the file.
+#[cfg(not(unix))]
+fn forbid_writing(_: &File) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(test)]
@@ -69,6 +86,16 @@ mod tests {
             copy.at_beginning().and_then(|mut file| file.read_to_string(&mut text)).expect("it can be read");
             assert_eq!(text, "three\nlines\nhere\n");
         }
+    }
+
+    #[test]
+    fn a_copy_can_not_be_written() {
+        let copy = StdinCopy::read(&b"whole"[..], 100).expect("short enough");
+        let mut file = copy.at_beginning().expect("it can be read");
+        assert!(file.write_all(b"other").is_err() && file.set_len(0).is_err());
+        let mut text = String::new();
+        copy.at_beginning().and_then(|mut file| file.read_to_string(&mut text)).expect("it can be read");
+        assert_eq!(text, "whole");
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub struct DrillJob {
     pub steps: StepsMaker,
     /// Makes its evaluator; `None` evaluates in this process.
     pub evaluator: Option<EvaluatorMaker>,
-    /// Its records.
+    /// The records of its source, in memory.
     pub records: Arc<RecordCopy>,
     /// Maximum number of items in their steps at once; `None` for that of the settings.
     pub concurrency: Option<usize>,
@@ -181,7 +181,7 @@ impl Game {
                 None => {}
                 Some(Ok(_)) => is_recovered = true,
                 Some(Err(error)) if tries > MAX_RUNS || !is_passing(&error) => return Err(error),
-                // A lease of another run ends, or a service works again. The second machine goes on.
+                // A lease of another run ends, or a service works again. The second machine continues.
                 Some(Err(_)) => {
                     let mut waiting = game.clock.sleep(lease);
                     loop {
@@ -303,10 +303,7 @@ struct DrillEvaluator {
 }
 
 impl Evaluator for DrillEvaluator {
-    fn evaluate(
-        &self,
-        evaluation: Evaluation,
-    ) -> BoxFuture<'static, Result<Vec<serde_json::Value>, EvaluationError>> {
+    fn evaluate(&self, evaluation: Evaluation) -> BoxFuture<'static, Result<Vec<serde_json::Value>, EvaluationError>> {
         let (busy, evaluating) = (self.clock.busy(), self.inner.evaluate(evaluation));
         Box::pin(async move {
             let values = evaluating.await;

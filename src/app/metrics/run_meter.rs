@@ -72,6 +72,11 @@ impl RunMeter {
         lock(&self.seen).is_claimed
     }
 
+    /// Returns the run's id, once it has one.
+    pub fn run_id(&self) -> Option<String> {
+        lock(&self.seen).run.clone()
+    }
+
     /// Returns the measurement of the run, which ends now.
     pub fn measure(&self, ending: RunEnding, report: Option<&RunReport>) -> RunMeasurement {
         let seen = lock(&self.seen).clone();

@@ -10,35 +10,29 @@ use crate::app::alerting::Alerting;
 use crate::cli::args::job::{JobArgs, SheetArgs};
 use crate::cli::args::jobs::alert::{AlertAction, AlertTestArgs};
 use crate::cli::commands::alert_place::alert_place;
-use crate::cli::commands::error_report::from_config;
-use crate::cli::commands::load_settings::{place, read_settings};
+use crate::cli::commands::load_settings::{place, read_settings, settings_of_environment};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::clock::Clock;
-use crate::config::external::environment::{Environment, host_name};
-use crate::config::external::flags::Overrides;
-use crate::config::problem::ConfigError;
-use crate::config::settings::{Settings, read};
-
-/// A job without records, for a test that names no job.
-const NO_JOB: &str = "name = \"test\"\n[source]\ncsv = \"none.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Data\"\n";
+use crate::config::external::environment::host_name;
+use crate::config::settings::Settings;
 
 /// Runs the command.
 pub async fn command(session: &Session, action: &AlertAction, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
     let AlertAction::Test(args) = action;
+    let job = args.job.clone().unwrap_or_else(|| PathBuf::from("JOB.toml"));
     let settings = match &args.job {
         Some(job) => read_settings(&job_args(args, job), None)?,
-        None => settings_without_job(args.env_file.as_deref())?,
+        None => settings_of_environment(&job_args(args, &job))?,
     };
-    let job = args.job.clone().unwrap_or_else(|| PathBuf::from("JOB.toml"));
     let words = alert_place(&place(&job_args(args, &job), &settings), &settings, &host_name());
     let names: Vec<String> = settings.alerts.channels.iter().map(|channel| channel.name.clone()).collect();
     let Some(alerting) = Alerting::new(&settings, words, &clock) else { return Err(no_channel(&settings)) };
     let wanted: Vec<&String> = names.iter().filter(|name| args.to.as_ref().is_none_or(|to| to == *name)).collect();
     if wanted.is_empty() {
         let to = args.to.as_deref().unwrap_or_default();
-        let message = format!("there is no channel \"{to}\"; the channels are {}", names.join(", "));
+        let message = format!("the job has no channel \"{to}\"; its channels are {}", names.join(", "));
         return Err(CliError::new(message, Exit::Usage).with_help("name one of them with --to"));
     }
     let outcomes = join_all(wanted.into_iter().map(|name| alerting.send_test(name))).await;
@@ -70,12 +64,4 @@ fn job_args(args: &AlertTestArgs, job: &Path) -> JobArgs {
         state_dir: None,
         json: false,
     }
-}
-
-/// Reads what the environment and `.env` alone set.
-fn settings_without_job(env_file: Option<&Path>) -> Result<Settings, CliError> {
-    let path = Path::new("JOB.toml");
-    let environment = Environment::read(Path::new(""), env_file);
-    let environment = environment.map_err(|problem| from_config(ConfigError::new(path, NO_JOB, vec![problem])))?;
-    read(path, NO_JOB, &Overrides::default(), &environment).map_err(from_config)
 }

@@ -20,6 +20,9 @@ use crate::runner::run_config::RunError;
 use crate::runner::shutdown::StopReason;
 use crate::store::tabs::error::store_error;
 
+/// The next step after a run that was dropped in the middle of its work.
+pub const AFTER_A_DROP: &str = "run it again: the next run reads what was committed, and nothing is doubled";
+
 /// Converts an error of the job file or the environment.
 pub fn from_config(error: ConfigError) -> CliError {
     let exit = if error.is_missing() { Exit::NoInput } else { Exit::Config };
@@ -108,6 +111,7 @@ fn app_exit(error: &AppError) -> Exit {
             _ => Exit::from((error.fault(), Context::Service)),
         },
         AppError::Busy { .. } => Exit::TempFail,
+        AppError::OutOfTime => Exit::Timeout,
         AppError::Machine(trouble) => Exit::from(trouble.refused),
         AppError::Credentials(_) => Exit::NoPerm,
         AppError::Address(_)
@@ -239,6 +243,7 @@ fn help(error: &AppError) -> Option<&'static str> {
             "name the earlier spreadsheet again and run sheetkeep rollover once more; until then the job runs there"
         }
         AppError::Pass(RunError::Source { error, .. }) => return source_help(error),
+        AppError::OutOfTime => AFTER_A_DROP,
         AppError::Pass(RunError::Stopped { .. }) => "run it again: nothing is lost",
         AppError::Pass(RunError::Unfinished { fault: Fault::Corrupt, .. }) => PAGE,
         AppError::Pass(RunError::Unfinished { .. } | RunError::Restless { .. }) => {

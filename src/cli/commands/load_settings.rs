@@ -1,6 +1,6 @@
 //! The first step of every command about a job: reading its settings and naming its spreadsheet.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
 use crate::cli::args::job::JobArgs;
@@ -8,11 +8,12 @@ use crate::cli::commands::error_report::from_config;
 use crate::cli::errors::CliError;
 use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::clock::Clock;
-use crate::config::external::environment::own_program;
+use crate::config::external::environment::{Environment, own_program};
 use crate::config::external::flags::Overrides;
 use crate::config::external::logical_time::LogicalTime;
 use crate::config::form::JobFileForm;
-use crate::config::settings::{Settings, from_form, load};
+use crate::config::problem::ConfigError;
+use crate::config::settings::{Settings, from_form, load, read};
 use crate::step::worker::workers::Workers;
 use crate::system::SystemClock;
 
@@ -66,6 +67,18 @@ fn overrides(job: &JobArgs, input: Option<PathBuf>, time: LogicalTime) -> Overri
         input,
         ..Overrides::default()
     }
+}
+
+/// A job without records, for what concerns no job.
+const NO_JOB: &str = "name = \"test\"\n[source]\ncsv = \"none.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Data\"\n";
+
+/// Reads what the environment, `.env` and the flags alone set, for a job file that is not read.
+pub fn settings_of_environment(job: &JobArgs) -> Result<Settings, CliError> {
+    let (path, flags) = (&job.job, overrides(job, None, LogicalTime::Now(SystemClock::new().now())));
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let environment = Environment::read(folder, job.sheet.env_file.as_deref());
+    let environment = environment.map_err(|problem| from_config(ConfigError::new(path, NO_JOB, vec![problem])))?;
+    read(path, NO_JOB, &flags, &environment).map_err(from_config)
 }
 
 fn with_workers(mut settings: Settings) -> Settings {

@@ -11,12 +11,14 @@
 //! - `once`: runs a command unless it is done for a date.
 //! - `retry`: runs any command until it succeeds.
 //! - `alert`: sends a test message; `alert_place` words a job for all messages.
+//! - `job_file_alert`: who hears of a job file that can't be read?
 //! - `emulate`: serves the emulator.
 //! - `load_settings`: what every command about a job does first.
 //! - `error_report`: which exit and which help does an error get?
 //! - `fields`: help for records without the job's fields.
 
 pub mod error_report;
+pub mod job_file_alert;
 pub mod load_settings;
 pub mod run;
 pub mod inspect;

@@ -9,6 +9,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::app::alerting::{AlertedEnd, Alerting};
 use crate::app::error::AppError;
+use crate::app::failed_start::{FailedStart, StartRecord};
 use crate::app::heartbeat::{Heartbeat, HeartbeatEnd};
 use crate::app::job::{RunRequest, run};
 use crate::app::metrics::delivery::MetricsDelivery;
@@ -17,7 +18,8 @@ use crate::app::own_parts::OwnParts;
 use crate::app::plan::plan_file::PlanFile;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::alert_place::alert_place;
-use crate::cli::commands::error_report::{from_app, from_plan_file};
+use crate::cli::commands::error_report::{AFTER_A_DROP, from_app, from_plan_file};
+use crate::cli::commands::job_file_alert::{note_working_file, report_unreadable_file};
 use crate::cli::commands::load_settings::{load_settings, place};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
@@ -113,7 +115,13 @@ pub async fn run_job(
 ) -> Result<Exit, CliError> {
     let settings = match &order.settings {
         Some(settings) => settings.as_ref().clone(),
-        None => load_settings(&args.job, args.input.clone())?,
+        None => match load_settings(&args.job, args.input.clone()) {
+            Ok(settings) => settings,
+            Err(error) => {
+                report_unreadable_file(&args.job, &error, &clock).await;
+                return Err(error);
+            }
+        },
     };
     let place = place(&args.job, &settings);
     let observers = RunObservers::new(session, args, &order, &settings, &clock);
@@ -125,27 +133,27 @@ pub async fn run_job(
     let (trigger, began) = (request.trigger.clone(), clock.now());
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
     let events = observers.events();
-    let recorder = (request.clone(), Arc::clone(&clock), Arc::clone(&chance));
+    let start = FailedStart::new(&settings, &request, alerting.as_ref(), (&clock, &chance));
     let running =
-        Box::pin(run(&settings, request, clock, Arc::clone(&chance), events, stop).instrument(observers.span.clone()));
+        Box::pin(run(&settings, request, Arc::clone(&clock), chance, events, stop).instrument(observers.span.clone()));
     let ended = tokio::select! {
         ended = running => Some(ended),
         () = deadline => None,
         () = abort.cancelled() => None,
     };
     let signal = watch.as_ref().and_then(SignalWatch::first);
-    let Some(ended) = ended else {
+    let Some(ended) = ended.or_else(|| signal.is_none().then_some(Err(AppError::OutOfTime))) else {
         observers.reporter().abandon();
-        return Err(dropped_error(signal, args.deadline));
+        return Err(dropped_error(signal));
     };
     if order.claim.is_claim() && ended.as_ref().is_err_and(AppError::is_duplicate) {
         observers.reporter().abandon();
         tracing::info!(event = "run.duplicate", job = settings.job, "another run has taken the occurrence");
         return Ok(Exit::Ok);
     }
-    let is_recorded = match &ended {
-        Err(error) if signal.is_none() => record_failed_start(&settings, error, recorder, &abort).await,
-        _ => false,
+    let recorded = match &ended {
+        Err(error) if signal.is_none() => start.record(error, &abort).instrument(observers.span.clone()).await,
+        _ => None,
     };
     let concluded = conclude(
         &mut observers.reporter(),
@@ -154,45 +162,26 @@ pub async fn run_job(
         |error| error_of_run(error, order.plan.as_ref(), &settings),
     );
     let to_machines = observers.finish(trigger.kind.clone(), &ended, &concluded, &place);
-    let end = AlertedEnd { ended: &ended, trigger, began, is_interrupted: signal.is_some() };
-    // The call that recorded the failed start has reported it.
-    let is_known = order.claim.has_failed_start && ended.as_ref().is_err_and(AppError::precedes_claim);
-    let is_reported = is_known || is_recorded;
+    let run = observers.meter.run_id();
+    let end = AlertedEnd { ended: &ended, run, trigger, began, is_interrupted: signal.is_some() };
     let to_people = async {
-        if let Some(alerting) = alerting.as_ref().filter(|_| !is_reported) {
-            alerting.finish(&end, &chance).instrument(observers.span.clone()).await;
+        if let Some(alerting) = alerting.as_ref().filter(|_| recorded != Some(StartRecord::Known)) {
+            alerting.finish(&end).instrument(observers.span.clone()).await;
+        }
+        if ended.is_ok() && order.command.is_none() {
+            note_working_file(&args.job, &settings, &clock).await;
         }
     };
-    tokio::join!(to_machines, to_people);
+    let reports = async { tokio::join!(to_machines, to_people) };
+    if matches!(ended, Err(AppError::OutOfTime)) {
+        tokio::select! {
+            _ = reports => {}
+            () = clock.sleep(OUT_OF_TIME_GRACE) => {}
+        }
+    } else {
+        reports.await;
+    }
     concluded
-}
-
-/// Records an occurrence that could not start, where the sheet is reachable within `RECORD_TIMEOUT`.
-/// Returns whether another call has the occurrence: it reports what becomes of it.
-async fn record_failed_start(
-    settings: &Settings,
-    error: &AppError,
-    (request, clock, chance): (RunRequest, Arc<dyn Clock>, Arc<dyn Rng>),
-    abort: &CancellationToken,
-) -> bool {
-    let Some(request) = request.of_failed_start(error) else { return false };
-    let limit = clock.sleep(RECORD_TIMEOUT);
-    let recording = Box::pin(run(settings, request, Arc::clone(&clock), chance, Arc::new(|_| {}), Stop::default()));
-    let why = tokio::select! {
-        recorded = recording => match recorded {
-            Ok(_) => return false,
-            Err(error) if error.is_duplicate() => return true,
-            Err(error) => error.to_string(),
-        },
-        () = limit => "the sheet did not answer in time".to_owned(),
-        () = abort.cancelled() => "the run was stopped".to_owned(),
-    };
-    tracing::warn!(
-        event = "occurrence.unrecorded",
-        error = why,
-        "the occurrence that could not start has no row in Runs"
-    );
-    false
 }
 
 /// Everyone who follows a run: people, the heartbeat, and the receivers of its metrics.
@@ -409,8 +398,8 @@ fn overlap(args: &RunArgs, of_file: Overlap) -> Overlap {
     if args.take_over { Overlap::Replace } else { wait.unwrap_or(of_file) }
 }
 
-/// How long the sheet may take to record an occurrence that could not start.
-const RECORD_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long the reports of a run may take that was dropped at its deadline.
+const OUT_OF_TIME_GRACE: Duration = Duration::from_secs(5);
 /// How long programs may take to end once they are asked to. It is a little longer than the time
 /// after which they are killed.
 const PROGRAM_GRACE: Duration = Duration::from_secs(6);
@@ -428,16 +417,10 @@ async fn watch_deadline(deadline: Option<Duration>, stop: Stop, clock: Arc<dyn C
     clock.sleep(margin / 2).await;
 }
 
-/// Returns the error of a run that was dropped by a third signal or its deadline while it was
-/// finishing.
-fn dropped_error(signal: Option<Signal>, deadline: Option<Duration>) -> CliError {
-    let (why, exit) = match (signal, deadline) {
-        (Some(signal), _) => ("stopped at once by a third signal", Exit::from(signal)),
-        (None, Some(_)) => ("stopped at once at its deadline", Exit::Timeout),
-        (None, None) => ("stopped at once", Exit::Interrupted),
-    };
-    CliError::new(format!("{why}; a commit may have been in progress"), exit)
-        .with_help("run it again: the next run reads what was committed, and nothing is doubled")
+/// Returns the error of a run that a third signal dropped while it was finishing.
+fn dropped_error(signal: Option<Signal>) -> CliError {
+    let why = "stopped at once by a third signal; a commit may have been in progress";
+    CliError::new(why, signal.map_or(Exit::Interrupted, Exit::from)).with_help(AFTER_A_DROP)
 }
 
 /// The first signal asks the run to finish the items in progress, the second one to end the

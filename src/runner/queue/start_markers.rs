@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use crate::ledger::items::failure::Failure;
 use crate::ledger::items::item::Item;
 use crate::ledger::items::key::{Key, Version};
 use crate::ledger::processed::low_watermark::SequenceNumber;
@@ -76,6 +77,9 @@ impl StartMarkers {
 pub fn settles(waiting: &PendingItem, (one, place): &(StartMarker, Option<SequenceNumber>)) -> bool {
     match place {
         Some(place) => *place == waiting.place,
-        None => waiting.settled.is_of(&one.0, &one.1),
+        None => {
+            let is_only_answer = waiting.settled.failure().is_some_and(Failure::is_only_answer);
+            !is_only_answer && waiting.settled.is_of(&one.0, &one.1)
+        }
     }
 }

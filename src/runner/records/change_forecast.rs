@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::ledger::items::key::{Key, Version};
 use crate::ledger::items::source_survey::{RecordSelector, RecordUse};
 use crate::ledger::runs::expectation::Expectations;
+use crate::ledger::runs::foreseen_items::{ForeseenItems, ItemsInView};
 use crate::ledger::runs::held_changes::ChangeSet;
 use crate::ledger::runs::run::Counts;
 use crate::port::source::Record;
@@ -33,15 +34,27 @@ pub struct ChangeForecast {
     runs_steps: bool,
     counts: Counts,
     changes: ChangeSet,
+    /// Every item that the run will process.
+    items: ItemsInView,
+}
+
+/// What a forecast found.
+pub struct ForecastResult {
+    /// The changes of existing rows.
+    pub changes: ChangeSet,
+    /// How the run would fall short of what is expected, a phrase each.
+    pub violations: Vec<String>,
+    /// The items that the run will process.
+    pub items: ForeseenItems,
 }
 
 /// An item whose steps the forecast needs.
 pub struct ForecastItem {
-    /// Its key.
+    /// The key of the item.
     pub key: Key,
-    /// Its version.
+    /// The version of the item, as the source yields it.
     pub version: Version,
-    /// The record.
+    /// The record, which the steps take.
     pub body: Value,
 }
 
@@ -69,6 +82,7 @@ impl ChangeForecast {
             expectations: Arc::clone(expectations),
             counts: Counts::default(),
             changes: ChangeSet::default(),
+            items: ItemsInView::default(),
         })
     }
 
@@ -94,6 +108,7 @@ impl ChangeForecast {
         if used == RecordUse::Passed || !intake.index.would_admit(&key, &version) {
             return None;
         }
+        self.items.add(intake.index.hash_of(&key, &version));
         if let Some(change) = intake.index.change_to(&key, &version) {
             self.changes.add(change);
         }
@@ -117,9 +132,10 @@ impl ChangeForecast {
         self.selector.matches_survey()
     }
 
-    /// Returns the changes, and how the run would fall short.
-    pub fn end(self) -> (ChangeSet, Vec<String>) {
+    /// Returns the changes, how the run would fall short, and the items.
+    pub fn end(self) -> ForecastResult {
         let known = if self.runs_steps { &*self.expectations } else { &self.expectations.known_without_steps() };
-        (self.changes, known.violations(&self.counts, &self.output.filled))
+        let violations = known.violations(&self.counts, &self.output.filled);
+        ForecastResult { changes: self.changes, violations, items: self.items.into_set() }
     }
 }

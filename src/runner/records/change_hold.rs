@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::processed::low_watermark::SequenceNumber;
+use crate::ledger::runs::foreseen_items::ForeseenItems;
 use crate::ledger::runs::held_changes::{
     ChangeHash, ChangeSet, HeldPlan, HeldReport, HoldQuestion, HoldSettings, HoldVerdict, decide,
 };
@@ -38,6 +39,9 @@ pub struct ChangeHold {
     /// The changes of the approved plan that are not applied yet and have been admitted.
     admitted: HashMap<SequenceNumber, ChangeHash>,
     held_items: u64,
+    /// The items that the forecast saw; `None` without a forecast.
+    foreseen: Option<ForeseenItems>,
+    is_source_changed: bool,
 }
 
 impl ChangeHold {
@@ -62,6 +66,8 @@ impl ChangeHold {
             reasons: None,
             admitted: HashMap::new(),
             held_items: 0,
+            foreseen: None,
+            is_source_changed: false,
         }
     }
 
@@ -97,6 +103,23 @@ impl ChangeHold {
     /// True if changes of existing rows are held back in this run.
     pub fn is_holding(&self) -> bool {
         self.reasons.is_some() && !self.settings.predicts
+    }
+
+    /// Takes the items that the forecast saw: the verdict is about these alone.
+    pub fn expect_only(&mut self, items: ForeseenItems) {
+        self.foreseen = Some(items);
+    }
+
+    /// Returns whether the forecast saw this change. If not, the source has changed since.
+    pub fn is_foreseen(&mut self, change: ChangeHash) -> bool {
+        let is_seen = self.foreseen.as_ref().is_none_or(|items| items.contains(change));
+        self.is_source_changed |= !is_seen;
+        is_seen
+    }
+
+    /// True if a change came that the forecast did not see.
+    pub fn is_source_changed(&self) -> bool {
+        self.is_source_changed
     }
 
     /// Counts an item that is held back.

@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 const REPLACED_BY_VERSION: &str = "over: the source has another version of it by now, and that one counts";
 
 impl Intake {
-    /// Takes a failure to retry or to skip; `again` is its kept record, identified anew, if one is
+    /// Takes a failure to retry, to skip, or to answer; `again` is its kept record, identified anew, if one is
     /// kept.
     pub fn take_failure(&mut self, kept: StoredFailure, again: Option<Reread>, now: Timestamp) -> IntakeResult {
         let StoredFailure { failure, is_edited, row } = kept;
@@ -25,6 +25,9 @@ impl Intake {
             self.index.request_action(RequestedAction::Retry, |key| key == failure.key.fingerprint());
         }
         let Some(prior) = self.index.prior_failure(&failure.key) else { return IntakeResult::Skip };
+        if prior.awaits_answer() {
+            return IntakeResult::Pending(self.answer_unknown_action(failure, prior, now));
+        }
         match prior.requested {
             Some(RequestedAction::Skip) => {
                 IntakeResult::Pending(self.keep_failure(failure, FailureState::Skipped, now))

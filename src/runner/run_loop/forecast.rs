@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use crate::port::source::{Record, SourceError};
 use crate::port::step::{IdentifyError, Identity};
 use crate::runner::preview::run_steps;
-use crate::runner::records::change_forecast::{ChangeForecast, ForecastItem, ForecastRows};
+use crate::runner::records::change_forecast::{ChangeForecast, ForecastItem, ForecastResult, ForecastRows};
 use crate::runner::run_loop::RunLoop;
 
 impl RunLoop {
@@ -57,13 +57,26 @@ impl RunLoop {
         self.forecast.is_read = false;
         let Some(forecast) = self.forecast.forecast.take() else { return };
         if !forecast.matches_survey() {
-            let (what, why) = ("the source".to_owned(), "it changed between two readings; run again".to_owned());
-            self.source_error = Some(SourceError::Unavailable { what, why });
-            return self.stop_intake();
+            return self.stop_for_changed_source();
         }
-        let (changes, violations) = forecast.end();
+        let ForecastResult { changes, violations, items } = forecast.end();
         let keys = self.intake.index.keys();
         let run = self.intake.run.clone();
         self.intake.hold.decide(changes, keys, &violations, &run);
+        self.intake.hold.expect_only(items);
+    }
+
+    /// Stops if the last record is a change that the forecast did not see: the verdict on the changes
+    /// is about another source. What the forecast saw is written.
+    pub(super) fn check_foreseen(&mut self) {
+        if self.intake.hold.is_source_changed() && self.source_error.is_none() {
+            self.stop_for_changed_source();
+        }
+    }
+
+    fn stop_for_changed_source(&mut self) {
+        let (what, why) = ("the source".to_owned(), "it changed between two readings; run again".to_owned());
+        self.source_error = Some(SourceError::Unavailable { what, why });
+        self.stop_intake();
     }
 }

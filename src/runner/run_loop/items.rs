@@ -52,7 +52,7 @@ impl RunLoop {
             }
             IntakeResult::Work(item, place) => self.start_steps(item, place),
             IntakeResult::Pending(waiting) => self.enqueue(waiting, is_of_source),
-            IntakeResult::Skip => {}
+            IntakeResult::Skip => self.check_foreseen(),
         }
         self.check_first_records();
         if self.intake.counts.read.is_multiple_of(PROGRESS_EVERY) {
@@ -118,6 +118,9 @@ impl RunLoop {
         }
         if self.config.retrying.reads_source() {
             self.check_whole_source();
+        }
+        if self.source_error.is_none() {
+            self.report_emptied_fields();
         }
         for message in self.inputs.as_mut().map(InputQueue::take_notes).unwrap_or_default() {
             (self.intake.events)(Event::Anomaly { message });

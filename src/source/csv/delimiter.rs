@@ -35,7 +35,7 @@ pub enum Delimiter {
 /// The beginning of a CSV text, and what it shows.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SeparatedText {
-    /// The delimiter.
+    /// The delimiter as its ASCII byte.
     pub(crate) delimiter: u8,
     /// The bytes that were read, without the line `sep=;`.
     pub(crate) head: Vec<u8>,
@@ -127,7 +127,7 @@ impl Sample {
         let (mut rows, mut from, mut line_from, mut is_quoted) = (0, 0, 0, false);
         for end in memchr_iter(b'\n', bytes) {
             let line = bytes.get(line_from..=end).unwrap_or_default();
-            is_quoted ^= memchr_iter(b'"', line).count() % 2 == 1;
+            is_quoted ^= count_quotes(line) % 2 == 1;
             line_from = end + 1;
             if is_quoted {
                 continue;
@@ -144,6 +144,12 @@ impl Sample {
         }
         (bytes.len() == MAX_SAMPLE_BYTES).then(|| bytes.get(..from).unwrap_or_default())
     }
+}
+
+fn count_quotes(bytes: &[u8]) -> usize {
+    #[cfg(test)]
+    tests::EXAMINED.set(tests::EXAMINED.get() + bytes.len());
+    memchr_iter(b'"', bytes).count()
 }
 
 /// Returns the delimiter that the text shows, or the ones among which it does not decide.
@@ -230,23 +236,29 @@ fn separator_line(bytes: &[u8]) -> Option<(Option<u8>, usize)> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+    use crate::source::bytes::dripping_reader::DrippingReader;
 
-    /// A reader that returns a few bytes at a time, and fails when it is read beyond its end.
-    struct Drip<'a>(&'a [u8], usize);
+    thread_local! {
+        /// Bytes in which quotes were looked for.
+        pub(super) static EXAMINED: Cell<usize> = const { Cell::new(0) };
+    }
 
-    impl Read for Drip<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let n = self.1.clamp(1, buffer.len()).min(self.0.len());
-            let (now, rest) = self.0.split_at(n);
-            buffer[..n].copy_from_slice(now);
-            self.0 = rest;
-            Ok(n)
-        }
+    #[test]
+    fn a_quote_that_is_never_closed_costs_few_passes_over_the_sample() {
+        let text = format!("\"{}", "a,b;c\n".repeat(MAX_SAMPLE_BYTES / 6));
+        EXAMINED.set(0);
+        let found = choose(&mut DrippingReader(text.as_bytes(), 1 << 13), Delimiter::Unset);
+        assert!(found.is_ok_and(|found| found.delimiter == b','));
+        // Each read of 8 KiB looks at what is there so far, for the header row and for the sample.
+        let passes = EXAMINED.get() / MAX_SAMPLE_BYTES;
+        assert!((1..=2 * (MAX_SAMPLE_BYTES >> 13)).contains(&passes), "{passes}");
     }
 
     fn chosen(text: &str, delimiter: Delimiter) -> Result<(char, usize), String> {
-        let once = |size| match choose(&mut Drip(text.as_bytes(), size), delimiter) {
+        let once = |size| match choose(&mut DrippingReader(text.as_bytes(), size), delimiter) {
             Ok(found) => Ok((char::from(found.delimiter), found.skipped)),
             Err(DelimiterError::Unclear(why)) => Err(why),
             Err(DelimiterError::Io(error)) => Err(error.to_string()),
@@ -306,7 +318,7 @@ mod tests {
 
     #[test]
     fn of_a_clear_header_row_no_record_is_read() {
-        let mut reader = Drip(b"id;name\n1;a\n", 8);
+        let mut reader = DrippingReader(b"id;name\n1;a\n", 8);
         let found = choose(&mut reader, Delimiter::Unset).expect("it is clear");
         assert_eq!((found.head.as_slice(), reader.0), (&b"id;name\n"[..], &b"1;a\n"[..]));
     }

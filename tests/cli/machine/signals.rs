@@ -129,4 +129,6 @@ fn a_third_signal_means_at_once() {
         live.signal("-INT");
     }
     live.ends_by_itself().exits(143).says("third signal");
+    emulator.speaks_again();
+    emulator.run(&project, "1AbC", &["run", "quakes.toml"]).exits(0).shows("new 15");
 }

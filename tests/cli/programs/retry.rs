@@ -244,3 +244,13 @@ fn attempts_are_json_lines_if_logs_are() {
     assert_eq!((&first["cause"], &first["event"]), (&"flaky: failure 1 of 1".into(), &"command.retrying".into()));
     assert!(first["delay_ms"].is_u64(), "{first}");
 }
+
+#[test]
+fn an_attempt_can_not_change_the_input_of_the_next() {
+    let project = TempProject::empty();
+    let script = "cat >> seen; echo other 2>/dev/null >&0; test $SHEETKEEP_ATTEMPT = 3";
+    let mut live = project.start(&["retry", "--max-retries", "3", "--base-delay", "0.001", "--", "sh", "-c", script]);
+    live.feed("three\n");
+    live.ends().exits(0);
+    assert_eq!(project.read("seen"), "three\n".repeat(3));
+}

@@ -74,6 +74,11 @@ impl ChangeHash {
         let digest = digest_of(&[&format!("{:016x}{:016x}", key.0, key.1), &version.to_string()]);
         Self(digest.iter().take(16).fold(0, |acc, &byte| (acc << 8) | u128::from(byte)))
     }
+
+    /// Returns the first 64 bits.
+    pub(crate) fn prefix(self) -> u64 {
+        u64::try_from(self.0 >> 64).unwrap_or_default()
+    }
 }
 
 /// A set of changes: their number and the sum of their hashes. Two sets with the same sum are
@@ -111,7 +116,7 @@ pub struct HeldPlan {
     pub since: String,
     /// Whether a person has approved it.
     pub is_approved: bool,
-    /// The text in `approve` that was there before the plan was, so that it is no answer to it.
+    /// The text in `approve` that was there before the plan was, so that it does not answer it.
     pub answered: String,
 }
 
@@ -220,7 +225,7 @@ impl HeldReport {
 /// What a person approves on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Approval {
-    /// Nothing.
+    /// No held plan is approved.
     #[default]
     None,
     /// The held plan with this code, if it still holds.

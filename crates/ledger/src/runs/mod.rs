@@ -7,18 +7,22 @@
 //! | What do people ask of a job? | `job_requests` |
 //! | What does a run report? | `event` |
 //! | What is a run expected to yield? | `expectation` |
+//! | Which fields of the source are empty now? | `filled_fields` |
 //! | What do runs usually yield? | `learned_band` |
 //! | When are changes of existing rows held back? | `held_changes` |
+//! | Which items did the forecast of a run see? | `foreseen_items` |
 //! | How are results journalled until they are on the sheet? | `journal` |
 //! | What does a scheduled job remember of its occurrences? | `schedule_history` |
 //! | When is a spreadsheet full? | `capacity` |
 
+pub mod foreseen_items;
 pub mod held_changes;
 pub mod outlook;
 pub mod run;
 pub mod job_requests;
 pub mod event;
 pub mod expectation;
+pub mod filled_fields;
 pub mod learned_band;
 pub mod journal;
 pub mod schedule_history;

@@ -11,12 +11,14 @@ use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
 use crate::app::alerting::{AlertedEnd, Alerting};
+use crate::app::error::AppError;
 use crate::app::job::{RunRequest, run};
 use crate::app::schedule::due::{DueRun, DueStep, ask};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::job::JobArgs;
 use crate::cli::commands::alert_place::alert_place;
 use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::job_file_alert::report_unreadable_file;
 use crate::cli::commands::load_settings::{load_settings_at, place};
 use crate::cli::commands::run::{RunOptions, run_job};
 use crate::cli::errors::CliError;
@@ -95,12 +97,17 @@ impl DueCall<'_> {
     async fn run_due(&self, args: &RunArgs) -> Result<Exit, CliError> {
         let form = if args.for_daemon { form_on_stdin()? } else { None };
         let now = LogicalTime::Now(self.clock.now());
-        let settings = load_settings_at(&args.job, form.as_ref(), now)?;
+        let settings = match load_settings_at(&args.job, form.as_ref(), now) {
+            Ok(settings) => settings,
+            Err(error) => {
+                report_unreadable_file(&args.job, &error, &self.clock).await;
+                return Err(error);
+            }
+        };
         let (mut exits, mut line) = (Vec::new(), DueLine::default());
         let mut last = None;
         for nth in 0..MAX_RUNS {
-            let step = ask(&settings, &self.host, &self.clock, &self.chance).await;
-            match step.map_err(|error| from_app(&error, &settings))? {
+            match self.ask(args, &settings).await? {
                 // Another run is about to claim it, and has the lock.
                 DueStep::Run(due) | DueStep::Record(due)
                     if last.as_ref().is_some_and(|last| due.claim.repeats(last)) =>
@@ -146,6 +153,30 @@ impl DueCall<'_> {
         Ok(worst(&exits))
     }
 
+    /// Asks what is due. A job that can't be asked is reported once that lasts for an hour; a
+    /// schedule that is not there is not a question.
+    async fn ask(&self, args: &RunArgs, settings: &Settings) -> Result<DueStep, CliError> {
+        let asked = ask(settings, &self.host, &self.clock, &self.chance).await;
+        match &asked {
+            Ok(_) if Alerting::was_unreadable(settings) => {
+                if let Some(alerting) = self.alerting(args, settings) {
+                    alerting.finish_question(&[alerting.note_readable()]).await;
+                }
+            }
+            Ok(_) | Err(AppError::NoSchedule { .. }) => {}
+            Err(error) => {
+                if let Some(alerting) = self.alerting(args, settings) {
+                    alerting.finish_unreadable(&error.to_string()).await;
+                }
+            }
+        }
+        asked.map_err(|error| from_app(&error, settings))
+    }
+
+    fn alerting(&self, args: &RunArgs, settings: &Settings) -> Option<Alerting> {
+        Alerting::new(settings, alert_place(&place(&args.job, settings), settings, &self.host), &self.clock)
+    }
+
     async fn run(&self, args: &RunArgs, form: Option<&JobFileForm>, due: DueRun) -> Result<Exit, CliError> {
         let time = match due.occurrence {
             Some(Occurrence { scheduled_for, date, .. }) => LogicalTime::Occurrence { scheduled_for, date },
@@ -164,8 +195,7 @@ impl DueCall<'_> {
 
     /// Records occurrences that do not run. It is not an error if another clock did so first.
     async fn record(&self, args: &RunArgs, settings: &Settings, due: &DueRun) -> Result<(), CliError> {
-        let words = alert_place(&place(&args.job, settings), settings, &self.host);
-        let alerting = Alerting::new(settings, words, &self.clock);
+        let alerting = self.alerting(args, settings);
         let request = RunRequest {
             retrying: RetryScope::None,
             trigger: due.trigger.clone(),
@@ -178,8 +208,8 @@ impl DueCall<'_> {
         let ended = Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), Stop::default())).await;
         if let Some(alerting) = &alerting {
             let (trigger, began) = (due.trigger.clone(), self.clock.now());
-            let end = AlertedEnd { ended: &ended, trigger, began, is_interrupted: false };
-            alerting.finish(&end, &self.chance).await;
+            let end = AlertedEnd { ended: &ended, run: None, trigger, began, is_interrupted: false };
+            alerting.finish(&end).await;
         }
         match ended {
             Ok(_) => Ok(()),

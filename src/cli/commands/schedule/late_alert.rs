@@ -23,9 +23,6 @@ use crate::known_secrets::hide_secrets;
 use crate::schedule::lateness::LatenessState;
 use crate::time::Timestamp;
 
-/// How long a job may be unreadable before that is reported, in seconds.
-const UNREADABLE_S: i64 = 3_600;
-
 /// Reports the verdict on a job. `stored` is the alerts' state on its sheet.
 pub async fn report_verdict(
     job: &JobArgs,
@@ -40,15 +37,11 @@ pub async fn report_verdict(
         return;
     };
     let now = clock.now();
-    let findings = match line.state {
-        LatenessState::Unknown => unreadable(&alerting, line, now).into_iter().collect(),
-        state => {
-            forget_unreadable(&alerting);
-            let mut findings = vec![(Condition::Unreadable, Finding::Good)];
-            findings.extend(of_lateness(&alerting, settings, line, state, stored, now));
-            findings
-        }
-    };
+    if line.state == LatenessState::Unknown {
+        return alerting.finish_unreadable(&line.message).await;
+    }
+    let mut findings = vec![alerting.note_readable()];
+    findings.extend(of_lateness(&alerting, settings, line, line.state, stored, now));
     alerting.finish_question(&findings).await;
 }
 
@@ -91,32 +84,4 @@ fn is_reported_by_runs(alerting: &Alerting, settings: &Settings, stored: Option<
     let memory = alerting.memory();
     state.confirm(&install, |id| memory.delivery(id));
     state.is_reported(Condition::Run)
-}
-
-/// Returns the finding about a job that can't be read, if it is one already.
-fn unreadable(alerting: &Alerting, line: &LateLine, now: Timestamp) -> Option<(Condition, Finding)> {
-    let mut memory = alerting.memory();
-    let now_s = now.0.div_euclid(1_000);
-    let since_s = *memory.unreadable_since_s.get_or_insert(now_s);
-    alerting.keep(&memory);
-    if now_s.saturating_sub(since_s) < UNREADABLE_S {
-        return None;
-    }
-    let trouble = Trouble {
-        since: Timestamp(since_s.saturating_mul(1_000)),
-        headline: "can't be read".to_owned(),
-        reason: hide_secrets(&line.message).into_owned(),
-        run: String::new(),
-        read: 0,
-        new: 0,
-        failed: 0,
-    };
-    Some((Condition::Unreadable, Finding::Bad(trouble)))
-}
-
-fn forget_unreadable(alerting: &Alerting) {
-    let mut memory = alerting.memory();
-    if memory.unreadable_since_s.take().is_some() {
-        alerting.keep(&memory);
-    }
 }

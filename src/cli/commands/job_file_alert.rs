@@ -1,0 +1,42 @@
+//! Reports a job file that can't be read any more. Only the environment names a channel then.
+//!
+//! In scope: which job files are reported. Out of scope: the message and its memory
+//! (`app::alerting`).
+//!
+//! A file that never made a run on this machine is not reported: a person is writing it.
+
+use std::sync::Arc;
+
+use crate::alerts::reporting::AlertPlace;
+use crate::app::alerting::Alerting;
+use crate::cli::args::job::JobArgs;
+use crate::cli::commands::alert_place::alert_place;
+use crate::cli::commands::load_settings::{place, settings_of_environment};
+use crate::cli::errors::CliError;
+use crate::cli::exit::Exit;
+use crate::clock::Clock;
+use crate::config::external::environment::host_name;
+use crate::config::settings::Settings;
+
+/// Reports that the job file can't be read, once, if it made a run on this machine before.
+pub async fn report_unreadable_file(job: &JobArgs, error: &CliError, clock: &Arc<dyn Clock>) {
+    if !matches!(error.exit(), Exit::Config | Exit::NoInput) {
+        return;
+    }
+    let Ok(settings) = settings_of_environment(job) else { return };
+    let name = job.job.file_stem().unwrap_or(job.job.as_os_str()).to_string_lossy().into_owned();
+    let place = place(job, &settings);
+    let status_command = place.command_line("check");
+    let words = AlertPlace { job: name, status_command, ..alert_place(&place, &settings, &host_name()) };
+    if let Some(alerting) = Alerting::of_job_file(&settings, &job.job, words, clock) {
+        alerting.finish_unreadable_file(&error.line()).await;
+    }
+}
+
+/// Remembers that the job file made a run, and reports so if it was reported as unreadable.
+pub async fn note_working_file(job: &JobArgs, settings: &Settings, clock: &Arc<dyn Clock>) {
+    let words = alert_place(&place(job, settings), settings, &host_name());
+    if let Some(alerting) = Alerting::of_job_file(settings, &job.job, words, clock) {
+        alerting.finish_working_file().await;
+    }
+}
