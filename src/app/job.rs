@@ -283,7 +283,7 @@ pub(super) fn source_for(
 
 /// Checks that the steps' programs can be run. Otherwise each item would fail and use up its
 /// attempts.
-pub(super) fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
+pub fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
     for (name, command) in settings.commands() {
         command.program().map_err(|why| AppError::NoProgram { step: name.to_owned(), why })?;
     }

@@ -52,6 +52,20 @@ pub struct JobBuilder {
     logical_date: Option<String>,
 }
 
+impl Job {
+    /// Starts the settings of a job of this name: letters, digits, blank, `_`, `.` and `-`, at most
+    /// 50. The name is a part of tab titles and idempotency keys: keep it.
+    pub fn builder(name: &str) -> JobBuilder {
+        JobBuilder::new(name, None)
+    }
+
+    /// Starts from a job file. Steps and a source that are added come after, or in place of, those
+    /// of the file; its alerts, heartbeat and metrics are sent by the command line only.
+    pub fn from_file(path: impl AsRef<Path>) -> JobBuilder {
+        JobBuilder::new("", Some(path.as_ref().to_owned()))
+    }
+}
+
 impl JobBuilder {
     pub(crate) fn new(name: &str, file: Option<PathBuf>) -> Self {
         Self {

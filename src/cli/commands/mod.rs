@@ -10,6 +10,7 @@
 //! | Which commands only read a job or its tabs? | `inspect/` |
 //! | Which commands change what a job has stored? | `maintain/` |
 //! | Which commands are about when a job runs? | `schedule/` |
+//! | What can go wrong with a job, played? | `drill` |
 //! | How far can scripts be left alone? | `lint` |
 //! | How does a command run once for a date, or until it succeeds? | `once`, `once_in_sheet`, `retry` |
 //! | Who hears of a job? | `alert` (test messages), `alert_place` (how messages call it) |
@@ -37,5 +38,7 @@ pub mod once;
 mod once_in_sheet;
 pub mod stage_redo;
 mod stage_run;
+#[cfg(feature = "emulator")]
+pub mod drill;
 #[cfg(feature = "emulator")]
 pub mod emulate;

@@ -15,7 +15,7 @@ fn the_exit_codes_are_frozen() {
         ("1", "the job ran and failed"),
         ("2", "the command line is wrong"),
         ("3", "finished, but some items failed, or degraded (see --fail-on)"),
-        ("4", "fsck found what is not consistent, or lint errors in scripts"),
+        ("4", "fsck: not consistent; lint: errors; drill: doubled, lost, not idempotent"),
         ("5", "key not found"),
         ("6", "late found a job that is late, stuck, stale, or never ran"),
         ("65", "invalid data in the input or the sheet"),
