@@ -25,8 +25,8 @@ impl TabModel {
             self.finish(key, *version, after, &hits);
         }
         self.note_seen_rows(&hits);
-        let mut stamped = self.adopt_rows(before, after);
-        self.follow_emptied_rows(after, &mut stamped);
+        let stamped = self.adopt_rows(before, after);
+        self.follow_emptied_rows(after, &stamped);
         self.settle_hits(after);
         self.note_same_rows(after, &stamped);
         let told = format!("done {finished:?}, changed rows {hits:?}, new stamps {stamped:?}");
@@ -221,31 +221,39 @@ impl TabModel {
         cells
     }
 
-    /// A row that was emptied by mistake comes back in a blank row.
-    fn follow_emptied_rows(&mut self, after: &Sight, stamped: &mut Stamped) {
+    /// A row that was emptied by mistake comes back in its place, or in a blank row.
+    fn follow_emptied_rows(&mut self, after: &Sight, stamped: &Stamped) {
         let of = |stamp: u32| after.row(stamp).or_else(|| stamped.iter().find(|new| new.1 == stamp).map(|new| new.0));
         let texts: BTreeMap<u32, _> =
             self.rows.keys().filter_map(|stamp| Some((*stamp, self.texts_at(after, of(*stamp)?)))).collect();
         for (stamp, shown) in &texts {
-            let Some(row) = self.rows.get(stamp).filter(|row| row.owner != RowOwner::Blank) else { continue };
-            if !is_blank(shown) || row.cells.values().all(|cell| cell.allows("")) {
-                continue;
+            let Some(row) = self.rows.get(stamp) else { continue };
+            let emptied = row.is_emptied(shown).then(|| row.cells.clone());
+            let Some(cells) = row.emptied.clone().or(emptied) else { continue };
+            let mut returned = RowModel::new(row.owner.clone(), cells);
+            let is_it = |(other, texts): &(&u32, &BTreeMap<u32, String>)| {
+                let is_blank_row = self.rows.get(other).is_some_and(|other| other.owner == RowOwner::Blank);
+                is_blank_row
+                    && !is_blank(texts)
+                    && texts.iter().all(|(column, text)| returned.cell(*column).allows(text))
+            };
+            let Some((other, _)) = texts.iter().find(is_it) else { continue };
+            // Rule::EmptiedRowReturned; what a person typed into its place stays there.
+            let mut left = RowModel::new(RowOwner::Blank, self.prepared_cells());
+            if row.emptied.is_some() {
+                left.owner = RowOwner::Person;
+                let typed = row.cells.iter().filter(|(column, cell)| returned.cells.get(column) != Some(cell));
+                left.cells.extend(typed.map(|(column, cell)| (*column, cell.clone())));
             }
-            let returned = texts.iter().find(|(other, texts)| {
-                self.rows.get(other).is_some_and(|other| other.owner == RowOwner::Blank)
-                    && texts.iter().all(|(column, text)| row.cell(*column).allows(text))
-            });
-            let Some((other, _)) = returned else { continue };
-            // Rule::EmptiedRowReturned
-            let row = row.clone();
-            if let RowOwner::Key(key) = &row.owner
+            (left.hit, left.may_be_gone) = (row.hit.clone(), row.may_be_gone);
+            returned.former_key.clone_from(&row.former_key);
+            if let RowOwner::Key(key) = &returned.owner
                 && let Some(key) = self.keys.get_mut(key)
             {
                 key.row = Some(*other);
             }
-            self.rows.insert(*other, row);
-            let cells = self.prepared_cells();
-            self.rows.insert(*stamp, RowModel::new(RowOwner::Blank, cells));
+            self.rows.insert(*other, returned);
+            self.rows.insert(*stamp, left);
         }
     }
 
@@ -261,6 +269,14 @@ impl TabModel {
                 row.hit = None;
             }
         }
+    }
+}
+
+impl RowModel {
+    /// Whether it shows nothing, and should.
+    pub(super) fn is_emptied(&self, shown: &BTreeMap<u32, String>) -> bool {
+        let is_owned = self.owner != RowOwner::Blank;
+        is_owned && is_blank(shown) && !self.cells.values().all(|cell| cell.allows("") || cell.allows(FILLED))
     }
 }
 

@@ -14,6 +14,9 @@ impl TabModel {
     /// A person types texts into cells of one row, each into another column.
     pub fn type_texts(&mut self, sight: &Sight, stamp: u32, texts: &[(u32, String)]) {
         let mut shown = self.texts_of(sight, stamp);
+        if let Some(row) = self.rows.get_mut(&stamp).filter(|row| row.is_emptied(&shown)) {
+            row.emptied.get_or_insert_with(|| row.cells.clone());
+        }
         for (column, text) in texts {
             let before = shown.insert(*column, text.clone()).unwrap_or_default();
             // What a person types over itself is no change.
@@ -99,11 +102,15 @@ impl TabModel {
         if let Some(row) = self.rows.get_mut(&stamp) {
             row.owner = RowOwner::Person;
             row.former_key = Some((key.to_owned(), self.runs));
+            row.typed_meanwhile.clear();
             let before = row.hit.as_ref().map_or(shown, |hit| &hit.before).clone();
             for (column, name) in values {
                 let is_in_flight = version.is_some_and(|version| row.cell(column).allows(&value(key, name, version)));
-                if let Some(text) = before.get(&column).filter(|_| is_in_flight) {
+                let Some(text) = before.get(&column).filter(|_| is_in_flight) else { continue };
+                if row.hit.is_some() {
                     row.allow(column, text, Rule::ChangedKeyRowRestored);
+                } else {
+                    row.cells.insert(column, CellExpectation::only(text, Rule::UntouchedRowStays));
                 }
             }
         }
