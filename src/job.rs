@@ -1,7 +1,7 @@
 //! The library: the runner of `sheetkeep run` for people who write their steps in Rust.
 //!
 //! A job has a source of records, steps and a sheet. The engine is that of the command line: each
-//! item stands alone, failures go to a tab and are tried again, and a run that was killed goes on
+//! item is independent of the others, failures go to a tab and are tried again, and a run that was killed continues
 //! where it stopped. Each key's rows are on the sheet exactly once. A step with an outside effect
 //! runs at least once for each item, with the same idempotency key every time.
 //!
@@ -16,7 +16,7 @@
 //!     .source([json!({"id": "a-1", "total": 12.5}), json!({"id": "a-2", "total": "?"})])
 //!     .key(".id")
 //!     .step(|order, ctx| async move {
-//!         let total = order["total"].as_f64().ok_or_else(|| StepError::rejected("the total is no number"))?;
+//!         let total = order["total"].as_f64().ok_or_else(|| StepError::rejected("the total is not a number"))?;
 //!         Ok(json!({"id": order["id"], "gross": total * 1.19, "sent_as": ctx.idempotency_key()}))
 //!     })
 //!     .in_memory(&store)

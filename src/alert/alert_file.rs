@@ -26,7 +26,7 @@ const MARKS: usize = 50;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertFile(PathBuf);
 
-/// Its contents.
+/// What the file of a job holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AlertMemory {

@@ -47,7 +47,7 @@ pub struct DeliveryOutcome {
     pub channel: String,
     /// The ids of the messages that were joined in it.
     pub ids: Vec<String>,
-    /// The result.
+    /// Whether the channel took the message, or why not.
     pub result: DeliveryResult,
 }
 
@@ -168,14 +168,16 @@ impl AlertDispatch {
             self.clock.sleep(wait).await;
             pause = pause.saturating_mul(2);
         }
-        DeliveryResult::Failed("it was tried in vain".to_owned())
+        DeliveryResult::Failed("every attempt failed".to_owned())
     }
 
     async fn try_once(&self, channel: &AlertChannel, message: &Message) -> ReplyVerdict {
         match &channel.target {
             ChannelTarget::Http { url, key, topic } => match &self.post {
                 Some(post) => post.post(channel, url, key.as_ref(), topic, message).await,
-                None => ReplyVerdict::Refused { why: "there are no certificates to trust".to_owned() },
+                None => ReplyVerdict::Refused {
+                    why: "the certificates of SSL_CERT_FILE can't be read; correct its path, or unset it".to_owned(),
+                },
             },
             ChannelTarget::Mail { url, from, to } => {
                 let target = MailTarget { url, from, to, ca_file: self.ca_file.as_deref(), timeout: TRY_TIMEOUT };

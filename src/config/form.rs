@@ -100,7 +100,7 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
         return Err(unreadable(false, "is longer than 1 MiB; is it a job file?"));
     }
     std::fs::read_to_string(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::InvalidData => unreadable(false, "is no valid UTF-8"),
+        std::io::ErrorKind::InvalidData => unreadable(false, "is not valid UTF-8"),
         std::io::ErrorKind::IsADirectory => unreadable(false, "is a folder"),
         _ => unreadable(false, "can't be read"),
     })

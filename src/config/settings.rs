@@ -197,7 +197,7 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
         let to_problem = |error: toml::de::Error| {
             let message = error.message().replace('\n', ", ");
             let span = error.span().unwrap_or(0..0);
-            ConfigProblem::at(span, format!("this is no TOML: {message}"), message)
+            ConfigProblem::at(span, format!("this is not valid TOML: {message}"), message)
         };
         return Err(ConfigError::new(path, text, errors.into_iter().map(to_problem).collect()));
     }

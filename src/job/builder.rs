@@ -299,7 +299,7 @@ impl JobBuilder {
 fn logical_time(asked: Option<&str>, now: Timestamp) -> Result<(LogicalTime, String), JobError> {
     let today = now.to_string().chars().take(10).collect();
     let Some(text) = asked else { return Ok((LogicalTime::Now(now), today)) };
-    let wrong = || JobError::setting(format!("the logical date {text:?} is no date: write it as 2026-11-29"));
+    let wrong = || JobError::setting(format!("the logical date {text:?} is not a valid date: write it as 2026-11-29"));
     let date: Date = text.parse().map_err(|_| wrong())?;
     let scheduled_for = Timestamp::parse(&format!("{date}T00:00:00Z")).ok_or_else(wrong)?;
     Ok((LogicalTime::Occurrence { scheduled_for, date }, date.to_string()))

@@ -218,7 +218,7 @@ fn sheet_zone(loaded: &Loaded) -> TimeZone {
 /// Creates the recorder of the job's schedule, if it has one. Fails if another run has the claim.
 fn schedule_recorder(config: &RunConfig, loaded: &Loaded) -> Result<Option<ScheduleRecorder>, RunError> {
     let Some(claim) = &config.claim else { return Ok(None) };
-    // A job that begins in a new spreadsheet goes on with the history that it takes along.
+    // A job that begins in a new spreadsheet continues with the history that it takes along.
     let moved = config.rollover.as_ref().and_then(|rollover| match rollover {
         Rollover::Into(predecessors) => predecessors.schedule.as_ref(),
         Rollover::OutTo(_) => None,

@@ -32,15 +32,19 @@ pub fn files(input: &Input) -> Result<Vec<Input>, SourceError> {
     let what = pattern.to_owned();
     let options =
         glob::MatchOptions { require_literal_separator: true, require_literal_leading_dot: true, case_sensitive: true };
-    let found = glob::glob_with(&with_plain_brackets(pattern), options)
-        .map_err(|error| SourceError::Missing { what: what.clone(), hint: format!("; it is no pattern: {error}") })?;
+    let found = glob::glob_with(&with_plain_brackets(pattern), options).map_err(|error| SourceError::Missing {
+        what: what.clone(),
+        hint: format!("; it is not a valid pattern: {error}"),
+    })?;
     let mut paths: Vec<PathBuf> = Vec::new();
     for path in found {
         match path {
             Ok(path) if path.is_dir() => {}
             Ok(path) if path.is_file() => paths.push(path),
             Ok(path) => {
-                let why = format!("it is no file, and {what} takes files only");
+                let why = format!(
+                    "it is neither a file nor a folder, such as a pipe; move it away, or write {what} so that only files match"
+                );
                 return Err(SourceError::Denied { what: path.display().to_string(), why });
             }
             Err(error) => {
@@ -68,7 +72,7 @@ fn pattern(input: &Input) -> Option<&str> {
     (text.contains(WILDCARDS) && !Path::exists(path)).then_some(text)
 }
 
-/// Escapes the brackets of the parts of a path that are no patterns.
+/// Escapes the brackets of the parts of a path that are not patterns.
 fn with_plain_brackets(pattern: &str) -> String {
     let plain = |part: &str| if part.contains(WILDCARDS) { part.to_owned() } else { glob::Pattern::escape(part) };
     pattern.split('/').map(plain).collect::<Vec<_>>().join("/")

@@ -168,7 +168,7 @@ fn run_attributes(run: &RunMeasurement) -> Vec<KeyValue> {
     attributes
 }
 
-/// Errors that were tried again, and items that failed in a run that went on, are no errors of it.
+/// Errors that were tried again, and items that failed in a run that continued, do not count as errors of it.
 fn status(run: &RunMeasurement) -> Status {
     match &run.error_kind {
         Some(_) => Status { code: StatusCode::Error.into(), message: run.message.clone() },

@@ -202,7 +202,7 @@ fn alert_test_proves_each_channel() {
     let with_job = project.run_with(&[(SLACK, &slack.url)], &["alert", "test", "quakes.toml", "--to", "slack"]);
     with_job.exits(0);
     let no_such = project.run_with(&[(SLACK, &slack.url)], &["alert", "test", "quakes.toml", "--to", "boss"]);
-    no_such.exits(2).says("there is no channel \"boss\"");
+    no_such.exits(2).says("the job has no channel \"boss\"");
     project.run(&["alert", "test"]).exits(78).says("SLACK_WEBHOOK_URL");
     let broken = Receiver::start(vec![Answer::Reply(404, "no_service")]);
     let failed = project.run_with(&[(SLACK, &broken.url)], &["alert", "test"]);

@@ -136,7 +136,7 @@ impl Emulator {
         self.process.wait().expect("it is our child").code()
     }
 
-    /// A token for whoever holds the credentials file, asked for as Google's documentation says.
+    /// A token for the holder of the credentials file, asked for as Google's documentation says.
     pub fn token(&self) -> String {
         let file = std::fs::read_to_string(&self.credentials).expect("it wrote a credentials file");
         let file: Value = serde_json::from_str(&file).expect("the credentials are JSON");

@@ -110,7 +110,7 @@ async fn retitled(world: &Emulated, title: &str, row: u32, text: &str) {
     world.hands(json!([{"updateCells": {"start": start, "rows": cells, "fields": "userEnteredValue"}}])).await;
 }
 
-/// A person's command within the lease of whoever runs.
+/// A person's command within the lease of the active run.
 pub async fn command(world: &Emulated, keys: &[&str]) {
     let mut command = Writer::open(world, "command").await;
     let state = command.chain.state().clone();
@@ -303,7 +303,7 @@ async fn columns_of_processed_moved_during_a_run_double_nothing() {
             meddled(&world, 2, 1, meddling).await.expect("nothing tells the run");
             for round in 0..2 {
                 let job = runner(&world, 3 + round);
-                let report = job.run(world.store_of("j", "Data"), items(12)).await.expect("it goes on");
+                let report = job.run(world.store_of("j", "Data"), items(12)).await.expect("it continues");
                 assert_eq!((report.run.counts.new, report.run.counts.skipped), (0, 12), "{doubts:?} {deed}");
                 let events = job.events.lock().expect("nobody panics in it").clone();
                 let told = |event: &Event| matches!(event, Event::Anomaly { message } if message.contains("6 rows have their cells"));

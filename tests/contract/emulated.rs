@@ -81,7 +81,7 @@ impl Emulated {
         answer
     }
 
-    /// The tabs and names as the service tells them.
+    /// The tabs and names as the service returns them.
     pub async fn metadata(&self) -> Value {
         self.ask(Method::GET, "", Value::Null).await.1
     }
@@ -110,7 +110,7 @@ impl Emulated {
         !self.state_title().await.contains('.')
     }
 
-    /// The rows of a tab by its header; no tab is no rows.
+    /// The rows of a tab by its header; without the tab it has no rows.
     pub async fn rows(&self, title: &str) -> Vec<Texts> {
         texts(&self.sheets(), &id(), title).await
     }

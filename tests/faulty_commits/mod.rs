@@ -108,7 +108,7 @@ fn items(count: u64) -> Values {
     Values::of((0..count).map(|n| json!({"id": format!("k{n}")})))
 }
 
-/// A commit of a person's command, within the lease of whoever runs: these keys are done by it.
+/// A commit of a person's command, within the lease of the active run: it processes these keys.
 fn command(held: &mut Contents, keys: &[&str]) {
     let next = HeadId { nonce: 77, ..held.head.expect("the job exists") }.next(77);
     held.head = Some(next);

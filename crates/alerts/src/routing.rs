@@ -27,7 +27,7 @@ pub struct RoutedMessage {
     pub channel: String,
     /// The ids of the messages that are joined in it.
     pub ids: Vec<String>,
-    /// The message.
+    /// The joined message, or the only one.
     pub message: Message,
 }
 

@@ -116,7 +116,7 @@ impl Wording<'_> {
         };
         let next = match self.reporting.next_due {
             Some(at) if self.condition == Condition::Run => {
-                format!("; the next run, {}, goes on where this one ended", place.local_time(at))
+                format!("; the next run, {}, continues where this one ended", place.local_time(at))
             }
             _ => String::new(),
         };

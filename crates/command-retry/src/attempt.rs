@@ -55,13 +55,13 @@ pub trait CommandOutput: Send + Sync {
 pub(crate) struct AttemptSetup<'a> {
     /// The command and its arguments; no shell interprets them.
     pub words: &'a [OsString],
-    /// Standard input.
+    /// Standard input of the command; `None` for an empty one.
     pub stdin: Option<&'a StdinCopy>,
     /// Whether standard output is ours, as it comes.
     pub stream: bool,
     /// Takes the output.
     pub output: &'a dyn CommandOutput,
-    /// The clock.
+    /// Measures the time limit and the grace periods.
     pub clock: &'a dyn Clock,
     /// The number of the attempt, from 1.
     pub number: u32,

@@ -57,7 +57,7 @@ pub struct DrillJob {
     pub settings: Arc<Settings>,
     /// Makes its steps.
     pub steps: StepsMaker,
-    /// Its records.
+    /// The records of its source, in memory.
     pub records: Arc<RecordCopy>,
     /// Maximum number of items in their steps at once; `None` for that of the settings.
     pub concurrency: Option<usize>,
@@ -296,10 +296,7 @@ struct DrillEvaluator {
 }
 
 impl Evaluator for DrillEvaluator {
-    fn evaluate(
-        &self,
-        evaluation: Evaluation,
-    ) -> BoxFuture<'static, Result<Vec<serde_json::Value>, EvaluationError>> {
+    fn evaluate(&self, evaluation: Evaluation) -> BoxFuture<'static, Result<Vec<serde_json::Value>, EvaluationError>> {
         let (busy, evaluating) = (self.clock.busy(), self.inner.evaluate(evaluation));
         Box::pin(async move {
             let values = evaluating.await;

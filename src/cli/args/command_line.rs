@@ -238,7 +238,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<A
     })
 }
 
-/// Returns the reply to a file's name in the place of a command. A similar command is no help there:
+/// Returns the reply to a file's name in the place of a command. A similar command does not help there:
 /// it may be one that deletes.
 fn file_in_place_of_command(error: &clap::Error) -> Option<String> {
     if error.kind() != ErrorKind::InvalidSubcommand {
@@ -327,7 +327,7 @@ impl RunArgs {
 }
 
 impl CliCommand {
-    /// Returns whether the command goes on until it is stopped, and starts jobs meanwhile.
+    /// Returns whether the command continues until it is stopped, and starts jobs meanwhile.
     pub fn is_daemon(&self) -> bool {
         matches!(self, Self::Schedule(args) if matches!(args.action, ScheduleAction::Run(_)))
     }

@@ -2,7 +2,7 @@
 //! UTF-8.
 //!
 //! In scope: byte order marks, the decision between UTF-8 and windows-1252, decoding. Out of scope:
-//! the first bytes and formats that are no text (`source::bytes::head`, `source::bytes::magic`).
+//! the first bytes and formats that are not text (`source::bytes::head`, `source::bytes::magic`).
 //!
 //! A text is read in one encoding from its first byte to its last. In a file the whole text
 //! decides, before anything of it is read. A pipe shows its text only once: its first character
@@ -147,7 +147,7 @@ impl Utf8Census {
     }
 
     /// Returns the encoding of the whole text. A text with a few malformed characters among many
-    /// valid ones is damaged UTF-8, and one with bytes that windows-1252 lacks is no windows-1252.
+    /// valid ones is damaged UTF-8, and one with bytes that windows-1252 lacks is not windows-1252.
     pub(crate) fn encoding(&self) -> &'static Encoding {
         if self.invalid > self.valid && !self.is_undefined { WINDOWS_1252 } else { UTF_8 }
     }
@@ -155,7 +155,7 @@ impl Utf8Census {
 
 /// What a text begins with, as UTF-8.
 enum Sequence {
-    /// Nothing.
+    /// The text is empty.
     None,
     /// A character of this many bytes.
     Valid(usize),
@@ -356,7 +356,7 @@ fn lines(bytes: &[u8]) -> u64 {
 /// Returns the note that the encoding of `name` was guessed.
 pub(crate) fn guess_note(name: &str) -> String {
     format!(
-        "{name}: the text is no UTF-8 and is read as windows-1252, as Excel writes it: set encoding = \"windows-1252\" below [source] \
+        "{name}: the text is not UTF-8 and is read as windows-1252, as Excel writes it: set encoding = \"windows-1252\" below [source] \
          if that is right"
     )
 }

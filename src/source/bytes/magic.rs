@@ -69,7 +69,7 @@ const MAGIC: [(&[u8], &str, &str); 12] = [
     (b"\x7fELF", "a program", ANOTHER_FILE),
 ];
 
-/// Recognises an input whose bytes are no text, by the first of them. Returns `None` if it may be of
+/// Recognises an input whose bytes are not text, by the first of them. Returns `None` if it may be of
 /// `kind`. `encoding` is the one that the job file names.
 pub(crate) fn recognize_bytes(head: &[u8], kind: ContentKind, encoding: TextEncoding) -> Option<ContentGuess> {
     if head.starts_with(b"PK\x03\x04") {
@@ -118,7 +118,7 @@ pub(crate) fn recognize_text(head: &[u8], kind: ContentKind, is_whole: bool) -> 
     }
 }
 
-/// Recognises an archive that is no Excel workbook. The names of its parts may come later than the
+/// Recognises an archive that is not an Excel workbook. The names of its parts may come later than the
 /// first bytes; reading decides then.
 fn other_archive(head: &[u8]) -> Option<ContentGuess> {
     let has = |name: &[u8]| head.windows(name.len()).any(|part| part == name);

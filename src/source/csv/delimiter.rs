@@ -35,7 +35,7 @@ pub enum Delimiter {
 /// The beginning of a CSV text, and what it shows.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SeparatedText {
-    /// The delimiter.
+    /// The delimiter as its ASCII byte.
     pub(crate) delimiter: u8,
     /// The bytes that were read, without the line `sep=;`.
     pub(crate) head: Vec<u8>,

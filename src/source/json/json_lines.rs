@@ -136,8 +136,8 @@ mod tests {
             message,
             [
                 "feed.jsonl:1 (record 1): {\"id\":1}",
-                "feed.jsonl:4 (record 2): the record is no JSON: expected ident at byte 2",
-                "feed.jsonl:5 (record 3): the record is no valid UTF-8 at byte 9",
+                "feed.jsonl:4 (record 2): the record is not valid JSON: expected ident at byte 2",
+                "feed.jsonl:5 (record 3): the record is not valid UTF-8 at byte 9",
                 "feed.jsonl:6 (record 4): {\"id\":2}",
             ]
         );

@@ -1,6 +1,6 @@
 //! The spelling of a field's path that was probably meant: `."Order ID"` for `.Order ID`.
 //!
-//! In scope: fields whose names are no jq identifiers, and the spellings of other languages. Out of
+//! In scope: fields whose names are not jq identifiers, and the spellings of other languages. Out of
 //! scope: whether a record has the field (`runner::header_row`).
 
 use std::ops::Range;

@@ -23,7 +23,7 @@ pub enum LogLevel {
     Debug,
     /// A change of state.
     Info,
-    /// Something was tried again, or is not as it should be; the work goes on.
+    /// Something was tried again, or is not as it should be; the work continues.
     Warning,
     /// A run or a command failed, and a person has to know.
     Error,

@@ -44,7 +44,7 @@ impl MetricSample {
     }
 }
 
-/// Collects samples.
+/// The samples of one run, in the order of their families.
 #[derive(Default)]
 struct SampleList(Vec<MetricSample>);
 

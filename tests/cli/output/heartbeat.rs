@@ -16,7 +16,7 @@ struct PingService {
 }
 
 impl PingService {
-    /// Status 0 is no answer at all: the connection stays open.
+    /// Status 0: no answer at all: the connection stays open.
     fn start(statuses: &'static [u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/ping/s3cret-uuid", listener.local_addr().expect("an address"));

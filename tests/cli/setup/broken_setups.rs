@@ -166,7 +166,7 @@ fn a_key_with_escaped_line_ends_works_and_a_cut_one_is_named() {
     names(
         &setup.check(&[]),
         77,
-        &["problem  credentials", "its private_key is no RSA key", "download the key file again"],
+        &["problem  credentials", "its private_key is not an RSA key", "download the key file again"],
     );
     std::fs::remove_file(path).expect("it is there");
     names(&setup.check(&[]), 77, &["problem  credentials", "emulator-key.json"]);

@@ -67,7 +67,7 @@ fn each_hard_record_of_a_csv_file_ends_as_it_should() {
         [
             ("hard.csv:3 (record 2)", "item", "key is empty"),
             ("hard.csv:4 (record 3)", "output", "50,000"),
-            ("hard.csv:9 (record 8)", "output", "\"NaN\" is no finite number"),
+            ("hard.csv:9 (record 8)", "output", "\"NaN\" is not a finite number"),
             ("hard.csv:10 (record 9)", "source", "no valid UTF-8"),
             ("hard.csv:11 (record 10)", "source", "2 fields"),
         ],

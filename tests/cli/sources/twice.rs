@@ -247,7 +247,11 @@ fn a_last_record_that_fails_is_its_keys_failure() {
     project.change("j.toml", "tab = \"Data\"", "tab = \"Data\"\ncolumns = { state = \"number\" }");
     source(&project, "csv", ["id", "state"], &[("a", "1"), ("a", "many"), ("b", "1")]);
     for new in [1, 0] {
-        project.run(&["run", "j.toml"]).exits(3).shows(&format!("new {new} · ")).says("\"many\" is no finite number");
+        project
+            .run(&["run", "j.toml"])
+            .exits(3)
+            .shows(&format!("new {new} · "))
+            .says("\"many\" is not a finite number");
     }
     assert_eq!(rows(&project, "state"), ["b 1"], "the older record is not taken for the key's state");
     source(&project, "csv", ["id", "state"], &[("a", "many"), ("a", "2"), ("b", "1")]);

@@ -31,7 +31,7 @@ pub enum ChannelKind {
 }
 
 impl ChannelKind {
-    /// All kinds.
+    /// Every kind, in the order of the documentation.
     pub const ALL: [Self; 8] = [
         Self::Slack,
         Self::PagerDuty,

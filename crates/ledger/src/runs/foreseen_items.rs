@@ -14,7 +14,6 @@ pub struct ItemsInView {
 /// The same, once all are known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ForeseenItems {
-    /// Sorted.
     hashes: Vec<u64>,
 }
 

@@ -103,7 +103,7 @@ fn ping_url(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<Url> {
     let help = "write the whole address, such as https://hc-ping.com/UUID, or ${NAME} of a variable that holds it";
     let url = secret_url(reader, at, "heartbeat.url", help)?;
     if !at.get().contains("${") {
-        let what = "heartbeat.url stands in the job file, and anyone who reads it can report success in the job's name";
+        let what = "heartbeat.url is written in the job file, and anyone who reads it can report success in the job's name";
         reader.add_warning(what, "keep it in .env and write url = \"${HEARTBEAT_URL}\"");
     }
     if is_readable_on_the_way(&url) {

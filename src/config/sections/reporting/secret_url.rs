@@ -30,7 +30,7 @@ pub(crate) fn secret_url(reader: &mut ValueReader<'_>, at: &At<String>, what: &s
 /// What is wrong with an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AddressFlaw {
-    /// It is no http or https address.
+    /// It is not an http or https address.
     NoAddress,
     /// It holds a user or a password.
     HasUser,

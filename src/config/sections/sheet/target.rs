@@ -124,7 +124,7 @@ pub(crate) fn target(
             let named = reader.non_empty(at, "`sheet.spreadsheet`")?;
             let id = spreadsheet_id(&named);
             if id.is_none() {
-                reader.add_problem_at(at, "this is no spreadsheet's id or address", "no id", ID_HELP);
+                reader.add_problem_at(at, "this is not the id or address of a spreadsheet", "no id", ID_HELP);
             }
             google(id, Choice::JobFile("`sheet.spreadsheet`"))
         }
@@ -147,7 +147,7 @@ fn google(id: Option<String>, choice: Choice) -> Option<(Target, Choice)> {
 }
 
 fn bad_id(reader: &mut ValueReader<'_>, place: &str, named: &str) -> Option<(Target, Choice)> {
-    let problem = ConfigProblem::new(format!("{place} is no spreadsheet's id or address"));
+    let problem = ConfigProblem::new(format!("{place} is not the id or address of a spreadsheet"));
     reader.add_problem(if redact::may_hold_secret(named) || redact::is_key(named) {
         problem.help(format!("it looks like a key, which belongs into {CREDENTIALS_JSON}; it is not shown"))
     } else {
@@ -194,7 +194,7 @@ pub(crate) fn api_url(reader: &mut ValueReader<'_>, flags: &Overrides, choice: O
 }
 
 fn check_url(named: &str) -> Result<String, &'static str> {
-    let url = Url::parse(named.trim()).map_err(|_| "is no URL")?;
+    let url = Url::parse(named.trim()).map_err(|_| "is not a URL")?;
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
         return Err("has to be a plain root, without user, query or fragment");
     }
