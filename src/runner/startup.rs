@@ -21,6 +21,7 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, Header, KeyColumn};
 use crate::ledger::runs::event::{Event, RetryCounts, SkipCounts};
 use crate::ledger::runs::expectation::FilledColumns;
+use crate::ledger::runs::filled_fields::{FillShares, FilledFields};
 use crate::ledger::runs::run::{Counts, Run, RunStatus, run_id};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::{Definition, Loaded, Snapshot, State};
@@ -260,6 +261,7 @@ fn start_chain(config: &RunConfig, loaded: &Loaded, definition: Definition, run:
         }
         if goes_elsewhere {
             state.columns.clear();
+            state.filled = FillShares::default();
         }
         if let Some(rollover) = &config.rollover {
             rollover.apply(state);
@@ -428,6 +430,7 @@ fn intake(
         in_doubt: chain.state().begun.clone(),
         selection: RecordSelection::new(loaded.again, parts.is_rereadable),
         rowless: 0,
+        fields: FilledFields::uncounted(chain.state().filled.clone()),
         skips: SkipCounts::default(),
         events: Arc::clone(&parts.events),
     };

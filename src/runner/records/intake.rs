@@ -15,6 +15,7 @@ use crate::ledger::items::record_selection::RecordSelection;
 use crate::ledger::processed::low_watermark::{LowWatermark, SequenceNumber};
 use crate::ledger::processed::processed_index::{Admission, ProcessedIndex};
 use crate::ledger::runs::event::{RetryCounts, SkipCounts};
+use crate::ledger::runs::filled_fields::FilledFields;
 use crate::ledger::runs::run::Counts;
 use crate::ledger::values::exact_number;
 use crate::port::source::Record;
@@ -56,6 +57,8 @@ pub struct Intake {
     pub selection: RecordSelection,
     /// Items that became done and made no row.
     pub rowless: u64,
+    /// Which fields of the source are filled.
+    pub fields: FilledFields,
     /// Why records were skipped.
     pub skips: SkipCounts,
     /// The event sink.
@@ -95,6 +98,7 @@ impl Intake {
                 return self.fail_nameless("source", bad.to_string(), &bytes, &position, place, now);
             }
         };
+        self.fields.add_record(&body);
         match identity.unwrap_or(Err(KeyError::Missing.into())) {
             Ok((key, version)) => match self.select(&key, &version, &position, &body) {
                 Ok(counts) if counts || self.in_doubt.contains(&(key.clone(), version.clone())) => {
