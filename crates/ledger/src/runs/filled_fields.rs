@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_the_state_that_was_edited_is_as_if_nothing_were_known() {
+    fn an_edited_text_of_the_state_is_as_if_nothing_were_known() {
         for text in ["", "x", "{\"a\":-1}", "{\"a\":300}", "[]"] {
             assert_eq!(FillShares::read(text), FillShares::default(), "{text}");
         }
