@@ -78,7 +78,7 @@ impl Setting<'_> {
 }
 
 /// Returns a command that fails until it was started `successful` times; it counts in a file.
-fn fails_until(folder: &std::path::Path, successful: u32) -> RetriedCommand {
+fn fails_until(folder: &Path, successful: u32) -> RetriedCommand {
     let count = folder.join("count");
     shell(&format!(
         "echo x >> {0}; cat; echo out; echo err >&2; test $(wc -l < {0}) -ge {successful} || exit 9",
