@@ -41,7 +41,6 @@ mod model;
 #[path = "hands/sight.rs"]
 mod sight;
 
-
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;

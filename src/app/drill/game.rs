@@ -296,10 +296,7 @@ struct DrillEvaluator {
 }
 
 impl Evaluator for DrillEvaluator {
-    fn evaluate(
-        &self,
-        evaluation: Evaluation,
-    ) -> BoxFuture<'static, Result<Vec<serde_json::Value>, EvaluationError>> {
+    fn evaluate(&self, evaluation: Evaluation) -> BoxFuture<'static, Result<Vec<serde_json::Value>, EvaluationError>> {
         let (busy, evaluating) = (self.clock.busy(), self.inner.evaluate(evaluation));
         Box::pin(async move {
             let values = evaluating.await;

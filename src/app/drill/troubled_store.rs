@@ -79,9 +79,9 @@ impl TroubledStore {
         let schedule = &self.trouble.schedule;
         let due = schedule.take(|mishap| match mishap {
             Mishap::KillBeforeCommit(at) | Mishap::LoseReply(at) => *at == nth,
-            Mishap::Throttle { commit, .. }
-            | Mishap::SecondRunner { commit, .. }
-            | Mishap::Sort { commit, .. } => *commit == nth,
+            Mishap::Throttle { commit, .. } | Mishap::SecondRunner { commit, .. } | Mishap::Sort { commit, .. } => {
+                *commit == nth
+            }
             _ => false,
         });
         for mishap in &due {

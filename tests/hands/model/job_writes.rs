@@ -95,8 +95,7 @@ impl TabModel {
             };
             has_hit_row = hits.contains(&stamp) || values.iter().all(shows);
         }
-        model.in_flight =
-            Some(VersionInFlight { version, has_hit_row, has_seen_row: has_hit_row, reads, writes });
+        model.in_flight = Some(VersionInFlight { version, has_hit_row, has_seen_row: has_hit_row, reads, writes });
     }
 
     /// Rows that a batch or a repair has hit are rows that it has seen.
@@ -140,9 +139,8 @@ impl TabModel {
         }
         let mut stamped = Vec::new();
         for key in self.keys.keys().cloned().collect::<Vec<_>>() {
-            let shows_key = |(_, _, texts): &&(usize, Option<u32>, BTreeMap<u32, String>)| {
-                texts.values().any(|text| *text == key)
-            };
+            let shows_key =
+                |(_, _, texts): &&(usize, Option<u32>, BTreeMap<u32, String>)| texts.values().any(|text| *text == key);
             let right = |(_, _, texts): &&(usize, Option<u32>, BTreeMap<u32, String>)| self.right_values(&key, texts);
             if !self.is_waiting_for_row(&key, after) {
                 continue;
@@ -275,7 +273,8 @@ pub(super) fn is_blank(texts: &BTreeMap<u32, String>) -> bool {
 fn finished_versions(body: &Value) -> Vec<(String, u64)> {
     let requests = body["requests"].as_array().into_iter().flatten();
     let rows = requests.filter_map(|request| request["appendCells"]["rows"].as_array()).flatten();
-    let text = |row: &Value, at: usize| row["values"][at]["userEnteredValue"]["stringValue"].as_str().map(str::to_owned);
+    let text =
+        |row: &Value, at: usize| row["values"][at]["userEnteredValue"]["stringValue"].as_str().map(str::to_owned);
     let done = rows.filter(|row| text(row, 2).as_deref() == Some("done"));
     done.filter_map(|row| Some((text(row, 0).filter(|key| is_key(key))?, text(row, 1)?.parse().ok()?))).collect()
 }

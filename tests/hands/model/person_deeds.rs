@@ -159,7 +159,8 @@ impl TabModel {
 
     /// A person inserts a row of their own: a total, a remark.
     pub fn insert_own_row(&mut self, stamp: u32, texts: impl IntoIterator<Item = (u32, String)>) {
-        let cells = texts.into_iter().map(|(column, text)| (column, CellExpectation::only(text, Rule::RowsOfPersonStay)));
+        let cells =
+            texts.into_iter().map(|(column, text)| (column, CellExpectation::only(text, Rule::RowsOfPersonStay)));
         self.rows.insert(stamp, RowModel::new(RowOwner::Person, cells.collect()));
     }
 
@@ -249,7 +250,10 @@ impl RowHit {
     /// Cells of the row that are left: neither overwritten nor changed since.
     fn left(&self, shown: &BTreeMap<u32, String>) -> usize {
         let is_left = |(column, before): &(&u32, &String)| {
-            !before.is_empty() && *before != FILLED && !self.changed.contains(column) && shown.get(column) == Some(before)
+            !before.is_empty()
+                && *before != FILLED
+                && !self.changed.contains(column)
+                && shown.get(column) == Some(before)
         };
         self.before.iter().filter(is_left).count()
     }

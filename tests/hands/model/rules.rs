@@ -97,9 +97,7 @@ impl Rule {
             }
             Self::GoneRowStays => "stays as it is, with what was written into it",
             Self::EmptiedRowReturned => "its cells come back in the nearest blank row",
-            Self::DeletedRowStaysDeleted => {
-                "stays deleted, as any row: the key gets a new row with its next version"
-            }
+            Self::DeletedRowStaysDeleted => "stays deleted, as any row: the key gets a new row with its next version",
             Self::UnseenVersionCounts => {
                 "If neither the batch nor a repair of it had seen that row (it was elsewhere in that moment), the \
                  version in flight counts as the next one"
