@@ -60,7 +60,7 @@ async fn a_new_row_under_columns_renamed_twice_loses_no_cell() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_changed_right_before_a_write_gets_its_version_in_a_new_row() {
+async fn a_key_changed_right_before_a_write_comes_in_a_new_row() {
     let mut desk = Desk::of(2).await;
     desk.versions.insert("k1".into(), 2);
     let typist = desk.proxy.clone();

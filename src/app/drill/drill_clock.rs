@@ -165,7 +165,7 @@ mod tests {
         let shown = on_simulated_time(|clock| async move {
             let timer = tokio::spawn({
                 let clock = clock.clone();
-                async move { clock.sleep(Duration::from_secs(60)).await }
+                async move { clock.sleep(Duration::from_mins(1)).await }
             });
             tokio::task::yield_now().await;
             let busy = clock.busy();

@@ -254,7 +254,7 @@ impl StageVisit {
         let checkpoint = Checkpoint { dead_letter: Some(dead.clone()), ..self.checkpoint(stage, None) };
         StageEnd::Undelivered(
             Box::new(checkpoint),
-            of_stage(format!("its file is kept as {dead}; {}", self.retry_words(stage))),
+            of_stage(format!("its file is kept as {dead}; {}", retry_words(stage))),
         )
     }
 
@@ -262,14 +262,15 @@ impl StageVisit {
         SourceError::Stage {
             what: stage.name.clone(),
             why: "its failure in Failures waits for an answer, so it was not run".to_owned(),
-            advice: self.retry_words(stage),
+            advice: retry_words(stage),
             fault: Fault::Rejected,
         }
     }
 
-    fn retry_words(&self, stage: &PlannedStage) -> String {
-        format!("sheetkeep failures retry JOB.toml {:?} sends it again without the stages before", stage.key.as_str())
-    }
+}
+
+fn retry_words(stage: &PlannedStage) -> String {
+    format!("sheetkeep failures retry JOB.toml {:?} sends it again without the stages before", stage.key.as_str())
 }
 
 fn changed(stage: &PlannedStage, why: String) -> SourceError {

@@ -51,7 +51,7 @@ pub async fn command(
         return Box::pin(run_planned(session, args, path, host, clock, chance)).await;
     }
     let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
-    run_job(session, args, RunOptions { retrying, ..RunOptions::default() }, host, clock, chance).await
+    Box::pin(run_job(session, args, RunOptions { retrying, ..RunOptions::default() }, host, clock, chance)).await
 }
 
 /// Runs the job if nothing has moved since the plan was made. The run checks the head of the sheet
@@ -124,9 +124,7 @@ pub async fn run_job(
         return Err(dropped_error(signal));
     };
     if order.claim.is_claim() && ended.as_ref().is_err_and(AppError::is_duplicate) {
-        observers.reporter().abandon();
-        tracing::info!(event = "run.duplicate", job = settings.job, "another run has taken the occurrence");
-        return Ok(Exit::Ok);
+        return Ok(abandon_duplicate(&observers, &settings));
     }
     let recorded = match &ended {
         Err(error) if signal.is_none() => start.record(error, &abort).instrument(observers.span()).await,
@@ -151,14 +149,26 @@ pub async fn run_job(
     };
     let reports = async { tokio::join!(to_machines, to_people) };
     if matches!(ended, Err(AppError::OutOfTime)) {
-        tokio::select! {
-            _ = reports => {}
-            () = clock.sleep(OUT_OF_TIME_GRACE) => {}
-        }
+        within_grace(reports, &clock).await;
     } else {
         reports.await;
     }
     concluded
+}
+
+/// Ends a run whose occurrence another run has taken: that is no failure.
+fn abandon_duplicate(observers: &RunObservers, settings: &Settings) -> Exit {
+    observers.reporter().abandon();
+    tracing::info!(event = "run.duplicate", job = settings.job, "another run has taken the occurrence");
+    Exit::Ok
+}
+
+/// Waits for the reports of a run that was dropped at its deadline, for a short time.
+async fn within_grace(reports: impl Future, clock: &Arc<dyn Clock>) {
+    tokio::select! {
+        _ = reports => {}
+        () = clock.sleep(OUT_OF_TIME_GRACE) => {}
+    }
 }
 
 fn run_request(

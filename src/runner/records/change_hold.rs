@@ -23,6 +23,7 @@ use crate::runner::run_config::RunConfig;
 
 /// The changes that a run holds back, or that a person has approved.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the run")]
 pub struct ChangeHold {
     settings: HoldSettings,
     /// True if the job may hold changes back.

@@ -35,8 +35,8 @@ pub async fn command(
 ) -> Result<Exit, CliError> {
     match action {
         FailuresAction::List(args) => list(session, args, clock, chance).await,
-        FailuresAction::Retry(args) => answer(session, args, RequestedAction::Retry, host, clock, chance).await,
-        FailuresAction::Skip(args) => answer(session, args, RequestedAction::Skip, host, clock, chance).await,
+        FailuresAction::Retry(args) => Box::pin(answer(session, args, RequestedAction::Retry, host, clock, chance)).await,
+        FailuresAction::Skip(args) => Box::pin(answer(session, args, RequestedAction::Skip, host, clock, chance)).await,
     }
 }
 
@@ -142,5 +142,5 @@ async fn answer(
     let keys = keys.map_err(|error| CliError::new(format!("read the keys: {error}"), Exit::Usage))?;
     let run = RunArgs::new(&args.job);
     let order = RunOptions { retrying: RetryScope::Selected(keys, answer), ..RunOptions::default() };
-    run::run_job(session, &run, order, host, clock, chance).await
+    Box::pin(run::run_job(session, &run, order, host, clock, chance)).await
 }

@@ -63,7 +63,7 @@ pub async fn command(
             ..RunOptions::default()
         };
         let exit =
-            run::run_job(session, &RunArgs::quiet(&args.job), order, host, Arc::clone(&clock), Arc::clone(&chance))
+            Box::pin(run::run_job(session, &RunArgs::quiet(&args.job), order, host, Arc::clone(&clock), Arc::clone(&chance)))
                 .await?;
         if exit != Exit::Ok {
             return Ok(exit);

@@ -56,7 +56,7 @@ pub async fn command(
             command: Some("reset"),
             ..RunOptions::default()
         };
-        let exit = run::run_job(session, &RunArgs::quiet(&args.job), order, host, clock, chance).await?;
+        let exit = Box::pin(run::run_job(session, &RunArgs::quiet(&args.job), order, host, clock, chance)).await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }

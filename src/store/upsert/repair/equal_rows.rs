@@ -90,9 +90,10 @@ impl RowSearch<'_> {
             for (at, row) in pairs {
                 self.take(at, row);
             }
-        } else if is_final && rows.iter().all(|row| !self.image.has_constants(*row)) {
-            self.take_nearest(&sought, rows);
-        } else if is_final && rows.len() <= sought.len() + others && self.all_become_the_same(&sought, &rows) {
+        } else if is_final
+            && (rows.iter().all(|row| !self.image.has_constants(*row))
+                || rows.len() <= sought.len() + others && self.all_become_the_same(&sought, &rows))
+        {
             self.take_nearest(&sought, rows);
         } else if is_final {
             let (one, other) = (rows[0], rows.get(1).copied().unwrap_or(rows[0]));
