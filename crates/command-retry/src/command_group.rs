@@ -55,7 +55,7 @@ impl CommandGroup {
         if let Err(error) = kill_process_group(leader, signal)
             && error != rustix::io::Errno::SRCH
         {
-            tracing::warn!(%error, "a signal can't be passed on to the command");
+            tracing::warn!(event = "command.trouble", %error, "a signal can't be passed on to the command");
         }
     }
 
