@@ -81,10 +81,14 @@ impl Alerting {
     /// Creates the alerts about a job file; `None` without a channel. This machine remembers them
     /// by the file's path.
     pub fn of_job_file(settings: &Settings, path: &Path, place: AlertPlace, clock: &Arc<dyn Clock>) -> Option<Self> {
-        let dir = settings.state_dir.as_deref()?;
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let file = AlertFile::new(dir, &path.display().to_string(), "job file");
+        let file = memory_of_job_file(settings, path)?;
         Self::with_file(settings, place, clock, Some(file))
+    }
+
+    /// Returns whether this machine knows that the job file makes runs, and reported nothing of it.
+    /// It costs the read of a small file.
+    pub fn knows_working_file(settings: &Settings, path: &Path) -> bool {
+        memory_of_job_file(settings, path).is_some_and(|file| file.exists() && !has_trouble(&file.read()))
     }
 
     fn with_file(
@@ -213,7 +217,7 @@ impl Alerting {
         let memory = self.memory();
         if !self.file.as_ref().is_some_and(AlertFile::exists) {
             self.keep(&memory);
-        } else if memory.state.is_noted(Condition::Unrecorded) || memory.state.is_reported(Condition::Unrecorded) {
+        } else if has_trouble(&memory) {
             self.finish_question(&[(Condition::Unrecorded, Finding::Good)]).await;
         }
     }
@@ -334,8 +338,18 @@ impl Alerting {
     }
 }
 
-/// Returns whether an error is a failure of the job: not another run, a stop, or a question that
-/// was asked wrongly.
+/// Returns what this machine remembers of a job file; `None` without a disk.
+fn memory_of_job_file(settings: &Settings, path: &Path) -> Option<AlertFile> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    Some(AlertFile::new(settings.state_dir.as_deref()?, &path.display().to_string(), "job file"))
+}
+
+fn has_trouble(memory: &AlertMemory) -> bool {
+    memory.state.is_noted(Condition::Unrecorded) || memory.state.is_reported(Condition::Unrecorded)
+}
+
+/// Returns whether an error is a failure of the job: not another run, a stop, or a question that was
+/// asked wrongly.
 fn is_failure(error: &AppError) -> bool {
     let is_no_run = matches!(
         error,

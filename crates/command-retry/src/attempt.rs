@@ -135,7 +135,7 @@ pub(crate) async fn run_attempt(setup: &AttemptSetup<'_>, stops: &mut UnboundedR
         let is_success = end.error.is_none();
         let put = |bytes: &[u8]| if is_success { setup.output.put_out(bytes) } else { setup.output.put_err(bytes) };
         if let Err(error) = copy_out(kept, put) {
-            tracing::warn!(%error, "the command's standard output can't be read");
+            tracing::warn!(event = "command.trouble", %error, "the command's standard output can't be read");
         }
     }
     end

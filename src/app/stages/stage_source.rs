@@ -266,7 +266,6 @@ impl StageVisit {
             fault: Fault::Rejected,
         }
     }
-
 }
 
 fn retry_words(stage: &PlannedStage) -> String {

@@ -35,7 +35,9 @@ pub async fn command(
 ) -> Result<Exit, CliError> {
     match action {
         FailuresAction::List(args) => list(session, args, clock, chance).await,
-        FailuresAction::Retry(args) => Box::pin(answer(session, args, RequestedAction::Retry, host, clock, chance)).await,
+        FailuresAction::Retry(args) => {
+            Box::pin(answer(session, args, RequestedAction::Retry, host, clock, chance)).await
+        }
         FailuresAction::Skip(args) => Box::pin(answer(session, args, RequestedAction::Skip, host, clock, chance)).await,
     }
 }

@@ -62,9 +62,15 @@ pub async fn command(
             command: Some("fsck"),
             ..RunOptions::default()
         };
-        let exit =
-            Box::pin(run::run_job(session, &RunArgs::quiet(&args.job), order, host, Arc::clone(&clock), Arc::clone(&chance)))
-                .await?;
+        let exit = Box::pin(run::run_job(
+            session,
+            &RunArgs::quiet(&args.job),
+            order,
+            host,
+            Arc::clone(&clock),
+            Arc::clone(&chance),
+        ))
+        .await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }

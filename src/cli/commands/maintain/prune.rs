@@ -70,7 +70,8 @@ pub async fn command(
             ..RunOptions::default()
         };
         let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
-        let exit = Box::pin(run::run_job(session, &RunArgs::quiet(&args.job), order, host.clone(), clock, chance)).await?;
+        let exit =
+            Box::pin(run::run_job(session, &RunArgs::quiet(&args.job), order, host.clone(), clock, chance)).await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }

@@ -69,7 +69,8 @@ pub async fn command(
             order(Rollover::OutTo(to.clone()), PreparedChanges { from: Some(found.old_head), settled: Vec::new() });
         for (job, order) in [(&there, into), (&args.job, out)] {
             let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
-            let exit = Box::pin(run::run_job(session, &RunArgs::quiet(job), order, host.clone(), clock, chance)).await?;
+            let exit =
+                Box::pin(run::run_job(session, &RunArgs::quiet(job), order, host.clone(), clock, chance)).await?;
             if exit != Exit::Ok {
                 return Ok(exit);
             }
