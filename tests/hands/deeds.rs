@@ -342,7 +342,7 @@ impl Hand {
         let is_right = |at: &usize| {
             let Some(row) = sight.lines.get(*at).and_then(|line| model.rows.get(&line.stamp?)) else { return false };
             let mut cells = row.cells.iter().filter_map(|(column, cell)| Some((sight.column(*column)?, cell)));
-            cells.all(|(place, cell)| sight.entered(*at, place) == cell.first())
+            cells.all(|(place, cell)| cell.allows(sight.entered(*at, place)))
         };
         let at = *rows.iter().find(|at| is_right(at))?;
         self.made += 1;

@@ -228,9 +228,9 @@ impl TabModel {
             self.rows.keys().filter_map(|stamp| Some((*stamp, self.texts_at(after, of(*stamp)?)))).collect();
         for (stamp, shown) in &texts {
             let Some(row) = self.rows.get(stamp) else { continue };
-            let emptied = row.is_emptied(shown).then(|| row.cells.clone());
-            let Some(cells) = row.emptied.clone().or(emptied) else { continue };
-            let mut returned = RowModel::new(row.owner.clone(), cells);
+            let emptied = row.is_emptied(shown).then(|| (row.owner.clone(), row.cells.clone()));
+            let Some((owner, cells)) = row.emptied.clone().or(emptied) else { continue };
+            let mut returned = RowModel::new(owner, cells);
             let is_it = |(other, texts): &(&u32, &BTreeMap<u32, String>)| {
                 let is_blank_row = self.rows.get(other).is_some_and(|other| other.owner == RowOwner::Blank);
                 is_blank_row
@@ -250,7 +250,7 @@ impl TabModel {
             if let RowOwner::Key(key) = &returned.owner
                 && let Some(key) = self.keys.get_mut(key)
             {
-                key.row = Some(*other);
+                (key.row, key.presence) = (Some(*other), RowPresence::Present);
             }
             self.rows.insert(*other, returned);
             self.rows.insert(*stamp, left);

@@ -67,8 +67,8 @@ pub struct RowModel {
     hit: Option<RowHit>,
     /// The key that a person changed in it, and the run in which that was.
     former_key: Option<(String, u64)>,
-    /// What it may show elsewhere: it was emptied by mistake, and a person typed into its place since.
-    emptied: Option<BTreeMap<u32, CellExpectation>>,
+    /// Whose it was and what it may show elsewhere: it was emptied by mistake, and a person typed into its place since.
+    emptied: Option<(RowOwner, BTreeMap<u32, CellExpectation>)>,
     /// Texts that a person typed where a repair was perhaps planned, and the number of reads then.
     typed_meanwhile: BTreeMap<u32, (String, u64)>,
 }

@@ -15,7 +15,7 @@ impl TabModel {
     pub fn type_texts(&mut self, sight: &Sight, stamp: u32, texts: &[(u32, String)]) {
         let mut shown = self.texts_of(sight, stamp);
         if let Some(row) = self.rows.get_mut(&stamp).filter(|row| row.is_emptied(&shown)) {
-            row.emptied.get_or_insert_with(|| row.cells.clone());
+            row.emptied.get_or_insert_with(|| (row.owner.clone(), row.cells.clone()));
         }
         for (column, text) in texts {
             let before = shown.insert(*column, text.clone()).unwrap_or_default();
@@ -75,7 +75,8 @@ impl TabModel {
         let in_flight = self.keys.get(key).and_then(|key| key.in_flight);
         let missed = in_flight.filter(|in_flight| {
             let written = value(key, name, in_flight.version);
-            row.cell(column).first() == written && before != written
+            let is_theirs = row.typed_meanwhile.contains_key(&column);
+            row.cell(column).first() == written && (before != written || is_theirs)
         });
         let Some(missed) = missed else {
             return Some(CellExpectation::only(text, Rule::JobCellStays));
