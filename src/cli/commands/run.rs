@@ -147,12 +147,8 @@ pub async fn run_job(
             note_working_file(&args.job, &settings, &clock).await;
         }
     };
-    let reports = async { tokio::join!(to_machines, to_people) };
-    if matches!(ended, Err(AppError::OutOfTime)) {
-        within_grace(reports, &clock).await;
-    } else {
-        reports.await;
-    }
+    let reports = Box::pin(async { tokio::join!(to_machines, to_people) });
+    wait_for_reports(reports, matches!(ended, Err(AppError::OutOfTime)), &clock).await;
     concluded
 }
 
@@ -163,11 +159,14 @@ fn abandon_duplicate(observers: &RunObservers, settings: &Settings) -> Exit {
     Exit::Ok
 }
 
-/// Waits for the reports of a run that was dropped at its deadline, for a short time.
-async fn within_grace(reports: impl Future, clock: &Arc<dyn Clock>) {
+/// Waits for the reports of a run; of one that was dropped at its deadline, for a short time.
+async fn wait_for_reports(reports: impl Future, is_out_of_time: bool, clock: &Arc<dyn Clock>) {
+    let end = async {
+        if is_out_of_time { clock.sleep(OUT_OF_TIME_GRACE).await } else { std::future::pending().await }
+    };
     tokio::select! {
         _ = reports => {}
-        () = clock.sleep(OUT_OF_TIME_GRACE) => {}
+        () = end => {}
     }
 }
 
