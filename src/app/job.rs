@@ -214,7 +214,7 @@ async fn run_once(
         clock,
         chance,
     };
-    let ended = pass(parts, plan, stop).await;
+    let ended = Box::pin(pass(parts, plan, stop)).await;
     if let Some(calls) = calls {
         all_events(Event::CallsCounted(call_totals(&calls.calls())));
     }

@@ -42,6 +42,6 @@ impl fmt::Debug for OwnParts {
             .field("steps", &steps)
             .field("has_store", &self.store.is_some())
             .field("concurrency", &self.concurrency)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -312,7 +312,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
         evaluation,
         steps,
         delivery,
-        stages: stages?,
+        stages,
         target: target?,
         choice: choice?,
         credentials,

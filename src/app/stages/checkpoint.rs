@@ -58,12 +58,11 @@ impl Checkpoint {
         }
         let artifact = self.artifact.iter().flat_map(Artifact::members);
         record.extend(artifact.map(|(name, value)| (name.to_owned(), value)));
-        match &self.dead_letter {
-            Some(path) => drop(record.insert("dead_letter".to_owned(), path.as_str().into())),
-            None => {
-                record.insert("attempts".to_owned(), json!(self.attempts));
-                record.insert("seconds".to_owned(), json!(self.seconds));
-            }
+        if let Some(path) = &self.dead_letter {
+            record.insert("dead_letter".to_owned(), path.as_str().into());
+        } else {
+            record.insert("attempts".to_owned(), json!(self.attempts));
+            record.insert("seconds".to_owned(), json!(self.seconds));
         }
         Value::Object(record)
     }

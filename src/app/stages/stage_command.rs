@@ -209,7 +209,7 @@ async fn pass_stops_on(stop: &Stop, sender: &UnboundedSender<StopSignal>) {
     let _ = sender.send(signal);
     stop.forced().await;
     let _ = sender.send(signal);
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Returns the word with `${NAME}` replaced by the variable of this name. Others stay.

@@ -206,7 +206,7 @@ impl StageVisit {
             StageVerdict::Done(artifact) => Ok(Some(self.checkpoint(stage, artifact))),
             StageVerdict::Open => Ok(None),
             StageVerdict::Changed(why) => Err(changed(stage, why)),
-            StageVerdict::Exhausted => Err(self.exhausted(stage)),
+            StageVerdict::Exhausted => Err(exhausted(stage)),
         }
     }
 
@@ -254,22 +254,22 @@ impl StageVisit {
         let checkpoint = Checkpoint { dead_letter: Some(dead.clone()), ..self.checkpoint(stage, None) };
         StageEnd::Undelivered(
             Box::new(checkpoint),
-            of_stage(format!("its file is kept as {dead}; {}", self.retry_words(stage))),
+            of_stage(format!("its file is kept as {dead}; {}", retry_words(stage))),
         )
     }
+}
 
-    fn exhausted(&self, stage: &PlannedStage) -> SourceError {
-        SourceError::Stage {
-            what: stage.name.clone(),
-            why: "its failure in Failures waits for an answer, so it was not run".to_owned(),
-            advice: self.retry_words(stage),
-            fault: Fault::Rejected,
-        }
+fn exhausted(stage: &PlannedStage) -> SourceError {
+    SourceError::Stage {
+        what: stage.name.clone(),
+        why: "its failure in Failures waits for an answer, so it was not run".to_owned(),
+        advice: retry_words(stage),
+        fault: Fault::Rejected,
     }
+}
 
-    fn retry_words(&self, stage: &PlannedStage) -> String {
-        format!("sheetkeep failures retry JOB.toml {:?} sends it again without the stages before", stage.key.as_str())
-    }
+fn retry_words(stage: &PlannedStage) -> String {
+    format!("sheetkeep failures retry JOB.toml {:?} sends it again without the stages before", stage.key.as_str())
 }
 
 fn changed(stage: &PlannedStage, why: String) -> SourceError {

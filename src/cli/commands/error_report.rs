@@ -168,11 +168,13 @@ fn store_exit(error: &StoreError) -> Exit {
 fn source_exit(error: &SourceError) -> Exit {
     match error {
         SourceError::Missing { .. } => Exit::NoInput,
-        SourceError::Broken { .. } | SourceError::Ambiguous { .. } | SourceError::Foreign { .. } => Exit::DataErr,
+        SourceError::Broken { .. }
+        | SourceError::Ambiguous { .. }
+        | SourceError::Foreign { .. }
+        | SourceError::Stage { fault: Fault::Corrupt, .. } => Exit::DataErr,
         SourceError::Denied { .. } => Exit::NoPerm,
         SourceError::Unavailable { .. } => Exit::IoErr,
         SourceError::Stage { fault: Fault::Transient, .. } => Exit::Unavailable,
-        SourceError::Stage { fault: Fault::Corrupt, .. } => Exit::DataErr,
         SourceError::Stage { .. } => Exit::Failed,
     }
 }

@@ -65,15 +65,15 @@ impl StageSettings {
     }
 }
 
-/// Reads the stages; `Some(None)` for a job of records, `None` only with a problem.
+/// Reads the stages; `None` for a job of records, or with a problem.
 pub(in crate::config) fn settings(
     reader: &mut ValueReader<'_>,
     raw: &JobFile,
     schedule: Option<&JobSchedule>,
     time: Option<LogicalTime>,
-) -> Option<Option<StageJob>> {
+) -> Option<StageJob> {
     if raw.stage.is_empty() {
-        return Some(None);
+        return None;
     }
     check_mode(reader, raw);
     let logical = LogicalRun::new(reader.environment, schedule, time);
@@ -103,7 +103,7 @@ pub(in crate::config) fn settings(
     drop(inner);
     reader.problems.extend(problems);
     reader.notes.extend(notes);
-    (stages.len() == raw.stage.len()).then(|| Some(StageJob { run: logical.name, stages, variables }))
+    (stages.len() == raw.stage.len()).then_some(StageJob { run: logical.name, stages, variables })
 }
 
 /// The rows of stages are appended: each is about one run of one stage.
@@ -266,18 +266,13 @@ fn policy(
 fn codes(reader: &mut ValueReader<'_>, section: &StageRetrySection) -> Option<RetryableCodes> {
     let mut codes = Vec::new();
     for number in section.on_exit.iter().flat_map(At::get) {
-        match u8::try_from(*number).ok().filter(|code| *code > 0) {
-            Some(code) => codes.push(code),
-            None => {
-                let span = section.on_exit.as_ref().map_or(0..0, At::span);
-                reader.add_problem(ConfigProblem::at(
-                    span,
-                    "`stage.retry.on_exit` has exit codes from 1 to 255",
-                    "not an exit code",
-                ));
-                return None;
-            }
-        }
+        let Some(code) = u8::try_from(*number).ok().filter(|code| *code > 0) else {
+            let span = section.on_exit.as_ref().map_or(0..0, At::span);
+            let message = "`stage.retry.on_exit` has exit codes from 1 to 255";
+            reader.add_problem(ConfigProblem::at(span, message, "not an exit code"));
+            return None;
+        };
+        codes.push(code);
     }
     let named = match &section.preset {
         Some(at) => Some(match reader.text(at)?.as_str() {

@@ -36,7 +36,7 @@ pub async fn command(
 ) -> Result<Exit, CliError> {
     let settings = load_settings(&args.job, None)?;
     let now = clock.now();
-    let states = stage_states(&settings, &clock, &chance).await.map_err(|error| from_app(&error, &settings))?;
+    let judged = stage_states(&settings, &clock, &chance).await.map_err(|error| from_app(&error, &settings))?;
     let found = job_overview(&settings, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
     let status = JobStatus {
         place: place(&args.job, &settings),
@@ -50,12 +50,12 @@ pub async fn command(
     };
     let out = session.terminal.out();
     let run = settings.stages.as_ref().map(|job| job.run.as_str()).unwrap_or_default();
-    let stages = StageList { job: &settings.job, run, stages: &states };
+    let list = StageList { job: &settings.job, run, stages: &judged };
     let text = if args.job.json {
-        let stages = settings.stages.as_ref().map(|_| stages.documents());
-        json_line(&StatusWithStages { status: status.document(), stages })
+        let documents = settings.stages.as_ref().map(|_| list.documents());
+        json_line(&StatusWithStages { status: status.document(), stages: documents })
     } else {
-        status.text(now, out.palette()) + &stages.status_text()
+        status.text(now, out.palette()) + &list.status_text()
     };
     out.put(&text);
     Ok(Exit::Ok)
