@@ -1,8 +1,8 @@
 //! Seven days of a job that runs at nine, across a clock change: the exact list of what people
 //! receive. `docs/alerts.md` shows it.
 //!
-//! The real client over the emulator, in process, with the paused clock. Channels are lists here; real
-//! sockets are in `tests/alerts.rs`.
+//! The real client over the emulator, in process, with the paused clock. Channels are lists here;
+//! real sockets are in `tests/alerts.rs`.
 
 #![cfg(feature = "emulator")]
 
@@ -211,8 +211,8 @@ async fn week_of_orders() -> Vec<(Timestamp, String)> {
     job.call("a", broken()).await;
     job.until("2026-10-24T07:00:00Z").await;
     job.call("a", good()).await;
-    // Sunday: the machine is off. Monday: the run takes long; a second machine calls meanwhile, and a person
-    // starts one more.
+    // Sunday: the machine is off. Monday: the run takes long; a second machine calls meanwhile, and
+    // a person starts one more.
     job.until("2026-10-26T08:00:00Z").await;
     job.item_ms = 5 * 60_000;
     tokio::join!(job.call("a", good()), async {

@@ -494,7 +494,8 @@ async fn a_plain_run_that_cannot_start_counts_for_the_pause() {
         let end = Some((RunStatus::Failed, "orders.csv does not exist".to_owned()));
         let mut run = Job::new(Arc::clone(&job.rig.clock));
         (run.seed, run.plan.retrying, run.plan.recorded_end) = (seed, RetryScope::None, end);
-        (run.plan.schedule, run.plan.claim) = (Some(Arc::new(job.rig.schedule.clone())), Some(ScheduleClaim::default()));
+        (run.plan.schedule, run.plan.claim) =
+            (Some(Arc::new(job.rig.schedule.clone())), Some(ScheduleClaim::default()));
         run.run_over(job.rig.store(seed), Box::new(Values::of(Vec::new()))).await.expect("it is recorded");
     }
     assert_eq!(job.rig.proxy.column("Runs", "status").await, ["failed", "failed"]);

@@ -66,8 +66,8 @@ impl Desk {
         desk
     }
 
-    /// Creates two rows with the same content except for their keys. A run has written them, columns
-    /// were moved meanwhile, and the run has died.
+    /// Creates two rows with the same content except for their keys. A run has written them,
+    /// columns were moved meanwhile, and the run has died.
     async fn with_two_equal_rows_misplaced() -> Self {
         let mut desk = Self::of(2).await;
         desk.is_alike = true;

@@ -31,7 +31,7 @@ fn code() -> String {
         }
     }
     let mut paths = Vec::new();
-    for folder in ["src", "crates/sheets-client/src"] {
+    for folder in ["src", "crates/sheets-client/src", "crates/sheets-emulator/src", "crates/command-retry/src"] {
         files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut paths);
     }
     let text = |path: &PathBuf| std::fs::read_to_string(path).expect("readable code");
@@ -48,6 +48,18 @@ fn table(marker: &str) -> String {
 #[test]
 fn the_documented_metrics_are_those_of_the_table() {
     assert_eq!(table("<!-- metrics -->"), markdown_table());
+}
+
+#[test]
+fn every_log_line_has_an_event() {
+    let code = code();
+    let line =
+        Regex::new(r"tracing::(?:error|warn|info|debug)!\(\s*(?:target: [A-Z_]+,\s*)?([^;]{1,300})").expect("valid");
+    let lines: Vec<_> = line.captures_iter(&code).map(|captures| captures[1].to_owned()).collect();
+    assert!(lines.len() > 60, "{}", lines.len());
+    for line in lines {
+        assert!(line.contains("event"), "a log line has no event: {line}");
+    }
 }
 
 #[test]

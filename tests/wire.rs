@@ -224,7 +224,8 @@ async fn the_requests_of_inserted_rows_are_frozen() {
     }
 }
 
-/// A run writes to a row that a person has just moved, and vanishes. The next one repairs both rows.
+/// A run writes to a row that a person has just moved, and vanishes. The next one repairs both
+/// rows.
 #[tokio::test(start_paused = true)]
 async fn the_requests_of_a_repair_are_frozen() {
     for guard in Guard::BOTH {

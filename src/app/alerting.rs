@@ -1,7 +1,7 @@
 //! The alerts of one run or of one question about a job: what is reported, and what became of it.
 //!
-//! In scope: a run or a question that the sheet knows nothing of, the memory of this machine, and the
-//! order of it all. Out of scope: the rules (`alerts`), sending (`alert`), the commit
+//! In scope: a run or a question that the sheet knows nothing of, the memory of this machine, and
+//! the order of it all. Out of scope: the rules (`alerts`), sending (`alert`), the commit
 //! (`runner::alert_recorder`), the commit of a start that failed (`app::failed_start`).
 //!
 //! ```text
@@ -78,13 +78,17 @@ impl Alerting {
         Self::with_file(settings, place, clock, file)
     }
 
-    /// Creates the alerts about a job file; `None` without a channel. This machine remembers them by
-    /// the file's path.
+    /// Creates the alerts about a job file; `None` without a channel. This machine remembers them
+    /// by the file's path.
     pub fn of_job_file(settings: &Settings, path: &Path, place: AlertPlace, clock: &Arc<dyn Clock>) -> Option<Self> {
-        let dir = settings.state_dir.as_deref()?;
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let file = AlertFile::new(dir, &path.display().to_string(), "job file");
+        let file = memory_of_job_file(settings, path)?;
         Self::with_file(settings, place, clock, Some(file))
+    }
+
+    /// Returns whether this machine knows that the job file makes runs, and reported nothing of it.
+    /// It costs the read of a small file.
+    pub fn knows_working_file(settings: &Settings, path: &Path) -> bool {
+        memory_of_job_file(settings, path).is_some_and(|file| file.exists() && !has_trouble(&file.read()))
     }
 
     fn with_file(
@@ -159,8 +163,8 @@ impl Alerting {
         self.deliver(messages, memory).await;
     }
 
-    /// Reports what a question about the job found: whether it is late, and whether its state can be
-    /// read. Only this machine remembers it.
+    /// Reports what a question about the job found: whether it is late, and whether its state can
+    /// be read. Only this machine remembers it.
     pub async fn finish_question(&self, findings: &[(Condition, Finding)]) {
         let mut memory = self.memory();
         for (condition, finding) in findings {
@@ -213,7 +217,7 @@ impl Alerting {
         let memory = self.memory();
         if !self.file.as_ref().is_some_and(AlertFile::exists) {
             self.keep(&memory);
-        } else if memory.state.is_noted(Condition::Unrecorded) || memory.state.is_reported(Condition::Unrecorded) {
+        } else if has_trouble(&memory) {
             self.finish_question(&[(Condition::Unrecorded, Finding::Good)]).await;
         }
     }
@@ -332,6 +336,16 @@ impl Alerting {
         }
         self.keep(&memory);
     }
+}
+
+/// Returns what this machine remembers of a job file; `None` without a disk.
+fn memory_of_job_file(settings: &Settings, path: &Path) -> Option<AlertFile> {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    Some(AlertFile::new(settings.state_dir.as_deref()?, &path.display().to_string(), "job file"))
+}
+
+fn has_trouble(memory: &AlertMemory) -> bool {
+    memory.state.is_noted(Condition::Unrecorded) || memory.state.is_reported(Condition::Unrecorded)
 }
 
 /// Returns whether an error is a failure of the job: not another run, a stop, or a question that was

@@ -84,6 +84,7 @@ pub struct RunRequest {
 impl RunRequest {
     /// Returns the request that records this run as one that could not start, and why: with the
     /// occurrence that it would have claimed, if it has one.
+    #[must_use]
     pub fn of_failed_start(&self, why: &str) -> Self {
         let end = Some((RunStatus::Failed, why.to_owned()));
         let is_of_schedule = self.claim.is_claim();
@@ -221,14 +222,17 @@ async fn run_once(
     file.check(ended.map_err(AppError::from))
 }
 
-/// Returns the job's store; the client that counts its calls, if there is one; and the file of an
-/// embedded sheet.
+/// A job's store; the client that counts its calls, if there is one; and the file of an embedded
+/// sheet.
+type OpenedStore = (Arc<dyn Store>, Option<Arc<Sheets>>, SheetFile);
+
+/// Opens the job's store.
 fn store_for(
     settings: &Settings,
     request: &RunRequest,
     clock: &Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
-) -> Result<(Arc<dyn Store>, Option<Arc<Sheets>>, SheetFile), AppError> {
+) -> Result<OpenedStore, AppError> {
     if let Some(store) = &request.own.store {
         return Ok((Arc::clone(store), None, SheetFile::default()));
     }
@@ -283,7 +287,7 @@ pub(super) fn source_for(
 
 /// Checks that the steps' programs can be run. Otherwise each item would fail and use up its
 /// attempts.
-pub(super) fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
+pub fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
     for (name, command) in settings.commands() {
         command.program().map_err(|why| AppError::NoProgram { step: name.to_owned(), why })?;
     }

@@ -135,6 +135,8 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
             runtime.block_on(commands::retry::command(session, args, clock, chance))
         }
         #[cfg(feature = "emulator")]
+        CliCommand::Drill(args) => commands::drill::command(session, args, runtime),
+        #[cfg(feature = "emulator")]
         CliCommand::Emulate(args) => {
             let chance = args.seed.map_or(chance, |seed| Arc::new(SeededRng::new(seed)));
             runtime.block_on(commands::emulate::command(session, args, clock, chance))

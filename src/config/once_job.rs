@@ -14,9 +14,8 @@ use crate::config::settings::{Settings, from_form};
 /// digits, `_`, `.` and `-`.
 pub fn once_settings(name: &str, folder: &Path, flags: &Overrides) -> Result<Settings, ConfigError> {
     // Of a job without rows, the tab is never made.
-    let text = format!(
-        "name = \"{name}\"\n[source]\njsonl = \"-\"\n[item]\nkey = \".key\"\n[sheet]\ntab = \"once {name}\"\n"
-    );
+    let text =
+        format!("name = \"{name}\"\n[source]\njsonl = \"-\"\n[item]\nkey = \".key\"\n[sheet]\ntab = \"once {name}\"\n");
     let path = folder.join(format!("{name}.toml"));
     let env_file = Environment::read_file(folder, flags.env_file.as_deref())
         .map_err(|problem| ConfigError::new(&path, "", vec![problem]))?;

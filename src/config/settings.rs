@@ -47,10 +47,10 @@ use crate::ledger::values::columns::{Columns, header_text};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
 use crate::retry::RetryPolicy;
-use crate::step::command::command_step::CommandSettings;
 use crate::schedule::job_schedule::JobSchedule;
 use crate::schedule::zone::parse_zone;
 use crate::source::skim::Depth;
+use crate::step::command::command_step::CommandSettings;
 use crate::step::identify::{JqIdentify, Versions};
 use crate::step::jq::program::Program;
 use crate::store::tabs::jobs::JobsView;
@@ -222,7 +222,7 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
         let to_problem = |error: toml::de::Error| {
             let message = error.message().replace('\n', ", ");
             let span = error.span().unwrap_or(0..0);
-            ConfigProblem::at(span, format!("this is no TOML: {message}"), message)
+            ConfigProblem::at(span, format!("this is not valid TOML: {message}"), message)
         };
         return Err(ConfigError::new(path, text, errors.into_iter().map(to_problem).collect()));
     }
@@ -312,7 +312,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
         evaluation,
         steps,
         delivery,
-        stages,
+        stages: stages?,
         target: target?,
         choice: choice?,
         credentials,

@@ -58,7 +58,7 @@ pub enum SourceError {
         /// The system's message.
         why: String,
     },
-    /// Its content is invalid from here on: a truncated file, a document that is no JSON.
+    /// Its content is invalid from here on: a truncated file, a document that is not valid JSON.
     #[error("{position}: {why}")]
     Broken {
         /// The position of the error.

@@ -92,7 +92,7 @@ impl PreparedChanges {
 
 /// The configuration of a run.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct RunConfig {
     /// The job's name.
     pub job: String,

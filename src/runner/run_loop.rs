@@ -23,8 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::ledger::items::write_mode::Delivery;
-use crate::ledger::rows::table_header::KeyColumn;
+use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, KeyColumn};
 use crate::ledger::runs::event::{Event, RunReport};
+use crate::ledger::runs::filled_fields::FilledFields;
 use crate::ledger::runs::journal::JournalHead;
 use crate::machine::MachineTrouble;
 use crate::port::journal::JournalFault;
@@ -32,7 +33,7 @@ use crate::port::source::{Source, SourceError};
 use crate::port::store::{Store, StoreError};
 use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
 use crate::runner::commit::committer::Committer;
-use crate::runner::header_row::{check_columns, check_header, gone_fields};
+use crate::runner::header_row::{check_columns, check_header, remove_gone_fields};
 use crate::runner::input::input_queue::{InputQueue, RunInput};
 use crate::runner::input::source_passes::SourcePasses;
 use crate::runner::queue::commit_queue::CommitQueue;
@@ -62,7 +63,7 @@ pub async fn pass(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Res
     // Loading may take minutes while the service is down. Nothing is written yet, so it may be
     // cancelled anywhere.
     let startup = StartupParts::new(&parts);
-    let opened = tokio::select! {
+    let mut opened = tokio::select! {
         opened = Box::pin(open(&startup, &config)) => opened?,
         reason = stop.reason() => return Err(RunError::Stopped { reason }),
     };
@@ -77,10 +78,12 @@ pub async fn pass(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Res
         let tab_columns = if output.header.is_open() { &[] } else { output.header.columns() };
         check_columns(source.as_mut(), &config.columns, tab_columns, key_column).await?;
         let state = opened.chain.state();
-        let own: Vec<&String> = state.columns.iter().filter(|name| !state.deleted.contains(name)).collect();
-        for message in gone_fields(source.as_mut(), &own).await {
+        let is_from_source = |name: &&String| !state.deleted.contains(name) && *name != ADDED_KEY_COLUMN;
+        let mut own: Vec<String> = state.columns.iter().filter(is_from_source).cloned().collect();
+        for message in remove_gone_fields(source.as_mut(), &mut own).await {
             (parts.events)(Event::Anomaly { message });
         }
+        opened.intake.fields = FilledFields::new(state.filled.clone(), own);
     }
     // Box the future: it is large, and callers should not embed it.
     match Box::pin(RunLoop::new(parts, config, stop, opened)?.run()).await {

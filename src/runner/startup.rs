@@ -4,6 +4,7 @@
 //! In scope: the definition, the lease, an abandoned run, the data tab's header. Out of scope: the
 //! loop (`runner::run_loop`).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -21,6 +22,7 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, Header, KeyColumn};
 use crate::ledger::runs::event::{Event, RetryCounts, SkipCounts};
 use crate::ledger::runs::expectation::FilledColumns;
+use crate::ledger::runs::filled_fields::{FillShares, FilledFields};
 use crate::ledger::runs::run::{Counts, Run, RunStatus, run_id};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::{Definition, Loaded, Snapshot, State};
@@ -218,7 +220,7 @@ fn sheet_zone(loaded: &Loaded) -> TimeZone {
 /// Creates the recorder of the job's schedule, if it has one. Fails if another run has the claim.
 fn schedule_recorder(config: &RunConfig, loaded: &Loaded) -> Result<Option<ScheduleRecorder>, RunError> {
     let Some(claim) = &config.claim else { return Ok(None) };
-    // A job that begins in a new spreadsheet goes on with the history that it takes along.
+    // A job that begins in a new spreadsheet continues with the history that it takes along.
     let moved = config.rollover.as_ref().and_then(|rollover| match rollover {
         Rollover::Into(predecessors) => predecessors.schedule.as_ref(),
         Rollover::OutTo(_) => None,
@@ -260,6 +262,7 @@ fn start_chain(config: &RunConfig, loaded: &Loaded, definition: Definition, run:
         }
         if goes_elsewhere {
             state.columns.clear();
+            state.filled = FillShares::default();
         }
         if let Some(rollover) = &config.rollover {
             rollover.apply(state);
@@ -421,6 +424,7 @@ fn intake(
         watermark: LowWatermark::new(chain.state().cursor.clone()),
         counts: Counts::default(),
         retry_counts: RetryCounts::default(),
+        taken_early: HashSet::new(),
         run: run.to_owned(),
         max_attempts: config.max_attempts,
         probation: FirstRecords::new(config.stop_after),
@@ -428,6 +432,7 @@ fn intake(
         in_doubt: chain.state().begun.clone(),
         selection: RecordSelection::new(loaded.again, parts.is_rereadable),
         rowless: 0,
+        fields: FilledFields::uncounted(chain.state().filled.clone()),
         skips: SkipCounts::default(),
         events: Arc::clone(&parts.events),
     };

@@ -300,7 +300,7 @@ fn index(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
         }
     }
     let doings: Vec<_> = contents.processed.iter().map(|(_, _, run)| VersionUse::from_cell(run)).collect();
-    let done = ProcessedSet::from_changes(again, done, &doings, forgotten, contents.state.gaps.clone());
+    let done = ProcessedSet::from_changes(again, done, doings, forgotten, contents.state.gaps.clone());
     ProcessedIndex::new(done, failures)
         .with_suppressed_counts(contents.state.suppressed_failures.clone())
         .with_redo(contents.state.redo.clone())

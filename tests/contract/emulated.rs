@@ -1,4 +1,5 @@
-//! An emulated spreadsheet as a place to stand on: the real client over streams within the process, on a paused clock.
+//! An emulated spreadsheet as a place to stand on: the real client over streams within the process,
+//! on a paused clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -81,7 +82,7 @@ impl Emulated {
         answer
     }
 
-    /// The tabs and names as the service tells them.
+    /// The tabs and names as the service returns them.
     pub async fn metadata(&self) -> Value {
         self.ask(Method::GET, "", Value::Null).await.1
     }
@@ -110,7 +111,7 @@ impl Emulated {
         !self.state_title().await.contains('.')
     }
 
-    /// The rows of a tab by its header; no tab is no rows.
+    /// The rows of a tab by its header; without the tab it has no rows.
     pub async fn rows(&self, title: &str) -> Vec<Texts> {
         texts(&self.sheets(), &id(), title).await
     }

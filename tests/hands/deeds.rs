@@ -215,7 +215,8 @@ impl Hand {
         let mut texts: Vec<(u32, String)> = Vec::new();
         for _ in 0..=self.below(2) {
             let wrong: Vec<_> = waiting.iter().filter(|(waits, _)| *waits == at).map(|(_, column)| *column).collect();
-            let is_words = |content: &ColumnContent| matches!(content, ColumnContent::Texts | ColumnContent::Job("a" | "b" | "c"));
+            let is_words =
+                |content: &ColumnContent| matches!(content, ColumnContent::Texts | ColumnContent::Job("a" | "b" | "c"));
             let words = model.columns.iter().filter(|(_, column)| is_words(&column.content)).map(|(stamp, _)| *stamp);
             let words: Vec<_> = words.collect();
             let column = if self.draws(0.7) { self.one_of(&wrong) } else { None }.or_else(|| self.one_of(&words))?;
@@ -283,7 +284,8 @@ impl Hand {
         let mut requests = Vec::new();
         let columns: Vec<_> = model.columns.iter().map(|(stamp, column)| (*stamp, column.content.clone())).collect();
         for (at, line) in sight.lines.iter().enumerate() {
-            let Some(RowOwner::Key(key)) = line.stamp.and_then(|stamp| Some(model.rows.get(&stamp)?.owner.clone())) else {
+            let Some(RowOwner::Key(key)) = line.stamp.and_then(|stamp| Some(model.rows.get(&stamp)?.owner.clone()))
+            else {
                 continue;
             };
             for (column, content) in &columns {
@@ -340,7 +342,7 @@ impl Hand {
         let is_right = |at: &usize| {
             let Some(row) = sight.lines.get(*at).and_then(|line| model.rows.get(&line.stamp?)) else { return false };
             let mut cells = row.cells.iter().filter_map(|(column, cell)| Some((sight.column(*column)?, cell)));
-            cells.all(|(place, cell)| sight.entered(*at, place) == cell.first())
+            cells.all(|(place, cell)| cell.allows(sight.entered(*at, place)))
         };
         let at = *rows.iter().find(|at| is_right(at))?;
         self.made += 1;

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::model::{ColumnContent, ColumnModel, FILLED, JOB_COLUMNS, TabModel};
 use crate::deeds::{Deed, Done, Hand, noted, written};
+use crate::model::{ColumnContent, ColumnModel, FILLED, JOB_COLUMNS, TabModel};
 use crate::sight::{Sight, letters};
 
 /// Columns beyond which she adds no more.
@@ -26,11 +26,17 @@ impl Hand {
 
     fn insert_column(&mut self, deed: Deed, model: &mut TabModel, sight: &Sight) -> Done {
         let width = sight.view.width();
-        let others = model.columns.values().filter(|column| matches!(column.content, ColumnContent::Array(_) | ColumnContent::Formulas(_)));
+        let others = model
+            .columns
+            .values()
+            .filter(|column| matches!(column.content, ColumnContent::Array(_) | ColumnContent::Formulas(_)));
         if width >= COLUMNS || (deed != Deed::InsertColumn && others.count() >= 3) {
             return None;
         }
-        let plain = model.columns.iter().filter(|(_, column)| matches!(column.content, ColumnContent::Texts | ColumnContent::Job(_)));
+        let plain = model
+            .columns
+            .iter()
+            .filter(|(_, column)| matches!(column.content, ColumnContent::Texts | ColumnContent::Job(_)));
         let plain: Vec<_> = plain.map(|(stamp, _)| *stamp).collect();
         let of = self.one_of(&plain)?;
         let at = self.below(width + 1);
@@ -44,7 +50,9 @@ impl Hand {
                 format!("={{\"arr {number}\";ARRAYFORMULA(\"x-\"&{other}2:{other}{ARRAY_END})}}"),
                 format!("={{\"arr {number}\";ARRAYFORMULA(\"x-\"&{{{of}}}:{{{of}}})}}"),
             ),
-            Deed::InsertFormulaColumn => (ColumnContent::Formulas(of), format!("form {number}"), format!("form {number}")),
+            Deed::InsertFormulaColumn => {
+                (ColumnContent::Formulas(of), format!("form {number}"), format!("form {number}"))
+            }
             _ => (ColumnContent::Texts, format!("own {number}"), format!("own {number}")),
         };
         let stamp = model.stamp();
@@ -61,7 +69,8 @@ impl Hand {
 
     fn move_column(&mut self, deed: Deed, model: &TabModel, sight: &Sight) -> Done {
         let is_meant = |stamp: u32| {
-            let is_job = model.columns.get(&stamp).is_some_and(|column| matches!(column.content, ColumnContent::Job(_)));
+            let is_job =
+                model.columns.get(&stamp).is_some_and(|column| matches!(column.content, ColumnContent::Job(_)));
             is_job == (deed == Deed::MoveJobColumn)
         };
         let places = sight.columns.iter().enumerate().filter_map(|(at, stamp)| Some((at, (*stamp)?)));

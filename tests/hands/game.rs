@@ -253,7 +253,10 @@ impl Game {
         let sight = self.desk.sight().await.ok_or("there is no data tab")?;
         let mut table = self.desk.table.lock().await;
         table.diary.push("all is quiet".into());
-        table.model.check_quiet_tab(&sight).map_err(|why| format!("after run {}: {why}\n{}", self.tally.runs, sight.told()))
+        table
+            .model
+            .check_quiet_tab(&sight)
+            .map_err(|why| format!("after run {}: {why}\n{}", self.tally.runs, sight.told()))
     }
 
     pub async fn play(&mut self) -> Result<(), String> {

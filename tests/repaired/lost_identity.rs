@@ -58,3 +58,14 @@ async fn a_new_row_under_columns_renamed_twice_loses_no_cell() {
         assert_eq!(shown, [format!("{key} a1"), format!("{key} b1"), remark], "{:?}", desk.proxy.tab("Data").await);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_key_changed_right_before_a_write_comes_in_a_new_row() {
+    let mut desk = Desk::of(2).await;
+    desk.versions.insert("k1".into(), 2);
+    let typist = desk.proxy.clone();
+    desk.proxy.at_write(1, true, async move { typist.type_in("Data", 1, 0, "odd").await }.boxed());
+    desk.run().await.expect("a run");
+    desk.shows("odd", "k1 a1", "k1 b1", "my k1").await;
+    desk.shows("k1", "k1 a2", "k1 b2", "").await;
+}

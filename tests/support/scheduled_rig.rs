@@ -26,8 +26,8 @@ pub struct ScheduledRig {
 }
 
 impl ScheduledRig {
-    /// A job that runs at this cron expression in Berlin, against the `nth` behavior of the service;
-    /// `start` is the time of its spreadsheet.
+    /// A job that runs at this cron expression in Berlin, against the `nth` behavior of the
+    /// service; `start` is the time of its spreadsheet.
     pub fn new(cron: &str, start: &str, nth: usize) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp::parse(start).expect("a time")));
         let behavior = UnknownBehaviors::all().nth(nth).expect("there are eight");

@@ -56,13 +56,13 @@ pub trait CommandOutput: Send + Sync {
 pub(crate) struct AttemptSetup<'a> {
     /// The command and its arguments; no shell interprets them.
     pub words: &'a [OsString],
-    /// Standard input.
+    /// Standard input of the command; `None` for an empty one.
     pub stdin: Option<&'a StdinCopy>,
     /// Whether standard output is ours, as it comes.
     pub stream: bool,
     /// Takes the output.
     pub output: &'a dyn CommandOutput,
-    /// The clock.
+    /// Measures the time limit and the grace periods.
     pub clock: &'a dyn Clock,
     /// The number of the attempt, from 1.
     pub number: u32,
@@ -135,7 +135,7 @@ pub(crate) async fn run_attempt(setup: &AttemptSetup<'_>, stops: &mut UnboundedR
         let is_success = end.error.is_none();
         let put = |bytes: &[u8]| if is_success { setup.output.put_out(bytes) } else { setup.output.put_err(bytes) };
         if let Err(error) = copy_out(kept, put) {
-            tracing::warn!(%error, "the command's standard output can't be read");
+            tracing::warn!(event = "command.trouble", %error, "the command's standard output can't be read");
         }
     }
     end

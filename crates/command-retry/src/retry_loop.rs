@@ -40,7 +40,7 @@ pub struct CommandRetry<'a> {
     pub variables: &'a [(&'static str, String)],
     /// Takes the command's output.
     pub output: &'a dyn CommandOutput,
-    /// The clock.
+    /// Measures delays and deadlines.
     pub clock: &'a dyn Clock,
     /// Draws the delays; a seeded one gives the same delays each time.
     pub rng: &'a dyn Rng,

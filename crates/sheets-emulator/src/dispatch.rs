@@ -231,7 +231,7 @@ fn cut(content: ResponseContent, mask: &ResponseMask, pretty: bool) -> Result<Re
     let value = match content {
         ResponseContent::Json(value) => value,
         ResponseContent::Text(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
-            tracing::error!(%error, pretty, "the emulator wrote JSON that it can't read");
+            tracing::error!(event = "emulator.failed", %error, pretty, "the emulator wrote JSON that it can't read");
             ApiError::internal()
         })?,
         other => return Ok(other),

@@ -175,7 +175,7 @@ impl Emulator {
         if self.is_embedded() {
             return ApiError::forbidden(error.message).into();
         }
-        tracing::error!(error = %error.message, "the emulator's file failed");
+        tracing::error!(event = "emulator.failed", error = %error.message, "the emulator's file failed");
         error.into()
     }
 
@@ -282,7 +282,7 @@ impl Emulator {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => self.error_response(error),
             Err(error) => {
-                tracing::error!(%error, "a method of the emulator ended in an unforeseen way");
+                tracing::error!(event = "emulator.failed", %error, "a method of the emulator ended in an unforeseen way");
                 ApiError::internal().into()
             }
         }

@@ -4,8 +4,8 @@
 //! In scope: the clock, and the runtime that drives it. Out of scope: everything that waits.
 //!
 //! tokio calls a hook right before its only thread would sleep, which is when no task can go on.
-//! The hook moves the clock to the earliest timer and wakes its task. Work outside the runtime, such
-//! as a program, a file, or a jq process, holds a [`BusyGuard`]; meanwhile time does not move.
+//! The hook moves the clock to the earliest timer and wakes its task. Work outside the runtime,
+//! such as a program, a file, or a jq process, holds a [`BusyGuard`]; meanwhile time does not move.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -125,8 +125,8 @@ where
     let work = move || {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let built = builder.enable_all().on_thread_park(move || hook.advance()).build();
-        // The work is a task: a wake-up of the main future alone would not keep the hook from moving
-        // time.
+        // The work is a task: a wake-up of the main future alone would not keep the hook from
+        // moving time.
         built.map(|runtime| runtime.block_on(async { tokio::spawn(play(clock)).await.ok() }))
     };
     let refused = |error| {
@@ -165,7 +165,7 @@ mod tests {
         let shown = on_simulated_time(|clock| async move {
             let timer = tokio::spawn({
                 let clock = clock.clone();
-                async move { clock.sleep(Duration::from_secs(60)).await }
+                async move { clock.sleep(Duration::from_mins(1)).await }
             });
             tokio::task::yield_now().await;
             let busy = clock.busy();

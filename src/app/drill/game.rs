@@ -50,6 +50,9 @@ const COMMITS: usize = 6;
 /// Makes the steps of a run, for this clock.
 pub type StepsMaker = Arc<dyn Fn(&Settings, &Arc<dyn Clock>) -> Vec<Arc<dyn Step>> + Send + Sync>;
 
+/// Makes the evaluator of expressions that may not end: each drill has its own.
+pub type EvaluatorMaker = Arc<dyn Fn() -> Arc<dyn Evaluator> + Send + Sync>;
+
 /// A job to be drilled.
 #[derive(Clone)]
 pub struct DrillJob {
@@ -57,7 +60,9 @@ pub struct DrillJob {
     pub settings: Arc<Settings>,
     /// Makes its steps.
     pub steps: StepsMaker,
-    /// Its records.
+    /// Makes its evaluator; `None` evaluates in this process.
+    pub evaluator: Option<EvaluatorMaker>,
+    /// The records of its source, in memory.
     pub records: Arc<RecordCopy>,
     /// Maximum number of items in their steps at once; `None` for that of the settings.
     pub concurrency: Option<usize>,
@@ -68,9 +73,6 @@ pub struct DrillJob {
 pub struct Undisturbed {
     /// The report of the run.
     pub report: Option<RunReport>,
-    /// Items that are new again in a second run over the same records: their key or version is not
-    /// the same each time.
-    pub unstable: u64,
     /// The moments at which mishaps can happen.
     pub bounds: MishapBounds,
     rows: BTreeMap<String, u64>,
@@ -78,7 +80,7 @@ pub struct Undisturbed {
 }
 
 impl DrillJob {
-    /// Runs the job twice without mishaps. Fails as the job itself would fail.
+    /// Runs the job without mishaps. Fails as the job itself would fail.
     pub fn play_undisturbed(&self) -> Result<Undisturbed, AppError> {
         let job = self.clone();
         on_time(move |clock| async move {
@@ -87,10 +89,7 @@ impl DrillJob {
             let (_, commits, effects) = game.schedule.outcome();
             let bounds = MishapBounds { records: game.job.records.records.len() as u64, commits, effects };
             let (rows, counts) = (game.sheet.rows().await, game.counts.clone());
-            let again = Game { counts: StepCounts::default(), ..game };
-            let second = again.start("", Overlap::Skip).await.unwrap_or_else(|| Err(vanished()))?;
-            let unstable = second.run.counts.new;
-            Ok(Undisturbed { report: Some(report), unstable, bounds, rows, counts })
+            Ok(Undisturbed { report: Some(report), bounds, rows, counts })
         })
     }
 
@@ -182,8 +181,17 @@ impl Game {
                 None => {}
                 Some(Ok(_)) => is_recovered = true,
                 Some(Err(error)) if tries > MAX_RUNS || !is_passing(&error) => return Err(error),
-                // A lease of another run ends, or a service works again.
-                Some(Err(_)) => game.clock.sleep(lease).await,
+                // A lease of another run ends, or a service works again. The second machine continues.
+                Some(Err(_)) => {
+                    let mut waiting = game.clock.sleep(lease);
+                    loop {
+                        tokio::select! {
+                            biased;
+                            () = &mut waiting => break,
+                            Some(_) = others.next(), if !others.is_empty() => {}
+                        }
+                    }
+                }
             }
         }
         while others.next().await.is_some() {}
@@ -234,7 +242,7 @@ impl Game {
                 steps: Some(steps),
                 store: Some(Arc::new(store)),
                 concurrency: self.job.concurrency,
-                journal: Some(Arc::new(DrillJournal { inner: journal, clock: self.clock.clone() })),
+                journal: Some(Arc::new(DrillJournal(journal))),
                 ..OwnParts::default()
             },
             ..RunRequest::default()
@@ -282,11 +290,10 @@ fn adapted(job: &DrillJob, clock: &DrillClock, folder: &Path) -> Settings {
     settings.schedule = None;
     settings.expectations = crate::ledger::runs::expectation::Expectations::default();
     settings.max_changed = None;
-    settings.evaluation.evaluator = settings
-        .evaluation
+    settings.evaluation.evaluator = job
         .evaluator
-        .take()
-        .map(|inner| -> Arc<dyn Evaluator> { Arc::new(DrillEvaluator { inner, clock: clock.clone() }) });
+        .as_ref()
+        .map(|make| -> Arc<dyn Evaluator> { Arc::new(DrillEvaluator { inner: make(), clock: clock.clone() }) });
     settings
 }
 
@@ -297,10 +304,7 @@ struct DrillEvaluator {
 }
 
 impl Evaluator for DrillEvaluator {
-    fn evaluate(
-        &self,
-        evaluation: Evaluation,
-    ) -> BoxFuture<'static, Result<Vec<serde_json::Value>, EvaluationError>> {
+    fn evaluate(&self, evaluation: Evaluation) -> BoxFuture<'static, Result<Vec<serde_json::Value>, EvaluationError>> {
         let (busy, evaluating) = (self.clock.busy(), self.inner.evaluate(evaluation));
         Box::pin(async move {
             let values = evaluating.await;
@@ -310,35 +314,27 @@ impl Evaluator for DrillEvaluator {
     }
 }
 
-/// The journal of a machine, during whose writes time does not move.
-struct DrillJournal {
-    inner: FileJournal,
-    clock: DrillClock,
-}
+/// The journal of a machine. It writes on the thread of the drill, so that equal seeds play alike.
+struct DrillJournal(FileJournal);
 
 impl Journal for DrillJournal {
     fn take_leftovers(&self) -> Result<Vec<LeftoverJournal>, JournalFault> {
-        self.inner.take_leftovers()
+        self.0.take_leftovers()
     }
 
     fn keep(&self, head: &JournalHead, result: &StepResult) -> BoxFuture<'static, Result<(), JournalFault>> {
-        let (busy, keeping) = (self.clock.busy(), self.inner.keep(head, result));
-        Box::pin(async move {
-            let kept = keeping.await;
-            drop(busy);
-            kept
-        })
+        Box::pin(std::future::ready(self.0.keep_now(head, result)))
     }
 
     fn remove(&self, name: &str) -> Result<(), JournalFault> {
-        self.inner.remove(name)
+        self.0.remove(name)
     }
 
     fn quarantine(&self, name: &str) -> Result<String, JournalFault> {
-        self.inner.quarantine(name)
+        self.0.quarantine(name)
     }
 
     fn finish(&self) -> Result<(), JournalFault> {
-        self.inner.finish()
+        self.0.finish()
     }
 }

@@ -21,7 +21,7 @@ pub enum Mishap {
     KillAfterEffect(u64),
     /// From this commit on, this number of calls is answered with 429.
     Throttle {
-        /// The commit.
+        /// The number of the commit, from the first of the run.
         commit: u64,
         /// Number of calls.
         calls: u32,
@@ -30,14 +30,14 @@ pub enum Mishap {
     LoseReply(u64),
     /// A second run of the job starts on another machine when this commit is sent.
     SecondRunner {
-        /// The commit.
+        /// The number of the commit, from the first of the run.
         commit: u64,
         /// Whether it takes over the lease at once.
         takes_over: bool,
     },
     /// A person sorts the data tab right before this commit arrives.
     Sort {
-        /// The commit.
+        /// The number of the commit, from the first of the run.
         commit: u64,
         /// Whether the largest value comes first.
         descending: bool,

@@ -17,11 +17,13 @@
 //! | What is read, and what became of it? | `replay_source`, `counted_step`, `sheet_rows` |
 //! | Where do mishaps happen? | `troubled_store`, `counted_step`, `replay_source` |
 //! | How is time simulated? | `drill_clock` |
+//! | Does a program use its idempotency key? | `idempotency` |
 //! | What came out? | `outcome` |
 
 pub mod counted_step;
 pub mod drill_clock;
 pub mod game;
+pub mod idempotency;
 pub mod mishap;
 pub mod outcome;
 pub mod replay_source;

@@ -16,7 +16,9 @@ use crate::app::error::AppError;
 use crate::app::job::sheets_store;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::emulator::{ApiRequest, ContentHeaders, Emulator, FaultAction, FaultRule, FaultTarget, QueryParams, ResponseContent};
+use crate::emulator::{
+    ApiRequest, ContentHeaders, Emulator, FaultAction, FaultRule, FaultTarget, QueryParams, ResponseContent,
+};
 use crate::grid::quoted;
 use crate::port::store::Store;
 use crate::rng::Rng;

@@ -50,11 +50,9 @@ impl RunTrouble {
     pub async fn kill(&self, when: &str) -> Infallible {
         let record = self.position.load(Ordering::SeqCst);
         let machine = self.machine;
-        let moment = if when.is_empty() {
-            format!("{machine}killed at record {record}")
-        } else {
-            format!("{machine}killed at record {record}, {when}")
-        };
+        let place = if record == 0 { "before its first record".to_owned() } else { format!("at record {record}") };
+        let when = if when.is_empty() { String::new() } else { format!(", {when}") };
+        let moment = format!("{machine}killed {place}{when}");
         self.schedule.record(moment, |outcome| outcome.kills += 1);
         self.kill.cancel();
         std::future::pending().await
@@ -79,9 +77,9 @@ impl TroubledStore {
         let schedule = &self.trouble.schedule;
         let due = schedule.take(|mishap| match mishap {
             Mishap::KillBeforeCommit(at) | Mishap::LoseReply(at) => *at == nth,
-            Mishap::Throttle { commit, .. }
-            | Mishap::SecondRunner { commit, .. }
-            | Mishap::Sort { commit, .. } => *commit == nth,
+            Mishap::Throttle { commit, .. } | Mishap::SecondRunner { commit, .. } | Mishap::Sort { commit, .. } => {
+                *commit == nth
+            }
             _ => false,
         });
         for mishap in &due {

@@ -15,7 +15,7 @@ use crate::runner::shutdown::Stop;
 /// Returns the parts of a run of these stages, which `stop` ends. `is_rowless`: its stages make no
 /// rows.
 pub fn stage_parts(plan: &Arc<StagePlan>, outcomes: &Arc<StageOutcomes>, stop: &Stop, is_rowless: bool) -> OwnParts {
-    let delivery = StageStep::new(Arc::clone(plan), Arc::clone(outcomes), stop.clone(), is_rowless);
+    let stage_step = StageStep::new(Arc::clone(plan), Arc::clone(outcomes), stop.clone(), is_rowless);
     let (plan, outcomes, stop) = (Arc::clone(plan), Arc::clone(outcomes), stop.clone());
     let open = move || -> Result<Box<dyn Source>, SourceError> {
         Ok(Box::new(StageSource::new(Arc::clone(&plan), Arc::clone(&outcomes), stop.clone())))
@@ -23,7 +23,7 @@ pub fn stage_parts(plan: &Arc<StagePlan>, outcomes: &Arc<StageOutcomes>, stop: &
     OwnParts {
         source: Some(Arc::new(open)),
         identify: Some(Arc::new(CheckpointIdentify)),
-        steps: Some(vec![Arc::new(delivery)]),
+        steps: Some(vec![Arc::new(stage_step)]),
         concurrency: Some(1),
         is_rowless,
         ..OwnParts::default()

@@ -206,7 +206,7 @@ impl StageVisit {
             StageVerdict::Done(artifact) => Ok(Some(self.checkpoint(stage, artifact))),
             StageVerdict::Open => Ok(None),
             StageVerdict::Changed(why) => Err(changed(stage, why)),
-            StageVerdict::Exhausted => Err(exhausted(stage)),
+            StageVerdict::Exhausted => Err(self.exhausted(stage)),
         }
     }
 
@@ -257,14 +257,14 @@ impl StageVisit {
             of_stage(format!("its file is kept as {dead}; {}", retry_words(stage))),
         )
     }
-}
 
-fn exhausted(stage: &PlannedStage) -> SourceError {
-    SourceError::Stage {
-        what: stage.name.clone(),
-        why: "its failure in Failures waits for an answer, so it was not run".to_owned(),
-        advice: retry_words(stage),
-        fault: Fault::Rejected,
+    fn exhausted(&self, stage: &PlannedStage) -> SourceError {
+        SourceError::Stage {
+            what: stage.name.clone(),
+            why: "its failure in Failures waits for an answer, so it was not run".to_owned(),
+            advice: retry_words(stage),
+            fault: Fault::Rejected,
+        }
     }
 }
 

@@ -58,9 +58,9 @@ pub async fn stage_states(
     };
     let index = snapshot
         .map_or_else(|| ProcessedIndex::empty(ReprocessPolicy::EachVersion), |snapshot| snapshot.processed_index);
-    let (planned, folders) = (planned_stages(job), StageFolders::of_job(settings));
-    let judged = tokio::task::spawn_blocking(move || states_of(planned, &folders, &index)).await;
-    Ok(judged.unwrap_or_default())
+    let (stages, folders) = (planned_stages(job), StageFolders::of_job(settings));
+    let found = tokio::task::spawn_blocking(move || states_of(stages, &folders, &index)).await;
+    Ok(found.unwrap_or_default())
 }
 
 fn states_of(stages: Vec<PlannedStage>, folders: &StageFolders, index: &ProcessedIndex) -> Vec<StageState> {

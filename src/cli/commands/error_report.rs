@@ -3,6 +3,7 @@
 use crate::app::error::AppError;
 use crate::app::plan::plan_file::PlanFileError;
 use crate::app::schedule::run_history::HistoryError;
+use crate::check::surroundings::same_named_file;
 use crate::cli::commands::fields::{all_alike, no_field};
 use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
@@ -200,6 +201,13 @@ fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
         AppError::Call(error) if matches!(&error.cause, ErrorCause::Refused { refusal, .. } if refusal.is_service_disabled()) => {
             Some("the link is for the owner of the credentials' project; the spreadsheet needs nothing".to_owned())
         }
+        AppError::Pass(RunError::Redefined { .. }) => same_named_file(settings).map(|other| {
+            format!(
+                "{other} beside it has the same job name, {}: give this job a name of its own; --accept-changes would \
+                 take the keys and rows of the other job",
+                settings.job
+            )
+        }),
         AppError::Pass(RunError::NoField { what, path, header_row }) => Some(no_field(what, path, header_row)),
         AppError::Pass(RunError::AllAlike { cause, .. }) => Some(all_alike(cause, settings.key.source())),
         AppError::Pass(RunError::Source {

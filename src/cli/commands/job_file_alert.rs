@@ -35,6 +35,9 @@ pub async fn report_unreadable_file(job: &JobArgs, error: &CliError, clock: &Arc
 
 /// Remembers that the job file made a run, and reports so if it was reported as unreadable.
 pub async fn note_working_file(job: &JobArgs, settings: &Settings, clock: &Arc<dyn Clock>) {
+    if Alerting::knows_working_file(settings, &job.job) {
+        return;
+    }
     let words = alert_place(&place(job, settings), settings, &host_name());
     if let Some(alerting) = Alerting::of_job_file(settings, &job.job, words, clock) {
         alerting.finish_working_file().await;

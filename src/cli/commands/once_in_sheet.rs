@@ -20,7 +20,7 @@ use crate::app::stages::stage_plan::{PlannedStage, ReadStdin, StageFolders, Stag
 use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::commands::error_report::{from_app, from_config};
 use crate::cli::commands::retry::{TerminalOutput, read_stdin};
-use crate::cli::commands::run::watch_signals;
+use crate::cli::commands::run_interrupts::watch_signals;
 use crate::cli::commands::stage_redo::revoke;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;

@@ -65,15 +65,16 @@ impl StageSettings {
     }
 }
 
-/// Reads the stages; `None` for a job of records, or with a problem.
+/// Reads the stages; `Some(None)` for a job of records, `None` only with a problem.
+#[expect(clippy::option_option, reason = "as every reader of a section, it returns None with a problem")]
 pub(in crate::config) fn settings(
     reader: &mut ValueReader<'_>,
     raw: &JobFile,
     schedule: Option<&JobSchedule>,
     time: Option<LogicalTime>,
-) -> Option<StageJob> {
+) -> Option<Option<StageJob>> {
     if raw.stage.is_empty() {
-        return None;
+        return Some(None);
     }
     check_mode(reader, raw);
     let logical = LogicalRun::new(reader.environment, schedule, time);
@@ -103,7 +104,7 @@ pub(in crate::config) fn settings(
     drop(inner);
     reader.problems.extend(problems);
     reader.notes.extend(notes);
-    (stages.len() == raw.stage.len()).then_some(StageJob { run: logical.name, stages, variables })
+    (stages.len() == raw.stage.len()).then_some(Some(StageJob { run: logical.name, stages, variables }))
 }
 
 /// The rows of stages are appended: each is about one run of one stage.
@@ -268,8 +269,8 @@ fn codes(reader: &mut ValueReader<'_>, section: &StageRetrySection) -> Option<Re
     for number in section.on_exit.iter().flat_map(At::get) {
         let Some(code) = u8::try_from(*number).ok().filter(|code| *code > 0) else {
             let span = section.on_exit.as_ref().map_or(0..0, At::span);
-            let message = "`stage.retry.on_exit` has exit codes from 1 to 255";
-            reader.add_problem(ConfigProblem::at(span, message, "not an exit code"));
+            let what = "`stage.retry.on_exit` has exit codes from 1 to 255";
+            reader.add_problem(ConfigProblem::at(span, what, "not an exit code"));
             return None;
         };
         codes.push(code);
@@ -315,6 +316,7 @@ mod tests {
         Ok((job.run, job.stages[0].artifact.clone()))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is compared with what a reader returns")]
     fn named(run: &str) -> Result<(String, Option<String>), String> {
         Ok((run.to_owned(), Some(format!("d/{run}"))))
     }

@@ -95,6 +95,13 @@ impl<'s> Checker<'s> {
                     "string" if found == "a number" => {
                         problem.help("put it in quotes; a length of time may have a unit, such as \"2s\"")
                     }
+                    "string" if found == "a list" && path.starts_with("source.") => {
+                        problem.help("take the brackets away: one path, or a pattern such as \"exports/*.csv\"")
+                    }
+                    "string" if found == "a list" => problem.help("take the brackets away, and write one text"),
+                    "string" if words(schema).is_some() => {
+                        problem.help(format!("write one of {}", words(schema).unwrap_or_default()))
+                    }
                     "string" => problem.help("put it in quotes"),
                     "array" if items_type(schema) == Some("string") => {
                         problem.help("write it in brackets: [\"…\", \"…\"]")
@@ -180,6 +187,12 @@ fn article(kind: &str) -> &'static str {
         "array" => "a list of tables",
         _ => "a table",
     }
+}
+
+/// Returns the words that the schema allows, in quotes.
+fn words(schema: &Value) -> Option<String> {
+    let words = schema.get("enum")?.as_array()?;
+    Some(words.iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
 }
 
 fn kind(value: &DeValue<'_>) -> &'static str {

@@ -349,7 +349,7 @@ fn reread(stored: StoredFailure, identify: Arc<dyn Identify>) -> BoxFuture<'stat
                 let found = identify.identify(&body).await;
                 Ok((body, found))
             }
-            Err(error) => Err(format!("the kept record is no JSON: {error}")),
+            Err(error) => Err(format!("the kept record is not valid JSON: {error}")),
         };
         RunInput::Failure(Box::new(stored), Some(again))
     }

@@ -75,11 +75,9 @@ impl StartMarkers {
 
 /// True if a result settles this marked item.
 pub fn settles(waiting: &PendingItem, (one, place): &(StartMarker, Option<SequenceNumber>)) -> bool {
-    match place {
-        Some(place) => *place == waiting.place,
-        None => {
-            let is_only_answer = waiting.settled.failure().is_some_and(Failure::is_only_answer);
-            !is_only_answer && waiting.settled.is_of(&one.0, &one.1)
-        }
+    if let Some(place) = place {
+        return *place == waiting.place;
     }
+    let is_only_answer = waiting.settled.failure().is_some_and(Failure::is_only_answer);
+    !is_only_answer && waiting.settled.is_of(&one.0, &one.1)
 }

@@ -127,6 +127,9 @@ impl RunLoop {
         if self.config.retrying.reads_source() {
             self.check_whole_source();
         }
+        if self.source_error.is_none() {
+            self.report_emptied_fields();
+        }
         for message in self.inputs.as_mut().map(InputQueue::take_notes).unwrap_or_default() {
             (self.intake.events)(Event::Anomaly { message });
         }

@@ -150,6 +150,20 @@ impl RunLoop {
         }
     }
 
+    /// Warns about fields that are empty in all records of a source that was read whole.
+    pub(super) fn report_emptied_fields(&mut self) {
+        let emptied = self.intake.fields.finish();
+        let records = self.intake.fields.records();
+        for name in emptied {
+            self.emit(Event::Anomaly {
+                message: format!(
+                    "the source's field {name:?} is empty in all {records} records: is it filled where they come \
+                     from? This is reported once, until the field is filled again"
+                ),
+            });
+        }
+    }
+
     /// Returns the result of the run: `closed` is how its loop ended.
     pub(super) fn into_result(mut self, closed: Result<(), RunError>) -> Result<RunReport, RunError> {
         let (report, trouble, all_alike) = (self.report(), self.trouble, self.intake.probation.take_end());

@@ -1,8 +1,8 @@
 //! The delimiter of a CSV text: named by the job file, by the text's own first line, or found by
 //! its header row and first records.
 //!
-//! In scope: Excel's line `sep=;`, the choice among the usual delimiters. Out of scope: reading rows
-//! (`source::csv::csv_row_reader`).
+//! In scope: Excel's line `sep=;`, the choice among the usual delimiters. Out of scope: reading
+//! rows (`source::csv::csv_row_reader`).
 //!
 //! The choice depends on the text only, not on the sizes of reads. If the header row is a table
 //! with one delimiter only, nothing more is read for it.
@@ -35,7 +35,7 @@ pub enum Delimiter {
 /// The beginning of a CSV text, and what it shows.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SeparatedText {
-    /// The delimiter.
+    /// The delimiter as its ASCII byte.
     pub(crate) delimiter: u8,
     /// The bytes that were read, without the line `sep=;`.
     pub(crate) head: Vec<u8>,
@@ -216,8 +216,8 @@ fn may_be_separator_line(bytes: &[u8]) -> bool {
         && b"sep=".iter().zip(bytes.strip_prefix(b"\"").unwrap_or(bytes)).all(|(a, b)| b.eq_ignore_ascii_case(a))
 }
 
-/// Returns the delimiter that Excel's line `sep=;` names, and the length of that line. Some programs
-/// put the line in quotes.
+/// Returns the delimiter that Excel's line `sep=;` names, and the length of that line. Some
+/// programs put the line in quotes.
 fn separator_line(bytes: &[u8]) -> Option<(Option<u8>, usize)> {
     let end = memchr_iter(b'\n', bytes).next().map_or(bytes.len(), |at| at + 1);
     let line = bytes.get(..end)?;
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_is_never_closed_costs_few_passes_over_the_sample() {
+    fn a_quote_never_closed_costs_few_passes_over_the_sample() {
         let text = format!("\"{}", "a,b;c\n".repeat(MAX_SAMPLE_BYTES / 6));
         EXAMINED.set(0);
         let found = choose(&mut DrippingReader(text.as_bytes(), 1 << 13), Delimiter::Unset);

@@ -49,7 +49,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 /// Characters of the reported line of standard error.
 const STDERR_SUMMARY_CHARS: usize = 500;
-/// Characters of an output that is no JSON that are reported.
+/// Characters of an output that is not valid JSON that are reported.
 const SHOWN_OUTPUT_CHARS: usize = 80;
 /// The exit code of a program that asks to be run again later (`EX_TEMPFAIL` of sysexits.h).
 const EXIT_RETRY_LATER: i32 = 75;

@@ -88,6 +88,7 @@ impl Loader {
         let empty =
             || ProcessedRows::new(tab, self.again).with_texts_of(keep_commit).with_recovery(Arc::clone(&tab.recovery));
         let mut done = empty();
+        done.reserve(info.map_or(0, |info| info.rows));
         let paged = Paged::for_key_tab(tab, info);
         self.read_pages(&paged, first, |rows| empty().with_rows(&rows), |page, _| done.append(page)).await?;
         Ok(done)

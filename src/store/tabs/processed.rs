@@ -22,6 +22,9 @@ use crate::ledger::state::snapshot::{Anomaly, RowChecksum};
 use crate::store::tabs::processed_column_order::{ColumnRecovery, is_in_other_columns};
 use crate::store::tabs::schema::Tab;
 
+/// Rows for which there is room at once. A tab may have many more rows than it has keys.
+const MAX_RESERVED: u32 = 2_000_000;
+
 /// Reads Processed page by page. Each page is parsed on arrival and then appended to the earlier
 /// ones.
 #[derive(Debug, Default)]
@@ -120,6 +123,15 @@ impl ProcessedRows {
         self
     }
 
+    /// Makes room for this many rows at once: while a list doubles, both of its copies take room.
+    pub fn reserve(&mut self, rows: u32) {
+        let rows = rows.min(MAX_RESERVED) as usize;
+        self.rows.reserve_exact(rows);
+        if self.again == ReprocessPolicy::OnChange {
+            self.version_uses.reserve_exact(rows);
+        }
+    }
+
     /// Appends a page that was read separately, below the rows read so far.
     pub fn append(&mut self, below: Self) {
         self.found.add_all(below.found);
@@ -203,6 +215,6 @@ impl ProcessedRows {
             let message = format!("tab {}: {} rows have no key and were skipped", tab.title, self.keyless);
             anomalies.push(Anomaly { message, blocking: false });
         }
-        (ProcessedSet::from_changes(self.again, self.rows, &self.version_uses, self.forgotten, self.gaps), anomalies)
+        (ProcessedSet::from_changes(self.again, self.rows, self.version_uses, self.forgotten, self.gaps), anomalies)
     }
 }

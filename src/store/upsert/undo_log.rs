@@ -152,7 +152,7 @@ pub struct UndoFinding {
     pub header: Vec<String>,
     /// The misplaced writes.
     pub misplaced: Vec<MisplacedWrite>,
-    /// Rows that a repair hit as intended, by index and as written: they are no row that it missed.
+    /// Rows that a repair hit as intended, by index and as written. It did not miss them.
     pub settled: Vec<(u32, Vec<Value>)>,
     /// Keys of rows that were appended with their cells under other headers; empty if no columns
     /// moved.

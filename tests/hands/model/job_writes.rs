@@ -25,8 +25,8 @@ impl TabModel {
             self.finish(key, *version, after, &hits);
         }
         self.note_seen_rows(&hits);
-        let mut stamped = self.adopt_rows(before, after);
-        self.follow_emptied_rows(after, &mut stamped);
+        let stamped = self.adopt_rows(before, after);
+        self.follow_emptied_rows(after, &stamped);
         self.settle_hits(after);
         self.note_same_rows(after, &stamped);
         let told = format!("done {finished:?}, changed rows {hits:?}, new stamps {stamped:?}");
@@ -95,8 +95,7 @@ impl TabModel {
             };
             has_hit_row = hits.contains(&stamp) || values.iter().all(shows);
         }
-        model.in_flight =
-            Some(VersionInFlight { version, has_hit_row, has_seen_row: has_hit_row, reads, writes });
+        model.in_flight = Some(VersionInFlight { version, has_hit_row, has_seen_row: has_hit_row, reads, writes });
     }
 
     /// Rows that a batch or a repair has hit are rows that it has seen.
@@ -113,10 +112,11 @@ impl TabModel {
             let Some(in_flight) = &mut model.in_flight else { continue };
             in_flight.has_seen_row = true;
             let version = in_flight.version;
-            // Its key was changed while this write was on its way.
+            // Its key was changed while this write was on its way. Rule::ChangedKeyOfNone does not decide
+            // whether that version is the next one.
             if former.is_some() {
                 if model.row.is_none() {
-                    model.presence = RowPresence::Gone;
+                    model.presence = RowPresence::Either;
                 }
                 self.allow_version(*stamp, &key, version);
             }
@@ -139,9 +139,8 @@ impl TabModel {
         }
         let mut stamped = Vec::new();
         for key in self.keys.keys().cloned().collect::<Vec<_>>() {
-            let shows_key = |(_, _, texts): &&(usize, Option<u32>, BTreeMap<u32, String>)| {
-                texts.values().any(|text| *text == key)
-            };
+            let shows_key =
+                |(_, _, texts): &&(usize, Option<u32>, BTreeMap<u32, String>)| texts.values().any(|text| *text == key);
             let right = |(_, _, texts): &&(usize, Option<u32>, BTreeMap<u32, String>)| self.right_values(&key, texts);
             if !self.is_waiting_for_row(&key, after) {
                 continue;
@@ -191,6 +190,7 @@ impl TabModel {
         let Some(model) = self.keys.get_mut(key) else { return };
         let version = model.finished;
         let former = model.row.replace(stamp);
+        model.presence = RowPresence::Present;
         if let Some(in_flight) = &mut model.in_flight {
             (in_flight.has_hit_row, in_flight.has_seen_row) = (true, true);
         }
@@ -221,31 +221,39 @@ impl TabModel {
         cells
     }
 
-    /// A row that was emptied by mistake comes back in a blank row.
-    fn follow_emptied_rows(&mut self, after: &Sight, stamped: &mut Stamped) {
+    /// A row that was emptied by mistake comes back in its place, or in a blank row.
+    fn follow_emptied_rows(&mut self, after: &Sight, stamped: &Stamped) {
         let of = |stamp: u32| after.row(stamp).or_else(|| stamped.iter().find(|new| new.1 == stamp).map(|new| new.0));
         let texts: BTreeMap<u32, _> =
             self.rows.keys().filter_map(|stamp| Some((*stamp, self.texts_at(after, of(*stamp)?)))).collect();
         for (stamp, shown) in &texts {
-            let Some(row) = self.rows.get(stamp).filter(|row| row.owner != RowOwner::Blank) else { continue };
-            if !is_blank(shown) || row.cells.values().all(|cell| cell.allows("")) {
-                continue;
+            let Some(row) = self.rows.get(stamp) else { continue };
+            let emptied = row.is_emptied(shown).then(|| (row.owner.clone(), row.cells.clone()));
+            let Some((owner, cells)) = row.emptied.clone().or(emptied) else { continue };
+            let mut returned = RowModel::new(owner, cells);
+            let is_it = |(other, texts): &(&u32, &BTreeMap<u32, String>)| {
+                let is_blank_row = self.rows.get(other).is_some_and(|other| other.owner == RowOwner::Blank);
+                is_blank_row
+                    && !is_blank(texts)
+                    && texts.iter().all(|(column, text)| returned.cell(*column).allows(text))
+            };
+            let Some((other, _)) = texts.iter().find(is_it) else { continue };
+            // Rule::EmptiedRowReturned; what a person typed into its place stays there.
+            let mut left = RowModel::new(RowOwner::Blank, self.prepared_cells());
+            if row.emptied.is_some() {
+                left.owner = RowOwner::Person;
+                let typed = row.cells.iter().filter(|(column, cell)| returned.cells.get(column) != Some(cell));
+                left.cells.extend(typed.map(|(column, cell)| (*column, cell.clone())));
             }
-            let returned = texts.iter().find(|(other, texts)| {
-                self.rows.get(other).is_some_and(|other| other.owner == RowOwner::Blank)
-                    && texts.iter().all(|(column, text)| row.cell(*column).allows(text))
-            });
-            let Some((other, _)) = returned else { continue };
-            // Rule::EmptiedRowReturned
-            let row = row.clone();
-            if let RowOwner::Key(key) = &row.owner
+            (left.hit, left.may_be_gone) = (row.hit.clone(), row.may_be_gone);
+            returned.former_key.clone_from(&row.former_key);
+            if let RowOwner::Key(key) = &returned.owner
                 && let Some(key) = self.keys.get_mut(key)
             {
-                key.row = Some(*other);
+                (key.row, key.presence) = (Some(*other), RowPresence::Present);
             }
-            self.rows.insert(*other, row);
-            let cells = self.prepared_cells();
-            self.rows.insert(*stamp, RowModel::new(RowOwner::Blank, cells));
+            self.rows.insert(*other, returned);
+            self.rows.insert(*stamp, left);
         }
     }
 
@@ -264,6 +272,14 @@ impl TabModel {
     }
 }
 
+impl RowModel {
+    /// Whether it shows nothing, and should.
+    pub(super) fn is_emptied(&self, shown: &BTreeMap<u32, String>) -> bool {
+        let is_owned = self.owner != RowOwner::Blank;
+        is_owned && is_blank(shown) && !self.cells.values().all(|cell| cell.allows("") || cell.allows(FILLED))
+    }
+}
+
 /// Whether nothing distinguishes a row from blank ones; formulas that were filled down do not.
 pub(super) fn is_blank(texts: &BTreeMap<u32, String>) -> bool {
     texts.values().all(|text| text.is_empty() || text == FILLED)
@@ -273,7 +289,8 @@ pub(super) fn is_blank(texts: &BTreeMap<u32, String>) -> bool {
 fn finished_versions(body: &Value) -> Vec<(String, u64)> {
     let requests = body["requests"].as_array().into_iter().flatten();
     let rows = requests.filter_map(|request| request["appendCells"]["rows"].as_array()).flatten();
-    let text = |row: &Value, at: usize| row["values"][at]["userEnteredValue"]["stringValue"].as_str().map(str::to_owned);
+    let text =
+        |row: &Value, at: usize| row["values"][at]["userEnteredValue"]["stringValue"].as_str().map(str::to_owned);
     let done = rows.filter(|row| text(row, 2).as_deref() == Some("done"));
     done.filter_map(|row| Some((text(row, 0).filter(|key| is_key(key))?, text(row, 1)?.parse().ok()?))).collect()
 }

@@ -67,6 +67,8 @@ pub struct RowModel {
     hit: Option<RowHit>,
     /// The key that a person changed in it, and the run in which that was.
     former_key: Option<(String, u64)>,
+    /// Whose it was and what it may show elsewhere: it was emptied by mistake, and a person typed into its place since.
+    emptied: Option<(RowOwner, BTreeMap<u32, CellExpectation>)>,
     /// Texts that a person typed where a repair was perhaps planned, and the number of reads then.
     typed_meanwhile: BTreeMap<u32, (String, u64)>,
 }
@@ -157,6 +159,7 @@ impl RowModel {
             may_be_gone: false,
             hit: None,
             former_key: None,
+            emptied: None,
             typed_meanwhile: BTreeMap::new(),
         }
     }

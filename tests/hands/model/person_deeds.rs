@@ -14,17 +14,20 @@ impl TabModel {
     /// A person types texts into cells of one row, each into another column.
     pub fn type_texts(&mut self, sight: &Sight, stamp: u32, texts: &[(u32, String)]) {
         let mut shown = self.texts_of(sight, stamp);
+        if let Some(row) = self.rows.get_mut(&stamp).filter(|row| row.is_emptied(&shown)) {
+            row.emptied.get_or_insert_with(|| (row.owner.clone(), row.cells.clone()));
+        }
         for (column, text) in texts {
             let before = shown.insert(*column, text.clone()).unwrap_or_default();
             // What a person types over itself is no change.
             if before != *text {
-                self.type_text(stamp, *column, &before, text);
+                self.type_text(stamp, *column, text, &before, &shown);
             }
         }
         self.reconsider(stamp, &shown);
     }
 
-    fn type_text(&mut self, stamp: u32, column: u32, before: &str, text: &str) {
+    fn type_text(&mut self, stamp: u32, column: u32, text: &str, before: &str, shown: &BTreeMap<u32, String>) {
         let name = self.columns.get(&column).and_then(|column| match column.content {
             ColumnContent::Job(name) => Some(name),
             _ => None,
@@ -41,7 +44,7 @@ impl TabModel {
             }
             (RowOwner::Key(key), Some("id")) => {
                 row.cells.insert(column, typed);
-                self.change_key(stamp, &key);
+                self.change_key(stamp, &key, shown);
             }
             (RowOwner::Key(key), Some(name)) => {
                 let cell = self.after_typing(stamp, column, &key, name, before, text);
@@ -72,7 +75,8 @@ impl TabModel {
         let in_flight = self.keys.get(key).and_then(|key| key.in_flight);
         let missed = in_flight.filter(|in_flight| {
             let written = value(key, name, in_flight.version);
-            row.cell(column).first() == written && before != written && !row.cell(column).allows(before)
+            let is_theirs = row.typed_meanwhile.contains_key(&column);
+            row.cell(column).first() == written && (before != written || is_theirs)
         });
         let Some(missed) = missed else {
             return Some(CellExpectation::only(text, Rule::JobCellStays));
@@ -91,16 +95,25 @@ impl TabModel {
         Some(either)
     }
 
-    /// A person has changed or cleared the key of a row.
-    fn change_key(&mut self, stamp: u32, key: &str) {
+    /// A person has changed or cleared the key of a row: its cells are what they were, or the version in flight.
+    fn change_key(&mut self, stamp: u32, key: &str, shown: &BTreeMap<u32, String>) {
         let presence = self.presence_without_row(key);
         let version = self.keys.get(key).and_then(|key| key.in_flight).map(|in_flight| in_flight.version);
+        let values = self.value_columns();
         if let Some(row) = self.rows.get_mut(&stamp) {
             row.owner = RowOwner::Person;
             row.former_key = Some((key.to_owned(), self.runs));
-        }
-        if let Some(version) = version {
-            self.allow_version(stamp, key, version);
+            row.typed_meanwhile.clear();
+            let before = row.hit.as_ref().map_or(shown, |hit| &hit.before).clone();
+            for (column, name) in values {
+                let is_in_flight = version.is_some_and(|version| row.cell(column).allows(&value(key, name, version)));
+                let Some(text) = before.get(&column).filter(|_| is_in_flight) else { continue };
+                if row.hit.is_some() {
+                    row.allow(column, text, Rule::ChangedKeyRowRestored);
+                } else {
+                    row.cells.insert(column, CellExpectation::only(text, Rule::UntouchedRowStays));
+                }
+            }
         }
         if let Some(key) = self.keys.get_mut(key) {
             (key.row, key.presence) = (None, presence);
@@ -154,7 +167,8 @@ impl TabModel {
 
     /// A person inserts a row of their own: a total, a remark.
     pub fn insert_own_row(&mut self, stamp: u32, texts: impl IntoIterator<Item = (u32, String)>) {
-        let cells = texts.into_iter().map(|(column, text)| (column, CellExpectation::only(text, Rule::RowsOfPersonStay)));
+        let cells =
+            texts.into_iter().map(|(column, text)| (column, CellExpectation::only(text, Rule::RowsOfPersonStay)));
         self.rows.insert(stamp, RowModel::new(RowOwner::Person, cells.collect()));
     }
 
@@ -227,7 +241,7 @@ impl TabModel {
         if !(is_gone || row.may_be_gone) {
             return;
         }
-        for (column, text) in shown {
+        for (column, text) in shown.iter().filter(|(column, _)| !hit.changed.contains(column)) {
             row.allow(*column, text, Rule::GoneRowStays);
         }
         let is_news = !std::mem::replace(&mut row.may_be_gone, true);
@@ -244,7 +258,10 @@ impl RowHit {
     /// Cells of the row that are left: neither overwritten nor changed since.
     fn left(&self, shown: &BTreeMap<u32, String>) -> usize {
         let is_left = |(column, before): &(&u32, &String)| {
-            !before.is_empty() && *before != FILLED && !self.changed.contains(column) && shown.get(column) == Some(before)
+            !before.is_empty()
+                && *before != FILLED
+                && !self.changed.contains(column)
+                && shown.get(column) == Some(before)
         };
         self.before.iter().filter(is_left).count()
     }

@@ -139,6 +139,10 @@ impl TabModel {
         for (stamp, column) in &self.columns {
             let ColumnContent::Array(of) = column.content else { continue };
             let (Some(place), Some(other)) = (sight.column(*stamp), sight.column(of)) else { continue };
+            // A row that counts as gone may hold something that is in the way: Rule::GoneRowStays.
+            if (1..sight.lines.len()).any(|at| !sight.entered(at, place).is_empty()) {
+                continue;
+            }
             let header = sight.view.text(0, place);
             let rows = rows_of(&header).ok_or_else(|| format!("no rows in {header:?}"))?;
             // The array begins below the header, with the first row that it refers to.
@@ -168,6 +172,7 @@ impl TabModel {
             }
             (row.is_new, row.may_be_gone, row.hit, row.former_key) = (false, false, None, None);
             row.typed_meanwhile.clear();
+            row.emptied = None;
             let text = keys.and_then(|column| shown.get(&column)).cloned().unwrap_or_default();
             row.owner = if is_key(&text) { RowOwner::Key(text) } else { RowOwner::Person };
         }

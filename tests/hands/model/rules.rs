@@ -19,6 +19,7 @@ pub enum Rule {
     RowWithoutKeyGone,
     ChangedKeyOfNone,
     ChangedKeyRowRestored,
+    UntouchedRowStays,
     GoneRowStays,
     EmptiedRowReturned,
     DeletedRowStaysDeleted,
@@ -38,7 +39,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::PersonsCellStays,
         Self::JobCellStays,
         Self::NeverAPersonsCell,
@@ -53,6 +54,7 @@ impl Rule {
         Self::RowWithoutKeyGone,
         Self::ChangedKeyOfNone,
         Self::ChangedKeyRowRestored,
+        Self::UntouchedRowStays,
         Self::GoneRowStays,
         Self::EmptiedRowReturned,
         Self::DeletedRowStaysDeleted,
@@ -96,10 +98,13 @@ impl Rule {
                  that was in flight"
             }
             Self::GoneRowStays => "stays as it is, with what was written into it",
-            Self::EmptiedRowReturned => "its cells come back in the nearest blank row",
-            Self::DeletedRowStaysDeleted => {
-                "stays deleted, as any row: the key gets a new row with its next version"
+            Self::EmptiedRowReturned => {
+                "its cells come back in its place if that is blank, or else in the nearest blank row"
             }
+            Self::UntouchedRowStays => {
+                "A row that no write had hit by mistake gets no version any more: it stays as it is"
+            }
+            Self::DeletedRowStaysDeleted => "stays deleted, as any row: the key gets a new row with its next version",
             Self::UnseenVersionCounts => {
                 "If neither the batch nor a repair of it had seen that row (it was elsewhere in that moment), the \
                  version in flight counts as the next one"

@@ -151,21 +151,19 @@ impl CommitSequence {
     /// other runs the position decides, unless the tab was evidently sorted: rows are only ever
     /// appended. In that case the run's id decides, which contains its start time. Such runs come
     /// before all others, because users delete the oldest rows of Runs.
-    pub fn ranks(&self, known: &FirstCommits) -> Vec<u64> {
+    pub fn ranks(self, known: &FirstCommits) -> Vec<u64> {
         let mut names = vec![""; self.runs.len()];
         for (run, number) in &self.runs {
             if let Some(name) = names.get_mut(*number as usize) {
                 *name = run;
             }
         }
-        let commit = |entry: u64| {
-            let name = names.get(usize::try_from(entry).ok()?)?;
-            known.get(*name).map(|commit| packed(RowOrder { commit: *commit, ..RowOrder::default() }))
-        };
-        let order_of = |entry: u64| if entry & ORDERED == 0 { commit(entry) } else { Some(entry) };
-        if self.is_as_written(order_of) {
-            return (0..self.rows.len() as u64).collect();
-        }
+        let first =
+            |name: &&str| known.get(*name).map(|commit| packed(RowOrder { commit: *commit, ..RowOrder::default() }));
+        let first_commits: Vec<Option<u64>> = names.iter().map(first).collect();
+        let of_run = |entry: u64| usize::try_from(entry).ok().and_then(|at| first_commits.get(at).copied()).flatten();
+        let order_of = |entry: u64| if entry & ORDERED == 0 { of_run(entry) } else { Some(entry) };
+        let is_as_written = self.is_as_written(order_of);
         let mut unknown: Vec<usize> = (0..names.len()).filter(|number| order_of(*number as u64).is_none()).collect();
         unknown.sort_by_key(|number| names.get(*number));
         let mut by_name = vec![0_u64; names.len()];
@@ -174,12 +172,16 @@ impl CommitSequence {
                 *place = rank;
             }
         }
-        let rank = |entry: &u64| {
-            order_of(*entry).unwrap_or_else(|| {
-                usize::try_from(*entry).ok().and_then(|number| by_name.get(number)).copied().unwrap_or_default()
+        let rank = |entry: u64| {
+            order_of(entry).unwrap_or_else(|| {
+                usize::try_from(entry).ok().and_then(|number| by_name.get(number)).copied().unwrap_or_default()
             })
         };
-        self.rows.iter().map(rank).collect()
+        let mut ranks = self.rows;
+        for (entry, place) in ranks.iter_mut().zip(0..) {
+            *entry = if is_as_written { place } else { rank(*entry) };
+        }
+        ranks
     }
 
     /// True if the rows are in append order, as far as it can be checked: the rows of each run

@@ -47,10 +47,13 @@ impl ProcessedSet {
     /// Creates a set from rows with the change that wrote each. `changes` has one entry per row, or
     /// none if the policy does not need it. All versions of a key's last change count. The keys in
     /// `gaps` have lost rows.
+    ///
+    /// Beside the rows and their changes it takes two bytes a row: a load of a million keys has little
+    /// room.
     pub fn from_changes(
         again: ReprocessPolicy,
-        rows: Vec<(Fingerprint, u64)>,
-        changes: &[VersionUse],
+        mut rows: Vec<(Fingerprint, u64)>,
+        changes: Vec<VersionUse>,
         revoked: Vec<(Fingerprint, u64)>,
         gaps: Gaps,
     ) -> Self {
@@ -58,22 +61,37 @@ impl ProcessedSet {
             return Self::with_revoked(again, rows, revoked);
         }
         let keys = sorted_keys(&revoked);
-        let all = || rows.iter().zip(changes).map(|((key, hash), change)| (*key, *hash, *change));
-        let history = VersionHistory::new(all(), gaps);
-        let mut left: Vec<_> = all().collect();
-        without(&mut left, revoked, |row| (row.0, row.1));
-        left.sort_by_key(|row| row.0);
-        let mut counting = Vec::new();
-        for of_key in left.chunk_by(|a, b| a.0 == b.0) {
-            let Some(last) = of_key.last() else { continue };
-            let with_it = of_key.iter().rev().take_while(|row| row.2.is_same_change(last.2)).count().max(1);
-            counting.extend(of_key.iter().rev().take(with_it).map(|row| (row.0, row.1)));
+        let mut owed = OwedRevocations::new(revoked);
+        let mut history = VersionHistory::new(gaps);
+        let mut is_counting = vec![false; rows.len()];
+        let mut of_key = Vec::new();
+        for part in 0..KeyOrder::PARTS {
+            KeyOrder::of_part(&rows, part).for_each_key(&rows, |places| {
+                of_key.clear();
+                of_key.extend(places.iter().filter_map(|(_, at)| {
+                    let at = *at as usize;
+                    let ((key, hash), change) = rows.get(at).zip(changes.get(at))?;
+                    Some((at, *key, *hash, *change))
+                }));
+                history.add_key(of_key.iter().map(|(_, key, hash, change)| (*key, *hash, *change)));
+                of_key.retain(|(_, key, hash, _)| !owed.takes((*key, *hash)));
+                let Some(last) = of_key.last() else { return };
+                let with_it = of_key.iter().rev().take_while(|row| row.3.is_same_change(last.3)).count().max(1);
+                for (at, ..) in of_key.iter().rev().take(with_it) {
+                    if let Some(is_counting) = is_counting.get_mut(*at) {
+                        *is_counting = true;
+                    }
+                }
+            });
         }
-        counting.sort_unstable();
-        counting.dedup();
-        counting.shrink_to_fit();
-        let count = counting.chunk_by(|a, b| a.0 == b.0).count();
-        Self { again, rows: counting, keys: count, revoked: keys, history }
+        drop(changes);
+        let mut is_counting = is_counting.into_iter();
+        rows.retain(|_| is_counting.next().unwrap_or_default());
+        rows.sort_unstable();
+        rows.dedup();
+        rows.shrink_to_fit();
+        let count = rows.chunk_by(|a, b| a.0 == b.0).count();
+        Self { again, rows, keys: count, revoked: keys, history: history.finished() }
     }
 
     /// Creates a set in which each entry of `revoked` has revoked one of the rows.
@@ -83,7 +101,10 @@ impl ProcessedSet {
         revoked: Vec<(Fingerprint, u64)>,
     ) -> Self {
         let keys = sorted_keys(&revoked);
-        without(&mut rows, revoked, |row| *row);
+        if !revoked.is_empty() {
+            let mut owed = OwedRevocations::new(revoked);
+            rows.retain(|row| !owed.takes(*row));
+        }
         Self { revoked: keys, ..Self::from_rows(again, rows) }
     }
 
@@ -156,21 +177,54 @@ fn sorted_keys(rows: &[(Fingerprint, u64)]) -> Vec<Fingerprint> {
     keys
 }
 
-/// Removes revoked rows in place, keeping the order. Each entry of `revoked` removes the first
-/// row with the same key and version, which existed when the revocation was written.
-fn without<R>(done: &mut Vec<R>, revoked: Vec<(Fingerprint, u64)>, of: impl Fn(&R) -> (Fingerprint, u64)) {
-    if revoked.is_empty() {
-        return;
-    }
-    let mut owed: HashMap<(Fingerprint, u64), u32> = HashMap::new();
-    for row in revoked {
-        *owed.entry(row).or_default() += 1;
-    }
-    done.retain(|row| match owed.get_mut(&of(row)) {
-        Some(times @ 1..) => {
-            *times -= 1;
-            false
+/// The places of those rows whose keys are in one part of all fingerprints, ordered by key and then
+/// by place. One part after the other takes little room.
+struct KeyOrder(Vec<(u64, u32)>);
+
+impl KeyOrder {
+    /// Number of parts; the parts are in the order of fingerprints.
+    const PARTS: u64 = 16;
+
+    fn of_part(rows: &[(Fingerprint, u64)], part: u64) -> Self {
+        let keys = rows.iter().map(|row| row.0.0).zip(0..);
+        let mut order: Vec<(u64, u32)> = keys.filter(|(key, _)| key >> 60 == part).collect();
+        order.sort_unstable();
+        // Keys whose first 64 bits are equal, if there ever are some.
+        let key = |at: u32| rows.get(at as usize).map(|row| row.0);
+        for group in order.chunk_by_mut(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
+            group.sort_unstable_by_key(|(_, at)| (key(*at), *at));
         }
-        _ => true,
-    });
+        Self(order)
+    }
+
+    /// Calls `each` with the places of each key's rows, in order.
+    fn for_each_key(&self, rows: &[(Fingerprint, u64)], each: impl FnMut(&[(u64, u32)])) {
+        let key = |at: u32| rows.get(at as usize).map(|row| row.0);
+        self.0.chunk_by(|a, b| a.0 == b.0 && key(a.1) == key(b.1)).for_each(each);
+    }
+}
+
+/// Revocations that have not met their row yet. Each takes the first row with the same key and
+/// version, which existed when the revocation was written.
+struct OwedRevocations(HashMap<(Fingerprint, u64), u32>);
+
+impl OwedRevocations {
+    fn new(revoked: Vec<(Fingerprint, u64)>) -> Self {
+        let mut owed: HashMap<(Fingerprint, u64), u32> = HashMap::new();
+        for row in revoked {
+            *owed.entry(row).or_default() += 1;
+        }
+        Self(owed)
+    }
+
+    /// Returns whether a revocation takes this row.
+    fn takes(&mut self, row: (Fingerprint, u64)) -> bool {
+        match self.0.get_mut(&row) {
+            Some(times @ 1..) => {
+                *times -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
 }

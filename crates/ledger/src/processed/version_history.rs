@@ -83,20 +83,30 @@ pub struct VersionHistory {
 }
 
 impl VersionHistory {
-    /// Creates the history from rows in writing order, each with the hash of its version. The keys
-    /// in `gaps` have lost rows.
-    pub fn new(rows: impl Iterator<Item = (Fingerprint, u64, VersionUse)>, gaps: Gaps) -> Self {
-        let mut rows: Vec<_> = rows.map(|(key, hash, change)| Row { key, hash, change }).collect();
-        rows.sort_by_key(|row| row.key);
-        let mut history = Self { rows: Vec::new(), gaps };
-        for of_key in rows.chunk_by(|a, b| a.key == b.key) {
-            let first = of_key.first().filter(|first| history.gaps.has(first.key, Some(first.change.commit)));
-            if of_key.len() > 1 || first.is_some() {
-                history.rows.extend_from_slice(of_key);
-            }
+    /// Creates a history to which keys are added, in the order of their fingerprints. The keys in
+    /// `gaps` have lost rows.
+    pub fn new(gaps: Gaps) -> Self {
+        Self { rows: Vec::new(), gaps }
+    }
+
+    /// Adds the rows of the next key in writing order, each with the hash of its version. Those of a
+    /// key with one row are kept only if it has lost others.
+    pub fn add_key(&mut self, rows: impl Iterator<Item = (Fingerprint, u64, VersionUse)>) {
+        let from = self.rows.len();
+        self.rows.extend(rows.map(|(key, hash, change)| Row { key, hash, change }));
+        let added = self.rows.get(from..).unwrap_or_default();
+        if let [only] = added
+            && !self.gaps.has(only.key, Some(only.change.commit))
+        {
+            self.rows.truncate(from);
         }
-        history.rows.shrink_to_fit();
-        history
+    }
+
+    /// Returns the history without spare room.
+    #[must_use]
+    pub fn finished(mut self) -> Self {
+        self.rows.shrink_to_fit();
+        self
     }
 
     /// Limits the keys that have lost rows to these, a subset of those before.
@@ -140,10 +150,9 @@ mod tests {
 
     fn history(rows: &[(u64, &str)], before: Option<u64>) -> VersionHistory {
         let key = Fingerprint(7, 7);
-        VersionHistory::new(
-            rows.iter().map(|(hash, cell)| (key, *hash, VersionUse::from_cell(cell))),
-            Gaps::read("", before),
-        )
+        let mut history = VersionHistory::new(Gaps::read("", before));
+        history.add_key(rows.iter().map(|(hash, cell)| (key, *hash, VersionUse::from_cell(cell))));
+        history.finished()
     }
 
     fn change_id(rows: &[(u64, &str)], to: u64) -> Option<String> {
@@ -199,7 +208,9 @@ mod tests {
             let mut gaps = Gaps::default();
             gaps.add(lost, 5);
             let rows = [(Fingerprint(7 << 16, 7), 2, VersionUse::from_cell("r #1.2"))];
-            VersionHistory::new(rows.into_iter(), gaps).change_id(Fingerprint(7 << 16, 7), 1, &[], None)
+            let mut history = VersionHistory::new(gaps);
+            history.add_key(rows.into_iter());
+            history.change_id(Fingerprint(7 << 16, 7), 1, &[], None)
         };
         assert_eq!(of(8 << 16), None);
         assert_eq!(of(7 << 16), Some(follows(2, "r #1.2")));

@@ -78,7 +78,7 @@ fn text_of(
         .flexible(true)
         .from_writer(Vec::new());
     let failed = |error: &dyn std::fmt::Display| {
-        tracing::error!(%error, "the emulator can't write a sheet as text");
+        tracing::error!(event = "emulator.failed", %error, "the emulator can't write a sheet as text");
         ApiError::internal()
     };
     for mut line in lines {

@@ -31,7 +31,7 @@ impl Notices {
         // Numbers of requests in a message would make it another one each time.
         let text: String = message.chars().filter(|c| !c.is_ascii_digit()).collect();
         if self.is_new(&text) {
-            tracing::warn!("not implemented: {message}");
+            tracing::warn!(event = "emulator.not_implemented", "not implemented: {message}");
         }
     }
 
@@ -49,7 +49,10 @@ impl Notices {
         };
         for name in missing_functions(&request.body, before) {
             if self.is_new(&name) {
-                tracing::warn!("not implemented: the function {name}; its cells show #NAME?");
+                tracing::warn!(
+                    event = "emulator.not_implemented",
+                    "not implemented: the function {name}; its cells show #NAME?"
+                );
             }
         }
     }

@@ -30,11 +30,11 @@ pub(crate) fn shown_path(path: &str, query: &QueryParams) -> String {
 pub(crate) fn log_call(verb: &hyper::Method, path: &str, answer: &Result<ApiResponse, ConnectionDropped>, ms: u64) {
     match answer {
         Err(ConnectionDropped) => {
-            tracing::info!(target: TARGET, "{verb} {path}: the connection ended, as a fault asked ({ms} ms)");
+            tracing::info!(target: TARGET, event = "emulator.called", "{verb} {path}: the connection ended, as a fault asked ({ms} ms)");
         }
         Ok(response) => {
             let message = error_message(response).map(|message| format!(": {message}")).unwrap_or_default();
-            tracing::info!(target: TARGET, "{verb} {path} {} ({ms} ms){message}", response.status);
+            tracing::info!(target: TARGET, event = "emulator.called", "{verb} {path} {} ({ms} ms){message}", response.status);
         }
     }
 }

@@ -108,7 +108,7 @@ impl Emulator {
                     connections.spawn(async move { emulator.serve_tcp(stream, is_open, (slot, bodies), stop).await });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    tracing::warn!(event = "emulator.connection", %error, "a connection could not be accepted");
                     slots.evict_idle();
                     sleep(Duration::from_millis(50)).await;
                 }
@@ -118,7 +118,7 @@ impl Emulator {
         let drained = async { while connections.join_next().await.is_some() {} };
         tokio::select! {
             () = drained => {}
-            () = sleep(SHUTDOWN_TIMEOUT) => tracing::warn!("calls were cut off after 10 s"),
+            () = sleep(SHUTDOWN_TIMEOUT) => tracing::warn!(event = "emulator.connection", "calls were cut off after 10 s"),
         }
     }
 
@@ -130,7 +130,7 @@ impl Emulator {
         stop: CancellationToken,
     ) {
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "small answers of this connection may be held back");
+            tracing::debug!(event = "emulator.connection", %error, "small answers of this connection may be held back");
         }
         let Ok(local) = stream.local_addr() else { return };
         let host_check = HostCheck { address: local.ip().to_canonical(), is_open, hosts: self.hosts() };
@@ -138,8 +138,8 @@ impl Emulator {
             ConnectionContext { host_check: Some(host_check), slot: Some(Arc::clone(&slot)), bodies: Some(bodies) };
         tokio::select! {
             () = self.serve_until(stream, stop, connection) => {}
-            () = slot.evicted() => tracing::debug!("an idle connection made room for another one"),
-            () = self.no_call_in_time(&slot) => tracing::debug!("a connection brought no call in time"),
+            () = slot.evicted() => tracing::debug!(event = "emulator.connection", "an idle connection made room for another one"),
+            () = self.no_call_in_time(&slot) => tracing::debug!(event = "emulator.connection", "a connection brought no call in time"),
         }
     }
 
@@ -198,7 +198,7 @@ impl Emulator {
             }
         };
         if let Err(error) = ended {
-            tracing::debug!(%error, "a connection ended early");
+            tracing::debug!(event = "emulator.connection", %error, "a connection ended early");
         }
     }
 

@@ -138,7 +138,7 @@ impl ResponseValues {
         let mut out = JsonText::new(false);
         write_value_range(workbook, sheet, area, self.major, self.render_options, &mut out)?;
         serde_json::from_slice(&out.bytes).map_err(|error| {
-            tracing::error!(%error, "the emulator wrote JSON that it can't read");
+            tracing::error!(event = "emulator.failed", %error, "the emulator wrote JSON that it can't read");
             ApiError::internal()
         })
     }

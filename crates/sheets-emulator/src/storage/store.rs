@@ -73,7 +73,9 @@ impl SpreadsheetStore {
         match checkpointer.checkpoint(&first, Duration::ZERO) {
             Ok(()) => {}
             // Another process writes, or the file is read-only. The log is read anyway.
-            Err(error) => tracing::debug!(%error, "what is in the log stays there for now"),
+            Err(error) => {
+                tracing::debug!(event = "emulator.log_kept", %error, "what is in the log stays there for now");
+            }
         }
         Ok(Self::over(first, Some(checkpointer), FILE_CONNECTIONS))
     }

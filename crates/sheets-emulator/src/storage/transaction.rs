@@ -223,7 +223,7 @@ impl Drop for Transaction<'_> {
             if !connection.is_autocommit()
                 && let Err(error) = connection.execute_batch("ROLLBACK")
             {
-                tracing::error!(%error, "a transaction could not be rolled back");
+                tracing::error!(event = "emulator.failed", %error, "a transaction could not be rolled back");
             }
             self.store.return_connection(connection);
         }

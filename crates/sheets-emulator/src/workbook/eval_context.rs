@@ -95,7 +95,7 @@ impl FormulaCells for EvalContext<'_, '_, '_> {
                 self.workbook.budget.charge(self.workbook.value_at(sheet.id, row, column, &cell))
             }
             Err(error) => {
-                tracing::error!(%error, "a cell that a formula refers to can't be read");
+                tracing::error!(event = "emulator.failed", %error, "a cell that a formula refers to can't be read");
                 Scalar::Error("#ERROR!")
             }
         }
@@ -117,7 +117,7 @@ impl FormulaCells for EvalContext<'_, '_, '_> {
         match self.read(sheet, area) {
             Ok(found) => found.ok_or("#ERROR!"),
             Err(error) => {
-                tracing::error!(%error, "cells that a formula refers to can't be read");
+                tracing::error!(event = "emulator.failed", %error, "cells that a formula refers to can't be read");
                 Err("#ERROR!")
             }
         }

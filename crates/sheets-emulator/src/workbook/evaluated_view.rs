@@ -145,7 +145,7 @@ impl Workbook<'_, '_> {
     /// Returns the value in the cell of a formula that may fill several cells.
     fn value_at_anchor(&self, sheet: i32, row: u32, column: u32) -> Scalar {
         let detail = |error| {
-            tracing::error!(%error, "the formulas of a sheet can't be read");
+            tracing::error!(event = "emulator.failed", %error, "the formulas of a sheet can't be read");
             Scalar::Error("#ERROR!")
         };
         let index =

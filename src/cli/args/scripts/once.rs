@@ -65,5 +65,5 @@ fn date(text: &str) -> Result<Date, String> {
 }
 
 fn zone(text: &str) -> Result<TimeZone, String> {
-    TimeZone::get(text).map_err(|_| format!("`{text}` is no IANA zone; write it as Europe/Berlin or UTC"))
+    TimeZone::get(text).map_err(|_| format!("`{text}` is not an IANA time zone; write it as Europe/Berlin or UTC"))
 }

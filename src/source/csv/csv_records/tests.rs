@@ -47,7 +47,7 @@ fn a_bad_row_is_reported_with_its_bytes_and_the_next_is_read() {
         described(&records),
         [
             "a.csv:2 (record 1): the row has 1 fields, where the header row names 2",
-            "a.csv:3 (record 2): field \"name\" is no valid UTF-8",
+            "a.csv:3 (record 2): field \"name\" is not valid UTF-8",
             "a.csv:4 (record 3): the row has 3 fields, where the header row names 2",
             "a.csv:5 (record 4): {\"id\":\"4\",\"name\":\"ok\"}",
         ]
@@ -80,7 +80,7 @@ fn a_file_that_ends_in_the_middle_of_a_row_breaks_the_source() {
 fn a_missing_or_repeated_header_breaks_the_source() {
     assert!(read(b"").1.expect("broken").to_string().contains("the input is empty"));
     assert!(read(b"a,b,a\n1,2,3\n").1.expect("broken").to_string().contains("\"a\" names two fields"));
-    assert!(read(b"a,\xff\n").1.expect("broken").to_string().contains("field 2 is no valid UTF-8"));
+    assert!(read(b"a,\xff\n").1.expect("broken").to_string().contains("field 2 is not valid UTF-8"));
 }
 
 #[test]

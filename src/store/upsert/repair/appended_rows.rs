@@ -33,7 +33,9 @@ impl RepairPlanner<'_> {
         let is_free = |row: &usize| image.shown(*row, at) == key && !out.has(number(*row));
         let rows: Vec<_> = (1..image.rows.len()).rev().filter(is_free).take(count).collect();
         for row in rows {
-            lost.iter().for_each(|column| out.note_lost_column(&self.map.finding.header, *column));
+            for column in &lost {
+                out.note_lost_column(&self.map.finding.header, *column);
+            }
             let free = if lost.is_empty() { copies.clone() } else { self.copies_over_nothing(row, &copies) };
             let stays = |column: usize| copies.iter().any(|copy| copy.from == column && !free.contains(copy));
             let clears = clears.iter().copied().filter(|column| !stays(*column)).collect();

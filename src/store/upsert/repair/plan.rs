@@ -168,8 +168,9 @@ impl RepairPlanner<'_> {
                 // The batch found the row of this key. If it is gone now, or has another key, a user
                 // did that since.
                 Some(images) => {
-                    // Moves put a row's own cells into place, whatever its key is by now.
-                    let is_its = |row: &u32| !target.moves.is_empty() || !self.map.is_unkeyed(images, *row);
+                    // A repair restores a row's own cells, whatever its key is by now.
+                    let is_restoring = undo_log.is_repair && !target.is_version;
+                    let is_its = |row: &u32| is_restoring || !self.map.is_unkeyed(images, *row);
                     let row = self.map.row_of_hit(images).filter(is_its);
                     let is_new = row.is_none() && target.moves.is_empty() && self.is_to_be_created(images);
                     let gone = if is_new { IntendedRow::New(key) } else { IntendedRow::Gone };
@@ -196,10 +197,14 @@ impl RepairPlanner<'_> {
                     }
                 },
             },
-            // The hit row was blank, so it belongs to the new row wherever its columns went. A row
-            // that was not blank is restored.
+            // The hit row was blank, so it belongs to the new row wherever its columns went. If it is
+            // gone now, a user deleted or changed it since. A row that was not blank is restored.
             RowPredicate::Blank(key) if self.map.was_free(misplaced) => {
-                hit.or_else(|| self.map.lowest_row_showing(key)).map_or(IntendedRow::New(key), IntendedRow::Row)
+                let row = hit.or_else(|| self.map.lowest_row_showing(key));
+                if row.is_none() {
+                    out.unrepaired.push(gone_new_row(key));
+                }
+                row.map_or(IntendedRow::Gone, IntendedRow::Row)
             }
             RowPredicate::Blank(key) => IntendedRow::New(key),
             RowPredicate::Row { key: None, fingerprint } => self.row_by_contents(at, misplaced, fingerprint, out),
@@ -348,6 +353,13 @@ impl RepairPlanner<'_> {
         let is_read = self.map.image.undo.before.get(at).is_some();
         (is_read && self.formula_before(at, misplaced, copy.from).is_none()).then(|| cell(&misplaced.before, copy.from))
     }
+}
+
+/// The message about a new row that was written while columns moved and is gone.
+fn gone_new_row(key: &str) -> String {
+    format!(
+        "the new row of key \"{key}\", which was written while columns moved, is gone or was changed: the key gets another with its next version"
+    )
 }
 
 fn cell(row: &[Value], column: usize) -> String {

@@ -122,7 +122,7 @@ pub(crate) fn recover_copy(database_file: &DatabaseFile) -> Result<(), StorageEr
     let done = needed().and_then(|tail| tail.map_or(Ok(false), |tail| tail.restore(file).map_err(failed)));
     lock.execute_batch("ROLLBACK")?;
     if done? {
-        tracing::info!(file = %database_file.path().display(), "this copy was taken in the midst of a commit; it is whole now");
+        tracing::info!(event = "emulator.file_completed", file = %database_file.path().display(), "this copy was taken in the midst of a commit; it is whole now");
     }
     Ok(())
 }

@@ -250,3 +250,49 @@ fn an_emptied_row_is_looked_for_beside_the_row_that_was_its_neighbor() {
     let restored = repairs.iter().find(|repair| repair.copies == [scratch(BASE + 1, 1, 1)]);
     assert_eq!(restored.and_then(|repair| repair.row), Some(4), "{repairs:?}");
 }
+
+#[test]
+fn a_filled_row_that_people_delete_stays_deleted() {
+    let finding = filling(&["n", "id", "mine"], &[("a", 1)], &[json!([])], &[json!(["a", 10])]);
+    let tab = tab(&["n", "id", "mine"]);
+    let now = rows(&[json!(tab.header), json!([1, "b"])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    assert!(planned.repairs.iter().all(|repair| repair.row.is_some()), "no new row: {planned:?}");
+    assert!(planned.unrepaired[0].contains("the new row of key \"a\""), "{planned:?}");
+}
+
+#[test]
+fn a_cell_that_another_s_write_put_right_by_chance_stays() {
+    // Two repairs of column n. The one for b left in the row of a what that one should show, too.
+    let (a, b) = (json!(["a", "stray", "of a"]), json!(["b", "lost", "of b"]));
+    let mut finding = second(&b, &a, &json!(["a", "open", "of a"]));
+    let mut own = second(&a, &json!(["c", "shut"]), &json!(["c", "open"])).misplaced.remove(0);
+    (own.index, own.target.row, own.target.columns) = (1, 2, vec![1]);
+    finding.misplaced[0].target.columns = vec![1];
+    finding.misplaced.push(own);
+    finding.undo_log.targets = finding.misplaced.iter().map(|misplaced| misplaced.target.clone()).collect();
+    let tab = tab(&HEADER);
+    let now = rows(&[json!(HEADER), json!(["odd", "open", "of a"]), json!(["c", "open"]), b]);
+    let of_row = |planned: &RepairPlan| {
+        planned.repairs.iter().find(|repair| repair.row == Some(1)).map(|repair| repair.copies.clone())
+    };
+    let planned = plan(&finding, &present(&tab, &now));
+    assert_eq!(of_row(&planned), Some(vec![scratch(BASE + 3, 1, 1)]), "as its own repair has it: {planned:?}");
+    finding.misplaced[1].target.is_version = true;
+    let planned = plan(&finding, &present(&tab, &now));
+    assert_eq!(of_row(&planned), Some(vec![scratch(BASE, 1, 1)]), "no version for it: {planned:?}");
+}
+
+#[test]
+fn a_row_that_shows_a_new_row_s_key_is_known_by_what_only_people_wrote() {
+    let mut finding = second(&json!(["k", 10, "note"]), &json!([]), &json!(["", 7]));
+    finding.undo_log.recreated = vec!["k".into()];
+    finding.misplaced[0].target.columns = vec![0, 1];
+    let RowPredicate::Row { key, .. } = &mut finding.misplaced[0].target.expect else { unreachable!("it is a repair") };
+    *key = None;
+    let tab = tab(&HEADER);
+    let now = rows(&[json!(HEADER), json!(["", 7]), json!(["k", "typed", "note"]), json!(["k", 10])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    assert!(planned.repairs.iter().any(|repair| repair.row == Some(2)), "{planned:?}");
+    assert!(planned.repairs.iter().all(|repair| repair.row != Some(3)), "{planned:?}");
+}
