@@ -352,8 +352,8 @@ fn plan_and_status_say_how_far_each_stage_is() {
     team.project.write("upload.sh", "exit 1\n");
     team.run(&[]).exits(1);
     let after = team.project.run_with(&day, &["plan", "prices.toml", "--json"]).document();
-    let states: Vec<_> = after["stages"].as_array().expect("stages").iter().map(|stage| &stage["state"]).collect();
-    assert_eq!(states, ["done", "done", "failed"], "{after}");
+    let found: Vec<_> = after["stages"].as_array().expect("stages").iter().map(|stage| &stage["state"]).collect();
+    assert_eq!(found, ["done", "done", "failed"], "{after}");
     let status = team.project.run_with(&day, &["status", "prices.toml"]);
     status.exits(0).shows("fetch already done, skipping (of 2026-11-29)");
     status.shows("upload failed in 1 run; its file is a dead letter, which the next run sends");

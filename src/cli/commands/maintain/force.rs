@@ -65,8 +65,7 @@ pub async fn command(
         Err(error) => return Err(from_app(&error, &settings)),
     };
     at_home(&known).map_err(|error| from_app(&error, &settings))?;
-    let (source, identify) = (source.as_mut(), settings.identify());
-    let found = plan_reprocess_since(&known, settings.again, pending, source, &identify).await;
+    let found = plan_reprocess_since(&known, settings.again, pending, source.as_mut(), &settings.identify()).await;
     let found = found.map_err(|error| from_app(&AppError::Source(error), &settings))?;
     if !args.yes {
         let output =
