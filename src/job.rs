@@ -1,9 +1,9 @@
 //! The library: the runner of `sheetkeep run` for people who write their steps in Rust.
 //!
 //! A job has a source of records, steps and a sheet. The engine is that of the command line: each
-//! item stands alone, failures go to a tab and are tried again, and a run that was killed goes on
-//! where it stopped. Each key's rows are on the sheet exactly once. A step with an outside effect
-//! runs at least once for each item, with the same idempotency key every time.
+//! item is independent of the others, failures go to a tab and are tried again, and a run that was
+//! killed continues where it stopped. Each key's rows are on the sheet exactly once. A step with an
+//! outside effect runs at least once for each item, with the same idempotency key every time.
 //!
 //! ```
 //! use serde_json::json;
@@ -16,7 +16,7 @@
 //!     .source([json!({"id": "a-1", "total": 12.5}), json!({"id": "a-2", "total": "?"})])
 //!     .key(".id")
 //!     .step(|order, ctx| async move {
-//!         let total = order["total"].as_f64().ok_or_else(|| StepError::rejected("the total is no number"))?;
+//!         let total = order["total"].as_f64().ok_or_else(|| StepError::rejected("the total is not a number"))?;
 //!         Ok(json!({"id": order["id"], "gross": total * 1.19, "sent_as": ctx.idempotency_key()}))
 //!     })
 //!     .in_memory(&store)
@@ -46,6 +46,8 @@ mod error;
 mod report;
 mod retrying;
 mod runner_job;
+#[cfg(feature = "emulator")]
+mod scenario;
 mod source;
 
 pub use builder::JobBuilder;
@@ -54,8 +56,12 @@ pub use error::JobError;
 pub use report::JobReport;
 pub use retrying::{Retry, RetryClass, RetryError, RetryNotice, flaky, retry};
 pub use runner_job::{Job, memory_store};
+#[cfg(feature = "emulator")]
+pub use scenario::Scenario;
 pub use source::JobSource;
 
+#[cfg(feature = "emulator")]
+pub use crate::app::drill::outcome::{DrillOutcome, StepRuns};
 pub use crate::fault::Fault;
 pub use crate::ledger::runs::run::RunStatus;
 pub use crate::port::step::StepError;

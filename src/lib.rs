@@ -10,7 +10,9 @@
 #![doc = include_str!("../README.md")]
 
 pub use sheetkeep_alerts as alerts;
-pub use sheetkeep_base::{clock, failpoint, fault, known_secrets, machine, redact, retry, rng, system, time};
+pub use sheetkeep_base::{
+    clock, failpoint, fault, known_secrets, machine, process_group, redact, retry, rng, system, time,
+};
 pub use sheetkeep_command_retry as command_retry;
 pub use sheetkeep_ledger as ledger;
 pub use sheetkeep_ledger::grid;

@@ -1,24 +1,18 @@
 //! Seven days of a job that runs at nine, across a clock change: the exact list of what people
 //! receive. `docs/alerts.md` shows it.
 //!
-//! The real client over the emulator, in process, with the paused clock. Channels are lists here; real
-//! sockets are in `tests/alerts.rs`.
+//! The real client over the emulator, in process, with the paused clock. Channels are lists here;
+//! real sockets are in `tests/alerts.rs`.
 
 #![cfg(feature = "emulator")]
 
-#[path = "support/mod.rs"]
+#[path = "support/sheet_rig.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod support;
+mod sheet_rig;
 
-#[path = "hands/front.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod front;
+#[path = "support/scheduled_rig.rs"]
+mod scheduled_rig;
 
-#[path = "hands/person.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod person;
-
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,23 +24,16 @@ use sheetkeep::alerts::message::{Message, MessageLink};
 use sheetkeep::alerts::reporting::AlertPlace;
 use sheetkeep::alerts::routing::{Route, route};
 use sheetkeep::alerts::severity::Severity;
-use sheetkeep::app::schedule::due::{DueRun, DueStep, next_step};
-use sheetkeep::clock::Clock;
-use sheetkeep::emulator::UnknownBehaviors;
+use sheetkeep::app::schedule::due::{DueRun, DueStep};
 use sheetkeep::ledger::runs::expectation::{CountRange, Expectations};
-use sheetkeep::ledger::runs::job_requests::JobRequests;
 use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::runner::alert_recorder::RunAlerts;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::schedule_claim::ScheduleClaim;
-use sheetkeep::schedule::job_schedule::JobSchedule;
-use sheetkeep::schedule::recurrence::Recurrence;
-use sheetkeep::schedule::zone::parse_zone;
-use sheetkeep::store::spreadsheet::store::SheetsStore;
-use sheetkeep::system::{SeededRng, TestClock};
 use sheetkeep::time::Timestamp;
 
-use crate::front::EmulatorProxy;
+use crate::scheduled_rig::ScheduledRig;
+use crate::sheet_rig::{front, person, support};
 use crate::support::{Job, Slow, Values};
 
 /// The id of a message, and the channels that took it.
@@ -55,12 +42,8 @@ type KnownMessage = (String, Vec<String>);
 /// A job in Berlin, with a chat, and mail for what the chat does not take.
 struct AlertedJob {
     name: &'static str,
-    proxy: EmulatorProxy,
-    clock: Arc<dyn Clock>,
-    schedule: JobSchedule,
-    requests: JobRequests,
+    rig: ScheduledRig,
     rules: AlertRules,
-    seeds: AtomicU64,
     item_ms: u64,
     is_chat_down: bool,
     /// What became of each message.
@@ -73,19 +56,12 @@ struct AlertedJob {
 
 impl AlertedJob {
     fn new(name: &'static str, cron: &str, start: &str) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp::parse(start).expect("a time")));
-        let behavior = UnknownBehaviors::all().next().expect("there are eight");
-        let zone = parse_zone("Europe/Berlin").expect("a zone");
         let slack = Route { name: "slack".into(), least: Some(Severity::Warning), joins: true };
         let mail = Route { name: "mail".into(), least: None, joins: true };
         Self {
             name,
-            proxy: EmulatorProxy::new(behavior, 1, &clock, None),
-            clock,
-            schedule: JobSchedule::new(Recurrence::parse(cron).expect("an expression"), zone),
-            requests: JobRequests::default(),
+            rig: ScheduledRig::new(cron, start, 0),
             rules: AlertRules { routes: vec![slack, mail], ..AlertRules::default() },
-            seeds: AtomicU64::new(1),
             item_ms: 0,
             is_chat_down: false,
             known: Arc::default(),
@@ -101,29 +77,22 @@ impl AlertedJob {
             link: Some(MessageLink { label: "Open the sheet".into(), url: "https://docs.example/1Sheet".into() }),
             status_command: format!("sheetkeep status {}.toml", self.name),
             failures_command: format!("sheetkeep failures list {}.toml", self.name),
-            zone: self.schedule.zone.clone(),
+            zone: self.rig.schedule.zone.clone(),
             host: "box".into(),
             version: "0.1.0".into(),
         }
     }
 
-    fn store(&self, seed: u64) -> SheetsStore {
-        let sheets = Arc::new(self.proxy.sheets(seed));
-        SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock))
-    }
-
     /// Waits until this time.
     async fn until(&self, text: &str) {
         let at = Timestamp::parse(text).expect("a time");
-        self.clock.sleep(Duration::from_millis(at.ms_since(self.clock.now()))).await;
+        self.rig.clock.sleep(Duration::from_millis(at.ms_since(self.rig.clock.now()))).await;
     }
 
     /// One call of `run --due`.
     async fn call(&self, host: &str, items: Vec<Value>) {
-        let seed = self.seeds.fetch_add(1, Ordering::Relaxed);
-        let mut standing = self.store(seed).standing().await.expect("the state can be read");
-        standing.requests = self.requests.clone();
-        match next_step(&self.schedule, "j", host, &standing, &SeededRng::new(seed)) {
+        let seed = self.rig.next_seed();
+        match self.rig.next_step(host, seed).await {
             DueStep::NotDue { .. } | DueStep::Active { .. } => {}
             DueStep::Run(due) => self.run(host, seed, items, Some(*due), RetryScope::Default, true).await,
             DueStep::Record(due) => self.run(host, seed, Vec::new(), Some(*due), RetryScope::None, true).await,
@@ -132,13 +101,13 @@ impl AlertedJob {
 
     /// A run that a person starts.
     async fn run_by_hand(&self, items: Vec<Value>) {
-        let seed = self.seeds.fetch_add(1, Ordering::Relaxed);
+        let seed = self.rig.next_seed();
         self.run("by hand", seed, items, None, RetryScope::Default, true).await;
     }
 
     /// A run whose process is killed between its last commit and its message.
     async fn run_and_die(&self, items: Vec<Value>) {
-        let seed = self.seeds.fetch_add(1, Ordering::Relaxed);
+        let seed = self.rig.next_seed();
         self.run("by hand", seed, items, None, RetryScope::Default, false).await;
     }
 
@@ -151,7 +120,7 @@ impl AlertedJob {
         retrying: RetryScope,
         survives: bool,
     ) {
-        let mut job = Job::new(Arc::clone(&self.clock)).step(|value, _| Ok(vec![value.clone()]));
+        let mut job = Job::new(Arc::clone(&self.rig.clock)).step(|value, _| Ok(vec![value.clone()]));
         job.seed = seed;
         job.plan.retrying = retrying;
         job.plan.holder.install = host.to_owned();
@@ -184,8 +153,8 @@ impl AlertedJob {
         } else {
             values
         };
-        let source = Slow::new(values, Arc::clone(&self.clock), Duration::from_millis(self.item_ms));
-        let ended = job.run_over(self.store(seed), Box::new(source)).await;
+        let source = Slow::new(values, Arc::clone(&self.rig.clock), Duration::from_millis(self.item_ms));
+        let ended = job.run_over(self.rig.store(seed), Box::new(source)).await;
         drop(ended);
         let messages = std::mem::take(&mut *committed.lock().expect("no panic"));
         if survives {
@@ -199,10 +168,10 @@ impl AlertedJob {
             let lines: Vec<String> = std::iter::once(format!("{}: {}", one.message.word(), one.message.title))
                 .chain(one.message.lines().into_iter().map(|line| format!("    {line}")))
                 .collect();
-            let at = self.place().local_time(self.clock.now());
+            let at = self.place().local_time(self.rig.clock.now());
             let at = at.trim_end_matches(" Europe/Berlin");
             let text = format!("{at}, {to}\n  {}\n", lines.join("\n  "));
-            self.received.lock().expect("no panic").push((self.clock.now(), text));
+            self.received.lock().expect("no panic").push((self.rig.clock.now(), text));
             let mut known = self.known.lock().expect("no panic");
             for id in one.ids {
                 match known.iter_mut().find(|(known, _)| *known == id) {
@@ -242,8 +211,8 @@ async fn week_of_orders() -> Vec<(Timestamp, String)> {
     job.call("a", broken()).await;
     job.until("2026-10-24T07:00:00Z").await;
     job.call("a", good()).await;
-    // Sunday: the machine is off. Monday: the run takes long; a second machine calls meanwhile, and a person
-    // starts one more.
+    // Sunday: the machine is off. Monday: the run takes long; a second machine calls meanwhile, and
+    // a person starts one more.
     job.until("2026-10-26T08:00:00Z").await;
     job.item_ms = 5 * 60_000;
     tokio::join!(job.call("a", good()), async {
@@ -273,7 +242,7 @@ async fn day_of_prices() -> Vec<(Timestamp, String)> {
     job.rules.after = 2;
     for nth in 0..20_u64 {
         job.call("a", if nth % 2 == 1 && nth < 13 { broken() } else { good() }).await;
-        job.clock.sleep(Duration::from_mins(15)).await;
+        job.rig.clock.sleep(Duration::from_mins(15)).await;
     }
     job.received()
 }
@@ -322,15 +291,15 @@ async fn a_dropped_run_that_was_reported_at_once_is_told_no_more() {
         job.item_ms = 5 * 60_000;
         tokio::select! {
             () = job.run_by_hand(good()) => panic!("it takes a quarter of an hour"),
-            () = job.clock.sleep(Duration::from_mins(8)) => {}
+            () = job.rig.clock.sleep(Duration::from_mins(8)) => {}
         }
-        let dropped = job.proxy.column("Processed j", "run").await;
+        let dropped = job.rig.proxy.column("Processed j", "run").await;
         let dropped = dropped.first().and_then(|cell| cell.split(' ').next()).expect("it has committed").to_owned();
         job.reported_run = is_known.then_some(dropped);
         job.item_ms = 0;
-        job.clock.sleep(Duration::from_mins(20)).await;
+        job.rig.clock.sleep(Duration::from_mins(20)).await;
         job.run_by_hand(good()).await;
-        let statuses = job.proxy.column("Runs", "status").await;
+        let statuses = job.rig.proxy.column("Runs", "status").await;
         assert_eq!(statuses, ["crashed", "succeeded"]);
         let titles = job.titles();
         assert_eq!(titles.len(), usize::from(!is_known), "{titles:?}");
@@ -341,13 +310,13 @@ async fn a_dropped_run_that_was_reported_at_once_is_told_no_more() {
 async fn a_pause_is_not_reported() {
     let mut job = AlertedJob::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
     job.call("a", good()).await;
-    job.requests.paused = true;
+    job.rig.requests.paused = true;
     for _ in 0..5 {
-        job.clock.sleep(Duration::from_hours(24)).await;
+        job.rig.clock.sleep(Duration::from_hours(24)).await;
         job.call("a", broken()).await;
     }
     assert_eq!(job.titles(), [""; 0]);
-    let skipped = job.proxy.column("Runs", "status").await;
+    let skipped = job.rig.proxy.column("Runs", "status").await;
     assert!(skipped.iter().any(|status| status == RunStatus::Skipped.as_str()), "{skipped:?}");
 }
 
@@ -357,7 +326,7 @@ async fn a_problem_that_lasts_is_repeated_and_escalated() {
     job.rules.escalation = vec![Rung { after: Patience::Failures(3), to: "mail".into() }];
     for _ in 0..4 {
         job.call("a", broken()).await;
-        job.clock.sleep(Duration::from_hours(24)).await;
+        job.rig.clock.sleep(Duration::from_hours(24)).await;
     }
     let to: Vec<String> =
         job.received().iter().map(|(_, text)| text.lines().next().unwrap_or_default().into()).collect();

@@ -37,6 +37,10 @@ mod disk;
 #[path = "crash/twice.rs"]
 mod twice;
 
+#[cfg(target_os = "linux")]
+#[path = "crash/whole_item.rs"]
+mod whole_item;
+
 #[path = "crash/pair.rs"]
 mod pair;
 

@@ -4,43 +4,34 @@
 
 #![cfg(feature = "emulator")]
 
-#[path = "support/mod.rs"]
+#[path = "support/sheet_rig.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod support;
+mod sheet_rig;
 
-#[path = "hands/front.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod front;
-
-#[path = "hands/person.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod person;
+#[path = "support/scheduled_rig.rs"]
+mod scheduled_rig;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
 use serde_json::{Value, json};
 use sheetkeep::app::schedule::due::{DueRun, DueStep, next_step};
 use sheetkeep::clock::Clock;
-use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::leases::lease::Holder;
 use sheetkeep::ledger::runs::event::RunReport;
-use sheetkeep::ledger::runs::job_requests::JobRequests;
 use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::port::step::StepError;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::runner::schedule_claim::ScheduleClaim;
-use sheetkeep::schedule::job_schedule::{JobSchedule, OverlapPolicy, ReadyBy};
+use sheetkeep::schedule::job_schedule::{OverlapPolicy, ReadyBy};
 use sheetkeep::schedule::recurrence::Recurrence;
-use sheetkeep::schedule::zone::parse_zone;
-use sheetkeep::store::spreadsheet::store::SheetsStore;
-use sheetkeep::system::{SeededRng, TestClock};
+use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;
 
-use crate::front::EmulatorProxy;
+use crate::scheduled_rig::ScheduledRig;
+use crate::sheet_rig::{front, person, support};
 use crate::support::{Job, Slow, Values};
 
 const MINUTE: u64 = 60_000;
@@ -49,11 +40,7 @@ const DAY: u64 = 24 * HOUR;
 
 /// A scheduled job on a spreadsheet of its own.
 struct ScheduledJob {
-    proxy: EmulatorProxy,
-    clock: Arc<dyn Clock>,
-    schedule: JobSchedule,
-    requests: JobRequests,
-    seeds: AtomicU64,
+    rig: ScheduledRig,
     /// How long a run takes for each of its two items.
     item_ms: u64,
     /// How far the clock of the machine is ahead of the service's.
@@ -99,33 +86,13 @@ impl ScheduledJob {
     }
 
     fn with_behavior(cron: &str, start: &str, nth: usize) -> Self {
-        let start = Timestamp::parse(start).expect("a time");
-        let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(start));
-        let behavior = UnknownBehaviors::all().nth(nth).expect("there are eight");
-        let zone = parse_zone("Europe/Berlin").expect("a zone");
-        Self {
-            proxy: EmulatorProxy::new(behavior, 1, &clock, None),
-            clock,
-            schedule: JobSchedule::new(Recurrence::parse(cron).expect("an expression"), zone),
-            requests: JobRequests::default(),
-            seeds: AtomicU64::new(1),
-            item_ms: 0,
-            machine_ahead_ms: 0,
-        }
-    }
-
-    fn store(&self, seed: u64) -> SheetsStore {
-        let sheets = Arc::new(self.proxy.sheets(seed));
-        SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock))
+        Self { rig: ScheduledRig::new(cron, start, nth), item_ms: 0, machine_ahead_ms: 0 }
     }
 
     /// One call of `run --due` on this machine, over this source.
     async fn call(&self, host: &str, items: Vec<Value>) -> Outcome {
-        let seed = self.seeds.fetch_add(1, Ordering::Relaxed);
-        let mut standing = self.store(seed).standing().await.expect("the state can be read");
-        standing.requests = self.requests.clone();
-        let step = next_step(&self.schedule, "j", host, &standing, &SeededRng::new(seed));
-        match step {
+        let seed = self.rig.next_seed();
+        match self.rig.next_step(host, seed).await {
             DueStep::NotDue { .. } => Outcome::NotDue,
             DueStep::Active { .. } => Outcome::Active,
             DueStep::Run(due) => self.run(host, seed, items, Some(*due), RetryScope::Default).await,
@@ -138,7 +105,7 @@ impl ScheduledJob {
 
     /// A run that a person starts.
     async fn run_by_hand(&self, items: Vec<Value>) -> Outcome {
-        let seed = self.seeds.fetch_add(1, Ordering::Relaxed);
+        let seed = self.rig.next_seed();
         self.run("by hand", seed, items, None, RetryScope::Default).await
     }
 
@@ -150,14 +117,14 @@ impl ScheduledJob {
         due: Option<DueRun>,
         retrying: RetryScope,
     ) -> Outcome {
-        let machine = Arc::new(MachineClock { inner: Arc::clone(&self.clock), ahead_ms: self.machine_ahead_ms });
+        let machine = Arc::new(MachineClock { inner: Arc::clone(&self.rig.clock), ahead_ms: self.machine_ahead_ms });
         let mut job = Job::new(machine).step(|value, _| match value["bad"].as_str() {
             Some(why) => Err(StepError::Rejected(why.to_owned())),
             None => Ok(vec![value.clone()]),
         });
         job.seed = seed;
         job.plan.retrying = retrying;
-        job.plan.schedule = Some(Arc::new(self.schedule.clone()));
+        job.plan.schedule = Some(Arc::new(self.rig.schedule.clone()));
         job.plan.holder.install = host.to_owned();
         job.plan.holder.host = host.to_owned();
         job.plan.locked = false;
@@ -171,8 +138,8 @@ impl ScheduledJob {
         let values = Values::of(items.clone());
         let values =
             if items.iter().any(|item| item["breaks"] == true) { values.then_broken("cut off") } else { values };
-        let source = Slow::new(values, Arc::clone(&self.clock), Duration::from_millis(self.item_ms));
-        match job.run_over(self.store(seed), Box::new(source)).await {
+        let source = Slow::new(values, Arc::clone(&self.rig.clock), Duration::from_millis(self.item_ms));
+        match job.run_over(self.rig.store(seed), Box::new(source)).await {
             Ok(report) => Outcome::Ran(Box::new(report)),
             Err(RunError::AlreadyClaimed { .. } | RunError::Held { .. }) => Outcome::Taken,
             Err(error) => Outcome::Failed(error),
@@ -181,13 +148,13 @@ impl ScheduledJob {
 
     /// Waits until this long after the start of the test's spreadsheet.
     async fn wait(&self, ms: u64) {
-        self.clock.sleep(Duration::from_millis(ms)).await;
+        self.rig.clock.sleep(Duration::from_millis(ms)).await;
     }
 
     /// The rows of Runs: the logical time and the status, oldest logical time first.
     async fn rows(&self) -> Vec<(String, String)> {
-        let times = self.proxy.column("Runs", "scheduled_for").await;
-        let statuses = self.proxy.column("Runs", "status").await;
+        let times = self.rig.proxy.column("Runs", "scheduled_for").await;
+        let statuses = self.rig.proxy.column("Runs", "status").await;
         let mut rows: Vec<_> = times.into_iter().zip(statuses).collect();
         rows.sort();
         rows
@@ -202,7 +169,7 @@ impl ScheduledJob {
     /// The logical times of the schedule in this window, as Runs shows them.
     fn expected(&self, from: &str, until: &str) -> Vec<String> {
         let parse = |text| Timestamp::parse(text).expect("a time");
-        let found = self.schedule.last_between(parse(from), parse(until), usize::MAX, 0);
+        let found = self.rig.schedule.last_between(parse(from), parse(until), usize::MAX, 0);
         found.occurrences.iter().map(|one| shown(one.scheduled_for)).collect()
     }
 }
@@ -247,7 +214,7 @@ async fn three_clocks_make_one_run_of_each_day_of_a_year() {
 async fn two_clocks_at_one_moment_make_one_run() {
     for nth in 0..8 {
         let job = ScheduledJob::with_behavior("0 9 * * *", "2026-11-29T08:00:00Z", nth);
-        job.proxy.slow_down(Duration::from_millis(200));
+        job.rig.proxy.slow_down(Duration::from_millis(200));
         for _ in 0..3 {
             let ends = join_all(["a", "b", "c"].map(|host| job.call(host, Vec::new()))).await;
             let ran = ends.iter().filter(|end| matches!(end, Outcome::Ran(_))).count();
@@ -263,9 +230,9 @@ async fn two_clocks_at_one_moment_make_one_run() {
 async fn a_clock_that_is_not_due_reads_twice_and_writes_nothing() {
     let job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
     assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
-    job.proxy.record();
+    job.rig.proxy.record();
     assert!(matches!(job.call("a", items()).await, Outcome::NotDue));
-    let calls = job.proxy.recorded();
+    let calls = job.rig.proxy.recorded();
     assert_eq!(calls.len(), 2, "{calls:?}");
     assert!(calls.iter().all(|call| call.method == hyper::Method::GET), "{calls:?}");
 }
@@ -276,7 +243,7 @@ async fn a_claim_whose_answer_is_lost_is_one_run() {
         let job = ScheduledJob::new("0 9 * * *", "2026-11-28T08:00:00Z");
         assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
         job.wait(DAY).await;
-        job.proxy.lose(Some((0, is_applied)));
+        job.rig.proxy.lose(Some((0, is_applied)));
         let ends = join_all(["a", "b"].map(|host| job.call(host, items()))).await;
         assert_eq!(ends.iter().filter(|end| matches!(end, Outcome::Ran(_))).count(), 1, "{ends:?}");
         assert_eq!(job.ran().await, ["2026-11-28 08:00:00", "2026-11-29 08:00:00"]);
@@ -333,39 +300,39 @@ async fn a_killed_run_is_recorded_and_its_occurrence_is_not_run_twice() {
     let rows = job.rows().await;
     let expected = [("2026-11-29 08:00:00", "crashed"), ("2026-11-29 09:00:00", "succeeded")];
     assert_eq!(rows, expected.map(|(at, status)| (at.to_owned(), status.to_owned())));
-    assert_eq!(job.proxy.column("Data", "id").await, ["1", "2"]);
+    assert_eq!(job.rig.proxy.column("Data", "id").await, ["1", "2"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_pauses_after_failures_until_a_run_by_hand_succeeds() {
     let mut job = ScheduledJob::new("0 * * * *", "2026-11-29T08:00:00Z");
-    job.schedule.pause_after = 2;
+    job.rig.schedule.pause_after = 2;
     let broken = vec![json!({"id": 1, "breaks": true})];
     for _ in 0..2 {
         assert!(matches!(job.call("a", broken.clone()).await, Outcome::Failed(RunError::Source { .. })));
         job.wait(HOUR).await;
     }
     assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
-    let messages = job.proxy.column("Runs", "message").await;
+    let messages = job.rig.proxy.column("Runs", "message").await;
     assert_eq!(messages.last().map(String::as_str), Some("skipped: paused after 2 failed runs in a row"));
     assert!(matches!(job.run_by_hand(items()).await, Outcome::Ran(_)));
     job.wait(HOUR).await;
     assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
-    let statuses: Vec<String> = job.proxy.column("Runs", "status").await;
+    let statuses: Vec<String> = job.rig.proxy.column("Runs", "status").await;
     assert_eq!(statuses, ["failed", "failed", "skipped", "succeeded", "succeeded"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_paused_job_and_a_blackout_date_get_a_row_and_no_run() {
     let mut job = ScheduledJob::new("0 9 * * *", "2026-12-24T08:00:00Z");
-    job.schedule.blackout.add("2026-12-25").expect("a date");
+    job.rig.schedule.blackout.add("2026-12-25").expect("a date");
     assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
     job.wait(DAY).await;
     assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
     job.wait(DAY).await;
-    job.requests.paused = true;
+    job.rig.requests.paused = true;
     assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
-    let messages = job.proxy.column("Runs", "message").await;
+    let messages = job.rig.proxy.column("Runs", "message").await;
     assert_eq!(messages, ["", "skipped: blackout date", "skipped: the job is paused"]);
     assert_eq!(job.ran().await, ["2026-12-24 08:00:00"]);
 }
@@ -375,23 +342,23 @@ async fn a_request_is_answered_once_by_any_number_of_clocks() {
     let mut job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
     assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
     job.wait(HOUR).await;
-    job.requests.run_now = Some("46355.43".to_owned());
+    job.rig.requests.run_now = Some("46355.43".to_owned());
     let ends = join_all(["a", "b", "c"].map(|host| job.call(host, items()))).await;
     assert_eq!(ends.iter().filter(|end| matches!(end, Outcome::Ran(_))).count(), 1, "{ends:?}");
     assert!(matches!(job.call("a", items()).await, Outcome::NotDue));
-    assert_eq!(job.proxy.column("Runs", "trigger").await, ["schedule", "run now"]);
+    assert_eq!(job.rig.proxy.column("Runs", "trigger").await, ["schedule", "run now"]);
     // The cell is emptied, a run sees that, and the same text is a new request.
-    job.requests.run_now = None;
+    job.rig.requests.run_now = None;
     job.wait(DAY).await;
     assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
-    job.requests.run_now = Some("46355.43".to_owned());
+    job.rig.requests.run_now = Some("46355.43".to_owned());
     assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_queued_occurrence_runs_once_the_active_run_has_ended() {
     let mut job = ScheduledJob::new("*/10 * * * *", "2026-11-29T08:00:00Z");
-    (job.item_ms, job.schedule.overlap) = (4 * MINUTE, OverlapPolicy::Queue);
+    (job.item_ms, job.rig.schedule.overlap) = (4 * MINUTE, OverlapPolicy::Queue);
     let (run, active) = tokio::join!(job.call("a", items()), async {
         job.wait(11 * MINUTE).await;
         job.call("b", items()).await
@@ -419,7 +386,7 @@ async fn a_changed_schedule_invents_no_missed_times() {
     let mut job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
     assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
     job.wait(22 * HOUR + MINUTE).await;
-    job.schedule.recurrence = Recurrence::parse("*/10 * * * *").expect("an expression");
+    job.rig.schedule.recurrence = Recurrence::parse("*/10 * * * *").expect("an expression");
     assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
     let rows = job.rows().await;
     // Those of the last hour count, as for a new job.
@@ -471,12 +438,12 @@ async fn a_gap_of_three_hours_and_one_of_ten_are_recorded() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_has_to_be_ready_starts_by_its_usual_length() {
     let mut job = ScheduledJob::new("0 9 * * *", "2026-11-29T06:00:00Z");
-    job.schedule.ready_by = Some(ReadyBy { not_before: None, margin_ms: 10 * MINUTE });
+    job.rig.schedule.ready_by = Some(ReadyBy { not_before: None, margin_ms: 10 * MINUTE });
     job.item_ms = 5 * MINUTE;
     let mut starts = Vec::new();
     for day in 0..3 {
         for minute in 0..120 {
-            let now = job.clock.now();
+            let now = job.rig.clock.now();
             if matches!(job.call("a", items()).await, Outcome::Ran(_)) {
                 starts.push((day, shown(now)[11..16].to_owned()));
                 break;
@@ -484,7 +451,7 @@ async fn a_job_that_has_to_be_ready_starts_by_its_usual_length() {
             assert!(minute < 119, "it never starts on day {day}");
             job.wait(MINUTE).await;
         }
-        let midnight = 24 * HOUR - (job.clock.now().0.rem_euclid(86_400_000)).unsigned_abs();
+        let midnight = 24 * HOUR - (job.rig.clock.now().0.rem_euclid(86_400_000)).unsigned_abs();
         job.wait(midnight + 6 * HOUR).await;
     }
     // Ready at nine in Berlin, eight in UTC: ten minutes before, and then the length of a run, which
@@ -499,10 +466,8 @@ async fn of_two_clocks_that_cannot_start_one_writes_the_row() {
     let record = |host: &'static str| {
         let job = &job;
         async move {
-            let seed = job.seeds.fetch_add(1, Ordering::Relaxed);
-            let standing = job.store(seed).standing().await.expect("the state can be read");
-            let step = next_step(&job.schedule, "j", host, &standing, &SeededRng::new(seed));
-            let DueStep::Run(mut due) = step else { return None };
+            let seed = job.rig.next_seed();
+            let DueStep::Run(mut due) = job.rig.next_step(host, seed).await else { return None };
             let is_new = !due.claim.has_failed_start;
             due.claim.verdict = Some((RunStatus::Failed, "orders.csv does not exist".into()));
             if is_new {
@@ -514,11 +479,11 @@ async fn of_two_clocks_that_cannot_start_one_writes_the_row() {
     let both = tokio::join!(record("a"), record("b"));
     assert_eq!(both, (Some(true), Some(true)));
     assert_eq!(record("a").await, Some(false), "it is known, and still due");
-    assert_eq!(job.proxy.column("Runs", "status").await, ["failed"]);
+    assert_eq!(job.rig.proxy.column("Runs", "status").await, ["failed"]);
     job.wait(DAY).await;
     assert_eq!(record("a").await, Some(true), "the next day's has a row of its own");
     assert!(matches!(job.call("b", items()).await, Outcome::Ran(_)));
-    assert_eq!(job.proxy.column("Runs", "status").await, ["failed", "failed", "succeeded"]);
+    assert_eq!(job.rig.proxy.column("Runs", "status").await, ["failed", "failed", "succeeded"]);
     assert!(matches!(job.call("a", items()).await, Outcome::NotDue));
 }
 
@@ -527,13 +492,13 @@ async fn a_lease_that_no_run_can_hold_keeps_no_occurrence() {
     let job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
     assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
     job.wait(DAY).await;
-    let mut standing = job.store(50).standing().await.expect("the state can be read");
+    let mut standing = job.rig.store(50).standing().await.expect("the state can be read");
     // No lease is longer than a day: a wrong clock has written the others.
     for (hours, is_active) in [(1, true), (24, true), (25, false), (400_000, false)] {
         let state = standing.state.as_mut().expect("it has run");
         state.lease.holder = Some(Holder { run: "r2".into(), ..Holder::default() });
         state.lease.until = standing.service_time.add_ms(hours * HOUR);
-        let step = next_step(&job.schedule, "j", "b", &standing, &SeededRng::new(50));
+        let step = next_step(&job.rig.schedule, "j", "b", &standing, &SeededRng::new(50));
         assert_eq!(matches!(step, DueStep::Active { .. }), is_active, "{hours} h: {step:?}");
         assert_eq!(matches!(step, DueStep::Run(_)), !is_active, "{hours} h: {step:?}");
     }
@@ -542,21 +507,22 @@ async fn a_lease_that_no_run_can_hold_keeps_no_occurrence() {
 #[tokio::test(start_paused = true)]
 async fn a_plain_run_that_cannot_start_counts_for_the_pause() {
     let mut job = ScheduledJob::new("0 9 * * *", "2026-11-29T07:00:00Z");
-    job.schedule.pause_after = 2;
+    job.rig.schedule.pause_after = 2;
     for _ in 0..2 {
-        let seed = job.seeds.fetch_add(1, Ordering::Relaxed);
+        let seed = job.rig.next_seed();
         let end = Some((RunStatus::Failed, "orders.csv does not exist".to_owned()));
-        let mut run = Job::new(Arc::clone(&job.clock));
+        let mut run = Job::new(Arc::clone(&job.rig.clock));
         (run.seed, run.plan.retrying, run.plan.recorded_end) = (seed, RetryScope::None, end);
-        (run.plan.schedule, run.plan.claim) = (Some(Arc::new(job.schedule.clone())), Some(ScheduleClaim::default()));
-        run.run_over(job.store(seed), Box::new(Values::of(Vec::new()))).await.expect("it is recorded");
+        (run.plan.schedule, run.plan.claim) =
+            (Some(Arc::new(job.rig.schedule.clone())), Some(ScheduleClaim::default()));
+        run.run_over(job.rig.store(seed), Box::new(Values::of(Vec::new()))).await.expect("it is recorded");
     }
-    assert_eq!(job.proxy.column("Runs", "status").await, ["failed", "failed"]);
+    assert_eq!(job.rig.proxy.column("Runs", "status").await, ["failed", "failed"]);
     job.wait(HOUR).await;
     assert!(matches!(job.call("a", items()).await, Outcome::Recorded), "the schedule pauses");
-    let messages = job.proxy.column("Runs", "message").await;
+    let messages = job.rig.proxy.column("Runs", "message").await;
     assert!(messages.iter().any(|message| message.contains("paused after 2 failed runs")), "{messages:?}");
-    assert!(!job.proxy.column("Runs", "status").await.contains(&"succeeded".to_owned()));
+    assert!(!job.rig.proxy.column("Runs", "status").await.contains(&"succeeded".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -567,6 +533,6 @@ async fn a_job_that_outgrows_its_interval_says_so_in_runs() {
         assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
         job.wait(8 * MINUTE).await;
     }
-    let messages = job.proxy.column("Runs", "message").await.join("|");
+    let messages = job.rig.proxy.column("Runs", "message").await.join("|");
     assert!(messages.contains("a run takes about 12 min, and the schedule starts one every 10 min"), "{messages}");
 }

@@ -163,6 +163,61 @@ async fn what_a_person_writes_into_action_is_obeyed_once_and_recorded() {
     assert_eq!(report.run.counts.new, 1, "another version is another matter");
 }
 
+const NOT_UNDERSTOOD: &str = "not understood: write retry or skip";
+
+#[tokio::test(start_paused = true)]
+async fn a_text_that_is_not_an_action_is_answered_once() {
+    let fixture = FailureFixture { max_attempts: 2, ..FailureFixture::new() };
+    let source = [bad("a"), bad("b"), good("c")];
+    fixture.usual(&source).await;
+    fixture.type_in(0, "action", "try again please").await;
+    let report = fixture.usual(&source).await;
+    assert_eq!((report.run.counts.read, report.run.counts.failed, report.run.counts.skipped), (3, 2, 1));
+    let rows = fixture.told().await;
+    // Answered as it was, and tried again like any open failure.
+    assert_eq!(rows[2..4], told(&[["a", "open", "1", NOT_UNDERSTOOD], ["a", "dead", "2", ""]]));
+    assert_eq!(rows[4..], told(&[["b", "dead", "2", ""]]));
+    // Dead and answered: later runs leave it.
+    for _ in 0..2 {
+        fixture.usual(&source).await;
+    }
+    assert_eq!(fixture.told().await, rows);
+    // A dead one is answered, and neither tried nor brought back.
+    fixture.type_in(4, "action", "löschen").await;
+    let report = fixture.usual(&source).await;
+    assert_eq!((report.run.counts.failed, report.dead_failures), (0, 2));
+    assert_eq!(fixture.told().await[5..], told(&[["b", "dead", "2", NOT_UNDERSTOOD]]));
+    // The word that is meant works in either row.
+    fixture.type_in(4, "action", "retry").await;
+    fixture.usual(&source).await;
+    assert_eq!(fixture.told().await[6..], told(&[["b", "dead", "3", "retry"]]));
+    let error = fixture.rows(TAB, &["error", "payload"]).await;
+    assert_eq!(error[5], error[4], "the answer repeats the failure with its record");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recovered_failure_is_not_answered() {
+    let fixture = FailureFixture { max_attempts: 9, ..FailureFixture::new() };
+    fixture.usual(&[bad("a"), bad("b")]).await;
+    fixture.usual(&[good("a"), bad("b")]).await;
+    let rows = fixture.told().await;
+    fixture.type_in(0, "action", "thanks").await;
+    fixture.usual(&[good("a"), bad("b")]).await;
+    assert_eq!(fixture.told().await, rows);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_failure_is_answered_and_retried_from_its_record() {
+    let fixture = FailureFixture::new();
+    fixture.usual(&[bad("a"), good("b")]).await;
+    fixture.type_in(0, "action", "?").await;
+    let report = fixture.usual(&[good("b")]).await;
+    assert_eq!((report.run.counts.failed, report.open_failures), (1, 1));
+    assert_eq!(fixture.told().await[1..], told(&[["a", "open", "1", NOT_UNDERSTOOD]]));
+    fixture.usual(&[good("b")]).await;
+    assert_eq!(fixture.told().await[2..], told(&[["a", "dead", "3", ""]]), "the attempt after the answer counts");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_dead_failure_is_retried_on_request_or_as_a_new_version() {
     let fixture = FailureFixture { max_attempts: 1, ..FailureFixture::new() };

@@ -8,18 +8,8 @@
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
-#[path = "contract/emulated.rs"]
-#[expect(dead_code, reason = "the contract uses the rest of it")]
-mod emulated;
-
-#[path = "contract/ground.rs"]
-#[expect(dead_code, reason = "the contract uses the rest of it")]
-mod ground;
-
-/// The path under which the emulated fixture finds its sibling modules.
-mod contract {
-    pub(crate) use crate::ground;
-}
+#[path = "contract/rig.rs"]
+mod contract;
 
 use std::sync::Arc;
 
@@ -38,8 +28,8 @@ use sheetkeep::runner::run_config::RunError;
 use sheetkeep::runner::shutdown::Stop;
 use support::{Job, Values};
 
-use crate::emulated::{Emulated, both};
-use crate::ground::StoreFixture;
+use crate::contract::emulated::{Emulated, both};
+use crate::contract::ground::StoreFixture;
 
 const LIMIT: i64 = 10_000_000;
 

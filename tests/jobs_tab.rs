@@ -3,17 +3,9 @@
 
 #![cfg(feature = "emulator")]
 
-#[path = "support/mod.rs"]
+#[path = "support/sheet_rig.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod support;
-
-#[path = "hands/front.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod front;
-
-#[path = "hands/person.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod person;
+mod sheet_rig;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +28,7 @@ use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
+use crate::sheet_rig::{front, person, support};
 use crate::support::{Job, Values};
 
 /// The day's run starts at nine in Berlin.

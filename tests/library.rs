@@ -223,3 +223,55 @@ async fn a_job_in_a_local_file_goes_on_where_it_stopped() {
     let broken = broken.state_dir(folder.path().join("state")).run().await.expect_err("there is no file");
     assert!(broken.fault() == Fault::Corrupt && broken.to_string().contains("nowhere.csv"), "{broken}");
 }
+
+#[cfg(feature = "emulator")]
+mod scenarios {
+    use sheetkeep::job::Scenario;
+
+    use super::*;
+
+    fn numbers() -> Job {
+        let job = Job::builder("numbers").source((1..=30).map(|id| json!({"id": id}))).upsert("id");
+        job.step(|number, _| async move { Ok(number) }).build().expect("valid settings")
+    }
+
+    #[test]
+    fn a_scenario_with_every_mishap_ends_with_each_row_once() {
+        let scenario = Scenario::new(&numbers()).kill_at_record(11).kill_before_commit(2).kill_after_commit(4);
+        let scenario = scenario.throttle(3, 2).lose_reply(5).second_runner(1).sort(3);
+        let outcome = scenario.play().expect("an undisturbed run works");
+        assert!(outcome.is_exact() && outcome.kills == 3, "{outcome:#?}");
+        assert_eq!((outcome.throttled_calls, outcome.lost_replies, outcome.second_runs), (2, 1, 1));
+    }
+
+    #[test]
+    fn a_step_killed_after_its_effect_runs_twice_for_one_item() {
+        let outcome = Scenario::new(&numbers()).kill_after_step(13).play().expect("an undisturbed run works");
+        let step = &outcome.steps[0];
+        assert_eq!((step.runs, step.items, step.repeated_items, step.most_repeats), (31, 30, 1, 1));
+        assert_eq!((step.example.as_deref(), outcome.is_exact()), (Some("13"), true));
+    }
+
+    #[test]
+    fn a_take_over_fences_the_first_run_and_nothing_is_doubled() {
+        let outcome = Scenario::new(&numbers()).take_over(3).play().expect("an undisturbed run works");
+        assert!(outcome.is_exact(), "{outcome:#?}");
+        assert_eq!(outcome.second_runs, 1);
+    }
+
+    #[test]
+    fn the_job_of_a_scenario_keeps_its_own_store() {
+        let store = memory_store();
+        let job = Job::builder("orders").source(orders(&["a"])).in_memory(&store).build().expect("valid settings");
+        let outcome = Scenario::new(&job).kill_after_commit(1).play().expect("an undisturbed run works");
+        assert!(outcome.is_exact() && store.rows("orders").is_empty(), "{outcome:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_may_be_spawned_onto_another_thread() {
+    let store = memory_store();
+    let job = Job::builder("orders").source(orders(&["a"])).in_memory(&store).build().expect("valid settings");
+    let report = tokio::spawn(async move { job.run().await }).await.expect("no panic").expect("a run");
+    assert_eq!(report.new, 1);
+}

@@ -7,18 +7,8 @@
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
-#[path = "contract/emulated.rs"]
-#[expect(dead_code, reason = "the contract uses the rest of it")]
-mod emulated;
-
-#[path = "contract/ground.rs"]
-#[expect(dead_code, reason = "the contract uses the rest of it")]
-mod ground;
-
-/// The path under which the emulated fixture finds its sibling modules.
-mod contract {
-    pub(crate) use crate::ground;
-}
+#[path = "contract/rig.rs"]
+mod contract;
 
 use std::time::Duration;
 
@@ -27,8 +17,8 @@ use sheetkeep::emulator::{FaultRule, FaultTarget};
 use sheetkeep::ledger::runs::event::RunReport;
 use support::{Job, Slow, Values};
 
-use crate::emulated::{Emulated, both};
-use crate::ground::StoreFixture;
+use crate::contract::emulated::{Emulated, both};
+use crate::contract::ground::StoreFixture;
 
 fn items(count: u32) -> Vec<Value> {
     (0..count).map(|n| json!({"id": format!("k{n}")})).collect()

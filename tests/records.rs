@@ -112,9 +112,9 @@ async fn each_hard_record_of_json_lines_ends_as_specified() {
         &[
             "2: the record has no key",
             &format!("3: {LONG}"),
-            "8: the record is no JSON: expected value at byte 49 (JSON has no NaN)",
-            "9: the record is no valid UTF-8 at byte 29",
-            "10: the record is no JSON: expected ident at byte 2",
+            "8: the record is not valid JSON: expected value at byte 49 (JSON has no NaN)",
+            "9: the record is not valid UTF-8 at byte 29",
+            "10: the record is not valid JSON: expected ident at byte 2",
         ],
     );
 }
@@ -127,9 +127,9 @@ async fn each_hard_record_of_json_ends_as_specified() {
         &[
             "3: the record has no key",
             &format!("4: {LONG}"),
-            "9: the record is no JSON: expected value at byte 49 (JSON has no NaN)",
-            "10: the record is no valid UTF-8 at byte 29",
-            "11: the record is no JSON: expected value at byte 25",
+            "9: the record is not valid JSON: expected value at byte 49 (JSON has no NaN)",
+            "10: the record is not valid UTF-8 at byte 29",
+            "11: the record is not valid JSON: expected value at byte 25",
         ],
     );
 }
@@ -142,8 +142,8 @@ async fn each_hard_record_of_csv_ends_as_specified() {
         &[
             "3: the record's key is empty",
             &format!("4: {LONG}"),
-            "9: column \"amount\": \"NaN\" is no finite number",
-            "10: field \"note\" is no valid UTF-8",
+            "9: column \"amount\": \"NaN\" is not a finite number",
+            "10: field \"note\" is not valid UTF-8",
             "11: the row has 2 fields, where the header row names 3",
         ],
     );

@@ -13,6 +13,9 @@ mod sheet_rig;
 #[path = "repaired/large_tabs.rs"]
 mod large_tabs;
 
+#[path = "repaired/lost_identity.rs"]
+mod lost_identity;
+
 #[path = "repaired/restless.rs"]
 mod restless;
 
@@ -60,6 +63,22 @@ impl Desk {
         for n in 1..=keys {
             desk.proxy.type_in("Data", usize::try_from(n).expect("few"), 3, &format!("my k{n}")).await;
         }
+        desk
+    }
+
+    /// Creates two rows with the same content except for their keys. A run has written them,
+    /// columns were moved meanwhile, and the run has died.
+    async fn with_two_equal_rows_misplaced() -> Self {
+        let mut desk = Self::of(2).await;
+        desk.is_alike = true;
+        desk.versions.extend([("k1".into(), 2), ("k2".into(), 2)]);
+        desk.run().await.expect("a second version");
+        for row in [1, 2] {
+            desk.proxy.type_in("Data", row, 3, "").await;
+        }
+        desk.versions.extend([("k1".into(), 3), ("k2".into(), 3)]);
+        let moved = desk.moved("COLUMNS", 0, 3).await;
+        desk.run_and_vanish(moved).await;
         desk
     }
 
@@ -197,17 +216,7 @@ async fn a_lost_key_with_one_corrected_cell_gets_no_second_row() {
 
 #[tokio::test(start_paused = true)]
 async fn rows_that_could_be_either_stop_the_run_and_both_are_shown() {
-    let mut desk = Desk::of(2).await;
-    // The two rows have the same content except for their keys.
-    desk.is_alike = true;
-    desk.versions.extend([("k1".into(), 2), ("k2".into(), 2)]);
-    desk.run().await.expect("a second version");
-    for row in [1, 2] {
-        desk.proxy.type_in("Data", row, 3, "").await;
-    }
-    desk.versions.extend([("k1".into(), 3), ("k2".into(), 3)]);
-    let moved = desk.moved("COLUMNS", 0, 3).await;
-    desk.run_and_vanish(moved).await;
+    let mut desk = Desk::with_two_equal_rows_misplaced().await;
     let inserted = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
     desk.proxy.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
     let before = desk.proxy.tab("Data").await;
@@ -342,16 +351,7 @@ async fn a_text_that_begins_like_a_formula_stays_a_text() {
 
 #[tokio::test(start_paused = true)]
 async fn one_row_left_of_two_equal_ones_stops_the_run_until_its_key_is_written() {
-    let mut desk = Desk::of(2).await;
-    desk.is_alike = true;
-    desk.versions.extend([("k1".into(), 2), ("k2".into(), 2)]);
-    desk.run().await.expect("a second version");
-    for row in [1, 2] {
-        desk.proxy.type_in("Data", row, 3, "").await;
-    }
-    desk.versions.extend([("k1".into(), 3), ("k2".into(), 3)]);
-    let moved = desk.moved("COLUMNS", 0, 3).await;
-    desk.run_and_vanish(moved).await;
+    let mut desk = Desk::with_two_equal_rows_misplaced().await;
     let first = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
     desk.proxy.hands(json!([{"deleteDimension": {"range": first}}])).await;
     let before = desk.proxy.tab("Data").await;

@@ -264,7 +264,7 @@ async fn rows_that_prune_took_out_give_no_key_away_again() {
     shop.usual(&[item("1")]).await;
     let called = shop.called();
     assert_eq!(called.len(), 3);
-    assert_ne!(called[0], called[2], "version 1 is no first time");
+    assert_ne!(called[0], called[2], "version 1 came before");
 }
 
 #[tokio::test(start_paused = true)]

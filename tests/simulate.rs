@@ -1,9 +1,11 @@
-//! Whole runs, simulated: several machines at one job, calls that are lost, late or cut off, machines that stand still or vanish, a
-//! person who edits; after every write that was applied the sheet is checked, and again when all is quiet.
+//! Whole runs, simulated: several machines at one job, calls that are lost, late or cut off,
+//! machines that stand still or vanish, a person who edits; after every write that was applied the
+//! sheet is checked, and again when all is quiet.
 //!
-//! `SIMULATE=20000 cargo test --release --test simulate -- --nocapture` plays so many games and writes `docs/evidence/simulate.json`;
-//! `SIMULATE_EVERY=100` plays one in a hundred of those again; `SIMULATE_SEED=n` plays one and tells it. With `SIMULATE_COLUMNS=1` the
-//! person moves, renames and adds columns too.
+//! `SIMULATE=20000 cargo test --release --test simulate -- --nocapture` plays so many games and
+//! writes `docs/evidence/simulate.json`; `SIMULATE_EVERY=100` plays one in a hundred of those
+//! again; `SIMULATE_SEED=n` plays one and prints it. With `SIMULATE_COLUMNS=1` the person moves,
+//! renames and adds columns too.
 
 #![cfg(feature = "emulator")]
 
@@ -62,9 +64,10 @@ use crate::record::Tally;
 
 /// Games of an ordinary run.
 const ORDINARY: u64 = 200;
-/// Games that the evidence tells of.
+/// Games that the evidence counts.
 const WHOLE: u64 = 20_000;
-/// The deep types of google-sheets4 want more stack than a thread's usual 2 MiB when they are built without optimisation.
+/// The deep types of google-sheets4 want more stack than a thread's usual 2 MiB when they are built
+/// without optimisation.
 const STACK_BYTES: usize = 8 << 20;
 
 /// Plays one game on a clock of its own: its counts and story, or what was wrong.
@@ -110,8 +113,8 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Games that once found something: what was suspected and arrived after all, failures told in the same second, a failure that another run told
-/// while the rows of its key waited.
+/// Games that once found something: what was suspected and arrived after all, failures reported in
+/// the same second, a failure that another run reported while the rows of its key waited.
 const ONCE_FAILED: [u64; 4] = [263, 313, 8_646, 12_729];
 
 #[test]

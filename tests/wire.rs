@@ -7,17 +7,9 @@
 
 #![cfg(feature = "emulator")]
 
-#[path = "support/mod.rs"]
+#[path = "support/sheet_rig.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod support;
-
-#[path = "hands/front.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod front;
-
-#[path = "hands/person.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod person;
+mod sheet_rig;
 
 #[path = "wire/fixture.rs"]
 mod fixture;
@@ -41,6 +33,7 @@ use sheetkeep::store::tabs::jobs::JobsView;
 
 use crate::fixture::{Guard, WireFixture};
 use crate::front::ID;
+use crate::sheet_rig::{front, person, support};
 use crate::transcript::{headers, pretty, transcript};
 
 /// Compares a text with the snapshot of this name.
@@ -231,7 +224,8 @@ async fn the_requests_of_inserted_rows_are_frozen() {
     }
 }
 
-/// A run writes to a row that a person has just moved, and vanishes. The next one repairs both rows.
+/// A run writes to a row that a person has just moved, and vanishes. The next one repairs both
+/// rows.
 #[tokio::test(start_paused = true)]
 async fn the_requests_of_a_repair_are_frozen() {
     for guard in Guard::BOTH {

@@ -26,7 +26,7 @@ const MARKS: usize = 50;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertFile(PathBuf);
 
-/// Its contents.
+/// What the file of a job holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AlertMemory {
@@ -36,8 +36,8 @@ pub struct AlertMemory {
     deliveries: Vec<KnownDelivery>,
     /// Why a start failed that was recorded on the sheet last, and when, in seconds since 1970.
     pub recorded_failure: Option<(String, i64)>,
-    /// The id of the last run that this machine reported as out of time, though its lease is left on
-    /// the sheet.
+    /// The id of the last run that this machine reported as out of time, though its lease is left
+    /// on the sheet.
     pub reported_run: Option<String>,
     /// Since when the job's state can't be read, in seconds since 1970.
     pub unreadable_since_s: Option<i64>,
@@ -68,8 +68,8 @@ impl AlertFile {
         self.0.is_file()
     }
 
-    /// Takes the lock beside the file, which ends with this process. `None` if another process of this
-    /// machine has it, or if it can't be taken.
+    /// Takes the lock beside the file, which ends with this process. `None` if another process of
+    /// this machine has it, or if it can't be taken.
     pub fn lock(&self) -> Option<File> {
         private::make_folder(self.0.parent()?).ok()?;
         let file = private::open_or_create(&self.0.with_extension("lock")).ok()?;

@@ -26,16 +26,16 @@ pub enum ChannelTarget {
         url: SecretString,
         /// The routing key, access token or signing secret; `None` if the address is all.
         key: Option<SecretString>,
-        /// What the body names as its receiver, if that is no secret: a topic of ntfy.
+        /// What the body names as its receiver, if that is not a secret: a topic of ntfy.
         topic: String,
     },
     /// A mail server.
     Mail {
         /// The server's address with user and password; a secret.
         url: SecretString,
-        /// The sender.
+        /// The address in `From`.
         from: String,
-        /// The recipients.
+        /// The addresses in `To`, at least one.
         to: Vec<String>,
     },
     /// A program and its arguments.

@@ -1,7 +1,7 @@
 //! All messages of a run, to all of their channels at the same time, within ten seconds.
 //!
-//! A channel has three tries. A time that it names (`Retry-After`) is kept, or the channel counts as
-//! failed if that is too long. If no channel took a message, the first other one gets it.
+//! A channel has three tries. A time that it names (`Retry-After`) is kept, or the channel counts
+//! as failed if that is too long. If no channel took a message, the first other one gets it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub struct DeliveryOutcome {
     pub channel: String,
     /// The ids of the messages that were joined in it.
     pub ids: Vec<String>,
-    /// The result.
+    /// Whether the channel took the message, or why not.
     pub result: DeliveryResult,
 }
 
@@ -99,8 +99,8 @@ impl AlertDispatch {
         join_all(routed.iter().map(|one| self.send_one(one, until_ms))).await
     }
 
-    /// Returns, for each message that no channel took, the first channel that was not tried. A pager
-    /// gets nothing but what is critical.
+    /// Returns, for each message that no channel took, the first channel that was not tried. A
+    /// pager gets nothing but what is critical.
     fn other_channels(&self, messages: &[Message], outcomes: &[DeliveryOutcome]) -> Vec<RoutedMessage> {
         let mut others = Vec::new();
         for message in messages {
@@ -168,14 +168,16 @@ impl AlertDispatch {
             self.clock.sleep(wait).await;
             pause = pause.saturating_mul(2);
         }
-        DeliveryResult::Failed("it was tried in vain".to_owned())
+        DeliveryResult::Failed("every attempt failed".to_owned())
     }
 
     async fn try_once(&self, channel: &AlertChannel, message: &Message) -> ReplyVerdict {
         match &channel.target {
             ChannelTarget::Http { url, key, topic } => match &self.post {
                 Some(post) => post.post(channel, url, key.as_ref(), topic, message).await,
-                None => ReplyVerdict::Refused { why: "there are no certificates to trust".to_owned() },
+                None => ReplyVerdict::Refused {
+                    why: "the certificates of SSL_CERT_FILE can't be read; correct its path, or unset it".to_owned(),
+                },
             },
             ChannelTarget::Mail { url, from, to } => {
                 let target = MailTarget { url, from, to, ca_file: self.ca_file.as_deref(), timeout: TRY_TIMEOUT };

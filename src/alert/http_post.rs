@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::google::transport::connect::{RootsError, Transport};
 use crate::google::transport::web_client::{WebClient, WebError};
 
-/// Posts messages.
+/// Posts messages to the address of a channel, as JSON.
 pub(crate) struct HttpPost {
     client: WebClient,
     clock: Arc<dyn Clock>,

@@ -1,7 +1,7 @@
 //! A message by e-mail.
 //!
-//! `smtps://` speaks TLS from the start, `smtp://` upgrades by STARTTLS and sends no password without
-//! it. Only a server on this machine may do without.
+//! `smtps://` speaks TLS from the start, `smtp://` upgrades by STARTTLS and sends no password
+//! without it. Only a server on this machine may do without.
 
 use std::path::Path;
 use std::time::Duration;

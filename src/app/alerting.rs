@@ -1,7 +1,7 @@
 //! The alerts of one run or of one question about a job: what is reported, and what became of it.
 //!
-//! In scope: a run or a question that the sheet knows nothing of, the memory of this machine, and the
-//! order of it all. Out of scope: the rules (`alerts`), sending (`alert`), the commit
+//! In scope: a run or a question that the sheet knows nothing of, the memory of this machine, and
+//! the order of it all. Out of scope: the rules (`alerts`), sending (`alert`), the commit
 //! (`runner::alert_recorder`), the commit of a start that failed (`app::failed_start`).
 //!
 //! ```text
@@ -78,8 +78,8 @@ impl Alerting {
         Self::with_file(settings, place, clock, file)
     }
 
-    /// Creates the alerts about a job file; `None` without a channel. This machine remembers them by
-    /// the file's path.
+    /// Creates the alerts about a job file; `None` without a channel. This machine remembers them
+    /// by the file's path.
     pub fn of_job_file(settings: &Settings, path: &Path, place: AlertPlace, clock: &Arc<dyn Clock>) -> Option<Self> {
         let file = memory_of_job_file(settings, path)?;
         Self::with_file(settings, place, clock, Some(file))
@@ -163,8 +163,8 @@ impl Alerting {
         self.deliver(messages, memory).await;
     }
 
-    /// Reports what a question about the job found: whether it is late, and whether its state can be
-    /// read. Only this machine remembers it.
+    /// Reports what a question about the job found: whether it is late, and whether its state can
+    /// be read. Only this machine remembers it.
     pub async fn finish_question(&self, findings: &[(Condition, Finding)]) {
         let mut memory = self.memory();
         for (condition, finding) in findings {

@@ -33,10 +33,10 @@ use crate::runner::run_config::RunError;
 
 /// The id of the embedded spreadsheet in its file.
 #[cfg(feature = "emulator")]
-const EMBEDDED_ID: &str = "embedded";
+pub(super) const EMBEDDED_ID: &str = "embedded";
 /// The token that only this process's embedded sheet accepts.
 #[cfg(feature = "emulator")]
-const EMBEDDED_TOKEN: &str = "embedded-sheet-of-this-process";
+pub(super) const EMBEDDED_TOKEN: &str = "embedded-sheet-of-this-process";
 /// Capacity of the stream between client and embedded sheet, in bytes.
 #[cfg(feature = "emulator")]
 const STREAM_BYTES: usize = 256 << 10;
@@ -199,16 +199,43 @@ fn to_google(
 
 #[cfg(feature = "emulator")]
 fn embedded(file: Option<&Path>, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
-    let options = EmulatorOptions {
-        file: file.map(Path::to_owned),
-        spreadsheet_id: Some(EMBEDDED_ID.to_owned()),
-        trusted_token: Some(EMBEDDED_TOKEN.to_owned()),
-        ..EmulatorOptions::default()
-    };
+    let options = EmulatorOptions { file: file.map(Path::to_owned), ..embedded_options() };
     let opened = emulator::open(options, Arc::clone(clock), Arc::clone(chance));
     let named = file.unwrap_or(Path::new("the sheet in memory"));
     let emulator = opened.map_err(|error| embedded_trouble(named, error.to_string(), error.failure_cause()))?;
     let file = SheetFile { emulator: file.map(|file| (emulator.clone(), file.to_owned())) };
+    let (sheets, id) = connect_to_emulator(&emulator, RetryPolicy::default(), clock, Arc::clone(chance))?;
+    Ok(Sheet { sheets, id, file })
+}
+
+#[cfg(feature = "emulator")]
+fn embedded_options() -> EmulatorOptions {
+    EmulatorOptions {
+        spreadsheet_id: Some(EMBEDDED_ID.to_owned()),
+        trusted_token: Some(EMBEDDED_TOKEN.to_owned()),
+        ..EmulatorOptions::default()
+    }
+}
+
+/// Opens an empty sheet in memory that answers its calls one after the other, so that equal seeds
+/// give equal answers.
+#[cfg(feature = "emulator")]
+pub fn open_in_memory(clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<Emulator, AppError> {
+    let options = EmulatorOptions { in_turn: true, ..embedded_options() };
+    let named = Path::new("the sheet in memory");
+    emulator::open(options, clock, chance)
+        .map_err(|error| embedded_trouble(named, error.to_string(), error.failure_cause()))
+}
+
+/// Returns a client of an emulator in this process, and the id of its spreadsheet.
+#[cfg(feature = "emulator")]
+pub fn connect_to_emulator(
+    emulator: &Emulator,
+    retry: RetryPolicy,
+    clock: &Arc<dyn Clock>,
+    chance: Arc<dyn Rng>,
+) -> Result<(Arc<Sheets>, SpreadsheetId), AppError> {
+    let emulator = emulator.clone();
     let streams = move || {
         let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);
         let emulator = emulator.clone();
@@ -217,9 +244,10 @@ fn embedded(file: Option<&Path>, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) 
     };
     let credentials = Credentials::from_token(EMBEDDED_TOKEN)?;
     let mut options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
+    options.retry = retry;
     options.pacing = Pacing::unlimited();
-    let sheets = Sheets::connect(options, Arc::clone(clock), Arc::clone(chance))?;
-    Ok(Sheet { sheets: Arc::new(sheets), id: SpreadsheetId::parse(EMBEDDED_ID)?, file })
+    let sheets = Sheets::connect(options, Arc::clone(clock), chance)?;
+    Ok((Arc::new(sheets), SpreadsheetId::parse(EMBEDDED_ID)?))
 }
 
 #[cfg(not(feature = "emulator"))]

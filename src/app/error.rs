@@ -65,7 +65,7 @@ pub enum AppError {
         there: Vec<String>,
     },
     /// The job has no schedule, so nothing of it is ever due.
-    #[error("run what is due: job {job} has no schedule")]
+    #[error("find the times of job {job}: it has no schedule")]
     NoSchedule {
         /// The job's name.
         job: String,
@@ -98,14 +98,12 @@ impl AppError {
     /// Returns whether a run ends with this before it can write to its sheet, which may be fine: its
     /// source is missing or is not what the job needs, or a program is missing.
     pub fn is_failed_start(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::NoProgram { .. }
-            | Self::Source(_)
-            | Self::Pass(RunError::Input(_) | RunError::NoField { .. } | RunError::AllAlike { report: None, .. }) => {
-                true
-            }
-            _ => false,
-        }
+                | Self::Source(_)
+                | Self::Pass(RunError::Input(_) | RunError::NoField { .. } | RunError::AllAlike { report: None, .. })
+        )
     }
 
     /// True if a proxy is the cause, and not the service or the spreadsheet's owner.

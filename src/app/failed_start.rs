@@ -1,7 +1,7 @@
 //! Records a start that failed: a run that ended before it could write to its sheet.
 //!
-//! In scope: which starts get a row, the one commit that writes it, what that commit came to. Out of
-//! scope: what people hear of it (`app::alerting`), the commit itself (`runner`).
+//! In scope: which starts get a row, the one commit that writes it, what that commit came to. Out
+//! of scope: what people hear of it (`app::alerting`), the commit itself (`runner`).
 //!
 //! ```text
 //!  the source is missing ─▶ one guarded commit: the row in Runs, the occurrence, the alerts' state
@@ -112,8 +112,9 @@ impl<'a> FailedStart<'a> {
         }
     }
 
-    /// Returns whether people hear of the row of another call from the machine that wrote it: it has
-    /// a channel, and noted the problem in the alerts' state. Without a channel here, no one has to.
+    /// Returns whether people hear of the row of another call from the machine that wrote it: it
+    /// has a channel, and noted the problem in the alerts' state. Without a channel here, no one
+    /// has to.
     async fn is_heard_of(&self) -> bool {
         if self.alerting.is_none() {
             return true;

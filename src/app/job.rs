@@ -15,7 +15,6 @@ use crate::app::local_state::request::RequestFile;
 use crate::app::own_parts::OwnParts;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
-use crate::config::sections::records::steps::StepAction;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
 use crate::google::calls::call_counts::CallCounts;
@@ -85,6 +84,7 @@ pub struct RunRequest {
 impl RunRequest {
     /// Returns the request that records this run as one that could not start, and why: with the
     /// occurrence that it would have claimed, if it has one.
+    #[must_use]
     pub fn of_failed_start(&self, why: &str) -> Self {
         let end = Some((RunStatus::Failed, why.to_owned()));
         let is_of_schedule = self.claim.is_claim();
@@ -196,7 +196,7 @@ async fn run_once(
     if let Some(source) = source.as_mut().filter(|source| source_is_read && source.rereadable()) {
         check_header(source.as_mut(), &settings.identify(), &events, &stop).await?;
     }
-    let has_programs = settings.steps.iter().any(|step| matches!(step.action, StepAction::Command(_)));
+    let has_programs = !settings.commands().is_empty();
     if let Some(why) = &installation.unlocked {
         notes.warn_about_missing_lock(why, has_programs, &events);
     }
@@ -206,30 +206,33 @@ async fn run_once(
     let parts = Dependencies {
         store,
         source,
-        identify: Arc::new(settings.identify()),
+        identify: request.own.identify.clone().unwrap_or_else(|| Arc::new(settings.identify())),
         steps: request.own.steps.clone().unwrap_or_else(|| settings.make_steps(&clock)),
-        journal: journal(settings).filter(|_| installation.is_locked()),
+        journal: request.own.journal.clone().or_else(|| journal(settings).filter(|_| installation.is_locked())),
         processes: Arc::new(SystemProcesses),
         prepared: request.changes.clone(),
         events: name_holder(installation, &request.host, clock.now(), events),
         clock,
         chance,
     };
-    let ended = pass(parts, plan, stop).await;
+    let ended = Box::pin(pass(parts, plan, stop)).await;
     if let Some(calls) = calls {
         all_events(Event::CallsCounted(call_totals(&calls.calls())));
     }
     file.check(ended.map_err(AppError::from))
 }
 
-/// Returns the job's store; the client that counts its calls, if there is one; and the file of an
-/// embedded sheet.
+/// A job's store; the client that counts its calls, if there is one; and the file of an embedded
+/// sheet.
+type OpenedStore = (Arc<dyn Store>, Option<Arc<Sheets>>, SheetFile);
+
+/// Opens the job's store.
 fn store_for(
     settings: &Settings,
     request: &RunRequest,
     clock: &Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
-) -> Result<(Arc<dyn Store>, Option<Arc<Sheets>>, SheetFile), AppError> {
+) -> Result<OpenedStore, AppError> {
     if let Some(store) = &request.own.store {
         return Ok((Arc::clone(store), None, SheetFile::default()));
     }
@@ -284,10 +287,9 @@ pub(super) fn source_for(
 
 /// Checks that the steps' programs can be run. Otherwise each item would fail and use up its
 /// attempts.
-pub(super) fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
-    for step in &settings.steps {
-        let StepAction::Command(command) = &step.action else { continue };
-        command.program().map_err(|why| AppError::NoProgram { step: step.name.clone(), why })?;
+pub fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
+    for (name, command) in settings.commands() {
+        command.program().map_err(|why| AppError::NoProgram { step: name.to_owned(), why })?;
     }
     Ok(())
 }
@@ -417,6 +419,7 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
             has_jobs_tab: settings.jobs.is_some(),
         },
         delivery: settings.delivery,
+        is_rowless: request.own.is_rowless,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }

@@ -4,10 +4,12 @@
 //! reading a job's tabs for people. Out of scope: arguments (`cli`), decisions (`ledger`).
 //!
 //! - `job`: one run, from its settings.
-//! - `own_parts`: which parts of a run does a program or a drill bring itself?
+//! - `own_parts`: which parts of a run does a program, a drill or a job of stages bring itself?
+//! - `stages/`: which commands does a job of stages run, and what is kept of them?
 //! - `plan/`: what would a run do, and has anything moved since?
 //! - `schedule/`: what is due of a job, and which of its runs count for `late`?
 //! - `daemon/`: when is `run --due` started for each of many jobs?
+//! - `drill/`: does the job recover from everything that can go wrong?
 //! - `inspect/`: what do the job's tabs contain, for people and for `maintain`?
 //! - `local_state/`: what does this machine remember, and is another run alive on it?
 //! - `connect`, `emulator`: which service or local file holds the job?
@@ -19,6 +21,8 @@
 
 pub mod connect;
 pub mod daemon;
+#[cfg(feature = "emulator")]
+pub mod drill;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod error;
@@ -32,3 +36,4 @@ pub mod metrics;
 pub mod own_parts;
 pub mod plan;
 pub mod schedule;
+pub mod stages;

@@ -1,13 +1,14 @@
-//! Parts of a run that do not come from the job's settings: those of a job written in Rust, and
-//! those of a drill.
+//! Parts of a run that do not come from the job's settings: those of a job written in Rust, those
+//! of a drill, and those of a job of stages.
 //!
 //! In scope: the parts as data. Out of scope: the run that uses them (`app::job`).
 
 use std::fmt;
 use std::sync::Arc;
 
+use crate::port::journal::Journal;
 use crate::port::source::{Source, SourceError};
-use crate::port::step::Step;
+use crate::port::step::{Identify, Step};
 use crate::port::store::Store;
 
 /// Opens the source of a run, from its start.
@@ -18,12 +19,18 @@ pub type SourceOpener = Arc<dyn Fn() -> Result<Box<dyn Source>, SourceError> + S
 pub struct OwnParts {
     /// Where records come from.
     pub source: Option<SourceOpener>,
+    /// Finds keys and versions.
+    pub identify: Option<Arc<dyn Identify>>,
     /// All steps, in order.
     pub steps: Option<Vec<Arc<dyn Step>>>,
     /// Where the job's state is kept.
     pub store: Option<Arc<dyn Store>>,
+    /// Where results are kept until they are on the sheet.
+    pub journal: Option<Arc<dyn Journal>>,
     /// Maximum number of items in their steps at once, at least 1.
     pub concurrency: Option<usize>,
+    /// True if items make no rows, so that none is nothing to report.
+    pub is_rowless: bool,
 }
 
 impl fmt::Debug for OwnParts {
@@ -35,6 +42,6 @@ impl fmt::Debug for OwnParts {
             .field("steps", &steps)
             .field("has_store", &self.store.is_some())
             .field("concurrency", &self.concurrency)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

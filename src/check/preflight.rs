@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::check::clock::check_clock;
 use crate::check::repeated::{RepeatedKeyScan, scan_repeated_keys};
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
@@ -18,11 +20,13 @@ use crate::google::sheets::Sheets;
 use crate::google::types::address::SpreadsheetId;
 use crate::google::types::response_types::SpreadsheetInfo;
 use crate::ledger::leases::lease::LeaseStatus;
+use crate::ledger::rows::row_builder::row_of;
 use crate::ledger::runs::capacity;
 use crate::ledger::state::snapshot::{Definition, Snapshot};
+use crate::ledger::values::columns::Columns;
 use crate::port::source::Source;
 use crate::port::step::Identify;
-use crate::runner::header_row::read_header;
+use crate::runner::header_row::{check_columns, read_header};
 use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::run_config::RunError;
 use crate::runner::startup::{
@@ -55,6 +59,10 @@ pub struct PlannedRun {
 pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> (Vec<CheckItem>, Option<RepeatedKeyScan>) {
     let subject = Subject::Source;
     let name = settings.source.input.name();
+    if let Some(job) = &settings.stages {
+        let names: Vec<&str> = job.stages.iter().map(|stage| stage.name.as_str()).collect();
+        return (vec![CheckItem::fine(subject, format!("none; the job has the stages {}", names.join(", ")))], None);
+    }
     if settings.source.input == Input::Stdin {
         return (vec![CheckItem::fine(subject, "standard input, which is not read here")], None);
     }
@@ -67,7 +75,15 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> (Vec<CheckI
         Ok(notes) => notes.into_iter().map(|note| CheckItem::warning(subject, note, None)).collect(),
         Err(error) => return (vec![CheckItem::problem(subject, StartBlocker::Pass(error))], None),
     };
-    let line = records(&name, source.as_mut(), &identify, settings.stop_after).await;
+    // Of a tab that has such a column already, a run takes it.
+    if settings.steps.is_empty()
+        && let Err(error) = check_columns(source.as_mut(), &settings.columns, &[], settings.key_column.as_deref()).await
+    {
+        let help = "correct the name in the job file: a run stops here, unless the data tab already has that column";
+        lines.push(CheckItem::warning(subject, error.to_string(), Some(help)));
+    }
+    let columns = settings.steps.is_empty().then_some(&settings.columns);
+    let line = records(&name, source.as_mut(), &identify, columns, settings.stop_after).await;
     let is_stopped = matches!(line.verdict, CheckVerdict::Problem(_));
     lines.push(line);
     // The run needs what would be read of a pipe here.
@@ -81,8 +97,15 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> (Vec<CheckI
     (lines, Some(scan))
 }
 
-/// Checks the first record, and further ones as long as none has a key.
-async fn records(name: &str, source: &mut dyn Source, identify: &dyn Identify, stop_after: u64) -> CheckItem {
+/// Checks the first record, and further ones as long as none has a key and, where records are the
+/// rows, values that fit the types of `columns`.
+async fn records(
+    name: &str,
+    source: &mut dyn Source,
+    identify: &dyn Identify,
+    columns: Option<&Columns>,
+    stop_after: u64,
+) -> CheckItem {
     let subject = Subject::Source;
     let mut probation = FirstRecords::new(stop_after);
     let mut first = None;
@@ -107,6 +130,13 @@ async fn records(name: &str, source: &mut dyn Source, identify: &dyn Identify, s
                 probation.failed("source", &bad.to_string(), &place, &record.bytes);
             }
             Ok(body) => match identify.identify(&body).await {
+                Ok((key, _)) if let Some(why) = refused_value(&body, columns) => {
+                    let what =
+                        format!("the first record of {name}, with key {}, can't be written: {why}", key.as_str());
+                    let line = || CheckItem::warning(subject, what, Some("it would be a failure; see [sheet] columns"));
+                    first.get_or_insert_with(line);
+                    probation.failed("output", &why, &place, body.to_string().as_bytes());
+                }
                 Ok((key, _)) if read == 1 => {
                     return CheckItem::fine(subject, format!("{name}, whose first record has key {}", key.as_str()));
                 }
@@ -131,6 +161,11 @@ async fn records(name: &str, source: &mut dyn Source, identify: &dyn Identify, s
         Some(error) => CheckItem::problem(subject, StartBlocker::Source(error)),
         None => first.unwrap_or_else(|| CheckItem::fine(subject, name)),
     }
+}
+
+/// Returns why a record can't be a row of these columns.
+fn refused_value(body: &Value, columns: Option<&Columns>) -> Option<String> {
+    columns.and_then(|columns| row_of(body.clone(), columns).err()).map(|refusal| refusal.to_string())
 }
 
 /// Checks the spreadsheet and the job's tabs. Returns true if the spreadsheet can be read.

@@ -22,6 +22,13 @@ pub fn check_surroundings(settings: &Settings, env_file: &Path) -> Vec<CheckItem
 
 /// Two jobs of one name share the local file, the lock and the state on the sheet.
 fn same_named(settings: &Settings) -> Option<CheckItem> {
+    let what = format!("{} beside it has the same job name, {}", same_named_file(settings)?, settings.job);
+    let help = "give each job a name of its own: jobs of one name share keys, rows and state on one sheet";
+    Some(CheckItem::warning(Subject::JobFile, what, Some(help)))
+}
+
+/// Returns the name of another job file in the same folder whose job has the same name.
+pub fn same_named_file(settings: &Settings) -> Option<String> {
     let folder = settings.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let own = settings.path.canonicalize().ok();
     let is_other = |path: &PathBuf| {
@@ -33,9 +40,7 @@ fn same_named(settings: &Settings) -> Option<CheckItem> {
     let mut others: Vec<String> =
         entries.filter(is_other).filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
     others.sort();
-    let what = format!("{} beside it has the same job name, {}", others.first()?, settings.job);
-    let help = "give each job a name of its own: jobs of one name share keys, rows and state on one sheet";
-    Some(CheckItem::warning(Subject::JobFile, what, Some(help)))
+    others.into_iter().next()
 }
 
 /// Returns the name of a job file; `None` for any other TOML.

@@ -29,7 +29,8 @@ pub enum Exit {
     Usage,
     /// The run reached its end, and some items failed.
     Partial,
-    /// `fsck` found rows and keys that are not consistent, or `lint` errors in scripts.
+    /// `fsck` found rows and keys that are not consistent, `lint` errors in scripts, or `drill` what
+    /// a crash would double or lose.
     Findings,
     /// The requested key was not found.
     Unknown,
@@ -75,7 +76,7 @@ const TABLE: [(Exit, u8, &str, &str); 22] = [
     (Exit::Failed, 1, "failed", "the job ran and failed"),
     (Exit::Usage, 2, "usage", "the command line is wrong"),
     (Exit::Partial, 3, "partial", "finished, but some items failed, or degraded (see --fail-on)"),
-    (Exit::Findings, 4, "findings", "fsck found what is not consistent, or lint errors in scripts"),
+    (Exit::Findings, 4, "findings", "fsck: not consistent; lint: errors; drill: doubled, lost, not idempotent"),
     (Exit::Unknown, 5, "unknown", "key not found"),
     (Exit::Late, 6, "late", "late found a job that is late, stuck, stale, or never ran"),
     (Exit::DataErr, 65, "dataerr", "invalid data in the input or the sheet"),

@@ -82,6 +82,9 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
         CliCommand::Run(args) if args.force => {
             runtime.block_on(commands::maintain::force::command(session, args, host_name(), clock, chance))
         }
+        CliCommand::Run(args) if args.from.is_some() => {
+            runtime.block_on(commands::stage_redo::redo(session, args, host_name(), clock, chance))
+        }
         CliCommand::Run(args) if args.dry_run => {
             let plan = args.as_plan();
             runtime.block_on(commands::inspect::plan::command(session, &plan, host_name(), clock, chance))
@@ -126,11 +129,13 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
             commands::schedule::explain_and_export::command(session, &args.action, clock.as_ref())
         }
         CliCommand::Lint(args) => commands::lint::command(session, args),
-        CliCommand::Once(args) => runtime.block_on(commands::once::command(session, args, clock, chance)),
+        CliCommand::Once(args) => runtime.block_on(commands::once::command(session, args, host_name(), clock, chance)),
         CliCommand::Retry(args) => {
             let chance = args.seed.map_or(chance, |seed| Arc::new(SeededRng::new(seed)));
             runtime.block_on(commands::retry::command(session, args, clock, chance))
         }
+        #[cfg(feature = "emulator")]
+        CliCommand::Drill(args) => commands::drill::command(session, args, runtime),
         #[cfg(feature = "emulator")]
         CliCommand::Emulate(args) => {
             let chance = args.seed.map_or(chance, |seed| Arc::new(SeededRng::new(seed)));

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Read as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ use crate::config::problem::{ConfigError, ConfigProblem};
 
 /// The longest job file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
+/// Bytes of a file of data in which its header row is looked for.
+const MAX_HEADER_BYTES: u64 = 1 << 16;
 
 /// A job file as it was read. `Debug` shows no values: those of the `.env` file may be secret.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,19 +60,60 @@ pub(crate) fn data_in_place_of_job(path: &Path, text: &str) -> Option<ConfigProb
     let stem = path.file_stem()?.to_string_lossy();
     let header = text.lines().next().unwrap_or_default().trim_start_matches('\u{feff}');
     let first = header.split([',', ';', '\t', '|']).next().unwrap_or_default().trim().trim_matches('"');
-    let is_plain = |name: &str| {
-        !name.is_empty()
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-            && !name.as_bytes()[0].is_ascii_digit()
-    };
-    let key = if kind == "csv" && is_plain(first) { first } else { "id" };
+    let key = if kind == "csv" { key_path(first) } else { ".id".to_owned() };
     let what = if kind == "csv" { "a CSV file" } else { "a file of data" };
     let problem = ConfigProblem::new(format!("{} is {what}, and a job file (TOML) is needed here", path.display()));
+    let lines = [
+        format!("name = {stem:?}"),
+        "[source]".to_owned(),
+        format!("{kind} = {file:?}"),
+        "[item]".to_owned(),
+        format!("key = {key:?}"),
+        "[sheet]".to_owned(),
+        format!("tab = {stem:?}"),
+    ];
+    let lines = lines.map(|line| in_single_quotes(&line)).join(" ");
+    let job = in_single_quotes(&job.to_string_lossy());
     Some(problem.help(format!(
-        "write a file {} with these lines, then: sheetkeep run {0} · name = {stem:?} · [source] · {kind} = {file:?} · [item] · key = \".{key}\" · \
-         [sheet] · tab = {stem:?} (docs/your-first-csv.md has the steps)",
-        job.display()
+        "write a job file and run it: printf '%s\\n' {lines} > {job} && sheetkeep run {job} \
+         (docs/your-first-csv.md has the steps)"
     )))
+}
+
+/// Returns the jq path of a field; `.id` for a field without a name.
+fn key_path(field: &str) -> String {
+    let is_plain = |name: &str| {
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !name.as_bytes()[0].is_ascii_digit()
+    };
+    match field {
+        "" => ".id".to_owned(),
+        plain if is_plain(plain) => format!(".{plain}"),
+        other => format!(".{}", serde_json::Value::from(other)),
+    }
+}
+
+/// Quotes a word for a POSIX shell.
+fn in_single_quotes(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Returns the beginning of a file as text, read as `encoding = "auto"` would; empty if it can't be
+/// read.
+fn beginning(path: &Path) -> String {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(MAX_HEADER_BYTES).read_to_end(&mut bytes));
+    if read.is_err() {
+        return String::new();
+    }
+    // The last character may be cut.
+    match std::str::from_utf8(&bytes) {
+        Err(error) if error.error_len().is_some() => encoding_rs::WINDOWS_1252.decode(&bytes).0.into_owned(),
+        _ => String::from_utf8_lossy(&bytes).into_owned(),
+    }
 }
 
 /// Returns the key of `[source]` for a file of data; `None` for any other file.
@@ -86,7 +130,7 @@ fn data_kind(path: &Path) -> Option<&'static str> {
 
 fn read_text(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |missing: bool, why: &str| {
-        if !missing && let Some(problem) = data_in_place_of_job(path, "") {
+        if !missing && let Some(problem) = data_in_place_of_job(path, &beginning(path)) {
             return ConfigError::unreadable(path, false, problem);
         }
         let problem = ConfigProblem::new(format!("the job file {} {why}", path.display()));
@@ -100,7 +144,7 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
         return Err(unreadable(false, "is longer than 1 MiB; is it a job file?"));
     }
     std::fs::read_to_string(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::InvalidData => unreadable(false, "is no valid UTF-8"),
+        std::io::ErrorKind::InvalidData => unreadable(false, "is not valid UTF-8"),
         std::io::ErrorKind::IsADirectory => unreadable(false, "is a folder"),
         _ => unreadable(false, "can't be read"),
     })

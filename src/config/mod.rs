@@ -16,12 +16,14 @@
 //! | How is one value read, and how is an error in it reported? | `value_reader`, `problem` |
 //! | What was read, before it is checked? | `form` |
 //! | What would the first row of a job be? | `preview` |
+//! | Which job keeps the marks of `sheetkeep once`? | `once_job` |
 
 pub mod settings;
 pub mod syntax;
 pub mod sections;
 pub mod external;
 pub mod form;
+pub mod once_job;
 pub mod value_reader;
 pub mod problem;
 pub mod preview;

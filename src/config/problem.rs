@@ -155,7 +155,7 @@ mod tests {
         let problems = vec![
             ConfigProblem::at(at..at + 11, "unknown key `private_key`", "not a key of a job file"),
             ConfigProblem::at(text.len() - 10..text.len() - 5, "unknown key `zebra`", ""),
-            ConfigProblem::new("invalid type: string \"ya29.hunter\"").help("Bearer hunter2 is no help"),
+            ConfigProblem::new("invalid type: string \"ya29.hunter\"").help("Bearer hunter2 does not help"),
         ];
         let error = ConfigError::new(Path::new("q.toml"), text, problems);
         let mut shown = error.lines().join("\n");
@@ -169,13 +169,13 @@ mod tests {
         let text = "name = \"quakes\"\nnmae = 1\n";
         let problems = vec![
             ConfigProblem::at(16..20, "unknown key `nmae`", "not a key of a job file").help("did you mean `name`?"),
-            ConfigProblem::new("SHEETKEEP_API_URL is no URL"),
+            ConfigProblem::new("SHEETKEEP_API_URL is not a URL"),
         ];
         let error = ConfigError::new(Path::new("jobs/q.toml"), text, problems);
         assert_eq!(
             error.lines(),
             [
-                "jobs/q.toml: SHEETKEEP_API_URL is no URL",
+                "jobs/q.toml: SHEETKEEP_API_URL is not a URL",
                 "jobs/q.toml:2:1: unknown key `nmae` (not a key of a job file); did you mean `name`?",
             ]
         );

@@ -32,9 +32,11 @@ use crate::config::sections::sheet::names;
 use crate::config::sections::sheet::target::{self, Choice, CredentialSettings, Target};
 use crate::config::sections::sheet::write_mode;
 use crate::config::sections::sheet::wrong_place;
+use crate::config::sections::stages::{self, StageJob};
 use crate::config::syntax::keys::check;
 use crate::config::syntax::raw::JobFile;
 use crate::config::syntax::schema::job_file_schema;
+use crate::config::syntax::stage_job;
 use crate::config::value_reader::{ProblemNote, ValueReader};
 use crate::google::calls::quota::Pacing;
 use crate::google::transport::proxy::Proxies;
@@ -48,6 +50,7 @@ use crate::retry::RetryPolicy;
 use crate::schedule::job_schedule::JobSchedule;
 use crate::schedule::zone::parse_zone;
 use crate::source::skim::Depth;
+use crate::step::command::command_step::CommandSettings;
 use crate::step::identify::{JqIdentify, Versions};
 use crate::step::jq::program::Program;
 use crate::store::tabs::jobs::JobsView;
@@ -71,6 +74,8 @@ pub struct Settings {
     pub evaluation: EvaluationSettings,
     /// The steps, in order.
     pub steps: Vec<StepSettings>,
+    /// The stages, for a job of stages; `None` for a job of records.
+    pub stages: Option<StageJob>,
     /// How often outside effects of steps may happen.
     pub delivery: Delivery,
     /// The spreadsheet or file with rows and state.
@@ -163,6 +168,26 @@ impl Settings {
         runs.map(|step| step.name.as_str()).collect()
     }
 
+    /// Returns the programs of steps and stages, each with its name.
+    pub fn commands(&self) -> Vec<(&str, CommandSettings)> {
+        let of_steps = self.steps.iter().filter_map(|step| match &step.action {
+            StepAction::Command(command) => Some((step.name.as_str(), command.clone())),
+            StepAction::Map(..) => None,
+        });
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let stages = self.stages.iter().flat_map(|job| &job.stages);
+        let of_stages = stages.map(|stage| (stage.name.as_str(), stage.command(folder, &self.job)));
+        of_steps.chain(of_stages).collect()
+    }
+
+    /// Returns the settings for items that are commands: a result is kept at once, because the next
+    /// may take hours, and the first failures are no evidence about the others.
+    #[must_use]
+    pub fn for_commands(mut self) -> Self {
+        (self.commit.every_ms, self.stop_after) = (0, 0);
+        self
+    }
+
     /// Creates the steps.
     pub fn make_steps(&self, clock: &Arc<dyn Clock>) -> Vec<Arc<dyn Step>> {
         self.steps.iter().map(|step| step.make(clock, &self.evaluation)).collect()
@@ -197,12 +222,13 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
         let to_problem = |error: toml::de::Error| {
             let message = error.message().replace('\n', ", ");
             let span = error.span().unwrap_or(0..0);
-            ConfigProblem::at(span, format!("this is no TOML: {message}"), message)
+            ConfigProblem::at(span, format!("this is not valid TOML: {message}"), message)
         };
         return Err(ConfigError::new(path, text, errors.into_iter().map(to_problem).collect()));
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut problems = check(&mut table, &job_file_schema());
+    let mut problems = stage_job::complete(&mut table);
+    problems.extend(check(&mut table, &job_file_schema()));
     let raw = match JobFile::deserialize(Deserializer::from(table)) {
         Ok(raw) => raw,
         Err(error) => {
@@ -217,7 +243,9 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
     let mut reader = ValueReader::new(text, folder, environment);
     reader.problems = problems;
     match settings(&mut reader, path, flags, &raw) {
-        Some(settings) if reader.problems.is_empty() => Ok(settings),
+        Some(settings) if reader.problems.is_empty() => {
+            Ok(if settings.stages.is_some() { settings.for_commands() } else { settings })
+        }
         _ => Err(ConfigError::new(path, text, reader.problems)),
     }
 }
@@ -242,6 +270,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
     let jq_timeout_ms = u64::try_from(evaluation.bounds.time.as_millis()).unwrap_or(u64::MAX);
     let steps = steps::settings(reader, raw, path, job.as_deref(), jq_timeout_ms);
     let delivery = steps::delivery(reader, raw);
+    let stages = stages::settings(reader, raw, schedule.as_ref(), flags.logical_time);
     wrong_place::report_misspelt(reader);
     let (target, choice) = target::target(reader, flags, raw, job.as_deref(), path).unzip();
     let sheet = raw.sheet.as_ref();
@@ -283,6 +312,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
         evaluation,
         steps,
         delivery,
+        stages: stages?,
         target: target?,
         choice: choice?,
         credentials,

@@ -143,10 +143,10 @@ fn everything_that_is_wrong_is_told_at_once_with_its_line() {
         ("1:8", "`name` holds a character"),
         ("2:21", "schedule.cron: \"0 9 * *\" has 4 fields, and five are needed"),
         ("2:43", "did you mean Europe/Berlin?"),
-        ("5:13", "`source.items` is no jq expression: expected the end of the expression, found `||`"),
+        ("5:13", "`source.items` is not a valid jq expression: expected the end of the expression, found `||`"),
         ("6:13", "`source.delimiter` goes with csv, and this source is json"),
         ("8:14", "there is no filter `frobnicate/0`"),
-        ("12:6", "`step.map` is no jq expression: expected term, found `}`"),
+        ("12:6", "`step.map` is not a valid jq expression: expected term, found `}`"),
         ("14:7", "title of one of the tool's own tabs"),
         ("15:8", "mode `mirror` is not built yet"),
         ("16:17", "did you mean \"datetime\"?"),
@@ -192,7 +192,7 @@ fn a_source_is_exactly_one_and_the_planned_ones_are_told_so() {
 fn what_is_no_toml_is_told_at_its_line() {
     let found = problems("name = 'a'\n[source\ncsv = \n");
     assert!(
-        found.iter().all(|p| p.contains("this is no TOML")) && found[0].starts_with("jobs/quakes.toml:2:"),
+        found.iter().all(|p| p.contains("this is not valid TOML")) && found[0].starts_with("jobs/quakes.toml:2:"),
         "{found:?}"
     );
 }

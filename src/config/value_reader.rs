@@ -49,6 +49,14 @@ impl<'a> ValueReader<'a> {
         Self { text, folder, environment, problems: Vec::new(), notes: Vec::new() }
     }
 
+    /// Returns a reader of the same file that takes variables from another environment.
+    pub(crate) fn with_environment<'b>(&self, environment: &'b Environment) -> ValueReader<'b>
+    where
+        'a: 'b,
+    {
+        ValueReader::new(self.text, self.folder, environment)
+    }
+
     /// Adds a problem.
     pub(crate) fn add_problem(&mut self, problem: ConfigProblem) {
         self.problems.push(problem);
@@ -181,10 +189,14 @@ impl<'a> ValueReader<'a> {
             Err(error) => {
                 let problem = if source == *at.get() {
                     let span = self.within(at, error.at.clone());
-                    ConfigProblem::at(span, format!("{what} is no jq expression: {error}"), error.message.clone())
+                    ConfigProblem::at(
+                        span,
+                        format!("{what} is not a valid jq expression: {error}"),
+                        error.message.clone(),
+                    )
                 } else {
                     // The error may quote a replaced name, whose value may be a secret.
-                    let message = format!("{what} is no jq expression with its ${{…}} filled in");
+                    let message = format!("{what} is not a valid jq expression with its ${{…}} filled in");
                     ConfigProblem::at(at.span(), message, "what was filled in is not shown")
                 };
                 let help = match suggested_path(&source, &error.at) {
@@ -264,7 +276,7 @@ impl<'a> ValueReader<'a> {
             Some(suggestion) => format!("did you mean {suggestion}?"),
             None => "zones have IANA names, such as Europe/Berlin or UTC".to_owned(),
         };
-        self.add_problem_at(at, format!("{what} is no time zone that this machine knows"), "unknown zone", &help);
+        self.add_problem_at(at, format!("{what} is not a time zone that this machine knows"), "unknown zone", &help);
         None
     }
 }

@@ -52,6 +52,20 @@ pub struct JobBuilder {
     logical_date: Option<String>,
 }
 
+impl Job {
+    /// Starts the settings of a job of this name: letters, digits, blank, `_`, `.` and `-`, at most
+    /// 50. The name is a part of tab titles and idempotency keys: keep it.
+    pub fn builder(name: &str) -> JobBuilder {
+        JobBuilder::new(name, None)
+    }
+
+    /// Starts from a job file. Steps and a source that are added come after, or in place of, those
+    /// of the file; its alerts, heartbeat and metrics are sent by the command line only.
+    pub fn from_file(path: impl AsRef<Path>) -> JobBuilder {
+        JobBuilder::new("", Some(path.as_ref().to_owned()))
+    }
+}
+
 impl JobBuilder {
     pub(crate) fn new(name: &str, file: Option<PathBuf>) -> Self {
         Self {
@@ -299,7 +313,7 @@ impl JobBuilder {
 fn logical_time(asked: Option<&str>, now: Timestamp) -> Result<(LogicalTime, String), JobError> {
     let today = now.to_string().chars().take(10).collect();
     let Some(text) = asked else { return Ok((LogicalTime::Now(now), today)) };
-    let wrong = || JobError::setting(format!("the logical date {text:?} is no date: write it as 2026-11-29"));
+    let wrong = || JobError::setting(format!("the logical date {text:?} is not a valid date: write it as 2026-11-29"));
     let date: Date = text.parse().map_err(|_| wrong())?;
     let scheduled_for = Timestamp::parse(&format!("{date}T00:00:00Z")).ok_or_else(wrong)?;
     Ok((LogicalTime::Occurrence { scheduled_for, date }, date.to_string()))

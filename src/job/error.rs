@@ -10,7 +10,7 @@ use crate::config::problem::{ConfigError, ConfigProblem};
 use crate::fault::Fault;
 
 /// Why a job could not be built, or why its run ended before the end of its source. What was
-/// committed stays, and the next run goes on from there.
+/// committed stays, and the next run continues from there.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JobError {

@@ -59,6 +59,7 @@ pub struct RetryError<E> {
 }
 
 /// An operation that is going to be tried; [`Retry::run`] does it.
+#[expect(clippy::struct_field_names, reason = "`on_retry` is the word of the builder's method")]
 pub struct Retry<C, F, N> {
     policy: RetryPolicy,
     classify: C,

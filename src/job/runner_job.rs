@@ -3,23 +3,29 @@
 //! In scope: one run of it, its watermark. Out of scope: the run itself (`app::job`).
 
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::app::connect::{Sheet, connect_existing};
+#[cfg(feature = "emulator")]
+use crate::app::drill::counted_step::UndoneEffect;
+#[cfg(feature = "emulator")]
+use crate::app::drill::game::StepsMaker;
 use crate::app::error::AppError;
 use crate::app::job::{RunRequest, run, sheets_store};
 use crate::app::own_parts::OwnParts;
 use crate::clock::Clock;
 use crate::config::external::environment::host_name;
+#[cfg(feature = "emulator")]
+use crate::config::sections::records::steps::StepAction;
 use crate::config::settings::Settings;
-use crate::job::builder::JobBuilder;
 use crate::job::closure_step::ClosureStep;
 use crate::job::error::JobError;
 use crate::job::report::JobReport;
 use crate::job::source::JobSource;
 use crate::ledger::runs::event::Event;
 use crate::ledger::runs::run::Trigger;
+#[cfg(feature = "emulator")]
+use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
 use crate::port::store::Store;
 use crate::rng::Rng;
@@ -48,18 +54,6 @@ impl fmt::Debug for Job {
 }
 
 impl Job {
-    /// Starts the settings of a job of this name: letters, digits, blank, `_`, `.` and `-`, at most
-    /// 50. The name is a part of tab titles and idempotency keys: keep it.
-    pub fn builder(name: &str) -> JobBuilder {
-        JobBuilder::new(name, None)
-    }
-
-    /// Starts from a job file. Steps and a source that are added come after, or in place of, those
-    /// of the file; its alerts, heartbeat and metrics are sent by the command line only.
-    pub fn from_file(path: impl AsRef<Path>) -> JobBuilder {
-        JobBuilder::new("", Some(path.as_ref().to_owned()))
-    }
-
     pub(crate) fn new(
         settings: Settings,
         source: Option<JobSource>,
@@ -122,6 +116,31 @@ impl Job {
         Ok(loaded.snapshot.and_then(|snapshot| snapshot.state.cursor))
     }
 
+    /// Opens the job's source, from its start.
+    #[cfg(feature = "emulator")]
+    pub(crate) fn open_source(&self) -> Result<Box<dyn Source>, SourceError> {
+        let opener = self.source.as_ref().and_then(|source| source.opener(&self.settings.job, None));
+        opener.map_or_else(|| self.settings.open_source(), |open| open())
+    }
+
+    /// Returns what a scenario plays: the settings, the steps with programs that are not run, and
+    /// how many items are in their steps at once.
+    #[cfg(feature = "emulator")]
+    pub(crate) fn drill_parts(&self) -> (Arc<Settings>, StepsMaker, Option<usize>) {
+        let own = self.steps.clone();
+        let steps: StepsMaker = Arc::new(move |settings: &Settings, clock: &Arc<dyn Clock>| {
+            let of_file = settings.steps.iter().map(|step| -> Arc<dyn Step> {
+                match &step.action {
+                    StepAction::Command(_) => Arc::new(UndoneEffect::new(&step.name)),
+                    StepAction::Map(..) => step.make(clock, &settings.evaluation),
+                }
+            });
+            let own = own.iter().map(|step| -> Arc<dyn Step> { Arc::new(step.clone()) });
+            of_file.chain(own).collect()
+        });
+        (Arc::clone(&self.settings), steps, (!self.steps.is_empty()).then_some(self.concurrency))
+    }
+
     /// Returns the parts that the job does not take from its settings. Steps of a job file come
     /// first.
     fn own_parts(&self, watermark: Option<String>, clock: &Arc<dyn Clock>) -> OwnParts {
@@ -130,7 +149,9 @@ impl Job {
             source: self.source.as_ref().and_then(|source| source.opener(&self.settings.job, watermark)),
             steps: Some(self.settings.make_steps(clock).into_iter().chain(own).collect()),
             store: self.memory.clone().map(|store| -> Arc<dyn Store> { Arc::new(store) }),
+            journal: None,
             concurrency: (!self.steps.is_empty()).then_some(self.concurrency),
+            ..OwnParts::default()
         }
     }
 }
@@ -147,13 +168,13 @@ fn machine() -> (Arc<dyn Clock>, Arc<dyn Rng>) {
 /// Passes what the run reports to the program's own logs.
 fn events() -> Events {
     Arc::new(|event| match event {
-        Event::Anomaly { message } => tracing::warn!(event = "anomaly", "{message}"),
+        Event::Anomaly { message } => tracing::warn!(event = "run.anomaly", "{message}"),
         Event::ItemFailed { key, place, step, error } => {
             tracing::warn!(event = "item.failed", key = key.as_str(), place, step, "{error}");
         }
         Event::Retrying { step, key, attempt, of, delay_ms, cause, .. } => {
             tracing::info!(event = "step.retrying", key = key.as_str(), step, attempt, of, delay_ms, "{cause}");
         }
-        other => tracing::debug!(event = "run", ?other),
+        other => tracing::debug!(event = "run.progress", ?other),
     })
 }

@@ -17,7 +17,7 @@ pub fn closing_row(failure: &Failure, prior: PriorFailure, why: &str, now: Times
         first_seen: prior.first_seen,
         last_seen: now.max(prior.last_seen.add_ms(1)),
         state: FailureState::Recovered,
-        answered: prior.requested,
+        answered: prior.answer(),
         payload: Vec::new(),
         kept: false,
         ..failure.clone()

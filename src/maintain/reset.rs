@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::failure::Failure;
-use crate::ledger::items::key::Fingerprint;
+use crate::ledger::items::key::{Fingerprint, Key};
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::maintain::close_failure::closing_row;
 use crate::maintain::version_counts::{VersionCount, VersionCounts};
@@ -35,12 +35,23 @@ pub struct ResetPlan {
 
 /// Computes the plan from the listing; failures are closed at `now`.
 pub fn plan_reset(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> ResetPlan {
+    plan_reset_of(listing, again, now, |_| true)
+}
+
+/// Computes the plan for the keys that `is_one` selects.
+pub fn plan_reset_of(
+    listing: &ScannedTabs,
+    again: ReprocessPolicy,
+    now: Timestamp,
+    is_one: impl Fn(&Key) -> bool,
+) -> ResetPlan {
     let tallies = VersionCounts::new(again, &listing.rows, &[], None);
-    let done = tallies.done();
+    let done: Vec<_> = tallies.done().into_iter().filter(|counted| is_one(&counted.key)).collect();
     let keys = done.iter().map(|counted| &counted.key).collect::<HashSet<_>>().len() as u64;
     let mut settled: Vec<ItemResult> = done.into_iter().flat_map(VersionCount::revoking_rows).collect();
     let rows = settled.len() as u64;
-    let closing = closing_rows(listing, again, now);
+    let mut closing = closing_rows(listing, again, now);
+    closing.retain(|failure| is_one(&failure.key));
     let failures = closing.len() as u64;
     settled.extend(closing.into_iter().map(|failure| ItemResult::Failed(Box::new(failure))));
     ResetPlan { keys, failures, rows, settled }

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::fault::Fault;
 use crate::ledger::items::item::Position;
+use crate::ledger::processed::processed_index::ProcessedIndex;
 
 /// A record as the source read it.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +58,7 @@ pub enum SourceError {
         /// The system's message.
         why: String,
     },
-    /// Its content is invalid from here on: a truncated file, a document that is no JSON.
+    /// Its content is invalid from here on: a truncated file, a document that is not valid JSON.
     #[error("{position}: {why}")]
     Broken {
         /// The position of the error.
@@ -83,6 +84,18 @@ pub enum SourceError {
         seen: String,
         /// The next thing to do.
         advice: String,
+    },
+    /// A stage, or another command that makes the records, failed.
+    #[error("{what} failed: {why}")]
+    Stage {
+        /// The stage, such as `stage transform`.
+        what: String,
+        /// The error message.
+        why: String,
+        /// The next thing to do.
+        advice: String,
+        /// `Transient` if it may pass, `Corrupt` if a file is not what it was, else `Rejected`.
+        fault: Fault,
     },
     /// A read failed for a reason that may pass.
     #[error("{what} could not be read: {why}")]
@@ -117,6 +130,7 @@ impl SourceError {
             }
             Self::Denied { .. } => Fault::Denied,
             Self::Unavailable { .. } => Fault::Transient,
+            Self::Stage { fault, .. } => *fault,
         }
     }
 }
@@ -145,6 +159,15 @@ pub trait Source: Send {
     /// as sentences. Complete once `next` has returned `None`.
     fn take_notes(&mut self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Takes what is done, once the run holds the lease and whenever nothing waits for a commit. A
+    /// source that makes its records by work outside needs it before that work.
+    fn on_claimed(&mut self, _index: &ProcessedIndex) {}
+
+    /// True if the source itself ends after a stop request, so that the run waits for that.
+    fn ends_on_stop(&self) -> bool {
+        false
     }
 
     /// Returns the progress: units read and in total (bytes for files), if known.

@@ -3,9 +3,9 @@
 //! In scope: the state that the next commit writes, and the messages that may be sent once the last
 //! commit is applied. Out of scope: the rules (`alerts`), sending (`alert`).
 //!
-//! The first commit takes in runs that vanished and occurrences that were missed. The last one takes
-//! in this run, and reports. A commit may be drafted again, so each draft starts from the state as
-//! last applied.
+//! The first commit takes in runs that vanished and occurrences that were missed. The last one
+//! takes in this run, and reports. A commit may be drafted again, so each draft starts from the
+//! state as last applied.
 
 use std::fmt;
 use std::sync::Arc;
@@ -142,8 +142,8 @@ impl AlertRecorder {
         state
     }
 
-    /// Keeps what a commit has recorded: repairs may follow the last commit, and write it once more.
-    /// The last one lets the messages go.
+    /// Keeps what a commit has recorded: repairs may follow the last commit, and write it once
+    /// more. The last one lets the messages go.
     pub fn on_applied(&mut self, is_last: bool) {
         if let Some(state) = self.drafted_state.take() {
             self.state = *state;

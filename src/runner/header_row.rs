@@ -75,14 +75,16 @@ pub async fn check_columns(
     }
 }
 
-/// Returns a sentence for each of the job's own columns whose field the source no longer has. For
-/// jobs without steps; nothing is known without a header row.
-pub async fn gone_fields(source: &mut dyn Source, own_columns: &[&String]) -> Vec<String> {
+/// Removes from the job's own columns those whose field the source no longer has, and returns a
+/// sentence for each. For jobs without steps; nothing is known without a header row.
+pub async fn remove_gone_fields(source: &mut dyn Source, own_columns: &mut Vec<String>) -> Vec<String> {
     let Some(header_row) = source.header_row().await else { return Vec::new() };
-    let has = |name: &str| name == ADDED_KEY_COLUMN || header_row.fields.iter().any(|field| header_text(field) == name);
-    let gone = own_columns.iter().filter(|name| !has(name));
+    let has = |name: &String| header_row.fields.iter().any(|field| header_text(field) == name);
+    let (kept, gone): (Vec<String>, Vec<String>) = own_columns.drain(..).partition(has);
+    *own_columns = kept;
     let what = &header_row.what;
-    gone.map(|name| format!("{what} no longer has the field {name:?}; its column stays empty in new rows")).collect()
+    let sentence = |name| format!("{what} no longer has the field {name:?}; its column stays empty in new rows");
+    gone.into_iter().map(sentence).collect()
 }
 
 /// Values under a header row are text and have no members.

@@ -92,6 +92,7 @@ impl PreparedChanges {
 
 /// The configuration of a run.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct RunConfig {
     /// The job's name.
     pub job: String,
@@ -150,6 +151,8 @@ pub struct RunConfig {
     pub hold: HoldSettings,
     /// The delivery guarantee of outside effects.
     pub delivery: Delivery,
+    /// True if items are not expected to make rows, so that none is nothing to report.
+    pub is_rowless: bool,
     /// The version of this tool, for Runs.
     pub version: String,
 }
@@ -276,7 +279,7 @@ pub enum RunError {
         report: Option<Box<RunReport>>,
     },
     /// The source could not be read to its end. Earlier records are applied.
-    #[error("read the source: {error}")]
+    #[error("{}: {error}", work_of(error))]
     Source {
         /// The error and its place.
         error: SourceError,
@@ -305,6 +308,11 @@ impl RunError {
             Self::Source { error, .. } | Self::Input(error) => error.fault(),
         }
     }
+}
+
+/// Returns what the run was doing with its source.
+fn work_of(error: &SourceError) -> &'static str {
+    if matches!(error, SourceError::Stage { .. }) { "run the job" } else { "read the source" }
 }
 
 /// Lists field names, at most the first ten.

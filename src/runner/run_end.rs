@@ -70,10 +70,10 @@ impl RunEnd {
             }
             EndCause::Failed(error) => (RunStatus::Failed, error.clone()),
             EndCause::Stopped(StopReason::Deadline) => {
-                (RunStatus::TimedOut, "stopped at its deadline; the next run goes on".to_owned())
+                (RunStatus::TimedOut, "stopped at its deadline; the next run continues".to_owned())
             }
             EndCause::Stopped(reason) => {
-                (RunStatus::Interrupted, format!("stopped by {}; the next run goes on", reason.as_str()))
+                (RunStatus::Interrupted, format!("stopped by {}; the next run continues", reason.as_str()))
             }
             EndCause::Closed(status, why) => (*status, why.clone()),
             EndCause::SourceRead(pass) => pass.status_and_message(&run),
@@ -173,9 +173,9 @@ mod tests {
 
     #[test]
     fn a_stopped_run_names_what_stopped_it() {
-        let deadline = "stopped at its deadline; the next run goes on; 1 key twice";
+        let deadline = "stopped at its deadline; the next run continues; 1 key twice";
         assert_eq!(closed(EndCause::Stopped(StopReason::Deadline), run(2, "")), (RunStatus::TimedOut, deadline.into()));
-        let signal = "stopped by SIGTERM; the next run goes on; 1 key twice";
+        let signal = "stopped by SIGTERM; the next run continues; 1 key twice";
         assert_eq!(
             closed(EndCause::Stopped(StopReason::Terminate), run(0, "")),
             (RunStatus::Interrupted, signal.into())

@@ -23,8 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::ledger::items::write_mode::Delivery;
-use crate::ledger::rows::table_header::KeyColumn;
+use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, KeyColumn};
 use crate::ledger::runs::event::{Event, RunReport};
+use crate::ledger::runs::filled_fields::FilledFields;
 use crate::ledger::runs::journal::JournalHead;
 use crate::machine::MachineTrouble;
 use crate::port::journal::JournalFault;
@@ -32,7 +33,7 @@ use crate::port::source::{Source, SourceError};
 use crate::port::store::{Store, StoreError};
 use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
 use crate::runner::commit::committer::Committer;
-use crate::runner::header_row::{check_columns, check_header, gone_fields};
+use crate::runner::header_row::{check_columns, check_header, remove_gone_fields};
 use crate::runner::input::input_queue::{InputQueue, RunInput};
 use crate::runner::input::source_passes::SourcePasses;
 use crate::runner::queue::commit_queue::CommitQueue;
@@ -43,7 +44,7 @@ use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
 use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::{Stop, StopReason};
-use crate::runner::startup::{RunContext, open};
+use crate::runner::startup::{RunContext, StartupParts, open};
 use crate::runner::steps::journal_replay::{JournalTarget, Replay};
 use crate::runner::steps::step_executor::{StepExecutor, StepOutcome};
 
@@ -61,8 +62,9 @@ const THROTTLED_COMMIT_MS: u64 = 30_000;
 pub async fn pass(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Result<RunReport, RunError> {
     // Loading may take minutes while the service is down. Nothing is written yet, so it may be
     // cancelled anywhere.
-    let opened = tokio::select! {
-        opened = Box::pin(open(&parts, &config)) => opened?,
+    let startup = StartupParts::new(&parts);
+    let mut opened = tokio::select! {
+        opened = Box::pin(open(&startup, &config)) => opened?,
         reason = stop.reason() => return Err(RunError::Stopped { reason }),
     };
     let reads_once = parts.source.as_ref().is_some_and(|source| !source.rereadable());
@@ -76,10 +78,12 @@ pub async fn pass(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Res
         let tab_columns = if output.header.is_open() { &[] } else { output.header.columns() };
         check_columns(source.as_mut(), &config.columns, tab_columns, key_column).await?;
         let state = opened.chain.state();
-        let own: Vec<&String> = state.columns.iter().filter(|name| !state.deleted.contains(name)).collect();
-        for message in gone_fields(source.as_mut(), &own).await {
+        let is_from_source = |name: &&String| !state.deleted.contains(name) && *name != ADDED_KEY_COLUMN;
+        let mut own: Vec<String> = state.columns.iter().filter(is_from_source).cloned().collect();
+        for message in remove_gone_fields(source.as_mut(), &mut own).await {
             (parts.events)(Event::Anomaly { message });
         }
+        opened.intake.fields = FilledFields::new(state.filled.clone(), own);
     }
     // Box the future: it is large, and callers should not embed it.
     match Box::pin(RunLoop::new(parts, config, stop, opened)?.run()).await {
@@ -280,10 +284,12 @@ impl RunLoop {
         let due = self.due_ms().map(|at| at.saturating_sub(self.clock.monotonic_ms()));
         let wait = Duration::from_millis(due.unwrap_or(0));
         self.start_marked_items();
+        self.pass_on_claim();
         let room = self.items_in_hand() < self.max_items_in_hand() && !self.queue.is_full() && !self.forecast.is_read;
         let unclaimed = self.claim_first && !self.committer.chain.has_claimed();
-        let Self { inputs, active_steps, forecast, committer, stop, clock, abandon_at_ms, .. } = self;
+        let Self { inputs, active_steps, forecast, committer, stop, clock, abandon_at_ms, stop_reason, .. } = self;
         let (reading, working) = (inputs.is_some(), !active_steps.is_empty());
+        let stopping = stop_reason.is_some();
         let forecasting = reading && !forecast.steps.is_empty();
         let left = abandon_at_ms.map(|until| Duration::from_millis(until.saturating_sub(clock.monotonic_ms())));
         let (may_force, leaving) = (left.is_none(), left.is_some() && working);
@@ -293,7 +299,7 @@ impl RunLoop {
             outcome = committer.commit_finished() => LoopEvent::CommitEnded(outcome),
             Some(steps_outcome) = active_steps.next(), if working => LoopEvent::StepsDone(steps_outcome),
             Some(rows) = forecast.steps.next(), if forecasting => LoopEvent::Forecast(rows),
-            () = stop.wait(), if reading => LoopEvent::StopRequested,
+            () = stop.wait(), if reading && !stopping => LoopEvent::StopRequested,
             patience = stop.forced(), if working && !reading && may_force => LoopEvent::ForceStop(patience),
             () = clock.sleep(left), if leaving => LoopEvent::AbandonTimeout,
             input = next_input(inputs), if reading && room && !unclaimed => LoopEvent::Input(input),

@@ -4,14 +4,17 @@
 //! In scope: the definition, the lease, an abandoned run, the data tab's header. Out of scope: the
 //! loop (`runner::run_loop`).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use crate::clock::Clock;
 use crate::ledger::commit::commit_chain::CommitChain;
 use crate::ledger::items::failure::StoredFailure;
 use crate::ledger::items::record_selection::RecordSelection;
 use crate::ledger::items::write_mode::ReprocessPolicy;
+use crate::ledger::leases::head::HeadId;
 use crate::ledger::leases::lease::{Holder, LeaseStatus};
 use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::low_watermark::LowWatermark;
@@ -19,19 +22,21 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, Header, KeyColumn};
 use crate::ledger::runs::event::{Event, RetryCounts, SkipCounts};
 use crate::ledger::runs::expectation::FilledColumns;
+use crate::ledger::runs::filled_fields::{FillShares, FilledFields};
 use crate::ledger::runs::run::{Counts, Run, RunStatus, run_id};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::{Definition, Loaded, Snapshot, State};
 use crate::ledger::values::columns::Columns;
 use crate::port::process::Processes;
-use crate::port::store::StoreError;
+use crate::port::store::{Store, StoreError};
+use crate::rng::Rng;
 use crate::runner::alert_recorder::AlertRecorder;
 use crate::runner::outlook::utc_offset_ms;
 use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::records::change_hold::ChangeHold;
 use crate::runner::records::intake::Intake;
 use crate::runner::records::output_builder::OutputBuilder;
-use crate::runner::run_config::{Dependencies, RunConfig, RunError};
+use crate::runner::run_config::{Dependencies, Events, RunConfig, RunError};
 use crate::runner::schedule_recorder::ScheduleRecorder;
 use crate::time::Timestamp;
 
@@ -110,8 +115,41 @@ pub struct RunContext {
     pub lease_request: LeaseRequest,
 }
 
+/// The dependencies that a start needs: all but source and steps, so that it can be awaited on any
+/// thread.
+pub struct StartupParts {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Rng>,
+    processes: Arc<dyn Processes>,
+    events: Events,
+    /// The head from which changes were prepared, if there are any.
+    prepared_from: Option<PreparedHead>,
+    /// True if there is a source that can be read again.
+    is_rereadable: bool,
+}
+
+/// The head from which changes were prepared; `None` if the job did not exist.
+#[derive(Clone, Copy)]
+struct PreparedHead(Option<HeadId>);
+
+impl StartupParts {
+    /// Takes what a start needs.
+    pub fn new(parts: &Dependencies) -> Self {
+        Self {
+            store: Arc::clone(&parts.store),
+            clock: Arc::clone(&parts.clock),
+            chance: Arc::clone(&parts.chance),
+            processes: Arc::clone(&parts.processes),
+            events: Arc::clone(&parts.events),
+            prepared_from: parts.prepared.as_ref().map(|prepared| PreparedHead(prepared.from)),
+            is_rereadable: parts.source.as_ref().is_some_and(|source| source.rereadable()),
+        }
+    }
+}
+
 /// Loads the job and runs all checks.
-pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext, RunError> {
+pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext, RunError> {
     let began_ms = parts.clock.monotonic_ms();
     let started = parts.clock.now();
     let mut run = new_run(parts, config, started);
@@ -123,7 +161,7 @@ pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext
     let sheet_zone = sheet_zone(&loaded);
     run.outlook.utc_offset_ms = Some(utc_offset_ms(started, &sheet_zone));
     let head = snapshot.map(|snapshot| snapshot.head);
-    if parts.prepared.as_ref().is_some_and(|prepared| head != prepared.from) {
+    if parts.prepared_from.is_some_and(|PreparedHead(from)| head != from) {
         return Err(RunError::MovedOn);
     }
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..config.definition.clone() };
@@ -182,7 +220,7 @@ fn sheet_zone(loaded: &Loaded) -> TimeZone {
 /// Creates the recorder of the job's schedule, if it has one. Fails if another run has the claim.
 fn schedule_recorder(config: &RunConfig, loaded: &Loaded) -> Result<Option<ScheduleRecorder>, RunError> {
     let Some(claim) = &config.claim else { return Ok(None) };
-    // A job that begins in a new spreadsheet goes on with the history that it takes along.
+    // A job that begins in a new spreadsheet continues with the history that it takes along.
     let moved = config.rollover.as_ref().and_then(|rollover| match rollover {
         Rollover::Into(predecessors) => predecessors.schedule.as_ref(),
         Rollover::OutTo(_) => None,
@@ -224,6 +262,7 @@ fn start_chain(config: &RunConfig, loaded: &Loaded, definition: Definition, run:
         }
         if goes_elsewhere {
             state.columns.clear();
+            state.filled = FillShares::default();
         }
         if let Some(rollover) = &config.rollover {
             rollover.apply(state);
@@ -241,7 +280,7 @@ fn zone_name(config: &RunConfig, stored: Option<String>, of_place: Option<&str>)
     own.or(stored).or_else(|| of_place.filter(|name| TimeZone::get(name).is_ok()).map(str::to_owned))
 }
 
-fn new_run(parts: &Dependencies, config: &RunConfig, started: Timestamp) -> Run {
+fn new_run(parts: &StartupParts, config: &RunConfig, started: Timestamp) -> Run {
     let id = run_id(started, parts.chance.bits());
     Run {
         host: config.holder.host.clone(),
@@ -251,7 +290,7 @@ fn new_run(parts: &Dependencies, config: &RunConfig, started: Timestamp) -> Run 
     }
 }
 
-fn report_loaded(parts: &Dependencies, loaded: &Loaded, took_ms: u64) -> Result<(), RunError> {
+fn report_loaded(parts: &StartupParts, loaded: &Loaded, took_ms: u64) -> Result<(), RunError> {
     let snapshot = loaded.snapshot.as_ref();
     let (keys, open_failures) =
         snapshot.map_or((0, 0), |s| (s.processed_index.keys(), s.processed_index.open_failures() as u64));
@@ -340,7 +379,7 @@ pub fn check_key_column(
 }
 
 fn intake(
-    parts: &Dependencies,
+    parts: &StartupParts,
     config: &RunConfig,
     loaded: &Loaded,
     chain: &CommitChain,
@@ -385,13 +424,15 @@ fn intake(
         watermark: LowWatermark::new(chain.state().cursor.clone()),
         counts: Counts::default(),
         retry_counts: RetryCounts::default(),
+        taken_early: HashSet::new(),
         run: run.to_owned(),
         max_attempts: config.max_attempts,
         probation: FirstRecords::new(config.stop_after),
         begun: chain.state().begun.iter().map(|one| (one.clone(), None)).collect(),
         in_doubt: chain.state().begun.clone(),
-        selection: RecordSelection::new(loaded.again, parts.source.as_ref().is_some_and(|source| source.rereadable())),
+        selection: RecordSelection::new(loaded.again, parts.is_rereadable),
         rowless: 0,
+        fields: FilledFields::uncounted(chain.state().filled.clone()),
         skips: SkipCounts::default(),
         events: Arc::clone(&parts.events),
     };

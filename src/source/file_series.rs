@@ -1,8 +1,8 @@
 //! Several files as one source: those that a pattern such as `exports/*.csv` matches, in the order
 //! of their names.
 //!
-//! In scope: finding them, reading one after the other. Out of scope: reading one file (`source::csv`
-//! and the others).
+//! In scope: finding them, reading one after the other. Out of scope: reading one file
+//! (`source::csv` and the others).
 //!
 //! All files are opened before the first is read. So a second pass reads the same files, whatever
 //! takes their names meanwhile.
@@ -22,25 +22,30 @@ const WILDCARDS: [char; 2] = ['*', '?'];
 /// Maximum number of files that one pattern may match; each is held open.
 pub const MAX_FILES: usize = 500;
 
-/// Returns the files that an input names: itself, or those that its pattern matches, in the order of
-/// their names. Fails if a pattern matches none, or more than [`MAX_FILES`].
+/// Returns the files that an input names: itself, or those that its pattern matches, in the order
+/// of their names. Fails if a pattern matches none, or more than [`MAX_FILES`].
 ///
-/// A path is a pattern if it holds `*` or `?`, and no file has that very name. Brackets count only in
-/// a part of the path that holds one of them: folders and files often have brackets in their names.
+/// A path is a pattern if it holds `*` or `?`, and no file has that very name. Brackets count only
+/// in a part of the path that holds one of them: folders and files often have brackets in their
+/// names.
 pub fn files(input: &Input) -> Result<Vec<Input>, SourceError> {
     let Some(pattern) = pattern(input) else { return Ok(vec![input.clone()]) };
     let what = pattern.to_owned();
     let options =
         glob::MatchOptions { require_literal_separator: true, require_literal_leading_dot: true, case_sensitive: true };
-    let found = glob::glob_with(&with_plain_brackets(pattern), options)
-        .map_err(|error| SourceError::Missing { what: what.clone(), hint: format!("; it is no pattern: {error}") })?;
+    let found = glob::glob_with(&with_plain_brackets(pattern), options).map_err(|error| SourceError::Missing {
+        what: what.clone(),
+        hint: format!("; it is not a valid pattern: {error}"),
+    })?;
     let mut paths: Vec<PathBuf> = Vec::new();
     for path in found {
         match path {
             Ok(path) if path.is_dir() => {}
             Ok(path) if path.is_file() => paths.push(path),
             Ok(path) => {
-                let why = format!("it is no file, and {what} takes files only");
+                let why = format!(
+                    "it is neither a file nor a folder, such as a pipe; move it away, or write {what} so that only files match"
+                );
                 return Err(SourceError::Denied { what: path.display().to_string(), why });
             }
             Err(error) => {
@@ -68,7 +73,7 @@ fn pattern(input: &Input) -> Option<&str> {
     (text.contains(WILDCARDS) && !Path::exists(path)).then_some(text)
 }
 
-/// Escapes the brackets of the parts of a path that are no patterns.
+/// Escapes the brackets of the parts of a path that are not patterns.
 fn with_plain_brackets(pattern: &str) -> String {
     let plain = |part: &str| if part.contains(WILDCARDS) { part.to_owned() } else { glob::Pattern::escape(part) };
     pattern.split('/').map(plain).collect::<Vec<_>>().join("/")

@@ -43,9 +43,10 @@ pub struct SheetChoice {
 
 /// Opens `input` as an Excel workbook.
 ///
-/// Blank rows are skipped. A row with an error such as `#N/A`, or with a value in a column without a
-/// name, is a bad record, and reading continues with the next row. Reading stops with an error if
-/// the file is no workbook, has no such sheet, exceeds a limit, or if its header row repeats a name.
+/// Blank rows are skipped. A row with an error such as `#N/A`, or with a value in a column without
+/// a name, is a bad record, and reading continues with the next row. Reading stops with an error if
+/// the file is not a workbook, has no such sheet, exceeds a limit, or if its header row repeats a
+/// name.
 pub fn open(input: &Input, choice: SheetChoice) -> Result<BackgroundReader, SourceError> {
     let opened = input.open(ContentKind::Xlsx, TextEncoding::Auto)?;
     let make = move |name, reader, depth| {
@@ -292,7 +293,7 @@ fn content(cell: &DataRef<'_>) -> Option<CellContent> {
         DataRef::Bool(is_true) => Value::Bool(*is_true),
         DataRef::DateTime(moment) => match moment_text(moment) {
             Some(text) => Value::String(text),
-            None => return Some(CellContent::Error(format!("#### ({} is no date)", moment.as_f64()))),
+            None => return Some(CellContent::Error(format!("#### ({} is not a valid date)", moment.as_f64()))),
         },
         DataRef::Error(error) => return Some(CellContent::Error(error.to_string())),
     };
@@ -312,8 +313,8 @@ fn number_value(number: f64) -> Value {
     Number::from_f64(number).map_or_else(|| Value::String(number.to_string()), Value::Number)
 }
 
-/// Returns a date, a time, both, or a duration, in ISO 8601: a moment at midnight is a date. `None` for
-/// a number that Excel shows as ####, since it is no date of its calendar.
+/// Returns a date, a time, both, or a duration, in ISO 8601: a moment at midnight is a date. `None`
+/// for a number that Excel shows as ####, since it is not a date of its calendar.
 fn moment_text(moment: &ExcelDateTime) -> Option<String> {
     /// The number of the last day of 9999 in a workbook that counts from 1904, and one more.
     const END: f64 = 2_957_004.0;

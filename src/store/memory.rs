@@ -3,7 +3,7 @@
 //! In scope: the guarded commit, and injected faults for tests of callers.
 //! Out of scope: durability.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
@@ -14,7 +14,9 @@ use crate::grid::{Cell, Row};
 use crate::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitReply, ItemResult};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::{RowDeletion, TabKind, mark_of_failure, mark_of_key, mark_of_run};
-use crate::ledger::items::failure::{Failure, FailureState, IN_DOUBT, RequestedAction, StoredFailure, failure_hash};
+use crate::ledger::items::failure::{
+    ActionAnswer, Failure, FailureState, IN_DOUBT, RequestedAction, StoredFailure, failure_hash,
+};
 use crate::ledger::items::key::{Fingerprint, Key, Version};
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::leases::head::HeadId;
@@ -56,6 +58,9 @@ pub struct Contents {
     pub failures: Vec<Failure>,
     /// The actions that users requested. A commit that responds to one removes it.
     pub asked: HashMap<Key, RequestedAction>,
+    /// Keys for which users wrote a text that is not an action. A commit that answers it, or closes
+    /// the failure, removes it.
+    pub unknown_actions: HashSet<Key>,
     /// Rows of Runs in order.
     pub runs: Vec<Run>,
 }
@@ -288,6 +293,7 @@ fn index(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
                 state: failure.state,
                 in_doubt: failure.step == IN_DOUBT,
                 requested: contents.asked.get(&failure.key).copied(),
+                has_unknown_action: contents.unknown_actions.contains(&failure.key),
                 row,
             };
             failures.insert(key, tried);
@@ -320,8 +326,13 @@ fn store_result(contents: &mut Contents, settled: &ItemResult, commit: &Commit, 
         ItemResult::Revoked { .. } => {}
         ItemResult::Removed(rows) => rows.iter().for_each(|row| delete_row(contents, row)),
     }
-    if let Some(recorded) = recorded.filter(|failure| failure.answered.is_some()) {
-        contents.asked.remove(&recorded.key);
+    if let Some(recorded) = recorded {
+        if matches!(recorded.answered, Some(ActionAnswer::Taken(_))) {
+            contents.asked.remove(&recorded.key);
+        }
+        if recorded.is_only_answer() || recorded.state == FailureState::Recovered {
+            contents.unknown_actions.remove(&recorded.key);
+        }
     }
     updated
 }

@@ -2,8 +2,8 @@
 //!
 //! In scope: the trace of a run and its metrics. Out of scope: sending them (`app::metrics::otlp`).
 //!
-//! The messages are the official ones. There is no convention for the run of a job; the names follow
-//! those for pipelines where they fit:
+//! The messages are the official ones. There is no convention for the run of a job; the names
+//! follow those for pipelines where they fit:
 //! <https://opentelemetry.io/docs/specs/semconv/registry/attributes/cicd/>.
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -69,7 +69,8 @@ fn metric(sample: &MetricSample, name: String, point: NumberDataPoint) -> Metric
     Metric { name, description: sample.family.help.to_owned(), unit, data: Some(data), ..Metric::default() }
 }
 
-/// Returns a name with the prefix as a namespace. `_total` is left to those who export to Prometheus.
+/// Returns a name with the prefix as a namespace. `_total` is left to those who export to
+/// Prometheus.
 fn otlp_name(name: &str) -> String {
     name.trim_end_matches("_total").replacen("sheetkeep_", "sheetkeep.", 1)
 }
@@ -168,7 +169,8 @@ fn run_attributes(run: &RunMeasurement) -> Vec<KeyValue> {
     attributes
 }
 
-/// Errors that were tried again, and items that failed in a run that went on, are no errors of it.
+/// Errors that were tried again, and items that failed in a run that continued, do not count as
+/// errors of it.
 fn status(run: &RunMeasurement) -> Status {
     match &run.error_kind {
         Some(_) => Status { code: StatusCode::Error.into(), message: run.message.clone() },

@@ -1,4 +1,5 @@
-//! Each receiver over a real socket: how often it is tried, for how long, and what counts as success.
+//! Each receiver over a real socket: how often it is tried, for how long, and what counts as
+//! success.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A stand-in for any receiver over HTTP: it keeps every byte, and answers as it is told.
+//! A stand-in for any receiver over HTTP: it keeps every byte, and answers as the test asks.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -22,7 +22,7 @@ pub enum Answer {
     Hang,
     /// By a reset in the middle of the reply.
     Reset,
-    /// With bytes that are no HTTP.
+    /// With bytes that are not HTTP.
     Garbage,
     /// With a body that never ends.
     Endless,

@@ -13,8 +13,8 @@ fn run(project: &TempProject, slack: &Receiver) -> Ended {
     project.run_with(&[(SLACK, &slack.url), ("SHEETKEEP_LOG", "trace")], &["run", "quakes.toml"])
 }
 
-/// Checks that no byte that was sent, printed or written holds the secret of an address, but for the
-/// request line, which is the address.
+/// Checks that no byte that was sent, printed or written holds the secret of an address, but for
+/// the request line, which is the address.
 fn holds_no_secret(project: &TempProject, receivers: &[&Receiver], ended: &[&Ended]) {
     for receiver in receivers {
         for hit in receiver.hits() {
@@ -232,7 +232,7 @@ fn alert_test_proves_each_channel() {
     let with_job = project.run_with(&[(SLACK, &slack.url)], &["alert", "test", "quakes.toml", "--to", "slack"]);
     with_job.exits(0);
     let no_such = project.run_with(&[(SLACK, &slack.url)], &["alert", "test", "quakes.toml", "--to", "boss"]);
-    no_such.exits(2).says("there is no channel \"boss\"");
+    no_such.exits(2).says("the job has no channel \"boss\"");
     project.run(&["alert", "test"]).exits(78).says("SLACK_WEBHOOK_URL");
     let broken = Receiver::start(vec![Answer::Reply(404, "no_service")]);
     let failed = project.run_with(&[(SLACK, &broken.url)], &["alert", "test"]);

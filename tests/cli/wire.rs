@@ -1,6 +1,7 @@
 //! `sheetkeep emulate` in a process of its own, and a plain HTTP client that reads through it.
 //!
-//! The client knows sockets, JSON and RS256, and nothing of the product: what it finds on a sheet is there.
+//! The client knows sockets, JSON and RS256, and nothing of the product: what it finds on a sheet
+//! is there.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -136,7 +137,7 @@ impl Emulator {
         self.process.wait().expect("it is our child").code()
     }
 
-    /// A token for whoever holds the credentials file, asked for as Google's documentation says.
+    /// A token for the holder of the credentials file, asked for as Google's documentation says.
     pub fn token(&self) -> String {
         let file = std::fs::read_to_string(&self.credentials).expect("it wrote a credentials file");
         let file: Value = serde_json::from_str(&file).expect("the credentials are JSON");
@@ -255,7 +256,8 @@ impl ApiClient {
         body.iter().map(|row| row.get(at).map(text_of).unwrap_or_default()).collect()
     }
 
-    /// What was entered into the cells of a tab, below its header row: `{"stringValue": …}`, `{"numberValue": …}`.
+    /// What was entered into the cells of a tab, below its header row: `{"stringValue": …}`,
+    /// `{"numberValue": …}`.
     pub fn entered(&self, tab: &str) -> Vec<Vec<Value>> {
         let range = utf8_percent_encode(&format!("'{tab}'"), NON_ALPHANUMERIC).to_string();
         let read = self.get(&format!("?ranges={range}&fields=sheets.data.rowData.values.userEnteredValue"));

@@ -1,4 +1,5 @@
-//! What happens on the spreadsheet between two commits of one run: people's hands, other jobs, other runners.
+//! What happens on the spreadsheet between two commits of one run: people's hands, other jobs,
+//! other runners.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -110,7 +111,7 @@ async fn retitled(world: &Emulated, title: &str, row: u32, text: &str) {
     world.hands(json!([{"updateCells": {"start": start, "rows": cells, "fields": "userEnteredValue"}}])).await;
 }
 
-/// A person's command within the lease of whoever runs.
+/// A person's command within the lease of the active run.
 pub async fn command(world: &Emulated, keys: &[&str]) {
     let mut command = Writer::open(world, "command").await;
     let state = command.chain.state().clone();
@@ -261,7 +262,8 @@ async fn a_holder_that_wakes_up_before_its_lease_is_claimed_keeps_it() {
         let mut sleeper = Writer::settled_in(&*world, "sleeper").await;
         sleeper.put(all_done(&sleeper, &["s"])).await;
         world.clock().sleep(Duration::from_secs(301)).await;
-        // The other loads a lease that is over; before its claim arrives, the holder commits and renews.
+        // The other loads a lease that is over; before its claim arrives, the holder commits and
+        // renews.
         let wakes = Arc::new(tokio::sync::Mutex::new(sleeper));
         let waking = Arc::clone(&wakes);
         let meddling = Box::pin(async move {
@@ -303,7 +305,7 @@ async fn columns_of_processed_moved_during_a_run_double_nothing() {
             meddled(&world, 2, 1, meddling).await.expect("nothing tells the run");
             for round in 0..2 {
                 let job = runner(&world, 3 + round);
-                let report = job.run(world.store_of("j", "Data"), items(12)).await.expect("it goes on");
+                let report = job.run(world.store_of("j", "Data"), items(12)).await.expect("it continues");
                 assert_eq!((report.run.counts.new, report.run.counts.skipped), (0, 12), "{doubts:?} {deed}");
                 let events = job.events.lock().expect("nobody panics in it").clone();
                 let told = |event: &Event| matches!(event, Event::Anomaly { message } if message.contains("6 rows have their cells"));

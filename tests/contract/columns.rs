@@ -162,7 +162,8 @@ async fn two_header_texts_that_people_swapped_count_as_they_stand() {
         let last = |rows: Vec<String>| rows.last().cloned().unwrap_or_default();
         assert!(odd.is_empty(), "{odd:?}");
         assert_eq!((last(column(&world, "n").await), last(column(&world, "m").await)), ("3".into(), "30".into()));
-        // One took the other's header, whose own column has a new one: nobody knows what is meant, but the text counts.
+        // One took the other's header, whose own column has a new one: what is meant is unknown,
+        // but the text counts.
         let world = after_a_run(doubts).await;
         head_cell(&world, 1, "m").await;
         head_cell(&world, 2, "x").await;

@@ -15,7 +15,7 @@ async fn cost(world: &Emulated, seed: u64, count: u64) -> (u64, u64) {
     let report = job.run(world.store_of("j", "Data"), items).await.expect("a clean run");
     let stats = world.emulator.stats();
     assert_eq!((report.reads, report.writes), (stats.reads, stats.writes), "the report tells what was called");
-    // A batch can't tell that it was itself refused by name and sent again by title.
+    // A batch does not contain that it was refused by name and sent again by title.
     let unknown = u64::from(report.writes == 5);
     assert_eq!(report.run.calls + unknown, stats.reads + stats.writes, "and so does Runs");
     world.emulator.reset_stats();

@@ -1,4 +1,5 @@
-//! An emulated spreadsheet as a place to stand on: the real client over streams within the process, on a paused clock.
+//! An emulated spreadsheet as a place to stand on: the real client over streams within the process,
+//! on a paused clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,7 @@ use sheetkeep::google::sheets::Sheets;
 use sheetkeep::google::transport::connect::Transport;
 use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::grid::quoted;
+use sheetkeep::ledger::rows::row_codec::FAILURES;
 use sheetkeep::port::store::Store;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::{SeededRng, TestClock};
@@ -80,7 +82,7 @@ impl Emulated {
         answer
     }
 
-    /// The tabs and names as the service tells them.
+    /// The tabs and names as the service returns them.
     pub async fn metadata(&self) -> Value {
         self.ask(Method::GET, "", Value::Null).await.1
     }
@@ -109,7 +111,7 @@ impl Emulated {
         !self.state_title().await.contains('.')
     }
 
-    /// The rows of a tab by its header; no tab is no rows.
+    /// The rows of a tab by its header; without the tab it has no rows.
     pub async fn rows(&self, title: &str) -> Vec<Texts> {
         texts(&self.sheets(), &id(), title).await
     }
@@ -153,6 +155,21 @@ impl StoreFixture for Emulated {
 
     fn contents(&self) -> BoxFuture<'_, Contents> {
         Box::pin(async { contents(&self.sheets(), &id(), self.job(), self.tab()).await })
+    }
+
+    fn write_action<'a>(&'a self, key: &'a str, text: &'a str) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            let rows = self.contents().await.failures;
+            let row = rows.iter().position(|row| row.get("key").is_some_and(|of| of == key)).expect("a failure");
+            let column = FAILURES.iter().position(|name| *name == "action").expect("a column");
+            let at = json!({
+                "sheetId": self.tab_id(&format!("Failures {}", self.job())).await,
+                "rowIndex": row + 1,
+                "columnIndex": column,
+            });
+            self.hands(json!([{"pasteData": {"coordinate": at, "data": text, "delimiter": "\t"}}])).await;
+            true
+        })
     }
 
     fn lose(&self, loss: Loss) -> bool {

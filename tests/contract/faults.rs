@@ -1,4 +1,5 @@
-//! Whole runs by two runners over a service that fails in every way that services fail: each key's rows exactly once.
+//! Whole runs by two runners over a service that fails in every way that services fail: each key's
+//! rows exactly once.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -50,7 +51,8 @@ fn passes(error: &RunError) -> bool {
     matches!(error.fault(), Kind::Transient | Kind::Throttled | Kind::Fenced)
 }
 
-/// Two runners at once, then again until the work is done; then what is on the sheet is held against what should be.
+/// Two runners at once, then again until the work is done; then what is on the sheet is held
+/// against what should be.
 async fn story(told: &str, doubts: UnknownBehaviors, seed: u64, faults: Vec<FaultRule>) {
     let world = Emulated::new(doubts, seed);
     world.emulator.set_faults(faults);

@@ -1,4 +1,5 @@
-//! Fields that the data tab has no column for: what comes between a new column and its commit, and what can't be had.
+//! Fields that the data tab has no column for: what comes between a new column and its commit, and
+//! what can't be had.
 
 use std::sync::Arc;
 

@@ -59,6 +59,9 @@ pub trait StoreFixture: Send + Sync {
     /// What is there.
     fn contents(&self) -> BoxFuture<'_, Contents>;
 
+    /// A person writes into `action` of a failure's only row; false where this place can't do that.
+    fn write_action<'a>(&'a self, key: &'a str, text: &'a str) -> BoxFuture<'a, bool>;
+
     /// The next commit is lost so; false where this place can't do that.
     fn lose(&self, loss: Loss) -> bool;
 }

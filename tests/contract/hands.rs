@@ -16,7 +16,7 @@ fn items(count: u64) -> Values {
     Values::of((0..count).map(|n| json!({"id": (1_000 + n).to_string(), "n": n})))
 }
 
-/// A run with ids of its own; also what it told of oddities.
+/// A run with ids of its own; also the anomalies that it reported.
 async fn run(world: &Emulated, seed: u64, count: u64) -> (Result<RunReport, RunError>, Vec<String>) {
     let mut job = Job::new(world.clock());
     job.seed = seed;
@@ -38,7 +38,8 @@ async fn after_a_run(doubts: UnknownBehaviors) -> Emulated {
     world
 }
 
-/// Hands do something after a run; the next run over twelve items does the two new ones and nothing else, and tells of nothing odd.
+/// A user edits after a run. The next run over twelve items processes the two new ones only, and
+/// reports no anomaly.
 async fn does_not_matter<F: Future<Output = ()>>(hands: impl Fn(std::sync::Arc<Emulated>) -> F) {
     for doubts in both() {
         let world = std::sync::Arc::new(after_a_run(doubts).await);
@@ -52,7 +53,8 @@ async fn does_not_matter<F: Future<Output = ()>>(hands: impl Fn(std::sync::Arc<E
     }
 }
 
-/// Hands do something after a run; the next run stops before any write and names what is to be mended.
+/// Hands do something after a run; the next run stops before any write and names what is to be
+/// mended.
 async fn stops<F: Future<Output = ()>>(
     doubts: UnknownBehaviors,
     named: &str,

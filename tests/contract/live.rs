@@ -1,5 +1,6 @@
-//! A real spreadsheet as a place to stand on, if one is given: `SHEETKEEP_LIVE_SPREADSHEET_ID`, and credentials in
-//! `GOOGLE_APPLICATION_CREDENTIALS` (a path) or `SHEETKEEP_CREDENTIALS_JSON`. Each check makes tabs of its own there and leaves them.
+//! A real spreadsheet as a place to stand on, if one is given: `SHEETKEEP_LIVE_SPREADSHEET_ID`, and
+//! credentials in `GOOGLE_APPLICATION_CREDENTIALS` (a path) or `SHEETKEEP_CREDENTIALS_JSON`. Each
+//! check makes tabs of its own there and leaves them.
 
 use std::sync::Arc;
 
@@ -76,6 +77,10 @@ impl StoreFixture for Live {
 
     fn contents(&self) -> BoxFuture<'_, Contents> {
         Box::pin(contents(&self.sheets, &self.id, &self.job, &self.tab))
+    }
+
+    fn write_action<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, bool> {
+        Box::pin(std::future::ready(false))
     }
 
     fn lose(&self, _: Loss) -> bool {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use sheetkeep::clock::Clock;
 use sheetkeep::grid::Cell;
+use sheetkeep::ledger::items::failure::RequestedAction;
+use sheetkeep::ledger::items::key::Key;
 use sheetkeep::ledger::rows::row_codec::{FAILURES, RUNS, failure_row, run_row};
 use sheetkeep::port::store::Store;
 use sheetkeep::store::memory::{InjectedFault, MemoryStore};
@@ -59,6 +61,15 @@ impl StoreFixture for Remembered {
             runs: held.runs.iter().map(|run| told(&RUNS, run_row(run))).collect(),
         };
         Box::pin(async move { contents })
+    }
+
+    fn write_action<'a>(&'a self, key: &'a str, text: &'a str) -> BoxFuture<'a, bool> {
+        let key = Key::new(key).expect("a key");
+        self.store.edit(|contents| match RequestedAction::parse(text) {
+            Some(action) => drop(contents.asked.insert(key, action)),
+            None => drop(contents.unknown_actions.insert(key)),
+        });
+        Box::pin(std::future::ready(true))
     }
 
     fn lose(&self, loss: Loss) -> bool {

@@ -8,7 +8,7 @@ use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart
 use sheetkeep::ledger::commit::commit_chain::HaltReason;
 use sheetkeep::ledger::commit::commit_resolution::{HeadStatus, Resolution};
 use sheetkeep::ledger::commit::row_deletion::{Gap, RowDeletion, TabKind, mark_of_failure, mark_of_key};
-use sheetkeep::ledger::items::failure::{Failure, FailureState};
+use sheetkeep::ledger::items::failure::{ActionAnswer, Failure, FailureState};
 use sheetkeep::ledger::items::key::Version;
 use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::ledger::leases::lease::Fence;
@@ -29,7 +29,7 @@ macro_rules! checks {
 }
 
 /// All checks.
-pub const ALL: [Check; 19] = checks![
+pub const ALL: [Check; 20] = checks![
     nothing_loads_as_nothing,
     one_commit_carries_rows_keys_failures_and_the_run,
     a_commit_from_an_older_head_is_refused_and_changes_nothing,
@@ -45,6 +45,7 @@ pub const ALL: [Check; 19] = checks![
     a_version_is_done_as_often_as_it_was_not_taken_back,
     rows_that_are_taken_out_are_gone_and_no_others,
     a_failure_is_open_until_it_is_recovered,
+    a_text_that_is_no_action_is_unknown_until_it_is_answered,
     a_column_comes_with_the_rows_that_need_it_and_only_once,
     a_release_keeps_the_fence,
     hard_texts_survive,
@@ -370,6 +371,29 @@ async fn a_failure_is_open_until_it_is_recovered(ground: &dyn StoreFixture) {
     let book = snapshot(&*ground.store()).await.processed_index;
     assert!(book.open_failures() == 0 && book.is_done(&key("a"), &Version::default()));
     assert_eq!(Contents::column(&ground.contents().await.failures, "state"), ["open", "recovered"]);
+}
+
+async fn a_text_that_is_no_action_is_unknown_until_it_is_answered(ground: &dyn StoreFixture) {
+    let mut writer = Writer::settled_in(ground, "a").await;
+    let failures = ["a", "b"].map(|text| failed(text, FailureState::Dead));
+    let settled = failures.iter().map(|failure| ItemResult::Failed(Box::new(failure.clone()))).collect();
+    writer.put(Changes { settled, ..Changes::default() }).await;
+    if !ground.write_action("a", "do it again").await {
+        return;
+    }
+    let prior = async |text: &str| snapshot(&*ground.store()).await.processed_index.prior_failure(&key(text));
+    let unknown = prior("a").await.expect("it is dead");
+    assert!(unknown.awaits_answer() && unknown.requested.is_none() && unknown.is_suppressed());
+    assert!(!prior("b").await.expect("it is dead").awaits_answer());
+    let answer = Failure { answered: Some(ActionAnswer::NotUnderstood), ..failures[0].clone() };
+    let last_seen = answer.last_seen.add_ms(1_000);
+    let settled = vec![ItemResult::Failed(Box::new(Failure { last_seen, ..answer }))];
+    writer.put(Changes { settled, ..Changes::default() }).await;
+    let answered = prior("a").await.expect("it is still dead");
+    assert!(!answered.awaits_answer());
+    assert_eq!((answered.state, answered.error, answered.attempts), (unknown.state, unknown.error, unknown.attempts));
+    let column = Contents::column(&ground.contents().await.failures, "answered");
+    assert_eq!(column, ["", "", "not understood: write retry or skip"]);
 }
 
 async fn a_column_comes_with_the_rows_that_need_it_and_only_once(ground: &dyn StoreFixture) {

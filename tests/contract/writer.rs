@@ -36,7 +36,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Loads, and stands at the end of the chain.
+    /// Loads, and continues at the end of the chain.
     pub async fn open(ground: &dyn StoreFixture, who: &str) -> Self {
         let store = ground.store();
         let loaded = store.load().await.expect("the place can be read");
@@ -66,7 +66,7 @@ impl Writer {
         Self { store, chain, run, tab: ground.tab().to_owned(), chance, clock: ground.clock() }
     }
 
-    /// A writer that stands elsewhere on the chain than its store knows.
+    /// A writer at another commit of the chain than its store has seen.
     pub async fn standing_at(ground: &dyn StoreFixture, who: &str, chain: CommitChain) -> Self {
         Self { chain, ..Self::open(ground, who).await }
     }
@@ -106,7 +106,8 @@ impl Writer {
         self.chain.on_end(commit, &CommitEnd::Applied(commit.to));
     }
 
-    /// Drafts, sends and settles, and drafts anew where the service takes the first form of the guard for a refusal.
+    /// Drafts, sends and settles, and drafts anew where the service takes the first form of the
+    /// guard for a refusal.
     pub async fn put(&mut self, changes: Changes) -> Commit {
         self.put_that(changes, false).await
     }

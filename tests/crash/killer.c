@@ -1,5 +1,6 @@
 /* Loaded before the C library: the process kills itself before or after the nth call that makes a file durable, or before the nth
- * that writes into one at a place; or the disk is full from the nth write on. Which and when is said by the environment. */
+ * that writes into one at a place, or in the middle of a plain write of so many bytes; or the disk is full from the nth write on.
+ * Which and when is said by the environment. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -43,3 +44,14 @@ static ssize_t written(const char *name, int fd, const void *bytes, size_t count
 
 ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) { return written("pwrite", fd, bytes, count, at); }
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off_t at) { return written("pwrite64", fd, bytes, count, at); }
+
+ssize_t write(int fd, const void *bytes, size_t count) {
+    ssize_t (*next)(int, const void *, size_t) = (ssize_t (*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
+    const char *armed = getenv("KILL_IN_WRITE_OF");
+    if (armed && count == (size_t)atol(armed)) {
+        next(fd, bytes, count / 2);
+        kill(getpid(), SIGKILL);
+        pause();
+    }
+    return next(fd, bytes, count);
+}

@@ -23,7 +23,8 @@ use sheetkeep::time::Timestamp;
 
 use crate::support::{Job, Slow, Values};
 
-/// What happens to the n-th commit (from 0) before it arrives; a reply is given in the store's place.
+/// What happens to the n-th commit (from 0) before it arrives; a reply is given in the store's
+/// place.
 type Meddling = dyn Fn(u32, &Commit, &MemoryStore) -> Option<CommitReply> + Send + Sync;
 
 /// A store whose commits take a moment, so that results gather meanwhile.
@@ -108,7 +109,7 @@ fn items(count: u64) -> Values {
     Values::of((0..count).map(|n| json!({"id": format!("k{n}")})))
 }
 
-/// A commit of a person's command, within the lease of whoever runs: these keys are done by it.
+/// A commit of a person's command, within the lease of the active run: it processes these keys.
 fn command(held: &mut Contents, keys: &[&str]) {
     let next = HeadId { nonce: 77, ..held.head.expect("the job exists") }.next(77);
     held.head = Some(next);
@@ -260,7 +261,8 @@ async fn a_run_that_waits_for_its_source_writes_only_renewals() {
     let (clock, store, job) = world();
     let slow = Slow::new(items(3).once_only(), Arc::clone(&clock), Duration::from_secs(290));
     let report = job.run_over(store.clone(), Box::new(slow)).await.expect("a clean run");
-    // The claim, three items, the end, and two renewals of a lease of 300 s in each of the four waits of 290 s at most.
+    // The claim, three items, the end, and two renewals of a lease of 300 s in each of the four
+    // waits of 290 s at most.
     assert!(report.commits <= 5 + 8, "{} commits", report.commits);
     assert_eq!(ids(&store).len(), 3);
 }

@@ -1,6 +1,7 @@
 //! The paths that a source file names.
 //!
-//! In scope: `use` trees, opened up, and paths of this crate that stand in the code. Out of scope: what they may name.
+//! In scope: `use` trees, opened up, and paths of this crate that stand in the code. Out of scope:
+//! what they may name.
 
 use crate::strip::is_word;
 
@@ -15,7 +16,8 @@ pub struct Named {
     pub in_use: bool,
 }
 
-/// Every path of `code` that begins with `crate`, `sheetkeep`, `std`, `super` or `self::`, and everything that is used.
+/// Every path of `code` that begins with `crate`, `sheetkeep`, `std`, `super` or `self::`, and
+/// everything that is used.
 pub fn named(code: &str) -> Vec<Named> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -49,7 +51,8 @@ fn straight_path(code: &str) -> Vec<String> {
     code[..end].split("::").map(|part| part.trim_matches(':').to_owned()).filter(|part| !part.is_empty()).collect()
 }
 
-/// Calls `each` with every leaf of a use tree: `a::{b, c::{self, d}}` has the leaves `a::b`, `a::c::self` and `a::c::d`.
+/// Calls `each` with every leaf of a use tree: `a::{b, c::{self, d}}` has the leaves `a::b`,
+/// `a::c::self` and `a::c::d`.
 fn open_tree(tree: &str, prefix: &[String], each: &mut dyn FnMut(Vec<String>)) {
     let tree = tree.trim();
     let tree = tree.split(" as ").next().filter(|_| !tree.contains('{')).unwrap_or(tree).trim();

@@ -1,13 +1,16 @@
-//! A source file without what the compiler does not run in production: comments, the insides of strings, test items.
+//! A source file without what the compiler does not run in production: comments, the insides of
+//! strings, test items.
 //!
-//! In scope: blanking out, with every line break kept so that line numbers stay true. Out of scope: any rule.
+//! In scope: blanking out, with every line break kept so that line numbers stay true. Out of scope:
+//! any rule.
 
 /// `text` without comments, insides of strings and characters, and items under `#[cfg(test)]`.
 pub fn production_code(text: &str) -> String {
     without_tests(&blanked(text, false))
 }
 
-/// `text` without comments and test items, strings kept: for words that must not even stand in a string.
+/// `text` without comments and test items, strings kept: for words that must not even stand in a
+/// string.
 pub fn production_code_and_strings(text: &str) -> String {
     without_tests(&blanked(text, true))
 }
@@ -112,7 +115,8 @@ fn raw_string_end(chars: &[char], at: usize) -> usize {
         .map_or(chars.len(), |i| i + 1 + hashes)
 }
 
-/// Tells a character from a lifetime: a character closes after one sign, or begins with a backslash.
+/// Tells a character from a lifetime: a character closes after one sign, or begins with a
+/// backslash.
 fn is_character(chars: &[char], at: usize) -> bool {
     chars.get(at + 1) == Some(&'\\') || chars.get(at + 2) == Some(&'\'')
 }
@@ -129,7 +133,8 @@ fn closing(chars: &[char], at: usize, quote: char) -> usize {
     chars.len()
 }
 
-/// Blanks every item under `#[cfg(test)]` or `#[cfg(all(test, …))]`: up to its closing brace, or its semicolon.
+/// Blanks every item under `#[cfg(test)]` or `#[cfg(all(test, …))]`: up to its closing brace, or
+/// its semicolon.
 fn without_tests(code: &str) -> String {
     const MARKS: [&str; 2] = ["#[cfg(test)]", "#[cfg(all(test,"];
     let mut out = String::with_capacity(code.len());

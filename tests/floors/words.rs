@@ -1,12 +1,14 @@
 //! Rules on words: which ones no name and no comment uses, and that a public type name occurs once.
 //!
-//! In scope: names, comments and docs of production code. Out of scope: strings, which are data or messages, and tests.
+//! In scope: names, comments and docs of production code. Out of scope: strings, which are data or
+//! messages, and tests.
 
 use std::collections::BTreeMap;
 
 use crate::strip::{is_word, names_and_comments, production_code};
 
-/// Words of which each has a plain one: report, return, store, skip, fix, another run, the user, an anomaly, an undo log.
+/// Words of which each has a plain one: report, return, store, skip, fix, another run, the user, an
+/// anomaly, an undo log.
 pub const BANNED: &[&str] = &[
     "told",
     "tell",
@@ -51,6 +53,26 @@ const SHARED_NAMES: &[(&str, &str)] = &[
     ("NumberFormat", "the client and the emulator share no types"),
     ("TokenError", "the client and the emulator share no types"),
 ];
+
+/// Each "X is no Y" in the comments and messages of a file: line and sentence. "There is no Y" and
+/// "is no longer" are fine.
+pub fn negated_nouns(text: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        for (nth, pair) in words.windows(3).enumerate() {
+            let verb = pair[0].trim_start_matches(|c: char| !is_word(c));
+            let is_negated = matches!(verb, "is" | "are" | "was" | "were") && pair[1] == "no";
+            let before = nth.checked_sub(1).and_then(|before| words.get(before)).copied().unwrap_or_default();
+            // The line above may end with "there".
+            let is_there = before.to_lowercase().ends_with("there") || before.starts_with("//");
+            if is_negated && !is_there && !pair[2].starts_with("longer") {
+                found.push((at + 1, format!("`{verb} no {}`: write \"is not a …\"", pair[2])));
+            }
+        }
+    }
+    found
+}
 
 /// Each use of a banned word in the names and comments of a file: line and sentence.
 pub fn banned_words(text: &str) -> Vec<(usize, String)> {
@@ -107,6 +129,14 @@ fn banned_words_are_seen_in_names_and_comments_only() {
     let text = "/// It tells.\nfn was_told(mended: u8) { f(\"told\") }\nstruct BlemishRow;\nfn fortold() {}\n";
     let found: Vec<_> = banned_words(text).into_iter().map(|(line, _)| line).collect();
     assert_eq!(found, [1, 2, 2, 3]);
+}
+
+#[test]
+fn a_noun_is_negated_by_not() {
+    let fine = "// There is no row.\nlet a = \"it is no longer there, and there are no rows\";\n// Has no rows.\n";
+    assert!(negated_nouns(fine).is_empty(), "{:?}", negated_nouns(fine));
+    let refused = "/// It is no row.\nlet a = format!(\"{x} is no date; write it\");\n";
+    assert_eq!(negated_nouns(refused).into_iter().map(|(line, _)| line).collect::<Vec<_>>(), [1, 2]);
 }
 
 #[test]

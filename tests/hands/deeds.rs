@@ -1,4 +1,4 @@
-//! What a person does in the data tab: the requests of one deed, and what the book then owes.
+//! What a person does in the data tab: the requests of one deed, and what the model expects then.
 //!
 //! Out of scope: when she does it (`desk.rs`), deeds on columns (`deeds_columns.rs`), the tab `Processed` (`desk.rs`).
 
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use sheetkeep::rng::Rng;
 use sheetkeep::system::SeededRng;
 
-use crate::book::{Book, Fate, Holds, Row, TOUCHES_APPENDED_ROWS_THAT_WAIT, Whose};
+use crate::model::{ColumnContent, RowModel, RowOwner, TabModel};
 use crate::sight::Sight;
 
-/// Rows and columns beyond which she adds no more.
+/// Rows beyond which she adds no more.
 const ROWS: usize = 45;
 
 /// What she does.
@@ -120,7 +120,7 @@ impl Hand {
     }
 
     /// A deed in the data tab.
-    pub fn act(&mut self, deed: Deed, book: &mut Book, sight: &Sight) -> Done {
+    pub fn act(&mut self, deed: Deed, model: &mut TabModel, sight: &Sight) -> Done {
         let rows = sight.depth();
         let view = &sight.view;
         match deed {
@@ -131,7 +131,7 @@ impl Hand {
                 let specs = json!([{"dimensionIndex": by, "sortOrder": order}]);
                 Some((vec![json!({"sortRange": {"range": range, "sortSpecs": specs}})], format!("column {by} {order}")))
             }
-            Deed::InsertOwnRow if rows < ROWS => self.own_row(book, sight),
+            Deed::InsertOwnRow if rows < ROWS => self.own_row(model, sight),
             Deed::InsertBlankRows if rows < ROWS => {
                 let at = 1 + self.below(rows);
                 let range = view.span("ROWS", at, at + 1 + self.below(2));
@@ -147,9 +147,9 @@ impl Hand {
                     json!({"moveDimension": {"source": view.span("ROWS", from, to), "destinationIndex": target}});
                 is_moved.then(|| (vec![request], format!("rows {}..{to} before row {}", from + 1, target + 1)))
             }
-            Deed::DeleteOwnRow | Deed::DeleteKeyedRow | Deed::DeleteWaitingRow => self.delete_row(deed, book, sight),
-            Deed::TypeIntoWaitingRow | Deed::TypeIntoAnyRow => self.type_cells(deed, book, sight),
-            Deed::ChangeKey => self.change_key(book, sight),
+            Deed::DeleteOwnRow | Deed::DeleteKeyedRow | Deed::DeleteWaitingRow => self.delete_row(deed, model, sight),
+            Deed::TypeIntoWaitingRow | Deed::TypeIntoAnyRow => self.type_cells(deed, model, sight),
+            Deed::ChangeKey => self.change_key(model, sight),
             Deed::RenameTab => {
                 self.made += 1;
                 let properties = json!({"sheetId": view.id, "title": format!("It's tab {}", self.made)});
@@ -160,106 +160,110 @@ impl Hand {
                 let range = json!({"sheetId": view.id, "startRowIndex": 0, "startColumnIndex": 0});
                 Some((vec![json!({"setBasicFilter": {"filter": {"range": range}}})], String::new()))
             }
-            _ if !deed.is_on_rows() => self.act_on_columns(deed, book, sight),
+            _ if !deed.is_on_rows() => self.act_on_columns(deed, model, sight),
             _ => None,
         }
     }
 
-    fn delete_row(&mut self, deed: Deed, book: &mut Book, sight: &Sight) -> Done {
-        let waiting = book.waiting(sight);
-        let may = |at: usize, row: &Row| match deed {
-            Deed::DeleteOwnRow => row.whose != Whose::Hers || waiting.iter().all(|(waits, _)| *waits != at),
+    fn delete_row(&mut self, deed: Deed, model: &mut TabModel, sight: &Sight) -> Done {
+        let waiting = model.wrong_cells(sight);
+        let may = |at: usize, row: &RowModel| match deed {
+            Deed::DeleteOwnRow => row.owner != RowOwner::Person || waiting.iter().all(|(waits, _)| *waits != at),
             _ => true,
         };
-        let may = |at: usize, row: &Row| {
+        let may = |at: usize, row: &RowModel| {
             may(at, row)
                 && match deed {
                     Deed::DeleteWaitingRow => waiting.iter().any(|(waits, _)| *waits == at),
-                    Deed::DeleteKeyedRow => matches!(row.whose, Whose::Key(_)),
-                    _ => !matches!(row.whose, Whose::Key(_)),
+                    Deed::DeleteKeyedRow => matches!(row.owner, RowOwner::Key(_)),
+                    _ => !matches!(row.owner, RowOwner::Key(_)),
                 }
         };
         let all = sight.lines.iter().enumerate().filter_map(|(at, line)| Some((at, line.stamp?)));
         let is_waiting = |at: usize| waiting.iter().any(|(waits, _)| *waits == at);
         let all = all.filter(|(at, stamp)| {
-            let row = book.rows.get(stamp).filter(|row| may(*at, row));
-            row.is_some_and(|row| TOUCHES_APPENDED_ROWS_THAT_WAIT || !(row.is_new && is_waiting(*at)))
+            let row = model.rows.get(stamp).filter(|row| may(*at, row));
+            row.is_some_and(|row| !(row.is_new && is_waiting(*at)))
         });
         let all: Vec<_> = all.collect();
         let (at, stamp) = self.one_of(&all)?;
-        let told = format!("row {} ({:?})", at + 1, book.rows.get(&stamp)?.whose);
-        book.delete(sight, stamp);
+        let told = format!("row {} ({:?})", at + 1, model.rows.get(&stamp)?.owner);
+        model.delete_row(sight, stamp);
         Some((vec![json!({"deleteDimension": {"range": sight.view.span("ROWS", at, at + 1)}})], told))
     }
 
     /// One or two cells of a row: words of hers, or what was there before the job wrote over it.
-    fn type_cells(&mut self, deed: Deed, book: &mut Book, sight: &Sight) -> Done {
-        let waiting = book.waiting(sight);
+    fn type_cells(&mut self, deed: Deed, model: &mut TabModel, sight: &Sight) -> Done {
+        let waiting = model.wrong_cells(sight);
         let rows: Vec<_> = if deed == Deed::TypeIntoWaitingRow {
             waiting.iter().map(|(at, _)| *at).collect()
         } else {
             let known = sight.lines.iter().enumerate();
             known
-                .filter(|(_, line)| line.stamp.is_some_and(|stamp| book.rows.contains_key(&stamp)))
+                .filter(|(_, line)| line.stamp.is_some_and(|stamp| model.rows.contains_key(&stamp)))
                 .map(|(at, _)| at)
                 .collect()
         };
         let at = self.one_of(&rows)?;
         let stamp = sight.lines[at].stamp?;
-        let is_new = book.rows.get(&stamp)?.is_new && waiting.iter().any(|(waits, _)| *waits == at);
-        if is_new && !TOUCHES_APPENDED_ROWS_THAT_WAIT {
+        let is_new = model.rows.get(&stamp)?.is_new && waiting.iter().any(|(waits, _)| *waits == at);
+        if is_new {
             return None;
         }
         let mut requests = Vec::new();
         let mut told = String::new();
+        let mut texts: Vec<(u32, String)> = Vec::new();
         for _ in 0..=self.below(2) {
             let wrong: Vec<_> = waiting.iter().filter(|(waits, _)| *waits == at).map(|(_, column)| *column).collect();
-            let is_words = |holds: &Holds| matches!(holds, Holds::Words | Holds::Job("a" | "b" | "c"));
-            let words = book.columns.iter().filter(|(_, column)| is_words(&column.holds)).map(|(stamp, _)| *stamp);
+            let is_words =
+                |content: &ColumnContent| matches!(content, ColumnContent::Texts | ColumnContent::Job("a" | "b" | "c"));
+            let words = model.columns.iter().filter(|(_, column)| is_words(&column.content)).map(|(stamp, _)| *stamp);
             let words: Vec<_> = words.collect();
             let column = if self.draws(0.7) { self.one_of(&wrong) } else { None }.or_else(|| self.one_of(&words))?;
             let place = sight.column(column)?;
-            let holds = book.columns.get(&column)?.holds.clone();
-            let right = book.rows.get(&stamp)?.cells.get(&column).cloned().unwrap_or_default();
+            let content = model.columns.get(&column)?.content.clone();
+            let right = model.rows.get(&stamp)?.cell(column).first().to_owned();
             // A formula that she knows by heart is none; nor is a key's cell for words.
-            if right.starts_with('=') || !(is_words(&holds) || holds == Holds::Job("id")) {
+            let is_for_words = is_words(&content) || content == ColumnContent::Job("id");
+            if right.starts_with('=') || !is_for_words || texts.iter().any(|(typed, _)| *typed == column) {
                 continue;
             }
-            let is_keys = holds == Holds::Job("id");
+            let is_keys = content == ColumnContent::Job("id");
             let is_right = is_keys || (wrong.contains(&column) && self.draws(0.3));
             self.made += 1;
             let text = if is_right { right } else { format!("hers {}", self.made) };
-            let _ = write!(told, "row {} column {place} ({holds:?}) {text:?}; ", at + 1);
-            book.type_in(sight, stamp, column, &text);
+            let _ = write!(told, "row {} column {place} ({content:?}) {text:?}; ", at + 1);
             requests.push(written(sight.view.id, at, place, &text));
+            texts.push((column, text));
         }
+        model.type_texts(sight, stamp, &texts);
         (!requests.is_empty()).then_some((requests, told))
     }
 
-    fn change_key(&mut self, book: &mut Book, sight: &Sight) -> Done {
-        let keys = book.job("id")?;
+    fn change_key(&mut self, model: &mut TabModel, sight: &Sight) -> Done {
+        let keys = model.job_column("id")?;
         let place = sight.column(keys)?;
-        let is_keyed = |stamp: &u32| book.rows.get(stamp).is_some_and(|row| matches!(row.whose, Whose::Key(_)));
+        let is_keyed = |stamp: &u32| model.rows.get(stamp).is_some_and(|row| matches!(row.owner, RowOwner::Key(_)));
         let all = sight.lines.iter().enumerate().filter_map(|(at, line)| Some((at, line.stamp.filter(is_keyed)?)));
         let all: Vec<_> = all.collect();
         let (at, stamp) = self.one_of(&all)?;
-        let is_new = book.rows.get(&stamp)?.is_new && book.waiting(sight).iter().any(|(waits, _)| *waits == at);
-        if is_new && !TOUCHES_APPENDED_ROWS_THAT_WAIT {
+        let is_new = model.rows.get(&stamp)?.is_new && model.wrong_cells(sight).iter().any(|(waits, _)| *waits == at);
+        if is_new {
             return None;
         }
         self.made += 1;
         let text = if self.draws(0.4) { String::new() } else { format!("odd {}", self.made) };
-        let told = format!("row {} ({:?}) to {text:?}", at + 1, book.rows.get(&stamp)?.whose);
-        book.type_in(sight, stamp, keys, &text);
+        let told = format!("row {} ({:?}) to {text:?}", at + 1, model.rows.get(&stamp)?.owner);
+        model.type_texts(sight, stamp, &[(keys, text.clone())]);
         Some((vec![written(sight.view.id, at, place, &text)], told))
     }
 
     /// A row without a key, with words and a formula in the job's columns: a total, a remark.
-    fn own_row(&mut self, book: &mut Book, sight: &Sight) -> Done {
-        let [a, b, mark] = [book.job("a")?, book.job("b")?, *book.words().first()?];
+    fn own_row(&mut self, model: &mut TabModel, sight: &Sight) -> Done {
+        let [a, b, mark] = [model.job_column("a")?, model.job_column("b")?, *model.text_columns().first()?];
         let at = 1 + self.below(sight.depth());
         self.made += 1;
-        let stamp = book.stamp();
+        let stamp = model.stamp();
         let filled = [
             (a, format!("remark {}", self.made)),
             (b, format!("=1000+{}", self.made)),
@@ -271,37 +275,35 @@ impl Hand {
             requests.push(written(sight.view.id, at, sight.column(*column)?, text));
         }
         requests.push(noted(sight.view.id, at, sight.column(mark)?, &format!("row {stamp}")));
-        let row = Row::of(Whose::Hers, false, filled.into());
-        book.rows.insert(stamp, row);
+        model.insert_own_row(stamp, filled);
         Some((requests, format!("own {} as row {}", self.made, at + 1)))
     }
 
     /// When all is quiet: words of hers in her columns, and formulas in theirs.
-    pub fn dress(&mut self, book: &mut Book, sight: &Sight) -> Vec<Value> {
+    pub fn dress(&mut self, model: &mut TabModel, sight: &Sight) -> Vec<Value> {
         let mut requests = Vec::new();
-        let columns: Vec<_> = book.columns.iter().map(|(stamp, column)| (*stamp, column.holds.clone())).collect();
+        let columns: Vec<_> = model.columns.iter().map(|(stamp, column)| (*stamp, column.content.clone())).collect();
         for (at, line) in sight.lines.iter().enumerate() {
-            let Some(Whose::Key(key)) = line.stamp.and_then(|stamp| Some(book.rows.get(&stamp)?.whose.clone())) else {
+            let Some(RowOwner::Key(key)) = line.stamp.and_then(|stamp| Some(model.rows.get(&stamp)?.owner.clone()))
+            else {
                 continue;
             };
-            for (column, holds) in &columns {
+            for (column, content) in &columns {
                 let (Some(place), Some(stamp)) = (sight.column(*column), line.stamp) else { continue };
                 if !sight.entered(at, place).is_empty() || !self.draws(0.6) {
                     continue;
                 }
                 self.made += 1;
-                let (text, kept) = match holds {
-                    Holds::Words => (format!("my {key} {}", self.made), format!("my {key} {}", self.made)),
-                    Holds::Formula(of) => {
+                let (text, kept) = match content {
+                    ColumnContent::Texts => (format!("my {key} {}", self.made), format!("my {key} {}", self.made)),
+                    ColumnContent::Formulas(of) => {
                         let Some(other) = sight.column(*of) else { continue };
                         let letters = crate::sight::letters(other);
                         (format!("=\"f-\"&{letters}{}", at + 1), format!("=\"f-\"&{{{of}}}."))
                     }
                     _ => continue,
                 };
-                if let Some(row) = book.rows.get_mut(&stamp) {
-                    row.cells.insert(*column, kept);
-                }
+                model.fill_own_cell(stamp, *column, kept);
                 requests.push(written(sight.view.id, at, place, &text));
             }
         }
@@ -309,48 +311,53 @@ impl Hand {
     }
 
     /// She writes a key into the row that it is of, if that is one of those that were shown.
-    pub fn restore_key(book: &Book, sight: &Sight, key: &str, rows: &[usize]) -> Done {
-        let place = sight.column(book.job("id")?)?;
-        let own = book.rows.iter().find(|(_, row)| row.whose == Whose::Key(key.to_owned()));
+    pub fn restore_key(model: &TabModel, sight: &Sight, key: &str, rows: &[usize]) -> Done {
+        let place = sight.column(model.job_column("id")?)?;
+        let own = model.rows.iter().find(|(_, row)| row.owner == RowOwner::Key(key.to_owned()));
         let at = sight.row(*own?.0).filter(|at| rows.contains(at))?;
         Some((vec![written(sight.view.id, at, place, key)], format!("row {} is {key}", at + 1)))
     }
 
     /// Whether a key has its row.
-    pub fn has_row(book: &Book, sight: &Sight, key: &str) -> bool {
-        book.rows.iter().any(|(stamp, row)| row.whose == Whose::Key(key.to_owned()) && sight.row(*stamp).is_some())
+    pub fn has_row(model: &TabModel, sight: &Sight, key: &str) -> bool {
+        model.rows.iter().any(|(stamp, row)| row.owner == RowOwner::Key(key.to_owned()) && sight.row(*stamp).is_some())
     }
 
     /// She clears the key of the row that is not this key's.
-    pub fn clear_other(book: &Book, sight: &Sight, key: &str, rows: &[usize]) -> Done {
-        let place = sight.column(book.job("id")?)?;
-        let whose = |at: usize| Some(&book.rows.get(&sight.lines.get(at)?.stamp?)?.whose);
-        let is_own = |at: &usize| whose(*at) == Some(&Whose::Key(key.to_owned()));
+    pub fn clear_other(model: &mut TabModel, sight: &Sight, key: &str, rows: &[usize]) -> Done {
+        let keys = model.job_column("id")?;
+        let place = sight.column(keys)?;
+        let owner = |at: usize| Some(&model.rows.get(&sight.lines.get(at)?.stamp?)?.owner);
+        let is_own = |at: &usize| owner(*at) == Some(&RowOwner::Key(key.to_owned()));
         let at = *rows.iter().find(|at| !is_own(at)).or(rows.iter().max())?;
+        if matches!(owner(at), Some(RowOwner::Key(_))) {
+            model.type_texts(sight, sight.lines.get(at)?.stamp?, &[(keys, String::new())]);
+        }
         Some((vec![written(sight.view.id, at, place, "")], format!("row {} is not {key}", at + 1)))
     }
 
     /// She writes a text for a key into the row that shows what is right.
-    pub fn name_row(&mut self, book: &mut Book, sight: &Sight, rows: &[usize]) -> Done {
-        let keys = book.job("id")?;
+    pub fn name_row(&mut self, model: &mut TabModel, sight: &Sight, rows: &[usize]) -> Done {
+        let keys = model.job_column("id")?;
         let is_right = |at: &usize| {
-            let Some(row) = sight.lines.get(*at).and_then(|line| book.rows.get(&line.stamp?)) else { return false };
-            let mut cells = row.cells.iter().filter_map(|(column, right)| Some((sight.column(*column)?, right)));
-            cells.all(|(place, right)| sight.entered(*at, place) == right)
+            let Some(row) = sight.lines.get(*at).and_then(|line| model.rows.get(&line.stamp?)) else { return false };
+            let mut cells = row.cells.iter().filter_map(|(column, cell)| Some((sight.column(*column)?, cell)));
+            cells.all(|(place, cell)| cell.allows(sight.entered(*at, place)))
         };
         let at = *rows.iter().find(|at| is_right(at))?;
         self.made += 1;
         let text = format!("hers {}", self.made);
-        book.type_in(sight, sight.lines.get(at)?.stamp?, keys, &text);
+        model.type_texts(sight, sight.lines.get(at)?.stamp?, &[(keys, text.clone())]);
         Some((vec![written(sight.view.id, at, sight.column(keys)?, &text)], format!("row {} is {text}", at + 1)))
     }
 
     /// She gives rows back what was right in them, as the version history has it.
-    pub fn restore_rows(book: &mut Book, sight: &Sight, rows: &[usize]) -> Done {
+    pub fn restore_rows(model: &TabModel, sight: &Sight, rows: &[usize]) -> Done {
         let mut requests = Vec::new();
         for at in rows {
-            let Some(row) = sight.lines.get(*at).and_then(|line| book.rows.get(&line.stamp?)) else { continue };
-            for (column, right) in row.cells.iter().filter(|(_, right)| !right.contains('{')) {
+            let Some(row) = sight.lines.get(*at).and_then(|line| model.rows.get(&line.stamp?)) else { continue };
+            for (column, cell) in row.cells.iter().filter(|(_, cell)| !cell.first().contains('{')) {
+                let right = cell.first();
                 let Some(place) = sight.column(*column) else { continue };
                 if sight.entered(*at, place) != right {
                     requests.push(written(sight.view.id, *at, place, right));
@@ -361,12 +368,9 @@ impl Hand {
     }
 
     /// The key is in none of the rows: she writes it into one of those that were shown, and it is that key's from now on.
-    pub fn choose_row(book: &mut Book, sight: &Sight, key: &str, at: usize) -> Done {
-        let (keys, stamp) = (book.job("id")?, sight.lines.get(at)?.stamp?);
-        let row = book.rows.get_mut(&stamp)?;
-        row.whose = Whose::Key(key.to_owned());
-        row.cells.insert(keys, key.to_owned());
-        book.gone.insert(key.to_owned(), Fate::Either);
+    pub fn choose_row(model: &mut TabModel, sight: &Sight, key: &str, at: usize) -> Done {
+        let (keys, stamp) = (model.job_column("id")?, sight.lines.get(at)?.stamp?);
+        model.give_key(stamp, key);
         Some((vec![written(sight.view.id, at, sight.column(keys)?, key)], format!("row {} becomes {key}", at + 1)))
     }
 }

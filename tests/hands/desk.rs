@@ -1,4 +1,4 @@
-//! The service with the person before it: she acts between any two calls, or every so often, and the book sees each write.
+//! The service with the person before it: she acts between any two calls, or every so often, and the model sees each write.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use sheetkeep::emulator::ResponseBody;
 use sheetkeep::google::sheets::Sheets;
 use tokio::sync::{Mutex, watch};
 
-use crate::book::{Book, Column, DELETES_PROCESSED_ROWS_AT_ANY_TIME, Holds};
 use crate::deeds::{Deed, Hand, noted, written};
 use crate::front::{EmulatorProxy, Tampering, call_of, client, dressed, gone};
+use crate::model::{ColumnContent, ColumnModel, TabModel};
 use crate::sight::Sight;
 
 /// The heading of her column with the rows' stamps.
@@ -22,7 +22,7 @@ const MINE: &str = "mine";
 
 /// Who may come to a sheet, and what is known of it. Whoever looks and acts holds all of it meanwhile.
 pub struct Table {
-    pub book: Book,
+    pub model: TabModel,
     pub hand: Hand,
     /// How likely she acts before a call; 0 to 1.
     pub eagerness: f64,
@@ -55,7 +55,7 @@ impl Desk {
         tampering: Option<Tampering>,
     ) -> Self {
         let table = Table {
-            book: Book::default(),
+            model: TabModel::default(),
             hand: Hand::new(seed),
             eagerness: 0.0,
             is_on_rows: false,
@@ -115,6 +115,7 @@ impl Desk {
         if !is_write {
             let read: String = call.path.rsplit('/').next().unwrap_or_default().chars().take(90).collect();
             table.diary.push(format!("read {read}"));
+            table.model.note_read();
         }
         let mut body = serde_json::from_slice::<Value>(&call.body).unwrap_or_default();
         if let (Some(tamper), true) = (self.tampering, body.is_object()) {
@@ -132,7 +133,6 @@ impl Desk {
             self.see_write(&mut table, before.as_ref(), &body).await;
         }
         self.calls.send_modify(|calls| *calls += 1);
-        table.book.calls += 1;
         let Ok(answer) = answer else { return Err(gone()) };
         if is_write && answer.status != 200 {
             table.diary.push(format!("a write is answered {}", answer.status));
@@ -147,26 +147,26 @@ impl Desk {
     async fn see_write(&self, table: &mut Table, before: Option<&Sight>, body: &Value) {
         let Some(after) = self.sight().await else { return };
         let mut requests = Vec::new();
-        for (at, stamp) in table.book.adopt_columns(&after) {
+        for (at, stamp) in table.model.adopt_columns(&after) {
             requests.push(noted(after.view.id, 0, at, &format!("column {stamp}")));
         }
-        if table.book.words().is_empty() {
-            let (stamp, width) = (table.book.stamp(), after.view.width());
+        if table.model.text_columns().is_empty() {
+            let (stamp, width) = (table.model.stamp(), after.view.width());
             if u64::try_from(width).unwrap_or(0) >= after.view.grid.1 {
                 let wider = json!({"sheetId": after.view.id, "dimension": "COLUMNS", "length": 1});
                 requests.push(json!({"appendDimension": wider}));
             }
             requests.push(written(after.view.id, 0, width, MINE));
             requests.push(noted(after.view.id, 0, width, &format!("column {stamp}")));
-            table.book.columns.insert(stamp, Column { holds: Holds::Words, header: MINE.into() });
+            table.model.columns.insert(stamp, ColumnModel { content: ColumnContent::Texts, header: MINE.into() });
         }
         if !requests.is_empty() {
             self.proxy.hands(json!(requests)).await;
         }
         let Some(after) = self.sight().await else { return };
-        let (made, told) = table.book.see_write(before, &after, body);
+        let (made, told) = table.model.see_write(before, &after, body);
         table.diary.push(format!("write {told}\n  then\n{}", after.told()));
-        let mine = table.book.words().first().and_then(|mine| after.column(*mine));
+        let mine = table.model.text_columns().first().and_then(|mine| after.column(*mine));
         let stamps =
             made.into_iter().filter_map(|(at, stamp)| Some(noted(after.view.id, at, mine?, &format!("row {stamp}"))));
         let stamps: Vec<_> = stamps.collect();
@@ -177,7 +177,7 @@ impl Desk {
 
     async fn act(&self, table: &mut Table) {
         let Some(sight) = self.sight().await else { return };
-        if table.book.rows.is_empty() {
+        if table.model.rows.is_empty() {
             return;
         }
         let (is_on_rows, eagerness) = (table.is_on_rows, table.eagerness);
@@ -185,10 +185,11 @@ impl Desk {
         let done = match deed {
             Deed::SortProcessed => self.sort_processed(table).await,
             Deed::DeleteProcessed => {
-                let is_quiet = eagerness == 0.0 && table.book.waiting(&sight).is_empty() && !table.book.has_new_rows();
-                if is_quiet || DELETES_PROCESSED_ROWS_AT_ANY_TIME { self.delete_processed(table).await } else { None }
+                let model = &table.model;
+                let is_quiet = eagerness == 0.0 && model.wrong_cells(&sight).is_empty() && !model.has_new_rows();
+                if is_quiet { self.delete_processed(table).await } else { None }
             }
-            _ => table.hand.act(deed, &mut table.book, &sight),
+            _ => table.hand.act(deed, &mut table.model, &sight),
         };
         let Some((requests, told)) = done else { return };
         table.diary.push(format!("{deed:?} {told}"));
@@ -215,7 +216,7 @@ impl Desk {
         let (row, key) = table.hand.one_of(&keys)?;
         let own: Vec<_> = keys.iter().filter(|(_, other)| *other == key).map(|(row, _)| *row).collect();
         let chosen = if table.hand.draws(0.5) { vec![row] } else { own.clone() };
-        table.book.delete_processed(key, chosen.len() == own.len());
+        table.model.delete_processed(key);
         let requests = chosen.iter().rev().map(|row| {
             let range = json!({"sheetId": id, "dimension": "ROWS", "startIndex": row, "endIndex": row + 1});
             json!({"deleteDimension": {"range": range}})

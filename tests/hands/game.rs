@@ -16,10 +16,10 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::{SeededRng, TestClock};
 use sheetkeep::time::Timestamp;
 
-use crate::book::{JOBS, value};
 use crate::deeds::{Deed, Hand};
 use crate::desk::Desk;
 use crate::front::{EmulatorProxy, Tampering};
+use crate::model::{JOB_COLUMNS, value};
 use crate::support::{Job, Values};
 
 /// Keys of a game's source.
@@ -105,16 +105,16 @@ impl Game {
     /// New keys, further versions of some, and earlier ones of others.
     async fn evolve(&mut self) {
         let table = Arc::clone(&self.desk.table);
-        let book = &mut table.lock().await.book;
+        let model = &mut table.lock().await.model;
         for _ in 0..=self.below(6) {
             let key = format!("k{:02}", self.below(KEYS));
             let goes_back = self.below(4) == 0;
-            let now = book.source.get(&key).copied().unwrap_or(0);
-            let highest = book.highest.entry(key.clone()).or_default();
+            let now = model.source.get(&key).copied().unwrap_or(0);
+            let highest = model.highest.entry(key.clone()).or_default();
             let version = if goes_back && now > 1 { now - 1 } else { *highest + 1 };
             self.tally.went_back += u64::from(version < now);
             *highest = version.max(*highest);
-            book.source.insert(key, version);
+            model.source.insert(key, version);
         }
     }
 
@@ -132,16 +132,16 @@ impl Game {
         job.seed = self.seed.wrapping_mul(1_000).wrapping_add(self.tally.runs);
         job.plan.max_rows = 1 + usize::try_from(self.below(6)).expect("few");
         job.plan.mode = WriteMode::Upsert;
-        job.plan.columns.order = JOBS.map(str::to_owned).into();
+        job.plan.columns.order = JOB_COLUMNS.map(str::to_owned).into();
         job.plan.definition.mode = WriteMode::Upsert.as_str().into();
         job.plan.steal = true;
         let items: Vec<_> = {
             let mut table = self.desk.table.lock().await;
-            table.book.begin();
+            table.model.begin_run();
             let told =
-                format!("run {}, crash {crash}, fails {:?}, {:?}", self.tally.runs, self.fails, table.book.source);
+                format!("run {}, crash {crash}, fails {:?}, {:?}", self.tally.runs, self.fails, table.model.source);
             table.diary.push(told);
-            table.book.source.iter().map(|(key, version)| item(key, *version)).collect()
+            table.model.source.iter().map(|(key, version)| item(key, *version)).collect()
         };
         let sheets = Arc::new(self.desk.sheets(job.seed));
         let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
@@ -207,17 +207,21 @@ impl Game {
         let (rows, advice) = Self::shown_in(said)?;
         let keys: Vec<_> = advice.split("of key \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         let done = if advice.contains("write a text") {
-            table.hand.name_row(&mut table.book, &sight, &rows)
+            table.hand.name_row(&mut table.model, &sight, &rows)
         } else if keys.is_empty() {
-            Hand::restore_rows(&mut table.book, &sight, &rows)
+            Hand::restore_rows(&mut table.model, &sight, &rows)
         } else if advice.contains("clear column") {
-            Hand::clear_other(&table.book, &sight, keys[0], &rows)
+            Hand::clear_other(&mut table.model, &sight, keys[0], &rows)
         } else {
-            let own = keys.iter().find_map(|key| Hand::restore_key(&table.book, &sight, key, &rows));
-            let is_known = |key: &&str| Hand::has_row(&table.book, &sight, key);
+            let own = keys.iter().find_map(|key| Hand::restore_key(&table.model, &sight, key, &rows));
+            let is_known = |key: &&str| Hand::has_row(&table.model, &sight, key);
             let is_other = advice.contains("or clear that cell") && keys.iter().any(is_known);
-            let cleared = || is_other.then(|| Hand::clear_other(&table.book, &sight, keys[0], &rows)).flatten();
-            own.or_else(cleared).or_else(|| Hand::choose_row(&mut table.book, &sight, keys[0], *rows.iter().max()?))
+            let model = &mut table.model;
+            let mut done = own;
+            if done.is_none() && is_other {
+                done = Hand::clear_other(model, &sight, keys[0], &rows);
+            }
+            done.or_else(|| Hand::choose_row(model, &sight, keys[0], *rows.iter().max()?))
         };
         let (requests, told) = done.ok_or(format!("what it says can't be done: {said}"))?;
         table.diary.push(format!("as it says: {told}"));
@@ -238,7 +242,7 @@ impl Game {
         let (rows, _) = Self::shown_in(said)?;
         let sight = self.desk.sight().await.ok_or("there is no data tab")?;
         let table = self.desk.table.lock().await;
-        if table.book.is_undecidable(&sight, &rows) {
+        if table.model.may_stop_for(&sight, &rows) {
             return Ok(());
         }
         Err(format!("run {}: it stopped, though rows show which is which: {said}\n{}", self.tally.runs, sight.told()))
@@ -249,7 +253,10 @@ impl Game {
         let sight = self.desk.sight().await.ok_or("there is no data tab")?;
         let mut table = self.desk.table.lock().await;
         table.diary.push("all is quiet".into());
-        table.book.settle(&sight).map_err(|why| format!("after run {}: {why}\n{}", self.tally.runs, sight.told()))
+        table
+            .model
+            .check_quiet_tab(&sight)
+            .map_err(|why| format!("after run {}: {why}\n{}", self.tally.runs, sight.told()))
     }
 
     pub async fn play(&mut self) -> Result<(), String> {
@@ -304,7 +311,7 @@ impl Game {
         let sight = self.desk.sight().await.ok_or("there is no data tab")?;
         let mut table = self.desk.table.lock().await;
         let table = &mut *table;
-        let requests = table.hand.dress(&mut table.book, &sight);
+        let requests = table.hand.dress(&mut table.model, &sight);
         if !requests.is_empty() {
             self.desk.proxy.hands(json!(requests)).await;
         }

@@ -38,7 +38,7 @@ export class Checks {
     }
   }
 
-  // Passes when the call works, or when the emulator says that it has not learnt it; tells whether it worked.
+  // Passes when the call works, or when the emulator says that it has not learnt it; returns whether it worked.
   // docs/emulator.md lists what it has not learnt; what must never happen is success with nothing done.
   async doneOrSaid(name, call) {
     try {
@@ -53,7 +53,7 @@ export class Checks {
     return true;
   }
 
-  // A group of checks; what goes wrong inside it fails by the group's name, and the next group goes on.
+  // A group of checks; what goes wrong inside it fails by the group's name, and the next group continues.
   async part(name, body) {
     try {
       await body();

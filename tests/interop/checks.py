@@ -56,7 +56,7 @@ class Checks:
 
     @contextlib.contextmanager
     def part(self, name):
-        """A group of checks; what goes wrong inside it fails by the group's name, and the next group goes on."""
+        """A group of checks; what goes wrong inside it fails by the group's name, and the next group continues."""
         try:
             yield
         except Exception as error:

@@ -108,7 +108,7 @@ def spreadsheets_are_kept_by_drive(book, sheet):
     client.del_spreadsheet(other.id)
     refused("one that is gone has no title", SpreadsheetNotFound, lambda: client.open("copied"))
     client.set_timeout(5)
-    same("a timeout is no trouble", client.open_by_key(book.id).id, book.id)
+    same("a timeout does no harm", client.open_by_key(book.id).id, book.id)
     before = book.lastUpdateTime
     book.update_drive_metadata()
     true("the time of the last change is told anew", book.lastUpdateTime >= before)
@@ -196,7 +196,7 @@ def sheets_are_moved_merged_and_copied(book, sheet):
     two.add_protected_range("A1:B2", ["otto@example.com"], description="mine", warning_only=False)
     protected = book.list_protected_ranges(two.id)[0]
     true("editors are told", "otto@example.com" in protected["editors"]["users"])
-    refused("a column without end is no single cell", APIError, lambda: two.update([[1]], "Z1"), "exceeds grid limits")
+    refused("a column without end is not a single cell", APIError, lambda: two.update([[1]], "Z1"), "exceeds grid limits")
 
 
 def quotas_and_faults_are_survived(book, sheet):

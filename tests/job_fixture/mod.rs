@@ -1,4 +1,5 @@
-//! A job on a spreadsheet of its own: the real client over the emulator, in process, with the paused clock.
+//! A job on a spreadsheet of its own: the real client over the emulator, in process, with the
+//! paused clock.
 
 use std::sync::Arc;
 use std::time::Duration;

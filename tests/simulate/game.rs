@@ -1,4 +1,5 @@
-//! One game: a source that changes, several machines that run one job over it, a person, and everything that can happen to them.
+//! One game: a source that changes, several machines that run one job over it, a person, and
+//! everything that can happen to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,7 +33,8 @@ use crate::support::{Job, Slow, Values};
 const TRIES: u64 = 2;
 /// Runs until one finds the lease free when all is quiet.
 const QUIET_TRIES: u32 = 8;
-/// What a person does beside moving rows, and short of moving columns, which `tests/hands.rs` plays.
+/// What a person does beside moving rows, and short of moving columns, which `tests/hands.rs`
+/// plays.
 const CALM: &[Act] = &[
     Act::Sort,
     Act::InsertOwnRow,
@@ -76,7 +78,8 @@ pub struct Game {
 }
 
 impl Game {
-    /// A game on the emulated sheet or in memory, as the seed has it; a meddled one where there is something to meddle with.
+    /// A game on the emulated sheet or in memory, as the seed has it; a meddled one where there is
+    /// something to meddle with.
     pub fn new(seed: u64, meddling: Option<Meddling>, columns_move: bool) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let chance = SeededRng::new(seed);
@@ -158,7 +161,8 @@ impl Game {
     fn evolve(&mut self) {
         for _ in 0..2 + self.below(8) {
             let key = format!("k{:02}", self.below(20));
-            // A version that failed stays until it is mended: its record is kept, and both would be done.
+            // A version that failed stays until it is mended: its record is kept, and both would be
+            // done.
             if !self.failing.contains_key(&key) {
                 *self.source.entry(key).or_default() += 1;
             }
@@ -226,7 +230,8 @@ impl Game {
         let of_person = ["moved as fast", "refuses a batch", "can't be read: write that word"]
             .iter()
             .any(|words| text.contains(words));
-        // A refusal whose body is lost is taken for something else than the service: the run ends, and says so.
+        // A refusal whose body is lost is taken for something else than the service: the run ends,
+        // and says so.
         let bodiless =
             text.contains("without reporting what it did") || text.contains("the next run reads what was written");
         error.fault().passes()
@@ -294,8 +299,9 @@ impl Game {
         ended
     }
 
-    /// What the source yields. Of two records of a key the first one counts where each version does, and is followed by the other; where
-    /// one record of a key counts, it is the last one, and the other goes before.
+    /// What the source yields. Of two records of a key the first one counts where each version
+    /// does, and is followed by the other; where one record of a key counts, it is the last one,
+    /// and the other goes before.
     fn records(&self) -> Vec<Value> {
         let counting = self.source.iter().map(|(key, version)| json!({"id": key, "v": version}));
         let one_counts = self.mode == WriteMode::Upsert;
@@ -379,7 +385,8 @@ impl Game {
         Err("the lease is never free".to_owned())
     }
 
-    /// The person does what a stop asks for: of two rows that show the same she keeps one, by a text in the key's column.
+    /// The person does what a stop asks for: of two rows that show the same she keeps one, by a
+    /// text in the key's column.
     async fn name_equal_row(&self, said: &str) -> Result<(), String> {
         let proxy = self.proxy.as_ref().ok_or("nobody edits")?;
         let (shown, _) = said.split_once(" could each be one that a write filled").ok_or("no advice")?;

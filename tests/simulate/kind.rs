@@ -21,7 +21,8 @@ pub enum Kind {
     Empty,
     /// The service refuses what is poison for now, by the number of its request; or chokes on it.
     Refuses(u16),
-    /// Lost, and it arrives after so many other commits; 0: after the next takeover, or when all is quiet.
+    /// Lost, and it arrives after so many other commits; 0: after the next takeover, or when all is
+    /// quiet.
     Late(u32),
 }
 

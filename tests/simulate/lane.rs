@@ -1,7 +1,8 @@
-//! One machine's way to the sheet: when its calls arrive, what happens to them, and when the machine itself stops.
+//! One machine's way to the sheet: when its calls arrive, what happens to them, and when the
+//! machine itself stops.
 //!
-//! No two machines' calls arrive in the same millisecond, and each draws from a chance of its own: so a seed is one story, however the
-//! threads beneath are scheduled.
+//! No two machines' calls arrive in the same millisecond, and each draws from a chance of its own:
+//! so a seed is one story, however the threads beneath are scheduled.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,7 +24,7 @@ const LANES: u64 = 8;
 pub enum Halt {
     /// It is gone.
     Crash,
-    /// It stands still for so many milliseconds.
+    /// It pauses for so many milliseconds.
     Pause(u64),
 }
 
@@ -42,7 +43,7 @@ pub struct FaultPlan {
 
 /// How far a machine's clock may be from the others', either way.
 const MOST_OFF_MS: u64 = 600_000;
-/// How long a wrong clock stays as it is before somebody sets it, as wrong the other way.
+/// How long a wrong clock stays as it is before it is set, as wrong the other way.
 const SET_EVERY_MS: u64 = 90_000;
 
 /// The clock of a machine: it runs as the others do, and says another time.
@@ -89,7 +90,8 @@ impl Machine {
         self.chance.bits() % bound.max(1)
     }
 
-    /// The machine's own clock: of two machines one is wrong by up to ten minutes, ahead or behind, and jumps from time to time.
+    /// The machine's own clock: of two machines one is wrong by up to ten minutes, ahead or behind,
+    /// and jumps from time to time.
     pub fn own_clock(&self) -> Arc<dyn Clock> {
         let chance = SeededRng::new(self.seed.wrapping_mul(LANES).wrapping_add(self.number) ^ 0xC10C);
         if chance.bits().is_multiple_of(2) {

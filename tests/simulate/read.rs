@@ -1,4 +1,5 @@
-//! The spreadsheet's JSON, read as a person would: tabs by title, columns by header. Nothing of the product's client is used.
+//! The spreadsheet's JSON, read as a person would: tabs by title, columns by header. Nothing of the
+//! product's client is used.
 
 use serde_json::Value;
 use sheetkeep::ledger::leases::head::HeadId;
@@ -38,7 +39,8 @@ pub fn titles(metadata: &Value) -> impl Iterator<Item = &str> {
     sheets.iter().map(|sheet| sheet["properties"]["title"].as_str().unwrap_or_default())
 }
 
-/// What is there: the values of all tabs, in the order of their titles; `called` is what the job's columns are called by now.
+/// What is there: the values of all tabs, in the order of their titles; `called` is what the job's
+/// columns are called by now.
 pub fn read(metadata: &Value, values: &Value, called: &dyn Fn(&str) -> String) -> Seen {
     let ranges = values["valueRanges"].as_array().map(Vec::as_slice).unwrap_or_default();
     let tabs: Vec<Tab<'_>> = titles(metadata).zip(ranges).map(|(title, range)| tab(title, range)).collect();
@@ -86,7 +88,8 @@ pub fn id_in(cell: &str) -> String {
     cell.split(" #").next().unwrap_or_default().to_owned()
 }
 
-/// The mark and the state, unless there are two of them: in the title of the one state tab, or in the id of the job's named range.
+/// The mark and the state, unless there are two of them: in the title of the one state tab, or in
+/// the id of the job's named range.
 fn marked(metadata: &Value, tabs: &[Tab<'_>]) -> Option<Marked> {
     let mut states = tabs.iter().filter_map(|tab| Some((tab, tab.title.strip_prefix("sheetkeep j #")?)));
     let (state, mark) = states.next()?;

@@ -155,7 +155,7 @@ impl Record {
         }
     }
 
-    /// Checks what is there, and tells whether somebody has just taken over.
+    /// Checks the sheet, and returns whether another run has just taken over.
     pub fn check(&self, seen: &Seen) -> bool {
         let mut held = self.held();
         let Inner { tally, watch, eyes, wrong, .. } = &mut *held;
@@ -182,7 +182,7 @@ impl Record {
         held.watch.finished(&report.run);
     }
 
-    /// The checks of a moment at which nobody is at work.
+    /// The checks while no run is active.
     pub fn check_at_rest(&self, seen: &Seen, whole: &crate::seen::Whole<'_>) {
         let mut held = self.held();
         if let Err(why) = held.watch.at_rest(seen, self.mode, whole) {

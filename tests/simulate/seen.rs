@@ -1,4 +1,5 @@
-//! What stands on the sheet at one moment, read without the product's client, and what the rows should be.
+//! The contents of the sheet at one moment, read without the product's client, and what the rows
+//! should be.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +15,11 @@ pub enum CheckLevel {
     /// Rows and keys agree to the letter.
     #[default]
     Closely,
-    /// The same, but what a write by position hit by mistake may be missing, or there twice, as long as it is kept on the state tab.
+    /// The same, but what a write by position hit by mistake may be missing, or there twice, as
+    /// long as it is kept on the state tab.
     Kept,
-    /// Of each key there are as many rows as there should be, whatever stands in them; or they are kept there.
+    /// Of each key there are as many rows as there should be, whatever they contain; or they are
+    /// kept there.
     Keys,
     /// Not at all: columns move, rows are deleted.
     Closed,

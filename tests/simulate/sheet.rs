@@ -1,4 +1,5 @@
-//! The emulated service as a place: the product's own client, a person before the service, and faults on both ways.
+//! The emulated service as a place: the product's own client, a person before the service, and
+//! faults on both ways.
 
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ pub struct OnSheet {
     pub proxy: EmulatorProxy,
     record: Arc<Record>,
     clock: Arc<dyn Clock>,
-    /// Whoever holds it is the one whose call is carried out.
+    /// The holder of the lock is the one whose call is carried out.
     turn: Arc<tokio::sync::Mutex<()>>,
     meddling: Option<Meddling>,
 }
@@ -169,7 +170,8 @@ impl Place for OnSheet {
         let (place, lane) = (self.clone(), Arc::clone(lane));
         let answering = move |request| {
             let (place, lane) = (place.clone(), Arc::clone(&lane));
-            // A request that has arrived is carried out, whether anybody waits for its answer or not.
+            // A request that has arrived is carried out, whether anybody waits for its answer or
+            // not.
             let answer = tokio::spawn(async move { place.respond(&lane, request).await });
             async move { answer.await.unwrap_or_else(|_| Err(gone())) }
         };

@@ -30,7 +30,9 @@ impl Watch {
         self.finished.insert(run.id.clone(), (run.status.as_str().to_owned(), run.counts.new));
     }
 
-    /// Checks what holds at every moment, and tells whether somebody has just taken over from a holder who did not give back.
+    /// Checks what holds at every moment. Returns whether a run has just taken over from a holder
+    /// that
+    /// did not release the lease.
     pub fn check(&mut self, seen: &Seen, mode: WriteMode, eyes: CheckLevel) -> Result<bool, String> {
         let taken = self.head_and_fence(seen)?;
         let done = keys_once(seen)?;
@@ -79,7 +81,7 @@ impl Watch {
         Ok(taken)
     }
 
-    /// Checks what holds when nobody is at work and a run has just ended well.
+    /// Checks what holds when no run is active and one has just succeeded.
     pub fn at_rest(&self, seen: &Seen, mode: WriteMode, whole: &Whole<'_>) -> Result<(), String> {
         let done: BTreeSet<(String, u64)> = keys_once(seen)?.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
         if done != *whole.due {
@@ -166,11 +168,12 @@ fn agree(rows: &[(String, String)], expected: &[(String, String)]) -> Result<(),
     ))
 }
 
-/// Kept rows in which a batch tells of itself and of the header: as expected, and as found.
+/// Kept rows in which a batch describes itself and the header: as expected, and as found.
 const SAID_ROWS: usize = 3;
 
-/// The same, but for rows that a write by position hit by mistake: until they are repaired, each that is missing is kept on the state tab. One
-/// that is there more than once is in a row that waits for its own cells; those are kept.
+/// The same, but for rows that a write by position hit by mistake: until they are repaired, each
+/// that is missing is kept on the state tab. One that is there more than once is in a row that
+/// waits for its own cells; those are kept.
 fn agree_but_for_kept(
     rows: &[(String, String)],
     expected: &[(String, String)],
@@ -187,7 +190,7 @@ fn agree_but_for_kept(
     agree(rows, expected).map_err(|why| format!("{why}, nor kept"))
 }
 
-/// A failure that stays the same is told once, and only what failed recovers.
+/// A failure that stays the same is reported once, and only what failed recovers.
 fn told_once(failures: &[Told]) -> Result<(), String> {
     let mut newest: BTreeMap<&str, &Told> = BTreeMap::new();
     for told in failures {

@@ -228,6 +228,7 @@ impl Job {
             expectations: Arc::default(),
             hold: HoldSettings::default(),
             delivery: Delivery::AtLeastOnce,
+            is_rowless: false,
             version: "0".into(),
         };
         Self { plan, events: Arc::default(), seed: 1, steps: Vec::new(), journal: None, errands: None, clock }

@@ -146,7 +146,7 @@ impl WireFixture {
         tokio::select! {
             biased;
             () = end.notified() => {}
-            ended = running => assert!(ended.is_err(), "it goes on after this write"),
+            ended = running => assert!(ended.is_err(), "it continues after this write"),
         }
     }
 

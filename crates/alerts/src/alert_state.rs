@@ -131,8 +131,8 @@ impl AlertState {
     }
 }
 
-/// Returns how serious a notice is, and who gets it. The end of a problem, and a condition that comes
-/// and goes, wake up no one who had not heard of it.
+/// Returns how serious a notice is, and who gets it. The end of a problem, and a condition that
+/// comes and goes, wake up no one who had not heard of it.
 fn audience(condition: Condition, notice: &DueNotice, rules: &AlertRules) -> (Severity, Vec<String>) {
     let severity = match notice.kind {
         NoticeKind::Over | NoticeKind::Flapping => condition.severity().min(Severity::Warning),

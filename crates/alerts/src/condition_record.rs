@@ -63,7 +63,7 @@ pub struct Episode {
 /// What people heard last of a condition that is not well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reported {
-    /// When.
+    /// The time of the report.
     #[serde(with = "crate::stored_time")]
     pub at: Timestamp,
     /// Whether it was that the condition flaps.
@@ -104,9 +104,9 @@ pub enum DeliveryRecord {
 /// Whether a condition may be reported now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mute {
-    /// It may.
+    /// The condition is reported.
     Off,
-    /// It waits.
+    /// The report waits: quiet hours, or too many messages in the last hour.
     Held,
     /// People asked for silence: what is over by its end is never reported.
     Silenced,
@@ -117,7 +117,7 @@ pub enum Mute {
 pub struct DueNotice {
     /// What it is about.
     pub kind: NoticeKind,
-    /// The trouble.
+    /// The failures in a row that it is about, if they are known.
     pub episode: Option<Episode>,
     /// The channels that heard of it before.
     pub heard: Vec<String>,

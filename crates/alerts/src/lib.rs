@@ -1,8 +1,8 @@
 //! The rules of alerts: what is reported to people, when, to which channel, and in which words.
 //!
-//! Pure: the present time, the history and the settings come in as values. In scope: conditions of a
-//! job, debouncing, reminders, escalation, flapping, recovery, quiet hours, silence, the message and
-//! its form on each channel. Out of scope: reading settings, storing the state, sending.
+//! Pure: the present time, the history and the settings come in as values. In scope: conditions of
+//! a job, debouncing, reminders, escalation, flapping, recovery, quiet hours, silence, the message
+//! and its form on each channel. Out of scope: reading settings, storing the state, sending.
 //!
 //! A condition is reported when what people believe differs from what is true. So a message that is
 //! held back (quiet hours, a limit, a failed channel) is not lost: the belief stays wrong, and the

@@ -21,7 +21,7 @@ pub enum NoticeKind {
     Recovered,
     /// It was wrong for a while in which nothing could be reported, and is over.
     Over,
-    /// A test.
+    /// A test message that a person asked for.
     Test,
 }
 
@@ -86,7 +86,7 @@ pub struct Message {
 pub struct Fact {
     /// The label, such as `Since`.
     pub label: String,
-    /// The fact.
+    /// The value of the fact, in one line.
     pub text: String,
 }
 
@@ -102,7 +102,7 @@ impl Fact {
 pub struct MessageLink {
     /// The text, such as `Open Runs`.
     pub label: String,
-    /// The address.
+    /// The address that the link opens, with its scheme.
     pub url: String,
 }
 

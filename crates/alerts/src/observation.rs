@@ -22,7 +22,7 @@ pub enum ObservedEnding {
     Failed,
     /// It was stopped at its own deadline.
     TimedOut,
-    /// It vanished.
+    /// Its process died without a report.
     Vanished,
     /// It did not take place.
     Missed,

@@ -27,7 +27,7 @@ pub struct RoutedMessage {
     pub channel: String,
     /// The ids of the messages that are joined in it.
     pub ids: Vec<String>,
-    /// The message.
+    /// The joined message, or the only one.
     pub message: Message,
 }
 
@@ -37,14 +37,15 @@ pub fn channels_for(routes: &[Route], severity: Severity) -> Vec<String> {
     routes.iter().filter(gets).map(|route| route.name.clone()).collect()
 }
 
-/// Returns what each channel gets of messages that are reported at one time: one message, joined from
-/// all of them, or each on its own.
+/// Returns what each channel gets of messages that are reported at one time: one message, joined
+/// from all of them, or each on its own.
 pub fn route(messages: &[Message], routes: &[Route]) -> Vec<RoutedMessage> {
     let mut found = Vec::new();
     for route in routes {
         let mut mine: Vec<&Message> =
             messages.iter().filter(|message| message.channels.contains(&route.name)).collect();
-        // The first one gives a joined message its words and its colour: a problem, if there is one.
+        // The first one gives a joined message its words and its colour: a problem, if there is
+        // one.
         mine.sort_by_key(|message| (!message.kind.is_firing(), Reverse(message.severity)));
         let to = |message: Message, ids| RoutedMessage { channel: route.name.clone(), ids, message };
         match mine.split_first() {

@@ -1,4 +1,5 @@
-//! The words of a message: what, since when, what it means for the reader, what to do, where to look.
+//! The words of a message: what, since when, what it means for the reader, what to do, where to
+//! look.
 
 use sheetkeep_base::time::Timestamp;
 
@@ -116,7 +117,7 @@ impl Wording<'_> {
         };
         let next = match self.reporting.next_due {
             Some(at) if self.condition == Condition::Run => {
-                format!("; the next run, {}, goes on where this one ended", place.local_time(at))
+                format!("; the next run, {}, continues where this one ended", place.local_time(at))
             }
             _ => String::new(),
         };

@@ -9,6 +9,7 @@
 //! | What has to be done about an error? | `fault`, `machine` |
 //! | What time is it, and which bits are random? | `clock`, `rng`, and their implementations in `system` |
 //! | When is something tried again? | `retry` |
+//! | How is a program ended with all processes that it started? | `process_group` |
 //! | Which part of a text may be a secret? | `redact`, and those of this process `known_secrets` |
 //! | At which moments may a test kill this process? | `failpoint` |
 
@@ -17,6 +18,7 @@ pub mod failpoint;
 pub mod fault;
 pub mod known_secrets;
 pub mod machine;
+pub mod process_group;
 pub mod redact;
 pub mod retry;
 pub mod rng;

@@ -14,25 +14,24 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FusedFuture, FutureExt};
 use sheetkeep_base::clock::Clock;
 use sheetkeep_base::known_secrets::hide_secrets;
+use sheetkeep_base::process_group::{GroupSignal, ProcessGroup};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::command_group::CommandGroup;
 use crate::retryable_codes::{NOT_EXECUTABLE, NOT_FOUND, TIMED_OUT};
-use crate::signals::{GroupSignal, RelayedSignals, StopSignal};
+use crate::signals::{RelayedSignals, StopSignal};
 use crate::stdin_copy::StdinCopy;
 
 /// Time between the request to end (SIGTERM) and the kill (SIGKILL).
 const GRACE: Duration = Duration::from_secs(5);
-/// Time between two checks whether a process of the group is left.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How long standard error is read after the command has ended, if a process that it started keeps
 /// the pipe open.
 const STDERR_GRACE: Duration = Duration::from_secs(1);
@@ -57,13 +56,13 @@ pub trait CommandOutput: Send + Sync {
 pub(crate) struct AttemptSetup<'a> {
     /// The command and its arguments; no shell interprets them.
     pub words: &'a [OsString],
-    /// Standard input.
+    /// Standard input of the command; `None` for an empty one.
     pub stdin: Option<&'a StdinCopy>,
     /// Whether standard output is ours, as it comes.
     pub stream: bool,
     /// Takes the output.
     pub output: &'a dyn CommandOutput,
-    /// The clock.
+    /// Measures the time limit and the grace periods.
     pub clock: &'a dyn Clock,
     /// The number of the attempt, from 1.
     pub number: u32,
@@ -71,6 +70,8 @@ pub(crate) struct AttemptSetup<'a> {
     pub of: u32,
     /// How long it may take.
     pub limit: Option<Duration>,
+    /// Its working directory; ours if there is none.
+    pub folder: Option<&'a Path>,
     /// Further variables of its environment.
     pub variables: &'a [(&'static str, String)],
 }
@@ -108,7 +109,7 @@ pub(crate) async fn run_attempt(setup: &AttemptSetup<'_>, stops: &mut UnboundedR
         Ok(started) => started,
         Err(error) => return start_error(setup, &error),
     };
-    let mut run = AttemptRun { group: CommandGroup::from_leader(&child), stopped_by: None, is_timed_out: false };
+    let mut run = AttemptRun { group: ProcessGroup::from_leader(child.id()), stopped_by: None, is_timed_out: false };
     let mut tail = Vec::new();
     let status = {
         let reading = pass_on(child.stderr.take(), setup.output, &mut tail).fuse();
@@ -146,6 +147,9 @@ fn start(setup: &AttemptSetup<'_>, kept: Option<&File>) -> io::Result<Child> {
     command.args(arguments).kill_on_drop(true);
     command.env("SHEETKEEP_ATTEMPT", setup.number.to_string()).env("SHEETKEEP_ATTEMPTS", setup.of.to_string());
     command.envs(setup.variables.iter().map(|(name, value)| (*name, value)));
+    if let Some(folder) = setup.folder {
+        command.current_dir(folder);
+    }
     command.stdin(match setup.stdin {
         Some(copy) => Stdio::from(copy.at_beginning()?),
         None => Stdio::null(),
@@ -175,7 +179,7 @@ fn start_error(setup: &AttemptSetup<'_>, error: &io::Error) -> AttemptEnd {
 
 /// What happens to a process group while it is waited for.
 struct AttemptRun {
-    group: CommandGroup,
+    group: ProcessGroup,
     stopped_by: Option<StopSignal>,
     is_timed_out: bool,
 }
@@ -198,11 +202,11 @@ impl AttemptRun {
                 signal = stops.recv() => if let Some(signal) = signal {
                     count += 1;
                     self.stopped_by.get_or_insert(signal);
-                    self.group.send(if count < KILLING_SIGNAL { GroupSignal::Stop(signal) } else { GroupSignal::Kill });
+                    self.group.send(if count < KILLING_SIGNAL { signal.into() } else { GroupSignal::Kill });
                 },
                 signal = relayed.next() => self.group.send(signal),
                 () = &mut timer => {
-                    let signal = if self.is_timed_out { GroupSignal::Kill } else { GroupSignal::Stop(StopSignal::Terminate) };
+                    let signal = if self.is_timed_out { GroupSignal::Kill } else { GroupSignal::Terminate };
                     timer = if self.is_timed_out { never() } else { setup.clock.sleep(GRACE) };
                     self.is_timed_out = true;
                     self.group.send(signal);
@@ -220,16 +224,7 @@ impl AttemptRun {
     /// Ends what is left of the group of a command that failed.
     async fn end_group(&mut self, clock: &dyn Clock) {
         if self.group.is_alive() {
-            self.group.send(GroupSignal::Stop(StopSignal::Terminate));
-            let gone = async {
-                while self.group.is_alive() {
-                    clock.sleep(POLL_INTERVAL).await;
-                }
-            };
-            tokio::select! {
-                () = gone => {}
-                () = clock.sleep(GRACE) => self.group.send(GroupSignal::Kill),
-            }
+            self.group.end(std::future::ready(()), GRACE, clock).await;
         }
         self.group.release();
     }

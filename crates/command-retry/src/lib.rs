@@ -10,12 +10,11 @@
 //! | Which exit codes are tried again? | `retryable_codes` |
 //! | When does it end, and how? | `retry_loop` |
 //! | How is a command run once? | `attempt` |
-//! | How are signals passed on to the command and its children? | `command_group`, `signals` |
+//! | How are signals passed on to the command and its children? | `signals`, and `sheetkeep_base::process_group` |
 //! | How does standard input reach each attempt? | `stdin_copy` |
 //! | What is reported? | `report` |
 
 pub mod attempt;
-mod command_group;
 pub mod policy;
 pub mod report;
 pub mod retry_loop;

@@ -21,7 +21,7 @@ pub enum RetryOutcome {
     Timeout,
 }
 
-/// One attempt.
+/// One attempt, as the report shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AttemptReport {
     /// Its number, from 1.

@@ -1,6 +1,7 @@
 //! The loop of attempts: when another one is made, and how it all ends.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
 use sheetkeep_base::clock::Clock;
@@ -33,11 +34,13 @@ pub struct CommandRetry<'a> {
     pub stdin: Option<&'a StdinCopy>,
     /// Whether the command's standard output is ours, as it comes.
     pub stream: bool,
+    /// The command's working directory; ours if there is none.
+    pub folder: Option<&'a Path>,
     /// Further variables of the command's environment.
     pub variables: &'a [(&'static str, String)],
     /// Takes the command's output.
     pub output: &'a dyn CommandOutput,
-    /// The clock.
+    /// Measures delays and deadlines.
     pub clock: &'a dyn Clock,
     /// Draws the delays; a seeded one gives the same delays each time.
     pub rng: &'a dyn Rng,
@@ -131,6 +134,7 @@ impl CommandRetry<'_> {
                     number,
                     of: self.policy.max_attempts,
                     limit,
+                    folder: self.folder,
                     variables: self.variables,
                 };
                 run_attempt(&setup, stops).await

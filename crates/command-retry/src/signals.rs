@@ -2,6 +2,8 @@
 
 use std::io;
 
+use sheetkeep_base::process_group::GroupSignal;
+
 /// A signal that asks for the end; no further attempt is made after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StopSignal {
@@ -33,19 +35,14 @@ impl StopSignal {
     }
 }
 
-/// A signal to the command's process group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum GroupSignal {
-    /// One that asks for the end.
-    Stop(StopSignal),
-    /// SIGQUIT.
-    Quit,
-    /// SIGUSR1.
-    User1,
-    /// SIGUSR2.
-    User2,
-    /// SIGKILL.
-    Kill,
+impl From<StopSignal> for GroupSignal {
+    fn from(signal: StopSignal) -> Self {
+        match signal {
+            StopSignal::Interrupt => Self::Interrupt,
+            StopSignal::Terminate => Self::Terminate,
+            StopSignal::HangUp => Self::HangUp,
+        }
+    }
 }
 
 /// Receives the signals that are only passed on: SIGQUIT, SIGUSR1 and SIGUSR2.

@@ -98,7 +98,7 @@ fn check_command(findings: &mut Findings<'_>, entry: &CronEntry<'_>, has_path: b
         || entry.command.contains("&> /dev/null");
     let pings = entry.command.contains("hc-ping") || entry.command.contains("&&") || entry.command.contains("||");
     if discards && !pings {
-        findings.add("SK603", High, at, "errors are thrown away with the output: nobody is notified");
+        findings.add("SK603", High, at, "errors are thrown away with the output: no one is notified");
     }
     let is_locked = LOCKS.iter().any(|word| entry.command.contains(word));
     let is_frequent = entry.minute.starts_with('*') || (entry.minute.contains('/') && entry.hour.starts_with('*'));

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LintSeverity {
-    /// Worth knowing.
+    /// It is worth knowing, and no run fails because of it.
     Info,
-    /// It will bite one night.
+    /// It makes a run fail some day.
     Warning,
     /// It loses data, leaks a secret, or fails unseen.
     Error,
@@ -62,7 +62,7 @@ pub struct TextPosition {
 pub struct SafeFix {
     /// The byte at which text is inserted.
     pub at: usize,
-    /// The text.
+    /// The text that is inserted there.
     pub insert: String,
 }
 
@@ -75,7 +75,7 @@ pub struct LintFinding {
     pub severity: LintSeverity,
     /// How sure the linter is.
     pub confidence: LintConfidence,
-    /// Where.
+    /// The first character that the finding is about.
     pub position: TextPosition,
     /// What, in one clause in lower case.
     pub message: String,

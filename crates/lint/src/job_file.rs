@@ -15,7 +15,7 @@ pub(crate) fn check(findings: &mut Findings<'_>) {
         Ok(table) => table,
         Err(error) => {
             let error: toml::de::Error = error;
-            findings.note(format!("is no valid TOML: {}", error.message()));
+            findings.note(format!("is not valid TOML: {}", error.message()));
             return;
         }
     };
@@ -27,7 +27,7 @@ pub(crate) fn check(findings: &mut Findings<'_>) {
             "SK603",
             High,
             0,
-            "there is neither [heartbeat] nor [alerts]: nobody notices that no run happened",
+            "there is neither [heartbeat] nor [alerts]: no one notices that no run happened",
         );
     }
     let cron = table.get("schedule").and_then(|schedule| schedule.get("cron")).and_then(Value::as_str);

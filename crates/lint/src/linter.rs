@@ -30,7 +30,7 @@ pub fn lint_paths(paths: &[PathBuf], settings: &LintSettings) -> LintReport {
                 continue;
             }
             Ok(None) if !is_named => continue,
-            Ok(None) => "is no Python or shell script, crontab, job file or requirements.txt".to_owned(),
+            Ok(None) => "is not a Python or shell script, crontab, job file or requirements.txt".to_owned(),
             Err(why) => why,
         };
         report.unread.push(UnreadPath { path: path.display().to_string(), why });

@@ -48,7 +48,7 @@ fn files_that_can_not_be_read_are_a_line_each() {
     let lines: Vec<_> = report.unread.iter().map(|unread| unread.why.as_str()).collect();
     assert_eq!(lines, ["is not UTF-8 in line 1, and was not looked at", "is longer than 16 MB, and was not looked at"]);
     let named = lint(&folder.path().join("data.bin"));
-    assert!(named.unread[0].why.contains("is no Python or shell script"), "{:?}", named.unread);
+    assert!(named.unread[0].why.contains("is not a Python or shell script"), "{:?}", named.unread);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! nothing, so wherever the clock or an answer leaves a doubt, there is one.
 //!
 //! Starts of occurrences are wall times. Everything else is counted by the monotonic clock: the
-//! wall clock may be set, and it goes on while the machine is suspended.
+//! wall clock may be set, and it continues while the machine is suspended.
 
 use sheetkeep_base::time::Timestamp;
 
@@ -110,8 +110,8 @@ struct QueuedJob {
 }
 
 impl CallQueue {
-    /// Creates the queue of these jobs, which are numbered in their order. Each is called at once, a
-    /// little after the one before it; at most `most_at_once` are called at the same time, and no
+    /// Creates the queue of these jobs, which are numbered in their order. Each is called at once,
+    /// a little after the one before it; at most `most_at_once` are called at the same time, and no
     /// more than `MOST_ASKED` by any other reason than the start of an occurrence.
     pub fn new(schedules: Vec<JobSchedule>, most_at_once: usize, now: ClockReading) -> Self {
         let jobs = schedules.into_iter().map(|schedule| QueuedJob::new(schedule, now.wall)).collect();
@@ -248,11 +248,11 @@ impl CallQueue {
 /// Which further calls may be made now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Room {
-    /// None.
+    /// No call: the most that may be made at once are under way.
     None,
     /// Those of occurrences that start.
     ForStarts,
-    /// All.
+    /// Every call that is due.
     ForAll,
 }
 

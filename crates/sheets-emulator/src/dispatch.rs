@@ -144,8 +144,8 @@ impl Dispatcher<'_> {
             ResponseMask::All => body.flag("includeGridData"),
             ResponseMask::Members(_) => mask.covers("sheets.data"),
         };
-        let view =
-            SpreadsheetView { selections: filters.iter().cloned().map(CellSelection::Filter).collect(), grid_data };
+        let selections = filters.iter().cloned().map(CellSelection::Filter).collect();
+        let view = SpreadsheetView { selections, grid_data, mask: mask.clone() };
         spreadsheet(&self.store.read(id)?, id, &view)
     }
 

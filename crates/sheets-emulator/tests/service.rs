@@ -1,8 +1,8 @@
 //! Replays recorded responses of Google against the emulator, over a real socket, with a plain HTTP
 //! client.
 //!
-//! Each file of `fixtures/wire/` is one exchange. Calls of the same API prepare the spreadsheet. The
-//! status and the body must then be Google's, except for ids that the service draws.
+//! Each file of `fixtures/wire/` is one exchange. Calls of the same API prepare the spreadsheet.
+//! The status and the body must then be Google's, except for ids that the service draws.
 
 use std::sync::Arc;
 
@@ -170,7 +170,7 @@ async fn a_reset_leaves_the_initial_spreadsheet_only() {
     );
 }
 
-/// What the emulator lacks is told apart from a mistake, and no client tries it again.
+/// A call that the emulator lacks has an error of its own, and no client tries it again.
 #[tokio::test]
 async fn what_is_not_implemented_is_answered_422() {
     let client = start(EmulatorOptions::default()).await;

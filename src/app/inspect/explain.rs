@@ -181,6 +181,7 @@ fn next_action(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[Done
     if let Some(prior) = index.prior_failure(key) {
         // An unchanged failure has one row; the state counts its further runs.
         return next_failure_action(
+            key,
             &prior,
             prior.attempts + index.suppressed_counts().get(key.fingerprint()),
             settings.max_attempts,
@@ -202,7 +203,7 @@ fn next_action(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[Done
     .to_owned()
 }
 
-fn next_failure_action(prior: &PriorFailure, attempts: u64, max_attempts: u64) -> String {
+fn next_failure_action(key: &Key, prior: &PriorFailure, attempts: u64, max_attempts: u64) -> String {
     match (prior.requested, prior.state) {
         (Some(RequestedAction::Retry), _) => {
             format!("a retry is requested in row {}: the next run makes it", prior.row)
@@ -217,6 +218,10 @@ fn next_failure_action(prior: &PriorFailure, attempts: u64, max_attempts: u64) -
             "exhausted: it is skipped until the source has another record of it, or you request a retry".to_owned()
         }
         (None, FailureState::Skipped) => "skipped, as requested, until the source has another record of it".to_owned(),
+        // Without its key a record can't be found again, and bytes that were not a record stay so.
+        (None, _) if key.is_nameless() => "open: this record has no key that can be read, so a run fails it anew only \
+             where the source still has it; once it is correct there, close this with failures skip"
+            .to_owned(),
         (None, _) => {
             let s = if attempts == 1 { "" } else { "s" };
             format!("open after {attempts} run{s}: each run tries it again, until it has failed in {max_attempts}")

@@ -1,7 +1,7 @@
 //! Files that record that something is done for a date: `{name}_{date}.done`.
 //!
-//! In scope: their names and contents, and a lock that keeps two processes of one machine apart. Out
-//! of scope: what is done (`cli::commands::once`).
+//! In scope: their names and contents, and a lock that keeps two processes of one machine apart.
+//! Out of scope: what is done (`cli::commands::once`).
 //!
 //! A file that exists means done, whatever is in it. It is written as a whole after the work, so a
 //! process that is killed leaves none.
@@ -47,7 +47,7 @@ impl fmt::Display for DoneName {
 /// Reads a date of the form `2026-11-29`.
 pub fn read_date(text: &str) -> Result<Date, String> {
     let date = Date::strptime("%Y-%m-%d", text).ok().filter(|_| text.len() == 10);
-    date.ok_or_else(|| format!("`{text}` is no date; write it as 2026-11-29"))
+    date.ok_or_else(|| format!("`{text}` is not a valid date; write it as 2026-11-29"))
 }
 
 /// The file about one name and one date.

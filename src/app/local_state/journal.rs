@@ -56,6 +56,15 @@ impl FileJournal {
     }
 }
 
+impl FileJournal {
+    /// Keeps a result as `keep` does, on the calling thread.
+    #[cfg(feature = "emulator")]
+    pub fn keep_now(&self, head: &JournalHead, result: &StepResult) -> Result<(), JournalFault> {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        own.append(&self.folder, head, &line(result)).map_err(|error| self.fault("keep a result", &error))
+    }
+}
+
 impl Journal for FileJournal {
     fn take_leftovers(&self) -> Result<Vec<LeftoverJournal>, JournalFault> {
         let names = match names_in(&self.folder) {

@@ -3,8 +3,8 @@
 //! In scope: two requests, what their replies mean. Out of scope: the messages
 //! (`telemetry::otlp_messages`), the settings (`config::sections::reporting::otlp`).
 //!
-//! Not the exporters of the OpenTelemetry SDK: they keep threads, clocks, clients and roots of their
-//! own. A run is exported once, at its end, over the connections that everything else uses.
+//! Not the exporters of the OpenTelemetry SDK: they keep threads, clocks, clients and roots of
+//! their own. A run is exported once, at its end, over the connections that everything else uses.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -146,7 +146,7 @@ pub async fn plan_run(
     };
     let mut config = run_config(settings, request, &install, false);
     config.hold.predicts = true;
-    let report = file.check(pass(parts, config, stop).await.map_err(AppError::from))?;
+    let report = file.check(Box::pin(pass(parts, config, stop)).await.map_err(AppError::from))?;
     let effects = rehearsal.effects();
     let PlanEvents { open_failures, failures, warnings } =
         std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));

@@ -18,6 +18,8 @@ use crate::cli::args::emulate::EmulateArgs;
 use crate::cli::args::job::JobArgs;
 use crate::cli::args::jobs::alert::AlertArgs;
 use crate::cli::args::jobs::backfill::BackfillArgs;
+#[cfg(feature = "emulator")]
+use crate::cli::args::jobs::drill::DrillArgs;
 use crate::cli::args::jobs::failures::FailuresArgs;
 use crate::cli::args::jobs::late::LateArgs;
 use crate::cli::args::jobs::maintenance::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
@@ -109,6 +111,9 @@ pub enum CliCommand {
     Schedule(ScheduleArgs),
     /// Check how far scripts and crontabs can be left alone: readiness, gaps
     Lint(LintArgs),
+    /// Kill a job again and again, on a sheet in memory, and compare its rows
+    #[cfg(feature = "emulator")]
+    Drill(DrillArgs),
     /// Run a command unless it is done for a date already
     Once(OnceArgs),
     /// Run a command until it succeeds, with growing, random delays
@@ -143,9 +148,12 @@ pub struct RunArgs {
     /// Retry only the failures, from the source's records or else the stored ones
     #[arg(long, conflicts_with = "input")]
     pub retry_failures: bool,
-    /// Process again what was processed before; without --yes, a dry run
+    /// Process again what was processed before; without --yes, a dry run. All stages again, of a job of stages
     #[arg(long, conflicts_with = "retry_failures")]
     pub force: bool,
+    /// Run the stages of a job again from STAGE on
+    #[arg(long, value_name = "STAGE", conflicts_with_all = ["due", "force", "retry_failures", "dry_run", "plan", "input"])]
+    pub from: Option<String>,
     /// Apply; without it, --force is a dry run
     #[arg(long, requires = "force")]
     pub yes: bool,
@@ -238,7 +246,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<A
     })
 }
 
-/// Returns the reply to a file's name in the place of a command. A similar command is no help there:
+/// Returns the reply to a file's name in the place of a command. A similar command does not help there:
 /// it may be one that deletes.
 fn file_in_place_of_command(error: &clap::Error) -> Option<String> {
     if error.kind() != ErrorKind::InvalidSubcommand {
@@ -279,6 +287,7 @@ impl Args {
         self.command.job().is_some_and(|job| job.json)
             || matches!(&self.command, CliCommand::Schedule(args) if args.action.json())
             || matches!(&self.command, CliCommand::Late(args) if args.json)
+            || self.command.is_json_drill()
             || matches!(&self.command, CliCommand::Lint(args) if args.format == LintFormat::Json)
     }
 }
@@ -295,6 +304,7 @@ impl RunArgs {
             deadline: None,
             force: false,
             yes: false,
+            from: None,
             approve: None,
             dry_run: false,
             plan: None,
@@ -327,9 +337,20 @@ impl RunArgs {
 }
 
 impl CliCommand {
-    /// Returns whether the command goes on until it is stopped, and starts jobs meanwhile.
+    /// Returns whether the command continues until it is stopped, and starts jobs meanwhile.
     pub fn is_daemon(&self) -> bool {
         matches!(self, Self::Schedule(args) if matches!(args.action, ScheduleAction::Run(_)))
+    }
+
+    /// Returns whether the command is a drill that was asked for JSON.
+    #[cfg(feature = "emulator")]
+    fn is_json_drill(&self) -> bool {
+        matches!(self, Self::Drill(args) if args.json)
+    }
+
+    #[cfg(not(feature = "emulator"))]
+    fn is_json_drill(&self) -> bool {
+        false
     }
 
     /// Returns the flags of the job that the command is about, if it has one.
@@ -349,7 +370,7 @@ impl CliCommand {
             Self::Backfill(args) => Some(&args.job),
             Self::Schedule(_) | Self::Late(_) | Self::Alert(_) | Self::Retry(_) | Self::Once(_) | Self::Lint(_) => None,
             #[cfg(feature = "emulator")]
-            Self::Emulate(_) => None,
+            Self::Drill(_) | Self::Emulate(_) => None,
         }
     }
 }

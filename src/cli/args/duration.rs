@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Parses `300ms`, `2s`, `1.5s`, `1m`, `1h`, `90d`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let help = || format!("`{text}` is no time; write it as 300ms, 2s, 1m, 1h or 90d");
+    let help = || format!("`{text}` is not a valid duration; write it as 300ms, 2s, 1m, 1h or 90d");
     let number_end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(help)?;
     let (number, unit) = text.split_at(number_end);
     let scale = match unit {

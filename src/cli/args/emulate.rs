@@ -95,7 +95,7 @@ pub enum MissingId {
     /// Refuse the whole batch
     #[default]
     Refuse,
-    /// Continue
+    /// Skip the request, and apply the others
     Ignore,
 }
 
@@ -112,7 +112,7 @@ pub enum Validate {
 /// What the emulator does with ids that the caller chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum CallerIds {
-    /// Use them
+    /// Use the id that the caller chose
     #[default]
     Honour,
     /// Make up its own

@@ -32,7 +32,7 @@ pub async fn command(session: &Session, action: &AlertAction, clock: Arc<dyn Clo
     let wanted: Vec<&String> = names.iter().filter(|name| args.to.as_ref().is_none_or(|to| to == *name)).collect();
     if wanted.is_empty() {
         let to = args.to.as_deref().unwrap_or_default();
-        let message = format!("there is no channel \"{to}\"; the channels are {}", names.join(", "));
+        let message = format!("the job has no channel \"{to}\"; its channels are {}", names.join(", "));
         return Err(CliError::new(message, Exit::Usage).with_help("name one of them with --to"));
     }
     let outcomes = join_all(wanted.into_iter().map(|name| alerting.send_test(name))).await;

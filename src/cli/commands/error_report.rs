@@ -3,6 +3,7 @@
 use crate::app::error::AppError;
 use crate::app::plan::plan_file::PlanFileError;
 use crate::app::schedule::run_history::HistoryError;
+use crate::check::surroundings::same_named_file;
 use crate::cli::commands::fields::{all_alike, no_field};
 use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
@@ -168,9 +169,14 @@ fn store_exit(error: &StoreError) -> Exit {
 fn source_exit(error: &SourceError) -> Exit {
     match error {
         SourceError::Missing { .. } => Exit::NoInput,
-        SourceError::Broken { .. } | SourceError::Ambiguous { .. } | SourceError::Foreign { .. } => Exit::DataErr,
+        SourceError::Broken { .. }
+        | SourceError::Ambiguous { .. }
+        | SourceError::Foreign { .. }
+        | SourceError::Stage { fault: Fault::Corrupt, .. } => Exit::DataErr,
         SourceError::Denied { .. } => Exit::NoPerm,
         SourceError::Unavailable { .. } => Exit::IoErr,
+        SourceError::Stage { fault: Fault::Transient, .. } => Exit::Unavailable,
+        SourceError::Stage { .. } => Exit::Failed,
     }
 }
 
@@ -190,11 +196,18 @@ fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
         AppError::Source(SourceError::Foreign { advice, .. })
         | AppError::Pass(
             RunError::Input(SourceError::Foreign { advice, .. })
-            | RunError::Source { error: SourceError::Foreign { advice, .. }, .. },
+            | RunError::Source { error: SourceError::Foreign { advice, .. } | SourceError::Stage { advice, .. }, .. },
         ) => Some(advice.clone()),
         AppError::Call(error) if matches!(&error.cause, ErrorCause::Refused { refusal, .. } if refusal.is_service_disabled()) => {
             Some("the link is for the owner of the credentials' project; the spreadsheet needs nothing".to_owned())
         }
+        AppError::Pass(RunError::Redefined { .. }) => same_named_file(settings).map(|other| {
+            format!(
+                "{other} beside it has the same job name, {}: give this job a name of its own; --accept-changes would \
+                 take the keys and rows of the other job",
+                settings.job
+            )
+        }),
         AppError::Pass(RunError::NoField { what, path, header_row }) => Some(no_field(what, path, header_row)),
         AppError::Pass(RunError::AllAlike { cause, .. }) => Some(all_alike(cause, settings.key.source())),
         AppError::Pass(RunError::Source {

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::app::local_state::done_file::DoneFile;
 use crate::cli::args::scripts::once::OnceArgs;
+use crate::cli::commands::once_in_sheet::in_sheet;
 use crate::cli::commands::retry::{TerminalOutput, read_stdin, stop_signal};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
@@ -28,12 +29,28 @@ use crate::rng::Rng;
 pub async fn command(
     session: &Session,
     args: &OnceArgs,
+    host: String,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     register_process_secrets();
     let date = args.date.map_or_else(|| today(args, clock.as_ref()), Ok)?;
-    let done = DoneFile::new(&args.files, &args.name, date);
+    match &args.files {
+        Some(folder) => with_files(session, args, folder, date, clock, chance).await,
+        None => in_sheet(session, args, date, host, clock, chance).await,
+    }
+}
+
+/// Runs the command unless there is a file about name and date.
+async fn with_files(
+    session: &Session,
+    args: &OnceArgs,
+    folder: &Path,
+    date: jiff::civil::Date,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Rng>,
+) -> Result<Exit, CliError> {
+    let done = DoneFile::new(folder, &args.name, date);
     let file_error = |error: &io::Error| file_error(&done.path(), error);
     let Some(lock) = done.lock().map_err(|error| file_error(&error))? else {
         let message = format!("{} is being done for {date} by another process", args.name);
@@ -106,6 +123,7 @@ async fn run(
         policy: &policy,
         stdin: stdin.as_ref(),
         stream: true,
+        folder: None,
         variables: &variables,
         output: &TerminalOutput(Arc::clone(&session.terminal)),
         clock: clock.as_ref(),

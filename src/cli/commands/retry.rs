@@ -54,6 +54,7 @@ pub async fn command(
         policy: &policy,
         stdin: stdin.as_ref(),
         stream: args.stream,
+        folder: None,
         variables: &[],
         output: &TerminalOutput(Arc::clone(&session.terminal)),
         clock: clock.as_ref(),

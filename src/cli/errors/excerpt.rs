@@ -52,7 +52,7 @@ impl Excerpt {
         })
     }
 
-    /// Returns `file:line:column`.
+    /// Returns the place as `file:line:column`.
     pub(super) fn place(&self) -> String {
         format!("{}:{}:{}", self.file, self.line, self.column)
     }

@@ -30,6 +30,8 @@ pub struct JobStatus {
     pub last_run: Option<Option<Run>>,
     /// The lease holder, and the time at which the lease expires unless renewed.
     pub held_by: Option<(Holder, Timestamp)>,
+    /// True if the holder was a run on this machine whose process has ended.
+    pub is_holder_dead: bool,
     /// Number of keys in Processed; `None` if it can't be read.
     pub keys: Option<u64>,
     /// Numbers of open and of exhausted failures; `None` if they can't be read.
@@ -77,6 +79,9 @@ struct HolderDocument<'a> {
     run: &'a str,
     host: &'a str,
     lease_until: String,
+    /// Present if the run's process on this machine has ended.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    has_died: bool,
 }
 
 #[derive(Serialize)]
@@ -113,6 +118,7 @@ impl JobStatus {
                 run: &holder.run,
                 host: &holder.host,
                 lease_until: until.to_string(),
+                has_died: self.is_holder_dead,
             }),
             keys: self.keys,
             open_failures: self.failures.map(|(open, _)| open),
@@ -144,8 +150,12 @@ impl JobStatus {
             },
         );
         if let Some((holder, until)) = &self.held_by {
-            let until = format!("lease until {until}");
-            row("running", format!("{} on {}, {until}", visible(&holder.run), visible(&holder.host)));
+            let who = format!("{} on {}", visible(&holder.run), visible(&holder.host));
+            if self.is_holder_dead {
+                row("died", format!("{who}: its process has ended; the next run here takes over at once"));
+            } else {
+                row("running", format!("{who}, lease until {until}"));
+            }
         }
         row("keys", self.keys.map_or_else(|| UNKNOWN.to_owned(), format_number));
         row(
@@ -252,6 +262,7 @@ mod tests {
                 Holder { install: "i".into(), run: "20180207-022613-00def".into(), host: "box".into(), process: None },
                 Timestamp(1_517_970_673_840),
             )),
+            is_holder_dead: false,
             keys: Some(1_704),
             failures: Some((5, 0)),
             cells: 8_123_456,
@@ -284,6 +295,7 @@ mod tests {
         let fresh = JobStatus {
             last_run: Some(None),
             held_by: None,
+            is_holder_dead: false,
             keys: Some(0),
             failures: Some((0, 0)),
             cells: 26_000,

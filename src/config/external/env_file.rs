@@ -33,11 +33,11 @@ pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, ConfigProble
     let text = match open(path) {
         Ok(None) => return Ok(BTreeMap::new()),
         Ok(Some(bytes)) if bytes.len() as u64 > MAX_BYTES => return Err(unreadable("it is longer than 64 KiB")),
-        Ok(Some(bytes)) => String::from_utf8(bytes).map_err(|_| unreadable("it is no UTF-8 text"))?,
+        Ok(Some(bytes)) => String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text"))?,
         Err(error) => return Err(unreadable(&why(path, &error))),
     };
     parse(text.trim_start_matches('\u{feff}')).map_err(|line| {
-        ConfigProblem::new(format!("{} can't be read: line {line} is no NAME=VALUE", path.display())).help(
+        ConfigProblem::new(format!("{} can't be read: line {line} is not of the form NAME=VALUE", path.display())).help(
             "each line is NAME=VALUE; put a value with spaces, quotes or $ into single quotes. The line is not shown, for it may hold a secret",
         )
     })
@@ -101,7 +101,7 @@ mod tests {
             let told = told(text.as_bytes());
             assert!(told.contains(line) && !told.contains("hunter"), "{line}: {told}");
         }
-        assert!(told(b"A=\xff\n").contains("no UTF-8"));
+        assert!(told(b"A=\xff\n").contains("not UTF-8"));
         assert!(told("#".repeat(70_000).as_bytes()).contains("longer"));
     }
 

@@ -16,6 +16,11 @@ pub const LOGICAL_DATE: &str = "SHEETKEEP_LOGICAL_DATE";
 /// person starts.
 pub const SCHEDULED_FOR: &str = "SHEETKEEP_SCHEDULED_FOR";
 
+/// The name of the logical run, which distinguishes several runs of a day: its date, or for a
+/// schedule with several times a day also its local time, `2026-11-29T09:00+01:00`. Only jobs of
+/// stages have it.
+pub const LOGICAL_RUN: &str = "SHEETKEEP_LOGICAL_RUN";
+
 /// For which time a run is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogicalTime {
@@ -31,6 +36,13 @@ pub enum LogicalTime {
 }
 
 impl LogicalTime {
+    /// Returns the instant of it.
+    pub(crate) fn instant(self) -> Timestamp {
+        match self {
+            Self::Now(at) | Self::Occurrence { scheduled_for: at, .. } => at,
+        }
+    }
+
     /// Returns the names and values of the variables. `zone` is the schedule's.
     fn variables(self, zone: &TimeZone) -> Vec<(&'static str, String)> {
         match self {

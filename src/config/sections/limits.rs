@@ -119,7 +119,7 @@ pub(crate) fn overlap(reader: &mut ValueReader<'_>, raw: Option<&LeaseSection>) 
         Some("skip") | None => Overlap::Skip,
         Some(_) => {
             let help = "the policies are skip, queue and replace";
-            reader.add_problem_at(at, "`lease.overlap` is no policy", "unknown policy", help);
+            reader.add_problem_at(at, "`lease.overlap` is not a policy", "unknown policy", help);
             Overlap::Skip
         }
     }

@@ -120,7 +120,7 @@ fn misfire(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<MisfirePolic
         (_, Some(max)) => Some(MisfirePolicy::RunAll { max }),
         _ => {
             let help = "the policies are skip, run_once (the latest) and run_all(N), with N from 1 to 1000";
-            reader.add_problem_at(at, "schedule.misfire is no policy", "unknown policy", help);
+            reader.add_problem_at(at, "schedule.misfire is not a policy", "unknown policy", help);
             None
         }
     }
@@ -133,7 +133,7 @@ fn overlap(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<OverlapPolic
         "allow" => Some(OverlapPolicy::Allow),
         _ => {
             let help = "the policies are skip, queue and allow; to take over a lease, set overlap in [lease]";
-            reader.add_problem_at(at, "schedule.overlap is no policy", "unknown policy", help);
+            reader.add_problem_at(at, "schedule.overlap is not a policy", "unknown policy", help);
             None
         }
     }

@@ -19,13 +19,13 @@ use crate::config::syntax::located::{At, Text};
 pub(crate) struct ColumnSays {
     /// The word of the type, such as `number`; `auto` if there is none.
     pub(crate) kind: Option<Text>,
-    /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it, such as `#,##0.00`.
+    /// The form of its numbers, dates, times or durations, as spreadsheets write it, such as `#,##0.00`.
     pub(crate) format: Option<Text>,
-    /// The IANA zone in which its moments are shown.
+    /// The IANA zone in which its times are shown.
     pub(crate) timezone: Option<Text>,
     /// The decimal mark with which the source writes its numbers.
     pub(crate) decimal: Option<Text>,
-    /// The pattern in which the source writes its days or moments.
+    /// The pattern in which the source writes its dates or times.
     pub(crate) input: Option<Text>,
 }
 
@@ -37,14 +37,14 @@ struct ColumnTable {
     #[serde(rename = "type")]
     #[schemars(schema_with = "column_words")]
     kind: Option<Text>,
-    /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it, such as `#,##0.00`.
+    /// The form of its numbers, dates, times or durations, as spreadsheets write it, such as `#,##0.00`.
     format: Option<Text>,
-    /// The IANA zone in which its moments are shown; the sheet's if none is named.
+    /// The IANA zone in which its times are shown; the sheet's if none is named.
     timezone: Option<Text>,
     /// The decimal mark with which the source writes its numbers: `,` for 1.234,56, or `.` for 1,234.56.
     #[schemars(extend("enum" = [",", "."]))]
     decimal: Option<Text>,
-    /// The pattern in which the source writes its days or moments, such as `%d.%m.%Y` for 31.12.2026.
+    /// The pattern in which the source writes its dates or times, such as `%d.%m.%Y` for 31.12.2026.
     input: Option<Text>,
 }
 

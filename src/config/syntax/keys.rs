@@ -37,7 +37,10 @@ impl<'s> Checker<'s> {
         let properties = schema.get("properties").and_then(Value::as_object);
         let property = |name: &str| properties.and_then(|all| all.get(name));
         let rest = schema.get("additionalProperties").filter(|rest| rest.is_object());
-        for name in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        // A job of stages has been completed before, so the last of two ways fits every job.
+        let ways = schema.get("anyOf").and_then(Value::as_array).and_then(|ways| ways.last());
+        let required = std::iter::once(schema).chain(ways).filter_map(|schema| schema.get("required")?.as_array());
+        for name in required.flatten().filter_map(Value::as_str) {
             if !table.contains_key(name) {
                 self.missing(path, name, span, property(name));
             }
@@ -91,6 +94,13 @@ impl<'s> Checker<'s> {
                 self.problems.push(match wanted {
                     "string" if found == "a number" => {
                         problem.help("put it in quotes; a length of time may have a unit, such as \"2s\"")
+                    }
+                    "string" if found == "a list" && path.starts_with("source.") => {
+                        problem.help("take the brackets away: one path, or a pattern such as \"exports/*.csv\"")
+                    }
+                    "string" if found == "a list" => problem.help("take the brackets away, and write one text"),
+                    "string" if words(schema).is_some() => {
+                        problem.help(format!("write one of {}", words(schema).unwrap_or_default()))
                     }
                     "string" => problem.help("put it in quotes"),
                     "array" if items_type(schema) == Some("string") => {
@@ -157,7 +167,7 @@ fn items_type(schema: &Value) -> Option<&str> {
 /// what a shell would interpret goes to a shell.
 fn as_list(path: &str, text: &str) -> String {
     let (_, key) = path.rsplit_once('.').unwrap_or(("", path));
-    let is_command = path == "step.command";
+    let is_command = key == "command";
     let words: Vec<&str> = match text {
         text if !is_command => vec![text],
         text if text.contains(['\'', '"', '|', '>', '<', '&', ';', '$', '`', '*']) => vec!["sh", "-c", text],
@@ -177,6 +187,12 @@ fn article(kind: &str) -> &'static str {
         "array" => "a list of tables",
         _ => "a table",
     }
+}
+
+/// Returns the words that the schema allows, in quotes.
+fn words(schema: &Value) -> Option<String> {
+    let words = schema.get("enum")?.as_array()?;
+    Some(words.iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
 }
 
 fn kind(value: &DeValue<'_>) -> &'static str {

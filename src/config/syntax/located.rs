@@ -1,6 +1,7 @@
 //! A value of the job file, with its place there.
 //!
-//! In scope: the place, for errors that show the line. Out of scope: the keys (`config::syntax::raw`).
+//! In scope: the place, for errors that show the line. Out of scope: the keys
+//! (`config::syntax::raw`).
 
 use std::borrow::Cow;
 use std::ops::Range;

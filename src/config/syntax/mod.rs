@@ -2,11 +2,12 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | Which keys does a job file have? | `raw` |
+//! | Which keys does a job file have? | `raw`, for stages `stage_section` |
 //! | In which two ways is a column written? | `column_entry` |
 //! | Where in the file is a value? | `located` |
 //! | In which forms may `max_changed` be written? | `max_changed` |
 //! | What is the JSON schema of a job file? | `schema` |
+//! | What does a job of stages have in place of source, item and sheet? | `stage_job` |
 //! | Which keys are unknown, missing, or have a value of the wrong type? | `keys` |
 //!
 //! Out of scope: the meaning of values (`config::sections`).
@@ -17,3 +18,5 @@ pub(crate) mod column_entry;
 pub(crate) mod located;
 pub mod schema;
 pub(crate) mod keys;
+pub(crate) mod stage_job;
+pub(crate) mod stage_section;

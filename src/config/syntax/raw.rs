@@ -13,11 +13,12 @@ use serde::Deserialize;
 use crate::config::syntax::column_entry::ColumnEntry;
 use crate::config::syntax::located::{At, Text};
 use crate::config::syntax::max_changed::MaxChangedEntry;
+use crate::config::syntax::stage_section::StageSection;
 
 /// A sheetkeep job.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields, title = "sheetkeep job file", extend("required" = ["name", "source", "item", "sheet"]))]
+#[schemars(deny_unknown_fields, title = "sheetkeep job file", extend("required" = ["name"], "anyOf" = [{ "required": ["stage"] }, { "required": ["source", "item", "sheet"] }]))]
 pub(crate) struct JobFile {
     /// The job's name: letters, digits, blank, `_`, `.` and `-`, at most 50. It names the tabs that hold the job's state.
     pub(crate) name: Option<Text>,
@@ -31,6 +32,8 @@ pub(crate) struct JobFile {
     pub(crate) item: Option<ItemSection>,
     /// What is done with a record, in order; without a step a record is its own row.
     pub(crate) step: Vec<StepSection>,
+    /// Commands that run one after the other, each with a checkpoint, in place of source, item and step.
+    pub(crate) stage: Vec<StageSection>,
     /// How much time and memory expressions may take.
     pub(crate) jq: Option<JqSection>,
     /// Where rows go.
@@ -110,7 +113,7 @@ pub(crate) struct SourceSection {
     /// What sets CSV fields apart: one character, or `auto` (`,` `;` tab or `|`, whichever the header row and the first records show). If
     /// nothing is said, that is tried, and a comma is taken where it is not clear.
     pub(crate) delimiter: Option<Text>,
-    /// The encoding of the text: `auto` (a mark at its start, else UTF-8, and for CSV that is no UTF-8, windows-1252), or a name such as
+    /// The encoding of the text: `auto` (a mark at its start, else UTF-8, and for CSV that is not UTF-8, windows-1252), or a name such as
     /// utf-8, windows-1252, utf-16le or euc-kr.
     pub(crate) encoding: Option<Text>,
     /// The sheet of a workbook that is read; needed if it has several.
@@ -128,7 +131,7 @@ pub(crate) struct ItemSection {
     pub(crate) key: Option<Text>,
     /// jq (jaq) that yields a record's version; a hash of the record if none is named and rows are kept one a key.
     pub(crate) version: Option<Text>,
-    /// Which versions are worth processing again: any other one, or only a newer one (versions are then numbers or moments).
+    /// Which versions are worth processing again: any other one, or only a newer one (versions are then numbers or times).
     #[schemars(extend("enum" = ["any", "newer"]))]
     pub(crate) order: Option<Text>,
 }
@@ -214,7 +217,7 @@ pub(crate) struct RetrySection {
     pub(crate) base: Option<Text>,
     /// The longest wait, at least 64s.
     pub(crate) cap: Option<Text>,
-    /// How long a call may go on being tried, such as 3m.
+    /// How long a call may be tried again, such as 3m.
     pub(crate) max_elapsed: Option<Text>,
 }
 

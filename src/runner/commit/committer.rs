@@ -290,6 +290,7 @@ impl Committer {
             state.suppressed_failures = intake.index.suppressed_counts().clone();
             state.redo = redo;
             state.held = held;
+            state.filled = intake.fields.shares().clone();
             state.begun = begun;
             state.forced = reprocess_runs;
             if let Some(rollover) = rollover {

@@ -91,9 +91,10 @@ impl RetryScope {
             }
         }
         let all = index.failures();
-        let requested = all.iter().filter(|(_, prior)| prior.requested.is_some());
+        let requested = all.iter().filter(|(_, prior)| prior.requested.is_some() || prior.awaits_answer());
         let open = all.iter().filter(|(key, prior)| {
-            let waits = prior.requested.is_none() && prior.state == FailureState::Open;
+            let is_chosen = prior.requested.is_some() || prior.awaits_answer();
+            let waits = !is_chosen && prior.state == FailureState::Open;
             self.reads_source() && waits && !index.has_fingerprint(*key)
         });
         requested.chain(open.take(MAX_FAILURES)).map(|(key, prior)| (*key, prior.row)).collect()
@@ -149,8 +150,8 @@ pub struct InputQueue {
 }
 
 impl InputQueue {
-    /// Creates the queue. Failures that the user has corrected or skipped come first, then the
-    /// source, then failures that it did not yield: requested ones before open ones. Records beyond
+    /// Creates the queue. Failures that the user has corrected or skipped, and texts that are not an
+    /// action, come first, then the source, then failures that it did not yield: requested ones before open ones. Records beyond
     /// the memory limit are left to the next run; their number is returned.
     pub fn new(
         stored: Vec<StoredFailure>,
@@ -160,8 +161,17 @@ impl InputQueue {
     ) -> (Self, usize) {
         let requested =
             |stored: &StoredFailure| index.prior_failure(&stored.failure.key).and_then(|prior| prior.requested);
-        let comes_first = |stored: &StoredFailure| stored.is_edited || requested(stored) == Some(RequestedAction::Skip);
-        let (first, left): (Vec<_>, Vec<_>) = stored.into_iter().partition(comes_first);
+        let awaits_answer = |stored: &StoredFailure| {
+            index.prior_failure(&stored.failure.key).is_some_and(|prior| prior.awaits_answer())
+        };
+        let comes_first = |stored: &StoredFailure| {
+            stored.is_edited || requested(stored) == Some(RequestedAction::Skip) || awaits_answer(stored)
+        };
+        let (first, mut left): (Vec<_>, Vec<_>) = stored.into_iter().partition(comes_first);
+        // An open failure is answered, and tried again like any other.
+        let is_answered_only = |stored: &&StoredFailure| awaits_answer(stored) && !stored.is_edited;
+        let is_open = |stored: &&StoredFailure| stored.failure.state == FailureState::Open;
+        left.extend(first.iter().filter(is_answered_only).filter(is_open).cloned());
         let (retried, open): (Vec<_>, Vec<_>) = left.into_iter().partition(|stored| requested(stored).is_some());
         let (mut chars, mut left_out) = (0, 0);
         let mut left = VecDeque::from(retried);
@@ -291,6 +301,18 @@ impl InputQueue {
         input
     }
 
+    /// Passes on what is done to the source, once no journalled result is left.
+    pub fn on_claimed(&mut self, index: &ProcessedIndex) {
+        if let Some(source) = self.source.as_mut().filter(|_| self.results.is_empty()) {
+            source.on_claimed(index);
+        }
+    }
+
+    /// True if the source itself ends after a stop request.
+    pub fn ends_on_stop(&self) -> bool {
+        self.source.as_ref().is_some_and(SourcePasses::ends_on_stop)
+    }
+
     /// Returns what the source found unusual since the last call, as sentences.
     pub fn take_notes(&mut self) -> Vec<String> {
         self.source.as_mut().map(SourcePasses::take_notes).unwrap_or_default()
@@ -327,7 +349,7 @@ fn reread(stored: StoredFailure, identify: Arc<dyn Identify>) -> BoxFuture<'stat
                 let found = identify.identify(&body).await;
                 Ok((body, found))
             }
-            Err(error) => Err(format!("the kept record is no JSON: {error}")),
+            Err(error) => Err(format!("the kept record is not valid JSON: {error}")),
         };
         RunInput::Failure(Box::new(stored), Some(again))
     }

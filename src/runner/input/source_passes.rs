@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::ledger::items::repeated_keys::{Comparison, RepeatedKeys};
 use crate::ledger::items::source_survey::SourceSurvey;
 use crate::ledger::items::write_mode::ReprocessPolicy;
+use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::step::Identify;
 use crate::runner::input::keyed_records::{Extent, KeyedRecords};
@@ -143,6 +144,16 @@ impl SourcePasses {
             }
             PassStage::Read | PassStage::Ended => Ok(None),
         }
+    }
+
+    /// Passes on what is done, as the source's work needs it.
+    pub fn on_claimed(&mut self, index: &ProcessedIndex) {
+        self.source.on_claimed(index);
+    }
+
+    /// True if the source itself ends after a stop request.
+    pub fn ends_on_stop(&self) -> bool {
+        self.source.ends_on_stop()
     }
 
     /// Returns what the source found unusual since the last call, as sentences.

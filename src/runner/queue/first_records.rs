@@ -227,17 +227,17 @@ mod tests {
         assert_eq!(verdict(&[("item", "the record has no key"); 3]), Some(3));
         assert_eq!(verdict(&[("item", "the record has no key"); 2]), None);
         let one = [
-            ("output", "column \"n\": \"1,5\" is no number"),
-            ("output", "column \"n\": \"2,5 [\" is no number"),
-            ("output", "column \"n\": \"\" is no number"),
+            ("output", "column \"n\": \"1,5\" is not a number"),
+            ("output", "column \"n\": \"2,5 [\" is not a number"),
+            ("output", "column \"n\": \"\" is not a number"),
         ];
         assert_eq!(verdict(&one), Some(3));
-        let columns = [one[0], one[1], ("output", "column \"day\": \"x\" is no number")];
+        let columns = [one[0], one[1], ("output", "column \"day\": \"x\" is not a number")];
         assert_eq!(verdict(&columns), None);
         let source = [
-            ("source", "the record is no JSON: expected value at byte 1"),
-            ("source", "the record is no JSON: expected ident at byte 2"),
-            ("source", "the record is no JSON: trailing characters at byte 12"),
+            ("source", "the record is not valid JSON: expected value at byte 1"),
+            ("source", "the record is not valid JSON: expected ident at byte 2"),
+            ("source", "the record is not valid JSON: trailing characters at byte 12"),
         ];
         assert_eq!(verdict(&source), Some(3));
         let rows = [1, 2, 44].map(|n| format!("the row has {n} fields, where the header row names 3"));

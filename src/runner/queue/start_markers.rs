@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use crate::ledger::items::failure::Failure;
 use crate::ledger::items::item::Item;
 use crate::ledger::items::key::{Key, Version};
 use crate::ledger::processed::low_watermark::SequenceNumber;
@@ -74,8 +75,9 @@ impl StartMarkers {
 
 /// True if a result settles this marked item.
 pub fn settles(waiting: &PendingItem, (one, place): &(StartMarker, Option<SequenceNumber>)) -> bool {
-    match place {
-        Some(place) => *place == waiting.place,
-        None => waiting.settled.is_of(&one.0, &one.1),
+    if let Some(place) = place {
+        return *place == waiting.place;
     }
+    let is_only_answer = waiting.settled.failure().is_some_and(Failure::is_only_answer);
+    !is_only_answer && waiting.settled.is_of(&one.0, &one.1)
 }

@@ -50,11 +50,11 @@ pub struct ForecastResult {
 
 /// An item whose steps the forecast needs.
 pub struct ForecastItem {
-    /// Its key.
+    /// The key of the item.
     pub key: Key,
-    /// Its version.
+    /// The version of the item, as the source yields it.
     pub version: Version,
-    /// The record.
+    /// The record, which the steps take.
     pub body: Value,
 }
 

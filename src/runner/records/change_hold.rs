@@ -1,7 +1,7 @@
 //! Holds changes of existing rows back until a person approves them.
 //!
-//! In scope: the plan that the state keeps, which items of this run belong to it, what is left of it
-//! after a commit. Out of scope: finding the changes (`runner::records::change_forecast`), the
+//! In scope: the plan that the state keeps, which items of this run belong to it, what is left of
+//! it after a commit. Out of scope: finding the changes (`runner::records::change_forecast`), the
 //! verdict (`ledger::runs::held_changes`).
 //!
 //! An item that is held back is neither done nor failed: its steps do not run, no mark shows it as
@@ -23,6 +23,7 @@ use crate::runner::run_config::RunConfig;
 
 /// The changes that a run holds back, or that a person has approved.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the run")]
 pub struct ChangeHold {
     settings: HoldSettings,
     /// True if the job may hold changes back.

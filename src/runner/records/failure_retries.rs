@@ -17,14 +17,17 @@ use crate::time::Timestamp;
 const REPLACED_BY_VERSION: &str = "over: the source has another version of it by now, and that one counts";
 
 impl Intake {
-    /// Takes a failure to retry or to skip; `again` is its kept record, identified anew, if one is
-    /// kept.
+    /// Takes a failure to retry, to skip, or to answer; `again` is its kept record, identified
+    /// anew, if one is kept.
     pub fn take_failure(&mut self, kept: StoredFailure, again: Option<Reread>, now: Timestamp) -> IntakeResult {
         let StoredFailure { failure, is_edited, row } = kept;
         if is_edited {
             self.index.request_action(RequestedAction::Retry, |key| key == failure.key.fingerprint());
         }
         let Some(prior) = self.index.prior_failure(&failure.key) else { return IntakeResult::Skip };
+        if prior.awaits_answer() {
+            return IntakeResult::Pending(self.answer_unknown_action(failure, prior, now));
+        }
         match prior.requested {
             Some(RequestedAction::Skip) => {
                 IntakeResult::Pending(self.keep_failure(failure, FailureState::Skipped, now))
@@ -41,7 +44,7 @@ impl Intake {
                 let over = Failure { error: REPLACED_BY_VERSION.to_owned(), ..failure };
                 IntakeResult::Pending(self.keep_failure(over, FailureState::Recovered, now))
             }
-            asked => self.try_again(failure, again, row, asked.is_some(), now),
+            asked => self.try_again(StoredFailure { failure, is_edited, row }, again, asked.is_some(), now),
         }
     }
 
@@ -51,14 +54,8 @@ impl Intake {
         self.index.policy() != ReprocessPolicy::EachVersion && self.index.was_seen(key)
     }
 
-    fn try_again(
-        &mut self,
-        failure: Failure,
-        again: Option<Reread>,
-        row: u32,
-        asked: bool,
-        now: Timestamp,
-    ) -> IntakeResult {
+    fn try_again(&mut self, stored: StoredFailure, again: Option<Reread>, asked: bool, now: Timestamp) -> IntakeResult {
+        let StoredFailure { failure, is_edited, row } = stored;
         // A record that was too large to keep is retried when the source yields it.
         let Some(again) = again else { return IntakeResult::Skip };
         let found = match again {
@@ -74,6 +71,7 @@ impl Intake {
             // Bytes that were not a record can't become one by themselves.
             Err(_) if !asked => return IntakeResult::Skip,
             Err((step, error)) => {
+                let error = if step == "source" { without_json(&failure.error, &error, is_edited) } else { error };
                 self.counts.read += 1;
                 let place = self.watermark.add(None);
                 let Failure { key, version, place: position, payload, .. } = failure;
@@ -94,6 +92,8 @@ impl Intake {
                 // If the user's edit made another item of it, the failed item is in hand too: the
                 // source may still yield it.
                 self.index.admit(&failure.key, &failure.version);
+                self.taken_early.insert(key.fingerprint());
+                self.taken_early.insert(failure.key.fingerprint());
                 let position = Position { origin: "the record in Failures".into(), record: u64::from(row), line: None };
                 IntakeResult::Work(Item { key, version, body, position, again: Some(Box::new(failure)) }, place)
             }
@@ -106,4 +106,17 @@ impl Intake {
         *count += 1;
         (self.events)(Event::TriedAgain { key: key.clone(), from_kept });
     }
+}
+
+/// What to do about a kept record that is a line of a table, or other bytes that are not JSON.
+const WITHOUT_JSON: &str = "; what is kept of it is not JSON, so it can't be retried from there: correct it in the \
+     source and close this with failures skip, or write the record into payload as a JSON object";
+
+/// Returns the error of a requested retry whose kept record is not JSON: the one that the item had,
+/// or, if the user has corrected the record, that of the correction.
+fn without_json(earlier: &str, error: &str, is_edited: bool) -> String {
+    if is_edited {
+        return format!("{error}; write the corrected record as a JSON object, such as {{\"id\": \"1\"}}");
+    }
+    format!("{}{WITHOUT_JSON}", earlier.strip_suffix(WITHOUT_JSON).unwrap_or(earlier))
 }

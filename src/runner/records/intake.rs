@@ -5,16 +5,18 @@
 //! (`runner::records::output_builder`), failures (`runner::records::item_failures`), committing
 //! (`runner::commit::committer`).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::failure::{FailureState, RequestedAction, record_hash};
 use crate::ledger::items::item::{Item, Output};
-use crate::ledger::items::key::{Key, KeyError, Version};
+use crate::ledger::items::key::{Fingerprint, Key, KeyError, Version};
 use crate::ledger::items::record_selection::RecordSelection;
 use crate::ledger::processed::low_watermark::{LowWatermark, SequenceNumber};
 use crate::ledger::processed::processed_index::{Admission, ProcessedIndex};
 use crate::ledger::runs::event::{RetryCounts, SkipCounts};
+use crate::ledger::runs::filled_fields::FilledFields;
 use crate::ledger::runs::run::Counts;
 use crate::ledger::values::exact_number;
 use crate::port::source::Record;
@@ -56,8 +58,13 @@ pub struct Intake {
     pub selection: RecordSelection,
     /// Items that became done and made no row.
     pub rowless: u64,
+    /// Which fields of the source are filled.
+    pub fields: FilledFields,
     /// Why records were skipped.
     pub skips: SkipCounts,
+    /// Keys that this run took from an earlier run's journal or from Failures: the source's record
+    /// of them is not a repetition.
+    pub taken_early: HashSet<Fingerprint>,
     /// The event sink.
     pub events: Events,
 }
@@ -95,6 +102,7 @@ impl Intake {
                 return self.fail_nameless("source", bad.to_string(), &bytes, &position, place, now);
             }
         };
+        self.fields.add_record(&body);
         match identity.unwrap_or(Err(KeyError::Missing.into())) {
             Ok((key, version)) => match self.select(&key, &version, &position, &body) {
                 Ok(counts) if counts || self.in_doubt.contains(&(key.clone(), version.clone())) => {
@@ -208,6 +216,7 @@ impl Intake {
             Admission::Fresh | Admission::Changed | Admission::Again(_) => {
                 let place = self.watermark.add(None);
                 self.hold.note_admitted(place, change);
+                self.taken_early.insert(item.key.fingerprint());
                 Some((item, place))
             }
             Admission::Done | Admission::Twice | Admission::Rests => None,
@@ -262,6 +271,7 @@ impl Intake {
         self.counts.skipped += 1;
         let is_by_request = || self.index.prior_failure(key).is_some_and(|prior| prior.state == FailureState::Skipped);
         let count = match admission {
+            Admission::Twice if self.taken_early.remove(&key.fingerprint()) => &mut self.skips.done,
             Admission::Twice => &mut self.skips.twice,
             Admission::Rests if is_by_request() => &mut self.skips.by_request,
             Admission::Rests => &mut self.skips.exhausted,

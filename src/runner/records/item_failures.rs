@@ -6,7 +6,7 @@
 
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::failure::{
-    Failure, FailureState, IN_DOUBT, failure_hash, payload_cells, shortened, unkept_text,
+    ActionAnswer, Failure, FailureState, IN_DOUBT, failure_hash, payload_cells, shortened, unkept_text,
 };
 use crate::ledger::items::item::Position;
 use crate::ledger::items::key::{Key, Version};
@@ -32,7 +32,7 @@ impl Intake {
         if before.is_none() || self.index.keys() == 0 {
             self.probation.failed(step, &error, &position, record);
         }
-        let answered = self.index.prior_failure(&key).and_then(|prior| prior.requested);
+        let answered = self.index.prior_failure(&key).and_then(|prior| prior.answer());
         let attempts = self.index.attempts(&key, &version) + 1;
         let state = if attempts >= self.max_attempts { FailureState::Dead } else { FailureState::Open };
         let event = Event::ItemFailed {
@@ -58,6 +58,7 @@ impl Intake {
             state,
             in_doubt: step == IN_DOUBT,
             requested: None,
+            has_unknown_action: before.is_some_and(|prior| prior.has_unknown_action),
             row,
         };
         self.index.on_failed(&key, prior, !unchanged);
@@ -153,7 +154,7 @@ impl Intake {
         self.counts.skipped += 1;
         self.skips.by_request += u64::from(state == FailureState::Skipped);
         let place = self.watermark.add(None);
-        let answered = self.index.prior_failure(&failure.key).and_then(|prior| prior.requested);
+        let answered = self.index.prior_failure(&failure.key).and_then(|prior| prior.answer());
         let attempts = self.index.attempts(&failure.key, &failure.version).max(failure.attempts);
         let last_seen = now;
         let left = Failure { state, answered, attempts, last_seen, run: self.run.clone(), ..failure };
@@ -165,6 +166,23 @@ impl Intake {
             );
         }
         PendingItem { settled: ItemResult::Failed(Box::new(left)), place, record: None }
+    }
+
+    /// Returns the row that answers a text in `action` which is not an action. The failure stays as
+    /// it is: the row has its state, error and record.
+    pub(super) fn answer_unknown_action(
+        &mut self,
+        failure: Failure,
+        prior: PriorFailure,
+        now: Timestamp,
+    ) -> PendingItem {
+        let attempts = self.index.attempts(&failure.key, &failure.version).max(prior.attempts);
+        self.index.on_answered(&failure.key, attempts, now);
+        let answered = Some(ActionAnswer::NotUnderstood);
+        let (state, run) = (prior.state, self.run.clone());
+        let row = Failure { state, answered, attempts, last_seen: now, run, ..failure };
+        let place = self.watermark.add(None);
+        PendingItem { settled: ItemResult::Failed(Box::new(row)), place, record: None }
     }
 
     /// Returns the row that closes a key's failure, if it has one.
@@ -190,7 +208,7 @@ impl Intake {
             run: self.run.clone(),
             order: None,
             state: FailureState::Recovered,
-            answered: prior.requested,
+            answered: prior.answer(),
             place: at,
             payload: Vec::new(),
             kept: false,

@@ -10,6 +10,7 @@ use futures_util::stream::StreamExt;
 
 use crate::ledger::runs::event::Event;
 use crate::machine::MachineTrouble;
+use crate::runner::input::input_queue::InputQueue;
 use crate::runner::run_config::RunError;
 use crate::runner::run_loop::RunLoop;
 use crate::runner::shutdown::StopReason;
@@ -19,7 +20,9 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(6);
 
 impl RunLoop {
     pub(super) fn on_stop_requested(&mut self) {
-        self.stop_intake();
+        if !self.inputs.as_ref().is_some_and(InputQueue::ends_on_stop) {
+            self.stop_intake();
+        }
         self.stop_reason = self.stop.requested();
         let why = self.stop_reason.map_or("a request", StopReason::as_str).to_owned();
         self.emit(Event::Stopping { why });

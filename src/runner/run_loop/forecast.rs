@@ -1,7 +1,8 @@
 //! The run loop's part for the pass that finds the changes of a run before it makes any.
 //!
 //! In scope: the records of that pass, their steps, the verdict at its end. Out of scope: what is
-//! counted (`runner::records::change_forecast`), what a verdict does (`runner::records::change_hold`).
+//! counted (`runner::records::change_forecast`), what a verdict does
+//! (`runner::records::change_hold`).
 
 use std::sync::Arc;
 
@@ -66,8 +67,8 @@ impl RunLoop {
         self.intake.hold.expect_only(items);
     }
 
-    /// Stops if the last record is a change that the forecast did not see: the verdict on the changes
-    /// is about another source. What the forecast saw is written.
+    /// Stops if the last record is a change that the forecast did not see: the verdict on the
+    /// changes is about another source. What the forecast saw is written.
     pub(super) fn check_foreseen(&mut self) {
         if self.intake.hold.is_source_changed() && self.source_error.is_none() {
             self.stop_for_changed_source();

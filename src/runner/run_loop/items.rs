@@ -92,6 +92,14 @@ impl RunLoop {
         self.check_first_records();
     }
 
+    /// Passes on what is done once the run holds the lease and nothing waits for a commit.
+    pub(super) fn pass_on_claim(&mut self) {
+        let is_settled = self.queue.is_empty() && self.active_steps.is_empty() && !self.committer.is_busy();
+        if let Some(inputs) = self.inputs.as_mut().filter(|_| is_settled && self.committer.chain.has_claimed()) {
+            inputs.on_claimed(&self.intake.index);
+        }
+    }
+
     /// Starts the steps of marked items, up to the concurrency limit.
     pub(super) fn start_marked_items(&mut self) {
         while self.active_steps.len() < self.config.concurrency.max(1) {
@@ -118,6 +126,9 @@ impl RunLoop {
         }
         if self.config.retrying.reads_source() {
             self.check_whole_source();
+        }
+        if self.source_error.is_none() {
+            self.report_emptied_fields();
         }
         for message in self.inputs.as_mut().map(InputQueue::take_notes).unwrap_or_default() {
             (self.intake.events)(Event::Anomaly { message });

@@ -38,7 +38,7 @@ impl RunLoop {
             (None, None) => EndCause::SourceRead(FullPass {
                 job: self.config.job.clone(),
                 is_reprocess: self.config.retrying == RetryScope::Reprocess,
-                rowless: self.intake.rowless,
+                rowless: self.rowless(),
                 expectations: Arc::clone(&self.config.expectations),
                 filled: self.intake.output.filled.clone(),
                 unusual: self.unusual_counts(),
@@ -60,6 +60,11 @@ impl RunLoop {
         }
         let occurrence = OccurrenceRun { scheduled_for: run.trigger.scheduled_for, started: run.started, took_ms };
         next_due(self.config.schedule.as_deref(), occurrence, &self.sheet_zone)
+    }
+
+    /// Returns the number of items that made no row, where each should make one.
+    fn rowless(&self) -> u64 {
+        if self.config.is_rowless { 0 } else { self.intake.rowless }
     }
 
     /// Returns how the counts are far from those of earlier runs, where the job file expects nothing.
@@ -114,7 +119,7 @@ impl RunLoop {
             is_quota_shared: usage.is_quota_shared,
             repeats: self.intake.selection.repeats().clone(),
             again: self.intake.index.policy(),
-            rowless: self.intake.rowless,
+            rowless: self.rowless(),
             held: self.intake.hold.report(),
             skips: self.intake.skips,
             outgrown: self.outgrown(self.clock.monotonic_ms().saturating_sub(self.began_ms)),
@@ -141,6 +146,20 @@ impl RunLoop {
         for name in self.intake.output.header.ignored() {
             self.emit(Event::Anomaly {
                 message: format!("field \"{name}\" was left out: tab {tab} has no column for it"),
+            });
+        }
+    }
+
+    /// Warns about fields that are empty in all records of a source that was read whole.
+    pub(super) fn report_emptied_fields(&mut self) {
+        let emptied = self.intake.fields.finish();
+        let records = self.intake.fields.records();
+        for name in emptied {
+            self.emit(Event::Anomaly {
+                message: format!(
+                    "the source's field {name:?} is empty in all {records} records: is it filled where they come \
+                     from? This is reported once, until the field is filled again"
+                ),
             });
         }
     }

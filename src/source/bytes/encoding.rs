@@ -2,7 +2,7 @@
 //! UTF-8.
 //!
 //! In scope: byte order marks, the decision between UTF-8 and windows-1252, decoding. Out of scope:
-//! the first bytes and formats that are no text (`source::bytes::head`, `source::bytes::magic`).
+//! the first bytes and formats that are not text (`source::bytes::head`, `source::bytes::magic`).
 //!
 //! A text is read in one encoding from its first byte to its last. In a file the whole text
 //! decides, before anything of it is read. A pipe shows its text only once: its first character
@@ -30,8 +30,8 @@ pub enum TextEncoding {
 }
 
 impl TextEncoding {
-    /// Returns the encoding of a label of the Encoding Standard (<https://encoding.spec.whatwg.org>),
-    /// or `auto`; `None` for an unknown label.
+    /// Returns the encoding of a label of the Encoding Standard
+    /// (<https://encoding.spec.whatwg.org>), or `auto`; `None` for an unknown label.
     pub fn parse(label: &str) -> Option<Self> {
         if label == "auto" {
             return Some(Self::Auto);
@@ -64,8 +64,8 @@ impl InputFacts {
     /// Describes text that is malformed, with the next step: completes "field x is …".
     pub(crate) fn malformed(&self) -> String {
         match self.encoding() {
-            Some(encoding) if encoding != UTF_8 => format!("no valid {}", encoding.name()),
-            _ => "no valid UTF-8".to_owned(),
+            Some(encoding) if encoding != UTF_8 => format!("not valid {}", encoding.name()),
+            _ => "not valid UTF-8".to_owned(),
         }
     }
 
@@ -147,7 +147,7 @@ impl Utf8Census {
     }
 
     /// Returns the encoding of the whole text. A text with a few malformed characters among many
-    /// valid ones is damaged UTF-8, and one with bytes that windows-1252 lacks is no windows-1252.
+    /// valid ones is damaged UTF-8, and one with bytes that windows-1252 lacks is not windows-1252.
     pub(crate) fn encoding(&self) -> &'static Encoding {
         if self.invalid > self.valid && !self.is_undefined { WINDOWS_1252 } else { UTF_8 }
     }
@@ -155,7 +155,7 @@ impl Utf8Census {
 
 /// What a text begins with, as UTF-8.
 enum Sequence {
-    /// Nothing.
+    /// The text is empty.
     None,
     /// A character of this many bytes.
     Valid(usize),
@@ -326,8 +326,9 @@ impl<R: Read> DecidingReader<R> {
         rest
     }
 
-    /// Decodes bytes one character beyond ASCII after the other, up to the first that is valid UTF-8:
-    /// text in windows-1252 hardly ever has one, and what was decoded before can't be taken back.
+    /// Decodes bytes one character beyond ASCII after the other, up to the first that is valid
+    /// UTF-8: text in windows-1252 hardly ever has one, and what was decoded before can't be taken
+    /// back.
     fn read_windows(&mut self, bytes: &[u8]) {
         let mut upto = 0;
         while upto < bytes.len() {
@@ -356,7 +357,7 @@ fn lines(bytes: &[u8]) -> u64 {
 /// Returns the note that the encoding of `name` was guessed.
 pub(crate) fn guess_note(name: &str) -> String {
     format!(
-        "{name}: the text is no UTF-8 and is read as windows-1252, as Excel writes it: set encoding = \"windows-1252\" below [source] \
+        "{name}: the text is not UTF-8 and is read as windows-1252, as Excel writes it: set encoding = \"windows-1252\" below [source] \
          if that is right"
     )
 }

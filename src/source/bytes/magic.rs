@@ -69,8 +69,8 @@ const MAGIC: [(&[u8], &str, &str); 12] = [
     (b"\x7fELF", "a program", ANOTHER_FILE),
 ];
 
-/// Recognises an input whose bytes are no text, by the first of them. Returns `None` if it may be of
-/// `kind`. `encoding` is the one that the job file names.
+/// Recognises an input whose bytes are not text, by the first of them. Returns `None` if it may be
+/// of `kind`. `encoding` is the one that the job file names.
 pub(crate) fn recognize_bytes(head: &[u8], kind: ContentKind, encoding: TextEncoding) -> Option<ContentGuess> {
     if head.starts_with(b"PK\x03\x04") {
         return if kind == ContentKind::Xlsx { other_archive(head) } else { Some(archive(head)) };
@@ -80,7 +80,7 @@ pub(crate) fn recognize_bytes(head: &[u8], kind: ContentKind, encoding: TextEnco
     }
     if kind == ContentKind::Xlsx {
         let advice = "name the workbook (.xlsx) here, or name this file as csv, json or jsonl below [source]";
-        return Some(ContentGuess::new("no Excel workbook (.xlsx)", advice));
+        return Some(ContentGuess::new("not an Excel workbook (.xlsx)", advice));
     }
     match wide_text(head)? {
         "UTF-32" => Some(ContentGuess::new(
@@ -97,8 +97,8 @@ pub(crate) fn recognize_bytes(head: &[u8], kind: ContentKind, encoding: TextEnco
     }
 }
 
-/// Recognises a text of another format than `kind`, by the first of its bytes, in UTF-8. `is_whole`:
-/// nothing follows them.
+/// Recognises a text of another format than `kind`, by the first of its bytes, in UTF-8.
+/// `is_whole`: nothing follows them.
 pub(crate) fn recognize_text(head: &[u8], kind: ContentKind, is_whole: bool) -> Option<ContentGuess> {
     if is_binary(head) {
         return Some(ContentGuess::new("binary data and no text", ANOTHER_FILE));
@@ -118,8 +118,8 @@ pub(crate) fn recognize_text(head: &[u8], kind: ContentKind, is_whole: bool) -> 
     }
 }
 
-/// Recognises an archive that is no Excel workbook. The names of its parts may come later than the
-/// first bytes; reading decides then.
+/// Recognises an archive that is not an Excel workbook. The names of its parts may come later than
+/// the first bytes; reading decides then.
 fn other_archive(head: &[u8]) -> Option<ContentGuess> {
     let has = |name: &[u8]| head.windows(name.len()).any(|part| part == name);
     let is_other = has(b"opendocument.spreadsheet") || has(b"word/") || has(b"ppt/");
@@ -208,7 +208,7 @@ fn json_in_place_of_csv(text: &str) -> Option<ContentGuess> {
     };
     is_json.then(|| {
         error_document(text).unwrap_or_else(|| {
-            ContentGuess::new("JSON and no CSV", "name it as json or jsonl below [source], and its list as items")
+            ContentGuess::new("JSON, not CSV", "name it as json or jsonl below [source], and its list as items")
         })
     })
 }
@@ -246,10 +246,10 @@ fn no_json(text: &str) -> ContentGuess {
     let is_table =
         |of: &char| fields(first, *of) > 0 && next.is_some_and(|next| fields(next, *of) == fields(first, *of));
     if [',', ';', '\t'].iter().any(is_table) {
-        return ContentGuess::new(format!("CSV, it seems, and no JSON: {shown:?}"), "name it as csv below [source]");
+        return ContentGuess::new(format!("CSV, it seems, not JSON: {shown:?}"), "name it as csv below [source]");
     }
     let what = if next.is_some() { "text" } else { "one line of text" };
-    ContentGuess::new(format!("{what} and no JSON: {shown:?}"), SourceError::ERROR_TEXT_ADVICE)
+    ContentGuess::new(format!("{what}, not JSON: {shown:?}"), SourceError::ERROR_TEXT_ADVICE)
 }
 
 fn no_json_lines(text: &str, is_whole: bool) -> Option<ContentGuess> {
@@ -258,7 +258,7 @@ fn no_json_lines(text: &str, is_whole: bool) -> Option<ContentGuess> {
     if lines().next().is_some_and(is_document) {
         return Some(error_document(text).unwrap_or_else(|| {
             ContentGuess::new(
-                "one JSON document over several lines and no JSON lines",
+                "one JSON document over several lines, not JSON lines",
                 "name it as json below [source], and its list as items",
             )
         }));
@@ -372,17 +372,17 @@ mod tests {
             seen(b"{\"error\":\"rate limit\"}", ContentKind::Csv),
             "a JSON error document: {\"error\":\"rate limit\"}"
         );
-        assert_eq!(seen(b"[{\"id\":1}]", ContentKind::Csv), "JSON and no CSV");
+        assert_eq!(seen(b"[{\"id\":1}]", ContentKind::Csv), "JSON, not CSV");
         for kind in [ContentKind::Json, ContentKind::Jsonl] {
-            assert_eq!(seen(b"Service unavailable\n", kind), "one line of text and no JSON: \"Service unavailable\"");
-            assert_eq!(seen(b"not found", kind), "one line of text and no JSON: \"not found\"");
-            assert_eq!(seen(b"id,name\n1,a\n", kind), "CSV, it seems, and no JSON: \"id,name\"");
+            assert_eq!(seen(b"Service unavailable\n", kind), "one line of text, not JSON: \"Service unavailable\"");
+            assert_eq!(seen(b"not found", kind), "one line of text, not JSON: \"not found\"");
+            assert_eq!(seen(b"id,name\n1,a\n", kind), "CSV, it seems, not JSON: \"id,name\"");
         }
         let pretty = b"{\n  \"error\": \"no\"\n}\n";
         assert_eq!(seen(pretty, ContentKind::Jsonl), "a JSON error document: {\"error\":\"no\"}");
         assert_eq!(
             seen(b"[\n {\"id\":1},\n", ContentKind::Jsonl),
-            "one JSON document over several lines and no JSON lines"
+            "one JSON document over several lines, not JSON lines"
         );
     }
 }

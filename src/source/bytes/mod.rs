@@ -8,6 +8,8 @@
 //! | In which encoding is a text, and how does it become UTF-8? | `encoding` |
 //! | How is an input read twice? | `placed_reader` (files), `spool` (other inputs) |
 
+#[cfg(test)]
+pub(crate) mod dripping_reader;
 pub mod encoding;
 mod head;
 pub mod input;

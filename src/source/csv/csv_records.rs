@@ -21,13 +21,13 @@ use crate::source::csv::csv_row_reader::{CsvRow, RowReader, RowScanError};
 use crate::source::csv::delimiter::{DELIMITERS, Delimiter, DelimiterError, choose, quoted};
 use crate::source::skim::Depth;
 
-/// Opens `input` as CSV in `encoding`, with fields separated by `delimiter`. The first row names the
-/// fields.
+/// Opens `input` as CSV in `encoding`, with fields separated by `delimiter`. The first row names
+/// the fields.
 ///
 /// A row with another number of fields, or with damaged quotes, is a bad record, and reading
 /// continues with the next row. Reading stops with an error if the header row is missing, is
-/// malformed text or repeats a name, if the delimiter is not clear, if the last row is truncated, or
-/// if a row is longer than 64 MiB.
+/// malformed text or repeats a name, if the delimiter is not clear, if the last row is truncated,
+/// or if a row is longer than 64 MiB.
 pub fn open(input: &Input, delimiter: Delimiter, encoding: TextEncoding) -> Result<BackgroundReader, SourceError> {
     let opened = input.open(ContentKind::Csv, encoding)?;
     let facts = Arc::clone(&opened.facts);

@@ -1,8 +1,8 @@
 //! The delimiter of a CSV text: named by the job file, by the text's own first line, or found by
 //! its header row and first records.
 //!
-//! In scope: Excel's line `sep=;`, the choice among the usual delimiters. Out of scope: reading rows
-//! (`source::csv::csv_row_reader`).
+//! In scope: Excel's line `sep=;`, the choice among the usual delimiters. Out of scope: reading
+//! rows (`source::csv::csv_row_reader`).
 //!
 //! The choice depends on the text only, not on the sizes of reads. If the header row is a table
 //! with one delimiter only, nothing more is read for it.
@@ -35,7 +35,7 @@ pub enum Delimiter {
 /// The beginning of a CSV text, and what it shows.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SeparatedText {
-    /// The delimiter.
+    /// The delimiter as its ASCII byte.
     pub(crate) delimiter: u8,
     /// The bytes that were read, without the line `sep=;`.
     pub(crate) head: Vec<u8>,
@@ -216,8 +216,8 @@ fn may_be_separator_line(bytes: &[u8]) -> bool {
         && b"sep=".iter().zip(bytes.strip_prefix(b"\"").unwrap_or(bytes)).all(|(a, b)| b.eq_ignore_ascii_case(a))
 }
 
-/// Returns the delimiter that Excel's line `sep=;` names, and the length of that line. Some programs
-/// put the line in quotes.
+/// Returns the delimiter that Excel's line `sep=;` names, and the length of that line. Some
+/// programs put the line in quotes.
 fn separator_line(bytes: &[u8]) -> Option<(Option<u8>, usize)> {
     let end = memchr_iter(b'\n', bytes).next().map_or(bytes.len(), |at| at + 1);
     let line = bytes.get(..end)?;
@@ -239,6 +239,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::source::bytes::dripping_reader::DrippingReader;
 
     thread_local! {
         /// Bytes in which quotes were looked for.
@@ -246,31 +247,18 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_is_never_closed_costs_few_passes_over_the_sample() {
+    fn a_quote_never_closed_costs_few_passes_over_the_sample() {
         let text = format!("\"{}", "a,b;c\n".repeat(MAX_SAMPLE_BYTES / 6));
         EXAMINED.set(0);
-        let found = choose(&mut Drip(text.as_bytes(), 1 << 13), Delimiter::Unset);
+        let found = choose(&mut DrippingReader(text.as_bytes(), 1 << 13), Delimiter::Unset);
         assert!(found.is_ok_and(|found| found.delimiter == b','));
         // Each read of 8 KiB looks at what is there so far, for the header row and for the sample.
         let passes = EXAMINED.get() / MAX_SAMPLE_BYTES;
         assert!((1..=2 * (MAX_SAMPLE_BYTES >> 13)).contains(&passes), "{passes}");
     }
 
-    /// A reader that returns a few bytes at a time, and fails when it is read beyond its end.
-    struct Drip<'a>(&'a [u8], usize);
-
-    impl Read for Drip<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let n = self.1.clamp(1, buffer.len()).min(self.0.len());
-            let (now, rest) = self.0.split_at(n);
-            buffer[..n].copy_from_slice(now);
-            self.0 = rest;
-            Ok(n)
-        }
-    }
-
     fn chosen(text: &str, delimiter: Delimiter) -> Result<(char, usize), String> {
-        let once = |size| match choose(&mut Drip(text.as_bytes(), size), delimiter) {
+        let once = |size| match choose(&mut DrippingReader(text.as_bytes(), size), delimiter) {
             Ok(found) => Ok((char::from(found.delimiter), found.skipped)),
             Err(DelimiterError::Unclear(why)) => Err(why),
             Err(DelimiterError::Io(error)) => Err(error.to_string()),
@@ -330,7 +318,7 @@ mod tests {
 
     #[test]
     fn of_a_clear_header_row_no_record_is_read() {
-        let mut reader = Drip(b"id;name\n1;a\n", 8);
+        let mut reader = DrippingReader(b"id;name\n1;a\n", 8);
         let found = choose(&mut reader, Delimiter::Unset).expect("it is clear");
         assert_eq!((found.head.as_slice(), reader.0), (&b"id;name\n"[..], &b"1;a\n"[..]));
     }

@@ -82,7 +82,7 @@ async fn each_file_has_its_own_encoding_and_packing() {
     let mut source = series(&input(&folder, "*.csv"));
     let (seen, error) = all(&mut source).await;
     assert_eq!((seen, error), (["a.csv:2 Grüße", "b.csv:2 üö", "c.csv:2 Grüße"].map(str::to_owned).to_vec(), None));
-    assert!(source.take_notes()[0].contains("a.csv: the text is no UTF-8 and is read as windows-1252"));
+    assert!(source.take_notes()[0].contains("a.csv: the text is not UTF-8 and is read as windows-1252"));
     fs::write(folder.path().join("c.csv"), &gzipped[..gzipped.len() - 9]).expect("a file");
     let (seen, error) = all(&mut series(&input(&folder, "c*"))).await;
     let error = error.expect("it is cut off");

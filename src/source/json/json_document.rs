@@ -255,8 +255,8 @@ mod tests {
             message,
             [
                 (1, Some(1), Ok(json!({"id": 1}))),
-                (2, Some(2), Err("the record is no JSON: expected value at byte 8 (JSON has no NaN)".into())),
-                (3, Some(2), Err("the record is no valid UTF-8 at byte 9".into())),
+                (2, Some(2), Err("the record is not valid JSON: expected value at byte 8 (JSON has no NaN)".into())),
+                (3, Some(2), Err("the record is not valid UTF-8 at byte 9".into())),
                 (4, Some(4), Ok(json!({"id": exact_number::from_token("12345678901234567890123")}))),
             ]
         );
@@ -279,7 +279,7 @@ mod tests {
         let (records, error) = read(b"{\"a\": 1}", ".").await;
         assert_eq!((records.len(), error), (1, None));
         assert!(read(b"{\"a\": 1", ".").await.1.expect("broken").contains("was cut off"));
-        assert!(read(b"{\"a\": x}", ".").await.1.expect("broken").contains("the document is no JSON"));
+        assert!(read(b"{\"a\": x}", ".").await.1.expect("broken").contains("the document is not valid JSON"));
     }
 
     #[tokio::test]

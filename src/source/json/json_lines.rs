@@ -14,8 +14,8 @@ use crate::source::bytes::magic::ContentKind;
 use crate::source::json::text::parse;
 use crate::source::skim::Depth;
 
-/// Opens `input` as JSON lines in `encoding`. Blank lines are skipped. A line that is not valid JSON is a bad
-/// record, and reading continues with the next line.
+/// Opens `input` as JSON lines in `encoding`. Blank lines are skipped. A line that is not valid
+/// JSON is a bad record, and reading continues with the next line.
 ///
 /// Reading stops with an error if the last line is truncated, or if a line is longer than 64 MiB.
 pub fn open(input: &Input, encoding: TextEncoding) -> Result<BackgroundReader, SourceError> {
@@ -136,8 +136,8 @@ mod tests {
             message,
             [
                 "feed.jsonl:1 (record 1): {\"id\":1}",
-                "feed.jsonl:4 (record 2): the record is no JSON: expected ident at byte 2",
-                "feed.jsonl:5 (record 3): the record is no valid UTF-8 at byte 9",
+                "feed.jsonl:4 (record 2): the record is not valid JSON: expected ident at byte 2",
+                "feed.jsonl:5 (record 3): the record is not valid UTF-8 at byte 9",
                 "feed.jsonl:6 (record 4): {\"id\":2}",
             ]
         );

@@ -339,7 +339,7 @@ impl<R: Read> Splitter<R> {
             b't' | b'f' => "a boolean",
             b'n' => "null",
             b'-' | b'0'..=b'9' => "a number",
-            _ => "no JSON",
+            _ => "text that is not JSON",
         };
         let why =
             format!("items is {}[], which needs {wanted} at {}, but found {found}", self.path, self.path.upto(depth));

@@ -23,11 +23,11 @@ pub(crate) struct NoRecord {
 /// its digits.
 pub(crate) fn parse(text: &[u8], depth: &Depth) -> Result<Value, NoRecord> {
     let utf8 = std::str::from_utf8(text).map_err(|error| NoRecord {
-        bad: BadRecord(format!("the record is no valid UTF-8 at byte {}", error.valid_up_to() + 1)),
+        bad: BadRecord(format!("the record is not valid UTF-8 at byte {}", error.valid_up_to() + 1)),
         cut_off: error.error_len().is_none(),
     })?;
     exact_number::parse_by(utf8, |text| depth.read(text)).map_err(|error| NoRecord {
-        bad: BadRecord(format!("the record is no JSON: {}{}", reason(&error), hint(utf8))),
+        bad: BadRecord(format!("the record is not valid JSON: {}{}", reason(&error), hint(utf8))),
         cut_off: error.is_eof(),
     })
 }
@@ -86,14 +86,18 @@ mod tests {
     #[test]
     fn what_is_no_record_says_why_and_whether_it_was_cut_off() {
         for (text, why, cut_off) in [
-            (&b"{\"a\": NaN}"[..], "the record is no JSON: expected value at byte 7 (JSON has no NaN)", false),
-            (b"{\"a\": -Infinity}", "the record is no JSON: invalid number at byte 8 (JSON has no Infinity)", false),
-            (b"{\"a\": \"\xff\"}", "the record is no valid UTF-8 at byte 8", false),
-            (b"no json", "the record is no JSON: expected ident at byte 2", false),
-            (b"{\"a\": 1", "the record is no JSON: EOF while parsing an object at byte 7", true),
-            (b"\"\xc3", "the record is no valid UTF-8 at byte 2", true),
-            (b"{\"note\": \"NaN\"} x", "the record is no JSON: trailing characters at byte 17", false),
-            (b"012345678901234567890", "the record is no JSON: invalid number at byte 2", false),
+            (&b"{\"a\": NaN}"[..], "the record is not valid JSON: expected value at byte 7 (JSON has no NaN)", false),
+            (
+                b"{\"a\": -Infinity}",
+                "the record is not valid JSON: invalid number at byte 8 (JSON has no Infinity)",
+                false,
+            ),
+            (b"{\"a\": \"\xff\"}", "the record is not valid UTF-8 at byte 8", false),
+            (b"no json", "the record is not valid JSON: expected ident at byte 2", false),
+            (b"{\"a\": 1", "the record is not valid JSON: EOF while parsing an object at byte 7", true),
+            (b"\"\xc3", "the record is not valid UTF-8 at byte 2", true),
+            (b"{\"note\": \"NaN\"} x", "the record is not valid JSON: trailing characters at byte 17", false),
+            (b"012345678901234567890", "the record is not valid JSON: invalid number at byte 2", false),
         ] {
             let error = parse(text, &Depth::Whole).expect_err("no record");
             assert_eq!((error.bad.0.as_str(), error.cut_off), (why, cut_off));

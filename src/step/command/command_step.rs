@@ -31,7 +31,7 @@ use crate::clock::Clock;
 use crate::ledger::values::exact_number;
 use crate::machine::{MachineTrouble, Refused};
 use crate::port::step::{Step, StepContext, StepError};
-use crate::step::command::process_group::ProcessGroup;
+use crate::process_group::ProcessGroup;
 use crate::step::command::process_output::ProgramOutput;
 use crate::step::command::program_file;
 use crate::step::command::stdin_file;
@@ -42,12 +42,14 @@ pub const DEFAULT_NAME: &str = "command";
 const MAX_OUTPUT_BYTES: usize = 16 << 20;
 /// Bytes of standard error that are read; its last line is reported.
 const MAX_STDERR_BYTES: usize = 64 << 10;
+/// Time between the request to end (SIGTERM) and the kill (SIGKILL).
+const GRACE: Duration = Duration::from_secs(5);
 /// How long to wait for output after the program has ended, if a process that it started keeps its
 /// pipes open.
 const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 /// Characters of the reported line of standard error.
 const STDERR_SUMMARY_CHARS: usize = 500;
-/// Characters of an output that is no JSON that are reported.
+/// Characters of an output that is not valid JSON that are reported.
 const SHOWN_OUTPUT_CHARS: usize = 80;
 /// The exit code of a program that asks to be run again later (`EX_TEMPFAIL` of sysexits.h).
 const EXIT_RETRY_LATER: i32 = 75;
@@ -110,7 +112,7 @@ impl Command {
             .map_err(|error| input_error(program, &error))?;
         let started = self.process(context).stdin(Stdio::from(item)).spawn();
         let mut child = started.map_err(|error| self.start_error(program, &error))?;
-        let mut group = ProcessGroup::from_leader(&child);
+        let mut group = ProcessGroup::from_leader(child.id());
         let mut out = ProgramOutput::new(child.stdout.take(), MAX_OUTPUT_BYTES);
         let mut stderr = ProgramOutput::new(child.stderr.take(), MAX_STDERR_BYTES);
         let ended = {
@@ -126,7 +128,7 @@ impl Command {
             } else {
                 // The program may still write, and a closed pipe would kill it.
                 tokio::select! {
-                    () = group.end(&mut child, self.clock.as_ref()) => {}
+                    () = end_group(&mut group, &mut child, self.clock.as_ref()) => {}
                     () = async { reading.as_mut().await; std::future::pending().await } => {}
                 }
             }
@@ -229,6 +231,16 @@ fn input_error(program: &str, error: &io::Error) -> StepError {
     let trouble = MachineTrouble::from_io(&action, error);
     let trouble = trouble.unwrap_or_else(|| MachineTrouble::resource(format!("{action}: {error}")));
     StepError::Machine { trouble, begun: false }
+}
+
+/// Ends the program with all processes that it started, and waits for it.
+async fn end_group(group: &mut ProcessGroup, child: &mut Child, clock: &dyn Clock) {
+    // An error means that the process can no longer be waited for.
+    let leader_end = async {
+        let _status = child.wait().await;
+    };
+    group.end(leader_end, GRACE, clock).await;
+    let _status = child.wait().await;
 }
 
 /// Waits for the program to end, while its output is read.

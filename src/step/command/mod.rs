@@ -6,10 +6,8 @@
 //! | How does the item reach the program? | `stdin_file` |
 //! | Why can a program not be started? | `program_file` |
 //! | How is its output read? | `process_output` |
-//! | How are the program and its children ended? | `process_group` |
 
 pub mod command_step;
-pub mod process_group;
 pub mod process_output;
 mod program_file;
 mod stdin_file;

@@ -27,8 +27,8 @@ pub(super) fn why_unusable(program: &str, folder: &Path) -> String {
     format!("{program} is not there, or may not be executed")
 }
 
-/// Explains why the system can't start this script, named `shown`; `None` for any other file, and for a script that
-/// it can start.
+/// Explains why the system can't start this script, named `shown`; `None` for any other file, and
+/// for a script that it can start.
 pub(super) fn damaged_script(path: &Path, shown: &str) -> Option<String> {
     let mut head = Vec::new();
     File::open(path).ok()?.take(HEAD_BYTES).read_to_end(&mut head).ok()?;

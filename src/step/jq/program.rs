@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn a_number_that_is_not_finite_is_rejected_by_its_path() {
         let error = run_on("{a: (.n | log)}", json!({"n": 0})).expect_err("no finite number");
-        assert_eq!(error, JqRunError::Unrepresentable(".a is no finite number".into()));
+        assert_eq!(error, JqRunError::Unrepresentable(".a is not a finite number".into()));
         let error = run_on("{a: (.n / 0)}", json!({"n": 1})).expect_err("nothing is divided by zero");
         assert_eq!(error, JqRunError::Raised("cannot divide 1 by 0: the divisor is zero".into()));
         assert_eq!(run_on("(.n / 0)? // 7", json!({"n": 1})), Ok(vec![json!(7)]));

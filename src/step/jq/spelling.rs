@@ -1,14 +1,14 @@
 //! The spelling of a field's path that was probably meant: `."Order ID"` for `.Order ID`.
 //!
-//! In scope: fields whose names are no jq identifiers, and the spellings of other languages. Out of
-//! scope: whether a record has the field (`runner::header_row`).
+//! In scope: fields whose names are not jq identifiers, and the spellings of other languages. Out
+//! of scope: whether a record has the field (`runner::header_row`).
 
 use std::ops::Range;
 
 use crate::step::jq::program::Program;
 
-/// Returns the path that was probably meant by an expression that does not compile, or by its part at
-/// the error's position; `None` if no spelling of it compiles.
+/// Returns the path that was probably meant by an expression that does not compile, or by its part
+/// at the error's position; `None` if no spelling of it compiles.
 pub(crate) fn suggested_path(expression: &str, error: &Range<usize>) -> Option<String> {
     let text = expression.trim();
     let whole = text.strip_prefix('$').unwrap_or(text);

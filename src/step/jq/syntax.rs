@@ -66,7 +66,7 @@ pub(crate) fn thread_error(source: &str, error: &io::Error) -> SyntaxError {
 pub(crate) fn load_error(source: &str, errors: &load::Errors<&str, ()>) -> SyntaxError {
     let end = source.len()..source.len();
     let Some((_, error)) = errors.first() else {
-        return SyntaxError { message: "the expression is no jq".into(), at: end };
+        return SyntaxError { message: "the expression is not valid jq".into(), at: end };
     };
     match error {
         load::Error::Lex(errors) => errors.first().map(|(expected, rest)| {
@@ -91,7 +91,7 @@ pub(crate) fn load_error(source: &str, errors: &load::Errors<&str, ()>) -> Synta
             at: position_of(source, path),
         }),
     }
-    .unwrap_or(SyntaxError { message: "the expression is no jq".into(), at: end })
+    .unwrap_or(SyntaxError { message: "the expression is not valid jq".into(), at: end })
 }
 
 /// Returns the error of a source that parses but is not an expression, such as one that begins with

@@ -85,7 +85,7 @@ fn convert(value: &Val, depth: usize) -> Result<Value, Unrepresentable> {
             let convert_member = |(name, value): (&Val, &Val)| {
                 let name = match name {
                     Val::BStr(bytes) | Val::TStr(bytes) => text(bytes)?,
-                    _ => return Err(Unrepresentable::here("has a member whose name is no text")),
+                    _ => return Err(Unrepresentable::here("has a member whose name is not a text")),
                 };
                 let value = convert(value, depth + 1).map_err(|e| e.within(format!(".{name}")))?;
                 Ok((name, value))
@@ -96,7 +96,7 @@ fn convert(value: &Val, depth: usize) -> Result<Value, Unrepresentable> {
 }
 
 fn text(bytes: &[u8]) -> Result<String, Unrepresentable> {
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Unrepresentable::here("is no valid UTF-8"))
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Unrepresentable::here("is not valid UTF-8"))
 }
 
 fn number_from_jaq(number: &Num) -> Result<Value, Unrepresentable> {
@@ -116,7 +116,7 @@ fn number_from_jaq(number: &Num) -> Result<Value, Unrepresentable> {
             None => digits.parse().unwrap_or(f64::NAN),
         },
     };
-    Number::from_f64(float).map(Value::Number).ok_or_else(|| Unrepresentable::here("is no finite number"))
+    Number::from_f64(float).map(Value::Number).ok_or_else(|| Unrepresentable::here("is not a finite number"))
 }
 
 #[cfg(test)]
@@ -154,8 +154,8 @@ mod tests {
     fn what_json_can_not_hold_is_named_by_its_path() {
         let inner = Val::Arr(vec![Val::Null, Val::Num(Num::Float(f64::NAN))].into());
         let value = Val::obj([(Val::utf8_str("a"), inner)].into_iter().collect());
-        assert_eq!(from_jaq(&value), Err(".a[1] is no finite number".into()));
-        assert_eq!(from_jaq(&Val::Num(Num::Float(f64::INFINITY))), Err("the result is no finite number".into()));
-        assert_eq!(from_jaq(&Val::byte_str(vec![0xff])), Err("the result is no valid UTF-8".into()));
+        assert_eq!(from_jaq(&value), Err(".a[1] is not a finite number".into()));
+        assert_eq!(from_jaq(&Val::Num(Num::Float(f64::INFINITY))), Err("the result is not a finite number".into()));
+        assert_eq!(from_jaq(&Val::byte_str(vec![0xff])), Err("the result is not valid UTF-8".into()));
     }
 }

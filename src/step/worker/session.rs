@@ -120,7 +120,7 @@ impl WorkerSession {
                     return Ok(());
                 }
                 Ok(None) => {}
-                Ok(Some(_)) | Err(_) => return Err("it is no worker".to_owned()),
+                Ok(Some(_)) | Err(_) => return Err("it is not a worker".to_owned()),
             }
             let read = self.from.read_buf(&mut self.unread).await.map_err(|error| error.to_string())?;
             if read == 0 {

@@ -116,8 +116,13 @@ impl<'a> RowPlanner<'a> {
         let mut writes: HashMap<u32, PlannedWrite<'a>> = HashMap::new();
         for repair in self.row_context.repairs {
             let Some(row) = repair.row else { continue };
-            let target =
-                RowWrite { expect: repair.expect.clone(), row, columns: repair.columns(), moves: repair.moves() };
+            let target = RowWrite {
+                expect: repair.expect.clone(),
+                row,
+                columns: repair.columns(),
+                moves: repair.moves(),
+                is_version: repair.is_version,
+            };
             writes.insert(row, PlannedWrite { target, what: WriteContent::Repair(repair) });
         }
         for (key, row) in self.rows() {
@@ -185,7 +190,8 @@ impl<'a> RowPlanner<'a> {
         let mut cells: Vec<_> = self.placed(row).filter(|(column, _)| Some(*column) != key_column).collect();
         cells.sort_by_key(|(column, _)| *column);
         let columns = cells.iter().map(|(column, _)| *column).collect();
-        let target = RowWrite { expect: RowPredicate::Key(key.to_owned()), row: at, columns, moves: Vec::new() };
+        let expect = RowPredicate::Key(key.to_owned());
+        let target = RowWrite { expect, row: at, columns, moves: Vec::new(), is_version: false };
         PlannedWrite {
             target,
             what: WriteContent::Cells(
@@ -199,7 +205,8 @@ impl<'a> RowPlanner<'a> {
         let mut cells: Vec<_> = self.placed(row).collect();
         cells.sort_by_key(|(column, _)| *column);
         let columns = cells.iter().map(|(column, _)| *column).collect();
-        let target = RowWrite { expect: RowPredicate::Blank(key.to_owned()), row: at, columns, moves: Vec::new() };
+        let expect = RowPredicate::Blank(key.to_owned());
+        let target = RowWrite { expect, row: at, columns, moves: Vec::new(), is_version: false };
         PlannedWrite { target, what: WriteContent::Fresh(cells) }
     }
 

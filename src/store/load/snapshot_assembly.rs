@@ -288,7 +288,7 @@ impl Loader {
         anomalies.extend(state.redo.notes(title).into_iter().map(|message| Anomaly { message, blocking: false }));
         let cell_budget = CellBudget::from_metadata(metadata);
         anomalies.extend(capacity_warning(cell_budget.cells()).map(|message| Anomaly { message, blocking: false }));
-        // After people's hands, further counting goes on from what is there.
+        // After people's hands, further counting continues from what is there.
         let said = std::mem::replace(&mut state.processed, found);
         let (head, tables) = (location.head, tables_of(&self.data_tab, &tabs));
         let snapshot = Snapshot {

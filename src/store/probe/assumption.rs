@@ -69,7 +69,7 @@ const TABLE: [(Assumption, &str, &str); 29] = [
     (Q::CellLength, "cell_length", "the 50,000 characters of a cell are counted in UTF-16 units"),
     (Q::FormulaText, "formula_text", "a text that begins with = stays a text"),
     (Q::AppendBelow, "append_below", "rows are appended below the last row with data in any column"),
-    (Q::AppendCheckbox, "append_checkbox", "a checkbox that was never ticked is no data to appended rows"),
+    (Q::AppendCheckbox, "append_checkbox", "a checkbox that was never ticked does not count as data for appended rows"),
     (Q::DateHeader, "date_header", "answers carry the service's clock in Date"),
     (Q::FreshReads, "fresh_reads", "a read sees the write that was answered before it"),
 ];

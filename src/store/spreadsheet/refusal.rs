@@ -62,7 +62,7 @@ impl SheetsStore {
         Some(CommitReply::Refused { part, why })
     }
 
-    /// Whether a refusal concerns only the tab Jobs. Then the commit goes on without it. A tab of
+    /// Whether a refusal concerns only the tab Jobs. Then the commit continues without it. A tab of
     /// that title does not count: another job has just made it, and a load finds it.
     fn is_refused_for_jobs(&self, prepared: &PreparedBatch, refusal: &ApiError, why: &str) -> bool {
         let requests = prepared.batch.requests();

@@ -109,7 +109,7 @@ impl RehearsalStore {
         effects.head = Some(snapshot.head);
         effects.columns_found = snapshot.tables.first().map(|(_, columns)| columns.clone()).unwrap_or_default();
         if let LeaseStatus::Held { holder, .. } = snapshot.state.lease.status(|_| false, loaded.service_time) {
-            // The plan shows what is left as of now; the active run goes on unharmed.
+            // The plan shows what is left as of now; the active run continues unharmed.
             effects.held_by = Some(holder);
             snapshot.state.lease = snapshot.state.lease.released(loaded.service_time);
             snapshot.state.run = None;

@@ -29,13 +29,10 @@ impl ColumnMap {
         map
     }
 
-    /// Joins columns about which nothing else is known in their order, if both sides have the same
-    /// number.
-    pub fn join_in_order(&mut self, old: &[usize], new: &[usize]) {
-        let old: Vec<_> = old.iter().copied().filter(|at| self.to.get(*at) == Some(&None)).collect();
-        let new: Vec<_> = new.iter().copied().filter(|at| self.from.get(*at) == Some(&None)).collect();
-        if old.len() == new.len() {
-            old.into_iter().zip(new).for_each(|(old, new)| self.join(old, new));
+    /// Joins two columns about which nothing else is known, if each is the only one of its side.
+    fn join_only(&mut self, old: &[usize], new: &[usize]) {
+        if let ([old], [new]) = (old, new) {
+            self.join(*old, *new);
         }
     }
 
@@ -144,9 +141,9 @@ pub fn is_error(text: &str) -> bool {
 
 /// Maps the columns that a batch expected to the header as it found it.
 ///
-/// The job's missing headers are matched with the unmatched columns in order, if both have the same
-/// number. The pairs in `known` are fixed beforehand. `is_users` identifies users' own columns,
-/// which are excluded.
+/// The job's only missing header is matched with the only unmatched column. Nothing shows which of
+/// several is which. The pairs in `known` are fixed beforehand. `is_users` identifies users' own
+/// columns, which are excluded.
 pub fn map_own_columns(
     expected: &[String],
     found: &[String],
@@ -157,10 +154,8 @@ pub fn map_own_columns(
     let mut map = ColumnMap::between(expected, found, known);
     let own: HashSet<usize> = own.iter().copied().collect();
     let missed: Vec<_> = own.into_iter().filter(|at| map.get(*at).is_none()).collect();
-    let mut missed = missed;
-    missed.sort_unstable();
     let unmatched: Vec<_> = map.unmatched().into_iter().filter(|at| !is_users(*at)).collect();
-    map.join_in_order(&missed, &unmatched);
+    map.join_only(&missed, &unmatched);
     map.join_last_unnamed(found);
     map
 }

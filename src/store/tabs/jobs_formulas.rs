@@ -93,7 +93,8 @@ impl<'a> RowFormulas<'a> {
         Some(format!("{}!${letters}:${letters}", quoted(&self.runs.title)))
     }
 
-    /// When the newest of the job's rows that meet the criteria started, in UTC; 0 if there is none.
+    /// When the newest of the job's rows that meet the criteria started, in UTC; 0 if there is
+    /// none.
     fn newest(&self, criteria: &[(&str, &str)]) -> Option<String> {
         let (starts, job, own) = (self.column("started")?, self.column("job")?, self.own("job")?);
         let criterion = |(column, text): &(&str, &str)| Some(format!(";{};\"{text}\"", self.column(column)?));

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::grid::{Cell, column_letters, quoted};
-use crate::ledger::items::failure::{FailureState, IN_DOUBT, RequestedAction, failure_hash};
+use crate::ledger::items::failure::{ActionAnswer, FailureState, IN_DOUBT, RequestedAction, failure_hash};
 use crate::ledger::items::key::{Fingerprint, Version};
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::leases::row_order::{RowOrder, read_run_cell};
@@ -30,6 +30,8 @@ pub const FAILURE_PAGE_ROWS: u32 = 5_000;
 const KEY_SEARCH_COLUMNS: usize = 12;
 /// Maximum number of anomalies of one kind that are reported one by one.
 const MAX_LISTED: usize = 3;
+/// Maximum number of characters of a text in `action` that is reported.
+const MAX_ACTION_CHARS: usize = 40;
 
 /// The range with the state's names and texts.
 pub fn state_range(title: &str) -> String {
@@ -123,8 +125,6 @@ pub struct FailureRows {
     keyless: Vec<u32>,
     /// Rows whose cells are in other columns than the header's.
     shifted: usize,
-    /// Rows with an unknown action, and its text.
-    unknown_actions: Vec<(u32, String)>,
     read: u32,
 }
 
@@ -134,6 +134,10 @@ struct FailureHistory {
     newest: (FailurePlace, PriorFailure),
     action: Option<(FailurePlace, RequestedAction)>,
     answer: Option<(FailurePlace, RequestedAction)>,
+    /// The newest text that is not an action.
+    unknown: Option<(FailurePlace, String)>,
+    /// The newest row that answers such a text, or closes the failure.
+    unknown_until: Option<FailurePlace>,
 }
 
 impl FailureRows {
@@ -186,16 +190,15 @@ impl FailureRows {
             state: FailureState::from_cell(&state),
             in_doubt: step == IN_DOUBT,
             requested: None,
+            has_unknown_action: false,
             row: number,
         };
-        let typed = RequestedAction::parse(&action);
-        if typed.is_none() && !action.trim().is_empty() && self.unknown_actions.len() < MAX_LISTED {
-            self.unknown_actions.push((number, action.chars().take(40).collect()));
-        }
         let history = self.known.entry(Fingerprint::new(&key)).or_insert_with(|| FailureHistory {
             newest: (order, failure),
             action: None,
             answer: None,
+            unknown: None,
+            unknown_until: None,
         });
         if order >= history.newest.0 {
             history.newest = (order, failure);
@@ -205,15 +208,31 @@ impl FailureRows {
             (_, Some(new)) => Some((order, new)),
             (kept, None) => kept,
         };
+        let answered = ActionAnswer::parse(&answered);
+        let taken = match answered {
+            Some(ActionAnswer::Taken(action)) => Some(action),
+            Some(ActionAnswer::NotUnderstood) | None => None,
+        };
+        let typed = RequestedAction::parse(&action);
         history.action = later(history.action, typed);
-        history.answer = later(history.answer, RequestedAction::parse(&answered));
+        history.answer = later(history.answer, taken);
+        let is_unknown = typed.is_none() && !action.trim().is_empty();
+        if is_unknown && history.unknown.as_ref().is_none_or(|(at, _)| *at < order) {
+            history.unknown = Some((order, action.trim().chars().take(MAX_ACTION_CHARS).collect()));
+        }
+        if answered == Some(ActionAnswer::NotUnderstood) || failure.state == FailureState::Recovered {
+            history.unknown_until = history.unknown_until.max(Some(order));
+        }
     }
 
     /// Returns the failures that are not closed, and the anomalies.
     pub fn finish(self, tab: &Tab) -> (HashMap<Fingerprint, PriorFailure>, Vec<Anomaly>) {
         let anomaly = |message| Anomaly { message, blocking: false };
         let keyless = self.keyless.iter().map(|row| format!("tab {}: row {row} has no key and was skipped", tab.title));
-        let unknown_actions = self.unknown_actions.iter().map(|(row, action)| {
+        let open = |history: &&FailureHistory| history.newest.1.state != FailureState::Recovered;
+        let mut unknown: Vec<_> = self.known.values().filter(open).filter_map(FailureHistory::unknown_action).collect();
+        unknown.sort_unstable();
+        let unknown_actions = unknown.into_iter().take(MAX_LISTED).map(|(row, action)| {
             format!("tab {}: row {row} has \"{action}\" as its action, but only retry and skip are valid", tab.title)
         });
         let shifted = (self.shifted > 0).then(|| {
@@ -241,10 +260,20 @@ impl FailureHistory {
             self.answer.is_some_and(|(at, word)| at > order && word == asked)
         };
         let pending = self.action.filter(|(order, asked)| !answered(*order, *asked));
+        let has_unknown_action = self.unknown_action().is_some();
         Some(match pending {
-            Some(((_, _, _, row), asked)) => PriorFailure { requested: Some(asked), row, ..failure },
-            None => failure,
+            Some(((_, _, _, row), asked)) => {
+                PriorFailure { requested: Some(asked), row, has_unknown_action, ..failure }
+            }
+            None => PriorFailure { has_unknown_action, ..failure },
         })
+    }
+
+    /// Returns the row and the text that is not an action, unless a later row answers it or closes
+    /// the failure.
+    fn unknown_action(&self) -> Option<(u32, &str)> {
+        let ((order, text), until) = (self.unknown.as_ref()?, self.unknown_until);
+        until.is_none_or(|until| until < *order).then_some((order.3, text.as_str()))
     }
 }
 

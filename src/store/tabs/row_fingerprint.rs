@@ -89,6 +89,17 @@ impl RowFingerprint {
         self.cells.is_empty()
     }
 
+    /// The fingerprint after a write of this cell.
+    #[must_use]
+    pub fn with_cell(mut self, column: usize, cell: &Value) -> Self {
+        self.skipped.remove(&column);
+        match mark_of(cell) {
+            Some(mark) => self.cells.insert(column, mark),
+            None => self.cells.remove(&column),
+        };
+        self
+    }
+
     /// Maps the fingerprint to current columns; `width` is the number of columns there. It does not
     /// cover new columns.
     #[must_use]

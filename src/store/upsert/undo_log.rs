@@ -86,6 +86,9 @@ pub struct RowWrite {
     /// Moves of cells within the row: from column, to column. They record the intention. The
     /// post-image does not, because it shows the cells of the row that was hit.
     pub moves: Vec<(usize, usize)>,
+    /// Whether a repair only brings the version in flight to the row of its key: no write had hit that
+    /// row by mistake.
+    pub is_version: bool,
 }
 
 /// The undo log of a batch: its writes by row and column position.
@@ -149,7 +152,7 @@ pub struct UndoFinding {
     pub header: Vec<String>,
     /// The misplaced writes.
     pub misplaced: Vec<MisplacedWrite>,
-    /// Rows that a repair hit as intended, by index and as written: they are no row that it missed.
+    /// Rows that a repair hit as intended, by index and as written. It did not miss them.
     pub settled: Vec<(u32, Vec<Value>)>,
     /// Keys of rows that were appended with their cells under other headers; empty if no columns
     /// moved.

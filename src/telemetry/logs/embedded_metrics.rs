@@ -28,8 +28,8 @@ const METRICS: [(&str, &str); 14] = [
     ("exit_code", "None"),
 ];
 
-/// Returns the member `_aws` of a finished run's line; `None` for other lines. It names only metrics
-/// that the line has as numbers, for an entry with a missing one is refused as a whole.
+/// Returns the member `_aws` of a finished run's line; `None` for other lines. It names only
+/// metrics that the line has as numbers, for an entry with a missing one is refused as a whole.
 pub fn embedded_metrics(line: &LogLine) -> Option<Value> {
     if line.event.as_deref() != Some("run.finished") || line.text("job").is_none() {
         return None;

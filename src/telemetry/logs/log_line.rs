@@ -23,7 +23,7 @@ pub enum LogLevel {
     Debug,
     /// A change of state.
     Info,
-    /// Something was tried again, or is not as it should be; the work goes on.
+    /// Something was tried again, or is not as it should be; the work continues.
     Warning,
     /// A run or a command failed, and a person has to know.
     Error,
@@ -42,7 +42,8 @@ pub struct LogLine {
     pub target: String,
     /// The event's stable name, such as `run.finished`.
     pub event: Option<String>,
-    /// Its fields: `job`, `run`, `key`, `step`, `attempt`, `delay_ms`, `error.kind`, `cause` and more.
+    /// Its fields: `job`, `run`, `key`, `step`, `attempt`, `delay_ms`, `error.kind`, `cause` and
+    /// more.
     pub fields: Map<String, Value>,
 }
 

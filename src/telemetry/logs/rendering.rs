@@ -150,8 +150,8 @@ fn cloud_watch(line: &LogLine) -> Map<String, Value> {
         .0
 }
 
-/// The order of the first three keys is that of the ECS logging libraries. What ECS does not know is
-/// below `sheetkeep`, as its rules for own fields want it.
+/// The order of the first three keys is that of the ECS logging libraries. What ECS does not know
+/// is below `sheetkeep`, as its rules for own fields want it.
 fn elastic(line: &LogLine, context: &LogContext) -> Map<String, Value> {
     let level = match line.level {
         LogLevel::Trace => "trace",

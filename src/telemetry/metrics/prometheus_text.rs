@@ -12,8 +12,8 @@ use crate::telemetry::metrics::samples::MetricSample;
 /// The media type of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Returns the text of the samples of one job. It has no timestamps: neither the Pushgateway nor the
-/// textfile collector takes any.
+/// Returns the text of the samples of one job. It has no timestamps: neither the Pushgateway nor
+/// the textfile collector takes any.
 pub fn prometheus_text(job: &str, samples: &[MetricSample]) -> String {
     let mut out = String::new();
     let job = escaped(job);

@@ -1,7 +1,7 @@
 //! The samples that a run yields: values of the metrics in the table.
 //!
-//! In scope: gauges of the run, what it adds to the counters, and sums of those. Out of scope: forms
-//! (`prometheus_text`, `statsd_lines`), where the sums are kept (`app::metrics`).
+//! In scope: gauges of the run, what it adds to the counters, and sums of those. Out of scope:
+//! forms (`prometheus_text`, `statsd_lines`), where the sums are kept (`app::metrics`).
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ impl MetricSample {
     }
 }
 
-/// Collects samples.
+/// The samples of one run, in the order of their families.
 #[derive(Default)]
 struct SampleList(Vec<MetricSample>);
 

@@ -12,7 +12,8 @@ pub const PREFIX: &str = "sheetkeep";
 /// A dialect of StatsD.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StatsdDialect {
-    /// The original, without tags: <https://github.com/statsd/statsd/blob/master/docs/metric_types.md>.
+    /// The original, without tags:
+    /// <https://github.com/statsd/statsd/blob/master/docs/metric_types.md>.
     Plain,
     /// Datadog's, with tags: <https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/>.
     Dog,

@@ -113,6 +113,7 @@ fn a_run_killed_at_its_source_is_ended_by_the_next_one() {
     live.hears("claimed");
     live.kill();
     drop(live);
+    project.run(&["status", "quakes.toml"]).exits(0).shows("its process has ended");
     project.run(&["run", "quakes.toml"]).exits(0).says("died").shows("new 10");
     assert_eq!(project.column("quakes.toml", "Runs", "status"), ["crashed", "succeeded"]);
 }

@@ -1,4 +1,5 @@
-//! `sheetkeep emulate` as the test double of other people's tests: what it says, what it starts with, and when it ends.
+//! `sheetkeep emulate` as the test double of other people's tests: what it says, what it starts
+//! with, and when it ends.
 
 use std::process::Command;
 
@@ -110,7 +111,8 @@ fn it_ends_when_its_standard_input_ends() {
 fn it_ends_when_the_process_that_started_it_is_killed() {
     let project = TempProject::empty();
     let emulate = project.command(&["emulate", "--exit-with-parent", "--file", "x.sheet", "--spreadsheet-id", "s"]);
-    // The shell is the parent. The emulator's input never ends, so that only the parent's end counts.
+    // The shell is the parent. The emulator's input never ends, so that only the parent's end
+    // counts.
     let mut shell = Command::new("sh");
     shell.args(["-c", "\"$@\" </dev/null & wait", "sh"]).arg(emulate.get_program()).args(emulate.get_args());
     shell.current_dir(project.path("."));

@@ -146,7 +146,7 @@ fn a_service_that_is_out_of_order_still_ends_with_69() {
     project.write("portal.json", &project.read("emulator-key.json").replace(&emulator.url, &url));
     let mut command = emulator.command(&project, "1AbC", &["run", "quakes.toml"]);
     command.env("GOOGLE_APPLICATION_CREDENTIALS", "portal.json");
-    ended(command).exits(69).says("no JSON");
+    ended(command).exits(69).says("not valid JSON");
 }
 
 #[test]

@@ -212,7 +212,7 @@ fn a_value_that_is_no_proxy_stops_the_run_and_is_not_shown() {
     let project = TempProject::few_quakes(3);
     for value in ["http://me:hunt#er2@proxy:1", "http://me:hunt@er2@proxy:1", "ftp://hunter:1", "hunter 2"] {
         let told = far(&project, &[("HTTPS_PROXY", value)], &["run", "quakes.toml"]);
-        assert!(!told.exits(78).says("HTTPS_PROXY is no address").err.contains("hunt"), "{}", told.err);
+        assert!(!told.exits(78).says("HTTPS_PROXY is not the address").err.contains("hunt"), "{}", told.err);
     }
     far(&project, &[("ALL_PROXY", "socks5h://127.0.0.1:1080")], &["run", "quakes.toml"]).exits(78).says("SOCKS");
 }

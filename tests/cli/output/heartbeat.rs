@@ -9,14 +9,15 @@ use serde_json::Value;
 
 use crate::temp_project::TempProject;
 
-/// A ping service that answers each request with the next status, and with the last one from then on.
+/// A ping service that answers each request with the next status, and with the last one from then
+/// on.
 struct PingService {
     url: String,
     pings: Receiver<(String, String)>,
 }
 
 impl PingService {
-    /// Status 0 is no answer at all: the connection stays open.
+    /// Status 0: no answer at all: the connection stays open.
     fn start(statuses: &'static [u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/ping/s3cret-uuid", listener.local_addr().expect("an address"));

@@ -16,8 +16,8 @@ struct Pushed {
     body: String,
 }
 
-/// A gateway that answers each request with the same head and body; with nothing at all for an empty
-/// one, while the connection stays open.
+/// A gateway that answers each request with the same head and body; with nothing at all for an
+/// empty one, while the connection stays open.
 struct Gateway {
     address: String,
     pushed: Receiver<Pushed>,

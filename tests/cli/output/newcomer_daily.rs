@@ -30,6 +30,22 @@ fn a_quiet_run_reports_fields_that_came_and_went() {
 }
 
 #[test]
+fn a_field_that_is_always_empty_now_is_reported_once() {
+    const EMPTY: &str = "warning: the source's field \"note\" is empty in all 3 records";
+    let project = orders("id,amount,note,spare\n1,5,a,\n2,6,b,\n3,7,c,\n");
+    let run = || project.run(&["run", "orders.toml", "--quiet"]);
+    for _ in 0..2 {
+        // A column that was empty from the first run on is not a change.
+        assert!(!run().err.contains("warning"));
+    }
+    project.write("orders.csv", "id,amount,note,spare\n4,5,,\n5,6,,\n6,7,,\n");
+    run().exits(0).says(EMPTY);
+    assert!(!run().err.contains("warning"));
+    project.write("orders.csv", "id,amount,note,spare\n4,5,,\n5,6,x,\n6,7,,\n");
+    assert!(!run().err.contains("warning"));
+}
+
+#[test]
 fn skipped_records_have_a_reason_each() {
     let project = orders("id,amount\n1,5\n1,5\n2,x\n3,7\n");
     project.run(&["run", "orders.toml"]).exits(3).shows("skipped 1 (1 twice in this source)");

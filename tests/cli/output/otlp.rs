@@ -71,7 +71,7 @@ fn a_collector_gets_the_trace_and_the_metrics_of_a_run() {
     let names: Vec<&str> = spans.iter().map(|span| span.name.as_str()).collect();
     assert!(names.starts_with(&["run quakes", "load"]) && names.contains(&"commit"), "{names:?}");
     let trace = data_encoding::HEXLOWER.encode(&spans[0].trace_id);
-    assert_eq!(trace, "4bf92f3577b34da6a3ce929d0e0e4736", "the caller's trace goes on");
+    assert_eq!(trace, "4bf92f3577b34da6a3ce929d0e0e4736", "the caller's trace continues");
     let names: Vec<&str> =
         metrics.resource_metrics[0].scope_metrics[0].metrics.iter().map(|metric| metric.name.as_str()).collect();
     assert!(names.contains(&"sheetkeep.retries") && names.contains(&"sheetkeep.run_last_rows"), "{names:?}");

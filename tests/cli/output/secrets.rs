@@ -85,7 +85,7 @@ fn a_value_from_the_environment_is_not_quoted_in_errors() {
             assert!(!tells(ended.exits(78), part), "{}", ended.err);
         }
     }
-    project.write(".env", &format!("this is no line: {MARKER}\n"));
+    project.write(".env", &format!("this is not a line: {MARKER}\n"));
     let ended = project.run(&["run", "quakes.toml"]);
     assert!(!tells(ended.exits(78).says(".env"), MARKER), "{}", ended.err);
 }

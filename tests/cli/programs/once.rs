@@ -82,7 +82,7 @@ fn a_killed_call_leaves_it_undone_and_unlocked() {
 fn names_dates_and_zones_that_make_no_sense_are_refused() {
     let project = TempProject::empty();
     once(&project, "a/b", "true").exits(2).says("a name has letters");
-    once(&project, "a --date 2026-11-31", "true").exits(2).says("is no date");
-    once(&project, "a --tz Mars", "true").exits(2).says("is no IANA zone");
-    project.run(&["once", "a", "--", "true"]).exits(2).says("--files");
+    once(&project, "a --date 2026-11-31", "true").exits(2).says("is not a valid date");
+    once(&project, "a --tz Mars", "true").exits(2).says("is not an IANA time zone");
+    project.run(&["once", "a", "--", "true"]).exits(78).says("--files");
 }

@@ -74,7 +74,9 @@ fn effects_before_a_kill_are_not_repeated_by_the_next_run() {
     live.kill();
     live.ends();
     project.write("hurry", "");
-    project.run(&["run", "letters.toml"]).exits(0).says("2 results that an earlier run kept").shows("new 4");
+    let next = project.run(&["run", "letters.toml"]);
+    next.exits(0).says("2 results that an earlier run kept").shows("new 4");
+    assert!(!next.out.contains("twice in this source"), "{}", next.out);
     let keys: Vec<String> = sent(&project).into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys, ["a", "b", "slow", "slow", "c"]);
     assert_eq!(project.column("letters.toml", "Letters", "id"), ["a", "b", "slow", "c"]);

@@ -1,4 +1,5 @@
-//! Setups that are broken in one way each: the first line of `check` that is not ok names what to do.
+//! Setups that are broken in one way each: the first line of `check` that is not ok names what to
+//! do.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -88,7 +89,8 @@ impl StubService {
     }
 }
 
-/// Returns the first line that is not ok, with its hint; of a job file that can't be read, the error.
+/// Returns the first line that is not ok, with its hint; of a job file that can't be read, the
+/// error.
 fn first_problem(checked: &Ended) -> String {
     let mut lines = checked.out.lines();
     let Some(line) = lines.find(|line| !line.starts_with("ok ")) else { return checked.err.clone() };
@@ -166,7 +168,7 @@ fn a_key_with_escaped_line_ends_works_and_a_cut_one_is_named() {
     names(
         &setup.check(&[]),
         77,
-        &["problem  credentials", "its private_key is no RSA key", "download the key file again"],
+        &["problem  credentials", "its private_key is not an RSA key", "download the key file again"],
     );
     std::fs::remove_file(path).expect("it is there");
     names(&setup.check(&[]), 77, &["problem  credentials", "emulator-key.json"]);
@@ -290,7 +292,8 @@ fn an_env_file_in_git_is_named_with_what_to_do() {
     std::fs::create_dir(setup.project.path(".git")).expect("a folder");
     setup.check(&[]).exits(0);
     let index = |name: &str| {
-        // An index of version 2 with one entry (gitformat-index): 60 bytes, flags, the path, padding.
+        // An index of version 2 with one entry (gitformat-index): 60 bytes, flags, the path,
+        // padding.
         let mut bytes =
             [b"DIRC".as_slice(), &2_u32.to_be_bytes(), &1_u32.to_be_bytes(), &[0; 62], name.as_bytes()].concat();
         bytes.resize(12 + (62 + name.len()) / 8 * 8 + 8, 0);

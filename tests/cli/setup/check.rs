@@ -110,3 +110,19 @@ fn a_check_of_a_long_source_reads_it_from_its_start() {
         project.run(&["check", "quakes.toml"]).exits(0).shows("first record has key").shows("ready to run");
     }
 }
+
+#[test]
+fn a_check_tries_the_types_of_columns_on_the_first_records() {
+    let project = TempProject::empty();
+    let job = "name = \"o\"\n[source]\ncsv = \"o.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"O\"\n";
+    project.write("o.toml", &format!("{job}columns = {{ amount = \"number\" }}\n"));
+    let rows: String = (0..30).map(|n| format!("{n},\"{n},50\"\n")).collect();
+    project.write("o.csv", &format!("id,amount\n{rows}"));
+    for command in ["check", "run"] {
+        project.run(&[command, "o.toml"]).exits(65);
+    }
+    project.write("o.csv", &format!("id,amount\n1,2\n{rows}"));
+    project.run(&["check", "o.toml"]).exits(0);
+    project.write("o.toml", &format!("{job}columns = {{ amuont = \"number\" }}\n"));
+    project.run(&["check", "o.toml"]).exits(0).shows("amuont").shows("a run stops here, unless");
+}

@@ -63,7 +63,7 @@ fn settings() -> Vec<Mistake> {
         job("a length of time that is none", "[commit]\nevery = \"soon\""),
         job("a misspelt column", "columns = { ordr-id = \"number\" }"),
         job("a misspelt name in order", "order = [\"id\", \"order_id\"]"),
-        job("an order that is no list", "order = \"id\""),
+        job("an order that is not a list", "order = \"id\""),
         job("a number format that shows nothing", "columns = { id = { type = \"number\", format = \"%.2f\" } }"),
         job("a decimal mark of a text", "columns = { id = { type = \"text\", decimal = \",\" } }"),
         job("an input pattern of a spreadsheet", "columns = { id = { type = \"date\", input = \"dd.mm.yyyy\" } }"),
@@ -71,6 +71,11 @@ fn settings() -> Vec<Mistake> {
         mistake("two mistakes", with_key("id").replace("tab =", "tabb ="), CSV),
         job("an .env with a wrong line", "").file(".env", b"\xef\xbb\xbfA=1\n\nhunter two\n"),
         mistake("a job file that is a CSV file", "", "email,name\na@b.org,Ada\n").args(&["run", "orders.csv"]),
+        mistake("an Excel file of data as a job file", "", "")
+            .args(&["run", "bestellungen.csv"])
+            .file("bestellungen.csv", b"Bestell Nr;K\xe4ufer\n1;J\xfcrgen\n"),
+        mistake("a list of paths", JOB.replace("csv = \"orders.csv\"", "csv = [\"orders.csv\"]"), CSV),
+        job("a mode that is true", "mode = true"),
         mistake("a job file in place of a command", JOB, CSV).args(&["orders.toml"]),
         mistake("a CSV file in place of a command", JOB, CSV).args(&["orders.csv"]),
     ]
@@ -108,7 +113,7 @@ fn data() -> Vec<Mistake> {
 fn programs() -> Vec<Mistake> {
     let quick = "timeout = \"200ms\"\n[retry]\nattempts = 2\nbase = \"10ms\"\n";
     let mut all = vec![
-        program("output that is no JSON", b"#!/bin/sh\necho hello, sending 1\n", ""),
+        program("output that is not valid JSON", b"#!/bin/sh\necho hello, sending 1\n", ""),
         program("no #! line", b"echo 1\n", ""),
         program("line ends of Windows", b"#!/bin/sh\r\necho 1\r\n", ""),
         program("an interpreter that is not there", b"#!/usr/bin/pyhton3\nprint(1)\n", ""),
@@ -134,7 +139,7 @@ fn credentials() -> Vec<Mistake> {
         address("an address of a second login", format!("https://docs.google.com/spreadsheets/u/1/d/{ID}/edit#gid=0")),
         address("an address without https", format!("docs.google.com/spreadsheets/d/{ID}/edit?usp=sharing")),
         address("an address that is none", "https://docs.google.com/document/d/abc/edit".to_owned()),
-        address("a key that is no key", ID.to_owned())
+        address("a key that is not one", ID.to_owned())
             .file(".env", b"GOOGLE_APPLICATION_CREDENTIALS=key.json\n")
             .file("key.json", account(" AAAA ").as_bytes()),
     ]

@@ -15,7 +15,7 @@ fn the_exit_codes_are_frozen() {
         ("1", "the job ran and failed"),
         ("2", "the command line is wrong"),
         ("3", "finished, but some items failed, or degraded (see --fail-on)"),
-        ("4", "fsck found what is not consistent, or lint errors in scripts"),
+        ("4", "fsck: not consistent; lint: errors; drill: doubled, lost, not idempotent"),
         ("5", "key not found"),
         ("6", "late found a job that is late, stuck, stale, or never ran"),
         ("65", "invalid data in the input or the sheet"),
@@ -163,6 +163,10 @@ fn a_changed_tab_stops_the_run_too() {
     project.run(&["run", "quakes.toml"]).exits(0);
     project.change("quakes.toml", "tab = \"Quakes\"", "tab = \"Earthquakes\"");
     project.run(&["run", "quakes.toml"]).exits(78).says("tab changed").says("--accept-changes");
+    // Another job file of the same name is the likelier cause.
+    project.write("twin.toml", &project.read("quakes.toml"));
+    let twin = "twin.toml beside it has the same job name, quakes: give this job a name of its own";
+    project.run(&["run", "quakes.toml"]).exits(78).says(twin);
 }
 
 #[test]

@@ -40,6 +40,22 @@ fn fsck_is_quiet_about_a_sheet_that_nobody_touched() {
     assert_eq!(document.exits(0).document()["consistent"], true);
 }
 
+/// What docs/sheet.md says that it does not see.
+#[test]
+fn fsck_sees_keys_and_not_cells() {
+    let fixture = MaintenanceFixture::with(12);
+    let places = fixture.client.column("Quakes", "place");
+    let at = fixture.client.rows("Quakes")[2].iter().position(|cell| *cell == json!(places[2])).expect("its place");
+    let start = json!({"sheetId": fixture.client.tab_id("Quakes"), "rowIndex": 3, "columnIndex": at});
+    let cell = json!({"values": [{"userEnteredValue": {"stringValue": "elsewhere"}}]});
+    fixture.client.hands(&json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [cell]}}]));
+    let changed = fixture.client.column("Quakes", "place");
+    assert_eq!((changed[2].as_str(), &changed[3..]), ("elsewhere", &places[3..]));
+    fixture.run(&["fsck", "quakes.toml"]).exits(0).shows("12 keys, 12 data rows; consistent");
+    let help = fixture.run(&["fsck", "--help"]);
+    help.exits(0).shows("It compares keys, not cells: it does not see that a cell of a row was changed");
+}
+
 #[test]
 fn fsck_finds_a_deleted_row_and_repair_redoes_its_key() {
     let fixture = MaintenanceFixture::with(12);

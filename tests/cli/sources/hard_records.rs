@@ -67,8 +67,8 @@ fn each_hard_record_of_a_csv_file_ends_as_it_should() {
         [
             ("hard.csv:3 (record 2)", "item", "key is empty"),
             ("hard.csv:4 (record 3)", "output", "50,000"),
-            ("hard.csv:9 (record 8)", "output", "\"NaN\" is no finite number"),
-            ("hard.csv:10 (record 9)", "source", "no valid UTF-8"),
+            ("hard.csv:9 (record 8)", "output", "\"NaN\" is not a finite number"),
+            ("hard.csv:10 (record 9)", "source", "not valid UTF-8"),
             ("hard.csv:11 (record 10)", "source", "2 fields"),
         ],
     );
@@ -82,8 +82,8 @@ fn each_hard_record_of_a_json_document_ends_as_it_should() {
             ("hard.json:3 (record 2)", "item", "no key"),
             ("hard.json:4 (record 3)", "output", "50,000"),
             ("hard.json:9 (record 8)", "source", "NaN"),
-            ("hard.json:10 (record 9)", "source", "no valid UTF-8"),
-            ("hard.json:11 (record 10)", "source", "no JSON"),
+            ("hard.json:10 (record 9)", "source", "not valid UTF-8"),
+            ("hard.json:11 (record 10)", "source", "not valid JSON"),
         ],
     );
 }
@@ -96,8 +96,8 @@ fn each_hard_record_of_json_lines_ends_as_it_should() {
             ("hard.jsonl:2 (record 2)", "item", "no key"),
             ("hard.jsonl:3 (record 3)", "output", "50,000"),
             ("hard.jsonl:8 (record 8)", "source", "NaN"),
-            ("hard.jsonl:9 (record 9)", "source", "no valid UTF-8"),
-            ("hard.jsonl:10 (record 10)", "source", "no JSON"),
+            ("hard.jsonl:9 (record 9)", "source", "not valid UTF-8"),
+            ("hard.jsonl:10 (record 10)", "source", "not valid JSON"),
         ],
     );
 }

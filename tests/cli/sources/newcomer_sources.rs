@@ -87,7 +87,7 @@ fn a_workbook_becomes_rows_and_an_error_cell_a_failure() {
     assert_eq!(project.column("orders.toml", "Orders", "amount"), ["0.1"]);
     project.run(&["run", "orders.toml"]).exits(3).shows("skipped 1");
     fs::write(project.path("orders.xlsx"), "id,amount\n1,2\n").expect("a file");
-    project.run(&["run", "orders.toml"]).exits(65).says("is no Excel workbook (.xlsx)");
+    project.run(&["run", "orders.toml"]).exits(65).says("is not an Excel workbook (.xlsx)");
 }
 
 #[test]

@@ -199,8 +199,8 @@ fn versions_without_an_order_fail_in_the_first_run_too() {
     for new in [2, 0, 0] {
         let ended = project.run(&["run", "j.toml"]);
         ended.exits(3).shows(&format!("read 6 · new {new} · ")).shows("failed 4");
-        ended.says("failed a at in.csv:2").says("failed a at in.csv:4").says("\"v4\" is neither a number nor a moment");
-        ended.says("failed b at in.csv:6 (record 5): item: the version \"2026-01-01T00:00:00Z\" is a moment");
+        ended.says("failed a at in.csv:2").says("failed a at in.csv:4").says("\"v4\" is neither a number nor a time");
+        ended.says("failed b at in.csv:6 (record 5): item: the version \"2026-01-01T00:00:00Z\" is a time");
         ended.says("has more digits than order = \"newer\" compares");
     }
     assert_eq!((rows(&project, "updated"), ran(&project)), (vec!["a 3".into(), "b 1".into()], 2));
@@ -247,7 +247,11 @@ fn a_last_record_that_fails_is_its_keys_failure() {
     project.change("j.toml", "tab = \"Data\"", "tab = \"Data\"\ncolumns = { state = \"number\" }");
     source(&project, "csv", ["id", "state"], &[("a", "1"), ("a", "many"), ("b", "1")]);
     for new in [1, 0] {
-        project.run(&["run", "j.toml"]).exits(3).shows(&format!("new {new} · ")).says("\"many\" is no finite number");
+        project
+            .run(&["run", "j.toml"])
+            .exits(3)
+            .shows(&format!("new {new} · "))
+            .says("\"many\" is not a finite number");
     }
     assert_eq!(rows(&project, "state"), ["b 1"], "the older record is not taken for the key's state");
     source(&project, "csv", ["id", "state"], &[("a", "many"), ("a", "2"), ("b", "1")]);

@@ -31,7 +31,7 @@ pub enum ChannelKind {
 }
 
 impl ChannelKind {
-    /// All kinds.
+    /// Every kind, in the order of the documentation.
     pub const ALL: [Self; 8] = [
         Self::Slack,
         Self::PagerDuty,
@@ -77,8 +77,8 @@ impl ChannelKind {
         matches!(self, Self::PagerDuty | Self::Webhook)
     }
 
-    /// Returns the JSON body for an HTTP channel. `key` is the routing key of `PagerDuty`, or the topic
-    /// of ntfy. Other channels get the document of a webhook.
+    /// Returns the JSON body for an HTTP channel. `key` is the routing key of `PagerDuty`, or the
+    /// topic of ntfy. Other channels get the document of a webhook.
     pub fn body(self, message: &Message, key: &str) -> Value {
         match self {
             Self::Slack => slack::body(message),

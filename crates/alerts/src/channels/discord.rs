@@ -1,4 +1,4 @@
-//! Discord: an embed, by a webhook with `wait=true`, without which a lost message is no error.
+//! Discord: an embed, by a webhook with `wait=true`, without which a lost message is not an error.
 //!
 //! <https://discord.com/developers/docs/resources/webhook#execute-webhook>. No text may call people.
 

@@ -23,7 +23,8 @@ pub fn text(message: &Message) -> String {
     cut_units(&lines.join("\n"), TEXT)
 }
 
-/// Returns the left part of a message id: the same for each try, so that mailboxes drop a second copy.
+/// Returns the left part of a message id: the same for each try, so that mailboxes drop a second
+/// copy.
 pub fn message_id(message: &Message) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') { c } else { '_' };
     format!("{}.{}", message.job, message.id).chars().map(safe).take(200).collect()

@@ -95,7 +95,8 @@ fn plain(text: &str, most: usize) -> String {
     })
 }
 
-/// Returns what a reply means: success is `ok`, and the text of an error counts more than its status.
+/// Returns what a reply means: success is `ok`, and the text of an error counts more than its
+/// status.
 pub fn judge(status: u16, retry_after_s: Option<u64>, body: &str) -> ReplyVerdict {
     let text = body.trim();
     match CODES.into_iter().find(|code| *code == text) {

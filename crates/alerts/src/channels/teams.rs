@@ -9,8 +9,8 @@ use crate::channels::reply_verdict::ReplyVerdict;
 use crate::channels::text_limit::cut_bytes;
 use crate::message::Message;
 
-/// The longest title, fact and text, in bytes; with `FACTS` facts, a card stays far below 28 kB, also
-/// if each byte is escaped.
+/// The longest title, fact and text, in bytes; with `FACTS` facts, a card stays far below 28 kB,
+/// also if each byte is escaped.
 const TITLE: usize = 600;
 const FACT: usize = 400;
 const TEXT: usize = 1_200;

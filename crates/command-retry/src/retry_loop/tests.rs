@@ -65,6 +65,7 @@ impl Setting<'_> {
             policy: &self.policy,
             stdin: self.stdin,
             stream: false,
+            folder: None,
             variables: &[],
             output: &kept,
             clock: &clock,
@@ -77,7 +78,7 @@ impl Setting<'_> {
 }
 
 /// Returns a command that fails until it was started `successful` times; it counts in a file.
-fn fails_until(folder: &std::path::Path, successful: u32) -> RetriedCommand {
+fn fails_until(folder: &Path, successful: u32) -> RetriedCommand {
     let count = folder.join("count");
     shell(&format!(
         "echo x >> {0}; cat; echo out; echo err >&2; test $(wc -l < {0}) -ge {successful} || exit 9",
@@ -196,6 +197,7 @@ async fn a_signal_reaches_the_command_and_ends_the_attempts() {
         policy: &policy(5),
         stdin: None,
         stream: false,
+        folder: None,
         variables: &[],
         output: &kept,
         clock: &clock,
@@ -224,6 +226,7 @@ async fn a_signal_during_a_delay_ends_it_at_once() {
         policy: &policy,
         stdin: None,
         stream: false,
+        folder: None,
         variables: &[],
         output: &kept,
         clock: &clock,

@@ -88,6 +88,35 @@ impl RequestedAction {
     }
 }
 
+/// What a row of Failures answers to the text in the column `action` of an earlier row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ActionAnswer {
+    /// The action was taken.
+    Taken(RequestedAction),
+    /// The text is neither of the two words. The row repeats the failure and records nothing else.
+    NotUnderstood,
+}
+
+impl ActionAnswer {
+    const NOT_UNDERSTOOD: &'static str = "not understood: write retry or skip";
+
+    /// Returns the text that is stored on the sheet.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Taken(action) => action.as_str(),
+            Self::NotUnderstood => Self::NOT_UNDERSTOOD,
+        }
+    }
+
+    /// Parses a cell of the column `answered`; `None` for any text that no run writes.
+    pub fn parse(cell: &str) -> Option<Self> {
+        if cell.trim() == Self::NOT_UNDERSTOOD {
+            return Some(Self::NotUnderstood);
+        }
+        RequestedAction::parse(cell).map(Self::Taken)
+    }
+}
+
 /// A failure, as one row of Failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -112,14 +141,21 @@ pub struct Failure {
     pub order: Option<RowOrder>,
     /// Its state with this row: open, exhausted, skipped or recovered.
     pub state: FailureState,
-    /// The requested action that this row answers.
-    pub answered: Option<RequestedAction>,
+    /// The answer to what a person wrote into `action`.
+    pub answered: Option<ActionAnswer>,
     /// File, line and record number.
     pub place: String,
     /// The record itself, split over cells.
     pub payload: Vec<String>,
     /// True if the payload is the whole record, so that it can be retried from there.
     pub kept: bool,
+}
+
+impl Failure {
+    /// True if the row repeats the failure only to answer a text that is not an action.
+    pub fn is_only_answer(&self) -> bool {
+        self.answered == Some(ActionAnswer::NotUnderstood)
+    }
 }
 
 /// The step of a failure in doubt (`delivery`): its outcome is unknown, and another record does not

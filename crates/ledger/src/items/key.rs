@@ -54,6 +54,12 @@ impl Key {
         Self(format!("#{}", data_encoding::HEXLOWER.encode(&digest[..8])))
     }
 
+    /// True if it has the form of a key that `from_nameless` makes.
+    pub fn is_nameless(&self) -> bool {
+        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        self.0.strip_prefix('#').is_some_and(|hash| hash.len() == 16 && hash.bytes().all(is_hex))
+    }
+
     /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -168,7 +174,8 @@ mod tests {
     #[test]
     fn a_nameless_record_is_named_by_its_bytes() {
         assert_eq!(Key::from_nameless(b"\xff\xfe"), Key::from_nameless(b"\xff\xfe"));
-        assert!(Key::from_nameless(b"").as_str().starts_with('#'));
+        assert!(Key::from_nameless(b"").as_str().starts_with('#') && Key::from_nameless(b"").is_nameless());
+        assert!(!Key("#1".to_owned()).is_nameless() && !Key("a-1".to_owned()).is_nameless());
     }
 
     proptest! {

@@ -103,6 +103,14 @@ impl KnownFailures {
         }
     }
 
+    /// Takes the answer to a text that is not an action, with these attempts in its row.
+    pub(super) fn answer_unknown_action(&mut self, key: Fingerprint, attempts: u64, now: Timestamp) {
+        if let Some(prior) = self.failures.get_mut(&key) {
+            (prior.has_unknown_action, prior.attempts, prior.last_seen) = (false, attempts, now);
+            self.suppressed.remove(key);
+        }
+    }
+
     /// Removes the key's failure and its count.
     pub(super) fn remove(&mut self, key: Fingerprint) {
         self.failures.remove(&key);

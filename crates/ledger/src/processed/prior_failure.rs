@@ -3,7 +3,7 @@
 //! In scope: when it counts as suppressed, as recorded, or as renewed. Out of scope: the failure
 //! with its record (`items::failure`).
 
-use crate::items::failure::{FailureState, RequestedAction};
+use crate::items::failure::{ActionAnswer, FailureState, RequestedAction};
 use crate::items::key::Fingerprint;
 use sheetkeep_base::time::Timestamp;
 
@@ -27,6 +27,8 @@ pub struct PriorFailure {
     pub in_doubt: bool,
     /// The user's requested action that no run has answered yet.
     pub requested: Option<RequestedAction>,
+    /// True if the user wrote a text that is not an action, and no run has answered it yet.
+    pub has_unknown_action: bool,
     /// The number of its row, from 1, or of the row with the requested action; 0 for a failure of
     /// this run.
     pub row: u32,
@@ -36,6 +38,17 @@ impl PriorFailure {
     /// True if retries are suppressed.
     pub fn is_suppressed(&self) -> bool {
         self.state.is_suppressed() && self.requested != Some(RequestedAction::Retry)
+    }
+
+    /// The answer that the next row of this failure gives.
+    pub fn answer(&self) -> Option<ActionAnswer> {
+        self.requested.map(ActionAnswer::Taken)
+    }
+
+    /// True if a row has to answer a text that is not an action: an action that the user requested
+    /// in another row is taken first.
+    pub fn awaits_answer(&self) -> bool {
+        self.has_unknown_action && self.requested.is_none()
     }
 
     /// True if this failure (same version hash, same error) is already recorded.

@@ -235,6 +235,12 @@ impl ProcessedIndex {
         self.failures.close_untried(key.fingerprint(), now);
     }
 
+    /// Takes the answer to a text that is not an action, whose row waits for a commit. The failure
+    /// itself stays as it is, with these attempts in its row.
+    pub fn on_answered(&mut self, key: &Key, attempts: u64, now: Timestamp) {
+        self.failures.answer_unknown_action(key.fingerprint(), attempts, now);
+    }
+
     /// True if this run has seen an item of a key with a failure, in any version.
     pub fn was_seen(&self, key: &Key) -> bool {
         self.failures.was_seen(key.fingerprint())
@@ -286,16 +292,27 @@ impl ProcessedIndex {
         !self.is_to_redo(fingerprint, hash) && self.done.has(fingerprint, hash)
     }
 
-    /// True if the failure is recorded already, in a row that this run has written.
+    /// True if this version is done, as loaded or by an applied commit of this run.
+    pub fn is_done_by_now(&self, key: &Key, version: &Version) -> bool {
+        let of = (key.fingerprint(), self.policy().version_hash(version));
+        self.is_done(key, version) || self.of_run.state_of(of) == KeyState::Done
+    }
+
+    /// True if the failure needs no row: it is recorded already, or its row would answer a text that
+    /// waits for no answer.
     pub fn has_row_of(&self, failure: &Failure, error: Fingerprint) -> bool {
         match (failure.state, self.prior_failure(&failure.key)) {
             (FailureState::Recovered, prior) => prior.is_none(),
-            (_, None) => false,
+            (_, None) => failure.is_only_answer(),
             (state, Some(prior)) => {
                 let same =
                     prior.is_recorded(self.policy().version_hash(&failure.version), error) && prior.state == state;
+                if failure.is_only_answer() {
+                    // A failure that has changed meanwhile is answered by the next run.
+                    return !(same && prior.awaits_answer());
+                }
                 same && prior.attempts >= failure.attempts
-                    && (failure.answered.is_none() || prior.requested != failure.answered)
+                    && (failure.answered.is_none() || prior.answer() != failure.answered)
             }
         }
     }

@@ -198,9 +198,9 @@ impl KeyOrder {
     }
 
     /// Calls `each` with the places of each key's rows, in order.
-    fn for_each_key(&self, rows: &[(Fingerprint, u64)], mut each: impl FnMut(&[(u64, u32)])) {
+    fn for_each_key(&self, rows: &[(Fingerprint, u64)], each: impl FnMut(&[(u64, u32)])) {
         let key = |at: u32| rows.get(at as usize).map(|row| row.0);
-        self.0.chunk_by(|a, b| a.0 == b.0 && key(a.1) == key(b.1)).for_each(|group| each(group));
+        self.0.chunk_by(|a, b| a.0 == b.0 && key(a.1) == key(b.1)).for_each(each);
     }
 }
 

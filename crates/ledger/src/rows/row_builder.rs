@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn a_nan_in_a_number_column_is_rejected_with_its_column() {
         let why = rejected(json!({"magnitude": "NaN"}), &typed("magnitude", ColumnType::Number));
-        assert_eq!(why, "column \"magnitude\": \"NaN\" is no finite number");
+        assert_eq!(why, "column \"magnitude\": \"NaN\" is not a finite number");
     }
 
     #[test]
@@ -192,8 +192,8 @@ mod tests {
         let why = rejected(json!({"amount": "12,50", "day": "31.12.2026", "name": "a"}), &columns);
         assert_eq!(
             why,
-            "column \"amount\": \"12,50\" is no finite number: a decimal comma? set decimal = \",\" for this column; column \"day\": \
-             \"31.12.2026\" is no day; days are written YYYY-MM-DD; set input = \"%d.%m.%Y\" for this column"
+            "column \"amount\": \"12,50\" is not a finite number: a decimal comma? set decimal = \",\" for this column; column \"day\": \
+             \"31.12.2026\" is not a valid date; write it as YYYY-MM-DD; set input = \"%d.%m.%Y\" for this column"
         );
     }
 

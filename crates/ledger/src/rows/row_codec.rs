@@ -6,7 +6,7 @@
 //! (`ledger::state::state_codec`).
 
 use crate::grid::Cell;
-use crate::items::failure::{Failure, FailureState, PAYLOAD_CELLS, RequestedAction, record_hash_of};
+use crate::items::failure::{ActionAnswer, Failure, FailureState, PAYLOAD_CELLS, record_hash_of};
 use crate::items::key::{Key, Version};
 use crate::leases::row_order::{read_run_cell, run_cell};
 use crate::runs::outlook::{OUTLOOK, RunOutlook};
@@ -156,7 +156,7 @@ pub fn read_failure_row(cell: impl Fn(&str) -> Cell) -> Option<Failure> {
         run: run.to_owned(),
         order,
         state: FailureState::from_cell(&text("state")),
-        answered: RequestedAction::parse(&text("answered")),
+        answered: ActionAnswer::parse(&text("answered")),
         place: text("where"),
         kept: text("retryable") == "yes" && !payload.is_empty(),
         payload,
@@ -263,7 +263,7 @@ mod tests {
             run: "r".into(),
             order: Some(RowOrder { commit: 17, turn: 1, term: Fence(3) }),
             state: FailureState::Dead,
-            answered: Some(RequestedAction::Retry),
+            answered: Some(ActionAnswer::NotUnderstood),
             place: "f.csv:3 (record 2)".into(),
             payload,
             kept: true,

@@ -213,7 +213,7 @@ pub struct SkipCounts {
     pub done: u64,
     /// The same key came more than once, and another record of it counts.
     pub twice: u64,
-    /// Exhausted failures.
+    /// Their failures are exhausted: no further attempt is made without a request.
     pub exhausted: u64,
     /// Failures that people asked to skip.
     pub by_request: u64,

@@ -14,7 +14,6 @@ pub struct ItemsInView {
 /// The same, once all are known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ForeseenItems {
-    /// Sorted.
     hashes: Vec<u64>,
 }
 
@@ -49,7 +48,9 @@ mod tests {
     fn a_key_is_foreseen_in_the_version_that_was_read() {
         let item = |key, version| ChangeHash::new(Fingerprint(key, 0), version);
         let mut view = ItemsInView::default();
-        [item(3, 1), item(1, 1), item(2, 7)].into_iter().for_each(|item| view.add(item));
+        for seen in [item(3, 1), item(1, 1), item(2, 7)] {
+            view.add(seen);
+        }
         let foreseen = view.into_set();
         assert!([item(1, 1), item(2, 7), item(3, 1)].into_iter().all(|item| foreseen.contains(item)));
         assert!(![item(1, 2), item(4, 1), item(2, 1)].into_iter().any(|item| foreseen.contains(item)));

@@ -116,7 +116,7 @@ pub struct HeldPlan {
     pub since: String,
     /// Whether a person has approved it.
     pub is_approved: bool,
-    /// The text in `approve` that was there before the plan was, so that it is no answer to it.
+    /// The text in `approve` that was there before the plan was, so that it does not answer it.
     pub answered: String,
 }
 
@@ -143,8 +143,8 @@ impl HeldPlan {
         HeldCode(letters)
     }
 
-    /// Returns whether the text in `approve` is an answer to this plan: its code, or a tick or a text
-    /// that came after it. The code of another plan is none, however late it is typed.
+    /// Returns whether the text in `approve` is an answer to this plan: its code, or a tick or a
+    /// text that came after it. The code of another plan is none, however late it is typed.
     pub fn is_approved_by(&self, request: &str) -> bool {
         match HeldCode::parse(request) {
             Some(code) => code == self.code(),
@@ -225,7 +225,7 @@ impl HeldReport {
 /// What a person approves on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Approval {
-    /// Nothing.
+    /// No held plan is approved.
     #[default]
     None,
     /// The held plan with this code, if it still holds.

@@ -7,6 +7,7 @@
 //! | What do people ask of a job? | `job_requests` |
 //! | What does a run report? | `event` |
 //! | What is a run expected to yield? | `expectation` |
+//! | Which fields of the source are empty now? | `filled_fields` |
 //! | What do runs usually yield? | `learned_band` |
 //! | When are changes of existing rows held back? | `held_changes` |
 //! | Which items did the forecast of a run see? | `foreseen_items` |
@@ -21,6 +22,7 @@ pub mod run;
 pub mod job_requests;
 pub mod event;
 pub mod expectation;
+pub mod filled_fields;
 pub mod learned_band;
 pub mod journal;
 pub mod schedule_history;

@@ -45,7 +45,7 @@ pub enum HeldRows {
     None,
     /// Rows that would change.
     Rows {
-        /// Their number.
+        /// The number of rows that would change.
         changes: u64,
         /// The number of all rows.
         keys: u64,

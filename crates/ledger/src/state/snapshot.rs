@@ -14,6 +14,7 @@ use crate::processed::redo_keys::Redo;
 use crate::processed::row_gaps::Gaps;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::rows::header_search::FirstRows;
+use crate::runs::filled_fields::FillShares;
 use crate::runs::held_changes::HeldPlan;
 use crate::runs::job_requests::JobRequests;
 use crate::runs::run::Run;
@@ -151,6 +152,8 @@ pub struct State {
     pub gaps: Gaps,
     /// What a scheduled job remembers of its occurrences; `None` for other jobs.
     pub schedule: Option<ScheduleHistory>,
+    /// How often the fields of the source were filled in earlier runs.
+    pub filled: FillShares,
     /// Changes of existing rows that a run has held back, or that are approved.
     pub held: Option<HeldPlan>,
     /// At-most-once jobs: items whose steps had begun, or were about to, when this state was

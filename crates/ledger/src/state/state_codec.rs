@@ -17,6 +17,7 @@ use crate::processed::key_sums::KeySums;
 use crate::processed::redo_keys::Redo;
 use crate::processed::row_gaps::Gaps;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
+use crate::runs::filled_fields::FillShares;
 use crate::runs::held_changes::HeldPlan;
 use crate::runs::run::{Counts, Run, Trigger};
 use crate::runs::schedule_history::ScheduleHistory;
@@ -65,6 +66,7 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
     pairs.extend(state.gaps.before.map(|commit| ("pruned by commit", commit.to_string())));
     pairs.extend(state.gaps.text().map(|keys| ("pruned keys", keys)));
     pairs.extend(state.schedule.as_ref().map(|history| ("schedule", history.text())));
+    pairs.extend(state.filled.text().map(|shares| ("fields filled", shares)));
     pairs.extend(state.held.as_ref().map(|plan| ("held", plan.text())));
     if let Some(run) = &state.run {
         pairs.extend(run_pairs(run));
@@ -193,6 +195,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         gaps: Gaps::read(fields.text("pruned keys"), fields.text("pruned by commit").parse().ok()),
         schedule: ScheduleHistory::read(fields.text("schedule"))
             .map_err(|_| fields.invalid("schedule", "the history of a schedule"))?,
+        filled: FillShares::read(fields.text("fields filled")),
         held: HeldPlan::read(fields.text("held")),
         previous: fields.words("previous spreadsheets"),
         next: fields.optional("next spreadsheet"),
@@ -299,6 +302,7 @@ mod tests {
                     Timestamp(999),
                 )
             }),
+            filled: FillShares::read("{\"note\":12}"),
             held: Some(HeldPlan { answered: "TRUE".into(), ..HeldPlan::default() }),
             alerts: None,
             schedule: Some(ScheduleHistory { settled_until: Some(Timestamp(5)), ..ScheduleHistory::default() }),

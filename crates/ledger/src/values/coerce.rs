@@ -55,8 +55,8 @@ fn coerce_inexact(digits: &str, kind: ColumnType) -> Result<Cell, String> {
         ColumnType::Number if is_whole => Ok(Cell::text(digits)),
         ColumnType::Number | ColumnType::Duration => Err(too_fine(digits)),
         ColumnType::Boolean => Err(format!("{digits} is neither true, yes, 1 nor false, no, 0")),
-        ColumnType::Date => Err(number_for_time(digits, "a day", DAY_FORM)),
-        ColumnType::DateTime => Err(number_for_time(digits, "a moment", TIMESTAMP_FORM)),
+        ColumnType::Date => Err(number_for_time(digits, "a date", DAY_FORM)),
+        ColumnType::DateTime => Err(number_for_time(digits, "a date and time", TIMESTAMP_FORM)),
         ColumnType::Link => Err("found a number, but the column holds links".into()),
         ColumnType::Formula => Err("found a number, but the column holds formulas".into()),
     }
@@ -142,7 +142,7 @@ fn coerce_number(value: Value, form: &InputForm) -> Result<Cell, String> {
         Value::String(text) => text,
         other => return Err(format!("found {}, but the column holds numbers", kind_of(&other))),
     };
-    let no_number = || format!("{} is no finite number{}", quote(&text), form.number_advice(text.trim()));
+    let no_number = || format!("{} is not a finite number{}", quote(&text), form.number_advice(text.trim()));
     let plain = form.plain_number(text.trim()).ok_or_else(no_number)?;
     let digits = plain.as_str();
     let unsigned = digits.strip_prefix(['-', '+']).unwrap_or(digits);
@@ -176,8 +176,8 @@ fn coerce_boolean(value: &Value) -> Result<Cell, String> {
 }
 
 fn coerce_date(value: &Value, form: &InputForm) -> Result<Cell, String> {
-    let text = time_text(value, "a day", DAY_FORM)?;
-    let no_day = || format!("{} is no day; days are written YYYY-MM-DD{}", quote(text), pattern_advice(text));
+    let text = time_text(value, "a date", DAY_FORM)?;
+    let no_day = || format!("{} is not a valid date; write it as YYYY-MM-DD{}", quote(text), pattern_advice(text));
     let day: Date = match &form.pattern {
         Some(pattern) => parse_day(text, pattern).map_err(|why| format!("{} is {why}", quote(text)))?,
         None if text.len() != DAY_FORM.len() => return Err(no_day()),
@@ -187,7 +187,7 @@ fn coerce_date(value: &Value, form: &InputForm) -> Result<Cell, String> {
 }
 
 fn coerce_timestamp(value: &Value, zone: &TimeZone, form: &InputForm) -> Result<Cell, String> {
-    let text = time_text(value, "a moment", TIMESTAMP_FORM)?;
+    let text = time_text(value, "a date and time", TIMESTAMP_FORM)?;
     if let Some(pattern) = &form.pattern {
         let local = parse_moment(text, pattern, zone).map_err(|why| format!("{} is {why}", quote(text)))?;
         return serial(local).map(Cell::DateTime);
@@ -197,7 +197,7 @@ fn coerce_timestamp(value: &Value, zone: &TimeZone, form: &InputForm) -> Result<
         Err(_) => text.parse::<DateTime>().map_err(|_| {
             let advice = pattern_advice(text);
             format!(
-                "{} is no moment; moments are written 2024-05-31T09:00:00Z or 2024-05-31 09:00{advice}",
+                "{} is not a valid date and time; write it as 2024-05-31T09:00:00Z or 2024-05-31 09:00{advice}",
                 quote(text)
             )
         })?,
@@ -247,16 +247,12 @@ fn coerce_duration(value: &Value) -> Result<Cell, String> {
             let span: SignedDuration = text
                 .trim()
                 .parse()
-                .map_err(|_| format!("{} is no length of time; write seconds, PT1H30M or 1h 30m", quote(text)))?;
+                .map_err(|_| format!("{} is not a valid duration; write seconds, PT1H30M or 1h 30m", quote(text)))?;
             span.as_secs_f64()
         }
-        other => return Err(format!("found {}, but the column holds lengths of time", kind_of(other))),
+        other => return Err(format!("found {}, but the column holds durations", kind_of(other))),
     };
-    if seconds.is_finite() {
-        Ok(Cell::Duration(seconds / 86_400.0))
-    } else {
-        Err("the length of time is not finite".into())
-    }
+    if seconds.is_finite() { Ok(Cell::Duration(seconds / 86_400.0)) } else { Err("the duration is not finite".into()) }
 }
 
 fn coerce_link(value: Value) -> Result<Cell, String> {
@@ -265,7 +261,7 @@ fn coerce_link(value: Value) -> Result<Cell, String> {
             Ok(Cell::Text(text))
         }
         Value::String(text) => {
-            Err(format!("{} is no link; links start with https://, http:// or mailto:", quote(&text)))
+            Err(format!("{} is not a link; links start with https://, http:// or mailto:", quote(&text)))
         }
         other => Err(format!("found {}, but the column holds links", kind_of(&other))),
     }
@@ -274,7 +270,7 @@ fn coerce_link(value: Value) -> Result<Cell, String> {
 fn coerce_formula(value: Value) -> Result<Cell, String> {
     match value {
         Value::String(text) if text.starts_with('=') => Ok(Cell::Formula(text)),
-        Value::String(text) => Err(format!("{} is no formula; formulas start with =", quote(&text))),
+        Value::String(text) => Err(format!("{} is not a formula; formulas start with =", quote(&text))),
         other => Err(format!("found {}, but the column holds formulas", kind_of(&other))),
     }
 }

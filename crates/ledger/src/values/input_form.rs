@@ -11,9 +11,9 @@ use jiff::tz::TimeZone;
 /// The character between the whole part and the fraction of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DecimalMark {
-    /// `1.234,56`
+    /// A comma before the fraction: `1.234,56`.
     Comma,
-    /// `1,234.56`
+    /// A point before the fraction: `1,234.56`.
     Point,
 }
 
@@ -41,7 +41,7 @@ impl DecimalMark {
 pub struct InputForm {
     /// The decimal mark of its numbers; a point without thousands if none is set.
     pub decimal: Option<DecimalMark>,
-    /// The pattern of its days or moments, as in strftime; ISO 8601 if none is set.
+    /// The pattern of its dates or times, as in strftime; ISO 8601 if none is set.
     pub pattern: Option<String>,
 }
 
@@ -69,7 +69,7 @@ impl InputForm {
         })
     }
 
-    /// Returns the advice for a text that is no number in this form; empty if there is none.
+    /// Returns the advice for a text that is not a number in this form; empty if there is none.
     pub(crate) fn number_advice(&self, text: &str) -> String {
         let fits = |mark| Self { decimal: Some(mark), pattern: None }.plain_number(text).is_some();
         match self.decimal {
@@ -113,19 +113,19 @@ fn without_thousands(whole: &str, mark: char) -> Option<String> {
         .then(|| first.to_owned() + &rest.concat())
 }
 
-/// Reads a day in `pattern`. The error completes "{text} is …".
+/// Reads a date in `pattern`. The error completes "{text} is …".
 pub(crate) fn parse_day(text: &str, pattern: &str) -> Result<Date, String> {
-    let parts = strtime::parse(pattern, text).map_err(|_| form_error("day", pattern))?;
-    let day = parts.to_date().map_err(|_| form_error("day", pattern))?;
+    let parts = strtime::parse(pattern, text).map_err(|_| form_error("date", pattern))?;
+    let day = parts.to_date().map_err(|_| form_error("date", pattern))?;
     check_year(day, pattern)?;
     Ok(day)
 }
 
-/// Reads a moment in `pattern` as a local time in `zone`; a pattern without an offset gives that
-/// local time itself, one without a time midnight. The error completes "{text} is …".
+/// Reads a date and time in `pattern` as a local time in `zone`; a pattern without an offset gives
+/// that local time itself, one without a time midnight. The error completes "{text} is …".
 pub(crate) fn parse_moment(text: &str, pattern: &str, zone: &TimeZone) -> Result<DateTime, String> {
-    let parts = strtime::parse(pattern, text).map_err(|_| form_error("moment", pattern))?;
-    let local = local_time(&parts, zone).ok_or_else(|| form_error("moment", pattern))?;
+    let parts = strtime::parse(pattern, text).map_err(|_| form_error("date and time", pattern))?;
+    let local = local_time(&parts, zone).ok_or_else(|| form_error("date and time", pattern))?;
     check_year(local.date(), pattern)?;
     Ok(local)
 }
@@ -148,10 +148,11 @@ fn check_year(day: Date, pattern: &str) -> Result<(), String> {
 fn form_error(what: &str, pattern: &str) -> String {
     let sample = Date::constant(2026, 12, 31).at(23, 59, 0, 0);
     let example = strtime::format(pattern, sample).map(|text| format!(", such as {text}")).unwrap_or_default();
-    format!("no {what} of the form input = {pattern:?}{example}")
+    format!("not a {what} of the form input = {pattern:?}{example}")
 }
 
-/// Checks the pattern of days or, with `is_moment`, of moments, by reading what it writes itself.
+/// Checks the pattern of dates or, with `is_moment`, of dates with times, by reading what it writes
+/// itself.
 pub fn check_pattern(pattern: &str, is_moment: bool) -> Result<(), String> {
     if pattern.contains("%Q") || pattern.contains("%:Q") {
         return Err("names of time zones are not read; %z reads an offset such as +0200".to_owned());
@@ -171,8 +172,8 @@ pub fn check_pattern(pattern: &str, is_moment: bool) -> Result<(), String> {
     }
 }
 
-/// Returns the advice for a text that is no ISO day or moment, but is written in another usual way;
-/// empty if it is not.
+/// Returns the advice for a text that is not an ISO date or time, but is written in another usual
+/// way; empty if it is not.
 pub(crate) fn pattern_advice(text: &str) -> String {
     let patterns = usual_patterns(text);
     let all: Vec<String> = patterns.iter().map(|pattern| format!("input = {pattern:?}")).collect();
@@ -272,7 +273,7 @@ mod tests {
         let why = day("31.12.26", "%d.%m.%Y").expect_err("the year 26");
         assert!(why.contains("%y takes two"), "{why}");
         let why = day("2026-12-31", "%d.%m.%Y").expect_err("another form");
-        assert_eq!(why, "no day of the form input = \"%d.%m.%Y\", such as 31.12.2026");
+        assert_eq!(why, "not a date of the form input = \"%d.%m.%Y\", such as 31.12.2026");
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl RankKind {
     pub fn as_words(self) -> &'static str {
         match self {
             Self::Number => "a number",
-            Self::Timestamp => "a moment",
+            Self::Timestamp => "a time",
         }
     }
 }
@@ -81,7 +81,7 @@ pub fn why_unordered(version: &str) -> String {
     if is_number(version) {
         return format!(
             "the version {shown} has more digits than order = \"newer\" compares: whole numbers to 2^62, and numbers of 15 digits; a \
-             shorter one, or a moment, is needed"
+             shorter one, or a time, is needed"
         );
     }
     if version.parse::<Timestamp>().is_ok() {
@@ -90,7 +90,7 @@ pub fn why_unordered(version: &str) -> String {
         );
     }
     format!(
-        "the version {shown} is neither a number nor a moment such as 2026-11-26T09:00:00Z; with order = \"newer\" it has to be one"
+        "the version {shown} is neither a number nor a time such as 2026-11-26T09:00:00Z; with order = \"newer\" it has to be one"
     )
 }
 

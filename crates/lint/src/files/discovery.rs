@@ -14,7 +14,7 @@ const MAX_DEPTH: usize = 64;
 /// A path that could not be searched or read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadPath {
-    /// The path.
+    /// The path, as the user gave it or as the search found it.
     pub path: String,
     /// Why, as a clause.
     pub why: String,

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-/// Returns whether git ignores a file of this name in a folder: `Some(false)` if it does not, `None`
-/// if the folder is in no repository.
+/// Returns whether git ignores a file of this name in a folder: `Some(false)` if it does not,
+/// `None` if the folder is in no repository.
 pub(crate) fn is_ignored_by_git(folder: &Path, name: &str) -> Option<bool> {
     let mut ignored = false;
     for folder in folder.canonicalize().ok()?.ancestors() {

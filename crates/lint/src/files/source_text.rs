@@ -12,11 +12,11 @@ pub const MAX_FILE_BYTES: u64 = 16 << 20;
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SourceKind {
-    /// Python.
+    /// A Python script, of version 3.
     Python,
     /// sh or bash.
     Shell,
-    /// A crontab.
+    /// A crontab of a user or of the system.
     Crontab,
     /// A list of requirements for pip.
     Requirements,
@@ -31,7 +31,7 @@ pub struct SourceText {
     pub path: String,
     /// What it is.
     pub kind: SourceKind,
-    /// The text.
+    /// The whole text of the file.
     pub text: String,
     line_starts: Vec<usize>,
 }
@@ -53,7 +53,7 @@ impl SourceText {
         let file = File::open(path).map_err(unreadable)?;
         let about = file.metadata().map_err(unreadable)?;
         if !about.is_file() {
-            return Err("is no regular file".to_owned());
+            return Err("is not a regular file".to_owned());
         }
         let mut by_name = kind_of_name(path);
         if by_name.is_none() && path.extension().is_some() && !is_toml {

@@ -110,7 +110,7 @@ impl EarlierReport {
     /// Reads a report that `json` wrote. The error is a clause.
     pub fn parse(text: &str) -> Result<Self, String> {
         let read: EarlierDocument =
-            serde_json::from_str(text).map_err(|error| format!("is no report of `lint --format json`: {error}"))?;
+            serde_json::from_str(text).map_err(|error| format!("is not a report of `lint --format json`: {error}"))?;
         Ok(Self { score: read.readiness.score, kept: read.readiness.kept })
     }
 }

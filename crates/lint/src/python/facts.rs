@@ -23,7 +23,7 @@ pub(crate) struct PyContext {
     pub is_in_try: bool,
 }
 
-/// A call.
+/// A call of a function or a method.
 #[derive(Debug, Clone)]
 pub(crate) struct PyCall<'t> {
     /// The whole call.
@@ -66,21 +66,19 @@ impl<'t> PyCall<'t> {
     }
 }
 
-/// An assignment to a name, an attribute or a key, or a keyword argument, or a pair of a dictionary.
+/// An assignment to a name, an attribute or a key, or a keyword argument, or a pair of a
+/// dictionary.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PyAssignment<'t> {
     /// The name, as written.
     pub name: &'t str,
-    /// The value.
     pub value: Node<'t>,
 }
 
 /// An `except` clause.
 #[derive(Debug, Clone)]
 pub(crate) struct PyHandler<'t> {
-    /// The clause.
     pub node: Node<'t>,
-    /// Its statements.
     pub body: Node<'t>,
     /// Whether it catches everything, or `Exception`.
     pub is_blind: bool,
@@ -90,10 +88,9 @@ pub(crate) struct PyHandler<'t> {
     pub context: PyContext,
 }
 
-/// A loop.
+/// A `for` or `while` statement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PyLoop<'t> {
-    /// The statement.
     pub node: Node<'t>,
     /// Whether it is `while True:`.
     pub is_endless: bool,
@@ -101,12 +98,10 @@ pub(crate) struct PyLoop<'t> {
     pub context: PyContext,
 }
 
-/// A function.
+/// A function or a method, with its decorators.
 #[derive(Debug, Clone)]
 pub(crate) struct PyFunction<'t> {
-    /// The definition.
     pub node: Node<'t>,
-    /// Its name.
     pub name: &'t str,
     /// The whole names of its decorators, and their nodes.
     pub decorators: Vec<(String, Node<'t>)>,
@@ -115,7 +110,6 @@ pub(crate) struct PyFunction<'t> {
 /// Everything about one script.
 #[derive(Debug)]
 pub(crate) struct PyFacts<'t> {
-    /// The text.
     pub text: &'t str,
     /// The root of the tree.
     pub root: Node<'t>,
@@ -129,17 +123,11 @@ pub(crate) struct PyFacts<'t> {
     pub names: Names,
     /// Calls, in the order of their ends.
     pub calls: Vec<PyCall<'t>>,
-    /// Assignments.
     pub assignments: Vec<PyAssignment<'t>>,
-    /// Strings.
     pub strings: Vec<Node<'t>>,
-    /// `except` clauses.
     pub handlers: Vec<PyHandler<'t>>,
-    /// Loops.
     pub loops: Vec<PyLoop<'t>>,
-    /// Functions.
     pub functions: Vec<PyFunction<'t>>,
-    /// `assert` statements.
     pub asserts: Vec<Node<'t>>,
     /// `x[…]` that is read within a function, with the whole name of x.
     pub subscripts: Vec<(String, Node<'t>)>,
@@ -162,8 +150,8 @@ impl<'t> PyFacts<'t> {
         text_of(node, self.text)
     }
 
-    /// Returns whether this is run, not imported: it has a guard, a first line for the system, or does
-    /// its work at the top.
+    /// Returns whether this is run, not imported: it has a guard, a first line for the system, or
+    /// does its work at the top.
     pub(crate) fn is_script(&self) -> bool {
         *self.is_script.get_or_init(|| self.finds_script())
     }
@@ -204,7 +192,8 @@ impl<'t> PyFacts<'t> {
         ["gspread", "googleapiclient", "pygsheets"].into_iter().any(|module| self.names.imports(module))
     }
 
-    /// Returns whether a call writes to a sheet: by methods that only gspread has, or by its module.
+    /// Returns whether a call writes to a sheet: by methods that only gspread has, or by its
+    /// module.
     pub(crate) fn is_sheet_write(&self, call: &PyCall<'t>) -> bool {
         const WRITES: [&str; 12] = [
             "append_row",

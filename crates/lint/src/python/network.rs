@@ -136,9 +136,9 @@ fn certificates(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<
     let off = call.keyword("verify").filter(|value| facts.text(*value) == "False");
     let is_client = call.name.starts_with("requests.") || call.name.starts_with("httpx.");
     if let Some(off) = off.filter(|_| is_client) {
-        findings.add("SK307", High, off.start_byte(), "verify=False trusts whoever answers");
+        findings.add("SK307", High, off.start_byte(), "verify=False trusts any server that answers");
     } else if call.name == "ssl._create_unverified_context" {
-        findings.add("SK307", High, call.byte(), "this context trusts whoever answers");
+        findings.add("SK307", High, call.byte(), "this context trusts any server that answers");
     }
 }
 

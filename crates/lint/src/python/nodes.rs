@@ -33,8 +33,9 @@ pub(crate) fn any_below<'t>(node: Node<'t>, mut is_it: impl FnMut(Node<'t>) -> b
     is_found
 }
 
-/// Visits a node and those below it with their parents, in any order. What is below a node for which
-/// `go_on` returns false is left out. Asking a node for its parent would search from the root.
+/// Visits a node and those below it with their parents, in any order. What is below a node for
+/// which `go_on` returns false is left out. Asking a node for its parent would search from the
+/// root.
 pub(crate) fn visit_below<'t>(node: Node<'t>, mut go_on: impl FnMut(Node<'t>, Option<Node<'t>>) -> bool) {
     let mut stack = vec![(node, None)];
     let mut visited = 0;

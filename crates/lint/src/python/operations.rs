@@ -66,7 +66,7 @@ fn import_time(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
         return;
     }
     if let Some(call) = facts.works_at_top() {
-        findings.add("SK608", High, call.byte(), "whoever imports this file starts the run");
+        findings.add("SK608", High, call.byte(), "an import of this file starts the run");
     }
 }
 

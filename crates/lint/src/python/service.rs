@@ -54,7 +54,7 @@ fn listening(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>
     let host = call.keyword("host").and_then(|host| literal(host, facts.text));
     let has_port = call.keyword("port").is_some_and(|port| port.kind() == "integer");
     if matches!(host, Some("127.0.0.1" | "localhost")) && has_port {
-        findings.add("SK611", Medium, call.byte(), "in a container nobody reaches this address");
+        findings.add("SK611", Medium, call.byte(), "in a container no client reaches this address");
     }
 }
 

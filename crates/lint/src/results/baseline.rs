@@ -36,7 +36,7 @@ impl LintBaseline {
 
     /// Reads a baseline. The error is a clause.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let read: Self = serde_json::from_str(text).map_err(|error| format!("is no baseline: {error}"))?;
+        let read: Self = serde_json::from_str(text).map_err(|error| format!("is not a baseline: {error}"))?;
         if read.schema_version == SCHEMA_VERSION {
             Ok(read)
         } else {

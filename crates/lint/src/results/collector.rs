@@ -13,7 +13,6 @@ const TOO_MANY: &str = "has more than 2,000 findings: the rest is left out";
 
 /// Collects the findings of one file.
 pub(crate) struct Findings<'a> {
-    /// The file.
     pub source: &'a SourceText,
     /// What was found so far, in no order.
     pub found: Vec<LintFinding>,

@@ -15,7 +15,7 @@ pub enum ReadinessLevel {
     C,
     /// No error, and bounded retries, alerts and one run at a time.
     B,
-    /// All habits.
+    /// All habits that apply to the scripts.
     A,
 }
 
@@ -38,7 +38,7 @@ pub struct Readiness {
     pub kept: Vec<Habit>,
     /// Habits that are missing, in the order of weight.
     pub missing: Vec<Habit>,
-    /// The level.
+    /// The level that follows from the habits and the errors.
     pub level: ReadinessLevel,
 }
 

@@ -9,7 +9,7 @@ use crate::rules::table::rule_of;
 
 const MARK: &str = "# sheetkeep: ignore";
 
-/// One comment.
+/// A comment that ignores findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct IgnoreComment {
     position: TextPosition,
@@ -96,7 +96,7 @@ fn comments(source: &SourceText) -> Vec<IgnoreComment> {
     found
 }
 
-/// Returns the first line after `line` that is no comment.
+/// Returns the first line after `line` that is not a comment.
 fn next_code_line(source: &SourceText, line: usize) -> usize {
     let lines = source.text.lines().enumerate().skip(line);
     let mut code = lines.filter(|(_, text)| !text.trim().is_empty() && !text.trim_start().starts_with('#'));

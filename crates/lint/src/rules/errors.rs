@@ -4,14 +4,14 @@ use crate::finding::LintSeverity::{Error, Info, Warning};
 use crate::rules::rule::ExampleKind::{Python, Shell};
 use crate::rules::rule::{Habit, LintRule};
 
-/// The codes.
+/// The rules about errors and exit codes, in the order of their codes.
 pub(crate) const RULES: &[LintRule] = &[
     LintRule {
         code: "SK401",
         severity: Error,
         habit: Some(Habit::VisibleErrors),
         title: "every error is swallowed",
-        why: "Whatever goes wrong here, tonight and in a year, nobody will see it.",
+        why: "Whatever goes wrong here, tonight and in a year, no one will see it.",
         advice: "catch the one error that is expected; log the others with their traceback and raise.",
         kind: Python,
         bad: "try:\n    send(rows)\nexcept Exception:\n    pass",
@@ -32,7 +32,7 @@ pub(crate) const RULES: &[LintRule] = &[
         code: "SK403",
         severity: Warning,
         habit: Some(Habit::ExitCodes),
-        title: "a shell script that goes on after an error",
+        title: "a shell script that continues after an error",
         why: "A command fails, the next ones work on what is not there, and the script ends with the code of the last.",
         advice: "begin with `set -euo pipefail` (`set -eu` where the shell has no pipefail).",
         kind: Shell,
@@ -44,7 +44,7 @@ pub(crate) const RULES: &[LintRule] = &[
         severity: Warning,
         habit: Some(Habit::ExitCodes),
         title: "a program whose end is not looked at",
-        why: "It fails, and the script goes on as if it had not.",
+        why: "It fails, and the script continues as if it had not.",
         advice: "use `subprocess.run(…, check=True, timeout=…)`.",
         kind: Python,
         bad: "import subprocess\nsubprocess.run(['rsync', source, target], timeout=600)",
@@ -66,7 +66,7 @@ pub(crate) const RULES: &[LintRule] = &[
         severity: Warning,
         habit: Some(Habit::VisibleErrors),
         title: "nothing logs the last error",
-        why: "The traceback goes to standard error, and under cron nobody keeps that.",
+        why: "The traceback goes to standard error, and cron keeps nothing of that.",
         advice: "wrap `main()` once: log with the traceback, alert, end with 1.",
         kind: Python,
         bad: "import logging\nimport requests\n\nif __name__ == '__main__':\n    logging.info('start')\n    main()",
@@ -88,7 +88,7 @@ pub(crate) const RULES: &[LintRule] = &[
         severity: Warning,
         habit: Some(Habit::ExitCodes),
         title: "a failure is hidden by || true",
-        why: "The command may fail for a reason that you did not think of, and the script goes on.",
+        why: "The command may fail for a reason that you did not think of, and the script continues.",
         advice: "test for the one case that is expected.",
         kind: Shell,
         bad: "#!/bin/sh\nset -eu\nrsync -a source/ target/ || true",

@@ -4,7 +4,7 @@ use crate::finding::LintSeverity::{Error, Info, Warning};
 use crate::rules::rule::ExampleKind::{Python, Shell};
 use crate::rules::rule::{Habit, LintRule};
 
-/// The codes.
+/// The rules about calls over the network, in the order of their codes.
 pub(crate) const RULES: &[LintRule] = &[
     LintRule {
         code: "SK301",
@@ -44,7 +44,7 @@ pub(crate) const RULES: &[LintRule] = &[
         severity: Error,
         habit: Some(Habit::BoundedRetries),
         title: "retries without an end or without a pause",
-        why: "A service that is down for an hour is asked a million times, or the run never ends and nobody notices.",
+        why: "A service that is down for an hour is asked a million times, or the run never ends and no one notices.",
         advice: "bound the attempts, and wait longer each time: `stop=stop_after_attempt(5), wait=wait_random_exponential()`.",
         kind: Python,
         bad: "from tenacity import retry\n\n@retry\ndef load():\n    return fetch()",

@@ -4,7 +4,7 @@ use crate::finding::LintSeverity::{Error, Info, Warning};
 use crate::rules::rule::ExampleKind::{Crontab, Job, Python, Shell};
 use crate::rules::rule::{Habit, LintRule};
 
-/// The codes.
+/// The rules about running it: logs, alerts, schedules, services, in the order of their codes.
 pub(crate) const RULES: &[LintRule] = &[
     LintRule {
         code: "SK601",
@@ -21,7 +21,7 @@ pub(crate) const RULES: &[LintRule] = &[
         code: "SK603",
         severity: Warning,
         habit: Some(Habit::Alerts),
-        title: "nobody is notified of a failure",
+        title: "no one is notified of a failure",
         why: "The first one to notice is the person who needs the data, on Friday.",
         advice: "ping a monitor (a heartbeat) at the end, and send failures to where people read.",
         kind: Crontab,
@@ -76,7 +76,7 @@ pub(crate) const RULES: &[LintRule] = &[
         code: "SK611",
         severity: Error,
         habit: Some(Habit::SameEverywhere),
-        title: "a service that listens where nobody calls",
+        title: "a service that listens where no client calls",
         why: "In a container 127.0.0.1 is the container itself, and the platform names the port.",
         advice: "listen on 0.0.0.0 and the port in `PORT`.",
         kind: Python,
@@ -121,7 +121,7 @@ pub(crate) const RULES: &[LintRule] = &[
         severity: Info,
         habit: Some(Habit::Alerts),
         title: "no owner",
-        why: "When it fails, nobody knows whom to ask.",
+        why: "When it fails, no one knows whom to ask.",
         advice: "add `owner` to the job file.",
         kind: Job,
         bad: "name = \"people\"\n\n[source]\ncsv = \"people.csv\"\n\n[item]\nkey = \".id\"\n\n[sheet]\ntab = \"People\"\n\n[heartbeat]\nfile = \"heartbeat.json\"",

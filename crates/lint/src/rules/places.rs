@@ -4,7 +4,7 @@ use crate::finding::LintSeverity::{Info, Warning};
 use crate::rules::rule::ExampleKind::{Crontab, Python, Requirements};
 use crate::rules::rule::{Habit, LintRule};
 
-/// The codes.
+/// The rules about paths, encodings, zones and the machine, in the order of their codes.
 pub(crate) const RULES: &[LintRule] = &[
     LintRule {
         code: "SK201",

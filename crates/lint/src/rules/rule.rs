@@ -98,11 +98,11 @@ impl Habit {
 /// What an example is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ExampleKind {
-    /// Python.
+    /// A Python script.
     Python,
     /// A shell script.
     Shell,
-    /// A crontab.
+    /// A crontab of a user.
     Crontab,
     /// A sheetkeep job file.
     Job,
@@ -110,10 +110,10 @@ pub enum ExampleKind {
     Requirements,
 }
 
-/// One code.
+/// A rule of the linter, under its code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LintRule {
-    /// The code.
+    /// The code, such as `SK301`: never used again for another rule.
     pub code: &'static str,
     /// The severity, unless the user sets another.
     pub severity: LintSeverity,
@@ -121,7 +121,7 @@ pub struct LintRule {
     pub habit: Option<Habit>,
     /// What is found, in a few words.
     pub title: &'static str,
-    /// What happens one night because of it.
+    /// What happens some day because of it.
     pub why: &'static str,
     /// What to do instead.
     pub advice: &'static str,

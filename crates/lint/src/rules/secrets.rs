@@ -4,7 +4,7 @@ use crate::finding::LintSeverity::{Error, Info, Warning};
 use crate::rules::rule::ExampleKind::{Python, Shell};
 use crate::rules::rule::{Habit, LintRule};
 
-/// The codes.
+/// The rules about secrets, and about ignores, in the order of their codes.
 pub(crate) const RULES: &[LintRule] = &[
     LintRule {
         code: "SK001",
@@ -22,7 +22,7 @@ pub(crate) const RULES: &[LintRule] = &[
         severity: Info,
         habit: None,
         title: "an ignore that ignores nothing",
-        why: "It would silence a new finding that nobody has weighed.",
+        why: "It would silence a new finding that no one has weighed.",
         advice: "remove the comment.",
         kind: Python,
         bad: "value = 1  # sheetkeep: ignore[SK204] the folder is new",
@@ -33,7 +33,7 @@ pub(crate) const RULES: &[LintRule] = &[
         severity: Error,
         habit: Some(Habit::Secrets),
         title: "a secret in the text, by its form",
-        why: "Whoever reads the repository, its history or a backup has the key. It can't be taken back, only replaced.",
+        why: "Anyone who reads the repository, its history or a backup has the key. It can't be taken back, only replaced.",
         advice: "revoke the key, then read the new one from the environment or a file outside the repository.",
         kind: Python,
         bad: "client = connect('ghp_…')",
@@ -55,7 +55,7 @@ pub(crate) const RULES: &[LintRule] = &[
         severity: Error,
         habit: Some(Habit::Secrets),
         title: "a webhook's address in the text",
-        why: "The address is the whole secret: whoever has it can write into the channel.",
+        why: "The address is the whole secret: anyone who has it can write into the channel.",
         advice: "read it from the environment.",
         kind: Python,
         bad: "post('https://hooks.slack.com/services/…')",

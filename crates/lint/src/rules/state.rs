@@ -4,7 +4,7 @@ use crate::finding::LintSeverity::{Error, Info, Warning};
 use crate::rules::rule::ExampleKind::{Crontab, Python};
 use crate::rules::rule::{Habit, LintRule};
 
-/// The codes.
+/// The rules about what is written, in the order of their codes.
 pub(crate) const RULES: &[LintRule] = &[
     LintRule {
         code: "SK501",
@@ -44,7 +44,7 @@ pub(crate) const RULES: &[LintRule] = &[
         severity: Warning,
         habit: Some(Habit::Repeatable),
         title: "a row is found by its number",
-        why: "Somebody sorts the sheet while the script runs, and the value lands in another row.",
+        why: "A person sorts the sheet while the script runs, and the value lands in another row.",
         advice: "find the row by its key right before the write, or let a sheetkeep job do it.",
         kind: Python,
         bad: "import gspread\nfor number, row in enumerate(rows, start=2):\n    cells.append(sheet.update_cell(number, 3, row['state']))",

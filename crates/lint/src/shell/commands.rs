@@ -82,14 +82,12 @@ impl ShellCommand<'_> {
 pub(crate) struct ShellLoop<'t> {
     /// Its first byte.
     pub byte: usize,
-    /// Its text.
     pub text: &'t str,
 }
 
 /// Everything about one script.
 #[derive(Debug)]
 pub(crate) struct ShellFacts<'t> {
-    /// The text.
     pub text: &'t str,
     /// The text in lower case, without comments.
     pub lower: String,

@@ -65,7 +65,7 @@ fn curl(facts: &ShellFacts<'_>, command: &ShellCommand<'_>, findings: &mut Findi
         findings.add("SK302", High, command.byte, "curl ends with 0 for a page with an error; add --fail");
     }
     if command.has_flag(&["-k", "--insecure"]) {
-        findings.add("SK307", High, command.byte, "curl trusts whoever answers");
+        findings.add("SK307", High, command.byte, "curl trusts any server that answers");
     }
     let is_post = command.has_flag(&BODY_FLAGS)
         || command.words.windows(2).any(|pair| pair[1] == "POST" && matches!(pair[0], "-X" | "--request"));
@@ -85,7 +85,7 @@ fn wget(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
         findings.add("SK301", Medium, command.byte, "wget waits 15 minutes, 20 times; add --timeout");
     }
     if command.has_flag(&["--no-check-certificate"]) {
-        findings.add("SK307", High, command.byte, "wget trusts whoever answers");
+        findings.add("SK307", High, command.byte, "wget trusts any server that answers");
     }
 }
 

@@ -66,7 +66,8 @@ const TABLE: &[Row] = &[
         "2026-11-01T07:30:00Z",
         &["2026-11-01T05:00Z", "2026-11-01T06:00Z", "2026-11-01T07:00Z"],
     ),
-    // Lord Howe changes by half an hour: forward on 2026-10-03 at 15:30Z, back on 2026-04-04 at 15:00Z.
+    // Lord Howe changes by half an hour: forward on 2026-10-03 at 15:30Z, back on 2026-04-04 at
+    // 15:00Z.
     (
         "15 2 * * *",
         "Australia/Lord_Howe",

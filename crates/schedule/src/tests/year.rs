@@ -19,7 +19,8 @@ fn calls(schedule: &JobSchedule, from: i64, until: i64) -> Vec<(i64, &'static st
     schedule.recurrence.visit_between(from, until, &schedule.zone, |(at, _)| calls.push((at + 40 * MINUTE, "late")));
     // Cron in UTC, hourly; its machine's clock is 20 seconds early.
     calls.extend((from..until).step_by(3_600_000).map(|at| (at - 20_000, "utc")));
-    // A laptop that calls every 5 minutes, and sleeps at night, at weekends and for three weeks in summer.
+    // A laptop that calls every 5 minutes, and sleeps at night, at weekends and for three weeks in
+    // summer.
     let laptop = (from..until).step_by(300_000).filter(|at| {
         let (day, hour) = ((at - from) / DAY, at.rem_euclid(DAY) / 3_600_000);
         (7..17).contains(&hour) && day % 7 < 5 && !(200..221).contains(&day)

@@ -140,9 +140,9 @@ impl Credentials {
     /// Parses the JSON of any kind and repairs it if necessary. Errors name `place`.
     pub fn parse(json: &str, place: &str) -> Result<Self, CredentialsError> {
         let value: Value =
-            serde_json::from_str(json)
-                .or_else(|_| serde_json::from_str(&with_escaped_controls(json)))
-                .map_err(|e| unusable(place, format!("it is no JSON (line {}, column {})", e.line(), e.column())))?;
+            serde_json::from_str(json).or_else(|_| serde_json::from_str(&with_escaped_controls(json))).map_err(
+                |e| unusable(place, format!("it is not valid JSON (line {}, column {})", e.line(), e.column())),
+            )?;
         Ok(Self { grant: grant(value, place)? })
     }
 
@@ -255,7 +255,7 @@ fn service_account(mut value: Value, place: &str) -> Result<Grant, CredentialsEr
     ensure_protected(&key.token_uri, place)?;
     key.private_key = unescape_line_ends(&key.private_key);
     if !can_sign(&key.private_key) {
-        return Err(unusable(place, "its private_key is no RSA key in PEM form; download the key file again"));
+        return Err(unusable(place, "its private_key is not an RSA key in PEM form; download the key file again"));
     }
     Ok(Grant::ServiceAccount(Box::new(key)))
 }

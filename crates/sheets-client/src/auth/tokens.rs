@@ -357,7 +357,7 @@ impl Inner {
 /// The error of a response that is not a token service's. `Tokens::distinguish_foreign` finds out
 /// which of two causes it has.
 fn not_json() -> TokenError {
-    TokenError::Unready("the answer is no JSON".to_owned())
+    TokenError::Unready("the answer is not valid JSON".to_owned())
 }
 
 /// Classifies an error of yup-oauth2. Only an OAuth error response is final.

@@ -37,7 +37,7 @@ pub struct Proxy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NoProxyAddress {
     /// It is not a URL.
-    #[error("is no address of a proxy")]
+    #[error("is not the address of a proxy")]
     Unreadable,
     /// It is a kind of proxy that this program does not support.
     #[error("names a SOCKS proxy; proxies are spoken to by http or https only")]

@@ -78,7 +78,7 @@ pub struct ApiRequest {
 /// The headers that describe a body, which only uploads of Drive need.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ContentHeaders {
-    /// `Content-Type`.
+    /// `Content-Type`: the type of the body.
     pub content_type: Option<String>,
     /// `X-Upload-Content-Type`: the type of the file that a resumable upload announces.
     pub upload_content_type: Option<String>,

@@ -69,11 +69,9 @@ fn spreadsheet_after(
         ResponseMask::All => request_body.include_grid_data,
         ResponseMask::Members(_) => mask.covers("updatedSpreadsheet.sheets.data"),
     };
-    spreadsheet(
-        batch.tx,
-        id,
-        &SpreadsheetView { selections: request_body.ranges.into_iter().map(CellSelection::Range).collect(), grid_data },
-    )
+    let selections = request_body.ranges.into_iter().map(CellSelection::Range).collect();
+    let mask = mask.child("updatedSpreadsheet").cloned().unwrap_or_default();
+    spreadsheet(batch.tx, id, &SpreadsheetView { selections, grid_data, mask })
 }
 
 /// Applies one prepared request.

@@ -27,7 +27,7 @@ pub enum StorageError {
         cause: String,
     },
     /// The file is no longer at its path.
-    #[error("{} {how} while it was in use, and nothing more was written; put it back, or a copy of it, and go on", path.display())]
+    #[error("{} {how} while it was in use, and nothing more was written; put it back, or a copy of it, and start again", path.display())]
     Gone {
         /// The path at which the file was opened.
         path: PathBuf,

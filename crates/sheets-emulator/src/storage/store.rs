@@ -74,7 +74,7 @@ impl SpreadsheetStore {
             Ok(()) => {}
             // Another process writes, or the file is read-only. The log is read anyway.
             Err(error) => {
-                tracing::debug!(event = "emulator.log_kept", %error, "what is in the log stays there for now")
+                tracing::debug!(event = "emulator.log_kept", %error, "what is in the log stays there for now");
             }
         }
         Ok(Self::over(first, Some(checkpointer), FILE_CONNECTIONS))

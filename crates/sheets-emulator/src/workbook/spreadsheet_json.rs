@@ -33,6 +33,8 @@ pub(crate) struct SpreadsheetView {
     pub selections: Vec<CellSelection>,
     /// Whether the response contains cells.
     pub grid_data: bool,
+    /// The members that the response keeps. Costly members that it does not keep are not computed.
+    pub mask: ResponseMask,
 }
 
 /// A selection of cells.
@@ -68,7 +70,8 @@ pub(crate) fn get(
     };
     let tx = store.read(id)?;
     let selections = ranges.into_iter().map(CellSelection::Range).collect();
-    Ok(mask.apply(spreadsheet(&tx, id, &SpreadsheetView { selections, grid_data })?))
+    let view = SpreadsheetView { selections, grid_data, mask: mask.clone() };
+    Ok(mask.apply(spreadsheet(&tx, id, &view)?))
 }
 
 /// Returns the spreadsheet of a transaction.
@@ -88,16 +91,20 @@ pub(crate) fn spreadsheet(tx: &Transaction<'_>, id: &str, view: &SpreadsheetView
     }
     let mut answer = Map::new();
     answer.insert("spreadsheetId".to_owned(), id.into());
-    answer.insert("properties".to_owned(), spreadsheet_properties(&tx.properties()?));
+    if view.mask.covers("properties") {
+        answer.insert("properties".to_owned(), spreadsheet_properties(&tx.properties()?));
+    }
     answer.insert("sheets".to_owned(), Value::Array(sheets));
     let named: Vec<Value> = tx.named_ranges()?.iter().map(named_range).collect();
     if !named.is_empty() {
         answer.insert("namedRanges".to_owned(), Value::Array(named));
     }
     answer.insert("spreadsheetUrl".to_owned(), spreadsheet_url(id).into());
-    let metadata = metadata_at(&workbook, |location| location.get("spreadsheet") == Some(&Value::Bool(true)))?;
-    if !metadata.is_empty() {
-        answer.insert("developerMetadata".to_owned(), Value::Array(metadata));
+    if view.mask.covers("developerMetadata") {
+        let metadata = metadata_at(&workbook, |location| location.get("spreadsheet") == Some(&Value::Bool(true)))?;
+        if !metadata.is_empty() {
+            answer.insert("developerMetadata".to_owned(), Value::Array(metadata));
+        }
     }
     Ok(Value::Object(answer))
 }
@@ -113,8 +120,10 @@ fn one_sheet(
     if view.grid_data {
         let whole = [Area::new(0..sheet.row_count, 0..sheet.column_count)];
         let areas = if selections.is_empty() { &whole[..] } else { selections };
-        let data: Vec<Value> =
-            areas.iter().map(|area| grid_data(workbook, sheet, area)).collect::<Result<_, StorageError>>()?;
+        let data: Vec<Value> = areas
+            .iter()
+            .map(|area| grid_data(workbook, sheet, area, &view.mask))
+            .collect::<Result<_, StorageError>>()?;
         members.insert("data".to_owned(), Value::Array(data));
     }
     for (kind, name) in [
@@ -128,6 +137,9 @@ fn one_sheet(
         (group_kind(Dimension::Rows), "rowGroups"),
         (group_kind(Dimension::Columns), "columnGroups"),
     ] {
+        if !view.mask.covers(&format!("sheets.{name}")) {
+            continue;
+        }
         let objects = workbook.transaction.objects(Some(sheet.id), kind)?;
         if !objects.is_empty() {
             let all: Vec<Value> =
@@ -135,12 +147,16 @@ fn one_sheet(
             members.insert(name.to_owned(), Value::Array(all));
         }
     }
-    if let Some((_, filter)) = workbook.transaction.objects(Some(sheet.id), "filter")?.first() {
+    if view.mask.covers("sheets.basicFilter")
+        && let Some((_, filter)) = workbook.transaction.objects(Some(sheet.id), "filter")?.first()
+    {
         members.insert("basicFilter".to_owned(), shown("filter", filter));
     }
-    let metadata = metadata_at(workbook, |location| location.get("sheetId") == Some(&json!(sheet.id)))?;
-    if !metadata.is_empty() {
-        members.insert("developerMetadata".to_owned(), Value::Array(metadata));
+    if view.mask.covers("sheets.developerMetadata") {
+        let metadata = metadata_at(workbook, |location| location.get("sheetId") == Some(&json!(sheet.id)))?;
+        if !metadata.is_empty() {
+            members.insert("developerMetadata".to_owned(), Value::Array(metadata));
+        }
     }
     Ok(Value::Object(members))
 }
@@ -167,20 +183,28 @@ fn metadata_at(
 
 /// Returns `GridData`: rows up to the last one with contents, and metadata for every row and
 /// column.
-fn grid_data(workbook: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Value, StorageError> {
+fn grid_data(
+    workbook: &Workbook<'_, '_>,
+    sheet: &SheetProperties,
+    area: &Area,
+    mask: &ResponseMask,
+) -> Result<Value, StorageError> {
     let mut members = Map::new();
     for (name, start) in [("startRow", area.rows.start), ("startColumn", area.cols.start)] {
         if start > 0 {
             members.insert(name.to_owned(), start.into());
         }
     }
-    let rows = row_data(workbook, sheet, area)?;
+    let rows = row_data(workbook, sheet, area, mask)?;
     if !rows.is_empty() {
         members.insert("rowData".to_owned(), Value::Array(rows));
     }
     for (name, kind, range, pixels) in
         [("rowMetadata", "rows", &area.rows, PIXELS.0), ("columnMetadata", "columns", &area.cols, PIXELS.1)]
     {
+        if !mask.covers(&format!("sheets.data.{name}")) {
+            continue;
+        }
         let mut list = vec![json!({"pixelSize": pixels}); range.len()];
         for (index, body) in workbook.transaction.objects(Some(sheet.id), kind)? {
             let at = index - i64::from(range.start);
@@ -198,17 +222,24 @@ fn grid_data(workbook: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) 
 
 /// Returns the rows up to the last one with contents, or with a cell that a conditional format
 /// changes.
-fn row_data(workbook: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Vec<Value>, StorageError> {
+fn row_data(
+    workbook: &Workbook<'_, '_>,
+    sheet: &SheetProperties,
+    area: &Area,
+    mask: &ResponseMask,
+) -> Result<Vec<Value>, StorageError> {
     let formats = ConditionalFormats::read(workbook, sheet)?;
     let covered = formats.covered(area);
-    let default = default_effective_format(&workbook.transaction.properties()?);
+    let has_formats = mask.covers("sheets.data.rowData.values.effectiveFormat");
+    let properties = workbook.transaction.properties()?;
+    let default = has_formats.then(|| default_effective_format(&properties));
     let mut rows = Vec::new();
     let add = |rows: &mut Vec<Value>, row: u32, cells: &[Cell]| {
         let values = row_values(
             workbook,
             sheet,
             &formats,
-            RowPart { row, area, cells, covered: covered.as_ref(), default: &default },
+            RowPart { row, area, cells, covered: covered.as_ref(), default: default.as_ref() },
         );
         if !values.is_empty() {
             rows.resize((row - area.rows.start) as usize, json!({}));
@@ -238,8 +269,8 @@ struct RowPart<'a> {
     cells: &'a [Cell],
     /// The cells that conditional formats may change, contents or not.
     covered: Option<&'a Area>,
-    /// The format of a cell without one of its own.
-    default: &'a Value,
+    /// The format of a cell without one of its own; `None` if the response keeps no such formats.
+    default: Option<&'a Value>,
 }
 
 fn row_values(
@@ -268,11 +299,12 @@ fn row_values(
     values
 }
 
-/// Returns `CellData`. `default` is the format of a cell without one, `changes` are those of
-/// conditional formats, and `link_target` returns the target of a link formula.
+/// Returns `CellData`. `default` is the format of a cell without one, or `None` to leave effective
+/// formats out. `changes` are those of conditional formats, and `link_target` returns the target of
+/// a link formula.
 fn cell_data(
     cell: &Cell,
-    default: &Value,
+    default: Option<&Value>,
     changes: Option<&Value>,
     link_target: impl Fn(&str) -> Option<String>,
 ) -> Value {
@@ -292,12 +324,14 @@ fn cell_data(
     if let Some(format) = cell.format() {
         members.insert("userEnteredFormat".to_owned(), with_both_colors(format));
     }
-    let format = cell.format().map(with_both_colors);
-    let mut format = effective_format(default, format.as_ref(), side);
-    if let Some(changes) = changes {
-        overlay(&mut format, changes);
+    if let Some(default) = default {
+        let format = cell.format().map(with_both_colors);
+        let mut format = effective_format(default, format.as_ref(), side);
+        if let Some(changes) = changes {
+            overlay(&mut format, changes);
+        }
+        members.insert("effectiveFormat".to_owned(), format);
     }
-    members.insert("effectiveFormat".to_owned(), format);
     for (name, value) in cell.members.iter().flat_map(|objects| objects.iter()) {
         if name != "userEnteredFormat" {
             members.insert(name.clone(), if name == "pivotTable" { without_first_sheet(value) } else { value.clone() });

@@ -350,7 +350,7 @@ mod tests {
             append(&store, "s", "S", words.as_object().unwrap(), body.as_object().unwrap()).unwrap()
         };
         add();
-        // Damage in the middle is met by whoever reads it.
+        // Damage in the middle is reported by the next read.
         let tx = store.write("s").unwrap();
         let hint = tx.table_hint(0).unwrap().unwrap();
         tx.db().execute("UPDATE rows SET cells = x'ff' WHERE row BETWEEN 100 AND 49000", []).unwrap();

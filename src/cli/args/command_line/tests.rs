@@ -56,7 +56,7 @@ fn former_names_of_flags_are_read_and_hidden() {
         assert_eq!(fsck.repair, Some(choice), "{name}");
     }
     for command in ["run", "prune", "fsck"] {
-        let help = typed(&format!("sheetkeep {command} --help")).expect_err("help is no run").text;
+        let help = typed(&format!("sheetkeep {command} --help")).expect_err("help is not a run").text;
         for name in ["steal", "adopt", "forget"] {
             assert!(!help.contains(name), "{command}: {name}");
         }
@@ -109,7 +109,7 @@ fn mistakes_end_with_2_and_say_what_was_meant() {
 
 #[test]
 fn help_leads_with_examples_and_ends_with_the_exit_codes() {
-    let reply = typed("sheetkeep --help").expect_err("help is no run");
+    let reply = typed("sheetkeep --help").expect_err("help is not a run");
     assert_eq!(reply.exit, Exit::Ok);
     insta::assert_snapshot!(reply.text);
 }

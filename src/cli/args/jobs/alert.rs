@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-/// `sheetkeep alert`.
+/// The arguments of `sheetkeep alert`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct AlertArgs {
     /// What to do.

@@ -11,7 +11,7 @@ use crate::cli::args::job::{JobArgs, SheetArgs};
 /// The jobs and the flags of `sheetkeep late`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct LateArgs {
-    /// The jobs
+    /// Job files to look at
     #[arg(value_name = "JOB.toml", required_unless_present = "file")]
     pub jobs: Vec<PathBuf>,
     /// A job is stale if its last success is older than TIME (e.g. 26h)

@@ -56,6 +56,7 @@ pub struct RolloverArgs {
 
 /// Flags of `sheetkeep fsck`, which compares rows and keys.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+#[command(after_help = "It compares keys, not cells: it does not see that a cell of a row was changed.")]
 pub struct FsckArgs {
     /// The job, and where it keeps its state.
     #[command(flatten)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-/// `sheetkeep lint`.
+/// The arguments of `sheetkeep lint`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct LintArgs {
@@ -71,7 +71,7 @@ pub enum LintFormat {
     Text,
     /// One JSON document
     Json,
-    /// SARIF 2.1.0
+    /// A document in SARIF 2.1.0
     Sarif,
     /// Commands of GitHub Actions
     Github,
@@ -80,11 +80,11 @@ pub enum LintFormat {
 /// How sure findings have to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 pub enum ConfidenceChoice {
-    /// All
+    /// Findings of any confidence
     Low,
     /// Medium and high
     Medium,
-    /// High only
+    /// Findings of high confidence
     High,
 }
 
@@ -96,7 +96,7 @@ pub enum GateChoice {
     Error,
     /// Errors and warnings
     Warning,
-    /// Nothing
+    /// No finding, of any severity
     Never,
 }
 

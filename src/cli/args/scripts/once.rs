@@ -22,9 +22,12 @@ pub struct OnceArgs {
     /// Take today's date from this IANA zone
     #[arg(long = "tz", value_name = "ZONE", default_value = "UTC", value_parser = zone)]
     pub zone: TimeZone,
-    /// Keep a file `NAME_DATE.done` in DIR; the folder is made
-    #[arg(long, value_name = "DIR")]
-    pub files: PathBuf,
+    /// Keep a file `NAME_DATE.done` in DIR, not a mark in the spreadsheet; the folder is made
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["spreadsheet", "embedded", "env_file", "state_dir"])]
+    pub files: Option<PathBuf>,
+    /// Which spreadsheet keeps the mark.
+    #[command(flatten)]
+    pub sheet: OnceSheetArgs,
     /// Do it again, even if it is done
     #[arg(long)]
     pub force: bool,
@@ -36,6 +39,23 @@ pub struct OnceArgs {
     pub command: Vec<OsString>,
 }
 
+/// The spreadsheet of `sheetkeep once`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct OnceSheetArgs {
+    /// Keep the mark in the spreadsheet of this id, instead of `SHEETKEEP_SPREADSHEET_ID`
+    #[arg(long, value_name = "ID", conflicts_with = "embedded")]
+    pub spreadsheet: Option<String>,
+    /// Keep the mark in this local file
+    #[arg(long, value_name = "FILE")]
+    pub embedded: Option<PathBuf>,
+    /// Read settings from FILE, instead of `.env` in the working directory
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// Keep lock and identity in DIR [default: sheetkeep in `XDG_STATE_HOME`]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
 fn name(text: &str) -> Result<DoneName, String> {
     DoneName::new(text)
 }
@@ -45,5 +65,5 @@ fn date(text: &str) -> Result<Date, String> {
 }
 
 fn zone(text: &str) -> Result<TimeZone, String> {
-    TimeZone::get(text).map_err(|_| format!("`{text}` is no IANA zone; write it as Europe/Berlin or UTC"))
+    TimeZone::get(text).map_err(|_| format!("`{text}` is not an IANA time zone; write it as Europe/Berlin or UTC"))
 }

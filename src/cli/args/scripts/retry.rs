@@ -78,13 +78,13 @@ pub enum JitterChoice {
 /// Exit codes of well-known programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 pub enum PresetChoice {
-    /// curl
+    /// Codes of curl
     Curl,
     /// `HTTPie`, with --check-status
     Http,
-    /// ssh
+    /// Codes of ssh
     Ssh,
-    /// sysexits.h
+    /// Codes of sysexits.h
     Sysexits,
 }
 

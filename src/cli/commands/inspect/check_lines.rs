@@ -162,8 +162,8 @@ fn check_alerts(settings: &Settings) -> Option<CheckItem> {
     (!names.is_empty()).then(|| CheckItem::fine(Subject::Alerts, what))
 }
 
-/// Returns the lines about who gets metrics. Nothing is sent or written. What fails there changes no
-/// run's result, so nothing here is a problem.
+/// Returns the lines about who gets metrics. Nothing is sent or written. What fails there changes
+/// no run's result, so nothing here is a problem.
 fn check_metrics(settings: &Settings) -> Vec<CheckItem> {
     let (subject, metrics) = (Subject::Metrics, &settings.metrics);
     let of_file = |path: &PathBuf, refusal: Option<String>, fine: &str| {

@@ -17,7 +17,7 @@ use crate::cli::session::Session;
 use crate::cli::streams::control_characters::visible;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::ledger::items::failure::RequestedAction;
+use crate::ledger::items::failure::{ActionAnswer, RequestedAction};
 use crate::ledger::items::key::Key;
 use crate::ledger::leases::row_order::RowOrder;
 use crate::ledger::runs::run::Run;
@@ -188,7 +188,7 @@ impl<'a> Document<'a> {
             commit: row.failure.order.map(|order| order.commit),
             version: &row.failure.version.0,
             action: row.action.map(RequestedAction::as_str),
-            answered: row.failure.answered.map(RequestedAction::as_str),
+            answered: row.failure.answered.map(ActionAnswer::as_str),
         });
         let runs = history.runs.iter().map(|run| RunDocument {
             run: &run.id,

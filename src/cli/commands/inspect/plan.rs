@@ -7,6 +7,7 @@ use crate::app::job::RunRequest;
 use crate::app::plan::plan_comparison::compare_plans;
 use crate::app::plan::plan_file::PlanFile;
 use crate::app::plan::run_plan::plan_run;
+use crate::app::stages::stage_state::stage_states;
 use crate::check::rerun::predict_reruns;
 use crate::cli::args::job::JobArgs;
 use crate::cli::args::jobs::plan::PlanArgs;
@@ -18,8 +19,11 @@ use crate::cli::output::destination::quote_shell_word;
 use crate::cli::output::json::json_line;
 use crate::cli::output::plan::PlanOutput;
 use crate::cli::output::plan_comparison::ComparisonOutput;
+use crate::cli::output::stages::StageList;
 use crate::cli::session::Session;
 use crate::clock::Clock;
+use crate::config::sections::stages::StageJob;
+use crate::config::settings::Settings;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::shutdown::Stop;
@@ -36,6 +40,9 @@ pub async fn command(
         return compare(session, args, &JobArgs { job: old.clone(), ..args.job.clone() }, &clock).await;
     }
     let settings = load_settings(&args.job, args.input.clone())?;
+    if let Some(stages) = &settings.stages {
+        return of_stages(session, args, &settings, stages, &clock, &chance).await;
+    }
     let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
     let request = RunRequest { accept_changes: args.accept_changes, retrying, host, ..RunRequest::default() };
     let draft = match &args.out {
@@ -61,6 +68,26 @@ pub async fn command(
         let next = place.command_line("run") + " --plan " + &shown;
         session.terminal.err().line(&format!("the plan is in {}; apply it: {next}", path.display()));
     }
+    Ok(Exit::Ok)
+}
+
+/// Prints what a run of the job's stages would do.
+async fn of_stages(
+    session: &Session,
+    args: &PlanArgs,
+    settings: &Settings,
+    job: &StageJob,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<dyn Rng>,
+) -> Result<Exit, CliError> {
+    if args.out.is_some() || args.note || args.input.is_some() {
+        let error =
+            CliError::new("a job of stages has no --out, --note or --input: it makes no rows of records", Exit::Usage);
+        return Err(error.with_help("leave them out; sheetkeep plan lists the stages"));
+    }
+    let states = stage_states(settings, clock, chance).await.map_err(|error| from_app(&error, settings))?;
+    let list = StageList { job: &settings.job, run: &job.run, stages: &states };
+    session.terminal.out().put(&if args.job.json { json_line(&list.plan_document()) } else { list.plan_text() });
     Ok(Exit::Ok)
 }
 

@@ -2,17 +2,35 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::app::inspect::job_overview::job_overview;
+use crate::app::local_state::instance_lock::known_id;
+use crate::app::local_state::processes::SystemProcesses;
+use crate::app::stages::stage_state::stage_states;
 use crate::cli::args::command_line::StatusArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{load_settings, place};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::json::json_line;
+use crate::cli::output::stages::{StageDocument, StageList};
 use crate::cli::output::status::JobStatus;
 use crate::cli::session::Session;
 use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::ledger::leases::lease::Holder;
+use crate::port::process::Processes as _;
 use crate::rng::Rng;
+
+/// The status of a job, with its stages if it has some.
+#[derive(Serialize)]
+struct StatusWithStages<'a, S> {
+    #[serde(flatten)]
+    status: S,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stages: Option<Vec<StageDocument<'a>>>,
+}
 
 /// Prints the job's status.
 pub async fn command(
@@ -23,10 +41,12 @@ pub async fn command(
 ) -> Result<Exit, CliError> {
     let settings = load_settings(&args.job, None)?;
     let now = clock.now();
+    let stages_now = stage_states(&settings, &clock, &chance).await.map_err(|error| from_app(&error, &settings))?;
     let found = job_overview(&settings, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
     let status = JobStatus {
         place: place(&args.job, &settings),
         last_run: found.last_run,
+        is_holder_dead: found.held_by.as_ref().is_some_and(|(holder, _)| has_ended(holder, &settings)),
         held_by: found.held_by,
         keys: found.keys,
         failures: found.failures,
@@ -35,7 +55,21 @@ pub async fn command(
         anomalies: found.anomalies,
     };
     let out = session.terminal.out();
-    let text = if args.job.json { json_line(&status.document()) } else { status.text(now, out.palette()) };
+    let run = settings.stages.as_ref().map(|job| job.run.as_str()).unwrap_or_default();
+    let list = StageList { job: &settings.job, run, stages: &stages_now };
+    let text = if args.job.json {
+        let stages = settings.stages.as_ref().map(|_| list.documents());
+        json_line(&StatusWithStages { status: status.document(), stages })
+    } else {
+        status.text(now, out.palette()) + &list.status_text()
+    };
     out.put(&text);
     Ok(Exit::Ok)
+}
+
+/// True if the holder was a run of this installation and machine whose process has ended.
+fn has_ended(holder: &Holder, settings: &Settings) -> bool {
+    let Some(install) = known_id(settings.state_dir.as_deref()) else { return false };
+    let own = Holder { install, process: SystemProcesses.own(), ..holder.clone() };
+    own.has_outlived(holder, |number| SystemProcesses.started(number))
 }

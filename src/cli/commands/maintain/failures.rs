@@ -9,6 +9,7 @@ use crate::cli::args::jobs::failures::{FailuresAction, FailuresKeysArgs, Failure
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::commands::run;
+use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::{format_count, format_number, is_digest, shell_safe};
@@ -34,8 +35,10 @@ pub async fn command(
 ) -> Result<Exit, CliError> {
     match action {
         FailuresAction::List(args) => list(session, args, clock, chance).await,
-        FailuresAction::Retry(args) => answer(session, args, RequestedAction::Retry, host, clock, chance).await,
-        FailuresAction::Skip(args) => answer(session, args, RequestedAction::Skip, host, clock, chance).await,
+        FailuresAction::Retry(args) => {
+            Box::pin(answer(session, args, RequestedAction::Retry, host, clock, chance)).await
+        }
+        FailuresAction::Skip(args) => Box::pin(answer(session, args, RequestedAction::Skip, host, clock, chance)).await,
     }
 }
 
@@ -140,6 +143,6 @@ async fn answer(
     let keys = keys.iter().map(|key| Key::new(key.as_str())).collect::<Result<Vec<_>, _>>();
     let keys = keys.map_err(|error| CliError::new(format!("read the keys: {error}"), Exit::Usage))?;
     let run = RunArgs::new(&args.job);
-    let order = run::RunOptions { retrying: RetryScope::Selected(keys, answer), ..run::RunOptions::default() };
-    run::run_job(session, &run, order, host, clock, chance).await
+    let order = RunOptions { retrying: RetryScope::Selected(keys, answer), ..RunOptions::default() };
+    Box::pin(run::run_job(session, &run, order, host, clock, chance)).await
 }

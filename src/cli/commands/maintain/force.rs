@@ -15,7 +15,9 @@ use crate::app::local_state::request::RequestFile;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{destination_line, load_settings, programs_again};
-use crate::cli::commands::run::{self, RunOptions};
+use crate::cli::commands::run;
+use crate::cli::commands::run_options::RunOptions;
+use crate::cli::commands::stage_redo::redo;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::{format_count, format_number};
@@ -42,13 +44,12 @@ pub async fn command(
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let settings = load_settings(&args.job, args.input.clone())?;
+    if settings.stages.is_some() {
+        return Box::pin(redo(session, args, host, clock, chance)).await;
+    }
     let mut source = settings.open_source().map_err(|error| from_app(&AppError::Source(error), &settings))?;
     if !source.rereadable() {
-        return Err(CliError::new(
-            "a forced run reads its source twice, and this one can be read only once",
-            Exit::Usage,
-        )
-        .with_help("save it to a file and name that with --input"));
+        return Err(source_read_once());
     }
     let request = request_file(&settings);
     let pending = request.as_ref().and_then(RequestFile::read);
@@ -58,7 +59,7 @@ pub async fn command(
         // The job has never run, so there is nothing to revoke.
         Err(AppError::NeverRan) if args.yes => {
             store_request(request.as_ref().filter(|_| pending.is_none()), RequestOrder { commit: None });
-            let exit = run::run_job(session, args, reprocess_options(), host, clock, chance).await?;
+            let exit = Box::pin(run::run_job(session, args, reprocess_options(), host, clock, chance)).await?;
             return Ok(finish_request(session, request.as_ref(), exit));
         }
         Err(error) => return Err(from_app(&error, &settings)),
@@ -91,13 +92,18 @@ pub async fn command(
         };
         let quiet = RunArgs { wait: args.wait, take_over: args.take_over, ..RunArgs::quiet(&args.job) };
         let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
-        let exit = run::run_job(session, &quiet, order, host.clone(), clock, chance).await?;
+        let exit = Box::pin(run::run_job(session, &quiet, order, host.clone(), clock, chance)).await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }
     }
-    let exit = run::run_job(session, args, reprocess_options(), host, clock, chance).await?;
+    let exit = Box::pin(run::run_job(session, args, reprocess_options(), host, clock, chance)).await?;
     Ok(finish_request(session, request.as_ref(), exit))
+}
+
+fn source_read_once() -> CliError {
+    let why = "a forced run reads its source twice, and this one can be read only once";
+    CliError::new(why, Exit::Usage).with_help("save it to a file and name that with --input")
 }
 
 /// The trigger of these runs in Runs.

@@ -11,7 +11,8 @@ use crate::cli::args::jobs::maintenance::{FsckArgs, RepairChoice};
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::inspect::explain::join_rows;
 use crate::cli::commands::load_settings::{destination_line, load_settings};
-use crate::cli::commands::run::{self, RunOptions};
+use crate::cli::commands::run;
+use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::format_count;
@@ -61,9 +62,15 @@ pub async fn command(
             command: Some("fsck"),
             ..RunOptions::default()
         };
-        let exit =
-            run::run_job(session, &RunArgs::quiet(&args.job), order, host, Arc::clone(&clock), Arc::clone(&chance))
-                .await?;
+        let exit = Box::pin(run::run_job(
+            session,
+            &RunArgs::quiet(&args.job),
+            order,
+            host,
+            Arc::clone(&clock),
+            Arc::clone(&chance),
+        ))
+        .await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }

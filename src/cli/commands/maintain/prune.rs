@@ -14,7 +14,8 @@ use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::jobs::maintenance::PruneArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{destination_line, load_settings};
-use crate::cli::commands::run::{self, RunOptions};
+use crate::cli::commands::run;
+use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::{format_count, format_number};
@@ -69,7 +70,8 @@ pub async fn command(
             ..RunOptions::default()
         };
         let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
-        let exit = run::run_job(session, &RunArgs::quiet(&args.job), order, host.clone(), clock, chance).await?;
+        let exit =
+            Box::pin(run::run_job(session, &RunArgs::quiet(&args.job), order, host.clone(), clock, chance)).await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }

@@ -11,7 +11,8 @@ use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::jobs::maintenance::ResetArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{destination_line, load_settings, programs_again};
-use crate::cli::commands::run::{self, RunOptions};
+use crate::cli::commands::run;
+use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::format_count;
@@ -55,7 +56,7 @@ pub async fn command(
             command: Some("reset"),
             ..RunOptions::default()
         };
-        let exit = run::run_job(session, &RunArgs::quiet(&args.job), order, host, clock, chance).await?;
+        let exit = Box::pin(run::run_job(session, &RunArgs::quiet(&args.job), order, host, clock, chance)).await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }

@@ -15,7 +15,8 @@ use crate::cli::args::job::{JobArgs, SheetArgs};
 use crate::cli::args::jobs::maintenance::RolloverArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
-use crate::cli::commands::run::{self, RunOptions};
+use crate::cli::commands::run;
+use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::format_count;
@@ -68,7 +69,8 @@ pub async fn command(
             order(Rollover::OutTo(to.clone()), PreparedChanges { from: Some(found.old_head), settled: Vec::new() });
         for (job, order) in [(&there, into), (&args.job, out)] {
             let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
-            let exit = run::run_job(session, &RunArgs::quiet(job), order, host.clone(), clock, chance).await?;
+            let exit =
+                Box::pin(run::run_job(session, &RunArgs::quiet(job), order, host.clone(), clock, chance)).await?;
             if exit != Exit::Ok {
                 return Ok(exit);
             }

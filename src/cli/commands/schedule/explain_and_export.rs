@@ -38,7 +38,7 @@ fn explain_schedule(session: &Session, args: &ScheduleExplainArgs, clock: &dyn C
     let now = match &args.at {
         None => clock.now(),
         Some(text) => Timestamp::parse(text).ok_or_else(|| {
-            CliError::new(format!("--at {text:?} is no time"), Exit::Usage)
+            CliError::new(format!("--at {text:?} is not a valid time"), Exit::Usage)
                 .with_help("write it as 2026-11-29T09:00:00Z")
         })?,
     };

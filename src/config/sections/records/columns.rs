@@ -69,12 +69,12 @@ fn look(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, says
     let format = says.format.as_ref().and_then(|at| format(reader, name, kind, at));
     let timezone = says.timezone.as_ref().and_then(|at| {
         if kind != Some(ColumnType::DateTime) {
-            let message = format!("column `{name}` has a time zone, but is no datetime");
+            let message = format!("column `{name}` has a time zone, but is not of type datetime");
             reader.add_problem_at(
                 at,
                 message,
                 "not for this type",
-                "only moments are shown in a zone: type = \"datetime\"",
+                "only a datetime is shown in a zone: set type = \"datetime\"",
             );
             return None;
         }
@@ -113,7 +113,7 @@ fn decimal(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, a
 fn pattern(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at: &At<String>) -> Option<String> {
     let is_moment = kind == Some(ColumnType::DateTime);
     if !is_moment && kind != Some(ColumnType::Date) {
-        let message = format!("column `{name}` has an input pattern, but holds no days or moments");
+        let message = format!("column `{name}` has an input pattern, but holds no dates or times");
         reader.add_problem_at(at, message, "not for this type", "name its type: date or datetime");
         return None;
     }
@@ -122,7 +122,7 @@ fn pattern(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, a
         let example = if is_moment { "%d.%m.%Y %H:%M for 31.12.2026 08:00" } else { "%d.%m.%Y for 31.12.2026" };
         let message = format!(
             "the input pattern of column `{name}` reads no {}: {why}",
-            if is_moment { "moment" } else { "day" }
+            if is_moment { "date and time" } else { "date" }
         );
         reader.add_problem_at(at, message, "no pattern", &format!("write it as in strftime: {example}"));
         return None;
@@ -133,7 +133,7 @@ fn pattern(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, a
 fn format(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at: &At<String>) -> Option<String> {
     let takes = [ColumnType::Number, ColumnType::Date, ColumnType::DateTime, ColumnType::Duration];
     if !kind.is_some_and(|kind| takes.contains(&kind)) {
-        let message = format!("column `{name}` has a format, but holds no numbers, days, moments or lengths of time");
+        let message = format!("column `{name}` has a format, but holds no numbers, dates, times or durations");
         reader.add_problem_at(at, message, "not for this type", "name its type: number, date, datetime or duration");
         return None;
     }
@@ -164,7 +164,7 @@ fn new_columns(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<NewColum
         let help = suggestion.map_or("the words are add, ignore and refuse".to_owned(), |suggestion| {
             format!("did you mean \"{suggestion}\"?")
         });
-        reader.add_problem_at(at, "`sheet.new_columns` is no policy", "unknown word", &help);
+        reader.add_problem_at(at, "`sheet.new_columns` is not a policy", "unknown word", &help);
     }
     found
 }

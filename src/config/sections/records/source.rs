@@ -261,7 +261,7 @@ fn encoding(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<TextEncodin
             None => "write \"auto\", \"utf-8\", \"windows-1252\", or another name of https://encoding.spec.whatwg.org"
                 .to_owned(),
         };
-        reader.add_problem_at(at, "`source.encoding` is no encoding", "unknown encoding", &help);
+        reader.add_problem_at(at, "`source.encoding` is not a known encoding", "unknown encoding", &help);
     }
     encoding
 }

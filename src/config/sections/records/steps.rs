@@ -180,7 +180,7 @@ pub(in crate::config) fn delivery(reader: &mut ValueReader<'_>, raw: &JobFile) -
             Some("at-least-once") | None => {}
             Some(_) => {
                 let help = "write at-least-once or at-most-once";
-                reader.add_problem_at(at, "`step.delivery` is no way of delivery", "unknown", help);
+                reader.add_problem_at(at, "`step.delivery` is not a way of delivery", "unknown", help);
             }
         }
     }

@@ -82,13 +82,13 @@ fn kind(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<ChannelKind> {
         let known = ChannelKind::ALL.map(ChannelKind::as_str);
         let help = closest(&word, known.into_iter())
             .map_or_else(|| format!("the kinds are {}", known.join(", ")), |near| format!("did you mean \"{near}\"?"));
-        reader.add_problem_at(at, "`alerts.channel.kind` is no kind of channel", "unknown", &help);
+        reader.add_problem_at(at, "`alerts.channel.kind` is not a kind of channel", "unknown", &help);
     }
     kind
 }
 
-/// Returns the least severity of a channel. One that an escalation names hears of nothing else, unless
-/// the job file says so.
+/// Returns the least severity of a channel. One that an escalation names hears of nothing else,
+/// unless the job file says so.
 fn least(reader: &mut ValueReader<'_>, at: Option<&At<String>>, kind: ChannelKind, is_rung: bool) -> Option<Severity> {
     let Some(at) = at else { return if is_rung { None } else { Some(kind.usual_severity()) } };
     let word = reader.text(at)?;
@@ -98,7 +98,7 @@ fn least(reader: &mut ValueReader<'_>, at: Option<&At<String>>, kind: ChannelKin
     let severity = Severity::parse(&word);
     if severity.is_none() {
         let help = "write info, warning, critical, or never for a channel of escalate only";
-        reader.add_problem_at(at, "`alerts.channel.severity` is no severity", "unknown", help);
+        reader.add_problem_at(at, "`alerts.channel.severity` is not a severity", "unknown", help);
     }
     severity
 }

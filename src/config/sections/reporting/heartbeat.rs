@@ -2,8 +2,8 @@
 //!
 //! In scope: the settings of `[heartbeat]`. Out of scope: sending pings (`app::heartbeat`).
 //!
-//! A ping address is a secret: anyone who has it can report success in the job's name. So it may come
-//! from the environment, and it is never shown.
+//! A ping address is a secret: anyone who has it can report success in the job's name. So it may
+//! come from the environment, and it is never shown.
 
 use std::path::PathBuf;
 
@@ -103,7 +103,8 @@ fn ping_url(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<Url> {
     let help = "write the whole address, such as https://hc-ping.com/UUID, or ${NAME} of a variable that holds it";
     let url = secret_url(reader, at, "heartbeat.url", help)?;
     if !at.get().contains("${") {
-        let what = "heartbeat.url stands in the job file, and anyone who reads it can report success in the job's name";
+        let what =
+            "heartbeat.url is written in the job file, and anyone who reads it can report success in the job's name";
         reader.add_warning(what, "keep it in .env and write url = \"${HEARTBEAT_URL}\"");
     }
     if is_readable_on_the_way(&url) {

@@ -116,7 +116,7 @@ fn pushgateway(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<Pushgate
     let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     let authorization = authorization(&url);
     if authorization.is_some() && !at.get().contains("${") {
-        let what = "metrics.pushgateway stands in the job file with a password";
+        let what = "metrics.pushgateway is written in the job file with a password";
         reader.add_warning(what, "keep it in .env and write pushgateway = \"${PUSHGATEWAY_URL}\"");
     }
     let is_local = url.host().is_some_and(|host| match host {

@@ -19,7 +19,7 @@ const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
 /// The one protocol that is spoken.
 const HTTP_PROTOBUF: &str = "http/protobuf";
 
-/// A collector.
+/// An OpenTelemetry collector, and what is sent with every request.
 #[derive(Debug, Clone)]
 pub struct OtlpSettings {
     /// The address for traces.

@@ -1,4 +1,5 @@
-//! Addresses that are secrets: anyone who has one can write to a channel, or report in a job's name.
+//! Addresses that are secrets: anyone who has one can write to a channel, or report in a job's
+//! name.
 //!
 //! In scope: reading one without ever showing it. Out of scope: what it is for.
 
@@ -30,7 +31,7 @@ pub(crate) fn secret_url(reader: &mut ValueReader<'_>, at: &At<String>, what: &s
 /// What is wrong with an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AddressFlaw {
-    /// It is no http or https address.
+    /// It is not an http or https address.
     NoAddress,
     /// It holds a user or a password.
     HasUser,

@@ -124,7 +124,7 @@ pub(crate) fn target(
             let named = reader.non_empty(at, "`sheet.spreadsheet`")?;
             let id = spreadsheet_id(&named);
             if id.is_none() {
-                reader.add_problem_at(at, "this is no spreadsheet's id or address", "no id", ID_HELP);
+                reader.add_problem_at(at, "this is not the id or address of a spreadsheet", "no id", ID_HELP);
             }
             google(id, Choice::JobFile("`sheet.spreadsheet`"))
         }
@@ -139,15 +139,15 @@ pub(crate) fn target(
     }
 }
 
-const ID_HELP: &str =
-    "it is the part of the spreadsheet's address between /d/ and the next slash, or the whole address";
+const ID_HELP: &str = "it is the part of the spreadsheet's address between /d/ and the next slash, or the whole address, which ends in \
+     /edit (that of a published page, with /d/e/, names no spreadsheet)";
 
 fn google(id: Option<String>, choice: Choice) -> Option<(Target, Choice)> {
     id.map(|id| (Target::Google { id }, choice))
 }
 
 fn bad_id(reader: &mut ValueReader<'_>, place: &str, named: &str) -> Option<(Target, Choice)> {
-    let problem = ConfigProblem::new(format!("{place} is no spreadsheet's id or address"));
+    let problem = ConfigProblem::new(format!("{place} is not the id or address of a spreadsheet"));
     reader.add_problem(if redact::may_hold_secret(named) || redact::is_key(named) {
         problem.help(format!("it looks like a key, which belongs into {CREDENTIALS_JSON}; it is not shown"))
     } else {
@@ -163,6 +163,9 @@ fn spreadsheet_id(named: &str) -> Option<String> {
     // Without the scheme, and with the number of a login: docs.google.com/spreadsheets/u/1/d/<id>.
     let id = match named.split_once("/spreadsheets/") {
         Some((before, rest)) if !before.contains(char::is_whitespace) => {
+            if rest.starts_with("d/e/") || rest.contains("/d/e/") {
+                return None;
+            }
             let id = rest.strip_prefix("d/").or_else(|| rest.split_once("/d/").map(|(_, id)| id))?;
             id.split(['/', '?', '#']).next().unwrap_or_default()
         }
@@ -194,7 +197,7 @@ pub(crate) fn api_url(reader: &mut ValueReader<'_>, flags: &Overrides, choice: O
 }
 
 fn check_url(named: &str) -> Result<String, &'static str> {
-    let url = Url::parse(named.trim()).map_err(|_| "is no URL")?;
+    let url = Url::parse(named.trim()).map_err(|_| "is not a URL")?;
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
         return Err("has to be a plain root, without user, query or fragment");
     }
@@ -337,8 +340,15 @@ mod tests {
         ] {
             assert_eq!(spreadsheet_id(named).as_deref(), Some("1aB-_9"), "{named}");
         }
-        for named in ["", "a/b", "https://example.org/", "../x", "1 2", "https://docs.google.com/spreadsheets/d//edit"]
-        {
+        for named in [
+            "",
+            "a/b",
+            "https://example.org/",
+            "../x",
+            "1 2",
+            "https://docs.google.com/spreadsheets/d//edit",
+            "https://docs.google.com/spreadsheets/d/e/2PACX-1vQ/pubhtml",
+        ] {
             assert_eq!(spreadsheet_id(named), None, "{named}");
         }
     }

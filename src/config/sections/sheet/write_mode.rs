@@ -1,6 +1,7 @@
 //! How rows are written, and when a done key is processed again.
 //!
-//! In scope: `sheet.mode` and `item.order`. Out of scope: their meaning (`ledger::items::write_mode`).
+//! In scope: `sheet.mode` and `item.order`. Out of scope: their meaning
+//! (`ledger::items::write_mode`).
 
 use crate::config::syntax::keys::closest;
 use crate::config::syntax::raw::{ItemSection, SheetSection};
@@ -22,7 +23,7 @@ pub(crate) fn mode(reader: &mut ValueReader<'_>, sheet: &SheetSection) -> Option
     let suggestion = closest(&word, WriteMode::WORDS.iter().map(|(word, _)| *word));
     let help = suggestion
         .map_or("the modes are append and upsert".to_owned(), |suggestion| format!("did you mean \"{suggestion}\"?"));
-    reader.add_problem_at(at, "`sheet.mode` is no mode", "unknown mode", &help);
+    reader.add_problem_at(at, "`sheet.mode` is not a write mode", "unknown mode", &help);
     None
 }
 
@@ -48,7 +49,7 @@ pub(crate) fn reprocess_policy(
             let help = suggestion.map_or("the orders are any and newer".to_owned(), |suggestion| {
                 format!("did you mean \"{suggestion}\"?")
             });
-            reader.add_problem_at(at, "`item.order` is no order", "unknown order", &help);
+            reader.add_problem_at(at, "`item.order` is not an order", "unknown order", &help);
             None
         }
     }

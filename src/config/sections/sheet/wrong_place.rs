@@ -30,7 +30,8 @@ pub(crate) fn report_misspelt(reader: &mut ValueReader<'_>) {
     }
     for name in [SPREADSHEET, CREDENTIALS_JSON, API_URL, CREDENTIALS_PATH] {
         if environment.is_unreadable(name) {
-            reader.add_problem(ConfigProblem::new(format!("the value of {name} is no UTF-8 text")).help("set it anew"));
+            reader
+                .add_problem(ConfigProblem::new(format!("the value of {name} is not UTF-8 text")).help("set it anew"));
         }
     }
 }

@@ -1,24 +1,12 @@
 use proptest::prelude::*;
 
 use super::*;
-
-/// A reader that returns a few bytes at a time.
-struct Drip<'a>(&'a [u8], usize);
-
-impl Read for Drip<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.1.clamp(1, buffer.len()).min(self.0.len());
-        let (now, rest) = self.0.split_at(n);
-        buffer[..n].copy_from_slice(now);
-        self.0 = rest;
-        Ok(n)
-    }
-}
+use crate::source::bytes::dripping_reader::DrippingReader;
 
 /// Reads a pipe; returns the text and the message of its error.
 fn read_pipe(bytes: &[u8], size: usize) -> (Vec<u8>, Option<String>, &'static str) {
     let facts = Arc::new(InputFacts::default());
-    let mut reader = DecidingReader::new(Drip(bytes, size), "x".into(), Arc::clone(&facts));
+    let mut reader = DecidingReader::new(DrippingReader(bytes, size), "x".into(), Arc::clone(&facts));
     let mut text = Vec::new();
     let error = reader.read_to_end(&mut text).err().map(|error| error.to_string());
     (text, error, facts.encoding().map_or("", Encoding::name))
@@ -26,7 +14,7 @@ fn read_pipe(bytes: &[u8], size: usize) -> (Vec<u8>, Option<String>, &'static st
 
 fn census(bytes: &[u8], size: usize) -> &'static str {
     let mut census = Utf8Census::default();
-    census.add_all(Drip(bytes, size)).expect("bytes in memory");
+    census.add_all(DrippingReader(bytes, size)).expect("bytes in memory");
     census.encoding().name()
 }
 
@@ -77,7 +65,7 @@ fn malformed_bytes_of_a_named_encoding_are_marked() {
     let decoded = |bytes: &[u8], label: &str, size: usize| {
         let Some(TextEncoding::Named(encoding)) = TextEncoding::parse(label) else { panic!("no label: {label}") };
         let mut text = Vec::new();
-        DecodingReader::new(Drip(bytes, size), encoding).read_to_end(&mut text).expect("bytes in memory");
+        DecodingReader::new(DrippingReader(bytes, size), encoding).read_to_end(&mut text).expect("bytes in memory");
         text
     };
     for size in 1..9 {

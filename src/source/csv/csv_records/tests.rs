@@ -3,6 +3,7 @@ use proptest::test_runner::RngSeed;
 use serde_json::json;
 
 use super::*;
+use crate::source::bytes::dripping_reader::DrippingReader;
 
 fn read(text: &[u8]) -> (Vec<Record>, Option<SourceError>) {
     read_up_to(text, 100_000)
@@ -46,7 +47,7 @@ fn a_bad_row_is_reported_with_its_bytes_and_the_next_is_read() {
         described(&records),
         [
             "a.csv:2 (record 1): the row has 1 fields, where the header row names 2",
-            "a.csv:3 (record 2): field \"name\" is no valid UTF-8",
+            "a.csv:3 (record 2): field \"name\" is not valid UTF-8",
             "a.csv:4 (record 3): the row has 3 fields, where the header row names 2",
             "a.csv:5 (record 4): {\"id\":\"4\",\"name\":\"ok\"}",
         ]
@@ -79,7 +80,7 @@ fn a_file_that_ends_in_the_middle_of_a_row_breaks_the_source() {
 fn a_missing_or_repeated_header_breaks_the_source() {
     assert!(read(b"").1.expect("broken").to_string().contains("the input is empty"));
     assert!(read(b"a,b,a\n1,2,3\n").1.expect("broken").to_string().contains("\"a\" names two fields"));
-    assert!(read(b"a,\xff\n").1.expect("broken").to_string().contains("field 2 is no valid UTF-8"));
+    assert!(read(b"a,\xff\n").1.expect("broken").to_string().contains("field 2 is not valid UTF-8"));
 }
 
 #[test]
@@ -272,19 +273,6 @@ fn tables(field: &'static str) -> impl Strategy<Value = Vec<Vec<(String, bool)>>
     prop::collection::vec(row, 0..12)
 }
 
-/// A reader that returns a few bytes at a time.
-struct Drip<'a>(&'a [u8], usize);
-
-impl Read for Drip<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.1.clamp(1, buffer.len()).min(self.0.len());
-        let (now, rest) = self.0.split_at(n);
-        buffer[..n].copy_from_slice(now);
-        self.0 = rest;
-        Ok(n)
-    }
-}
-
 proptest! {
     // A stray quote before rows with quoted fields may leave two readings that are both complete.
     // So the seed is fixed.
@@ -300,7 +288,7 @@ proptest! {
         let mut reader = csv::ReaderBuilder::new().has_headers(true).from_reader(text.as_bytes());
         let expected: Vec<Vec<String>> =
             reader.records().map(|row| row.expect("a row").iter().map(str::to_owned).collect()).collect();
-        let mut rows = Rows::new("a.csv".into(), Drip(text.as_bytes(), drip), b',', 100_000);
+        let mut rows = Rows::new("a.csv".into(), DrippingReader(text.as_bytes(), drip), b',', 100_000);
         let mut found = Vec::new();
         while let Some(record) = rows.next().expect("a whole file") {
             let body = record.body.expect("a record");
@@ -337,7 +325,7 @@ proptest! {
         };
         rows[at] = damaged.join(",") + "\n";
         let whole = format!("k,a,b\n{}", rows.concat());
-        let mut reader = Rows::new("a.csv".into(), Drip(whole.as_bytes(), drip), b',', 100_000);
+        let mut reader = Rows::new("a.csv".into(), DrippingReader(whole.as_bytes(), drip), b',', 100_000);
         let mut found = Vec::new();
         while let Some(record) = reader.next().expect("a whole file") {
             found.push((record.position.line, record.body.ok()));
@@ -352,7 +340,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_the_reader_panic_or_go_on_for_ever(text in "[ab\",;\n\r \\\\]{0,200}", drip in 1_usize..40) {
-        let mut rows = Rows::new("a.csv".into(), Drip(text.as_bytes(), drip), b',', 60);
+        let mut rows = Rows::new("a.csv".into(), DrippingReader(text.as_bytes(), drip), b',', 60);
         let mut records = 0;
         while let Ok(Some(_)) = rows.next() {
             records += 1;

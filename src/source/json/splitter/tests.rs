@@ -2,22 +2,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-
-/// A reader that returns one byte at a time, so that every border falls between two reads.
-struct Drip<'a>(&'a [u8]);
-
-impl Read for Drip<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some((first, rest)) = self.0.split_first() else { return Ok(0) };
-        self.0 = rest;
-        buffer[0] = *first;
-        Ok(1)
-    }
-}
+use crate::source::bytes::dripping_reader::DrippingReader;
 
 fn split(text: &[u8], path: &str) -> (Vec<String>, Option<SplitError>) {
     let path = MemberPath::parse(path.trim_end_matches("[]")).or_else(|| MemberPath::parse(".")).expect("a plain path");
-    let mut splitter = Splitter::new(Drip(text), path, 1_000);
+    let mut splitter = Splitter::new(DrippingReader(text, 1), path, 1_000);
     let mut elements = Vec::new();
     loop {
         match splitter.next() {

@@ -124,7 +124,7 @@ fn position(index: &Val, length: usize) -> Option<usize> {
     usize::try_from(index).ok().or_else(|| length.checked_sub(index.unsigned_abs()))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "an index that is no whole number is cut, as jq does")]
+#[expect(clippy::cast_possible_truncation, reason = "an index that is not a whole number is cut, as jq does")]
 fn as_index(float: f64) -> Option<isize> {
     (float.is_finite() && float.abs() < 1e15).then_some(float.floor() as isize)
 }

@@ -19,9 +19,9 @@ pub(crate) fn from_json(value: &Val) -> ValR<Val> {
     serde_json::from_slice::<IgnoredAny>(text).map_err(|why| {
         let why = why.to_string();
         let why = if why.starts_with("recursion limit") { "it is nested more than 127 deep" } else { why.as_str() };
-        Error::str(format_args!("the text is no JSON: {why}"))
+        Error::str(format_args!("the text is not valid JSON: {why}"))
     })?;
-    read::parse_single(text).map_err(|why| Error::str(format_args!("the text is no JSON: {why}")))
+    read::parse_single(text).map_err(|why| Error::str(format_args!("the text is not valid JSON: {why}")))
 }
 
 /// Returns a text unchanged, anything else as JSON.

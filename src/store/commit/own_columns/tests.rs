@@ -83,7 +83,8 @@ fn of_a_wide_tab_the_same_columns_are_marked_each_time() {
     let all = own(&wide);
     let first = marks(head, &wide_tab, &all, &[]).len();
     assert!(first > 100 && first * 36 < MAX_MARK_CHARS + 36 && first == all.marked_columns().len());
-    // The next run knows what the state had room for, finds the others by their headers, and marks nothing again.
+    // The next run knows what the state had room for, finds the others by their headers, and marks
+    // nothing again.
     let kept = columns_that_fit(&wide);
     assert!(kept.len() < wide.len());
     assert!(marks(head, &wide_tab, &all, kept).is_empty());

@@ -251,6 +251,42 @@ fn an_action_that_is_neither_word_is_told_and_changes_nothing() {
     assert!(reported.len() == 1 && reported[0].message.contains("row 2") && reported[0].message.contains("\"later\""));
 }
 
+const NOT_UNDERSTOOD: &str = "not understood: write retry or skip";
+
+#[test]
+fn an_unknown_action_is_pending_until_a_later_row_answers_it() {
+    let load = |rows: &[Vec<Value>]| {
+        let tab = tab(&FAILURES);
+        let mut read = FailureRows::new(&tab, ReprocessPolicy::EachVersion);
+        read.read(rows, 90);
+        let (open, reported) = read.finish(&tab);
+        (open.get(&Fingerprint::new("a")).copied(), reported.len())
+    };
+    let of = |rows: &[Vec<Value>]| {
+        let (prior, warnings) = load(rows);
+        prior.map(|prior| (prior.awaits_answer(), prior.requested, prior.row, warnings))
+    };
+    let mut rows =
+        vec![failure("a", "e", 1, 45_000.5, "open", "later", ""), failure("a", "e2", 2, 45_001.5, "open", "", "")];
+    assert_eq!(of(&rows), Some((true, None, 3, 1)), "the newest row is answered, whichever has the text");
+    // An action in whichever row goes first.
+    rows[0] = failure("a", "e", 1, 45_000.5, "open", "retry", "");
+    rows[1] = failure("a", "e2", 2, 45_001.5, "open", "later", "");
+    assert_eq!(of(&rows), Some((false, Some(RequestedAction::Retry), 2, 1)));
+    rows.push(failure("a", "e2", 3, 45_002.5, "open", "", "retry"));
+    assert_eq!(of(&rows), Some((true, None, 4, 1)));
+    rows.push(failure("a", "e2", 3, 45_003.5, "open", "", NOT_UNDERSTOOD));
+    assert_eq!(of(&rows), Some((false, None, 5, 0)), "once");
+    rows.push(failure("a", "e2", 4, 45_004.5, "open", "", ""));
+    assert_eq!(of(&rows), Some((false, None, 6, 0)), "a later failure does not ask again");
+    rows[4] = failure("a", "e2", 4, 45_004.5, "open", "please", "");
+    assert_eq!(of(&rows), Some((true, None, 6, 1)), "a text in a newer row is a new one");
+    rows.push(failure("a", "", 5, 45_005.5, "recovered", "", ""));
+    assert_eq!(load(&rows), (None, 0), "a closed failure is left");
+    rows.push(failure("a", "e3", 1, 45_006.5, "open", "", ""));
+    assert_eq!(of(&rows), Some((false, None, 8, 0)));
+}
+
 proptest! {
     #[test]
     fn invariant_6_whatever_people_typed_reading_never_fails_hard(cells in prop::collection::vec(prop::collection::vec(any_cell(), 0..8), 0..8)) {

@@ -165,6 +165,27 @@ pub(super) fn find_shifted_keys(now: &mut ColumnMap, finding: &UndoFinding, imag
     }
 }
 
+/// Finds the only column of appended rows that neither its header nor its values identify: these rows
+/// show something in one unmatched column only. A user's column counts only if none came or went.
+pub(super) fn find_shifted_cells(now: &mut ColumnMap, finding: &UndoFinding, image: &TabImage<'_>) {
+    let (undo_log, keys) = (&finding.undo_log, &finding.shifted_appends);
+    let lost: Vec<_> = undo_log.used.iter().copied().filter(|at| now.get(*at).is_none()).collect();
+    let ([lost], Some(key)) = (lost.as_slice(), now.get(undo_log.key)) else { return };
+    let unmatched = now.unmatched();
+    let are_all_there = unmatched.len() == (0..finding.header.len()).filter(|at| now.get(*at).is_none()).count();
+    let names: Vec<_> = undo_log.names.iter().filter(|name| !name.is_empty()).collect();
+    let is_own = |column: usize| names.iter().any(|name| image.tab.position(name) == Some(column));
+    let is_appended = |row: usize| keys.contains(&image.shown(row, key));
+    let rows: Vec<_> = image.rows().map(|(row, _)| row).filter(|row| is_appended(*row)).collect();
+    let is_shown = |column: &usize| rows.iter().any(|row| image.has_constant(*row, *column));
+    let columns: Vec<_> = unmatched.into_iter().filter(is_shown).collect();
+    if let [column] = columns.as_slice()
+        && (are_all_there || is_own(*column))
+    {
+        now.correct(*lost, *column);
+    }
+}
+
 /// The text of a cell; empty beyond the row's end.
 pub(super) fn cell(row: &[Value], column: usize) -> String {
     row.get(column).map(text).unwrap_or_default()

@@ -14,8 +14,8 @@ use crate::store::tabs::column_map::{ColumnMap, is_error, map_own_columns};
 use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
 use crate::store::upsert::repair::claim::Claim;
 use crate::store::upsert::repair::column_search::{
-    cell, correct_by_content, find_shifted_keys, formulas_found, join_recovered_header, known_by_formula, named_header,
-    pair_by_formula, renamed_columns,
+    cell, correct_by_content, find_shifted_cells, find_shifted_keys, formulas_found, join_recovered_header,
+    known_by_formula, named_header, pair_by_formula, renamed_columns,
 };
 use crate::store::upsert::repair::formulas::have_same_shape;
 use crate::store::upsert::repair::image::TabImage;
@@ -80,6 +80,7 @@ impl<'a> Correspondence<'a> {
         }
         correct_by_content(&mut now, finding, image, key, &by_key);
         find_shifted_keys(&mut now, finding, image);
+        find_shifted_cells(&mut now, finding, image);
         let mut hit_by_key = HashMap::new();
         let mut hit_by_mark: HashMap<Option<u64>, Vec<usize>> = HashMap::new();
         for (at, misplaced) in finding.misplaced.iter().enumerate() {

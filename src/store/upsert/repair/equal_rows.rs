@@ -90,7 +90,10 @@ impl RowSearch<'_> {
             for (at, row) in pairs {
                 self.take(at, row);
             }
-        } else if is_final && rows.iter().all(|row| !self.image.has_constants(*row)) {
+        } else if is_final
+            && (rows.iter().all(|row| !self.image.has_constants(*row))
+                || rows.len() <= sought.len() + others && self.all_become_the_same(&sought, &rows))
+        {
             self.take_nearest(&sought, rows);
         } else if is_final {
             let (one, other) = (rows[0], rows.get(1).copied().unwrap_or(rows[0]));
@@ -101,7 +104,21 @@ impl RowSearch<'_> {
         }
     }
 
-    /// Takes rows in which nothing was entered but formulas. They are all alike, as blank rows are.
+    /// Whether these rows get the same contents, whichever of them was hit and whichever a repair missed.
+    fn all_become_the_same(&self, sought: &[usize], rows: &[usize]) -> bool {
+        let Some((first, row)) = sought.first().zip(rows.first()) else { return false };
+        let before = &self.sought[*first].before;
+        let open = self.claims.iter().filter(|claim| claim.row.is_none());
+        let mut open = open.filter(|claim| self.image.compare(&claim.fingerprint, *row).is_exact());
+        let is_same = |claim: &Claim| {
+            let repaired = claim.repaired.as_ref().filter(|_| claim.key.is_none());
+            repaired.is_some_and(|repaired| repaired.marks().eq(before.marks()))
+        };
+        sought.iter().all(|at| self.are_interchangeable(*at, *first)) && open.all(is_same)
+    }
+
+    /// Takes rows that are all alike, or become so: blank rows, or rows in which nothing was entered
+    /// but formulas.
     fn take_nearest(&mut self, sought: &[usize], mut rows: Vec<usize>) {
         for at in sought {
             let place = self.sought[*at].misplaced.target.row as usize;

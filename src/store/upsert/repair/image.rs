@@ -65,6 +65,11 @@ impl TabImage<'_> {
         !RowFingerprint::new(cells, |column| self.is_computed(row, column)).is_blank()
     }
 
+    /// Whether a cell shows something that no formula computes.
+    pub(super) fn has_constant(&self, row: usize, column: usize) -> bool {
+        !self.shown(row, column).is_empty() && !self.is_computed(row, column)
+    }
+
     /// The formula of a column's header.
     pub(super) fn header_formula(&self, column: usize) -> Option<&str> {
         let entered = self.entered.first()?.get(column)?.as_str()?;

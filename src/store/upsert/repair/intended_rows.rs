@@ -269,12 +269,21 @@ impl Correspondence<'_> {
             // Several rows showed this key, and one of them may be the key's own row, or a new one.
             let recreated = &self.finding.undo_log.recreated;
             let is_new = |row: u32| recreated.contains(&self.image.shown(row as usize, self.image.key));
-            close.retain(|(_, row)| !self.is_claimed_by_other(misplaced, *row) && !is_new(*row));
+            let is_other = |row: u32| is_new(row) && !self.shows_what_no_batch_wrote(&fingerprint, row);
+            close.retain(|(_, row)| !self.is_claimed_by_other(misplaced, *row) && !is_other(*row));
             return if let [(_, row)] = close.as_slice() { Some(*row) } else { None };
         }
         let (first, row) = close.first()?;
         let is_alone = close.get(1).is_none_or(|(second, _)| second.score() < first.score());
         is_alone.then_some(*row)
+    }
+
+    /// Whether a row shows something of these contents in a column that the batch did not write, as no
+    /// row does that it created.
+    fn shows_what_no_batch_wrote(&self, fingerprint: &RowFingerprint, row: u32) -> bool {
+        let used: HashSet<usize> = self.finding.undo_log.used.iter().filter_map(|at| self.intended(*at)).collect();
+        let shown = |column: usize| self.image.cell(row as usize, column).and_then(mark_of);
+        fingerprint.marks().any(|(column, mark)| !used.contains(&column) && shown(column) == Some(mark))
     }
 }
 

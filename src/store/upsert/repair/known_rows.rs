@@ -7,6 +7,8 @@
 
 use std::collections::HashSet;
 
+use serde_json::Value;
+
 use crate::store::tabs::row_fingerprint::{Likeness, RowFingerprint};
 use crate::store::upsert::repair::claim::Claim;
 use crate::store::upsert::repair::column_search::cell;
@@ -28,7 +30,7 @@ impl Correspondence<'_> {
             let only = if let [only] = rows.as_slice() { Some(*only) } else { None };
             let place = *place as usize;
             let row = rows.contains(&place).then_some(place).or(only);
-            Some(Claim { fingerprint, key: None, row })
+            Some(Claim { fingerprint, key: None, row, repaired: None })
         });
         settled.collect()
     }
@@ -60,7 +62,8 @@ impl Correspondence<'_> {
                 let shown = key.as_ref().and_then(|key| self.by_key.get(key));
                 let row = shown.and_then(|rows| if let [row] = rows.as_slice() { Some(*row) } else { None });
                 let key = key.clone().or_else(|| self.restored_key(misplaced));
-                Some(Claim { fingerprint: fingerprint.moved(&map, self.image.width()), key, row })
+                let repaired = repaired(misplaced, fingerprint).map(|row| row.moved(&map, self.image.width()));
+                Some(Claim { fingerprint: fingerprint.moved(&map, self.image.width()), key, row, repaired })
             }
             _ => None,
         });
@@ -134,4 +137,11 @@ impl Correspondence<'_> {
             |row: usize| fingerprints.iter().any(|fingerprint| self.image.compare(fingerprint, row).is_exact());
         self.image.rows().map(|(row, _)| row).filter(|row| is_intended(*row)).collect()
     }
+}
+
+/// What a row contains once a write that expected it is repeated there; `None` for moves of cells.
+fn repaired(misplaced: &MisplacedWrite, expected: &RowFingerprint) -> Option<RowFingerprint> {
+    let (target, after) = (&misplaced.target, &misplaced.after);
+    let write = |row: RowFingerprint, at: &usize| row.with_cell(*at, after.get(*at).unwrap_or(&Value::Null));
+    target.moves.is_empty().then(|| target.columns.iter().fold(expected.clone(), write))
 }

@@ -20,6 +20,7 @@
 //! | How do references change in a formula that returns after columns moved? | `formulas` |
 //! | Did a repaired cell keep its contents? | `check` |
 //! | Which cells that were overwritten by mistake come back? | `restore` |
+//! | Which cells of appended rows belong into other columns? | `appended_rows` |
 //! | Which repairs are made to which rows? | `plan` |
 //!
 //! `store::tabs::column_map` follows columns, and `store::tabs::row_fingerprint` identifies a row
@@ -38,6 +39,7 @@ mod known_rows;
 mod intended_rows;
 mod planned_repairs;
 mod restore;
+mod appended_rows;
 pub mod column_search;
 pub mod correspondence;
 pub mod formulas;

@@ -12,7 +12,7 @@ use crate::store::tabs::parse::text;
 use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
 use crate::store::upsert::repair::ambiguity::{AmbiguousRows, ambiguous_hits, messages};
 use crate::store::upsert::repair::check::CellCheck;
-use crate::store::upsert::repair::correspondence::{Correspondence, number};
+use crate::store::upsert::repair::correspondence::Correspondence;
 use crate::store::upsert::repair::formulas::{FormulaMove, rewrite_references};
 use crate::store::upsert::repair::image::TabImage;
 use crate::store::upsert::repair::planned_repairs::PlannedRepairs;
@@ -112,12 +112,22 @@ impl RepairPlanner<'_> {
                 let is_other = |copy: &&CellCopy| !self.map.is_as_written(at, copy.from, row, copy.to);
                 out.changed.extend(theirs.iter().filter(is_other).map(|copy| (row, copy.to)));
                 let ours = ours.into_iter().map(|copy| self.repeating_copy(at, misplaced, copy, row, out)).collect();
-                out.add(Some(row), "", ours, Vec::new());
+                out.add_version(row, ours, !self.lacks_only_its_version(target, row));
             }
             IntendedRow::Row(row) => self.repeat_moves(target, row, out),
             IntendedRow::New(key) => out.add(None, key, copies, Vec::new()),
             IntendedRow::Gone => {}
         }
+    }
+
+    /// Whether a row shows its key and nothing by mistake, so that it lacks the version in flight only.
+    fn lacks_only_its_version(&self, target: &RowWrite, row: u32) -> bool {
+        let is_keyed = match &target.expect {
+            RowPredicate::Key(_) => true,
+            RowPredicate::Row { .. } => target.is_version,
+            RowPredicate::Blank(_) => false,
+        };
+        is_keyed && self.map.hit_at(row).is_none()
     }
 
     /// Returns the copy that repeats the write of a cell. A repair wrote a formula as of the columns
@@ -158,7 +168,10 @@ impl RepairPlanner<'_> {
                 // The batch found the row of this key. If it is gone now, or has another key, a user
                 // did that since.
                 Some(images) => {
-                    let row = self.map.row_of_hit(images).filter(|row| !self.map.is_unkeyed(images, *row));
+                    // A repair restores a row's own cells, whatever its key is by now.
+                    let is_restoring = undo_log.is_repair && !target.is_version;
+                    let is_its = |row: &u32| is_restoring || !self.map.is_unkeyed(images, *row);
+                    let row = self.map.row_of_hit(images).filter(is_its);
                     let is_new = row.is_none() && target.moves.is_empty() && self.is_to_be_created(images);
                     let gone = if is_new { IntendedRow::New(key) } else { IntendedRow::Gone };
                     row.map_or(gone, IntendedRow::Row)
@@ -174,7 +187,9 @@ impl RepairPlanner<'_> {
                         // A row whose own key a user changed belongs to no key.
                         let own = if writes_key { self.map.own_row_changed(at, misplaced) } else { None };
                         let row = own.or_else(|| self.map.row_with_its_key_again(misplaced));
-                        let row = row.or_else(|| self.map.row_whose_key_was_changed(misplaced));
+                        // A version is for the row of its key, which that row is no longer.
+                        let row = row
+                            .or_else(|| self.map.row_whose_key_was_changed(misplaced).filter(|_| !target.is_version));
                         if row.is_none() {
                             self.note_missing_row(misplaced, out);
                         }
@@ -182,10 +197,14 @@ impl RepairPlanner<'_> {
                     }
                 },
             },
-            // The hit row was blank, so it belongs to the new row wherever its columns went. A row
-            // that was not blank is restored.
+            // The hit row was blank, so it belongs to the new row wherever its columns went. If it is
+            // gone now, a user deleted or changed it since. A row that was not blank is restored.
             RowPredicate::Blank(key) if self.map.was_free(misplaced) => {
-                hit.or_else(|| self.map.lowest_row_showing(key)).map_or(IntendedRow::New(key), IntendedRow::Row)
+                let row = hit.or_else(|| self.map.lowest_row_showing(key));
+                if row.is_none() {
+                    out.unrepaired.push(gone_new_row(key));
+                }
+                row.map_or(IntendedRow::Gone, IntendedRow::Row)
             }
             RowPredicate::Blank(key) => IntendedRow::New(key),
             RowPredicate::Row { key: None, fingerprint } => self.row_by_contents(at, misplaced, fingerprint, out),
@@ -297,33 +316,6 @@ impl RepairPlanner<'_> {
         out.add(Some(row), "", copies, clears.into_iter().filter(|to| !changed.contains(to)).collect());
     }
 
-    /// Moves the cells of rows appended under other headers to their intended columns. Takes the
-    /// lowest `count` rows of the key.
-    fn move_appended_cells(&self, key: &str, count: usize, out: &mut PlannedRepairs) {
-        let used = &self.map.finding.undo_log.used;
-        let Some(at) = self.map.now.get(self.map.finding.undo_log.key) else {
-            out.unrepaired.push(format!(
-                "the row of key \"{key}\" was written while columns moved and is beside its columns: the column in which its key is was not found again"
-            ));
-            return;
-        };
-        let moves: Vec<_> = used.iter().filter_map(|&p| Some((self.map.now.get(p)?, self.map.intended(p)?))).collect();
-        let is_filled = |column: &usize| moves.iter().any(|(_, to)| to == column);
-        let clears: Vec<_> = moves.iter().map(|(from, _)| *from).filter(|column| !is_filled(column)).collect();
-        let apart = moves.iter().filter(|(from, to)| from != to);
-        let copies: Vec<_> = apart.map(|&(from, to)| CellCopy { source: CellSource::Itself, from, to }).collect();
-        if copies.is_empty() && clears.is_empty() {
-            return;
-        }
-        let image = self.map.image;
-        // A row of which a write is repaired was not appended.
-        let is_free = |row: &usize| image.shown(*row, at) == key && !out.has(number(*row));
-        let rows: Vec<_> = (1..image.rows.len()).rev().filter(is_free).take(count).collect();
-        for row in rows {
-            out.add(Some(number(row)), key, copies.clone(), clears.clone());
-        }
-    }
-
     /// Sets the repair's expectation to the current contents of its row.
     fn with_expectation(&self, repair: RowRepair, shared: &HashSet<String>) -> RowRepair {
         let image = self.map.image;
@@ -361,6 +353,13 @@ impl RepairPlanner<'_> {
         let is_read = self.map.image.undo.before.get(at).is_some();
         (is_read && self.formula_before(at, misplaced, copy.from).is_none()).then(|| cell(&misplaced.before, copy.from))
     }
+}
+
+/// The message about a new row that was written while columns moved and is gone.
+fn gone_new_row(key: &str) -> String {
+    format!(
+        "the new row of key \"{key}\", which was written while columns moved, is gone or was changed: the key gets another with its next version"
+    )
 }
 
 fn cell(row: &[Value], column: usize) -> String {

@@ -35,6 +35,15 @@ impl PlannedRepairs {
         self.add_to(known, row, key, copies, clears);
     }
 
+    /// Adds copies that bring the version in flight to a row. `was_hit`: the row needs a repair besides.
+    pub(super) fn add_version(&mut self, row: u32, copies: Vec<CellCopy>, was_hit: bool) {
+        let is_first = !self.has(row);
+        self.add(Some(row), "", copies, Vec::new());
+        if let Some(repair) = self.by_row.get(&row).copied().and_then(|at| self.list.get_mut(at)) {
+            repair.is_version = !was_hit && (is_first || repair.is_version);
+        }
+    }
+
     /// Adds copies to the new row of this key, also if that is planned already.
     pub(super) fn add_to_new_row(&mut self, key: &str, copies: Vec<CellCopy>) {
         let is_it = |repair: &RowRepair| repair.row.is_none() && repair.key() == Some(key);
@@ -47,9 +56,11 @@ impl PlannedRepairs {
             let is_taken = |to: usize| there.clears.contains(&to) || there.copies.iter().any(|copy| copy.to == to);
             let more: Vec<_> = copies.into_iter().filter(|copy| !is_taken(copy.to)).collect();
             there.copies.extend(more);
+            there.is_version = false;
         } else if !copies.is_empty() || !clears.is_empty() {
             self.by_row.extend(row.map(|row| (row, self.list.len())));
-            self.list.push(RowRepair { row, expect: RowPredicate::Key(key.to_owned()), copies, clears });
+            let expect = RowPredicate::Key(key.to_owned());
+            self.list.push(RowRepair { row, expect, copies, clears, is_version: false });
         }
     }
 

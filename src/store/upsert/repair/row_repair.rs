@@ -39,6 +39,8 @@ pub struct RowRepair {
     pub copies: Vec<CellCopy>,
     /// The columns to clear.
     pub clears: Vec<usize>,
+    /// Whether it only brings the version in flight: no write had hit the row by mistake.
+    pub is_version: bool,
 }
 
 impl RowRepair {

@@ -184,12 +184,24 @@ impl<'a> RowSearch<'a> {
             if self.found[at].is_some() || !sought.fingerprint.is_blank() || !sought.is_left_blank {
                 continue;
             }
-            let place = sought.misplaced.target.row as usize;
+            let place = self.place_beside_neighbors(at);
             let blank = (1..self.image.height as usize).filter(|row| self.is_free(*row) && self.image.is_blank(*row));
             if let Some(row) = blank.min_by_key(|row| row.abs_diff(place)) {
                 self.take(at, row);
             }
         }
+    }
+
+    /// Where a row is if it did not move, or else if it moved as far as the nearest hit row.
+    fn place_beside_neighbors(&self, at: usize) -> usize {
+        let place = self.sought[at].misplaced.target.row as usize;
+        if self.is_free(place) && self.image.is_blank(place) {
+            return place;
+        }
+        let hits = self.sought.iter().zip(&self.found);
+        let moved = hits.filter_map(|(hit, found)| Some((hit.misplaced.target.row as usize, found.as_ref()?.row()?)));
+        let nearest = moved.min_by_key(|(was, _)| was.abs_diff(place));
+        nearest.map_or(place, |(was, is)| (place + is as usize).saturating_sub(was))
     }
 
     /// Candidate rows: those that match in the rarest cell, or in one of the two rarest written

@@ -34,6 +34,7 @@ fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Val
         row: *row,
         columns: vec![1],
         moves: Vec::new(),
+        is_version: false,
     };
     let undo_log = UndoLog {
         head: HeadId { commit: 1, nonce: 1 },
@@ -92,7 +93,8 @@ fn a_row_that_was_hit_is_restored_where_it_is_now_and_left_alone_where_people_ch
             row: Some(3),
             expect: RowPredicate::Row { key: Some("a".into()), fingerprint: RowFingerprint::new(&moved[3], |_| false) },
             copies: vec![scratch(BASE + 1, 1, 1)],
-            clears: Vec::new()
+            clears: Vec::new(),
+            is_version: true,
         }
     );
     assert_eq!((repairs[1].row, &repairs[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
@@ -231,7 +233,7 @@ fn second(expected: &Value, before: &Value, after: &Value) -> UndoFinding {
     let cells = expected.as_array().cloned().unwrap_or_default();
     let key = Some(cell(&cells, 0)).filter(|key| !key.is_empty());
     let expect = RowPredicate::Row { key, fingerprint: RowFingerprint::new(&cells, |_| false) };
-    let target = RowWrite { expect, row: 1, columns: vec![0, 1, 2], moves: Vec::new() };
+    let target = RowWrite { expect, row: 1, columns: vec![0, 1, 2], moves: Vec::new(), is_version: false };
     let (before, after) = (cells_of(before), cells_of(after));
     finding.misplaced = vec![MisplacedWrite { index: 0, target: target.clone(), shown: before.clone(), before, after }];
     finding.undo_log.targets = vec![target];

@@ -21,6 +21,9 @@ const COLUMN_BOUND: usize = 20_000;
 const SCRATCH_TAG: &str = "witness";
 /// The tag of a batch that repairs rows.
 const REPAIR_TAG: &str = "repair";
+/// The kinds of a repair's writes: of a row that was hit, and of one that lacks its version only.
+const ROW_KIND: &str = "row";
+const VERSION_KIND: &str = "version";
 
 impl UndoLog {
     /// The texts that the batch writes to the log, by scratch row.
@@ -40,7 +43,10 @@ impl UndoLog {
             let (kind, expect) = match &target.expect {
                 RowPredicate::Key(key) => ("key", key.clone()),
                 RowPredicate::Blank(key) => ("blank", key.clone()),
-                RowPredicate::Row { key, fingerprint } => ("row", json!([key, fingerprint.to_text()]).to_string()),
+                RowPredicate::Row { key, fingerprint } => {
+                    let kind = if target.is_version { VERSION_KIND } else { ROW_KIND };
+                    (kind, json!([key, fingerprint.to_text()]).to_string())
+                }
             };
             let row = (target.row + 1).to_string();
             let written = target
@@ -136,7 +142,7 @@ fn parse_write(row: &[Value]) -> Option<RowWrite> {
     let expect = match field(0).as_str() {
         "key" => RowPredicate::Key(field(1)),
         "blank" => RowPredicate::Blank(field(1)),
-        "row" => {
+        ROW_KIND | VERSION_KIND => {
             let (key, fingerprint): (Option<String>, String) = serde_json::from_str(&field(1)).ok()?;
             RowPredicate::Row { key, fingerprint: RowFingerprint::parse(&fingerprint)? }
         }
@@ -150,7 +156,8 @@ fn parse_write(row: &[Value]) -> Option<RowWrite> {
         Some((from.parse().ok()?, to.parse().ok()?))
     };
     let moves = parts.map(read).collect::<Option<_>>()?;
-    Some(RowWrite { expect, row: field(2).parse::<u32>().ok()?.checked_sub(1)?, columns, moves })
+    let row = field(2).parse::<u32>().ok()?.checked_sub(1)?;
+    Some(RowWrite { expect, row, columns, moves, is_version: field(0) == VERSION_KIND })
 }
 
 /// Formats sorted numbers as `0-3,7`.

@@ -33,7 +33,7 @@ fn fingerprint(row: &[Value]) -> RowFingerprint {
 }
 
 fn written(key: &str, row: u32) -> RowWrite {
-    RowWrite { expect: RowPredicate::Key(key.into()), row, columns: vec![2], moves: Vec::new() }
+    RowWrite { expect: RowPredicate::Key(key.into()), row, columns: vec![2], moves: Vec::new(), is_version: false }
 }
 
 /// The scratch rows of a batch with this undo log that finds this header and these rows.
@@ -67,6 +67,11 @@ fn what_a_batch_leaves_reads_back_and_only_under_its_own_head() {
             expect: RowPredicate::Row { key: Some("m".into()), fingerprint: fingerprint(&[json!("m")]) },
             moves: vec![(0, 2), (2, 1)],
             ..written("", 5)
+        },
+        RowWrite {
+            expect: RowPredicate::Row { key: Some("v".into()), fingerprint: fingerprint(&[json!("v")]) },
+            is_version: true,
+            ..written("", 6)
         },
     ]);
     let rows = scratch(&undo_log, &["id", "mine", "n"], &[json!(["a"]), json!([])], &[json!(["a", "", 1]), json!([])]);
@@ -133,6 +138,7 @@ fn a_row_without_a_key_is_known_by_what_it_holds() {
         row: 3,
         columns: vec![2],
         moves: Vec::new(),
+        is_version: false,
     };
     assert!(target.is_hit(&[], &row, 0));
     assert!(!target.is_hit(&[], &[json!("k"), json!("x"), json!(7)], 0));

@@ -1,4 +1,5 @@
 use super::*;
+use crate::items::failure::ActionAnswer;
 
 fn key(text: &str) -> Key {
     Key::new(text).expect("a valid key")
@@ -18,6 +19,7 @@ fn tried_once() -> PriorFailure {
         state: FailureState::Open,
         in_doubt: false,
         requested: None,
+        has_unknown_action: false,
         row: 2,
     }
 }
@@ -147,4 +149,37 @@ fn a_forgotten_row_takes_back_what_was_done_before_it() {
     assert!(
         set.has(key("a").fingerprint(), version("1").hash()) && !set.has(key("a").fingerprint(), version("2").hash())
     );
+}
+
+#[test]
+fn an_answer_is_written_only_while_its_failure_waits_for_it() {
+    let waits = PriorFailure { has_unknown_action: true, version: version("1").hash(), ..tried_once() };
+    let answer = Failure {
+        key: key("a"),
+        version: version("1"),
+        step: "s".to_owned(),
+        error: "e".to_owned(),
+        attempts: 1,
+        first_seen: Timestamp(0),
+        last_seen: Timestamp(9),
+        run: "r".to_owned(),
+        order: None,
+        state: FailureState::Open,
+        answered: Some(ActionAnswer::NotUnderstood),
+        place: String::new(),
+        payload: Vec::new(),
+        kept: false,
+    };
+    let needs_row = |prior: Option<PriorFailure>| {
+        let failures = prior.map(|prior| (key("a").fingerprint(), prior)).into_iter().collect();
+        !ProcessedIndex::new(ProcessedSet::default(), failures).has_row_of(&answer, waits.error)
+    };
+    assert!(needs_row(Some(waits)));
+    // Another run has closed it, answered it, or recorded something else meanwhile; a person has
+    // written an action.
+    assert!(!needs_row(None));
+    assert!(!needs_row(Some(PriorFailure { has_unknown_action: false, ..waits })));
+    assert!(!needs_row(Some(PriorFailure { error: Fingerprint::new("other"), ..waits })));
+    assert!(!needs_row(Some(PriorFailure { state: FailureState::Dead, ..waits })));
+    assert!(!needs_row(Some(PriorFailure { requested: Some(RequestedAction::Skip), ..waits })));
 }

@@ -66,7 +66,7 @@ fn a_number_with_a_decimal_comma_is_exact() {
         cell("0,1234567890123456789").is_err_and(|why| why.contains("would change the number 0.1234567890123456789"))
     );
     let why = cell("1,234.56").expect_err("a decimal point");
-    assert!(why.starts_with("\"1,234.56\" is no finite number: a decimal point?"), "{why}");
+    assert!(why.starts_with("\"1,234.56\" is not a finite number: a decimal point?"), "{why}");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_moment_is_shown_in_the_sheets_zone_around_clock_changes() {
 
 #[test]
 fn a_number_in_a_time_column_is_rejected_with_jq_advice() {
-    let why = cell(json!(1_517_966_773_840_i64), ColumnType::DateTime).expect_err("a number is no moment");
+    let why = cell(json!(1_517_966_773_840_i64), ColumnType::DateTime).expect_err("a number is not a time");
     assert!(why.contains("1517966773840") && why.contains(". / 1000 | todate"), "{why}");
 }
 

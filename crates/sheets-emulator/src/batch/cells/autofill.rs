@@ -19,7 +19,7 @@ use crate::grid::area::{Area, GridRange};
 use crate::grid::cell::{Cell, CellValue};
 use crate::storage::transaction::SheetProperties;
 
-/// `AutoFillRequest`: cells from which a series goes on into the cells beside them.
+/// `AutoFillRequest`: cells from which a series continues into the cells beside them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct AutoFill {

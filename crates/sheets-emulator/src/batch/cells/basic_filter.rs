@@ -39,7 +39,7 @@ pub(crate) struct ClearBasicFilter {
 pub(crate) fn set(batch: &Batch<'_, '_>, request: SetBasicFilter) -> Result<Value, ApiError> {
     let range = request.filter.get("range").cloned().unwrap_or_else(|| json!({}));
     let sent: GridRangeMessage =
-        serde_json::from_value(range).map_err(|_| ApiError::invalid_argument("filter.range is no range"))?;
+        serde_json::from_value(range).map_err(|_| ApiError::invalid_argument("filter.range is not a valid range"))?;
     let (sheet, area) = batch.area(&sent)?;
     let mut body = request.filter;
     body.insert("range".to_owned(), GridRange::closed(sheet.id, &area).to_json());

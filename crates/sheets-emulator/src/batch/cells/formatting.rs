@@ -126,7 +126,7 @@ pub(crate) fn add_rule(batch: &Batch<'_, '_>, request: AddConditionalFormatRule)
     let ranges = request.rule.get("ranges").and_then(Value::as_array).cloned().unwrap_or_default();
     let Some(first) = ranges.into_iter().next() else { return refuse("rule.ranges must not be empty.") };
     let sent: GridRangeMessage =
-        serde_json::from_value(first).map_err(|_| ApiError::invalid_argument("rule.ranges[0] is no range"))?;
+        serde_json::from_value(first).map_err(|_| ApiError::invalid_argument("rule.ranges[0] is not a valid range"))?;
     let (sheet, _) = batch.area(&sent)?;
     check_rule(&request.rule, &sheet.title)?;
     let mut rules: Vec<Value> = rules(batch, sheet.id)?;
@@ -166,8 +166,8 @@ pub(crate) struct UpdateConditionalFormatRule {
 pub(crate) fn update_rule(batch: &Batch<'_, '_>, request: UpdateConditionalFormatRule) -> Result<Value, ApiError> {
     let sheet = match request.rule.as_ref().and_then(|rule| rule.get("ranges")?.as_array()?.first().cloned()) {
         Some(range) => {
-            let sent: GridRangeMessage =
-                serde_json::from_value(range).map_err(|_| ApiError::invalid_argument("rule.ranges[0] is no range"))?;
+            let sent: GridRangeMessage = serde_json::from_value(range)
+                .map_err(|_| ApiError::invalid_argument("rule.ranges[0] is not a valid range"))?;
             batch.area(&sent)?.0
         }
         None => batch.grid(request.sheet_id)?,

@@ -101,7 +101,7 @@ fn locate(batch: &Batch<'_, '_>, sent: Option<&Map<String, Value>>) -> Result<Ma
     let mut location = sent.clone();
     let kind = if let Some(range) = sent.get("dimensionRange") {
         let span: DimensionRange = serde_json::from_value(range.clone())
-            .map_err(|_| ApiError::invalid_argument("location.dimensionRange is no range"))?;
+            .map_err(|_| ApiError::invalid_argument("location.dimensionRange is not a valid range"))?;
         let (_, dimension, range) = batch.span(&span)?;
         if range.len() != 1 {
             return refuse("location.dimensionRange must be a single row or column.");

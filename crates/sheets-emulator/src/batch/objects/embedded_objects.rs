@@ -211,7 +211,7 @@ fn sheet_of(batch: &Batch<'_, '_>, object_kind: &ObjectKind, body: &Message) -> 
     if object_kind.ranged {
         let sent = body.get("range").cloned().unwrap_or_else(|| json!({}));
         let sent: GridRangeMessage = serde_json::from_value(sent)
-            .map_err(|_| ApiError::invalid_argument(format!("{}.range is no range", object_kind.member)))?;
+            .map_err(|_| ApiError::invalid_argument(format!("{}.range is not a valid range", object_kind.member)))?;
         return Ok(batch.area(&sent)?.0.id);
     }
     let position = member(body, "position");

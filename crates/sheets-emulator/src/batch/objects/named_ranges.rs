@@ -96,7 +96,7 @@ fn check_name(name: &str) -> Result<(), ApiError> {
         return Ok(());
     }
     refuse(format!(
-        "Invalid name: {name}. A name has letters, numbers and underscores, no number first, and is no cell."
+        "Invalid name: {name}. A name has letters, numbers and underscores, no number first, and is not a cell."
     ))
 }
 
@@ -239,7 +239,7 @@ fn range_of(batch: &Batch<'_, '_>, body: &Map<String, Value>) -> Result<GridRang
             .ok_or_else(|| ApiError::invalid_argument(format!("No named range with id: {id}")));
     }
     let sent = body.get("range").cloned().unwrap_or_else(|| json!({}));
-    let sent: GridRangeMessage =
-        serde_json::from_value(sent).map_err(|_| ApiError::invalid_argument("protectedRange.range is no range"))?;
+    let sent: GridRangeMessage = serde_json::from_value(sent)
+        .map_err(|_| ApiError::invalid_argument("protectedRange.range is not a valid range"))?;
     check_range(batch, &sent)
 }

@@ -131,7 +131,7 @@ fn sizes_rules_and_formats_are_in_the_grid_data() {
         (data["rowMetadata"].as_array().unwrap().len(), data["columnMetadata"].as_array().unwrap().len()),
         (1000, 27)
     );
-    assert_eq!(store.read("s").unwrap().last_row_with_data(0).unwrap(), Some(0), "a rule is no data");
+    assert_eq!(store.read("s").unwrap().last_row_with_data(0).unwrap(), Some(0), "a rule is not data");
 }
 
 #[test]

@@ -93,6 +93,6 @@ async fn bodies_that_are_too_much_together_are_refused() {
     let (mut small, mut answer) = (TcpStream::connect(address).await.unwrap(), [0; 12]);
     small.write_all(CALL.as_bytes()).await.unwrap();
     small.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 200", "a small call goes on");
+    assert_eq!(&answer, b"HTTP/1.1 200", "a small call continues");
     drop(others);
 }

@@ -148,3 +148,151 @@ fn appended_rows_are_found_by_their_keys_where_two_headers_broke() {
     let planned = plan(&finding, &present(&tab, &gone));
     assert!(planned.unrepaired[0].contains("the row of key \"new\""), "{planned:?}");
 }
+
+/// A row that was appended while the job's columns a and b were renamed and moved, and after which
+/// they were renamed again: each header is another one than before.
+fn renamed_twice(found: &[&str]) -> UndoFinding {
+    let mut finding = finding(found, &[], &[], &[]);
+    finding.undo_log.header = tab(&["id", "a", "b", "mine"]).header;
+    (finding.undo_log.used, finding.undo_log.names) = (vec![0, 1, 2], tab(&["id", "a", "b"]).header);
+    finding.shifted_appends = vec!["new".into()];
+    finding
+}
+
+fn with_aliases(header: &[&str]) -> Tab {
+    let aliases = vec![("a".to_owned(), "a3".to_owned()), ("b".to_owned(), "b3".to_owned())];
+    Tab { aliases, ..tab(header) }
+}
+
+#[test]
+fn of_columns_renamed_twice_the_last_is_where_something_is() {
+    let finding = renamed_twice(&["id", "b2", "mine", "a2"]);
+    let tab = with_aliases(&["b3", "id", "mine", "a3"]);
+    let now = rows(&[json!(tab.header), json!(["a of new", "new", "b of new", ""])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    let itself = |from, to| CellCopy { source: CellSource::Itself, from, to };
+    assert_eq!((&planned.repairs[0].copies, &planned.repairs[0].clears), (&vec![itself(0, 3), itself(2, 0)], &vec![2]));
+    assert_eq!(planned.unrepaired, Vec::<String>::new());
+}
+
+#[test]
+fn no_cell_is_written_over_that_may_be_of_a_lost_column() {
+    let finding = renamed_twice(&["mine", "b2", "x2", "id"]);
+    let tab = with_aliases(&["b3", "a3", "mine", "x3", "id"]);
+    // The key is under mine. The values of a and b are under two of three unknown headers.
+    let now = rows(&[json!(tab.header), json!(["a of new", "", "new", "b of new", ""])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    let itself = |from, to| CellCopy { source: CellSource::Itself, from, to };
+    let repair = &planned.repairs[0];
+    assert_eq!((&repair.copies, &repair.clears), (&vec![itself(2, 4)], &vec![2]), "{planned:?}");
+    let lost = ["b2", "x2"].map(|name| {
+        format!("column \"{name}\" was not found again: 1 cells that a write hit there, or that belong there, are left as they are")
+    });
+    assert_eq!(planned.unrepaired, lost);
+}
+
+#[test]
+fn no_version_is_written_into_a_row_whose_key_was_changed() {
+    let mut finding = second(&json!(["k", 1, "note"]), &json!([]), &json!(["", 10]));
+    finding.misplaced[0].target.columns = vec![1];
+    let tab = tab(&HEADER);
+    let now = rows(&[json!(HEADER), json!(["", 10]), json!(["odd", 1, "note"])]);
+    let has_repair = |planned: &RepairPlan, row| planned.repairs.iter().any(|repair| repair.row == Some(row));
+    let planned = plan(&finding, &present(&tab, &now));
+    assert!(has_repair(&planned, 2), "it was hit before: {planned:?}");
+    finding.misplaced[0].target.is_version = true;
+    let planned = plan(&finding, &present(&tab, &now));
+    assert!(has_repair(&planned, 1) && !has_repair(&planned, 2), "{planned:?}");
+    assert!(planned.unrepaired[0].contains("1 rows that were to be repaired were not found again"), "{planned:?}");
+}
+
+#[test]
+fn a_row_that_was_hit_needs_more_than_its_version() {
+    let finding = finding(&HEADER, &[("a", 1)], &[json!(["z", 7])], &[json!(["z", 10])]);
+    let (tab, now) = (tab(&HEADER), rows(&[json!(HEADER), json!(["z", 10]), json!(["a", 1])]));
+    let planned = planned_repairs(&finding, &present(&tab, &now));
+    let kinds: Vec<_> = planned.iter().map(|repair| (repair.row, repair.is_version)).collect();
+    assert_eq!(kinds, [(Some(2), true), (Some(1), false)]);
+}
+
+#[test]
+fn moves_that_hit_each_other_s_rows_stay_though_a_key_was_changed() {
+    let (a, b) = (json!(["a", "", "of a"]), json!(["b", "", "of b"]));
+    let mut finding = second(&a, &b, &json!(["b", "of b", ""]));
+    let write = |index: usize, expected: &Value, before: &Value, after: &Value| {
+        let mut misplaced = second(expected, before, after).misplaced.remove(0);
+        (misplaced.index, misplaced.target.row) = (index, 1 + u32::try_from(index).unwrap_or(0));
+        (misplaced.target.columns, misplaced.target.moves) = (vec![1, 2], vec![(2, 1)]);
+        misplaced
+    };
+    let total = (json!(["", "total", ""]), json!([]));
+    finding.misplaced = vec![write(0, &a, &b, &json!(["b", "of b", ""])), write(1, &b, &total.0, &total.1)];
+    finding.undo_log.targets = finding.misplaced.iter().map(|misplaced| misplaced.target.clone()).collect();
+    let tab = tab(&HEADER);
+    let now = rows(&[json!(HEADER), json!(["odd", "of b"]), json!([]), a]);
+    let planned = plan(&finding, &present(&tab, &now));
+    let of_row = |row| planned.repairs.iter().find(|repair| repair.row == Some(row)).expect("a repair");
+    assert_eq!(of_row(1).copies, [scratch(BASE, 2, 1)], "its own cell stays where it belongs: {planned:?}");
+    assert_eq!(of_row(1).clears, [2]);
+    assert_eq!(of_row(2).copies, [scratch(BASE + 1, 1, 1), scratch(BASE + 1, 2, 2)]);
+    let itself = |from, to| CellCopy { source: CellSource::Itself, from, to };
+    assert_eq!((&of_row(3).copies, &of_row(3).clears), (&vec![itself(2, 1)], &vec![2]));
+}
+
+#[test]
+fn an_emptied_row_is_looked_for_beside_the_row_that_was_its_neighbor() {
+    let (before, after) = ([json!(["z", 7]), json!(["", 3])], [json!(["z", 10]), json!([])]);
+    let finding = finding(&HEADER, &[("a", 2), ("b", 3)], &before, &after);
+    let tab = tab(&HEADER);
+    // A row was inserted above: the hit row is where the emptied one was.
+    let now = rows(&[json!(HEADER), json!(["a", 1]), json!([]), json!(["z", 10]), json!([]), json!(["b", 1])]);
+    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let restored = repairs.iter().find(|repair| repair.copies == [scratch(BASE + 1, 1, 1)]);
+    assert_eq!(restored.and_then(|repair| repair.row), Some(4), "{repairs:?}");
+}
+
+#[test]
+fn a_filled_row_that_people_delete_stays_deleted() {
+    let finding = filling(&["n", "id", "mine"], &[("a", 1)], &[json!([])], &[json!(["a", 10])]);
+    let tab = tab(&["n", "id", "mine"]);
+    let now = rows(&[json!(tab.header), json!([1, "b"])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    assert!(planned.repairs.iter().all(|repair| repair.row.is_some()), "no new row: {planned:?}");
+    assert!(planned.unrepaired[0].contains("the new row of key \"a\""), "{planned:?}");
+}
+
+#[test]
+fn a_cell_that_another_s_write_put_right_by_chance_stays() {
+    // Two repairs of column n. The one for b left in the row of a what that one should show, too.
+    let (a, b) = (json!(["a", "stray", "of a"]), json!(["b", "lost", "of b"]));
+    let mut finding = second(&b, &a, &json!(["a", "open", "of a"]));
+    let mut own = second(&a, &json!(["c", "shut"]), &json!(["c", "open"])).misplaced.remove(0);
+    (own.index, own.target.row, own.target.columns) = (1, 2, vec![1]);
+    finding.misplaced[0].target.columns = vec![1];
+    finding.misplaced.push(own);
+    finding.undo_log.targets = finding.misplaced.iter().map(|misplaced| misplaced.target.clone()).collect();
+    let tab = tab(&HEADER);
+    let now = rows(&[json!(HEADER), json!(["odd", "open", "of a"]), json!(["c", "open"]), b]);
+    let of_row = |planned: &RepairPlan| {
+        planned.repairs.iter().find(|repair| repair.row == Some(1)).map(|repair| repair.copies.clone())
+    };
+    let planned = plan(&finding, &present(&tab, &now));
+    assert_eq!(of_row(&planned), Some(vec![scratch(BASE + 3, 1, 1)]), "as its own repair has it: {planned:?}");
+    finding.misplaced[1].target.is_version = true;
+    let planned = plan(&finding, &present(&tab, &now));
+    assert_eq!(of_row(&planned), Some(vec![scratch(BASE, 1, 1)]), "no version for it: {planned:?}");
+}
+
+#[test]
+fn a_row_that_shows_a_new_row_s_key_is_known_by_what_only_people_wrote() {
+    let mut finding = second(&json!(["k", 10, "note"]), &json!([]), &json!(["", 7]));
+    finding.undo_log.recreated = vec!["k".into()];
+    finding.misplaced[0].target.columns = vec![0, 1];
+    let RowPredicate::Row { key, .. } = &mut finding.misplaced[0].target.expect else { unreachable!("it is a repair") };
+    *key = None;
+    let tab = tab(&HEADER);
+    let now = rows(&[json!(HEADER), json!(["", 7]), json!(["k", "typed", "note"]), json!(["k", 10])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    assert!(planned.repairs.iter().any(|repair| repair.row == Some(2)), "{planned:?}");
+    assert!(planned.repairs.iter().all(|repair| repair.row != Some(3)), "{planned:?}");
+}

@@ -96,3 +96,24 @@ fn a_row_with_formulas_alone_is_not_one_restored_by_hand() {
     let written: Vec<_> = planned.repairs.iter().map(|repair| repair.row).collect();
     assert_eq!(written, [Some(2)], "{planned:?}");
 }
+
+#[test]
+fn two_stray_rows_that_are_both_to_be_emptied_are_no_question() {
+    let stray = json!(["", 10]);
+    // A repair was to empty one, hit the total, and left the same in a blank row.
+    let mut finding = second(&stray, &json!(["", "", "total"]), &json!(["", "", "total"]));
+    let mut hit = second(&json!(["k", 1]), &json!([]), &stray).misplaced.remove(0);
+    (hit.index, hit.target.row, hit.target.columns) = (1, 2, vec![1]);
+    finding.misplaced[0].target.columns = vec![1];
+    finding.misplaced.push(hit);
+    finding.undo_log.targets = finding.misplaced.iter().map(|misplaced| misplaced.target.clone()).collect();
+    let tab = tab(&["id", "n", "mine"]);
+    let header = json!(["id", "n", "mine"]);
+    let now = rows(&[header.clone(), json!(["k", 1]), json!(["", "", "total"]), stray.clone(), stray.clone()]);
+    let planned = plan(&finding, &present(&tab, &now));
+    assert_eq!(planned.ambiguous, Vec::<String>::new());
+    let emptied: Vec<_> = planned.repairs.iter().filter_map(|repair| repair.row).filter(|row| *row > 2).collect();
+    assert_eq!(emptied.len(), 2, "{planned:?}");
+    let third = rows(&[header, json!(["k", 1]), json!(["", "", "total"]), stray.clone(), stray.clone(), stray]);
+    assert_eq!(plan(&finding, &present(&tab, &third)).ambiguous.len(), 1, "one of three is a person's");
+}

@@ -1,0 +1,340 @@
+//! One drill: runs of a job under mishaps, until one ends well, and the comparison with an
+//! undisturbed run.
+//!
+//! In scope: starting and killing runs, the second machine, the counts. Out of scope: drawing the
+//! mishaps (`drill::mishap`).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::mpsc::unbounded_channel;
+
+use crate::app::drill::counted_step::{CountedStep, StepCounts};
+use crate::app::drill::drill_clock::{DrillClock, on_simulated_time};
+use crate::app::drill::mishap::{Mishap, MishapBounds};
+use crate::app::drill::outcome::DrillOutcome;
+use crate::app::drill::replay_source::{RecordCopy, ReplaySource};
+use crate::app::drill::schedule::MishapSchedule;
+use crate::app::drill::sheet_rows::DrillSheet;
+use crate::app::drill::troubled_store::{RunTrouble, TroubledStore};
+use crate::app::error::AppError;
+use crate::app::job::{RunRequest, run};
+use crate::app::local_state::journal::FileJournal;
+use crate::app::own_parts::OwnParts;
+use crate::clock::Clock;
+use crate::config::sections::limits::Overlap;
+use crate::config::sections::sheet::target::Target;
+use crate::config::settings::Settings;
+use crate::fault::Fault;
+use crate::ledger::runs::event::RunReport;
+use crate::ledger::runs::journal::{JournalHead, StepResult};
+use crate::ledger::runs::run::Trigger;
+use crate::machine::MachineTrouble;
+use crate::port::evaluator::{Evaluation, EvaluationError, Evaluator};
+use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
+use crate::port::source::Source;
+use crate::port::step::Step;
+use crate::rng::Rng;
+use crate::runner::shutdown::Stop;
+use crate::system::SeededRng;
+
+/// Runs that a drill starts until one ends well.
+const MAX_RUNS: u64 = 60;
+/// Commits in which an undisturbed run writes its rows, so that there are moments between them.
+const COMMITS: usize = 6;
+
+/// Makes the steps of a run, for this clock.
+pub type StepsMaker = Arc<dyn Fn(&Settings, &Arc<dyn Clock>) -> Vec<Arc<dyn Step>> + Send + Sync>;
+
+/// Makes the evaluator of expressions that may not end: each drill has its own.
+pub type EvaluatorMaker = Arc<dyn Fn() -> Arc<dyn Evaluator> + Send + Sync>;
+
+/// A job to be drilled.
+#[derive(Clone)]
+pub struct DrillJob {
+    /// Its settings. The sheet, the state directory and the schedule in them are not used.
+    pub settings: Arc<Settings>,
+    /// Makes its steps.
+    pub steps: StepsMaker,
+    /// Makes its evaluator; `None` evaluates in this process.
+    pub evaluator: Option<EvaluatorMaker>,
+    /// The records of its source, in memory.
+    pub records: Arc<RecordCopy>,
+    /// Maximum number of items in their steps at once; `None` for that of the settings.
+    pub concurrency: Option<usize>,
+}
+
+/// What an undisturbed run does.
+#[derive(Debug, Clone, Default)]
+pub struct Undisturbed {
+    /// The report of the run.
+    pub report: Option<RunReport>,
+    /// The moments at which mishaps can happen.
+    pub bounds: MishapBounds,
+    rows: BTreeMap<String, u64>,
+    counts: StepCounts,
+}
+
+impl DrillJob {
+    /// Runs the job without mishaps. Fails as the job itself would fail.
+    pub fn play_undisturbed(&self) -> Result<Undisturbed, AppError> {
+        let job = self.clone();
+        on_time(move |clock| async move {
+            let game = Game::new(job, 0, Vec::new(), clock)?;
+            let report = game.start("", Overlap::Skip).await.unwrap_or_else(|| Err(vanished()))?;
+            let (_, commits, effects) = game.schedule.outcome();
+            let bounds = MishapBounds { records: game.job.records.records.len() as u64, commits, effects };
+            let (rows, counts) = (game.sheet.rows().await, game.counts.clone());
+            Ok(Undisturbed { report: Some(report), bounds, rows, counts })
+        })
+    }
+
+    /// Runs the job under these mishaps until it has recovered, and compares.
+    pub fn play(&self, seed: u64, mishaps: Vec<Mishap>, usual: &Undisturbed) -> Result<DrillOutcome, AppError> {
+        let (job, usual) = (self.clone(), usual.clone());
+        on_time(move |clock| async move {
+            let mut game = Game::new(job, seed, mishaps, clock)?;
+            let error = game.recover().await.err();
+            Ok(game.outcome(error, &usual).await)
+        })
+    }
+}
+
+/// Runs a game on simulated time.
+fn on_time<T, F, R>(play: F) -> Result<T, AppError>
+where
+    F: FnOnce(DrillClock) -> R + Send + 'static,
+    R: Future<Output = Result<T, AppError>> + Send + 'static,
+    T: Send + 'static,
+{
+    let played = on_simulated_time(play).map_err(AppError::Machine)?;
+    played.unwrap_or_else(|| Err(AppError::Machine(MachineTrouble::resource("the drill panicked".to_owned()))))
+}
+
+/// The error of an undisturbed run that was killed, which nothing does.
+fn vanished() -> AppError {
+    AppError::Machine(MachineTrouble::resource("the run of the drill was dropped".to_owned()))
+}
+
+/// A drill under way.
+struct Game {
+    job: DrillJob,
+    seed: u64,
+    clock: DrillClock,
+    sheet: DrillSheet,
+    schedule: Arc<MishapSchedule>,
+    counts: StepCounts,
+    second_runs: tokio::sync::mpsc::UnboundedReceiver<bool>,
+    /// Lock and journal of each machine; removed with the game.
+    folder: tempfile::TempDir,
+    runs: std::sync::atomic::AtomicU64,
+}
+
+impl Game {
+    fn new(job: DrillJob, seed: u64, mishaps: Vec<Mishap>, clock: DrillClock) -> Result<Self, AppError> {
+        let folder = tempfile::tempdir().map_err(|error| {
+            let why = format!("a temporary folder can't be made: {error}");
+            AppError::Machine(MachineTrouble::storage(why))
+        })?;
+        let settings = Arc::new(adapted(&job, &clock, folder.path()));
+        let job = DrillJob { settings, ..job };
+        let sheet = DrillSheet::new(&job.settings, &clock, Arc::new(SeededRng::new(seed ^ 0x5EE7)))?;
+        let (sender, second_runs) = unbounded_channel();
+        let schedule = Arc::new(MishapSchedule::new(mishaps, sender));
+        let (counts, runs) = Default::default();
+        Ok(Self { job, seed, clock, sheet, schedule, counts, second_runs, folder, runs })
+    }
+
+    /// Runs the job until a run ends well, and once more in peace. Fails with the error of a run
+    /// that no further run repairs.
+    async fn recover(&mut self) -> Result<(), AppError> {
+        let lease = Duration::from_millis(self.job.settings.lease_ttl_ms + 1_000);
+        let mut others: FuturesUnordered<BoxFuture<'_, Option<Result<RunReport, AppError>>>> = FuturesUnordered::new();
+        let mut second_runs = std::mem::replace(&mut self.second_runs, unbounded_channel().1);
+        let game = &*self;
+        let mut tries = 0;
+        let mut is_recovered = false;
+        while !is_recovered {
+            tries += 1;
+            if tries == MAX_RUNS {
+                game.schedule.calm_down();
+                game.sheet.calm_down();
+            }
+            let mut running = Box::pin(game.start("", Overlap::Skip));
+            let ended = loop {
+                tokio::select! {
+                    biased;
+                    Some(takes_over) = second_runs.recv() => {
+                        let overlap = if takes_over { Overlap::Replace } else { Overlap::Skip };
+                        others.push(Box::pin(game.start("the second run was ", overlap)));
+                    }
+                    ended = &mut running => break ended,
+                    Some(_) = others.next(), if !others.is_empty() => {}
+                }
+            };
+            drop(running);
+            match ended {
+                None => {}
+                Some(Ok(_)) => is_recovered = true,
+                Some(Err(error)) if tries > MAX_RUNS || !is_passing(&error) => return Err(error),
+                // A lease of another run ends, or a service works again. The second machine continues.
+                Some(Err(_)) => {
+                    let mut waiting = game.clock.sleep(lease);
+                    loop {
+                        tokio::select! {
+                            biased;
+                            () = &mut waiting => break,
+                            Some(_) = others.next(), if !others.is_empty() => {}
+                        }
+                    }
+                }
+            }
+        }
+        while others.next().await.is_some() {}
+        game.schedule.calm_down();
+        game.sheet.calm_down();
+        game.clock.sleep(lease).await;
+        game.start("", Overlap::Skip).await.unwrap_or_else(|| Err(vanished())).map(drop)
+    }
+
+    /// Starts a run; `None` if it was killed.
+    async fn start(&self, machine: &'static str, overlap: Overlap) -> Option<Result<RunReport, AppError>> {
+        let number = self.runs.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
+        let trouble = Arc::new(RunTrouble::new(Arc::clone(&self.schedule), machine));
+        let running = self.run(number, &trouble, machine, overlap);
+        tokio::select! {
+            biased;
+            () = trouble.killed() => None,
+            ended = Box::pin(running) => Some(ended),
+        }
+    }
+
+    async fn run(
+        &self,
+        number: u64,
+        trouble: &Arc<RunTrouble>,
+        machine: &'static str,
+        overlap: Overlap,
+    ) -> Result<RunReport, AppError> {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let chance: Arc<dyn Rng> = Arc::new(SeededRng::new(self.seed.wrapping_mul(1_000).wrapping_add(number)));
+        let host = if machine.is_empty() { "first machine" } else { "second machine" };
+        let state_dir = self.folder.path().join(host);
+        let settings = Settings { state_dir: Some(state_dir.clone()), ..self.job.settings.as_ref().clone() };
+        let store = self.sheet.connect(&settings, &clock, Arc::clone(&chance))?;
+        let store = TroubledStore::new(store, self.sheet.clone(), Arc::clone(trouble));
+        let steps = CountedStep::wrap((self.job.steps)(&settings, &clock), &self.counts, trouble, &self.clock);
+        let (records, for_source) = (Arc::clone(&self.job.records), Arc::clone(trouble));
+        let journal = FileJournal::new(&state_dir, &settings.job, "drill");
+        let request = RunRequest {
+            overlap,
+            trigger: Trigger { kind: "drill".to_owned(), ..Trigger::default() },
+            host: host.to_owned(),
+            own: OwnParts {
+                source: Some(Arc::new(move || {
+                    let source = ReplaySource::new(Arc::clone(&records), Arc::clone(&for_source));
+                    Ok(Box::new(source) as Box<dyn Source>)
+                })),
+                steps: Some(steps),
+                store: Some(Arc::new(store)),
+                concurrency: self.job.concurrency,
+                journal: Some(Arc::new(DrillJournal(journal))),
+                ..OwnParts::default()
+            },
+            ..RunRequest::default()
+        };
+        let schedule = Arc::clone(&self.schedule);
+        let events = Arc::new(move |event| schedule.on(&event));
+        run(&settings, request, clock, chance, events, Stop::default()).await
+    }
+
+    async fn outcome(&self, error: Option<AppError>, usual: &Undisturbed) -> DrillOutcome {
+        let (mut outcome, ..) = self.schedule.outcome();
+        self.sheet.calm_down();
+        let rows = self.sheet.rows().await;
+        let above = |more: &BTreeMap<String, u64>, less: &BTreeMap<String, u64>| -> u64 {
+            more.iter().map(|(row, count)| count.saturating_sub(less.get(row).copied().unwrap_or(0))).sum()
+        };
+        let (extra, missing) = (above(&rows, &usual.rows), above(&usual.rows, &rows));
+        let in_doubt = self.schedule.in_doubt();
+        let left_to_people: u64 = in_doubt.iter().map(|key| usual.counts.rows_of(key)).sum();
+        outcome.in_doubt = in_doubt.len() as u64;
+        outcome.changed = extra.min(missing);
+        outcome.doubled = extra - outcome.changed;
+        outcome.lost = (missing - outcome.changed).saturating_sub(left_to_people);
+        outcome.runs = self.runs.load(std::sync::atomic::Ordering::SeqCst);
+        outcome.steps = self.counts.compare(&usual.counts);
+        outcome.error = error.map(|error| format!("failed to {error}"));
+        outcome
+    }
+}
+
+/// Whether the next run may repair what ended this one.
+fn is_passing(error: &AppError) -> bool {
+    let fault = error.fault();
+    fault.passes() || fault == Fault::Fenced
+}
+
+/// Returns the settings for a drill: a sheet in memory, small commits, and nothing that belongs to
+/// runs by schedule.
+fn adapted(job: &DrillJob, clock: &DrillClock, folder: &Path) -> Settings {
+    let mut settings = job.settings.as_ref().clone();
+    let few = job.records.records.len().div_ceil(COMMITS).max(1);
+    settings.commit.max_rows = settings.commit.max_rows.min(few);
+    settings.target = Target::Embedded { file: PathBuf::from("drill") };
+    settings.state_dir = Some(folder.to_owned());
+    settings.schedule = None;
+    settings.expectations = crate::ledger::runs::expectation::Expectations::default();
+    settings.max_changed = None;
+    settings.evaluation.evaluator = job
+        .evaluator
+        .as_ref()
+        .map(|make| -> Arc<dyn Evaluator> { Arc::new(DrillEvaluator { inner: make(), clock: clock.clone() }) });
+    settings
+}
+
+/// An evaluator in other processes, during whose work time does not move.
+struct DrillEvaluator {
+    inner: Arc<dyn Evaluator>,
+    clock: DrillClock,
+}
+
+impl Evaluator for DrillEvaluator {
+    fn evaluate(&self, evaluation: Evaluation) -> BoxFuture<'static, Result<Vec<serde_json::Value>, EvaluationError>> {
+        let (busy, evaluating) = (self.clock.busy(), self.inner.evaluate(evaluation));
+        Box::pin(async move {
+            let values = evaluating.await;
+            drop(busy);
+            values
+        })
+    }
+}
+
+/// The journal of a machine. It writes on the thread of the drill, so that equal seeds play alike.
+struct DrillJournal(FileJournal);
+
+impl Journal for DrillJournal {
+    fn take_leftovers(&self) -> Result<Vec<LeftoverJournal>, JournalFault> {
+        self.0.take_leftovers()
+    }
+
+    fn keep(&self, head: &JournalHead, result: &StepResult) -> BoxFuture<'static, Result<(), JournalFault>> {
+        Box::pin(std::future::ready(self.0.keep_now(head, result)))
+    }
+
+    fn remove(&self, name: &str) -> Result<(), JournalFault> {
+        self.0.remove(name)
+    }
+
+    fn quarantine(&self, name: &str) -> Result<String, JournalFault> {
+        self.0.quarantine(name)
+    }
+
+    fn finish(&self) -> Result<(), JournalFault> {
+        self.0.finish()
+    }
+}

@@ -1,0 +1,162 @@
+//! A store around which things go wrong, commit by commit.
+//!
+//! In scope: the mishaps of commits, and the kill of a run. Out of scope: the sheet behind it
+//! (`drill::sheet_rows`).
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::drill::mishap::Mishap;
+use crate::app::drill::schedule::MishapSchedule;
+use crate::app::drill::sheet_rows::DrillSheet;
+use crate::ledger::commit::changes::{Commit, CommitReply};
+use crate::ledger::commit::commit_resolution::HeadStatus;
+use crate::ledger::items::failure::StoredFailure;
+use crate::ledger::items::key::Fingerprint;
+use crate::ledger::state::snapshot::Loaded;
+use crate::port::store::{MisplacedWrites, Store, StoreError, Usage};
+
+/// What can happen to one run.
+pub struct RunTrouble {
+    /// The mishaps of the drill.
+    pub schedule: Arc<MishapSchedule>,
+    /// The run's name in the log: empty for the first machine.
+    machine: &'static str,
+    kill: CancellationToken,
+    position: Arc<AtomicU64>,
+}
+
+impl RunTrouble {
+    /// Creates the trouble of a run on a machine of this name.
+    pub fn new(schedule: Arc<MishapSchedule>, machine: &'static str) -> Self {
+        Self { schedule, machine, kill: CancellationToken::new(), position: Arc::default() }
+    }
+
+    /// Resolves when the run is killed.
+    pub async fn killed(&self) {
+        self.kill.cancelled().await;
+    }
+
+    /// Returns where the source writes the number of the last record that was read.
+    pub fn position(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.position)
+    }
+
+    /// Kills the run; `when` says at which moment of the record's processing.
+    pub async fn kill(&self, when: &str) -> Infallible {
+        let record = self.position.load(Ordering::SeqCst);
+        let machine = self.machine;
+        let place = if record == 0 { "before its first record".to_owned() } else { format!("at record {record}") };
+        let when = if when.is_empty() { String::new() } else { format!(", {when}") };
+        let moment = format!("{machine}killed {place}{when}");
+        self.schedule.record(moment, |outcome| outcome.kills += 1);
+        self.kill.cancel();
+        std::future::pending().await
+    }
+}
+
+/// The store of one run, with mishaps.
+pub struct TroubledStore {
+    inner: Arc<dyn Store>,
+    sheet: DrillSheet,
+    trouble: Arc<RunTrouble>,
+}
+
+impl TroubledStore {
+    /// Creates the store of a run on this sheet.
+    pub fn new(inner: Arc<dyn Store>, sheet: DrillSheet, trouble: Arc<RunTrouble>) -> Self {
+        Self { inner, sheet, trouble }
+    }
+
+    /// What happens before the `nth` commit arrives.
+    async fn before(&self, nth: u64) {
+        let schedule = &self.trouble.schedule;
+        let due = schedule.take(|mishap| match mishap {
+            Mishap::KillBeforeCommit(at) | Mishap::LoseReply(at) => *at == nth,
+            Mishap::Throttle { commit, .. } | Mishap::SecondRunner { commit, .. } | Mishap::Sort { commit, .. } => {
+                *commit == nth
+            }
+            _ => false,
+        });
+        for mishap in &due {
+            if let Mishap::Sort { descending, .. } = mishap
+                && self.sheet.sort_rows(*descending).await
+            {
+                schedule.record(format!("a person sorted the tab before commit {nth}"), |outcome| outcome.sorts += 1);
+            }
+        }
+        for mishap in due {
+            match mishap {
+                Mishap::KillBeforeCommit(_) => {
+                    self.trouble.kill(&format!("before commit {nth} was sent")).await;
+                }
+                Mishap::Throttle { calls, .. } => {
+                    self.sheet.throttle(calls);
+                    let moment = format!("429 for {calls} calls from commit {nth} on");
+                    schedule.record(moment, |outcome| outcome.throttled_calls += u64::from(calls));
+                }
+                Mishap::LoseReply(_) => {
+                    self.sheet.lose_reply();
+                    let moment = format!("commit {nth} was applied, and its reply lost");
+                    schedule.record(moment, |outcome| outcome.lost_replies += 1);
+                }
+                Mishap::SecondRunner { takes_over, .. } => {
+                    let how = if takes_over { ", and took over" } else { "" };
+                    let moment = format!("a second run started at commit {nth}{how}");
+                    schedule.record(moment, |outcome| outcome.second_runs += 1);
+                    schedule.start_second_runner(takes_over);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Store for TroubledStore {
+    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+        self.inner.load()
+    }
+
+    fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
+        self.inner.read_head()
+    }
+
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+        Box::pin(async move {
+            let nth = self.trouble.schedule.next_commit();
+            self.before(nth).await;
+            let reply = self.inner.commit(commit).await;
+            let due = |mishap: &Mishap| matches!(mishap, Mishap::KillAfterCommit(at) if *at == nth);
+            if matches!(reply, CommitReply::Applied) && !self.trouble.schedule.take(due).is_empty() {
+                self.trouble.kill(&format!("after commit {nth} was applied")).await;
+            }
+            reply
+        })
+    }
+
+    fn misplaced_writes(&self) -> BoxFuture<'_, Result<MisplacedWrites, StoreError>> {
+        self.inner.misplaced_writes()
+    }
+
+    fn read_failures<'a>(
+        &'a self,
+        rows: &'a [(Fingerprint, u32)],
+    ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
+        self.inner.read_failures(rows)
+    }
+
+    fn read_record_hashes<'a>(
+        &'a self,
+        rows: &'a [(Fingerprint, u32)],
+    ) -> BoxFuture<'a, Result<Vec<(Fingerprint, String)>, StoreError>> {
+        self.inner.read_record_hashes(rows)
+    }
+
+    fn usage(&self) -> Usage {
+        self.inner.usage()
+    }
+}

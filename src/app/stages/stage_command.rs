@@ -1,0 +1,272 @@
+//! The command of one stage: its variables, its attempts, and its artefact, complete or not at all.
+//!
+//! In scope: what the command gets, and what becomes of its output. Out of scope: attempts and
+//! signals (`command_retry`), whether the stage runs (`app::stages::stage_source`).
+//!
+//! ```text
+//!  SHEETKEEP_STAGE_INPUT    the artefact of the stage before, or the dead letter
+//!  SHEETKEEP_STAGE_OUTPUT   a path beside the artefact, where nothing is yet
+//!  standard output          the artefact, if the command has written nothing to that path
+//! ```
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use crate::app::stages::artifact::{Artifact, make_folder_of, part_path, publish, remove_parts};
+use crate::app::stages::stage_plan::{PlannedStage, StageOutcomes, StagePlan};
+use crate::command_retry::attempt::CommandOutput;
+use crate::command_retry::report::{AttemptReport, RetryOutcome, RetryReport};
+use crate::command_retry::retry_loop::{CommandRetry, RetriedCommand};
+use crate::command_retry::signals::StopSignal;
+use crate::ledger::items::key::digest_of;
+use crate::private;
+use crate::runner::shutdown::{Stop, StopReason};
+
+/// The variable with the path of what the stage reads.
+const INPUT: &str = "SHEETKEEP_STAGE_INPUT";
+/// The variable with the path that the stage may write.
+const OUTPUT: &str = "SHEETKEEP_STAGE_OUTPUT";
+
+/// How the command of a stage ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CommandEnd {
+    /// It succeeded.
+    Done {
+        /// Its artefact, if it makes one.
+        artifact: Option<Artifact>,
+        /// Attempts that it took.
+        attempts: usize,
+        /// Seconds that it took.
+        seconds: f64,
+    },
+    /// It failed.
+    Failed {
+        /// The error message.
+        error: String,
+        /// True if it may succeed later.
+        may_pass: bool,
+    },
+    /// A stop was requested.
+    Interrupted,
+}
+
+/// What runs the command of one stage.
+pub struct StageCommand<'a> {
+    /// The run.
+    pub plan: &'a StagePlan,
+    /// The stage.
+    pub stage: &'a PlannedStage,
+    /// The path of what it reads.
+    pub input: Option<PathBuf>,
+    /// The stop of the run.
+    pub stop: &'a Stop,
+    /// Takes the report.
+    pub outcomes: &'a StageOutcomes,
+}
+
+impl StageCommand<'_> {
+    /// Makes attempts until one succeeds. The artefact is in its place only after a success.
+    pub async fn run(&self) -> CommandEnd {
+        let target = self.stage.artifact.as_ref().map(|path| self.plan.folders.place(path));
+        let part = match target.as_deref().map(|target| self.prepare(target)).transpose() {
+            Ok(part) => part,
+            Err(error) => return file_failure(&error, "its folder can't be used"),
+        };
+        let report = match self.attempts(part.as_deref()).await {
+            Ok(Some(report)) => report,
+            Ok(None) => return CommandEnd::Interrupted,
+            Err(error) => return CommandEnd::Failed { error, may_pass: false },
+        };
+        self.outcomes.note_report(&report);
+        let end = self.end_of(report, part.clone(), target).await;
+        if let Some(part) = part.filter(|_| !matches!(end, CommandEnd::Done { .. })) {
+            remove(&part);
+        }
+        end
+    }
+
+    /// Makes the folder, and removes what killed processes have left there.
+    fn prepare(&self, target: &Path) -> io::Result<PathBuf> {
+        make_folder_of(target)?;
+        remove_parts(target)?;
+        let part = part_path(target, self.plan.chance.bits());
+        std::path::absolute(part)
+    }
+
+    /// Returns the report; `None` if a stop was requested before the command began.
+    async fn attempts(&self, part: Option<&Path>) -> Result<Option<RetryReport>, String> {
+        let (plan, stage) = (self.plan, self.stage);
+        let stdin = match &plan.stdin {
+            Some(read) => tokio::select! {
+                stdin = read() => stdin?,
+                () = self.stop.wait() => return Ok(None),
+            },
+            None => None,
+        };
+        let variables = self.variables(part);
+        let output = StageOutput { part, terminal: plan.listeners.output.as_ref(), file: Mutex::new(None) };
+        let retry = CommandRetry {
+            command: &RetriedCommand::Program(stage.words.iter().map(|word| filled(word, &variables)).collect()),
+            policy: &stage.policy,
+            stdin: stdin.as_ref(),
+            stream: plan.streams,
+            folder: plan.folders.base.as_deref().filter(|folder| !folder.as_os_str().is_empty()),
+            variables: &variables,
+            output: &output,
+            clock: plan.clock.as_ref(),
+            rng: plan.chance.as_ref(),
+        };
+        let (sender, mut stops) = unbounded_channel();
+        let mut on_attempt = |attempt: &AttemptReport| {
+            if attempt.error.is_some() {
+                part.into_iter().for_each(remove);
+            }
+            self.report_attempt(attempt);
+        };
+        let report = tokio::select! {
+            report = retry.run(&mut stops, &mut on_attempt) => report,
+            () = pass_stops_on(self.stop, &sender) => return Ok(None),
+        };
+        output.close().map_err(|error| format!("its standard output can't be kept: {error}"))?;
+        Ok(Some(report))
+    }
+
+    fn report_attempt(&self, attempt: &AttemptReport) {
+        let Some(error) = attempt.error.as_ref().filter(|_| attempt.delay > 0.0) else { return };
+        let (name, of, number) = (&self.stage.name, self.stage.policy.max_attempts, attempt.number);
+        let next = format!("{:.1}", attempt.delay);
+        (self.plan.listeners.line)(&format!("{name}: attempt {number} of {of}: {error}; the next one in {next} s"));
+    }
+
+    fn variables(&self, part: Option<&Path>) -> Vec<(&'static str, String)> {
+        let mut variables = self.plan.variables.clone();
+        let path = |path: &Path| path.to_string_lossy().into_owned();
+        variables.extend(self.input.as_deref().map(|input| (INPUT, path(input))));
+        variables.extend(part.map(|part| (OUTPUT, path(part))));
+        let digest = digest_of(&[&self.plan.job, self.stage.key.as_str()]);
+        variables.push(("SHEETKEEP_JOB", self.plan.job.clone()));
+        variables.push(("SHEETKEEP_STAGE", self.stage.name.clone()));
+        variables.push((
+            "SHEETKEEP_IDEMPOTENCY_KEY",
+            format!("sk1_{}", data_encoding::HEXLOWER.encode(digest.get(..16).unwrap_or(&digest))),
+        ));
+        variables
+    }
+
+    async fn end_of(&self, report: RetryReport, part: Option<PathBuf>, target: Option<PathBuf>) -> CommandEnd {
+        if report.outcome == RetryOutcome::Interrupted {
+            return CommandEnd::Interrupted;
+        }
+        if let Some(error) = report.error {
+            return CommandEnd::Failed { error, may_pass: report.outcome != RetryOutcome::Permanent };
+        }
+        let (attempts, seconds) = (report.attempts.len(), (report.total_s * 1_000.0).round() / 1_000.0);
+        let (Some(part), Some(target), Some(shown)) = (part, target, self.stage.artifact.clone()) else {
+            return CommandEnd::Done { artifact: None, attempts, seconds };
+        };
+        if !part.exists() {
+            let error = "it ended with 0, and wrote neither to $SHEETKEEP_STAGE_OUTPUT nor to its standard output";
+            return CommandEnd::Failed { error: error.to_owned(), may_pass: false };
+        }
+        let published = tokio::task::spawn_blocking(move || {
+            let artifact = Artifact::read(&part, &shown)?;
+            publish(&part, &target).map(|()| artifact)
+        });
+        match published.await {
+            Ok(Ok(artifact)) => CommandEnd::Done { artifact: Some(artifact), attempts, seconds },
+            Ok(Err(error)) => file_failure(&error, "its artefact can't be put in its place"),
+            Err(error) => CommandEnd::Failed { error: error.to_string(), may_pass: true },
+        }
+    }
+}
+
+fn file_failure(error: &io::Error, what: &str) -> CommandEnd {
+    CommandEnd::Failed { error: format!("{what}: {error}"), may_pass: false }
+}
+
+fn remove(part: &Path) {
+    match std::fs::remove_file(part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(event = "stage.part_left", path = %part.display(), %error, "a file that is not complete can't be removed");
+        }
+        _ => {}
+    }
+}
+
+/// Passes the stops of the run on to the command, and never returns.
+async fn pass_stops_on(stop: &Stop, sender: &UnboundedSender<StopSignal>) {
+    let signal = match stop.reason().await {
+        StopReason::Interrupt => StopSignal::Interrupt,
+        StopReason::HangUp => StopSignal::HangUp,
+        StopReason::Terminate | StopReason::Deadline => StopSignal::Terminate,
+    };
+    // Nothing is left to stop once the command has ended.
+    let _ = sender.send(signal);
+    stop.forced().await;
+    let _ = sender.send(signal);
+    std::future::pending::<()>().await;
+}
+
+/// Returns the word with `${NAME}` replaced by the variable of this name. Others stay.
+fn filled(word: &OsString, variables: &[(&'static str, String)]) -> OsString {
+    let Some(text) = word.to_str().filter(|text| text.contains("${")) else { return word.clone() };
+    let fill = |text: String, (name, value): &(&str, String)| text.replace(&format!("${{{name}}}"), value);
+    OsString::from(variables.iter().fold(text.to_owned(), fill))
+}
+
+/// Takes the output of a command: the standard output of its successful attempt is the artefact, if
+/// the command has not written it itself.
+struct StageOutput<'a> {
+    part: Option<&'a Path>,
+    terminal: &'a dyn CommandOutput,
+    file: Mutex<Option<io::Result<File>>>,
+}
+
+impl StageOutput<'_> {
+    fn close(&self) -> io::Result<()> {
+        match self.file.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(Err(error)) => Err(error),
+            Some(Ok(file)) => file.sync_all(),
+            None => Ok(()),
+        }
+    }
+}
+
+impl CommandOutput for StageOutput<'_> {
+    fn put_out(&self, bytes: &[u8]) {
+        // Our standard output has the summary of the run.
+        let Some(part) = self.part else { return self.terminal.put_err(bytes) };
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if file.is_none() && part.exists() {
+            return self.terminal.put_err(bytes);
+        }
+        let open = file.get_or_insert_with(|| private::create_new(part));
+        if let Ok(output) = open
+            && let Err(error) = output.write_all(bytes)
+        {
+            *file = Some(Err(error));
+        }
+    }
+
+    fn put_err(&self, bytes: &[u8]) {
+        self.terminal.put_err(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_name_the_variables_of_their_stage() {
+        let variables = [(INPUT, "a b".to_owned()), (OUTPUT, "c".to_owned())];
+        let fill = |word: &str| filled(&OsString::from(word), &variables);
+        assert_eq!(fill("--in=${SHEETKEEP_STAGE_INPUT}"), "--in=a b");
+        assert_eq!(fill("${SHEETKEEP_STAGE_OUTPUT}:${HOME}:$1"), "c:${HOME}:$1");
+    }
+}

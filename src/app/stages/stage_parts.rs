@@ -1,0 +1,31 @@
+//! The parts of a run of stages: its source, its step, and how its records are identified.
+//!
+//! In scope: making them. Out of scope: the run that takes them (`app::job`).
+
+use std::sync::Arc;
+
+use crate::app::own_parts::OwnParts;
+use crate::app::stages::checkpoint::CheckpointIdentify;
+use crate::app::stages::stage_plan::{StageOutcomes, StagePlan};
+use crate::app::stages::stage_source::StageSource;
+use crate::app::stages::stage_step::StageStep;
+use crate::port::source::{Source, SourceError};
+use crate::runner::shutdown::Stop;
+
+/// Returns the parts of a run of these stages, which `stop` ends. `is_rowless`: its stages make no
+/// rows.
+pub fn stage_parts(plan: &Arc<StagePlan>, outcomes: &Arc<StageOutcomes>, stop: &Stop, is_rowless: bool) -> OwnParts {
+    let stage_step = StageStep::new(Arc::clone(plan), Arc::clone(outcomes), stop.clone(), is_rowless);
+    let (plan, outcomes, stop) = (Arc::clone(plan), Arc::clone(outcomes), stop.clone());
+    let open = move || -> Result<Box<dyn Source>, SourceError> {
+        Ok(Box::new(StageSource::new(Arc::clone(&plan), Arc::clone(&outcomes), stop.clone())))
+    };
+    OwnParts {
+        source: Some(Arc::new(open)),
+        identify: Some(Arc::new(CheckpointIdentify)),
+        steps: Some(vec![Arc::new(stage_step)]),
+        concurrency: Some(1),
+        is_rowless,
+        ..OwnParts::default()
+    }
+}

@@ -1,0 +1,282 @@
+//! The source of a run of stages: each record is a stage that has ended.
+//!
+//! In scope: which stage is next, whether it is done, what follows its end. Out of scope: its
+//! command (`app::stages::stage_command`), the commit of its record (`runner`).
+//!
+//! No stage begins before the run holds the lease and knows what is done. A stage that fails ends
+//! the source, so that no later one runs.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use tokio::task::JoinHandle;
+
+use crate::app::stages::artifact::{Artifact, copy_whole};
+use crate::app::stages::checkpoint::{Checkpoint, version_of};
+use crate::app::stages::stage_command::{CommandEnd, StageCommand};
+use crate::app::stages::stage_plan::{PlannedStage, StageOutcomes, StagePlan};
+use crate::app::stages::stage_verdict::{StageVerdict, judge};
+use crate::fault::Fault;
+use crate::ledger::items::item::Position;
+use crate::ledger::processed::processed_index::ProcessedIndex;
+use crate::port::source::{Record, Source, SourceError};
+use crate::runner::shutdown::Stop;
+
+/// The stages of one run, as a source.
+pub struct StageSource {
+    plan: Arc<StagePlan>,
+    outcomes: Arc<StageOutcomes>,
+    stop: Stop,
+    /// What is done, once the run holds the lease.
+    index: Option<Arc<ProcessedIndex>>,
+    /// The place of the next stage.
+    next: usize,
+    /// The artefact that the next stage reads.
+    input: Option<Artifact>,
+    /// True if a stage has run in this run: those that follow run, too.
+    has_worked: bool,
+    visit: Option<JoinHandle<StageEnd>>,
+    /// The error that follows the last record.
+    error: Option<SourceError>,
+}
+
+impl StageSource {
+    /// Creates the source of a run that `stop` ends.
+    pub fn new(plan: Arc<StagePlan>, outcomes: Arc<StageOutcomes>, stop: Stop) -> Self {
+        Self { plan, outcomes, stop, index: None, next: 0, input: None, has_worked: false, visit: None, error: None }
+    }
+
+    /// Returns the next record. The stage itself is a task, so that the caller may cancel.
+    async fn advance(&mut self) -> Result<Option<Record>, SourceError> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        let Some(index) = &self.index else { return std::future::pending().await };
+        let visit = match &mut self.visit {
+            Some(visit) => visit,
+            None if self.next >= self.plan.stages.len() || self.stop.requested().is_some() => return Ok(None),
+            None => {
+                let visit = StageVisit {
+                    plan: Arc::clone(&self.plan),
+                    outcomes: Arc::clone(&self.outcomes),
+                    stop: self.stop.clone(),
+                    index: Arc::clone(index),
+                    place: self.next,
+                    input: self.input.clone(),
+                    has_worked: self.has_worked,
+                };
+                self.visit.insert(tokio::spawn(visit.perform()))
+            }
+        };
+        let end = visit.await;
+        self.visit = None;
+        self.next += 1;
+        match end {
+            Ok(StageEnd::Done(checkpoint)) => Ok(Some(self.take(*checkpoint))),
+            Ok(StageEnd::Undelivered(checkpoint, error)) => {
+                self.error = Some(error);
+                Ok(Some(self.take(*checkpoint)))
+            }
+            Ok(StageEnd::Failed(error)) => Err(error),
+            Ok(StageEnd::Interrupted) => Ok(None),
+            Err(error) => Err(SourceError::Unavailable { what: "the stage".to_owned(), why: error.to_string() }),
+        }
+    }
+
+    fn take(&mut self, checkpoint: Checkpoint) -> Record {
+        let record = checkpoint.record();
+        self.has_worked |= checkpoint.attempts > 0;
+        self.input = checkpoint.artifact.or(self.input.take());
+        let position = Position { origin: checkpoint.stage, record: self.next as u64, line: None };
+        Record { body: Ok(record), bytes: Vec::new(), position, cursor: None }
+    }
+}
+
+impl Drop for StageSource {
+    /// Kills the command of a run that is given up.
+    fn drop(&mut self) {
+        if let Some(visit) = &self.visit {
+            visit.abort();
+        }
+    }
+}
+
+impl Source for StageSource {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
+        self.advance().boxed()
+    }
+
+    fn rereadable(&self) -> bool {
+        false
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        let (what, why) = ("stages".to_owned(), "they can't be run a second time".to_owned());
+        Err(SourceError::Unavailable { what, why })
+    }
+
+    fn on_claimed(&mut self, index: &ProcessedIndex) {
+        if self.index.is_none() {
+            self.index = Some(Arc::new(index.clone()));
+        }
+    }
+
+    fn ends_on_stop(&self) -> bool {
+        true
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        Some((self.next as u64, self.plan.stages.len() as u64))
+    }
+}
+
+/// How the visit of a stage ended.
+enum StageEnd {
+    /// It is done, now or before.
+    Done(Box<Checkpoint>),
+    /// It could not deliver its file, which is kept.
+    Undelivered(Box<Checkpoint>, SourceError),
+    /// It failed, or can't be skipped.
+    Failed(SourceError),
+    /// A stop was requested.
+    Interrupted,
+}
+
+/// The visit of one stage.
+struct StageVisit {
+    plan: Arc<StagePlan>,
+    outcomes: Arc<StageOutcomes>,
+    stop: Stop,
+    index: Arc<ProcessedIndex>,
+    place: usize,
+    input: Option<Artifact>,
+    has_worked: bool,
+}
+
+impl StageVisit {
+    async fn perform(self) -> StageEnd {
+        let Some(stage) = self.plan.stages.get(self.place) else { return StageEnd::Interrupted };
+        match self.checkpoint_of_before(stage).await {
+            Ok(Some(checkpoint)) => {
+                (self.plan.listeners.line)(&format!("{}: already done, skipping", stage.name));
+                return StageEnd::Done(Box::new(checkpoint));
+            }
+            Ok(None) => {}
+            Err(error) => return StageEnd::Failed(error),
+        }
+        let command = StageCommand {
+            plan: &self.plan,
+            stage,
+            input: self.input_file(),
+            stop: &self.stop,
+            outcomes: &self.outcomes,
+        };
+        match command.run().await {
+            CommandEnd::Done { artifact, attempts, seconds } => {
+                if let Some(dead) = self.dead_letter(stage) {
+                    self.outcomes.note_delivered(self.plan.folders.place(&dead));
+                }
+                let checkpoint = self.checkpoint(stage, artifact);
+                StageEnd::Done(Box::new(Checkpoint { attempts, seconds, ..checkpoint }))
+            }
+            CommandEnd::Failed { error, may_pass } => self.failed(stage, error, may_pass).await,
+            CommandEnd::Interrupted => StageEnd::Interrupted,
+        }
+    }
+
+    /// Returns the path of what the stage reads, for a command that may change its folder.
+    fn input_file(&self) -> Option<PathBuf> {
+        let place = self.plan.folders.place(&self.input.as_ref()?.path);
+        Some(std::path::absolute(&place).unwrap_or(place))
+    }
+
+    /// Returns the stage's checkpoint if it is done and need not run again. Fails if its file is
+    /// not what it was, or if its delivery waits for a person.
+    async fn checkpoint_of_before(&self, stage: &PlannedStage) -> Result<Option<Checkpoint>, SourceError> {
+        if self.has_worked && stage.artifact.is_some() {
+            // It is made from what this run has made.
+            return Ok(None);
+        }
+        let file = stage.artifact.as_deref().map(|path| self.plan.folders.place(path));
+        let (of_task, input, index) = (stage.clone(), self.input.clone(), Arc::clone(&self.index));
+        let judging = tokio::task::spawn_blocking(move || judge(&of_task, file.as_deref(), input.as_ref(), &index));
+        match judging.await.unwrap_or_else(|error| StageVerdict::Changed(error.to_string())) {
+            StageVerdict::Done(artifact) => Ok(Some(self.checkpoint(stage, artifact))),
+            StageVerdict::Open => Ok(None),
+            StageVerdict::Changed(why) => Err(changed(stage, why)),
+            StageVerdict::Exhausted => Err(self.exhausted(stage)),
+        }
+    }
+
+    fn checkpoint(&self, stage: &PlannedStage, made: Option<Artifact>) -> Checkpoint {
+        let version = version_of(made.as_ref(), self.input.as_ref());
+        Checkpoint {
+            key: stage.key.clone(),
+            stage: stage.name.clone(),
+            run: self.plan.run.clone(),
+            artifact: made.or_else(|| self.input.clone()),
+            version,
+            attempts: 0,
+            seconds: 0.0,
+            dead_letter: None,
+        }
+    }
+
+    /// Returns the path under which the stage keeps what it can't deliver; `None` if it delivers no
+    /// file.
+    fn dead_letter(&self, stage: &PlannedStage) -> Option<String> {
+        let input = self.input.as_ref().filter(|_| stage.artifact.is_none())?;
+        let name = input.path.rsplit('/').next().unwrap_or_default();
+        let plain = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '-' };
+        let text: String =
+            format!("{}-{}-{}-{name}", self.plan.job, self.plan.run, stage.name).chars().map(plain).collect();
+        Some(format!("{}/{text}", self.plan.folders.dead))
+    }
+
+    async fn failed(&self, stage: &PlannedStage, error: String, may_pass: bool) -> StageEnd {
+        let fault = if may_pass { Fault::Transient } else { Fault::Rejected };
+        let of_stage =
+            |advice: String| SourceError::Stage { what: stage.name.clone(), why: error.clone(), advice, fault };
+        let Some((dead, from)) = self.dead_letter(stage).zip(self.input_file()) else {
+            return StageEnd::Failed(of_stage(format!(
+                "see its output; what is done stays done, and the next run of {} goes on from {}",
+                self.plan.run, stage.name
+            )));
+        };
+        let (target, nonce) = (self.plan.folders.place(&dead), self.plan.chance.bits());
+        let copied = tokio::task::spawn_blocking(move || copy_whole(&from, &target, nonce)).await;
+        if let Err(trouble) = copied.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            return StageEnd::Failed(of_stage(format!("its file could not be kept as {dead}, either: {trouble}")));
+        }
+        self.outcomes.note_failed(stage.key.clone(), error.clone());
+        let checkpoint = Checkpoint { dead_letter: Some(dead.clone()), ..self.checkpoint(stage, None) };
+        StageEnd::Undelivered(
+            Box::new(checkpoint),
+            of_stage(format!("its file is kept as {dead}; {}", retry_words(stage))),
+        )
+    }
+
+    fn exhausted(&self, stage: &PlannedStage) -> SourceError {
+        SourceError::Stage {
+            what: stage.name.clone(),
+            why: "its failure in Failures waits for an answer, so it was not run".to_owned(),
+            advice: retry_words(stage),
+            fault: Fault::Rejected,
+        }
+    }
+}
+
+fn retry_words(stage: &PlannedStage) -> String {
+    format!("sheetkeep failures retry JOB.toml {:?} sends it again without the stages before", stage.key.as_str())
+}
+
+fn changed(stage: &PlannedStage, why: String) -> SourceError {
+    SourceError::Stage {
+        what: stage.name.clone(),
+        why,
+        advice: format!("put the file back as it was, or make it again with: run --from {}", stage.name),
+        fault: Fault::Corrupt,
+    }
+}

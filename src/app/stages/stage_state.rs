@@ -1,0 +1,89 @@
+//! What people see of stages without running them: what each does, and how far it is.
+//!
+//! In scope: reading the checkpoints of one logical run. Nothing is written. Out of scope: output
+//! (`cli::output::stages`).
+
+use std::sync::Arc;
+
+use crate::app::error::AppError;
+use crate::app::inspect::listing::loaded;
+use crate::app::stages::artifact::Artifact;
+use crate::app::stages::stage_plan::{PlannedStage, StageFolders, planned_stages};
+use crate::app::stages::stage_verdict::{StageVerdict, judge};
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::ledger::items::write_mode::ReprocessPolicy;
+use crate::ledger::processed::processed_index::ProcessedIndex;
+use crate::rng::Rng;
+
+/// How far a stage is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StageProgress {
+    /// It is done; a run skips it.
+    Done,
+    /// A run would run it.
+    Open,
+    /// A run would stop at it: its file is not what it was. The text is a clause about the file.
+    Changed(String),
+    /// It could not deliver its file, in this many runs.
+    Failed {
+        /// The runs.
+        attempts: u64,
+        /// True if no run tries it again until a person asks for it.
+        waits: bool,
+    },
+}
+
+/// One stage of a logical run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StageState {
+    /// The stage.
+    pub stage: PlannedStage,
+    /// The path of the file that it reads.
+    pub input: Option<String>,
+    /// How far it is.
+    pub progress: StageProgress,
+}
+
+/// Reads how far the stages of the job's logical run are; empty for a job of records.
+pub async fn stage_states(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<dyn Rng>,
+) -> Result<Vec<StageState>, AppError> {
+    let Some(job) = &settings.stages else { return Ok(Vec::new()) };
+    let snapshot = match loaded(settings, Arc::clone(clock), Arc::clone(chance)).await {
+        Err(AppError::NeverRan) => None,
+        read => read?,
+    };
+    let index = snapshot
+        .map_or_else(|| ProcessedIndex::empty(ReprocessPolicy::EachVersion), |snapshot| snapshot.processed_index);
+    let (stages, folders) = (planned_stages(job), StageFolders::of_job(settings));
+    let found = tokio::task::spawn_blocking(move || states_of(stages, &folders, &index)).await;
+    Ok(found.unwrap_or_default())
+}
+
+fn states_of(stages: Vec<PlannedStage>, folders: &StageFolders, index: &ProcessedIndex) -> Vec<StageState> {
+    let (mut input, mut shown): (Option<Artifact>, Option<String>) = (None, None);
+    let mut is_open = false;
+    let state = |stage: PlannedStage| {
+        let file = stage.artifact.as_deref().map(|path| folders.place(path));
+        // A stage after an open one is made anew.
+        let verdict = if is_open { StageVerdict::Open } else { judge(&stage, file.as_deref(), input.as_ref(), index) };
+        let failure = index.prior_failure(&stage.key);
+        let progress = match (verdict, failure) {
+            (StageVerdict::Done(made), _) => {
+                input = made.or(input.take());
+                StageProgress::Done
+            }
+            (StageVerdict::Changed(why), _) => StageProgress::Changed(why),
+            (_, Some(failure)) => StageProgress::Failed { attempts: failure.attempts, waits: failure.is_suppressed() },
+            (StageVerdict::Open | StageVerdict::Exhausted, None) => StageProgress::Open,
+        };
+        is_open |= progress != StageProgress::Done;
+        let before = shown.clone();
+        shown = stage.artifact.clone().or(shown.take());
+        StageState { stage, input: before, progress }
+    };
+    stages.into_iter().map(state).collect()
+}

@@ -1,0 +1,106 @@
+//! The step of a run of stages: a record becomes its row, and a dead letter is sent again.
+//!
+//! In scope: what becomes of one record. Out of scope: which failures are tried again
+//! (`runner::input::input_queue`).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use serde_json::Value;
+
+use crate::app::stages::artifact::Artifact;
+use crate::app::stages::checkpoint::row_of;
+use crate::app::stages::stage_command::{CommandEnd, StageCommand};
+use crate::app::stages::stage_plan::{PlannedStage, StageOutcomes, StagePlan};
+use crate::config::external::logical_time::LOGICAL_DATE;
+use crate::port::step::{Step, StepContext, StepError};
+use crate::runner::shutdown::Stop;
+
+/// Characters of a date at the start of a run's name.
+const DATE_CHARS: usize = 10;
+
+/// The step of a run that `stop` ends.
+pub struct StageStep {
+    plan: Arc<StagePlan>,
+    outcomes: Arc<StageOutcomes>,
+    stop: Stop,
+    is_rowless: bool,
+}
+
+impl StageStep {
+    /// Creates the step. `is_rowless`: records make no rows.
+    pub fn new(plan: Arc<StagePlan>, outcomes: Arc<StageOutcomes>, stop: Stop, is_rowless: bool) -> Self {
+        Self { plan, outcomes, stop, is_rowless }
+    }
+
+    async fn perform(&self, record: Value, context: &StepContext) -> Result<Vec<Value>, StepError> {
+        if let Some(error) = self.outcomes.take_failed(&context.key) {
+            return Err(StepError::Rejected(error));
+        }
+        let Some(dead) = record.get("dead_letter").and_then(Value::as_str) else {
+            return Ok(self.rows(row_of(&record, None)));
+        };
+        let file = self.checked(&record, dead).await.map_err(StepError::Rejected)?;
+        let (plan, stage) = self.of_that_run(&record, context).map_err(StepError::Rejected)?;
+        let input = Some(std::path::absolute(&file).unwrap_or_else(|_| file.clone()));
+        let command = StageCommand { plan: &plan, stage: &stage, input, stop: &self.stop, outcomes: &self.outcomes };
+        match command.run().await {
+            CommandEnd::Done { attempts, seconds, .. } => {
+                self.outcomes.note_delivered(file);
+                Ok(self.rows(row_of(&record, Some((attempts, seconds)))))
+            }
+            CommandEnd::Failed { error, .. } => Err(StepError::Rejected(error)),
+            CommandEnd::Interrupted => Err(StepError::Cancelled),
+        }
+    }
+
+    fn rows(&self, row: Value) -> Vec<Value> {
+        if self.is_rowless { Vec::new() } else { vec![row] }
+    }
+
+    /// Returns the dead letter's file, if it is what the failure says.
+    async fn checked(&self, record: &Value, dead: &str) -> Result<PathBuf, String> {
+        let expected = Artifact::from_record(record).ok_or("the record in Failures has no path, size and hash")?;
+        let (file, shown) = (self.plan.folders.place(dead), expected.path.clone());
+        let of_task = file.clone();
+        let read = tokio::task::spawn_blocking(move || Artifact::read(&of_task, &shown)).await;
+        match read.map_err(|error| error.to_string())? {
+            Ok(found) if found == expected => Ok(file),
+            Ok(_) => {
+                Err(format!("the dead letter {dead} has changed since it was kept; put it back, or skip the failure"))
+            }
+            Err(error) => {
+                Err(format!("the dead letter {dead} can't be read here: {error}; retry on the machine that has it"))
+            }
+        }
+    }
+
+    /// Returns the stage and the variables of the run that the dead letter is of.
+    fn of_that_run(&self, record: &Value, context: &StepContext) -> Result<(StagePlan, PlannedStage), String> {
+        let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (run, name) = (text("run"), text("stage"));
+        let stage = self.plan.stages.iter().find(|stage| stage.name == name && stage.artifact.is_none());
+        let stage = stage.ok_or_else(|| format!("the job has no stage {name} that delivers a file"))?;
+        let mut plan = StagePlan { run: run.to_owned(), ..(*self.plan).clone() };
+        plan.variables.retain(|(name, _)| *name == LOGICAL_DATE);
+        if let (Some((_, value)), Some(date)) = (plan.variables.first_mut(), run.get(..DATE_CHARS)) {
+            date.clone_into(value);
+        }
+        Ok((plan, PlannedStage { key: context.key.clone(), ..stage.clone() }))
+    }
+}
+
+impl Step for StageStep {
+    fn run<'a>(&'a self, input: Value, context: &'a StepContext) -> BoxFuture<'a, Result<Vec<Value>, StepError>> {
+        self.perform(input, context).boxed()
+    }
+
+    fn name(&self) -> &'static str {
+        "stage"
+    }
+
+    fn has_outside_effects(&self) -> bool {
+        true
+    }
+}

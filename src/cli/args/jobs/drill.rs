@@ -1,0 +1,56 @@
+//! The flags of `sheetkeep drill`.
+//!
+//! In scope: parsing, help. Out of scope: the drill (`app::drill`).
+
+use std::path::PathBuf;
+
+use crate::cli::args::job::{JobArgs, SheetArgs};
+
+/// The job file and the flags of `sheetkeep drill`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct DrillArgs {
+    /// The job file
+    #[arg(value_name = "JOB.toml")]
+    pub job: PathBuf,
+    /// Play N drills, of the seeds 1 to N
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub seeds: u64,
+    /// Play the drill of this seed only, as a report names it
+    #[arg(long, value_name = "SEED", conflicts_with = "seeds")]
+    pub seed: Option<u64>,
+    /// Read the first N records of the source
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub records: u64,
+    /// Read FILE instead of the job file's source
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Run the programs of the job, again and again, in place of counting them
+    #[arg(long)]
+    pub really: bool,
+    /// Take it that what STEP calls drops an idempotency key that it has seen
+    #[arg(long, value_name = "STEP")]
+    pub idempotent: Vec<String>,
+    /// Read settings from FILE, instead of `.env` beside the job file
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// Print one JSON document on standard output; errors are JSON, too
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl DrillArgs {
+    /// Returns the flags by which the job's settings are read.
+    pub fn job_args(&self) -> JobArgs {
+        JobArgs {
+            job: self.job.clone(),
+            sheet: SheetArgs { spreadsheet: None, embedded: None, env_file: self.env_file.clone() },
+            state_dir: None,
+            json: self.json,
+        }
+    }
+
+    /// Returns the seeds to be played.
+    pub fn chosen_seeds(&self) -> Vec<u64> {
+        self.seed.map_or_else(|| (1..=self.seeds).collect(), |seed| vec![seed])
+    }
+}

@@ -1,0 +1,129 @@
+//! `sheetkeep drill`: the recovery drill of a job.
+
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+
+use crate::app::drill::counted_step::UndoneEffect;
+use crate::app::drill::game::{DrillJob, EvaluatorMaker, StepsMaker, Undisturbed};
+use crate::app::drill::idempotency::reads_idempotency_key;
+use crate::app::drill::mishap::draw_mishaps;
+use crate::app::drill::replay_source::RecordCopy;
+use crate::app::error::AppError;
+use crate::app::job::ensure_programs_exist;
+use crate::cli::args::jobs::drill::DrillArgs;
+use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::load_settings::load_settings;
+use crate::cli::errors::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::drill::{DrillOutput, ProgramSteps};
+use crate::cli::session::Session;
+use crate::clock::Clock;
+use crate::config::external::environment::own_program;
+use crate::config::sections::records::steps::StepAction;
+use crate::config::settings::Settings;
+use crate::ledger::items::write_mode::Delivery;
+use crate::port::evaluator::Evaluator;
+use crate::port::step::Step;
+use crate::step::worker::workers::Workers;
+use crate::system::{SeededRng, SystemClock};
+
+/// Plays the drills and reports them. Neither the job's sheet nor its state is read or written.
+pub fn command(session: &Session, args: &DrillArgs, runtime: &Runtime) -> Result<Exit, CliError> {
+    let settings = {
+        // The evaluator of the job's expressions belongs to a runtime.
+        let _inside = runtime.enter();
+        load_settings(&args.job_args(), args.input.clone())?
+    };
+    let to_error = |error: &AppError| from_app(error, &settings);
+    ensure_programs_exist(&settings).map_err(|error| to_error(&error))?;
+    let programs = program_steps(&settings, args)?;
+    let records = runtime.block_on(read_records(&settings, args.records)).map_err(|error| to_error(&error))?;
+    if records.records.is_empty() {
+        let error = CliError::new("the source has no records, so there is nothing to drill", Exit::NoInput);
+        return Err(error.with_help("name a file with records: --input FILE"));
+    }
+    let job = drill_job(&settings, records, args.really);
+    let usual = job.play_undisturbed().map_err(|error| to_error(&error))?;
+    let mut output = DrillOutput::new(&settings.job, args, &job.records, programs);
+    output.add_undisturbed(usual.report.as_ref().map_or(0, |report| report.run.counts.failed));
+    if !args.json {
+        session.terminal.out().line(&output.heading());
+    }
+    for seed in args.chosen_seeds() {
+        let outcome = play_seed(&job, seed, &usual).map_err(|error| to_error(&error))?;
+        if !args.json {
+            session.terminal.out().line(&DrillOutput::line(seed, &outcome));
+        }
+        output.add(seed, outcome);
+    }
+    let exit = if output.findings().is_empty() { Exit::Ok } else { Exit::Findings };
+    session.terminal.out().put(&if args.json { output.json(exit) } else { output.summary() });
+    Ok(exit)
+}
+
+fn play_seed(
+    job: &DrillJob,
+    seed: u64,
+    usual: &Undisturbed,
+) -> Result<crate::app::drill::outcome::DrillOutcome, AppError> {
+    job.play(seed, draw_mishaps(&SeededRng::new(seed), usual.bounds), usual)
+}
+
+async fn read_records(settings: &Settings, most: u64) -> Result<RecordCopy, AppError> {
+    let mut source = settings.open_source().map_err(AppError::Source)?;
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    RecordCopy::read(source.as_mut(), most).await.map_err(AppError::Source)
+}
+
+/// Returns the steps that run programs. Fails if a flag names another step.
+fn program_steps(settings: &Settings, args: &DrillArgs) -> Result<Vec<ProgramSteps>, CliError> {
+    let programs: Vec<ProgramSteps> = settings
+        .steps
+        .iter()
+        .filter_map(|step| match &step.action {
+            StepAction::Command(command) => Some(ProgramSteps {
+                step: step.name.clone(),
+                reads_key: reads_idempotency_key(command),
+                is_declared: args.idempotent.contains(&step.name),
+                is_at_most_once: settings.delivery == Delivery::AtMostOnce,
+            }),
+            StepAction::Map(..) => None,
+        })
+        .collect();
+    let unknown = args.idempotent.iter().find(|name| !programs.iter().any(|program| program.step == **name));
+    match unknown {
+        Some(name) => {
+            let error = CliError::new(format!("--idempotent {name}: no step of that name runs a program"), Exit::Usage);
+            Err(error)
+        }
+        None => Ok(programs),
+    }
+}
+
+fn drill_job(settings: &Settings, records: RecordCopy, is_real: bool) -> DrillJob {
+    let steps: StepsMaker = Arc::new(move |settings: &Settings, clock: &Arc<dyn Clock>| {
+        let make = |step: &crate::config::sections::records::steps::StepSettings| -> Arc<dyn Step> {
+            match &step.action {
+                StepAction::Command(_) if !is_real => Arc::new(UndoneEffect::new(&step.name)),
+                // A program takes real time, and its timeout is meant in real time.
+                StepAction::Command(_) => {
+                    let real: Arc<dyn Clock> = Arc::new(SystemClock::new());
+                    step.make(&real, &settings.evaluation)
+                }
+                StepAction::Map(..) => step.make(clock, &settings.evaluation),
+            }
+        };
+        settings.steps.iter().map(make).collect()
+    });
+    let evaluator: EvaluatorMaker = Arc::new(|| -> Arc<dyn Evaluator> {
+        Arc::new(Workers::from_own_program(own_program(), Arc::new(SystemClock::new())))
+    });
+    DrillJob {
+        settings: Arc::new(settings.clone()),
+        steps,
+        evaluator: Some(evaluator),
+        records: Arc::new(records),
+        concurrency: None,
+    }
+}

@@ -1,0 +1,59 @@
+//! Moves the cells of rows that were appended under other headers to their columns. Pure.
+//!
+//! In scope: the moves within such a row, and cells that stay because their column is unknown.
+//! Out of scope: following columns (`store::upsert::repair::column_search`), rows that were written
+//! over (`store::upsert::repair::plan`).
+
+use std::collections::HashSet;
+
+use crate::store::upsert::repair::correspondence::number;
+use crate::store::upsert::repair::plan::RepairPlanner;
+use crate::store::upsert::repair::planned_repairs::PlannedRepairs;
+use crate::store::upsert::repair::row_repair::{CellCopy, CellSource};
+
+impl RepairPlanner<'_> {
+    /// Moves the cells of rows appended under other headers to their intended columns. Takes the
+    /// lowest `count` rows of the key.
+    pub(super) fn move_appended_cells(&self, key: &str, count: usize, out: &mut PlannedRepairs) {
+        let used = &self.map.finding.undo_log.used;
+        let Some(at) = self.map.now.get(self.map.finding.undo_log.key) else {
+            out.unrepaired.push(format!(
+                "the row of key \"{key}\" was written while columns moved and is beside its columns: the column in which its key is was not found again"
+            ));
+            return;
+        };
+        let moves: Vec<_> = used.iter().filter_map(|&p| Some((self.map.now.get(p)?, self.map.intended(p)?))).collect();
+        let is_filled = |column: &usize| moves.iter().any(|(_, to)| to == column);
+        let clears: Vec<_> = moves.iter().map(|(from, _)| *from).filter(|column| !is_filled(column)).collect();
+        let apart = moves.iter().filter(|(from, to)| from != to);
+        let copies: Vec<_> = apart.map(|&(from, to)| CellCopy { source: CellSource::Itself, from, to }).collect();
+        let lost: Vec<_> = used.iter().copied().filter(|at| self.map.now.get(*at).is_none()).collect();
+        let image = self.map.image;
+        // A row of which a write is repaired was not appended.
+        let is_free = |row: &usize| image.shown(*row, at) == key && !out.has(number(*row));
+        let rows: Vec<_> = (1..image.rows.len()).rev().filter(is_free).take(count).collect();
+        for row in rows {
+            for column in &lost {
+                out.note_lost_column(&self.map.finding.header, *column);
+            }
+            let free = if lost.is_empty() { copies.clone() } else { self.copies_over_nothing(row, &copies) };
+            let stays = |column: usize| copies.iter().any(|copy| copy.from == column && !free.contains(copy));
+            let clears = clears.iter().copied().filter(|column| !stays(*column)).collect();
+            out.add(Some(number(row)), key, free, clears);
+        }
+    }
+
+    /// The copies within a row that write over nothing but cells that other copies move. A cell of a
+    /// column that was not found may be where another one belongs: it stays.
+    fn copies_over_nothing(&self, row: usize, copies: &[CellCopy]) -> Vec<CellCopy> {
+        let mut free = copies.to_vec();
+        loop {
+            let moved: HashSet<usize> = free.iter().map(|copy| copy.from).collect();
+            let before = free.len();
+            free.retain(|copy| moved.contains(&copy.to) || !self.map.image.has_constant(row, copy.to));
+            if free.len() == before {
+                return free;
+            }
+        }
+    }
+}

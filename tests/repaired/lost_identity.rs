@@ -1,0 +1,71 @@
+//! Rows whose key a person changes, and columns that she renames, while repairs of them are on
+//! their way.
+
+use futures_util::FutureExt;
+use serde_json::{Value, json};
+
+use super::{Desk, hit};
+
+#[tokio::test(start_paused = true)]
+async fn a_row_whose_key_was_changed_gets_no_version_any_more() {
+    let mut desk = hit().await;
+    // The rows are k3, k1, k2. That of k1 moves to the end, so that its version hits k2.
+    let moved = desk.moved("ROWS", 2, 4).await;
+    let (mover, typist) = (desk.proxy.clone(), desk.proxy.clone());
+    desk.proxy.at_write(1, true, async move { mover.hands(moved).await }.boxed());
+    desk.proxy.at_write(1, false, async move { typist.type_in("Data", 3, 0, "odd").await }.boxed());
+    desk.run().await.expect("the next run");
+    desk.shows("odd", "k1 a1", "k1 b1", "my k1").await;
+    desk.shows("k2", "k2 a1", "k2 b1", "my k2").await;
+    desk.shows("k3", "k3 a1", "k3 b1", "my k3").await;
+    assert!(desk.says("1 rows that were to be repaired were not found again"), "{:?}", desk.said);
+    assert_eq!(desk.rows_of("k1").await.len(), 0, "the repair had seen its row");
+    desk.versions.insert("k1".into(), 3);
+    desk.run().await.expect("a newer version");
+    desk.shows("k1", "k1 a3", "k1 b3", "").await;
+    desk.shows("odd", "k1 a1", "k1 b1", "my k1").await;
+}
+
+/// A person gives columns these headers.
+fn renamed(id: &Value, headers: &[(u64, &str)]) -> Vec<Value> {
+    let typed = |(column, text): &(u64, &str)| {
+        let start = json!({"sheetId": id, "rowIndex": 0, "columnIndex": column});
+        let cell = json!({"values": [{"userEnteredValue": {"stringValue": text}}]});
+        json!({"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [cell]}})
+    };
+    headers.iter().map(typed).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_row_under_columns_renamed_twice_loses_no_cell() {
+    let mut desk = Desk::of(2).await;
+    let id = desk.id().await;
+    desk.versions.insert("k3".into(), 1);
+    // Of id, a, b, remark the second moves to the end. Both of the job's get other headers.
+    let mut deeds = desk.moved("COLUMNS", 1, 4).await.as_array().cloned().unwrap_or_default();
+    deeds.extend(renamed(&id, &[(1, "b, once"), (3, "a, once")]));
+    desk.run_and_vanish(json!(deeds)).await;
+    // Now b moves to the front, and both are renamed again.
+    let mut deeds = desk.moved("COLUMNS", 1, 0).await.as_array().cloned().unwrap_or_default();
+    deeds.extend(renamed(&id, &[(0, "b, twice"), (3, "a, twice")]));
+    desk.proxy.hands(json!(deeds)).await;
+    desk.run().await.expect("the next run");
+    for key in ["k1", "k2", "k3"] {
+        let row = desk.row_of(key).await;
+        let cell = |name: &str| row.get(name).cloned().unwrap_or_default();
+        let remark = if key == "k3" { String::new() } else { format!("my {key}") };
+        let shown = [cell("a, twice"), cell("b, twice"), cell("remark")];
+        assert_eq!(shown, [format!("{key} a1"), format!("{key} b1"), remark], "{:?}", desk.proxy.tab("Data").await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_changed_right_before_a_write_comes_in_a_new_row() {
+    let mut desk = Desk::of(2).await;
+    desk.versions.insert("k1".into(), 2);
+    let typist = desk.proxy.clone();
+    desk.proxy.at_write(1, true, async move { typist.type_in("Data", 1, 0, "odd").await }.boxed());
+    desk.run().await.expect("a run");
+    desk.shows("odd", "k1 a1", "k1 b1", "my k1").await;
+    desk.shows("k1", "k1 a2", "k1 b2", "").await;
+}
