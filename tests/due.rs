@@ -16,8 +16,9 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
 use serde_json::{Value, json};
-use sheetkeep::app::schedule::due::{DueRun, DueStep};
+use sheetkeep::app::schedule::due::{DueRun, DueStep, next_step};
 use sheetkeep::clock::Clock;
+use sheetkeep::ledger::leases::lease::Holder;
 use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::port::step::StepError;
@@ -26,6 +27,7 @@ use sheetkeep::runner::run_config::RunError;
 use sheetkeep::runner::schedule_claim::ScheduleClaim;
 use sheetkeep::schedule::job_schedule::{OverlapPolicy, ReadyBy};
 use sheetkeep::schedule::recurrence::Recurrence;
+use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;
 
 use crate::scheduled_rig::ScheduledRig;
@@ -483,6 +485,23 @@ async fn of_two_clocks_that_cannot_start_one_writes_the_row() {
     assert!(matches!(job.call("b", items()).await, Outcome::Ran(_)));
     assert_eq!(job.rig.proxy.column("Runs", "status").await, ["failed", "failed", "succeeded"]);
     assert!(matches!(job.call("a", items()).await, Outcome::NotDue));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_no_run_can_hold_keeps_no_occurrence() {
+    let job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
+    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+    job.wait(DAY).await;
+    let mut standing = job.rig.store(50).standing().await.expect("the state can be read");
+    // No lease is longer than a day: a wrong clock has written the others.
+    for (hours, is_active) in [(1, true), (24, true), (25, false), (400_000, false)] {
+        let state = standing.state.as_mut().expect("it has run");
+        state.lease.holder = Some(Holder { run: "r2".into(), ..Holder::default() });
+        state.lease.until = standing.service_time.add_ms(hours * HOUR);
+        let step = next_step(&job.rig.schedule, "j", "b", &standing, &SeededRng::new(50));
+        assert_eq!(matches!(step, DueStep::Active { .. }), is_active, "{hours} h: {step:?}");
+        assert_eq!(matches!(step, DueStep::Run(_)), !is_active, "{hours} h: {step:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

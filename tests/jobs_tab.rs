@@ -350,6 +350,32 @@ async fn a_sheet_of_an_earlier_version_gets_columns_and_tab_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_jobs_tab_made_without_the_column_held_works_as_before() {
+    let fixture = JobsFixture::in_berlin(NINE, "en_US").await;
+    fixture.run(nightly(), &items(1)).await;
+    // As an earlier version made it, with a tick in a column after it.
+    let at = JOBS.iter().position(|name| *name == "held").expect("the column");
+    let range = json!({"sheetId": fixture.proxy.id_of("Jobs").await, "dimension": "COLUMNS", "startIndex": at, "endIndex": at + 1});
+    fixture.proxy.hands(json!([{"deleteDimension": {"range": range}}])).await;
+    let header = fixture.proxy.tab("Jobs").await.swap_remove(0);
+    let run_now = header.iter().position(|name| name == "run now").expect("a column");
+    fixture.proxy.type_in("Jobs", 1, run_now, "please").await;
+    fixture.wait_until("2026-06-03T07:00:00Z").await;
+    let other = TestRun { job: "hourly", ..nightly() };
+    for run in [nightly(), other] {
+        let (report, warnings) = fixture.try_run(run, &items(2)).await;
+        assert!(report.is_ok() && warnings.is_empty(), "{report:?} {warnings:?}");
+    }
+    assert_eq!(fixture.proxy.tab("Jobs").await[0], header, "a column is a person's to add");
+    for job in ["nightly", "hourly"] {
+        assert_eq!(fixture.cell(job, "state").await, "succeeded", "{job}");
+        assert_eq!(fixture.cell(job, "overdue").await, "no", "{job}");
+    }
+    let asked = fixture.cell("nightly", "run now").await;
+    assert_eq!(asked, "please", "the cells of people stay where they are");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_runs_tab_that_lost_a_new_column_stops_nothing() {
     let fixture = JobsFixture::in_berlin(NINE, "en_US").await;
     fixture.run(nightly(), &items(1)).await;

@@ -168,13 +168,13 @@ fn machine() -> (Arc<dyn Clock>, Arc<dyn Rng>) {
 /// Passes what the run reports to the program's own logs.
 fn events() -> Events {
     Arc::new(|event| match event {
-        Event::Anomaly { message } => tracing::warn!(event = "anomaly", "{message}"),
+        Event::Anomaly { message } => tracing::warn!(event = "run.anomaly", "{message}"),
         Event::ItemFailed { key, place, step, error } => {
             tracing::warn!(event = "item.failed", key = key.as_str(), place, step, "{error}");
         }
         Event::Retrying { step, key, attempt, of, delay_ms, cause, .. } => {
             tracing::info!(event = "step.retrying", key = key.as_str(), step, attempt, of, delay_ms, "{cause}");
         }
-        other => tracing::debug!(event = "run", ?other),
+        other => tracing::debug!(event = "run.progress", ?other),
     })
 }

@@ -1,6 +1,7 @@
 //! The real binary: which runs report, once, and to whom.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use crate::receiver::{Answer, Receiver, SECRET};
@@ -132,16 +133,45 @@ fn a_run_killed_before_its_message_is_reported_by_the_next() {
     assert!(texts.len() == 1 && texts[0].starts_with("OK: quakes failed ("), "{texts:?}");
 }
 
-#[test]
-fn an_interrupted_run_is_not_reported() {
+/// Starts a run that reads half of its source from standard input or a named pipe, stops it, and
+/// lets the source break off, as Ctrl-C ends the program that writes it, too.
+fn interrupt(input: &str, signal: &str) -> (Ended, Vec<String>, Vec<String>) {
     let slack = Receiver::slack();
     let project = TempProject::few_quakes(3);
+    let whole = feed(0..8);
+    let (half, _) = whole.split_at(whole.len() / 2);
     project.write(".env", &format!("{SLACK}={}\n", slack.url));
-    let mut live = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+    if input != "-" {
+        let made = std::process::Command::new("mkfifo").arg(project.path(input)).status();
+        assert!(made.expect("mkfifo can be run").success());
+    }
+    let mut live = project.start(&["run", "quakes.toml", "--input", input, "-v"]);
     live.hears("claimed");
-    live.signal("-INT");
-    live.ends();
-    assert_eq!(slack.texts(), [""; 0]);
+    if input == "-" {
+        live.feed(half);
+        live.signal(signal);
+        live.hears("finishing the items in progress");
+        let ended = live.ends();
+        return (ended, slack.texts(), project.column("quakes.toml", "Runs", "status"));
+    }
+    let mut pipe = fs::OpenOptions::new().write(true).open(project.path(input)).expect("the run reads it");
+    pipe.write_all(half.as_bytes()).expect("the run reads it");
+    live.signal(signal);
+    live.hears("finishing the items in progress");
+    drop(pipe);
+    let ended = live.ends_by_itself();
+    (ended, slack.texts(), project.column("quakes.toml", "Runs", "status"))
+}
+
+#[test]
+fn an_interrupted_run_whose_source_breaks_off_is_not_reported() {
+    for input in ["-", "pipe"] {
+        for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+            let (ended, texts, statuses) = interrupt(input, signal);
+            ended.exits(code);
+            assert_eq!((texts, statuses), (Vec::new(), vec!["interrupted".to_owned()]), "{input} {signal}");
+        }
+    }
 }
 
 #[test]

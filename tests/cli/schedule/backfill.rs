@@ -61,3 +61,22 @@ fn a_range_that_is_none_is_refused() {
     let wrong = ["backfill", "orders.toml", "--from", "7.1.2026", "--to", "2026-01-01"];
     project.run(&wrong).exits(2).says("write it as 2026-11-29");
 }
+
+#[test]
+fn a_held_date_is_filled_in_once_it_is_approved() {
+    let project = project();
+    project.change("orders.toml", "tab = \"Orders\"", "tab = \"Orders\"\nmode = \"upsert\"\nmax_changed = 1");
+    for (day, price) in [(1, 10), (2, 20), (5, 50)] {
+        let rows = format!("id,price\na,{price}\nb,{price}\nc,{price}\nd{day},1\n");
+        project.write(&format!("orders-2026-01-0{day}.csv"), &rows);
+    }
+    let range = ["backfill", "orders.toml", "--from", "2026-01-01", "--to", "2026-01-05"];
+    project.run(&range).exits(3).shows("3 of 4 rows would change").shows("3 changed rows are held back");
+    assert_eq!(project.column("orders.toml", "Orders", "price"), ["10", "10", "10", "1", "1"]);
+    // The date is still to do, and so are those after it.
+    project.run(&range).exits(3).shows("2 to run, 1 ran before");
+    let approved = [range.as_slice(), &["--approve"]].concat();
+    project.run(&approved).exits(0).shows("2 to run, 1 ran before");
+    assert_eq!(project.column("orders.toml", "Orders", "price"), ["50", "50", "50", "1", "1", "1"]);
+    project.run(&range).exits(0).shows("0 to run, 3 ran before");
+}

@@ -186,3 +186,21 @@ fn logs_of_the_daemon_can_be_json() {
     daemon.signal("-TERM");
     daemon.ends_by_itself().exits(0);
 }
+
+#[test]
+fn why_nothing_ran_is_in_the_log() {
+    let project = quakes();
+    // Due once a year: its first call comes later than the grace.
+    let mut yearly = project.read("quakes.toml");
+    let at = yearly.find("cron = ").expect("a schedule");
+    let end = at + yearly[at..].find(['\n', ',']).expect("its end");
+    yearly.replace_range(at..end, "cron = \"0 3 29 2 *\"");
+    project.write("quakes.toml", &yearly);
+    let mut daemon = project.start(&["schedule", "run", "quakes.toml"]);
+    let reason = "skipped: it was before the first call of run --due";
+    let line = daemon.hears(reason);
+    assert!(line.contains("WARN") && line.contains("quakes"), "{line}");
+    daemon.signal("-TERM");
+    daemon.ends_by_itself().exits(0);
+    assert_eq!(project.column("quakes.toml", "Runs", "message"), [reason]);
+}

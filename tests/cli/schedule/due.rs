@@ -1,5 +1,7 @@
 //! `run --due`: what the schedule says, for any number of simple clocks.
 
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan as _};
 use serde_json::json;
 use sheetkeep::store::tabs::jobs::JOBS;
 
@@ -165,5 +167,28 @@ fn a_request_by_a_formula_makes_one_run_a_call() {
         project.run(&["run", "--due", "orders.toml"]).exits(0).shows("✔ succeeded");
         let triggers = project.column("orders.toml", "Runs", "trigger");
         assert_eq!((triggers.len(), triggers[runs - 1].as_str()), (runs, "run now"));
+    }
+}
+
+#[test]
+fn a_job_that_is_to_be_ready_by_a_time_starts_before_it() {
+    let (now, utc) = (Timestamp::now(), TimeZone::UTC);
+    // Without runs to judge by, it starts ten minutes before the time.
+    for (minutes, is_due) in [(5, true), (180, false)] {
+        let project = project(&["orders"]);
+        let ready = (now + minutes.minutes()).to_zoned(utc.clone()).strftime("%H:%M").to_string();
+        let schedule = format!("schedule = {{ ready_by = \"{ready}\", timezone = \"UTC\", misfire_grace = \"10m\" }}");
+        let text = project.read("orders.toml");
+        let line = text.lines().find(|line| line.starts_with("schedule")).expect("it has one");
+        project.change("orders.toml", line, &schedule);
+        let call = project.run(&["run", "--due", "orders.toml"]);
+        call.exits(0);
+        assert_eq!(call.out.contains("succeeded"), is_due, "{ready}: {call:?}");
+        if is_due {
+            project.run(&["run", "--due", "orders.toml"]).exits(0).shows("nothing is due");
+            project.run(&["late", "orders.toml"]).exits(0).shows("ok ");
+            let scheduled = project.column("orders.toml", "Runs", "scheduled_for");
+            assert!(scheduled.len() == 1 && scheduled[0].ends_with(&format!("{ready}:00")), "{ready}: {scheduled:?}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! `sheetkeep late`: one word and one exit code for each job, without a write.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde_json::{Value, json};
 
 use crate::temp_project::{Ended, TempProject, ended};
@@ -27,6 +29,16 @@ impl LateFixture {
 
     fn say(&self, args: &[&str]) -> Ended {
         self.client.emulator.run(&self.project, ID, args)
+    }
+
+    /// Changes a field of the job's state.
+    fn change_state(&self, field: &str, change: impl Fn(&str) -> String) {
+        let state = self.client.tabs().into_iter().find(|title| title.starts_with("sheetkeep quakes #"));
+        let state = state.expect("a state tab");
+        let fields: Vec<Vec<Value>> = self.client.rows(&state);
+        let at = fields.iter().position(|row| row[0] == field).expect("the field");
+        let text = fields[at].get(1).and_then(Value::as_str).unwrap_or_default();
+        self.type_in(&state, at + 1, 1, &[json!(change(text))]);
     }
 
     fn type_in(&self, tab: &str, row: usize, column: usize, values: &[Value]) {
@@ -119,11 +131,7 @@ fn a_run_that_died_is_stuck_once_its_lease_is_over() {
     run.hears("claimed");
     fixture.say(&["late", "quakes.toml"]).exits(0).shows("ok ");
     run.kill();
-    let state = fixture.client.tabs().into_iter().find(|title| title.starts_with("sheetkeep quakes #"));
-    let state = state.expect("a state tab");
-    let fields: Vec<Vec<Value>> = fixture.client.rows(&state);
-    let at = fields.iter().position(|row| row[0] == "lease until").expect("the field");
-    fixture.type_in(&state, at + 1, 1, &[json!("2026-01-01T00:00:00Z")]);
+    fixture.change_state("lease until", |_| "2026-01-01T00:00:00Z".to_owned());
     let stuck = fixture.say(&["late", "quakes.toml"]);
     stuck.exits(6).shows("STUCK     quakes  a run began at ").shows("the next run records it as crashed");
     fixture.say(&["run", "quakes.toml"]).exits(0);
@@ -252,4 +260,50 @@ fn a_pause_in_the_tab_jobs_is_reported_also_when_it_is_renamed() {
     let renamed = json!({"properties": {"sheetId": tab, "title": "Our jobs"}, "fields": "title"});
     fixture.client.hands(&json!([{"updateSheetProperties": renamed}]));
     fixture.say(&["late", "quakes.toml"]).exits(0).shows("PAUSED    quakes");
+}
+
+#[test]
+fn a_job_that_outgrows_its_interval_is_named_by_late_and_check() {
+    let fixture = LateFixture::new();
+    fixture.project.change("quakes.toml", "0 9 * * *", "* * * * *");
+    let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later").as_secs_f64();
+    for nth in 0..3 {
+        fixture.say(&["run", "quakes.toml"]).exits(0);
+        // It took 72 seconds.
+        let began = unix_s / 86_400.0 + 25_569.0 - 0.001 * f64::from(3 - nth);
+        let row = usize::try_from(nth).expect("few") + 1;
+        fixture.type_in("Runs", row, 5, &[json!(began), json!(began + 72.0 / 86_400.0)]);
+    }
+    let sentence = "a run takes about 1 min 12 s, and the schedule starts one every 1 min: let it run less often";
+    let late = fixture.say(&["late", "quakes.toml"]);
+    assert!(late.out.contains(sentence), "{late:?}");
+    let checked = fixture.say(&["check", "quakes.toml"]);
+    assert!(!checked.out.contains(sentence), "its state knows that they were short: {checked:?}");
+    fixture.change_state("schedule", |history| {
+        let mut history: Value = serde_json::from_str(history).expect("it is JSON");
+        for run in history["ended"].as_array_mut().expect("runs") {
+            run[1] = json!(72);
+        }
+        history.to_string()
+    });
+    fixture.say(&["check", "quakes.toml"]).exits(0).shows(sentence);
+}
+
+#[test]
+fn a_hundred_thousand_rows_of_runs_are_read_in_pages() {
+    let fixture = LateFixture::new();
+    fixture.say(&["run", "quakes.toml"]).exits(0);
+    let tab = fixture.client.tab_id("Runs");
+    let cell = |text: &str| json!({"userEnteredValue": {"stringValue": text}});
+    let number = json!({"userEnteredValue": {"numberValue": 45_000.0}});
+    let row = json!({"values": [cell("20230315-000000-00000"), cell("quakes"), cell(""), cell("cli"), cell(""),
+        number, number, cell("succeeded")]});
+    for _ in 0..10 {
+        let rows = vec![row.clone(); 10_000];
+        fixture.client.hands(&json!([{"appendCells": {"sheetId": tab, "rows": rows, "fields": "userEnteredValue"}}]));
+    }
+    fixture.client.emulator.reset_stats();
+    // The newest run counts, wherever its row is.
+    fixture.say(&["late", "quakes.toml"]).exits(0).shows("ok ");
+    assert_eq!(fixture.client.emulator.stats()["reads"], 2 + 11, "metadata, state and header, 10,000 rows a page");
 }
