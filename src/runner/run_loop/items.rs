@@ -90,6 +90,7 @@ impl RunLoop {
             self.enqueue(waiting, may_be_held);
         }
         self.check_first_records();
+        self.report_slow_progress();
     }
 
     /// Starts the steps of marked items, up to the concurrency limit.
