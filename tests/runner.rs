@@ -7,6 +7,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::clock::Clock;
 use sheetkeep::fault::Fault;
@@ -15,7 +16,7 @@ use sheetkeep::ledger::items::write_mode::Delivery;
 use sheetkeep::ledger::runs::event::Event;
 use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::machine::MachineTrouble;
-use sheetkeep::port::step::{StepContext, StepError};
+use sheetkeep::port::step::{Step, StepContext, StepError};
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::runner::shutdown::{Stop, StopReason};
 use sheetkeep::store::memory::{InjectedFault, MemoryStore};
@@ -238,6 +239,47 @@ async fn a_run_asked_to_stop_twice_leaves_its_steps_to_the_next() {
     let next =
         job.run(store.clone(), Values::of(["a", "b", "c"].map(|id| json!({"id": id})))).await.expect("a clean run");
     assert_eq!((next.run.counts.new, keys(&store).len()), (2, 3));
+}
+
+/// A step that takes two seconds.
+struct Slow(Arc<dyn Clock>);
+
+impl Step for Slow {
+    fn run<'a>(&'a self, input: Value, _: &'a StepContext) -> BoxFuture<'a, Result<Vec<Value>, StepError>> {
+        Box::pin(async move {
+            self.0.sleep(Duration::from_secs(2)).await;
+            Ok(vec![input])
+        })
+    }
+
+    fn name(&self) -> &'static str {
+        "slow"
+    }
+
+    fn has_outside_effects(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_counts_records_that_have_been_through_their_steps() {
+    let clock = clock();
+    let mut job = Job::new(Arc::clone(&clock));
+    job.steps = vec![Arc::new(Slow(Arc::clone(&clock)))];
+    job.plan.concurrency = 4;
+    job.run(MemoryStore::new(clock), Values::of(items(0..12))).await.expect("a clean run");
+    let events = job.events.lock().expect("no test panics while it holds this");
+    let shares: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Progress { source: Some(share), .. } => Some(*share),
+            _ => None,
+        })
+        .collect();
+    // Four at a time are in their steps: what was read of the source is further.
+    let records = |done| (done, 12);
+    assert!(shares.contains(&records(3)) && shares.contains(&records(7)), "{shares:?}");
+    assert!(shares.is_sorted() && shares.iter().all(|(_, all)| *all == 12), "{shares:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -121,6 +121,8 @@ struct RunLoop {
     claim_first: bool,
     /// Start of the run, in monotonic milliseconds.
     began_ms: u64,
+    /// The last report of progress, in monotonic milliseconds.
+    progress_at_ms: u64,
     /// The spreadsheet's time zone.
     sheet_zone: TimeZone,
     stop_reason: Option<StopReason>,
@@ -226,6 +228,7 @@ impl RunLoop {
             committer,
             claim_first,
             began_ms,
+            progress_at_ms: began_ms,
             sheet_zone,
             stop_reason: None,
         })

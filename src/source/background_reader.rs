@@ -19,8 +19,8 @@ use crate::port::source::{HeaderRow, Record, Source, SourceError};
 use crate::source::bytes::input::{Opened, stopped_error};
 use crate::source::skim::Depth;
 
-/// Records per batch from a file.
-const BATCH_RECORDS: usize = 256;
+/// Records per batch from a file. Of a file with fewer records the first batch shows how many.
+const BATCH_RECORDS: usize = 2_048;
 /// A batch from a file is complete once it was made from this many bytes.
 const BATCH_BYTES: u64 = 1 << 20;
 /// Records that the channel from standard input holds.
@@ -59,6 +59,10 @@ pub struct BackgroundReader {
     is_file: bool,
     feed: Feed,
     ready: std::vec::IntoIter<Record>,
+    /// Records of this reading that were received in batches.
+    received: u64,
+    /// Bytes read before this reading began, and when its last batch was received.
+    bytes: (u64, u64),
     ended: Option<Result<(), SourceError>>,
     header_row: Option<HeaderRow>,
     /// Whether the header row of a pipe was received.
@@ -90,6 +94,8 @@ impl BackgroundReader {
             is_file,
             feed: Feed::Unread,
             ready,
+            received: 0,
+            bytes: (0, 0),
             ended: None,
             header_row: None,
             has_asked: false,
@@ -119,6 +125,7 @@ impl BackgroundReader {
         self.opened.size.get_or_insert(self.opened.read.load(Ordering::Relaxed));
         self.feed = Feed::Idle((self.make)(self.opened.name.clone(), reader, Depth::Whole));
         (self.ready, self.ended) = (Vec::new().into_iter(), None);
+        (self.received, self.bytes) = (0, (self.bytes.1, self.bytes.1));
         Ok(())
     }
 
@@ -185,6 +192,10 @@ impl BackgroundReader {
             Feed::Batch(batch) => {
                 let done = batch.await;
                 self.feed = Feed::Done;
+                self.bytes.1 = self.opened.read.load(Ordering::Relaxed);
+                if let Ok((_, (ready, _))) = &done {
+                    self.received += ready.len() as u64;
+                }
                 match done {
                     Ok((records, (ready, Ok(true)))) => {
                         self.ready = ready.into_iter();
@@ -208,6 +219,12 @@ impl BackgroundReader {
             Feed::Unread | Feed::Idle(_) | Feed::Done => self.ended = Some(Err(stopped_error())),
         }
     }
+}
+
+/// Returns the part of `whole` that `count` is of `all`.
+fn part(whole: u64, count: u64, all: u64) -> u64 {
+    let part = (u128::from(whole) * u128::from(count)).checked_div(u128::from(all));
+    part.map_or(whole, |part| u64::try_from(part).unwrap_or(whole))
 }
 
 fn thread_error(why: &str) -> SourceError {
@@ -301,7 +318,13 @@ impl Source for BackgroundReader {
 
     fn progress(&self) -> Option<(u64, u64)> {
         let all = self.opened.size?.saturating_mul(1 + u64::from(self.twice.is_some()));
-        Some((self.opened.read.load(Ordering::Relaxed).min(all), all))
+        let (before, now) = self.bytes;
+        // What was read in advance is not processed yet: records count, in proportion to the bytes.
+        let waiting = self.ready.len() as u64;
+        let is_all_read = now >= all.min(before.saturating_add(self.opened.size?));
+        let more = if is_all_read && self.ended.is_none() { BATCH_RECORDS as u64 } else { 0 };
+        let share = part(now.saturating_sub(before), self.received - waiting, self.received + more);
+        Some((before.saturating_add(share).min(all), all))
     }
 }
 

@@ -89,7 +89,7 @@ impl Source for Values {
     }
 
     fn progress(&self) -> Option<(u64, u64)> {
-        None
+        Some((self.read as u64, self.records.len() as u64))
     }
 }
 
@@ -185,7 +185,7 @@ pub struct Job {
     pub plan: RunConfig,
     pub events: Arc<Mutex<Vec<Event>>>,
     pub seed: u64,
-    steps: Vec<Arc<dyn Step>>,
+    pub steps: Vec<Arc<dyn Step>>,
     pub journal: Option<Arc<dyn Journal>>,
     pub errands: Option<PreparedChanges>,
     clock: Arc<dyn Clock>,

@@ -9,7 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::ledger::items::repeated_keys::{RepeatedKey, RepeatedKeys, which_counts};
 use crate::ledger::items::write_mode::ReprocessPolicy;
-use crate::ledger::runs::event::{RetryCounts, RunReport};
+use crate::ledger::runs::event::{RetryCounts, RunReport, SkipCounts};
 use crate::ledger::runs::held_changes::HeldReport;
 
 /// The version of every JSON document that `sheetkeep` writes to standard output.
@@ -29,6 +29,7 @@ pub struct RunDocument<'a> {
     keys: u64,
     open_failures: u64,
     dead_failures: u64,
+    skipped_by: SkippedByDocument,
     tried_again: TriedAgainDocument,
     rowless: u64,
     commits: u64,
@@ -73,6 +74,21 @@ struct CountsDocument {
     failed: u64,
     recovered: u64,
     retries: u64,
+}
+
+/// Skipped records by the reason. Those that another run has done meanwhile are in no group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct SkippedByDocument {
+    done_before: u64,
+    twice_in_source: u64,
+    exhausted: u64,
+    by_request: u64,
+}
+
+impl From<SkipCounts> for SkippedByDocument {
+    fn from(SkipCounts { done, twice, exhausted, by_request }: SkipCounts) -> Self {
+        Self { done_before: done, twice_in_source: twice, exhausted, by_request }
+    }
 }
 
 /// Failures retried on request, by the origin of the record.
@@ -167,6 +183,7 @@ impl<'a> RunDocument<'a> {
             keys: report.keys,
             open_failures: report.open_failures,
             dead_failures: report.dead_failures,
+            skipped_by: report.skips.into(),
             tried_again: report.tried_again.into(),
             rowless: report.rowless,
             commits: report.commits,
@@ -235,6 +252,12 @@ mod tests {
           "keys": 1704,
           "open_failures": 5,
           "dead_failures": 0,
+          "skipped_by": {
+            "done_before": 0,
+            "twice_in_source": 0,
+            "exhausted": 0,
+            "by_request": 0
+          },
           "tried_again": {
             "from_source": 0,
             "from_kept": 0

@@ -325,10 +325,21 @@ impl InputQueue {
         }
     }
 
-    /// Returns the units of the source that were read, and their total.
-    pub fn progress(&self) -> Option<(u64, u64)> {
-        self.source.as_ref().and_then(SourcePasses::progress)
+    /// Returns the units of the source that were read, and their total. Records whose keys are
+    /// being looked up, and `unsettled` ones that the caller has taken, are not counted yet.
+    pub fn progress(&self, unsettled: u64) -> Option<(u64, u64)> {
+        let source = self.source.as_ref()?;
+        let (units, all) = source.progress()?;
+        let open = unsettled + self.lookups.len() as u64;
+        Some((settled_part(units, open, source.records()), all))
     }
+}
+
+/// Returns the part of `units` for records of which `open` are not settled yet.
+fn settled_part(units: u64, open: u64, records: u64) -> u64 {
+    let settled = u128::from(records.saturating_sub(open));
+    let part = (u128::from(units) * settled).checked_div(u128::from(records));
+    part.map_or(units, |part| u64::try_from(part).unwrap_or(units))
 }
 
 fn identified(

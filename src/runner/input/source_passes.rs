@@ -161,9 +161,17 @@ impl SourcePasses {
         self.source.take_notes()
     }
 
-    /// Returns the units that were read, and their total.
+    /// Returns the units that were read, and their total: records where a survey has counted them.
     pub fn progress(&self) -> Option<(u64, u64)> {
-        self.source.progress()
+        match (&self.stage, self.record_limit) {
+            (PassStage::Forecast | PassStage::Records, Some(records)) => Some((self.read, records)),
+            _ => self.source.progress(),
+        }
+    }
+
+    /// Returns the number of records that this pass has returned.
+    pub fn records(&self) -> u64 {
+        self.read
     }
 }
 

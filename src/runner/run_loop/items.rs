@@ -90,6 +90,7 @@ impl RunLoop {
             self.enqueue(waiting, may_be_held);
         }
         self.check_first_records();
+        self.report_slow_progress();
     }
 
     /// Passes on what is done once the run holds the lease and nothing waits for a commit.

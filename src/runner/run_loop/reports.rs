@@ -9,7 +9,7 @@ use crate::ledger::runs::event::{Event, RunReport};
 use crate::ledger::runs::outlook::NextDue;
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::machine::MachineTrouble;
-use crate::runner::input::input_queue::{InputQueue, RetryScope};
+use crate::runner::input::input_queue::RetryScope;
 use crate::runner::outlook::{OccurrenceRun, next_due};
 use crate::runner::queue::first_records::Cause;
 use crate::runner::run_config::RunError;
@@ -19,6 +19,8 @@ use crate::schedule::cadence::outgrown_interval;
 
 /// The trigger in Runs of runs that fill in past dates.
 const BACKFILL: &str = "backfill";
+/// Least time between two reports of progress while steps end, in milliseconds.
+const PROGRESS_GAP_MS: u64 = 1_000;
 
 impl RunLoop {
     /// Returns the end of the run with its reason, as known by now.
@@ -96,9 +98,23 @@ impl RunLoop {
         }
     }
 
-    pub(super) fn progress(&self) {
-        let source = self.inputs.as_ref().and_then(InputQueue::progress);
+    /// Reports the progress: the share of the source whose records have been through their steps.
+    /// Once the source is read, its records are known and count by themselves.
+    pub(super) fn progress(&mut self) {
+        self.progress_at_ms = self.clock.monotonic_ms();
+        let (read, in_hand) = (self.intake.counts.read, self.items_in_hand() as u64);
+        let source = match &self.inputs {
+            Some(inputs) => inputs.progress(in_hand),
+            None => Some((read.saturating_sub(in_hand), read)).filter(|_| in_hand > 0),
+        };
         self.emit(Event::Progress { counts: self.intake.counts, source });
+    }
+
+    /// Reports the progress of slow steps, while no record is read.
+    pub(super) fn report_slow_progress(&mut self) {
+        if self.clock.monotonic_ms().saturating_sub(self.progress_at_ms) >= PROGRESS_GAP_MS {
+            self.progress();
+        }
     }
 
     pub(super) fn report(&self) -> RunReport {

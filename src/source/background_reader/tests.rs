@@ -108,3 +108,22 @@ async fn a_caller_that_stops_waiting_loses_no_record() {
         next += 1;
     }
 }
+
+#[tokio::test]
+async fn progress_counts_records_and_not_what_was_read_in_advance() {
+    static MANY: [u8; 5_000] = [b'a'; 5_000];
+    for size in [600_u64, 5_000] {
+        let text = &MANY[..usize::try_from(size).expect("a small number")];
+        let mut reading = of(text, Some(size));
+        assert_eq!(reading.progress(), Some((0, size)));
+        let mut shown = Vec::new();
+        for _ in 0..size {
+            reading.next().await.expect("a whole file").expect("a record");
+            shown.push(reading.progress().expect("a file has a size").0);
+        }
+        assert!(shown.is_sorted() && shown[0] <= 10 && shown.last() == Some(&size), "{size}: {:?}", &shown[..9]);
+        if size == 600 {
+            assert!(shown.iter().copied().eq(1..=600), "one batch shows the number of records");
+        }
+    }
+}
