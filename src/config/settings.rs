@@ -181,7 +181,7 @@ impl Settings {
     }
 
     /// Returns the settings for items that are commands: a result is kept at once, because the next
-    /// may take hours, and the first failures are no evidence about the others.
+    /// may take hours, and the first failures are not evidence about the others.
     #[must_use]
     pub fn for_commands(mut self) -> Self {
         (self.commit.every_ms, self.stop_after) = (0, 0);

@@ -37,7 +37,7 @@ pub struct Checkpoint {
     pub run: String,
     /// The artefact that it made, or the one that it delivers.
     pub artifact: Option<Artifact>,
-    /// Its version.
+    /// The version of the stage's item.
     pub version: Version,
     /// Attempts that it took; 0 if it was done before.
     pub attempts: usize,

@@ -35,7 +35,7 @@ const OUTPUT: &str = "SHEETKEEP_STAGE_OUTPUT";
 /// How the command of a stage ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CommandEnd {
-    /// It succeeded.
+    /// The command succeeded, after any retries.
     Done {
         /// Its artefact, if it makes one.
         artifact: Option<Artifact>,
@@ -44,7 +44,7 @@ pub enum CommandEnd {
         /// Seconds that it took.
         seconds: f64,
     },
-    /// It failed.
+    /// The last attempt of the command failed.
     Failed {
         /// The error message.
         error: String,
@@ -57,9 +57,9 @@ pub enum CommandEnd {
 
 /// What runs the command of one stage.
 pub struct StageCommand<'a> {
-    /// The run.
+    /// The plan that the stage belongs to.
     pub plan: &'a StagePlan,
-    /// The stage.
+    /// The stage whose command is run.
     pub stage: &'a PlannedStage,
     /// The path of what it reads.
     pub input: Option<PathBuf>,

@@ -83,7 +83,7 @@ pub struct StagePlan {
     pub run: String,
     /// The stages, in order.
     pub stages: Vec<PlannedStage>,
-    /// The folders.
+    /// The folders of paths and of dead letters.
     pub folders: StageFolders,
     /// Further variables of the commands: the logical time of the run.
     pub variables: Vec<(&'static str, String)>,
@@ -92,9 +92,9 @@ pub struct StagePlan {
     /// Whether standard output of the commands is ours, as it comes. Only where no stage has an
     /// artefact.
     pub streams: bool,
-    /// Who listens.
+    /// What takes the output of commands, and lines about stages.
     pub listeners: StageListeners,
-    /// The clock.
+    /// Measures delays and timeouts.
     pub clock: Arc<dyn Clock>,
     /// The random source, for delays and names.
     pub chance: Arc<dyn Rng>,

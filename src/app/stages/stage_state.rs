@@ -27,7 +27,7 @@ pub enum StageProgress {
     Changed(String),
     /// It could not deliver its file, in this many runs.
     Failed {
-        /// The runs.
+        /// The number of runs in which it failed.
         attempts: u64,
         /// True if no run tries it again until a person asks for it.
         waits: bool,
@@ -37,7 +37,7 @@ pub enum StageProgress {
 /// One stage of a logical run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StageState {
-    /// The stage.
+    /// The stage, as planned.
     pub stage: PlannedStage,
     /// The path of the file that it reads.
     pub input: Option<String>,

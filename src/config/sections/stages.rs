@@ -44,10 +44,10 @@ pub struct StageJob {
     pub variables: Vec<(&'static str, String)>,
 }
 
-/// One stage.
+/// The settings of one `[[stage]]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StageSettings {
-    /// Its name.
+    /// The name of the stage, unique within the job.
     pub name: String,
     /// The program and its arguments, as written.
     pub words: Vec<String>,
