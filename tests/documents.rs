@@ -150,7 +150,7 @@ fn the_columns_of_every_machine_tab_are_in_the_document() {
 
 #[test]
 fn every_flag_that_the_documents_name_exists() {
-    const OF_OTHERS: [&str; 3] = ["--release", "--path", "--iam-account"];
+    const OF_OTHERS: [&str; 4] = ["--release", "--path", "--iam-account", "--example"];
     // Benches, fuzz targets, evidence and the pages of lint's codes name flags of other programs.
     let is_about_the_program = |path: &str| {
         let names_others = path.contains("evidence") || path.starts_with("docs/lint/");

@@ -93,13 +93,14 @@ fn an_at_most_once_step_leaves_items_in_doubt_to_a_person() {
 }
 
 #[test]
-fn with_really_the_programs_run_as_often_as_counted() {
+fn with_really_the_programs_run_as_often_as_the_report_says() {
     let project = letters(LETTERS);
     let (_, report) = drill(&project, &["letters.toml", "--seed", "3", "--really"]);
     let counted = report["steps"][0]["runs"].as_u64().expect("a number");
-    // The undisturbed run comes first.
+    let kills = report["kills"].as_u64().expect("a number");
+    // The undisturbed run comes first. A program whose run is killed may be killed before it writes.
     let sent = project.read("sent.txt").lines().count() as u64;
-    assert_eq!(sent, counted + 12, "{report:#}");
+    assert!(sent <= counted + 12 && sent + kills >= counted + 12, "{sent} letters: {report:#}");
 }
 
 #[test]
