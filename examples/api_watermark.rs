@@ -27,7 +27,7 @@ async fn serve(listener: TcpListener, orders: Orders) {
         let since = request.split("since=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
         let orders = orders.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let is_new = |order: &Value| order["updated"].as_str().is_some_and(|updated| updated >= since);
-        let body = Value::from_iter(orders.into_iter().filter(is_new)).to_string();
+        let body = orders.into_iter().filter(is_new).collect::<Value>().to_string();
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
         if let Err(error) = stream.write_all((head + &body).as_bytes()).await {
             println!("the answer was not taken: {error}");

@@ -57,7 +57,7 @@ fn add_names(tree: &UseTree, mut path: Vec<String>, names: &mut BTreeMap<String,
         }
         UseTree::Group(group) => group.items.iter().for_each(|tree| add_names(tree, path.clone(), names)),
         UseTree::Name(name) => drop(names.insert(name.ident.to_string(), path)),
-        UseTree::Rename(_) | UseTree::Glob(_) => panic!("the library exports each name as it is"),
+        UseTree::Rename(_) | UseTree::Glob(_) => unreachable!("the library exports each name as it is"),
     }
 }
 
@@ -73,7 +73,7 @@ fn own_files(root: &Path) -> Vec<String> {
 fn file_of(module: &[String]) -> String {
     let path = module[1..].join("::");
     let found = ENGINE.iter().find(|(known, _)| *known == path);
-    found.unwrap_or_else(|| panic!("no file is known for {path}")).1.to_owned()
+    found.map(|(_, file)| (*file).to_owned()).expect("ENGINE names the file of each module")
 }
 
 fn is_hidden(attributes: &[syn::Attribute]) -> bool {
@@ -165,5 +165,5 @@ fn words(tree: &impl ToTokens) -> String {
     ] {
         text = text.replace(from, to);
     }
-    text.replace("-> ", "-> ").replace("  ", " ").replace(" -&", " -> &").trim().to_owned()
+    text.replace("  ", " ").replace(" -&", " -> &").trim().to_owned()
 }

@@ -11,8 +11,8 @@ async fn a_row_whose_key_was_changed_gets_no_version_any_more() {
     let mut desk = hit().await;
     // The rows are k3, k1, k2. That of k1 moves to the end, so that its version hits k2.
     let moved = desk.moved("ROWS", 2, 4).await;
-    let (mover, typist) = (desk.proxy.clone(), desk.proxy.clone());
-    desk.proxy.at_write(1, true, async move { mover.hands(moved).await }.boxed());
+    let (hands, typist) = (desk.proxy.clone(), desk.proxy.clone());
+    desk.proxy.at_write(1, true, async move { hands.hands(moved).await }.boxed());
     desk.proxy.at_write(1, false, async move { typist.type_in("Data", 3, 0, "odd").await }.boxed());
     desk.run().await.expect("the next run");
     desk.shows("odd", "k1 a1", "k1 b1", "my k1").await;

@@ -161,9 +161,8 @@ fn abandon_duplicate(observers: &RunObservers, settings: &Settings) -> Exit {
 
 /// Waits for the reports of a run; of one that was dropped at its deadline, for a short time.
 async fn wait_for_reports(reports: impl Future, is_out_of_time: bool, clock: &Arc<dyn Clock>) {
-    let end = async {
-        if is_out_of_time { clock.sleep(OUT_OF_TIME_GRACE).await } else { std::future::pending().await }
-    };
+    let end =
+        async { if is_out_of_time { clock.sleep(OUT_OF_TIME_GRACE).await } else { std::future::pending().await } };
     tokio::select! {
         _ = reports => {}
         () = end => {}

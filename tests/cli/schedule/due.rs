@@ -171,6 +171,7 @@ fn a_request_by_a_formula_makes_one_run_a_call() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the real binary runs by the real clock")]
 fn a_job_that_is_to_be_ready_by_a_time_starts_before_it() {
     let (now, utc) = (Timestamp::now(), TimeZone::UTC);
     // Without runs to judge by, it starts ten minutes before the time.

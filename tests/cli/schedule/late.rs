@@ -263,6 +263,7 @@ fn a_pause_in_the_tab_jobs_is_reported_also_when_it_is_renamed() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the real binary runs by the real clock")]
 fn a_job_that_outgrows_its_interval_is_named_by_late_and_check() {
     let fixture = LateFixture::new();
     fixture.project.change("quakes.toml", "0 9 * * *", "* * * * *");

@@ -116,7 +116,7 @@ fn a_check_tries_the_types_of_columns_on_the_first_records() {
     let project = TempProject::empty();
     let job = "name = \"o\"\n[source]\ncsv = \"o.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"O\"\n";
     project.write("o.toml", &format!("{job}columns = {{ amount = \"number\" }}\n"));
-    let rows: String = (0..30).map(|n| format!("{n},\"{n},50\"\n")).collect();
+    let rows = (0..30).map(|n| format!("{n},\"{n},50\"\n")).collect::<Vec<_>>().concat();
     project.write("o.csv", &format!("id,amount\n{rows}"));
     for command in ["check", "run"] {
         project.run(&[command, "o.toml"]).exits(65);
