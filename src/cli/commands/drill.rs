@@ -35,6 +35,11 @@ pub fn command(session: &Session, args: &DrillArgs, runtime: &Runtime) -> Result
         let _inside = runtime.enter();
         load_settings(&args.job_args(), args.input.clone())?
     };
+    if settings.stages.is_some() {
+        let why = "a drill plays jobs of records, and this is a job of stages";
+        let help = "to see what a second run would do: sheetkeep plan (docs/stages.md, What if it runs twice?)";
+        return Err(CliError::new(why, Exit::Usage).with_help(help));
+    }
     let to_error = |error: &AppError| from_app(error, &settings);
     ensure_programs_exist(&settings).map_err(|error| to_error(&error))?;
     let programs = program_steps(&settings, args)?;
