@@ -8,10 +8,10 @@ use crate::results::collector::Findings;
 pub(crate) const TOO_DEEP: &str = "is nested too deeply: only secrets were looked for";
 
 /// Parses the script. `name` is the language as people call it.
-pub(crate) fn parse(findings: &mut Findings<'_>, language: Language, name: &str) -> Option<Tree> {
+pub(crate) fn parse(findings: &mut Findings<'_>, language: &Language, name: &str) -> Option<Tree> {
     let source = findings.source;
     let mut parser = Parser::new();
-    if parser.set_language(&language).is_err() {
+    if parser.set_language(language).is_err() {
         findings.note(format!("can't be parsed: the grammar of {name} does not fit"));
         return None;
     }

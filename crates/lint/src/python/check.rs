@@ -9,7 +9,7 @@ use crate::syntax_tree::{TOO_DEEP, parse};
 /// Checks a Python script.
 pub(crate) fn check(findings: &mut Findings<'_>) {
     let source = findings.source;
-    let Some(tree) = parse(findings, tree_sitter_python::LANGUAGE.into(), "Python") else { return };
+    let Some(tree) = parse(findings, &tree_sitter_python::LANGUAGE.into(), "Python") else { return };
     let Ok(facts) = facts_of(&tree, &source.text) else {
         findings.note(TOO_DEEP);
         return;

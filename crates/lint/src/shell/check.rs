@@ -9,7 +9,7 @@ use crate::syntax_tree::{TOO_DEEP, parse};
 /// Checks a shell script.
 pub(crate) fn check(findings: &mut Findings<'_>) {
     let source = findings.source;
-    let Some(tree) = parse(findings, tree_sitter_bash::LANGUAGE.into(), "the shell") else { return };
+    let Some(tree) = parse(findings, &tree_sitter_bash::LANGUAGE.into(), "the shell") else { return };
     let Ok(facts) = facts_of(&tree, &source.text) else {
         findings.note(TOO_DEEP);
         return;
