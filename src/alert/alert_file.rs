@@ -100,7 +100,7 @@ impl AlertMemory {
                 let by = taken.entry(id).or_default();
                 by.extend(outcome.result.is_taken().then(|| outcome.channel.clone()));
             }
-            if let DeliveryResult::Failed(why) = &outcome.result {
+            if let DeliveryResult::Failed(why) | DeliveryResult::Refused(why) = &outcome.result {
                 self.failed_channels.insert(outcome.channel.clone(), why.clone());
             }
         }

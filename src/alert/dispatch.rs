@@ -60,12 +60,14 @@ pub enum DeliveryResult {
     Accepted,
     /// It was not taken; why, without an address.
     Failed(String),
+    /// The channel refused it, and will again until the settings change; why, without an address.
+    Refused(String),
 }
 
 impl DeliveryResult {
     /// Returns whether the channel took the message.
     pub fn is_taken(&self) -> bool {
-        !matches!(self, Self::Failed(_))
+        !matches!(self, Self::Failed(_) | Self::Refused(_))
     }
 }
 
@@ -138,7 +140,7 @@ impl AlertDispatch {
             DeliveryResult::Accepted => {
                 tracing::info!(event = "alert.accepted", channel, id, "alert accepted, which is not delivered yet");
             }
-            DeliveryResult::Failed(why) => {
+            DeliveryResult::Failed(why) | DeliveryResult::Refused(why) => {
                 tracing::warn!(event = "alert.failed", channel, id, cause = %why, "an alert was not taken");
             }
         }
@@ -151,7 +153,7 @@ impl AlertDispatch {
             let (why, after_s) = match self.try_once(channel, message).await {
                 ReplyVerdict::Delivered => return DeliveryResult::Delivered,
                 ReplyVerdict::Accepted => return DeliveryResult::Accepted,
-                ReplyVerdict::Refused { why } => return DeliveryResult::Failed(why),
+                ReplyVerdict::Refused { why } => return DeliveryResult::Refused(why),
                 ReplyVerdict::Later { why, after_s } => (why, after_s),
             };
             let wait = after_s.map_or(pause, Duration::from_secs);

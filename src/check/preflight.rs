@@ -183,8 +183,10 @@ pub async fn check_spreadsheet(settings: &Settings, planned: &PlannedRun, lines:
             return false;
         }
     };
-    lines.push(CheckItem::fine(Subject::Credentials, credentials_line(planned)));
-    lines.push(spreadsheet_line(&metadata, matches!(settings.target, Target::Embedded { .. })));
+    let is_local = matches!(settings.target, Target::Embedded { .. });
+    let credentials = if is_local { "none needed: a local file".to_owned() } else { credentials_line(planned) };
+    lines.push(CheckItem::fine(Subject::Credentials, credentials));
+    lines.push(spreadsheet_line(&metadata, is_local));
     let loader = Loader {
         sheets: Arc::clone(&planned.sheets),
         id: planned.id.clone(),

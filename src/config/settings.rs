@@ -219,12 +219,7 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
         if let Some(problem) = data_in_place_of_job(path, text) {
             return Err(ConfigError::new(path, "", vec![problem]));
         }
-        let to_problem = |error: toml::de::Error| {
-            let message = error.message().replace('\n', ", ");
-            let span = error.span().unwrap_or(0..0);
-            ConfigProblem::at(span, format!("this is not valid TOML: {message}"), message)
-        };
-        return Err(ConfigError::new(path, text, errors.into_iter().map(to_problem).collect()));
+        return Err(ConfigError::new(path, text, toml_problems(text, errors)));
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut problems = stage_job::complete(&mut table);
@@ -248,6 +243,33 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
         }
         _ => Err(ConfigError::new(path, text, reader.problems)),
     }
+}
+
+/// Converts the errors of the TOML parser; of a line with a wrong escape it reports several.
+fn toml_problems(text: &str, errors: Vec<toml::de::Error>) -> Vec<ConfigProblem> {
+    let mut escaped = None;
+    let mut problems = Vec::new();
+    for error in errors {
+        let message = error.message().replace('\n', ", ");
+        let span = error.span().unwrap_or(0..0);
+        let before = text.get(..span.start).unwrap_or_default();
+        let line_number = before.matches('\n').count();
+        let line = text.lines().nth(line_number).unwrap_or_default();
+        let is_escape = line.contains('\\') && (message.contains("unicode") || message.contains("escape"));
+        if is_escape && escaped.replace(line_number) == Some(line_number) {
+            continue;
+        }
+        let problem = ConfigProblem::at(span, format!("this is not valid TOML: {message}"), message);
+        problems.push(if is_escape {
+            let plain = "in double quotes a \\ begins an escape";
+            let at = problem.span.clone().unwrap_or(0..0);
+            ConfigProblem::at(at, format!("this is not valid TOML: {plain}"), plain)
+                .help("write a text with \\ in single quotes, such as 'C:\\Users\\me\\orders.csv'")
+        } else {
+            problem
+        });
+    }
+    problems
 }
 
 /// Returns the zone in which the job's dates are meant: the schedule's, if it is valid, else UTC.

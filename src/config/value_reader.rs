@@ -8,13 +8,13 @@ use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
-use jiff::{Span, SpanRelativeTo};
 
 use secrecy::SecretString;
 
 use crate::config::external::environment::{Environment, MissingVariable, interpolate, mentioned};
 use crate::config::external::names::OF_KEYS;
 use crate::config::problem::ConfigProblem;
+use crate::config::syntax::duration::{FORMS, parse_duration};
 use crate::config::syntax::keys::closest;
 use crate::config::syntax::located::At;
 use crate::known_secrets::register_secret;
@@ -230,20 +230,12 @@ impl<'a> ValueReader<'a> {
     /// Reads a duration in milliseconds, within bounds. A number without a unit means seconds.
     pub(crate) fn duration_ms(&mut self, at: &At<String>, what: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
         let text = self.non_empty(at, what)?;
-        let is_seconds = text.trim().bytes().all(|byte| byte.is_ascii_digit());
-        let text = if is_seconds { format!("{}s", text.trim()) } else { text };
-        // Days have 24 hours here, whatever clocks do.
-        let span = text.trim().parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
-        let Ok(span) = span else {
-            self.add_problem_at(
-                at,
-                format!("{what} is not a length of time"),
-                "not a length of time",
-                "write it as 300ms, 2s, 5m, 1h 30m or 7d; a number alone means seconds",
-            );
+        let Some(length) = parse_duration(&text) else {
+            let help = format!("write it as {FORMS}");
+            self.add_problem_at(at, format!("{what} is not a length of time"), "not a length of time", &help);
             return None;
         };
-        let ms = u64::try_from(span.as_millis()).ok().filter(|ms| bounds.contains(ms));
+        let ms = u64::try_from(length.as_millis()).ok().filter(|ms| bounds.contains(ms));
         if ms.is_none() {
             let (least, most) = (format_ms(*bounds.start()), format_ms(*bounds.end()));
             self.add_problem_at(at, format!("{what} has to be between {least} and {most}"), "out of bounds", "");

@@ -99,7 +99,6 @@ pub async fn pass(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Res
 
 struct RunLoop {
     config: RunConfig,
-    stop: Stop,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
     inputs: Option<InputQueue>,
@@ -126,6 +125,7 @@ struct RunLoop {
     /// The spreadsheet's time zone.
     sheet_zone: TimeZone,
     stop_reason: Option<StopReason>,
+    is_stopping: bool,
 }
 
 /// An event of the loop.
@@ -178,6 +178,7 @@ impl RunLoop {
             events: Arc::clone(&events),
             journal: replay.target().cloned(),
             cancel: CancellationToken::new(),
+            stop,
         };
         let driver = CommitDriver { store: Arc::clone(&store), clock: Arc::clone(&clock), events };
         let mut opened = opened;
@@ -210,7 +211,6 @@ impl RunLoop {
         let queue = CommitQueue::new(config.max_bytes, config.max_rows);
         Ok(Self {
             config,
-            stop,
             clock,
             store,
             inputs: Some(inputs.with_results(results).with_prepared(prepared)),
@@ -231,6 +231,7 @@ impl RunLoop {
             progress_at_ms: began_ms,
             sheet_zone,
             stop_reason: None,
+            is_stopping: false,
         })
     }
 
@@ -290,9 +291,8 @@ impl RunLoop {
         self.pass_on_claim();
         let room = self.items_in_hand() < self.max_items_in_hand() && !self.queue.is_full() && !self.forecast.is_read;
         let unclaimed = self.claim_first && !self.committer.chain.has_claimed();
-        let Self { inputs, active_steps, forecast, committer, stop, clock, abandon_at_ms, stop_reason, .. } = self;
+        let Self { inputs, active_steps, forecast, committer, executor, clock, abandon_at_ms, is_stopping, .. } = self;
         let (reading, working) = (inputs.is_some(), !active_steps.is_empty());
-        let stopping = stop_reason.is_some();
         let forecasting = reading && !forecast.steps.is_empty();
         let left = abandon_at_ms.map(|until| Duration::from_millis(until.saturating_sub(clock.monotonic_ms())));
         let (may_force, leaving) = (left.is_none(), left.is_some() && working);
@@ -302,8 +302,8 @@ impl RunLoop {
             outcome = committer.commit_finished() => LoopEvent::CommitEnded(outcome),
             Some(steps_outcome) = active_steps.next(), if working => LoopEvent::StepsDone(steps_outcome),
             Some(rows) = forecast.steps.next(), if forecasting => LoopEvent::Forecast(rows),
-            () = stop.wait(), if reading && !stopping => LoopEvent::StopRequested,
-            patience = stop.forced(), if working && !reading && may_force => LoopEvent::ForceStop(patience),
+            () = executor.stop.wait(), if (reading || working) && !*is_stopping => LoopEvent::StopRequested,
+            patience = executor.stop.forced(), if working && !reading && may_force => LoopEvent::ForceStop(patience),
             () = clock.sleep(left), if leaving => LoopEvent::AbandonTimeout,
             input = next_input(inputs), if reading && room && !unclaimed => LoopEvent::Input(input),
             () = clock.sleep(wait), if due.is_some() => LoopEvent::Tick,

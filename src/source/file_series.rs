@@ -43,10 +43,9 @@ pub fn files(input: &Input) -> Result<Vec<Input>, SourceError> {
             Ok(path) if path.is_dir() => {}
             Ok(path) if path.is_file() => paths.push(path),
             Ok(path) => {
-                let why = format!(
-                    "it is neither a file nor a folder, such as a pipe; move it away, or write {what} so that only files match"
-                );
-                return Err(SourceError::Denied { what: path.display().to_string(), why });
+                let advice = format!("move it away, or write {what} so that only files match");
+                let seen = "neither a file nor a folder, such as a pipe".to_owned();
+                return Err(SourceError::Foreign { what: path.display().to_string(), seen, advice });
             }
             Err(error) => {
                 let what = error.path().display().to_string();
@@ -60,8 +59,8 @@ pub fn files(input: &Input) -> Result<Vec<Input>, SourceError> {
         return Err(SourceError::Missing { what: format!("a file that matches {what}"), hint: hint.into() });
     }
     if paths.len() > MAX_FILES {
-        let why = format!("it matches {} files, and at most {MAX_FILES} are read in one run; name fewer", paths.len());
-        return Err(SourceError::Denied { what, why });
+        let seen = format!("a pattern of {} files, and at most {MAX_FILES} are read in one run", paths.len());
+        return Err(SourceError::Foreign { what, seen, advice: "write it so that fewer files match".to_owned() });
     }
     Ok(paths.into_iter().map(Input::File).collect())
 }

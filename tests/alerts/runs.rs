@@ -236,9 +236,10 @@ fn alert_test_proves_each_channel() {
     project.run(&["alert", "test"]).exits(78).says("SLACK_WEBHOOK_URL");
     let broken = Receiver::start(vec![Answer::Reply(404, "no_service")]);
     let failed = project.run_with(&[(SLACK, &broken.url)], &["alert", "test"]);
-    failed.exits(69).shows("slack: FAILED: status 404: no_service");
+    failed.exits(78).shows("slack: FAILED: status 404: no_service; make a webhook in Slack again, and use its address");
     let malformed = project.run_with(&[(SLACK, SECRET)], &["alert", "test"]);
-    malformed.exits(78).says("SLACK_WEBHOOK_URL is not an http or https address");
+    malformed.exits(78).says("SLACK_WEBHOOK_URL is not an http or https address: it has to begin with https://");
+    assert!(!malformed.err.contains("no channel is set"), "{}", malformed.err);
     holds_no_secret(&project, &[&slack], &[&shown, &failed, &malformed]);
 }
 

@@ -145,7 +145,7 @@ fn a_job_file_that_broke_is_reported_by_the_environment() {
     let title = "FAILED: orders could not start, its job file can't be read: today's rows are not in";
     assert_eq!(slack.texts(), [title]);
     let body = slack.hits()[0].body.clone();
-    assert!(body.contains("orders.toml:4:1: `source` names no source (1 of 2 problems)"), "{body}");
+    assert!(body.contains("orders.toml:5:1: unknown key `cvs`"), "{body}");
     assert!(body.contains("sheetkeep check orders.toml"), "{body}");
     project.write("orders.toml", &whole);
     for _ in 0..2 {

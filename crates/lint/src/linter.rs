@@ -18,6 +18,9 @@ use crate::rules::table::rule_of;
 use crate::secret_patterns::{secrets_by_form, webhooks};
 use crate::shell;
 
+/// Why a file of another kind is not read.
+const NOT_READ: &str = "is not a Python or shell script, crontab, job file or requirements.txt by its name (a crontab is crontab or *.crontab)";
+
 /// Reads every file at and below `paths`.
 pub fn lint_paths(paths: &[PathBuf], settings: &LintSettings) -> LintReport {
     let discovered = discover(paths);
@@ -30,7 +33,7 @@ pub fn lint_paths(paths: &[PathBuf], settings: &LintSettings) -> LintReport {
                 continue;
             }
             Ok(None) if !is_named => continue,
-            Ok(None) => "is not a Python or shell script, crontab, job file or requirements.txt".to_owned(),
+            Ok(None) => NOT_READ.to_owned(),
             Err(why) => why,
         };
         report.unread.push(UnreadPath { path: path.display().to_string(), why });

@@ -30,6 +30,9 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("weekday", &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]),
 ];
 
+/// The least and the largest value of each field.
+const BOUNDS: [(u32, u32); 5] = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)];
+
 /// The days of each month, with 29 February.
 const DAYS_IN_MONTH: [u32; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
@@ -162,10 +165,30 @@ fn check_field(part: &str, name: &str, names: &[&str]) -> Result<(), ExpressionE
         }
     }
     let place = FIELDS.iter().position(|(field, _)| *field == name).unwrap_or(0);
+    if let Some((least, most)) = BOUNDS.get(place).filter(|(least, most)| has_value_outside(part, *least, *most)) {
+        let values = if *most == 7 { " (0 and 7 are Sunday)" } else { "" };
+        return refuse(format!("{} are {least} to {most}{values}", plural(name)));
+    }
     let alone: Vec<&str> = (0..FIELDS.len()).map(|at| if at == place { part } else { "*" }).collect();
     match CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build().parse(&alone.join(" ")) {
         Ok(_) => Ok(()),
         Err(error) => refuse(error.to_string().trim_end_matches('.').to_owned()),
+    }
+}
+
+/// Returns whether a number of a field, apart from a step, is outside of its bounds.
+fn has_value_outside(part: &str, least: u32, most: u32) -> bool {
+    let values = part.split(',').filter_map(|range| range.split('/').next()).flat_map(|range| range.split('-'));
+    values.filter(|word| word.bytes().all(|byte| byte.is_ascii_digit()) && !word.is_empty()).any(|word| {
+        // A number that is too long to read is too large as well.
+        word.parse().map_or(true, |number: u32| !(least..=most).contains(&number))
+    })
+}
+
+fn plural(field: &str) -> String {
+    match field {
+        "day of the month" => "days of the month".to_owned(),
+        field => format!("{field}s"),
     }
 }
 

@@ -37,14 +37,25 @@ pub struct JobOverview {
     pub held_by: Option<(Holder, Timestamp)>,
     /// Keys that are done, those of earlier spreadsheets included; `None` if they can't be read.
     pub keys: Option<u64>,
-    /// Numbers of open and of exhausted failures; `None` if Failures can't be read.
-    pub failures: Option<(u64, u64)>,
+    /// Numbers of failures; `None` if Failures can't be read.
+    pub failures: Option<FailureCounts>,
     /// Cells of the whole spreadsheet.
     pub cells: u64,
     /// When the spreadsheet will be full, if the runs so far allow an estimate.
     pub forecast: Option<Forecast>,
     /// The anomalies that the load reported.
     pub anomalies: Vec<String>,
+}
+
+/// Numbers of failures that are not closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FailureCounts {
+    /// Those that each run tries again.
+    pub open: u64,
+    /// Those that failed too often.
+    pub exhausted: u64,
+    /// Those that a person chose to leave out.
+    pub skipped: u64,
 }
 
 /// Reads a job's status.
@@ -112,10 +123,11 @@ fn overview(
         forecast,
         held_by: lease.holder.clone().filter(|_| now < lease.until).map(|holder| (holder, lease.until)),
         keys: Some(snapshot.processed_index.keys()),
-        failures: Some((
-            snapshot.processed_index.open_failures() as u64,
-            snapshot.processed_index.dead_failures() as u64,
-        )),
+        failures: Some(FailureCounts {
+            open: snapshot.processed_index.open_failures() as u64,
+            exhausted: snapshot.processed_index.dead_failures() as u64,
+            skipped: snapshot.processed_index.skipped_failures() as u64,
+        }),
         cells,
         anomalies: elsewhere.chain(snapshot.anomalies.iter().map(|anomaly| anomaly.message.clone())).collect(),
     }

@@ -174,7 +174,7 @@ impl ClosedRows<'_> {
     }
 
     fn before_first_call(&self, occurrence: Occurrence) -> Run {
-        let message = "skipped: it was before the first call of run --due".to_owned();
+        let message = "skipped: this time was before the first call of run --due".to_owned();
         self.row(occurrence.scheduled_for, occurrence.starts_at, RunStatus::Skipped, message)
     }
 

@@ -8,7 +8,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::cli::args::approval::approval;
@@ -28,6 +27,8 @@ use crate::cli::args::jobs::schedule::{ScheduleAction, ScheduleArgs};
 use crate::cli::args::scripts::lint::{LintArgs, LintFormat};
 use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::args::scripts::retry::RetryArgs;
+use crate::cli::args::usage_hints::{file_in_place_of_command, usage_hint};
+use crate::cli::args::whole_number::whole_number;
 use crate::cli::exit::{Exit, FailOn, table};
 use crate::cli::streams::control_characters::visible;
 use crate::cli::streams::terminal::{ColorChoice, Terminal};
@@ -202,7 +203,7 @@ pub struct ShowArgs {
     #[arg(long, value_name = "TITLE")]
     pub tab: Option<String>,
     /// Show the last N rows
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = whole_number::<u64>)]
     pub last: u64,
 }
 
@@ -234,34 +235,20 @@ pub struct ExplainArgs {
 /// Parses a command line, starting with the program's name. Help, version and usage errors are
 /// returned as text with an exit; `colour` allows colours in that text.
 pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, CommandLineReply> {
-    Args::try_parse_from(argv).map_err(|error| {
-        if let Some(text) = file_in_place_of_command(&error) {
+    let argv: Vec<OsString> = argv.into_iter().collect();
+    Args::try_parse_from(&argv).map_err(|error| {
+        if let Some(text) = file_in_place_of_command(&error, &argv) {
             return CommandLineReply { text: redacted(&text).into_owned(), exit: Exit::Usage };
         }
         let styled = error.render();
-        let text = if colour { styled.ansi().to_string() } else { styled.to_string() };
+        let mut text = if colour { styled.ansi().to_string() } else { styled.to_string() };
+        if let Some(hint) = usage_hint(&error, &argv) {
+            text = format!("{}\n help: {}\n", text.trim_end(), visible(&hint));
+        }
         // The text repeats the arguments, which may hold a secret in the wrong place.
         let text = redacted(&text).into_owned();
         CommandLineReply { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
     })
-}
-
-/// Returns the reply to a file's name in the place of a command. A similar command does not help there:
-/// it may be one that deletes.
-fn file_in_place_of_command(error: &clap::Error) -> Option<String> {
-    if error.kind() != ErrorKind::InvalidSubcommand {
-        return None;
-    }
-    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
-    let ending = word.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase())?;
-    let help = match ending.as_str() {
-        "toml" => format!("to run that job: sheetkeep run {word}"),
-        "csv" | "json" | "jsonl" | "xlsx" | "tsv" => {
-            "a job file names it; docs/your-first-csv.md has the steps, and sheetkeep --help the commands".to_owned()
-        }
-        _ => return None,
-    };
-    Some(format!("error: {} is a file, and a command is needed first\n help: {}\n", visible(word), visible(&help)))
 }
 
 /// The reply to a command line that starts no command.

@@ -1,34 +1,72 @@
-//! Durations on the command line.
+//! Lengths of time on the command line.
 //!
-//! In scope: parsing. Out of scope: durations in job files (`config::value_reader`), and printing
-//! them (`cli::format`).
+//! In scope: what is said about a wrong one, and least values. Out of scope: how they are written
+//! (`config::syntax::duration`), and printing them (`cli::format`).
 
 use std::time::Duration;
 
-/// Parses `300ms`, `2s`, `1.5s`, `1m`, `1h`, `90d`.
+use crate::config::syntax::duration::{FORMS, parse_duration};
+
+/// The shortest deadline of a run.
+const LEAST_DEADLINE: Duration = Duration::from_secs(3);
+
+/// Parses a length of time, as in a job file.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let help = || format!("`{text}` is not a valid duration; write it as 300ms, 2s, 1m, 1h or 90d");
-    let number_end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(help)?;
-    let (number, unit) = text.split_at(number_end);
-    let scale = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3_600.0,
-        "d" => 86_400.0,
-        _ => return Err(help()),
-    };
-    let number: f64 = number.parse().map_err(|_| help())?;
-    Duration::try_from_secs_f64(number * scale).map_err(|_| help())
+    parse_duration(text).ok_or_else(|| format!("`{text}` is not a length of time; write it as {FORMS}"))
+}
+
+/// Parses the age from which something is deleted. A number alone would be seconds, and days are
+/// meant more often.
+pub fn age(text: &str) -> Result<Duration, String> {
+    if text.trim().parse::<u64>().is_ok_and(|number| number > 0) {
+        return Err(format!("`{text}` has no unit; write it as {}d for days, or with h, m or s", text.trim()));
+    }
+    duration(text)
 }
 
 /// Parses a deadline, which has to leave time to finish the items in progress.
 pub fn deadline(text: &str) -> Result<Duration, String> {
-    let least = Duration::from_secs(3);
     let deadline = duration(text)?;
-    if deadline < least {
+    if deadline.is_zero() {
+        Err("0 leaves no time to run; to run without a deadline, leave it out".to_owned())
+    } else if deadline < LEAST_DEADLINE {
         Err("a run needs at least 3s to end well before its deadline".to_owned())
     } else {
         Ok(deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_takes_the_lengths_of_time_of_a_job_file() {
+        for (text, seconds) in [
+            ("50", 50.0),
+            ("50min", 3_000.0),
+            ("1h 30m", 5_400.0),
+            ("1h30m", 5_400.0),
+            ("90d", 7_776_000.0),
+            ("1.5s", 1.5),
+        ] {
+            assert_eq!(duration(text).map(|length| length.as_secs_f64()), Ok(seconds), "{text}");
+        }
+        for text in ["", "soon", "-5m", "5m ago", "1mo", "."] {
+            assert!(duration(text).is_err_and(|why| why.contains("1h 30m or 7d")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_of_nothing_has_a_reason_of_its_own() {
+        assert!(deadline("0").is_err_and(|why| why.starts_with("0 leaves no time")));
+        assert!(deadline("2s").is_err_and(|why| why.contains("at least 3s")));
+        assert_eq!(deadline("3"), Ok(LEAST_DEADLINE));
+    }
+
+    #[test]
+    fn an_age_for_deletions_needs_a_unit() {
+        assert!(age("90").is_err_and(|why| why.contains("write it as 90d")));
+        assert_eq!((age("90d"), age("0")), (duration("90d"), Ok(Duration::ZERO)));
     }
 }

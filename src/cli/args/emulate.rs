@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::cli::args::duration::duration;
+use crate::cli::args::whole_number::whole_number;
 
 /// Flags of `sheetkeep emulate`, which serves until it is stopped.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
@@ -21,7 +22,7 @@ pub struct EmulateArgs {
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Listen on this port; 0 picks a free one, and the address is printed
-    #[arg(long, value_name = "P", default_value_t = 0)]
+    #[arg(long, value_name = "P", default_value_t = 0, value_parser = whole_number::<u16>)]
     pub port: u16,
     /// Listen on this address; beyond loopback, anyone who reaches it can use it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
@@ -51,7 +52,7 @@ pub struct EmulateArgs {
     #[arg(long, value_name = "SPEC")]
     pub fault: Vec<String>,
     /// Seed all randomness with N
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number::<u64>)]
     pub seed: Option<u64>,
     /// Choose what deleting a missing named range does (live service: unknown)
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]

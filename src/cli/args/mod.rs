@@ -11,7 +11,8 @@
 //! | Which flags has a command about scripts, without a job? | `scripts` |
 //! | Which flags has `emulate`? | `emulate` |
 //! | What does `--approve` approve? | `approval` |
-//! | How is a duration typed? | `duration` |
+//! | How is a duration, or a whole number, typed? | `duration`, `whole_number` |
+//! | What is suggested after a usual mistake? | `usage_hints` |
 
 pub mod approval;
 pub mod command_line;
@@ -21,3 +22,5 @@ pub mod emulate;
 pub mod job;
 pub mod jobs;
 pub mod scripts;
+pub mod usage_hints;
+pub mod whole_number;

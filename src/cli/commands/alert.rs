@@ -16,6 +16,7 @@ use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::environment::host_name;
+use crate::config::external::names::SLACK_WEBHOOK;
 use crate::config::settings::Settings;
 
 /// Runs the command.
@@ -36,24 +37,35 @@ pub async fn command(session: &Session, action: &AlertAction, clock: Arc<dyn Clo
         return Err(CliError::new(message, Exit::Usage).with_help("name one of them with --to"));
     }
     let outcomes = join_all(wanted.into_iter().map(|name| alerting.send_test(name))).await;
-    let mut are_all_taken = true;
+    let (mut are_all_taken, mut is_refused) = (true, false);
     for outcome in outcomes.into_iter().flatten() {
         are_all_taken &= outcome.result.is_taken();
         let what = match outcome.result {
             DeliveryResult::Delivered => "delivered".to_owned(),
             DeliveryResult::Accepted => "accepted: the service has it; look whether it arrives".to_owned(),
+            DeliveryResult::Failed(why) if why.starts_with("no reply") => {
+                format!("FAILED: {why}; is the address right, and does this network let calls to it through?")
+            }
             DeliveryResult::Failed(why) => format!("FAILED: {why}"),
+            DeliveryResult::Refused(why) => {
+                is_refused = true;
+                format!("FAILED: {why}")
+            }
         };
         session.terminal.out().put(&format!("{}: {what}\n", outcome.channel));
     }
-    Ok(if are_all_taken { Exit::Ok } else { Exit::Unavailable })
+    Ok(match (are_all_taken, is_refused) {
+        (true, _) => Exit::Ok,
+        (false, true) => Exit::Config,
+        (false, false) => Exit::Unavailable,
+    })
 }
 
 fn no_channel(settings: &Settings) -> CliError {
-    let notes: Vec<&str> = settings.notes.iter().map(|note| note.what.as_str()).collect();
-    let why = notes.iter().find(|what| what.starts_with("SLACK_WEBHOOK_URL")).map(|what| format!(": {what}"));
-    let message = format!("no channel is set, so nothing is reported{}", why.unwrap_or_default());
-    CliError::new(message, Exit::Config)
+    if let Some(note) = settings.notes.iter().find(|note| note.what.starts_with(SLACK_WEBHOOK)) {
+        return CliError::new(note.what.clone(), Exit::Config).with_help(note.help.clone());
+    }
+    CliError::new("no channel is set, so nothing is reported", Exit::Config)
         .with_help("set SLACK_WEBHOOK_URL in the environment or in .env, or add an [[alerts.channel]] to the job file")
 }
 

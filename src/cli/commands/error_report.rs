@@ -11,6 +11,7 @@ use crate::cli::output::destination::Spreadsheet;
 use crate::config::problem::ConfigError;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
+use crate::config::syntax::keys::closest;
 use crate::fault::Fault;
 use crate::google::errors::call_error::ErrorCause;
 use crate::machine::{MachineTrouble, Refused};
@@ -208,6 +209,10 @@ fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
                 settings.job
             )
         }),
+        AppError::NoTab { wanted, there } => {
+            let meant = closest(wanted, there.iter().map(String::as_str))?;
+            Some(format!("did you mean {meant:?}?"))
+        }
         AppError::Pass(RunError::NoField { what, path, header_row }) => Some(no_field(what, path, header_row)),
         AppError::Pass(RunError::AllAlike { cause, .. }) => Some(all_alike(cause, settings.key.source())),
         AppError::Pass(RunError::Source {
@@ -235,7 +240,7 @@ fn help(error: &AppError) -> Option<&'static str> {
             "wait until that run is over, then repeat the command; nothing was written"
         }
         AppError::NoSchedule { .. } => {
-            "add schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" } to the job file, or run it without --due"
+            "add a table [schedule] at the end of the job file, with cron = \"0 9 * * *\" and timezone = \"Europe/Berlin\"; or run it without --due"
         }
         AppError::Pass(RunError::AlreadyClaimed { .. }) => "nothing is left to do for this one; nothing was written",
         AppError::Busy { .. } => {

@@ -29,7 +29,24 @@ pub fn no_field(what: &str, path: &str, header_row: &HeaderRow) -> String {
             "the header row is one field with {delimiter:?} in it: write delimiter = {delimiter:?} below [source]; {found}"
         );
     }
-    suggestion(what, &similar_fields(path, &header_row.fields))
+    let similar = similar_fields(path, &header_row.fields);
+    match header_row.fields.iter().find(|field| is_value(field)).filter(|_| similar.is_empty()) {
+        Some(value) => format!(
+            "the first row seems to be data, as {value:?} is a value: add a row above it with the names of the fields; nothing was written"
+        ),
+        None => suggestion(what, &similar),
+    }
+}
+
+/// Returns whether the name of a field looks like a value: a number, a date or a mail address.
+fn is_value(field: &str) -> bool {
+    let field = field.trim();
+    let starts_with_digit = field.trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit());
+    let is_numeric = starts_with_digit && field.chars().all(|c| c.is_ascii_digit() || "+-.,:/ T'".contains(c));
+    let is_address = field.split_once('@').is_some_and(|(name, host)| {
+        !name.is_empty() && host.contains('.') && !host.contains('@') && !field.contains(char::is_whitespace)
+    });
+    is_numeric || is_address
 }
 
 fn suggestion(what: &str, names: &[String]) -> String {
@@ -116,6 +133,18 @@ mod tests {
         ] {
             let told = help(path, fields, None);
             assert!(told.starts_with(suggestion), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_first_row_of_values_is_not_a_header_row() {
+        for value in ["p1@x.org", "17", "-3,50", "2026-11-29", "29.11.2026", "2026-11-29T09:00:00"] {
+            let shown = help(".email", &["Name 1", value], None);
+            assert!(shown.starts_with("the first row seems to be data") && shown.contains(value), "{shown}");
+        }
+        for names in [["name", "2nd line"], ["name", "@handle"], ["emial", "17"]] {
+            let shown = help(".email", &names, None);
+            assert!(!shown.contains("seems to be data"), "{shown}");
         }
     }
 

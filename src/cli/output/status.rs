@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::app::inspect::job_overview::FailureCounts;
 use crate::cli::format::{format_count, format_duration, format_number};
 use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::cli::output::json::SCHEMA_VERSION;
@@ -34,8 +35,8 @@ pub struct JobStatus {
     pub is_holder_dead: bool,
     /// Number of keys in Processed; `None` if it can't be read.
     pub keys: Option<u64>,
-    /// Numbers of open and of exhausted failures; `None` if they can't be read.
-    pub failures: Option<(u64, u64)>,
+    /// Numbers of failures; `None` if they can't be read.
+    pub failures: Option<FailureCounts>,
     /// Cells of the whole spreadsheet, empty ones included, as Google counts them.
     pub cells: u64,
     /// When the spreadsheet will be full, if the runs so far allow an estimate.
@@ -55,6 +56,7 @@ struct StatusDocument<'a> {
     keys: Option<u64>,
     open_failures: Option<u64>,
     dead_failures: Option<u64>,
+    skipped_failures: Option<u64>,
     cells: CellsDocument,
     anomalies: &'a [String],
 }
@@ -121,8 +123,9 @@ impl JobStatus {
                 has_died: self.is_holder_dead,
             }),
             keys: self.keys,
-            open_failures: self.failures.map(|(open, _)| open),
-            dead_failures: self.failures.map(|(_, dead)| dead),
+            open_failures: self.failures.map(|failures| failures.open),
+            dead_failures: self.failures.map(|failures| failures.exhausted),
+            skipped_failures: self.failures.map(|failures| failures.skipped),
             cells: CellsDocument {
                 used: self.cells,
                 limit: CELL_LIMIT,
@@ -162,9 +165,12 @@ impl JobStatus {
             "failures",
             match self.failures {
                 None => UNKNOWN.to_owned(),
-                Some((0, 0)) => "none open".to_owned(),
-                Some((open, dead)) => {
-                    format!("{}  {}", palette.warn(&format_failures(open, dead)), self.place.how_to_see_failures())
+                Some(FailureCounts { open: 0, exhausted: 0, skipped: 0 }) => "none open".to_owned(),
+                Some(failures) => {
+                    let counts = format_failures(failures);
+                    let is_quiet = failures.open + failures.exhausted == 0;
+                    let counts = if is_quiet { counts } else { palette.warn(&counts) };
+                    format!("{counts}  {}", self.place.how_to_see_failures())
                 }
             },
         );
@@ -202,12 +208,13 @@ fn growth(forecast: Forecast) -> String {
     format!("about {cells} a run, full in {runs}{when}")
 }
 
-/// Returns `3 open, 2 exhausted`.
-pub fn format_failures(open: u64, dead: u64) -> String {
-    match (open, dead) {
-        (open, 0) => format!("{} open", format_number(open)),
-        (open, dead) => format!("{} open, {} exhausted", format_number(open), format_number(dead)),
-    }
+/// Returns `3 open, 2 exhausted, 1 skipped`.
+fn format_failures(failures: FailureCounts) -> String {
+    let FailureCounts { open, exhausted, skipped } = failures;
+    let open = if open == 0 { "none".to_owned() } else { format_number(open) };
+    let others = [(exhausted, "exhausted"), (skipped, "skipped")];
+    let others = others.into_iter().filter(|(count, _)| *count > 0);
+    others.fold(format!("{open} open"), |text, (count, state)| format!("{text}, {} {state}", format_number(count)))
 }
 
 /// A run that ends more than this after now, in milliseconds, was timed by another clock.
@@ -264,7 +271,7 @@ mod tests {
             )),
             is_holder_dead: false,
             keys: Some(1_704),
-            failures: Some((5, 0)),
+            failures: Some(FailureCounts { open: 5, ..FailureCounts::default() }),
             cells: 8_123_456,
             forecast: Some(Forecast {
                 cells_a_run: 18_021,
@@ -291,13 +298,20 @@ mod tests {
     }
 
     #[test]
+    fn skipped_failures_are_counted_beside_the_others() {
+        let counts = |open, exhausted, skipped| format_failures(FailureCounts { open, exhausted, skipped });
+        assert_eq!(counts(0, 0, 1), "none open, 1 skipped");
+        assert_eq!(counts(3, 2, 1), "3 open, 2 exhausted, 1 skipped");
+    }
+
+    #[test]
     fn a_job_that_never_ran_says_so() {
         let fresh = JobStatus {
             last_run: Some(None),
             held_by: None,
             is_holder_dead: false,
             keys: Some(0),
-            failures: Some((0, 0)),
+            failures: Some(FailureCounts::default()),
             cells: 26_000,
             forecast: None,
             anomalies: Vec::new(),
@@ -315,6 +329,6 @@ mod tests {
 
     #[test]
     fn the_document_of_a_status_is_frozen() {
-        insta::assert_snapshot!(json_line(&status().document()).trim_end(), @r#"{"schema_version":2,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet","because":"no spreadsheet is set"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"dead_failures":0,"cells":{"used":8123456,"limit":10000000,"per_run":18021,"runs_left":104,"estimated_full_at":"2018-05-22T01:26:13.840Z"},"anomalies":["tab Quakes has two columns named id; the first is used"]}"#);
+        insta::assert_snapshot!(json_line(&status().document()).trim_end(), @r#"{"schema_version":2,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet","because":"no spreadsheet is set"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"dead_failures":0,"skipped_failures":0,"cells":{"used":8123456,"limit":10000000,"per_run":18021,"runs_left":104,"estimated_full_at":"2018-05-22T01:26:13.840Z"},"anomalies":["tab Quakes has two columns named id; the first is used"]}"#);
     }
 }

@@ -13,6 +13,10 @@ use crate::config::problem::ConfigProblem;
 pub const NAME: &str = ".env";
 /// The longest file that is read, in bytes.
 const MAX_BYTES: u64 = 64 << 10;
+const TOO_LONG: &str = "it is longer than 64 KiB";
+const UTF_16: &str = "it is UTF-16 text";
+const NOT_UTF_8: &str = "it is not UTF-8 text";
+const FOLDER: &str = "it is a folder";
 
 /// Reads a file that a flag names; it has to exist.
 pub(crate) fn read_named(path: &Path) -> Result<BTreeMap<String, String>, ConfigProblem> {
@@ -26,14 +30,13 @@ pub(crate) fn read_named(path: &Path) -> Result<BTreeMap<String, String>, Config
 /// Reads the names and values of the file at `path`; none if there is no file. An error names the
 /// line and shows nothing of it.
 pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, ConfigProblem> {
-    let unreadable = |why: &str| {
-        ConfigProblem::new(format!("{} can't be read: {why}", path.display()))
-            .help("make it readable for this user, or remove it; without it, settings come from the environment alone")
-    };
+    let unreadable =
+        |why: &str| ConfigProblem::new(format!("{} can't be read: {why}", path.display())).help(advice(why));
     let text = match open(path) {
         Ok(None) => return Ok(BTreeMap::new()),
-        Ok(Some(bytes)) if bytes.len() as u64 > MAX_BYTES => return Err(unreadable("it is longer than 64 KiB")),
-        Ok(Some(bytes)) => String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text"))?,
+        Ok(Some(bytes)) if bytes.len() as u64 > MAX_BYTES => return Err(unreadable(TOO_LONG)),
+        Ok(Some(bytes)) if is_utf16(&bytes) => return Err(unreadable(UTF_16)),
+        Ok(Some(bytes)) => String::from_utf8(bytes).map_err(|_| unreadable(NOT_UTF_8))?,
         Err(error) => return Err(unreadable(&why(path, &error))),
     };
     parse(text.trim_start_matches('\u{feff}')).map_err(|line| {
@@ -56,11 +59,27 @@ fn open(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// Returns whether the bytes are UTF-16 text: with its mark, or with a zero in one half of each
+/// character.
+fn is_utf16(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.iter().take(2).any(|byte| *byte == 0)
+}
+
+/// Returns the next step for a file that can't be read for this reason.
+fn advice(why: &str) -> &'static str {
+    match why {
+        TOO_LONG => "keep only lines NAME=VALUE in it, or name another file with --env-file",
+        UTF_16 | NOT_UTF_8 => "save it again as UTF-8, with the encoding that the editor offers when it saves",
+        FOLDER => "rename that folder, and write the settings to a file of this name, as lines NAME=VALUE",
+        _ => "make it readable for this user, or remove it; without it, settings come from the environment alone",
+    }
+}
+
 fn why(path: &Path, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "it is a link to a file that is not there".to_owned(),
         io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
-        _ if path.is_dir() => "it is a folder".to_owned(),
+        _ if path.is_dir() => FOLDER.to_owned(),
         _ => error.to_string(),
     }
 }
@@ -101,7 +120,10 @@ mod tests {
             let told = told(text.as_bytes());
             assert!(told.contains(line) && !told.contains("hunter"), "{line}: {told}");
         }
-        assert!(told(b"A=\xff\n").contains("not UTF-8"));
+        assert!(told(b"A=\xff\n").contains("not UTF-8 text save it again as UTF-8"));
+        for utf_16 in [b"\xff\xfeA\0=\0".as_slice(), b"A\0=\x001\0", b"\0A\0=\x001"] {
+            assert!(told(utf_16).contains("UTF-16 text save it again as UTF-8"));
+        }
         assert!(told("#".repeat(70_000).as_bytes()).contains("longer"));
     }
 
@@ -125,6 +147,7 @@ mod tests {
         assert!(message.contains("a link to a file that is not there"), "{message}");
         std::fs::remove_file(&path).expect("it is there");
         std::fs::create_dir(&path).expect("a folder");
-        assert!(read(&path).expect_err("a folder").message.contains("it is a folder"));
+        let folder = read(&path).expect_err("a folder");
+        assert!(folder.message.contains("it is a folder") && folder.help.is_some_and(|help| help.contains("rename")));
     }
 }

@@ -4,6 +4,7 @@
 //! In scope: reporting all of them together, each with a suggestion, and removing the wrong values
 //! so that the rest can be read. Out of scope: the meaning of values.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -22,13 +23,18 @@ const NOT_BUILT: [(&str, &[&str]); 4] = [
 
 /// Checks `table`, the whole file, against `schema`, and removes every value that does not fit.
 pub(crate) fn check(table: &mut Spanned<DeTable<'_>>, schema: &Value) -> Vec<ConfigProblem> {
-    let mut checker = Checker { schema, problems: Vec::new() };
+    let present = table.get_ref().keys().map(|key| key.get_ref().to_string()).collect();
+    let mut checker = Checker { schema, present, misplaced: BTreeSet::new(), problems: Vec::new() };
     checker.table("", None, table.get_mut(), schema);
     checker.problems
 }
 
 struct Checker<'s> {
     schema: &'s Value,
+    /// The keys of the file itself.
+    present: BTreeSet<String>,
+    /// Keys of the file itself that were found in one of its tables.
+    misplaced: BTreeSet<String>,
     problems: Vec<ConfigProblem>,
 }
 
@@ -37,15 +43,7 @@ impl<'s> Checker<'s> {
         let properties = schema.get("properties").and_then(Value::as_object);
         let property = |name: &str| properties.and_then(|all| all.get(name));
         let rest = schema.get("additionalProperties").filter(|rest| rest.is_object());
-        // A job of stages has been completed before, so the last of two ways fits every job.
-        let ways = schema.get("anyOf").and_then(Value::as_array).and_then(|ways| ways.last());
-        let required = std::iter::once(schema).chain(ways).filter_map(|schema| schema.get("required")?.as_array());
-        for name in required.flatten().filter_map(Value::as_str) {
-            if !table.contains_key(name) {
-                self.missing(path, name, span, property(name));
-            }
-        }
-        let mut bad = Vec::new();
+        let (mut bad, mut meant) = (Vec::new(), Vec::new());
         for (key, value) in table.iter_mut() {
             let name = key.get_ref().as_ref();
             let inner = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
@@ -53,11 +51,21 @@ impl<'s> Checker<'s> {
                 self.value(&inner, value, schema)
             } else {
                 let known = properties.into_iter().flat_map(|all| all.keys()).map(String::as_str);
-                self.unknown(path, name, key.span(), known);
+                meant.extend(self.unknown(path, name, key.span(), known));
                 false
             };
             if !fits {
                 bad.push(name.to_owned());
+            }
+        }
+        // A job of stages has been completed before, so the last of two ways fits every job.
+        let ways = schema.get("anyOf").and_then(Value::as_array).and_then(|ways| ways.last());
+        let required = std::iter::once(schema).chain(ways).filter_map(|schema| schema.get("required")?.as_array());
+        for name in required.flatten().filter_map(Value::as_str) {
+            // A misspelt or misplaced key is one mistake, not two.
+            let is_reported = meant.contains(&name) || path.is_empty() && self.misplaced.contains(name);
+            if !table.contains_key(name) && !is_reported {
+                self.missing(path, name, span, property(name));
             }
         }
         for name in bad {
@@ -91,23 +99,10 @@ impl<'s> Checker<'s> {
                 }
                 let article = if items_type(schema) == Some("string") { "a list of texts" } else { article(wanted) };
                 let problem = ConfigProblem::at(span, format!("`{path}` needs {article}"), format!("this is {found}"));
-                self.problems.push(match wanted {
-                    "string" if found == "a number" => {
-                        problem.help("put it in quotes; a length of time may have a unit, such as \"2s\"")
-                    }
-                    "string" if found == "a list" && path.starts_with("source.") => {
-                        problem.help("take the brackets away: one path, or a pattern such as \"exports/*.csv\"")
-                    }
-                    "string" if found == "a list" => problem.help("take the brackets away, and write one text"),
-                    "string" if words(schema).is_some() => {
-                        problem.help(format!("write one of {}", words(schema).unwrap_or_default()))
-                    }
-                    "string" => problem.help("put it in quotes"),
-                    "array" if items_type(schema) == Some("string") => {
-                        problem.help("write it in brackets: [\"…\", \"…\"]")
-                    }
-                    "array" => problem.help(format!("write it as a table of its own: [[{path}]]")),
-                    _ => problem,
+                let help = type_help(path, schema, value.get_ref());
+                self.problems.push(match help {
+                    Some(help) => problem.help(help),
+                    None => problem,
                 });
                 return false;
             }
@@ -124,35 +119,110 @@ impl<'s> Checker<'s> {
     fn missing(&mut self, path: &str, name: &str, span: Option<&Range<usize>>, schema: Option<&'s Value>) {
         let table = schema.is_some_and(|schema| type_of(self.resolve(schema)) == "object");
         let what = if table { format!("table `[{name}]`") } else { format!("key `{name}`") };
+        if let Some(example) = example(path, name) {
+            return self.problems.push(missing_problem(path, &what, span).help(example));
+        }
         let about =
             schema.and_then(|schema| schema.get("description").or_else(|| self.resolve(schema).get("description")));
-        let message =
-            if path.is_empty() { format!("the {what} is missing") } else { format!("`{path}` has no {what}") };
-        let problem = match span {
-            Some(span) => ConfigProblem::at(span.clone(), message, format!("{what} is missing here")),
-            None => ConfigProblem::new(message),
-        };
+        let problem = missing_problem(path, &what, span);
         self.problems.push(match about.and_then(Value::as_str) {
             Some(about) => problem.help(format!("{name}: {}", about.replace('\n', " "))),
             None => problem,
         });
     }
 
-    fn unknown<'k>(&mut self, path: &str, name: &str, span: Range<usize>, known: impl Iterator<Item = &'k str>) {
+    /// Reports an unknown key. Returns the known one that was probably meant.
+    fn unknown(
+        &mut self,
+        path: &str,
+        name: &str,
+        span: Range<usize>,
+        known: impl Iterator<Item = &'s str>,
+    ) -> Option<&'s str> {
         if NOT_BUILT.iter().any(|(table, names)| *table == path && names.contains(&name)) {
             let problem = ConfigProblem::at(span, format!("`{name}` is not built yet"), "known, but not built yet");
             self.problems.push(problem.help("take it out; a later version will know it"));
-            return;
+            return None;
         }
-        let known: Vec<&str> = known.collect();
+        let known: Vec<&'s str> = known.collect();
         let place = if path.is_empty() { "a job file".to_owned() } else { format!("[{path}]") };
-        let help = match closest(name, known.iter().copied()) {
+        let problem = ConfigProblem::at(span, format!("unknown key `{name}`"), format!("not a key of {place}"));
+        if let Some(help) = self.place_of_misplaced(name).filter(|_| !path.is_empty()) {
+            self.misplaced.insert(name.to_owned());
+            self.problems.push(problem.help(help));
+            return None;
+        }
+        let meant = closest(name, known.iter().copied());
+        self.problems.push(problem.help(match meant {
             Some(suggestion) => format!("did you mean `{suggestion}`?"),
             None => format!("{place} has {}", known.join(", ")),
-        };
-        let problem = ConfigProblem::at(span, format!("unknown key `{name}`"), format!("not a key of {place}"));
-        self.problems.push(problem.help(help));
+        }));
+        meant
     }
+
+    /// Returns where a key of a table belongs, if it is one of the file itself that the file lacks.
+    fn place_of_misplaced(&self, name: &str) -> Option<String> {
+        let schema = self.schema.get("properties")?.get(name).filter(|_| !self.present.contains(name))?;
+        let way = match type_of(self.resolve(schema)) {
+            "object" => format!(", or write [{name}] as a table at the end"),
+            "array" => format!(", or write [[{name}]] as a table at the end"),
+            _ => String::new(),
+        };
+        Some(format!("`{name}` is a key of the job file itself: move the line above the first [table]{way}"))
+    }
+}
+
+fn missing_problem(path: &str, what: &str, span: Option<&Range<usize>>) -> ConfigProblem {
+    let message = if path.is_empty() { format!("the {what} is missing") } else { format!("`{path}` has no {what}") };
+    match span {
+        Some(span) => ConfigProblem::at(span.clone(), message, format!("{what} is missing here")),
+        None => ConfigProblem::new(message),
+    }
+}
+
+/// Returns what to add for a required key that is missing, with an example.
+fn example(path: &str, name: &str) -> Option<&'static str> {
+    Some(match (path, name) {
+        ("", "name") => "add a line above the first [table], such as: name = \"orders\"",
+        ("", "source") => "add a line [source], and below it the file: csv = \"orders.csv\", or json, jsonl or xlsx",
+        ("", "item") => "add a line [item], and below it the field that no two records share: key = \".id\"",
+        ("", "sheet") => "add a line [sheet], and below it the tab for the rows: tab = \"Orders\"",
+        ("item", "key") => "add the field that no two records share, such as: key = \".id\"",
+        ("sheet", "tab") => "add the tab for the rows, such as: tab = \"Orders\"",
+        ("schedule", "timezone") => "add the zone of its times, such as: timezone = \"Europe/Berlin\"",
+        _ => return None,
+    })
+}
+
+/// Returns how to write a value whose type is wrong.
+fn type_help(path: &str, schema: &Value, found: &DeValue<'_>) -> Option<String> {
+    let (_, key) = path.rsplit_once('.').unwrap_or(("", path));
+    let text = if let DeValue::String(text) = found { text.trim() } else { "" };
+    if let Some(words) = words(schema) {
+        return Some(format!("write one of {words}"));
+    }
+    Some(match type_of(schema) {
+        "string" if matches!(found, DeValue::Array(_)) && path.starts_with("source.") => {
+            "take the brackets away: one path, or a pattern such as \"exports/*.csv\"".to_owned()
+        }
+        "string" if matches!(found, DeValue::Array(_)) => "take the brackets away, and write one text".to_owned(),
+        "string" if matches!(found, DeValue::Integer(_) | DeValue::Float(_)) => {
+            "put it in quotes; a length of time may have a unit, such as \"2s\"".to_owned()
+        }
+        "string" => "put it in quotes".to_owned(),
+        "array" if items_type(schema) == Some("string") => "write it in brackets: [\"…\", \"…\"]".to_owned(),
+        "array" => format!("write it as a table of its own: [[{path}]]"),
+        "integer" if text.parse::<i64>().is_ok() => format!("write the number without quotes: {key} = {text}"),
+        "boolean" if matches!(text, "true" | "false") => format!("write it without quotes: {key} = {text}"),
+        "object" => match path {
+            "schedule" => "write schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" }".to_owned(),
+            "source" => "write a line [source], and below it the file, such as: csv = \"orders.csv\"".to_owned(),
+            "item" => "write a line [item], and below it: key = \".id\"".to_owned(),
+            "sheet" => "write a line [sheet], and below it: tab = \"Orders\"".to_owned(),
+            _ => format!("write it as a table: a line [{path}], and its keys below"),
+        },
+        _ => return None,
+    })
 }
 
 fn type_of(schema: &Value) -> &str {
@@ -304,6 +374,43 @@ mod tests {
             assert!(found.iter().any(|p| p.contains(part)), "{part} in {found:#?}");
         }
         assert_eq!(found.len(), 6, "{found:#?}");
+    }
+
+    #[test]
+    fn a_misspelt_or_misplaced_required_key_is_one_mistake() {
+        let sheets = WHOLE.replace("[sheet]", "[sheets]");
+        assert_eq!(problems(&sheets), ["unknown key `sheets` | not a key of a job file | did you mean `sheet`?"]);
+        let below = WHOLE.replace("name = 'q'\n", "") + "name = 'q'\n";
+        let help = "`name` is a key of the job file itself: move the line above the first [table]";
+        assert_eq!(problems(&below), [format!("unknown key `name` | not a key of [sheet] | {help}")]);
+    }
+
+    #[test]
+    fn a_key_of_the_file_in_its_last_table_is_sent_home() {
+        let end = [("schedule", "[schedule]"), ("commit", "[commit]"), ("step", "[[step]]")];
+        for (name, table) in end {
+            let help = format!("move the line above the first [table], or write {table} as a table at the end");
+            let found = problems(&format!("{WHOLE}{name} = {{}}\n"));
+            assert!(matches!(found.as_slice(), [only] if only.ends_with(&help)), "{found:?}");
+        }
+        let twice = problems(&format!("{WHOLE}name = 'r'\n"));
+        assert!(matches!(twice.as_slice(), [only] if only.contains("[sheet] has")), "{twice:?}");
+    }
+
+    #[test]
+    fn a_value_of_a_wrong_type_is_shown_as_it_is_written() {
+        for (line, help) in [
+            ("schedule = '0 9 * * *'", "write schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" }"),
+            ("commit = '2s'", "a line [commit], and its keys below"),
+            ("commit.max_rows = '3'", "write the number without quotes: max_rows = 3"),
+            ("alerts.enabled = 'true'", "write it without quotes: enabled = true"),
+            ("commit.every = 2", "put it in quotes"),
+        ] {
+            let found = problems(&format!("{line}\n{WHOLE}"));
+            assert!(matches!(found.as_slice(), [only] if only.contains(help)), "{line}: {found:?}");
+        }
+        let mode = problems(&format!("{WHOLE}mode = true\n"));
+        assert!(mode[0].ends_with("write one of \"append\", \"upsert\""), "{mode:?}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! | Which keys does a job file have? | `raw`, for stages `stage_section` |
 //! | In which two ways is a column written? | `column_entry` |
 //! | Where in the file is a value? | `located` |
+//! | How is a length of time written? | `duration` |
 //! | In which forms may `max_changed` be written? | `max_changed` |
 //! | What is the JSON schema of a job file? | `schema` |
 //! | What does a job of stages have in place of source, item and sheet? | `stage_job` |
@@ -12,6 +13,7 @@
 //!
 //! Out of scope: the meaning of values (`config::sections`).
 
+pub(crate) mod duration;
 pub(crate) mod max_changed;
 pub(crate) mod raw;
 pub(crate) mod column_entry;

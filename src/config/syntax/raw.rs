@@ -26,7 +26,7 @@ pub(crate) struct JobFile {
     pub(crate) owner: Option<Text>,
     /// When the job should run.
     pub(crate) schedule: Option<ScheduleSection>,
-    /// Where records come from: exactly one of csv, json and jsonl.
+    /// Where records come from: exactly one of csv, json, jsonl and xlsx.
     pub(crate) source: Option<At<SourceSection>>,
     /// What makes two records the same one.
     pub(crate) item: Option<ItemSection>,

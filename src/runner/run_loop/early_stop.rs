@@ -10,7 +10,6 @@ use futures_util::stream::StreamExt;
 
 use crate::ledger::runs::event::Event;
 use crate::machine::MachineTrouble;
-use crate::runner::input::input_queue::InputQueue;
 use crate::runner::run_config::RunError;
 use crate::runner::run_loop::RunLoop;
 use crate::runner::shutdown::StopReason;
@@ -18,21 +17,34 @@ use crate::runner::shutdown::StopReason;
 /// How long an ended run waits for its cancelled steps. Programs are killed earlier.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(6);
 
+/// What a run does first when it has to stop.
+const FINISHING: &str = "finishing the items in progress";
+
 impl RunLoop {
     pub(super) fn on_stop_requested(&mut self) {
-        if !self.inputs.as_ref().is_some_and(InputQueue::ends_on_stop) {
-            self.stop_intake();
+        let reason = self.executor.stop.requested();
+        self.is_stopping = true;
+        if let Some(inputs) = &self.inputs {
+            self.stop_reason = reason;
+            if !inputs.ends_on_stop() {
+                self.stop_intake();
+            }
         }
-        self.stop_reason = self.stop.requested();
-        let why = self.stop_reason.map_or("a request", StopReason::as_str).to_owned();
-        self.emit(Event::Stopping { why });
+        let has_programs = self.executor.has_outside_effects() && !self.active_steps.is_empty();
+        let way_out = match reason {
+            Some(StopReason::Interrupt) if has_programs => "; press Ctrl-C again to end their programs",
+            Some(StopReason::Terminate | StopReason::HangUp) if has_programs => "; a second signal ends their programs",
+            _ => "",
+        };
+        let why = reason.map_or("a request", StopReason::as_str).to_owned();
+        self.emit(Event::Stopping { why, what: format!("{FINISHING}{way_out}") });
     }
 
     /// Returns whether the source failed after a signal. Ctrl-C also ends the program that writes into
     /// the run's standard input, so the source may break off before the run has seen its own signal.
     pub(super) fn is_source_interrupted(&self) -> bool {
         let by_signal = [StopReason::Interrupt, StopReason::Terminate, StopReason::HangUp];
-        self.source_error.is_some() && self.stop.requested().is_some_and(|reason| by_signal.contains(&reason))
+        self.source_error.is_some() && self.executor.stop.requested().is_some_and(|reason| by_signal.contains(&reason))
     }
 
     /// Leaves items whose steps are under way to the next run: they are neither done nor failed,
@@ -42,14 +54,15 @@ impl RunLoop {
         self.executor.cancel.cancel();
         // The source may have ended before the stop was requested. With abandoned items the run is
         // still incomplete.
-        self.stop_reason = self.stop_reason.or_else(|| self.stop.requested());
+        self.stop_reason = self.stop_reason.or_else(|| self.executor.stop.requested());
         let left = self.active_steps.len();
         self.has_abandoned_items |= left > 0;
         let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         self.abandon_at_ms = Some(self.clock.monotonic_ms().saturating_add(patience));
-        self.emit(Event::Stopping {
-            why: format!("out of time; items in progress that are left to the next run: {left}"),
-        });
+        let is_signalled = self.stop_reason.is_some_and(|reason| reason != StopReason::Deadline);
+        let why = if is_signalled { "asked again" } else { "out of time" }.to_owned();
+        let what = format!("ending the steps at work; items in progress that are left to the next run: {left}");
+        self.emit(Event::Stopping { why, what });
     }
 
     /// Stops because of an error of this machine: finished items are committed, the others are left
@@ -59,7 +72,7 @@ impl RunLoop {
             return;
         }
         self.stop_intake();
-        self.emit(Event::Stopping { why: trouble.why.clone() });
+        self.emit(Event::Stopping { why: trouble.why.clone(), what: FINISHING.to_owned() });
         self.trouble = Some(trouble);
     }
 

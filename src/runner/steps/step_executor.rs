@@ -20,6 +20,7 @@ use crate::port::step::{Step, StepContext, StepError};
 use crate::retry::{Decision, RetryPolicy};
 use crate::rng::Rng;
 use crate::runner::run_config::Events;
+use crate::runner::shutdown::Stop;
 use crate::runner::steps::journal_replay::JournalTarget;
 
 /// Maximum number of values that one item may become in its steps.
@@ -90,6 +91,8 @@ pub struct StepExecutor {
     pub journal: Option<JournalTarget>,
     /// Cancelled when the run no longer waits for items.
     pub cancel: CancellationToken,
+    /// The stop requests of the run: after the first one no further attempt starts.
+    pub stop: Stop,
 }
 
 impl StepExecutor {
@@ -162,6 +165,7 @@ impl StepExecutor {
             let elapsed = self.clock.monotonic_ms().saturating_sub(began);
             match self.retry.decide(error.fault(), attempt, elapsed, retry_after_ms, self.chance.draw()) {
                 Decision::GiveUp(_) => return Err(error),
+                Decision::Again { .. } if self.stop.requested().is_some() => return Err(error),
                 Decision::Again { after_ms } => {
                     (self.events)(Event::Retrying {
                         step: step.name().to_owned(),
@@ -174,6 +178,7 @@ impl StepExecutor {
                     });
                     tokio::select! {
                         () = self.clock.sleep(Duration::from_millis(after_ms)) => {}
+                        () = self.stop.wait() => return Err(error),
                         () = self.cancel.cancelled() => return Err(error),
                     }
                 }

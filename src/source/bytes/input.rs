@@ -56,9 +56,14 @@ impl Input {
                 let file = File::open(path).map_err(|e| self.error(&e))?;
                 let metadata = file.metadata().map_err(|e| self.error(&e))?;
                 if metadata.is_dir() {
-                    return Err(SourceError::Denied {
+                    let ending = kind.ending();
+                    return Err(SourceError::Foreign {
                         what: self.name(),
-                        why: "it is a folder; name a file in it".into(),
+                        seen: "a folder".into(),
+                        advice: format!(
+                            "name a file in it, or a pattern of its files: {}",
+                            path.join(format!("*.{ending}")).display()
+                        ),
                     });
                 }
                 if metadata.is_file() {

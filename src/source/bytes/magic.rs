@@ -22,6 +22,18 @@ pub(crate) enum ContentKind {
     Xlsx,
 }
 
+impl ContentKind {
+    /// Returns the usual ending of such files, without a dot.
+    pub(crate) fn ending(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Jsonl => "jsonl",
+            Self::Xlsx => "xlsx",
+        }
+    }
+}
+
 /// The recognised format, with advice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ContentGuess {

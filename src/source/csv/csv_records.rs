@@ -173,8 +173,9 @@ impl<R: Read + Send> Rows<R> {
         }
         if row.len() != columns.len() {
             return Err(BadRecord(format!(
-                "the row has {} fields, where the header row names {}",
+                "the row has {} {}, where the header row names {}",
                 row.len(),
+                if row.len() == 1 { "field" } else { "fields" },
                 columns.len()
             )));
         }

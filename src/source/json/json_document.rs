@@ -309,6 +309,10 @@ mod tests {
         assert!(matches!(missing, Err(SourceError::Missing { .. })));
         let folder =
             open(&Input::File("src".into()), Items::from_expression(".[]", identity), TextEncoding::Auto).map(|_| ());
-        assert!(matches!(folder, Err(SourceError::Denied { .. })));
+        let Err(SourceError::Foreign { seen, advice, .. }) = folder else { panic!("a folder is not a source") };
+        assert_eq!(
+            (seen.as_str(), advice.as_str()),
+            ("a folder", "name a file in it, or a pattern of its files: src/*.json")
+        );
     }
 }

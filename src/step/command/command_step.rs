@@ -277,7 +277,7 @@ fn signal_words(status: ExitStatus) -> String {
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         let name = match signal {
             6 => " (SIGABRT)",
-            9 => " (SIGKILL, as for want of memory)",
+            9 => " (SIGKILL, perhaps because memory was short)",
             11 => " (SIGSEGV)",
             15 => " (SIGTERM)",
             _ => "",

@@ -97,8 +97,7 @@ fn stuck(arguments: &[&str]) -> (TempProject, crate::live::Live) {
 #[test]
 fn signals_are_heard_while_jq_does_not_end() {
     let (project, mut live) = stuck(&[]);
-    // The source is read, so the first signal changes nothing; a second one counts after one
-    // second.
+    // A second signal counts after one second.
     while !live.is_over() {
         live.signal("-TERM");
     }

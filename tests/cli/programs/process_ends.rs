@@ -126,15 +126,31 @@ fn a_second_signal_ends_a_program_with_its_children() {
     let mut live = project.start(&["run", "work.toml"]);
     waits_for(&project, "begun");
     live.signal("-INT");
-    live.hears("finishing the items in progress");
+    live.hears("stopping (SIGINT): finishing the items in progress; press Ctrl-C again to end their programs");
     // Repeated Ctrl-C counts once per second.
     while !project.path("asked").exists() && !live.is_over() {
         live.signal("-INT");
     }
-    live.ends().exits(130).shows("new 0").says("left to the next run: 1");
+    let ended = live.ends();
+    ended.exits(130).shows("new 0").says("stopping (asked again): ending").says("left to the next run: 1");
+    assert!(!ended.err.contains("out of time"), "{}", ended.err);
     assert!(project.path("asked").exists(), "the program was asked to end");
     assert!(!is_alive(&noted(&project)[0]));
     assert_eq!(project.column("work.toml", "Failures work", "key"), [""; 0]);
+}
+
+#[test]
+fn after_a_signal_no_further_attempt_starts() {
+    let project = project("echo $SHEETKEEP_ATTEMPT >> attempts; while [ ! -e go ]; do sleep 0.01; done; exit 75");
+    project.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
+    project.change("work.toml", "attempts = 2", "attempts = 6");
+    let mut live = project.start(&["run", "work.toml"]);
+    waits_for(&project, "attempts");
+    live.signal("-TERM");
+    live.hears("a second signal ends their programs");
+    project.write("go", "");
+    live.ends().exits(143).shows("failed 1");
+    assert_eq!(project.read("attempts"), "1\n");
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn every_error_in_a_job_file_is_reported_at_once_with_its_line() {
          [sheet]\ntab = \"Quakes\"\ncolumns = { time = \"datetme\" }\n[lease]\nttl = \"0s\"\n",
     );
     let told = project.run(&["run", "bad.toml"]);
-    told.exits(78).says("6 things are wrong");
+    told.exits(78).says("5 things are wrong");
     for (place, hint) in [
         ("bad.toml:1:1", "did you mean `name`?"),
         ("bad.toml:4:1", "did you mean `items`?"),
@@ -97,7 +97,7 @@ fn every_error_in_a_job_file_is_reported_at_once_with_its_line() {
     }
     let error = project.run(&["run", "bad.toml", "--json"]).exits(78).error();
     let problems = error["problems"].as_array().expect("problems");
-    assert_eq!((problems.len(), &error["exit_code"], &error["code"]), (6, &78.into(), &"config".into()));
+    assert_eq!((problems.len(), &error["exit_code"], &error["code"]), (5, &78.into(), &"config".into()));
     let last = problems.last().expect("a problem");
     assert_eq!((&last["file"], &last["line"], &last["column"]), (&"bad.toml".into(), &11.into(), &7.into()));
     assert!(!project.listed().contains(&"bad.sheet".to_owned()));
@@ -140,8 +140,15 @@ fn a_file_that_is_no_sheet_exits_with_74_and_is_left_alone() {
         "some other file of yours, longer than the head of a database, which has one hundred bytes and no more\n",
     );
     let before = project.read("quakes.sheet");
-    project.run(&["run", "quakes.toml"]).exits(74).says("is not a spreadsheet file");
+    project
+        .run(&["run", "quakes.toml"])
+        .exits(74)
+        .says("is not a spreadsheet file of sheetkeep")
+        .says("name another file");
     assert_eq!(project.read("quakes.sheet"), before);
+    let csv = project.run(&["run", "quakes.toml", "--embedded", "quakes.toml"]);
+    csv.exits(74).says("quakes.toml is not a spreadsheet file of sheetkeep, and stays as it is");
+    assert!(!csv.err.contains("move it away"), "{}", csv.err);
 }
 
 #[test]

@@ -63,7 +63,9 @@ pub fn judge(status: u16, retry_after_s: Option<u64>, body: &str) -> ReplyVerdic
     match status {
         200 if has_member(body, "id") => ReplyVerdict::Delivered,
         200..=299 => ReplyVerdict::odd_reply(status),
-        404 => ReplyVerdict::Refused { why: "status 404: the webhook was deleted".to_owned() },
+        404 => ReplyVerdict::Refused {
+            why: "status 404: the webhook was deleted; make one again, and use its address".to_owned(),
+        },
         429 => {
             let named = serde_json::from_str::<Value>(body).ok();
             let seconds = named.and_then(|value| value.get("retry_after").and_then(Value::as_f64));

@@ -23,12 +23,21 @@ pub enum ReplyVerdict {
     },
 }
 
+/// What a service means that has nothing at an address.
+const WRONG_ADDRESS: &str = "nothing is at this address; copy it from the service again";
+/// The next step for a secret that is refused.
+const AGAIN: &str = "copy it from the service again";
+
 impl ReplyVerdict {
     /// Returns the verdict on a status that has no meaning of its own to the channel.
     pub(crate) fn of_status(status: u16, retry_after_s: Option<u64>) -> Self {
         match status {
             408 | 425 | 429 | 500..=599 => Self::Later { why: format!("status {status}"), after_s: retry_after_s },
-            300..=399 => Self::Refused { why: format!("status {status}: redirects are not followed") },
+            300..=399 => Self::Refused {
+                why: format!("status {status}: redirects are not followed; use the address to which it leads"),
+            },
+            404 | 410 => Self::Refused { why: format!("status {status}: {WRONG_ADDRESS}") },
+            401 | 403 => Self::Refused { why: format!("status {status}: it refuses this address or its key; {AGAIN}") },
             _ => Self::Refused { why: format!("status {status}") },
         }
     }

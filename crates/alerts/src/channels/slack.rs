@@ -95,11 +95,19 @@ fn plain(text: &str, most: usize) -> String {
     })
 }
 
+/// Returns whether the webhook itself is gone, so that only another one helps.
+fn is_about_webhook(code: &str) -> bool {
+    code.starts_with("no_service") || code.starts_with("no_active") || ["invalid_token", "no_team"].contains(&code)
+}
+
 /// Returns what a reply means: success is `ok`, and the text of an error counts more than its
 /// status.
 pub fn judge(status: u16, retry_after_s: Option<u64>, body: &str) -> ReplyVerdict {
     let text = body.trim();
     match CODES.into_iter().find(|code| *code == text) {
+        Some(code) if is_about_webhook(code) => ReplyVerdict::Refused {
+            why: format!("status {status}: {code}; make a webhook in Slack again, and use its address"),
+        },
         Some(code) => ReplyVerdict::Refused { why: format!("status {status}: {code}") },
         None if status == 200 && text == "ok" => ReplyVerdict::Delivered,
         None if (200..300).contains(&status) => ReplyVerdict::odd_reply(status),

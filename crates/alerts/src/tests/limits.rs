@@ -106,6 +106,10 @@ fn a_reply_means_what_its_service_documents() {
     for kind in [ChannelKind::Slack, ChannelKind::PagerDuty, ChannelKind::Discord, ChannelKind::Ntfy] {
         assert!(matches!(kind.judge(200, None, "<html>log in</html>"), ReplyVerdict::Refused { .. }), "{kind}");
     }
+    for (status, words) in [(404, "copy it from the service again"), (302, "use the address to which it leads")] {
+        let verdict = ChannelKind::Ntfy.judge(status, None, "");
+        assert!(matches!(&verdict, ReplyVerdict::Refused { why } if why.contains(words)), "{verdict:?}");
+    }
     for kind in ChannelKind::ALL {
         let later = |status, wait| matches!(kind.judge(status, wait, ""), ReplyVerdict::Later { after_s, .. } if after_s == wait);
         assert!(later(429, Some(3)) && later(500, None), "{kind}");
@@ -113,7 +117,8 @@ fn a_reply_means_what_its_service_documents() {
         assert!(matches!(kind.judge(404, None, "secret"), ReplyVerdict::Refused { why } if !why.contains("secret")));
     }
     let revoked = ChannelKind::Slack.judge(500, None, "no_service");
-    assert_eq!(revoked, ReplyVerdict::Refused { why: "status 500: no_service".into() });
+    let why = "status 500: no_service; make a webhook in Slack again, and use its address";
+    assert_eq!(revoked, ReplyVerdict::Refused { why: why.into() });
     let discord = ChannelKind::Discord.judge(429, None, r#"{"retry_after":1.2}"#);
     assert!(matches!(discord, ReplyVerdict::Later { after_s: Some(2), .. }));
 }

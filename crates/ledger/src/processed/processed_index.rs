@@ -362,6 +362,11 @@ impl ProcessedIndex {
         self.failures.count_in(FailureState::Dead)
     }
 
+    /// Returns the number of skipped failures.
+    pub fn skipped_failures(&self) -> usize {
+        self.failures.count_in(FailureState::Skipped)
+    }
+
     /// True if this version is done, as loaded or in this run, and none that counts instead has
     /// followed it.
     fn has(&self, fingerprint: Fingerprint, hash: u64) -> bool {

@@ -130,10 +130,12 @@ pub enum Event {
         /// The resolution in a few words.
         verdict: &'static str,
     },
-    /// A stop was requested; the run finishes the items in hand.
+    /// A stop was requested; the run finishes the items in hand, or ends them.
     Stopping {
         /// The signal or reason.
         why: String,
+        /// What the run does now.
+        what: String,
     },
     /// The run made its last call; sent once, also by a run that an error ends.
     CallsCounted(CallTotals),

@@ -42,8 +42,14 @@ pub enum StorageError {
         /// The system's error.
         cause: io::Error,
     },
-    /// The file is not an `SQLite` file, or is of a later version.
-    #[error("{} is not a spreadsheet file of this version; move it away or use the version that wrote it", path.display())]
+    /// The file is not an `SQLite` file.
+    #[error("{} is not a spreadsheet file of sheetkeep, and stays as it is; name another file", path.display())]
+    OtherFormat {
+        /// The file with other contents.
+        path: PathBuf,
+    },
+    /// The file is an `SQLite` file of another program, or of a later version.
+    #[error("{} is not a spreadsheet file of this version; name another file, or use the version that wrote it", path.display())]
     Foreign {
         /// The file with other contents.
         path: PathBuf,
@@ -122,6 +128,7 @@ impl StorageError {
             Self::Open { .. }
             | Self::Place { .. }
             | Self::Gone { .. }
+            | Self::OtherFormat { .. }
             | Self::Foreign { .. }
             | Self::ReadOnly(_)
             | Self::Sqlite(_) => Some(FailureCause::Machine),

@@ -222,7 +222,7 @@ mod tests {
         let path = folder.path().join("notes.txt");
         let text = "these are my notes, and quite long ones ".repeat(40);
         std::fs::write(&path, &text).unwrap();
-        assert!(matches!(SpreadsheetStore::open(&path), Err(StorageError::Foreign { .. })));
+        assert!(matches!(SpreadsheetStore::open(&path), Err(StorageError::OtherFormat { .. })));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
     }
 

@@ -5,6 +5,8 @@
 use clap::Subcommand;
 
 use crate::cli::args::job::JobArgs;
+use crate::cli::args::whole_number::whole_number;
+use crate::ledger::items::failure::FailureState;
 
 /// Flags of `sheetkeep failures`, whose action is a word of its own.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
@@ -32,7 +34,7 @@ pub struct FailuresListArgs {
     #[command(flatten)]
     pub job: JobArgs,
     /// List the last N failures
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = whole_number::<u64>)]
     pub last: u64,
 }
 
@@ -43,9 +45,9 @@ pub struct FailuresKeysArgs {
     #[command(flatten)]
     pub job: JobArgs,
     /// Keys of failures, as in Failures; of a record without a key also without its #
-    #[arg(value_name = "KEY", required_unless_present_any = ["all", "step", "error"])]
+    #[arg(value_name = "KEY", required_unless_present_any = ["all", "step", "error", "state"])]
     pub keys: Vec<String>,
-    /// Take all failures that are not closed
+    /// Take all that are open or exhausted; skipped ones only with --state skipped
     #[arg(long, conflicts_with_all = ["keys", "step", "error"])]
     pub all: bool,
     /// Take the failures of this step: source, item, output, or a step's name
@@ -54,12 +56,25 @@ pub struct FailuresKeysArgs {
     /// Take the failures whose error contains this text
     #[arg(long, value_name = "TEXT", conflicts_with = "keys")]
     pub error: Option<String>,
+    /// Take the failures in this state
+    #[arg(long, value_name = "STATE", value_parser = state, conflicts_with = "keys")]
+    pub state: Option<FailureState>,
+}
+
+/// Parses a state as it is listed, or as it is called here.
+fn state(text: &str) -> Result<FailureState, String> {
+    match text {
+        "open" => Ok(FailureState::Open),
+        "exhausted" | "dead" => Ok(FailureState::Dead),
+        "skipped" => Ok(FailureState::Skipped),
+        _ => Err("a failure is open, exhausted or skipped".to_owned()),
+    }
 }
 
 impl FailuresKeysArgs {
     /// Returns whether failures are chosen by what they are, not by their keys.
     pub fn selects(&self) -> bool {
-        self.all || self.step.is_some() || self.error.is_some()
+        self.all || self.step.is_some() || self.error.is_some() || self.state.is_some()
     }
 }
 

@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::app::local_state::done_file::{DoneName, read_date};
+use crate::schedule::zone::parse_zone;
 
 /// The name and the flags of `sheetkeep once`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
@@ -65,5 +66,8 @@ fn date(text: &str) -> Result<Date, String> {
 }
 
 fn zone(text: &str) -> Result<TimeZone, String> {
-    TimeZone::get(text).map_err(|_| format!("`{text}` is not an IANA time zone; write it as Europe/Berlin or UTC"))
+    parse_zone(text).map_err(|error| match error.help {
+        Some(help) => format!("{}; {help}", error.message),
+        None => error.message,
+    })
 }

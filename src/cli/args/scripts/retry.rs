@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::cli::args::whole_number::whole_number;
 use crate::command_retry::policy::{CommandPolicy, attempts, positive_time};
 use crate::command_retry::retry_loop::RetriedCommand;
 use crate::command_retry::retryable_codes::{CodePreset, RetryableCodes, exit_code};
@@ -51,10 +52,10 @@ pub struct RetryArgs {
     #[arg(long)]
     pub no_stdin: bool,
     /// Draw the same delays each time
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number::<u64>)]
     pub seed: Option<u64>,
     /// In place of a command: fail N times, then succeed
-    #[arg(long, value_name = "N", conflicts_with = "command")]
+    #[arg(long, value_name = "N", conflicts_with = "command", value_parser = whole_number::<u32>)]
     pub flaky: Option<u32>,
     /// The command and its arguments, after --
     #[arg(last = true, value_name = "CMD", required_unless_present = "flaky")]

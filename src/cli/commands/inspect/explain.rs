@@ -11,6 +11,7 @@ use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{destination_line, load_settings};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::format::is_digest;
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, json_line};
 use crate::cli::session::Session;
@@ -33,7 +34,15 @@ pub async fn command(
     let settings = load_settings(&args.job, None)?;
     let key =
         Key::new(args.key.as_str()).map_err(|error| CliError::new(format!("read the key: {error}"), Exit::Usage))?;
+    let (again, chance_again) = (Arc::clone(&clock), Arc::clone(&chance));
     let history = explain(&settings, &key, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
+    let history = match Key::new(format!("#{}", args.key)) {
+        // A record without a key is listed without its #, which would begin a comment in a shell.
+        Ok(signed) if !history.is_known() && is_digest(&args.key) => {
+            explain(&settings, &signed, again, chance_again).await.map_err(|error| from_app(&error, &settings))?
+        }
+        _ => history,
+    };
     if !history.is_known() {
         let why = format!("key \"{}\" not found in any tab of job {}", history.key, settings.job);
         return Err(CliError::new(why, Exit::Unknown)

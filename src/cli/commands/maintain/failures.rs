@@ -18,7 +18,7 @@ use crate::cli::session::Session;
 use crate::cli::streams::control_characters::visible;
 use crate::cli::table::{TabRows, show};
 use crate::clock::Clock;
-use crate::ledger::items::failure::{Failure, RequestedAction};
+use crate::ledger::items::failure::{Failure, FailureState, RequestedAction};
 use crate::ledger::items::key::Key;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
@@ -103,14 +103,28 @@ fn blocks(found: &FailureList, spreadsheet: &Spreadsheet) -> String {
     out
 }
 
+/// Returns whether the flags choose a failure, apart from its state.
+fn is_of_kind(args: &FailuresKeysArgs, failure: &Failure) -> bool {
+    args.step.as_ref().is_none_or(|step| failure.step == *step)
+        && args.error.as_ref().is_none_or(|text| failure.error.contains(text))
+}
+
+/// Returns the number of skipped failures of the kind that the flags name, if they stay as they are:
+/// what a person has skipped is not opened again by the way.
+fn left_skipped(args: &FailuresKeysArgs, found: &FailureList) -> u64 {
+    let is_left = |failure: &&Failure| failure.state == FailureState::Skipped && is_of_kind(args, failure);
+    let asks = args.selects() && args.state.is_none();
+    if asks { found.some.iter().map(|(failure, _)| failure).filter(is_left).count() as u64 } else { 0 }
+}
+
 /// Returns the keys of the failures that the flags choose. What people paste without its `#` is
 /// completed.
 fn chosen_keys(args: &FailuresKeysArgs, found: &FailureList) -> Vec<String> {
     let all = || found.some.iter().map(|(failure, _)| failure);
     if args.selects() {
         let is_chosen = |failure: &&Failure| {
-            args.step.as_ref().is_none_or(|step| failure.step == *step)
-                && args.error.as_ref().is_none_or(|text| failure.error.contains(text))
+            let is_in_state = args.state.map_or(failure.state != FailureState::Skipped, |state| failure.state == state);
+            is_in_state && is_of_kind(args, failure)
         };
         return all().filter(is_chosen).map(|failure| failure.key.as_str().to_owned()).collect();
     }
@@ -134,7 +148,13 @@ async fn answer(
     if args.selects() || keys.iter().any(|key| is_digest(key)) {
         let settings = load_settings(&args.job, None)?;
         let found = failures(&settings, u64::MAX, Arc::clone(&clock), Arc::clone(&chance)).await;
-        keys = chosen_keys(args, &found.map_err(|error| from_app(&error, &settings))?);
+        let found = found.map_err(|error| from_app(&error, &settings))?;
+        keys = chosen_keys(args, &found);
+        let left = left_skipped(args, &found);
+        if left > 0 {
+            let left = format_count(left, "skipped failure");
+            session.terminal.err().put(&format!("{left} left as before; to take what is skipped: --state skipped\n"));
+        }
         if keys.is_empty() {
             let error = CliError::new("no failure is of this kind; nothing was done", Exit::Unknown);
             return Err(error.with_help("sheetkeep failures list shows which there are"));

@@ -97,7 +97,7 @@ fn read_jobs(
 
 fn no_schedule(path: &Path) -> CliError {
     CliError::new(format!("{} has no schedule", path.display()), Exit::Config).with_help(
-        "add a line such as: schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" }; or leave the file out",
+        "add a table [schedule] at the end of the job file, with cron = \"0 9 * * *\" and timezone = \"Europe/Berlin\"; or leave the file out",
     )
 }
 

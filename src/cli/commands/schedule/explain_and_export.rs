@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::cli::args::jobs::schedule::{ScheduleAction, ScheduleExplainArgs, ScheduleExportArgs};
+use crate::cli::args::usage_hints::schedule_of;
 use crate::cli::commands::error_report::from_config;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
@@ -33,6 +34,10 @@ pub fn command(session: &Session, action: &ScheduleAction, clock: &dyn Clock) ->
 }
 
 fn explain_schedule(session: &Session, args: &ScheduleExplainArgs, clock: &dyn Clock) -> Result<Exit, CliError> {
+    if let Some(help) = schedule_of(&args.cron) {
+        let message = format!("{} is a file, and not an expression", args.cron);
+        return Err(CliError::new(message, Exit::Usage).with_help(help));
+    }
     let recurrence = Recurrence::parse(&args.cron).map_err(usage)?;
     let zone = parse_zone(&args.zone).map_err(usage)?;
     let now = match &args.at {
@@ -90,7 +95,7 @@ fn export_schedule(session: &Session, args: &ScheduleExportArgs, clock: &dyn Clo
     let settings = load(&args.job, &Overrides::default()).map_err(from_config)?;
     let Some(schedule) = settings.schedule else {
         let why = format!("{} has no schedule to export", args.job.display());
-        let help = "add a line such as: schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" }";
+        let help = "add a table [schedule] at the end of the job file, with cron = \"0 9 * * *\" and timezone = \"Europe/Berlin\"";
         return Err(CliError::new(why, Exit::Config).with_help(help));
     };
     let job = ExportJob {

@@ -61,7 +61,7 @@ pub fn event_fields(event: &Event) -> Map<String, Value> {
             ("cause", error.as_str().into()),
         ],
         Event::TriedAgain { key, from_kept } => vec![("key", key.as_str().into()), ("from_kept", (*from_kept).into())],
-        Event::Waiting { why } | Event::Stopping { why } => vec![("cause", why.as_str().into())],
+        Event::Waiting { why } | Event::Stopping { why, .. } => vec![("cause", why.as_str().into())],
         Event::Loaded { keys, open_failures, first, took_ms } => vec![
             ("keys", (*keys).into()),
             ("open_failures", (*open_failures).into()),

@@ -15,6 +15,9 @@ const LARGEST_GAP_MS: u64 = 30_000;
 /// Percentage points between two lines of progress.
 const STRIDE: u64 = 10;
 
+/// The length from which an error is not repeated line after line, in bytes.
+const LONG_ERROR: usize = 80;
+
 /// Turns events into lines. The caller passes elapsed times.
 #[derive(Debug)]
 pub struct EventLines {
@@ -23,6 +26,7 @@ pub struct EventLines {
     verbose: bool,
     with_progress: bool,
     failures: u64,
+    last_error: String,
     retries: u64,
     printed_at_ms: u64,
     printed_percent: u64,
@@ -33,7 +37,8 @@ impl EventLines {
     /// `with_progress` includes progress.
     pub fn new(place: &Place, verbose: bool, with_progress: bool) -> Self {
         let (job, place) = (visible(&place.job).into_owned(), place.spreadsheet.to_string());
-        Self { job, place, verbose, with_progress, failures: 0, retries: 0, printed_at_ms: 0, printed_percent: 0 }
+        let (failures, last_error, retries) = (0, String::new(), 0);
+        Self { job, place, verbose, with_progress, failures, last_error, retries, printed_at_ms: 0, printed_percent: 0 }
     }
 
     /// Returns the line for `event`, `elapsed_ms` after the start; `None` if the event has no line.
@@ -67,7 +72,7 @@ impl EventLines {
                 visible(cause)
             )),
             Event::Progress { counts, source } => self.progress(counts, *source, elapsed_ms),
-            Event::Stopping { why } => Some(format!("stopping ({}): finishing the items in progress", visible(why))),
+            Event::Stopping { why, what } => Some(format!("stopping ({}): {what}", visible(why))),
             Event::Claimed { fence } if self.verbose => Some(format!("lease {fence} claimed")),
             Event::Committed { number, rows, keys, took_ms } if self.verbose => Some(format!(
                 "commit {number}: {}, {} ({})",
@@ -92,9 +97,13 @@ impl EventLines {
 
     fn failed(&mut self, key: &str, place: &str, step: &str, error: &str) -> Option<String> {
         self.failures += 1;
-        (self.failures <= FAILURES_PRINTED).then(|| {
-            format!("failed {} at {}: {}: {}", visible(shell_safe(key)), visible(place), visible(step), visible(error))
-        })
+        if self.failures > FAILURES_PRINTED {
+            return None;
+        }
+        let is_same = error.len() > LONG_ERROR && error == self.last_error;
+        error.clone_into(&mut self.last_error);
+        let error = if is_same { "the same error".into() } else { visible(error) };
+        Some(format!("failed {} at {}: {}: {error}", visible(shell_safe(key)), visible(place), visible(step)))
     }
 
     fn tried_again(&mut self, key: &str, from_kept: bool) -> Option<String> {
@@ -158,7 +167,7 @@ mod tests {
             (2_700, Event::InDoubt { number: 4, why: "the answer was lost".into() }),
             (2_900, Event::Judged { number: 4, verdict: "applied" }),
             (40_000, progress(599, Some((599, 1_000)))),
-            (41_000, Event::Stopping { why: "SIGTERM".into() }),
+            (41_000, Event::Stopping { why: "SIGTERM".into(), what: "finishing the items in progress".into() }),
         ]
     }
 

@@ -178,8 +178,13 @@ pub(crate) fn settings(
     let (key, at) = match named.as_slice() {
         [one] => *one,
         [] => {
-            // A planned source was reported already.
-            if reader.problems.iter().all(|problem| !problem.message.ends_with("is not built yet")) {
+            // A planned source was reported already, and so was a key that is misspelt or not a text.
+            let is_reported = reader.problems.iter().any(|problem| {
+                problem.message.ends_with("is not built yet")
+                    || problem.message.starts_with("`source.")
+                    || problem.label == "not a key of [source]"
+            });
+            if !is_reported {
                 let problem = ConfigProblem::at(
                     raw.span(),
                     "`source` names no source",

@@ -13,7 +13,7 @@ use crate::alerts::routing::Route;
 use crate::alerts::severity::Severity;
 use crate::config::external::names::SLACK_WEBHOOK;
 use crate::config::problem::ConfigProblem;
-use crate::config::sections::reporting::secret_url::{is_readable_on_the_way, secret_url, web_address};
+use crate::config::sections::reporting::secret_url::{AddressFlaw, is_readable_on_the_way, secret_url, web_address};
 use crate::config::syntax::keys::closest;
 use crate::config::syntax::located::At;
 use crate::config::syntax::raw::AlertChannelSection;
@@ -60,10 +60,18 @@ pub(crate) fn channels(
 pub(crate) fn slack_of_environment(reader: &mut ValueReader<'_>, escalated: &[&str], reading: &mut ChannelReading) {
     let Some(text) = reader.environment.get(SLACK_WEBHOOK).map(str::to_owned) else { return };
     register_secret(&text);
-    let Ok(url) = web_address(&text) else {
-        let what = format!("{SLACK_WEBHOOK} is not an http or https address, so failures are not reported");
-        reader.add_warning(what, "copy the whole address of an incoming webhook; sheetkeep alert test sends a message");
-        return;
+    let url = match web_address(&text) {
+        Ok(url) => url,
+        Err(flaw) => {
+            let why = match flaw {
+                AddressFlaw::HasUser => "holds a user or a password, and neither is sent",
+                AddressFlaw::NoAddress if text.contains("://") => "is not an http or https address",
+                AddressFlaw::NoAddress => "is not an http or https address: it has to begin with https://",
+            };
+            let what = format!("{SLACK_WEBHOOK} {why}, so failures are not reported");
+            let help = "copy the whole address of an incoming webhook; sheetkeep alert test sends a message";
+            return reader.add_warning(what, help);
+        }
     };
     warn_of_address(reader, ChannelKind::Slack, SLACK_WEBHOOK, &url);
     let kind = ChannelKind::Slack;

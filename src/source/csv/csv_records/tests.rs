@@ -46,7 +46,7 @@ fn a_bad_row_is_reported_with_its_bytes_and_the_next_is_read() {
     assert_eq!(
         described(&records),
         [
-            "a.csv:2 (record 1): the row has 1 fields, where the header row names 2",
+            "a.csv:2 (record 1): the row has 1 field, where the header row names 2",
             "a.csv:3 (record 2): field \"name\" is not valid UTF-8",
             "a.csv:4 (record 3): the row has 3 fields, where the header row names 2",
             "a.csv:5 (record 4): {\"id\":\"4\",\"name\":\"ok\"}",

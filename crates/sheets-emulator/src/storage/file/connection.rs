@@ -105,7 +105,7 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, StorageError> {
         Ok(connection)
     };
     set_up().map_err(|cause: rusqlite::Error| match cause.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => StorageError::Foreign { path: path.to_owned() },
+        Some(ErrorCode::NotADatabase) => StorageError::OtherFormat { path: path.to_owned() },
         Some(ErrorCode::DatabaseCorrupt) => StorageError::Broken(cause),
         _ => StorageError::open(path, &cause),
     })
@@ -115,7 +115,7 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, StorageError> {
 pub(crate) fn prepare(connection: &Connection, path: &Path) -> Result<(), StorageError> {
     let foreign = || StorageError::Foreign { path: path.to_owned() };
     let refused = |cause: rusqlite::Error| match cause.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => foreign(),
+        Some(ErrorCode::NotADatabase) => StorageError::OtherFormat { path: path.to_owned() },
         _ => StorageError::from(cause),
     };
     let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).map_err(refused)?;

@@ -1,0 +1,79 @@
+//! What to type instead, for the usual mistakes on the command line.
+//!
+//! In scope: a file in the place of a command, an expression without quotes, a command without `--`.
+//! Out of scope: what clap itself suggests.
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::cli::streams::control_characters::visible;
+
+/// Returns the reply to a file's name in the place of a command. A similar command does not help there:
+/// it may be one that deletes.
+pub(super) fn file_in_place_of_command(error: &clap::Error, argv: &[OsString]) -> Option<String> {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let word = context(error, ContextKind::InvalidSubcommand)?;
+    let ending = word.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase())?;
+    let words = words(argv);
+    let group = words.iter().find(|word| ["failures", "schedule", "alert"].contains(word));
+    let help = match (ending.as_str(), group) {
+        ("toml", Some(&"failures")) => format!("to list that job's failures: sheetkeep failures list {word}"),
+        ("toml", Some(&"schedule")) => format!("to see that job's schedule: sheetkeep check {word}"),
+        ("toml", Some(_)) => format!("to test that job's channels: sheetkeep alert test {word}"),
+        ("toml", None) => format!("to run that job: sheetkeep run {word}"),
+        ("csv" | "json" | "jsonl" | "xlsx" | "tsv", _) => {
+            "a job file names it; docs/your-first-csv.md has the steps, and sheetkeep --help the commands".to_owned()
+        }
+        _ => return None,
+    };
+    Some(format!("error: {} is a file, and a command is needed first\n help: {}\n", visible(word), visible(&help)))
+}
+
+/// Returns what to type instead, if the error is a usual mistake.
+pub(super) fn usage_hint(error: &clap::Error, argv: &[OsString]) -> Option<String> {
+    let words = words(argv);
+    match (error.kind(), words.as_slice()) {
+        (ErrorKind::UnknownArgument, ["schedule", "explain", rest @ ..]) => quoted_expression(error, rest),
+        (ErrorKind::MissingRequiredArgument, ["schedule", "explain", file, ..]) => schedule_of(file),
+        (ErrorKind::UnknownArgument, ["retry" | "once", ..]) => separated_command(error, &words),
+        _ => None,
+    }
+}
+
+/// Returns where a job's schedule is shown, if the text names a job file.
+pub fn schedule_of(file: &str) -> Option<String> {
+    let is_job = file.to_ascii_lowercase().ends_with(".toml");
+    is_job.then(|| format!("it explains an expression; a job's schedule is shown by: sheetkeep check {file}"))
+}
+
+fn quoted_expression(error: &clap::Error, rest: &[&str]) -> Option<String> {
+    if context(error, ContextKind::InvalidArg)?.starts_with('-') {
+        return None;
+    }
+    let fields: Vec<&str> = rest.iter().copied().take_while(|word| !word.starts_with("--")).collect();
+    // A shell replaces a bare * by the names of files.
+    let fields = if fields.len() == 5 { fields.join(" ") } else { "0 9 * * *".to_owned() };
+    Some(format!("put the expression in quotes: sheetkeep schedule explain \"{fields}\" --tz Europe/Berlin"))
+}
+
+fn separated_command(error: &clap::Error, words: &[&str]) -> Option<String> {
+    let first = context(error, ContextKind::InvalidArg).filter(|word| !word.starts_with('-'))?;
+    let at = words.iter().position(|word| *word == first).filter(|_| !words.contains(&"--"))?;
+    let (before, command) = words.split_at(at);
+    Some(format!("write -- before the command: sheetkeep {} -- {}", before.join(" "), command.join(" ")))
+}
+
+/// Returns the words after the program's name; one that is not text is empty.
+fn words(argv: &[OsString]) -> Vec<&str> {
+    argv.iter().skip(1).map(|word| word.to_str().unwrap_or_default()).collect()
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind) {
+        Some(ContextValue::String(word)) => Some(word),
+        _ => None,
+    }
+}

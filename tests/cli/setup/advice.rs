@@ -1,0 +1,82 @@
+//! What is advised after a usual mistake on the command line, in the job file or in the data.
+
+use crate::temp_project::TempProject;
+
+#[test]
+fn a_usual_command_line_is_answered_with_one_that_works() {
+    let project = TempProject::orders("", "a,1\n");
+    for (line, exit, advice) in [
+        ("failures orders.toml", 2, "sheetkeep failures list orders.toml"),
+        ("schedule orders.toml", 2, "sheetkeep check orders.toml"),
+        ("alert orders.toml", 2, "sheetkeep alert test orders.toml"),
+        ("schedule explain 0 9 * * * --tz UTC", 2, "in quotes: sheetkeep schedule explain \"0 9 * * *\""),
+        ("schedule explain orders.toml", 2, "sheetkeep check orders.toml"),
+        ("schedule explain orders.toml --tz UTC", 2, "sheetkeep check orders.toml"),
+        ("retry --flaky-not ls", 2, "--flaky-not"),
+        ("retry ls -l", 2, "write -- before the command: sheetkeep retry -- ls -l"),
+        ("failures list orders.toml --last many", 2, "`many` is not a whole number"),
+        ("run orders.toml --deadline 0", 2, "0 leaves no time to run"),
+        ("run orders.toml --deadline soon", 2, "1h 30m or 7d; a number alone means seconds"),
+        ("prune orders.toml --older-than 90", 2, "write it as 90d"),
+        ("once x --files d --tz CET -- true", 2, "is an abbreviation, not a time zone"),
+        ("run orders.toml --deadline 50", 0, ""),
+        ("show orders.toml --tab Ordres", 66, "did you mean \"Orders\"?"),
+        ("run orders.toml --input .", 65, "is a folder"),
+    ] {
+        let ended = project.run(&line.split(' ').collect::<Vec<_>>());
+        ended.exits(exit).says(advice);
+    }
+    project.run(&["retry", "ls -l"]).exits(2).says("sheetkeep retry -- ls -l");
+}
+
+#[test]
+fn a_schedule_that_is_missing_or_misplaced_is_put_where_it_works() {
+    let project = TempProject::orders("", "a,1\n");
+    let table = "add a table [schedule] at the end of the job file";
+    project.run(&["run", "--due", "orders.toml"]).exits(78).says(table);
+    project.run(&["schedule", "export", "cron", "orders.toml"]).exits(78).says(table);
+    let whole = project.read("orders.toml");
+    project.write("orders.toml", &format!("{whole}\nschedule = {{ cron = \"0 9 * * *\", timezone = \"UTC\" }}\n"));
+    let misplaced = project.run(&["run", "orders.toml"]);
+    misplaced.exits(78).says("`schedule` is a key of the job file itself: move the line above the first [table]");
+    project.write("orders.toml", &format!("{whole}\n[schedule]\ncron = \"0 9 * * *\"\ntimezone = \"UTC\"\n"));
+    project.run(&["schedule", "export", "cron", "orders.toml"]).exits(0);
+    project.change("orders.toml", "0 9", "0 25");
+    project.run(&["run", "orders.toml"]).exits(78).says("\"25\" is not a valid hour: hours are 0 to 23");
+}
+
+#[test]
+fn a_path_of_windows_in_double_quotes_is_one_mistake_with_a_way_out() {
+    let project = TempProject::orders("", "a,1\n");
+    project.change("orders.toml", "\"orders.csv\"", "\"C:\\Users\\me\\orders.csv\"");
+    let ended = project.run(&["run", "orders.toml"]);
+    ended.exits(78).says("in double quotes a \\ begins an escape").says("in single quotes");
+    assert!(!ended.err.contains("things are wrong"), "{}", ended.err);
+}
+
+#[test]
+fn a_source_without_a_header_row_is_seen_as_data() {
+    let project = TempProject::orders("", "");
+    project.write("orders.csv", "p1@x.org,Name 1\np2@x.org,Name 2\n");
+    project.run(&["run", "orders.toml"]).exits(78).says("the first row seems to be data, as \"p1@x.org\" is a value");
+}
+
+#[test]
+fn a_local_file_needs_no_credentials_and_says_so() {
+    let project = TempProject::orders("", "a,1\n");
+    let ended = project.run(&["check", "orders.toml"]);
+    ended.exits(0).shows("none needed: a local file");
+    assert!(!ended.out.contains("access token"), "{}", ended.out);
+}
+
+#[test]
+fn a_long_cause_is_written_once_for_records_that_share_it() {
+    let project = TempProject::orders("", "");
+    project.change("orders.toml", "[sheet]", "[sheet]\ncolumns = { price = \"number\" }");
+    let rows: String = (0..4).map(|n| format!("{n},\"1.234.567,50\"\n")).collect();
+    project.write("orders.csv", &format!("id,price\n{rows}"));
+    let ended = project.run(&["run", "orders.toml"]);
+    let lines = ended.err.lines().filter(|line| line.contains(": failed "));
+    let (same, whole): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.ends_with(": the same error"));
+    assert_eq!((whole.len(), same.len()), (1, 3), "{}", ended.err);
+}
