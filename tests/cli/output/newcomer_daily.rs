@@ -71,5 +71,6 @@ fn failures_are_retried_by_what_they_are() {
     project.run(&["failures", "retry", "orders.toml", "--step", "notify"]).exits(5).says("no failure is of this kind");
     project.run(&["failures", "retry", "orders.toml"]).exits(2);
     project.write("orders.csv", "id,amount\n1,1\n2,2\n,7\n3,7\n");
-    project.run(&["failures", "retry", "orders.toml", "--all"]).exits(3).shows("recovered 2");
+    let all = project.run(&["failures", "retry", "orders.toml", "--all"]);
+    all.exits(0).shows("recovered 2").says("1 skipped failure left as before");
 }

@@ -61,7 +61,8 @@ fn status_reports_run_failures_keys_and_cells() {
     text.exits(0).shows("✔ succeeded").shows("1,707").shows("none open").shows("of 10,000,000").shows("quakes.sheet");
     let ended = project.run(&["status", "quakes.toml", "--json"]);
     let status = ended.exits(0).document();
-    let all = "schema_version job tab spreadsheet last_run running keys open_failures dead_failures cells anomalies";
+    let all = "schema_version job tab spreadsheet last_run running keys open_failures dead_failures \
+               skipped_failures cells anomalies";
     assert_eq!(keys(&status), names(all));
     assert_eq!(
         keys(&status["last_run"]),

@@ -83,6 +83,6 @@ fn names_dates_and_zones_that_make_no_sense_are_refused() {
     let project = TempProject::empty();
     once(&project, "a/b", "true").exits(2).says("a name has letters");
     once(&project, "a --date 2026-11-31", "true").exits(2).says("is not a valid date");
-    once(&project, "a --tz Mars", "true").exits(2).says("is not an IANA time zone");
+    once(&project, "a --tz Mars", "true").exits(2).says("is not in the IANA database");
     project.run(&["once", "a", "--", "true"]).exits(78).says("--files");
 }

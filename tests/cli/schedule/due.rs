@@ -71,7 +71,7 @@ fn a_job_without_a_schedule_is_refused_with_the_line_to_add() {
     let project = project(&["orders"]);
     project.change("orders.toml", "schedule = ", "# schedule = ");
     let ended = project.run(&["run", "--due", "orders.toml"]);
-    ended.exits(78).says("job orders has no schedule").says("schedule = { cron = \"0 9 * * *\"");
+    ended.exits(78).says("job orders: it has no schedule").says("[schedule]").says("cron = \"0 9 * * *\"");
     project.run(&["run", "orders.toml"]).exits(0);
 }
 

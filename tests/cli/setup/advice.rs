@@ -30,7 +30,7 @@ fn a_usual_command_line_is_answered_with_one_that_works() {
 }
 
 #[test]
-fn a_schedule_that_is_missing_or_misplaced_is_put_where_it_works() {
+fn a_missing_or_misplaced_schedule_is_put_where_it_works() {
     let project = TempProject::orders("", "a,1\n");
     let table = "add a table [schedule] at the end of the job file";
     project.run(&["run", "--due", "orders.toml"]).exits(78).says(table);
@@ -46,7 +46,7 @@ fn a_schedule_that_is_missing_or_misplaced_is_put_where_it_works() {
 }
 
 #[test]
-fn a_path_of_windows_in_double_quotes_is_one_mistake_with_a_way_out() {
+fn a_windows_path_in_double_quotes_is_one_mistake() {
     let project = TempProject::orders("", "a,1\n");
     project.change("orders.toml", "\"orders.csv\"", "\"C:\\Users\\me\\orders.csv\"");
     let ended = project.run(&["run", "orders.toml"]);
@@ -64,6 +64,7 @@ fn a_source_without_a_header_row_is_seen_as_data() {
 #[test]
 fn a_local_file_needs_no_credentials_and_says_so() {
     let project = TempProject::orders("", "a,1\n");
+    project.run(&["run", "orders.toml"]).exits(0);
     let ended = project.run(&["check", "orders.toml"]);
     ended.exits(0).shows("none needed: a local file");
     assert!(!ended.out.contains("access token"), "{}", ended.out);

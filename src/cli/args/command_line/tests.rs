@@ -101,7 +101,7 @@ fn mistakes_end_with_2_and_say_what_was_meant() {
     for line in [
         "sheetkeep run",
         "sheetkeep run q.toml --spreadsheet 1A --embedded f",
-        "sheetkeep emulate --file f --latency 3",
+        "sheetkeep emulate --file f --latency soon",
     ] {
         assert_eq!(typed(line).expect_err(line).exit, Exit::Usage);
     }
