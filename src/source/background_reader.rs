@@ -9,7 +9,7 @@
 //! down.
 
 use std::io::Read;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
@@ -63,6 +63,9 @@ pub struct BackgroundReader {
     received: u64,
     /// Bytes read before this reading began, and when its last batch was received.
     bytes: (u64, u64),
+    /// The furthest progress that was returned: each batch corrects the estimate, and it never goes
+    /// back.
+    furthest: AtomicU64,
     ended: Option<Result<(), SourceError>>,
     header_row: Option<HeaderRow>,
     /// Whether the header row of a pipe was received.
@@ -96,6 +99,7 @@ impl BackgroundReader {
             ready,
             received: 0,
             bytes: (0, 0),
+            furthest: AtomicU64::new(0),
             ended: None,
             header_row: None,
             has_asked: false,
@@ -324,7 +328,8 @@ impl Source for BackgroundReader {
         let is_all_read = now >= all.min(before.saturating_add(self.opened.size?));
         let more = if is_all_read && self.ended.is_none() { BATCH_RECORDS as u64 } else { 0 };
         let share = part(now.saturating_sub(before), self.received - waiting, self.received + more);
-        Some((before.saturating_add(share).min(all), all))
+        let estimate = before.saturating_add(share).min(all);
+        Some((self.furthest.fetch_max(estimate, Ordering::Relaxed).max(estimate), all))
     }
 }
 

@@ -20,7 +20,7 @@ fn a_run_for_machines_prints_one_document_with_frozen_keys() {
     let ended = project.run(&["run", "quakes.toml", "--json"]);
     assert_eq!(ended.exits(0).err, "");
     let document = ended.document();
-    let all = "schema_version job run status message counts rows updated keys open_failures dead_failures tried_again rowless commits calls started finished seconds tab \
+    let all = "schema_version job run status message counts rows updated keys open_failures dead_failures skipped_by tried_again rowless commits calls started finished seconds tab \
                spreadsheet failures failures_omitted exit_code";
     assert_eq!(keys(&document), names(all));
     assert_eq!(keys(&document["counts"]), names("read new skipped failed recovered retries"));
