@@ -152,7 +152,7 @@ pub async fn run_job(
     concluded
 }
 
-/// Ends a run whose occurrence another run has taken: that is no failure.
+/// Ends a run whose occurrence another run has taken: the job did not fail.
 fn abandon_duplicate(observers: &RunObservers, settings: &Settings) -> Exit {
     observers.reporter().abandon();
     tracing::info!(event = "run.duplicate", job = settings.job, "another run has taken the occurrence");

@@ -23,7 +23,7 @@ pub struct OnceArgs {
     /// Take today's date from this IANA zone
     #[arg(long = "tz", value_name = "ZONE", default_value = "UTC", value_parser = zone)]
     pub zone: TimeZone,
-    /// Keep a file `NAME_DATE.done` in DIR, not a mark in the spreadsheet; the folder is made
+    /// Keep a file `NAME_DATE.done` in this folder, not a mark in the spreadsheet
     #[arg(long, value_name = "DIR", conflicts_with_all = ["spreadsheet", "embedded", "env_file", "state_dir"])]
     pub files: Option<PathBuf>,
     /// Which spreadsheet keeps the mark.
@@ -43,7 +43,7 @@ pub struct OnceArgs {
 /// The spreadsheet of `sheetkeep once`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct OnceSheetArgs {
-    /// Keep the mark in the spreadsheet of this id, instead of `SHEETKEEP_SPREADSHEET_ID`
+    /// Keep the mark in this spreadsheet, instead of `SHEETKEEP_SPREADSHEET_ID`
     #[arg(long, value_name = "ID", conflicts_with = "embedded")]
     pub spreadsheet: Option<String>,
     /// Keep the mark in this local file
