@@ -49,7 +49,9 @@ impl RowSearch<'_> {
     /// Whether a row resembles one that is known to be another at least as much as the sought one.
     pub(super) fn is_claimed(&self, at: usize, row: usize) -> bool {
         let own = self.score(at, self.likeness(at, row), row);
-        let claims = self.claims.iter().map(|claim| self.image.compare(&claim.fingerprint, row));
+        // A claim whose row is known is on no other row.
+        let claims = self.claims.iter().filter(|claim| claim.row.is_none_or(|at| at == row));
+        let claims = claims.map(|claim| self.image.compare(&claim.fingerprint, row));
         claims.filter(|claim| claim.is_close()).any(|claim| claim.score() >= own)
     }
 

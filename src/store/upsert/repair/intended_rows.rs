@@ -68,7 +68,7 @@ impl Correspondence<'_> {
     }
 
     /// The lowest rows of the keys for which the batch created rows.
-    fn created_rows(&self) -> HashSet<u32> {
+    pub(super) fn created_rows(&self) -> HashSet<u32> {
         let undo_log = &self.finding.undo_log;
         let rows = undo_log.recreated.iter().filter_map(|key| self.by_key.get(key)).flatten().map(|row| number(*row));
         let unhit: Vec<_> = rows.filter(|row| self.hit_at(*row).is_none()).collect();

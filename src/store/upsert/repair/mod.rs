@@ -20,6 +20,7 @@
 //! | How do references change in a formula that returns after columns moved? | `formulas` |
 //! | Did a repaired cell keep its contents? | `check` |
 //! | Which cells that were overwritten by mistake come back? | `restore` |
+//! | Which rows lose a key that a write put there by mistake? | `stray_keys` |
 //! | Which cells of appended rows belong into other columns? | `appended_rows` |
 //! | Which repairs are made to which rows? | `plan` |
 //!
@@ -39,6 +40,7 @@ mod known_rows;
 mod intended_rows;
 mod planned_repairs;
 mod restore;
+mod stray_keys;
 mod appended_rows;
 pub mod column_search;
 pub mod correspondence;

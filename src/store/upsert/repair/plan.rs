@@ -50,6 +50,7 @@ pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
     for (key, rows) in shifted_appends {
         planner.move_appended_cells(key, rows, &mut out);
     }
+    planner.clear_stray_keys(&mut out);
     if out.missing > 0 {
         out.unrepaired.push(format!(
             "{} rows that were to be repaired were not found again: they were deleted, or people changed them",
@@ -102,7 +103,13 @@ impl RepairPlanner<'_> {
         for &column in target.columns.iter().filter(|column| self.map.intended(**column).is_none()) {
             out.note_lost_column(&self.map.finding.undo_log.header, column);
         }
-        match self.intended_row(at, misplaced, out) {
+        let intended = self.intended_row(at, misplaced, out);
+        if let Some(key) = self.map.key_of_write(misplaced)
+            && !matches!(intended, IntendedRow::Gone)
+        {
+            out.owners.insert(key, if let IntendedRow::Row(row) = intended { Some(row) } else { None });
+        }
+        match intended {
             IntendedRow::Row(row) if target.moves.is_empty() => {
                 let is_ours = |copy: &CellCopy| {
                     let is_done = self.map.is_as_written(at, copy.from, row, copy.to);
@@ -242,9 +249,16 @@ impl RepairPlanner<'_> {
         let row = row.or_else(|| self.map.other_hit_changed(misplaced).filter(|row| !out.has(*row)));
         let row = row.or_else(|| self.map.row_with_its_key_again(misplaced).filter(|row| !out.has(*row)));
         let row = row.or_else(|| self.map.row_whose_key_was_cleared(misplaced).filter(|row| !out.has(*row)));
-        let twins = if row.is_none() { self.map.equal_rows(misplaced, fingerprint) } else { None };
         let key = self.map.restored_key(misplaced);
-        out.ambiguous.extend(twins.map(|rows| AmbiguousRows { rows, key: key.clone(), is_restorable: false }));
+        // A row that was emptied does not come back once another row shows its key.
+        if let Some(key) =
+            key.as_deref().filter(|key| row.is_none() && fingerprint.is_blank() && self.map.is_shown_as_own(key))
+        {
+            out.unrepaired.push(emptied_row_elsewhere(key));
+            return IntendedRow::Gone;
+        }
+        let twins = if row.is_none() { self.map.equal_rows(misplaced, fingerprint) } else { None };
+        out.ambiguous.extend(twins.map(|rows| AmbiguousRows { rows, key, is_restorable: false }));
         let row = row.or_else(|| self.map.row_with_contents(misplaced, fingerprint, |row| !out.has(row)));
         if row.is_none() {
             self.note_missing_row(misplaced, out);
@@ -359,6 +373,13 @@ impl RepairPlanner<'_> {
 fn gone_new_row(key: &str) -> String {
     format!(
         "the new row of key \"{key}\", which was written while columns moved, is gone or was changed: the key gets another with its next version"
+    )
+}
+
+/// The message about a row that was emptied and whose key another row shows now.
+fn emptied_row_elsewhere(key: &str) -> String {
+    format!(
+        "a row of key \"{key}\" was emptied by mistake and does not come back, because another row shows the key now: restore what is missing there from the version history"
     )
 }
 

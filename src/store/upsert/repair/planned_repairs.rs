@@ -24,6 +24,8 @@ pub(super) struct PlannedRepairs {
     /// Columns that were not found, by header, with the number of cells left out.
     pub(super) lost_columns: BTreeMap<String, usize>,
     pub(super) unrepaired: Vec<String>,
+    /// The rows that the intended writes chose, by key; `None` for a new row.
+    pub(super) owners: HashMap<String, Option<u32>>,
     /// Rows of which two could be the one for which a repair was intended.
     pub(super) ambiguous: Vec<AmbiguousRows>,
 }
@@ -61,6 +63,18 @@ impl PlannedRepairs {
             self.by_row.extend(row.map(|row| (row, self.list.len())));
             let expect = RowPredicate::Key(key.to_owned());
             self.list.push(RowRepair { row, expect, copies, clears, is_version: false });
+        }
+    }
+
+    /// Clears a cell, unless a repair of its row writes it.
+    pub(super) fn clear(&mut self, row: u32, column: usize) {
+        let Some(repair) = self.by_row.get(&row).copied().and_then(|at| self.list.get_mut(at)) else {
+            self.add(Some(row), "", Vec::new(), vec![column]);
+            return;
+        };
+        if !repair.columns().contains(&column) {
+            repair.clears.push(column);
+            repair.is_version = false;
         }
     }
 

@@ -184,12 +184,26 @@ impl<'a> RowSearch<'a> {
             if self.found[at].is_some() || !sought.fingerprint.is_blank() || !sought.is_left_blank {
                 continue;
             }
+            if self.is_key_shown_elsewhere(at) {
+                continue;
+            }
             let place = self.place_beside_neighbors(at);
             let blank = (1..self.image.height as usize).filter(|row| self.is_free(*row) && self.image.is_blank(*row));
             if let Some(row) = blank.min_by_key(|row| row.abs_diff(place)) {
                 self.take(at, row);
             }
         }
+    }
+
+    /// Whether a row shows the key of an emptied one, and not because a write put it there by mistake:
+    /// a user gave the key another row.
+    fn is_key_shown_elsewhere(&mut self, at: usize) -> bool {
+        let Some(key) = self.sought[at].lost_key.clone() else { return false };
+        let mut rows = self.rows_showing(self.image.key, mark_of(&Value::from(key.clone())).unwrap_or_default());
+        let left = self.sought.iter().zip(&self.found).filter(|(sought, _)| sought.key == key);
+        let places: Vec<Option<u32>> = left.map(|(_, found)| found.and_then(RowLocation::row)).collect();
+        rows.retain(|row| !places.contains(&Some(number(*row))));
+        rows.len() > places.iter().filter(|place| place.is_none()).count()
     }
 
     /// Where a row is if it did not move, or else if it moved as far as the nearest hit row.

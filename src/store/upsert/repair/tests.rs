@@ -13,6 +13,8 @@ use crate::store::upsert::undo_log::{RowImages, RowWrite, UndoLog};
 mod edits;
 #[path = "tests/identity.rs"]
 mod identity;
+#[path = "tests/stray_keys.rs"]
+mod stray_keys;
 #[path = "tests/twins.rs"]
 mod twins;
 

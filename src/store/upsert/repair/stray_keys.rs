@@ -1,0 +1,127 @@
+//! Clears keys that a write put by mistake into rows that count as gone. Pure.
+//!
+//! In scope: which row shows a key by mistake, and rows of which nothing shows that.
+//! Out of scope: rows that were found and get back what they contained
+//! (`store::upsert::repair::restore`).
+//!
+//! A row in which users typed over what a write left there counts as gone: their cells stay. But the
+//! key in it is another row's, and a key has one row.
+
+use std::collections::BTreeMap;
+
+use crate::store::tabs::row_fingerprint::RowFingerprint;
+use crate::store::upsert::repair::ambiguity::AmbiguousRows;
+use crate::store::upsert::repair::column_search::cell;
+use crate::store::upsert::repair::correspondence::{Correspondence, number};
+use crate::store::upsert::repair::plan::RepairPlanner;
+use crate::store::upsert::repair::planned_repairs::PlannedRepairs;
+use crate::store::upsert::repair::rows::RowLocation;
+use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
+
+impl RepairPlanner<'_> {
+    /// Clears the key in rows that count as gone, where the key's own row is known. If nothing shows
+    /// which of two rows is the key's own, the run stops.
+    pub(super) fn clear_stray_keys(&self, out: &mut PlannedRepairs) {
+        for (key, hits) in self.map.unfound_keys() {
+            let shown = self.map.unhit_rows_showing(&key);
+            let owner = out.owners.get(&key).copied();
+            let planned = owner.flatten().filter(|row| shown.contains(row));
+            let certain = self.map.certain_rows(&key, &shown);
+            let strays: Vec<u32> = shown
+                .iter()
+                .copied()
+                .filter(|row| !certain.contains(row) && planned != Some(*row) && self.map.is_left_by(&hits, *row))
+                .collect();
+            let Some(first) = strays.first().copied() else { continue };
+            let doubtful = planned.filter(|row| !certain.contains(row));
+            let other = doubtful.or_else(|| strays.get(hits.len()).copied());
+            let other = other.or_else(|| strays.get(1).copied().filter(|_| owner.is_none() && certain.is_empty()));
+            if let Some(other) = other {
+                let rows = (first.min(other), first.max(other));
+                out.ambiguous.push(AmbiguousRows { rows, key: Some(key), is_restorable: false });
+                continue;
+            }
+            for row in strays {
+                out.clear(row, self.map.image.key);
+                out.unrepaired.push(format!(
+                    "row {} showed the key \"{key}\", which a write had put there by mistake: that cell is cleared, and the rest of the row is left as it is",
+                    row + 1
+                ));
+            }
+        }
+    }
+}
+
+impl Correspondence<'_> {
+    /// The keys that a write put into other keys' rows, or into rows without one, which were not
+    /// found again.
+    fn unfound_keys(&self) -> BTreeMap<String, Vec<usize>> {
+        let mut out: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, misplaced) in self.finding.misplaced.iter().enumerate() {
+            if self.located.get(at) == Some(&RowLocation::Gone) && self.has_foreign_key(at, misplaced) {
+                out.entry(cell(&misplaced.after, self.key)).or_default().push(at);
+            }
+        }
+        out
+    }
+
+    /// Whether a write left another row's key in a row.
+    fn has_foreign_key(&self, at: usize, misplaced: &MisplacedWrite) -> bool {
+        let left = cell(&misplaced.after, self.key);
+        let is_own = match misplaced.target.expect {
+            RowPredicate::Blank(_) => self.was_free(misplaced),
+            RowPredicate::Key(_) | RowPredicate::Row { .. } => self.is_own_row(at, misplaced),
+        };
+        let is_written = misplaced.target.columns.contains(&self.key) && left != self.key_before(misplaced);
+        is_written && !left.is_empty() && !is_own
+    }
+
+    /// The rows that show this key and are none of the hit rows that were found.
+    fn unhit_rows_showing(&self, key: &str) -> Vec<u32> {
+        let rows = self.by_key.get(key).into_iter().flatten().map(|row| number(*row));
+        rows.filter(|row| self.hit_at(*row).is_none()).collect()
+    }
+
+    /// Those of these rows that are this key's own for certain: a repair hit or created them, or they
+    /// alone show all that its write expected.
+    fn certain_rows(&self, key: &str, rows: &[u32]) -> Vec<u32> {
+        let map = self.intended_map();
+        let created = self.created_rows();
+        let expected = self.finding.misplaced.iter().filter_map(|misplaced| match &misplaced.target.expect {
+            RowPredicate::Row { fingerprint, .. } if self.key_of_write(misplaced).as_deref() == Some(key) => {
+                Some(fingerprint.moved(&map, self.image.width()))
+            }
+            _ => None,
+        });
+        let expected: Vec<_> = expected.filter(|fingerprint| !fingerprint.is_blank()).collect();
+        let is_expected =
+            |row: u32| expected.iter().any(|expected| self.image.compare(expected, row as usize).is_exact());
+        let is_only = |row: u32| is_expected(row) && rows.iter().filter(|other| is_expected(**other)).count() == 1;
+        let is_certain = |row: &u32| self.is_settled(*row) || created.contains(row) || is_only(*row);
+        rows.iter().copied().filter(is_certain).collect()
+    }
+
+    /// The key of the row for which a write was intended, if the write names it.
+    pub(super) fn key_of_write(&self, misplaced: &MisplacedWrite) -> Option<String> {
+        let (target, key) = (&misplaced.target, self.finding.undo_log.key);
+        let named = target.key().or_else(|| target.expect.key()).map(str::to_owned);
+        let written = || Some(cell(&misplaced.after, key));
+        let is_written = target.columns.contains(&key) && target.moves.is_empty();
+        let written = if is_written { written() } else { None };
+        written.filter(|key| !key.is_empty()).or(named)
+    }
+
+    /// Whether a row shows more than the key of what a write left in one of these hit rows.
+    fn is_left_by(&self, hits: &[usize], row: u32) -> bool {
+        hits.iter().filter_map(|at| self.finding.misplaced.get(*at)).any(|misplaced| {
+            let left = RowFingerprint::new(&misplaced.after, |_| false).moved(&self.now, self.image.width());
+            self.image.compare(&left, row as usize).equal > 1
+        })
+    }
+
+    /// Whether a row shows this key and not by mistake of a write.
+    pub(super) fn is_shown_as_own(&self, key: &str) -> bool {
+        let unfound = self.unfound_keys().get(key).map_or(0, Vec::len);
+        !key.is_empty() && self.rows_of(key).count() > unfound
+    }
+}
