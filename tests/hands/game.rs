@@ -209,7 +209,7 @@ impl Game {
         let done = if advice.contains("write a text") {
             table.hand.name_row(&mut table.model, &sight, &rows)
         } else if keys.is_empty() {
-            Hand::restore_rows(&mut table.model, &sight, &rows)
+            Hand::restore_rows(&table.model, &sight, &rows)
         } else if advice.contains("clear column") {
             Hand::clear_other(&mut table.model, &sight, keys[0], &rows)
         } else {
