@@ -276,9 +276,10 @@ async fn progress_counts_records_that_have_been_through_their_steps() {
             _ => None,
         })
         .collect();
-    // Four at a time are in their steps: what was read of the source is further.
-    let records = |done| (done, 12);
-    assert!(shares.contains(&records(3)) && shares.contains(&records(7)), "{shares:?}");
+    // Four at a time are in their steps: when the first has been through, at least four are read.
+    let first = shares.iter().find(|(done, _)| *done > 0);
+    assert!(first.is_some_and(|(done, _)| *done < 4), "{shares:?}");
+    assert!(shares.iter().any(|(done, _)| (5..8).contains(done)), "{shares:?}");
     assert!(shares.is_sorted() && shares.iter().all(|(_, all)| *all == 12), "{shares:?}");
 }
 

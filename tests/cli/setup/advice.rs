@@ -74,7 +74,7 @@ fn a_local_file_needs_no_credentials_and_says_so() {
 fn a_long_cause_is_written_once_for_records_that_share_it() {
     let project = TempProject::orders("", "");
     project.change("orders.toml", "[sheet]", "[sheet]\ncolumns = { price = \"number\" }");
-    let rows: String = (0..4).map(|n| format!("{n},\"1.234.567,50\"\n")).collect();
+    let rows = (0..4).map(|n| format!("{n},\"1.234.567,50\"\n")).collect::<Vec<_>>().concat();
     project.write("orders.csv", &format!("id,price\n{rows}"));
     let ended = project.run(&["run", "orders.toml"]);
     let lines = ended.err.lines().filter(|line| line.contains(": failed "));
