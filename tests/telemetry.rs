@@ -31,7 +31,9 @@ fn code() -> String {
         }
     }
     let mut paths = Vec::new();
-    for folder in ["src", "crates/sheets-client/src", "crates/sheets-emulator/src", "crates/command-retry/src"] {
+    for folder in
+        ["src", "crates/sheets-client/src", "crates/sheets-emulator/src", "crates/base/src", "crates/command-retry/src"]
+    {
         files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut paths);
     }
     let text = |path: &PathBuf| std::fs::read_to_string(path).expect("readable code");

@@ -8,13 +8,14 @@
 //! read one by one, so that a far-away cell costs no memory for the area before it.
 //!
 //! Numbers are doubles, as Excel stores them. Dates are texts in ISO 8601. Formulas have the values
-//! that Excel stored last.
+//! that Excel stored last. A formula that no program has calculated is an error of its record: its
+//! cell is not empty.
 
 use std::collections::HashMap;
 use std::io::{Cursor, Read, sink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use calamine::{DataRef, ExcelDateTime, Reader, SheetType, SheetVisible, Xlsx};
+use calamine::{DataRef, ExcelDateTime, ExcelDateTimeType, Reader, SheetType, SheetVisible, Xlsx};
 use serde_json::{Map, Number, Value};
 
 use crate::ledger::items::item::Position;
@@ -63,7 +64,12 @@ enum CellContent {
     Value(Value),
     /// The text of an error, such as `#N/A`.
     Error(String),
+    /// A formula without a value: the program that wrote the file does not calculate.
+    Uncalculated,
 }
+
+/// What is wrong with the cell of a formula without a value, and what to do.
+const UNCALCULATED: &str = "a formula that was never calculated: open the file in Excel or LibreOffice and save it";
 
 /// The rows of a sheet that have a value, each with its number, from 1.
 type SheetTable = Vec<(u32, Vec<ColumnCell>)>;
@@ -138,6 +144,10 @@ fn record_of(
                 wrong.push(format!("cell {}{row} ({name:?}) is the error {error}", letters(*column)));
                 Value::String(error)
             }
+            Some(CellContent::Uncalculated) => {
+                wrong.push(format!("cell {}{row} ({name:?}) is {UNCALCULATED}", letters(*column)));
+                Value::Null
+            }
         };
         members.insert(name.clone(), value);
     }
@@ -187,9 +197,14 @@ fn parse(name: &str, bytes: Vec<u8>, choice: &SheetChoice) -> Result<Table, Sour
     let mut rows = SheetTable::new();
     let mut reader = workbook.worksheet_cells_reader(&sheet).map_err(damaged)?;
     let (mut cells, mut text_bytes) = (0_usize, 0_u64);
-    while let Some(cell) = reader.next_cell().map_err(damaged)? {
-        let (row, column) = cell.get_position();
-        let Some(content) = content(cell.get_value()) else { continue };
+    while let Some(cell) = reader.next_cell_with_formula_metadata().map_err(damaged)? {
+        let (row, column) = cell.pos;
+        let content = match content(&cell.value) {
+            // The empty text is a value, so that a formula may have it.
+            None if cell.formula.is_some() && matches!(cell.value, DataRef::Empty) => CellContent::Uncalculated,
+            None => continue,
+            Some(content) => content,
+        };
         cells += 1;
         if let CellContent::Value(Value::String(text)) = &content {
             text_bytes += text.len() as u64;
@@ -257,6 +272,7 @@ fn table(
             CellContent::Value(Value::String(text)) => text.trim().to_owned(),
             CellContent::Value(value) => value.to_string(),
             CellContent::Error(error) => return Err(broken(&position, format!("cell {cell} is the error {error}"))),
+            CellContent::Uncalculated => return Err(broken(&position, format!("cell {cell} is {UNCALCULATED}"))),
         };
         if let Some((before, _)) = columns.iter().find(|(_, known)| *known == name) {
             let before = letters(*before);
@@ -293,6 +309,12 @@ fn content(cell: &DataRef<'_>) -> Option<CellContent> {
         DataRef::Bool(is_true) => Value::Bool(*is_true),
         DataRef::DateTime(moment) => match moment_text(moment) {
             Some(text) => Value::String(text),
+            None if moment.is_duration() => {
+                return Some(CellContent::Error(format!(
+                    "#### ({} days are not a valid length of time)",
+                    moment.as_f64()
+                )));
+            }
             None => return Some(CellContent::Error(format!("#### ({} is not a valid date)", moment.as_f64()))),
         },
         DataRef::Error(error) => return Some(CellContent::Error(error.to_string())),
@@ -313,18 +335,25 @@ fn number_value(number: f64) -> Value {
     Number::from_f64(number).map_or_else(|| Value::String(number.to_string()), Value::Number)
 }
 
-/// Returns a date, a time, both, or a duration, in ISO 8601: a moment at midnight is a date. `None`
-/// for a number that Excel shows as ####, since it is not a date of its calendar.
+/// Returns a date, a time, both, or a duration, in ISO 8601: a moment at midnight is a date. `None` for
+/// a number that Excel shows as ####, since it is not a date of its calendar, or longer than that.
 fn moment_text(moment: &ExcelDateTime) -> Option<String> {
-    /// The number of the last day of 9999 in a workbook that counts from 1904, and one more.
-    const END: f64 = 2_957_004.0;
+    /// The number of the first day after 9999 in a workbook that counts from 1900.
+    const END_1900: f64 = 2_958_466.0;
+    /// The same in one that counts from 1904.
+    const END_1904: f64 = 2_957_004.0;
     let serial = moment.as_f64();
     if moment.is_duration() {
+        if serial.abs() >= END_1900 || !serial.is_finite() {
+            return None;
+        }
         let ms = (serial * 86_400_000.0).round();
         let (sign, seconds) = (if ms < 0.0 { "-" } else { "" }, ms.abs() / 1_000.0);
         return Some(format!("{sign}PT{seconds}S"));
     }
-    if !(0.0..END).contains(&serial) {
+    let counts_from_1904 = *moment == ExcelDateTime::new(serial, ExcelDateTimeType::DateTime, true);
+    let end = if counts_from_1904 { END_1904 } else { END_1900 };
+    if !(0.0..end).contains(&serial) {
         return None;
     }
     let (year, month, day, hour, minute, second, milli) = moment.to_ymd_hms_milli();

@@ -146,13 +146,75 @@ fn an_error_cell_fails_its_record_with_all_that_is_wrong() {
 
 #[test]
 fn a_number_beyond_the_calendar_is_no_day() {
-    for serial in ["-5", "-0.5", "3000000", "1517966773", "1e300"] {
+    for serial in ["-5", "-0.5", "2958466", "3000000", "1517966773", "1e300"] {
         let rows =
             [row(1, &[text("A1", "id"), text("B1", "day")]), row(2, &[text("A2", "1"), number("B2", 1, serial)])];
         let (records, error, _) = read(workbook(&[("S", &rows.concat(), "")]), None, None);
         assert_eq!(error, None, "{serial}");
         assert!(records[0].contains("cell B2 (\"day\") is the error ####"), "{serial}: {records:?}");
     }
+}
+
+#[test]
+fn the_ends_of_the_calendar_are_days_and_lengths_of_time() {
+    let of = |style: usize, serial: &str| {
+        let rows =
+            [row(1, &[text("A1", "id"), text("B1", "x")]), row(2, &[text("A2", "1"), number("B2", style, serial)])];
+        read(workbook(&[("S", &rows.concat(), "")]), None, None).0.remove(0)
+    };
+    for (style, serial, shown) in [
+        (1, "2958465", "9999-12-31"),
+        (1, "2957004", "9995-12-31"),
+        (2, "2958465.75", "9999-12-31T18:00:00"),
+        (1, "1", "1900-01-01"),
+        (3, "0", "00:00:00"),
+        (4, "0", "PT0S"),
+        (4, "-0.5", "-PT43200S"),
+        (4, "2958465", "PT255611376000S"),
+    ] {
+        assert!(of(style, serial).ends_with(&format!("\"x\":\"{shown}\"}}")), "{serial}: {}", of(style, serial));
+    }
+    for serial in ["2958466", "-2958466", "1e300"] {
+        let record = of(4, serial);
+        assert!(
+            record.contains("cell B2 (\"x\") is the error #### (") && record.contains("length of time"),
+            "{record}"
+        );
+    }
+}
+
+#[test]
+fn a_formula_that_was_never_calculated_fails_its_record() {
+    let formula = |cell: &str, kind: &str, rest: &str| format!(r#"<c r="{cell}"{kind}>{rest}</c>"#);
+    let rows = [
+        row(1, &[text("A1", "id"), text("B1", "total")]),
+        row(2, &[text("A2", "1"), formula("B2", "", "<f>1+1</f>")]),
+        row(3, &[text("A3", "2"), formula("B3", "", "<f>1+1</f><v/>")]),
+        row(4, &[text("A4", "3"), formula("B4", "", r#"<f t="shared" ref="B4:B5" si="0">A4*2</f><v></v>"#)]),
+        row(5, &[text("A5", "4"), formula("B5", "", r#"<f t="shared" si="0"/><v></v>"#)]),
+        // The empty text is a value of a formula, and a cell without a formula may be empty.
+        row(6, &[text("A6", "5"), formula("B6", r#" t="str""#, "<f>\"\"</f><v></v>")]),
+        row(7, &[text("A7", "6"), formula("B7", "", "<v></v>")]),
+        row(8, &[text("A8", "7"), formula("B8", "", "<f>1+1</f><v>2</v>")]),
+    ]
+    .concat();
+    let (records, error, _) = read(workbook(&[("S", &rows, "")]), None, None);
+    assert_eq!(error, None);
+    for (at, record) in records[..4].iter().enumerate() {
+        let cell = format!("cell B{} (\"total\") is a formula that was never calculated: open the file in", at + 2);
+        assert!(record.contains(&cell), "{record}");
+    }
+    assert_eq!(
+        records[4..],
+        [
+            r#"o.xlsx!S:6 (record 5) {"id":"5","total":null}"#,
+            r#"o.xlsx!S:7 (record 6) {"id":"6","total":null}"#,
+            r#"o.xlsx!S:8 (record 7) {"id":"7","total":2}"#,
+        ]
+    );
+    let header = row(1, &[text("A1", "id"), formula("B1", "", "<f>1+1</f>")]);
+    let why = read(workbook(&[("S", &header, "")]), None, None).1.expect("no name");
+    assert!(why.contains("cell B1 is a formula that was never calculated"), "{why}");
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn a_waiting_run_begins_after_the_other_or_ends_with_75() {
     let mut first = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     first.hears("claimed");
     first.feed(head);
-    project.start(&["run", "quakes.toml", "--wait", "10ms"]).ends().exits(75).says("waiting: ").says("is running it");
+    project.start(&["run", "quakes.toml", "--wait", "300ms"]).ends().exits(75).says("waiting: ").says("is running it");
     let mut second = project.start(&["run", "quakes.toml", "--wait"]);
     second.hears("waiting: ");
     first.feed(tail);
