@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+#[cfg(feature = "emulator")]
+use sheetkeep::job::Fault;
 use sheetkeep::job::{
-    Fault, ItemContext, Job, JobError, JobSource, RetryClass, RetryPolicy, RunStatus, StepError, flaky, memory_store,
-    retry,
+    ItemContext, Job, JobError, JobSource, RetryClass, RetryPolicy, RunStatus, StepError, flaky, memory_store, retry,
 };
 
 /// Retries without waits.

@@ -336,6 +336,7 @@ impl CliCommand {
     }
 
     #[cfg(not(feature = "emulator"))]
+    #[expect(clippy::unused_self, reason = "a drill needs the emulator")]
     fn is_json_drill(&self) -> bool {
         false
     }
