@@ -221,8 +221,8 @@ impl JobBuilder {
         self
     }
 
-    /// Sets the date for which the run is made, such as `2026-11-29`; the default is today in UTC,
-    /// or in the zone of the job file's schedule.
+    /// Sets the date for which the run is made, such as `2026-11-29`; the default is the day on
+    /// which the job is built, in UTC.
     #[must_use]
     pub fn logical_date(mut self, date: &str) -> Self {
         self.logical_date = Some(date.to_owned());
@@ -239,6 +239,9 @@ impl JobBuilder {
             self.flags.spreadsheet = None;
         }
         let mut settings = self.settings()?;
+        if settings.stages.is_some() {
+            return Err(JobError::setting("this is a job of stages, which the command line runs: sheetkeep run FILE"));
+        }
         if let Some(retry) = self.retry {
             settings.retry = retry;
         }

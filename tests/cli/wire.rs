@@ -241,7 +241,8 @@ impl ApiClient {
         self.all_rows(tab).split_off(1)
     }
 
-    fn all_rows(&self, tab: &str) -> Vec<Vec<Value>> {
+    /// The rows of a tab, its header row first.
+    pub fn all_rows(&self, tab: &str) -> Vec<Vec<Value>> {
         let range = utf8_percent_encode(&format!("'{tab}'"), NON_ALPHANUMERIC).to_string();
         let read = self.get(&format!("/values/{range}?valueRenderOption=UNFORMATTED_VALUE"));
         let rows = read["values"].as_array().expect("rows");

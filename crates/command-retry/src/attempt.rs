@@ -130,12 +130,17 @@ pub(crate) async fn run_attempt(setup: &AttemptSetup<'_>, stops: &mut UnboundedR
         }
         status
     };
-    let end = run.end_of(&status, &tail, setup.limit);
+    let mut end = run.end_of(&status, &tail, setup.limit);
     if let Some(kept) = kept {
         let is_success = end.error.is_none();
         let put = |bytes: &[u8]| if is_success { setup.output.put_out(bytes) } else { setup.output.put_err(bytes) };
         if let Err(error) = copy_out(kept, put) {
             tracing::warn!(event = "command.trouble", %error, "the command's standard output can't be read");
+            // What was passed on is not the whole of it.
+            if is_success {
+                end.error = Some(format!("its standard output can't be read: {error}"));
+                end.exit_code = 1;
+            }
         }
     }
     end

@@ -166,6 +166,9 @@ impl StageVisit {
             Ok(None) => {}
             Err(error) => return StageEnd::Failed(error),
         }
+        if let Err(why) = self.check_input().await {
+            return StageEnd::Failed(changed(stage, why));
+        }
         let command = StageCommand {
             plan: &self.plan,
             stage,
@@ -183,6 +186,19 @@ impl StageVisit {
             }
             CommandEnd::Failed { error, may_pass } => self.failed(stage, error, may_pass).await,
             CommandEnd::Interrupted => StageEnd::Interrupted,
+        }
+    }
+
+    /// Checks that the file which the stage reads is the one that was recorded: another machine may
+    /// share the folder.
+    async fn check_input(&self) -> Result<(), String> {
+        let Some(input) = self.input.clone() else { return Ok(()) };
+        let (file, shown) = (self.plan.folders.place(&input.path), input.path.clone());
+        let read = tokio::task::spawn_blocking(move || Artifact::read(&file, &shown)).await;
+        match read.map_err(|error| error.to_string())? {
+            Ok(found) if found == input => Ok(()),
+            Ok(_) => Err(format!("{}, which it reads, is not what its checkpoint says", input.path)),
+            Err(error) => Err(format!("{}, which it reads, can't be read: {error}", input.path)),
         }
     }
 

@@ -3,17 +3,19 @@
 //! In scope: what becomes of one record. Out of scope: which failures are tried again
 //! (`runner::input::input_queue`).
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
+use jiff::Timestamp;
+use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::app::stages::artifact::Artifact;
 use crate::app::stages::checkpoint::row_of;
 use crate::app::stages::stage_command::{CommandEnd, StageCommand};
-use crate::app::stages::stage_plan::{PlannedStage, StageOutcomes, StagePlan};
-use crate::config::external::logical_time::LOGICAL_DATE;
+use crate::app::stages::stage_plan::{PlannedStage, StageOutcomes, StagePlan, stage_key};
+use crate::config::external::logical_time::{LOGICAL_DATE, LOGICAL_RUN, SCHEDULED_FOR};
 use crate::port::step::{Step, StepContext, StepError};
 use crate::runner::shutdown::Stop;
 
@@ -62,6 +64,15 @@ impl StageStep {
     /// Returns the dead letter's file, if it is what the failure says.
     async fn checked(&self, record: &Value, dead: &str) -> Result<PathBuf, String> {
         let expected = Artifact::from_record(record).ok_or("the record in Failures has no path, size and hash")?;
+        // The record comes from a sheet that people edit: no other file may be sent, and then removed.
+        let name = dead.strip_prefix(&self.plan.folders.dead).and_then(|rest| rest.strip_prefix('/'));
+        let mut parts = Path::new(name.unwrap_or_default()).components();
+        if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
+            return Err(format!(
+                "the record in Failures names {dead:?}, which is not a file in {}",
+                self.plan.folders.dead
+            ));
+        }
         let (file, shown) = (self.plan.folders.place(dead), expected.path.clone());
         let of_task = file.clone();
         let read = tokio::task::spawn_blocking(move || Artifact::read(&of_task, &shown)).await;
@@ -82,11 +93,18 @@ impl StageStep {
         let (run, name) = (text("run"), text("stage"));
         let stage = self.plan.stages.iter().find(|stage| stage.name == name && stage.artifact.is_none());
         let stage = stage.ok_or_else(|| format!("the job has no stage {name} that delivers a file"))?;
+        let date = run.get(..DATE_CHARS).filter(|date| date.parse::<Date>().is_ok());
+        let (Some(date), true) = (date, stage_key(run, name).as_ref() == Some(&context.key)) else {
+            return Err(format!(
+                "the record in Failures names the run {run:?}, and its key is {:?}",
+                context.key.as_str()
+            ));
+        };
         let mut plan = StagePlan { run: run.to_owned(), ..(*self.plan).clone() };
-        plan.variables.retain(|(name, _)| *name == LOGICAL_DATE);
-        if let (Some((_, value)), Some(date)) = (plan.variables.first_mut(), run.get(..DATE_CHARS)) {
-            date.clone_into(value);
-        }
+        // A run of a date has no time of the schedule, and today's is not its own.
+        let scheduled_for = run.parse::<Timestamp>().map(|at| at.to_string()).unwrap_or_default();
+        plan.variables =
+            vec![(LOGICAL_DATE, date.to_owned()), (LOGICAL_RUN, run.to_owned()), (SCHEDULED_FOR, scheduled_for)];
         Ok((plan, PlannedStage { key: context.key.clone(), ..stage.clone() }))
     }
 }

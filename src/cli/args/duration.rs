@@ -18,7 +18,8 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// Parses the age from which something is deleted. A number alone would be seconds, and days are
 /// meant more often.
 pub fn age(text: &str) -> Result<Duration, String> {
-    if text.trim().parse::<u64>().is_ok_and(|number| number > 0) {
+    let is_bare = text.trim().bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if is_bare && text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) {
         return Err(format!("`{text}` has no unit; write it as {}d for days, or with h, m or s", text.trim()));
     }
     duration(text)
@@ -67,6 +68,7 @@ mod tests {
     #[test]
     fn an_age_for_deletions_needs_a_unit() {
         assert!(age("90").is_err_and(|why| why.contains("write it as 90d")));
+        assert!(age("90.5").is_err_and(|why| why.contains("has no unit")));
         assert_eq!((age("90d"), age("0")), (duration("90d"), Ok(Duration::ZERO)));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::app::error::AppError;
 use crate::app::inspect::listing::{at_home, listing};
-use crate::app::job::{RunRequest, run};
+use crate::app::job::{RunRequest, ensure_programs_exist, run};
 use crate::app::stages::stage_plan::stage_key;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::error_report::from_app;
@@ -76,6 +76,12 @@ pub async fn redo(
         let error = CliError::new("--from names a stage, and this job has none", Exit::Usage);
         return Err(error.with_help("run --force processes again what a source yields"));
     };
+    // Refused before anything is taken back.
+    if args.input.is_some() {
+        let error = CliError::new("--input names records, and this job has stages", Exit::Usage);
+        return Err(error.with_help("leave it out: the first stage makes its file itself"));
+    }
+    ensure_programs_exist(&settings).map_err(|error| from_app(&error, &settings))?;
     let keys = keys_from(job, args.from.as_deref())?;
     revoke(&settings, &keys, &host, &clock, &chance).await.map_err(|error| from_app(&error, &settings))?;
     let options = RunOptions { settings: Some(Box::new(settings.clone())), ..RunOptions::default() };

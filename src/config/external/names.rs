@@ -4,7 +4,7 @@
 //! their meaning (`config::sections::sheet::target`, `config::sections::proxies`), and the report
 //! of a misspelt one (`config::sections::sheet::wrong_place`).
 
-use crate::config::external::logical_time::{LOGICAL_DATE, SCHEDULED_FOR};
+use crate::config::external::logical_time::{LOGICAL_DATE, LOGICAL_RUN, SCHEDULED_FOR};
 use crate::config::syntax::keys::{closest, edits};
 
 /// The environment variable that names the spreadsheet.
@@ -26,7 +26,7 @@ const PREFIX: &str = "SHEETKEEP_";
 pub(crate) const SETTINGS: [&str; 7] =
     [SPREADSHEET, CREDENTIALS_PATH, CREDENTIALS_JSON, API_URL, "SHEETKEEP_LOG", "SHEETKEEP_LOG_FORMAT", SERVE_TOKEN];
 /// Names that a step's program gets; it may run this program in turn.
-const OF_STEPS: [&str; 9] = [
+const OF_STEPS: [&str; 14] = [
     "SHEETKEEP_JOB",
     "SHEETKEEP_STEP",
     "SHEETKEEP_KEY",
@@ -34,6 +34,11 @@ const OF_STEPS: [&str; 9] = [
     "SHEETKEEP_IDEMPOTENCY_KEY",
     "SHEETKEEP_FENCE",
     "SHEETKEEP_ATTEMPT",
+    "SHEETKEEP_ATTEMPTS",
+    "SHEETKEEP_STAGE",
+    "SHEETKEEP_STAGE_INPUT",
+    "SHEETKEEP_STAGE_OUTPUT",
+    LOGICAL_RUN,
     LOGICAL_DATE,
     SCHEDULED_FOR,
 ];

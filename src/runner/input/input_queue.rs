@@ -301,9 +301,13 @@ impl InputQueue {
         input
     }
 
-    /// Passes on what is done to the source, once no journalled result is left.
+    /// Passes on what is done to the source, once nothing is left that comes before it.
     pub fn on_claimed(&mut self, index: &ProcessedIndex) {
-        if let Some(source) = self.source.as_mut().filter(|_| self.results.is_empty()) {
+        let is_next = self.prepared.is_empty()
+            && self.results.is_empty()
+            && self.answered_failures.is_empty()
+            && self.pending_failure.is_none();
+        if let Some(source) = self.source.as_mut().filter(|_| is_next) {
             source.on_claimed(index);
         }
     }

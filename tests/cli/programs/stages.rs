@@ -379,3 +379,72 @@ fn flags_about_records_are_refused_for_stages() {
     team.run(&["--input", "feed.csv"]).exits(2).says("--input names records");
     team.project.run(&["plan", "prices.toml", "--out", "p"]).exits(2).says("a job of stages has no --out");
 }
+
+#[test]
+fn the_last_stage_may_run_a_job_of_records() {
+    let team = Team::new();
+    let rows = "name = \"rows\"\n[source]\ncsv = \"-\"\n[item]\nkey = \".article\"\n[sheet]\ntab = \"Rows\"\n";
+    team.project.write("rows.toml", &rows.replace("\"-\"", "\"clean.csv\""));
+    let mut job = team.project.read("prices.toml");
+    let binary = env!("CARGO_BIN_EXE_sheetkeep");
+    job.push_str(&format!(
+        "\n[[stage]]\nname = \"rows\"\ncommand = [{binary:?}, \"run\", \"rows.toml\", \"--input\", \"${{SHEETKEEP_STAGE_INPUT}}\"]\n"
+    ));
+    team.project.write("prices.toml", &job);
+    team.run(&[]).exits(0).shows("new 4");
+    assert_eq!(team.project.column("rows.toml", "Rows", "article"), ["bolt", "nut", "wrench"]);
+}
+
+#[test]
+fn a_logical_date_that_is_not_a_date_is_refused() {
+    let team = Team::new();
+    for date in ["2026-13-45", "2026-11-2", "../../x", &"9".repeat(1_100)] {
+        ended(team.command(date, &[])).exits(78).says("which is not a date").says("write it as 2026-11-29");
+    }
+    assert_eq!(team.files("data"), Vec::<String>::new());
+}
+
+#[test]
+fn a_forced_run_is_refused_before_anything_is_taken_back() {
+    let team = Team::new();
+    team.run(&[]).exits(0);
+    team.run(&["--force", "--input", "other.csv"]).exits(2).says("--input names records");
+    assert_eq!(skipped(&team.run(&[])), ["fetch", "transform", "upload"]);
+}
+
+/// Replaces the kept record of the only failure.
+fn edit_payload(team: &Team, edit: impl Fn(&str) -> String) {
+    let client = ApiClient::of_file(&team.project, "prices.sheet");
+    let header = client.all_rows("Failures prices").remove(0);
+    let column = header.iter().position(|name| name == "payload").expect("a column");
+    let kept = client.column("Failures prices", "payload").remove(0);
+    client.hands(&serde_json::json!([{"updateCells": {
+        "start": {"sheetId": client.tab_id("Failures prices"), "rowIndex": 1, "columnIndex": column},
+        "fields": "userEnteredValue",
+        "rows": [{"values": [{"userEnteredValue": {"stringValue": edit(&kept)}}]}]}}]));
+}
+
+#[test]
+fn an_edited_dead_letter_can_name_no_other_file() {
+    let team = Team::new();
+    team.project.write("upload.sh", "exit 1\n");
+    team.run(&[]).exits(1);
+    team.restore("upload.sh");
+    let copy = team.project.read("data/2026-11-29/clean.csv");
+    team.project.write("secret.csv", &copy);
+    edit_payload(&team, |kept| kept.replace("dead/prices-2026-11-29-upload-clean.csv", "dead/../secret.csv"));
+    let retry = team.project.run(&["failures", "retry", "prices.toml", "2026-11-29 upload"]);
+    retry.exits(3).says("which is not a file in dead");
+    assert_eq!((team.files("outbox"), team.project.read("secret.csv")), (Vec::new(), copy));
+}
+
+#[test]
+fn an_edited_dead_letter_of_the_same_day_is_sent_once() {
+    let team = Team::new();
+    team.project.write("upload.sh", "exit 1\n");
+    team.run(&[]).exits(1);
+    team.project.write("upload.sh", "echo sent >> sent.txt\n");
+    edit_payload(&team, |kept| format!("{kept} "));
+    team.run(&[]).exits(0);
+    assert_eq!(team.project.read("sent.txt"), "sent\n");
+}

@@ -160,6 +160,12 @@ impl KnownFailures {
                 prior.renew();
             }
             prior.requested = prior.requested.or(known.and_then(|known| known.requested));
+            // The answer to it waits for a commit of this run.
+            let is_answered = |known: &&PriorFailure| known.row == prior.row && !known.has_unknown_action;
+            if let Some(known) = known.filter(is_answered).filter(|_| prior.has_unknown_action) {
+                prior.has_unknown_action = false;
+                prior.attempts = prior.attempts.max(known.attempts);
+            }
         }
         self.failures = failures;
     }

@@ -93,7 +93,8 @@ impl FilledFields {
             let is_filled = u64::from(!is_empty(value));
             if let Some(count) = self.filled.get_mut(name) {
                 *count += is_filled;
-            } else if self.filled.len() < MAX_FIELDS {
+            } else if self.filled.len() < MAX_FIELDS || self.watched.iter().any(|watched| watched == header_text(name))
+            {
                 self.filled.insert(name.clone(), is_filled);
             }
         }

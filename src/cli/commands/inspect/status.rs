@@ -22,6 +22,7 @@ use crate::config::settings::Settings;
 use crate::ledger::leases::lease::Holder;
 use crate::port::process::Processes as _;
 use crate::rng::Rng;
+use crate::time::Timestamp;
 
 /// The status of a job, with its stages if it has some.
 #[derive(Serialize)]
@@ -42,11 +43,19 @@ pub async fn command(
     let settings = load_settings(&args.job, None)?;
     let now = clock.now();
     let stages_now = stage_states(&settings, &clock, &chance).await.map_err(|error| from_app(&error, &settings))?;
-    let found = job_overview(&settings, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
+    let overview = || job_overview(&settings, Arc::clone(&clock), Arc::clone(&chance));
+    let mut found = overview().await.map_err(|error| from_app(&error, &settings))?;
+    let is_dead = |held_by: &Option<(Holder, Timestamp)>| {
+        held_by.as_ref().is_some_and(|(holder, _)| has_ended(holder, &settings))
+    };
+    // A run that ends well releases its lease first: what is held after its end is held for good.
+    if is_dead(&found.held_by) {
+        found = overview().await.map_err(|error| from_app(&error, &settings))?;
+    }
     let status = JobStatus {
         place: place(&args.job, &settings),
         last_run: found.last_run,
-        is_holder_dead: found.held_by.as_ref().is_some_and(|(holder, _)| has_ended(holder, &settings)),
+        is_holder_dead: is_dead(&found.held_by),
         held_by: found.held_by,
         keys: found.keys,
         failures: found.failures,
