@@ -19,6 +19,7 @@ use crate::google::errors::call_error::{CallError, ErrorCause};
 use crate::google::sheets::Sheets;
 use crate::google::types::address::SpreadsheetId;
 use crate::google::types::response_types::SpreadsheetInfo;
+use crate::ledger::items::key::Key;
 use crate::ledger::leases::lease::LeaseStatus;
 use crate::ledger::rows::row_builder::row_of;
 use crate::ledger::runs::capacity;
@@ -131,10 +132,7 @@ async fn records(
             }
             Ok(body) => match identify.identify(&body).await {
                 Ok((key, _)) if let Some(why) = refused_value(&body, columns) => {
-                    let what =
-                        format!("the first record of {name}, with key {}, can't be written: {why}", key.as_str());
-                    let line = || CheckItem::warning(subject, what, Some("it would be a failure; see [sheet] columns"));
-                    first.get_or_insert_with(line);
+                    first.get_or_insert_with(|| unwritable(name, &key, &why));
                     probation.failed("output", &why, &place, body.to_string().as_bytes());
                 }
                 Ok((key, _)) if read == 1 => {
@@ -166,6 +164,11 @@ async fn records(
         Some(error) => CheckItem::problem(subject, StartBlocker::Source(error)),
         None => first.unwrap_or_else(|| CheckItem::fine(subject, name)),
     }
+}
+
+fn unwritable(name: &str, key: &Key, why: &str) -> CheckItem {
+    let what = format!("the first record of {name}, with key {}, can't be written: {why}", key.as_str());
+    CheckItem::warning(Subject::Source, what, Some("it would be a failure; see [sheet] columns"))
 }
 
 /// Returns why a record can't be a row of these columns.

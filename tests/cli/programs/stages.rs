@@ -387,9 +387,8 @@ fn the_last_stage_may_run_a_job_of_records() {
     team.project.write("rows.toml", &rows.replace("\"-\"", "\"clean.csv\""));
     let mut job = team.project.read("prices.toml");
     let binary = env!("CARGO_BIN_EXE_sheetkeep");
-    job.push_str(&format!(
-        "\n[[stage]]\nname = \"rows\"\ncommand = [{binary:?}, \"run\", \"rows.toml\", \"--input\", \"${{SHEETKEEP_STAGE_INPUT}}\"]\n"
-    ));
+    let command = format!("[{binary:?}, \"run\", \"rows.toml\", \"--input\", \"${{SHEETKEEP_STAGE_INPUT}}\"]");
+    job.extend(["\n[[stage]]\nname = \"rows\"\ncommand = ", &command, "\n"]);
     team.project.write("prices.toml", &job);
     team.run(&[]).exits(0).shows("new 4");
     assert_eq!(team.project.column("rows.toml", "Rows", "article"), ["bolt", "nut", "wrench"]);
