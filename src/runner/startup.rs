@@ -155,6 +155,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     let mut run = new_run(parts, config, started);
     (parts.events)(Event::Started { run: run.id.clone(), job: config.job.clone() });
     let loaded = parts.store.load().await?;
+    note_unclear_requests(parts, config, &loaded, &mut run);
     let service = ServiceClock::new(loaded.service_time, parts.clock.monotonic_ms());
     let snapshot = loaded.snapshot.as_ref();
     report_loaded(parts, &loaded, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
@@ -210,6 +211,16 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
         failures,
         lease_request,
     })
+}
+
+/// Reports what people wrote in Jobs and what is not understood, in an event and in the run's row.
+fn note_unclear_requests(parts: &StartupParts, config: &RunConfig, loaded: &Loaded, run: &mut Run) {
+    let asks_in_vain = loaded.requests.run_now.as_ref().filter(|_| config.schedule.is_none());
+    let in_vain = asks_in_vain.map(|_| "tab Jobs: run now starts nothing, because the job has no schedule".to_owned());
+    for message in loaded.requests.unclear.iter().cloned().chain(in_vain) {
+        run.add_remark(&message);
+        (parts.events)(Event::Anomaly { message });
+    }
 }
 
 /// Returns the time zone of the spreadsheet; UTC if it is not known.

@@ -83,9 +83,6 @@ pub struct Committer {
     pub(super) commits: u64,
 }
 
-/// Maximum length of the repair messages in the run's row, in bytes.
-const MAX_MESSAGE: usize = 1_000;
-
 /// Whether the commit in flight is the run's last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClosingRun {
@@ -208,11 +205,7 @@ impl Committer {
 
     /// Reports a repair, in an event and in the run's row.
     fn note_repair(&mut self, message: String) {
-        if self.run.message.len() + message.len() < MAX_MESSAGE {
-            let separator = if self.run.message.is_empty() { "" } else { "; " };
-            self.run.message.push_str(separator);
-            self.run.message.push_str(&message);
-        }
+        self.run.add_remark(&message);
         self.emit(Event::Anomaly { message });
     }
 

@@ -21,7 +21,7 @@ use crate::ledger::leases::head::HeadId;
 use crate::ledger::runs::capacity::CELL_LIMIT;
 use crate::ledger::state::snapshot::Loaded;
 use crate::port::preview::Preview;
-use crate::port::store::{MisplacedWrites, Store, StoreError, Usage};
+use crate::port::store::{MisplacedWrites, Store, StoreError, TabIds, Usage};
 use crate::store::commit::deletion::DeletedRows;
 use crate::store::commit::encoder::{EncodeContext, EncodedBatch, encode};
 use crate::store::commit::own_columns::existing_columns;
@@ -373,6 +373,10 @@ impl Store for SheetsStore {
             updated,
             cells_left,
         }
+    }
+
+    fn tab_ids(&self) -> TabIds {
+        self.session().tabs.ids()
     }
 }
 

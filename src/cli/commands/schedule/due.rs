@@ -130,8 +130,12 @@ impl DueCall<'_> {
                     line = DueLine::closed(&due);
                     self.report(args, &settings, &line);
                 }
-                DueStep::NotDue { next } => {
+                DueStep::NotDue { next, unclear } => {
                     line.next = next;
+                    for message in &unclear {
+                        tracing::info!(event = "request.unclear", job = settings.job, "{message}");
+                    }
+                    line.unclear = unclear;
                     if nth == 0 {
                         self.report(args, &settings, &line);
                     }
@@ -261,6 +265,8 @@ struct DueLine {
     active_run: Option<String>,
     /// The next occurrence.
     next: Option<Occurrence>,
+    /// What people wrote in Jobs and what is not understood.
+    unclear: Vec<String>,
 }
 
 impl DueLine {
@@ -276,6 +282,10 @@ impl DueLine {
             let local = occurrence.and_then(|at| local_time(at, settings));
             line.extend(local.map(|local| format!("; {label} {local}")));
         }
+        for message in &self.unclear {
+            line.push_str("\n  ");
+            line.push_str(message);
+        }
         line + "\n"
     }
 
@@ -287,6 +297,7 @@ impl DueLine {
             reason: &self.reason,
             active_run: self.active_run.as_deref(),
             next: self.next.map(|next| next.starts_at.to_string()),
+            warnings: &self.unclear,
         }
     }
 }
@@ -305,6 +316,8 @@ struct DueDocument<'a> {
     reason: &'a str,
     active_run: Option<&'a str>,
     next: Option<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
 }
 
 #[cfg(test)]
