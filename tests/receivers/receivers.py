@@ -296,11 +296,11 @@ def heartbeats(root):
     for kind, url in addresses.items():
         with open(f"{FOLDER}/beats.toml", "w") as file:
             file.write('name = "beats"\n[source]\ncsv = "beats.csv"\n[item]\nkey = ".id"\n[sheet]\ntab = "Beats"\n')
-            file.write(f'[heartbeat]\nurl = "{url}"\nkind = "{kind}"\n')
+            file.write(f'[heartbeat]\nurl = "${{PING}}"\nkind = "{kind}"\n')
         for text, code, event in (("id\n1\n", 0, "success"), ('id\n"1', 65, "failure")):
             with open(f"{FOLDER}/beats.csv", "w") as file:
                 file.write(text)
-            ended, shown = sheetkeep("run", "beats.toml")
+            ended, shown = sheetkeep("run", "beats.toml", PING=url)
             assert ended == code and "heartbeat" not in shown, shown
             found = [(service, what) for service, what, _ in pings]
             assert found == [(kind, "start"), (kind, event)], (kind, pings)
