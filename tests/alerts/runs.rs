@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 
 use crate::receiver::{Answer, Receiver, SECRET};
-use crate::temp_project::{Ended, TempProject, feed};
+use crate::temp_project::{Ended, TempProject, ended, feed};
 
 const SLACK: &str = "SLACK_WEBHOOK_URL";
 
@@ -143,6 +143,29 @@ fn an_interrupted_run_whose_source_breaks_off_is_not_reported() {
             assert_eq!((texts, statuses), (Vec::new(), vec!["interrupted".to_owned()]), "{input} {signal}");
         }
     }
+}
+
+#[test]
+fn a_permanent_error_at_the_end_of_a_pipe_is_one_message() {
+    let slack = Receiver::slack();
+    let project = TempProject::few_quakes(3);
+    project.write(".env", &format!("{SLACK}={}\n", slack.url));
+    let program = env!("CARGO_BIN_EXE_sheetkeep");
+    let pipe = |bytes: u32| {
+        let script = format!("head -c {bytes} usgs-all-week.geojson | '{program}' run quakes.toml --input -");
+        let whole = project.command(&[]);
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.args(["-c", &script]).current_dir(project.path(".")).env_clear().env("PATH", "/usr/bin:/bin");
+        shell.envs(whole.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        ended(shell)
+    };
+    for _ in 0..2 {
+        pipe(200).exits(65);
+    }
+    let texts = slack.texts();
+    assert!(texts.len() == 1 && texts[0].starts_with("FAILED: quakes failed"), "{texts:?}");
+    pipe(1_000_000).exits(0);
+    assert_eq!(slack.texts()[1..], ["OK: quakes works again: its rows are in"]);
 }
 
 #[test]
