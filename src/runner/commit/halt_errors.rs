@@ -32,7 +32,7 @@ pub(super) async fn halt_error(
 
 /// Returns the error for a refused batch. If a tab is missing, one more load names it and the
 /// fix. If users changed tabs between each load and the batch, neither is wrong. Only such
-/// conflicts make a store answer `CommitPart::Layout` repeatedly.
+/// conflicts make a store return `CommitPart::Layout` repeatedly.
 async fn refused_error(store: &dyn Store, part: CommitPart, why: String) -> RunError {
     let loaded = store.load().await;
     let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| check_not_blocked(&snapshot));

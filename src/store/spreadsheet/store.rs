@@ -163,9 +163,9 @@ impl SheetsStore {
         };
         loop {
             match self.loader.sheets.batch_update(&self.loader.id, &prepared.batch).await {
-                BatchReply::Applied(answer) => {
+                BatchReply::Applied(response) => {
                     self.session().on_applied(prepared);
-                    let (header, keys) = found_cells(answer.updated.as_ref());
+                    let (header, keys) = found_cells(response.updated.as_ref());
                     self.session().row_tracker.check_response(&header, &keys);
                     if commit.from.is_none() {
                         // Probe at once, so that the next commit can measure its own duration. If
