@@ -287,7 +287,7 @@ async fn a_run_killed_between_commit_and_message_is_one_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_run_that_was_reported_at_once_is_told_no_more() {
+async fn a_dropped_run_is_reported_once() {
     for is_known in [false, true] {
         let mut job = AlertedJob::new("orders", "0 9 * * *", "2026-11-29T10:00:00Z");
         job.item_ms = 5 * 60_000;

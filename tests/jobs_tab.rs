@@ -96,7 +96,7 @@ impl JobsFixture {
         job.plan.definition.tab.clone_from(&job.plan.tab);
         job.plan.schedule = run.schedule.map(Arc::new);
         let report = job.run(self.store(run.job, run.view), Values::of(items.to_vec())).await;
-        let events = job.events.lock().expect("nobody panics in it");
+        let events = job.events.lock().expect("no thread panics while it holds it");
         let warnings = events.iter().filter_map(|event| match event {
             Event::Anomaly { message } => Some(message.clone()),
             _ => None,
@@ -269,9 +269,9 @@ async fn people_sort_insert_and_rename_and_the_rows_stay_right() {
     fixture.wait_until("2026-06-03T07:00:00Z").await;
     fixture.run(nightly(), &items(3)).await;
     let expected = [fixture.row("nightly").await, fixture.row("hourly").await];
-    let same = async |deed: &str| {
+    let same = async |edit: &str| {
         let rows = [fixture.row("nightly").await, fixture.row("hourly").await];
-        assert_eq!(rows, expected, "after {deed}");
+        assert_eq!(rows, expected, "after {edit}");
     };
     let sort = async |title: &str, column: u32, order: &str| {
         let range = json!({"sheetId": fixture.proxy.id_of(title).await, "startRowIndex": 1, "endRowIndex": 20});
@@ -416,8 +416,8 @@ async fn a_deleted_row_and_a_deleted_tab_are_made_again() {
     fixture.run(nightly(), &items(1)).await;
     let id = fixture.proxy.id_of("Jobs").await;
     let range = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-    for deed in [json!({"deleteDimension": {"range": range}}), json!({"deleteSheet": {"sheetId": id}})] {
-        fixture.proxy.hands(json!([deed])).await;
+    for edit in [json!({"deleteDimension": {"range": range}}), json!({"deleteSheet": {"sheetId": id}})] {
+        fixture.proxy.hands(json!([edit])).await;
         fixture.clock.sleep(Duration::from_hours(1)).await;
         fixture.run(nightly(), &items(1)).await;
         assert_eq!(fixture.proxy.column("Jobs", "job").await, ["nightly"]);

@@ -25,7 +25,7 @@ use crate::fault::Fault;
 use crate::google::transport::connect::Transport;
 use crate::google::transport::web_client::WebClient;
 use crate::ledger::runs::event::{Event, RunReport};
-use crate::private;
+use crate::private_files;
 use crate::redact::redacted;
 use crate::runner::run_config::Events;
 
@@ -209,7 +209,7 @@ impl Heartbeat {
             failed: counts.failed,
         };
         let text = serde_json::to_string_pretty(&file)?;
-        private::write_atomically(path, format!("{text}\n").as_bytes())
+        private_files::write_atomically(path, format!("{text}\n").as_bytes())
     }
 }
 
@@ -224,7 +224,7 @@ impl HeartbeatFile {
             };
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        match private::check_writable(folder) {
+        match private_files::check_writable(folder) {
             Ok(()) => None,
             Err(_) if !folder.is_dir() => Some(format!("its folder {} is not there", folder.display())),
             Err(error) => Some(format!("its folder {} can't be written: {error}", folder.display())),

@@ -22,9 +22,10 @@ use crate::app::drill::schedule::MishapSchedule;
 use crate::app::drill::sheet_rows::DrillSheet;
 use crate::app::drill::troubled_store::{RunTrouble, TroubledStore};
 use crate::app::error::AppError;
-use crate::app::job::{RunRequest, run};
+use crate::app::job::run;
 use crate::app::local_state::journal::FileJournal;
-use crate::app::own_parts::OwnParts;
+use crate::app::provided_parts::ProvidedParts;
+use crate::app::run_request::RunRequest;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
 use crate::config::sections::sheet::target::Target;
@@ -234,7 +235,7 @@ impl Game {
             overlap,
             trigger: Trigger { kind: "drill".to_owned(), ..Trigger::default() },
             host: host.to_owned(),
-            own: OwnParts {
+            own: ProvidedParts {
                 source: Some(Arc::new(move || {
                     let source = ReplaySource::new(Arc::clone(&records), Arc::clone(&for_source));
                     Ok(Box::new(source) as Box<dyn Source>)
@@ -243,7 +244,7 @@ impl Game {
                 store: Some(Arc::new(store)),
                 concurrency: self.job.concurrency,
                 journal: Some(Arc::new(DrillJournal(journal))),
-                ..OwnParts::default()
+                ..ProvidedParts::default()
             },
             ..RunRequest::default()
         };

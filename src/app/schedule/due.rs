@@ -27,7 +27,7 @@ use crate::runner::run_config::RunError;
 use crate::runner::schedule_claim::ScheduleClaim;
 use crate::schedule::decision::{ActiveRun, ClosedOccurrence, DueDecision, MissedRange, OccurrenceHistory, decide};
 use crate::schedule::job_schedule::{JobSchedule, Occurrence};
-use crate::store::load::standing::JobStanding;
+use crate::store::load::job_standing::JobStanding;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::time::Timestamp;
 

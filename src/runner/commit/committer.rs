@@ -33,7 +33,8 @@ use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{RunConfig, RunError};
 use crate::runner::run_end::RunEnd;
 use crate::runner::schedule_recorder::ScheduleRecorder;
-use crate::runner::startup::{LeaseRequest, RunContext, ServiceClock};
+use crate::runner::startup::preconditions::LeaseRequest;
+use crate::runner::startup::{RunContext, ServiceClock};
 use crate::time::Timestamp;
 
 /// The run's side of the commit chain, with its I/O.

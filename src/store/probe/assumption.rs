@@ -62,7 +62,7 @@ const TABLE: [(Assumption, &str, &str); 32] = [
     (Q::CopyShifts, "copy_shifts", "copyPaste shifts the references of formulas"),
     (Q::CopySpilled, "copy_spilled", "a copy of a cell that a formula spills into is blank"),
     (Q::CopyBeyond, "copy_beyond", "a reference that a copy shifts beyond the grid comes back as it was"),
-    (Q::ReadsBack, "reads_back", "the answer to a batch shows cells as they are after it"),
+    (Q::ReadsBack, "reads_back", "the response to a batch shows cells as they are after it"),
     (Q::CallerMarkId, "caller_mark_id", "the id that a caller chooses for developer metadata is kept"),
     (Q::TakenMarkId, "taken_mark_id", "an id of developer metadata that is taken refuses the batch"),
     (Q::SameKeyMarks, "same_key_marks", "two columns may have developer metadata of the same key"),

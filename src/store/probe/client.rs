@@ -17,7 +17,7 @@ use crate::google::types::address::SpreadsheetId;
 use crate::google::types::cell::CellData;
 use crate::google::types::request_objects::{GridCoordinate, GridProperties, SheetProperties};
 use crate::google::types::requests::{Batch, Request};
-use crate::google::types::response_types::BatchAnswer;
+use crate::google::types::response_types::BatchResponse;
 use crate::grid::quoted;
 use crate::port::store::StoreError;
 use crate::rng::Rng;
@@ -55,7 +55,7 @@ pub enum Unanswered {
 #[derive(Debug)]
 pub enum SentBatch {
     /// The service applied it.
-    Applied(BatchAnswer),
+    Applied(BatchResponse),
     /// The service refused it with status 400.
     Refused(ApiError),
 }
@@ -137,7 +137,7 @@ impl ProbeClient {
     /// Sends a batch once.
     pub async fn send(&self, batch: Batch) -> Result<SentBatch, Unanswered> {
         match self.sheets.batch_update(&self.id, &batch).await {
-            BatchReply::Applied(answer) => Ok(SentBatch::Applied(answer)),
+            BatchReply::Applied(response) => Ok(SentBatch::Applied(response)),
             BatchReply::Refused(refusal) if refusal.code == 400 => Ok(SentBatch::Refused(refusal)),
             BatchReply::Refused(refusal) => {
                 let advice = refusal.advice(self.sheets.client_email()).map(|advice| format!("; {advice}"));
@@ -155,9 +155,9 @@ impl ProbeClient {
     }
 
     /// Sends a batch that only prepares a check. A refusal leaves the check without a result.
-    pub async fn prepare(&self, requests: Vec<Request>) -> Result<BatchAnswer, Unanswered> {
+    pub async fn prepare(&self, requests: Vec<Request>) -> Result<BatchResponse, Unanswered> {
         match self.send(Batch::new(requests)).await? {
-            SentBatch::Applied(answer) => Ok(answer),
+            SentBatch::Applied(response) => Ok(response),
             SentBatch::Refused(refusal) => Err(Unanswered::Unclear(format!("the preparation was refused: {refusal}"))),
         }
     }

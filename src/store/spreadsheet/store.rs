@@ -29,8 +29,8 @@ use crate::store::commit::response::found_cells;
 use crate::store::commit::row_plan::RowContext;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::guard::head_guard;
+use crate::store::load::job_standing::JobStanding;
 use crate::store::load::loader::{LoadResult, Loader};
-use crate::store::load::standing::JobStanding;
 use crate::store::load::unstable_tabs::{MAX_TITLES, into_store_error};
 use crate::store::probe::capability::probe_guard;
 use crate::store::session::row_tracker::PendingVerification;
@@ -163,9 +163,9 @@ impl SheetsStore {
         };
         loop {
             match self.loader.sheets.batch_update(&self.loader.id, &prepared.batch).await {
-                BatchReply::Applied(answer) => {
+                BatchReply::Applied(response) => {
                     self.session().on_applied(prepared);
-                    let (header, keys) = found_cells(answer.updated.as_ref());
+                    let (header, keys) = found_cells(response.updated.as_ref());
                     self.session().row_tracker.check_response(&header, &keys);
                     if commit.from.is_none() {
                         // Probe at once, so that the next commit can measure its own duration. If

@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use crate::app::alerting::{AlertedEnd, Alerting};
 use crate::app::error::AppError;
-use crate::app::job::{RunRequest, run};
+use crate::app::job::run;
+use crate::app::run_request::RunRequest;
 use crate::app::schedule::due::{DueRun, DueStep, ask};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::job::JobArgs;
@@ -28,7 +29,7 @@ use crate::cli::output::json::{SCHEMA_VERSION, json_line};
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::logical_time::LogicalTime;
-use crate::config::form::JobFileForm;
+use crate::config::job_file::JobFileForm;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
