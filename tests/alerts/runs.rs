@@ -241,7 +241,9 @@ fn alert_test_sends_nothing_to_a_channel_in_place_of_another() {
     let (broken, chat) = (Receiver::start(vec![Answer::Reply(500, "no")]), Receiver::slack());
     let project = TempProject::few_quakes(1);
     project.write(".env", &format!("BROKEN={}\nCHAT={}\n", broken.url, chat.url));
-    let channel = |name: &str, url: &str| format!("[[alerts.channel]]\nname = \"{name}\"\nkind = \"slack\"\nurl = \"${{{url}}}\"\n");
+    let channel = |name: &str, url: &str| {
+        format!("[[alerts.channel]]\nname = \"{name}\"\nkind = \"slack\"\nurl = \"${{{url}}}\"\n")
+    };
     let channels = format!("\n{}{}", channel("ops", "BROKEN"), channel("chat", "CHAT"));
     project.write("quakes.toml", &(project.read("quakes.toml") + &channels));
     let ended = project.run(&["alert", "test", "quakes.toml"]);

@@ -129,8 +129,13 @@ fn a_run_dropped_at_its_deadline_is_reported_at_once_and_once() {
 }
 
 #[test]
-fn a_dropped_run_that_no_channel_took_is_told_by_the_next() {
-    let slack = Receiver::start(vec![Answer::Reply(500, "no"), Answer::Reply(500, "no"), Answer::Reply(500, "no"), Answer::Reply(200, "ok")]);
+fn a_dropped_run_that_no_channel_took_is_said_by_the_next() {
+    let slack = Receiver::start(vec![
+        Answer::Reply(500, "no"),
+        Answer::Reply(500, "no"),
+        Answer::Reply(500, "no"),
+        Answer::Reply(200, "ok"),
+    ]);
     let project = TempProject::few_quakes(3);
     let whole = project.read("usgs-all-week.geojson");
     project.write(".env", &format!("{SLACK}={}\n", slack.url));

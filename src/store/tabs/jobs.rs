@@ -219,9 +219,10 @@ fn read_requests(tab: &Tab, own: &[&Vec<Value>], zone: &TimeZone) -> JobRequests
     let pauses = pauses.map(|word| unclear(tab, "paused", &word, "counts as a pause: tick it, or write yes or no"));
     let silent: Vec<(String, Option<Timestamp>)> =
         cells("silence until").map(|cell| (text(cell), moment(cell, zone))).collect();
-    let times = silent.iter().filter(|(_, at)| at.is_none()).map(|(word, _)| {
-        unclear(tab, "silence until", word, "is not a time: enter a date, such as 2026-12-24 09:00")
-    });
+    let times = silent
+        .iter()
+        .filter(|(_, at)| at.is_none())
+        .map(|(word, _)| unclear(tab, "silence until", word, "is not a time: enter a date, such as 2026-12-24 09:00"));
     let (broken, run_now): (Vec<String>, Vec<String>) = asked("run now").partition(|word| is_formula_error(word));
     let runs = broken.iter().map(|word| unclear(tab, "run now", word, "asks for no run: write today's date"));
     JobRequests {

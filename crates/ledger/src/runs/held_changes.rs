@@ -278,8 +278,8 @@ pub enum HoldVerdict {
     Free,
     /// They are approved.
     Approved(HeldPlan),
-    /// None of them is made, for these reasons; the last one says why the text in `approve` is no
-    /// approval.
+    /// None of them is made, for these reasons; the last one says why the text in `approve` approves
+    /// nothing.
     Held(HeldPlan, Vec<String>),
 }
 

@@ -9,8 +9,8 @@ use sheetkeep_base::time::Timestamp;
 const NO: [&str; 7] = ["", "no", "n", "false", "off", "0", "-"];
 /// First words of a text that mean yes, in lower case. A tick is `TRUE`.
 const YES: [&str; 19] = [
-    "true", "yes", "y", "x", "1", "on", "ok", "okay", "go", "approve", "approved", "pause", "paused", "stop", "stopped",
-    "ja", "oui", "si", "sí",
+    "true", "yes", "y", "x", "1", "on", "ok", "okay", "go", "approve", "approved", "pause", "paused", "stop",
+    "stopped", "ja", "oui", "si", "sí",
 ];
 
 /// What people ask of a job.
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_formula_without_a_value_is_told_from_a_text() {
+    fn a_formula_without_a_value_differs_from_a_text() {
         assert!(["#REF!", "#NAME?", "#N/A", " #ERROR! "].iter().all(|text| is_formula_error(text)));
         assert!(["#1", "REF!", "yes!", "#"].iter().all(|text| !is_formula_error(text)));
     }

@@ -86,7 +86,8 @@ fn a_text_that_is_no_yes_approves_nothing_and_is_answered() {
         reasons.get(1).cloned().unwrap_or_default()
     };
     for text in ["never", "not yet", "#NAME?", "?", "soon"] {
-        let expected = format!("\"{text}\" in approve is not understood, and approves nothing: tick it, or write the code");
+        let expected =
+            format!("\"{text}\" in approve is not understood, and approves nothing: tick it, or write the code");
         assert_eq!(answer(text), expected);
     }
     assert_eq!(answer("bcdfgh"), "\"bcdfgh\" in approve is the code of other changes");
