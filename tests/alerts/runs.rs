@@ -43,7 +43,7 @@ fn a_missing_source_is_reported_once_by_two_machines() {
     run(&project, &slack);
     let mut elsewhere = project.command(&["run", "quakes.toml"]);
     elsewhere.env(SLACK, &slack.url).env("XDG_STATE_HOME", project.path("another machine"));
-    let code = crate::temp_project::ended(elsewhere).code;
+    let code = ended(elsewhere).code;
     assert!(code.is_some_and(|code| code != 0), "{code:?}");
     assert_eq!(slack.texts(), ["FAILED: quakes failed: today's rows are not in"]);
     let statuses = project.column("quakes.toml", "Runs", "status");
