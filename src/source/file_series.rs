@@ -15,6 +15,7 @@ use futures_util::future::BoxFuture;
 use crate::port::source::{HeaderRow, Record, Source, SourceError};
 use crate::source::background_reader::BackgroundReader;
 use crate::source::bytes::input::Input;
+use crate::source::nearby_files::nearby_files;
 
 /// What makes a path a pattern.
 const WILDCARDS: [char; 2] = ['*', '?'];
@@ -55,8 +56,8 @@ pub fn files(input: &Input) -> Result<Vec<Input>, SourceError> {
     }
     paths.sort();
     if paths.is_empty() {
-        let hint = "; a relative path starts at the job file's folder, one given with --input where you are";
-        return Err(SourceError::Missing { what: format!("a file that matches {what}"), hint: hint.into() });
+        let hint = nearby_files(Path::new(pattern));
+        return Err(SourceError::Missing { what: format!("a file that matches {what}"), hint });
     }
     if paths.len() > MAX_FILES {
         let seen = format!("a pattern of {} files, and at most {MAX_FILES} are read in one run", paths.len());

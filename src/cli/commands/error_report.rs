@@ -171,6 +171,7 @@ fn source_exit(error: &SourceError) -> Exit {
     match error {
         SourceError::Missing { .. } => Exit::NoInput,
         SourceError::Broken { .. }
+        | SourceError::Misread { .. }
         | SourceError::Ambiguous { .. }
         | SourceError::Foreign { .. }
         | SourceError::Stage { fault: Fault::Corrupt, .. } => Exit::DataErr,
@@ -194,11 +195,11 @@ fn cause_exit(cause: &Cause) -> Exit {
 /// Returns help that depends on the error's contents.
 fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
     match error {
-        AppError::Source(SourceError::Foreign { advice, .. })
-        | AppError::Pass(
-            RunError::Input(SourceError::Foreign { advice, .. })
-            | RunError::Source { error: SourceError::Foreign { advice, .. } | SourceError::Stage { advice, .. }, .. },
-        ) => Some(advice.clone()),
+        AppError::Source(error) | AppError::Pass(RunError::Input(error) | RunError::Source { error, .. })
+            if error.advice().is_some() =>
+        {
+            error.advice().map(str::to_owned)
+        }
         AppError::Call(error) if matches!(&error.cause, ErrorCause::Refused { refusal, .. } if refusal.is_service_disabled()) => {
             Some("the link is for the owner of the credentials' project; the spreadsheet needs nothing".to_owned())
         }
@@ -277,12 +278,18 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(RunError::Refused { .. }) => "see the service's message; nothing of that batch was written",
         AppError::Credentials(_) => "README.md explains in five steps how to get credentials and where to name them",
         AppError::Source(SourceError::Denied { .. }) => READABLE,
+        AppError::Source(SourceError::Missing { .. }) | AppError::Pass(RunError::Input(SourceError::Missing { .. })) => {
+            ELSEWHERE
+        }
         _ => return None,
     })
 }
 
 /// The next step when a file may not be read.
 const READABLE: &str = "name a file that this user may read";
+
+/// The next step when the source is not there.
+const ELSEWHERE: &str = "correct the path below [source], which starts at the job file's folder, or give another with --input, which starts where you are";
 
 /// Returns the next step after an error of the source in the middle of a run.
 fn source_help(error: &SourceError) -> Option<&'static str> {
@@ -294,6 +301,7 @@ fn source_help(error: &SourceError) -> Option<&'static str> {
             "rows of the first one are on the sheet, and their keys are done; docs/jq.md explains when that is found earlier",
         ),
         SourceError::Denied { .. } => Some(READABLE),
+        SourceError::Missing { .. } => Some(ELSEWHERE),
         _ => None,
     }
 }

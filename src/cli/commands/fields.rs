@@ -84,8 +84,8 @@ pub fn all_alike(cause: &Cause, key: &str) -> String {
     )
 }
 
-/// Returns the fields, as jq, that `path` may mean: first similar names, then names that contain
-/// it.
+/// Returns the fields, as jq, that `path` may mean: those that differ in case, blanks and hyphens
+/// only; without one, similar names and names that contain it.
 fn similar_fields(path: &str, fields: &[String]) -> Vec<String> {
     let Some(wanted) = MemberPath::parse(path) else { return Vec::new() };
     let wanted = wanted.members().join(".");
@@ -95,8 +95,11 @@ fn similar_fields(path: &str, fields: &[String]) -> Vec<String> {
         let (name, wanted) = (name.trim().to_lowercase(), wanted.to_lowercase());
         name.split(|c: char| !c.is_alphanumeric()).any(|part| part == wanted)
     };
-    let closest = closest(&wanted, fields.iter().map(String::as_str)).map(str::to_owned);
     let mut names: Vec<String> = fields.iter().filter(is).cloned().collect();
+    if !names.is_empty() {
+        return names.iter().take(MOST_NAMES).map(|name| as_jq(name)).collect();
+    }
+    let closest = closest(&wanted, fields.iter().map(String::as_str)).map(str::to_owned);
     for name in closest.into_iter().chain(fields.iter().filter(holds).cloned()) {
         if !names.contains(&name) {
             names.push(name);
@@ -125,6 +128,8 @@ mod tests {
         for (path, fields, suggestion) in [
             (".id", &["ID", "name"][..], "did you mean .ID?"),
             (".id", &[" id", "name"], "did you mean .\" id\"?"),
+            (".ID", &["order-id", "Id", "Order ID"], "did you mean .Id?"),
+            (".OrderNo", &["No", "order no."], "did you mean one of"),
             (".order_id", &["name", "Order ID"], "did you mean .\"Order ID\"?"),
             (".id", &["order_id", "customer id"], "did you mean one of .order_id, .\"customer id\"?"),
             (".emial", &["email", "name"], "did you mean .email?"),

@@ -1,45 +1,9 @@
 //! What a newcomer reads after each of the usual mistakes: one table, one snapshot.
 
-use std::fmt::Write as _;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-
-use regex::Regex;
-
+use crate::setup::mistake::{CSV, JOB, Mistake, check_words, mistake, with};
 use crate::temp_project::TempProject;
 
-/// A mistake: its name, the job file, other files, and the arguments.
-struct Mistake {
-    name: &'static str,
-    job: String,
-    files: Vec<(&'static str, Vec<u8>)>,
-    args: Vec<&'static str>,
-}
-
-const JOB: &str =
-    "name = \"orders\"\n[source]\ncsv = \"orders.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Orders\"\n";
-const CSV: &str = "id,order-id,Order ID\n1,2,3\n";
 const ID: &str = "1AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg";
-
-fn mistake(name: &'static str, job: impl Into<String>, csv: &str) -> Mistake {
-    let files = vec![("orders.csv", csv.as_bytes().to_vec())];
-    Mistake { name, job: job.into(), files, args: vec!["run", "orders.toml"] }
-}
-
-impl Mistake {
-    fn file(mut self, name: &'static str, bytes: &[u8]) -> Self {
-        self.files.push((name, bytes.to_vec()));
-        self
-    }
-
-    fn args(self, args: &[&'static str]) -> Self {
-        Self { args: args.to_vec(), ..self }
-    }
-}
-
-fn with(more: &str) -> String {
-    format!("{JOB}{more}\n")
-}
 
 fn with_key(key: &str) -> String {
     JOB.replace("\".id\"", &format!("'{key}'"))
@@ -145,71 +109,24 @@ fn credentials() -> Vec<Mistake> {
     ]
 }
 
-/// Makes the output independent of time, of chance and of the folder.
-fn settled(text: &str, folder: &str) -> String {
-    let mut text = text.replace(&format!("{folder}/"), "");
-    for (pattern, by) in [
-        (r"\d{8}-\d{6}-[0-9a-f]{5}", "<run>"),
-        (r"(succeeded|partial|failed) in [0-9.]+ (ms|s|min)( \d+ s)?", "$1 in <time>"),
-        (r"attempt (\d) of (\d) in [0-9.]+ m?s", "attempt $1 of $2 in <time>"),
-        (r"\(\d+ ms\)", "(<time>)"),
-        (r"(?m)^\S+Z  ?WARN (\S+: )?.*can be read or changed by others.*\n", ""),
-    ] {
-        text = Regex::new(pattern).expect("a valid pattern").replace_all(&text, by).into_owned();
-    }
-    text
-}
-
-fn transcript(mistakes: Vec<Mistake>) -> String {
-    let mut out = String::new();
-    for Mistake { name, job, files, args } in mistakes {
-        let project = TempProject::empty();
-        project.write("orders.toml", &job);
-        let mode = if files.iter().any(|(name, _)| *name == "mode") { 0o644 } else { 0o755 };
-        for (file, bytes) in files.iter().filter(|(name, _)| *name != "mode") {
-            fs::write(project.path(file), bytes).expect("a file");
-            let mode = match *file {
-                "notify.sh" => mode,
-                "key.json" | ".env" => 0o600,
-                _ => 0o644,
-            };
-            fs::set_permissions(project.path(file), fs::Permissions::from_mode(mode)).expect("its owner");
-        }
-        let ended = project.run(&args);
-        let folder = project.path("").to_string_lossy().trim_end_matches('/').to_owned();
-        let text = settled(&format!("{}{}", ended.err, ended.out), &folder);
-        let (typed, code) = (args.join(" "), ended.code.unwrap_or(-1));
-        let _ = write!(out, "== {name}\n$ sheetkeep {typed}\n{text}exit {code}\n\n");
-    }
-    out
-}
-
 #[test]
 fn each_mistake_in_the_settings_is_answered() {
-    insta::with_settings!({ snapshot_path => "../../snapshots/words", prepend_module_to_snapshot => false }, {
-        insta::assert_snapshot!("settings", transcript(settings()));
-    });
+    check_words("settings", settings());
 }
 
 #[test]
 fn each_mistake_in_the_data_is_answered() {
-    insta::with_settings!({ snapshot_path => "../../snapshots/words", prepend_module_to_snapshot => false }, {
-        insta::assert_snapshot!("data", transcript(data()));
-    });
+    check_words("data", data());
 }
 
 #[test]
 fn each_mistake_of_a_program_is_answered() {
-    insta::with_settings!({ snapshot_path => "../../snapshots/words", prepend_module_to_snapshot => false }, {
-        insta::assert_snapshot!("programs", transcript(programs()));
-    });
+    check_words("programs", programs());
 }
 
 #[test]
 fn each_mistake_in_the_credentials_is_answered() {
-    insta::with_settings!({ snapshot_path => "../../snapshots/words", prepend_module_to_snapshot => false }, {
-        insta::assert_snapshot!("credentials", transcript(credentials()));
-    });
+    check_words("credentials", credentials());
 }
 
 #[test]
