@@ -38,6 +38,9 @@ pub(super) fn usage_hint(error: &clap::Error, argv: &[OsString]) -> Option<Strin
     match (error.kind(), words.as_slice()) {
         (ErrorKind::UnknownArgument, ["schedule", "explain", rest @ ..]) => quoted_expression(error, rest),
         (ErrorKind::MissingRequiredArgument, ["schedule", "explain", file, ..]) => schedule_of(file),
+        (ErrorKind::MissingRequiredArgument, ["failures", verb @ ("retry" | "skip"), file]) => Some(format!(
+            "name keys, or choose failures: sheetkeep failures {verb} {file} --all, --step STEP or --error TEXT"
+        )),
         (ErrorKind::UnknownArgument, ["retry" | "once", ..]) => separated_command(error, &words),
         _ => None,
     }

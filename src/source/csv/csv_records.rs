@@ -176,8 +176,10 @@ impl<R: Read + Send> Rows<R> {
             return Err(BadRecord(damage.message(row.line, columns)));
         }
         if row.len() != columns.len() {
+            let advice =
+                if row.len() > columns.len() { "; put a field that holds the delimiter in quotes" } else { "" };
             return Err(BadRecord(format!(
-                "the row has {} {}, where the header row names {}",
+                "the row has {} {}, where the header row names {}{advice}",
                 row.len(),
                 if row.len() == 1 { "field" } else { "fields" },
                 columns.len()
@@ -185,7 +187,8 @@ impl<R: Read + Send> Rows<R> {
         }
         let mut members = Map::with_capacity(columns.len());
         for (name, text) in columns.iter().zip(field_texts(row)) {
-            let text = text.map_err(|()| BadRecord(format!("field {name:?} is {}; {MALFORMED_ADVICE}", facts.malformed())))?;
+            let text =
+                text.map_err(|()| BadRecord(format!("field {name:?} is {}; {MALFORMED_ADVICE}", facts.malformed())))?;
             if depth.includes(name) {
                 members.insert(name.clone(), Value::String(text));
             }
@@ -252,7 +255,7 @@ impl<R: Read + Send> Records for Rows<R> {
         if let Some(at) = columns.iter().position(|name| name.trim().is_empty()) {
             let name = columns.get(at).map(String::as_str).unwrap_or_default();
             notes.push(format!(
-                "{}: field {} has no name in the header row; a row needs one for each column, jq calls this one .{name:?}",
+                "{}: field {} has no name in the header row; write one there, or leave it out with a step: map = 'del(.{name:?})'",
                 self.name,
                 at + 1
             ));

@@ -122,6 +122,12 @@ impl<R: Read + Send> Elements<R> {
                     .into(),
             },
             SplitError::RepeatedMember(at, why) => SourceError::Ambiguous { position: position(at), why },
+            SplitError::Misled(at, why) => self.refusal().unwrap_or_else(|| SourceError::Misread {
+                position: position(at),
+                why,
+                advice: "correct items below [source]: it is the path to the list of the records, such as .data.rows[]"
+                    .to_owned(),
+            }),
             SplitError::Broken(at, why) => self.refusal().unwrap_or_else(|| SourceError::Broken {
                 position: position(at),
                 why: format!("{why}; nothing after this place can be read, what came before is kept"),

@@ -159,7 +159,7 @@ impl Command {
         } else {
             format!("{} ms", limit.as_millis())
         };
-        let why = format!("{program} was stopped after {limit}; its step sets a longer time as timeout");
+        let why = format!("{program} was stopped after {limit}; timeout in its [[step]] gives it longer");
         StepError::Transient { why, retry_after_ms: None }
     }
 

@@ -16,7 +16,9 @@ pub(super) fn why_unusable(program: &str, folder: &Path) -> String {
         let is_beside = !program.is_empty() && path.is_file();
         let advice =
             if is_beside { format!("; to run the file beside the job file, write ./{program}") } else { String::new() };
-        return format!("{program} was not found: no folder of PATH has a program of this name that may be executed{advice}");
+        return format!(
+            "{program} was not found: no folder of PATH has a program of this name that may be executed{advice}"
+        );
     }
     if path.is_dir() {
         return format!("{program} is a folder");
@@ -67,8 +69,9 @@ pub(super) fn damaged_script(path: &Path, shown: &str) -> Option<String> {
     let interpreter = line.split_whitespace().next()?;
     (interpreter.starts_with('/') && !Path::new(interpreter).exists()).then(|| {
         let name = interpreter.rsplit('/').next().unwrap_or_default();
+        let found = which::which(name).map(|path| format!(", as {}", path.display())).unwrap_or_default();
         format!(
-            "names {interpreter} in its #! line, and that program is not there: correct the line, or install the program; #!/usr/bin/env {name} finds it by PATH"
+            "names {interpreter} in its #! line, and that program is not there: correct the line{found}, or install that program"
         )
     })
 }

@@ -63,8 +63,12 @@ fn contents() -> Vec<Mistake> {
         excel("CSV named as a workbook", b"id,name\n1,Ada\n"),
         excel("a tab that the workbook does not have", &sheet)
             .after(|project| project.change("orders.toml", "\"Mai\"", "\"Juni\"")),
-        mistake("items that are not in the document", JOB.replace("csv = \"orders.csv\"", "json = \"orders.json\"\nitems = \".data[]\""), "")
-            .file("orders.json", b"{\"rows\": [{\"id\": 1}]}"),
+        mistake(
+            "items that are not in the document",
+            JOB.replace("csv = \"orders.csv\"", "json = \"orders.json\"\nitems = \".data[]\""),
+            "",
+        )
+        .file("orders.json", b"{\"rows\": [{\"id\": 1}]}"),
         mistake("a damaged line of JSON", JOB.replace("csv = \"orders.csv\"", "jsonl = \"orders.jsonl\""), "")
             .file("orders.jsonl", b"{\"id\": 1}\n{\"id\": 2,}\n{\"id\": 3}\n"),
     ]

@@ -84,9 +84,7 @@ fn programs() -> Vec<Mistake> {
         program("a program that hangs", b"#!/bin/sh\nexec sleep 60\n", quick),
         program("a program that is killed", b"#!/bin/sh\nkill -9 $$\n", quick),
     ];
-    let mut not_executable = program("a program that is not executable", b"#!/bin/sh\necho 1\n", "");
-    not_executable.files.push(("mode", b"644".to_vec()));
-    all.push(not_executable);
+    all.push(program("a program that is not executable", b"#!/bin/sh\necho 1\n", "").file("mode", b"644"));
     all.push(mistake("a program that is not there", with("[[step]]\ncommand = [\"notify.sh\"]"), "id\n1\n"));
     all
 }

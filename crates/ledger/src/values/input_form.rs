@@ -8,6 +8,8 @@ use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::TimeZone;
 
+use crate::values::odd_values::odd_number_advice;
+
 /// The character between the whole part and the fraction of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DecimalMark {
@@ -89,11 +91,12 @@ impl InputForm {
                 ": a decimal comma? decimal = \".\" is set for this column, and a number is then written 1,234.56"
                     .into()
             }
+            _ if !odd_number_advice(text).is_empty() => odd_number_advice(text),
             Some(mark) => {
                 let example = if mark == DecimalMark::Comma { "1.234,56 or 1234,56" } else { "1,234.56 or 1234.56" };
                 format!("; with this decimal mark a number is written {example}")
             }
-            None => String::new(),
+            None => "; a number is written 1234.56".to_owned(),
         }
     }
 }
