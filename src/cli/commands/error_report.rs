@@ -251,7 +251,7 @@ fn help(error: &AppError) -> Option<&'static str> {
             "restore the file from a copy; without one, move it away, and the next run processes every key anew"
         }
         AppError::NoProgram { .. } => {
-            "correct `command` in [[step]]: it names a program of PATH, or a path from the job file's folder, such as ./send.sh"
+            "see `command` in [[step]]: it names a program of PATH, or a path from the job file's folder, such as ./send.sh"
         }
         AppError::Pass(RunError::Fenced { .. }) => "what this run had committed stays; nothing is doubled",
         AppError::Pass(RunError::Redefined { .. }) => {

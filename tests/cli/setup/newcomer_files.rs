@@ -93,7 +93,7 @@ fn values() -> Vec<Mistake> {
         of("the serial number of a day", "\"date\"", "46387"),
         of("a day with a time", "\"date\"", "2026-12-31 08:00"),
         of("a time without a zone", "\"datetime\"", "31.12.2026 08:00"),
-        of("a word for true", "\"bool\"", "ja"),
+        of("a word for true", "\"boolean\"", "ja"),
     ]
 }
 

@@ -27,11 +27,22 @@ pub(crate) fn odd_number_advice(text: &str) -> String {
     if text.ends_with('-') {
         return ": a negative number? its minus comes first".to_owned();
     }
-    let is_unit = |c: char| c.is_alphabetic() || "€$£¥₹".contains(c);
-    if text.starts_with(is_unit) || text.ends_with(is_unit) {
+    if has_unit(text) {
         return ": a number with its currency or unit? take that away in a step, or let the column be text".to_owned();
     }
     String::new()
+}
+
+/// Returns whether a number has a currency or a unit beside it. One letter at a digit is a slip: `12,5O`.
+fn has_unit(text: &str) -> bool {
+    let is_mark = |c: char| c.is_alphabetic() || "€$£¥₹°".contains(c);
+    let before: Vec<char> = text.chars().take_while(|c| !c.is_ascii_digit() && *c != '-').collect();
+    let after: Vec<char> = text.chars().rev().take_while(|c| !c.is_ascii_digit()).collect();
+    let is_unit = |mark: &[char]| {
+        let letters = mark.iter().filter(|c| is_mark(**c)).count();
+        letters > 0 && (mark.len() > 1 || mark.iter().any(|c| !c.is_alphabetic()))
+    };
+    is_unit(&before) || is_unit(&after)
 }
 
 /// Returns the advice for a text that is no day as `YYYY-MM-DD`, and in no other usual way either.
@@ -75,7 +86,9 @@ mod tests {
         ] {
             assert!(odd_number_advice(text).contains(advice), "{text}: {}", odd_number_advice(text));
         }
-        assert_eq!(odd_number_advice("1.2.3"), "");
+        for text in ["1.2.3", "12,5O", "1-2"] {
+            assert_eq!(odd_number_advice(text), "");
+        }
     }
 
     #[test]
