@@ -129,6 +129,9 @@ fn data_kind(path: &Path) -> Option<&'static str> {
     }
 }
 
+/// What is wrong with a job file that is no text.
+const NO_TEXT: &str = "is not valid UTF-8";
+
 /// Returns the help for a job file that can't be read: one that is in the same folder.
 fn job_files_near(path: &Path) -> String {
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
@@ -155,7 +158,9 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
             return ConfigError::unreadable(path, false, problem);
         }
         let problem = ConfigProblem::new(format!("the job file {} {why}", path.display()));
-        ConfigError::unreadable(path, missing, problem.help(job_files_near(path)))
+        let is_text = why != NO_TEXT;
+        let help = if is_text { job_files_near(path) } else { "save it as UTF-8, as a plain text".to_owned() };
+        ConfigError::unreadable(path, missing, problem.help(help))
     };
     let about = std::fs::metadata(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => unreadable(true, "was not found"),
@@ -165,7 +170,7 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
         return Err(unreadable(false, "is longer than 1 MiB; is it a job file?"));
     }
     std::fs::read_to_string(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::InvalidData => unreadable(false, "is not valid UTF-8"),
+        std::io::ErrorKind::InvalidData => unreadable(false, NO_TEXT),
         std::io::ErrorKind::IsADirectory => unreadable(false, "is a folder"),
         _ => unreadable(false, "can't be read"),
     })

@@ -45,7 +45,10 @@ pub fn files(input: &Input) -> Result<Vec<Input>, SourceError> {
             Ok(path) if path.is_file() => paths.push(path),
             Ok(path) => {
                 let advice = format!("move it away, or write {what} so that only files match");
-                let seen = "neither a file nor a folder, such as a pipe".to_owned();
+                let seen = match std::fs::read_link(&path) {
+                    Ok(target) => format!("a link to {}, which is not there", target.display()),
+                    Err(_) => "neither a file nor a folder, such as a pipe".to_owned(),
+                };
                 return Err(SourceError::Foreign { what: path.display().to_string(), seen, advice });
             }
             Err(error) => {

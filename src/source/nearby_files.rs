@@ -8,9 +8,29 @@ use std::path::{Path, PathBuf};
 /// Names that are shown of a folder.
 const SHOWN_NAMES: usize = 3;
 
+/// What an address begins with, as a path that was joined with a folder shows it.
+const ADDRESSES: [&str; 4] = ["https:/", "http:/", "file:/", "ftp:/"];
+
 /// Describes where a path or pattern was looked for: the first folder that is not there, or what
 /// the last folder without a wildcard has. Begins with `; `.
 pub(crate) fn nearby_files(path: &Path) -> String {
+    if let Ok(target) = std::fs::read_link(path) {
+        return format!("; it is a link to {}, which is not there", target.display());
+    }
+    let text = path.to_string_lossy();
+    if let Some(at) =
+        text.find("~/").filter(|at| *at == 0 || text.get(..*at).is_some_and(|before| before.ends_with('/')))
+    {
+        let rest = text.get(at..).unwrap_or_default();
+        return format!("; {rest} is a path of the shell: write the whole path");
+    }
+    if let Some((scheme, _)) = ADDRESSES.iter().find_map(|scheme| text.split_once(scheme).map(|found| (scheme, found)))
+    {
+        return format!(
+            "; it is an address ({}), and a source is a file: curl -sSf ADDRESS | sheetkeep run JOB.toml --input -",
+            scheme.trim_end_matches('/')
+        );
+    }
     let mut folder = PathBuf::new();
     for part in path.parent().unwrap_or(Path::new("")).components() {
         if part.as_os_str().to_string_lossy().contains(['*', '?']) {
@@ -57,6 +77,8 @@ mod tests {
             let words = nearby_files(&root.path().join(path));
             words.replace(&root.path().display().to_string(), "ROOT")
         };
+        assert!(words("~/orders.csv").starts_with("; ~/orders.csv is a path of the shell"));
+        assert!(words("https://example.org/a.csv").starts_with("; it is an address (https:)"));
         assert_eq!(words("exports/*.csv"), "; the folder ROOT/exports is not there");
         std::fs::create_dir(root.path().join("exports")).expect("a folder");
         assert_eq!(words("exports/*.csv"), "; the folder ROOT/exports is empty");

@@ -38,6 +38,11 @@ pub(super) fn usage_hint(error: &clap::Error, argv: &[OsString]) -> Option<Strin
     match (error.kind(), words.as_slice()) {
         (ErrorKind::UnknownArgument, ["schedule", "explain", rest @ ..]) => quoted_expression(error, rest),
         (ErrorKind::MissingRequiredArgument, ["schedule", "explain", file, ..]) => schedule_of(file),
+        (ErrorKind::MissingRequiredArgument, ["run", rest @ ..])
+            if rest.iter().filter(|word| word.ends_with(".toml")).count() > 1 =>
+        {
+            Some("several jobs are run by --due, those that are due; without it, run one after the other".to_owned())
+        }
         (ErrorKind::MissingRequiredArgument, ["failures", verb @ ("retry" | "skip"), file]) => Some(format!(
             "name keys, or choose failures: sheetkeep failures {verb} {file} --all, --step STEP or --error TEXT"
         )),

@@ -34,6 +34,13 @@ pub fn no_field(what: &str, path: &str, header_row: &HeaderRow) -> String {
         Some(value) => format!(
             "the first row seems to be data, as {value:?} is a value: add a row above it with the names of the fields; nothing was written"
         ),
+        None if similar.is_empty() && header_row.fields.len() == 1 => {
+            "is there a title above the header row? take it out of the file; then the first row names the fields"
+                .to_owned()
+        }
+        None if similar.is_empty() && what == "version" => {
+            "name one of the fields as `version` in [item], or take that line out; nothing was written".to_owned()
+        }
         None => suggestion(what, &similar),
     }
 }
@@ -139,6 +146,12 @@ mod tests {
             let told = help(path, fields, None);
             assert!(told.starts_with(suggestion), "{told}");
         }
+    }
+
+    #[test]
+    fn a_title_above_the_header_row_is_suspected() {
+        let shown = help(".id", &["Export of 29 November"], None);
+        assert!(shown.starts_with("is there a title above the header row?"), "{shown}");
     }
 
     #[test]

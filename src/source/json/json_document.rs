@@ -125,7 +125,7 @@ impl<R: Read + Send> Elements<R> {
             SplitError::Misled(at, why) => self.refusal().unwrap_or_else(|| SourceError::Misread {
                 position: position(at),
                 why,
-                advice: "correct items below [source]: it is the path to the list of the records, such as .data.rows[]"
+                advice: "name the list of records as items below [source], such as items = \".data.rows[]\"; if each line is a record, write jsonl in place of json"
                     .to_owned(),
             }),
             SplitError::Broken(at, why) => self.refusal().unwrap_or_else(|| SourceError::Broken {

@@ -263,6 +263,9 @@ fn check_status(program: &str, status: ExitStatus, stderr_line: &str) -> Result<
         Some(EXIT_RETRY_LATER) => {
             Err(StepError::Transient { why: format!("{program} asks to be tried again{suffix}"), retry_after_ms: None })
         }
+        Some(code) if suffix.is_empty() => {
+            Err(StepError::Rejected(format!("{program} ended with {code}, and wrote nothing to standard error")))
+        }
         Some(code) => Err(StepError::Rejected(format!("{program} ended with {code}{suffix}"))),
         None => {
             let why = format!("{program} was killed{}{suffix}", signal_words(status));

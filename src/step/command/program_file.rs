@@ -13,9 +13,14 @@ const HEAD_BYTES: u64 = 512;
 pub(super) fn why_unusable(program: &str, folder: &Path) -> String {
     let path = folder.join(program);
     if program.is_empty() || !program.contains('/') {
-        let is_beside = !program.is_empty() && path.is_file();
-        let advice =
-            if is_beside { format!("; to run the file beside the job file, write ./{program}") } else { String::new() };
+        let three = format!("{program}3");
+        let advice = if !program.is_empty() && path.is_file() {
+            format!("; to run the file beside the job file, write ./{program}")
+        } else if !program.is_empty() && which::which(&three).is_ok() {
+            format!("; {three} is there")
+        } else {
+            String::new()
+        };
         return format!(
             "{program} was not found: no folder of PATH has a program of this name that may be executed{advice}"
         );

@@ -30,6 +30,8 @@ fn paths() -> Vec<Mistake> {
             .after(|project| fs::create_dir(project.path("exports")).expect("a folder")),
         mistake("a link to itself", JOB.replace("orders.csv", "loop.csv"), "")
             .after(|project| std::os::unix::fs::symlink("loop.csv", project.path("loop.csv")).expect("a link")),
+        mistake("a link to nothing", JOB.replace("orders.csv", "link.csv"), "")
+            .after(|project| std::os::unix::fs::symlink("gone.csv", project.path("link.csv")).expect("a link")),
         mistake("a job file that is not there", JOB, "").args(&["run", "order.toml"]),
         mistake("a folder as a job file", JOB, "").args(&["run", "."]),
     ]
@@ -46,6 +48,7 @@ fn contents() -> Vec<Mistake> {
         bytes("an empty file", b""),
         bytes("a byte order mark and nothing else", b"\xef\xbb\xbf"),
         bytes("a header row and nothing else", b"id,name\n"),
+        bytes("a title above the header row", b"Export of 29 November\n\nid,name\n1,Ada\n"),
         bytes("a name twice in the header row", b"id,name,name\n1,a,b\n"),
         bytes("a field of the header row without a name", b"id,,name\n1,a,b\n"),
         bytes("a row with a field too many", b"id,name\n1,Ada, Countess\n2,Bo\n"),

@@ -32,6 +32,10 @@ fn settings() -> Vec<Mistake> {
         job("a decimal mark of a text", "columns = { id = { type = \"text\", decimal = \",\" } }"),
         job("an input pattern of a spreadsheet", "columns = { id = { type = \"date\", input = \"dd.mm.yyyy\" } }"),
         mistake("an unknown encoding", JOB.replace("[item]", "encoding = \"windows1252x\"\n[item]"), CSV),
+        mistake("quotes of a word processor", JOB.replace("\"orders\"", "“orders”"), CSV),
+        mistake("JSON in place of TOML", "{\"name\": \"orders\"}", CSV),
+        mistake("YAML in place of TOML", JOB.replace("name = \"orders\"", "name: orders"), CSV),
+        mistake("a text without its last quote", JOB.replace("tab = \"Orders\"", "tab = \"Orders"), CSV),
         mistake("two mistakes", with_key("id").replace("tab =", "tabb ="), CSV),
         job("an .env with a wrong line", "").file(".env", b"\xef\xbb\xbfA=1\n\nhunter two\n"),
         mistake("a job file that is a CSV file", "", "email,name\na@b.org,Ada\n").args(&["run", "orders.csv"]),
@@ -41,6 +45,7 @@ fn settings() -> Vec<Mistake> {
         mistake("a list of paths", JOB.replace("csv = \"orders.csv\"", "csv = [\"orders.csv\"]"), CSV),
         job("a mode that is true", "mode = true"),
         mistake("a job file in place of a command", JOB, CSV).args(&["orders.toml"]),
+        mistake("two job files", JOB, CSV).args(&["run", "orders.toml", "orders.toml"]),
         mistake("a CSV file in place of a command", JOB, CSV).args(&["orders.csv"]),
     ]
 }
