@@ -25,7 +25,7 @@ pub(super) fn file_in_place_of_command(error: &clap::Error, argv: &[OsString]) -
         ("toml", Some(_)) => format!("to test that job's channels: sheetkeep alert test {word}"),
         ("toml", None) => format!("to run that job: sheetkeep run {word}"),
         ("csv" | "json" | "jsonl" | "xlsx" | "tsv", _) => {
-            "a job file names it; docs/your-first-csv.md has the steps, and sheetkeep --help the commands".to_owned()
+            "a job file names it; docs/your-first-csv.md has the steps, and sheetkeep help the commands".to_owned()
         }
         _ => return None,
     };

@@ -280,7 +280,7 @@ fn signal_words(status: ExitStatus) -> String {
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         let name = match signal {
             6 => " (SIGABRT)",
-            9 => " (SIGKILL, perhaps because memory was short)",
+            9 => " (SIGKILL, perhaps because memory was short: dmesg shows it)",
             11 => " (SIGSEGV)",
             15 => " (SIGTERM)",
             _ => "",

@@ -21,8 +21,8 @@ const SECTIONS: [(&str, &str); 8] = [
 const INTRODUCTION: &str = "# Mistakes
 
 What `sheetkeep` says when something is wrong: the message, and after the arrow the next step.
-`tests/cli/setup/mistakes_page.rs` makes this page of the snapshots in `tests/snapshots/words`, which
-have each output whole. The job is called `orders`. The codes are those of the process:
+`tests/cli/setup/mistakes_page.rs` makes this page of the snapshots in `tests/snapshots/words`,
+which have each output whole. The job is called `orders`. The codes are those of the process:
 [commands.md](commands.md) lists them, and [runbook.md](runbook.md) says what to do about each.
 ";
 

@@ -120,7 +120,8 @@ fn without_thousands(whole: &str, mark: char) -> Option<String> {
 pub(crate) fn parse_day(text: &str, pattern: &str) -> Result<Date, String> {
     let parts = strtime::parse(pattern, text).map_err(|_| form_error("date", pattern))?;
     // A pattern that gives no day was refused before, so this day does not exist.
-    let day = parts.to_date().map_err(|_| "not a day of the calendar".to_owned())?;
+    let day =
+        parts.to_date().map_err(|_| "not a day of the calendar: correct it where the record comes from".to_owned())?;
     check_year(day, pattern)?;
     Ok(day)
 }

@@ -54,7 +54,7 @@ pub(crate) fn odd_day_advice(text: &str) -> Option<&'static str> {
             && (year.len(), month.len(), day.len()) == (4, 2, 2))
     };
     if is_day(text) {
-        return Some("is not a day of the calendar");
+        return Some("is not a day of the calendar: correct it where the record comes from");
     }
     if text.get(..10).is_some_and(is_day) && matches!(text.as_bytes().get(10), Some(b' ' | b'T')) {
         return Some("is a day with a time: let its column be datetime, or keep its first ten characters in a step");
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_day_that_does_not_exist_is_told_from_another_form() {
         let advice = |text| odd_day_advice(text).unwrap_or_default();
-        assert!(advice("2026-13-01").ends_with("not a day of the calendar"));
+        assert!(advice("2026-13-01").contains("not a day of the calendar"));
         assert!(advice("2026-12-31T08:00").starts_with("is a day with a time"));
         assert!(advice("46387").contains("a spreadsheet counts"));
         assert_eq!((odd_day_advice("31.12.2026"), odd_day_advice("20261231")), (None, None));
