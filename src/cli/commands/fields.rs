@@ -34,6 +34,13 @@ pub fn no_field(what: &str, path: &str, header_row: &HeaderRow) -> String {
         Some(value) => format!(
             "the first row seems to be data, as {value:?} is a value: add a row above it with the names of the fields; nothing was written"
         ),
+        None if similar.is_empty() && header_row.fields.len() == 1 => {
+            "is there a title above the header row? take it out of the file; then the first row names the fields"
+                .to_owned()
+        }
+        None if similar.is_empty() && what == "version" => {
+            "name one of the fields as `version` in [item], or take that line out; nothing was written".to_owned()
+        }
         None => suggestion(what, &similar),
     }
 }
@@ -84,8 +91,8 @@ pub fn all_alike(cause: &Cause, key: &str) -> String {
     )
 }
 
-/// Returns the fields, as jq, that `path` may mean: first similar names, then names that contain
-/// it.
+/// Returns the fields, as jq, that `path` may mean: those that differ in case, blanks and hyphens
+/// only; without one, similar names and names that contain it.
 fn similar_fields(path: &str, fields: &[String]) -> Vec<String> {
     let Some(wanted) = MemberPath::parse(path) else { return Vec::new() };
     let wanted = wanted.members().join(".");
@@ -95,8 +102,11 @@ fn similar_fields(path: &str, fields: &[String]) -> Vec<String> {
         let (name, wanted) = (name.trim().to_lowercase(), wanted.to_lowercase());
         name.split(|c: char| !c.is_alphanumeric()).any(|part| part == wanted)
     };
-    let closest = closest(&wanted, fields.iter().map(String::as_str)).map(str::to_owned);
     let mut names: Vec<String> = fields.iter().filter(is).cloned().collect();
+    if !names.is_empty() {
+        return names.iter().take(MOST_NAMES).map(|name| as_jq(name)).collect();
+    }
+    let closest = closest(&wanted, fields.iter().map(String::as_str)).map(str::to_owned);
     for name in closest.into_iter().chain(fields.iter().filter(holds).cloned()) {
         if !names.contains(&name) {
             names.push(name);
@@ -125,6 +135,8 @@ mod tests {
         for (path, fields, suggestion) in [
             (".id", &["ID", "name"][..], "did you mean .ID?"),
             (".id", &[" id", "name"], "did you mean .\" id\"?"),
+            (".ID", &["order-id", "Id", "Order ID"], "did you mean .Id?"),
+            (".OrderNo", &["No", "order no."], "did you mean one of"),
             (".order_id", &["name", "Order ID"], "did you mean .\"Order ID\"?"),
             (".id", &["order_id", "customer id"], "did you mean one of .order_id, .\"customer id\"?"),
             (".emial", &["email", "name"], "did you mean .email?"),
@@ -134,6 +146,12 @@ mod tests {
             let advice = help(path, fields, None);
             assert!(advice.starts_with(suggestion), "{advice}");
         }
+    }
+
+    #[test]
+    fn a_title_above_the_header_row_is_suspected() {
+        let shown = help(".id", &["Export of 29 November"], None);
+        assert!(shown.starts_with("is there a title above the header row?"), "{shown}");
     }
 
     #[test]

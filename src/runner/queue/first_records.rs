@@ -188,7 +188,7 @@ impl FirstRecords {
 /// one cause.
 fn kind_of(step: &str, error: &str) -> String {
     // For unreadable text, the kind of error comes before the place.
-    let error = if step == "source" { error.split(':').next().unwrap_or_default() } else { error };
+    let error = if matches!(step, "source" | "item") { error.split(':').next().unwrap_or_default() } else { error };
     let mut kind = format!("{step}: ");
     let mut rest = error;
     // The column name is part of the cause.

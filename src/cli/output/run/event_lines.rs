@@ -100,9 +100,16 @@ impl EventLines {
         if self.failures > FAILURES_PRINTED {
             return None;
         }
-        let is_same = error.len() > LONG_ERROR && error == self.last_error;
+        let is_long = error.len() > LONG_ERROR;
+        let error_shown = if is_long && error == self.last_error {
+            "the same error".into()
+        } else if is_long && without_values(error) == without_values(&self.last_error) {
+            "the same error with other values".into()
+        } else {
+            visible(error)
+        };
         error.clone_into(&mut self.last_error);
-        let error = if is_same { "the same error".into() } else { visible(error) };
+        let error = error_shown;
         Some(format!("failed {} at {}: {}: {error}", visible(shell_safe(key)), visible(place), visible(step)))
     }
 
@@ -141,6 +148,11 @@ pub fn format_counts(counts: &Counts) -> String {
         format_number(counts.skipped),
         format_number(counts.failed)
     )
+}
+
+/// Returns an error without what is in quotes: the values of its record.
+fn without_values(error: &str) -> String {
+    error.split('"').step_by(2).collect()
 }
 
 #[cfg(test)]
