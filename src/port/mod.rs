@@ -10,10 +10,12 @@
 //! | Where are results kept until they are committed? | `journal` |
 //! | Which columns will a new job's first row have? | `preview` |
 //! | Which processes are active? | `process` |
+//! | Does the run still hold the lease? | `lease_check` |
 
 pub mod error_document;
 pub mod evaluator;
 pub mod journal;
+pub mod lease_check;
 pub mod preview;
 pub mod process;
 pub mod source;

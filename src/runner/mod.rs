@@ -23,6 +23,7 @@
 //! | What waits for a commit? | `queue/` |
 //! | What does a commit carry, and how does it come to a known outcome? | `commit/` |
 //! | How does a run stop early? | `shutdown` |
+//! | How does a source ask whether the run holds the lease? | `lease_questions` |
 //! | When is the next run due? | `outlook` |
 //! | Which checks concern the header row of a table? | `header_row` |
 //! | What would steps make of a record, and which columns would a first row have? | `preview` |
@@ -40,6 +41,7 @@ pub mod steps;
 pub mod queue;
 pub mod commit;
 pub mod shutdown;
+pub mod lease_questions;
 pub mod outlook;
 pub mod header_row;
 pub mod preview;

@@ -166,6 +166,7 @@ fn plan(session: &Session, args: &OnceArgs, key: Key, clock: &Arc<dyn Clock>, ch
         },
         clock: Arc::clone(clock),
         chance: Arc::clone(chance),
+        watch: None,
     }
 }
 

@@ -149,8 +149,11 @@ fn after_a_signal_no_further_attempt_starts() {
     live.signal("-TERM");
     live.hears("a second signal ends their programs");
     project.write("go", "");
-    live.ends().exits(143).shows("failed 1");
+    // The next run tries it: what a signal cut off has not failed.
+    live.ends().exits(143).shows("new 0").shows("interrupted");
     assert_eq!(project.read("attempts"), "1\n");
+    assert_eq!(project.column("work.toml", "Runs", "status"), ["interrupted"]);
+    assert_eq!(project.column("work.toml", "Failures work", "key"), [""; 0]);
 }
 
 #[test]
