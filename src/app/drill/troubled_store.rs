@@ -1,17 +1,11 @@
 //! A store around which things go wrong, commit by commit.
 //!
-//! In scope: the mishaps of commits, and the kill of a run. Out of scope: the sheet behind it
-//! (`drill::sheet_rows`).
+//! In scope: the mishaps of commits. Out of scope: the sheet behind it (`drill::sheet_rows`).
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use futures_util::future::BoxFuture;
-use tokio_util::sync::CancellationToken;
 
 use crate::app::drill::mishap::Mishap;
-use crate::app::drill::schedule::MishapSchedule;
+use crate::app::drill::run_trouble::RunTrouble;
 use crate::app::drill::sheet_rows::DrillSheet;
 use crate::ledger::commit::changes::{Commit, CommitReply};
 use crate::ledger::commit::commit_resolution::HeadStatus;
@@ -19,45 +13,7 @@ use crate::ledger::items::failure::StoredFailure;
 use crate::ledger::items::key::Fingerprint;
 use crate::ledger::state::snapshot::Loaded;
 use crate::port::store::{MisplacedWrites, Store, StoreError, Usage};
-
-/// What can happen to one run.
-pub struct RunTrouble {
-    /// The mishaps of the drill.
-    pub schedule: Arc<MishapSchedule>,
-    /// The run's name in the log: empty for the first machine.
-    machine: &'static str,
-    kill: CancellationToken,
-    position: Arc<AtomicU64>,
-}
-
-impl RunTrouble {
-    /// Creates the trouble of a run on a machine of this name.
-    pub fn new(schedule: Arc<MishapSchedule>, machine: &'static str) -> Self {
-        Self { schedule, machine, kill: CancellationToken::new(), position: Arc::default() }
-    }
-
-    /// Resolves when the run is killed.
-    pub async fn killed(&self) {
-        self.kill.cancelled().await;
-    }
-
-    /// Returns where the source writes the number of the last record that was read.
-    pub fn position(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.position)
-    }
-
-    /// Kills the run; `when` says at which moment of the record's processing.
-    pub async fn kill(&self, when: &str) -> Infallible {
-        let record = self.position.load(Ordering::SeqCst);
-        let machine = self.machine;
-        let place = if record == 0 { "before its first record".to_owned() } else { format!("at record {record}") };
-        let when = if when.is_empty() { String::new() } else { format!(", {when}") };
-        let moment = format!("{machine}killed {place}{when}");
-        self.schedule.record(moment, |outcome| outcome.kills += 1);
-        self.kill.cancel();
-        std::future::pending().await
-    }
-}
+use futures_util::future::BoxFuture;
 
 /// The store of one run, with mishaps.
 pub struct TroubledStore {
