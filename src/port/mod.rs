@@ -4,7 +4,7 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | Where is the job's state kept? | `store` |
+//! | Where is the job's state kept? | `store`; a store around another one: `store_layer` |
 //! | Where do records come from? | `source`, `error_document` |
 //! | What processes an item, and finds its key? | `step`, `evaluator` |
 //! | Where are results kept until they are committed? | `journal` |
@@ -21,3 +21,4 @@ pub mod process;
 pub mod source;
 pub mod step;
 pub mod store;
+pub mod store_layer;

@@ -202,9 +202,9 @@ mod tests {
         let (asked, held) = (stop.clone(), Arc::clone(&kept));
         let played = on_simulated_time(
             move |_| async move {
-                let _held = held;
                 asked.request(StopReason::Interrupt);
                 std::future::pending::<()>().await;
+                drop(held);
             },
             &stop,
         );

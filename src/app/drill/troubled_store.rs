@@ -8,11 +8,8 @@ use crate::app::drill::mishap::Mishap;
 use crate::app::drill::run_trouble::RunTrouble;
 use crate::app::drill::sheet_rows::DrillSheet;
 use crate::ledger::commit::changes::{Commit, CommitReply};
-use crate::ledger::commit::commit_resolution::HeadStatus;
-use crate::ledger::items::failure::StoredFailure;
-use crate::ledger::items::key::Fingerprint;
-use crate::ledger::state::snapshot::Loaded;
-use crate::port::store::{MisplacedWrites, Store, StoreError, Usage};
+use crate::port::store::Store;
+use crate::port::store_layer::StoreLayer;
 use futures_util::future::BoxFuture;
 
 /// The store of one run, with mishaps.
@@ -72,16 +69,12 @@ impl TroubledStore {
     }
 }
 
-impl Store for TroubledStore {
-    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
-        self.inner.load()
+impl StoreLayer for TroubledStore {
+    fn inner(&self) -> &dyn Store {
+        self.inner.as_ref()
     }
 
-    fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
-        self.inner.read_head()
-    }
-
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async move {
             let nth = self.trouble.schedule.next_commit();
             self.before(nth).await;
@@ -92,27 +85,5 @@ impl Store for TroubledStore {
             }
             reply
         })
-    }
-
-    fn misplaced_writes(&self) -> BoxFuture<'_, Result<MisplacedWrites, StoreError>> {
-        self.inner.misplaced_writes()
-    }
-
-    fn read_failures<'a>(
-        &'a self,
-        rows: &'a [(Fingerprint, u32)],
-    ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
-        self.inner.read_failures(rows)
-    }
-
-    fn read_record_hashes<'a>(
-        &'a self,
-        rows: &'a [(Fingerprint, u32)],
-    ) -> BoxFuture<'a, Result<Vec<(Fingerprint, String)>, StoreError>> {
-        self.inner.read_record_hashes(rows)
-    }
-
-    fn usage(&self) -> Usage {
-        self.inner.usage()
     }
 }

@@ -164,19 +164,14 @@ pub fn stage_key(run: &str, stage: &str) -> Option<Key> {
 impl PlannedStage {
     /// Returns a stage of a day that makes this file.
     pub(crate) fn making(name: &str, artifact: &str) -> Self {
-        use std::time::Duration;
-
-        let policy = CommandPolicy {
-            max_attempts: 1,
-            base_delay: Duration::from_secs(1),
-            max_delay: Duration::from_secs(1),
-            jitter: crate::retry::Jitter::default(),
-            timeout: None,
-            deadline: None,
-            codes: crate::command_retry::retryable_codes::RetryableCodes::any(),
-        };
         let key = stage_key("2026-11-29", name).expect("a key");
-        Self { name: name.to_owned(), key, words: Vec::new(), artifact: Some(artifact.to_owned()), policy }
+        Self {
+            name: name.to_owned(),
+            key,
+            words: Vec::new(),
+            artifact: Some(artifact.to_owned()),
+            policy: CommandPolicy::once(),
+        }
     }
 }
 

@@ -26,7 +26,6 @@ use crate::clock::Clock;
 use crate::config::external::environment::own_program;
 use crate::config::sections::records::steps::StepAction;
 use crate::config::settings::Settings;
-use crate::ledger::items::write_mode::Delivery;
 use crate::port::evaluator::Evaluator;
 use crate::port::step::Step;
 use crate::runner::run_config::RunError;
@@ -137,7 +136,6 @@ fn program_steps(settings: &Settings, args: &DrillArgs) -> Result<Vec<ProgramSte
                 step: step.name.clone(),
                 reads_key: reads_idempotency_key(command),
                 is_declared: args.idempotent.contains(&step.name),
-                is_at_most_once: settings.delivery == Delivery::AtMostOnce,
                 replaces_file: false,
             }),
             StepAction::Map(..) => None,
@@ -152,7 +150,6 @@ fn program_steps(settings: &Settings, args: &DrillArgs) -> Result<Vec<ProgramSte
             step: name.to_owned(),
             reads_key: reads_idempotency_key(&command),
             is_declared: args.idempotent.iter().any(|declared| declared == name),
-            is_at_most_once: false,
             replaces_file: makes_file(name),
         }));
     }

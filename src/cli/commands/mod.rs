@@ -12,7 +12,7 @@
 //! | Which commands are about when a job runs? | `schedule/` |
 //! | What can go wrong with a job, played? | `drill` |
 //! | How far can scripts be left alone? | `lint` |
-//! | How does a command run once for a date, or until it succeeds? | `once`, `once_in_sheet`, `retry` |
+//! | How does a command run once for a date, or until it succeeds? | `once`, `once_in_sheet`, `once_lines`, `retry` |
 //! | Who hears of a job? | `alert` (test messages), `alert_place` (how messages call it) |
 //! | Who hears of a job file that can't be read? | `job_file_alert` |
 //! | How is the emulator served? | `emulate` |
@@ -36,6 +36,7 @@ pub mod retry;
 pub mod lint;
 pub mod once;
 mod once_in_sheet;
+mod once_lines;
 pub mod stage_redo;
 mod stage_run;
 #[cfg(feature = "emulator")]

@@ -13,7 +13,7 @@ use crate::cli::format::{format_count, format_number, shell_safe};
 use crate::cli::output::json::SCHEMA_VERSION;
 use crate::cli::streams::control_characters::visible;
 
-/// A step that runs a program.
+/// A step or a stage that runs a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProgramSteps {
     /// The step's name.
@@ -22,8 +22,6 @@ pub struct ProgramSteps {
     pub reads_key: bool,
     /// Whether a flag says that repeats do no harm.
     pub is_declared: bool,
-    /// Whether the job never runs it twice for one change.
-    pub is_at_most_once: bool,
     /// Whether it is a stage whose file is replaced as a whole.
     pub replaces_file: bool,
 }

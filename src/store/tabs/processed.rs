@@ -157,7 +157,9 @@ impl ProcessedRows {
         self.forgotten.extend(below.forgotten);
         self.recent.extend(below.recent);
         if let (Some(texts), Some(more)) = (&mut self.version_texts, below.version_texts) {
-            more.into_iter().for_each(|(key, versions)| texts.entry(key).or_default().extend(versions));
+            for (key, versions) in more {
+                texts.entry(key).or_default().extend(versions);
+            }
         }
         self.sequence.append(below.sequence);
     }
