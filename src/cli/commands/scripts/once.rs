@@ -8,9 +8,9 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::app::local_state::done_file::DoneFile;
 use crate::cli::args::scripts::once::OnceArgs;
-use crate::cli::commands::once_in_sheet::in_sheet;
-use crate::cli::commands::once_lines::{report_not_done, skipped};
-use crate::cli::commands::retry::{TerminalOutput, read_stdin, stop_signal};
+use crate::cli::commands::scripts::once_in_sheet::in_sheet;
+use crate::cli::commands::scripts::once_lines::{report_not_done, skipped};
+use crate::cli::commands::scripts::retry::{TerminalOutput, read_stdin, stop_signal};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
