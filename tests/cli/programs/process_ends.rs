@@ -7,35 +7,12 @@ use crate::live::Live;
 use crate::temp_project::TempProject;
 use crate::wire::Emulator;
 
-const JOB: &str = r#"
-name = "work"
-
-[source]
-jsonl = "items.jsonl"
-
-[item]
-key = ".id"
-
-[[step]]
-name = "worker"
-command = ["sh", "worker.sh"]
-timeout = "1s"
-
-[retry]
-attempts = 2
-base = "1ms"
-
-[sheet]
-tab = "Work"
-"#;
+/// What follows the step: how long its program may take, and how often it is tried.
+const LIMITS: &str = "timeout = \"1s\"\n[retry]\nattempts = 2\nbase = \"1ms\"\n";
 
 /// Returns a job of one item, with this program.
 fn project(worker: &str) -> TempProject {
-    let project = TempProject::empty();
-    project.write("work.toml", JOB);
-    project.write("worker.sh", worker);
-    project.write("items.jsonl", "{\"id\": \"a\"}\n");
-    project
+    TempProject::worker(LIMITS, worker)
 }
 
 /// Returns the processes that the program recorded, one per line.
