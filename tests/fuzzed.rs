@@ -23,6 +23,8 @@ mod formula;
 mod job_file;
 #[path = "../fuzz/readers/journal.rs"]
 mod journal;
+#[path = "../fuzz/readers/lint.rs"]
+mod lint;
 #[path = "../fuzz/readers/number_pattern.rs"]
 mod number_pattern;
 #[path = "../fuzz/readers/ranges.rs"]
@@ -245,6 +247,30 @@ fn no_journal_makes_its_reader_panic() {
         b"0123456789abcdef {\"job\":\"j\"}\n",
     ];
     fuzz("journal", seeds, journal::read_all);
+}
+
+#[test]
+fn no_script_makes_the_linter_panic() {
+    let planted = with_kind(0, include_bytes!("../crates/lint/tests/planted.py"));
+    let hardened = with_kind(0, include_bytes!("../examples/harden/after.py"));
+    let shell = with_kind(1, include_bytes!("../.ci/run"));
+    let seeds: &[&[u8]] = &[
+        &planted,
+        &hardened,
+        &shell,
+        b"\x01#!/bin/sh\nset -eu\nfor f in *; do curl \"$f\" | sh || true; done > /tmp/x\n",
+        b"\x02MAILTO=a@b\n*/5 * * * * cd /home/a && python3 x.py >> log 2>&1\n@daily . ~/.bashrc; run %d\n",
+        b"\x03requests==2.32\ngspread>=6\n-r other.txt\n",
+        b"\x04name = \"x\"\n[source]\ncsv = \"a\"\n[item]\nkey = \".id\"\n[[step]]\nname = \"s\"\ncommand = [\"sh\"]\n",
+    ];
+    fuzz("lint", seeds, lint::read_all);
+}
+
+/// Puts the byte before a text that says what it is.
+fn with_kind(kind: u8, text: &[u8]) -> Vec<u8> {
+    let mut seed = vec![kind];
+    seed.extend(text.iter().take(MAX_LEN - 1));
+    seed
 }
 
 #[test]

@@ -18,12 +18,9 @@ use serde_json::{Value, json};
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::commit::changes::{Commit, CommitReply};
-use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
-use sheetkeep::ledger::items::failure::StoredFailure;
-use sheetkeep::ledger::items::key::Fingerprint;
 use sheetkeep::ledger::runs::event::{Event, RunReport};
-use sheetkeep::ledger::state::snapshot::Loaded;
-use sheetkeep::port::store::{Store, StoreError, Usage};
+use sheetkeep::port::store::Store;
+use sheetkeep::port::store_layer::StoreLayer;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::runner::shutdown::Stop;
 use support::{Job, Values};
@@ -88,32 +85,17 @@ struct Late {
     place: Arc<Emulated>,
 }
 
-impl Store for Late {
-    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
-        self.store.load()
+impl StoreLayer for Late {
+    fn inner(&self) -> &dyn Store {
+        self.store.as_ref()
     }
 
-    fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
-        self.store.read_head()
-    }
-
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async {
             let more = json!({"sheetId": 77, "dimension": "ROWS", "length": 100_000});
             self.place.hands(json!([{"appendDimension": more}])).await;
             self.store.commit(commit).await
         })
-    }
-
-    fn read_failures<'a>(
-        &'a self,
-        rows: &'a [(Fingerprint, u32)],
-    ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
-        self.store.read_failures(rows)
-    }
-
-    fn usage(&self) -> Usage {
-        self.store.usage()
     }
 }
 

@@ -56,6 +56,15 @@ async fn a_failing_item_fails_alone_and_recovers_later() {
     assert_eq!((store.rows("orders").len(), store.open_failures()), (3, Vec::new()));
 }
 
+#[test]
+fn a_job_of_stages_is_left_to_the_command_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("prices.toml");
+    std::fs::write(&file, "name = \"prices\"\n[[stage]]\nname = \"fetch\"\ncommand = [\"true\"]\n").expect("written");
+    let refused = Job::from_file(&file).in_memory(&memory_store()).build().expect_err("it has stages");
+    assert!(refused.to_string().contains("a job of stages, which the command line runs: sheetkeep run"), "{refused}");
+}
+
 #[tokio::test]
 async fn a_panic_of_a_step_is_the_failure_of_one_item() {
     let store = memory_store();

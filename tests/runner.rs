@@ -241,6 +241,31 @@ async fn a_run_asked_to_stop_twice_leaves_its_steps_to_the_next() {
     assert_eq!((next.run.counts.new, keys(&store).len()), (2, 3));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stop_between_two_attempts_leaves_the_item_untried() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let stop = Stop::default();
+    let asked = stop.clone();
+    let busy = || StepError::Transient { why: "busy".into(), retry_after_ms: Some(60_000) };
+    let job = Job::new(Arc::clone(&clock)).step(move |value, _| match value["id"].as_str() {
+        Some("b") => Err(busy()),
+        _ => Ok(vec![value.clone()]),
+    });
+    let source = || Values::of(["a", "b"].map(|id| json!({"id": id})));
+    // The source is read by then, and the second attempt is due half a minute later.
+    let hands = async {
+        clock.sleep(Duration::from_secs(30)).await;
+        asked.request(StopReason::Interrupt);
+    };
+    let (report, ()) = tokio::join!(job.run_until(store.clone(), source(), stop), hands);
+    let report = report.expect("a run that ends");
+    assert_eq!((report.run.status, report.run.counts.new, report.run.counts.failed), (RunStatus::Interrupted, 1, 0));
+    assert_eq!((store.contents().failures.len(), keys(&store)), (0, vec!["a".to_owned()]));
+    let next = Job::new(clock).run(store.clone(), source()).await.expect("a clean run");
+    assert_eq!((next.run.counts.new, next.run.status), (1, RunStatus::Succeeded));
+}
+
 /// A step that takes two seconds.
 struct Slow(Arc<dyn Clock>);
 

@@ -190,6 +190,7 @@ pub fn sheets_store(
 ) -> SheetsStore {
     SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(clock))
         .with_mode(settings.mode, settings.again)
+        .keeping_version_texts(settings.stages.is_some())
         .with_jobs(settings.jobs.clone())
 }
 

@@ -202,6 +202,7 @@ pub async fn check_spreadsheet(settings: &Settings, planned: &PlannedRun, lines:
         data_tab: settings.tab.clone(),
         mode: settings.mode,
         again: settings.again,
+        keeps_version_texts: false,
         abandons_predecessors: false,
         missing: MissingTab::Stops,
         jobs: settings.jobs.clone(),

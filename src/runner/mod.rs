@@ -24,6 +24,7 @@
 //! | What waits for a commit? | `queue/` |
 //! | What does a commit carry, and how does it come to a known outcome? | `commit/` |
 //! | How does a run stop early? | `shutdown` |
+//! | How does a source ask whether the run holds the lease? | `lease_questions` |
 //! | When is the next run due? | `outlook` |
 //! | Which checks precede the first record? | `source_checks`; of a header row, `header_row` |
 //! | What would steps make of a record, and which columns would a first row have? | `preview` |
@@ -41,6 +42,7 @@ pub mod steps;
 pub mod queue;
 pub mod commit;
 pub mod shutdown;
+pub mod lease_questions;
 pub mod outlook;
 pub mod header_row;
 mod source_checks;

@@ -33,6 +33,7 @@ use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
 use crate::runner::commit::committer::Committer;
 use crate::runner::input::input_queue::{InputQueue, RunInput};
 use crate::runner::input::source_passes::SourcePasses;
+use crate::runner::lease_questions::{LeaseQuestion, LeaseQuestions};
 use crate::runner::queue::commit_queue::CommitQueue;
 use crate::runner::queue::start_markers::{MAX_MARKED, StartMarkers};
 use crate::runner::records::change_forecast::{ForecastPass, ForecastRows};
@@ -108,6 +109,7 @@ struct RunLoop {
     sheet_zone: TimeZone,
     stop_reason: Option<StopReason>,
     is_stopping: bool,
+    lease_questions: LeaseQuestions,
 }
 
 /// An event of the loop.
@@ -118,6 +120,7 @@ enum LoopEvent {
     CommitEnded(CommitOutcome),
     StopRequested,
     ForceStop(Duration),
+    LeaseAsked(LeaseQuestion),
     AbandonTimeout,
     Tick,
 }
@@ -214,6 +217,7 @@ impl RunLoop {
             sheet_zone,
             stop_reason: None,
             is_stopping: false,
+            lease_questions: LeaseQuestions::default(),
         })
     }
 
@@ -256,6 +260,7 @@ impl RunLoop {
                 LoopEvent::StopRequested => self.on_stop_requested(),
                 LoopEvent::ForceStop(patience) => self.abandon_steps(patience),
                 LoopEvent::AbandonTimeout => self.active_steps.clear(),
+                LoopEvent::LeaseAsked(question) => self.on_lease_asked(question).await?,
                 LoopEvent::Tick => {}
             }
         }
@@ -273,7 +278,19 @@ impl RunLoop {
         self.pass_on_claim();
         let room = self.items_in_hand() < self.max_items_in_hand() && !self.queue.is_full() && !self.forecast.is_read;
         let unclaimed = self.claim_first && !self.committer.chain.has_claimed();
-        let Self { inputs, active_steps, forecast, committer, executor, clock, abandon_at_ms, is_stopping, .. } = self;
+        let may_answer = self.committer.can_confirm_lease();
+        let Self {
+            inputs,
+            active_steps,
+            forecast,
+            committer,
+            executor,
+            clock,
+            abandon_at_ms,
+            is_stopping,
+            lease_questions,
+            ..
+        } = self;
         let (reading, working) = (inputs.is_some(), !active_steps.is_empty());
         let forecasting = reading && !forecast.steps.is_empty();
         let left = abandon_at_ms.map(|until| Duration::from_millis(until.saturating_sub(clock.monotonic_ms())));
@@ -287,6 +304,7 @@ impl RunLoop {
             () = executor.stop.wait(), if (reading || working) && !*is_stopping => LoopEvent::StopRequested,
             patience = executor.stop.forced(), if working && !reading && may_force => LoopEvent::ForceStop(patience),
             () = clock.sleep(left), if leaving => LoopEvent::AbandonTimeout,
+            question = lease_questions.next(), if may_answer => LoopEvent::LeaseAsked(question),
             input = next_input(inputs), if reading && room && !unclaimed => LoopEvent::Input(input),
             () = clock.sleep(wait), if due.is_some() => LoopEvent::Tick,
         }
@@ -362,6 +380,14 @@ impl RunLoop {
         self.executor.fence = self.committer.chain.fence();
         self.progress();
         Ok(())
+    }
+
+    /// Answers whether this run holds the lease. If it does not, the run ends.
+    async fn on_lease_asked(&mut self, question: LeaseQuestion) -> Result<(), RunError> {
+        let confirmed = self.committer.confirm_lease(&mut self.intake, &mut self.queue).await;
+        // Who asked may be gone.
+        let _ = question.send(confirmed.is_ok());
+        confirmed
     }
 
     /// Drops queued row deletions: their row numbers are stale after a user has moved rows.

@@ -30,6 +30,24 @@ tab = "Orders"
 /// hold it but `.env`: `ended` and the end of each project check that.
 pub const CANARY: &str = "s3cretWebhookPath0123456789";
 
+/// A job whose step is the program `worker.sh`.
+const WORK: &str = r#"
+name = "work"
+
+[source]
+jsonl = "items.jsonl"
+
+[item]
+key = ".id"
+
+[sheet]
+tab = "Work"
+
+[[step]]
+name = "worker"
+command = ["sh", "worker.sh"]
+"#;
+
 /// A temporary folder, deleted at the end of the test.
 pub struct TempProject {
     folder: TempDir,
@@ -88,6 +106,16 @@ impl TempProject {
         let project = Self::empty();
         project.write("orders.toml", &format!("{ORDERS}{more}"));
         project.write("orders.csv", &format!("id,price\n{rows}"));
+        project
+    }
+
+    /// Creates one with the job `work.toml` of one item, whose program is this. Its file ends with
+    /// `more`.
+    pub fn worker(more: &str, worker: &str) -> Self {
+        let project = Self::empty();
+        project.write("work.toml", &format!("{WORK}{more}"));
+        project.write("worker.sh", worker);
+        project.write("items.jsonl", "{\"id\": \"a\"}\n");
         project
     }
 

@@ -12,11 +12,9 @@ use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault as Kind;
 use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitReply};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
-use sheetkeep::ledger::items::failure::StoredFailure;
-use sheetkeep::ledger::items::key::Fingerprint;
 use sheetkeep::ledger::runs::event::{Event, RunReport};
-use sheetkeep::ledger::state::snapshot::Loaded;
-use sheetkeep::port::store::{MisplacedWrites, Store, StoreError, Usage};
+use sheetkeep::port::store::{MisplacedWrites, Store};
+use sheetkeep::port::store_layer::StoreLayer;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 
@@ -33,16 +31,12 @@ pub struct InterruptedStore {
     meddling: Mutex<Option<BoxFuture<'static, ()>>>,
 }
 
-impl Store for InterruptedStore {
-    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
-        self.inner.load()
+impl StoreLayer for InterruptedStore {
+    fn inner(&self) -> &dyn Store {
+        &self.inner
     }
 
-    fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
-        self.inner.read_head()
-    }
-
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async move {
             if self.commits.fetch_add(1, Ordering::Relaxed) == self.nth {
                 let meddling = self.meddling.lock().expect("no thread panics while it holds it").take();
@@ -52,17 +46,6 @@ impl Store for InterruptedStore {
             }
             self.inner.commit(commit).await
         })
-    }
-
-    fn read_failures<'a>(
-        &'a self,
-        rows: &'a [(Fingerprint, u32)],
-    ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
-        self.inner.read_failures(rows)
-    }
-
-    fn usage(&self) -> Usage {
-        self.inner.usage()
     }
 }
 

@@ -69,5 +69,6 @@ pub fn open_store(
 ) -> Result<(SheetsStore, SheetFile), AppError> {
     let Sheet { sheets, id, file } = connect_existing(settings, &clock, chance)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
-    Ok((store.with_mode(settings.mode, settings.again), file))
+    let store = store.with_mode(settings.mode, settings.again).keeping_version_texts(settings.stages.is_some());
+    Ok((store, file))
 }

@@ -1,7 +1,7 @@
 //! Files that record that something is done for a date: `{name}_{date}.done`.
 //!
 //! In scope: their names and contents, and a lock that keeps two processes of one machine apart.
-//! Out of scope: what is done (`cli::commands::once`).
+//! Out of scope: what is done (`cli::commands::scripts::once`).
 //!
 //! A file that exists means done, whatever is in it. It is written as a whole after the work, so a
 //! process that is killed leaves none.

@@ -102,10 +102,9 @@ pub fn make_folder_of(target: &Path) -> io::Result<()> {
     private_files::make_folder(folder_of(target))
 }
 
-/// Puts a complete file in the place of `target`, durably: a crash leaves the old file or this one.
-/// It blocks.
+/// Puts a complete file that is on the disk in the place of `target`, durably: a crash leaves the
+/// old file or this one. It blocks.
 pub fn publish(part: &Path, target: &Path) -> io::Result<()> {
-    File::open(part)?.sync_all()?;
     std::fs::rename(part, target)?;
     File::open(folder_of(target))?.sync_all()
 }
@@ -117,6 +116,7 @@ pub fn copy_whole(from: &Path, target: &Path, nonce: u64) -> io::Result<()> {
     let copied = File::open(from).and_then(|mut input| {
         let mut output = private_files::create_new(&part)?;
         io::copy(&mut input, &mut output)?;
+        output.sync_all()?;
         publish(&part, target)
     });
     if copied.is_err() {

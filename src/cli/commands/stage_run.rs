@@ -10,7 +10,7 @@ use crate::app::provided_parts::ProvidedParts;
 use crate::app::stages::stage_parts::stage_parts;
 use crate::app::stages::stage_plan::{StageListeners, StageOutcomes, StagePlan};
 use crate::cli::args::command_line::RunArgs;
-use crate::cli::commands::retry::TerminalOutput;
+use crate::cli::commands::scripts::retry::TerminalOutput;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;

@@ -11,6 +11,7 @@
 //! | How is a refused batch bisected? | `bisect` |
 //! | What happens after a concurrent commit? | `reload` |
 //! | What do commits record of the job's alerts? | `recorded_alerts` |
+//! | Does the run still hold its lease? | `held_lease` |
 //! | How is the lease released after an error? | `lease_release` |
 //!
 //! Out of scope: the rules of a commit (`ledger::commit`), and its requests (`store::commit`).
@@ -23,5 +24,6 @@ mod misplaced_rows;
 mod halt_errors;
 mod bisect;
 mod reload;
+mod held_lease;
 mod lease_release;
 mod recorded_alerts;

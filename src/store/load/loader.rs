@@ -45,6 +45,8 @@ pub struct Loader {
     pub mode: WriteMode,
     /// When a done key is processed again.
     pub again: ReprocessPolicy,
+    /// Whether the texts of done versions are kept, beside their hashes. For jobs of few keys.
+    pub keeps_version_texts: bool,
     /// Whether to abandon predecessor spreadsheets that can't be read, because the user asked for
     /// it.
     pub abandons_predecessors: bool,

@@ -85,8 +85,12 @@ impl Loader {
         first: Vec<Vec<Value>>,
         keep_commit: Option<u64>,
     ) -> Result<ProcessedRows, LoadError> {
-        let empty =
-            || ProcessedRows::new(tab, self.again).with_texts_of(keep_commit).with_recovery(Arc::clone(&tab.recovery));
+        let empty = || {
+            ProcessedRows::new(tab, self.again)
+                .with_texts_of(keep_commit)
+                .keeping_version_texts(self.keeps_version_texts)
+                .with_recovery(Arc::clone(&tab.recovery))
+        };
         let mut done = empty();
         done.reserve(info.map_or(0, |info| info.rows));
         let paged = Paged::for_key_tab(tab, info);

@@ -57,6 +57,7 @@ impl SheetsStore {
             data_tab: data_tab.to_owned(),
             mode: WriteMode::Append,
             again: ReprocessPolicy::EachVersion,
+            keeps_version_texts: false,
             abandons_predecessors: false,
             preview: None,
             missing: MissingTab::Stops,
@@ -70,6 +71,13 @@ impl SheetsStore {
     #[must_use]
     pub fn with_mode(mut self, mode: WriteMode, again: ReprocessPolicy) -> Self {
         (self.loader.mode, self.loader.again) = (mode, again);
+        self
+    }
+
+    /// Sets whether a load keeps the texts of done versions. For jobs of few keys.
+    #[must_use]
+    pub fn keeping_version_texts(mut self, keeps_version_texts: bool) -> Self {
+        self.loader.keeps_version_texts = keeps_version_texts;
         self
     }
 

@@ -7,35 +7,12 @@ use crate::live::Live;
 use crate::temp_project::TempProject;
 use crate::wire::Emulator;
 
-const JOB: &str = r#"
-name = "work"
-
-[source]
-jsonl = "items.jsonl"
-
-[item]
-key = ".id"
-
-[[step]]
-name = "worker"
-command = ["sh", "worker.sh"]
-timeout = "1s"
-
-[retry]
-attempts = 2
-base = "1ms"
-
-[sheet]
-tab = "Work"
-"#;
+/// What follows the step: how long its program may take, and how often it is tried.
+const LIMITS: &str = "timeout = \"1s\"\n[retry]\nattempts = 2\nbase = \"1ms\"\n";
 
 /// Returns a job of one item, with this program.
 fn project(worker: &str) -> TempProject {
-    let project = TempProject::empty();
-    project.write("work.toml", JOB);
-    project.write("worker.sh", worker);
-    project.write("items.jsonl", "{\"id\": \"a\"}\n");
-    project
+    TempProject::worker(LIMITS, worker)
 }
 
 /// Returns the processes that the program recorded, one per line.
@@ -149,8 +126,11 @@ fn after_a_signal_no_further_attempt_starts() {
     live.signal("-TERM");
     live.hears("a second signal ends their programs");
     project.write("go", "");
-    live.ends().exits(143).shows("failed 1");
+    // The next run tries it: what a signal cut off has not failed.
+    live.ends().exits(143).shows("new 0").shows("interrupted");
     assert_eq!(project.read("attempts"), "1\n");
+    assert_eq!(project.column("work.toml", "Runs", "status"), ["interrupted"]);
+    assert_eq!(project.column("work.toml", "Failures work", "key"), [""; 0]);
 }
 
 #[test]

@@ -155,6 +155,7 @@ impl ProcessedIndex {
         let (fingerprint, hash) = (key.fingerprint(), self.policy().version_hash(version));
         self.new_keys += u64::from(!self.has_fingerprint(fingerprint));
         self.redo.remove(fingerprint);
+        self.done.add_version_text(fingerprint, &version.0);
         self.of_run.advance((fingerprint, hash), KeyEvent::Done, self.policy());
         // If every version counts and the job has no version expression, a key can't come a second
         // time.
@@ -210,6 +211,12 @@ impl ProcessedIndex {
     pub fn is_done(&self, key: &Key, version: &Version) -> bool {
         let (fingerprint, hash) = (key.fingerprint(), self.policy().version_hash(version));
         !self.is_to_redo(fingerprint, hash) && self.done.has(fingerprint, hash)
+    }
+
+    /// Returns the texts of the key's done versions, if the store was asked to keep them.
+    pub fn done_texts<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = &'a str> {
+        let texts = self.done.version_texts(key.fingerprint()).iter();
+        texts.filter(|text| self.is_done_by_now(key, &Version((*text).clone()))).map(String::as_str)
     }
 
     /// True if this version is done, as loaded or by an applied commit of this run.
@@ -300,10 +307,29 @@ impl ProcessedIndex {
         !self.has(fingerprint, hash) && !self.failures.is_resting(fingerprint, hash)
     }
 
+    /// True if `admit_record` would let this version be processed, unless it was admitted in this
+    /// run.
+    pub fn would_admit_record(&self, key: &Key, version: &Version, record: impl FnOnce() -> String) -> bool {
+        let (fingerprint, hash) = (key.fingerprint(), self.policy().version_hash(version));
+        self.would_admit(key, version)
+            || (!self.has(fingerprint, hash) && self.failures.would_renew(fingerprint, record))
+    }
+
     /// Returns the change of an existing row that this version is; `None` if it is none: the key is
     /// new, the version is done, or it failed and rests.
     pub fn change_to(&self, key: &Key, version: &Version) -> Option<ChangeHash> {
         let is_change = self.rewrites_row(key) && self.would_admit(key, version);
+        is_change.then(|| self.hash_of(key, version))
+    }
+
+    /// The same for a record, which `admit_record` admits.
+    pub fn change_to_record(
+        &self,
+        key: &Key,
+        version: &Version,
+        record: impl FnOnce() -> String,
+    ) -> Option<ChangeHash> {
+        let is_change = self.rewrites_row(key) && self.would_admit_record(key, version, record);
         is_change.then(|| self.hash_of(key, version))
     }
 

@@ -15,7 +15,7 @@ use crate::app::alerting::Alerting;
 use crate::app::local_state::instance_lock::known_id;
 use crate::app::schedule::run_history::JobHistory;
 use crate::cli::args::job::JobArgs;
-use crate::cli::commands::alert_place::alert_place;
+use crate::cli::commands::alerts::alert_place::alert_place;
 use crate::cli::commands::load_settings::place;
 use crate::cli::output::late::LateLine;
 use crate::clock::Clock;
