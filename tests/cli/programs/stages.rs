@@ -113,7 +113,7 @@ fn a_permanent_error_stops_the_stages_and_alerts_once() {
     failed
         .exits(1)
         .says("transform failed: ended with 1: ValueError: line 2: not a price: free")
-        .says("goes on from transform");
+        .says("continues from transform");
     assert_eq!(team.files("outbox"), Vec::<String>::new());
     assert_eq!(team.files("data/2026-11-29"), ["raw.csv"]);
     let again = team.run(&[]);
