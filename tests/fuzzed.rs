@@ -6,7 +6,7 @@
     clippy::disallowed_methods,
     reason = "how long it takes is what is measured, and somebody may ask for longer"
 )]
-#![expect(clippy::print_stdout, reason = "how much was thrown is what it tells")]
+#![expect(clippy::print_stdout, reason = "how much was thrown is what it prints")]
 
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,8 @@ mod formula;
 mod job_file;
 #[path = "../fuzz/readers/journal.rs"]
 mod journal;
+#[path = "../fuzz/readers/lint.rs"]
+mod lint;
 #[path = "../fuzz/readers/number_pattern.rs"]
 mod number_pattern;
 #[path = "../fuzz/readers/ranges.rs"]
@@ -153,9 +155,9 @@ fn fuzz(name: &str, seeds: &[&[u8]], read: fn(&[u8])) {
         let seed = seeds[usize::try_from(inputs).unwrap_or(0) % seeds.len()];
         let bytes = changed(seed, &chance);
         let one = Instant::now();
-        let told = std::panic::catch_unwind(|| read(&bytes));
+        let outcome = std::panic::catch_unwind(|| read(&bytes));
         let shown = String::from_utf8_lossy(&bytes);
-        assert!(told.is_ok(), "{name}: {bytes:?} {shown:?}");
+        assert!(outcome.is_ok(), "{name}: {bytes:?} {shown:?}");
         assert!(one.elapsed() < TOO_LONG, "{name}: took {:?}: {shown:?}", one.elapsed());
         inputs += 1;
     }
@@ -245,6 +247,30 @@ fn no_journal_makes_its_reader_panic() {
         b"0123456789abcdef {\"job\":\"j\"}\n",
     ];
     fuzz("journal", seeds, journal::read_all);
+}
+
+#[test]
+fn no_script_makes_the_linter_panic() {
+    let planted = with_kind(0, include_bytes!("../crates/lint/tests/planted.py"));
+    let hardened = with_kind(0, include_bytes!("../examples/harden/after.py"));
+    let shell = with_kind(1, include_bytes!("../.ci/run"));
+    let seeds: &[&[u8]] = &[
+        &planted,
+        &hardened,
+        &shell,
+        b"\x01#!/bin/sh\nset -eu\nfor f in *; do curl \"$f\" | sh || true; done > /tmp/x\n",
+        b"\x02MAILTO=a@b\n*/5 * * * * cd /home/a && python3 x.py >> log 2>&1\n@daily . ~/.bashrc; run %d\n",
+        b"\x03requests==2.32\ngspread>=6\n-r other.txt\n",
+        b"\x04name = \"x\"\n[source]\ncsv = \"a\"\n[item]\nkey = \".id\"\n[[step]]\nname = \"s\"\ncommand = [\"sh\"]\n",
+    ];
+    fuzz("lint", seeds, lint::read_all);
+}
+
+/// Puts the byte before a text that says what it is.
+fn with_kind(kind: u8, text: &[u8]) -> Vec<u8> {
+    let mut seed = vec![kind];
+    seed.extend(text.iter().take(MAX_LEN - 1));
+    seed
 }
 
 #[test]

@@ -18,12 +18,9 @@ use serde_json::{Value, json};
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::commit::changes::{Commit, CommitReply};
-use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
-use sheetkeep::ledger::items::failure::StoredFailure;
-use sheetkeep::ledger::items::key::Fingerprint;
 use sheetkeep::ledger::runs::event::{Event, RunReport};
-use sheetkeep::ledger::state::snapshot::Loaded;
-use sheetkeep::port::store::{Store, StoreError, Usage};
+use sheetkeep::port::store::Store;
+use sheetkeep::port::store_layer::StoreLayer;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::runner::shutdown::Stop;
 use support::{Job, Values};
@@ -88,32 +85,17 @@ struct Late {
     place: Arc<Emulated>,
 }
 
-impl Store for Late {
-    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
-        self.store.load()
+impl StoreLayer for Late {
+    fn inner(&self) -> &dyn Store {
+        self.store.as_ref()
     }
 
-    fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
-        self.store.read_head()
-    }
-
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async {
             let more = json!({"sheetId": 77, "dimension": "ROWS", "length": 100_000});
             self.place.hands(json!([{"appendDimension": more}])).await;
             self.store.commit(commit).await
         })
-    }
-
-    fn read_failures<'a>(
-        &'a self,
-        rows: &'a [(Fingerprint, u32)],
-    ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
-        self.store.read_failures(rows)
-    }
-
-    fn usage(&self) -> Usage {
-        self.store.usage()
     }
 }
 
@@ -147,8 +129,8 @@ async fn a_batch_beyond_the_limit_is_not_sent() {
         // The tabs' blank rows are used up. The state tab can move, and nothing else has room.
         fixture.leave(1_750).await;
         let writes = fixture.place.emulator.stats().writes;
-        let told = full(fixture.run(&items(0..200)).await);
-        assert!(told.contains("and takes 10,000,000: delete blank rows"), "{told}");
+        let error_text = full(fixture.run(&items(0..200)).await);
+        assert!(error_text.contains("and takes 10,000,000: delete blank rows"), "{error_text}");
         assert_eq!(fixture.place.rows("Data").await.len(), 99, "nothing of it is written");
         assert_eq!(fixture.place.emulator.stats().writes, writes, "nothing of it is even sent");
         fixture.place.hands(json!([{"deleteSheet": {"sheetId": 77}}])).await;
@@ -177,8 +159,8 @@ async fn without_room_for_the_next_state_tab_the_run_stops() {
         let mut fixture = CellLimitFixture::new(doubts);
         fixture.run(&items(0..3)).await.expect("a run");
         fixture.leave(0).await;
-        let told = full(fixture.run(&items(0..4)).await);
-        assert!(told.contains("10,000,000"), "{told}");
+        let error_text = full(fixture.run(&items(0..4)).await);
+        assert!(error_text.contains("10,000,000"), "{error_text}");
         assert_eq!(fixture.place.rows("Data").await.len(), 3);
     }
 }
@@ -193,7 +175,10 @@ async fn a_refusal_after_others_took_the_last_cells_is_explained() {
         let mut job = Job::new(fixture.place.clock());
         job.seed = 99;
         let ended = job.run_all(Arc::new(late), Box::new(Values::of(items(0..4))), Stop::default()).await;
-        let told = full(ended);
-        assert!(told.contains("above the limit of 10000000 cells") && told.contains("delete blank rows"), "{told}");
+        let error_text = full(ended);
+        assert!(
+            error_text.contains("above the limit of 10000000 cells") && error_text.contains("delete blank rows"),
+            "{error_text}"
+        );
     }
 }

@@ -273,6 +273,28 @@ async fn failures_of_an_approved_plan_stay_approved() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn corrected_records_of_exhausted_failures_are_changes() {
+    let job = HeldJob::new(0).await;
+    let run = async |approval: Approval, first: Value| {
+        let mut job_of_run = job.job(approval);
+        job_of_run.plan.max_attempts = 1;
+        let mut items = items(COUNT, 1);
+        for item in items.iter_mut().take(3) {
+            item["v"] = "2".into();
+            item.as_object_mut().expect("an object").extend(first.as_object().cloned().unwrap_or_default());
+        }
+        let store = job.store(job_of_run.seed);
+        job.fixture.run_job(&job_of_run, store, &items).await.expect("a run")
+    };
+    let failed = run(Approval::OfAll, json!({"bad": "no price"})).await;
+    assert_eq!((failed.run.counts.failed, failed.dead_failures), (3, 3));
+    let held = run(Approval::None, json!({})).await;
+    assert_eq!((held.run.status, held.updated), (RunStatus::Degraded, 0), "three rows would change, and two may");
+    assert_eq!(job.versions().await, all(COUNT, 1));
+    assert_eq!(run(Approval::OfAll, json!({})).await.updated, 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_over_failures_leaves_the_held_plan_as_it_is() {
     let job = HeldJob::new(0).await;
     let held = job.run(&items(COUNT, 2), Approval::None).await.held.expect("it is held");

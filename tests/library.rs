@@ -35,7 +35,7 @@ fn the_list_of_public_items_is_that_of_the_source() {
 }
 
 #[tokio::test]
-async fn a_failing_item_stands_alone_and_recovers_later() {
+async fn a_failing_item_fails_alone_and_recovers_later() {
     let store = memory_store();
     let job = |is_fixed: bool| {
         Job::builder("orders")
@@ -54,6 +54,15 @@ async fn a_failing_item_stands_alone_and_recovers_later() {
     let second = job(true).run().await.expect("a run");
     assert_eq!((second.new, second.recovered, second.skipped, second.is_clean()), (1, 1, 2, true));
     assert_eq!((store.rows("orders").len(), store.open_failures()), (3, Vec::new()));
+}
+
+#[test]
+fn a_job_of_stages_is_left_to_the_command_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("prices.toml");
+    std::fs::write(&file, "name = \"prices\"\n[[stage]]\nname = \"fetch\"\ncommand = [\"true\"]\n").expect("written");
+    let refused = Job::from_file(&file).in_memory(&memory_store()).build().expect_err("it has stages");
+    assert!(refused.to_string().contains("a job of stages, which the command line runs: sheetkeep run"), "{refused}");
 }
 
 #[tokio::test]

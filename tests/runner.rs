@@ -157,8 +157,8 @@ async fn a_held_lease_stops_another_machine_until_it_expires() {
     clock.sleep(Duration::from_mins(5)).await;
     let report = other.run(store.clone(), Values::of(items(0..6))).await.expect("the lease is over");
     assert_eq!((report.run.counts.skipped, report.run.counts.new, rows(&store)), (2, 4, 6));
-    let told: Vec<_> = store.contents().runs.iter().map(|run| run.status).collect();
-    assert_eq!(told, [RunStatus::Crashed, RunStatus::Succeeded]);
+    let recorded: Vec<_> = store.contents().runs.iter().map(|run| run.status).collect();
+    assert_eq!(recorded, [RunStatus::Crashed, RunStatus::Succeeded]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -239,6 +239,31 @@ async fn a_run_asked_to_stop_twice_leaves_its_steps_to_the_next() {
     let next =
         job.run(store.clone(), Values::of(["a", "b", "c"].map(|id| json!({"id": id})))).await.expect("a clean run");
     assert_eq!((next.run.counts.new, keys(&store).len()), (2, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_between_two_attempts_leaves_the_item_untried() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let stop = Stop::default();
+    let asked = stop.clone();
+    let busy = || StepError::Transient { why: "busy".into(), retry_after_ms: Some(60_000) };
+    let job = Job::new(Arc::clone(&clock)).step(move |value, _| match value["id"].as_str() {
+        Some("b") => Err(busy()),
+        _ => Ok(vec![value.clone()]),
+    });
+    let source = || Values::of(["a", "b"].map(|id| json!({"id": id})));
+    // The source is read by then, and the second attempt is due half a minute later.
+    let hands = async {
+        clock.sleep(Duration::from_secs(30)).await;
+        asked.request(StopReason::Interrupt);
+    };
+    let (report, ()) = tokio::join!(job.run_until(store.clone(), source(), stop), hands);
+    let report = report.expect("a run that ends");
+    assert_eq!((report.run.status, report.run.counts.new, report.run.counts.failed), (RunStatus::Interrupted, 1, 0));
+    assert_eq!((store.contents().failures.len(), keys(&store)), (0, vec!["a".to_owned()]));
+    let next = Job::new(clock).run(store.clone(), source()).await.expect("a clean run");
+    assert_eq!((next.run.counts.new, next.run.status), (1, RunStatus::Succeeded));
 }
 
 /// A step that takes two seconds.
@@ -348,8 +373,8 @@ async fn a_new_version_that_fails_alike_has_its_own_payload() {
         let source = Values::of([json!({"id": "a", "v": version})]);
         job.run(store.clone(), source).await.expect("a run that ends");
     }
-    let told: Vec<_> = store.contents().failures.iter().map(|failure| failure.payload.concat()).collect();
-    assert_eq!(told, [1, 2].map(|version| json!({"id": "a", "v": version}).to_string()));
+    let recorded: Vec<_> = store.contents().failures.iter().map(|failure| failure.payload.concat()).collect();
+    assert_eq!(recorded, [1, 2].map(|version| json!({"id": "a", "v": version}).to_string()));
 }
 
 /// Returns a step that this machine refuses to start for one key.
@@ -412,11 +437,11 @@ async fn each_retry_of_a_step_is_an_event_with_its_cause() {
     });
     job.run(MemoryStore::new(clock), Values::of(items(0..1))).await.expect("a clean run");
     let events = job.events.lock().expect("no test panics while it holds this");
-    let told: Vec<_> = events.iter().filter(|event| matches!(event, Event::Retrying { .. })).collect();
+    let recorded: Vec<_> = events.iter().filter(|event| matches!(event, Event::Retrying { .. })).collect();
     let [Event::Retrying { step, key, attempt: 2, of: 6, delay_ms: 7_000.., fault: Fault::Throttled, cause }] =
-        told.as_slice()
+        recorded.as_slice()
     else {
-        unreachable!("{told:?}")
+        unreachable!("{recorded:?}")
     };
     assert_eq!((step.as_str(), key.as_str(), cause.as_str()), ("does", "k0", "busy"));
 }

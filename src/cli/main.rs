@@ -101,7 +101,7 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
             runtime.block_on(commands::schedule::backfill::command(session, args, host_name(), clock, chance))
         }
         CliCommand::Late(args) => runtime.block_on(commands::schedule::late::command(session, args, clock, chance)),
-        CliCommand::Alert(args) => runtime.block_on(commands::alert::command(session, &args.action, clock)),
+        CliCommand::Alert(args) => runtime.block_on(commands::alerts::alert::command(session, &args.action, clock)),
         CliCommand::Check(args) => runtime.block_on(commands::inspect::check::command(session, args, clock, chance)),
         CliCommand::Failures(args) => {
             runtime.block_on(commands::maintain::failures::command(session, &args.action, host_name(), clock, chance))
@@ -128,11 +128,13 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
             }
             commands::schedule::explain_and_export::command(session, &args.action, clock.as_ref())
         }
-        CliCommand::Lint(args) => commands::lint::command(session, args),
-        CliCommand::Once(args) => runtime.block_on(commands::once::command(session, args, host_name(), clock, chance)),
+        CliCommand::Lint(args) => commands::scripts::lint::command(session, args),
+        CliCommand::Once(args) => {
+            runtime.block_on(commands::scripts::once::command(session, args, host_name(), clock, chance))
+        }
         CliCommand::Retry(args) => {
             let chance = args.seed.map_or(chance, |seed| Arc::new(SeededRng::new(seed)));
-            runtime.block_on(commands::retry::command(session, args, clock, chance))
+            runtime.block_on(commands::scripts::retry::command(session, args, clock, chance))
         }
         #[cfg(feature = "emulator")]
         CliCommand::Drill(args) => commands::drill::command(session, args, runtime),

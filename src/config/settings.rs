@@ -13,7 +13,7 @@ use toml::de::{DeTable, Deserializer};
 use crate::clock::Clock;
 use crate::config::external::environment::Environment;
 use crate::config::external::flags::Overrides;
-use crate::config::form::{JobFileForm, data_in_place_of_job};
+use crate::config::job_file::{JobFileForm, data_in_place_of_job};
 use crate::config::problem::{ConfigError, ConfigProblem};
 use crate::config::sections::limits::{self, CommitSettings, Overlap};
 use crate::config::sections::proxies::proxies;

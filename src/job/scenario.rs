@@ -13,6 +13,7 @@ use crate::app::error::AppError;
 use crate::job::error::JobError;
 use crate::job::runner_job::Job;
 use crate::machine::MachineTrouble;
+use crate::runner::shutdown::Stop;
 
 /// A test of a job: it is run under mishaps on a sheet in memory until it has recovered, and the
 /// rows are compared with those of an undisturbed run. Needs the feature `emulator`.
@@ -122,14 +123,24 @@ impl Scenario {
 
     fn played(self) -> Result<DrillOutcome, AppError> {
         let mut source = self.job.open_source().map_err(AppError::Source)?;
-        let read = on_simulated_time(move |_| async move { RecordCopy::read(source.as_mut(), usize::MAX).await });
+        let stop = Stop::default();
+        let reading = move |_| async move { RecordCopy::read(source.as_mut(), usize::MAX).await };
+        let read = on_simulated_time(reading, &stop);
         let read = read.map_err(AppError::Machine)?;
         let records = match read {
             Some(read) => read.map_err(AppError::Source)?,
             None => return Err(AppError::Machine(MachineTrouble::resource("the source panicked"))),
         };
         let (settings, steps, concurrency) = self.job.drill_parts();
-        let job = DrillJob { settings, steps, evaluator: None, records: Arc::new(records), concurrency };
+        let job = DrillJob {
+            settings,
+            steps,
+            evaluator: None,
+            records: Arc::new(records),
+            runs_stages: false,
+            stop,
+            concurrency,
+        };
         let usual = job.play_undisturbed()?;
         job.play(0, self.mishaps, &usual)
     }

@@ -1,5 +1,7 @@
 //! The port for sources of records.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use thiserror::Error;
@@ -7,6 +9,7 @@ use thiserror::Error;
 use crate::fault::Fault;
 use crate::ledger::items::item::Position;
 use crate::ledger::processed::processed_index::ProcessedIndex;
+use crate::port::lease_check::LeaseCheck;
 
 /// A record as the source read it.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,7 +107,8 @@ pub enum SourceError {
         why: String,
         /// The next thing to do.
         advice: String,
-        /// `Transient` if it may pass, `Corrupt` if a file is not what it was, else `Rejected`.
+        /// `Transient` if it may pass, `Corrupt` if a file is not what it was, `Fenced` if another
+        /// run has taken over, else `Rejected`.
         fault: Fault,
     },
     /// A read failed for a reason that may pass.
@@ -182,8 +186,9 @@ pub trait Source: Send {
     }
 
     /// Takes what is done, once the run holds the lease and whenever nothing waits for a commit. A
-    /// source that makes its records by work outside needs it before that work.
-    fn on_claimed(&mut self, _index: &ProcessedIndex) {}
+    /// source that makes its records by work outside needs it before that work; `_lease` answers
+    /// while it reads.
+    fn on_claimed(&mut self, _index: &ProcessedIndex, _lease: &Arc<dyn LeaseCheck>) {}
 
     /// True if the source itself ends after a stop request, so that the run waits for that.
     fn ends_on_stop(&self) -> bool {

@@ -23,9 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::ledger::items::write_mode::Delivery;
-use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, KeyColumn};
 use crate::ledger::runs::event::{Event, RunReport};
-use crate::ledger::runs::filled_fields::FilledFields;
 use crate::ledger::runs::journal::JournalHead;
 use crate::machine::MachineTrouble;
 use crate::port::journal::JournalFault;
@@ -33,9 +31,9 @@ use crate::port::source::{Source, SourceError};
 use crate::port::store::{Store, StoreError};
 use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
 use crate::runner::commit::committer::Committer;
-use crate::runner::header_row::{check_columns, check_header, remove_gone_fields};
 use crate::runner::input::input_queue::{InputQueue, RunInput};
 use crate::runner::input::source_passes::SourcePasses;
+use crate::runner::lease_questions::{LeaseQuestion, LeaseQuestions};
 use crate::runner::queue::commit_queue::CommitQueue;
 use crate::runner::queue::start_markers::{MAX_MARKED, StartMarkers};
 use crate::runner::records::change_forecast::{ForecastPass, ForecastRows};
@@ -44,6 +42,7 @@ use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
 use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::source_checks::check_source;
 use crate::runner::startup::{RunContext, StartupParts, open};
 use crate::runner::steps::journal_replay::{JournalTarget, Replay};
 use crate::runner::steps::step_executor::{StepExecutor, StepOutcome};
@@ -68,23 +67,7 @@ pub async fn pass(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Res
         reason = stop.reason() => return Err(RunError::Stopped { reason }),
     };
     let reads_once = parts.source.as_ref().is_some_and(|source| !source.rereadable());
-    if let Some(source) = parts.source.as_mut().filter(|_| reads_once && config.retrying.reads_source()) {
-        check_header(source.as_mut(), parts.identify.as_ref(), &parts.events, &stop).await?;
-    }
-    if let Some(source) = parts.source.as_mut().filter(|_| parts.steps.is_empty() && config.retrying.reads_source()) {
-        let output = &opened.intake.output;
-        let key_column = output.key_column.as_ref().map(KeyColumn::name);
-        // The header of a tab that is not there yet begins with the columns of the job file.
-        let tab_columns = if output.header.is_open() { &[] } else { output.header.columns() };
-        check_columns(source.as_mut(), &config.columns, tab_columns, key_column).await?;
-        let state = opened.chain.state();
-        let is_from_source = |name: &&String| !state.deleted.contains(name) && *name != ADDED_KEY_COLUMN;
-        let mut own: Vec<String> = state.columns.iter().filter(is_from_source).cloned().collect();
-        for message in remove_gone_fields(source.as_mut(), &mut own).await {
-            (parts.events)(Event::Anomaly { message });
-        }
-        opened.intake.fields = FilledFields::new(state.filled.clone(), own);
-    }
+    check_source(&mut parts, &config, &stop, &mut opened).await?;
     // Box the future: it is large, and callers should not embed it.
     match Box::pin(RunLoop::new(parts, config, stop, opened)?.run()).await {
         // A source that can be read once has lost its header by now, so the caller can't wait for
@@ -126,6 +109,7 @@ struct RunLoop {
     sheet_zone: TimeZone,
     stop_reason: Option<StopReason>,
     is_stopping: bool,
+    lease_questions: LeaseQuestions,
 }
 
 /// An event of the loop.
@@ -136,6 +120,7 @@ enum LoopEvent {
     CommitEnded(CommitOutcome),
     StopRequested,
     ForceStop(Duration),
+    LeaseAsked(LeaseQuestion),
     AbandonTimeout,
     Tick,
 }
@@ -232,6 +217,7 @@ impl RunLoop {
             sheet_zone,
             stop_reason: None,
             is_stopping: false,
+            lease_questions: LeaseQuestions::default(),
         })
     }
 
@@ -274,6 +260,7 @@ impl RunLoop {
                 LoopEvent::StopRequested => self.on_stop_requested(),
                 LoopEvent::ForceStop(patience) => self.abandon_steps(patience),
                 LoopEvent::AbandonTimeout => self.active_steps.clear(),
+                LoopEvent::LeaseAsked(question) => self.on_lease_asked(question).await?,
                 LoopEvent::Tick => {}
             }
         }
@@ -291,7 +278,19 @@ impl RunLoop {
         self.pass_on_claim();
         let room = self.items_in_hand() < self.max_items_in_hand() && !self.queue.is_full() && !self.forecast.is_read;
         let unclaimed = self.claim_first && !self.committer.chain.has_claimed();
-        let Self { inputs, active_steps, forecast, committer, executor, clock, abandon_at_ms, is_stopping, .. } = self;
+        let may_answer = self.committer.can_confirm_lease();
+        let Self {
+            inputs,
+            active_steps,
+            forecast,
+            committer,
+            executor,
+            clock,
+            abandon_at_ms,
+            is_stopping,
+            lease_questions,
+            ..
+        } = self;
         let (reading, working) = (inputs.is_some(), !active_steps.is_empty());
         let forecasting = reading && !forecast.steps.is_empty();
         let left = abandon_at_ms.map(|until| Duration::from_millis(until.saturating_sub(clock.monotonic_ms())));
@@ -305,6 +304,7 @@ impl RunLoop {
             () = executor.stop.wait(), if (reading || working) && !*is_stopping => LoopEvent::StopRequested,
             patience = executor.stop.forced(), if working && !reading && may_force => LoopEvent::ForceStop(patience),
             () = clock.sleep(left), if leaving => LoopEvent::AbandonTimeout,
+            question = lease_questions.next(), if may_answer => LoopEvent::LeaseAsked(question),
             input = next_input(inputs), if reading && room && !unclaimed => LoopEvent::Input(input),
             () = clock.sleep(wait), if due.is_some() => LoopEvent::Tick,
         }
@@ -380,6 +380,14 @@ impl RunLoop {
         self.executor.fence = self.committer.chain.fence();
         self.progress();
         Ok(())
+    }
+
+    /// Answers whether this run holds the lease. If it does not, the run ends.
+    async fn on_lease_asked(&mut self, question: LeaseQuestion) -> Result<(), RunError> {
+        let confirmed = self.committer.confirm_lease(&mut self.intake, &mut self.queue).await;
+        // Who asked may be gone.
+        let _ = question.send(confirmed.is_ok());
+        confirmed
     }
 
     /// Drops queued row deletions: their row numbers are stale after a user has moved rows.

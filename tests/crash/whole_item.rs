@@ -14,33 +14,9 @@ const ITEM: usize = 300_023;
 /// Bytes that a pipe holds.
 const PIPE: usize = 65_536;
 
-const JOB: &str = r#"
-name = "work"
-
-[source]
-jsonl = "items.jsonl"
-
-[item]
-key = ".id"
-
-[[step]]
-name = "worker"
-command = ["sh", "worker.sh"]
-
-[[step]]
-map = "{id}"
-
-[sheet]
-tab = "Work"
-"#;
-
 /// A job of one item. Its program keeps its idempotency key. The first time it also reads so many
 /// bytes, reports its process id, waits until it may go on, and reads the rest.
 fn project(read_before: usize) -> TempProject {
-    let project = TempProject::empty();
-    project.write("work.toml", JOB);
-    let around = "{\"id\":\"a\",\"text\":\"\"}\n".len();
-    project.write("items.jsonl", &format!("{{\"id\":\"a\",\"text\":\"{}\"}}\n", "x".repeat(ITEM - around)));
     let worker = format!(
         "echo $SHEETKEEP_IDEMPOTENCY_KEY >> keys\n\
          [ -p go ] || exec cat > again\n\
@@ -49,7 +25,9 @@ fn project(read_before: usize) -> TempProject {
          read -r word < go\n\
          cat > rest && mv rest over\n"
     );
-    project.write("worker.sh", &worker);
+    let project = TempProject::worker("[[step]]\nmap = \"{id}\"\n", &worker);
+    let around = "{\"id\":\"a\",\"text\":\"\"}\n".len();
+    project.write("items.jsonl", &format!("{{\"id\":\"a\",\"text\":\"{}\"}}\n", "x".repeat(ITEM - around)));
     project
 }
 

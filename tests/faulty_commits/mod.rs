@@ -11,12 +11,12 @@ use sheetkeep::fault::Fault;
 use sheetkeep::grid::{Cell, Row};
 use sheetkeep::ledger::commit::changes::{Commit, CommitPart, CommitReply};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
-use sheetkeep::ledger::items::failure::StoredFailure;
-use sheetkeep::ledger::items::key::{Fingerprint, Key, Version};
+use sheetkeep::ledger::items::key::{Key, Version};
 use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::ledger::state::snapshot::Loaded;
 use sheetkeep::port::step::StepError;
-use sheetkeep::port::store::{Store, StoreError, Usage};
+use sheetkeep::port::store::{Store, StoreError};
+use sheetkeep::port::store_layer::StoreLayer;
 use sheetkeep::store::memory::{Contents, MemoryStore};
 use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
@@ -39,10 +39,14 @@ struct FaultyStore {
     blind: bool,
 }
 
-impl Store for FaultyStore {
-    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+impl StoreLayer for FaultyStore {
+    fn inner(&self) -> &dyn Store {
+        &self.inner
+    }
+
+    fn load_in_layer(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
         Box::pin(async {
-            let late = self.late.lock().expect("nobody panics in it").take();
+            let late = self.late.lock().expect("no thread panics while it holds it").take();
             if let Some(late) = late {
                 self.inner.commit(&late).await;
             }
@@ -50,7 +54,7 @@ impl Store for FaultyStore {
         })
     }
 
-    fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
+    fn read_head_in_layer(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
         if self.blind {
             let error = StoreError::Unavailable { why: "it is out of order".to_owned(), fault: Fault::Transient };
             return Box::pin(async { Err(error) });
@@ -58,7 +62,7 @@ impl Store for FaultyStore {
         self.inner.read_head()
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async move {
             self.clock.sleep(Duration::from_millis(10)).await;
             let nth = self.commits.fetch_add(1, Ordering::Relaxed);
@@ -67,17 +71,6 @@ impl Store for FaultyStore {
                 None => self.inner.commit(commit).await,
             }
         })
-    }
-
-    fn read_failures<'a>(
-        &'a self,
-        rows: &'a [(Fingerprint, u32)],
-    ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
-        self.inner.read_failures(rows)
-    }
-
-    fn usage(&self) -> Usage {
-        self.inner.usage()
     }
 }
 
@@ -172,7 +165,7 @@ async fn a_lost_batch_that_arrives_before_a_load_is_counted_once() {
         let between = meddled(&clock, &store, move |n, commit, _| match n.checked_sub(nth) {
             Some(0) => Some(CommitReply::Lost { why: "it is on its way".to_owned() }),
             Some(1) => {
-                *kept.lock().expect("nobody panics in it") = Some(commit.clone());
+                *kept.lock().expect("no thread panics while it holds it") = Some(commit.clone());
                 Some(CommitReply::Refused { part: CommitPart::Layout, why: "a tab moved".to_owned() })
             }
             _ => None,

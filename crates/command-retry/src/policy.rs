@@ -56,6 +56,19 @@ pub fn positive_time(name: &str, text: &str) -> Result<Duration, String> {
 }
 
 impl CommandPolicy {
+    /// Returns the policy of a command that is run once, for as long as it takes.
+    pub fn once() -> Self {
+        Self {
+            max_attempts: 1,
+            base_delay: Duration::from_secs(1),
+            max_delay: Duration::from_secs(1),
+            jitter: Jitter::None,
+            timeout: None,
+            deadline: None,
+            codes: RetryableCodes::any(),
+        }
+    }
+
     /// Checks what depends on two settings. The error is a clause in lower case.
     pub fn check(&self) -> Result<(), String> {
         if self.max_delay < self.base_delay {

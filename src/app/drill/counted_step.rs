@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::app::drill::drill_clock::DrillClock;
 use crate::app::drill::mishap::Mishap;
 use crate::app::drill::outcome::StepRuns;
-use crate::app::drill::troubled_store::RunTrouble;
+use crate::app::drill::run_trouble::RunTrouble;
 use crate::port::step::{Step, StepContext, StepError};
 
 /// How often one step ran.
@@ -34,16 +34,20 @@ pub struct StepCounts {
 
 impl StepCounts {
     fn count(&self, step: &dyn Step, context: &StepContext) {
+        let change = (context.idempotency_key.as_str(), context.key.as_str());
+        self.count_call(step.name(), step.has_outside_effects(), change);
+    }
+
+    /// Counts a call for a change of an item: the name of the change, and the item's key.
+    pub fn count_call(&self, step: &str, is_outside: bool, (change, key): (&str, &str)) {
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = steps.iter().position(|(name, _)| name == step.name()).unwrap_or_else(|| {
-            let count = StepCount { is_outside: step.has_outside_effects(), ..StepCount::default() };
-            steps.push((step.name().to_owned(), count));
+        let at = steps.iter().position(|(name, _)| name == step).unwrap_or_else(|| {
+            steps.push((step.to_owned(), StepCount { is_outside, ..StepCount::default() }));
             steps.len() - 1
         });
         if let Some((_, count)) = steps.get_mut(at) {
             count.runs += 1;
-            let key = context.key.as_str().to_owned();
-            count.by_change.entry(context.idempotency_key.clone()).or_insert((key, 0)).1 += 1;
+            count.by_change.entry(change.to_owned()).or_insert((key.to_owned(), 0)).1 += 1;
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! In scope: the clock, and the runtime that drives it. Out of scope: everything that waits.
 //!
-//! tokio calls a hook right before its only thread would sleep, which is when no task can go on.
+//! tokio calls a hook right before its only thread would sleep, which is when no task can proceed.
 //! The hook moves the clock to the earliest timer and wakes its task. Work outside the runtime,
 //! such as a program, a file, or a jq process, holds a [`BusyGuard`]; meanwhile time does not move.
 
@@ -18,6 +18,7 @@ use futures_util::future::BoxFuture;
 
 use crate::clock::Clock;
 use crate::machine::MachineTrouble;
+use crate::runner::shutdown::Stop;
 use crate::time::Timestamp;
 
 /// The time at which each drill begins, 2026-03-02T08:00:00Z. A drill that began at the present
@@ -113,8 +114,9 @@ impl Drop for DrillSleep {
 }
 
 /// Runs `play` on simulated time, on a thread of its own, and waits for its result. `None` if it
-/// panicked, whose message is on standard error. Fails if this machine refuses the thread.
-pub fn on_simulated_time<T, F, R>(play: F) -> Result<Option<T>, MachineTrouble>
+/// panicked, whose message is on standard error, or if `stop` was requested. Then all it had is
+/// dropped. Fails if this machine refuses the thread.
+pub fn on_simulated_time<T, F, R>(play: F, stop: &Stop) -> Result<Option<T>, MachineTrouble>
 where
     F: FnOnce(DrillClock) -> R + Send + 'static,
     R: Future<Output = T> + Send + 'static,
@@ -122,12 +124,20 @@ where
 {
     let clock = DrillClock::default();
     let hook = clock.clone();
+    let stop = stop.clone();
     let work = move || {
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let built = builder.enable_all().on_thread_park(move || hook.advance()).build();
         // The work is a task: a wake-up of the main future alone would not keep the hook from
         // moving time.
-        built.map(|runtime| runtime.block_on(async { tokio::spawn(play(clock)).await.ok() }))
+        built.map(|runtime| {
+            runtime.block_on(async {
+                tokio::select! {
+                    played = tokio::spawn(play(clock)) => played.ok(),
+                    () = stop.wait() => None,
+                }
+            })
+        })
     };
     let refused = |error| {
         MachineTrouble::from_io("the drill can't be started", &error)
@@ -140,41 +150,64 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runner::shutdown::StopReason;
 
     #[test]
     fn timers_fire_in_order_and_cost_no_real_time() {
-        let seen = on_simulated_time(|clock| async move {
-            let seen = Arc::new(Mutex::new(Vec::new()));
-            let waits = [5_000_u64, 86_400_000, 1].map(|ms| {
-                let (clock, seen) = (clock.clone(), Arc::clone(&seen));
-                tokio::spawn(async move {
-                    clock.sleep(Duration::from_millis(ms)).await;
-                    seen.lock().expect("no test panics in it").push((ms, clock.monotonic_ms()));
-                })
-            });
-            for wait in waits {
-                wait.await.expect("no panic");
-            }
-            Arc::try_unwrap(seen).expect("all are done").into_inner().expect("no panic")
-        });
+        let seen = on_simulated_time(
+            |clock| async move {
+                let seen = Arc::new(Mutex::new(Vec::new()));
+                let waits = [5_000_u64, 86_400_000, 1].map(|ms| {
+                    let (clock, seen) = (clock.clone(), Arc::clone(&seen));
+                    tokio::spawn(async move {
+                        clock.sleep(Duration::from_millis(ms)).await;
+                        seen.lock().expect("no test panics in it").push((ms, clock.monotonic_ms()));
+                    })
+                });
+                for wait in waits {
+                    wait.await.expect("no panic");
+                }
+                Arc::try_unwrap(seen).expect("all are done").into_inner().expect("no panic")
+            },
+            &Stop::default(),
+        );
         assert_eq!(seen, Ok(Some(vec![(1, 1), (5_000, 5_000), (86_400_000, 86_400_000)])));
     }
 
     #[test]
     fn time_does_not_move_while_work_goes_on_outside() {
-        let shown = on_simulated_time(|clock| async move {
-            let timer = tokio::spawn({
-                let clock = clock.clone();
-                async move { clock.sleep(Duration::from_mins(1)).await }
-            });
-            tokio::task::yield_now().await;
-            let busy = clock.busy();
-            tokio::task::spawn_blocking(std::thread::yield_now).await.expect("no panic");
-            let before = clock.monotonic_ms();
-            drop(busy);
-            timer.await.expect("no panic");
-            (before, clock.monotonic_ms())
-        });
+        let shown = on_simulated_time(
+            |clock| async move {
+                let timer = tokio::spawn({
+                    let clock = clock.clone();
+                    async move { clock.sleep(Duration::from_mins(1)).await }
+                });
+                tokio::task::yield_now().await;
+                let busy = clock.busy();
+                tokio::task::spawn_blocking(std::thread::yield_now).await.expect("no panic");
+                let before = clock.monotonic_ms();
+                drop(busy);
+                timer.await.expect("no panic");
+                (before, clock.monotonic_ms())
+            },
+            &Stop::default(),
+        );
         assert_eq!(shown, Ok(Some((0, 60_000))));
+    }
+
+    #[test]
+    fn a_stop_drops_what_is_under_way() {
+        let stop = Stop::default();
+        let kept = Arc::new(());
+        let (asked, held) = (stop.clone(), Arc::clone(&kept));
+        let played = on_simulated_time(
+            move |_| async move {
+                asked.request(StopReason::Interrupt);
+                std::future::pending::<()>().await;
+                drop(held);
+            },
+            &stop,
+        );
+        assert_eq!((played, Arc::strong_count(&kept)), (Ok(None), 1));
     }
 }

@@ -13,19 +13,27 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc::unbounded_channel;
 
+use crate::app::drill::counted_stages::{CountedStages, made_files};
 use crate::app::drill::counted_step::{CountedStep, StepCounts};
 use crate::app::drill::drill_clock::{DrillClock, on_simulated_time};
 use crate::app::drill::mishap::{Mishap, MishapBounds};
 use crate::app::drill::outcome::DrillOutcome;
 use crate::app::drill::replay_source::{RecordCopy, ReplaySource};
+use crate::app::drill::run_trouble::RunTrouble;
 use crate::app::drill::schedule::MishapSchedule;
 use crate::app::drill::sheet_rows::DrillSheet;
-use crate::app::drill::troubled_store::{RunTrouble, TroubledStore};
+use crate::app::drill::stage_folder::copy_job_folder;
+use crate::app::drill::troubled_store::TroubledStore;
+use crate::app::drill::watched_source::WatchedSource;
 use crate::app::error::AppError;
-use crate::app::job::{RunRequest, run};
+use crate::app::job::run;
 use crate::app::local_state::journal::FileJournal;
-use crate::app::own_parts::OwnParts;
+use crate::app::provided_parts::{ProvidedParts, SourceOpener};
+use crate::app::run_request::RunRequest;
+use crate::app::stages::stage_parts::stage_parts;
+use crate::app::stages::stage_plan::{PlannedStage, StageFolders, StageListeners, StagePlan, planned_stages};
 use crate::clock::Clock;
+use crate::command_retry::attempt::CommandOutput;
 use crate::config::sections::limits::Overlap;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
@@ -39,11 +47,14 @@ use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
 use crate::port::source::Source;
 use crate::port::step::Step;
 use crate::rng::Rng;
+use crate::runner::run_config::RunError;
 use crate::runner::shutdown::Stop;
-use crate::system::SeededRng;
+use crate::system::{SeededRng, SystemClock};
 
 /// Runs that a drill starts until one ends well.
 const MAX_RUNS: u64 = 60;
+/// The folder in which stages run, below the one of the drill.
+const FILES: &str = "files";
 /// Commits in which an undisturbed run writes its rows, so that there are moments between them.
 const COMMITS: usize = 6;
 
@@ -62,8 +73,12 @@ pub struct DrillJob {
     pub steps: StepsMaker,
     /// Makes its evaluator; `None` evaluates in this process.
     pub evaluator: Option<EvaluatorMaker>,
-    /// The records of its source, in memory.
+    /// The records of its source, in memory; none for a job of stages.
     pub records: Arc<RecordCopy>,
+    /// True if the commands of stages are run, in a copy of the job's folder.
+    pub runs_stages: bool,
+    /// Ends all drills.
+    pub stop: Stop,
     /// Maximum number of items in their steps at once; `None` for that of the settings.
     pub concurrency: Option<usize>,
 }
@@ -77,26 +92,32 @@ pub struct Undisturbed {
     pub bounds: MishapBounds,
     rows: BTreeMap<String, u64>,
     counts: StepCounts,
+    files: BTreeMap<String, Option<String>>,
 }
 
 impl DrillJob {
+    /// Returns the number of records, or of stages.
+    pub fn units(&self) -> usize {
+        self.settings.stages.as_ref().map_or(self.records.records.len(), |job| job.stages.len())
+    }
+
     /// Runs the job without mishaps. Fails as the job itself would fail.
     pub fn play_undisturbed(&self) -> Result<Undisturbed, AppError> {
         let job = self.clone();
-        on_time(move |clock| async move {
+        on_time(&self.stop, move |clock| async move {
             let game = Game::new(job, 0, Vec::new(), clock)?;
             let report = game.start("", Overlap::Skip).await.unwrap_or_else(|| Err(vanished()))?;
             let (_, commits, effects) = game.schedule.outcome();
-            let bounds = MishapBounds { records: game.job.records.records.len() as u64, commits, effects };
-            let (rows, counts) = (game.sheet.rows().await, game.counts.clone());
-            Ok(Undisturbed { report: Some(report), bounds, rows, counts })
+            let bounds = MishapBounds { records: game.job.units() as u64, commits, effects };
+            let (rows, counts, files) = (game.sheet.rows().await, game.counts.clone(), game.files());
+            Ok(Undisturbed { report: Some(report), bounds, rows, counts, files })
         })
     }
 
     /// Runs the job under these mishaps until it has recovered, and compares.
     pub fn play(&self, seed: u64, mishaps: Vec<Mishap>, usual: &Undisturbed) -> Result<DrillOutcome, AppError> {
         let (job, usual) = (self.clone(), usual.clone());
-        on_time(move |clock| async move {
+        on_time(&self.stop, move |clock| async move {
             let mut game = Game::new(job, seed, mishaps, clock)?;
             let error = game.recover().await.err();
             Ok(game.outcome(error, &usual).await)
@@ -105,13 +126,16 @@ impl DrillJob {
 }
 
 /// Runs a game on simulated time.
-fn on_time<T, F, R>(play: F) -> Result<T, AppError>
+fn on_time<T, F, R>(stop: &Stop, play: F) -> Result<T, AppError>
 where
     F: FnOnce(DrillClock) -> R + Send + 'static,
     R: Future<Output = Result<T, AppError>> + Send + 'static,
     T: Send + 'static,
 {
-    let played = on_simulated_time(play).map_err(AppError::Machine)?;
+    let played = on_simulated_time(play, stop).map_err(AppError::Machine)?;
+    if let (None, Some(reason)) = (&played, stop.requested()) {
+        return Err(AppError::Pass(RunError::Stopped { reason }));
+    }
     played.unwrap_or_else(|| Err(AppError::Machine(MachineTrouble::resource("the drill panicked".to_owned()))))
 }
 
@@ -140,6 +164,10 @@ impl Game {
             let why = format!("a temporary folder can't be made: {error}");
             AppError::Machine(MachineTrouble::storage(why))
         })?;
+        if job.runs_stages {
+            let from = job.settings.path.parent().unwrap_or(Path::new("")).to_owned();
+            copy_job_folder(&from, &folder.path().join(FILES))?;
+        }
         let settings = Arc::new(adapted(&job, &clock, folder.path()));
         let job = DrillJob { settings, ..job };
         let sheet = DrillSheet::new(&job.settings, &clock, Arc::new(SeededRng::new(seed ^ 0x5EE7)))?;
@@ -204,7 +232,8 @@ impl Game {
     /// Starts a run; `None` if it was killed.
     async fn start(&self, machine: &'static str, overlap: Overlap) -> Option<Result<RunReport, AppError>> {
         let number = self.runs.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
-        let trouble = Arc::new(RunTrouble::new(Arc::clone(&self.schedule), machine));
+        let unit = if self.job.settings.stages.is_some() { "stage" } else { "record" };
+        let trouble = Arc::new(RunTrouble::new(Arc::clone(&self.schedule), machine, unit));
         let running = self.run(number, &trouble, machine, overlap);
         tokio::select! {
             biased;
@@ -227,29 +256,88 @@ impl Game {
         let settings = Settings { state_dir: Some(state_dir.clone()), ..self.job.settings.as_ref().clone() };
         let store = self.sheet.connect(&settings, &clock, Arc::clone(&chance))?;
         let store = TroubledStore::new(store, self.sheet.clone(), Arc::clone(trouble));
-        let steps = CountedStep::wrap((self.job.steps)(&settings, &clock), &self.counts, trouble, &self.clock);
-        let (records, for_source) = (Arc::clone(&self.job.records), Arc::clone(trouble));
+        let stop = Stop::default();
+        let own = match &settings.stages {
+            Some(_) => self.stage_parts(&settings, trouble, &chance, &stop),
+            None => self.record_parts(&settings, trouble, &clock),
+        };
+        let (open, for_source) = (own.source.clone(), Arc::clone(trouble));
+        let watched: Option<SourceOpener> = open.map(|open| -> SourceOpener {
+            Arc::new(move || {
+                let source = WatchedSource::new(open()?, Arc::clone(&for_source));
+                Ok(Box::new(source) as Box<dyn Source>)
+            })
+        });
         let journal = FileJournal::new(&state_dir, &settings.job, "drill");
         let request = RunRequest {
             overlap,
             trigger: Trigger { kind: "drill".to_owned(), ..Trigger::default() },
             host: host.to_owned(),
-            own: OwnParts {
-                source: Some(Arc::new(move || {
-                    let source = ReplaySource::new(Arc::clone(&records), Arc::clone(&for_source));
-                    Ok(Box::new(source) as Box<dyn Source>)
-                })),
-                steps: Some(steps),
+            own: ProvidedParts {
+                source: watched,
                 store: Some(Arc::new(store)),
-                concurrency: self.job.concurrency,
                 journal: Some(Arc::new(DrillJournal(journal))),
-                ..OwnParts::default()
+                ..own
             },
             ..RunRequest::default()
         };
         let schedule = Arc::clone(&self.schedule);
         let events = Arc::new(move |event| schedule.on(&event));
-        run(&settings, request, clock, chance, events, Stop::default()).await
+        run(&settings, request, clock, chance, events, stop).await
+    }
+
+    /// Returns the source and the steps of a run of records.
+    fn record_parts(&self, settings: &Settings, trouble: &Arc<RunTrouble>, clock: &Arc<dyn Clock>) -> ProvidedParts {
+        let steps = CountedStep::wrap((self.job.steps)(settings, clock), &self.counts, trouble, &self.clock);
+        let records = Arc::clone(&self.job.records);
+        let open = move || Ok(Box::new(ReplaySource::new(Arc::clone(&records))) as Box<dyn Source>);
+        ProvidedParts {
+            source: Some(Arc::new(open)),
+            steps: Some(steps),
+            concurrency: self.job.concurrency,
+            ..ProvidedParts::default()
+        }
+    }
+
+    /// Returns the source and the step of a run of stages, whose commands are counted.
+    fn stage_parts(
+        &self,
+        settings: &Settings,
+        trouble: &Arc<RunTrouble>,
+        chance: &Arc<dyn Rng>,
+        stop: &Stop,
+    ) -> ProvidedParts {
+        let (folder, is_real) = (self.folder.path().join(FILES), self.job.runs_stages);
+        // A command takes real time, and its timeout is meant in real time.
+        let clock: Arc<dyn Clock> = if is_real { Arc::new(SystemClock::new()) } else { Arc::new(self.clock.clone()) };
+        let listeners = StageListeners { output: Arc::new(Unheard), line: Arc::new(|_| {}) };
+        let Some(plan) = StagePlan::of_job(settings, listeners, &clock, chance) else {
+            return ProvidedParts::default();
+        };
+        let watch = CountedStages::new(&self.counts, Arc::clone(trouble), &self.clock, folder.clone(), is_real);
+        let folders = StageFolders { base: Some(folder), ..plan.folders };
+        let plan = StagePlan { folders, watch: Some(Arc::new(watch)), ..plan };
+        stage_parts(&Arc::new(plan), &Arc::default(), stop, false)
+    }
+
+    fn planned_stages(&self) -> Vec<PlannedStage> {
+        self.job.settings.stages.as_ref().map(planned_stages).unwrap_or_default()
+    }
+
+    /// Returns the files that stages have made.
+    fn files(&self) -> BTreeMap<String, Option<String>> {
+        made_files(&self.folder.path().join(FILES), &self.planned_stages())
+    }
+
+    /// Counts the files that are not as in the undisturbed run. What a command really makes may
+    /// differ from run to run.
+    fn wrong_files(&self, usual: &BTreeMap<String, Option<String>>) -> u64 {
+        let (files, is_real) = (self.files(), self.job.runs_stages);
+        let is_right = |path: &String, made: &Option<String>| match (usual.get(path), made) {
+            (Some(usual), made) => made == usual || (is_real && made.is_some() && usual.is_some()),
+            (None, _) => false,
+        };
+        files.iter().filter(|(path, made)| !is_right(path, made)).count() as u64
     }
 
     async fn outcome(&self, error: Option<AppError>, usual: &Undisturbed) -> DrillOutcome {
@@ -268,9 +356,19 @@ impl Game {
         outcome.lost = (missing - outcome.changed).saturating_sub(left_to_people);
         outcome.runs = self.runs.load(std::sync::atomic::Ordering::SeqCst);
         outcome.steps = self.counts.compare(&usual.counts);
+        outcome.wrong_files = self.wrong_files(&usual.files);
         outcome.error = error.map(|error| format!("failed to {error}"));
         outcome
     }
+}
+
+/// Takes the output of commands, which a drill does not show.
+struct Unheard;
+
+impl CommandOutput for Unheard {
+    fn put_out(&self, _: &[u8]) {}
+
+    fn put_err(&self, _: &[u8]) {}
 }
 
 /// Whether the next run may repair what ended this one.
@@ -283,7 +381,7 @@ fn is_passing(error: &AppError) -> bool {
 /// runs by schedule.
 fn adapted(job: &DrillJob, clock: &DrillClock, folder: &Path) -> Settings {
     let mut settings = job.settings.as_ref().clone();
-    let few = job.records.records.len().div_ceil(COMMITS).max(1);
+    let few = job.units().div_ceil(COMMITS).max(1);
     settings.commit.max_rows = settings.commit.max_rows.min(few);
     settings.target = Target::Embedded { file: PathBuf::from("drill") };
     settings.state_dir = Some(folder.to_owned());

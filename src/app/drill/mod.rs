@@ -14,12 +14,15 @@
 //! |---|---|
 //! | What can go wrong, and when? | `mishap`, `schedule` |
 //! | How is a seed played? | `game` |
-//! | What is read, and what became of it? | `replay_source`, `counted_step`, `sheet_rows` |
-//! | Where do mishaps happen? | `troubled_store`, `counted_step`, `replay_source` |
+//! | What is read, and what became of it? | `replay_source`, `counted_step`, `counted_stages`, `sheet_rows` |
+//! | Where do mishaps happen? | `troubled_store`, `counted_step`, `counted_stages`, `watched_source` |
+//! | How is a run killed? | `run_trouble` |
+//! | Where are the files of stages, in place of the user's? | `stage_folder` |
 //! | How is time simulated? | `drill_clock` |
 //! | Does a program use its idempotency key? | `idempotency` |
 //! | What came out? | `outcome` |
 
+pub mod counted_stages;
 pub mod counted_step;
 pub mod drill_clock;
 pub mod game;
@@ -27,6 +30,9 @@ pub mod idempotency;
 pub mod mishap;
 pub mod outcome;
 pub mod replay_source;
+pub mod run_trouble;
 pub mod schedule;
 pub mod sheet_rows;
+pub mod stage_folder;
 pub mod troubled_store;
+pub mod watched_source;

@@ -27,6 +27,8 @@ pub struct DrillOutcome {
     /// Rows with another content than in the undisturbed run: a step reads the clock, or draws
     /// random numbers.
     pub changed: u64,
+    /// Files of stages that are missing, incomplete, or not those of the undisturbed run.
+    pub wrong_files: u64,
     /// Items of at-most-once steps whose result was lost: they are failures, left to a person.
     pub in_doubt: u64,
     /// How often each step ran, in the order of the job.
@@ -36,9 +38,10 @@ pub struct DrillOutcome {
 }
 
 impl DrillOutcome {
-    /// Returns true if every row is on the sheet as often as in the undisturbed run.
+    /// Returns true if every row is on the sheet as often as in the undisturbed run, and every file
+    /// of a stage is there as a whole.
     pub fn is_exact(&self) -> bool {
-        self.error.is_none() && self.doubled == 0 && self.lost == 0
+        self.error.is_none() && self.doubled == 0 && self.lost == 0 && self.wrong_files == 0
     }
 }
 

@@ -1,15 +1,12 @@
 //! The records of a job, read once and replayed to each run of a drill.
 //!
-//! In scope: reading the first records of the real source, replaying them, the kill at a record.
-//! Out of scope: formats (`crate::source`).
+//! In scope: reading the first records of the real source, replaying them. Out of scope: formats
+//! (`crate::source`), kills (`drill::watched_source`).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
 
-use crate::app::drill::mishap::Mishap;
-use crate::app::drill::troubled_store::RunTrouble;
 use crate::port::source::{HeaderRow, Record, Source, SourceError};
 
 /// Records of a source that were read beforehand.
@@ -42,16 +39,12 @@ impl RecordCopy {
 pub struct ReplaySource {
     copy: Arc<RecordCopy>,
     next: usize,
-    trouble: Arc<RunTrouble>,
-    /// The number of the last record that the run has read.
-    position: Arc<AtomicU64>,
 }
 
 impl ReplaySource {
     /// Creates the source of one run.
-    pub fn new(copy: Arc<RecordCopy>, trouble: Arc<RunTrouble>) -> Self {
-        let position = trouble.position();
-        Self { copy, next: 0, trouble, position }
+    pub fn new(copy: Arc<RecordCopy>) -> Self {
+        Self { copy, next: 0 }
     }
 }
 
@@ -59,17 +52,7 @@ impl Source for ReplaySource {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
         let record = self.copy.records.get(self.next).cloned();
         self.next += 1;
-        let number = self.next as u64;
-        if record.is_some() {
-            self.position.store(number, Ordering::SeqCst);
-        }
-        Box::pin(async move {
-            let due = |mishap: &Mishap| matches!(mishap, Mishap::KillAtRecord(at) if *at == number);
-            if record.is_some() && !self.trouble.schedule.take(due).is_empty() {
-                self.trouble.kill("").await;
-            }
-            Ok(record)
-        })
+        Box::pin(async move { Ok(record) })
     }
 
     fn header_row(&mut self) -> BoxFuture<'_, Option<HeaderRow>> {

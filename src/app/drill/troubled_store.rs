@@ -1,63 +1,16 @@
 //! A store around which things go wrong, commit by commit.
 //!
-//! In scope: the mishaps of commits, and the kill of a run. Out of scope: the sheet behind it
-//! (`drill::sheet_rows`).
+//! In scope: the mishaps of commits. Out of scope: the sheet behind it (`drill::sheet_rows`).
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use futures_util::future::BoxFuture;
-use tokio_util::sync::CancellationToken;
 
 use crate::app::drill::mishap::Mishap;
-use crate::app::drill::schedule::MishapSchedule;
+use crate::app::drill::run_trouble::RunTrouble;
 use crate::app::drill::sheet_rows::DrillSheet;
 use crate::ledger::commit::changes::{Commit, CommitReply};
-use crate::ledger::commit::commit_resolution::HeadStatus;
-use crate::ledger::items::failure::StoredFailure;
-use crate::ledger::items::key::Fingerprint;
-use crate::ledger::state::snapshot::Loaded;
-use crate::port::store::{MisplacedWrites, Store, StoreError, Usage};
-
-/// What can happen to one run.
-pub struct RunTrouble {
-    /// The mishaps of the drill.
-    pub schedule: Arc<MishapSchedule>,
-    /// The run's name in the log: empty for the first machine.
-    machine: &'static str,
-    kill: CancellationToken,
-    position: Arc<AtomicU64>,
-}
-
-impl RunTrouble {
-    /// Creates the trouble of a run on a machine of this name.
-    pub fn new(schedule: Arc<MishapSchedule>, machine: &'static str) -> Self {
-        Self { schedule, machine, kill: CancellationToken::new(), position: Arc::default() }
-    }
-
-    /// Resolves when the run is killed.
-    pub async fn killed(&self) {
-        self.kill.cancelled().await;
-    }
-
-    /// Returns where the source writes the number of the last record that was read.
-    pub fn position(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.position)
-    }
-
-    /// Kills the run; `when` says at which moment of the record's processing.
-    pub async fn kill(&self, when: &str) -> Infallible {
-        let record = self.position.load(Ordering::SeqCst);
-        let machine = self.machine;
-        let place = if record == 0 { "before its first record".to_owned() } else { format!("at record {record}") };
-        let when = if when.is_empty() { String::new() } else { format!(", {when}") };
-        let moment = format!("{machine}killed {place}{when}");
-        self.schedule.record(moment, |outcome| outcome.kills += 1);
-        self.kill.cancel();
-        std::future::pending().await
-    }
-}
+use crate::port::store::Store;
+use crate::port::store_layer::StoreLayer;
+use futures_util::future::BoxFuture;
 
 /// The store of one run, with mishaps.
 pub struct TroubledStore {
@@ -116,16 +69,12 @@ impl TroubledStore {
     }
 }
 
-impl Store for TroubledStore {
-    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
-        self.inner.load()
+impl StoreLayer for TroubledStore {
+    fn inner(&self) -> &dyn Store {
+        self.inner.as_ref()
     }
 
-    fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
-        self.inner.read_head()
-    }
-
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async move {
             let nth = self.trouble.schedule.next_commit();
             self.before(nth).await;
@@ -136,27 +85,5 @@ impl Store for TroubledStore {
             }
             reply
         })
-    }
-
-    fn misplaced_writes(&self) -> BoxFuture<'_, Result<MisplacedWrites, StoreError>> {
-        self.inner.misplaced_writes()
-    }
-
-    fn read_failures<'a>(
-        &'a self,
-        rows: &'a [(Fingerprint, u32)],
-    ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
-        self.inner.read_failures(rows)
-    }
-
-    fn read_record_hashes<'a>(
-        &'a self,
-        rows: &'a [(Fingerprint, u32)],
-    ) -> BoxFuture<'a, Result<Vec<(Fingerprint, String)>, StoreError>> {
-        self.inner.read_record_hashes(rows)
-    }
-
-    fn usage(&self) -> Usage {
-        self.inner.usage()
     }
 }

@@ -12,7 +12,7 @@ use crate::config::settings::Settings;
 use crate::ledger::state::snapshot::Snapshot;
 use crate::port::store::Store;
 use crate::rng::Rng;
-use crate::runner::startup::check_job_location;
+use crate::runner::startup::preconditions::check_job_location;
 use crate::store::scan::scanned_tabs::ScannedTabs;
 use crate::store::scan::scanner::ScanScope;
 use crate::store::scan::trailing_blanks::TabExtent;
@@ -69,5 +69,6 @@ pub fn open_store(
 ) -> Result<(SheetsStore, SheetFile), AppError> {
     let Sheet { sheets, id, file } = connect_existing(settings, &clock, chance)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
-    Ok((store.with_mode(settings.mode, settings.again), file))
+    let store = store.with_mode(settings.mode, settings.again).keeping_version_texts(settings.stages.is_some());
+    Ok((store, file))
 }

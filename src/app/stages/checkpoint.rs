@@ -12,6 +12,8 @@ use crate::port::step::{Identify, Identity};
 
 /// Digits of the input's hash in a version.
 const INPUT_DIGITS: usize = 12;
+/// The start of the hash in a description.
+const HASH: &str = "sha256:";
 /// The members of a record that make no column.
 const NO_COLUMNS: [&str; 2] = ["version", "dead_letter"];
 
@@ -24,6 +26,16 @@ pub fn version_of(artifact: Option<&Artifact>, input: Option<&Artifact>) -> Vers
         (Some(artifact), None) => artifact.description(),
         (None, _) => input.map(Artifact::description).unwrap_or_default(),
     })
+}
+
+/// Returns true if a version says that its file was made from this input.
+pub fn is_made_from(version: &str, input: Option<&Artifact>) -> bool {
+    let is_from = |from: &str| version.ends_with(&format!(" from {from}"));
+    match input.and_then(|input| input.sha256.get(..INPUT_DIGITS)) {
+        Some(from) => is_from(from),
+        // A file that was made from nothing has the end of its hash there.
+        None => version.rsplit(' ').next().is_some_and(|last| last.starts_with(HASH)),
+    }
 }
 
 /// The record of one ended stage.
@@ -109,6 +121,15 @@ mod tests {
         assert_ne!(version(Some(&made), Some(&other)), version(Some(&made), Some(&raw)));
         assert_eq!(version(None, Some(&made)), made.description());
         assert_eq!(version(None, None), "");
+    }
+
+    #[test]
+    fn a_version_says_what_its_file_was_made_from() {
+        let (raw, made, other) = (artifact("raw", "a"), artifact("made", "b"), artifact("raw", "c"));
+        let (of_raw, of_nothing) = (version_of(Some(&made), Some(&raw)), version_of(Some(&made), None));
+        let from = |version: &Version| [Some(&raw), Some(&other), None].map(|input| is_made_from(&version.0, input));
+        assert_eq!(from(&of_raw), [true, false, false]);
+        assert_eq!(from(&of_nothing), [false, false, true]);
     }
 
     #[tokio::test]

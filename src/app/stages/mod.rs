@@ -22,6 +22,7 @@
 //! | How is the command of one stage run, and its artefact written? | `stage_command` |
 //! | What becomes of a record, and of a dead letter that is sent again? | `stage_step` |
 //! | What is in a record: key, version, row? | `checkpoint` |
+//! | Who takes part in the commands of a drill, and when? | `stage_watch` |
 //! | What is an artefact, and how is it put in its place? | `artifact` |
 
 pub mod artifact;
@@ -33,3 +34,4 @@ pub mod stage_source;
 pub mod stage_state;
 pub mod stage_step;
 pub mod stage_verdict;
+pub mod stage_watch;

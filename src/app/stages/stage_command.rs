@@ -19,12 +19,14 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::app::stages::artifact::{Artifact, make_folder_of, part_path, publish, remove_parts};
 use crate::app::stages::stage_plan::{PlannedStage, StageOutcomes, StagePlan};
+use crate::app::stages::stage_watch::{StageCall, WatchedCommand};
 use crate::command_retry::attempt::CommandOutput;
 use crate::command_retry::report::{AttemptReport, RetryOutcome, RetryReport};
 use crate::command_retry::retry_loop::{CommandRetry, RetriedCommand};
 use crate::command_retry::signals::StopSignal;
 use crate::ledger::items::key::digest_of;
-use crate::private;
+use crate::port::lease_check::LeaseCheck;
+use crate::private_files;
 use crate::runner::shutdown::{Stop, StopReason};
 
 /// The variable with the path of what the stage reads.
@@ -53,6 +55,9 @@ pub enum CommandEnd {
     },
     /// A stop was requested.
     Interrupted,
+    /// The command succeeded, and another run has taken over meanwhile: nothing was put in its
+    /// place.
+    Overtaken,
 }
 
 /// What runs the command of one stage.
@@ -67,6 +72,8 @@ pub struct StageCommand<'a> {
     pub stop: &'a Stop,
     /// Takes the report.
     pub outcomes: &'a StageOutcomes,
+    /// Asked before the artefact is put in its place; not needed for a stage that makes none.
+    pub lease: Option<&'a dyn LeaseCheck>,
 }
 
 impl StageCommand<'_> {
@@ -74,20 +81,17 @@ impl StageCommand<'_> {
     pub async fn run(&self) -> CommandEnd {
         let target = self.stage.artifact.as_ref().map(|path| self.plan.folders.place(path));
         let part = match target.as_deref().map(|target| self.prepare(target)).transpose() {
-            Ok(part) => part,
+            Ok(part) => part.map(PartFile),
             Err(error) => return file_failure(&error, "its folder can't be used"),
         };
-        let report = match self.attempts(part.as_deref()).await {
+        let part = part.as_ref().map(|part| part.0.as_path());
+        let report = match self.watched_attempts(part).await {
             Ok(Some(report)) => report,
             Ok(None) => return CommandEnd::Interrupted,
             Err(error) => return CommandEnd::Failed { error, may_pass: false },
         };
         self.outcomes.note_report(&report);
-        let end = self.end_of(report, part.clone(), target).await;
-        if let Some(part) = part.filter(|_| !matches!(end, CommandEnd::Done { .. })) {
-            remove(&part);
-        }
-        end
+        self.end_of(report, part.map(Path::to_owned), target).await
     }
 
     /// Makes the folder, and removes what killed processes have left there.
@@ -96,6 +100,25 @@ impl StageCommand<'_> {
         remove_parts(target)?;
         let part = part_path(target, self.plan.chance.bits());
         std::path::absolute(part)
+    }
+
+    /// Runs the command as the plan's watch has it; `None` if a stop was requested before it began.
+    async fn watched_attempts(&self, part: Option<&Path>) -> Result<Option<RetryReport>, String> {
+        let Some(watch) = &self.plan.watch else { return self.attempts(part).await };
+        let call = StageCall { stage: self.stage, input: self.input.as_deref(), output: part };
+        let report = match watch.begin(call).await {
+            Ok(WatchedCommand::Replaced) => Some(RetryReport::of_success(self.stage.policy.max_attempts)),
+            Ok(WatchedCommand::Runs(guard)) => {
+                let report = self.attempts(part).await?;
+                drop(guard);
+                report
+            }
+            Err(error) => return Err(format!("its file can't be made: {error}")),
+        };
+        if report.as_ref().is_some_and(|report| report.outcome == RetryOutcome::Succeeded) {
+            watch.end(call).await;
+        }
+        Ok(report)
     }
 
     /// Returns the report; `None` if a stop was requested before the command began.
@@ -173,15 +196,34 @@ impl StageCommand<'_> {
             let error = "it ended with 0, and wrote neither to $SHEETKEEP_STAGE_OUTPUT nor to its standard output";
             return CommandEnd::Failed { error: error.to_owned(), may_pass: false };
         }
-        let published = tokio::task::spawn_blocking(move || {
-            let artifact = Artifact::read(&part, &shown)?;
-            publish(&part, &target).map(|()| artifact)
+        let of_task = part.clone();
+        let read = self.plan.block_on_files(move || {
+            File::open(&of_task)?.sync_all()?;
+            Artifact::read(&of_task, &shown)
         });
-        match published.await {
-            Ok(Ok(artifact)) => CommandEnd::Done { artifact: Some(artifact), attempts, seconds },
-            Ok(Err(error)) => file_failure(&error, "its artefact can't be put in its place"),
-            Err(error) => CommandEnd::Failed { error: error.to_string(), may_pass: true },
+        let artifact = match read.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            Ok(artifact) => artifact,
+            Err(error) => return file_failure(&error, "its artefact can't be read"),
+        };
+        // Nothing that takes time comes between the answer and the rename.
+        if let Some(lease) = self.lease
+            && !lease.is_held().await
+        {
+            return CommandEnd::Overtaken;
         }
+        match publish(&part, &target) {
+            Ok(()) => CommandEnd::Done { artifact: Some(artifact), attempts, seconds },
+            Err(error) => file_failure(&error, "its artefact can't be put in its place"),
+        }
+    }
+}
+
+/// A file that is not complete. It is removed with this value, unless it was renamed.
+struct PartFile(PathBuf);
+
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        remove(&self.0);
     }
 }
 
@@ -245,7 +287,7 @@ impl CommandOutput for StageOutput<'_> {
         if file.is_none() && part.exists() {
             return self.terminal.put_err(bytes);
         }
-        let open = file.get_or_insert_with(|| private::create_new(part));
+        let open = file.get_or_insert_with(|| private_files::create_new(part));
         if let Ok(output) = open
             && let Err(error) = output.write_all(bytes)
         {

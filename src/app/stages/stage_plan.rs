@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
+use tokio::task::JoinError;
 
+use crate::app::stages::stage_watch::StageWatch;
 use crate::clock::Clock;
 use crate::command_retry::attempt::CommandOutput;
 use crate::command_retry::policy::CommandPolicy;
@@ -98,6 +100,8 @@ pub struct StagePlan {
     pub clock: Arc<dyn Clock>,
     /// The random source, for delays and names.
     pub chance: Arc<dyn Rng>,
+    /// What takes part in each command; `None` outside of drills.
+    pub watch: Option<Arc<dyn StageWatch>>,
 }
 
 impl StagePlan {
@@ -120,7 +124,20 @@ impl StagePlan {
             listeners,
             clock: Arc::clone(clock),
             chance: Arc::clone(chance),
+            watch: None,
         })
+    }
+
+    /// Does work that blocks: on another thread, or, in a drill, whose time stands still only while
+    /// its own thread works, on this one.
+    pub async fn block_on_files<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        if self.watch.is_some() {
+            return Ok(work());
+        }
+        tokio::task::spawn_blocking(work).await
     }
 }
 
@@ -141,6 +158,21 @@ pub fn planned_stages(job: &StageJob) -> Vec<PlannedStage> {
 /// Returns the key of a stage of a logical run. Names of both are short enough for a key.
 pub fn stage_key(run: &str, stage: &str) -> Option<Key> {
     Key::new(format!("{run} {stage}")).ok()
+}
+
+#[cfg(test)]
+impl PlannedStage {
+    /// Returns a stage of a day that makes this file.
+    pub(crate) fn making(name: &str, artifact: &str) -> Self {
+        let key = stage_key("2026-11-29", name).expect("a key");
+        Self {
+            name: name.to_owned(),
+            key,
+            words: Vec::new(),
+            artifact: Some(artifact.to_owned()),
+            policy: CommandPolicy::once(),
+        }
+    }
 }
 
 impl fmt::Debug for StagePlan {

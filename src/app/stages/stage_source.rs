@@ -21,6 +21,7 @@ use crate::app::stages::stage_verdict::{StageVerdict, judge};
 use crate::fault::Fault;
 use crate::ledger::items::item::Position;
 use crate::ledger::processed::processed_index::ProcessedIndex;
+use crate::port::lease_check::LeaseCheck;
 use crate::port::source::{Record, Source, SourceError};
 use crate::runner::shutdown::Stop;
 
@@ -29,8 +30,8 @@ pub struct StageSource {
     plan: Arc<StagePlan>,
     outcomes: Arc<StageOutcomes>,
     stop: Stop,
-    /// What is done, once the run holds the lease.
-    index: Option<Arc<ProcessedIndex>>,
+    /// What is done, and whom to ask for the lease, once the run holds it.
+    claimed: Option<(Arc<ProcessedIndex>, Arc<dyn LeaseCheck>)>,
     /// The place of the next stage.
     next: usize,
     /// The artefact that the next stage reads.
@@ -45,7 +46,7 @@ pub struct StageSource {
 impl StageSource {
     /// Creates the source of a run that `stop` ends.
     pub fn new(plan: Arc<StagePlan>, outcomes: Arc<StageOutcomes>, stop: Stop) -> Self {
-        Self { plan, outcomes, stop, index: None, next: 0, input: None, has_worked: false, visit: None, error: None }
+        Self { plan, outcomes, stop, claimed: None, next: 0, input: None, has_worked: false, visit: None, error: None }
     }
 
     /// Returns the next record. The stage itself is a task, so that the caller may cancel.
@@ -53,7 +54,7 @@ impl StageSource {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        let Some(index) = &self.index else { return std::future::pending().await };
+        let Some((index, lease)) = &self.claimed else { return std::future::pending().await };
         let visit = match &mut self.visit {
             Some(visit) => visit,
             None if self.next >= self.plan.stages.len() || self.stop.requested().is_some() => return Ok(None),
@@ -63,6 +64,7 @@ impl StageSource {
                     outcomes: Arc::clone(&self.outcomes),
                     stop: self.stop.clone(),
                     index: Arc::clone(index),
+                    lease: Arc::clone(lease),
                     place: self.next,
                     input: self.input.clone(),
                     has_worked: self.has_worked,
@@ -117,9 +119,9 @@ impl Source for StageSource {
         Err(SourceError::Unavailable { what, why })
     }
 
-    fn on_claimed(&mut self, index: &ProcessedIndex) {
-        if self.index.is_none() {
-            self.index = Some(Arc::new(index.clone()));
+    fn on_claimed(&mut self, index: &ProcessedIndex, lease: &Arc<dyn LeaseCheck>) {
+        if self.claimed.is_none() {
+            self.claimed = Some((Arc::new(index.clone()), Arc::clone(lease)));
         }
     }
 
@@ -150,6 +152,7 @@ struct StageVisit {
     outcomes: Arc<StageOutcomes>,
     stop: Stop,
     index: Arc<ProcessedIndex>,
+    lease: Arc<dyn LeaseCheck>,
     place: usize,
     input: Option<Artifact>,
     has_worked: bool,
@@ -175,6 +178,7 @@ impl StageVisit {
             input: self.input_file(),
             stop: &self.stop,
             outcomes: &self.outcomes,
+            lease: Some(self.lease.as_ref()),
         };
         match command.run().await {
             CommandEnd::Done { artifact, attempts, seconds } => {
@@ -186,6 +190,7 @@ impl StageVisit {
             }
             CommandEnd::Failed { error, may_pass } => self.failed(stage, error, may_pass).await,
             CommandEnd::Interrupted => StageEnd::Interrupted,
+            CommandEnd::Overtaken => StageEnd::Failed(overtaken(stage)),
         }
     }
 
@@ -194,7 +199,7 @@ impl StageVisit {
     async fn check_input(&self) -> Result<(), String> {
         let Some(input) = self.input.clone() else { return Ok(()) };
         let (file, shown) = (self.plan.folders.place(&input.path), input.path.clone());
-        let read = tokio::task::spawn_blocking(move || Artifact::read(&file, &shown)).await;
+        let read = self.plan.block_on_files(move || Artifact::read(&file, &shown)).await;
         match read.map_err(|error| error.to_string())? {
             Ok(found) if found == input => Ok(()),
             Ok(_) => Err(format!("{}, which it reads, is not what its checkpoint says", input.path)),
@@ -217,7 +222,7 @@ impl StageVisit {
         }
         let file = stage.artifact.as_deref().map(|path| self.plan.folders.place(path));
         let (of_task, input, index) = (stage.clone(), self.input.clone(), Arc::clone(&self.index));
-        let judging = tokio::task::spawn_blocking(move || judge(&of_task, file.as_deref(), input.as_ref(), &index));
+        let judging = self.plan.block_on_files(move || judge(&of_task, file.as_deref(), input.as_ref(), &index));
         match judging.await.unwrap_or_else(|error| StageVerdict::Changed(error.to_string())) {
             StageVerdict::Done(artifact) => Ok(Some(self.checkpoint(stage, artifact))),
             StageVerdict::Open => Ok(None),
@@ -257,12 +262,12 @@ impl StageVisit {
             |advice: String| SourceError::Stage { what: stage.name.clone(), why: error.clone(), advice, fault };
         let Some((dead, from)) = self.dead_letter(stage).zip(self.input_file()) else {
             return StageEnd::Failed(of_stage(format!(
-                "see its output; what is done stays done, and the next run of {} goes on from {}",
+                "see its output; what is done stays done, and the next run of {} continues from {}",
                 self.plan.run, stage.name
             )));
         };
         let (target, nonce) = (self.plan.folders.place(&dead), self.plan.chance.bits());
-        let copied = tokio::task::spawn_blocking(move || copy_whole(&from, &target, nonce)).await;
+        let copied = self.plan.block_on_files(move || copy_whole(&from, &target, nonce)).await;
         if let Err(trouble) = copied.unwrap_or_else(|error| Err(io::Error::other(error))) {
             return StageEnd::Failed(of_stage(format!("its file could not be kept as {dead}, either: {trouble}")));
         }
@@ -272,6 +277,15 @@ impl StageVisit {
             Box::new(checkpoint),
             of_stage(format!("its file is kept as {dead}; {}", retry_words(stage))),
         )
+    }
+}
+
+fn overtaken(stage: &PlannedStage) -> SourceError {
+    SourceError::Stage {
+        what: stage.name.clone(),
+        why: "another run has taken over the job, so its file was not put in its place".to_owned(),
+        advice: "leave the stages to that run; Runs names it".to_owned(),
+        fault: Fault::Fenced,
     }
 }
 

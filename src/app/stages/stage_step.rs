@@ -46,14 +46,15 @@ impl StageStep {
         let file = self.checked(&record, dead).await.map_err(StepError::Rejected)?;
         let (plan, stage) = self.of_that_run(&record, context).map_err(StepError::Rejected)?;
         let input = Some(std::path::absolute(&file).unwrap_or_else(|_| file.clone()));
-        let command = StageCommand { plan: &plan, stage: &stage, input, stop: &self.stop, outcomes: &self.outcomes };
+        let (stop, outcomes) = (&self.stop, self.outcomes.as_ref());
+        let command = StageCommand { plan: &plan, stage: &stage, input, stop, outcomes, lease: None };
         match command.run().await {
             CommandEnd::Done { attempts, seconds, .. } => {
                 self.outcomes.note_delivered(file);
                 Ok(self.rows(row_of(&record, Some((attempts, seconds)))))
             }
             CommandEnd::Failed { error, .. } => Err(StepError::Rejected(error)),
-            CommandEnd::Interrupted => Err(StepError::Cancelled),
+            CommandEnd::Interrupted | CommandEnd::Overtaken => Err(StepError::Cancelled),
         }
     }
 
@@ -75,7 +76,7 @@ impl StageStep {
         }
         let (file, shown) = (self.plan.folders.place(dead), expected.path.clone());
         let of_task = file.clone();
-        let read = tokio::task::spawn_blocking(move || Artifact::read(&of_task, &shown)).await;
+        let read = self.plan.block_on_files(move || Artifact::read(&of_task, &shown)).await;
         match read.map_err(|error| error.to_string())? {
             Ok(found) if found == expected => Ok(file),
             Ok(_) => {

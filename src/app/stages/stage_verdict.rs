@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use crate::app::stages::artifact::Artifact;
-use crate::app::stages::checkpoint::version_of;
+use crate::app::stages::checkpoint::{is_made_from, version_of};
 use crate::app::stages::stage_plan::PlannedStage;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 
@@ -40,16 +40,16 @@ pub fn judge(
             (false, false) => StageVerdict::Exhausted,
         };
     };
-    if !index.has_key(&stage.key) {
+    // Its input is what its own checkpoint says. So if this stage was never done with that input, a
+    // run has made the input anew since, and this file is out of date, whatever is in it.
+    if !index.done_texts(&stage.key).any(|version| is_made_from(version, input)) {
         return StageVerdict::Open;
     }
     match Artifact::read(file, path) {
         Ok(artifact) if index.is_done_by_now(&stage.key, &version_of(Some(&artifact), input)) => {
             StageVerdict::Done(Some(artifact))
         }
-        Ok(_) => StageVerdict::Changed(format!(
-            "{path} is not what its checkpoint says: it has changed since, or what it was made from has"
-        )),
+        Ok(_) => StageVerdict::Changed(format!("{path} is not what its checkpoint says: it has changed since")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             StageVerdict::Changed(format!("{path} is missing, and its checkpoint says that it was made"))
         }

@@ -149,7 +149,7 @@ pub struct RunArgs {
     /// Retry only the failures, from the source's records or else the stored ones
     #[arg(long, conflicts_with = "input")]
     pub retry_failures: bool,
-    /// Process again what was processed before; without --yes, a dry run
+    /// Process again what is done; a dry run without --yes, but stages run at once
     #[arg(long, conflicts_with = "retry_failures")]
     pub force: bool,
     /// Run the stages of a job again from STAGE on

@@ -50,10 +50,15 @@ mod tests {
             ("1h30m", 5_400.0),
             ("90d", 7_776_000.0),
             ("1.5s", 1.5),
+            (".5s", 0.5),
+            (".5", 0.5),
+            ("1.5d", 129_600.0),
+            ("0.5 w", 302_400.0),
+            ("1.5h", 5_400.0),
         ] {
             assert_eq!(duration(text).map(|length| length.as_secs_f64()), Ok(seconds), "{text}");
         }
-        for text in ["", "soon", "-5m", "5m ago", "1mo", "."] {
+        for text in ["", "soon", "-5m", "5m ago", "1mo", ".", ".s", "1..5d", "1.5mo", "1.5d 2h"] {
             assert!(duration(text).is_err_and(|why| why.contains("1h 30m or 7d")), "{text}");
         }
     }

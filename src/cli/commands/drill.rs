@@ -3,28 +3,33 @@
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::drill::counted_step::UndoneEffect;
 use crate::app::drill::game::{DrillJob, EvaluatorMaker, StepsMaker, Undisturbed};
 use crate::app::drill::idempotency::reads_idempotency_key;
 use crate::app::drill::mishap::draw_mishaps;
 use crate::app::drill::replay_source::RecordCopy;
+use crate::app::drill::stage_folder::stage_outside;
 use crate::app::error::AppError;
 use crate::app::job::ensure_programs_exist;
+use crate::app::stages::stage_plan::planned_stages;
 use crate::cli::args::jobs::drill::DrillArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
+use crate::cli::commands::run_interrupts::watch_signals;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::drill::{DrillOutput, ProgramSteps};
+use crate::cli::output::drill::{DrillOutput, DrilledUnits, ProgramSteps};
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::environment::own_program;
 use crate::config::sections::records::steps::StepAction;
 use crate::config::settings::Settings;
-use crate::ledger::items::write_mode::Delivery;
 use crate::port::evaluator::Evaluator;
 use crate::port::step::Step;
+use crate::runner::run_config::RunError;
+use crate::runner::shutdown::{Stop, StopReason};
 use crate::step::worker::workers::Workers;
 use crate::system::{SeededRng, SystemClock};
 
@@ -35,22 +40,32 @@ pub fn command(session: &Session, args: &DrillArgs, runtime: &Runtime) -> Result
         let _inside = runtime.enter();
         load_settings(&args.job_args(), args.input.clone())?
     };
-    if settings.stages.is_some() {
-        let why = "a drill plays jobs of records, and this is a job of stages";
-        let help = "to see what a second run would do: sheetkeep plan (docs/stages.md, What if it runs twice?)";
-        return Err(CliError::new(why, Exit::Usage).with_help(help));
-    }
-    let to_error = |error: &AppError| from_app(error, &settings);
+    check_stages(&settings, args)?;
+    let (stop, abort) = (Stop::default(), CancellationToken::new());
+    let _watch = {
+        let _inside = runtime.enter();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        watch_signals(&stop, &abort, &clock)
+    };
+    let to_error = |error: &AppError| match stop.requested() {
+        Some(reason) => stopped_error(reason),
+        None => from_app(error, &settings),
+    };
     ensure_programs_exist(&settings).map_err(|error| to_error(&error))?;
     let programs = program_steps(&settings, args)?;
-    let records = runtime.block_on(read_records(&settings, args.records)).map_err(|error| to_error(&error))?;
-    if records.records.is_empty() {
+    let records = runtime.block_on(read_records(&settings, args.records, &stop)).map_err(|error| to_error(&error))?;
+    let job = drill_job(&settings, records, args.really, &stop);
+    if job.units() == 0 {
         let error = CliError::new("the source has no records, so there is nothing to drill", Exit::NoInput);
         return Err(error.with_help("name a file with records: --input FILE"));
     }
-    let job = drill_job(&settings, records, args.really);
     let usual = job.play_undisturbed().map_err(|error| to_error(&error))?;
-    let mut output = DrillOutput::new(&settings.job, args, &job.records, programs);
+    let units = DrilledUnits {
+        count: job.units(),
+        is_cut: job.records.is_cut,
+        name: if settings.stages.is_some() { "stage" } else { "record" },
+    };
+    let mut output = DrillOutput::new(&settings.job, args, units, programs);
     output.add_undisturbed(usual.report.as_ref().map_or(0, |report| report.run.counts.failed));
     if !args.json {
         session.terminal.out().line(&output.heading());
@@ -75,15 +90,45 @@ fn play_seed(
     job.play(seed, draw_mishaps(&SeededRng::new(seed), usual.bounds), usual)
 }
 
-async fn read_records(settings: &Settings, most: u64) -> Result<RecordCopy, AppError> {
+/// Returns the records of the job; none for a job of stages.
+async fn read_records(settings: &Settings, most: u64, stop: &Stop) -> Result<RecordCopy, AppError> {
+    if settings.stages.is_some() {
+        return Ok(RecordCopy::default());
+    }
     let mut source = settings.open_source().map_err(AppError::Source)?;
     let most = usize::try_from(most).unwrap_or(usize::MAX);
-    RecordCopy::read(source.as_mut(), most).await.map_err(AppError::Source)
+    tokio::select! {
+        copy = RecordCopy::read(source.as_mut(), most) => copy.map_err(AppError::Source),
+        reason = stop.reason() => Err(AppError::Pass(RunError::Stopped { reason })),
+    }
+}
+
+/// Checks what a drill of stages can't do.
+fn check_stages(settings: &Settings, args: &DrillArgs) -> Result<(), CliError> {
+    let Some(job) = &settings.stages else { return Ok(()) };
+    if args.input.is_some() {
+        let error = CliError::new("--input names records, and this job has stages", Exit::Usage);
+        return Err(error.with_help("leave it out: in a drill each stage makes a file of its own"));
+    }
+    match stage_outside(&planned_stages(job)) {
+        Some(stage) => {
+            let path = stage.artifact.as_deref().unwrap_or_default();
+            let why = format!("stage {} makes {path}, which is outside of the job file's folder", stage.name);
+            let help = "a drill keeps all files in a folder of its own; give the stage a path below the job file";
+            Err(CliError::new(why, Exit::Usage).with_help(help))
+        }
+        None => Ok(()),
+    }
+}
+
+fn stopped_error(reason: StopReason) -> CliError {
+    let exit = if reason == StopReason::Interrupt { Exit::Interrupted } else { Exit::Terminated };
+    CliError::new(format!("the drill was stopped by {}; its sheet and its files are gone", reason.as_str()), exit)
 }
 
 /// Returns the steps that run programs. Fails if a flag names another step.
 fn program_steps(settings: &Settings, args: &DrillArgs) -> Result<Vec<ProgramSteps>, CliError> {
-    let programs: Vec<ProgramSteps> = settings
+    let mut programs: Vec<ProgramSteps> = settings
         .steps
         .iter()
         .filter_map(|step| match &step.action {
@@ -91,22 +136,37 @@ fn program_steps(settings: &Settings, args: &DrillArgs) -> Result<Vec<ProgramSte
                 step: step.name.clone(),
                 reads_key: reads_idempotency_key(command),
                 is_declared: args.idempotent.contains(&step.name),
-                is_at_most_once: settings.delivery == Delivery::AtMostOnce,
+                replaces_file: false,
             }),
             StepAction::Map(..) => None,
         })
         .collect();
+    let makes_file = |name: &str| {
+        let stages = settings.stages.iter().flat_map(|job| &job.stages);
+        stages.filter(|stage| stage.artifact.is_some()).any(|stage| stage.name == name)
+    };
+    if settings.stages.is_some() {
+        programs.extend(settings.commands().into_iter().map(|(name, command)| ProgramSteps {
+            step: name.to_owned(),
+            reads_key: reads_idempotency_key(&command),
+            is_declared: args.idempotent.iter().any(|declared| declared == name),
+            replaces_file: makes_file(name),
+        }));
+    }
     let unknown = args.idempotent.iter().find(|name| !programs.iter().any(|program| program.step == **name));
     match unknown {
         Some(name) => {
-            let error = CliError::new(format!("--idempotent {name}: no step of that name runs a program"), Exit::Usage);
+            let error = CliError::new(
+                format!("--idempotent {name}: no step or stage of that name runs a program"),
+                Exit::Usage,
+            );
             Err(error)
         }
         None => Ok(programs),
     }
 }
 
-fn drill_job(settings: &Settings, records: RecordCopy, is_real: bool) -> DrillJob {
+fn drill_job(settings: &Settings, records: RecordCopy, is_real: bool, stop: &Stop) -> DrillJob {
     let steps: StepsMaker = Arc::new(move |settings: &Settings, clock: &Arc<dyn Clock>| {
         let make = |step: &crate::config::sections::records::steps::StepSettings| -> Arc<dyn Step> {
             match &step.action {
@@ -129,6 +189,8 @@ fn drill_job(settings: &Settings, records: RecordCopy, is_real: bool) -> DrillJo
         steps,
         evaluator: Some(evaluator),
         records: Arc::new(records),
+        runs_stages: is_real && settings.stages.is_some(),
+        stop: stop.clone(),
         concurrency: None,
     }
 }

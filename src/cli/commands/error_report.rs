@@ -11,7 +11,7 @@ use crate::cli::output::destination::Spreadsheet;
 use crate::config::problem::ConfigError;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
-use crate::config::syntax::keys::closest;
+use crate::config::syntax::closest_word::closest;
 use crate::fault::Fault;
 use crate::google::errors::call_error::ErrorCause;
 use crate::machine::{MachineTrouble, Refused};

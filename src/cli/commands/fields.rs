@@ -3,7 +3,7 @@
 //! In scope: the names and the delimiter that were probably meant. Out of scope: detecting the
 //! missing field (`runner::queue::first_records`).
 
-use crate::config::syntax::keys::closest;
+use crate::config::syntax::closest_word::closest;
 use crate::ledger::values::json_path::MemberPath;
 use crate::port::source::HeaderRow;
 use crate::runner::queue::first_records::Cause;
@@ -142,8 +142,8 @@ mod tests {
             (".a.b", &["a.b", "c"], "did you mean .\"a.b\"?"),
             (".id", &["name", "mail"], "name one of the fields as `key`"),
         ] {
-            let told = help(path, fields, None);
-            assert!(told.starts_with(suggestion), "{told}");
+            let advice = help(path, fields, None);
+            assert!(advice.starts_with(suggestion), "{advice}");
         }
     }
 
@@ -167,9 +167,9 @@ mod tests {
 
     #[test]
     fn one_field_with_many_delimiters_suggests_the_delimiter() {
-        let told = help(".id", &["\"id\";\"name\""], Some(';'));
-        assert!(told.contains("write delimiter = \";\" below [source]; the header row then has .id"), "{told}");
-        let told = help(".id", &["ID\tname"], Some('\t'));
-        assert!(told.contains("write delimiter = \"\\t\" below [source]; did you mean .ID?"), "{told}");
+        let advice = help(".id", &["\"id\";\"name\""], Some(';'));
+        assert!(advice.contains("write delimiter = \";\" below [source]; the header row then has .id"), "{advice}");
+        let advice = help(".id", &["ID\tname"], Some('\t'));
+        assert!(advice.contains("write delimiter = \"\\t\" below [source]; did you mean .ID?"), "{advice}");
     }
 }

@@ -11,16 +11,13 @@
 //! | Which commands change what a job has stored? | `maintain/` |
 //! | Which commands are about when a job runs? | `schedule/` |
 //! | What can go wrong with a job, played? | `drill` |
-//! | How far can scripts be left alone? | `lint` |
-//! | How does a command run once for a date, or until it succeeds? | `once`, `once_in_sheet`, `retry` |
-//! | Who hears of a job? | `alert` (test messages), `alert_place` (how messages call it) |
-//! | Who hears of a job file that can't be read? | `job_file_alert` |
+//! | Which commands are for scripts without a job file? | `scripts/` |
+//! | Which commands are about alerts, and which alerts do commands send? | `alerts/` |
 //! | How is the emulator served? | `emulate` |
 //! | What does every command about a job do first? | `load_settings` |
 //! | Which exit and which help does an error get? | `error_report`, `fields` |
 
 pub mod error_report;
-pub mod job_file_alert;
 pub mod load_settings;
 pub mod run;
 mod run_interrupts;
@@ -30,12 +27,8 @@ pub mod inspect;
 pub mod maintain;
 pub mod schedule;
 mod fields;
-pub mod alert;
-pub mod alert_place;
-pub mod retry;
-pub mod lint;
-pub mod once;
-mod once_in_sheet;
+pub mod alerts;
+pub mod scripts;
 pub mod stage_redo;
 mod stage_run;
 #[cfg(feature = "emulator")]

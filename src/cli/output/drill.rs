@@ -7,14 +7,13 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::app::drill::outcome::{DrillOutcome, StepRuns};
-use crate::app::drill::replay_source::RecordCopy;
 use crate::cli::args::jobs::drill::DrillArgs;
 use crate::cli::exit::Exit;
 use crate::cli::format::{format_count, format_number, shell_safe};
 use crate::cli::output::json::SCHEMA_VERSION;
 use crate::cli::streams::control_characters::visible;
 
-/// A step that runs a program.
+/// A step or a stage that runs a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProgramSteps {
     /// The step's name.
@@ -23,14 +22,25 @@ pub struct ProgramSteps {
     pub reads_key: bool,
     /// Whether a flag says that repeats do no harm.
     pub is_declared: bool,
-    /// Whether the job never runs it twice for one change.
-    pub is_at_most_once: bool,
+    /// Whether it is a stage whose file is replaced as a whole.
+    pub replaces_file: bool,
 }
 
 impl ProgramSteps {
     fn may_repeat(&self) -> bool {
-        self.reads_key || self.is_declared
+        self.reads_key || self.is_declared || self.replaces_file
     }
+}
+
+/// What a drill goes through: the records of a source, or stages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrilledUnits {
+    /// How many there are.
+    pub count: usize,
+    /// True if the source has more.
+    pub is_cut: bool,
+    /// What one is called: `record` or `stage`.
+    pub name: &'static str,
 }
 
 /// The drills of one call.
@@ -38,8 +48,7 @@ impl ProgramSteps {
 pub struct DrillOutput {
     job: String,
     job_file: String,
-    records: usize,
-    is_cut: bool,
+    units: DrilledUnits,
     is_real: bool,
     seeds: Vec<(u64, DrillOutcome)>,
     planned: usize,
@@ -99,12 +108,11 @@ struct StepSums {
 
 impl DrillOutput {
     /// Starts the output.
-    pub fn new(job: &str, args: &DrillArgs, copy: &RecordCopy, programs: Vec<ProgramSteps>) -> Self {
+    pub fn new(job: &str, args: &DrillArgs, units: DrilledUnits, programs: Vec<ProgramSteps>) -> Self {
         Self {
             job: job.to_owned(),
             job_file: args.job.display().to_string(),
-            records: copy.records.len(),
-            is_cut: copy.is_cut,
+            units,
             is_real: args.really,
             seeds: Vec::new(),
             planned: args.chosen_seeds().len(),
@@ -125,9 +133,12 @@ impl DrillOutput {
 
     /// Returns the line before the first drill.
     pub fn heading(&self) -> String {
-        let first = if self.is_cut { "the first " } else { "" };
-        let records = format_count(self.records as u64, "record");
+        let DrilledUnits { count, is_cut, name } = self.units;
+        let first = if is_cut { "the first " } else { "" };
+        let units = format_count(count as u64, name);
         let effects = match (self.programs.len() as u64, self.is_real) {
+            (_, true) if self.has_stages() => "their commands really run, in a copy of the folder".to_owned(),
+            (_, false) if self.has_stages() => "their commands are counted, not run".to_owned(),
             (0, _) => "no step has an effect outside".to_owned(),
             (1, false) => "the program of 1 step is counted, not run".to_owned(),
             (count, false) => format!("the programs of {count} steps are counted, not run"),
@@ -135,7 +146,7 @@ impl DrillOutput {
         };
         let drills = format_count(self.planned as u64, "drill");
         let job = visible(&self.job);
-        let mut text = format!("{drills} of {job}: {first}{records}, on a sheet in memory; {effects}");
+        let mut text = format!("{drills} of {job}: {first}{units}, on a sheet in memory; {effects}");
         if self.failing > 0 {
             let _ = write!(text, "\n  {} of them fail without any mishap", format_number(self.failing));
         }
@@ -155,6 +166,10 @@ impl DrillOutput {
             let _ = write!(text, ", not recovered: {}", visible(error));
         }
         text
+    }
+
+    fn has_stages(&self) -> bool {
+        self.units.name == "stage"
     }
 
     fn sum(&self, of: impl Fn(&DrillOutcome) -> u64) -> u64 {
@@ -196,6 +211,10 @@ impl DrillOutput {
         for (seed, outcome) in self.seeds.iter().filter(|(_, outcome)| !outcome.is_exact()) {
             let what = match &outcome.error {
                 Some(error) => format!("the job did not recover: {}", visible(error)),
+                None if outcome.wrong_files > 0 => {
+                    let files = format_count(outcome.wrong_files, "file");
+                    format!("{files} of stages missing, incomplete, or not as in an undisturbed run")
+                }
                 None => format!("{} doubled, {} lost", format_count(outcome.doubled, "row"), outcome.lost),
             };
             let job = shell_safe(&self.job_file);
@@ -204,6 +223,18 @@ impl DrillOutput {
         for sum in self.steps().iter().filter(|sum| sum.runs.repeated_items > 0) {
             let Some(program) = self.program(&sum.runs.step) else { continue };
             if program.may_repeat() {
+                continue;
+            }
+            if self.has_stages() {
+                findings.push(format!(
+                    "stage {} is not idempotent: it ran more than once in {} of {}, {} in seed {}, and its command \
+                     does not read SHEETKEEP_IDEMPOTENCY_KEY",
+                    visible(&sum.runs.step),
+                    sum.drills,
+                    format_count(self.seeds.len() as u64, "drill"),
+                    times(sum.runs.most_repeats + 1),
+                    sum.worst_seed
+                ));
                 continue;
             }
             findings.push(format!(
@@ -224,21 +255,32 @@ impl DrillOutput {
     /// Returns the lines after the last drill.
     pub fn summary(&self) -> String {
         let mut text = String::new();
+        let drills = self.seeds.len() as u64;
         for sum in self.steps().iter().filter(|sum| sum.runs.is_outside) {
+            let repeated = |count: u64| {
+                if self.has_stages() {
+                    return format!("more than once in {} of {}", sum.drills, format_count(drills, "drill"));
+                }
+                format!("more than once for {}", format_count(count, "item"))
+            };
             let repeats = match (sum.runs.repeated_items, self.program(&sum.runs.step)) {
+                (0, _) if self.has_stages() => "never more than once".to_owned(),
                 (0, _) => "never twice for one item".to_owned(),
                 (count, Some(program)) if program.may_repeat() => {
-                    let why = if program.reads_key {
+                    let why = if program.replaces_file {
+                        "and its file is replaced as a whole"
+                    } else if program.reads_key {
                         "with the same key, which its program reads"
                     } else {
                         "which --idempotent allows"
                     };
-                    format!("more than once for {}, {why}", format_count(count, "item"))
+                    format!("{}, {why}", repeated(count))
                 }
-                (count, _) => format!("more than once for {}", format_count(count, "item")),
+                (count, _) => repeated(count),
             };
+            let what = if self.has_stages() { "stage" } else { "step" };
             let runs = format_count(sum.runs.runs, "run");
-            let _ = writeln!(text, "step {}: {runs}, {repeats}", visible(&sum.runs.step));
+            let _ = writeln!(text, "{what} {}: {runs}, {repeats}", visible(&sum.runs.step));
         }
         let changed = self.sum(|outcome| outcome.changed);
         if changed > 0 {
@@ -289,7 +331,7 @@ impl DrillOutput {
         let document = DrillDocument {
             schema_version: SCHEMA_VERSION,
             job: &self.job,
-            records: self.records,
+            records: self.units.count,
             seeds: self.seeds.len(),
             kills: self.sum(|outcome| outcome.kills),
             throttled_calls: self.sum(|outcome| outcome.throttled_calls),

@@ -13,7 +13,6 @@ use crate::fault::Fault;
 use crate::ledger::commit::bisection::Bisection;
 use crate::ledger::commit::changes::{Changes, ItemResult, NewTable};
 use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata};
-use crate::ledger::commit::commit_resolution::Resolution;
 use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::runs::event::Event;
 use crate::ledger::runs::outlook::RunOutlook;
@@ -23,17 +22,18 @@ use crate::port::store::MisplacedWrites;
 use crate::rng::Rng;
 use crate::runner::alert_recorder::AlertRecorder;
 use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome, LastError};
-use crate::runner::commit::halt_errors::{fenced_error, head_missing_error, unfinished_error};
+use crate::runner::commit::halt_errors::unfinished_error;
 use crate::runner::commit::misplaced_rows::MisplacedRows;
 use crate::runner::commit::run_row::{by_service_clock, counts_after, with_outlook};
 use crate::runner::input::reprocess_state::ReprocessState;
-use crate::runner::queue::commit_queue::{CommitQueue, InFlight, PendingItem, sequence_numbers};
+use crate::runner::queue::commit_queue::{InFlight, PendingItem, sequence_numbers};
 use crate::runner::queue::start_markers::StartMarker;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{RunConfig, RunError};
 use crate::runner::run_end::RunEnd;
 use crate::runner::schedule_recorder::ScheduleRecorder;
-use crate::runner::startup::{LeaseRequest, RunContext, ServiceClock};
+use crate::runner::startup::preconditions::LeaseRequest;
+use crate::runner::startup::{RunContext, ServiceClock};
 use crate::time::Timestamp;
 
 /// The run's side of the commit chain, with its I/O.
@@ -82,9 +82,6 @@ pub struct Committer {
     pub(super) rows: u64,
     pub(super) commits: u64,
 }
-
-/// Maximum length of the repair messages in the run's row, in bytes.
-const MAX_MESSAGE: usize = 1_000;
 
 /// Whether the commit in flight is the run's last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,35 +205,13 @@ impl Committer {
 
     /// Reports a repair, in an event and in the run's row.
     fn note_repair(&mut self, message: String) {
-        if self.run.message.len() + message.len() < MAX_MESSAGE {
-            let separator = if self.run.message.is_empty() { "" } else { "; " };
-            self.run.message.push_str(separator);
-            self.run.message.push_str(&message);
-        }
+        self.run.add_remark(&message);
         self.emit(Event::Anomaly { message });
     }
 
     /// Returns the service's time now.
     pub fn service_time(&self) -> Timestamp {
         self.service.at(self.now_ms())
-    }
-
-    /// Invariant 5: after the validity window, the head is read before anything is drafted.
-    pub async fn ensure_lease_valid(&mut self, intake: &mut Intake, queue: &mut CommitQueue) -> Result<(), RunError> {
-        let now_ms = self.now_ms();
-        if !self.chain.has_claimed() || self.lease_validity.is_valid(now_ms) {
-            return Ok(());
-        }
-        let status = self.driver.store.read_head().await?;
-        match self.chain.draft_ids().resolve(status) {
-            Resolution::NotApplied => self.lease_validity = LeaseValidity::new(now_ms, self.ttl_ms),
-            Resolution::Fenced => return Err(fenced_error(self.driver.store.as_ref(), self.schedule.as_ref()).await),
-            Resolution::HeadMissing => return Err(head_missing_error()),
-            Resolution::ConcurrentCommit | Resolution::Stale | Resolution::Applied(_) => {
-                self.reload(Vec::new(), None, intake, queue).await?;
-            }
-        }
-        Ok(())
     }
 
     /// Drafts a commit of these items and sends it. The last commit has an `end`, with which it

@@ -20,6 +20,7 @@ use crate::ledger::processed::prior_failure::PriorFailure;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::runs::journal::StepResult;
 use crate::ledger::values::exact_number;
+use crate::port::lease_check::LeaseCheck;
 use crate::port::source::{Record, SourceError};
 use crate::port::step::{Identify, Identity};
 use crate::runner::input::keyed_records::{Extent, find_key};
@@ -302,13 +303,13 @@ impl InputQueue {
     }
 
     /// Passes on what is done to the source, once nothing is left that comes before it.
-    pub fn on_claimed(&mut self, index: &ProcessedIndex) {
+    pub fn on_claimed(&mut self, index: &ProcessedIndex, lease: &Arc<dyn LeaseCheck>) {
         let is_next = self.prepared.is_empty()
             && self.results.is_empty()
             && self.answered_failures.is_empty()
             && self.pending_failure.is_none();
         if let Some(source) = self.source.as_mut().filter(|_| is_next) {
-            source.on_claimed(index);
+            source.on_claimed(index, lease);
         }
     }
 

@@ -18,6 +18,7 @@ use crate::ledger::items::repeated_keys::{Comparison, RepeatedKeys};
 use crate::ledger::items::source_survey::SourceSurvey;
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::processed::processed_index::ProcessedIndex;
+use crate::port::lease_check::LeaseCheck;
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::step::Identify;
 use crate::runner::input::keyed_records::{Extent, KeyedRecords};
@@ -147,8 +148,8 @@ impl SourcePasses {
     }
 
     /// Passes on what is done, as the source's work needs it.
-    pub fn on_claimed(&mut self, index: &ProcessedIndex) {
-        self.source.on_claimed(index);
+    pub fn on_claimed(&mut self, index: &ProcessedIndex, lease: &Arc<dyn LeaseCheck>) {
+        self.source.on_claimed(index, lease);
     }
 
     /// True if the source itself ends after a stop request.

@@ -14,12 +14,14 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesOrdered;
 use serde_json::Value;
 
+use crate::ledger::items::failure::record_hash;
 use crate::ledger::items::key::{Key, Version};
 use crate::ledger::items::source_survey::{RecordSelector, RecordUse};
 use crate::ledger::runs::expectation::Expectations;
 use crate::ledger::runs::foreseen_items::{ForeseenItems, ItemsInView};
 use crate::ledger::runs::held_changes::ChangeSet;
 use crate::ledger::runs::run::Counts;
+use crate::ledger::values::exact_number;
 use crate::port::source::Record;
 use crate::port::step::Identity;
 use crate::runner::records::intake::Intake;
@@ -105,11 +107,13 @@ impl ChangeForecast {
             self.counts.failed += 1;
             return None;
         }
-        if used == RecordUse::Passed || !intake.index.would_admit(&key, &version) {
+        let record = || record_hash(exact_number::render(&body).as_bytes());
+        if used == RecordUse::Passed || !intake.index.would_admit_record(&key, &version, record) {
             return None;
         }
-        self.items.add(intake.index.hash_of(&key, &version));
-        if let Some(change) = intake.index.change_to(&key, &version) {
+        let change = intake.index.hash_of(&key, &version);
+        self.items.add(change);
+        if intake.index.rewrites_row(&key) {
             self.changes.add(change);
         }
         if !self.runs_steps {

@@ -226,7 +226,7 @@ impl Intake {
     fn admit(&mut self, item: Item, place: SequenceNumber, now: Timestamp) -> IntakeResult {
         let doubtful = self.in_doubt.iter().position(|(key, version)| *key == item.key && *version == item.version);
         let record = || record_hash(exact_number::render(&item.body).as_bytes());
-        let change = self.index.change_to(&item.key, &item.version);
+        let change = self.index.change_to_record(&item.key, &item.version, record);
         let admission = self.index.admit_record(&item.key, &item.version, record);
         if let (Some(at), Admission::Fresh | Admission::Changed | Admission::Again(_)) = (doubtful, &admission) {
             let (key, version) = self.in_doubt.swap_remove(at);

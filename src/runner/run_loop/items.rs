@@ -3,11 +3,14 @@
 //! In scope: what goes to the intake, to the steps, into the queue. Out of scope: what becomes of a
 //! record (`runner::records::intake`), the first records (`probation` beside this file).
 
+use std::sync::Arc;
+
 use crate::ledger::items::item::Item;
 use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::ledger::runs::event::Event;
 use crate::ledger::runs::journal::StepResult;
 use crate::port::journal::JournalFault;
+use crate::port::lease_check::LeaseCheck;
 use crate::port::source::SourceError;
 use crate::port::step::{IdentifyError, StepError};
 use crate::runner::input::input_queue::{InputQueue, RunInput};
@@ -82,6 +85,11 @@ impl RunLoop {
         if let Err(StepFailure { error: StepError::Machine { trouble, .. }, .. }) = &steps_outcome.result {
             self.stop_for_machine(trouble.clone());
         }
+        if let Err(StepFailure { error: StepError::Cancelled, .. }) = &steps_outcome.result {
+            // The source may have ended before the stop was requested. An item that is left to the
+            // next run makes this one incomplete.
+            self.stop_reason = self.stop_reason.or_else(|| self.executor.stop.requested());
+        }
         // Results of programs are written in any case, so that the attempt is counted.
         let is_of_source = steps_outcome.item.again.is_none() && self.config.retrying.reads_source();
         self.intake.probation.watch(is_of_source);
@@ -97,7 +105,8 @@ impl RunLoop {
     pub(super) fn pass_on_claim(&mut self) {
         let is_settled = self.queue.is_empty() && self.active_steps.is_empty() && !self.committer.is_busy();
         if let Some(inputs) = self.inputs.as_mut().filter(|_| is_settled && self.committer.chain.has_claimed()) {
-            inputs.on_claimed(&self.intake.index);
+            let lease: Arc<dyn LeaseCheck> = Arc::new(self.lease_questions.asker());
+            inputs.on_claimed(&self.intake.index, &lease);
         }
     }
 

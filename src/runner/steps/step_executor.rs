@@ -165,7 +165,8 @@ impl StepExecutor {
             let elapsed = self.clock.monotonic_ms().saturating_sub(began);
             match self.retry.decide(error.fault(), attempt, elapsed, retry_after_ms, self.chance.draw()) {
                 Decision::GiveUp(_) => return Err(error),
-                Decision::Again { .. } if self.stop.requested().is_some() => return Err(error),
+                // A stop cuts the retries off, so the item has not failed: the next run tries it.
+                Decision::Again { .. } if self.stop.requested().is_some() => return Err(StepError::Cancelled),
                 Decision::Again { after_ms } => {
                     (self.events)(Event::Retrying {
                         step: step.name().to_owned(),
@@ -178,8 +179,8 @@ impl StepExecutor {
                     });
                     tokio::select! {
                         () = self.clock.sleep(Duration::from_millis(after_ms)) => {}
-                        () = self.stop.wait() => return Err(error),
-                        () = self.cancel.cancelled() => return Err(error),
+                        () = self.stop.wait() => return Err(StepError::Cancelled),
+                        () = self.cancel.cancelled() => return Err(StepError::Cancelled),
                     }
                 }
             }

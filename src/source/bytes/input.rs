@@ -15,10 +15,10 @@ use std::sync::atomic::AtomicU64;
 
 use crate::port::source::SourceError;
 use crate::source::bytes::encoding::{InputFacts, MixedText, TextEncoding};
-use crate::source::bytes::head::{CountingReader, ForeignContent, TextReader, TextSetup, UnreadableText};
 use crate::source::bytes::magic::ContentKind;
-use crate::source::bytes::placed_reader::PlacedReader;
+use crate::source::bytes::positioned_reader::PositionedReader;
 use crate::source::bytes::spool::SpoolFile;
+use crate::source::bytes::text_reader::{CountingReader, ForeignContent, TextReader, TextSetup, UnreadableText};
 use crate::source::nearby_files::nearby_files;
 
 /// Maximum size of a record, in bytes. A larger record is an error of the source.
@@ -176,7 +176,7 @@ impl Opened {
     /// workbook's bytes. It fails if the bytes are of another format.
     pub(crate) fn reader(&mut self) -> Result<Box<dyn Read + Send>, SourceError> {
         let raw: Box<dyn Read + Send> = match &mut self.bytes {
-            Bytes::File(file) => Box::new(PlacedReader::new(Arc::clone(file))),
+            Bytes::File(file) => Box::new(PositionedReader::new(Arc::clone(file))),
             once => match std::mem::replace(once, Bytes::Taken) {
                 Bytes::Once(bytes) => bytes,
                 Bytes::Spooled(bytes, copy) => {

@@ -17,8 +17,8 @@ use crate::source::background_reader::{BackgroundReader, Records};
 use crate::source::bytes::encoding::{InputFacts, TextEncoding};
 use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
 use crate::source::bytes::magic::{ContentGuess, ContentKind, error_document};
+use crate::source::json::record_text::parse;
 use crate::source::json::splitter::{ElementPosition, SplitError, Splitter};
-use crate::source::json::text::parse;
 use crate::source::skim::Depth;
 
 /// Maximum size of a document that is read as a whole, in bytes.

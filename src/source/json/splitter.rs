@@ -2,7 +2,7 @@
 //!
 //! In scope: following a path of member names, the borders of each element, detecting a truncated
 //! or unbalanced document. Out of scope: parsing an element. Each is parsed by itself
-//! (`source::json::text`), so that a bad one does not affect the others.
+//! (`source::json::record_text`), so that a bad one does not affect the others.
 //!
 //! The splitter walks the document byte by byte with a stack of open brackets. It holds only the
 //! current element in memory. After the end of the array it walks the rest too, so that a document

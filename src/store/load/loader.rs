@@ -45,6 +45,8 @@ pub struct Loader {
     pub mode: WriteMode,
     /// When a done key is processed again.
     pub again: ReprocessPolicy,
+    /// Whether the texts of done versions are kept, beside their hashes. For jobs of few keys.
+    pub keeps_version_texts: bool,
     /// Whether to abandon predecessor spreadsheets that can't be read, because the user asked for
     /// it.
     pub abandons_predecessors: bool,
@@ -159,7 +161,7 @@ impl Loader {
         self.sheets.formulas(&self.id, ranges).await.map_err(|error| load_error(&error))
     }
 
-    /// Returns the service's time now; this machine's, if no answer had one.
+    /// Returns the service's time now; this machine's, if no response had one.
     pub(super) fn service_time(&self) -> Timestamp {
         let now_ms = self.clock.monotonic_ms();
         self.sheets

@@ -14,13 +14,12 @@ use futures_util::future::BoxFuture;
 use crate::fault::Fault;
 use crate::grid::Cell;
 use crate::ledger::commit::changes::{Commit, CommitReply, ItemResult};
-use crate::ledger::commit::commit_resolution::HeadStatus;
-use crate::ledger::items::failure::{FailureState, StoredFailure};
-use crate::ledger::items::key::Fingerprint;
+use crate::ledger::items::failure::FailureState;
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::leases::lease::{Holder, LeaseStatus};
 use crate::ledger::state::snapshot::Loaded;
-use crate::port::store::{MisplacedWrites, Store, StoreError, Usage};
+use crate::port::store::{Store, StoreError};
+use crate::port::store_layer::StoreLayer;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::spreadsheet::store::SheetsStore;
 
@@ -169,39 +168,17 @@ impl RehearsedEffects {
     }
 }
 
-impl Store for RehearsalStore {
-    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+/// The calls are those of the plan itself; its rehearsed writes are in the effects.
+impl StoreLayer for RehearsalStore {
+    fn inner(&self) -> &dyn Store {
+        &self.inner
+    }
+
+    fn load_in_layer(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
         Box::pin(self.load_once())
     }
 
-    fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
-        Box::pin(Store::read_head(&self.inner))
-    }
-
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(self.rehearse(commit))
-    }
-
-    fn misplaced_writes(&self) -> BoxFuture<'_, Result<MisplacedWrites, StoreError>> {
-        Box::pin(self.inner.misplaced_writes())
-    }
-
-    fn read_failures<'a>(
-        &'a self,
-        rows: &'a [(Fingerprint, u32)],
-    ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
-        self.inner.read_failures(rows)
-    }
-
-    fn read_record_hashes<'a>(
-        &'a self,
-        rows: &'a [(Fingerprint, u32)],
-    ) -> BoxFuture<'a, Result<Vec<(Fingerprint, String)>, StoreError>> {
-        self.inner.read_record_hashes(rows)
-    }
-
-    /// Returns the calls of the plan itself; its rehearsed writes are in the effects.
-    fn usage(&self) -> Usage {
-        self.inner.usage()
     }
 }

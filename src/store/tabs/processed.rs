@@ -14,7 +14,7 @@ use crate::ledger::items::key::{Fingerprint, Version};
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::leases::row_order::{CommitSequence, FirstCommits, read_run_cell};
 use crate::ledger::processed::key_sums::KeySums;
-use crate::ledger::processed::processed_set::ProcessedSet;
+use crate::ledger::processed::processed_set::{ProcessedSet, VersionTexts};
 use crate::ledger::processed::row_gaps::Gaps;
 use crate::ledger::processed::version_history::VersionUse;
 use crate::ledger::rows::row_codec::{FORGOTTEN, PROCESSED};
@@ -48,6 +48,9 @@ pub struct ProcessedRows {
     /// The commit whose key texts are kept. `recent` holds them.
     keep_commit: Option<u64>,
     recent: BTreeSet<String>,
+    /// The texts of the done versions of each key, in the order of the rows; `None` if only their
+    /// hashes are kept.
+    version_texts: Option<VersionTexts>,
     /// Rows with content but without a key.
     keyless: usize,
     /// Rows under an unknown column order.
@@ -73,6 +76,13 @@ impl ProcessedRows {
     #[must_use]
     pub fn with_texts_of(mut self, commit: Option<u64>) -> Self {
         self.keep_commit = commit;
+        self
+    }
+
+    /// Sets whether the texts of done versions are kept.
+    #[must_use]
+    pub fn keeping_version_texts(mut self, keeps: bool) -> Self {
+        self.version_texts = keeps.then(VersionTexts::default);
         self
     }
 
@@ -109,6 +119,9 @@ impl ProcessedRows {
                 continue;
             }
             self.rows.push(entry);
+            if let Some(texts) = &mut self.version_texts {
+                texts.entry(entry.0).or_default().push(version.clone());
+            }
             if self.again == ReprocessPolicy::OnChange {
                 self.sequence.push(run);
                 self.version_uses.push(VersionUse::from_cell(run));
@@ -129,6 +142,7 @@ impl ProcessedRows {
         self.rows.reserve_exact(rows);
         if self.again == ReprocessPolicy::OnChange {
             self.version_uses.reserve_exact(rows);
+            self.sequence.reserve(rows);
         }
     }
 
@@ -143,6 +157,11 @@ impl ProcessedRows {
         self.version_uses.extend(below.version_uses);
         self.forgotten.extend(below.forgotten);
         self.recent.extend(below.recent);
+        if let (Some(texts), Some(more)) = (&mut self.version_texts, below.version_texts) {
+            for (key, versions) in more {
+                texts.entry(key).or_default().extend(versions);
+            }
+        }
         self.sequence.append(below.sequence);
     }
 
@@ -215,6 +234,7 @@ impl ProcessedRows {
             let message = format!("tab {}: {} rows have no key and were skipped", tab.title, self.keyless);
             anomalies.push(Anomaly { message, blocking: false });
         }
-        (ProcessedSet::from_changes(self.again, self.rows, self.version_uses, self.forgotten, self.gaps), anomalies)
+        let set = ProcessedSet::from_changes(self.again, self.rows, self.version_uses, self.forgotten, self.gaps);
+        (set.with_version_texts(self.version_texts), anomalies)
     }
 }

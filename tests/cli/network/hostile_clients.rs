@@ -17,7 +17,7 @@ fn status_of(answer: &(String, String)) -> &str {
 }
 
 #[test]
-fn connections_that_say_nothing_keep_nobody_out() {
+fn silent_connections_keep_no_client_out() {
     let project = TempProject::empty();
     let emulator = Emulator::start(&project, &[]);
     let address = emulator.url.trim_start_matches("http://").to_owned();
@@ -76,7 +76,7 @@ fn a_page_of_another_site_can_set_no_fault_and_write_nothing() {
 }
 
 #[test]
-fn a_name_of_the_emulators_own_is_answered_once_it_is_told() {
+fn a_name_of_the_emulators_own_is_answered_if_it_is_set() {
     let project = TempProject::empty();
     let request = "GET /_emulator/stats HTTP/1.1\r\nHost: sheets.example.com\r\nConnection: close\r\nIgnored:";
     let refused = speak(&Emulator::start(&project, &[]).url, request, &[], "");

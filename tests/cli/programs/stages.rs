@@ -7,44 +7,44 @@ use crate::live::Live;
 use crate::temp_project::{Ended, TempProject, ended};
 use crate::wire::{ApiClient, Emulator};
 
-const ID: &str = "1AbC";
+pub const ID: &str = "1AbC";
 const FILES: [&str; 5] = ["prices.toml", "fetch.sh", "transform.sh", "upload.sh", "feed.csv"];
-const DAY: &str = "2026-11-29";
+pub const DAY: &str = "2026-11-29";
 /// A line of the feed that no transformation understands.
-const BAD_FEED: &str = "article,count,price\nbolt,200,free\n";
+pub const BAD_FEED: &str = "article,count,price\nbolt,200,free\n";
 /// A transformation that has written half of its file when it waits.
-const SLOW_TRANSFORM: &str =
+pub const SLOW_TRANSFORM: &str =
     "head -n 1 \"$SHEETKEEP_STAGE_INPUT\" > \"$SHEETKEEP_STAGE_OUTPUT\"\necho up >&2\nexec sleep 60\n";
 
 /// Copies of the team's script, and the job of its stages.
-struct Team {
-    project: TempProject,
+pub struct Team {
+    pub project: TempProject,
 }
 
 impl Team {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let files = FILES.map(|name| format!("stages/{name}"));
         let project = TempProject::with(&files.each_ref().map(String::as_str));
         Self { project }
     }
 
-    fn command(&self, day: &str, args: &[&str]) -> Command {
+    pub fn command(&self, day: &str, args: &[&str]) -> Command {
         let mut command = self.project.command(&[&["run", "prices.toml"], args].concat());
         command.env("SHEETKEEP_LOGICAL_DATE", day);
         command
     }
 
-    fn run(&self, args: &[&str]) -> Ended {
+    pub fn run(&self, args: &[&str]) -> Ended {
         ended(self.command(DAY, args))
     }
 
     /// Returns the script as it is in the fixtures.
-    fn restore(&self, name: &str) {
+    pub fn restore(&self, name: &str) {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/stages").join(name);
         std::fs::copy(from, self.project.path(name)).expect("the fixture is there");
     }
 
-    fn files(&self, folder: &str) -> Vec<String> {
+    pub fn files(&self, folder: &str) -> Vec<String> {
         let Ok(entries) = std::fs::read_dir(self.project.path(folder)) else { return Vec::new() };
         let mut names: Vec<String> =
             entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
@@ -52,12 +52,12 @@ impl Team {
         names
     }
 
-    fn column(&self, tab: &str, column: &str) -> Vec<String> {
+    pub fn column(&self, tab: &str, column: &str) -> Vec<String> {
         self.project.column("prices.toml", tab, column)
     }
 }
 
-fn skipped(ended: &Ended) -> Vec<&str> {
+pub fn skipped(ended: &Ended) -> Vec<&str> {
     ended.err.lines().filter_map(|line| line.strip_suffix(": already done, skipping")).collect()
 }
 

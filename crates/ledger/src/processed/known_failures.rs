@@ -60,6 +60,11 @@ impl KnownFailures {
         }
     }
 
+    /// True if `renew_if_changed` would make the failure a new attempt.
+    pub(super) fn would_renew(&self, key: Fingerprint, record: impl FnOnce() -> String) -> bool {
+        !self.compared.contains(&key) && self.record_hashes.get(&key).is_some_and(|hash| *hash != record())
+    }
+
     /// Notes that this run has seen an item of the key, if the key has a failure.
     pub(super) fn note_seen(&mut self, key: Fingerprint) {
         if self.failures.contains_key(&key) {

@@ -10,6 +10,9 @@ use crate::items::write_mode::ReprocessPolicy;
 use crate::processed::row_gaps::Gaps;
 use crate::processed::version_history::{VersionHistory, VersionUse};
 
+/// The texts of the done versions of each key, in the order in which they were read.
+pub type VersionTexts = HashMap<Fingerprint, Vec<String>>;
+
 /// The processed set as loaded, sorted: each done version of a key, or the one that counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProcessedSet {
@@ -20,6 +23,8 @@ pub struct ProcessedSet {
     revoked: Vec<Fingerprint>,
     /// Earlier versions, if one version counts.
     history: VersionHistory,
+    /// The texts of versions, revoked ones included; `None` if only their hashes are kept.
+    texts: Option<VersionTexts>,
 }
 
 impl ProcessedSet {
@@ -41,7 +46,7 @@ impl ProcessedSet {
         }
         rows.shrink_to_fit();
         let keys = rows.chunk_by(|a, b| a.0 == b.0).count();
-        Self { again, rows, keys, revoked: Vec::new(), history: VersionHistory::default() }
+        Self { again, rows, keys, revoked: Vec::new(), ..Self::default() }
     }
 
     /// Creates a set from rows with the change that wrote each. `changes` has one entry per row, or
@@ -91,7 +96,7 @@ impl ProcessedSet {
         rows.dedup();
         rows.shrink_to_fit();
         let count = rows.chunk_by(|a, b| a.0 == b.0).count();
-        Self { again, rows, keys: count, revoked: keys, history: history.finished() }
+        Self { again, rows, keys: count, revoked: keys, history: history.finished(), texts: None }
     }
 
     /// Creates a set in which each entry of `revoked` has revoked one of the rows.
@@ -106,6 +111,24 @@ impl ProcessedSet {
             rows.retain(|row| !owed.takes(*row));
         }
         Self { revoked: keys, ..Self::from_rows(again, rows) }
+    }
+
+    /// Adds the texts of versions, if they are kept.
+    #[must_use]
+    pub fn with_version_texts(self, texts: Option<VersionTexts>) -> Self {
+        Self { texts, ..self }
+    }
+
+    /// Adds the text of a version that this run has done, if texts are kept.
+    pub(crate) fn add_version_text(&mut self, key: Fingerprint, text: &str) {
+        if let Some(texts) = &mut self.texts {
+            texts.entry(key).or_default().push(text.to_owned());
+        }
+    }
+
+    /// Returns the texts of the key's versions, revoked ones included, as far as the load kept them.
+    pub(crate) fn version_texts(&self, key: Fingerprint) -> &[String] {
+        self.texts.as_ref().and_then(|texts| texts.get(&key)).map_or(&[], Vec::as_slice)
     }
 
     /// Returns the reprocess policy, by which the hashes of versions are made.

@@ -233,6 +233,19 @@ mod tests {
     }
 
     #[test]
+    fn of_very_many_fields_the_jobs_own_are_counted() {
+        let mut fields = FilledFields::new(FillShares::default(), vec!["own".into()]);
+        let mut body: serde_json::Map<String, Value> =
+            (0..MAX_FIELDS + 500).map(|n| (format!("f{n:04}"), json!(1))).collect();
+        body.insert("own".to_owned(), json!("x"));
+        for _ in 0..3 {
+            fields.add_record(&Value::Object(body.clone()));
+        }
+        assert_eq!(fields.filled.len(), MAX_FIELDS + 1);
+        assert_eq!(fields.finish(), Vec::<String>::new(), "it is filled, wherever it is in the record");
+    }
+
+    #[test]
     fn a_field_that_no_record_has_is_empty() {
         let mut fields = FilledFields::new(FillShares::read("{}"), vec!["gone".into(), "id".into()]);
         for n in 0..5 {

@@ -237,7 +237,7 @@ mod tests {
     use crate::schema::message_types::every_member;
 
     #[test]
-    fn an_unknown_name_is_told_with_its_place() {
+    fn an_unknown_name_is_reported_with_its_place() {
         let got = normalise(json!({"properties": {"titel": "x"}}), "AddSheetRequest", "requests[1].add_sheet");
         let error = got.unwrap_err();
         assert_eq!(
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_kind_is_told_with_the_type_and_the_value() {
+    fn a_wrong_kind_is_reported_with_type_and_value() {
         let got = normalise(json!({"sheetId": "abc"}), "DeleteSheetRequest", "requests[0].delete_sheet");
         assert_eq!(
             got.unwrap_err().message,
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_none_of_an_enums_is_told_with_the_enum() {
+    fn a_word_outside_an_enum_is_reported_with_the_enum() {
         let got = normalise(json!({"dimension": "FOO"}), "AppendDimensionRequest", "requests[0].append_dimension");
         assert_eq!(
             got.unwrap_err().message,

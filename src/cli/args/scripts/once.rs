@@ -1,6 +1,6 @@
 //! The flags of `sheetkeep once`.
 //!
-//! In scope: parsing, help. Out of scope: what is done (`cli::commands::once`).
+//! In scope: parsing, help. Out of scope: what is done (`cli::commands::scripts::once`).
 
 use std::ffi::OsString;
 use std::path::PathBuf;

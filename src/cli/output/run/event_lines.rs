@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_told_in_few_lines() {
+    fn a_run_is_shown_in_few_lines() {
         insta::assert_snapshot!(lines_of(false), @r"
         quakes: run 20180207-012613-00abc started
         quakes: 1,200 keys known, 3 failures open (0.4 s)
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verbose_run_tells_of_commits_and_doubts_too() {
+    fn a_verbose_run_shows_commits_and_unknown_outcomes() {
         insta::assert_snapshot!(lines_of(true), @r"
         quakes: run 20180207-012613-00abc started
         quakes: 1,200 keys known, 3 failures open (0.4 s)
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_of_unknown_length_is_told_every_thirty_seconds() {
+    fn a_source_of_unknown_length_is_shown_every_30_seconds() {
         let mut lines = EventLines::new(&fixtures::place(), false, true);
         let lines_of: Vec<String> = (0..100)
             .filter_map(|second| lines.on(&Event::Progress { counts: Counts::default(), source: None }, second * 1_000))

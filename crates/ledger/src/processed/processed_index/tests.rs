@@ -1,5 +1,7 @@
+use sheetkeep_base::time::Timestamp;
+
 use super::*;
-use crate::items::failure::ActionAnswer;
+use crate::items::failure::{ActionAnswer, Failure, FailureState, RequestedAction};
 
 fn key(text: &str) -> Key {
     Key::new(text).expect("a valid key")
@@ -182,4 +184,54 @@ fn an_answer_is_written_only_while_its_failure_waits_for_it() {
     assert!(!needs_row(Some(PriorFailure { error: Fingerprint::new("other"), ..waits })));
     assert!(!needs_row(Some(PriorFailure { state: FailureState::Dead, ..waits })));
     assert!(!needs_row(Some(PriorFailure { requested: Some(RequestedAction::Skip), ..waits })));
+}
+
+#[test]
+fn an_answer_that_waits_for_a_commit_survives_a_reload() {
+    let asked = PriorFailure { has_unknown_action: true, ..tried_once() };
+    let loaded = |prior: PriorFailure| {
+        let set = ProcessedSet::from_rows(ReprocessPolicy::EachVersion, Vec::new());
+        ProcessedIndex::new(set, HashMap::from([(key("a").fingerprint(), prior)]))
+    };
+    let after_reload = |fresh: PriorFailure| {
+        let mut book = loaded(asked);
+        book.on_answered(&key("a"), 4, Timestamp(9));
+        book.rebase(loaded(fresh));
+        let prior = book.prior_failure(&key("a")).expect("its failure");
+        (prior.awaits_answer(), prior.attempts)
+    };
+    assert_eq!(after_reload(asked), (false, 4), "it is answered once, with the attempts of its answer");
+    assert_eq!(after_reload(PriorFailure { attempts: 7, ..asked }), (false, 7));
+    assert_eq!(after_reload(PriorFailure { row: 5, ..asked }), (true, 1), "a text in another row is another question");
+    assert_eq!(after_reload(PriorFailure { has_unknown_action: false, attempts: 5, ..asked }), (false, 5));
+}
+
+#[test]
+fn texts_of_versions_are_those_that_are_done() {
+    let (at, set) = (key("a").fingerprint(), ReprocessPolicy::EachVersion);
+    let row = |text: &str| (at, version(text).hash());
+    let texts = HashMap::from([(at, vec!["1".to_owned(), "2".to_owned()])]);
+    let done =
+        ProcessedSet::with_revoked(set, vec![row("1"), row("2")], vec![row("1")]).with_version_texts(Some(texts));
+    let mut book = ProcessedIndex::new(done, HashMap::new());
+    assert_eq!(book.done_texts(&key("a")).collect::<Vec<_>>(), ["2"], "the other was revoked");
+    assert_eq!(book.done_texts(&key("b")).count(), 0);
+    book.admit(&key("b"), &version("7"));
+    book.on_done(&key("b"), &version("7"));
+    assert_eq!(book.done_texts(&key("b")).collect::<Vec<_>>(), ["7"], "this run has done it");
+    assert_eq!(self::book(&[("a", "1")]).done_texts(&key("a")).count(), 0, "only their hashes are kept");
+}
+
+#[test]
+fn a_changed_record_of_an_exhausted_failure_is_a_change() {
+    let of = version("2");
+    let rest = PriorFailure { version: of.hash(), state: FailureState::Dead, ..tried_once() };
+    let set =
+        ProcessedSet::from_rows(ReprocessPolicy::EachVersion, vec![(key("a").fingerprint(), version("1").hash())]);
+    let mut book = ProcessedIndex::new(set, HashMap::from([(key("a").fingerprint(), rest)]));
+    book.with_known_records(vec![(key("a").fingerprint(), "before".to_owned())]);
+    let change = |book: &ProcessedIndex, record: &str| book.change_to_record(&key("a"), &of, || record.to_owned());
+    assert_eq!((book.change_to(&key("a"), &of), change(&book, "before")), (None, None), "it rests");
+    assert_eq!(change(&book, "corrected"), Some(book.hash_of(&key("a"), &of)));
+    assert!(matches!(book.admit_record(&key("a"), &of, || "corrected".to_owned()), Admission::Again(_)));
 }

@@ -9,7 +9,7 @@ use crate::alert::dispatch::DeliveryResult;
 use crate::app::alerting::Alerting;
 use crate::cli::args::job::{JobArgs, SheetArgs};
 use crate::cli::args::jobs::alert::{AlertAction, AlertTestArgs};
-use crate::cli::commands::alert_place::alert_place;
+use crate::cli::commands::alerts::alert_place::alert_place;
 use crate::cli::commands::load_settings::{place, read_settings, settings_of_environment};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::alerts::reporting::AlertPlace;
 use crate::app::alerting::Alerting;
 use crate::cli::args::job::JobArgs;
-use crate::cli::commands::alert_place::alert_place;
+use crate::cli::commands::alerts::alert_place::alert_place;
 use crate::cli::commands::load_settings::{place, settings_of_environment};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;

@@ -5,7 +5,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::FutureExt;
 use jiff::civil::Date;
@@ -14,13 +13,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::error::AppError;
 use crate::app::inspect::listing::loaded;
-use crate::app::job::{RunRequest, run};
+use crate::app::job::run;
+use crate::app::run_request::RunRequest;
 use crate::app::stages::stage_parts::stage_parts;
 use crate::app::stages::stage_plan::{PlannedStage, ReadStdin, StageFolders, StageListeners, StageOutcomes, StagePlan};
 use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::commands::error_report::{from_app, from_config};
-use crate::cli::commands::retry::{TerminalOutput, read_stdin};
 use crate::cli::commands::run_interrupts::watch_signals;
+use crate::cli::commands::scripts::once_lines::{report_not_done, skipped};
+use crate::cli::commands::scripts::retry::{TerminalOutput, read_stdin};
 use crate::cli::commands::stage_redo::revoke;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
@@ -30,7 +31,6 @@ use crate::cli::streams::control_characters::visible;
 use crate::clock::Clock;
 use crate::command_retry::policy::CommandPolicy;
 use crate::command_retry::report::{RetryOutcome, RetryReport};
-use crate::command_retry::retryable_codes::RetryableCodes;
 use crate::config::external::flags::Overrides;
 use crate::config::external::logical_time::LOGICAL_DATE;
 use crate::config::once_job::once_settings;
@@ -39,7 +39,6 @@ use crate::ledger::items::key::{Key, Version};
 use crate::ledger::runs::event::{Event, RunReport};
 use crate::ledger::runs::run::{RunStatus, Trigger};
 use crate::port::source::SourceError;
-use crate::retry::Jitter;
 use crate::rng::Rng;
 use crate::runner::run_config::{Events, RunError};
 use crate::runner::shutdown::Stop;
@@ -67,8 +66,7 @@ pub async fn in_sheet(
         revoked.map_err(|error| error_of(&error, args, &settings, None))?;
     } else if is_done(&settings, &key, &clock, &chance).await.map_err(|error| from_app(&error, &settings))? {
         // What is done stays so: no claim is needed, and nothing is written.
-        session.terminal.err().line(&format!("{}: already done, skipping", args.name));
-        return Ok(Exit::Ok);
+        return Ok(skipped(session, args));
     }
     let (stop, abort) = (Stop::default(), CancellationToken::new());
     let watch = watch_signals(&stop, &abort, &clock);
@@ -139,17 +137,14 @@ fn settings(args: &OnceArgs) -> Result<Settings, CliError> {
 fn plan(session: &Session, args: &OnceArgs, key: Key, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> StagePlan {
     let terminal = Arc::clone(&session.terminal);
     let of_lines = Arc::clone(&terminal);
-    let policy = CommandPolicy {
-        max_attempts: 1,
-        base_delay: Duration::from_secs(1),
-        max_delay: Duration::from_secs(1),
-        jitter: Jitter::None,
-        timeout: None,
-        deadline: None,
-        codes: RetryableCodes::any(),
-    };
     let run = key.as_str().to_owned();
-    let stage = PlannedStage { name: args.name.to_string(), key, words: args.command.clone(), artifact: None, policy };
+    let stage = PlannedStage {
+        name: args.name.to_string(),
+        key,
+        words: args.command.clone(),
+        artifact: None,
+        policy: CommandPolicy::once(),
+    };
     StagePlan {
         job: args.name.to_string(),
         variables: vec![(LOGICAL_DATE, run.clone())],
@@ -166,6 +161,7 @@ fn plan(session: &Session, args: &OnceArgs, key: Key, clock: &Arc<dyn Clock>, ch
         },
         clock: Arc::clone(clock),
         chance: Arc::clone(chance),
+        watch: None,
     }
 }
 
@@ -205,10 +201,7 @@ fn conclude(
     report: Option<&RetryReport>,
     signal: Option<Signal>,
 ) -> Result<Exit, CliError> {
-    let not_done = |error: &str| {
-        let text = format!("{}: not done for {date}: {}", args.name, visible(error));
-        session.terminal.err().line(&text);
-    };
+    let not_done = |error: &str| report_not_done(session, args, date, error);
     match ended {
         Ok(run) if run.run.status != RunStatus::Interrupted => Ok(Exit::Ok),
         Ok(_) => {

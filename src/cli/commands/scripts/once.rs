@@ -3,26 +3,23 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::app::local_state::done_file::DoneFile;
 use crate::cli::args::scripts::once::OnceArgs;
-use crate::cli::commands::once_in_sheet::in_sheet;
-use crate::cli::commands::retry::{TerminalOutput, read_stdin, stop_signal};
+use crate::cli::commands::scripts::once_in_sheet::in_sheet;
+use crate::cli::commands::scripts::once_lines::{report_not_done, skipped};
+use crate::cli::commands::scripts::retry::{TerminalOutput, read_stdin, stop_signal};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::signals::SignalWatch;
-use crate::cli::streams::control_characters::visible;
 use crate::clock::Clock;
 use crate::command_retry::policy::CommandPolicy;
 use crate::command_retry::report::RetryReport;
 use crate::command_retry::retry_loop::{CommandRetry, RetriedCommand};
-use crate::command_retry::retryable_codes::RetryableCodes;
 use crate::config::external::environment::register_process_secrets;
-use crate::retry::Jitter;
 use crate::rng::Rng;
 
 /// Runs the command and returns its exit code, or 0 if it is done already.
@@ -59,13 +56,11 @@ async fn with_files(
     if args.force {
         done.delete().map_err(|error| file_error(&error))?;
     } else if done.is_done().map_err(|error| file_error(&error))? {
-        session.terminal.err().line(&format!("{}: already done, skipping", args.name));
-        return Ok(Exit::Ok);
+        return Ok(skipped(session, args));
     }
     let report = run(session, args, date.to_string(), &clock, chance.as_ref()).await?;
     if let Some(error) = &report.error {
-        let text = format!("{}: not done for {date}: {}", args.name, visible(error));
-        session.terminal.err().line(&text);
+        report_not_done(session, args, date, error);
         return Ok(Exit::OfCommand(report.exit_code));
     }
     let words: Vec<_> = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -95,15 +90,6 @@ async fn run(
     clock: &Arc<dyn Clock>,
     chance: &dyn Rng,
 ) -> Result<RetryReport, CliError> {
-    let policy = CommandPolicy {
-        max_attempts: 1,
-        base_delay: Duration::from_secs(1),
-        max_delay: Duration::from_secs(1),
-        jitter: Jitter::None,
-        timeout: None,
-        deadline: None,
-        codes: RetryableCodes::any(),
-    };
     let (sender, mut stops) = unbounded_channel();
     let watch = SignalWatch::start(Arc::clone(clock), move |signal, _| {
         // Nothing is left to stop once the command has ended.
@@ -120,7 +106,7 @@ async fn run(
     let variables = [("SHEETKEEP_LOGICAL_DATE", date)];
     let once = CommandRetry {
         command: &RetriedCommand::Program(args.command.clone()),
-        policy: &policy,
+        policy: &CommandPolicy::once(),
         stdin: stdin.as_ref(),
         stream: true,
         folder: None,

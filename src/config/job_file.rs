@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::external::environment::{Environment, env_file_path};
 use crate::config::external::flags::Overrides;
 use crate::config::problem::{ConfigError, ConfigProblem};
-use crate::config::syntax::keys::closest;
+use crate::config::syntax::closest_word::closest;
 
 /// The longest job file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;

@@ -1,0 +1,81 @@
+//! The folder in which the stages of a drill run, in place of the job's own.
+//!
+//! In scope: making it, copying the job's files for commands that really run. Out of scope: what
+//! stages do there (`app::stages`).
+
+use std::io;
+use std::path::{Component, Path};
+
+use crate::app::error::AppError;
+use crate::app::stages::stage_plan::PlannedStage;
+use crate::machine::MachineTrouble;
+
+/// Maximum size of a copy.
+const MAX_BYTES: u64 = 512 << 20;
+/// Folders that no command needs.
+const LEFT_OUT: [&str; 3] = [".git", "node_modules", "target"];
+
+/// Returns the first stage whose file would be outside of the folder.
+pub fn stage_outside(stages: &[PlannedStage]) -> Option<&PlannedStage> {
+    let is_inside =
+        |path: &str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    stages.iter().find(|stage| stage.artifact.as_deref().is_some_and(|path| !is_inside(path)))
+}
+
+/// Copies the files of a job's folder to `target`, for commands that really run.
+pub fn copy_job_folder(from: &Path, target: &Path) -> Result<(), AppError> {
+    let from = if from.as_os_str().is_empty() { Path::new(".") } else { from };
+    let mut left = MAX_BYTES;
+    copy_folder(from, target, &mut left).map_err(|error| {
+        let why = format!("the folder {} can't be copied for the drill: {error}", from.display());
+        AppError::Machine(MachineTrouble::storage(why))
+    })
+}
+
+fn copy_folder(from: &Path, target: &Path, left: &mut u64) -> io::Result<()> {
+    std::fs::create_dir_all(target)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, name, kind) = (entry.path(), entry.file_name(), entry.file_type()?);
+        let is_left_out = LEFT_OUT.iter().any(|known| name == *known);
+        if kind.is_dir() && !is_left_out {
+            copy_folder(&path, &target.join(&name), left)?;
+        } else if path.is_file() {
+            // A link to a file becomes a copy of it; one to a folder is left out.
+            let bytes = path.metadata()?.len();
+            *left = left.checked_sub(bytes).ok_or_else(|| io::Error::other("it has more than 512 MB"))?;
+            std::fs::copy(&path, target.join(&name))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[test]
+    fn files_outside_of_the_folder_are_found() {
+        for (path, is_outside) in
+            [("data/a", false), ("./a", false), ("/tmp/a", true), ("../a", true), ("a/../b", true)]
+        {
+            assert_eq!(
+                stage_outside(&[PlannedStage::making("ok", "ok"), PlannedStage::making("odd", path)]).is_some(),
+                is_outside,
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_copy_has_the_files_and_not_the_repository() {
+        let (from, to) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+        for folder in ["sub", ".git"] {
+            std::fs::create_dir(from.path().join(folder)).expect("a folder");
+            std::fs::write(from.path().join(folder).join("file"), "x").expect("written");
+        }
+        let target = to.path().join("copy");
+        copy_job_folder(from.path(), &target).expect("copied");
+        assert!(target.join("sub/file").exists() && !target.join(".git").exists());
+        assert!(copy_job_folder(&from.path().join("none"), &target).is_err());
+    }
+}

@@ -1,0 +1,19 @@
+//! What `sheetkeep once` says at its end, wherever the mark is kept.
+
+use jiff::civil::Date;
+
+use crate::cli::args::scripts::once::OnceArgs;
+use crate::cli::exit::Exit;
+use crate::cli::session::Session;
+use crate::cli::streams::control_characters::visible;
+
+/// Says that it is done already, and returns the exit.
+pub(super) fn skipped(session: &Session, args: &OnceArgs) -> Exit {
+    session.terminal.err().line(&format!("{}: already done, skipping", args.name));
+    Exit::Ok
+}
+
+/// Says why it is not done.
+pub(super) fn report_not_done(session: &Session, args: &OnceArgs, date: Date, error: &str) {
+    session.terminal.err().line(&format!("{}: not done for {date}: {}", args.name, visible(error)));
+}
