@@ -102,7 +102,7 @@ fn assert_hard(outcome: &Outcome, failures: &[&str]) {
     assert_eq!(outcome.failures, failures);
 }
 
-const LONG: &str = "column \"note\": the value has 60000 characters; a cell takes at most 50,000";
+const LONG: &str = "column \"note\": the value has 60000 characters; a cell takes at most 50,000: shorten it in a step";
 
 #[tokio::test]
 async fn each_hard_record_of_json_lines_ends_as_specified() {
@@ -110,7 +110,7 @@ async fn each_hard_record_of_json_lines_ends_as_specified() {
     assert_hard(
         &outcome,
         &[
-            "2: the record has no key",
+            "2: the record has no key: it has no .id, but \"note\", \"amount\"",
             &format!("3: {LONG}"),
             "8: the record is not valid JSON: expected value at byte 49 (JSON has no NaN)",
             "9: the record is not valid UTF-8 at byte 29",
@@ -125,7 +125,7 @@ async fn each_hard_record_of_json_ends_as_specified() {
     assert_hard(
         &outcome,
         &[
-            "3: the record has no key",
+            "3: the record has no key: it has no .id, but \"note\", \"amount\"",
             &format!("4: {LONG}"),
             "9: the record is not valid JSON: expected value at byte 49 (JSON has no NaN)",
             "10: the record is not valid UTF-8 at byte 29",
@@ -143,7 +143,8 @@ async fn each_hard_record_of_csv_ends_as_specified() {
             "3: the record's key is empty: fill it where the record comes from, or name another field as key",
             &format!("4: {LONG}"),
             "9: column \"amount\": \"NaN\" is not a finite number; where there is no number, leave the field empty",
-            "10: field \"note\" is not valid UTF-8",
+            "10: field \"note\" is not valid UTF-8; correct its characters in the file; if the whole file is in another \
+             encoding, set encoding below [source]",
             "11: the row has 2 fields, where the header row names 3",
         ],
     );

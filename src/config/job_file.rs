@@ -129,7 +129,7 @@ fn data_kind(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// What is wrong with a job file that is no text.
+/// What is wrong with a job file that is not a text.
 const NO_TEXT: &str = "is not valid UTF-8";
 
 /// Returns the help for a job file that can't be read: one that is in the same folder.

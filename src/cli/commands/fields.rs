@@ -136,7 +136,6 @@ mod tests {
             (".id", &["ID", "name"][..], "did you mean .ID?"),
             (".id", &[" id", "name"], "did you mean .\" id\"?"),
             (".ID", &["order-id", "Id", "Order ID"], "did you mean .Id?"),
-            (".OrderNo", &["No", "order no."], "did you mean one of"),
             (".order_id", &["name", "Order ID"], "did you mean .\"Order ID\"?"),
             (".id", &["order_id", "customer id"], "did you mean one of .order_id, .\"customer id\"?"),
             (".emial", &["email", "name"], "did you mean .email?"),

@@ -290,7 +290,7 @@ mod tests {
           last run    ▲ partial 57 min 55 s ago, took 2 min 05 s · 1,707 read, 1,500 new, 204 skipped, 3 failed · 3 items failed
           running     20180207-022613-00def on box, lease until 2018-02-07T02:31:13.840Z
           keys        1,704
-          failures    5 open  sheetkeep show fixtures/quakes.toml --tab 'Failures quakes'
+          failures    5 open  sheetkeep failures list fixtures/quakes.toml
           cells       8,123,456 of 10,000,000 (81.2 %)
           growth      about 18,021 cells a run, full in 104 runs, about 2018-05-22
           warning     tab Quakes has two columns named id; the first is used

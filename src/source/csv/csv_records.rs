@@ -38,7 +38,7 @@ pub fn open(input: &Input, delimiter: Delimiter, encoding: TextEncoding) -> Resu
     Ok(BackgroundReader::new(opened, make))
 }
 
-/// The next step for a field whose bytes are no text in the encoding of the file.
+/// The next step for a field whose bytes are not valid in the encoding of the file.
 const MALFORMED_ADVICE: &str =
     "correct its characters in the file; if the whole file is in another encoding, set encoding below [source]";
 

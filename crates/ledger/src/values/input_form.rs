@@ -263,7 +263,8 @@ mod tests {
         assert!(advice("1,234", None).contains("or decimal = \".\" if the comma marks thousands"));
         assert!(advice("1,234.56", None).contains("set decimal = \".\""));
         assert!(advice("1,234.56", Some(DecimalMark::Comma)).starts_with(": a decimal point?"));
-        assert_eq!(advice("twelve", None), "");
+        assert_eq!(advice("twelve", None), "; leave the field empty, or let the column be text");
+        assert_eq!(advice("1.2.3", None), "; a number is written 1234.56");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 /// Texts that people write where there is no value.
 const NO_VALUE: [&str; 12] = ["-", "–", "—", "n/a", "na", "nan", "null", "none", "nil", "inf", "k.a.", "?"];
 
-/// Returns the advice for a text that is no number in any usual way; empty if it may be a number.
+/// Returns the advice for a text that is not a number in any usual way; empty if it may be one.
 pub(crate) fn odd_number_advice(text: &str) -> String {
     let has_digit = text.chars().any(|c| c.is_ascii_digit());
     if text.starts_with('#') || NO_VALUE.contains(&text.to_lowercase().as_str()) {
@@ -45,7 +45,7 @@ fn has_unit(text: &str) -> bool {
     is_unit(&before) || is_unit(&after)
 }
 
-/// Returns the advice for a text that is no day as `YYYY-MM-DD`, and in no other usual way either.
+/// Returns the advice for a text that is not a day as `YYYY-MM-DD`, and in no other usual way either.
 pub(crate) fn odd_day_advice(text: &str) -> Option<&'static str> {
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let is_day = |text: &str| {

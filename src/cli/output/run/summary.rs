@@ -175,7 +175,7 @@ mod tests {
           read 1,707 · new 1,500 · skipped 204 · failed 3 · recovered 2
           tab Quakes: 1,500 rows added · 1,704 keys in all · 3 writes, 2 reads, 2 × 429
           in local file fixtures/quakes.sheet, because no spreadsheet is set
-          5 failures open:  sheetkeep show fixtures/quakes.toml --tab 'Failures quakes'
+          5 failures open:  sheetkeep failures list fixtures/quakes.toml
           see it:  sheetkeep show fixtures/quakes.toml
         ");
     }

@@ -47,8 +47,10 @@ fn a_bad_row_is_reported_with_its_bytes_and_the_next_is_read() {
         described(&records),
         [
             "a.csv:2 (record 1): the row has 1 field, where the header row names 2",
-            "a.csv:3 (record 2): field \"name\" is not valid UTF-8",
-            "a.csv:4 (record 3): the row has 3 fields, where the header row names 2",
+            "a.csv:3 (record 2): field \"name\" is not valid UTF-8; correct its characters in the file; if the whole file is in \
+             another encoding, set encoding below [source]",
+            "a.csv:4 (record 3): the row has 3 fields, where the header row names 2; put a field that holds the delimiter in \
+             quotes",
             "a.csv:5 (record 4): {\"id\":\"4\",\"name\":\"ok\"}",
         ]
     );
@@ -150,7 +152,7 @@ fn a_damaged_row_says_what_is_wrong_with_which_field() {
             "2,a, \"x\"",
             "blanks come before the opening quote of field 3 (\"note\"); write no blanks between a delimiter and a quote",
         ),
-        ("2,\"a,x", "the quote that opens field 2 (\"name\") is never closed; the lines after it are read"),
+        ("2,\"a,x", "the quote that opens field 2 (\"name\") is never closed: close it; the lines after it are read"),
         (
             "2,\"a\nb\",\"x\"y",
             "text follows the closing quote of field 3 (\"note\") on line 3; a quote inside a quoted field is written twice, \"\"",
@@ -206,7 +208,13 @@ fn of_two_fields_a_line_of_prose_is_not_taken_for_a_row() {
 #[test]
 fn a_text_over_lines_with_a_field_too_many_is_one_failure() {
     let described = lines("id,name\n1,\"Main St 5\nBerlin, Germany\nupstairs\",x\n2,b\n");
-    assert_eq!(described, ["2 the row has 3 fields, where the header row names 2", "5 2|b"]);
+    assert_eq!(
+        described,
+        [
+            "2 the row has 3 fields, where the header row names 2; put a field that holds the delimiter in quotes",
+            "5 2|b"
+        ]
+    );
 }
 
 #[test]

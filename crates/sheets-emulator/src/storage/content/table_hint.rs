@@ -7,7 +7,7 @@
 //! The hint is in a table of its own, with triggers on the rows. So it is rolled back with the
 //! transaction, it is gone after any change of a row by whatever connection or process, and it
 //! serves files and memory alike. The table is made by the first append that has a hint to keep:
-//! a file that nobody appends to this way has none.
+//! a file without such appends has none.
 
 use rusqlite::{OptionalExtension, params};
 
