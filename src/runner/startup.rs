@@ -137,14 +137,13 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     let mut run = new_run(parts, config, started);
     (parts.events)(Event::Started { run: run.id.clone(), job: config.job.clone() });
     let loaded = parts.store.load().await?;
-    note_unclear_requests(parts, config, &loaded, &mut run);
     let service = ServiceClock::new(loaded.service_time, parts.clock.monotonic_ms());
     let snapshot = loaded.snapshot.as_ref();
     report_loaded(parts, &loaded, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
+    note_unclear_requests(parts, config, &loaded, &mut run);
     let sheet_zone = sheet_zone(&loaded);
     run.outlook.utc_offset_ms = Some(utc_offset_ms(started, &sheet_zone));
-    let head = snapshot.map(|snapshot| snapshot.head);
-    if parts.prepared_from.is_some_and(|PreparedHead(from)| head != from) {
+    if parts.prepared_from.is_some_and(|PreparedHead(from)| snapshot.map(|snapshot| snapshot.head) != from) {
         return Err(RunError::MovedOn);
     }
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..config.definition.clone() };

@@ -73,7 +73,7 @@ async fn a_ping_goes_to_no_other_host_and_to_none_without_tls() {
         let elsewhere = Receiver::slack();
         let receiver = Receiver::start(vec![Answer::Redirect(elsewhere.url.clone())]);
         ping(convention, &receiver.url).await;
-        assert_eq!((receiver.hits().len() > 0, elsewhere.hits().len()), (true, 0), "{convention:?}");
+        assert_eq!((receiver.hits().is_empty(), elsewhere.hits().len()), (false, 0), "{convention:?}");
         let plain = Receiver::slack();
         ping(convention, &plain.url.replace("http://", "https://")).await;
         assert_eq!(plain.hits().len(), 0, "{convention:?}");

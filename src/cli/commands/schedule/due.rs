@@ -132,11 +132,7 @@ impl DueCall<'_> {
                     self.report(args, &settings, &line);
                 }
                 DueStep::NotDue { next, unclear } => {
-                    line.next = next;
-                    for message in &unclear {
-                        tracing::info!(event = "request.unclear", job = settings.job, "{message}");
-                    }
-                    line.unclear = unclear;
+                    (line.next, line.unclear) = (next, unclear);
                     if nth == 0 {
                         self.report(args, &settings, &line);
                     }
@@ -226,6 +222,9 @@ impl DueCall<'_> {
 
     /// Reports a line; the daemon gets the last one only, at the end.
     fn report(&self, args: &RunArgs, settings: &Settings, line: &DueLine) {
+        for message in &line.unclear {
+            tracing::info!(event = "request.unclear", job = settings.job, "{message}");
+        }
         if !args.for_daemon {
             self.put(args, settings, line);
         }
