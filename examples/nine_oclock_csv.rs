@@ -2,7 +2,7 @@
 //!
 //!     cargo run --example nine_oclock_csv
 //!
-//! A scheduler calls the program at nine. Whoever calls it twice, or runs it again after a crash,
+//! A scheduler calls the program at nine. A program that calls it twice, or runs it again after a crash,
 //! adds nothing twice. `.spreadsheet("1AbC…")` in place of `.in_memory(…)` writes to Google.
 #![expect(clippy::print_stdout, reason = "an example prints what it shows")]
 

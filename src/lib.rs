@@ -30,7 +30,7 @@ pub use sheets_emulator as emulator;
 pub mod job;
 pub mod maintain;
 pub mod port;
-pub mod private;
+pub mod private_files;
 pub mod runner;
 pub mod source;
 pub mod step;

@@ -21,12 +21,13 @@ use serde_json::{Value, json};
 use sheetkeep::alerts::alert_rules::{AlertRules, Patience, Rung};
 use sheetkeep::alerts::condition_record::DeliveryRecord;
 use sheetkeep::alerts::message::{Message, MessageLink};
-use sheetkeep::alerts::reporting::AlertPlace;
+use sheetkeep::alerts::reporting::{AlertPlace, LinkedTabs};
 use sheetkeep::alerts::routing::{Route, route};
 use sheetkeep::alerts::severity::Severity;
 use sheetkeep::app::schedule::due::{DueRun, DueStep};
 use sheetkeep::ledger::runs::expectation::{CountRange, Expectations};
 use sheetkeep::ledger::runs::run::RunStatus;
+use sheetkeep::port::store::Store as _;
 use sheetkeep::runner::alert_recorder::RunAlerts;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::schedule_claim::ScheduleClaim;
@@ -75,6 +76,7 @@ impl AlertedJob {
             job: self.name.into(),
             spreadsheet: "1Sheet".into(),
             link: Some(MessageLink { label: "Open the sheet".into(), url: "https://docs.example/1Sheet".into() }),
+            tabs: LinkedTabs::default(),
             status_command: format!("sheetkeep status {}.toml", self.name),
             failures_command: format!("sheetkeep failures list {}.toml", self.name),
             zone: self.rig.schedule.zone.clone(),
@@ -285,7 +287,7 @@ async fn a_run_killed_between_commit_and_message_is_one_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_run_that_was_reported_at_once_is_told_no_more() {
+async fn a_dropped_run_is_reported_once() {
     for is_known in [false, true] {
         let mut job = AlertedJob::new("orders", "0 9 * * *", "2026-11-29T10:00:00Z");
         job.item_ms = 5 * 60_000;
@@ -341,4 +343,15 @@ async fn a_problem_that_lasts_is_repeated_and_escalated() {
             "Wed 2 Dec 09:00, mail"
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_links_to_the_tab_runs_of_its_spreadsheet() {
+    let job = AlertedJob::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
+    job.call("a", broken()).await;
+    let store = job.rig.store(99);
+    store.load().await.expect("it can be read");
+    let id = store.tab_ids().runs.expect("a run has its row");
+    let (_, text) = job.received().remove(0);
+    assert!(text.contains(&format!("Open Runs: https://docs.example/1Sheet#gid={id}")), "{text}");
 }

@@ -17,6 +17,9 @@ mod live;
 #[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
 mod wire;
 
+#[path = "cli/tls.rs"]
+mod tls;
+
 #[path = "alerts/receiver.rs"]
 mod receiver;
 
@@ -28,3 +31,12 @@ mod speechless_runs;
 
 #[path = "alerts/delivery.rs"]
 mod delivery;
+
+#[path = "alerts/mail_server.rs"]
+mod mail_server;
+
+#[path = "alerts/mail_delivery.rs"]
+mod mail_delivery;
+
+#[path = "alerts/heartbeats.rs"]
+mod heartbeats;

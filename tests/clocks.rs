@@ -124,7 +124,7 @@ async fn a_sheet_that_wrong_clocks_disturbed_is_read_right() {
             fixture.off(by_ms, &at(version)).await;
         }
         fixture.forget_orders("Processed j").await;
-        assert_eq!(fixture.off(0, &at("3")).await.run.counts.new, 0, "{by_ms}: as it stands");
+        assert_eq!(fixture.off(0, &at("3")).await.run.counts.new, 0, "{by_ms}: as it is");
         fixture.proxy.sort_upside_down("Processed j").await;
         assert_eq!(fixture.off(0, &at("3")).await.run.counts.new, 0, "{by_ms}: sorted");
         assert_eq!(fixture.off(0, &at("2")).await.run.counts.new, 1, "{by_ms}");
@@ -133,7 +133,7 @@ async fn a_sheet_that_wrong_clocks_disturbed_is_read_right() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_failure_told_last_counts_whatever_clocks_said() {
+async fn the_failure_recorded_last_counts_whatever_clocks_said() {
     for by_ms in OFF {
         let fixture = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
         let bad = |why: &str| vec![json!({"id": "a", "bad": why})];

@@ -59,13 +59,13 @@ async fn begun(mode: WriteMode, again: ReprocessPolicy) -> JobFixture {
 
 /// Runs while the user acts after every few calls. Returns the result and the duration in
 /// milliseconds.
-async fn run_beside(fixture: &JobFixture, deeds: impl Future<Output = ()>) -> (Result<RunReport, RunError>, u64) {
+async fn run_beside(fixture: &JobFixture, edits: impl Future<Output = ()>) -> (Result<RunReport, RunError>, u64) {
     let (source, began_ms) = (items("2"), fixture.clock.monotonic_ms());
     let run = fixture.run(&source, RetryScope::Default, None);
     tokio::pin!(run);
     let report = tokio::select! {
         report = &mut run => report,
-        () = deeds => run.await,
+        () = edits => run.await,
     };
     (report, fixture.clock.monotonic_ms() - began_ms)
 }
@@ -77,14 +77,14 @@ async fn a_tab_is_renamed_after_any_call_and_the_run_goes_on() {
             for calls in (0..14).skip((nth_mode + nth_tab) % step()).step_by(step()) {
                 let fixture = begun(mode, again).await;
                 let (proxy, id) = (&fixture.proxy, fixture.proxy.id_of(title).await);
-                let deed = async {
+                let edit = async {
                     proxy.after_calls(calls).await;
                     rename(proxy, &id, "as we like it").await;
                 };
-                let (report, _) = Box::pin(run_beside(&fixture, deed)).await;
-                let told = format!("{mode:?} {title} after {calls} calls");
-                let report = report.unwrap_or_else(|error| panic!("{told}: {error}"));
-                assert_eq!(report.run.counts.new, 4, "{told}");
+                let (report, _) = Box::pin(run_beside(&fixture, edit)).await;
+                let case = format!("{mode:?} {title} after {calls} calls");
+                let report = report.unwrap_or_else(|error| panic!("{case}: {error}"));
+                assert_eq!(report.run.counts.new, 4, "{case}");
             }
         }
     }
@@ -97,23 +97,23 @@ async fn tabs_renamed_again_and_again_end_a_run_in_time() {
             for every in 1..5 {
                 let fixture = begun(mode, again).await;
                 let (proxy, id) = (&fixture.proxy, fixture.proxy.id_of(title).await);
-                let deeds = async {
+                let edits = async {
                     for nth in 0..1_000 {
                         proxy.after_calls(every).await;
                         rename(proxy, &id, &format!("name {nth}")).await;
                     }
                 };
-                let (report, took_ms) = Box::pin(run_beside(&fixture, deeds)).await;
-                let told = format!("{mode:?} {title}, every {every} calls: {report:?}");
-                assert!(took_ms < 120_000, "{took_ms} ms: {told}");
+                let (report, took_ms) = Box::pin(run_beside(&fixture, edits)).await;
+                let case = format!("{mode:?} {title}, every {every} calls: {report:?}");
+                assert!(took_ms < 120_000, "{took_ms} ms: {case}");
                 if let Err(error) = report {
-                    assert_eq!(error.fault(), Fault::Throttled, "{told}");
-                    assert!(error.to_string().contains("edited as often as"), "{told}");
+                    assert_eq!(error.fault(), Fault::Throttled, "{case}");
+                    assert!(error.to_string().contains("edited as often as"), "{case}");
                 }
                 fixture.clock.sleep(Duration::from_mins(10)).await;
                 rename(proxy, &id, title).await;
                 fixture.usual(&items("2")).await;
-                assert_eq!(fixture.usual(&items("2")).await.run.counts.new, 0, "{told}");
+                assert_eq!(fixture.usual(&items("2")).await.run.counts.new, 0, "{case}");
             }
         }
     }
@@ -129,7 +129,7 @@ async fn keys_moved_again_and_again_end_a_run_in_time() {
         proxy.hands(json!([{"insertDimension": {"range": blank}}])).await;
         assert_eq!(fixture.usual(&items("1")).await.run.counts.new, 0, "{latency_ms}");
         proxy.slow_down(Duration::from_millis(latency_ms));
-        let deeds = async {
+        let edits = async {
             loop {
                 // Some rows are swapped with blank ones, alternately before and after the first
                 // page is read.
@@ -140,12 +140,12 @@ async fn keys_moved_again_and_again_end_a_run_in_time() {
                 }
             }
         };
-        let (report, took_ms) = Box::pin(run_beside(&fixture, deeds)).await;
-        let error = report.expect_err("it never stands still");
+        let (report, took_ms) = Box::pin(run_beside(&fixture, edits)).await;
+        let error = report.expect_err("it never comes to rest");
         assert_eq!(error.fault(), Fault::Throttled, "{latency_ms}: {error}");
         assert!(error.to_string().contains("tab Processed j was edited as often as"), "{error}");
         assert!(took_ms < 60_000 + 12 * latency_ms + 5_000, "{latency_ms}: {took_ms} ms");
         proxy.slow_down(Duration::ZERO);
-        assert_eq!(fixture.usual(&items("1")).await.run.counts.new, 0, "{latency_ms}: once it stands still");
+        assert_eq!(fixture.usual(&items("1")).await.run.counts.new, 0, "{latency_ms}: once it is at rest");
     }
 }

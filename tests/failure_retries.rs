@@ -69,7 +69,7 @@ impl FailureFixture {
         rows.iter().skip(1).map(|row| at.iter().map(|&at| row.get(at).cloned().unwrap_or_default()).collect()).collect()
     }
 
-    async fn told(&self) -> Vec<Vec<String>> {
+    async fn failure_rows(&self) -> Vec<Vec<String>> {
         self.rows(TAB, &["key", "state", "attempts", "answered"]).await
     }
 
@@ -93,7 +93,7 @@ fn key(text: &str) -> Key {
     Key::new(text).expect("a key")
 }
 
-fn told(rows: &[[&str; 4]]) -> Vec<Vec<String>> {
+fn failure_rows(rows: &[[&str; 4]]) -> Vec<Vec<String>> {
     rows.iter().map(|row| row.map(str::to_owned).to_vec()).collect()
 }
 
@@ -107,7 +107,7 @@ async fn a_failure_is_retried_in_each_run_until_it_is_dead() {
         let status = if failed > 0 { RunStatus::Partial } else { RunStatus::Succeeded };
         assert_eq!((report.run.status, report.dead_failures), (status, u64::from(n >= 2)), "run {n}");
     }
-    assert_eq!(fixture.told().await, told(&[["a", "open", "1", ""], ["a", "dead", "3", ""]]));
+    assert_eq!(fixture.failure_rows().await, failure_rows(&[["a", "open", "1", ""], ["a", "dead", "3", ""]]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,8 +135,8 @@ async fn retry_failures_processes_only_failures() {
     let report = fixture.run(RetryScope::FailuresOnly, &[good("never read")]).await.expect("a run that ends");
     let counts = report.run.counts;
     assert_eq!((counts.read, counts.new, counts.recovered, counts.failed), (2, 1, 1, 1));
-    let rows = fixture.told().await;
-    assert_eq!(rows[2..], told(&[["a", "recovered", "2", "retry"], ["b", "open", "2", "retry"]]));
+    let rows = fixture.failure_rows().await;
+    assert_eq!(rows[2..], failure_rows(&[["a", "recovered", "2", "retry"], ["b", "open", "2", "retry"]]));
     assert_eq!(fixture.rows("Data", &["id", "n"]).await, [["c", "2"], ["a", "2"]]);
     let again = fixture.usual(&[bad("a"), good("c")]).await;
     assert_eq!(
@@ -155,10 +155,10 @@ async fn what_a_person_writes_into_action_is_obeyed_once_and_recorded() {
     let report = fixture.usual(&[bad("a"), bad("b")]).await;
     // The retried item is taken from the source, once.
     assert_eq!((report.run.counts.skipped, report.run.counts.failed), (2, 1));
-    let rows = fixture.told().await;
-    assert_eq!(rows[2..], told(&[["a", "skipped", "1", "skip"], ["b", "open", "2", "retry"]]));
+    let rows = fixture.failure_rows().await;
+    assert_eq!(rows[2..], failure_rows(&[["a", "skipped", "1", "skip"], ["b", "open", "2", "retry"]]));
     let report = fixture.usual(&[bad("a")]).await;
-    assert_eq!((report.run.counts.skipped, report.run.counts.failed, fixture.told().await.len()), (1, 1, 5));
+    assert_eq!((report.run.counts.skipped, report.run.counts.failed, fixture.failure_rows().await.len()), (1, 1, 5));
     let report = fixture.usual(&[json!({"id": "a", "n": 3, "v": "2"})]).await;
     assert_eq!(report.run.counts.new, 1, "another version is another matter");
 }
@@ -173,24 +173,24 @@ async fn a_text_that_is_not_an_action_is_answered_once() {
     fixture.type_in(0, "action", "try again please").await;
     let report = fixture.usual(&source).await;
     assert_eq!((report.run.counts.read, report.run.counts.failed, report.run.counts.skipped), (3, 2, 1));
-    let rows = fixture.told().await;
+    let rows = fixture.failure_rows().await;
     // Answered as it was, and tried again like any open failure.
-    assert_eq!(rows[2..4], told(&[["a", "open", "1", NOT_UNDERSTOOD], ["a", "dead", "2", ""]]));
-    assert_eq!(rows[4..], told(&[["b", "dead", "2", ""]]));
+    assert_eq!(rows[2..4], failure_rows(&[["a", "open", "1", NOT_UNDERSTOOD], ["a", "dead", "2", ""]]));
+    assert_eq!(rows[4..], failure_rows(&[["b", "dead", "2", ""]]));
     // Dead and answered: later runs leave it.
     for _ in 0..2 {
         fixture.usual(&source).await;
     }
-    assert_eq!(fixture.told().await, rows);
+    assert_eq!(fixture.failure_rows().await, rows);
     // A dead one is answered, and neither tried nor brought back.
     fixture.type_in(4, "action", "löschen").await;
     let report = fixture.usual(&source).await;
     assert_eq!((report.run.counts.failed, report.dead_failures), (0, 2));
-    assert_eq!(fixture.told().await[5..], told(&[["b", "dead", "2", NOT_UNDERSTOOD]]));
+    assert_eq!(fixture.failure_rows().await[5..], failure_rows(&[["b", "dead", "2", NOT_UNDERSTOOD]]));
     // The word that is meant works in either row.
     fixture.type_in(4, "action", "retry").await;
     fixture.usual(&source).await;
-    assert_eq!(fixture.told().await[6..], told(&[["b", "dead", "3", "retry"]]));
+    assert_eq!(fixture.failure_rows().await[6..], failure_rows(&[["b", "dead", "3", "retry"]]));
     let error = fixture.rows(TAB, &["error", "payload"]).await;
     assert_eq!(error[5], error[4], "the answer repeats the failure with its record");
 }
@@ -200,10 +200,10 @@ async fn a_recovered_failure_is_not_answered() {
     let fixture = FailureFixture { max_attempts: 9, ..FailureFixture::new() };
     fixture.usual(&[bad("a"), bad("b")]).await;
     fixture.usual(&[good("a"), bad("b")]).await;
-    let rows = fixture.told().await;
+    let rows = fixture.failure_rows().await;
     fixture.type_in(0, "action", "thanks").await;
     fixture.usual(&[good("a"), bad("b")]).await;
-    assert_eq!(fixture.told().await, rows);
+    assert_eq!(fixture.failure_rows().await, rows);
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,9 +213,13 @@ async fn an_open_failure_is_answered_and_retried_from_its_record() {
     fixture.type_in(0, "action", "?").await;
     let report = fixture.usual(&[good("b")]).await;
     assert_eq!((report.run.counts.failed, report.open_failures), (1, 1));
-    assert_eq!(fixture.told().await[1..], told(&[["a", "open", "1", NOT_UNDERSTOOD]]));
+    assert_eq!(fixture.failure_rows().await[1..], failure_rows(&[["a", "open", "1", NOT_UNDERSTOOD]]));
     fixture.usual(&[good("b")]).await;
-    assert_eq!(fixture.told().await[2..], told(&[["a", "dead", "3", ""]]), "the attempt after the answer counts");
+    assert_eq!(
+        fixture.failure_rows().await[2..],
+        failure_rows(&[["a", "dead", "3", ""]]),
+        "the attempt after the answer counts"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,8 +230,8 @@ async fn a_dead_failure_is_retried_on_request_or_as_a_new_version() {
     fixture.type_in(0, "action", "retry").await;
     let report = fixture.usual(&[bad("a"), bad("b")]).await;
     assert_eq!(
-        (report.run.counts.failed, fixture.told().await[2].clone()),
-        (1, told(&[["a", "dead", "2", "retry"]])[0].clone())
+        (report.run.counts.failed, fixture.failure_rows().await[2].clone()),
+        (1, failure_rows(&[["a", "dead", "2", "retry"]])[0].clone())
     );
     let open = FailureFixture::new();
     open.usual(&[json!({"n": 1})]).await;
@@ -249,10 +253,10 @@ async fn a_change_of_mind_while_a_run_answers_is_answered_by_the_next() {
     fixture.usual(&[bad("a")]).await;
     fixture.type_in(0, "action", "skip").await;
     fixture.usual(&[bad("a")]).await;
-    let rows = fixture.told().await;
-    assert_eq!(rows[1..], told(&[["a", "open", "2", "retry"], ["a", "skipped", "2", "skip"]]));
+    let rows = fixture.failure_rows().await;
+    assert_eq!(rows[1..], failure_rows(&[["a", "open", "2", "retry"], ["a", "skipped", "2", "skip"]]));
     fixture.usual(&[bad("a")]).await;
-    assert_eq!(fixture.told().await.len(), 3);
+    assert_eq!(fixture.failure_rows().await.len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -282,8 +286,8 @@ async fn failures_are_retried_or_skipped_by_name() {
     let report =
         fixture.run(RetryScope::Selected(vec![key("b")], RequestedAction::Retry), &[]).await.expect("a run that ends");
     assert_eq!((report.run.counts.read, report.run.counts.failed), (1, 1));
-    let rows = fixture.told().await;
-    assert_eq!(rows[2..], told(&[["a", "skipped", "1", "skip"], ["b", "open", "2", "retry"]]));
+    let rows = fixture.failure_rows().await;
+    assert_eq!(rows[2..], failure_rows(&[["a", "skipped", "1", "skip"], ["b", "open", "2", "retry"]]));
     let error = fixture
         .run(RetryScope::Selected(vec![key("zzz")], RequestedAction::Retry), &[])
         .await
@@ -300,5 +304,5 @@ async fn a_failures_tab_without_marks_of_records_is_continued() {
     fixture.proxy.type_in(TAB, 0, at, "").await;
     let report = fixture.usual(&[good("a"), bad("b")]).await;
     assert_eq!((report.run.counts.recovered, report.run.counts.failed), (1, 1));
-    assert_eq!(fixture.told().await.len(), 3);
+    assert_eq!(fixture.failure_rows().await.len(), 3);
 }

@@ -34,8 +34,8 @@ impl JobFixture {
     async fn force(&self, items: &[Value]) -> RunReport {
         let (listing, found) = self.would(items).await;
         if !found.settled.is_empty() {
-            let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
-            self.run(items, RetryScope::Reprocess, Some(errands)).await.expect("the keys are forgotten");
+            let prepared = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
+            self.run(items, RetryScope::Reprocess, Some(prepared)).await.expect("the keys are forgotten");
         }
         self.usual(items).await
     }
@@ -56,8 +56,8 @@ impl JobFixture {
         let listing = self.listing().await;
         let found = plan_reset(&listing, self.again, self.clock.now());
         if !found.settled.is_empty() {
-            let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
-            self.run(&[], RetryScope::None, Some(errands)).await.expect("it is forgotten");
+            let prepared = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
+            self.run(&[], RetryScope::None, Some(prepared)).await.expect("it is forgotten");
         }
         (found.keys, found.failures)
     }

@@ -51,14 +51,14 @@ impl RevokeFixture {
         SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock)).with_mode(self.mode, again)
     }
 
-    async fn run(&self, items: &[Value], errands: Option<PreparedChanges>) -> Result<RunReport, RunError> {
+    async fn run(&self, items: &[Value], prepared: Option<PreparedChanges>) -> Result<RunReport, RunError> {
         let mut job = Job::new(Arc::clone(&self.clock)).step(|value, _| Ok(vec![value.clone()]));
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.mode, job.plan.max_rows) = (self.mode, 3);
-        if errands.is_some() {
+        if prepared.is_some() {
             job.plan.retrying = RetryScope::None;
         }
-        job.errands = errands;
+        job.prepared = prepared;
         let report = job.run(self.store(job.seed), Values::of(items.to_vec())).await;
         self.clock.sleep(std::time::Duration::from_mins(1)).await;
         report
@@ -86,8 +86,8 @@ async fn a_forgotten_key_is_done_again_once_and_the_others_stay_done() {
     for mode in [WriteMode::Append, WriteMode::Upsert] {
         let fixture = RevokeFixture::new(mode);
         fixture.run(&items("first"), None).await.expect("a run");
-        let errands = fixture.forget(&["b", "d"]).await;
-        fixture.run(&[], Some(errands)).await.expect("a run");
+        let prepared = fixture.forget(&["b", "d"]).await;
+        fixture.run(&[], Some(prepared)).await.expect("a run");
         fixture.proxy.sort_upside_down("Processed j").await;
         let report = fixture.run(&items("second"), None).await.expect("a run");
         assert_eq!((report.run.counts.new, report.run.counts.skipped), (2, 3), "{mode:?}");
@@ -108,9 +108,9 @@ async fn a_forgotten_key_is_done_again_once_and_the_others_stay_done() {
 async fn what_was_worked_out_from_an_older_sheet_is_not_done() {
     let fixture = RevokeFixture::new(WriteMode::Append);
     fixture.run(&items("first"), None).await.expect("a run");
-    let errands = fixture.forget(&["b"]).await;
+    let prepared = fixture.forget(&["b"]).await;
     fixture.run(&items("first"), None).await.expect("another run goes between");
-    let error = fixture.run(&[], Some(errands)).await.expect_err("the sheet has moved on");
+    let error = fixture.run(&[], Some(prepared)).await.expect_err("the sheet has moved on");
     assert!(matches!(error, RunError::MovedOn), "{error}");
     assert_eq!(fixture.run(&items("first"), None).await.expect("a run").run.counts.new, 0);
 }
@@ -122,10 +122,10 @@ async fn forgetting_holds_through_lost_answers_and_late_copies() {
         for skip in 0..4 {
             let fixture = RevokeFixture::new(WriteMode::Append);
             fixture.run(&items("first"), None).await.expect("a run");
-            let errands = fixture.forget(&["a", "b", "c", "d", "e"]).await;
+            let prepared = fixture.forget(&["a", "b", "c", "d", "e"]).await;
             let spec = format!("on=writes,skip={skip},{fault}");
             fixture.proxy.emulator.set_faults(vec![spec.parse().expect("a fault")]);
-            let _doubtful = fixture.run(&[], Some(errands)).await;
+            let _doubtful = fixture.run(&[], Some(prepared)).await;
             fixture.proxy.emulator.deliver_delayed().await;
             fixture.proxy.emulator.set_faults(Vec::new());
             let done = fixture.column("Processed j", "state").await;

@@ -6,7 +6,7 @@
     clippy::disallowed_methods,
     reason = "how long it takes is what is measured, and somebody may ask for longer"
 )]
-#![expect(clippy::print_stdout, reason = "how much was thrown is what it tells")]
+#![expect(clippy::print_stdout, reason = "how much was thrown is what it prints")]
 
 use std::time::{Duration, Instant};
 
@@ -155,9 +155,9 @@ fn fuzz(name: &str, seeds: &[&[u8]], read: fn(&[u8])) {
         let seed = seeds[usize::try_from(inputs).unwrap_or(0) % seeds.len()];
         let bytes = changed(seed, &chance);
         let one = Instant::now();
-        let told = std::panic::catch_unwind(|| read(&bytes));
+        let outcome = std::panic::catch_unwind(|| read(&bytes));
         let shown = String::from_utf8_lossy(&bytes);
-        assert!(told.is_ok(), "{name}: {bytes:?} {shown:?}");
+        assert!(outcome.is_ok(), "{name}: {bytes:?} {shown:?}");
         assert!(one.elapsed() < TOO_LONG, "{name}: took {:?}: {shown:?}", one.elapsed());
         inputs += 1;
     }

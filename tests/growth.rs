@@ -129,8 +129,8 @@ async fn a_batch_beyond_the_limit_is_not_sent() {
         // The tabs' blank rows are used up. The state tab can move, and nothing else has room.
         fixture.leave(1_750).await;
         let writes = fixture.place.emulator.stats().writes;
-        let told = full(fixture.run(&items(0..200)).await);
-        assert!(told.contains("and takes 10,000,000: delete blank rows"), "{told}");
+        let error_text = full(fixture.run(&items(0..200)).await);
+        assert!(error_text.contains("and takes 10,000,000: delete blank rows"), "{error_text}");
         assert_eq!(fixture.place.rows("Data").await.len(), 99, "nothing of it is written");
         assert_eq!(fixture.place.emulator.stats().writes, writes, "nothing of it is even sent");
         fixture.place.hands(json!([{"deleteSheet": {"sheetId": 77}}])).await;
@@ -159,8 +159,8 @@ async fn without_room_for_the_next_state_tab_the_run_stops() {
         let mut fixture = CellLimitFixture::new(doubts);
         fixture.run(&items(0..3)).await.expect("a run");
         fixture.leave(0).await;
-        let told = full(fixture.run(&items(0..4)).await);
-        assert!(told.contains("10,000,000"), "{told}");
+        let error_text = full(fixture.run(&items(0..4)).await);
+        assert!(error_text.contains("10,000,000"), "{error_text}");
         assert_eq!(fixture.place.rows("Data").await.len(), 3);
     }
 }
@@ -175,7 +175,10 @@ async fn a_refusal_after_others_took_the_last_cells_is_explained() {
         let mut job = Job::new(fixture.place.clock());
         job.seed = 99;
         let ended = job.run_all(Arc::new(late), Box::new(Values::of(items(0..4))), Stop::default()).await;
-        let told = full(ended);
-        assert!(told.contains("above the limit of 10000000 cells") && told.contains("delete blank rows"), "{told}");
+        let error_text = full(ended);
+        assert!(
+            error_text.contains("above the limit of 10000000 cells") && error_text.contains("delete blank rows"),
+            "{error_text}"
+        );
     }
 }

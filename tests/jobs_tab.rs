@@ -96,7 +96,7 @@ impl JobsFixture {
         job.plan.definition.tab.clone_from(&job.plan.tab);
         job.plan.schedule = run.schedule.map(Arc::new);
         let report = job.run(self.store(run.job, run.view), Values::of(items.to_vec())).await;
-        let events = job.events.lock().expect("nobody panics in it");
+        let events = job.events.lock().expect("no thread panics while it holds it");
         let warnings = events.iter().filter_map(|event| match event {
             Event::Anomaly { message } => Some(message.clone()),
             _ => None,
@@ -269,9 +269,9 @@ async fn people_sort_insert_and_rename_and_the_rows_stay_right() {
     fixture.wait_until("2026-06-03T07:00:00Z").await;
     fixture.run(nightly(), &items(3)).await;
     let expected = [fixture.row("nightly").await, fixture.row("hourly").await];
-    let same = async |deed: &str| {
+    let same = async |edit: &str| {
         let rows = [fixture.row("nightly").await, fixture.row("hourly").await];
-        assert_eq!(rows, expected, "after {deed}");
+        assert_eq!(rows, expected, "after {edit}");
     };
     let sort = async |title: &str, column: u32, order: &str| {
         let range = json!({"sheetId": fixture.proxy.id_of(title).await, "startRowIndex": 1, "endRowIndex": 20});
@@ -416,8 +416,8 @@ async fn a_deleted_row_and_a_deleted_tab_are_made_again() {
     fixture.run(nightly(), &items(1)).await;
     let id = fixture.proxy.id_of("Jobs").await;
     let range = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-    for deed in [json!({"deleteDimension": {"range": range}}), json!({"deleteSheet": {"sheetId": id}})] {
-        fixture.proxy.hands(json!([deed])).await;
+    for edit in [json!({"deleteDimension": {"range": range}}), json!({"deleteSheet": {"sheetId": id}})] {
+        fixture.proxy.hands(json!([edit])).await;
         fixture.clock.sleep(Duration::from_hours(1)).await;
         fixture.run(nightly(), &items(1)).await;
         assert_eq!(fixture.proxy.column("Jobs", "job").await, ["nightly"]);
@@ -472,7 +472,7 @@ async fn what_people_ask_is_read_in_two_calls() {
         paused: true,
         silence_until: Some(at("2026-06-04T06:00:00Z")),
         run_now: Some("today".into()),
-        approve: None,
+        ..JobRequests::default()
     };
     assert_eq!((standing.requests, standing.warnings), (expected, Vec::new()));
     assert_eq!(standing.state.expect("a state").job, "nightly");
@@ -486,6 +486,37 @@ async fn what_people_ask_is_read_in_two_calls() {
     fixture.proxy.record();
     let standing = fixture.store("nightly", Some(view())).standing().await.expect("an answer");
     assert_eq!((fixture.proxy.recorded().len(), standing.requests.run_now.as_deref()), (3, Some("today")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_understood_is_answered_in_the_runs_row() {
+    let fixture = JobsFixture::in_berlin(NINE, "de_DE").await;
+    fixture.run(nightly(), &items(1)).await;
+    let column = |name: &str| JOBS.iter().position(|column| *column == name).expect("a column");
+    for (name, text) in [("paused", "until Monday"), ("run now", "#NAME?"), ("silence until", "soon")] {
+        fixture.proxy.type_in("Jobs", 1, column(name), text).await;
+    }
+    let expected = [
+        "tab Jobs: \"until Monday\" in paused counts as a pause: tick it, or write yes or no",
+        "tab Jobs: \"soon\" in silence until is not a time: enter a date, such as 2026-12-24 09:00",
+        "tab Jobs: \"#NAME?\" in run now asks for no run: write today's date",
+    ];
+    let standing = fixture.store("nightly", Some(view())).standing().await.expect("an answer");
+    assert_eq!(standing.requests.unclear, expected, "run --due says so, too");
+    fixture.proxy.record();
+    let (report, warnings) = fixture.try_run(nightly(), &items(2)).await;
+    assert_eq!(warnings, expected);
+    assert_eq!(report.expect("a run").run.message, expected.join("; "));
+    let messages = fixture.proxy.column("Runs", "message").await;
+    assert!(messages.iter().any(|message| *message == expected.join("; ")), "{messages:?}");
+    for (name, text) in [("paused", ""), ("run now", "2026-06-03"), ("silence until", "")] {
+        fixture.proxy.type_in("Jobs", 1, column(name), text).await;
+    }
+    assert_eq!(fixture.run(nightly(), &items(3)).await.run.message, "");
+    // A job without a schedule has no call that would act on it.
+    let plain = TestRun { schedule: None, ..nightly() };
+    let message = "tab Jobs: run now starts nothing, because the job has no schedule";
+    assert_eq!(fixture.run(plain, &items(4)).await.run.message, message);
 }
 
 #[tokio::test(start_paused = true)]

@@ -62,7 +62,10 @@ impl JournalFixture {
         self.runs += 1;
         let ran = Arc::clone(&self.ran);
         let mut job = Job::new(Arc::clone(&self.clock)).outside_step(move |value, context| {
-            *ran.lock().expect("nobody panics in it").entry(context.key.as_str().to_owned()).or_default() += 1;
+            *ran.lock()
+                .expect("no thread panics while it holds it")
+                .entry(context.key.as_str().to_owned())
+                .or_default() += 1;
             match value["bad"].as_str() {
                 Some(why) => Err(StepError::Rejected(why.to_owned())),
                 None => Ok(vec![json!({"id": value["id"], "receipt": context.idempotency_key})]),
@@ -94,14 +97,14 @@ impl JournalFixture {
             ended = job.run(store, Values::of(items.to_vec())) => Some(ended),
             () = self.clock.sleep(Duration::from_millis(ms)) => None,
         };
-        let notes = job.events.lock().expect("nobody panics in it").iter().filter_map(note).collect();
+        let notes = job.events.lock().expect("no thread panics while it holds it").iter().filter_map(note).collect();
         self.clock.sleep(Duration::from_mins(10)).await;
         (ended, notes)
     }
 
     async fn run(&mut self, items: &[Value]) -> (Result<RunReport, RunError>, Vec<String>) {
         let (ended, notes) = self.run_for(u64::MAX / 4, RetryScope::Default, items).await;
-        (ended.expect("nobody killed it"), notes)
+        (ended.expect("the run was not killed"), notes)
     }
 
     async fn column(&self, tab: &str, name: &str) -> Vec<String> {
@@ -109,7 +112,7 @@ impl JournalFixture {
     }
 
     fn ran(&self, key: &str) -> u32 {
-        self.ran.lock().expect("nobody panics in it").get(key).copied().unwrap_or(0)
+        self.ran.lock().expect("no thread panics while it holds it").get(key).copied().unwrap_or(0)
     }
 
     /// Returns the journals on the disk.
@@ -159,8 +162,8 @@ async fn results_of_a_journal_are_no_records_that_were_read() {
         fixture.faults("");
         let counts = fixture.run(&records).await.0.expect("the service is well again").run.counts;
         assert_eq!((counts.read, counts.new), (read, 3), "{counts:?}");
-        let told = fixture.column("Runs", "read").await;
-        assert_eq!(told.last(), Some(&read.to_string()), "{told:?}");
+        let listed = fixture.column("Runs", "read").await;
+        assert_eq!(listed.last(), Some(&read.to_string()), "{listed:?}");
     }
 }
 
@@ -240,32 +243,32 @@ async fn at_most_once_no_step_runs_twice_and_doubts_are_reported() {
         }
         let last = fixture.run(&items(30)).await.0.expect("a run that ends");
         let rows = fixture.column("Data", "id").await;
-        let told = fixture.column("Failures j", "key").await;
-        doubts += told.len();
-        assert_eq!(rows.len() + told.len(), 30, "{at_ms}: {rows:?} {told:?}");
-        assert_eq!((last.keys, last.dead_failures), (rows.len() as u64, told.len() as u64), "{at_ms}");
+        let listed = fixture.column("Failures j", "key").await;
+        doubts += listed.len();
+        assert_eq!(rows.len() + listed.len(), 30, "{at_ms}: {rows:?} {listed:?}");
+        assert_eq!((last.keys, last.dead_failures), (rows.len() as u64, listed.len() as u64), "{at_ms}");
         assert!(items(30).iter().all(|item| fixture.ran(item["id"].as_str().unwrap_or_default()) <= 1), "{at_ms}");
-        assert!(told.iter().all(|key| !rows.contains(key)));
-        assert_eq!(fixture.column("Failures j", "state").await, vec!["dead"; told.len()]);
+        assert!(listed.iter().all(|key| !rows.contains(key)));
+        assert_eq!(fixture.column("Failures j", "state").await, vec!["dead"; listed.len()]);
         // Nothing is retried automatically.
         fixture.run(&items(30)).await.0.expect("a run that ends");
-        assert!(told.iter().all(|key| fixture.ran(key) <= 1), "{at_ms}");
+        assert!(listed.iter().all(|key| fixture.ran(key) <= 1), "{at_ms}");
     }
     assert!(doubts > 0, "no run was killed in the middle of a step");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_in_doubt_is_done_when_somebody_asks_for_it() {
+async fn what_is_in_doubt_is_done_when_a_user_asks_for_it() {
     let mut fixture = JournalFixture::new(true);
     fixture.proxy.slow_down(Duration::from_millis(300));
     fixture.run_for(2_250, RetryScope::Default, &items(30)).await;
     fixture.disk = tempfile::tempdir().expect("a directory");
     fixture.run(&items(30)).await.0.expect("a run that ends");
-    let told = fixture.column("Failures j", "key").await;
-    assert!(!told.is_empty(), "nothing was in doubt");
+    let listed = fixture.column("Failures j", "key").await;
+    assert!(!listed.is_empty(), "nothing was in doubt");
     let (ended, _) = fixture.run_for(u64::MAX / 4, RetryScope::FailuresOnly, &[]).await;
-    let report = ended.expect("nobody killed it").expect("a run that ends");
-    assert_eq!((report.keys, report.dead_failures, report.run.counts.recovered), (30, 0, told.len() as u64));
+    let report = ended.expect("the run was not killed").expect("a run that ends");
+    assert_eq!((report.keys, report.dead_failures, report.run.counts.recovered), (30, 0, listed.len() as u64));
 }
 
 #[tokio::test(start_paused = true)]
@@ -304,7 +307,7 @@ async fn a_run_that_only_forgets_leaves_journal_and_doubts() {
         fixture.run(&items(5)).await.0.expect_err("the service is down");
         fixture.faults("");
         let (ended, _) = fixture.run_for(u64::MAX / 4, retrying, &[]).await;
-        let report = ended.expect("nobody killed it").expect("a run that ends");
+        let report = ended.expect("the run was not killed").expect("a run that ends");
         assert_eq!((fixture.journals().len(), report.keys, report.dead_failures), (1, 0, 0));
         let report = fixture.run(&items(5)).await.0.expect("a run");
         assert_eq!((report.keys, report.dead_failures), (5, 0));

@@ -35,7 +35,7 @@ fn the_list_of_public_items_is_that_of_the_source() {
 }
 
 #[tokio::test]
-async fn a_failing_item_stands_alone_and_recovers_later() {
+async fn a_failing_item_fails_alone_and_recovers_later() {
     let store = memory_store();
     let job = |is_fixed: bool| {
         Job::builder("orders")

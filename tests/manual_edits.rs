@@ -34,22 +34,22 @@ use crate::support::{Job, Values};
 const TABS: [&str; 4] = ["Data", "Processed j", "Failures j", "Runs"];
 
 /// An edit of the user.
-type Deed = fn(EmulatorProxy) -> BoxFuture<'static, ()>;
+type Edit = fn(EmulatorProxy) -> BoxFuture<'static, ()>;
 
 /// A source during which the user edits the sheet.
 struct Interrupted {
     values: Values,
     left: u32,
-    deed: Option<BoxFuture<'static, ()>>,
+    edit: Option<BoxFuture<'static, ()>>,
 }
 
 impl Source for Interrupted {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
         async move {
             if self.left == 0
-                && let Some(deed) = self.deed.take()
+                && let Some(edit) = self.edit.take()
             {
-                deed.await;
+                edit.await;
             }
             self.left = self.left.saturating_sub(1);
             self.values.next().await
@@ -84,18 +84,18 @@ impl ManualEditFixture {
     }
 
     /// The same, on a spreadsheet on which the user has made this edit before.
-    async fn begun_on(mode: WriteMode, before: Option<Deed>) -> Self {
+    async fn begun_on(mode: WriteMode, before: Option<Edit>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let proxy = EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None);
         let fixture = Self { proxy, clock, mode };
-        if let Some(deed) = before {
-            deed(fixture.proxy.clone()).await;
+        if let Some(edit) = before {
+            edit(fixture.proxy.clone()).await;
         }
         fixture.run(items(0, 6, "1"), None).await.expect("a first run");
         fixture
     }
 
-    async fn run(&self, items: Vec<Value>, deed: Option<Deed>) -> Result<RunReport, RunError> {
+    async fn run(&self, items: Vec<Value>, edit: Option<Edit>) -> Result<RunReport, RunError> {
         let mut job = Job::new(Arc::clone(&self.clock)).step(|value, _| match value["n"].as_u64() {
             Some(4) if value["v"] == "1" => Err(sheetkeep::port::step::StepError::Rejected("four is bad".into())),
             _ => Ok(vec![json!({"id": value["id"], "v": value["v"]})]),
@@ -106,10 +106,10 @@ impl ManualEditFixture {
             if self.mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
         let sheets = Arc::new(self.proxy.sheets(job.seed));
         let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
-        let deed = deed.map(|deed| deed(self.proxy.clone()));
+        let edit = edit.map(|edit| edit(self.proxy.clone()));
         // If one record of each key counts, all are read once before the first is processed.
         let surveyed = if self.mode == WriteMode::Upsert { u32::try_from(items.len()).expect("few") + 1 } else { 0 };
-        let source = Interrupted { values: Values::of(items), left: surveyed + 5, deed };
+        let source = Interrupted { values: Values::of(items), left: surveyed + 5, edit };
         let report = job.run_over(store.with_mode(self.mode, again), Box::new(source)).await;
         self.clock.sleep(std::time::Duration::from_mins(10)).await;
         report
@@ -132,7 +132,7 @@ async fn tab(proxy: &EmulatorProxy, title: &str) -> Value {
 }
 
 /// Edits after which a job continues.
-const CARRIED_ON: [(&str, Deed); 17] = [
+const CARRIED_ON: [(&str, Edit); 17] = [
     ("every tab is sorted", |proxy| {
         async move {
             for title in TABS {
@@ -285,23 +285,23 @@ async fn rename(proxy: &EmulatorProxy, title: &str, to: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn what_users_may_do_is_continued_with() {
-    for (what, deed) in CARRIED_ON {
+    for (what, edit) in CARRIED_ON {
         for mode in [WriteMode::Append, WriteMode::Upsert] {
             for in_the_middle in [false, true] {
-                let told = format!("{what}, {mode:?}, in the middle: {in_the_middle}");
+                let case = format!("{what}, {mode:?}, in the middle: {in_the_middle}");
                 let fixture = ManualEditFixture::begun(mode).await;
                 if !in_the_middle {
-                    deed(fixture.proxy.clone()).await;
+                    edit(fixture.proxy.clone()).await;
                 }
-                let report = fixture.run(items(0, 12, "1"), in_the_middle.then_some(deed)).await;
-                let report = report.unwrap_or_else(|error| panic!("{told}: {error}"));
-                assert_eq!((report.run.counts.new, report.run.counts.failed), (6, 1), "{told}");
+                let report = fixture.run(items(0, 12, "1"), in_the_middle.then_some(edit)).await;
+                let report = report.unwrap_or_else(|error| panic!("{case}: {error}"));
+                assert_eq!((report.run.counts.new, report.run.counts.failed), (6, 1), "{case}");
                 let again =
-                    fixture.run(items(0, 12, "1"), None).await.unwrap_or_else(|error| panic!("{told}: {error}"));
-                assert_eq!((again.run.counts.new, again.run.counts.failed), (0, 1), "{told}");
+                    fixture.run(items(0, 12, "1"), None).await.unwrap_or_else(|error| panic!("{case}: {error}"));
+                assert_eq!((again.run.counts.new, again.run.counts.failed), (0, 1), "{case}");
                 for n in (0..12).filter(|n| *n != 4) {
                     let typed = usize::from(what == "a key is typed a second time" && n == 1);
-                    assert_eq!(fixture.rows_of(&format!("k{n}")).await, 1 + typed, "{told}: k{n}");
+                    assert_eq!(fixture.rows_of(&format!("k{n}")).await, 1 + typed, "{case}: k{n}");
                 }
             }
         }
@@ -329,18 +329,18 @@ fn prepare(proxy: EmulatorProxy) -> BoxFuture<'static, ()> {
 
 #[tokio::test(start_paused = true)]
 async fn rows_in_areas_that_users_prepared_are_there_once() {
-    for (what, deed) in CARRIED_ON {
+    for (what, edit) in CARRIED_ON {
         for mode in [WriteMode::Append, WriteMode::Upsert] {
-            let told = format!("{what}, {mode:?}");
+            let case = format!("{what}, {mode:?}");
             let fixture = ManualEditFixture::begun_on(mode, Some(prepare)).await;
-            let report = fixture.run(items(0, 12, "1"), Some(deed)).await;
-            let report = report.unwrap_or_else(|error| panic!("{told}: {error}"));
-            assert_eq!((report.run.counts.new, report.run.counts.failed), (6, 1), "{told}");
-            let again = fixture.run(items(0, 12, "1"), None).await.unwrap_or_else(|error| panic!("{told}: {error}"));
-            assert_eq!((again.run.counts.new, again.run.counts.failed), (0, 1), "{told}");
+            let report = fixture.run(items(0, 12, "1"), Some(edit)).await;
+            let report = report.unwrap_or_else(|error| panic!("{case}: {error}"));
+            assert_eq!((report.run.counts.new, report.run.counts.failed), (6, 1), "{case}");
+            let again = fixture.run(items(0, 12, "1"), None).await.unwrap_or_else(|error| panic!("{case}: {error}"));
+            assert_eq!((again.run.counts.new, again.run.counts.failed), (0, 1), "{case}");
             for n in (0..12).filter(|n| *n != 4) {
                 let typed = usize::from(what == "a key is typed a second time" && n == 1);
-                assert_eq!(fixture.rows_of(&format!("k{n}")).await, 1 + typed, "{told}: k{n}");
+                assert_eq!(fixture.rows_of(&format!("k{n}")).await, 1 + typed, "{case}: k{n}");
             }
         }
     }
@@ -348,9 +348,9 @@ async fn rows_in_areas_that_users_prepared_are_there_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_newer_version_is_written_over_its_row_whatever_people_did() {
-    for (what, deed) in CARRIED_ON {
+    for (what, edit) in CARRIED_ON {
         let fixture = ManualEditFixture::begun(WriteMode::Upsert).await;
-        let report = fixture.run(items(0, 8, "2"), Some(deed)).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+        let report = fixture.run(items(0, 8, "2"), Some(edit)).await.unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!((report.run.counts.new, report.run.counts.recovered), (8, 1), "{what}");
         let again = fixture.run(items(0, 8, "2"), None).await.unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(again.run.counts.new, 0, "{what}");
@@ -362,7 +362,7 @@ async fn a_newer_version_is_written_over_its_row_whatever_people_did() {
 }
 
 /// Edits that stop a run before any write, and what its error names.
-const STOPS: [(&str, Deed, &str); 8] = [
+const STOPS: [(&str, Edit, &str); 8] = [
     ("the data tab is deleted", |proxy| delete(proxy, "Data"), "tab Data is gone: restore it"),
     ("Processed is deleted", |proxy| delete(proxy, "Processed j"), "tab Processed j is gone: restore it"),
     ("Failures is deleted", |proxy| delete(proxy, "Failures j"), "sheetkeep fsck --repair=tabs --yes"),
@@ -410,9 +410,9 @@ fn delete(proxy: EmulatorProxy, title: &'static str) -> BoxFuture<'static, ()> {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_job_can_not_continue_with_stops_it_before_any_write() {
-    for (what, deed, named) in STOPS {
+    for (what, edit, named) in STOPS {
         let fixture = ManualEditFixture::begun(WriteMode::Append).await;
-        deed(fixture.proxy.clone()).await;
+        edit(fixture.proxy.clone()).await;
         let writes = fixture.proxy.emulator.stats().writes;
         let error = fixture.run(items(0, 12, "1"), None).await.expect_err(what);
         assert!(error.to_string().contains(named), "{what}: {error}");
@@ -422,9 +422,9 @@ async fn what_a_job_can_not_continue_with_stops_it_before_any_write() {
 
 #[tokio::test(start_paused = true)]
 async fn what_stops_a_run_in_the_middle_doubles_and_loses_nothing() {
-    for (what, deed, _) in STOPS {
+    for (what, edit, _) in STOPS {
         let fixture = ManualEditFixture::begun(WriteMode::Append).await;
-        let ended = fixture.run(items(0, 12, "1"), Some(deed)).await;
+        let ended = fixture.run(items(0, 12, "1"), Some(edit)).await;
         println!("{what}: {}", ended.as_ref().err().map_or("carried on".to_owned(), ToString::to_string));
         if what.contains("the data tab is deleted") || what.contains("Processed is deleted") {
             assert!(ended.is_err(), "{what}");
@@ -469,8 +469,8 @@ async fn a_version_restored_from_history_ends_the_run_and_not_the_job() {
     job().run(store.clone(), Values::of(items(0, 6, "1"))).await.expect("a run");
     clock.sleep(std::time::Duration::from_mins(1)).await;
     let back = store.clone();
-    let deed = async move { back.edit(|held| *held = history) }.boxed();
-    let source = Interrupted { values: Values::of(items(0, 14, "1")), left: 10, deed: Some(deed) };
+    let edit = async move { back.edit(|held| *held = history) }.boxed();
+    let source = Interrupted { values: Values::of(items(0, 14, "1")), left: 10, edit: Some(edit) };
     let error = job().run_over(store.clone(), Box::new(source)).await.expect_err("the state went backwards");
     assert!(error.fault().passes(), "{error}");
     clock.sleep(std::time::Duration::from_mins(10)).await;

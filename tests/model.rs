@@ -32,7 +32,7 @@ const FRIENDLY: Behaviour =
 /// The same, but a missing named range is ignored.
 const IGNORES: Behaviour = Behaviour { refuses: false, ..FRIENDLY };
 
-fn tell(line: &str) {
+fn print(line: &str) {
     // Bypasses the capture of the test harness, which would hide it from the user of `cargo test`.
     writeln!(std::io::stdout(), "{line}").expect("standard output takes a line");
 }
@@ -41,7 +41,7 @@ const HONEST: Rules = Rules { mutation: None, keys: 0b11, init_carries: true };
 
 fn expect_sound(name: &str, how: Behaviour, report: &Report) {
     let Report { states, transitions, depth, won, broken } = report;
-    tell(&format!(
+    print(&format!(
         "model: {name}, {}: {states} states, {transitions} transitions, depth {depth}, {won} won",
         how.words()
     ));
@@ -67,9 +67,9 @@ const NEAR: Bounds = Bounds { runners: 2, sends: 4, faults: 2, stale: 2, crashes
 fn expect_found(mutation: Mutation, how: Behaviour, from: Sheet, bounds: Bounds, word: &'static str) {
     let rules = Rules { mutation: Some(mutation), ..HONEST };
     let report = Explorer::new(how, rules, bounds).looking_for(word).explore(from);
-    let told = report.broken.map(|broken| format!("{}\n    {}", broken.what, broken.trace.join("\n    ")));
-    assert!(told.is_some(), "{mutation:?} was not noticed in {} states", report.states);
-    tell(&format!("model: {mutation:?} is found after {} states: {}", report.states, told.unwrap_or_default()));
+    let violation = report.broken.map(|broken| format!("{}\n    {}", broken.what, broken.trace.join("\n    ")));
+    assert!(violation.is_some(), "{mutation:?} was not noticed in {} states", report.states);
+    print(&format!("model: {mutation:?} is found after {} states: {}", report.states, violation.unwrap_or_default()));
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn refusing_rows_of_data() -> FaultRule {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_whose_failure_is_refused_as_well_is_told_without_it() {
+async fn a_record_whose_failure_is_refused_is_reported_alone() {
     let fixture = RejectionFixture::usual();
     fixture.refuse("do=refuse", "poison");
     let report = fixture.run(&items(5, &[2])).await.expect("a run that ends");
@@ -254,12 +254,12 @@ async fn an_outage_after_a_rejected_item_rejects_no_other() {
         fixture.proxy.emulator.set_faults(Vec::new());
         let report = fixture.run(&items(20, &[])).await.expect("the service is well again");
         assert_eq!((report.keys, report.open_failures), (20, 0), "{skip}");
-        let told = if fixture.proxy.tab("Failures j").await.len() > 1 {
+        let failures = if fixture.proxy.tab("Failures j").await.len() > 1 {
             fixture.column("Failures j", "key").await
         } else {
             Vec::new()
         };
-        assert!(told.iter().all(|key| key == "k2"), "{skip}: {told:?}");
+        assert!(failures.iter().all(|key| key == "k2"), "{skip}: {failures:?}");
     }
 }
 

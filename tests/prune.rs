@@ -37,21 +37,21 @@ fn items(ids: &[&str], version: &str) -> Vec<Value> {
 }
 
 impl JobFixture {
-    async fn take_out(&self, errands: PreparedChanges) -> Result<RunReport, RunError> {
-        self.run(&[], RetryScope::None, Some(errands)).await
+    async fn take_out(&self, prepared: PreparedChanges) -> Result<RunReport, RunError> {
+        self.run(&[], RetryScope::None, Some(prepared)).await
     }
 
     /// Does what `prune --yes` does, as often as necessary.
     async fn prune(&self, age: RowAge) -> PrunePlan {
-        let (first, mut errands) = self.prunable(age).await;
+        let (first, mut prepared) = self.prunable(age).await;
         for _ in 0..5 {
-            if errands.settled.is_empty() {
+            if prepared.settled.is_empty() {
                 return first;
             }
-            self.take_out(errands).await.expect("rows are taken out");
-            errands = self.prunable(age).await.1;
+            self.take_out(prepared).await.expect("rows are taken out");
+            prepared = self.prunable(age).await.1;
         }
-        panic!("it never comes to an end: {errands:?}");
+        panic!("it never comes to an end: {prepared:?}");
     }
 
     /// Returns a job with a history: failures that occurred and were resolved, keys that were
@@ -61,11 +61,11 @@ impl JobFixture {
         fixture.usual(&[items(&["a", "b", "c"], "1"), vec![json!({"id": "x", "v": "1", "bad": "no"})]].concat()).await;
         fixture.usual(&[items(&["a", "b", "c"], "1"), items(&["x"], "1")].concat()).await;
         let listing = fixture.listing().await;
-        let errands = PreparedChanges {
+        let prepared = PreparedChanges {
             from: Some(listing.snapshot.head),
             settled: plan_reset(&listing, again, fixture.clock.now()).settled,
         };
-        fixture.run(&[], RetryScope::None, Some(errands)).await.expect("all is forgotten");
+        fixture.run(&[], RetryScope::None, Some(prepared)).await.expect("all is forgotten");
         fixture.usual(&items(&["a", "b", "c", "x"], "1")).await;
         fixture.clock.sleep(10 * DAY).await;
         fixture.usual(&[items(&["d"], "1"), vec![json!({"id": "y", "v": "1", "bad": "no"})]].concat()).await;
@@ -230,9 +230,9 @@ async fn where_hardly_a_cell_is_left_fewer_rows_go_at_a_time() {
     let cells: u64 = sheets.iter().map(|sheet| size(sheet, "rowCount") * size(sheet, "columnCount")).sum();
     let grid = json!({"rowCount": 10_000_000 - cells - 2_000, "columnCount": 1});
     fixture.proxy.hands(json!([{"addSheet": {"properties": {"title": "Notes", "gridProperties": grid}}}])).await;
-    let (found, errands) = fixture.prunable(fixture.older_than(5, true)).await;
+    let (found, prepared) = fixture.prunable(fixture.older_than(5, true)).await;
     assert_eq!(found.keys, (400, 400));
-    let report = fixture.take_out(errands).await.expect("a few at a time fit");
+    let report = fixture.take_out(prepared).await.expect("a few at a time fit");
     assert!((6..40).contains(&report.commits), "{}", report.commits);
     assert_eq!(fixture.keys().await.len(), 1, "a tab keeps a row below its header");
 }
@@ -244,9 +244,9 @@ async fn rows_hit_because_a_user_sorted_are_restored() {
         for tab in ["Processed j", "Failures j", "Runs"] {
             let fixture = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, nth).await;
             let before = fixture.kept().await;
-            let (_, errands) = fixture.prunable(fixture.older_than(5, false)).await;
+            let (_, prepared) = fixture.prunable(fixture.older_than(5, false)).await;
             fixture.proxy.sort_upside_down(tab).await;
-            fixture.take_out(errands).await.expect("what was not meant is put back");
+            fixture.take_out(prepared).await.expect("what was not meant is put back");
             let after = fixture.kept().await;
             let all = |kept: &[Vec<Vec<String>>; 4]| kept[0].len() + kept[1].len() + kept[2].len();
             assert!(all(&after) <= all(&before) + 1, "{tab}");
@@ -271,10 +271,10 @@ impl JobFixture {
         moving: impl AsyncFn(&EmulatorProxy),
         answers: u64,
     ) -> Option<Self> {
-        let (_, errands) = fixture.prunable(age).await;
+        let (_, prepared) = fixture.prunable(age).await;
         moving(&fixture.proxy).await;
         tokio::select! {
-            _ = fixture.take_out(errands) => {},
+            _ = fixture.take_out(prepared) => {},
             () = fixture.proxy.after_calls(answers) => {},
         }
         fixture.clock.sleep(Duration::from_mins(10)).await;
@@ -283,14 +283,14 @@ impl JobFixture {
     }
 
     /// Returns the runs that these changes leave alone.
-    async fn runs_that_stay(&self, errands: &PreparedChanges) -> Vec<String> {
-        let removals: Vec<_> = errands.settled.iter().flat_map(ItemResult::removals).collect();
+    async fn runs_that_stay(&self, prepared: &PreparedChanges) -> Vec<String> {
+        let removals: Vec<_> = prepared.settled.iter().flat_map(ItemResult::removals).collect();
         let goes = |row: u32| removals.iter().any(|one| one.role == TabKind::Runs && one.row == row);
         self.listing().await.runs.into_iter().filter(|(row, _)| !goes(*row)).map(|(_, run)| run.id).collect()
     }
 
     /// Sorts tabs, and inserts rows into them, as the user.
-    async fn somebody_moves_rows(&self, below: &impl Fn(u64) -> u64) {
+    async fn a_user_moves_rows(&self, below: &impl Fn(u64) -> u64) {
         for tab in ["Processed j", "Failures j", "Runs", "Data"] {
             match below(4) {
                 0 => self.proxy.sort_upside_down(tab).await,
@@ -310,8 +310,8 @@ impl JobFixture {
         let found =
             plan_reprocess(&listing, self.again, &mut Values::of(items(&[id], "1")), &ById).await.expect("a source");
         let count = found.settled.len();
-        let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
-        self.run(&items(&[id], "1"), RetryScope::Reprocess, Some(errands)).await.expect("it is forgotten");
+        let prepared = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
+        self.run(&items(&[id], "1"), RetryScope::Reprocess, Some(prepared)).await.expect("it is forgotten");
         self.usual(&items(&[id], "1")).await;
         count
     }
@@ -388,12 +388,12 @@ async fn rows_are_restored_under_headers_that_were_moved() {
 #[tokio::test(start_paused = true)]
 async fn a_protection_that_refuses_stops_the_run_and_removes_nothing() {
     let fixture = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, 0).await;
-    let (_, errands) = fixture.prunable(fixture.older_than(5, false)).await;
+    let (_, prepared) = fixture.prunable(fixture.older_than(5, false)).await;
     let before = fixture.kept().await;
     let id = fixture.proxy.id_of("Processed j").await;
     let range = json!({"sheetId": id});
     fixture.proxy.owner_does(json!([{"addProtectedRange": {"protectedRange": {"range": range}}}])).await;
-    let ended = fixture.take_out(errands).await;
+    let ended = fixture.take_out(prepared).await;
     assert!(matches!(&ended, Err(RunError::Refused { why }) if why.contains("protected")), "{ended:?}");
     assert_eq!(fixture.kept().await[0], before[0]);
 }
@@ -415,16 +415,16 @@ async fn whatever_users_move_no_key_failure_or_run_is_lost() {
             fixture.proxy.hands(json!([more])).await;
         }
         for _ in 0..3 {
-            let (_, errands) = fixture.prunable(age).await;
-            let kept = fixture.runs_that_stay(&errands).await;
-            let meant = errands.settled.iter().flat_map(ItemResult::removals).count();
-            fixture.somebody_moves_rows(&below).await;
+            let (_, prepared) = fixture.prunable(age).await;
+            let kept = fixture.runs_that_stay(&prepared).await;
+            let meant = prepared.settled.iter().flat_map(ItemResult::removals).count();
+            fixture.a_user_moves_rows(&below).await;
             if below(2) == 0 {
                 fixture.proxy.lose(Some((below(4), below(2) == 0)));
             }
             let answers = 1 + below(14);
             let ended = tokio::select! {
-                ended = fixture.take_out(errands) => ended.map(|_| ()),
+                ended = fixture.take_out(prepared) => ended.map(|_| ()),
                 () = fixture.proxy.after_calls(answers) => Ok(()),
             };
             fixture.proxy.lose(None);

@@ -140,9 +140,9 @@ async fn each_hard_record_of_csv_ends_as_specified() {
     assert_hard(
         &outcome,
         &[
-            "3: the record's key is empty",
+            "3: the record's key is empty: fill it where the record comes from, or name another field as key",
             &format!("4: {LONG}"),
-            "9: column \"amount\": \"NaN\" is not a finite number",
+            "9: column \"amount\": \"NaN\" is not a finite number; where there is no number, leave the field empty",
             "10: field \"note\" is not valid UTF-8",
             "11: the row has 2 fields, where the header row names 3",
         ],

@@ -42,7 +42,7 @@ impl Shop {
     async fn run(&self, retrying: RetryScope, items: &[Value]) -> RunReport {
         let called = Arc::clone(&self.called);
         let mut job = self.fixture.job_on(&self.fixture.clock, retrying).outside_step(move |value, context| {
-            called.lock().expect("nobody panics in it").push(context.idempotency_key.clone());
+            called.lock().expect("no thread panics while it holds it").push(context.idempotency_key.clone());
             row_unless_bad(value, json!({"id": value["id"], "text": value["text"]}))
         });
         job.plan.max_attempts = self.max_attempts;
@@ -55,7 +55,7 @@ impl Shop {
 
     /// Returns the keys that programs were called with since the last call.
     fn called(&self) -> Vec<String> {
-        std::mem::take(&mut *self.called.lock().expect("nobody panics in it"))
+        std::mem::take(&mut *self.called.lock().expect("no thread panics while it holds it"))
     }
 
     async fn texts(&self) -> Vec<String> {
@@ -99,9 +99,9 @@ impl Shop {
     /// Deletes obsolete rows, but no keys.
     async fn prune(&self) {
         let age = RowAge { before: Timestamp(self.fixture.clock.now().0 - 3_600_000), keys: false };
-        let (found, errands) = self.fixture.prunable(age).await;
+        let (found, prepared) = self.fixture.prunable(age).await;
         assert!(found.settled_rows > 0);
-        self.fixture.run(&[], RetryScope::None, Some(errands)).await.expect("a run");
+        self.fixture.run(&[], RetryScope::None, Some(prepared)).await.expect("a run");
     }
 
     /// Returns whether a scan of the sheet finds manual edits of Processed, as fsck does.
@@ -113,7 +113,7 @@ impl Shop {
     /// Runs as usual. Returns the report and its notes.
     async fn run_with_notes(&self, items: &[Value]) -> (RunReport, Vec<String>) {
         let loaded = self.fixture.store(7).load().await.expect("a load").snapshot.expect("it has run");
-        let notes = loaded.anomalies.into_iter().map(|blemish| blemish.message).collect();
+        let notes = loaded.anomalies.into_iter().map(|anomaly| anomaly.message).collect();
         (self.usual(items).await, notes)
     }
 }
@@ -142,7 +142,7 @@ async fn a_corrected_record_beside_the_sources_own_survives_sorting() {
         for max_rows in [1, 10] {
             for (corrected, own) in [("1", "2"), ("2", "1"), ("2", "2"), ("1", "1"), ("2", "3"), ("3", "2")] {
                 for tabs in [&TABS[..0], &TABS[..1], &TABS[1..], &TABS[..]] {
-                    let told = format!("{mode:?} {again:?} {max_rows} {corrected} {own} {tabs:?}");
+                    let case = format!("{mode:?} {again:?} {max_rows} {corrected} {own} {tabs:?}");
                     let shop = Shop::new(mode, again, max_rows);
                     shop.usual(&[bad("1")]).await;
                     shop.correct(0, &item(corrected)).await;
@@ -156,14 +156,14 @@ async fn a_corrected_record_beside_the_sources_own_survives_sorting() {
                             shop.fixture.proxy.sort_upside_down(tab).await;
                         }
                         let report = shop.usual(&[item(own)]).await;
-                        assert_eq!(shop.called(), [""; 0], "{told} {nth}");
-                        assert_eq!((report.run.counts.new, report.open_failures), (0, 0), "{told} {nth}");
-                        assert_eq!(shop.texts().await, texts, "{told} {nth}");
+                        assert_eq!(shop.called(), [""; 0], "{case} {nth}");
+                        assert_eq!((report.run.counts.new, report.open_failures), (0, 0), "{case} {nth}");
+                        assert_eq!(shop.texts().await, texts, "{case} {nth}");
                     }
                     // The bad record may recur for as long as its version counts.
                     if again == ReprocessPolicy::EachVersion || corrected == own {
                         shop.usual(&[bad("1")]).await;
-                        assert_eq!(shop.called(), [""; 0], "{told}: what was corrected stays done");
+                        assert_eq!(shop.called(), [""; 0], "{case}: what was corrected stays done");
                     }
                 }
             }
@@ -175,23 +175,23 @@ async fn a_corrected_record_beside_the_sources_own_survives_sorting() {
 async fn a_failure_is_over_when_its_source_goes_back() {
     for (mode, again) in ORDERED {
         for state in ["open", "dead"] {
-            let told = format!("{mode:?} {again:?} {state}");
+            let case = format!("{mode:?} {again:?} {state}");
             let shop = Shop { max_attempts: if state == "dead" { 1 } else { 5 }, ..Shop::new(mode, again, 10) };
             shop.usual(&[item("1")]).await;
             shop.usual(&[bad("2")]).await;
             let report = shop.usual(&[item("1")]).await;
-            assert_eq!((report.open_failures, report.run.counts.new, report.run.counts.failed), (0, 0, 0), "{told}");
+            assert_eq!((report.open_failures, report.run.counts.new, report.run.counts.failed), (0, 0, 0), "{case}");
             let states = shop.fixture.column("Failures j", "state").await;
             let errors = shop.fixture.column("Failures j", "error").await;
-            assert_eq!(states, [state, "recovered"], "{told}");
-            assert_eq!(errors[1], "over: the source is back at version \"1\", which is done", "{told}");
+            assert_eq!(states, [state, "recovered"], "{case}");
+            assert_eq!(errors[1], "over: the source is back at version \"1\", which is done", "{case}");
             shop.called();
             shop.run(RetryScope::FailuresOnly, &[item("1")]).await;
             shop.usual(&[item("1")]).await;
-            assert_eq!((shop.called(), shop.texts().await), (vec![], vec!["text 1".to_owned()]), "{told}");
+            assert_eq!((shop.called(), shop.texts().await), (vec![], vec!["text 1".to_owned()]), "{case}");
             // The version may recur, and is tried again.
             let report = shop.usual(&[item("2")]).await;
-            assert_eq!((report.run.counts.new, report.open_failures), (1, 0), "{told}");
+            assert_eq!((report.run.counts.new, report.open_failures), (1, 0), "{case}");
         }
     }
 }
@@ -272,7 +272,7 @@ async fn a_source_that_goes_back_after_a_row_was_deleted_is_followed() {
     for (mode, again) in ORDERED {
         for gone in ["1", "2"] {
             for sorted in [false, true] {
-                let told = format!("{mode:?} {again:?}, version {gone} deleted, sorted: {sorted}");
+                let case = format!("{mode:?} {again:?}, version {gone} deleted, sorted: {sorted}");
                 let shop = Shop::new(mode, again, 10);
                 let beside = json!({"id": "b", "v": "1", "text": "beside"});
                 for version in ["1", "2"] {
@@ -283,30 +283,30 @@ async fn a_source_that_goes_back_after_a_row_was_deleted_is_followed() {
                 }
                 shop.delete_row("Processed j", &[("key", "a"), ("version", gone)]).await;
                 let before = shop.called();
-                assert!(shop.edited().await, "{told}: fsck sees it");
+                assert!(shop.edited().await, "{case}: fsck sees it");
                 // A run whose source does not yield the item keeps the failure, and reports it.
                 let (report, notes) = shop.run_with_notes(std::slice::from_ref(&beside)).await;
-                assert_eq!(report.run.counts.new, 0, "{told}");
-                assert!(notes.iter().any(|note| note.contains("a row of 1 key was deleted")), "{told}: {notes:?}");
-                assert!(shop.edited().await, "{told}: fsck sees it until it is done");
+                assert_eq!(report.run.counts.new, 0, "{case}");
+                assert!(notes.iter().any(|note| note.contains("a row of 1 key was deleted")), "{case}: {notes:?}");
+                assert!(shop.edited().await, "{case}: fsck sees it until it is done");
                 let mut back = "1";
                 if again == ReprocessPolicy::OnNewer && gone == "1" {
                     // The remaining row is of a newer version.
-                    assert_eq!(shop.usual(&[item(back), beside.clone()]).await.run.counts.new, 0, "{told}");
+                    assert_eq!(shop.usual(&[item(back), beside.clone()]).await.run.counts.new, 0, "{case}");
                     back = "2";
                 }
                 let report = shop.usual(&[item(back), beside.clone()]).await;
-                assert_eq!(report.run.counts.new, 1, "{told}");
+                assert_eq!(report.run.counts.new, 1, "{case}");
                 let (texts, shown) = (shop.texts().await, format!("text {back}"));
                 match mode {
-                    WriteMode::Upsert => assert_eq!(texts, [&shown, "beside"], "{told}"),
-                    WriteMode::Append => assert_eq!(texts, ["text 1", "beside", "text 2", &shown], "{told}"),
+                    WriteMode::Upsert => assert_eq!(texts, [&shown, "beside"], "{case}"),
+                    WriteMode::Append => assert_eq!(texts, ["text 1", "beside", "text 2", &shown], "{case}"),
                 }
                 let called = shop.called();
-                assert_eq!(called.len(), 1, "{told}");
-                assert!(!before.contains(&called[0]), "{told}: a service has seen this key");
-                assert!(!shop.edited().await, "{told}: all is well again");
-                assert_eq!(shop.usual(&[item(back), beside.clone()]).await.run.counts.new, 0, "{told}");
+                assert_eq!(called.len(), 1, "{case}");
+                assert!(!before.contains(&called[0]), "{case}: a service has seen this key");
+                assert!(!shop.edited().await, "{case}: all is well again");
+                assert_eq!(shop.usual(&[item(back), beside.clone()]).await.run.counts.new, 0, "{case}");
             }
         }
     }
@@ -324,7 +324,7 @@ async fn each_version_once_is_left_alone_when_rows_are_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_deleted_rows_are_told_apart_or_told_of() {
+async fn many_deleted_rows_are_identified_or_reported() {
     for (newer, whole) in [(3, 40), (20, 0)] {
         let shop = Shop::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 1_000);
         let items = |version: &str| -> Vec<Value> {
@@ -339,18 +339,18 @@ async fn many_deleted_rows_are_told_apart_or_told_of() {
             shop.delete_row("Processed j", &[("key", &format!("k{n}"))]).await;
         }
         let (report, notes) = shop.run_with_notes(&items("1")).await;
-        let told = format!("{newer} {whole}: {notes:?}");
+        let case = format!("{newer} {whole}: {notes:?}");
         if whole > 0 {
-            assert_eq!(report.run.counts.new, (newer + whole) as u64, "{told}");
-            assert_eq!(shop.texts().await, ["1"; 60], "{told}");
-            assert!(!shop.edited().await, "{told}");
+            assert_eq!(report.run.counts.new, (newer + whole) as u64, "{case}");
+            assert_eq!(shop.texts().await, ["1"; 60], "{case}");
+            assert!(!shop.edited().await, "{case}");
         } else {
             // Too many: what can't be repaired is reported, and again by each later run.
             assert!(
                 notes.iter().any(|note| note.contains("20 rows were deleted") && note.contains("--force")),
-                "{told}"
+                "{case}"
             );
-            assert!(shop.edited().await, "{told}");
+            assert!(shop.edited().await, "{case}");
             let (_, notes) = shop.run_with_notes(&items("1")).await;
             assert!(notes.iter().any(|note| note.contains("--force")), "{notes:?}");
         }
@@ -376,7 +376,7 @@ fn other(id: &str, version: &str) -> Value {
 async fn typed_rows_do_not_hide_a_deleted_one() {
     for (mode, again) in ORDERED {
         for typed in [1, 2, 9, 30] {
-            let told = format!("{mode:?} {again:?}, {typed} typed in");
+            let case = format!("{mode:?} {again:?}, {typed} typed in");
             let shop = Shop::new(mode, again, 10);
             for version in ["1", "2"] {
                 shop.usual(&[item(version)]).await;
@@ -387,10 +387,10 @@ async fn typed_rows_do_not_hide_a_deleted_one() {
             }
             let back = [item("1"), other("x0", "1")];
             let (report, notes) = shop.run_with_notes(&back).await;
-            assert!(notes.iter().any(|note| note.contains("a row of 1 key was deleted")), "{told}: {notes:?}");
-            assert_eq!(report.run.counts.new, 1, "{told}: the key that has lost a row, and not the typed one");
-            assert_eq!(shop.texts().await.last().map(String::as_str), Some("text 1"), "{told}");
-            assert!(!shop.edited().await, "{told}");
+            assert!(notes.iter().any(|note| note.contains("a row of 1 key was deleted")), "{case}: {notes:?}");
+            assert_eq!(report.run.counts.new, 1, "{case}: the key that has lost a row, and not the typed one");
+            assert_eq!(shop.texts().await.last().map(String::as_str), Some("text 1"), "{case}");
+            assert!(!shop.edited().await, "{case}");
         }
     }
 }
@@ -398,17 +398,17 @@ async fn typed_rows_do_not_hide_a_deleted_one() {
 #[tokio::test(start_paused = true)]
 async fn a_key_typed_over_a_row_of_another_is_not_done() {
     for (mode, again) in ORDERED {
-        let told = format!("{mode:?} {again:?}");
+        let case = format!("{mode:?} {again:?}");
         let shop = Shop::new(mode, again, 10);
         for version in ["1", "2"] {
             shop.usual(&[item(version)]).await;
         }
         shop.type_row(&[("key", "a"), ("version", "2")], ["x", "1", "done", ""]).await;
         let (report, notes) = shop.run_with_notes(&[other("x", "1")]).await;
-        assert_eq!(report.run.counts.new, 0, "{told}: she has typed that it is done");
-        assert!(notes.iter().any(|note| note.contains("a row of 1 key was deleted")), "{told}: {notes:?}");
+        assert_eq!(report.run.counts.new, 0, "{case}: she has typed that it is done");
+        assert!(notes.iter().any(|note| note.contains("a row of 1 key was deleted")), "{case}: {notes:?}");
         let report = shop.usual(&[item("2"), other("x", "1")]).await;
-        assert_eq!(report.run.counts.new, 1, "{told}: the key over whose row she typed");
+        assert_eq!(report.run.counts.new, 1, "{case}: the key over whose row she typed");
     }
 }
 
@@ -454,7 +454,7 @@ fn bad_other(id: &str, version: &str) -> Value {
 #[tokio::test(start_paused = true)]
 async fn prune_changes_no_key_of_what_is_tried_again() {
     for (versions, to) in [(&["1"][..], "2"), (&["1", "2"], "3"), (&["1", "2"], "1"), (&["1", "2", "1"], "2")] {
-        let told = format!("{versions:?}, then {to}");
+        let case = format!("{versions:?}, then {to}");
         let shop = Shop::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 10);
         for (at, version) in versions.iter().enumerate() {
             shop.usual(&[item(version), other("b", &format!("{at}")), other("c", "1")]).await;
@@ -468,11 +468,11 @@ async fn prune_changes_no_key_of_what_is_tried_again() {
         shop.usual(&failing).await;
         shop.usual(&[item(to), other("b", "9"), other("c", "1")]).await;
         let called = shop.called();
-        assert_eq!((called.len(), &called[0], &called[1]), (3, &called[1], &called[2]), "{told}");
+        assert_eq!((called.len(), &called[0], &called[1]), (3, &called[1], &called[2]), "{case}");
         // A key that has lost no row and has no failure: its next version is a first time.
         shop.usual(&[item(to), other("b", "9"), other("c", "2")]).await;
         let first = idempotency_key(front::ID, "j", "does", &Key::new("c").expect("a key"), &Version("2".to_owned()));
-        assert_eq!(shop.called(), [first], "{told}");
+        assert_eq!(shop.called(), [first], "{case}");
     }
 }
 

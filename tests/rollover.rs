@@ -65,16 +65,16 @@ impl Estate {
         at: usize,
         items: &[Value],
         retrying: RetryScope,
-        errands: Option<PreparedChanges>,
+        prepared: Option<PreparedChanges>,
         rollover: Option<Rollover>,
     ) -> Result<RunReport, RunError> {
         let given = Arc::clone(&self.given);
         let mut job = self.fixture.job_on(&self.fixture.clock, retrying).step(move |item, context| {
-            given.lock().expect("nobody panics in it").push(context.idempotency_key.clone());
+            given.lock().expect("no thread panics while it holds it").push(context.idempotency_key.clone());
             row_unless_bad(item, item.clone())
         });
         job.seed += at as u64;
-        (job.errands, job.plan.rollover) = (errands, rollover);
+        (job.prepared, job.plan.rollover) = (prepared, rollover);
         self.fixture.run_job(&job, self.store(at, job.seed), items).await
     }
 
@@ -94,23 +94,23 @@ impl Estate {
         let old = self.listing(from).await;
         let new = self.store(from + 1, 8).load().await.expect("a load").snapshot;
         let found = plan_rollover(&old, new.as_ref(), &self.ids[from], &self.ids[from + 1], self.fixture.clock.now())?;
-        let errands = PreparedChanges { from: new.map(|new| new.head), settled: found.settled.clone() };
-        Ok((old, Some(errands), found))
+        let prepared = PreparedChanges { from: new.map(|new| new.head), settled: found.settled.clone() };
+        Ok((old, Some(prepared), found))
     }
 
     /// Does the first half of a move.
     async fn begin(&self, from: usize) -> ScannedTabs {
-        let (old, errands, _) = self.would(from).await.expect("nothing is against it");
+        let (old, prepared, _) = self.would(from).await.expect("nothing is against it");
         let into = Rollover::Into(Predecessors::from_state(&old.snapshot.state, &self.ids[from]));
-        self.run_for(from + 1, &[], RetryScope::None, errands, Some(into)).await.expect("a beginning");
+        self.run_for(from + 1, &[], RetryScope::None, prepared, Some(into)).await.expect("a beginning");
         old
     }
 
     /// Does the second half of a move.
     async fn leave(&self, from: usize, old: &ScannedTabs) -> Result<RunReport, RunError> {
-        let errands = PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() };
+        let prepared = PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() };
         let out = Rollover::OutTo(self.ids[from + 1].clone());
-        self.run_for(from, &[], RetryScope::None, Some(errands), Some(out)).await
+        self.run_for(from, &[], RetryScope::None, Some(prepared), Some(out)).await
     }
 
     /// Does what `rollover --yes` does.
@@ -276,7 +276,7 @@ async fn steps_get_the_same_idempotency_key_after_a_move() {
     estate.run(0, &[bad("x")]).await.expect("a run");
     Box::pin(estate.roll_over(0)).await;
     estate.run(1, &[bad("x")]).await.expect("a run");
-    let given = estate.given.lock().expect("nobody panics in it").clone();
+    let given = estate.given.lock().expect("no thread panics while it holds it").clone();
     assert_eq!((given.len(), &given[0]), (2, &given[1]));
 }
 
@@ -291,8 +291,8 @@ async fn keys_of_an_earlier_spreadsheet_can_be_forgotten() {
         .await
         .expect("a source");
     assert_eq!((found.again, found.fresh), (1, 1));
-    let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
-    estate.run_for(1, &[], RetryScope::Reprocess, Some(errands), None).await.expect("a is forgotten");
+    let prepared = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
+    estate.run_for(1, &[], RetryScope::Reprocess, Some(prepared), None).await.expect("a is forgotten");
     let report = estate.run(1, &items).await.expect("a run");
     assert_eq!((report.run.counts.new, report.keys), (2, 3));
     assert_eq!(estate.run(1, &items).await.expect("a run").run.counts.new, 0);
@@ -307,13 +307,13 @@ async fn a_row_deleted_in_an_earlier_spreadsheet_is_done_again() {
     let row = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
     estate.fixture.proxy.hands(json!([{"deleteDimension": {"range": row}}])).await;
     let listing = estate.listing(1).await;
-    let told = listing.snapshot.anomalies.iter().filter(|one| one.message.contains(&estate.ids[0])).count();
-    assert_eq!((told, listing.snapshot.anomalies.len()), (1, 1));
+    let reported = listing.snapshot.anomalies.iter().filter(|one| one.message.contains(&estate.ids[0])).count();
+    assert_eq!((reported, listing.snapshot.anomalies.len()), (1, 1));
     assert_eq!(estate.run(1, &[item("a", "1"), item("b", "1")]).await.expect("a run").run.counts.new, 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_stands_against_a_move_is_said() {
+async fn what_prevents_a_move_is_reported() {
     let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1"), bad("x")]).await.expect("a run");
     let at =
@@ -347,10 +347,10 @@ impl Estate {
             estate.run(0, &[item("a", "1"), item("x", "1")]).await.expect("a run");
             estate.fixture.clock.sleep(10 * DAY).await;
             estate.run(0, &[bad("y")]).await.expect("a run");
-            let errands = estate.prunable(0, false).await;
+            let prepared = estate.prunable(0, false).await;
             estate.fixture.proxy.sort_upside_down("Failures j").await;
             tokio::select! {
-                _ = estate.run_for(0, &[], RetryScope::None, Some(errands), None) => {},
+                _ = estate.run_for(0, &[], RetryScope::None, Some(prepared), None) => {},
                 () = estate.fixture.proxy.after_calls(answers) => {},
             }
             estate.fixture.clock.sleep(Duration::from_mins(10)).await;
@@ -394,12 +394,12 @@ async fn a_key_forgotten_after_a_move_stays_forgotten_after_prune() {
     Box::pin(estate.roll_over(0)).await;
     let listing = estate.listing(1).await;
     let settled = plan_reset(&listing, ReprocessPolicy::EachVersion, estate.fixture.clock.now()).settled;
-    let errands = PreparedChanges { from: Some(listing.snapshot.head), settled };
-    estate.run_for(1, &[], RetryScope::None, Some(errands), None).await.expect("a reset");
+    let prepared = PreparedChanges { from: Some(listing.snapshot.head), settled };
+    estate.run_for(1, &[], RetryScope::None, Some(prepared), None).await.expect("a reset");
     assert_eq!(estate.listing(1).await.snapshot.processed_index.keys(), 0);
     estate.fixture.clock.sleep(10 * DAY).await;
-    let errands = estate.prunable(1, true).await;
-    estate.run_for(1, &[], RetryScope::None, Some(errands), None).await.expect("rows are taken out");
+    let prepared = estate.prunable(1, true).await;
+    estate.run_for(1, &[], RetryScope::None, Some(prepared), None).await.expect("rows are taken out");
     assert_eq!(estate.run(1, &[item("a", "1")]).await.expect("a run").run.counts.new, 1);
 }
 

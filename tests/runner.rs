@@ -157,8 +157,8 @@ async fn a_held_lease_stops_another_machine_until_it_expires() {
     clock.sleep(Duration::from_mins(5)).await;
     let report = other.run(store.clone(), Values::of(items(0..6))).await.expect("the lease is over");
     assert_eq!((report.run.counts.skipped, report.run.counts.new, rows(&store)), (2, 4, 6));
-    let told: Vec<_> = store.contents().runs.iter().map(|run| run.status).collect();
-    assert_eq!(told, [RunStatus::Crashed, RunStatus::Succeeded]);
+    let recorded: Vec<_> = store.contents().runs.iter().map(|run| run.status).collect();
+    assert_eq!(recorded, [RunStatus::Crashed, RunStatus::Succeeded]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -373,8 +373,8 @@ async fn a_new_version_that_fails_alike_has_its_own_payload() {
         let source = Values::of([json!({"id": "a", "v": version})]);
         job.run(store.clone(), source).await.expect("a run that ends");
     }
-    let told: Vec<_> = store.contents().failures.iter().map(|failure| failure.payload.concat()).collect();
-    assert_eq!(told, [1, 2].map(|version| json!({"id": "a", "v": version}).to_string()));
+    let recorded: Vec<_> = store.contents().failures.iter().map(|failure| failure.payload.concat()).collect();
+    assert_eq!(recorded, [1, 2].map(|version| json!({"id": "a", "v": version}).to_string()));
 }
 
 /// Returns a step that this machine refuses to start for one key.
@@ -437,11 +437,11 @@ async fn each_retry_of_a_step_is_an_event_with_its_cause() {
     });
     job.run(MemoryStore::new(clock), Values::of(items(0..1))).await.expect("a clean run");
     let events = job.events.lock().expect("no test panics while it holds this");
-    let told: Vec<_> = events.iter().filter(|event| matches!(event, Event::Retrying { .. })).collect();
+    let recorded: Vec<_> = events.iter().filter(|event| matches!(event, Event::Retrying { .. })).collect();
     let [Event::Retrying { step, key, attempt: 2, of: 6, delay_ms: 7_000.., fault: Fault::Throttled, cause }] =
-        told.as_slice()
+        recorded.as_slice()
     else {
-        unreachable!("{told:?}")
+        unreachable!("{recorded:?}")
     };
     assert_eq!((step.as_str(), key.as_str(), cause.as_str()), ("does", "k0", "busy"));
 }

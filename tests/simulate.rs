@@ -90,7 +90,7 @@ fn play_all(seeds: &[u64]) -> Result<Tally, String> {
     let playing = || {
         while let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
             let played = play(seed, None);
-            let mut sum = sum.lock().expect("nobody panics in it");
+            let mut sum = sum.lock().expect("no thread panics while it holds it");
             match (sum.as_mut(), played) {
                 (Ok(sum), Ok((tally, _))) => sum.add(&tally),
                 (Ok(_), Err(why)) => *sum = Err(why),
@@ -104,7 +104,7 @@ fn play_all(seeds: &[u64]) -> Result<Tally, String> {
             thread.spawn_scoped(scope, playing).expect("the system has threads");
         }
     });
-    sum.into_inner().expect("nobody panics in it")
+    sum.into_inner().expect("no thread panics while it holds it")
 }
 
 /// A switch of this test.
@@ -123,7 +123,7 @@ fn games_that_once_failed_are_won() {
 }
 
 #[test]
-fn whatever_happens_to_calls_machines_and_rows_each_key_is_there_once_and_runs_tells_the_story() {
+fn whatever_happens_each_key_is_there_once_and_runs_is_true() {
     if let Some(seed) = number("SIMULATE_SEED") {
         let (tally, diary) = play(seed, None).unwrap_or_else(|why| panic!("{why}"));
         println!("{diary}\n{tally:#?}");
@@ -142,7 +142,7 @@ fn whatever_happens_to_calls_machines_and_rows_each_key_is_there_once_and_runs_t
     let seconds = watch.seconds();
     println!("simulate: {} seeds in {seconds:.1} s, {tally:#?}", seeds.len());
     if games.is_some() {
-        evidence::write("simulate.json", None, &tally.told(&commit, seeds.len(), seconds));
+        evidence::write("simulate.json", None, &tally.document(&commit, seeds.len(), seconds));
     }
     assert!(
         seeds.len() < 100

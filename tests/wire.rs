@@ -261,8 +261,8 @@ async fn the_requests_of_a_prune_are_frozen() {
     for guard in Guard::BOTH {
         let fixture = with_a_history(guard).await;
         fixture.proxy.record();
-        let errands = fixture.prunable().await;
-        fixture.take_out(errands).await;
+        let prepared = fixture.prunable().await;
+        fixture.take_out(prepared).await;
         let text = assert_recorded("prune", &fixture);
         assert!(text.contains("deleteDimension"));
     }
@@ -273,10 +273,10 @@ async fn the_requests_of_a_prune_are_frozen() {
 async fn the_requests_of_a_restored_row_are_frozen() {
     for guard in Guard::BOTH {
         let fixture = with_a_history(guard).await;
-        let errands = fixture.prunable().await;
+        let prepared = fixture.prunable().await;
         fixture.proxy.sort_upside_down("Processed j").await;
         fixture.proxy.record();
-        fixture.take_out(errands).await;
+        fixture.take_out(prepared).await;
         fixture.run(&[item("a", "2"), item("b", "1"), item("c", "1")]).await;
         let text = assert_recorded("restore", &fixture);
         assert!(text.contains("deleteDimension") && text.contains("copyPaste"));

@@ -149,12 +149,18 @@ class Budgets:
             self.add(work, "≤ 20 read calls", f"{reads}", reads <= 20)
 
     def start(self):
+        """What a process does before it asks the service anything."""
+        self.first_request("run", "start of the process to its first request", 50)
+        self.first_request("check", "the offline part of `check`: start of the process to its first request", 100)
+
+    def first_request(self, word, work, allowed):
         """From the start of the process to its first connection, whoever listens."""
         scale, client, times = self.scale, self.scale.own(), []
         folder = scale.new_folder()
         with Emulator(scale.program, folder / "emulator") as emulator:
             place = clients.Place(emulator, scale.files[min(scale.files)], folder)
             command, env = client.command(place)
+            command[command.index("run")] = word
         with socket.create_server(("127.0.0.1", 0)) as server:
             host = f"http://127.0.0.1:{server.getsockname()[1]}"
             key = json.loads(emulator.key.read_text())
@@ -169,10 +175,10 @@ class Budgets:
                 started.wait()
         median = statistics.median(times)
         self.add(
-            "start of the process to its first request",
-            "≤ 50 ms",
+            work,
+            f"≤ {allowed} ms",
             f"{median:.0f} ms, median of {STARTS} (longest {max(times):.0f} ms)",
-            median <= 50,
+            median <= allowed,
             ms=times,
         )
 

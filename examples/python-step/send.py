@@ -1,7 +1,7 @@
 """Sends one letter: the customer comes on standard input, the row of the sheet goes to standard output.
 
 Exit code 0: done. 75: try again later. Any other: this customer is a failure, and the run continues.
-The outbox stands for a service that drops a letter whose key it has seen.
+The outbox plays a service that drops a letter whose key it has seen.
 """
 
 import json

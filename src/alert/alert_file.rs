@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::alert::dispatch::{DeliveryOutcome, DeliveryResult};
 use crate::alerts::alert_state::AlertState;
 use crate::alerts::condition_record::DeliveryRecord;
-use crate::private;
+use crate::private_files;
 
 /// The longest file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -71,8 +71,8 @@ impl AlertFile {
     /// Takes the lock beside the file, which ends with this process. `None` if another process of
     /// this machine has it, or if it can't be taken.
     pub fn lock(&self) -> Option<File> {
-        private::make_folder(self.0.parent()?).ok()?;
-        let file = private::open_or_create(&self.0.with_extension("lock")).ok()?;
+        private_files::make_folder(self.0.parent()?).ok()?;
+        let file = private_files::open_or_create(&self.0.with_extension("lock")).ok()?;
         file.try_lock().ok().map(|()| file)
     }
 
@@ -85,8 +85,8 @@ impl AlertFile {
 
     /// Writes the memory, atomically and durably.
     pub fn write(&self, memory: &AlertMemory) -> std::io::Result<()> {
-        private::make_folder(self.0.parent().unwrap_or(Path::new(".")))?;
-        private::write_atomically(&self.0, serde_json::to_string(memory)?.as_bytes())
+        private_files::make_folder(self.0.parent().unwrap_or(Path::new(".")))?;
+        private_files::write_atomically(&self.0, serde_json::to_string(memory)?.as_bytes())
     }
 }
 

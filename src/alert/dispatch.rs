@@ -91,9 +91,19 @@ impl AlertDispatch {
         let began_ms = self.clock.monotonic_ms();
         let routed = route(messages, &rules.routes);
         let mut outcomes = self.send_all(&routed, began_ms.saturating_add(FIRST_MS)).await;
+        log_outcomes(&outcomes);
         let others = self.other_channels(messages, &outcomes);
-        outcomes.extend(self.send_all(&others, began_ms.saturating_add(TOTAL_MS)).await);
+        let of_others = self.send_all(&others, began_ms.saturating_add(TOTAL_MS)).await;
+        log_outcomes(&of_others);
+        outcomes.extend(of_others);
         outcomes
+    }
+
+    /// Sends a message to the channels of its own and to no other, and returns what became of it.
+    /// The caller reports that; nothing is logged.
+    pub async fn try_out(&self, message: &Message, rules: &AlertRules) -> Vec<DeliveryOutcome> {
+        let routed = route(std::slice::from_ref(message), &rules.routes);
+        self.send_all(&routed, self.clock.monotonic_ms().saturating_add(TOTAL_MS)).await
     }
 
     /// Sends each message to its channel, until `until_ms` of the monotonic clock.
@@ -134,17 +144,7 @@ impl AlertDispatch {
                 () = self.clock.sleep(left) => DeliveryResult::Failed("it took too long".to_owned()),
             },
         };
-        let (channel, id) = (&routed.channel, &routed.message.id);
-        match &result {
-            DeliveryResult::Delivered => tracing::info!(event = "alert.delivered", channel, id, "alert delivered"),
-            DeliveryResult::Accepted => {
-                tracing::info!(event = "alert.accepted", channel, id, "alert accepted, which is not delivered yet");
-            }
-            DeliveryResult::Failed(why) | DeliveryResult::Refused(why) => {
-                tracing::warn!(event = "alert.failed", channel, id, cause = %why, "an alert was not taken");
-            }
-        }
-        DeliveryOutcome { channel: channel.clone(), ids: routed.ids.clone(), result }
+        DeliveryOutcome { channel: routed.channel.clone(), ids: routed.ids.clone(), result }
     }
 
     async fn try_often(&self, channel: &AlertChannel, message: &Message, until_ms: u64) -> DeliveryResult {
@@ -186,6 +186,21 @@ impl AlertDispatch {
                 send_mail(&target, message).await
             }
             ChannelTarget::Program(words) => pass_to_program(words, message).await,
+        }
+    }
+}
+
+fn log_outcomes(outcomes: &[DeliveryOutcome]) {
+    for DeliveryOutcome { channel, ids, result } in outcomes {
+        let id = ids.first().map(String::as_str).unwrap_or_default();
+        match result {
+            DeliveryResult::Delivered => tracing::info!(event = "alert.delivered", channel, id, "alert delivered"),
+            DeliveryResult::Accepted => {
+                tracing::info!(event = "alert.accepted", channel, id, "alert accepted, which is not delivered yet");
+            }
+            DeliveryResult::Failed(why) | DeliveryResult::Refused(why) => {
+                tracing::warn!(event = "alert.failed", channel, id, cause = %why, "an alert was not taken");
+            }
         }
     }
 }

@@ -257,7 +257,7 @@ impl Alerting {
         let message = self.place.test_message(self.clock.now(), channel);
         let mut rules = self.rules.clone();
         rules.routes.retain(|route| route.name == channel);
-        self.dispatch.send(&[message], &rules).await
+        self.dispatch.try_out(&message, &rules).await
     }
 
     fn has_committed(&self) -> bool {

@@ -25,7 +25,7 @@ use crate::google::types::address::SpreadsheetId;
 #[cfg(feature = "emulator")]
 use crate::machine::MachineTrouble;
 #[cfg(feature = "emulator")]
-use crate::private;
+use crate::private_files;
 use crate::retry::RetryPolicy;
 use crate::rng::Rng;
 #[cfg(feature = "emulator")]
@@ -145,7 +145,7 @@ pub fn check_new_file(file: &Path) -> Result<(), AppError> {
     let refused = Emulator::check_new_file(file).err().map(|error| error.to_string());
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let refused = refused.or_else(|| {
-        let error = private::check_writable(folder).err()?;
+        let error = private_files::check_writable(folder).err()?;
         Some(format!("failed to open {}: {error}; check the path and its permissions", file.display()))
     });
     refused.map_or(Ok(()), |why| Err(embedded_trouble(file, why, None)))

@@ -25,14 +25,14 @@ use crate::fault::Fault;
 use crate::google::transport::connect::Transport;
 use crate::google::transport::web_client::WebClient;
 use crate::ledger::runs::event::{Event, RunReport};
-use crate::private;
+use crate::private_files;
 use crate::redact::redacted;
 use crate::runner::run_config::Events;
 
 /// The longest time of one attempt, of both together with the pause, and between them.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
-const RETRY_PAUSE_MS: u64 = 1_000;
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// How long the end of a run waits for its start ping.
 const START_PATIENCE: Duration = Duration::from_secs(3);
 /// Attempts of one ping.
@@ -209,7 +209,7 @@ impl Heartbeat {
             failed: counts.failed,
         };
         let text = serde_json::to_string_pretty(&file)?;
-        private::write_atomically(path, format!("{text}\n").as_bytes())
+        private_files::write_atomically(path, format!("{text}\n").as_bytes())
     }
 }
 
@@ -224,7 +224,7 @@ impl HeartbeatFile {
             };
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        match private::check_writable(folder) {
+        match private_files::check_writable(folder) {
             Ok(()) => None,
             Err(_) if !folder.is_dir() => Some(format!("its folder {} is not there", folder.display())),
             Err(error) => Some(format!("its folder {} can't be written: {error}", folder.display())),
@@ -243,7 +243,8 @@ fn lock(progress: &Mutex<HeartbeatProgress>) -> std::sync::MutexGuard<'_, Heartb
     progress.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Sends one ping, with a few attempts. A reply in the 400s other than 408 and 429 is final.
+/// Sends one ping, with a few attempts. A reply in the 400s other than 408 and 429 is final. A time
+/// that the service names is kept, or the ping is given up if that is too long.
 async fn send(
     ping: &PingSettings,
     client: &WebClient,
@@ -254,23 +255,25 @@ async fn send(
 ) {
     let Some(url) = ping_address(ping, moment, run, body) else { return };
     for attempt in 1..=ATTEMPTS {
-        let (kind, why) =
-            match client.post(&url, &[("content-type", "text/plain; charset=utf-8")], body.to_owned()).await {
-                Ok(reply) if (200..300).contains(&reply.status) => return,
-                Ok(reply) if (400..500).contains(&reply.status) && !matches!(reply.status, 408 | 429) => {
-                    tracing::warn!(
-                        event = "heartbeat.refused",
-                        status = reply.status,
-                        "the heartbeat service refused a ping; is heartbeat.url right?"
-                    );
-                    return;
-                }
-                Ok(reply) if reply.status == 429 => (Fault::Throttled, "status 429".to_owned()),
-                Ok(reply) => (Fault::Transient, format!("status {}", reply.status)),
-                Err(error) => (Fault::Transient, error.to_string()),
-            };
-        let is_last = attempt == ATTEMPTS;
-        let delay_ms = if is_last { 0 } else { RETRY_PAUSE_MS };
+        let reply = client.post(&url, &[("content-type", "text/plain; charset=utf-8")], body.to_owned()).await;
+        let asked_s = reply.as_ref().ok().and_then(|reply| reply.retry_after_s);
+        let (kind, why) = match reply {
+            Ok(reply) if (200..300).contains(&reply.status) => return,
+            Ok(reply) if (400..500).contains(&reply.status) && !matches!(reply.status, 408 | 429) => {
+                tracing::warn!(
+                    event = "heartbeat.refused",
+                    status = reply.status,
+                    "the heartbeat service refused a ping; is heartbeat.url right?"
+                );
+                return;
+            }
+            Ok(reply) if reply.status == 429 => (Fault::Throttled, "status 429".to_owned()),
+            Ok(reply) => (Fault::Transient, format!("status {}", reply.status)),
+            Err(error) => (Fault::Transient, error.to_string()),
+        };
+        let pause = asked_s.map_or(RETRY_PAUSE, Duration::from_secs);
+        let is_last = attempt == ATTEMPTS || pause >= TOTAL_TIMEOUT;
+        let delay_ms = if is_last { 0 } else { pause.as_millis() };
         let event = if is_last { "heartbeat.failed" } else { "heartbeat.retrying" };
         tracing::warn!(
             event,
@@ -281,9 +284,10 @@ async fn send(
             cause = %why,
             "a heartbeat was not accepted"
         );
-        if !is_last {
-            clock.sleep(Duration::from_millis(RETRY_PAUSE_MS)).await;
+        if is_last {
+            return;
         }
+        clock.sleep(pause).await;
     }
 }
 
@@ -312,7 +316,7 @@ fn ping_address(ping: &PingSettings, event: PingEvent, run: &str, body: &str) ->
             let mut query = url.query_pairs_mut();
             query.append_pair("state", state).append_pair("series", run);
             if !body.is_empty() {
-                query.append_pair("msg", &tail(body, MAX_MESSAGE));
+                query.append_pair("message", &tail(body, MAX_MESSAGE));
             }
         }
         PingConvention::Sentry => {
@@ -379,7 +383,7 @@ mod tests {
         assert_eq!(hc(PingEvent::Failure), format!("https://hc.example/abc/fail?rid={id}"));
         assert_eq!(hc(PingEvent::Success), format!("https://hc.example/abc/?rid={id}"));
         let cronitor = address("https://cronitor.link/p/k/m", PingConvention::Cronitor, PingEvent::Failure);
-        assert_eq!(cronitor, "https://cronitor.link/p/k/m?state=fail&series=r&msg=why");
+        assert_eq!(cronitor, "https://cronitor.link/p/k/m?state=fail&series=r&message=why");
         let sentry =
             address("https://o1.example/api/2/cron/j/k/?environment=prod", PingConvention::Sentry, PingEvent::Success);
         assert_eq!(sentry, format!("https://o1.example/api/2/cron/j/k/?environment=prod&check_in_id={id}&status=ok"));

@@ -4,7 +4,8 @@
 //! reading a job's tabs for people. Out of scope: arguments (`cli`), decisions (`ledger`).
 //!
 //! - `job`: one run, from its settings.
-//! - `own_parts`: which parts of a run does a program, a drill or a job of stages bring itself?
+//! - `run_request`: what is a run asked to do, and which configuration follows?
+//! - `provided_parts`: which parts of a run does a program, a drill or a job of stages bring itself?
 //! - `stages/`: which commands does a job of stages run, and what is kept of them?
 //! - `plan/`: what would a run do, and has anything moved since?
 //! - `schedule/`: what is due of a job, and which of its runs count for `late`?
@@ -33,7 +34,8 @@ pub mod inspect;
 pub mod job;
 pub mod local_state;
 pub mod metrics;
-pub mod own_parts;
+pub mod provided_parts;
 pub mod plan;
+pub mod run_request;
 pub mod schedule;
 pub mod stages;

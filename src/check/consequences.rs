@@ -64,6 +64,11 @@ fn otherwise(question: Assumption) -> &'static str {
         Assumption::AppendCheckbox => {
             "rows land below the checkboxes of people: fill checkboxes no further than the data"
         }
+        Assumption::Recalculation => {
+            "overdue in Jobs turns with the next edit only: set it in File > Settings > Calculation"
+        }
+        Assumption::Semicolons => "the cells of Jobs show errors: set [jobs] tab = false; no run relies on them",
+        Assumption::ColourRule => "the tab Jobs is not made: set [jobs] tab = false; no run relies on it",
         Assumption::DateHeader => "leases use this machine's clock: they may end early or late; no row is doubled",
         Assumption::FreshReads => {
             "reads are compared with the state marker and repeated: runs take longer, nothing else"

@@ -30,7 +30,7 @@ use crate::port::step::Identify;
 use crate::runner::header_row::{check_columns, read_header};
 use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::run_config::RunError;
-use crate::runner::startup::{
+use crate::runner::startup::preconditions::{
     check_definition, check_job_location, check_key_column, check_not_blocked, starts_afresh,
 };
 use crate::source::bytes::input::Input;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::check::git_index::is_tracked;
 use crate::check::report::{CheckItem, Subject};
 use crate::config::settings::Settings;
-use crate::private;
+use crate::private_files;
 
 /// Job files of the folder that are read at most, and bytes of each.
 const MOST_FILES: usize = 1_000;
@@ -74,7 +74,7 @@ fn state_folder(settings: &Settings) -> Option<CheckItem> {
 /// Checks whether a run could create files in the folder, or create the folder.
 fn usable(dir: &Path) -> io::Result<()> {
     let existing = dir.ancestors().find(|folder| folder.symlink_metadata().is_ok());
-    private::check_writable(existing.unwrap_or(Path::new(".")))
+    private_files::check_writable(existing.unwrap_or(Path::new(".")))
 }
 
 /// A `.env` in a repository gives its secrets to all who read the repository.

@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn verbose_errors_tell_each_cause_once() {
+    fn verbose_errors_show_each_cause_once() {
         let error = CliError::from_error(&outer(), Exit::Unavailable);
         insta::assert_snapshot!(shown(&error, false, true), @r"
         error: failed to write to the sheet

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_is_told_as_the_command_asked_for() {
+    async fn an_error_is_printed_as_the_command_asked_for() {
         let error = || CliError::new("the quota is used up", Exit::TempFail);
         let (plain, text) = session("sheetkeep run q.toml");
         assert_eq!(plain.finish(Err(error())), Exit::TempFail);

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn signals_are_told_by_name_and_number_and_the_first_is_kept() {
+    async fn signals_have_names_and_numbers_and_the_first_is_kept() {
         let clock = Arc::new(Moved::default());
         let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         let on = move |signal, nth| sender.send((signal, nth)).expect("the test listens");

@@ -14,7 +14,7 @@
 //! | What do the sections of a job file mean? | `sections/` |
 //! | Which values come from the environment, `.env` and flags? | `external/` |
 //! | How is one value read, and how is an error in it reported? | `value_reader`, `problem` |
-//! | What was read, before it is checked? | `form` |
+//! | What was read, before it is checked? | `job_file` |
 //! | What would the first row of a job be? | `preview` |
 //! | Which job keeps the marks of `sheetkeep once`? | `once_job` |
 
@@ -22,7 +22,7 @@ pub mod settings;
 pub mod syntax;
 pub mod sections;
 pub mod external;
-pub mod form;
+pub mod job_file;
 pub mod once_job;
 pub mod value_reader;
 pub mod problem;

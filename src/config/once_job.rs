@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::config::external::environment::Environment;
 use crate::config::external::flags::Overrides;
-use crate::config::form::JobFileForm;
+use crate::config::job_file::JobFileForm;
 use crate::config::problem::ConfigError;
 use crate::config::settings::{Settings, from_form};
 

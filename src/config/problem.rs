@@ -25,17 +25,19 @@ pub struct ConfigProblem {
     pub label: String,
     /// The next step.
     pub help: Option<String>,
+    /// The path of the key that it is about, such as `source.csv`; empty if it is about no one key.
+    pub(crate) path: String,
 }
 
 impl ConfigProblem {
     /// Creates a problem at a place of the job file.
     pub(crate) fn at(span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Self {
-        Self { message: message.into(), span: Some(span), label: label.into(), help: None }
+        Self { message: message.into(), span: Some(span), label: label.into(), help: None, path: String::new() }
     }
 
     /// Creates a problem outside the job file, or of the file as a whole.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), span: None, label: String::new(), help: None }
+        Self { message: message.into(), span: None, label: String::new(), help: None, path: String::new() }
     }
 
     fn hide_secrets(&mut self) {
@@ -50,6 +52,13 @@ impl ConfigProblem {
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Returns the problem with the path of the key that it is about.
+    #[must_use]
+    pub(crate) fn about(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
         self
     }
 }

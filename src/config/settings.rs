@@ -13,7 +13,7 @@ use toml::de::{DeTable, Deserializer};
 use crate::clock::Clock;
 use crate::config::external::environment::Environment;
 use crate::config::external::flags::Overrides;
-use crate::config::form::{JobFileForm, data_in_place_of_job};
+use crate::config::job_file::{JobFileForm, data_in_place_of_job};
 use crate::config::problem::{ConfigError, ConfigProblem};
 use crate::config::sections::limits::{self, CommitSettings, Overlap};
 use crate::config::sections::proxies::proxies;
@@ -266,10 +266,27 @@ fn toml_problems(text: &str, errors: Vec<toml::de::Error>) -> Vec<ConfigProblem>
             ConfigProblem::at(at, format!("this is not valid TOML: {plain}"), plain)
                 .help("write a text with \\ in single quotes, such as 'C:\\Users\\me\\orders.csv'")
         } else {
-            problem
+            let help = toml_help(line);
+            problem.help(help)
         });
     }
     problems
+}
+
+/// Returns the next step after a line that is not valid TOML, by what it holds.
+fn toml_help(line: &str) -> &'static str {
+    let line = line.trim();
+    if line.contains(['“', '”', '„', '‟', '‘', '’', '«', '»']) {
+        "write straight quotes, as a programmer's editor does: name = \"orders\""
+    } else if line.starts_with(['{', '<']) {
+        "a job file is TOML: lines such as name = \"orders\" below lines such as [source]"
+    } else if line.contains(':') && !line.contains('=') {
+        "TOML has = where YAML has a colon: name = \"orders\""
+    } else if line.matches('"').count() % 2 == 1 || line.matches('\'').count() % 2 == 1 {
+        "a text begins and ends with the same quote: name = \"orders\""
+    } else {
+        "a line is KEY = VALUE, a text is in quotes, and a table is a line such as [source]"
+    }
 }
 
 /// Returns the zone in which the job's dates are meant: the schedule's, if it is valid, else UTC.

@@ -133,7 +133,7 @@ fn a_job_says_how_it_appears_in_the_tab_jobs() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once_with_its_line() {
+fn all_problems_are_reported_together_with_their_lines() {
     let text = "name = 'a/b'\nschedule = { cron = '0 9 * *', timezone = 'Europe/Berln' }\n[source]\njson = 'x'\n\
                 items = '.a ||'\ndelimiter = ','\n[item]\nkey = '.id | frobnicate'\n[[step]]\nmap = '''\n{id,\n  t: }'''\n\
                 [sheet]\ntab = 'Runs'\nmode = 'mirror'\ncolumns = { t = 'datetme' }\ntimezone = '${ZONE}'\n[commit]\nevery = '2 parsecs'\n\
@@ -174,7 +174,7 @@ fn names_in_braces_are_replaced_in_values_only() {
 }
 
 #[test]
-fn a_source_is_exactly_one_and_the_planned_ones_are_told_so() {
+fn a_job_has_one_source_and_planned_ones_are_named() {
     let with = |source: &str| format!("name = 'a'\n[source]\n{source}\n[item]\nkey = '.id'\n[sheet]\ntab = 'T'\n");
     for (source, part) in [
         ("", "`source` names no source"),
@@ -189,7 +189,7 @@ fn a_source_is_exactly_one_and_the_planned_ones_are_told_so() {
 }
 
 #[test]
-fn what_is_no_toml_is_told_at_its_line() {
+fn what_is_not_toml_is_reported_at_its_line() {
     let found = problems("name = 'a'\n[source\ncsv = \n");
     assert!(
         found.iter().all(|p| p.contains("this is not valid TOML")) && found[0].starts_with("jobs/quakes.toml:2:"),
@@ -218,8 +218,8 @@ fn the_metadata_server_is_used_if_named_and_on_cloud_run() {
 fn what_was_filled_in_is_not_quoted_by_an_error_about_jq() {
     let text = QUAKES.replace("key = \".id\"", "key = \". ${SECRET}\"");
     let environment = Environment::from_pairs(&[("SECRET", "hunter two")], &[]);
-    let told = read_with(&text, &Overrides::default(), &environment).expect_err("no jq").lines().concat();
-    assert!(told.contains("filled in") && !told.contains("hunter") && !told.contains("two"), "{told}");
+    let message = read_with(&text, &Overrides::default(), &environment).expect_err("no jq").lines().concat();
+    assert!(message.contains("filled in") && !message.contains("hunter") && !message.contains("two"), "{message}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::clock::Clock as _;
 use crate::config::external::environment::Environment;
 use crate::config::external::flags::Overrides;
 use crate::config::external::logical_time::LogicalTime;
-use crate::config::form::JobFileForm;
+use crate::config::job_file::JobFileForm;
 use crate::config::settings::{Settings, read};
 use crate::job::closure_step::{ClosureStep, ItemContext};
 use crate::job::error::JobError;

@@ -26,7 +26,7 @@ pub enum JobError {
         /// Which run, where and since when.
         why: String,
     },
-    /// The run could not start, or could not go on.
+    /// The run could not start, or could not continue.
     #[error("failed to {why}")]
     Stopped {
         /// What happened, and what to do.

@@ -11,8 +11,9 @@ use crate::app::drill::counted_step::UndoneEffect;
 #[cfg(feature = "emulator")]
 use crate::app::drill::game::StepsMaker;
 use crate::app::error::AppError;
-use crate::app::job::{RunRequest, run, sheets_store};
-use crate::app::own_parts::OwnParts;
+use crate::app::job::{run, sheets_store};
+use crate::app::provided_parts::ProvidedParts;
+use crate::app::run_request::RunRequest;
 use crate::clock::Clock;
 use crate::config::external::environment::host_name;
 #[cfg(feature = "emulator")]
@@ -84,7 +85,7 @@ impl Job {
             overlap: self.settings.overlap,
             trigger: Trigger { kind: TRIGGER.to_owned(), ..Trigger::default() },
             host: host_name(),
-            own: self.own_parts(watermark, &clock),
+            own: self.provided_parts(watermark, &clock),
             ..RunRequest::default()
         };
         let handle = Stop::default();
@@ -143,15 +144,15 @@ impl Job {
 
     /// Returns the parts that the job does not take from its settings. Steps of a job file come
     /// first.
-    fn own_parts(&self, watermark: Option<String>, clock: &Arc<dyn Clock>) -> OwnParts {
+    fn provided_parts(&self, watermark: Option<String>, clock: &Arc<dyn Clock>) -> ProvidedParts {
         let own = self.steps.iter().map(|step| -> Arc<dyn Step> { Arc::new(step.clone()) });
-        OwnParts {
+        ProvidedParts {
             source: self.source.as_ref().and_then(|source| source.opener(&self.settings.job, watermark)),
             steps: Some(self.settings.make_steps(clock).into_iter().chain(own).collect()),
             store: self.memory.clone().map(|store| -> Arc<dyn Store> { Arc::new(store) }),
             journal: None,
             concurrency: (!self.steps.is_empty()).then_some(self.concurrency),
-            ..OwnParts::default()
+            ..ProvidedParts::default()
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::Value;
 
-use crate::app::own_parts::SourceOpener;
+use crate::app::provided_parts::SourceOpener;
 use crate::ledger::items::item::Position;
 use crate::port::source::{Record, Source, SourceError};
 

@@ -135,6 +135,6 @@ mod tests {
         assert_eq!((counted.len(), counted[0].times(), counted[0].forced), (1, 1, true));
         assert!(every.before(key, mark("3")).is_empty());
         let other = VersionCounts::new(ReprocessPolicy::OnChange, &rows, &[], None);
-        assert_eq!(other.before(key, mark("3")).len(), 2, "any version stands in the way where one counts");
+        assert_eq!(other.before(key, mark("3")).len(), 2, "any version is in the way where one counts");
     }
 }

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_document_is_told_from_data() {
+    fn an_error_document_is_distinguished_from_data() {
         for document in [
             json!({"error": "rate limit"}),
             json!({"errors": [{"message": "no"}], "data": null}),

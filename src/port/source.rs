@@ -69,6 +69,16 @@ pub enum SourceError {
         /// The error, and what to do.
         why: String,
     },
+    /// Its content and the settings below `[source]` do not fit, or the settings leave a choice.
+    #[error("{position}: {why}")]
+    Misread {
+        /// The position of the text that shows it.
+        position: String,
+        /// What does not fit.
+        why: String,
+        /// The setting that decides it.
+        advice: String,
+    },
     /// Its content is ambiguous: a member of the path to its records occurs twice. A pass before
     /// processing stops there.
     #[error("{position}: {why}")]
@@ -126,12 +136,22 @@ impl SourceError {
         Self::Foreign { what: what.to_owned(), seen, advice: Self::ERROR_TEXT_ADVICE.to_owned() }
     }
 
+    /// Returns the next step, if the error has one of its own.
+    pub fn advice(&self) -> Option<&str> {
+        match self {
+            Self::Misread { advice, .. } | Self::Foreign { advice, .. } | Self::Stage { advice, .. } => Some(advice),
+            _ => None,
+        }
+    }
+
     /// Returns the class of the error.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Missing { .. } | Self::Broken { .. } | Self::Ambiguous { .. } | Self::Foreign { .. } => {
-                Fault::Corrupt
-            }
+            Self::Missing { .. }
+            | Self::Broken { .. }
+            | Self::Misread { .. }
+            | Self::Ambiguous { .. }
+            | Self::Foreign { .. } => Fault::Corrupt,
             Self::Denied { .. } => Fault::Denied,
             Self::Unavailable { .. } => Fault::Transient,
             Self::Stage { fault, .. } => *fault,

@@ -137,6 +137,14 @@ pub enum IdentifyError {
     /// The value found is not a key.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The record has no such member.
+    #[error("the record has no key: it has no {path}, but {members}")]
+    Absent {
+        /// The jq path.
+        path: String,
+        /// The first names that it has.
+        members: String,
+    },
     /// The expression failed on this record.
     #[error("{what} {expression} failed on the record: {why}")]
     Expression {

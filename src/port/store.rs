@@ -57,6 +57,23 @@ pub trait Store: Send + Sync {
 
     /// Returns the calls so far.
     fn usage(&self) -> Usage;
+
+    /// Returns the ids of the tabs that people look at, as last read or written; none of a store
+    /// without tabs.
+    fn tab_ids(&self) -> TabIds {
+        TabIds::default()
+    }
+}
+
+/// The ids of the tabs that people look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TabIds {
+    /// The tab Runs.
+    pub runs: Option<i32>,
+    /// The tab of the job's failures.
+    pub failures: Option<i32>,
+    /// The tab Jobs.
+    pub jobs: Option<i32>,
 }
 
 /// Rows that a concurrent edit misplaced.

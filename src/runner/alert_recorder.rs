@@ -15,10 +15,11 @@ use crate::alerts::alert_state::AlertState;
 use crate::alerts::condition_record::DeliveryRecord;
 use crate::alerts::message::Message;
 use crate::alerts::observation::{ObservedEnding, RunObservation};
-use crate::alerts::reporting::{AlertPlace, Reporting};
+use crate::alerts::reporting::{AlertPlace, LinkedTabs, Reporting};
 use crate::known_secrets::hide_secrets;
-use crate::ledger::runs::outlook::NextDue;
+use crate::ledger::runs::outlook::{HeldRows, NextDue};
 use crate::ledger::runs::run::{Run, RunStatus};
+use crate::port::store::TabIds;
 use crate::time::Timestamp;
 
 /// Takes the messages of a run, once the commit that remembers them is applied.
@@ -71,6 +72,8 @@ pub struct RecordedRuns<'a> {
     pub closed: Vec<&'a Run>,
     /// This run by the service's clock, if the commit is its last one.
     pub ended: Option<&'a Run>,
+    /// The tabs that a message may link to.
+    pub tabs: TabIds,
 }
 
 impl AlertRecorder {
@@ -115,13 +118,17 @@ impl AlertRecorder {
                 NextDue::At { due, .. } => Some(due),
                 NextDue::Unknown | NextDue::Never => None,
             };
+            let holds = matches!(ended.outlook.held, HeldRows::Rows { .. });
+            let TabIds { runs, failures, jobs } = recorded.tabs;
+            let tabs = LinkedTabs { runs, run_row: None, failures, jobs: jobs.filter(|_| holds) };
+            let place = AlertPlace { tabs, ..self.alerts.place.clone() };
             let reporting = Reporting {
                 now,
                 run,
                 install: &self.install,
                 silence_until: self.silence_until,
                 next_due,
-                place: &self.alerts.place,
+                place: &place,
             };
             self.drafted = state.report(&reporting, &self.alerts.rules);
         }
@@ -199,6 +206,7 @@ mod tests {
                 job: "j".into(),
                 spreadsheet: "s".into(),
                 link: None,
+                tabs: LinkedTabs::default(),
                 status_command: String::new(),
                 failures_command: String::new(),
                 zone: TimeZone::UTC,
@@ -213,10 +221,10 @@ mod tests {
         let mut recorder = AlertRecorder::new(&alerts, "i", true);
         let mut run = Run::new("r1".into(), "j".into(), Trigger::default(), Timestamp(0));
         run.status = RunStatus::Failed;
-        let last = RecordedRuns { abandoned: &[], closed: Vec::new(), ended: Some(&run) };
+        let last = RecordedRuns { abandoned: &[], closed: Vec::new(), ended: Some(&run), tabs: TabIds::default() };
         let stored = recorder.text_after("r1", &last, Timestamp(1_000));
         recorder.on_applied(true);
-        let repair = RecordedRuns { abandoned: &[], closed: Vec::new(), ended: None };
+        let repair = RecordedRuns { abandoned: &[], closed: Vec::new(), ended: None, tabs: TabIds::default() };
         assert_eq!(recorder.text_after("r1", &repair, Timestamp(2_000)), stored);
         assert_eq!(sent.lock().expect("no test panics while it holds this").len(), 1);
     }

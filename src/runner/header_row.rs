@@ -83,7 +83,11 @@ pub async fn remove_gone_fields(source: &mut dyn Source, own_columns: &mut Vec<S
     let (kept, gone): (Vec<String>, Vec<String>) = own_columns.drain(..).partition(has);
     *own_columns = kept;
     let what = &header_row.what;
-    let sentence = |name| format!("{what} no longer has the field {name:?}; its column stays empty in new rows");
+    let sentence = |name| {
+        format!(
+            "{what} no longer has the field {name:?}; its column stays empty in new rows: if that is wrong, see what writes the file"
+        )
+    };
     gone.into_iter().map(sentence).collect()
 }
 

@@ -13,7 +13,8 @@
 //! |---|---|
 //! | Which event is handled next; when is a batch due? | `run_loop`; what follows an event in `run_loop/` |
 //! | Which status and message does an ended run get? | `run_end` |
-//! | How does a run load, check and prepare its lease? | `startup` |
+//! | How does a run load the job and build its context? | `startup` |
+//! | May a run start here and now? | `startup/preconditions` |
 //! | What does a run claim of its job's schedule, and which commit records it? | `schedule_claim`, `schedule_recorder` |
 //! | What does a run record and report to people? | `alert_recorder` |
 //! | What configures a run, and what does it depend on? | `run_config` |
@@ -25,7 +26,7 @@
 //! | How does a run stop early? | `shutdown` |
 //! | How does a source ask whether the run holds the lease? | `lease_questions` |
 //! | When is the next run due? | `outlook` |
-//! | Which checks concern the header row of a table? | `header_row` |
+//! | Which checks precede the first record? | `source_checks`; of a header row, `header_row` |
 //! | What would steps make of a record, and which columns would a first row have? | `preview` |
 
 pub mod run_loop;
@@ -44,4 +45,5 @@ pub mod shutdown;
 pub mod lease_questions;
 pub mod outlook;
 pub mod header_row;
+mod source_checks;
 pub mod preview;

@@ -23,9 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::ledger::items::write_mode::Delivery;
-use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, KeyColumn};
 use crate::ledger::runs::event::{Event, RunReport};
-use crate::ledger::runs::filled_fields::FilledFields;
 use crate::ledger::runs::journal::JournalHead;
 use crate::machine::MachineTrouble;
 use crate::port::journal::JournalFault;
@@ -33,7 +31,6 @@ use crate::port::source::{Source, SourceError};
 use crate::port::store::{Store, StoreError};
 use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
 use crate::runner::commit::committer::Committer;
-use crate::runner::header_row::{check_columns, check_header, remove_gone_fields};
 use crate::runner::input::input_queue::{InputQueue, RunInput};
 use crate::runner::input::source_passes::SourcePasses;
 use crate::runner::lease_questions::{LeaseQuestion, LeaseQuestions};
@@ -45,6 +42,7 @@ use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
 use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::source_checks::check_source;
 use crate::runner::startup::{RunContext, StartupParts, open};
 use crate::runner::steps::journal_replay::{JournalTarget, Replay};
 use crate::runner::steps::step_executor::{StepExecutor, StepOutcome};
@@ -69,23 +67,7 @@ pub async fn pass(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Res
         reason = stop.reason() => return Err(RunError::Stopped { reason }),
     };
     let reads_once = parts.source.as_ref().is_some_and(|source| !source.rereadable());
-    if let Some(source) = parts.source.as_mut().filter(|_| reads_once && config.retrying.reads_source()) {
-        check_header(source.as_mut(), parts.identify.as_ref(), &parts.events, &stop).await?;
-    }
-    if let Some(source) = parts.source.as_mut().filter(|_| parts.steps.is_empty() && config.retrying.reads_source()) {
-        let output = &opened.intake.output;
-        let key_column = output.key_column.as_ref().map(KeyColumn::name);
-        // The header of a tab that is not there yet begins with the columns of the job file.
-        let tab_columns = if output.header.is_open() { &[] } else { output.header.columns() };
-        check_columns(source.as_mut(), &config.columns, tab_columns, key_column).await?;
-        let state = opened.chain.state();
-        let is_from_source = |name: &&String| !state.deleted.contains(name) && *name != ADDED_KEY_COLUMN;
-        let mut own: Vec<String> = state.columns.iter().filter(is_from_source).cloned().collect();
-        for message in remove_gone_fields(source.as_mut(), &mut own).await {
-            (parts.events)(Event::Anomaly { message });
-        }
-        opened.intake.fields = FilledFields::new(state.filled.clone(), own);
-    }
+    check_source(&mut parts, &config, &stop, &mut opened).await?;
     // Box the future: it is large, and callers should not embed it.
     match Box::pin(RunLoop::new(parts, config, stop, opened)?.run()).await {
         // A source that can be read once has lost its header by now, so the caller can't wait for

@@ -1,8 +1,10 @@
 //! Startup of a run: loads the job, checks whether it may run here and now, and builds the run
 //! context.
 //!
-//! In scope: the definition, the lease, an abandoned run, the data tab's header. Out of scope: the
-//! loop (`runner::run_loop`).
+//! In scope: the order of these; the definition, an abandoned run, the data tab's header. Out of
+//! scope: the checks (`preconditions`) and the loop (`runner::run_loop`).
+
+pub mod preconditions;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use crate::ledger::items::failure::StoredFailure;
 use crate::ledger::items::record_selection::RecordSelection;
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::leases::head::HeadId;
-use crate::ledger::leases::lease::{Holder, LeaseStatus};
+use crate::ledger::leases::lease::Holder;
 use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::low_watermark::LowWatermark;
 use crate::ledger::processed::processed_index::ProcessedIndex;
@@ -23,12 +25,12 @@ use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, Header, KeyColumn};
 use crate::ledger::runs::event::{Event, RetryCounts, SkipCounts};
 use crate::ledger::runs::expectation::FilledColumns;
 use crate::ledger::runs::filled_fields::{FillShares, FilledFields};
-use crate::ledger::runs::run::{Counts, Run, RunStatus, run_id};
+use crate::ledger::runs::run::{Counts, Run, run_id};
 use crate::ledger::state::rollover::Rollover;
-use crate::ledger::state::snapshot::{Definition, Loaded, Snapshot, State};
+use crate::ledger::state::snapshot::{Definition, Loaded, State};
 use crate::ledger::values::columns::Columns;
 use crate::port::process::Processes;
-use crate::port::store::{Store, StoreError};
+use crate::port::store::Store;
 use crate::rng::Rng;
 use crate::runner::alert_recorder::AlertRecorder;
 use crate::runner::outlook::utc_offset_ms;
@@ -38,6 +40,9 @@ use crate::runner::records::intake::Intake;
 use crate::runner::records::output_builder::OutputBuilder;
 use crate::runner::run_config::{Dependencies, Events, RunConfig, RunError};
 use crate::runner::schedule_recorder::ScheduleRecorder;
+use crate::runner::startup::preconditions::{
+    LeaseRequest, check_definition, check_job_location, check_key_column, check_lease, check_not_blocked, starts_afresh,
+};
 use crate::time::Timestamp;
 
 /// The service's clock, extrapolated with this machine's monotonic clock.
@@ -57,29 +62,6 @@ impl ServiceClock {
     /// Returns the service's time at `now_ms`, monotonic.
     pub fn at(self, now_ms: u64) -> Timestamp {
         self.at.add_ms(now_ms.saturating_sub(self.seen_ms))
-    }
-}
-
-/// The lease request of a run.
-#[derive(Clone)]
-pub struct LeaseRequest {
-    me: Holder,
-    locked: bool,
-    steal: bool,
-    processes: Arc<dyn Processes>,
-}
-
-impl LeaseRequest {
-    /// Creates the request of this run configuration.
-    pub fn from_config(config: &RunConfig, processes: &Arc<dyn Processes>) -> Self {
-        let processes = Arc::clone(processes);
-        Self { me: config.holder.clone(), locked: config.locked, steal: config.steal, processes }
-    }
-
-    /// True if the holder was a run of this installation and has ended: this run has the lock, and
-    /// that process is gone.
-    fn has_outlived(&self, holder: &Holder) -> bool {
-        self.locked && self.me.has_outlived(holder, |number| self.processes.started(number))
     }
 }
 
@@ -155,6 +137,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     let mut run = new_run(parts, config, started);
     (parts.events)(Event::Started { run: run.id.clone(), job: config.job.clone() });
     let loaded = parts.store.load().await?;
+    note_unclear_requests(parts, config, &loaded, &mut run);
     let service = ServiceClock::new(loaded.service_time, parts.clock.monotonic_ms());
     let snapshot = loaded.snapshot.as_ref();
     report_loaded(parts, &loaded, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
@@ -210,6 +193,16 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
         failures,
         lease_request,
     })
+}
+
+/// Reports what people wrote in Jobs and what is not understood, in an event and in the run's row.
+fn note_unclear_requests(parts: &StartupParts, config: &RunConfig, loaded: &Loaded, run: &mut Run) {
+    let asks_in_vain = loaded.requests.run_now.as_ref().filter(|_| config.schedule.is_none());
+    let in_vain = asks_in_vain.map(|_| "tab Jobs: run now starts nothing, because the job has no schedule".to_owned());
+    for message in loaded.requests.unclear.iter().cloned().chain(in_vain) {
+        run.add_remark(&message);
+        (parts.events)(Event::Anomaly { message });
+    }
 }
 
 /// Returns the time zone of the spreadsheet; UTC if it is not known.
@@ -301,81 +294,6 @@ fn report_loaded(parts: &StartupParts, loaded: &Loaded, took_ms: u64) -> Result<
         (parts.events)(Event::Anomaly { message: message.clone() });
     }
     Ok(())
-}
-
-/// Stops at the first blocking anomaly. The processed index of such a snapshot can't be trusted
-/// either.
-pub fn check_not_blocked(snapshot: &Snapshot) -> Result<(), RunError> {
-    match snapshot.anomalies.iter().find(|anomaly| anomaly.blocking) {
-        Some(anomaly) => Err(StoreError::Corrupt { why: anomaly.message.clone() }.into()),
-        None => Ok(()),
-    }
-}
-
-/// Checks that the job is active in this spreadsheet. The old one is active until it names its
-/// successor; from then on the new one is.
-pub fn check_job_location(snapshot: &Snapshot, rollover: Option<&Rollover>) -> Result<(), RunError> {
-    if let Some(next) = snapshot.state.next.clone() {
-        return Err(RunError::GoesOn { next });
-    }
-    match (&snapshot.not_yet_left, rollover) {
-        (Some(previous), None | Some(Rollover::OutTo(_))) => Err(RunError::Unmoved { previous: previous.clone() }),
-        _ => Ok(()),
-    }
-}
-
-/// True if the key or the data tab changed and nothing is done yet. The job then starts afresh, and
-/// what it had learned about its tab is dropped.
-pub fn starts_afresh(snapshot: &Snapshot, definition: &Definition) -> bool {
-    let before = &snapshot.state.definition;
-    snapshot.processed_index.keys() == 0 && (definition.key != before.key || definition.tab != before.tab)
-}
-
-/// Checks the definition: a change would process done items again. While no key is done, in
-/// predecessors neither, nothing can be lost, and a wrong key may be corrected. A copied
-/// spreadsheet is another place in any case.
-pub fn check_definition(snapshot: &Snapshot, definition: &Definition) -> Result<(), RunError> {
-    let keys = snapshot.processed_index.keys();
-    let is_copy = definition.spreadsheet != snapshot.state.definition.spreadsheet;
-    match definition.changed_parts(&snapshot.state.definition) {
-        moved if moved.is_empty() || (keys == 0 && !is_copy) => Ok(()),
-        moved => Err(RunError::Redefined { moved, keys }),
-    }
-}
-
-/// Checks whether the lease may be claimed. Returns the abandoned run that left it, as crashed.
-pub fn check_lease(snapshot: &Snapshot, lease_request: &LeaseRequest, now: Timestamp) -> Result<Option<Run>, RunError> {
-    let lease = &snapshot.state.lease;
-    let holder = match lease.status(|holder| lease_request.has_outlived(holder), now) {
-        LeaseStatus::Free => return Ok(None),
-        LeaseStatus::Held { holder, until } if !lease_request.steal => {
-            return Err(RunError::Held { holder: Box::new(holder), since: lease.since, until });
-        }
-        LeaseStatus::Dead(holder) | LeaseStatus::Held { holder, .. } => holder,
-    };
-    Ok(snapshot.state.run.clone().map(|run| Run {
-        status: RunStatus::Crashed,
-        message: format!("vanished; its lease on {} was taken over", holder.host),
-        ..run
-    }))
-}
-
-/// Checks that an existing data tab has the key column, once that is known.
-pub fn check_key_column(
-    tab: &str,
-    tables: &[(String, Vec<String>)],
-    key_column: Option<&str>,
-) -> Result<(), StoreError> {
-    let columns = tables.iter().find(|(of, columns)| of == tab && !columns.is_empty()).map(|(_, columns)| columns);
-    match (columns, key_column) {
-        (Some(columns), Some(name)) if !columns.iter().any(|column| column == name) => {
-            let why = format!(
-                "tab {tab} has no column \"{name}\", which carries the keys: write that word into its header row"
-            );
-            Err(StoreError::Corrupt { why })
-        }
-        _ => Ok(()),
-    }
 }
 
 fn intake(

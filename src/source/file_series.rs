@@ -15,6 +15,7 @@ use futures_util::future::BoxFuture;
 use crate::port::source::{HeaderRow, Record, Source, SourceError};
 use crate::source::background_reader::BackgroundReader;
 use crate::source::bytes::input::Input;
+use crate::source::nearby_files::nearby_files;
 
 /// What makes a path a pattern.
 const WILDCARDS: [char; 2] = ['*', '?'];
@@ -44,7 +45,10 @@ pub fn files(input: &Input) -> Result<Vec<Input>, SourceError> {
             Ok(path) if path.is_file() => paths.push(path),
             Ok(path) => {
                 let advice = format!("move it away, or write {what} so that only files match");
-                let seen = "neither a file nor a folder, such as a pipe".to_owned();
+                let seen = match std::fs::read_link(&path) {
+                    Ok(target) => format!("a link to {}, which is not there", target.display()),
+                    Err(_) => "neither a file nor a folder, such as a pipe".to_owned(),
+                };
                 return Err(SourceError::Foreign { what: path.display().to_string(), seen, advice });
             }
             Err(error) => {
@@ -55,8 +59,8 @@ pub fn files(input: &Input) -> Result<Vec<Input>, SourceError> {
     }
     paths.sort();
     if paths.is_empty() {
-        let hint = "; a relative path starts at the job file's folder, one given with --input where you are";
-        return Err(SourceError::Missing { what: format!("a file that matches {what}"), hint: hint.into() });
+        let hint = nearby_files(Path::new(pattern));
+        return Err(SourceError::Missing { what: format!("a file that matches {what}"), hint });
     }
     if paths.len() > MAX_FILES {
         let seen = format!("a pattern of {} files, and at most {MAX_FILES} are read in one run", paths.len());

@@ -13,6 +13,7 @@
 //! | How are JSON lines and JSON documents read? | `json` |
 //! | How is an Excel workbook read? | `xlsx` |
 //! | How are several files one source? | `file_series` |
+//! | What is there in place of a file that is not? | `nearby_files` |
 //! | How are only the key and version of a record read? | `skim` |
 
 pub mod background_reader;
@@ -20,5 +21,6 @@ pub mod bytes;
 pub mod csv;
 pub mod file_series;
 pub mod json;
+pub(crate) mod nearby_files;
 pub mod skim;
 pub mod xlsx;

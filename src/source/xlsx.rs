@@ -223,6 +223,12 @@ fn parse(name: &str, bytes: Vec<u8>, choice: &SheetChoice) -> Result<Table, Sour
     table(origin, rows, choice, &merged)
 }
 
+/// Returns the sheet that was probably meant: one that differs in case and blanks only, or the first.
+fn nearest<'n>(wanted: &str, all: &'n [String]) -> &'n str {
+    let plain = |name: &str| name.to_lowercase().replace(' ', "");
+    all.iter().find(|name| plain(name) == plain(wanted)).or(all.first()).map_or("", String::as_str)
+}
+
 fn choose_sheet<R: Read + std::io::Seek>(
     name: &str,
     workbook: &Xlsx<R>,
@@ -236,7 +242,11 @@ fn choose_sheet<R: Read + std::io::Seek>(
     let listed = |names: &[String]| names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
     match (&choice.sheet, visible.as_slice()) {
         (Some(wanted), _) if all.contains(wanted) => Ok(wanted.clone()),
-        (Some(wanted), _) => Err(broken(name, format!("it has no sheet {wanted:?}; it has {}", listed(&all)))),
+        (Some(wanted), _) => Err(SourceError::Misread {
+            position: name.to_owned(),
+            why: format!("it has no sheet {wanted:?}; it has {}", listed(&all)),
+            advice: format!("write one of them below [source], such as sheet = {:?}", nearest(wanted, &all)),
+        }),
         (None, [only]) => Ok(only.clone()),
         (None, []) => Err(broken(name, "it has no sheet with cells".into())),
         (None, [first, ..]) => {

@@ -33,6 +33,18 @@ pub struct JqIdentify {
 }
 
 impl JqIdentify {
+    /// Returns the error of a record without a key. If a member is missing, it names those that are there.
+    fn missing_key(&self, body: &Value) -> IdentifyError {
+        let (Some(path), Value::Object(members)) = (self.key.path(), body) else { return KeyError::Missing.into() };
+        let is_there = path.members().first().is_none_or(|name| members.contains_key(name));
+        if is_there || members.is_empty() {
+            return KeyError::Missing.into();
+        }
+        let shown: Vec<String> = members.keys().take(SHOWN_MEMBERS).map(|name| format!("{name:?}")).collect();
+        let more = if members.len() > SHOWN_MEMBERS { ", …" } else { "" };
+        IdentifyError::Absent { path: self.key.source().to_owned(), members: shown.join(", ") + more }
+    }
+
     /// Creates a finder that reads the key with `key`.
     pub fn new(key: Expression, versions: Versions) -> Self {
         Self { key, versions }
@@ -70,7 +82,7 @@ impl JqIdentify {
     async fn found(&self, body: &Value) -> Identity {
         let key = match single_value("key", &self.key, body).await? {
             Some(text) => Key::new(text)?,
-            None => return Err(KeyError::Missing.into()),
+            None => return Err(self.missing_key(body)),
         };
         let version = match &self.versions {
             Versions::Named(version) => {
@@ -81,6 +93,9 @@ impl JqIdentify {
         Ok((key, Version(version)))
     }
 }
+
+/// Names of members that are shown of a record without a key.
+const SHOWN_MEMBERS: usize = 5;
 
 /// Returns `#` and 16 hexadecimal digits of a hash of the record, independent of the order of its
 /// members.

@@ -224,7 +224,7 @@ impl Store for MemoryStore {
                 None => self.apply(commit),
                 Some(InjectedFault::AppliedThenLost) => {
                     self.apply(commit);
-                    CommitReply::Lost { why: "the answer was lost".into() }
+                    CommitReply::Lost { why: "the response was lost".into() }
                 }
                 Some(InjectedFault::LostBefore) => CommitReply::Lost { why: "the request was lost".into() },
                 Some(InjectedFault::Throttled) => {

@@ -1,7 +1,9 @@
 //! Each receiver over a real socket: how often it is tried, for how long, and what counts as
 //! success.
 
-use std::sync::Arc;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
@@ -12,21 +14,24 @@ use sheetkeep::alert::dispatch::{AlertDispatch, DeliveryOutcome, DeliveryResult}
 use sheetkeep::alerts::alert_rules::AlertRules;
 use sheetkeep::alerts::channels::channel_kind::ChannelKind;
 use sheetkeep::alerts::message::Message;
-use sheetkeep::alerts::reporting::AlertPlace;
+use sheetkeep::alerts::reporting::{AlertPlace, LinkedTabs};
 use sheetkeep::alerts::routing::Route;
 use sheetkeep::alerts::severity::Severity;
 use sheetkeep::clock::Clock;
 use sheetkeep::google::transport::proxy::Proxies;
 use sheetkeep::system::SystemClock;
 use sheetkeep::time::Timestamp;
+use tracing::instrument::WithSubscriber as _;
 
 use crate::receiver::{Answer, Receiver, SECRET};
+use crate::temp_project::TempProject;
+use crate::tls::Https;
 
 /// How much faster than the real one the clock of these tests is.
 const SPEED: u32 = 5;
 
 /// A clock that runs faster, for receivers that hang.
-struct FastClock(SystemClock);
+pub(crate) struct FastClock(pub(crate) SystemClock);
 
 impl Clock for FastClock {
     fn now(&self) -> Timestamp {
@@ -52,11 +57,12 @@ const OVER_HTTP: [(ChannelKind, u16, &str); 6] = [
     (ChannelKind::Webhook, 200, ""),
 ];
 
-fn message() -> Message {
+pub(crate) fn message() -> Message {
     let place = AlertPlace {
         job: "orders".into(),
         spreadsheet: "1Sheet".into(),
         link: None,
+        tabs: LinkedTabs::default(),
         status_command: String::new(),
         failures_command: String::new(),
         zone: TimeZone::UTC,
@@ -73,8 +79,35 @@ fn http(name: &str, kind: ChannelKind, url: &str) -> AlertChannel {
     AlertChannel { name: name.into(), kind, target }
 }
 
+/// Everything that is logged meanwhile.
+#[derive(Clone, Default)]
+struct LogCopy(Arc<Mutex<Vec<u8>>>);
+
+impl LogCopy {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().expect("no panic")).into_owned()
+    }
+}
+
+impl Write for LogCopy {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no panic").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Sends a message to the channel `c`; the others are used if it fails.
-async fn send(channels: &[AlertChannel]) -> Vec<DeliveryOutcome> {
+pub(crate) async fn send(channels: &[AlertChannel]) -> Vec<DeliveryOutcome> {
+    send_trusting(channels, None).await
+}
+
+/// Likewise, with a certificate to trust beside the usual ones. No line that is logged holds the
+/// secret of an address.
+async fn send_trusting(channels: &[AlertChannel], trusted: Option<&Path>) -> Vec<DeliveryOutcome> {
     let clock: Arc<dyn Clock> = Arc::new(FastClock(SystemClock::new()));
     let routes = channels.iter().map(|channel| {
         let least = (channel.name == "c").then_some(Severity::Warning);
@@ -82,8 +115,13 @@ async fn send(channels: &[AlertChannel]) -> Vec<DeliveryOutcome> {
     });
     let rules = AlertRules { routes: routes.collect(), ..AlertRules::default() };
     let began_ms = clock.monotonic_ms();
-    let dispatch = AlertDispatch::new(channels, Proxies::default(), None, Arc::clone(&clock));
-    let outcomes = dispatch.send(&[message()], &rules).await;
+    let dispatch = AlertDispatch::new(channels, Proxies::default(), trusted.map(Path::to_owned), Arc::clone(&clock));
+    let log = LogCopy::default();
+    let copied = log.clone();
+    let watched = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || copied.clone());
+    let outcomes = dispatch.send(&[message()], &rules).with_subscriber(watched.finish()).await;
+    let logged = log.text();
+    assert!(logged.contains("alert.") && !logged.contains(SECRET), "{logged}");
     let took_ms = clock.monotonic_ms() - began_ms;
     assert!(took_ms <= 10_500, "it took {took_ms} ms");
     assert!(!format!("{outcomes:?}").contains(SECRET), "{outcomes:?}");
@@ -150,6 +188,21 @@ async fn a_channel_without_tls_behind_https_fails() {
         let outcomes = send(&[http("c", kind, &url)]).await;
         assert!(!outcomes[0].result.is_taken(), "{kind}: {outcomes:?}");
         assert_eq!(receiver.hits().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_counts_only_if_it_is_trusted() {
+    for (kind, status, body) in OVER_HTTP {
+        let receiver = Receiver::start(vec![Answer::Reply(status, body)]);
+        let (service, path) = receiver.url.split_at(receiver.url.find("/services").expect("a path"));
+        let project = TempProject::empty();
+        let secure = Https::before(&project, service);
+        let channel = [http("c", kind, &format!("{}{path}", secure.url))];
+        let refused = send(&channel).await;
+        assert!(!refused[0].result.is_taken() && receiver.hits().is_empty(), "{kind}: {refused:?}");
+        let taken = send_trusting(&channel, Some(&secure.certificate)).await;
+        assert!(taken[0].result.is_taken() && receiver.hits().len() == 1, "{kind}: {taken:?}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 /// The secret part of each receiver's address.
-pub const SECRET: &str = "s3cretWebhookPath0123456789";
+pub const SECRET: &str = crate::temp_project::CANARY;
 
 /// How a request is answered.
 #[derive(Debug, Clone)]
@@ -85,6 +85,18 @@ impl Receiver {
     pub fn texts(&self) -> Vec<String> {
         let text = |hit: &Hit| hit.json()["text"].as_str().unwrap_or_default().to_owned();
         self.hits().iter().map(text).collect()
+    }
+}
+
+impl Drop for Receiver {
+    /// Checks that nothing that arrived holds the secret, but for the request line, which is the
+    /// address.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            for hit in self.hits() {
+                assert!(!hit.body.contains(SECRET) && !format!("{:?}", hit.headers).contains(SECRET), "{hit:?}");
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::live::Live;
-use crate::receiver::Receiver;
+use crate::receiver::{Answer, Receiver};
 use crate::temp_project::{Ended, TempProject, ended};
 use crate::wire::Emulator;
 
@@ -106,7 +106,7 @@ fn a_clock_that_can_not_ask_its_sheet_reports_after_an_hour() {
 
 #[test]
 fn a_run_dropped_at_its_deadline_is_reported_at_once_and_once() {
-    let (slack, ping) = (Receiver::slack(), Receiver::start(vec![crate::receiver::Answer::Reply(200, "OK")]));
+    let (slack, ping) = (Receiver::slack(), Receiver::start(vec![Answer::Reply(200, "OK")]));
     let project = TempProject::few_quakes(3);
     let whole = project.read("usgs-all-week.geojson");
     let heartbeat = "\n[heartbeat]\nurl = \"${PING}\"\n";
@@ -126,6 +126,35 @@ fn a_run_dropped_at_its_deadline_is_reported_at_once_and_once() {
     emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).shows("new 3");
     emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0);
     assert_eq!(slack.texts()[1..], ["OK: quakes works again: its rows are in"]);
+}
+
+#[test]
+fn a_dropped_run_that_no_channel_took_is_said_by_the_next() {
+    let slack = Receiver::start(vec![
+        Answer::Reply(500, "no"),
+        Answer::Reply(500, "no"),
+        Answer::Reply(500, "no"),
+        Answer::Reply(200, "ok"),
+    ]);
+    let project = TempProject::few_quakes(3);
+    let whole = project.read("usgs-all-week.geojson");
+    project.write(".env", &format!("{SLACK}={}\n", slack.url));
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+    let args = ["run", "quakes.toml", "--input", "-", "-v", "--deadline", "4s"];
+    let mut live = Live::start(emulator.command(&project, ID, &args));
+    live.hears("claimed");
+    emulator.falls_silent();
+    live.feed(&whole);
+    live.ends_by_itself().exits(124).says("an alert was not taken");
+    let dropped = "FAILED: quakes ran out of time: today's rows are not in";
+    assert_eq!(slack.texts(), [dropped; 3], "three tries, and none is taken");
+    emulator.speaks_again();
+    for _ in 0..3 {
+        emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0);
+    }
+    let texts = slack.texts();
+    assert!(texts.len() == 4 && texts[3].starts_with("OK: quakes ran out of time ("), "{texts:?}");
+    assert!(texts[3].ends_with("), and that is over: its rows are in"), "{texts:?}");
 }
 
 #[test]

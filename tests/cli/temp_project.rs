@@ -26,6 +26,10 @@ key = ".id"
 tab = "Orders"
 "#;
 
+/// The secret that tests put into addresses. No process may print it, and no file of a project may
+/// hold it but `.env`: `ended` and the end of each project check that.
+pub const CANARY: &str = "s3cretWebhookPath0123456789";
+
 /// A job whose step is the program `worker.sh`.
 const WORK: &str = r#"
 name = "work"
@@ -223,6 +227,26 @@ impl TempProject {
     }
 }
 
+impl Drop for TempProject {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            holds_no_canary(self.folder.path());
+        }
+    }
+}
+
+fn holds_no_canary(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (path, kind) = (entry.path(), entry.file_type().expect("a kind"));
+        if kind.is_dir() {
+            holds_no_canary(&path);
+        } else if kind.is_file() && entry.file_name() != ".env" {
+            let bytes = fs::read(&path).unwrap_or_default();
+            assert!(memchr::memmem::find(&bytes, CANARY.as_bytes()).is_none(), "{} holds a secret", path.display());
+        }
+    }
+}
+
 impl Ended {
     /// Parses standard output, which must be one JSON document.
     pub fn document(&self) -> Value {
@@ -264,7 +288,9 @@ impl Ended {
 pub fn ended(mut command: Command) -> Ended {
     let Output { status, stdout, stderr } = command.output().expect("the binary can be run");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
-    Ended { code: status.code(), out: text(stdout), err: text(stderr) }
+    let ended = Ended { code: status.code(), out: text(stdout), err: text(stderr) };
+    assert!(!ended.out.contains(CANARY) && !ended.err.contains(CANARY), "it prints a secret: {ended:?}");
+    ended
 }
 
 /// Returns a feed of some of the week's earthquakes.

@@ -102,8 +102,8 @@ impl Emulator {
     /// What the owner of a spreadsheet does, whose protections keep others out.
     pub fn owner_does(&self, id: &str, body: &Value) {
         let request = format!("POST /_emulator/hands?spreadsheet={id}");
-        let (status, told) = exchange(&self.url, &request, &["Content-Type: application/json"], &body.to_string());
-        assert_eq!(status, 200, "{told}");
+        let (status, answer) = exchange(&self.url, &request, &["Content-Type: application/json"], &body.to_string());
+        assert_eq!(status, 200, "{answer}");
     }
 
     /// Makes another spreadsheet: its id.
@@ -205,8 +205,9 @@ impl ApiClient {
         let bearer = format!("Authorization: Bearer {}", self.token);
         let request = format!("PATCH /drive/v3/files/{}", self.id);
         let headers = [bearer.as_str(), "Content-Type: application/json"];
-        let (status, told) = exchange(&self.emulator.url, &request, &headers, &json!({"trashed": trashed}).to_string());
-        assert_eq!(status, 200, "{told}");
+        let (status, answer) =
+            exchange(&self.emulator.url, &request, &headers, &json!({"trashed": trashed}).to_string());
+        assert_eq!(status, 200, "{answer}");
     }
 
     /// The id of a tab.

@@ -39,7 +39,7 @@ impl StoreLayer for InterruptedStore {
     fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async move {
             if self.commits.fetch_add(1, Ordering::Relaxed) == self.nth {
-                let meddling = self.meddling.lock().expect("nobody panics in it").take();
+                let meddling = self.meddling.lock().expect("no thread panics while it holds it").take();
                 if let Some(meddling) = meddling {
                     meddling.await;
                 }
@@ -98,8 +98,8 @@ async fn retitled(world: &Emulated, title: &str, row: u32, text: &str) {
 pub async fn command(world: &Emulated, keys: &[&str]) {
     let mut command = Writer::open(world, "command").await;
     let state = command.chain.state().clone();
-    let holder = state.lease.holder.clone().expect("somebody runs");
-    command.run = state.run.clone().expect("somebody runs");
+    let holder = state.lease.holder.clone().expect("a run is active");
+    command.run = state.run.clone().expect("a run is active");
     let snapshot = command.store.load().await.expect("it can be read").snapshot;
     command.chain = sheetkeep::ledger::commit::commit_chain::CommitChain::new(snapshot.as_ref(), state, holder);
     let snapshot = snapshot.expect("the job exists");
@@ -271,12 +271,12 @@ async fn columns_of_processed_moved_during_a_run_double_nothing() {
     let columns = |tab: i64, start: u32, end: u32| json!({"sheetId": tab, "dimension": "COLUMNS", "startIndex": start, "endIndex": end});
     let moved = move |tab: i64, from: u32, to: u32| json!([{"moveDimension": {"source": columns(tab, from, from + 1), "destinationIndex": to}}]);
     for doubts in both() {
-        for deed in 0..5 {
+        for edit in 0..5 {
             let world = world_after_a_run(doubts, 2).await;
             let hands = Arc::clone(&world);
             let meddling = Box::pin(async move {
                 let tab = hands.tab_id("Processed j").await;
-                let requests = match deed {
+                let requests = match edit {
                     0 => json!([{"insertDimension": {"range": columns(tab, 0, 1)}}]),
                     1 => json!([{"insertDimension": {"range": columns(tab, 0, 5)}}]),
                     2 => moved(tab, 0, 2),
@@ -285,16 +285,16 @@ async fn columns_of_processed_moved_during_a_run_double_nothing() {
                 };
                 hands.hands(requests).await;
             });
-            meddled(&world, 2, 1, meddling).await.expect("nothing tells the run");
+            meddled(&world, 2, 1, meddling).await.expect("the run does not notice");
             for round in 0..2 {
                 let job = runner(&world, 3 + round);
                 let report = job.run(world.store_of("j", "Data"), items(12)).await.expect("it continues");
-                assert_eq!((report.run.counts.new, report.run.counts.skipped), (0, 12), "{doubts:?} {deed}");
-                let events = job.events.lock().expect("nobody panics in it").clone();
-                let told = |event: &Event| matches!(event, Event::Anomaly { message } if message.contains("6 rows have their cells"));
-                assert!(events.iter().any(told), "{doubts:?} {deed} {events:?}");
+                assert_eq!((report.run.counts.new, report.run.counts.skipped), (0, 12), "{doubts:?} {edit}");
+                let events = job.events.lock().expect("no thread panics while it holds it").clone();
+                let is_reported = |event: &Event| matches!(event, Event::Anomaly { message } if message.contains("6 rows have their cells"));
+                assert!(events.iter().any(is_reported), "{doubts:?} {edit} {events:?}");
             }
-            assert_eq!(keys(&world).await.len(), 12, "{doubts:?} {deed}");
+            assert_eq!(keys(&world).await.len(), 12, "{doubts:?} {edit}");
         }
     }
 }
@@ -317,8 +317,11 @@ async fn a_lost_reply_after_foreign_cleanup_is_left_to_that_run() {
         world.lose(Loss::Answer);
         let reply = first.send(&last).await;
         assert!(matches!(reply, CommitReply::Lost { .. }), "{doubts:?}: {reply:?}");
-        let sighting = first.store.read_head().await;
-        assert!(matches!(sighting, Ok(HeadStatus::At { head, .. }) if head == last.to), "{doubts:?}: {sighting:?}");
+        let head_status = first.store.read_head().await;
+        assert!(
+            matches!(head_status, Ok(HeadStatus::At { head, .. }) if head == last.to),
+            "{doubts:?}: {head_status:?}"
+        );
         Writer::open(&world, "b").await.put(Changes::default()).await;
         assert_eq!(first.store.misplaced_writes().await, Ok(MisplacedWrites::default()), "{doubts:?}");
     }

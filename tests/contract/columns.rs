@@ -119,8 +119,8 @@ async fn a_deleted_column_is_left_out_until_its_name_returns() {
         for seed in [2, 3] {
             let (ended, odd) = run(&world, seed, items(0..2 + seed, "m")).await;
             assert_eq!(ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}")).run.counts.failed, 0);
-            let [told] = odd.as_slice() else { panic!("{doubts:?}: {odd:?}") };
-            assert!(told.starts_with("column \"n\" of tab Data was deleted: its values are left out"), "{told}");
+            let [anomaly] = odd.as_slice() else { panic!("{doubts:?}: {odd:?}") };
+            assert!(anomaly.starts_with("column \"n\" of tab Data was deleted: its values are left out"), "{anomaly}");
         }
         assert_eq!(column(&world, "m").await, ["0", "10", "20", "30", "40"]);
         let range = dimension(&world, 0, 1).await;
@@ -169,8 +169,8 @@ async fn two_header_texts_that_people_swapped_count_as_they_stand() {
         head_cell(&world, 2, "x").await;
         let (ended, odd) = run(&world, 2, items(3..4, "m")).await;
         ended.unwrap_or_else(|error| panic!("{doubts:?}: {error}"));
-        let [told] = odd.as_slice() else { panic!("{doubts:?}: {odd:?}") };
-        assert!(told.starts_with("column \"n\" of tab Data has the header of another one"), "{told}");
+        let [anomaly] = odd.as_slice() else { panic!("{doubts:?}: {odd:?}") };
+        assert!(anomaly.starts_with("column \"n\" of tab Data has the header of another one"), "{anomaly}");
         assert_eq!((last(column(&world, "m").await), last(column(&world, "x").await)), ("30".into(), String::new()));
     }
 }
@@ -264,7 +264,7 @@ async fn a_job_without_remembered_columns_adopts_them_when_it_writes() {
         let marks =
             || async { world.sheets().column_marks(&id(), "sheetkeep j").await.expect("they can be read").len() };
         run(&world, 2, items(0..3, "m")).await.0.expect("a clean run");
-        assert_eq!(marks().await, 0, "nothing was written that tells which columns are the job's");
+        assert_eq!(marks().await, 0, "nothing was written that says which columns are the job's");
         let (ended, odd) = run(&world, 3, items(0..4, "m")).await;
         assert_eq!((ended.expect("a clean run").run.counts.new, odd.len(), marks().await), (1, 0, 3), "{doubts:?}");
         head_cell(&world, 2, "Em").await;

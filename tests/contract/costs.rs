@@ -14,7 +14,7 @@ async fn cost(world: &Emulated, seed: u64, count: u64) -> (u64, u64) {
     let items = Values::of((0..count).map(|n| json!({"id": format!("k{n}"), "n": n})));
     let report = job.run(world.store_of("j", "Data"), items).await.expect("a clean run");
     let stats = world.emulator.stats();
-    assert_eq!((report.reads, report.writes), (stats.reads, stats.writes), "the report tells what was called");
+    assert_eq!((report.reads, report.writes), (stats.reads, stats.writes), "the report counts the calls");
     // A batch does not contain that it was refused by name and sent again by title.
     let unknown = u64::from(report.writes == 5);
     assert_eq!(report.run.calls + unknown, stats.reads + stats.writes, "and so does Runs");

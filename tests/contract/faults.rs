@@ -53,7 +53,7 @@ fn passes(error: &RunError) -> bool {
 
 /// Two runners at once, then again until the work is done; then what is on the sheet is held
 /// against what should be.
-async fn story(told: &str, doubts: UnknownBehaviors, seed: u64, faults: Vec<FaultRule>) {
+async fn story(case: &str, doubts: UnknownBehaviors, seed: u64, faults: Vec<FaultRule>) {
     let world = Emulated::new(doubts, seed);
     world.emulator.set_faults(faults);
     let mut ends = Vec::new();
@@ -68,29 +68,29 @@ async fn story(told: &str, doubts: UnknownBehaviors, seed: u64, faults: Vec<Faul
     }
     for end in &ends {
         if let Err(error) = end {
-            assert!(passes(error), "{told}: {error}");
+            assert!(passes(error), "{case}: {error}");
         }
     }
     world.emulator.set_faults(Vec::new());
     world.clock().sleep(Duration::from_secs(301)).await;
-    let last = run(&world, seed * 100 + 99, false).await.unwrap_or_else(|error| panic!("{told}: {error}"));
-    assert_eq!(last.keys, ITEMS - 1, "{told}");
-    told_once(told, &world.contents().await);
+    let last = run(&world, seed * 100 + 99, false).await.unwrap_or_else(|error| panic!("{case}: {error}"));
+    assert_eq!(last.keys, ITEMS - 1, "{case}");
+    check_reported_once(case, &world.contents().await);
 }
 
-fn told_once(told: &str, there: &Contents) {
+fn check_reported_once(case: &str, there: &Contents) {
     let expected: Vec<_> = (0..ITEMS).filter(|n| *n != BAD).map(|n| format!("k{n}")).collect();
-    assert_eq!(Contents::sorted(&there.data, "id"), expected, "{told}: rows");
-    assert_eq!(Contents::column(&there.data, "id"), Contents::column(&there.processed, "key"), "{told}: keys");
-    assert_eq!(Contents::column(&there.failures, "key"), [format!("k{BAD}")], "{told}: failures");
+    assert_eq!(Contents::sorted(&there.data, "id"), expected, "{case}: rows");
+    assert_eq!(Contents::column(&there.data, "id"), Contents::column(&there.processed, "key"), "{case}: keys");
+    assert_eq!(Contents::column(&there.failures, "key"), [format!("k{BAD}")], "{case}: failures");
     let runs = Contents::column(&there.runs, "run");
-    assert_eq!(runs.iter().collect::<BTreeSet<_>>().len(), runs.len(), "{told}: a run is told twice: {runs:?}");
+    assert_eq!(runs.iter().collect::<BTreeSet<_>>().len(), runs.len(), "{case}: a run is recorded twice: {runs:?}");
     let new: f64 = Contents::column(&there.runs, "new").iter().filter_map(|n| n.parse::<f64>().ok()).sum();
-    assert_eq!(new.to_string(), (ITEMS - 1).to_string(), "{told}: what Runs tells: {:?}", there.runs);
+    assert_eq!(new.to_string(), (ITEMS - 1).to_string(), "{case}: what Runs says: {:?}", there.runs);
     let by = Contents::column(&there.processed, "run").into_iter();
     let by: BTreeSet<_> = by.filter_map(|run| run.split(" #").next().map(str::to_owned)).collect();
-    assert!(by.iter().all(|run| runs.contains(run)), "{told}: a run wrote rows and is not told: {by:?} {runs:?}");
-    assert_eq!(there.runs.last().and_then(|run| run.get("status")).map(String::as_str), Some("partial"), "{told}");
+    assert!(by.iter().all(|run| runs.contains(run)), "{case}: a run wrote rows and is not recorded: {by:?} {runs:?}");
+    assert_eq!(there.runs.last().and_then(|run| run.get("status")).map(String::as_str), Some("partial"), "{case}");
 }
 
 /// What may happen to a write.
@@ -111,8 +111,8 @@ fn mishaps() -> Vec<(&'static str, FaultRule)> {
 async fn every_mishap(doubts: UnknownBehaviors) {
     for (at, (word, mishap)) in (1..).zip(mishaps()) {
         for skip in 0..6 {
-            let told = format!("{doubts:?}, write {skip} {word}");
-            story(&told, doubts, at * 10 + u64::from(skip), vec![FaultRule { skip, ..mishap.clone() }]).await;
+            let case = format!("{doubts:?}, write {skip} {word}");
+            story(&case, doubts, at * 10 + u64::from(skip), vec![FaultRule { skip, ..mishap.clone() }]).await;
         }
     }
 }

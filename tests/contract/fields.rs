@@ -168,9 +168,10 @@ async fn a_field_left_out_is_reported_once_a_run() {
         let counts = job.run(world.store_of("j", "Data"), items(3, 0)).await.expect("a clean run").run.counts;
         assert_eq!((counts.new, counts.recovered), (3, 3), "two headers of people's may be alike");
         assert_eq!(there(&world, "id").await.1, ["k0", "k1", "k2"]);
-        let told = job.events.lock().expect("no test panics while it holds this");
-        let told = told.iter().filter(|event| format!("{event:?}").contains("field \\\"new\\\" was left out")).count();
-        assert_eq!(told, 1, "{doubts:?}");
+        let reported = job.events.lock().expect("no test panics while it holds this");
+        let reported =
+            reported.iter().filter(|event| format!("{event:?}").contains("field \\\"new\\\" was left out")).count();
+        assert_eq!(reported, 1, "{doubts:?}");
     }
 }
 
@@ -179,14 +180,14 @@ async fn a_tab_without_room_is_reported_with_the_fix() {
     let widths =
         [("COLUMNS", 18_276, "a tab takes 18,278"), ("ROWS", 4_900_000, "and takes 10,000,000: delete blank rows")];
     for doubts in both() {
-        for (dimension, length, mend) in widths {
+        for (dimension, length, advice) in widths {
             let world = after_a_run(doubts).await;
             let tab = world.tab_id("Data").await;
             world.hands(json!([{"appendDimension": {"sheetId": tab, "dimension": dimension, "length": length}}])).await;
             let before = world.contents().await.data;
             let error = runner(&world, 2).run(world.store_of("j", "Data"), items(6, 2)).await.expect_err("no room");
             assert_eq!(error.fault(), Fault::Corrupt, "{error}");
-            assert!(error.to_string().contains(mend), "{error}");
+            assert!(error.to_string().contains(advice), "{error}");
             assert_eq!(world.contents().await.data, before, "{doubts:?}");
         }
     }

@@ -54,7 +54,7 @@ async fn does_not_matter<F: Future<Output = ()>>(hands: impl Fn(std::sync::Arc<E
 }
 
 /// Hands do something after a run; the next run stops before any write and names what is to be
-/// mended.
+/// repaired.
 async fn stops<F: Future<Output = ()>>(
     doubts: UnknownBehaviors,
     named: &str,

@@ -35,12 +35,13 @@ fn expected(doubts: UnknownBehaviors) -> BTreeMap<Assumption, AssumptionOutcome>
     Assumption::all().map(|question| (question, AssumptionOutcome::from_held(!otherwise(question)))).collect()
 }
 
-/// Returns the existing tabs and named ranges, by title and name.
+/// Returns the existing tabs and named ranges, by title and name, and the recalculation.
 async fn there(place: &Emulated) -> Vec<String> {
     let metadata = place.metadata().await;
+    let recalculation = metadata["properties"]["autoRecalc"].to_string();
     let tabs = metadata["sheets"].as_array().into_iter().flatten().map(|tab| tab["properties"]["title"].to_string());
     let names = metadata["namedRanges"].as_array().into_iter().flatten().map(|named| named["name"].to_string());
-    tabs.chain(names).collect()
+    std::iter::once(recalculation).chain(tabs).chain(names).collect()
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,14 +51,14 @@ impl StoreFixture for Remembered {
             let cells = [("key", key.as_str()), ("version", &version.0), ("state", "done"), ("run", run)];
             cells.iter().filter_map(|(name, text)| named(name, &Cell::text(*text))).collect()
         });
-        let told = |names: &[&str], row: Vec<Cell>| -> Texts {
+        let texts = |names: &[&str], row: Vec<Cell>| -> Texts {
             names.iter().zip(&row).filter_map(|(name, cell)| named(name, cell)).collect()
         };
         let contents = Contents {
             data: data.collect(),
             processed: processed.collect(),
-            failures: held.failures.iter().map(|failure| told(&FAILURES, failure_row(failure))).collect(),
-            runs: held.runs.iter().map(|run| told(&RUNS, run_row(run))).collect(),
+            failures: held.failures.iter().map(|failure| texts(&FAILURES, failure_row(failure))).collect(),
+            runs: held.runs.iter().map(|run| texts(&RUNS, run_row(run))).collect(),
         };
         Box::pin(async move { contents })
     }

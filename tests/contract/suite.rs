@@ -159,9 +159,9 @@ async fn a_claim_fences_the_writer_of_an_older_term(ground: &dyn StoreFixture) {
     assert_eq!(claim.state.lease.fence, Fence(old.chain.state().lease.fence.0 + 1));
     let reply = old.send(&late).await;
     assert!(refused_by_the_guard(&reply), "{reply:?}");
-    let sighting = old.store.read_head().await.expect("it can be looked at");
-    assert_eq!(sighting, HeadStatus::At { head: claim.to, fence: claim.state.lease.fence });
-    assert_eq!(old.chain.draft_ids().resolve(sighting), Resolution::Fenced);
+    let head_status = old.store.read_head().await.expect("it can be looked at");
+    assert_eq!(head_status, HeadStatus::At { head: claim.to, fence: claim.state.lease.fence });
+    assert_eq!(old.chain.draft_ids().resolve(head_status), Resolution::Fenced);
     assert_eq!(old.chain.on_reload(&snapshot(&*old.store).await), Err(HaltReason::Fenced));
     assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["claimed"]);
     new.put(all_done(&new, &["next"])).await;
@@ -195,8 +195,8 @@ async fn a_lost_answer_is_judged_by_a_look_at_the_head(ground: &dyn StoreFixture
         return;
     }
     assert!(matches!(writer.send(&commit).await, CommitReply::Lost { .. }));
-    let sighting = writer.store.read_head().await.expect("it can be looked at");
-    assert_eq!(writer.chain.draft_ids().resolve(sighting), Resolution::Applied(commit.to));
+    let head_status = writer.store.read_head().await.expect("it can be looked at");
+    assert_eq!(writer.chain.draft_ids().resolve(head_status), Resolution::Applied(commit.to));
     let again = writer.send(&commit).await;
     assert!(refused_by_the_guard(&again), "{again:?}");
     writer.applied(&commit);
@@ -218,8 +218,8 @@ async fn a_lost_request_is_judged_by_a_look_at_the_head(ground: &dyn StoreFixtur
         return;
     }
     assert!(matches!(writer.send(&commit).await, CommitReply::Lost { .. }));
-    let sighting = writer.store.read_head().await.expect("it can be looked at");
-    assert_eq!(writer.chain.draft_ids().resolve(sighting), Resolution::NotApplied);
+    let head_status = writer.store.read_head().await.expect("it can be looked at");
+    assert_eq!(writer.chain.draft_ids().resolve(head_status), Resolution::NotApplied);
     assert_eq!(ground.contents().await, Contents::default());
     assert_eq!(writer.send(&commit).await, CommitReply::Applied);
     writer.put(all_done(&writer, &["next"])).await;
@@ -234,8 +234,8 @@ async fn an_init_whose_answer_was_lost_is_not_made_twice(ground: &dyn StoreFixtu
     }
     assert!(matches!(writer.send(&init).await, CommitReply::Lost { .. }));
     assert!(matches!(writer.send(&init).await, CommitReply::Refused { .. }));
-    let sighting = writer.store.read_head().await.expect("it can be looked at");
-    assert_eq!(writer.chain.draft_ids().resolve(sighting), Resolution::Applied(init.to));
+    let head_status = writer.store.read_head().await.expect("it can be looked at");
+    assert_eq!(writer.chain.draft_ids().resolve(head_status), Resolution::Applied(init.to));
     writer.applied(&init);
     let table = NewTable { tab: writer.tab.clone(), columns: vec!["id".to_owned(), "text".to_owned()] };
     writer.put(Changes { tables: vec![table], ..all_done(&writer, &["first"]) }).await;
@@ -279,8 +279,8 @@ async fn a_foreign_commit_between_is_noticed_and_built_upon(ground: &dyn StoreFi
     let mine = writer.draft(all_done(&writer, &["mine"]));
     let reply = writer.send(&mine).await;
     assert!(refused_by_the_guard(&reply), "{reply:?}");
-    let sighting = writer.store.read_head().await.expect("it can be looked at");
-    assert_eq!(writer.chain.draft_ids().resolve(sighting), Resolution::ConcurrentCommit);
+    let head_status = writer.store.read_head().await.expect("it can be looked at");
+    assert_eq!(writer.chain.draft_ids().resolve(head_status), Resolution::ConcurrentCommit);
     let loaded = snapshot(&*writer.store).await;
     assert_eq!(loaded.head, theirs.to);
     assert!(!loaded.processed_index.is_done(&key("mine"), &Version::default()));
@@ -477,15 +477,15 @@ async fn hard_texts_survive(ground: &dyn StoreFixture) {
 async fn a_crashed_writer_leaves_everything_to_its_successor(ground: &dyn StoreFixture) {
     let mut crashed = Writer::settled_in(ground, "a").await;
     crashed.put(all_done(&crashed, &["a"])).await;
-    let told = crashed.run.clone();
+    let recorded = crashed.run.clone();
     // It is gone with a draft that was never sent.
     let never = crashed.draft(all_done(&crashed, &["never"]));
     drop(crashed);
     let loaded = snapshot(&*ground.store()).await;
-    assert_eq!(loaded.state.run.as_ref(), Some(&told));
+    assert_eq!(loaded.state.run.as_ref(), Some(&recorded));
     let mut next = Writer::open(ground, "b").await;
-    let buried = Run { status: RunStatus::Crashed, message: "vanished".to_owned(), ..told };
-    next.put(Changes { runs: vec![buried], ..all_done(&next, &["b"]) }).await;
+    let recorded_crash = Run { status: RunStatus::Crashed, message: "vanished".to_owned(), ..recorded };
+    next.put(Changes { runs: vec![recorded_crash], ..all_done(&next, &["b"]) }).await;
     let late = Arc::new(never);
     let reply = ground.store().commit(&late).await;
     assert!(refused_by_the_guard(&reply), "{reply:?}");

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::story::{holds_each_once, runs_tell_the_story};
+use crate::story::{check_runs_are_true, holds_each_once};
 use crate::temp_project::{Ended, TempProject};
 use crate::wire::ApiClient;
 
@@ -44,7 +44,7 @@ fn step() -> usize {
 }
 
 /// Returns how many keys a run has reported as committed.
-fn told_of(ended: &Ended) -> u64 {
+fn missing_of(ended: &Ended) -> u64 {
     let keys = |line: &str| line.split_once(" rows, ")?.1.split_once(" keys")?.0.parse::<u64>().ok();
     ended.err.lines().filter(|line| line.contains(": commit ")).filter_map(keys).sum()
 }
@@ -54,11 +54,11 @@ fn told_of(ended: &Ended) -> u64 {
 fn a_copy_of_the_file_alone_is_whole(project: &TempProject, killed: &Ended, ids: &[String]) {
     let elsewhere = TempProject::few_quakes(RECORDS).in_small_commits(3);
     if fs::copy(project.path("quakes.sheet"), elsewhere.path("quakes.sheet")).is_err() {
-        assert_eq!(told_of(killed), 0, "the file is not there");
+        assert_eq!(missing_of(killed), 0, "the file is not there");
     }
     let ended = elsewhere.run(&["run", "quakes.toml", "--take-over", "--json"]);
     let new = ended.exits(0).document()["counts"]["new"].as_u64().expect("a number");
-    assert!(new + told_of(killed) <= RECORDS as u64, "{new} were missing in the copy: {}", killed.err);
+    assert!(new + missing_of(killed) <= RECORDS as u64, "{new} were missing in the copy: {}", killed.err);
     let client = ApiClient::of_file(&elsewhere, "quakes.sheet");
     holds_each_once(&client, "Quakes", "Processed quakes", ids);
     drop(client);
@@ -86,7 +86,7 @@ fn killed_at(what: &str, first: u32, step: u32) -> u32 {
         assert!(!project.listed().iter().any(|name| name.starts_with("quakes.sheet-")), "{:?}", project.listed());
         let client = ApiClient::of_file(&project, "quakes.sheet");
         holds_each_once(&client, "Quakes", "Processed quakes", &ids);
-        runs_tell_the_story(&client, "Processed quakes");
+        check_runs_are_true(&client, "Processed quakes");
         if survived {
             return kills;
         }
@@ -109,7 +109,11 @@ fn a_full_disk_ends_a_run_with_74_at_once_and_loses_nothing() {
         ended.exits(74).says("check the disk, and the room on it");
         a_copy_of_the_file_alone_is_whole(&project, &ended, &ids(&project));
         let new = project.run(&["run", "quakes.toml", "--json"]).exits(0).document()["counts"]["new"].as_u64();
-        assert!(new.is_some_and(|new| new + told_of(&ended) <= RECORDS as u64), "{new:?} were missing: {}", ended.err);
+        assert!(
+            new.is_some_and(|new| new + missing_of(&ended) <= RECORDS as u64),
+            "{new:?} were missing: {}",
+            ended.err
+        );
         let client = ApiClient::of_file(&project, "quakes.sheet");
         holds_each_once(&client, "Quakes", "Processed quakes", &ids(&project));
     }

@@ -2,7 +2,7 @@
 
 use crate::live::Live;
 use crate::seeded::Seeded;
-use crate::story::{holds_each_once, runs_tell_the_story};
+use crate::story::{check_runs_are_true, holds_each_once};
 use crate::temp_project::{Ended, TempProject, feed};
 use crate::wire::{ApiClient, Emulator};
 
@@ -81,7 +81,7 @@ fn two_machines_killed_at_random_lose_and_double_nothing() {
     let ids: Vec<String> = all["features"].as_array().expect("records").iter().map(|r| r["id"].to_string()).collect();
     let ids: Vec<String> = ids.iter().map(|id| id.trim_matches('"').to_owned()).collect();
     holds_each_once(&client, "Quakes", "Processed quakes", &ids);
-    let (crashed, succeeded) = runs_tell_the_story(&client, "Processed quakes");
+    let (crashed, succeeded) = check_runs_are_true(&client, "Processed quakes");
     println!("{kills} kills of two machines, {records} records: {crashed} runs crashed, {succeeded} ended well");
     assert!(crashed > 5, "few kills came after a claim: {crashed}");
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::story::{holds_each_once, runs_tell_the_story};
+use crate::story::{check_runs_are_true, holds_each_once};
 use crate::temp_project::{TempProject, feed};
 use crate::wire::ApiClient;
 
@@ -43,7 +43,7 @@ fn at_first_contact(point: &str, least: u32) {
     let kills = killed_at_each(point, "quakes.toml", prepared, |project| {
         let client = ApiClient::of_file(project, "quakes.sheet");
         holds_each_once(&client, "Quakes", "Processed quakes", &ids(project));
-        runs_tell_the_story(&client, "Processed quakes");
+        check_runs_are_true(&client, "Processed quakes");
     });
     assert!(kills >= least, "only {kills} kills at {point}");
 }
@@ -91,7 +91,7 @@ fn in_a_run_that_writes_over(point: &str, least: u32) {
             assert_eq!(places.iter().filter(|place| *place == "revised").count(), RECORDS / 2, "{places:?}");
             // Of the five processed before, three now have a newer version.
             assert_eq!(client.column("Processed quakes upsert", "key").len(), RECORDS + 3);
-            runs_tell_the_story(&client, "Processed quakes upsert");
+            check_runs_are_true(&client, "Processed quakes upsert");
         },
     );
     assert!(kills >= least, "only {kills} kills at {point}");

@@ -1,7 +1,7 @@
 //! A machine that is stopped for longer than its lease, and then resumes.
 
 use crate::live::Live;
-use crate::story::{holds_each_once, runs_tell_the_story};
+use crate::story::{check_runs_are_true, holds_each_once};
 use crate::temp_project::{Ended, TempProject, feed};
 use crate::wire::{ApiClient, Emulator};
 
@@ -43,6 +43,6 @@ fn a_run_stopped_longer_than_its_lease_adds_no_row() {
     let records = all["features"].as_array().expect("records");
     let ids: Vec<String> = records.iter().map(|record| record["id"].as_str().expect("an id").to_owned()).collect();
     holds_each_once(&client, "Quakes", "Processed quakes", &ids);
-    assert_eq!(runs_tell_the_story(&client, "Processed quakes"), (1, 1));
-    assert_eq!(client.column("Runs", "run").first(), Some(&name), "the sleeper is told as crashed");
+    assert_eq!(check_runs_are_true(&client, "Processed quakes"), (1, 1));
+    assert_eq!(client.column("Runs", "run").first(), Some(&name), "the sleeper is recorded as crashed");
 }

@@ -23,10 +23,10 @@ pub fn holds_each_once(client: &ApiClient, tab: &str, processed: &str, keys: &[S
 /// Checks Runs: each run occurs once, with the number of rows that it made, and the last one ended
 /// well. Returns the numbers of crashed runs and of those that ended well.
 #[track_caller]
-pub fn runs_tell_the_story(client: &ApiClient, processed: &str) -> (usize, usize) {
+pub fn check_runs_are_true(client: &ApiClient, processed: &str) -> (usize, usize) {
     let [runs, statuses, new] = ["run", "status", "new"].map(|column| client.column("Runs", column));
     let once: BTreeSet<&String> = runs.iter().collect();
-    assert_eq!(once.len(), runs.len(), "a run is told twice: {runs:?}");
+    assert_eq!(once.len(), runs.len(), "a run is recorded twice: {runs:?}");
     let mut made: BTreeMap<String, usize> = BTreeMap::new();
     for run in client.column(processed, "run") {
         // The run's id, followed by the commit.
@@ -34,10 +34,10 @@ pub fn runs_tell_the_story(client: &ApiClient, processed: &str) -> (usize, usize
         *made.entry(run.to_owned()).or_default() += 1;
     }
     for (run, new) in runs.iter().zip(&new) {
-        assert_eq!(new, &made.remove(run).unwrap_or_default().to_string(), "what Runs tells of {run}");
+        assert_eq!(new, &made.remove(run).unwrap_or_default().to_string(), "what Runs says of {run}");
     }
-    assert!(made.is_empty(), "runs that made rows and are not told: {made:?}");
-    let count = |status: &str| statuses.iter().filter(|told| *told == status).count();
+    assert!(made.is_empty(), "runs that made rows and are not recorded: {made:?}");
+    let count = |status: &str| statuses.iter().filter(|listed| *listed == status).count();
     let (crashed, succeeded) = (count("crashed"), count("succeeded"));
     assert_eq!(crashed + succeeded, statuses.len(), "{statuses:?}");
     assert_eq!(statuses.last().map(String::as_str), Some("succeeded"));

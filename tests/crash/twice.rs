@@ -2,7 +2,7 @@
 //! this run and in the next one.
 
 use crate::disk::killer;
-use crate::story::runs_tell_the_story;
+use crate::story::check_runs_are_true;
 use crate::temp_project::TempProject;
 use crate::wire::ApiClient;
 
@@ -52,7 +52,7 @@ fn holds_what_counts(project: &TempProject, story: &Story) {
     let mut keys = client.column("Processed j", "key");
     keys.sort();
     assert_eq!(keys, ["a", "b", "c", "d"]);
-    runs_tell_the_story(&client, "Processed j");
+    check_runs_are_true(&client, "Processed j");
     let ran = project.read("ran");
     let is_meant = |line: &str| story.counts.iter().any(|state| line.contains(state));
     assert!(ran.lines().all(is_meant) && (4..=5).contains(&ran.lines().count()), "{ran}");

@@ -46,7 +46,7 @@ impl StoreLayer for FaultyStore {
 
     fn load_in_layer(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
         Box::pin(async {
-            let late = self.late.lock().expect("nobody panics in it").take();
+            let late = self.late.lock().expect("no thread panics while it holds it").take();
             if let Some(late) = late {
                 self.inner.commit(&late).await;
             }
@@ -165,7 +165,7 @@ async fn a_lost_batch_that_arrives_before_a_load_is_counted_once() {
         let between = meddled(&clock, &store, move |n, commit, _| match n.checked_sub(nth) {
             Some(0) => Some(CommitReply::Lost { why: "it is on its way".to_owned() }),
             Some(1) => {
-                *kept.lock().expect("nobody panics in it") = Some(commit.clone());
+                *kept.lock().expect("no thread panics while it holds it") = Some(commit.clone());
                 Some(CommitReply::Refused { part: CommitPart::Layout, why: "a tab moved".to_owned() })
             }
             _ => None,

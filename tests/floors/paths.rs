@@ -12,7 +12,7 @@ pub struct Named {
     pub line: usize,
     /// Its parts: `crate`, `ledger`, `key`, `Key`; a glob ends in `*`.
     pub parts: Vec<String>,
-    /// Whether it stands in a `use`.
+    /// Whether it is in a `use`.
     pub in_use: bool,
 }
 

@@ -9,13 +9,13 @@ pub fn production_code(text: &str) -> String {
     without_tests(&blanked(text, false))
 }
 
-/// `text` without comments and test items, strings kept: for words that must not even stand in a
+/// `text` without comments and test items, strings kept: for words that must not even be in a
 /// string.
 pub fn production_code_and_strings(text: &str) -> String {
     without_tests(&blanked(text, true))
 }
 
-/// `text` without the insides of strings and without test items: names and comments are left.
+/// `text` without the insides of strings: names and comments are left, those of tests too.
 pub fn names_and_comments(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
@@ -34,7 +34,7 @@ pub fn names_and_comments(text: &str) -> String {
             at += 1;
         }
     }
-    without_tests(&out)
+    out
 }
 
 /// Blanks comments and, unless `keep_strings`, what is between quotes.
@@ -115,7 +115,7 @@ fn raw_string_end(chars: &[char], at: usize) -> usize {
         .map_or(chars.len(), |i| i + 1 + hashes)
 }
 
-/// Tells a character from a lifetime: a character closes after one sign, or begins with a
+/// Distinguishes a character from a lifetime: a character closes after one sign, or begins with a
 /// backslash.
 fn is_character(chars: &[char], at: usize) -> bool {
     chars.get(at + 1) == Some(&'\\') || chars.get(at + 2) == Some(&'\'')

@@ -1,7 +1,7 @@
 //! Rules on words: which ones no name and no comment uses, and that a public type name occurs once.
 //!
-//! In scope: names, comments and docs of production code. Out of scope: strings, which are data or
-//! messages, and tests.
+//! In scope: names, comments and docs, those of tests too. Out of scope: strings, which are data or
+//! messages.
 
 use std::collections::BTreeMap;
 

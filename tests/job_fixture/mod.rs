@@ -72,10 +72,10 @@ impl JobFixture {
         &self,
         items: &[Value],
         retrying: RetryScope,
-        errands: Option<PreparedChanges>,
+        prepared: Option<PreparedChanges>,
     ) -> Result<RunReport, RunError> {
         let mut job = self.job_on(&self.clock, retrying).step(|item, _| row_unless_bad(item, item.clone()));
-        job.errands = errands;
+        job.prepared = prepared;
         self.run_job(&job, self.store(job.seed), items).await
     }
 
@@ -106,8 +106,8 @@ impl JobFixture {
         let listing = store.scan_rows(wanted).await.expect("a listing").expect("it has run");
         let ends = store.tab_extents().await.expect("the ends of its tabs");
         let found = plan_prune(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
-        let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled.clone() };
-        (found, errands)
+        let prepared = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled.clone() };
+        (found, prepared)
     }
 
     pub async fn column(&self, tab: &str, name: &str) -> Vec<String> {

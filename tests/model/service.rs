@@ -305,7 +305,7 @@ impl Sheet {
         let state = &cell.state;
         (state.head != Some(head)).then_some("the state names another head").or_else(|| {
             (state.lease.fence != fence || state.processed != self.tally())
-                .then_some("the state tells another fence, count or sum")
+                .then_some("the state has another fence, count or sum")
         })
     }
 

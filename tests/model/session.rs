@@ -68,7 +68,7 @@ pub struct Session {
     /// suspected.
     suspected: Vec<Draft>,
     pub place: Option<StateLocation>,
-    stance: GuardStrategy,
+    guard_strategy: GuardStrategy,
 }
 
 /// The current commit.
@@ -137,7 +137,7 @@ struct Whole {
 }
 
 enum Load {
-    Virgin,
+    NewSpreadsheet,
     Missing,
     Whole(Box<Whole>),
 }
@@ -168,8 +168,8 @@ impl Runner {
         let Stage::Send(session, work) = &self.stage else { return None };
         let draft = work.draft.clone();
         let commit = commit_of(&draft);
-        let mut stance = session.stance.clone();
-        let form = stance.guard_kind(&commit);
+        let mut guard_strategy = session.guard_strategy.clone();
+        let form = guard_strategy.guard_kind(&commit);
         let mut ops = head_guard::batch_steps(JOB, &commit, session.place.as_ref(), form);
         if rules.is(Mutation::NameNotAdded) {
             ops.retain(|op| !matches!(op, BatchStep::AddRange { .. }));
@@ -177,7 +177,7 @@ impl Runner {
         if rules.is(Mutation::InitOnMissing) && draft.state.alerts.is_some() {
             ops.retain(|op| !matches!(op, BatchStep::MakeTabs));
         }
-        Some(Batch { ops, draft, proof: stance.support() })
+        Some(Batch { ops, draft, proof: guard_strategy.support() })
     }
 
     /// Returns the probe that a proving runner sends.
@@ -208,15 +208,15 @@ impl Runner {
                     GuardProof::Nothing => Stage::Stopped("nothing guards"),
                     GuardProof::Guard(proof) => {
                         note = Some((place.tab, proof));
-                        session.stance.record_support(proof);
+                        session.guard_strategy.record_support(proof);
                         next.draft(rules, *session, None)
                     }
                 }
             }
             (Stage::Send(session, work), Input::Replied(reply)) => next.answered(rules, *session, *work, reply),
             (Stage::Look(session, mut work), Input::Sighted(sheet)) => {
-                let (sighting, place) = sheet.sight();
-                let movement = work.settling.on_head_status(session.chain.draft_ids(), sighting);
+                let (head_status, place) = sheet.sight();
+                let movement = work.settling.on_head_status(session.chain.draft_ids(), head_status);
                 next.follow(rules, *session, *work, movement, place)
             }
             (Stage::Forget(session, work), Input::Sighted(sheet)) => next.forget(rules, *session, &work, sheet)?,
@@ -234,9 +234,9 @@ impl Runner {
 
     fn answered(&mut self, rules: Rules, mut session: Session, mut work: Work, reply: &CommitReply) -> Stage {
         let commit = commit_of(&work.draft);
-        let form = session.stance.guard_kind(&commit);
+        let form = session.guard_strategy.guard_kind(&commit);
         let by_guard = matches!(reply, CommitReply::Refused { part: CommitPart::Guard, .. });
-        if by_guard && session.stance.on_refused(&commit, session.place.as_ref(), form) {
+        if by_guard && session.guard_strategy.on_refused(&commit, session.place.as_ref(), form) {
             return Stage::Send(Box::new(session), Box::new(work));
         }
         let movement = work.settling.on_reply(commit.to, reply);
@@ -254,7 +254,9 @@ impl Runner {
                 self.draft(rules, Session::new(CommitChain::new(None, fresh, self.me()), rules.keys), None)
             }
             Load::Missing => Stage::Stopped("corrupt"),
-            Load::Virgin => self.draft(rules, Session::new(CommitChain::new(None, fresh, self.me()), rules.keys), None),
+            Load::NewSpreadsheet => {
+                self.draft(rules, Session::new(CommitChain::new(None, fresh, self.me()), rules.keys), None)
+            }
             Load::Whole(whole) => {
                 let lease = &whole.snapshot.state.lease;
                 if let LeaseStatus::Held { .. } = lease.status(|_| false, AFTER_EVERY_LEASE) {
@@ -269,7 +271,7 @@ impl Runner {
     /// Returns `None` if the load shows nothing new: the runner loads again.
     fn resume(&mut self, rules: Rules, mut session: Session, found: Load) -> Option<Stage> {
         match found {
-            Load::Virgin => None,
+            Load::NewSpreadsheet => None,
             Load::Missing => Some(Stage::Stopped("corrupt")),
             Load::Whole(whole) => {
                 session.suspected.clear();
@@ -288,7 +290,7 @@ impl Runner {
         self.sure |= done & rules.keys;
         session.pending = rules.keys & !done;
         session.place = Some(place);
-        session.stance.record_support(proof);
+        session.guard_strategy.record_support(proof);
         if session.pending == 0 && !session.chain.has_claimed() && rules.keys != 0 {
             return Stage::Won;
         }
@@ -297,9 +299,9 @@ impl Runner {
 
     fn prove_or_draft(&mut self, rules: Rules, mut session: Session) -> Stage {
         if rules.is(Mutation::NameUnproved) || rules.is(Mutation::NameNotAdded) {
-            session.stance = GuardStrategy::new(GuardSupport::Name);
+            session.guard_strategy = GuardStrategy::new(GuardSupport::Name);
         }
-        match session.stance.support() {
+        match session.guard_strategy.support() {
             GuardSupport::Unknown => Stage::ProbeName(Box::new(session)),
             _ => self.draft(rules, session, None),
         }
@@ -392,7 +394,13 @@ impl Runner {
 
 impl Session {
     fn new(chain: CommitChain, pending: u8) -> Self {
-        Self { chain, pending, suspected: Vec::new(), place: None, stance: GuardStrategy::new(GuardSupport::Unknown) }
+        Self {
+            chain,
+            pending,
+            suspected: Vec::new(),
+            place: None,
+            guard_strategy: GuardStrategy::new(GuardSupport::Unknown),
+        }
     }
 
     /// Returns the next key in this runner's own order, and whether the lease is released with it.
@@ -408,7 +416,7 @@ impl Session {
 
 fn load(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> Option<Load> {
     let (head, place) = match meta.sight() {
-        (HeadStatus::NotInitialized, _) => return Some(Load::Virgin),
+        (HeadStatus::NotInitialized, _) => return Some(Load::NewSpreadsheet),
         (HeadStatus::Missing, _) => return Some(Load::Missing),
         (HeadStatus::At { head, .. }, place) => (head, place?),
     };
@@ -438,7 +446,7 @@ pub fn usable(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> bool {
 fn snapshot(state: State, head: HeadId, keys: &Sheet) -> Snapshot {
     let rows = keys.processed.iter().map(|(one, ..)| (key(*one).fingerprint(), Version::default().hash())).collect();
     let book = ProcessedIndex::new(ProcessedSet::from_rows(ReprocessPolicy::EachVersion, rows), HashMap::new());
-    let (tables, gone, blemishes) = (Vec::new(), Vec::new(), Vec::new());
+    let (tables, gone, anomalies) = (Vec::new(), Vec::new(), Vec::new());
     Snapshot {
         stored_checksum: state.processed,
         state,
@@ -446,7 +454,7 @@ fn snapshot(state: State, head: HeadId, keys: &Sheet) -> Snapshot {
         processed_index: book,
         tables,
         deleted_columns: gone,
-        anomalies: blemishes,
+        anomalies,
         not_yet_left: None,
     }
 }

@@ -1,9 +1,11 @@
-"""Alerts against other people's code: a stand-in that keeps the rules of each service takes the official clients and
-sheetkeep alike; a real mail server with STARTTLS and AUTH; the verifier of Standard Webhooks.
+"""Alerts and heartbeats against other people's code: a stand-in that keeps the rules of each service takes the official
+clients and sheetkeep alike; a real mail server with STARTTLS and AUTH; the verifier of Standard Webhooks; the library
+with which Teams reads its cards.
 
 Usage: receivers.py PROGRAM FOLDER
 """
 
+import gzip
 import json
 import logging
 import os
@@ -13,10 +15,14 @@ import ssl
 import subprocess
 import sys
 import threading
+import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
 
 import apprise
+import cronitor
 import pagerduty
+import sentry_sdk
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
@@ -30,6 +36,7 @@ SECRET = "s3cretPart0123456789"
 KEY = "k" * 32
 SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 taken = []
+pings = []
 
 
 def units(text):
@@ -67,14 +74,22 @@ def check_pagerduty(body):
     return 202, "application/json", json.dumps(reply).encode()
 
 
+def read_by_teams(card):
+    """The library of Teams logs what it does not know in a card, and leaves it out."""
+    read = subprocess.run(
+        ["node", os.path.join(os.path.dirname(__file__), "teams_card.cjs")], input=json.dumps(card), capture_output=True,
+        text=True, timeout=60,
+    )
+    assert read.returncode == 0, read.stdout + read.stderr
+
+
 def check_teams(body):
     """https://adaptivecards.io/explorer/AdaptiveCard.html"""
     card = body["attachments"][0]
     assert body["type"] == "message" and card["contentType"] == "application/vnd.microsoft.card.adaptive"
     card = card["content"]
     assert card["type"] == "AdaptiveCard" and card["version"] == "1.2" and card["body"]
-    for element in card["body"]:
-        assert element["type"] in ("TextBlock", "FactSet"), element
+    read_by_teams(card)
     return 202, "text/plain", b""
 
 
@@ -104,6 +119,70 @@ def check_webhook(_):
     return 200, "text/plain", b""
 
 
+def check_healthchecks(path, query):
+    """https://healthchecks.io/docs/http_api/"""
+    rest = path.split("/")[2:]
+    uuid.UUID(rest[0])
+    assert rest[1:] in ([], ["start"], ["fail"], ["log"]) or 0 <= int(rest[1]) <= 255, path
+    if "rid" in query:
+        # "invalid uuid format" otherwise
+        assert str(uuid.UUID(query["rid"])) == query["rid"]
+    return {"start": "start", "fail": "failure"}.get(rest[-1], "success"), query.get("rid")
+
+
+def check_cronitor(path, query):
+    """https://cronitor.io/docs/telemetry-api"""
+    _, _, key, monitor = path.split("/")
+    assert key and monitor
+    known = {"state", "message", "series", "host", "metric", "stamp", "env", "status_code", "duration"}
+    assert not set(query) - known, query
+    assert len(query.get("message", "")) <= 2000
+    words = {"run": "start", "complete": "success", "fail": "failure", "ok": "success"}
+    return words[query["state"]], query.get("series")
+
+
+def check_in(payload):
+    """What both forms of a check-in of Sentry hold: https://docs.sentry.io/product/crons/"""
+    words = {"in_progress": "start", "ok": "success", "error": "failure"}
+    return words[payload["status"]], uuid.UUID(payload["check_in_id"]).hex
+
+
+def check_sentry(path, query):
+    """https://docs.sentry.io/product/crons/getting-started/http/"""
+    _, api, project, cron, slug, key, _ = path.split("/")
+    assert (api, cron) == ("api", "cron") and project.isdigit() and slug and key
+    assert not set(query) - {"status", "check_in_id", "environment"}, query
+    return check_in(query)
+
+
+def check_envelope(raw):
+    """https://develop.sentry.dev/sdk/data-model/envelopes/"""
+    lines = raw.split(b"\n")
+    assert json.loads(lines[0])
+    for header, payload in zip(lines[1::2], lines[2::2]):
+        if json.loads(header or b"{}").get("type") == "check_in":
+            payload = json.loads(payload)
+            assert payload["monitor_slug"]
+            pings.append(("sentry", *check_in(payload)))
+
+
+def note_ping(address, raw, headers):
+    """Takes a ping, if the address is one of a service of heartbeats."""
+    parts = urlsplit(address)
+    query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+    if parts.path.endswith("/envelope/"):
+        check_envelope(gzip.decompress(raw) if headers.get("content-encoding") == "gzip" else raw)
+    elif parts.path.startswith("/p/"):
+        pings.append(("cronitor", *check_cronitor(parts.path, query)))
+    elif parts.path.startswith("/ping/"):
+        pings.append(("healthchecks", *check_healthchecks(parts.path, query)))
+    elif parts.path.startswith("/api/"):
+        pings.append(("sentry", *check_sentry(parts.path, query)))
+    else:
+        return False
+    return True
+
+
 RULES = {
     "slack": check_slack,
     "pagerduty": check_pagerduty,
@@ -117,8 +196,17 @@ RULES = {
 class StandIn(BaseHTTPRequestHandler):
     """Takes a request if it keeps the rules of its service, and answers 400 if it does not."""
 
+    def do_GET(self):
+        self.do_POST()
+
     def do_POST(self):
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
+        try:
+            if note_ping(self.path, raw, self.headers):
+                return self.reply(200, "text/plain", b"OK")
+        except Exception as error:  # a stand-in reports what it refuses
+            print(f"refused: {error!r}: {self.path} {raw[:500]!r}", file=sys.stderr)
+            return self.reply(400, "text/plain", b"invalid")
         service = self.path.split("/")[1].split("?")[0]
         if service == "v2":
             service = "pagerduty"
@@ -130,6 +218,9 @@ class StandIn(BaseHTTPRequestHandler):
         except Exception as error:  # a stand-in reports what it refuses
             print(f"refused for {service}: {error!r}: {raw[:500]!r}", file=sys.stderr)
             status, kind, reply = 400, "text/plain", b"invalid_payload"
+        self.reply(status, kind, reply)
+
+    def reply(self, status, kind, reply):
         self.send_response(status)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(reply)))
@@ -172,6 +263,49 @@ def official_clients(root):
     kinds = [service for service, _, _ in taken]
     assert kinds == ["slack", "pagerduty", "pagerduty", "discord", "ntfy"], kinds
     taken.clear()
+    official_heartbeats(root)
+
+
+def official_heartbeats(root):
+    """The same of the clients of services of heartbeats; Healthchecks has none."""
+    host = root.removeprefix("http://")
+    monitor = cronitor.Monitor("nightly", api_key="k")
+    # It insists on its own host.
+    monitor._ping_api_url = lambda: f"{root}/p/k/nightly"
+    for state in ("run", "complete", "fail"):
+        assert monitor.ping(state=state, series="s", message="why", metrics={"count": 3}).status_code == 200
+    sentry_sdk.init(dsn=f"http://public@{host}/2")
+    check = sentry_sdk.crons.capture_checkin(monitor_slug="nightly", status="in_progress")
+    for status in ("ok", "error"):
+        sentry_sdk.crons.capture_checkin(monitor_slug="nightly", check_in_id=check, status=status, duration=1)
+    sentry_sdk.flush()
+    sentry_sdk.get_client().close()
+    events = ["start", "success", "failure"]
+    expected = [("cronitor", event, "s") for event in events] + [("sentry", event, check) for event in events]
+    assert pings == expected, pings
+    pings.clear()
+
+
+def heartbeats(root):
+    """A run that fails and one that succeeds, with each convention."""
+    addresses = {
+        "healthchecks": f"{root}/ping/{uuid.uuid4()}",
+        "cronitor": f"{root}/p/{SECRET}/orders",
+        "sentry": f"{root}/api/2/cron/orders/{SECRET}/?environment=production",
+    }
+    for kind, url in addresses.items():
+        with open(f"{FOLDER}/beats.toml", "w") as file:
+            file.write('name = "beats"\n[source]\ncsv = "beats.csv"\n[item]\nkey = ".id"\n[sheet]\ntab = "Beats"\n')
+            file.write(f'[heartbeat]\nurl = "${{PING}}"\nkind = "{kind}"\n')
+        for text, code, event in (("id\n1\n", 0, "success"), ('id\n"1', 65, "failure")):
+            with open(f"{FOLDER}/beats.csv", "w") as file:
+                file.write(text)
+            ended, shown = sheetkeep("run", "beats.toml", PING=url)
+            assert ended == code and "heartbeat" not in shown, shown
+            found = [(service, what) for service, what, _ in pings]
+            assert found == [(kind, "start"), (kind, event)], (kind, pings)
+            assert pings[0][2] and pings[0][2] == pings[1][2], "both have the id of the run"
+            pings.clear()
 
 
 def free_port():
@@ -268,8 +402,9 @@ def main():
     code, shown = sheetkeep("alert", "test", "orders.toml", "--to", "email")
     assert code == 69 and "email: FAILED" in shown, shown
     controller.stop()
+    heartbeats(root)
     server.shutdown()
-    print("receivers: the official clients and sheetkeep keep the same rules; mail and signatures hold")
+    print("receivers: the official clients and sheetkeep keep the same rules; mail, signatures and cards hold")
 
 
 main()

@@ -142,7 +142,10 @@ impl Game {
         if !self.twins.is_empty() {
             self.unchanged().await?;
         }
-        let acts = self.proxy.as_ref().map_or(0, |proxy| proxy.editor.lock().expect("nobody panics in it").diary.len());
+        let acts = self
+            .proxy
+            .as_ref()
+            .map_or(0, |proxy| proxy.editor.lock().expect("no thread panics while it holds it").diary.len());
         self.record.count(|tally| tally.acts += acts as u64);
         Ok(())
     }
@@ -151,8 +154,8 @@ impl Game {
     pub fn diary(&self) -> String {
         let mut lines = vec![self.record.diary()];
         if let Some(proxy) = &self.proxy {
-            let editor = proxy.editor.lock().expect("nobody panics in it");
-            lines.extend(editor.diary.iter().map(|(act, told)| format!("the person: {act:?} {told}")));
+            let editor = proxy.editor.lock().expect("no thread panics while it holds it");
+            lines.extend(editor.diary.iter().map(|(act, result_text)| format!("the person: {act:?} {result_text}")));
         }
         lines.join("\n")
     }
@@ -161,7 +164,7 @@ impl Game {
     fn evolve(&mut self) {
         for _ in 0..2 + self.below(8) {
             let key = format!("k{:02}", self.below(20));
-            // A version that failed stays until it is mended: its record is kept, and both would be
+            // A version that failed stays until it is fixed: its record is kept, and both would be
             // done.
             if !self.failing.contains_key(&key) {
                 *self.source.entry(key).or_default() += 1;
@@ -187,7 +190,7 @@ impl Game {
     fn eagerness(&self, choice: [f64; 3]) {
         let eagerness = choice[usize::try_from(self.below(3)).expect("few")];
         if let Some(proxy) = &self.proxy {
-            proxy.editor.lock().expect("nobody panics in it").eagerness = eagerness;
+            proxy.editor.lock().expect("no thread panics while it holds it").eagerness = eagerness;
         }
     }
 
@@ -267,7 +270,7 @@ impl Game {
                     // Nothing of the run moves meanwhile; its clock does.
                     Halt::Pause(ms) => {
                         self.record.count(|tally| tally.pauses += 1);
-                        self.record.note(format!("machine {} stands still for {ms} ms", lane.number));
+                        self.record.note(format!("machine {} sleeps for {ms} ms", lane.number));
                         self.wait(ms).await;
                     }
                 },
@@ -278,7 +281,7 @@ impl Game {
             }
         };
         drop(running);
-        let told = match &ended {
+        let result_text = match &ended {
             Ended::Well(report) => {
                 self.record.finished(report);
                 format!("{} ended {:?}", report.run.id, report.run.status)
@@ -289,13 +292,15 @@ impl Game {
             }
             Ended::Badly(error) => error.to_string(),
         };
-        for event in job.events.lock().expect("nobody panics in it").iter().filter(|event| tells(event)) {
+        for event in
+            job.events.lock().expect("no thread panics while it holds it").iter().filter(|event| is_noted(event))
+        {
             if matches!(event, Event::ItemFailed { error, .. } if error.contains(REFUSED)) {
                 self.record.is_wrong(format!("machine {}: an item is blamed for its machine", lane.number));
             }
             self.record.note(format!("    {event:?}"));
         }
-        self.record.note(format!("{} machine {}: {told}", self.clock.now(), lane.number));
+        self.record.note(format!("{} machine {}: {result_text}", self.clock.now(), lane.number));
         ended
     }
 
@@ -323,7 +328,7 @@ impl Game {
                 }
                 Ended::Badly(RunError::Held { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
                 Ended::Badly(error) => return Err(format!("the run over an unchanged source: {error}")),
-                Ended::Crashed => return Err("nobody asked for a crash".to_owned()),
+                Ended::Crashed => return Err("no crash was asked for".to_owned()),
             }
         }
         Err("the lease is never free".to_owned())
@@ -379,7 +384,7 @@ impl Game {
                         .await
                         .map_err(|why| format!("the quiet run: {why}: {error}"))?;
                 }
-                Ended::Crashed => return Err("nobody asked for a crash".to_owned()),
+                Ended::Crashed => return Err("no crash was asked for".to_owned()),
             }
         }
         Err("the lease is never free".to_owned())
@@ -388,7 +393,7 @@ impl Game {
     /// The person does what a stop asks for: of two rows that show the same she keeps one, by a
     /// text in the key's column.
     async fn name_equal_row(&self, said: &str) -> Result<(), String> {
-        let proxy = self.proxy.as_ref().ok_or("nobody edits")?;
+        let proxy = self.proxy.as_ref().ok_or("this game has no editor")?;
         let (shown, _) = said.split_once(" could each be one that a write filled").ok_or("no advice")?;
         let numbers = shown.rsplit("rows ").next().unwrap_or_default().split(" and ");
         let rows: Vec<usize> = numbers.filter_map(|number| number.parse::<usize>().ok()?.checked_sub(1)).collect();
@@ -417,8 +422,10 @@ impl Game {
 
     async fn at_rest(&self, report: &RunReport) -> Result<(), String> {
         let seen = self.place.look().await;
-        let deleted =
-            self.proxy.as_ref().map(|proxy| proxy.editor.lock().expect("nobody panics in it").deleted.clone());
+        let deleted = self
+            .proxy
+            .as_ref()
+            .map(|proxy| proxy.editor.lock().expect("no thread panics while it holds it").deleted.clone());
         let whole = Whole {
             due: &self.due,
             failing: &self.failing,
@@ -433,7 +440,7 @@ impl Game {
     async fn person_between(&self) {
         let Some(proxy) = &self.proxy else { return };
         let Some(view) = proxy.view().await else { return };
-        let marks = proxy.editor.lock().expect("nobody panics in it").mark_rows(&view);
+        let marks = proxy.editor.lock().expect("no thread panics while it holds it").mark_rows(&view);
         if !marks.is_empty() {
             proxy.hands(json!(marks)).await;
         }
@@ -444,12 +451,12 @@ impl Game {
 }
 
 /// Whether an event belongs into the story of a run.
-fn tells(event: &Event) -> bool {
+fn is_noted(event: &Event) -> bool {
     !matches!(event, Event::Progress { .. } | Event::Finished(_))
 }
 
 fn with_person(proxy: &EmulatorProxy, acts: &'static [Act]) -> EmulatorProxy {
-    proxy.editor.lock().expect("nobody panics in it").acts = acts;
+    proxy.editor.lock().expect("no thread panics while it holds it").acts = acts;
     proxy.clone()
 }
 

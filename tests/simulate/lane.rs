@@ -104,13 +104,13 @@ impl Machine {
 
     /// The fault plan of the next run.
     pub fn begin(&self, fortune: FaultPlan) {
-        *self.fortune.lock().expect("nobody panics in it") = fortune;
+        *self.fortune.lock().expect("no thread panics while it holds it") = fortune;
         self.halting.send_replace(None);
     }
 
     /// A request or an answer is under way, until one of this machine's own milliseconds.
     pub async fn under_way(&self) {
-        let longest = self.fortune.lock().expect("nobody panics in it").latency_ms;
+        let longest = self.fortune.lock().expect("no thread panics while it holds it").latency_ms;
         let now = self.clock.monotonic_ms();
         let at = now + 1 + self.below(longest + 1);
         let at = at + (LANES + self.number - at % LANES) % LANES;
@@ -119,7 +119,7 @@ impl Machine {
 
     /// A call arrives: what happens to it. The machine may stop at it.
     pub fn meets(&self, is_write: bool) -> Option<Kind> {
-        let mut fortune = self.fortune.lock().expect("nobody panics in it");
+        let mut fortune = self.fortune.lock().expect("no thread panics while it holds it");
         match &mut fortune.halt {
             Some((0, halt)) => {
                 let halt = *halt;

@@ -23,7 +23,7 @@ use crate::lane::Machine;
 use crate::place::{Meddling, Place};
 use crate::read::id_in;
 use crate::record::Record;
-use crate::seen::{Marked, RunRow, Seen, Told};
+use crate::seen::{Marked, RunRow, Seen, SeenFailure};
 
 /// How long a call that hangs is waited for.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -68,7 +68,7 @@ impl InMemory {
             failures: held
                 .failures
                 .iter()
-                .map(|failure| Told {
+                .map(|failure| SeenFailure {
                     key: failure.key.to_string(),
                     version: failure.version.to_string(),
                     error: failure.error.clone(),
@@ -101,7 +101,7 @@ impl InMemory {
         }
         let taken = self.record.check(&self.seen());
         let mut arrived: Vec<Commit> = Vec::new();
-        self.late.lock().expect("nobody panics in it").retain_mut(|(late, after)| {
+        self.late.lock().expect("no thread panics while it holds it").retain_mut(|(late, after)| {
             *after = after.saturating_sub(1);
             let now = *after == 0 || taken;
             arrived.extend(now.then(|| late.clone()));
@@ -131,7 +131,7 @@ impl Place for InMemory {
 
     fn deliver(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
-            let arrived = std::mem::take(&mut *self.late.lock().expect("nobody panics in it"));
+            let arrived = std::mem::take(&mut *self.late.lock().expect("no thread panics while it holds it"));
             self.arrive(arrived.into_iter().map(|(late, _)| late).collect()).await;
         })
     }
@@ -188,26 +188,26 @@ impl Store for OfLane {
     fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
         Box::pin(async {
             self.arrives().await?;
-            let sighting = self.place.store.read_head().await?;
+            let head_status = self.place.store.read_head().await?;
             self.lane.under_way().await;
-            let newest = self.sent.lock().expect("nobody panics in it").last().copied();
-            match (sighting, newest) {
+            let newest = self.sent.lock().expect("no thread panics while it holds it").last().copied();
+            match (head_status, newest) {
                 (HeadStatus::At { fence, .. }, Some(head)) if self.place.meddling == Some(Meddling::Gullible) => {
                     Ok(HeadStatus::At { head, fence })
                 }
-                _ => Ok(sighting),
+                _ => Ok(head_status),
             }
         })
     }
 
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async move {
-            self.sent.lock().expect("nobody panics in it").insert(commit.to);
+            self.sent.lock().expect("no thread panics while it holds it").insert(commit.to);
             self.lane.under_way().await;
             let kind = self.lane.meets(true).or_else(|| self.poisoned(commit));
             if let Some(Kind::Late(after)) = kind {
                 let after = if after == 0 { u32::MAX } else { after };
-                self.place.late.lock().expect("nobody panics in it").push((commit.clone(), after));
+                self.place.late.lock().expect("no thread panics while it holds it").push((commit.clone(), after));
             }
             let reply = match kind {
                 Some(kind) if !kind.applies() => None,

@@ -4,12 +4,12 @@
 use serde_json::Value;
 use sheetkeep::ledger::leases::head::HeadId;
 
-use crate::seen::{Marked, NAMED, RunRow, Seen, Told};
+use crate::seen::{Marked, NAMED, RunRow, Seen, SeenFailure};
 
 /// Rows of a state tab that hold the state; what a batch found and wrote is kept below them.
 const STATE_ROWS: usize = 64;
 /// Cells of a kept row that say what was expected of it.
-const TOLD: usize = 4;
+const FAILURE_COLUMNS: usize = 4;
 
 /// The texts of a tab.
 struct Tab<'a> {
@@ -59,7 +59,8 @@ pub fn read(metadata: &Value, values: &Value, called: &dyn Fn(&str) -> String) -
     let marked = marked(metadata, &tabs);
     let states = tabs.iter().filter(|tab| tab.title.starts_with("sheetkeep j #"));
     let below = states.flat_map(|tab| tab.rows.iter().skip(STATE_ROWS));
-    let kept = below.map(|row| row.iter().skip(TOLD).filter(|text| filled(text)).cloned().collect()).collect();
+    let kept =
+        below.map(|row| row.iter().skip(FAILURE_COLUMNS).filter(|text| filled(text)).cloned().collect()).collect();
     Seen {
         kept,
         lost: marked.is_none() && of("Processed j").is_some(),
@@ -73,7 +74,7 @@ pub fn read(metadata: &Value, values: &Value, called: &dyn Fn(&str) -> String) -
         failures: failures
             .into_iter()
             .filter(|[key, ..]| filled(key))
-            .map(|[key, version, error, state]| Told { key, version, error, open: state == "open" })
+            .map(|[key, version, error, state]| SeenFailure { key, version, error, open: state == "open" })
             .collect(),
         runs: runs
             .into_iter()

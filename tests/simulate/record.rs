@@ -32,7 +32,7 @@ pub struct Tally {
 
 impl Tally {
     /// The evidence of these games.
-    pub fn told(&self, commit: &str, seeds: usize, seconds: f64) -> Value {
+    pub fn document(&self, commit: &str, seeds: usize, seconds: f64) -> Value {
         json!({
             "command": format!("SIMULATE={seeds} cargo test --release --test simulate -- --nocapture"),
             "commit": commit,
@@ -118,7 +118,7 @@ impl Record {
     }
 
     fn held(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().expect("nobody panics in it")
+        self.inner.lock().expect("no thread panics while it holds it")
     }
 
     pub fn mode(&self) -> WriteMode {

@@ -37,7 +37,7 @@ pub struct Marked {
 
 /// A row of Failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct SeenFailure {
     pub key: String,
     pub version: String,
     pub error: String,
@@ -65,7 +65,7 @@ pub struct Seen {
     pub kept: Vec<BTreeSet<String>>,
     /// Key, version and run.
     pub processed: Vec<(String, String, String)>,
-    pub failures: Vec<Told>,
+    pub failures: Vec<SeenFailure>,
     pub runs: Vec<RunRow>,
 }
 

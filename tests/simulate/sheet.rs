@@ -117,7 +117,7 @@ impl OnSheet {
         let query = ranges.chain(["valueRenderOption=UNFORMATTED_VALUE".to_owned()]).collect::<Vec<_>>().join("&");
         let (status, values) = self.proxy.ask(Method::GET, "/values:batchGet", &query, Value::Null).await;
         assert_eq!(status, 200, "{values}");
-        let editor = self.proxy.editor.lock().expect("nobody panics in it");
+        let editor = self.proxy.editor.lock().expect("no thread panics while it holds it");
         read(&metadata, &values, &|own| editor.name(own).to_owned())
     }
 
@@ -133,8 +133,8 @@ impl OnSheet {
             body: bytes::Bytes::new(),
         };
         let answer = self.proxy.emulator.handle(call).await.expect("no fault meets a control path");
-        let ResponseContent::Json(told) = answer.content else { unreachable!("a control path answers JSON") };
-        told["underWay"].as_u64().expect("a count")
+        let ResponseContent::Json(stats) = answer.content else { unreachable!("a control path answers JSON") };
+        stats["underWay"].as_u64().expect("a count")
     }
 }
 

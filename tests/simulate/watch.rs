@@ -6,7 +6,7 @@ use sheetkeep::ledger::items::write_mode::WriteMode;
 use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::ledger::runs::run::Run;
 
-use crate::seen::{CheckLevel, Marked, Seen, Told, Whole, rows_of};
+use crate::seen::{CheckLevel, Marked, Seen, SeenFailure, Whole, rows_of};
 
 /// What was seen so far.
 #[derive(Default)]
@@ -36,7 +36,7 @@ impl Watch {
     pub fn check(&mut self, seen: &Seen, mode: WriteMode, eyes: CheckLevel) -> Result<bool, String> {
         let taken = self.head_and_fence(seen)?;
         let done = keys_once(seen)?;
-        told_once(&seen.failures)?;
+        check_reported_once(&seen.failures)?;
         runs_once(seen)?;
         let expected = rows_of(done.iter().map(|(key, version)| (*key, *version)), mode);
         let mut rows = seen.rows.clone();
@@ -101,18 +101,18 @@ impl Watch {
     }
 
     fn runs_at_rest(&self, seen: &Seen, whole: &Whole<'_>) -> Result<(), String> {
-        let told: BTreeMap<&str, (&str, u64)> =
+        let failure: BTreeMap<&str, (&str, u64)> =
             seen.runs.iter().map(|row| (row.run.as_str(), (row.status.as_str(), row.new))).collect();
         for (run, (status, new)) in &self.finished {
-            match told.get(run.as_str()) {
+            match failure.get(run.as_str()) {
                 Some(there) if *there == (status.as_str(), *new) => {}
                 there => return Err(format!("run {run} ended {status} with {new} new, and Runs has {there:?}")),
             }
         }
-        if let Some(run) = self.claimed.iter().find(|run| !told.contains_key(run.as_str())) {
-            return Err(format!("run {run} held the lease, and Runs does not tell of it"));
+        if let Some(run) = self.claimed.iter().find(|run| !failure.contains_key(run.as_str())) {
+            return Err(format!("run {run} held the lease, and Runs does not name it"));
         }
-        for (run, (status, new)) in &told {
+        for (run, (status, new)) in &failure {
             let rows = seen.processed.iter().filter(|(_, _, by)| by == run).count() as u64;
             if rows != *new {
                 return Err(format!("Runs says of {run} ({status}) {new} new, and Processed has {rows} of it"));
@@ -129,11 +129,12 @@ impl Watch {
 }
 
 fn failures_at_rest(seen: &Seen, whole: &Whole<'_>) -> Result<(), String> {
-    let newest: BTreeMap<&str, &Told> = seen.failures.iter().map(|told| (told.key.as_str(), told)).collect();
+    let newest: BTreeMap<&str, &SeenFailure> =
+        seen.failures.iter().map(|failure| (failure.key.as_str(), failure)).collect();
     let open: BTreeMap<String, u64> = newest
         .values()
-        .filter(|told| told.open)
-        .map(|told| (told.key.clone(), told.version.parse().unwrap_or(0)))
+        .filter(|failure| failure.open)
+        .map(|failure| (failure.key.clone(), failure.version.parse().unwrap_or(0)))
         .collect();
     if open == *whole.failing {
         return Ok(());
@@ -162,7 +163,7 @@ fn agree(rows: &[(String, String)], expected: &[(String, String)]) -> Result<(),
     let strange: Vec<_> = rows.iter().filter(|row| !expected.contains(row)).collect();
     let missing: Vec<_> = expected.iter().filter(|row| !rows.contains(row)).collect();
     Err(format!(
-        "{} rows instead of {}: nobody knows {strange:?}, and {missing:?} are not there",
+        "{} rows instead of {}: unknown rows {strange:?}, and {missing:?} are not there",
         rows.len(),
         expected.len()
     ))
@@ -180,25 +181,25 @@ fn agree_but_for_kept(
     kept: &[BTreeSet<String>],
 ) -> Result<(), String> {
     let times = |rows: &[(String, String)], row: &(String, String)| rows.iter().filter(|other| *other == row).count();
-    let astray: BTreeSet<_> =
+    let misplaced: BTreeSet<_> =
         rows.iter().chain(expected).filter(|row| times(rows, row) != times(expected, row)).collect();
     let is_kept = |(key, word): &(String, String)| kept.iter().any(|cells| cells.contains(key) && cells.contains(word));
     let is_surplus = |row: &(String, String)| times(rows, row) > times(expected, row) && kept.len() > SAID_ROWS;
-    if astray.into_iter().all(|row| expected.contains(row) && (is_surplus(row) || is_kept(row))) {
+    if misplaced.into_iter().all(|row| expected.contains(row) && (is_surplus(row) || is_kept(row))) {
         return Ok(());
     }
     agree(rows, expected).map_err(|why| format!("{why}, nor kept"))
 }
 
 /// A failure that stays the same is reported once, and only what failed recovers.
-fn told_once(failures: &[Told]) -> Result<(), String> {
-    let mut newest: BTreeMap<&str, &Told> = BTreeMap::new();
-    for told in failures {
-        let before = newest.insert(&told.key, told);
-        let again = before.is_some_and(|before| told.open && before == told);
-        let from_nothing = !told.open && !before.is_some_and(|before| before.open);
+fn check_reported_once(failures: &[SeenFailure]) -> Result<(), String> {
+    let mut newest: BTreeMap<&str, &SeenFailure> = BTreeMap::new();
+    for failure in failures {
+        let before = newest.insert(&failure.key, failure);
+        let again = before.is_some_and(|before| failure.open && before == failure);
+        let from_nothing = !failure.open && !before.is_some_and(|before| before.open);
         if again || from_nothing {
-            return Err(format!("Failures has {told:?} after {before:?}"));
+            return Err(format!("Failures has {failure:?} after {before:?}"));
         }
     }
     Ok(())

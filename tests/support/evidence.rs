@@ -24,8 +24,8 @@ impl Stopwatch {
 /// The commit that is checked out here, and whether anything differs from it.
 pub fn commit() -> String {
     let git = |args: &[&str]| {
-        let told = Command::new("git").args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
-        String::from_utf8(told.stdout).ok().map(|text| text.trim().to_owned())
+        let printed = Command::new("git").args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
+        String::from_utf8(printed.stdout).ok().map(|text| text.trim().to_owned())
     };
     let head = git(&["rev-parse", "HEAD"]).unwrap_or_default();
     let changed = git(&["status", "--porcelain", "--", "src", "tests", "Cargo.toml", "Cargo.lock"]);

@@ -187,7 +187,7 @@ pub struct Job {
     pub seed: u64,
     pub steps: Vec<Arc<dyn Step>>,
     pub journal: Option<Arc<dyn Journal>>,
-    pub errands: Option<PreparedChanges>,
+    pub prepared: Option<PreparedChanges>,
     clock: Arc<dyn Clock>,
 }
 
@@ -231,7 +231,7 @@ impl Job {
             is_rowless: false,
             version: "0".into(),
         };
-        Self { plan, events: Arc::default(), seed: 1, steps: Vec::new(), journal: None, errands: None, clock }
+        Self { plan, events: Arc::default(), seed: 1, steps: Vec::new(), journal: None, prepared: None, clock }
     }
 
     /// Adds a step.
@@ -300,7 +300,7 @@ impl Job {
             clock: Arc::clone(&self.clock),
             chance: Arc::new(SeededRng::new(self.seed)),
             journal: self.journal.clone(),
-            prepared: self.errands.clone(),
+            prepared: self.prepared.clone(),
             processes: Arc::new(AllEnded),
             events: Arc::new(move |event| events.lock().expect("no test panics while it holds this").push(event)),
         };

@@ -151,9 +151,9 @@ impl WireFixture {
     }
 
     /// A run that only settles what a command found.
-    async fn settle(&self, errands: PreparedChanges, retrying: RetryScope) {
+    async fn settle(&self, prepared: PreparedChanges, retrying: RetryScope) {
         let mut job = self.job();
-        (job.errands, job.plan.retrying) = (Some(errands), retrying);
+        (job.prepared, job.plan.retrying) = (Some(prepared), retrying);
         self.run_job(&job, &[]).await;
     }
 
@@ -176,8 +176,8 @@ impl WireFixture {
     }
 
     /// What `prune --yes` does then.
-    pub async fn take_out(&self, errands: PreparedChanges) {
-        self.settle(errands, RetryScope::None).await;
+    pub async fn take_out(&self, prepared: PreparedChanges) {
+        self.settle(prepared, RetryScope::None).await;
     }
 
     /// What `reset --yes` does.
@@ -215,12 +215,12 @@ impl WireFixture {
         let settled =
             plan_rollover(&old, new.as_ref(), ID, to, self.clock.now()).expect("nothing is against it").settled;
         let mut into = self.job();
-        into.errands = Some(PreparedChanges { from: new.map(|new| new.head), settled });
+        into.prepared = Some(PreparedChanges { from: new.map(|new| new.head), settled });
         (into.plan.retrying, into.plan.rollover) =
             (RetryScope::None, Some(Rollover::Into(Predecessors::from_state(&old.snapshot.state, ID))));
         self.run_job_at(to, &into, &[]).await;
         let mut out = self.job();
-        out.errands = Some(PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() });
+        out.prepared = Some(PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() });
         (out.plan.retrying, out.plan.rollover) = (RetryScope::None, Some(Rollover::OutTo(to.to_owned())));
         self.run_job(&out, &[]).await;
     }

@@ -4,6 +4,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use sheetkeep_base::time::Timestamp;
 
+use crate::condition::Condition;
 use crate::message::{Fact, Message, MessageLink, NoticeKind};
 use crate::severity::Severity;
 
@@ -14,8 +15,10 @@ pub struct AlertPlace {
     pub job: String,
     /// What distinguishes its spreadsheet from others: an id, or a file's path.
     pub spreadsheet: String,
-    /// Where to look, if a browser can open it.
+    /// The spreadsheet, if a browser can open it.
     pub link: Option<MessageLink>,
+    /// Its tabs, as far as they are known.
+    pub tabs: LinkedTabs,
     /// The command that shows the job's status.
     pub status_command: String,
     /// The command that lists its failures.
@@ -26,6 +29,19 @@ pub struct AlertPlace {
     pub host: String,
     /// The version of this program.
     pub version: String,
+}
+
+/// The ids of the tabs that messages link to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LinkedTabs {
+    /// The tab with a row for each run.
+    pub runs: Option<i32>,
+    /// The row in it that a message is about, if it is known.
+    pub run_row: Option<u32>,
+    /// The tab with the job's failures.
+    pub failures: Option<i32>,
+    /// The tab in which people approve changes, if any are held back.
+    pub jobs: Option<i32>,
 }
 
 /// Who reports, where and when.
@@ -70,6 +86,21 @@ impl AlertPlace {
             run: String::new(),
             channels: vec![channel.to_owned()],
         }
+    }
+
+    /// Returns the link of a message about a condition: the tab in which a person sees what is
+    /// wrong, or else the spreadsheet.
+    pub(crate) fn link_for(&self, condition: Condition) -> Option<MessageLink> {
+        let sheet = self.link.clone()?;
+        let LinkedTabs { runs, run_row, failures, jobs } = self.tabs;
+        let (label, tab, row) = match condition {
+            Condition::Items if failures.is_some() => ("Open its failures", failures, None),
+            Condition::Yield if jobs.is_some() => ("Open Jobs", jobs, None),
+            _ => ("Open Runs", runs, run_row),
+        };
+        let range = row.map(|row| format!("&range=A{row}")).unwrap_or_default();
+        let of_tab = |id| MessageLink { label: label.to_owned(), url: format!("{}#gid={id}{range}", sheet.url) };
+        Some(tab.map_or_else(|| sheet.clone(), of_tab))
     }
 
     pub(crate) fn footer(&self, run: &str) -> String {

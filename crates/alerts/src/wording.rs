@@ -38,7 +38,7 @@ impl Wording<'_> {
                 .map(|trouble| trouble.reason.clone())
                 .unwrap_or_default(),
             next_step: if is_firing { self.next_step() } else { String::new() },
-            link: place.link.clone(),
+            link: place.link_for(self.condition),
             footer: place.footer(trouble.map_or(run, |trouble| if is_firing { &trouble.run } else { run })),
             at: now,
             run: run.to_owned(),

@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_of_the_machine_are_told_from_others() {
+    fn errors_of_the_machine_differ_from_others() {
         let of = |number| MachineTrouble::from_io("x", &io::Error::from_raw_os_error(number)).map(|it| it.refused);
         for number in [24, 23, 11, 12] {
             assert_eq!(of(number), Some(Refused::Resource), "{}", io::Error::from_raw_os_error(number));

@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_told_from_a_key_in_its_place() {
+    fn a_path_is_not_taken_for_a_key() {
         let url_safe = base64(60).replace('+', "-").replace('/', "_");
         for path in
             ["key.json", "/home/me/my-project-123456-0a1b2c3d4e5f.json", "../keys/Robot 2.json", "C:\\keys\\k.json"]

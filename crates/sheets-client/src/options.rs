@@ -55,7 +55,7 @@ pub struct SheetsOptions {
     /// Deadlines of the parts of a call.
     pub deadlines: Deadlines,
     /// Maximum size of a response body, in bytes.
-    pub answer_limit: u64,
+    pub response_limit: u64,
     /// What the tokens allow. The service refuses the rest.
     pub access: AccessScope,
 }
@@ -94,7 +94,7 @@ impl SheetsOptions {
             retry_budget: 20,
             pacing: Pacing::default(),
             deadlines: Deadlines::default(),
-            answer_limit: 64 << 20,
+            response_limit: 64 << 20,
             access: AccessScope::default(),
         }
     }

@@ -31,7 +31,7 @@ use crate::transport::connect::Connector;
 use crate::types::address::{AGENT, ApiRoot, SpreadsheetId};
 use crate::types::requests::Batch;
 use crate::types::response_types::{
-    BatchAnswer, ColumnMark, Created, SpreadsheetInfo, batch_answer, column_marks, metadata,
+    BatchResponse, ColumnMark, Created, SpreadsheetInfo, batch_response, column_marks, metadata,
 };
 use sheetkeep_base::clock::Clock;
 use sheetkeep_base::rng::Rng;
@@ -52,7 +52,7 @@ const READ_BACK_FIELDS: &str = "&fields=spreadsheetId,replies,updatedSpreadsheet
 #[derive(Debug, Clone, PartialEq)]
 pub enum BatchReply {
     /// The whole batch was applied.
-    Applied(BatchAnswer),
+    Applied(BatchResponse),
     /// The service refused it (400, 403, 404). Nothing of it was applied.
     Refused(ApiError),
     /// It was not executed: never sent, or refused for its token (401) or the quota (429) until the
@@ -73,7 +73,7 @@ pub struct Sheets {
     caller: ApiCaller,
     clock: Arc<dyn Clock>,
     deadlines: Deadlines,
-    answer_limit: u64,
+    response_limit: u64,
 }
 
 impl Sheets {
@@ -87,11 +87,11 @@ impl Sheets {
             retry_budget,
             pacing,
             deadlines,
-            answer_limit,
+            response_limit,
             access,
         } = options;
         let root = api_url.as_deref().map(ApiRoot::parse).transpose()?.unwrap_or_default();
-        let connector = Connector::new(&transport, deadlines.connect, answer_limit, clock.clone())?;
+        let connector = Connector::new(&transport, deadlines.connect, response_limit, clock.clone())?;
         let email = credentials.client_email().map(str::to_owned);
         let tokens =
             Tokens::new(credentials.into_grant(), connector.clone(), clock.clone(), deadlines.token, access.scope());
@@ -101,7 +101,7 @@ impl Sheets {
         hub.user_agent(AGENT.to_owned());
         let policy = CallPolicy { policy: retry, budget: retry_budget, pacing };
         let caller = ApiCaller::new(policy, tokens, email, clock.clone(), chance);
-        Ok(Self { hub, connector, root, caller, clock, deadlines, answer_limit })
+        Ok(Self { hub, connector, root, caller, clock, deadlines, response_limit })
     }
 
     /// Reads the spreadsheet's properties, tabs and named ranges.
@@ -191,11 +191,11 @@ impl Sheets {
         let fields = if batch.has_response_ranges() { READ_BACK_FIELDS } else { "" };
         Box::pin(async move {
             let (id, body) = (id, &body);
-            let attempt = move || -> BoxFuture<'_, Result<BatchAnswer, AttemptFailure>> {
+            let attempt = move || -> BoxFuture<'_, Result<BatchResponse, AttemptFailure>> {
                 Box::pin(self.batch_once(id, body.clone(), fields, expected))
             };
             match self.caller.call(Method::BatchUpdate, Box::new(attempt)).await {
-                Ok(answer) => BatchReply::Applied(answer),
+                Ok(response) => BatchReply::Applied(response),
                 Err(call_failure) => self.reply(call_failure),
             }
         })
@@ -265,9 +265,9 @@ impl Sheets {
             .add_scope(SCOPE)
             .delegate(&mut observer);
         let result = self.with_deadline(call.doit()).await;
-        let answer = self.classify_hub_result(result, &observer)?;
-        let read = answer.value_ranges.unwrap_or_default();
-        if answer.spreadsheet_id.as_deref() != Some(id.as_str()) || read.len() != ranges.len() {
+        let response = self.classify_hub_result(result, &observer)?;
+        let read = response.value_ranges.unwrap_or_default();
+        if response.spreadsheet_id.as_deref() != Some(id.as_str()) || read.len() != ranges.len() {
             return Err(UnknownOutcome::Garbled("it doesn't hold the ranges that were asked for").into());
         }
         Ok(read.into_iter().map(|range| range.values.unwrap_or_default()).collect())
@@ -316,18 +316,18 @@ impl Sheets {
         body: bytes::Bytes,
         fields: &str,
         expected: usize,
-    ) -> Result<BatchAnswer, AttemptFailure> {
+    ) -> Result<BatchResponse, AttemptFailure> {
         let request = self.batch_request(id, body, fields).await?;
         let called = with_timeout(&*self.clock, self.deadlines.call, self.hub.client.request(request)).await?;
-        let answer = called.map_err(|e| transport(&e))?;
-        let (status, meta) = (answer.status(), ResponseMeta::read(answer.headers(), self.clock.now()));
+        let response = called.map_err(|e| transport(&e))?;
+        let (status, meta) = (response.status(), ResponseMeta::read(response.headers(), self.clock.now()));
         self.caller.record_service_time(meta);
-        let body = self.body_of(answer).await;
+        let body = self.body_of(response).await;
         if status != StatusCode::OK {
             let json = body.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
             return Err(failure(status.as_u16(), meta, json.as_ref()));
         }
-        batch_answer(&body?, id, expected)
+        batch_response(&body?, id, expected)
     }
 
     async fn batch_request(
@@ -350,14 +350,15 @@ impl Sheets {
             .expect("the root and the id are checked, and the headers are made"))
     }
 
-    async fn body_of(&self, answer: Response<hyper::body::Incoming>) -> Result<bytes::Bytes, AttemptFailure> {
-        let limit = usize::try_from(self.answer_limit).unwrap_or(usize::MAX);
+    async fn body_of(&self, response: Response<hyper::body::Incoming>) -> Result<bytes::Bytes, AttemptFailure> {
+        let limit = usize::try_from(self.response_limit).unwrap_or(usize::MAX);
         let collected =
-            with_timeout(&*self.clock, self.deadlines.body, Limited::new(answer.into_body(), limit).collect()).await?;
+            with_timeout(&*self.clock, self.deadlines.body, Limited::new(response.into_body(), limit).collect())
+                .await?;
         match collected {
             Ok(body) => Ok(body.to_bytes()),
             Err(e) if e.is::<LengthLimitError>() => {
-                Err(UnknownOutcome::Oversized { limit_bytes: self.answer_limit }.into())
+                Err(UnknownOutcome::Oversized { limit_bytes: self.response_limit }.into())
             }
             Err(e) => Err(UnknownOutcome::Broken(root_cause(e.as_ref())).into()),
         }

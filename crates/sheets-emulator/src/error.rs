@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wrong_mask_is_told_as_google_tells_it() {
+    fn a_wrong_mask_is_refused_in_the_services_words() {
         let body = ApiError::bad_mask("sheets.sheetProperties").to_json();
         assert_eq!(body["error"]["message"], "Request contains an invalid argument.");
         assert_eq!(

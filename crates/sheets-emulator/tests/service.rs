@@ -241,7 +241,7 @@ async fn http2_chunked_bodies_and_bare_posts_are_served_too() {
     let body = response.into_body().collect().await.expect("a body").to_bytes();
     let got: Value = serde_json::from_slice(&body).expect("JSON");
     assert_eq!(got["clearedRange"], "Sheet1!A1:Z1000");
-    assert!(body.starts_with(b"{\n  \""), "pretty unless told otherwise");
+    assert!(body.starts_with(b"{\n  \""), "pretty unless asked otherwise");
 }
 
 #[tokio::test]
@@ -280,7 +280,7 @@ async fn an_api_key_reads_what_is_shared_with_everybody() {
         client.send(request.body(Full::new(Bytes::from(body))).expect("a request"))
     };
     let book = format!("/v4/spreadsheets/{ID}");
-    assert_eq!(ask(&book, "GET", "").await.0, 403, "it is nobody else's business yet");
+    assert_eq!(ask(&book, "GET", "").await.0, 403, "it is not shared yet");
     assert_eq!(ask("/v4/spreadsheets/nowhere", "GET", "").await.0, 404);
     let everybody = json!({"type": "anyone", "role": "reader"});
     let shared = client.call("POST", &format!("/drive/v3/files/{ID}/permissions"), Some(&everybody)).await;
@@ -417,7 +417,7 @@ async fn put_cell(client: &Client, cell: &str, value: &str) -> (u16, Value) {
 
 #[tokio::test]
 async fn protected_ranges_are_closed_to_others_unless_named() {
-    const TOLD: &str = "You are trying to edit a protected cell or object. Please contact the spreadsheet owner to remove \
+    const PROTECTED_CELL: &str = "You are trying to edit a protected cell or object. Please contact the spreadsheet owner to remove \
                         protection if you need to edit.";
     let client = start(EmulatorOptions::default()).await;
     let hands = format!("/_emulator/edits?spreadsheet={ID}");
@@ -430,14 +430,14 @@ async fn protected_ranges_are_closed_to_others_unless_named() {
     assert_eq!(status, 200, "{got}");
     assert_eq!(put_cell(&client, "A2", "free").await.0, 200);
     let (status, got) = put_cell(&client, "B2", "closed").await;
-    assert_eq!((status, got["error"]["message"].as_str()), (400, Some(TOLD)));
+    assert_eq!((status, got["error"]["message"].as_str()), (400, Some(PROTECTED_CELL)));
     let batch = json!({"requests": [
         {"updateCells": {"start": {"sheetId": 0, "rowIndex": 8, "columnIndex": 0}, "fields": "userEnteredValue",
             "rows": [{"values": [{"userEnteredValue": {"stringValue": "not to stay"}}]}]}},
         {"repeatCell": {"range": {"sheetId": 0, "startRowIndex": 0, "endRowIndex": 2}, "fields": "note", "cell": {"note": "n"}}},
     ]});
     let (status, got) = client.call("POST", &format!("/v4/spreadsheets/{ID}:batchUpdate"), Some(&batch)).await;
-    let expected = format!("Invalid requests[1].repeatCell: {TOLD}");
+    let expected = format!("Invalid requests[1].repeatCell: {PROTECTED_CELL}");
     assert_eq!((status, got["error"]["message"].as_str()), (400, Some(expected.as_str())));
     let (_, got) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/A9"), None).await;
     assert_eq!(got["values"], Value::Null, "the batch is refused whole");
@@ -555,7 +555,7 @@ async fn launched_it_writes_credentials_that_open_it() {
         options,
         clock,
         Arc::new(SeededRandom::new(7)),
-        move |server| ready.send(server.url.clone()).expect("somebody waits"),
+        move |server| ready.send(server.url.clone()).expect("the test waits for it"),
         async move { until.cancelled().await },
     ));
     let url = url.await.expect("it gets ready");

@@ -17,7 +17,7 @@ use crate::app::daemon::due_call::{CallOrder, CallReport, JobCaller};
 use crate::app::daemon::job_files::{JobFileChange, JobFileWatch, ScheduledJob};
 use crate::app::daemon::notification::ServiceNotifier;
 use crate::clock::Clock;
-use crate::config::form::JobFileForm;
+use crate::config::job_file::JobFileForm;
 use crate::rng::Rng;
 use crate::schedule::call_queue::{AfterCall, CallQueue, ClockReading, PlannedCall};
 

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::daemon::notification::NOTIFY_VARIABLES;
 use crate::clock::Clock;
-use crate::config::form::JobFileForm;
+use crate::config::job_file::JobFileForm;
 use crate::schedule::call_queue::CallEnd;
 use crate::time::Timestamp;
 

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use crate::config::external::environment::env_file_path;
 use crate::config::external::flags::Overrides;
-use crate::config::form::JobFileForm;
+use crate::config::job_file::JobFileForm;
 use crate::config::problem::ConfigError;
 use crate::config::settings::from_form;
 use crate::schedule::job_schedule::JobSchedule;

@@ -3,7 +3,7 @@
 //!
 //! In scope: the clock, and the runtime that drives it. Out of scope: everything that waits.
 //!
-//! tokio calls a hook right before its only thread would sleep, which is when no task can go on.
+//! tokio calls a hook right before its only thread would sleep, which is when no task can proceed.
 //! The hook moves the clock to the earliest timer and wakes its task. Work outside the runtime,
 //! such as a program, a file, or a jq process, holds a [`BusyGuard`]; meanwhile time does not move.
 

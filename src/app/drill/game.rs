@@ -26,9 +26,10 @@ use crate::app::drill::stage_folder::copy_job_folder;
 use crate::app::drill::troubled_store::TroubledStore;
 use crate::app::drill::watched_source::WatchedSource;
 use crate::app::error::AppError;
-use crate::app::job::{RunRequest, run};
+use crate::app::job::run;
 use crate::app::local_state::journal::FileJournal;
-use crate::app::own_parts::{OwnParts, SourceOpener};
+use crate::app::provided_parts::{ProvidedParts, SourceOpener};
+use crate::app::run_request::RunRequest;
 use crate::app::stages::stage_parts::stage_parts;
 use crate::app::stages::stage_plan::{PlannedStage, StageFolders, StageListeners, StagePlan, planned_stages};
 use crate::clock::Clock;
@@ -272,7 +273,7 @@ impl Game {
             overlap,
             trigger: Trigger { kind: "drill".to_owned(), ..Trigger::default() },
             host: host.to_owned(),
-            own: OwnParts {
+            own: ProvidedParts {
                 source: watched,
                 store: Some(Arc::new(store)),
                 journal: Some(Arc::new(DrillJournal(journal))),
@@ -286,15 +287,15 @@ impl Game {
     }
 
     /// Returns the source and the steps of a run of records.
-    fn record_parts(&self, settings: &Settings, trouble: &Arc<RunTrouble>, clock: &Arc<dyn Clock>) -> OwnParts {
+    fn record_parts(&self, settings: &Settings, trouble: &Arc<RunTrouble>, clock: &Arc<dyn Clock>) -> ProvidedParts {
         let steps = CountedStep::wrap((self.job.steps)(settings, clock), &self.counts, trouble, &self.clock);
         let records = Arc::clone(&self.job.records);
         let open = move || Ok(Box::new(ReplaySource::new(Arc::clone(&records))) as Box<dyn Source>);
-        OwnParts {
+        ProvidedParts {
             source: Some(Arc::new(open)),
             steps: Some(steps),
             concurrency: self.job.concurrency,
-            ..OwnParts::default()
+            ..ProvidedParts::default()
         }
     }
 
@@ -305,12 +306,14 @@ impl Game {
         trouble: &Arc<RunTrouble>,
         chance: &Arc<dyn Rng>,
         stop: &Stop,
-    ) -> OwnParts {
+    ) -> ProvidedParts {
         let (folder, is_real) = (self.folder.path().join(FILES), self.job.runs_stages);
         // A command takes real time, and its timeout is meant in real time.
         let clock: Arc<dyn Clock> = if is_real { Arc::new(SystemClock::new()) } else { Arc::new(self.clock.clone()) };
         let listeners = StageListeners { output: Arc::new(Unheard), line: Arc::new(|_| {}) };
-        let Some(plan) = StagePlan::of_job(settings, listeners, &clock, chance) else { return OwnParts::default() };
+        let Some(plan) = StagePlan::of_job(settings, listeners, &clock, chance) else {
+            return ProvidedParts::default();
+        };
         let watch = CountedStages::new(&self.counts, Arc::clone(trouble), &self.clock, folder.clone(), is_real);
         let folders = StageFolders { base: Some(folder), ..plan.folders };
         let plan = StagePlan { folders, watch: Some(Arc::new(watch)), ..plan };

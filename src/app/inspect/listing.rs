@@ -12,7 +12,7 @@ use crate::config::settings::Settings;
 use crate::ledger::state::snapshot::Snapshot;
 use crate::port::store::Store;
 use crate::rng::Rng;
-use crate::runner::startup::check_job_location;
+use crate::runner::startup::preconditions::check_job_location;
 use crate::store::scan::scanned_tabs::ScannedTabs;
 use crate::store::scan::scanner::ScanScope;
 use crate::store::scan::trailing_blanks::TabExtent;

@@ -15,7 +15,7 @@ use jiff::civil::Date;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::private;
+use crate::private_files;
 use crate::time::Timestamp;
 
 /// The longest name, in bytes.
@@ -75,10 +75,10 @@ impl DoneFile {
 
     /// Makes the folder and takes the lock; `None` if another process has it.
     pub fn lock(&self) -> io::Result<Option<DoneLock>> {
-        private::make_folder(&self.folder)?;
+        private_files::make_folder(&self.folder)?;
         let path = self.folder.join(format!(".{}.lock", self.stem));
         loop {
-            let file = private::open_or_create(&path)?;
+            let file = private_files::open_or_create(&path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Ok(None),
@@ -101,7 +101,7 @@ impl DoneFile {
             "duration_s": seconds,
             "command_sha256": digest,
         });
-        private::write_atomically(&self.path(), format!("{document}\n").as_bytes())
+        private_files::write_atomically(&self.path(), format!("{document}\n").as_bytes())
     }
 
     /// Deletes the file, if it is there.

@@ -16,7 +16,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::machine::MachineTrouble;
-use crate::private;
+use crate::private_files;
 use crate::rng::Rng;
 
 /// Bytes of a lock file that are read at most.
@@ -87,7 +87,7 @@ impl Installation {
 
 /// Returns the lock file's text if a run of this installation is alive. Creates nothing.
 pub fn active_holder(dir: Option<&Path>, job: &str, target: &str) -> Option<String> {
-    let file = private::open(&lock_path(dir?, job, target)).ok()?;
+    let file = private_files::open(&lock_path(dir?, job, target)).ok()?;
     match lock_or_read(file).ok()? {
         Locked::Mine(_) => None,
         Locked::Theirs(holder) => Some(holder),
@@ -114,7 +114,7 @@ fn id_in(dir: &Path, fresh: &str) -> io::Result<String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    private::make_folder(dir)?;
+    private_files::make_folder(dir)?;
     write_whole(&path, fresh)?;
     read(&path).map(|text| text.trim().to_owned())
 }
@@ -122,14 +122,14 @@ fn id_in(dir: &Path, fresh: &str) -> io::Result<String> {
 /// Reads a file of the state directory. Links are not followed, because the id goes to the sheet.
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    private::open(path)?.take(MAX_HOLDER_BYTES).read_to_string(&mut text)?;
+    private_files::open(path)?.take(MAX_HOLDER_BYTES).read_to_string(&mut text)?;
     Ok(text)
 }
 
 /// Writes a file atomically: a reader sees all of it or nothing, even after a crash of the machine.
 fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let beside = beside(path, text);
-    let mut file = private::create_new(&beside)?;
+    let mut file = private_files::create_new(&beside)?;
     writeln!(file, "{text}")?;
     file.sync_all()?;
     std::fs::rename(&beside, path)?;
@@ -153,9 +153,9 @@ fn lock_path(dir: &Path, job: &str, target: &str) -> PathBuf {
 fn lock_in(dir: &Path, job: &str, target: &str) -> io::Result<Locked> {
     let path = lock_path(dir, job, target);
     if let Some(locks) = path.parent() {
-        private::make_folder(locks)?;
+        private_files::make_folder(locks)?;
     }
-    lock_or_read(private::open_or_create(&path)?)
+    lock_or_read(private_files::open_or_create(&path)?)
 }
 
 /// Locks a file, or reads the holder's name.
@@ -188,7 +188,7 @@ mod tests {
     fn an_installation_keeps_its_id_and_a_second_run_is_informed() {
         let dir = tempfile::tempdir().expect("a directory");
         let (one, two) = (SeededRng::new(1), SeededRng::new(2));
-        let first = Installation::enter(Some(dir.path()), "j", "s", &one).expect("nobody is there");
+        let first = Installation::enter(Some(dir.path()), "j", "s", &one).expect("no other run is there");
         first.write_holder("run r1 on host a");
         assert_eq!(active_holder(Some(dir.path()), "j", "s").as_deref(), Some("run r1 on host a"));
         assert_eq!((active_holder(Some(dir.path()), "k", "s"), active_holder(None, "j", "s")), (None, None));
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn without_a_directory_there_is_an_id_and_no_lock() {
-        let none = Installation::enter(None, "j", "s", &SeededRng::new(1)).expect("nobody is there");
+        let none = Installation::enter(None, "j", "s", &SeededRng::new(1)).expect("no other run is there");
         assert!(!none.is_locked() && !none.id.is_empty());
         assert!(none.unlocked.expect("a reason").contains("no state directory is known"));
     }
@@ -220,7 +220,7 @@ mod tests {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let dir = tempfile::tempdir().expect("a directory");
         let (state, chance) = (dir.path().join("state"), SeededRng::new(1));
-        drop(Installation::enter(Some(&state), "j", "s", &chance).expect("nobody is there"));
+        drop(Installation::enter(Some(&state), "j", "s", &chance).expect("no other run is there"));
         let lock = lock_path(&state, "j", "s");
         let mode = |path: &Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
         assert_eq!([mode(&state), mode(&state.join("locks"))], [0o700, 0o700]);
@@ -229,7 +229,7 @@ mod tests {
         std::fs::write(&precious, "kept").expect("a file");
         std::fs::remove_file(&lock).expect("it is there");
         symlink(&precious, &lock).expect("a link");
-        let entered = Installation::enter(Some(&state), "j", "s", &chance).expect("nobody is there");
+        let entered = Installation::enter(Some(&state), "j", "s", &chance).expect("no other run is there");
         entered.write_holder("a run");
         assert!(!entered.is_locked());
         assert_eq!(std::fs::read_to_string(&precious).expect("text"), "kept");
@@ -242,7 +242,7 @@ mod tests {
         let file = dir.path().join("file");
         std::fs::write(&file, "x").expect("a file");
         let entered = Installation::enter(Some(&file.join("below")), "j", "s", &SeededRng::new(1));
-        let entered = entered.expect("nobody is there");
+        let entered = entered.expect("no other run is there");
         assert!(!entered.is_locked() && entered.unlocked.expect("a reason").contains("below"));
     }
 }

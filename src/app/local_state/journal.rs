@@ -18,7 +18,7 @@ use crate::failpoint;
 use crate::ledger::runs::journal::{JournalHead, StepResult, line};
 use crate::machine::MachineTrouble;
 use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
-use crate::private;
+use crate::private_files;
 
 /// The ending of a journal's file name; a quarantined journal has another one.
 const ENDING: &str = ".journal";
@@ -133,9 +133,9 @@ impl Own {
             failpoint::pass(failpoint::KEPT_DURABLY);
             return Ok(());
         }
-        private::make_folder(folder)?;
+        private_files::make_folder(folder)?;
         let path = folder.join(format!("{}{ENDING}", head.run));
-        let mut file = private::create_new(&path)?;
+        let mut file = private_files::create_new(&path)?;
         file.try_lock().map_err(io::Error::from)?;
         let text = line(head) + result;
         file.write_all(text.as_bytes())?;
@@ -174,7 +174,7 @@ fn names_in(folder: &Path) -> io::Result<Vec<String>> {
 
 /// Returns a journal's bytes, with the file locked; `None` while its run is alive.
 fn read_locked(path: &Path) -> io::Result<Option<(File, Vec<u8>)>> {
-    let mut file = private::options().read(true).write(true).open(path)?;
+    let mut file = private_files::options().read(true).write(true).open(path)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
@@ -211,7 +211,7 @@ mod tests {
         let left = next.take_leftovers().expect("a directory");
         let journal = read(&left[0].bytes).expect("a journal");
         assert_eq!((left[0].name.as_str(), journal.results), ("r1.journal", vec![result("a"), result("b")]));
-        assert_eq!(FileJournal::new(dir.path(), "j", "s").take_leftovers(), Ok(Vec::new()), "somebody else has it");
+        assert_eq!(FileJournal::new(dir.path(), "j", "s").take_leftovers(), Ok(Vec::new()), "another process has it");
         next.remove("r1.journal").expect("it is there");
         drop(next);
         assert_eq!(FileJournal::new(dir.path(), "j", "s").take_leftovers(), Ok(Vec::new()));

@@ -14,7 +14,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use crate::ledger::leases::row_order::RequestOrder;
-use crate::private;
+use crate::private_files;
 
 /// The file's contents if the job had never run.
 const NEVER: &str = "never ran";
@@ -48,9 +48,9 @@ impl RequestFile {
     /// Writes a request, atomically and durably.
     pub fn write(&self, asked: RequestOrder) -> io::Result<()> {
         let folder = self.0.parent().unwrap_or(Path::new("."));
-        private::make_folder(folder)?;
+        private_files::make_folder(folder)?;
         let text = asked.commit.map_or_else(|| NEVER.to_owned(), |commit| commit.to_string());
-        private::write_atomically(&self.0, format!("{text}\n").as_bytes())
+        private_files::write_atomically(&self.0, format!("{text}\n").as_bytes())
     }
 }
 

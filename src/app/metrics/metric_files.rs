@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
-use crate::private;
+use crate::private_files;
 
 /// The first line of a textfile, before the job's name.
 const FIRST_LINE: &str = "# metrics of sheetkeep job ";
@@ -18,7 +18,7 @@ const FIRST_BYTES: u64 = 512;
 /// Appends a record as a line, by one write to a file that is open for appending, so that records
 /// of processes that share the file are not mixed. The file is created for its owner only.
 pub fn append_record(path: &Path, record: &str) -> io::Result<()> {
-    let mut file = private::open_to_append(path)?;
+    let mut file = private_files::open_to_append(path)?;
     // After a full disk the last line may lack its end.
     let start = if ends_within_line(path)? { "\n" } else { "" };
     file.write_all(format!("{start}{record}\n").as_bytes())
@@ -41,7 +41,7 @@ pub fn write_textfile(path: &Path, job: &str, metrics: &str) -> io::Result<()> {
     if let Some(why) = textfile_refusal(path, job) {
         return Err(io::Error::other(why));
     }
-    private::publish_atomically(path, format!("{FIRST_LINE}{job}\n{metrics}").as_bytes())
+    private_files::publish_atomically(path, format!("{FIRST_LINE}{job}\n{metrics}").as_bytes())
 }
 
 /// Returns why a run of `job` would not write this textfile.
@@ -63,7 +63,7 @@ pub fn textfile_refusal(path: &Path, job: &str) -> Option<String> {
 /// Returns why no file can be created at `path`.
 pub fn folder_refusal(path: &Path) -> Option<String> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match private::check_writable(folder) {
+    match private_files::check_writable(folder) {
         Ok(()) => None,
         Err(_) if !folder.is_dir() => Some(format!("its folder {} is not there", folder.display())),
         Err(error) => Some(format!("its folder {} can't be written: {error}", folder.display())),

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::private;
+use crate::private_files;
 use crate::telemetry::metrics::run_measurement::RunMeasurement;
 use crate::telemetry::metrics::samples::MetricTotals;
 
@@ -35,8 +35,8 @@ impl TotalsFile {
     /// Adds a run to the sums, and returns them. Blocks while another process does so.
     pub fn add(&self, run: &RunMeasurement) -> io::Result<MetricTotals> {
         let folder = self.0.parent().unwrap_or(Path::new("."));
-        private::make_folder(folder)?;
-        let mut file = private::open_or_create(&self.0)?;
+        private_files::make_folder(folder)?;
+        let mut file = private_files::open_or_create(&self.0)?;
         file.lock()?;
         let mut text = String::new();
         (&mut file).take(MOST_BYTES).read_to_string(&mut text)?;

@@ -15,14 +15,15 @@ use thiserror::Error;
 
 use crate::app::connect::{Sheet, connect_without_writing};
 use crate::app::error::AppError;
-use crate::app::job::{definition, target_name};
+use crate::app::job::target_name;
 use crate::app::plan::run_plan::RunPlan;
+use crate::app::run_request::definition;
 use crate::clock::Clock;
 use crate::config::sections::records::steps::StepAction;
 use crate::config::settings::Settings;
 use crate::ledger::leases::head::HeadId;
 use crate::port::store::Store as _;
-use crate::private;
+use crate::private_files;
 use crate::rng::Rng;
 use crate::source::bytes::input::Input;
 use crate::source::file_series::files;
@@ -161,7 +162,7 @@ impl PlanFile {
             return Err(unwritable(what));
         }
         let text = serde_json::to_string_pretty(self).map_err(|error| unwritable(error.into()))?;
-        private::write_atomically(path, format!("{text}\n").as_bytes()).map_err(unwritable)
+        private_files::write_atomically(path, format!("{text}\n").as_bytes()).map_err(unwritable)
     }
 
     /// Reads a plan.

@@ -14,9 +14,10 @@ use serde_json::Value;
 
 use crate::app::connect::{Sheet, connect_without_writing};
 use crate::app::error::AppError;
-use crate::app::job::{RunRequest, active_run, ensure_programs_exist, has_pending_results, run_config, source_for};
+use crate::app::job::{active_run, ensure_programs_exist, has_pending_results, source_for};
 use crate::app::local_state::instance_lock::known_id;
 use crate::app::local_state::processes::SystemProcesses;
+use crate::app::run_request::{RunRequest, run_config};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::runs::event::{Event, RunReport};

@@ -27,7 +27,7 @@ use crate::runner::run_config::RunError;
 use crate::runner::schedule_claim::ScheduleClaim;
 use crate::schedule::decision::{ActiveRun, ClosedOccurrence, DueDecision, MissedRange, OccurrenceHistory, decide};
 use crate::schedule::job_schedule::{JobSchedule, Occurrence};
-use crate::store::load::standing::JobStanding;
+use crate::store::load::job_standing::JobStanding;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::time::Timestamp;
 
@@ -43,6 +43,8 @@ pub enum DueStep {
     NotDue {
         /// The next occurrence.
         next: Option<Occurrence>,
+        /// What people wrote in Jobs and what is not understood, as messages. A run says so itself.
+        unclear: Vec<String>,
     },
     /// Nothing yet: a run of the job is active. It, or a later clock, records what comes meanwhile.
     Active {
@@ -111,6 +113,9 @@ pub fn next_step(schedule: &JobSchedule, job: &str, host: &str, standing: &JobSt
         closed.extend(schedule.last_until(now, 0).map(|last| rows.before_first_call(last)));
     }
     let mut step = step(&decision, request, closed, schedule.times_text());
+    if let DueStep::NotDue { unclear, .. } = &mut step {
+        unclear.clone_from(&standing.requests.unclear);
+    }
     if let DueStep::Run(due) = &mut step {
         due.claim.has_failed_start = due.claim.occurrence.is_some() && due.claim.occurrence == stored.unstarted;
     }
@@ -120,7 +125,7 @@ pub fn next_step(schedule: &JobSchedule, job: &str, host: &str, standing: &JobSt
 fn step(decision: &DueDecision, request: Option<String>, mut closed: Vec<Run>, times: String) -> DueStep {
     let next = decision.next;
     if decision.due.is_none() && request.is_none() {
-        let Some(last) = closed.pop() else { return DueStep::NotDue { next } };
+        let Some(last) = closed.pop() else { return DueStep::NotDue { next, unclear: Vec::new() } };
         let claim = ScheduleClaim {
             occurrence: last.trigger.scheduled_for,
             request: None,

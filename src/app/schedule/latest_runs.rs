@@ -46,6 +46,8 @@ pub struct LatestRuns {
     pub job: String,
     /// How the job uses the tab Jobs; `None` if it does not, or once a pause there was looked for.
     pub jobs: Option<JobsView>,
+    /// The id of the tab that was read last.
+    pub tab: Option<i32>,
     /// Whether the tab Jobs of one of the spreadsheets pauses the job.
     pub is_paused: bool,
     /// The successful run that started last; runs of past dates don't count.
@@ -61,6 +63,7 @@ pub struct LatestRuns {
 struct EndedRun {
     status: RunStatus,
     length_ms: Option<u64>,
+    row: u32,
 }
 
 impl LatestRuns {
@@ -69,6 +72,7 @@ impl LatestRuns {
         Self {
             job: job.to_owned(),
             jobs,
+            tab: None,
             is_paused: false,
             last_success: None,
             done: BTreeSet::new(),
@@ -76,9 +80,9 @@ impl LatestRuns {
         }
     }
 
-    /// Adds a row; `cell` returns the value in a column. A row of another job, or without a status
+    /// Adds the row at this place, 1-based; `cell` returns the value in a column. A row of another job, or without a status
     /// that this version knows as one of a run, is left out.
-    pub fn add_row<'v>(&mut self, cell: impl Fn(&str) -> Option<&'v Value>) {
+    pub fn add_row<'v>(&mut self, at: u32, cell: impl Fn(&str) -> Option<&'v Value>) {
         if cell("job").and_then(Value::as_str) != Some(self.job.as_str()) {
             return;
         }
@@ -88,11 +92,16 @@ impl LatestRuns {
             _ => Cell::Empty,
         });
         if let Some(run) = run.filter(|run| !is_maintenance(run) && !run.status.is_without_run()) {
-            self.add(run);
+            self.add(at, run);
         }
     }
 
-    fn add(&mut self, run: Run) {
+    /// Returns the place of the run that started last, if there is one.
+    pub fn last_row(&self) -> Option<u32> {
+        self.latest.last_key_value().map(|(_, run)| run.row)
+    }
+
+    fn add(&mut self, at: u32, run: Run) {
         if let (true, Some(ended_at)) = (is_success(run.status), run.finished) {
             // What was held back is still to do: a backfill with --approve runs it again.
             if !matches!(run.outlook.held, HeldRows::Rows { .. }) {
@@ -110,7 +119,7 @@ impl LatestRuns {
             }
         }
         let length_ms = run.finished.map(|end| end.ms_since(run.started));
-        self.latest.insert((run.started, run.id), EndedRun { status: run.status, length_ms });
+        self.latest.insert((run.started, run.id), EndedRun { status: run.status, length_ms, row: at });
         if self.latest.len() > MOST_KEPT {
             self.latest.pop_first();
         }
@@ -156,10 +165,10 @@ mod tests {
 
     fn added(rows: &[(&str, &str, f64, &str, &str)]) -> LatestRuns {
         let mut runs = LatestRuns::new("orders", None);
-        for (id, job, started, status, trigger) in rows {
+        for (at, (id, job, started, status, trigger)) in (2..).zip(rows) {
             let row = json!({"run": id, "job": job, "trigger": trigger, "started": started,
                 "finished": started + 0.01, "status": status});
-            runs.add_row(|name| row.get(name));
+            runs.add_row(at, |name| row.get(name));
         }
         runs
     }
@@ -173,6 +182,7 @@ mod tests {
             ("r4", "orders", 46_000.0 + 3.0 * DAY, "crashed", "cli"),
             ("r2", "orders", 46_000.0 + DAY, "partial", "cli"),
         ]);
+        assert_eq!(runs.last_row(), Some(5), "the run that started last");
         let summary = runs.into_summary(None);
         let success = summary.last_success.expect("a success");
         assert_eq!((success.started_at, success.is_degraded), (Timestamp::from_serial(46_001.0), true));
@@ -211,10 +221,10 @@ mod tests {
     #[test]
     fn a_hundred_thousand_runs_leave_a_thousand_in_memory() {
         let mut runs = LatestRuns::new("orders", None);
-        for n in 0..100_000 {
+        for n in 0..100_000_u32 {
             let row = json!({"run": format!("r{n}"), "job": "orders", "started": 40_000.0 + f64::from(n) / 24.0,
                 "status": "crashed"});
-            runs.add_row(|name| row.get(name));
+            runs.add_row(n + 2, |name| row.get(name));
         }
         assert_eq!(runs.latest.len(), MOST_KEPT);
     }

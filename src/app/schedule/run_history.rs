@@ -57,6 +57,10 @@ pub struct JobHistory {
     pub alerts: Option<String>,
     /// The time of the service that was read, by which lateness is judged.
     pub now: Timestamp,
+    /// The id of the tab Runs, if the job ever ran.
+    pub runs_tab: Option<i32>,
+    /// The row in it of the run that started last.
+    pub last_row: Option<u32>,
 }
 
 /// Why a history can't be read.
@@ -95,7 +99,8 @@ pub async fn read_history(
 ) -> Result<JobHistory, HistoryError> {
     let sheet = match connect_to_read(settings, None, clock, chance) {
         Err(AppError::NeverRan) => {
-            return Ok(JobHistory { summary: RunSummary::default(), alerts: None, now: clock.now() });
+            let summary = RunSummary::default();
+            return Ok(JobHistory { summary, alerts: None, now: clock.now(), runs_tab: None, last_row: None });
         }
         sheet => sheet?,
     };
@@ -110,6 +115,7 @@ pub async fn read_history(
         return Err(HistoryError::Elsewhere { to });
     }
     let now = service_time(&sheet, clock);
+    let (runs_tab, last_row) = (runs.tab, runs.last_row());
     runs.jobs = None;
     for id in state.iter().flat_map(|state| &state.previous).take(MOST_PREDECESSORS) {
         if runs.last_success.is_some() {
@@ -124,7 +130,7 @@ pub async fn read_history(
     if let Some(schedule) = state.as_ref().and_then(|state| state.schedule.as_ref()) {
         summary.failures_in_a_row = schedule.failures_in_a_row;
     }
-    Ok(JobHistory { summary, alerts: state.and_then(|state| state.alerts), now })
+    Ok(JobHistory { summary, alerts: state.and_then(|state| state.alerts), now, runs_tab, last_row })
 }
 
 /// Reads the logical times that a run of the job has reached the end of its source for, those of
@@ -211,6 +217,7 @@ async fn read_once(
         None => values(sheet, &[parse::header_range(&info.title)]).await?.into_iter().next().unwrap_or_default(),
     };
     let tab = tab_from_info(info, &header);
+    runs.tab = Some(tab.id);
     if let Some(column) = tab.missing_column(&COLUMNS) {
         return Err(unusable_runs(&format!("has no column \"{column}\"")).into());
     }
@@ -252,12 +259,12 @@ async fn read_pages(sheet: &Sheet, info: &TabInfo, tab: &Tab, runs: &mut LatestR
         let ranges: Vec<String> = ranges.collect();
         let columns = values(sheet, &ranges).await?;
         let rows = columns.iter().map(Vec::len).max().unwrap_or_default();
-        for at in 0..rows {
+        for (row, at) in (from..).zip(0..rows) {
             let cell = |name: &str| {
                 let column = read.iter().position(|(known, _)| *known == name)?;
                 columns.get(column)?.get(at)?.first()
             };
-            runs.add_row(cell);
+            runs.add_row(row, cell);
         }
         from = to + 1;
     }

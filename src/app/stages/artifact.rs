@@ -12,7 +12,7 @@ use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::private;
+use crate::private_files;
 
 /// Bytes per read.
 const CHUNK: usize = 64 << 10;
@@ -99,7 +99,7 @@ pub fn remove_parts(target: &Path) -> io::Result<()> {
 
 /// Makes the folder of `target`, if it is missing.
 pub fn make_folder_of(target: &Path) -> io::Result<()> {
-    private::make_folder(folder_of(target))
+    private_files::make_folder(folder_of(target))
 }
 
 /// Puts a complete file that is on the disk in the place of `target`, durably: a crash leaves the
@@ -114,7 +114,7 @@ pub fn copy_whole(from: &Path, target: &Path, nonce: u64) -> io::Result<()> {
     make_folder_of(target)?;
     let part = part_path(target, nonce);
     let copied = File::open(from).and_then(|mut input| {
-        let mut output = private::create_new(&part)?;
+        let mut output = private_files::create_new(&part)?;
         io::copy(&mut input, &mut output)?;
         output.sync_all()?;
         publish(&part, target)

@@ -26,7 +26,7 @@ use crate::command_retry::retry_loop::{CommandRetry, RetriedCommand};
 use crate::command_retry::signals::StopSignal;
 use crate::ledger::items::key::digest_of;
 use crate::port::lease_check::LeaseCheck;
-use crate::private;
+use crate::private_files;
 use crate::runner::shutdown::{Stop, StopReason};
 
 /// The variable with the path of what the stage reads.
@@ -293,7 +293,7 @@ impl CommandOutput for StageOutput<'_> {
         if file.is_none() && part.exists() {
             return self.terminal.put_err(bytes);
         }
-        let open = file.get_or_insert_with(|| private::create_new(part));
+        let open = file.get_or_insert_with(|| private_files::create_new(part));
         if let Ok(output) = open
             && let Err(error) = output.write_all(bytes)
         {

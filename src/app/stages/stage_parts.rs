@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::app::own_parts::OwnParts;
+use crate::app::provided_parts::ProvidedParts;
 use crate::app::stages::checkpoint::CheckpointIdentify;
 use crate::app::stages::stage_plan::{StageOutcomes, StagePlan};
 use crate::app::stages::stage_source::StageSource;
@@ -14,18 +14,23 @@ use crate::runner::shutdown::Stop;
 
 /// Returns the parts of a run of these stages, which `stop` ends. `is_rowless`: its stages make no
 /// rows.
-pub fn stage_parts(plan: &Arc<StagePlan>, outcomes: &Arc<StageOutcomes>, stop: &Stop, is_rowless: bool) -> OwnParts {
+pub fn stage_parts(
+    plan: &Arc<StagePlan>,
+    outcomes: &Arc<StageOutcomes>,
+    stop: &Stop,
+    is_rowless: bool,
+) -> ProvidedParts {
     let stage_step = StageStep::new(Arc::clone(plan), Arc::clone(outcomes), stop.clone(), is_rowless);
     let (plan, outcomes, stop) = (Arc::clone(plan), Arc::clone(outcomes), stop.clone());
     let open = move || -> Result<Box<dyn Source>, SourceError> {
         Ok(Box::new(StageSource::new(Arc::clone(&plan), Arc::clone(&outcomes), stop.clone())))
     };
-    OwnParts {
+    ProvidedParts {
         source: Some(Arc::new(open)),
         identify: Some(Arc::new(CheckpointIdentify)),
         steps: Some(vec![Arc::new(stage_step)]),
         concurrency: Some(1),
         is_rowless,
-        ..OwnParts::default()
+        ..ProvidedParts::default()
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn file_in_place_of_command(error: &clap::Error, argv: &[OsString]) -
         ("toml", Some(_)) => format!("to test that job's channels: sheetkeep alert test {word}"),
         ("toml", None) => format!("to run that job: sheetkeep run {word}"),
         ("csv" | "json" | "jsonl" | "xlsx" | "tsv", _) => {
-            "a job file names it; docs/your-first-csv.md has the steps, and sheetkeep --help the commands".to_owned()
+            "a job file names it; docs/your-first-csv.md has the steps, and sheetkeep help the commands".to_owned()
         }
         _ => return None,
     };
@@ -38,6 +38,14 @@ pub(super) fn usage_hint(error: &clap::Error, argv: &[OsString]) -> Option<Strin
     match (error.kind(), words.as_slice()) {
         (ErrorKind::UnknownArgument, ["schedule", "explain", rest @ ..]) => quoted_expression(error, rest),
         (ErrorKind::MissingRequiredArgument, ["schedule", "explain", file, ..]) => schedule_of(file),
+        (ErrorKind::MissingRequiredArgument, ["run", rest @ ..])
+            if rest.iter().filter(|word| word.ends_with(".toml")).count() > 1 =>
+        {
+            Some("several jobs are run by --due, those that are due; without it, run one after the other".to_owned())
+        }
+        (ErrorKind::MissingRequiredArgument, ["failures", verb @ ("retry" | "skip"), file]) => Some(format!(
+            "name keys, or choose failures: sheetkeep failures {verb} {file} --all, --step STEP or --error TEXT"
+        )),
         (ErrorKind::UnknownArgument, ["retry" | "once", ..]) => separated_command(error, &words),
         _ => None,
     }

@@ -11,7 +11,7 @@ use crate::cli::output::destination::Spreadsheet;
 use crate::config::problem::ConfigError;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
-use crate::config::syntax::keys::closest;
+use crate::config::syntax::closest_word::closest;
 use crate::fault::Fault;
 use crate::google::errors::call_error::ErrorCause;
 use crate::machine::{MachineTrouble, Refused};
@@ -171,6 +171,7 @@ fn source_exit(error: &SourceError) -> Exit {
     match error {
         SourceError::Missing { .. } => Exit::NoInput,
         SourceError::Broken { .. }
+        | SourceError::Misread { .. }
         | SourceError::Ambiguous { .. }
         | SourceError::Foreign { .. }
         | SourceError::Stage { fault: Fault::Corrupt, .. } => Exit::DataErr,
@@ -194,11 +195,11 @@ fn cause_exit(cause: &Cause) -> Exit {
 /// Returns help that depends on the error's contents.
 fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
     match error {
-        AppError::Source(SourceError::Foreign { advice, .. })
-        | AppError::Pass(
-            RunError::Input(SourceError::Foreign { advice, .. })
-            | RunError::Source { error: SourceError::Foreign { advice, .. } | SourceError::Stage { advice, .. }, .. },
-        ) => Some(advice.clone()),
+        AppError::Source(error) | AppError::Pass(RunError::Input(error) | RunError::Source { error, .. })
+            if error.advice().is_some() =>
+        {
+            error.advice().map(str::to_owned)
+        }
         AppError::Call(error) if matches!(&error.cause, ErrorCause::Refused { refusal, .. } if refusal.is_service_disabled()) => {
             Some("the link is for the owner of the credentials' project; the spreadsheet needs nothing".to_owned())
         }
@@ -249,7 +250,9 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Embedded { is_damaged: true, .. } => {
             "restore the file from a copy; without one, move it away, and the next run processes every key anew"
         }
-        AppError::NoProgram { .. } => "see `command` in [[step]]; a path is taken from the job file's folder",
+        AppError::NoProgram { .. } => {
+            "see `command` in [[step]]: it names a program of PATH, or a path from the job file's folder, such as ./send.sh"
+        }
         AppError::Pass(RunError::Fenced { .. }) => "what this run had committed stays; nothing is doubled",
         AppError::Pass(RunError::Redefined { .. }) => {
             "put the job file back as it was, or accept the change with --accept-changes: keys that are done stay done"
@@ -277,12 +280,22 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(RunError::Refused { .. }) => "see the service's message; nothing of that batch was written",
         AppError::Credentials(_) => "README.md explains in five steps how to get credentials and where to name them",
         AppError::Source(SourceError::Denied { .. }) => READABLE,
+        AppError::Source(SourceError::Unavailable { .. })
+        | AppError::Pass(RunError::Input(SourceError::Unavailable { .. })) => LOOK_AT_IT,
+        AppError::Source(SourceError::Missing { .. })
+        | AppError::Pass(RunError::Input(SourceError::Missing { .. })) => ELSEWHERE,
         _ => return None,
     })
 }
 
 /// The next step when a file may not be read.
 const READABLE: &str = "name a file that this user may read";
+
+/// The next step when reading the source failed.
+const LOOK_AT_IT: &str = "see whether another program can read it, then run again: it continues where it stopped";
+
+/// The next step when the source is not there.
+const ELSEWHERE: &str = "correct the path below [source], which starts at the job file's folder, or give another with --input, which starts where you are";
 
 /// Returns the next step after an error of the source in the middle of a run.
 fn source_help(error: &SourceError) -> Option<&'static str> {
@@ -294,6 +307,8 @@ fn source_help(error: &SourceError) -> Option<&'static str> {
             "rows of the first one are on the sheet, and their keys are done; docs/jq.md explains when that is found earlier",
         ),
         SourceError::Denied { .. } => Some(READABLE),
+        SourceError::Missing { .. } => Some(ELSEWHERE),
+        SourceError::Unavailable { .. } => Some(LOOK_AT_IT),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 //! In scope: the names and the delimiter that were probably meant. Out of scope: detecting the
 //! missing field (`runner::queue::first_records`).
 
-use crate::config::syntax::keys::closest;
+use crate::config::syntax::closest_word::closest;
 use crate::ledger::values::json_path::MemberPath;
 use crate::port::source::HeaderRow;
 use crate::runner::queue::first_records::Cause;
@@ -34,6 +34,13 @@ pub fn no_field(what: &str, path: &str, header_row: &HeaderRow) -> String {
         Some(value) => format!(
             "the first row seems to be data, as {value:?} is a value: add a row above it with the names of the fields; nothing was written"
         ),
+        None if similar.is_empty() && header_row.fields.len() == 1 => {
+            "is there a title above the header row? take it out of the file; then the first row names the fields"
+                .to_owned()
+        }
+        None if similar.is_empty() && what == "version" => {
+            "name one of the fields as `version` in [item], or take that line out; nothing was written".to_owned()
+        }
         None => suggestion(what, &similar),
     }
 }
@@ -84,8 +91,8 @@ pub fn all_alike(cause: &Cause, key: &str) -> String {
     )
 }
 
-/// Returns the fields, as jq, that `path` may mean: first similar names, then names that contain
-/// it.
+/// Returns the fields, as jq, that `path` may mean: those that differ in case, blanks and hyphens
+/// only; without one, similar names and names that contain it.
 fn similar_fields(path: &str, fields: &[String]) -> Vec<String> {
     let Some(wanted) = MemberPath::parse(path) else { return Vec::new() };
     let wanted = wanted.members().join(".");
@@ -95,8 +102,11 @@ fn similar_fields(path: &str, fields: &[String]) -> Vec<String> {
         let (name, wanted) = (name.trim().to_lowercase(), wanted.to_lowercase());
         name.split(|c: char| !c.is_alphanumeric()).any(|part| part == wanted)
     };
-    let closest = closest(&wanted, fields.iter().map(String::as_str)).map(str::to_owned);
     let mut names: Vec<String> = fields.iter().filter(is).cloned().collect();
+    if !names.is_empty() {
+        return names.iter().take(MOST_NAMES).map(|name| as_jq(name)).collect();
+    }
+    let closest = closest(&wanted, fields.iter().map(String::as_str)).map(str::to_owned);
     for name in closest.into_iter().chain(fields.iter().filter(holds).cloned()) {
         if !names.contains(&name) {
             names.push(name);
@@ -125,15 +135,23 @@ mod tests {
         for (path, fields, suggestion) in [
             (".id", &["ID", "name"][..], "did you mean .ID?"),
             (".id", &[" id", "name"], "did you mean .\" id\"?"),
+            (".ID", &["order-id", "Id", "Order ID"], "did you mean .Id?"),
+            (".OrderNo", &["No", "order no."], "did you mean one of"),
             (".order_id", &["name", "Order ID"], "did you mean .\"Order ID\"?"),
             (".id", &["order_id", "customer id"], "did you mean one of .order_id, .\"customer id\"?"),
             (".emial", &["email", "name"], "did you mean .email?"),
             (".a.b", &["a.b", "c"], "did you mean .\"a.b\"?"),
             (".id", &["name", "mail"], "name one of the fields as `key`"),
         ] {
-            let told = help(path, fields, None);
-            assert!(told.starts_with(suggestion), "{told}");
+            let advice = help(path, fields, None);
+            assert!(advice.starts_with(suggestion), "{advice}");
         }
+    }
+
+    #[test]
+    fn a_title_above_the_header_row_is_suspected() {
+        let shown = help(".id", &["Export of 29 November"], None);
+        assert!(shown.starts_with("is there a title above the header row?"), "{shown}");
     }
 
     #[test]
@@ -150,9 +168,9 @@ mod tests {
 
     #[test]
     fn one_field_with_many_delimiters_suggests_the_delimiter() {
-        let told = help(".id", &["\"id\";\"name\""], Some(';'));
-        assert!(told.contains("write delimiter = \";\" below [source]; the header row then has .id"), "{told}");
-        let told = help(".id", &["ID\tname"], Some('\t'));
-        assert!(told.contains("write delimiter = \"\\t\" below [source]; did you mean .ID?"), "{told}");
+        let advice = help(".id", &["\"id\";\"name\""], Some(';'));
+        assert!(advice.contains("write delimiter = \";\" below [source]; the header row then has .id"), "{advice}");
+        let advice = help(".id", &["ID\tname"], Some('\t'));
+        assert!(advice.contains("write delimiter = \"\\t\" below [source]; did you mean .ID?"), "{advice}");
     }
 }

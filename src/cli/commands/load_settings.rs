@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::external::environment::{Environment, own_program};
 use crate::config::external::flags::Overrides;
 use crate::config::external::logical_time::LogicalTime;
-use crate::config::form::JobFileForm;
+use crate::config::job_file::JobFileForm;
 use crate::config::problem::ConfigError;
 use crate::config::settings::{Settings, from_form, load, read};
 use crate::step::worker::workers::Workers;

@@ -10,9 +10,10 @@ use tracing::Instrument as _;
 use crate::app::alerting::{AlertedEnd, Alerting};
 use crate::app::error::AppError;
 use crate::app::failed_start::{FailedStart, StartRecord};
-use crate::app::job::{RunRequest, run};
-use crate::app::own_parts::OwnParts;
+use crate::app::job::run;
 use crate::app::plan::plan_file::PlanFile;
+use crate::app::provided_parts::ProvidedParts;
+use crate::app::run_request::RunRequest;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::alerts::alert_place::alert_place;
 use crate::cli::commands::alerts::job_file_alert::{note_working_file, report_unreadable_file};
@@ -105,7 +106,7 @@ pub async fn run_job(
     let abort = CancellationToken::new();
     let watch = watch_signals(&stop, &abort, &clock);
     let mut request = run_request(args, &mut order, &settings, alerting.as_ref(), host);
-    request.own = stages.as_ref().map(|stages| stages.own_parts(&stop)).unwrap_or_default();
+    request.own = stages.as_ref().map(|stages| stages.provided_parts(&stop)).unwrap_or_default();
     let (trigger, began) = (request.trigger.clone(), clock.now());
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
     let events = observers.events();
@@ -191,7 +192,7 @@ fn run_request(
         recorded_end: None,
         alerts: alerting.map(Alerting::for_run),
         host,
-        own: OwnParts::default(),
+        own: ProvidedParts::default(),
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crate::app::error::AppError;
 use crate::app::inspect::listing::{at_home, listing};
-use crate::app::job::{RunRequest, ensure_programs_exist, run};
+use crate::app::job::{ensure_programs_exist, run};
+use crate::app::run_request::RunRequest;
 use crate::app::stages::stage_plan::stage_key;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::error_report::from_app;

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::app::error::AppError;
-use crate::app::own_parts::OwnParts;
+use crate::app::provided_parts::ProvidedParts;
 use crate::app::stages::stage_parts::stage_parts;
 use crate::app::stages::stage_plan::{StageListeners, StageOutcomes, StagePlan};
 use crate::cli::args::command_line::RunArgs;
@@ -62,7 +62,7 @@ impl StageRun {
     }
 
     /// Returns the parts of the run, which `stop` ends.
-    pub fn own_parts(&self, stop: &Stop) -> OwnParts {
+    pub fn provided_parts(&self, stop: &Stop) -> ProvidedParts {
         stage_parts(&self.plan, &self.outcomes, stop, false)
     }
 

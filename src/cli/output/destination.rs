@@ -98,8 +98,7 @@ impl Place {
 
     /// Returns the command that shows the failures.
     pub fn how_to_see_failures(&self) -> String {
-        let tab = quote_shell_word(&format!("Failures {}", self.job));
-        format!("{} --tab {tab}", self.show())
+        self.command_line("failures list")
     }
 
     /// Returns the command that retries failures.
@@ -142,7 +141,7 @@ mod tests {
         let chosen_by = Some(("--embedded", "my week.sheet".to_owned()));
         let place = Place { chosen_by, ..fixtures::place() };
         assert_eq!(place.how_to_see(), "sheetkeep show fixtures/quakes.toml --embedded 'my week.sheet'");
-        assert!(place.how_to_see_failures().ends_with("--embedded 'my week.sheet' --tab 'Failures quakes'"));
+        assert!(place.how_to_see_failures().ends_with("--embedded 'my week.sheet'"));
     }
 
     #[test]

@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_tells_the_last_run_failures_keys_and_cells() {
+    fn a_status_has_the_last_run_failures_keys_and_cells() {
         insta::assert_snapshot!(status().text(Timestamp(1_517_970_373_840), Palette::new(false)), @r"
         quakes  fixtures/quakes.toml
           sheet       tab Quakes in local file fixtures/quakes.sheet, because no spreadsheet is set

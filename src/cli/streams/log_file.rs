@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::Clock;
 use crate::known_secrets::hide_secrets;
-use crate::private;
+use crate::private_files;
 
 /// Files that are kept, today's included.
 const KEPT: usize = 14;
@@ -72,7 +72,7 @@ impl LogFile {
         let date: String = self.clock.now().to_string().chars().take(DATE_CHARS).collect();
         let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
         if today.as_ref().is_none_or(|(open, _)| *open != date) {
-            let file = private::open_to_append(&self.of_day(&date))?;
+            let file = private_files::open_to_append(&self.of_day(&date))?;
             *today = Some((date, file));
             self.delete_old();
         }

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_told_at_the_end() {
+    fn a_full_disk_is_reported_at_the_end() {
         let terminal = writing_to(io::ErrorKind::StorageFull);
         assert!(!terminal.out().line("a"));
         assert_eq!(terminal.finish().map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull));

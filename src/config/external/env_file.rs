@@ -100,7 +100,7 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, usize> {
 mod tests {
     use super::*;
 
-    fn told(text: &[u8]) -> String {
+    fn message_of(text: &[u8]) -> String {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(NAME);
         std::fs::write(&path, text).expect("a file");
@@ -117,14 +117,14 @@ mod tests {
             ("A=hunter two\n", "line 1 "),
             ("{\"private_key\": \"hunter\"}\n", "line 1 "),
         ] {
-            let told = told(text.as_bytes());
-            assert!(told.contains(line) && !told.contains("hunter"), "{line}: {told}");
+            let message_of = message_of(text.as_bytes());
+            assert!(message_of.contains(line) && !message_of.contains("hunter"), "{line}: {message_of}");
         }
-        assert!(told(b"A=\xff\n").contains("not UTF-8 text save it again as UTF-8"));
+        assert!(message_of(b"A=\xff\n").contains("not UTF-8 text save it again as UTF-8"));
         for utf_16 in [b"\xff\xfeA\0=\0".as_slice(), b"A\0=\x001\0", b"\0A\0=\x001"] {
-            assert!(told(utf_16).contains("UTF-16 text save it again as UTF-8"));
+            assert!(message_of(utf_16).contains("UTF-16 text save it again as UTF-8"));
         }
-        assert!(told("#".repeat(70_000).as_bytes()).contains("longer"));
+        assert!(message_of("#".repeat(70_000).as_bytes()).contains("longer"));
     }
 
     #[test]

@@ -4,8 +4,10 @@
 //! their meaning (`config::sections::sheet::target`, `config::sections::proxies`), and the report
 //! of a misspelt one (`config::sections::sheet::wrong_place`).
 
+use strsim::osa_distance;
+
 use crate::config::external::logical_time::{LOGICAL_DATE, LOGICAL_RUN, SCHEDULED_FOR};
-use crate::config::syntax::keys::{closest, edits};
+use crate::config::syntax::closest_word::closest;
 
 /// The environment variable that names the spreadsheet.
 pub const SPREADSHEET: &str = "SHEETKEEP_SPREADSHEET_ID";
@@ -78,7 +80,7 @@ pub(crate) fn kind(name: &str) -> VariableKind {
     if known().any(|known| known == name) || is_of_a_cluster(name) {
         return VariableKind::Fine;
     }
-    if let Some(near) = NEARLY.into_iter().find(|known| edits(&upper, known) <= NEAR) {
+    if let Some(near) = NEARLY.into_iter().find(|known| osa_distance(&upper, known) <= NEAR) {
         return VariableKind::Misspelt(near);
     }
     if !upper.starts_with(PREFIX) {
@@ -98,7 +100,7 @@ fn is_of_a_cluster(name: &str) -> bool {
 
 /// Returns the nearest setting, if at least half of the text after the prefix is the same.
 fn nearest(name: &str) -> Option<&'static str> {
-    let (distance, suggestion) = SETTINGS.into_iter().map(|known| (edits(name, known), known)).min()?;
+    let (distance, suggestion) = SETTINGS.into_iter().map(|known| (osa_distance(name, known), known)).min()?;
     let longer = name.len().max(suggestion.len()).saturating_sub(PREFIX.len());
     (distance <= longer / 2).then_some(suggestion)
 }
@@ -108,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nearly_is_a_name_is_told_with_the_name() {
+    fn a_misspelt_name_is_reported_with_the_right_one() {
         for (name, suggestion) in [
             ("SHEETKEEP_SPREADSHEETID", Some(SPREADSHEET)),
             ("SHEETKEEP_SPREADSHEET", Some(SPREADSHEET)),

@@ -139,7 +139,7 @@ struct LogicalRun {
 }
 
 impl LogicalRun {
-    /// A run by hand belongs to the last time of the schedule, so that it goes on with what that
+    /// A run by hand belongs to the last time of the schedule, so that it continues with what that
     /// run has left; unless a person names another date.
     fn new(environment: &Environment, schedule: Option<&JobSchedule>, time: Option<LogicalTime>) -> Self {
         let date = environment.get(LOGICAL_DATE).unwrap_or("undated").to_owned();

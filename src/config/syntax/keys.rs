@@ -12,6 +12,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::problem::ConfigProblem;
+use crate::config::syntax::advice::{article, as_list, example, items_type, kind, type_help, type_of};
+use crate::config::syntax::closest_word::closest;
 
 /// Planned keys that this version lacks, by their table.
 const NOT_BUILT: [(&str, &[&str]); 4] = [
@@ -94,11 +96,13 @@ impl<'s> Checker<'s> {
                     && items_type(schema) == Some("string")
                 {
                     let message = format!("`{path}` is a list of texts");
-                    self.problems.push(ConfigProblem::at(span, message, "this is one text").help(as_list(path, text)));
+                    let problem = ConfigProblem::at(span, message, "this is one text").about(path);
+                    self.problems.push(problem.help(as_list(path, text)));
                     return false;
                 }
                 let article = if items_type(schema) == Some("string") { "a list of texts" } else { article(wanted) };
                 let problem = ConfigProblem::at(span, format!("`{path}` needs {article}"), format!("this is {found}"));
+                let problem = problem.about(path);
                 let help = type_help(path, schema, value.get_ref());
                 self.problems.push(match help {
                     Some(help) => problem.help(help),
@@ -139,14 +143,16 @@ impl<'s> Checker<'s> {
         span: Range<usize>,
         known: impl Iterator<Item = &'s str>,
     ) -> Option<&'s str> {
+        let whole = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         if NOT_BUILT.iter().any(|(table, names)| *table == path && names.contains(&name)) {
             let problem = ConfigProblem::at(span, format!("`{name}` is not built yet"), "known, but not built yet");
-            self.problems.push(problem.help("take it out; a later version will know it"));
+            self.problems.push(problem.about(&whole).help("take it out; a later version will know it"));
             return None;
         }
         let known: Vec<&'s str> = known.collect();
         let place = if path.is_empty() { "a job file".to_owned() } else { format!("[{path}]") };
         let problem = ConfigProblem::at(span, format!("unknown key `{name}`"), format!("not a key of {place}"));
+        let problem = problem.about(&whole);
         if let Some(help) = self.place_of_misplaced(name).filter(|_| !path.is_empty()) {
             self.misplaced.insert(name.to_owned());
             self.problems.push(problem.help(help));
@@ -180,102 +186,6 @@ fn missing_problem(path: &str, what: &str, span: Option<&Range<usize>>) -> Confi
     }
 }
 
-/// Returns what to add for a required key that is missing, with an example.
-fn example(path: &str, name: &str) -> Option<&'static str> {
-    Some(match (path, name) {
-        ("", "name") => "add a line above the first [table], such as: name = \"orders\"",
-        ("", "source") => "add a line [source], and below it the file: csv = \"orders.csv\", or json, jsonl or xlsx",
-        ("", "item") => "add a line [item], and below it the field that no two records share: key = \".id\"",
-        ("", "sheet") => "add a line [sheet], and below it the tab for the rows: tab = \"Orders\"",
-        ("item", "key") => "add the field that no two records share, such as: key = \".id\"",
-        ("sheet", "tab") => "add the tab for the rows, such as: tab = \"Orders\"",
-        ("schedule", "timezone") => "add the zone of its times, such as: timezone = \"Europe/Berlin\"",
-        _ => return None,
-    })
-}
-
-/// Returns how to write a value whose type is wrong.
-fn type_help(path: &str, schema: &Value, found: &DeValue<'_>) -> Option<String> {
-    let (_, key) = path.rsplit_once('.').unwrap_or(("", path));
-    let text = if let DeValue::String(text) = found { text.trim() } else { "" };
-    if let Some(words) = words(schema) {
-        return Some(format!("write one of {words}"));
-    }
-    Some(match type_of(schema) {
-        "string" if matches!(found, DeValue::Array(_)) && path.starts_with("source.") => {
-            "take the brackets away: one path, or a pattern such as \"exports/*.csv\"".to_owned()
-        }
-        "string" if matches!(found, DeValue::Array(_)) => "take the brackets away, and write one text".to_owned(),
-        "string" if matches!(found, DeValue::Integer(_) | DeValue::Float(_)) => {
-            "put it in quotes; a length of time may have a unit, such as \"2s\"".to_owned()
-        }
-        "string" => "put it in quotes".to_owned(),
-        "array" if items_type(schema) == Some("string") => "write it in brackets: [\"…\", \"…\"]".to_owned(),
-        "array" => format!("write it as a table of its own: [[{path}]]"),
-        "integer" if text.parse::<i64>().is_ok() => format!("write the number without quotes: {key} = {text}"),
-        "boolean" if matches!(text, "true" | "false") => format!("write it without quotes: {key} = {text}"),
-        "object" => match path {
-            "schedule" => "write schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" }".to_owned(),
-            "source" => "write a line [source], and below it the file, such as: csv = \"orders.csv\"".to_owned(),
-            "item" => "write a line [item], and below it: key = \".id\"".to_owned(),
-            "sheet" => "write a line [sheet], and below it: tab = \"Orders\"".to_owned(),
-            _ => format!("write it as a table: a line [{path}], and its keys below"),
-        },
-        _ => return None,
-    })
-}
-
-fn type_of(schema: &Value) -> &str {
-    schema.get("type").and_then(Value::as_str).unwrap_or("object")
-}
-
-fn items_type(schema: &Value) -> Option<&str> {
-    schema.get("items")?.get("type")?.as_str()
-}
-
-/// Returns the advice for one text in place of a list. A program's words become a list of their own;
-/// what a shell would interpret goes to a shell.
-fn as_list(path: &str, text: &str) -> String {
-    let (_, key) = path.rsplit_once('.').unwrap_or(("", path));
-    let is_command = key == "command";
-    let words: Vec<&str> = match text {
-        text if !is_command => vec![text],
-        text if text.contains(['\'', '"', '|', '>', '<', '&', ';', '$', '`', '*']) => vec!["sh", "-c", text],
-        text => text.split_whitespace().collect(),
-    };
-    let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
-    let what =
-        if is_command { "write the program and each of its arguments as a text" } else { "write it in brackets" };
-    format!("{what}: {key} = [{}]", words.join(", "))
-}
-
-fn article(kind: &str) -> &'static str {
-    match kind {
-        "string" => "a text",
-        "integer" => "a whole number",
-        "boolean" => "true or false",
-        "array" => "a list of tables",
-        _ => "a table",
-    }
-}
-
-/// Returns the words that the schema allows, in quotes.
-fn words(schema: &Value) -> Option<String> {
-    let words = schema.get("enum")?.as_array()?;
-    Some(words.iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
-}
-
-fn kind(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) | DeValue::Float(_) => "a number",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
-    }
-}
-
 /// Returns the alternative of a schema that the value uses; the first one if it fits none.
 fn matching_alternative<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value {
     let Some(ways) = schema.get("oneOf").and_then(Value::as_array) else { return schema };
@@ -286,40 +196,6 @@ fn matching_alternative<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value
         )
     };
     ways.iter().find(taken).or(ways.first()).unwrap_or(schema)
-}
-
-/// Returns the known word that was probably meant: the one with the fewest edits, if these are few
-/// for its length.
-pub(crate) fn closest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    let lower = word.to_lowercase();
-    let near = known.map(|candidate| (edits(&lower, &candidate.to_lowercase()), candidate));
-    near.filter(|(edits, candidate)| *edits <= (candidate.chars().count() / 3).clamp(1, 3))
-        .min_by_key(|(edits, _)| *edits)
-        .map(|(_, suggestion)| suggestion)
-}
-
-/// Returns the edit distance of two words: insertions, deletions, replacements, and swaps of
-/// neighbours (optimal string alignment).
-pub(crate) fn edits(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
-    for (i, from) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, to) in b.iter().enumerate() {
-            let cell = |row: usize, column: usize| {
-                rows.get(row).and_then(|r: &Vec<usize>| r.get(column)).copied().unwrap_or(usize::MAX / 2)
-            };
-            let left = row.last().copied().unwrap_or(usize::MAX / 2);
-            let mut best = (cell(i, j) + usize::from(from != to)).min(cell(i, j + 1) + 1).min(left + 1);
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(to) && b.get(j - 1) == Some(from);
-            if swapped {
-                best = best.min(cell(i - 1, j - 1) + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows.last().and_then(|row| row.last()).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -342,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_key_is_told_with_the_one_that_was_meant() {
+    fn a_misspelt_key_is_reported_with_the_one_meant() {
         let found = problems(&format!("nmae = 'x'\nzebra = 1\n{WHOLE}colums = {{}}\n"));
         assert!(
             found.contains(&"unknown key `nmae` | not a key of a job file | did you mean `name`?".into()),
@@ -360,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_keys_and_wrong_types_are_told_at_once() {
+    fn missing_keys_and_wrong_types_are_reported_together() {
         let found =
             problems("name = 1\n[source]\ncsv = 'a'\n[item]\n[commit]\nevery = 2\nmax_rows = '3'\n[step]\nmap = '.'\n");
         for part in [
@@ -414,22 +290,9 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_planned_is_told_as_not_built_yet() {
+    fn a_planned_key_is_reported_as_not_built_yet() {
         let found = problems(&format!("{WHOLE}[failures]\ntab = 'x'\n[[step]]\nhttp = 'x'\nmap = '.'\n"));
         assert_eq!(found.len(), 2);
         assert!(found.iter().all(|p| p.contains("not built yet")), "{found:?}");
-    }
-
-    #[test]
-    fn edits_are_counted_with_swaps() {
-        for (a, b, n) in [
-            ("nmae", "name", 1),
-            ("colums", "columns", 1),
-            ("", "abc", 3),
-            ("tab", "tab", 0),
-            ("max-rows", "max_rows", 1),
-        ] {
-            assert_eq!(edits(a, b), n, "{a} {b}");
-        }
     }
 }

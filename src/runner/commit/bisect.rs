@@ -2,7 +2,7 @@
 //!
 //! In scope: returning items to the queue, removing the rejected item.
 //! Out of scope: which part is sent next (`ledger::commit::bisection`), and the failure of the
-//! rejected item (`runner::records::intake`).
+//! rejected item (`runner::records::item_failures`).
 
 use crate::ledger::commit::bisection::{Confidence, MAX_REJECTED_ITEMS};
 use crate::ledger::runs::event::Event;

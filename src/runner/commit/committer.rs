@@ -32,7 +32,8 @@ use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{RunConfig, RunError};
 use crate::runner::run_end::RunEnd;
 use crate::runner::schedule_recorder::ScheduleRecorder;
-use crate::runner::startup::{LeaseRequest, RunContext, ServiceClock};
+use crate::runner::startup::preconditions::LeaseRequest;
+use crate::runner::startup::{RunContext, ServiceClock};
 use crate::time::Timestamp;
 
 /// The run's side of the commit chain, with its I/O.
@@ -81,9 +82,6 @@ pub struct Committer {
     pub(super) rows: u64,
     pub(super) commits: u64,
 }
-
-/// Maximum length of the repair messages in the run's row, in bytes.
-const MAX_MESSAGE: usize = 1_000;
 
 /// Whether the commit in flight is the run's last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,11 +205,7 @@ impl Committer {
 
     /// Reports a repair, in an event and in the run's row.
     fn note_repair(&mut self, message: String) {
-        if self.run.message.len() + message.len() < MAX_MESSAGE {
-            let separator = if self.run.message.is_empty() { "" } else { "; " };
-            self.run.message.push_str(separator);
-            self.run.message.push_str(&message);
-        }
+        self.run.add_remark(&message);
         self.emit(Event::Anomaly { message });
     }
 

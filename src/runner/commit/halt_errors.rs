@@ -1,4 +1,4 @@
-//! The errors of a run whose commits can't go on: replaced by another run, refused, without a head,
+//! The errors of a run that can't commit any more: replaced by another run, refused, without a head,
 //! with an unknown outcome.
 //!
 //! In scope: one more load, if it can name the cause. Out of scope: when a run halts
@@ -11,7 +11,7 @@ use crate::port::store::{Store, StoreError};
 use crate::runner::commit::commit_driver::LastError;
 use crate::runner::run_config::RunError;
 use crate::runner::schedule_recorder::ScheduleRecorder;
-use crate::runner::startup::check_not_blocked;
+use crate::runner::startup::preconditions::check_not_blocked;
 
 /// Returns the error of a commit that ended with this halt.
 pub(super) async fn halt_error(
@@ -32,7 +32,7 @@ pub(super) async fn halt_error(
 
 /// Returns the error for a refused batch. If a tab is missing, one more load names it and the
 /// fix. If users changed tabs between each load and the batch, neither is wrong. Only such
-/// conflicts make a store answer `CommitPart::Layout` repeatedly.
+/// conflicts make a store return `CommitPart::Layout` repeatedly.
 async fn refused_error(store: &dyn Store, part: CommitPart, why: String) -> RunError {
     let loaded = store.load().await;
     let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| check_not_blocked(&snapshot));

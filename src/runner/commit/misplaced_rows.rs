@@ -28,7 +28,7 @@ impl MisplacedRows {
     }
 
     /// Takes the number of rows that are misplaced now, and the messages about cells that stay
-    /// wrong. Returns the messages to report, or an error if repairs go on for too long.
+    /// wrong. Returns the messages to report, or an error if repairs take too long.
     pub(super) fn update(&mut self, rows: u64, left: Vec<String>) -> Result<Vec<String>, RunError> {
         let before = std::mem::replace(&mut self.rows, rows);
         self.repairs = if rows > 0 { self.repairs + 1 } else { 0 };

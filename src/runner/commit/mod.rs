@@ -7,7 +7,7 @@
 //! | What will the run's row contain? | `run_row` |
 //! | Which calls bring one commit to a known outcome? | `commit_driver` |
 //! | When have repairs put all misplaced rows right? | `misplaced_rows` |
-//! | With which error does a run end whose commits can't go on? | `halt_errors` |
+//! | With which error does a run end that can't commit any more? | `halt_errors` |
 //! | How is a refused batch bisected? | `bisect` |
 //! | What happens after a concurrent commit? | `reload` |
 //! | What do commits record of the job's alerts? | `recorded_alerts` |

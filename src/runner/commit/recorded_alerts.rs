@@ -16,10 +16,11 @@ impl Committer {
     /// service's clock, if the commit is its last one. The run's row is reported once.
     pub(super) fn draft_alerts(&mut self, ended: Option<&Run>) {
         let now = self.service_time();
+        let tabs = self.driver.store.tab_ids();
         let Some(recorder) = &mut self.alerts else { return };
         let closed = self.schedule.iter().flat_map(ScheduleRecorder::closed_rows).collect();
         let ended = ended.filter(|_| !self.is_run_row_written);
-        let of_commit = RecordedRuns { abandoned: &self.abandoned_runs, closed, ended };
+        let of_commit = RecordedRuns { abandoned: &self.abandoned_runs, closed, ended, tabs };
         let text = recorder.text_after(&self.run.id, &of_commit, now);
         self.chain.update_state(|state| state.alerts = Some(text));
     }

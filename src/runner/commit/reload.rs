@@ -19,7 +19,8 @@ use crate::runner::commit::halt_errors::{head_missing_error, taken_over_error, u
 use crate::runner::queue::commit_queue::{CommitQueue, PendingItem};
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::RunError;
-use crate::runner::startup::{ServiceClock, check_lease, check_not_blocked};
+use crate::runner::startup::ServiceClock;
+use crate::runner::startup::preconditions::{check_lease, check_not_blocked};
 
 /// The title and the columns of a data tab.
 type Table = (String, Vec<String>);

@@ -188,7 +188,7 @@ impl FirstRecords {
 /// one cause.
 fn kind_of(step: &str, error: &str) -> String {
     // For unreadable text, the kind of error comes before the place.
-    let error = if step == "source" { error.split(':').next().unwrap_or_default() } else { error };
+    let error = if matches!(step, "source" | "item") { error.split(':').next().unwrap_or_default() } else { error };
     let mut kind = format!("{step}: ");
     let mut rest = error;
     // The column name is part of the cause.
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn records_that_fail_for_one_cause_are_told_from_others() {
+    fn records_that_fail_for_one_cause_are_grouped() {
         assert_eq!(verdict(&[("item", "the record has no key"); 3]), Some(3));
         assert_eq!(verdict(&[("item", "the record has no key"); 2]), None);
         let one = [
@@ -271,8 +271,8 @@ mod tests {
         let mut probation = FirstRecords::new(20);
         probation.failed("item", "the record has no key", "feed: x.jsonl:1 (record 1)", br#"{"error":"limit"}"#);
         probation.read();
-        let told = probation.source_refusal().map(|error| error.to_string()).unwrap_or_default();
-        assert!(told.starts_with("feed: x.jsonl is a JSON error document: {\"error\":\"limit\"}"), "{told}");
+        let refusal = probation.source_refusal().map(|error| error.to_string()).unwrap_or_default();
+        assert!(refusal.starts_with("feed: x.jsonl is a JSON error document: {\"error\":\"limit\"}"), "{refusal}");
         probation.read();
         assert_eq!(probation.source_refusal(), None);
     }

@@ -49,7 +49,9 @@ impl RunLoop {
     /// Handles the end of the source.
     pub(super) fn check_whole_source(&mut self) {
         if self.intake.probation.records() == 0 {
-            self.emit(Event::Anomaly { message: "the source has no record".to_owned() });
+            self.emit(Event::Anomaly {
+                message: "the source has no record: see whether what writes it has come to its end".to_owned(),
+            });
         }
         if let Some(error) = self.intake.probation.source_refusal() {
             self.drop_held_items();

@@ -2,7 +2,7 @@
 //! UTF-8.
 //!
 //! In scope: byte order marks, the decision between UTF-8 and windows-1252, decoding. Out of scope:
-//! the first bytes and formats that are not text (`source::bytes::head`, `source::bytes::magic`).
+//! the first bytes and formats that are not text (`source::bytes::text_reader`, `source::bytes::magic`).
 //!
 //! A text is read in one encoding from its first byte to its last. In a file the whole text
 //! decides, before anything of it is read. A pipe shows its text only once: its first character

@@ -15,10 +15,11 @@ use std::sync::atomic::AtomicU64;
 
 use crate::port::source::SourceError;
 use crate::source::bytes::encoding::{InputFacts, MixedText, TextEncoding};
-use crate::source::bytes::head::{CountingReader, ForeignContent, TextReader, TextSetup, UnreadableText};
 use crate::source::bytes::magic::ContentKind;
-use crate::source::bytes::placed_reader::PlacedReader;
+use crate::source::bytes::positioned_reader::PositionedReader;
 use crate::source::bytes::spool::SpoolFile;
+use crate::source::bytes::text_reader::{CountingReader, ForeignContent, TextReader, TextSetup, UnreadableText};
+use crate::source::nearby_files::nearby_files;
 
 /// Maximum size of a record, in bytes. A larger record is an error of the source.
 pub const MAX_RECORD_BYTES: usize = 64 << 20;
@@ -91,17 +92,16 @@ pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
         return SourceError::Broken { position: what, why: text.to_string() };
     }
     if let Some(mixed) = error.get_ref().and_then(|error| error.downcast_ref::<MixedText>()) {
-        let why = format!(
-            "{mixed}: set encoding below [source], or save the input to a file, which is read as a whole first"
-        );
-        return SourceError::Broken { position: format!("{what}:{}", mixed.0), why };
+        return SourceError::Misread {
+            position: format!("{what}:{}", mixed.0),
+            why: mixed.to_string(),
+            advice: "set encoding below [source], or save the input to a file, which is read as a whole first"
+                .to_owned(),
+        };
     }
     let why = error.to_string();
     match error.kind() {
-        io::ErrorKind::NotFound => SourceError::Missing {
-            what,
-            hint: "; a relative path starts at the job file's folder, one given with --input where you are".into(),
-        },
+        io::ErrorKind::NotFound => SourceError::Missing { what, hint: nearby_files(Path::new(name)) },
         io::ErrorKind::PermissionDenied => SourceError::Denied { what, why },
         _ => SourceError::Unavailable { what, why },
     }
@@ -176,7 +176,7 @@ impl Opened {
     /// workbook's bytes. It fails if the bytes are of another format.
     pub(crate) fn reader(&mut self) -> Result<Box<dyn Read + Send>, SourceError> {
         let raw: Box<dyn Read + Send> = match &mut self.bytes {
-            Bytes::File(file) => Box::new(PlacedReader::new(Arc::clone(file))),
+            Bytes::File(file) => Box::new(PositionedReader::new(Arc::clone(file))),
             once => match std::mem::replace(once, Bytes::Taken) {
                 Bytes::Once(bytes) => bytes,
                 Bytes::Spooled(bytes, copy) => {

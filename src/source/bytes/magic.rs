@@ -59,6 +59,8 @@ impl ContentGuess {
 
 const ANOTHER_FILE: &str = "name the file that holds the data, in [source] or with --input";
 const SAVE_AS_CSV: &str = "open it, save the sheet as CSV UTF-8, and name that file as csv below [source]";
+const SAVE_AS_XLSX: &str =
+    "open it, save it as .xlsx without a password or as CSV UTF-8, and name that file below [source]";
 const NAME_AS_XLSX: &str = "name it as xlsx below [source], with its tab as sheet";
 
 /// First bytes that identify a format.
@@ -68,7 +70,11 @@ const MAGIC: [(&[u8], &str, &str); 12] = [
     (b"\xfd7zXZ\0", "xz-compressed data", "unpack it first: xz -dc FILE | sheetkeep run JOB.toml --input -"),
     (b"\x28\xb5\x2f\xfd", "zstd-compressed data", "unpack it first: zstd -dc FILE | sheetkeep run JOB.toml --input -"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first, and name the file in it"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel or Office file (.xls)", SAVE_AS_CSV),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "an old Excel or Office file (.xls), or a workbook with a password",
+        SAVE_AS_XLSX,
+    ),
     (b"%PDF-", "a PDF document", ANOTHER_FILE),
     (b"PAR1", "a Parquet file", "write it as CSV or JSON lines first, and name that file"),
     (

@@ -3,16 +3,17 @@
 //! | question | file |
 //! |---|---|
 //! | How are a file, a pipe and standard input opened? | `input` |
-//! | How are the first bytes read, and gzip unpacked? | `head` |
+//! | How are the first bytes read, and gzip unpacked? | `text_reader` |
 //! | What if the input is of another format than configured? | `magic` |
 //! | In which encoding is a text, and how does it become UTF-8? | `encoding` |
-//! | How is an input read twice? | `placed_reader` (files), `spool` (other inputs) |
+//! | How does a test read slowly, as from a pipe? | `dripping_reader` |
+//! | How is an input read twice? | `positioned_reader` (files), `spool` (other inputs) |
 
 #[cfg(test)]
 pub(crate) mod dripping_reader;
 pub mod encoding;
-mod head;
 pub mod input;
 pub(crate) mod magic;
-mod placed_reader;
+mod positioned_reader;
 mod spool;
+mod text_reader;

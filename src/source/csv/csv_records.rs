@@ -38,6 +38,10 @@ pub fn open(input: &Input, delimiter: Delimiter, encoding: TextEncoding) -> Resu
     Ok(BackgroundReader::new(opened, make))
 }
 
+/// The next step for a field whose bytes are no text in the encoding of the file.
+const MALFORMED_ADVICE: &str =
+    "correct its characters in the file; if the whole file is in another encoding, set encoding below [source]";
+
 /// The records of a CSV text, once its delimiter is chosen.
 struct SeparatedRows {
     name: String,
@@ -76,8 +80,8 @@ impl SeparatedRows {
     fn separate(&self, mut reader: Bytes) -> Result<RowsBehindHead, SourceError> {
         let found = choose(&mut reader, self.delimiter).map_err(|error| match error {
             DelimiterError::Io(error) => io_error(&self.name, &error),
-            DelimiterError::Unclear(why) => {
-                SourceError::Broken { position: format!("{}:1 (header row)", self.name), why }
+            DelimiterError::Unclear { why, advice } => {
+                SourceError::Misread { position: format!("{}:1 (header row)", self.name), why, advice }
             }
         })?;
         let reader = Cursor::new(found.head).chain(reader);
@@ -154,11 +158,11 @@ impl<R: Read + Send> Rows<R> {
         }
         let mut columns = Vec::with_capacity(row.len());
         for (at, field) in field_texts(&row).enumerate() {
-            let advice = "set encoding below [source], or save the file as UTF-8 (in Excel: CSV UTF-8)";
-            let malformed = self.facts.malformed();
-            let field =
-                field.map_err(|()| broken(line, format!("the name of field {} is {malformed}; {advice}", at + 1)))?;
-            columns.push(field);
+            columns.push(field.map_err(|()| SourceError::Misread {
+                position: position(line),
+                why: format!("the name of field {} is {}", at + 1, self.facts.malformed()),
+                advice: "set encoding below [source], or save the file as UTF-8 (in Excel: CSV UTF-8)".to_owned(),
+            })?);
         }
         match repeated(&columns) {
             Some(why) => Err(broken(line, why)),
@@ -172,8 +176,10 @@ impl<R: Read + Send> Rows<R> {
             return Err(BadRecord(damage.message(row.line, columns)));
         }
         if row.len() != columns.len() {
+            let advice =
+                if row.len() > columns.len() { "; put a field that holds the delimiter in quotes" } else { "" };
             return Err(BadRecord(format!(
-                "the row has {} {}, where the header row names {}",
+                "the row has {} {}, where the header row names {}{advice}",
                 row.len(),
                 if row.len() == 1 { "field" } else { "fields" },
                 columns.len()
@@ -181,7 +187,8 @@ impl<R: Read + Send> Rows<R> {
         }
         let mut members = Map::with_capacity(columns.len());
         for (name, text) in columns.iter().zip(field_texts(row)) {
-            let text = text.map_err(|()| BadRecord(format!("field {name:?} is {}", facts.malformed())))?;
+            let text =
+                text.map_err(|()| BadRecord(format!("field {name:?} is {}; {MALFORMED_ADVICE}", facts.malformed())))?;
             if depth.includes(name) {
                 members.insert(name.clone(), Value::String(text));
             }
@@ -248,7 +255,7 @@ impl<R: Read + Send> Records for Rows<R> {
         if let Some(at) = columns.iter().position(|name| name.trim().is_empty()) {
             let name = columns.get(at).map(String::as_str).unwrap_or_default();
             notes.push(format!(
-                "{}: field {} has no name in the header row; a row needs one for each column, jq calls this one .{name:?}",
+                "{}: field {} has no name in the header row; write one there, or leave it out with a step: map = 'del(.{name:?})'",
                 self.name,
                 at + 1
             ));

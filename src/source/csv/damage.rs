@@ -53,11 +53,11 @@ impl Damage {
                 )
             }
             QuoteFault::NeverClosed => {
-                format!("the quote that opens {field} is never closed; the lines after it are read")
+                format!("the quote that opens {field} is never closed: close it; the lines after it are read")
             }
             QuoteFault::ClosedBelow => {
                 format!(
-                    "the quote that opens {field} closes only after lines that are rows of their own; these are read"
+                    "the quote that opens {field} closes only after lines that are rows of their own: close it; these are read"
                 )
             }
         };

@@ -48,8 +48,8 @@ pub(crate) struct SeparatedText {
 pub(crate) enum DelimiterError {
     /// The text can't be read.
     Io(io::Error),
-    /// Completes "{name}:1 (header row): …".
-    Unclear(String),
+    /// The text and the setting do not decide it. `why` completes "{name}:1 (header row): …".
+    Unclear { why: String, advice: String },
 }
 
 impl From<io::Error> for DelimiterError {
@@ -68,16 +68,21 @@ pub(crate) fn choose(reader: &mut impl Read, delimiter: Delimiter) -> Result<Sep
         && named != byte
     {
         let (line, set) = (quoted(named), quoted(byte));
-        return Err(DelimiterError::Unclear(format!(
-            "the first line says that {line} separates the fields, and delimiter = {set} is set below [source]: remove one of the two"
-        )));
+        return Err(DelimiterError::Unclear {
+            why: format!(
+                "the first line says that {line} separates the fields, and delimiter = {set} is set below [source]"
+            ),
+            advice: format!(
+                "if the first line is right, write delimiter = {line} below [source]; if the setting is right, take that line out of the file"
+            ),
+        });
     }
     let delimiter = match (named, delimiter) {
         (Some(byte), _) | (None, Delimiter::Byte(byte)) => byte,
         (None, _) => match find(reader, &mut sample)? {
             Ok(byte) => byte,
             Err(both) if delimiter == Delimiter::Unset && both.contains(&b',') => b',',
-            Err(both) => return Err(DelimiterError::Unclear(ambiguity(&both))),
+            Err(both) => return Err(ambiguity(&both)),
         },
     };
     Ok(SeparatedText { delimiter, head: sample.bytes, skipped })
@@ -88,14 +93,16 @@ pub(crate) fn quoted(delimiter: u8) -> String {
     format!("{:?}", char::from(delimiter).to_string())
 }
 
-fn ambiguity(both: &[u8]) -> String {
+fn ambiguity(both: &[u8]) -> DelimiterError {
     let all: Vec<String> = both.iter().map(|byte| quoted(*byte)).collect();
     let choice: Vec<String> = all.iter().map(|text| format!("delimiter = {text}")).collect();
-    format!(
-        "{} may separate the fields of this file, and its first rows do not decide it: write {} below [source]",
-        all.join(" and "),
-        choice.join(" or ")
-    )
+    DelimiterError::Unclear {
+        why: format!(
+            "{} may separate the fields of this file, and its first rows do not decide which",
+            all.join(" and ")
+        ),
+        advice: format!("write {} below [source]", choice.join(" or ")),
+    }
 }
 
 struct Sample {
@@ -260,7 +267,7 @@ mod tests {
     fn chosen(text: &str, delimiter: Delimiter) -> Result<(char, usize), String> {
         let once = |size| match choose(&mut DrippingReader(text.as_bytes(), size), delimiter) {
             Ok(found) => Ok((char::from(found.delimiter), found.skipped)),
-            Err(DelimiterError::Unclear(why)) => Err(why),
+            Err(DelimiterError::Unclear { why, advice }) => Err(format!("{why}; {advice}")),
             Err(DelimiterError::Io(error)) => Err(error.to_string()),
         };
         let found = once(usize::MAX);

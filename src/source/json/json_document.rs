@@ -17,8 +17,8 @@ use crate::source::background_reader::{BackgroundReader, Records};
 use crate::source::bytes::encoding::{InputFacts, TextEncoding};
 use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
 use crate::source::bytes::magic::{ContentGuess, ContentKind, error_document};
+use crate::source::json::record_text::parse;
 use crate::source::json::splitter::{ElementPosition, SplitError, Splitter};
-use crate::source::json::text::parse;
 use crate::source::skim::Depth;
 
 /// Maximum size of a document that is read as a whole, in bytes.
@@ -122,6 +122,12 @@ impl<R: Read + Send> Elements<R> {
                     .into(),
             },
             SplitError::RepeatedMember(at, why) => SourceError::Ambiguous { position: position(at), why },
+            SplitError::Misled(at, why) => self.refusal().unwrap_or_else(|| SourceError::Misread {
+                position: position(at),
+                why,
+                advice: "name the list of records as items below [source], such as items = \".data.rows[]\"; if each line is a record, write jsonl in place of json"
+                    .to_owned(),
+            }),
             SplitError::Broken(at, why) => self.refusal().unwrap_or_else(|| SourceError::Broken {
                 position: position(at),
                 why: format!("{why}; nothing after this place can be read, what came before is kept"),

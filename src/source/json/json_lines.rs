@@ -1,7 +1,7 @@
 //! JSON lines: one record per line.
 //!
 //! In scope: lines, their numbers, a file that ends in the middle of one. Out of scope: parsing the
-//! text of a record (`source::json::text`).
+//! text of a record (`source::json::record_text`).
 
 use std::io::{BufRead, BufReader, Read};
 
@@ -11,7 +11,7 @@ use crate::source::background_reader::{BackgroundReader, Records};
 use crate::source::bytes::encoding::TextEncoding;
 use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
 use crate::source::bytes::magic::ContentKind;
-use crate::source::json::text::parse;
+use crate::source::json::record_text::parse;
 use crate::source::skim::Depth;
 
 /// Opens `input` as JSON lines in `encoding`. Blank lines are skipped. A line that is not valid

@@ -2,7 +2,7 @@
 //!
 //! In scope: following a path of member names, the borders of each element, detecting a truncated
 //! or unbalanced document. Out of scope: parsing an element. Each is parsed by itself
-//! (`source::json::text`), so that a bad one does not affect the others.
+//! (`source::json::record_text`), so that a bad one does not affect the others.
 //!
 //! The splitter walks the document byte by byte with a stack of open brackets. It holds only the
 //! current element in memory. After the end of the array it walks the rest too, so that a document
@@ -37,6 +37,8 @@ pub(crate) enum SplitError {
     CutOff(ElementPosition),
     /// The document is malformed at this position.
     Broken(ElementPosition, String),
+    /// The path to the records does not lead to a list there.
+    Misled(ElementPosition, String),
     /// A member of the path occurs twice.
     RepeatedMember(ElementPosition, String),
 }
@@ -144,7 +146,7 @@ impl<R: Read> Splitter<R> {
                         self.path.upto(depth),
                         self.path.members().get(depth).map_or("", String::as_str)
                     );
-                    return Err(SplitError::Broken(self.position(), why));
+                    return Err(SplitError::Misled(self.position(), why));
                 }
                 b',' if !first => self.consume(false)?,
                 _ if first => {}
@@ -343,7 +345,7 @@ impl<R: Read> Splitter<R> {
         };
         let why =
             format!("items is {}[], which needs {wanted} at {}, but found {found}", self.path, self.path.upto(depth));
-        SplitError::Broken(self.position(), why)
+        SplitError::Misled(self.position(), why)
     }
 }
 

@@ -159,7 +159,7 @@ impl Command {
         } else {
             format!("{} ms", limit.as_millis())
         };
-        let why = format!("{program} was stopped after {limit}, its timeout");
+        let why = format!("{program} was stopped after {limit}; timeout in its [[step]] gives it longer");
         StepError::Transient { why, retry_after_ms: None }
     }
 
@@ -263,6 +263,9 @@ fn check_status(program: &str, status: ExitStatus, stderr_line: &str) -> Result<
         Some(EXIT_RETRY_LATER) => {
             Err(StepError::Transient { why: format!("{program} asks to be tried again{suffix}"), retry_after_ms: None })
         }
+        Some(code) if suffix.is_empty() => {
+            Err(StepError::Rejected(format!("{program} ended with {code}, and wrote nothing to standard error")))
+        }
         Some(code) => Err(StepError::Rejected(format!("{program} ended with {code}{suffix}"))),
         None => {
             let why = format!("{program} was killed{}{suffix}", signal_words(status));
@@ -277,7 +280,7 @@ fn signal_words(status: ExitStatus) -> String {
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         let name = match signal {
             6 => " (SIGABRT)",
-            9 => " (SIGKILL, perhaps because memory was short)",
+            9 => " (SIGKILL, perhaps because memory was short: dmesg shows it)",
             11 => " (SIGSEGV)",
             15 => " (SIGTERM)",
             _ => "",

@@ -13,10 +13,17 @@ const HEAD_BYTES: u64 = 512;
 pub(super) fn why_unusable(program: &str, folder: &Path) -> String {
     let path = folder.join(program);
     if program.is_empty() || !program.contains('/') {
-        let is_beside = !program.is_empty() && path.is_file();
-        let advice =
-            if is_beside { format!("; to run the file beside the job file, write ./{program}") } else { String::new() };
-        return format!("{program} is not there, or may not be executed: no folder of PATH has such a program{advice}");
+        let three = format!("{program}3");
+        let advice = if !program.is_empty() && path.is_file() {
+            format!("; to run the file beside the job file, write ./{program}")
+        } else if !program.is_empty() && which::which(&three).is_ok() {
+            format!("; {three} is there")
+        } else {
+            String::new()
+        };
+        return format!(
+            "{program} was not found: no folder of PATH has a program of this name that may be executed{advice}"
+        );
     }
     if path.is_dir() {
         return format!("{program} is a folder");
@@ -24,7 +31,19 @@ pub(super) fn why_unusable(program: &str, folder: &Path) -> String {
     if path.is_file() {
         return format!("{program} may not be executed: chmod +x {program}");
     }
-    format!("{program} is not there, or may not be executed")
+    if let Ok(target) = std::fs::read_link(&path) {
+        return format!("{program} is a link to {}, and that is not there", target.display());
+    }
+    let similar = similar_file(&path).map(|name| format!(": did you mean {name} beside it?")).unwrap_or_default();
+    format!("{program} is not there{similar}")
+}
+
+/// Returns the name of a file in the folder of a missing one that differs in case or ending only.
+fn similar_file(path: &Path) -> Option<String> {
+    let stem = |name: &str| name.split('.').next().unwrap_or_default().to_lowercase();
+    let wanted = stem(path.file_name()?.to_str()?);
+    let names = std::fs::read_dir(path.parent()?).ok()?.flatten();
+    names.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| stem(name) == wanted).min()
 }
 
 /// Explains why the system can't start this script, named `shown`; `None` for any other file, and
@@ -53,8 +72,13 @@ pub(super) fn damaged_script(path: &Path, shown: &str) -> Option<String> {
     }
     let line = String::from_utf8_lossy(line);
     let interpreter = line.split_whitespace().next()?;
-    (interpreter.starts_with('/') && !Path::new(interpreter).exists())
-        .then(|| format!("names {interpreter} in its #! line, and that program is not there"))
+    (interpreter.starts_with('/') && !Path::new(interpreter).exists()).then(|| {
+        let name = interpreter.rsplit('/').next().unwrap_or_default();
+        let found = which::which(name).map(|path| format!(", as {}", path.display())).unwrap_or_default();
+        format!(
+            "names {interpreter} in its #! line, and that program is not there: correct the line{found}, or install that program"
+        )
+    })
 }
 
 #[cfg(all(test, unix))]
@@ -80,7 +104,10 @@ mod tests {
             assert_eq!(damaged_script(&path, "x.sh"), None);
         }
         assert!(why_unusable("./x.sh", folder.path()).contains("may not be executed: chmod +x"));
-        assert!(why_unusable("./y.sh", folder.path()).contains("is not there"));
+        assert!(why_unusable("./y.sh", folder.path()).ends_with("./y.sh is not there"));
+        assert!(why_unusable("./X.py", folder.path()).ends_with("did you mean x.sh beside it?"));
+        std::os::unix::fs::symlink("gone.sh", folder.path().join("l.sh")).expect("a link");
+        assert!(why_unusable("./l.sh", folder.path()).ends_with("is a link to gone.sh, and that is not there"));
         assert!(why_unusable("x.sh", folder.path()).contains("write ./x.sh"));
     }
 }

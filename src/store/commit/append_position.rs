@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn other_columns_are_told_as_runs() {
+    fn other_columns_are_returned_as_runs() {
         assert_eq!(other_columns(&[0, 1, 4], 7), [2..4, 5..7]);
         assert!(other_columns(&[0, 1], 2).is_empty());
     }

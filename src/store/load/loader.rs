@@ -161,7 +161,7 @@ impl Loader {
         self.sheets.formulas(&self.id, ranges).await.map_err(|error| load_error(&error))
     }
 
-    /// Returns the service's time now; this machine's, if no answer had one.
+    /// Returns the service's time now; this machine's, if no response had one.
     pub(super) fn service_time(&self) -> Timestamp {
         let now_ms = self.clock.monotonic_ms();
         self.sheets

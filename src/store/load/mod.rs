@@ -4,7 +4,7 @@
 //! |---|---|
 //! | Which calls does a load make, and until when does it repeat them? | `loader` |
 //! | Which tab is which, and how do its cells become a snapshot? | `snapshot_assembly` |
-//! | What is the standing of a job, without its keys? | `standing` |
+//! | What is the standing of a job, without its keys? | `job_standing` |
 //! | How is the tab Jobs read? | `jobs_tab` |
 //! | How are long tabs read? | `paging` |
 //! | What if the job has never run here? | `first_load` |
@@ -20,7 +20,7 @@ pub mod first_commits;
 pub mod loader;
 mod snapshot_assembly;
 mod jobs_tab;
-pub mod standing;
+pub mod job_standing;
 pub mod paging;
 pub mod predecessors;
 pub mod header_check;

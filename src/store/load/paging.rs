@@ -20,9 +20,9 @@ use crate::store::tabs::processed::ProcessedRows;
 use crate::store::tabs::processed_column_order::MappingSearch;
 use crate::store::tabs::schema::Tab;
 
-/// Pages of Processed that are requested at once. Four hide most of the round-trip time and still
-/// fit in memory.
-const PAGES_AT_ONCE: usize = 4;
+/// Pages of Processed that are requested at once. Three hide most of the round-trip time. Each holds
+/// up to 10 MB while it arrives, and a load of a million keys has little room.
+const PAGES_AT_ONCE: usize = 3;
 /// The same for Failures, whose pages wait unparsed and contain long error texts.
 const FAILURE_PAGES_AT_ONCE: usize = 2;
 

@@ -138,14 +138,11 @@ impl Loader {
             entered.resize(to, Vec::new());
             from = to;
         }
-        // Keys are constants. Other cells with a displayed value but no entry may be filled by an
-        // array formula elsewhere.
-        let key_of = |row: &Vec<Value>| row.get(key).map(parse::text).unwrap_or_default();
         let is_same = rows
             .iter()
             .zip(&entered)
             .skip(1)
-            .all(|(shown, entered)| key_of(shown) == key_of(entered) && has_same_constants(shown, entered));
+            .all(|(shown, entered)| has_same_key(shown, entered, key) && has_same_constants(shown, entered));
         let have_same_header = rows.first().zip(entered.first()).is_none_or(|(a, b)| has_same_constants(a, b));
         let is_same = is_same && have_same_header && have_formulas(rows, &entered);
         match (is_same, whole.is_paged) {
@@ -222,6 +219,15 @@ fn row_number(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(u32::MAX).saturating_add(1)
 }
 
+/// Whether a row has the same key in both reads. Keys are constants; but a write that hit other columns
+/// may have left a user's formula in the column of keys. Other cells with a displayed value but no
+/// entry may be filled by an array formula elsewhere.
+fn has_same_key(shown: &[Value], entered: &[Value], key: usize) -> bool {
+    let is_formula = entered.get(key).and_then(Value::as_str).is_some_and(|text| text.starts_with('='));
+    let key_of = |row: &[Value]| row.get(key).map(parse::text).unwrap_or_default();
+    is_formula || key_of(shown) == key_of(entered)
+}
+
 /// Whether the constants of a row are the same in both reads. The service's format of an entered
 /// date is undocumented, so only texts and numbers are compared.
 fn has_same_constants(shown: &[Value], entered: &[Value]) -> bool {
@@ -250,6 +256,14 @@ mod tests {
         assert!(have_formulas(&shown, &filled));
         let moved = rows(&[json!(["id", "arr"]), json!(["a", "x"]), json!([])]);
         assert!(!have_formulas(&shown, &moved), "a row was inserted between the reads");
+    }
+
+    #[test]
+    fn a_formula_in_the_column_of_keys_is_no_sign_of_a_move() {
+        let row = |cells: &Value| cells.as_array().cloned().unwrap_or_default();
+        assert!(has_same_key(&row(&json!(["1014", "x"])), &row(&json!(["=1000+14", "x"])), 0));
+        assert!(!has_same_key(&row(&json!(["k1"])), &row(&json!(["k2"])), 0));
+        assert!(!has_same_key(&row(&json!([""])), &row(&json!(["k2"])), 0), "a key without a value");
     }
 
     #[test]

@@ -78,6 +78,6 @@ pub async fn fresh(client: &ProbeClient) -> ProbeAnswer {
 pub fn date(client: &ProbeClient) -> (AssumptionOutcome, String) {
     match client.sheets.service_time() {
         Some((at, _)) => (AssumptionOutcome::Held, format!("the last one was {at}")),
-        None => (AssumptionOutcome::NotHeld, "no answer had one that can be read".to_owned()),
+        None => (AssumptionOutcome::NotHeld, "no response had one that can be read".to_owned()),
     }
 }

@@ -35,6 +35,9 @@ pub enum Assumption {
     FormulaText,
     AppendBelow,
     AppendCheckbox,
+    Recalculation,
+    Semicolons,
+    ColourRule,
     DateHeader,
     FreshReads,
 }
@@ -42,7 +45,7 @@ pub enum Assumption {
 use Assumption as Q;
 
 /// Every assumption with its machine-readable name and its text.
-const TABLE: [(Assumption, &str, &str); 29] = [
+const TABLE: [(Assumption, &str, &str); 32] = [
     (Q::CallerTabId, "caller_tab_id", "the id that a caller chooses for a tab is kept"),
     (Q::MissingTab, "missing_tab", "a request for a tab that is gone refuses the whole batch"),
     (Q::TakenTabId, "taken_tab_id", "the id of a tab that is there is refused to a new one"),
@@ -59,7 +62,7 @@ const TABLE: [(Assumption, &str, &str); 29] = [
     (Q::CopyShifts, "copy_shifts", "copyPaste shifts the references of formulas"),
     (Q::CopySpilled, "copy_spilled", "a copy of a cell that a formula spills into is blank"),
     (Q::CopyBeyond, "copy_beyond", "a reference that a copy shifts beyond the grid comes back as it was"),
-    (Q::ReadsBack, "reads_back", "the answer to a batch shows cells as they are after it"),
+    (Q::ReadsBack, "reads_back", "the response to a batch shows cells as they are after it"),
     (Q::CallerMarkId, "caller_mark_id", "the id that a caller chooses for developer metadata is kept"),
     (Q::TakenMarkId, "taken_mark_id", "an id of developer metadata that is taken refuses the batch"),
     (Q::SameKeyMarks, "same_key_marks", "two columns may have developer metadata of the same key"),
@@ -70,6 +73,9 @@ const TABLE: [(Assumption, &str, &str); 29] = [
     (Q::FormulaText, "formula_text", "a text that begins with = stays a text"),
     (Q::AppendBelow, "append_below", "rows are appended below the last row with data in any column"),
     (Q::AppendCheckbox, "append_checkbox", "a checkbox that was never ticked does not count as data for appended rows"),
+    (Q::Recalculation, "recalculation", "the interval of recalculation can be set, and reads back"),
+    (Q::Semicolons, "semicolons", "semicolons separate the arguments of a formula in every locale"),
+    (Q::ColourRule, "colour_rule", "a conditional format by a formula is accepted"),
     (Q::DateHeader, "date_header", "answers carry the service's clock in Date"),
     (Q::FreshReads, "fresh_reads", "a read sees the write that was answered before it"),
 ];

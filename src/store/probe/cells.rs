@@ -114,15 +114,15 @@ pub async fn reads_back(client: &ProbeClient) -> ProbeAnswer {
     client.prepare(vec![home.write(row, 0, CellData::text("before"))]).await?;
     let area = format!("{}!A{}", quoted(&home.title), row + 1);
     let batch = Batch::new(vec![home.write(row, 0, CellData::text("after"))]).with_response_ranges(vec![area]);
-    let SentBatch::Applied(answer) = client.send(batch).await? else {
+    let SentBatch::Applied(response) = client.send(batch).await? else {
         return Ok((AssumptionOutcome::NotHeld, "a batch that reads back was refused".to_owned()));
     };
-    match answer.entered_text(0, 0) {
-        Some("after") => Ok((AssumptionOutcome::Held, "the answer shows the cell as written".to_owned())),
+    match response.entered_text(0, 0) {
+        Some("after") => Ok((AssumptionOutcome::Held, "the response shows the cell as written".to_owned())),
         Some(text) => {
-            Ok((AssumptionOutcome::NotHeld, format!("the answer shows \"{text}\" where \"after\" was written")))
+            Ok((AssumptionOutcome::NotHeld, format!("the response shows \"{text}\" where \"after\" was written")))
         }
-        None => Ok((AssumptionOutcome::NotHeld, "the answer shows no cell".to_owned())),
+        None => Ok((AssumptionOutcome::NotHeld, "the response shows no cell".to_owned())),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::google::types::response_types::SpreadsheetInfo;
 use crate::port::store::StoreError;
 use crate::store::guard::head_guard::BatchStep;
 use crate::store::probe::client::ProbeClient;
+use crate::store::probe::overdue::recalculating;
 use crate::store::probe::scratch_names::{ScratchOrigin, parse_name, parse_title};
 use crate::store::tabs::error::store_error;
 
@@ -50,7 +51,11 @@ pub async fn clean_up(client: &ProbeClient) -> CleanupReport {
             client.clock.sleep(ROUND_PAUSE).await;
         }
         let found = match client.sheets.metadata(&client.id).await {
-            Ok(metadata) => list_items(&metadata, client.scratch.origin()),
+            Ok(metadata) => {
+                let mut found = list_items(&metadata, client.scratch.origin());
+                found.extend(changed_recalculation(client, &metadata));
+                found
+            }
             Err(error) => {
                 report.why = Some(store_error(&error));
                 continue;
@@ -86,6 +91,14 @@ pub async fn clean_up(client: &ProbeClient) -> CleanupReport {
         }
     }
     report
+}
+
+/// Returns the interval of recalculation, if this probe has not set it back.
+fn changed_recalculation(client: &ProbeClient, metadata: &SpreadsheetInfo) -> Option<ProbeItem> {
+    let before = client.recalculation();
+    let is_changed = client.has_changed_recalculation() && metadata.auto_recalc != before;
+    let delete = recalculating(before).filter(|_| is_changed)?;
+    Some(ProbeItem { title: format!("the recalculation, which was {before}"), delete, mine: true })
 }
 
 /// Names first: deleting a tab may delete its names.

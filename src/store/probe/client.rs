@@ -3,7 +3,7 @@
 //! In scope: sending, repeated reads, errors that stop a probe.
 //! Out of scope: the checks (the other files of this folder).
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::google::types::address::SpreadsheetId;
 use crate::google::types::cell::CellData;
 use crate::google::types::request_objects::{GridCoordinate, GridProperties, SheetProperties};
 use crate::google::types::requests::{Batch, Request};
-use crate::google::types::response_types::BatchAnswer;
+use crate::google::types::response_types::BatchResponse;
 use crate::grid::quoted;
 use crate::port::store::StoreError;
 use crate::rng::Rng;
@@ -55,7 +55,7 @@ pub enum Unanswered {
 #[derive(Debug)]
 pub enum SentBatch {
     /// The service applied it.
-    Applied(BatchAnswer),
+    Applied(BatchResponse),
     /// The service refused it with status 400.
     Refused(ApiError),
 }
@@ -70,6 +70,9 @@ pub struct ProbeClient {
     pub clock: Arc<dyn Clock>,
     /// The source of this probe's names.
     pub scratch: ScratchName,
+    /// The interval of recalculation before the probe.
+    recalculation: String,
+    is_recalculation_changed: AtomicBool,
     home: OnceLock<ProbeTab>,
     next_row: AtomicU32,
     lost: AtomicU32,
@@ -83,11 +86,27 @@ impl ProbeClient {
         clock: Arc<dyn Clock>,
         chance: Arc<dyn Rng>,
     ) -> Result<Self, StoreError> {
-        sheets.metadata(&id).await.map_err(|error| store_error(&error))?;
+        let metadata = sheets.metadata(&id).await.map_err(|error| store_error(&error))?;
         let now = sheets.service_time().map_or_else(|| clock.now(), |(at, _)| at);
         let scratch = ScratchName::new(now, chance);
         let (home, next_row, lost) = (OnceLock::new(), AtomicU32::new(0), AtomicU32::new(0));
-        Ok(Self { sheets, id, clock, scratch, home, next_row, lost })
+        let (recalculation, is_recalculation_changed) = (metadata.auto_recalc, AtomicBool::new(false));
+        Ok(Self { sheets, id, clock, scratch, recalculation, is_recalculation_changed, home, next_row, lost })
+    }
+
+    /// The interval of recalculation that the spreadsheet had before the probe.
+    pub fn recalculation(&self) -> &str {
+        &self.recalculation
+    }
+
+    /// Notes that this probe may have changed the interval.
+    pub fn note_recalculation_changed(&self) {
+        self.is_recalculation_changed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this probe may have changed the interval.
+    pub fn has_changed_recalculation(&self) -> bool {
+        self.is_recalculation_changed.load(Ordering::Relaxed)
     }
 
     /// Whether the outcome of any batch was unknown. Such a batch may still arrive.
@@ -118,7 +137,7 @@ impl ProbeClient {
     /// Sends a batch once.
     pub async fn send(&self, batch: Batch) -> Result<SentBatch, Unanswered> {
         match self.sheets.batch_update(&self.id, &batch).await {
-            BatchReply::Applied(answer) => Ok(SentBatch::Applied(answer)),
+            BatchReply::Applied(response) => Ok(SentBatch::Applied(response)),
             BatchReply::Refused(refusal) if refusal.code == 400 => Ok(SentBatch::Refused(refusal)),
             BatchReply::Refused(refusal) => {
                 let advice = refusal.advice(self.sheets.client_email()).map(|advice| format!("; {advice}"));
@@ -136,9 +155,9 @@ impl ProbeClient {
     }
 
     /// Sends a batch that only prepares a check. A refusal leaves the check without a result.
-    pub async fn prepare(&self, requests: Vec<Request>) -> Result<BatchAnswer, Unanswered> {
+    pub async fn prepare(&self, requests: Vec<Request>) -> Result<BatchResponse, Unanswered> {
         match self.send(Batch::new(requests)).await? {
-            SentBatch::Applied(answer) => Ok(answer),
+            SentBatch::Applied(response) => Ok(response),
             SentBatch::Refused(refusal) => Err(Unanswered::Unclear(format!("the preparation was refused: {refusal}"))),
         }
     }

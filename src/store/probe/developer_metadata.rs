@@ -41,8 +41,8 @@ fn mark(tab: &ProbeTab, at: u32, id: i32, key: &str, value: &str) -> Request {
 /// the assigned id.
 async fn marked_tab(client: &ProbeClient) -> Result<(ProbeTab, String, i32, Option<i64>), Unanswered> {
     let (tab, key, id) = (client.new_tab(), client.scratch.name(), client.scratch.number());
-    let answer = client.prepare(vec![tab.add(), mark(&tab, 2, id, &key, "it")]).await?;
-    Ok((tab, key, id, answer.added_metadata(1)))
+    let response = client.prepare(vec![tab.add(), mark(&tab, 2, id, &key, "it")]).await?;
+    Ok((tab, key, id, response.added_metadata(1)))
 }
 
 /// Reads the metadata with this key until it is as `expected`, or until a read can't be older than

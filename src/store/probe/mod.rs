@@ -4,13 +4,13 @@
 //! |---|---|
 //! | Which assumptions are checked? | `assumption` |
 //! | Which function checks an assumption, and when is it repeated? | `run` |
-//! | How is each one checked? | `tabs`, `range_names`, `developer_metadata`, `cells`, `appended_rows` |
+//! | How is each one checked? | `tabs`, `range_names`, `developer_metadata`, `cells`, `appended_rows`, `overdue` |
 //! | How does a probe send and read? | `client` |
 //! | How are a probe's tabs and names recognised, and deleted? | `scratch_names`, `cleanup` |
 //! | Does the guard work on this spreadsheet? (once per spreadsheet, by each first run) | `capability` |
 //!
 //! Out of scope: the meaning of a result for a job (`check`). A probe writes only to tabs and names
-//! of its own. Each check is one or two batches. If a response is lost, the check is repeated with
+//! of its own, but for the interval of recalculation, which it sets back. Each check is one or two batches. If a response is lost, the check is repeated with
 //! new names, so that it never depends on the outcome of the first batch.
 
 pub mod capability;
@@ -23,4 +23,5 @@ mod developer_metadata;
 mod tabs;
 mod cells;
 mod appended_rows;
+mod overdue;
 pub mod scratch_names;

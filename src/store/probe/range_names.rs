@@ -21,8 +21,8 @@ struct GivenId {
 /// Creates a named range for a cell of the shared tab.
 async fn create(client: &ProbeClient) -> Result<GivenId, Unanswered> {
     let (wanted, name) = (client.scratch.id(), client.scratch.name());
-    let answer = client.prepare(add(client, &wanted, &name)?).await?;
-    let id = answer.added_name(0).map(str::to_owned);
+    let response = client.prepare(add(client, &wanted, &name)?).await?;
+    let id = response.added_name(0).map(str::to_owned);
     let id = id.ok_or_else(|| Unanswered::Unclear("the response does not contain the id of a new name".to_owned()))?;
     Ok(GivenId { wanted, id, name })
 }

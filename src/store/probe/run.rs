@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::port::store::StoreError;
 use crate::store::probe::assumption::{Assumption, AssumptionOutcome, AssumptionResult};
 use crate::store::probe::client::{ProbeClient, Unanswered};
-use crate::store::probe::{appended_rows, cells, developer_metadata, range_names, tabs};
+use crate::store::probe::{appended_rows, cells, developer_metadata, overdue, range_names, tabs};
 
 /// Maximum number of attempts if responses are lost.
 const MAX_ATTEMPTS: u32 = 6;
@@ -67,6 +67,9 @@ async fn check_once(client: &ProbeClient, assumption: Assumption) -> Result<(Ass
         Assumption::MarkGoes => developer_metadata::goes(client).await,
         Assumption::AppendBelow => appended_rows::below(client).await,
         Assumption::AppendCheckbox => appended_rows::checkbox(client).await,
+        Assumption::Recalculation => overdue::recalculation(client).await,
+        Assumption::Semicolons => overdue::semicolons(client).await,
+        Assumption::ColourRule => overdue::colour_rule(client).await,
         Assumption::DateHeader => Ok(appended_rows::date(client)),
         Assumption::FreshReads => appended_rows::fresh(client).await,
     }

@@ -99,7 +99,7 @@ mod tests {
     use crate::system::SeededRng;
 
     #[test]
-    fn what_a_probe_makes_is_told_again_and_never_made_twice() {
+    fn what_a_probe_makes_is_found_again_and_never_made_twice() {
         let scratch = ScratchName::new(Timestamp(1_790_000_000_123), Arc::new(SeededRng::new(1)));
         let (first, second) = (scratch.title(), scratch.title());
         assert_ne!(first, second);

@@ -14,10 +14,10 @@ type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 /// Adds the shared scratch tab, with an id of our choice.
 pub async fn caller_id(client: &ProbeClient) -> ProbeAnswer {
     let tab = client.new_tab();
-    let SentBatch::Applied(answer) = client.send(Batch::new(vec![tab.add()])).await.map(refusal_is_unclear)?? else {
+    let SentBatch::Applied(response) = client.send(Batch::new(vec![tab.add()])).await.map(refusal_is_unclear)?? else {
         return Err(Unanswered::Unclear("it was refused".to_owned()));
     };
-    let Some(id) = answer.added_tab(0) else {
+    let Some(id) = response.added_tab(0) else {
         return Err(Unanswered::Unclear("the response does not contain the new tab's id".to_owned()));
     };
     let kept = id == tab.id;
@@ -54,15 +54,15 @@ pub async fn whole_batch_refused(client: &ProbeClient, refused: Option<Request>,
     // Read within a write: such a read can't be stale.
     let area = format!("{}!A{}", crate::grid::quoted(&home.title), row + 1);
     let after = Batch::new(vec![home.write(row, 1, CellData::text("after"))]).with_response_ranges(vec![area]);
-    let SentBatch::Applied(answer) = client.send(after).await? else {
+    let SentBatch::Applied(response) = client.send(after).await? else {
         return Err(Unanswered::Unclear(format!("refused ({}), and the cell could not be looked at", refusal.message)));
     };
-    match answer.entered_text(0, 0) {
+    match response.entered_text(0, 0) {
         Some("") => Ok((AssumptionOutcome::Held, refusal.message)),
         Some(_) => {
             Ok((AssumptionOutcome::NotHeld, format!("{}; and yet the rest of the batch was written", refusal.message)))
         }
-        None => Err(Unanswered::Unclear(format!("refused ({}), and the answer shows no cell", refusal.message))),
+        None => Err(Unanswered::Unclear(format!("refused ({}), and the response shows no cell", refusal.message))),
     }
 }
 

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_that_somebody_mended_is_known_by_its_mark() {
+    fn a_record_that_a_user_fixed_is_known_by_its_mark() {
         let header: Vec<String> =
             ["key", "retryable", "payload", "payload 2", "payload_hash"].map(str::to_owned).into();
         let tab = Tab { title: "Failures j".into(), header, ..Tab::default() };

@@ -284,11 +284,14 @@ impl RowTracker {
     pub fn on_applied(&mut self, rows: &RowRequests, title: &str) {
         let append_position = self.current_append_position();
         if let Some(index) = &mut self.index {
-            index.on_appended(rows.appended.iter().chain(&rows.filled).map(String::as_str));
+            let recreated = rows.undo_log.iter().flat_map(|undo_log| &undo_log.recreated);
+            let new: Vec<&str> =
+                rows.appended.iter().chain(&rows.filled).chain(recreated).map(String::as_str).collect();
             index.on_inserted(rows.grown);
-            if !rows.appended.is_empty() || !rows.filled.is_empty() {
+            if !new.is_empty() {
                 self.reads = 0;
             }
+            index.on_appended(new.into_iter());
         }
         self.append_position = append_position;
         if let Some(append_position) = &mut self.append_position {

@@ -21,7 +21,7 @@ use crate::ledger::leases::head::HeadId;
 use crate::ledger::runs::capacity::CELL_LIMIT;
 use crate::ledger::state::snapshot::Loaded;
 use crate::port::preview::Preview;
-use crate::port::store::{MisplacedWrites, Store, StoreError, Usage};
+use crate::port::store::{MisplacedWrites, Store, StoreError, TabIds, Usage};
 use crate::store::commit::deletion::DeletedRows;
 use crate::store::commit::encoder::{EncodeContext, EncodedBatch, encode};
 use crate::store::commit::own_columns::existing_columns;
@@ -29,8 +29,8 @@ use crate::store::commit::response::found_cells;
 use crate::store::commit::row_plan::RowContext;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::guard::head_guard;
+use crate::store::load::job_standing::JobStanding;
 use crate::store::load::loader::{LoadResult, Loader};
-use crate::store::load::standing::JobStanding;
 use crate::store::load::unstable_tabs::{MAX_TITLES, into_store_error};
 use crate::store::probe::capability::probe_guard;
 use crate::store::session::row_tracker::PendingVerification;
@@ -171,9 +171,9 @@ impl SheetsStore {
         };
         loop {
             match self.loader.sheets.batch_update(&self.loader.id, &prepared.batch).await {
-                BatchReply::Applied(answer) => {
+                BatchReply::Applied(response) => {
                     self.session().on_applied(prepared);
-                    let (header, keys) = found_cells(answer.updated.as_ref());
+                    let (header, keys) = found_cells(response.updated.as_ref());
                     self.session().row_tracker.check_response(&header, &keys);
                     if commit.from.is_none() {
                         // Probe at once, so that the next commit can measure its own duration. If
@@ -381,6 +381,10 @@ impl Store for SheetsStore {
             updated,
             cells_left,
         }
+    }
+
+    fn tab_ids(&self) -> TabIds {
+        self.session().tabs.ids()
     }
 }
 

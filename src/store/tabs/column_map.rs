@@ -43,6 +43,15 @@ impl ColumnMap {
         self.join(old, new);
     }
 
+    /// Separates two joined columns.
+    fn separate(&mut self, old: usize) {
+        if let Some(new) = self.to.get_mut(old).and_then(Option::take)
+            && let Some(from) = self.from.get_mut(new)
+        {
+            *from = None;
+        }
+    }
+
     /// The current position of a column; `None` if it was deleted or is unknown. Columns to the
     /// right of the header keep their distance to it.
     pub fn get(&self, column: usize) -> Option<usize> {
@@ -143,7 +152,7 @@ pub fn is_error(text: &str) -> bool {
 ///
 /// The job's only missing header is matched with the only unmatched column. Nothing shows which of
 /// several is which. The pairs in `known` are fixed beforehand. `is_users` identifies users' own
-/// columns, which are excluded.
+/// columns, which are excluded, also where one stands in the place of the job's.
 pub fn map_own_columns(
     expected: &[String],
     found: &[String],
@@ -153,6 +162,14 @@ pub fn map_own_columns(
 ) -> ColumnMap {
     let mut map = ColumnMap::between(expected, found, known);
     let own: HashSet<usize> = own.iter().copied().collect();
+    // A user's column that stands where the job's one stood was inserted there.
+    let is_wrong = |at: &usize| {
+        let there = map.get(*at).filter(|there| expected.get(*at) != found.get(*there));
+        let is_known = there.is_some_and(|there| known.contains(&(*at, there)));
+        there.is_some_and(|there| !is_known && found.get(there).is_some_and(|text| is_name(text)) && is_users(there))
+    };
+    let wrong: Vec<_> = own.iter().copied().filter(is_wrong).collect();
+    wrong.into_iter().for_each(|at| map.separate(at));
     let missed: Vec<_> = own.into_iter().filter(|at| map.get(*at).is_none()).collect();
     let unmatched: Vec<_> = map.unmatched().into_iter().filter(|at| !is_users(*at)).collect();
     map.join_only(&missed, &unmatched);
@@ -193,6 +210,14 @@ mod tests {
         assert_eq!(map("id arr n", "n #REF! x #REF! id"), [Some(4), None, Some(0)]);
         let own = map_own_columns(&texts("a arr n"), &texts("n #REF! x renamed"), &[0], &[], |at| at == 1 || at == 2);
         assert_eq!([own.get(0), own.get(1), own.get(2)], [Some(3), Some(1), Some(0)]);
+    }
+
+    #[test]
+    fn a_user_s_column_in_the_place_of_the_job_s_is_not_taken_for_it() {
+        let (expected, found) = (texts("id a b c mine"), texts("id a own c renamed mine"));
+        let map = map_own_columns(&expected, &found, &[0, 1, 2, 3], &[], |at| at == 2 || at == 5);
+        assert_eq!([map.get(1), map.get(2), map.get(3)], [Some(1), Some(4), Some(3)]);
+        assert_eq!(map.origin(2), None, "the user's column is new");
     }
 
     #[test]

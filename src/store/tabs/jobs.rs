@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::grid::{column_letters, quoted};
-use crate::ledger::runs::job_requests::{JobRequests, requested_text};
+use crate::ledger::runs::job_requests::{JobRequests, is_formula_error, is_yes, requested_text};
 use crate::store::tabs::parse::{header, header_range, text};
 use crate::store::tabs::schema::{JobsTab, Tab};
 use crate::time::Timestamp;
@@ -48,6 +48,8 @@ pub const JOBS: [&str; 18] = [
 const NEEDED: [&str; 3] = ["job", "overdue", "paused"];
 /// Rows of the tab that are read. A spreadsheet holds far fewer jobs.
 const MAX_ROWS: u32 = 2_000;
+/// Characters of a person's text that a message quotes.
+const MAX_SHOWN: usize = 40;
 /// Columns with what people ask, and the job.
 const READ: [&str; 5] = ["job", "paused", "silence until", "run now", "approve"];
 
@@ -164,7 +166,8 @@ pub fn read_jobs(
     let is_own = |row: &&Vec<Value>| row.get(at).is_some_and(|cell| text(cell).trim() == job);
     let own: Vec<&Vec<Value>> = rows.iter().skip(1).filter(is_own).collect();
     let zone = TimeZone::get(&metadata.time_zone).unwrap_or(TimeZone::UTC);
-    let (requests, mut warnings) = read_requests(&tab, &own, &zone);
+    let requests = read_requests(&tab, &own, &zone);
+    let mut warnings = Vec::new();
     let title = &tab.title;
     if own.len() > 1 {
         warnings.push(format!(
@@ -205,32 +208,36 @@ fn unusable(tab: &Tab, is_own: bool) -> Option<String> {
 
 /// What people ask in the rows of the job, usually one. Of several rows the order does not matter,
 /// so that sorting changes nothing.
-fn read_requests(tab: &Tab, own: &[&Vec<Value>], zone: &TimeZone) -> (JobRequests, Vec<String>) {
+fn read_requests(tab: &Tab, own: &[&Vec<Value>], zone: &TimeZone) -> JobRequests {
     let cells = |name: &str| {
         let at = tab.position(name);
         own.iter().filter_map(move |row| row.get(at?)).filter(|cell| !text(cell).trim().is_empty())
     };
-    let asked = |name: &str| cells(name).filter_map(|cell| requested_text(&text(cell))).max();
-    let mut warnings = Vec::new();
-    let silent: Vec<Timestamp> = cells("silence until")
-        .filter_map(|cell| {
-            let at = moment(cell, zone);
-            if at.is_none() {
-                let (title, text) = (&tab.title, text(cell));
-                warnings.push(format!(
-                    "tab {title}: \"{text}\" in silence until is not a time: enter a date, such as 2026-12-24 09:00"
-                ));
-            }
-            at
-        })
-        .collect();
-    let requests = JobRequests {
-        paused: asked("paused").is_some(),
-        silence_until: silent.into_iter().max(),
-        run_now: asked("run now"),
-        approve: asked("approve"),
-    };
-    (requests, warnings)
+    let asked = |name: &str| cells(name).filter_map(|cell| requested_text(&text(cell)));
+    let is_unclear_pause = |word: &String| !is_yes(word);
+    let pauses = asked("paused").filter(is_unclear_pause);
+    let pauses = pauses.map(|word| unclear(tab, "paused", &word, "counts as a pause: tick it, or write yes or no"));
+    let silent: Vec<(String, Option<Timestamp>)> =
+        cells("silence until").map(|cell| (text(cell), moment(cell, zone))).collect();
+    let times = silent
+        .iter()
+        .filter(|(_, at)| at.is_none())
+        .map(|(word, _)| unclear(tab, "silence until", word, "is not a time: enter a date, such as 2026-12-24 09:00"));
+    let (broken, run_now): (Vec<String>, Vec<String>) = asked("run now").partition(|word| is_formula_error(word));
+    let runs = broken.iter().map(|word| unclear(tab, "run now", word, "asks for no run: write today's date"));
+    JobRequests {
+        paused: asked("paused").next().is_some(),
+        silence_until: silent.iter().filter_map(|(_, at)| *at).max(),
+        approve: asked("approve").max(),
+        unclear: pauses.chain(times).chain(runs).collect(),
+        run_now: run_now.into_iter().max(),
+    }
+}
+
+/// A message about the text of a person's cell, and how it counts.
+fn unclear(tab: &Tab, column: &str, word: &str, how: &str) -> String {
+    let shown: String = word.trim().chars().take(MAX_SHOWN).collect();
+    format!("tab {}: \"{shown}\" in {column} {how}", tab.title)
 }
 
 /// The instant of a cell with a date or a time, which is in the spreadsheet's time zone.

@@ -142,6 +142,7 @@ impl ProcessedRows {
         self.rows.reserve_exact(rows);
         if self.again == ReprocessPolicy::OnChange {
             self.version_uses.reserve_exact(rows);
+            self.sequence.reserve(rows);
         }
     }
 

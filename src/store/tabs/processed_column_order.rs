@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_two_runs_may_each_be_laid_in_a_way_of_their_own() {
+    fn rows_of_two_runs_may_have_an_order_of_their_own() {
         let mappings = [[1, 0, 2, 3], [3, 0, 1, 2]];
         let texts = [["a", "1", DONE, OLD], ["b", "2", FORGOTTEN, NEW]];
         let mut expected = RowChecksum::default();

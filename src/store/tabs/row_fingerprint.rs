@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_print_reads_back_and_tells_a_row_from_others() {
+    fn a_fingerprint_reads_back_and_identifies_its_row() {
         let fingerprint = RowFingerprint::new(&row(&json!(["", 10, "note", "=x"])), |at| at == 3);
         assert_eq!(RowFingerprint::parse(&fingerprint.to_text()), Some(fingerprint.clone()));
         assert!(fingerprint.compare(&row(&json!(["", 10, "note", "other"])), never).is_exact());

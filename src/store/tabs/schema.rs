@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::rows::row_codec::{self, PROCESSED as PROCESSED_COLUMNS};
+use crate::port::store::TabIds;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::tabs::processed_column_order::ColumnRecovery;
 
@@ -156,6 +157,12 @@ impl Tabs {
         self.failures
             .as_ref()
             .is_some_and(|tab| tab.missing_column(FAILURES_NEEDED).is_none() && tab.duplicate().is_none())
+    }
+
+    /// The ids of the tabs that people look at.
+    pub fn ids(&self) -> TabIds {
+        let id = |tab: &Option<Tab>| tab.as_ref().map(|tab| tab.id);
+        TabIds { runs: id(&self.runs), failures: id(&self.failures), jobs: self.jobs.id() }
     }
 
     /// The tab of this kind.

@@ -94,10 +94,10 @@ fn a_skipped_failure_is_left_alone_until_its_record_changes() {
 }
 
 #[test]
-fn a_quiet_run_tells_that_failures_are_dead_and_ends_with_0() {
+fn a_quiet_run_names_exhausted_failures_and_ends_with_0() {
     let project = bad();
-    let told = project.run(&["run", "j.toml", "-q"]);
-    told.exits(0).shows("0 failures open, 1 exhausted").shows("sheetkeep failures retry j.toml KEY");
+    let ended = project.run(&["run", "j.toml", "-q"]);
+    ended.exits(0).shows("0 failures open, 1 exhausted").shows("sheetkeep failures retry j.toml KEY");
     project.run(&["run", "j.toml", "-q", "--fail-on", "any"]).exits(3);
     let document = project.run(&["run", "j.toml", "--json"]).exits(0).document();
     assert_eq!(document["dead_failures"], 1);
@@ -109,8 +109,9 @@ fn a_quiet_run_tells_that_failures_are_dead_and_ends_with_0() {
 fn retry_takes_the_record_of_the_source_and_says_so() {
     let project = bad();
     project.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n{\"id\": \"c\", \"n\": 1}\n");
-    let told = project.run(&["failures", "retry", "j.toml", "a"]);
-    told.exits(0)
+    let ended = project.run(&["failures", "retry", "j.toml", "a"]);
+    ended
+        .exits(0)
         .says("trying a again, from the source's record")
         .shows("1 from the source · 0 from the record stored");
     assert_eq!(project.column("j.toml", "T", "id"), ["b", "a"], "others are left to the next run");
@@ -126,9 +127,9 @@ fn retry_takes_the_kept_record_where_the_source_has_none() {
             std::fs::remove_file(project.path("in.jsonl")).expect("it was there");
         }
         project.change("j.toml", "then . else error(\\\"no number\\\") end", "then . else 0 end");
-        let told = project.run(&["run", "j.toml", "--retry-failures", "--json"]).exits(0).document();
+        let ended = project.run(&["run", "j.toml", "--retry-failures", "--json"]).exits(0).document();
         let expected = serde_json::json!({"from_source": 0, "from_kept": 1});
-        assert_eq!((&told["tried_again"], &told["counts"]["read"]), (&expected, &1.into()));
+        assert_eq!((&ended["tried_again"], &ended["counts"]["read"]), (&expected, &1.into()));
         assert_eq!(project.column("j.toml", "T", "n"), ["1", "0"]);
     }
 }

@@ -76,13 +76,13 @@ fn after_fifty_kills_a_clean_run_completes_each_key_once() {
             finished += 1;
             continue;
         }
-        let name = ended.err.lines().find_map(|line| line.strip_suffix(" started")).expect("it tells its name");
+        let name = ended.err.lines().find_map(|line| line.strip_suffix(" started")).expect("it prints its name");
         killed.insert(name.replace("quakes: run ", ""), ended.err.contains("claimed"));
     }
     assert_eq!(killed.len() as u64, KILLS, "most runs were over before their moment came");
     let claimed: Vec<&String> = killed.iter().filter(|(_, claimed)| **claimed).map(|(run, _)| run).collect();
     println!(
-        "{KILLS} kills, {} after a claim was told, {cut_short} or more before the last row was there",
+        "{KILLS} kills, {} after a claim was reported, {cut_short} or more before the last row was there",
         claimed.len()
     );
     assert!(cut_short >= 10, "the rows were there too early: {cut_short}");
@@ -91,14 +91,14 @@ fn after_fifty_kills_a_clean_run_completes_each_key_once() {
     project.holds_each_quake_once(QUAKES);
     let (runs, statuses) =
         (project.column("quakes.toml", "Runs", "run"), project.column("quakes.toml", "Runs", "status"));
-    let told: HashSet<&String> = runs.iter().collect();
-    assert_eq!(told.len(), runs.len(), "a run is told twice");
+    let recorded: HashSet<&String> = runs.iter().collect();
+    assert_eq!(recorded.len(), runs.len(), "a run is recorded twice");
     let crashed: Vec<&String> =
         runs.iter().zip(&statuses).filter(|(_, status)| *status == "crashed").map(|(run, _)| run).collect();
-    assert!(crashed.iter().all(|run| killed.contains_key(*run)), "somebody else crashed: {crashed:?}");
+    assert!(crashed.iter().all(|run| killed.contains_key(*run)), "another run crashed: {crashed:?}");
     for run in claimed {
-        let at = runs.iter().position(|told| told == run);
-        assert!(at.is_some(), "{run} had claimed the lease and is not told");
+        let at = runs.iter().position(|recorded| recorded == run);
+        assert!(at.is_some(), "{run} had claimed the lease and is not recorded");
     }
     assert!(crashed.len() >= 10, "few kills came after a claim: {}", crashed.len());
     let succeeded = statuses.iter().filter(|status| *status == "succeeded").count();

@@ -72,7 +72,7 @@ fn of_two_runs_that_start_at_once_one_does_all_the_work() {
         let two = if round % 2 == 1 { project.start_elsewhere(&args) } else { project.start(&args) };
         let both = [one, two].map(Live::ends);
         let new: Vec<u64> = both.iter().filter_map(done_by).collect();
-        assert!(!new.is_empty(), "round {round}: nobody worked: {both:?}");
+        assert!(!new.is_empty(), "round {round}: no run worked: {both:?}");
         assert_eq!(new.iter().sum::<u64>(), RECORDS as u64, "round {round}: {both:?}");
         assert!(new.contains(&(RECORDS as u64)), "round {round}: the work was shared: {both:?}");
         project.holds_each_quake_once(records);

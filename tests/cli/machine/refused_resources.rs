@@ -99,9 +99,9 @@ fn no_open_files_left_stops_with_71_and_no_item_fails() {
         // its own.
         let project = project("prlimit --pid $PPID --nofile=$(ls /proc/$PPID/fd | wc -l):1024");
         let project = if once { at_most_once(project) } else { project };
-        let told = project.run(&["run", "letters.toml"]);
-        told.exits(71).says("./letter.sh can't be started: Too many open files").says("no record is to blame");
-        told.shows("failed 0");
+        let ended = project.run(&["run", "letters.toml"]);
+        ended.exits(71).says("./letter.sh can't be started: Too many open files").says("no record is to blame");
+        ended.shows("failed 0");
         the_next_run_does_the_rest(&project);
         assert_eq!(sent(&project), PEOPLE, "each is written to once");
     }
@@ -112,8 +112,8 @@ fn a_program_that_is_deleted_while_it_is_used_stops_with_78() {
     for once in [false, true] {
         let project = project("rm letter.sh");
         let project = if once { at_most_once(project) } else { project };
-        let told = project.run(&["run", "letters.toml"]);
-        told.exits(78).says("./letter.sh can't be started: No such file").says("put the program back").shows("new 3");
+        let ended = project.run(&["run", "letters.toml"]);
+        ended.exits(78).says("./letter.sh can't be started: No such file").says("put the program back").shows("new 3");
         project.write("letter.sh", LETTER);
         executable(&project);
         the_next_run_does_the_rest(&project);
@@ -131,12 +131,13 @@ fn a_program_that_may_not_be_executed_any_more_stops_too() {
 }
 
 #[test]
-fn a_program_that_somebody_writes_is_tried_again_and_then_stops() {
+fn a_program_being_written_is_tried_again_then_stops() {
     let project = project("");
     project.change("letters.toml", "[commit]", "[retry]\nattempts = 3\nbase = \"1ms\"\n\n[commit]");
     let writer = OpenOptions::new().append(true).open(project.path("letter.sh")).expect("the program");
-    let told = project.run(&["run", "letters.toml"]);
-    told.exits(75)
+    let ended = project.run(&["run", "letters.toml"]);
+    ended
+        .exits(75)
         .says("step letter of a: attempt 3 of 3")
         .says("Text file busy")
         .says("that program is being written");
@@ -148,8 +149,8 @@ fn a_program_that_somebody_writes_is_tried_again_and_then_stops() {
 #[test]
 fn a_full_disk_under_the_embedded_sheet_stops_with_74_at_once() {
     let project = project("prlimit --pid $PPID --fsize=100:unlimited");
-    let told = project.run(&["run", "letters.toml"]);
-    told.exits(74).says("File too large").says("check the disk");
+    let ended = project.run(&["run", "letters.toml"]);
+    ended.exits(74).says("File too large").says("check the disk");
     the_next_run_does_the_rest(&project);
     // The item whose result could not be stored is processed again; those before it are not.
     assert_eq!(sent(&project), ["a", "b", "c", "c", "d", "e", "f"]);
@@ -159,8 +160,8 @@ fn a_full_disk_under_the_embedded_sheet_stops_with_74_at_once() {
 fn a_full_disk_under_the_journal_stops_with_74() {
     let project = project("prlimit --pid $PPID --fsize=100:unlimited");
     let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
-    let told = Live::start(emulator.command(&project, "1AbC", &["run", "letters.toml"])).ends();
-    told.exits(74).says("failed to keep a result").says("File too large").shows("new 3").shows("failed 0");
+    let ended = Live::start(emulator.command(&project, "1AbC", &["run", "letters.toml"])).ends();
+    ended.exits(74).says("failed to keep a result").says("File too large").shows("new 3").shows("failed 0");
     project.write("well", "");
     let next = Live::start(emulator.command(&project, "1AbC", &["run", "letters.toml"])).ends();
     next.exits(0).shows("new 3 · skipped 3 · failed 0");
@@ -211,8 +212,8 @@ fn a_damaged_line_of_a_journal_costs_one_item_and_no_more() {
 fn too_few_files_or_threads_stop_before_anything_begins() {
     let project = project("");
     limited(&project, "-n 12", &["run", "letters.toml"]).exits(71).says("too few files").says("ulimit -a");
-    let told = limited(&project, "-v 70000", &["run", "letters.toml", "--json"]);
-    let error = told.exits(71).error();
+    let ended = limited(&project, "-v 70000", &["run", "letters.toml", "--json"]);
+    let error = ended.exits(71).error();
     assert!(error["message"].as_str().is_some_and(|message| message.contains("threads are needed")), "{error}");
     assert_eq!((&error["code"], &error["exit_code"]), (&"oserr".into(), &71.into()));
     assert!(!project.listed().iter().any(|name| name == "letters.sheet" || name == "state"), "nothing was made");
@@ -224,10 +225,10 @@ fn without_a_home_a_run_says_what_it_can_not_promise() {
     let project = project("");
     let mut command = project.command(&["run", "letters.toml"]);
     command.env_remove("HOME").env_remove("XDG_STATE_HOME");
-    let told = ended(command);
-    told.exits(0).says("warning: no state directory is known").says("only the sheet keeps overlapping runs apart");
-    told.says("the programs of all items that are not on the sheet run again");
-    assert_eq!(told.err.matches("no state directory").count(), 1);
+    let ended = ended(command);
+    ended.exits(0).says("warning: no state directory is known").says("only the sheet keeps overlapping runs apart");
+    ended.says("the programs of all items that are not on the sheet run again");
+    assert_eq!(ended.err.matches("no state directory").count(), 1);
 }
 
 #[test]

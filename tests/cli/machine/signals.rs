@@ -50,7 +50,7 @@ fn sigterm_during_a_named_pipe_commits_and_exits_with_143() {
     let made = Command::new("mkfifo").arg(project.path("pipe")).status().expect("mkfifo can be run");
     assert!(made.success());
     let mut live = project.start(&["run", "quakes.toml", "--input", "pipe", "-v"]);
-    let mut pipe = OpenOptions::new().write(true).open(project.path("pipe")).expect("somebody reads it");
+    let mut pipe = OpenOptions::new().write(true).open(project.path("pipe")).expect("the run reads it");
     pipe.write_all(open_feed().as_bytes()).expect("it reads on");
     live.hears(": failed ");
     live.signal("-TERM");
@@ -94,7 +94,7 @@ fn an_emulator_ends_well_when_it_is_asked_to() {
 }
 
 #[test]
-fn a_run_whose_named_pipe_nobody_opens_can_be_stopped() {
+fn a_run_whose_named_pipe_has_no_writer_can_be_stopped() {
     let project = patient();
     let made = Command::new("mkfifo").arg(project.path("pipe")).status().expect("mkfifo can be run");
     assert!(made.success());

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use serde_json::json;
 
 use crate::temp_project::TempProject;
-use crate::wire::{Emulator, speak};
+use crate::wire::{Emulator, exchange, speak};
 
 /// More connections than the emulator serves at once.
 const MANY: usize = 600;
@@ -17,7 +17,7 @@ fn status_of(answer: &(String, String)) -> &str {
 }
 
 #[test]
-fn connections_that_say_nothing_keep_nobody_out() {
+fn silent_connections_keep_no_client_out() {
     let project = TempProject::empty();
     let emulator = Emulator::start(&project, &[]);
     let address = emulator.url.trim_start_matches("http://").to_owned();
@@ -76,7 +76,7 @@ fn a_page_of_another_site_can_set_no_fault_and_write_nothing() {
 }
 
 #[test]
-fn a_name_of_the_emulators_own_is_answered_once_it_is_told() {
+fn a_name_of_the_emulators_own_is_answered_if_it_is_set() {
     let project = TempProject::empty();
     let request = "GET /_emulator/stats HTTP/1.1\r\nHost: sheets.example.com\r\nConnection: close\r\nIgnored:";
     let refused = speak(&Emulator::start(&project, &[]).url, request, &[], "");
@@ -84,4 +84,86 @@ fn a_name_of_the_emulators_own_is_answered_once_it_is_told() {
     assert!(refused.1.contains("--allow-host sheets.example.com"), "{}", refused.1);
     let emulator = Emulator::start(&project, &["--allow-host", "sheets.example.com"]);
     assert_eq!(status_of(&speak(&emulator.url, request, &[], "")), "200");
+}
+
+/// What a request of a batch may hold wrongly: ranges that are reversed, beyond the grid, of no sheet,
+/// with texts for numbers; words of no enum; masks of no member.
+const ODD_RANGES: [&str; 9] = [
+    r#"{"sheetId":0,"startRowIndex":5,"endRowIndex":2}"#,
+    r#"{"sheetId":0,"startRowIndex":-1}"#,
+    r#"{"sheetId":0,"endRowIndex":99999999999}"#,
+    r#"{"sheetId":0,"startRowIndex":2147483647}"#,
+    r#"{"sheetId":7}"#,
+    r#"{"sheetId":"x"}"#,
+    r#"{"sheetId":0,"startIndex":3,"endIndex":1,"dimension":"ROWS"}"#,
+    r#"{"sheetId":0,"dimension":"DEPTH","startIndex":0,"endIndex":1}"#,
+    "[[]]",
+];
+
+const KINDS: [&str; 16] = [
+    "updateCells",
+    "repeatCell",
+    "insertDimension",
+    "deleteDimension",
+    "mergeCells",
+    "sortRange",
+    "copyPaste",
+    "setBasicFilter",
+    "updateBorders",
+    "addNamedRange",
+    "deleteRange",
+    "autoFill",
+    "addConditionalFormatRule",
+    "setDataValidation",
+    "appendCells",
+    "noSuchRequest",
+];
+
+#[test]
+fn malformed_calls_are_refused_and_change_nothing() {
+    let project = TempProject::empty();
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", "s"]);
+    let bearer = format!("Authorization: Bearer {}", emulator.token());
+    let headers = [bearer.as_str(), "Content-Type: application/json"];
+    let sheet = || exchange(&emulator.url, "GET /v4/spreadsheets/s?includeGridData=true", &headers, "").1;
+    let before = sheet();
+    let refused = |request: &str, body: &str| {
+        let (status, answer) = exchange(&emulator.url, request, &headers, body);
+        assert!((400..500).contains(&status), "{status} after {request} {body}: {answer}");
+        assert_eq!(answer["error"]["code"], status, "{request} {body}");
+    };
+    let batch = "POST /v4/spreadsheets/s:batchUpdate";
+    for kind in KINDS {
+        for range in ODD_RANGES {
+            for members in ["", r#","fields":"noSuchMember""#] {
+                let body = format!(r#"{{"requests":[{{"{kind}":{{"range":{range},"source":{range}{members}}}}}]}}"#);
+                refused(batch, &body);
+            }
+        }
+    }
+    for style in ["updateBorders", "repeatCell"] {
+        let body = json!({"requests": [{style: {"range": {"sheetId": 0}, "top": {"style": "WAVY"},
+            "cell": {"userEnteredFormat": {"horizontalAlignment": "TOP"}}, "fields": "*"}}]});
+        refused(batch, &body.to_string());
+    }
+    for body in ["", "null", "[]", "{", "{\"requests\":[}", "\u{feff}{}", &"[".repeat(5_000), "{\"requests\":[{}]}"] {
+        refused(batch, body);
+    }
+    for range in ["A0", "A1:B2:C3", "Nope!A1", "A99999999999", "ZZZZ1", "Sheet1!", "1:0", "R0C0"] {
+        refused(&format!("GET /v4/spreadsheets/s/values/{range}"), "");
+        refused(&format!("PUT /v4/spreadsheets/s/values/{range}?valueInputOption=RAW"), "{\"values\":[[1]]}");
+        refused(&format!("POST /v4/spreadsheets/s/values/{range}:append?valueInputOption=RAW"), "{\"values\":[[1]]}");
+    }
+    for (query, body) in [
+        ("", "{\"values\":[[1]]}"),
+        ("valueInputOption=MAYBE", "{\"values\":[[1]]}"),
+        ("valueInputOption=RAW", "{\"values\":[1]}"),
+        ("valueInputOption=RAW", "{\"values\":[[{}]]}"),
+        ("valueInputOption=RAW", "{\"values\":[[1,2],[3]],\"majorDimension\":\"DEPTH\"}"),
+        ("valueInputOption=RAW", "{\"range\":\"B1\",\"values\":[[1]]}"),
+        ("valueInputOption=RAW&fields=updates(", "{\"values\":[[1]]}"),
+    ] {
+        refused(&format!("PUT /v4/spreadsheets/s/values/A1?{query}"), body);
+    }
+    assert_eq!(sheet(), before);
 }

@@ -41,7 +41,7 @@ impl Proxy {
     }
 
     fn heads(&self) -> Vec<String> {
-        self.heads.lock().expect("nobody panicked").clone()
+        self.heads.lock().expect("no thread panicked").clone()
     }
 }
 
@@ -116,8 +116,8 @@ fn calls_go_through_the_proxy_with_its_credentials() {
         let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
         let proxy = Proxy::start("");
         let value = format!("http://me:pass@{}", proxy.address);
-        let told = near(&project, &emulator, &[(variable, &value)], &["run", "quakes.toml", "-vv"]);
-        assert!(!told.exits(0).shows("new 3").err.contains("bWU6cGFzcw"), "{}", told.err);
+        let ended = near(&project, &emulator, &[(variable, &value)], &["run", "quakes.toml", "-vv"]);
+        assert!(!ended.exits(0).shows("new 3").err.contains("bWU6cGFzcw"), "{}", ended.err);
         let heads = proxy.heads();
         assert!(
             heads.iter().any(|head| head.starts_with(&format!("POST {}/token HTTP/1.1", emulator.url))),
@@ -172,8 +172,8 @@ fn a_proxy_that_says_no_is_named_and_ends_the_run_at_once() {
         let value = format!("http://me:pass@{}", proxy.address);
         for args in [["run", "quakes.toml", "-v"], ["run", "quakes.toml", "--json"], ["check", "quakes.toml", "-v"]] {
             let project = TempProject::few_quakes(3);
-            let told = far(&project, &[("HTTPS_PROXY", &value)], &args);
-            let all = format!("{}{}", told.exits(code).out, told.err);
+            let ended = far(&project, &[("HTTPS_PROXY", &value)], &args);
+            let all = format!("{}{}", ended.exits(code).out, ended.err);
             assert!(all.contains(words) && all.contains("HTTPS_PROXY") && all.contains(&proxy.address), "{all}");
             assert!(args[0] == "check" || all.contains("NO_PROXY lists what is reached without one"), "{all}");
             assert!(!all.contains("pass@") && !all.contains("bWU6") && !all.contains("share the spreadsheet"), "{all}");
@@ -189,8 +189,8 @@ fn a_proxy_that_says_no_is_named_and_ends_the_run_at_once() {
     let project = TempProject::few_quakes(3);
     let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     let proxy = Proxy::start("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
-    let told = near(&project, &emulator, &[("HTTP_PROXY", &proxy.address)], &["run", "quakes.toml"]);
-    told.exits(77).says("asks for a user and a password (407)").says("HTTP_PROXY");
+    let ended = near(&project, &emulator, &[("HTTP_PROXY", &proxy.address)], &["run", "quakes.toml"]);
+    ended.exits(77).says("asks for a user and a password (407)").says("HTTP_PROXY");
     assert_eq!((proxy.heads().len(), emulator.stats()["writes"].as_u64()), (1, Some(0)));
 }
 
@@ -199,11 +199,11 @@ fn a_proxy_that_is_not_there_or_fails_is_named_after_all_tries() {
     let project = TempProject::few_quakes(3);
     project.change("quakes.toml", "[source]", "[retry]\nattempts = 2\n\n[source]");
     let gone = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").to_string();
-    let told = far(&project, &[("https_proxy", &gone)], &["run", "quakes.toml"]);
-    told.exits(69).says(&format!("the proxy http://{gone} of https_proxy can't be reached")).says("tried 2 times");
+    let ended = far(&project, &[("https_proxy", &gone)], &["run", "quakes.toml"]);
+    ended.exits(69).says(&format!("the proxy http://{gone} of https_proxy can't be reached")).says("tried 2 times");
     let proxy = Proxy::start("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n");
-    let told = far(&project, &[("HTTPS_PROXY", &proxy.address)], &["run", "quakes.toml"]);
-    told.exits(69).says("could not reach oauth2.googleapis.com (502)");
+    let ended = far(&project, &[("HTTPS_PROXY", &proxy.address)], &["run", "quakes.toml"]);
+    ended.exits(69).says("could not reach oauth2.googleapis.com (502)");
     assert_eq!(proxy.heads().len(), 2);
 }
 
@@ -211,8 +211,8 @@ fn a_proxy_that_is_not_there_or_fails_is_named_after_all_tries() {
 fn a_value_that_is_no_proxy_stops_the_run_and_is_not_shown() {
     let project = TempProject::few_quakes(3);
     for value in ["http://me:hunt#er2@proxy:1", "http://me:hunt@er2@proxy:1", "ftp://hunter:1", "hunter 2"] {
-        let told = far(&project, &[("HTTPS_PROXY", value)], &["run", "quakes.toml"]);
-        assert!(!told.exits(78).says("HTTPS_PROXY is not the address").err.contains("hunt"), "{}", told.err);
+        let ended = far(&project, &[("HTTPS_PROXY", value)], &["run", "quakes.toml"]);
+        assert!(!ended.exits(78).says("HTTPS_PROXY is not the address").err.contains("hunt"), "{}", ended.err);
     }
     far(&project, &[("ALL_PROXY", "socks5h://127.0.0.1:1080")], &["run", "quakes.toml"]).exits(78).says("SOCKS");
 }
@@ -267,8 +267,8 @@ fn a_tunnel_with_a_wrong_end_names_the_certificate_variable() {
     project.change("quakes.toml", "[source]", "[retry]\nattempts = 1\n\n[source]");
     let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     let (service, proxy) = (Https::before(&project, &emulator.url), Proxy::start(""));
-    let told = behind_tls(&project, &emulator, &service, &proxy.address, false);
-    told.exits(69).says("not to be trusted").says("SSL_CERT_FILE").says("of HTTPS_PROXY");
+    let ended = behind_tls(&project, &emulator, &service, &proxy.address, false);
+    ended.exits(69).says("not to be trusted").says("SSL_CERT_FILE").says("of HTTPS_PROXY");
 }
 
 /// A tinyproxy, stopped when it is dropped.
@@ -337,8 +337,8 @@ fn a_real_proxy_of_debian_lets_calls_through_to_who_may() {
     assert!(project.read("tinyproxy.log").contains("CONNECT localhost:"), "{log}");
     for (user, words) in [("me:wrong@", "does not take the user and password"), ("", "asks for a user and a password")]
     {
-        let told = near(&project, &emulator, &[("http_proxy", &with(user))], &["run", "quakes.toml"]);
-        assert!(!told.exits(77).says(words).says("http_proxy").err.contains("wrong"), "{}", told.err);
+        let ended = near(&project, &emulator, &[("http_proxy", &with(user))], &["run", "quakes.toml"]);
+        assert!(!ended.exits(77).says(words).says("http_proxy").err.contains("wrong"), "{}", ended.err);
         far(&project, &[("HTTPS_PROXY", &with(user))], &["run", "quakes.toml"])
             .exits(77)
             .says(words)

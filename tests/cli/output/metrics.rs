@@ -196,8 +196,8 @@ fn a_receiver_that_fails_changes_no_result() {
         assert_eq!(warnings.count(), 3, "one for each: {}", ended.err);
         assert!(!ended.err.contains("s3cret"), "{}", ended.err);
     }
-    let nobody = [("GATEWAY", "http://127.0.0.1:9/")];
-    let ended = project("pushgateway = \"${GATEWAY}\"").run_with(&nobody, &["run", "quakes.toml"]);
+    let unreachable = [("GATEWAY", "http://127.0.0.1:9/")];
+    let ended = project("pushgateway = \"${GATEWAY}\"").run_with(&unreachable, &["run", "quakes.toml"]);
     ended.exits(0).says("metrics were not delivered").says("127.0.0.1:9");
 }
 

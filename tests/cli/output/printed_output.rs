@@ -73,7 +73,7 @@ fn status_reports_run_failures_keys_and_cells() {
 }
 
 #[test]
-fn status_tells_who_is_running_now() {
+fn status_names_the_run_that_is_active() {
     let project = TempProject::few_quakes(3);
     let mut live = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     live.hears("claimed");
@@ -109,7 +109,7 @@ fn how_to_see_the_rows_names_the_sheet_that_was_chosen() {
 }
 
 #[test]
-fn twice_verbose_tells_every_call_and_logs_can_be_json() {
+fn twice_verbose_logs_every_call_and_logs_can_be_json() {
     let project = TempProject::few_quakes(2);
     let ended = project.run(&["run", "quakes.toml", "-vv"]);
     ended.exits(0).says("commit 1: 2 rows, 2 keys").says("spreadsheets.batchUpdate").says("outcome=Done");
@@ -136,7 +136,7 @@ fn with_json_logs_every_line_of_standard_error_is_a_document() {
 }
 
 #[test]
-fn a_type_for_a_column_that_no_row_has_is_told() {
+fn a_type_for_a_column_that_no_row_has_is_reported() {
     let project = TempProject::few_quakes(2);
     project.change("quakes.toml", "magnitude = \"number\"", "magnitud = \"number\"");
     project.run(&["run", "quakes.toml"]).exits(0).says("\"magnitud\"").says("misspelt");
@@ -190,7 +190,7 @@ fn a_reader_that_closes_early_is_no_error() {
 }
 
 #[test]
-fn output_that_can_not_be_written_is_told_and_exits_with_74() {
+fn output_that_can_not_be_written_exits_with_74() {
     let project = TempProject::few_quakes(2);
     project.run(&["run", "quakes.toml"]).exits(0);
     let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else { return };

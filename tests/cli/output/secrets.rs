@@ -7,14 +7,14 @@ use crate::temp_project::{Ended, TempProject, ended};
 use crate::wire::{ApiClient, Emulator};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
-const MARKER: &str = "MARKER-that-nobody-may-see";
+const MARKER: &str = "MARKER-that-no-one-may-see";
 
-fn tells(ended: &Ended, secret: &str) -> bool {
+fn shows_secret(ended: &Ended, secret: &str) -> bool {
     ended.out.contains(secret) || ended.err.contains(secret)
 }
 
 #[test]
-fn a_run_with_every_log_switched_on_tells_neither_key_nor_token() {
+fn a_run_with_every_log_on_shows_neither_key_nor_token() {
     let project = TempProject::few_quakes(20);
     let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     let file = fs::read_to_string(&emulator.credentials).expect("it wrote a credentials file");
@@ -35,7 +35,7 @@ fn a_run_with_every_log_switched_on_tells_neither_key_nor_token() {
         let ended = ended(command);
         assert!(ended.err.contains("called") || ended.code != Some(0), "the log is on: {}", ended.err);
         for secret in [&key[..40], "PRIVATE KEY", MARKER, "ya29.", "Bearer", "eyJ"] {
-            assert!(!tells(&ended, secret), "{args:?} tells {secret}:\n{}{}", ended.out, ended.err);
+            assert!(!shows_secret(&ended, secret), "{args:?} shows {secret}:\n{}{}", ended.out, ended.err);
         }
     }
     let client = ApiClient::of(emulator, ID);
@@ -47,7 +47,7 @@ fn a_run_with_every_log_switched_on_tells_neither_key_nor_token() {
 }
 
 #[test]
-fn credentials_that_are_no_good_are_told_without_showing_them() {
+fn bad_credentials_are_reported_without_showing_them() {
     let project = TempProject::quakes();
     let broken = format!(
         "{{\"type\": \"service_account\", \"private_key\": \"{MARKER}\", \"private_key_id\": \"{MARKER}\", \
@@ -65,11 +65,11 @@ fn credentials_that_are_no_good_are_told_without_showing_them() {
     ] {
         let environment = [(name, value), ("SHEETKEEP_LOG", "trace")];
         let ended = project.run_with(&environment, &["run", "quakes.toml", "--spreadsheet", ID, "-vv"]);
-        assert!(!tells(ended.exits(77).says(name), MARKER), "{name}: {}", ended.err);
+        assert!(!shows_secret(ended.exits(77).says(name), MARKER), "{name}: {}", ended.err);
     }
     let as_a_path = [(path, broken.as_str())];
     let ended = project.run_with(&as_a_path, &["run", "quakes.toml", "--spreadsheet", ID]);
-    assert!(!tells(ended.exits(78).says(inline), MARKER), "{}", ended.err);
+    assert!(!shows_secret(ended.exits(78).says(inline), MARKER), "{}", ended.err);
 }
 
 #[test]
@@ -81,13 +81,13 @@ fn a_value_from_the_environment_is_not_quoted_in_errors() {
     project.write(".env", &format!("SECRET='{MARKER} {MARKER}'\n"));
     for args in [["run", "quakes.toml", "-vv"], ["run", "quakes.toml", "--json"]] {
         let ended = project.run(&args);
-        for part in [MARKER, "MARKER", "nobody"] {
-            assert!(!tells(ended.exits(78), part), "{}", ended.err);
+        for part in [MARKER, "MARKER", "no-one"] {
+            assert!(!shows_secret(ended.exits(78), part), "{}", ended.err);
         }
     }
     project.write(".env", &format!("this is not a line: {MARKER}\n"));
     let ended = project.run(&["run", "quakes.toml"]);
-    assert!(!tells(ended.exits(78).says(".env"), MARKER), "{}", ended.err);
+    assert!(!shows_secret(ended.exits(78).says(".env"), MARKER), "{}", ended.err);
 }
 
 /// Returns base64 of a key's length that is not a real key.
@@ -129,28 +129,28 @@ fn a_key_in_the_place_of_a_path_or_an_id_is_not_shown() {
                 let ended = project.run_with(&environment, args);
                 ended.exits(78).says(name);
                 for secret in [&body[..40], &body[900..940], &key[40..80], "PRIVATE"] {
-                    assert!(!tells(&ended, secret), "{name} {args:?}: {}{}", ended.out, ended.err);
+                    assert!(!shows_secret(&ended, secret), "{name} {args:?}: {}{}", ended.out, ended.err);
                 }
             }
         }
         for flag in ["--spreadsheet", "--nonsense"] {
             let ended = project.run(&["run", "quakes.toml", flag, value]);
             assert!(
-                ended.code != Some(0) && !tells(&ended, &body[900..940]) && !tells(&ended, "PRIVATE"),
+                ended.code != Some(0) && !shows_secret(&ended, &body[900..940]) && !shows_secret(&ended, "PRIVATE"),
                 "{}",
                 ended.err
             );
         }
     }
     let ended = project.run(&["run", "quakes.toml", "--spreadsheet", &token]);
-    assert!(!tells(ended.exits(78), "hunter2"), "{}", ended.err);
+    assert!(!shows_secret(ended.exits(78), "hunter2"), "{}", ended.err);
     let users = [("SHEETKEEP_SPREADSHEET_ID", ID), ("SHEETKEEP_API_URL", "https://me:hunter2@sheets.example/")];
     let ended = project.run_with(&users, &["run", "quakes.toml"]);
-    assert!(!tells(ended.exits(78), "hunter2"), "{}", ended.err);
+    assert!(!shows_secret(ended.exits(78), "hunter2"), "{}", ended.err);
     let inline =
         [("SHEETKEEP_SPREADSHEET_ID", ID), ("SHEETKEEP_CREDENTIALS_JSON", "{}"), ("SSL_CERT_FILE", pem.as_str())];
     let ended = project.run_with(&inline, &["run", "quakes.toml"]);
-    assert!(ended.code != Some(0) && !tells(&ended, "PRIVATE"), "{}", ended.err);
+    assert!(ended.code != Some(0) && !shows_secret(&ended, "PRIVATE"), "{}", ended.err);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_job_file_takes_no_key_from_the_environment() {
             let environment = [(name, value), ("SHEETKEEP_SPREADSHEET_ID", ID)];
             for args in [["run", "quakes.toml", "-v"], ["run", "quakes.toml", "--json"]] {
                 let ended = project.run_with(&environment, &args);
-                assert!(!tells(ended.exits(78).says(name), "MARKER"), "{}", ended.err);
+                assert!(!shows_secret(ended.exits(78).says(name), "MARKER"), "{}", ended.err);
             }
         }
     }
@@ -198,7 +198,7 @@ fn a_value_pasted_into_a_job_file_is_not_shown_in_errors() {
             let ended = project.run(&args);
             ended.exits(78);
             for secret in ["hunter2", &made_up(600)[40..80]] {
-                assert!(!tells(&ended, secret), "{}{}", ended.out, ended.err);
+                assert!(!shows_secret(&ended, secret), "{}{}", ended.out, ended.err);
             }
         }
     }
@@ -266,15 +266,16 @@ fn a_key_or_env_file_that_others_can_read_is_warned_of_once() {
     assert!(!quiet.exits(0).err.contains("can be read"), "{}", quiet.err);
     mode(".env", 0o640);
     mode("emulator-key.json", 0o644);
-    let told = emulator.run(&project, ID, &["run", "quakes.toml"]);
-    told.exits(0)
+    let ended = emulator.run(&project, ID, &["run", "quakes.toml"]);
+    ended
+        .exits(0)
         .says("emulator-key.json can be read or changed by others")
         .says(".env can be read or changed by its group");
     assert_eq!(
-        (told.err.matches("can be read").count(), told.err.matches("chmod 600").count()),
+        (ended.err.matches("can be read").count(), ended.err.matches("chmod 600").count()),
         (2, 2),
         "{}",
-        told.err
+        ended.err
     );
     let forced = emulator.run(&project, ID, &["run", "quakes.toml", "--force", "--yes"]);
     assert_eq!(forced.exits(0).err.matches("can be read").count(), 2, "{}", forced.err);

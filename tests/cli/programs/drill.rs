@@ -134,7 +134,7 @@ fn a_drill_touches_neither_sheet_nor_state_nor_spreadsheet() {
     let folder = project.path("");
     files(&folder, &mut before);
     project.run(&["drill", "quakes.toml", "--seeds", "3"]).exits(0);
-    // A spreadsheet of the service is not asked: there is nobody at this address.
+    // A spreadsheet of the service is not asked: no service is at this address.
     let service = [("SHEETKEEP_SPREADSHEET_ID", "1abc"), ("SHEETKEEP_API_URL", "http://127.0.0.1:1/")];
     let temporary = project.path("tmp");
     fs::create_dir(&temporary).expect("a folder");

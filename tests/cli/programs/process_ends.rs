@@ -65,8 +65,8 @@ fn a_program_that_is_done_but_left_a_child_is_done() {
             project(&format!("echo x >> begun; sleep 600{with} & echo $! >> pids; echo '{{\"left\": {left}}}'"));
         project.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
         project.change("worker.sh", "echo '{", "echo '{\"id\": \"a\", ");
-        let told = project.run(&["run", "work.toml", "--deadline", "30s"]);
-        told.exits(0).shows("new 1");
+        let ended = project.run(&["run", "work.toml", "--deadline", "30s"]);
+        ended.exits(0).shows("new 1");
         assert_eq!(project.column("work.toml", "Work", "left"), [left]);
         assert_eq!(project.read("begun"), "x\n", "it ran once");
         // A process that it left running on purpose is not touched.
@@ -174,12 +174,12 @@ fn a_deadline_ends_a_program_with_its_children_and_says_so() {
 fn a_retry_of_a_step_is_a_line_of_the_log() {
     let project = project("echo try later >&2; [ $SHEETKEEP_ATTEMPT = 3 ] || exit 75");
     project.change("work.toml", "attempts = 2", "attempts = 6");
-    let told = project.run(&["run", "work.toml"]);
-    told.exits(0).says("step worker of a: attempt 2 of 6 in ").says("attempt 3 of 6");
-    told.says("sh asks to be tried again: try later");
+    let ended = project.run(&["run", "work.toml"]);
+    ended.exits(0).says("step worker of a: attempt 2 of 6 in ").says("attempt 3 of 6");
+    ended.says("sh asks to be tried again: try later");
     project.write("items.jsonl", "{\"id\": \"b\"}\n");
-    let told = project.run(&["run", "work.toml", "--log-format", "json"]);
-    let lines = told.exits(0).err.lines().map(|line| serde_json::from_str(line).expect("JSON lines"));
+    let ended = project.run(&["run", "work.toml", "--log-format", "json"]);
+    let lines = ended.exits(0).err.lines().map(|line| serde_json::from_str(line).expect("JSON lines"));
     let retries: Vec<serde_json::Value> = lines.filter(|line: &serde_json::Value| line["attempt"].is_u64()).collect();
     let attempts: Vec<_> =
         retries.iter().map(|line| (&line["key"], &line["step"], &line["attempt"], &line["of"])).collect();
@@ -218,8 +218,9 @@ fn an_item_for_which_there_is_no_room_stops_the_run() {
         &format!("{{\"id\": \"a\"}}\n{{\"id\": \"b\", \"text\": \"{}\"}}\n", "x".repeat(200_000)),
     );
     let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
-    let told = Live::start(emulator.command(&project, "1AbC", &["run", "work.toml"])).ends();
-    told.exits(74)
+    let ended = Live::start(emulator.command(&project, "1AbC", &["run", "work.toml"])).ends();
+    ended
+        .exits(74)
         .says("the item for the program sh can't be kept ready")
         .says("no record is to blame")
         .shows("failed 0");

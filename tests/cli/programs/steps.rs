@@ -28,7 +28,7 @@ const LETTER: &str = r#"
 read -r person
 echo "$SHEETKEEP_KEY $SHEETKEEP_IDEMPOTENCY_KEY" >> sent.txt
 case "$SHEETKEEP_KEY" in
-    slow) while [ ! -e hurry ]; do sleep 0.01; done ;;
+    slow) while [ ! -e finish ]; do sleep 0.01; done ;;
     gone) echo "no such address" >&2; exit 3 ;;
 esac
 echo "{\"id\": \"$SHEETKEEP_KEY\", \"receipt\": \"$SHEETKEEP_IDEMPOTENCY_KEY\"}"
@@ -73,7 +73,7 @@ fn effects_before_a_kill_are_not_repeated_by_the_next_run() {
     }
     live.kill();
     live.ends();
-    project.write("hurry", "");
+    project.write("finish", "");
     let next = project.run(&["run", "letters.toml"]);
     next.exits(0).says("2 results that an earlier run kept").shows("new 4");
     assert!(!next.out.contains("twice in this source"), "{}", next.out);
@@ -93,7 +93,7 @@ fn at_most_once_an_item_hit_by_a_kill_is_in_doubt() {
     }
     live.kill();
     live.ends();
-    project.write("hurry", "");
+    project.write("finish", "");
     project.run(&["run", "letters.toml"]).exits(3).says("in doubt").shows("new 2");
     let keys: Vec<String> = sent(&project).into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys, ["a", "b", "slow"], "what had been marked is in doubt, whether or not its program was started");
@@ -103,7 +103,7 @@ fn at_most_once_an_item_hit_by_a_kill_is_in_doubt() {
 }
 
 #[test]
-fn a_step_that_says_two_things_or_nothing_is_told_with_its_line() {
+fn a_step_with_two_actions_or_none_is_reported_by_line() {
     let project = project(&["a"]);
     project.change("letters.toml", "command =", "map = \".\"\ncommand =");
     project.run(&["run", "letters.toml"]).exits(78).says("both `map` and `command`");

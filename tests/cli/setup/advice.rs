@@ -80,4 +80,6 @@ fn a_long_cause_is_written_once_for_records_that_share_it() {
     let lines = ended.err.lines().filter(|line| line.contains(": failed "));
     let (same, whole): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.ends_with(": the same error"));
     assert_eq!((whole.len(), same.len()), (1, 3), "{}", ended.err);
+    project.write("orders.csv", "id,price\n5,\"1.234.567,51\"\n6,\"1.234.567,52\"\n");
+    project.run(&["run", "orders.toml"]).exits(3).says("record 2): output: the same error with other values");
 }

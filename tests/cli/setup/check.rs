@@ -53,9 +53,9 @@ fn a_probe_reports_each_answer_and_leaves_the_spreadsheet() {
     let ended = emulator.run(&project, ID, &["check", "quakes.toml", "--probe", "--json"]);
     let document = ended.exits(0).document();
     assert_eq!(document["exit_code"], 0);
-    let told = ["missing_tab", "missing_name", "caller_name_id", "name_again", "fresh_reads"]
+    let results = ["missing_tab", "missing_name", "caller_name_id", "name_again", "fresh_reads"]
         .map(|question| outcome(&document, question));
-    assert_eq!(told, ["held", "not_held", "not_held", "held", "held"]);
+    assert_eq!(results, ["held", "not_held", "not_held", "held", "held"]);
     emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 3");
     let client = ApiClient::of(emulator, ID);
     assert!(client.tabs().iter().all(|title| !title.contains("probe")), "{:?}", client.tabs());

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use regex::Regex;
+use sheetkeep::step::jq::program::Program;
 
 use crate::temp_project::TempProject;
 
@@ -111,4 +112,35 @@ fn of_300_rows_295_are_on_the_sheet_and_a_fixed_one_follows() {
     project.run(&["failures", "retry", "rechnungen.toml", "R-0121"]).exits(0);
     assert_eq!(project.column("rechnungen.toml", "Rechnungen", "Rechnung").len(), 296);
     project.run(&["run", "rechnungen.toml"]).exits(3).shows("new 0").shows("failed 1");
+}
+
+/// What the ten lines of jq make of one record, in the order of the page.
+const JQ_RESULTS: [&str; 10] = [
+    r#"{"id":"7","name":"Ada"}"#,
+    r#"{"id":"7","total":"12"}"#,
+    r#"{"id":"7","no":"A 1"}"#,
+    r#"{"id":"7","amount":"12","Order No":"A 1","name":"Ada","note":"","price":"1,5","day":"31.12.2026","first":"Ada","last":"King","state":"paid"}"#,
+    r#"{"id":"7","note":null}"#,
+    r#"{"id":"7","price":1.5}"#,
+    r#"{"id":"7","day":"2026-12-31"}"#,
+    r#"{"id":"7","name":"Ada King"}"#,
+    r#"{"id":"7","amount":"12","Order No":"A 1","internal":"x","name":"Ada","note":"","price":"1,5","day":"31.12.2026","first":"Ada","last":"King","state":"paid"}"#,
+    r#"{"id":"7","link":"https://example.org/7"}"#,
+];
+
+#[test]
+fn the_ten_lines_of_jq_on_the_page_do_what_they_say() {
+    let page = fs::read_to_string(root().join(PAGE)).expect("the page");
+    let (_, section) = page.split_once("## Ten lines of jq").expect("the section");
+    let (_, block) = section.split_once("```text\n").expect("the lines");
+    let (block, _) = block.split_once("```").expect("their end");
+    let record: serde_json::Value = serde_json::from_str(JQ_RESULTS[8]).expect("JSON");
+    let mut made = Vec::new();
+    for line in block.lines() {
+        // The description begins after the last two blanks.
+        let (expression, _) = line.trim_end().rsplit_once("  ").expect("a description");
+        let program = Program::compile(expression.trim()).expect(expression);
+        made.extend(program.run(record.clone()).expect(expression).iter().map(ToString::to_string));
+    }
+    assert_eq!(made, JQ_RESULTS);
 }

@@ -1,45 +1,9 @@
 //! What a newcomer reads after each of the usual mistakes: one table, one snapshot.
 
-use std::fmt::Write as _;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-
-use regex::Regex;
-
+use crate::setup::mistake::{CSV, JOB, Mistake, check_words, mistake, with};
 use crate::temp_project::TempProject;
 
-/// A mistake: its name, the job file, other files, and the arguments.
-struct Mistake {
-    name: &'static str,
-    job: String,
-    files: Vec<(&'static str, Vec<u8>)>,
-    args: Vec<&'static str>,
-}
-
-const JOB: &str =
-    "name = \"orders\"\n[source]\ncsv = \"orders.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Orders\"\n";
-const CSV: &str = "id,order-id,Order ID\n1,2,3\n";
 const ID: &str = "1AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcdefg";
-
-fn mistake(name: &'static str, job: impl Into<String>, csv: &str) -> Mistake {
-    let files = vec![("orders.csv", csv.as_bytes().to_vec())];
-    Mistake { name, job: job.into(), files, args: vec!["run", "orders.toml"] }
-}
-
-impl Mistake {
-    fn file(mut self, name: &'static str, bytes: &[u8]) -> Self {
-        self.files.push((name, bytes.to_vec()));
-        self
-    }
-
-    fn args(self, args: &[&'static str]) -> Self {
-        Self { args: args.to_vec(), ..self }
-    }
-}
-
-fn with(more: &str) -> String {
-    format!("{JOB}{more}\n")
-}
 
 fn with_key(key: &str) -> String {
     JOB.replace("\".id\"", &format!("'{key}'"))
@@ -68,6 +32,10 @@ fn settings() -> Vec<Mistake> {
         job("a decimal mark of a text", "columns = { id = { type = \"text\", decimal = \",\" } }"),
         job("an input pattern of a spreadsheet", "columns = { id = { type = \"date\", input = \"dd.mm.yyyy\" } }"),
         mistake("an unknown encoding", JOB.replace("[item]", "encoding = \"windows1252x\"\n[item]"), CSV),
+        mistake("quotes of a word processor", JOB.replace("\"orders\"", "“orders”"), CSV),
+        mistake("JSON in place of TOML", "{\"name\": \"orders\"}", CSV),
+        mistake("YAML in place of TOML", JOB.replace("name = \"orders\"", "name: orders"), CSV),
+        mistake("a text without its last quote", JOB.replace("tab = \"Orders\"", "tab = \"Orders"), CSV),
         mistake("two mistakes", with_key("id").replace("tab =", "tabb ="), CSV),
         job("an .env with a wrong line", "").file(".env", b"\xef\xbb\xbfA=1\n\nhunter two\n"),
         mistake("a job file that is a CSV file", "", "email,name\na@b.org,Ada\n").args(&["run", "orders.csv"]),
@@ -77,6 +45,7 @@ fn settings() -> Vec<Mistake> {
         mistake("a list of paths", JOB.replace("csv = \"orders.csv\"", "csv = [\"orders.csv\"]"), CSV),
         job("a mode that is true", "mode = true"),
         mistake("a job file in place of a command", JOB, CSV).args(&["orders.toml"]),
+        mistake("two job files", JOB, CSV).args(&["run", "orders.toml", "orders.toml"]),
         mistake("a CSV file in place of a command", JOB, CSV).args(&["orders.csv"]),
     ]
 }
@@ -120,9 +89,7 @@ fn programs() -> Vec<Mistake> {
         program("a program that hangs", b"#!/bin/sh\nexec sleep 60\n", quick),
         program("a program that is killed", b"#!/bin/sh\nkill -9 $$\n", quick),
     ];
-    let mut not_executable = program("a program that is not executable", b"#!/bin/sh\necho 1\n", "");
-    not_executable.files.push(("mode", b"644".to_vec()));
-    all.push(not_executable);
+    all.push(program("a program that is not executable", b"#!/bin/sh\necho 1\n", "").file("mode", b"644"));
     all.push(mistake("a program that is not there", with("[[step]]\ncommand = [\"notify.sh\"]"), "id\n1\n"));
     all
 }
@@ -145,71 +112,24 @@ fn credentials() -> Vec<Mistake> {
     ]
 }
 
-/// Makes the output independent of time, of chance and of the folder.
-fn settled(text: &str, folder: &str) -> String {
-    let mut text = text.replace(&format!("{folder}/"), "");
-    for (pattern, by) in [
-        (r"\d{8}-\d{6}-[0-9a-f]{5}", "<run>"),
-        (r"(succeeded|partial|failed) in [0-9.]+ (ms|s|min)( \d+ s)?", "$1 in <time>"),
-        (r"attempt (\d) of (\d) in [0-9.]+ m?s", "attempt $1 of $2 in <time>"),
-        (r"\(\d+ ms\)", "(<time>)"),
-        (r"(?m)^\S+Z  ?WARN (\S+: )?.*can be read or changed by others.*\n", ""),
-    ] {
-        text = Regex::new(pattern).expect("a valid pattern").replace_all(&text, by).into_owned();
-    }
-    text
-}
-
-fn transcript(mistakes: Vec<Mistake>) -> String {
-    let mut out = String::new();
-    for Mistake { name, job, files, args } in mistakes {
-        let project = TempProject::empty();
-        project.write("orders.toml", &job);
-        let mode = if files.iter().any(|(name, _)| *name == "mode") { 0o644 } else { 0o755 };
-        for (file, bytes) in files.iter().filter(|(name, _)| *name != "mode") {
-            fs::write(project.path(file), bytes).expect("a file");
-            let mode = match *file {
-                "notify.sh" => mode,
-                "key.json" | ".env" => 0o600,
-                _ => 0o644,
-            };
-            fs::set_permissions(project.path(file), fs::Permissions::from_mode(mode)).expect("its owner");
-        }
-        let ended = project.run(&args);
-        let folder = project.path("").to_string_lossy().trim_end_matches('/').to_owned();
-        let text = settled(&format!("{}{}", ended.err, ended.out), &folder);
-        let (typed, code) = (args.join(" "), ended.code.unwrap_or(-1));
-        let _ = write!(out, "== {name}\n$ sheetkeep {typed}\n{text}exit {code}\n\n");
-    }
-    out
-}
-
 #[test]
 fn each_mistake_in_the_settings_is_answered() {
-    insta::with_settings!({ snapshot_path => "../../snapshots/words", prepend_module_to_snapshot => false }, {
-        insta::assert_snapshot!("settings", transcript(settings()));
-    });
+    check_words("settings", settings());
 }
 
 #[test]
 fn each_mistake_in_the_data_is_answered() {
-    insta::with_settings!({ snapshot_path => "../../snapshots/words", prepend_module_to_snapshot => false }, {
-        insta::assert_snapshot!("data", transcript(data()));
-    });
+    check_words("data", data());
 }
 
 #[test]
 fn each_mistake_of_a_program_is_answered() {
-    insta::with_settings!({ snapshot_path => "../../snapshots/words", prepend_module_to_snapshot => false }, {
-        insta::assert_snapshot!("programs", transcript(programs()));
-    });
+    check_words("programs", programs());
 }
 
 #[test]
 fn each_mistake_in_the_credentials_is_answered() {
-    insta::with_settings!({ snapshot_path => "../../snapshots/words", prepend_module_to_snapshot => false }, {
-        insta::assert_snapshot!("credentials", transcript(credentials()));
-    });
+    check_words("credentials", credentials());
 }
 
 #[test]

@@ -72,10 +72,10 @@ fn a_misspelt_name_stops_with_the_name_that_was_meant() {
         ("SHEETKEEP_CREDENTIALS_JSN", "SHEETKEEP_CREDENTIALS_JSON"),
         ("GOOGLE_APPLICATION_CREDENTIAL", "GOOGLE_APPLICATION_CREDENTIALS"),
     ] {
-        let told = format!("did you mean {meant}?");
-        project.run_with(&[(name, "x")], &["run", "quakes.toml"]).exits(78).says(name).says(&told);
+        let ended = format!("did you mean {meant}?");
+        project.run_with(&[(name, "x")], &["run", "quakes.toml"]).exits(78).says(name).says(&ended);
         project.write(".env", &format!("{name}=x\n"));
-        project.run(&["status", "quakes.toml"]).exits(78).says(&told).says(".env");
+        project.run(&["status", "quakes.toml"]).exits(78).says(&ended).says(".env");
         let error = project.run(&["run", "quakes.toml", "--json"]).exits(78).error();
         assert!(error["problems"][0]["hint"].as_str().is_some_and(|hint| hint.contains(meant)), "{error}");
         fs::remove_file(project.path(".env")).expect("it is there");
@@ -144,9 +144,9 @@ fn cron_without_an_environment_finds_the_jobs_settings() {
     );
     let mut bare = project.command(&["run", &project.path("quakes.toml").to_string_lossy()]);
     bare.env_clear().current_dir("/");
-    let told =
+    let place_line =
         format!("in spreadsheet {ID}, because SHEETKEEP_SPREADSHEET_ID in {} names it", project.path(".env").display());
-    ended(bare).exits(0).shows("new 3").shows(&told);
+    ended(bare).exits(0).shows("new 3").shows(&place_line);
     has_no_sheet(&project);
     assert_eq!(ApiClient::of(emulator, ID).rows("Quakes").len(), 3);
 }
@@ -155,8 +155,8 @@ fn cron_without_an_environment_finds_the_jobs_settings() {
 fn an_env_file_that_can_not_be_read_is_no_missing_one() {
     let project = TempProject::few_quakes(3);
     project.write(".env", "SHEETKEEP_SPREADSHEET_ID=x\nhunter two\n");
-    let told = project.run(&["run", "quakes.toml"]);
-    assert!(!told.exits(78).says(".env").says("line 2").err.contains("hunter"), "{}", told.err);
+    let ended = project.run(&["run", "quakes.toml"]);
+    assert!(!ended.exits(78).says(".env").says("line 2").err.contains("hunter"), "{}", ended.err);
     fs::remove_file(project.path(".env")).expect("it is there");
     symlink("nowhere", project.path(".env")).expect("a link");
     project.run(&["run", "quakes.toml"]).exits(78).says("a link to a file that is not there");
@@ -188,8 +188,8 @@ fn a_linked_job_takes_paths_and_settings_from_the_links_folder() {
     project.run(&["run", "links/quakes.toml"]).exits(0).shows("new 3").shows(place);
     project.write("repo/.env", "SHEETKEEP_SPREADSHEET_ID=1AbC\n");
     project.write("links/.env", "# nothing\n");
-    let told = project.run(&["run", "links/quakes.toml"]);
-    told.exits(0).shows(place).says("repo/.env is not read").says("links/.env");
+    let ended = project.run(&["run", "links/quakes.toml"]);
+    ended.exits(0).shows(place).says("repo/.env is not read").says("links/.env");
     project.run(&["check", "links/quakes.toml"]).exits(0).shows("repo/.env is not read");
 }
 
@@ -201,8 +201,8 @@ fn a_linked_job_does_not_pass_over_what_lies_beside_its_file() {
     project.run(&["run", "links/quakes.toml"]).exits(78).says("repo/.env").says("--embedded links/quakes.sheet");
     fs::remove_file(project.path("repo/.env")).expect("it is there");
     project.run(&["run", "repo/quakes.toml"]).exits(0).shows("new 3");
-    let told = project.run(&["run", "links/quakes.toml"]);
-    told.exits(78).says("repo/quakes.sheet").says("use --embedded links/quakes.sheet to");
+    let ended = project.run(&["run", "links/quakes.toml"]);
+    ended.exits(78).says("repo/quakes.sheet").says("use --embedded links/quakes.sheet to");
     assert!(!project.path("links/quakes.sheet").exists());
     project.run(&["run", "links/quakes.toml", "--embedded", "repo/quakes.sheet"]).exits(0).shows("new 0 · skipped 3");
 }

@@ -84,7 +84,7 @@ fn a_plan_predicts_the_run_and_writes_nothing() {
 }
 
 #[test]
-fn a_plan_tells_updates_inserts_and_failures_apart() {
+fn a_plan_counts_updates_inserts_and_failures_apart() {
     let project = orders();
     plan_then_run(&project, "orders.toml", 3);
     project.write("orders.csv", "id,state,total\na,paid,1\nb,open,2\nc,open,3\nd,open,4\n");
@@ -95,8 +95,8 @@ fn a_plan_tells_updates_inserts_and_failures_apart() {
     assert_eq!((&first["key"], &first["action"]), (&"a".into(), &"update".into()));
     assert_eq!(first["cells"], json!({"id": "a", "state": "paid", "total": 1}));
     project.write("orders.csv", "id,state,total\ne,open,cheap\n");
-    let told = project.run(&["plan", "orders.toml"]);
-    told.exits(0).shows("would fail: e (orders.csv:2 (record 1)), step map");
+    let ended = project.run(&["plan", "orders.toml"]);
+    ended.exits(0).shows("would fail: e (orders.csv:2 (record 1)), step map");
 }
 
 #[test]
@@ -140,8 +140,8 @@ command = ["sh", "-c", "curl -H \"Idempotency-Key: $SHEETKEEP_IDEMPOTENCY_KEY\""
     assert_eq!(verdict("source").zip(verdict("sheet")), Some(("safe".into(), "safe".into())));
     assert_eq!(plan["programs"][0], json!({"step": "keyless", "values": 2}));
     project.write("post.sh", "curl -H \"Idempotency-Key: $SHEETKEEP_IDEMPOTENCY_KEY\" x\n");
-    let told = project.run(&["plan", "orders.toml"]);
-    told.exits(0).shows("write with key: safe").shows("its program would get 2 values");
+    let ended = project.run(&["plan", "orders.toml"]);
+    ended.exits(0).shows("write with key: safe").shows("its program would get 2 values");
     project.change(
         "orders.toml",
         "command = [\"sh\", \"post.sh\"]",
@@ -154,8 +154,9 @@ command = ["sh", "-c", "curl -H \"Idempotency-Key: $SHEETKEEP_IDEMPOTENCY_KEY\""
 fn a_note_is_markdown_that_keeps_names_as_they_are() {
     let project = orders();
     project.change("orders.toml", "tab = \"Orders\"", "tab = \"Or|ders\"");
-    let told = project.run(&["plan", "orders.toml", "--note"]);
-    told.exits(0)
+    let ended = project.run(&["plan", "orders.toml", "--note"]);
+    ended
+        .exits(0)
         .shows("## Plan of job orders")
         .shows("| step | what it does | if it runs twice | what to add |")
         .shows("keeps one row a key in tab Or\\|ders");
@@ -198,8 +199,8 @@ fn a_comparison_shows_which_columns_would_look_different() {
     let project = orders();
     project.write("old.toml", &project.read("orders.toml"));
     project.change("orders.toml", "{id, state,", "{id, state: (.state | ascii_upcase), again: .state,");
-    let told = project.run(&["plan", "orders.toml", "--against", "old.toml"]);
-    told.exits(0).shows("2 rows look different · 0 the same").shows("state: 2 rows").shows("a: open → OPEN");
+    let ended = project.run(&["plan", "orders.toml", "--against", "old.toml"]);
+    ended.exits(0).shows("2 rows look different · 0 the same").shows("state: 2 rows").shows("a: open → OPEN");
     let document = project.run(&["plan", "orders.toml", "--against", "old.toml", "--json"]).exits(0).document();
     assert_eq!(document["failed_old"], 1);
     let again = &document["columns"][0];

@@ -66,14 +66,14 @@ fn what_is_not_there_exits_with_66() {
     project.run(&["run", "quakes.toml", "--input", "nothing.json"]).exits(66).says("nothing.json was not found");
     project.run(&["status", "quakes.toml"]).exits(66).says("it has never run");
     project.run(&["show", "quakes.toml"]).exits(66).says("it has never run");
-    assert!(!project.listed().contains(&"quakes.sheet".to_owned()), "whoever only reads makes no file");
+    assert!(!project.listed().contains(&"quakes.sheet".to_owned()), "a command that only reads makes no file");
     project.write("usgs-all-week.geojson", &crate::temp_project::feed(0..2));
     project.run(&["run", "quakes.toml"]).exits(0);
-    let told = project.run(&["show", "quakes.toml", "--tab", "Quaks"]);
+    let ended = project.run(&["show", "quakes.toml", "--tab", "Quaks"]);
     for tab in ["Quaks", "Quakes", "Processed quakes", "Failures quakes", "Runs"] {
-        told.exits(66).says(&format!("\"{tab}\""));
+        ended.exits(66).says(&format!("\"{tab}\""));
     }
-    assert!(!told.err.contains("sheetkeep quakes #"), "the hidden tab is nobody's business: {}", told.err);
+    assert!(!ended.err.contains("sheetkeep quakes #"), "the hidden tab is nobody's business: {}", ended.err);
 }
 
 #[test]
@@ -84,8 +84,8 @@ fn every_error_in_a_job_file_is_reported_at_once_with_its_line() {
         "nmae = \"bad\"\n[source]\njson = \"usgs-all-week.geojson\"\nitms = \".features[]\"\n[item]\nkey = \".id |\"\n\
          [sheet]\ntab = \"Quakes\"\ncolumns = { time = \"datetme\" }\n[lease]\nttl = \"0s\"\n",
     );
-    let told = project.run(&["run", "bad.toml"]);
-    told.exits(78).says("5 things are wrong");
+    let ended = project.run(&["run", "bad.toml"]);
+    ended.exits(78).says("5 things are wrong");
     for (place, hint) in [
         ("bad.toml:1:1", "did you mean `name`?"),
         ("bad.toml:4:1", "did you mean `items`?"),
@@ -93,7 +93,7 @@ fn every_error_in_a_job_file_is_reported_at_once_with_its_line() {
         ("bad.toml:9:20", "did you mean \"datetime\"?"),
         ("bad.toml:11:7", "out of bounds"),
     ] {
-        told.says(place).says(hint);
+        ended.says(place).says(hint);
     }
     let error = project.run(&["run", "bad.toml", "--json"]).exits(78).error();
     let problems = error["problems"].as_array().expect("problems");
@@ -106,8 +106,8 @@ fn every_error_in_a_job_file_is_reported_at_once_with_its_line() {
 #[test]
 fn a_spreadsheet_without_credentials_exits_with_77() {
     let project = TempProject::quakes();
-    let told = project.run(&["run", "quakes.toml", "--spreadsheet", "1AbC"]);
-    told.exits(77).says("GOOGLE_APPLICATION_CREDENTIALS").says("SHEETKEEP_CREDENTIALS_JSON").says("gcloud");
+    let ended = project.run(&["run", "quakes.toml", "--spreadsheet", "1AbC"]);
+    ended.exits(77).says("GOOGLE_APPLICATION_CREDENTIALS").says("SHEETKEEP_CREDENTIALS_JSON").says("gcloud");
     let gone = [("GOOGLE_APPLICATION_CREDENTIALS", "gone.json")];
     project.run_with(&gone, &["run", "quakes.toml", "--spreadsheet", "1AbC"]).exits(77).says("gone.json");
 }
@@ -123,7 +123,7 @@ fn a_spreadsheet_that_the_service_does_not_know_exits_with_66() {
 }
 
 #[test]
-fn a_service_that_nobody_reaches_exits_with_69() {
+fn an_unreachable_service_exits_with_69() {
     let project = TempProject::few_quakes(2);
     let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
     project.change("quakes.toml", "[sheet]", "[retry]\nattempts = 1\n\n[sheet]");
@@ -156,8 +156,8 @@ fn a_changed_key_stops_the_run_until_it_is_adopted() {
     let project = TempProject::few_quakes(20);
     project.run(&["run", "quakes.toml"]).exits(0);
     project.change("quakes.toml", "key = \".id\"", "key = \".properties.net + .properties.code\"");
-    let told = project.run(&["run", "quakes.toml"]);
-    told.exits(78).says("its key changed").says("20 keys again").says("--accept-changes");
+    let ended = project.run(&["run", "quakes.toml"]);
+    ended.exits(78).says("its key changed").says("20 keys again").says("--accept-changes");
     assert_eq!(project.column("quakes.toml", "Runs", "status"), ["succeeded"], "a refused run leaves no trace");
     project.run(&["run", "quakes.toml", "--accept-changes"]).exits(0).shows("new 0 · skipped 20");
     project.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 20");

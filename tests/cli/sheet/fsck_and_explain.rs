@@ -33,7 +33,7 @@ impl MaintenanceFixture {
 }
 
 #[test]
-fn fsck_is_quiet_about_a_sheet_that_nobody_touched() {
+fn fsck_is_quiet_about_an_untouched_sheet() {
     let fixture = MaintenanceFixture::with(12);
     fixture.run(&["fsck", "quakes.toml"]).exits(0).shows("12 keys, 12 data rows; consistent");
     let document = fixture.run(&["fsck", "quakes.toml", "--json"]);
@@ -163,7 +163,7 @@ fn a_row_is_adopted_in_the_version_that_the_source_has() {
 }
 
 #[test]
-fn explain_tells_of_failures_and_runs_and_what_comes_next() {
+fn explain_shows_failures_runs_and_what_comes_next() {
     let project = TempProject::with(&["hard/hard-jsonl.toml"]);
     project.write("hard.jsonl", "{\"id\": \"a\", \"amount\": \"1,5\"}\n{\"id\": \"b\", \"amount\": 3}\n");
     project.run(&["run", "hard-jsonl.toml"]).exits(3);

@@ -48,7 +48,7 @@ fn write(project: &TempProject, name: &str, count: u64) {
 }
 
 #[test]
-fn status_and_failures_list_say_unknown_where_they_can_not_tell() {
+fn status_and_failures_list_say_unknown_without_a_source() {
     let fixture = MachineTabFixture::begun();
     fixture.delete(&["Failures j"]);
     fixture.say(&["status", "j.toml"]).exits(0).shows("failures    unknown").shows("keys        2");
@@ -85,8 +85,8 @@ fn a_deleted_tab_is_made_again_by_what_the_run_says() {
         for command in ["run", "check"] {
             let ended = fixture.say(&[command, "j.toml"]);
             ended.exits(65);
-            let told = [&*ended.out, &*ended.err].concat();
-            assert!(told.contains("is gone") && told.contains("sheetkeep fsck --repair=tabs --yes"), "{told}");
+            let printed = [&*ended.out, &*ended.err].concat();
+            assert!(printed.contains("is gone") && printed.contains("sheetkeep fsck --repair=tabs --yes"), "{printed}");
         }
         fixture.say(&["fsck", "j.toml"]).exits(4).shows("consistent, but a tab is gone");
         fixture.say(&["fsck", "j.toml", "--repair"]).exits(4).shows("would recreate tab");

@@ -38,30 +38,30 @@ fn companions(project: &TempProject) -> Vec<String> {
 }
 
 #[test]
-fn after_a_kill_a_copy_of_the_one_file_holds_what_was_told() {
+fn after_a_kill_a_copy_of_the_file_holds_what_was_printed() {
     let project = letters();
     let mut run = in_the_midst(&project);
     run.kill();
     let ended = run.ends();
-    let told: usize =
+    let printed: usize =
         ended.err.lines().filter_map(|line| line.split_once(" row")?.0.rsplit(' ').next()?.parse::<usize>().ok()).sum();
-    assert!(told > 0, "{}", ended.err);
+    assert!(printed > 0, "{}", ended.err);
     let elsewhere = letters();
     fs::copy(project.path(FILE), elsewhere.path(FILE)).expect("the file is there");
     let rows = elsewhere.column(JOB, "Letters", "id").len();
-    assert!((told..=20).contains(&rows), "{told} told, {rows} there");
+    assert!((printed..=20).contains(&rows), "{printed} printed, {rows} there");
     assert_eq!(elsewhere.column(JOB, "Processed letters", "key").len(), rows);
-    assert_eq!(companions(&elsewhere), [""; 0], "whoever reads leaves nothing behind");
+    assert_eq!(companions(&elsewhere), [""; 0], "a reader leaves nothing behind");
     project.run(&["status", JOB]).exits(0);
     assert_eq!(companions(&project), [""; 0], "what the killed run left is gone");
 }
 
 /// A change to the file, and the words of the error.
-type Deed = (fn(&TempProject), &'static str);
+type Mishap = (fn(&TempProject), &'static str);
 
 #[test]
 fn a_file_that_goes_away_while_a_run_is_at_work_ends_it_with_74() {
-    let deeds: [Deed; 3] = [
+    let mishaps: [Mishap; 3] = [
         (
             |project| fs::rename(project.path(FILE), project.path("aside")).expect("it is there"),
             "letters.sheet was moved or deleted",
@@ -75,12 +75,12 @@ fn a_file_that_goes_away_while_a_run_is_at_work_ends_it_with_74() {
             "letters.sheet was replaced by another file",
         ),
     ];
-    for (deed, words) in deeds {
+    for (mishap, words) in mishaps {
         // With more to write, and with nothing more.
         for more in [records(20..40), String::new()] {
             let project = letters();
             let mut run = in_the_midst(&project);
-            deed(&project);
+            mishap(&project);
             run.feed(&more);
             let ended = run.ends();
             ended.exits(74).says(words).says("nothing more was written");
@@ -102,8 +102,8 @@ fn an_emulator_whose_file_goes_away_ends_with_74() {
     fs::rename(project.path(FILE), project.path("aside.sheet")).expect("it is there");
     let (status, answer) = client.tries(&cell("into nowhere"));
     assert_eq!(status, 500, "{answer}");
-    let told = answer["error"]["message"].as_str().expect("a message");
-    assert!(told.contains("letters.sheet was moved or deleted"), "{told}");
+    let printed = answer["error"]["message"].as_str().expect("a message");
+    assert!(printed.contains("letters.sheet was moved or deleted"), "{printed}");
     assert_eq!(client.emulator.ends_by_itself(), Some(74));
     let aside = ApiClient::of_file(&project, "aside.sheet");
     assert_eq!(aside.column("Sheet1", "before"), [""; 0], "one row, and not the other");
@@ -124,6 +124,6 @@ fn a_file_that_is_spoilt_ends_each_command_with_its_name() {
         }
         let checked = project.run(&["check", JOB]);
         checked.exits(code).shows("problem  spreadsheet").shows("letters.sheet");
-        assert_eq!(fs::read(project.path(FILE)).expect("the file is there"), spoilt, "nobody has written to it");
+        assert_eq!(fs::read(project.path(FILE)).expect("the file is there"), spoilt, "no run has written to it");
     }
 }

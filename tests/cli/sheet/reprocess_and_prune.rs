@@ -8,8 +8,9 @@ fn a_forced_run_first_reports_its_plan_and_needs_yes() {
     let project = TempProject::few_quakes(5).in_small_commits(2);
     project.run(&["run", "quakes.toml"]).exits(0).shows("new 5");
     project.write("usgs-all-week.geojson", &crate::temp_project::feed(1..7));
-    let told = project.run(&["run", "quakes.toml", "--force"]);
-    told.exits(0)
+    let ended = project.run(&["run", "quakes.toml", "--force"]);
+    ended
+        .exits(0)
         .shows("would process 4 keys again and append about 4 rows to tab Quakes")
         .shows("2 keys were never processed")
         .shows("nothing was written");
@@ -72,8 +73,8 @@ fn pruning_says_first_what_would_go_and_makes_room_with_yes() {
     project.run(&["prune", "quakes.toml"]).exits(0).shows("0 cells in all").shows("nothing to prune");
     project.run(&["reset", "quakes.toml", "--yes"]).exits(0);
     project.run(&["run", "quakes.toml"]).exits(0).shows("new 3");
-    let told = project.run(&["prune", "quakes.toml", "--older-than", "0s"]);
-    told.exits(0).shows("Runs: 2 runs").shows("6 rows that are revoked or superseded").shows("nothing was written");
+    let ended = project.run(&["prune", "quakes.toml", "--older-than", "0s"]);
+    ended.exits(0).shows("Runs: 2 runs").shows("6 rows that are revoked or superseded").shows("nothing was written");
     let document = project.run(&["prune", "quakes.toml", "--older-than", "0s", "--json"]).exits(0).document();
     assert_eq!(
         (&document["runs"], &document["settled_rows"], &document["written"]),

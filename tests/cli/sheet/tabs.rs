@@ -255,7 +255,7 @@ fn a_foreign_table_stops_a_job_that_can_not_look_ahead() {
 }
 
 #[test]
-fn a_row_above_the_header_is_told_with_the_row_of_the_header() {
+fn a_row_above_the_header_is_reported_with_the_header() {
     for mode in MODES {
         for tab in ["Data", "Runs", "Processed j", "Failures j"] {
             let fixture = PreparedTabFixture::with(mode, 100, 8);

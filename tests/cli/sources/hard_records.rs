@@ -38,7 +38,7 @@ fn each_hard_record_ends_as_it_should(format: &str, failed: [(&str, &str, &str);
     assert_eq!(entered.len(), 6);
     assert_eq!(client.column(&format!("Processed hard {format}"), "key").len(), 6);
     let [places, steps, errors, states] = ["where", "step", "error", "state"].map(|name| client.column(&tab, name));
-    assert_eq!(places.len(), 5, "a failure that did not change is told once: {places:?}");
+    assert_eq!(places.len(), 5, "a failure that did not change is reported once: {places:?}");
     for (at, (place, step, error)) in failed.into_iter().enumerate() {
         assert!(places[at].ends_with(place), "{} is not at {place}", places[at]);
         assert_eq!(steps[at], step, "{}", errors[at]);
@@ -103,7 +103,7 @@ fn each_hard_record_of_json_lines_ends_as_it_should() {
 }
 
 #[test]
-fn a_record_that_was_mended_recovers_and_its_failure_is_closed() {
+fn a_fixed_record_recovers_and_its_failure_is_closed() {
     let project = TempProject::with(&["hard/hard-jsonl.toml"]);
     project.write("hard.jsonl", "{\"id\": \"a\", \"note\": \"fine\", \"amount\": \"1,5\"}\n");
     project.run(&["run", "hard-jsonl.toml"]).exits(3).says("1,5");

@@ -9,7 +9,7 @@
 
 mod as_it_comes;
 mod hard_records;
-mod newcomer_sources;
+pub mod newcomer_sources;
 mod numbers;
 mod rowless;
 mod twice;

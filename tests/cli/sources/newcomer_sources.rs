@@ -16,14 +16,15 @@ fn project(source: &str) -> TempProject {
     project
 }
 
-fn packed(text: &str) -> Vec<u8> {
+/// Returns a text packed by gzip.
+pub fn packed(text: &str) -> Vec<u8> {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packer.write_all(text.as_bytes()).expect("memory");
     packer.finish().expect("memory")
 }
 
 /// Returns a workbook with a sheet of these rows.
-fn workbook(rows: &str) -> Vec<u8> {
+pub fn workbook(rows: &str) -> Vec<u8> {
     const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
     const RELATIONS: &str = "http://schemas.openxmlformats.org/package/2006/relationships";
     const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";

@@ -52,8 +52,9 @@ fn a_member_of_the_items_path_that_comes_twice_stops_the_run() {
     project.change("j.toml", "csv = \"r.csv\"", "json = \"d.json\"\nitems = \".data[]\"");
     project.write("d.json", "{\"data\":[{\"id\":\"a\"}],\n\"data\":[{\"id\":\"b\"}]}");
     project.run(&["check", "j.toml"]).exits(65).shows("d.json:2:1").shows("has the member \"data\" twice");
-    let told = project.run(&["run", "j.toml"]);
-    told.exits(65)
+    let ended = project.run(&["run", "j.toml"]);
+    ended
+        .exits(65)
         .says("d.json:2:1")
         .says("has the member \"data\" twice")
         .says("rows of the first one are on the sheet");

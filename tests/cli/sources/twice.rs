@@ -77,18 +77,18 @@ fn the_last_record_of_a_key_counts_in_each_run() {
         let project = job(format, "upsert", "key = \".id\"");
         source(&project, format, ["id", "state"], &ORDERS);
         let places = format!("1001 ({} and {})", place(format, 1), place(format, 3));
-        let told = format!("key {places} came more than once with different content: the last record counts");
-        project.run(&["run", "j.toml"]).exits(0).shows("read 3 · new 2 · skipped 1").shows(&told);
+        let warning = format!("key {places} came more than once with different content: the last record counts");
+        project.run(&["run", "j.toml"]).exits(0).shows("read 3 · new 2 · skipped 1").shows(&warning);
         assert_eq!((rows(&project, "state"), ran(&project)), (vec!["1001 refunded".into(), "1002 open".into()], 2));
         for _ in 0..2 {
-            changes_nothing(&project, &["run", "j.toml"]).shows(&told);
+            changes_nothing(&project, &["run", "j.toml"]).shows(&warning);
         }
-        assert_eq!(project.column("j.toml", "Runs", "message"), vec![told; 3]);
+        assert_eq!(project.column("j.toml", "Runs", "message"), vec![warning; 3]);
     }
 }
 
 #[test]
-fn a_key_twice_is_told_to_machines_with_both_places() {
+fn a_key_twice_is_in_the_json_with_both_places() {
     let project = job("csv", "upsert", "key = \".id\"");
     source(&project, "csv", ["id", "state"], &ORDERS);
     let document = project.run(&["run", "j.toml", "--json"]).exits(0).document();
@@ -99,7 +99,7 @@ fn a_key_twice_is_told_to_machines_with_both_places() {
 }
 
 #[test]
-fn a_check_tells_of_a_key_twice_before_the_run() {
+fn check_reports_a_key_twice_before_the_run() {
     for format in FORMATS {
         for (mode, item, counts) in [
             ("upsert", "key = \".id\"", "last"),
@@ -109,22 +109,22 @@ fn a_check_tells_of_a_key_twice_before_the_run() {
             let project = job(format, mode, item);
             let records = if counts == "newest" { [("1001", "2"), ("1002", "1"), ("1001", "1")] } else { ORDERS };
             source(&project, format, ["id", "state"], &records);
-            let told = format!(
+            let warning = format!(
                 "key 1001 ({} and {}) came more than once with different content: the {counts} record counts",
                 place(format, 1),
                 place(format, 3)
             );
-            project.run(&["check", "j.toml"]).exits(0).shows(&format!("warning  source      {told}"));
+            project.run(&["check", "j.toml"]).exits(0).shows(&format!("warning  source      {warning}"));
             let document = project.run(&["check", "j.toml", "--json"]).exits(0).document();
             let first = json!([{"key": "1001", "places": [place(format, 1), place(format, 3)]}]);
             assert_eq!(document["repeated_keys"], json!({"count": 1, "counts": counts, "first": first}));
-            project.run(&["run", "j.toml"]).exits(0).shows(&told);
+            project.run(&["run", "j.toml"]).exits(0).shows(&warning);
         }
     }
     let project = job("csv", "append", "key = \".id\"\nversion = \".state\"");
     source(&project, "csv", ["id", "state"], &ORDERS);
-    let told = project.run(&["check", "j.toml"]);
-    assert!(!told.exits(0).out.contains("more than once"), "each version counts: {}", told.out);
+    let warning = project.run(&["check", "j.toml"]);
+    assert!(!warning.exits(0).out.contains("more than once"), "each version counts: {}", warning.out);
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn standard_input_is_read_twice_and_leaves_no_file() {
 }
 
 #[test]
-fn the_newest_version_of_a_key_counts_wherever_it_stands() {
+fn the_newest_version_of_a_key_counts_in_any_row() {
     let item = "key = \".id\"\nversion = \".updated\"\norder = \"newer\"";
     for (format, newer, older) in [
         ("jsonl", "2", "1"),
@@ -204,26 +204,26 @@ fn versions_without_an_order_fail_in_the_first_run_too() {
         ended.says("has more digits than order = \"newer\" compares");
     }
     assert_eq!((rows(&project, "updated"), ran(&project)), (vec!["a 3".into(), "b 1".into()], 2));
-    assert_eq!(project.column("j.toml", "Failures j", "key"), ["a", "b", "c"], "each is told once");
+    assert_eq!(project.column("j.toml", "Failures j", "key"), ["a", "b", "c"], "each is reported once");
     project.run(&["failures", "retry", "j.toml", "a", "b"]).exits(3);
-    assert_eq!(rows(&project, "updated"), ["a 3", "b 1"], "nobody gets around the order");
+    assert_eq!(rows(&project, "updated"), ["a 3", "b 1"], "the order holds for all");
 }
 
 #[test]
-fn in_append_mode_the_first_record_counts_and_both_are_told() {
+fn in_append_mode_the_first_record_counts() {
     for format in FORMATS {
         let project = job(format, "append", "key = \".id\"");
         source(&project, format, ["id", "state"], &ORDERS);
         let places = format!("1001 ({} and {})", place(format, 1), place(format, 3));
-        let told = format!("key {places} came more than once with different content: the first record counts");
-        project.run(&["run", "j.toml"]).exits(0).shows("new 2 · skipped 1").shows(&told);
+        let warning = format!("key {places} came more than once with different content: the first record counts");
+        project.run(&["run", "j.toml"]).exits(0).shows("new 2 · skipped 1").shows(&warning);
         assert_eq!(rows(&project, "state"), ["1001 paid", "1002 open"]);
-        changes_nothing(&project, &["run", "j.toml"]).shows(&told);
+        changes_nothing(&project, &["run", "j.toml"]).shows(&warning);
     }
 }
 
 #[test]
-fn the_same_record_twice_is_nothing_to_tell() {
+fn the_same_record_twice_is_not_reported() {
     for mode in ["append", "upsert"] {
         let project = job("jsonl", mode, "key = \".id\"");
         project.write("in.jsonl", "{\"id\": 1, \"n\": [2]}\n{\"n\": [2], \"id\": 1}\n");

@@ -46,6 +46,7 @@ impl TabModel {
             hits.insert(stamp);
             if let Some(row) = self.rows.get_mut(&stamp) {
                 row.hit.get_or_insert_with(|| RowHit { before: was, ..RowHit::default() });
+                row.typed.clear();
             }
         }
         hits
@@ -75,7 +76,7 @@ impl TabModel {
         });
         (model.finished, model.must_be_done_again) = (version, false);
         model.presence = RowPresence::Present;
-        let mut has_hit_row = false;
+        let (mut has_hit_row, mut is_unsure) = (false, false);
         if let Some(stamp) = model.row
             && let Some(row) = self.rows.get_mut(&stamp)
         {
@@ -94,8 +95,10 @@ impl TabModel {
                 at.zip(place).is_some_and(|(at, place)| after.entered(at, place) == value(key, name, version))
             };
             has_hit_row = hits.contains(&stamp) || values.iter().all(shows);
+            is_unsure = !hits.contains(&stamp) && has_hit_row;
         }
-        model.in_flight = Some(VersionInFlight { version, has_hit_row, has_seen_row: has_hit_row, reads, writes });
+        let has_seen_row = has_hit_row;
+        model.in_flight = Some(VersionInFlight { version, has_hit_row, has_seen_row, is_unsure, reads, writes });
     }
 
     /// Rows that a batch or a repair has hit are rows that it has seen.
@@ -110,7 +113,7 @@ impl TabModel {
             let Some(key) = key else { continue };
             let Some(model) = self.keys.get_mut(&key) else { continue };
             let Some(in_flight) = &mut model.in_flight else { continue };
-            in_flight.has_seen_row = true;
+            (in_flight.has_seen_row, in_flight.is_unsure) = (true, false);
             let version = in_flight.version;
             // Its key was changed while this write was on its way. Rule::ChangedKeyOfNone does not decide
             // whether that version is the next one.
@@ -157,7 +160,10 @@ impl TabModel {
             if known.is_none() {
                 let stamp = self.stamp();
                 let mut row = RowModel::new(RowOwner::Blank, self.prepared_cells());
-                row.hit = Some(RowHit::default());
+                // A batch that adds rows may have moved the others.
+                let before = before.filter(|before| before.lines.len() == after.lines.len());
+                let before = before.map(|before| self.texts_at(before, at)).unwrap_or_default();
+                row.hit = Some(RowHit { before, ..RowHit::default() });
                 self.rows.insert(stamp, row);
                 stamped.push((at, stamp));
             }
@@ -192,7 +198,7 @@ impl TabModel {
         let former = model.row.replace(stamp);
         model.presence = RowPresence::Present;
         if let Some(in_flight) = &mut model.in_flight {
-            (in_flight.has_hit_row, in_flight.has_seen_row) = (true, true);
+            (in_flight.has_hit_row, in_flight.has_seen_row, in_flight.is_unsure) = (true, true, false);
         }
         // The row that it had counts as gone.
         if let Some(row) = former.and_then(|former| self.rows.get_mut(&former)) {

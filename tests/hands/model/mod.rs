@@ -71,6 +71,8 @@ pub struct RowModel {
     emptied: Option<(RowOwner, BTreeMap<u32, CellExpectation>)>,
     /// Texts that a person typed where a repair was perhaps planned, and the number of reads then.
     typed_meanwhile: BTreeMap<u32, (String, u64)>,
+    /// Columns into which a person typed since a write changed the row: what is there is not the job's.
+    typed: BTreeSet<u32>,
 }
 
 /// A row in which a write left something wrong.
@@ -100,6 +102,8 @@ struct VersionInFlight {
     has_hit_row: bool,
     /// Whether the batch or a repair of it hit the row.
     has_seen_row: bool,
+    /// Whether the row showed that version before, so that nothing shows whether the batch hit it.
+    is_unsure: bool,
     /// The numbers of reads and of writes when the batch arrived.
     reads: u64,
     writes: u64,
@@ -161,6 +165,7 @@ impl RowModel {
             former_key: None,
             emptied: None,
             typed_meanwhile: BTreeMap::new(),
+            typed: BTreeSet::new(),
         }
     }
 

@@ -48,12 +48,14 @@ impl TabModel {
             }
             (RowOwner::Key(key), Some(name)) => {
                 let cell = self.after_typing(stamp, column, &key, name, before, text);
+                self.rows.entry(stamp).and_modify(|row| _ = row.typed.insert(column));
                 if let (Some(row), Some(cell)) = (self.rows.get_mut(&stamp), cell) {
                     row.cells.insert(column, cell);
                 }
             }
             (owner, _) => {
-                if owner == RowOwner::Blank {
+                // What a person empties in a blank row leaves it blank: a new row may fill it.
+                if owner == RowOwner::Blank && !text.is_empty() {
                     row.owner = RowOwner::Person;
                 }
                 row.cells.insert(column, typed);
@@ -75,7 +77,7 @@ impl TabModel {
         let in_flight = self.keys.get(key).and_then(|key| key.in_flight);
         let missed = in_flight.filter(|in_flight| {
             let written = value(key, name, in_flight.version);
-            let is_theirs = row.typed_meanwhile.contains_key(&column);
+            let is_theirs = row.typed_meanwhile.contains_key(&column) || row.typed.contains(&column);
             row.cell(column).first() == written && (before != written || is_theirs)
         });
         let Some(missed) = missed else {
@@ -133,6 +135,7 @@ impl TabModel {
     fn presence_without_row(&self, key: &str) -> RowPresence {
         let in_flight = self.keys.get(key).and_then(|key| key.in_flight);
         match in_flight {
+            Some(in_flight) if in_flight.is_unsure => RowPresence::Either,
             // Rule::UnseenVersionCounts; a repair that was planned by then may have seen the row.
             Some(in_flight) if !in_flight.has_seen_row && self.reads == in_flight.reads => RowPresence::Present,
             Some(in_flight) if !in_flight.has_seen_row => RowPresence::Either,
@@ -147,7 +150,10 @@ impl TabModel {
         let Some(row) = self.rows.remove(&stamp) else { return };
         if let Some(column) = self.filled_column() {
             let text = shown.get(&column).map_or("", String::as_str);
-            let is_filled = text == FILLED || (row.cell(column).first() == FILLED && !row.cell(column).allows(text));
+            let was_filled =
+                row.hit.as_ref().is_some_and(|hit| hit.before.get(&column).is_some_and(|text| text == FILLED));
+            let is_overwritten = row.cell(column).first() == FILLED && !row.cell(column).allows(text);
+            let is_filled = text == FILLED || was_filled || is_overwritten;
             self.filled -= usize::from(is_filled && self.filled > 0);
         }
         if let RowOwner::Key(key) = &row.owner {
@@ -259,7 +265,7 @@ impl RowHit {
     fn left(&self, shown: &BTreeMap<u32, String>) -> usize {
         let is_left = |(column, before): &(&u32, &String)| {
             !before.is_empty()
-                && *before != FILLED
+                && !before.starts_with('=')
                 && !self.changed.contains(column)
                 && shown.get(column) == Some(before)
         };

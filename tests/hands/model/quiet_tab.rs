@@ -172,6 +172,7 @@ impl TabModel {
             }
             (row.is_new, row.may_be_gone, row.hit, row.former_key) = (false, false, None, None);
             row.typed_meanwhile.clear();
+            row.typed.clear();
             row.emptied = None;
             let text = keys.and_then(|column| shown.get(&column)).cloned().unwrap_or_default();
             row.owner = if is_key(&text) { RowOwner::Key(text) } else { RowOwner::Person };

@@ -89,9 +89,12 @@ impl Rule {
             Self::MissingRowMadeAnew => "gets a new row with its next version (upsert)",
             Self::RowFoundByItsKey => "is found by it, wherever it is and whatever else you changed",
             Self::OverwrittenKeyReturned => {
-                "It gets its key back. Once you have changed as many of its cells as are left, it counts as gone"
+                "It gets its key back. Once you have changed as many of its cells as are left, formulas not counted, it \
+                 counts as gone"
             }
-            Self::RowWithoutKeyGone => "Once you have changed as much of it as is left, it counts as gone",
+            Self::RowWithoutKeyGone => {
+                "Once you have changed as much of it as is left, formulas not counted, it counts as gone"
+            }
             Self::ChangedKeyOfNone => "that row belongs to no key: its key is treated as one whose row is gone",
             Self::ChangedKeyRowRestored => {
                 "Its other cells come back as long as you change nothing else in it; the job's may show the version \

@@ -5,6 +5,7 @@ Their code and their tests are unchanged. What they call is replaced below them:
 """
 
 import os
+import time
 
 import httplib2
 import requests
@@ -49,12 +50,23 @@ def log_ezsheets_in():
     init()
 
 
-def configure_gspread_formatting():
-    """gspread-formatting's tests take a key of a library that is gone, and the id of a spreadsheet that is there."""
+def replace_old_key():
+    """Some tests take a key of a library that is gone."""
     from oauth2client.service_account import ServiceAccountCredentials
 
     ServiceAccountCredentials.from_json_keyfile_name = staticmethod(lambda *_arguments: credentials())
+
+
+def configure_gspread_formatting():
+    """gspread-formatting's tests take the id of a spreadsheet that is there."""
+    replace_old_key()
     os.environ["GSPREAD_FORMATTING_CONFIG"] = "[Spreadsheet]\nid: suites"
+
+
+def configure_petl():
+    """petl's tests wait three seconds after each, because Google counts their calls."""
+    os.environ["PETL_GCP_JSON_PATH"] = KEY
+    time.sleep = lambda _seconds: None
 
 
 lead_clients()
@@ -62,3 +74,7 @@ if os.environ.get("EMULATOR_SUITE") == "ezsheets":
     log_ezsheets_in()
 if os.environ.get("EMULATOR_SUITE") == "gspread-formatting":
     configure_gspread_formatting()
+if os.environ.get("EMULATOR_SUITE") == "gspread-dataframe":
+    replace_old_key()
+if os.environ.get("EMULATOR_SUITE") == "petl":
+    configure_petl()

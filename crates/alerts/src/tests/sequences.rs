@@ -5,11 +5,12 @@ use sheetkeep_base::time::Timestamp;
 
 use crate::alert_rules::{AlertRules, Patience, Rung};
 use crate::alert_state::AlertState;
+use crate::condition::Condition;
 use crate::condition_record::DeliveryRecord;
 use crate::message::{Message, MessageLink};
 use crate::observation::{ObservedEnding, RunObservation};
 use crate::quiet_hours::QuietHours;
-use crate::reporting::{AlertPlace, Reporting};
+use crate::reporting::{AlertPlace, LinkedTabs, Reporting};
 use crate::routing::{Route, route};
 use crate::severity::Severity;
 
@@ -22,6 +23,7 @@ pub(crate) fn place() -> AlertPlace {
         job: "orders".into(),
         spreadsheet: "1Sheet".into(),
         link: Some(MessageLink { label: "Open the sheet".into(), url: "https://docs.example/1Sheet".into() }),
+        tabs: LinkedTabs::default(),
         status_command: "sheetkeep status orders.toml".into(),
         failures_command: "sheetkeep failures list orders.toml".into(),
         zone: TimeZone::get("Europe/Berlin").expect("a zone"),
@@ -335,4 +337,24 @@ fn a_missed_run_that_a_later_one_made_up_for_is_over() {
     state.observe_run(&run(ObservedEnding::Finished, MONDAY), &rules());
     state.observe_run(&run(ObservedEnding::Missed, MONDAY - 24 * HOUR), &rules());
     assert_eq!(words(&report_at(&mut state, &rules(), MONDAY + HOUR, None)), ["run over"]);
+}
+
+#[test]
+fn a_message_links_to_the_tab_that_it_is_about() {
+    let tabs = LinkedTabs { runs: Some(11), failures: Some(22), ..LinkedTabs::default() };
+    let link = |tabs: LinkedTabs, condition| {
+        let link = AlertPlace { tabs, ..place() }.link_for(condition).expect("a browser can open it");
+        (link.label, link.url.trim_start_matches("https://docs.example/1Sheet").to_owned())
+    };
+    let named = |label: &str, end: &str| (label.to_owned(), end.to_owned());
+    assert_eq!(link(tabs, Condition::Run), named("Open Runs", "#gid=11"));
+    assert_eq!(link(tabs, Condition::Items), named("Open its failures", "#gid=22"));
+    assert_eq!(link(tabs, Condition::Yield), named("Open Runs", "#gid=11"));
+    let held = LinkedTabs { jobs: Some(33), ..tabs };
+    assert_eq!(link(held, Condition::Yield), named("Open Jobs", "#gid=33"));
+    let late = LinkedTabs { run_row: Some(5), ..tabs };
+    assert_eq!(link(late, Condition::Late), named("Open Runs", "#gid=11&range=A5"));
+    assert_eq!(link(LinkedTabs::default(), Condition::Items), named("Open the sheet", ""));
+    let local = AlertPlace { link: None, tabs, ..place() };
+    assert_eq!(local.link_for(Condition::Run), None, "no browser opens a local file");
 }

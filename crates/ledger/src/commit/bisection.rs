@@ -2,7 +2,7 @@
 //!
 //! In scope: which part of the items is sent next, when one item is identified, and the bounds.
 //! Out of scope: sending (`runner::commit::committer`), and the rejected item's failure
-//! (`runner::records::intake`).
+//! (`runner::records::item_failures`).
 //!
 //! ```text
 //!  a batch of n is refused ─▶ a commit without items: is the content the reason?

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_is_no_text_is_told_by_size_and_hash() {
+    fn a_record_that_is_not_text_is_shown_by_size_and_hash() {
         let (cells, kept) = payload_cells(b"\xff\xfe", "feed.jsonl:7 (record 7)");
         assert!(!kept && cells.len() == 1 && cells[0].contains("2 bytes") && cells[0].contains("feed.jsonl:7"));
         assert_eq!(record_hash_of(&cells, kept), Some(record_hash(b"\xff\xfe")));

@@ -26,7 +26,7 @@ pub enum KeyError {
     #[error("the record has no key")]
     Missing,
     /// The key is empty.
-    #[error("the record's key is empty")]
+    #[error("the record's key is empty: fill it where the record comes from, or name another field as key")]
     Empty,
     /// The key is too long to be readable in a cell.
     #[error("the record's key has {0} characters; at most 1,000 are taken")]

@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_with_different_content_is_told_once_with_both_places() {
+    fn a_key_with_different_content_is_reported_once() {
         for rereadable in [true, false] {
             let places = ["f.csv:2", "f.csv:4"].map(str::to_owned);
             assert_eq!(

@@ -100,6 +100,11 @@ impl CommitSequence {
         self.push_row(run, order);
     }
 
+    /// Makes room for this many rows at once.
+    pub fn reserve(&mut self, rows: usize) {
+        self.rows.reserve_exact(rows);
+    }
+
     /// Adds the next row by its run and order.
     pub fn push_row(&mut self, run: &str, order: Option<RowOrder>) {
         let entry = order.map_or_else(|| u64::from(self.number_of(run)), packed);

@@ -2,7 +2,7 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | Is this item processed already? | `processed_index` |
+//! | Is this item processed already? | `processed_index`, with its failures in `processed_index/failures` |
 //! | Which versions were done when the job was loaded? | `processed_set` |
 //! | Which versions has this run in hand, failed or done? | `run_versions` |
 //! | What is known of failures? | `known_failures` (of all keys), `prior_failure` (of one) |

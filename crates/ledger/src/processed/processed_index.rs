@@ -2,12 +2,13 @@
 //! or skips them.
 //!
 //! In scope: admission, what this run adds (about 40 bytes a key).
-//! Out of scope: which versions of a load count (`processed::processed_set`), what is known of each
-//! failure (`processed::known_failures`).
+//! Out of scope: which versions of a load count (`processed::processed_set`), failures
+//! (`failures`).
+
+mod failures;
 
 use std::collections::HashMap;
 
-use crate::items::failure::{Failure, FailureState, RequestedAction};
 use crate::items::key::{Fingerprint, Key, Version, digest_of};
 use crate::items::write_mode::ReprocessPolicy;
 use crate::processed::key_lifecycle::{KeyEvent, KeyState};
@@ -20,7 +21,6 @@ use crate::processed::run_versions::{Latest, RunVersions};
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::processed::version_history::VersionUse;
 use crate::runs::held_changes::ChangeHash;
-use sheetkeep_base::time::Timestamp;
 
 /// The decision on an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,11 +104,6 @@ impl ProcessedIndex {
         self.done.key_fingerprints().filter(move |fingerprint| is_one(*fingerprint))
     }
 
-    /// Returns the counts of unchanged failures.
-    pub fn suppressed_counts(&self) -> &SuppressedFailureCounts {
-        self.failures.suppressed_counts()
-    }
-
     /// Returns the reprocess policy.
     pub fn policy(&self) -> ReprocessPolicy {
         self.done.policy()
@@ -117,19 +112,6 @@ impl ProcessedIndex {
     /// Returns the number of done keys, including those of this run.
     pub fn keys(&self) -> u64 {
         self.done.keys() as u64 + self.new_keys
-    }
-
-    /// Returns the suppressed failures with their rows. The hash of a record shows whether the
-    /// source has changed it.
-    pub fn suppressed_failures(&self) -> Vec<(Fingerprint, u32)> {
-        let is_resting = |prior: &PriorFailure| prior.is_suppressed() && !prior.in_doubt;
-        let all = self.failures.in_row_order().into_iter();
-        all.filter(|(_, prior)| is_resting(prior)).map(|(key, prior)| (key, prior.row)).collect()
-    }
-
-    /// Adds the hashes of the records of failures.
-    pub fn with_known_records(&mut self, hashes: Vec<(Fingerprint, String)>) {
-        self.failures.set_record_hashes(hashes);
     }
 
     /// Admits an item by its record's hash. For a suppressed failure, a changed record is a new
@@ -220,71 +202,9 @@ impl ProcessedIndex {
         self.done.history().change_id(fingerprint, to, &known, since)
     }
 
-    /// Records a failure of the admitted item. `has_row` is true if it gets a row.
-    pub fn on_failed(&mut self, key: &Key, prior: PriorFailure, has_row: bool) {
-        let fingerprint = key.fingerprint();
-        self.of_run.advance((fingerprint, prior.version), KeyEvent::Fail, self.policy());
-        if self.of_run.state_of((fingerprint, prior.version)) == KeyState::Unknown {
-            // A version without an order is never admitted.
-            self.of_run.set_state((fingerprint, prior.version), KeyState::Failed);
-        }
-        self.failures.record(fingerprint, prior, has_row);
-    }
-
-    /// Closes a failure that was not retried; its closing row waits for a commit.
-    pub fn close_untried(&mut self, key: &Key, now: Timestamp) {
-        self.failures.close_untried(key.fingerprint(), now);
-    }
-
-    /// Takes the answer to a text that is not an action, whose row waits for a commit. The failure
-    /// itself stays as it is, with these attempts in its row.
-    pub fn on_answered(&mut self, key: &Key, attempts: u64, now: Timestamp) {
-        self.failures.answer_unknown_action(key.fingerprint(), attempts, now);
-    }
-
-    /// True if this run has seen an item of a key with a failure, in any version.
-    pub fn was_seen(&self, key: &Key) -> bool {
-        self.failures.was_seen(key.fingerprint())
-    }
-
-    /// True if this version of the key has failed in this run.
-    pub fn has_failed(&self, key: &Key, version: &Version) -> bool {
-        self.of_run.state_of((key.fingerprint(), self.policy().version_hash(version))) == KeyState::Failed
-    }
-
-    /// Counts an unchanged failure. Returns false if there is no room, and it has to get a row.
-    pub fn count_suppressed(&mut self, key: &Key) -> bool {
-        self.failures.count_suppressed(key.fingerprint())
-    }
-
-    /// Returns the number of runs in which this version has failed.
-    pub fn attempts(&self, key: &Key, version: &Version) -> u64 {
-        self.failures.attempts(key.fingerprint(), self.policy().version_hash(version))
-    }
-
-    /// Removes the key's failure, whose closing row is applied.
-    pub fn on_failure_closed(&mut self, key: &Key) {
-        self.failures.remove(key.fingerprint());
-    }
-
-    /// Sets the requested action of all failures that match, which ends their suppression.
-    pub fn request_action(&mut self, answer: RequestedAction, which: impl Fn(Fingerprint) -> bool) {
-        self.failures.request_action(answer, which);
-    }
-
     /// True if an item of this key is in its steps, or waits for a commit.
     pub fn is_in_hand(&self, key: &Key) -> bool {
         self.of_run.is_in_hand(key.fingerprint())
-    }
-
-    /// Returns the failures in the order of their rows.
-    pub fn failures(&self) -> Vec<(Fingerprint, PriorFailure)> {
-        self.failures.in_row_order()
-    }
-
-    /// Returns the key's earlier failure.
-    pub fn prior_failure(&self, key: &Key) -> Option<PriorFailure> {
-        self.failures.get(key.fingerprint())
     }
 
     /// True if this version is done as loaded; used for redrafts after a reload.
@@ -303,30 +223,6 @@ impl ProcessedIndex {
     pub fn is_done_by_now(&self, key: &Key, version: &Version) -> bool {
         let of = (key.fingerprint(), self.policy().version_hash(version));
         self.is_done(key, version) || self.of_run.state_of(of) == KeyState::Done
-    }
-
-    /// True if the failure needs no row: it is recorded already, or its row would answer a text that
-    /// waits for no answer.
-    pub fn has_row_of(&self, failure: &Failure, error: Fingerprint) -> bool {
-        match (failure.state, self.prior_failure(&failure.key)) {
-            (FailureState::Recovered, prior) => prior.is_none(),
-            (_, None) => failure.is_only_answer(),
-            (state, Some(prior)) => {
-                let same =
-                    prior.is_recorded(self.policy().version_hash(&failure.version), error) && prior.state == state;
-                if failure.is_only_answer() {
-                    // A failure that has changed meanwhile is answered by the next run.
-                    return !(same && prior.awaits_answer());
-                }
-                same && prior.attempts >= failure.attempts
-                    && (failure.answered.is_none() || prior.answer() != failure.answered)
-            }
-        }
-    }
-
-    /// True if this version failed before with the same error.
-    pub fn is_recorded(&self, key: &Key, version: &Version, error: Fingerprint) -> bool {
-        self.prior_failure(key).is_some_and(|prior| prior.is_recorded(self.policy().version_hash(version), error))
     }
 
     /// Replaces the loaded data with a newer load. Versions that the load settles are dropped, and
@@ -359,21 +255,6 @@ impl ProcessedIndex {
         data_encoding::HEXLOWER.encode(digest.get(..8).unwrap_or(&digest))
     }
 
-    /// Returns the number of open failures.
-    pub fn open_failures(&self) -> usize {
-        self.failures.count_in(FailureState::Open)
-    }
-
-    /// Returns the number of dead failures.
-    pub fn dead_failures(&self) -> usize {
-        self.failures.count_in(FailureState::Dead)
-    }
-
-    /// Returns the number of skipped failures.
-    pub fn skipped_failures(&self) -> usize {
-        self.failures.count_in(FailureState::Skipped)
-    }
-
     /// True if this version is done, as loaded or in this run, and none that counts instead has
     /// followed it.
     fn has(&self, fingerprint: Fingerprint, hash: u64) -> bool {
@@ -402,11 +283,6 @@ impl ProcessedIndex {
             .map(Latest::newest)
             .or_else(|| self.done.versions(fingerprint).last())
             .unwrap_or(0)
-    }
-
-    /// True if the version with this hash has failed in this run.
-    pub fn has_failed_here(&self, key: &Key, hash: u64) -> bool {
-        self.of_run.state_of((key.fingerprint(), hash)) == KeyState::Failed
     }
 
     /// True if any version of the key is done, as loaded or in this run.

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_of_somebody_elses_is_shown_as_far_as_it_helps() {
+    fn a_table_of_a_user_is_shown_as_far_as_it_helps() {
         let why = first(&[&["a", "b", "c", "d", "e"], &["1"]]).mismatch(&["id", "n"]).expect("a foreign table");
         assert!(why.starts_with("tab Data has \"a\", \"b\", \"c\", \"d\", … in row 1, and the job"), "{why}");
         assert!(why.contains("(\"id\", \"n\") into row 1"), "{why}");

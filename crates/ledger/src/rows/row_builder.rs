@@ -73,7 +73,7 @@ fn check_members(members: &Map<String, Value>) -> Result<(), ValueRejection> {
     for name in members.keys() {
         let text = header_text(name);
         if name.is_empty() {
-            return Err(ValueRejection("the output has a column without a name".into()));
+            return Err(ValueRejection("the output has a column without a name: write one where the record comes from, or leave it out in a step".into()));
         }
         if text.is_empty() {
             return Err(ValueRejection(format!("the output has a column whose name is only blanks: {}", quote(name))));
@@ -109,7 +109,7 @@ fn check_cell_size(cell: Cell) -> Result<Cell, String> {
     {
         let units = text.encode_utf16().count();
         if units > MAX_CELL_UNITS {
-            return Err(format!("the value has {units} characters; a cell takes at most 50,000"));
+            return Err(format!("the value has {units} characters; a cell takes at most 50,000: shorten it in a step"));
         }
     }
     Ok(cell)
@@ -165,7 +165,10 @@ mod tests {
     #[test]
     fn a_value_of_60_000_characters_is_rejected_and_never_cut() {
         let why = rejected(json!({"id": 1, "note": "x".repeat(60_000)}), &Columns::default());
-        assert_eq!(why, "column \"note\": the value has 60000 characters; a cell takes at most 50,000");
+        assert_eq!(
+            why,
+            "column \"note\": the value has 60000 characters; a cell takes at most 50,000: shorten it in a step"
+        );
         assert!(row_of(json!({"note": "x".repeat(50_000)}), &Columns::default()).is_ok());
         assert!(row_of(json!({"note": "😀".repeat(25_001)}), &Columns::default()).is_err());
     }
@@ -182,7 +185,10 @@ mod tests {
     #[test]
     fn a_nan_in_a_number_column_is_rejected_with_its_column() {
         let why = rejected(json!({"magnitude": "NaN"}), &typed("magnitude", ColumnType::Number));
-        assert_eq!(why, "column \"magnitude\": \"NaN\" is not a finite number");
+        assert_eq!(
+            why,
+            "column \"magnitude\": \"NaN\" is not a finite number; where there is no number, leave the field empty"
+        );
     }
 
     #[test]

@@ -273,17 +273,17 @@ mod tests {
 
     #[test]
     fn a_field_without_a_column_follows_the_policy() {
-        let stands = |policy| Header::closed("Quakes", vec!["a".into(), "x".into()]).with(policy, &[]);
+        let closed = |policy| Header::closed("Quakes", vec!["a".into(), "x".into()]).with(policy, &[]);
         let fields = || row(&[("a", Cell::Empty), ("y", Cell::Bool(true))]);
-        let (mut adding, mut taken) = (stands(NewColumns::Add), fields());
+        let (mut adding, mut taken) = (closed(NewColumns::Add), fields());
         adding.admit(&mut taken, "a").expect("a column is added");
         assert_eq!((taken.cells.len(), adding.pending(), adding.columns().len()), (2, &["y".to_owned()][..], 3));
         adding.on_columns_added(&["y".to_owned()]);
         assert!(adding.pending().is_empty());
-        let (mut ignoring, mut taken) = (stands(NewColumns::Ignore), fields());
+        let (mut ignoring, mut taken) = (closed(NewColumns::Ignore), fields());
         ignoring.admit(&mut taken, "a").expect("the field is left out");
         assert_eq!((taken.cells.len(), ignoring.ignored().collect::<Vec<_>>()), (1, vec!["y"]));
-        let why = stands(NewColumns::Refuse).admit(&mut fields(), "a").expect_err("the field is refused");
+        let why = closed(NewColumns::Refuse).admit(&mut fields(), "a").expect_err("the field is refused");
         assert!(why.to_string().starts_with("the output has a column \"y\" which tab Quakes does not have"), "{why}");
     }
 
@@ -308,7 +308,7 @@ mod tests {
     fn a_value_for_a_deleted_column_is_left_out_by_every_policy() {
         let mut header = Header::closed("Q", vec!["a".into()]).with(NewColumns::Refuse, &["b".into()]);
         let mut taken = row(&[("a", Cell::Empty), ("b", Cell::Bool(true))]);
-        header.admit(&mut taken, "a").expect("nobody misses it");
+        header.admit(&mut taken, "a").expect("it is not missed");
         assert_eq!((taken.cells.len(), header.restore_column("b"), header.restore_column("c")), (1, true, false));
     }
 }

@@ -23,19 +23,25 @@ const MAX_CHANCE: f64 = 0.001_001;
 const MAX_SHARE: f64 = 0.9;
 
 /// How often fields were filled in earlier runs, in percent. A field that is not named was filled
-/// in every record, or was never counted.
+/// in every record. `None` if no earlier run counted them, as with the state of an earlier version:
+/// then nothing can have changed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct FillShares(BTreeMap<String, u8>);
+pub struct FillShares(Option<BTreeMap<String, u8>>);
 
 impl FillShares {
     /// Parses the text of a state field; nothing is known after an edit.
     pub fn read(text: &str) -> Self {
-        Self(serde_json::from_str(text).unwrap_or_default())
+        Self(serde_json::from_str(text).ok())
     }
 
-    /// Formats the text of a state field; `None` if every field was filled.
+    /// Formats the text of a state field; `None` if nothing was counted.
     pub fn text(&self) -> Option<String> {
-        (!self.0.is_empty()).then(|| serde_json::to_string(&self.0).unwrap_or_default())
+        self.0.as_ref().map(|shares| serde_json::to_string(shares).unwrap_or_default())
+    }
+
+    /// Returns the share of a field in percent; `None` if nothing was counted.
+    fn share(&self, name: &str) -> Option<u8> {
+        self.0.as_ref().map(|shares| shares.get(name).copied().unwrap_or(100))
     }
 }
 
@@ -115,8 +121,8 @@ impl FilledFields {
         }
         let mut emptied = Vec::new();
         for (name, share) in shares.iter_mut().filter(|(_, share)| **share == 0) {
-            let earlier = self.before.0.get(name).copied().unwrap_or(100);
-            if !self.watched.contains(name) || earlier == 0 {
+            let Some(earlier) = self.before.share(name).filter(|earlier| *earlier > 0) else { continue };
+            if !self.watched.contains(name) {
                 continue;
             }
             if self.is_unlikely(earlier) {
@@ -126,7 +132,7 @@ impl FilledFields {
             }
         }
         shares.retain(|_, share| *share < 100);
-        let after = FillShares(shares);
+        let after = FillShares(Some(shares));
         let fits = after.text().is_none_or(|text| text.encode_utf16().count() <= MAX_TEXT_UNITS);
         // Shares that do not fit are unknown: nothing is reported then, in this run or later.
         self.after = Some(if fits { after } else { FillShares::default() });
@@ -183,32 +189,32 @@ mod tests {
 
     #[test]
     fn a_field_that_is_empty_throughout_is_reported_once() {
-        let full = FillShares::default();
+        let full = FillShares::read("{}");
         let (emptied, after) = run(&full, 0, 3);
         assert_eq!((emptied, after.text()), (vec!["note".to_owned()], Some("{\"note\":0}".to_owned())));
         let (emptied, after) = run(&after, 0, 300);
         assert!(emptied.is_empty());
         let (emptied, after) = run(&after, 300, 300);
-        assert_eq!((emptied.len(), after.text()), (0, None));
+        assert_eq!((emptied.len(), after.text().as_deref()), (0, Some("{}")));
         assert_eq!(run(&after, 0, 300).0, ["note"], "and once more after it was filled");
     }
 
     #[test]
     fn a_field_that_is_rarely_filled_may_be_empty_in_a_few_records() {
-        let (_, rare) = run(&FillShares::default(), 5, 100);
+        let (_, rare) = run(&FillShares::read("{}"), 5, 100);
         assert_eq!(rare.text().as_deref(), Some("{\"note\":5}"));
         let (emptied, after) = run(&rare, 0, 20);
         assert_eq!((emptied.len(), &after), (0, &rare), "the share is kept");
         assert_eq!(run(&after, 0, 200).0, ["note"]);
         // Two records prove nothing, and a source without a record shows nothing.
-        assert!(run(&FillShares::default(), 0, 2).0.is_empty());
+        assert!(run(&FillShares::read("{}"), 0, 2).0.is_empty());
         assert_eq!(run(&rare, 0, 0), (Vec::new(), rare));
     }
 
     #[test]
     fn a_value_after_the_sample_counts() {
         let records = usize::try_from(SAMPLE).expect("a small number") + 2;
-        let mut fields = FilledFields::new(FillShares::default(), vec!["a".into(), "b".into(), "c".into()]);
+        let mut fields = FilledFields::new(FillShares::read("{}"), vec!["a".into(), "b".into(), "c".into()]);
         for n in 0..records {
             let value = if n + 1 == records { json!("x") } else { Value::Null };
             let body =
@@ -216,6 +222,14 @@ mod tests {
             fields.add_record(&body);
         }
         assert_eq!(fields.finish(), ["b"]);
+    }
+
+    #[test]
+    fn what_no_earlier_run_counted_has_not_become_empty() {
+        let (emptied, after) = run(&FillShares::default(), 0, 300);
+        assert_eq!((emptied.len(), after.text().as_deref()), (0, Some("{\"note\":0}")));
+        let (_, after) = run(&FillShares::default(), 300, 300);
+        assert_eq!(run(&after, 0, 300).0, ["note"], "from the second run on it is known");
     }
 
     #[test]
@@ -233,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_field_that_no_record_has_is_empty() {
-        let mut fields = FilledFields::new(FillShares::default(), vec!["gone".into(), "id".into()]);
+        let mut fields = FilledFields::new(FillShares::read("{}"), vec!["gone".into(), "id".into()]);
         for n in 0..5 {
             fields.add_record(&json!({" id ": n}));
         }

@@ -19,6 +19,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::items::key::{Fingerprint, digest_of};
+use crate::runs::job_requests::is_yes;
 
 /// Letters of a code. A spreadsheet reads none of them as a number, a date or a word.
 const CODE_LETTERS: &[u8; 20] = b"bcdfghjkmnpqrstvwxzy";
@@ -26,6 +27,8 @@ const CODE_LETTERS: &[u8; 20] = b"bcdfghjkmnpqrstvwxzy";
 const CODE_LENGTH: usize = 6;
 /// The longest answered request that is kept, in characters.
 const MAX_REQUEST: usize = 200;
+/// Characters of a text in `approve` that a message quotes.
+const MAX_SHOWN: usize = 40;
 
 /// How many existing rows a run may change. A run is over the limit if it is over each bound that
 /// is set; at least one is.
@@ -144,11 +147,11 @@ impl HeldPlan {
     }
 
     /// Returns whether the text in `approve` is an answer to this plan: its code, or a tick or a
-    /// text that came after it. The code of another plan is none, however late it is typed.
+    /// yes that came after it. The code of another plan is none, however late it is typed.
     pub fn is_approved_by(&self, request: &str) -> bool {
         match HeldCode::parse(request) {
             Some(code) => code == self.code(),
-            None => !request.is_empty() && shortened(request) != self.answered,
+            None => is_yes(request) && shortened(request) != self.answered,
         }
     }
 
@@ -275,7 +278,8 @@ pub enum HoldVerdict {
     Free,
     /// They are approved.
     Approved(HeldPlan),
-    /// None of them is made, for these reasons.
+    /// None of them is made, for these reasons; the last one says why the text in `approve` approves
+    /// nothing.
     Held(HeldPlan, Vec<String>),
 }
 
@@ -301,7 +305,22 @@ pub fn decide(question: &HoldQuestion<'_>) -> HoldVerdict {
     if is_approved {
         return HoldVerdict::Approved(HeldPlan { is_approved, ..plan });
     }
-    HoldVerdict::Held(plan, reasons)
+    HoldVerdict::Held(plan, reasons.into_iter().chain(refusal(request)).collect())
+}
+
+/// Returns why the text in `approve` approves nothing; `None` for an empty one.
+fn refusal(request: &str) -> Option<String> {
+    if request.trim().is_empty() {
+        return None;
+    }
+    let shown: String = request.trim().chars().take(MAX_SHOWN).collect();
+    Some(if HeldCode::parse(request).is_some() {
+        format!("\"{shown}\" in approve is the code of other changes")
+    } else if is_yes(request) {
+        format!("\"{shown}\" in approve was there before these changes were held")
+    } else {
+        format!("\"{shown}\" in approve is not understood, and approves nothing: tick it, or write the code")
+    })
 }
 
 /// Returns the first `MAX_REQUEST` characters.

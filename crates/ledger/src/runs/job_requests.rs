@@ -7,6 +7,11 @@ use sheetkeep_base::time::Timestamp;
 
 /// Texts that mean no in a cell of a person, in lower case.
 const NO: [&str; 7] = ["", "no", "n", "false", "off", "0", "-"];
+/// First words of a text that mean yes, in lower case. A tick is `TRUE`.
+const YES: [&str; 19] = [
+    "true", "yes", "y", "x", "1", "on", "ok", "okay", "go", "approve", "approved", "pause", "paused", "stop",
+    "stopped", "ja", "oui", "si", "sí",
+];
 
 /// What people ask of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,6 +25,8 @@ pub struct JobRequests {
     pub run_now: Option<String>,
     /// The text in `approve`, likewise.
     pub approve: Option<String>,
+    /// What is not understood of these cells, and how it counts, as messages for people.
+    pub unclear: Vec<String>,
 }
 
 /// Returns the text of a person's cell, without blanks around it; `None` if it is empty or means
@@ -27,6 +34,19 @@ pub struct JobRequests {
 pub fn requested_text(cell: &str) -> Option<String> {
     let text = cell.trim();
     (!NO.contains(&text.to_lowercase().as_str())).then(|| text.to_owned())
+}
+
+/// Returns whether a text says yes: a tick, or a word such as `yes` or `ok`, and whatever follows
+/// it.
+pub fn is_yes(text: &str) -> bool {
+    let first = text.split(|letter: char| !letter.is_alphanumeric()).find(|word| !word.is_empty());
+    first.is_some_and(|word| YES.contains(&word.to_lowercase().as_str()))
+}
+
+/// Returns whether a text is what a formula shows that has no value, such as `#REF!` or `#N/A`.
+pub fn is_formula_error(text: &str) -> bool {
+    let text = text.trim();
+    text.starts_with('#') && (text.ends_with(['!', '?']) || text == "#N/A")
 }
 
 #[cfg(test)]
@@ -40,5 +60,21 @@ mod tests {
         }
         assert_eq!(requested_text(" TRUE "), Some("TRUE".to_owned()));
         assert_eq!(requested_text("2026-11-29"), Some("2026-11-29".to_owned()));
+    }
+
+    #[test]
+    fn a_yes_is_a_tick_or_begins_with_such_a_word() {
+        for yes in ["TRUE", "yes", "Ok, Ada 3 Dec", " x ", "approved!", "1"] {
+            assert!(is_yes(yes), "{yes}");
+        }
+        for other in ["", "never", "not yes", "wait", "2026-11-29", "#REF!", "yesterday", "?"] {
+            assert!(!is_yes(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_formula_without_a_value_differs_from_a_text() {
+        assert!(["#REF!", "#NAME?", "#N/A", " #ERROR! "].iter().all(|text| is_formula_error(text)));
+        assert!(["#1", "REF!", "yes!", "#"].iter().all(|text| !is_formula_error(text)));
     }
 }

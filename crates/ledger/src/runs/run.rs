@@ -9,6 +9,9 @@ use crate::leases::row_order::read_run_cell;
 use crate::runs::outlook::RunOutlook;
 use sheetkeep_base::time::Timestamp;
 
+/// Maximum length of the remarks in a message, in bytes.
+const MAX_MESSAGE: usize = 1_000;
+
 /// The status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RunStatus {
@@ -159,6 +162,14 @@ impl Run {
             version: String::new(),
             message: String::new(),
             outlook: RunOutlook::default(),
+        }
+    }
+
+    /// Adds a phrase to the message, unless the message is long.
+    pub fn add_remark(&mut self, phrase: &str) {
+        if self.message.len() + phrase.len() < MAX_MESSAGE {
+            self.message.push_str(if self.message.is_empty() { "" } else { "; " });
+            self.message.push_str(phrase);
         }
     }
 

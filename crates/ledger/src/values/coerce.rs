@@ -12,6 +12,7 @@ use crate::grid::Cell;
 use crate::values::columns::{ColumnType, kind_of, quote};
 use crate::values::exact_number;
 use crate::values::input_form::{InputForm, parse_day, parse_moment, pattern_advice};
+use crate::values::odd_values::odd_day_advice;
 
 /// Whole numbers up to this are exact in a spreadsheet, which stores every number as an f64.
 const EXACT: u64 = 1 << 53;
@@ -54,7 +55,9 @@ fn coerce_inexact(digits: &str, kind: ColumnType) -> Result<Cell, String> {
         ColumnType::Auto | ColumnType::Text => Ok(Cell::text(digits)),
         ColumnType::Number if is_whole => Ok(Cell::text(digits)),
         ColumnType::Number | ColumnType::Duration => Err(too_fine(digits)),
-        ColumnType::Boolean => Err(format!("{digits} is neither true, yes, 1 nor false, no, 0")),
+        ColumnType::Boolean => {
+            Err(format!("{digits} is neither true, yes, 1 nor false, no, 0; a step can make one of them of it"))
+        }
         ColumnType::Date => Err(number_for_time(digits, "a date", DAY_FORM)),
         ColumnType::DateTime => Err(number_for_time(digits, "a date and time", TIMESTAMP_FORM)),
         ColumnType::Link => Err("found a number, but the column holds links".into()),
@@ -177,7 +180,10 @@ fn coerce_boolean(value: &Value) -> Result<Cell, String> {
 
 fn coerce_date(value: &Value, form: &InputForm) -> Result<Cell, String> {
     let text = time_text(value, "a date", DAY_FORM)?;
-    let no_day = || format!("{} is not a valid date; write it as YYYY-MM-DD{}", quote(text), pattern_advice(text));
+    let no_day = || match odd_day_advice(text) {
+        Some(advice) => format!("{} {advice}", quote(text)),
+        None => format!("{} is not a valid date; write it as YYYY-MM-DD{}", quote(text), pattern_advice(text)),
+    };
     let day: Date = match &form.pattern {
         Some(pattern) => parse_day(text, pattern).map_err(|why| format!("{} is {why}", quote(text)))?,
         None if text.len() != DAY_FORM.len() => return Err(no_day()),

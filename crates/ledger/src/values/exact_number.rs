@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_behind_a_long_number_is_told_at_its_place() {
+    fn an_error_behind_a_long_number_names_its_place() {
         let error = parse("{\"a\": 1234567890123456.789, \"b\": x}").expect_err("no JSON");
         assert_eq!(error.column(), 34);
     }

@@ -8,6 +8,8 @@ use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::TimeZone;
 
+use crate::values::odd_values::odd_number_advice;
+
 /// The character between the whole part and the fraction of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DecimalMark {
@@ -89,11 +91,12 @@ impl InputForm {
                 ": a decimal comma? decimal = \".\" is set for this column, and a number is then written 1,234.56"
                     .into()
             }
+            _ if !odd_number_advice(text).is_empty() => odd_number_advice(text),
             Some(mark) => {
                 let example = if mark == DecimalMark::Comma { "1.234,56 or 1234,56" } else { "1,234.56 or 1234.56" };
                 format!("; with this decimal mark a number is written {example}")
             }
-            None => String::new(),
+            None => "; a number is written 1234.56".to_owned(),
         }
     }
 }
@@ -116,7 +119,9 @@ fn without_thousands(whole: &str, mark: char) -> Option<String> {
 /// Reads a date in `pattern`. The error completes "{text} is …".
 pub(crate) fn parse_day(text: &str, pattern: &str) -> Result<Date, String> {
     let parts = strtime::parse(pattern, text).map_err(|_| form_error("date", pattern))?;
-    let day = parts.to_date().map_err(|_| form_error("date", pattern))?;
+    // A pattern that gives no day was refused before, so this day does not exist.
+    let day =
+        parts.to_date().map_err(|_| "not a day of the calendar: correct it where the record comes from".to_owned())?;
     check_year(day, pattern)?;
     Ok(day)
 }

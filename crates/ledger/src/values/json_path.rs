@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plain_path_is_told_from_other_jq() {
+    fn a_plain_path_is_distinguished_from_other_jq() {
         for (expression, members, written) in [
             (".", vec![], "."),
             (" .id ", vec!["id"], ".id"),

@@ -77,7 +77,7 @@ pub(crate) const RULES: &[LintRule] = &[
         severity: Error,
         habit: Some(Habit::CheckedAnswers),
         title: "certificates are not checked",
-        why: "Anybody on the way can answer in the service's place, and gets the key with the first request.",
+        why: "Any machine on the way can answer in the service's place, and gets the key with the first request.",
         advice: "add the private root to the trusted ones instead.",
         kind: Python,
         bad: "import requests\nrequests.get(url, timeout=30, verify=False).raise_for_status()",

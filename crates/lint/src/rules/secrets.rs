@@ -66,7 +66,7 @@ pub(crate) const RULES: &[LintRule] = &[
         severity: Error,
         habit: Some(Habit::Secrets),
         title: "the path of a key file in the text",
-        why: "The script runs on one machine only, and the key lies beside the code, one `git add` away from the world.",
+        why: "The script runs on one machine only, and the key is beside the code, one `git add` away from the world.",
         advice: "read the path from GOOGLE_APPLICATION_CREDENTIALS, and keep the file outside the repository.",
         kind: Python,
         bad: "import gspread\nclient = gspread.service_account(filename='service_account.json')",

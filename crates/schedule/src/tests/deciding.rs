@@ -140,7 +140,7 @@ fn overlap_skip_records_the_occurrence_and_names_the_run() {
 }
 
 #[test]
-fn an_overlap_nobody_saw_is_recorded_after_the_run() {
+fn an_overlap_that_no_run_saw_is_recorded_after_it() {
     let schedule = schedule("0 * * * *", "UTC");
     let ended = vec![(at("2026-06-02T09:00:01Z"), at("2026-06-02T10:20:00Z"))];
     let history = OccurrenceHistory { ended, ..settled("2026-06-02T09:00:00Z") };

@@ -48,7 +48,7 @@ const IMPERSONATION_SCOPE: &str = "https://www.googleapis.com/auth/cloud-platfor
 const MARGIN_MS: u64 = 60_000;
 
 /// Maximum size of a token service's response, in bytes.
-const MAX_ANSWER: usize = 1_048_576;
+const MAX_RESPONSE: usize = 1_048_576;
 
 type Authenticators = OnceCell<Authenticator<Connector>>;
 
@@ -144,7 +144,7 @@ impl Tokens {
             }
         };
         if grant_response.token.is_empty() || !grant_response.token.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(TokenError::Unready("the answer's token can't be put into a header".to_owned()));
+            return Err(TokenError::Unready("the response's token can't be put into a header".to_owned()));
         }
         inner.secrets.add(&grant_response.token);
         let token = SecretString::from(grant_response.token);
@@ -233,7 +233,7 @@ impl Inner {
         let access_token = authenticator.force_refreshed_token(&[scope]).await.map_err(|e| classify_error(&e))?;
         match access_token.token().map(str::to_owned) {
             Some(token) => Ok(TokenResponse { token, validity: TokenValidity::ByYup(access_token) }),
-            None => Err(TokenError::Unready("the answer holds no access token".to_owned())),
+            None => Err(TokenError::Unready("the response holds no access token".to_owned())),
         }
     }
 
@@ -246,7 +246,7 @@ impl Inner {
         };
         let Ok(request) = Request::get(uri).body(String::new()) else { return false };
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let status = self.client.request(request).await.map(|answer| answer.status());
+        let status = self.client.request(request).await.map(|response| response.status());
         status.is_ok_and(|status| status.is_success() || status.is_redirection() || status.as_u16() == 511)
     }
 
@@ -276,7 +276,7 @@ impl Inner {
     ) -> Result<TokenResponse, TokenError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
-        struct Answer {
+        struct TokenBody {
             access_token: String,
         }
         let source_token = self.request_from_yup(source, IMPERSONATION_SCOPE).await?;
@@ -287,9 +287,9 @@ impl Inner {
             .header(CONTENT_TYPE, "application/json")
             .body(body);
         let requested_ms = self.clock.monotonic_ms();
-        let answer: Answer = self.exchange(&self.client, request).await?;
+        let response: TokenBody = self.exchange(&self.client, request).await?;
         Ok(TokenResponse {
-            token: answer.access_token,
+            token: response.access_token,
             validity: TokenValidity::Until(requested_ms.saturating_add(3_600_000)),
         })
     }
@@ -297,7 +297,7 @@ impl Inner {
     /// Requests a token from the metadata server of a machine on Google's cloud.
     async fn request_from_metadata(&self, url: &str, scope: &str) -> Result<TokenResponse, TokenError> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct TokenBody {
             access_token: String,
             expires_in: u64,
         }
@@ -305,9 +305,9 @@ impl Inner {
         let request =
             Request::get(format!("{url}{joint}scopes={scope}")).header("Metadata-Flavor", "Google").body(String::new());
         let requested_ms = self.clock.monotonic_ms();
-        let answer: Answer = self.exchange(&self.direct, request).await?;
-        let end_ms = requested_ms.saturating_add(answer.expires_in.saturating_mul(1_000));
-        Ok(TokenResponse { token: answer.access_token, validity: TokenValidity::Until(end_ms) })
+        let response: TokenBody = self.exchange(&self.direct, request).await?;
+        let end_ms = requested_ms.saturating_add(response.expires_in.saturating_mul(1_000));
+        Ok(TokenResponse { token: response.access_token, validity: TokenValidity::Until(end_ms) })
     }
 
     async fn exchange<T: serde::de::DeserializeOwned>(
@@ -317,16 +317,18 @@ impl Inner {
     ) -> Result<T, TokenError> {
         let request = request.map_err(|e| TokenError::Unusable(root_cause(&e)))?;
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let answer = client.request(request).await.map_err(|e| match ProxyError::within(&e) {
+        let response = client.request(request).await.map_err(|e| match ProxyError::within(&e) {
             Some(error) => TokenError::Proxy(error),
             None => TokenError::Unready(root_cause(&e)),
         })?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_RESPONSE).collect().await;
         let body = body.map_err(|e| TokenError::Unready(root_cause(e.as_ref())))?.to_bytes();
         if status.is_success() {
             let classify_body = |error: serde_json::Error| match error.classify() {
-                serde_json::error::Category::Data => TokenError::Unready("the answer holds no access token".to_owned()),
+                serde_json::error::Category::Data => {
+                    TokenError::Unready("the response holds no access token".to_owned())
+                }
                 _ => TokenError::Foreign,
             };
             return serde_json::from_slice(&body).map_err(classify_body);
@@ -334,7 +336,7 @@ impl Inner {
         let error_body: Value = match serde_json::from_slice(&body) {
             // A truncated response shows nothing about the account's permissions.
             Err(error) if error.is_eof() => {
-                return Err(TokenError::Unready(format!("the answer is {status}, and its text breaks off")));
+                return Err(TokenError::Unready(format!("the response is {status}, and its text breaks off")));
             }
             error_body => error_body.unwrap_or_default(),
         };
@@ -349,7 +351,7 @@ impl Inner {
                 description: sanitize(text),
                 advice: "check that this account may create tokens for the service account (roles/iam.serviceAccountTokenCreator)",
             },
-            other => TokenError::Unready(format!("the answer is {other}")),
+            other => TokenError::Unready(format!("the response is {other}")),
         })
     }
 }
@@ -357,7 +359,7 @@ impl Inner {
 /// The error of a response that is not a token service's. `Tokens::distinguish_foreign` finds out
 /// which of two causes it has.
 fn not_json() -> TokenError {
-    TokenError::Unready("the answer is not valid JSON".to_owned())
+    TokenError::Unready("the response is not valid JSON".to_owned())
 }
 
 /// Classifies an error of yup-oauth2. Only an OAuth error response is final.

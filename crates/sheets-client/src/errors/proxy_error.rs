@@ -67,7 +67,7 @@ impl ProxyTrouble {
     fn message(&self, variable: &str) -> String {
         match self {
             Self::Unreachable(why) => format!("can't be reached: {why}; check {variable}"),
-            Self::Hung { after_s } => format!("gave no answer within {after_s} s; check {variable}"),
+            Self::Hung { after_s } => format!("gave no response within {after_s} s; check {variable}"),
             Self::Unauthorised { sent: true, status } => {
                 format!("does not take the user and password of {variable} ({status}); correct them there")
             }

@@ -28,7 +28,7 @@ pub enum TokenError {
     )]
     Foreign,
     /// No response within the deadline.
-    #[error("the token service gave no answer within {} s", .after_ms / 1_000)]
+    #[error("the token service gave no response within {} s", .after_ms / 1_000)]
     Hung {
         /// The time that the request waited, in milliseconds.
         after_ms: u64,

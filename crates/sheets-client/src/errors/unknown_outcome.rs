@@ -11,22 +11,22 @@ pub enum UnknownOutcome {
     #[error("the service answered {0} without reporting what it did")]
     Status(u16),
     /// A web page with the status of a refusal: the API never sends one.
-    #[error("a web page came with {0} in place of the service's answer")]
+    #[error("a web page came with {0} in place of the service's response")]
     Page(u16),
-    /// No complete answer within the deadline.
-    #[error("no complete answer came within {} s", .after_ms / 1_000)]
+    /// No complete response within the deadline.
+    #[error("no complete response came within {} s", .after_ms / 1_000)]
     Hung {
-        /// The time that the call waited for its answer, in milliseconds.
+        /// The time that the call waited for its response, in milliseconds.
         after_ms: u64,
     },
     /// The connection broke after the request may have been sent.
-    #[error("the connection broke before the answer was complete: {0}")]
+    #[error("the connection broke before the response was complete: {0}")]
     Broken(String),
     /// A success whose body is not the response to this call.
-    #[error("the answer is not what the Sheets API sends: {0}")]
+    #[error("the response is not what the Sheets API sends: {0}")]
     Garbled(&'static str),
     /// The response is longer than the limit.
-    #[error("the answer is longer than {limit_bytes} bytes")]
+    #[error("the response is longer than {limit_bytes} bytes")]
     Oversized {
         /// The limit, in bytes.
         limit_bytes: u64,

@@ -1,7 +1,7 @@
 //! Whether a spreadsheet's file is in the trash, which only the Drive API shows: the Sheets API
 //! reads and writes a trashed file without an error (Google's issues 56238764745 and 56635455178).
 //!
-//! In scope: `drive.files.get`. Out of scope: what follows from the answer (`check`).
+//! In scope: `drive.files.get`. Out of scope: what follows from the response (`check`).
 
 use futures_util::future::BoxFuture;
 use google_sheets4::common;
@@ -45,10 +45,10 @@ impl Sheets {
             .body(body)
             .expect("the root and the id are checked, and the headers are made");
         let called = with_timeout(&*self.clock, self.deadlines.call, self.hub.client.request(request)).await?;
-        let answer = called.map_err(|e| transport(&e))?;
-        let (status, meta) = (answer.status(), ResponseMeta::read(answer.headers(), self.clock.now()));
+        let response = called.map_err(|e| transport(&e))?;
+        let (status, meta) = (response.status(), ResponseMeta::read(response.headers(), self.clock.now()));
         self.caller.record_service_time(meta);
-        let body = self.body_of(answer).await;
+        let body = self.body_of(response).await;
         let json: Option<Value> = body.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         if status != StatusCode::OK {
             return Err(failure(status.as_u16(), meta, json.as_ref()));

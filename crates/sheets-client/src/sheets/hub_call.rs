@@ -25,13 +25,13 @@ impl Sheets {
         observer: &Observer,
     ) -> Result<T, AttemptFailure> {
         match result.result? {
-            Ok((answer, value)) => {
-                self.caller.record_service_time(ResponseMeta::read(answer.headers(), self.clock.now()));
+            Ok((response, value)) => {
+                self.caller.record_service_time(ResponseMeta::read(response.headers(), self.clock.now()));
                 Ok(value)
             }
             // The hub reports a truncated body as an empty one, so only the connector's own count
             // shows the cause.
-            Err(_) if result.truncated => Err(UnknownOutcome::Oversized { limit_bytes: self.answer_limit }.into()),
+            Err(_) if result.truncated => Err(UnknownOutcome::Oversized { limit_bytes: self.response_limit }.into()),
             Err(error) => {
                 self.caller.record_service_time(observer.meta.unwrap_or_default());
                 Err(observer.failure(error))

@@ -23,7 +23,7 @@ fn a_key_is_read_as_json_as_base64_and_in_quotes() {
     let urlsafe = data_encoding::BASE64URL_NOPAD.encode(json.as_bytes());
     let quoted = format!("'{json}'\n");
     for text in [&json, &escaped_twice, &unescaped, &padded, &urlsafe, &quoted] {
-        let credentials = inline(text).expect("the key is mended");
+        let credentials = inline(text).expect("the key is repaired");
         assert_eq!(credentials.client_email(), Some("robot@test.iam.gserviceaccount.com"));
     }
 }

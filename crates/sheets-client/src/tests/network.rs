@@ -76,6 +76,6 @@ async fn a_proxy_that_never_answers_is_given_up_at_the_deadline() {
     let deadlines = Deadlines { connect: Duration::from_millis(50), ..Deadlines::default() };
     let silent = options("https://sheets.example/".to_owned());
     let client = connect(SheetsOptions { transport: network, deadlines, ..silent }).expect("a client");
-    let error = client.values(&book(), &one_range()).await.expect_err("no answer").to_string();
-    assert!(error.contains(&format!("the proxy http://{address} of HTTPS_PROXY gave no answer within")), "{error}");
+    let error = client.values(&book(), &one_range()).await.expect_err("no response").to_string();
+    assert!(error.contains(&format!("the proxy http://{address} of HTTPS_PROXY gave no response within")), "{error}");
 }

@@ -193,7 +193,7 @@ async fn no_minute_sees_more_than_fifty_reads() {
 #[tokio::test(start_paused = true)]
 async fn a_reply_that_is_too_long_is_cut_off_and_not_repeated() {
     let stub = Stub::new(|_, _| Answer::json(200, &json!({"spreadsheetId": "x".repeat(200_000)})));
-    let client = stub.client_with(SheetsOptions { answer_limit: 10_000, ..stub.options() });
+    let client = stub.client_with(SheetsOptions { response_limit: 10_000, ..stub.options() });
     let error = client.metadata(&book()).await.expect_err("too long");
     assert_eq!(error.cause, ErrorCause::Lost(UnknownOutcome::Oversized { limit_bytes: 10_000 }));
     assert_eq!(stub.calls().len(), 1);
@@ -239,7 +239,7 @@ async fn a_broken_answer_never_says_that_access_is_missing() {
         for nth in 0..4 {
             let broken = move || broken_answers(status).into_iter().nth(nth).expect("there are four");
             let stub = Stub::new(move |_, _| broken().0);
-            let error = stub.client().metadata(&book()).await.expect_err("no answer");
+            let error = stub.client().metadata(&book()).await.expect_err("no response");
             let message = format!("{status}, {nth}: {error}");
             let expected = if status == 429 { Fault::Throttled } else { Fault::Transient };
             assert_eq!(error.fault(), expected, "{message}");
@@ -260,9 +260,9 @@ async fn a_broken_answer_never_says_that_access_is_missing() {
 async fn the_bound_is_on_one_answer_and_not_on_a_connection() {
     let padding = "x".repeat(9_000);
     let stub = Stub::new(move |_, _| Answer::json(200, &json!({"spreadsheetId": BOOK, "unknown": padding})));
-    let client = stub.client_with(SheetsOptions { answer_limit: 10_000, ..stub.options() });
+    let client = stub.client_with(SheetsOptions { response_limit: 10_000, ..stub.options() });
     for _ in 0..40 {
-        client.metadata(&book()).await.expect("each answer is short enough");
+        client.metadata(&book()).await.expect("each response is short enough");
     }
     assert_eq!(stub.calls().len(), 40);
 }

@@ -143,13 +143,13 @@ impl Stub {
     pub(crate) async fn serve(self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
         let mut buffer = Vec::new();
         while let Some(seen) = self.read(&mut stream, &mut buffer).await {
-            let answer = {
+            let response = {
                 let mut all = self.seen.lock().unwrap();
                 let n = all.iter().filter(|s| s.is_token() == seen.is_token()).count();
                 all.push(seen.clone());
                 (self.script)(&seen, n)
             };
-            match answer {
+            match response {
                 Answer::Whole(status, headers, body) => {
                     let mut out = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
                     for (name, value) in headers {

@@ -31,8 +31,8 @@ fn applied() -> Answer {
 }
 
 /// Sends a batch. Returns the reply, and how often the batch was sent.
-async fn sent(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> (BatchReply, usize) {
-    let stub = Stub::new(move |_, n| answer(n));
+async fn sent(response: impl Fn(usize) -> Answer + Send + Sync + 'static) -> (BatchReply, usize) {
+    let stub = Stub::new(move |_, n| response(n));
     let reply = stub.client().batch_update(&book(), &batch()).await;
     (reply, stub.calls().len())
 }
@@ -41,8 +41,8 @@ async fn sent(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> (Batc
 async fn a_batch_goes_out_as_it_is_and_its_replies_come_back() {
     let stub = Stub::new(|_, _| applied().with("date", "Sun, 22 Nov 2026 09:30:00 GMT"));
     let client = stub.client();
-    let BatchReply::Applied(answer) = client.batch_update(&book(), &batch()).await else { panic!("it was applied") };
-    assert_eq!((answer.replies.len(), answer.updated), (2, None));
+    let BatchReply::Applied(response) = client.batch_update(&book(), &batch()).await else { panic!("it was applied") };
+    assert_eq!((response.replies.len(), response.updated), (2, None));
     let call = &stub.calls()[0];
     assert_eq!(call.line, format!("POST /v4/spreadsheets/{BOOK}:batchUpdate?alt=json&prettyPrint=false"));
     assert_eq!(call.bearer().as_deref(), Some("test-token"));
@@ -89,8 +89,8 @@ async fn whatever_leaves_the_outcome_open_is_lost_after_one_send() {
         ("silence", Box::new(|| Answer::Stall(String::new()))),
         ("silence in the body", Box::new(|| Answer::Stall("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_owned()))),
     ];
-    for (what, answer) in open {
-        let (reply, sends) = sent(move |_| answer()).await;
+    for (what, response) in open {
+        let (reply, sends) = sent(move |_| response()).await;
         assert!(matches!(reply, BatchReply::Lost(_)), "{what}: {reply:?}");
         assert_eq!(sends, 1, "{what}");
     }
@@ -147,7 +147,7 @@ async fn a_batch_s_answer_that_is_too_long_is_lost() {
             &json!({"spreadsheetId": BOOK, "replies": [{}, {}], "updatedSpreadsheet": "x".repeat(20_000)}),
         )
     });
-    let client = stub.client_with(SheetsOptions { answer_limit: 10_000, ..stub.options() });
+    let client = stub.client_with(SheetsOptions { response_limit: 10_000, ..stub.options() });
     let reply = client.batch_update(&book(), &batch()).await;
     assert_eq!(reply, BatchReply::Lost(UnknownOutcome::Oversized { limit_bytes: 10_000 }));
 }
@@ -158,8 +158,8 @@ async fn what_was_asked_to_be_read_back_comes_with_the_answer() {
         Answer::json(200, &json!({"spreadsheetId": BOOK, "replies": [{}, {}], "updatedSpreadsheet": {"sheets": []}}))
     });
     let asked = batch().with_response_ranges(vec!["'A'!A1:B2".to_owned()]);
-    let BatchReply::Applied(answer) = stub.client().batch_update(&book(), &asked).await else { panic!("applied") };
-    assert_eq!(answer.updated, Some(json!({"sheets": []})));
+    let BatchReply::Applied(response) = stub.client().batch_update(&book(), &asked).await else { panic!("applied") };
+    assert_eq!(response.updated, Some(json!({"sheets": []})));
     let body: Value = serde_json::from_str(&stub.calls()[0].body).expect("JSON");
     assert_eq!(body["responseRanges"], json!(["'A'!A1:B2"]));
     assert_eq!((&body["includeSpreadsheetInResponse"], &body["responseIncludeGridData"]), (&json!(true), &json!(true)));
@@ -195,10 +195,10 @@ async fn no_minute_has_more_than_fifty_writes() {
 #[tokio::test(start_paused = true)]
 async fn only_401_and_429_let_a_write_go_out_again() {
     for status in (200..600).filter(|s| *s != 304) {
-        for (in_words, answer) in
+        for (in_words, response) in
             [(true, Answer::error as fn(u16, &str, &str) -> Answer), (false, |status, _, _| Answer::html(status))]
         {
-            let stub = Stub::new(move |_, _| answer(status, "X", "x"));
+            let stub = Stub::new(move |_, _| response(status, "X", "x"));
             let retry = RetryPolicy { max_attempts: 2, max_elapsed_ms: 1_500, ..RetryPolicy::default() };
             let client = stub.client_with(SheetsOptions { retry, ..stub.options() });
             let reply = client.batch_update(&book(), &batch()).await;

@@ -276,7 +276,7 @@ impl AsyncRead for Bounded {
         self.read = self.read.saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
         if self.read > self.limit {
             self.oversized_count.fetch_add(1, Ordering::Relaxed);
-            return Poll::Ready(Err(io::Error::other("the answer is too long")));
+            return Poll::Ready(Err(io::Error::other("the response is too long")));
         }
         polled
     }

@@ -151,8 +151,8 @@ mod tests {
             forward.write_all(request).await.expect("write");
             forward.write_all(b"POST http://in.a/body HTTP/1.1\nEND").await.expect("write");
             forward.flush().await.expect("flush");
-            let mut answer = [0; 19];
-            forward.read_exact(&mut answer).await.expect("read");
+            let mut response = [0; 19];
+            forward.read_exact(&mut response).await.expect("read");
         }
         let seen = reading.await.expect("done");
         let one = "POST http://127.0.0.1:9/v4/x HTTP/1.1\r\nproxy-authorization: Basic bWU6cGFzcw==\r\nhost: x\r\n\r\n\
@@ -163,7 +163,7 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_of_the_proxy_is_an_error_of_its_own() {
         let html = "HTTP/1.0 403 Filtered\r\nContent-Type: text/html\r\n\r\n";
-        for (line, answer, trouble) in [
+        for (line, response, trouble) in [
             ("POST http://127.0.0.1:9/token", "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", Some("407")),
             ("POST http://127.0.0.1:9/v4/x", "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", Some("407")),
             ("POST http://127.0.0.1:9/token", html, Some("403")),
@@ -175,11 +175,11 @@ mod tests {
             let (to_proxy, mut from_proxy) = duplex(1_000);
             let mut forward = forward(to_proxy, "127.0.0.1:1");
             forward.write_all(format!("{line} HTTP/1.1\r\n\r\n").as_bytes()).await.expect("write");
-            from_proxy.write_all(answer.as_bytes()).await.expect("write");
+            from_proxy.write_all(response.as_bytes()).await.expect("write");
             let read = forward.read(&mut [0; 1_000]).await.map_err(|error| error.to_string());
             match trouble {
                 Some(trouble) => assert!(read.clone().is_err_and(|error| error.contains(trouble)), "{line}: {read:?}"),
-                None => assert_eq!(read, Ok(answer.len()), "{line}"),
+                None => assert_eq!(read, Ok(response.len()), "{line}"),
             }
         }
     }

@@ -67,13 +67,13 @@ impl Tunnel {
             request = request.header(PROXY_AUTHORIZATION, authorization);
         }
         let request = request.body(Empty::<Bytes>::new()).map_err(|error| garbled(&error))?;
-        let answer = sender.send_request(request).await.map_err(|error| {
+        let response = sender.send_request(request).await.map_err(|error| {
             // The proxy closed the connection without a response, or speaks another protocol.
             garbled(&error)
         })?;
-        let status = answer.status();
+        let status = response.status();
         if status.is_success() {
-            let upgraded = hyper::upgrade::on(answer).await.map_err(|error| garbled(&error))?;
+            let upgraded = hyper::upgrade::on(response).await.map_err(|error| garbled(&error))?;
             return Ok(TokioIo::new(Box::new(TokioIo::new(upgraded))));
         }
         Err(self.proxy.error(classify_status(status.as_u16(), host, self.proxy.authorization().is_some())))

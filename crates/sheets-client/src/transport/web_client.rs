@@ -107,7 +107,7 @@ impl WebClient {
         let date = ResponseMeta::read(reply.headers(), self.clock.now()).date;
         let retry_after = reply.headers().get("retry-after").and_then(|value| value.to_str().ok());
         let retry_after_s = retry_after.and_then(|text| text.trim().parse().ok());
-        // The status is the answer; a body that breaks off is left out.
+        // The status is the response; a body that breaks off is left out.
         let body = Limited::new(reply.into_body(), MAX_REPLY).collect().await;
         let body = body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned()).unwrap_or_default();
         Ok(WebReply { status, date, retry_after_s, body })

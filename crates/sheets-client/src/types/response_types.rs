@@ -82,7 +82,7 @@ pub struct Created {
 
 /// The service's response to a batch.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct BatchAnswer {
+pub struct BatchResponse {
     /// One reply per request, in order; `{}` if a request has no result.
     pub replies: Vec<Value>,
     /// The spreadsheet after the batch, if the batch requested ranges.
@@ -96,7 +96,7 @@ impl SpreadsheetInfo {
     }
 }
 
-impl BatchAnswer {
+impl BatchResponse {
     /// Returns the id of the tab that this request added.
     pub fn added_tab(&self, request: usize) -> Option<i32> {
         let properties = self.replies.get(request)?.pointer("/addSheet/properties")?;
@@ -125,7 +125,11 @@ impl BatchAnswer {
 }
 
 /// Parses the body of a 200. It counts only if it is the complete response to this batch.
-pub(crate) fn batch_answer(body: &[u8], id: &SpreadsheetId, expected: usize) -> Result<BatchAnswer, AttemptFailure> {
+pub(crate) fn batch_response(
+    body: &[u8],
+    id: &SpreadsheetId,
+    expected: usize,
+) -> Result<BatchResponse, AttemptFailure> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct BatchCell {
@@ -134,15 +138,15 @@ pub(crate) fn batch_answer(body: &[u8], id: &SpreadsheetId, expected: usize) -> 
         replies: Vec<Value>,
         updated_spreadsheet: Option<Value>,
     }
-    let answer: BatchCell =
+    let response: BatchCell =
         serde_json::from_slice(body).map_err(|_| UnknownOutcome::Garbled("it is not the JSON that was asked for"))?;
-    if answer.spreadsheet_id.as_deref() != Some(id.as_str()) {
+    if response.spreadsheet_id.as_deref() != Some(id.as_str()) {
         return Err(UnknownOutcome::Garbled("it is about another spreadsheet, or none").into());
     }
-    if answer.replies.len() != expected {
+    if response.replies.len() != expected {
         return Err(UnknownOutcome::Garbled("it doesn't hold one reply for each request").into());
     }
-    Ok(BatchAnswer { replies: answer.replies, updated: answer.updated_spreadsheet })
+    Ok(BatchResponse { replies: response.replies, updated: response.updated_spreadsheet })
 }
 
 /// Returns the columns among the results of a metadata search.

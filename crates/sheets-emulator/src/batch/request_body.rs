@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_kind_is_told_as_google_tells_it() {
+    fn an_unknown_kind_is_refused_in_the_services_words() {
         let error = open(br#"{"requests": [{"addSheet": {}}, {"addShet": {}}]}"#).unwrap_err();
         assert_eq!(
             error.message,
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_inside_the_list_of_requests_stands_for_its_elements() {
+    fn a_list_inside_the_list_of_requests_is_its_elements() {
         let body = br#"{"requests": [[{"addSheet": {}}], {"deleteSheet": {}}, []]}"#;
         let kinds: Vec<&str> = open(body).unwrap().requests.iter().map(|request| request.kind).collect();
         assert_eq!(kinds, ["addSheet", "deleteSheet"]);

@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_write_arrives_after_as_many_others_as_it_was_told() {
+    fn a_late_write_arrives_after_the_set_number_of_others() {
         let mut late = DelayedWrites::default();
         late.delay(call("a"), 2);
         late.delay(call("b"), 1);

@@ -246,7 +246,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_colour_is_told_in_both_of_its_forms() {
+    fn a_colour_is_returned_in_both_of_its_forms() {
         let one =
             json!({"textFormat": {"foregroundColor": {"red": 1}}, "backgroundColorStyle": {"rgbColor": {"blue": 1}}});
         let both = with_both_colors(&one);

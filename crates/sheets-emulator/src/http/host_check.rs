@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_somebody_else_may_own_is_not_answered() {
+    fn a_name_that_another_may_own_is_not_answered() {
         for host in [
             "localhost:80",
             "127.0.0.1:8080",

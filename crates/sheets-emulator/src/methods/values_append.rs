@@ -12,7 +12,7 @@ use crate::formula::references::rewrite::rewrite_formulas;
 use crate::formula::references::shift::SheetEdit;
 use crate::grid::area::{Area, Dimension};
 use crate::input::value_matrix::ValueMatrix;
-use crate::methods::values_write::ResponseValues;
+use crate::methods::values_write::{ResponseValues, check_same_range};
 use crate::schema::enums::{InsertDataOption, TextParams, insert_data, value_input};
 use crate::storage::transaction::{SheetProperties, Transaction};
 use crate::workbook::ranges::{Workbook, name_area};
@@ -34,6 +34,7 @@ pub(crate) fn append(
     let block = ValueMatrix::read(body, "data")?.without_trailing_nulls();
     let transaction = store.write(id)?;
     let workbook = Workbook::open(&transaction)?;
+    check_same_range(range, body)?;
     let place = workbook.find_inside(range)?;
     let (table, hint) = find_table(&workbook, &place)?.unzip();
     let (row, column) = match &table {
@@ -134,6 +135,22 @@ mod tests {
         assert_eq!(
             (&second["tableRange"], &second["updates"]["updatedRange"]),
             (&json!("Sheet1!C1"), &json!("Sheet1!C2:E2"))
+        );
+    }
+
+    #[test]
+    fn a_body_with_another_range_than_the_address_is_refused() {
+        let store = store();
+        let words = json!({"valueInputOption": "RAW"});
+        let sent = |range: &str, own: &str| {
+            let body = json!({"range": own, "values": [[1]]});
+            append(&store, "s", range, words.as_object().unwrap(), body.as_object().unwrap())
+                .map_err(|error| error.message)
+        };
+        assert!(sent("'Sheet1'!A1", "sheet1!$A$1").is_ok());
+        assert_eq!(
+            sent("Sheet1!A1", "Sheet1!A2").unwrap_err(),
+            "Request range[Sheet1!A1] does not match value's range[Sheet1!A2]"
         );
     }
 

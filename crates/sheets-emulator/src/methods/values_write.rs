@@ -30,11 +30,24 @@ pub(crate) fn update(
     let block = ValueMatrix::read(body, "data")?;
     let transaction = store.write(id)?;
     let workbook = Workbook::open(&transaction)?;
+    check_same_range(range, body)?;
     let place = workbook.find(range)?;
     let written = block.write(&transaction, &place.sheet, block.fit(&place)?, input)?;
     let answer = echo.response_json(&workbook, id, Some(&place), &written)?;
     transaction.commit()?;
     Ok(Value::Object(answer))
+}
+
+/// Fails if the body names another range than the address, as recorded. Quotes and the case of a tab
+/// make no other range.
+pub(crate) fn check_same_range(range: &str, body: &Map<String, Value>) -> Result<(), ApiError> {
+    let Some(own) = body.word("range").filter(|own| !own.is_empty()) else { return Ok(()) };
+    let plain = |range: &str| range.replace(['\'', '$'], "").to_lowercase();
+    if plain(range) == plain(own) {
+        return Ok(());
+    }
+    let why = format!("Request range[{range}] does not match value's range[{own}]");
+    Err(ApiError::invalid_argument(&why))
 }
 
 /// Answers `values.batchUpdate` and `values.batchUpdateByDataFilter`: writes all ranges or none.

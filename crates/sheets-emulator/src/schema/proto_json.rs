@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
+use crate::schema::enum_words::enum_words;
 use crate::schema::message_types::{FieldKind, FieldType, json_name, member};
 
 /// Parses a message of this type at `path` in the body. Fails like Google: 400, with one violation
@@ -44,7 +45,8 @@ pub(crate) fn fits(value: &Value, kind: FieldKind, list: bool) -> bool {
             let member_fits = |(name, value): (&String, &Value)| match criteria(message).filter(|_| name == "criteria")
             {
                 Some(kind) => of_column(value, kind),
-                None => member(message, name).is_some_and(|known| fits(value, known.kind, known.list)),
+                None => member(message, name)
+                    .is_some_and(|known| is_known_word(message, name, value) && fits(value, known.kind, known.list)),
             };
             !list && members.iter().all(member_fits)
         }
@@ -54,6 +56,17 @@ pub(crate) fn fits(value: &Value, kind: FieldKind, list: bool) -> bool {
         (Value::Number(number), FieldKind::Integer) => !list && number.is_i64(),
         _ => false,
     }
+}
+
+/// Returns whether the value of this member is one of its words, if it has words.
+fn is_known_word(message: &str, name: &str, value: &Value) -> bool {
+    let Value::String(word) = value else { return true };
+    let parent = match message {
+        "NumberFormat" => "number_format.",
+        "BooleanCondition" => "condition.",
+        _ => "",
+    };
+    enum_words(&format!("{parent}{}", snake(name))).is_none_or(|(_, words)| words.contains(&word.as_str()))
 }
 
 /// Start of Google's message for a body that is not JSON.
@@ -149,7 +162,7 @@ impl JsonReader {
     }
 
     fn one(&mut self, value: Value, kind: FieldKind, path: &str) -> Value {
-        if let (FieldKind::Choice, Value::String(word), Some((name, words))) = (kind, &value, choices(path))
+        if let (FieldKind::Choice, Value::String(word), Some((name, words))) = (kind, &value, enum_words(path))
             && !words.contains(&word.as_str())
         {
             return self.wrong(path, &format!("type.googleapis.com/google.apps.sheets.v4.{name}"), &value);
@@ -212,29 +225,6 @@ fn criteria(message: &str) -> Option<&'static str> {
     }
 }
 
-/// Returns the enum type at the end of a path, and its words, for the enums that are checked.
-fn choices(path: &str) -> Option<(&'static str, &'static [&'static str])> {
-    Some(match path.rsplit('.').next()? {
-        "dimension" | "shift_dimension" => ("Dimension", &["DIMENSION_UNSPECIFIED", "ROWS", "COLUMNS"]),
-        "merge_type" => ("MergeCellsRequest.MergeType", &["MERGE_ALL", "MERGE_COLUMNS", "MERGE_ROWS"]),
-        "paste_orientation" => ("PasteOrientation", &["NORMAL", "TRANSPOSE"]),
-        "paste_type" => (
-            "PasteType",
-            &[
-                "PASTE_NORMAL",
-                "PASTE_VALUES",
-                "PASTE_FORMAT",
-                "PASTE_NO_BORDERS",
-                "PASTE_FORMULA",
-                "PASTE_DATA_VALIDATION",
-                "PASTE_CONDITIONAL_FORMATTING",
-            ],
-        ),
-        "sort_order" => ("SortOrder", &["SORT_ORDER_UNSPECIFIED", "ASCENDING", "DESCENDING"]),
-        _ => return None,
-    })
-}
-
 #[expect(clippy::cast_possible_truncation, reason = "whole and inside i32")]
 fn whole(number: f64) -> Option<Value> {
     let fits = number.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number);
@@ -247,7 +237,7 @@ mod tests {
     use crate::schema::message_types::every_member;
 
     #[test]
-    fn an_unknown_name_is_told_with_its_place() {
+    fn an_unknown_name_is_reported_with_its_place() {
         let got = normalise(json!({"properties": {"titel": "x"}}), "AddSheetRequest", "requests[1].add_sheet");
         let error = got.unwrap_err();
         assert_eq!(
@@ -261,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_kind_is_told_with_the_type_and_the_value() {
+    fn a_wrong_kind_is_reported_with_type_and_value() {
         let got = normalise(json!({"sheetId": "abc"}), "DeleteSheetRequest", "requests[0].delete_sheet");
         assert_eq!(
             got.unwrap_err().message,
@@ -270,12 +260,26 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_none_of_an_enums_is_told_with_the_enum() {
+    fn a_word_outside_an_enum_is_reported_with_the_enum() {
         let got = normalise(json!({"dimension": "FOO"}), "AppendDimensionRequest", "requests[0].append_dimension");
         assert_eq!(
             got.unwrap_err().message,
             "Invalid value at 'requests[0].append_dimension.dimension' \
              (type.googleapis.com/google.apps.sheets.v4.Dimension), \"FOO\""
+        );
+    }
+
+    #[test]
+    fn a_format_with_an_unknown_word_is_refused() {
+        let kind = FieldKind::Message("CellFormat");
+        let format =
+            |word: &str| json!({"horizontalAlignment": "LEFT", "numberFormat": {"type": word, "pattern": "0"}});
+        assert!(fits(&format("NUMBER"), kind, false) && !fits(&format("NUMBERS"), kind, false));
+        let got = normalise(format("NUMBERS"), "CellFormat", "requests[0].repeat_cell.cell.user_entered_format");
+        assert_eq!(
+            got.unwrap_err().message,
+            "Invalid value at 'requests[0].repeat_cell.cell.user_entered_format.number_format.type' \
+             (type.googleapis.com/google.apps.sheets.v4.NumberFormatType), \"NUMBERS\""
         );
     }
 

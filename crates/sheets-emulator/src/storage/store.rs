@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_in_place_of_the_file_and_a_missing_folder_are_told() {
+    fn a_folder_as_file_and_a_missing_folder_are_errors() {
         let folder = tempfile::tempdir().unwrap();
         let got = |path: &Path| SpreadsheetStore::open(path).unwrap_err().to_string();
         assert!(got(folder.path()).contains("it is a folder"), "{}", got(folder.path()));

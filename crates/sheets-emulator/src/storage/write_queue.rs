@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_ends_as_patience_does_stalls_nobody() {
+    fn a_turn_that_ends_as_patience_does_stalls_no_caller() {
         let queue = WriteQueue::default();
         let first = queue.take(LONG).unwrap();
         // The leader's patience ends. The previous turn ends before the leader takes the lock
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_waited_long_enough_goes_and_holds_up_nobody() {
+    fn a_caller_that_gives_up_delays_no_other() {
         let queue = WriteQueue::default();
         let first = queue.take(LONG).unwrap();
         assert!(queue.take(Duration::ZERO).is_none());

@@ -336,9 +336,15 @@ mod tests {
 
     #[test]
     fn an_append_reads_no_more_rows_of_a_long_table() {
+        let folder = tempfile::tempdir().unwrap();
+        append_to_damaged_table(&SpreadsheetStore::in_memory().unwrap());
+        append_to_damaged_table(&SpreadsheetStore::open(&folder.path().join("x.sheet")).unwrap());
+    }
+
+    /// Appends to a table whose middle cannot be read, so that a read of it would fail.
+    fn append_to_damaged_table(store: &SpreadsheetStore) {
         use crate::methods::values_append::append;
         use serde_json::json;
-        let store = SpreadsheetStore::in_memory().unwrap();
         let sheet = SheetProperties { row_count: 60_000, ..SheetProperties::new(0, "S", 0) };
         store.create("s", &SpreadsheetProperties::default(), &[sheet]).unwrap();
         let tx = store.write("s").unwrap();
@@ -347,7 +353,7 @@ mod tests {
         let add = || {
             let words = json!({"valueInputOption": "RAW"});
             let body = json!({"values": [[1, 2, 3]]});
-            append(&store, "s", "S", words.as_object().unwrap(), body.as_object().unwrap()).unwrap()
+            append(store, "s", "S", words.as_object().unwrap(), body.as_object().unwrap()).unwrap()
         };
         add();
         // Damage in the middle is reported by the next read.

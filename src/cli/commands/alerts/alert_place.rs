@@ -1,7 +1,7 @@
 //! A job in the words of its alerts: where to look, and which commands help.
 
 use crate::alerts::message::MessageLink;
-use crate::alerts::reporting::AlertPlace;
+use crate::alerts::reporting::{AlertPlace, LinkedTabs};
 use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::config::settings::Settings;
 
@@ -15,6 +15,7 @@ pub fn alert_place(place: &Place, settings: &Settings, host: &str) -> AlertPlace
         job: settings.job.clone(),
         spreadsheet,
         link: url.map(|url| MessageLink { label: "Open the sheet".to_owned(), url }),
+        tabs: LinkedTabs::default(),
         status_command: place.command_line("status"),
         failures_command: place.command_line("failures list"),
         zone: settings.alerts.zone.clone(),

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::app::job::RunRequest;
 use crate::app::plan::plan_comparison::compare_plans;
 use crate::app::plan::plan_file::PlanFile;
 use crate::app::plan::run_plan::plan_run;
+use crate::app::run_request::RunRequest;
 use crate::app::stages::stage_state::stage_states;
 use crate::check::rerun::predict_reruns;
 use crate::cli::args::job::JobArgs;

@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use crate::app::alerting::{AlertedEnd, Alerting};
 use crate::app::error::AppError;
-use crate::app::job::{RunRequest, run};
+use crate::app::job::run;
+use crate::app::run_request::RunRequest;
 use crate::app::schedule::due::{DueRun, DueStep, ask};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::job::JobArgs;
@@ -28,7 +29,7 @@ use crate::cli::output::json::{SCHEMA_VERSION, json_line};
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::logical_time::LogicalTime;
-use crate::config::form::JobFileForm;
+use crate::config::job_file::JobFileForm;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
@@ -130,8 +131,12 @@ impl DueCall<'_> {
                     line = DueLine::closed(&due);
                     self.report(args, &settings, &line);
                 }
-                DueStep::NotDue { next } => {
+                DueStep::NotDue { next, unclear } => {
                     line.next = next;
+                    for message in &unclear {
+                        tracing::info!(event = "request.unclear", job = settings.job, "{message}");
+                    }
+                    line.unclear = unclear;
                     if nth == 0 {
                         self.report(args, &settings, &line);
                     }
@@ -261,6 +266,8 @@ struct DueLine {
     active_run: Option<String>,
     /// The next occurrence.
     next: Option<Occurrence>,
+    /// What people wrote in Jobs and what is not understood.
+    unclear: Vec<String>,
 }
 
 impl DueLine {
@@ -276,6 +283,10 @@ impl DueLine {
             let local = occurrence.and_then(|at| local_time(at, settings));
             line.extend(local.map(|local| format!("; {label} {local}")));
         }
+        for message in &self.unclear {
+            line.push_str("\n  ");
+            line.push_str(message);
+        }
         line + "\n"
     }
 
@@ -287,6 +298,7 @@ impl DueLine {
             reason: &self.reason,
             active_run: self.active_run.as_deref(),
             next: self.next.map(|next| next.starts_at.to_string()),
+            warnings: &self.unclear,
         }
     }
 }
@@ -305,6 +317,8 @@ struct DueDocument<'a> {
     reason: &'a str,
     active_run: Option<&'a str>,
     next: Option<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
 }
 
 #[cfg(test)]

@@ -98,16 +98,16 @@ async fn judge_job(
     chance: &Arc<dyn Rng>,
 ) -> LateLine {
     let name = (settings.job.clone(), Some(job.display().to_string()));
-    let (line, stored) = match read_history(settings, clock, chance).await {
+    let (line, history) = match read_history(settings, clock, chance).await {
         Ok(history) => {
             let schedule = settings.schedule.as_ref();
             let report = classify(schedule, max_age_ms(args), history.now, Some(&history.summary));
-            (LateLine::judged(name, schedule, max_age_ms(args), &report, &history.summary), history.alerts)
+            (LateLine::judged(name, schedule, max_age_ms(args), &report, &history.summary), Some(history))
         }
         Err(error) => (unknown(name, &error, Some(settings)), None),
     };
     if args.alert {
-        report_verdict(&args.job_args(job), settings, &line, stored.as_deref(), clock).await;
+        report_verdict(&args.job_args(job), settings, &line, history.as_ref(), clock).await;
     }
     line
 }

@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 use crate::alerts::alert_state::AlertState;
 use crate::alerts::condition::{Condition, Finding, Trouble};
+use crate::alerts::reporting::{AlertPlace, LinkedTabs};
 use crate::app::alerting::Alerting;
 use crate::app::local_state::instance_lock::known_id;
+use crate::app::schedule::run_history::JobHistory;
 use crate::cli::args::job::JobArgs;
 use crate::cli::commands::alerts::alert_place::alert_place;
 use crate::cli::commands::load_settings::place;
@@ -23,15 +25,18 @@ use crate::known_secrets::hide_secrets;
 use crate::schedule::lateness::LatenessState;
 use crate::time::Timestamp;
 
-/// Reports the verdict on a job. `stored` is the alerts' state on its sheet.
+/// Reports the verdict on a job. `history` is what was read of its sheet.
 pub async fn report_verdict(
     job: &JobArgs,
     settings: &Settings,
     line: &LateLine,
-    stored: Option<&str>,
+    history: Option<&JobHistory>,
     clock: &Arc<dyn Clock>,
 ) {
-    let words = alert_place(&place(job, settings), settings, &host_name());
+    let (runs, run_row) = history.map_or((None, None), |history| (history.runs_tab, history.last_row));
+    let tabs = LinkedTabs { runs, run_row, ..LinkedTabs::default() };
+    let words = AlertPlace { tabs, ..alert_place(&place(job, settings), settings, &host_name()) };
+    let stored = history.and_then(|history| history.alerts.as_deref());
     let Some(alerting) = Alerting::new(settings, words, clock) else {
         tracing::warn!(event = "alert.no_channel", job = settings.job, "no channel is set, so nothing is reported");
         return;

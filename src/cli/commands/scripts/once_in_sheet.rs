@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::error::AppError;
 use crate::app::inspect::listing::loaded;
-use crate::app::job::{RunRequest, run};
+use crate::app::job::run;
+use crate::app::run_request::RunRequest;
 use crate::app::stages::stage_parts::stage_parts;
 use crate::app::stages::stage_plan::{PlannedStage, ReadStdin, StageFolders, StageListeners, StageOutcomes, StagePlan};
 use crate::cli::args::scripts::once::OnceArgs;

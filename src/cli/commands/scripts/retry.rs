@@ -20,7 +20,7 @@ use crate::command_retry::retry_loop::CommandRetry;
 use crate::command_retry::signals::StopSignal;
 use crate::command_retry::stdin_copy::{MAX_STDIN_BYTES, StdinCopy, StdinError};
 use crate::config::external::environment::register_process_secrets;
-use crate::private;
+use crate::private_files;
 use crate::rng::Rng;
 use crate::telemetry::logs::log_line::{LogLevel, LogLine};
 
@@ -179,8 +179,8 @@ fn seconds(seconds: f64) -> String {
 /// Makes the report's folders and checks that it can be written, before the first attempt.
 fn prepare_report(path: &Path) -> Result<(), CliError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    private::make_folder(folder)
-        .and_then(|()| private::check_writable(folder))
+    private_files::make_folder(folder)
+        .and_then(|()| private_files::check_writable(folder))
         .and_then(|()| if path.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(()) })
         .map_err(|error| report_error(path, &error).with_help("name a file that you may write with --output"))
 }
@@ -188,7 +188,7 @@ fn prepare_report(path: &Path) -> Result<(), CliError> {
 fn write_report(path: &Path, report: &RetryReport) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(report)
         .map_err(|error| CliError::new(format!("the report can't be written as JSON: {error}"), Exit::Software))?;
-    private::write_atomically(path, format!("{text}\n").as_bytes()).map_err(|error| {
+    private_files::write_atomically(path, format!("{text}\n").as_bytes()).map_err(|error| {
         report_error(path, &error).with_help(format!("the command itself ended with {}", report.exit_code))
     })
 }

@@ -100,9 +100,16 @@ impl EventLines {
         if self.failures > FAILURES_PRINTED {
             return None;
         }
-        let is_same = error.len() > LONG_ERROR && error == self.last_error;
+        let is_long = error.len() > LONG_ERROR;
+        let error_shown = if is_long && error == self.last_error {
+            "the same error".into()
+        } else if is_long && without_values(error) == without_values(&self.last_error) {
+            "the same error with other values".into()
+        } else {
+            visible(error)
+        };
         error.clone_into(&mut self.last_error);
-        let error = if is_same { "the same error".into() } else { visible(error) };
+        let error = error_shown;
         Some(format!("failed {} at {}: {}: {error}", visible(shell_safe(key)), visible(place), visible(step)))
     }
 
@@ -143,6 +150,11 @@ pub fn format_counts(counts: &Counts) -> String {
     )
 }
 
+/// Returns an error without what is in quotes: the values of its record.
+fn without_values(error: &str) -> String {
+    error.split('"').step_by(2).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use crate::cli::output::fixtures;
@@ -177,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_told_in_few_lines() {
+    fn a_run_is_shown_in_few_lines() {
         insta::assert_snapshot!(lines_of(false), @r"
         quakes: run 20180207-012613-00abc started
         quakes: 1,200 keys known, 3 failures open (0.4 s)
@@ -191,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verbose_run_tells_of_commits_and_doubts_too() {
+    fn a_verbose_run_shows_commits_and_unknown_outcomes() {
         insta::assert_snapshot!(lines_of(true), @r"
         quakes: run 20180207-012613-00abc started
         quakes: 1,200 keys known, 3 failures open (0.4 s)
@@ -217,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_of_unknown_length_is_told_every_thirty_seconds() {
+    fn a_source_of_unknown_length_is_shown_every_30_seconds() {
         let mut lines = EventLines::new(&fixtures::place(), false, true);
         let lines_of: Vec<String> = (0..100)
             .filter_map(|second| lines.on(&Event::Progress { counts: Counts::default(), source: None }, second * 1_000))

@@ -108,13 +108,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_message_tells_rate_and_time_left() {
+    fn the_message_has_rate_and_time_left() {
         let counts = Counts { read: 427, new: 420, skipped: 4, failed: 3, ..Counts::default() };
         assert_eq!(message(&counts, Some((250_000, 1_000_000)), 2_000), "424 ok · 3 failed · 213/s · 6.0 s left");
     }
 
     #[test]
-    fn until_the_first_commit_the_message_tells_what_was_read() {
+    fn until_the_first_commit_the_message_has_what_was_read() {
         let counts = Counts { read: 1_643, ..Counts::default() };
         assert_eq!(message(&counts, None, 2_000), "1,643 read · 821/s");
         assert_eq!(message(&Counts { read: 3, failed: 3, ..Counts::default() }, None, 0), "0 ok · 3 failed");

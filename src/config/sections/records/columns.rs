@@ -5,8 +5,8 @@
 
 use jiff::tz::TimeZone;
 
+use crate::config::syntax::closest_word::closest;
 use crate::config::syntax::column_entry::ColumnSays;
-use crate::config::syntax::keys::closest;
 use crate::config::syntax::located::At;
 use crate::config::syntax::raw::SheetSection;
 use crate::config::value_reader::ValueReader;

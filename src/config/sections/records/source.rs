@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::records::evaluation::EvaluationSettings;
-use crate::config::syntax::keys::closest;
+use crate::config::syntax::closest_word::closest;
 use crate::config::syntax::located::At;
 use crate::config::syntax::raw::SourceSection as RawSource;
 use crate::config::value_reader::ValueReader;
@@ -178,12 +178,8 @@ pub(crate) fn settings(
     let (key, at) = match named.as_slice() {
         [one] => *one,
         [] => {
-            // A planned source was reported already, and so was a key that is misspelt or not a text.
-            let is_reported = reader.problems.iter().any(|problem| {
-                problem.message.ends_with("is not built yet")
-                    || problem.message.starts_with("`source.")
-                    || problem.label == "not a key of [source]"
-            });
+            // A planned, misspelt or mistyped key of the table is one mistake, and reported already.
+            let is_reported = reader.problems.iter().any(|problem| problem.path.starts_with("source."));
             if !is_reported {
                 let problem = ConfigProblem::at(
                     raw.span(),

@@ -132,10 +132,8 @@ fn action(
             Some(StepAction::Command(CommandSettings { words, timeout_ms, folder, job, variables }))
         }
         (None, None) => {
-            // A wrong value was reported already.
-            let is_reported = |problem: &ConfigProblem| {
-                ["`step.command`", "`step.map`"].iter().any(|key| problem.message.starts_with(key))
-            };
+            // A wrong value of it was reported already.
+            let is_reported = |problem: &ConfigProblem| ["step.command", "step.map"].contains(&problem.path.as_str());
             if reader.problems.iter().any(is_reported) {
                 return None;
             }

@@ -14,7 +14,7 @@ use crate::alerts::severity::Severity;
 use crate::config::external::names::SLACK_WEBHOOK;
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::reporting::secret_url::{AddressFlaw, is_readable_on_the_way, secret_url, web_address};
-use crate::config::syntax::keys::closest;
+use crate::config::syntax::closest_word::closest;
 use crate::config::syntax::located::At;
 use crate::config::syntax::raw::AlertChannelSection;
 use crate::config::value_reader::ValueReader;

@@ -18,7 +18,7 @@ use crate::config::external::names::SLACK_WEBHOOK;
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::proxies::proxies;
 use crate::config::sections::reporting::alert_channels::{ChannelReading, channels, slack_of_environment};
-use crate::config::syntax::keys::closest;
+use crate::config::syntax::closest_word::closest;
 use crate::config::syntax::located::At;
 use crate::config::syntax::raw::{AlertsSection, EscalateSection};
 use crate::config::value_reader::ValueReader;

@@ -9,7 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::private::linked;
+use crate::private_files::linked;
 
 /// Returns the folder of the target of a link at `path`; `None` if `path` is not a link, or leads
 /// to a file beside it.

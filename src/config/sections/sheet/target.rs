@@ -16,7 +16,7 @@ use crate::config::problem::ConfigProblem;
 use crate::config::sections::sheet::wrong_place;
 use crate::config::syntax::raw::JobFile;
 use crate::config::value_reader::ValueReader;
-use crate::private::readers;
+use crate::private_files::readers;
 use crate::redact;
 
 /// The root of Google's Sheets API.

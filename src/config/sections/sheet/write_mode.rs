@@ -3,7 +3,7 @@
 //! In scope: `sheet.mode` and `item.order`. Out of scope: their meaning
 //! (`ledger::items::write_mode`).
 
-use crate::config::syntax::keys::closest;
+use crate::config::syntax::closest_word::closest;
 use crate::config::syntax::raw::{ItemSection, SheetSection};
 use crate::config::value_reader::ValueReader;
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};

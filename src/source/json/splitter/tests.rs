@@ -19,7 +19,11 @@ fn split(text: &[u8], path: &str) -> (Vec<String>, Option<SplitError>) {
 
 fn broken(text: &str, path: &str) -> String {
     match split(text.as_bytes(), path).1 {
-        Some(SplitError::Broken(position, why) | SplitError::RepeatedMember(position, why)) => {
+        Some(
+            SplitError::Broken(position, why)
+            | SplitError::Misled(position, why)
+            | SplitError::RepeatedMember(position, why),
+        ) => {
             format!("{}:{} {why}", position.line, position.column)
         }
         Some(SplitError::CutOff(position)) => format!("{}:{} cut off", position.line, position.column),

@@ -88,7 +88,7 @@ fn invariant_2_later_commits_fail_if_their_head_is_gone() {
             let needs_tab = requests.contains(&touched) || requests.contains(&BatchStep::WriteState { tab: 11 });
             assert!(needs_tab, "{at:?} to {guard_kind:?}, {kind:?}: {requests:?}");
             let content = requests.iter().position(|op| !op.is_guard());
-            assert!(content > Some(0), "the guard stands before what it guards");
+            assert!(content > Some(0), "the guard comes before what it guards");
         }
     }
 }
@@ -110,7 +110,7 @@ fn a_claim_moves_the_state_to_a_tab_that_no_older_writer_knows() {
 }
 
 #[test]
-fn within_a_term_a_named_head_is_swapped_where_it_stands() {
+fn within_a_term_a_named_head_is_swapped_in_place() {
     let advance = commit(Some(H0), H1, CommitKind::Advance, 1);
     let requests = batch_steps("j", &advance, Some(&location(GuardKind::Name)), GuardKind::Name);
     assert!(

@@ -60,7 +60,25 @@ fn a_time_of_people_is_in_the_spreadsheets_zone() {
         assert_eq!(read(None, &rows).requests.silence_until, expected);
     }
     let rows = [header_row(), row(&[("job", json!("nightly")), ("silence until", json!("soon"))])];
-    assert_eq!(read(None, &rows).warnings.len(), 1);
+    let expected = "tab Jobs: \"soon\" in silence until is not a time: enter a date, such as 2026-12-24 09:00";
+    assert_eq!(read(None, &rows).requests.unclear, [expected]);
+}
+
+#[test]
+fn what_people_write_and_no_one_understands_is_answered() {
+    let unclear = |column: &str, cell: Value| {
+        let rows = [header_row(), row(&[("job", json!("nightly")), (column, cell)])];
+        read(Some(ID), &rows).requests
+    };
+    let paused = unclear("paused", json!("until Monday"));
+    let expected = "tab Jobs: \"until Monday\" in paused counts as a pause: tick it, or write yes or no";
+    assert!(paused.paused && paused.unclear == [expected], "{paused:?}");
+    let requested = unclear("run now", json!("#NAME?"));
+    let expected = "tab Jobs: \"#NAME?\" in run now asks for no run: write today's date";
+    assert!(requested.run_now.is_none() && requested.unclear == [expected], "{requested:?}");
+    for (column, cell) in [("paused", json!("yes, Ada")), ("run now", json!("2026-11-29")), ("paused", json!("no"))] {
+        assert!(unclear(column, cell.clone()).unclear.is_empty(), "{cell}");
+    }
 }
 
 #[test]

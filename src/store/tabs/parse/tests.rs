@@ -242,7 +242,7 @@ fn an_action_is_pending_until_a_later_row_answers_it() {
 }
 
 #[test]
-fn an_action_that_is_neither_word_is_told_and_changes_nothing() {
+fn an_action_that_is_neither_word_changes_nothing() {
     let tab = tab(&FAILURES);
     let mut read = FailureRows::new(&tab, ReprocessPolicy::EachVersion);
     read.read(&[failure("a", "e", 1, 45_000.5, "open", "later", "")], 2);

@@ -45,8 +45,14 @@ impl Correspondence<'_> {
     pub(super) fn other_hit_changed(&self, misplaced: &MisplacedWrite) -> Option<u32> {
         let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
         let hits = self.finding.misplaced.iter().enumerate();
+        // A row that showed another key is that key's.
+        let key = fingerprint.mark(self.finding.undo_log.key);
+        let restored = self.restored_key(misplaced);
+        let has_key = |hit: &MisplacedWrite| {
+            hit.shown.get(self.key).and_then(mark_of) == key || restored == Some(self.key_before(hit))
+        };
         let mut close: Vec<_> = hits
-            .filter(|(at, hit)| !self.is_own_row(*at, hit))
+            .filter(|(at, hit)| !self.is_own_row(*at, hit) && has_key(hit))
             .map(|(at, hit)| (self.compare_before(fingerprint, hit), at))
             .filter(|(like, _)| like.is_close())
             .collect();
@@ -239,6 +245,12 @@ impl Correspondence<'_> {
         (rows.len() > 1 || !are_alike).then_some((one, other))
     }
 
+    /// Whether one of two rows shows more than what formulas compute. Other rows are all alike, and a
+    /// repair may use the nearest.
+    pub(super) fn is_either_filled(&self, (one, other): (u32, u32)) -> bool {
+        [one, other].into_iter().any(|row| self.image.has_constants(row as usize))
+    }
+
     /// The row with the contents that a repair expected: in each cell, or else with a better match
     /// than any other free row. Blank rows are all alike; the nearest one is used.
     pub(super) fn row_with_contents(
@@ -260,7 +272,12 @@ impl Correspondence<'_> {
         let rows = self.image.rows().filter(|(row, _)| has_key(*row) && is_free(number(*row)));
         let rows: Vec<_> = rows.map(|(row, _)| (self.image.compare(&fingerprint, row), number(row))).collect();
         let exact: Vec<_> = rows.iter().filter(|(like, _)| like.is_exact()).map(|(_, row)| *row).collect();
-        if let [one, ..] = exact.as_slice() {
+        // Rows with nothing but formulas are all alike.
+        if exact.iter().all(|row| !self.image.has_constants(*row as usize)) {
+            if let Some(nearest) = exact.iter().min_by_key(|row| row.abs_diff(place)) {
+                return Some(*nearest);
+            }
+        } else if let [one, ..] = exact.as_slice() {
             return Some(*one);
         }
         let mut close: Vec<_> = rows.into_iter().filter(|(like, _)| like.is_close()).collect();

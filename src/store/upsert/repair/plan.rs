@@ -123,7 +123,9 @@ impl RepairPlanner<'_> {
             }
             IntendedRow::Row(row) => self.repeat_moves(target, row, out),
             IntendedRow::New(key) => out.add(None, key, copies, Vec::new()),
-            IntendedRow::Gone => {}
+            IntendedRow::Gone => {
+                out.without_row.insert(at);
+            }
         }
     }
 
@@ -233,7 +235,9 @@ impl RepairPlanner<'_> {
             if let Some(row) = self.map.row_with_its_key_again(misplaced) {
                 return IntendedRow::Row(row);
             }
-            if let Some(rows) = self.map.rival_rows(misplaced, fingerprint) {
+            if let Some(rows) =
+                self.map.rival_rows(misplaced, fingerprint).filter(|rows| self.map.is_either_filled(*rows))
+            {
                 let key = self.map.restored_key(misplaced);
                 out.ambiguous.push(AmbiguousRows { rows, key, is_restorable: false });
             }
@@ -258,6 +262,7 @@ impl RepairPlanner<'_> {
             return IntendedRow::Gone;
         }
         let twins = if row.is_none() { self.map.equal_rows(misplaced, fingerprint) } else { None };
+        let twins = twins.filter(|rows| self.map.is_either_filled(*rows));
         out.ambiguous.extend(twins.map(|rows| AmbiguousRows { rows, key, is_restorable: false }));
         let row = row.or_else(|| self.map.row_with_contents(misplaced, fingerprint, |row| !out.has(row)));
         if row.is_none() {

@@ -26,6 +26,8 @@ pub(super) struct PlannedRepairs {
     pub(super) unrepaired: Vec<String>,
     /// The rows that the intended writes chose, by key; `None` for a new row.
     pub(super) owners: HashMap<String, Option<u32>>,
+    /// The writes whose intended rows are gone: indices of the finding.
+    pub(super) without_row: HashSet<usize>,
     /// Rows of which two could be the one for which a repair was intended.
     pub(super) ambiguous: Vec<AmbiguousRows>,
 }

@@ -7,9 +7,11 @@
 //! A row in which users typed over what a write left there counts as gone: their cells stay. But the
 //! key in it is another row's, and a key has one row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use crate::store::tabs::row_fingerprint::RowFingerprint;
+use serde_json::Value;
+
+use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
 use crate::store::upsert::repair::ambiguity::AmbiguousRows;
 use crate::store::upsert::repair::column_search::cell;
 use crate::store::upsert::repair::correspondence::{Correspondence, number};
@@ -22,7 +24,11 @@ impl RepairPlanner<'_> {
     /// Clears the key in rows that count as gone, where the key's own row is known. If nothing shows
     /// which of two rows is the key's own, the run stops.
     pub(super) fn clear_stray_keys(&self, out: &mut PlannedRepairs) {
-        for (key, hits) in self.map.unfound_keys() {
+        let mut all = self.map.unfound_keys();
+        for (key, left) in self.map.keys_left_by_missed_repairs(&out.without_row) {
+            all.entry(key).or_default().extend(left);
+        }
+        for (key, left) in all {
             let shown = self.map.unhit_rows_showing(&key);
             let owner = out.owners.get(&key).copied();
             let planned = owner.flatten().filter(|row| shown.contains(row));
@@ -30,11 +36,13 @@ impl RepairPlanner<'_> {
             let strays: Vec<u32> = shown
                 .iter()
                 .copied()
-                .filter(|row| !certain.contains(row) && planned != Some(*row) && self.map.is_left_by(&hits, *row))
+                .filter(|row| {
+                    !certain.contains(row) && planned != Some(*row) && self.map.shows_what_was_left(&left, *row)
+                })
                 .collect();
             let Some(first) = strays.first().copied() else { continue };
             let doubtful = planned.filter(|row| !certain.contains(row));
-            let other = doubtful.or_else(|| strays.get(hits.len()).copied());
+            let other = doubtful.or_else(|| strays.get(left.len()).copied());
             let other = other.or_else(|| strays.get(1).copied().filter(|_| owner.is_none() && certain.is_empty()));
             if let Some(other) = other {
                 let rows = (first.min(other), first.max(other));
@@ -54,13 +62,34 @@ impl RepairPlanner<'_> {
 
 impl Correspondence<'_> {
     /// The keys that a write put into other keys' rows, or into rows without one, which were not
-    /// found again.
-    fn unfound_keys(&self) -> BTreeMap<String, Vec<usize>> {
-        let mut out: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    /// found again; each with what the write left in these rows, in current columns.
+    fn unfound_keys(&self) -> BTreeMap<String, Vec<RowFingerprint>> {
+        let mut out: BTreeMap<String, Vec<RowFingerprint>> = BTreeMap::new();
         for (at, misplaced) in self.finding.misplaced.iter().enumerate() {
             if self.located.get(at) == Some(&RowLocation::Gone) && self.has_foreign_key(at, misplaced) {
-                out.entry(cell(&misplaced.after, self.key)).or_default().push(at);
+                let left = RowFingerprint::new(&misplaced.after, |_| false).moved(&self.now, self.image.width());
+                out.entry(cell(&misplaced.after, self.key)).or_default().push(left);
             }
+        }
+        out
+    }
+
+    /// The keys that an earlier write put by mistake into rows from which a repair was to take them,
+    /// where it hit other rows and these count as gone; each with what the rows showed then.
+    fn keys_left_by_missed_repairs(&self, without_row: &HashSet<usize>) -> BTreeMap<String, Vec<RowFingerprint>> {
+        let (map, key) = (self.intended_map(), self.finding.undo_log.key);
+        let mut out: BTreeMap<String, Vec<RowFingerprint>> = BTreeMap::new();
+        for misplaced in without_row.iter().filter_map(|at| self.finding.misplaced.get(*at)) {
+            let RowPredicate::Row { key: None, fingerprint } = &misplaced.target.expect else { continue };
+            let is_key_taken = misplaced.target.columns.contains(&key)
+                && misplaced.target.moves.is_empty()
+                && misplaced.after.get(key).and_then(mark_of) != fingerprint.mark(key);
+            if !is_key_taken || !self.hits_with_contents(fingerprint).is_empty() {
+                continue;
+            }
+            let is_it = |shown: &&String| fingerprint.mark(key) == mark_of(&Value::from(shown.as_str()));
+            let Some(shown) = self.by_key.keys().filter(|shown| !shown.is_empty()).find(is_it) else { continue };
+            out.entry(shown.clone()).or_default().push(fingerprint.moved(&map, self.image.width()));
         }
         out
     }
@@ -111,12 +140,9 @@ impl Correspondence<'_> {
         written.filter(|key| !key.is_empty()).or(named)
     }
 
-    /// Whether a row shows more than the key of what a write left in one of these hit rows.
-    fn is_left_by(&self, hits: &[usize], row: u32) -> bool {
-        hits.iter().filter_map(|at| self.finding.misplaced.get(*at)).any(|misplaced| {
-            let left = RowFingerprint::new(&misplaced.after, |_| false).moved(&self.now, self.image.width());
-            self.image.compare(&left, row as usize).equal > 1
-        })
+    /// Whether a row shows more than the key of what was left in one of these rows.
+    fn shows_what_was_left(&self, left: &[RowFingerprint], row: u32) -> bool {
+        left.iter().any(|left| self.image.compare(left, row as usize).equal > 1)
     }
 
     /// Whether a row shows this key and not by mistake of a write.

@@ -81,7 +81,7 @@ fn what_a_batch_leaves_reads_back_and_only_under_its_own_head() {
 }
 
 #[test]
-fn a_write_that_hit_another_key_is_astray_and_the_others_are_not() {
+fn only_a_write_that_hit_another_key_is_misplaced() {
     let undo_log = undo_log(vec![written("a", 4), written("b", 5)]);
     let rows = scratch(
         &undo_log,
@@ -96,7 +96,7 @@ fn a_write_that_hit_another_key_is_astray_and_the_others_are_not() {
 }
 
 #[test]
-fn columns_that_moved_make_every_write_astray_and_those_of_people_do_not() {
+fn moved_job_columns_make_every_write_misplaced() {
     let one = || undo_log(vec![written("a", 4)]);
     let keys = ["a".to_owned()];
     let found = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
@@ -155,7 +155,7 @@ fn copied_rows_stand_no_higher_than_they_came_from_where_there_is_room() {
 
 proptest! {
     #[test]
-    fn invariant_6_whatever_stands_in_the_scratch_rows_reading_never_fails_hard(rows in prop::collection::vec(prop::collection::vec("(witness|700000000000000000042|[0-9]{1,9}|0-99999999|.{0,6})", 0..9), 0..6)) {
+    fn invariant_6_no_content_of_scratch_rows_makes_reading_fail(rows in prop::collection::vec(prop::collection::vec("(witness|700000000000000000042|[0-9]{1,9}|0-99999999|.{0,6})", 0..9), 0..6)) {
         let rows: Vec<Vec<Value>> = rows.into_iter().map(|row| row.into_iter().map(Value::from).collect()).collect();
         let _ = UndoLog::parse(&rows, HEAD);
     }

@@ -137,7 +137,7 @@ fn count_and_sum_grow_only_when_a_commit_is_applied() {
 }
 
 #[test]
-fn the_run_is_told_in_the_state_until_the_lease_is_given_back() {
+fn the_state_names_the_run_until_it_releases_the_lease() {
     let mut chain = begun();
     assert!(chain.state().run.is_some());
     assert_eq!(draft(&mut chain, 2, true).state.run, None);

@@ -1,5 +1,7 @@
+use sheetkeep_base::time::Timestamp;
+
 use super::*;
-use crate::items::failure::ActionAnswer;
+use crate::items::failure::{ActionAnswer, Failure, FailureState, RequestedAction};
 
 fn key(text: &str) -> Key {
     Key::new(text).expect("a valid key")

@@ -78,6 +78,30 @@ fn a_tick_approves_the_plan_that_it_came_after() {
 }
 
 #[test]
+fn a_text_that_is_no_yes_approves_nothing_and_is_answered() {
+    let plan = held(&question(set(0..50)));
+    let answer = |request: &'static str| {
+        let asked = HoldQuestion { earlier: Some(&plan), request, ..question(set(0..50)) };
+        let HoldVerdict::Held(_, reasons) = decide(&asked) else { panic!("{request} approves it") };
+        reasons.get(1).cloned().unwrap_or_default()
+    };
+    for text in ["never", "not yet", "#NAME?", "?", "soon"] {
+        let expected =
+            format!("\"{text}\" in approve is not understood, and approves nothing: tick it, or write the code");
+        assert_eq!(answer(text), expected);
+    }
+    assert_eq!(answer("bcdfgh"), "\"bcdfgh\" in approve is the code of other changes");
+    assert_eq!(answer(""), "");
+    let left_over = HoldQuestion { request: "TRUE", ..question(set(0..50)) };
+    let HoldVerdict::Held(_, reasons) = decide(&left_over) else { panic!("the tick came before the plan") };
+    assert_eq!(reasons[1], "\"TRUE\" in approve was there before these changes were held");
+    for yes in ["yes, Ada", "OK", "x"] {
+        let asked = HoldQuestion { earlier: Some(&plan), request: yes, ..question(set(0..50)) };
+        assert!(matches!(decide(&asked), HoldVerdict::Approved(_)), "{yes}");
+    }
+}
+
+#[test]
 fn a_code_approves_its_own_plan_and_no_other() {
     let plan = held(&question(set(0..50)));
     let code = plan.code().to_string().to_uppercase();

@@ -137,7 +137,7 @@ const WRITERS: u32 = 8;
 
 /// Commits of several writers reach the file together, each before its writer is acknowledged.
 #[test]
-fn a_copy_of_the_file_has_what_each_writer_was_told() {
+fn a_copy_of_the_file_has_each_confirmed_write() {
     let folder = tempfile::tempdir().unwrap();
     for round in 0..6_usize {
         let (path, copy) = (folder.path().join(FILE), folder.path().join("copy.sheet"));

@@ -109,7 +109,7 @@ async fn the_table_of_requests_is_what_the_emulator_answers() {
 fn every_method_and_every_kind_is_in_the_tables() {
     let named = SUPPORTED_METHODS.iter().filter_map(|(verb, path)| Route::find(&method(verb), &filled(path)));
     let named: HashSet<&str> = named.map(|route| route.api.info().0).collect();
-    assert_eq!(named.len(), SUPPORTED_METHODS.len(), "no method stands there twice");
+    assert_eq!(named.len(), SUPPORTED_METHODS.len(), "no method is there twice");
     assert_eq!(named.iter().filter(|name| name.starts_with("spreadsheets.")).count(), 17);
     assert_eq!(request_kinds().len(), 74, "the kinds of revision 20261019");
     let declared: HashSet<&str> = REQUEST_SUPPORT.iter().map(|(kind, ..)| *kind).collect();

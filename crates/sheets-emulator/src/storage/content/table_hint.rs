@@ -4,11 +4,10 @@
 //! In scope: keeping it, and forgetting it when a row of the sheet changes.
 //! Out of scope: what a table is (`workbook::table_detection`).
 //!
-//! The hint is in a temporary table of the connection, with triggers on the rows. So it is rolled
-//! back with the transaction, and it is gone after any change of a row through this connection. A
-//! commit through any other connection, of this process or another, changes `data_version`, and the
-//! hint does not count then. In a file, the checkpoint after each commit changes it too: hints
-//! serve spreadsheets in memory.
+//! The hint is in a table of its own, with triggers on the rows. So it is rolled back with the
+//! transaction, it is gone after any change of a row by whatever connection or process, and it
+//! serves files and memory alike. The table is made by the first append that has a hint to keep:
+//! a file that nobody appends to this way has none.
 
 use rusqlite::{OptionalExtension, params};
 
@@ -29,29 +28,24 @@ pub(crate) struct TableHint {
     pub right_start: Option<u32>,
 }
 
-/// The temporary table and its triggers.
+/// The table and its triggers.
 const SET_UP: &str = "
-CREATE TEMP TABLE IF NOT EXISTS table_hint (
-    sheet INTEGER PRIMARY KEY, version INTEGER NOT NULL, seed_row INTEGER NOT NULL, seed_column INTEGER NOT NULL,
+CREATE TABLE IF NOT EXISTS table_hint (
+    sheet INTEGER PRIMARY KEY, seed_row INTEGER NOT NULL, seed_column INTEGER NOT NULL,
     start_row INTEGER NOT NULL, end_row INTEGER NOT NULL, start_column INTEGER NOT NULL, end_column INTEGER NOT NULL,
     left_end INTEGER, right_start INTEGER
 );
-CREATE TEMP TRIGGER IF NOT EXISTS hint_insert AFTER INSERT ON main.rows
+CREATE TRIGGER IF NOT EXISTS hint_insert AFTER INSERT ON rows
 BEGIN DELETE FROM table_hint WHERE sheet = NEW.sheet; END;
-CREATE TEMP TRIGGER IF NOT EXISTS hint_update AFTER UPDATE ON main.rows
-BEGIN DELETE FROM table_hint WHERE sheet = NEW.sheet; END;
-CREATE TEMP TRIGGER IF NOT EXISTS hint_delete AFTER DELETE ON main.rows
+CREATE TRIGGER IF NOT EXISTS hint_update AFTER UPDATE ON rows
+BEGIN DELETE FROM table_hint WHERE sheet IN (OLD.sheet, NEW.sheet); END;
+CREATE TRIGGER IF NOT EXISTS hint_delete AFTER DELETE ON rows
 BEGIN DELETE FROM table_hint WHERE sheet = OLD.sheet; END;
 ";
 
 impl Transaction<'_> {
-    /// Returns the number that changes with each commit of another connection.
-    fn data_version(&self) -> Result<i64, StorageError> {
-        Ok(self.db().query_row("PRAGMA main.data_version", [], |row| row.get(0))?)
-    }
-
     fn is_hint_set_up(&self) -> Result<bool, StorageError> {
-        let sql = "SELECT 1 FROM temp.sqlite_master WHERE name = 'hint_delete'";
+        let sql = "SELECT 1 FROM sqlite_master WHERE name = 'hint_delete'";
         Ok(self.db().prepare_cached(sql)?.exists([])?)
     }
 
@@ -61,8 +55,8 @@ impl Transaction<'_> {
             return Ok(None);
         }
         let sql = "SELECT seed_row, seed_column, start_row, end_row, start_column, end_column, left_end, right_start
-                   FROM temp.table_hint WHERE sheet = ?1 AND version = ?2";
-        let found = self.db().prepare_cached(sql)?.query_row(params![self.key(sheet), self.data_version()?], |row| {
+                   FROM table_hint WHERE sheet = ?1";
+        let found = self.db().prepare_cached(sql)?.query_row([self.key(sheet)], |row| {
             Ok(TableHint {
                 seed: (row.get(0)?, row.get(1)?),
                 area: Area::new(row.get(2)?..row.get(3)?, row.get(4)?..row.get(5)?),
@@ -79,11 +73,10 @@ impl Transaction<'_> {
         if !self.is_hint_set_up()? {
             self.db().execute_batch(SET_UP)?;
         }
-        let sql = "INSERT OR REPLACE INTO temp.table_hint VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        let sql = "INSERT OR REPLACE INTO table_hint VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let TableHint { seed, area, left_end, right_start } = hint;
         self.db().prepare_cached(sql)?.execute(params![
             self.key(sheet),
-            self.data_version()?,
             seed.0,
             seed.1,
             area.rows.start,
@@ -155,14 +148,31 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_of_a_file_does_not_outlive_its_commit() {
+    fn a_hint_in_a_file_lasts_until_anyone_changes_a_row() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.sheet");
         let (one, other) = (SpreadsheetStore::open(&path).unwrap(), SpreadsheetStore::open(&path).unwrap());
         filled(&one);
+        assert_eq!((kept(&one), kept(&other)), (Some(hint()), Some(hint())));
+        let tx = other.write("s").unwrap();
+        tx.put_row(1, 1, vec![Cell::text("another sheet")]).unwrap();
+        tx.commit().unwrap();
+        drop(one);
+        let one = SpreadsheetStore::open(&path).unwrap();
+        assert_eq!(kept(&one), Some(hint()));
         let tx = other.write("s").unwrap();
         tx.put_row(0, 1, vec![Cell::text("theirs")]).unwrap();
         tx.commit().unwrap();
         assert_eq!((kept(&one), kept(&other)), (None, None));
+    }
+
+    #[test]
+    fn a_sheet_that_takes_the_key_of_a_removed_one_has_no_hint() {
+        let store = SpreadsheetStore::in_memory().unwrap();
+        filled(&store);
+        let tx = store.write("s").unwrap();
+        tx.remove_sheet(0).unwrap();
+        tx.put_sheet(&SheetProperties::new(0, "A", 0)).unwrap();
+        assert_eq!(tx.table_hint(0).unwrap(), None);
     }
 }

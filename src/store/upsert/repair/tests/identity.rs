@@ -30,8 +30,8 @@ fn equal_rows_that_moved_stop_the_run_until_the_key_is_written() {
     let twin = json!([1, 10, 5, "note"]);
     let (tab_now, now) = moved_tab(&[json!([]), twin.clone(), twin.clone()]);
     let planned = plan(&finding, &present(&tab_now, &now));
-    let told = "rows 3 and 4 could each be the one of key \"a\": write it into column \"id\" of the right one";
-    assert_eq!(planned.ambiguous, [told]);
+    let expected = "rows 3 and 4 could each be the one of key \"a\": write it into column \"id\" of the right one";
+    assert_eq!(planned.ambiguous, [expected]);
     let (tab_now, now) = moved_tab(&[json!([]), twin, json!([1, "a", 5, "note"])]);
     let planned = plan(&finding, &present(&tab_now, &now));
     assert!(planned.ambiguous.is_empty() && !written_rows(&planned).contains(&Some(2)), "{planned:?}");
@@ -42,12 +42,12 @@ fn one_row_left_of_two_equal_ones_stops_the_run() {
     let finding = lost_keys(&[("a", 1), ("b", 2)]);
     let (tab_now, now) = moved_tab(&[json!([1, 10, 5, "note"])]);
     let planned = plan(&finding, &present(&tab_now, &now));
-    let told = "row 2 could be the one of key \"a\" or of key \"b\": write its key into column \"id\", or clear that cell if it is of neither";
-    assert_eq!(planned.ambiguous, [told]);
+    let expected = "row 2 could be the one of key \"a\" or of key \"b\": write its key into column \"id\", or clear that cell if it is of neither";
+    assert_eq!(planned.ambiguous, [expected]);
     let (tab_now, now) = moved_tab(&[json!([1, "b", 5, "note"])]);
     let planned = plan(&finding, &present(&tab_now, &now));
     assert_eq!(planned.ambiguous, Vec::<String>::new());
-    assert!(planned.unrepaired.iter().any(|told| told.contains("key \"a\"")), "{planned:?}");
+    assert!(planned.unrepaired.iter().any(|expected| expected.contains("key \"a\"")), "{planned:?}");
 }
 
 #[test]
@@ -67,8 +67,8 @@ fn a_copy_in_a_blank_row_is_known_once_its_key_is_cleared() {
     let (tab, copy) = (tab(&HEADER), json!(["k", 10, "note"]));
     let now = rows(&[json!(HEADER), json!([]), copy.clone(), copy.clone()]);
     let planned = plan(&finding, &present(&tab, &now));
-    let told = "rows 3 and 4 could each be the one of key \"k\", and a write filled the other by mistake: clear column \"id\" of that other row";
-    assert_eq!(planned.ambiguous, [told]);
+    let expected = "rows 3 and 4 could each be the one of key \"k\", and a write filled the other by mistake: clear column \"id\" of that other row";
+    assert_eq!(planned.ambiguous, [expected]);
     let now = rows(&[json!(HEADER), json!([]), copy, json!(["", 10, "note"])]);
     let planned = plan(&finding, &present(&tab, &now));
     assert_eq!((planned.ambiguous.len(), written_rows(&planned)), (0, vec![Some(3)]), "{planned:?}");
@@ -161,7 +161,7 @@ fn what_a_row_showed_for_a_key_by_mistake_names_no_row() {
     let now = rows(&[json!(HEADER), json!(["open", 7, "other"])]);
     let planned = plan(&finding, &present(&tab, &now));
     assert!(planned.repairs.is_empty(), "the other row is left alone: {planned:?}");
-    assert!(planned.unrepaired.iter().all(|told| !told.contains("\"open\"")), "{planned:?}");
+    assert!(planned.unrepaired.iter().all(|expected| !expected.contains("\"open\"")), "{planned:?}");
 }
 
 #[test]
@@ -239,5 +239,5 @@ fn of_two_equal_rows_with_other_repairs_the_hit_one_is_not_guessed() {
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["k", 7, "own"]), json!([]), json!(["", 5, "note"]), expected]);
     let planned = plan(&finding, &present(&tab, &now));
-    assert!(planned.ambiguous.iter().any(|told| told.contains("rows 4 and 5 could each be")), "{planned:?}");
+    assert!(planned.ambiguous.iter().any(|expected| expected.contains("rows 4 and 5 could each be")), "{planned:?}");
 }

@@ -68,3 +68,31 @@ fn a_repair_of_an_emptied_row_is_not_repeated_once_its_key_is_shown() {
     assert!(!planned.repairs.iter().any(brings_key), "{planned:?}");
     assert!(planned.unrepaired.iter().any(|text| text.contains("another row shows the key now")), "{planned:?}");
 }
+
+/// A repair that was to take the key k out of the row of z, and hit a row that is gone.
+fn missed_taking_a_key() -> UndoFinding {
+    let left = json!(["k", 10, "of z", 1, 2]);
+    let mut finding = second(&left, &json!(["y", 3, "of y", 8, 9]), &json!(["z", 7, "of y", 8, 9]));
+    finding.misplaced[0].target.expect =
+        RowPredicate::Row { key: None, fingerprint: RowFingerprint::new(&cells_of(&left), |_| false) };
+    finding.misplaced[0].target.columns = vec![0, 1];
+    finding.undo_log.targets = vec![finding.misplaced[0].target.clone()];
+    (finding.header, finding.undo_log.header) = (tab(&WIDE).header, tab(&WIDE).header);
+    finding
+}
+
+#[test]
+fn a_key_that_a_missed_repair_was_to_take_away_is_cleared() {
+    let tab = tab(&WIDE);
+    // The row from which the repair was to take the key: a person has typed over most of it since.
+    let stray = json!(["k", 10, "hers", "hers", "hers"]);
+    let own = json!(["k", 20, "of k", 5, 6]);
+    let mut finding = missed_taking_a_key();
+    finding.settled.push((2, cells_of(&own)));
+    let now = rows(&[json!(WIDE), stray, own]);
+    let planned = plan(&finding, &present(&tab, &now));
+    let of_row = |row| planned.repairs.iter().find(|repair| repair.row == Some(row));
+    assert_eq!(of_row(1).map(|repair| repair.clears.clone()), Some(vec![0]), "{planned:?}");
+    assert_eq!(of_row(2), None, "the key's own row stays: {planned:?}");
+    assert_eq!(planned.ambiguous, Vec::<String>::new());
+}

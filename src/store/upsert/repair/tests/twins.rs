@@ -117,3 +117,32 @@ fn two_stray_rows_that_are_both_to_be_emptied_are_no_question() {
     let third = rows(&[header, json!(["k", 1]), json!(["", "", "total"]), stray.clone(), stray.clone(), stray]);
     assert_eq!(plan(&finding, &present(&tab, &third)).ambiguous.len(), 1, "one of three is a person's");
 }
+
+#[test]
+fn of_rows_with_nothing_but_formulas_the_nearest_is_used() {
+    let finding = repair_that_missed(&json!(["", "", 2]), &json!(["z", 1, 2]), &json!(["k", 10, 2]));
+    let tab = tab(&HEADER);
+    let now = [json!(HEADER), json!(["", "", 2]), json!([]), json!(["", "", 2]), json!(["k", 10, 2])];
+    let entered =
+        [json!(HEADER), json!(["", "", "=1+1"]), json!([]), json!(["", "", "=1+1"]), json!(["k", 10, "=1+1"])];
+    let (now, entered) = (rows(&now), rows(&entered));
+    let planned = plan(&finding, &TabImage { entered: &entered, ..present(&tab, &now) });
+    assert_eq!(planned.ambiguous, Vec::<String>::new(), "they are all alike");
+}
+
+#[test]
+fn a_row_that_showed_another_key_is_not_one_without_a_key() {
+    // The expected row is gone; k's row, which the repair hit, has as much in common with it.
+    let mut finding = repair_that_missed(&json!(["", 10, "same", 4, 5, 6]), &json!(["z", 1]), &json!(["z", 7]));
+    finding = and_one_that_clears(finding, &json!(["", "", "other"]));
+    let shown = cells_of(&json!(["k", 10, "same", 4, 5, 6]));
+    let hit = &mut finding.misplaced[1];
+    (hit.before, hit.shown, hit.after) = (shown.clone(), shown.clone(), cells_of(&json!(["k", 9, "same", 4, 5, 6])));
+    let tab = tab(&["id", "n", "mine", "m1", "m2", "m3"]);
+    (finding.header, finding.undo_log.header) = (tab.header.clone(), tab.header.clone());
+    let now = rows(&[json!(tab.header), json!(["z", 7]), json!(["k", 9, "same", 4, 5, 6])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    let after = finding.undo_log.after_row(0);
+    let is_wrong = |repair: &RowRepair| repair.row == Some(2) && repair.copies.contains(&scratch(after, 1, 1));
+    assert!(!planned.repairs.iter().any(is_wrong), "{planned:?}");
+}

@@ -16,7 +16,7 @@ use crate::source::bytes::encoding::{
     DecidingReader, DecodingReader, InputFacts, TextEncoding, Utf8Census, guess_note,
 };
 use crate::source::bytes::magic::{ContentGuess, ContentKind, HEAD_BYTES, recognize_bytes, recognize_text};
-use crate::source::bytes::placed_reader::PlacedReader;
+use crate::source::bytes::positioned_reader::PositionedReader;
 
 /// Maximum number of bytes that are unpacked from one file.
 pub(crate) const MAX_UNPACKED_BYTES: u64 = 64 << 30;
@@ -149,7 +149,7 @@ impl TextReader {
                     return Ok((Some(decided), 0));
                 }
                 let Some(file) = file else { return Ok((None, 0)) };
-                let whole = PlacedReader::new(Arc::clone(file));
+                let whole = PositionedReader::new(Arc::clone(file));
                 let mut census = Utf8Census::default();
                 // Packed data that is cut off ends with an error here, and again where it is read.
                 let counted = if is_packed { census.add_all(unpacked(whole)) } else { census.add_all(whole) };

@@ -16,7 +16,7 @@ pub type SourceOpener = Arc<dyn Fn() -> Result<Box<dyn Source>, SourceError> + S
 
 /// The parts that a run takes instead of those in the settings; `None` leaves the settings' own.
 #[derive(Clone, Default)]
-pub struct OwnParts {
+pub struct ProvidedParts {
     /// Where records come from.
     pub source: Option<SourceOpener>,
     /// Finds keys and versions.
@@ -33,11 +33,11 @@ pub struct OwnParts {
     pub is_rowless: bool,
 }
 
-impl fmt::Debug for OwnParts {
+impl fmt::Debug for ProvidedParts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let steps =
             self.steps.as_ref().map(|steps| steps.iter().map(|step| step.name().to_owned()).collect::<Vec<_>>());
-        f.debug_struct("OwnParts")
+        f.debug_struct("ProvidedParts")
             .field("has_source", &self.source.is_some())
             .field("steps", &steps)
             .field("has_store", &self.store.is_some())

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::external::environment::{Environment, env_file_path};
 use crate::config::external::flags::Overrides;
 use crate::config::problem::{ConfigError, ConfigProblem};
+use crate::config::syntax::closest_word::closest;
 
 /// The longest job file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -128,13 +129,38 @@ fn data_kind(path: &Path) -> Option<&'static str> {
     }
 }
 
+/// What is wrong with a job file that is no text.
+const NO_TEXT: &str = "is not valid UTF-8";
+
+/// Returns the help for a job file that can't be read: one that is in the same folder.
+fn job_files_near(path: &Path) -> String {
+    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
+    let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let is_job = |name: &String| name.ends_with(".toml") && !name.starts_with('.');
+    let entries = std::fs::read_dir(shown).into_iter().flatten().flatten();
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).filter(is_job).collect();
+    names.sort();
+    let wanted = path.file_name().unwrap_or_default().to_string_lossy();
+    let near = closest(&wanted, names.iter().map(String::as_str)).map(str::to_owned);
+    match near.or_else(|| names.first().cloned()) {
+        Some(name) => format!("name a job file, such as {}", folder.join(name).display()),
+        None if shown.is_dir() => {
+            format!("no job file (.toml) is in {}; docs/your-first-csv.md begins with one", shown.display())
+        }
+        None => format!("the folder {} is not there", shown.display()),
+    }
+}
+
 fn read_text(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |missing: bool, why: &str| {
         if !missing && let Some(problem) = data_in_place_of_job(path, &beginning(path)) {
             return ConfigError::unreadable(path, false, problem);
         }
         let problem = ConfigProblem::new(format!("the job file {} {why}", path.display()));
-        ConfigError::unreadable(path, missing, problem.help("name a job file, such as: sheetkeep run job.toml"))
+        let is_text = why != NO_TEXT;
+        let help = if is_text { job_files_near(path) } else { "save it as UTF-8, as a plain text".to_owned() };
+        ConfigError::unreadable(path, missing, problem.help(help))
     };
     let about = std::fs::metadata(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => unreadable(true, "was not found"),
@@ -144,7 +170,7 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
         return Err(unreadable(false, "is longer than 1 MiB; is it a job file?"));
     }
     std::fs::read_to_string(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::InvalidData => unreadable(false, "is not valid UTF-8"),
+        std::io::ErrorKind::InvalidData => unreadable(false, NO_TEXT),
         std::io::ErrorKind::IsADirectory => unreadable(false, "is a folder"),
         _ => unreadable(false, "can't be read"),
     })

@@ -213,8 +213,8 @@ mod tests {
         symlink(&real, &link).expect("a link");
         assert!(open_or_create(&link).is_err() && !real.exists());
         std::fs::write(&real, "").expect("made");
-        let told = open_or_create(&link).expect_err("a link").to_string();
-        assert!(told.contains("symbolic link") && open(&link).is_err(), "{told}");
+        let message = open_or_create(&link).expect_err("a link").to_string();
+        assert!(message.contains("symbolic link") && open(&link).is_err(), "{message}");
         assert_eq!(linked(&link), real.canonicalize().ok());
     }
 }

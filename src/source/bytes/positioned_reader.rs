@@ -10,19 +10,19 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 /// A reader of a file from its start.
-pub(crate) struct PlacedReader {
+pub(crate) struct PositionedReader {
     file: Arc<File>,
     at: u64,
 }
 
-impl PlacedReader {
+impl PositionedReader {
     /// Creates a reader that begins at the start of the file.
     pub(crate) fn new(file: Arc<File>) -> Self {
         Self { file, at: 0 }
     }
 }
 
-impl Read for PlacedReader {
+impl Read for PositionedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         #[cfg(unix)]
         let read = std::os::unix::fs::FileExt::read_at(&*self.file, buffer, self.at)?;

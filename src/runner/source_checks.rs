@@ -1,0 +1,42 @@
+//! Checks of a source before its first record: the fields that the job needs, and those that it
+//! has lost.
+//!
+//! In scope: which checks a run makes. Out of scope: the checks (`runner::header_row`).
+
+use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, KeyColumn};
+use crate::ledger::runs::event::Event;
+use crate::ledger::runs::filled_fields::FilledFields;
+use crate::runner::header_row::{check_columns, check_header, remove_gone_fields};
+use crate::runner::run_config::{Dependencies, RunConfig, RunError};
+use crate::runner::shutdown::Stop;
+use crate::runner::startup::RunContext;
+
+/// Checks the header row of a source that a run reads. A source that can be read again was checked
+/// before the run had the lease.
+pub(crate) async fn check_source(
+    parts: &mut Dependencies,
+    config: &RunConfig,
+    stop: &Stop,
+    opened: &mut RunContext,
+) -> Result<(), RunError> {
+    let Some(source) = parts.source.as_mut().filter(|_| config.retrying.reads_source()) else { return Ok(()) };
+    if !source.rereadable() {
+        check_header(source.as_mut(), parts.identify.as_ref(), &parts.events, stop).await?;
+    }
+    if !parts.steps.is_empty() {
+        return Ok(());
+    }
+    let output = &opened.intake.output;
+    let key_column = output.key_column.as_ref().map(KeyColumn::name);
+    // The header of a tab that is not there yet begins with the columns of the job file.
+    let tab_columns = if output.header.is_open() { &[] } else { output.header.columns() };
+    check_columns(source.as_mut(), &config.columns, tab_columns, key_column).await?;
+    let state = opened.chain.state();
+    let is_from_source = |name: &&String| !state.deleted.contains(name) && *name != ADDED_KEY_COLUMN;
+    let mut own: Vec<String> = state.columns.iter().filter(is_from_source).cloned().collect();
+    for message in remove_gone_fields(source.as_mut(), &mut own).await {
+        (parts.events)(Event::Anomaly { message });
+    }
+    opened.intake.fields = FilledFields::new(state.filled.clone(), own);
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Whether a run may start here and now: checks of the loaded state.
+//!
+//! In scope: blocking anomalies, the job's place, its definition, the lease, the key column. Out of
+//! scope: loading the state, and what a run does with it (`runner::startup`).
+
+use std::sync::Arc;
+
+use crate::ledger::leases::lease::{Holder, LeaseStatus};
+use crate::ledger::runs::run::{Run, RunStatus};
+use crate::ledger::state::rollover::Rollover;
+use crate::ledger::state::snapshot::{Definition, Snapshot};
+use crate::port::process::Processes;
+use crate::port::store::StoreError;
+use crate::runner::run_config::{RunConfig, RunError};
+use crate::time::Timestamp;
+
+/// The lease request of a run.
+#[derive(Clone)]
+pub struct LeaseRequest {
+    me: Holder,
+    locked: bool,
+    steal: bool,
+    processes: Arc<dyn Processes>,
+}
+
+impl LeaseRequest {
+    /// Creates the request of this run configuration.
+    pub fn from_config(config: &RunConfig, processes: &Arc<dyn Processes>) -> Self {
+        let processes = Arc::clone(processes);
+        Self { me: config.holder.clone(), locked: config.locked, steal: config.steal, processes }
+    }
+
+    /// True if the holder was a run of this installation and has ended: this run has the lock, and
+    /// that process is gone.
+    fn has_outlived(&self, holder: &Holder) -> bool {
+        self.locked && self.me.has_outlived(holder, |number| self.processes.started(number))
+    }
+}
+
+/// Stops at the first blocking anomaly. The processed index of such a snapshot can't be trusted
+/// either.
+pub fn check_not_blocked(snapshot: &Snapshot) -> Result<(), RunError> {
+    match snapshot.anomalies.iter().find(|anomaly| anomaly.blocking) {
+        Some(anomaly) => Err(StoreError::Corrupt { why: anomaly.message.clone() }.into()),
+        None => Ok(()),
+    }
+}
+
+/// Checks that the job is active in this spreadsheet. The old one is active until it names its
+/// successor; from then on the new one is.
+pub fn check_job_location(snapshot: &Snapshot, rollover: Option<&Rollover>) -> Result<(), RunError> {
+    if let Some(next) = snapshot.state.next.clone() {
+        return Err(RunError::GoesOn { next });
+    }
+    match (&snapshot.not_yet_left, rollover) {
+        (Some(previous), None | Some(Rollover::OutTo(_))) => Err(RunError::Unmoved { previous: previous.clone() }),
+        _ => Ok(()),
+    }
+}
+
+/// True if the key or the data tab changed and nothing is done yet. The job then starts afresh, and
+/// what it had learned about its tab is dropped.
+pub fn starts_afresh(snapshot: &Snapshot, definition: &Definition) -> bool {
+    let before = &snapshot.state.definition;
+    snapshot.processed_index.keys() == 0 && (definition.key != before.key || definition.tab != before.tab)
+}
+
+/// Checks the definition: a change would process done items again. While no key is done, in
+/// predecessors neither, nothing can be lost, and a wrong key may be corrected. A copied
+/// spreadsheet is another place in any case.
+pub fn check_definition(snapshot: &Snapshot, definition: &Definition) -> Result<(), RunError> {
+    let keys = snapshot.processed_index.keys();
+    let is_copy = definition.spreadsheet != snapshot.state.definition.spreadsheet;
+    match definition.changed_parts(&snapshot.state.definition) {
+        moved if moved.is_empty() || (keys == 0 && !is_copy) => Ok(()),
+        moved => Err(RunError::Redefined { moved, keys }),
+    }
+}
+
+/// Checks whether the lease may be claimed. Returns the abandoned run that left it, as crashed.
+pub fn check_lease(snapshot: &Snapshot, lease_request: &LeaseRequest, now: Timestamp) -> Result<Option<Run>, RunError> {
+    let lease = &snapshot.state.lease;
+    let holder = match lease.status(|holder| lease_request.has_outlived(holder), now) {
+        LeaseStatus::Free => return Ok(None),
+        LeaseStatus::Held { holder, until } if !lease_request.steal => {
+            return Err(RunError::Held { holder: Box::new(holder), since: lease.since, until });
+        }
+        LeaseStatus::Dead(holder) | LeaseStatus::Held { holder, .. } => holder,
+    };
+    Ok(snapshot.state.run.clone().map(|run| Run {
+        status: RunStatus::Crashed,
+        message: format!("vanished; its lease on {} was taken over", holder.host),
+        ..run
+    }))
+}
+
+/// Checks that an existing data tab has the key column, once that is known.
+pub fn check_key_column(
+    tab: &str,
+    tables: &[(String, Vec<String>)],
+    key_column: Option<&str>,
+) -> Result<(), StoreError> {
+    let columns = tables.iter().find(|(of, columns)| of == tab && !columns.is_empty()).map(|(_, columns)| columns);
+    match (columns, key_column) {
+        (Some(columns), Some(name)) if !columns.iter().any(|column| column == name) => {
+            let why = format!(
+                "tab {tab} has no column \"{name}\", which carries the keys: write that word into its header row"
+            );
+            Err(StoreError::Corrupt { why })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,81 @@
+//! Checks of what the column `overdue` of the tab Jobs rests on: recalculation by the hour, formulas
+//! with semicolons, a colour by a formula.
+//!
+//! In scope: these checks.
+//! Out of scope: retries (`store::probe::run`), formulas of the tab (`store::tabs::jobs_formulas`).
+//!
+//! The interval of recalculation is the one thing that a probe changes outside its own tabs. It is
+//! set back at once, and by the cleanup if that failed.
+
+use crate::google::types::cell::CellData;
+use crate::google::types::request_objects::{FormatRule, GridRange, RgbColor, SpreadsheetProperties};
+use crate::google::types::requests::{Batch, Request};
+use crate::store::probe::assumption::AssumptionOutcome;
+use crate::store::probe::client::{ProbeClient, SentBatch, Unanswered, text_at};
+use crate::store::tabs::error::store_error;
+
+type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
+
+/// The intervals of recalculation, as the service calls them.
+const INTERVALS: [&str; 3] = ["ON_CHANGE", "MINUTE", "HOUR"];
+/// The interval that a job sets, and the one that is tried where it is set already.
+const HOURLY: &str = "HOUR";
+const BY_THE_MINUTE: &str = "MINUTE";
+/// Any colour, in a tab that is deleted.
+const RED: RgbColor = RgbColor { red: 0.96, green: 0.78, blue: 0.76 };
+
+/// Sets another interval of recalculation than the spreadsheet has, reads it, and sets it back.
+pub async fn recalculation(client: &ProbeClient) -> ProbeAnswer {
+    let before = client.recalculation();
+    let tried = if before == HOURLY { BY_THE_MINUTE } else { HOURLY };
+    let (Some(set), Some(reset)) = (recalculating(tried), recalculating(before)) else {
+        return Err(Unanswered::Unclear(format!("the spreadsheet recalculates \"{before}\", which is not known")));
+    };
+    client.note_recalculation_changed();
+    if let SentBatch::Refused(refusal) = client.send(Batch::new(vec![set])).await? {
+        return Ok((AssumptionOutcome::NotHeld, refusal.message));
+    }
+    let seen = interval(client).await;
+    client.prepare(vec![reset]).await?;
+    let (seen, after) = (seen?, interval(client).await?);
+    let reads_back = seen == tried && after == before;
+    Ok((AssumptionOutcome::from_held(reads_back), format!("set to {tried} it reads {seen}, set back it reads {after}")))
+}
+
+/// Returns the request that sets an interval; `None` for one that is not known.
+pub fn recalculating(interval: &str) -> Option<Request> {
+    let auto_recalc = INTERVALS.into_iter().find(|known| *known == interval)?;
+    let properties = SpreadsheetProperties { auto_recalc };
+    Some(Request::UpdateSpreadsheetProperties { properties, fields: "autoRecalc".into() })
+}
+
+async fn interval(client: &ProbeClient) -> Result<String, Unanswered> {
+    let read = client.sheets.metadata(&client.id).await;
+    read.map(|metadata| metadata.auto_recalc).map_err(|error| Unanswered::Unclear(store_error(&error).to_string()))
+}
+
+/// Writes a formula with semicolons, without a decimal and without a word of any language.
+pub async fn semicolons(client: &ProbeClient) -> ProbeAnswer {
+    let tab = client.new_tab();
+    client.prepare(vec![tab.add(), tab.write(0, 0, CellData::formula("=IF(1>0;2;3)"))]).await?;
+    let rows = client.read(&tab, "A1", |rows| text_at(rows, 0, 0) == "2").await?;
+    let seen = text_at(&rows, 0, 0);
+    Ok((AssumptionOutcome::from_held(seen == "2"), format!("=IF(1>0;2;3) shows \"{seen}\"")))
+}
+
+/// Adds a colour by a formula to a scratch tab.
+pub async fn colour_rule(client: &ProbeClient) -> ProbeAnswer {
+    let tab = client.new_tab();
+    let range = GridRange {
+        sheet_id: tab.id,
+        start_row_index: Some(1),
+        start_column_index: Some(0),
+        end_column_index: Some(1),
+        ..GridRange::default()
+    };
+    let rule = FormatRule::background(range, "=$A2=\"yes\"".to_owned(), RED);
+    match client.send(Batch::new(vec![tab.add(), Request::AddConditionalFormatRule { rule, index: 0 }])).await? {
+        SentBatch::Applied(_) => Ok((AssumptionOutcome::Held, "it was accepted".to_owned())),
+        SentBatch::Refused(refusal) => Ok((AssumptionOutcome::NotHeld, refusal.message)),
+    }
+}
