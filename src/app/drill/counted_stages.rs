@@ -45,18 +45,18 @@ impl CountedStages {
     }
 
     async fn begun(&self, call: StageCall<'_>) -> io::Result<WatchedCommand> {
-        let (stage, number) = (call.stage, self.trouble.schedule.next_effect());
+        let number = self.trouble.schedule.next_effect();
         self.call.store(number, Ordering::SeqCst);
-        self.counts.count_call(&stage.name, true, (stage.key.as_str(), stage.key.as_str()));
+        self.counts.count_call(call.name, true, (call.key, call.key));
         let content = stand_in(call)?;
         let is_due = |mishap: &Mishap| matches!(mishap, Mishap::KillBeforeEffect(at) if *at == number);
         if !self.trouble.schedule.take(is_due).is_empty() {
-            if let Some(path) = &stage.artifact {
+            if let Some(path) = call.artifact {
                 // What a killed process leaves, which the next run finds.
                 let half = content.get(..content.len() / 2).unwrap_or_default();
                 std::fs::write(part_path(&self.folder.join(path), number), half)?;
             }
-            self.trouble.kill_in(&format!("in stage {}", stage.name)).await;
+            self.trouble.kill_in(&format!("in stage {}", call.name)).await;
         }
         if self.is_real {
             return Ok(WatchedCommand::Runs(Box::new(self.clock.busy())));
@@ -78,7 +78,7 @@ impl StageWatch for CountedStages {
             let number = self.call.load(Ordering::SeqCst);
             let is_due = |mishap: &Mishap| matches!(mishap, Mishap::KillAfterEffect(at) if *at == number);
             if !self.trouble.schedule.take(is_due).is_empty() {
-                let place = format!("after the command of stage {} had ended", call.stage.name);
+                let place = format!("after the command of stage {} had ended", call.name);
                 self.trouble.kill_in(&place).await;
             }
         })
@@ -87,7 +87,7 @@ impl StageWatch for CountedStages {
 
 /// What a command makes that is not run: its stage, and what it has read.
 fn stand_in(call: StageCall<'_>) -> io::Result<Vec<u8>> {
-    let mut content = format!("what stage {} of {} makes\n", call.stage.name, call.stage.key.as_str()).into_bytes();
+    let mut content = format!("what stage {} of {} makes\n", call.name, call.key).into_bytes();
     if let Some(input) = call.input {
         content.extend(format!("of {}\n", Artifact::read(input, "its input")?.description()).into_bytes());
     }

@@ -105,7 +105,13 @@ impl StageCommand<'_> {
     /// Runs the command as the plan's watch has it; `None` if a stop was requested before it began.
     async fn watched_attempts(&self, part: Option<&Path>) -> Result<Option<RetryReport>, String> {
         let Some(watch) = &self.plan.watch else { return self.attempts(part).await };
-        let call = StageCall { stage: self.stage, input: self.input.as_deref(), output: part };
+        let call = StageCall {
+            name: &self.stage.name,
+            key: self.stage.key.as_str(),
+            artifact: self.stage.artifact.as_deref(),
+            input: self.input.as_deref(),
+            output: part,
+        };
         let report = match watch.begin(call).await {
             Ok(WatchedCommand::Replaced) => Some(RetryReport::of_success(self.stage.policy.max_attempts)),
             Ok(WatchedCommand::Runs(guard)) => {

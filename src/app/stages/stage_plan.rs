@@ -128,8 +128,8 @@ impl StagePlan {
         })
     }
 
-    /// Does work that blocks: on another thread, or, in a drill, whose time stands still only while
-    /// its own thread works, on this one.
+    /// Does work that blocks: on another thread. In a drill, whose simulated time may move whenever
+    /// its only thread waits, it is done on this one.
     pub async fn block_on_files<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

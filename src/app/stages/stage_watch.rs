@@ -6,13 +6,15 @@ use std::path::Path;
 
 use futures_util::future::BoxFuture;
 
-use crate::app::stages::stage_plan::PlannedStage;
-
 /// The command of a stage that is about to run.
 #[derive(Debug, Clone, Copy)]
 pub struct StageCall<'a> {
-    /// The stage.
-    pub stage: &'a PlannedStage,
+    /// The name of the stage.
+    pub name: &'a str,
+    /// The key of stage and run.
+    pub key: &'a str,
+    /// The path of the file that it makes, as the job file has it.
+    pub artifact: Option<&'a str>,
     /// The file that it reads.
     pub input: Option<&'a Path>,
     /// Where it has to write its file; `None` for a stage that makes none.

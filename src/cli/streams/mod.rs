@@ -11,9 +11,11 @@
 //! | How are characters shown that would control a terminal? | `control_characters` |
 //! | Which log lines are written, and in which form? | `logs` |
 //! | Which file of the day gets a copy, and when is an old one deleted? | `log_file` |
+//! | How is the output of a command of the user passed on? | `command_output` |
 //! | How do tests read the output? | `captured` |
 
 pub mod captured;
+pub mod command_output;
 pub mod control_characters;
 pub mod log_file;
 pub mod logs;

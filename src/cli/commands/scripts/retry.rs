@@ -12,10 +12,9 @@ use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
+use crate::cli::streams::command_output::TerminalOutput;
 use crate::cli::streams::control_characters::visible;
-use crate::cli::streams::terminal::Terminal;
 use crate::clock::Clock;
-use crate::command_retry::attempt::CommandOutput;
 use crate::command_retry::report::{AttemptReport, RetryOutcome, RetryReport};
 use crate::command_retry::retry_loop::CommandRetry;
 use crate::command_retry::signals::StopSignal;
@@ -100,19 +99,6 @@ pub async fn read_stdin(
         Err(error @ StdinError::TooLong(_)) => Err(CliError::new(error.to_string(), Exit::DataErr)
             .with_help("write it to a file that the command reads, and use --no-stdin")),
         Err(error) => Err(CliError::new(error.to_string(), Exit::IoErr)),
-    }
-}
-
-/// Passes the command's output on.
-pub struct TerminalOutput(pub Arc<Terminal>);
-
-impl CommandOutput for TerminalOutput {
-    fn put_out(&self, bytes: &[u8]) {
-        self.0.out().put_bytes(bytes);
-    }
-
-    fn put_err(&self, bytes: &[u8]) {
-        self.0.err().put_bytes(bytes);
     }
 }
 
