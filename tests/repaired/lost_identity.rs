@@ -69,3 +69,26 @@ async fn a_key_changed_right_before_a_write_comes_in_a_new_row() {
     desk.shows("odd", "k1 a1", "k1 b1", "my k1").await;
     desk.shows("k1", "k1 a2", "k1 b2", "").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_key_done_again_right_after_its_repair_has_one_row() {
+    let mut desk = hit().await;
+    // No write has seen the row of k1, which is gone now: the repair creates it. Its key comes again.
+    let rows = desk.proxy.tab("Data").await;
+    let at = rows.iter().position(|row| row[0] == "k1").expect("the row of k1");
+    desk.proxy.hands(json!([deleted(&desk.id().await, at)])).await;
+    let processed = desk.proxy.id_of("Processed j").await;
+    let rows = desk.proxy.tab("Processed j").await;
+    let key = rows[0].iter().position(|header| header == "key").expect("a column of keys");
+    let own = rows.iter().enumerate().rev().filter(|(_, row)| row.get(key).is_some_and(|text| text == "k1"));
+    let deeds: Vec<_> = own.map(|(row, _)| deleted(&processed, row)).collect();
+    desk.proxy.hands(json!(deeds)).await;
+    desk.run().await.expect("the next run");
+    desk.shows("k1", "k1 a2", "k1 b2", "").await;
+}
+
+/// A person deletes a row, counted from 0.
+fn deleted(id: &Value, row: usize) -> Value {
+    let range = json!({"sheetId": id, "dimension": "ROWS", "startIndex": row, "endIndex": row + 1});
+    json!({"deleteDimension": {"range": range}})
+}

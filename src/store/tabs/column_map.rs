@@ -151,7 +151,8 @@ pub fn is_error(text: &str) -> bool {
 /// Maps the columns that a batch expected to the header as it found it.
 ///
 /// The job's only missing header is matched with the only unmatched column. Nothing shows which of
-/// several is which. The pairs in `known` are fixed beforehand. `is_users` identifies users' own
+/// several is which. The pairs in `known` are fixed beforehand. `is_known_now` identifies expected
+/// columns whose current place is known. `is_users` identifies users' own
 /// columns, which are excluded, also where one stands in the place of the job's.
 pub fn map_own_columns(
     expected: &[String],
@@ -159,12 +160,13 @@ pub fn map_own_columns(
     own: &[usize],
     known: &[(usize, usize)],
     is_users: impl Fn(usize) -> bool,
+    is_known_now: impl Fn(usize) -> bool,
 ) -> ColumnMap {
     let mut map = ColumnMap::between(expected, found, known);
     let own: HashSet<usize> = own.iter().copied().collect();
-    // A user's column that stands where the job's one stood was inserted there.
+    // A user's column where the job's one was, which is known to be elsewhere now, was inserted.
     let is_wrong = |at: &usize| {
-        let there = map.get(*at).filter(|there| expected.get(*at) != found.get(*there));
+        let there = map.get(*at).filter(|there| is_known_now(*at) && expected.get(*at) != found.get(*there));
         let is_known = there.is_some_and(|there| known.contains(&(*at, there)));
         there.is_some_and(|there| !is_known && found.get(there).is_some_and(|text| is_name(text)) && is_users(there))
     };
@@ -208,16 +210,27 @@ mod tests {
     fn the_only_error_among_new_columns_is_the_lost_one() {
         assert_eq!(map("id arr n", "n x #REF! id y"), [Some(3), Some(2), Some(0)]);
         assert_eq!(map("id arr n", "n #REF! x #REF! id"), [Some(4), None, Some(0)]);
-        let own = map_own_columns(&texts("a arr n"), &texts("n #REF! x renamed"), &[0], &[], |at| at == 1 || at == 2);
+        let own = map_own_columns(
+            &texts("a arr n"),
+            &texts("n #REF! x renamed"),
+            &[0],
+            &[],
+            |at| at == 1 || at == 2,
+            |_| false,
+        );
         assert_eq!([own.get(0), own.get(1), own.get(2)], [Some(3), Some(1), Some(0)]);
     }
 
     #[test]
     fn a_user_s_column_in_the_place_of_the_job_s_is_not_taken_for_it() {
         let (expected, found) = (texts("id a b c mine"), texts("id a own c renamed mine"));
-        let map = map_own_columns(&expected, &found, &[0, 1, 2, 3], &[], |at| at == 2 || at == 5);
+        let mapped = |is_known: bool| {
+            map_own_columns(&expected, &found, &[0, 1, 2, 3], &[], |at| at == 2 || at == 5, move |_| is_known)
+        };
+        let map = mapped(true);
         assert_eq!([map.get(1), map.get(2), map.get(3)], [Some(1), Some(4), Some(3)]);
         assert_eq!(map.origin(2), None, "the user's column is new");
+        assert_eq!(mapped(false).get(2), Some(2), "the job's one may have been renamed in its place");
     }
 
     #[test]

@@ -66,7 +66,10 @@ impl<'a> Correspondence<'a> {
         let formulas_found = formulas_found(finding, image);
         let mut by_formula = pair_by_formula(&undo_log.header_formulas, &formulas_found);
         by_formula.extend(renamed_columns(finding, image));
-        let found = map_own_columns(&undo_log.header, &finding.header, &undo_log.own_columns(), &by_formula, is_users);
+        let is_known_now = |at: usize| undo_log.name(at).is_some_and(|name| tab.position(name).is_some());
+        let own_columns = undo_log.own_columns();
+        let found =
+            map_own_columns(&undo_log.header, &finding.header, &own_columns, &by_formula, is_users, is_known_now);
         let header = named_header(finding, &found);
         let known = undo_log.used.iter().filter_map(|&at| Some((found.get(at)?, tab.position(undo_log.name(at)?)?)));
         let by_formula = pair_by_formula(&formulas_found, &image.header_formulas());

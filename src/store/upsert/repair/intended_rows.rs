@@ -297,7 +297,7 @@ impl Correspondence<'_> {
 
     /// Whether a row shows something of these contents in a column that the batch did not write, as no
     /// row does that it created.
-    fn shows_what_no_batch_wrote(&self, fingerprint: &RowFingerprint, row: u32) -> bool {
+    pub(super) fn shows_what_no_batch_wrote(&self, fingerprint: &RowFingerprint, row: u32) -> bool {
         let used: HashSet<usize> = self.finding.undo_log.used.iter().filter_map(|at| self.intended(*at)).collect();
         let shown = |column: usize| self.image.cell(row as usize, column).and_then(mark_of);
         fingerprint.marks().any(|(column, mark)| !used.contains(&column) && shown(column) == Some(mark))

@@ -89,7 +89,13 @@ impl Correspondence<'_> {
             }
             let is_it = |shown: &&String| fingerprint.mark(key) == mark_of(&Value::from(shown.as_str()));
             let Some(shown) = self.by_key.keys().filter(|shown| !shown.is_empty()).find(is_it) else { continue };
-            out.entry(shown.clone()).or_default().push(fingerprint.moved(&map, self.image.width()));
+            let left = fingerprint.moved(&map, self.image.width());
+            // Of a key with a new row, only what users wrote beside it distinguishes the other one.
+            let is_left_in = |row: &u32| self.shows_what_no_batch_wrote(&left, *row);
+            let is_new = self.finding.undo_log.recreated.contains(shown);
+            if !is_new || self.unhit_rows_showing(shown).iter().any(is_left_in) {
+                out.entry(shown.clone()).or_default().push(left);
+            }
         }
         out
     }
