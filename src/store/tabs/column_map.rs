@@ -153,7 +153,7 @@ pub fn is_error(text: &str) -> bool {
 /// The job's only missing header is matched with the only unmatched column. Nothing shows which of
 /// several is which. The pairs in `known` are fixed beforehand. `is_known_now` identifies expected
 /// columns whose current place is known. `is_users` identifies users' own
-/// columns, which are excluded, also where one stands in the place of the job's.
+/// columns, which are excluded, also where one is in the place of the job's.
 pub fn map_own_columns(
     expected: &[String],
     found: &[String],

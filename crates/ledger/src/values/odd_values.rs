@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_that_does_not_exist_is_told_from_another_form() {
+    fn a_day_that_does_not_exist_differs_from_another_form() {
         let advice = |text| odd_day_advice(text).unwrap_or_default();
         assert!(advice("2026-13-01").contains("not a day of the calendar"));
         assert!(advice("2026-12-31T08:00").starts_with("is a day with a time"));
