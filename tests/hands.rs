@@ -1,7 +1,7 @@
 //! People's hands: a person who edits the data tab between any two calls of a run, and what is left of everybody's work at the end.
 //!
 //! The model (`hands/model`) is written from `docs/sheet.md` alone. `HANDS=10000 cargo test --release --test hands -- --nocapture` plays
-//! so many games at a person's pace, `HANDS_FAST=2000` so many with a deed each 50 ms, and both write `docs/evidence/hands.json`.
+//! so many games at a person's pace, `HANDS_FAST=2000` so many with a edit each 50 ms, and both write `docs/evidence/hands.json`.
 //! `HANDS_SEED=n` or `HANDS_FAST_SEED=n` plays one game and shows it; `HANDS_FROM=n` is the first
 //! seed of many, and after `HANDS_SECONDS=n` no game begins any more. `HANDS_ONCE_FAILED=1` plays all games that once failed, as `.ci/run` does; an
 //! ordinary run plays every third.
@@ -23,14 +23,14 @@ mod front;
 #[expect(dead_code, reason = "the person of other tests")]
 mod person;
 
-#[path = "hands/deeds.rs"]
-mod deeds;
+#[path = "hands/edits.rs"]
+mod edits;
 
-#[path = "hands/deeds_columns.rs"]
-mod deeds_columns;
+#[path = "hands/column_edits.rs"]
+mod column_edits;
 
-#[path = "hands/desk.rs"]
-mod desk;
+#[path = "hands/shared_sheet.rs"]
+mod shared_sheet;
 
 #[path = "hands/game.rs"]
 mod game;
@@ -47,10 +47,10 @@ use std::thread;
 
 use serde_json::json;
 
-use crate::desk::without_copies;
 use crate::evidence::Stopwatch;
 use crate::front::Tampering;
 use crate::game::{Game, Pace, Tally};
+use crate::shared_sheet::without_copies;
 
 /// Games of an ordinary run, at each pace.
 const ORDINARY: u64 = 30;
@@ -87,7 +87,7 @@ fn play_all(seeds: &[u64], pace: Pace, seconds: f64) -> Played {
             && let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed))
         {
             let played = play(seed, pace, None);
-            let mut sum = sum.lock().expect("nobody panics in it");
+            let mut sum = sum.lock().expect("no thread panics while it holds it");
             match played {
                 Ok((tally, _)) => sum.tally.add(&tally),
                 Err(why) => sum.failed.push(why),
@@ -101,7 +101,7 @@ fn play_all(seeds: &[u64], pace: Pace, seconds: f64) -> Played {
             thread.spawn_scoped(scope, playing).expect("the system has threads");
         }
     });
-    sum.into_inner().expect("nobody panics in it")
+    sum.into_inner().expect("no thread panics while it holds it")
 }
 
 /// A switch of this test.
@@ -135,7 +135,7 @@ fn exam(pace: Pace, switch: &str, seed: &str, ordinary: u64) {
         .collect();
     if games.is_some() {
         let command = format!("{switch}={played} cargo test --release --test hands -- --nocapture");
-        let told = json!({
+        let evidence = json!({
             "command": command,
             "commit": commit,
             "seeds": format!("{first} to {}", first + played as u64 - 1),
@@ -147,12 +147,12 @@ fn exam(pace: Pace, switch: &str, seed: &str, ordinary: u64) {
             "items whose step failed": tally.failed_items,
             "versions that the source took back": tally.went_back,
             "runs with repairs": tally.repairs,
-            "deeds": tally.deeds.iter().map(|(deed, times)| (format!("{deed:?}"), json!(times))).collect::<serde_json::Map<_, _>>(),
+            "edits": tally.edits.iter().map(|(edit, times)| (format!("{edit:?}"), json!(times))).collect::<serde_json::Map<_, _>>(),
             "stops with 65": tally.stops,
             "wall seconds": (seconds * 10.0).round() / 10.0,
         });
-        let part = if pace == Pace::Fast { "a deed each 50 ms" } else { "a person's pace" };
-        evidence::write("hands.json", Some(part), &told);
+        let part = if pace == Pace::Fast { "a edit each 50 ms" } else { "a person's pace" };
+        evidence::write("hands.json", Some(part), &evidence);
     }
     assert!(failed.is_empty(), "{} games of {played} failed; the first: {}", failed.len(), failed[0]);
     assert!(played < 25 || tally.repairs > 5, "the person was never in the way");

@@ -40,7 +40,7 @@ use crate::sheet_rig::{front, person, support};
 use crate::support::{Job, Values};
 
 /// A sheet with keys k1, k2, … in columns id, a and b, and beside them a column of the user.
-struct Desk {
+struct SharedSheet {
     proxy: EmulatorProxy,
     clock: Arc<dyn Clock>,
     versions: BTreeMap<String, u64>,
@@ -49,37 +49,37 @@ struct Desk {
     said: Vec<String>,
 }
 
-impl Desk {
+impl SharedSheet {
     /// Creates keys k1 to kn at version 1, each with a remark of the user.
     async fn of(keys: u64) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let proxy = EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None);
         let versions = (1..=keys).map(|n| (format!("k{n}"), 1)).collect();
-        let mut desk = Self { proxy, clock, versions, is_alike: false, said: Vec::new() };
-        desk.run().await.expect("a first run");
-        let wider = json!({"sheetId": desk.id().await, "dimension": "COLUMNS", "length": 3});
-        desk.proxy.hands(json!([{"appendDimension": wider}])).await;
-        desk.proxy.type_in("Data", 0, 3, "remark").await;
+        let mut shared_sheet = Self { proxy, clock, versions, is_alike: false, said: Vec::new() };
+        shared_sheet.run().await.expect("a first run");
+        let wider = json!({"sheetId": shared_sheet.id().await, "dimension": "COLUMNS", "length": 3});
+        shared_sheet.proxy.hands(json!([{"appendDimension": wider}])).await;
+        shared_sheet.proxy.type_in("Data", 0, 3, "remark").await;
         for n in 1..=keys {
-            desk.proxy.type_in("Data", usize::try_from(n).expect("few"), 3, &format!("my k{n}")).await;
+            shared_sheet.proxy.type_in("Data", usize::try_from(n).expect("few"), 3, &format!("my k{n}")).await;
         }
-        desk
+        shared_sheet
     }
 
     /// Creates two rows with the same content except for their keys. A run has written them,
     /// columns were moved meanwhile, and the run has died.
     async fn with_two_equal_rows_misplaced() -> Self {
-        let mut desk = Self::of(2).await;
-        desk.is_alike = true;
-        desk.versions.extend([("k1".into(), 2), ("k2".into(), 2)]);
-        desk.run().await.expect("a second version");
+        let mut shared_sheet = Self::of(2).await;
+        shared_sheet.is_alike = true;
+        shared_sheet.versions.extend([("k1".into(), 2), ("k2".into(), 2)]);
+        shared_sheet.run().await.expect("a second version");
         for row in [1, 2] {
-            desk.proxy.type_in("Data", row, 3, "").await;
+            shared_sheet.proxy.type_in("Data", row, 3, "").await;
         }
-        desk.versions.extend([("k1".into(), 3), ("k2".into(), 3)]);
-        let moved = desk.moved("COLUMNS", 0, 3).await;
-        desk.run_and_vanish(moved).await;
-        desk
+        shared_sheet.versions.extend([("k1".into(), 3), ("k2".into(), 3)]);
+        let moved = shared_sheet.moved("COLUMNS", 0, 3).await;
+        shared_sheet.run_and_vanish(moved).await;
+        shared_sheet
     }
 
     async fn run(&mut self) -> Result<(), RunError> {
@@ -112,7 +112,9 @@ impl Desk {
             ended = running => ended.map(|_| ()),
             () = end.notified() => Ok(()),
         };
-        self.said.extend(job.events.lock().expect("nobody panics in it").iter().map(|event| format!("{event:?}")));
+        self.said.extend(
+            job.events.lock().expect("no thread panics while it holds it").iter().map(|event| format!("{event:?}")),
+        );
         self.clock.sleep(Duration::from_mins(10)).await;
         ended
     }
@@ -165,216 +167,224 @@ impl Desk {
 
 #[tokio::test(start_paused = true)]
 async fn one_corrected_cell_stays_and_the_rest_of_its_row_is_restored() {
-    let mut desk = Desk::of(3).await;
-    desk.versions.insert("k1".into(), 2);
+    let mut shared_sheet = SharedSheet::of(3).await;
+    shared_sheet.versions.insert("k1".into(), 2);
     // The row of k3 moves to where k1 was.
-    let moved = desk.moved("ROWS", 3, 1).await;
-    desk.run_and_vanish(moved).await;
-    desk.shows("k3", "k1 a2", "k1 b2", "my k3").await;
-    desk.proxy.type_in("Data", 1, 1, "hers").await;
-    desk.run().await.expect("the next run");
-    desk.shows("k3", "hers", "k3 b1", "my k3").await;
-    desk.shows("k1", "k1 a2", "k1 b2", "my k1").await;
-    assert!(desk.says("1 cells that people changed meanwhile are left") && !desk.says("where they belong"));
+    let moved = shared_sheet.moved("ROWS", 3, 1).await;
+    shared_sheet.run_and_vanish(moved).await;
+    shared_sheet.shows("k3", "k1 a2", "k1 b2", "my k3").await;
+    shared_sheet.proxy.type_in("Data", 1, 1, "hers").await;
+    shared_sheet.run().await.expect("the next run");
+    shared_sheet.shows("k3", "hers", "k3 b1", "my k3").await;
+    shared_sheet.shows("k1", "k1 a2", "k1 b2", "my k1").await;
+    assert!(
+        shared_sheet.says("1 cells that people changed meanwhile are left") && !shared_sheet.says("where they belong")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn keys_that_were_written_over_come_back_to_their_rows() {
     for moves in [None, Some(("ROWS", 3, 1)), Some(("COLUMNS", 3, 0))] {
-        let mut desk = Desk::of(3).await;
-        desk.versions.extend([("k1".into(), 2), ("k2".into(), 2)]);
+        let mut shared_sheet = SharedSheet::of(3).await;
+        shared_sheet.versions.extend([("k1".into(), 2), ("k2".into(), 2)]);
         // The key's column moves to where the job writes.
-        let moved = desk.moved("COLUMNS", 0, 3).await;
-        desk.run_and_vanish(moved).await;
-        assert_eq!(desk.rows_of("k1").await.len(), 0);
+        let moved = shared_sheet.moved("COLUMNS", 0, 3).await;
+        shared_sheet.run_and_vanish(moved).await;
+        assert_eq!(shared_sheet.rows_of("k1").await.len(), 0);
         if let Some((dimension, from, to)) = moves {
-            let moved = desk.moved(dimension, from, to).await;
-            desk.proxy.hands(moved).await;
+            let moved = shared_sheet.moved(dimension, from, to).await;
+            shared_sheet.proxy.hands(moved).await;
         }
-        desk.run().await.expect("the next run");
+        shared_sheet.run().await.expect("the next run");
         for (key, version) in [("k1", 2), ("k2", 2), ("k3", 1)] {
             let cell = |column: &str| format!("{key} {column}{version}");
-            desk.shows(key, &cell("a"), &cell("b"), &format!("my {key}")).await;
+            shared_sheet.shows(key, &cell("a"), &cell("b"), &format!("my {key}")).await;
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_key_with_one_corrected_cell_gets_no_second_row() {
-    let mut desk = Desk::of(3).await;
-    desk.versions.insert("k1".into(), 2);
-    let moved = desk.moved("COLUMNS", 0, 3).await;
-    desk.run_and_vanish(moved).await;
+    let mut shared_sheet = SharedSheet::of(3).await;
+    shared_sheet.versions.insert("k1".into(), 2);
+    let moved = shared_sheet.moved("COLUMNS", 0, 3).await;
+    shared_sheet.run_and_vanish(moved).await;
     // Of a, b, id, remark the second and the third were written; the user corrects the second.
-    desk.proxy.type_in("Data", 1, 1, "hers").await;
-    let inserted = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-    desk.proxy.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
-    desk.run().await.expect("the next run");
-    desk.shows("k1", "k1 a2", "hers", "my k1").await;
-    desk.shows("k2", "k2 a1", "k2 b1", "my k2").await;
+    shared_sheet.proxy.type_in("Data", 1, 1, "hers").await;
+    let inserted = json!({"sheetId": shared_sheet.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+    shared_sheet.proxy.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
+    shared_sheet.run().await.expect("the next run");
+    shared_sheet.shows("k1", "k1 a2", "hers", "my k1").await;
+    shared_sheet.shows("k2", "k2 a1", "k2 b1", "my k2").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn rows_that_could_be_either_stop_the_run_and_both_are_shown() {
-    let mut desk = Desk::with_two_equal_rows_misplaced().await;
-    let inserted = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-    desk.proxy.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
-    let before = desk.proxy.tab("Data").await;
-    let error = desk.run().await.expect_err("nothing is guessed");
+    let mut shared_sheet = SharedSheet::with_two_equal_rows_misplaced().await;
+    let inserted = json!({"sheetId": shared_sheet.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+    shared_sheet.proxy.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
+    let before = shared_sheet.proxy.tab("Data").await;
+    let error = shared_sheet.run().await.expect_err("nothing is guessed");
     let said = error.to_string();
     assert!(said.contains("rows 3 and 4 could each be the one of key") && said.contains("column \"id\""), "{said}");
     assert_eq!(error.fault(), Fault::Corrupt, "{said}");
-    assert_eq!(desk.proxy.tab("Data").await, before);
+    assert_eq!(shared_sheet.proxy.tab("Data").await, before);
     // The user marks which is which.
-    desk.proxy.type_in("Data", 3, 2, "k1").await;
-    desk.run().await.expect("the next run");
-    desk.shows("k1", "alike", "alike", "").await;
-    desk.shows("k2", "alike", "alike", "").await;
-    assert_eq!(desk.proxy.tab("Data").await[3][2], "k1");
+    shared_sheet.proxy.type_in("Data", 3, 2, "k1").await;
+    shared_sheet.run().await.expect("the next run");
+    shared_sheet.shows("k1", "alike", "alike", "").await;
+    shared_sheet.shows("k2", "alike", "alike", "").await;
+    assert_eq!(shared_sheet.proxy.tab("Data").await[3][2], "k1");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_column_with_a_formula_for_a_header_is_followed() {
-    let mut desk = Desk::of(3).await;
-    let id = desk.id().await;
+    let mut shared_sheet = SharedSheet::of(3).await;
+    let id = shared_sheet.id().await;
     let start = json!({"sheetId": id, "rowIndex": 0, "columnIndex": 4});
     let header = "={\"arr\";ARRAYFORMULA(\"x-\"&A2:A4)}";
     let cell = json!({"values": [{"userEnteredValue": {"formulaValue": header}}]});
-    desk.proxy.hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [cell]}}])).await;
-    desk.versions.insert("k2".into(), 2);
+    shared_sheet
+        .proxy
+        .hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [cell]}}]))
+        .await;
+    shared_sheet.versions.insert("k2".into(), 2);
     // The user's column moves to where b was.
-    let moved = desk.moved("COLUMNS", 4, 2).await;
-    desk.run_and_vanish(moved).await;
+    let moved = shared_sheet.moved("COLUMNS", 4, 2).await;
+    shared_sheet.run_and_vanish(moved).await;
     assert!(
-        desk.proxy.tab("Data").await[0].iter().any(|header| header.starts_with("#REF!")),
+        shared_sheet.proxy.tab("Data").await[0].iter().any(|header| header.starts_with("#REF!")),
         "its array is in the way"
     );
-    desk.run().await.expect("the next run");
-    desk.shows("k2", "k2 a2", "k2 b2", "my k2").await;
-    assert_eq!(desk.proxy.column("Data", "arr").await, ["x-k1", "x-k2", "x-k3"]);
+    shared_sheet.run().await.expect("the next run");
+    shared_sheet.shows("k2", "k2 a2", "k2 b2", "my k2").await;
+    assert_eq!(shared_sheet.proxy.column("Data", "arr").await, ["x-k1", "x-k2", "x-k3"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_person_s_formula_comes_back_with_the_right_references() {
-    let mut desk = Desk::of(3).await;
-    let id = desk.id().await;
+    let mut shared_sheet = SharedSheet::of(3).await;
+    let id = shared_sheet.id().await;
     let start = json!({"sheetId": id, "rowIndex": 0, "columnIndex": 4});
     let formula = |row: u32| json!({"values": [{"userEnteredValue": {"formulaValue": format!("=\"f-\"&D{row}")}}]});
     let header = json!({"values": [{"userEnteredValue": {"stringValue": "f"}}]});
     let rows = json!([header, formula(2), formula(3), formula(4)]);
-    desk.proxy.hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": rows}}])).await;
-    desk.versions.insert("k2".into(), 2);
-    let moved = desk.moved("COLUMNS", 4, 2).await;
-    desk.run_and_vanish(moved).await;
+    shared_sheet
+        .proxy
+        .hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": rows}}]))
+        .await;
+    shared_sheet.versions.insert("k2".into(), 2);
+    let moved = shared_sheet.moved("COLUMNS", 4, 2).await;
+    shared_sheet.run_and_vanish(moved).await;
     // The column that the formula refers to moves away before the repair.
-    let remark = desk.proxy.tab("Data").await[0].iter().position(|text| text == "remark").expect("it is there");
-    let moved = desk.moved("COLUMNS", u64::try_from(remark).expect("few"), 0).await;
-    desk.proxy.hands(moved).await;
-    desk.run().await.expect("the next run");
-    desk.shows("k2", "k2 a2", "k2 b2", "my k2").await;
-    assert_eq!(desk.proxy.column("Data", "f").await, ["f-my k1", "f-my k2", "f-my k3"]);
+    let remark = shared_sheet.proxy.tab("Data").await[0].iter().position(|text| text == "remark").expect("it is there");
+    let moved = shared_sheet.moved("COLUMNS", u64::try_from(remark).expect("few"), 0).await;
+    shared_sheet.proxy.hands(moved).await;
+    shared_sheet.run().await.expect("the next run");
+    shared_sheet.shows("k2", "k2 a2", "k2 b2", "my k2").await;
+    assert_eq!(shared_sheet.proxy.column("Data", "f").await, ["f-my k1", "f-my k2", "f-my k3"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_row_deleted_before_its_repair_stays_deleted_until_its_next_version() {
-    let mut desk = Desk::of(3).await;
-    desk.versions.insert("k1".into(), 2);
-    desk.versions.insert("k2".into(), 2);
-    let moved = desk.moved("ROWS", 2, 1).await;
-    desk.run_and_vanish(moved).await;
+    let mut shared_sheet = SharedSheet::of(3).await;
+    shared_sheet.versions.insert("k1".into(), 2);
+    shared_sheet.versions.insert("k2".into(), 2);
+    let moved = shared_sheet.moved("ROWS", 2, 1).await;
+    shared_sheet.run_and_vanish(moved).await;
     // Each of the two rows shows the other's cells; the user deletes the first, which is k2's.
-    let first = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-    desk.proxy.hands(json!([{"deleteDimension": {"range": first}}])).await;
-    desk.run().await.expect("the next run");
-    desk.shows("k1", "k1 a2", "k1 b2", "my k1").await;
-    assert_eq!(desk.rows_of("k2").await.len(), 0);
-    desk.versions.insert("k2".into(), 3);
-    desk.run().await.expect("a newer version");
-    desk.shows("k2", "k2 a3", "k2 b3", "").await;
+    let first = json!({"sheetId": shared_sheet.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+    shared_sheet.proxy.hands(json!([{"deleteDimension": {"range": first}}])).await;
+    shared_sheet.run().await.expect("the next run");
+    shared_sheet.shows("k1", "k1 a2", "k1 b2", "my k1").await;
+    assert_eq!(shared_sheet.rows_of("k2").await.len(), 0);
+    shared_sheet.versions.insert("k2".into(), 3);
+    shared_sheet.run().await.expect("a newer version");
+    shared_sheet.shows("k2", "k2 a3", "k2 b3", "").await;
 }
 
 /// A write for k1 that hit the row of k3, by a run that died.
-async fn hit() -> Desk {
-    let mut desk = Desk::of(3).await;
-    desk.versions.insert("k1".into(), 2);
-    let moved = desk.moved("ROWS", 3, 1).await;
-    desk.run_and_vanish(moved).await;
-    desk
+async fn hit() -> SharedSheet {
+    let mut shared_sheet = SharedSheet::of(3).await;
+    shared_sheet.versions.insert("k1".into(), 2);
+    let moved = shared_sheet.moved("ROWS", 3, 1).await;
+    shared_sheet.run_and_vanish(moved).await;
+    shared_sheet
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_typed_while_a_repair_is_on_its_way_stays() {
     for column in [1, 3] {
-        let mut desk = hit().await;
-        let proxy = desk.proxy.clone();
-        desk.proxy.at_write(1, true, async move { proxy.type_in("Data", 1, column, "hers").await }.boxed());
-        desk.run().await.expect("the next run");
+        let mut shared_sheet = hit().await;
+        let proxy = shared_sheet.proxy.clone();
+        shared_sheet.proxy.at_write(1, true, async move { proxy.type_in("Data", 1, column, "hers").await }.boxed());
+        shared_sheet.run().await.expect("the next run");
         let cells = if column == 1 { ["hers", "k3 b1", "my k3"] } else { ["k3 a1", "k3 b1", "hers"] };
-        desk.shows("k3", cells[0], cells[1], cells[2]).await;
-        desk.shows("k1", "k1 a2", "k1 b2", "my k1").await;
+        shared_sheet.shows("k3", cells[0], cells[1], cells[2]).await;
+        shared_sheet.shows("k1", "k1 a2", "k1 b2", "my k1").await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_row_deleted_while_its_repair_is_on_its_way_stays_deleted() {
     for typed in [false, true] {
-        let mut desk = hit().await;
+        let mut shared_sheet = hit().await;
         if typed {
-            desk.proxy.type_in("Data", 1, 2, "hers").await;
+            shared_sheet.proxy.type_in("Data", 1, 2, "hers").await;
         }
-        let row = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-        let proxy = desk.proxy.clone();
+        let row = json!({"sheetId": shared_sheet.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+        let proxy = shared_sheet.proxy.clone();
         let deleted = json!([{"deleteDimension": {"range": row}}]);
-        desk.proxy.at_write(1, true, async move { proxy.hands(deleted).await }.boxed());
-        desk.run().await.expect("the next run");
-        assert_eq!(desk.rows_of("k3").await.len(), 0);
-        desk.shows("k1", "k1 a2", "k1 b2", "my k1").await;
-        desk.shows("k2", "k2 a1", "k2 b1", "my k2").await;
+        shared_sheet.proxy.at_write(1, true, async move { proxy.hands(deleted).await }.boxed());
+        shared_sheet.run().await.expect("the next run");
+        assert_eq!(shared_sheet.rows_of("k3").await.len(), 0);
+        shared_sheet.shows("k1", "k1 a2", "k1 b2", "my k1").await;
+        shared_sheet.shows("k2", "k2 a1", "k2 b1", "my k2").await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_text_that_begins_like_a_formula_stays_a_text() {
-    let mut desk = Desk::of(3).await;
+    let mut shared_sheet = SharedSheet::of(3).await;
     let text = "=IMPORTDATA(\"x\"&B2)";
-    desk.proxy.type_in("Data", 3, 1, text).await;
-    desk.versions.insert("k1".into(), 2);
-    let moved = desk.moved("ROWS", 3, 1).await;
-    desk.run_and_vanish(moved).await;
-    let inserted = json!({"sheetId": desk.id().await, "dimension": "COLUMNS", "startIndex": 1, "endIndex": 2});
-    desk.proxy.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
-    desk.run().await.expect("the next run");
-    desk.shows("k3", text, "k3 b1", "my k3").await;
-    let view = desk.proxy.view().await.expect("the tab");
+    shared_sheet.proxy.type_in("Data", 3, 1, text).await;
+    shared_sheet.versions.insert("k1".into(), 2);
+    let moved = shared_sheet.moved("ROWS", 3, 1).await;
+    shared_sheet.run_and_vanish(moved).await;
+    let inserted = json!({"sheetId": shared_sheet.id().await, "dimension": "COLUMNS", "startIndex": 1, "endIndex": 2});
+    shared_sheet.proxy.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
+    shared_sheet.run().await.expect("the next run");
+    shared_sheet.shows("k3", text, "k3 b1", "my k3").await;
+    let view = shared_sheet.proxy.view().await.expect("the tab");
     assert_eq!(view.rows[1][2]["userEnteredValue"]["stringValue"], text);
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_row_left_of_two_equal_ones_stops_the_run_until_its_key_is_written() {
-    let mut desk = Desk::with_two_equal_rows_misplaced().await;
-    let first = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-    desk.proxy.hands(json!([{"deleteDimension": {"range": first}}])).await;
-    let before = desk.proxy.tab("Data").await;
-    let error = desk.run().await.expect_err("nothing is guessed");
+    let mut shared_sheet = SharedSheet::with_two_equal_rows_misplaced().await;
+    let first = json!({"sheetId": shared_sheet.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
+    shared_sheet.proxy.hands(json!([{"deleteDimension": {"range": first}}])).await;
+    let before = shared_sheet.proxy.tab("Data").await;
+    let error = shared_sheet.run().await.expect_err("nothing is guessed");
     let said = error.to_string();
     assert!(said.contains("row 2 could be the one of key \"k1\" or of key \"k2\""), "{said}");
-    assert_eq!((error.fault(), desk.proxy.tab("Data").await), (Fault::Corrupt, before));
-    desk.proxy.type_in("Data", 1, 2, "k2").await;
-    desk.run().await.expect("the next run");
-    desk.shows("k2", "alike", "alike", "").await;
-    assert_eq!(desk.rows_of("k1").await.len(), 0, "it was deleted, until its next version");
+    assert_eq!((error.fault(), shared_sheet.proxy.tab("Data").await), (Fault::Corrupt, before));
+    shared_sheet.proxy.type_in("Data", 1, 2, "k2").await;
+    shared_sheet.run().await.expect("the next run");
+    shared_sheet.shows("k2", "alike", "alike", "").await;
+    assert_eq!(shared_sheet.rows_of("k1").await.len(), 0, "it was deleted, until its next version");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_changed_while_a_repair_is_on_its_way_takes_its_row_away() {
-    let mut desk = hit().await;
-    let proxy = desk.proxy.clone();
-    desk.proxy.at_write(1, true, async move { proxy.type_in("Data", 2, 0, "odd").await }.boxed());
-    desk.run().await.expect("the next run");
-    desk.shows("odd", "k1 a1", "k1 b1", "my k1").await;
-    desk.shows("k3", "k3 a1", "k3 b1", "my k3").await;
-    assert_eq!(desk.rows_of("k1").await.len(), 0);
-    desk.versions.insert("k1".into(), 3);
-    desk.run().await.expect("a newer version");
-    desk.shows("k1", "k1 a3", "k1 b3", "").await;
+    let mut shared_sheet = hit().await;
+    let proxy = shared_sheet.proxy.clone();
+    shared_sheet.proxy.at_write(1, true, async move { proxy.type_in("Data", 2, 0, "odd").await }.boxed());
+    shared_sheet.run().await.expect("the next run");
+    shared_sheet.shows("odd", "k1 a1", "k1 b1", "my k1").await;
+    shared_sheet.shows("k3", "k3 a1", "k3 b1", "my k3").await;
+    assert_eq!(shared_sheet.rows_of("k1").await.len(), 0);
+    shared_sheet.versions.insert("k1".into(), 3);
+    shared_sheet.run().await.expect("a newer version");
+    shared_sheet.shows("k1", "k1 a3", "k1 b3", "").await;
 }

@@ -136,7 +136,10 @@ const NO_TEXT: &str = "is not valid UTF-8";
 fn job_files_near(path: &Path) -> String {
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
     let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let is_job = |name: &String| name.ends_with(".toml") && !name.starts_with('.');
+    let is_job = |name: &String| {
+        let is_toml = Path::new(name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"));
+        is_toml && !name.starts_with('.')
+    };
     let entries = std::fs::read_dir(shown).into_iter().flatten().flatten();
     let mut names: Vec<String> =
         entries.filter_map(|entry| entry.file_name().into_string().ok()).filter(is_job).collect();

@@ -78,7 +78,7 @@ pub struct Scripted {
     pub write: u64,
     /// Whether before it arrives, or after it was applied and before it is answered.
     pub is_before: bool,
-    pub deed: BoxFuture<'static, ()>,
+    pub edit: BoxFuture<'static, ()>,
 }
 
 impl EmulatorProxy {
@@ -108,17 +108,17 @@ impl EmulatorProxy {
 
     /// Records every call from now on.
     pub fn record(&self) {
-        *self.recording.lock().expect("nobody panics in it") = Some(Vec::new());
+        *self.recording.lock().expect("no thread panics while it holds it") = Some(Vec::new());
     }
 
     /// Ends the recording and returns it.
     pub fn recorded(&self) -> Vec<RecordedCall> {
-        self.recording.lock().expect("nobody panics in it").take().unwrap_or_default()
+        self.recording.lock().expect("no thread panics while it holds it").take().unwrap_or_default()
     }
 
     /// Adds a call to the recording, if there is one, and returns its place in it.
     fn note(&self, head: &Parts, body: &Bytes) -> Option<usize> {
-        let mut recording = self.recording.lock().expect("nobody panics in it");
+        let mut recording = self.recording.lock().expect("no thread panics while it holds it");
         let calls = recording.as_mut()?;
         let header = |(name, value): (&HeaderName, &HeaderValue)| {
             (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -136,7 +136,7 @@ impl EmulatorProxy {
 
     /// Adds the status of the answer to a recorded call.
     fn note_status(&self, place: Option<usize>, status: u16) {
-        let mut recording = self.recording.lock().expect("nobody panics in it");
+        let mut recording = self.recording.lock().expect("no thread panics while it holds it");
         let call = place.and_then(|place| recording.as_mut()?.get_mut(place));
         if let Some(call) = call {
             call.status = Some(status);
@@ -150,12 +150,12 @@ impl EmulatorProxy {
 
     /// After so many writes one is lost: applied without an answer, or not even applied.
     pub fn lose(&self, loss: Option<(u64, bool)>) {
-        *self.loss.lock().expect("nobody panics in it") = loss;
+        *self.loss.lock().expect("no thread panics while it holds it") = loss;
     }
 
     /// Whether this write is the one that is lost, and whether it is applied.
     fn is_lost(&self, path: &str) -> Option<bool> {
-        let mut loss = self.loss.lock().expect("nobody panics in it");
+        let mut loss = self.loss.lock().expect("no thread panics while it holds it");
         match &mut *loss {
             Some((skip @ 1.., _)) if path.ends_with(":batchUpdate") => *skip -= 1,
             Some((0, _)) if path.ends_with(":batchUpdate") => return loss.take().map(|(_, applied)| applied),
@@ -172,19 +172,19 @@ impl EmulatorProxy {
     }
 
     /// At the nth write from now on this happens, right before it arrives or right after it was applied.
-    pub fn at_write(&self, nth: u64, is_before: bool, deed: BoxFuture<'static, ()>) {
+    pub fn at_write(&self, nth: u64, is_before: bool, edit: BoxFuture<'static, ()>) {
         let write = self.writes.load(Ordering::Relaxed) + nth;
-        self.script.lock().expect("nobody panics in it").push(Scripted { write, is_before, deed });
+        self.script.lock().expect("no thread panics while it holds it").push(Scripted { write, is_before, edit });
     }
 
     async fn play(&self, write: u64, is_before: bool) {
         let due = |scripted: &Scripted| scripted.write == write && scripted.is_before == is_before;
-        let deed = {
-            let mut script = self.script.lock().expect("nobody panics in it");
-            script.iter().position(due).map(|at| script.remove(at).deed)
+        let edit = {
+            let mut script = self.script.lock().expect("no thread panics while it holds it");
+            script.iter().position(due).map(|at| script.remove(at).edit)
         };
-        if let Some(deed) = deed {
-            deed.await;
+        if let Some(edit) = edit {
+            edit.await;
         }
     }
 
@@ -236,7 +236,7 @@ impl EmulatorProxy {
 
     /// The person does what comes to mind, if anything does.
     pub async fn act(&self) {
-        let wants = self.editor.lock().expect("nobody panics in it").wants_to_act();
+        let wants = self.editor.lock().expect("no thread panics while it holds it").wants_to_act();
         if wants {
             self.act_now().await;
         }
@@ -245,7 +245,7 @@ impl EmulatorProxy {
     /// The person does one thing.
     pub async fn act_now(&self) {
         let Some(view) = self.view().await else { return };
-        let requests = self.editor.lock().expect("nobody panics in it").act(&view);
+        let requests = self.editor.lock().expect("no thread panics while it holds it").act(&view);
         if !requests.is_empty() {
             self.hands(json!(requests)).await;
         }
@@ -318,14 +318,14 @@ impl EmulatorProxy {
         rows.iter().skip(1).map(|row| row.get(at).cloned().unwrap_or_default()).collect()
     }
 
-    /// Somebody types a text into a cell of a tab.
+    /// A person types a text into a cell of a tab.
     pub async fn type_in(&self, title: &str, row: usize, column: usize, text: &str) {
         let start = json!({"sheetId": self.id_of(title).await, "rowIndex": row, "columnIndex": column});
         let cell = json!({"values": [{"userEnteredValue": {"stringValue": text}}]});
         self.hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [cell]}}])).await;
     }
 
-    /// Somebody turns the rows of a tab upside down.
+    /// A person turns the rows of a tab upside down.
     pub async fn sort_upside_down(&self, title: &str) {
         let id = self.id_of(title).await;
         let rows = self.tab(title).await.len();
@@ -339,7 +339,7 @@ impl EmulatorProxy {
         }
     }
 
-    /// Somebody moves a column of a tab.
+    /// A person moves a column of a tab.
     pub async fn move_column(&self, title: &str, from: usize, to: usize) {
         let source = json!({"sheetId": self.id_of(title).await, "dimension": "COLUMNS", "startIndex": from, "endIndex": from + 1});
         self.hands(json!([{"moveDimension": {"source": source, "destinationIndex": to}}])).await;

@@ -16,10 +16,10 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::{SeededRng, TestClock};
 use sheetkeep::time::Timestamp;
 
-use crate::deeds::{Deed, Hand};
-use crate::desk::Desk;
+use crate::edits::{Hand, PersonEdit};
 use crate::front::{EmulatorProxy, Tampering};
 use crate::model::{JOB_COLUMNS, value};
+use crate::shared_sheet::SharedSheet;
 use crate::support::{Job, Values};
 
 /// Keys of a game's source.
@@ -35,7 +35,7 @@ const FAST: Duration = Duration::from_millis(50);
 pub enum Pace {
     /// Now and then between two calls.
     Person,
-    /// A deed each 50 ms, while calls take 300 ms.
+    /// A edit each 50 ms, while calls take 300 ms.
     Fast,
 }
 
@@ -49,7 +49,7 @@ pub struct Tally {
     pub went_back: u64,
     /// Runs that said that they repaired rows.
     pub repairs: u64,
-    pub deeds: BTreeMap<Deed, u64>,
+    pub edits: BTreeMap<PersonEdit, u64>,
     /// Stops with 65 that the document allows, by their reason.
     pub stops: BTreeMap<&'static str, u64>,
 }
@@ -62,8 +62,8 @@ impl Tally {
         self.failed_items += other.failed_items;
         self.went_back += other.went_back;
         self.repairs += other.repairs;
-        for (deed, times) in &other.deeds {
-            *self.deeds.entry(*deed).or_default() += times;
+        for (edit, times) in &other.edits {
+            *self.edits.entry(*edit).or_default() += times;
         }
         for (why, times) in &other.stops {
             *self.stops.entry(why).or_default() += times;
@@ -77,7 +77,7 @@ const EITHER: &str = "rows that could each be the one";
 
 /// One game.
 pub struct Game {
-    desk: Desk,
+    shared_sheet: SharedSheet,
     clock: Arc<dyn Clock>,
     chance: SeededRng,
     seed: u64,
@@ -93,9 +93,9 @@ impl Game {
         let doubts = UnknownBehaviors::all().nth(usize::try_from(seed % 8).expect("few")).expect("there are eight");
         let proxy = EmulatorProxy::new(doubts, seed, &clock, None);
         let latency = (pace == Pace::Fast).then_some(LATENCY);
-        let desk = Desk::new(proxy, seed, &clock, latency, tampering);
+        let shared_sheet = SharedSheet::new(proxy, seed, &clock, latency, tampering);
         let chance = SeededRng::new(seed);
-        Self { desk, clock, chance, seed, pace, fails: None, tally: Tally::default() }
+        Self { shared_sheet, clock, chance, seed, pace, fails: None, tally: Tally::default() }
     }
 
     fn below(&mut self, bound: u64) -> u64 {
@@ -104,7 +104,7 @@ impl Game {
 
     /// New keys, further versions of some, and earlier ones of others.
     async fn evolve(&mut self) {
-        let table = Arc::clone(&self.desk.table);
+        let table = Arc::clone(&self.shared_sheet.table);
         let model = &mut table.lock().await.model;
         for _ in 0..=self.below(6) {
             let key = format!("k{:02}", self.below(KEYS));
@@ -136,31 +136,31 @@ impl Game {
         job.plan.definition.mode = WriteMode::Upsert.as_str().into();
         job.plan.steal = true;
         let items: Vec<_> = {
-            let mut table = self.desk.table.lock().await;
+            let mut table = self.shared_sheet.table.lock().await;
             table.model.begin_run();
-            let told =
+            let description =
                 format!("run {}, crash {crash}, fails {:?}, {:?}", self.tally.runs, self.fails, table.model.source);
-            table.diary.push(told);
+            table.diary.push(description);
             table.model.source.iter().map(|(key, version)| item(key, *version)).collect()
         };
-        let sheets = Arc::new(self.desk.sheets(job.seed));
+        let sheets = Arc::new(self.shared_sheet.sheets(job.seed));
         let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let running = job.run(store.with_mode(WriteMode::Upsert, ReprocessPolicy::OnChange), Values::of(items));
         let calls = if crash { 4 + self.below(30) } else { u64::MAX / 2 };
         self.tally.crashes += u64::from(crash);
-        let is_fast = self.pace == Pace::Fast && self.desk.table.lock().await.eagerness > 0.0;
+        let is_fast = self.pace == Pace::Fast && self.shared_sheet.table.lock().await.eagerness > 0.0;
         let pace = if is_fast { FAST } else { Duration::from_hours(1_000_000) };
         let ended = tokio::select! {
             ended = running => ended.map(|_| ()),
-            () = self.desk.after_calls(calls) => Ok(()),
-            () = self.desk.act_every(pace) => Ok(()),
+            () = self.shared_sheet.after_calls(calls) => Ok(()),
+            () = self.shared_sheet.act_every(pace) => Ok(()),
         };
         let said: Vec<_> = {
-            let events = job.events.lock().expect("nobody panics in it");
+            let events = job.events.lock().expect("no thread panics while it holds it");
             events.iter().map(|event| format!("{event:?}")).filter(|said| !said.contains("Progress")).collect()
         };
         self.tally.repairs += u64::from(said.iter().any(|said| said.contains("moved")));
-        let mut table = self.desk.table.lock().await;
+        let mut table = self.shared_sheet.table.lock().await;
         table.diary.extend(said);
         table.diary.push(format!("it ended with {ended:?}"));
         ended
@@ -180,7 +180,7 @@ impl Game {
         }
     }
 
-    /// A run in which nobody edits; where it asks for a key, she writes it.
+    /// A run without edits; where it asks for a key, she writes it.
     async fn quiet(&mut self) -> Result<(), String> {
         for _ in 0..ADVICE {
             let error = match Box::pin(self.run(false)).await {
@@ -200,10 +200,10 @@ impl Game {
     /// She does what the message says: `rows 3 and 4 could each be the one of key "k1": write it into column "id" of the right one`, or
     /// `clear column "id" of that other row`; `row 3 could be the one of key "k1" or of key "k2"`.
     async fn follow(&mut self, said: &str) -> Result<(), String> {
-        let table = Arc::clone(&self.desk.table);
+        let table = Arc::clone(&self.shared_sheet.table);
         let mut table = table.lock().await;
         let table = &mut *table;
-        let sight = self.desk.sight().await.ok_or("there is no data tab")?;
+        let sight = self.shared_sheet.sight().await.ok_or("there is no data tab")?;
         let (rows, advice) = Self::shown_in(said)?;
         let keys: Vec<_> = advice.split("of key \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         let done = if advice.contains("write a text") {
@@ -223,9 +223,9 @@ impl Game {
             }
             done.or_else(|| Hand::choose_row(model, &sight, keys[0], *rows.iter().max()?))
         };
-        let (requests, told) = done.ok_or(format!("what it says can't be done: {said}"))?;
-        table.diary.push(format!("as it says: {told}"));
-        self.desk.proxy.hands(json!(requests)).await;
+        let (requests, description) = done.ok_or(format!("what it says can't be done: {said}"))?;
+        table.diary.push(format!("as it says: {description}"));
+        self.shared_sheet.proxy.hands(json!(requests)).await;
         Ok(())
     }
 
@@ -240,28 +240,28 @@ impl Game {
     /// A stop is right only where the sheet shows no more: rows that show the same, or of which she changed or deleted some.
     async fn check_stop(&self, said: &str) -> Result<(), String> {
         let (rows, _) = Self::shown_in(said)?;
-        let sight = self.desk.sight().await.ok_or("there is no data tab")?;
-        let table = self.desk.table.lock().await;
+        let sight = self.shared_sheet.sight().await.ok_or("there is no data tab")?;
+        let table = self.shared_sheet.table.lock().await;
         if table.model.may_stop_for(&sight, &rows) {
             return Ok(());
         }
-        Err(format!("run {}: it stopped, though rows show which is which: {said}\n{}", self.tally.runs, sight.told()))
+        Err(format!("run {}: it stopped, though rows show which is which: {said}\n{}", self.tally.runs, sight.text()))
     }
 
     async fn settle(&mut self) -> Result<(), String> {
         Box::pin(self.quiet()).await?;
-        let sight = self.desk.sight().await.ok_or("there is no data tab")?;
-        let mut table = self.desk.table.lock().await;
+        let sight = self.shared_sheet.sight().await.ok_or("there is no data tab")?;
+        let mut table = self.shared_sheet.table.lock().await;
         table.diary.push("all is quiet".into());
         table
             .model
             .check_quiet_tab(&sight)
-            .map_err(|why| format!("after run {}: {why}\n{}", self.tally.runs, sight.told()))
+            .map_err(|why| format!("after run {}: {why}\n{}", self.tally.runs, sight.text()))
     }
 
     pub async fn play(&mut self) -> Result<(), String> {
         let is_on_rows = self.below(2) == 0;
-        self.desk.table.lock().await.is_on_rows = is_on_rows;
+        self.shared_sheet.table.lock().await.is_on_rows = is_on_rows;
         for _ in 0..2 + self.below(3) {
             self.evolve().await;
             let crash = self.below(4) == 0;
@@ -272,14 +272,14 @@ impl Game {
             self.tally.failed_items += u64::from(self.fails.is_some());
             let eagerness = [0.1, 0.3, 0.6][usize::try_from(self.below(3)).expect("few")];
             {
-                let mut table = self.desk.table.lock().await;
+                let mut table = self.shared_sheet.table.lock().await;
                 // At the fast pace she does not wait for calls.
                 table.eagerness = if self.pace == Pace::Fast { f64::MIN_POSITIVE } else { eagerness };
                 table.loss = loss;
             }
             let ended = Box::pin(self.run(crash)).await;
             {
-                let mut table = self.desk.table.lock().await;
+                let mut table = self.shared_sheet.table.lock().await;
                 (table.eagerness, table.loss) = (0.0, None);
             }
             self.fails = None;
@@ -294,32 +294,32 @@ impl Game {
             }
             // What a run left behind waits until the next one, and she may be there first.
             for _ in 0..self.below(4) {
-                self.desk.act_now().await;
+                self.shared_sheet.act_now().await;
             }
             Box::pin(self.settle()).await?;
             self.dress().await?;
             for _ in 0..self.below(3) {
-                self.desk.act_now().await;
+                self.shared_sheet.act_now().await;
             }
         }
         Box::pin(self.settle()).await?;
-        self.tally.deeds.clone_from(&self.desk.table.lock().await.deeds);
+        self.tally.edits.clone_from(&self.shared_sheet.table.lock().await.edits);
         Ok(())
     }
 
     async fn dress(&mut self) -> Result<(), String> {
-        let sight = self.desk.sight().await.ok_or("there is no data tab")?;
-        let mut table = self.desk.table.lock().await;
+        let sight = self.shared_sheet.sight().await.ok_or("there is no data tab")?;
+        let mut table = self.shared_sheet.table.lock().await;
         let table = &mut *table;
         let requests = table.hand.dress(&mut table.model, &sight);
         if !requests.is_empty() {
-            self.desk.proxy.hands(json!(requests)).await;
+            self.shared_sheet.proxy.hands(json!(requests)).await;
         }
         Ok(())
     }
 
     pub async fn diary(&self) -> String {
-        self.desk.table.lock().await.diary.join("\n")
+        self.shared_sheet.table.lock().await.diary.join("\n")
     }
 }
 

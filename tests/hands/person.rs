@@ -18,7 +18,7 @@ pub struct SimulatedEditor {
     pub eagerness: f64,
     /// What they may do.
     pub acts: &'static [Act],
-    /// Rows of their own: number, and what stands in its columns a and b.
+    /// Rows of their own: number, and what is in its columns a and b.
     pub own_rows: BTreeMap<u64, (String, String)>,
     /// Keys of rows that they marked.
     pub marked: BTreeSet<String>,
@@ -100,8 +100,8 @@ impl SimulatedEditor {
         let act = self.acts[self.below(self.acts.len())];
         let requests = self.requests(act, view);
         if !requests.is_empty() {
-            let told = requests.iter().map(Value::to_string).collect::<Vec<_>>().join(" ");
-            self.diary.push((act, told.chars().take(300).collect()));
+            let text = requests.iter().map(Value::to_string).collect::<Vec<_>>().join(" ");
+            self.diary.push((act, text.chars().take(300).collect()));
         }
         requests
     }
@@ -174,7 +174,7 @@ impl SimulatedEditor {
         vec![json!({"deleteDimension": {"range": view.span("ROWS", row, row + 1)}})]
     }
 
-    /// The number of a row of the person's own. Where a write astray shows parts of it in another row, they know that it isn't theirs.
+    /// The number of a row of the person's own. Where a misplaced write shows parts of it in another row, they know that it isn't theirs.
     fn whole_own_row(&self, view: &View, row: usize) -> Option<u64> {
         let text = |name: &str| view.column(self.name(name)).map(|column| view.text(row, column));
         let number = view.text(row, view.column(MARK)?).strip_prefix("own ")?.parse().ok()?;

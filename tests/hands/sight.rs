@@ -48,7 +48,7 @@ impl Sight {
     }
 
     /// Its header, and rows that are known, one a line.
-    pub fn told(&self) -> String {
+    pub fn text(&self) -> String {
         let known = self.lines.iter().enumerate().filter(|(at, line)| *at == 0 || line.stamp.is_some());
         let lines = known.map(|(at, line)| format!("    {} {:?} {:?}", at + 1, line.stamp, line.entered));
         lines.collect::<Vec<_>>().join("\n")

@@ -4,26 +4,26 @@
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 
-use super::{Desk, hit};
+use super::{SharedSheet, hit};
 
 #[tokio::test(start_paused = true)]
 async fn a_row_whose_key_was_changed_gets_no_version_any_more() {
-    let mut desk = hit().await;
+    let mut shared_sheet = hit().await;
     // The rows are k3, k1, k2. That of k1 moves to the end, so that its version hits k2.
-    let moved = desk.moved("ROWS", 2, 4).await;
-    let (hands, typist) = (desk.proxy.clone(), desk.proxy.clone());
-    desk.proxy.at_write(1, true, async move { hands.hands(moved).await }.boxed());
-    desk.proxy.at_write(1, false, async move { typist.type_in("Data", 3, 0, "odd").await }.boxed());
-    desk.run().await.expect("the next run");
-    desk.shows("odd", "k1 a1", "k1 b1", "my k1").await;
-    desk.shows("k2", "k2 a1", "k2 b1", "my k2").await;
-    desk.shows("k3", "k3 a1", "k3 b1", "my k3").await;
-    assert!(desk.says("1 rows that were to be repaired were not found again"), "{:?}", desk.said);
-    assert_eq!(desk.rows_of("k1").await.len(), 0, "the repair had seen its row");
-    desk.versions.insert("k1".into(), 3);
-    desk.run().await.expect("a newer version");
-    desk.shows("k1", "k1 a3", "k1 b3", "").await;
-    desk.shows("odd", "k1 a1", "k1 b1", "my k1").await;
+    let moved = shared_sheet.moved("ROWS", 2, 4).await;
+    let (hands, typist) = (shared_sheet.proxy.clone(), shared_sheet.proxy.clone());
+    shared_sheet.proxy.at_write(1, true, async move { hands.hands(moved).await }.boxed());
+    shared_sheet.proxy.at_write(1, false, async move { typist.type_in("Data", 3, 0, "odd").await }.boxed());
+    shared_sheet.run().await.expect("the next run");
+    shared_sheet.shows("odd", "k1 a1", "k1 b1", "my k1").await;
+    shared_sheet.shows("k2", "k2 a1", "k2 b1", "my k2").await;
+    shared_sheet.shows("k3", "k3 a1", "k3 b1", "my k3").await;
+    assert!(shared_sheet.says("1 rows that were to be repaired were not found again"), "{:?}", shared_sheet.said);
+    assert_eq!(shared_sheet.rows_of("k1").await.len(), 0, "the repair had seen its row");
+    shared_sheet.versions.insert("k1".into(), 3);
+    shared_sheet.run().await.expect("a newer version");
+    shared_sheet.shows("k1", "k1 a3", "k1 b3", "").await;
+    shared_sheet.shows("odd", "k1 a1", "k1 b1", "my k1").await;
 }
 
 /// A person gives columns these headers.
@@ -38,53 +38,58 @@ fn renamed(id: &Value, headers: &[(u64, &str)]) -> Vec<Value> {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_row_under_columns_renamed_twice_loses_no_cell() {
-    let mut desk = Desk::of(2).await;
-    let id = desk.id().await;
-    desk.versions.insert("k3".into(), 1);
+    let mut shared_sheet = SharedSheet::of(2).await;
+    let id = shared_sheet.id().await;
+    shared_sheet.versions.insert("k3".into(), 1);
     // Of id, a, b, remark the second moves to the end. Both of the job's get other headers.
-    let mut deeds = desk.moved("COLUMNS", 1, 4).await.as_array().cloned().unwrap_or_default();
-    deeds.extend(renamed(&id, &[(1, "b, once"), (3, "a, once")]));
-    desk.run_and_vanish(json!(deeds)).await;
+    let mut edits = shared_sheet.moved("COLUMNS", 1, 4).await.as_array().cloned().unwrap_or_default();
+    edits.extend(renamed(&id, &[(1, "b, once"), (3, "a, once")]));
+    shared_sheet.run_and_vanish(json!(edits)).await;
     // Now b moves to the front, and both are renamed again.
-    let mut deeds = desk.moved("COLUMNS", 1, 0).await.as_array().cloned().unwrap_or_default();
-    deeds.extend(renamed(&id, &[(0, "b, twice"), (3, "a, twice")]));
-    desk.proxy.hands(json!(deeds)).await;
-    desk.run().await.expect("the next run");
+    let mut edits = shared_sheet.moved("COLUMNS", 1, 0).await.as_array().cloned().unwrap_or_default();
+    edits.extend(renamed(&id, &[(0, "b, twice"), (3, "a, twice")]));
+    shared_sheet.proxy.hands(json!(edits)).await;
+    shared_sheet.run().await.expect("the next run");
     for key in ["k1", "k2", "k3"] {
-        let row = desk.row_of(key).await;
+        let row = shared_sheet.row_of(key).await;
         let cell = |name: &str| row.get(name).cloned().unwrap_or_default();
         let remark = if key == "k3" { String::new() } else { format!("my {key}") };
         let shown = [cell("a, twice"), cell("b, twice"), cell("remark")];
-        assert_eq!(shown, [format!("{key} a1"), format!("{key} b1"), remark], "{:?}", desk.proxy.tab("Data").await);
+        assert_eq!(
+            shown,
+            [format!("{key} a1"), format!("{key} b1"), remark],
+            "{:?}",
+            shared_sheet.proxy.tab("Data").await
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_changed_right_before_a_write_comes_in_a_new_row() {
-    let mut desk = Desk::of(2).await;
-    desk.versions.insert("k1".into(), 2);
-    let typist = desk.proxy.clone();
-    desk.proxy.at_write(1, true, async move { typist.type_in("Data", 1, 0, "odd").await }.boxed());
-    desk.run().await.expect("a run");
-    desk.shows("odd", "k1 a1", "k1 b1", "my k1").await;
-    desk.shows("k1", "k1 a2", "k1 b2", "").await;
+    let mut shared_sheet = SharedSheet::of(2).await;
+    shared_sheet.versions.insert("k1".into(), 2);
+    let typist = shared_sheet.proxy.clone();
+    shared_sheet.proxy.at_write(1, true, async move { typist.type_in("Data", 1, 0, "odd").await }.boxed());
+    shared_sheet.run().await.expect("a run");
+    shared_sheet.shows("odd", "k1 a1", "k1 b1", "my k1").await;
+    shared_sheet.shows("k1", "k1 a2", "k1 b2", "").await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_key_done_again_right_after_its_repair_has_one_row() {
-    let mut desk = hit().await;
+    let mut shared_sheet = hit().await;
     // No write has seen the row of k1, which is gone now: the repair creates it. Its key comes again.
-    let rows = desk.proxy.tab("Data").await;
+    let rows = shared_sheet.proxy.tab("Data").await;
     let at = rows.iter().position(|row| row[0] == "k1").expect("the row of k1");
-    desk.proxy.hands(json!([deleted(&desk.id().await, at)])).await;
-    let processed = desk.proxy.id_of("Processed j").await;
-    let rows = desk.proxy.tab("Processed j").await;
+    shared_sheet.proxy.hands(json!([deleted(&shared_sheet.id().await, at)])).await;
+    let processed = shared_sheet.proxy.id_of("Processed j").await;
+    let rows = shared_sheet.proxy.tab("Processed j").await;
     let key = rows[0].iter().position(|header| header == "key").expect("a column of keys");
     let own = rows.iter().enumerate().rev().filter(|(_, row)| row.get(key).is_some_and(|text| text == "k1"));
-    let deeds: Vec<_> = own.map(|(row, _)| deleted(&processed, row)).collect();
-    desk.proxy.hands(json!(deeds)).await;
-    desk.run().await.expect("the next run");
-    desk.shows("k1", "k1 a2", "k1 b2", "").await;
+    let edits: Vec<_> = own.map(|(row, _)| deleted(&processed, row)).collect();
+    shared_sheet.proxy.hands(json!(edits)).await;
+    shared_sheet.run().await.expect("the next run");
+    shared_sheet.shows("k1", "k1 a2", "k1 b2", "").await;
 }
 
 /// A person deletes a row, counted from 0.

@@ -4,6 +4,7 @@
 //! Out of scope: what clap itself suggests.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -39,7 +40,7 @@ pub(super) fn usage_hint(error: &clap::Error, argv: &[OsString]) -> Option<Strin
         (ErrorKind::UnknownArgument, ["schedule", "explain", rest @ ..]) => quoted_expression(error, rest),
         (ErrorKind::MissingRequiredArgument, ["schedule", "explain", file, ..]) => schedule_of(file),
         (ErrorKind::MissingRequiredArgument, ["run", rest @ ..])
-            if rest.iter().filter(|word| word.ends_with(".toml")).count() > 1 =>
+            if rest.iter().filter(|word| is_job_file(word)).count() > 1 =>
         {
             Some("several jobs are run by --due, those that are due; without it, run one after the other".to_owned())
         }
@@ -51,10 +52,13 @@ pub(super) fn usage_hint(error: &clap::Error, argv: &[OsString]) -> Option<Strin
     }
 }
 
+fn is_job_file(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("toml"))
+}
+
 /// Returns where a job's schedule is shown, if the text names a job file.
 pub fn schedule_of(file: &str) -> Option<String> {
-    let is_job = file.to_ascii_lowercase().ends_with(".toml");
-    is_job.then(|| format!("it explains an expression; a job's schedule is shown by: sheetkeep check {file}"))
+    is_job_file(file).then(|| format!("it explains an expression; a job's schedule is shown by: sheetkeep check {file}"))
 }
 
 fn quoted_expression(error: &clap::Error, rest: &[&str]) -> Option<String> {

@@ -171,7 +171,9 @@ pub fn map_own_columns(
         there.is_some_and(|there| !is_known && found.get(there).is_some_and(|text| is_name(text)) && is_users(there))
     };
     let wrong: Vec<_> = own.iter().copied().filter(is_wrong).collect();
-    wrong.into_iter().for_each(|at| map.separate(at));
+    for at in wrong {
+        map.separate(at);
+    }
     let missed: Vec<_> = own.into_iter().filter(|at| map.get(*at).is_none()).collect();
     let unmatched: Vec<_> = map.unmatched().into_iter().filter(|at| !is_users(*at)).collect();
     map.join_only(&missed, &unmatched);
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_s_column_in_the_place_of_the_job_s_is_not_taken_for_it() {
+    fn a_users_column_in_the_place_of_the_jobs_is_not_taken_for_it() {
         let (expected, found) = (texts("id a b c mine"), texts("id a own c renamed mine"));
         let mapped = |is_known: bool| {
             map_own_columns(&expected, &found, &[0, 1, 2, 3], &[], |at| at == 2 || at == 5, move |_| is_known)

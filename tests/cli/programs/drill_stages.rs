@@ -6,7 +6,7 @@ use crate::live::Live;
 use crate::programs::stages::Team;
 use crate::temp_project::{Ended, TempProject, ended};
 
-/// An upload that appends, whoever calls it.
+/// An upload that appends at each call.
 const APPENDS: &str = "mkdir -p outbox\ncat \"$1\" >> outbox/all.csv\n";
 
 fn drill(team: &Team, args: &[&str]) -> Ended {

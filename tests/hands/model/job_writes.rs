@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::person_deeds::FILLED;
+use super::person_edits::FILLED;
 use super::{
     CellExpectation, ColumnContent, JOB_COLUMNS, KeyModel, RowHit, RowModel, RowOwner, RowPresence, Rule, TabModel,
     VersionInFlight, is_key, value,
@@ -15,7 +15,7 @@ use crate::sight::Sight;
 type Stamped = Vec<(usize, u32)>;
 
 impl TabModel {
-    /// A batch was applied: rows that the model follows from now on, with their stamps, and what there is to tell.
+    /// A batch was applied: rows that the model follows from now on, with their stamps, and what happened.
     pub fn see_write(&mut self, before: Option<&Sight>, after: &Sight, body: &Value) -> (Stamped, String) {
         self.writes += 1;
         let hits = self.note_hits(before, after);
@@ -29,8 +29,8 @@ impl TabModel {
         self.follow_emptied_rows(after, &stamped);
         self.settle_hits(after);
         self.note_same_rows(after, &stamped);
-        let told = format!("done {finished:?}, changed rows {hits:?}, new stamps {stamped:?}");
-        (stamped, told)
+        let description = format!("done {finished:?}, changed rows {hits:?}, new stamps {stamped:?}");
+        (stamped, description)
     }
 
     /// Rows in which this write changed cells.
@@ -178,7 +178,7 @@ impl TabModel {
         let Some(row) = self.rows.get(&stamp) else { return true };
         let keys = self.job_column(JOB_COLUMNS[0]);
         let shows_key = self.texts_of(after, stamp).iter().any(|(column, text)| Some(*column) == keys && text == key);
-        // A repair that went astray shows the key elsewhere, too: only a version makes a new row.
+        // A misplaced repair shows the key elsewhere, too: only a version makes a new row.
         let is_version = model.in_flight.is_some_and(|in_flight| in_flight.writes == self.writes);
         is_version && row.may_be_gone && !shows_key
     }

@@ -1,11 +1,11 @@
 //! The data tab as `docs/sheet.md` promises it: which row is of which key, and what each cell may show when all is quiet.
 //!
 //! Written from the document alone. [`rules`] quotes each sentence that the model rests on.
-//! `person_deeds` and `job_writes` change what is expected; `quiet_tab` compares; `stops` judges a stop with 65.
+//! `person_edits` and `job_writes` change what is expected; `quiet_tab` compares; `stops` judges a stop with 65.
 
 mod cell_expectation;
 mod job_writes;
-mod person_deeds;
+mod person_edits;
 mod quiet_tab;
 mod rules;
 mod stops;
@@ -13,7 +13,7 @@ mod stops;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::cell_expectation::CellExpectation;
-pub use self::person_deeds::FILLED;
+pub use self::person_edits::FILLED;
 pub use self::rules::Rule;
 use crate::sight::Sight;
 

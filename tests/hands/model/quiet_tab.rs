@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::job_writes::is_blank;
-use super::person_deeds::FILLED;
+use super::person_edits::FILLED;
 use super::{CellExpectation, ColumnContent, JOB_COLUMNS, RowOwner, RowPresence, Rule, TabModel, is_key};
 use crate::sight::{Sight, rows_of};
 

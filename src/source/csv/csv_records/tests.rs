@@ -208,13 +208,7 @@ fn of_two_fields_a_line_of_prose_is_not_taken_for_a_row() {
 #[test]
 fn a_text_over_lines_with_a_field_too_many_is_one_failure() {
     let described = lines("id,name\n1,\"Main St 5\nBerlin, Germany\nupstairs\",x\n2,b\n");
-    assert_eq!(
-        described,
-        [
-            "2 the row has 3 fields, where the header row names 2",
-            "5 2|b"
-        ]
-    );
+    assert_eq!(described, ["2 the row has 3 fields, where the header row names 2", "5 2|b"]);
 }
 
 #[test]

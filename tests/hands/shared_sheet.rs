@@ -12,7 +12,7 @@ use sheetkeep::emulator::ResponseBody;
 use sheetkeep::google::sheets::Sheets;
 use tokio::sync::{Mutex, watch};
 
-use crate::deeds::{Deed, Hand, noted, written};
+use crate::edits::{Hand, PersonEdit, noted, written};
 use crate::front::{EmulatorProxy, Tampering, call_of, client, dressed, gone};
 use crate::model::{ColumnContent, ColumnModel, TabModel};
 use crate::sight::Sight;
@@ -20,7 +20,7 @@ use crate::sight::Sight;
 /// The heading of her column with the rows' stamps.
 const MINE: &str = "mine";
 
-/// Who may come to a sheet, and what is known of it. Whoever looks and acts holds all of it meanwhile.
+/// Who may come to a sheet, and what is known of it. A reader or editor holds all of it meanwhile.
 pub struct Table {
     pub model: TabModel,
     pub hand: Hand,
@@ -32,12 +32,12 @@ pub struct Table {
     pub loss: Option<(u64, bool)>,
     /// What happened, in order.
     pub diary: Vec<String>,
-    pub deeds: BTreeMap<Deed, u64>,
+    pub edits: BTreeMap<PersonEdit, u64>,
 }
 
 /// A spreadsheet, its person, and the way to it.
 #[derive(Clone)]
-pub struct Desk {
+pub struct SharedSheet {
     pub proxy: EmulatorProxy,
     pub table: Arc<Mutex<Table>>,
     clock: Arc<dyn Clock>,
@@ -46,7 +46,7 @@ pub struct Desk {
     calls: Arc<watch::Sender<u64>>,
 }
 
-impl Desk {
+impl SharedSheet {
     pub fn new(
         proxy: EmulatorProxy,
         seed: u64,
@@ -61,7 +61,7 @@ impl Desk {
             is_on_rows: false,
             loss: None,
             diary: Vec::new(),
-            deeds: BTreeMap::new(),
+            edits: BTreeMap::new(),
         };
         let table = Arc::new(Mutex::new(table));
         Self { proxy, table, clock: Arc::clone(clock), latency, tampering, calls: Arc::default() }
@@ -69,10 +69,10 @@ impl Desk {
 
     /// A client whose every call the person may come before.
     pub fn sheets(&self, seed: u64) -> Sheets {
-        let desk = self.clone();
+        let shared_sheet = self.clone();
         let answering = move |request| {
-            let desk = desk.clone();
-            async move { desk.respond(request).await }
+            let shared_sheet = shared_sheet.clone();
+            async move { shared_sheet.respond(request).await }
         };
         client(answering, &self.clock, seed)
     }
@@ -164,8 +164,8 @@ impl Desk {
             self.proxy.hands(json!(requests)).await;
         }
         let Some(after) = self.sight().await else { return };
-        let (made, told) = table.model.see_write(before, &after, body);
-        table.diary.push(format!("write {told}\n  then\n{}", after.told()));
+        let (made, description) = table.model.see_write(before, &after, body);
+        table.diary.push(format!("write {description}\n  then\n{}", after.text()));
         let mine = table.model.text_columns().first().and_then(|mine| after.column(*mine));
         let stamps =
             made.into_iter().filter_map(|(at, stamp)| Some(noted(after.view.id, at, mine?, &format!("row {stamp}"))));
@@ -181,23 +181,23 @@ impl Desk {
             return;
         }
         let (is_on_rows, eagerness) = (table.is_on_rows, table.eagerness);
-        let deed = table.hand.pick(|deed| !is_on_rows || deed.is_on_rows());
-        let done = match deed {
-            Deed::SortProcessed => self.sort_processed(table).await,
-            Deed::DeleteProcessed => {
+        let edit = table.hand.pick(|edit| !is_on_rows || edit.is_on_rows());
+        let done = match edit {
+            PersonEdit::SortProcessed => self.sort_processed(table).await,
+            PersonEdit::DeleteProcessed => {
                 let model = &table.model;
                 let is_quiet = eagerness == 0.0 && model.wrong_cells(&sight).is_empty() && !model.has_new_rows();
                 if is_quiet { self.delete_processed(table).await } else { None }
             }
-            _ => table.hand.act(deed, &mut table.model, &sight),
+            _ => table.hand.act(edit, &mut table.model, &sight),
         };
-        let Some((requests, told)) = done else { return };
-        table.diary.push(format!("{deed:?} {told}"));
-        *table.deeds.entry(deed).or_default() += 1;
+        let Some((requests, description)) = done else { return };
+        table.diary.push(format!("{edit:?} {description}"));
+        *table.edits.entry(edit).or_default() += 1;
         self.proxy.hands(json!(requests)).await;
     }
 
-    async fn sort_processed(&self, table: &mut Table) -> crate::deeds::Done {
+    async fn sort_processed(&self, table: &mut Table) -> crate::edits::Done {
         let id = self.proxy.id_of("Processed j").await;
         let by = table.hand.below(4);
         let order = if table.hand.below(2) == 0 { "ASCENDING" } else { "DESCENDING" };
@@ -207,7 +207,7 @@ impl Desk {
     }
 
     /// A row of a key, or all of them.
-    async fn delete_processed(&self, table: &mut Table) -> crate::deeds::Done {
+    async fn delete_processed(&self, table: &mut Table) -> crate::edits::Done {
         let id = self.proxy.id_of("Processed j").await;
         let rows = self.proxy.tab("Processed j").await;
         let at = rows.first()?.iter().position(|header| header == "key")?;

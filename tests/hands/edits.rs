@@ -1,6 +1,6 @@
-//! What a person does in the data tab: the requests of one deed, and what the model expects then.
+//! What a person does in the data tab: the requests of one edit, and what the model expects then.
 //!
-//! Out of scope: when she does it (`desk.rs`), deeds on columns (`deeds_columns.rs`), the tab `Processed` (`desk.rs`).
+//! Out of scope: when she does it (`shared_sheet.rs`), edits on columns (`column_edits.rs`), the tab `Processed` (`shared_sheet.rs`).
 
 use std::fmt::Write as _;
 
@@ -16,7 +16,7 @@ const ROWS: usize = 45;
 
 /// What she does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Deed {
+pub enum PersonEdit {
     Sort,
     InsertOwnRow,
     InsertBlankRows,
@@ -40,7 +40,7 @@ pub enum Deed {
     DeleteProcessed,
 }
 
-impl Deed {
+impl PersonEdit {
     /// All, each as often as it is drawn.
     pub const ALL: [(Self, u64); 21] = [
         (Self::Sort, 10),
@@ -68,8 +68,8 @@ impl Deed {
 
     /// Whether it leaves columns where they are.
     pub fn is_on_rows(self) -> bool {
-        use Deed::{FillDown, InsertArrayColumn, InsertColumn, InsertFormulaColumn};
-        use Deed::{MoveJobColumn, MoveOwnColumn, RenameHeader};
+        use PersonEdit::{FillDown, InsertArrayColumn, InsertColumn, InsertFormulaColumn};
+        use PersonEdit::{MoveJobColumn, MoveOwnColumn, RenameHeader};
         !matches!(
             self,
             InsertColumn
@@ -83,7 +83,7 @@ impl Deed {
     }
 }
 
-/// Her requests, and what is told of them.
+/// Her requests, and their description.
 pub type Done = Option<(Vec<Value>, String)>;
 
 /// The person.
@@ -109,36 +109,36 @@ impl Hand {
         if all.is_empty() { None } else { all.get(self.below(all.len())).cloned() }
     }
 
-    /// One deed of these.
-    pub fn pick(&mut self, may: impl Fn(Deed) -> bool) -> Deed {
-        let may = Deed::ALL
+    /// One edit of these.
+    pub fn pick(&mut self, may: impl Fn(PersonEdit) -> bool) -> PersonEdit {
+        let may = PersonEdit::ALL
             .into_iter()
-            .filter(|(deed, _)| may(*deed))
-            .flat_map(|(deed, times)| (0..times).map(move |_| deed));
+            .filter(|(edit, _)| may(*edit))
+            .flat_map(|(edit, times)| (0..times).map(move |_| edit));
         let may: Vec<_> = may.collect();
-        self.one_of(&may).unwrap_or(Deed::Sort)
+        self.one_of(&may).unwrap_or(PersonEdit::Sort)
     }
 
-    /// A deed in the data tab.
-    pub fn act(&mut self, deed: Deed, model: &mut TabModel, sight: &Sight) -> Done {
+    /// A edit in the data tab.
+    pub fn act(&mut self, edit: PersonEdit, model: &mut TabModel, sight: &Sight) -> Done {
         let rows = sight.depth();
         let view = &sight.view;
-        match deed {
-            Deed::Sort if rows > 2 => {
+        match edit {
+            PersonEdit::Sort if rows > 2 => {
                 let order = if self.below(2) == 0 { "ASCENDING" } else { "DESCENDING" };
                 let by = self.below(view.width());
                 let range = json!({"sheetId": view.id, "startRowIndex": 1});
                 let specs = json!([{"dimensionIndex": by, "sortOrder": order}]);
                 Some((vec![json!({"sortRange": {"range": range, "sortSpecs": specs}})], format!("column {by} {order}")))
             }
-            Deed::InsertOwnRow if rows < ROWS => self.own_row(model, sight),
-            Deed::InsertBlankRows if rows < ROWS => {
+            PersonEdit::InsertOwnRow if rows < ROWS => self.own_row(model, sight),
+            PersonEdit::InsertBlankRows if rows < ROWS => {
                 let at = 1 + self.below(rows);
                 let range = view.span("ROWS", at, at + 1 + self.below(2));
-                let told = format!("{range}");
-                Some((vec![json!({"insertDimension": {"range": range, "inheritFromBefore": true}})], told))
+                let description = format!("{range}");
+                Some((vec![json!({"insertDimension": {"range": range, "inheritFromBefore": true}})], description))
             }
-            Deed::MoveRows if rows > 3 => {
+            PersonEdit::MoveRows if rows > 3 => {
                 let from = 1 + self.below(rows - 2);
                 let to = (from + 1 + self.below(2)).min(rows);
                 let target = 1 + self.below(rows - 1);
@@ -147,35 +147,37 @@ impl Hand {
                     json!({"moveDimension": {"source": view.span("ROWS", from, to), "destinationIndex": target}});
                 is_moved.then(|| (vec![request], format!("rows {}..{to} before row {}", from + 1, target + 1)))
             }
-            Deed::DeleteOwnRow | Deed::DeleteKeyedRow | Deed::DeleteWaitingRow => self.delete_row(deed, model, sight),
-            Deed::TypeIntoWaitingRow | Deed::TypeIntoAnyRow => self.type_cells(deed, model, sight),
-            Deed::ChangeKey => self.change_key(model, sight),
-            Deed::RenameTab => {
+            PersonEdit::DeleteOwnRow | PersonEdit::DeleteKeyedRow | PersonEdit::DeleteWaitingRow => {
+                self.delete_row(edit, model, sight)
+            }
+            PersonEdit::TypeIntoWaitingRow | PersonEdit::TypeIntoAnyRow => self.type_cells(edit, model, sight),
+            PersonEdit::ChangeKey => self.change_key(model, sight),
+            PersonEdit::RenameTab => {
                 self.made += 1;
                 let properties = json!({"sheetId": view.id, "title": format!("It's tab {}", self.made)});
                 let request = json!({"updateSheetProperties": {"properties": properties, "fields": "title"}});
                 Some((vec![request], format!("{}", self.made)))
             }
-            Deed::Filter => {
+            PersonEdit::Filter => {
                 let range = json!({"sheetId": view.id, "startRowIndex": 0, "startColumnIndex": 0});
                 Some((vec![json!({"setBasicFilter": {"filter": {"range": range}}})], String::new()))
             }
-            _ if !deed.is_on_rows() => self.act_on_columns(deed, model, sight),
+            _ if !edit.is_on_rows() => self.act_on_columns(edit, model, sight),
             _ => None,
         }
     }
 
-    fn delete_row(&mut self, deed: Deed, model: &mut TabModel, sight: &Sight) -> Done {
+    fn delete_row(&mut self, edit: PersonEdit, model: &mut TabModel, sight: &Sight) -> Done {
         let waiting = model.wrong_cells(sight);
-        let may = |at: usize, row: &RowModel| match deed {
-            Deed::DeleteOwnRow => row.owner != RowOwner::Person || waiting.iter().all(|(waits, _)| *waits != at),
+        let may = |at: usize, row: &RowModel| match edit {
+            PersonEdit::DeleteOwnRow => row.owner != RowOwner::Person || waiting.iter().all(|(waits, _)| *waits != at),
             _ => true,
         };
         let may = |at: usize, row: &RowModel| {
             may(at, row)
-                && match deed {
-                    Deed::DeleteWaitingRow => waiting.iter().any(|(waits, _)| *waits == at),
-                    Deed::DeleteKeyedRow => matches!(row.owner, RowOwner::Key(_)),
+                && match edit {
+                    PersonEdit::DeleteWaitingRow => waiting.iter().any(|(waits, _)| *waits == at),
+                    PersonEdit::DeleteKeyedRow => matches!(row.owner, RowOwner::Key(_)),
                     _ => !matches!(row.owner, RowOwner::Key(_)),
                 }
         };
@@ -187,15 +189,15 @@ impl Hand {
         });
         let all: Vec<_> = all.collect();
         let (at, stamp) = self.one_of(&all)?;
-        let told = format!("row {} ({:?})", at + 1, model.rows.get(&stamp)?.owner);
+        let description = format!("row {} ({:?})", at + 1, model.rows.get(&stamp)?.owner);
         model.delete_row(sight, stamp);
-        Some((vec![json!({"deleteDimension": {"range": sight.view.span("ROWS", at, at + 1)}})], told))
+        Some((vec![json!({"deleteDimension": {"range": sight.view.span("ROWS", at, at + 1)}})], description))
     }
 
     /// One or two cells of a row: words of hers, or what was there before the job wrote over it.
-    fn type_cells(&mut self, deed: Deed, model: &mut TabModel, sight: &Sight) -> Done {
+    fn type_cells(&mut self, edit: PersonEdit, model: &mut TabModel, sight: &Sight) -> Done {
         let waiting = model.wrong_cells(sight);
-        let rows: Vec<_> = if deed == Deed::TypeIntoWaitingRow {
+        let rows: Vec<_> = if edit == PersonEdit::TypeIntoWaitingRow {
             waiting.iter().map(|(at, _)| *at).collect()
         } else {
             let known = sight.lines.iter().enumerate();
@@ -211,7 +213,7 @@ impl Hand {
             return None;
         }
         let mut requests = Vec::new();
-        let mut told = String::new();
+        let mut description = String::new();
         let mut texts: Vec<(u32, String)> = Vec::new();
         for _ in 0..=self.below(2) {
             let wrong: Vec<_> = waiting.iter().filter(|(waits, _)| *waits == at).map(|(_, column)| *column).collect();
@@ -232,12 +234,12 @@ impl Hand {
             let is_right = is_keys || (wrong.contains(&column) && self.draws(0.3));
             self.made += 1;
             let text = if is_right { right } else { format!("hers {}", self.made) };
-            let _ = write!(told, "row {} column {place} ({content:?}) {text:?}; ", at + 1);
+            let _ = write!(description, "row {} column {place} ({content:?}) {text:?}; ", at + 1);
             requests.push(written(sight.view.id, at, place, &text));
             texts.push((column, text));
         }
         model.type_texts(sight, stamp, &texts);
-        (!requests.is_empty()).then_some((requests, told))
+        (!requests.is_empty()).then_some((requests, description))
     }
 
     fn change_key(&mut self, model: &mut TabModel, sight: &Sight) -> Done {
@@ -253,9 +255,9 @@ impl Hand {
         }
         self.made += 1;
         let text = if self.draws(0.4) { String::new() } else { format!("odd {}", self.made) };
-        let told = format!("row {} ({:?}) to {text:?}", at + 1, model.rows.get(&stamp)?.owner);
+        let description = format!("row {} ({:?}) to {text:?}", at + 1, model.rows.get(&stamp)?.owner);
         model.type_texts(sight, stamp, &[(keys, text.clone())]);
-        Some((vec![written(sight.view.id, at, place, &text)], told))
+        Some((vec![written(sight.view.id, at, place, &text)], description))
     }
 
     /// A row without a key, with words and a formula in the job's columns: a total, a remark.
@@ -375,7 +377,7 @@ impl Hand {
     }
 }
 
-/// Somebody enters this; what begins with `=` is a formula.
+/// A person enters this; what begins with `=` is a formula.
 pub fn written(tab: i64, row: usize, column: usize, text: &str) -> Value {
     let value = match text {
         "" => json!({}),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::deeds::{Deed, Done, Hand, noted, written};
+use crate::edits::{Done, Hand, PersonEdit, noted, written};
 use crate::model::{ColumnContent, ColumnModel, FILLED, JOB_COLUMNS, TabModel};
 use crate::sight::{Sight, letters};
 
@@ -12,25 +12,25 @@ const COLUMNS: usize = 13;
 const ARRAY_END: usize = 50;
 
 impl Hand {
-    pub fn act_on_columns(&mut self, deed: Deed, model: &mut TabModel, sight: &Sight) -> Done {
-        match deed {
-            Deed::InsertColumn | Deed::InsertArrayColumn | Deed::InsertFormulaColumn => {
-                self.insert_column(deed, model, sight)
+    pub fn act_on_columns(&mut self, edit: PersonEdit, model: &mut TabModel, sight: &Sight) -> Done {
+        match edit {
+            PersonEdit::InsertColumn | PersonEdit::InsertArrayColumn | PersonEdit::InsertFormulaColumn => {
+                self.insert_column(edit, model, sight)
             }
-            Deed::MoveJobColumn | Deed::MoveOwnColumn => self.move_column(deed, model, sight),
-            Deed::RenameHeader => self.rename_header(model, sight),
-            Deed::FillDown => self.fill_down(model, sight),
+            PersonEdit::MoveJobColumn | PersonEdit::MoveOwnColumn => self.move_column(edit, model, sight),
+            PersonEdit::RenameHeader => self.rename_header(model, sight),
+            PersonEdit::FillDown => self.fill_down(model, sight),
             _ => None,
         }
     }
 
-    fn insert_column(&mut self, deed: Deed, model: &mut TabModel, sight: &Sight) -> Done {
+    fn insert_column(&mut self, edit: PersonEdit, model: &mut TabModel, sight: &Sight) -> Done {
         let width = sight.view.width();
         let others = model
             .columns
             .values()
             .filter(|column| matches!(column.content, ColumnContent::Array(_) | ColumnContent::Formulas(_)));
-        if width >= COLUMNS || (deed != Deed::InsertColumn && others.count() >= 3) {
+        if width >= COLUMNS || (edit != PersonEdit::InsertColumn && others.count() >= 3) {
             return None;
         }
         let plain = model
@@ -44,19 +44,19 @@ impl Hand {
         let other = letters(if other >= at { other + 1 } else { other });
         self.made += 1;
         let number = self.made;
-        let (content, header, kept) = match deed {
-            Deed::InsertArrayColumn => (
+        let (content, header, kept) = match edit {
+            PersonEdit::InsertArrayColumn => (
                 ColumnContent::Array(of),
                 format!("={{\"arr {number}\";ARRAYFORMULA(\"x-\"&{other}2:{other}{ARRAY_END})}}"),
                 format!("={{\"arr {number}\";ARRAYFORMULA(\"x-\"&{{{of}}}:{{{of}}})}}"),
             ),
-            Deed::InsertFormulaColumn => {
+            PersonEdit::InsertFormulaColumn => {
                 (ColumnContent::Formulas(of), format!("form {number}"), format!("form {number}"))
             }
             _ => (ColumnContent::Texts, format!("own {number}"), format!("own {number}")),
         };
         let stamp = model.stamp();
-        let told = format!("{content:?} as column {}", letters(at));
+        let description = format!("{content:?} as column {}", letters(at));
         model.columns.insert(stamp, ColumnModel { content, header: kept });
         let range = sight.view.span("COLUMNS", at, at + 1);
         let requests = vec![
@@ -64,14 +64,14 @@ impl Hand {
             written(sight.view.id, 0, at, &header),
             noted(sight.view.id, 0, at, &format!("column {stamp}")),
         ];
-        Some((requests, told))
+        Some((requests, description))
     }
 
-    fn move_column(&mut self, deed: Deed, model: &TabModel, sight: &Sight) -> Done {
+    fn move_column(&mut self, edit: PersonEdit, model: &TabModel, sight: &Sight) -> Done {
         let is_meant = |stamp: u32| {
             let is_job =
                 model.columns.get(&stamp).is_some_and(|column| matches!(column.content, ColumnContent::Job(_)));
-            is_job == (deed == Deed::MoveJobColumn)
+            is_job == (edit == PersonEdit::MoveJobColumn)
         };
         let places = sight.columns.iter().enumerate().filter_map(|(at, stamp)| Some((at, (*stamp)?)));
         let places: Vec<_> = places.filter(|(_, stamp)| is_meant(*stamp)).map(|(at, _)| at).collect();
@@ -79,8 +79,8 @@ impl Hand {
         let target = self.below(sight.view.width() + 1);
         let source = sight.view.span("COLUMNS", from, from + 1);
         let request = json!({"moveDimension": {"source": source, "destinationIndex": target}});
-        let told = format!("{} ({:?}) before {}", letters(from), sight.entered(0, from), letters(target));
-        (target != from && target != from + 1).then(|| (vec![request], told))
+        let description = format!("{} ({:?}) before {}", letters(from), sight.entered(0, from), letters(target));
+        (target != from && target != from + 1).then(|| (vec![request], description))
     }
 
     fn rename_header(&mut self, model: &mut TabModel, sight: &Sight) -> Done {

@@ -1,4 +1,4 @@
-//! What a person's deeds change in the model.
+//! What a person's edits change in the model.
 
 use std::collections::BTreeMap;
 
