@@ -58,7 +58,8 @@ fn is_job_file(name: &str) -> bool {
 
 /// Returns where a job's schedule is shown, if the text names a job file.
 pub fn schedule_of(file: &str) -> Option<String> {
-    is_job_file(file).then(|| format!("it explains an expression; a job's schedule is shown by: sheetkeep check {file}"))
+    is_job_file(file)
+        .then(|| format!("it explains an expression; a job's schedule is shown by: sheetkeep check {file}"))
 }
 
 fn quoted_expression(error: &clap::Error, rest: &[&str]) -> Option<String> {
