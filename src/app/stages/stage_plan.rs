@@ -160,7 +160,7 @@ pub fn stage_key(run: &str, stage: &str) -> Option<Key> {
     Key::new(format!("{run} {stage}")).ok()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "emulator"))]
 impl PlannedStage {
     /// Returns a stage of a day that makes this file.
     pub(crate) fn making(name: &str, artifact: &str) -> Self {
