@@ -1,7 +1,7 @@
 //! People's hands: a person who edits the data tab between any two calls of a run, and what is left of everybody's work at the end.
 //!
 //! The model (`hands/model`) is written from `docs/sheet.md` alone. `HANDS=10000 cargo test --release --test hands -- --nocapture` plays
-//! so many games at a person's pace, `HANDS_FAST=2000` so many with a edit each 50 ms, and both write `docs/evidence/hands.json`.
+//! so many games at a person's pace, `HANDS_FAST=2000` so many with an edit each 50 ms, and both write `docs/evidence/hands.json`.
 //! `HANDS_SEED=n` or `HANDS_FAST_SEED=n` plays one game and shows it; `HANDS_FROM=n` is the first
 //! seed of many, and after `HANDS_SECONDS=n` no game begins any more. `HANDS_ONCE_FAILED=1` plays all games that once failed, as `.ci/run` does; an
 //! ordinary run plays every third.
@@ -151,7 +151,7 @@ fn exam(pace: Pace, switch: &str, seed: &str, ordinary: u64) {
             "stops with 65": tally.stops,
             "wall seconds": (seconds * 10.0).round() / 10.0,
         });
-        let part = if pace == Pace::Fast { "a edit each 50 ms" } else { "a person's pace" };
+        let part = if pace == Pace::Fast { "an edit each 50 ms" } else { "a person's pace" };
         evidence::write("hands.json", Some(part), &evidence);
     }
     assert!(failed.is_empty(), "{} games of {played} failed; the first: {}", failed.len(), failed[0]);

@@ -119,7 +119,7 @@ impl Hand {
         self.one_of(&may).unwrap_or(PersonEdit::Sort)
     }
 
-    /// A edit in the data tab.
+    /// An edit in the data tab.
     pub fn act(&mut self, edit: PersonEdit, model: &mut TabModel, sight: &Sight) -> Done {
         let rows = sight.depth();
         let view = &sight.view;

@@ -35,7 +35,7 @@ const FAST: Duration = Duration::from_millis(50);
 pub enum Pace {
     /// Now and then between two calls.
     Person,
-    /// A edit each 50 ms, while calls take 300 ms.
+    /// An edit each 50 ms, while calls take 300 ms.
     Fast,
 }
 
