@@ -32,7 +32,7 @@ pub fn mistake(name: &'static str, job: impl Into<String>, csv: &str) -> Mistake
 }
 
 impl Mistake {
-    /// Adds a file. `mode` is no file: with it, `notify.sh` may not be executed.
+    /// Adds a file. `mode` is not a file: with it, `notify.sh` may not be executed.
     pub fn file(mut self, name: &'static str, bytes: &[u8]) -> Self {
         self.files.push((name, bytes.to_vec()));
         self
