@@ -10,9 +10,9 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use crate::app::drill::drill_clock::DrillClock;
-use crate::app::drill::mishap::Mishap;
+use crate::app::drill::mishaps::mishap::Mishap;
+use crate::app::drill::mishaps::run_trouble::RunTrouble;
 use crate::app::drill::outcome::StepRuns;
-use crate::app::drill::run_trouble::RunTrouble;
 use crate::port::step::{Step, StepContext, StepError};
 
 /// How often one step ran.

@@ -1,15 +1,15 @@
 //! The source of one run of a drill, which may be killed at a record.
 //!
 //! In scope: the number of the last record, the kill. Out of scope: the records
-//! (`drill::replay_source`, `app::stages`).
+//! (`drill::run_parts::replay_source`, `app::stages`).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use futures_util::future::BoxFuture;
 
-use crate::app::drill::mishap::Mishap;
-use crate::app::drill::run_trouble::RunTrouble;
+use crate::app::drill::mishaps::mishap::Mishap;
+use crate::app::drill::mishaps::run_trouble::RunTrouble;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::port::lease_check::LeaseCheck;
 use crate::port::source::{HeaderRow, Record, Source, SourceError};

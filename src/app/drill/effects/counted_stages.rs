@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
 
-use crate::app::drill::counted_step::StepCounts;
 use crate::app::drill::drill_clock::DrillClock;
-use crate::app::drill::mishap::Mishap;
-use crate::app::drill::run_trouble::RunTrouble;
+use crate::app::drill::effects::counted_step::StepCounts;
+use crate::app::drill::mishaps::mishap::Mishap;
+use crate::app::drill::mishaps::run_trouble::RunTrouble;
 use crate::app::stages::artifact::{Artifact, part_path};
 use crate::app::stages::stage_plan::PlannedStage;
 use crate::app::stages::stage_watch::{StageCall, StageWatch, WatchedCommand};

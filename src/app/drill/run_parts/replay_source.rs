@@ -1,7 +1,7 @@
 //! The records of a job, read once and replayed to each run of a drill.
 //!
 //! In scope: reading the first records of the real source, replaying them. Out of scope: formats
-//! (`crate::source`), kills (`drill::watched_source`).
+//! (`crate::source`), kills (`drill::mishaps::watched_source`).
 
 use std::sync::Arc;
 

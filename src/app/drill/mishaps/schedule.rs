@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::app::drill::mishap::Mishap;
+use crate::app::drill::mishaps::mishap::Mishap;
 use crate::app::drill::outcome::DrillOutcome;
 use crate::ledger::items::failure::IN_DOUBT;
 use crate::ledger::runs::event::Event;

@@ -1,12 +1,12 @@
 //! A store around which things go wrong, commit by commit.
 //!
-//! In scope: the mishaps of commits. Out of scope: the sheet behind it (`drill::sheet_rows`).
+//! In scope: the mishaps of commits. Out of scope: the sheet behind it (`drill::effects::sheet_rows`).
 
 use std::sync::Arc;
 
-use crate::app::drill::mishap::Mishap;
-use crate::app::drill::run_trouble::RunTrouble;
-use crate::app::drill::sheet_rows::DrillSheet;
+use crate::app::drill::effects::sheet_rows::DrillSheet;
+use crate::app::drill::mishaps::mishap::Mishap;
+use crate::app::drill::mishaps::run_trouble::RunTrouble;
 use crate::ledger::commit::changes::{Commit, CommitReply};
 use crate::port::store::Store;
 use crate::port::store_layer::StoreLayer;
