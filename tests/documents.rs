@@ -27,7 +27,7 @@ const MAX_WIDTH: usize = 100;
 const MAX_TEST_NAME: usize = 60;
 /// Where longer names are left; a name that becomes shorter is taken from here with its file.
 const WITH_LONG_TEST_NAMES: &[&str] =
-    &["src/store/upsert/", "tests/hands.rs", "tests/repaired.rs", "tests/simulate.rs", "tests/cli/setup/plan.rs"];
+    &["src/store/upsert/", "tests/hands.rs", "tests/edits/repaired.rs", "tests/simulate.rs", "tests/cli/setup/plan.rs"];
 
 /// A document, by its path from the root of the repository.
 struct Document {

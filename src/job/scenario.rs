@@ -8,7 +8,7 @@ use crate::app::drill::drill_clock::on_simulated_time;
 use crate::app::drill::drill_job::DrillJob;
 use crate::app::drill::mishaps::mishap::Mishap;
 use crate::app::drill::outcome::DrillOutcome;
-use crate::app::drill::run_parts::replay_source::RecordCopy;
+use crate::app::drill::record_copy::RecordCopy;
 use crate::app::error::AppError;
 use crate::job::error::JobError;
 use crate::job::runner_job::Job;

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::app::drill::run_parts::replay_source::RecordCopy;
+use crate::app::drill::record_copy::RecordCopy;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::port::evaluator::Evaluator;

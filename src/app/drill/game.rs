@@ -14,8 +14,8 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::app::drill::drill_clock::{DrillClock, on_simulated_time};
 use crate::app::drill::drill_job::DrillJob;
+use crate::app::drill::drill_sheet::DrillSheet;
 use crate::app::drill::effects::counted_step::{CountedStep, StepCounts};
-use crate::app::drill::effects::sheet_rows::DrillSheet;
 use crate::app::drill::mishaps::mishap::{Mishap, MishapBounds};
 use crate::app::drill::mishaps::run_trouble::RunTrouble;
 use crate::app::drill::mishaps::schedule::MishapSchedule;

@@ -12,20 +12,23 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | What is drilled? | `drill_job` |
+//! | What is drilled? | `drill_job`, its records in `record_copy` |
 //! | How is a seed played? | `game` |
 //! | What can go wrong, when and where? | `mishaps` |
 //! | What is a run given, in place of the user's parts? | `run_parts` |
 //! | What did the runs do? | `effects` |
+//! | What is on the sheet? | `drill_sheet` |
 //! | How is time simulated? | `drill_clock` |
 //! | Does a program use its idempotency key? | `idempotency` |
 //! | What came out? | `outcome` |
 
 pub mod drill_clock;
 pub mod drill_job;
+pub mod drill_sheet;
 pub mod effects;
 pub mod game;
 pub mod idempotency;
 pub mod mishaps;
 pub mod outcome;
+pub mod record_copy;
 pub mod run_parts;

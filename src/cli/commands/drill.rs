@@ -11,7 +11,7 @@ use crate::app::drill::effects::stage_folder::stage_outside;
 use crate::app::drill::game::Undisturbed;
 use crate::app::drill::idempotency::reads_idempotency_key;
 use crate::app::drill::mishaps::mishap::draw_mishaps;
-use crate::app::drill::run_parts::replay_source::RecordCopy;
+use crate::app::drill::record_copy::RecordCopy;
 use crate::app::error::AppError;
 use crate::app::job::ensure_programs_exist;
 use crate::app::stages::stage_plan::planned_stages;

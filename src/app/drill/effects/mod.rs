@@ -5,9 +5,7 @@
 //! | How often did a step run for each item? | `counted_step` |
 //! | How often did the command of a stage run, and what did it make? | `counted_stages` |
 //! | Where are the files of stages, in place of the user's? | `stage_folder` |
-//! | Which rows are on the sheet? | `sheet_rows` |
 
 pub mod counted_stages;
 pub mod counted_step;
-pub mod sheet_rows;
 pub mod stage_folder;

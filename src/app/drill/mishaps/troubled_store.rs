@@ -1,10 +1,10 @@
 //! A store around which things go wrong, commit by commit.
 //!
-//! In scope: the mishaps of commits. Out of scope: the sheet behind it (`drill::effects::sheet_rows`).
+//! In scope: the mishaps of commits. Out of scope: the sheet behind it (`drill::drill_sheet`).
 
 use std::sync::Arc;
 
-use crate::app::drill::effects::sheet_rows::DrillSheet;
+use crate::app::drill::drill_sheet::DrillSheet;
 use crate::app::drill::mishaps::mishap::Mishap;
 use crate::app::drill::mishaps::run_trouble::RunTrouble;
 use crate::ledger::commit::changes::{Commit, CommitReply};

@@ -1,39 +1,14 @@
-//! The records of a job, read once and replayed to each run of a drill.
+//! The records of a job, replayed to each run of a drill.
 //!
-//! In scope: reading the first records of the real source, replaying them. Out of scope: formats
-//! (`crate::source`), kills (`drill::mishaps::watched_source`).
+//! In scope: the order, the header. Out of scope: reading them (`drill::record_copy`), kills
+//! (`drill::mishaps::watched_source`).
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
+use crate::app::drill::record_copy::RecordCopy;
 use crate::port::source::{HeaderRow, Record, Source, SourceError};
-
-/// Records of a source that were read beforehand.
-#[derive(Debug, Clone, Default)]
-pub struct RecordCopy {
-    /// The records, in order.
-    pub records: Vec<Record>,
-    /// What is known about all of them.
-    pub header: Option<HeaderRow>,
-    /// True if the source has more.
-    pub is_cut: bool,
-}
-
-impl RecordCopy {
-    /// Reads the first `most` records.
-    pub async fn read(source: &mut dyn Source, most: usize) -> Result<Self, SourceError> {
-        let mut copy = Self { header: source.header_row().await, ..Self::default() };
-        while let Some(record) = source.next().await? {
-            if copy.records.len() == most {
-                copy.is_cut = true;
-                break;
-            }
-            copy.records.push(record);
-        }
-        Ok(copy)
-    }
-}
 
 /// A source that replays records to one run.
 pub struct ReplaySource {

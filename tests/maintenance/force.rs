@@ -1,12 +1,6 @@
 //! Forced runs and resets: processed keys are revoked and processed again, each once, however often
 //! a run dies and is forced again.
 
-#![cfg(feature = "emulator")]
-
-#[path = "support/sheet_rig.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
-
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -19,7 +13,6 @@ use sheetkeep::runner::run_config::PreparedChanges;
 use sheetkeep::store::scan::scanned_tabs::ScannedTabs;
 
 use crate::job_fixture::JobFixture;
-use crate::sheet_rig::{front, job_fixture, person, support};
 use crate::support::{ById, Values};
 
 impl JobFixture {

@@ -2,15 +2,6 @@
 //!
 //! The real client over the emulator, in process, with the paused clock.
 
-#![cfg(feature = "emulator")]
-
-#[path = "support/sheet_rig.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
-
-#[path = "support/scheduled_rig.rs"]
-mod scheduled_rig;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +22,6 @@ use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;
 
 use crate::scheduled_rig::ScheduledRig;
-use crate::sheet_rig::{front, person, support};
 use crate::support::{Job, Slow, Values};
 
 const MINUTE: u64 = 60_000;

@@ -1,13 +1,8 @@
 //! Obsolete rows are deleted from a job's tabs, and nothing else, however users move rows meanwhile
 //! and wherever the run ends.
 
-#![cfg(feature = "emulator")]
 #![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
 #![expect(clippy::disallowed_methods, reason = "how many games are played is asked of the environment")]
-
-#[path = "support/sheet_rig.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,7 +22,6 @@ use sheetkeep::system::SeededRng;
 
 use crate::front::EmulatorProxy;
 use crate::job_fixture::JobFixture;
-use crate::sheet_rig::{front, job_fixture, person, support};
 use crate::support::{ById, Values};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -305,7 +299,7 @@ impl JobFixture {
         }
     }
 
-    async fn force(&self, id: &str) -> usize {
+    async fn force_one(&self, id: &str) -> usize {
         let listing = self.listing().await;
         let found =
             plan_reprocess(&listing, self.again, &mut Values::of(items(&[id], "1")), &ById).await.expect("a source");
@@ -325,7 +319,7 @@ async fn a_forced_run_during_a_restore_does_each_key_once_more() {
         fixture.usual(&items(&["p"], "1")).await;
         fixture.clock.sleep(10 * DAY).await;
         fixture.usual(&items(&["a"], "1")).await;
-        assert_eq!(fixture.force("a").await, 1);
+        assert_eq!(fixture.force_one("a").await, 1);
         assert_eq!(fixture.column("Processed j", "state").await, ["done", "done", "forgotten", "done"]);
         let age = fixture.older_than(5, true);
         let moving = async |proxy: &EmulatorProxy| {
@@ -335,7 +329,7 @@ async fn a_forced_run_during_a_restore_does_each_key_once_more() {
         };
         let Some(fixture) = JobFixture::with_rows_that_wait(fixture, age, moving, answers).await else { continue };
         met = true;
-        assert_eq!(fixture.force("a").await, 1, "after {answers} answers");
+        assert_eq!(fixture.force_one("a").await, 1, "after {answers} answers");
         assert_eq!(fixture.usual(&items(&["a"], "1")).await.run.counts.new, 0);
         let rows = fixture.column("Data", "id").await.iter().filter(|id| *id == "a").count();
         assert_eq!(rows, 3, "after {answers} answers");

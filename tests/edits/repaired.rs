@@ -4,12 +4,6 @@
 //! The user acts right before or right after a given write, through another client; `docs/sheet.md`
 //! has the rules. `tests/hands.rs` tests random edits at random times.
 
-#![cfg(feature = "emulator")]
-
-#[path = "support/sheet_rig.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
-
 #[path = "repaired/large_tabs.rs"]
 mod large_tabs;
 
@@ -36,7 +30,6 @@ use sheetkeep::time::Timestamp;
 use tokio::sync::Notify;
 
 use crate::front::EmulatorProxy;
-use crate::sheet_rig::{front, person, support};
 use crate::support::{Job, Values};
 
 /// A sheet with keys k1, k2, … in columns id, a and b, and beside them a column of the user.

@@ -1,12 +1,6 @@
 //! Machines with wrong clocks: the sheet decides which row of a key counts, and no clock leaves an
 //! unusable sheet.
 
-#![cfg(feature = "emulator")]
-
-#[path = "support/sheet_rig.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -21,7 +15,6 @@ use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::time::Timestamp;
 
 use crate::job_fixture::{JobFixture, row_unless_bad};
-use crate::sheet_rig::{front, job_fixture, person, support};
 use crate::support::{Job, Values};
 
 const MINUTES: i64 = 60_000;

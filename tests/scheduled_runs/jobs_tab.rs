@@ -1,12 +1,6 @@
 //! The tab Jobs on an emulated spreadsheet: what its formulas show at which time, whatever people
 //! do with the tab, and what it costs.
 
-#![cfg(feature = "emulator")]
-
-#[path = "support/sheet_rig.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +22,6 @@ use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
-use crate::sheet_rig::{front, person, support};
 use crate::support::{Job, Values};
 
 /// The day's run starts at nine in Berlin.

@@ -1,12 +1,6 @@
 //! Keys to be processed again: revoked without losing the history of their rows, and processed
 //! again once.
 
-#![cfg(feature = "emulator")]
-
-#[path = "support/sheet_rig.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
-
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -24,7 +18,6 @@ use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
-use crate::sheet_rig::{front, person, support};
 use crate::support::{Job, Values};
 
 /// A job some of whose keys are revoked.

@@ -1,12 +1,7 @@
 //! A job moves to a new spreadsheet: earlier results count there, and at any time it is active in
 //! exactly one spreadsheet.
 
-#![cfg(feature = "emulator")]
 #![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
-
-#[path = "support/sheet_rig.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,7 +25,6 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 
 use crate::front::{EmulatorProxy, ID};
 use crate::job_fixture::{JobFixture, row_unless_bad};
-use crate::sheet_rig::{front, job_fixture, person, support};
 use crate::support::{ById, Job, Values};
 
 const DAY: Duration = Duration::from_hours(24);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::SharedSheet;
+use crate::repaired::SharedSheet;
 
 /// Acts after so many calls of a run, then runs twice more: the first may have ended early.
 async fn act_after(shared_sheet: &mut SharedSheet, calls: u64, edit: Value) {

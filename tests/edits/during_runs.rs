@@ -4,12 +4,6 @@
 //! An ordinary run renames a tab after every third call, so that over all tabs each call has its
 //! turn. `EDITS_EACH_CALL=1` renames each tab after each call, as `.ci/run` does.
 
-#![cfg(feature = "emulator")]
-
-#[path = "support/sheet_rig.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
-
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -21,7 +15,6 @@ use sheetkeep::runner::run_config::RunError;
 
 use crate::front::EmulatorProxy;
 use crate::job_fixture::JobFixture;
-use crate::sheet_rig::{front, job_fixture, person, support};
 
 const MODES: [(WriteMode, ReprocessPolicy); 2] =
     [(WriteMode::Append, ReprocessPolicy::EachVersion), (WriteMode::Upsert, ReprocessPolicy::OnChange)];

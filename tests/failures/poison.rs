@@ -1,12 +1,6 @@
 //! Content that the service refuses: the rejected record is found and reported, and everything else
 //! is written.
 
-#![cfg(feature = "emulator")]
-
-#[path = "support/sheet_rig.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -22,7 +16,6 @@ use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
-use crate::sheet_rig::{front, person, support};
 use crate::support::{Job, Values};
 
 /// More than any run encounters.

@@ -2,12 +2,6 @@
 //! and users who correct records: the sheet shows the source's state, and no program runs
 //! needlessly.
 
-#![cfg(feature = "emulator")]
-
-#[path = "support/sheet_rig.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,7 +16,6 @@ use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::time::Timestamp;
 
 use crate::job_fixture::{JobFixture, row_unless_bad};
-use crate::sheet_rig::{front, job_fixture, person, support};
 
 const TABS: [&str; 2] = ["Processed j", "Failures j"];
 
@@ -227,7 +220,7 @@ async fn a_change_back_has_an_idempotency_key_of_its_own() {
         // The first times do not change.
         let first = |version: &str| {
             let (key, version) = (Key::new("a").expect("a key"), Version(version.to_owned()));
-            idempotency_key(front::ID, "j", "does", &key, &version)
+            idempotency_key(crate::front::ID, "j", "does", &key, &version)
         };
         assert_eq!([&seen[0], &seen[1], &seen[5]], [&first("1"), &first("2"), &first("3")]);
     }
@@ -471,7 +464,8 @@ async fn prune_changes_no_key_of_what_is_tried_again() {
         assert_eq!((called.len(), &called[0], &called[1]), (3, &called[1], &called[2]), "{case}");
         // A key that has lost no row and has no failure: its next version is a first time.
         shop.usual(&[item(to), other("b", "9"), other("c", "2")]).await;
-        let first = idempotency_key(front::ID, "j", "does", &Key::new("c").expect("a key"), &Version("2".to_owned()));
+        let first =
+            idempotency_key(crate::front::ID, "j", "does", &Key::new("c").expect("a key"), &Version("2".to_owned()));
         assert_eq!(shop.called(), [first], "{case}");
     }
 }

@@ -3,12 +3,6 @@
 //!
 //! The real client over the emulator, in process, with the paused clock.
 
-#![cfg(feature = "emulator")]
-
-#[path = "support/sheet_rig.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
-
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -28,7 +22,6 @@ use sheetkeep::store::tabs::jobs::{JOBS, JobsView};
 use tokio::sync::oneshot;
 
 use crate::job_fixture::JobFixture;
-use crate::sheet_rig::{front, job_fixture, person, support};
 use crate::support::{Job, Values};
 
 const COUNT: usize = 12;
@@ -54,7 +47,7 @@ impl HeldJob {
 
     fn job(&self, approval: Approval) -> Job {
         let mut job = self.fixture.job_on(&self.fixture.clock, RetryScope::Default);
-        job = job.step(|item, _| job_fixture::row_unless_bad(item, item.clone()));
+        job = job.step(|item, _| crate::job_fixture::row_unless_bad(item, item.clone()));
         job.plan.definition.mode = "upsert".into();
         job.plan.hold.limit = Some(ChangeLimit { rows: Some(2), share: Some(20.0) });
         job.plan.hold.approval = approval;

@@ -5,12 +5,6 @@
 //! `docs/sheet.md` has the table. `tests/hands.rs` tests crashes, lost responses and random edits
 //! at random times.
 
-#![cfg(feature = "emulator")]
-
-#[path = "support/sheet_rig.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
-
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -28,7 +22,6 @@ use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
-use crate::sheet_rig::{front, person, support};
 use crate::support::{Job, Values};
 
 const TABS: [&str; 4] = ["Data", "Processed j", "Failures j", "Runs"];

@@ -1,12 +1,6 @@
 //! Steps with outside effects: what a crash or an outage leaves of them, at least once and at most
 //! once.
 
-#![cfg(feature = "emulator")]
-
-#[path = "support/sheet_rig.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
-
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -27,7 +21,6 @@ use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
-use crate::sheet_rig::{front, person, support};
 use crate::support::{Job, Values};
 
 /// How often the step ran for each key.

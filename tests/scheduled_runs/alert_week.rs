@@ -4,15 +4,6 @@
 //! The real client over the emulator, in process, with the paused clock. Channels are lists here;
 //! real sockets are in `tests/alerts.rs`.
 
-#![cfg(feature = "emulator")]
-
-#[path = "support/sheet_rig.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
-
-#[path = "support/scheduled_rig.rs"]
-mod scheduled_rig;
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -34,7 +25,6 @@ use sheetkeep::runner::schedule_claim::ScheduleClaim;
 use sheetkeep::time::Timestamp;
 
 use crate::scheduled_rig::ScheduledRig;
-use crate::sheet_rig::{front, person, support};
 use crate::support::{Job, Slow, Values};
 
 /// The id of a message, and the channels that took it.
@@ -255,10 +245,10 @@ async fn of_a_bad_week_a_person_receives_this_short_list() {
     received.extend(day_of_prices().await);
     received.sort();
     let list: String = received.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("\n");
-    insta::with_settings!({ snapshot_path => "snapshots/alerts", prepend_module_to_snapshot => false }, {
+    insta::with_settings!({ snapshot_path => "../snapshots/alerts", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("week", list);
     });
-    let page = include_str!("../docs/alerts.md");
+    let page = include_str!("../../docs/alerts.md");
     assert!(page.contains(&list), "docs/alerts.md does not show the list:\n{list}");
 }
 
