@@ -48,9 +48,9 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
 }
 
 /// Returns all documents: the README, the changelog, and every page below `docs`, `benches`,
-/// `fixtures` and `fuzz/README.md`.
+/// `fixtures`, `fuzz/README.md` and `tests/README.md`.
 fn documents() -> Vec<Document> {
-    let single = ["README.md", "CHANGELOG.md", "fuzz/README.md"].map(|path| root().join(path));
+    let single = ["README.md", "CHANGELOG.md", "fuzz/README.md", "tests/README.md"].map(|path| root().join(path));
     let folders = ["docs", "benches", "fixtures"].into_iter().flat_map(|folder| files(&root().join(folder), "md"));
     let document = |path: PathBuf| Document {
         text: std::fs::read_to_string(&path).expect("a readable document"),
