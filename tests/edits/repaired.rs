@@ -88,7 +88,7 @@ impl SharedSheet {
             Ok(vec![row])
         });
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
-        (job.plan.mode, job.plan.steal) = (WriteMode::Upsert, true);
+        (job.plan.mode, job.plan.takes_over) = (WriteMode::Upsert, true);
         job.plan.columns.order = ["id", "a", "b"].map(str::to_owned).into();
         job.plan.definition.mode = WriteMode::Upsert.as_str().into();
         let sheets = Arc::new(self.proxy.sheets(job.seed));

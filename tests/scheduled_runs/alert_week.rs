@@ -116,7 +116,7 @@ impl AlertedJob {
         job.seed = seed;
         job.plan.retrying = retrying;
         job.plan.holder.install = host.to_owned();
-        job.plan.locked = false;
+        job.plan.has_lock = false;
         let read = CountRange::parse("1..");
         job.plan.expectations = Arc::new(Expectations { read, ..Expectations::default() });
         if let Some(due) = due {

@@ -117,7 +117,7 @@ impl ScheduledJob {
         job.plan.schedule = Some(Arc::new(self.rig.schedule.clone()));
         job.plan.holder.install = host.to_owned();
         job.plan.holder.host = host.to_owned();
-        job.plan.locked = false;
+        job.plan.has_lock = false;
         let due = due.unwrap_or_else(|| DueRun {
             claim: ScheduleClaim::default(),
             trigger: job.plan.trigger.clone(),

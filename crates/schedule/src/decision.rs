@@ -106,7 +106,7 @@ pub struct MissedRange {
     pub count: u64,
 }
 
-/// What a clock has to do now.
+/// What a call has to do now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DueDecision {
     /// The occurrence to claim and run, if one is due.

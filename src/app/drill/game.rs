@@ -63,7 +63,7 @@ impl DrillJob {
     /// Runs the job without mishaps. Fails as the job itself would fail.
     pub fn play_undisturbed(&self) -> Result<Undisturbed, AppError> {
         let job = self.clone();
-        on_time(&self.stop, move |clock| async move {
+        run_in_simulated_time(&self.stop, move |clock| async move {
             let game = Game::new(job, 0, Vec::new(), clock)?;
             let report = game.start("", Overlap::Skip).await.unwrap_or_else(|| Err(vanished()))?;
             let (_, commits, effects) = game.schedule.outcome();
@@ -76,7 +76,7 @@ impl DrillJob {
     /// Runs the job under these mishaps until it has recovered, and compares.
     pub fn play(&self, seed: u64, mishaps: Vec<Mishap>, usual: &Undisturbed) -> Result<DrillOutcome, AppError> {
         let (job, usual) = (self.clone(), usual.clone());
-        on_time(&self.stop, move |clock| async move {
+        run_in_simulated_time(&self.stop, move |clock| async move {
             let mut game = Game::new(job, seed, mishaps, clock)?;
             let error = game.recover().await.err();
             Ok(game.outcome(error, &usual).await)
@@ -85,7 +85,7 @@ impl DrillJob {
 }
 
 /// Runs a game on simulated time.
-fn on_time<T, F, R>(stop: &Stop, play: F) -> Result<T, AppError>
+fn run_in_simulated_time<T, F, R>(stop: &Stop, play: F) -> Result<T, AppError>
 where
     F: FnOnce(DrillClock) -> R + Send + 'static,
     R: Future<Output = Result<T, AppError>> + Send + 'static,
@@ -134,7 +134,7 @@ impl Game {
         Ok(Self { job, seed, clock, sheet, stages, schedule, counts, second_runs, folder, runs })
     }
 
-    /// Runs the job until a run ends well, and once more in peace. Fails with the error of a run
+    /// Runs the job until a run ends well, and once more without mishaps. Fails with the error of a run
     /// that no further run repairs.
     async fn recover(&mut self) -> Result<(), AppError> {
         let lease = Duration::from_millis(self.job.settings.lease_ttl_ms + 1_000);

@@ -1,6 +1,7 @@
-//! The guarded commit: prepare a batch, send it, and read its reply.
+//! The guarded commit: prepare a batch, send it, and read its response.
 //!
-//! In scope: the order of calls, resending the same bytes, the capability probe of the guard.
+//! In scope: the order of calls, resending the same bytes, encoding again after a refusal that allows
+//! it, the capability probe of the guard.
 //! Out of scope: the guard itself (`store::guard::head_guard`), cells (`store::commit::encoder`),
 //! what a refusal means (`refusal` beside this file).
 
