@@ -16,6 +16,7 @@ use crate::app::drill::drill_clock::{DrillClock, on_simulated_time};
 use crate::app::drill::drill_job::DrillJob;
 use crate::app::drill::drill_sheet::DrillSheet;
 use crate::app::drill::effects::counted_step::{CountedStep, StepCounts};
+use crate::app::drill::effects::stage_folder::DRILL_FOLDER_PREFIX;
 use crate::app::drill::mishaps::mishap::{Mishap, MishapBounds};
 use crate::app::drill::mishaps::run_trouble::RunTrouble;
 use crate::app::drill::mishaps::schedule::MishapSchedule;
@@ -120,7 +121,7 @@ struct Game {
 
 impl Game {
     fn new(job: DrillJob, seed: u64, mishaps: Vec<Mishap>, clock: DrillClock) -> Result<Self, AppError> {
-        let folder = tempfile::tempdir().map_err(|error| {
+        let folder = tempfile::Builder::new().prefix(DRILL_FOLDER_PREFIX).tempdir().map_err(|error| {
             let why = format!("a temporary folder can't be made: {error}");
             AppError::Machine(MachineTrouble::storage(why))
         })?;

@@ -7,11 +7,12 @@ use sheetkeep_base::time::Timestamp;
 
 /// Texts that mean no in a cell of a person, in lower case.
 const NO: [&str; 7] = ["", "no", "n", "false", "off", "0", "-"];
-/// First words of a text that mean yes, in lower case. A tick is `TRUE`.
-const YES: [&str; 19] = [
-    "true", "yes", "y", "x", "1", "on", "ok", "okay", "go", "approve", "approved", "pause", "paused", "stop",
-    "stopped", "ja", "oui", "si", "sí",
-];
+/// First words of a text in `approve` that approve, in lower case. A tick is `TRUE`. No word that
+/// pauses a job is one of them: `stop` approves nothing.
+const APPROVING: [&str; 10] = ["true", "yes", "y", "x", "1", "ok", "okay", "go", "approve", "approved"];
+/// First words of a text in `paused` that clearly ask for a pause, in lower case.
+const PAUSING: [&str; 16] =
+    ["true", "yes", "y", "x", "1", "on", "ok", "okay", "pause", "paused", "stop", "stopped", "ja", "oui", "si", "sí"];
 
 /// What people ask of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,11 +37,21 @@ pub fn requested_text(cell: &str) -> Option<String> {
     (!NO.contains(&text.to_lowercase().as_str())).then(|| text.to_owned())
 }
 
-/// Returns whether a text says yes: a tick, or a word such as `yes` or `ok`, and whatever follows
-/// it.
-pub fn is_yes(text: &str) -> bool {
+/// Returns whether a text in `approve` approves: a tick, or a word such as `yes` or `ok`, and
+/// whatever follows it.
+pub fn is_approval(text: &str) -> bool {
+    begins_with_one_of(&APPROVING, text)
+}
+
+/// Returns whether a text in `paused` is understood as a pause: a tick, or a word such as `yes` or
+/// `stop`, and whatever follows it.
+pub fn is_clear_pause(text: &str) -> bool {
+    begins_with_one_of(&PAUSING, text)
+}
+
+fn begins_with_one_of(words: &[&str], text: &str) -> bool {
     let first = text.split(|letter: char| !letter.is_alphanumeric()).find(|word| !word.is_empty());
-    first.is_some_and(|word| YES.contains(&word.to_lowercase().as_str()))
+    first.is_some_and(|word| words.contains(&word.to_lowercase().as_str()))
 }
 
 /// Returns whether a text is what a formula shows that has no value, such as `#REF!` or `#N/A`.
@@ -65,11 +76,20 @@ mod tests {
     #[test]
     fn a_yes_is_a_tick_or_begins_with_such_a_word() {
         for yes in ["TRUE", "yes", "Ok, Ada 3 Dec", " x ", "approved!", "1"] {
-            assert!(is_yes(yes), "{yes}");
+            assert!(is_approval(yes), "{yes}");
         }
         for other in ["", "never", "not yes", "wait", "2026-11-29", "#REF!", "yesterday", "?"] {
-            assert!(!is_yes(other), "{other}");
+            assert!(!is_approval(other), "{other}");
         }
+    }
+
+    #[test]
+    fn a_text_that_asks_to_stop_approves_nothing() {
+        for stop in ["STOP: do not apply, wrong file", "On hold - ask Ada", "paused", "pause", "stopped", "Stop"] {
+            assert!(!is_approval(stop), "{stop}");
+            assert!(is_clear_pause(stop), "{stop}");
+        }
+        assert!(!is_clear_pause("go"));
     }
 
     #[test]
