@@ -139,7 +139,7 @@ fn a_first_run_without_a_record_makes_no_tab() {
     project.run(&["run", "orders.toml"]).exits(0);
     project.write("orders.json", "Service Unavailable\n");
     project.run(&["run", "orders.toml"]).exits(65);
-    assert_eq!(project.column("orders.toml", "Runs", "status"), ["ok", "failed"]);
+    assert_eq!(project.column("orders.toml", "Runs", "status"), ["succeeded", "failed"]);
     // A pipe is read once, so the run claims the job before it reads.
     let piped = TempProject::empty();
     piped.write("orders.toml", &project.read("orders.toml"));
