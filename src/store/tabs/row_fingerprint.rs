@@ -84,6 +84,11 @@ impl RowFingerprint {
         !self.skipped.contains(&column) && self.end.is_none_or(|end| column < end)
     }
 
+    /// The columns that it leaves out: their cells were computed.
+    pub fn skipped(&self) -> impl Iterator<Item = usize> + '_ {
+        self.skipped.iter().copied()
+    }
+
     /// Whether it covers no cell with contents.
     pub fn is_blank(&self) -> bool {
         self.cells.is_empty()

@@ -16,10 +16,39 @@ impl Correspondence<'_> {
     /// Whether a write hit the row for which it was intended, in whichever columns.
     pub(super) fn is_own_row(&self, at: usize, misplaced: &MisplacedWrite) -> bool {
         match &misplaced.target.expect {
-            RowPredicate::Key(key) | RowPredicate::Row { key: Some(key), .. } => self.key_before(misplaced) == *key,
+            RowPredicate::Key(key) => self.key_before(misplaced) == *key,
+            RowPredicate::Row { key: Some(key), .. } => {
+                self.key_before(misplaced) == *key || self.is_own_but_for_its_key(at, misplaced)
+            }
             RowPredicate::Row { key: None, fingerprint } => self.hits_with_contents(fingerprint).contains(&at),
             RowPredicate::Blank(_) => false,
         }
+    }
+
+    /// Whether a repair hit the intended row, and a user had changed nothing in it but its key since the
+    /// plan. A version is for the row of its key, which that row is no longer.
+    pub(super) fn is_own_but_for_its_key(&self, at: usize, misplaced: &MisplacedWrite) -> bool {
+        let (undo_log, target) = (&self.finding.undo_log, &misplaced.target);
+        let RowPredicate::Row { key: Some(key), fingerprint } = &target.expect else { return false };
+        if !undo_log.is_repair || target.is_version || self.hit_with_key(key).is_some() || self.by_key.contains_key(key)
+        {
+            return false;
+        }
+        let width = misplaced.shown.len().max(self.finding.header.len());
+        let like = fingerprint.moved(&self.found, width).compare(&misplaced.shown, |column| column == self.key);
+        like.is_exact() && like.equal > 1 && !self.is_named_elsewhere(&self.key_before(misplaced), at)
+    }
+
+    /// Whether a finding names a key for other reasons than that this hit row showed it.
+    fn is_named_elsewhere(&self, shown: &str, at: usize) -> bool {
+        let undo_log = &self.finding.undo_log;
+        let mut named = undo_log.targets.iter().filter_map(|target| target.key().or_else(|| target.expect.key()));
+        let mut others = self.finding.misplaced.iter().enumerate().filter(|(other, _)| *other != at);
+        let is_others = |hit: &MisplacedWrite| [&hit.before, &hit.after].iter().any(|row| cell(row, self.key) == shown);
+        !shown.is_empty()
+            && (named.any(|key| key == shown)
+                || undo_log.recreated.iter().any(|key| key == shown)
+                || others.any(|(_, hit)| is_others(hit)))
     }
 
     /// The row that a repair hit, if it was the intended one, in which a user had changed some
@@ -230,6 +259,9 @@ impl Correspondence<'_> {
         if rows.iter().any(|(_, is_same)| *is_same) {
             rows.retain(|(_, is_same)| *is_same);
         }
+        let mut formulas: Vec<u32> = rows.iter().map(|(row, _)| *row).collect();
+        self.retain_rows_with_formulas(fingerprint, &mut formulas);
+        rows.retain(|(row, _)| formulas.contains(row));
         let (one, _) = *rows.first()?;
         let is_open = |other: &&MisplacedWrite| {
             is_expecting(other, fingerprint)
@@ -243,6 +275,17 @@ impl Correspondence<'_> {
         }
         let other = rows.get(1).map_or(one, |(row, _)| *row);
         (rows.len() > 1 || !are_alike).then_some((one, other))
+    }
+
+    /// Of equal rows, keeps those that have a formula wherever the expected row had one, if there are any.
+    fn retain_rows_with_formulas(&self, expected: &RowFingerprint, rows: &mut Vec<u32>) {
+        let map = self.intended_map();
+        let columns = expected.skipped().filter_map(|column| map.get(column));
+        let columns: Vec<usize> = columns.filter(|column| !self.image.is_filled_by_header(*column)).collect();
+        let has_all = |row: &u32| columns.iter().all(|column| self.image.formula(*row as usize, *column).is_some());
+        if rows.iter().any(has_all) {
+            rows.retain(has_all);
+        }
     }
 
     /// Whether one of two rows shows more than what formulas compute. Other rows are all alike, and a
@@ -260,6 +303,7 @@ impl Correspondence<'_> {
         is_free: impl Fn(u32) -> bool,
     ) -> Option<u32> {
         let place = misplaced.target.row;
+        let unmoved = fingerprint;
         let fingerprint = fingerprint.moved(&self.intended_map(), self.image.width());
         let is_free = |row: u32| self.hit_at(row).is_none() && is_free(row) && !self.is_settled(row);
         if fingerprint.is_blank() {
@@ -271,7 +315,8 @@ impl Correspondence<'_> {
         let has_key = |row: usize| self.image.cell(row, self.image.key).and_then(mark_of) == key;
         let rows = self.image.rows().filter(|(row, _)| has_key(*row) && is_free(number(*row)));
         let rows: Vec<_> = rows.map(|(row, _)| (self.image.compare(&fingerprint, row), number(row))).collect();
-        let exact: Vec<_> = rows.iter().filter(|(like, _)| like.is_exact()).map(|(_, row)| *row).collect();
+        let mut exact: Vec<_> = rows.iter().filter(|(like, _)| like.is_exact()).map(|(_, row)| *row).collect();
+        self.retain_rows_with_formulas(unmoved, &mut exact);
         // Rows with nothing but formulas are all alike.
         if exact.iter().all(|row| !self.image.has_constants(*row as usize)) {
             if let Some(nearest) = exact.iter().min_by_key(|row| row.abs_diff(place)) {
@@ -286,7 +331,7 @@ impl Correspondence<'_> {
             // Several rows showed this key, and one of them may be the key's own row, or a new one.
             let recreated = &self.finding.undo_log.recreated;
             let is_new = |row: u32| recreated.contains(&self.image.shown(row as usize, self.image.key));
-            let is_other = |row: u32| is_new(row) && !self.shows_what_no_batch_wrote(&fingerprint, row);
+            let is_other = |row: u32| is_new(row) && !self.shows_what_no_new_row_has(&fingerprint, row);
             close.retain(|(_, row)| !self.is_claimed_by_other(misplaced, *row) && !is_other(*row));
             return if let [(_, row)] = close.as_slice() { Some(*row) } else { None };
         }
@@ -295,12 +340,13 @@ impl Correspondence<'_> {
         is_alone.then_some(*row)
     }
 
-    /// Whether a row shows something of these contents in a column that the batch did not write, as no
-    /// row does that it created.
-    pub(super) fn shows_what_no_batch_wrote(&self, fingerprint: &RowFingerprint, row: u32) -> bool {
-        let used: HashSet<usize> = self.finding.undo_log.used.iter().filter_map(|at| self.intended(*at)).collect();
+    /// Whether a row shows something of these contents in a column that is not the job's, as no row does
+    /// that the batch created.
+    pub(super) fn shows_what_no_new_row_has(&self, fingerprint: &RowFingerprint, row: u32) -> bool {
+        let own = self.finding.undo_log.own_columns();
+        let own: HashSet<usize> = own.into_iter().filter_map(|at| self.intended(at)).collect();
         let shown = |column: usize| self.image.cell(row as usize, column).and_then(mark_of);
-        fingerprint.marks().any(|(column, mark)| !used.contains(&column) && shown(column) == Some(mark))
+        fingerprint.marks().any(|(column, mark)| !own.contains(&column) && shown(column) == Some(mark))
     }
 }
 

@@ -195,6 +195,7 @@ impl RepairPlanner<'_> {
                     None => {
                         // A row whose own key a user changed belongs to no key.
                         let own = if writes_key { self.map.own_row_changed(at, misplaced) } else { None };
+                        let own = own.or_else(|| hit.filter(|_| self.map.is_own_but_for_its_key(at, misplaced)));
                         let row = own.or_else(|| self.map.row_with_its_key_again(misplaced));
                         // A version is for the row of its key, which that row is no longer.
                         let row = row
