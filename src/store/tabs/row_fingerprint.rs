@@ -1,7 +1,7 @@
 //! Content fingerprints that identify rows without a unique key. Pure.
 //!
 //! In scope: taking a fingerprint, comparing a row with it, its text form.
-//! Out of scope: finding rows (`store::upsert::repair::rows`).
+//! Out of scope: finding rows (`store::upsert::repair::location::rows`).
 //!
 //! A fingerprint covers constants only. The result of a formula may change by itself, and differs
 //! in a copied row.

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::person_edits::FILLED;
 use super::{
-    CellExpectation, ColumnContent, EmptiedRow, JOB_COLUMNS, KeyModel, RowHit, RowModel, RowOwner, RowPresence, Rule, TabModel,
-    VersionInFlight, is_key, value,
+    CellExpectation, ColumnContent, EmptiedRow, JOB_COLUMNS, KeyModel, RowHit, RowModel, RowOwner, RowPresence, Rule,
+    TabModel, VersionInFlight, is_key, value,
 };
 use crate::sight::Sight;
 
@@ -161,9 +161,10 @@ impl TabModel {
             if known.is_none() {
                 stamped.push((at, stamp));
             }
-            let is_over_filled = self.texts_before(before, after, at).iter().any(|(column, was)| {
-                was == FILLED && texts.get(column).is_some_and(|is| is != FILLED)
-            });
+            let is_over_filled = self
+                .texts_before(before, after, at)
+                .iter()
+                .any(|(column, was)| was == FILLED && texts.get(column).is_some_and(|is| is != FILLED));
             self.adopt_new_row(&key, stamp, RowHit { before: texts, is_over_filled, ..RowHit::default() });
         }
         for (at, known, _) in found {

@@ -113,7 +113,8 @@ fn of_two_rows_with_a_key_one_shows_what_no_write_touched() {
     let now = rows(&[json!(WIDE), own.clone(), stray.clone()]);
     let planned = plan(&finding, &present(&tab, &now));
     assert_eq!(planned.ambiguous, Vec::<String>::new());
-    let cleared: Vec<_> = planned.repairs.iter().filter(|repair| repair.clears == [0]).map(|repair| repair.row).collect();
+    let cleared: Vec<_> =
+        planned.repairs.iter().filter(|repair| repair.clears == [0]).map(|repair| repair.row).collect();
     assert_eq!(cleared, [Some(2)], "{planned:?}");
     // Where the other row shows the same there, nothing distinguishes them.
     let twin = json!(["k", 10, "", "hers", "c of k"]);

@@ -2,7 +2,7 @@
 //!
 //! In scope: which row shows a key by mistake, and rows of which nothing shows that.
 //! Out of scope: rows that were found and get back what they contained
-//! (`store::upsert::repair::restore`).
+//! (`store::upsert::repair::planning::restore`).
 //!
 //! A row in which users typed over what a write left there counts as gone: their cells stay. But the
 //! key in it is another row's, and a key has one row.
@@ -12,12 +12,12 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::Value;
 
 use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
-use crate::store::upsert::repair::ambiguity::AmbiguousRows;
-use crate::store::upsert::repair::column_search::cell;
-use crate::store::upsert::repair::correspondence::{Correspondence, number};
-use crate::store::upsert::repair::plan::RepairPlanner;
-use crate::store::upsert::repair::planned_repairs::PlannedRepairs;
-use crate::store::upsert::repair::rows::RowLocation;
+use crate::store::upsert::repair::location::column_search::cell;
+use crate::store::upsert::repair::location::correspondence::{Correspondence, number};
+use crate::store::upsert::repair::location::rows::RowLocation;
+use crate::store::upsert::repair::planning::ambiguity::AmbiguousRows;
+use crate::store::upsert::repair::planning::plan::RepairPlanner;
+use crate::store::upsert::repair::planning::planned_repairs::PlannedRepairs;
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
 
 impl RepairPlanner<'_> {
@@ -143,10 +143,11 @@ impl Correspondence<'_> {
         let map = self.intended_map();
         let used: HashSet<usize> = self.finding.undo_log.used.iter().filter_map(|at| self.intended(*at)).collect();
         let named = |misplaced: &&MisplacedWrite| self.key_of_write(misplaced).as_deref() == Some(key);
-        let expected = self.finding.misplaced.iter().filter(named).filter_map(|misplaced| match &misplaced.target.expect {
-            RowPredicate::Row { fingerprint, .. } => Some(fingerprint.moved(&map, self.image.width())),
-            _ => None,
-        });
+        let expected =
+            self.finding.misplaced.iter().filter(named).filter_map(|misplaced| match &misplaced.target.expect {
+                RowPredicate::Row { fingerprint, .. } => Some(fingerprint.moved(&map, self.image.width())),
+                _ => None,
+            });
         let cells: Vec<(usize, u64)> = expected.flat_map(|row| row.marks().collect::<Vec<_>>()).collect();
         let is_own = |&&(column, mark): &&(usize, u64)| {
             !used.contains(&column) && left.iter().all(|left| left.mark(column) != Some(mark))
