@@ -139,7 +139,17 @@ fn a_row_whose_key_is_changed_under_way_gets_its_cells_back() {
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["odd", 7, "note"])]);
     let planned = plan(&finding, &present(&tab, &now));
+    assert_eq!(planned.repairs[0].copies, [scratch(BASE + 1, 1, 1)], "what was restored stays: {planned:?}");
+    // A version is for the row of its key.
+    finding.misplaced[0].target.is_version = true;
+    let planned = plan(&finding, &present(&tab, &now));
     assert_eq!(planned.repairs[0].copies, [scratch(BASE, 1, 1)], "it belongs to no key: {planned:?}");
+    // Once more was changed, it counts as gone.
+    finding.misplaced[0].target.is_version = false;
+    (finding.misplaced[0].before, finding.misplaced[0].shown) =
+        (cells_of(&before), cells_of(&json!(["odd", 11, "note"])));
+    let planned = plan(&finding, &present(&tab, &now));
+    assert_eq!(planned.repairs[0].copies, [scratch(BASE, 1, 1)], "{planned:?}");
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn a_key_in_a_row_that_counts_as_gone_is_cleared() {
 fn a_key_in_two_rows_stops_the_run_if_nothing_shows_its_own() {
     let tab = tab(&WIDE);
     let stray = json!(["k", 10, "hers", "hers", "hers", "hers", "hers"]);
-    let now = rows(&[json!(WIDE), stray, json!(["k", 10, "of k"])]);
+    let now = rows(&[json!(WIDE), stray, json!(["k", 10, "hers too"])]);
     let planned = plan(&typed_over(), &present(&tab, &now));
     assert!(planned.ambiguous[0].contains("rows 2 and 3 could each be the one of key \"k\""), "{planned:?}");
     let cleared = rows(&[json!(WIDE), json!(["", 10, "hers", "hers"]), json!(["k", 10, "of k"])]);
@@ -140,5 +140,4 @@ fn a_missed_row_is_known_by_a_cell_that_no_new_row_has() {
     let planned = plan(&finding, &present(&tab, &now));
     let repaired = planned.repairs.iter().find(|repair| repair.row == Some(2)).expect("the row that was missed");
     assert!(repaired.copies.contains(&scratch(BASE + 1, 0, 0)), "its key is taken away: {planned:?}");
-    assert_eq!(planned.unrepaired.len(), 1, "a cell was changed: {planned:?}");
 }

@@ -148,7 +148,7 @@ fn a_row_that_showed_another_key_is_not_one_without_a_key() {
 }
 
 #[test]
-fn a_formula_beside_it_tells_a_row_from_a_new_one() {
+fn a_formula_distinguishes_a_row_from_a_new_one() {
     // A repair expected a row with a filled-down formula; the new row that it made has none.
     let mut finding = repair_that_missed(&json!(["k", 10]), &json!(["z", 1, 2]), &json!(["y", 7, 2]));
     let cells = cells_of(&json!(["k", 10, 2]));
