@@ -2,8 +2,9 @@
 //!
 //! The rules are in `crates/ledger` (here `ledger`), `crates/schedule` (`schedule`) and
 //! `crates/alerts` (`alerts`), the client of the Sheets API in `crates/sheets-client` (`google`),
-//! its emulator in `crates/sheets-emulator`
-//! (`emulator`). `docs/architecture.md` has the map.
+//! its emulator in `crates/sheets-emulator` (`emulator`). The readiness linter is in `crates/lint`
+//! (`lint`), the retried command in `crates/command-retry` (`command_retry`); clock, chance and
+//! faults are in `crates/base`. `docs/architecture.md` has the map.
 //!
 //! Programs use [`job`]; everything else is the engine, which may change with each release.
 //!

@@ -317,9 +317,9 @@ async fn a_changed_key_expression_stops_unless_adopted() {
     job.plan.definition.key = ".other".into();
     let refused = job.run(store.clone(), Values::of(items(0..3))).await.expect_err("the key changed");
     assert!(refused.to_string().contains("would process 3 keys again"), "{refused}");
-    job.plan.adopt = true;
+    job.plan.accepts_changes = true;
     job.run(store.clone(), Values::of(items(0..3))).await.expect("adopted");
-    job.plan.adopt = false;
+    job.plan.accepts_changes = false;
     job.run(store.clone(), Values::of(items(0..3))).await.expect("adopted for good");
 }
 

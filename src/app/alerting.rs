@@ -37,7 +37,7 @@ use crate::runner::run_config::RunError;
 use crate::runner::shutdown::StopReason;
 use crate::time::Timestamp;
 
-/// How long a start that failed is not recorded once more, in seconds: a clock that calls each
+/// How long a start that failed is not recorded once more, in seconds: a scheduler that calls each
 /// minute would fill Runs.
 const RECORDED_FOR_S: i64 = 3_600;
 /// How long a job may be unreadable before that is reported, in seconds.

@@ -60,7 +60,7 @@ pub struct PrunePlan {
     pub settled_rows: u64,
     /// Numbers of keys and of their rows in Processed.
     pub keys: (u64, u64),
-    /// Old keys that are kept because `--keys` was not given.
+    /// Old keys that are kept because `--delete-yielded` was not given.
     pub old_keys: u64,
     /// Blank rows at the ends of tabs.
     pub blank: u64,

@@ -1,4 +1,4 @@
-//! Counts, for each version of a key, of its done rows and of its revoking rows in Processed.
+//! Counts the done rows and the revoking rows of each version of a key in Processed.
 //!
 //! In scope: counting rows. Out of scope: which of them are revoked (`maintain::reprocess`).
 

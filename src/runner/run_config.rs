@@ -110,11 +110,11 @@ pub struct RunConfig {
     pub holder: Holder,
     /// True if the lock of this installation is held, so that no other process of the same
     /// directory can be alive.
-    pub locked: bool,
+    pub has_lock: bool,
     /// Take over the lease although its holder may be alive.
-    pub steal: bool,
+    pub takes_over: bool,
     /// Accept a changed definition.
-    pub adopt: bool,
+    pub accepts_changes: bool,
     /// What triggered the run.
     pub trigger: Trigger,
     /// The job's schedule, for the next due time; `None` without one.

@@ -36,7 +36,7 @@ impl ScheduleClaim {
         self.verdict.as_ref().is_some_and(|(status, _)| *status == RunStatus::Failed)
     }
 
-    /// Returns whether the run has to be visible to other clocks before it processes anything.
+    /// Returns whether the run has to be visible to other calls before it processes anything.
     pub fn is_claim(&self) -> bool {
         (self.occurrence.is_some() || self.request.is_some()) && self.verdict.is_none()
     }

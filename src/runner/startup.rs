@@ -151,7 +151,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     let mut abandoned_runs = Vec::new();
     if let Some(snapshot) = snapshot {
         check_job_location(snapshot, config.rollover.as_ref())?;
-        if !config.adopt {
+        if !config.accepts_changes {
             check_definition(snapshot, &definition)?;
         }
         abandoned_runs.extend(check_lease(snapshot, &lease_request, loaded.service_time)?);

@@ -256,7 +256,7 @@ async fn a_holder_that_wakes_up_before_its_lease_is_claimed_keeps_it() {
         });
         let mut job = runner(&world, 2).elsewhere();
         job.seed = 7;
-        job.plan.adopt = true;
+        job.plan.accepts_changes = true;
         let store = InterruptedStore::at(&world, 0, meddling);
         let texts = Values::of((0..3).map(|n| json!({"id": format!("k{n}"), "text": "x"})));
         let error = job.run(store, texts).await.expect_err("the lease is held");

@@ -134,7 +134,7 @@ impl Game {
         job.plan.mode = WriteMode::Upsert;
         job.plan.columns.order = JOB_COLUMNS.map(str::to_owned).into();
         job.plan.definition.mode = WriteMode::Upsert.as_str().into();
-        job.plan.steal = true;
+        job.plan.takes_over = true;
         let items: Vec<_> = {
             let mut table = self.shared_sheet.table.lock().await;
             table.model.begin_run();

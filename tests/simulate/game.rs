@@ -363,7 +363,7 @@ impl Game {
         plan.commit_every_ms = lane.below(2_000);
         plan.concurrency = 1 + usize::try_from(lane.below(3)).expect("few");
         plan.ttl_ms = self.ttl_ms;
-        plan.steal = lane.below(10) == 0;
+        plan.takes_over = lane.below(10) == 0;
         plan.mode = self.mode;
         plan.definition.mode = self.mode.as_str().into();
         job

@@ -207,9 +207,9 @@ impl Job {
                 ..Definition::default()
             },
             holder: Holder { install: "here".into(), run: String::new(), host: "host-a".into(), process: None },
-            locked: true,
-            steal: false,
-            adopt: false,
+            has_lock: true,
+            takes_over: false,
+            accepts_changes: false,
             schedule: None,
             claim: None,
             trigger: Trigger { kind: "test".into(), ..Trigger::default() },

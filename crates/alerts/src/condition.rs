@@ -15,7 +15,7 @@ pub enum Condition {
     Unrecorded,
     /// `sheetkeep late` finds the job late, stale, stuck, or never run.
     Late,
-    /// `sheetkeep late` can't read the job's state for an hour.
+    /// `sheetkeep late` or `run --due` can't read the job's state for an hour.
     Unreadable,
     /// A run did not yield what `[expect]` says.
     Yield,

@@ -1,6 +1,6 @@
 //! Error classes: what to do about an error.
 //!
-//! In scope: the seven classes that every error of this crate maps to.
+//! In scope: the seven classes that every error of every crate maps to.
 //! Out of scope: the errors themselves, which are defined beside their causes, and exit codes
 //! (`cli`).
 

@@ -3,7 +3,7 @@
 //!
 //! In scope: private keys, tokens of known forms, values behind names such as `password`, users in
 //! addresses, long base64. Out of scope: secrets without a typical form
-//! (`google::auth::secret_filter` has the literal ones of this process).
+//! (`known_secrets` beside this file has the literal ones of this process).
 //!
 //! A false positive costs a few words of a message; a false negative costs a key. So doubtful text
 //! is hidden.

@@ -3,8 +3,8 @@
 //! In scope: exponential backoff with jitter, `Retry-After`, bounds on attempts and elapsed time, a
 //! budget shared by all calls. A 429 has its own curve: it costs no quota, and the quota
 //! refills within a minute, so frequent retries are right.
-//! Out of scope: sleeping, and whether a call is safe to repeat; a write whose reply was lost is
-//! resolved, never retried.
+//! Out of scope: sleeping, and whether a call is safe to repeat; a write whose response was lost
+//! is not retried here. `ledger::commit` resolves it, and may send it again.
 
 use crate::fault::Fault;
 

@@ -15,21 +15,7 @@
 //! | What does the state tab hold; how is a load checked? | `state` |
 //! | How is a commit drafted, sent and resolved? | `commit` |
 //!
-//! # Terms
-//!
-//! - *Item*: a record of the source, with key, version and body.
-//! - *Key*: two items with the same key are the same item.
-//! - *Version*: a key is processed again if its version changes.
-//! - *Step*: one stage of processing. *Output*: the rows that the steps return.
-//! - *Run*: one pass over the source. *Attempt*: one try of one item.
-//! - *Failure*: an item that could not be processed, stored with its payload (a dead letter).
-//! - *Commit*: one atomic batch. *Head*: the marker that each commit replaces.
-//! - *Guard*: compare-and-set on the head: the batch applies only if the head is unchanged.
-//! - *Fence*: the fencing token, the number of the lease term. It only grows.
-//! - *Lease*: which run is active now. It avoids wasted work; safety does not depend on it.
-//! - *Snapshot*: the state as loaded.
-//! - *Anomaly*: a manual edit that the loader did not expect.
-//! - *Cursor*: the position in the source, kept as a low watermark.
+//! The words are those of `docs/glossary.md`.
 //!
 //! # The chain
 //!
@@ -57,13 +43,14 @@
 //!
 //! # Invariants
 //!
-//! Each one has a test with its number in the name.
+//! Invariants 1 to 8 each have a test with the number in its name; `tests/hands.rs` and
+//! `tests/maintenance/prune.rs` test the ninth.
 //!
 //! 1. A key becomes done at most once per version, in the batch that carries its rows.
 //! 2. Every batch names the head that it was drafted from.
-//! 3. After a lost reply, nothing new is drafted until the commit is resolved.
+//! 3. After a lost response, nothing new is drafted until the commit is resolved.
 //! 4. The fence never decreases. Once there is a head, there is always a head.
-//! 5. Nothing is drafted after the lease validity window.
+//! 5. Nothing is drafted after the lease validity window without a read of the head.
 //! 6. Decoding never fails: it returns a snapshot and anomalies. A blocking anomaly stops the run.
 //! 7. Every loop, queue and batch has a named bound.
 //! 8. The cursor never passes an item that is not settled.

@@ -2,7 +2,7 @@
 //! and limits.
 //!
 //! In scope: the source of time, the real one, and one that starts at a given time.
-//! Out of scope: dates in cells (`entered_moment`, `pattern_moment`). The emulator waits through
+//! Out of scope: dates in cells (`format::typed_date`, `format::date`). The emulator waits through
 //! tokio, so that a paused runtime skips its waits.
 
 use std::fmt;

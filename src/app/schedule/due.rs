@@ -36,7 +36,7 @@ pub const SCHEDULE_TRIGGER: &str = "schedule";
 /// What started a run that a person asked for in Jobs, in Runs.
 pub const REQUEST_TRIGGER: &str = "run now";
 
-/// What a clock has to do.
+/// What a call of `run --due` has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DueStep {
     /// Nothing: neither an occurrence nor a request is open.

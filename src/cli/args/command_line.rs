@@ -137,7 +137,7 @@ pub struct RunArgs {
     /// Accept a changed key, tab, mode or spreadsheet, or a lost earlier spreadsheet
     #[arg(long, alias = "adopt")]
     pub accept_changes: bool,
-    /// Take over an unexpired lease; only if its holder is dead
+    /// Take over an unexpired lease, if you know that its holder is dead; nothing checks it
     #[arg(long, alias = "steal")]
     pub take_over: bool,
     /// Wait for another run to end, at most TIME [default: 1h]
@@ -167,7 +167,7 @@ pub struct RunArgs {
     /// Run only if nothing has moved since `sheetkeep plan --out FILE` wrote the plan
     #[arg(long, value_name = "FILE", conflicts_with_all = ["force", "retry_failures", "input", "accept_changes"])]
     pub plan: Option<PathBuf>,
-    /// Run only if an occurrence of the schedule is due and no other clock has it
+    /// Run only if an occurrence of the schedule is due and no other call has it
     #[arg(long, conflicts_with_all = ["force", "plan", "dry_run", "retry_failures", "input", "take_over", "wait"])]
     pub due: bool,
     /// With --due: further jobs, each on its own
@@ -180,7 +180,7 @@ pub struct RunArgs {
     /// Choose which failed items make a finished run exit with 3
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub fail_on: FailOn,
-    /// Print nothing unless something failed or is exhausted
+    /// Print warnings only, unless something failed or is exhausted
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 }

@@ -79,7 +79,7 @@ pub(crate) struct ScheduleSection {
     pub(crate) not_before: Option<Text>,
     /// With `ready_by`, how long before that time a run should end: 10m if none is named.
     pub(crate) margin: Option<Text>,
-    /// What is done about times that no clock called for: `skip`, `run_once` (the latest), or `run_all(N)` (the latest N).
+    /// What is done about times that no scheduler called for: `skip`, `run_once` (the latest), or `run_all(N)` (the latest N).
     #[schemars(extend("pattern" = r"^(skip|run_once|run_all\([0-9]+\))$"))]
     pub(crate) misfire: Option<Text>,
     /// How late a run may start before misfire decides: 1h if none is named.

@@ -1,6 +1,4 @@
-//! Reads the source once or more. If only one record of a key counts, a survey comes first, and if
-//! changes may be held back, a pass that finds them; if records of one key are to be compared, a
-//! comparison comes last.
+//! Reads the source once or more, as the table of passes below has it.
 //!
 //! In scope: the order of passes, and the end that the survey has set.
 //! Out of scope: which records count (`ledger::items::source_survey`), admission

@@ -18,8 +18,8 @@ use crate::time::Timestamp;
 #[derive(Clone)]
 pub struct LeaseRequest {
     me: Holder,
-    locked: bool,
-    steal: bool,
+    has_lock: bool,
+    takes_over: bool,
     processes: Arc<dyn Processes>,
 }
 
@@ -27,13 +27,13 @@ impl LeaseRequest {
     /// Creates the request of this run configuration.
     pub fn from_config(config: &RunConfig, processes: &Arc<dyn Processes>) -> Self {
         let processes = Arc::clone(processes);
-        Self { me: config.holder.clone(), locked: config.locked, steal: config.steal, processes }
+        Self { me: config.holder.clone(), has_lock: config.has_lock, takes_over: config.takes_over, processes }
     }
 
     /// True if the holder was a run of this installation and has ended: this run has the lock, and
     /// that process is gone.
     fn has_outlived(&self, holder: &Holder) -> bool {
-        self.locked && self.me.has_outlived(holder, |number| self.processes.started(number))
+        self.has_lock && self.me.has_outlived(holder, |number| self.processes.started(number))
     }
 }
 
@@ -82,7 +82,7 @@ pub fn check_lease(snapshot: &Snapshot, lease_request: &LeaseRequest, now: Times
     let lease = &snapshot.state.lease;
     let holder = match lease.status(|holder| lease_request.has_outlived(holder), now) {
         LeaseStatus::Free => return Ok(None),
-        LeaseStatus::Held { holder, until } if !lease_request.steal => {
+        LeaseStatus::Held { holder, until } if !lease_request.takes_over => {
             return Err(RunError::Held { holder: Box::new(holder), since: lease.since, until });
         }
         LeaseStatus::Dead(holder) | LeaseStatus::Held { holder, .. } => holder,

@@ -1,8 +1,8 @@
 //! Encodes a commit as the requests of one batch.
 //!
 //! In scope: the requests in order, each with its part of the commit; cells with their formats.
-//! Out of scope: the choice of the guard (`store::guard::head_guard`), sending
-//! (`store::spreadsheet::store`).
+//! Out of scope: the choice of the guard (`store::guard::strategy`), its steps
+//! (`store::guard::head_guard`), sending (`store::spreadsheet::send_commit`).
 //!
 //! The state comes before the changes: its tab holds the undo log, to which writes of the changes
 //! copy rows. The service applies a batch as a whole, so no reader sees one without the other.

@@ -11,8 +11,8 @@ use crate::store::session::sheet_session::PreparedBatch;
 use crate::store::spreadsheet::store::SheetsStore;
 
 impl SheetsStore {
-    /// Classifies a refusal. Returns `None` if the caller should resend the same commit under the
-    /// title guard.
+    /// Classifies a refusal. Returns `None` if the caller should encode the same commit again:
+    /// under the title guard, or without the tab `Jobs`.
     pub(super) fn classify_refusal(
         &self,
         commit: &Commit,

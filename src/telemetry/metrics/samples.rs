@@ -1,7 +1,7 @@
 //! The samples that a run yields: values of the metrics in the table.
 //!
 //! In scope: gauges of the run, what it adds to the counters, and sums of those. Out of scope:
-//! forms (`prometheus_text`, `statsd_lines`), where the sums are kept (`app::metrics`).
+//! forms (`prometheus_text`, `statsd_names`), where the sums are kept (`app::metrics`).
 
 use std::collections::BTreeMap;
 

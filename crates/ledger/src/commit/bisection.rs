@@ -1,7 +1,7 @@
 //! Bisects a batch that the service refuses, to find the rejected item. A machine without I/O.
 //!
 //! In scope: which part of the items is sent next, when one item is identified, and the bounds.
-//! Out of scope: sending (`runner::commit::committer`), and the rejected item's failure
+//! Out of scope: sending (`runner::commit::commit_driver`), and the rejected item's failure
 //! (`runner::records::item_failures`).
 //!
 //! ```text

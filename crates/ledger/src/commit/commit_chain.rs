@@ -19,7 +19,7 @@ use crate::runs::run::Run;
 use crate::state::snapshot::{Snapshot, State};
 use sheetkeep_base::time::Timestamp;
 
-/// How often one batch is drafted again because of a concurrent commit or a moved tab.
+/// Maximum number of times that one batch is drafted again after a concurrent commit or a moved tab.
 pub const MAX_RELOADS: u32 = 5;
 
 /// The run's side of the commit chain.

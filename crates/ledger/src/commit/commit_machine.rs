@@ -9,9 +9,9 @@ use crate::commit::changes::{CommitPart, CommitReply};
 use crate::commit::commit_resolution::{DraftIds, HeadStatus, Resolution};
 use crate::leases::head::HeadId;
 
-/// How often one identical batch is sent.
+/// Maximum number of times that one batch is sent.
 pub const MAX_SENDS: u32 = 6;
-/// How often one identical batch with items is sent before its content is suspected.
+/// Number of times that one batch with items is sent before its content is suspected.
 pub const SUSPICIOUS_SENDS: u32 = 3;
 /// Reads of the head for one commit.
 pub const MAX_HEAD_READS: u32 = 24;

@@ -6,7 +6,7 @@
 //!
 //! If one version of a key counts and a user deletes its last row, an earlier row is left, and
 //! nothing in the tab shows that there was another. Count and checksum of all rows
-//! (`snapshot::RowChecksum`) show that rows are gone, but not of which keys. So the state also
+//! (`state::snapshot::RowChecksum`) show that rows are gone, but not of which keys. So the state also
 //! keeps power sums of the keys. With x for a key, modulo the prime 2^61 - 1:
 //!
 //! ```text

@@ -53,7 +53,7 @@ impl Gaps {
     pub fn add_predecessor(&mut self, left: &Self) {
         self.keys.extend(&left.keys);
         if left.before.is_some() {
-            // Its rows count as rows of commit 0 (`VersionUse::keep_gap`).
+            // Its rows count as rows of commit 0 (`keep_gaps` of `store::tabs::processed`).
             self.before = self.before.or(Some(1));
         }
     }

@@ -33,7 +33,7 @@ pub enum RunStatus {
     Crashed,
     /// An occurrence of the schedule that did not run on purpose, for example on a blackout date.
     Skipped,
-    /// An occurrence of the schedule for which no clock called in time.
+    /// An occurrence of the schedule for which no scheduler called in time.
     Missed,
 }
 

@@ -29,7 +29,7 @@ pub struct PruneArgs {
     /// Delete rows that are older than TIME, such as 30d
     #[arg(long, value_name = "TIME", value_parser = age, default_value = "90d")]
     pub older_than: Duration,
-    /// Include processed keys; report how many the source still yields
+    /// Report old keys, too, and how many the source still yields
     #[arg(long)]
     pub keys: bool,
     /// Delete keys even if the source may still yield them (processed again then)

@@ -195,7 +195,7 @@ impl DueCall<'_> {
         Box::pin(run_job(self.session, args, options, self.host.clone(), clock, chance)).await
     }
 
-    /// Records occurrences that do not run. It is not an error if another clock did so first.
+    /// Records occurrences that do not run. It is not an error if another call did so first.
     async fn record(&self, args: &RunArgs, settings: &Settings, due: &DueRun) -> Result<(), CliError> {
         let alerting = self.alerting(args, settings);
         let request = RunRequest {
