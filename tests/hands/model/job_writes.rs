@@ -315,7 +315,12 @@ impl RowModel {
     /// Whether it shows nothing, and should.
     pub(super) fn is_emptied(&self, shown: &BTreeMap<u32, String>) -> bool {
         let is_owned = self.owner != RowOwner::Blank;
-        is_owned && is_blank(shown) && !self.cells.values().all(|cell| cell.allows("") || cell.allows(FILLED))
+        // Where it may count as gone, it may stay blank, too: what it showed may come back all the same.
+        let is_nothing = |cell: &CellExpectation| match self.may_be_gone {
+            true => ["", FILLED].contains(&cell.first()),
+            false => cell.allows("") || cell.allows(FILLED),
+        };
+        is_owned && is_blank(shown) && !self.cells.values().all(is_nothing)
     }
 }
 

@@ -167,7 +167,7 @@ impl Correspondence<'_> {
     }
 
     /// The keys that a finding names.
-    fn keys_of_finding(&self) -> HashSet<String> {
+    pub(crate) fn keys_of_finding(&self) -> HashSet<String> {
         let undo_log = &self.finding.undo_log;
         let named = undo_log.targets.iter().filter_map(|target| target.key().or_else(|| target.expect.key()));
         let hit = self.finding.misplaced.iter();

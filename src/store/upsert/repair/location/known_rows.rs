@@ -30,9 +30,22 @@ impl Correspondence<'_> {
             let only = if let [only] = rows.as_slice() { Some(*only) } else { None };
             let place = *place as usize;
             let row = rows.contains(&place).then_some(place).or(only);
+            let row = row.or_else(|| self.only_settled_row_but_for_its_key(&fingerprint));
             Some(Claim { fingerprint, key: None, row, repaired: None })
         });
         settled.collect()
+    }
+
+    /// The only row that shows these contents but for a key, which users changed to one that the finding
+    /// does not name.
+    fn only_settled_row_but_for_its_key(&self, fingerprint: &RowFingerprint) -> Option<usize> {
+        let keys = self.keys_of_finding();
+        let mut rows = self.image.rows().map(|(row, _)| row).filter(|row| {
+            let like = self.image.compare_but(fingerprint, *row, self.image.key);
+            let shown = self.image.shown(*row, self.image.key);
+            like.is_exact() && like.equal > 1 && (shown.is_empty() || !keys.contains(&shown))
+        });
+        rows.next().filter(|_| rows.next().is_none())
     }
 
     /// Whether a hit row contained as much of these contents as of others, so that it may be the row

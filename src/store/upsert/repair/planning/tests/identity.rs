@@ -251,3 +251,19 @@ fn of_two_equal_rows_with_other_repairs_the_hit_one_is_not_guessed() {
     let planned = plan(&finding, &present(&tab, &now));
     assert!(planned.ambiguous.iter().any(|expected| expected.contains("rows 4 and 5 could each be")), "{planned:?}");
 }
+
+#[test]
+fn a_settled_row_whose_key_was_cleared_is_no_other_row() {
+    // A person changed a cell of the hit row since the plan; a settled row resembles it as much.
+    let expected = json!(["", 10, "note", "x"]);
+    let mut finding = second(&expected, &json!(["", 10, "hers", "x"]), &json!(["", 7, "", "x"]));
+    finding.settled = vec![(2, cells_of(&json!(["k", 10, "note", "mine"])))];
+    let header = ["id", "n", "mine", "more"];
+    (finding.header, finding.undo_log.header) = (tab(&header).header, tab(&header).header);
+    let tab = tab(&header);
+    let now = rows(&[json!(header), json!(["", 7, "", "x"]), json!(["", 10, "note", "mine"])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    assert!(planned.repairs.iter().all(|repair| repair.row == Some(1)), "{planned:?}");
+    let restored = [scratch(BASE + 1, 0, 0), scratch(BASE + 1, 1, 1), scratch(BASE, 2, 2)];
+    assert_eq!(planned.repairs[0].copies, restored, "{planned:?}");
+}
