@@ -255,6 +255,38 @@ async fn a_column_with_a_formula_for_a_header_is_followed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_array_is_free_again_once_the_job_s_value_is_gone() {
+    let mut shared_sheet = SharedSheet::of(3).await;
+    shared_sheet.proxy.type_in("Data", 0, 4, "arr").await;
+    let start = json!({"sheetId": shared_sheet.id().await, "rowIndex": 1, "columnIndex": 4});
+    let cell = json!({"values": [{"userEnteredValue": {"formulaValue": "=ARRAYFORMULA(\"x-\"&A2:A4)"}}]});
+    let filled = json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [cell]}}]);
+    shared_sheet.proxy.hands(filled).await;
+    assert_eq!(shared_sheet.proxy.column("Data", "arr").await, ["x-k1", "x-k2", "x-k3"]);
+    // The user's column moves to where b was; then the value is in the way of the array.
+    shared_sheet.versions.insert("k2".into(), 2);
+    let moved = shared_sheet.moved("COLUMNS", 4, 2).await;
+    shared_sheet.run_and_vanish(moved).await;
+    let arr = shared_sheet.proxy.column("Data", "arr").await;
+    assert!(arr[0].starts_with("#REF!") && arr[1] == "k2 b2", "{arr:?}");
+    shared_sheet.run().await.expect("the next run");
+    shared_sheet.shows("k2", "k2 a2", "k2 b2", "my k2").await;
+    assert_eq!(shared_sheet.proxy.column("Data", "arr").await, ["x-k1", "x-k2", "x-k3"]);
+    // An array that reaches into a column of the job's is in the way of nothing: the value stays.
+    shared_sheet.proxy.type_in("Data", 1, 3, "").await;
+    let b = json!({"sheetId": shared_sheet.id().await, "rowIndex": 1, "columnIndex": 3});
+    let over = json!({"values": [{"userEnteredValue": {"formulaValue": "=ARRAYFORMULA(\"y-\"&A2:A4)"}}]});
+    shared_sheet
+        .proxy
+        .hands(json!([{"updateCells": {"start": b, "fields": "userEnteredValue", "rows": [over]}}]))
+        .await;
+    shared_sheet.versions.insert("k3".into(), 2);
+    shared_sheet.run().await.expect("another version");
+    let b = shared_sheet.proxy.column("Data", "b").await;
+    assert!(b[0].starts_with("#REF!") && b[1..] == ["k2 b2", "k3 b2"], "{b:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_person_s_formula_comes_back_with_the_right_references() {
     let mut shared_sheet = SharedSheet::of(3).await;
     let id = shared_sheet.id().await;

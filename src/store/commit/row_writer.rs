@@ -4,7 +4,7 @@
 //! In scope: the order of requests, merging of neighbouring rows and columns.
 //! Out of scope: which of these a row is (`store::commit::row_plan`), the other parts of a batch
 //! (`store::commit::encoder`), reading the undo log
-//! (`store::upsert::undo_log`), planning repairs (`store::upsert::repair::plan`).
+//! (`store::upsert::undo_log`), planning repairs (`store::upsert::repair::planning::plan`).
 //!
 //! ```text
 //!  1. header row       ─copy─▶ scratch

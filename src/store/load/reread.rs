@@ -15,7 +15,7 @@ use crate::store::tabs::load_plan::tab_from_info;
 use crate::store::tabs::parse::{self, PAGE_ROWS};
 use crate::store::tabs::row_index::{KeyColumnReader, RowIndex};
 use crate::store::tabs::schema::Tab;
-use crate::store::upsert::repair::image::EnteredImages;
+use crate::store::upsert::repair::location::image::EnteredImages;
 use crate::store::upsert::undo_log::{MisplacedWrite, UndoFinding, UndoLog};
 
 /// Maximum number of cells per call when a whole tab is read.

@@ -19,9 +19,9 @@ use crate::store::tabs::load_plan::LoadPlan;
 use crate::store::tabs::parse;
 use crate::store::tabs::row_index::{KeyColumnReader, RowIndex};
 use crate::store::tabs::schema::{Tab, Tabs};
-use crate::store::upsert::repair::check::{CellCheck, mismatch_messages};
-use crate::store::upsert::repair::image::TabImage;
-use crate::store::upsert::repair::plan::plan;
+use crate::store::upsert::repair::location::image::TabImage;
+use crate::store::upsert::repair::planning::check::{CellCheck, mismatch_messages};
+use crate::store::upsert::repair::planning::plan::plan;
 use crate::store::upsert::repair::row_repair::RowRepair;
 use crate::store::upsert::undo_log::{HEADER_ROW, HeaderFormulas, RowImages, UndoFinding, UndoLog};
 

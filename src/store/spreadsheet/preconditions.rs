@@ -21,7 +21,7 @@ use crate::store::spreadsheet::send_commit::not_executed;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::schema::Tab;
-use crate::store::upsert::repair::image::{EnteredImages, TabImage};
+use crate::store::upsert::repair::location::image::{EnteredImages, TabImage};
 
 /// Pause between two reads of key positions, of which the second confirms the first.
 const CONFIRM_PAUSE: Duration = Duration::from_secs(2);

@@ -10,7 +10,7 @@ use crate::store::commit::restore::{self, DeletionLog, PendingRestores};
 use crate::store::load::reread::TabReading;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::error::LoadError;
-use crate::store::upsert::repair::image::{EnteredImages, TabImage};
+use crate::store::upsert::repair::location::image::{EnteredImages, TabImage};
 
 impl SheetsStore {
     /// Checks the undo log of the last batch if its reply was lost or showed misplaced writes.

@@ -1,7 +1,7 @@
 //! Content fingerprints that identify rows without a unique key. Pure.
 //!
 //! In scope: taking a fingerprint, comparing a row with it, its text form.
-//! Out of scope: finding rows (`store::upsert::repair::rows`).
+//! Out of scope: finding rows (`store::upsert::repair::location::rows`).
 //!
 //! A fingerprint covers constants only. The result of a formula may change by itself, and differs
 //! in a copied row.
@@ -82,6 +82,11 @@ impl RowFingerprint {
     /// Whether it covers a column, also as blank.
     pub fn is_covered(&self, column: usize) -> bool {
         !self.skipped.contains(&column) && self.end.is_none_or(|end| column < end)
+    }
+
+    /// The columns that it leaves out: their cells were computed.
+    pub fn skipped(&self) -> impl Iterator<Item = usize> + '_ {
+        self.skipped.iter().copied()
     }
 
     /// Whether it covers no cell with contents.

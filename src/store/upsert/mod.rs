@@ -5,9 +5,8 @@
 //! | What does a batch keep of the rows that it overwrites, and did it hit them? | `undo_log` |
 //! | In which scratch rows is that, and as which texts? | `undo_log/scratch_rows`, `undo_log/scratch_text` |
 //! | Which formulas did the header have? | `undo_log/header_formulas` |
-//! | Where are the rows and columns of a batch now? | `repair/correspondence` |
-//! | Which row is the one, and when is that unknown? | `repair/rows`, `repair/equal_rows`, `repair/changed_rows` |
-//! | Which cells does a repair restore, and from which source? | `repair/plan`, `repair/restore` |
+//! | Where are the rows and columns of a batch now, and when is that unknown? | `repair/location` |
+//! | Which cells does a repair write, in view of what users edited? | `repair/planning` |
 //!
 //! Out of scope: the requests (`store::commit::row_writer`), the reads (`store::load::reread`).
 

@@ -76,6 +76,38 @@ async fn a_key_changed_right_before_a_write_comes_in_a_new_row() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_changed_before_a_write_comes_though_its_row_goes() {
+    let mut shared_sheet = SharedSheet::of(2).await;
+    shared_sheet.versions.insert("k1".into(), 2);
+    let (typist, id) = (shared_sheet.proxy.clone(), shared_sheet.id().await);
+    shared_sheet.proxy.at_write(1, true, async move { typist.type_in("Data", 1, 0, "odd").await }.boxed());
+    let proxy = shared_sheet.proxy.clone();
+    shared_sheet.proxy.at_write(1, false, async move { proxy.hands(json!([deleted(&id, 1)])).await }.boxed());
+    shared_sheet.run().await.expect("a run");
+    assert_eq!(shared_sheet.rows_of("odd").await.len(), 0);
+    shared_sheet.shows("k1", "k1 a2", "k1 b2", "").await;
+    shared_sheet.shows("k2", "k2 a1", "k2 b1", "my k2").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repaired_row_stays_right_though_its_key_was_changed() {
+    for typed in [false, true] {
+        let mut shared_sheet = hit().await;
+        // The repair restores the row of k3, whose key a person has changed by then.
+        let typist = shared_sheet.proxy.clone();
+        shared_sheet.proxy.at_write(1, true, async move { typist.type_in("Data", 1, 0, "odd").await }.boxed());
+        if typed {
+            let typist = shared_sheet.proxy.clone();
+            shared_sheet.proxy.at_write(1, false, async move { typist.type_in("Data", 1, 3, "hers").await }.boxed());
+        }
+        shared_sheet.run().await.expect("the next run");
+        shared_sheet.shows("odd", "k3 a1", "k3 b1", if typed { "hers" } else { "my k3" }).await;
+        shared_sheet.shows("k1", "k1 a2", "k1 b2", "my k1").await;
+        assert_eq!(shared_sheet.rows_of("k3").await.len(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_done_again_right_after_its_repair_has_one_row() {
     let mut shared_sheet = hit().await;
     // No write has seen the row of k1, which is gone now: the repair creates it. Its key comes again.

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::person_edits::FILLED;
 use super::{
-    CellExpectation, ColumnContent, JOB_COLUMNS, KeyModel, RowHit, RowModel, RowOwner, RowPresence, Rule, TabModel,
-    VersionInFlight, is_key, value,
+    CellExpectation, ColumnContent, EmptiedRow, JOB_COLUMNS, KeyModel, RowHit, RowModel, RowOwner, RowPresence, Rule,
+    TabModel, VersionInFlight, is_key, value,
 };
 use crate::sight::Sight;
 
@@ -39,13 +39,19 @@ impl TabModel {
         let stamps: Vec<u32> = self.rows.keys().copied().collect();
         let mut hits = BTreeSet::new();
         for stamp in stamps {
-            let was = self.texts_of(before, stamp);
-            if was == self.texts_of(after, stamp) {
+            let (was, is) = (self.texts_of(before, stamp), self.texts_of(after, stamp));
+            if was == is {
                 continue;
             }
             hits.insert(stamp);
             if let Some(row) = self.rows.get_mut(&stamp) {
-                row.hit.get_or_insert_with(|| RowHit { before: was, ..RowHit::default() });
+                let hit = row.hit.get_or_insert_with(|| RowHit { before: was.clone(), ..RowHit::default() });
+                // What a person had changed was overwritten, and is not changed since.
+                for (column, text) in was.iter().filter(|(column, text)| is.get(*column) != Some(*text)) {
+                    if hit.changed.remove(column) {
+                        hit.before.insert(*column, text.clone());
+                    }
+                }
                 row.typed.clear();
             }
         }
@@ -115,11 +121,12 @@ impl TabModel {
             let Some(in_flight) = &mut model.in_flight else { continue };
             (in_flight.has_seen_row, in_flight.is_unsure) = (true, false);
             let version = in_flight.version;
-            // Its key was changed while this write was on its way. Rule::ChangedKeyOfNone does not decide
-            // whether that version is the next one.
+            // Its key was changed while this write was on its way.
             if former.is_some() {
                 if model.row.is_none() {
-                    model.presence = RowPresence::Either;
+                    let is_batch = in_flight.writes == self.writes;
+                    // Rule::EarlierChangedKeyMadeAnew
+                    model.presence = if is_batch { RowPresence::Present } else { RowPresence::Either };
                 }
                 self.allow_version(*stamp, &key, version);
             }
@@ -154,21 +161,32 @@ impl TabModel {
             if known.is_none() {
                 stamped.push((at, stamp));
             }
-            self.adopt_new_row(&key, stamp, &texts);
+            let is_over_filled = self
+                .texts_before(before, after, at)
+                .iter()
+                .any(|(column, was)| was == FILLED && texts.get(column).is_some_and(|is| is != FILLED));
+            self.adopt_new_row(&key, stamp, RowHit { before: texts, is_over_filled, ..RowHit::default() });
         }
         for (at, known, _) in found {
             if known.is_none() {
                 let stamp = self.stamp();
                 let mut row = RowModel::new(RowOwner::Blank, self.prepared_cells());
-                // A batch that adds rows may have moved the others.
-                let before = before.filter(|before| before.lines.len() == after.lines.len());
-                let before = before.map(|before| self.texts_at(before, at)).unwrap_or_default();
+                let before = self.texts_before(before, after, at);
                 row.hit = Some(RowHit { before, ..RowHit::default() });
                 self.rows.insert(stamp, row);
                 stamped.push((at, stamp));
             }
         }
         stamped
+    }
+
+    /// What a row without a stamp showed before a write; nothing where the write may have moved it.
+    fn texts_before(&self, before: Option<&Sight>, after: &Sight, at: usize) -> BTreeMap<u32, String> {
+        let is_still = |before: &&Sight| {
+            self.rows.keys().all(|stamp| before.row(*stamp).is_none() || before.row(*stamp) == after.row(*stamp))
+        };
+        let before = before.filter(is_still).filter(|before| at < before.lines.len());
+        before.map(|before| self.texts_at(before, at)).unwrap_or_default()
     }
 
     /// Whether a key has no row, and may get one.
@@ -178,6 +196,10 @@ impl TabModel {
         let Some(row) = self.rows.get(&stamp) else { return true };
         let keys = self.job_column(JOB_COLUMNS[0]);
         let shows_key = self.texts_of(after, stamp).iter().any(|(column, text)| Some(*column) == keys && text == key);
+        // Rule::NewRowOverOwnCell: it gets another row.
+        if row.is_new && row.has_hit_own_cell() {
+            return true;
+        }
         // A misplaced repair shows the key elsewhere, too: only a version makes a new row.
         let is_version = model.in_flight.is_some_and(|in_flight| in_flight.writes == self.writes);
         is_version && row.may_be_gone && !shows_key
@@ -192,7 +214,7 @@ impl TabModel {
         texts.iter().filter(is_right).count()
     }
 
-    fn adopt_new_row(&mut self, key: &str, stamp: u32, texts: &BTreeMap<u32, String>) {
+    fn adopt_new_row(&mut self, key: &str, stamp: u32, hit: RowHit) {
         let Some(model) = self.keys.get_mut(key) else { return };
         let version = model.finished;
         let former = model.row.replace(stamp);
@@ -200,11 +222,16 @@ impl TabModel {
         if let Some(in_flight) = &mut model.in_flight {
             (in_flight.has_hit_row, in_flight.has_seen_row, in_flight.is_unsure) = (true, true, false);
         }
-        // The row that it had counts as gone.
-        if let Some(row) = former.and_then(|former| self.rows.get_mut(&former)) {
-            row.owner = RowOwner::Person;
-        }
         let mut cells = self.prepared_cells();
+        if let Some(row) = former.and_then(|former| self.rows.get_mut(&former)) {
+            if row.is_new && row.has_hit_own_cell() {
+                // Rule::NewRowOverOwnCell: what was overwritten comes back.
+                (row.owner, row.is_new, row.cells) = (RowOwner::Blank, false, cells.clone());
+            } else {
+                // The row that it had counts as gone.
+                row.owner = RowOwner::Person;
+            }
+        }
         for (column, content) in self.columns.iter().map(|(column, model)| (*column, &model.content)) {
             if let ColumnContent::Job(name) = content {
                 cells.insert(column, CellExpectation::only(value(key, name, version), Rule::OneRowPerKey));
@@ -212,7 +239,7 @@ impl TabModel {
         }
         let mut row = RowModel::new(RowOwner::Key(key.to_owned()), cells);
         row.is_new = true;
-        row.hit = Some(RowHit { before: texts.clone(), ..RowHit::default() });
+        row.hit = Some(hit);
         self.rows.insert(stamp, row);
     }
 
@@ -234,9 +261,10 @@ impl TabModel {
             self.rows.keys().filter_map(|stamp| Some((*stamp, self.texts_at(after, of(*stamp)?)))).collect();
         for (stamp, shown) in &texts {
             let Some(row) = self.rows.get(stamp) else { continue };
-            let emptied = row.is_emptied(shown).then(|| (row.owner.clone(), row.cells.clone()));
-            let Some((owner, cells)) = row.emptied.clone().or(emptied) else { continue };
-            let mut returned = RowModel::new(owner, cells);
+            let (owner, cells) = (row.owner.clone(), row.cells.clone());
+            let emptied = row.is_emptied(shown).then_some(EmptiedRow { owner, cells, typed: BTreeSet::new() });
+            let Some(emptied) = row.emptied.clone().or(emptied) else { continue };
+            let mut returned = RowModel::new(emptied.owner, emptied.cells);
             let is_it = |(other, texts): &(&u32, &BTreeMap<u32, String>)| {
                 let is_blank_row = self.rows.get(other).is_some_and(|other| other.owner == RowOwner::Blank);
                 is_blank_row
@@ -248,7 +276,7 @@ impl TabModel {
             let mut left = RowModel::new(RowOwner::Blank, self.prepared_cells());
             if row.emptied.is_some() {
                 left.owner = RowOwner::Person;
-                let typed = row.cells.iter().filter(|(column, cell)| returned.cells.get(column) != Some(cell));
+                let typed = row.cells.iter().filter(|(column, _)| emptied.typed.contains(column));
                 left.cells.extend(typed.map(|(column, cell)| (*column, cell.clone())));
             }
             (left.hit, left.may_be_gone) = (row.hit.clone(), row.may_be_gone);
@@ -279,10 +307,20 @@ impl TabModel {
 }
 
 impl RowModel {
+    /// Whether a write put it over a cell that was filled down.
+    fn has_hit_own_cell(&self) -> bool {
+        self.hit.as_ref().is_some_and(|hit| hit.is_over_filled)
+    }
+
     /// Whether it shows nothing, and should.
     pub(super) fn is_emptied(&self, shown: &BTreeMap<u32, String>) -> bool {
         let is_owned = self.owner != RowOwner::Blank;
-        is_owned && is_blank(shown) && !self.cells.values().all(|cell| cell.allows("") || cell.allows(FILLED))
+        // Where it may count as gone, it may stay blank, too: what it showed may come back all the same.
+        let is_nothing = |cell: &CellExpectation| match self.may_be_gone {
+            true => ["", FILLED].contains(&cell.first()),
+            false => cell.allows("") || cell.allows(FILLED),
+        };
+        is_owned && is_blank(shown) && !self.cells.values().all(is_nothing)
     }
 }
 

@@ -67,11 +67,22 @@ pub struct RowModel {
     hit: Option<RowHit>,
     /// The key that a person changed in it, and the run in which that was.
     former_key: Option<(String, u64)>,
-    /// Whose it was and what it may show elsewhere: it was emptied by mistake, and a person typed into its place since.
-    emptied: Option<(RowOwner, BTreeMap<u32, CellExpectation>)>,
+    /// What it was, where it was emptied by mistake and a person typed into its place since.
+    emptied: Option<EmptiedRow>,
     /// Texts that a person typed where a repair was perhaps planned, and the number of reads then.
     typed_meanwhile: BTreeMap<u32, (String, u64)>,
     /// Columns into which a person typed since a write changed the row: what is there is not the job's.
+    typed: BTreeSet<u32>,
+}
+
+/// A row that was emptied by mistake and into whose place a person typed.
+#[derive(Debug, Clone)]
+struct EmptiedRow {
+    /// Whose it was.
+    owner: RowOwner,
+    /// What it may show elsewhere.
+    cells: BTreeMap<u32, CellExpectation>,
+    /// Columns into which the person typed since, also the text that was there before.
     typed: BTreeSet<u32>,
 }
 
@@ -82,6 +93,8 @@ struct RowHit {
     before: BTreeMap<u32, String>,
     /// Columns of the cells that a person changed since.
     changed: BTreeSet<u32>,
+    /// Whether it was a new row, over a formula that a person had filled down.
+    is_over_filled: bool,
 }
 
 /// Whether a key has a row.
@@ -132,6 +145,8 @@ pub struct TabModel {
     pub keys: BTreeMap<String, KeyModel>,
     /// Rows that showed the same after some write, in groups.
     same: Vec<BTreeSet<u32>>,
+    /// What rows showed that a person deleted while they waited for a repair.
+    deleted: BTreeMap<u32, BTreeMap<u32, String>>,
     /// Cells filled down.
     filled: usize,
     stamps: u32,

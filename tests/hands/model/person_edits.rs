@@ -1,9 +1,10 @@
 //! What a person's edits change in the model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    CellExpectation, ColumnContent, JOB_COLUMNS, RowHit, RowModel, RowOwner, RowPresence, Rule, TabModel, value,
+    CellExpectation, ColumnContent, EmptiedRow, JOB_COLUMNS, RowHit, RowModel, RowOwner, RowPresence, Rule, TabModel,
+    value,
 };
 use crate::sight::Sight;
 
@@ -15,7 +16,8 @@ impl TabModel {
     pub fn type_texts(&mut self, sight: &Sight, stamp: u32, texts: &[(u32, String)]) {
         let mut shown = self.texts_of(sight, stamp);
         if let Some(row) = self.rows.get_mut(&stamp).filter(|row| row.is_emptied(&shown)) {
-            row.emptied.get_or_insert_with(|| (row.owner.clone(), row.cells.clone()));
+            let (owner, cells) = (row.owner.clone(), row.cells.clone());
+            row.emptied.get_or_insert(EmptiedRow { owner, cells, typed: BTreeSet::new() });
         }
         for (column, text) in texts {
             let before = shown.insert(*column, text.clone()).unwrap_or_default();
@@ -35,6 +37,9 @@ impl TabModel {
         let Some(row) = self.rows.get_mut(&stamp) else { return };
         if let Some(hit) = &mut row.hit {
             hit.changed.insert(column);
+        }
+        if let Some(emptied) = &mut row.emptied {
+            emptied.typed.insert(column);
         }
         let rule = if row.hit.is_some() { Rule::ChangedCellLeft } else { Rule::PersonsCellStays };
         let typed = CellExpectation::only(text, rule);
@@ -148,11 +153,15 @@ impl TabModel {
     pub fn delete_row(&mut self, sight: &Sight, stamp: u32) {
         let shown = self.texts_of(sight, stamp);
         let Some(row) = self.rows.remove(&stamp) else { return };
+        if row.hit.is_some() {
+            self.deleted.insert(stamp, shown.clone());
+        }
         if let Some(column) = self.filled_column() {
             let text = shown.get(&column).map_or("", String::as_str);
             let was_filled =
                 row.hit.as_ref().is_some_and(|hit| hit.before.get(&column).is_some_and(|text| text == FILLED));
-            let is_overwritten = row.cell(column).first() == FILLED && !row.cell(column).allows(text);
+            // Where it counts as gone, what was written over the formula is allowed there.
+            let is_overwritten = row.cell(column).first() == FILLED && !["", FILLED].contains(&text);
             let is_filled = text == FILLED || was_filled || is_overwritten;
             self.filled -= usize::from(is_filled && self.filled > 0);
         }

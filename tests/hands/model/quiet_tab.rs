@@ -164,6 +164,11 @@ impl TabModel {
         let stamps: Vec<u32> = self.rows.keys().copied().collect();
         for stamp in stamps {
             let shown = self.texts_of(sight, stamp);
+            // A row that is blank may get a new key: Rule::PreparedCellsStay.
+            if is_blank(&shown) {
+                self.rows.remove(&stamp);
+                continue;
+            }
             let Some(row) = self.rows.get_mut(&stamp) else { continue };
             for (column, text) in &shown {
                 let is_job = self.columns.get(column).is_some_and(|it| matches!(it.content, ColumnContent::Job(_)));
@@ -188,5 +193,6 @@ impl TabModel {
             }
         }
         self.same.clear();
+        self.deleted.clear();
     }
 }

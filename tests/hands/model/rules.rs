@@ -14,10 +14,12 @@ pub enum Rule {
     OneRowPerKey,
     RowRewrittenInPlace,
     MissingRowMadeAnew,
+    NewRowOverOwnCell,
     RowFoundByItsKey,
     OverwrittenKeyReturned,
     RowWithoutKeyGone,
     ChangedKeyOfNone,
+    EarlierChangedKeyMadeAnew,
     ChangedKeyRowRestored,
     UntouchedRowStays,
     GoneRowStays,
@@ -39,7 +41,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::PersonsCellStays,
         Self::JobCellStays,
         Self::NeverAPersonsCell,
@@ -49,10 +51,12 @@ impl Rule {
         Self::OneRowPerKey,
         Self::RowRewrittenInPlace,
         Self::MissingRowMadeAnew,
+        Self::NewRowOverOwnCell,
         Self::RowFoundByItsKey,
         Self::OverwrittenKeyReturned,
         Self::RowWithoutKeyGone,
         Self::ChangedKeyOfNone,
+        Self::EarlierChangedKeyMadeAnew,
         Self::ChangedKeyRowRestored,
         Self::UntouchedRowStays,
         Self::GoneRowStays,
@@ -87,6 +91,7 @@ impl Rule {
             Self::OneRowPerKey => "one row for each key",
             Self::RowRewrittenInPlace => "has its row **rewritten in place**",
             Self::MissingRowMadeAnew => "gets a new row with its next version (upsert)",
+            Self::NewRowOverOwnCell => "its key gets another row, and what it overwrote comes back",
             Self::RowFoundByItsKey => "is found by it, wherever it is and whatever else you changed",
             Self::OverwrittenKeyReturned => {
                 "It gets its key back. Once you have changed as many of its cells as are left, formulas not counted, it \
@@ -96,6 +101,10 @@ impl Rule {
                 "Once you have changed as much of it as is left, formulas not counted, it counts as gone"
             }
             Self::ChangedKeyOfNone => "that row belongs to no key: its key is treated as one whose row is gone",
+            Self::EarlierChangedKeyMadeAnew => {
+                "If you changed it between a run's read and its batch, that version counts as the next one: the key \
+                 gets a new row, also if you delete the row later"
+            }
             Self::ChangedKeyRowRestored => {
                 "Its other cells come back as long as you change nothing else in it; the job's may show the version \
                  that was in flight"

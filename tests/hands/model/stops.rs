@@ -17,6 +17,9 @@ impl TabModel {
                 groups.entry(texts).or_default().insert(*stamp);
             }
         }
+        for (stamp, texts) in &self.deleted {
+            groups.entry(texts.clone()).or_default().insert(*stamp);
+        }
         self.same.extend(groups.into_values().filter(|group| group.len() > 1));
     }
 

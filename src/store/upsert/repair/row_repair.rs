@@ -1,7 +1,7 @@
 //! The repair of one row: cells to copy into it and cells to clear. Pure.
 //!
 //! In scope: these values.
-//! Out of scope: which rows (`store::upsert::repair::plan`), the requests
+//! Out of scope: which rows (`store::upsert::repair::planning::plan`), the requests
 //! (`store::commit::row_writer`).
 
 use crate::store::upsert::undo_log::RowPredicate;

@@ -2,7 +2,7 @@
 //!
 //! In scope: their text form. A header formula that a write has disturbed shows an error. Of two
 //! such columns, only the formulas show which is which.
-//! Out of scope: following the columns (`store::upsert::repair::correspondence`).
+//! Out of scope: following the columns (`store::upsert::repair::location::correspondence`).
 
 use serde_json::{Map, Value};
 

@@ -1,84 +1,18 @@
-//! Plans a repair: which cells to write to which rows. Pure.
+//! Repeats the writes of a batch that missed their rows. Pure.
 //!
-//! In scope: repeating the intended writes, then restoring the overwritten cells one by one.
-//! Out of scope: mapping rows and columns (`store::upsert::repair::correspondence`), the requests
-//! (`store::commit::row_writer`).
+//! In scope: the row of each write now, and the cells of it that users left alone.
+//! Out of scope: what the batch overwrote (`store::upsert::repair::planning::restore`).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use serde_json::Value;
-
-use crate::store::tabs::parse::text;
 use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
-use crate::store::upsert::repair::ambiguity::{AmbiguousRows, ambiguous_hits, messages};
-use crate::store::upsert::repair::check::CellCheck;
-use crate::store::upsert::repair::correspondence::Correspondence;
 use crate::store::upsert::repair::formulas::{FormulaMove, rewrite_references};
-use crate::store::upsert::repair::image::TabImage;
-use crate::store::upsert::repair::planned_repairs::PlannedRepairs;
-use crate::store::upsert::repair::row_repair::{CellCopy, CellSource, RowRepair};
-use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate, RowWrite, UndoFinding};
-
-/// The plan that repairs a finding.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RepairPlan {
-    /// The repairs, one per row.
-    pub repairs: Vec<RowRepair>,
-    /// Messages for the user: what the repair leaves as it is.
-    pub unrepaired: Vec<String>,
-    /// Messages for the user: rows that can't be identified. If there are any, nothing may be
-    /// written.
-    pub ambiguous: Vec<String>,
-    /// What the rows must show after the repair, as far as known.
-    pub checks: Vec<CellCheck>,
-}
-
-/// Plans the repair of a finding in the current tab.
-pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
-    let planner = RepairPlanner { map: Correspondence::new(finding, image) };
-    let mut out = PlannedRepairs::default();
-    for (at, misplaced) in finding.misplaced.iter().enumerate() {
-        planner.repeat_write(at, misplaced, &mut out);
-    }
-    for (at, misplaced) in finding.misplaced.iter().enumerate() {
-        planner.restore(at, misplaced, &mut out);
-    }
-    let mut shifted_appends: BTreeMap<&str, usize> = BTreeMap::new();
-    for key in &finding.shifted_appends {
-        *shifted_appends.entry(key).or_default() += 1;
-    }
-    for (key, rows) in shifted_appends {
-        planner.move_appended_cells(key, rows, &mut out);
-    }
-    planner.clear_stray_keys(&mut out);
-    if out.missing > 0 {
-        out.unrepaired.push(format!(
-            "{} rows that were to be repaired were not found again: they were deleted, or people changed them",
-            out.missing
-        ));
-    }
-    if out.gone > 0 {
-        out.unrepaired.push(format!(
-            "{} rows that a write hit by mistake were not found again: they were deleted, or people changed them",
-            out.gone
-        ));
-    }
-    for (column, cells) in &out.lost_columns {
-        out.unrepaired.push(format!(
-            "column \"{column}\" was not found again: {cells} cells that a write hit there, or that belong there, are left as they are"
-        ));
-    }
-    if !out.changed.is_empty() {
-        out.unrepaired.push(format!("{} cells that people changed meanwhile are left as they are", out.changed.len()));
-    }
-    let new = out.list.iter().filter(|repair| repair.row.is_none()).filter_map(RowRepair::key);
-    let shared: HashSet<String> = new.map(str::to_owned).chain(planner.map.shared_keys().cloned()).collect();
-    let mut ambiguous = ambiguous_hits(&planner.map);
-    ambiguous.append(&mut out.ambiguous);
-    let repairs: Vec<_> = out.list.into_iter().map(|repair| planner.with_expectation(repair, &shared)).collect();
-    let checks = repairs.iter().flat_map(|repair| planner.checks(repair)).collect();
-    RepairPlan { repairs, unrepaired: out.unrepaired, ambiguous: messages(&planner.map, &ambiguous), checks }
-}
+use crate::store::upsert::repair::location::column_search::cell;
+use crate::store::upsert::repair::planning::ambiguity::AmbiguousRows;
+use crate::store::upsert::repair::planning::plan::RepairPlanner;
+use crate::store::upsert::repair::planning::planned_repairs::PlannedRepairs;
+use crate::store::upsert::repair::row_repair::{CellCopy, CellSource};
+use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate, RowWrite};
 
 /// The target of an intended write.
 enum IntendedRow<'t> {
@@ -89,13 +23,9 @@ enum IntendedRow<'t> {
     Gone,
 }
 
-pub(super) struct RepairPlanner<'a> {
-    pub(super) map: Correspondence<'a>,
-}
-
 impl RepairPlanner<'_> {
     /// Repeats the intended write in its row.
-    fn repeat_write(&self, at: usize, misplaced: &MisplacedWrite, out: &mut PlannedRepairs) {
+    pub(super) fn repeat_write(&self, at: usize, misplaced: &MisplacedWrite, out: &mut PlannedRepairs) {
         let target = &misplaced.target;
         let source = CellSource::Undo(self.map.finding.undo_log.after_row(misplaced.index));
         let as_intended = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.map.intended(from)? });
@@ -195,6 +125,7 @@ impl RepairPlanner<'_> {
                     None => {
                         // A row whose own key a user changed belongs to no key.
                         let own = if writes_key { self.map.own_row_changed(at, misplaced) } else { None };
+                        let own = own.or_else(|| hit.filter(|_| self.map.is_own_but_for_its_key(at, misplaced)));
                         let row = own.or_else(|| self.map.row_with_its_key_again(misplaced));
                         // A version is for the row of its key, which that row is no longer.
                         let row = row
@@ -334,44 +265,6 @@ impl RepairPlanner<'_> {
         let copies = copies.into_iter().filter(|copy| !changed.contains(&copy.to)).collect();
         out.add(Some(row), "", copies, clears.into_iter().filter(|to| !changed.contains(to)).collect());
     }
-
-    /// Sets the repair's expectation to the current contents of its row.
-    fn with_expectation(&self, repair: RowRepair, shared: &HashSet<String>) -> RowRepair {
-        let image = self.map.image;
-        let Some(row) = repair.row.map(|row| row as usize) else { return repair };
-        let key = image.shown(row, image.key);
-        // A key that the repair takes out of this row is another row's.
-        let is_others = |key: &String| repair.columns().contains(&image.key) && self.map.is_written_key(key);
-        let key = Some(key).filter(|key| !key.is_empty() && !shared.contains(key) && !is_others(key));
-        let fingerprint = image.fingerprint_covering(row, &repair.columns());
-        RowRepair { expect: RowPredicate::Row { key, fingerprint }, ..repair }
-    }
-
-    /// What the row of a repair must show: constants from undo rows only.
-    fn checks(&self, repair: &RowRepair) -> Vec<CellCheck> {
-        let (Some(key), image) = (repair.key(), self.map.image) else { return Vec::new() };
-        let copies = repair.copies.iter().filter(|copy| copy.to != image.key).filter_map(|copy| {
-            let column = image.tab.header.get(copy.to).filter(|text| !text.is_empty())?.clone();
-            Some(CellCheck { key: key.to_owned(), column, text: self.copied_constant(copy)? })
-        });
-        copies.collect()
-    }
-
-    /// The constant that a copy writes; `None` for a formula, whose copy shows another value.
-    fn copied_constant(&self, copy: &CellCopy) -> Option<String> {
-        let CellSource::Undo(source) = copy.source else { return None };
-        let (finding, undo_log) = (self.map.finding, &self.map.finding.undo_log);
-        let index =
-            |first: u32| usize::try_from(source.checked_sub(first)?).ok().filter(|at| *at < undo_log.targets.len());
-        let at = |index: usize| finding.misplaced.binary_search_by_key(&index, |misplaced| misplaced.index).ok();
-        if let Some(index) = index(undo_log.after_row(0)) {
-            return finding.misplaced.get(at(index)?).map(|misplaced| cell(&misplaced.after, copy.from));
-        }
-        let at = at(index(undo_log.before_row(0))?)?;
-        let misplaced = finding.misplaced.get(at)?;
-        let is_read = self.map.image.undo.before.get(at).is_some();
-        (is_read && self.formula_before(at, misplaced, copy.from).is_none()).then(|| cell(&misplaced.before, copy.from))
-    }
 }
 
 /// The message about a new row that was written while columns moved and is gone.
@@ -387,11 +280,3 @@ fn emptied_row_elsewhere(key: &str) -> String {
         "a row of key \"{key}\" was emptied by mistake and does not come back, because another row shows the key now: restore what is missing there from the version history"
     )
 }
-
-fn cell(row: &[Value], column: usize) -> String {
-    row.get(column).map(text).unwrap_or_default()
-}
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::store::upsert::repair::column_search::{pair_by_formula, renamed_columns};
+use crate::store::upsert::repair::location::column_search::{pair_by_formula, renamed_columns};
 
 const HEADER: [&str; 3] = ["id", "n", "mine"];
 

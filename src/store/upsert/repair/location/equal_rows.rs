@@ -2,7 +2,7 @@
 //! the same. Pure.
 //!
 //! In scope: rows that users did not change, or in which they only restored what the batch overwrote.
-//! Out of scope: rows that users changed (`store::upsert::repair::rows`).
+//! Out of scope: rows that users changed (`store::upsert::repair::location::rows`).
 //!
 //! Equal contents do not show which row is which. They count only if as many rows have them as are
 //! known to, and if each of these is where the batch wrote it. Otherwise a user has to show it: by
@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::Value;
 
 use crate::store::tabs::row_fingerprint::mark_of;
-use crate::store::upsert::repair::claim::Claim;
-use crate::store::upsert::repair::rows::{RowLocation, RowSearch};
+use crate::store::upsert::repair::location::claim::Claim;
+use crate::store::upsert::repair::location::rows::{RowLocation, RowSearch};
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
 
 /// Hit rows with equal contents, and the rows that have these now.
@@ -28,7 +28,7 @@ struct EqualRows {
 impl RowSearch<'_> {
     /// Finds rows with unchanged contents. `is_final`: of what is still open, two rows that could
     /// each be the one are ambiguous.
-    pub(super) fn by_contents(&mut self, is_final: bool) {
+    pub(crate) fn by_contents(&mut self, is_final: bool) {
         for group in self.equal_rows() {
             self.resolve_contents(group, is_final);
         }
@@ -131,7 +131,7 @@ impl RowSearch<'_> {
 
     /// Finds rows in which users restored what the batch had overwritten: the key, or all of it.
     /// `is_strict`: only rows in which they did nothing else, while others show what the batch left.
-    pub(super) fn by_restored_key(&mut self, is_strict: bool) {
+    pub(crate) fn by_restored_key(&mut self, is_strict: bool) {
         for at in 0..self.sought.len() {
             let is_open = self.found[at].is_none() && !self.sought[at].fingerprint.is_blank();
             if !is_open || (is_strict && !self.has_equal_row(at)) {
@@ -225,7 +225,7 @@ impl RowSearch<'_> {
     }
 
     /// Whether nothing distinguishes two hit rows, before the batch or after it.
-    pub(super) fn are_interchangeable(&self, one: usize, other: usize) -> bool {
+    pub(crate) fn are_interchangeable(&self, one: usize, other: usize) -> bool {
         let (one, other) = (&self.sought[one], &self.sought[other]);
         one.fingerprint == other.fingerprint
             && one.misplaced.before == other.misplaced.before

@@ -139,7 +139,17 @@ fn a_row_whose_key_is_changed_under_way_gets_its_cells_back() {
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["odd", 7, "note"])]);
     let planned = plan(&finding, &present(&tab, &now));
+    assert_eq!(planned.repairs[0].copies, [scratch(BASE + 1, 1, 1)], "what was restored stays: {planned:?}");
+    // A version is for the row of its key.
+    finding.misplaced[0].target.is_version = true;
+    let planned = plan(&finding, &present(&tab, &now));
     assert_eq!(planned.repairs[0].copies, [scratch(BASE, 1, 1)], "it belongs to no key: {planned:?}");
+    // Once more was changed, it counts as gone.
+    finding.misplaced[0].target.is_version = false;
+    (finding.misplaced[0].before, finding.misplaced[0].shown) =
+        (cells_of(&before), cells_of(&json!(["odd", 11, "note"])));
+    let planned = plan(&finding, &present(&tab, &now));
+    assert_eq!(planned.repairs[0].copies, [scratch(BASE, 1, 1)], "{planned:?}");
 }
 
 #[test]
@@ -240,4 +250,20 @@ fn of_two_equal_rows_with_other_repairs_the_hit_one_is_not_guessed() {
     let now = rows(&[json!(HEADER), json!(["k", 7, "own"]), json!([]), json!(["", 5, "note"]), expected]);
     let planned = plan(&finding, &present(&tab, &now));
     assert!(planned.ambiguous.iter().any(|expected| expected.contains("rows 4 and 5 could each be")), "{planned:?}");
+}
+
+#[test]
+fn a_settled_row_whose_key_was_cleared_is_no_other_row() {
+    // A person changed a cell of the hit row since the plan; a settled row resembles it as much.
+    let expected = json!(["", 10, "note", "x"]);
+    let mut finding = second(&expected, &json!(["", 10, "hers", "x"]), &json!(["", 7, "", "x"]));
+    finding.settled = vec![(2, cells_of(&json!(["k", 10, "note", "mine"])))];
+    let header = ["id", "n", "mine", "more"];
+    (finding.header, finding.undo_log.header) = (tab(&header).header, tab(&header).header);
+    let tab = tab(&header);
+    let now = rows(&[json!(header), json!(["", 7, "", "x"]), json!(["", 10, "note", "mine"])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    assert!(planned.repairs.iter().all(|repair| repair.row == Some(1)), "{planned:?}");
+    let restored = [scratch(BASE + 1, 0, 0), scratch(BASE + 1, 1, 1), scratch(BASE, 2, 2)];
+    assert_eq!(planned.repairs[0].copies, restored, "{planned:?}");
 }

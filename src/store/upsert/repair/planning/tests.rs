@@ -4,10 +4,11 @@ use serde_json::json;
 
 use super::*;
 use crate::ledger::leases::head::HeadId;
+use crate::store::tabs::row_fingerprint::RowFingerprint;
 use crate::store::tabs::schema::Tab;
-use crate::store::upsert::repair::column_search::known_by_formula;
-use crate::store::upsert::repair::image::EnteredImages;
-use crate::store::upsert::undo_log::{RowImages, RowWrite, UndoLog};
+use crate::store::upsert::repair::location::column_search::known_by_formula;
+use crate::store::upsert::repair::location::image::EnteredImages;
+use crate::store::upsert::undo_log::{MisplacedWrite, RowImages, RowWrite, UndoLog};
 
 #[path = "tests/edits.rs"]
 mod edits;

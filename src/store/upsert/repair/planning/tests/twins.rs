@@ -146,3 +146,22 @@ fn a_row_that_showed_another_key_is_not_one_without_a_key() {
     let is_wrong = |repair: &RowRepair| repair.row == Some(2) && repair.copies.contains(&scratch(after, 1, 1));
     assert!(!planned.repairs.iter().any(is_wrong), "{planned:?}");
 }
+
+#[test]
+fn a_formula_distinguishes_a_row_from_a_new_one() {
+    // A repair expected a row with a filled-down formula; the new row that it made has none.
+    let mut finding = repair_that_missed(&json!(["k", 10]), &json!(["z", 1, 2]), &json!(["y", 7, 2]));
+    let cells = cells_of(&json!(["k", 10, 2]));
+    let fingerprint = RowFingerprint::new(&cells, |column| column == 2);
+    finding.misplaced[0].target.expect = RowPredicate::Row { key: None, fingerprint };
+    finding.undo_log.targets = vec![finding.misplaced[0].target.clone()];
+    let tab = tab(&HEADER);
+    let now = rows(&[json!(HEADER), json!(["y", 7, 2]), json!(["k", 10]), json!(["k", 10, 2])]);
+    let entered = [json!(HEADER), json!(["y", 7, "=1+1"]), json!(["k", 10]), json!(["k", 10, "=1+1"])];
+    let entered = rows(&entered);
+    let planned = plan(&finding, &TabImage { entered: &entered, ..present(&tab, &now) });
+    assert_eq!(planned.ambiguous, Vec::<String>::new());
+    let own = planned.repairs.iter().find(|repair| repair.row == Some(3)).expect("the row with the formula");
+    assert!(own.copies.contains(&scratch(BASE + 1, 0, 0)), "{planned:?}");
+    assert!(planned.repairs.iter().all(|repair| repair.row != Some(2)), "the new row stays: {planned:?}");
+}

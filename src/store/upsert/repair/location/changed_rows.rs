@@ -2,18 +2,18 @@
 //!
 //! In scope: the best match, if no other row matches as well; rows that differ in nothing but their
 //! key.
-//! Out of scope: rows with unchanged contents (`store::upsert::repair::rows`,
-//! `store::upsert::repair::equal_rows`).
+//! Out of scope: rows with unchanged contents (`store::upsert::repair::location::rows`,
+//! `store::upsert::repair::location::equal_rows`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::store::tabs::row_fingerprint::Likeness;
-use crate::store::upsert::repair::rows::{MOST_CANDIDATES, RowLocation, RowSearch, number};
+use crate::store::upsert::repair::location::rows::{MOST_CANDIDATES, RowLocation, RowSearch, number};
 use crate::store::upsert::undo_log::RowPredicate;
 
 impl RowSearch<'_> {
     /// Finds rows in which users changed some cells.
-    pub(super) fn by_likeness(&mut self) {
+    pub(crate) fn by_likeness(&mut self) {
         let is_open = |at: &usize| self.found[*at].is_none() && !self.sought[*at].fingerprint.is_blank();
         let open: Vec<_> = (0..self.sought.len()).filter(is_open).collect();
         let candidates: BTreeMap<usize, Vec<usize>> = open.iter().map(|at| (*at, self.candidates(*at))).collect();
@@ -47,7 +47,7 @@ impl RowSearch<'_> {
     }
 
     /// Whether a row resembles one that is known to be another at least as much as the sought one.
-    pub(super) fn is_claimed(&self, at: usize, row: usize) -> bool {
+    pub(crate) fn is_claimed(&self, at: usize, row: usize) -> bool {
         let own = self.score(at, self.likeness(at, row), row);
         // A claim whose row is known is on no other row.
         let claims = self.claims.iter().filter(|claim| claim.row.is_none_or(|at| at == row));
@@ -85,7 +85,7 @@ impl RowSearch<'_> {
 
     /// Finds rows whose key users changed or cleared, while all other cells are unchanged. If two
     /// could be the one, neither is used.
-    pub(super) fn by_all_but_key(&mut self) {
+    pub(crate) fn by_all_but_key(&mut self) {
         let key = self.image.key;
         let keys = self.known_keys();
         let mut fits: Vec<(usize, usize)> = Vec::new();

@@ -1,15 +1,15 @@
 //! Restores what a batch overwrote by mistake, cell by cell. Pure.
 //!
 //! In scope: rows that were found, and rows that are created anew because the batch emptied them.
-//! Out of scope: repeating the intended writes (`store::upsert::repair::plan`).
+//! Out of scope: repeating the intended writes (`store::upsert::repair::planning::plan`).
 
 use crate::store::tabs::parse::text;
-use crate::store::upsert::repair::column_search::cell;
 use crate::store::upsert::repair::formulas::{FormulaMove, rewrite_references};
-use crate::store::upsert::repair::plan::RepairPlanner;
-use crate::store::upsert::repair::planned_repairs::PlannedRepairs;
+use crate::store::upsert::repair::location::column_search::cell;
+use crate::store::upsert::repair::location::rows::left_nothing;
+use crate::store::upsert::repair::planning::plan::RepairPlanner;
+use crate::store::upsert::repair::planning::planned_repairs::PlannedRepairs;
 use crate::store::upsert::repair::row_repair::{CellCopy, CellSource};
-use crate::store::upsert::repair::rows::left_nothing;
 use crate::store::upsert::undo_log::MisplacedWrite;
 
 impl RepairPlanner<'_> {

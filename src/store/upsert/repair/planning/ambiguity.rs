@@ -1,11 +1,11 @@
 //! What a user reads about rows that nothing distinguishes, so that a run stops. Pure.
 //!
 //! In scope: the messages, each with the rows and with what to do.
-//! Out of scope: finding the rows (`store::upsert::repair::rows`,
-//! `store::upsert::repair::correspondence`).
+//! Out of scope: finding the rows (`store::upsert::repair::location::rows`,
+//! `store::upsert::repair::location::correspondence`).
 
-use crate::store::upsert::repair::correspondence::Correspondence;
-use crate::store::upsert::repair::rows::RowLocation;
+use crate::store::upsert::repair::location::correspondence::Correspondence;
+use crate::store::upsert::repair::location::rows::RowLocation;
 
 /// Rows that could each be the one that a repair needs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //!
 //! In scope: additions to a column map, for one finding.
 //! Out of scope: columns with headers (`store::tabs::column_map`), rows
-//! (`store::upsert::repair::rows`).
+//! (`store::upsert::repair::location::rows`).
 
 use std::collections::HashMap;
 
@@ -12,11 +12,11 @@ use serde_json::Value;
 use crate::store::tabs::column_map::{ColumnMap, is_error};
 use crate::store::tabs::parse::text;
 use crate::store::upsert::repair::formulas::have_same_shape;
-use crate::store::upsert::repair::image::TabImage;
+use crate::store::upsert::repair::location::image::TabImage;
 use crate::store::upsert::undo_log::{HeaderFormulas, UndoFinding};
 
 /// The header as found. For a formula that showed an error then, the text that the batch expected.
-pub(super) fn named_header(finding: &UndoFinding, found: &ColumnMap) -> Vec<String> {
+pub(crate) fn named_header(finding: &UndoFinding, found: &ColumnMap) -> Vec<String> {
     let named = |(at, text): (usize, &String)| {
         let expected = found.origin(at).and_then(|at| finding.undo_log.header.get(at));
         expected.filter(|_| is_error(text)).unwrap_or(text).clone()
@@ -26,7 +26,7 @@ pub(super) fn named_header(finding: &UndoFinding, found: &ColumnMap) -> Vec<Stri
 
 /// The job's columns that users renamed before the batch: the header as found has the text that the
 /// column has now.
-pub(super) fn renamed_columns(finding: &UndoFinding, image: &TabImage<'_>) -> Vec<(usize, usize)> {
+pub(crate) fn renamed_columns(finding: &UndoFinding, image: &TabImage<'_>) -> Vec<(usize, usize)> {
     let (undo_log, tab) = (&finding.undo_log, image.tab);
     let renamed = |&expected: &usize| {
         let text = tab.header.get(tab.position(undo_log.name(expected)?)?)?;
@@ -39,7 +39,7 @@ pub(super) fn renamed_columns(finding: &UndoFinding, image: &TabImage<'_>) -> Ve
 }
 
 /// The formulas of the header as a repair found it, each with its column.
-pub(super) fn formulas_found(finding: &UndoFinding, image: &TabImage<'_>) -> HeaderFormulas {
+pub(crate) fn formulas_found(finding: &UndoFinding, image: &TabImage<'_>) -> HeaderFormulas {
     let formula = |(at, entered): (usize, &Value)| {
         let entered = entered.as_str().filter(|text| text.starts_with('='))?;
         finding.header.get(at).is_some_and(|shown| shown != entered).then(|| (at, entered.to_owned()))
@@ -49,7 +49,7 @@ pub(super) fn formulas_found(finding: &UndoFinding, image: &TabImage<'_>) -> Hea
 
 /// Pairs the columns whose header formulas differ at most in references. If two could be the one,
 /// neither is paired.
-pub(super) fn pair_by_formula(old: &[(usize, String)], new: &[(usize, String)]) -> Vec<(usize, usize)> {
+pub(crate) fn pair_by_formula(old: &[(usize, String)], new: &[(usize, String)]) -> Vec<(usize, usize)> {
     let alike = |formula: &str, all: &[(usize, String)]| {
         let found: Vec<_> =
             all.iter().filter(|(_, other)| have_same_shape(formula, other)).map(|(at, _)| *at).collect();
@@ -64,7 +64,7 @@ pub(super) fn pair_by_formula(old: &[(usize, String)], new: &[(usize, String)]) 
 
 /// Joins the only unmatched column whose header showed an error with the only unmatched one whose
 /// header is a formula.
-pub(super) fn join_recovered_header(now: &mut ColumnMap, header: &[String], image: &TabImage<'_>) {
+pub(crate) fn join_recovered_header(now: &mut ColumnMap, header: &[String], image: &TabImage<'_>) {
     let broken: Vec<_> = (0..header.len()).filter(|at| now.get(*at).is_none() && is_error(&header[*at])).collect();
     let formulas: Vec<_> = now.unmatched().into_iter().filter(|at| image.header_formula(*at).is_some()).collect();
     if let ([here], [there]) = (broken.as_slice(), formulas.as_slice()) {
@@ -74,7 +74,7 @@ pub(super) fn join_recovered_header(now: &mut ColumnMap, header: &[String], imag
 
 /// Columns whose header shows an error now: the formula still contains the text that it showed. If
 /// two columns could be the one, neither is used.
-pub(super) fn known_by_formula(header: &[String], image: &TabImage<'_>) -> Vec<(usize, usize)> {
+pub(crate) fn known_by_formula(header: &[String], image: &TabImage<'_>) -> Vec<(usize, usize)> {
     let (now, entered) = (&image.tab.header, image.entered.first().map_or(&[][..], Vec::as_slice));
     let formula = |at: usize| image.header_formula(at);
     // The two reads must show the same header.
@@ -103,7 +103,7 @@ pub(super) fn known_by_formula(header: &[String], image: &TabImage<'_>) -> Vec<(
 
 /// Corrects columns by content: a written column is where its written cells are now, whatever the
 /// headers are.
-pub(super) fn correct_by_content(
+pub(crate) fn correct_by_content(
     now: &mut ColumnMap,
     finding: &UndoFinding,
     image: &TabImage<'_>,
@@ -147,7 +147,7 @@ pub(super) fn correct_by_content(
 
 /// Finds the column into which a batch wrote the keys of appended rows, by these keys, if its header
 /// no longer identifies it. Then only one other written column may be left to find.
-pub(super) fn find_shifted_keys(now: &mut ColumnMap, finding: &UndoFinding, image: &TabImage<'_>) {
+pub(crate) fn find_shifted_keys(now: &mut ColumnMap, finding: &UndoFinding, image: &TabImage<'_>) {
     let (key, keys) = (finding.undo_log.key, &finding.shifted_appends);
     if keys.is_empty() || now.get(key).is_some() {
         return;
@@ -167,7 +167,7 @@ pub(super) fn find_shifted_keys(now: &mut ColumnMap, finding: &UndoFinding, imag
 
 /// Finds the only column of appended rows that neither its header nor its values identify: these rows
 /// show something in one unmatched column only. A user's column counts only if none came or went.
-pub(super) fn find_shifted_cells(now: &mut ColumnMap, finding: &UndoFinding, image: &TabImage<'_>) {
+pub(crate) fn find_shifted_cells(now: &mut ColumnMap, finding: &UndoFinding, image: &TabImage<'_>) {
     let (undo_log, keys) = (&finding.undo_log, &finding.shifted_appends);
     let lost: Vec<_> = undo_log.used.iter().copied().filter(|at| now.get(*at).is_none()).collect();
     let ([lost], Some(key)) = (lost.as_slice(), now.get(undo_log.key)) else { return };
@@ -187,6 +187,6 @@ pub(super) fn find_shifted_cells(now: &mut ColumnMap, finding: &UndoFinding, ima
 }
 
 /// The text of a cell; empty beyond the row's end.
-pub(super) fn cell(row: &[Value], column: usize) -> String {
+pub(crate) fn cell(row: &[Value], column: usize) -> String {
     row.get(column).map(text).unwrap_or_default()
 }

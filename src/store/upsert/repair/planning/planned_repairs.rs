@@ -1,12 +1,12 @@
 //! The repairs of a plan while it is made: one for each row. Pure.
 //!
 //! In scope: joining repairs of one row, counting what is left as it is.
-//! Out of scope: which repairs are made (`store::upsert::repair::plan`).
+//! Out of scope: which repairs are made (`store::upsert::repair::planning::plan`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::grid::column_letters;
-use crate::store::upsert::repair::ambiguity::AmbiguousRows;
+use crate::store::upsert::repair::planning::ambiguity::AmbiguousRows;
 use crate::store::upsert::repair::row_repair::{CellCopy, RowRepair};
 use crate::store::upsert::undo_log::RowPredicate;
 

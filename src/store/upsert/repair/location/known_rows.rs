@@ -3,22 +3,22 @@
 //!
 //! In scope: the intended rows of a repair that it missed, rows that it hit as intended, and the keys
 //! that it was to restore.
-//! Out of scope: rows by their contents (`store::upsert::repair::intended_rows`).
+//! Out of scope: rows by their contents (`store::upsert::repair::location::intended_rows`).
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 
 use crate::store::tabs::row_fingerprint::{Likeness, RowFingerprint};
-use crate::store::upsert::repair::claim::Claim;
-use crate::store::upsert::repair::column_search::cell;
-use crate::store::upsert::repair::correspondence::Correspondence;
+use crate::store::upsert::repair::location::claim::Claim;
+use crate::store::upsert::repair::location::column_search::cell;
+use crate::store::upsert::repair::location::correspondence::Correspondence;
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
 
 impl Correspondence<'_> {
     /// The rows that a repair hit as intended: each is where it hit it, or else the only row that
     /// shows what it wrote.
-    pub(super) fn find_settled_rows(&self) -> Vec<Claim> {
+    pub(crate) fn find_settled_rows(&self) -> Vec<Claim> {
         let settled = self.finding.settled.iter().filter_map(|(place, row)| {
             let is_filled = |at| self.now.get(at).is_some_and(|column| self.image.is_filled_by_header(column));
             let fingerprint = RowFingerprint::new(row, is_filled).moved(&self.now, self.image.width());
@@ -30,32 +30,45 @@ impl Correspondence<'_> {
             let only = if let [only] = rows.as_slice() { Some(*only) } else { None };
             let place = *place as usize;
             let row = rows.contains(&place).then_some(place).or(only);
+            let row = row.or_else(|| self.only_settled_row_but_for_its_key(&fingerprint));
             Some(Claim { fingerprint, key: None, row, repaired: None })
         });
         settled.collect()
     }
 
+    /// The only row that shows these contents but for a key, which users changed to one that the finding
+    /// does not name.
+    fn only_settled_row_but_for_its_key(&self, fingerprint: &RowFingerprint) -> Option<usize> {
+        let keys = self.keys_of_finding();
+        let mut rows = self.image.rows().map(|(row, _)| row).filter(|row| {
+            let like = self.image.compare_but(fingerprint, *row, self.image.key);
+            let shown = self.image.shown(*row, self.image.key);
+            like.is_exact() && like.equal > 1 && (shown.is_empty() || !keys.contains(&shown))
+        });
+        rows.next().filter(|_| rows.next().is_none())
+    }
+
     /// Whether a hit row contained as much of these contents as of others, so that it may be the row
     /// that a repair expected, changed since.
-    pub(super) fn resembles_a_hit(&self, fingerprint: &RowFingerprint) -> bool {
+    pub(crate) fn resembles_a_hit(&self, fingerprint: &RowFingerprint) -> bool {
         let hits = self.finding.misplaced.iter().map(|hit| self.compare_before(fingerprint, hit));
         hits.into_iter().any(|like| like.equal > 0 && like.equal >= like.different)
     }
 
     /// Compares what a repair expected with what a hit row contained before.
-    pub(super) fn compare_before(&self, fingerprint: &RowFingerprint, hit: &MisplacedWrite) -> Likeness {
+    pub(crate) fn compare_before(&self, fingerprint: &RowFingerprint, hit: &MisplacedWrite) -> Likeness {
         let width = hit.shown.len().max(self.finding.header.len());
         fingerprint.moved(&self.found, width).compare(&hit.shown, |_| false)
     }
 
     /// Whether a row is one that a repair hit as intended.
-    pub(super) fn is_settled(&self, row: u32) -> bool {
+    pub(crate) fn is_settled(&self, row: u32) -> bool {
         self.settled.iter().any(|claim| claim.row == Some(row as usize))
     }
 
     /// Rows that are known to be others than the hit ones: intended rows of a repair that it missed,
     /// and rows that it hit as intended.
-    pub(super) fn find_claims(&self) -> Vec<Claim> {
+    pub(crate) fn find_claims(&self) -> Vec<Claim> {
         let map = self.intended_map();
         let missed = self.finding.misplaced.iter().filter_map(|misplaced| match &misplaced.target.expect {
             RowPredicate::Row { key, fingerprint } if !fingerprint.is_blank() && !self.resembles_a_hit(fingerprint) => {
@@ -71,7 +84,7 @@ impl Correspondence<'_> {
     }
 
     /// The key that a repair was to restore in a row that had lost it.
-    pub(super) fn restored_key(&self, misplaced: &MisplacedWrite) -> Option<String> {
+    pub(crate) fn restored_key(&self, misplaced: &MisplacedWrite) -> Option<String> {
         let (target, key) = (&misplaced.target, self.finding.undo_log.key);
         let writes_key = target.columns.contains(&key) && target.moves.is_empty();
         let is_restored = writes_key && matches!(target.expect, RowPredicate::Row { .. });
@@ -79,7 +92,7 @@ impl Correspondence<'_> {
     }
 
     /// The key of a hit row: the one that the batch was to restore in it, or the one that it had.
-    pub(super) fn own_key(&self, at: usize) -> Option<String> {
+    pub(crate) fn own_key(&self, at: usize) -> Option<String> {
         let owed = self.owed_keys.get(at).cloned().flatten();
         let had = || self.finding.misplaced.get(at).map(|misplaced| self.key_before(misplaced));
         owed.or_else(had).filter(|key| !key.is_empty())
@@ -87,7 +100,7 @@ impl Correspondence<'_> {
 
     /// The key that a write would have restored in this hit row, also by moving it there from another
     /// column.
-    pub(super) fn key_restored_in(&self, at: usize, misplaced: &MisplacedWrite) -> Option<String> {
+    pub(crate) fn key_restored_in(&self, at: usize, misplaced: &MisplacedWrite) -> Option<String> {
         let key = self.finding.undo_log.key;
         let Some((from, _)) = misplaced.target.moves.iter().find(|(_, to)| *to == key) else {
             return self.restored_key(misplaced);
@@ -97,17 +110,17 @@ impl Correspondence<'_> {
     }
 
     /// Whether a hit row had contents before.
-    pub(super) fn had_contents(&self, at: usize) -> bool {
+    pub(crate) fn had_contents(&self, at: usize) -> bool {
         let before = self.finding.misplaced.get(at).map(|misplaced| &misplaced.shown);
         before.is_some_and(|cells| !RowFingerprint::new(cells, |_| false).is_blank())
     }
 
     /// Whether the batch was to restore the key of a hit row.
-    pub(super) fn is_owed_a_key(&self, at: usize) -> bool {
+    pub(crate) fn is_owed_a_key(&self, at: usize) -> bool {
         self.owed_keys.get(at).is_some_and(Option::is_some)
     }
 
-    pub(super) fn find_owed_keys(&self) -> Vec<Option<String>> {
+    pub(crate) fn find_owed_keys(&self) -> Vec<Option<String>> {
         let mut owed = vec![None; self.finding.misplaced.len()];
         for misplaced in &self.finding.misplaced {
             let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { continue };
@@ -122,7 +135,7 @@ impl Correspondence<'_> {
 
     /// Intended rows of a repair that it missed and that still hold all expected contents. None of
     /// them was hit.
-    pub(super) fn intended_rows(&self) -> HashSet<usize> {
+    pub(crate) fn intended_rows(&self) -> HashSet<usize> {
         let map = self.intended_map();
         let fingerprints = self.finding.misplaced.iter().filter_map(|misplaced| match &misplaced.target.expect {
             RowPredicate::Row { key: None, fingerprint }

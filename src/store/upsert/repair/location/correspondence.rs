@@ -2,7 +2,7 @@
 //!
 //! In scope: both maps together, for one finding.
 //! Out of scope: following a column or a row (`store::tabs::column_map`,
-//! `store::upsert::repair::rows`), the plan (`store::upsert::repair::plan`).
+//! `store::upsert::repair::location::rows`), the plan (`store::upsert::repair::planning::plan`).
 //!
 //! ```text
 //!  header as the batch expected it  ──found──▶  header as it found it  ──now──▶  current header
@@ -12,49 +12,49 @@ use std::collections::{HashMap, HashSet};
 
 use crate::store::tabs::column_map::{ColumnMap, is_error, map_own_columns};
 use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
-use crate::store::upsert::repair::claim::Claim;
-use crate::store::upsert::repair::column_search::{
+use crate::store::upsert::repair::formulas::have_same_shape;
+use crate::store::upsert::repair::location::claim::Claim;
+use crate::store::upsert::repair::location::column_search::{
     cell, correct_by_content, find_shifted_cells, find_shifted_keys, formulas_found, join_recovered_header,
     known_by_formula, named_header, pair_by_formula, renamed_columns,
 };
-use crate::store::upsert::repair::formulas::have_same_shape;
-use crate::store::upsert::repair::image::TabImage;
-use crate::store::upsert::repair::rows::{RowLocation, RowSearch};
+use crate::store::upsert::repair::location::image::TabImage;
+use crate::store::upsert::repair::location::rows::{RowLocation, RowSearch};
 use crate::store::upsert::undo_log::{MisplacedWrite, UndoFinding};
 
 /// The row and column maps of a finding.
-pub(super) struct Correspondence<'a> {
-    pub(super) finding: &'a UndoFinding,
-    pub(super) image: &'a TabImage<'a>,
+pub(crate) struct Correspondence<'a> {
+    pub(crate) finding: &'a UndoFinding,
+    pub(crate) image: &'a TabImage<'a>,
     /// From the expected header to the header as found.
-    pub(super) found: ColumnMap,
+    pub(crate) found: ColumnMap,
     /// From the header as found to the current one.
-    pub(super) now: ColumnMap,
+    pub(crate) now: ColumnMap,
     /// The position of the key column as found.
-    pub(super) key: usize,
+    pub(crate) key: usize,
     /// Of each hit row, the key that the batch was to restore in it, when it hit another one.
-    pub(super) owed_keys: Vec<Option<String>>,
+    pub(crate) owed_keys: Vec<Option<String>>,
     /// The current location of each row that was hit.
-    pub(super) located: Vec<RowLocation>,
+    pub(crate) located: Vec<RowLocation>,
     /// Rows that a repair hit as intended.
-    pub(super) settled: Vec<Claim>,
+    pub(crate) settled: Vec<Claim>,
     /// Rows that are known to be none of the hit ones.
-    pub(super) claims: Vec<Claim>,
+    pub(crate) claims: Vec<Claim>,
     /// From current row to index of the hit.
-    pub(super) hit_by_row: HashMap<u32, usize>,
+    pub(crate) hit_by_row: HashMap<u32, usize>,
     /// From the key before the write to index of the hit.
-    pub(super) hit_by_key: HashMap<String, usize>,
+    pub(crate) hit_by_key: HashMap<String, usize>,
     /// From the mark of the key before the write, or none, to indices of the hits.
-    pub(super) hit_by_mark: HashMap<Option<u64>, Vec<usize>>,
+    pub(crate) hit_by_mark: HashMap<Option<u64>, Vec<usize>>,
     /// Current rows by displayed key.
-    pub(super) by_key: HashMap<String, Vec<usize>>,
+    pub(crate) by_key: HashMap<String, Vec<usize>>,
     /// For each text in the column where the batch wrote keys: the lowest row that was not hit.
-    pub(super) lowest: HashMap<String, u32>,
+    pub(crate) lowest: HashMap<String, u32>,
 }
 
 impl<'a> Correspondence<'a> {
     /// Follows columns first, then rows.
-    pub(super) fn new(finding: &'a UndoFinding, image: &'a TabImage<'a>) -> Self {
+    pub(crate) fn new(finding: &'a UndoFinding, image: &'a TabImage<'a>) -> Self {
         let (undo_log, tab) = (&finding.undo_log, image.tab);
         let own: HashSet<usize> =
             undo_log.names.iter().filter(|name| !name.is_empty()).filter_map(|name| tab.position(name)).collect();
@@ -130,40 +130,40 @@ impl<'a> Correspondence<'a> {
     }
 
     /// The key of a row before the write.
-    pub(super) fn key_before(&self, misplaced: &MisplacedWrite) -> String {
+    pub(crate) fn key_before(&self, misplaced: &MisplacedWrite) -> String {
         cell(&misplaced.before, self.key)
     }
 
     /// The index of the hit whose row had this key before the write.
-    pub(super) fn hit_with_key(&self, key: &str) -> Option<usize> {
+    pub(crate) fn hit_with_key(&self, key: &str) -> Option<usize> {
         self.hit_by_key.get(key).copied()
     }
 
     /// The hit whose row is now at `row`.
-    pub(super) fn hit_at(&self, row: u32) -> Option<&'a MisplacedWrite> {
+    pub(crate) fn hit_at(&self, row: u32) -> Option<&'a MisplacedWrite> {
         self.hit_by_row.get(&row).and_then(|at| self.finding.misplaced.get(*at))
     }
 
     /// The index of the hit whose row is now at `row`.
-    pub(super) fn hit_index(&self, row: u32) -> Option<usize> {
+    pub(crate) fn hit_index(&self, row: u32) -> Option<usize> {
         self.hit_by_row.get(&row).copied()
     }
 
     /// The current row of a hit.
-    pub(super) fn row_of_hit(&self, at: usize) -> Option<u32> {
+    pub(crate) fn row_of_hit(&self, at: usize) -> Option<u32> {
         self.located.get(at).and_then(|located| located.row())
     }
 
     /// Whether no user changed a cell since the batch. The post-image shows what a hit row
     /// contained then.
-    pub(super) fn is_untouched(&self, row: u32, column: usize) -> bool {
+    pub(crate) fn is_untouched(&self, row: u32, column: usize) -> bool {
         let left = self.hit_by_row.get(&row).zip(self.now.origin(column));
         left.is_none_or(|(hit, from)| self.is_as_written(*hit, from, row, column))
     }
 
     /// Whether the cell in `row` and `to` shows what the batch wrote into column `from` of a hit.
     /// The value of a formula may change by itself, so that only the formula itself counts.
-    pub(super) fn is_as_written(&self, hit: usize, from: usize, row: u32, to: usize) -> bool {
+    pub(crate) fn is_as_written(&self, hit: usize, from: usize, row: u32, to: usize) -> bool {
         let row = row as usize;
         let Some(misplaced) = self.finding.misplaced.get(hit) else { return false };
         match (self.formula_written(hit, from), self.image.formula(row, to)) {
@@ -173,7 +173,7 @@ impl<'a> Correspondence<'a> {
     }
 
     /// The formula that a repair wrote into a column of a hit, as kept in the undo row.
-    pub(super) fn formula_written(&self, hit: usize, column: usize) -> Option<String> {
+    pub(crate) fn formula_written(&self, hit: usize, column: usize) -> Option<String> {
         let entered = cell(self.image.undo.after.get(hit)?, column);
         let shown = cell(&self.finding.misplaced.get(hit)?.after, column);
         (entered.starts_with('=') && entered != shown).then_some(entered)
@@ -181,12 +181,12 @@ impl<'a> Correspondence<'a> {
 
     /// The row that owns this key. A row into which the batch wrote the key by mistake does not
     /// count.
-    pub(super) fn row_of(&self, key: &str) -> Option<u32> {
+    pub(crate) fn row_of(&self, key: &str) -> Option<u32> {
         self.rows_of(key).next()
     }
 
     /// The rows that may own this key, as `row_of`.
-    pub(super) fn rows_of(&self, key: &str) -> impl Iterator<Item = u32> {
+    pub(crate) fn rows_of(&self, key: &str) -> impl Iterator<Item = u32> {
         let is_own = |row: &usize| {
             let hit = self.hit_at(number(*row));
             hit.is_none_or(|hit| cell(&hit.before, self.key) == cell(&hit.after, self.key))
@@ -195,19 +195,19 @@ impl<'a> Correspondence<'a> {
     }
 
     /// Whether a filled row was blank, both in the written and in the intended columns.
-    pub(super) fn was_free(&self, misplaced: &MisplacedWrite) -> bool {
+    pub(crate) fn was_free(&self, misplaced: &MisplacedWrite) -> bool {
         let mut intended = misplaced.target.columns.iter().filter_map(|at| self.found.get(*at));
         misplaced.target.was_blank(&misplaced.before) && intended.all(|at| cell(&misplaced.before, at).is_empty())
     }
 
     /// The lowest row that shows this key in the written key column and was not hit.
-    pub(super) fn lowest_row_showing(&self, key: &str) -> Option<u32> {
+    pub(crate) fn lowest_row_showing(&self, key: &str) -> Option<u32> {
         self.lowest.get(key).copied()
     }
 
     /// The current position of an intended column; `None` if its header is gone, because it was
     /// deleted.
-    pub(super) fn intended(&self, column: usize) -> Option<usize> {
+    pub(crate) fn intended(&self, column: usize) -> Option<usize> {
         let name = self.finding.undo_log.header.get(column)?;
         let tab = self.image.tab;
         let own = self.finding.undo_log.name(column).and_then(|own| tab.position(own));
@@ -217,14 +217,14 @@ impl<'a> Correspondence<'a> {
     }
 
     /// The map from the expected header to the current one.
-    pub(super) fn intended_map(&self) -> ColumnMap {
+    pub(crate) fn intended_map(&self) -> ColumnMap {
         let header = &self.finding.undo_log.header;
         let known: Vec<_> = (0..header.len()).filter_map(|at| Some((at, self.intended(at)?))).collect();
         ColumnMap::between(header, &self.image.tab.header, &known)
     }
 
     /// The indices of hits whose rows had these contents before the write.
-    pub(super) fn hits_with_contents(&self, fingerprint: &RowFingerprint) -> Vec<usize> {
+    pub(crate) fn hits_with_contents(&self, fingerprint: &RowFingerprint) -> Vec<usize> {
         let width = self.finding.misplaced.iter().map(|misplaced| misplaced.shown.len()).max().unwrap_or_default();
         let fingerprint = fingerprint.moved(&self.found, width.max(self.finding.header.len()));
         // Compares only rows that had the same key, or none.
@@ -238,7 +238,7 @@ impl<'a> Correspondence<'a> {
 
     /// Whether a user replaced the key of a hit row, so that it belongs to no key: it shows neither
     /// the key nor what the write left in its place.
-    pub(super) fn is_unkeyed(&self, at: usize, row: u32) -> bool {
+    pub(crate) fn is_unkeyed(&self, at: usize, row: u32) -> bool {
         let Some(hit) = self.finding.misplaced.get(at) else { return false };
         let shown = self.image.shown(row as usize, self.image.key);
         let is_back = self.own_key(at).is_some_and(|key| key == shown);
@@ -246,7 +246,7 @@ impl<'a> Correspondence<'a> {
     }
 
     /// Whether the batch wrote a row of this key, or the key itself.
-    pub(super) fn is_written_key(&self, key: &str) -> bool {
+    pub(crate) fn is_written_key(&self, key: &str) -> bool {
         let undo_log = &self.finding.undo_log;
         let mut others = undo_log.recreated.iter().chain(&self.finding.shifted_appends);
         let mut writes =
@@ -255,13 +255,13 @@ impl<'a> Correspondence<'a> {
     }
 
     /// Keys that several rows show.
-    pub(super) fn shared_keys(&self) -> impl Iterator<Item = &String> {
+    pub(crate) fn shared_keys(&self) -> impl Iterator<Item = &String> {
         let shared = self.by_key.iter().filter(|(key, rows)| !key.is_empty() && rows.len() > 1);
         shared.map(|(key, _)| key)
     }
 }
 
 /// A row index as the service counts, 0-based.
-pub(super) fn number(row: usize) -> u32 {
+pub(crate) fn number(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(u32::MAX)
 }

@@ -42,16 +42,16 @@ pub struct EnteredImages {
 
 impl TabImage<'_> {
     /// The rows below the header, with their indices.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (usize, &Vec<Value>)> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (usize, &Vec<Value>)> {
         self.rows.iter().enumerate().skip(1)
     }
 
-    pub(super) fn cell(&self, row: usize, column: usize) -> Option<&Value> {
+    pub(crate) fn cell(&self, row: usize, column: usize) -> Option<&Value> {
         self.rows.get(row)?.get(column)
     }
 
     /// Whether nothing was entered into a row. A formula elsewhere may still fill cells of it.
-    pub(super) fn is_blank(&self, row: usize) -> bool {
+    pub(crate) fn is_blank(&self, row: usize) -> bool {
         let entered = self.entered.get(row);
         let is_filled = |at: usize| entered.is_some_and(|cells| cells.get(at).is_none_or(|cell| text(cell).is_empty()));
         let is_blank =
@@ -60,18 +60,18 @@ impl TabImage<'_> {
     }
 
     /// Whether a row has cells that no formula computes.
-    pub(super) fn has_constants(&self, row: usize) -> bool {
+    pub(crate) fn has_constants(&self, row: usize) -> bool {
         let cells = self.rows.get(row).map_or(&[][..], Vec::as_slice);
         !RowFingerprint::new(cells, |column| self.is_computed(row, column)).is_blank()
     }
 
     /// Whether a cell shows something that no formula computes.
-    pub(super) fn has_constant(&self, row: usize, column: usize) -> bool {
+    pub(crate) fn has_constant(&self, row: usize, column: usize) -> bool {
         !self.shown(row, column).is_empty() && !self.is_computed(row, column)
     }
 
     /// The formula of a column's header.
-    pub(super) fn header_formula(&self, column: usize) -> Option<&str> {
+    pub(crate) fn header_formula(&self, column: usize) -> Option<&str> {
         let entered = self.entered.first()?.get(column)?.as_str()?;
         let is_formula = entered.starts_with('=') && self.tab.header.get(column).is_some_and(|shown| shown != entered);
         is_formula.then_some(entered)
@@ -84,23 +84,23 @@ impl TabImage<'_> {
     }
 
     /// Whether the formula of its header fills a column.
-    pub(super) fn is_filled_by_header(&self, column: usize) -> bool {
+    pub(crate) fn is_filled_by_header(&self, column: usize) -> bool {
         let is_well = |text: &String| !text.is_empty() && !is_error(text);
         self.header_formula(column).is_some() && self.tab.header.get(column).is_some_and(is_well)
     }
 
     /// The formula of a cell. A text that starts with `=` displays itself and is not a formula.
-    pub(super) fn formula(&self, row: usize, column: usize) -> Option<&str> {
+    pub(crate) fn formula(&self, row: usize, column: usize) -> Option<&str> {
         let entered = self.entered.get(row)?.get(column)?.as_str()?;
         (entered.starts_with('=') && self.shown(row, column) != entered).then_some(entered)
     }
 
-    pub(super) fn shown(&self, row: usize, column: usize) -> String {
+    pub(crate) fn shown(&self, row: usize, column: usize) -> String {
         self.cell(row, column).map(text).unwrap_or_default()
     }
 
     /// The number of columns of its widest row.
-    pub(super) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.rows.iter().map(Vec::len).max().unwrap_or_default().max(self.tab.header.len())
     }
 
@@ -120,7 +120,7 @@ impl TabImage<'_> {
     }
 
     /// The fingerprint of a row. Only its constants identify it; without any, its own formulas do.
-    pub(super) fn fingerprint(&self, row: usize) -> RowFingerprint {
+    pub(crate) fn fingerprint(&self, row: usize) -> RowFingerprint {
         let cells = self.rows.get(row).map_or(&[][..], Vec::as_slice);
         let constants = RowFingerprint::new(cells, |column| self.is_computed(row, column));
         if !constants.is_blank() {
@@ -132,7 +132,7 @@ impl TabImage<'_> {
 
     /// As `fingerprint`, also with the results of formulas in these columns, which a repair is to
     /// write: a user may enter something there.
-    pub(super) fn fingerprint_covering(&self, row: usize, columns: &[usize]) -> RowFingerprint {
+    pub(crate) fn fingerprint_covering(&self, row: usize, columns: &[usize]) -> RowFingerprint {
         let cells = self.rows.get(row).map_or(&[][..], Vec::as_slice);
         let is_written = |column: usize| columns.contains(&column) && self.formula(row, column).is_some();
         let is_left_out =
@@ -141,12 +141,12 @@ impl TabImage<'_> {
         if covering.is_blank() { self.fingerprint(row) } else { covering }
     }
 
-    pub(super) fn compare(&self, fingerprint: &RowFingerprint, row: usize) -> Likeness {
+    pub(crate) fn compare(&self, fingerprint: &RowFingerprint, row: usize) -> Likeness {
         fingerprint.compare(self.rows.get(row).map_or(&[], Vec::as_slice), |column| self.is_computed(row, column))
     }
 
     /// As `compare`, without one column.
-    pub(super) fn compare_but(&self, fingerprint: &RowFingerprint, row: usize, left_out: usize) -> Likeness {
+    pub(crate) fn compare_but(&self, fingerprint: &RowFingerprint, row: usize, left_out: usize) -> Likeness {
         let is_skipped = |column| column == left_out || self.is_computed(row, column);
         fingerprint.compare(self.rows.get(row).map_or(&[], Vec::as_slice), is_skipped)
     }

@@ -34,7 +34,7 @@ fn a_key_in_a_row_that_counts_as_gone_is_cleared() {
 fn a_key_in_two_rows_stops_the_run_if_nothing_shows_its_own() {
     let tab = tab(&WIDE);
     let stray = json!(["k", 10, "hers", "hers", "hers", "hers", "hers"]);
-    let now = rows(&[json!(WIDE), stray, json!(["k", 10, "of k"])]);
+    let now = rows(&[json!(WIDE), stray, json!(["k", 10, "hers too"])]);
     let planned = plan(&typed_over(), &present(&tab, &now));
     assert!(planned.ambiguous[0].contains("rows 2 and 3 could each be the one of key \"k\""), "{planned:?}");
     let cleared = rows(&[json!(WIDE), json!(["", 10, "hers", "hers"]), json!(["k", 10, "of k"])]);
@@ -95,4 +95,49 @@ fn a_key_that_a_missed_repair_was_to_take_away_is_cleared() {
     assert_eq!(of_row(1).map(|repair| repair.clears.clone()), Some(vec![0]), "{planned:?}");
     assert_eq!(of_row(2), None, "the key's own row stays: {planned:?}");
     assert_eq!(planned.ambiguous, Vec::<String>::new());
+}
+
+#[test]
+fn of_two_rows_with_a_key_one_shows_what_no_write_touched() {
+    let left = json!(["", 1, "of k", "old", "c of k"]);
+    let mut finding = second(&left, &json!([]), &json!(["k", 10, "of k", "new"]));
+    finding.misplaced[0].target.expect =
+        RowPredicate::Row { key: None, fingerprint: RowFingerprint::new(&cells_of(&left), |_| false) };
+    finding.misplaced[0].target.columns = vec![0, 1, 2, 3];
+    finding.undo_log.targets = vec![finding.misplaced[0].target.clone()];
+    finding.undo_log.used = vec![0, 1, 2, 3];
+    (finding.header, finding.undo_log.header) = (tab(&WIDE).header, tab(&WIDE).header);
+    let tab = tab(&WIDE);
+    // A person wrote the key back into its own row, and typed over most of what the repair left elsewhere.
+    let (own, stray) = (json!(["k", 10, "hers", "hers", "c of k"]), json!(["k", 10, "", "hers"]));
+    let now = rows(&[json!(WIDE), own.clone(), stray.clone()]);
+    let planned = plan(&finding, &present(&tab, &now));
+    assert_eq!(planned.ambiguous, Vec::<String>::new());
+    let cleared: Vec<_> =
+        planned.repairs.iter().filter(|repair| repair.clears == [0]).map(|repair| repair.row).collect();
+    assert_eq!(cleared, [Some(2)], "{planned:?}");
+    // Where the other row shows the same there, nothing distinguishes them.
+    let twin = json!(["k", 10, "", "hers", "c of k"]);
+    let now = rows(&[json!(WIDE), own, twin]);
+    assert_eq!(plan(&finding, &present(&tab, &now)).ambiguous.len(), 1);
+}
+
+#[test]
+fn a_missed_row_is_known_by_a_cell_that_no_new_row_has() {
+    // The new row of k was written over a person's column, and is made again elsewhere.
+    let left = json!(["k", 10, "c of k", 1]);
+    let mut finding = second(&left, &json!(["", "", 2]), &json!(["", "", 2]));
+    finding.misplaced[0].target.expect =
+        RowPredicate::Row { key: None, fingerprint: RowFingerprint::new(&cells_of(&left), |_| false) };
+    finding.undo_log.targets = vec![finding.misplaced[0].target.clone()];
+    finding.undo_log.recreated = vec!["k".into()];
+    finding.undo_log.used = vec![0, 1, 2, 3];
+    finding.undo_log.names = ["id", "n", "", "c"].map(str::to_owned).into();
+    let header = ["id", "n", "mine", "c"];
+    (finding.header, finding.undo_log.header) = (tab(&header).header, tab(&header).header);
+    let tab = tab(&header);
+    let now = rows(&[json!(header), json!(["", "", 2]), json!(["k", "", "c of k", 1])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    let repaired = planned.repairs.iter().find(|repair| repair.row == Some(2)).expect("the row that was missed");
+    assert!(repaired.copies.contains(&scratch(BASE + 1, 0, 0)), "its key is taken away: {planned:?}");
 }

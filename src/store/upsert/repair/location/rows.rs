@@ -1,8 +1,8 @@
 //! Finds the current location of rows that a batch hit by mistake. Pure.
 //!
 //! In scope: finding each row by its key or by what users left of its contents.
-//! Out of scope: rows with equal contents (`store::upsert::repair::equal_rows`), rows in which users
-//! changed cells (`store::upsert::repair::changed_rows`), restoring cells (`store::upsert::repair::plan`).
+//! Out of scope: rows with equal contents (`store::upsert::repair::location::equal_rows`), rows in which users
+//! changed cells (`store::upsert::repair::location::changed_rows`), restoring cells (`store::upsert::repair::planning::plan`).
 //!
 //! ```text
 //!  its own key is visible    the row that shows the key; of several the best match
@@ -25,12 +25,12 @@ use serde_json::Value;
 use crate::store::tabs::column_map::ColumnMap;
 use crate::store::tabs::parse::text;
 use crate::store::tabs::row_fingerprint::{Likeness, RowFingerprint, mark_of};
-use crate::store::upsert::repair::claim::Claim;
-use crate::store::upsert::repair::image::TabImage;
+use crate::store::upsert::repair::location::claim::Claim;
+use crate::store::upsert::repair::location::image::TabImage;
 use crate::store::upsert::undo_log::{MisplacedWrite, UndoFinding};
 
 /// Maximum number of rows to compare with one row from each list.
-pub(super) const MOST_CANDIDATES: usize = 2_000;
+pub(crate) const MOST_CANDIDATES: usize = 2_000;
 
 /// The current location of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,35 +54,35 @@ impl RowLocation {
 }
 
 /// A row to find.
-pub(super) struct SoughtRow<'a> {
-    pub(super) misplaced: &'a MisplacedWrite,
+pub(crate) struct SoughtRow<'a> {
+    pub(crate) misplaced: &'a MisplacedWrite,
     /// Its contents after the write, in current columns.
-    pub(super) fingerprint: RowFingerprint,
+    pub(crate) fingerprint: RowFingerprint,
     /// Its contents before the write, in current columns.
-    pub(super) before: RowFingerprint,
+    pub(crate) before: RowFingerprint,
     /// Whether the write left nothing in it.
     is_left_blank: bool,
     /// Its key after the write.
-    pub(super) key: String,
+    pub(crate) key: String,
     /// Its own key, if the batch overwrote it: the one before the write, or the one that the batch
     /// was to restore in it.
-    pub(super) lost_key: Option<String>,
+    pub(crate) lost_key: Option<String>,
     /// Whether the batch wrote a key into it that it had not.
-    pub(super) was_keyless: bool,
+    pub(crate) was_keyless: bool,
     /// Written cells that are not blank: current column and mark.
-    pub(super) written: Vec<(usize, u64)>,
+    pub(crate) written: Vec<(usize, u64)>,
 }
 
 /// Finds the rows that a batch hit.
 pub struct RowSearch<'a> {
-    pub(super) image: &'a TabImage<'a>,
-    pub(super) sought: Vec<SoughtRow<'a>>,
-    pub(super) found: Vec<Option<RowLocation>>,
+    pub(crate) image: &'a TabImage<'a>,
+    pub(crate) sought: Vec<SoughtRow<'a>>,
+    pub(crate) found: Vec<Option<RowLocation>>,
     taken: HashSet<usize>,
     /// Rows that resemble the hit rows but are known to be others.
-    pub(super) others: HashSet<usize>,
+    pub(crate) others: HashSet<usize>,
     /// Rows that are known to be none of those that were hit.
-    pub(super) claims: &'a [Claim],
+    pub(crate) claims: &'a [Claim],
     /// Rows by column and displayed mark.
     showing: HashMap<usize, HashMap<u64, Vec<usize>>>,
 }
@@ -92,7 +92,7 @@ impl<'a> RowSearch<'a> {
     /// found. `others` are rows that match only if their contents are identical; `claims` are rows
     /// that are known to be none of those that were hit. `owed_keys` are those that the batch was to
     /// restore in the hit rows.
-    pub(super) fn new(
+    pub(crate) fn new(
         finding: &'a UndoFinding,
         image: &'a TabImage<'a>,
         columns: &ColumnMap,
@@ -135,7 +135,7 @@ impl<'a> RowSearch<'a> {
 
     /// Returns the location of each row, in the order of the finding. `key` is the position of the
     /// key column as found.
-    pub(super) fn locate(mut self, key: usize) -> Vec<RowLocation> {
+    pub(crate) fn locate(mut self, key: usize) -> Vec<RowLocation> {
         self.by_key(key);
         self.by_restored_key(true);
         self.by_contents(false);
@@ -220,7 +220,7 @@ impl<'a> RowSearch<'a> {
 
     /// Candidate rows: those that match in the rarest cell, or in one of the two rarest written
     /// cells, or that show the overwritten key.
-    pub(super) fn candidates(&mut self, at: usize) -> Vec<usize> {
+    pub(crate) fn candidates(&mut self, at: usize) -> Vec<usize> {
         let sought = &self.sought[at];
         let (written, all) = (sought.written.clone(), sought.fingerprint.marks().collect::<Vec<_>>());
         let lost = sought.lost_key.clone().and_then(|key| mark_of(&Value::from(key)));
@@ -232,7 +232,7 @@ impl<'a> RowSearch<'a> {
     }
 
     /// The `most` shortest lists of rows that show these cells.
-    pub(super) fn rarest(&mut self, marks: &[(usize, u64)], most: usize) -> Vec<Vec<usize>> {
+    pub(crate) fn rarest(&mut self, marks: &[(usize, u64)], most: usize) -> Vec<Vec<usize>> {
         let mut counted: Vec<_> =
             marks.iter().map(|(column, mark)| (self.count_showing(*column, *mark), *column, *mark)).collect();
         counted.sort_unstable();
@@ -240,7 +240,7 @@ impl<'a> RowSearch<'a> {
         counted.into_iter().take(most).map(|(_, column, mark)| self.rows_showing(column, mark)).collect()
     }
 
-    pub(super) fn count_showing(&mut self, column: usize, mark: u64) -> usize {
+    pub(crate) fn count_showing(&mut self, column: usize, mark: u64) -> usize {
         self.shown_in(column).get(&mark).map_or(0, Vec::len)
     }
 
@@ -250,7 +250,7 @@ impl<'a> RowSearch<'a> {
         key == self.sought[at].fingerprint.mark(self.image.key) || self.shows_its_key_again(at, row)
     }
 
-    pub(super) fn rows_showing(&mut self, column: usize, mark: u64) -> Vec<usize> {
+    pub(crate) fn rows_showing(&mut self, column: usize, mark: u64) -> Vec<usize> {
         self.shown_in(column).get(&mark).cloned().unwrap_or_default()
     }
 
@@ -275,32 +275,32 @@ impl<'a> RowSearch<'a> {
         free.max_by_key(|(row, like)| (like.score(), *row == place, std::cmp::Reverse(*row)))
     }
 
-    pub(super) fn likeness(&self, at: usize, row: usize) -> Likeness {
+    pub(crate) fn likeness(&self, at: usize, row: usize) -> Likeness {
         self.image.compare(&self.sought[at].fingerprint, row)
     }
 
     /// A row to which a user restored the overwritten key matches better than any other.
-    pub(super) fn score(&self, at: usize, like: Likeness, row: usize) -> i64 {
+    pub(crate) fn score(&self, at: usize, like: Likeness, row: usize) -> i64 {
         let bonus = if self.shows_its_key_again(at, row) { 1_000_000 } else { 0 };
         like.score() + bonus
     }
 
-    pub(super) fn shows_its_key_again(&self, at: usize, row: usize) -> bool {
+    pub(crate) fn shows_its_key_again(&self, at: usize, row: usize) -> bool {
         let lost = self.sought[at].lost_key.as_deref();
         lost.is_some_and(|key| self.image.shown(row, self.image.key) == key)
     }
 
-    pub(super) fn shows_all_that_was_written(&self, at: usize, row: usize) -> bool {
+    pub(crate) fn shows_all_that_was_written(&self, at: usize, row: usize) -> bool {
         let written = &self.sought[at].written;
         let shows = |(column, mark): &(usize, u64)| self.image.cell(row, *column).and_then(mark_of) == Some(*mark);
         !written.is_empty() && written.iter().all(shows)
     }
 
-    pub(super) fn is_free(&self, row: usize) -> bool {
+    pub(crate) fn is_free(&self, row: usize) -> bool {
         row > 0 && !self.taken.contains(&row)
     }
 
-    pub(super) fn take(&mut self, at: usize, row: usize) {
+    pub(crate) fn take(&mut self, at: usize, row: usize) {
         self.found[at] = Some(RowLocation::At(number(row)));
         self.taken.insert(row);
     }
@@ -312,11 +312,11 @@ fn is_filled(columns: &ColumnMap, image: &TabImage<'_>, at: usize) -> bool {
 }
 
 /// Whether a write left nothing in a row, apart from what a formula in a header fills in.
-pub(super) fn left_nothing(misplaced: &MisplacedWrite, columns: &ColumnMap, image: &TabImage<'_>) -> bool {
+pub(crate) fn left_nothing(misplaced: &MisplacedWrite, columns: &ColumnMap, image: &TabImage<'_>) -> bool {
     let mut cells = misplaced.after.iter().enumerate();
     cells.all(|(at, cell)| text(cell).is_empty() || is_filled(columns, image, at))
 }
 
-pub(super) fn number(row: usize) -> u32 {
+pub(crate) fn number(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(u32::MAX)
 }

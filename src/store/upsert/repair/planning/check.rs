@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::store::upsert::repair::image::TabImage;
+use crate::store::upsert::repair::location::image::TabImage;
 
 /// A repaired cell to check.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,29 +2,58 @@
 //!
 //! In scope: rows among the hit ones and among all others, by their contents, and rows that
 //! nothing distinguishes.
-//! Out of scope: rows that were hit (`store::upsert::repair::rows`), what a repair then writes
-//! (`store::upsert::repair::plan`).
+//! Out of scope: rows that were hit (`store::upsert::repair::location::rows`), what a repair then writes
+//! (`store::upsert::repair::planning::plan`).
 
 use std::collections::{HashMap, HashSet};
 
 use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
-use crate::store::upsert::repair::column_search::cell;
-use crate::store::upsert::repair::correspondence::{Correspondence, number};
+use crate::store::upsert::repair::location::column_search::cell;
+use crate::store::upsert::repair::location::correspondence::{Correspondence, number};
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
 
 impl Correspondence<'_> {
     /// Whether a write hit the row for which it was intended, in whichever columns.
-    pub(super) fn is_own_row(&self, at: usize, misplaced: &MisplacedWrite) -> bool {
+    pub(crate) fn is_own_row(&self, at: usize, misplaced: &MisplacedWrite) -> bool {
         match &misplaced.target.expect {
-            RowPredicate::Key(key) | RowPredicate::Row { key: Some(key), .. } => self.key_before(misplaced) == *key,
+            RowPredicate::Key(key) => self.key_before(misplaced) == *key,
+            RowPredicate::Row { key: Some(key), .. } => {
+                self.key_before(misplaced) == *key || self.is_own_but_for_its_key(at, misplaced)
+            }
             RowPredicate::Row { key: None, fingerprint } => self.hits_with_contents(fingerprint).contains(&at),
             RowPredicate::Blank(_) => false,
         }
     }
 
+    /// Whether a repair hit the intended row, and a user had changed nothing in it but its key since the
+    /// plan. A version is for the row of its key, which that row is no longer.
+    pub(crate) fn is_own_but_for_its_key(&self, at: usize, misplaced: &MisplacedWrite) -> bool {
+        let (undo_log, target) = (&self.finding.undo_log, &misplaced.target);
+        let RowPredicate::Row { key: Some(key), fingerprint } = &target.expect else { return false };
+        if !undo_log.is_repair || target.is_version || self.hit_with_key(key).is_some() || self.by_key.contains_key(key)
+        {
+            return false;
+        }
+        let width = misplaced.shown.len().max(self.finding.header.len());
+        let like = fingerprint.moved(&self.found, width).compare(&misplaced.shown, |column| column == self.key);
+        like.is_exact() && like.equal > 1 && !self.is_named_elsewhere(&self.key_before(misplaced), at)
+    }
+
+    /// Whether a finding names a key for other reasons than that this hit row showed it.
+    fn is_named_elsewhere(&self, shown: &str, at: usize) -> bool {
+        let undo_log = &self.finding.undo_log;
+        let mut named = undo_log.targets.iter().filter_map(|target| target.key().or_else(|| target.expect.key()));
+        let mut others = self.finding.misplaced.iter().enumerate().filter(|(other, _)| *other != at);
+        let is_others = |hit: &MisplacedWrite| [&hit.before, &hit.after].iter().any(|row| cell(row, self.key) == shown);
+        !shown.is_empty()
+            && (named.any(|key| key == shown)
+                || undo_log.recreated.iter().any(|key| key == shown)
+                || others.any(|(_, hit)| is_others(hit)))
+    }
+
     /// The row that a repair hit, if it was the intended one, in which a user had changed some
     /// cells since the plan: no row that was not hit resembles the expected contents as much.
-    pub(super) fn own_row_changed(&self, at: usize, misplaced: &MisplacedWrite) -> Option<u32> {
+    pub(crate) fn own_row_changed(&self, at: usize, misplaced: &MisplacedWrite) -> Option<u32> {
         let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
         let row = self.row_of_hit(at)?;
         let own = self.compare_before(fingerprint, misplaced);
@@ -42,7 +71,7 @@ impl Correspondence<'_> {
 
     /// Another row that a repair hit, if it was the intended one, in which a user had changed a few
     /// cells since the plan: no other row resembles the expected contents as much.
-    pub(super) fn other_hit_changed(&self, misplaced: &MisplacedWrite) -> Option<u32> {
+    pub(crate) fn other_hit_changed(&self, misplaced: &MisplacedWrite) -> Option<u32> {
         let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
         let hits = self.finding.misplaced.iter().enumerate();
         // A row that showed another key is that key's.
@@ -74,7 +103,7 @@ impl Correspondence<'_> {
     }
 
     /// The lowest rows of the keys for which the batch created rows.
-    pub(super) fn created_rows(&self) -> HashSet<u32> {
+    pub(crate) fn created_rows(&self) -> HashSet<u32> {
         let undo_log = &self.finding.undo_log;
         let rows = undo_log.recreated.iter().filter_map(|key| self.by_key.get(key)).flatten().map(|row| number(*row));
         let unhit: Vec<_> = rows.filter(|row| self.hit_at(*row).is_none()).collect();
@@ -88,7 +117,7 @@ impl Correspondence<'_> {
 
     /// The row into which a user wrote the key that a repair was to restore there, if most of its
     /// other cells are as expected.
-    pub(super) fn row_with_its_key_again(&self, misplaced: &MisplacedWrite) -> Option<u32> {
+    pub(crate) fn row_with_its_key_again(&self, misplaced: &MisplacedWrite) -> Option<u32> {
         let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
         if !misplaced.target.columns.contains(&self.finding.undo_log.key) || !misplaced.target.moves.is_empty() {
             return None;
@@ -111,14 +140,14 @@ impl Correspondence<'_> {
 
     /// The only row that differs from what a repair expected in nothing but its key, which users
     /// changed so that it belongs to no key.
-    pub(super) fn row_whose_key_was_changed(&self, misplaced: &MisplacedWrite) -> Option<u32> {
+    pub(crate) fn row_whose_key_was_changed(&self, misplaced: &MisplacedWrite) -> Option<u32> {
         let keys = self.keys_of_finding();
         self.only_row_but_for_its_key(misplaced, |shown| !keys.contains(shown))
     }
 
     /// The only row that differs from what a repair expected in nothing but its key, which users
     /// cleared, as the repair was to do.
-    pub(super) fn row_whose_key_was_cleared(&self, misplaced: &MisplacedWrite) -> Option<u32> {
+    pub(crate) fn row_whose_key_was_cleared(&self, misplaced: &MisplacedWrite) -> Option<u32> {
         let key = self.finding.undo_log.key;
         let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
         let is_cleared = misplaced.target.columns.contains(&key) && misplaced.target.moves.is_empty();
@@ -138,7 +167,7 @@ impl Correspondence<'_> {
     }
 
     /// The keys that a finding names.
-    fn keys_of_finding(&self) -> HashSet<String> {
+    pub(crate) fn keys_of_finding(&self) -> HashSet<String> {
         let undo_log = &self.finding.undo_log;
         let named = undo_log.targets.iter().filter_map(|target| target.key().or_else(|| target.expect.key()));
         let hit = self.finding.misplaced.iter();
@@ -149,6 +178,11 @@ impl Correspondence<'_> {
     /// Whether a row is known to be another than the one for which a write was intended: one that a
     /// repair settled or created, or one that shows what another write of it expects.
     fn is_claimed_by_other(&self, misplaced: &MisplacedWrite, row: u32) -> bool {
+        self.is_settled_or_expected(misplaced, row) || self.created_rows().contains(&row)
+    }
+
+    /// Whether a repair settled a row, or another write of it expects what the row shows.
+    fn is_settled_or_expected(&self, misplaced: &MisplacedWrite, row: u32) -> bool {
         let map = self.intended_map();
         let mut others = self.finding.misplaced.iter().filter(|other| other.index != misplaced.index);
         let is_expected = others.any(|other| match &other.target.expect {
@@ -157,7 +191,7 @@ impl Correspondence<'_> {
             }
             _ => false,
         });
-        is_expected || self.is_settled(row) || self.created_rows().contains(&row)
+        is_expected || self.is_settled(row)
     }
 
     /// Whether a row shows all that another write of a repair expected, which is not what this one did.
@@ -184,13 +218,13 @@ impl Correspondence<'_> {
     }
 
     /// Whether another write of a repair expected the same and leaves something else.
-    pub(super) fn has_rival(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> bool {
+    pub(crate) fn has_rival(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> bool {
         self.rivals(misplaced, fingerprint).next().is_some()
     }
 
     /// Two rows, if several writes of a repair expected the same, the repair hit one of their rows by
     /// mistake, and the writes differ: nothing shows which of them was for that row.
-    pub(super) fn rival_rows(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> Option<(u32, u32)> {
+    pub(crate) fn rival_rows(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> Option<(u32, u32)> {
         let rival = self.rivals(misplaced, fingerprint).next()?;
         // A rival whose row shows its key again is known.
         if self.row_with_its_key_again(rival).is_some() {
@@ -210,7 +244,7 @@ impl Correspondence<'_> {
 
     /// Two rows that show what a repair expected, if nothing shows which of them it was for; the same
     /// row twice if it could be for another of its writes.
-    pub(super) fn equal_rows(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> Option<(u32, u32)> {
+    pub(crate) fn equal_rows(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> Option<(u32, u32)> {
         if fingerprint.is_blank() {
             return None;
         }
@@ -230,6 +264,9 @@ impl Correspondence<'_> {
         if rows.iter().any(|(_, is_same)| *is_same) {
             rows.retain(|(_, is_same)| *is_same);
         }
+        let mut formulas: Vec<u32> = rows.iter().map(|(row, _)| *row).collect();
+        self.retain_rows_with_formulas(fingerprint, &mut formulas);
+        rows.retain(|(row, _)| formulas.contains(row));
         let (one, _) = *rows.first()?;
         let is_open = |other: &&MisplacedWrite| {
             is_expecting(other, fingerprint)
@@ -245,21 +282,33 @@ impl Correspondence<'_> {
         (rows.len() > 1 || !are_alike).then_some((one, other))
     }
 
+    /// Of equal rows, keeps those that have a formula wherever the expected row had one, if there are any.
+    fn retain_rows_with_formulas(&self, expected: &RowFingerprint, rows: &mut Vec<u32>) {
+        let map = self.intended_map();
+        let columns = expected.skipped().filter_map(|column| map.get(column));
+        let columns: Vec<usize> = columns.filter(|column| !self.image.is_filled_by_header(*column)).collect();
+        let has_all = |row: &u32| columns.iter().all(|column| self.image.formula(*row as usize, *column).is_some());
+        if rows.iter().any(has_all) {
+            rows.retain(has_all);
+        }
+    }
+
     /// Whether one of two rows shows more than what formulas compute. Other rows are all alike, and a
     /// repair may use the nearest.
-    pub(super) fn is_either_filled(&self, (one, other): (u32, u32)) -> bool {
+    pub(crate) fn is_either_filled(&self, (one, other): (u32, u32)) -> bool {
         [one, other].into_iter().any(|row| self.image.has_constants(row as usize))
     }
 
     /// The row with the contents that a repair expected: in each cell, or else with a better match
     /// than any other free row. Blank rows are all alike; the nearest one is used.
-    pub(super) fn row_with_contents(
+    pub(crate) fn row_with_contents(
         &self,
         misplaced: &MisplacedWrite,
         fingerprint: &RowFingerprint,
         is_free: impl Fn(u32) -> bool,
     ) -> Option<u32> {
         let place = misplaced.target.row;
+        let unmoved = fingerprint;
         let fingerprint = fingerprint.moved(&self.intended_map(), self.image.width());
         let is_free = |row: u32| self.hit_at(row).is_none() && is_free(row) && !self.is_settled(row);
         if fingerprint.is_blank() {
@@ -271,7 +320,8 @@ impl Correspondence<'_> {
         let has_key = |row: usize| self.image.cell(row, self.image.key).and_then(mark_of) == key;
         let rows = self.image.rows().filter(|(row, _)| has_key(*row) && is_free(number(*row)));
         let rows: Vec<_> = rows.map(|(row, _)| (self.image.compare(&fingerprint, row), number(row))).collect();
-        let exact: Vec<_> = rows.iter().filter(|(like, _)| like.is_exact()).map(|(_, row)| *row).collect();
+        let mut exact: Vec<_> = rows.iter().filter(|(like, _)| like.is_exact()).map(|(_, row)| *row).collect();
+        self.retain_rows_with_formulas(unmoved, &mut exact);
         // Rows with nothing but formulas are all alike.
         if exact.iter().all(|row| !self.image.has_constants(*row as usize)) {
             if let Some(nearest) = exact.iter().min_by_key(|row| row.abs_diff(place)) {
@@ -286,8 +336,8 @@ impl Correspondence<'_> {
             // Several rows showed this key, and one of them may be the key's own row, or a new one.
             let recreated = &self.finding.undo_log.recreated;
             let is_new = |row: u32| recreated.contains(&self.image.shown(row as usize, self.image.key));
-            let is_other = |row: u32| is_new(row) && !self.shows_what_no_batch_wrote(&fingerprint, row);
-            close.retain(|(_, row)| !self.is_claimed_by_other(misplaced, *row) && !is_other(*row));
+            let is_other = |row: u32| is_new(row) && !self.shows_what_no_new_row_has(&fingerprint, row);
+            close.retain(|(_, row)| !self.is_settled_or_expected(misplaced, *row) && !is_other(*row));
             return if let [(_, row)] = close.as_slice() { Some(*row) } else { None };
         }
         let (first, row) = close.first()?;
@@ -295,12 +345,13 @@ impl Correspondence<'_> {
         is_alone.then_some(*row)
     }
 
-    /// Whether a row shows something of these contents in a column that the batch did not write, as no
-    /// row does that it created.
-    pub(super) fn shows_what_no_batch_wrote(&self, fingerprint: &RowFingerprint, row: u32) -> bool {
-        let used: HashSet<usize> = self.finding.undo_log.used.iter().filter_map(|at| self.intended(*at)).collect();
+    /// Whether a row shows something of these contents in a column that is not the job's, as no row does
+    /// that the batch created.
+    pub(crate) fn shows_what_no_new_row_has(&self, fingerprint: &RowFingerprint, row: u32) -> bool {
+        let own = self.finding.undo_log.own_columns();
+        let own: HashSet<usize> = own.into_iter().filter_map(|at| self.intended(at)).collect();
         let shown = |column: usize| self.image.cell(row as usize, column).and_then(mark_of);
-        fingerprint.marks().any(|(column, mark)| !used.contains(&column) && shown(column) == Some(mark))
+        fingerprint.marks().any(|(column, mark)| !own.contains(&column) && shown(column) == Some(mark))
     }
 }
 

@@ -1,13 +1,13 @@
 //! A row that is known to be none of those that a batch hit by mistake. Pure.
 //!
 //! In scope: its contents, and what is known of it.
-//! Out of scope: finding such rows (`store::upsert::repair::known_rows`).
+//! Out of scope: finding such rows (`store::upsert::repair::location::known_rows`).
 
 use crate::store::tabs::row_fingerprint::RowFingerprint;
 
 /// A row that is known to be none of the hit ones.
 #[derive(Debug, Clone)]
-pub(super) struct Claim {
+pub(crate) struct Claim {
     /// Its contents, in current columns.
     pub fingerprint: RowFingerprint,
     /// The key that it shows, or that a repair was to restore in it.

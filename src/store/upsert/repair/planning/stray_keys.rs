@@ -2,7 +2,7 @@
 //!
 //! In scope: which row shows a key by mistake, and rows of which nothing shows that.
 //! Out of scope: rows that were found and get back what they contained
-//! (`store::upsert::repair::restore`).
+//! (`store::upsert::repair::planning::restore`).
 //!
 //! A row in which users typed over what a write left there counts as gone: their cells stay. But the
 //! key in it is another row's, and a key has one row.
@@ -12,12 +12,12 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::Value;
 
 use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
-use crate::store::upsert::repair::ambiguity::AmbiguousRows;
-use crate::store::upsert::repair::column_search::cell;
-use crate::store::upsert::repair::correspondence::{Correspondence, number};
-use crate::store::upsert::repair::plan::RepairPlanner;
-use crate::store::upsert::repair::planned_repairs::PlannedRepairs;
-use crate::store::upsert::repair::rows::RowLocation;
+use crate::store::upsert::repair::location::column_search::cell;
+use crate::store::upsert::repair::location::correspondence::{Correspondence, number};
+use crate::store::upsert::repair::location::rows::RowLocation;
+use crate::store::upsert::repair::planning::ambiguity::AmbiguousRows;
+use crate::store::upsert::repair::planning::plan::RepairPlanner;
+use crate::store::upsert::repair::planning::planned_repairs::PlannedRepairs;
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
 
 impl RepairPlanner<'_> {
@@ -32,7 +32,8 @@ impl RepairPlanner<'_> {
             let shown = self.map.unhit_rows_showing(&key);
             let owner = out.owners.get(&key).copied();
             let planned = owner.flatten().filter(|row| shown.contains(row));
-            let certain = self.map.certain_rows(&key, &shown);
+            let mut certain = self.map.certain_rows(&key, &shown);
+            certain.extend(self.map.only_row_with_own_cells(&key, &left, &shown));
             let strays: Vec<u32> = shown
                 .iter()
                 .copied()
@@ -91,7 +92,7 @@ impl Correspondence<'_> {
             let Some(shown) = self.by_key.keys().filter(|shown| !shown.is_empty()).find(is_it) else { continue };
             let left = fingerprint.moved(&map, self.image.width());
             // Of a key with a new row, only what users wrote beside it distinguishes the other one.
-            let is_left_in = |row: &u32| self.shows_what_no_batch_wrote(&left, *row);
+            let is_left_in = |row: &u32| self.shows_what_no_new_row_has(&left, *row);
             let is_new = self.finding.undo_log.recreated.contains(shown);
             if !is_new || self.unhit_rows_showing(shown).iter().any(is_left_in) {
                 out.entry(shown.clone()).or_default().push(left);
@@ -134,6 +135,28 @@ impl Correspondence<'_> {
         let is_only = |row: u32| is_expected(row) && rows.iter().filter(|other| is_expected(**other)).count() == 1;
         let is_certain = |row: &u32| self.is_settled(*row) || created.contains(row) || is_only(*row);
         rows.iter().copied().filter(is_certain).collect()
+    }
+
+    /// The only one of these rows that shows a cell of what the key's row contained, in a column that no
+    /// write touched, while nothing alike was in the rows into which one put the key by mistake.
+    fn only_row_with_own_cells(&self, key: &str, left: &[RowFingerprint], rows: &[u32]) -> Option<u32> {
+        let map = self.intended_map();
+        let used: HashSet<usize> = self.finding.undo_log.used.iter().filter_map(|at| self.intended(*at)).collect();
+        let named = |misplaced: &&MisplacedWrite| self.key_of_write(misplaced).as_deref() == Some(key);
+        let expected =
+            self.finding.misplaced.iter().filter(named).filter_map(|misplaced| match &misplaced.target.expect {
+                RowPredicate::Row { fingerprint, .. } => Some(fingerprint.moved(&map, self.image.width())),
+                _ => None,
+            });
+        let cells: Vec<(usize, u64)> = expected.flat_map(|row| row.marks().collect::<Vec<_>>()).collect();
+        let is_own = |&&(column, mark): &&(usize, u64)| {
+            !used.contains(&column) && left.iter().all(|left| left.mark(column) != Some(mark))
+        };
+        let cells: Vec<(usize, u64)> = cells.iter().filter(is_own).copied().collect();
+        let shows = |row: u32, column| self.image.cell(row as usize, column).and_then(mark_of);
+        let mut own =
+            rows.iter().copied().filter(|row| cells.iter().any(|(column, mark)| shows(*row, *column) == Some(*mark)));
+        own.next().filter(|_| own.next().is_none())
     }
 
     /// The key of the row for which a write was intended, if the write names it.

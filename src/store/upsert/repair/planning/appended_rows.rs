@@ -1,14 +1,14 @@
 //! Moves the cells of rows that were appended under other headers to their columns. Pure.
 //!
 //! In scope: the moves within such a row, and cells that stay because their column is unknown.
-//! Out of scope: following columns (`store::upsert::repair::column_search`), rows that were written
-//! over (`store::upsert::repair::plan`).
+//! Out of scope: following columns (`store::upsert::repair::location::column_search`), rows that were written
+//! over (`store::upsert::repair::planning::plan`).
 
 use std::collections::HashSet;
 
-use crate::store::upsert::repair::correspondence::number;
-use crate::store::upsert::repair::plan::RepairPlanner;
-use crate::store::upsert::repair::planned_repairs::PlannedRepairs;
+use crate::store::upsert::repair::location::correspondence::number;
+use crate::store::upsert::repair::planning::plan::RepairPlanner;
+use crate::store::upsert::repair::planning::planned_repairs::PlannedRepairs;
 use crate::store::upsert::repair::row_repair::{CellCopy, CellSource};
 
 impl RepairPlanner<'_> {
