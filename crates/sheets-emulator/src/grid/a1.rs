@@ -281,8 +281,8 @@ pub(crate) fn column_letters(index: u32) -> String {
 
 /// Returns a title for use in front of `!`: quoted only if needed, as in recorded responses.
 pub fn quote_title(title: &str) -> String {
-    let plain = title.chars().all(|c| c.is_alphanumeric() || c == '_')
-        && title.chars().next().is_some_and(|c| !c.is_numeric())
+    let plain = title.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'))
+        && title.chars().next().is_some_and(|c| !c.is_numeric() && c != '.')
         && A1Corner::parse(title).is_none_or(|corner| corner.row.is_none() || corner.column.is_none());
     if plain { title.to_owned() } else { format!("'{}'", title.replace('\'', "''")) }
 }
@@ -291,6 +291,16 @@ pub fn quote_title(title: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn titles_are_quoted_as_in_recorded_responses() {
+        for plain in ["Sheet1", "food.csv", "a_b", "é"] {
+            assert_eq!(quote_title(plain), plain);
+        }
+        for quoted in ["profiles-10.csv", "export-records", "it''s", "1a", ".csv", "a b", "A1", ""] {
+            assert_eq!(quote_title(&quoted.replace("''", "'")), format!("'{quoted}'"));
+        }
+    }
 
     struct Workbook;
 
