@@ -53,6 +53,8 @@ pub struct RunRequest {
     pub alerts: Option<Arc<RunAlerts>>,
     /// Which changes of existing rows a person approves.
     pub approval: Approval,
+    /// Notes about the job file that the run reports, as sentences.
+    pub notes: Vec<String>,
     /// The machine's name.
     pub host: String,
     /// Parts that do not come from the settings.

@@ -25,9 +25,11 @@ pub fn load_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, 
     read_settings(job, input).map(log_notes)
 }
 
-/// Reads the job's settings for a run of this time: of its file, or of a form of it.
-pub fn load_settings_at(job: &JobArgs, form: Option<&JobFileForm>, time: LogicalTime) -> Result<Settings, CliError> {
-    read_settings_at(job, form, time).map(log_notes)
+/// Returns the notes about the settings, as sentences, for a run that reports them; none if the
+/// command has logged them.
+pub fn unlogged_notes(settings: &Settings) -> Vec<String> {
+    let notes = if NOTES_LOGGED.is_completed() { &[] } else { settings.notes.as_slice() };
+    notes.iter().map(|note| format!("{}: {}", note.what, note.help)).collect()
 }
 
 fn log_notes(settings: Settings) -> Settings {
@@ -47,8 +49,9 @@ pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, 
         .map_err(from_config)
 }
 
-/// Reads the job's settings for a run of this time, from a form of its file or from the file.
-fn read_settings_at(job: &JobArgs, form: Option<&JobFileForm>, time: LogicalTime) -> Result<Settings, CliError> {
+/// Reads the job's settings for a run of this time, from a form of its file or from the file. The
+/// run reports the notes.
+pub fn read_settings_at(job: &JobArgs, form: Option<&JobFileForm>, time: LogicalTime) -> Result<Settings, CliError> {
     let flags = overrides(job, None, time);
     let read = match form {
         Some(form) => from_form(&job.job, form, &flags),

@@ -19,6 +19,7 @@ use crate::processed::row_gaps::Gaps;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::runs::filled_fields::FillShares;
 use crate::runs::held_changes::HeldPlan;
+use crate::runs::reported_warnings::ReportedWarnings;
 use crate::runs::run::{Counts, Run, Trigger};
 use crate::runs::schedule_history::ScheduleHistory;
 use crate::state::snapshot::{Definition, RowChecksum, SCHEMA, State};
@@ -67,6 +68,7 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
     pairs.extend(state.gaps.text().map(|keys| ("pruned keys", keys)));
     pairs.extend(state.schedule.as_ref().map(|history| ("schedule", history.text())));
     pairs.extend(state.filled.text().map(|shares| ("fields filled", shares)));
+    pairs.extend(state.warnings.text().map(|hashes| ("warnings reported", hashes)));
     pairs.extend(state.held.as_ref().map(|plan| ("held", plan.text())));
     if let Some(run) = &state.run {
         pairs.extend(run_pairs(run));
@@ -196,6 +198,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         schedule: ScheduleHistory::read(fields.text("schedule"))
             .map_err(|_| fields.invalid("schedule", "the history of a schedule"))?,
         filled: FillShares::read(fields.text("fields filled")),
+        warnings: ReportedWarnings::read(fields.text("warnings reported")),
         held: HeldPlan::read(fields.text("held")),
         previous: fields.words("previous spreadsheets"),
         next: fields.optional("next spreadsheet"),
@@ -303,6 +306,7 @@ mod tests {
                 )
             }),
             filled: FillShares::read("{\"note\":12}"),
+            warnings: ReportedWarnings::read("0123abcd fedc4321"),
             held: Some(HeldPlan { answered: "TRUE".into(), ..HeldPlan::default() }),
             alerts: None,
             schedule: Some(ScheduleHistory { settled_until: Some(Timestamp(5)), ..ScheduleHistory::default() }),
