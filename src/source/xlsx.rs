@@ -1,7 +1,6 @@
 //! Excel workbooks: one record per row of a sheet below its header row.
 //!
-//! In scope: choosing the sheet, the header row, values as JSON, limits. Out of scope: reading the
-//! workbook's parts (the crate calamine).
+//! In scope: the sheet, its header row, values as JSON, limits. Out of scope: its parts (calamine).
 //!
 //! A workbook is a zip archive that can only be read as a whole. Every part of it is unpacked once,
 //! and counted, before it is parsed: what an archive says of its own size proves nothing. Cells are
@@ -68,7 +67,6 @@ enum CellContent {
     Uncalculated,
 }
 
-/// What to do about a workbook that can't be read.
 const SAVE_ANEW: &str = "open it in a spreadsheet program, and save it anew as .xlsx";
 /// What is wrong with the cell of a formula without a value, and what to do.
 const UNCALCULATED: &str = "a formula that was never calculated: open the file in Excel or LibreOffice and save it";

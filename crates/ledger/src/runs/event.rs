@@ -43,7 +43,7 @@ pub enum Event {
         /// One sentence that names the tab.
         message: String,
     },
-    /// Something that stays as it is until somebody changes it, such as a guess about the source;
+    /// Something that stays as it is until people change it, such as a guess about the source;
     /// the run continues.
     LastingAnomaly {
         /// One sentence, in the same words in each run.
