@@ -27,7 +27,7 @@ const MAX_WIDTH: usize = 100;
 const MAX_TEST_NAME: usize = 60;
 /// Where longer names are left; a name that becomes shorter is taken from here with its file.
 const WITH_LONG_TEST_NAMES: &[&str] =
-    &["src/store/upsert/", "tests/hands.rs", "tests/repaired.rs", "tests/simulate.rs", "tests/cli/setup/plan.rs"];
+    &["src/store/upsert/", "tests/hands.rs", "tests/edits/repaired.rs", "tests/simulate.rs", "tests/cli/setup/plan.rs"];
 
 /// A document, by its path from the root of the repository.
 struct Document {
@@ -48,9 +48,9 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
 }
 
 /// Returns all documents: the README, the changelog, and every page below `docs`, `benches`,
-/// `fixtures` and `fuzz/README.md`.
+/// `fixtures`, `fuzz/README.md` and `tests/README.md`.
 fn documents() -> Vec<Document> {
-    let single = ["README.md", "CHANGELOG.md", "fuzz/README.md"].map(|path| root().join(path));
+    let single = ["README.md", "CHANGELOG.md", "fuzz/README.md", "tests/README.md"].map(|path| root().join(path));
     let folders = ["docs", "benches", "fixtures"].into_iter().flat_map(|folder| files(&root().join(folder), "md"));
     let document = |path: PathBuf| Document {
         text: std::fs::read_to_string(&path).expect("a readable document"),

@@ -59,9 +59,9 @@ class Sheetkeep(Client):
 
     tab, header, first = "Rows", True, 3
 
-    def __init__(self, program, batch=None, columns=(), name="sheetkeep"):
+    def __init__(self, program, batch=None, columns=(), name="sheetkeep", mode="append"):
         super().__init__(name, batch)
-        self.program, self.columns = program, columns
+        self.program, self.columns, self.mode = program, columns, mode
 
     def job(self, place):
         """Its job file."""
@@ -69,7 +69,7 @@ class Sheetkeep(Client):
         commit = f"[commit]\nmax_rows = {self.batch}\n" if self.batch else ""
         path = place.folder / "bench.toml"
         path.write_text(
-            f'name = "bench"\n[source]\ncsv = {json.dumps(str(place.rows))}\n[item]\nkey = ".id"\n[sheet]\ntab = "Rows"\n'
+            f'name = "bench"\n[source]\ncsv = {json.dumps(str(place.rows))}\n[item]\nkey = ".id"\n[sheet]\ntab = "Rows"\nmode = "{self.mode}"\n'
             f"columns = {{ {columns} }}\n{commit}"
         )
         return path

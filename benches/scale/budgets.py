@@ -148,6 +148,26 @@ class Budgets:
             self.add(work, "≤ 120 MB", f"{peak} MB", peak <= 120)
             self.add(work, "≤ 20 read calls", f"{reads}", reads <= 20)
 
+    def plans(self):
+        """A plan of many records against many keys, in both modes: each tenth record is new."""
+        scale, count = self.scale, self.scale.arguments.keys
+        for mode in ("append", "upsert"):
+            client, folder = clients.Sheetkeep(scale.program, columns=["amount"], mode=mode), scale.new_folder()
+            rows = write_rows(folder / "rows.csv", count, wide=False)
+            with Emulator(scale.program, folder / "emulator", "--file", str(folder / "keys.sheet")) as emulator:
+                place = clients.Place(emulator, rows, folder)
+                made = scale.once(client, place, limit=1800)
+                say(f"{count:,} keys made in {mode} mode: {made['claim']}, {made['wall']:.0f} s")
+                write_rows(rows, count + count // 100, wide=False, begin=count - 9 * count // 100)
+                plans = [scale.once(client, place, more=["--dry-run"]) for _ in range(3)]
+            wall, peak = statistics.median(plan["wall"] for plan in plans), max(plan["peak_mb"] for plan in plans)
+            done = made["done"] and all(plan["done"] for plan in plans)
+            cpu = statistics.median(plan["cpu"] for plan in plans)
+            work = f"a plan of {count // 10:,} records against {count:,} keys, {mode} mode"
+            told = f"{wall:.1f} s (CPU {cpu:.1f} s)"
+            self.add(work, "≤ 10 s", told, done and wall <= 10, runs=[plan["wall"] for plan in plans])
+            self.add(work, "≤ 120 MB", f"{peak} MB", done and peak <= 120)
+
     def start(self):
         """What a process does before it asks the service anything."""
         self.first_request("run", "start of the process to its first request", 50)

@@ -14,18 +14,18 @@ from emulator import Emulator
 QUOTAS = ("--quota", "google", "--latency", "300ms")
 
 
-def write_rows(path, count, wide=True):
-    """A CSV file: a key and seven more columns, or one more."""
+def write_rows(path, count, wide=True, begin=0):
+    """A CSV file of the records from `begin` to `count`: a key and seven more columns, or one more."""
     with path.open("w", encoding="utf-8") as file:
         if not wide:
             file.write("id,amount\n")
-            file.writelines(f"k{n:07},{n / 7:.2f}\n" for n in range(count))
+            file.writelines(f"k{n:07},{n / 7:.2f}\n" for n in range(begin, count))
             return path
         file.write("id,name,place,status,amount,count,since,note\n")
         file.writelines(
             f"k{n:07},name {n},place {n % 97},{'open' if n % 3 else 'closed'},{n / 7:.2f},{n % 1000},"
             f"2026-11-{n % 28 + 1:02}T0{n % 10}:15:00Z,a note of some length on {n}\n"
-            for n in range(count)
+            for n in range(begin, count)
         )
     return path
 

@@ -53,6 +53,7 @@ def budget_part(scale, data):
     budgets.large_run()
     budgets.per_item(item_cost(scale))
     budgets.keys()
+    budgets.plans()
     budgets.emulator()
     data["budgets"] = budgets.rows
     rows = [[row["work"], row["budget"], row["measured"], "ok" if row["ok"] else "**missed**"] for row in budgets.rows]

@@ -138,7 +138,7 @@ impl AlertDispatch {
     async fn send_one(&self, routed: &RoutedMessage, until_ms: u64) -> DeliveryOutcome {
         let left = Duration::from_millis(until_ms.saturating_sub(self.clock.monotonic_ms()));
         let result = match self.channels.iter().find(|channel| channel.name == routed.channel) {
-            None => DeliveryResult::Failed("there is no such channel".to_owned()),
+            None => DeliveryResult::Failed("[alerts] of the job file has no channel of this name".to_owned()),
             Some(channel) => tokio::select! {
                 result = self.try_often(channel, &routed.message, until_ms) => result,
                 () = self.clock.sleep(left) => DeliveryResult::Failed("it took too long".to_owned()),

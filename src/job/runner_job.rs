@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use crate::app::connect::{Sheet, connect_existing};
 #[cfg(feature = "emulator")]
-use crate::app::drill::counted_step::UndoneEffect;
+use crate::app::drill::drill_job::StepsMaker;
 #[cfg(feature = "emulator")]
-use crate::app::drill::game::StepsMaker;
+use crate::app::drill::effects::counted_step::UndoneEffect;
 use crate::app::error::AppError;
 use crate::app::job::{run, sheets_store};
 use crate::app::provided_parts::ProvidedParts;

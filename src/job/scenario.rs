@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use crate::app::drill::drill_clock::on_simulated_time;
-use crate::app::drill::game::DrillJob;
-use crate::app::drill::mishap::Mishap;
+use crate::app::drill::drill_job::DrillJob;
+use crate::app::drill::mishaps::mishap::Mishap;
 use crate::app::drill::outcome::DrillOutcome;
-use crate::app::drill::replay_source::RecordCopy;
+use crate::app::drill::record_copy::RecordCopy;
 use crate::app::error::AppError;
 use crate::job::error::JobError;
 use crate::job::runner_job::Job;

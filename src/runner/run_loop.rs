@@ -1,12 +1,13 @@
 //! The run loop: one pass over the source that takes in, queues, commits and ends.
 //!
-//! In scope: which event is next, and when a batch is due.
+//! In scope: which event is next.
 //! Out of scope: startup (`runner::startup`), admission (`runner::records::intake`), commits
 //! (`runner::commit::committer`), the row of an ended run (`runner::run_end`).
 //!
 //! | question | file |
 //! |---|---|
-//! | Which event is handled next; when is a batch due? | this one |
+//! | Which event is handled next? | this one |
+//! | When is a batch due, and what follows when it is committed? | `commits` |
 //! | What follows when an input is read, or when an item's steps end? | `items` |
 //! | What happens to the failures of the first records? | `probation` |
 //! | How are the changes found before any is made? | `forecast` |
@@ -47,14 +48,12 @@ use crate::runner::startup::{RunContext, StartupParts, open};
 use crate::runner::steps::journal_replay::{JournalTarget, Replay};
 use crate::runner::steps::step_executor::{StepExecutor, StepOutcome};
 
+mod commits;
 mod early_stop;
 mod forecast;
 mod items;
 mod probation;
 mod reports;
-
-/// Maximum age of queued results after the service has throttled calls, in milliseconds.
-const THROTTLED_COMMIT_MS: u64 = 30_000;
 
 /// Runs a job once over its source. Returns when everything that was taken in is committed or
 /// reported. On an error, earlier commits remain.
@@ -311,20 +310,6 @@ impl RunLoop {
         }
     }
 
-    /// Returns when the loop has to act without an event: results are due, or the lease has to be
-    /// renewed.
-    fn due_ms(&self) -> Option<u64> {
-        if self.committer.is_busy() {
-            return None;
-        }
-        let every = self.config.commit_every_ms;
-        let every = if self.committer.is_throttled() { every.max(THROTTLED_COMMIT_MS) } else { every };
-        let results = self.queue.waiting_since_ms().map(|opened| opened.saturating_add(every));
-        let alone = self.inputs.is_none() || self.items_in_hand() >= self.max_items_in_hand();
-        let marks = self.start_markers.due_ms(alone);
-        results.into_iter().chain(self.committer.renewal_ms()).chain(marks).min()
-    }
-
     fn items_in_hand(&self) -> usize {
         self.active_steps.len() + self.forecast.steps.len() + self.start_markers.len()
     }
@@ -343,63 +328,6 @@ impl RunLoop {
 
     fn is_drained(&self) -> bool {
         self.inputs.is_none() && self.active_steps.is_empty() && self.start_markers.is_empty()
-    }
-
-    async fn commit_if_due(&mut self) -> Result<(), RunError> {
-        if self.committer.is_busy() {
-            return Ok(());
-        }
-        if self.committer.needs_repair() {
-            // Repairs come before any other write. After the run's row was written, only repairs
-            // are left.
-            let end = self.committer.is_run_row_written().then(|| self.end_so_far());
-            return self.committer.begin(Vec::new(), &mut self.intake, end.as_ref());
-        }
-        let claim = self.claim_first && !self.committer.chain.has_claimed();
-        let due = self.due_ms().is_some_and(|at| at <= self.clock.monotonic_ms());
-        let portion = if claim { Some(0) } else { self.committer.batch_limit() };
-        if !(portion.is_some() || due || self.queue.is_full() || self.is_drained()) {
-            return Ok(());
-        }
-        self.committer.ensure_lease_valid(&mut self.intake, &mut self.queue).await?;
-        // A reload may have ended the bisection.
-        let portion = portion.and(if claim { Some(0) } else { self.committer.batch_limit() });
-        let items = self.queue.cut_at_most(portion.unwrap_or(usize::MAX), self.clock.monotonic_ms());
-        let last = self.is_drained() && self.queue.is_empty() && !claim;
-        if last && self.is_source_interrupted() {
-            self.committer.leave_end_unreported();
-        }
-        if last {
-            self.report_unknown_columns();
-        }
-        let end = last.then(|| self.end_so_far());
-        self.committer.begin(items, &mut self.intake, end.as_ref())
-    }
-
-    async fn on_commit_end(&mut self, outcome: CommitOutcome) -> Result<(), RunError> {
-        let end = self.end_so_far();
-        self.committer.on_commit_end(outcome, &mut self.intake, &mut self.queue, &end).await?;
-        self.drop_stale_deletions();
-        self.start_markers.shown(&self.committer.begun);
-        self.executor.fence = self.committer.chain.fence();
-        self.progress();
-        Ok(())
-    }
-
-    /// Answers whether this run holds the lease. If it does not, the run ends.
-    async fn on_lease_asked(&mut self, question: LeaseQuestion) -> Result<(), RunError> {
-        let confirmed = self.committer.confirm_lease(&mut self.intake, &mut self.queue).await;
-        // Who asked may be gone.
-        let _ = question.send(confirmed.is_ok());
-        confirmed
-    }
-
-    /// Drops queued row deletions: their row numbers are stale after a user has moved rows.
-    fn drop_stale_deletions(&mut self) {
-        if self.committer.needs_repair() {
-            self.queue.remove_matching(|waiting| !waiting.settled.removals().is_empty());
-            self.inputs.iter_mut().for_each(InputQueue::drop_deletions);
-        }
     }
 
     fn emit(&self, event: Event) {

@@ -12,6 +12,7 @@ use crate::ledger::runs::run::{Run, RunStatus};
 use crate::ledger::runs::schedule_history::{EndedRun, ScheduleHistory};
 use crate::runner::run_config::RunError;
 use crate::runner::schedule_claim::ScheduleClaim;
+use crate::schedule::decision::is_overlap_text;
 
 /// The history of a job's schedule, as this run sees it.
 pub struct ScheduleRecorder {
@@ -118,7 +119,7 @@ impl ScheduleRecorder {
 
     /// Returns how many occurrences before this run were skipped in a row because a run was active.
     pub fn skipped_in_a_row(&self) -> u32 {
-        let is_overlap = |run: &&Run| run.status == RunStatus::Skipped && run.message.ends_with("still active");
+        let is_overlap = |run: &&Run| run.status == RunStatus::Skipped && is_overlap_text(&run.message);
         u32::try_from(self.claim.closed.iter().rev().take_while(is_overlap).count()).unwrap_or(u32::MAX)
     }
 

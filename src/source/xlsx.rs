@@ -20,9 +20,9 @@ use serde_json::{Map, Number, Value};
 use crate::ledger::items::item::Position;
 use crate::port::source::{BadRecord, HeaderRow, Record, SourceError};
 use crate::source::background_reader::{BackgroundReader, Records};
+use crate::source::bytes::content_guess::ContentKind;
 use crate::source::bytes::encoding::TextEncoding;
 use crate::source::bytes::input::{Input, io_error};
-use crate::source::bytes::magic::ContentKind;
 use crate::source::skim::Depth;
 
 /// Maximum size of a workbook, in bytes.

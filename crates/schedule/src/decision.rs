@@ -42,6 +42,9 @@ pub struct ActiveRun {
     pub started_at: Timestamp,
 }
 
+/// How the text of a skip because of an active run ends; no other text of a reason does.
+const STILL_ACTIVE: &str = "still active";
+
 /// Why an occurrence does not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClosedReason {
@@ -70,13 +73,19 @@ impl ClosedReason {
         match self {
             Self::Superseded => "missed: no run started in time, a later occurrence runs in its place".to_owned(),
             Self::TooLate => "missed: later than misfire_grace allows".to_owned(),
-            Self::Overlap(Some(id)) => format!("skipped: run {id} is still active"),
-            Self::Overlap(None) => "skipped: an earlier run was still active".to_owned(),
+            Self::Overlap(Some(id)) => format!("skipped: run {id} is {STILL_ACTIVE}"),
+            Self::Overlap(None) => format!("skipped: an earlier run was {STILL_ACTIVE}"),
             Self::Blackout => "skipped: blackout date".to_owned(),
             Self::Paused => "skipped: the job is paused".to_owned(),
             Self::PausedAfterFailures(n) => format!("skipped: paused after {n} failed runs in a row"),
         }
     }
+}
+
+/// Returns whether a row of `Runs` with this message, as `ClosedReason::to_text` wrote it, was
+/// skipped because a run was active.
+pub fn is_overlap_text(message: &str) -> bool {
+    message.ends_with(STILL_ACTIVE)
 }
 
 /// An occurrence that does not run, to be recorded.

@@ -2,10 +2,9 @@
 //! undisturbed run.
 //!
 //! In scope: starting and killing runs, the second machine, the counts. Out of scope: drawing the
-//! mishaps (`drill::mishap`).
+//! mishaps (`drill::mishaps::mishap`).
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,75 +12,40 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::app::drill::counted_stages::{CountedStages, made_files};
-use crate::app::drill::counted_step::{CountedStep, StepCounts};
 use crate::app::drill::drill_clock::{DrillClock, on_simulated_time};
-use crate::app::drill::mishap::{Mishap, MishapBounds};
+use crate::app::drill::drill_job::DrillJob;
+use crate::app::drill::drill_sheet::DrillSheet;
+use crate::app::drill::effects::counted_step::{CountedStep, StepCounts};
+use crate::app::drill::mishaps::mishap::{Mishap, MishapBounds};
+use crate::app::drill::mishaps::run_trouble::RunTrouble;
+use crate::app::drill::mishaps::schedule::MishapSchedule;
+use crate::app::drill::mishaps::troubled_store::TroubledStore;
+use crate::app::drill::mishaps::watched_source::WatchedSource;
 use crate::app::drill::outcome::DrillOutcome;
-use crate::app::drill::replay_source::{RecordCopy, ReplaySource};
-use crate::app::drill::run_trouble::RunTrouble;
-use crate::app::drill::schedule::MishapSchedule;
-use crate::app::drill::sheet_rows::DrillSheet;
-use crate::app::drill::stage_folder::copy_job_folder;
-use crate::app::drill::troubled_store::TroubledStore;
-use crate::app::drill::watched_source::WatchedSource;
+use crate::app::drill::run_parts::drill_journal::DrillJournal;
+use crate::app::drill::run_parts::drill_settings::drill_settings;
+use crate::app::drill::run_parts::drilled_stages::{DrilledStages, MadeFiles};
+use crate::app::drill::run_parts::replay_source::ReplaySource;
 use crate::app::error::AppError;
 use crate::app::job::run;
 use crate::app::local_state::journal::FileJournal;
 use crate::app::provided_parts::{ProvidedParts, SourceOpener};
 use crate::app::run_request::RunRequest;
-use crate::app::stages::stage_parts::stage_parts;
-use crate::app::stages::stage_plan::{PlannedStage, StageFolders, StageListeners, StagePlan, planned_stages};
 use crate::clock::Clock;
-use crate::command_retry::attempt::CommandOutput;
 use crate::config::sections::limits::Overlap;
-use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
 use crate::fault::Fault;
 use crate::ledger::runs::event::RunReport;
-use crate::ledger::runs::journal::{JournalHead, StepResult};
 use crate::ledger::runs::run::Trigger;
 use crate::machine::MachineTrouble;
-use crate::port::evaluator::{Evaluation, EvaluationError, Evaluator};
-use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
 use crate::port::source::Source;
-use crate::port::step::Step;
 use crate::rng::Rng;
 use crate::runner::run_config::RunError;
 use crate::runner::shutdown::Stop;
-use crate::system::{SeededRng, SystemClock};
+use crate::system::SeededRng;
 
 /// Runs that a drill starts until one ends well.
 const MAX_RUNS: u64 = 60;
-/// The folder in which stages run, below the one of the drill.
-const FILES: &str = "files";
-/// Commits in which an undisturbed run writes its rows, so that there are moments between them.
-const COMMITS: usize = 6;
-
-/// Makes the steps of a run, for this clock.
-pub type StepsMaker = Arc<dyn Fn(&Settings, &Arc<dyn Clock>) -> Vec<Arc<dyn Step>> + Send + Sync>;
-
-/// Makes the evaluator of expressions that may not end: each drill has its own.
-pub type EvaluatorMaker = Arc<dyn Fn() -> Arc<dyn Evaluator> + Send + Sync>;
-
-/// A job to be drilled.
-#[derive(Clone)]
-pub struct DrillJob {
-    /// Its settings. The sheet, the state directory and the schedule in them are not used.
-    pub settings: Arc<Settings>,
-    /// Makes its steps.
-    pub steps: StepsMaker,
-    /// Makes its evaluator; `None` evaluates in this process.
-    pub evaluator: Option<EvaluatorMaker>,
-    /// The records of its source, in memory; none for a job of stages.
-    pub records: Arc<RecordCopy>,
-    /// True if the commands of stages are run, in a copy of the job's folder.
-    pub runs_stages: bool,
-    /// Ends all drills.
-    pub stop: Stop,
-    /// Maximum number of items in their steps at once; `None` for that of the settings.
-    pub concurrency: Option<usize>,
-}
 
 /// What an undisturbed run does.
 #[derive(Debug, Clone, Default)]
@@ -92,15 +56,10 @@ pub struct Undisturbed {
     pub bounds: MishapBounds,
     rows: BTreeMap<String, u64>,
     counts: StepCounts,
-    files: BTreeMap<String, Option<String>>,
+    files: MadeFiles,
 }
 
 impl DrillJob {
-    /// Returns the number of records, or of stages.
-    pub fn units(&self) -> usize {
-        self.settings.stages.as_ref().map_or(self.records.records.len(), |job| job.stages.len())
-    }
-
     /// Runs the job without mishaps. Fails as the job itself would fail.
     pub fn play_undisturbed(&self) -> Result<Undisturbed, AppError> {
         let job = self.clone();
@@ -109,7 +68,7 @@ impl DrillJob {
             let report = game.start("", Overlap::Skip).await.unwrap_or_else(|| Err(vanished()))?;
             let (_, commits, effects) = game.schedule.outcome();
             let bounds = MishapBounds { records: game.job.units() as u64, commits, effects };
-            let (rows, counts, files) = (game.sheet.rows().await, game.counts.clone(), game.files());
+            let (rows, counts, files) = (game.sheet.rows().await, game.counts.clone(), game.stages.files());
             Ok(Undisturbed { report: Some(report), bounds, rows, counts, files })
         })
     }
@@ -150,6 +109,7 @@ struct Game {
     seed: u64,
     clock: DrillClock,
     sheet: DrillSheet,
+    stages: DrilledStages,
     schedule: Arc<MishapSchedule>,
     counts: StepCounts,
     second_runs: tokio::sync::mpsc::UnboundedReceiver<bool>,
@@ -164,17 +124,14 @@ impl Game {
             let why = format!("a temporary folder can't be made: {error}");
             AppError::Machine(MachineTrouble::storage(why))
         })?;
-        if job.runs_stages {
-            let from = job.settings.path.parent().unwrap_or(Path::new("")).to_owned();
-            copy_job_folder(&from, &folder.path().join(FILES))?;
-        }
-        let settings = Arc::new(adapted(&job, &clock, folder.path()));
+        let stages = DrilledStages::with_copied_folder(&job, folder.path())?;
+        let settings = Arc::new(drill_settings(&job, &clock, folder.path()));
         let job = DrillJob { settings, ..job };
         let sheet = DrillSheet::new(&job.settings, &clock, Arc::new(SeededRng::new(seed ^ 0x5EE7)))?;
         let (sender, second_runs) = unbounded_channel();
         let schedule = Arc::new(MishapSchedule::new(mishaps, sender));
         let (counts, runs) = Default::default();
-        Ok(Self { job, seed, clock, sheet, schedule, counts, second_runs, folder, runs })
+        Ok(Self { job, seed, clock, sheet, stages, schedule, counts, second_runs, folder, runs })
     }
 
     /// Runs the job until a run ends well, and once more in peace. Fails with the error of a run
@@ -258,7 +215,7 @@ impl Game {
         let store = TroubledStore::new(store, self.sheet.clone(), Arc::clone(trouble));
         let stop = Stop::default();
         let own = match &settings.stages {
-            Some(_) => self.stage_parts(&settings, trouble, &chance, &stop),
+            Some(_) => self.stages.run_parts(&settings, &self.counts, trouble, &self.clock, &chance, &stop),
             None => self.record_parts(&settings, trouble, &clock),
         };
         let (open, for_source) = (own.source.clone(), Arc::clone(trouble));
@@ -299,47 +256,6 @@ impl Game {
         }
     }
 
-    /// Returns the source and the step of a run of stages, whose commands are counted.
-    fn stage_parts(
-        &self,
-        settings: &Settings,
-        trouble: &Arc<RunTrouble>,
-        chance: &Arc<dyn Rng>,
-        stop: &Stop,
-    ) -> ProvidedParts {
-        let (folder, is_real) = (self.folder.path().join(FILES), self.job.runs_stages);
-        // A command takes real time, and its timeout is meant in real time.
-        let clock: Arc<dyn Clock> = if is_real { Arc::new(SystemClock::new()) } else { Arc::new(self.clock.clone()) };
-        let listeners = StageListeners { output: Arc::new(Unheard), line: Arc::new(|_| {}) };
-        let Some(plan) = StagePlan::of_job(settings, listeners, &clock, chance) else {
-            return ProvidedParts::default();
-        };
-        let watch = CountedStages::new(&self.counts, Arc::clone(trouble), &self.clock, folder.clone(), is_real);
-        let folders = StageFolders { base: Some(folder), ..plan.folders };
-        let plan = StagePlan { folders, watch: Some(Arc::new(watch)), ..plan };
-        stage_parts(&Arc::new(plan), &Arc::default(), stop, false)
-    }
-
-    fn planned_stages(&self) -> Vec<PlannedStage> {
-        self.job.settings.stages.as_ref().map(planned_stages).unwrap_or_default()
-    }
-
-    /// Returns the files that stages have made.
-    fn files(&self) -> BTreeMap<String, Option<String>> {
-        made_files(&self.folder.path().join(FILES), &self.planned_stages())
-    }
-
-    /// Counts the files that are not as in the undisturbed run. What a command really makes may
-    /// differ from run to run.
-    fn wrong_files(&self, usual: &BTreeMap<String, Option<String>>) -> u64 {
-        let (files, is_real) = (self.files(), self.job.runs_stages);
-        let is_right = |path: &String, made: &Option<String>| match (usual.get(path), made) {
-            (Some(usual), made) => made == usual || (is_real && made.is_some() && usual.is_some()),
-            (None, _) => false,
-        };
-        files.iter().filter(|(path, made)| !is_right(path, made)).count() as u64
-    }
-
     async fn outcome(&self, error: Option<AppError>, usual: &Undisturbed) -> DrillOutcome {
         let (mut outcome, ..) = self.schedule.outcome();
         self.sheet.calm_down();
@@ -356,83 +272,14 @@ impl Game {
         outcome.lost = (missing - outcome.changed).saturating_sub(left_to_people);
         outcome.runs = self.runs.load(std::sync::atomic::Ordering::SeqCst);
         outcome.steps = self.counts.compare(&usual.counts);
-        outcome.wrong_files = self.wrong_files(&usual.files);
+        outcome.wrong_files = self.stages.wrong_files(&usual.files);
         outcome.error = error.map(|error| format!("failed to {error}"));
         outcome
     }
-}
-
-/// Takes the output of commands, which a drill does not show.
-struct Unheard;
-
-impl CommandOutput for Unheard {
-    fn put_out(&self, _: &[u8]) {}
-
-    fn put_err(&self, _: &[u8]) {}
 }
 
 /// Whether the next run may repair what ended this one.
 fn is_passing(error: &AppError) -> bool {
     let fault = error.fault();
     fault.passes() || fault == Fault::Fenced
-}
-
-/// Returns the settings for a drill: a sheet in memory, small commits, and nothing that belongs to
-/// runs by schedule.
-fn adapted(job: &DrillJob, clock: &DrillClock, folder: &Path) -> Settings {
-    let mut settings = job.settings.as_ref().clone();
-    let few = job.units().div_ceil(COMMITS).max(1);
-    settings.commit.max_rows = settings.commit.max_rows.min(few);
-    settings.target = Target::Embedded { file: PathBuf::from("drill") };
-    settings.state_dir = Some(folder.to_owned());
-    settings.schedule = None;
-    settings.expectations = crate::ledger::runs::expectation::Expectations::default();
-    settings.max_changed = None;
-    settings.evaluation.evaluator = job
-        .evaluator
-        .as_ref()
-        .map(|make| -> Arc<dyn Evaluator> { Arc::new(DrillEvaluator { inner: make(), clock: clock.clone() }) });
-    settings
-}
-
-/// An evaluator in other processes, during whose work time does not move.
-struct DrillEvaluator {
-    inner: Arc<dyn Evaluator>,
-    clock: DrillClock,
-}
-
-impl Evaluator for DrillEvaluator {
-    fn evaluate(&self, evaluation: Evaluation) -> BoxFuture<'static, Result<Vec<serde_json::Value>, EvaluationError>> {
-        let (busy, evaluating) = (self.clock.busy(), self.inner.evaluate(evaluation));
-        Box::pin(async move {
-            let values = evaluating.await;
-            drop(busy);
-            values
-        })
-    }
-}
-
-/// The journal of a machine. It writes on the thread of the drill, so that equal seeds play alike.
-struct DrillJournal(FileJournal);
-
-impl Journal for DrillJournal {
-    fn take_leftovers(&self) -> Result<Vec<LeftoverJournal>, JournalFault> {
-        self.0.take_leftovers()
-    }
-
-    fn keep(&self, head: &JournalHead, result: &StepResult) -> BoxFuture<'static, Result<(), JournalFault>> {
-        Box::pin(std::future::ready(self.0.keep_now(head, result)))
-    }
-
-    fn remove(&self, name: &str) -> Result<(), JournalFault> {
-        self.0.remove(name)
-    }
-
-    fn quarantine(&self, name: &str) -> Result<String, JournalFault> {
-        self.0.quarantine(name)
-    }
-
-    fn finish(&self) -> Result<(), JournalFault> {
-        self.0.finish()
-    }
 }

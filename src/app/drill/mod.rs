@@ -12,27 +12,23 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | What can go wrong, and when? | `mishap`, `schedule` |
+//! | What is drilled? | `drill_job`, its records in `record_copy` |
 //! | How is a seed played? | `game` |
-//! | What is read, and what became of it? | `replay_source`, `counted_step`, `counted_stages`, `sheet_rows` |
-//! | Where do mishaps happen? | `troubled_store`, `counted_step`, `counted_stages`, `watched_source` |
-//! | How is a run killed? | `run_trouble` |
-//! | Where are the files of stages, in place of the user's? | `stage_folder` |
+//! | What can go wrong, when and where? | `mishaps` |
+//! | What is a run given, in place of the user's parts? | `run_parts` |
+//! | What did the runs do? | `effects` |
+//! | What is on the sheet? | `drill_sheet` |
 //! | How is time simulated? | `drill_clock` |
 //! | Does a program use its idempotency key? | `idempotency` |
 //! | What came out? | `outcome` |
 
-pub mod counted_stages;
-pub mod counted_step;
 pub mod drill_clock;
+pub mod drill_job;
+pub mod drill_sheet;
+pub mod effects;
 pub mod game;
 pub mod idempotency;
-pub mod mishap;
+pub mod mishaps;
 pub mod outcome;
-pub mod replay_source;
-pub mod run_trouble;
-pub mod schedule;
-pub mod sheet_rows;
-pub mod stage_folder;
-pub mod troubled_store;
-pub mod watched_source;
+pub mod record_copy;
+pub mod run_parts;

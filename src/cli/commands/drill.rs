@@ -5,12 +5,13 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::drill::counted_step::UndoneEffect;
-use crate::app::drill::game::{DrillJob, EvaluatorMaker, StepsMaker, Undisturbed};
+use crate::app::drill::drill_job::{DrillJob, EvaluatorMaker, StepsMaker};
+use crate::app::drill::effects::counted_step::UndoneEffect;
+use crate::app::drill::effects::stage_folder::stage_outside;
+use crate::app::drill::game::Undisturbed;
 use crate::app::drill::idempotency::reads_idempotency_key;
-use crate::app::drill::mishap::draw_mishaps;
-use crate::app::drill::replay_source::RecordCopy;
-use crate::app::drill::stage_folder::stage_outside;
+use crate::app::drill::mishaps::mishap::draw_mishaps;
+use crate::app::drill::record_copy::RecordCopy;
 use crate::app::error::AppError;
 use crate::app::job::ensure_programs_exist;
 use crate::app::stages::stage_plan::planned_stages;

@@ -2,9 +2,9 @@ use serde_json::Value;
 
 use super::*;
 use crate::ledger::items::item::Position;
+use crate::source::bytes::content_guess::ContentKind;
 use crate::source::bytes::encoding::TextEncoding;
 use crate::source::bytes::input::{Input, io_error};
-use crate::source::bytes::magic::ContentKind;
 
 /// One record per byte, and an error at `!`.
 struct EachByte(Box<dyn Read + Send>, u64);

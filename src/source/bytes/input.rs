@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::port::source::SourceError;
+use crate::source::bytes::content_guess::ContentKind;
 use crate::source::bytes::encoding::{InputFacts, MixedText, TextEncoding};
-use crate::source::bytes::magic::ContentKind;
 use crate::source::bytes::positioned_reader::PositionedReader;
 use crate::source::bytes::spool::SpoolFile;
 use crate::source::bytes::text_reader::{CountingReader, ForeignContent, TextReader, TextSetup, UnreadableText};

@@ -12,11 +12,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use flate2::read::MultiGzDecoder;
 
+use crate::source::bytes::content_guess::{ContentGuess, ContentKind};
 use crate::source::bytes::encoding::{
     DecidingReader, DecodingReader, InputFacts, TextEncoding, Utf8Census, guess_note,
 };
-use crate::source::bytes::magic::{ContentGuess, ContentKind, HEAD_BYTES, recognize_bytes, recognize_text};
+use crate::source::bytes::magic::{HEAD_BYTES, recognize_bytes};
 use crate::source::bytes::positioned_reader::PositionedReader;
+use crate::source::bytes::unexpected_text::recognize_text;
 
 /// Maximum number of bytes that are unpacked from one file.
 pub(crate) const MAX_UNPACKED_BYTES: u64 = 64 << 30;

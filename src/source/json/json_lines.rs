@@ -8,9 +8,9 @@ use std::io::{BufRead, BufReader, Read};
 use crate::ledger::items::item::Position;
 use crate::port::source::{BadRecord, Record, SourceError};
 use crate::source::background_reader::{BackgroundReader, Records};
+use crate::source::bytes::content_guess::ContentKind;
 use crate::source::bytes::encoding::TextEncoding;
 use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
-use crate::source::bytes::magic::ContentKind;
 use crate::source::json::record_text::{NoRecord, parse};
 use crate::source::skim::Depth;
 

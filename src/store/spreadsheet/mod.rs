@@ -2,7 +2,8 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | How are load, head read and commit put together? | `store` |
+//! | What does the store keep between calls? | `store` |
+//! | Which calls does a commit make, in order? | `send_commit` |
 //! | What does a refused batch mean? | `refusal` |
 //! | What does a commit read before it is sent? | `preconditions` |
 //! | Did a batch write the rows that it was meant for? | `verify` |
@@ -11,6 +12,7 @@
 
 pub mod store;
 mod refusal;
+mod send_commit;
 pub mod verify;
 pub mod preconditions;
 pub mod rehearsal;

@@ -1,41 +1,32 @@
 //! The spreadsheet store: load, head read and guarded commit.
 //!
-//! In scope: the order of calls, the session between them, the capability probe of the guard.
-//! Out of scope: the guard itself (`store::guard::head_guard`), cells (`store::commit::encoder`,
-//! `store::tabs::parse`), HTTP (`google`).
+//! In scope: the session between calls, what was read last. Out of scope: the calls of a commit
+//! (`send_commit` beside this file), cells (`store::tabs::parse`), HTTP (`google`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
 use crate::google::calls::quota::QuotaUser;
-use crate::google::sheets::{BatchReply, Sheets};
+use crate::google::sheets::Sheets;
 use crate::google::types::address::SpreadsheetId;
-use crate::google::types::requests::Batch;
-use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply};
+use crate::ledger::commit::changes::{Commit, CommitReply};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::failure::StoredFailure;
 use crate::ledger::items::key::Fingerprint;
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
-use crate::ledger::leases::head::HeadId;
 use crate::ledger::runs::capacity::CELL_LIMIT;
 use crate::ledger::state::snapshot::Loaded;
 use crate::port::preview::Preview;
 use crate::port::store::{MisplacedWrites, Store, StoreError, TabIds, Usage};
 use crate::store::commit::deletion::DeletedRows;
-use crate::store::commit::encoder::{EncodeContext, EncodedBatch, encode};
 use crate::store::commit::own_columns::existing_columns;
-use crate::store::commit::response::found_cells;
-use crate::store::commit::row_plan::RowContext;
-use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::guard::head_guard;
 use crate::store::load::job_standing::JobStanding;
 use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::load::unstable_tabs::{MAX_TITLES, into_store_error};
-use crate::store::probe::capability::probe_guard;
-use crate::store::session::row_tracker::PendingVerification;
-use crate::store::session::sheet_session::{PreparedBatch, SheetSession};
-use crate::store::tabs::error::{LoadError, not_executed_call};
+use crate::store::session::sheet_session::SheetSession;
+use crate::store::tabs::error::LoadError;
 use crate::store::tabs::jobs::JobsView;
 use crate::store::tabs::load_plan::MissingTab;
 use crate::store::tabs::schema::Tabs;
@@ -141,7 +132,7 @@ impl SheetsStore {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn read_head(&self) -> Result<HeadStatus, StoreError> {
+    pub(super) async fn read_head(&self) -> Result<HeadStatus, StoreError> {
         let metadata = self.loader.metadata().await?;
         let (head_status, location) = head_guard::read_head(&self.loader.job, &metadata);
         let mut session = self.session();
@@ -157,137 +148,6 @@ impl SheetsStore {
             }
         }
         Ok(head_status)
-    }
-
-    async fn send_commit(&self, commit: &Commit) -> CommitReply {
-        let sent = self.session().prepared_batches.iter().find(|prepared| prepared.id == commit.to).cloned();
-        let ready = match sent {
-            Some(prepared) => Ok(prepared),
-            None => self.prepare(commit).await,
-        };
-        let mut prepared = match ready {
-            Ok(prepared) => prepared,
-            Err(reply) => return reply,
-        };
-        loop {
-            match self.loader.sheets.batch_update(&self.loader.id, &prepared.batch).await {
-                BatchReply::Applied(response) => {
-                    self.session().on_applied(prepared);
-                    let (header, keys) = found_cells(response.updated.as_ref());
-                    self.session().row_tracker.check_response(&header, &keys);
-                    if commit.from.is_none() {
-                        // Probe at once, so that the next commit can measure its own duration. If
-                        // the probe fails, the next commit repeats it and reports the result.
-                        let probed = self.ensure_guard_probed(commit).await;
-                        tracing::debug!(event = "guard.chosen", proved = ?probed, "the guard after the first commit");
-                    }
-                    return CommitReply::Applied;
-                }
-                BatchReply::Refused(refusal) => match self.classify_refusal(commit, &prepared, &refusal) {
-                    Some(reply) => return reply,
-                    // Fall back from the named range to the title. The title guard has no further
-                    // fallback.
-                    None => prepared = self.encode_commit(commit),
-                },
-                BatchReply::TooLarge(_) => return CommitReply::TooLarge,
-                BatchReply::NotExecuted(error) => return not_executed_call(&error),
-                BatchReply::Lost(cause) => return CommitReply::Lost { why: cause.to_string() },
-            }
-        }
-    }
-
-    /// Prepares the batch of a commit. Probes the guard first if its support is unknown.
-    async fn prepare(&self, commit: &Commit) -> Result<PreparedBatch, CommitReply> {
-        if let Some(from) = commit.from {
-            self.ensure_at(from).await?;
-            self.ensure_guard_probed(commit).await?;
-        }
-        self.ensure_rows_known(commit).await?;
-        self.ensure_columns_available(commit)?;
-        let mut prepared = self.encode_commit(commit);
-        let mut room = self.ensure_cells_available(&prepared).await;
-        if let (Err(CommitReply::Refused { why, .. }), false) = (&room, prepared.jobs_requests.is_empty()) {
-            self.session().leave_jobs(why);
-            prepared = self.encode_commit(commit);
-            room = self.ensure_cells_available(&prepared).await;
-        }
-        if let Err(reply) = room {
-            self.session().prepared_batches.retain(|sent| sent.id != commit.to);
-            return Err(reply);
-        }
-        Ok(prepared)
-    }
-
-    /// Probes the guard if its support is unknown.
-    async fn ensure_guard_probed(&self, commit: &Commit) -> Result<(), CommitReply> {
-        if self.session().strategy.support() != GuardSupport::Unknown {
-            return Ok(());
-        }
-        // The metadata has the id that the service assigned to the named range.
-        self.read_head().await.map_err(|error| not_executed(&error))?;
-        let Some(location) = self.session().location.clone() else { return Ok(()) };
-        let salt = probe_salt(commit.to);
-        let support = probe_guard(&self.loader.sheets, &self.loader.id, &location, salt).await?;
-        self.session().strategy.record_support(support);
-        Ok(())
-    }
-
-    /// Encodes a commit from the session. Remembers the batch, so that a resend is identical byte
-    /// for byte.
-    pub(super) fn encode_commit(&self, commit: &Commit) -> PreparedBatch {
-        let mut session = self.session();
-        let guard_kind = session.strategy.guard_kind(commit);
-        let batch_steps = head_guard::batch_steps(&self.loader.job, commit, session.location.as_ref(), guard_kind);
-        let location = head_guard::location_after(&self.loader.job, commit, session.location.as_ref(), guard_kind);
-        let row_context =
-            RowContext { own_columns: &session.own_columns, ..session.row_tracker.row_context(self.loader.mode) };
-        let support = session.strategy.support();
-        let recreates = self.loader.missing == MissingTab::Remade;
-        let context = EncodeContext {
-            recreates,
-            tabs: &session.tabs,
-            support,
-            row_context,
-            pending_restores: session.pending_restores.as_ref(),
-            deleted_rows: &session.deleted_rows,
-        };
-        let EncodedBatch { requests, parts, jobs_requests, tabs, rows, deletion } =
-            encode(commit, &batch_steps, context);
-        let batch = match &rows.undo_log {
-            Some(undo_log) => {
-                Batch::new(requests).with_response_ranges(PendingVerification::ranges(&location.title, undo_log))
-            }
-            None => Batch::new(requests),
-        };
-        let (batch, rows, own_columns) = (Arc::new(batch), Arc::new(rows), existing_columns(&commit.state).into());
-        let prepared = PreparedBatch {
-            id: commit.to,
-            batch,
-            parts: parts.into(),
-            guard_kind,
-            location,
-            jobs_requests: jobs_requests.into(),
-            tabs,
-            rows,
-            deletion,
-            own_columns,
-        };
-        session.remember(prepared.clone());
-        prepared
-    }
-
-    /// Checks that the session is at the head from which the commit starts. Reads the head if it is
-    /// not.
-    async fn ensure_at(&self, from: HeadId) -> Result<(), CommitReply> {
-        let there = |session: &SheetSession| session.location.as_ref().is_some_and(|location| location.head == from);
-        if there(&self.session()) {
-            return Ok(());
-        }
-        self.read_head().await.map_err(|error| not_executed(&error))?;
-        if there(&self.session()) {
-            return Ok(());
-        }
-        Err(CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() })
     }
 }
 
@@ -385,20 +245,5 @@ impl Store for SheetsStore {
 
     fn tab_ids(&self) -> TabIds {
         self.session().tabs.ids()
-    }
-}
-
-/// Returns an id seed for a probe that no commit uses. A complemented nonce would not work: it
-/// yields the same tab id.
-fn probe_salt(head: HeadId) -> u64 {
-    head.nonce.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1)
-}
-
-/// The reply for a batch that was not sent because a preceding read failed.
-pub(super) fn not_executed(error: &StoreError) -> CommitReply {
-    CommitReply::NotExecuted {
-        fault: error.final_fault(),
-        is_proxy_error: error.is_proxy_error(),
-        why: error.to_string(),
     }
 }

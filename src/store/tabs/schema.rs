@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_doubled_header_is_noticed_and_blank_ones_are_nobodys() {
+    fn a_doubled_header_is_noticed_and_blank_ones_are_not() {
         assert_eq!(tab(&["a", "", "", "a"]).duplicate(), Some("a"));
         assert_eq!(tab(&["a", "", ""]).duplicate(), None);
     }

@@ -37,7 +37,7 @@ fn the_gate_and_the_severities_are_the_users() {
     project.run(&["lint", "job.py", "--gate", "never"]).exits(0);
     let off = "SK301=off,SK302=info";
     project.run(&["lint", "job.py", "--severity", off]).exits(0).shows("info SK302");
-    project.run(&["lint", "job.py", "--severity", "SK999=off"]).exits(2).says("there is no such code");
+    project.run(&["lint", "job.py", "--severity", "SK999=off"]).exits(2).says("lint has no such code");
     project.run(&["lint", "job.py", "--severity", "SK301=bad"]).exits(2).says("a severity is");
 }
 
@@ -82,7 +82,7 @@ fn every_code_is_explained() {
         .exits(0)
         .shows("# SK301: a call without a time limit")
         .shows("**Instead:**");
-    project.run(&["lint", "explain", "SK999"]).exits(2).says("there is no code SK999");
+    project.run(&["lint", "explain", "SK999"]).exits(2).says("lint has no code SK999");
 }
 
 #[test]

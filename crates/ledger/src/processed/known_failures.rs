@@ -90,7 +90,7 @@ impl KnownFailures {
         }
     }
 
-    /// Counts an unchanged failure. Returns false if there is no room, and it has to get a row.
+    /// Counts an unchanged failure. Returns false if the index is full, and it has to get a row.
     pub(super) fn count_suppressed(&mut self, key: Fingerprint) -> bool {
         self.suppressed.count(key)
     }

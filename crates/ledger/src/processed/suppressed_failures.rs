@@ -21,7 +21,7 @@ impl SuppressedFailureCounts {
         self.0.get(&key_prefix(key)).copied().map_or(0, u64::from)
     }
 
-    /// Counts one more failure; returns false if there is no room.
+    /// Counts one more failure; returns false if the list is full.
     pub fn count(&mut self, key: Fingerprint) -> bool {
         if self.0.len() >= MAX_COUNTS && !self.0.contains_key(&key_prefix(key)) {
             return false;

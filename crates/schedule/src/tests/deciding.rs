@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::{at, schedule, short};
 use crate::backfill::plan_backfill;
 use crate::cadence::outgrown_interval;
-use crate::decision::{ActiveRun, ClosedReason, DueDecision, MOST_RECORDED, OccurrenceHistory, decide};
+use crate::decision::{
+    ActiveRun, ClosedReason, DueDecision, MOST_RECORDED, OccurrenceHistory, decide, is_overlap_text,
+};
 use crate::job_schedule::{
     JobSchedule, MisfirePolicy, OverlapPolicy, ReadyBy, deadline_recurrence, estimate_ms, jitter_delay_ms, parse_time,
 };
@@ -137,6 +139,20 @@ fn overlap_skip_records_the_occurrence_and_names_the_run() {
     assert_eq!(due(&decision), None);
     assert_eq!(closed(&decision), [("2026-06-02T10:00Z".into(), ClosedReason::Overlap(Some("r_7".into())))]);
     assert_eq!(decision.closed[0].reason.to_text(), "skipped: run r_7 is still active");
+}
+
+#[test]
+fn only_the_texts_of_an_overlap_are_read_as_one() {
+    let overlaps = [ClosedReason::Overlap(Some("r_7".into())), ClosedReason::Overlap(None)];
+    assert!(overlaps.iter().all(|reason| is_overlap_text(&reason.to_text())));
+    let others = [
+        ClosedReason::Superseded,
+        ClosedReason::TooLate,
+        ClosedReason::Blackout,
+        ClosedReason::Paused,
+        ClosedReason::PausedAfterFailures(5),
+    ];
+    assert!(others.iter().all(|reason| !is_overlap_text(&reason.to_text())));
 }
 
 #[test]

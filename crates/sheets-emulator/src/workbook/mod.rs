@@ -9,10 +9,11 @@
 //! | Which conditional formats change a cell, and how? | `conditional_format` |
 //! | Which cells does a `DataFilter` find? | `data_filter` |
 //! | Which table does `values.append` extend? | `table_detection` |
-//! | How is a whole spreadsheet written as JSON? | `spreadsheet_json` |
+//! | How is a whole spreadsheet written as JSON? | `spreadsheet_json`, its cells in `cell_json` |
 //!
 //! Out of scope: evaluating one formula (`formula`).
 
+pub(crate) mod cell_json;
 pub(crate) mod column_blocks;
 pub(crate) mod conditional_format;
 pub(crate) mod data_filter;

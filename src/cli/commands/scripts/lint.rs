@@ -69,7 +69,7 @@ fn print_explanation(session: &Session, code: Option<&str>) -> Result<Exit, CliE
         return Ok(Exit::Ok);
     };
     let Some(rule) = rule_of(code) else {
-        return Err(CliError::new(format!("there is no code {code}"), Exit::Usage)
+        return Err(CliError::new(format!("lint has no code {code}"), Exit::Usage)
             .with_help("`sheetkeep lint explain` lists all codes"));
     };
     out.put(&page(rule));
@@ -86,7 +86,8 @@ fn settings(args: &LintArgs) -> Result<LintSettings, CliError> {
     for setting in &args.severity {
         let refused = |why: &str| CliError::new(format!("--severity {setting}: {why}"), Exit::Usage);
         let (code, severity) = setting.split_once('=').ok_or_else(|| refused("write it as SK601=error"))?;
-        let rule = rule_of(code.trim()).ok_or_else(|| refused("there is no such code"))?;
+        let rule = rule_of(code.trim())
+            .ok_or_else(|| refused("lint has no such code; `sheetkeep lint explain` lists all codes"))?;
         let severity = match severity.trim() {
             "error" => Some(LintSeverity::Error),
             "warning" => Some(LintSeverity::Warning),

@@ -39,7 +39,8 @@ pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
         let (source, kept) = (format_number(from_source), format_number(from_kept));
         let _ = writeln!(out, "  tried again: {source} from the source · {kept} from the record stored in Failures");
     }
-    let is_in_message = report.run.status != RunStatus::Succeeded && report.run.message.contains("made no row");
+    // The message of these ends names them (`runner::run_end`), and was shown above.
+    let is_in_message = matches!(report.run.status, RunStatus::Partial | RunStatus::Degraded);
     if report.rowless > 0 && !is_in_message {
         let _ = writeln!(out, "  {} made no row", format_count(report.rowless, "item"));
     }

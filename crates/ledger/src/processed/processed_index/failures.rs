@@ -62,7 +62,7 @@ impl ProcessedIndex {
         self.of_run.state_of((key.fingerprint(), self.policy().version_hash(version))) == KeyState::Failed
     }
 
-    /// Counts an unchanged failure. Returns false if there is no room, and it has to get a row.
+    /// Counts an unchanged failure. Returns false if the index is full, and it has to get a row.
     pub fn count_suppressed(&mut self, key: &Key) -> bool {
         self.failures.count_suppressed(key.fingerprint())
     }

@@ -1,0 +1,89 @@
+//! A store around which things go wrong, commit by commit.
+//!
+//! In scope: the mishaps of commits. Out of scope: the sheet behind it (`drill::drill_sheet`).
+
+use std::sync::Arc;
+
+use crate::app::drill::drill_sheet::DrillSheet;
+use crate::app::drill::mishaps::mishap::Mishap;
+use crate::app::drill::mishaps::run_trouble::RunTrouble;
+use crate::ledger::commit::changes::{Commit, CommitReply};
+use crate::port::store::Store;
+use crate::port::store_layer::StoreLayer;
+use futures_util::future::BoxFuture;
+
+/// The store of one run, with mishaps.
+pub struct TroubledStore {
+    inner: Arc<dyn Store>,
+    sheet: DrillSheet,
+    trouble: Arc<RunTrouble>,
+}
+
+impl TroubledStore {
+    /// Creates the store of a run on this sheet.
+    pub fn new(inner: Arc<dyn Store>, sheet: DrillSheet, trouble: Arc<RunTrouble>) -> Self {
+        Self { inner, sheet, trouble }
+    }
+
+    /// What happens before the `nth` commit arrives.
+    async fn before(&self, nth: u64) {
+        let schedule = &self.trouble.schedule;
+        let due = schedule.take(|mishap| match mishap {
+            Mishap::KillBeforeCommit(at) | Mishap::LoseReply(at) => *at == nth,
+            Mishap::Throttle { commit, .. } | Mishap::SecondRunner { commit, .. } | Mishap::Sort { commit, .. } => {
+                *commit == nth
+            }
+            _ => false,
+        });
+        for mishap in &due {
+            if let Mishap::Sort { descending, .. } = mishap
+                && self.sheet.sort_rows(*descending).await
+            {
+                schedule.record(format!("a person sorted the tab before commit {nth}"), |outcome| outcome.sorts += 1);
+            }
+        }
+        for mishap in due {
+            match mishap {
+                Mishap::KillBeforeCommit(_) => {
+                    self.trouble.kill(&format!("before commit {nth} was sent")).await;
+                }
+                Mishap::Throttle { calls, .. } => {
+                    self.sheet.throttle(calls);
+                    let moment = format!("429 for {calls} calls from commit {nth} on");
+                    schedule.record(moment, |outcome| outcome.throttled_calls += u64::from(calls));
+                }
+                Mishap::LoseReply(_) => {
+                    self.sheet.lose_reply();
+                    let moment = format!("commit {nth} was applied, and its reply lost");
+                    schedule.record(moment, |outcome| outcome.lost_replies += 1);
+                }
+                Mishap::SecondRunner { takes_over, .. } => {
+                    let how = if takes_over { ", and took over" } else { "" };
+                    let moment = format!("a second run started at commit {nth}{how}");
+                    schedule.record(moment, |outcome| outcome.second_runs += 1);
+                    schedule.start_second_runner(takes_over);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl StoreLayer for TroubledStore {
+    fn inner(&self) -> &dyn Store {
+        self.inner.as_ref()
+    }
+
+    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+        Box::pin(async move {
+            let nth = self.trouble.schedule.next_commit();
+            self.before(nth).await;
+            let reply = self.inner.commit(commit).await;
+            let due = |mishap: &Mishap| matches!(mishap, Mishap::KillAfterCommit(at) if *at == nth);
+            if matches!(reply, CommitReply::Applied) && !self.trouble.schedule.take(due).is_empty() {
+                self.trouble.kill(&format!("after commit {nth} was applied")).await;
+            }
+            reply
+        })
+    }
+}

@@ -1,0 +1,17 @@
+//! Items that fail: what is kept of them, and how they are tried again.
+//!
+//! The real client over the emulator, in process; a file a subject.
+
+#![cfg(feature = "emulator")]
+
+#[path = "failures/journal.rs"]
+mod journal;
+#[path = "failures/poison.rs"]
+mod poison;
+#[path = "failures/retries.rs"]
+mod retries;
+#[path = "support/sheet_rig.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod sheet_rig;
+
+use crate::sheet_rig::{front, person, support};

@@ -1,0 +1,19 @@
+//! What users ask for by hand: forget, force, prune and rollover.
+//!
+//! The real client over the emulator, in process; a file a subject.
+
+#![cfg(feature = "emulator")]
+
+#[path = "maintenance/force.rs"]
+mod force;
+#[path = "maintenance/forget.rs"]
+mod forget;
+#[path = "maintenance/prune.rs"]
+mod prune;
+#[path = "maintenance/rollover.rs"]
+mod rollover;
+#[path = "support/sheet_rig.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod sheet_rig;
+
+use crate::sheet_rig::{front, job_fixture, person, support};
