@@ -13,7 +13,7 @@ use crate::app::local_state::instance_lock::{Installation, LockHeld, active_hold
 use crate::app::local_state::journal::FileJournal;
 use crate::app::local_state::processes::SystemProcesses;
 use crate::app::local_state::request::RequestFile;
-use crate::app::run_request::{RunRequest, run_config};
+use crate::app::run_request::{JobNote, RunRequest, run_config};
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
 use crate::config::sections::sheet::target::Target;
@@ -51,8 +51,12 @@ pub async fn run(
     stop: Stop,
 ) -> Result<RunReport, AppError> {
     let warnings = WarningMemory::new(events);
-    for message in &request.notes {
-        (warnings.events())(Event::LastingAnomaly { message: message.clone(), is_known: false });
+    for JobNote { message, is_shown } in request.notes.iter().cloned() {
+        if is_shown {
+            warnings.add_shown(&message);
+        } else {
+            (warnings.events())(Event::LastingAnomaly { message, is_known: false });
+        }
     }
     let here = RunLocation { clock, chance, warnings: Arc::clone(&warnings) };
     let ended = Box::pin(run_when_free(settings, &request, &here, stop)).await;

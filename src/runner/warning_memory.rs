@@ -56,6 +56,11 @@ impl WarningMemory {
         (self.sink)(Event::LastingAnomaly { message, is_known });
     }
 
+    /// Adds a warning that people have read already.
+    pub fn add_shown(&self, message: &str) {
+        self.lock().current.add(message);
+    }
+
     /// Takes what the state remembers of the last run, and reports what has waited for it.
     /// `is_whole` is false for a run that does not read the source.
     pub fn recall(&self, earlier: ReportedWarnings, is_whole: bool) {
@@ -146,13 +151,16 @@ mod tests {
         assert_eq!(taken(&seen), [""; 0], "it waits for the state");
         first.recall(ReportedWarnings::default(), true);
         (first.events())(Event::Anomaly { message: "b".into() });
+        first.add_shown("shown");
         warn(&first.events(), "a");
+        warn(&first.events(), "shown");
         assert_eq!(taken(&seen), ["a", "of this run: b"]);
         let (second, seen) = memory();
         warn(&second.events(), "a");
         second.recall(first.after(None), true);
+        warn(&second.events(), "shown");
         warn(&second.events(), "c");
-        assert_eq!(taken(&seen), ["known a", "c"]);
+        assert_eq!(taken(&seen), ["known a", "known shown", "c"]);
     }
 
     #[test]

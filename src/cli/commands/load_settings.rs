@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
+use crate::app::run_request::JobNote;
 use crate::cli::args::job::JobArgs;
 use crate::cli::commands::error_report::from_config;
 use crate::cli::errors::CliError;
@@ -25,11 +26,12 @@ pub fn load_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, 
     read_settings(job, input).map(log_notes)
 }
 
-/// Returns the notes about the settings, as sentences, for a run that reports them; none if the
-/// command has logged them.
-pub fn unlogged_notes(settings: &Settings) -> Vec<String> {
-    let notes = if NOTES_LOGGED.is_completed() { &[] } else { settings.notes.as_slice() };
-    notes.iter().map(|note| format!("{}: {}", note.what, note.help)).collect()
+/// Returns the notes about the settings for a run, which shows those that the command has not
+/// logged.
+pub fn notes_for_run(settings: &Settings) -> Vec<JobNote> {
+    let is_shown = NOTES_LOGGED.is_completed();
+    let notes = settings.notes.iter();
+    notes.map(|note| JobNote { message: format!("{}: {}", note.what, note.help), is_shown }).collect()
 }
 
 fn log_notes(settings: Settings) -> Settings {

@@ -18,7 +18,7 @@ use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::alerts::alert_place::alert_place;
 use crate::cli::commands::alerts::job_file_alert::{note_working_file, report_unreadable_file};
 use crate::cli::commands::error_report::{from_app, from_plan_file};
-use crate::cli::commands::load_settings::{load_settings, place, read_settings, unlogged_notes};
+use crate::cli::commands::load_settings::{load_settings, notes_for_run, place, read_settings};
 use crate::cli::commands::run_interrupts::{dropped_error, watch_deadline, watch_signals};
 use crate::cli::commands::run_observers::{RunObservers, conclude};
 use crate::cli::commands::run_options::RunOptions;
@@ -191,7 +191,7 @@ fn run_request(
         approval: args.approve.unwrap_or_default(),
         recorded_end: None,
         alerts: alerting.map(Alerting::for_run),
-        notes: unlogged_notes(settings),
+        notes: notes_for_run(settings),
         host,
         own: ProvidedParts::default(),
     }

@@ -19,7 +19,7 @@ use crate::app::stages::stage_parts::stage_parts;
 use crate::app::stages::stage_plan::{PlannedStage, ReadStdin, StageFolders, StageListeners, StageOutcomes, StagePlan};
 use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::commands::error_report::{from_app, from_config};
-use crate::cli::commands::load_settings::unlogged_notes;
+use crate::cli::commands::load_settings::notes_for_run;
 use crate::cli::commands::run_interrupts::watch_signals;
 use crate::cli::commands::scripts::once_lines::{report_not_done, skipped};
 use crate::cli::commands::scripts::retry::read_stdin;
@@ -75,7 +75,7 @@ pub async fn in_sheet(
     let request = RunRequest {
         trigger: Trigger { kind: TRIGGER.to_owned(), ..Trigger::default() },
         own: stage_parts(&plan, &outcomes, &stop, true),
-        notes: unlogged_notes(&settings),
+        notes: notes_for_run(&settings),
         host,
         ..RunRequest::default()
     };
