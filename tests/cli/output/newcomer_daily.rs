@@ -107,7 +107,7 @@ fn a_guessed_encoding_is_reported_once_and_again_when_it_changes() {
     std::fs::write(project.path("orders.csv"), b"id,amount,note\n3,5,caf\xe9\n").expect("a file of the test");
     assert!(said_once(&project).contains(GUESS));
     // Those who ask hear of it each time.
-    project.run(&["run", "orders.toml", "--verbose"]).exits(0).says(GUESS);
+    project.run(&["run", "orders.toml"]).exits(0).says(GUESS);
     project.run(&["check", "orders.toml"]).shows("read as windows-1252");
     project.run(&["plan", "orders.toml"]).shows("read as windows-1252");
 }
