@@ -13,7 +13,7 @@ use crate::app::local_state::instance_lock::{Installation, LockHeld, active_hold
 use crate::app::local_state::journal::FileJournal;
 use crate::app::local_state::processes::SystemProcesses;
 use crate::app::local_state::request::RequestFile;
-use crate::app::run_request::{RunRequest, run_config};
+use crate::app::run_request::{JobNote, RunRequest, run_config};
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
 use crate::config::sections::sheet::target::Target;
@@ -32,6 +32,7 @@ use crate::runner::records::failure_records::unreadable_message;
 use crate::runner::run_config::{Dependencies, Events, RunError};
 use crate::runner::run_loop::pass;
 use crate::runner::shutdown::Stop;
+use crate::runner::warning_memory::WarningMemory;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::load_plan::MissingTab;
 
@@ -49,13 +50,33 @@ pub async fn run(
     events: Events,
     stop: Stop,
 ) -> Result<RunReport, AppError> {
+    let warnings = WarningMemory::new(events);
+    for JobNote { message, is_shown } in request.notes.iter().cloned() {
+        if is_shown {
+            warnings.add_shown(&message);
+        } else {
+            (warnings.events())(Event::LastingAnomaly { message, is_known: false });
+        }
+    }
+    let here = RunLocation { clock, chance, warnings: Arc::clone(&warnings) };
+    let ended = Box::pin(run_when_free(settings, &request, &here, stop)).await;
+    if ended.as_ref().is_err_and(|error| !error.is_duplicate()) {
+        warnings.release();
+    }
+    ended
+}
+
+async fn run_when_free(
+    settings: &Settings,
+    request: &RunRequest,
+    here: &RunLocation,
+    stop: Stop,
+) -> Result<RunReport, AppError> {
+    let (clock, events) = (&here.clock, here.warnings.events());
     let began_ms = clock.monotonic_ms();
     let mut reported = String::new();
-    let mut notes = OneTimeWarnings::default();
     loop {
-        let (clock, chance, events) = (Arc::clone(&clock), Arc::clone(&chance), Arc::clone(&events));
-        let here = RunLocation { clock: Arc::clone(&clock), chance, events: Arc::clone(&events) };
-        let tried = Box::pin(run_once(settings, &request, here, stop.clone(), &mut notes)).await;
+        let tried = Box::pin(run_once(settings, request, here.clone(), stop.clone())).await;
         let Overlap::Queue { wait_ms } = request.overlap else { return tried };
         let (by, again) = match &tried {
             Err(AppError::Busy { holder }) => (holder.clone(), TRY_THE_LOCK),
@@ -79,32 +100,23 @@ pub async fn run(
 }
 
 /// The environment of a run.
+#[derive(Clone)]
 struct RunLocation {
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
-    events: Events,
+    /// The lasting warnings, and the event sink behind them.
+    warnings: Arc<WarningMemory>,
 }
 
-/// Warnings that are reported once, however often a waiting run checks again.
-#[derive(Default)]
-struct OneTimeWarnings {
-    unlocked: bool,
-}
-
-impl OneTimeWarnings {
-    /// Warns that there is neither a lock nor a journal, which weakens some promises.
-    fn warn_about_missing_lock(&mut self, why: &str, has_programs: bool, events: &Events) {
-        if std::mem::replace(&mut self.unlocked, true) {
-            return;
-        }
-        let programs = if has_programs {
-            ", and after a crash the programs of all items that are not on the sheet run again"
-        } else {
-            ""
-        };
-        let message = format!("{why}; there is no lock: only the sheet keeps overlapping runs apart{programs}");
-        events(Event::Anomaly { message });
-    }
+/// Returns the warning that there is neither a lock nor a journal, which weakens some promises.
+fn missing_lock_warning(why: &str, has_programs: bool) -> Event {
+    let programs = if has_programs {
+        ", and after a crash the programs of all items that are not on the sheet run again"
+    } else {
+        ""
+    };
+    let message = format!("{why}; there is no lock: only the sheet keeps overlapping runs apart{programs}");
+    Event::LastingAnomaly { message, is_known: false }
 }
 
 async fn run_once(
@@ -112,9 +124,9 @@ async fn run_once(
     request: &RunRequest,
     here: RunLocation,
     stop: Stop,
-    notes: &mut OneTimeWarnings,
 ) -> Result<RunReport, AppError> {
-    let RunLocation { clock, chance, events } = here;
+    let RunLocation { clock, chance, warnings } = here;
+    let events = warnings.events();
     if request.retrying.processes_items() {
         ensure_programs_exist(settings)?;
     }
@@ -133,7 +145,7 @@ async fn run_once(
     }
     let has_programs = !settings.commands().is_empty();
     if let Some(why) = &installation.unlocked {
-        notes.warn_about_missing_lock(why, has_programs, &events);
+        events(missing_lock_warning(why, has_programs));
     }
     let all_events = Arc::clone(&events);
     let (store, calls, file) = store_for(settings, request, &clock, &chance)?;
@@ -147,6 +159,7 @@ async fn run_once(
         processes: Arc::new(SystemProcesses),
         prepared: request.changes.clone(),
         events: name_holder(installation, &request.host, clock.now(), events),
+        warnings,
         clock,
         chance,
     };

@@ -53,10 +53,21 @@ pub struct RunRequest {
     pub alerts: Option<Arc<RunAlerts>>,
     /// Which changes of existing rows a person approves.
     pub approval: Approval,
+    /// Notes about the job file.
+    pub notes: Vec<JobNote>,
     /// The machine's name.
     pub host: String,
     /// Parts that do not come from the settings.
     pub own: ProvidedParts,
+}
+
+/// A note about a job file, which the job's state remembers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobNote {
+    /// One sentence.
+    pub message: String,
+    /// True if the command has shown it before the run.
+    pub is_shown: bool,
 }
 
 impl RunRequest {

@@ -169,7 +169,9 @@ fn machine() -> (Arc<dyn Clock>, Arc<dyn Rng>) {
 /// Passes what the run reports to the program's own logs.
 fn events() -> Events {
     Arc::new(|event| match event {
-        Event::Anomaly { message } => tracing::warn!(event = "run.anomaly", "{message}"),
+        Event::Anomaly { message } | Event::LastingAnomaly { message, is_known: false } => {
+            tracing::warn!(event = "run.anomaly", "{message}")
+        }
         Event::ItemFailed { key, place, step, error } => {
             tracing::warn!(event = "item.failed", key = key.as_str(), place, step, "{error}");
         }

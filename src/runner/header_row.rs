@@ -26,7 +26,7 @@ pub async fn check_header(
         reason = stop.reason() => return Err(RunError::Stopped { reason }),
     };
     for message in notes {
-        events(Event::Anomaly { message });
+        events(Event::LastingAnomaly { message, is_known: false });
     }
     Ok(())
 }

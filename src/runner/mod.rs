@@ -26,6 +26,7 @@
 //! | How does a run stop early? | `shutdown` |
 //! | How does a source ask whether the run holds the lease? | `lease_questions` |
 //! | When is the next run due? | `outlook` |
+//! | Which warnings have people heard of before? | `warning_memory` |
 //! | Which checks precede the first record? | `source_checks`; of a header row, `header_row` |
 //! | What would steps make of a record, and which columns would a first row have? | `preview` |
 
@@ -46,4 +47,5 @@ pub mod lease_questions;
 pub mod outlook;
 pub mod header_row;
 mod source_checks;
+pub mod warning_memory;
 pub mod preview;

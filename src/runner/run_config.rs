@@ -34,6 +34,7 @@ use crate::runner::input::input_queue::RetryScope;
 use crate::runner::queue::first_records::Cause;
 use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::StopReason;
+use crate::runner::warning_memory::WarningMemory;
 use crate::schedule::job_schedule::JobSchedule;
 use crate::time::Timestamp;
 
@@ -63,6 +64,8 @@ pub struct Dependencies {
     pub processes: Arc<dyn Processes>,
     /// The event sink.
     pub events: Events,
+    /// What `events` pass through: which lasting warnings were reported before.
+    pub warnings: Arc<WarningMemory>,
 }
 
 /// Changes for the sheet, prepared from a snapshot.

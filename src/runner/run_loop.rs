@@ -137,6 +137,7 @@ impl RunLoop {
             journal: parts_journal,
             prepared,
             events,
+            warnings,
             ..
         } = parts;
         let outside = steps.iter().any(|step| step.has_outside_effects());
@@ -185,12 +186,12 @@ impl RunLoop {
         });
         let (inputs, left_out) =
             InputQueue::new(std::mem::take(&mut opened.failures), passes, &opened.intake.index, identify);
-        let (committer, intake) = Committer::new(driver, chance, &config, opened);
+        let (committer, intake) = Committer::new(driver, (chance, warnings), &config, opened);
         if left_out > 0 {
             let message = format!(
                 "{left_out} failures are not tried again automatically, because their records are too large; run --retry-failures"
             );
-            (committer.driver.events)(Event::Anomaly { message });
+            (committer.driver.events)(Event::LastingAnomaly { message, is_known: false });
         }
         let queue = CommitQueue::new(config.max_bytes, config.max_rows);
         Ok(Self {
@@ -264,7 +265,7 @@ impl RunLoop {
             }
         }
         self.replay.finish(self.has_abandoned_items);
-        self.report_unknown_columns();
+        self.report_added_columns();
         self.report_unusual_counts();
         self.emit(Event::Finished(Box::new(self.report())));
         Ok(())

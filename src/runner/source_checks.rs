@@ -59,7 +59,7 @@ async fn check_fields(
     let is_from_source = |name: &&String| !state.deleted.contains(name) && *name != ADDED_KEY_COLUMN;
     let mut own: Vec<String> = state.columns.iter().filter(is_from_source).cloned().collect();
     for message in remove_gone_fields(source.as_mut(), &mut own).await {
-        (parts.events)(Event::Anomaly { message });
+        (parts.events)(Event::LastingAnomaly { message, is_known: false });
     }
     opened.intake.fields = FilledFields::new(state.filled.clone(), own);
     Ok(())

@@ -44,6 +44,7 @@ use crate::runner::schedule_recorder::ScheduleRecorder;
 use crate::runner::startup::preconditions::{
     LeaseRequest, check_definition, check_job_location, check_key_column, check_lease, check_not_blocked, starts_afresh,
 };
+use crate::runner::warning_memory::WarningMemory;
 use crate::time::Timestamp;
 
 /// The service's clock, extrapolated with this machine's monotonic clock.
@@ -108,6 +109,7 @@ pub struct StartupParts {
     chance: Arc<dyn Rng>,
     processes: Arc<dyn Processes>,
     events: Events,
+    warnings: Arc<WarningMemory>,
     /// The head from which changes were prepared, if there are any.
     prepared_from: Option<PreparedHead>,
     /// True if there is a source that can be read again.
@@ -127,6 +129,7 @@ impl StartupParts {
             chance: Arc::clone(&parts.chance),
             processes: Arc::clone(&parts.processes),
             events: Arc::clone(&parts.events),
+            warnings: Arc::clone(&parts.warnings),
             prepared_from: parts.prepared.as_ref().map(|prepared| PreparedHead(prepared.from)),
             is_rereadable: parts.source.as_ref().is_some_and(|source| source.rereadable()),
         }
@@ -142,7 +145,8 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     let loaded = parts.store.load().await?;
     let service = ServiceClock::new(loaded.service_time, parts.clock.monotonic_ms());
     let snapshot = loaded.snapshot.as_ref();
-    report_loaded(parts, &loaded, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
+    let took_ms = parts.clock.monotonic_ms().saturating_sub(began_ms);
+    report_loaded(parts, &loaded, took_ms, config.retrying.reads_source())?;
     let answered_cells = answer_unclear_cells(parts, config, &loaded, &mut run);
     let sheet_zone = sheet_zone(&loaded);
     run.outlook.utc_offset_ms = Some(utc_offset_ms(started, &sheet_zone));
@@ -291,15 +295,18 @@ fn new_run(parts: &StartupParts, config: &RunConfig, started: Timestamp) -> Run 
     }
 }
 
-fn report_loaded(parts: &StartupParts, loaded: &Loaded, took_ms: u64) -> Result<(), RunError> {
+/// Reports the load, and its warnings; `is_whole` is true for a run that reads the source.
+fn report_loaded(parts: &StartupParts, loaded: &Loaded, took_ms: u64, is_whole: bool) -> Result<(), RunError> {
     let snapshot = loaded.snapshot.as_ref();
     let (keys, open_failures) =
         snapshot.map_or((0, 0), |s| (s.processed_index.keys(), s.processed_index.open_failures() as u64));
     (parts.events)(Event::Loaded { keys, open_failures, first: snapshot.is_none(), took_ms });
+    let earlier = snapshot.map(|snapshot| snapshot.state.warnings.clone()).unwrap_or_default();
+    parts.warnings.recall(earlier, is_whole);
     snapshot.map_or(Ok(()), check_not_blocked)?;
     let anomalies = snapshot.map(|s| s.anomalies.as_slice()).unwrap_or_default().iter();
     for message in anomalies.map(|anomaly| &anomaly.message).chain(&loaded.warnings) {
-        (parts.events)(Event::Anomaly { message: message.clone() });
+        (parts.events)(Event::LastingAnomaly { message: message.clone(), is_known: false });
     }
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! Excel workbooks: one record per row of a sheet below its header row.
 //!
-//! In scope: choosing the sheet, the header row, values as JSON, limits. Out of scope: reading the
-//! workbook's parts (the crate calamine).
+//! In scope: the sheet, its header row, values as JSON, limits. Out of scope: its parts (calamine).
 //!
 //! A workbook is a zip archive that can only be read as a whole. Every part of it is unpacked once,
 //! and counted, before it is parsed: what an archive says of its own size proves nothing. Cells are
@@ -68,6 +67,7 @@ enum CellContent {
     Uncalculated,
 }
 
+const SAVE_ANEW: &str = "open it in a spreadsheet program, and save it anew as .xlsx";
 /// What is wrong with the cell of a formula without a value, and what to do.
 const UNCALCULATED: &str = "a formula that was never calculated: open the file in Excel or LibreOffice and save it";
 
@@ -170,12 +170,13 @@ fn read_table(name: &str, reader: Box<dyn Read + Send>, choice: &SheetChoice) ->
     check_unpacked_size(name, &bytes, MAX_UNPACKED_BYTES)?;
     // The parsers of other people's files have failed on purpose-made ones before.
     catch_unwind(AssertUnwindSafe(|| parse(name, bytes, choice)))
-        .unwrap_or_else(|_| Err(broken(name, "the workbook is damaged".into())))
+        .unwrap_or_else(|_| Err(broken(name, format!("the workbook is damaged; {SAVE_ANEW}"))))
 }
 
 /// Unpacks every part without keeping it, up to the limit.
 fn check_unpacked_size(name: &str, bytes: &[u8], limit: u64) -> Result<(), SourceError> {
-    let damaged = |error: &dyn std::fmt::Display| broken(name, format!("the workbook is damaged: {error}"));
+    let damaged =
+        |error: &dyn std::fmt::Display| broken(name, format!("the workbook is damaged: {error}; {SAVE_ANEW}"));
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
     let mut left = limit + 1;
     for part in 0..archive.len() {
@@ -190,7 +191,8 @@ fn check_unpacked_size(name: &str, bytes: &[u8], limit: u64) -> Result<(), Sourc
 }
 
 fn parse(name: &str, bytes: Vec<u8>, choice: &SheetChoice) -> Result<Table, SourceError> {
-    let damaged = |error: calamine::XlsxError| broken(name, format!("the workbook can't be read: {error}"));
+    let damaged =
+        |error: calamine::XlsxError| broken(name, format!("the workbook can't be read: {error}; {SAVE_ANEW}"));
     let mut workbook = Xlsx::new(Cursor::new(bytes)).map_err(damaged)?;
     let sheet = choose_sheet(name, &workbook, choice)?;
     let origin = format!("{name}!{sheet}");

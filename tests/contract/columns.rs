@@ -35,7 +35,7 @@ async fn run_with(
     let ended = job.run(world.store_of("j", "Data"), source).await;
     let events = job.events.lock().expect("no test panics while it holds this");
     let odd = events.iter().filter_map(|event| match event {
-        Event::Anomaly { message } => Some(message.clone()),
+        Event::Anomaly { message } | Event::LastingAnomaly { message, .. } => Some(message.clone()),
         _ => None,
     });
     (ended, odd.collect())

@@ -23,7 +23,7 @@ async fn run(world: &Emulated, seed: u64, count: u64) -> (Result<RunReport, RunE
     let ended = job.run(world.store_of("j", "Data"), items(count)).await;
     let events = job.events.lock().expect("no test panics while it holds this");
     let odd = events.iter().filter_map(|event| match event {
-        Event::Anomaly { message } => Some(message.clone()),
+        Event::Anomaly { message } | Event::LastingAnomaly { message, .. } => Some(message.clone()),
         _ => None,
     });
     (ended, odd.collect())

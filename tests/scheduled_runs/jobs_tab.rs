@@ -91,7 +91,7 @@ impl JobsFixture {
         let report = job.run(self.store(run.job, run.view), Values::of(items.to_vec())).await;
         let events = job.events.lock().expect("no thread panics while it holds it");
         let warnings = events.iter().filter_map(|event| match event {
-            Event::Anomaly { message } => Some(message.clone()),
+            Event::Anomaly { message } | Event::LastingAnomaly { message, .. } => Some(message.clone()),
             _ => None,
         });
         (report, warnings.collect())

@@ -27,6 +27,7 @@ use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{Dependencies, PreparedChanges, RunConfig, RunError};
 use sheetkeep::runner::run_loop::pass;
 use sheetkeep::runner::shutdown::Stop;
+use sheetkeep::runner::warning_memory::WarningMemory;
 use sheetkeep::system::SeededRng;
 
 /// A source of values given beforehand.
@@ -292,6 +293,9 @@ impl Job {
         let events = Arc::clone(&self.events);
         let mut plan = self.plan.clone();
         plan.holder.process = Some(next_process());
+        let warnings = WarningMemory::new(Arc::new(move |event| {
+            events.lock().expect("no test panics while it holds this").push(event);
+        }));
         let parts = Dependencies {
             store,
             source: Some(source),
@@ -302,7 +306,8 @@ impl Job {
             journal: self.journal.clone(),
             prepared: self.prepared.clone(),
             processes: Arc::new(AllEnded),
-            events: Arc::new(move |event| events.lock().expect("no test panics while it holds this").push(event)),
+            events: warnings.events(),
+            warnings,
         };
         Box::pin(pass(parts, plan, stop)).await
     }

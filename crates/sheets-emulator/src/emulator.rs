@@ -306,7 +306,7 @@ impl Emulator {
         let bearer = if has_key && metric == Some(QuotaMetric::Read) && request.method == Method::GET {
             self.public_reader(&route.id)?
         } else {
-            tokens.check(authorization.filter(|_| !has_key), time.monotonic_ms())?
+            tokens.check(authorization, time.monotonic_ms())?
         };
         check_scope(&bearer, &request.method, route.api)?;
         if let Some(metric) = metric {

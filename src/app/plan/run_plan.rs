@@ -28,6 +28,7 @@ use crate::runner::header_row::check_header;
 use crate::runner::run_config::{Dependencies, Events};
 use crate::runner::run_loop::pass;
 use crate::runner::shutdown::Stop;
+use crate::runner::warning_memory::WarningMemory;
 use crate::store::spreadsheet::rehearsal::{RehearsalStore, RehearsedEffects};
 use crate::store::spreadsheet::store::SheetsStore;
 
@@ -98,7 +99,7 @@ impl PlanEvents {
     fn on(&mut self, event: Event) {
         match event {
             Event::Loaded { open_failures, .. } => self.open_failures = open_failures,
-            Event::Anomaly { message } => self.warnings.push(message),
+            Event::Anomaly { message } | Event::LastingAnomaly { message, .. } => self.warnings.push(message),
             Event::ItemFailed { key, place, step, error } if self.failures.len() < LISTED_FAILURES => {
                 self.failures.push(PlannedFailure { key: key.as_str().to_owned(), place, step, error });
             }
@@ -133,6 +134,7 @@ pub async fn plan_run(
     let rehearsal = Arc::new(RehearsalStore::new(store));
     let (steps, programs) = steps_without_programs(settings, clock);
     let install = known_id(settings.state_dir.as_deref()).unwrap_or_default();
+    let memory = WarningMemory::new(events);
     let parts = Dependencies {
         store: Arc::clone(&rehearsal) as Arc<_>,
         source,
@@ -141,7 +143,8 @@ pub async fn plan_run(
         journal: None,
         processes: Arc::new(SystemProcesses),
         prepared: None,
-        events,
+        events: memory.events(),
+        warnings: memory,
         clock: Arc::clone(clock),
         chance: Arc::clone(chance),
     };

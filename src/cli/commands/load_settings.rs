@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
+use crate::app::run_request::JobNote;
 use crate::cli::args::job::JobArgs;
 use crate::cli::commands::error_report::from_config;
 use crate::cli::errors::CliError;
@@ -25,9 +26,12 @@ pub fn load_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, 
     read_settings(job, input).map(log_notes)
 }
 
-/// Reads the job's settings for a run of this time: of its file, or of a form of it.
-pub fn load_settings_at(job: &JobArgs, form: Option<&JobFileForm>, time: LogicalTime) -> Result<Settings, CliError> {
-    read_settings_at(job, form, time).map(log_notes)
+/// Returns the notes about the settings for a run, which shows those that the command has not
+/// logged.
+pub fn notes_for_run(settings: &Settings) -> Vec<JobNote> {
+    let is_shown = NOTES_LOGGED.is_completed();
+    let notes = settings.notes.iter();
+    notes.map(|note| JobNote { message: format!("{}: {}", note.what, note.help), is_shown }).collect()
 }
 
 fn log_notes(settings: Settings) -> Settings {
@@ -47,8 +51,9 @@ pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, 
         .map_err(from_config)
 }
 
-/// Reads the job's settings for a run of this time, from a form of its file or from the file.
-fn read_settings_at(job: &JobArgs, form: Option<&JobFileForm>, time: LogicalTime) -> Result<Settings, CliError> {
+/// Reads the job's settings for a run of this time, from a form of its file or from the file. The
+/// run reports the notes.
+pub fn read_settings_at(job: &JobArgs, form: Option<&JobFileForm>, time: LogicalTime) -> Result<Settings, CliError> {
     let flags = overrides(job, None, time);
     let read = match form {
         Some(form) => from_form(&job.job, form, &flags),

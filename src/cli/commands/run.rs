@@ -18,7 +18,7 @@ use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::alerts::alert_place::alert_place;
 use crate::cli::commands::alerts::job_file_alert::{note_working_file, report_unreadable_file};
 use crate::cli::commands::error_report::{from_app, from_plan_file};
-use crate::cli::commands::load_settings::{load_settings, place};
+use crate::cli::commands::load_settings::{load_settings, notes_for_run, place, read_settings};
 use crate::cli::commands::run_interrupts::{dropped_error, watch_deadline, watch_signals};
 use crate::cli::commands::run_observers::{RunObservers, conclude};
 use crate::cli::commands::run_options::RunOptions;
@@ -79,7 +79,7 @@ async fn run_planned(
 /// Returns the settings that were read before, or reads them. A job file that can't be read is
 /// reported.
 async fn settings_of(args: &RunArgs, known: Option<&Settings>, clock: &Arc<dyn Clock>) -> Result<Settings, CliError> {
-    let read = known.map_or_else(|| load_settings(&args.job, args.input.clone()), |known| Ok(known.clone()));
+    let read = known.map_or_else(|| read_settings(&args.job, args.input.clone()), |known| Ok(known.clone()));
     if let Err(error) = &read {
         report_unreadable_file(&args.job, error, clock).await;
     }
@@ -191,6 +191,7 @@ fn run_request(
         approval: args.approve.unwrap_or_default(),
         recorded_end: None,
         alerts: alerting.map(Alerting::for_run),
+        notes: notes_for_run(settings),
         host,
         own: ProvidedParts::default(),
     }

@@ -35,6 +35,7 @@ use crate::runner::run_end::RunEnd;
 use crate::runner::schedule_recorder::ScheduleRecorder;
 use crate::runner::startup::preconditions::LeaseRequest;
 use crate::runner::startup::{RunContext, ServiceClock};
+use crate::runner::warning_memory::WarningMemory;
 use crate::time::Timestamp;
 
 /// The run's side of the commit chain, with its I/O.
@@ -43,6 +44,8 @@ pub struct Committer {
     pub driver: CommitDriver,
     /// Random source for ids.
     pub chance: Arc<dyn Rng>,
+    /// The lasting warnings, which the state remembers.
+    pub warnings: Arc<WarningMemory>,
     /// The commit chain.
     pub chain: CommitChain,
     /// Abandoned runs, closed by the next commit.
@@ -96,7 +99,12 @@ pub(super) enum ClosingRun {
 
 impl Committer {
     /// Creates a committer without commits from the startup context; returns the intake beside it.
-    pub fn new(driver: CommitDriver, chance: Arc<dyn Rng>, config: &RunConfig, opened: RunContext) -> (Self, Intake) {
+    pub fn new(
+        driver: CommitDriver,
+        (chance, warnings): (Arc<dyn Rng>, Arc<WarningMemory>),
+        config: &RunConfig,
+        opened: RunContext,
+    ) -> (Self, Intake) {
         let RunContext {
             chain,
             intake,
@@ -118,6 +126,7 @@ impl Committer {
             last_commit_ms: driver.clock.monotonic_ms(),
             driver,
             chance,
+            warnings,
             chain,
             abandoned_runs,
             schedule,
@@ -263,6 +272,7 @@ impl Committer {
         let schedule =
             self.schedule.as_ref().map(|recorder| recorder.history_after(&self.abandoned_runs, ended.as_ref()));
         self.draft_alerts(ended.as_ref());
+        let warnings = self.warnings.after(ended.as_ref());
         let rollover = &self.rollover;
         // With the run's row, which says what was answered.
         let answered_cells = end.map(|_| self.answered_cells.clone());
@@ -274,6 +284,7 @@ impl Committer {
             state.redo = redo;
             state.held = held;
             state.filled = intake.fields.shares().clone();
+            state.warnings = warnings;
             state.begun = begun;
             state.forced = reprocess_runs;
             if let Some(rollover) = rollover {

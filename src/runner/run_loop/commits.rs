@@ -51,6 +51,9 @@ impl RunLoop {
         if last && self.is_source_interrupted() {
             self.committer.leave_end_unreported();
         }
+        if last {
+            self.report_unknown_columns();
+        }
         let end = last.then(|| self.end_so_far());
         self.committer.begin(items, &mut self.intake, end.as_ref())
     }

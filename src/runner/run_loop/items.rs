@@ -141,7 +141,7 @@ impl RunLoop {
             self.report_emptied_fields();
         }
         for message in self.inputs.as_mut().map(InputQueue::take_notes).unwrap_or_default() {
-            (self.intake.events)(Event::Anomaly { message });
+            (self.intake.events)(Event::LastingAnomaly { message, is_known: false });
         }
         if let (Some(comparison), Some(inputs)) = (self.intake.on_source_read(), &mut self.inputs) {
             inputs.compare(comparison);

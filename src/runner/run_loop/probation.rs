@@ -9,6 +9,9 @@ use crate::ledger::runs::event::Event;
 use crate::runner::queue::commit_queue::PendingItem;
 use crate::runner::run_loop::RunLoop;
 
+/// The warning about an empty source.
+const NO_RECORD: &str = "the source has no record: see whether what writes it has come to its end";
+
 impl RunLoop {
     /// Queues a result for a commit. A failure among the first records is held until it is clear
     /// whether all of them fail.
@@ -49,9 +52,9 @@ impl RunLoop {
     /// Handles the end of the source.
     pub(super) fn check_whole_source(&mut self) {
         if self.intake.probation.records() == 0 {
-            self.emit(Event::Anomaly {
-                message: "the source has no record: see whether what writes it has come to its end".to_owned(),
-            });
+            self.emit(Event::LastingAnomaly { message: NO_RECORD.to_owned(), is_known: false });
+        } else {
+            self.committer.warnings.forget(NO_RECORD);
         }
         if let Some(error) = self.intake.probation.source_refusal() {
             self.drop_held_items();

@@ -142,27 +142,32 @@ impl RunLoop {
         }
     }
 
-    /// Warns about types for columns that the tab lacks (most often a typing error), about columns
-    /// that were added to an earlier tab, and about fields that were left out.
+    /// Warns about types for columns that the tab lacks (most often a typing error), and about
+    /// fields that were left out, before the last commit. Its state remembers these warnings.
     pub(super) fn report_unknown_columns(&self) {
         let header = self.intake.output.header.columns();
         let tab = &self.config.tab;
         let named = self.config.columns.types.iter().map(|(name, _)| name);
-        for name in named.filter(|&name| !header.is_empty() && !header.contains(name)) {
-            self.emit(Event::Anomaly {
-                message: format!("[sheet] columns names \"{name}\", and tab {tab} has no such column: is it misspelt?"),
-            });
+        let unknown = named
+            .filter(|&name| !header.is_empty() && !header.contains(name))
+            .map(|name| format!("[sheet] columns names \"{name}\", and tab {tab} has no such column: is it misspelt?"));
+        let ignored = self.intake.output.header.ignored();
+        let left_out = ignored.map(|name| format!("field \"{name}\" was left out: tab {tab} has no column for it"));
+        for message in unknown.chain(left_out) {
+            self.emit(Event::LastingAnomaly { message, is_known: false });
         }
+    }
+
+    /// Warns about columns that this run added to an earlier tab.
+    pub(super) fn report_added_columns(&self) {
         let added: Vec<String> = self.intake.output.header.added().map(|name| format!("{name:?}")).collect();
         if !added.is_empty() {
-            let message =
-                format!("tab {tab} has got new columns, because records have new fields: {}", added.join(", "));
+            let message = format!(
+                "tab {} has got new columns, because records have new fields: {}",
+                self.config.tab,
+                added.join(", ")
+            );
             self.emit(Event::Anomaly { message });
-        }
-        for name in self.intake.output.header.ignored() {
-            self.emit(Event::Anomaly {
-                message: format!("field \"{name}\" was left out: tab {tab} has no column for it"),
-            });
         }
     }
 

@@ -65,8 +65,11 @@ impl Replay {
             results.extend(replay.read_results(&target, &one, index));
         }
         if !results.is_empty() {
-            let count = results.len();
-            replay.note(format!("{count} results that an earlier run kept on this machine are written to the sheet, without running their steps again"));
+            let what = match results.len() {
+                1 => "a result that an earlier run kept on this machine is".to_owned(),
+                count => format!("{count} results that an earlier run kept on this machine are"),
+            };
+            replay.note(format!("{what} written to the sheet, without running the steps again"));
         }
         Ok((replay, results))
     }

@@ -131,7 +131,10 @@ impl<R: Read + Send> Elements<R> {
             }),
             SplitError::Broken(at, why) => self.refusal().unwrap_or_else(|| SourceError::Broken {
                 position: position(at),
-                why: format!("{why}; nothing after this place can be read, what came before is kept"),
+                why: format!(
+                    "{why}; correct it there, or in what writes the file: nothing after this place can be read, what came before \
+                     is kept"
+                ),
             }),
         }
     }
@@ -182,9 +185,10 @@ impl<R: Read + Send> Whole<R> {
             let why = if no_record.cut_off {
                 "the document ends before it is complete: it was cut off; get it whole and run again".into()
             } else {
-                no_record.bad.0.replace("the record", "the document")
+                format!("the document is {}; correct it there, or in what writes the file", no_record.what)
             };
-            broken(format!("{} (byte {n})", self.name), why)
+            let (line, column) = no_record.place;
+            broken(format!("{}:{line}:{column}", self.name), why)
         })?;
         let refusal = is_error_document(&document).then(|| shown(&document));
         let values = (self.extract)(document, n as u64).map_err(|no_items| match no_items {
@@ -262,8 +266,20 @@ mod tests {
             message,
             [
                 (1, Some(1), Ok(json!({"id": 1}))),
-                (2, Some(2), Err("the record is not valid JSON: expected value at byte 8 (JSON has no NaN)".into())),
-                (3, Some(2), Err("the record is not valid UTF-8 at byte 9".into())),
+                (
+                    2,
+                    Some(2),
+                    Err("the record is not valid JSON: a value is missing, or a text has no double quotes (JSON has no NaN) near \
+                         \"{\\\"id\\\": NaN}\" at column 8; correct it in the file, or in what writes it; the other records are read"
+                        .into())
+                ),
+                (
+                    3,
+                    Some(2),
+                    Err("the record is not valid UTF-8 at column 8; correct its characters in the file; if the whole file is in \
+                         another encoding, set encoding below [source]"
+                        .into())
+                ),
                 (4, Some(4), Ok(json!({"id": exact_number::from_token("12345678901234567890123")}))),
             ]
         );

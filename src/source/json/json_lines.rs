@@ -6,12 +6,12 @@
 use std::io::{BufRead, BufReader, Read};
 
 use crate::ledger::items::item::Position;
-use crate::port::source::{Record, SourceError};
+use crate::port::source::{BadRecord, Record, SourceError};
 use crate::source::background_reader::{BackgroundReader, Records};
 use crate::source::bytes::content_guess::ContentKind;
 use crate::source::bytes::encoding::TextEncoding;
 use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
-use crate::source::json::record_text::parse;
+use crate::source::json::record_text::{NoRecord, parse};
 use crate::source::skim::Depth;
 
 /// Opens `input` as JSON lines in `encoding`. Blank lines are skipped. A line that is not valid
@@ -97,6 +97,9 @@ impl<R: Read + Send> Records for Lines<R> {
                             .into(),
                     ));
                 }
+                Err(NoRecord { bad: BadRecord(why), cut_off: true, .. }) => {
+                    (Err(BadRecord(format!("{why}; with jsonl each record is one line"))), self.text.clone())
+                }
                 Err(no_record) => (Err(no_record.bad), self.text.clone()),
             };
             self.record += 1;
@@ -136,13 +139,23 @@ mod tests {
             message,
             [
                 "feed.jsonl:1 (record 1): {\"id\":1}",
-                "feed.jsonl:4 (record 2): the record is not valid JSON: expected ident at byte 2",
-                "feed.jsonl:5 (record 3): the record is not valid UTF-8 at byte 9",
+                "feed.jsonl:4 (record 2): the record is not valid JSON: a word has no double quotes near \"no json\" at column 2; \
+                 correct it in the file, or in what writes it; the other records are read",
+                "feed.jsonl:5 (record 3): the record is not valid UTF-8 at column 8; correct its characters in the file; if the \
+                 whole file is in another encoding, set encoding below [source]",
                 "feed.jsonl:6 (record 4): {\"id\":2}",
             ]
         );
         assert_eq!(records[1].bytes, b"no json");
         assert_eq!(records[3].bytes, b"");
+    }
+
+    #[test]
+    fn a_record_over_two_lines_is_answered_with_the_rule() {
+        let (records, error) = read(b"{\"id\": 1, \"note\": \"a\nb\"}\n{\"id\": 2}");
+        assert_eq!((records.len(), error), (3, None));
+        let why = &records[0].body.as_ref().expect_err("half a record").0;
+        assert!(why.contains("it ends too early") && why.ends_with("; with jsonl each record is one line"), "{why}");
     }
 
     #[test]

@@ -10,38 +10,95 @@ use crate::ledger::values::exact_number;
 use crate::port::source::BadRecord;
 use crate::source::skim::Depth;
 
+/// Characters that are shown on each side of a damaged place.
+const SHOWN: usize = 12;
+
 /// Why a text is not a record.
 #[derive(Debug)]
 pub(crate) struct NoRecord {
     /// What is wrong, for the failure of the record.
     pub(crate) bad: BadRecord,
+    /// What is wrong, without the place: completes "the document is".
+    pub(crate) what: String,
+    /// Line and column of the place in the text, from 1.
+    pub(crate) place: (usize, usize),
     /// Whether the text is valid as far as it goes, and only its end is missing.
     pub(crate) cut_off: bool,
+}
+
+impl NoRecord {
+    fn new(what: String, place: (usize, usize), advice: &str, cut_off: bool) -> Self {
+        let at = match place {
+            (1, column) => format!("column {column}"),
+            (line, column) => format!("line {line} of the record, column {column}"),
+        };
+        let bad = BadRecord(format!("the record is {what} at {at}; {advice}"));
+        Self { bad, what, place, cut_off }
+    }
 }
 
 /// Parses one JSON text at `depth`. A number that neither 64 bits nor a double can represent keeps
 /// its digits.
 pub(crate) fn parse(text: &[u8], depth: &Depth) -> Result<Value, NoRecord> {
-    let utf8 = std::str::from_utf8(text).map_err(|error| NoRecord {
-        bad: BadRecord(format!("the record is not valid UTF-8 at byte {}", error.valid_up_to() + 1)),
-        cut_off: error.error_len().is_none(),
+    let utf8 = std::str::from_utf8(text).map_err(|error| {
+        let (before, _) = text.split_at(error.valid_up_to());
+        let place = end_of(&String::from_utf8_lossy(before));
+        let advice =
+            "correct its characters in the file; if the whole file is in another encoding, set encoding below [source]";
+        NoRecord::new("not valid UTF-8".to_owned(), place, advice, error.error_len().is_none())
     })?;
-    exact_number::parse_by(utf8, |text| depth.read(text)).map_err(|error| NoRecord {
-        bad: BadRecord(format!("the record is not valid JSON: {}{}", reason(&error), hint(utf8))),
-        cut_off: error.is_eof(),
+    exact_number::parse_by(utf8, |text| depth.read(text)).map_err(|error| {
+        let before = before(utf8, &error);
+        let what = format!("not valid JSON: {}{}{}", reason(&error), hint(utf8), near(utf8, before.len()));
+        let advice = "correct it in the file, or in what writes it; the other records are read";
+        NoRecord::new(what, end_of(before), advice, error.is_eof())
     })
 }
 
-/// Returns the message of `serde_json` without its line: the record's own position is reported with
-/// it.
+/// Returns the text up to the place of the error, which is its end.
+fn before<'a>(text: &'a str, error: &serde_json::Error) -> &'a str {
+    let start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+    let mut end = start.saturating_add(error.column()).min(text.len());
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    text.get(..end).unwrap_or(text)
+}
+
+/// Returns line and column of the last character, from 1.
+fn end_of(text: &str) -> (usize, usize) {
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    (text.matches('\n').count() + 1, last.chars().count().max(1))
+}
+
+/// Returns the part of the text around a place, as an addition to a message.
+fn near(text: &str, at: usize) -> String {
+    let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
+    let before: Vec<char> = before.chars().rev().take(SHOWN).collect();
+    let shown: String = before.iter().rev().copied().chain(after.chars().take(SHOWN)).collect();
+    let shown = shown.trim();
+    if shown.is_empty() { String::new() } else { format!(" near {shown:?}") }
+}
+
+/// Messages of `serde_json` that need other words, by their beginning.
+const REASONS: [(&str, &str); 8] = [
+    ("EOF while parsing", "it ends too early"),
+    ("trailing comma", "a comma has nothing after it"),
+    ("trailing characters", "something follows the end of the record"),
+    ("key must be a string", "the name of a field has no double quotes"),
+    ("expected value", "a value is missing, or a text has no double quotes"),
+    ("expected ident", "a word has no double quotes"),
+    ("control character", "a text has a line break or another control character in it"),
+    ("invalid escape", "a backslash in a text needs a second one"),
+];
+
+/// Returns the reason without its place.
 fn reason(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
-    match message.strip_suffix(&place) {
-        Some(reason) if error.line() <= 1 => format!("{reason} at byte {}", error.column()),
-        Some(reason) => format!("{reason} at line {} of the record, byte {}", error.line(), error.column()),
-        None => message,
-    }
+    let bare = message.strip_suffix(&place).unwrap_or(&message);
+    let known = REASONS.iter().find(|(start, _)| bare.starts_with(start));
+    known.map_or(bare, |(_, words)| words).to_owned()
 }
 
 /// Returns an addition to the message if the text contains a word that other languages write for a
@@ -83,24 +140,50 @@ mod tests {
         assert_eq!(value["n"], json!(42));
     }
 
+    /// Returns the whole message, and whether the text was cut off.
+    fn message(text: &[u8]) -> (String, bool) {
+        let error = parse(text, &Depth::Whole).expect_err("no record");
+        (error.bad.0, error.cut_off)
+    }
+
     #[test]
-    fn what_is_no_record_says_why_and_whether_it_was_cut_off() {
-        for (text, why, cut_off) in [
-            (&b"{\"a\": NaN}"[..], "the record is not valid JSON: expected value at byte 7 (JSON has no NaN)", false),
+    fn what_is_no_record_says_why_where_and_what_to_do() {
+        assert_eq!(
+            message(b"{\"id\": 2,}"),
             (
-                b"{\"a\": -Infinity}",
-                "the record is not valid JSON: invalid number at byte 8 (JSON has no Infinity)",
-                false,
-            ),
-            (b"{\"a\": \"\xff\"}", "the record is not valid UTF-8 at byte 8", false),
-            (b"no json", "the record is not valid JSON: expected ident at byte 2", false),
-            (b"{\"a\": 1", "the record is not valid JSON: EOF while parsing an object at byte 7", true),
-            (b"\"\xc3", "the record is not valid UTF-8 at byte 2", true),
-            (b"{\"note\": \"NaN\"} x", "the record is not valid JSON: trailing characters at byte 17", false),
-            (b"012345678901234567890", "the record is not valid JSON: invalid number at byte 2", false),
+                "the record is not valid JSON: a comma has nothing after it near \"{\\\"id\\\": 2,}\" at column 10; correct it \
+                 in the file, or in what writes it; the other records are read"
+                    .to_owned(),
+                false
+            )
+        );
+        assert_eq!(
+            message("{\"note\": \"caf\u{e9}\",\n \"x\": }".as_bytes()).0,
+            "the record is not valid JSON: a value is missing, or a text has no double quotes near \
+             \"fé\\\",\\n \\\"x\\\": }\" at line 2 of the record, column 7; correct it in the file, or in what writes it; \
+             the other records are read"
+        );
+        assert!(message(b"{\"a\": \"\xff\"}").0.starts_with("the record is not valid UTF-8 at column 7; correct its"));
+        assert_eq!(message("é".as_bytes().split_at(1).0).1, true);
+    }
+
+    #[test]
+    fn each_kind_of_damage_has_words_of_its_own() {
+        for (text, why, at, cut_off) in [
+            ("{\"a\": NaN}", "a text has no double quotes (JSON has no NaN) near", "column 7", false),
+            ("{\"a\": -Infinity}", "invalid number (JSON has no Infinity) near", "column 8", false),
+            ("no json", "a word has no double quotes near \"no json\"", "column 2", false),
+            ("{'id': 1}", "the name of a field has no double quotes near \"{'id': 1}\"", "column 2", false),
+            ("{\"a\": 1", "it ends too early near", "column 7", true),
+            ("{\"note\": \"NaN\"} x", "something follows the end of the record near", "column 17", false),
+            ("{\"a\": \"b\tc\"}", "another control character in it near", "column 9", false),
+            ("{\"a\": \"C:\\d\"}", "a backslash in a text needs a second one near", "column 11", false),
+            ("012345678901234567890", "invalid number near \"012345678901", "column 2", false),
+            ("", "it ends too early at", "column 1", true),
         ] {
-            let error = parse(text, &Depth::Whole).expect_err("no record");
-            assert_eq!((error.bad.0.as_str(), error.cut_off), (why, cut_off));
+            let (message, is_cut_off) = message(text.as_bytes());
+            assert!(message.contains(why) && message.contains(&format!(" at {at}; correct")), "{text}: {message}");
+            assert_eq!(is_cut_off, cut_off, "{text}");
         }
     }
 

@@ -1,7 +1,10 @@
 //! What a person needs every day: warnings in a quiet run, reasons of skipped records, failures by
 //! kind.
 
+use serde_json::json;
+
 use crate::temp_project::TempProject;
+use crate::wire::ApiClient;
 
 const JOB: &str = "name = \"orders\"\n[source]\ncsv = \"orders.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Orders\"\n\
                    columns = { amount = \"number\" }\n";
@@ -73,4 +76,91 @@ fn failures_are_retried_by_what_they_are() {
     project.write("orders.csv", "id,amount\n1,1\n2,2\n,7\n3,7\n");
     let all = project.run(&["failures", "retry", "orders.toml", "--all"]);
     all.exits(0).shows("recovered 2").says("1 skipped failure left as before");
+}
+
+const UPSERT: &str = "name = \"orders\"\n[source]\ncsv = \"orders.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Orders\"\n\
+                      mode = \"upsert\"\n";
+
+/// Runs the job twice under `--quiet`: the second run has nothing to say. Returns what the first said.
+fn said_once(project: &TempProject) -> String {
+    let run = || project.run(&["run", "orders.toml", "--quiet"]);
+    let first = run();
+    first.exits(0);
+    for _ in 0..2 {
+        let again = run();
+        assert_eq!((again.exits(0).out.as_str(), again.err.as_str()), ("", ""));
+    }
+    first.err
+}
+
+#[test]
+fn a_guessed_encoding_is_reported_once_and_again_when_it_changes() {
+    const GUESS: &str = "warning: orders.csv: the text is not UTF-8 and is read as windows-1252";
+    let project = orders("");
+    std::fs::write(project.path("orders.csv"), b"id,amount,note\n1,5,caf\xe9\n").expect("a file of the test");
+    let said = said_once(&project);
+    assert!(said.contains(GUESS), "{said}");
+    // The guess is forgotten once the text is UTF-8.
+    project.write("orders.csv", "id,amount,note\n2,5,café\n");
+    let fine = project.run(&["run", "orders.toml", "--quiet"]);
+    assert_eq!((fine.exits(0).out.as_str(), fine.err.as_str()), ("", ""));
+    std::fs::write(project.path("orders.csv"), b"id,amount,note\n3,5,caf\xe9\n").expect("a file of the test");
+    assert!(said_once(&project).contains(GUESS));
+    // Those who ask hear of it each time.
+    project.run(&["run", "orders.toml"]).exits(0).says(GUESS);
+    project.run(&["check", "orders.toml"]).shows("read as windows-1252");
+    project.run(&["plan", "orders.toml"]).shows("read as windows-1252");
+}
+
+#[test]
+fn what_people_changed_on_the_sheet_is_reported_once() {
+    for (job, row, column, text, said) in [
+        (JOB, 0, 2, "Remark", "warning: column \"note\" of tab Orders is now called \"Remark\""),
+        (UPSERT, 0, 2, "Remark", "warning: column \"note\" of tab Orders is now called \"Remark\""),
+        (UPSERT, 2, 0, "1", "warning: tab Orders: row 3 has the key of a row above it"),
+    ] {
+        let project = orders("id,amount,note\n1,5,a\n2,6,b\n");
+        project.write("orders.toml", job);
+        project.run(&["run", "orders.toml", "--quiet"]).exits(0);
+        let sheet = ApiClient::of_file(&project, "orders.sheet");
+        let start = json!({"sheetId": sheet.tab_id("Orders"), "rowIndex": row, "columnIndex": column});
+        let rows = json!([{"values": [{"userEnteredValue": {"stringValue": text}}]}]);
+        sheet.hands(&json!([{"updateCells": {"start": start, "rows": rows, "fields": "userEnteredValue"}}]));
+        drop(sheet);
+        let first = said_once(&project);
+        assert!(first.contains(said), "{first}");
+    }
+}
+
+#[test]
+fn what_stays_wrong_in_the_source_is_reported_once() {
+    let project = orders("id,amount,note\n1,5,a\n");
+    project.run(&["run", "orders.toml", "--quiet"]).exits(0);
+    project.write("orders.csv", "id,amount\n1,5\n");
+    let said = said_once(&project);
+    assert!(said.contains("no longer has the field \"note\""), "{said}");
+    project.write("orders.csv", "id,amount\n");
+    let said = said_once(&project);
+    assert!(said.contains("the source has no record"), "{said}");
+    // Each time that it is empty again is news.
+    project.write("orders.csv", "id,amount\n1,5\n");
+    project.run(&["run", "orders.toml", "--quiet"]).exits(0);
+    project.write("orders.csv", "id,amount\n");
+    let said = said_once(&project);
+    assert!(said.contains("the source has no record"), "{said}");
+}
+
+#[test]
+fn advice_about_settings_is_given_once() {
+    let project = orders("id,amount\n1,5\n");
+    std::fs::create_dir(project.path("shared")).expect("a folder of the test");
+    project.write("shared/.env", "NAME=value\n");
+    project.write(".env", "OTHER=value\n");
+    project.write("shared/orders.toml", JOB);
+    std::fs::remove_file(project.path("orders.toml")).expect("the job file");
+    std::os::unix::fs::symlink("shared/orders.toml", project.path("orders.toml")).expect("a link of the test");
+    let said = said_once(&project);
+    assert!(said.contains("warning:") && said.contains("is not read: the job file is a link"), "{said}");
+    project.run(&["check", "orders.toml"]).shows("is not read");
+    project.run(&["plan", "orders.toml"]).says("is not read");
 }

@@ -45,6 +45,14 @@ fn recovers(project: &TempProject, job: &str, seeds: &str) {
 }
 
 #[test]
+fn faults_that_a_drill_plays_are_no_warnings() {
+    let project = letters(LETTERS);
+    let ended = project.run(&["drill", "letters.toml", "--seeds", "8"]);
+    assert!(ended.out.contains("429 for"), "a drill has such calls: {}", ended.out);
+    assert!(!ended.err.contains("WARN"), "{}", ended.err);
+}
+
+#[test]
 fn the_quakes_of_the_fixtures_recover_from_every_drill() {
     recovers(&TempProject::quakes(), "quakes.toml", "6");
 }

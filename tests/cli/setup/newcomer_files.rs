@@ -72,9 +72,31 @@ fn contents() -> Vec<Mistake> {
             "",
         )
         .file("orders.json", b"{\"rows\": [{\"id\": 1}]}"),
-        mistake("a damaged line of JSON", JOB.replace("csv = \"orders.csv\"", "jsonl = \"orders.jsonl\""), "")
-            .file("orders.jsonl", b"{\"id\": 1}\n{\"id\": 2,}\n{\"id\": 3}\n"),
+        lines("a damaged line of JSON", b"{\"id\": 1}\n{\"id\": 2,}\n{\"id\": 3}\n"),
+        lines("a line of JSON as Python prints it", b"{\"id\": 1}\n{'id': 2, 'paid': True}\n"),
+        lines("a line of JSON with a line break in a text", b"{\"id\": 1, \"note\": \"a\nb\"}\n{\"id\": 2}\n"),
+        lines("a line of JSON in another encoding", b"{\"id\": 1}\n{\"id\": 2, \"name\": \"caf\xe9\"}\n"),
+        lines("a last line of JSON that was cut off", b"{\"id\": 1}\n{\"id\": 2, \"na"),
+        document("a damaged record of a JSON list", "", b"[{\"id\": 1},\n {\"id\": 2,\n  \"n\": NaN},\n {\"id\": 3}]"),
+        document("a JSON list with a bracket too many", "", b"[{\"id\": 1}},\n {\"id\": 2}]"),
+        document(
+            "a damaged document that is read as a whole",
+            "\nitems = \".rows | map(.)[]\"",
+            b"{\"rows\": [\n  {\"id\": 1},\n  {\"id\": 2;}\n]}",
+        ),
+        excel("a workbook that was cut off", sheet.get(..sheet.len() / 2).expect("half of it")),
     ]
+}
+
+/// Makes a mistake in a file of JSON lines.
+fn lines(name: &'static str, content: &[u8]) -> Mistake {
+    mistake(name, JOB.replace("csv = \"orders.csv\"", "jsonl = \"orders.jsonl\""), "").file("orders.jsonl", content)
+}
+
+/// Makes a mistake in a JSON document, read with these settings.
+fn document(name: &'static str, settings: &str, content: &[u8]) -> Mistake {
+    let job = JOB.replace("csv = \"orders.csv\"", &format!("json = \"orders.json\"{settings}"));
+    mistake(name, job, "").file("orders.json", content)
 }
 
 fn values() -> Vec<Mistake> {

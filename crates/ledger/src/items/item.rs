@@ -16,7 +16,7 @@ use crate::items::key::{Key, Version};
 pub struct Position {
     /// The file, or `-` for standard input, or another name of the source.
     pub origin: String,
-    /// The record's number, from 1.
+    /// The record's number, from 1; 0 if the origin names it already.
     pub record: u64,
     /// The line on which the record starts, from 1; `None` for sources without lines.
     pub line: Option<u64>,
@@ -28,7 +28,7 @@ impl fmt::Display for Position {
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
-        write!(f, " (record {})", self.record)
+        if self.record == 0 { Ok(()) } else { write!(f, " (record {})", self.record) }
     }
 }
 

@@ -43,6 +43,14 @@ pub enum Event {
         /// One sentence that names the tab.
         message: String,
     },
+    /// Something that stays as it is until people change it, such as a guess about the source;
+    /// the run continues.
+    LastingAnomaly {
+        /// One sentence, in the same words in each run.
+        message: String,
+        /// True if the job's last run reported it, so that people know.
+        is_known: bool,
+    },
     /// An earlier run was found abandoned and is closed in Runs.
     RunAbandoned {
         /// The earlier run's id.

@@ -17,6 +17,7 @@ use crate::rows::header_search::FirstRows;
 use crate::runs::filled_fields::FillShares;
 use crate::runs::held_changes::HeldPlan;
 use crate::runs::job_requests::{AnsweredCells, JobRequests};
+use crate::runs::reported_warnings::ReportedWarnings;
 use crate::runs::run::Run;
 use crate::runs::schedule_history::ScheduleHistory;
 use sheetkeep_base::time::Timestamp;
@@ -154,6 +155,8 @@ pub struct State {
     pub schedule: Option<ScheduleHistory>,
     /// How often the fields of the source were filled in earlier runs.
     pub filled: FillShares,
+    /// The lasting warnings of the last run.
+    pub warnings: ReportedWarnings,
     /// Changes of existing rows that a run has held back, or that are approved.
     pub held: Option<HeldPlan>,
     /// Cells of people in Jobs that are not understood, and that a run has answered.

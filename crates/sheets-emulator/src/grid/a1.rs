@@ -281,8 +281,8 @@ pub(crate) fn column_letters(index: u32) -> String {
 
 /// Returns a title for use in front of `!`: quoted only if needed, as in recorded responses.
 pub fn quote_title(title: &str) -> String {
-    let plain = title.chars().all(|c| c.is_alphanumeric() || c == '_')
-        && title.chars().next().is_some_and(|c| !c.is_numeric())
+    let plain = title.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'))
+        && title.chars().next().is_some_and(|c| !c.is_numeric() && c != '.')
         && A1Corner::parse(title).is_none_or(|corner| corner.row.is_none() || corner.column.is_none());
     if plain { title.to_owned() } else { format!("'{}'", title.replace('\'', "''")) }
 }
@@ -298,7 +298,9 @@ mod tests {
         type Tab = &'static str;
 
         fn titled(&self, title: &str) -> Option<&'static str> {
-            ["Sheet1", "D3", "it's", "🌵 one"].into_iter().find(|t| t.to_lowercase() == title.to_lowercase())
+            ["Sheet1", "D3", "it's", "🌵 one", "food.csv", "profiles-10.csv"]
+                .into_iter()
+                .find(|t| t.to_lowercase() == title.to_lowercase())
         }
 
         fn first_visible(&self) -> Option<&'static str> {
@@ -331,6 +333,8 @@ mod tests {
             ("D3", "Sheet1!D3"),
             ("'it''s'!A1", "'it''s'!A1"),
             ("🌵 one!A:A", "'🌵 one'!A1:A1000"),
+            ("'food.csv'!A1:Z1", "food.csv!A1:Z1"),
+            ("'profiles-10.csv'!A1:Z1", "'profiles-10.csv'!A1:Z1"),
             ("head", "'D3'!B5"),
             ("'D3'!head", "'D3'!B5"),
             ("Sheet1!R1C1:R2C2", "Sheet1!A1:B2"),

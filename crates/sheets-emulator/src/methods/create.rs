@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::batch::context::{Batch, UnknownBehaviors};
 use crate::batch::objects::named_ranges;
 use crate::batch::request_types::is_empty_value;
+use crate::batch::sheets::regional_settings::check_regional_settings;
 use crate::batch::sheets::sheet::{first_sheets, spreadsheet_from};
 use crate::batch::write_cells;
 use crate::error::ApiError;
@@ -15,7 +16,7 @@ use crate::random::RandomSource;
 use crate::schema::proto_json::{NOT_JSON, normalise};
 use crate::schema::response_mask::ResponseMask;
 use crate::storage::store::SpreadsheetStore;
-use crate::storage::transaction::SheetProperties;
+use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 use crate::workbook::spreadsheet_json::{SpreadsheetView, spreadsheet};
 
 /// Answers `spreadsheets.create`: creates the spreadsheet `id` and returns it.
@@ -37,7 +38,10 @@ pub(crate) fn create(
         .map(|sheet| sheet.get("properties").and_then(Value::as_object).cloned().unwrap_or_default())
         .collect();
     refuse_unsupported(&described, list("sheets"))?;
-    let tx = store.start(id, &spreadsheet_from(properties))?;
+    let properties = spreadsheet_from(properties);
+    check_regional_settings(&properties, &SpreadsheetProperties::default())
+        .map_err(|error| error.within("Invalid properties: "))?;
+    let tx = store.start(id, &properties)?;
     let batch = Batch::new(&tx, UnknownBehaviors::default(), random)?;
     first_sheets(&batch, &sheets)?;
     for (n, (sheet, row)) in list("sheets").iter().zip(tx.sheets()?).enumerate() {

@@ -14,7 +14,7 @@ use crate::app::schedule::run_history::read_done_times;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::jobs::backfill::BackfillArgs;
 use crate::cli::commands::error_report::{from_app, from_history};
-use crate::cli::commands::load_settings::{load_settings, load_settings_at};
+use crate::cli::commands::load_settings::{load_settings, read_settings_at};
 use crate::cli::commands::run::run_job;
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
@@ -88,7 +88,7 @@ async fn run_occurrence(
     chance: &Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let Occurrence { scheduled_for, date, .. } = occurrence;
-    let settings = load_settings_at(&args.job, None, LogicalTime::Occurrence { scheduled_for, date })?;
+    let settings = read_settings_at(&args.job, None, LogicalTime::Occurrence { scheduled_for, date })?;
     let trigger = Trigger { kind: BACKFILL_TRIGGER.to_owned(), run_key: None, scheduled_for: Some(scheduled_for) };
     let options = RunOptions { trigger: Some(trigger), settings: Some(Box::new(settings)), ..RunOptions::default() };
     let run_args =

@@ -20,7 +20,7 @@ use crate::cli::args::job::JobArgs;
 use crate::cli::commands::alerts::alert_place::alert_place;
 use crate::cli::commands::alerts::job_file_alert::report_unreadable_file;
 use crate::cli::commands::error_report::from_app;
-use crate::cli::commands::load_settings::{load_settings_at, place};
+use crate::cli::commands::load_settings::{place, read_settings_at};
 use crate::cli::commands::run::run_job;
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
@@ -99,7 +99,7 @@ impl DueCall<'_> {
     async fn run_due(&self, args: &RunArgs) -> Result<Exit, CliError> {
         let form = if args.for_daemon { form_on_stdin()? } else { None };
         let now = LogicalTime::Now(self.clock.now());
-        let settings = match load_settings_at(&args.job, form.as_ref(), now) {
+        let settings = match read_settings_at(&args.job, form.as_ref(), now) {
             Ok(settings) => settings,
             Err(error) => {
                 report_unreadable_file(&args.job, &error, &self.clock).await;
@@ -188,7 +188,7 @@ impl DueCall<'_> {
             trigger: Some(due.trigger),
             claim: due.claim,
             shares_terminal: !self.is_alone,
-            settings: Some(Box::new(load_settings_at(&args.job, form, time)?)),
+            settings: Some(Box::new(read_settings_at(&args.job, form, time)?)),
             ..RunOptions::default()
         };
         let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));

@@ -19,6 +19,7 @@ use crate::app::stages::stage_parts::stage_parts;
 use crate::app::stages::stage_plan::{PlannedStage, ReadStdin, StageFolders, StageListeners, StageOutcomes, StagePlan};
 use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::commands::error_report::{from_app, from_config};
+use crate::cli::commands::load_settings::notes_for_run;
 use crate::cli::commands::run_interrupts::watch_signals;
 use crate::cli::commands::scripts::once_lines::{report_not_done, skipped};
 use crate::cli::commands::scripts::retry::read_stdin;
@@ -74,6 +75,7 @@ pub async fn in_sheet(
     let request = RunRequest {
         trigger: Trigger { kind: TRIGGER.to_owned(), ..Trigger::default() },
         own: stage_parts(&plan, &outcomes, &stop, true),
+        notes: notes_for_run(&settings),
         host,
         ..RunRequest::default()
     };
@@ -129,9 +131,6 @@ fn settings(args: &OnceArgs) -> Result<Settings, CliError> {
             "set SHEETKEEP_SPREADSHEET_ID, as for a job; or keep it on this machine, with --files DIR or --embedded FILE",
         ));
     }
-    for note in &settings.notes {
-        tracing::warn!(event = "config.note", "{}: {}", note.what, note.help);
-    }
     Ok(settings)
 }
 
@@ -184,7 +183,7 @@ fn events(session: &Session, args: &OnceArgs) -> Events {
     let (terminal, name) = (Arc::clone(&session.terminal), args.name.to_string());
     Arc::new(move |event| {
         let warning = match event {
-            Event::Anomaly { message } => message,
+            Event::Anomaly { message } | Event::LastingAnomaly { message, is_known: false } => message,
             Event::RunAbandoned { run } => format!("the earlier run {run} died before it was done"),
             _ => return,
         };

@@ -14,7 +14,7 @@ pub fn event_name(event: &Event) -> &'static str {
         Event::Started { .. } => "run.started",
         Event::Waiting { .. } => "run.waiting",
         Event::Loaded { .. } => "state.loaded",
-        Event::Anomaly { .. } => "run.anomaly",
+        Event::Anomaly { .. } | Event::LastingAnomaly { .. } => "run.anomaly",
         Event::RunAbandoned { .. } => "run.abandoned",
         Event::Claimed { .. } => "lease.claimed",
         Event::ItemFailed { .. } => "item.failed",
@@ -34,9 +34,11 @@ pub fn event_name(event: &Event) -> &'static str {
 /// Returns how serious the event is.
 pub fn event_level(event: &Event) -> LogLevel {
     match event {
-        Event::ItemFailed { .. } | Event::Retrying { .. } | Event::Anomaly { .. } | Event::RunAbandoned { .. } => {
-            LogLevel::Warning
-        }
+        Event::ItemFailed { .. }
+        | Event::Retrying { .. }
+        | Event::Anomaly { .. }
+        | Event::LastingAnomaly { .. }
+        | Event::RunAbandoned { .. } => LogLevel::Warning,
         _ => LogLevel::Info,
     }
 }

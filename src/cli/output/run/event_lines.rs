@@ -58,7 +58,9 @@ impl EventLines {
                 format_count(*open_failures, "failure"),
                 format_duration(*took_ms)
             )),
-            Event::Anomaly { message } => Some(format!("warning: {}", visible(message))),
+            Event::Anomaly { message } | Event::LastingAnomaly { message, .. } => {
+                Some(format!("warning: {}", visible(message)))
+            }
             Event::RunAbandoned { run } => {
                 Some(format!("warning: the earlier run {run} died; Runs records it as crashed"))
             }

@@ -76,26 +76,29 @@ fn scaled(read: u64, all: u64) -> u64 {
     u64::try_from(parts).unwrap_or(PARTS).min(PARTS)
 }
 
-/// Returns items done and failed, items per second, and the estimated remaining time.
+/// Returns records read, done and failed, their rate, and the estimated remaining time. A record
+/// counts as read once it has been through its steps, and as done once it is on the sheet.
 fn message(counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64) -> String {
     let ok = counts.new + counts.skipped;
-    let handled = if ok == 0 && counts.read > counts.failed {
-        // Before the first commit, "0 ok" at 90 % would be misleading.
-        format!("{} read", format_number(counts.read))
-    } else {
-        format!("{} ok", format_number(ok))
-    };
-    let mut parts = vec![handled];
+    let mut parts = vec![format!("{} read", format_number(counts.read))];
+    if ok > 0 {
+        parts.push(format!("{} ok", format_number(ok)));
+    }
     if counts.failed > 0 {
         parts.push(format!("{} failed", format_number(counts.failed)));
     }
-    if let Some(rate) = counts.read.saturating_mul(1_000).checked_div(elapsed_ms) {
-        parts.push(format!("{}/s", format_number(rate)));
-    }
+    parts.extend(rate(counts.read, elapsed_ms));
     if let Some(left_ms) = source.and_then(|(read, all)| left_ms(read, all, elapsed_ms)) {
         parts.push(format!("{} left", format_duration(left_ms)));
     }
     parts.join(" · ")
+}
+
+/// Returns records per second, or per minute where that is less than one; `None` before the first.
+fn rate(read: u64, elapsed_ms: u64) -> Option<String> {
+    let a_second = read.saturating_mul(1_000).checked_div(elapsed_ms).filter(|_| read > 0)?;
+    let a_minute = read.saturating_mul(60_000).checked_div(elapsed_ms)?;
+    Some(if a_second > 0 { format!("{}/s", format_number(a_second)) } else { format!("{a_minute}/min") })
 }
 
 fn left_ms(read: u64, all: u64, elapsed_ms: u64) -> Option<u64> {
@@ -110,20 +113,27 @@ mod tests {
     #[test]
     fn the_message_has_rate_and_time_left() {
         let counts = Counts { read: 427, new: 420, skipped: 4, failed: 3, ..Counts::default() };
-        assert_eq!(message(&counts, Some((250_000, 1_000_000)), 2_000), "424 ok · 3 failed · 213/s · 6.0 s left");
+        let shown = message(&counts, Some((250_000, 1_000_000)), 2_000);
+        assert_eq!(shown, "427 read · 424 ok · 3 failed · 213/s · 6.0 s left");
+    }
+
+    #[test]
+    fn slow_records_are_counted_and_their_rate_is_a_minutes() {
+        let counts = Counts { read: 2, new: 1, ..Counts::default() };
+        assert_eq!(message(&counts, Some((2, 3)), 4_200), "2 read · 1 ok · 28/min · 2.1 s left");
     }
 
     #[test]
     fn until_the_first_commit_the_message_has_what_was_read() {
         let counts = Counts { read: 1_643, ..Counts::default() };
         assert_eq!(message(&counts, None, 2_000), "1,643 read · 821/s");
-        assert_eq!(message(&Counts { read: 3, failed: 3, ..Counts::default() }, None, 0), "0 ok · 3 failed");
+        assert_eq!(message(&Counts { read: 3, failed: 3, ..Counts::default() }, None, 0), "3 read · 3 failed");
     }
 
     #[test]
     fn at_the_very_start_nothing_is_guessed() {
-        assert_eq!(message(&Counts::default(), Some((0, 1_000)), 0), "0 ok");
-        assert_eq!(message(&Counts::default(), None, 500), "0 ok · 0/s");
+        assert_eq!(message(&Counts::default(), Some((0, 1_000)), 0), "0 read");
+        assert_eq!(message(&Counts::default(), None, 500), "0 read");
     }
 
     #[test]

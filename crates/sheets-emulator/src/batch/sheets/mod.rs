@@ -3,6 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | Add, delete, duplicate, rename sheets; spreadsheet properties | `sheet` |
+//! | Which locales and time zones does a spreadsheet take? | `regional_settings` |
 //! | Append, insert, delete, move, resize rows and columns | `dimensions` |
 //! | Row and column groups, automatic sizes | `dimension_groups` |
 //!
@@ -10,4 +11,5 @@
 
 pub(crate) mod dimension_groups;
 pub(crate) mod dimensions;
+pub(crate) mod regional_settings;
 pub(crate) mod sheet;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::{self, merge_members};
 use crate::batch::request_types::is_empty_value;
+use crate::batch::sheets::regional_settings::check_regional_settings;
 use crate::batch::shift_cells;
 use crate::error::ApiError;
 use crate::format::response_format::{sheet_properties, spreadsheet_properties};
@@ -324,7 +325,9 @@ pub(crate) fn update_spreadsheet(batch: &Batch<'_, '_>, request: &UpdateSheetPro
         }
         ResponseMask::Members(masks) => merge_members(&members, &request.properties, masks),
     };
-    batch.tx.set_properties(&spreadsheet_from(&merged))?;
+    let new = spreadsheet_from(&merged);
+    check_regional_settings(&new, &old)?;
+    batch.tx.set_properties(&new)?;
     Ok(json!({}))
 }
 
