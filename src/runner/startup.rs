@@ -168,7 +168,6 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
         run.outlook.utc_offset_ms = Some(utc_offset_ms(run.started, &sheet_zone));
         (parts.events)(Event::RunAbandoned { run: run.id.clone() });
     }
-    let alerts = alert_recorder(config, &loaded);
     let chain = start_chain(config, &loaded, definition, &run.id);
     let (mut intake, table_exists) = intake(parts, config, &loaded, &chain, &run.id)?;
     if let Some(key) = config.retrying.unknown_key(&intake.index) {
@@ -189,7 +188,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
         table_exists,
         abandoned_runs,
         schedule,
-        alerts,
+        alerts: alert_recorder(config, &loaded),
         answered_cells,
         run,
         service,

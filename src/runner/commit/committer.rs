@@ -53,7 +53,7 @@ pub struct Committer {
     /// The history of the job's schedule; `None` for a job without one.
     pub(in crate::runner) schedule: Option<ScheduleRecorder>,
     /// Cells of people in Jobs that this run answers, and those answered before it.
-    answered_cells: AnsweredCells,
+    pub(super) answered_cells: AnsweredCells,
     /// The alerts of the job; `None` for a job without a channel.
     pub(super) alerts: Option<AlertRecorder>,
     /// This run, as of its last commit.
@@ -274,10 +274,7 @@ impl Committer {
         self.draft_alerts(ended.as_ref());
         let warnings = self.warnings.after(ended.as_ref());
         let rollover = &self.rollover;
-        // With the run's row, which says what was answered.
-        let answered_cells = end.map(|_| self.answered_cells.clone());
         self.chain.update_state(|state| {
-            state.answered_cells = answered_cells.unwrap_or_else(|| std::mem::take(&mut state.answered_cells));
             state.schedule = schedule.or(state.schedule.take());
             state.key_column = key_column.or(state.key_column.take());
             state.suppressed_failures = intake.index.suppressed_counts().clone();

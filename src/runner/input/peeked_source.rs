@@ -14,23 +14,29 @@ use crate::port::source::{HeaderRow, Record, Source, SourceError};
 /// A source of which the first record has been read.
 pub(crate) struct PeekedSource {
     inner: Box<dyn Source>,
-    /// What was read, until the run takes it: a record, or the end.
-    first: Option<Option<Record>>,
+    first: FirstRead,
+}
+
+/// What was read.
+enum FirstRead {
+    /// A record, or the end, which the run has not taken yet.
+    Waiting(Option<Record>),
+    Taken,
 }
 
 impl PeekedSource {
     /// Reads the first record of a source that nothing was read of. Fails if it can't be read.
     pub(crate) async fn read(mut inner: Box<dyn Source>) -> Result<Self, SourceError> {
         let first = inner.next().await?;
-        Ok(Self { inner, first: Some(first) })
+        Ok(Self { inner, first: FirstRead::Waiting(first) })
     }
 }
 
 impl Source for PeekedSource {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
-        match self.first.take() {
-            Some(first) => Box::pin(std::future::ready(Ok(first))),
-            None => self.inner.next(),
+        match std::mem::replace(&mut self.first, FirstRead::Taken) {
+            FirstRead::Waiting(first) => Box::pin(std::future::ready(Ok(first))),
+            FirstRead::Taken => self.inner.next(),
         }
     }
 
@@ -43,7 +49,7 @@ impl Source for PeekedSource {
     }
 
     fn rewind(&mut self) -> Result<(), SourceError> {
-        self.first = None;
+        self.first = FirstRead::Taken;
         self.inner.rewind()
     }
 
