@@ -69,7 +69,7 @@ fn overrides(job: &JobArgs, input: Option<PathBuf>, time: LogicalTime) -> Overri
     }
 }
 
-/// The name that stands for no job, where settings are read without a job file.
+/// The name of no job, where settings are read without a job file.
 const NO_JOB: &str = "name = \"test\"\n[source]\ncsv = \"none.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Data\"\n";
 
 /// Reads what the environment, `.env` and the flags alone set, for a job file that is not read.
