@@ -266,6 +266,29 @@ async fn a_stop_between_two_attempts_leaves_the_item_untried() {
     assert_eq!((next.run.counts.new, next.run.status), (1, RunStatus::Succeeded));
 }
 
+#[tokio::test(start_paused = true)]
+async fn retries_cut_off_by_the_deadline_are_a_failure() {
+    let clock = clock();
+    let store = MemoryStore::new(Arc::clone(&clock));
+    let busy = || StepError::Transient { why: "busy".into(), retry_after_ms: Some(60_000) };
+    let job = Job::new(Arc::clone(&clock)).step(move |value, _| match value["id"].as_str() {
+        Some("a") => Err(busy()),
+        _ => Ok(vec![value.clone()]),
+    });
+    let source = || Values::of(["a", "b"].map(|id| json!({"id": id})));
+    for failed in [1, 0] {
+        let stop = Stop::default();
+        let asked = stop.clone();
+        let deadline = async {
+            clock.sleep(Duration::from_secs(30)).await;
+            asked.request(StopReason::Deadline);
+        };
+        let (report, ()) = tokio::join!(job.run_until(store.clone(), source(), stop), deadline);
+        let report = report.expect("a run that ends");
+        assert_eq!((report.run.status, store.contents().failures.len()), (RunStatus::TimedOut, 1), "{failed}");
+    }
+}
+
 /// A step that takes two seconds.
 struct Slow(Arc<dyn Clock>);
 

@@ -5,6 +5,7 @@ import pathlib
 import socket
 import statistics
 import sys
+import sysconfig
 import time
 
 import clients
@@ -15,6 +16,8 @@ from runs import QUOTAS, calls_ms, say, write_rows
 from emulator import Emulator
 
 STARTS = 21
+# What the budget of the linter is about.
+LINTED_BYTES = 4_000_000
 
 
 class Budgets:
@@ -201,6 +204,29 @@ class Budgets:
             median <= allowed,
             ms=times,
         )
+
+    def lint(self):
+        """The linter on 4 MB of Python: the standard library of this Python, as it is and as one file."""
+        folder = self.scale.new_folder()
+        texts, size = [], 0
+        for path in sorted(pathlib.Path(sysconfig.get_paths()["stdlib"]).glob("**/*.py")):
+            if "site-packages" in path.parts or size >= LINTED_BYTES:
+                continue
+            text = path.read_bytes()
+            texts.append(text)
+            size += len(text)
+        files = folder / "files"
+        files.mkdir(parents=True)
+        for number, text in enumerate(texts):
+            (files / f"{number:04}.py").write_bytes(text)
+        whole = folder / "whole.py"
+        whole.write_bytes(b"\n".join(texts)[:LINTED_BYTES].rpartition(b"\n")[0])
+        for shape, path in [(f"{len(texts)} files", files), ("one file", whole)]:
+            runs = [process.run([self.scale.program, "lint", str(path), "--gate", "never"], folder, "lint").result for _ in range(3)]
+            cpu, peak = statistics.median(run["cpu"] for run in runs), max(run["peak_mb"] for run in runs)
+            work = f"lint of 4 MB of Python as {shape}"
+            self.add(work, "≤ 1 s of CPU", f"{cpu:.2f} s", cpu <= 1, runs=[run["cpu"] for run in runs])
+            self.add(work, "≤ 100 MB", f"{peak} MB", peak <= 100)
 
     def emulator(self):
         """What calls cost the emulator as the sheet grows."""

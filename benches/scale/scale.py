@@ -55,6 +55,7 @@ def budget_part(scale, data):
     budgets.keys()
     budgets.plans()
     budgets.emulator()
+    budgets.lint()
     data["budgets"] = budgets.rows
     rows = [[row["work"], row["budget"], row["measured"], "ok" if row["ok"] else "**missed**"] for row in budgets.rows]
     told = "Under Google's quotas (60 reads and 60 writes a minute) and 300 ms a call, unless noted otherwise."

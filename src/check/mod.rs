@@ -4,7 +4,8 @@
 //! consequences for a job. Out of scope: the assumptions (`store::probe`), output and exit codes
 //! (`cli`).
 //!
-//! - `preflight`: everything that a run checks before its first write.
+//! - `source`: can the source be opened, and what are its first records like?
+//! - `preflight`: what else does a run check before its first write?
 //! - `programs`: can the steps' programs be run?
 //! - `repeated`: does the source repeat keys?
 //! - `rerun`: what happens if each step runs twice?
@@ -20,6 +21,7 @@ pub mod consequences;
 pub mod programs;
 pub mod repeated;
 pub mod rerun;
+pub mod source;
 pub mod preflight;
 pub mod probing;
 pub mod timetable;

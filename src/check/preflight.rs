@@ -1,15 +1,12 @@
 //! Preflight: everything that a run checks before its first write, without a write.
 //!
-//! In scope: the source's first records, the service, tabs, definition, lease, guard. Out of scope:
+//! In scope: the service, tabs, definition, lease, guard. Out of scope: the source (`check::source`),
 //! reading the job file and connecting, which the caller has done.
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::check::clock::check_clock;
-use crate::check::repeated::{RepeatedKeyScan, scan_repeated_keys};
-use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
+use crate::check::report::{CheckItem, StartBlocker, Subject};
 use crate::check::timetable::outgrown_line;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
@@ -19,21 +16,13 @@ use crate::google::errors::call_error::{CallError, ErrorCause};
 use crate::google::sheets::Sheets;
 use crate::google::types::address::SpreadsheetId;
 use crate::google::types::response_types::SpreadsheetInfo;
-use crate::ledger::items::key::Key;
 use crate::ledger::leases::lease::LeaseStatus;
-use crate::ledger::rows::row_builder::row_of;
 use crate::ledger::runs::capacity;
 use crate::ledger::state::snapshot::{Definition, Snapshot};
-use crate::ledger::values::columns::Columns;
-use crate::port::source::Source;
-use crate::port::step::Identify;
-use crate::runner::header_row::{check_columns, read_header};
-use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::run_config::RunError;
 use crate::runner::startup::preconditions::{
     check_definition, check_job_location, check_key_column, check_not_blocked, starts_afresh,
 };
-use crate::source::bytes::input::Input;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::load::loader::{LoadResult, Loader};
@@ -55,129 +44,21 @@ pub struct PlannedRun {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Checks the source: whether it can be opened, its first record, and whether a run would stop on
-/// its first records. If the source can be read again, also returns repeated keys.
-pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> (Vec<CheckItem>, Option<RepeatedKeyScan>) {
-    let subject = Subject::Source;
-    let name = settings.source.input.name();
-    if let Some(job) = &settings.stages {
-        let names: Vec<&str> = job.stages.iter().map(|stage| stage.name.as_str()).collect();
-        return (vec![CheckItem::fine(subject, format!("none; the job has the stages {}", names.join(", ")))], None);
-    }
-    if settings.source.input == Input::Stdin {
-        return (vec![CheckItem::fine(subject, "standard input, which is not read here")], None);
-    }
-    let mut source = match settings.open_source() {
-        Ok(source) => source,
-        Err(error) => return (vec![CheckItem::problem(subject, StartBlocker::Source(error))], None),
-    };
-    let identify = settings.identify();
-    let mut lines: Vec<CheckItem> = match read_header(source.as_mut(), &identify).await {
-        Ok(notes) => notes.into_iter().map(|note| CheckItem::warning(subject, note, None)).collect(),
-        Err(error) => return (vec![CheckItem::problem(subject, StartBlocker::Pass(error))], None),
-    };
-    // Of a tab that has such a column already, a run takes it.
-    if settings.steps.is_empty()
-        && let Err(error) = check_columns(source.as_mut(), &settings.columns, &[], settings.key_column.as_deref()).await
-    {
-        let help = "correct the name in the job file: a run stops here, unless the data tab already has that column";
-        lines.push(CheckItem::warning(subject, error.to_string(), Some(help)));
-    }
-    let columns = settings.steps.is_empty().then_some(&settings.columns);
-    let line = records(&name, source.as_mut(), &identify, columns, settings.stop_after).await;
-    let is_stopped = matches!(line.verdict, CheckVerdict::Problem(_));
-    lines.push(line);
-    // The run needs what would be read of a pipe here.
-    if is_stopped || !source.rereadable() || source.rewind().is_err() {
-        return (lines, None);
-    }
-    let mut scan = scan_repeated_keys(source.as_mut(), Arc::new(identify), settings.again, clock).await;
-    let hint = "the run says so too; see docs/settings.md, *A key twice in one source*";
-    lines.extend(scan.sentence().map(|sentence| CheckItem::warning(subject, sentence, Some(hint))));
-    lines.extend(scan.broken.take().map(|error| CheckItem::problem(subject, StartBlocker::Source(error))));
-    (lines, Some(scan))
+/// What a check found on the spreadsheet, beside its lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpreadsheetFindings {
+    /// Whether the spreadsheet can be read.
+    pub can_be_read: bool,
+    /// Whether the job has done a key; `None` if its state can't be read.
+    pub has_done_keys: Option<bool>,
 }
 
-/// Checks the first record, and further ones as long as none has a key and, where records are the
-/// rows, values that fit the types of `columns`.
-async fn records(
-    name: &str,
-    source: &mut dyn Source,
-    identify: &dyn Identify,
-    columns: Option<&Columns>,
-    stop_after: u64,
-) -> CheckItem {
-    let subject = Subject::Source;
-    let mut probation = FirstRecords::new(stop_after);
-    let mut first = None;
-    let mut read = 0;
-    loop {
-        let record = match source.next().await {
-            Err(error) if read == 0 => return CheckItem::problem(subject, StartBlocker::Source(error)),
-            Ok(None) if read == 0 => return CheckItem::warning(subject, format!("{name} has no record"), None),
-            Err(_) | Ok(None) => break,
-            Ok(Some(record)) => record,
-        };
-        read += 1;
-        probation.read();
-        let place = record.position.to_string();
-        match record.body {
-            Err(bad) => {
-                let what = format!("the first record of {name} can't be read: {bad}");
-                let line = || {
-                    CheckItem::warning(subject, what, Some("it would be a failure; the other records are read anyway"))
-                };
-                first.get_or_insert_with(line);
-                probation.failed("source", &bad.to_string(), &place, &record.bytes);
-            }
-            Ok(body) => match identify.identify(&body).await {
-                Ok((key, _)) if let Some(why) = refused_value(&body, columns) => {
-                    first.get_or_insert_with(|| unwritable(name, &key, &why));
-                    probation.failed("output", &why, &place, body.to_string().as_bytes());
-                }
-                Ok((key, _)) if read == 1 => {
-                    return CheckItem::fine(subject, format!("{name}, whose first record has key {}", key.as_str()));
-                }
-                Ok(_) => break,
-                Err(error) => {
-                    let what = format!("the first record of {name} has no key: {error}");
-                    let line = || CheckItem::warning(subject, what, Some("it would be a failure; see `key` in [item]"));
-                    first.get_or_insert_with(line);
-                    probation.failed("item", &error.to_string(), &place, body.to_string().as_bytes());
-                }
-            },
-        }
-        // A run skips records that it has done before, whatever their values are.
-        if let Some(cause) = probation.common_cause().filter(|cause| cause.step == "output") {
-            let help = "a run ends with 65 there, unless it has done these records before; see [sheet] columns";
-            return CheckItem::warning(subject, cause.sentence(), Some(help));
-        }
-        if let Some(cause) = probation.common_cause() {
-            let cause = Box::new(cause.clone());
-            return CheckItem::problem(subject, StartBlocker::Pass(RunError::AllAlike { cause, report: None }));
-        }
-        if stop_after == 0 {
-            break;
-        }
-    }
-    match probation.source_refusal() {
-        Some(error) => CheckItem::problem(subject, StartBlocker::Source(error)),
-        None => first.unwrap_or_else(|| CheckItem::fine(subject, name)),
-    }
-}
-
-fn unwritable(name: &str, key: &Key, why: &str) -> CheckItem {
-    let what = format!("the first record of {name}, with key {}, can't be written: {why}", key.as_str());
-    CheckItem::warning(Subject::Source, what, Some("it would be a failure; see [sheet] columns"))
-}
-
-/// Returns why a record can't be a row of these columns.
-fn refused_value(body: &Value, columns: Option<&Columns>) -> Option<String> {
-    columns.and_then(|columns| row_of(body.clone(), columns).err()).map(|refusal| refusal.to_string())
-}
-
-/// Checks the spreadsheet and the job's tabs. Returns true if the spreadsheet can be read.
-pub async fn check_spreadsheet(settings: &Settings, planned: &PlannedRun, lines: &mut Vec<CheckItem>) -> bool {
+/// Checks the spreadsheet and the job's tabs.
+pub async fn check_spreadsheet(
+    settings: &Settings,
+    planned: &PlannedRun,
+    lines: &mut Vec<CheckItem>,
+) -> SpreadsheetFindings {
     let read = planned.sheets.metadata(&planned.id).await;
     if matches!(settings.target, Target::Google { .. }) {
         let is_token_refused = read.as_ref().is_err_and(is_about_credentials);
@@ -188,7 +69,7 @@ pub async fn check_spreadsheet(settings: &Settings, planned: &PlannedRun, lines:
         Err(error) => {
             let subject = if is_about_credentials(&error) { Subject::Credentials } else { Subject::Spreadsheet };
             lines.push(CheckItem::problem(subject, StartBlocker::Call(error)));
-            return false;
+            return SpreadsheetFindings { can_be_read: false, has_done_keys: None };
         }
     };
     let is_local = matches!(settings.target, Target::Embedded { .. });
@@ -209,11 +90,17 @@ pub async fn check_spreadsheet(settings: &Settings, planned: &PlannedRun, lines:
         preview: settings.preview(&planned.clock),
         clock: Arc::clone(&planned.clock),
     };
-    match loader.load().await {
-        Ok(found) => add_job_lines(settings, planned, &found, lines),
-        Err(error) => lines.push(CheckItem::problem(Subject::Tabs, error)),
-    }
-    true
+    let has_done_keys = match loader.load().await {
+        Ok(found) => {
+            add_job_lines(settings, planned, &found, lines);
+            Some(found.loaded.snapshot.is_some_and(|snapshot| snapshot.processed_index.keys() > 0))
+        }
+        Err(error) => {
+            lines.push(CheckItem::problem(Subject::Tabs, error));
+            None
+        }
+    };
+    SpreadsheetFindings { can_be_read: true, has_done_keys }
 }
 
 fn is_about_credentials(error: &CallError) -> bool {

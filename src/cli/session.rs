@@ -72,7 +72,12 @@ impl Session {
             style: Arc::clone(&log_style),
             // A daemon's log is what people read of it.
             verbose: args.verbose.saturating_add(u8::from(args.command.is_daemon())),
-            quiet: matches!(&args.command, CliCommand::Run(run) if run.quiet),
+            quiet: match &args.command {
+                CliCommand::Run(run) => run.quiet,
+                // What its calls run into is made up, and in its report.
+                CliCommand::Drill(_) => args.verbose == 0,
+                _ => false,
+            },
             directives: env("SHEETKEEP_LOG"),
         };
         let session = Self { args, terminal, log_style, clock: Arc::clone(clock), marked_files: Mutex::default() };

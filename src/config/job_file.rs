@@ -151,6 +151,9 @@ fn job_files_near(path: &Path) -> String {
         None if shown.is_dir() => {
             format!("no job file (.toml) is in {}; docs/your-first-csv.md begins with one", shown.display())
         }
+        None if shown.metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied) => {
+            format!("the folder {} may not be read by this user", shown.display())
+        }
         None => format!("the folder {} is not there", shown.display()),
     }
 }

@@ -16,12 +16,14 @@ pub type LeaseQuestion = oneshot::Sender<bool>;
 pub struct LeaseQuestions {
     sender: UnboundedSender<LeaseQuestion>,
     receiver: UnboundedReceiver<LeaseQuestion>,
+    /// A question that could not be answered yet; it is the next one.
+    postponed: Option<LeaseQuestion>,
 }
 
 impl Default for LeaseQuestions {
     fn default() -> Self {
         let (sender, receiver) = unbounded_channel();
-        Self { sender, receiver }
+        Self { sender, receiver, postponed: None }
     }
 }
 
@@ -31,8 +33,16 @@ impl LeaseQuestions {
         LeaseAsker(self.sender.clone())
     }
 
+    /// Keeps a question that can't be answered now.
+    pub fn postpone(&mut self, question: LeaseQuestion) {
+        self.postponed = Some(question);
+    }
+
     /// Returns the next question. The caller may cancel.
     pub async fn next(&mut self) -> LeaseQuestion {
+        if let Some(question) = self.postponed.take() {
+            return question;
+        }
         match self.receiver.recv().await {
             Some(question) => question,
             // A sender is kept here, so the channel stays open.

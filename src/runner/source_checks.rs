@@ -1,5 +1,5 @@
-//! Checks of a source before its first record: the fields that the job needs, and those that it
-//! has lost.
+//! Checks of a source before a run writes: the fields that the job needs, those that it has lost,
+//! and on a new spreadsheet its first record.
 //!
 //! In scope: which checks a run makes. Out of scope: the checks (`runner::header_row`).
 
@@ -7,13 +7,37 @@ use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, KeyColumn};
 use crate::ledger::runs::event::Event;
 use crate::ledger::runs::filled_fields::FilledFields;
 use crate::runner::header_row::{check_columns, check_header, remove_gone_fields};
+use crate::runner::input::peeked_source::PeekedSource;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
 use crate::runner::shutdown::Stop;
 use crate::runner::startup::RunContext;
 
-/// Checks the header row of a source that a run reads. A source that can be read again was checked
-/// before the run had the lease.
+/// Checks a source that a run reads. The header row of one that can be read again was checked before
+/// the run had the lease. On a spreadsheet that has no tab of the job yet, its first record is read
+/// as well, so that a source that can't be read makes none. One that can be read once is read with
+/// the lease only, and the commit that takes the lease makes the tabs.
 pub(crate) async fn check_source(
+    parts: &mut Dependencies,
+    config: &RunConfig,
+    stop: &Stop,
+    opened: &mut RunContext,
+) -> Result<(), RunError> {
+    check_fields(parts, config, stop, opened).await?;
+    let has_tabs = opened.chain.draft_ids().base().is_some();
+    if has_tabs || !config.retrying.reads_source() {
+        return Ok(());
+    }
+    let Some(source) = parts.source.take_if(|source| source.rereadable()) else { return Ok(()) };
+    let peeked = tokio::select! {
+        peeked = PeekedSource::read(source) => peeked.map_err(RunError::Input)?,
+        reason = stop.reason() => return Err(RunError::Stopped { reason }),
+    };
+    parts.source = Some(Box::new(peeked));
+    Ok(())
+}
+
+/// Checks that the source has the fields that the job needs, and reports those that it has lost.
+async fn check_fields(
     parts: &mut Dependencies,
     config: &RunConfig,
     stop: &Stop,

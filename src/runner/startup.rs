@@ -25,6 +25,7 @@ use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, Header, KeyColumn};
 use crate::ledger::runs::event::{Event, RetryCounts, SkipCounts};
 use crate::ledger::runs::expectation::FilledColumns;
 use crate::ledger::runs::filled_fields::{FillShares, FilledFields};
+use crate::ledger::runs::job_requests::AnsweredCells;
 use crate::ledger::runs::run::{Counts, Run, run_id};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::{Definition, Loaded, State};
@@ -79,6 +80,8 @@ pub struct RunContext {
     pub schedule: Option<ScheduleRecorder>,
     /// The alerts of the job; `None` for a job without a channel.
     pub alerts: Option<AlertRecorder>,
+    /// Cells of people in Jobs that are answered once this run's row is there.
+    pub answered_cells: AnsweredCells,
     /// This run, as its row in Runs will begin.
     pub run: Run,
     /// The service's clock.
@@ -140,7 +143,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     let service = ServiceClock::new(loaded.service_time, parts.clock.monotonic_ms());
     let snapshot = loaded.snapshot.as_ref();
     report_loaded(parts, &loaded, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
-    note_unclear_requests(parts, config, &loaded, &mut run);
+    let answered_cells = answer_unclear_cells(parts, config, &loaded, &mut run);
     let sheet_zone = sheet_zone(&loaded);
     run.outlook.utc_offset_ms = Some(utc_offset_ms(started, &sheet_zone));
     if parts.prepared_from.is_some_and(|PreparedHead(from)| snapshot.map(|snapshot| snapshot.head) != from) {
@@ -183,6 +186,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
         abandoned_runs,
         schedule,
         alerts,
+        answered_cells,
         run,
         service,
         sheet_zone,
@@ -194,14 +198,19 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     })
 }
 
-/// Reports what people wrote in Jobs and what is not understood, in an event and in the run's row.
-fn note_unclear_requests(parts: &StartupParts, config: &RunConfig, loaded: &Loaded, run: &mut Run) {
+/// Answers what people wrote in Jobs and what is not understood, in an event and in the run's row,
+/// unless an earlier run has. Returns all that is answered then.
+fn answer_unclear_cells(parts: &StartupParts, config: &RunConfig, loaded: &Loaded, run: &mut Run) -> AnsweredCells {
+    let before = loaded.snapshot.as_ref().map(|snapshot| &snapshot.state.answered_cells);
     let asks_in_vain = loaded.requests.run_now.as_ref().filter(|_| config.schedule.is_none());
     let in_vain = asks_in_vain.map(|_| "tab Jobs: run now starts nothing, because the job has no schedule".to_owned());
-    for message in loaded.requests.unclear.iter().cloned().chain(in_vain) {
+    let messages: Vec<String> = loaded.requests.unclear.iter().cloned().chain(in_vain).collect();
+    let answered = AnsweredCells::of(&messages);
+    for message in messages.into_iter().filter(|message| before.is_none_or(|before| !before.has(message))) {
         run.add_remark(&message);
         (parts.events)(Event::Anomaly { message });
     }
+    answered
 }
 
 /// Returns the time zone of the spreadsheet; UTC if it is not known.

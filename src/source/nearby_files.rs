@@ -3,6 +3,7 @@
 //! In scope: the words about the folder in which a path or a pattern was looked for. Out of scope:
 //! opening files (`source::bytes::input`), patterns (`source::file_series`).
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Names that are shown of a folder.
@@ -37,14 +38,25 @@ pub(crate) fn nearby_files(path: &Path) -> String {
             break;
         }
         folder.push(part);
-        if !folder.is_dir() {
-            return format!("; the folder {} is not there", folder.display());
+        match folder.metadata().map_err(|error| error.kind()) {
+            Ok(about) if about.is_dir() => {}
+            Err(ErrorKind::PermissionDenied) => {
+                return format!("; the folder {} may not be read by this user", folder.display());
+            }
+            Ok(_) => return format!("; {} is not a folder", folder.display()),
+            Err(_) => return format!("; the folder {} is not there", folder.display()),
         }
     }
     if folder.as_os_str().is_empty() {
         folder.push(".");
     }
-    let Ok(entries) = std::fs::read_dir(&folder) else { return String::new() };
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            return format!("; the folder {} may not be read by this user", folder.display());
+        }
+        Err(_) => return String::new(),
+    };
     let mut names: Vec<String> = entries
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())

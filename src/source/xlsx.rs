@@ -245,14 +245,15 @@ fn choose_sheet<R: Read + std::io::Seek>(
         (Some(wanted), _) => Err(SourceError::Misread {
             position: name.to_owned(),
             why: format!("it has no sheet {wanted:?}; it has {}", listed(&all)),
-            advice: format!("write one of them below [source], such as sheet = {:?}", nearest(wanted, &all)),
+            advice: format!("write one of them below [source], such as sheet = {}", Value::from(nearest(wanted, &all))),
         }),
         (None, [only]) => Ok(only.clone()),
         (None, []) => Err(broken(name, "it has no sheet with cells".into())),
         (None, [first, ..]) => {
             let why = format!(
-                "it has several sheets, {}: name one below [source], such as sheet = {first:?}",
-                listed(&visible)
+                "it has several sheets, {}: name one below [source], such as sheet = {}",
+                listed(&visible),
+                Value::from(first.as_str())
             );
             Err(broken(name, why))
         }

@@ -13,7 +13,10 @@ use sheetkeep::ledger::commit::changes::{Commit, CommitPart, CommitReply};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
 use sheetkeep::ledger::items::key::{Key, Version};
 use sheetkeep::ledger::leases::head::HeadId;
+use sheetkeep::ledger::processed::processed_index::ProcessedIndex;
 use sheetkeep::ledger::state::snapshot::Loaded;
+use sheetkeep::port::lease_check::LeaseCheck;
+use sheetkeep::port::source::{Record, Source, SourceError};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::{Store, StoreError};
 use sheetkeep::port::store_layer::StoreLayer;
@@ -271,4 +274,90 @@ async fn a_batch_counts_rows_and_not_items() {
     });
     job.run(small, items(10)).await.expect("a clean run");
     assert_eq!(ids(&store).len(), 30);
+}
+
+/// A store of which one commit is applied, and its response comes 90 s later and is lost.
+struct SlowToRespond {
+    inner: MemoryStore,
+    clock: Arc<dyn Clock>,
+    /// The first commit from this moment on, in monotonic milliseconds.
+    from_ms: u64,
+    is_over: AtomicU32,
+}
+
+impl StoreLayer for SlowToRespond {
+    fn inner(&self) -> &dyn Store {
+        &self.inner
+    }
+
+    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+        Box::pin(async move {
+            let reply = self.inner.commit(commit).await;
+            if self.clock.monotonic_ms() < self.from_ms || self.is_over.fetch_add(1, Ordering::Relaxed) > 0 {
+                return reply;
+            }
+            self.clock.sleep(Duration::from_secs(90)).await;
+            CommitReply::Lost { why: "no complete response came within 90 s".to_owned() }
+        })
+    }
+}
+
+/// A source that asks after its records whether the run holds the lease, as a stage does before its
+/// file is put in its place.
+struct AskingSource {
+    records: Values,
+    clock: Arc<dyn Clock>,
+    asked: Option<tokio::task::JoinHandle<bool>>,
+    answers: Arc<Mutex<Vec<bool>>>,
+}
+
+impl Source for AskingSource {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
+        Box::pin(async move {
+            if let Some(record) = self.records.next().await? {
+                return Ok(Some(record));
+            }
+            if let Some(asked) = &mut self.asked {
+                let answer = asked.await.expect("the question does not panic");
+                self.answers.lock().expect("no thread panics while it holds it").push(answer);
+                self.asked = None;
+            }
+            Ok(None)
+        })
+    }
+
+    fn rereadable(&self) -> bool {
+        false
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.records.rewind()
+    }
+
+    fn on_claimed(&mut self, _: &ProcessedIndex, lease: &Arc<dyn LeaseCheck>) {
+        let (lease, clock) = (Arc::clone(lease), Arc::clone(&self.clock));
+        let asking = async move {
+            clock.sleep(Duration::from_secs(15)).await;
+            lease.is_held().await
+        };
+        self.asked.get_or_insert_with(|| tokio::spawn(asking));
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        None
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_about_the_lease_waits_for_a_renewal() {
+    let (clock, store, mut job) = world();
+    job.plan.ttl_ms = 10_000;
+    let from_ms = clock.monotonic_ms() + 3_000;
+    let slow =
+        SlowToRespond { inner: store.clone(), clock: Arc::clone(&clock), from_ms, is_over: AtomicU32::default() };
+    let answers = Arc::default();
+    let source = AskingSource { records: items(3).once_only(), clock, asked: None, answers: Arc::clone(&answers) };
+    let report = job.run_over(slow, Box::new(source)).await.expect("a clean run");
+    assert_eq!((report.run.counts.new, ids(&store).len()), (3, 3));
+    assert_eq!(*answers.lock().expect("no thread panics while it holds it"), [true]);
 }

@@ -502,10 +502,20 @@ async fn what_is_not_understood_is_answered_in_the_runs_row() {
     assert_eq!(report.expect("a run").run.message, expected.join("; "));
     let messages = fixture.proxy.column("Runs", "message").await;
     assert!(messages.iter().any(|message| *message == expected.join("; ")), "{messages:?}");
+    // Once: the state keeps what was answered, and `run --due` keeps quiet as well.
+    let (report, warnings) = fixture.try_run(nightly(), &items(2)).await;
+    assert_eq!((report.expect("a run").run.message.as_str(), warnings.len()), ("", 0));
+    fixture.proxy.type_in("Jobs", 1, column("silence until"), "later").await;
+    let again = "tab Jobs: \"later\" in silence until is not a time: enter a date, such as 2026-12-24 09:00";
+    assert_eq!(fixture.try_run(nightly(), &items(2)).await.1, [again]);
     for (name, text) in [("paused", ""), ("run now", "2026-06-03"), ("silence until", "")] {
         fixture.proxy.type_in("Jobs", 1, column(name), text).await;
     }
     assert_eq!(fixture.run(nightly(), &items(3)).await.run.message, "");
+    // Cleared and written again, the same text is answered again.
+    fixture.proxy.type_in("Jobs", 1, column("silence until"), "later").await;
+    assert_eq!(fixture.try_run(nightly(), &items(3)).await.1, [again]);
+    fixture.proxy.type_in("Jobs", 1, column("silence until"), "").await;
     // A job without a schedule has no call that would act on it.
     let plain = TestRun { schedule: None, ..nightly() };
     let message = "tab Jobs: run now starts nothing, because the job has no schedule";

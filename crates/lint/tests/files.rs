@@ -51,6 +51,18 @@ fn files_that_can_not_be_read_are_a_line_each() {
     assert!(named.unread[0].why.contains("is not a Python or shell script"), "{:?}", named.unread);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_pipe_that_no_one_writes_is_a_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("job.py");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there").success());
+    let (report, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || report.send(lint(&pipe)));
+    let report = ended.recv_timeout(std::time::Duration::from_secs(60)).expect("it waits for no writer");
+    assert_eq!(report.unread[0].why, "is not a regular file");
+}
+
 #[test]
 fn a_hundred_thousand_nestings_end_in_a_line() {
     let n = 100_000;

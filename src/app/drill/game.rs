@@ -16,6 +16,7 @@ use crate::app::drill::drill_clock::{DrillClock, on_simulated_time};
 use crate::app::drill::drill_job::DrillJob;
 use crate::app::drill::drill_sheet::DrillSheet;
 use crate::app::drill::effects::counted_step::{CountedStep, StepCounts};
+use crate::app::drill::effects::stage_folder::DRILL_FOLDER_PREFIX;
 use crate::app::drill::mishaps::mishap::{Mishap, MishapBounds};
 use crate::app::drill::mishaps::run_trouble::RunTrouble;
 use crate::app::drill::mishaps::schedule::MishapSchedule;
@@ -27,7 +28,7 @@ use crate::app::drill::run_parts::drill_settings::drill_settings;
 use crate::app::drill::run_parts::drilled_stages::{DrilledStages, MadeFiles};
 use crate::app::drill::run_parts::replay_source::ReplaySource;
 use crate::app::error::AppError;
-use crate::app::job::run;
+use crate::app::job::{active_run, run};
 use crate::app::local_state::journal::FileJournal;
 use crate::app::provided_parts::{ProvidedParts, SourceOpener};
 use crate::app::run_request::RunRequest;
@@ -42,10 +43,13 @@ use crate::port::source::Source;
 use crate::rng::Rng;
 use crate::runner::run_config::RunError;
 use crate::runner::shutdown::Stop;
-use crate::system::SeededRng;
+use crate::system::{SeededRng, SystemClock};
 
 /// Runs that a drill starts until one ends well.
 const MAX_RUNS: u64 = 60;
+/// How long a killed run may hold the lock of its machine, in milliseconds of real time.
+const LOCK_PATIENCE_MS: u64 = 10_000;
+const LOCK_PAUSE: Duration = Duration::from_millis(2);
 
 /// What an undisturbed run does.
 #[derive(Debug, Clone, Default)]
@@ -120,7 +124,7 @@ struct Game {
 
 impl Game {
     fn new(job: DrillJob, seed: u64, mishaps: Vec<Mishap>, clock: DrillClock) -> Result<Self, AppError> {
-        let folder = tempfile::tempdir().map_err(|error| {
+        let folder = tempfile::Builder::new().prefix(DRILL_FOLDER_PREFIX).tempdir().map_err(|error| {
             let why = format!("a temporary folder can't be made: {error}");
             AppError::Machine(MachineTrouble::storage(why))
         })?;
@@ -211,6 +215,9 @@ impl Game {
         let host = if machine.is_empty() { "first machine" } else { "second machine" };
         let state_dir = self.folder.path().join(host);
         let settings = Settings { state_dir: Some(state_dir.clone()), ..self.job.settings.as_ref().clone() };
+        if machine.is_empty() {
+            self.wait_for_lock(&settings).await;
+        }
         let store = self.sheet.connect(&settings, &clock, Arc::clone(&chance))?;
         let store = TroubledStore::new(store, self.sheet.clone(), Arc::clone(trouble));
         let stop = Stop::default();
@@ -241,6 +248,16 @@ impl Game {
         let schedule = Arc::clone(&self.schedule);
         let events = Arc::new(move |event| schedule.on(&event));
         run(&settings, request, clock, chance, events, stop).await
+    }
+
+    /// Waits until the lock of a killed run is free, in real time: a program that it was starting
+    /// holds the lock, too, until it has begun.
+    async fn wait_for_lock(&self, settings: &Settings) {
+        let (_busy, real) = (self.clock.busy(), SystemClock::new());
+        let until_ms = real.monotonic_ms() + LOCK_PATIENCE_MS;
+        while active_run(settings).is_some() && real.monotonic_ms() < until_ms {
+            real.sleep(LOCK_PAUSE).await;
+        }
     }
 
     /// Returns the source and the steps of a run of records.

@@ -114,7 +114,10 @@ pub fn next_step(schedule: &JobSchedule, job: &str, host: &str, standing: &JobSt
     }
     let mut step = step(&decision, request, closed, schedule.times_text());
     if let DueStep::NotDue { unclear, .. } = &mut step {
-        unclear.clone_from(&standing.requests.unclear);
+        // A run has answered the others, and reads the same text each time.
+        let answered = standing.state.as_ref().map(|state| &state.answered_cells);
+        let is_open = |message: &&String| answered.is_none_or(|answered| !answered.has(message));
+        unclear.extend(standing.requests.unclear.iter().filter(is_open).cloned());
     }
     if let DueStep::Run(due) = &mut step {
         due.claim.has_failed_start = due.claim.occurrence.is_some() && due.claim.occurrence == stored.unstarted;

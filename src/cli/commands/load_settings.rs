@@ -69,7 +69,7 @@ fn overrides(job: &JobArgs, input: Option<PathBuf>, time: LogicalTime) -> Overri
     }
 }
 
-/// The name of no job, where settings are read without a job file.
+/// A job file in place of the one that is not read, where only settings from outside it count.
 const NO_JOB: &str = "name = \"test\"\n[source]\ncsv = \"none.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Data\"\n";
 
 /// Reads what the environment, `.env` and the flags alone set, for a job file that is not read.

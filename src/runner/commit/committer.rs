@@ -15,6 +15,7 @@ use crate::ledger::commit::changes::{Changes, ItemResult, NewTable};
 use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata};
 use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::runs::event::Event;
+use crate::ledger::runs::job_requests::AnsweredCells;
 use crate::ledger::runs::outlook::RunOutlook;
 use crate::ledger::runs::run::{Counts, Run};
 use crate::ledger::state::rollover::Rollover;
@@ -48,6 +49,8 @@ pub struct Committer {
     pub abandoned_runs: Vec<Run>,
     /// The history of the job's schedule; `None` for a job without one.
     pub(in crate::runner) schedule: Option<ScheduleRecorder>,
+    /// Cells of people in Jobs that this run answers, and those answered before it.
+    answered_cells: AnsweredCells,
     /// The alerts of the job; `None` for a job without a channel.
     pub(super) alerts: Option<AlertRecorder>,
     /// This run, as of its last commit.
@@ -101,6 +104,7 @@ impl Committer {
             abandoned_runs,
             schedule,
             alerts,
+            answered_cells,
             run,
             service,
             began_ms,
@@ -118,6 +122,7 @@ impl Committer {
             abandoned_runs,
             schedule,
             alerts,
+            answered_cells,
             run,
             service,
             table_exists,
@@ -259,7 +264,10 @@ impl Committer {
             self.schedule.as_ref().map(|recorder| recorder.history_after(&self.abandoned_runs, ended.as_ref()));
         self.draft_alerts(ended.as_ref());
         let rollover = &self.rollover;
+        // With the run's row, which says what was answered.
+        let answered_cells = end.map(|_| self.answered_cells.clone());
         self.chain.update_state(|state| {
+            state.answered_cells = answered_cells.unwrap_or_else(|| std::mem::take(&mut state.answered_cells));
             state.schedule = schedule.or(state.schedule.take());
             state.key_column = key_column.or(state.key_column.take());
             state.suppressed_failures = intake.index.suppressed_counts().clone();

@@ -65,8 +65,14 @@ impl RunLoop {
         Ok(())
     }
 
-    /// Answers whether this run holds the lease. If it does not, the run ends.
+    /// Answers whether this run holds the lease. If it does not, the run ends. While a commit is
+    /// under way and the lease is no longer trusted, the question waits for the end of the commit:
+    /// the head may show a commit whose outcome is still to come.
     pub(super) async fn on_lease_asked(&mut self, question: LeaseQuestion) -> Result<(), RunError> {
+        if !self.committer.can_confirm_lease() {
+            self.lease_questions.postpone(question);
+            return Ok(());
+        }
         let confirmed = self.committer.confirm_lease(&mut self.intake, &mut self.queue).await;
         // Who asked may be gone.
         let _ = question.send(confirmed.is_ok());

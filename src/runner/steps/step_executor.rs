@@ -20,7 +20,7 @@ use crate::port::step::{Step, StepContext, StepError};
 use crate::retry::{Decision, RetryPolicy};
 use crate::rng::Rng;
 use crate::runner::run_config::Events;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::{Stop, StopReason};
 use crate::runner::steps::journal_replay::JournalTarget;
 
 /// Maximum number of values that one item may become in its steps.
@@ -165,8 +165,7 @@ impl StepExecutor {
             let elapsed = self.clock.monotonic_ms().saturating_sub(began);
             match self.retry.decide(error.fault(), attempt, elapsed, retry_after_ms, self.chance.draw()) {
                 Decision::GiveUp(_) => return Err(error),
-                // A stop cuts the retries off, so the item has not failed: the next run tries it.
-                Decision::Again { .. } if self.stop.requested().is_some() => return Err(StepError::Cancelled),
+                Decision::Again { .. } if self.stop.requested().is_some() => return Err(self.cut_off(error)),
                 Decision::Again { after_ms } => {
                     (self.events)(Event::Retrying {
                         step: step.name().to_owned(),
@@ -179,7 +178,7 @@ impl StepExecutor {
                     });
                     tokio::select! {
                         () = self.clock.sleep(Duration::from_millis(after_ms)) => {}
-                        () = self.stop.wait() => return Err(StepError::Cancelled),
+                        () = self.stop.wait() => return Err(self.cut_off(error)),
                         () = self.cancel.cancelled() => return Err(StepError::Cancelled),
                     }
                 }
@@ -187,6 +186,13 @@ impl StepExecutor {
             attempt += 1;
             counts.retries += 1;
         }
+    }
+
+    /// Returns how an item ends whose retries a stop cuts off. After a signal it has not failed: the
+    /// next run tries it. At the deadline it has, as after its last retry: otherwise an item that
+    /// fails at each deadline would keep all later ones from their turn.
+    fn cut_off(&self, error: StepError) -> StepError {
+        if self.stop.requested() == Some(StopReason::Deadline) { error } else { StepError::Cancelled }
     }
 
     fn context(&self, step: &dyn Step, (item, change): (&Item, Option<&str>), attempt: u32) -> StepContext {

@@ -254,9 +254,9 @@ impl<R: Read + Send> Records for Rows<R> {
             ));
         }
         if let Some(at) = columns.iter().position(|name| name.trim().is_empty()) {
-            let name = columns.get(at).map(String::as_str).unwrap_or_default();
+            let name = Value::from(columns.get(at).map(String::as_str).unwrap_or_default());
             notes.push(format!(
-                "{}: field {} has no name in the header row; write one there, or leave it out with a step: map = 'del(.{name:?})'",
+                "{}: field {} has no name in the header row; write one there, or leave it out with a step: map = 'del(.{name})'",
                 self.name,
                 at + 1
             ));

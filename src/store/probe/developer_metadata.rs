@@ -16,8 +16,8 @@ use crate::store::tabs::error::store_error;
 type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
 /// Maximum number of reads, because the first may be older than the write before it.
-const MAX_READS: u32 = 4;
-const READ_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const MAX_READS: u32 = 4;
+pub(super) const READ_PAUSE: Duration = Duration::from_secs(1);
 /// Characters of metadata that a tab must accept; slightly less than the documented 30,000.
 const BUDGET: usize = 29_900;
 

@@ -12,6 +12,7 @@ use crate::google::types::request_objects::{FormatRule, GridRange, RgbColor, Spr
 use crate::google::types::requests::{Batch, Request};
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, SentBatch, Unanswered, text_at};
+use crate::store::probe::developer_metadata::{MAX_READS, READ_PAUSE};
 use crate::store::tabs::error::store_error;
 
 type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
@@ -35,9 +36,9 @@ pub async fn recalculation(client: &ProbeClient) -> ProbeAnswer {
     if let SentBatch::Refused(refusal) = client.send(Batch::new(vec![set])).await? {
         return Ok((AssumptionOutcome::NotHeld, refusal.message));
     }
-    let seen = interval(client).await;
+    let seen = interval(client, tried).await;
     client.prepare(vec![reset]).await?;
-    let (seen, after) = (seen?, interval(client).await?);
+    let (seen, after) = (seen?, interval(client, &before).await?);
     let reads_back = seen == tried && after == before;
     Ok((AssumptionOutcome::from_held(reads_back), format!("set to {tried} it reads {seen}, set back it reads {after}")))
 }
@@ -49,9 +50,20 @@ pub fn recalculating(interval: &str) -> Option<Request> {
     Some(Request::UpdateSpreadsheetProperties { properties, fields: "autoRecalc".into() })
 }
 
-async fn interval(client: &ProbeClient) -> Result<String, Unanswered> {
-    let read = client.sheets.metadata(&client.id).await;
-    read.map(|metadata| metadata.auto_recalc).map_err(|error| Unanswered::Unclear(store_error(&error).to_string()))
+/// Reads the interval until it is the expected one: a read may be older than a write before it.
+async fn interval(client: &ProbeClient, expected: &str) -> Result<String, Unanswered> {
+    let mut seen = String::new();
+    for nth in 0..MAX_READS {
+        if nth > 0 {
+            client.clock.sleep(READ_PAUSE).await;
+        }
+        let read = client.sheets.metadata(&client.id).await;
+        seen = read.map_err(|error| Unanswered::Unclear(store_error(&error).to_string()))?.auto_recalc;
+        if seen == expected {
+            break;
+        }
+    }
+    Ok(seen)
 }
 
 /// Writes a formula with semicolons, without a decimal and without a word of any language.

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::grid::{column_letters, quoted};
-use crate::ledger::runs::job_requests::{JobRequests, is_formula_error, is_yes, requested_text};
+use crate::ledger::runs::job_requests::{JobRequests, is_clear_pause, is_formula_error, requested_text};
 use crate::store::tabs::parse::{header, header_range, text};
 use crate::store::tabs::schema::{JobsTab, Tab};
 use crate::time::Timestamp;
@@ -214,7 +214,7 @@ fn read_requests(tab: &Tab, own: &[&Vec<Value>], zone: &TimeZone) -> JobRequests
         own.iter().filter_map(move |row| row.get(at?)).filter(|cell| !text(cell).trim().is_empty())
     };
     let asked = |name: &str| cells(name).filter_map(|cell| requested_text(&text(cell)));
-    let is_unclear_pause = |word: &String| !is_yes(word);
+    let is_unclear_pause = |word: &String| !is_clear_pause(word);
     let pauses = asked("paused").filter(is_unclear_pause);
     let pauses = pauses.map(|word| unclear(tab, "paused", &word, "counts as a pause: tick it, or write yes or no"));
     let silent: Vec<(String, Option<Timestamp>)> =

@@ -45,6 +45,26 @@ fn a_check_ends_with_the_code_of_the_run_that_it_spares() {
 }
 
 #[test]
+fn first_records_that_fit_no_column_stop_a_new_job_only() {
+    let project = TempProject::with(&[]);
+    let rows = |value: &str| (0..30).fold("id,v\n".to_owned(), |rows, n| format!("{rows}k{n},{value}\n"));
+    project.write("o.csv", &rows("bad"));
+    let job = "name = \"o\"\n[source]\ncsv = \"o.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"O\"\n";
+    project.write("o.toml", &format!("{job}columns = {{ v = \"number\" }}\n"));
+    for command in ["check", "run", "check"] {
+        let ended = project.run(&[command, "o.toml"]);
+        let shown = format!("{}{}", ended.out, ended.err);
+        assert!(shown.contains("all fail for one cause"), "{command}: {shown}");
+        ended.exits(65);
+    }
+    project.write("o.csv", &rows("1"));
+    project.run(&["run", "o.toml"]).exits(0);
+    project.write("o.csv", &rows("bad"));
+    project.run(&["check", "o.toml"]).exits(0).shows("unless it has done these records before");
+    project.run(&["run", "o.toml"]).exits(0).shows("skipped 30");
+}
+
+#[test]
 fn a_probe_reports_each_answer_and_leaves_the_spreadsheet() {
     let project = TempProject::few_quakes(3);
     let emulator =

@@ -123,3 +123,26 @@ fn packed_json_lines_are_read_as_a_file_and_from_a_pipe() {
     let out = String::from_utf8_lossy(&ended.stdout).into_owned();
     assert!(out.contains("read 2 · new 0"), "{out}");
 }
+
+#[test]
+fn a_first_run_without_a_record_makes_no_tab() {
+    let project = TempProject::empty();
+    project.write(
+        "orders.toml",
+        "name = \"orders\"\n[source]\njson = \"orders.json\"\nitems = \".[]\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Orders\"\n",
+    );
+    project.write("orders.json", "Service Unavailable\n");
+    project.run(&["run", "orders.toml"]).exits(65).says("orders.json is one line of text, not JSON");
+    project.run(&["show", "orders.toml", "--tab", "Runs"]).exits(66);
+    // Once its tabs are there, such a run has its row like any other.
+    project.write("orders.json", "[{\"id\": 1}]\n");
+    project.run(&["run", "orders.toml"]).exits(0);
+    project.write("orders.json", "Service Unavailable\n");
+    project.run(&["run", "orders.toml"]).exits(65);
+    assert_eq!(project.column("orders.toml", "Runs", "status"), ["succeeded", "failed"]);
+    // A pipe is read once, so the run claims the job before it reads.
+    let piped = TempProject::empty();
+    piped.write("orders.toml", &project.read("orders.toml"));
+    piped.run(&["run", "orders.toml", "--input", "-"]).exits(65);
+    assert_eq!(piped.column("orders.toml", "Runs", "status"), ["failed"]);
+}

@@ -19,7 +19,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::items::key::{Fingerprint, digest_of};
-use crate::runs::job_requests::is_yes;
+use crate::runs::job_requests::is_approval;
 
 /// Letters of a code. A spreadsheet reads none of them as a number, a date or a word.
 const CODE_LETTERS: &[u8; 20] = b"bcdfghjkmnpqrstvwxzy";
@@ -151,7 +151,7 @@ impl HeldPlan {
     pub fn is_approved_by(&self, request: &str) -> bool {
         match HeldCode::parse(request) {
             Some(code) => code == self.code(),
-            None => is_yes(request) && shortened(request) != self.answered,
+            None => is_approval(request) && shortened(request) != self.answered,
         }
     }
 
@@ -316,7 +316,7 @@ fn refusal(request: &str) -> Option<String> {
     let shown: String = request.trim().chars().take(MAX_SHOWN).collect();
     Some(if HeldCode::parse(request).is_some() {
         format!("\"{shown}\" in approve is the code of other changes")
-    } else if is_yes(request) {
+    } else if is_approval(request) {
         format!("\"{shown}\" in approve was there before these changes were held")
     } else {
         format!("\"{shown}\" in approve is not understood, and approves nothing: tick it, or write the code")

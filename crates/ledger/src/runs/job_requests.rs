@@ -3,15 +3,20 @@
 //! In scope: the meaning of their cells. Out of scope: finding the job's row (`store::tabs::jobs`),
 //! what has been answered (the state).
 
+use std::collections::BTreeSet;
+
 use sheetkeep_base::time::Timestamp;
+
+use crate::items::key::digest_of;
 
 /// Texts that mean no in a cell of a person, in lower case.
 const NO: [&str; 7] = ["", "no", "n", "false", "off", "0", "-"];
-/// First words of a text that mean yes, in lower case. A tick is `TRUE`.
-const YES: [&str; 19] = [
-    "true", "yes", "y", "x", "1", "on", "ok", "okay", "go", "approve", "approved", "pause", "paused", "stop",
-    "stopped", "ja", "oui", "si", "sí",
-];
+/// First words of a text in `approve` that approve, in lower case. A tick is `TRUE`. No word that
+/// pauses a job is one of them: `stop` approves nothing.
+const APPROVING: [&str; 10] = ["true", "yes", "y", "x", "1", "ok", "okay", "go", "approve", "approved"];
+/// First words of a text in `paused` that clearly ask for a pause, in lower case.
+const PAUSING: [&str; 16] =
+    ["true", "yes", "y", "x", "1", "on", "ok", "okay", "pause", "paused", "stop", "stopped", "ja", "oui", "si", "sí"];
 
 /// What people ask of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,6 +34,41 @@ pub struct JobRequests {
     pub unclear: Vec<String>,
 }
 
+/// Answers that are remembered; far more than a job has cells.
+const MAX_ANSWERS: usize = 100;
+
+/// Which cells that are not understood have been answered, each as the hash of its message. The
+/// message quotes the cell, so another text in it is answered anew.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct AnsweredCells(BTreeSet<String>);
+
+impl AnsweredCells {
+    /// Returns the cells of these messages.
+    pub fn of(messages: &[String]) -> Self {
+        Self(messages.iter().take(MAX_ANSWERS).map(|message| hash_of(message)).collect())
+    }
+
+    /// Returns whether the cell of this message has been answered.
+    pub fn has(&self, message: &str) -> bool {
+        self.0.contains(&hash_of(message))
+    }
+
+    /// Returns the text in the state; `None` if nothing was answered.
+    pub fn text(&self) -> Option<String> {
+        (!self.0.is_empty()).then(|| self.0.iter().map(String::as_str).collect::<Vec<_>>().join(" "))
+    }
+
+    /// Reads the text in the state.
+    pub fn read(text: &str) -> Self {
+        Self(text.split_whitespace().take(MAX_ANSWERS).map(str::to_owned).collect())
+    }
+}
+
+fn hash_of(message: &str) -> String {
+    let digest = digest_of(&[message]);
+    data_encoding::HEXLOWER.encode(digest.get(..6).unwrap_or(&digest))
+}
+
 /// Returns the text of a person's cell, without blanks around it; `None` if it is empty or means
 /// no. A tick is `TRUE`.
 pub fn requested_text(cell: &str) -> Option<String> {
@@ -36,11 +76,21 @@ pub fn requested_text(cell: &str) -> Option<String> {
     (!NO.contains(&text.to_lowercase().as_str())).then(|| text.to_owned())
 }
 
-/// Returns whether a text says yes: a tick, or a word such as `yes` or `ok`, and whatever follows
-/// it.
-pub fn is_yes(text: &str) -> bool {
+/// Returns whether a text in `approve` approves: a tick, or a word such as `yes` or `ok`, and
+/// whatever follows it.
+pub fn is_approval(text: &str) -> bool {
+    begins_with_one_of(&APPROVING, text)
+}
+
+/// Returns whether a text in `paused` is understood as a pause: a tick, or a word such as `yes` or
+/// `stop`, and whatever follows it.
+pub fn is_clear_pause(text: &str) -> bool {
+    begins_with_one_of(&PAUSING, text)
+}
+
+fn begins_with_one_of(words: &[&str], text: &str) -> bool {
     let first = text.split(|letter: char| !letter.is_alphanumeric()).find(|word| !word.is_empty());
-    first.is_some_and(|word| YES.contains(&word.to_lowercase().as_str()))
+    first.is_some_and(|word| words.contains(&word.to_lowercase().as_str()))
 }
 
 /// Returns whether a text is what a formula shows that has no value, such as `#REF!` or `#N/A`.
@@ -65,11 +115,30 @@ mod tests {
     #[test]
     fn a_yes_is_a_tick_or_begins_with_such_a_word() {
         for yes in ["TRUE", "yes", "Ok, Ada 3 Dec", " x ", "approved!", "1"] {
-            assert!(is_yes(yes), "{yes}");
+            assert!(is_approval(yes), "{yes}");
         }
         for other in ["", "never", "not yes", "wait", "2026-11-29", "#REF!", "yesterday", "?"] {
-            assert!(!is_yes(other), "{other}");
+            assert!(!is_approval(other), "{other}");
         }
+    }
+
+    #[test]
+    fn a_text_that_asks_to_stop_approves_nothing() {
+        for stop in ["STOP: do not apply, wrong file", "On hold - ask Ada", "paused", "pause", "stopped", "Stop"] {
+            assert!(!is_approval(stop), "{stop}");
+            assert!(is_clear_pause(stop), "{stop}");
+        }
+        assert!(!is_clear_pause("go"));
+    }
+
+    #[test]
+    fn an_answer_counts_until_its_cell_holds_another_text() {
+        let (soon, later) = ("\"soon\" in silence until".to_owned(), "\"later\" in silence until".to_owned());
+        let answered = AnsweredCells::of(std::slice::from_ref(&soon));
+        let text = answered.text().expect("something was answered");
+        assert_eq!(AnsweredCells::read(&text), answered);
+        assert!(answered.has(&soon) && !answered.has(&later));
+        assert_eq!((AnsweredCells::of(&[]).text(), AnsweredCells::read("")), (None, AnsweredCells::default()));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::rows::header_search::FirstRows;
 use crate::runs::filled_fields::FillShares;
 use crate::runs::held_changes::HeldPlan;
-use crate::runs::job_requests::JobRequests;
+use crate::runs::job_requests::{AnsweredCells, JobRequests};
 use crate::runs::run::Run;
 use crate::runs::schedule_history::ScheduleHistory;
 use sheetkeep_base::time::Timestamp;
@@ -156,6 +156,8 @@ pub struct State {
     pub filled: FillShares,
     /// Changes of existing rows that a run has held back, or that are approved.
     pub held: Option<HeldPlan>,
+    /// Cells of people in Jobs that are not understood, and that a run has answered.
+    pub answered_cells: AnsweredCells,
     /// At-most-once jobs: items whose steps had begun, or were about to, when this state was
     /// written.
     pub begun: Vec<(Key, Version)>,

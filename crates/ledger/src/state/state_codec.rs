@@ -19,6 +19,7 @@ use crate::processed::row_gaps::Gaps;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::runs::filled_fields::FillShares;
 use crate::runs::held_changes::HeldPlan;
+use crate::runs::job_requests::AnsweredCells;
 use crate::runs::run::{Counts, Run, Trigger};
 use crate::runs::schedule_history::ScheduleHistory;
 use crate::state::snapshot::{Definition, RowChecksum, SCHEMA, State};
@@ -68,6 +69,7 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
     pairs.extend(state.schedule.as_ref().map(|history| ("schedule", history.text())));
     pairs.extend(state.filled.text().map(|shares| ("fields filled", shares)));
     pairs.extend(state.held.as_ref().map(|plan| ("held", plan.text())));
+    pairs.extend(state.answered_cells.text().map(|cells| ("cells answered", cells)));
     if let Some(run) = &state.run {
         pairs.extend(run_pairs(run));
     }
@@ -197,6 +199,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
             .map_err(|_| fields.invalid("schedule", "the history of a schedule"))?,
         filled: FillShares::read(fields.text("fields filled")),
         held: HeldPlan::read(fields.text("held")),
+        answered_cells: AnsweredCells::read(fields.text("cells answered")),
         previous: fields.words("previous spreadsheets"),
         next: fields.optional("next spreadsheet"),
     })
@@ -304,6 +307,7 @@ mod tests {
             }),
             filled: FillShares::read("{\"note\":12}"),
             held: Some(HeldPlan { answered: "TRUE".into(), ..HeldPlan::default() }),
+            answered_cells: AnsweredCells::of(&["\"soon\" in silence until".to_owned()]),
             alerts: None,
             schedule: Some(ScheduleHistory { settled_until: Some(Timestamp(5)), ..ScheduleHistory::default() }),
             suppressed_failures: SuppressedFailureCounts::read("00000000002a:3"),

@@ -4,7 +4,7 @@
 //! In scope: reading such texts strictly, and suggesting the setting for a text that needs one.
 //! Out of scope: which values a type takes (`ledger::values::coerce`).
 
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Weekday};
 use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::TimeZone;
 
@@ -119,18 +119,50 @@ fn without_thousands(whole: &str, mark: char) -> Option<String> {
 /// Reads a date in `pattern`. The error completes "{text} is …".
 pub(crate) fn parse_day(text: &str, pattern: &str) -> Result<Date, String> {
     let parts = strtime::parse(pattern, text).map_err(|_| form_error("date", pattern))?;
-    // A pattern that gives no day was refused before, so this day does not exist.
-    let day =
-        parts.to_date().map_err(|_| "not a day of the calendar: correct it where the record comes from".to_owned())?;
+    let day = parts.to_date().map_err(|_| no_day(&parts))?;
     check_year(day, pattern)?;
     Ok(day)
+}
+
+/// Returns why parts that a pattern has read are not a day. A pattern that gives no day was refused
+/// before, so either the day does not exist, or it has another weekday.
+fn no_day(parts: &BrokenDownTime) -> String {
+    other_weekday(parts)
+        .unwrap_or_else(|| "not a day of the calendar: correct it where the record comes from".to_owned())
+}
+
+/// Returns the sentence about a day that exists and has another weekday; `None` for other parts.
+fn other_weekday(parts: &BrokenDownTime) -> Option<String> {
+    let weekday = parts.weekday()?;
+    let day = Date::new(parts.year()?, parts.month()?, parts.day()?).ok()?;
+    if day.weekday() == weekday {
+        return None;
+    }
+    Some(format!(
+        "a {} by its date and a {} by its text: correct it where the record comes from",
+        weekday_name(day.weekday()),
+        weekday_name(weekday)
+    ))
+}
+
+fn weekday_name(day: Weekday) -> &'static str {
+    match day {
+        Weekday::Monday => "Monday",
+        Weekday::Tuesday => "Tuesday",
+        Weekday::Wednesday => "Wednesday",
+        Weekday::Thursday => "Thursday",
+        Weekday::Friday => "Friday",
+        Weekday::Saturday => "Saturday",
+        Weekday::Sunday => "Sunday",
+    }
 }
 
 /// Reads a date and time in `pattern` as a local time in `zone`; a pattern without an offset gives
 /// that local time itself, one without a time midnight. The error completes "{text} is …".
 pub(crate) fn parse_moment(text: &str, pattern: &str, zone: &TimeZone) -> Result<DateTime, String> {
     let parts = strtime::parse(pattern, text).map_err(|_| form_error("date and time", pattern))?;
-    let local = local_time(&parts, zone).ok_or_else(|| form_error("date and time", pattern))?;
+    let local = local_time(&parts, zone)
+        .ok_or_else(|| other_weekday(&parts).unwrap_or_else(|| form_error("date and time", pattern)))?;
     check_year(local.date(), pattern)?;
     Ok(local)
 }
@@ -290,6 +322,15 @@ mod tests {
         assert_eq!(moment("31.12.2026", "%d.%m.%Y"), Ok("2026-12-31T00:00:00".into()));
         assert_eq!(moment("2026-07-01 10:00 +0000", "%Y-%m-%d %H:%M %z"), Ok("2026-07-01T12:00:00".into()));
         assert_eq!(moment("1783000000", "%s"), Ok("2026-07-02T15:46:40".into()));
+    }
+
+    #[test]
+    fn a_day_with_another_weekday_says_so() {
+        let wrong = |text, pattern| parse_day(text, pattern).expect_err("it has another weekday");
+        assert!(wrong("Mon 29.11.2026", "%a %d.%m.%Y").starts_with("a Sunday by its date and a Monday by its text"));
+        assert!(wrong("Sun 31.02.2026", "%a %d.%m.%Y").starts_with("not a day of the calendar"));
+        let moment = parse_moment("Mon 29.11.2026 09:00", "%a %d.%m.%Y %H:%M", &TimeZone::UTC);
+        assert!(moment.expect_err("it has another weekday").starts_with("a Sunday by its date"));
     }
 
     #[test]

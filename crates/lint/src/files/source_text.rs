@@ -50,8 +50,8 @@ impl SourceText {
         let shown = path.display().to_string();
         let is_toml = path.extension().is_some_and(|end| end == "toml");
         let unreadable = |error: std::io::Error| format!("can't be read: {error}");
-        let file = File::open(path).map_err(unreadable)?;
-        let about = file.metadata().map_err(unreadable)?;
+        // Asked before it is opened: opening a pipe waits for a writer.
+        let about = std::fs::metadata(path).map_err(unreadable)?;
         if !about.is_file() {
             return Err("is not a regular file".to_owned());
         }
@@ -64,6 +64,7 @@ impl SourceText {
             return if by_name.is_some() { Err(why) } else { Ok(None) };
         }
         let mut bytes = Vec::new();
+        let file = File::open(path).map_err(unreadable)?;
         file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         if by_name.is_none() && !bytes.starts_with(b"#!") && !is_toml {
             return Ok(None);

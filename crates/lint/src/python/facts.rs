@@ -1,5 +1,6 @@
 //! What a Python script does, as lists: made in one pass over the tree, read by all rules.
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 
@@ -28,16 +29,14 @@ pub(crate) struct PyContext {
 pub(crate) struct PyCall<'t> {
     /// The whole call.
     pub node: Node<'t>,
-    /// The list of its arguments.
-    pub arguments: Node<'t>,
     /// The whole name of what is called, such as `requests.Session.get`; empty if it is unknown.
     pub name: String,
     /// The last part of that name.
-    pub method: String,
+    pub method: Cow<'t, str>,
     /// Arguments by position.
-    pub positional: Vec<Node<'t>>,
+    pub positional: Box<[Node<'t>]>,
     /// Arguments by name.
-    pub keywords: Vec<(&'t str, Node<'t>)>,
+    pub keywords: Box<[(&'t str, Node<'t>)]>,
     /// Whether arguments are passed as `*x` or `**x`.
     pub has_splat: bool,
     /// Whether the result is not used.
@@ -46,8 +45,8 @@ pub(crate) struct PyCall<'t> {
     pub attribute: Option<&'t str>,
     /// The variable that holds the result.
     pub variable: Option<&'t str>,
-    /// The node around it.
-    pub parent: Option<Node<'t>>,
+    /// The operation that it is directly a part of, such as `now() - start`.
+    pub operation: Option<Box<Node<'t>>>,
     /// Whether a condition or a `with` is close around it.
     pub is_conditional: bool,
     /// Where it is.
@@ -63,6 +62,11 @@ impl<'t> PyCall<'t> {
     /// Returns the place of the call.
     pub(crate) fn byte(&self) -> usize {
         self.node.start_byte()
+    }
+
+    /// Returns the place of its closing bracket.
+    pub(crate) fn closing_byte(&self) -> usize {
+        self.node.end_byte().saturating_sub(1)
     }
 }
 
@@ -124,13 +128,14 @@ pub(crate) struct PyFacts<'t> {
     /// Calls, in the order of their ends.
     pub calls: Vec<PyCall<'t>>,
     pub assignments: Vec<PyAssignment<'t>>,
+    /// Strings that can hold a path, an address or an id.
     pub strings: Vec<Node<'t>>,
     pub handlers: Vec<PyHandler<'t>>,
     pub loops: Vec<PyLoop<'t>>,
     pub functions: Vec<PyFunction<'t>>,
     pub asserts: Vec<Node<'t>>,
-    /// `x[…]` that is read within a function, with the whole name of x.
-    pub subscripts: Vec<(String, Node<'t>)>,
+    /// `os.environ[…]` that is read within a function.
+    pub late_settings: Vec<Node<'t>>,
     /// `if __name__ == "__main__":`.
     pub has_guard: bool,
     /// Statements of Python 2.
@@ -184,7 +189,7 @@ impl<'t> PyFacts<'t> {
         ];
         clients.into_iter().any(of)
             || matches!(name, "urllib.request.urlopen" | "urllib.request.urlretrieve")
-            || (self.names.imports("smtplib") && matches!(call.method.as_str(), "sendmail" | "send_message"))
+            || (matches!(call.method.as_ref(), "sendmail" | "send_message") && self.names.imports("smtplib"))
     }
 
     /// Returns whether the script reads or writes Google Sheets.
@@ -209,8 +214,8 @@ impl<'t> PyFacts<'t> {
             "batch_clear",
             "values_append",
         ];
-        let is_write = WRITES.contains(&call.method.as_str());
-        is_write && (self.uses_sheets() || matches!(call.method.as_str(), "append_row" | "update_acell"))
+        let is_write = WRITES.contains(&call.method.as_ref());
+        is_write && (self.uses_sheets() || matches!(call.method.as_ref(), "append_row" | "update_acell"))
     }
 
     /// Returns whether a call in this context is retried: its function is decorated so.

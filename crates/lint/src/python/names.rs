@@ -1,6 +1,7 @@
 //! What a name means: imports, and variables that hold the result of a known call.
 
-use std::collections::HashMap;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 
 use tree_sitter::Node;
 
@@ -16,12 +17,15 @@ pub(crate) struct Names {
     imports: HashMap<String, String>,
     /// Variable → name of the call whose result it holds; empty if there are several.
     bindings: HashMap<String, String>,
+    /// Every module of `imports`, with those around it, once that was asked.
+    modules: OnceCell<HashSet<String>>,
 }
 
 impl Names {
     /// Records `import a.b as c`: `local` means `whole`.
     pub(crate) fn import(&mut self, local: &str, whole: &str) {
         self.imports.insert(local.to_owned(), whole.to_owned());
+        self.modules.take();
     }
 
     /// Records that a variable holds the result of a call. Two different calls leave it unknown.
@@ -34,9 +38,9 @@ impl Names {
 
     /// Returns whether a module was imported.
     pub(crate) fn imports(&self, module: &str) -> bool {
-        self.imports
-            .values()
-            .any(|whole| whole.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+        self.modules
+            .get_or_init(|| self.imports.values().flat_map(|whole| with_modules_around(whole)).collect())
+            .contains(module)
     }
 
     /// Returns the whole name of an expression such as `session.get` or `gspread.login().sheet1`, with
@@ -84,4 +88,9 @@ impl Names {
         }
         parts.join(".")
     }
+}
+
+/// Returns `a.b.c`, `a.b` and `a` for `a.b.c`.
+fn with_modules_around(whole: &str) -> impl Iterator<Item = String> {
+    std::iter::successors(Some(whole), |module| module.rsplit_once('.').map(|(around, _)| around)).map(str::to_owned)
 }

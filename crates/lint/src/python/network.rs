@@ -43,13 +43,13 @@ fn time_limit(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_
     let is_requests = (name.starts_with("requests.") && name.matches('.').count() == 1) || is_session;
     let timeout = call.keyword("timeout");
     let is_none = timeout.is_some_and(|timeout| facts.text(timeout) == "None");
-    if is_requests && VERBS.contains(&call.method.as_str()) {
+    if is_requests && VERBS.contains(&call.method.as_ref()) {
         // A session may have been given a time limit by an adapter of its own.
         let has_adapter = is_session
             && (facts.has_word("partial(") || facts.has_word("timeoutadapter") || facts.has_word("(httpadapter)"));
         if (timeout.is_none() && !call.has_splat && !has_adapter) || is_none {
             let fix = (timeout.is_none() && !call.has_splat).then(|| {
-                let end = call.arguments.end_byte().saturating_sub(1);
+                let end = call.closing_byte();
                 let has_comma = facts.text.get(..end).is_some_and(|text| text.trim_end().ends_with([',', '(']));
                 let insert = if has_comma { format!(" timeout={TIMEOUT_S}") } else { format!(", timeout={TIMEOUT_S}") };
                 SafeFix { at: end, insert }
@@ -81,7 +81,7 @@ fn answer(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
         findings.add("SK302", High, byte, "the answer is read whatever its status is");
         return;
     }
-    if call.is_statement && !matches!(call.method.as_str(), "get" | "head" | "options") {
+    if call.is_statement && !matches!(call.method.as_ref(), "get" | "head" | "options") {
         findings.add("SK302", High, byte, "the answer is thrown away: whether it worked is not known");
         return;
     }

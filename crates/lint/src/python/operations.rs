@@ -95,7 +95,7 @@ fn absent(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     }
     let writes = facts.calls.iter().any(|call| {
         facts.is_sheet_write(call)
-            || (facts.is_network(call) && matches!(call.method.as_str(), "post" | "put" | "patch" | "delete"))
+            || (facts.is_network(call) && matches!(call.method.as_ref(), "post" | "put" | "patch" | "delete"))
     });
     if writes && !LOCK_WORDS.iter().any(|word| facts.has_word(word)) {
         findings.add("SK506", Low, at, "two runs of this script may write at the same time");

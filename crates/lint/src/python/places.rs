@@ -6,6 +6,7 @@ use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::finding::SafeFix;
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::{any_below, literal};
+use crate::python::walk::SPREADSHEET_ID_LEN;
 use crate::results::collector::Findings;
 
 /// Asks the rules.
@@ -13,7 +14,7 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     for string in &facts.strings {
         if let Some(value) = literal(*string, facts.text) {
             home_path(*string, value, findings);
-            let is_id = value.len() == 44
+            let is_id = value.len() == SPREADSHEET_ID_LEN
                 && value.starts_with('1')
                 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
                 && value.bytes().any(|byte| byte.is_ascii_uppercase())
@@ -33,10 +34,8 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
             findings.add("SK203", High, address.start_byte(), "the spreadsheet's address is in the text");
         }
     }
-    for (name, node) in &facts.subscripts {
-        if name == "os.environ" {
-            findings.add("SK108", Low, node.start_byte(), "a setting is read in the middle of the work");
-        }
+    for node in &facts.late_settings {
+        findings.add("SK108", Low, node.start_byte(), "a setting is read in the middle of the work");
     }
 }
 
@@ -67,7 +66,7 @@ fn folders(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) 
     if is_asked || call.positional.len() > 2 {
         return;
     }
-    let end = call.arguments.end_byte().saturating_sub(1);
+    let end = call.closing_byte();
     let has_comma = facts.text.get(..end).is_some_and(|text| text.trim_end().ends_with(','));
     let is_empty = call.positional.is_empty() && call.keywords.is_empty();
     let insert = match (is_empty, has_comma) {
@@ -89,7 +88,7 @@ fn opened(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let mode = mode_node.map_or(Some("r"), |mode| literal(mode, facts.text));
     let is_text = mode.is_some_and(|mode| !mode.contains('b'));
     if is_text && !call.has_splat && call.keyword("encoding").is_none() && call.positional.len() < 4 {
-        let end = call.arguments.end_byte().saturating_sub(1);
+        let end = call.closing_byte();
         let has_comma = facts.text.get(..end).is_some_and(|text| text.trim_end().ends_with(','));
         let insert = if has_comma { " encoding=\"utf-8\"" } else { ", encoding=\"utf-8\"" };
         let fix = Some(SafeFix { at: end, insert: insert.to_owned() });
@@ -123,10 +122,10 @@ fn now(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
         let name = name.to_lowercase();
         ["start", "begin", "t0", "tic", "end"].iter().any(|word| name.contains(word))
     });
-    let is_difference = call.parent.is_some_and(|parent| {
-        parent.kind() == "binary_operator"
-            && any_below(parent, |node| facts.text(node).to_lowercase().contains("start"))
-    });
+    let is_difference = call
+        .operation
+        .as_deref()
+        .is_some_and(|operation| any_below(*operation, |node| facts.text(node).to_lowercase().contains("start")));
     let confidence = if is_measured || is_difference { Low } else { High };
     findings.add("SK206", confidence, call.byte(), message);
 }

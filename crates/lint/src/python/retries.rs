@@ -98,7 +98,7 @@ fn policies(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>)
 fn repeated_effects(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let Some(decorator) = facts.retrying_decorator(call.context) else { return };
     let is_post =
-        facts.is_network(call) && matches!(call.method.as_str(), "post" | "patch" | "sendmail" | "send_message");
+        facts.is_network(call) && matches!(call.method.as_ref(), "post" | "patch" | "sendmail" | "send_message");
     let is_append = facts.is_sheet_write(call) && call.method.starts_with("append");
     if (is_post || is_append) && !facts.has_word("idempoten") {
         let message = format!("{} is repeated by {decorator}, also if only its answer was lost", call.method);

@@ -70,7 +70,7 @@ fn is_name(value: &str) -> bool {
 }
 
 fn key_files(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
-    if !KEY_FILE_READERS.contains(&call.method.as_str()) {
+    if !KEY_FILE_READERS.contains(&call.method.as_ref()) {
         return;
     }
     let values = call.positional.iter().copied().chain(call.keywords.iter().map(|(_, value)| *value));
@@ -85,7 +85,7 @@ fn key_files(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>
 
 fn logged(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let is_log = call.name == "print"
-        || (LOG_METHODS.contains(&call.method.as_str())
+        || (LOG_METHODS.contains(&call.method.as_ref())
             && call.name.split('.').any(|part| part.to_lowercase().contains("log")));
     if !is_log {
         return;

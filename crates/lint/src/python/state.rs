@@ -29,7 +29,7 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
 
 fn effects_in_loops(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let Some(found) = call.context.inner_loop.and_then(|at| facts.loops.get(at)) else { return };
-    let is_effect = facts.is_network(call) && matches!(call.method.as_str(), "post" | "sendmail" | "send_message");
+    let is_effect = facts.is_network(call) && matches!(call.method.as_ref(), "post" | "sendmail" | "send_message");
     // A `while` may be a retry, and a `for` over attempts is one.
     let is_retry = found.node.kind() != "for_statement" || {
         let head = facts.text(found.node).lines().next().unwrap_or_default().to_lowercase();
@@ -49,7 +49,7 @@ fn overwritten(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'
     let is_open = matches!(call.name.as_str(), "open" | "io.open");
     let mode = call.positional.get(1).copied().or_else(|| call.keyword("mode"));
     let mode = mode.and_then(|mode| literal(mode, facts.text)).unwrap_or_default();
-    let writes = is_open && mode.contains('w') || matches!(call.method.as_str(), "write_text" | "write_bytes");
+    let writes = is_open && mode.contains('w') || matches!(call.method.as_ref(), "write_text" | "write_bytes");
     if !writes {
         return;
     }
@@ -76,13 +76,13 @@ fn sheet_calls(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'
         return;
     }
     let is_single = matches!(
-        call.method.as_str(),
+        call.method.as_ref(),
         "append_row" | "update_cell" | "update_acell" | "insert_row" | "delete_row" | "delete_rows"
     );
     if is_single && call.context.inner_loop.is_some() {
         findings.add("SK308", High, call.byte(), format!("{} is one call for each row", call.method));
     }
-    let by_number = matches!(call.method.as_str(), "update_cell" | "delete_row" | "delete_rows");
+    let by_number = matches!(call.method.as_ref(), "update_cell" | "delete_row" | "delete_rows");
     if by_number && call.positional.first().is_some_and(|row| row.kind() != "integer") {
         findings.add("SK505", Medium, call.byte(), "the row is found by its number");
     }

@@ -1,15 +1,19 @@
 //! One pass over the tree, which fills the facts.
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 
 use tree_sitter::{Node, Tree};
 
 use crate::python::facts::{PyAssignment, PyCall, PyContext, PyFacts, PyFunction, PyHandler, PyLoop};
 use crate::python::names::Names;
-use crate::python::nodes::{literal, named_children, statements, text_of};
+use crate::python::nodes::{literal, named_children, text_of};
 
 /// Nodes within each other at most.
 const MAX_DEPTH: usize = 1_500;
+
+/// Bytes of a spreadsheet's id.
+pub(crate) const SPREADSHEET_ID_LEN: usize = 44;
 
 /// The nodes are nested too deeply to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +23,10 @@ pub(crate) struct NestedTooDeeply;
 struct Level<'t> {
     node: Node<'t>,
     outside: PyContext,
+    /// The last of its statements so far.
+    last_statement: Option<usize>,
+    /// Handlers of its statements: index in `handlers`, and the `try` statement.
+    handlers: Vec<(usize, usize)>,
 }
 
 struct Walk<'t> {
@@ -46,7 +54,7 @@ pub(crate) fn facts_of<'t>(tree: &'t Tree, text: &'t str) -> Result<PyFacts<'t>,
         loops: Vec::new(),
         functions: Vec::new(),
         asserts: Vec::new(),
-        subscripts: Vec::new(),
+        late_settings: Vec::new(),
         has_guard: false,
         python_2: None,
         error: None,
@@ -78,8 +86,25 @@ pub(crate) fn facts_of<'t>(tree: &'t Tree, text: &'t str) -> Result<PyFacts<'t>,
 impl<'t> Walk<'t> {
     fn enter(&mut self, node: Node<'t>) {
         let parent = self.levels.last().map(|level| level.node);
-        self.levels.push(Level { node, outside: self.context });
-        match node.kind() {
+        self.levels.push(Level { node, outside: self.context, last_statement: None, handlers: Vec::new() });
+        // Brackets, operators and keywords: half of all nodes.
+        if !node.is_named() {
+            if node.is_missing() {
+                self.facts.error.get_or_insert(node);
+            }
+            return;
+        }
+        self.enter_named(node, parent);
+    }
+
+    fn enter_named(&mut self, node: Node<'t>, parent: Option<Node<'t>>) {
+        let kind = node.kind();
+        if kind != "comment"
+            && let Some(around) = self.levels.iter_mut().nth_back(1)
+        {
+            around.last_statement = Some(node.id());
+        }
+        match kind {
             "import_statement" | "import_from_statement" => self.import(node),
             "decorated_definition" => {
                 let decorators = named_children(node).into_iter().filter(|child| child.kind() == "decorator");
@@ -106,7 +131,7 @@ impl<'t> Walk<'t> {
                 self.code_from = node.end_byte();
             }
             "assert_statement" => self.facts.asserts.push(node),
-            "string" => self.facts.strings.push(node),
+            "string" => self.string(node),
             "print_statement" | "exec_statement" => {
                 self.facts.python_2.get_or_insert(node);
             }
@@ -115,8 +140,8 @@ impl<'t> Walk<'t> {
                 let name = value.map(|value| self.facts.names.resolve(value, self.facts.text)).unwrap_or_default();
                 let left = parent.filter(|parent| parent.kind() == "assignment");
                 let left = left.and_then(|parent| parent.child_by_field_name("left"));
-                if left.is_none_or(|left| left.id() != node.id()) {
-                    self.facts.subscripts.push((name, node));
+                if name == "os.environ" && left.is_none_or(|left| left.id() != node.id()) {
+                    self.facts.late_settings.push(node);
                 }
             }
             "call" => self.call(node, parent),
@@ -135,8 +160,12 @@ impl<'t> Walk<'t> {
     }
 
     fn leave(&mut self) {
-        if let Some(level) = self.levels.pop() {
-            self.context = level.outside;
+        let Some(level) = self.levels.pop() else { return };
+        self.context = level.outside;
+        for (handler, attempt) in level.handlers {
+            if let Some(handler) = self.facts.handlers.get_mut(handler) {
+                handler.is_last = level.last_statement == Some(attempt);
+            }
         }
     }
 
@@ -193,11 +222,11 @@ impl<'t> Walk<'t> {
         let is_blind = caught.is_none_or(|caught| {
             matches!(text_of(caught, self.facts.text), "Exception" | "BaseException" | "(Exception)")
         });
-        let block = self.levels.iter().rev().nth(2).map(|level| level.node);
-        let is_last = block.is_some_and(|block| {
-            statements(block).last().is_some_and(|last| Some(last.id()) == parent.map(|parent| parent.id()))
-        });
-        self.facts.handlers.push(PyHandler { node, body, is_blind, is_last, context: self.context });
+        // Whether the `try` is the last statement of its block is known when the block is left.
+        if let (Some(block), Some(attempt)) = (self.levels.iter_mut().nth_back(2), parent) {
+            block.handlers.push((self.facts.handlers.len(), attempt.id()));
+        }
+        self.facts.handlers.push(PyHandler { node, body, is_blind, is_last: false, context: self.context });
         self.context.is_in_handler = true;
         self.context.is_in_try = false;
     }
@@ -211,8 +240,9 @@ impl<'t> Walk<'t> {
         };
         let name = self.facts.names.resolve(function, text);
         let method = match function.kind() {
-            "attribute" => function.child_by_field_name("attribute").map(|name| text_of(name, text).to_owned()),
-            _ => name.rsplit('.').next().map(str::to_owned),
+            "attribute" => function.child_by_field_name("attribute").map(|name| Cow::Borrowed(text_of(name, text))),
+            "identifier" if text_of(function, text) == name => Some(Cow::Borrowed(text_of(function, text))),
+            _ => name.rsplit('.').next().map(|last| Cow::Owned(last.to_owned())),
         };
         let (mut positional, mut keywords, mut has_splat) = (Vec::new(), Vec::new(), false);
         for argument in named_children(arguments) {
@@ -234,16 +264,15 @@ impl<'t> Walk<'t> {
         let left = left.and_then(|outer| outer.child_by_field_name("left"));
         self.facts.calls.push(PyCall {
             node,
-            arguments,
             name,
             method: method.unwrap_or_default(),
-            positional,
-            keywords,
+            positional: positional.into(),
+            keywords: keywords.into(),
             has_splat,
             is_statement: outer.is_some_and(|outer| outer.kind() == "expression_statement"),
             attribute: attribute.map(|name| text_of(name, text)),
             variable: left.map(|left| text_of(left, text)),
-            parent,
+            operation: parent.filter(|parent| parent.kind() == "binary_operator").map(Box::new),
             is_conditional: self
                 .levels
                 .iter()
@@ -280,6 +309,13 @@ impl<'t> Walk<'t> {
         {
             let call = self.facts.names.resolve(value, text);
             self.facts.names.bind(text_of(alias, text), &call);
+        }
+    }
+
+    fn string(&mut self, node: Node<'t>) {
+        let text = text_of(node, self.facts.text);
+        if text.contains(['/', '\\']) || text.len() > SPREADSHEET_ID_LEN {
+            self.facts.strings.push(node);
         }
     }
 

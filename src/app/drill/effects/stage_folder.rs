@@ -14,6 +14,9 @@ use crate::machine::MachineTrouble;
 const MAX_BYTES: u64 = 512 << 20;
 /// Folders that no command needs.
 const LEFT_OUT: [&str; 3] = [".git", "node_modules", "target"];
+/// How names of the temporary folders of drills begin. They may be below the job's own folder, and a
+/// copy must not contain itself.
+pub const DRILL_FOLDER_PREFIX: &str = "sheetkeep-drill-";
 
 /// Returns the first stage whose file would be outside of the folder.
 pub fn stage_outside(stages: &[PlannedStage]) -> Option<&PlannedStage> {
@@ -37,13 +40,16 @@ fn copy_folder(from: &Path, target: &Path, left: &mut u64) -> io::Result<()> {
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
         let (path, name, kind) = (entry.path(), entry.file_name(), entry.file_type()?);
-        let is_left_out = LEFT_OUT.iter().any(|known| name == *known);
+        let is_left_out = LEFT_OUT.iter().any(|known| name == *known)
+            || name.as_encoded_bytes().starts_with(DRILL_FOLDER_PREFIX.as_bytes());
         if kind.is_dir() && !is_left_out {
             copy_folder(&path, &target.join(&name), left)?;
         } else if path.is_file() {
             // A link to a file becomes a copy of it; one to a folder is left out.
             let bytes = path.metadata()?.len();
-            *left = left.checked_sub(bytes).ok_or_else(|| io::Error::other("it has more than 512 MB"))?;
+            let is_too_large =
+                "it has more than 512 MB; a job file in a folder of its own is copied with that folder only";
+            *left = left.checked_sub(bytes).ok_or_else(|| io::Error::other(is_too_large))?;
             std::fs::copy(&path, target.join(&name))?;
         }
     }
@@ -77,5 +83,16 @@ mod tests {
         copy_job_folder(from.path(), &target).expect("copied");
         assert!(target.join("sub/file").exists() && !target.join(".git").exists());
         assert!(copy_job_folder(&from.path().join("none"), &target).is_err());
+    }
+
+    #[test]
+    fn a_copy_below_the_folder_does_not_contain_itself() {
+        let from = tempfile::tempdir().expect("a folder");
+        std::fs::write(from.path().join("file"), "x").expect("written");
+        let drill = tempfile::Builder::new().prefix(DRILL_FOLDER_PREFIX).tempdir_in(from.path()).expect("a folder");
+        let target = drill.path().join("files");
+        copy_job_folder(from.path(), &target).expect("copied");
+        let copied: Vec<_> = std::fs::read_dir(&target).expect("a folder").collect();
+        assert_eq!(copied.len(), 1, "{copied:?}");
     }
 }

@@ -8,9 +8,10 @@ use crate::app::error::AppError;
 use crate::check::consequences::consequence;
 use crate::check::probing::{ProbeEnd, ProbeReport, probe};
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
+use crate::check::source::unfit_line;
 use crate::cli::args::command_line::CheckArgs;
 use crate::cli::commands::error_report::from_app;
-use crate::cli::commands::inspect::check_lines::{offline_lines, service_lines};
+use crate::cli::commands::inspect::check_lines::{OfflineFindings, offline_lines, service_lines};
 use crate::cli::commands::load_settings::read_settings;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
@@ -34,7 +35,8 @@ pub async fn command(
 ) -> Result<Exit, CliError> {
     let settings = read_settings(&args.job, None)?;
     let place = Spreadsheet::from_settings(&settings);
-    let (mut lines, repeated_keys) = offline_lines(args, &settings, &place, clock.as_ref()).await;
+    let OfflineFindings { mut lines, repeated_keys, unfit } =
+        offline_lines(args, &settings, &place, clock.as_ref()).await;
     let mut checked = CheckOutput {
         job: settings.job.clone(),
         place,
@@ -46,6 +48,9 @@ pub async fn command(
         has_unnoticed: false,
     };
     let found = Box::pin(service_lines(args, &settings, &clock, &chance, &mut lines)).await;
+    if let Some((at, cause)) = unfit {
+        lines.insert(at, unfit_line(cause, found.has_done_keys));
+    }
     let probed = match found.to_probe {
         Some(Sheet { sheets, id, .. }) => {
             let stop = Stop::default();

@@ -14,10 +14,11 @@ use crate::app::job::active_run;
 use crate::app::local_state::instance_lock::known_id;
 use crate::app::metrics::metric_files::{folder_refusal, textfile_refusal};
 use crate::app::run_request::definition;
-use crate::check::preflight::{PlannedRun, check_source, check_spreadsheet};
+use crate::check::preflight::{PlannedRun, SpreadsheetFindings, check_spreadsheet};
 use crate::check::programs::check_programs;
 use crate::check::repeated::RepeatedKeyScan;
 use crate::check::report::{CheckItem, Subject};
+use crate::check::source::check_source;
 use crate::check::surroundings::check_surroundings;
 use crate::check::timetable::check_schedule;
 use crate::check::trash::check_trash;
@@ -30,34 +31,48 @@ use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
 use crate::google::transport::proxy::ProxyRoute;
 use crate::rng::Rng;
+use crate::runner::queue::first_records::Cause;
+
+/// What the offline part of a check found.
+pub struct OfflineFindings {
+    /// Its lines.
+    pub lines: Vec<CheckItem>,
+    /// The repeated keys of the source's first records, if these were read.
+    pub repeated_keys: Option<RepeatedKeyScan>,
+    /// Why none of the first records fits the columns, and the place of its line: what it means
+    /// depends on the sheet.
+    pub unfit: Option<(usize, Cause)>,
+}
 
 /// What the service's part of a check found beside its lines.
 #[derive(Default)]
 pub struct ServiceFindings {
+    /// Whether the job has done a key; `None` if that is unknown.
+    pub has_done_keys: Option<bool>,
     /// The sheet, if it can be read and a probe was asked for.
     pub to_probe: Option<Sheet>,
     /// Why the sheet can't be used at all, and what that is about.
     pub unreachable: Option<(Subject, AppError)>,
 }
 
-/// Returns the lines about what is on this machine, and the repeated keys of the source's first
-/// records, if these were read.
+/// Looks at what is on this machine.
 pub async fn offline_lines(
     args: &CheckArgs,
     settings: &Settings,
     place: &Spreadsheet,
     clock: &dyn Clock,
-) -> (Vec<CheckItem>, Option<RepeatedKeyScan>) {
+) -> OfflineFindings {
     let mut lines = destination_lines(args, settings, place);
     lines.extend(check_surroundings(settings, &env_file(args, settings)));
     lines.extend(check_schedule(settings, clock.now()));
     lines.extend(check_heartbeat(settings));
     lines.extend(check_alerts(settings));
     lines.extend(check_metrics(settings));
-    let (of_source, repeated_keys) = check_source(settings, clock).await;
-    lines.extend(of_source);
+    let source = check_source(settings, clock).await;
+    lines.extend(source.lines);
+    let unfit = source.unfit.map(|cause| (lines.len(), cause));
     lines.extend(check_programs(settings));
-    (lines, repeated_keys)
+    OfflineFindings { lines, repeated_keys: source.repeated_keys, unfit }
 }
 
 /// Adds the lines about the service and the spreadsheet, or about the local file.
@@ -68,14 +83,15 @@ pub async fn service_lines(
     chance: &Arc<dyn Rng>,
     lines: &mut Vec<CheckItem>,
 ) -> ServiceFindings {
-    let unreachable = |subject, error| ServiceFindings { to_probe: None, unreachable: Some((subject, error)) };
+    let unreachable =
+        |subject, error| ServiceFindings { unreachable: Some((subject, error)), ..ServiceFindings::default() };
     let sheet = match connect_existing(settings, clock, chance) {
         Ok(sheet) => sheet,
         Err(AppError::NeverRan) => {
             let what = "it does not exist yet; the first run creates it";
             let created = check_own_file(settings).map(|()| lines.push(CheckItem::fine(Subject::Spreadsheet, what)));
-            return created
-                .map_or_else(|error| unreachable(Subject::Spreadsheet, error), |()| ServiceFindings::default());
+            let fresh = ServiceFindings { has_done_keys: Some(false), ..ServiceFindings::default() };
+            return created.map_or_else(|error| unreachable(Subject::Spreadsheet, error), |()| fresh);
         }
         Err(error) => {
             let is_file = matches!(error, AppError::Embedded { .. });
@@ -91,7 +107,8 @@ pub async fn service_lines(
         clock: Arc::clone(clock),
     };
     let before = lines.len();
-    let can_be_read = Box::pin(check_spreadsheet(settings, &planned, lines)).await;
+    let SpreadsheetFindings { can_be_read, has_done_keys } =
+        Box::pin(check_spreadsheet(settings, &planned, lines)).await;
     if can_be_read {
         lines.extend(drive_line(settings, clock, chance).await);
     }
@@ -103,7 +120,8 @@ pub async fn service_lines(
         lines.truncate(before);
         return unreachable(Subject::Spreadsheet, error);
     }
-    ServiceFindings { to_probe: Some(sheet).filter(|_| can_be_read && args.probe), unreachable: None }
+    let to_probe = Some(sheet).filter(|_| can_be_read && args.probe);
+    ServiceFindings { has_done_keys, to_probe, unreachable: None }
 }
 
 /// Returns the lines about the job file, its notes, the destination and the proxy.

@@ -106,13 +106,17 @@ fn read_text(path: &Path) -> Result<String, CliError> {
 }
 
 fn read_earlier(path: &Path) -> Result<EarlierReport, CliError> {
-    EarlierReport::parse(&read_text(path)?)
-        .map_err(|why| CliError::new(format!("{} {why}", path.display()), Exit::DataErr))
+    EarlierReport::parse(&read_text(path)?).map_err(|why| {
+        CliError::new(format!("{} {why}", path.display()), Exit::DataErr)
+            .with_help("make one of the scripts as they were: sheetkeep lint PATH --format json > FILE")
+    })
 }
 
 fn read_baseline(path: &Path) -> Result<LintBaseline, CliError> {
-    LintBaseline::parse(&read_text(path)?)
-        .map_err(|why| CliError::new(format!("{} {why}", path.display()), Exit::DataErr))
+    LintBaseline::parse(&read_text(path)?).map_err(|why| {
+        CliError::new(format!("{} {why}", path.display()), Exit::DataErr)
+            .with_help("make one of the findings of now: sheetkeep lint PATH --write-baseline FILE")
+    })
 }
 
 /// Writes each file with its fixes, as a whole and with its mode kept. Returns the number of fixes.

@@ -150,9 +150,14 @@ pub fn format_counts(counts: &Counts) -> String {
     )
 }
 
-/// Returns an error without what is in quotes: the values of its record.
+/// Returns an error without what is in quotes, the values of its record; the name of its column
+/// stays.
 fn without_values(error: &str) -> String {
-    error.split('"').step_by(2).collect()
+    let (column, rest) = match error.strip_prefix("column \"").and_then(|text| text.split_once("\": ")) {
+        Some((column, rest)) => (column, rest),
+        None => ("", error),
+    };
+    std::iter::once(column).chain(rest.split('"').step_by(2)).collect()
 }
 
 #[cfg(test)]
@@ -161,6 +166,14 @@ mod tests {
     use crate::ledger::leases::lease::Fence;
 
     use super::*;
+
+    #[test]
+    fn errors_of_two_columns_are_not_the_same() {
+        let of =
+            |column: &str, value: &str| without_values(&format!("column \"{column}\": \"{value}\" is not a number"));
+        assert_eq!(of("price", "n/a"), of("price", "none"));
+        assert_ne!(of("price", "n/a"), of("quantity", "n/a"));
+    }
 
     fn story() -> Vec<(u64, Event)> {
         let counts = |n| Counts { read: n, new: n - 1, failed: 1, ..Counts::default() };

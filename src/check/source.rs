@@ -1,0 +1,195 @@
+//! The source of a check: whether it can be opened, and what its first records are like.
+//!
+//! In scope: the header row, keys, values that fit the columns, repeated keys. Out of scope: what
+//! the sheet makes of it (`check::preflight`).
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::check::repeated::{RepeatedKeyScan, scan_repeated_keys};
+use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::ledger::items::key::Key;
+use crate::ledger::rows::row_builder::row_of;
+use crate::ledger::values::columns::Columns;
+use crate::port::source::Source;
+use crate::port::step::Identify;
+use crate::runner::header_row::{check_columns, read_header};
+use crate::runner::queue::first_records::{Cause, FirstRecords};
+use crate::runner::run_config::RunError;
+use crate::source::bytes::input::Input;
+
+/// What a check found in the source.
+#[derive(Default)]
+pub struct SourceFindings {
+    /// The lines about it.
+    pub lines: Vec<CheckItem>,
+    /// The repeated keys, if the source can be read again.
+    pub repeated_keys: Option<RepeatedKeyScan>,
+    /// Why none of the first records fits the columns. A run stops on it, unless it skips records
+    /// that it has done before, whatever their values are.
+    pub unfit: Option<Cause>,
+}
+
+impl SourceFindings {
+    fn of(line: CheckItem) -> Self {
+        Self { lines: vec![line], ..Self::default() }
+    }
+}
+
+/// Returns the line about first records of which none fits the columns. `has_done_keys` as in
+/// `SpreadsheetFindings`.
+pub fn unfit_line(cause: Cause, has_done_keys: Option<bool>) -> CheckItem {
+    if has_done_keys == Some(false) {
+        let cause = Box::new(cause);
+        return CheckItem::problem(Subject::Source, StartBlocker::Pass(RunError::AllAlike { cause, report: None }));
+    }
+    let help = "a run ends with 65 there, unless it has done these records before; see [sheet] columns";
+    CheckItem::warning(Subject::Source, cause.sentence(), Some(help))
+}
+
+/// Checks the source: whether it can be opened, its first record, and whether a run would stop on
+/// its first records.
+pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> SourceFindings {
+    let subject = Subject::Source;
+    let name = settings.source.input.name();
+    if let Some(job) = &settings.stages {
+        let names: Vec<&str> = job.stages.iter().map(|stage| stage.name.as_str()).collect();
+        return SourceFindings::of(CheckItem::fine(
+            subject,
+            format!("none; the job has the stages {}", names.join(", ")),
+        ));
+    }
+    if settings.source.input == Input::Stdin {
+        return SourceFindings::of(CheckItem::fine(subject, "standard input, which is not read here"));
+    }
+    let mut source = match settings.open_source() {
+        Ok(source) => source,
+        Err(error) => return SourceFindings::of(CheckItem::problem(subject, StartBlocker::Source(error))),
+    };
+    let identify = settings.identify();
+    let mut lines: Vec<CheckItem> = match read_header(source.as_mut(), &identify).await {
+        Ok(notes) => notes.into_iter().map(|note| CheckItem::warning(subject, note, None)).collect(),
+        Err(error) => return SourceFindings::of(CheckItem::problem(subject, StartBlocker::Pass(error))),
+    };
+    // Of a tab that has such a column already, a run takes it.
+    if settings.steps.is_empty()
+        && let Err(error) = check_columns(source.as_mut(), &settings.columns, &[], settings.key_column.as_deref()).await
+    {
+        let help = "correct the name in the job file: a run stops here, unless the data tab already has that column";
+        lines.push(CheckItem::warning(subject, error.to_string(), Some(help)));
+    }
+    let columns = settings.steps.is_empty().then_some(&settings.columns);
+    let unfit = match records(&name, source.as_mut(), &identify, columns, settings.stop_after).await {
+        RecordFindings::Line(line) => {
+            let is_stopped = matches!(line.verdict, CheckVerdict::Problem(_));
+            lines.push(line);
+            if is_stopped {
+                return SourceFindings { lines, ..SourceFindings::default() };
+            }
+            None
+        }
+        RecordFindings::Unfit(cause) => Some(cause),
+    };
+    // The run needs what would be read of a pipe here.
+    if !source.rereadable() || source.rewind().is_err() {
+        return SourceFindings { lines, unfit, repeated_keys: None };
+    }
+    let mut scan = scan_repeated_keys(source.as_mut(), Arc::new(identify), settings.again, clock).await;
+    let hint = "the run says so too; see docs/settings.md, *A key twice in one source*";
+    lines.extend(scan.sentence().map(|sentence| CheckItem::warning(subject, sentence, Some(hint))));
+    lines.extend(scan.broken.take().map(|error| CheckItem::problem(subject, StartBlocker::Source(error))));
+    SourceFindings { lines, unfit, repeated_keys: Some(scan) }
+}
+
+/// What the first records show.
+enum RecordFindings {
+    /// The line about them.
+    Line(CheckItem),
+    /// None of them fits the columns, for this cause.
+    Unfit(Cause),
+}
+
+/// Checks the first record, and further ones as long as none has a key and, where records are the
+/// rows, values that fit the types of `columns`.
+async fn records(
+    name: &str,
+    source: &mut dyn Source,
+    identify: &dyn Identify,
+    columns: Option<&Columns>,
+    stop_after: u64,
+) -> RecordFindings {
+    let subject = Subject::Source;
+    let mut probation = FirstRecords::new(stop_after);
+    let mut first = None;
+    let mut read = 0;
+    loop {
+        let record = match source.next().await {
+            Err(error) if read == 0 => {
+                return RecordFindings::Line(CheckItem::problem(subject, StartBlocker::Source(error)));
+            }
+            Ok(None) if read == 0 => {
+                return RecordFindings::Line(CheckItem::warning(subject, format!("{name} has no record"), None));
+            }
+            Err(_) | Ok(None) => break,
+            Ok(Some(record)) => record,
+        };
+        read += 1;
+        probation.read();
+        let place = record.position.to_string();
+        match record.body {
+            Err(bad) => {
+                let what = format!("the first record of {name} can't be read: {bad}");
+                let line = || {
+                    CheckItem::warning(subject, what, Some("it would be a failure; the other records are read anyway"))
+                };
+                first.get_or_insert_with(line);
+                probation.failed("source", &bad.to_string(), &place, &record.bytes);
+            }
+            Ok(body) => match identify.identify(&body).await {
+                Ok((key, _)) if let Some(why) = refused_value(&body, columns) => {
+                    first.get_or_insert_with(|| unwritable(name, &key, &why));
+                    probation.failed("output", &why, &place, body.to_string().as_bytes());
+                }
+                Ok((key, _)) if read == 1 => {
+                    let what = format!("{name}, whose first record has key {}", key.as_str());
+                    return RecordFindings::Line(CheckItem::fine(subject, what));
+                }
+                Ok(_) => break,
+                Err(error) => {
+                    let what = format!("the first record of {name} has no key: {error}");
+                    let line = || CheckItem::warning(subject, what, Some("it would be a failure; see `key` in [item]"));
+                    first.get_or_insert_with(line);
+                    probation.failed("item", &error.to_string(), &place, body.to_string().as_bytes());
+                }
+            },
+        }
+        if let Some(cause) = probation.common_cause().cloned() {
+            if cause.step == "output" {
+                return RecordFindings::Unfit(cause);
+            }
+            let cause = Box::new(cause);
+            let blocker = StartBlocker::Pass(RunError::AllAlike { cause, report: None });
+            return RecordFindings::Line(CheckItem::problem(subject, blocker));
+        }
+        if stop_after == 0 {
+            break;
+        }
+    }
+    RecordFindings::Line(match probation.source_refusal() {
+        Some(error) => CheckItem::problem(subject, StartBlocker::Source(error)),
+        None => first.unwrap_or_else(|| CheckItem::fine(subject, name)),
+    })
+}
+
+fn unwritable(name: &str, key: &Key, why: &str) -> CheckItem {
+    let what = format!("the first record of {name}, with key {}, can't be written: {why}", key.as_str());
+    CheckItem::warning(Subject::Source, what, Some("it would be a failure; see [sheet] columns"))
+}
+
+/// Returns why a record can't be a row of these columns.
+fn refused_value(body: &Value, columns: Option<&Columns>) -> Option<String> {
+    columns.and_then(|columns| row_of(body.clone(), columns).err()).map(|refusal| refusal.to_string())
+}
