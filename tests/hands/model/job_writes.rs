@@ -259,6 +259,19 @@ impl TabModel {
         let of = |stamp: u32| after.row(stamp).or_else(|| stamped.iter().find(|new| new.1 == stamp).map(|new| new.0));
         let texts: BTreeMap<u32, _> =
             self.rows.keys().filter_map(|stamp| Some((*stamp, self.texts_at(after, of(*stamp)?)))).collect();
+        // Rule::EmptiedRowReturned, also of a row that was deleted while it was blank.
+        for emptied in std::mem::take(&mut self.emptied_and_deleted) {
+            let returned = RowModel::new(emptied.owner.clone(), emptied.cells.clone());
+            let shows_it = |(other, texts): &(&u32, &BTreeMap<u32, String>)| {
+                let is_blank_row = self.rows.get(other).is_some_and(|other| other.owner == RowOwner::Blank);
+                let is_it = texts.iter().all(|(column, text)| returned.cell(*column).allows(text));
+                is_blank_row && !is_blank(texts) && is_it
+            };
+            match texts.iter().find(shows_it).map(|(other, _)| *other) {
+                Some(other) => _ = self.rows.insert(other, returned),
+                None => self.emptied_and_deleted.push(emptied),
+            }
+        }
         for (stamp, shown) in &texts {
             let Some(row) = self.rows.get(stamp) else { continue };
             let (owner, cells) = (row.owner.clone(), row.cells.clone());

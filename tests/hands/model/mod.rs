@@ -147,6 +147,8 @@ pub struct TabModel {
     same: Vec<BTreeSet<u32>>,
     /// What rows showed that a person deleted while they waited for a repair.
     deleted: BTreeMap<u32, BTreeMap<u32, String>>,
+    /// Rows that were emptied by mistake and then deleted: nothing shows that.
+    emptied_and_deleted: Vec<EmptiedRow>,
     /// Cells filled down.
     filled: usize,
     stamps: u32,

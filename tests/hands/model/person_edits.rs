@@ -156,6 +156,10 @@ impl TabModel {
         if row.hit.is_some() {
             self.deleted.insert(stamp, shown.clone());
         }
+        if row.is_emptied(&shown) {
+            let (owner, cells) = (row.owner.clone(), row.cells.clone());
+            self.emptied_and_deleted.push(EmptiedRow { owner, cells, typed: BTreeSet::new() });
+        }
         if let Some(column) = self.filled_column() {
             let text = shown.get(&column).map_or("", String::as_str);
             let was_filled =

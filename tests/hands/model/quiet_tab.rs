@@ -194,5 +194,6 @@ impl TabModel {
         }
         self.same.clear();
         self.deleted.clear();
+        self.emptied_and_deleted.clear();
     }
 }

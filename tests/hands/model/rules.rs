@@ -111,7 +111,8 @@ impl Rule {
             }
             Self::GoneRowStays => "stays as it is, with what was written into it",
             Self::EmptiedRowReturned => {
-                "its cells come back in its place if that is blank, or else in the nearest blank row"
+                "its cells come back in its place if that is blank, or else in the nearest blank row, also where you \
+                 have deleted it as long as it was blank"
             }
             Self::UntouchedRowStays => {
                 "A row that no write had hit by mistake gets no version any more: it stays as it is"
