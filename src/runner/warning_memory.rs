@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::ledger::runs::event::Event;
 use crate::ledger::runs::reported_warnings::ReportedWarnings;
 use crate::ledger::runs::run::{Run, RunStatus};
-use crate::runner::run_config::Events;
+
+/// An event sink, as in `runner::run_config`, which imports this file.
+type EventSink = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// The lasting warnings of one run, between the run and the event sink. All its other events pass.
 pub struct WarningMemory {
-    sink: Events,
+    sink: EventSink,
     memory: Mutex<Memory>,
 }
 
@@ -30,12 +32,12 @@ struct Memory {
 
 impl WarningMemory {
     /// Creates the memory in front of `sink`.
-    pub fn new(sink: Events) -> Arc<Self> {
+    pub fn new(sink: EventSink) -> Arc<Self> {
         Arc::new(Self { sink, memory: Mutex::default() })
     }
 
     /// Returns the event sink of the run.
-    pub fn events(self: &Arc<Self>) -> Events {
+    pub fn events(self: &Arc<Self>) -> EventSink {
         let memory = Arc::clone(self);
         Arc::new(move |event| match event {
             Event::LastingAnomaly { message, .. } => memory.report(message),
@@ -136,7 +138,7 @@ mod tests {
         (memory, seen)
     }
 
-    fn warn(events: &Events, message: &str) {
+    fn warn(events: &EventSink, message: &str) {
         events(Event::LastingAnomaly { message: message.to_owned(), is_known: false });
     }
 

@@ -94,7 +94,7 @@ fn said_once(project: &TempProject) -> String {
 }
 
 #[test]
-fn a_guessed_encoding_is_reported_once_and_again_when_it_changes() {
+fn a_guessed_encoding_is_reported_once_until_it_changes() {
     const GUESS: &str = "warning: orders.csv: the text is not UTF-8 and is read as windows-1252";
     let project = orders("");
     std::fs::write(project.path("orders.csv"), b"id,amount,note\n1,5,caf\xe9\n").expect("a file of the test");

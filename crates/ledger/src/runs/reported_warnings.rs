@@ -15,7 +15,7 @@ const MAX_WARNINGS: usize = 200;
 pub struct ReportedWarnings(BTreeSet<u32>);
 
 impl ReportedWarnings {
-    /// Parses the text of a state field. What is no hash after an edit is left out.
+    /// Parses the text of a state field. What an edit made unreadable is left out.
     pub fn read(text: &str) -> Self {
         Self(text.split(' ').filter_map(|word| u32::from_str_radix(word, 16).ok()).take(MAX_WARNINGS).collect())
     }
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edited_text_leaves_what_is_no_hash_out() {
+    fn an_edited_text_is_read_as_far_as_it_is_valid() {
         let mut warnings = ReportedWarnings::default();
         warnings.add("a");
         let text = warnings.text().expect("one warning");
