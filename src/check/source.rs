@@ -112,6 +112,18 @@ enum RecordFindings {
     Unfit(Cause),
 }
 
+impl RecordFindings {
+    /// Returns what it shows that all first records fail for this cause.
+    fn of(cause: Cause) -> Self {
+        if cause.step == "output" {
+            return Self::Unfit(cause);
+        }
+        let cause = Box::new(cause);
+        let blocker = StartBlocker::Pass(RunError::AllAlike { cause, report: None });
+        Self::Line(CheckItem::problem(Subject::Source, blocker))
+    }
+}
+
 /// Checks the first record, and further ones as long as none has a key and, where records are the
 /// rows, values that fit the types of `columns`.
 async fn records(
@@ -167,12 +179,7 @@ async fn records(
             },
         }
         if let Some(cause) = probation.common_cause().cloned() {
-            if cause.step == "output" {
-                return RecordFindings::Unfit(cause);
-            }
-            let cause = Box::new(cause);
-            let blocker = StartBlocker::Pass(RunError::AllAlike { cause, report: None });
-            return RecordFindings::Line(CheckItem::problem(subject, blocker));
+            return RecordFindings::of(cause);
         }
         if stop_after == 0 {
             break;

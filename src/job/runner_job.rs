@@ -170,7 +170,7 @@ fn machine() -> (Arc<dyn Clock>, Arc<dyn Rng>) {
 fn events() -> Events {
     Arc::new(|event| match event {
         Event::Anomaly { message } | Event::LastingAnomaly { message, is_known: false } => {
-            tracing::warn!(event = "run.anomaly", "{message}")
+            tracing::warn!(event = "run.anomaly", "{message}");
         }
         Event::ItemFailed { key, place, step, error } => {
             tracing::warn!(event = "item.failed", key = key.as_str(), place, step, "{error}");

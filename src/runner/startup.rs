@@ -164,10 +164,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
         abandoned_runs.extend(check_lease(snapshot, &lease_request, loaded.service_time)?);
     }
     let schedule = schedule_recorder(config, &loaded)?;
-    for run in &mut abandoned_runs {
-        run.outlook.utc_offset_ms = Some(utc_offset_ms(run.started, &sheet_zone));
-        (parts.events)(Event::RunAbandoned { run: run.id.clone() });
-    }
+    report_abandoned(parts, &mut abandoned_runs, &sheet_zone);
     let chain = start_chain(config, &loaded, definition, &run.id);
     let (mut intake, table_exists) = intake(parts, config, &loaded, &chain, &run.id)?;
     if let Some(key) = config.retrying.unknown_key(&intake.index) {
@@ -199,6 +196,14 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
         failures,
         lease_request,
     })
+}
+
+/// Reports runs that vanished, and notes the offset of the times in their rows.
+fn report_abandoned(parts: &StartupParts, runs: &mut [Run], sheet_zone: &TimeZone) {
+    for run in runs {
+        run.outlook.utc_offset_ms = Some(utc_offset_ms(run.started, sheet_zone));
+        (parts.events)(Event::RunAbandoned { run: run.id.clone() });
+    }
 }
 
 /// Answers what people wrote in Jobs and what is not understood, in an event and in the run's row,

@@ -14,6 +14,7 @@ use crate::ledger::commit::bisection::Bisection;
 use crate::ledger::commit::changes::{Changes, ItemResult, NewTable};
 use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata};
 use crate::ledger::leases::lease::LeaseValidity;
+use crate::ledger::processed::redo_keys::Redo;
 use crate::ledger::runs::event::Event;
 use crate::ledger::runs::job_requests::AnsweredCells;
 use crate::ledger::runs::outlook::RunOutlook;
@@ -261,12 +262,7 @@ impl Committer {
         let reprocess_runs = self.reprocess.after(end.is_some(), run.status);
         let key_column = intake.output.key_column.as_ref().map(|column| column.name().to_owned());
         let begun = intake.begun_after(&items);
-        let done = items.iter().flat_map(|waiting| waiting.settled.done().map(|(key, _)| key));
-        let mut redo = intake.index.redo_after(done);
-        if reprocess_runs.is_empty() && !self.chain.state().forced.is_empty() {
-            // The reprocessing run has processed all that the source yields.
-            redo.unknown = 0;
-        }
+        let redo = self.redo_after(&items, intake, reprocess_runs.is_empty());
         let ahead_ms = self.service_time().0.saturating_sub(self.driver.clock.now().0);
         let ended = end.map(|_| by_service_clock(&run, ahead_ms));
         let schedule =
@@ -299,6 +295,17 @@ impl Committer {
         let driving = self.driver.clone().drive(commit, self.chain.draft_ids().clone());
         self.commit_future = Some(Box::pin(driving));
         Ok(())
+    }
+
+    /// Returns what is to be done again once these items are committed. `is_all_read`: the
+    /// reprocessing run, if this is one, has processed all that the source yields.
+    fn redo_after(&self, items: &[PendingItem], intake: &Intake, is_all_read: bool) -> Redo {
+        let done = items.iter().flat_map(|waiting| waiting.settled.done().map(|(key, _)| key));
+        let mut redo = intake.index.redo_after(done);
+        if is_all_read && !self.chain.state().forced.is_empty() {
+            redo.unknown = 0;
+        }
+        redo
     }
 
     /// Returns the run as it will be once a commit with these changes is applied.

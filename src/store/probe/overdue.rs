@@ -38,7 +38,7 @@ pub async fn recalculation(client: &ProbeClient) -> ProbeAnswer {
     }
     let seen = interval(client, tried).await;
     client.prepare(vec![reset]).await?;
-    let (seen, after) = (seen?, interval(client, &before).await?);
+    let (seen, after) = (seen?, interval(client, before).await?);
     let reads_back = seen == tried && after == before;
     Ok((AssumptionOutcome::from_held(reads_back), format!("set to {tried} it reads {seen}, set back it reads {after}")))
 }

@@ -112,7 +112,7 @@ impl Reporter {
             // What people did to the sheet, or have to do, is worth a mail.
             Event::ItemFailed { .. } | Event::Anomaly { .. } | Event::RunAbandoned { .. } => !self.audience.json,
             // Cron would mail what is known each day.
-            Event::LastingAnomaly { is_known, .. } => !self.audience.json && !(*is_known && self.audience.quiet),
+            Event::LastingAnomaly { is_known, .. } => !(self.audience.json || *is_known && self.audience.quiet),
             // A quiet run, too, reports that its rows go to a file of this machine.
             Event::Loaded { first: true, .. } if self.place.spreadsheet.is_local() => !self.audience.json,
             _ => !self.audience.json && !self.audience.quiet,
