@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::io::{Cursor, Read, sink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use calamine::{DataRef, ExcelDateTime, ExcelDateTimeType, Reader, SheetType, SheetVisible, Xlsx};
+use calamine::{DataRef, ExcelDateTime, ExcelDateTimeType, Reader, Xlsx};
 use serde_json::{Map, Number, Value};
 
 use crate::ledger::items::item::Position;
@@ -24,6 +24,7 @@ use crate::source::bytes::content_guess::ContentKind;
 use crate::source::bytes::encoding::TextEncoding;
 use crate::source::bytes::input::{Input, io_error};
 use crate::source::skim::Depth;
+use crate::source::xlsx::chosen_sheet::{SheetChoice, choose_sheet};
 
 /// Maximum size of a workbook, in bytes.
 pub const MAX_WORKBOOK_BYTES: u64 = 64 << 20;
@@ -31,15 +32,6 @@ pub const MAX_WORKBOOK_BYTES: u64 = 64 << 20;
 const MAX_UNPACKED_BYTES: u64 = 256 << 20;
 /// Maximum number of cells of a sheet that have a value.
 const MAX_CELLS: usize = 5_000_000;
-
-/// Which part of a workbook is read.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SheetChoice {
-    /// The sheet's name; `None` for the only one.
-    pub sheet: Option<String>,
-    /// The number of the row that names the fields, from 1; `None` for the first one with a value.
-    pub header_row: Option<u32>,
-}
 
 /// Opens `input` as an Excel workbook.
 ///
@@ -225,43 +217,6 @@ fn parse(name: &str, bytes: Vec<u8>, choice: &SheetChoice) -> Result<Table, Sour
     table(origin, rows, choice, &merged)
 }
 
-/// Returns the sheet that was probably meant: one that differs in case and blanks only, or the first.
-fn nearest<'n>(wanted: &str, all: &'n [String]) -> &'n str {
-    let plain = |name: &str| name.to_lowercase().replace(' ', "");
-    all.iter().find(|name| plain(name) == plain(wanted)).or(all.first()).map_or("", String::as_str)
-}
-
-fn choose_sheet<R: Read + std::io::Seek>(
-    name: &str,
-    workbook: &Xlsx<R>,
-    choice: &SheetChoice,
-) -> Result<String, SourceError> {
-    let sheets = workbook.sheets_metadata().iter().filter(|sheet| sheet.typ == SheetType::WorkSheet);
-    let (all, visible): (Vec<_>, Vec<_>) = (
-        sheets.clone().map(|sheet| sheet.name.clone()).collect(),
-        sheets.filter(|sheet| sheet.visible == SheetVisible::Visible).map(|sheet| sheet.name.clone()).collect(),
-    );
-    let listed = |names: &[String]| names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-    match (&choice.sheet, visible.as_slice()) {
-        (Some(wanted), _) if all.contains(wanted) => Ok(wanted.clone()),
-        (Some(wanted), _) => Err(SourceError::Misread {
-            position: name.to_owned(),
-            why: format!("it has no sheet {wanted:?}; it has {}", listed(&all)),
-            advice: format!("write one of them below [source], such as sheet = {}", Value::from(nearest(wanted, &all))),
-        }),
-        (None, [only]) => Ok(only.clone()),
-        (None, []) => Err(broken(name, "it has no sheet with cells".into())),
-        (None, [first, ..]) => {
-            let why = format!(
-                "it has several sheets, {}: name one below [source], such as sheet = {}",
-                listed(&visible),
-                Value::from(first.as_str())
-            );
-            Err(broken(name, why))
-        }
-    }
-}
-
 fn table(
     origin: String,
     mut rows: SheetTable,
@@ -397,5 +352,6 @@ fn broken(position: &str, why: String) -> SourceError {
     SourceError::Broken { position: position.to_owned(), why }
 }
 
+pub mod chosen_sheet;
 #[cfg(test)]
 mod tests;

@@ -137,7 +137,7 @@ pub struct RunArgs {
     /// Accept a changed key, tab, mode or spreadsheet, or a lost earlier spreadsheet
     #[arg(long, alias = "adopt")]
     pub accept_changes: bool,
-    /// Take over an unexpired lease, if you know that its holder is dead; nothing checks it
+    /// Take over an unexpired lease; nothing checks that its holder is dead
     #[arg(long, alias = "steal")]
     pub take_over: bool,
     /// Wait for another run to end, at most TIME [default: 1h]

@@ -30,6 +30,7 @@ use yup_oauth2::{AccessToken, CustomHyperClientBuilder};
 
 use crate::auth::credentials::{Grant, TOKEN_URI};
 use crate::auth::secret_filter::SecretFilter;
+use crate::auth::token_errors::{classify_error, not_json};
 use crate::errors::classify::root_cause;
 use crate::errors::proxy_error::ProxyError;
 use crate::errors::service_text::sanitize;
@@ -353,50 +354,5 @@ impl Inner {
             },
             other => TokenError::Unready(format!("the response is {other}")),
         })
-    }
-}
-
-/// The error of a response that is not a token service's. `Tokens::distinguish_foreign` finds out
-/// which of two causes it has.
-fn not_json() -> TokenError {
-    TokenError::Unready("the response is not valid JSON".to_owned())
-}
-
-/// Classifies an error of yup-oauth2. Only an OAuth error response is final.
-fn classify_error(error: &yup_oauth2::Error) -> TokenError {
-    if let Some(error) = ProxyError::within(error) {
-        return TokenError::Proxy(error);
-    }
-    let yup_oauth2::Error::AuthError(error_body) = error else {
-        return match error {
-            yup_oauth2::Error::UserError(_) | yup_oauth2::Error::CredentialSourceError(_) => {
-                TokenError::Unusable(root_cause(error))
-            }
-            yup_oauth2::Error::JSONError(_) => not_json(),
-            other => TokenError::Unready(root_cause(other)),
-        };
-    };
-    let code = sanitize(error_body.error.as_str());
-    let description = error_body.error_description.as_deref().map(sanitize).unwrap_or_default();
-    match code.as_str() {
-        "internal_failure" | "server_error" | "temporarily_unavailable" | "slow_down" | "rate_limit_exceeded" => {
-            TokenError::Unready(format!("it answered {code}"))
-        }
-        _ => TokenError::Refused { advice: token_advice(&code, &description), code, description },
-    }
-}
-
-fn token_advice(code: &str, description: &str) -> &'static str {
-    match code {
-        "invalid_grant" if description.contains("timeframe") => "this machine's clock is wrong; set it",
-        "invalid_grant" if description.contains("expired or revoked") => {
-            "the login has ended; log in again with gcloud auth application-default login"
-        }
-        "invalid_grant" => {
-            "the key was deleted or its account is gone, or this machine's clock is wrong; create a new key"
-        }
-        "invalid_client" | "unauthorized_client" => "the account or client is not allowed to ask; create a new key",
-        "invalid_scope" => "the account can't be given access to spreadsheets",
-        _ => "ask the administrator of the Google Cloud project",
     }
 }

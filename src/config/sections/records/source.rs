@@ -27,7 +27,7 @@ use crate::source::json::json_document::{Extract, Items, NoItems};
 use crate::source::json::{json_document, json_lines};
 use crate::source::skim::Depth;
 use crate::source::xlsx;
-use crate::source::xlsx::SheetChoice;
+use crate::source::xlsx::chosen_sheet::SheetChoice;
 use crate::step::expression::Expression;
 use crate::step::jq::program::Program;
 
