@@ -219,8 +219,9 @@ fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
         AppError::Pass(RunError::Source {
             error: SourceError::Broken { .. } | SourceError::Ambiguous { .. },
             report,
-        }) if report.run.counts.read == 0 => {
-            Some("no record was processed; correct the source and run again".to_owned())
+        }) if report.run.counts.read == 0 => Some(NO_RECORD_PROCESSED.to_owned()),
+        AppError::Pass(RunError::Input(SourceError::Broken { .. } | SourceError::Ambiguous { .. })) => {
+            Some(NO_RECORD_PROCESSED.to_owned())
         }
         _ => None,
     }
@@ -289,6 +290,9 @@ fn help(error: &AppError) -> Option<&'static str> {
 }
 
 /// The next step when a file may not be read.
+/// The next step where a source ended before its first record.
+const NO_RECORD_PROCESSED: &str = "no record was processed; correct the source and run again";
+
 const READABLE: &str = "name a file that this user may read";
 
 /// The next step when reading the source failed.
