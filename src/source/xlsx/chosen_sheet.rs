@@ -4,7 +4,7 @@
 
 use std::io::{Read, Seek};
 
-use calamine::{SheetType, SheetVisible, Xlsx};
+use calamine::{Reader, SheetType, SheetVisible, Xlsx};
 use serde_json::Value;
 
 use crate::port::source::SourceError;
