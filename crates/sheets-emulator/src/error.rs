@@ -66,7 +66,7 @@ impl ApiError {
         Self::new(403, "PERMISSION_DENIED", "The caller does not have permission")
     }
 
-    /// Returns 401 for an expired or unknown bearer token.
+    /// Returns 401 for a missing, expired or unknown bearer token.
     pub fn unauthenticated(message: impl Into<String>) -> Self {
         Self::new(401, "UNAUTHENTICATED", message)
     }

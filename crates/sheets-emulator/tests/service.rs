@@ -254,10 +254,7 @@ async fn only_tokens_that_it_issued_are_good() {
         }
         client.send(request.body(Full::default()).expect("a request"))
     };
-    let (status, _, body) = get(None).await;
-    let got: Value = serde_json::from_slice(&body).expect("JSON");
-    assert_eq!((status, &got["error"]["status"]), (403, &json!("PERMISSION_DENIED")), "nobody");
-    for bad in [Some("Bearer nonsense"), Some("Basic eDp5"), Some("Bearer")] {
+    for bad in [None, Some("Bearer nonsense"), Some("Basic eDp5"), Some("Bearer")] {
         let (status, headers, body) = get(bad).await;
         let got: Value = serde_json::from_slice(&body).expect("JSON");
         assert_eq!((status, &got["error"]["status"]), (401, &json!("UNAUTHENTICATED")), "{bad:?}");

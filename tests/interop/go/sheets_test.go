@@ -200,7 +200,7 @@ func TestErrorsHaveCodeAndMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	nobody.Body.Close()
-	want(t, "a caller without a token", nobody.StatusCode, http.StatusForbidden)
+	want(t, "a caller without a token", nobody.StatusCode, http.StatusUnauthorized)
 }
 
 func TestAThrottledCallIsTriedAgain(t *testing.T) {

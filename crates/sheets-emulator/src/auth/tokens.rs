@@ -135,13 +135,13 @@ impl TokenIssuer {
         Ok(json!({"access_token": token, "expires_in": LIFETIME_S, "token_type": "Bearer"}))
     }
 
-    /// Returns the holder of the token in an `Authorization` header; 401 if the token is invalid. A
-    /// caller without any is refused with 403, as users of the service report (nearai/ironclaw#999).
+    /// Returns the holder of the token in an `Authorization` header; 401 if the token is missing or
+    /// invalid.
     pub(crate) fn check(&self, authorization: Option<&str>, monotonic_ms: u64) -> Result<TokenHolder, ApiError> {
         let Some(authorization) = authorization else {
-            return Err(ApiError::forbidden(
-                "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other \
-                 form of API consumer identity to call this API.",
+            return Err(ApiError::unauthenticated(
+                "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other \
+                 valid authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
             ));
         };
         let token = authorization.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
