@@ -105,7 +105,7 @@ fn assert_hard(outcome: &Outcome, failures: &[&str]) {
 const LONG: &str = "column \"note\": the value has 60000 characters; a cell takes at most 50,000: shorten it in a step";
 
 const NAN: &str = r#"the record is not valid JSON: a value is missing, or a text has no double quotes (JSON has no NaN) near "\"amount\": NaN}" at column 49; correct it in the file, or in what writes it; the other records are read"#;
-const BYTES: &str = r#"the record is not valid UTF-8 at column 28; correct its characters in the file; if the whole file is in another encoding, set encoding below [source]"#;
+const BYTES: &str = "the record is not valid UTF-8 at column 28; correct its characters in the file; if the whole file is in another encoding, set encoding below [source]";
 const WORDS: &str = r#"the record is not valid JSON: a word has no double quotes near "this line is n" at column 2; correct it in the file, or in what writes it; the other records are read"#;
 const COMMA: &str = r#"the record is not valid JSON: a value is missing, or a text has no double quotes near "\", \"note\": , \"amount\": 1" at column 25; correct it in the file, or in what writes it; the other records are read"#;
 
