@@ -75,6 +75,7 @@ impl Session {
             quiet: match &args.command {
                 CliCommand::Run(run) => run.quiet,
                 // What its calls run into is made up, and in its report.
+                #[cfg(feature = "emulator")]
                 CliCommand::Drill(_) => args.verbose == 0,
                 _ => false,
             },

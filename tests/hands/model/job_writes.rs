@@ -330,11 +330,7 @@ impl RowModel {
         let is_owned = self.owner != RowOwner::Blank;
         // Where it may count as gone, it may stay blank, too: what it showed may come back all the same.
         let is_nothing = |cell: &CellExpectation| {
-            if self.may_be_gone {
-                ["", FILLED].contains(&cell.first())
-            } else {
-                cell.allows("") || cell.allows(FILLED)
-            }
+            if self.may_be_gone { ["", FILLED].contains(&cell.first()) } else { cell.allows("") || cell.allows(FILLED) }
         };
         is_owned && is_blank(shown) && !self.cells.values().all(is_nothing)
     }
