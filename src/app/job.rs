@@ -115,7 +115,7 @@ fn missing_lock_warning(why: &str, has_programs: bool) -> Event {
     } else {
         ""
     };
-    let message = format!("{why}; there is no lock: only the sheet keeps overlapping runs apart{programs}");
+    let message = format!("{why}; this run has no lock: only the sheet keeps overlapping runs apart{programs}");
     Event::LastingAnomaly { message, is_known: false }
 }
 

@@ -94,8 +94,9 @@ impl WarningMemory {
         }
     }
 
-    /// Returns what the state has to remember after a commit; `end` is a run that it ends. A warning is forgotten by a run that reads the whole source, makes rows and does not
-    /// give it: only rows show which fields are left out.
+    /// Returns what the state has to remember after a commit; `end` is a run that it ends. A run
+    /// forgets a warning that it does not give, if it reads the whole source and makes rows: only
+    /// rows show which fields are left out.
     pub fn after(&self, end: Option<&Run>) -> ReportedWarnings {
         let memory = self.lock();
         let is_success =

@@ -34,10 +34,13 @@ impl PeekedSource {
 
 impl Source for PeekedSource {
     fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
-        match std::mem::replace(&mut self.first, FirstRead::Taken) {
-            FirstRead::Waiting(first) => Box::pin(std::future::ready(Ok(first))),
-            FirstRead::Taken => self.inner.next(),
-        }
+        // The record is taken when the future is polled, so that one that is dropped before loses none.
+        Box::pin(async move {
+            match std::mem::replace(&mut self.first, FirstRead::Taken) {
+                FirstRead::Waiting(first) => Ok(first),
+                FirstRead::Taken => self.inner.next().await,
+            }
+        })
     }
 
     fn header_row(&mut self) -> BoxFuture<'_, Option<HeaderRow>> {

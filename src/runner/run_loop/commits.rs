@@ -68,9 +68,9 @@ impl RunLoop {
         Ok(())
     }
 
-    /// Answers whether this run holds the lease. If it does not, the run ends. While a commit is
-    /// under way and the lease is no longer trusted, the question waits for the end of the commit:
-    /// the head may show a commit whose outcome is still to come.
+    /// Answers whether this run holds the lease. If it does not, the run ends. The question waits for
+    /// the end of a commit that is under way, if the lease may have expired meanwhile: the head may
+    /// show that commit, whose outcome this run does not have yet.
     pub(super) async fn on_lease_asked(&mut self, question: LeaseQuestion) -> Result<(), RunError> {
         if !self.committer.can_confirm_lease() {
             self.lease_questions.postpone(question);

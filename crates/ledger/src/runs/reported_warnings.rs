@@ -1,4 +1,4 @@
-//! Which lasting warnings people have heard of: each is reported once, and again when it changes.
+//! Which lasting warnings were reported to users: each is reported once, and again when it changes.
 //!
 //! In scope: the set over runs, its text in the state. Out of scope: what is worth a warning, and
 //! who shows it.

@@ -26,7 +26,7 @@ impl Correspondence<'_> {
     }
 
     /// Whether a repair hit the intended row, and a user had changed nothing in it but its key since the
-    /// plan. A version is for the row of its key, which that row is no longer.
+    /// plan. A version is written to the row of its key; this row has lost that key.
     pub(crate) fn is_own_but_for_its_key(&self, at: usize, misplaced: &MisplacedWrite) -> bool {
         let (undo_log, target) = (&self.finding.undo_log, &misplaced.target);
         let RowPredicate::Row { key: Some(key), fingerprint } = &target.expect else { return false };

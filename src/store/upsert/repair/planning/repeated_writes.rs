@@ -127,7 +127,7 @@ impl RepairPlanner<'_> {
                         let own = if writes_key { self.map.own_row_changed(at, misplaced) } else { None };
                         let own = own.or_else(|| hit.filter(|_| self.map.is_own_but_for_its_key(at, misplaced)));
                         let row = own.or_else(|| self.map.row_with_its_key_again(misplaced));
-                        // A version is for the row of its key, which that row is no longer.
+                        // A version is written to the row of its key; this row has lost that key.
                         let row = row
                             .or_else(|| self.map.row_whose_key_was_changed(misplaced).filter(|_| !target.is_version));
                         if row.is_none() {
