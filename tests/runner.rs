@@ -15,7 +15,7 @@ use sheetkeep::ledger::items::failure::FailureState;
 use sheetkeep::ledger::items::write_mode::Delivery;
 use sheetkeep::ledger::runs::event::Event;
 use sheetkeep::ledger::runs::run::RunStatus;
-use sheetkeep::machine::MachineTrouble;
+use sheetkeep::machine::MachineError;
 use sheetkeep::port::step::{Step, StepContext, StepError};
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::runner::shutdown::{Stop, StopReason};
@@ -139,7 +139,7 @@ async fn two_runs_that_load_at_the_same_moment_never_double_a_row() {
     assert_eq!(rows(&store), 9);
     assert!(a.is_ok() != b.is_ok());
     let loser = a.err().or(b.err()).expect("one of them lost");
-    assert!(matches!(loser, RunError::Fenced { .. } | RunError::Held { .. }), "{loser}");
+    assert!(matches!(loser, RunError::Fenced { .. } | RunError::LeaseHeld { .. }), "{loser}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -404,10 +404,7 @@ async fn a_new_version_that_fails_alike_has_its_own_payload() {
 fn refused_for(key: &'static str) -> impl Fn(&Value, &StepContext) -> Result<Vec<Value>, StepError> {
     move |value, context| {
         if context.key.as_str() == key {
-            return Err(StepError::Machine {
-                trouble: MachineTrouble::resource("no processes are left"),
-                begun: false,
-            });
+            return Err(StepError::Machine { trouble: MachineError::resource("no processes are left"), begun: false });
         }
         Ok(vec![value.clone()])
     }

@@ -17,13 +17,13 @@ use crate::config::settings::Settings;
 use crate::emulator::{Emulator, EmulatorOptions, FailureCause};
 use crate::google::auth::credentials::{CredentialSource, Credentials};
 #[cfg(feature = "emulator")]
-use crate::google::calls::quota::Pacing;
+use crate::google::calls::quota::CallRates;
 use crate::google::options::{AccessScope, SheetsOptions};
 use crate::google::sheets::Sheets;
 use crate::google::transport::connect::Transport;
 use crate::google::types::address::SpreadsheetId;
 #[cfg(feature = "emulator")]
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 #[cfg(feature = "emulator")]
 use crate::private_files;
 use crate::retry::RetryPolicy;
@@ -66,7 +66,7 @@ impl SheetFile {
     pub fn check<T>(&self, ended: Result<T, AppError>) -> Result<T, AppError> {
         let Some((emulator, path)) = &self.emulator else { return ended };
         // The machine's refusal came first, and caused the file's problem.
-        if matches!(ended, Err(AppError::Pass(RunError::Machine { .. }))) {
+        if matches!(ended, Err(AppError::Run(RunError::Machine { .. }))) {
             return ended;
         }
         match emulator.storage_failure() {
@@ -87,7 +87,7 @@ fn embedded_trouble(file: &Path, why: String, lasting: Option<FailureCause>) -> 
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
     let why = if why.contains(&*name) { why } else { format!("{}: {why}", file.display()) };
     if lasting == Some(FailureCause::Resource) {
-        return AppError::Machine(MachineTrouble::resource(why));
+        return AppError::Machine(MachineError::resource(why));
     }
     AppError::Embedded { why, is_damaged: lasting == Some(FailureCause::Contents) }
 }
@@ -245,7 +245,7 @@ pub fn connect_to_emulator(
     let credentials = Credentials::from_token(EMBEDDED_TOKEN)?;
     let mut options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
     options.retry = retry;
-    options.pacing = Pacing::unlimited();
+    options.pacing = CallRates::unlimited();
     let sheets = Sheets::connect(options, Arc::clone(clock), chance)?;
     Ok((Arc::new(sheets), SpreadsheetId::parse(EMBEDDED_ID)?))
 }

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::alerts::alert_state::AlertState;
 use crate::alerts::condition::Condition;
 use crate::alerts::observation::shortened;
-use crate::app::alerting::Alerting;
+use crate::app::alerting::JobAlerts;
 use crate::app::connect::connect_without_writing;
 use crate::app::error::AppError;
 use crate::app::job::run;
@@ -54,7 +54,7 @@ pub enum StartRecord {
 pub struct FailedStart<'a> {
     settings: &'a Settings,
     request: RunRequest,
-    alerting: Option<&'a Alerting>,
+    alerting: Option<&'a JobAlerts>,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 }
@@ -64,7 +64,7 @@ impl<'a> FailedStart<'a> {
     pub fn new(
         settings: &'a Settings,
         request: &RunRequest,
-        alerting: Option<&'a Alerting>,
+        alerting: Option<&'a JobAlerts>,
         (clock, chance): (&Arc<dyn Clock>, &Arc<dyn Rng>),
     ) -> Self {
         Self { settings, request: request.clone(), alerting, clock: Arc::clone(clock), chance: Arc::clone(chance) }

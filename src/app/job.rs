@@ -80,7 +80,7 @@ async fn run_when_free(
         let Overlap::Queue { wait_ms } = request.overlap else { return tried };
         let (by, again) = match &tried {
             Err(AppError::Busy { holder }) => (holder.clone(), TRY_THE_LOCK),
-            Err(AppError::Pass(RunError::Held { holder, .. })) => {
+            Err(AppError::Run(RunError::LeaseHeld { holder, .. })) => {
                 (format!("run {} on {}", holder.run, holder.host), CHECK_INTERVAL)
             }
             _ => return tried,
@@ -94,7 +94,7 @@ async fn run_when_free(
         }
         tokio::select! {
             () = clock.sleep(again.min(Duration::from_millis(wait_ms))) => {}
-            reason = stop.reason() => return Err(AppError::Pass(RunError::Stopped { reason })),
+            reason = stop.reason() => return Err(AppError::Run(RunError::Stopped { reason })),
         }
     }
 }

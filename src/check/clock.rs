@@ -66,7 +66,7 @@ fn clock_line(ahead_ms: i64) -> CheckItem {
             let what =
                 format!("{what}: Google refuses the tokens of such a machine, and schedules start at wrong times");
             let help = "set the clock and let the system keep it, by NTP (timedatectl set-ntp true)".to_owned();
-            CheckItem::problem(subject, StartBlocker::Surroundings { what, help })
+            CheckItem::problem(subject, StartBlocker::Environment { what, help })
         }
     }
 }
@@ -89,7 +89,7 @@ mod tests {
         match clock_line(ahead_ms).verdict {
             CheckVerdict::Fine(what) => ("ok", what),
             CheckVerdict::Warning { what, .. } => ("warning", what),
-            CheckVerdict::Problem(StartBlocker::Surroundings { what, .. }) => ("problem", what),
+            CheckVerdict::Problem(StartBlocker::Environment { what, .. }) => ("problem", what),
             CheckVerdict::Problem(_) => ("other", String::new()),
         }
     }

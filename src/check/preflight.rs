@@ -155,7 +155,7 @@ fn add_job_lines(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult
             Subject::Definition,
             format!("its {moved} changed, and no key is done yet: nothing is lost"),
         ),
-        Err(error) => CheckItem::problem(Subject::Definition, StartBlocker::Pass(error)),
+        Err(error) => CheckItem::problem(Subject::Definition, StartBlocker::Run(error)),
     });
     lines.push(lease_line(settings, planned, fetched, snapshot));
     let history = snapshot.state.schedule.as_ref();
@@ -178,7 +178,7 @@ fn add_tab_lines(settings: &Settings, snapshot: &Snapshot, definition: &Definiti
     let agree = |()| CheckItem::fine(Subject::Tabs, format!("consistent with the state; keys done: {keys}"));
     let scan =
         check_not_blocked(snapshot).and_then(|()| check_job_location(snapshot, None)).and_then(|()| check_key_column());
-    lines.push(scan.map_or_else(|error| CheckItem::problem(Subject::Tabs, StartBlocker::Pass(error)), agree));
+    lines.push(scan.map_or_else(|error| CheckItem::problem(Subject::Tabs, StartBlocker::Run(error)), agree));
     let warnings = snapshot.anomalies.iter().filter(|anomaly| !anomaly.blocking);
     lines.extend(warnings.map(|anomaly| CheckItem::warning(Subject::Tabs, anomaly.message.clone(), None)));
 }
@@ -193,7 +193,7 @@ fn lease_line(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult, s
     let install = planned.install.as_deref();
     match lease.status(|_| false, fetched.loaded.service_time) {
         LeaseStatus::Free => CheckItem::fine(subject, "free"),
-        LeaseStatus::Dead(holder) => {
+        LeaseStatus::Abandoned(holder) => {
             let what = format!("run {} on {} did not finish, and its lease has expired", holder.run, holder.host);
             CheckItem::warning(subject, what, Some("the next run takes it over and records that run as crashed"))
         }
@@ -218,7 +218,7 @@ fn lease_line(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult, s
                 }
                 Overlap::Skip => CheckItem::problem(
                     subject,
-                    StartBlocker::Pass(RunError::Held { holder: Box::new(holder), since: lease.since, until }),
+                    StartBlocker::Run(RunError::LeaseHeld { holder: Box::new(holder), since: lease.since, until }),
                 ),
             }
         }

@@ -98,7 +98,7 @@ pub struct CheckItem {
 #[derive(Debug)]
 pub enum StartBlocker {
     /// An error of the run.
-    Pass(RunError),
+    Run(RunError),
     /// An error of the source.
     Source(SourceError),
     /// A failed call.
@@ -109,7 +109,7 @@ pub enum StartBlocker {
         holder: String,
     },
     /// Something around the job that a run may not notice.
-    Surroundings {
+    Environment {
         /// What is wrong.
         what: String,
         /// What to do about it.
@@ -126,7 +126,7 @@ pub enum StartBlocker {
 
 impl From<StoreError> for StartBlocker {
     fn from(error: StoreError) -> Self {
-        Self::Pass(RunError::Store(error))
+        Self::Run(RunError::Store(error))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::ledger::items::key::Key;
 use crate::ledger::rows::row_builder::row_of;
 use crate::ledger::values::columns::Columns;
 use crate::port::source::Source;
-use crate::port::step::Identify;
+use crate::port::step::KeyFinder;
 use crate::runner::header_row::{check_columns, read_header};
 use crate::runner::queue::first_records::{Cause, FirstRecords};
 use crate::runner::run_config::RunError;
@@ -44,7 +44,7 @@ impl SourceFindings {
 pub fn unfit_line(cause: Cause, has_done_keys: Option<bool>) -> CheckItem {
     if has_done_keys == Some(false) {
         let cause = Box::new(cause);
-        return CheckItem::problem(Subject::Source, StartBlocker::Pass(RunError::AllAlike { cause, report: None }));
+        return CheckItem::problem(Subject::Source, StartBlocker::Run(RunError::CommonCause { cause, report: None }));
     }
     let help = "a run ends with 65 there, unless it has done these records before; see [sheet] columns";
     CheckItem::warning(Subject::Source, cause.sentence(), Some(help))
@@ -72,7 +72,7 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> SourceFindi
     let identify = settings.identify();
     let mut lines: Vec<CheckItem> = match read_header(source.as_mut(), &identify).await {
         Ok(notes) => notes.into_iter().map(|note| CheckItem::warning(subject, note, None)).collect(),
-        Err(error) => return SourceFindings::of(CheckItem::problem(subject, StartBlocker::Pass(error))),
+        Err(error) => return SourceFindings::of(CheckItem::problem(subject, StartBlocker::Run(error))),
     };
     // Of a tab that has such a column already, a run takes it.
     if settings.steps.is_empty()
@@ -119,7 +119,7 @@ impl RecordFindings {
             return Self::Unfit(cause);
         }
         let cause = Box::new(cause);
-        let blocker = StartBlocker::Pass(RunError::AllAlike { cause, report: None });
+        let blocker = StartBlocker::Run(RunError::CommonCause { cause, report: None });
         Self::Line(CheckItem::problem(Subject::Source, blocker))
     }
 }
@@ -129,7 +129,7 @@ impl RecordFindings {
 async fn records(
     name: &str,
     source: &mut dyn Source,
-    identify: &dyn Identify,
+    identify: &dyn KeyFinder,
     columns: Option<&Columns>,
     stop_after: u64,
 ) -> RecordFindings {

@@ -15,7 +15,7 @@ pub async fn check_trash(drive: &Sheets, id: &SpreadsheetId) -> CheckItem {
         Ok(true) => {
             let what = "its file is in the trash: runs write into it without an error, and after 30 days it is deleted";
             let help = "take the file out of the trash in Google Drive, or name another spreadsheet";
-            CheckItem::problem(subject, StartBlocker::Surroundings { what: what.to_owned(), help: help.to_owned() })
+            CheckItem::problem(subject, StartBlocker::Environment { what: what.to_owned(), help: help.to_owned() })
         }
         Err(error) => {
             let why = error.to_string();

@@ -13,7 +13,7 @@ use crate::google::types::address::SpreadsheetId;
 use crate::google::types::requests::{Batch, Request};
 use crate::port::store::StoreError;
 use crate::rng::Rng;
-use crate::store::probe::client::{ProbeClient, SentBatch, Unanswered};
+use crate::store::probe::client::{ProbeClient, ProbeFailure, SentBatch};
 
 /// Sends the batch and returns the line about it.
 pub async fn check_write(
@@ -35,8 +35,8 @@ pub async fn check_write(
             CheckItem::fine(subject, "it can be written: one batch added a scratch tab and deleted it again")
         }
         Ok(SentBatch::Refused(refusal)) => unknown(&format!("the service refused the scratch tab: {refusal}")),
-        Err(Unanswered::Stop(error)) => refused(error),
-        Err(Unanswered::Lost(why) | Unanswered::Unclear(why)) => unknown(&why),
+        Err(ProbeFailure::Stop(error)) => refused(error),
+        Err(ProbeFailure::Lost(why) | ProbeFailure::Unclear(why)) => unknown(&why),
     }
 }
 

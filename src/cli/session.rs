@@ -164,11 +164,11 @@ mod tests {
 
     use super::*;
 
-    fn session(line: &str) -> (Session, crate::cli::streams::captured::Captured) {
+    fn session(line: &str) -> (Session, crate::cli::streams::captured::CapturedOutput) {
         session_in(line, LogFormat::Pretty)
     }
 
-    fn session_in(line: &str, format: LogFormat) -> (Session, crate::cli::streams::captured::Captured) {
+    fn session_in(line: &str, format: LogFormat) -> (Session, crate::cli::streams::captured::CapturedOutput) {
         let (terminal, captured) = fixtures::pipes();
         let args = parse(line.split_whitespace().map(OsString::from), false).expect("a valid line");
         let log_style = Arc::new(LogStyle { format, ..LogStyle::default() });

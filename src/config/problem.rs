@@ -110,7 +110,7 @@ impl ConfigError {
 
     /// Returns the fault: a person has to correct the file or the environment.
     pub fn fault(&self) -> Fault {
-        Fault::Corrupt
+        Fault::Inconsistent
     }
 
     /// Returns each problem in one plain line: `file:line:column: message; help`.

@@ -132,8 +132,8 @@ impl Job {
         let steps: StepsMaker = Arc::new(move |settings: &Settings, clock: &Arc<dyn Clock>| {
             let of_file = settings.steps.iter().map(|step| -> Arc<dyn Step> {
                 match &step.action {
-                    StepAction::Command(_) => Arc::new(UndoneEffect::new(&step.name)),
-                    StepAction::Map(..) => step.make(clock, &settings.evaluation),
+                    StepAction::CommandStep(_) => Arc::new(UndoneEffect::new(&step.name)),
+                    StepAction::MapStep(..) => step.make(clock, &settings.evaluation),
                 }
             });
             let own = own.iter().map(|step| -> Arc<dyn Step> { Arc::new(step.clone()) });

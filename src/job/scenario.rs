@@ -12,7 +12,7 @@ use crate::app::drill::record_copy::RecordCopy;
 use crate::app::error::AppError;
 use crate::job::error::JobError;
 use crate::job::runner_job::Job;
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::runner::shutdown::Stop;
 
 /// A test of a job: it is run under mishaps on a sheet in memory until it has recovered, and the
@@ -129,7 +129,7 @@ impl Scenario {
         let read = read.map_err(AppError::Machine)?;
         let records = match read {
             Some(read) => read.map_err(AppError::Source)?,
-            None => return Err(AppError::Machine(MachineTrouble::resource("the source panicked"))),
+            None => return Err(AppError::Machine(MachineError::resource("the source panicked"))),
         };
         let (settings, steps, concurrency) = self.job.drill_parts();
         let job = DrillJob {

@@ -18,7 +18,7 @@ use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::maintain::row_age::{AgedRow, order_rows};
 use crate::port::source::{Source, SourceError};
-use crate::port::step::Identify;
+use crate::port::step::KeyFinder;
 use crate::store::commit::restore::PENDING_ROW;
 use crate::store::scan::scanned_tabs::ScannedTabs;
 use crate::store::scan::trailing_blanks::TabExtent;
@@ -124,7 +124,7 @@ fn keep_one_row(groups: &mut Vec<PruneGroup>, end: &TabExtent) {
 pub async fn count_yielded(
     found: &PrunePlan,
     source: &mut dyn Source,
-    identify: &dyn Identify,
+    identify: &dyn KeyFinder,
 ) -> Result<u64, SourceError> {
     let mut met = HashSet::new();
     while let Some(record) = source.next().await? {

@@ -151,7 +151,7 @@ impl SourceError {
             | Self::Broken { .. }
             | Self::Misread { .. }
             | Self::Ambiguous { .. }
-            | Self::Foreign { .. } => Fault::Corrupt,
+            | Self::Foreign { .. } => Fault::Inconsistent,
             Self::Denied { .. } => Fault::Denied,
             Self::Unavailable { .. } => Fault::Transient,
             Self::Stage { fault, .. } => *fault,

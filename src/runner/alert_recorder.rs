@@ -15,7 +15,7 @@ use crate::alerts::alert_state::AlertState;
 use crate::alerts::condition_record::DeliveryRecord;
 use crate::alerts::message::Message;
 use crate::alerts::observation::{ObservedEnding, RunObservation};
-use crate::alerts::reporting::{AlertPlace, LinkedTabs, Reporting};
+use crate::alerts::reporting::{AlertPlace, LinkedTabs, ReportContext};
 use crate::known_secrets::hide_secrets;
 use crate::ledger::runs::outlook::{HeldRows, NextDue};
 use crate::ledger::runs::run::{Run, RunStatus};
@@ -122,7 +122,7 @@ impl AlertRecorder {
             let TabIds { runs, failures, jobs } = recorded.tabs;
             let tabs = LinkedTabs { runs, run_row: None, failures, jobs: jobs.filter(|_| holds) };
             let place = AlertPlace { tabs, ..self.alerts.place.clone() };
-            let reporting = Reporting {
+            let reporting = ReportContext {
                 now,
                 run,
                 install: &self.install,

@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::ledger::items::write_mode::Delivery;
 use crate::ledger::runs::event::{Event, RunReport};
 use crate::ledger::runs::journal::JournalHead;
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::port::journal::JournalFault;
 use crate::port::source::{Source, SourceError};
 use crate::port::store::{Store, StoreError};
@@ -71,7 +71,7 @@ pub async fn pass(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Res
     match Box::pin(RunLoop::new(parts, config, stop, opened)?.run()).await {
         // A source that can be read once has lost its header by now, so the caller can't wait for
         // the lease and start over.
-        Err(RunError::Held { holder, .. }) if reads_once => {
+        Err(RunError::LeaseHeld { holder, .. }) if reads_once => {
             let by = format!("run {} on {} has taken the lease meanwhile", holder.run, holder.host);
             Err(RunError::Fenced { by })
         }
@@ -86,7 +86,7 @@ struct RunLoop {
     inputs: Option<InputQueue>,
     source_error: Option<SourceError>,
     /// The first error of this machine, for example a full disk. After it nothing more is taken in.
-    trouble: Option<MachineTrouble>,
+    trouble: Option<MachineError>,
     executor: StepExecutor,
     active_steps: FuturesOrdered<BoxFuture<'static, StepOutcome>>,
     forecast: ForecastPass,
@@ -226,7 +226,7 @@ impl RunLoop {
         self.cancel_steps().await;
         let closed = match closed {
             Err(error)
-                if matches!(error, RunError::Refused { .. } | RunError::Restless { .. })
+                if matches!(error, RunError::Refused { .. } | RunError::EditedWhileRead { .. })
                     || self.intake.output.foreign_tab.is_some() =>
             {
                 self.release_lease(&error).await;
@@ -323,7 +323,7 @@ impl RunLoop {
     }
 
     fn check_tab_ownership(&self) -> Result<(), RunError> {
-        self.intake.output.foreign_tab.clone().map_or(Ok(()), |why| Err(StoreError::Corrupt { why }.into()))
+        self.intake.output.foreign_tab.clone().map_or(Ok(()), |why| Err(StoreError::Inconsistent { why }.into()))
     }
 
     fn is_drained(&self) -> bool {

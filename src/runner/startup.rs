@@ -28,7 +28,7 @@ use crate::ledger::runs::filled_fields::{FillShares, FilledFields};
 use crate::ledger::runs::job_requests::AnsweredCells;
 use crate::ledger::runs::run::{Counts, Run, run_id};
 use crate::ledger::state::rollover::Rollover;
-use crate::ledger::state::snapshot::{Definition, Loaded, State};
+use crate::ledger::state::snapshot::{Definition, LoadReport, State};
 use crate::ledger::values::columns::Columns;
 use crate::port::process::Processes;
 use crate::port::store::Store;
@@ -151,7 +151,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     let sheet_zone = sheet_zone(&loaded);
     run.outlook.utc_offset_ms = Some(utc_offset_ms(started, &sheet_zone));
     if parts.prepared_from.is_some_and(|PreparedHead(from)| snapshot.map(|snapshot| snapshot.head) != from) {
-        return Err(RunError::MovedOn);
+        return Err(RunError::SheetChanged);
     }
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..config.definition.clone() };
     let lease_request = LeaseRequest::from_config(config, &parts.processes);
@@ -208,7 +208,7 @@ fn report_abandoned(parts: &StartupParts, runs: &mut [Run], sheet_zone: &TimeZon
 
 /// Answers what people wrote in Jobs and what is not understood, in an event and in the run's row,
 /// unless an earlier run has. Returns all that is answered then.
-fn answer_unclear_cells(parts: &StartupParts, config: &RunConfig, loaded: &Loaded, run: &mut Run) -> AnsweredCells {
+fn answer_unclear_cells(parts: &StartupParts, config: &RunConfig, loaded: &LoadReport, run: &mut Run) -> AnsweredCells {
     let before = loaded.snapshot.as_ref().map(|snapshot| &snapshot.state.answered_cells);
     let asks_in_vain = loaded.requests.run_now.as_ref().filter(|_| config.schedule.is_none());
     let in_vain = asks_in_vain.map(|_| "tab Jobs: run now starts nothing, because the job has no schedule".to_owned());
@@ -222,17 +222,17 @@ fn answer_unclear_cells(parts: &StartupParts, config: &RunConfig, loaded: &Loade
 }
 
 /// Returns the time zone of the spreadsheet; UTC if it is not known.
-fn sheet_zone(loaded: &Loaded) -> TimeZone {
+fn sheet_zone(loaded: &LoadReport) -> TimeZone {
     loaded.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC)
 }
 
 /// Creates the recorder of the job's schedule, if it has one. Fails if another run has the claim.
-fn schedule_recorder(config: &RunConfig, loaded: &Loaded) -> Result<Option<ScheduleRecorder>, RunError> {
+fn schedule_recorder(config: &RunConfig, loaded: &LoadReport) -> Result<Option<ScheduleRecorder>, RunError> {
     let Some(claim) = &config.claim else { return Ok(None) };
     // A job that begins in a new spreadsheet continues with the history that it takes along.
     let moved = config.rollover.as_ref().and_then(|rollover| match rollover {
-        Rollover::Into(predecessors) => predecessors.schedule.as_ref(),
-        Rollover::OutTo(_) => None,
+        Rollover::FirstRun(predecessors) => predecessors.schedule.as_ref(),
+        Rollover::LastRun(_) => None,
     });
     let history = loaded.snapshot.as_ref().map_or(moved, |snapshot| snapshot.state.schedule.as_ref());
     // A run that could not start is recorded without its source, and counts as a failed one.
@@ -244,7 +244,7 @@ fn schedule_recorder(config: &RunConfig, loaded: &Loaded) -> Result<Option<Sched
 }
 
 /// Creates the recorder of the job's alerts, if it has a channel.
-fn alert_recorder(config: &RunConfig, loaded: &Loaded) -> Option<AlertRecorder> {
+fn alert_recorder(config: &RunConfig, loaded: &LoadReport) -> Option<AlertRecorder> {
     let alerts = config.alerts.as_ref()?;
     let of_schedule = config.claim.as_ref().is_some_and(|claim| claim.verdict.is_some());
     let is_counted = config.retrying.reads_source() || of_schedule || config.recorded_end.is_some();
@@ -255,7 +255,7 @@ fn alert_recorder(config: &RunConfig, loaded: &Loaded) -> Option<AlertRecorder> 
 }
 
 /// Creates the commit chain from the load, with the state that the next commit writes.
-fn start_chain(config: &RunConfig, loaded: &Loaded, definition: Definition, run: &str) -> CommitChain {
+fn start_chain(config: &RunConfig, loaded: &LoadReport, definition: Definition, run: &str) -> CommitChain {
     let snapshot = loaded.snapshot.as_ref();
     let me = Holder { run: run.to_owned(), ..config.holder.clone() };
     let key_sums = (loaded.again != ReprocessPolicy::EachVersion).then(KeySums::default);
@@ -300,7 +300,7 @@ fn new_run(parts: &StartupParts, config: &RunConfig, started: Timestamp) -> Run 
 }
 
 /// Reports the load, and its warnings; `is_whole` is true for a run that reads the source.
-fn report_loaded(parts: &StartupParts, loaded: &Loaded, took_ms: u64, is_whole: bool) -> Result<(), RunError> {
+fn report_loaded(parts: &StartupParts, loaded: &LoadReport, took_ms: u64, is_whole: bool) -> Result<(), RunError> {
     let snapshot = loaded.snapshot.as_ref();
     let (keys, open_failures) =
         snapshot.map_or((0, 0), |s| (s.processed_index.keys(), s.processed_index.open_failures() as u64));
@@ -318,7 +318,7 @@ fn report_loaded(parts: &StartupParts, loaded: &Loaded, took_ms: u64, is_whole: 
 fn intake(
     parts: &StartupParts,
     config: &RunConfig,
-    loaded: &Loaded,
+    loaded: &LoadReport,
     chain: &CommitChain,
     run: &str,
 ) -> Result<(Intake, bool), RunError> {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sheetkeep::clock::Clock;
 use sheetkeep::grid::{Cell, Row};
-use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitReply, ItemResult, NewTable};
+use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitResult, ItemResult, NewTable};
 use sheetkeep::ledger::commit::commit_chain::{CommitChain, CommitMetadata, NextAction};
 use sheetkeep::ledger::commit::commit_machine::CommitEnd;
 use sheetkeep::ledger::items::failure::{Failure, FailureState};
@@ -93,9 +93,9 @@ impl Writer {
     }
 
     /// Sends a commit once.
-    pub async fn send(&mut self, commit: &Commit) -> CommitReply {
+    pub async fn send(&mut self, commit: &Commit) -> CommitResult {
         let reply = self.store.commit(commit).await;
-        if reply == CommitReply::Applied {
+        if reply == CommitResult::Applied {
             self.applied(commit);
         }
         reply
@@ -123,7 +123,7 @@ impl Writer {
             };
             let ending = settler.drive(Arc::clone(&commit), self.chain.draft_ids().clone()).await;
             match self.chain.on_end(&commit, &ending.end) {
-                NextAction::GoOn => return (*commit).clone(),
+                NextAction::Continue => return (*commit).clone(),
                 NextAction::Redraft => {}
                 other => panic!("a plain commit ended as {:?}, {other:?}: {}", ending.end, ending.error.why),
             }

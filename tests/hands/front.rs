@@ -22,7 +22,7 @@ use sheetkeep::emulator::{
     UnknownBehaviors,
 };
 use sheetkeep::google::auth::credentials::Credentials;
-use sheetkeep::google::calls::quota::Pacing;
+use sheetkeep::google::calls::quota::CallRates;
 use sheetkeep::google::options::SheetsOptions;
 use sheetkeep::google::sheets::Sheets;
 use sheetkeep::google::transport::connect::Transport;
@@ -387,7 +387,7 @@ where
     };
     let credentials = Credentials::from_token(TOKEN).expect("a token of plain letters");
     let mut options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
-    options.pacing = Pacing::unlimited();
+    options.pacing = CallRates::unlimited();
     Sheets::connect(options, Arc::clone(clock), Arc::new(SeededRng::new(seed))).expect("usual options")
 }
 

@@ -170,7 +170,7 @@ impl Game {
     fn allowed(error: &RunError) -> Option<&'static str> {
         let said = error.to_string();
         match () {
-            () if error.fault() != Fault::Corrupt => None,
+            () if error.fault() != Fault::Inconsistent => None,
             () if said.contains("moved as fast") => Some(MOVED),
             () if said.contains("could each be the one of key") => Some(EITHER),
             () if said.contains("could be the one of key") => Some(EITHER),

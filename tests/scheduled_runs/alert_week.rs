@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use sheetkeep::alerts::alert_rules::{AlertRules, Patience, Rung};
+use sheetkeep::alerts::alert_rules::{AlertRules, EscalationDelay, EscalationLevel};
 use sheetkeep::alerts::condition_record::DeliveryRecord;
 use sheetkeep::alerts::message::{Message, MessageLink};
 use sheetkeep::alerts::reporting::{AlertPlace, LinkedTabs};
@@ -315,7 +315,7 @@ async fn a_pause_is_not_reported() {
 #[tokio::test(start_paused = true)]
 async fn a_problem_that_lasts_is_repeated_and_escalated() {
     let mut job = AlertedJob::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
-    job.rules.escalation = vec![Rung { after: Patience::Failures(3), to: "mail".into() }];
+    job.rules.escalation = vec![EscalationLevel { after: EscalationDelay::Failures(3), to: "mail".into() }];
     for _ in 0..4 {
         job.call("a", broken()).await;
         job.rig.clock.sleep(Duration::from_hours(24)).await;

@@ -16,7 +16,7 @@ use sheetkeep::port::step::StepError;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::runner::schedule_claim::ScheduleClaim;
-use sheetkeep::schedule::job_schedule::{OverlapPolicy, ReadyBy};
+use sheetkeep::schedule::job_schedule::{OverlapPolicy, ReadyTime};
 use sheetkeep::schedule::recurrence::Recurrence;
 use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;
@@ -131,7 +131,7 @@ impl ScheduledJob {
         let source = Slow::new(values, Arc::clone(&self.rig.clock), Duration::from_millis(self.item_ms));
         match job.run_over(self.rig.store(seed), Box::new(source)).await {
             Ok(report) => Outcome::Ran(Box::new(report)),
-            Err(RunError::AlreadyClaimed { .. } | RunError::Held { .. }) => Outcome::Taken,
+            Err(RunError::AlreadyClaimed { .. } | RunError::LeaseHeld { .. }) => Outcome::Taken,
             Err(error) => Outcome::Failed(error),
         }
     }
@@ -428,7 +428,7 @@ async fn a_gap_of_three_hours_and_one_of_ten_are_recorded() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_has_to_be_ready_starts_by_its_usual_length() {
     let mut job = ScheduledJob::new("0 9 * * *", "2026-11-29T06:00:00Z");
-    job.rig.schedule.ready_by = Some(ReadyBy { not_before: None, margin_ms: 10 * MINUTE });
+    job.rig.schedule.ready_by = Some(ReadyTime { not_before: None, margin_ms: 10 * MINUTE });
     job.item_ms = 5 * MINUTE;
     let mut starts = Vec::new();
     for day in 0..3 {

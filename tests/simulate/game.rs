@@ -11,7 +11,7 @@ use sheetkeep::clock::Clock;
 use sheetkeep::ledger::items::write_mode::WriteMode;
 use sheetkeep::ledger::leases::lease::Holder;
 use sheetkeep::ledger::runs::event::{Event, RunReport};
-use sheetkeep::machine::MachineTrouble;
+use sheetkeep::machine::MachineError;
 use sheetkeep::port::step::StepError;
 use sheetkeep::rng::Rng;
 use sheetkeep::runner::run_config::RunError;
@@ -239,7 +239,7 @@ impl Game {
             text.contains("without reporting what it did") || text.contains("the next run reads what was written");
         error.fault().passes()
             || bodiless
-            || matches!(error, RunError::Held { .. } | RunError::Fenced { .. } | RunError::Machine { .. })
+            || matches!(error, RunError::LeaseHeld { .. } | RunError::Fenced { .. } | RunError::Machine { .. })
             || (self.proxy.is_some() && of_person)
     }
 
@@ -326,7 +326,7 @@ impl Game {
                 Ended::Well(report) => {
                     return Err(format!("an unchanged source, and {:?}, {:?}", report.run.counts, report.repeats));
                 }
-                Ended::Badly(RunError::Held { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
+                Ended::Badly(RunError::LeaseHeld { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
                 Ended::Badly(error) => return Err(format!("the run over an unchanged source: {error}")),
                 Ended::Crashed => return Err("no crash was asked for".to_owned()),
             }
@@ -340,7 +340,7 @@ impl Game {
         let mut job = Job::new(lane.own_clock()).step(move |value: &Value, _| {
             if refuses == Some(begun.fetch_add(1, Ordering::Relaxed)) {
                 record.count(|tally| tally.troubles += 1);
-                let trouble = MachineTrouble::resource(REFUSED);
+                let trouble = MachineError::resource(REFUSED);
                 return Err(StepError::Machine { trouble, begun: false });
             }
             let key = value["id"].as_str().expect("a key");
@@ -378,7 +378,7 @@ impl Game {
                     self.clear_named_rows().await;
                     return self.at_rest(&report).await;
                 }
-                Ended::Badly(RunError::Held { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
+                Ended::Badly(RunError::LeaseHeld { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
                 Ended::Badly(error) => {
                     self.name_equal_row(&error.to_string())
                         .await

@@ -20,7 +20,7 @@ use sheetkeep::ledger::values::columns::Columns;
 use sheetkeep::port::journal::Journal;
 use sheetkeep::port::process::Processes;
 use sheetkeep::port::source::{BadRecord, Record, Source, SourceError};
-use sheetkeep::port::step::{Identify, Identity, Step, StepContext, StepError};
+use sheetkeep::port::step::{Identity, KeyFinder, Step, StepContext, StepError};
 use sheetkeep::port::store::Store;
 use sheetkeep::retry::RetryPolicy;
 use sheetkeep::runner::input::input_queue::RetryScope;
@@ -136,7 +136,7 @@ impl Source for Slow {
 /// Finds the key under `id` and the version under `v`.
 pub struct ById;
 
-impl Identify for ById {
+impl KeyFinder for ById {
     fn identify<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity> {
         Box::pin(ready(named(body)))
     }

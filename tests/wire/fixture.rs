@@ -217,11 +217,11 @@ impl WireFixture {
         let mut into = self.job();
         into.prepared = Some(PreparedChanges { from: new.map(|new| new.head), settled });
         (into.plan.retrying, into.plan.rollover) =
-            (RetryScope::None, Some(Rollover::Into(Predecessors::from_state(&old.snapshot.state, ID))));
+            (RetryScope::None, Some(Rollover::FirstRun(Predecessors::from_state(&old.snapshot.state, ID))));
         self.run_job_at(to, &into, &[]).await;
         let mut out = self.job();
         out.prepared = Some(PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() });
-        (out.plan.retrying, out.plan.rollover) = (RetryScope::None, Some(Rollover::OutTo(to.to_owned())));
+        (out.plan.retrying, out.plan.rollover) = (RetryScope::None, Some(Rollover::LastRun(to.to_owned())));
         self.run_job(&out, &[]).await;
     }
 

@@ -10,10 +10,10 @@ use sheetkeep_base::time::Timestamp;
 
 use crate::alert_rules::{AlertRules, HOUR_MS};
 use crate::condition::{Condition, Finding};
-use crate::condition_record::{ConditionRecord, DeliveryRecord, DueNotice, Mute, joined};
+use crate::condition_record::{ConditionRecord, DeliveryRecord, DueNotice, MuteState, joined};
 use crate::message::{Message, NoticeKind};
 use crate::observation::{ObservedEnding, RunObservation};
-use crate::reporting::Reporting;
+use crate::reporting::ReportContext;
 use crate::routing::channels_for;
 use crate::severity::Severity;
 use crate::wording::Wording;
@@ -95,7 +95,7 @@ impl AlertState {
     }
 
     /// Returns what is to be sent of the conditions that were observed, and remembers that it is.
-    pub fn report(&mut self, reporting: &Reporting<'_>, rules: &AlertRules) -> Vec<Message> {
+    pub fn report(&mut self, reporting: &ReportContext<'_>, rules: &AlertRules) -> Vec<Message> {
         let now = reporting.now;
         let is_recent = |at: &i64| now.ms_since(Timestamp(at.saturating_mul(1_000))) < HOUR_MS;
         self.recent_s.retain(is_recent);
@@ -117,16 +117,16 @@ impl AlertState {
         messages
     }
 
-    fn mute(&self, condition: Condition, reporting: &Reporting<'_>, rules: &AlertRules) -> Mute {
+    fn mute(&self, condition: Condition, reporting: &ReportContext<'_>, rules: &AlertRules) -> MuteState {
         let is_quiet = rules.quiet_hours.as_ref().is_some_and(|quiet| quiet.contains(reporting.now));
         if reporting.silence_until.is_some_and(|until| reporting.now < until) {
-            Mute::Silenced
+            MuteState::Silenced
         } else if (is_quiet && condition.severity() < Severity::Critical)
             || self.recent_s.len() >= usize::try_from(rules.most_per_hour).unwrap_or(usize::MAX)
         {
-            Mute::Held
+            MuteState::Held
         } else {
-            Mute::Off
+            MuteState::Off
         }
     }
 }

@@ -77,13 +77,13 @@ pub enum AfterCall {
     /// Nothing else: the job is called at its next occurrence.
     NextOccurrence,
     /// The job is called again.
-    Again {
+    CallAgain {
         /// In this many milliseconds.
         after_ms: u64,
     },
     /// Nothing: `misfire_grace` is over, and the calls could not be completed. So it is where a run
     /// may not be later (`misfire = "skip"`), and after unexpected responses.
-    GivesUp,
+    GiveUp,
 }
 
 /// The calls of all jobs. A job is called once at a time.
@@ -159,9 +159,9 @@ impl CallQueue {
     /// Returns the milliseconds until the next call; none while the end of a call comes first.
     pub fn wait_ms(&self, now: ClockReading) -> Option<u64> {
         match self.room() {
-            Room::None => None,
-            Room::ForStarts => self.jobs.iter().filter_map(|job| job.start_wait_ms(now)).min(),
-            Room::ForAll => self.jobs.iter().filter_map(|job| job.wait_ms(now)).min(),
+            CallCapacity::None => None,
+            CallCapacity::ForStarts => self.jobs.iter().filter_map(|job| job.start_wait_ms(now)).min(),
+            CallCapacity::ForAll => self.jobs.iter().filter_map(|job| job.wait_ms(now)).min(),
         }
     }
 
@@ -179,17 +179,17 @@ impl CallQueue {
             let after_ms = backoff_ms(job.failed, draw);
             let until = since.saturating_add(patience_ms(schedule, end));
             let is_in_time = now.monotonic_ms.saturating_add(after_ms) <= until;
-            if is_in_time { AfterCall::Again { after_ms } } else { AfterCall::GivesUp }
+            if is_in_time { AfterCall::CallAgain { after_ms } } else { AfterCall::GiveUp }
         } else if has_passed && answered.is_none() {
             // It came during the call, and the sheet may not have been asked about it.
-            AfterCall::Again { after_ms: 0 }
+            AfterCall::CallAgain { after_ms: 0 }
         } else {
             wait_for_answer(schedule, end, now.wall)
         };
-        if let AfterCall::Again { after_ms } = after {
+        if let AfterCall::CallAgain { after_ms } = after {
             job.ask(now.monotonic_ms.saturating_add(after_ms));
         }
-        if !end.can_try_again() || after == AfterCall::GivesUp {
+        if !end.can_try_again() || after == AfterCall::GiveUp {
             (job.failed, job.failed_since) = (0, None);
         }
         after
@@ -228,11 +228,11 @@ impl CallQueue {
         self.jobs.iter().filter(|job| !room.takes(job, now)).filter_map(|job| job.overdue_ms(now)).max()
     }
 
-    fn room(&self) -> Room {
+    fn room(&self) -> CallCapacity {
         match self.active() {
-            active if active >= self.most_at_once => Room::None,
-            active if active >= MOST_ASKED => Room::ForStarts,
-            _ => Room::ForAll,
+            active if active >= self.most_at_once => CallCapacity::None,
+            active if active >= MOST_ASKED => CallCapacity::ForStarts,
+            _ => CallCapacity::ForAll,
         }
     }
 
@@ -247,7 +247,7 @@ impl CallQueue {
 
 /// Which further calls may be made now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Room {
+enum CallCapacity {
     /// No call: the most that may be made at once are under way.
     None,
     /// Those of occurrences that start.
@@ -256,7 +256,7 @@ enum Room {
     ForAll,
 }
 
-impl Room {
+impl CallCapacity {
     fn takes(self, job: &QueuedJob, now: ClockReading) -> bool {
         match self {
             Self::None => false,
@@ -330,10 +330,10 @@ fn wait_for_answer(schedule: &JobSchedule, end: &CallEnd, now: Timestamp) -> Aft
     // By the service's clock it is yet to come.
     let is_ahead = end.next.is_some_and(|next| next <= now);
     if end.is_active || is_ahead {
-        return AfterCall::Again { after_ms: WAITING_MS };
+        return AfterCall::CallAgain { after_ms: WAITING_MS };
     }
     match (schedule.ready_by, end.next) {
-        (Some(_), None) => AfterCall::Again { after_ms: UNANSWERED_MS },
+        (Some(_), None) => AfterCall::CallAgain { after_ms: UNANSWERED_MS },
         _ => AfterCall::NextOccurrence,
     }
 }

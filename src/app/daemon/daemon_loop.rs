@@ -184,7 +184,7 @@ impl Daemon {
         let Some(job) = self.jobs.get(nth) else { return };
         log_report(&job.name, report);
         match after {
-            AfterCall::Again { after_ms } if report.end.can_try_again() => {
+            AfterCall::CallAgain { after_ms } if report.end.can_try_again() => {
                 tracing::warn!(
                     event = "daemon.job_retrying",
                     delay_ms = after_ms,
@@ -193,14 +193,14 @@ impl Daemon {
                     after_ms.div_ceil(1_000)
                 );
             }
-            AfterCall::GivesUp => {
+            AfterCall::GiveUp => {
                 tracing::error!(
                     event = "daemon.job_given_up",
                     job = job.name,
                     "misfire_grace is over: it is called again at its next time only"
                 );
             }
-            AfterCall::Again { .. } | AfterCall::NextOccurrence => {
+            AfterCall::CallAgain { .. } | AfterCall::NextOccurrence => {
                 let next = self.queue.next_start(nth).map(|next| next.to_string()).unwrap_or_default();
                 tracing::debug!(event = "daemon.call_planned", job = job.name, next, "the next call is planned");
             }

@@ -20,7 +20,7 @@ use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::processed::consistency::{ConsistencyCheck, Inconsistencies, RowDigest};
 use crate::ledger::rows::row_codec::FORGOTTEN;
-use crate::port::step::Identify;
+use crate::port::step::KeyFinder;
 use crate::rng::Rng;
 use crate::runner::run_config::{PreparedChanges, RunError};
 use crate::store::scan::scanner::{IndexRetention, ScanScope, ScanSummary, ScannedRow};
@@ -235,7 +235,7 @@ async fn repair_of(store: &SheetsStore, settings: &Settings, repair: Repair) -> 
             return Ok(PreparedChanges { from: Some(from), settled });
         }
     }
-    Err(AppError::Pass(RunError::MovedOn))
+    Err(AppError::Run(RunError::SheetChanged))
 }
 
 /// Returns whether unknown rows may count as done. They may not where each version has a row of its
@@ -288,7 +288,7 @@ async fn scan_until_steady(
             return Ok((surveyed, audit.finish(settings.mode, settings.again == ReprocessPolicy::OnChange)));
         }
     }
-    Err(AppError::Pass(RunError::MovedOn))
+    Err(AppError::Run(RunError::SheetChanged))
 }
 
 /// Returns a row that revokes each done row of these keys; `None` if a run committed meanwhile.

@@ -23,7 +23,7 @@ use crate::grid::{Cell, Row};
 use crate::ledger::items::key::{Fingerprint, Key, Version};
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::rows::row_builder::row_of;
-use crate::port::step::{Identify as _, Step};
+use crate::port::step::{KeyFinder as _, Step};
 use crate::runner::preview::run_steps;
 
 /// Examples of each column.

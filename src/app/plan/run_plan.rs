@@ -29,7 +29,7 @@ use crate::runner::run_config::{Dependencies, Events};
 use crate::runner::run_loop::pass;
 use crate::runner::shutdown::Stop;
 use crate::runner::warning_memory::WarningMemory;
-use crate::store::spreadsheet::rehearsal::{RehearsalStore, RehearsedEffects};
+use crate::store::spreadsheet::rehearsal::{DryRunEffects, DryRunStore};
 use crate::store::spreadsheet::store::SheetsStore;
 
 /// Failed items that are listed.
@@ -41,7 +41,7 @@ pub struct RunPlan {
     /// The report that the run would end with. Its run id, times and calls are those of the plan.
     pub report: RunReport,
     /// The effects on the spreadsheet.
-    pub effects: RehearsedEffects,
+    pub effects: DryRunEffects,
     /// Failures that are open now.
     pub open_failures: u64,
     /// The first items that would fail.
@@ -131,7 +131,7 @@ pub async fn plan_run(
         .allow_missing_predecessors(request.accept_changes)
         .with_preview(preview)
         .with_jobs(settings.jobs.clone());
-    let rehearsal = Arc::new(RehearsalStore::new(store));
+    let rehearsal = Arc::new(DryRunStore::new(store));
     let (steps, programs) = steps_without_programs(settings, clock);
     let install = known_id(settings.state_dir.as_deref()).unwrap_or_default();
     let memory = WarningMemory::new(events);
@@ -192,7 +192,7 @@ fn steps_without_programs(settings: &Settings, clock: &Arc<dyn Clock>) -> (Vec<A
 }
 
 /// Returns what keeps a run from doing exactly this now.
-fn circumstances(settings: &Settings, effects: &RehearsedEffects) -> Vec<String> {
+fn circumstances(settings: &Settings, effects: &DryRunEffects) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(holder) = &effects.held_by {
         let who = format!("run {} on {}", holder.run, holder.host);

@@ -86,7 +86,7 @@ pub async fn ask(
         .with_jobs(settings.jobs.clone());
     let standing = sheet.file.check(store.standing().await.map_err(AppError::from))?;
     if let Some(next) = standing.state.as_ref().and_then(|state| state.next.clone()) {
-        return Err(AppError::Pass(RunError::GoesOn { next }));
+        return Err(AppError::Run(RunError::RolledOver { next }));
     }
     Ok(next_step(schedule, &settings.job, host, &standing, chance.as_ref()))
 }
@@ -150,7 +150,7 @@ fn history(schedule: &JobSchedule, standing: &JobStanding, stored: &ScheduleHist
     let now = standing.service_time;
     let active = standing.state.as_ref().and_then(|state| match state.lease.status(|_| false, now) {
         LeaseStatus::Held { holder, .. } => Some(ActiveRun { id: holder.run, started_at: state.lease.since }),
-        LeaseStatus::Free | LeaseStatus::Dead(_) => None,
+        LeaseStatus::Free | LeaseStatus::Abandoned(_) => None,
     });
     // Times that the schedule had not before are neither missed nor run late.
     let is_changed = !stored.times.is_empty() && stored.times != schedule.times_text();

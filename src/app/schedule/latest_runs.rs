@@ -34,7 +34,7 @@ pub fn unfinished_run(state: &State, now: Timestamp) -> Option<(String, Unfinish
     let lease_until = match state.lease.status(|_| false, now) {
         LeaseStatus::Free => return None,
         LeaseStatus::Held { until, .. } => until,
-        LeaseStatus::Dead(_) => Timestamp(state.lease.until.0.min(now.0.saturating_sub(1))),
+        LeaseStatus::Abandoned(_) => Timestamp(state.lease.until.0.min(now.0.saturating_sub(1))),
     };
     Some((run.id.clone(), UnfinishedRun { started_at: run.started, lease_until }))
 }

@@ -71,7 +71,7 @@ pub enum HistoryError {
     App(#[from] AppError),
     /// The job has moved.
     #[error("read the job's runs: it continues in spreadsheet {to}")]
-    Elsewhere {
+    RolledOver {
         /// The id of that spreadsheet.
         to: String,
     },
@@ -112,7 +112,7 @@ pub async fn read_history(
     })?;
     let state = ended?;
     if let Some(to) = state.as_ref().and_then(|state| state.next.clone()) {
-        return Err(HistoryError::Elsewhere { to });
+        return Err(HistoryError::RolledOver { to });
     }
     let now = service_time(&sheet, clock);
     let (runs_tab, last_row) = (runs.tab, runs.last_row());
@@ -206,7 +206,7 @@ async fn read_once(
     let ranges: Vec<_> = ranges.chain(titled.map(|tab| parse::header_range(&tab.title))).collect();
     let mut read = values(sheet, &ranges).await?.into_iter();
     let pairs = parse::pairs(&read.next().unwrap_or_default());
-    let state = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
+    let state = read_state(&pairs).map_err(|error| StoreError::Inconsistent { why: error.to_string() })?;
     let own = StoreMetadata::read(&pairs);
     let of_jobs = (jobs, read.by_ref().take(of_jobs.len()).collect());
     runs.is_paused |= is_paused(sheet, clock, metadata, runs, own.jobs, of_jobs).await?;
@@ -273,7 +273,7 @@ async fn read_pages(sheet: &Sheet, info: &TabInfo, tab: &Tab, runs: &mut LatestR
 
 fn unusable_runs(what: &str) -> StoreError {
     let why = format!("tab {RUNS_TITLE} {what}: restore it from the file's version history");
-    StoreError::Corrupt { why }
+    StoreError::Inconsistent { why }
 }
 
 async fn values(sheet: &Sheet, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {

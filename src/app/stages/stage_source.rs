@@ -307,6 +307,6 @@ fn changed(stage: &PlannedStage, why: String) -> SourceError {
         what: stage.name.clone(),
         why,
         advice: format!("put the file back as it was, or make it again with: run --from {}", stage.name),
-        fault: Fault::Corrupt,
+        fault: Fault::Inconsistent,
     }
 }

@@ -234,11 +234,11 @@ pub struct ExplainArgs {
 
 /// Parses a command line, starting with the program's name. Help, version and usage errors are
 /// returned as text with an exit; `colour` allows colours in that text.
-pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, CommandLineReply> {
+pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, CommandLineText> {
     let argv: Vec<OsString> = argv.into_iter().collect();
     Args::try_parse_from(&argv).map_err(|error| {
         if let Some(text) = file_in_place_of_command(&error, &argv) {
-            return CommandLineReply { text: redacted(&text).into_owned(), exit: Exit::Usage };
+            return CommandLineText { text: redacted(&text).into_owned(), exit: Exit::Usage };
         }
         let styled = error.render();
         let mut text = if colour { styled.ansi().to_string() } else { styled.to_string() };
@@ -247,20 +247,20 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<A
         }
         // The text repeats the arguments, which may hold a secret in the wrong place.
         let text = redacted(&text).into_owned();
-        CommandLineReply { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
+        CommandLineText { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
     })
 }
 
 /// The reply to a command line that starts no command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommandLineReply {
+pub struct CommandLineText {
     /// The help, the version, or the usage error.
     pub text: String,
     /// `Ok` for help and version, otherwise `Usage`.
     pub exit: Exit,
 }
 
-impl CommandLineReply {
+impl CommandLineText {
     /// Writes help to standard output and usage errors to standard error.
     pub fn show(&self, terminal: &Terminal) {
         let stream = if self.exit == Exit::Ok { terminal.out() } else { terminal.err() };

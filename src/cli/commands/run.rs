@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::app::alerting::{AlertedEnd, Alerting};
+use crate::app::alerting::{AlertRunEnd, JobAlerts};
 use crate::app::error::AppError;
 use crate::app::failed_start::{FailedStart, StartRecord};
 use crate::app::job::run;
@@ -139,7 +139,7 @@ pub async fn run_job(
     );
     let to_machines = observers.finish(trigger.kind.clone(), &ended, &concluded, &place);
     let run = observers.run_id();
-    let end = AlertedEnd { ended: &ended, run, trigger, began, is_interrupted: signal.is_some() };
+    let end = AlertRunEnd { ended: &ended, run, trigger, began, is_interrupted: signal.is_some() };
     let to_people = async {
         if let Some(alerting) = alerting.as_ref().filter(|_| recorded != Some(StartRecord::Known)) {
             alerting.finish(&end).instrument(observers.span()).await;
@@ -174,7 +174,7 @@ fn run_request(
     args: &RunArgs,
     order: &mut RunOptions,
     settings: &Settings,
-    alerting: Option<&Alerting>,
+    alerting: Option<&JobAlerts>,
     host: String,
 ) -> RunRequest {
     let kind = order.command.unwrap_or("cli");
@@ -190,7 +190,7 @@ fn run_request(
         claim: order.claim.clone(),
         approval: args.approve.unwrap_or_default(),
         recorded_end: None,
-        alerts: alerting.map(Alerting::for_run),
+        alerts: alerting.map(JobAlerts::for_run),
         notes: notes_for_run(settings),
         host,
         own: ProvidedParts::default(),
@@ -204,15 +204,15 @@ fn alerting(
     place: &Place,
     host: &str,
     clock: &Arc<dyn Clock>,
-) -> Option<Alerting> {
+) -> Option<JobAlerts> {
     let is_ordinary = order.command.is_none();
-    is_ordinary.then(|| Alerting::new(settings, alert_place(place, settings, host), clock)).flatten()
+    is_ordinary.then(|| JobAlerts::new(settings, alert_place(place, settings, host), clock)).flatten()
 }
 
 /// Returns the error of a run; one that applied a plan names the plan if the sheet has moved.
 fn error_of_run(error: &AppError, plan: Option<&PlanFile>, settings: &Settings) -> CliError {
     match (error, plan) {
-        (AppError::Pass(RunError::MovedOn), Some(plan)) => from_plan_file(&plan.refusal_during_run()),
+        (AppError::Run(RunError::SheetChanged), Some(plan)) => from_plan_file(&plan.refusal_during_run()),
         _ => from_app(error, settings),
     }
 }

@@ -146,10 +146,10 @@ pub(super) fn conclude(
 /// Returns the report of a run that an error ended, if it got far enough to make one.
 fn report_of(error: &AppError) -> Option<&RunReport> {
     match error {
-        AppError::Pass(
+        AppError::Run(
             RunError::Source { report, .. }
             | RunError::Machine { report, .. }
-            | RunError::AllAlike { report: Some(report), .. },
+            | RunError::CommonCause { report: Some(report), .. },
         ) => Some(report),
         _ => None,
     }

@@ -28,7 +28,7 @@ pub struct CheckLine {
 
 /// The answer to one question of a probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ProbeAnswer {
+pub struct ProbeResult {
     /// The question's name.
     pub question: &'static str,
     /// The assumption that the question tests.
@@ -53,7 +53,7 @@ pub struct CheckOutput {
     /// The repeated keys among the first records of the source, if these were read.
     pub repeated_keys: Option<RepeatedKeyScan>,
     /// The probe's answers; `None` without `--probe`.
-    pub probe: Option<Vec<ProbeAnswer>>,
+    pub probe: Option<Vec<ProbeResult>>,
     /// Number of tabs and names of earlier probes that were removed.
     pub leftovers: usize,
     /// The exit that a run would have.
@@ -68,7 +68,7 @@ struct CheckDocument<'a> {
     job: &'a str,
     spreadsheet: &'a Spreadsheet,
     lines: &'a [CheckLine],
-    probe: Option<&'a [ProbeAnswer]>,
+    probe: Option<&'a [ProbeResult]>,
     /// Present only if a key is repeated with different content among the records that were read.
     #[serde(skip_serializing_if = "Option::is_none")]
     repeated_keys: Option<RepeatedDocument<'a>>,

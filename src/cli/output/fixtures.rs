@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cli::output::destination::{Place, Spreadsheet};
-use crate::cli::streams::captured::Captured;
+use crate::cli::streams::captured::CapturedOutput;
 use crate::cli::streams::output_stream::OutputStyle;
 use crate::cli::streams::terminal::Terminal;
 use crate::ledger::items::key::Key;
@@ -81,7 +81,7 @@ pub fn place() -> Place {
 }
 
 /// Streams that are not terminals, and what is written to them.
-pub fn pipes() -> (Arc<Terminal>, Captured) {
+pub fn pipes() -> (Arc<Terminal>, CapturedOutput) {
     let manner = OutputStyle { is_terminal: false, colour: false, width: 80 };
     Terminal::captured(manner, manner)
 }

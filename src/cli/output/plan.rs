@@ -15,7 +15,7 @@ use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::cli::output::json::{HeldDocument, SCHEMA_VERSION};
 use crate::cli::streams::control_characters::visible;
 use crate::cli::streams::palette::Palette;
-use crate::google::calls::quota::Pacing;
+use crate::google::calls::quota::CallRates;
 use crate::ledger::runs::capacity::CELL_LIMIT;
 use crate::store::spreadsheet::rehearsal::SampleRow;
 
@@ -31,7 +31,7 @@ pub struct PlanOutput<'a> {
     /// Where the rows would be.
     pub place: &'a Place,
     /// The rates at which calls are made.
-    pub pacing: Pacing,
+    pub pacing: CallRates,
 }
 
 #[derive(Serialize)]

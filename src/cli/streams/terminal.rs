@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use comfy_table::Table;
 
-use crate::cli::streams::captured::Captured;
+use crate::cli::streams::captured::CapturedOutput;
 use crate::cli::streams::output_stream::{OutputStream, OutputStyle};
 
 /// When to use colours.
@@ -66,8 +66,8 @@ impl Terminal {
     }
 
     /// Returns streams that keep their output, for tests.
-    pub fn captured(out: OutputStyle, err: OutputStyle) -> (Arc<Self>, Captured) {
-        let captured = Captured::default();
+    pub fn captured(out: OutputStyle, err: OutputStyle) -> (Arc<Self>, CapturedOutput) {
+        let captured = CapturedOutput::default();
         let terminal = Self {
             out: OutputStream::new(captured.out_writer(), out, false),
             err: OutputStream::new(captured.err_writer(), err, false).hiding_secrets(),

@@ -14,7 +14,7 @@ use crate::ledger::commit::bisection::Bisection;
 use crate::ledger::commit::changes::{Changes, ItemResult, NewTable};
 use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata};
 use crate::ledger::leases::lease::LeaseValidity;
-use crate::ledger::processed::redo_keys::Redo;
+use crate::ledger::processed::redo_keys::RedoKeys;
 use crate::ledger::runs::event::Event;
 use crate::ledger::runs::job_requests::AnsweredCells;
 use crate::ledger::runs::outlook::RunOutlook;
@@ -28,7 +28,7 @@ use crate::runner::commit::halt_errors::unfinished_error;
 use crate::runner::commit::misplaced_rows::MisplacedRows;
 use crate::runner::commit::run_row::{by_service_clock, counts_after, with_outlook};
 use crate::runner::input::reprocess_state::ReprocessState;
-use crate::runner::queue::commit_queue::{InFlight, PendingItem, sequence_numbers};
+use crate::runner::queue::commit_queue::{InFlightDrafts, PendingItem, sequence_numbers};
 use crate::runner::queue::start_markers::StartMarker;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{RunConfig, RunError};
@@ -68,9 +68,9 @@ pub struct Committer {
     /// The lease request of this run.
     pub lease_request: LeaseRequest,
     pub(super) lease_validity: LeaseValidity,
-    pub(super) drafts: InFlight,
+    pub(super) drafts: InFlightDrafts,
     pub(super) commit_future: Option<BoxFuture<'static, CommitOutcome>>,
-    pub(super) closing_run: ClosingRun,
+    pub(super) closing_run: FinalCommitState,
     /// Items that the last applied commit shows as begun.
     pub begun: Vec<StartMarker>,
     /// The state's marker of a reprocess.
@@ -92,7 +92,7 @@ pub struct Committer {
 
 /// Whether the commit in flight is the run's last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ClosingRun {
+pub(super) enum FinalCommitState {
     No,
     UnderWay,
     Done,
@@ -138,9 +138,9 @@ impl Committer {
             table_exists,
             ttl_ms,
             lease_request,
-            drafts: InFlight::default(),
+            drafts: InFlightDrafts::default(),
             commit_future: None,
-            closing_run: ClosingRun::No,
+            closing_run: FinalCommitState::No,
             begun: Vec::new(),
             reprocess,
             rollover: config.rollover.clone(),
@@ -163,7 +163,7 @@ impl Committer {
 
     /// True if the run's last commit is applied.
     pub fn is_closed(&self) -> bool {
-        self.closing_run == ClosingRun::Done
+        self.closing_run == FinalCommitState::Done
     }
 
     /// True if the last commit met more than one 429. Commits should then come less often.
@@ -212,8 +212,8 @@ impl Committer {
         for message in self.misplaced.update(rows, left)? {
             self.note_repair(message);
         }
-        if self.misplaced.is_any() && self.closing_run == ClosingRun::Done {
-            self.closing_run = ClosingRun::No;
+        if self.misplaced.is_any() && self.closing_run == FinalCommitState::Done {
+            self.closing_run = FinalCommitState::No;
         }
         Ok(())
     }
@@ -291,7 +291,7 @@ impl Committer {
         let commit =
             Arc::new(drafted.map_err(|error| unfinished_error(LastError::new(error.to_string(), Fault::Transient)))?);
         self.drafts.note(Arc::clone(&commit), items);
-        self.closing_run = if end.is_some() { ClosingRun::UnderWay } else { ClosingRun::No };
+        self.closing_run = if end.is_some() { FinalCommitState::UnderWay } else { FinalCommitState::No };
         let driving = self.driver.clone().drive(commit, self.chain.draft_ids().clone());
         self.commit_future = Some(Box::pin(driving));
         Ok(())
@@ -299,7 +299,7 @@ impl Committer {
 
     /// Returns what is to be done again once these items are committed. `is_all_read`: the
     /// reprocessing run, if this is one, has processed all that the source yields.
-    fn redo_after(&self, items: &[PendingItem], intake: &Intake, is_all_read: bool) -> Redo {
+    fn redo_after(&self, items: &[PendingItem], intake: &Intake, is_all_read: bool) -> RedoKeys {
         let done = items.iter().flat_map(|waiting| waiting.settled.done().map(|(key, _)| key));
         let mut redo = intake.index.redo_after(done);
         if is_all_read && !self.chain.state().forced.is_empty() {

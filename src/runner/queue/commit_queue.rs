@@ -174,12 +174,12 @@ impl CommitQueue {
 /// Drafts based on the present head, each with its items. Any one of them may turn out to be
 /// applied.
 #[derive(Debug, Default)]
-pub struct InFlight {
+pub struct InFlightDrafts {
     drafts: Vec<(Arc<Commit>, Vec<PendingItem>)>,
     requeued: bool,
 }
 
-impl InFlight {
+impl InFlightDrafts {
     /// Adds a draft.
     pub fn note(&mut self, commit: Arc<Commit>, items: Vec<PendingItem>) {
         self.drafts.push((commit, items));

@@ -17,7 +17,7 @@ use crate::ledger::runs::held_changes::{
     ChangeHash, ChangeSet, HeldPlan, HeldReport, HoldQuestion, HoldSettings, HoldVerdict, decide,
 };
 use crate::ledger::runs::outlook::HeldRows;
-use crate::ledger::state::snapshot::Loaded;
+use crate::ledger::state::snapshot::LoadReport;
 use crate::runner::queue::commit_queue::PendingItem;
 use crate::runner::run_config::RunConfig;
 
@@ -47,7 +47,7 @@ pub struct ChangeHold {
 
 impl ChangeHold {
     /// Creates the hold of a run from its load.
-    pub fn new(config: &RunConfig, loaded: &Loaded, keys: u64) -> Self {
+    pub fn new(config: &RunConfig, loaded: &LoadReport, keys: u64) -> Self {
         let settings = config.hold;
         let may_hold = settings.limit.is_some() || !config.expectations.is_empty();
         let is_armed = may_hold && config.mode == WriteMode::Upsert;

@@ -213,13 +213,13 @@ impl Intake {
         let change = self.index.change_to(&item.key, &item.version);
         match self.index.admit(&item.key, &item.version) {
             // The earlier run has counted it as read.
-            Admission::Fresh | Admission::Changed | Admission::Again(_) => {
+            Admission::New | Admission::Changed | Admission::Retry(_) => {
                 let place = self.watermark.add(None);
                 self.hold.note_admitted(place, change);
                 self.taken_early.insert(item.key.fingerprint());
                 Some((item, place))
             }
-            Admission::Done | Admission::Twice | Admission::Rests => None,
+            Admission::Done | Admission::Repeated | Admission::Suppressed => None,
         }
     }
 
@@ -228,13 +228,13 @@ impl Intake {
         let record = || record_hash(exact_number::render(&item.body).as_bytes());
         let change = self.index.change_to_record(&item.key, &item.version, record);
         let admission = self.index.admit_record(&item.key, &item.version, record);
-        if let (Some(at), Admission::Fresh | Admission::Changed | Admission::Again(_)) = (doubtful, &admission) {
+        if let (Some(at), Admission::New | Admission::Changed | Admission::Retry(_)) = (doubtful, &admission) {
             let (key, version) = self.in_doubt.swap_remove(at);
             let (record, position) = (exact_number::render(&item.body), item.position.to_string());
             let pending = self.fail_in_doubt(key, version, Some(record.as_bytes()), position, place, now);
             return pending.map_or(IntakeResult::Skip, IntakeResult::Pending);
         }
-        let is_work = matches!(&admission, Admission::Fresh | Admission::Changed | Admission::Again(_));
+        let is_work = matches!(&admission, Admission::New | Admission::Changed | Admission::Retry(_));
         if is_work && self.hold.is_holding() && self.index.rewrites_row(&item.key) {
             self.hold.count_held();
             self.watermark.leave(place);
@@ -244,15 +244,15 @@ impl Intake {
             self.watermark.leave(place);
             return IntakeResult::Skip;
         }
-        if matches!(&admission, Admission::Again(prior) if prior.requested == Some(RequestedAction::Retry)) {
+        if matches!(&admission, Admission::Retry(prior) if prior.requested == Some(RequestedAction::Retry)) {
             self.note_retry(&item.key, false);
         }
         match admission {
-            Admission::Fresh | Admission::Changed | Admission::Again(_) => {
+            Admission::New | Admission::Changed | Admission::Retry(_) => {
                 self.hold.note_admitted(place, change);
                 IntakeResult::Work(item, place)
             }
-            Admission::Done | Admission::Twice | Admission::Rests => {
+            Admission::Done | Admission::Repeated | Admission::Suppressed => {
                 self.count_skip(&item.key, &admission);
                 if admission == Admission::Done {
                     self.probation.passed();
@@ -271,10 +271,10 @@ impl Intake {
         self.counts.skipped += 1;
         let is_by_request = || self.index.prior_failure(key).is_some_and(|prior| prior.state == FailureState::Skipped);
         let count = match admission {
-            Admission::Twice if self.taken_early.remove(&key.fingerprint()) => &mut self.skips.done,
-            Admission::Twice => &mut self.skips.twice,
-            Admission::Rests if is_by_request() => &mut self.skips.by_request,
-            Admission::Rests => &mut self.skips.exhausted,
+            Admission::Repeated if self.taken_early.remove(&key.fingerprint()) => &mut self.skips.done,
+            Admission::Repeated => &mut self.skips.twice,
+            Admission::Suppressed if is_by_request() => &mut self.skips.by_request,
+            Admission::Suppressed => &mut self.skips.exhausted,
             _ => &mut self.skips.done,
         };
         *count += 1;

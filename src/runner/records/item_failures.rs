@@ -34,7 +34,7 @@ impl Intake {
         }
         let answered = self.index.prior_failure(&key).and_then(|prior| prior.answer());
         let attempts = self.index.attempts(&key, &version) + 1;
-        let state = if attempts >= self.max_attempts { FailureState::Dead } else { FailureState::Open };
+        let state = if attempts >= self.max_attempts { FailureState::Exhausted } else { FailureState::Open };
         let event = Event::ItemFailed {
             key: key.clone(),
             place: position.clone(),
@@ -98,19 +98,19 @@ impl Intake {
         let (key, version) = (Key::from_nameless(record), Version::default());
         match self.index.admit(&key, &version) {
             // The same unreadable bytes once more: counted as a failure, but reported once.
-            Admission::Twice if self.index.has_failed(&key, &version) => {
+            Admission::Repeated if self.index.has_failed(&key, &version) => {
                 self.probation.failed(step, &error, &position.to_string(), record);
                 self.counts.failed += 1;
                 self.watermark.settle(place);
                 IntakeResult::Skip
             }
             // The user fixed it in Failures, or marked it to be skipped.
-            admission @ (Admission::Twice | Admission::Done | Admission::Rests) => {
+            admission @ (Admission::Repeated | Admission::Done | Admission::Suppressed) => {
                 self.count_skip(&key, &admission);
                 self.watermark.settle(place);
                 IntakeResult::Skip
             }
-            Admission::Fresh | Admission::Changed | Admission::Again(_) => {
+            Admission::New | Admission::Changed | Admission::Retry(_) => {
                 let failed = Failed { key, version, step, error, record, position: position.to_string() };
                 self.fail(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending)
             }

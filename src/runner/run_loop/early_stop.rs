@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::stream::StreamExt;
 
 use crate::ledger::runs::event::Event;
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::runner::run_config::RunError;
 use crate::runner::run_loop::RunLoop;
 use crate::runner::shutdown::StopReason;
@@ -67,7 +67,7 @@ impl RunLoop {
 
     /// Stops because of an error of this machine: finished items are committed, the others are left
     /// untouched.
-    pub(super) fn stop_for_machine(&mut self, trouble: MachineTrouble) {
+    pub(super) fn stop_for_machine(&mut self, trouble: MachineError) {
         if self.trouble.is_some() {
             return;
         }

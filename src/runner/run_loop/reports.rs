@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::ledger::runs::event::{Event, RunReport};
 use crate::ledger::runs::outlook::NextDue;
 use crate::ledger::runs::run::{Run, RunStatus};
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::outlook::{OccurrenceRun, next_due};
 use crate::runner::queue::first_records::Cause;
@@ -191,13 +191,15 @@ impl RunLoop {
         match (closed, trouble, self.source_error) {
             (Ok(()), Some(trouble), _) => Err(RunError::Machine { trouble, report: Box::new(report) }),
             // The earlier error is the one to fix. The next run writes what this one could not.
-            (Err(error), Some(MachineTrouble { refused, why }), _) => {
-                let trouble = MachineTrouble { refused, why: format!("{why}; nor could it {error}") };
+            (Err(error), Some(MachineError { refused, why }), _) => {
+                let trouble = MachineError { refused, why: format!("{why}; nor could it {error}") };
                 Err(RunError::Machine { trouble, report: Box::new(report) })
             }
             (Err(error), None, _) => Err(error),
             (Ok(()), None, source_error) => match (all_alike, source_error) {
-                (Some(cause), _) => Err(RunError::AllAlike { cause: Box::new(cause), report: Some(Box::new(report)) }),
+                (Some(cause), _) => {
+                    Err(RunError::CommonCause { cause: Box::new(cause), report: Some(Box::new(report)) })
+                }
                 (None, Some(error)) => Err(RunError::Source { error, report: Box::new(report) }),
                 (None, None) => Ok(report),
             },

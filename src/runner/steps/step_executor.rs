@@ -17,7 +17,7 @@ use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::ledger::runs::event::Event;
 use crate::port::journal::JournalFault;
 use crate::port::step::{Step, StepContext, StepError};
-use crate::retry::{Decision, RetryPolicy};
+use crate::retry::{RetryDecision, RetryPolicy};
 use crate::rng::Rng;
 use crate::runner::run_config::Events;
 use crate::runner::shutdown::{Stop, StopReason};
@@ -164,9 +164,9 @@ impl StepExecutor {
             };
             let elapsed = self.clock.monotonic_ms().saturating_sub(began);
             match self.retry.decide(error.fault(), attempt, elapsed, retry_after_ms, self.chance.draw()) {
-                Decision::GiveUp(_) => return Err(error),
-                Decision::Again { .. } if self.stop.requested().is_some() => return Err(self.cut_off(error)),
-                Decision::Again { after_ms } => {
+                RetryDecision::GiveUp(_) => return Err(error),
+                RetryDecision::Retry { .. } if self.stop.requested().is_some() => return Err(self.cut_off(error)),
+                RetryDecision::Retry { after_ms } => {
                     (self.events)(Event::Retrying {
                         step: step.name().to_owned(),
                         key: item.key.clone(),

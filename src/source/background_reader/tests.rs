@@ -31,7 +31,7 @@ async fn read(text: &'static [u8], size: Option<u64>) -> (String, bool) {
 }
 
 fn of(text: &'static [u8], size: Option<u64>) -> BackgroundReader {
-    BackgroundReader::new(Opened::from_csv_bytes(text, size), |_, reader, _| Box::new(EachByte(reader, 0)))
+    BackgroundReader::new(OpenInput::from_csv_bytes(text, size), |_, reader, _| Box::new(EachByte(reader, 0)))
 }
 
 async fn all(reading: &mut BackgroundReader) -> (String, bool) {

@@ -11,7 +11,7 @@ use crate::source::background_reader::{BackgroundReader, Records};
 use crate::source::bytes::content_guess::ContentKind;
 use crate::source::bytes::encoding::TextEncoding;
 use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
-use crate::source::json::record_text::{NoRecord, parse};
+use crate::source::json::record_text::{RecordTextError, parse};
 use crate::source::skim::Depth;
 
 /// Opens `input` as JSON lines in `encoding`. Blank lines are skipped. A line that is not valid
@@ -97,7 +97,7 @@ impl<R: Read + Send> Records for Lines<R> {
                             .into(),
                     ));
                 }
-                Err(NoRecord { bad: BadRecord(why), cut_off: true, .. }) => {
+                Err(RecordTextError { bad: BadRecord(why), cut_off: true, .. }) => {
                     (Err(BadRecord(format!("{why}; with jsonl each record is one line"))), self.text.clone())
                 }
                 Err(no_record) => (Err(no_record.bad), self.text.clone()),

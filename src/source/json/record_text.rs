@@ -15,7 +15,7 @@ const SHOWN: usize = 12;
 
 /// Why a text is not a record.
 #[derive(Debug)]
-pub(crate) struct NoRecord {
+pub(crate) struct RecordTextError {
     /// What is wrong, for the failure of the record.
     pub(crate) bad: BadRecord,
     /// What is wrong, without the place: completes "the document is".
@@ -26,7 +26,7 @@ pub(crate) struct NoRecord {
     pub(crate) cut_off: bool,
 }
 
-impl NoRecord {
+impl RecordTextError {
     fn new(what: String, place: (usize, usize), advice: &str, cut_off: bool) -> Self {
         let at = match place {
             (1, column) => format!("column {column}"),
@@ -39,19 +39,19 @@ impl NoRecord {
 
 /// Parses one JSON text at `depth`. A number that neither 64 bits nor a double can represent keeps
 /// its digits.
-pub(crate) fn parse(text: &[u8], depth: &Depth) -> Result<Value, NoRecord> {
+pub(crate) fn parse(text: &[u8], depth: &Depth) -> Result<Value, RecordTextError> {
     let utf8 = std::str::from_utf8(text).map_err(|error| {
         let (before, _) = text.split_at(error.valid_up_to());
         let place = end_of(&String::from_utf8_lossy(before));
         let advice =
             "correct its characters in the file; if the whole file is in another encoding, set encoding below [source]";
-        NoRecord::new("not valid UTF-8".to_owned(), place, advice, error.error_len().is_none())
+        RecordTextError::new("not valid UTF-8".to_owned(), place, advice, error.error_len().is_none())
     })?;
     exact_number::parse_by(utf8, |text| depth.read(text)).map_err(|error| {
         let before = before(utf8, &error);
         let what = format!("not valid JSON: {}{}{}", reason(&error), hint(utf8), near(utf8, before.len()));
         let advice = "correct it in the file, or in what writes it; the other records are read";
-        NoRecord::new(what, end_of(before), advice, error.is_eof())
+        RecordTextError::new(what, end_of(before), advice, error.is_eof())
     })
 }
 

@@ -38,7 +38,7 @@ pub(crate) enum SplitError {
     /// The document is malformed at this position.
     Broken(ElementPosition, String),
     /// The path to the records does not lead to a list there.
-    Misled(ElementPosition, String),
+    NoList(ElementPosition, String),
     /// A member of the path occurs twice.
     RepeatedMember(ElementPosition, String),
 }
@@ -146,7 +146,7 @@ impl<R: Read> Splitter<R> {
                         self.path.upto(depth),
                         self.path.members().get(depth).map_or("", String::as_str)
                     );
-                    return Err(SplitError::Misled(self.position(), why));
+                    return Err(SplitError::NoList(self.position(), why));
                 }
                 b',' if !first => self.consume(false)?,
                 _ if first => {}
@@ -345,7 +345,7 @@ impl<R: Read> Splitter<R> {
         };
         let why =
             format!("items is {}[], which needs {wanted} at {}, but found {found}", self.path, self.path.upto(depth));
-        SplitError::Misled(self.position(), why)
+        SplitError::NoList(self.position(), why)
     }
 }
 

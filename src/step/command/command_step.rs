@@ -29,7 +29,7 @@ use which::sys::RealSys;
 
 use crate::clock::Clock;
 use crate::ledger::values::exact_number;
-use crate::machine::{MachineTrouble, Refused};
+use crate::machine::{MachineError, MachineRefusal};
 use crate::port::step::{Step, StepContext, StepError};
 use crate::process_group::ProcessGroup;
 use crate::step::command::process_output::ProgramOutput;
@@ -94,13 +94,13 @@ impl CommandSettings {
 }
 
 /// A `command` step. Its effects are unknown, so it counts as having an effect outside the sheet.
-pub struct Command {
+pub struct CommandStep {
     name: String,
     settings: CommandSettings,
     clock: Arc<dyn Clock>,
 }
 
-impl Command {
+impl CommandStep {
     /// Creates a step of this name.
     pub fn new(name: impl Into<String>, settings: CommandSettings, clock: Arc<dyn Clock>) -> Self {
         Self { name: name.into(), settings, clock }
@@ -171,13 +171,13 @@ impl Command {
             return StepError::Rejected(why);
         }
         let action = format!("the program {program} can't be started");
-        let trouble = MachineTrouble::from_io(&action, error).unwrap_or_else(|| match error.kind() {
-            io::ErrorKind::ExecutableFileBusy => MachineTrouble { refused: Refused::Busy, why },
+        let trouble = MachineError::from_io(&action, error).unwrap_or_else(|| match error.kind() {
+            io::ErrorKind::ExecutableFileBusy => MachineError { refused: MachineRefusal::Busy, why },
             _ if !self.settings.folder.is_dir() => {
                 let why = format!("{why}; the folder {} is not there", self.settings.folder.display());
-                MachineTrouble { refused: Refused::Program, why }
+                MachineError { refused: MachineRefusal::Program, why }
             }
-            _ => MachineTrouble { refused: Refused::Program, why },
+            _ => MachineError { refused: MachineRefusal::Program, why },
         });
         // Of the operations after the start, only watching its pipes may run out of resources.
         StepError::Machine { trouble, begun: error.kind() == io::ErrorKind::StorageFull }
@@ -211,7 +211,7 @@ impl Command {
     }
 }
 
-impl Step for Command {
+impl Step for CommandStep {
     fn run<'a>(&'a self, input: Value, context: &'a StepContext) -> BoxFuture<'a, Result<Vec<Value>, StepError>> {
         self.run_once(input, context).boxed()
     }
@@ -228,8 +228,8 @@ impl Step for Command {
 /// Returns the error of an item that could not be written completely; the program is not started.
 fn input_error(program: &str, error: &io::Error) -> StepError {
     let action = format!("the item for the program {program} can't be kept ready");
-    let trouble = MachineTrouble::from_io(&action, error);
-    let trouble = trouble.unwrap_or_else(|| MachineTrouble::resource(format!("{action}: {error}")));
+    let trouble = MachineError::from_io(&action, error);
+    let trouble = trouble.unwrap_or_else(|| MachineError::resource(format!("{action}: {error}")));
     StepError::Machine { trouble, begun: false }
 }
 

@@ -14,10 +14,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::port::evaluator::{Evaluation, EvaluationError, Evaluator};
 use crate::step::worker::launch::own_program;
-use crate::step::worker::session::{WorkerEnd, WorkerReply, WorkerRequest, WorkerSession};
+use crate::step::worker::session::{WorkerEnd, WorkerRequest, WorkerResult, WorkerSession};
 
 /// How often an evaluation is tried if another process ends its worker.
 const MAX_ATTEMPTS: u32 = 2;
@@ -66,11 +66,11 @@ impl Workers {
 }
 
 impl Evaluator for Workers {
-    fn evaluate(&self, evaluation: Evaluation) -> BoxFuture<'static, WorkerReply> {
+    fn evaluate(&self, evaluation: Evaluation) -> BoxFuture<'static, WorkerResult> {
         let (reply, receiver) = oneshot::channel();
         self.send(WorkerRequest { evaluation, reply, lost_workers: 0 });
         async move {
-            let gone = || MachineTrouble::resource("the evaluator has stopped");
+            let gone = || MachineError::resource("the evaluator has stopped");
             receiver.await.unwrap_or_else(|_| Err(EvaluationError::Machine(gone())))
         }
         .boxed()
@@ -130,7 +130,7 @@ impl Driver {
         }
     }
 
-    fn refuse_all(&mut self, trouble: &MachineTrouble) {
+    fn refuse_all(&mut self, trouble: &MachineError) {
         for request in self.waiting.drain(..) {
             let _ = request.reply.send(Err(EvaluationError::Machine(trouble.clone())));
         }

@@ -243,7 +243,7 @@ impl<'a> RowWriter<'a> {
             let Some(first) = run.first() else { continue };
             let from = match (&first.source, self.planner.row_context.scratch, found) {
                 (CellSource::Undo(row), Some(scratch), _) => (scratch.tab, *row, scratch.margin),
-                (CellSource::Itself, _, Some((row, margin))) => (self.state_tab, row, margin),
+                (CellSource::SameRow, _, Some((row, margin))) => (self.state_tab, row, margin),
                 (CellSource::Formula(formula), ..) => {
                     let rows = vec![vec![cell::CellData::formula(formula.as_str()); run.len()].into()];
                     self.out.requests.push((CommitPart::Layout, put(self.tab.id, row, index(first.to), rows, VALUE)));

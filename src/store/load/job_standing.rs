@@ -63,7 +63,7 @@ impl Loader {
         let (mut state, mut id) = (None, None);
         if let (Some(location), false) = (&location, read.is_empty()) {
             let pairs = parse::pairs(&read.remove(0));
-            let found = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
+            let found = read_state(&pairs).map_err(|error| StoreError::Inconsistent { why: error.to_string() })?;
             check_consistent(&found, &self.job, location)?;
             (state, id) = (Some(found), StoreMetadata::read(&pairs).jobs);
         }

@@ -19,7 +19,7 @@ use crate::ledger::rows::header_search::FirstRows;
 use crate::ledger::rows::row_codec::RUNS_NEEDED;
 use crate::ledger::runs::capacity::capacity_warning;
 use crate::ledger::runs::job_requests::JobRequests;
-use crate::ledger::state::snapshot::{Anomaly, Loaded, RowChecksum, Snapshot, State};
+use crate::ledger::state::snapshot::{Anomaly, LoadReport, RowChecksum, Snapshot, State};
 use crate::ledger::state::state_codec::read_state;
 use crate::port::store::StoreError;
 use crate::store::commit::cell_budget::CellBudget;
@@ -131,7 +131,7 @@ impl Loader {
         values: Vec<Vec<Vec<Value>>>,
         there: &[TabInfo],
     ) -> Result<LoadedParts, LoadError> {
-        let state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
+        let state = read_state(pairs).map_err(|error| StoreError::Inconsistent { why: error.to_string() })?;
         check_consistent(&state, &self.job, location)?;
         let mut values = values.into_iter();
         let mut next = || values.next().unwrap_or_default();
@@ -302,7 +302,7 @@ impl Loader {
             not_yet_left: unmoved,
         };
         let loaded =
-            Loaded { first_rows: first, requests, warnings, ..self.loaded_with(metadata, Some(snapshot), tables) };
+            LoadReport { first_rows: first, requests, warnings, ..self.loaded_with(metadata, Some(snapshot), tables) };
         LoadResult {
             loaded,
             location: Some(location),

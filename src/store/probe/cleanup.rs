@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::google::sheets::BatchReply;
+use crate::google::sheets::BatchResult;
 use crate::google::types::requests::{Batch, Request};
 use crate::google::types::response_types::SpreadsheetInfo;
 use crate::port::store::StoreError;
@@ -78,12 +78,14 @@ pub async fn clean_up(client: &ProbeClient) -> CleanupReport {
         };
         for part in parts {
             match client.sheets.batch_update(&client.id, &Batch::new(part)).await {
-                BatchReply::Applied(_) => report.leftovers += leftovers,
-                BatchReply::Refused(refusal) => {
+                BatchResult::Applied(_) => report.leftovers += leftovers,
+                BatchResult::Refused(refusal) => {
                     report.why = Some(StoreError::Denied { why: format!("delete what the probe made: {refusal}") });
                 }
-                BatchReply::NotExecuted(error) | BatchReply::TooLarge(error) => report.why = Some(store_error(&error)),
-                BatchReply::Lost(cause) => {
+                BatchResult::NotExecuted(error) | BatchResult::TooLarge(error) => {
+                    report.why = Some(store_error(&error))
+                }
+                BatchResult::Lost(cause) => {
                     late = true;
                     tracing::debug!(event = "probe.cleanup_retrying", %cause, "the response to the cleanup was lost; checking again");
                 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::port::store::StoreError;
 use crate::store::probe::assumption::{Assumption, AssumptionOutcome, AssumptionResult};
-use crate::store::probe::client::{ProbeClient, Unanswered};
+use crate::store::probe::client::{ProbeClient, ProbeFailure};
 use crate::store::probe::{appended_rows, cells, developer_metadata, overdue, range_names, tabs};
 
 /// Maximum number of attempts if responses are lost.
@@ -24,11 +24,11 @@ pub async fn check(client: &ProbeClient, assumption: Assumption) -> Result<Assum
         }
         match check_once(client, assumption).await {
             Ok((outcome, seen)) => return Ok(AssumptionResult { assumption, outcome, seen }),
-            Err(Unanswered::Stop(error)) => return Err(error),
-            Err(Unanswered::Unclear(seen)) => {
+            Err(ProbeFailure::Stop(error)) => return Err(error),
+            Err(ProbeFailure::Unclear(seen)) => {
                 return Ok(AssumptionResult { assumption, outcome: AssumptionOutcome::Unknown, seen });
             }
-            Err(Unanswered::Lost(cause)) => {
+            Err(ProbeFailure::Lost(cause)) => {
                 tracing::debug!(event = "probe.retrying", question = assumption.name(), %cause, "the response was lost; asking again");
                 why = cause;
             }
@@ -38,7 +38,7 @@ pub async fn check(client: &ProbeClient, assumption: Assumption) -> Result<Assum
     Ok(AssumptionResult { assumption, outcome: AssumptionOutcome::Unknown, seen })
 }
 
-async fn check_once(client: &ProbeClient, assumption: Assumption) -> Result<(AssumptionOutcome, String), Unanswered> {
+async fn check_once(client: &ProbeClient, assumption: Assumption) -> Result<(AssumptionOutcome, String), ProbeFailure> {
     match assumption {
         Assumption::CallerTabId => tabs::caller_id(client).await,
         Assumption::MissingTab => tabs::missing(client).await,

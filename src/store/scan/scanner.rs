@@ -145,7 +145,7 @@ impl SheetsStore {
         }
         let tabs = self.tabs();
         if let Some(anomaly) = snapshot.anomalies.iter().find(|anomaly| anomaly.blocking) {
-            return Err(StoreError::Corrupt { why: anomaly.message.clone() });
+            return Err(StoreError::Inconsistent { why: anomaly.message.clone() });
         }
         let reader = self.loader();
         let read = reader.scan_tabs(&snapshot, &tabs, scope, on_row).await;

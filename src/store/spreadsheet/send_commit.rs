@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
-use crate::google::sheets::BatchReply;
+use crate::google::sheets::BatchResult;
 use crate::google::types::requests::Batch;
-use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply};
+use crate::ledger::commit::changes::{Commit, CommitPart, CommitResult};
 use crate::ledger::leases::head::HeadId;
 use crate::port::store::StoreError;
 use crate::store::commit::encoder::{EncodeContext, EncodedBatch, encode};
@@ -26,7 +26,7 @@ use crate::store::tabs::error::not_executed_call;
 use crate::store::tabs::load_plan::MissingTab;
 
 impl SheetsStore {
-    pub(super) async fn send_commit(&self, commit: &Commit) -> CommitReply {
+    pub(super) async fn send_commit(&self, commit: &Commit) -> CommitResult {
         let sent = self.session().prepared_batches.iter().find(|prepared| prepared.id == commit.to).cloned();
         let ready = match sent {
             Some(prepared) => Ok(prepared),
@@ -38,7 +38,7 @@ impl SheetsStore {
         };
         loop {
             match self.loader().sheets.batch_update(&self.loader().id, &prepared.batch).await {
-                BatchReply::Applied(response) => {
+                BatchResult::Applied(response) => {
                     self.session().on_applied(prepared);
                     let (header, keys) = found_cells(response.updated.as_ref());
                     self.session().row_tracker.check_response(&header, &keys);
@@ -48,23 +48,23 @@ impl SheetsStore {
                         let probed = self.ensure_guard_probed(commit).await;
                         tracing::debug!(event = "guard.chosen", proved = ?probed, "the guard after the first commit");
                     }
-                    return CommitReply::Applied;
+                    return CommitResult::Applied;
                 }
-                BatchReply::Refused(refusal) => match self.classify_refusal(commit, &prepared, &refusal) {
+                BatchResult::Refused(refusal) => match self.classify_refusal(commit, &prepared, &refusal) {
                     Some(reply) => return reply,
                     // Fall back from the named range to the title. The title guard has no further
                     // fallback.
                     None => prepared = self.encode_commit(commit),
                 },
-                BatchReply::TooLarge(_) => return CommitReply::TooLarge,
-                BatchReply::NotExecuted(error) => return not_executed_call(&error),
-                BatchReply::Lost(cause) => return CommitReply::Lost { why: cause.to_string() },
+                BatchResult::TooLarge(_) => return CommitResult::TooLarge,
+                BatchResult::NotExecuted(error) => return not_executed_call(&error),
+                BatchResult::Lost(cause) => return CommitResult::Lost { why: cause.to_string() },
             }
         }
     }
 
     /// Prepares the batch of a commit. Probes the guard first if its support is unknown.
-    async fn prepare(&self, commit: &Commit) -> Result<PreparedBatch, CommitReply> {
+    async fn prepare(&self, commit: &Commit) -> Result<PreparedBatch, CommitResult> {
         if let Some(from) = commit.from {
             self.ensure_at(from).await?;
             self.ensure_guard_probed(commit).await?;
@@ -73,7 +73,7 @@ impl SheetsStore {
         self.ensure_columns_available(commit)?;
         let mut prepared = self.encode_commit(commit);
         let mut room = self.ensure_cells_available(&prepared).await;
-        if let (Err(CommitReply::Refused { why, .. }), false) = (&room, prepared.jobs_requests.is_empty()) {
+        if let (Err(CommitResult::Refused { why, .. }), false) = (&room, prepared.jobs_requests.is_empty()) {
             self.session().leave_jobs(why);
             prepared = self.encode_commit(commit);
             room = self.ensure_cells_available(&prepared).await;
@@ -86,7 +86,7 @@ impl SheetsStore {
     }
 
     /// Probes the guard if its support is unknown.
-    async fn ensure_guard_probed(&self, commit: &Commit) -> Result<(), CommitReply> {
+    async fn ensure_guard_probed(&self, commit: &Commit) -> Result<(), CommitResult> {
         if self.session().strategy.support() != GuardSupport::Unknown {
             return Ok(());
         }
@@ -145,7 +145,7 @@ impl SheetsStore {
 
     /// Checks that the session is at the head from which the commit starts. Reads the head if it is
     /// not.
-    async fn ensure_at(&self, from: HeadId) -> Result<(), CommitReply> {
+    async fn ensure_at(&self, from: HeadId) -> Result<(), CommitResult> {
         let there = |session: &SheetSession| session.location.as_ref().is_some_and(|location| location.head == from);
         if there(&self.session()) {
             return Ok(());
@@ -154,7 +154,7 @@ impl SheetsStore {
         if there(&self.session()) {
             return Ok(());
         }
-        Err(CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() })
+        Err(CommitResult::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() })
     }
 }
 
@@ -165,8 +165,8 @@ fn probe_salt(head: HeadId) -> u64 {
 }
 
 /// The reply for a batch that was not sent because a preceding read failed.
-pub(super) fn not_executed(error: &StoreError) -> CommitReply {
-    CommitReply::NotExecuted {
+pub(super) fn not_executed(error: &StoreError) -> CommitResult {
+    CommitResult::NotExecuted {
         fault: error.final_fault(),
         is_proxy_error: error.is_proxy_error(),
         why: error.to_string(),

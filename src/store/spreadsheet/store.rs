@@ -9,14 +9,14 @@ use crate::clock::Clock;
 use crate::google::calls::quota::QuotaUser;
 use crate::google::sheets::Sheets;
 use crate::google::types::address::SpreadsheetId;
-use crate::ledger::commit::changes::{Commit, CommitReply};
+use crate::ledger::commit::changes::{Commit, CommitResult};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::failure::StoredFailure;
 use crate::ledger::items::key::Fingerprint;
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::runs::capacity::CELL_LIMIT;
-use crate::ledger::state::snapshot::Loaded;
+use crate::ledger::state::snapshot::LoadReport;
 use crate::port::preview::Preview;
 use crate::port::store::{MisplacedWrites, Store, StoreError, TabIds, Usage};
 use crate::store::commit::deletion::DeletedRows;
@@ -152,7 +152,7 @@ impl SheetsStore {
 }
 
 impl Store for SheetsStore {
-    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+    fn load(&self) -> BoxFuture<'_, Result<LoadReport, StoreError>> {
         Box::pin(async {
             let LoadResult { loaded, location, support, tabs, row_tracker, pending_restores, cell_budget } =
                 self.loader.load().await?;
@@ -174,7 +174,7 @@ impl Store for SheetsStore {
         Box::pin(self.read_head())
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
         Box::pin(self.send_commit(commit))
     }
 

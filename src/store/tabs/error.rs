@@ -5,7 +5,7 @@
 
 use crate::fault::Fault;
 use crate::google::errors::call_error::{CallError, ErrorCause};
-use crate::ledger::commit::changes::CommitReply;
+use crate::ledger::commit::changes::CommitResult;
 use crate::ledger::state::snapshot::{Anomaly, LoadObservation, State};
 use crate::port::store::StoreError;
 use crate::store::guard::head_guard::{self, StateLocation};
@@ -50,13 +50,13 @@ pub fn store_error(error: &CallError) -> StoreError {
         (cause, fault) if cause.is_proxy_error() => StoreError::Proxy { why, fault },
         (_, Fault::Denied) => StoreError::Denied { why },
         (_, fault) if fault.passes() || fault == Fault::Machine => StoreError::Unavailable { why, fault },
-        _ => StoreError::Corrupt { why },
+        _ => StoreError::Inconsistent { why },
     }
 }
 
 /// Converts a failed call to the reply of a commit that was not executed.
-pub fn not_executed_call(error: &CallError) -> CommitReply {
-    CommitReply::NotExecuted {
+pub fn not_executed_call(error: &CallError) -> CommitResult {
+    CommitResult::NotExecuted {
         fault: error.final_fault(),
         is_proxy_error: error.cause.is_proxy_error(),
         why: error.to_string(),
@@ -69,7 +69,7 @@ pub fn head_missing(job: &str) -> StoreError {
         "the state marker of job {job} is missing from the spreadsheet although its tabs exist: the named range {} or the hidden state tab was deleted; restore an earlier version from the file's history, see docs/runbook.md",
         head_guard::range_name(job)
     );
-    StoreError::Corrupt { why }
+    StoreError::Inconsistent { why }
 }
 
 /// Checks the state against the job and the term in its tab's title. A mismatch is a manual edit.
@@ -85,7 +85,7 @@ pub fn check_consistent(state: &State, job: &str, location: &StateLocation) -> R
         "the state's field \"{field}\" reads \"{found}\" where its tab's title has \"{expected}\": the hidden state tab {} was edited; write that back",
         location.title
     );
-    Err(StoreError::Corrupt { why })
+    Err(StoreError::Inconsistent { why })
 }
 
 /// The anomaly for a tab of keys with rows under another column order, which were read all the
@@ -122,5 +122,5 @@ pub fn unreadable_deletion_log(title: &str) -> StoreError {
     let why = format!(
         "rows were deleted from the job's tabs, and the scratch rows of {title}, which hold copies of them, were edited: restore an earlier version from the file's version history"
     );
-    StoreError::Corrupt { why }
+    StoreError::Inconsistent { why }
 }

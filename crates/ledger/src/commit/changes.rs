@@ -309,7 +309,7 @@ pub enum CommitPart {
 
 /// What the store's reply proves about a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CommitReply {
+pub enum CommitResult {
     /// Applied as a whole.
     Applied,
     /// Refused as a whole.

@@ -52,13 +52,13 @@ pub struct CommitMetadata {
 /// The error of `CommitChain::draft`: an earlier commit is in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("draft a commit while the one before is in doubt")]
-pub struct InDoubt;
+pub struct InDoubtError;
 
 /// What the committer does after a commit has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextAction {
     /// The commit is applied, and the next one may be drafted.
-    GoOn,
+    Continue,
     /// Draft the same content again, with a new id.
     Redraft,
     /// Load, then draft again what is missing.
@@ -78,7 +78,7 @@ pub enum HaltReason {
     /// Another run has taken over.
     Fenced,
     /// The head is missing.
-    Corrupt,
+    HeadMissing,
     /// The service did not answer clearly. The last batch is in doubt; the next run resolves it.
     Unclear,
     /// The last batch was not executed.
@@ -141,9 +141,14 @@ impl CommitChain {
     /// Drafts the next commit. While a commit is in doubt, nothing new is drafted (invariant 3).
     /// The same content, or a part of it, may be drafted once after `on_end` has allowed it. If one
     /// of those drafts is applied, the guard refuses the others.
-    pub fn draft(&mut self, nonce: u64, mut changes: Changes, metadata: &CommitMetadata) -> Result<Commit, InDoubt> {
+    pub fn draft(
+        &mut self,
+        nonce: u64,
+        mut changes: Changes,
+        metadata: &CommitMetadata,
+    ) -> Result<Commit, InDoubtError> {
         if self.draft_ids.has_doubts() && !self.may_redraft {
-            return Err(InDoubt);
+            return Err(InDoubtError);
         }
         self.may_redraft = false;
         let from = self.draft_ids.base();
@@ -162,7 +167,7 @@ impl CommitChain {
                 self.state = State { head: Some(*id), ..commit.state.clone() };
                 self.claimed = self.state.lease.holder.as_ref() == Some(&self.own_holder);
                 (self.redrafts, self.reloads) = (0, 0);
-                NextAction::GoOn
+                NextAction::Continue
             }
             CommitEnd::Redraft if self.redrafts < 2 => {
                 self.redrafts += 1;
@@ -191,7 +196,7 @@ impl CommitChain {
             CommitEnd::Refused(part) => NextAction::Stop(HaltReason::Refused(*part)),
             CommitEnd::TooLarge => NextAction::Stop(HaltReason::TooLarge),
             CommitEnd::Fenced => NextAction::Stop(HaltReason::Fenced),
-            CommitEnd::Corrupt => NextAction::Stop(HaltReason::Corrupt),
+            CommitEnd::HeadMissing => NextAction::Stop(HaltReason::HeadMissing),
             CommitEnd::NotExecuted => NextAction::Stop(HaltReason::NotExecuted),
             CommitEnd::Unsafe => NextAction::Stop(HaltReason::Unsafe),
         }

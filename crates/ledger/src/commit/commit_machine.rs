@@ -5,7 +5,7 @@
 //! Out of scope: the calls themselves (`runner::commit::commit_driver`), and the content of a
 //! commit (`ledger::commit::changes`).
 
-use crate::commit::changes::{CommitPart, CommitReply};
+use crate::commit::changes::{CommitPart, CommitResult};
 use crate::commit::commit_resolution::{DraftIds, HeadStatus, Resolution};
 use crate::leases::head::HeadId;
 
@@ -56,7 +56,7 @@ pub enum CommitEnd {
     /// Another run has taken over.
     Fenced,
     /// The head is missing.
-    Corrupt,
+    HeadMissing,
     /// No send of it was executed, not even in part.
     NotExecuted,
     /// The store has no working guard.
@@ -76,12 +76,12 @@ pub struct CommitMachine {
     unchanged_reads: u32,
     was_absent: bool,
     has_items: bool,
-    last_reply: ReplyKind,
+    last_reply: LastResult,
 }
 
 /// The last reply, as far as it affects how a head read is interpreted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum ReplyKind {
+enum LastResult {
     /// No reply yet, or it was lost: the batch may have been applied.
     Lost,
     RefusedByGuard,
@@ -97,7 +97,7 @@ impl CommitMachine {
             unchanged_reads: 0,
             was_absent: false,
             has_items: false,
-            last_reply: ReplyKind::Lost,
+            last_reply: LastResult::Lost,
         };
         (fresh, CommitStep::Send { after_ms: 0 })
     }
@@ -110,25 +110,25 @@ impl CommitMachine {
     }
 
     /// Takes the reply to a send, or its loss, and returns the next step.
-    pub fn on_reply(&mut self, id: HeadId, reply: &CommitReply) -> CommitStep {
+    pub fn on_reply(&mut self, id: HeadId, reply: &CommitResult) -> CommitStep {
         match reply {
-            CommitReply::Applied => CommitStep::End(CommitEnd::Applied(id)),
-            CommitReply::Refused { part: CommitPart::Guard, .. } => self.read_head_after(ReplyKind::RefusedByGuard),
-            CommitReply::Lost { .. } => self.read_head_after(ReplyKind::Lost),
-            CommitReply::Refused { part, .. } => self.not_applied(CommitEnd::Refused(*part)),
-            CommitReply::TooLarge => self.not_applied(CommitEnd::TooLarge),
-            CommitReply::NotExecuted { .. } => self.not_applied(CommitEnd::NotExecuted),
-            CommitReply::Unsafe { .. } => CommitStep::End(CommitEnd::Unsafe),
+            CommitResult::Applied => CommitStep::End(CommitEnd::Applied(id)),
+            CommitResult::Refused { part: CommitPart::Guard, .. } => self.read_head_after(LastResult::RefusedByGuard),
+            CommitResult::Lost { .. } => self.read_head_after(LastResult::Lost),
+            CommitResult::Refused { part, .. } => self.not_applied(CommitEnd::Refused(*part)),
+            CommitResult::TooLarge => self.not_applied(CommitEnd::TooLarge),
+            CommitResult::NotExecuted { .. } => self.not_applied(CommitEnd::NotExecuted),
+            CommitResult::Unsafe { .. } => CommitStep::End(CommitEnd::Unsafe),
         }
     }
 
     /// This send applied nothing, but an earlier send of the same batch may have: then the head has
     /// to be read.
     fn not_applied(&mut self, end: CommitEnd) -> CommitStep {
-        if self.sends > 1 { self.read_head_after(ReplyKind::NotApplied(end)) } else { CommitStep::End(end) }
+        if self.sends > 1 { self.read_head_after(LastResult::NotApplied(end)) } else { CommitStep::End(end) }
     }
 
-    fn read_head_after(&mut self, answer: ReplyKind) -> CommitStep {
+    fn read_head_after(&mut self, answer: LastResult) -> CommitStep {
         self.last_reply = answer;
         self.read_head(0)
     }
@@ -145,13 +145,13 @@ impl CommitMachine {
                 self.was_absent = true;
                 self.read_head(REREAD_DELAY_MS)
             }
-            Resolution::HeadMissing => CommitStep::End(CommitEnd::Corrupt),
+            Resolution::HeadMissing => CommitStep::End(CommitEnd::HeadMissing),
             Resolution::NotApplied => match &self.last_reply {
-                ReplyKind::Lost => self.send_again(),
-                ReplyKind::RefusedByGuard => self.refused_but_unchanged(),
+                LastResult::Lost => self.send_again(),
+                LastResult::RefusedByGuard => self.refused_but_unchanged(),
                 // An earlier send of this batch may still be under way, so it may yet be executed.
-                ReplyKind::NotApplied(CommitEnd::NotExecuted) => CommitStep::End(CommitEnd::Unclear),
-                ReplyKind::NotApplied(end) => CommitStep::End(end.clone()),
+                LastResult::NotApplied(CommitEnd::NotExecuted) => CommitStep::End(CommitEnd::Unclear),
+                LastResult::NotApplied(end) => CommitStep::End(end.clone()),
             },
         }
     }
@@ -205,12 +205,12 @@ mod tests {
         HeadStatus::At { head, fence: Fence(2) }
     }
 
-    fn lost() -> CommitReply {
-        CommitReply::Lost { why: "reset".into() }
+    fn lost() -> CommitResult {
+        CommitResult::Lost { why: "reset".into() }
     }
 
-    fn refused(part: CommitPart) -> CommitReply {
-        CommitReply::Refused { part, why: "no".into() }
+    fn refused(part: CommitPart) -> CommitResult {
+        CommitResult::Refused { part, why: "no".into() }
     }
 
     #[test]
@@ -278,7 +278,7 @@ mod tests {
         settling.on_reply(MINE, &lost());
         assert_eq!(
             settling.clone().on_head_status(&drafted(), HeadStatus::Missing),
-            CommitStep::End(CommitEnd::Corrupt)
+            CommitStep::End(CommitEnd::HeadMissing)
         );
         assert_eq!(
             settling.on_head_status(&drafted(), HeadStatus::NotInitialized),
@@ -287,13 +287,13 @@ mod tests {
         assert_eq!(settling.clone().on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
         assert_eq!(
             settling.on_head_status(&drafted(), HeadStatus::NotInitialized),
-            CommitStep::End(CommitEnd::Corrupt)
+            CommitStep::End(CommitEnd::HeadMissing)
         );
     }
 
     #[test]
     fn a_send_not_executed_after_a_lost_one_leaves_doubt() {
-        let not_executed = CommitReply::NotExecuted {
+        let not_executed = CommitResult::NotExecuted {
             fault: sheetkeep_base::fault::Fault::Throttled,
             is_proxy_error: false,
             why: "429".into(),
@@ -314,7 +314,7 @@ mod tests {
             let mut turns = 0;
             for answer in answers {
                 next = match next {
-                    CommitStep::Send { .. } => settling.on_reply(MINE, &[lost(), refused(CommitPart::Guard), CommitReply::TooLarge][usize::from(answer % 3)]),
+                    CommitStep::Send { .. } => settling.on_reply(MINE, &[lost(), refused(CommitPart::Guard), CommitResult::TooLarge][usize::from(answer % 3)]),
                     CommitStep::ReadHead { .. } => settling.on_head_status(&drafted(), [at(BASE), at(HeadId { commit: 3, nonce: 9 })][usize::from(answer % 2)]),
                     CommitStep::End(_) => break,
                 };

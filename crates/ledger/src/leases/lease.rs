@@ -84,7 +84,7 @@ pub enum LeaseStatus {
     Free,
     /// Its holder is gone: the lease has expired, or that run's process on this installation and
     /// machine has ended.
-    Dead(Holder),
+    Abandoned(Holder),
     /// Another run is active.
     Held {
         /// The run that holds the lease.
@@ -105,7 +105,7 @@ impl Lease {
         let is_over = now >= self.until || self.until > now.add_ms(MAX_TTL_MS);
         match &self.holder {
             None => LeaseStatus::Free,
-            Some(holder) if is_over || is_own_dead(holder) => LeaseStatus::Dead(holder.clone()),
+            Some(holder) if is_over || is_own_dead(holder) => LeaseStatus::Abandoned(holder.clone()),
             Some(holder) => LeaseStatus::Held { holder: holder.clone(), until: self.until },
         }
     }
@@ -173,13 +173,13 @@ mod tests {
     fn a_lease_is_held_until_it_expires() {
         let lease = Lease::default().claimed(holder("a"), Timestamp(1_000), 300);
         assert!(matches!(lease.status(never, Timestamp(1_299)), LeaseStatus::Held { .. }));
-        assert_eq!(lease.status(never, Timestamp(1_300)), LeaseStatus::Dead(holder("a")));
+        assert_eq!(lease.status(never, Timestamp(1_300)), LeaseStatus::Abandoned(holder("a")));
     }
 
     #[test]
     fn a_runner_takes_over_its_own_dead_sibling_at_once() {
         let lease = Lease::default().claimed(holder("a"), Timestamp(0), 300_000);
-        assert_eq!(lease.status(|_| true, Timestamp(1)), LeaseStatus::Dead(holder("a")));
+        assert_eq!(lease.status(|_| true, Timestamp(1)), LeaseStatus::Abandoned(holder("a")));
         assert!(matches!(lease.status(never, Timestamp(1)), LeaseStatus::Held { .. }));
     }
 
@@ -208,7 +208,7 @@ mod tests {
         let lease = Lease::default().claimed(holder("a"), far, 300_000);
         assert!(matches!(lease.status(never, far), LeaseStatus::Held { .. }));
         let now = Timestamp(1_790_000_000_000);
-        assert_eq!(lease.status(never, now), LeaseStatus::Dead(holder("a")));
+        assert_eq!(lease.status(never, now), LeaseStatus::Abandoned(holder("a")));
         assert_eq!(lease.claimed(holder("b"), now, 300_000).until, now.add_ms(300_000));
         assert_eq!(lease.renewed(now, 300_000).until, now.add_ms(MAX_TTL_MS));
     }

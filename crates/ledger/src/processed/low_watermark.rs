@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, HashSet};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LowWatermark {
     next: u64,
-    open: BTreeMap<u64, Unsettled>,
+    open: BTreeMap<u64, PendingSequence>,
     watermark: Option<String>,
     /// Set once an item is left to a later run: nothing after it counts.
     is_sealed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Unsettled {
+struct PendingSequence {
     cursor: Option<String>,
     settled: bool,
 }
@@ -36,7 +36,7 @@ impl LowWatermark {
         let place = self.next;
         self.next += 1;
         if !self.is_sealed {
-            self.open.insert(place, Unsettled { cursor, settled: false });
+            self.open.insert(place, PendingSequence { cursor, settled: false });
         }
         SequenceNumber(place)
     }

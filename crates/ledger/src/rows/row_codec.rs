@@ -262,7 +262,7 @@ mod tests {
             last_seen: Timestamp(1_517_966_775_000),
             run: "r".into(),
             order: Some(RowOrder { commit: 17, turn: 1, term: Fence(3) }),
-            state: FailureState::Dead,
+            state: FailureState::Exhausted,
             answered: Some(ActionAnswer::NotUnderstood),
             place: "f.csv:3 (record 2)".into(),
             payload,

@@ -132,7 +132,7 @@ pub enum Event {
         why: String,
     },
     /// A commit in doubt was resolved.
-    Judged {
+    Resolved {
         /// The commit's number.
         number: u64,
         /// The resolution in a few words.

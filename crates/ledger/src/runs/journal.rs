@@ -94,7 +94,7 @@ pub struct JournalReader {
 pub enum JournalError {
     /// No head line is readable.
     #[error("the line that identifies the job is damaged")]
-    Headless,
+    NoHead,
     /// Not even the first line is complete.
     #[error("it is empty")]
     Empty,
@@ -134,7 +134,7 @@ pub fn read(bytes: &[u8]) -> Result<JournalReader, JournalError> {
     match head {
         Some(head) => Ok(JournalReader { head, results, torn, damaged }),
         None if results.is_empty() && damaged == 0 => Err(JournalError::Empty),
-        None => Err(JournalError::Headless),
+        None => Err(JournalError::NoHead),
     }
 }
 
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn a_journal_that_nothing_says_whose_it_is_is_not_used() {
         let bytes = line(&result("a"));
-        assert_eq!(read(bytes.as_bytes()), Err(JournalError::Headless));
+        assert_eq!(read(bytes.as_bytes()), Err(JournalError::NoHead));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(crate) const SPREADSHEET_ID_LEN: usize = 44;
 
 /// The nodes are nested too deeply to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NestedTooDeeply;
+pub(crate) struct NestingError;
 
 /// A node that is being looked at, and the context around it.
 struct Level<'t> {
@@ -39,7 +39,7 @@ struct Walk<'t> {
 }
 
 /// Returns the facts of a tree.
-pub(crate) fn facts_of<'t>(tree: &'t Tree, text: &'t str) -> Result<PyFacts<'t>, NestedTooDeeply> {
+pub(crate) fn facts_of<'t>(tree: &'t Tree, text: &'t str) -> Result<PyFacts<'t>, NestingError> {
     let facts = PyFacts {
         text,
         root: tree.root_node(),
@@ -64,7 +64,7 @@ pub(crate) fn facts_of<'t>(tree: &'t Tree, text: &'t str) -> Result<PyFacts<'t>,
     let mut cursor = tree.walk();
     loop {
         if walk.levels.len() > MAX_DEPTH {
-            return Err(NestedTooDeeply);
+            return Err(NestingError);
         }
         walk.enter(cursor.node());
         if cursor.goto_first_child() {

@@ -1,7 +1,7 @@
 //! The states of `late`.
 
 use super::{at, schedule};
-use crate::job_schedule::{JobSchedule, ReadyBy, deadline_recurrence};
+use crate::job_schedule::{JobSchedule, ReadyTime, deadline_recurrence};
 use crate::lateness::{LatenessState, RunSummary, SuccessfulRun, UnfinishedRun, classify, worst};
 use crate::zone::parse_zone;
 
@@ -41,7 +41,7 @@ fn a_run_up_to_a_minute_early_counts() {
 #[test]
 fn a_deadline_is_missed_at_the_deadline() {
     let recurrence = deadline_recurrence("09:00", "*").expect("a deadline");
-    let ready_by = Some(ReadyBy { not_before: None, margin_ms: 600_000 });
+    let ready_by = Some(ReadyTime { not_before: None, margin_ms: 600_000 });
     let daily = JobSchedule { ready_by, ..JobSchedule::new(recurrence, parse_zone("UTC").expect("a zone")) };
     let summary = success(Some("2026-06-01T09:00:00Z"), "2026-06-01T08:40:00Z");
     assert_eq!(state(&daily, "2026-06-02T08:59:59Z", &summary), LatenessState::Ok);

@@ -6,7 +6,7 @@
 use crate::errors::call_error::Method;
 use crate::errors::classify::AttemptFailure;
 use sheetkeep_base::fault::Fault;
-use sheetkeep_base::retry::Exhausted;
+use sheetkeep_base::retry::GiveUpReason;
 
 /// Returns the fault and the minimum wait if a failed attempt may be retried; `None` if not.
 pub(crate) fn retry_reason(method: Method, failure: &AttemptFailure) -> Option<(Fault, Option<u64>)> {
@@ -31,7 +31,7 @@ pub(crate) struct Progress {
     pub(crate) throttled: u32,
     pub(crate) refreshed: bool,
     pub(crate) reason: (Fault, Option<u64>),
-    pub(crate) exhausted: Option<Exhausted>,
+    pub(crate) exhausted: Option<GiveUpReason>,
 }
 
 impl Default for Progress {

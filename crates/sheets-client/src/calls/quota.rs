@@ -22,20 +22,20 @@ const SLOW_MS: u64 = 300_000;
 
 /// Maximum call rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pacing {
+pub struct CallRates {
     /// Reads per minute; Google allows an account 60 and a project 300. `None`: no limit.
     pub reads_per_minute: Option<u32>,
     /// Writes per minute, with the same limits at Google.
     pub writes_per_minute: Option<u32>,
 }
 
-impl Default for Pacing {
+impl Default for CallRates {
     fn default() -> Self {
         Self { reads_per_minute: Some(DEFAULT_PER_MINUTE), writes_per_minute: Some(DEFAULT_PER_MINUTE) }
     }
 }
 
-impl Pacing {
+impl CallRates {
     /// Returns a pacing without limits, for the embedded sheet, which has no quota.
     pub fn unlimited() -> Self {
         Self { reads_per_minute: None, writes_per_minute: None }
@@ -194,7 +194,7 @@ mod tests {
 
     fn pacer() -> (Pacer, Arc<TestClock>) {
         let clock = Arc::new(TestClock::starting_at(Timestamp(0)));
-        (Pacer::new(Pacing::default().reads_per_minute, clock.clone()), clock)
+        (Pacer::new(CallRates::default().reads_per_minute, clock.clone()), clock)
     }
 
     #[tokio::test(start_paused = true)]
@@ -325,7 +325,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_embedded_sheet_is_not_paced() {
         let clock = Arc::new(TestClock::starting_at(Timestamp(0)));
-        let pacer = Pacer::new(Pacing::unlimited().writes_per_minute, clock.clone());
+        let pacer = Pacer::new(CallRates::unlimited().writes_per_minute, clock.clone());
         for _ in 0..10_000 {
             pacer.acquire().await;
         }

@@ -67,7 +67,7 @@ impl ApiError {
                 Fault::Throttled
             }
             (401 | 403 | 404, _) => Fault::Denied,
-            (400, _) if self.is_about_spreadsheet() => Fault::Corrupt,
+            (400, _) if self.is_about_spreadsheet() => Fault::Inconsistent,
             (408 | 425 | 500 | 502..=504, _) => Fault::Transient,
             _ => Fault::Rejected,
         }

@@ -18,12 +18,12 @@ pub struct ProxyError(Box<ProxyErrorDetails>);
 struct ProxyErrorDetails {
     proxy: String,
     variable: String,
-    trouble: ProxyTrouble,
+    trouble: ProxyErrorKind,
 }
 
 /// The kinds of error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProxyTrouble {
+pub enum ProxyErrorKind {
     /// The proxy can't be reached.
     Unreachable(String),
     /// The proxy did not respond in time.
@@ -63,7 +63,7 @@ pub enum ProxyTrouble {
     },
 }
 
-impl ProxyTrouble {
+impl ProxyErrorKind {
     fn message(&self, variable: &str) -> String {
         match self {
             Self::Unreachable(why) => format!("can't be reached: {why}; check {variable}"),
@@ -92,17 +92,17 @@ impl ProxyError {
     /// Returns the fault class.
     pub fn fault(&self) -> Fault {
         match &self.0.trouble {
-            ProxyTrouble::Unauthorised { .. } | ProxyTrouble::Refused { .. } => Fault::Denied,
-            ProxyTrouble::Garbled(_) => Fault::Corrupt,
-            ProxyTrouble::Unreachable(_)
-            | ProxyTrouble::Hung { .. }
-            | ProxyTrouble::Failed { .. }
-            | ProxyTrouble::Untrusted { .. } => Fault::Transient,
+            ProxyErrorKind::Unauthorised { .. } | ProxyErrorKind::Refused { .. } => Fault::Denied,
+            ProxyErrorKind::Garbled(_) => Fault::Inconsistent,
+            ProxyErrorKind::Unreachable(_)
+            | ProxyErrorKind::Hung { .. }
+            | ProxyErrorKind::Failed { .. }
+            | ProxyErrorKind::Untrusted { .. } => Fault::Transient,
         }
     }
 
     /// Creates the error of `proxy`, which `variable` sets.
-    pub(crate) fn new(proxy: String, variable: String, trouble: ProxyTrouble) -> Self {
+    pub(crate) fn new(proxy: String, variable: String, trouble: ProxyErrorKind) -> Self {
         Self(Box::new(ProxyErrorDetails { proxy, variable, trouble }))
     }
 

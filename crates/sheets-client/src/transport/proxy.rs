@@ -17,7 +17,7 @@ use hyper::Uri;
 use hyper::header::HeaderValue;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
-use crate::errors::proxy_error::{ProxyError, ProxyTrouble};
+use crate::errors::proxy_error::{ProxyError, ProxyErrorKind};
 
 /// Host names of Google's metadata server.
 const METADATA: [&str; 2] = ["metadata.google.internal", "metadata"];
@@ -35,7 +35,7 @@ pub struct Proxy {
 /// Why a value is not a proxy's address. The value is never shown, because it may contain a
 /// password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoProxyAddress {
+pub enum ProxyAddressError {
     /// It is not a URL.
     #[error("is not the address of a proxy")]
     Unreadable,
@@ -47,13 +47,13 @@ pub enum NoProxyAddress {
 impl Proxy {
     /// Parses `value`, such as `http://user:password@proxy.example:3128`; without a scheme it is
     /// http.
-    pub fn parse(variable: &str, value: &str) -> Result<Self, NoProxyAddress> {
+    pub fn parse(variable: &str, value: &str) -> Result<Self, ProxyAddressError> {
         let any = Uri::from_static("https://host.example/");
         let found = Matcher::builder().all(value.trim().to_owned()).build().intercept(&any);
-        let intercept = found.ok_or(NoProxyAddress::Unreadable)?;
+        let intercept = found.ok_or(ProxyAddressError::Unreadable)?;
         match intercept.uri().scheme_str() {
             Some("http" | "https") => {}
-            _ => return Err(NoProxyAddress::Socks),
+            _ => return Err(ProxyAddressError::Socks),
         }
         // After an unescaped @ in a password, part of the password is left in the host. A key that
         // was given by mistake is not a host.
@@ -69,7 +69,7 @@ impl Proxy {
             && host.len() <= MAX_HOST
             && host.chars().all(host_part);
         if !is_host || authority.contains('@') || rest.trim_end_matches('/').len() > authority.len() {
-            return Err(NoProxyAddress::Unreadable);
+            return Err(ProxyAddressError::Unreadable);
         }
         Ok(Self { intercept: Arc::new(intercept), variable: variable.into() })
     }
@@ -98,7 +98,7 @@ impl Proxy {
         self.intercept.basic_auth()
     }
 
-    pub(crate) fn error(&self, trouble: ProxyTrouble) -> ProxyError {
+    pub(crate) fn error(&self, trouble: ProxyErrorKind) -> ProxyError {
         ProxyError::new(self.to_string(), self.variable.to_string(), trouble)
     }
 }
@@ -259,10 +259,10 @@ mod tests {
             "MIIEvQ+x",
             "MIIEvQ/x",
         ] {
-            assert_eq!(Proxy::parse("P", value).map(|p| p.address()), Err(NoProxyAddress::Unreadable), "{value}");
+            assert_eq!(Proxy::parse("P", value).map(|p| p.address()), Err(ProxyAddressError::Unreadable), "{value}");
         }
         for value in ["socks5://127.0.0.1:1080", "socks5h://x", "socks4a://x:1"] {
-            assert_eq!(Proxy::parse("P", value).map(|p| p.address()), Err(NoProxyAddress::Socks), "{value}");
+            assert_eq!(Proxy::parse("P", value).map(|p| p.address()), Err(ProxyAddressError::Socks), "{value}");
         }
     }
 
@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn an_error_is_found_in_a_chain_and_inside_an_io_error() {
         let proxy = Proxy::parse("HTTPS_PROXY", "http://me:hunter2@proxy:1").expect("an address");
-        let error = proxy.error(ProxyTrouble::Unauthorised { sent: true, status: 407 });
+        let error = proxy.error(ProxyErrorKind::Unauthorised { sent: true, status: 407 });
         assert_eq!(ProxyError::within(&io::Error::other(error.clone())), Some(error.clone()));
         assert_eq!(ProxyError::within(&error), Some(error.clone()));
         assert_eq!(ProxyError::within(&io::Error::other("x")), None);

@@ -73,7 +73,7 @@ pub struct ColumnMark {
 
 /// A spreadsheet that was just created.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Created {
+pub struct CreatedSpreadsheet {
     /// The id that the service has given it.
     pub id: SpreadsheetId,
     /// The URL that the user opens; empty if the service sent none.

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::auth::protection::Writable;
+use crate::auth::protection::WriteOpener;
 use crate::batch::cells::{autofill, basic_filter, find_replace, formatting, merge, paste, paste_text, range_edits};
 use crate::batch::context::{Batch, UnknownBehaviors};
 use crate::batch::objects::{developer_metadata, embedded_objects, named_ranges};
@@ -27,7 +27,7 @@ use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, spreadsh
 /// caller trims the response. Errors are Google's. The function waits for the disk and for other
 /// writers of the file, so async code calls it on a blocking thread.
 pub(crate) fn batch_update(
-    store: &impl Writable,
+    store: &impl WriteOpener,
     id: &str,
     body: &[u8],
     mask: &ResponseMask,

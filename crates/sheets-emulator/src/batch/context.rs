@@ -79,12 +79,12 @@ pub(crate) struct Batch<'a, 's> {
     pub behaviors: UnknownBehaviors,
     /// The source of new ids.
     pub random: &'a dyn RandomSource,
-    before: Option<TakenIds>,
+    before: Option<ExistingIds>,
 }
 
 /// Names and ids that were taken before the batch.
 #[derive(Default)]
-struct TakenIds {
+struct ExistingIds {
     titles: HashSet<String>,
     sheets: HashSet<i32>,
     names: HashSet<String>,
@@ -107,7 +107,7 @@ impl<'a, 's> Batch<'a, 's> {
             ValidationBehavior::Sequential => None,
             ValidationBehavior::Snapshot => {
                 let (sheets, ranges) = (tx.sheets()?, tx.named_ranges()?);
-                Some(TakenIds {
+                Some(ExistingIds {
                     titles: sheets.iter().map(|sheet| fold(&sheet.title)).collect(),
                     sheets: sheets.iter().map(|sheet| sheet.id).collect(),
                     names: ranges.iter().map(|range| fold(&range.name)).collect(),

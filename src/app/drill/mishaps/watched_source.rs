@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use futures_util::future::BoxFuture;
 
 use crate::app::drill::mishaps::mishap::Mishap;
-use crate::app::drill::mishaps::run_trouble::RunTrouble;
+use crate::app::drill::mishaps::run_trouble::RunMishaps;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::port::lease_check::LeaseCheck;
 use crate::port::source::{HeaderRow, Record, Source, SourceError};
@@ -17,13 +17,13 @@ use crate::port::source::{HeaderRow, Record, Source, SourceError};
 /// A source whose run may be killed when it has read a record.
 pub struct WatchedSource {
     inner: Box<dyn Source>,
-    trouble: Arc<RunTrouble>,
+    trouble: Arc<RunMishaps>,
     read: u64,
 }
 
 impl WatchedSource {
     /// Creates the source of one run.
-    pub fn new(inner: Box<dyn Source>, trouble: Arc<RunTrouble>) -> Self {
+    pub fn new(inner: Box<dyn Source>, trouble: Arc<RunMishaps>) -> Self {
         Self { inner, trouble, read: 0 }
     }
 }

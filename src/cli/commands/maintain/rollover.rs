@@ -62,11 +62,11 @@ pub async fn command(
             ..RunOptions::default()
         };
         let into = order(
-            Rollover::Into(found.predecessors),
+            Rollover::FirstRun(found.predecessors),
             PreparedChanges { from: found.new_head, settled: std::mem::take(&mut found.plan.settled) },
         );
         let out =
-            order(Rollover::OutTo(to.clone()), PreparedChanges { from: Some(found.old_head), settled: Vec::new() });
+            order(Rollover::LastRun(to.clone()), PreparedChanges { from: Some(found.old_head), settled: Vec::new() });
         for (job, order) in [(&there, into), (&args.job, out)] {
             let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
             let exit =

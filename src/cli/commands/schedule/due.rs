@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
-use crate::app::alerting::{AlertedEnd, Alerting};
+use crate::app::alerting::{AlertRunEnd, JobAlerts};
 use crate::app::error::AppError;
 use crate::app::job::run;
 use crate::app::run_request::RunRequest;
@@ -160,7 +160,7 @@ impl DueCall<'_> {
     async fn ask(&self, args: &RunArgs, settings: &Settings) -> Result<DueStep, CliError> {
         let asked = ask(settings, &self.host, &self.clock, &self.chance).await;
         match &asked {
-            Ok(_) if Alerting::was_unreadable(settings) => {
+            Ok(_) if JobAlerts::was_unreadable(settings) => {
                 if let Some(alerting) = self.alerting(args, settings) {
                     alerting.finish_question(&[alerting.note_readable()]).await;
                 }
@@ -175,8 +175,8 @@ impl DueCall<'_> {
         asked.map_err(|error| from_app(&error, settings))
     }
 
-    fn alerting(&self, args: &RunArgs, settings: &Settings) -> Option<Alerting> {
-        Alerting::new(settings, alert_place(&place(&args.job, settings), settings, &self.host), &self.clock)
+    fn alerting(&self, args: &RunArgs, settings: &Settings) -> Option<JobAlerts> {
+        JobAlerts::new(settings, alert_place(&place(&args.job, settings), settings, &self.host), &self.clock)
     }
 
     async fn run(&self, args: &RunArgs, form: Option<&JobFileForm>, due: DueRun) -> Result<Exit, CliError> {
@@ -202,7 +202,7 @@ impl DueCall<'_> {
             retrying: RetryScope::None,
             trigger: due.trigger.clone(),
             claim: due.claim.clone(),
-            alerts: alerting.as_ref().map(Alerting::for_run),
+            alerts: alerting.as_ref().map(JobAlerts::for_run),
             host: self.host.clone(),
             ..RunRequest::default()
         };
@@ -210,7 +210,7 @@ impl DueCall<'_> {
         let ended = Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), Stop::default())).await;
         if let Some(alerting) = &alerting {
             let (trigger, began) = (due.trigger.clone(), self.clock.now());
-            let end = AlertedEnd { ended: &ended, run: None, trigger, began, is_interrupted: false };
+            let end = AlertRunEnd { ended: &ended, run: None, trigger, began, is_interrupted: false };
             alerting.finish(&end).await;
         }
         match ended {

@@ -16,7 +16,9 @@ use crate::app::inspect::listing::loaded;
 use crate::app::job::run;
 use crate::app::run_request::RunRequest;
 use crate::app::stages::stage_parts::stage_parts;
-use crate::app::stages::stage_plan::{PlannedStage, ReadStdin, StageFolders, StageListeners, StageOutcomes, StagePlan};
+use crate::app::stages::stage_plan::{
+    PlannedStage, ReadStdinFn, StageFolders, StageListeners, StageOutcomes, StagePlan,
+};
 use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::commands::error_report::{from_app, from_config};
 use crate::cli::commands::load_settings::notes_for_run;
@@ -166,7 +168,7 @@ fn plan(session: &Session, args: &OnceArgs, key: Key, clock: &Arc<dyn Clock>, ch
 }
 
 /// Returns what reads our standard input, once the command is about to run.
-fn stdin() -> ReadStdin {
+fn stdin() -> ReadStdinFn {
     Arc::new(|| {
         async {
             // The run itself receives signals.
@@ -210,7 +212,7 @@ fn conclude(
             let of_signal = signal.map_or(Exit::Interrupted, Exit::from);
             Ok(report.map_or(of_signal, |report| Exit::OfCommand(report.exit_code)))
         }
-        Err(AppError::Pass(RunError::Source { error: SourceError::Stage { why, .. }, .. })) => {
+        Err(AppError::Run(RunError::Source { error: SourceError::Stage { why, .. }, .. })) => {
             not_done(why);
             Ok(report.map_or(Exit::Failed, |report| Exit::OfCommand(report.exit_code)))
         }
@@ -223,12 +225,12 @@ fn error_of(error: &AppError, args: &OnceArgs, settings: &Settings, report: Opti
     let is_done = report.is_some_and(|report| report.outcome == RetryOutcome::Succeeded);
     match error {
         AppError::Busy { holder } => busy(format!("{name} is being done by {holder}")),
-        AppError::Pass(RunError::Held { holder, since, until }) => busy(format!(
+        AppError::Run(RunError::LeaseHeld { holder, since, until }) => busy(format!(
             "{name} is being done by run {} on {} since {since} (if that has died, its claim ends {until})",
             holder.run, holder.host
         )),
-        AppError::Pass(RunError::Fenced { by }) if report.is_none() => busy(format!("{name}: {by}; nothing was run")),
-        AppError::Pass(RunError::Redefined { .. }) => {
+        AppError::Run(RunError::Fenced { by }) if report.is_none() => busy(format!("{name}: {by}; nothing was run")),
+        AppError::Run(RunError::DefinitionChanged { .. }) => {
             CliError::new(format!("{name} is the name of a job in this spreadsheet"), Exit::Config)
                 .with_help("choose another name for what is done once")
         }

@@ -24,7 +24,7 @@ pub fn event_name(event: &Event) -> &'static str {
         Event::Committed { .. } => "commit.applied",
         Event::InDoubt { .. } => "commit.in_doubt",
         Event::Suspected { .. } => "commit.suspected",
-        Event::Judged { .. } => "commit.resolved",
+        Event::Resolved { .. } => "commit.resolved",
         Event::Stopping { .. } => "run.stopping",
         Event::Finished(_) => "run.ended",
         _ => "run.event",
@@ -87,7 +87,7 @@ pub fn event_fields(event: &Event) -> Map<String, Value> {
         Event::Suspected { number, items, why } => {
             vec![("commit", (*number).into()), ("items", (*items).into()), ("cause", why.as_str().into())]
         }
-        Event::Judged { number, verdict } => vec![("commit", (*number).into()), ("verdict", (*verdict).into())],
+        Event::Resolved { number, verdict } => vec![("commit", (*number).into()), ("verdict", (*verdict).into())],
         _ => Vec::new(),
     };
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

@@ -92,7 +92,7 @@ impl EventLines {
                     visible(why)
                 ))
             }
-            Event::Judged { number, verdict } if self.verbose => Some(format!("commit {number}: {verdict}")),
+            Event::Resolved { number, verdict } if self.verbose => Some(format!("commit {number}: {verdict}")),
             _ => None,
         }
     }
@@ -192,7 +192,7 @@ mod tests {
             (2_500, Event::Committed { number: 3, rows: 499, keys: 499, took_ms: 310 }),
             (2_600, progress(590, Some((590, 1_000)))),
             (2_700, Event::InDoubt { number: 4, why: "the answer was lost".into() }),
-            (2_900, Event::Judged { number: 4, verdict: "applied" }),
+            (2_900, Event::Resolved { number: 4, verdict: "applied" }),
             (40_000, progress(599, Some((599, 1_000)))),
             (41_000, Event::Stopping { why: "SIGTERM".into(), what: "finishing the items in progress".into() }),
         ]

@@ -17,13 +17,13 @@ const TICK: Duration = Duration::from_millis(150);
 
 /// A bar at the bottom of a terminal.
 #[derive(Debug)]
-pub struct Bar {
+pub struct RunProgressBar {
     next_input: ProgressBar,
     measured: bool,
     shown_at_ms: Option<u64>,
 }
 
-impl Bar {
+impl RunProgressBar {
     /// Starts a bar for `job` on `stream`; other output is written above it.
     pub fn start(job: &str, stream: &OutputStream) -> Self {
         let bar = ProgressBar::new_spinner().with_style(style(false, stream.colour())).with_prefix(job.to_owned());

@@ -12,7 +12,7 @@ use crate::cli::output::destination::Place;
 use crate::cli::output::json::{FailureDocument, RunDocument, json_line};
 use crate::cli::output::run::event_fields::{event_fields, event_level, event_name};
 use crate::cli::output::run::event_lines::EventLines;
-use crate::cli::output::run::progress::Bar;
+use crate::cli::output::run::progress::RunProgressBar;
 use crate::cli::output::run::summary::summary;
 use crate::cli::streams::palette::Palette;
 use crate::cli::streams::terminal::Terminal;
@@ -55,7 +55,7 @@ pub struct Reporter {
     run: Option<String>,
     started_ms: u64,
     lines: EventLines,
-    bar: Option<Bar>,
+    bar: Option<RunProgressBar>,
     failures: Vec<FailureDocument>,
     failures_omitted: u64,
 }
@@ -75,7 +75,7 @@ impl Reporter {
             && !style.format.is_structured()
             && !audience.shares_terminal;
         let lines = EventLines::new(&place, audience.verbose, !animated && !audience.quiet);
-        let bar = animated.then(|| Bar::start(&place.job, terminal.err()));
+        let bar = animated.then(|| RunProgressBar::start(&place.job, terminal.err()));
         let started_ms = clock.monotonic_ms();
         Self {
             terminal,

@@ -15,7 +15,7 @@ use crate::config::external::names::SLACK_WEBHOOK;
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::reporting::secret_url::{AddressFlaw, is_readable_on_the_way, secret_url, web_address};
 use crate::config::syntax::closest_word::closest;
-use crate::config::syntax::located::At;
+use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::AlertChannelSection;
 use crate::config::value_reader::ValueReader;
 use crate::known_secrets::register_secret;
@@ -83,7 +83,7 @@ pub(crate) fn slack_of_environment(reader: &mut ValueReader<'_>, escalated: &[&s
     reading.found.push(AlertChannel { name, kind, target });
 }
 
-fn kind(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<ChannelKind> {
+fn kind(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<ChannelKind> {
     let word = reader.text(at)?;
     let kind = ChannelKind::parse(&word);
     if kind.is_none() {
@@ -97,7 +97,12 @@ fn kind(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<ChannelKind> {
 
 /// Returns the least severity of a channel. One that an escalation names hears of nothing else,
 /// unless the job file says so.
-fn least(reader: &mut ValueReader<'_>, at: Option<&At<String>>, kind: ChannelKind, is_rung: bool) -> Option<Severity> {
+fn least(
+    reader: &mut ValueReader<'_>,
+    at: Option<&Located<String>>,
+    kind: ChannelKind,
+    is_rung: bool,
+) -> Option<Severity> {
     let Some(at) = at else { return if is_rung { None } else { Some(kind.usual_severity()) } };
     let word = reader.text(at)?;
     if word == "never" {
@@ -119,7 +124,7 @@ fn target(
 ) -> Option<ChannelTarget> {
     match kind {
         ChannelKind::Command => {
-            let words = section.command.as_ref().map(At::get).filter(|words| !words.is_empty());
+            let words = section.command.as_ref().map(Located::get).filter(|words| !words.is_empty());
             if words.is_none() {
                 reader.add_problem(lacking(name, "command", "command = [\"notify-oncall\", \"--team\", \"data\"]"));
             }
@@ -154,7 +159,7 @@ fn lacking(name: &str, key: &str, example: &str) -> ConfigProblem {
     ConfigProblem::new(format!("the channel \"{name}\" of `alerts` has no `{key}`")).help(format!("write {example}"))
 }
 
-fn channel_url(reader: &mut ValueReader<'_>, at: &At<String>, kind: ChannelKind) -> Option<Url> {
+fn channel_url(reader: &mut ValueReader<'_>, at: &Located<String>, kind: ChannelKind) -> Option<Url> {
     let help = "write ${NAME} of a variable that holds the whole address; sheetkeep alert test sends a message";
     let url = secret_url(reader, at, "alerts.channel.url", help)?;
     if !at.get().contains("${") && kind != ChannelKind::PagerDuty {
@@ -207,7 +212,7 @@ fn take_topic(reader: &mut ValueReader<'_>, url: &mut Url) -> Option<String> {
     Some(topic)
 }
 
-fn routing_key(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<SecretString> {
+fn routing_key(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<SecretString> {
     let key = reader.secret_text(at)?;
     let text = key.expose_secret().trim();
     if text.len() == ROUTING_KEY && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
@@ -243,7 +248,7 @@ fn mail_target(reader: &mut ValueReader<'_>, section: &AlertChannelSection, name
     (to.len() == section.to.len()).then_some(ChannelTarget::Mail { url, from, to })
 }
 
-fn mail_address(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<String> {
+fn mail_address(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<String> {
     let text = reader.non_empty(at, "an e-mail address")?;
     if text.parse::<lettre::message::Mailbox>().is_ok() {
         return Some(text);

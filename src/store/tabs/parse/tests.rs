@@ -218,7 +218,7 @@ fn the_failure_of_the_last_commit_counts_whatever_clocks_said() {
     ];
     for turn in 0..3 {
         let tried = standing(&rows)[&Fingerprint::new("a")];
-        assert_eq!((tried.attempts, tried.state), (3, FailureState::Dead), "{turn}");
+        assert_eq!((tried.attempts, tried.state), (3, FailureState::Exhausted), "{turn}");
         rows.rotate_left(1);
     }
 }

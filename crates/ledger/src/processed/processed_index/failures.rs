@@ -123,7 +123,7 @@ impl ProcessedIndex {
 
     /// Returns the number of dead failures.
     pub fn dead_failures(&self) -> usize {
-        self.failures.count_in(FailureState::Dead)
+        self.failures.count_in(FailureState::Exhausted)
     }
 
     /// Returns the number of skipped failures.
