@@ -5,6 +5,8 @@
 //! At the end a planted violation of every rule shows that each rule still detects something. Out
 //! of scope: what clippy and the compiler already check.
 
+#[path = "floors/booleans.rs"]
+mod booleans;
 #[path = "floors/paths.rs"]
 mod paths;
 #[path = "floors/references.rs"]
@@ -17,6 +19,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use booleans::unclear_booleans;
 use paths::{Named, named};
 use references::dangling_references;
 use strip::{is_word, production_code, production_code_and_strings};
@@ -112,7 +115,8 @@ fn violations(files: &Files) -> Vec<String> {
             }
         }
         attributes(&code, &mut say);
-        for (line, what) in negated_nouns(text).into_iter().chain(dangling_references(path, text, files)) {
+        let unclear = unclear_booleans(&code).into_iter();
+        for (line, what) in unclear.chain(negated_nouns(text)).chain(dangling_references(path, text, files)) {
             say(line, what);
         }
         if is_pure(path) {
@@ -402,6 +406,7 @@ fn clean() -> Vec<(&'static str, &'static str)> {
             "ledger/key.rs",
             "//! Keys.\nuse crate::fault::Fault;\nconst NOTE: &str = \"std::fs and unwrap\";\n\
              #[expect(clippy::x, reason = \"why\")]\nfn f(a: Fault) -> Fault { a }\n\
+             #[derive(Args)]\nstruct A {\n    yes: bool,\n    is_done: bool,\n}\nfn g(keeps_it: bool) {}\n\
              #[cfg(test)]\nmod tests {\n    use super::*;\n    fn t() { std::env::var(\"A\").unwrap(); }\n}\n",
         ),
         ("ledger/item.rs", "//! Items.\nuse crate::ledger::key::{Key, Version};\n"),
@@ -486,6 +491,8 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("cli/bad.rs", "//! Uses `ledger::gone`.\n", "names nothing that exists"),
     ("cli/bad.rs", "//! For somebody.\n", "plain words"),
     ("cli/bad.rs", "//! M.\npub enum Fault { A }\n", "is a public type of"),
+    ("cli/bad.rs", "//! M.\nstruct A {\n    done: bool,\n}\n", "`done` is a boolean"),
+    ("cli/bad.rs", "//! M.\nfn f(a: u8, done: Option<bool>) {}\n", "`done` is a boolean"),
     ("crates/ledger/src/bad.rs", "//! M.\nasync fn f() {}\n", "`async` on a pure floor"),
     ("cli/bad.rs", "//! M.\nfn f(state_tab_id: u32) {}\n", "name of the guard"),
 ];

@@ -404,7 +404,10 @@ async fn a_new_version_that_fails_alike_has_its_own_payload() {
 fn refused_for(key: &'static str) -> impl Fn(&Value, &StepContext) -> Result<Vec<Value>, StepError> {
     move |value, context| {
         if context.key.as_str() == key {
-            return Err(StepError::Machine { trouble: MachineError::resource("no processes are left"), begun: false });
+            return Err(StepError::Machine {
+                error: MachineError::resource("no processes are left"),
+                has_begun: false,
+            });
         }
         Ok(vec![value.clone()])
     }
@@ -444,7 +447,7 @@ async fn at_most_once_an_item_whose_first_program_had_run_is_in_doubt() {
     let begun: Vec<_> = store.contents().state.begun.iter().map(|(key, _)| key.as_str().to_owned()).collect();
     assert_eq!(begun, ["k2"], "those that were marked beside it had not begun");
     let next = twice(clock, "nobody").run(store.clone(), Values::of(items(0..6))).await.expect("a run that ends");
-    assert_eq!((next.keys, next.dead_failures), (5, 1));
+    assert_eq!((next.keys, next.exhausted_failures), (5, 1));
     assert!(store.contents().failures.iter().all(|failure| failure.error.contains("in doubt")));
 }
 

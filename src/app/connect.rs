@@ -70,7 +70,7 @@ impl SheetFile {
             return ended;
         }
         match emulator.storage_failure() {
-            Some(trouble) => Err(embedded_trouble(path, trouble.why, Some(trouble.cause))),
+            Some(machine_error) => Err(embedded_trouble(path, machine_error.why, Some(machine_error.cause))),
             None => ended,
         }
     }
@@ -221,7 +221,7 @@ fn embedded_options() -> EmulatorOptions {
 /// give equal answers.
 #[cfg(feature = "emulator")]
 pub fn open_in_memory(clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<Emulator, AppError> {
-    let options = EmulatorOptions { in_turn: true, ..embedded_options() };
+    let options = EmulatorOptions { answers_in_turn: true, ..embedded_options() };
     let named = Path::new("the sheet in memory");
     emulator::open(options, clock, chance)
         .map_err(|error| embedded_trouble(named, error.to_string(), error.failure_cause()))

@@ -56,7 +56,7 @@ pub struct Heartbeat {
 #[derive(Default)]
 struct HeartbeatProgress {
     run: Option<String>,
-    started: bool,
+    has_started: bool,
     start_ping: Option<JoinHandle<()>>,
 }
 
@@ -135,13 +135,13 @@ impl Heartbeat {
                 Event::Started { run, .. } => lock(&progress).run = Some(run.clone()),
                 Event::Claimed { .. } => {
                     let mut progress = lock(&progress);
-                    if let (Some((ping, client)), Some(run), false) = (&ping, &progress.run, progress.started) {
+                    if let (Some((ping, client)), Some(run), false) = (&ping, &progress.run, progress.has_started) {
                         let (ping, client, run, clock) =
                             (ping.clone(), client.clone(), run.clone(), Arc::clone(&clock));
                         let task = async move { send(&ping, &client, &clock, PingEvent::Start, &run, "").await };
                         progress.start_ping = Some(tokio::spawn(task.in_current_span()));
                     }
-                    progress.started = true;
+                    progress.has_started = true;
                 }
                 _ => {}
             }
@@ -154,7 +154,7 @@ impl Heartbeat {
     pub async fn finish(&self, end: &HeartbeatEnd<'_>) {
         let (run, started, start_ping) = {
             let mut progress = lock(&self.progress);
-            (progress.run.clone(), progress.started, progress.start_ping.take())
+            (progress.run.clone(), progress.has_started, progress.start_ping.take())
         };
         if end.is_duplicate && !started {
             return;

@@ -188,7 +188,7 @@ fn store_for(
     let previews = request.retrying.reads_source() && request.own.source.is_none();
     let preview = if previews { settings.preview(clock) } else { None };
     let store = sheets_store(settings, Arc::clone(&sheets), id, clock)
-        .allow_missing_predecessors(request.accept_changes)
+        .allow_missing_predecessors(request.accepts_changes)
         .with_preview(preview)
         .with_missing_tabs(if request.recreates_tabs { MissingTab::Remade } else { MissingTab::Stops });
     Ok((Arc::new(store), Some(sheets), file))

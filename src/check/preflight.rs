@@ -179,7 +179,7 @@ fn add_tab_lines(settings: &Settings, snapshot: &Snapshot, definition: &Definiti
     let scan =
         check_not_blocked(snapshot).and_then(|()| check_job_location(snapshot, None)).and_then(|()| check_key_column());
     lines.push(scan.map_or_else(|error| CheckItem::problem(Subject::Tabs, StartBlocker::Run(error)), agree));
-    let warnings = snapshot.anomalies.iter().filter(|anomaly| !anomaly.blocking);
+    let warnings = snapshot.anomalies.iter().filter(|anomaly| !anomaly.is_blocking);
     lines.extend(warnings.map(|anomaly| CheckItem::warning(Subject::Tabs, anomaly.message.clone(), None)));
 }
 

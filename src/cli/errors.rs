@@ -88,12 +88,12 @@ impl CliError {
     }
 
     /// Writes the error to standard error, as JSON or as lines; `verbose` includes the causes.
-    pub fn report(&self, terminal: &Terminal, json: bool, verbose: bool) {
+    pub fn report(&self, terminal: &Terminal, wants_json: bool, is_verbose: bool) {
         let err = terminal.err();
-        if json {
+        if wants_json {
             err.put(&json_line(&self.document()));
         } else {
-            err.put(&self.text(err, verbose));
+            err.put(&self.text(err, is_verbose));
         }
     }
 
@@ -109,7 +109,7 @@ impl CliError {
         line
     }
 
-    fn text(&self, stream: &OutputStream, verbose: bool) -> String {
+    fn text(&self, stream: &OutputStream, is_verbose: bool) -> String {
         let palette = stream.palette();
         let whole = self.diagnostic.as_deref();
         let problems: Vec<&dyn Diagnostic> = whole.and_then(Diagnostic::related).into_iter().flatten().collect();
@@ -122,7 +122,7 @@ impl CliError {
                 out.push_str(&problem_text(whole, problem, " ", "  ", palette));
             }
         }
-        for cause in self.causes.iter().filter(|_| verbose) {
+        for cause in self.causes.iter().filter(|_| is_verbose) {
             let _ = writeln!(out, "{} {}", palette.faint("  caused by:"), visible(cause));
         }
         if let Some(help) = self.help.as_deref().or(advice(self.exit)) {
@@ -272,9 +272,9 @@ mod tests {
         Outer(Inner(std::fmt::Error))
     }
 
-    fn shown(error: &CliError, json: bool, verbose: bool) -> String {
+    fn shown(error: &CliError, wants_json: bool, is_verbose: bool) -> String {
         let (terminal, captured) = fixtures::pipes();
-        error.report(&terminal, json, verbose);
+        error.report(&terminal, wants_json, is_verbose);
         assert_eq!(captured.out(), "");
         captured.err()
     }

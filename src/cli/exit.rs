@@ -139,7 +139,7 @@ impl Exit {
             RunStatus::Succeeded | RunStatus::Partial | RunStatus::Degraded => {
                 let failed_now = report.run.counts.failed > 0 || report.run.status == RunStatus::Degraded;
                 let fails = match fail_on {
-                    FailOn::Any => failed_now || report.open_failures + report.dead_failures > 0,
+                    FailOn::Any => failed_now || report.open_failures + report.exhausted_failures > 0,
                     FailOn::Partial => failed_now,
                     FailOn::None => false,
                 };

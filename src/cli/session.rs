@@ -72,7 +72,7 @@ impl Session {
             style: Arc::clone(&log_style),
             // A daemon's log is what people read of it.
             verbose: args.verbose.saturating_add(u8::from(args.command.is_daemon())),
-            quiet: match &args.command {
+            is_quiet: match &args.command {
                 CliCommand::Run(run) => run.quiet,
                 // What its calls run into is made up, and in its report.
                 #[cfg(feature = "emulator")]

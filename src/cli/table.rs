@@ -56,10 +56,10 @@ struct TabDocument<'a> {
 
 /// Writes `tab` to standard output: JSON on request, a table on a terminal, tab-separated text
 /// elsewhere. The spreadsheet's name follows; for tab-separated text it goes to standard error.
-pub fn show(tab: &TabRows, terminal: &Terminal, json: bool) {
+pub fn show(tab: &TabRows, terminal: &Terminal, wants_json: bool) {
     let out = terminal.out();
     let place = format!("  in {}\n", tab.spreadsheet);
-    if json {
+    if wants_json {
         out.put(&document(tab));
     } else if tab.total.is_none() {
         out.put(&format!("{}: unknown\n{place}", visible(&tab.tab)));
@@ -101,7 +101,7 @@ fn escaped(cell: &str) -> String {
 }
 
 /// Returns a table of at most `width` terminal columns, and a line that names the rows shown.
-pub fn table(tab: &TabRows, width: usize, colour: bool) -> String {
+pub fn table(tab: &TabRows, width: usize, has_colour: bool) -> String {
     let shown = columns_that_fit(tab, width);
     let mut table = Table::new();
     table
@@ -110,7 +110,7 @@ pub fn table(tab: &TabRows, width: usize, colour: bool) -> String {
         .set_truncation_indicator("…")
         .force_no_tty()
         .set_width(u16::try_from(width).unwrap_or(u16::MAX));
-    if colour {
+    if has_colour {
         table.enforce_styling();
     }
     let sides: Vec<CellAlignment> = shown.iter().map(|&at| side(tab, at)).collect();

@@ -111,7 +111,7 @@ impl Scenario {
     /// Sorts the data tab, as a person would, before this commit arrives.
     #[must_use]
     pub fn sort(self, commit: u64) -> Self {
-        self.with(Mishap::Sort { commit, descending: true })
+        self.with(Mishap::Sort { commit, is_descending: true })
     }
 
     /// Plays the scenario on a thread of its own, and waits for its end. Fails as an undisturbed

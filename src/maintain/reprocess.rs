@@ -62,7 +62,7 @@ pub async fn plan_reprocess_since(
         }
         let before = tallies.before(of.0, of.1);
         let done = before.iter().any(|counted| counted.times() > 0);
-        let forced = before.iter().any(|counted| counted.forced || (counted.since && counted.times() > 0));
+        let forced = before.iter().any(|counted| counted.is_forced || (counted.was_done_since && counted.times() > 0));
         match (done, forced) {
             (true, true) => found.over += 1,
             (true, false) => {

@@ -53,12 +53,12 @@ pub enum StepError {
     #[error("the run was stopped")]
     Cancelled,
     /// An error of this machine, not of the item: the run stops, and the item is untouched.
-    #[error("{trouble}")]
+    #[error("{error}")]
     Machine {
         /// What the machine refuses.
-        trouble: MachineError,
+        error: MachineError,
         /// True if the step may have begun.
-        begun: bool,
+        has_begun: bool,
     },
 }
 
@@ -85,7 +85,7 @@ impl StepError {
             Self::Rejected(_) => Fault::Rejected,
             Self::Transient { retry_after_ms: Some(_), .. } => Fault::Throttled,
             Self::Transient { .. } | Self::Cancelled => Fault::Transient,
-            Self::Machine { trouble, .. } if trouble.passes() => Fault::Transient,
+            Self::Machine { error: machine_error, .. } if machine_error.passes() => Fault::Transient,
             Self::Machine { .. } => Fault::Machine,
         }
     }

@@ -48,7 +48,7 @@ pub trait Store: Send + Sync {
         Box::pin(async move {
             let kept = self.read_failures(rows).await?.into_iter();
             let marks = kept.filter_map(|kept| {
-                let mark = record_hash_of(&kept.failure.payload, kept.failure.kept)?;
+                let mark = record_hash_of(&kept.failure.payload, kept.failure.has_whole_record)?;
                 Some((kept.failure.key.fingerprint(), mark))
             });
             Ok(marks.collect())
@@ -127,10 +127,10 @@ pub enum StoreError {
         why: String,
     },
     /// This machine refuses something that reading needs.
-    #[error("continue: {trouble}")]
+    #[error("continue: {error}")]
     Machine {
         /// What the machine refuses.
-        trouble: MachineError,
+        error: MachineError,
     },
     /// The store does not exist.
     #[error("{why}")]

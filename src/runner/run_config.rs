@@ -144,7 +144,7 @@ pub struct RunConfig {
     pub retrying: RetryScope,
     /// The job's rollover, if this run performs one.
     pub rollover: Option<Rollover>,
-    /// Runs in which a version may fail before it is dead.
+    /// Runs in which a version may fail before it is exhausted.
     pub max_attempts: u64,
     /// How many first records may fail for one cause before the run stops; 0 disables the check.
     pub stop_after: u64,
@@ -253,10 +253,10 @@ pub enum RunError {
     },
     /// This machine refuses something that the run needs. Finished items are applied; the item in
     /// hand is untouched.
-    #[error("continue: {trouble}")]
+    #[error("continue: {error}")]
     Machine {
         /// What the machine refuses.
-        trouble: MachineError,
+        error: MachineError,
         /// What the run achieved.
         report: Box<RunReport>,
     },

@@ -86,7 +86,7 @@ struct RunLoop {
     inputs: Option<InputQueue>,
     source_error: Option<SourceError>,
     /// The first error of this machine, for example a full disk. After it nothing more is taken in.
-    trouble: Option<MachineError>,
+    machine_error: Option<MachineError>,
     executor: StepExecutor,
     active_steps: FuturesOrdered<BoxFuture<'static, StepOutcome>>,
     forecast: ForecastPass,
@@ -99,7 +99,7 @@ struct RunLoop {
     intake: Intake,
     queue: CommitQueue,
     committer: Committer,
-    claim_first: bool,
+    claims_first: bool,
     /// Start of the run, in monotonic milliseconds.
     began_ms: u64,
     /// The last report of progress, in monotonic milliseconds.
@@ -151,7 +151,7 @@ impl RunLoop {
             JournalTarget { journal, head }
         });
         let (replay, results) = Replay::open(target, &opened.intake.index, Arc::clone(&events))
-            .map_err(|JournalFault(trouble)| RunError::Store(StoreError::Machine { trouble }))?;
+            .map_err(|JournalFault(machine_error)| RunError::Store(StoreError::Machine { error: machine_error }))?;
         let executor = StepExecutor {
             steps: steps.into(),
             retry: config.retry,
@@ -200,7 +200,7 @@ impl RunLoop {
             store,
             inputs: Some(inputs.with_results(results).with_prepared(prepared)),
             source_error: None,
-            trouble: None,
+            machine_error: None,
             executor,
             active_steps: FuturesOrdered::new(),
             forecast: ForecastPass::default(),
@@ -211,7 +211,7 @@ impl RunLoop {
             intake,
             queue,
             committer,
-            claim_first,
+            claims_first: claim_first,
             began_ms,
             progress_at_ms: began_ms,
             sheet_zone,
@@ -277,7 +277,7 @@ impl RunLoop {
         self.start_marked_items();
         self.pass_on_claim();
         let room = self.items_in_hand() < self.max_items_in_hand() && !self.queue.is_full() && !self.forecast.is_read;
-        let unclaimed = self.claim_first && !self.committer.chain.has_claimed();
+        let unclaimed = self.claims_first && !self.committer.chain.has_claimed();
         let may_answer = self.committer.can_confirm_lease();
         let Self {
             inputs,

@@ -74,7 +74,7 @@ pub struct RunContext {
     /// The admission side of the run.
     pub intake: Intake,
     /// True if the data tab exists.
-    pub table_exists: bool,
+    pub has_table: bool,
     /// An abandoned run, to be closed in Runs.
     pub abandoned_runs: Vec<Run>,
     /// The history of the job's schedule; `None` for a job without one.
@@ -182,7 +182,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     Ok(RunContext {
         chain,
         intake,
-        table_exists,
+        has_table: table_exists,
         abandoned_runs,
         schedule,
         alerts: alert_recorder(config, &loaded),
@@ -304,7 +304,7 @@ fn report_loaded(parts: &StartupParts, loaded: &LoadReport, took_ms: u64, is_who
     let snapshot = loaded.snapshot.as_ref();
     let (keys, open_failures) =
         snapshot.map_or((0, 0), |s| (s.processed_index.keys(), s.processed_index.open_failures() as u64));
-    (parts.events)(Event::Loaded { keys, open_failures, first: snapshot.is_none(), took_ms });
+    (parts.events)(Event::Loaded { keys, open_failures, is_first_run: snapshot.is_none(), took_ms });
     let earlier = snapshot.map(|snapshot| snapshot.state.warnings.clone()).unwrap_or_default();
     parts.warnings.recall(earlier, is_whole);
     snapshot.map_or(Ok(()), check_not_blocked)?;

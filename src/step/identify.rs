@@ -125,7 +125,7 @@ async fn single_value(
     let failed = |why: String| IdentifyError::Expression { what, expression: expression.source().to_owned(), why };
     let mut values = expression.values(body).await.map_err(|error| match error {
         EvaluationError::Rejected(why) => failed(why),
-        EvaluationError::Machine(trouble) => IdentifyError::Machine(trouble),
+        EvaluationError::Machine(machine_error) => IdentifyError::Machine(machine_error),
     })?;
     if values.len() > 1 {
         return Err(failed(format!("it yields {} values, where one is needed", values.len())));

@@ -29,7 +29,7 @@ impl MapStep {
     async fn evaluate(&self, input: &Value) -> Result<Vec<Value>, StepError> {
         self.expression.values(input).await.map_err(|error| match error {
             EvaluationError::Rejected(why) => StepError::Rejected(why),
-            EvaluationError::Machine(trouble) => StepError::Machine { trouble, begun: false },
+            EvaluationError::Machine(machine_error) => StepError::Machine { error: machine_error, has_begun: false },
         })
     }
 }

@@ -291,7 +291,7 @@ fn index(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
                 version: again.version_hash(&failure.version),
                 error: failure_hash(&failure.step, &failure.error),
                 state: failure.state,
-                in_doubt: failure.step == IN_DOUBT,
+                is_in_doubt: failure.step == IN_DOUBT,
                 requested: contents.asked.get(&failure.key).copied(),
                 has_unknown_action: contents.unknown_actions.contains(&failure.key),
                 row,

@@ -88,7 +88,13 @@ impl Writer {
     /// A draft that gives the lease back if `release`.
     pub fn draft_that(&mut self, changes: Changes, release: bool) -> Commit {
         let cursor = Some(format!("cursor {}", self.chain.draft_ids().base().map_or(0, |head| head.commit)));
-        let terms = CommitMetadata { now: self.clock.now(), ttl_ms: 300_000, release, run: self.run.clone(), cursor };
+        let terms = CommitMetadata {
+            now: self.clock.now(),
+            ttl_ms: 300_000,
+            releases_lease: release,
+            run: self.run.clone(),
+            cursor,
+        };
         self.chain.draft(self.chance.bits(), changes, &terms).expect("nothing is in doubt")
     }
 
@@ -192,6 +198,6 @@ pub fn failed(text: &str, state: FailureState) -> Failure {
         answered: None,
         place: "feed:1 (record 1)".to_owned(),
         payload: vec!["{\"id\":\"=1+1\"}".to_owned(), "second cell".to_owned()],
-        kept: true,
+        has_whole_record: true,
     }
 }

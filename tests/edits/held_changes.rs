@@ -281,7 +281,7 @@ async fn corrected_records_of_exhausted_failures_are_changes() {
         job.fixture.run_job(&job_of_run, store, &items).await.expect("a run")
     };
     let failed = run(Approval::OfAll, json!({"bad": "no price"})).await;
-    assert_eq!((failed.run.counts.failed, failed.dead_failures), (3, 3));
+    assert_eq!((failed.run.counts.failed, failed.exhausted_failures), (3, 3));
     let held = run(Approval::None, json!({})).await;
     assert_eq!((held.run.status, held.updated), (RunStatus::Degraded, 0), "three rows would change, and two may");
     assert_eq!(job.versions().await, all(COUNT, 1));

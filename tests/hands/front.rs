@@ -86,7 +86,7 @@ impl EmulatorProxy {
         let options = EmulatorOptions {
             spreadsheet_id: Some(ID.to_owned()),
             trusted_token: Some(TOKEN.to_owned()),
-            in_turn: true,
+            answers_in_turn: true,
             behaviors: doubts,
             ..EmulatorOptions::default()
         };

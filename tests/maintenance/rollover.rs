@@ -77,7 +77,7 @@ impl Estate {
     }
 
     async fn listing(&self, at: usize) -> ScannedTabs {
-        let wanted = ScanScope { failures: true, earlier: true, ..ScanScope::default() };
+        let wanted = ScanScope { reads_failures: true, reads_predecessors: true, ..ScanScope::default() };
         self.store(at, 7).scan_rows(wanted).await.expect("a listing").expect("it has run")
     }
 

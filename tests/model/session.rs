@@ -327,7 +327,7 @@ impl Runner {
         let nonce = self.nonce(rules);
         self.drafts += 1;
         let run = run(self.writer());
-        let terms = CommitMetadata { now: Timestamp(0), ttl_ms: TTL_MS, release, run, cursor: None };
+        let terms = CommitMetadata { now: Timestamp(0), ttl_ms: TTL_MS, releases_lease: release, run, cursor: None };
         let Commit { from, to, kind, state, .. } =
             session.chain.draft(nonce, changes(keys), &terms).expect("nothing new is drafted while in doubt");
         let draft = Draft { from, to, kind, state, keys, release, writer: self.writer() };

@@ -302,7 +302,7 @@ async fn a_dropped_run_is_reported_once() {
 async fn a_pause_is_not_reported() {
     let mut job = AlertedJob::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
     job.call("a", good()).await;
-    job.rig.requests.paused = true;
+    job.rig.requests.is_paused = true;
     for _ in 0..5 {
         job.rig.clock.sleep(Duration::from_hours(24)).await;
         job.call("a", broken()).await;

@@ -320,7 +320,7 @@ async fn a_paused_job_and_a_blackout_date_get_a_row_and_no_run() {
     job.wait(DAY).await;
     assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
     job.wait(DAY).await;
-    job.rig.requests.paused = true;
+    job.rig.requests.is_paused = true;
     assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
     let messages = job.rig.proxy.column("Runs", "message").await;
     assert_eq!(messages, ["", "skipped: blackout date", "skipped: the job is paused"]);

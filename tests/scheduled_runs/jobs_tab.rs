@@ -462,7 +462,7 @@ async fn what_people_ask_is_read_in_two_calls() {
     let standing = fixture.store("nightly", Some(view())).standing().await.expect("an answer");
     assert_eq!(fixture.proxy.recorded().len(), 2);
     let expected = JobRequests {
-        paused: true,
+        is_paused: true,
         silence_until: Some(at("2026-06-04T06:00:00Z")),
         run_now: Some("today".into()),
         ..JobRequests::default()

@@ -341,7 +341,7 @@ impl Game {
             if refuses == Some(begun.fetch_add(1, Ordering::Relaxed)) {
                 record.count(|tally| tally.troubles += 1);
                 let trouble = MachineError::resource(REFUSED);
-                return Err(StepError::Machine { trouble, begun: false });
+                return Err(StepError::Machine { error: trouble, has_begun: false });
             }
             let key = value["id"].as_str().expect("a key");
             let version = value["v"].as_u64().expect("a version");

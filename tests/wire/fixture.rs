@@ -162,17 +162,17 @@ impl WireFixture {
     }
 
     async fn listing(&self) -> ScannedTabs {
-        self.listing_at(ID, ScanScope { failures: true, runs: true, ..ScanScope::default() }).await
+        self.listing_at(ID, ScanScope { reads_failures: true, reads_runs: true, ..ScanScope::default() }).await
     }
 
     /// What `prune` would take out of what is older than five days.
     pub async fn prunable(&self) -> PreparedChanges {
         let listing = self.listing().await;
         let ends = self.store_at(ID, 7).tab_extents().await.expect("the ends of its tabs");
-        let age = RowAge { before: Timestamp(self.clock.now().0 - 5 * 86_400_000), keys: false };
+        let age = RowAge { before: Timestamp(self.clock.now().0 - 5 * 86_400_000), deletes_keys: false };
         let found = plan_prune(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
-        assert!(!found.settled.is_empty(), "there is something to take out");
-        PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled }
+        assert!(!found.changes.is_empty(), "there is something to take out");
+        PreparedChanges { from: Some(listing.snapshot.head), settled: found.changes }
     }
 
     /// What `prune --yes` does then.
@@ -209,7 +209,7 @@ impl WireFixture {
 
     /// What `rollover --yes` does.
     pub async fn roll_over(&self, to: &str) {
-        let wanted = ScanScope { failures: true, earlier: true, ..ScanScope::default() };
+        let wanted = ScanScope { reads_failures: true, reads_predecessors: true, ..ScanScope::default() };
         let old = self.listing_at(ID, wanted).await;
         let new = self.store_at(to, 8).load().await.expect("a load").snapshot;
         let settled =

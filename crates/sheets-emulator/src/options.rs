@@ -26,7 +26,7 @@ pub struct EmulatorOptions {
     /// Quotas; `None` means unlimited.
     pub quota: Option<QuotaLimits>,
     /// Whether a 429 has `Retry-After`. Google's recorded one does not.
-    pub retry_after: bool,
+    pub sends_retry_after: bool,
     /// The delay of every call.
     pub latency: Latency,
     /// Behaviours that Google does not document.
@@ -34,7 +34,7 @@ pub struct EmulatorOptions {
     /// Rules by which calls fail, from the start on; the first that matches a call applies.
     pub faults: Vec<FaultRule>,
     /// Answers calls on the calling task, one after the other, for reproducible tests.
-    pub in_turn: bool,
+    pub answers_in_turn: bool,
     /// Runs around each commit, on the committing thread.
     pub commit_hook: Option<CommitHook>,
     /// Further names of this server, beside `localhost`, that calls over a socket may use.

@@ -137,7 +137,13 @@ async fn read_history(store: &SheetsStore, settings: &Settings, key: &Key) -> Re
     };
     let surveyed = store
         .scan(
-            ScanScope { data: true, failures: true, runs: true, earlier: true, processed_index: IndexRetention::Keep },
+            ScanScope {
+                reads_data: true,
+                reads_failures: true,
+                reads_runs: true,
+                reads_predecessors: true,
+                processed_index: IndexRetention::Keep,
+            },
             &mut on_row,
         )
         .await?;
@@ -211,7 +217,7 @@ fn next_failure_action(key: &Key, prior: &PriorFailure, attempts: u64, max_attem
         (Some(RequestedAction::Skip), _) => {
             format!("a skip is requested in row {}: from the next run on it is skipped", prior.row)
         }
-        (None, FailureState::Exhausted) if prior.in_doubt => {
+        (None, FailureState::Exhausted) if prior.is_in_doubt => {
             "it is unknown whether it was done; it is skipped until you request retry or skip".to_owned()
         }
         (None, FailureState::Exhausted) => {

@@ -280,8 +280,12 @@ async fn scan_until_steady(
             ScannedRow::Data { row, key, cells } => audit.data(RowDigest::from_key(key), cells, row),
             ScannedRow::Failure { .. } | ScannedRow::Run { .. } => {}
         };
-        let wanted =
-            ScanScope { data: true, earlier: true, processed_index: IndexRetention::Drop, ..ScanScope::default() };
+        let wanted = ScanScope {
+            reads_data: true,
+            reads_predecessors: true,
+            processed_index: IndexRetention::Drop,
+            ..ScanScope::default()
+        };
         let surveyed = store.scan(wanted, &mut on_row).await?;
         let surveyed = surveyed.ok_or(AppError::NeverRan)?;
         if surveyed.is_consistent {
@@ -312,7 +316,10 @@ async fn revoking_rows(
         }
     };
     let surveyed = store
-        .scan(ScanScope { earlier: true, processed_index: IndexRetention::Drop, ..ScanScope::default() }, &mut on_row)
+        .scan(
+            ScanScope { reads_predecessors: true, processed_index: IndexRetention::Drop, ..ScanScope::default() },
+            &mut on_row,
+        )
         .await?;
     let settled = due.into_iter().flat_map(|((key, version), times)| {
         let one = ItemResult::Revoked { key, version: Version(version) };
@@ -346,7 +353,10 @@ async fn accepting_rows(
         }
     };
     let surveyed = store
-        .scan(ScanScope { data: true, processed_index: IndexRetention::Drop, ..ScanScope::default() }, &mut on_row)
+        .scan(
+            ScanScope { reads_data: true, processed_index: IndexRetention::Drop, ..ScanScope::default() },
+            &mut on_row,
+        )
         .await?;
     let is_unchanged = surveyed.is_some_and(|surveyed| surveyed.is_consistent && surveyed.snapshot.head == from);
     let versions = versions(settings, keys).await?;

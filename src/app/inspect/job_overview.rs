@@ -125,7 +125,7 @@ fn overview(
         keys: Some(snapshot.processed_index.keys()),
         failures: Some(FailureCounts {
             open: snapshot.processed_index.open_failures() as u64,
-            exhausted: snapshot.processed_index.dead_failures() as u64,
+            exhausted: snapshot.processed_index.exhausted_failures() as u64,
             skipped: snapshot.processed_index.skipped_failures() as u64,
         }),
         cells,

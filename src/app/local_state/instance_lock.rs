@@ -79,7 +79,9 @@ impl Installation {
     fn unlocked(id: String, dir: &Path, error: &io::Error) -> Result<Self, LockHeld> {
         let failure = format!("the state directory {} can't be used", dir.display());
         match MachineError::from_io(&failure, error) {
-            Some(trouble) if error.kind() != io::ErrorKind::ReadOnlyFilesystem => Err(LockHeld::Machine(trouble)),
+            Some(machine_error) if error.kind() != io::ErrorKind::ReadOnlyFilesystem => {
+                Err(LockHeld::Machine(machine_error))
+            }
             _ => Ok(Self { id, unlocked: Some(format!("{failure}: {error}")), lock: None }),
         }
     }

@@ -108,7 +108,7 @@ impl RunMeter {
             calls: call_measurement(seen.calls),
             keys: known(|report| report.keys, seen.keys),
             open_failures: known(|report| report.open_failures, seen.open_failures),
-            exhausted_failures: report.map(|report| report.dead_failures),
+            exhausted_failures: report.map(|report| report.exhausted_failures),
             cells_left: outlook.cells_left,
             next_due: match outlook.next_due {
                 NextDue::At { due, .. } => Some(due),
@@ -197,7 +197,7 @@ mod tests {
         let meter = RunMeter::start(clock.clone());
         let events = meter.wrap(Arc::new(|_| {}));
         events(Event::Started { run: "r1".into(), job: "quakes".into() });
-        events(Event::Loaded { keys: 7, open_failures: 1, first: false, took_ms: 3 });
+        events(Event::Loaded { keys: 7, open_failures: 1, is_first_run: false, took_ms: 3 });
         events(Event::Retrying {
             step: "map".into(),
             key: Key::new("k").expect("a key"),

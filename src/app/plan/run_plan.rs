@@ -128,7 +128,7 @@ pub async fn plan_run(
     let preview = if is_read { settings.preview(clock) } else { None };
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(clock))
         .with_mode(settings.mode, settings.again)
-        .allow_missing_predecessors(request.accept_changes)
+        .allow_missing_predecessors(request.accepts_changes)
         .with_preview(preview)
         .with_jobs(settings.jobs.clone());
     let rehearsal = Arc::new(DryRunStore::new(store));

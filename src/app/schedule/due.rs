@@ -163,7 +163,7 @@ fn history(schedule: &JobSchedule, standing: &JobStanding, stored: &ScheduleHist
         ended: stored.ended.iter().map(|run| (run.started(), run.ended())).collect(),
         durations_ms: stored.ended.iter().map(EndedRun::lasted_ms).collect(),
         failures_in_a_row: stored.failures_in_a_row,
-        is_paused: standing.requests.paused,
+        is_paused: standing.requests.is_paused,
     }
 }
 

@@ -245,7 +245,7 @@ async fn is_paused(
     }
     let store = SheetsStore::new(Arc::clone(&sheet.sheets), sheet.id.clone(), &runs.job, "", Arc::clone(clock));
     let store = store.with_jobs(runs.jobs.clone());
-    Ok(store.loader().read_jobs_tab(metadata, (tab, id), &read).await?.requests.paused)
+    Ok(store.loader().read_jobs_tab(metadata, (tab, id), &read).await?.requests.is_paused)
 }
 
 /// Reads all rows of `Runs`, page by page.

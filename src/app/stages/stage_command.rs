@@ -143,7 +143,7 @@ impl StageCommand<'_> {
             command: &RetriedCommand::Program(stage.words.iter().map(|word| filled(word, &variables)).collect()),
             policy: &stage.policy,
             stdin: stdin.as_ref(),
-            stream: plan.streams,
+            streams_output: plan.streams_output,
             folder: plan.folders.base.as_deref().filter(|folder| !folder.as_os_str().is_empty()),
             variables: &variables,
             output: &output,

@@ -93,7 +93,7 @@ pub struct StagePlan {
     pub stdin: Option<ReadStdinFn>,
     /// Whether standard output of the commands is ours, as it comes. Only where no stage has an
     /// artefact.
-    pub streams: bool,
+    pub streams_output: bool,
     /// What takes the output of commands, and lines about stages.
     pub listeners: StageListeners,
     /// Measures delays and timeouts.
@@ -120,7 +120,7 @@ impl StagePlan {
             folders: StageFolders::of_job(settings),
             variables: job.variables.clone(),
             stdin: None,
-            streams: false,
+            streams_output: false,
             listeners,
             clock: Arc::clone(clock),
             chance: Arc::clone(chance),

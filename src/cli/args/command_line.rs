@@ -234,14 +234,14 @@ pub struct ExplainArgs {
 
 /// Parses a command line, starting with the program's name. Help, version and usage errors are
 /// returned as text with an exit; `colour` allows colours in that text.
-pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, CommandLineText> {
+pub fn parse(argv: impl IntoIterator<Item = OsString>, has_colour: bool) -> Result<Args, CommandLineText> {
     let argv: Vec<OsString> = argv.into_iter().collect();
     Args::try_parse_from(&argv).map_err(|error| {
         if let Some(text) = file_in_place_of_command(&error, &argv) {
             return CommandLineText { text: redacted(&text).into_owned(), exit: Exit::Usage };
         }
         let styled = error.render();
-        let mut text = if colour { styled.ansi().to_string() } else { styled.to_string() };
+        let mut text = if has_colour { styled.ansi().to_string() } else { styled.to_string() };
         if let Some(hint) = usage_hint(&error, &argv) {
             text = format!("{}\n help: {}\n", text.trim_end(), visible(&hint));
         }

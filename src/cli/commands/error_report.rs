@@ -49,18 +49,18 @@ pub fn from_plan_file(error: &PlanFileError) -> CliError {
 /// Converts any other error of a job with these settings.
 pub fn from_app(error: &AppError, settings: &Settings) -> CliError {
     let exit = app_exit(error);
-    let trouble = CliError::from_error(error, exit);
+    let machine_error = CliError::from_error(error, exit);
     if let AppError::Store(StoreError::Predecessor { .. })
     | AppError::Run(RunError::Store(StoreError::Predecessor { .. })) = error
     {
-        return trouble
+        return machine_error
             .with_help("restore it from the trash, or share it with the job's account again; if it is lost for good, run --accept-changes leaves it behind");
     }
     let proxy_help = || proxy_help(error, exit, settings);
     let help = || contents_help(error, settings).or_else(|| help(error).map(str::to_owned));
     match proxy_help().or_else(help).or_else(|| target_help(error, exit, settings)) {
-        Some(help) => trouble.with_help(help),
-        None => trouble,
+        Some(help) => machine_error.with_help(help),
+        None => machine_error,
     }
 }
 
@@ -114,7 +114,7 @@ fn app_exit(error: &AppError) -> Exit {
         },
         AppError::Busy { .. } => Exit::TempFail,
         AppError::OutOfTime => Exit::Timeout,
-        AppError::Machine(trouble) => Exit::from(trouble.refused),
+        AppError::Machine(machine_error) => Exit::from(machine_error.refused),
         AppError::Credentials(_) => Exit::NoPerm,
         AppError::Address(_)
         | AppError::Connect(_)
@@ -148,7 +148,7 @@ fn run_exit(error: &RunError) -> Exit {
         RunError::NoFailure { .. } => Exit::Unknown,
         RunError::Source { error, .. } | RunError::Input(error) => source_exit(error),
         RunError::CommonCause { cause, .. } => cause_exit(cause),
-        RunError::Machine { trouble, .. } => Exit::from(trouble.refused),
+        RunError::Machine { error: machine_error, .. } => Exit::from(machine_error.refused),
         RunError::Unfinished { fault: Fault::Transient, .. } => Exit::Unavailable,
         RunError::Unfinished { fault, .. } => Exit::from((*fault, Context::Service)),
     }
@@ -157,7 +157,7 @@ fn run_exit(error: &RunError) -> Exit {
 fn store_exit(error: &StoreError) -> Exit {
     match error {
         StoreError::Predecessor { error, .. } => store_exit(error),
-        StoreError::Machine { trouble } => Exit::from(trouble.refused),
+        StoreError::Machine { error: machine_error } => Exit::from(machine_error.refused),
         StoreError::Missing { .. } => Exit::NoInput,
         StoreError::Inconsistent { .. } => Exit::DataErr,
         StoreError::Unsafe { .. } | StoreError::Foreign { .. } => Exit::Protocol,
@@ -230,11 +230,12 @@ fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
 
 fn help(error: &AppError) -> Option<&'static str> {
     Some(match error {
-        AppError::Machine(trouble)
-        | AppError::Store(StoreError::Machine { trouble })
-        | AppError::Run(RunError::Store(StoreError::Machine { trouble }) | RunError::Machine { trouble, .. }) => {
-            remedy(trouble.refused)
-        }
+        AppError::Machine(machine_error)
+        | AppError::Store(StoreError::Machine { error: machine_error })
+        | AppError::Run(
+            RunError::Store(StoreError::Machine { error: machine_error })
+            | RunError::Machine { error: machine_error, .. },
+        ) => remedy(machine_error.refused),
         _ if error.fault() == Fault::Machine => remedy(MachineRefusal::Resource),
         AppError::Run(RunError::LeaseHeld { .. }) => {
             "wait until it is over; if you know that it is dead, --take-over takes over its lease"
@@ -323,8 +324,9 @@ fn source_help(error: &SourceError) -> Option<&'static str> {
 const PAGE: &str =
     "log in to this network in a browser, or see what SHEETKEEP_API_URL and the proxy settings name; then run it again";
 /// Converts a refusal by this machine before the command has started.
-pub fn from_machine(trouble: &MachineError) -> CliError {
-    CliError::new(format!("failed to begin: {trouble}"), Exit::from(trouble.refused)).with_help(remedy(trouble.refused))
+pub fn from_machine(machine_error: &MachineError) -> CliError {
+    CliError::new(format!("failed to begin: {machine_error}"), Exit::from(machine_error.refused))
+        .with_help(remedy(machine_error.refused))
 }
 
 /// Returns the next step for a refusal by this machine.

@@ -180,7 +180,7 @@ fn run_request(
     let kind = order.command.unwrap_or("cli");
     let by_command = || Trigger { kind: kind.to_owned(), ..Trigger::default() };
     RunRequest {
-        accept_changes: args.accept_changes,
+        accepts_changes: args.accept_changes,
         overlap: overlap(args, settings.overlap),
         retrying: order.retrying.clone(),
         changes: order.changes.take(),

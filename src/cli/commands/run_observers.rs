@@ -163,11 +163,11 @@ fn reporter(
     place: Place,
 ) -> Arc<Mutex<Reporter>> {
     let audience = Audience {
-        json: args.job.json,
-        quiet: args.quiet,
+        wants_json: args.job.json,
+        is_quiet: args.quiet,
         shares_terminal: order.shares_terminal,
-        in_passing: !order.retrying.processes_items(),
-        verbose: session.args.verbose > 0,
+        omits_exhausted: !order.retrying.processes_items(),
+        is_verbose: session.args.verbose > 0,
     };
     let (terminal, style) = (Arc::clone(&session.terminal), Arc::clone(&session.log_style));
     Arc::new(Mutex::new(Reporter::new(terminal, Arc::clone(clock), audience, place, style)))

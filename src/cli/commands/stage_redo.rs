@@ -42,7 +42,7 @@ pub async fn revoke(
     clock: &Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
 ) -> Result<(), AppError> {
-    let wanted = ScanScope { failures: true, earlier: true, ..ScanScope::default() };
+    let wanted = ScanScope { reads_failures: true, reads_predecessors: true, ..ScanScope::default() };
     let known = match listing(settings, wanted, Arc::clone(clock), Arc::clone(chance)).await {
         Ok(known) => known,
         Err(AppError::NeverRan) => return Ok(()),

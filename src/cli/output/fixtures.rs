@@ -36,7 +36,7 @@ pub fn report() -> RunReport {
         run,
         keys: 1_707,
         open_failures: 0,
-        dead_failures: 0,
+        exhausted_failures: 0,
         tried_again: RetryCounts::default(),
         rows: 1_707,
         updated: 0,
@@ -82,7 +82,7 @@ pub fn place() -> Place {
 
 /// Streams that are not terminals, and what is written to them.
 pub fn pipes() -> (Arc<Terminal>, CapturedOutput) {
-    let manner = OutputStyle { is_terminal: false, colour: false, width: 80 };
+    let manner = OutputStyle { is_terminal: false, has_colour: false, width: 80 };
     Terminal::captured(manner, manner)
 }
 

@@ -49,7 +49,7 @@ pub struct LogSettings {
     /// Number of `-v` flags.
     pub verbose: u8,
     /// Log errors only.
-    pub quiet: bool,
+    pub is_quiet: bool,
     /// The value of `SHEETKEEP_LOG`; it comes before the two fields above.
     pub directives: Option<String>,
 }
@@ -101,7 +101,7 @@ fn filter(settings: &LogSettings) -> Result<EnvFilter, LogError> {
     if let Some(directives) = settings.directives.as_deref().filter(|text| !text.trim().is_empty()) {
         return EnvFilter::builder().parse(directives).map_err(|error| LogError::Directives(error.to_string()));
     }
-    Ok(EnvFilter::new(match (settings.quiet, settings.verbose) {
+    Ok(EnvFilter::new(match (settings.is_quiet, settings.verbose) {
         (true, _) => "error",
         (false, 0) => "warn",
         (false, 1) => "warn,sheetkeep=info,sheets_emulator=info",
@@ -268,7 +268,7 @@ mod tests {
 
     use super::*;
 
-    const PLAIN: OutputStyle = OutputStyle { is_terminal: false, colour: false, width: 80 };
+    const PLAIN: OutputStyle = OutputStyle { is_terminal: false, has_colour: false, width: 80 };
 
     fn style(format: LogFormat) -> Arc<LogStyle> {
         Arc::new(LogStyle { format, ..LogStyle::default() })
@@ -332,8 +332,12 @@ mod tests {
             tracing::debug!("D");
         };
         let heard = |quiet, verbose, directives: Option<&str>| {
-            let settings =
-                LogSettings { quiet, verbose, directives: directives.map(Into::into), ..LogSettings::default() };
+            let settings = LogSettings {
+                is_quiet: quiet,
+                verbose,
+                directives: directives.map(Into::into),
+                ..LogSettings::default()
+            };
             logged(&settings, &[], speak).lines().count()
         };
         assert_eq!(

@@ -3,13 +3,13 @@
 /// Colours, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Palette {
-    on: bool,
+    is_on: bool,
 }
 
 impl Palette {
     /// Creates a palette, with colours if `on`.
-    pub fn new(on: bool) -> Self {
-        Self { on }
+    pub fn new(is_on: bool) -> Self {
+        Self { is_on }
     }
 
     /// Marks a success.
@@ -38,6 +38,6 @@ impl Palette {
     }
 
     fn dyed(self, code: &str, text: &str) -> String {
-        if self.on { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.is_on { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 }

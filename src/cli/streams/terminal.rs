@@ -54,7 +54,7 @@ impl Terminal {
             };
             let from_env = env("COLUMNS").and_then(|text| text.trim().parse().ok());
             let width = from_env.or(columns.filter(|_| is_terminal).map(usize::from)).unwrap_or(PLAIN_WIDTH);
-            OutputStyle { is_terminal, colour, width: width.max(LEAST_WIDTH) }
+            OutputStyle { is_terminal, has_colour: colour, width: width.max(LEAST_WIDTH) }
         };
         let out = manner(io::stdout().is_terminal(), Table::new().width());
         let err = manner(io::stderr().is_terminal(), Table::new().use_stderr().width());
@@ -109,7 +109,7 @@ mod tests {
         }
     }
 
-    const PLAIN: OutputStyle = OutputStyle { is_terminal: false, colour: false, width: 80 };
+    const PLAIN: OutputStyle = OutputStyle { is_terminal: false, has_colour: false, width: 80 };
 
     fn writing_to(kind: io::ErrorKind) -> Terminal {
         Terminal {

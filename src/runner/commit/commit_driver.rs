@@ -94,7 +94,7 @@ impl CommitDriver {
             };
         };
         if was_in_doubt {
-            (self.events)(Event::Resolved { number, verdict: verdict(&end) });
+            (self.events)(Event::Resolved { number, resolution: verdict(&end) });
         }
         let took_ms = self.clock.monotonic_ms().saturating_sub(began);
         CommitOutcome { commit, end, error, took_ms }

@@ -98,7 +98,7 @@ impl Committer {
         self.run.last_commit = id.commit;
         self.commits += 1;
         self.rows += rows;
-        self.table_exists |= !commit.changes.tables.is_empty();
+        self.has_table |= !commit.changes.tables.is_empty();
         intake.output.header.on_columns_added(&commit.changes.columns);
         let released = commit.state.lease.holder.is_none();
         self.record_alerts(released);

@@ -62,7 +62,7 @@ pub struct Committer {
     /// The service's clock.
     pub service: ServiceClock,
     /// True if the data tab exists.
-    pub table_exists: bool,
+    pub has_table: bool,
     /// Length of the lease, in milliseconds.
     pub ttl_ms: u64,
     /// The lease request of this run.
@@ -109,7 +109,7 @@ impl Committer {
         let RunContext {
             chain,
             intake,
-            table_exists,
+            has_table: table_exists,
             abandoned_runs,
             schedule,
             alerts,
@@ -135,7 +135,7 @@ impl Committer {
             answered_cells,
             run,
             service,
-            table_exists,
+            has_table: table_exists,
             ttl_ms,
             lease_request,
             drafts: InFlightDrafts::default(),
@@ -240,7 +240,7 @@ impl Committer {
         let settled: Vec<ItemResult> = items.iter().map(|waiting| waiting.settled.clone()).collect();
         let mut changes = Changes { settled, runs: self.abandoned_runs.clone(), ..Changes::default() };
         changes.runs.extend(self.schedule.iter().flat_map(ScheduleRecorder::closed_rows).cloned());
-        if !self.table_exists && changes.rows() > 0 {
+        if !self.has_table && changes.rows() > 0 {
             intake.output.header.close();
             let columns = intake.output.header.columns().to_vec();
             changes.tables.push(NewTable { tab: intake.output.tab.clone(), columns });
@@ -285,8 +285,13 @@ impl Committer {
             }
         });
         let cursor = intake.watermark.watermark_after(&sequence_numbers(&items)).map(str::to_owned);
-        let metadata =
-            CommitMetadata { now: self.service_time(), ttl_ms: self.ttl_ms, release: end.is_some(), run, cursor };
+        let metadata = CommitMetadata {
+            now: self.service_time(),
+            ttl_ms: self.ttl_ms,
+            releases_lease: end.is_some(),
+            run,
+            cursor,
+        };
         let drafted = self.chain.draft(self.chance.bits(), changes, &metadata);
         let commit =
             Arc::new(drafted.map_err(|error| unfinished_error(LastError::new(error.to_string(), Fault::Transient)))?);

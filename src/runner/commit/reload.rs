@@ -123,7 +123,7 @@ impl Committer {
         queue: &CommitQueue,
     ) -> Result<(), RunError> {
         let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.output.tab) else { return Ok(()) };
-        self.table_exists = true;
+        self.has_table = true;
         self.chain.update_state(|state| state.deleted = deleted.to_vec());
         intake.output.header =
             Header::closed(tab.clone(), columns.clone()).with(intake.output.columns.new_columns, deleted);

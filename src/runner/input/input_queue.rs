@@ -176,7 +176,7 @@ impl InputQueue {
         let (retried, open): (Vec<_>, Vec<_>) = left.into_iter().partition(|stored| requested(stored).is_some());
         let (mut chars, mut left_out) = (0, 0);
         let mut left = VecDeque::from(retried);
-        for stored in open.into_iter().filter(|stored| stored.failure.kept) {
+        for stored in open.into_iter().filter(|stored| stored.failure.has_whole_record) {
             chars += stored.failure.payload.iter().map(String::len).sum::<usize>();
             if chars > MAX_RECORD_CHARS { left_out += 1 } else { left.push_back(stored) }
         }
@@ -357,7 +357,7 @@ fn identified(
 
 fn reread(stored: StoredFailure, identify: Arc<dyn KeyFinder>) -> BoxFuture<'static, RunInput> {
     async move {
-        if !stored.failure.kept {
+        if !stored.failure.has_whole_record {
             return RunInput::Failure(Box::new(stored), None);
         }
         let again = match exact_number::parse(&stored.failure.payload.concat()) {

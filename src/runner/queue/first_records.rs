@@ -1,6 +1,6 @@
 //! Watches the first records of a source until one shows that job and input fit. If all of them
 //! fail for one cause, the run stops. Otherwise a wrong delimiter or a renamed field would fill
-//! Failures with a row per record, and once those are dead, runs would succeed.
+//! Failures with a row per record, and once those are exhausted, runs would succeed.
 //!
 //! In scope: which records are evidence, what one cause is, the failures that are held.
 //! Out of scope: the stop itself (`runner::run_loop`).

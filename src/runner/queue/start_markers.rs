@@ -46,8 +46,8 @@ impl StartMarkers {
     }
 
     /// Returns when the waiting items have to be marked; at once if no others can join.
-    pub fn due_ms(&self, alone: bool) -> Option<u64> {
-        self.opened_ms.map(|opened| if alone { opened } else { opened.saturating_add(GATHER_MS) })
+    pub fn due_ms(&self, is_alone: bool) -> Option<u64> {
+        self.opened_ms.map(|opened| if is_alone { opened } else { opened.saturating_add(GATHER_MS) })
     }
 
     /// Moves the items that a commit shows as begun to the marked ones.

@@ -58,7 +58,7 @@ impl Intake {
         &mut self,
         stored: StoredFailure,
         again: Option<RereadRecord>,
-        asked: bool,
+        was_requested: bool,
         now: Timestamp,
     ) -> IntakeResult {
         let StoredFailure { failure, is_edited, row } = stored;
@@ -75,7 +75,7 @@ impl Intake {
         let (key, version, body) = match found {
             Ok(found) => found,
             // Bytes that were not a record can't become one by themselves.
-            Err(_) if !asked => return IntakeResult::Skip,
+            Err(_) if !was_requested => return IntakeResult::Skip,
             Err((step, error)) => {
                 let error = if step == "source" { without_json(&failure.error, &error, is_edited) } else { error };
                 self.counts.read += 1;
@@ -91,7 +91,7 @@ impl Intake {
             Admission::Repeated | Admission::Suppressed => IntakeResult::Skip,
             Admission::New | Admission::Changed | Admission::Retry(_) => {
                 self.counts.read += 1;
-                if asked {
+                if was_requested {
                     self.note_retry(&failure.key, true);
                 }
                 let place = self.watermark.add(None);
@@ -107,10 +107,11 @@ impl Intake {
     }
 
     /// Counts and reports a requested retry, with the origin of its record.
-    pub(super) fn note_retry(&mut self, key: &Key, from_kept: bool) {
-        let count = if from_kept { &mut self.retry_counts.from_kept } else { &mut self.retry_counts.from_source };
+    pub(super) fn note_retry(&mut self, key: &Key, uses_stored_record: bool) {
+        let count =
+            if uses_stored_record { &mut self.retry_counts.from_kept } else { &mut self.retry_counts.from_source };
         *count += 1;
-        (self.events)(Event::TriedAgain { key: key.clone(), from_kept });
+        (self.events)(Event::TriedAgain { key: key.clone(), uses_stored_record });
     }
 }
 

@@ -79,7 +79,8 @@ impl Intake {
         self.max_attempts = limit;
         waiting.map(|mut waiting| {
             if let (None, ItemResult::Failed(failure)) = (record, &mut waiting.settled) {
-                (failure.payload, failure.kept) = (vec!["the source does not yield it any more".to_owned()], false);
+                (failure.payload, failure.has_whole_record) =
+                    (vec!["the source does not yield it any more".to_owned()], false);
             }
             waiting
         })

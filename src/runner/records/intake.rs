@@ -44,7 +44,7 @@ pub struct Intake {
     pub retry_counts: RetryCounts,
     /// The run's id.
     pub run: String,
-    /// Runs in which a version may fail before it is dead.
+    /// Runs in which a version may fail before it is exhausted.
     pub max_attempts: u64,
     /// Items that the sheet shows as begun, now or with the next commit.
     pub begun: Vec<(StartMarker, Option<SequenceNumber>)>,
@@ -132,7 +132,7 @@ impl Intake {
     /// Takes the result of the steps: rows or a failure. Returns `None` if there is nothing to
     /// write.
     pub fn on_steps_done(&mut self, outcome: StepOutcome, now: Timestamp) -> Option<PendingItem> {
-        let (place, left) = (outcome.place, is_left(&outcome) && outcome.begun);
+        let (place, left) = (outcome.place, is_left(&outcome) && outcome.has_begun);
         let waiting = self.settle_outcome(outcome, now);
         if waiting.is_none() && !left {
             self.unmark_begun(&[place]);

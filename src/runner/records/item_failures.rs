@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 
 impl Intake {
     /// Records a failure. An unchanged one is counted but gets no new row. After the maximum of
-    /// attempts it is dead. A requested retry is answered. Both are written.
+    /// attempts it is exhausted. A requested retry is answered. Both are written.
     pub(super) fn fail(&mut self, failed: Failed<'_>, place: SequenceNumber, now: Timestamp) -> Option<PendingItem> {
         let Failed { key, version, step, error, record, position } = failed;
         self.counts.failed += 1;
@@ -56,7 +56,7 @@ impl Intake {
             version: hash,
             error: error_hash,
             state,
-            in_doubt: step == IN_DOUBT,
+            is_in_doubt: step == IN_DOUBT,
             requested: None,
             has_unknown_action: before.is_some_and(|prior| prior.has_unknown_action),
             row,
@@ -81,7 +81,7 @@ impl Intake {
             answered,
             place: position,
             payload,
-            kept,
+            has_whole_record: kept,
         };
         Some(PendingItem { settled: ItemResult::Failed(Box::new(failure)), place, record: None })
     }
@@ -138,10 +138,10 @@ impl Intake {
                 let failed = Failed { key, version, step, error, record: record.json.as_bytes(), position };
                 Ok(self.fail(failed, place, now))
             }
-            ItemResult::Failed(failure) if failure.kept => {
+            ItemResult::Failed(failure) if failure.has_whole_record => {
                 let payload =
                     vec![unkept_text(failure.payload.concat().as_bytes(), &failure.place, "refused by the service")];
-                let bare = Failure { payload, kept: false, ..*failure };
+                let bare = Failure { payload, has_whole_record: false, ..*failure };
                 Ok(Some(PendingItem { settled: ItemResult::Failed(Box::new(bare)), place, record: None }))
             }
             ItemResult::Failed(_) | ItemResult::Revoked { .. } | ItemResult::Removed(_) => Err(why.to_owned()),
@@ -211,7 +211,7 @@ impl Intake {
             answered: prior.answer(),
             place: at,
             payload: Vec::new(),
-            kept: false,
+            has_whole_record: false,
             key: failed,
             version: of,
         }))

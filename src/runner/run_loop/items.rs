@@ -31,9 +31,9 @@ impl RunLoop {
             self.intake.probation.read();
         }
         let taken = match input {
-            RunInput::Record(_, Some(Err(IdentifyError::Machine(trouble))))
-            | RunInput::Failure(_, Some(Ok((_, Err(IdentifyError::Machine(trouble)))))) => {
-                return self.stop_for_machine(trouble);
+            RunInput::Record(_, Some(Err(IdentifyError::Machine(machine_error))))
+            | RunInput::Failure(_, Some(Ok((_, Err(IdentifyError::Machine(machine_error)))))) => {
+                return self.stop_for_machine(machine_error);
             }
             RunInput::Record(record, identity) => self.intake.take(record, identity, now),
             RunInput::Failure(kept, again) => self.intake.take_failure(*kept, again, now),
@@ -71,19 +71,19 @@ impl RunLoop {
                 place,
                 result: Ok(values),
                 retries: 0,
-                begun: false,
+                has_begun: false,
                 journal_error: None,
             });
         }
     }
 
     pub(super) fn on_steps_done(&mut self, steps_outcome: StepOutcome) {
-        if let Some(JournalFault(trouble)) = &steps_outcome.journal_error {
+        if let Some(JournalFault(machine_error)) = &steps_outcome.journal_error {
             // The result itself still goes to the sheet. A further result could be lost by a crash.
-            self.stop_for_machine(trouble.clone());
+            self.stop_for_machine(machine_error.clone());
         }
-        if let Err(StepFailure { error: StepError::Machine { trouble, .. }, .. }) = &steps_outcome.result {
-            self.stop_for_machine(trouble.clone());
+        if let Err(StepFailure { error: StepError::Machine { error: machine_error, .. }, .. }) = &steps_outcome.result {
+            self.stop_for_machine(machine_error.clone());
         }
         if let Err(StepFailure { error: StepError::Cancelled, .. }) = &steps_outcome.result {
             // The source may have ended before the stop was requested. An item that is left to the

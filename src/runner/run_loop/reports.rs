@@ -25,9 +25,9 @@ const PROGRESS_GAP_MS: u64 = 1_000;
 impl RunLoop {
     /// Returns the end of the run with its reason, as known by now.
     pub(super) fn end_so_far(&self) -> RunEnd {
-        let trouble = self.trouble.as_ref().map(ToString::to_string);
+        let machine_error = self.machine_error.as_ref().map(ToString::to_string);
         let all_alike = self.intake.probation.ended_by().map(Cause::sentence);
-        let error = trouble.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
+        let error = machine_error.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
         let verdict = self.config.claim.as_ref().and_then(|claim| claim.verdict.clone());
         let verdict = self.config.recorded_end.clone().or(verdict);
         // The duration is measured monotonically, because the wall clock may have been set
@@ -124,7 +124,7 @@ impl RunLoop {
             run: self.committer.run.clone(),
             keys: self.intake.index.keys(),
             open_failures: (self.intake.index.open_failures() as u64).saturating_sub(self.intake.probation.unwritten()),
-            dead_failures: self.intake.index.dead_failures() as u64,
+            exhausted_failures: self.intake.index.exhausted_failures() as u64,
             tried_again: self.intake.retry_counts,
             rows: rows.saturating_sub(usage.updated),
             updated: usage.updated,
@@ -187,13 +187,15 @@ impl RunLoop {
 
     /// Returns the result of the run: `closed` is how its loop ended.
     pub(super) fn into_result(mut self, closed: Result<(), RunError>) -> Result<RunReport, RunError> {
-        let (report, trouble, all_alike) = (self.report(), self.trouble, self.intake.probation.take_end());
-        match (closed, trouble, self.source_error) {
-            (Ok(()), Some(trouble), _) => Err(RunError::Machine { trouble, report: Box::new(report) }),
+        let (report, machine_error, all_alike) = (self.report(), self.machine_error, self.intake.probation.take_end());
+        match (closed, machine_error, self.source_error) {
+            (Ok(()), Some(machine_error), _) => {
+                Err(RunError::Machine { error: machine_error, report: Box::new(report) })
+            }
             // The earlier error is the one to fix. The next run writes what this one could not.
             (Err(error), Some(MachineError { refused, why }), _) => {
-                let trouble = MachineError { refused, why: format!("{why}; nor could it {error}") };
-                Err(RunError::Machine { trouble, report: Box::new(report) })
+                let machine_error = MachineError { refused, why: format!("{why}; nor could it {error}") };
+                Err(RunError::Machine { error: machine_error, report: Box::new(report) })
             }
             (Err(error), None, _) => Err(error),
             (Ok(()), None, source_error) => match (all_alike, source_error) {

@@ -40,7 +40,7 @@ impl LeaseRequest {
 /// Stops at the first blocking anomaly. The processed index of such a snapshot can't be trusted
 /// either.
 pub fn check_not_blocked(snapshot: &Snapshot) -> Result<(), RunError> {
-    match snapshot.anomalies.iter().find(|anomaly| anomaly.blocking) {
+    match snapshot.anomalies.iter().find(|anomaly| anomaly.is_blocking) {
         Some(anomaly) => Err(StoreError::Inconsistent { why: anomaly.message.clone() }.into()),
         None => Ok(()),
     }

@@ -38,7 +38,7 @@ pub struct StepOutcome {
     /// Number of retries.
     pub retries: u64,
     /// True if a step with outside effects may have begun.
-    pub begun: bool,
+    pub has_begun: bool,
     /// The error of the journal, if the result could not be kept.
     pub journal_error: Option<JournalFault>,
 }
@@ -65,7 +65,7 @@ pub struct PriorState {
 #[derive(Debug, Default)]
 struct RetryCount {
     retries: u64,
-    begun: bool,
+    has_begun: bool,
 }
 
 /// The dependencies for running steps.
@@ -114,7 +114,7 @@ impl StepExecutor {
             (Some(journal), Ok(values)) => journal.keep(&item, prior_state.state_digest, values).await.err(),
             _ => None,
         };
-        StepOutcome { item, place, result, retries: counts.retries, begun: counts.begun, journal_error: unkept }
+        StepOutcome { item, place, result, retries: counts.retries, has_begun: counts.has_begun, journal_error: unkept }
     }
 
     async fn run_steps(
@@ -151,15 +151,15 @@ impl StepExecutor {
         loop {
             let context = self.context(step, (item, change), attempt);
             let ended = step.run(value.clone(), &context).await;
-            let kept_off = matches!(&ended, Err(StepError::Machine { begun: false, .. }));
-            counts.begun |= step.has_outside_effects() && !kept_off;
+            let kept_off = matches!(&ended, Err(StepError::Machine { has_begun: false, .. }));
+            counts.has_begun |= step.has_outside_effects() && !kept_off;
             let error = match ended {
                 Ok(made) => return Ok(made),
                 Err(error) => error,
             };
             let retry_after_ms = match &error {
                 StepError::Transient { retry_after_ms, .. } => *retry_after_ms,
-                StepError::Machine { trouble, .. } if trouble.passes() => None,
+                StepError::Machine { error: machine_error, .. } if machine_error.passes() => None,
                 StepError::Rejected(_) | StepError::Cancelled | StepError::Machine { .. } => return Err(error),
             };
             let elapsed = self.clock.monotonic_ms().saturating_sub(began);

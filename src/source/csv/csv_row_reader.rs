@@ -31,7 +31,7 @@ pub(crate) struct RowReader<R> {
     line: u64,
     consumed: u64,
     /// Whether the byte before `at` is a carriage return, so that a line feed there belongs to it.
-    after_return: bool,
+    is_after_return: bool,
     is_ended: bool,
     /// Whether the current row is longer than `limit`.
     is_too_long: bool,
@@ -120,7 +120,7 @@ impl<R: Read> RowReader<R> {
             at: 0,
             line: 1,
             consumed: 0,
-            after_return: false,
+            is_after_return: false,
             is_ended: false,
             is_too_long: false,
             spans: Vec::new(),
@@ -173,7 +173,7 @@ impl<R: Read> RowReader<R> {
         let lines = if has_quotes { self.line_ends(start, end) } else { 0 };
         let ended = self.buffer.get(end).copied();
         self.line += lines + u64::from(ended.is_some());
-        self.after_return = ended == Some(b'\r');
+        self.is_after_return = ended == Some(b'\r');
         self.at = end + usize::from(ended.is_some());
         if damage.is_some() {
             self.spans.clear();
@@ -193,12 +193,12 @@ impl<R: Read> RowReader<R> {
         }
         loop {
             match self.byte(self.at)? {
-                Some(b'\n') => self.line += u64::from(!self.after_return),
+                Some(b'\n') => self.line += u64::from(!self.is_after_return),
                 Some(b'\r') => self.line += 1,
                 Some(_) => return Ok(true),
                 None => return Ok(false),
             }
-            self.after_return = self.buffer.get(self.at) == Some(&b'\r');
+            self.is_after_return = self.buffer.get(self.at) == Some(&b'\r');
             self.at += 1;
         }
     }

@@ -182,7 +182,7 @@ impl<R: Read + Send> WholeDocument<R> {
             return Err(broken(self.name.clone(), why.into()));
         }
         let document = parse(&text, &Depth::Whole).map_err(|no_record| {
-            let why = if no_record.cut_off {
+            let why = if no_record.is_cut_off {
                 "the document ends before it is complete: it was cut off; get it whole and run again".into()
             } else {
                 format!("the document is {}; correct it there, or in what writes the file", no_record.what)

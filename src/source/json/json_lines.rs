@@ -90,14 +90,14 @@ impl<R: Read + Send> Records for Lines<R> {
             }
             let (body, bytes) = match parse(&self.text, &self.depth) {
                 Ok(body) => (Ok(body), Vec::new()),
-                Err(no_record) if no_record.cut_off && !ended => {
+                Err(no_record) if no_record.is_cut_off && !ended => {
                     return Err(self.broken(
                         "the input ends in the middle of this line: it was cut off; get it whole and run again, what came \
                          before is kept"
                             .into(),
                     ));
                 }
-                Err(RecordTextError { bad: BadRecord(why), cut_off: true, .. }) => {
+                Err(RecordTextError { bad: BadRecord(why), is_cut_off: true, .. }) => {
                     (Err(BadRecord(format!("{why}; with jsonl each record is one line"))), self.text.clone())
                 }
                 Err(no_record) => (Err(no_record.bad), self.text.clone()),

@@ -23,17 +23,17 @@ pub(crate) struct RecordTextError {
     /// Line and column of the place in the text, from 1.
     pub(crate) place: (usize, usize),
     /// Whether the text is valid as far as it goes, and only its end is missing.
-    pub(crate) cut_off: bool,
+    pub(crate) is_cut_off: bool,
 }
 
 impl RecordTextError {
-    fn new(what: String, place: (usize, usize), advice: &str, cut_off: bool) -> Self {
+    fn new(what: String, place: (usize, usize), advice: &str, is_cut_off: bool) -> Self {
         let at = match place {
             (1, column) => format!("column {column}"),
             (line, column) => format!("line {line} of the record, column {column}"),
         };
         let bad = BadRecord(format!("the record is {what} at {at}; {advice}"));
-        Self { bad, what, place, cut_off }
+        Self { bad, what, place, is_cut_off }
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
     /// Returns the whole message, and whether the text was cut off.
     fn message(text: &[u8]) -> (String, bool) {
         let error = parse(text, &Depth::Whole).expect_err("no record");
-        (error.bad.0, error.cut_off)
+        (error.bad.0, error.is_cut_off)
     }
 
     #[test]

@@ -205,23 +205,23 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Walks one value, from its first byte to its last.
-    fn value(&mut self, keep: bool) -> Walk<()> {
+    fn value(&mut self, must_keep: bool) -> Walk<()> {
         match self.peek()? {
-            Some(b'{' | b'[') => self.nested(keep),
-            Some(b'"') => self.string(keep),
+            Some(b'{' | b'[') => self.nested(must_keep),
+            Some(b'"') => self.string(must_keep),
             Some(other @ (b',' | b':' | b']' | b'}')) => Err(self.unexpected(other, "a value")),
-            _ => self.scalar(keep),
+            _ => self.scalar(must_keep),
         }
     }
 
     /// Walks an object or an array by its brackets alone; its content is checked when it is parsed.
-    fn nested(&mut self, keep: bool) -> Walk<()> {
+    fn nested(&mut self, must_keep: bool) -> Walk<()> {
         self.open.clear();
         loop {
             match self.peek()? {
                 None => return Err(SplitError::CutOff(self.position())),
                 Some(b'"') => {
-                    self.string(keep)?;
+                    self.string(must_keep)?;
                     continue;
                 }
                 Some(b'{') => self.open.push(b'}'),
@@ -235,7 +235,7 @@ impl<R: Read> Splitter<R> {
                 },
                 Some(_) => {}
             }
-            self.consume(keep)?;
+            self.consume(must_keep)?;
             if self.open.is_empty() {
                 return Ok(());
             }
@@ -245,31 +245,31 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    fn string(&mut self, keep: bool) -> Walk<()> {
-        self.consume(keep)?;
+    fn string(&mut self, must_keep: bool) -> Walk<()> {
+        self.consume(must_keep)?;
         loop {
             match self.peek()? {
                 None => return Err(SplitError::CutOff(self.position())),
-                Some(b'"') => return self.consume(keep),
+                Some(b'"') => return self.consume(must_keep),
                 Some(b'\\') => {
-                    self.consume(keep)?;
+                    self.consume(must_keep)?;
                     if self.peek()?.is_none() {
                         return Err(SplitError::CutOff(self.position()));
                     }
-                    self.consume(keep)?;
+                    self.consume(must_keep)?;
                 }
-                Some(_) => self.consume(keep)?,
+                Some(_) => self.consume(must_keep)?,
             }
         }
     }
 
     /// Walks a number or a literal.
-    fn scalar(&mut self, keep: bool) -> Walk<()> {
+    fn scalar(&mut self, must_keep: bool) -> Walk<()> {
         loop {
             match self.peek()? {
                 None => return Err(SplitError::CutOff(self.position())),
                 Some(b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r') => return Ok(()),
-                Some(_) => self.consume(keep)?,
+                Some(_) => self.consume(must_keep)?,
             }
         }
     }
@@ -297,14 +297,14 @@ impl<R: Read> Splitter<R> {
 
     /// Consumes the peeked byte.
     #[inline]
-    fn consume(&mut self, keep: bool) -> Walk<()> {
+    fn consume(&mut self, must_keep: bool) -> Walk<()> {
         let byte = self.chunk.get(self.at).copied().unwrap_or_default();
         self.at += 1;
         if byte == b'\n' {
             self.line += 1;
             self.line_start = self.before + self.at as u64;
         }
-        if keep {
+        if must_keep {
             self.element.push(byte);
             if self.element.len() > self.limit {
                 let why = format!("the record is longer than {} bytes, the most that one may have", self.limit);

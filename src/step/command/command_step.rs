@@ -171,7 +171,7 @@ impl CommandStep {
             return StepError::Rejected(why);
         }
         let action = format!("the program {program} can't be started");
-        let trouble = MachineError::from_io(&action, error).unwrap_or_else(|| match error.kind() {
+        let machine_error = MachineError::from_io(&action, error).unwrap_or_else(|| match error.kind() {
             io::ErrorKind::ExecutableFileBusy => MachineError { refused: MachineRefusal::Busy, why },
             _ if !self.settings.folder.is_dir() => {
                 let why = format!("{why}; the folder {} is not there", self.settings.folder.display());
@@ -180,7 +180,7 @@ impl CommandStep {
             _ => MachineError { refused: MachineRefusal::Program, why },
         });
         // Of the operations after the start, only watching its pipes may run out of resources.
-        StepError::Machine { trouble, begun: error.kind() == io::ErrorKind::StorageFull }
+        StepError::Machine { error: machine_error, has_begun: error.kind() == io::ErrorKind::StorageFull }
     }
 
     fn process(&self, context: &StepContext) -> Process {
@@ -228,9 +228,9 @@ impl Step for CommandStep {
 /// Returns the error of an item that could not be written completely; the program is not started.
 fn input_error(program: &str, error: &io::Error) -> StepError {
     let action = format!("the item for the program {program} can't be kept ready");
-    let trouble = MachineError::from_io(&action, error);
-    let trouble = trouble.unwrap_or_else(|| MachineError::resource(format!("{action}: {error}")));
-    StepError::Machine { trouble, begun: false }
+    let machine_error = MachineError::from_io(&action, error);
+    let machine_error = machine_error.unwrap_or_else(|| MachineError::resource(format!("{action}: {error}")));
+    StepError::Machine { error: machine_error, has_begun: false }
 }
 
 /// Ends the program with all processes that it started, and waits for it.

@@ -97,8 +97,8 @@ impl Driver {
             let session =
                 match WorkerSession::start_worker(self.program.as_deref(), self.alone, self.clock.as_ref()).await {
                     Ok(session) => session,
-                    Err(trouble) => {
-                        self.refuse_all(&trouble);
+                    Err(machine_error) => {
+                        self.refuse_all(&machine_error);
                         continue;
                     }
                 };
@@ -108,7 +108,7 @@ impl Driver {
                 WorkerEnd::Rejected(why) => self.reject_first(why),
                 WorkerEnd::Gone(why) => self.retry_first(why),
                 WorkerEnd::Suspected(requests) => self.alone = requests,
-                WorkerEnd::Refused(trouble) => self.refuse_all(&trouble),
+                WorkerEnd::Refused(machine_error) => self.refuse_all(&machine_error),
             }
         }
     }
@@ -130,9 +130,9 @@ impl Driver {
         }
     }
 
-    fn refuse_all(&mut self, trouble: &MachineError) {
+    fn refuse_all(&mut self, machine_error: &MachineError) {
         for request in self.waiting.drain(..) {
-            let _ = request.reply.send(Err(EvaluationError::Machine(trouble.clone())));
+            let _ = request.reply.send(Err(EvaluationError::Machine(machine_error.clone())));
         }
     }
 }

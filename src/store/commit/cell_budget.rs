@@ -160,7 +160,7 @@ mod tests {
     use crate::google::types::response_types::TabInfo;
 
     fn budget() -> CellBudget {
-        let tab = TabInfo { sheet_id: 1, title: "T".into(), index: 0, hidden: false, rows: 100, columns: 4 };
+        let tab = TabInfo { sheet_id: 1, title: "T".into(), index: 0, is_hidden: false, rows: 100, columns: 4 };
         CellBudget::from_metadata(&SpreadsheetInfo {
             title: String::new(),
             locale: String::new(),

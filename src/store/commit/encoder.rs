@@ -53,7 +53,7 @@ pub struct EncodeContext<'a> {
     /// The existing tabs.
     pub tabs: &'a Tabs,
     /// Whether the batch recreates missing Failures and Runs tabs.
-    pub recreates: bool,
+    pub recreates_tabs: bool,
     /// The support for the named-range guard.
     pub support: GuardSupport,
     /// The known rows of the data tab.
@@ -66,7 +66,8 @@ pub struct EncodeContext<'a> {
 
 /// Encodes a commit.
 pub fn encode(commit: &Commit, batch_steps: &[BatchStep], context: EncodeContext<'_>) -> EncodedBatch {
-    let EncodeContext { tabs, recreates, support, row_context, pending_restores, deleted_rows } = context;
+    let EncodeContext { tabs, recreates_tabs: recreates, support, row_context, pending_restores, deleted_rows } =
+        context;
     let has_data_tab = tabs.data.is_some();
     let state_tab = batch_steps.iter().find_map(|step| match step {
         BatchStep::WriteState { tab } => Some(*tab),
@@ -118,7 +119,7 @@ struct BatchEncoder<'a> {
 impl BatchEncoder<'_> {
     /// Plans the tabs after the batch. The ids of new tabs are derived first, so that the state in
     /// the same batch can name them.
-    fn plan_tables(&mut self, recreates: bool) {
+    fn plan_tables(&mut self, recreates_tabs: bool) {
         let (to, job) = (self.commit.to, &self.commit.state.job);
         let made = |role, title: String, header: &[&str]| Tab {
             id: derived_tab_id(to, role),
@@ -131,7 +132,7 @@ impl BatchEncoder<'_> {
             self.tabs.failures = Some(made(TabKind::Failures, failures_title(job), &FAILURES));
             self.tabs.runs.get_or_insert_with(|| made(TabKind::Runs, RUNS_TITLE.to_owned(), &RUNS));
         }
-        if recreates && self.commit.from.is_some() {
+        if recreates_tabs && self.commit.from.is_some() {
             let (failures, runs) = (&mut self.tabs.failures, &mut self.tabs.runs);
             failures.get_or_insert_with(|| made(TabKind::Failures, failures_title(job), &FAILURES));
             runs.get_or_insert_with(|| made(TabKind::Runs, RUNS_TITLE.to_owned(), &RUNS));

@@ -123,11 +123,11 @@ pub struct ColumnLookup {
 impl ColumnLookup {
     /// Whether an anomaly forbids writing.
     pub fn blocks(&self) -> bool {
-        self.anomalies.iter().any(|anomaly| anomaly.blocking)
+        self.anomalies.iter().any(|anomaly| anomaly.is_blocking)
     }
 
-    fn report(&mut self, blocking: bool, message: String) {
-        self.anomalies.push(Anomaly { message, blocking });
+    fn report(&mut self, is_blocking: bool, message: String) {
+        self.anomalies.push(Anomaly { message, is_blocking });
     }
 }
 
@@ -221,11 +221,11 @@ impl OwnColumns<'_> {
         marks_of(tab, name, marks).min_by_key(taken)
     }
 
-    fn report_unmarked(&self, name: &String, readable: bool, found: &mut ColumnLookup) {
+    fn report_unmarked(&self, name: &String, is_readable: bool, found: &mut ColumnLookup) {
         let title = self.tab;
         let advice = "write that word back into its header row";
         let lost = format!("tab {title} has lost its column \"{name}\"");
-        if !readable {
+        if !is_readable {
             found.report(true, format!("{lost}, and whether it was renamed or deleted can't be read: {advice}"));
         } else if !self.marked_columns().contains(name) {
             found.report(

@@ -185,7 +185,7 @@ impl PendingRestores {
         let message = format!(
             "{count} rows of the job's tabs were moved while old ones were deleted, and are restored below the header now"
         );
-        Anomaly { message, blocking: false }
+        Anomaly { message, is_blocking: false }
     }
 
     fn header(&self, role: TabKind) -> Option<&Tab> {

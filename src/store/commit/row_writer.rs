@@ -58,7 +58,13 @@ pub struct RowRequests {
 
 /// Returns the requests for a commit's rows. `new`: the batch itself creates the tab, so that no
 /// user can have edited it. `state_tab` has the state once the batch is applied.
-pub fn encode_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, row_context: RowContext<'_>) -> RowRequests {
+pub fn encode_rows(
+    commit: &Commit,
+    tab: &Tab,
+    is_new: bool,
+    state_tab: i32,
+    row_context: RowContext<'_>,
+) -> RowRequests {
     let planner = RowPlanner::new(commit, tab, row_context);
     let RowPlan { writes, updated, filled, appended, fresh } = planner.plan();
     let grown = index(filled.len());
@@ -68,7 +74,7 @@ pub fn encode_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, row_co
     if writes.is_empty() && fresh.is_empty() && recreated.is_empty() {
         return encoder.out;
     }
-    if !new || !writes.is_empty() {
+    if !is_new || !writes.is_empty() {
         encoder.write_over(&writes, &fresh, &recreated);
     }
     encoder.append_or_insert(&fresh, &recreated);

@@ -68,7 +68,7 @@ impl Loader {
                 "the header of tab {title} is in row {row} now, and it has to be in row 1: drag that row to the top, or delete the rows \
                  that were put above it"
             ),
-            blocking: true,
+            is_blocking: true,
         }))
     }
 

@@ -170,7 +170,7 @@ impl Loader {
 }
 
 fn predecessor_anomaly(spreadsheet: &str, what: &str) -> Anomaly {
-    Anomaly { message: format!("in the earlier spreadsheet {spreadsheet}: {what}"), blocking: false }
+    Anomaly { message: format!("in the earlier spreadsheet {spreadsheet}: {what}"), is_blocking: false }
 }
 
 /// The one-time notice that the user gave up a lost spreadsheet.
@@ -178,7 +178,7 @@ fn abandoned(spreadsheet: &str) -> Anomaly {
     let message = format!(
         "the earlier spreadsheet {spreadsheet}, and those before it, are left behind: what was done there is processed again if the source yields it"
     );
-    Anomaly { message, blocking: false }
+    Anomaly { message, is_blocking: false }
 }
 
 /// Adds the predecessor to an error, because it is not the spreadsheet that the user named.

@@ -42,11 +42,11 @@ pub async fn missing(client: &ProbeClient) -> CheckResult {
 
 /// Sends a batch with one harmless write and one request that must be refused. Checks that the
 /// write was not applied.
-pub async fn whole_batch_refused(client: &ProbeClient, refused: Option<Request>, write_first: bool) -> CheckResult {
+pub async fn whole_batch_refused(client: &ProbeClient, refused: Option<Request>, writes_first: bool) -> CheckResult {
     let (home, row) = (client.home()?, client.row());
     let mut requests: Vec<Request> =
         refused.into_iter().chain([home.write(row, 0, CellData::text("not to be seen"))]).collect();
-    if write_first {
+    if writes_first {
         requests.reverse();
     }
     let refusal = match client.send(Batch::new(requests)).await? {

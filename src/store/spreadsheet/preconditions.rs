@@ -72,7 +72,7 @@ impl SheetsStore {
             let required = self.session().row_tracker.required_read(mode, written_keys(commit));
             match required {
                 RequiredRead::Nothing => return Ok(()),
-                RequiredRead::Positions { pause } => {
+                RequiredRead::Positions { needs_pause: pause } => {
                     if pause {
                         self.loader().clock.sleep(CONFIRM_PAUSE).await;
                     }

@@ -111,7 +111,7 @@ impl SheetsStore {
         let support = session.strategy.support();
         let recreates = self.loader().missing == MissingTab::Remade;
         let context = EncodeContext {
-            recreates,
+            recreates_tabs: recreates,
             tabs: &session.tabs,
             support,
             row_context,

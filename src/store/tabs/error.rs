@@ -96,7 +96,7 @@ pub fn reordered_rows(tab: &Tab) -> Option<Anomaly> {
         "tab {title}: {rows} rows have their cells in other columns than its header says, as when columns are moved while a run is writing; \
          they are read anyway, and you may move the cells back"
     );
-    (rows > 0).then_some(Anomaly { message, blocking: false })
+    (rows > 0).then_some(Anomaly { message, is_blocking: false })
 }
 
 /// The anomaly for a manually edited tab of keys.
@@ -106,7 +106,7 @@ pub fn manually_edited(job: &str, reading: LoadObservation) -> Anomaly {
         "tab Processed {job}: {found} rows exist and {expected} were written: the tab was edited; keys whose rows are gone will \
          be processed again"
     );
-    Anomaly { message, blocking: false }
+    Anomaly { message, is_blocking: false }
 }
 
 /// The error for a state and keys that did not match in any read.

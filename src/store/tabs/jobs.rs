@@ -226,7 +226,7 @@ fn read_requests(tab: &Tab, own: &[&Vec<Value>], zone: &TimeZone) -> JobRequests
     let (broken, run_now): (Vec<String>, Vec<String>) = asked("run now").partition(|word| is_formula_error(word));
     let runs = broken.iter().map(|word| unclear(tab, "run now", word, "asks for no run: write today's date"));
     JobRequests {
-        paused: asked("paused").next().is_some(),
+        is_paused: asked("paused").next().is_some(),
         silence_until: silent.iter().filter_map(|(_, at)| *at).max(),
         approve: asked("approve").max(),
         unclear: pauses.chain(times).chain(runs).collect(),

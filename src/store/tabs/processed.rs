@@ -81,8 +81,8 @@ impl ProcessedRows {
 
     /// Sets whether the texts of done versions are kept.
     #[must_use]
-    pub fn keeping_version_texts(mut self, keeps: bool) -> Self {
-        self.version_texts = keeps.then(VersionTexts::default);
+    pub fn keeping_version_texts(mut self, keeps_texts: bool) -> Self {
+        self.version_texts = keeps_texts.then(VersionTexts::default);
         self
     }
 
@@ -228,11 +228,11 @@ impl ProcessedRows {
                  is writing: move the cells back, or delete those rows to have their keys processed again",
                 tab.title, self.shifted
             );
-            anomalies.push(Anomaly { message, blocking: true });
+            anomalies.push(Anomaly { message, is_blocking: true });
         }
         if self.keyless > 0 {
             let message = format!("tab {}: {} rows have no key and were skipped", tab.title, self.keyless);
-            anomalies.push(Anomaly { message, blocking: false });
+            anomalies.push(Anomaly { message, is_blocking: false });
         }
         let set = ProcessedSet::from_changes(self.again, self.rows, self.version_uses, self.forgotten, self.gaps);
         (set.with_version_texts(self.version_texts), anomalies)

@@ -28,7 +28,7 @@ pub struct CommitChain {
     own_holder: Holder,
     draft_ids: DraftIds,
     state: State,
-    claimed: bool,
+    has_claimed: bool,
     may_redraft: bool,
     redrafts: u32,
     reloads: u32,
@@ -42,7 +42,7 @@ pub struct CommitMetadata {
     /// Length of the lease from now, in milliseconds.
     pub ttl_ms: u64,
     /// True if this commit releases the lease.
-    pub release: bool,
+    pub releases_lease: bool,
     /// The run so far.
     pub run: Run,
     /// The low watermark in the source.
@@ -99,7 +99,15 @@ impl CommitChain {
             None => (None, fresh),
         };
         let drafted = DraftIds::new(head, state.lease.fence);
-        Self { own_holder: me, draft_ids: drafted, state, claimed: false, may_redraft: false, redrafts: 0, reloads: 0 }
+        Self {
+            own_holder: me,
+            draft_ids: drafted,
+            state,
+            has_claimed: false,
+            may_redraft: false,
+            redrafts: 0,
+            reloads: 0,
+        }
     }
 
     /// Returns the ids drafted so far, for resolution.
@@ -114,12 +122,12 @@ impl CommitChain {
 
     /// Returns the term of this run's commits: the present one, or the one that it will claim.
     pub fn fence(&self) -> Fence {
-        if self.claimed { self.state.lease.fence } else { self.state.lease.fence.next() }
+        if self.has_claimed { self.state.lease.fence } else { self.state.lease.fence.next() }
     }
 
     /// True if this run holds the lease.
     pub fn has_claimed(&self) -> bool {
-        self.claimed
+        self.has_claimed
     }
 
     /// Changes the state that the next commit writes: the job's definition, key column, time zone
@@ -130,7 +138,7 @@ impl CommitChain {
 
     /// Returns the kind of the next commit.
     pub fn kind(&self) -> CommitKind {
-        match (self.draft_ids.base(), self.claimed) {
+        match (self.draft_ids.base(), self.has_claimed) {
             (None, _) => CommitKind::Init,
             (Some(_), _) if self.redrafts > 1 => CommitKind::Relocate,
             (Some(_), false) => CommitKind::Claim,
@@ -165,7 +173,7 @@ impl CommitChain {
             CommitEnd::Applied(id) => {
                 self.draft_ids.on_applied(*id);
                 self.state = State { head: Some(*id), ..commit.state.clone() };
-                self.claimed = self.state.lease.holder.as_ref() == Some(&self.own_holder);
+                self.has_claimed = self.state.lease.holder.as_ref() == Some(&self.own_holder);
                 (self.redrafts, self.reloads) = (0, 0);
                 NextAction::Continue
             }
@@ -217,10 +225,10 @@ impl CommitChain {
         // A draft of this run that released the lease was applied after all: no other run has taken
         // over.
         let given_back = holder.is_none() && self.draft_ids.is_in_doubt(snapshot.head);
-        if !mine && !given_back && (self.claimed || snapshot.state.lease.fence > self.state.lease.fence) {
+        if !mine && !given_back && (self.has_claimed || snapshot.state.lease.fence > self.state.lease.fence) {
             return Err(HaltReason::Fenced);
         }
-        self.claimed = mine;
+        self.has_claimed = mine;
         self.redrafts = 0;
         self.state = snapshot.state.clone();
         self.draft_ids.rebase(snapshot.head);
@@ -254,18 +262,18 @@ impl CommitChain {
         state.columns = changes.owned_columns(state.columns);
         state.head = Some(to);
         state.cursor.clone_from(&metadata.cursor);
-        state.run = (!metadata.release).then(|| metadata.run.clone());
+        state.run = (!metadata.releases_lease).then(|| metadata.run.clone());
         state
     }
 
     fn lease_after(&self, metadata: &CommitMetadata) -> Lease {
         let lease = &self.state.lease;
-        let held = if self.claimed {
+        let held = if self.has_claimed {
             lease.renewed(metadata.now, metadata.ttl_ms)
         } else {
             lease.claimed(self.own_holder.clone(), metadata.now, metadata.ttl_ms)
         };
-        if metadata.release { held.released(metadata.now) } else { held }
+        if metadata.releases_lease { held.released(metadata.now) } else { held }
     }
 }
 

@@ -148,7 +148,7 @@ pub struct Failure {
     /// The record itself, split over cells.
     pub payload: Vec<String>,
     /// True if the payload is the whole record, so that it can be retried from there.
-    pub kept: bool,
+    pub has_whole_record: bool,
 }
 
 impl Failure {
@@ -187,8 +187,8 @@ pub fn record_hash(record: &[u8]) -> String {
 
 /// Returns the hash of the payload's record, even if the payload contains only its size and hash;
 /// `None` if it has neither.
-pub fn record_hash_of(payload: &[String], kept: bool) -> Option<String> {
-    if kept {
+pub fn record_hash_of(payload: &[String], has_whole_record: bool) -> Option<String> {
+    if has_whole_record {
         return Some(payload_hash(payload));
     }
     let hash_text = payload.first()?.split_once(SHA256)?.1;

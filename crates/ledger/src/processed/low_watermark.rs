@@ -17,7 +17,7 @@ pub struct LowWatermark {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct PendingSequence {
     cursor: Option<String>,
-    settled: bool,
+    is_settled: bool,
 }
 
 /// An item's position in reading order, used to settle it.
@@ -36,7 +36,7 @@ impl LowWatermark {
         let place = self.next;
         self.next += 1;
         if !self.is_sealed {
-            self.open.insert(place, PendingSequence { cursor, settled: false });
+            self.open.insert(place, PendingSequence { cursor, is_settled: false });
         }
         SequenceNumber(place)
     }
@@ -50,10 +50,10 @@ impl LowWatermark {
     /// Settles an item: done or in Failures on the store, or skipped.
     pub fn settle(&mut self, place: SequenceNumber) {
         if let Some(waiting) = self.open.get_mut(&place.0) {
-            waiting.settled = true;
+            waiting.is_settled = true;
         }
         while let Some(first) = self.open.first_entry() {
-            if !first.get().settled {
+            if !first.get().is_settled {
                 break;
             }
             if let Some(cursor) = first.remove().cursor {
@@ -66,7 +66,7 @@ impl LowWatermark {
     /// them: the commit may be refused, and only a part of it drafted again.
     pub fn watermark_after(&self, places: &HashSet<SequenceNumber>) -> Option<&str> {
         let settled =
-            self.open.iter().take_while(|(at, waiting)| waiting.settled || places.contains(&SequenceNumber(**at)));
+            self.open.iter().take_while(|(at, waiting)| waiting.is_settled || places.contains(&SequenceNumber(**at)));
         settled.filter_map(|(_, waiting)| waiting.cursor.as_deref()).last().or(self.watermark.as_deref())
     }
 }

@@ -96,7 +96,7 @@ pub fn processed_row<'a>(key: &'a Key, version: &'a Version, state: &'a str, run
 /// Returns a row of Failures, in the order of `FAILURES`.
 #[expect(clippy::cast_precision_loss, reason = "attempts are few")]
 pub fn failure_row(failure: &Failure) -> Vec<Cell> {
-    let retryable = if failure.kept && failure.state != FailureState::Recovered { "yes" } else { "no" };
+    let retryable = if failure.has_whole_record && failure.state != FailureState::Recovered { "yes" } else { "no" };
     let mut row = vec![
         Cell::text(failure.key.as_str()),
         Cell::text(&*failure.step),
@@ -115,7 +115,7 @@ pub fn failure_row(failure: &Failure) -> Vec<Cell> {
     let before = row.len();
     row.extend(failure.payload.iter().take(PAYLOAD_CELLS).map(|cell| Cell::text(&**cell)));
     // The hash shows whether the source yields another record, even if the record is not kept.
-    if let Some(mark) = record_hash_of(&failure.payload, failure.kept) {
+    if let Some(mark) = record_hash_of(&failure.payload, failure.has_whole_record) {
         row.resize(before + PAYLOAD_CELLS, Cell::Empty);
         row.push(Cell::text(mark));
     }
@@ -158,7 +158,7 @@ pub fn read_failure_row(cell: impl Fn(&str) -> Cell) -> Option<Failure> {
         state: FailureState::from_cell(&text("state")),
         answered: ActionAnswer::parse(&text("answered")),
         place: text("where"),
-        kept: text("retryable") == "yes" && !payload.is_empty(),
+        has_whole_record: text("retryable") == "yes" && !payload.is_empty(),
         payload,
     })
 }
@@ -266,7 +266,7 @@ mod tests {
             answered: Some(ActionAnswer::NotUnderstood),
             place: "f.csv:3 (record 2)".into(),
             payload,
-            kept: true,
+            has_whole_record: true,
         };
         let row = failure_row(&failure);
         assert_eq!(row.len(), FAILURES.len());

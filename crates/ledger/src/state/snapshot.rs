@@ -202,7 +202,7 @@ pub struct Anomaly {
     /// One sentence that names tab, row or key, and the fix if there is one.
     pub message: String,
     /// True if the run must stop before any write.
-    pub blocking: bool,
+    pub is_blocking: bool,
 }
 
 /// What a load found, to compare with the head that was read before it.

@@ -29,7 +29,7 @@ pub(crate) struct Progress {
     pub(crate) attempts: u32,
     /// Attempts that were answered 429.
     pub(crate) throttled: u32,
-    pub(crate) refreshed: bool,
+    pub(crate) has_refreshed: bool,
     pub(crate) reason: (Fault, Option<u64>),
     pub(crate) exhausted: Option<GiveUpReason>,
 }
@@ -40,7 +40,7 @@ impl Default for Progress {
             started_ms: None,
             attempts: 0,
             throttled: 0,
-            refreshed: false,
+            has_refreshed: false,
             reason: (Fault::Transient, None),
             exhausted: None,
         }

@@ -165,7 +165,7 @@ impl ApiCaller {
             self.count(method, result.as_ref().err(), sent_ms);
             let refused = result.as_ref().is_err_and(|failure| is_unauthorised(method, failure));
             let (Ok((_, number)), true) = (token, refused) else { return result };
-            if std::mem::replace(&mut locked(progress).refreshed, true) {
+            if std::mem::replace(&mut locked(progress).has_refreshed, true) {
                 return result;
             }
             self.tokens.invalidate(number);
@@ -202,7 +202,7 @@ impl ApiCaller {
     /// Converts the failure into an error with a user-facing message.
     pub(crate) fn error(&self, method: Method, call_failure: CallFailure) -> CallError {
         let CallFailure { failure, attempts, elapsed_ms, exhausted } = call_failure;
-        CallError { method, cause: self.cause(method, failure), attempts, elapsed_ms, exhausted }
+        CallError { method, cause: self.cause(method, failure), attempts, elapsed_ms, give_up_reason: exhausted }
     }
 
     fn cause(&self, method: Method, failure: AttemptFailure) -> ErrorCause {

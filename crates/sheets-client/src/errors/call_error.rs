@@ -146,7 +146,7 @@ pub struct CallError {
     /// Milliseconds from the first attempt to the last.
     pub elapsed_ms: u64,
     /// Why no further attempt was made; `None` if a retry is not allowed at all.
-    pub exhausted: Option<GiveUpReason>,
+    pub give_up_reason: Option<GiveUpReason>,
 }
 
 impl CallError {
@@ -167,7 +167,7 @@ impl fmt::Display for CallError {
         if self.attempts > 1 {
             write!(f, " (tried {} times in {} s)", self.attempts, self.elapsed_ms / 1_000)?;
         }
-        match self.exhausted {
+        match self.give_up_reason {
             Some(GiveUpReason::Elapsed { next_ms }) => write!(f, "; try again in {} s", next_ms.div_ceil(1_000)),
             Some(GiveUpReason::Budget) => f.write_str("; too many calls fail, so this run stopped retrying"),
             _ => Ok(()),
@@ -188,7 +188,7 @@ mod tests {
             cause: ErrorCause::Lost(UnknownOutcome::Status(503)),
             attempts: 6,
             elapsed_ms: 31_000,
-            exhausted: Some(GiveUpReason::Attempts),
+            give_up_reason: Some(GiveUpReason::Attempts),
         };
         assert_eq!(
             error.to_string(),

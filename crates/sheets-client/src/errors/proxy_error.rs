@@ -34,7 +34,7 @@ pub enum ProxyErrorKind {
     /// The proxy requires a user and a password, or refuses those sent (407; some send 401).
     Unauthorised {
         /// Whether a user and a password were sent.
-        sent: bool,
+        has_credentials: bool,
         /// The proxy's status code.
         status: u16,
     },
@@ -68,10 +68,10 @@ impl ProxyErrorKind {
         match self {
             Self::Unreachable(why) => format!("can't be reached: {why}; check {variable}"),
             Self::Hung { after_s } => format!("gave no response within {after_s} s; check {variable}"),
-            Self::Unauthorised { sent: true, status } => {
+            Self::Unauthorised { has_credentials: true, status } => {
                 format!("does not take the user and password of {variable} ({status}); correct them there")
             }
-            Self::Unauthorised { sent: false, status } => {
+            Self::Unauthorised { has_credentials: false, status } => {
                 format!(
                     "asks for a user and a password ({status}); write them into {variable}: http://USER:PASSWORD@HOST:PORT"
                 )

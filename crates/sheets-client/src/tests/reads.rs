@@ -32,8 +32,8 @@ async fn metadata_comes_as_light_types_and_zeroes_are_filled_in() {
     });
     let client = stub.client();
     let read = client.metadata(&book()).await.expect("read");
-    assert_eq!((read.tabs[0].sheet_id, read.tabs[0].rows, read.tabs[0].hidden), (0, 1_000, false));
-    assert_eq!((read.tabs[1].sheet_id, read.tabs[1].rows, read.tabs[1].hidden), (7, 0, true));
+    assert_eq!((read.tabs[0].sheet_id, read.tabs[0].rows, read.tabs[0].is_hidden), (0, 1_000, false));
+    assert_eq!((read.tabs[1].sheet_id, read.tabs[1].rows, read.tabs[1].is_hidden), (7, 0, true));
     let named = NamedRangeInfo { id: "12".into(), name: "n".into(), sheet_id: 0, start_row: 0, start_column: 0 };
     assert_eq!(read.named_ranges, [named]);
     assert_eq!(client.service_time(), Timestamp::parse("2026-11-22T09:30:00Z").map(|t| (t, 0)));
@@ -156,7 +156,7 @@ async fn attempts_and_elapsed_time_are_bounded() {
     let stub = Stub::new(|_, _| StubResponse::html(503));
     let retry = RetryPolicy { max_attempts: 3, ..RetryPolicy::default() };
     let error = stub.client_with(SheetsOptions { retry, ..stub.options() }).metadata(&book()).await.expect_err("down");
-    assert_eq!((error.attempts, error.exhausted, stub.calls().len()), (3, Some(GiveUpReason::Attempts), 3));
+    assert_eq!((error.attempts, error.give_up_reason, stub.calls().len()), (3, Some(GiveUpReason::Attempts), 3));
     assert_eq!(error.fault(), Fault::Transient);
 
     let stub = Stub::new(|_, _| StubResponse::html(503).with("retry-after", "3600"));
@@ -176,7 +176,7 @@ async fn all_calls_share_one_budget_of_retries() {
         client.metadata(&book()).await.expect_err("down");
     }
     assert_eq!(stub.calls().len(), 15);
-    assert_eq!(client.metadata(&book()).await.expect_err("down").exhausted, Some(GiveUpReason::Budget));
+    assert_eq!(client.metadata(&book()).await.expect_err("down").give_up_reason, Some(GiveUpReason::Budget));
 }
 
 #[tokio::test(start_paused = true)]
@@ -276,6 +276,6 @@ async fn a_429_is_not_waited_for_when_its_wait_would_end_too_late() {
     let stub = Stub::new(|_, _| StubResponse::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"));
     let retry = RetryPolicy { max_elapsed_ms: 400, ..RetryPolicy::default() };
     let error = stub.client_with(SheetsOptions { retry, ..stub.options() }).metadata(&book()).await.expect_err("full");
-    assert!(matches!(error.exhausted, Some(GiveUpReason::Elapsed { next_ms: 500..=1_000 })), "{error:?}");
+    assert!(matches!(error.give_up_reason, Some(GiveUpReason::Elapsed { next_ms: 500..=1_000 })), "{error:?}");
     assert_eq!(stub.calls().len(), 1);
 }

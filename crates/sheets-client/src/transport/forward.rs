@@ -56,8 +56,8 @@ impl ForwardProxyStream {
         let writes = line.starts_with("POST") && line.contains("/v4/");
         let is_page = !writes && head.contains("content-type: text/html");
         match status {
-            407 => Some(ProxyErrorKind::Unauthorised { sent, status }),
-            401 if is_page => Some(ProxyErrorKind::Unauthorised { sent, status }),
+            407 => Some(ProxyErrorKind::Unauthorised { has_credentials: sent, status }),
+            401 if is_page => Some(ProxyErrorKind::Unauthorised { has_credentials: sent, status }),
             403 if is_page => Some(ProxyErrorKind::Refused { host: self.host.clone(), status }),
             _ => None,
         }

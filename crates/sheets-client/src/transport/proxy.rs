@@ -129,7 +129,7 @@ pub struct Proxies {
 struct ProxyBypass {
     variable: String,
     /// Whether the list contains `*`.
-    all: bool,
+    has_wildcard: bool,
     matcher: Arc<Matcher>,
 }
 
@@ -150,7 +150,7 @@ impl Proxies {
         let without = without.map(|(variable, list)| {
             let matcher = Matcher::builder().all("http://any.example").no(normalize_list(list)).build();
             let all = list.split([',', ' ']).any(|entry| entry.trim() == "*");
-            ProxyBypass { variable: variable.to_owned(), all, matcher: Arc::new(matcher) }
+            ProxyBypass { variable: variable.to_owned(), has_wildcard: all, matcher: Arc::new(matcher) }
         });
         Self { https, http, without }
     }
@@ -165,7 +165,7 @@ impl Proxies {
         let Some(proxy) = proxy else { return ProxyRoute::Direct };
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         if let Some(without) = &self.without
-            && (without.all || without.matcher.intercept(uri).is_none())
+            && (without.has_wildcard || without.matcher.intercept(uri).is_none())
         {
             return ProxyRoute::Bypassed(proxy, format!("{} lists {host}", without.variable));
         }
@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn an_error_is_found_in_a_chain_and_inside_an_io_error() {
         let proxy = Proxy::parse("HTTPS_PROXY", "http://me:hunter2@proxy:1").expect("an address");
-        let error = proxy.error(ProxyErrorKind::Unauthorised { sent: true, status: 407 });
+        let error = proxy.error(ProxyErrorKind::Unauthorised { has_credentials: true, status: 407 });
         assert_eq!(ProxyError::within(&io::Error::other(error.clone())), Some(error.clone()));
         assert_eq!(ProxyError::within(&error), Some(error.clone()));
         assert_eq!(ProxyError::within(&io::Error::other("x")), None);

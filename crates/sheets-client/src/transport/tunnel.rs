@@ -81,9 +81,9 @@ impl Tunnel {
 }
 
 /// Classifies a proxy status that is not a success.
-pub(crate) fn classify_status(status: u16, host: String, sent: bool) -> ProxyErrorKind {
+pub(crate) fn classify_status(status: u16, host: String, has_credentials: bool) -> ProxyErrorKind {
     match status {
-        401 | 407 => ProxyErrorKind::Unauthorised { sent, status },
+        401 | 407 => ProxyErrorKind::Unauthorised { has_credentials, status },
         408 | 429 | 500.. => ProxyErrorKind::Failed { host, status },
         400..=499 => ProxyErrorKind::Refused { host, status },
         _ => ProxyErrorKind::Garbled(format!("status {status}")),

@@ -86,8 +86,8 @@ impl CellData {
     }
 
     /// Returns a boolean cell.
-    pub fn bool(truth: bool) -> Self {
-        Self { value: Content::Bool(truth), ..Self::default() }
+    pub fn bool(is_true: bool) -> Self {
+        Self { value: Content::Bool(is_true), ..Self::default() }
     }
 
     /// Returns a formula cell; the text includes the leading `=`. Only for columns for which the

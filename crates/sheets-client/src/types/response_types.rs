@@ -38,7 +38,7 @@ pub struct TabInfo {
     /// The position, from 0.
     pub index: u32,
     /// Whether the tab is hidden.
-    pub hidden: bool,
+    pub is_hidden: bool,
     /// Rows of the grid, empty ones included; 0 for a tab that is a chart.
     pub rows: u32,
     /// Columns of the grid.
@@ -175,7 +175,7 @@ pub(crate) fn metadata(sheet: api::Spreadsheet) -> SpreadsheetInfo {
             sheet_id: tab.sheet_id.unwrap_or(0),
             title: tab.title.unwrap_or_default(),
             index: count(tab.index),
-            hidden: tab.hidden.unwrap_or(false),
+            is_hidden: tab.hidden.unwrap_or(false),
             rows: count(grid.row_count),
             columns: count(grid.column_count),
         }

@@ -187,17 +187,17 @@ impl ApiResponse {
     }
 
     /// Returns the body as bytes, and its content type.
-    pub fn body(self, pretty: bool) -> (Vec<u8>, &'static str) {
+    pub fn body(self, is_pretty: bool) -> (Vec<u8>, &'static str) {
         let json = "application/json; charset=UTF-8";
         match self.content {
             ResponseContent::Json(value) => {
-                let written = if pretty { serde_json::to_vec_pretty(&value) } else { serde_json::to_vec(&value) };
+                let written = if is_pretty { serde_json::to_vec_pretty(&value) } else { serde_json::to_vec(&value) };
                 let mut bytes = written.unwrap_or_default();
-                bytes.extend(pretty.then_some(b'\n'));
+                bytes.extend(is_pretty.then_some(b'\n'));
                 (bytes, json)
             }
             ResponseContent::Text(mut bytes) => {
-                bytes.extend(pretty.then_some(b'\n'));
+                bytes.extend(is_pretty.then_some(b'\n'));
                 (bytes, json)
             }
             ResponseContent::Html(page) => (page.into_bytes(), "text/html; charset=UTF-8"),

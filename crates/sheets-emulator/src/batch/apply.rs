@@ -50,7 +50,7 @@ pub(crate) fn batch_update(
     let mut answer = Map::new();
     answer.insert("spreadsheetId".to_owned(), id.into());
     answer.insert("replies".to_owned(), Value::Array(replies));
-    if request_body.include_spreadsheet {
+    if request_body.includes_spreadsheet {
         answer.insert("updatedSpreadsheet".to_owned(), spreadsheet_after(&batch, id, request_body, mask)?);
     }
     drop(batch);
@@ -66,12 +66,12 @@ fn spreadsheet_after(
     mask: &ResponseMask,
 ) -> Result<Value, ApiError> {
     let grid_data = match mask {
-        ResponseMask::All => request_body.include_grid_data,
+        ResponseMask::All => request_body.includes_grid_data,
         ResponseMask::Members(_) => mask.covers("updatedSpreadsheet.sheets.data"),
     };
     let selections = request_body.ranges.into_iter().map(CellSelection::Range).collect();
     let mask = mask.child("updatedSpreadsheet").cloned().unwrap_or_default();
-    spreadsheet(batch.tx, id, &SpreadsheetView { selections, grid_data, mask })
+    spreadsheet(batch.tx, id, &SpreadsheetView { selections, includes_grid_data: grid_data, mask })
 }
 
 /// Applies one prepared request.

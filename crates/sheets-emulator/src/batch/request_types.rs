@@ -52,7 +52,7 @@ impl<'de> Deserialize<'de> for CellData {
                             let known = member("CellData", name);
                             let known = known.ok_or_else(|| A::Error::custom("unknown member of a cell"))?;
                             let value: Value = map.next_value()?;
-                            if !fits(&value, known.kind, known.list) {
+                            if !fits(&value, known.kind, known.is_list) {
                                 return Err(A::Error::custom("a member of a cell that needs a closer look"));
                             }
                             cell.set_member(name, Some(normalized_colors(value)).filter(|v| !is_empty_value(v)));

@@ -160,11 +160,11 @@ fn blank(kind: char) -> &'static str {
 }
 
 /// Appends the digits of one position, which `right` more positions follow, with group separators.
-fn place(shown: &mut String, digits: &str, right: usize, grouped: bool) {
+fn place(shown: &mut String, digits: &str, right: usize, is_grouped: bool) {
     for (at, digit) in digits.chars().enumerate() {
         let follow = right + digits.len() - at - 1;
         shown.push(digit);
-        if grouped && follow > 0 && follow.is_multiple_of(3) && digit.is_ascii_digit() {
+        if is_grouped && follow > 0 && follow.is_multiple_of(3) && digit.is_ascii_digit() {
             shown.push(',');
         }
     }

@@ -30,7 +30,7 @@ pub(crate) fn sheet_properties(sheet: &SheetProperties) -> Value {
     members.insert("index".to_owned(), sheet.index.into());
     members.insert("sheetType".to_owned(), "GRID".into());
     members.insert("gridProperties".to_owned(), Value::Object(grid));
-    if sheet.hidden {
+    if sheet.is_hidden {
         members.insert("hidden".to_owned(), true.into());
     }
     let more = sheet.extra.iter().filter(|(name, _)| *name != "gridProperties");

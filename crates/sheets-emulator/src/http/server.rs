@@ -272,12 +272,12 @@ impl Emulator {
         }
     }
 
-    fn build_response(&self, answer: ApiResponse, pretty: bool, compressed: bool) -> Response<ResponseBody> {
+    fn build_response(&self, answer: ApiResponse, is_pretty: bool, is_compressed: bool) -> Response<ResponseBody> {
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let (extra, breaks_off) = (answer.headers.clone(), answer.breaks_off);
-        let (mut bytes, kind) = answer.body(pretty);
-        let compressed = compressed && bytes.len() >= compression::MIN_COMPRESSED_BYTES;
-        if compressed {
+        let (mut bytes, kind) = answer.body(is_pretty);
+        let is_compressed = is_compressed && bytes.len() >= compression::MIN_COMPRESSED_BYTES;
+        if is_compressed {
             bytes = compression::compress(&bytes);
         }
         let mut response = Response::new(ResponseBody::new(bytes.into(), breaks_off));
@@ -293,7 +293,7 @@ impl Emulator {
         set(DATE, &date);
         set(CACHE_CONTROL, "private");
         set(VARY, "Accept-Encoding");
-        if compressed {
+        if is_compressed {
             set(CONTENT_ENCODING, "gzip");
         }
         if !kind.is_empty() {

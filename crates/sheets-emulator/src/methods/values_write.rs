@@ -101,7 +101,7 @@ pub(crate) fn batch_update(store: &impl WriteOpener, id: &str, body: &Map<String
 /// Whether and how the response contains the written values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ResponseValues {
-    show: bool,
+    includes_values: bool,
     render_options: RenderOptions,
     major: Dimension,
 }
@@ -110,7 +110,11 @@ impl ResponseValues {
     /// Reads `includeValuesInResponse` and the render options of the response.
     pub(crate) fn read(words: &impl TextParams, range: &Map<String, Value>) -> Result<Self, ApiError> {
         let show = words.flag("includeValuesInResponse");
-        Ok(Self { show, render_options: render_options(words, true)?, major: dimension(range, "data.majorDimension")? })
+        Ok(Self {
+            includes_values: show,
+            render_options: render_options(words, true)?,
+            major: dimension(range, "data.majorDimension")?,
+        })
     }
 
     /// Returns the `UpdateValuesResponse` of one write. It shows the requested range, or else the
@@ -140,7 +144,7 @@ impl ResponseValues {
                 reply.insert(name.to_owned(), count.into());
             }
         }
-        if self.show {
+        if self.includes_values {
             let requested = requested.filter(|place| !place.span.is_cell()).map_or(shown, SheetRange::area);
             reply.insert("updatedData".to_owned(), self.read_back(workbook, &written.sheet, &requested)?);
         }

@@ -52,8 +52,8 @@ pub(crate) enum InsertDataOption {
 
 /// Returns the render options under their usual names, or under those of `updatedData` with the
 /// prefix `response`.
-pub(crate) fn render_options(words: &impl TextParams, response: bool) -> Result<RenderOptions, ApiError> {
-    let (values, moments) = if response {
+pub(crate) fn render_options(words: &impl TextParams, is_response: bool) -> Result<RenderOptions, ApiError> {
+    let (values, moments) = if is_response {
         ("responseValueRenderOption", "responseDateTimeRenderOption")
     } else {
         ("valueRenderOption", "dateTimeRenderOption")
@@ -66,7 +66,7 @@ pub(crate) fn render_options(words: &impl TextParams, response: bool) -> Result<
     let values = choose(words.word(values), values, "ValueRenderOption", &known)?.unwrap_or_default();
     let known = [("SERIAL_NUMBER", false), ("FORMATTED_STRING", true)];
     let moments_as_text = choose(words.word(moments), moments, "DateTimeRenderOption", &known)?.unwrap_or(false);
-    Ok(RenderOptions { values, moments_as_text })
+    Ok(RenderOptions { values, shows_dates_as_text: moments_as_text })
 }
 
 /// Returns `majorDimension`; rows by default.
@@ -155,7 +155,7 @@ pub(crate) fn check_names(members: &Map<String, Value>, message: &str, path: &st
 /// Wraps a single element into a list, as Google's front end does; not for lists of any value
 /// (recorded).
 fn lone(message: &str, name: &str, value: Value) -> Value {
-    let wanted = member(message, name).is_some_and(|known| known.list && known.kind != FieldKind::Any);
+    let wanted = member(message, name).is_some_and(|known| known.is_list && known.kind != FieldKind::Any);
     if wanted && !value.is_array() && !value.is_null() { Value::Array(vec![value]) } else { value }
 }
 
@@ -170,11 +170,11 @@ fn check_kind(message: &str, name: &str, value: &Value, path: &str) -> Result<()
         FieldKind::Bool => "TYPE_BOOL",
         FieldKind::Integer => "TYPE_INT32",
         FieldKind::Number => "TYPE_DOUBLE",
-        FieldKind::Any if known.list => "google.protobuf.ListValue",
+        FieldKind::Any if known.is_list => "google.protobuf.ListValue",
         FieldKind::Message(_) | FieldKind::Any => "google.protobuf.Struct",
     };
     let fits = match known.kind {
-        _ if known.list => value.is_array(),
+        _ if known.is_list => value.is_array(),
         FieldKind::Text | FieldKind::Choice => value.is_string(),
         FieldKind::Bool => value.is_boolean() || value.as_str().and_then(truth).is_some(),
         FieldKind::Integer | FieldKind::Number => {

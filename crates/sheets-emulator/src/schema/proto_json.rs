@@ -31,11 +31,11 @@ pub(crate) fn read_checked<T: DeserializeOwned>(raw: &RawValue, message: &str, p
 }
 
 /// Returns whether a value can be stored as it is: JSON names only, no nulls, correct kinds.
-pub(crate) fn fits(value: &Value, kind: FieldKind, list: bool) -> bool {
+pub(crate) fn fits(value: &Value, kind: FieldKind, is_list: bool) -> bool {
     match (value, kind) {
         (Value::Null, _) => false,
         (_, FieldKind::Any) => true,
-        (Value::Array(items), _) => list && items.iter().all(|item| fits(item, kind, false)),
+        (Value::Array(items), _) => is_list && items.iter().all(|item| fits(item, kind, false)),
         (Value::Object(members), FieldKind::Message(message)) => {
             let of_column = |value: &Value, kind| {
                 value
@@ -46,14 +46,14 @@ pub(crate) fn fits(value: &Value, kind: FieldKind, list: bool) -> bool {
             {
                 Some(kind) => of_column(value, kind),
                 None => member(message, name)
-                    .is_some_and(|known| is_known_word(message, name, value) && fits(value, known.kind, known.list)),
+                    .is_some_and(|known| is_known_word(message, name, value) && fits(value, known.kind, known.is_list)),
             };
-            !list && members.iter().all(member_fits)
+            !is_list && members.iter().all(member_fits)
         }
         (Value::String(_), FieldKind::Text | FieldKind::Choice)
         | (Value::Bool(_), FieldKind::Bool)
-        | (Value::Number(_), FieldKind::Number) => !list,
-        (Value::Number(number), FieldKind::Integer) => !list && number.is_i64(),
+        | (Value::Number(_), FieldKind::Number) => !is_list,
+        (Value::Number(number), FieldKind::Integer) => !is_list && number.is_i64(),
         _ => false,
     }
 }
@@ -141,7 +141,7 @@ impl JsonReader {
     fn member(&mut self, value: Value, known: FieldType, path: &str, parent: &str, name: &str) -> Value {
         match value {
             // The front end leaves out a null among messages.
-            Value::Array(items) if known.list => items
+            Value::Array(items) if known.is_list => items
                 .into_iter()
                 .filter(|item| !(item.is_null() && matches!(known.kind, FieldKind::Message(_))))
                 .enumerate()
@@ -156,7 +156,7 @@ impl JsonReader {
                 Value::Null
             }
             // The front end accepts a single element as a list.
-            one if known.list => Value::Array(vec![self.one(one, known.kind, path)]),
+            one if known.is_list => Value::Array(vec![self.one(one, known.kind, path)]),
             one => self.one(one, known.kind, path),
         }
     }
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn every_list_takes_a_lone_element_and_no_null() {
         let mut lists = 0;
-        for (message, name, known) in every_member().filter(|(_, _, known)| known.list) {
+        for (message, name, known) in every_member().filter(|(_, _, known)| known.is_list) {
             lists += 1;
             let one = match known.kind {
                 FieldKind::Message(_) => json!({}),

@@ -32,7 +32,7 @@ pub(crate) struct SpreadsheetView {
     /// The requested cells. If there are any, the response contains their sheets and cells only.
     pub selections: Vec<CellSelection>,
     /// Whether the response contains cells.
-    pub grid_data: bool,
+    pub includes_grid_data: bool,
     /// The members that the response keeps. Costly members that it does not keep are not computed.
     pub mask: ResponseMask,
 }
@@ -61,16 +61,16 @@ pub(crate) fn get(
     store: &SpreadsheetStore,
     id: &str,
     ranges: Vec<String>,
-    include_grid_data: bool,
+    includes_grid_data: bool,
     mask: &ResponseMask,
 ) -> Result<Value, ApiError> {
     let grid_data = match mask {
-        ResponseMask::All => include_grid_data,
+        ResponseMask::All => includes_grid_data,
         ResponseMask::Members(_) => mask.covers("sheets.data"),
     };
     let tx = store.read(id)?;
     let selections = ranges.into_iter().map(CellSelection::Range).collect();
-    let view = SpreadsheetView { selections, grid_data, mask: mask.clone() };
+    let view = SpreadsheetView { selections, includes_grid_data: grid_data, mask: mask.clone() };
     Ok(mask.apply(spreadsheet(&tx, id, &view)?))
 }
 
@@ -117,7 +117,7 @@ fn one_sheet(
 ) -> Result<Value, ApiError> {
     let mut members = Map::new();
     members.insert("properties".to_owned(), sheet_properties(sheet));
-    if view.grid_data {
+    if view.includes_grid_data {
         let whole = [Area::new(0..sheet.row_count, 0..sheet.column_count)];
         let areas = if selections.is_empty() { &whole[..] } else { selections };
         let data: Vec<Value> = areas

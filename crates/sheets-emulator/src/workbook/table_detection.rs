@@ -188,26 +188,29 @@ impl<'t, 's> TableRegion<'t, 's> {
     }
 
     /// Adds adjacent rows above or below.
-    fn climb(&mut self, up: bool) -> Result<(), StorageError> {
+    fn climb(&mut self, is_upward: bool) -> Result<(), StorageError> {
         let mut step = if self.known.is_some() || self.joined.is_some() { FIRST_STEP } else { STEP };
         loop {
             self.take_known();
             let (start, end) = (self.area.rows.start, self.area.rows.end);
-            let window =
-                if up { start.saturating_sub(step)..start } else { end..end.saturating_add(step).min(self.row_count) };
+            let window = if is_upward {
+                start.saturating_sub(step)..start
+            } else {
+                end..end.saturating_add(step).min(self.row_count)
+            };
             step = (step * 4).min(STEP);
             let mut rows = self.workbook.rows(self.sheet, &every_column(window.clone()))?;
-            if up {
+            if is_upward {
                 rows.reverse();
             }
             for (row, cells) in rows {
-                let next = if up { self.area.rows.start.wrapping_sub(1) } else { self.area.rows.end };
+                let next = if is_upward { self.area.rows.start.wrapping_sub(1) } else { self.area.rows.end };
                 if row != next || !self.join(row, &cells) {
                     return Ok(());
                 }
                 self.take_known();
             }
-            let taken = if up { self.area.rows.start <= window.start } else { self.area.rows.end >= window.end };
+            let taken = if is_upward { self.area.rows.start <= window.start } else { self.area.rows.end >= window.end };
             if window.is_empty() || !taken {
                 return Ok(());
             }

@@ -40,7 +40,7 @@ pub enum Mishap {
         /// The number of the commit, from the first of the run.
         commit: u64,
         /// Whether the largest value comes first.
-        descending: bool,
+        is_descending: bool,
     },
 }
 
@@ -76,7 +76,7 @@ pub fn draw_mishaps(chance: &dyn Rng, bounds: MishapBounds) -> Vec<Mishap> {
     }));
     mishaps.extend(may().then(|| Mishap::LoseReply(commit())));
     mishaps.extend(may().then(|| Mishap::SecondRunner { commit: commit(), takes_over: below(3) == 0 }));
-    mishaps.extend(may().then(|| Mishap::Sort { commit: commit(), descending: may() }));
+    mishaps.extend(may().then(|| Mishap::Sort { commit: commit(), is_descending: may() }));
     mishaps
 }
 

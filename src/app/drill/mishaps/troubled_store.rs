@@ -36,7 +36,7 @@ impl MishapStore {
             _ => false,
         });
         for mishap in &due {
-            if let Mishap::Sort { descending, .. } = mishap
+            if let Mishap::Sort { is_descending: descending, .. } = mishap
                 && self.sheet.sort_rows(*descending).await
             {
                 schedule.record(format!("a person sorted the tab before commit {nth}"), |outcome| outcome.sorts += 1);

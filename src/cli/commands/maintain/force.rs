@@ -53,7 +53,7 @@ pub async fn command(
     }
     let request = request_file(&settings);
     let pending = request.as_ref().and_then(RequestFile::read);
-    let wanted = ScanScope { earlier: true, ..ScanScope::default() };
+    let wanted = ScanScope { reads_predecessors: true, ..ScanScope::default() };
     let known = match listing(&settings, wanted, Arc::clone(&clock), Arc::clone(&chance)).await {
         Ok(known) => known,
         // The job has never run, so there is nothing to revoke.

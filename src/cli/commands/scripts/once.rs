@@ -109,7 +109,7 @@ async fn run(
         command: &RetriedCommand::Program(args.command.clone()),
         policy: &CommandPolicy::once(),
         stdin: stdin.as_ref(),
-        stream: true,
+        streams_output: true,
         folder: None,
         variables: &variables,
         output: &TerminalOutput(Arc::clone(&session.terminal)),

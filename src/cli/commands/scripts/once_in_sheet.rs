@@ -107,7 +107,7 @@ async fn is_done(
         read => read?,
     };
     // A state that can't be trusted is reported by the run.
-    let trusted = snapshot.filter(|snapshot| !snapshot.anomalies.iter().any(|anomaly| anomaly.blocking));
+    let trusted = snapshot.filter(|snapshot| !snapshot.anomalies.iter().any(|anomaly| anomaly.is_blocking));
     Ok(trusted.is_some_and(|snapshot| snapshot.processed_index.is_done(key, &Version::default())))
 }
 
@@ -154,7 +154,7 @@ fn plan(session: &Session, args: &OnceArgs, key: Key, clock: &Arc<dyn Clock>, ch
         stages: vec![stage],
         folders: StageFolders { base: None, dead: String::new() },
         stdin: (!args.no_stdin).then(stdin),
-        streams: true,
+        streams_output: true,
         listeners: StageListeners {
             output: Arc::new(TerminalOutput(terminal)),
             line: Arc::new(move |line| {

@@ -19,7 +19,7 @@ const TICK: Duration = Duration::from_millis(150);
 #[derive(Debug)]
 pub struct RunProgressBar {
     next_input: ProgressBar,
-    measured: bool,
+    is_measured: bool,
     shown_at_ms: Option<u64>,
 }
 
@@ -29,7 +29,7 @@ impl RunProgressBar {
         let bar = ProgressBar::new_spinner().with_style(style(false, stream.colour())).with_prefix(job.to_owned());
         bar.enable_steady_tick(TICK);
         stream.hold(Some(bar.clone()));
-        Self { next_input: bar, measured: false, shown_at_ms: None }
+        Self { next_input: bar, is_measured: false, shown_at_ms: None }
     }
 
     /// Shows the current phase, such as "reading the state".
@@ -44,8 +44,8 @@ impl RunProgressBar {
         }
         self.shown_at_ms = Some(elapsed_ms);
         if let Some((read, all)) = source {
-            if !self.measured {
-                self.measured = true;
+            if !self.is_measured {
+                self.is_measured = true;
                 self.next_input.set_length(PARTS);
                 self.next_input.set_style(style(true, stream.colour()));
             }
@@ -61,8 +61,8 @@ impl RunProgressBar {
     }
 }
 
-fn style(measured: bool, colour: bool) -> ProgressStyle {
-    let bar = match (measured, colour) {
+fn style(is_measured: bool, has_colour: bool) -> ProgressStyle {
+    let bar = match (is_measured, has_colour) {
         (true, true) => "{spinner:.green} {prefix} {bar:24.green/dim} {percent:>3} % · {msg}",
         (true, false) => "{spinner} {prefix} {bar:24} {percent:>3} % · {msg}",
         (false, true) => "{spinner:.green} {prefix} · {msg}",

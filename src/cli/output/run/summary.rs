@@ -75,8 +75,8 @@ pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
 /// Returns the open and exhausted failures with the commands for them; empty if there are none.
 fn failures(report: &RunReport, place: &Place, palette: Palette) -> String {
     let mut out = String::new();
-    if report.open_failures + report.dead_failures > 0 {
-        let open = match report.dead_failures {
+    if report.open_failures + report.exhausted_failures > 0 {
+        let open = match report.exhausted_failures {
             0 => format!("{} open", format_count(report.open_failures, "failure")),
             dead => {
                 format!("{} open, {} exhausted", format_count(report.open_failures, "failure"), format_number(dead))
@@ -85,8 +85,8 @@ fn failures(report: &RunReport, place: &Place, palette: Palette) -> String {
         let open = palette.warn(&open);
         let _ = writeln!(out, "  {open}:  {}", palette.faint(&place.how_to_see_failures()));
     }
-    if report.dead_failures > 0 {
-        let dead = if report.dead_failures == 1 { "the exhausted one waits" } else { "the exhausted ones wait" };
+    if report.exhausted_failures > 0 {
+        let dead = if report.exhausted_failures == 1 { "the exhausted one waits" } else { "the exhausted ones wait" };
         let retry = palette.faint(&place.how_to_retry());
         let _ = writeln!(out, "  {dead} until the source has another record of it, or you retry it:  {retry}");
     }

@@ -126,7 +126,7 @@ fn extract(items: Expression) -> ExtractFn {
         };
         let values = values.map_err(|error| match error {
             EvaluationError::Rejected(why) => NoRecordsError::Broken(why),
-            EvaluationError::Machine(trouble) => NoRecordsError::Unavailable(trouble.to_string()),
+            EvaluationError::Machine(machine_error) => NoRecordsError::Unavailable(machine_error.to_string()),
         })?;
         match values.as_slice() {
             [Value::Array(_)] => {

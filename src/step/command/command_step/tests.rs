@@ -125,8 +125,13 @@ async fn a_program_that_is_not_there_is_no_item_s_fault() {
         let settings =
             CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into(), variables: Vec::new() };
         let failed = CommandStep::new("x", settings, Arc::new(StoppedClock)).run(json!(1), &context()).await;
-        let Err(StepError::Machine { trouble, begun: false }) = failed else { unreachable!("{failed:?}") };
-        assert!(trouble.refused == MachineRefusal::Program && trouble.why.contains(suffix), "{trouble}");
+        let Err(StepError::Machine { error: machine_error, has_begun: false }) = failed else {
+            unreachable!("{failed:?}")
+        };
+        assert!(
+            machine_error.refused == MachineRefusal::Program && machine_error.why.contains(suffix),
+            "{machine_error}"
+        );
     }
 }
 

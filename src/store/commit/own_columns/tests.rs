@@ -90,7 +90,7 @@ fn of_a_wide_tab_the_same_columns_are_marked_each_time() {
     assert!(marks(head, &wide_tab, &all, kept).is_empty());
     let mut without = Tab { header: wide[..wide.len() - 1].to_vec(), ..wide_tab };
     let anomaly = &all.look_up(&mut without, Some(&[])).anomalies[0];
-    assert!(anomaly.blocking && anomaly.message.contains("one too many to have a mark"), "{}", anomaly.message);
+    assert!(anomaly.is_blocking && anomaly.message.contains("one too many to have a mark"), "{}", anomaly.message);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_cleared_header_stops_the_run_even_if_it_was_the_last() {
     for (header, name, at) in [(&["id", "", "m"][..], "n", 1), (&["id", "n"][..], "m", 2)] {
         let found = own(&columns).look_up(&mut tab(header, 3), Some(&[mark(7, at, name)]));
         let [anomaly] = found.anomalies.as_slice() else { panic!("{found:?}") };
-        assert!(anomaly.blocking && found.gone.is_empty(), "{found:?}");
+        assert!(anomaly.is_blocking && found.gone.is_empty(), "{found:?}");
         assert!(anomaly.message.contains(&format!("column \"{name}\" has no header any more")), "{found:?}");
     }
 }
@@ -147,7 +147,7 @@ fn a_job_header_over_two_columns_stops_the_run() {
     let columns = names(&["id", "n"]);
     let own = own(&columns);
     let doubled = own.look_up(&mut tab(&["id", "n", "n"], 3), Some(&[mark(7, 2, "n")]));
-    let messages = |message: &str| vec![Anomaly { message: message.into(), blocking: true }];
+    let messages = |message: &str| vec![Anomaly { message: message.into(), is_blocking: true }];
     assert_eq!(
         doubled.anomalies,
         messages("tab Quakes has two columns named \"n\": the job's own is C, so rename the other")

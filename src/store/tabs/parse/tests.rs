@@ -43,7 +43,7 @@ fn rows_beside_their_columns_stop_the_run_and_a_note_does_not() {
         let mut rows = ProcessedRows::new(&tab, ReprocessPolicy::EachVersion);
         rows.read(&[row(&written)]);
         let (_, anomalies) = rows.finish(&tab);
-        assert_eq!(anomalies.iter().any(|anomaly| anomaly.blocking), blocking, "{written}");
+        assert_eq!(anomalies.iter().any(|anomaly| anomaly.is_blocking), blocking, "{written}");
     }
 }
 

@@ -15,9 +15,9 @@ fn holder(install: &str) -> Holder {
     Holder { install: install.into(), run: "r".into(), host: "h".into(), process: None }
 }
 
-fn terms(release: bool) -> CommitMetadata {
+fn terms(releases_lease: bool) -> CommitMetadata {
     let run = Run::new("r".into(), "j".into(), Trigger::default(), Timestamp(0));
-    CommitMetadata { now: Timestamp(1_000), ttl_ms: 300_000, release, run, cursor: Some("3".into()) }
+    CommitMetadata { now: Timestamp(1_000), ttl_ms: 300_000, releases_lease, run, cursor: Some("3".into()) }
 }
 
 fn one(key: &str) -> Changes {
@@ -46,8 +46,8 @@ fn loaded(state: &State, head: HeadId) -> Snapshot {
     }
 }
 
-fn draft(chain: &mut CommitChain, nonce: u64, release: bool) -> Commit {
-    chain.draft(nonce, one("a"), &terms(release)).expect("nothing is in doubt")
+fn draft(chain: &mut CommitChain, nonce: u64, releases_lease: bool) -> Commit {
+    chain.draft(nonce, one("a"), &terms(releases_lease)).expect("nothing is in doubt")
 }
 
 /// Returns a chain that has initialised a job and holds its first term.

@@ -19,7 +19,7 @@ fn tried_once() -> PriorFailure {
         version: 0,
         error: Fingerprint::new("e"),
         state: FailureState::Open,
-        in_doubt: false,
+        is_in_doubt: false,
         requested: None,
         has_unknown_action: false,
         row: 2,
@@ -170,7 +170,7 @@ fn an_answer_is_written_only_while_its_failure_waits_for_it() {
         answered: Some(ActionAnswer::NotUnderstood),
         place: String::new(),
         payload: Vec::new(),
-        kept: false,
+        has_whole_record: false,
     };
     let needs_row = |prior: Option<PriorFailure>| {
         let failures = prior.map(|prior| (key("a").fingerprint(), prior)).into_iter().collect();

@@ -60,7 +60,7 @@ pub(crate) struct DeleteConditionalFormatRule {
 impl UpdateBorders {
     /// Returns the borders of a cell in the range, by side.
     fn sides(&self, area: &Area, row: u32, col: u32) -> [(&'static str, Option<&Value>); 4] {
-        let choose = |edge: bool, outer, inner| if edge { outer } else { inner };
+        let choose = |is_edge: bool, outer, inner| if is_edge { outer } else { inner };
         [
             ("top", choose(row == area.rows.start, self.top.as_ref(), self.inner_horizontal.as_ref())),
             ("bottom", choose(row + 1 == area.rows.end, self.bottom.as_ref(), self.inner_horizontal.as_ref())),

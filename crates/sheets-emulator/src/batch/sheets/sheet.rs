@@ -165,7 +165,7 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteSheet) -> Result<Val
     if others.is_empty() {
         return refuse("You can't remove all the sheets in a document.");
     }
-    if others.iter().all(|sheet| sheet.hidden) {
+    if others.iter().all(|sheet| sheet.is_hidden) {
         return refuse("You can't remove all the visible sheets in a document.");
     }
     shift_cells::detach_objects(batch, deleted.id)?;
@@ -235,8 +235,14 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> R
         ResponseMask::Members(masks) => merge_members(&members, &request.properties, masks),
     };
     let title = merged.get("title").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut new =
-        SheetProperties { title, extra: Map::new(), hidden: false, frozen_rows: 0, frozen_columns: 0, ..old.clone() };
+    let mut new = SheetProperties {
+        title,
+        extra: Map::new(),
+        is_hidden: false,
+        frozen_rows: 0,
+        frozen_columns: 0,
+        ..old.clone()
+    };
     let grid = merged.get("gridProperties").and_then(Value::as_object);
     let whole = mask.child("gridProperties") == Some(&ResponseMask::All);
     new.row_count = count(grid, "rowCount")?.unwrap_or(if whole { old.row_count } else { 0 });
@@ -244,7 +250,7 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> R
     take(&mut new, &merged)?;
     check_title(batch, &new.title, Some(&old))?;
     check_grid(&new)?;
-    if new.hidden && !batch.tx.sheets()?.iter().any(|sheet| sheet.id != new.id && !sheet.hidden) {
+    if new.is_hidden && !batch.tx.sheets()?.iter().any(|sheet| sheet.id != new.id && !sheet.is_hidden) {
         return refuse("You can't hide all the sheets in a document.");
     }
     shift_cells::cut(batch, &old, Dimension::Rows, new.row_count)?;
@@ -281,7 +287,7 @@ fn move_to(batch: &Batch<'_, '_>, sheet: &SheetProperties, index: u32) -> Result
 /// Copies visibility, frozen rows and columns, and other members from `SheetProperties`.
 fn take(sheet: &mut SheetProperties, properties: &Map<String, Value>) -> Result<(), ApiError> {
     let grid = properties.get("gridProperties").and_then(Value::as_object);
-    sheet.hidden = properties.get("hidden") == Some(&Value::Bool(true));
+    sheet.is_hidden = properties.get("hidden") == Some(&Value::Bool(true));
     sheet.frozen_rows = count(grid, "frozenRowCount")?.unwrap_or(0);
     sheet.frozen_columns = count(grid, "frozenColumnCount")?.unwrap_or(0);
     let own = ["sheetId", "title", "index", "sheetType", "hidden", "gridProperties"];

@@ -54,7 +54,7 @@ fn run(text: &str) -> Scalar {
 
 /// Returns a result in a locale with a decimal comma, at a time.
 fn run_in_german(text: &str, now: f64) -> Scalar {
-    let small = SmallSheet { settings: FormulaSettings { decimal_comma: true, now }, ..SmallSheet::default() };
+    let small = SmallSheet { settings: FormulaSettings { has_decimal_comma: true, now }, ..SmallSheet::default() };
     evaluate(text, &small).first().clone()
 }
 

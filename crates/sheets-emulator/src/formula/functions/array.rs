@@ -52,12 +52,12 @@ fn from_rows(rows: Vec<Vec<Scalar>>) -> Operand {
 }
 
 /// Orders blanks last, in both directions.
-fn order(a: Option<&Scalar>, b: Option<&Scalar>, up: bool) -> Ordering {
+fn order(a: Option<&Scalar>, b: Option<&Scalar>, is_upward: bool) -> Ordering {
     let (a, b) = (a.unwrap_or(&Scalar::Blank), b.unwrap_or(&Scalar::Blank));
     match (a == &Scalar::Blank, b == &Scalar::Blank) {
         (false, false) => {
             let order = compare(a, b).map_or(Ordering::Equal, |order| order.cmp(&1));
-            if up { order } else { order.reverse() }
+            if is_upward { order } else { order.reverse() }
         }
         (blank, other) => blank.cmp(&other),
     }

@@ -186,7 +186,7 @@ const MOST_ROWS: i64 = 10_000_000;
 
 impl RangeEnd {
     /// Parses `$A$1`; as the end of a range also `A` or `1`.
-    fn read(text: &str, of_range: bool) -> Option<Self> {
+    fn read(text: &str, is_range: bool) -> Option<Self> {
         let (fixed_column, rest) = text.strip_prefix('$').map_or((false, text), |rest| (true, rest));
         let letters = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
         let (letters, rest) = rest.split_at(letters);
@@ -214,7 +214,7 @@ impl RangeEnd {
         match (end.column, end.row) {
             (Some(_), Some(_)) => Some(end),
             (None, None) => None,
-            _ => of_range.then_some(end),
+            _ => is_range.then_some(end),
         }
     }
 
@@ -233,7 +233,7 @@ impl RangeEnd {
     }
 
     fn print(self) -> String {
-        let dollar = |fixed: bool| if fixed { "$" } else { "" };
+        let dollar = |is_fixed: bool| if is_fixed { "$" } else { "" };
         let column = self.column.map(|(fixed, at)| format!("{}{}", dollar(fixed), letters(at))).unwrap_or_default();
         let row = self.row.map(|(fixed, at)| format!("{}{at}", dollar(fixed))).unwrap_or_default();
         column + &row
