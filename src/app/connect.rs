@@ -15,13 +15,6 @@ use crate::config::sections::sheet::target::{GOOGLE_API_URL, Target};
 use crate::config::settings::Settings;
 #[cfg(feature = "emulator")]
 use crate::emulator::{Emulator, EmulatorOptions, FailureCause};
-use crate::google::auth::credentials::{CredentialSource, Credentials};
-#[cfg(feature = "emulator")]
-use crate::google::calls::quota::CallRates;
-use crate::google::options::{AccessScope, SheetsOptions};
-use crate::google::sheets::Sheets;
-use crate::google::transport::connect::Transport;
-use crate::google::types::address::SpreadsheetId;
 #[cfg(feature = "emulator")]
 use crate::machine::MachineError;
 #[cfg(feature = "emulator")]
@@ -30,6 +23,13 @@ use crate::retry::RetryPolicy;
 use crate::rng::Rng;
 #[cfg(feature = "emulator")]
 use crate::runner::run_config::RunError;
+use crate::sheets_client::auth::credentials::{CredentialSource, Credentials};
+#[cfg(feature = "emulator")]
+use crate::sheets_client::calls::quota::CallRates;
+use crate::sheets_client::options::{AccessScope, SheetsOptions};
+use crate::sheets_client::sheets::Sheets;
+use crate::sheets_client::transport::connect::Transport;
+use crate::sheets_client::types::address::SpreadsheetId;
 
 /// The id of the embedded spreadsheet in its file.
 #[cfg(feature = "emulator")]

@@ -3,14 +3,14 @@
 use thiserror::Error;
 
 use crate::fault::Fault;
-use crate::google::auth::credentials::CredentialsError;
-use crate::google::errors::call_error::CallError;
-use crate::google::options::ConnectError;
-use crate::google::types::address::AddressError;
 use crate::machine::MachineError;
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::run_config::RunError;
+use crate::sheets_client::auth::credentials::CredentialsError;
+use crate::sheets_client::errors::call_error::CallError;
+use crate::sheets_client::options::ConnectError;
+use crate::sheets_client::types::address::AddressError;
 
 /// An error of the application; its text completes "failed to …".
 #[derive(Debug, Error)]

@@ -1,7 +1,7 @@
 //! Records a start that failed: a run that ended before it could write to its sheet.
 //!
 //! In scope: which starts get a row, the one commit that writes it, what that commit came to. Out
-//! of scope: what people hear of it (`app::alerting`), the commit itself (`runner`).
+//! of scope: what people hear of it (`app::job_alerts`), the commit itself (`runner`).
 //!
 //! ```text
 //!  the source is missing ─▶ one guarded commit: the row in Runs, the occurrence, the alerts' state
@@ -23,10 +23,10 @@ use tokio_util::sync::CancellationToken;
 use crate::alerts::alert_state::AlertState;
 use crate::alerts::condition::Condition;
 use crate::alerts::observation::shortened;
-use crate::app::alerting::JobAlerts;
 use crate::app::connect::connect_without_writing;
 use crate::app::error::AppError;
 use crate::app::job::run;
+use crate::app::job_alerts::JobAlerts;
 use crate::app::run_request::RunRequest;
 use crate::clock::Clock;
 use crate::config::settings::Settings;

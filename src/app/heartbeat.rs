@@ -22,12 +22,12 @@ use url::Url;
 use crate::clock::Clock;
 use crate::config::sections::reporting::heartbeat::{HeartbeatSettings, PingConvention, PingSettings};
 use crate::fault::Fault;
-use crate::google::transport::connect::Transport;
-use crate::google::transport::web_client::WebClient;
 use crate::ledger::runs::event::{Event, RunReport};
 use crate::private_files;
 use crate::redact::redacted;
 use crate::runner::run_config::Events;
+use crate::sheets_client::transport::connect::Transport;
+use crate::sheets_client::transport::web_client::WebClient;
 
 /// The longest time of one attempt, of both together with the pause, and between them.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -364,7 +364,7 @@ fn tail(text: &str, most: usize) -> String {
 mod tests {
     use secrecy::SecretString;
 
-    use crate::google::transport::proxy::Proxies;
+    use crate::sheets_client::transport::proxy::Proxies;
 
     use super::*;
 

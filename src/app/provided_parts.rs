@@ -27,7 +27,7 @@ pub struct ProvidedParts {
     pub store: Option<Arc<dyn Store>>,
     /// Where results are kept until they are on the sheet.
     pub journal: Option<Arc<dyn Journal>>,
-    /// Maximum number of items in their steps at once, at least 1.
+    /// Maximum number of items in their steps at the same time, at least 1.
     pub concurrency: Option<usize>,
     /// True if items make no rows, so that none is nothing to report.
     pub is_rowless: bool,

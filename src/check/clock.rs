@@ -12,9 +12,9 @@ use url::Url;
 use crate::check::report::{CheckItem, StartBlocker, Subject};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::google::sheets::Sheets;
-use crate::google::transport::connect::Transport;
-use crate::google::transport::web_client::WebClient;
+use crate::sheets_client::sheets::Sheets;
+use crate::sheets_client::transport::connect::Transport;
+use crate::sheets_client::transport::web_client::WebClient;
 
 /// A difference that is worth a warning, in milliseconds.
 const WARNED_MS: u64 = 30_000;

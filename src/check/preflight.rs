@@ -12,10 +12,6 @@ use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
-use crate::google::errors::call_error::{CallError, ErrorCause};
-use crate::google::sheets::Sheets;
-use crate::google::types::address::SpreadsheetId;
-use crate::google::types::response_types::SpreadsheetInfo;
 use crate::ledger::leases::lease::LeaseStatus;
 use crate::ledger::runs::capacity;
 use crate::ledger::state::snapshot::{Definition, Snapshot};
@@ -23,6 +19,10 @@ use crate::runner::run_config::RunError;
 use crate::runner::startup::preconditions::{
     check_definition, check_job_location, check_key_column, check_not_blocked, starts_afresh,
 };
+use crate::sheets_client::errors::call_error::{CallError, ErrorCause};
+use crate::sheets_client::sheets::Sheets;
+use crate::sheets_client::types::address::SpreadsheetId;
+use crate::sheets_client::types::response_types::SpreadsheetInfo;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::load::loader::{LoadResult, Loader};

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::google::sheets::Sheets;
-use crate::google::types::address::SpreadsheetId;
 use crate::port::store::StoreError;
 use crate::rng::Rng;
 use crate::runner::shutdown::{Stop, StopReason};
+use crate::sheets_client::sheets::Sheets;
+use crate::sheets_client::types::address::SpreadsheetId;
 use crate::store::probe::assumption::{Assumption, AssumptionOutcome, AssumptionResult};
 use crate::store::probe::cleanup::{CleanupReport, clean_up};
 use crate::store::probe::client::ProbeClient;

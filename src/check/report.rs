@@ -3,10 +3,10 @@
 //! In scope: the lines as data. Out of scope: checking (`check::preflight`), output
 //! (`cli::output::check`).
 
-use crate::google::errors::call_error::CallError;
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::run_config::RunError;
+use crate::sheets_client::errors::call_error::CallError;
 
 /// The subject of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -134,7 +134,7 @@ async fn records(
     stop_after: u64,
 ) -> RecordFindings {
     let subject = Subject::Source;
-    let mut probation = FirstRecords::new(stop_after);
+    let mut first_records = FirstRecords::new(stop_after);
     let mut first = None;
     let mut read = 0;
     loop {
@@ -149,7 +149,7 @@ async fn records(
             Ok(Some(record)) => record,
         };
         read += 1;
-        probation.read();
+        first_records.read();
         let place = record.position.to_string();
         match record.body {
             Err(bad) => {
@@ -158,12 +158,12 @@ async fn records(
                     CheckItem::warning(subject, what, Some("it would be a failure; the other records are read anyway"))
                 };
                 first.get_or_insert_with(line);
-                probation.failed("source", &bad.to_string(), &place, &record.bytes);
+                first_records.failed("source", &bad.to_string(), &place, &record.bytes);
             }
             Ok(body) => match identify.identify(&body).await {
                 Ok((key, _)) if let Some(why) = refused_value(&body, columns) => {
                     first.get_or_insert_with(|| unwritable(name, &key, &why));
-                    probation.failed("output", &why, &place, body.to_string().as_bytes());
+                    first_records.failed("output", &why, &place, body.to_string().as_bytes());
                 }
                 Ok((key, _)) if read == 1 => {
                     let what = format!("{name}, whose first record has key {}", key.as_str());
@@ -174,18 +174,18 @@ async fn records(
                     let what = format!("the first record of {name} has no key: {error}");
                     let line = || CheckItem::warning(subject, what, Some("it would be a failure; see `key` in [item]"));
                     first.get_or_insert_with(line);
-                    probation.failed("item", &error.to_string(), &place, body.to_string().as_bytes());
+                    first_records.failed("item", &error.to_string(), &place, body.to_string().as_bytes());
                 }
             },
         }
-        if let Some(cause) = probation.common_cause().cloned() {
+        if let Some(cause) = first_records.common_cause().cloned() {
             return RecordFindings::of(cause);
         }
         if stop_after == 0 {
             break;
         }
     }
-    RecordFindings::Line(match probation.source_refusal() {
+    RecordFindings::Line(match first_records.source_refusal() {
         Some(error) => CheckItem::problem(subject, StartBlocker::Source(error)),
         None => first.unwrap_or_else(|| CheckItem::fine(subject, name)),
     })

@@ -1,10 +1,10 @@
 //! Whether the spreadsheet's file is in the trash, where the Sheets API still reads and writes it.
 //!
-//! In scope: the line. Out of scope: the call (`google::sheets`).
+//! In scope: the line. Out of scope: the call (`sheets_client::sheets`).
 
 use crate::check::report::{CheckItem, StartBlocker, Subject};
-use crate::google::sheets::Sheets;
-use crate::google::types::address::SpreadsheetId;
+use crate::sheets_client::sheets::Sheets;
+use crate::sheets_client::types::address::SpreadsheetId;
 
 /// Asks Drive about the file. `drive` has tokens for that. An account or project for which Drive
 /// does not answer proves nothing about the file.

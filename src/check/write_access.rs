@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use crate::check::report::{CheckItem, StartBlocker, Subject};
 use crate::clock::Clock;
-use crate::google::sheets::Sheets;
-use crate::google::types::address::SpreadsheetId;
-use crate::google::types::requests::{Batch, Request};
 use crate::port::store::StoreError;
 use crate::rng::Rng;
+use crate::sheets_client::sheets::Sheets;
+use crate::sheets_client::types::address::SpreadsheetId;
+use crate::sheets_client::types::requests::{Batch, Request};
 use crate::store::probe::client::{ProbeClient, ProbeFailure, SentBatch};
 
 /// Sends the batch and returns the line about it.

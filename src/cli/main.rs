@@ -19,14 +19,14 @@ use crate::cli::provisions;
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::environment::{host_name, process_variable};
-use crate::google::options::QUIET_LOG_DIRECTIVES;
 use crate::rng::Rng;
+use crate::sheets_client::options::QUIET_LOG_DIRECTIVES;
 use crate::step::worker::serve::{WORKER_ARGUMENT, serve};
 use crate::system::{SeededRng, SystemClock, SystemRng, beyond_the_calendar};
 
-/// How long open resources may take to close. The embedded sheet closes at once, and folds its log
-/// into its file. An operation that never ends, such as a read on a dead mount, must not keep the
-/// process.
+/// How long open resources may take to close. The embedded sheet closes immediately, and folds its
+/// log into its file. An operation that never ends, such as a read on a dead mount, must not keep
+/// the process.
 const CLOSING: Duration = Duration::from_secs(2);
 
 /// Runs one invocation.

@@ -6,7 +6,7 @@
 //!
 //! The runtime assumes that it gets its threads. It panics if the first one is refused, and waits
 //! for ever if a later one is. So they are requested beforehand, and blocking threads are started
-//! at once and kept.
+//! immediately and kept.
 
 use std::io;
 use std::panic::catch_unwind;

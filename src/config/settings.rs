@@ -38,8 +38,6 @@ use crate::config::syntax::raw::JobFile;
 use crate::config::syntax::schema::job_file_schema;
 use crate::config::syntax::stage_job;
 use crate::config::value_reader::{ProblemNote, ValueReader};
-use crate::google::calls::quota::CallRates;
-use crate::google::transport::proxy::Proxies;
 use crate::ledger::items::write_mode::{Delivery, ReprocessPolicy, WriteMode};
 use crate::ledger::runs::expectation::Expectations;
 use crate::ledger::runs::held_changes::ChangeLimit;
@@ -49,10 +47,12 @@ use crate::port::step::Step;
 use crate::retry::RetryPolicy;
 use crate::schedule::job_schedule::JobSchedule;
 use crate::schedule::zone::parse_zone;
-use crate::source::skim::Depth;
+use crate::sheets_client::calls::quota::CallRates;
+use crate::sheets_client::transport::proxy::Proxies;
+use crate::source::path_selection::Depth;
 use crate::step::command::command_step::CommandSettings;
-use crate::step::identify::{JqKeyFinder, Versions};
 use crate::step::jq::program::Program;
+use crate::step::key_finder::{JqKeyFinder, Versions};
 use crate::store::tabs::jobs::JobsView;
 
 /// All settings of a job, checked. `Debug` shows no credentials.
@@ -180,8 +180,8 @@ impl Settings {
         of_steps.chain(of_stages).collect()
     }
 
-    /// Returns the settings for items that are commands: a result is kept at once, because the next
-    /// may take hours, and the first failures are not evidence about the others.
+    /// Returns the settings for items that are commands: a result is kept immediately, because the
+    /// next may take hours, and the first failures are not evidence about the others.
     #[must_use]
     pub fn for_commands(mut self) -> Self {
         (self.commit.every_ms, self.stop_after) = (0, 0);

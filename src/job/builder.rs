@@ -229,7 +229,7 @@ impl JobBuilder {
         self
     }
 
-    /// Checks all settings. Fails with every problem at once.
+    /// Checks all settings. Fails with every problem together.
     pub fn build(mut self) -> Result<Job, JobError> {
         let now = SystemClock::new().now();
         let (time, date) = logical_time(self.logical_date.as_deref(), now)?;

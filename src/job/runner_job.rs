@@ -125,7 +125,7 @@ impl Job {
     }
 
     /// Returns what a scenario plays: the settings, the steps with programs that are not run, and
-    /// how many items are in their steps at once.
+    /// how many items are in their steps at the same time.
     #[cfg(feature = "emulator")]
     pub(crate) fn drill_parts(&self) -> (Arc<Settings>, StepsMaker, Option<usize>) {
         let own = self.steps.clone();

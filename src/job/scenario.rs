@@ -19,9 +19,9 @@ use crate::runner::shutdown::Stop;
 /// rows are compared with those of an undisturbed run. Needs the feature `emulator`.
 ///
 /// The job's steps are called, again and again where a run was killed; programs of a job file are
-/// not run. Time is simulated: leases end and delays pass at once. Nothing of the job's own sheet
-/// or store is read or written. Commits and calls of steps are counted from 1, over all runs; rows
-/// are written in about six commits.
+/// not run. Time is simulated: leases end and delays pass immediately. Nothing of the job's own
+/// sheet or store is read or written. Commits and calls of steps are counted from 1, over all runs;
+/// rows are written in about six commits.
 ///
 /// ```
 /// use serde_json::json;
@@ -102,7 +102,8 @@ impl Scenario {
         self.with(Mishap::SecondRunner { commit, takes_over: false })
     }
 
-    /// Starts a run on a second machine when this commit is sent; it takes over the lease at once.
+    /// Starts a run on a second machine when this commit is sent; it takes over the lease
+    /// immediately.
     #[must_use]
     pub fn take_over(self, commit: u64) -> Self {
         self.with(Mishap::SecondRunner { commit, takes_over: true })

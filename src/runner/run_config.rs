@@ -136,7 +136,7 @@ pub struct RunConfig {
     pub max_rows: usize,
     /// Maximum size of one commit in bytes, approximately.
     pub max_bytes: usize,
-    /// Maximum number of items in their steps at once.
+    /// Maximum number of items in their steps at the same time.
     pub concurrency: usize,
     /// The retry policy of a step within a run.
     pub retry: RetryPolicy,

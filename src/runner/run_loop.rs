@@ -9,7 +9,7 @@
 //! | Which event is handled next? | this one |
 //! | When is a batch due, and what follows when it is committed? | `commits` |
 //! | What follows when an input is read, or when an item's steps end? | `items` |
-//! | What happens to the failures of the first records? | `probation` |
+//! | What happens to the failures of the first records? | `first_records` |
 //! | How are the changes found before any is made? | `forecast` |
 //! | How does the loop stop before the end of its source? | `early_stop` |
 //! | What does the loop report about a run, and with which result does it end? | `reports` |
@@ -52,7 +52,7 @@ mod commits;
 mod early_stop;
 mod forecast;
 mod items;
-mod probation;
+mod first_records;
 mod reports;
 
 /// Runs a job once over its source. Returns when everything that was taken in is committed or

@@ -34,7 +34,7 @@ use crate::port::process::Processes;
 use crate::port::store::Store;
 use crate::rng::Rng;
 use crate::runner::alert_recorder::AlertRecorder;
-use crate::runner::outlook::utc_offset_ms;
+use crate::runner::next_due::utc_offset_ms;
 use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::records::change_hold::ChangeHold;
 use crate::runner::records::intake::Intake;
@@ -149,7 +149,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     report_loaded(parts, &loaded, took_ms, config.retrying.reads_source())?;
     let answered_cells = answer_unclear_cells(parts, config, &loaded, &mut run);
     let sheet_zone = sheet_zone(&loaded);
-    run.outlook.utc_offset_ms = Some(utc_offset_ms(started, &sheet_zone));
+    run.end_state.utc_offset_ms = Some(utc_offset_ms(started, &sheet_zone));
     if parts.prepared_from.is_some_and(|PreparedHead(from)| snapshot.map(|snapshot| snapshot.head) != from) {
         return Err(RunError::SheetChanged);
     }
@@ -201,7 +201,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
 /// Reports runs that vanished, and notes the offset of the times in their rows.
 fn report_abandoned(parts: &StartupParts, runs: &mut [Run], sheet_zone: &TimeZone) {
     for run in runs {
-        run.outlook.utc_offset_ms = Some(utc_offset_ms(run.started, sheet_zone));
+        run.end_state.utc_offset_ms = Some(utc_offset_ms(run.started, sheet_zone));
         (parts.events)(Event::RunAbandoned { run: run.id.clone() });
     }
 }
@@ -364,7 +364,7 @@ fn intake(
         taken_early: HashSet::new(),
         run: run.to_owned(),
         max_attempts: config.max_attempts,
-        probation: FirstRecords::new(config.stop_after),
+        first_records: FirstRecords::new(config.stop_after),
         begun: chain.state().begun.iter().map(|one| (one.clone(), None)).collect(),
         in_doubt: chain.state().begun.clone(),
         selection: RecordSelection::new(loaded.again, parts.is_rereadable),

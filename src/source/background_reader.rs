@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::port::source::{HeaderRow, Record, Source, SourceError};
 use crate::source::bytes::input::{OpenInput, stopped_error};
-use crate::source::skim::Depth;
+use crate::source::path_selection::Depth;
 
 /// Records per batch from a file. Of a file with fewer records the first batch shows how many.
 const BATCH_RECORDS: usize = 2_048;

@@ -14,11 +14,11 @@ use sheetkeep::alert::dispatch::{AlertDispatch, DeliveryOutcome, DeliveryResult}
 use sheetkeep::alerts::alert_rules::AlertRules;
 use sheetkeep::alerts::channels::channel_kind::ChannelKind;
 use sheetkeep::alerts::message::Message;
-use sheetkeep::alerts::reporting::{AlertPlace, LinkedTabs};
+use sheetkeep::alerts::report_context::{AlertPlace, LinkedTabs};
 use sheetkeep::alerts::routing::Route;
 use sheetkeep::alerts::severity::Severity;
 use sheetkeep::clock::Clock;
-use sheetkeep::google::transport::proxy::Proxies;
+use sheetkeep::sheets_client::transport::proxy::Proxies;
 use sheetkeep::system::SystemClock;
 use sheetkeep::time::Timestamp;
 use tracing::instrument::WithSubscriber as _;

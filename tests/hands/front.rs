@@ -21,12 +21,12 @@ use sheetkeep::emulator::{
     ApiRequest, ApiResponse, ContentHeaders, Emulator, EmulatorOptions, QueryParams, ResponseBody, ResponseContent,
     UnknownBehaviors,
 };
-use sheetkeep::google::auth::credentials::Credentials;
-use sheetkeep::google::calls::quota::CallRates;
-use sheetkeep::google::options::SheetsOptions;
-use sheetkeep::google::sheets::Sheets;
-use sheetkeep::google::transport::connect::Transport;
-use sheetkeep::google::types::address::SpreadsheetId;
+use sheetkeep::sheets_client::auth::credentials::Credentials;
+use sheetkeep::sheets_client::calls::quota::CallRates;
+use sheetkeep::sheets_client::options::SheetsOptions;
+use sheetkeep::sheets_client::sheets::Sheets;
+use sheetkeep::sheets_client::transport::connect::Transport;
+use sheetkeep::sheets_client::types::address::SpreadsheetId;
 use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 use hyper::Method;
 use serde_json::{Value, json};
 use sheetkeep::emulator::{ApiRequest, QueryParams, ResponseContent};
-use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::ledger::state::rollover::{Predecessors, Rollover};
@@ -19,6 +18,7 @@ use sheetkeep::maintain::rollover::{RolloverPlan, RolloverRefusal, RolloverStage
 use sheetkeep::port::store::Store;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{PreparedChanges, RunError};
+use sheetkeep::sheets_client::types::address::SpreadsheetId;
 use sheetkeep::store::scan::scanned_tabs::ScannedTabs;
 use sheetkeep::store::scan::scanner::ScanScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sheetkeep::alerts::alert_rules::{AlertRules, EscalationDelay, EscalationLevel};
 use sheetkeep::alerts::condition_record::DeliveryRecord;
 use sheetkeep::alerts::message::{Message, MessageLink};
-use sheetkeep::alerts::reporting::{AlertPlace, LinkedTabs};
+use sheetkeep::alerts::report_context::{AlertPlace, LinkedTabs};
 use sheetkeep::alerts::routing::{Route, route};
 use sheetkeep::alerts::severity::Severity;
 use sheetkeep::app::schedule::due::{DueRun, DueStep};

@@ -13,7 +13,7 @@ use crate::condition::{Condition, Finding};
 use crate::condition_record::{ConditionRecord, DeliveryRecord, DueNotice, MuteState, joined};
 use crate::message::{Message, NoticeKind};
 use crate::observation::{ObservedEnding, RunObservation};
-use crate::reporting::ReportContext;
+use crate::report_context::ReportContext;
 use crate::routing::channels_for;
 use crate::severity::Severity;
 use crate::wording::Wording;

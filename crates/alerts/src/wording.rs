@@ -6,7 +6,7 @@ use sheetkeep_base::time::Timestamp;
 use crate::condition::{Condition, ProblemReport};
 use crate::condition_record::{DueNotice, Episode};
 use crate::message::{Fact, Message, NoticeKind};
-use crate::reporting::ReportContext;
+use crate::report_context::ReportContext;
 use crate::severity::Severity;
 
 /// What a message is made from.

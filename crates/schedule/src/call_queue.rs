@@ -1,9 +1,9 @@
 //! When a daemon calls each of its jobs: at its start, at each start of an occurrence, and again
 //! where a call could not be completed.
 //!
-//! In scope: the next call of each job, the number of calls at once, backoff, clock jumps. Out of
-//! scope: what a call does. A call is `run --due`, which asks the sheet: a call too many changes
-//! nothing, so wherever the clock or an answer leaves a doubt, there is one.
+//! In scope: the next call of each job, the number of calls at the same time, backoff, clock jumps.
+//! Out of scope: what a call does. A call is `run --due`, which asks the sheet: a call too many
+//! changes nothing, so wherever the clock or an answer leaves a doubt, there is one.
 //!
 //! Starts of occurrences are wall times. Everything else is counted by the monotonic clock: the
 //! wall clock may be set, and it continues while the machine is suspended.
@@ -110,9 +110,9 @@ struct QueuedJob {
 }
 
 impl CallQueue {
-    /// Creates the queue of these jobs, which are numbered in their order. Each is called at once,
-    /// a little after the one before it; at most `most_at_once` are called at the same time, and no
-    /// more than `MOST_ASKED` by any other reason than the start of an occurrence.
+    /// Creates the queue of these jobs, which are numbered in their order. Each is called
+    /// immediately, a little after the one before it; at most `most_at_once` are called at the same
+    /// time, and no more than `MOST_ASKED` by any other reason than the start of an occurrence.
     pub fn new(schedules: Vec<JobSchedule>, most_at_once: usize, now: ClockReading) -> Self {
         let jobs = schedules.into_iter().map(|schedule| QueuedJob::new(schedule, now.wall)).collect();
         let mut queue = Self { jobs, most_at_once, read: now };
@@ -248,7 +248,7 @@ impl CallQueue {
 /// Which further calls may be made now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CallCapacity {
-    /// No call: the most that may be made at once are under way.
+    /// No call: the most that may be made at the same time are under way.
     None,
     /// Those of occurrences that start.
     ForStarts,

@@ -2,7 +2,7 @@
 //! atomic batch.
 //!
 //! In scope: typed calls with light types of our own. Out of scope: retries and pacing
-//! (`google::calls::caller`), what the cells mean (`store`).
+//! (`sheets_client::calls::caller`), what the cells mean (`store`).
 //!
 //! Reads and `create` go through the hub of google-sheets4. Batches are sent as lean structs over
 //! the hub's own client and tokens. The public methods return boxed futures, so that the hub's

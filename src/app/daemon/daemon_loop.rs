@@ -36,7 +36,7 @@ const FILE_EXITS: [u8; 2] = [66, 78];
 pub enum DaemonRequest {
     /// To look at its job files now.
     Reload,
-    /// To end once its children have; asked again, at once.
+    /// To end once its children have; asked again, immediately.
     Stop,
 }
 

@@ -1,7 +1,7 @@
 //! The throw-away sheet of a drill: an emulator in memory.
 //!
 //! In scope: connecting to it, its faults, the person who sorts it, the rows of the data tab. Out
-//! of scope: when each happens (`drill::mishaps::troubled_store`).
+//! of scope: when each happens (`drill::mishaps::mishap_store`).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -11,9 +11,9 @@ use crate::app::connect::{Sheet, connect_existing};
 use crate::app::error::AppError;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::google::types::response_types::TabInfo;
 use crate::grid::{column_letters, quoted};
 use crate::rng::Rng;
+use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::tabs::parse::text;
 
 /// Rows that one call reads from a tab's end.

@@ -2,7 +2,7 @@
 //!
 //! In scope: the id in the state directory, the lock for each job and spreadsheet, the holder's
 //! name in the lock file. Out of scope: leases (`ledger::leases::lease`). The lock only lets a run
-//! take over at once from a dead run of the same installation.
+//! take over immediately from a dead run of the same installation.
 //!
 //! Without a usable directory (a cloud function without a disk), the id is random for this process
 //! and there is no lock. Then the lease of a dead run has to expire; the run reports this. A full

@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
+use crate::ledger::runs::end_state::NextDue;
 use crate::ledger::runs::event::{CallTotals, Event, RunReport};
-use crate::ledger::runs::outlook::NextDue;
 use crate::ledger::runs::run::{Counts, RunStatus};
 use crate::runner::run_config::Events;
 use crate::telemetry::metrics::run_measurement::{CallMeasurement, ItemCounts, RunMeasurement, RunPhase};
@@ -88,7 +88,7 @@ impl RunMeter {
         };
         let counts = report.map_or(seen.counts, |report| report.run.counts);
         let known = |value: fn(&RunReport) -> u64, before: Option<u64>| report.map(value).or(before);
-        let outlook = report.map(|report| report.run.outlook).unwrap_or_default();
+        let end_state = report.map(|report| report.run.end_state).unwrap_or_default();
         RunMeasurement {
             job: ending.job,
             run: seen.run,
@@ -109,8 +109,8 @@ impl RunMeter {
             keys: known(|report| report.keys, seen.keys),
             open_failures: known(|report| report.open_failures, seen.open_failures),
             exhausted_failures: report.map(|report| report.exhausted_failures),
-            cells_left: outlook.cells_left,
-            next_due: match outlook.next_due {
+            cells_left: end_state.cells_left,
+            next_due: match end_state.next_due {
                 NextDue::At { due, .. } => Some(due),
                 NextDue::Unknown | NextDue::Never => None,
             },

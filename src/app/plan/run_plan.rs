@@ -1,7 +1,7 @@
 //! What a run would do, without a write: the engine of a real run over a rehearsed store.
 //!
 //! In scope: the parts of such a run. Out of scope: output (`cli::output::plan`), the effects of a
-//! commit (`store::spreadsheet::rehearsal`).
+//! commit (`store::spreadsheet::dry_run`).
 //!
 //! The plan takes no lock, opens no journal and starts no program. An item that reaches a program
 //! counts as done, because nothing else can be known before the program runs.
@@ -29,7 +29,7 @@ use crate::runner::run_config::{Dependencies, Events};
 use crate::runner::run_loop::pass;
 use crate::runner::shutdown::Stop;
 use crate::runner::warning_memory::WarningMemory;
-use crate::store::spreadsheet::rehearsal::{DryRunEffects, DryRunStore};
+use crate::store::spreadsheet::dry_run::{DryRunEffects, DryRunStore};
 use crate::store::spreadsheet::store::SheetsStore;
 
 /// Failed items that are listed.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::drill::active_drill::UndisturbedRun;
 use crate::app::drill::drill_job::{DrillJob, EvaluatorMaker, StepsMaker};
 use crate::app::drill::effects::counted_step::UndoneEffect;
 use crate::app::drill::effects::stage_folder::stage_outside;
-use crate::app::drill::game::UndisturbedRun;
 use crate::app::drill::idempotency::reads_idempotency_key;
 use crate::app::drill::mishaps::mishap::draw_mishaps;
 use crate::app::drill::record_copy::RecordCopy;

@@ -13,13 +13,13 @@ use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
 use crate::config::syntax::closest_word::closest;
 use crate::fault::Fault;
-use crate::google::errors::call_error::ErrorCause;
 use crate::machine::{MachineError, MachineRefusal};
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::queue::first_records::Cause;
 use crate::runner::run_config::RunError;
 use crate::runner::shutdown::StopReason;
+use crate::sheets_client::errors::call_error::ErrorCause;
 use crate::store::tabs::error::store_error;
 
 /// The next step after a run that was dropped in the middle of its work.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::app::alerting::{AlertRunEnd, JobAlerts};
 use crate::app::error::AppError;
 use crate::app::failed_start::{FailedStart, StartRecord};
 use crate::app::job::run;
+use crate::app::job_alerts::{AlertRunEnd, JobAlerts};
 use crate::app::plan::plan_file::PlanFile;
 use crate::app::provided_parts::ProvidedParts;
 use crate::app::run_request::RunRequest;

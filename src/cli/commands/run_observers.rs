@@ -1,6 +1,6 @@
 //! Everyone who follows a run: people, the heartbeat, and the receivers of its metrics.
 //!
-//! In scope: the events and the end of a run. Out of scope: alerts (`app::alerting`).
+//! In scope: the events and the end of a run. Out of scope: alerts (`app::job_alerts`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -15,9 +15,9 @@ use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::cli::output::json::{HeldDocument, SCHEMA_VERSION};
 use crate::cli::streams::control_characters::visible;
 use crate::cli::streams::palette::Palette;
-use crate::google::calls::quota::CallRates;
 use crate::ledger::runs::capacity::CELL_LIMIT;
-use crate::store::spreadsheet::rehearsal::SampleRow;
+use crate::sheets_client::calls::quota::CallRates;
+use crate::store::spreadsheet::dry_run::SampleRow;
 
 /// Characters of a sample row's cells that are shown.
 const SAMPLE_CHARS: usize = 160;

@@ -5,10 +5,10 @@
 use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::{CommitSection, FailuresSection, LeaseSection, QuotaSection, RetrySection};
 use crate::config::value_reader::ValueReader;
-use crate::google::calls::quota::{CallRates, DEFAULT_PER_MINUTE};
 use crate::ledger::leases::lease::MAX_TTL_MS;
 use crate::retry::RetryPolicy;
 use crate::runner::queue::first_records::DEFAULT_STOP_AFTER;
+use crate::sheets_client::calls::quota::{CallRates, DEFAULT_PER_MINUTE};
 
 /// An hour, in milliseconds: the upper bound of most settings.
 const HOUR: u64 = 3_600_000;

@@ -2,11 +2,11 @@
 //!
 //! In scope: which variable counts, as in curl: lower case before upper case, the scheme's own
 //! before `ALL_PROXY`. Out of scope: which addresses are reached without a proxy
-//! (`google::transport::proxy`).
+//! (`sheets_client::transport::proxy`).
 
 use crate::config::problem::ConfigProblem;
 use crate::config::value_reader::ValueReader;
-use crate::google::transport::proxy::{Proxies, Proxy};
+use crate::sheets_client::transport::proxy::{Proxies, Proxy};
 
 /// The variable that marks a CGI program. In one, `HTTP_PROXY` is a header of the request:
 /// <https://httpoxy.org>.

@@ -15,9 +15,9 @@ use crate::ledger::commit::changes::{Changes, ItemResult, NewTable};
 use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata};
 use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::processed::redo_keys::RedoKeys;
+use crate::ledger::runs::end_state::RunEndState;
 use crate::ledger::runs::event::Event;
 use crate::ledger::runs::job_requests::AnsweredCells;
-use crate::ledger::runs::outlook::RunOutlook;
 use crate::ledger::runs::run::{Counts, Run};
 use crate::ledger::state::rollover::Rollover;
 use crate::port::store::MisplacedWrites;
@@ -252,7 +252,7 @@ impl Committer {
         let run = match end {
             Some(end) => {
                 let run = with_outlook(end.close(so_far), &changes, intake, self.driver.store.usage().cells_left);
-                Run { outlook: RunOutlook { held: intake.hold.rows_of(held.as_ref()), ..run.outlook }, ..run }
+                Run { end_state: RunEndState { held: intake.hold.rows_of(held.as_ref()), ..run.end_state }, ..run }
             }
             None => so_far,
         };

@@ -45,7 +45,7 @@ impl StartMarkers {
         self.len() == 0
     }
 
-    /// Returns when the waiting items have to be marked; at once if no others can join.
+    /// Returns when the waiting items have to be marked; immediately if no others can join.
     pub fn due_ms(&self, is_alone: bool) -> Option<u64> {
         self.opened_ms.map(|opened| if is_alone { opened } else { opened.saturating_add(GATHER_MS) })
     }

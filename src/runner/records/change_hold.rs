@@ -12,11 +12,11 @@ use std::collections::HashMap;
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::processed::low_watermark::SequenceNumber;
+use crate::ledger::runs::end_state::HeldRows;
 use crate::ledger::runs::foreseen_items::ForeseenItems;
 use crate::ledger::runs::held_changes::{
     ChangeHash, ChangeSet, HeldPlan, HeldReport, HoldQuestion, HoldSettings, HoldVerdict, decide,
 };
-use crate::ledger::runs::outlook::HeldRows;
 use crate::ledger::state::snapshot::LoadReport;
 use crate::runner::queue::commit_queue::PendingItem;
 use crate::runner::run_config::RunConfig;

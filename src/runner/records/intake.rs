@@ -51,7 +51,7 @@ pub struct Intake {
     /// Those that an earlier run began and whose outcome is unknown.
     pub in_doubt: Vec<StartMarker>,
     /// The evidence from the first records of the source.
-    pub probation: FirstRecords,
+    pub first_records: FirstRecords,
     /// Changes that are held back, or approved.
     pub hold: ChangeHold,
     /// Facts about the source as a whole.
@@ -152,7 +152,7 @@ impl Intake {
         let (step, error) = match result {
             Ok(values) => match self.output.build(values, &item.key) {
                 Ok(output) => {
-                    self.probation.passed();
+                    self.first_records.passed();
                     return Some(self.complete(item, place, output, now));
                 }
                 // It is left to the next run, and not counted as a failure.
@@ -255,7 +255,7 @@ impl Intake {
             Admission::Done | Admission::Repeated | Admission::Suppressed => {
                 self.count_skip(&item.key, &admission);
                 if admission == Admission::Done {
-                    self.probation.passed();
+                    self.first_records.passed();
                     if let Some(over) = self.close_superseded(&item, place, now) {
                         return IntakeResult::Pending(over);
                     }

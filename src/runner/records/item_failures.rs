@@ -30,7 +30,7 @@ impl Intake {
         let before = self.index.prior_failure(&key).filter(|prior| prior.version == hash);
         // A failure that is already recorded does not count against a job that has worked before.
         if before.is_none() || self.index.keys() == 0 {
-            self.probation.failed(step, &error, &position, record);
+            self.first_records.failed(step, &error, &position, record);
         }
         let answered = self.index.prior_failure(&key).and_then(|prior| prior.answer());
         let attempts = self.index.attempts(&key, &version) + 1;
@@ -99,7 +99,7 @@ impl Intake {
         match self.index.admit(&key, &version) {
             // The same unreadable bytes once more: counted as a failure, but reported once.
             Admission::Repeated if self.index.has_failed(&key, &version) => {
-                self.probation.failed(step, &error, &position.to_string(), record);
+                self.first_records.failed(step, &error, &position.to_string(), record);
                 self.counts.failed += 1;
                 self.watermark.settle(place);
                 IntakeResult::Skip

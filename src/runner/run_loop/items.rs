@@ -26,9 +26,9 @@ impl RunLoop {
     pub(super) fn take_input(&mut self, input: RunInput) {
         let now = self.committer.service_time();
         let is_of_source = matches!(input, RunInput::Record(..)) && self.config.retrying.reads_source();
-        self.intake.probation.watch(is_of_source);
+        self.intake.first_records.watch(is_of_source);
         if is_of_source {
-            self.intake.probation.read();
+            self.intake.first_records.read();
         }
         let taken = match input {
             RunInput::Record(_, Some(Err(IdentifyError::Machine(machine_error))))
@@ -92,7 +92,7 @@ impl RunLoop {
         }
         // Results of programs are written in any case, so that the attempt is counted.
         let is_of_source = steps_outcome.item.again.is_none() && self.config.retrying.reads_source();
-        self.intake.probation.watch(is_of_source);
+        self.intake.first_records.watch(is_of_source);
         let may_be_held = is_of_source && !self.executor.has_outside_effects();
         if let Some(waiting) = self.intake.on_steps_done(steps_outcome, self.committer.service_time()) {
             self.enqueue(waiting, may_be_held);

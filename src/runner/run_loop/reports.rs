@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
+use crate::ledger::runs::end_state::NextDue;
 use crate::ledger::runs::event::{Event, RunReport};
-use crate::ledger::runs::outlook::NextDue;
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::machine::MachineError;
 use crate::runner::input::input_queue::RetryScope;
-use crate::runner::outlook::{OccurrenceRun, next_due};
+use crate::runner::next_due::{OccurrenceRun, next_due};
 use crate::runner::queue::first_records::Cause;
 use crate::runner::run_config::RunError;
 use crate::runner::run_end::{EndCause, FullPass, RunEnd};
@@ -26,7 +26,7 @@ impl RunLoop {
     /// Returns the end of the run with its reason, as known by now.
     pub(super) fn end_so_far(&self) -> RunEnd {
         let machine_error = self.machine_error.as_ref().map(ToString::to_string);
-        let all_alike = self.intake.probation.ended_by().map(Cause::sentence);
+        let all_alike = self.intake.first_records.ended_by().map(Cause::sentence);
         let error = machine_error.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
         let verdict = self.config.claim.as_ref().and_then(|claim| claim.verdict.clone());
         let verdict = self.config.recorded_end.clone().or(verdict);
@@ -123,7 +123,8 @@ impl RunLoop {
         RunReport {
             run: self.committer.run.clone(),
             keys: self.intake.index.keys(),
-            open_failures: (self.intake.index.open_failures() as u64).saturating_sub(self.intake.probation.unwritten()),
+            open_failures: (self.intake.index.open_failures() as u64)
+                .saturating_sub(self.intake.first_records.unwritten()),
             exhausted_failures: self.intake.index.exhausted_failures() as u64,
             tried_again: self.intake.retry_counts,
             rows: rows.saturating_sub(usage.updated),
@@ -187,7 +188,8 @@ impl RunLoop {
 
     /// Returns the result of the run: `closed` is how its loop ended.
     pub(super) fn into_result(mut self, closed: Result<(), RunError>) -> Result<RunReport, RunError> {
-        let (report, machine_error, all_alike) = (self.report(), self.machine_error, self.intake.probation.take_end());
+        let (report, machine_error, all_alike) =
+            (self.report(), self.machine_error, self.intake.first_records.take_end());
         match (closed, machine_error, self.source_error) {
             (Ok(()), Some(machine_error), _) => {
                 Err(RunError::Machine { error: machine_error, report: Box::new(report) })

@@ -4,7 +4,7 @@ use super::*;
 use crate::source::bytes::encoding::TextEncoding;
 use crate::source::csv::csv_records;
 use crate::source::csv::delimiter::Delimiter;
-use crate::source::skim::Depth;
+use crate::source::path_selection::Depth;
 
 fn folder(all: &[(&str, &[u8])]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");

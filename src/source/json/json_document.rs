@@ -20,7 +20,7 @@ use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
 use crate::source::bytes::unexpected_text::error_document;
 use crate::source::json::record_text::parse;
 use crate::source::json::splitter::{ElementPosition, SplitError, Splitter};
-use crate::source::skim::Depth;
+use crate::source::path_selection::Depth;
 
 /// Maximum size of a document that is read as a whole, in bytes.
 pub const MAX_DOCUMENT_BYTES: u64 = 256 << 20;

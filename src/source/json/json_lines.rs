@@ -12,7 +12,7 @@ use crate::source::bytes::content_guess::ContentKind;
 use crate::source::bytes::encoding::TextEncoding;
 use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
 use crate::source::json::record_text::{RecordTextError, parse};
-use crate::source::skim::Depth;
+use crate::source::path_selection::Depth;
 
 /// Opens `input` as JSON lines in `encoding`. Blank lines are skipped. A line that is not valid
 /// JSON is a bad record, and reading continues with the next line.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::ledger::values::exact_number;
 use crate::port::source::BadRecord;
-use crate::source::skim::Depth;
+use crate::source::path_selection::Depth;
 
 /// Characters that are shown on each side of a damaged place.
 const SHOWN: usize = 12;

@@ -7,15 +7,15 @@
 //! The state comes before the changes: its tab holds the undo log, to which writes of the changes
 //! copy rows. The service applies a batch as a whole, so no reader sees one without the other.
 
-use crate::google::types::cell::{self, CellFormat, NumberKind};
-use crate::google::types::request_objects::{Dimension, GridProperties, GridRange, SheetProperties};
-use crate::google::types::requests::Request;
 use crate::grid::Cell;
 use crate::ledger::commit::changes::{Commit, CommitPart, ItemResult};
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::failure::Failure;
 use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS, failure_row, processed_row, run_row};
 use crate::ledger::state::state_codec::state_pairs;
+use crate::sheets_client::types::cell::{self, CellFormat, NumberKind};
+use crate::sheets_client::types::request_objects::{Dimension, GridProperties, GridRange, SheetProperties};
+use crate::sheets_client::types::requests::Request;
 use crate::store::commit::deletion::{DeletedRows, RowDeletionBatch};
 use crate::store::commit::jobs_row;
 use crate::store::commit::own_columns::{self, OwnColumns};

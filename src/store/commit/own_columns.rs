@@ -12,16 +12,18 @@
 
 use std::collections::HashMap;
 
-use crate::google::types::cell::{CellData, NumberKind};
-use crate::google::types::request_objects::{DeveloperMetadata, Dimension, DimensionRange, GridRange, MarkedPlace};
-use crate::google::types::requests::Request;
-use crate::google::types::response_types::ColumnMark;
 use crate::grid::column_letters;
 use crate::ledger::commit::changes::{Commit, ItemResult};
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::state::snapshot::{Anomaly, State};
 use crate::ledger::state::state_codec::columns_that_fit;
 use crate::ledger::values::columns::header_text;
+use crate::sheets_client::types::cell::{CellData, NumberKind};
+use crate::sheets_client::types::request_objects::{
+    DeveloperMetadata, Dimension, DimensionRange, GridRange, MarkedPlace,
+};
+use crate::sheets_client::types::requests::Request;
+use crate::sheets_client::types::response_types::ColumnMark;
 use crate::store::tabs::cells::{NUMBER, to_cell_data};
 use crate::store::tabs::requests::{header_after_last, index, room_after_header};
 use crate::store::tabs::schema::{Tab, derived_id};

@@ -17,11 +17,11 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-use crate::google::types::cell::{self, NumberKind};
-use crate::google::types::request_objects::PasteType;
-use crate::google::types::requests::Request;
 use crate::grid::Row;
 use crate::ledger::commit::changes::{Commit, CommitPart, ItemResult};
+use crate::sheets_client::types::cell::{self, NumberKind};
+use crate::sheets_client::types::request_objects::PasteType;
+use crate::sheets_client::types::requests::Request;
 use crate::store::commit::append_position::blocks;
 use crate::store::commit::row_plan::{
     PlannedWrite, RowContext, RowPlan, RowPlanner, Scratch, WriteContent, rows_written, runs,

@@ -6,10 +6,10 @@
 
 use serde_json::Value;
 
-use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::ledger::rows::row_codec::RUNS_NEEDED;
 use crate::ledger::state::snapshot::LoadReport;
 use crate::port::store::StoreError;
+use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::guard::head_guard;

@@ -7,11 +7,11 @@
 
 use serde_json::Value;
 
-use crate::google::types::response_types::TabInfo;
 use crate::ledger::rows::header_search::{FirstRows, header_below};
 use crate::ledger::rows::row_codec::{PROCESSED, RUNS_NEEDED};
 use crate::ledger::state::snapshot::Anomaly;
 use crate::ledger::values::columns::header_text;
+use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::load_plan::LoadPlan;

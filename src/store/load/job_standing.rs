@@ -3,12 +3,12 @@
 //! In scope: two reads, the metadata first. Out of scope: a whole load (`store::load::loader`),
 //! what follows from the standing.
 
-use crate::google::types::response_types::TabInfo;
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::state::snapshot::State;
 use crate::ledger::state::state_codec::read_state;
 use crate::port::store::StoreError;
+use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::guard::head_guard;
 use crate::store::load::loader::Loader;
 use crate::store::load::unstable_tabs::{MAX_TITLES, into_store_error};

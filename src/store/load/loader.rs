@@ -9,15 +9,15 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::clock::Clock;
-use crate::google::sheets::Sheets;
-use crate::google::types::address::SpreadsheetId;
-use crate::google::types::response_types::SpreadsheetInfo;
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::state::snapshot::{LoadCheck, LoadConsistency, LoadObservation, LoadReport, MAX_LOAD_MS, Snapshot};
 use crate::port::preview::Preview;
 use crate::port::store::StoreError;
+use crate::sheets_client::sheets::Sheets;
+use crate::sheets_client::types::address::SpreadsheetId;
+use crate::sheets_client::types::response_types::SpreadsheetInfo;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::commit::restore::PendingRestores;
 use crate::store::guard::guard_kind::GuardSupport;

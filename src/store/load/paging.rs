@@ -1,6 +1,6 @@
 //! Reads machine tabs page by page.
 //!
-//! In scope: how many pages are requested at once, joining them in order.
+//! In scope: how many pages are requested at the same time, joining them in order.
 //! Out of scope: the meaning of a row (`store::tabs::processed`, `store::tabs::parse`).
 
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use serde_json::Value;
 
-use crate::google::types::response_types::TabInfo;
 use crate::ledger::rows::row_codec::PROCESSED;
 use crate::ledger::state::snapshot::RowChecksum;
+use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::load_plan::{FIRST_READ_COLUMNS, first_page};
@@ -20,8 +20,8 @@ use crate::store::tabs::processed::ProcessedRows;
 use crate::store::tabs::processed_column_order::MappingSearch;
 use crate::store::tabs::schema::Tab;
 
-/// Pages of Processed that are requested at once. Three hide most of the round-trip time. Each holds
-/// up to 10 MB while it arrives, and a load of a million keys has little room.
+/// Pages of Processed that are requested at the same time. Three hide most of the round-trip time.
+/// Each holds up to 10 MB while it arrives, and a load of a million keys has little room.
 const PAGES_AT_ONCE: usize = 3;
 /// The same for Failures, whose pages wait unparsed and contain long error texts.
 const FAILURE_PAGES_AT_ONCE: usize = 2;

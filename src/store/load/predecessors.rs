@@ -9,14 +9,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::google::types::address::SpreadsheetId;
-use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::leases::row_order::FirstCommits;
 use crate::ledger::rows::row_codec::PROCESSED;
 use crate::ledger::state::snapshot::{Anomaly, LoadObservation, State};
 use crate::ledger::state::state_codec::read_state;
 use crate::port::store::StoreError;
+use crate::sheets_client::types::address::SpreadsheetId;
+use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::store::guard::head_guard::{self, StateLocation};
 use crate::store::load::loader::Loader;
 use crate::store::load::unstable_tabs::into_store_error;

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::key::Fingerprint;
 use crate::ledger::leases::row_order::FirstCommits;
@@ -22,6 +21,7 @@ use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::state::snapshot::{Anomaly, LoadReport, RowChecksum, Snapshot, State};
 use crate::ledger::state::state_codec::read_state;
 use crate::port::store::StoreError;
+use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::commit::restore::{self, DeletionLog, PendingRestores};
 use crate::store::guard::head_guard::{self, StateLocation};

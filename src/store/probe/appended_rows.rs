@@ -4,17 +4,17 @@
 //! Out of scope: retries (`store::probe::run`).
 
 use crate::fault::Fault;
-use crate::google::types::cell::{CellData, ValidationRule};
-use crate::google::types::request_objects::GridRange;
-use crate::google::types::requests::Request;
 use crate::grid::quoted;
+use crate::sheets_client::types::cell::{CellData, ValidationRule};
+use crate::sheets_client::types::request_objects::GridRange;
+use crate::sheets_client::types::requests::Request;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeFailure, ProbeTab, text_at};
 use crate::store::tabs::error::store_error;
 
 type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
 
-/// Number of writes that are read back at once.
+/// Number of writes that are read back at the same time.
 const TIMES: u32 = 5;
 
 fn append(tab: &ProbeTab) -> Request {
@@ -54,7 +54,7 @@ pub async fn checkbox(client: &ProbeClient) -> CheckResult {
     Ok((AssumptionOutcome::from_held(row == 2), format!("with checkboxes in B2 to B10, it went to row {row}")))
 }
 
-/// Writes and reads at once, several times.
+/// Writes and reads immediately, several times.
 pub async fn fresh(client: &ProbeClient) -> CheckResult {
     let (home, row) = (client.home()?, client.row());
     let ranges = [format!("{}!A{}", quoted(&home.title), row + 1)];

@@ -5,11 +5,11 @@
 //! Out of scope: their requests and the conclusion (`store::guard::head_guard`).
 
 use crate::fault::Fault;
-use crate::google::errors::call_error::ErrorCause;
-use crate::google::sheets::{BatchResult, Sheets};
-use crate::google::types::address::SpreadsheetId;
-use crate::google::types::requests::Batch;
 use crate::ledger::commit::changes::{CommitPart, CommitResult};
+use crate::sheets_client::errors::call_error::ErrorCause;
+use crate::sheets_client::sheets::{BatchResult, Sheets};
+use crate::sheets_client::types::address::SpreadsheetId;
+use crate::sheets_client::types::requests::Batch;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::guard::guard_probe::{self, GuardProof};
 use crate::store::guard::head_guard::{BatchStep, StateLocation};

@@ -3,10 +3,10 @@
 //! In scope: these checks.
 //! Out of scope: appended rows (`store::probe::appended_rows`), retries (`store::probe::run`).
 
-use crate::google::types::cell::CellData;
-use crate::google::types::request_objects::{GridRange, PasteOrientation, PasteType};
-use crate::google::types::requests::{Batch, Request};
 use crate::grid::quoted;
+use crate::sheets_client::types::cell::CellData;
+use crate::sheets_client::types::request_objects::{GridRange, PasteOrientation, PasteType};
+use crate::sheets_client::types::requests::{Batch, Request};
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeFailure, ProbeTab, ROWS, SentBatch, text_at};
 

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use crate::google::sheets::BatchResult;
-use crate::google::types::requests::{Batch, Request};
-use crate::google::types::response_types::SpreadsheetInfo;
 use crate::port::store::StoreError;
+use crate::sheets_client::sheets::BatchResult;
+use crate::sheets_client::types::requests::{Batch, Request};
+use crate::sheets_client::types::response_types::SpreadsheetInfo;
 use crate::store::guard::head_guard::BatchStep;
 use crate::store::probe::client::ProbeClient;
 use crate::store::probe::overdue::recalculating;

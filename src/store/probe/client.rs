@@ -11,16 +11,16 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::fault::Fault;
-use crate::google::errors::api_error::ApiError;
-use crate::google::sheets::{BatchResult, Sheets};
-use crate::google::types::address::SpreadsheetId;
-use crate::google::types::cell::CellData;
-use crate::google::types::request_objects::{GridCoordinate, GridProperties, SheetProperties};
-use crate::google::types::requests::{Batch, Request};
-use crate::google::types::response_types::BatchResponse;
 use crate::grid::quoted;
 use crate::port::store::StoreError;
 use crate::rng::Rng;
+use crate::sheets_client::errors::api_error::ApiError;
+use crate::sheets_client::sheets::{BatchResult, Sheets};
+use crate::sheets_client::types::address::SpreadsheetId;
+use crate::sheets_client::types::cell::CellData;
+use crate::sheets_client::types::request_objects::{GridCoordinate, GridProperties, SheetProperties};
+use crate::sheets_client::types::requests::{Batch, Request};
+use crate::sheets_client::types::response_types::BatchResponse;
 use crate::store::probe::scratch_names::ScratchName;
 use crate::store::tabs::error::store_error;
 

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use crate::google::types::request_objects::{DeveloperMetadata, Dimension, DimensionRange, MarkedPlace};
-use crate::google::types::requests::{Batch, Request};
-use crate::google::types::response_types::ColumnMark;
+use crate::sheets_client::types::request_objects::{DeveloperMetadata, Dimension, DimensionRange, MarkedPlace};
+use crate::sheets_client::types::requests::{Batch, Request};
+use crate::sheets_client::types::response_types::ColumnMark;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeFailure, ProbeTab, SentBatch};
 use crate::store::probe::tabs::refused;

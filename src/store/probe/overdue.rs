@@ -5,11 +5,11 @@
 //! Out of scope: retries (`store::probe::run`), formulas of the tab (`store::tabs::jobs_formulas`).
 //!
 //! The interval of recalculation is the one thing that a probe changes outside its own tabs. It is
-//! set back at once, and by the cleanup if that failed.
+//! set back immediately, and by the cleanup if that failed.
 
-use crate::google::types::cell::CellData;
-use crate::google::types::request_objects::{FormatRule, GridRange, RgbColor, SpreadsheetProperties};
-use crate::google::types::requests::{Batch, Request};
+use crate::sheets_client::types::cell::CellData;
+use crate::sheets_client::types::request_objects::{FormatRule, GridRange, RgbColor, SpreadsheetProperties};
+use crate::sheets_client::types::requests::{Batch, Request};
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeFailure, SentBatch, text_at};
 use crate::store::probe::developer_metadata::{MAX_READS, READ_PAUSE};

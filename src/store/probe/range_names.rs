@@ -3,7 +3,7 @@
 //! In scope: these checks, with the guard's own requests.
 //! Out of scope: retries (`store::probe::run`).
 
-use crate::google::types::requests::{Batch, Request};
+use crate::sheets_client::types::requests::{Batch, Request};
 use crate::store::guard::head_guard::BatchStep;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeFailure, SentBatch};

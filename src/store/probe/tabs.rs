@@ -3,8 +3,8 @@
 //! In scope: these checks.
 //! Out of scope: retries (`store::probe::run`).
 
-use crate::google::types::cell::CellData;
-use crate::google::types::requests::{Batch, Request};
+use crate::sheets_client::types::cell::CellData;
+use crate::sheets_client::types::requests::{Batch, Request};
 use crate::store::guard::head_guard::BatchStep;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeFailure, ProbeTab, SentBatch};

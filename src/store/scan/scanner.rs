@@ -1,11 +1,10 @@
-//! Scans a job's tabs row by row, for `fsck`, `explain` and changes to many keys at once.
+//! Scans a job's tabs row by row, for `fsck`, `explain` and changes to many keys at the same time.
 //!
 //! In scope: paging, parsing rows, checking that no commit came in between.
 //! Out of scope: the conclusions (`app`), the load of a run (`store::load::loader`).
 
 use serde_json::Value;
 
-use crate::google::types::response_types::TabInfo;
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::failure::{Failure, RequestedAction};
@@ -17,6 +16,7 @@ use crate::ledger::runs::run::Run;
 use crate::ledger::state::snapshot::Snapshot;
 use crate::ledger::values::columns::MAX_COLUMNS;
 use crate::port::store::{Store, StoreError};
+use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::commit::restore::{PENDING_ROW, PendingRestores};
 use crate::store::load::loader::Loader;
 use crate::store::load::unstable_tabs::into_store_error;

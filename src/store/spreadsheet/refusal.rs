@@ -1,12 +1,12 @@
 //! What a refused batch means: which part of the commit the service refused, and what follows.
 //!
 //! In scope: the label of the refused request, corrected by the error; a refusal of the tab `Jobs`
-//! alone. Out of scope: the texts of refusals (`google::errors::api_error`), what the runner does
-//! next (`ledger::commit::commit_machine`).
+//! alone. Out of scope: the texts of refusals (`sheets_client::errors::api_error`), what the runner
+//! does next (`ledger::commit::commit_machine`).
 
-use crate::google::errors::api_error::ApiError;
-use crate::google::types::requests::Request;
 use crate::ledger::commit::changes::{Commit, CommitPart, CommitResult};
+use crate::sheets_client::errors::api_error::ApiError;
+use crate::sheets_client::types::requests::Request;
 use crate::store::session::sheet_session::PreparedBatch;
 use crate::store::spreadsheet::store::SheetsStore;
 

@@ -7,11 +7,11 @@
 
 use std::sync::Arc;
 
-use crate::google::sheets::BatchResult;
-use crate::google::types::requests::Batch;
 use crate::ledger::commit::changes::{Commit, CommitPart, CommitResult};
 use crate::ledger::leases::head::HeadId;
 use crate::port::store::StoreError;
+use crate::sheets_client::sheets::BatchResult;
+use crate::sheets_client::types::requests::Batch;
 use crate::store::commit::encoder::{EncodeContext, EncodedBatch, encode};
 use crate::store::commit::own_columns::existing_columns;
 use crate::store::commit::response::found_cells;
@@ -43,8 +43,8 @@ impl SheetsStore {
                     let (header, keys) = found_cells(response.updated.as_ref());
                     self.session().row_tracker.check_response(&header, &keys);
                     if commit.from.is_none() {
-                        // Probe at once, so that the next commit can measure its own duration. If
-                        // the probe fails, the next commit repeats it and reports the result.
+                        // Probe immediately, so that the next commit can measure its own duration.
+                        // If the probe fails, the next commit repeats it and reports the result.
                         let probed = self.ensure_guard_probed(commit).await;
                         tracing::debug!(event = "guard.chosen", proved = ?probed, "the guard after the first commit");
                     }

@@ -6,9 +6,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
-use crate::google::calls::quota::QuotaUser;
-use crate::google::sheets::Sheets;
-use crate::google::types::address::SpreadsheetId;
 use crate::ledger::commit::changes::{Commit, CommitResult};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;
@@ -19,6 +16,9 @@ use crate::ledger::runs::capacity::CELL_LIMIT;
 use crate::ledger::state::snapshot::LoadReport;
 use crate::port::preview::Preview;
 use crate::port::store::{MisplacedWrites, Store, StoreError, TabIds, Usage};
+use crate::sheets_client::calls::quota::QuotaUser;
+use crate::sheets_client::sheets::Sheets;
+use crate::sheets_client::types::address::SpreadsheetId;
 use crate::store::commit::deletion::DeletedRows;
 use crate::store::commit::own_columns::existing_columns;
 use crate::store::guard::head_guard;

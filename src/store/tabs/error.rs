@@ -4,10 +4,10 @@
 //! Out of scope: reading (`store::load::loader`).
 
 use crate::fault::Fault;
-use crate::google::errors::call_error::{CallError, ErrorCause};
 use crate::ledger::commit::changes::CommitResult;
 use crate::ledger::state::snapshot::{Anomaly, LoadObservation, State};
 use crate::port::store::StoreError;
+use crate::sheets_client::errors::call_error::{CallError, ErrorCause};
 use crate::store::guard::head_guard::{self, StateLocation};
 use crate::store::tabs::schema::Tab;
 

@@ -14,9 +14,9 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::grid::{column_letters, quoted};
 use crate::ledger::runs::job_requests::{JobRequests, is_clear_pause, is_formula_error, requested_text};
+use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::store::tabs::parse::{header, header_range, text};
 use crate::store::tabs::schema::{JobsTab, Tab};
 use crate::time::Timestamp;

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::google::types::response_types::TabInfo;
 use crate::grid::quoted;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS_NEEDED};
 use crate::ledger::state::snapshot::Anomaly;
 use crate::ledger::state::state_codec::read_state;
+use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::guard::head_guard::{self, STATE_ROWS, StateLocation};
 use crate::store::tabs::jobs::jobs_ranges;
 use crate::store::tabs::parse;

@@ -22,7 +22,7 @@ use crate::ledger::state::snapshot::{Anomaly, RowChecksum};
 use crate::store::tabs::processed_column_order::{ColumnRecovery, is_in_other_columns};
 use crate::store::tabs::schema::Tab;
 
-/// Rows for which there is room at once. A tab may have many more rows than it has keys.
+/// Rows for which there is room in one step. A tab may have many more rows than it has keys.
 const MAX_RESERVED: u32 = 2_000_000;
 
 /// Reads Processed page by page. Each page is parsed on arrival and then appended to the earlier
@@ -136,7 +136,8 @@ impl ProcessedRows {
         self
     }
 
-    /// Makes room for this many rows at once: while a list doubles, both of its copies take room.
+    /// Makes room for this many rows in one step: while a list doubles, both of its copies take
+    /// room.
     pub fn reserve(&mut self, rows: u32) {
         let rows = rows.min(MAX_RESERVED) as usize;
         self.rows.reserve_exact(rows);

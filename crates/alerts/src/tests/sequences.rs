@@ -10,7 +10,7 @@ use crate::condition_record::DeliveryRecord;
 use crate::message::{Message, MessageLink};
 use crate::observation::{ObservedEnding, RunObservation};
 use crate::quiet_hours::QuietHours;
-use crate::reporting::{AlertPlace, LinkedTabs, ReportContext};
+use crate::report_context::{AlertPlace, LinkedTabs, ReportContext};
 use crate::routing::{Route, route};
 use crate::severity::Severity;
 

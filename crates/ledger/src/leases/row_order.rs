@@ -100,7 +100,7 @@ impl CommitSequence {
         self.push_row(run, order);
     }
 
-    /// Makes room for this many rows at once.
+    /// Makes room for this many rows in one step.
     pub fn reserve(&mut self, rows: usize) {
         self.rows.reserve_exact(rows);
     }

@@ -1,8 +1,8 @@
 //! Credentials: finds and parses the account's credentials.
 //!
 //! In scope: the places to search, the kinds of credentials, repairing copies that were damaged.
-//! Out of scope: tokens (`google::auth::tokens`), and reading the environment (`config` passes the
-//! values in).
+//! Out of scope: tokens (`sheets_client::auth::tokens`), and reading the environment (`config`
+//! passes the values in).
 
 use std::fmt;
 use std::path::{Path, PathBuf};

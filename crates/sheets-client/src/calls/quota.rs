@@ -1,7 +1,7 @@
 //! Pacing: delays calls so that the service does not have to refuse them.
 //!
 //! In scope: one pacer for reads and one for writes, because the service counts them separately.
-//! Out of scope: retrying after a 429 (`google::calls::caller`).
+//! Out of scope: retrying after a 429 (`sheets_client::calls::caller`).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -96,7 +96,7 @@ impl ApiError {
     }
 
     /// Returns what the user can do, if anything. Advice about a 429 depends on who made the calls
-    /// (`google::calls::caller`).
+    /// (`sheets_client::calls::caller`).
     pub fn advice(&self, client_email: Option<&str>) -> Option<String> {
         let who = client_email.unwrap_or("the account of these credentials");
         let reason = self.reason.as_deref().unwrap_or_default();

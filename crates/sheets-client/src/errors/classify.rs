@@ -1,7 +1,7 @@
 //! Classifies the result of one attempt.
 //!
 //! In scope: status, headers and body of one response, from the hub or from a raw call. Out of
-//! scope: what to do next (`google::calls::caller`).
+//! scope: what to do next (`sheets_client::calls::caller`).
 
 use std::time::UNIX_EPOCH;
 

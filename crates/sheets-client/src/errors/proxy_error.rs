@@ -2,7 +2,8 @@
 //! password.
 //!
 //! In scope: the kinds of error, the fault of each, finding one in an error chain. Out of scope:
-//! the exchange with a proxy (`google::transport::tunnel`, `google::transport::forward`).
+//! the exchange with a proxy (`sheets_client::transport::tunnel`,
+//! `sheets_client::transport::forward_proxy`).
 
 use std::error::Error;
 use std::io;

@@ -2,7 +2,7 @@
 //!
 //! In scope: trusted roots, proxies, the connect deadline, and a limit on the bytes of one
 //! response, because the hub collects bodies without a limit. Out of scope: what is sent
-//! (`sheets`), and which addresses are allowed (`google::types::address`).
+//! (`sheets`), and which addresses are allowed (`sheets_client::types::address`).
 //!
 //! Only HTTP/1.1 is used. One call then owns its connection, so that the bytes read since the last
 //! write belong to one response, and a cancelled call closes its connection. A run has few calls in
@@ -30,7 +30,7 @@ use tower_service::Service;
 
 use crate::errors::classify::root_cause;
 use crate::errors::proxy_error::{ProxyError, ProxyErrorKind};
-use crate::transport::forward::ForwardProxyStream;
+use crate::transport::forward_proxy::ForwardProxyStream;
 use crate::transport::proxy::{self, Proxies, Proxy};
 use crate::transport::stream::Stream;
 use crate::transport::tunnel::Tunnel;

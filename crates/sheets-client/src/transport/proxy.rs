@@ -2,8 +2,8 @@
 //!
 //! In scope: parsing a proxy's address, and which addresses are reached without a proxy. Out of
 //! scope: reading the environment (`config::sections::proxies`), the exchange with a proxy
-//! (`google::transport::tunnel`, `google::transport::forward`), its errors
-//! (`google::errors::proxy_error`).
+//! (`sheets_client::transport::tunnel`, `sheets_client::transport::forward_proxy`), its errors
+//! (`sheets_client::errors::proxy_error`).
 //!
 //! Link-local addresses and Google's metadata server are never reached through a proxy, whatever is
 //! configured. Neither are loopback addresses if the proxy is on another machine: that proxy would

@@ -1,7 +1,7 @@
 //! A tunnel through a proxy to an https address: CONNECT, then TLS.
 //!
 //! In scope: requesting the tunnel, and the meaning of each response. Out of scope: which proxy
-//! (`google::transport::proxy`), TLS and deadlines (`google::transport::connect`).
+//! (`sheets_client::transport::proxy`), TLS and deadlines (`sheets_client::transport::connect`).
 
 use std::task::{Context, Poll};
 

@@ -1,7 +1,7 @@
 //! Cells as they are sent: typed, and never null.
 //!
-//! In scope: a cell's value and format. Out of scope: requests (`google::types::requests`), and
-//! which cells mean what (`store`).
+//! In scope: a cell's value and format. Out of scope: requests (`sheets_client::types::requests`),
+//! and which cells mean what (`store`).
 //!
 //! The service silently turns NaN into a blank cell, and google-sheets4 drops nulls from rows. So
 //! cells are created by constructors only, and the one for numbers refuses what JSON can't

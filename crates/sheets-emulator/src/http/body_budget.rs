@@ -1,4 +1,4 @@
-//! Limits the bytes of all request bodies that are held at once.
+//! Limits the bytes of all request bodies that are held at the same time.
 //!
 //! In scope: counting bytes, rejecting what exceeds the limit.
 //! Out of scope: the limit of one body, and how it is read (`server`).

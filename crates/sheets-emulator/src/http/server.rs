@@ -40,7 +40,7 @@ use crate::time::sleep;
 /// The largest body in bytes. Sheets accepts at least 9 MB.
 const BODY_LIMIT: usize = 64 << 20;
 
-/// Bytes of bodies that are held at once, of all connections.
+/// Bytes of bodies that are held at the same time, of all connections.
 const BODIES_LIMIT: u64 = 256 << 20;
 
 /// Time for a client to send a body.
@@ -61,8 +61,8 @@ const HEAD_LIMIT: usize = 256 << 10;
 /// Time for active calls after a stop.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connections that are served at once. A further one evicts the connection that was idle for
-/// longest.
+/// Connections that are served at the same time. A further one evicts the connection that was idle
+/// for longest.
 const CONNECTION_LIMIT: usize = 512;
 
 /// The first bytes of every HTTP/2 connection.

@@ -12,7 +12,7 @@ use crate::storage::transaction::Transaction;
 use crate::workbook::data_filter::find_filter;
 use crate::workbook::ranges::{SheetRange, Workbook};
 
-/// Rows in memory at once.
+/// Rows in memory at the same time.
 const STEP: u32 = 4096;
 
 /// Answers `values.clear`: empties the values of one range and keeps formats.

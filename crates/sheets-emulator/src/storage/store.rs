@@ -2,7 +2,7 @@
 //!
 //! In scope: opening, the connection pool, who writes next. Each transaction covers one
 //! spreadsheet. Nothing is cached between transactions, so two processes on one file see each
-//! other's writes at once.
+//! other's writes at the same time.
 //! Out of scope: reads and writes inside a transaction (`transaction`).
 
 use std::fmt;

@@ -14,7 +14,7 @@ use crate::storage::content::table_hint::TableHint;
 use crate::storage::store::StorageError;
 use crate::workbook::ranges::{SheetRange, Workbook};
 
-/// Rows in memory at once.
+/// Rows in memory at the same time.
 const STEP: u32 = 1024;
 
 /// Rows in memory at first. Where a hint is at hand, few rows are read.

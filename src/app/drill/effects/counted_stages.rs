@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use crate::app::drill::drill_clock::DrillClock;
 use crate::app::drill::effects::counted_step::StepCounts;
 use crate::app::drill::mishaps::mishap::Mishap;
-use crate::app::drill::mishaps::run_trouble::RunMishaps;
+use crate::app::drill::mishaps::run_mishaps::RunMishaps;
 use crate::app::stages::artifact::{Artifact, part_path};
 use crate::app::stages::stage_plan::PlannedStage;
 use crate::app::stages::stage_watch::{StageCall, StageWatch, WatchedCommand};

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::app::drill::drill_clock::DrillClock;
 use crate::app::drill::mishaps::mishap::Mishap;
-use crate::app::drill::mishaps::run_trouble::RunMishaps;
+use crate::app::drill::mishaps::run_mishaps::RunMishaps;
 use crate::app::drill::outcome::StepRuns;
 use crate::port::step::{Step, StepContext, StepError};
 

@@ -32,7 +32,7 @@ pub enum Mishap {
     SecondRunner {
         /// The number of the commit, from the first of the run.
         commit: u64,
-        /// Whether it takes over the lease at once.
+        /// Whether it takes over the lease immediately.
         takes_over: bool,
     },
     /// A person sorts the data tab right before this commit arrives.

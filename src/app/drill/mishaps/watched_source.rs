@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use futures_util::future::BoxFuture;
 
 use crate::app::drill::mishaps::mishap::Mishap;
-use crate::app::drill::mishaps::run_trouble::RunMishaps;
+use crate::app::drill::mishaps::run_mishaps::RunMishaps;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::port::lease_check::LeaseCheck;
 use crate::port::source::{HeaderRow, Record, Source, SourceError};

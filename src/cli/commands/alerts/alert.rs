@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use crate::alert::dispatch::DeliveryResult;
-use crate::app::alerting::JobAlerts;
+use crate::alert_delivery::dispatch::DeliveryResult;
+use crate::app::job_alerts::JobAlerts;
 use crate::cli::args::job::{JobArgs, SheetArgs};
 use crate::cli::args::jobs::alert::{AlertAction, AlertTestArgs};
 use crate::cli::commands::alerts::alert_place::alert_place;

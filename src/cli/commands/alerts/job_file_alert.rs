@@ -1,14 +1,14 @@
 //! Reports a job file that can't be read any more. Only the environment names a channel then.
 //!
 //! In scope: which job files are reported. Out of scope: the message and its memory
-//! (`app::alerting`).
+//! (`app::job_alerts`).
 //!
 //! A file that never made a run on this machine is not reported: a person is writing it.
 
 use std::sync::Arc;
 
-use crate::alerts::reporting::AlertPlace;
-use crate::app::alerting::JobAlerts;
+use crate::alerts::report_context::AlertPlace;
+use crate::app::job_alerts::JobAlerts;
 use crate::cli::args::job::JobArgs;
 use crate::cli::commands::alerts::alert_place::alert_place;
 use crate::cli::commands::load_settings::{place, settings_of_environment};

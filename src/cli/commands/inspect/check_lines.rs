@@ -29,9 +29,9 @@ use crate::clock::Clock;
 use crate::config::external::env_file::NAME as ENV_FILE;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
-use crate::google::transport::proxy::ProxyRoute;
 use crate::rng::Rng;
 use crate::runner::queue::first_records::Cause;
+use crate::sheets_client::transport::proxy::ProxyRoute;
 
 /// What the offline part of a check found.
 pub struct OfflineFindings {

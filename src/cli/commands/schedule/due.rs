@@ -1,7 +1,7 @@
 //! `sheetkeep run --due`: asks what is due of each job, and runs that.
 //!
-//! In scope: several jobs at once, each on its own; their output and the exit of all. Out of scope:
-//! what is due (`app::schedule::due`), one run (`cli::commands::run`).
+//! In scope: several jobs at the same time, each on its own; their output and the exit of all. Out
+//! of scope: what is due (`app::schedule::due`), one run (`cli::commands::run`).
 
 use std::io::Read;
 use std::path::Path;
@@ -10,9 +10,9 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
-use crate::app::alerting::{AlertRunEnd, JobAlerts};
 use crate::app::error::AppError;
 use crate::app::job::run;
+use crate::app::job_alerts::{AlertRunEnd, JobAlerts};
 use crate::app::run_request::RunRequest;
 use crate::app::schedule::due::{DueRun, DueStep, ask};
 use crate::cli::args::command_line::RunArgs;

@@ -1,7 +1,7 @@
 //! `sheetkeep late --alert`: reports what `late` found to people, once.
 //!
 //! In scope: what a verdict means for the conditions of alerts. Out of scope: the verdict itself
-//! (`schedule::lateness`), sending (`app::alerting`).
+//! (`schedule::lateness`), sending (`app::job_alerts`).
 //!
 //! This machine remembers what it reported. A job whose failed run was reported is not reported as
 //! late, too. A state that can't be read is reported after an hour.
@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use crate::alerts::alert_state::AlertState;
 use crate::alerts::condition::{Condition, Finding, ProblemReport};
-use crate::alerts::reporting::{AlertPlace, LinkedTabs};
-use crate::app::alerting::JobAlerts;
+use crate::alerts::report_context::{AlertPlace, LinkedTabs};
+use crate::app::job_alerts::JobAlerts;
 use crate::app::local_state::instance_lock::known_id;
 use crate::app::schedule::run_history::JobHistory;
 use crate::cli::args::job::JobArgs;

@@ -37,7 +37,7 @@ pub struct Audience {
     /// A reader who started the run as part of another command: exhausted failures are not
     /// reported.
     pub omits_exhausted: bool,
-    /// A reader of several jobs at once: there is no bar.
+    /// A reader of several jobs at the same time: there is no bar.
     pub shares_terminal: bool,
     /// A reader who wants commits, too.
     pub is_verbose: bool,

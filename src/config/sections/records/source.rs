@@ -25,7 +25,7 @@ use crate::source::csv::delimiter::Delimiter;
 use crate::source::file_series::{FileSeries, files};
 use crate::source::json::json_document::{ExtractFn, Items, NoRecordsError};
 use crate::source::json::{json_document, json_lines};
-use crate::source::skim::Depth;
+use crate::source::path_selection::Depth;
 use crate::source::xlsx;
 use crate::source::xlsx::chosen_sheet::SheetChoice;
 use crate::step::expression::Expression;

@@ -16,7 +16,7 @@ use crate::ledger::items::write_mode::Delivery;
 use crate::port::step::Step;
 use crate::step::command::command_step::{self, CommandSettings, CommandStep};
 use crate::step::jq::program::Program;
-use crate::step::map::{self, MapStep};
+use crate::step::map_step::{self, MapStep};
 
 /// Default timeout of a program for one item, in milliseconds.
 const DEFAULT_TIMEOUT_MS: u64 = 60_000;
@@ -73,7 +73,7 @@ pub(in crate::config) fn settings(
 ) -> Vec<StepSettings> {
     let mut steps: Vec<StepSettings> = Vec::new();
     for (at, step) in raw.step.iter().enumerate() {
-        let default = if step.command.is_some() { command_step::DEFAULT_NAME } else { map::DEFAULT_NAME };
+        let default = if step.command.is_some() { command_step::DEFAULT_NAME } else { map_step::DEFAULT_NAME };
         let name = match &step.name {
             Some(at) => reader.non_empty(at, "`step.name`"),
             None if at == 0 => Some(default.to_owned()),

@@ -6,7 +6,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use crate::alert::channel::{AlertChannel, ChannelTarget};
+use crate::alert_delivery::channel::{AlertChannel, ChannelTarget};
 use crate::alerts::channels::channel_kind::ChannelKind;
 use crate::alerts::channels::pagerduty;
 use crate::alerts::routing::Route;

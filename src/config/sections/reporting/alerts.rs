@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::alert::channel::AlertChannel;
+use crate::alert_delivery::channel::AlertChannel;
 use crate::alerts::alert_rules::{AlertRules, EscalationDelay, EscalationLevel, FailedItems};
 use crate::alerts::quiet_hours::QuietHours;
 use crate::config::external::names::SLACK_WEBHOOK;
@@ -22,8 +22,8 @@ use crate::config::syntax::closest_word::closest;
 use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::{AlertsSection, EscalateSection};
 use crate::config::value_reader::ValueReader;
-use crate::google::transport::proxy::Proxies;
 use crate::schedule::job_schedule::JobSchedule;
+use crate::sheets_client::transport::proxy::Proxies;
 use crate::time::Timestamp;
 
 /// The most runs in a row, and the most messages an hour, that can be set.

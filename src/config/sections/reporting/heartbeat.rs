@@ -15,7 +15,7 @@ use crate::config::sections::reporting::secret_url::{is_readable_on_the_way, sec
 use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::HeartbeatSection;
 use crate::config::value_reader::ValueReader;
-use crate::google::transport::proxy::Proxies;
+use crate::sheets_client::transport::proxy::Proxies;
 
 /// Where and how a job reports.
 #[derive(Debug, Clone, Default)]

@@ -18,8 +18,8 @@ use crate::config::sections::reporting::otlp::{OtlpSettings, collector};
 use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::MetricsSection;
 use crate::config::value_reader::ValueReader;
-use crate::google::transport::proxy::Proxies;
 use crate::known_secrets::register_secret;
+use crate::sheets_client::transport::proxy::Proxies;
 use crate::telemetry::metrics::statsd_names::StatsdDialect;
 
 /// The schemes of a StatsD address.

@@ -13,11 +13,11 @@ use std::collections::{HashMap, HashSet};
 use crate::store::tabs::column_map::{ColumnMap, is_error, map_own_columns};
 use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
 use crate::store::upsert::repair::formulas::have_same_shape;
-use crate::store::upsert::repair::location::claim::ExcludedRow;
 use crate::store::upsert::repair::location::column_search::{
     cell, correct_by_content, find_shifted_cells, find_shifted_keys, formulas_found, join_recovered_header,
     known_by_formula, named_header, pair_by_formula, renamed_columns,
 };
+use crate::store::upsert::repair::location::excluded_row::ExcludedRow;
 use crate::store::upsert::repair::location::image::TabImage;
 use crate::store::upsert::repair::location::rows::{RowLocation, RowSearch};
 use crate::store::upsert::undo_log::{MisplacedWrite, UndoFinding};

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::Value;
 
 use crate::store::tabs::row_fingerprint::mark_of;
-use crate::store::upsert::repair::location::claim::ExcludedRow;
+use crate::store::upsert::repair::location::excluded_row::ExcludedRow;
 use crate::store::upsert::repair::location::rows::{RowLocation, RowSearch};
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
 

@@ -10,9 +10,9 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::store::tabs::row_fingerprint::{FingerprintMatch, RowFingerprint};
-use crate::store::upsert::repair::location::claim::ExcludedRow;
 use crate::store::upsert::repair::location::column_search::cell;
 use crate::store::upsert::repair::location::correspondence::Correspondence;
+use crate::store::upsert::repair::location::excluded_row::ExcludedRow;
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
 
 impl Correspondence<'_> {

@@ -25,7 +25,7 @@ use serde_json::Value;
 use crate::store::tabs::column_map::ColumnMap;
 use crate::store::tabs::parse::text;
 use crate::store::tabs::row_fingerprint::{FingerprintMatch, RowFingerprint, mark_of};
-use crate::store::upsert::repair::location::claim::ExcludedRow;
+use crate::store::upsert::repair::location::excluded_row::ExcludedRow;
 use crate::store::upsert::repair::location::image::TabImage;
 use crate::store::upsert::undo_log::{MisplacedWrite, UndoFinding};
 

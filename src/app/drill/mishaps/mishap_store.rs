@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::app::drill::drill_sheet::DrillSheet;
 use crate::app::drill::mishaps::mishap::Mishap;
-use crate::app::drill::mishaps::run_trouble::RunMishaps;
+use crate::app::drill::mishaps::run_mishaps::RunMishaps;
 use crate::ledger::commit::changes::{Commit, CommitResult};
 use crate::port::store::Store;
 use crate::port::store_layer::StoreLayer;

@@ -6,14 +6,14 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use crate::alert::channel::AlertChannel;
-use crate::alert::signature::signature;
+use crate::alert_delivery::channel::AlertChannel;
+use crate::alert_delivery::signature::signature;
 use crate::alerts::channels::channel_kind::ChannelKind;
 use crate::alerts::channels::reply_verdict::ReplyVerdict;
 use crate::alerts::message::Message;
 use crate::clock::Clock;
-use crate::google::transport::connect::{RootsError, Transport};
-use crate::google::transport::web_client::{WebClient, WebError};
+use crate::sheets_client::transport::connect::{RootsError, Transport};
+use crate::sheets_client::transport::web_client::{WebClient, WebError};
 
 /// Posts messages to the address of a channel, as JSON.
 pub(crate) struct HttpPost {

@@ -1,7 +1,7 @@
 //! What can happen to one run of a drill: its kill, and where in the source it is.
 //!
 //! In scope: the kill and its sentence in the log. Out of scope: when it is due
-//! (`drill::mishaps::schedule`).
+//! (`drill::mishaps::mishap_queue`).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::app::drill::mishaps::schedule::MishapQueue;
+use crate::app::drill::mishaps::mishap_queue::MishapQueue;
 
 /// What can happen to one run.
 pub struct RunMishaps {

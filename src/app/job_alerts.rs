@@ -16,14 +16,14 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::alert::alert_file::{AlertFile, AlertMemory};
-use crate::alert::dispatch::{AlertDispatch, DeliveryOutcome};
+use crate::alert_delivery::alert_file::{AlertFile, AlertMemory};
+use crate::alert_delivery::dispatch::{AlertDispatch, DeliveryOutcome};
 use crate::alerts::alert_rules::AlertRules;
 use crate::alerts::condition::{Condition, Finding, ProblemReport};
 use crate::alerts::condition_record::DeliveryRecord;
 use crate::alerts::message::Message;
 use crate::alerts::observation::shortened;
-use crate::alerts::reporting::{AlertPlace, ReportContext};
+use crate::alerts::report_context::{AlertPlace, ReportContext};
 use crate::app::error::AppError;
 use crate::app::job::target_name;
 use crate::clock::Clock;

@@ -2,7 +2,7 @@
 //!
 //! In scope: sending the proxy credentials, and detecting that the proxy refuses them. Out of
 //! scope: the form of the request line, which the HTTP client handles (`Connected::proxy`), and
-//! which addresses may be called without TLS (`google::types::address`: loopback only).
+//! which addresses may be called without TLS (`sheets_client::types::address`: loopback only).
 //!
 //! The pooling client can't add a proxy header, and the packages that build requests do not know of
 //! proxies. So the header is inserted where a request begins: with the first bytes that are written
