@@ -46,7 +46,7 @@ impl HttpPost {
         headers.extend(self.own_headers(channel.kind, key, message, &body));
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         match self.client.post(&url, &headers, body).await {
-            Ok(reply) => channel.kind.judge(reply.status, reply.retry_after_s, &reply.body),
+            Ok(reply) => channel.kind.judge_reply(reply.status, reply.retry_after_s, &reply.body),
             Err(WebError::Unusable) => ReplyVerdict::Refused { why: "its address can't be used".to_owned() },
             Err(error) => ReplyVerdict::Later { why: error.to_string(), after_s: None },
         }

@@ -123,7 +123,7 @@ impl<'a> FailedStart<'a> {
         let Ok(sheet) = connect_without_writing(self.settings, &self.clock, &self.chance) else { return false };
         let (job, tab) = (&self.settings.job, &self.settings.tab);
         let store = SheetsStore::new(sheet.sheets, sheet.id, job, tab, Arc::clone(&self.clock));
-        let Ok(standing) = store.standing().await else { return false };
+        let Ok(standing) = store.read_standing().await else { return false };
         let stored = standing.state.and_then(|state| state.alerts);
         stored.is_some_and(|stored| AlertState::read(&stored).is_noted(Condition::Run))
     }

@@ -27,7 +27,7 @@ use crate::runner::header_row::check_header;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::records::failure_records::unreadable_message;
 use crate::runner::run_config::{Dependencies, Events, RunError};
-use crate::runner::run_loop::pass;
+use crate::runner::run_loop::run_job;
 use crate::runner::shutdown::Stop;
 use crate::runner::warning_memory::WarningMemory;
 use crate::sheets_client::calls::call_counts::CallCounts;
@@ -140,7 +140,7 @@ async fn run_once(
     // Checked before anything is created, a local file included. A pipe can't be read twice: the
     // run checks it once it has the lease.
     let source_is_read = request.retrying.reads_source();
-    if let Some(source) = source.as_mut().filter(|source| source_is_read && source.rereadable()) {
+    if let Some(source) = source.as_mut().filter(|source| source_is_read && source.is_rereadable()) {
         check_header(source.as_mut(), &settings.identify(), &events, &stop).await?;
     }
     let has_programs = !settings.commands().is_empty();
@@ -163,7 +163,7 @@ async fn run_once(
         clock,
         chance,
     };
-    let ended = Box::pin(pass(parts, plan, stop)).await;
+    let ended = Box::pin(run_job(parts, plan, stop)).await;
     if let Some(calls) = calls {
         all_events(Event::CallsCounted(call_totals(&calls.calls())));
     }
@@ -226,7 +226,7 @@ pub(super) fn source_for(
         return Ok(None);
     }
     match settings.open_source_for_run() {
-        Ok(source) => Ok(Some(source).filter(|source| source.rereadable())),
+        Ok(source) => Ok(Some(source).filter(|source| source.is_rereadable())),
         Err(error) => {
             events(Event::Anomaly { message: unreadable_message(&error) });
             Ok(None)

@@ -155,7 +155,7 @@ impl JobAlerts {
         if is_good {
             let run = end.ended.as_ref().map_or("", |report| report.run.id.as_str());
             for condition in [Condition::Unrecorded, Condition::Late, Condition::Unreadable] {
-                memory.state.observe(condition, self.clock.now(), &Finding::Good, &self.rules);
+                memory.state.add_finding(condition, self.clock.now(), &Finding::Good, &self.rules);
             }
             (memory.unreadable_since_s, memory.recorded_failure) = (None, None);
             messages.extend(self.report_local(&mut memory, run));
@@ -168,7 +168,7 @@ impl JobAlerts {
     pub async fn finish_question(&self, findings: &[(Condition, Finding)]) {
         let mut memory = self.memory();
         for (condition, finding) in findings {
-            memory.state.observe(*condition, self.clock.now(), finding, &self.rules);
+            memory.state.add_finding(*condition, self.clock.now(), finding, &self.rules);
         }
         let messages = self.report_local(&mut memory, &format!("late-{}", self.clock.now().0));
         self.deliver(messages, memory).await;
@@ -295,7 +295,7 @@ impl JobAlerts {
             // The next run finds its lease, and leaves it out.
             memory.reported_run.clone_from(&end.run);
         }
-        memory.state.observe(Condition::Unrecorded, self.clock.now(), &Finding::Bad(trouble), &self.rules);
+        memory.state.add_finding(Condition::Unrecorded, self.clock.now(), &Finding::Bad(trouble), &self.rules);
         let messages = self.report_local(&mut memory, &format!("unrecorded-{}", self.clock.now().0));
         self.deliver(messages, memory).await;
     }

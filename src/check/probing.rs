@@ -38,7 +38,7 @@ pub enum ProbeEnd {
 
 impl ProbeReport {
     /// Returns the assumption of the guard that does not hold, if any.
-    pub fn unguarded(&self) -> Option<&AssumptionResult> {
+    pub fn broken_guard_assumption(&self) -> Option<&AssumptionResult> {
         self.findings
             .iter()
             .find(|found| found.assumption.is_required_by_guard() && found.outcome == AssumptionOutcome::NotHeld)

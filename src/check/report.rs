@@ -132,7 +132,7 @@ impl From<StoreError> for StartBlocker {
 
 impl CheckItem {
     /// Creates a line for something as expected.
-    pub fn fine(subject: Subject, what: impl Into<String>) -> Self {
+    pub fn expected(subject: Subject, what: impl Into<String>) -> Self {
         Self { subject, verdict: CheckVerdict::Fine(what.into()) }
     }
 

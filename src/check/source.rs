@@ -57,13 +57,13 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> SourceFindi
     let name = settings.source.input.name();
     if let Some(job) = &settings.stages {
         let names: Vec<&str> = job.stages.iter().map(|stage| stage.name.as_str()).collect();
-        return SourceFindings::of(CheckItem::fine(
+        return SourceFindings::of(CheckItem::expected(
             subject,
             format!("none; the job has the stages {}", names.join(", ")),
         ));
     }
     if settings.source.input == Input::Stdin {
-        return SourceFindings::of(CheckItem::fine(subject, "standard input, which is not read here"));
+        return SourceFindings::of(CheckItem::expected(subject, "standard input, which is not read here"));
     }
     let mut source = match settings.open_source() {
         Ok(source) => source,
@@ -94,7 +94,7 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> SourceFindi
         RecordFindings::Unfit(cause) => Some(cause),
     };
     // The run needs what would be read of a pipe here.
-    if !source.rereadable() || source.rewind().is_err() {
+    if !source.is_rereadable() || source.rewind().is_err() {
         return SourceFindings { lines, unfit, repeated_keys: None };
     }
     let mut scan = scan_repeated_keys(source.as_mut(), Arc::new(identify), settings.again, clock).await;
@@ -167,7 +167,7 @@ async fn records(
                 }
                 Ok((key, _)) if read == 1 => {
                     let what = format!("{name}, whose first record has key {}", key.as_str());
-                    return RecordFindings::Line(CheckItem::fine(subject, what));
+                    return RecordFindings::Line(CheckItem::expected(subject, what));
                 }
                 Ok(_) => break,
                 Err(error) => {
@@ -187,7 +187,7 @@ async fn records(
     }
     RecordFindings::Line(match first_records.source_refusal() {
         Some(error) => CheckItem::problem(subject, StartBlocker::Source(error)),
-        None => first.unwrap_or_else(|| CheckItem::fine(subject, name)),
+        None => first.unwrap_or_else(|| CheckItem::expected(subject, name)),
     })
 }
 

@@ -32,7 +32,7 @@ pub async fn check_write(
     let batch = Batch::new(vec![tab.add(), Request::DeleteSheet { sheet_id: tab.id }]);
     match client.send(batch).await {
         Ok(SentBatch::Applied(_)) => {
-            CheckItem::fine(subject, "it can be written: one batch added a scratch tab and deleted it again")
+            CheckItem::expected(subject, "it can be written: one batch added a scratch tab and deleted it again")
         }
         Ok(SentBatch::Refused(refusal)) => unknown(&format!("the service refused the scratch tab: {refusal}")),
         Err(ProbeFailure::Stop(error)) => refused(error),

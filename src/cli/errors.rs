@@ -114,19 +114,19 @@ impl CliError {
         let whole = self.diagnostic.as_deref();
         let problems: Vec<&dyn Diagnostic> = whole.and_then(Diagnostic::related).into_iter().flatten().collect();
         if let (Some(whole), [only]) = (whole, problems.as_slice()) {
-            return problem_text(whole, *only, &palette.bad("error:"), "", palette);
+            return problem_text(whole, *only, &palette.error("error:"), "", palette);
         }
-        let mut out = format!("{} {}\n", palette.bad("error:"), visible(&self.message));
+        let mut out = format!("{} {}\n", palette.error("error:"), visible(&self.message));
         for problem in problems {
             if let Some(whole) = whole {
                 out.push_str(&problem_text(whole, problem, " ", "  ", palette));
             }
         }
         for cause in self.causes.iter().filter(|_| is_verbose) {
-            let _ = writeln!(out, "{} {}", palette.faint("  caused by:"), visible(cause));
+            let _ = writeln!(out, "{} {}", palette.dimmed("  caused by:"), visible(cause));
         }
         if let Some(help) = self.help.as_deref().or(advice(self.exit)) {
-            let _ = writeln!(out, "{} {}", palette.good(" help:"), visible(help));
+            let _ = writeln!(out, "{} {}", palette.success(" help:"), visible(help));
         }
         out
     }
@@ -138,7 +138,7 @@ impl CliError {
                 code: self.exit.name(),
                 message: &self.message,
                 hint: self.help.as_deref().or(advice(self.exit)),
-                retryable: self.exit.retryable(),
+                retryable: self.exit.is_retryable(),
                 exit_code: self.exit.code(),
                 causes: &self.causes,
                 problems: problems
@@ -247,7 +247,7 @@ fn problem_text(
         excerpt.write(&mut out, &format!("{indent}  "), &message, palette);
     }
     if let Some(help) = problem.help() {
-        let _ = writeln!(out, "{indent}{} {}", palette.good(" help:"), visible(&help.to_string()));
+        let _ = writeln!(out, "{indent}{} {}", palette.success(" help:"), visible(&help.to_string()));
     }
     out
 }

@@ -125,7 +125,7 @@ impl Exit {
     }
 
     /// Returns whether the same command may succeed later without a person's action.
-    pub fn retryable(self) -> bool {
+    pub fn is_retryable(self) -> bool {
         matches!(self, Self::TempFail | Self::Unavailable | Self::Timeout | Self::Interrupted | Self::Terminated)
     }
 

@@ -104,7 +104,7 @@ fn in_single_quotes(text: &str) -> String {
 
 /// Returns the beginning of a file as text, read as `encoding = "auto"` would; empty if it can't be
 /// read.
-fn beginning(path: &Path) -> String {
+fn read_beginning(path: &Path) -> String {
     let mut bytes = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(MAX_HEADER_BYTES).read_to_end(&mut bytes));
     if read.is_err() {
@@ -160,7 +160,7 @@ fn job_files_near(path: &Path) -> String {
 
 fn read_text(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |is_missing: bool, why: &str| {
-        if !is_missing && let Some(problem) = data_in_place_of_job(path, &beginning(path)) {
+        if !is_missing && let Some(problem) = data_in_place_of_job(path, &read_beginning(path)) {
             return ConfigError::unreadable(path, false, problem);
         }
         let problem = ConfigProblem::new(format!("the job file {} {why}", path.display()));

@@ -78,7 +78,7 @@ impl Job {
 
     /// Runs the job once; when `stop` resolves, finishes the items in hand, commits and returns.
     pub async fn run_until(&self, stop: impl Future<Output = ()> + Send) -> Result<JobReport, JobError> {
-        let (clock, chance) = machine();
+        let (clock, chance) = system_parts();
         let needs_watermark = self.source.as_ref().is_some_and(JobSource::needs_watermark);
         let watermark = if needs_watermark { self.watermark().await? } else { None };
         let request = RunRequest {
@@ -104,7 +104,7 @@ impl Job {
     /// Returns the watermark: the text under the member of [`JobSource::since`] in the last record
     /// before which every record is settled. `None` before the first run.
     pub async fn watermark(&self) -> Result<Option<String>, JobError> {
-        let (clock, chance) = machine();
+        let (clock, chance) = system_parts();
         let store: Arc<dyn Store> = match &self.memory {
             Some(store) => Arc::new(store.clone()),
             None => match connect_existing(&self.settings, &clock, &chance) {
@@ -162,7 +162,7 @@ pub fn memory_store() -> MemoryStore {
     MemoryStore::new(Arc::new(SystemClock::new()))
 }
 
-fn machine() -> (Arc<dyn Clock>, Arc<dyn Rng>) {
+fn system_parts() -> (Arc<dyn Clock>, Arc<dyn Rng>) {
     (Arc::new(SystemClock::new()), Arc::new(SystemRng))
 }
 

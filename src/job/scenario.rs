@@ -118,11 +118,11 @@ impl Scenario {
     /// Plays the scenario on a thread of its own, and waits for its end. Fails as an undisturbed
     /// run of the job fails; what a mishap causes is in the outcome.
     pub fn play(self) -> Result<DrillOutcome, JobError> {
-        let outcome = self.played();
+        let outcome = self.play_mishaps();
         outcome.map_err(|error| JobError::of_run(&error))
     }
 
-    fn played(self) -> Result<DrillOutcome, AppError> {
+    fn play_mishaps(self) -> Result<DrillOutcome, AppError> {
         let mut source = self.job.open_source().map_err(AppError::Source)?;
         let stop = Stop::default();
         let reading = move |_| async move { RecordCopy::read(source.as_mut(), usize::MAX).await };

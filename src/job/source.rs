@@ -167,7 +167,7 @@ impl Source for ValueSource {
         })
     }
 
-    fn rereadable(&self) -> bool {
+    fn is_rereadable(&self) -> bool {
         true
     }
 

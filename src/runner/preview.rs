@@ -54,7 +54,7 @@ impl FirstRow {
         if self.steps.iter().any(|step| step.has_outside_effects()) {
             return None;
         }
-        let mut source = (self.open)().ok().filter(|source| source.rereadable())?;
+        let mut source = (self.open)().ok().filter(|source| source.is_rereadable())?;
         for _ in 0..MAX_RECORDS {
             let record = source.next().await.ok()??;
             let Ok(body) = record.body else { continue };

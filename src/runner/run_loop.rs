@@ -57,7 +57,7 @@ mod reports;
 
 /// Runs a job once over its source. Returns when everything that was taken in is committed or
 /// reported. On an error, earlier commits remain.
-pub async fn pass(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Result<RunReport, RunError> {
+pub async fn run_job(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Result<RunReport, RunError> {
     // Loading may take minutes while the service is down. Nothing is written yet, so it may be
     // cancelled anywhere.
     let startup = StartupParts::new(&parts);
@@ -65,7 +65,7 @@ pub async fn pass(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Res
         opened = Box::pin(open(&startup, &config)) => opened?,
         reason = stop.reason() => return Err(RunError::Stopped { reason }),
     };
-    let reads_once = parts.source.as_ref().is_some_and(|source| !source.rereadable());
+    let reads_once = parts.source.as_ref().is_some_and(|source| !source.is_rereadable());
     check_source(&mut parts, &config, &stop, &mut opened).await?;
     // Box the future: it is large, and callers should not embed it.
     match Box::pin(RunLoop::new(parts, config, stop, opened)?.run()).await {
@@ -141,7 +141,7 @@ impl RunLoop {
             ..
         } = parts;
         let outside = steps.iter().any(|step| step.has_outside_effects());
-        let rereadable = source.as_ref().is_none_or(|source| source.rereadable());
+        let rereadable = source.as_ref().is_none_or(|source| source.is_rereadable());
         // The first commit carries no item: its guard has to be proved before anything is written.
         let first = opened.chain.draft_ids().base().is_none();
         let claims = config.claim.as_ref().is_some_and(ScheduleClaim::is_claim);

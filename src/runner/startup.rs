@@ -131,7 +131,7 @@ impl StartupParts {
             events: Arc::clone(&parts.events),
             warnings: Arc::clone(&parts.warnings),
             prepared_from: parts.prepared.as_ref().map(|prepared| PreparedHead(prepared.from)),
-            is_rereadable: parts.source.as_ref().is_some_and(|source| source.rereadable()),
+            is_rereadable: parts.source.as_ref().is_some_and(|source| source.is_rereadable()),
         }
     }
 }
@@ -166,7 +166,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     let schedule = schedule_recorder(config, &loaded)?;
     report_abandoned(parts, &mut abandoned_runs, &sheet_zone);
     let chain = start_chain(config, &loaded, definition, &run.id);
-    let (mut intake, table_exists) = intake(parts, config, &loaded, &chain, &run.id)?;
+    let (mut intake, table_exists) = build_intake(parts, config, &loaded, &chain, &run.id)?;
     if let Some(key) = config.retrying.unknown_key(&intake.index) {
         return Err(RunError::NoFailure { job: config.job.clone(), key: key.as_str().to_owned() });
     }
@@ -290,7 +290,7 @@ fn zone_name(config: &RunConfig, stored: Option<String>, of_place: Option<&str>)
 }
 
 fn new_run(parts: &StartupParts, config: &RunConfig, started: Timestamp) -> Run {
-    let id = run_id(started, parts.chance.bits());
+    let id = run_id(started, parts.chance.next_u64());
     Run {
         host: config.holder.host.clone(),
         version: config.version.clone(),
@@ -315,7 +315,7 @@ fn report_loaded(parts: &StartupParts, loaded: &LoadReport, took_ms: u64, is_who
     Ok(())
 }
 
-fn intake(
+fn build_intake(
     parts: &StartupParts,
     config: &RunConfig,
     loaded: &LoadReport,

@@ -270,15 +270,17 @@ fn fill(records: &mut dyn Records) -> RecordBatch {
 
 /// Estimates the size of a record in memory.
 fn estimate_size(record: &Record) -> u64 {
-    fn of(value: &serde_json::Value) -> usize {
+    fn estimate_size(value: &serde_json::Value) -> usize {
         match value {
             serde_json::Value::String(text) => 32 + text.len(),
-            serde_json::Value::Array(items) => 32 + items.iter().map(of).sum::<usize>(),
-            serde_json::Value::Object(members) => members.iter().map(|(name, value)| 64 + name.len() + of(value)).sum(),
+            serde_json::Value::Array(items) => 32 + items.iter().map(estimate_size).sum::<usize>(),
+            serde_json::Value::Object(members) => {
+                members.iter().map(|(name, value)| 64 + name.len() + estimate_size(value)).sum()
+            }
             _ => 32,
         }
     }
-    (record.bytes.len() + record.body.as_ref().map_or(0, of)) as u64
+    (record.bytes.len() + record.body.as_ref().map_or(0, estimate_size)) as u64
 }
 
 fn channel(mut records: Box<dyn Records>) -> ReadState {
@@ -309,7 +311,7 @@ impl Source for BackgroundReader {
         Box::pin(self.read_header_row())
     }
 
-    fn rereadable(&self) -> bool {
+    fn is_rereadable(&self) -> bool {
         self.is_file
     }
 

@@ -51,7 +51,7 @@ impl Live {
 
     /// A job that never ran there.
     pub fn fresh((sheets, id, clock): &(Arc<Sheets>, SpreadsheetId, Arc<dyn Clock>)) -> Self {
-        let word = format!("contract {:08x}", SystemRng.bits() >> 32);
+        let word = format!("contract {:08x}", SystemRng.next_u64() >> 32);
         let (sheets, id, clock) = (Arc::clone(sheets), id.clone(), Arc::clone(clock));
         Self { sheets, id, tab: format!("Data {word}"), job: word, clock }
     }

@@ -95,7 +95,7 @@ impl Writer {
             run: self.run.clone(),
             cursor,
         };
-        self.chain.draft(self.chance.bits(), changes, &terms).expect("nothing is in doubt")
+        self.chain.draft(self.chance.next_u64(), changes, &terms).expect("nothing is in doubt")
     }
 
     /// Sends a commit once.

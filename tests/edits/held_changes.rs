@@ -357,7 +357,7 @@ impl Source for OverwrittenSource {
         self.current().rewind()
     }
 
-    fn rereadable(&self) -> bool {
+    fn is_rereadable(&self) -> bool {
         true
     }
 

@@ -327,7 +327,7 @@ impl Source for AskingSource {
         })
     }
 
-    fn rereadable(&self) -> bool {
+    fn is_rereadable(&self) -> bool {
         false
     }
 

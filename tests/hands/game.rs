@@ -99,7 +99,7 @@ impl Game {
     }
 
     fn below(&mut self, bound: u64) -> u64 {
-        self.chance.bits() % bound
+        self.chance.next_u64() % bound
     }
 
     /// New keys, further versions of some, and earlier ones of others.

@@ -239,7 +239,7 @@ impl Runner {
         if by_guard && session.guard_strategy.on_refused(&commit, session.place.as_ref(), form) {
             return Stage::Send(Box::new(session), Box::new(work));
         }
-        let movement = work.settling.on_reply(commit.to, reply);
+        let movement = work.settling.on_result(commit.to, reply);
         work.turned_away |= matches!(reply, CommitResult::NotExecuted { .. });
         let place = head_guard::location_after(JOB, &commit, session.place.as_ref(), form);
         self.follow(rules, session, work, movement, Some(place))

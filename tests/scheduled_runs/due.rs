@@ -482,7 +482,7 @@ async fn a_lease_that_no_run_can_hold_keeps_no_occurrence() {
     let job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
     assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
     job.wait(DAY).await;
-    let mut standing = job.rig.store(50).standing().await.expect("the state can be read");
+    let mut standing = job.rig.store(50).read_standing().await.expect("the state can be read");
     // No lease is longer than a day: a wrong clock has written the others.
     for (hours, is_active) in [(1, true), (24, true), (25, false), (400_000, false)] {
         let state = standing.state.as_mut().expect("it has run");

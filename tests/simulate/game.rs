@@ -83,7 +83,7 @@ impl Game {
     pub fn new(seed: u64, meddling: Option<Meddling>, columns_move: bool) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let chance = SeededRng::new(seed);
-        let below = |bound: u64| chance.bits() % bound;
+        let below = |bound: u64| chance.next_u64() % bound;
         let mode = [WriteMode::Append, WriteMode::Upsert][usize::try_from(below(2)).expect("few")];
         let is_kept = meddling == Some(Meddling::NothingKept);
         let mode = if is_kept { WriteMode::Append } else { mode };
@@ -117,7 +117,7 @@ impl Game {
     }
 
     fn below(&self, bound: u64) -> u64 {
-        self.chance.bits() % bound
+        self.chance.next_u64() % bound
     }
 
     /// Plays it to its end, or to the first thing that is wrong.
@@ -173,7 +173,7 @@ impl Game {
         self.failing = self.source.iter().filter(|_| self.below(7) == 0).map(|(k, v)| (k.clone(), *v)).collect();
         // A version that is done can't fail any more.
         self.failing.retain(|key, version| !self.due.contains(&(key.clone(), *version)));
-        self.twins = self.source.keys().filter(|_| self.twins_chance.bits().is_multiple_of(4)).cloned().collect();
+        self.twins = self.source.keys().filter(|_| self.twins_chance.next_u64().is_multiple_of(4)).cloned().collect();
         let works = self.source.iter().filter(|(key, _)| !self.failing.contains_key(*key));
         self.due.extend(works.map(|(key, version)| (key.clone(), *version)));
     }

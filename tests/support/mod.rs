@@ -25,7 +25,7 @@ use sheetkeep::port::store::Store;
 use sheetkeep::retry::RetryPolicy;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{Dependencies, PreparedChanges, RunConfig, RunError};
-use sheetkeep::runner::run_loop::pass;
+use sheetkeep::runner::run_loop::run_job;
 use sheetkeep::runner::shutdown::Stop;
 use sheetkeep::runner::warning_memory::WarningMemory;
 use sheetkeep::system::SeededRng;
@@ -85,7 +85,7 @@ impl Source for Values {
         Ok(())
     }
 
-    fn rereadable(&self) -> bool {
+    fn is_rereadable(&self) -> bool {
         self.rereadable
     }
 
@@ -124,8 +124,8 @@ impl Source for Slow {
         self.inner.rewind()
     }
 
-    fn rereadable(&self) -> bool {
-        self.inner.rereadable()
+    fn is_rereadable(&self) -> bool {
+        self.inner.is_rereadable()
     }
 
     fn progress(&self) -> Option<(u64, u64)> {
@@ -309,7 +309,7 @@ impl Job {
             events: warnings.events(),
             warnings,
         };
-        Box::pin(pass(parts, plan, stop)).await
+        Box::pin(run_job(parts, plan, stop)).await
     }
 }
 

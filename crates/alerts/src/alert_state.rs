@@ -58,24 +58,24 @@ impl AlertState {
     /// Takes the end of a run.
     pub fn observe_run(&mut self, run: &RunObservation, rules: &AlertRules) {
         for (condition, finding) in run.findings(rules) {
-            self.observe(condition, run.at, &finding, rules);
+            self.add_finding(condition, run.at, &finding, rules);
         }
         let at_s = run.at.0.div_euclid(1_000);
         if run.ending == ObservedEnding::Finished {
             self.last_good_s = Some(self.last_good_s.map_or(at_s, |last| last.max(at_s)));
         } else if run.ending == ObservedEnding::Missed && self.last_good_s.is_some_and(|last| last > at_s) {
             // It is recorded after a run that has its rows in.
-            self.observe(Condition::Run, run.at, &Finding::Good, rules);
+            self.add_finding(Condition::Run, run.at, &Finding::Good, rules);
         }
     }
 
     /// Takes a finding about `at`. Nothing is remembered of a condition that was never bad.
-    pub fn observe(&mut self, condition: Condition, at: Timestamp, finding: &Finding, rules: &AlertRules) {
+    pub fn add_finding(&mut self, condition: Condition, at: Timestamp, finding: &Finding, rules: &AlertRules) {
         if *finding == Finding::Good && !self.records.contains_key(&condition) {
             return;
         }
         self.observed.insert(condition);
-        self.records.entry(condition).or_default().observe(at, finding, rules);
+        self.records.entry(condition).or_default().add_finding(at, finding, rules);
     }
 
     /// Returns whether people believe that a condition is bad.

@@ -127,7 +127,7 @@ pub struct DueNotice {
 
 impl ConditionRecord {
     /// Takes a finding about `at`.
-    pub fn observe(&mut self, at: Timestamp, finding: &Finding, rules: &AlertRules) {
+    pub fn add_finding(&mut self, at: Timestamp, finding: &Finding, rules: &AlertRules) {
         match finding {
             Finding::Bad(trouble) => {
                 self.good = 0;

@@ -185,7 +185,7 @@ impl RetryBudget {
     }
 
     /// Returns a fifth of a retry to the budget.
-    pub fn earn(&mut self) {
+    pub fn refund(&mut self) {
         self.fifths = (self.fifths + 1).min(self.capacity);
     }
 }
@@ -230,7 +230,7 @@ mod tests {
         let chance = SeededRng::new(16);
         let mut tenths = [0_u32; 10];
         for _ in 0..10_000 {
-            let delay = Jitter::Full.delay(1_000, 64_000, 5, 0, chance.draw());
+            let delay = Jitter::Full.delay(1_000, 64_000, 5, 0, chance.next_f64());
             tenths[usize::try_from(delay / 1_600).expect("below the ceiling")] += 1;
         }
         assert!(tenths.iter().all(|count| (900..=1_100).contains(count)), "{tenths:?}");
@@ -251,7 +251,7 @@ mod tests {
         let (mut at_ms, mut refused) = (0, 0);
         while at_ms < refill_ms {
             refused += 1;
-            match RetryPolicy::default().decide(Fault::Throttled, refused, at_ms, None, chance.draw()) {
+            match RetryPolicy::default().decide(Fault::Throttled, refused, at_ms, None, chance.next_f64()) {
                 RetryDecision::Retry { after_ms } => at_ms += after_ms,
                 RetryDecision::GiveUp(why) => unreachable!("a refill within a minute is waited for: {why:?}"),
             }
@@ -262,7 +262,8 @@ mod tests {
     #[test]
     fn a_used_up_quota_is_met_within_eight_seconds_of_its_refill() {
         let chance = SeededRng::new(429);
-        let mut waits: Vec<_> = (0..20_000).map(|_| wait_for_refill(scale(60_000, chance.draw()), &chance)).collect();
+        let mut waits: Vec<_> =
+            (0..20_000).map(|_| wait_for_refill(scale(60_000, chance.next_f64()), &chance)).collect();
         waits.sort_unstable();
         let mean = waits.iter().map(|wait| wait.0).sum::<u64>() / 20_000;
         let (p95, most_refused) = (waits[19_000].0, waits.iter().map(|wait| wait.1).max());
@@ -301,7 +302,7 @@ mod tests {
         assert!(budget.spend() && budget.spend() && !budget.spend());
         for _ in 0..5 {
             assert!(!budget.spend());
-            budget.earn();
+            budget.refund();
         }
         assert!(budget.spend());
     }

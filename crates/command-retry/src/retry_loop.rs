@@ -73,7 +73,7 @@ impl CommandRetry<'_> {
             if end.error.is_some() {
                 stderr = Some(end.stderr.clone()).filter(|text| !text.is_empty());
             }
-            let delay = self.policy.delay(number, previous, self.rng.draw());
+            let delay = self.policy.delay(number, previous, self.rng.next_f64());
             let verdict = self.judge(number, &end, delay, self.time_left(started_ms));
             let waited = if verdict.is_some() { Duration::ZERO } else { delay };
             let report = AttemptReport {

@@ -187,7 +187,7 @@ impl CallQueue {
             wait_for_answer(schedule, end, now.wall)
         };
         if let AfterCall::CallAgain { after_ms } = after {
-            job.ask(now.monotonic_ms.saturating_add(after_ms));
+            job.call_soon(now.monotonic_ms.saturating_add(after_ms));
         }
         if !end.can_try_again() || after == AfterCall::GiveUp {
             (job.failed, job.failed_since) = (0, None);
@@ -201,13 +201,13 @@ impl CallQueue {
         job.starts_at = schedule.as_ref().and_then(|schedule| next_start(schedule, now.wall));
         (job.schedule, job.failed, job.failed_since) = (schedule, 0, None);
         job.again_at = None;
-        self.ask(nth, now);
+        self.call_soon(nth, now);
     }
 
     /// Calls a job as soon as that is possible.
-    pub fn ask(&mut self, nth: usize, now: ClockReading) {
+    pub fn call_soon(&mut self, nth: usize, now: ClockReading) {
         if let Some(job) = self.jobs.get_mut(nth).filter(|job| job.schedule.is_some()) {
-            job.ask(now.monotonic_ms);
+            job.call_soon(now.monotonic_ms);
         }
     }
 
@@ -239,7 +239,7 @@ impl CallQueue {
     fn ask_all(&mut self, now: ClockReading) {
         let mut at = now.monotonic_ms;
         for job in self.jobs.iter_mut().filter(|job| job.schedule.is_some()) {
-            job.ask(at);
+            job.call_soon(at);
             at = at.saturating_add(SPREAD_MS);
         }
     }
@@ -272,7 +272,7 @@ impl QueuedJob {
         Self { schedule: Some(schedule), starts_at, again_at: None, is_called: false, failed: 0, failed_since: None }
     }
 
-    fn ask(&mut self, at: u64) {
+    fn call_soon(&mut self, at: u64) {
         self.again_at = Some(self.again_at.map_or(at, |planned| planned.min(at)));
     }
 

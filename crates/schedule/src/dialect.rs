@@ -51,7 +51,7 @@ pub(crate) fn refuse_other_dialects(
         return Err(error);
     }
     match parts.len() {
-        5 => extras(text, parts, is_valid),
+        5 => check_other_dialects(text, parts, is_valid),
         6 if is_aws(parts) => {
             Err(refuse(text, "six fields with a year are AWS's form", &shifted(&parts[..5]), is_valid))
         }
@@ -114,7 +114,7 @@ fn other_syntax(text: &str, joined: &str, is_valid: ExpressionCheck) -> Option<E
 }
 
 /// Five fields with characters that other dialects give a meaning to.
-fn extras(text: &str, parts: &[&str], is_valid: ExpressionCheck) -> Result<(), ExpressionError> {
+fn check_other_dialects(text: &str, parts: &[&str], is_valid: ExpressionCheck) -> Result<(), ExpressionError> {
     let (day, weekday) = (parts[2], parts[4]);
     if parts.iter().any(|part| part.contains('?')) {
         return Err(refuse(text, "`?` is Quartz's and AWS's sign for no value", &shifted(parts), is_valid));

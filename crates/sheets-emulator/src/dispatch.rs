@@ -58,7 +58,7 @@ impl Dispatcher<'_> {
         }
         let fields = query.word("fields").unwrap_or_default();
         let mask = ResponseMask::parse(fields, root).map_err(|bad| ApiError::bad_mask(&bad.path))?;
-        let pretty = query.pretty();
+        let pretty = query.is_pretty();
         let content = match route.api {
             ApiMethod::ValuesGet | ApiMethod::ValuesBatchGet | ApiMethod::ValuesBatchGetByDataFilter => {
                 ResponseContent::Text(self.read_values(route, query, body, pretty)?)
@@ -66,7 +66,7 @@ impl Dispatcher<'_> {
             ApiMethod::Create => ResponseContent::Json(create(self.store, &self.new_id(), body, &mask, self.random)?),
             ApiMethod::Get => {
                 let ranges = query.all("ranges").into_iter().map(str::to_owned).collect();
-                ResponseContent::Json(get(self.store, &route.id, ranges, query.flag("includeGridData"), &mask)?)
+                ResponseContent::Json(get(self.store, &route.id, ranges, query.has_flag("includeGridData"), &mask)?)
             }
             ApiMethod::GetByDataFilter => {
                 let body = read_body(body, "GetSpreadsheetByDataFilterRequest", "")?;
@@ -147,7 +147,7 @@ impl Dispatcher<'_> {
     fn get_by_filter(&self, id: &str, body: &Map<String, Value>, mask: &ResponseMask) -> Result<Value, ApiError> {
         let filters = body.get("dataFilters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let grid_data = match mask {
-            ResponseMask::All => body.flag("includeGridData"),
+            ResponseMask::All => body.has_flag("includeGridData"),
             ResponseMask::Members(_) => mask.covers("sheets.data"),
         };
         let selections = filters.iter().cloned().map(CellSelection::Filter).collect();

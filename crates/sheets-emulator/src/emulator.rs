@@ -209,7 +209,7 @@ impl Emulator {
             let (name, metric, _) = route.api.info();
             (name, metric)
         });
-        let fault = lock(&self.state.faults).meet(name, metric, &request.body, self.state.random.as_ref());
+        let fault = lock(&self.state.faults).fault_for(name, metric, &request.body, self.state.random.as_ref());
         match fault {
             Some(fault) if fault.action == FaultAction::Late && metric == Some(QuotaMetric::Write) => {
                 lock(&self.state.delayed).delay(request, fault.after);

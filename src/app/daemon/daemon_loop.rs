@@ -180,7 +180,7 @@ impl Daemon {
 
     fn end_call(&mut self, nth: usize, report: &CallReport) {
         let now = read_clocks(self.parts.clock.as_ref());
-        let after = self.queue.end(nth, &report.end, now, self.parts.chance.draw());
+        let after = self.queue.end(nth, &report.end, now, self.parts.chance.next_f64());
         let Some(job) = self.jobs.get(nth) else { return };
         log_report(&job.name, report);
         match after {
@@ -267,7 +267,7 @@ impl Daemon {
                     "the job keeps the last good form of its file; correct the file"
                 );
                 job.is_broken = true;
-                self.queue.ask(change.nth, now);
+                self.queue.call_soon(change.nth, now);
             }
         }
     }

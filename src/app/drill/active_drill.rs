@@ -69,7 +69,7 @@ impl DrillJob {
         let job = self.clone();
         run_in_simulated_time(&self.stop, move |clock| async move {
             let game = ActiveDrill::new(job, 0, Vec::new(), clock)?;
-            let report = game.start("", Overlap::Skip).await.unwrap_or_else(|| Err(vanished()))?;
+            let report = game.start("", Overlap::Skip).await.unwrap_or_else(|| Err(undisturbed_run_killed()))?;
             let (_, commits, effects) = game.schedule.outcome();
             let bounds = MishapBounds { records: game.job.units() as u64, commits, effects };
             let (rows, counts, files) = (game.sheet.rows().await, game.counts.clone(), game.stages.files());
@@ -103,7 +103,7 @@ where
 }
 
 /// The error of an undisturbed run that was killed, which nothing does.
-fn vanished() -> AppError {
+fn undisturbed_run_killed() -> AppError {
     AppError::Machine(MachineError::resource("the run of the drill was dropped".to_owned()))
 }
 
@@ -187,7 +187,7 @@ impl ActiveDrill {
         game.schedule.calm_down();
         game.sheet.calm_down();
         game.clock.sleep(lease).await;
-        game.start("", Overlap::Skip).await.unwrap_or_else(|| Err(vanished())).map(drop)
+        game.start("", Overlap::Skip).await.unwrap_or_else(|| Err(undisturbed_run_killed())).map(drop)
     }
 
     /// Starts a run; `None` if it was killed.

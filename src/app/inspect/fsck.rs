@@ -156,10 +156,10 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport,
     let data = surveyed.tabs.data.clone().unwrap_or_default();
     let key = surveyed.snapshot.state.key_column.clone().unwrap_or_default();
     let sorts: [(DiscrepancyKind, &Tab, &str, CappedFindings); 4] = [
-        (DiscrepancyKind::Missing, &processed, "key", one(&found.missing)),
-        (DiscrepancyKind::DuplicateRows, &data, &key, many(&found.doubled)),
-        (DiscrepancyKind::UnknownRow, &data, &key, one(&found.strange)),
-        (DiscrepancyKind::ProcessedTwice, &processed, "key", many(&found.twice)),
+        (DiscrepancyKind::Missing, &processed, "key", cap_single_rows(&found.missing)),
+        (DiscrepancyKind::DuplicateRows, &data, &key, cap_row_groups(&found.doubled)),
+        (DiscrepancyKind::UnknownRow, &data, &key, cap_single_rows(&found.strange)),
+        (DiscrepancyKind::ProcessedTwice, &processed, "key", cap_row_groups(&found.twice)),
     ];
     let mut counts = Vec::new();
     for (what, tab, column, (count, rows)) in sorts {
@@ -199,13 +199,13 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport,
 /// The number of findings of a kind, and the first of them by row.
 type CappedFindings = (u64, Vec<(RowDigest, Vec<u32>)>);
 
-fn one(rows: &[(RowDigest, u32)]) -> CappedFindings {
+fn cap_single_rows(rows: &[(RowDigest, u32)]) -> CappedFindings {
     let mut first: Vec<_> = rows.iter().map(|(key, row)| (*row, *key)).collect();
     first.sort_unstable();
     (rows.len() as u64, first.into_iter().take(LISTED).map(|(row, key)| (key, vec![row])).collect())
 }
 
-fn many(rows: &[(RowDigest, Vec<u32>)]) -> CappedFindings {
+fn cap_row_groups(rows: &[(RowDigest, Vec<u32>)]) -> CappedFindings {
     let mut first: Vec<_> = rows.iter().collect();
     first.sort_unstable_by_key(|(_, rows)| rows.first());
     (rows.len() as u64, first.into_iter().take(LISTED).cloned().collect())
@@ -372,7 +372,7 @@ async fn accepting_rows(
 async fn versions(settings: &Settings, keys: &HashSet<RowDigest>) -> Result<HashMap<RowDigest, Version>, AppError> {
     let mut found = HashMap::new();
     let mut source = settings.open_source().map_err(AppError::Source)?;
-    if keys.is_empty() || !source.rereadable() {
+    if keys.is_empty() || !source.is_rereadable() {
         return Ok(found);
     }
     let identify = settings.identify();

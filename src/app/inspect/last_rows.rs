@@ -58,7 +58,7 @@ async fn last_rows_of(sheet: &Sheet, settings: &Settings, tab: Option<&str>, cou
         return Err(AppError::NoTab { wanted: wanted.to_owned(), there });
     };
     let header = page(sheet, tab, 1, 1, true).await?.into_iter().next().unwrap_or_default();
-    let (rows, last) = ends(sheet, tab, count, true).await?;
+    let (rows, last) = read_last_rows(sheet, tab, count, true).await?;
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(text).collect()).collect();
     let total = u64::from(last.saturating_sub(1));
     let first = total + 1 - (rows.len() as u64).min(total);
@@ -67,7 +67,7 @@ async fn last_rows_of(sheet: &Sheet, settings: &Settings, tab: Option<&str>, cou
 
 /// Reads the last rows with contents below the header, and the number of the very last row
 /// (1-based).
-pub async fn ends(
+pub async fn read_last_rows(
     sheet: &Sheet,
     tab: &TabInfo,
     count: u64,

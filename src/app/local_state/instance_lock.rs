@@ -44,7 +44,7 @@ pub enum LockHeld {
 impl Installation {
     /// Returns the installation of this state directory, locked for `job` at `target`.
     pub fn enter(dir: Option<&Path>, job: &str, target: &str, chance: &dyn Rng) -> Result<Self, LockHeld> {
-        let fresh = format!("{:016x}", chance.bits());
+        let fresh = format!("{:016x}", chance.next_u64());
         let Some(dir) = dir else {
             let why = "no state directory is known: HOME and XDG_STATE_HOME are not set (--state-dir names one)";
             return Ok(Self { id: fresh, unlocked: Some(why.to_owned()), lock: None });
@@ -130,7 +130,7 @@ fn read(path: &Path) -> io::Result<String> {
 
 /// Writes a file atomically: a reader sees all of it or nothing, even after a crash of the machine.
 fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let beside = beside(path, text);
+    let beside = path_beside(path, text);
     let mut file = private_files::create_new(&beside)?;
     writeln!(file, "{text}")?;
     file.sync_all()?;
@@ -141,7 +141,7 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     }
 }
 
-fn beside(path: &Path, salt: &str) -> PathBuf {
+fn path_beside(path: &Path, salt: &str) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     path.with_file_name(format!(".{name}.{salt}"))
 }

@@ -177,7 +177,7 @@ async fn read_rows(
     mut visit: impl FnMut(RowId, &Key, Row),
 ) -> Result<(u64, u64), AppError> {
     let mut source = settings.open_source().map_err(AppError::Source)?;
-    if !source.rereadable() {
+    if !source.is_rereadable() {
         return Err(AppError::ReadOnce);
     }
     let identify = settings.identify();

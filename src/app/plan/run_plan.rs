@@ -26,7 +26,7 @@ use crate::port::step::{Step, StepContext, StepError};
 use crate::rng::Rng;
 use crate::runner::header_row::check_header;
 use crate::runner::run_config::{Dependencies, Events};
-use crate::runner::run_loop::pass;
+use crate::runner::run_loop::run_job;
 use crate::runner::shutdown::Stop;
 use crate::runner::warning_memory::WarningMemory;
 use crate::store::spreadsheet::dry_run::{DryRunEffects, DryRunStore};
@@ -121,7 +121,7 @@ pub async fn plan_run(
     ensure_programs_exist(settings)?;
     let mut source = source_for(settings, &request.retrying, &events)?;
     let is_read = request.retrying.reads_source();
-    if let Some(source) = source.as_mut().filter(|source| is_read && source.rereadable()) {
+    if let Some(source) = source.as_mut().filter(|source| is_read && source.is_rereadable()) {
         check_header(source.as_mut(), &settings.identify(), &events, &stop).await?;
     }
     let Sheet { sheets, id, file } = connect_without_writing(settings, clock, chance)?;
@@ -150,7 +150,7 @@ pub async fn plan_run(
     };
     let mut config = run_config(settings, request, &install, false);
     config.hold.predicts = true;
-    let report = file.check(Box::pin(pass(parts, config, stop)).await.map_err(AppError::from))?;
+    let report = file.check(Box::pin(run_job(parts, config, stop)).await.map_err(AppError::from))?;
     let effects = rehearsal.effects();
     let PlanEvents { open_failures, failures, warnings } =
         std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
@@ -159,7 +159,7 @@ pub async fn plan_run(
     let rowless = (report.rowless > 0).then(|| format!("items that make no row: {}", report.rowless));
     let degraded = (report.run.status == RunStatus::Degraded)
         .then(|| format!("the run would be degraded: {}", report.run.message));
-    let warnings = circumstances(settings, &effects)
+    let warnings = list_obstacles(settings, &effects)
         .into_iter()
         .chain(degraded)
         .chain(repeated)
@@ -192,7 +192,7 @@ fn steps_without_programs(settings: &Settings, clock: &Arc<dyn Clock>) -> (Vec<A
 }
 
 /// Returns what keeps a run from doing exactly this now.
-fn circumstances(settings: &Settings, effects: &DryRunEffects) -> Vec<String> {
+fn list_obstacles(settings: &Settings, effects: &DryRunEffects) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(holder) = &effects.held_by {
         let who = format!("run {} on {}", holder.run, holder.host);

@@ -98,7 +98,7 @@ impl StageCommand<'_> {
     fn prepare(&self, target: &Path) -> io::Result<PathBuf> {
         make_folder_of(target)?;
         remove_parts(target)?;
-        let part = part_path(target, self.plan.chance.bits());
+        let part = part_path(target, self.plan.chance.next_u64());
         std::path::absolute(part)
     }
 

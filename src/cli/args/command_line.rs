@@ -270,9 +270,9 @@ impl CommandLineText {
 
 impl Args {
     /// Returns whether the command was asked for JSON.
-    pub fn json(&self) -> bool {
+    pub fn wants_json(&self) -> bool {
         self.command.job().is_some_and(|job| job.json)
-            || matches!(&self.command, CliCommand::Schedule(args) if args.action.json())
+            || matches!(&self.command, CliCommand::Schedule(args) if args.action.wants_json())
             || matches!(&self.command, CliCommand::Late(args) if args.json)
             || self.command.is_json_drill()
             || matches!(&self.command, CliCommand::Lint(args) if args.format == LintFormat::Json)

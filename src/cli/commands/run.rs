@@ -20,7 +20,7 @@ use crate::cli::commands::alerts::job_file_alert::{note_working_file, report_unr
 use crate::cli::commands::error_report::{from_app, from_plan_file};
 use crate::cli::commands::load_settings::{load_settings, notes_for_run, place, read_settings};
 use crate::cli::commands::run_interrupts::{dropped_error, watch_deadline, watch_signals};
-use crate::cli::commands::run_observers::{RunObservers, conclude};
+use crate::cli::commands::run_observers::{RunObservers, report_run_end};
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::commands::stage_run::StageRun;
 use crate::cli::errors::CliError;
@@ -101,7 +101,7 @@ pub async fn run_job(
     // The output of the stages' commands has the terminal.
     order.shares_terminal |= stages.is_some();
     let observers = RunObservers::new(session, args, &order, &settings, &clock);
-    let alerting = alerting(&settings, &order, &place, &host, &clock);
+    let alerting = open_alerts(&settings, &order, &place, &host, &clock);
     let stop = Stop::default();
     let abort = CancellationToken::new();
     let watch = watch_signals(&stop, &abort, &clock);
@@ -131,7 +131,7 @@ pub async fn run_job(
         Err(error) if signal.is_none() => start.record(error, &abort).instrument(observers.span()).await,
         _ => None,
     };
-    let concluded = conclude(
+    let concluded = report_run_end(
         &mut observers.reporter(),
         &ended,
         |report| Exit::for_run(report, args.fail_on, signal),
@@ -198,7 +198,7 @@ fn run_request(
 }
 
 /// Returns the alerts of the run. A run by which another command writes has none.
-fn alerting(
+fn open_alerts(
     settings: &Settings,
     order: &RunOptions,
     place: &Place,

@@ -120,7 +120,7 @@ impl RunObservers {
 }
 
 /// Reports the end of a run to people. Returns the exit, or the error that ended the run.
-pub(super) fn conclude(
+pub(super) fn report_run_end(
     reporter: &mut Reporter,
     ended: &Result<RunReport, AppError>,
     exit_of: impl FnOnce(&RunReport) -> Exit,

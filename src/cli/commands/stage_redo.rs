@@ -65,7 +65,7 @@ pub async fn revoke(
 }
 
 /// Runs the stages again from the one that `--from` names, or all of them.
-pub async fn redo(
+pub async fn rerun_stages(
     session: &Session,
     args: &RunArgs,
     host: String,

@@ -103,18 +103,18 @@ impl CheckOutput {
         for line in &self.lines {
             let word = format!("{:<8}", line.verdict);
             let word = match line.verdict {
-                "ok" => palette.good(&word),
+                "ok" => palette.success(&word),
                 "warning" => palette.warn(&word),
-                _ => palette.bad(&word),
+                _ => palette.error(&word),
             };
             let _ = writeln!(out, "{word} {:<12}{}", line.subject, visible(&line.message));
             if let Some(hint) = &line.hint {
-                let _ = writeln!(out, "{:<9}{:<12}{}", "", "", palette.faint(&visible(hint)));
+                let _ = writeln!(out, "{:<9}{:<12}{}", "", "", palette.dimmed(&visible(hint)));
             }
         }
         for answer in self.probe.iter().flatten() {
             let word = format!("{:<8}", answer.outcome.replace('_', " "));
-            let word = if answer.outcome == "held" { palette.good(&word) } else { palette.warn(&word) };
+            let word = if answer.outcome == "held" { palette.success(&word) } else { palette.warn(&word) };
             let _ = writeln!(out, "{word} {}", answer.assumption);
             if answer.outcome != "held" {
                 let _ = writeln!(out, "{:<9}{}; {}", "", visible(&answer.seen), answer.meaning);

@@ -67,7 +67,7 @@ pub enum LogError {
 
 /// Sets up logs for the whole process. `caps` are directives such as `hyper=info` that no setting
 /// can raise: some dependencies log secrets at lower levels.
-pub fn begin(
+pub fn start_logs(
     terminal: &Arc<Terminal>,
     clock: &Arc<dyn Clock>,
     settings: &LogSettings,
@@ -93,7 +93,7 @@ pub(crate) fn subscriber(
         let layer = layers::layer().fmt_fields(JsonFields::new()).event_format(format).with_writer(writer);
         return Ok(Box::new(filtered.with(layer)));
     }
-    let layer = layers::layer().compact().with_ansi(terminal.err().colour()).with_timer(time);
+    let layer = layers::layer().compact().with_ansi(terminal.err().has_colour()).with_timer(time);
     Ok(Box::new(filtered.with(layer.fmt_fields(FieldsForPeople).with_writer(writer))))
 }
 

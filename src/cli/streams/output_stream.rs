@@ -87,7 +87,7 @@ impl OutputStream {
     }
 
     /// Returns whether to use colours.
-    pub fn colour(&self) -> bool {
+    pub fn has_colour(&self) -> bool {
         self.manner.has_colour
     }
 

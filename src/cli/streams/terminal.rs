@@ -138,7 +138,7 @@ mod tests {
         let colour = |choice, vars: &[(&str, &str)]| {
             let vars: Vec<(String, String)> = vars.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
             let env = move |name: &str| vars.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
-            Terminal::of_process(choice, &env).out().colour()
+            Terminal::of_process(choice, &env).out().has_colour()
         };
         assert!(colour(ColorChoice::Always, &[("NO_COLOR", "1")]));
         assert!(!colour(ColorChoice::Never, &[("FORCE_COLOR", "1")]));

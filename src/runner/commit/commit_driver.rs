@@ -1,6 +1,6 @@
 //! Drives one commit to its end: the I/O for `ledger::commit::commit_machine`.
 //!
-//! In scope: sending, reading the head, waiting. Out of scope: the meaning of a reply.
+//! In scope: sending, reading the head, waiting. Out of scope: the meaning of a response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,9 +75,9 @@ impl CommitDriver {
             next = match next {
                 CommitStep::Send { after_ms } => {
                     self.wait(after_ms).await;
-                    let reply = self.store.commit(&commit).await;
-                    error = reply_error(&reply).unwrap_or(error);
-                    machine.on_reply(commit.to, &reply)
+                    let result = self.store.commit(&commit).await;
+                    error = result_error(&result).unwrap_or(error);
+                    machine.on_result(commit.to, &result)
                 }
                 CommitStep::ReadHead { after_ms } => {
                     if !was_in_doubt {
@@ -127,8 +127,8 @@ impl CommitDriver {
     }
 }
 
-fn reply_error(reply: &CommitResult) -> Option<LastError> {
-    Some(match reply {
+fn result_error(result: &CommitResult) -> Option<LastError> {
+    Some(match result {
         CommitResult::Applied => return None,
         // The guard refuses a writer that was overtaken; the next run finds another head.
         CommitResult::Refused { part: CommitPart::Guard, why } | CommitResult::Lost { why } => {

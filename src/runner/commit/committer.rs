@@ -292,7 +292,7 @@ impl Committer {
             run,
             cursor,
         };
-        let drafted = self.chain.draft(self.chance.bits(), changes, &metadata);
+        let drafted = self.chain.draft(self.chance.next_u64(), changes, &metadata);
         let commit =
             Arc::new(drafted.map_err(|error| unfinished_error(LastError::new(error.to_string(), Fault::Transient)))?);
         self.drafts.note(Arc::clone(&commit), items);

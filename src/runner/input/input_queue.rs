@@ -263,10 +263,10 @@ impl InputQueue {
             };
             let mut input = match next_input {
                 Ok(Some(NextRecord::Record(record))) => {
-                    identified(record, Arc::clone(&self.identify), RunInput::Record)
+                    identify_record(record, Arc::clone(&self.identify), RunInput::Record)
                 }
                 Ok(Some(NextRecord::Forecast(record))) => {
-                    identified(record, Arc::clone(&self.identify), RunInput::Forecast)
+                    identify_record(record, Arc::clone(&self.identify), RunInput::Forecast)
                 }
                 Ok(Some(NextRecord::ForecastRead)) => self.barrier(RunInput::ForecastRead),
                 Ok(Some(NextRecord::Surveyed(survey))) => self.barrier(RunInput::Surveyed(survey)),
@@ -347,7 +347,7 @@ fn settled_part(units: u64, open: u64, records: u64) -> u64 {
     part.map_or(units, |part| u64::try_from(part).unwrap_or(units))
 }
 
-fn identified(
+fn identify_record(
     record: Record,
     identify: Arc<dyn KeyFinder>,
     input: fn(Record, Option<Identity>) -> RunInput,

@@ -47,8 +47,8 @@ impl Source for PeekedSource {
         self.inner.header_row()
     }
 
-    fn rereadable(&self) -> bool {
-        self.inner.rereadable()
+    fn is_rereadable(&self) -> bool {
+        self.inner.is_rereadable()
     }
 
     fn rewind(&mut self) -> Result<(), SourceError> {

@@ -74,7 +74,7 @@ impl StartMarkers {
 }
 
 /// True if a result settles this marked item.
-pub fn settles(waiting: &PendingItem, (one, place): &(StartMarker, Option<SequenceNumber>)) -> bool {
+pub fn settles_marker(waiting: &PendingItem, (one, place): &(StartMarker, Option<SequenceNumber>)) -> bool {
     if let Some(place) = place {
         return *place == waiting.place;
     }

@@ -89,7 +89,7 @@ impl Source for FailureRecords {
         })
     }
 
-    fn rereadable(&self) -> bool {
+    fn is_rereadable(&self) -> bool {
         true
     }
 

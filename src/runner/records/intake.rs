@@ -23,7 +23,7 @@ use crate::port::source::Record;
 use crate::port::step::{Identity, StepError};
 use crate::runner::queue::commit_queue::{KeptRecord, PendingItem};
 use crate::runner::queue::first_records::FirstRecords;
-use crate::runner::queue::start_markers::{StartMarker, settles};
+use crate::runner::queue::start_markers::{StartMarker, settles_marker};
 use crate::runner::records::change_hold::ChangeHold;
 use crate::runner::records::output_builder::OutputBuilder;
 use crate::runner::run_config::Events;
@@ -177,7 +177,7 @@ impl Intake {
         let mut keys = 0;
         for waiting in items {
             self.watermark.settle(waiting.place);
-            self.begun.retain(|one| !settles(waiting, one));
+            self.begun.retain(|one| !settles_marker(waiting, one));
             let mut done = waiting.settled.done();
             if let Some((key, version)) = done.next() {
                 self.index.on_done(key, version);

@@ -105,7 +105,7 @@ impl RunLoop {
     pub(super) fn pass_on_claim(&mut self) {
         let is_settled = self.queue.is_empty() && self.active_steps.is_empty() && !self.committer.is_busy();
         if let Some(inputs) = self.inputs.as_mut().filter(|_| is_settled && self.committer.chain.has_claimed()) {
-            let lease: Arc<dyn LeaseCheck> = Arc::new(self.lease_questions.asker());
+            let lease: Arc<dyn LeaseCheck> = Arc::new(self.lease_questions.sender());
             inputs.on_claimed(&self.intake.index, &lease);
         }
     }
@@ -130,7 +130,7 @@ impl RunLoop {
     /// The source is exhausted. If it was read twice, both passes have to agree; otherwise records
     /// were confused.
     pub(super) fn on_source_read(&mut self) {
-        if !self.intake.source_is_same() {
+        if !self.intake.is_same_source() {
             let (what, why) = ("the source".to_owned(), "it changed between two readings; run again".to_owned());
             self.source_error = Some(SourceError::Unavailable { what, why });
         }

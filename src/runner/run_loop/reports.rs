@@ -40,11 +40,11 @@ impl RunLoop {
             (None, None) => EndCause::SourceRead(FullPass {
                 job: self.config.job.clone(),
                 is_reprocess: self.config.retrying == RetryScope::Reprocess,
-                rowless: self.rowless(),
+                rowless: self.items_without_rows(),
                 expectations: Arc::clone(&self.config.expectations),
                 filled: self.intake.output.filled.clone(),
                 unusual: self.unusual_counts(),
-                outgrown: self.outgrown(took_ms),
+                outgrown: self.outgrown_schedule_note(took_ms),
                 held: self.intake.hold.report(),
             }),
         };
@@ -65,7 +65,7 @@ impl RunLoop {
     }
 
     /// Returns the number of items that made no row, where each should make one.
-    fn rowless(&self) -> u64 {
+    fn items_without_rows(&self) -> u64 {
         if self.config.is_rowless { 0 } else { self.intake.rowless }
     }
 
@@ -78,7 +78,7 @@ impl RunLoop {
 
     /// Returns a sentence if the job's runs do not fit into its schedule any more. A run that fills
     /// in a past date may take longer.
-    fn outgrown(&self, took_ms: u64) -> Option<String> {
+    fn outgrown_schedule_note(&self, took_ms: u64) -> Option<String> {
         let run = &self.committer.run;
         let schedule = self.config.schedule.as_deref().filter(|_| run.trigger.kind != BACKFILL)?;
         let recorder = self.committer.schedule.as_ref()?;
@@ -136,10 +136,10 @@ impl RunLoop {
             is_quota_shared: usage.is_quota_shared,
             repeats: self.intake.selection.repeats().clone(),
             again: self.intake.index.policy(),
-            rowless: self.rowless(),
+            rowless: self.items_without_rows(),
             held: self.intake.hold.report(),
             skips: self.intake.skips,
-            outgrown: self.outgrown(self.clock.monotonic_ms().saturating_sub(self.began_ms)),
+            outgrown: self.outgrown_schedule_note(self.clock.monotonic_ms().saturating_sub(self.began_ms)),
         }
     }
 

@@ -163,7 +163,7 @@ impl StepExecutor {
                 StepError::Rejected(_) | StepError::Cancelled | StepError::Machine { .. } => return Err(error),
             };
             let elapsed = self.clock.monotonic_ms().saturating_sub(began);
-            match self.retry.decide(error.fault(), attempt, elapsed, retry_after_ms, self.chance.draw()) {
+            match self.retry.decide(error.fault(), attempt, elapsed, retry_after_ms, self.chance.next_f64()) {
                 RetryDecision::GiveUp(_) => return Err(error),
                 RetryDecision::Retry { .. } if self.stop.requested().is_some() => return Err(self.cut_off(error)),
                 RetryDecision::Retry { after_ms } => {

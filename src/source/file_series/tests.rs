@@ -57,7 +57,7 @@ async fn files_are_read_in_the_order_of_their_names() {
     assert_eq!(all(&mut source).await, (expected, None));
     let (read, size) = source.progress().expect("files have sizes");
     assert_eq!(read, size);
-    assert!(source.rereadable());
+    assert!(source.is_rereadable());
 }
 
 #[tokio::test]

@@ -312,7 +312,7 @@ mod tests {
         let input = Input::File(file.path().to_owned());
         let mut source =
             open(&input, Items::from_expression(".[]", identity), TextEncoding::Auto).expect("the file opens");
-        assert!(source.rereadable());
+        assert!(source.is_rereadable());
         let mut n = 0;
         while let Some(record) = source.next().await.expect("a whole feed") {
             assert_eq!(record.body, Ok(json!({"id": n})));

@@ -84,7 +84,7 @@ impl<R: Read> Splitter<R> {
         let ended = match std::mem::replace(&mut self.state, State::Done) {
             State::Done => return Ok(None),
             State::Start => {
-                self.descend()?;
+                self.enter_path()?;
                 self.after_space()? == b']'
             }
             State::Within => match self.after_space()? {
@@ -92,11 +92,11 @@ impl<R: Read> Splitter<R> {
                 b',' => {
                     self.consume(false)?;
                     if self.after_space()? == b']' {
-                        return Err(self.unexpected(b']', "an element after the comma"));
+                        return Err(self.unexpected_byte(b']', "an element after the comma"));
                     }
                     false
                 }
-                other => return Err(self.unexpected(other, "a comma or a closing bracket after the element")),
+                other => return Err(self.unexpected_byte(other, "a comma or a closing bracket after the element")),
             },
         };
         if ended {
@@ -118,18 +118,18 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Descends along the path and into the array at its end.
-    fn descend(&mut self) -> Walk<()> {
+    fn enter_path(&mut self) -> Walk<()> {
         for depth in 0..self.path.members().len() {
             let found = self.after_space()?;
             if found != b'{' {
-                return Err(self.elsewhere(depth, found, "an object"));
+                return Err(self.wrong_path(depth, found, "an object"));
             }
             self.consume(false)?;
             self.seek(depth)?;
         }
         let found = self.after_space()?;
         if found != b'[' {
-            return Err(self.elsewhere(self.path.members().len(), found, "an array"));
+            return Err(self.wrong_path(self.path.members().len(), found, "an array"));
         }
         self.consume(false)
     }
@@ -150,7 +150,7 @@ impl<R: Read> Splitter<R> {
                 }
                 b',' if !first => self.consume(false)?,
                 _ if first => {}
-                other => return Err(self.unexpected(other, "a comma or a closing brace")),
+                other => return Err(self.unexpected_byte(other, "a comma or a closing brace")),
             }
             first = false;
             let name = self.member_name()?;
@@ -166,14 +166,14 @@ impl<R: Read> Splitter<R> {
     fn member_name(&mut self) -> Walk<String> {
         let found = self.after_space()?;
         if found != b'"' {
-            return Err(self.unexpected(found, "a member's name in quotes"));
+            return Err(self.unexpected_byte(found, "a member's name in quotes"));
         }
         self.element.clear();
         self.string(true)?;
         let name = serde_json::from_slice(&self.element).unwrap_or_default();
         match self.after_space()? {
             b':' => self.consume(false)?,
-            other => return Err(self.unexpected(other, "a colon after the member's name")),
+            other => return Err(self.unexpected_byte(other, "a colon after the member's name")),
         }
         Ok(name)
     }
@@ -185,7 +185,7 @@ impl<R: Read> Splitter<R> {
                 match self.after_space()? {
                     b'}' => break self.consume(false)?,
                     b',' => self.consume(false)?,
-                    other => return Err(self.unexpected(other, "a comma or a closing brace")),
+                    other => return Err(self.unexpected_byte(other, "a comma or a closing brace")),
                 }
                 self.after_space()?;
                 let position = self.position();
@@ -199,7 +199,7 @@ impl<R: Read> Splitter<R> {
         }
         match self.after_space() {
             Err(SplitError::CutOff(_)) => Ok(()),
-            Ok(found) => Err(self.unexpected(found, "the end of the document")),
+            Ok(found) => Err(self.unexpected_byte(found, "the end of the document")),
             Err(stop) => Err(stop),
         }
     }
@@ -209,7 +209,7 @@ impl<R: Read> Splitter<R> {
         match self.peek()? {
             Some(b'{' | b'[') => self.nested(must_keep),
             Some(b'"') => self.string(must_keep),
-            Some(other @ (b',' | b':' | b']' | b'}')) => Err(self.unexpected(other, "a value")),
+            Some(other @ (b',' | b':' | b']' | b'}')) => Err(self.unexpected_byte(other, "a value")),
             _ => self.scalar(must_keep),
         }
     }
@@ -230,7 +230,7 @@ impl<R: Read> Splitter<R> {
                     Some(wanted) if wanted == found => {}
                     wanted => {
                         let wanted = char::from(wanted.unwrap_or(b' '));
-                        return Err(self.unexpected(found, &format!("`{wanted}`, which would close what is open")));
+                        return Err(self.unexpected_byte(found, &format!("`{wanted}`, which would close what is open")));
                     }
                 },
                 Some(_) => {}
@@ -327,13 +327,13 @@ impl<R: Read> Splitter<R> {
         SplitError::RepeatedMember(position, why)
     }
 
-    fn unexpected(&self, found: u8, wanted: &str) -> SplitError {
+    fn unexpected_byte(&self, found: u8, wanted: &str) -> SplitError {
         let found =
             if found.is_ascii_graphic() { format!("`{}`", char::from(found)) } else { format!("byte {found:#04x}") };
         SplitError::Broken(self.position(), format!("found {found}, where the document needs {wanted}"))
     }
 
-    fn elsewhere(&self, depth: usize, found: u8, wanted: &str) -> SplitError {
+    fn wrong_path(&self, depth: usize, found: u8, wanted: &str) -> SplitError {
         let found = match found {
             b'{' => "an object",
             b'[' => "an array",

@@ -309,7 +309,7 @@ fn parse_output(program: &str, input: Value, out: &[u8]) -> Result<Vec<Value>, S
     };
     let text = std::str::from_utf8(out).map_err(|error| not_json(error.to_string()))?;
     let values: Result<Vec<Value>, _> =
-        serde_json::Deserializer::from_str(&exact_number::marked(text)).into_iter().collect();
+        serde_json::Deserializer::from_str(&exact_number::mark_inexact_numbers(text)).into_iter().collect();
     values.map_err(|error| not_json(error.to_string()))
 }
 

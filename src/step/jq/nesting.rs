@@ -93,7 +93,7 @@ fn levels(tokens: &[Token<&str>], kind: Sequence) -> usize {
     let mut walk = Walk { kind, level: 0, deepest: 0, members: 1, open: Vec::new() };
     let start = if kind == Sequence::Members { NextToken::Name } else { NextToken::Term };
     tokens.iter().fold(start, |at, token| walk.process(token, at));
-    walk.deepest + halvings(walk.members) * LEVEL_WEIGHT
+    walk.deepest + count_halvings(walk.members) * LEVEL_WEIGHT
 }
 
 /// The state of the walk along one sequence.
@@ -210,7 +210,7 @@ impl Walk {
 }
 
 /// Returns how often this many parts are halved.
-fn halvings(parts: usize) -> usize {
+fn count_halvings(parts: usize) -> usize {
     std::iter::successors(Some(parts), |parts| Some(parts.div_ceil(2))).take_while(|parts| *parts > MAX_WIDTH).count()
 }
 
@@ -220,7 +220,7 @@ fn interpolated(parts: &[StrPart<&str, Token<&str>>]) -> usize {
         StrPart::Term(term) => Some(levels(std::slice::from_ref(term), Sequence::Terms)),
         StrPart::Str(_) | StrPart::Char(_) => None,
     });
-    terms.max().map_or(0, |deepest| deepest + LEVEL_WEIGHT) + halvings(parts.len()) * LEVEL_WEIGHT
+    terms.max().map_or(0, |deepest| deepest + LEVEL_WEIGHT) + count_halvings(parts.len()) * LEVEL_WEIGHT
 }
 
 #[cfg(test)]

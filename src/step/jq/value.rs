@@ -58,7 +58,7 @@ struct UnrepresentableValue {
 }
 
 impl UnrepresentableValue {
-    fn here(why: &'static str) -> Self {
+    fn at_path(why: &'static str) -> Self {
         Self { path: Vec::new(), why }
     }
 
@@ -70,7 +70,7 @@ impl UnrepresentableValue {
 
 fn convert(value: &Val, depth: usize) -> Result<Value, UnrepresentableValue> {
     if depth > MAX_DEPTH {
-        return Err(UnrepresentableValue::here("is nested more than 126 deep"));
+        return Err(UnrepresentableValue::at_path("is nested more than 126 deep"));
     }
     match value {
         Val::Null => Ok(Value::Null),
@@ -85,7 +85,7 @@ fn convert(value: &Val, depth: usize) -> Result<Value, UnrepresentableValue> {
             let convert_member = |(name, value): (&Val, &Val)| {
                 let name = match name {
                     Val::BStr(bytes) | Val::TStr(bytes) => text(bytes)?,
-                    _ => return Err(UnrepresentableValue::here("has a member whose name is not a text")),
+                    _ => return Err(UnrepresentableValue::at_path("has a member whose name is not a text")),
                 };
                 let value = convert(value, depth + 1).map_err(|e| e.within(format!(".{name}")))?;
                 Ok((name, value))
@@ -96,7 +96,7 @@ fn convert(value: &Val, depth: usize) -> Result<Value, UnrepresentableValue> {
 }
 
 fn text(bytes: &[u8]) -> Result<String, UnrepresentableValue> {
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| UnrepresentableValue::here("is not valid UTF-8"))
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| UnrepresentableValue::at_path("is not valid UTF-8"))
 }
 
 fn number_from_jaq(number: &Num) -> Result<Value, UnrepresentableValue> {
@@ -116,7 +116,7 @@ fn number_from_jaq(number: &Num) -> Result<Value, UnrepresentableValue> {
             None => digits.parse().unwrap_or(f64::NAN),
         },
     };
-    Number::from_f64(float).map(Value::Number).ok_or_else(|| UnrepresentableValue::here("is not a finite number"))
+    Number::from_f64(float).map(Value::Number).ok_or_else(|| UnrepresentableValue::at_path("is not a finite number"))
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ pub(crate) const NO_THREAD: u8 = 71;
 type Frame = (u8, Vec<u8>);
 
 /// Serves until standard input ends. Returns the exit code of the process.
-pub fn serve() -> u8 {
+pub fn serve_evaluations() -> u8 {
     std::panic::set_hook(Box::new(|_| {}));
     disable_core_dumps();
     let (frames, to_evaluate) = sync_channel(MAX_WAITING_FRAMES);

@@ -247,10 +247,11 @@ impl BatchEncoder<'_> {
     /// Adds columns to the data tab, and developer metadata to columns that become the job's own.
     fn push_columns(&mut self) {
         let Some(tab) = &mut self.tabs.data else { return };
-        self.out.extend(own_columns::added(tab, self.commit).into_iter().map(|new| (CommitPart::Layout, new)));
+        self.out
+            .extend(own_columns::add_new_columns(tab, self.commit).into_iter().map(|new| (CommitPart::Layout, new)));
         let state = &self.commit.state;
         let own = OwnColumns { job: &state.job, tab: &state.definition.tab, columns: &state.columns };
-        let marks = own_columns::marks(self.commit.to, tab, &own, self.row_context.own_columns);
+        let marks = own_columns::mark_own_columns(self.commit.to, tab, &own, self.row_context.own_columns);
         self.out.extend(marks.into_iter().map(|mark| (CommitPart::Layout, mark)));
     }
 

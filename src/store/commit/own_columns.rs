@@ -39,7 +39,7 @@ pub fn mark_key(job: &str) -> String {
 
 /// Returns the requests that add this commit's new columns to the right of the last header, and
 /// records them in `tab`.
-pub fn added(tab: &mut Tab, commit: &Commit) -> Vec<Request> {
+pub fn add_new_columns(tab: &mut Tab, commit: &Commit) -> Vec<Request> {
     let columns = &commit.changes.columns;
     if columns.is_empty() {
         return Vec::new();
@@ -77,7 +77,7 @@ fn first_format(commit: &Commit, column: &str) -> CellData {
 
 /// Returns the requests that mark the columns which become the job's own with this head's commit.
 /// `marked` are marked already.
-pub fn marks(head: HeadId, tab: &Tab, own: &OwnColumns<'_>, marked: &[String]) -> Vec<Request> {
+pub fn mark_own_columns(head: HeadId, tab: &Tab, own: &OwnColumns<'_>, marked: &[String]) -> Vec<Request> {
     let key = mark_key(own.job);
     let unmarked = own.marked_columns().iter().enumerate().filter(|(_, name)| !marked.contains(name));
     let marks = unmarked.filter_map(|(n, name)| {

@@ -39,7 +39,7 @@ impl Loader {
     /// Reads the standing in two reads: the metadata, and the state tab with the tab Jobs. One more
     /// for a renamed tab Jobs or its moved columns, and more while people rename tabs meanwhile.
     /// Writes nothing.
-    pub async fn standing(&self) -> Result<JobStanding, StoreError> {
+    pub async fn load_standing(&self) -> Result<JobStanding, StoreError> {
         let mut tries = 1;
         loop {
             match self.standing_once().await {

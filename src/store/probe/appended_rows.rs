@@ -30,7 +30,7 @@ async fn appended_row(client: &ProbeClient, tab: &ProbeTab) -> Result<usize, Pro
 }
 
 /// Appends to a tab whose last data is in another column, below a gap.
-pub async fn below(client: &ProbeClient) -> CheckResult {
+pub async fn append_below_gap(client: &ProbeClient) -> CheckResult {
     let tab = client.new_tab();
     let (first, stray) = (tab.write(0, 0, CellData::text("first")), tab.write(3, 1, CellData::text("stray")));
     client.prepare(vec![tab.add(), first, stray, append(&tab)]).await?;
@@ -55,8 +55,8 @@ pub async fn checkbox(client: &ProbeClient) -> CheckResult {
 }
 
 /// Writes and reads immediately, several times.
-pub async fn fresh(client: &ProbeClient) -> CheckResult {
-    let (home, row) = (client.home()?, client.row());
+pub async fn read_after_write(client: &ProbeClient) -> CheckResult {
+    let (home, row) = (client.shared_tab()?, client.row());
     let ranges = [format!("{}!A{}", quoted(&home.title), row + 1)];
     let mut older = 0;
     for nth in 0..TIMES {

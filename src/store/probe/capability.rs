@@ -18,7 +18,7 @@ use crate::store::tabs::error::not_executed_call;
 /// How often a probe is sent if its response is lost. It writes only a spare cell.
 const PROBE_SENDS: u32 = 3;
 
-/// Probes the guard at this location. The error is the reply for the commit if the probe got no
+/// Probes the guard at this location. The error is the response for the commit if the probe got no
 /// result.
 pub async fn probe_guard(
     sheets: &Sheets,

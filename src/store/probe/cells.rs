@@ -110,7 +110,7 @@ pub async fn copy_beyond(client: &ProbeClient) -> CheckResult {
 
 /// Reads a cell from the response to the batch that changes it.
 pub async fn reads_back(client: &ProbeClient) -> CheckResult {
-    let (home, row) = (client.home()?, client.row());
+    let (home, row) = (client.shared_tab()?, client.row());
     client.prepare(vec![home.write(row, 0, CellData::text("before"))]).await?;
     let area = format!("{}!A{}", quoted(&home.title), row + 1);
     let batch = Batch::new(vec![home.write(row, 0, CellData::text("after"))]).with_response_ranges(vec![area]);

@@ -115,7 +115,7 @@ impl ProbeClient {
     }
 
     /// The scratch tab that checks share.
-    pub fn home(&self) -> Result<&ProbeTab, ProbeFailure> {
+    pub fn shared_tab(&self) -> Result<&ProbeTab, ProbeFailure> {
         self.home.get().ok_or_else(|| ProbeFailure::Unclear("there is no scratch tab for this question".to_owned()))
     }
 

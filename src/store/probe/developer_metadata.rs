@@ -127,7 +127,7 @@ pub async fn moves(client: &ProbeClient) -> CheckResult {
 }
 
 /// Deletes a column with metadata.
-pub async fn goes(client: &ProbeClient) -> CheckResult {
+pub async fn delete_marked_column(client: &ProbeClient) -> CheckResult {
     let (tab, key, ..) = marked_tab(client).await?;
     let there = read_marks(client, &key, |found| !found.is_empty()).await?;
     if there.is_empty() {

@@ -29,12 +29,12 @@ async fn create(client: &ProbeClient) -> Result<CreatedName, ProbeFailure> {
 }
 
 fn add(client: &ProbeClient, id: &str, name: &str) -> Result<Vec<Request>, ProbeFailure> {
-    let op = BatchStep::AddRange { id: id.to_owned(), name: name.to_owned(), tab: client.home()?.id };
+    let op = BatchStep::AddRange { id: id.to_owned(), name: name.to_owned(), tab: client.shared_tab()?.id };
     Ok(op.request().into_iter().collect())
 }
 
 /// Deletes a named range that never existed, before a write.
-pub async fn missing(client: &ProbeClient) -> CheckResult {
+pub async fn delete_missing_name(client: &ProbeClient) -> CheckResult {
     let never = BatchStep::DeleteRange { id: client.scratch.id() };
     whole_batch_refused(client, never.request(), false).await
 }
@@ -61,7 +61,7 @@ pub async fn taken_name(client: &ProbeClient) -> CheckResult {
 }
 
 /// Deletes a named range and adds its name again in one batch.
-pub async fn again(client: &ProbeClient) -> CheckResult {
+pub async fn readd_deleted_name(client: &ProbeClient) -> CheckResult {
     let created = create(client).await?;
     let new = client.scratch.id();
     let drop = BatchStep::DeleteRange { id: created.id }.request();

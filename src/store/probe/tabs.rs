@@ -43,7 +43,7 @@ pub async fn missing(client: &ProbeClient) -> CheckResult {
 /// Sends a batch with one harmless write and one request that must be refused. Checks that the
 /// write was not applied.
 pub async fn whole_batch_refused(client: &ProbeClient, refused: Option<Request>, writes_first: bool) -> CheckResult {
-    let (home, row) = (client.home()?, client.row());
+    let (home, row) = (client.shared_tab()?, client.row());
     let mut requests: Vec<Request> =
         refused.into_iter().chain([home.write(row, 0, CellData::text("not to be seen"))]).collect();
     if writes_first {
@@ -73,20 +73,20 @@ pub async fn whole_batch_refused(client: &ProbeClient, refused: Option<Request>,
 
 /// Adds a tab with an id that is taken.
 pub async fn taken_id(client: &ProbeClient) -> CheckResult {
-    let tab = ProbeTab { id: client.home()?.id, title: client.scratch.title() };
+    let tab = ProbeTab { id: client.shared_tab()?.id, title: client.scratch.title() };
     refused(client, vec![tab.add()], 0).await
 }
 
 /// Adds a tab with a title that is taken.
 pub async fn taken_title(client: &ProbeClient) -> CheckResult {
-    let tab = ProbeTab { id: client.scratch.number(), title: client.home()?.title.clone() };
+    let tab = ProbeTab { id: client.scratch.number(), title: client.shared_tab()?.title.clone() };
     refused(client, vec![tab.add()], 0).await
 }
 
 /// Adds a tab with the same title in capitals, which no job's tab has.
 pub async fn title_case(client: &ProbeClient) -> CheckResult {
     // The same batch deletes the second tab, since a cleanup would not recognise its title.
-    let tab = ProbeTab { id: client.scratch.number(), title: client.home()?.title.to_uppercase() };
+    let tab = ProbeTab { id: client.scratch.number(), title: client.shared_tab()?.title.to_uppercase() };
     refused(client, vec![tab.add(), Request::DeleteSheet { sheet_id: tab.id }], 0).await
 }
 

@@ -117,15 +117,15 @@ impl DryRunStore {
     }
 
     async fn rehearse(&self, commit: &Commit) -> CommitResult {
-        if let Err(reply) = self.inner.ensure_rows_known(commit).await {
-            return reply;
+        if let Err(result) = self.inner.ensure_rows_known(commit).await {
+            return result;
         }
-        if let Err(reply) = self.inner.ensure_columns_available(commit) {
-            return reply;
+        if let Err(result) = self.inner.ensure_columns_available(commit) {
+            return result;
         }
         let prepared = self.inner.encode_commit(commit);
-        if let Err(reply) = self.inner.ensure_cells_available(&prepared).await {
-            return reply;
+        if let Err(result) = self.inner.ensure_cells_available(&prepared).await {
+            return result;
         }
         let mut effects = self.lock();
         let mut session = self.inner.session();

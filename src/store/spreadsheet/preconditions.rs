@@ -197,7 +197,7 @@ fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> + Clone {
     })
 }
 
-/// Maps a load error to a commit reply. A stale read refuses the layout, so that the run loads
+/// Maps a load error to a commit response. A stale read refuses the layout, so that the run loads
 /// again.
 fn to_reply(error: LoadError) -> CommitResult {
     match error {

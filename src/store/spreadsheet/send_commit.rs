@@ -34,7 +34,7 @@ impl SheetsStore {
         };
         let mut prepared = match ready {
             Ok(prepared) => prepared,
-            Err(reply) => return reply,
+            Err(result) => return result,
         };
         loop {
             match self.loader().sheets.batch_update(&self.loader().id, &prepared.batch).await {
@@ -51,7 +51,7 @@ impl SheetsStore {
                     return CommitResult::Applied;
                 }
                 BatchResult::Refused(refusal) => match self.classify_refusal(commit, &prepared, &refusal) {
-                    Some(reply) => return reply,
+                    Some(result) => return result,
                     // Fall back from the named range to the title. The title guard has no further
                     // fallback.
                     None => prepared = self.encode_commit(commit),
@@ -78,9 +78,9 @@ impl SheetsStore {
             prepared = self.encode_commit(commit);
             room = self.ensure_cells_available(&prepared).await;
         }
-        if let Err(reply) = room {
+        if let Err(result) = room {
             self.session().prepared_batches.retain(|sent| sent.id != commit.to);
-            return Err(reply);
+            return Err(result);
         }
         Ok(prepared)
     }
@@ -164,7 +164,7 @@ fn probe_salt(head: HeadId) -> u64 {
     head.nonce.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1)
 }
 
-/// The reply for a batch that was not sent because a preceding read failed.
+/// The response for a batch that was not sent because a preceding read failed.
 pub(super) fn not_executed(error: &StoreError) -> CommitResult {
     CommitResult::NotExecuted {
         fault: error.final_fault(),

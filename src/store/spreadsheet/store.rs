@@ -118,8 +118,8 @@ impl SheetsStore {
     }
 
     /// Reads the job's state and what people ask of it, in two reads, without keys and failures.
-    pub async fn standing(&self) -> Result<JobStanding, StoreError> {
-        self.loader.standing().await
+    pub async fn read_standing(&self) -> Result<JobStanding, StoreError> {
+        self.loader.load_standing().await
     }
 
     /// The loader of this store.

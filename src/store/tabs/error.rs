@@ -54,7 +54,7 @@ pub fn store_error(error: &CallError) -> StoreError {
     }
 }
 
-/// Converts a failed call to the reply of a commit that was not executed.
+/// Converts a failed call to the response of a commit that was not executed.
 pub fn not_executed_call(error: &CallError) -> CommitResult {
     CommitResult::NotExecuted {
         fault: error.final_fault(),

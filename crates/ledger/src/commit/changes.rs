@@ -307,7 +307,7 @@ pub enum CommitPart {
     Other,
 }
 
-/// What the store's reply proves about a commit.
+/// What the store's response proves about a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommitResult {
     /// Applied as a whole.

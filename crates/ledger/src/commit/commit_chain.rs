@@ -271,7 +271,7 @@ impl CommitChain {
         let held = if self.has_claimed {
             lease.renewed(metadata.now, metadata.ttl_ms)
         } else {
-            lease.claimed(self.own_holder.clone(), metadata.now, metadata.ttl_ms)
+            lease.next_term(self.own_holder.clone(), metadata.now, metadata.ttl_ms)
         };
         if metadata.releases_lease { held.released(metadata.now) } else { held }
     }

@@ -61,7 +61,7 @@ pub enum CommitEnd {
     NotExecuted,
     /// The store has no working guard.
     Unsafe,
-    /// Every reply was lost, and the head never moved: the service may be down, or may fail on the
+    /// Every response was lost, and the head never moved: the service may be down, or may fail on the
     /// content. The draft stays in doubt.
     Unanswered,
     /// The service did not answer clearly within all bounds; the draft stays in doubt.
@@ -76,13 +76,13 @@ pub struct CommitMachine {
     unchanged_reads: u32,
     was_absent: bool,
     has_items: bool,
-    last_reply: LastResult,
+    last_result: LastResult,
 }
 
-/// The last reply, as far as it affects how a head read is interpreted.
+/// The last response, as far as it affects how a head read is interpreted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum LastResult {
-    /// No reply yet, or it was lost: the batch may have been applied.
+    /// No response yet, or it was lost: the batch may have been applied.
     Lost,
     RefusedByGuard,
     NotApplied(CommitEnd),
@@ -97,7 +97,7 @@ impl CommitMachine {
             unchanged_reads: 0,
             was_absent: false,
             has_items: false,
-            last_reply: LastResult::Lost,
+            last_result: LastResult::Lost,
         };
         (fresh, CommitStep::Send { after_ms: 0 })
     }
@@ -109,9 +109,9 @@ impl CommitMachine {
         (Self { has_items: true, ..fresh }, first)
     }
 
-    /// Takes the reply to a send, or its loss, and returns the next step.
-    pub fn on_reply(&mut self, id: HeadId, reply: &CommitResult) -> CommitStep {
-        match reply {
+    /// Takes the response to a send, or its loss, and returns the next step.
+    pub fn on_result(&mut self, id: HeadId, result: &CommitResult) -> CommitStep {
+        match result {
             CommitResult::Applied => CommitStep::End(CommitEnd::Applied(id)),
             CommitResult::Refused { part: CommitPart::Guard, .. } => self.read_head_after(LastResult::RefusedByGuard),
             CommitResult::Lost { .. } => self.read_head_after(LastResult::Lost),
@@ -129,7 +129,7 @@ impl CommitMachine {
     }
 
     fn read_head_after(&mut self, answer: LastResult) -> CommitStep {
-        self.last_reply = answer;
+        self.last_result = answer;
         self.read_head(0)
     }
 
@@ -146,7 +146,7 @@ impl CommitMachine {
                 self.read_head(REREAD_DELAY_MS)
             }
             Resolution::HeadMissing => CommitStep::End(CommitEnd::HeadMissing),
-            Resolution::NotApplied => match &self.last_reply {
+            Resolution::NotApplied => match &self.last_result {
                 LastResult::Lost => self.send_again(),
                 LastResult::RefusedByGuard => self.refused_but_unchanged(),
                 // An earlier send of this batch may still be under way, so it may yet be executed.
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_lost_commit_that_the_head_shows_is_never_sent_again() {
         let (mut settling, _) = CommitMachine::begin();
-        assert_eq!(settling.on_reply(MINE, &lost()), CommitStep::ReadHead { after_ms: 0 });
+        assert_eq!(settling.on_result(MINE, &lost()), CommitStep::ReadHead { after_ms: 0 });
         assert_eq!(settling.on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
     }
 
@@ -224,10 +224,10 @@ mod tests {
     fn a_lost_commit_is_sent_again_a_bounded_number_of_times() {
         let (mut settling, _) = CommitMachine::begin();
         for _ in 1..MAX_SENDS {
-            assert!(matches!(settling.on_reply(MINE, &lost()), CommitStep::ReadHead { .. }));
+            assert!(matches!(settling.on_result(MINE, &lost()), CommitStep::ReadHead { .. }));
             assert!(matches!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
         }
-        settling.on_reply(MINE, &lost());
+        settling.on_result(MINE, &lost());
         assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
     }
 
@@ -235,26 +235,26 @@ mod tests {
     fn unanswered_items_are_suspected_after_three_sends() {
         let (mut settling, _) = CommitMachine::begin_with_items();
         for _ in 1..SUSPICIOUS_SENDS {
-            settling.on_reply(MINE, &lost());
+            settling.on_result(MINE, &lost());
             assert!(matches!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
         }
-        settling.on_reply(MINE, &lost());
+        settling.on_result(MINE, &lost());
         assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unanswered));
     }
 
     #[test]
     fn a_refusal_by_the_guard_is_judged_and_not_taken_for_fenced() {
         let (mut settling, _) = CommitMachine::begin();
-        settling.on_reply(MINE, &lost());
+        settling.on_result(MINE, &lost());
         settling.on_head_status(&drafted(), at(BASE));
-        assert_eq!(settling.on_reply(MINE, &refused(CommitPart::Guard)), CommitStep::ReadHead { after_ms: 0 });
+        assert_eq!(settling.on_result(MINE, &refused(CommitPart::Guard)), CommitStep::ReadHead { after_ms: 0 });
         assert_eq!(settling.on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
     }
 
     #[test]
     fn a_guard_refusal_at_an_unmoved_head_is_redrafted() {
         let (mut settling, _) = CommitMachine::begin();
-        settling.on_reply(MINE, &refused(CommitPart::Guard));
+        settling.on_result(MINE, &refused(CommitPart::Guard));
         assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::ReadHead { after_ms: 2_000 });
         assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Redraft));
     }
@@ -263,19 +263,19 @@ mod tests {
     fn a_refused_content_ends_it_unless_a_send_is_in_doubt() {
         let (mut settling, _) = CommitMachine::begin();
         assert_eq!(
-            settling.on_reply(MINE, &refused(CommitPart::Content)),
+            settling.on_result(MINE, &refused(CommitPart::Content)),
             CommitStep::End(CommitEnd::Refused(CommitPart::Content))
         );
         let (mut settling, _) = CommitMachine::begin();
-        settling.on_reply(MINE, &lost());
+        settling.on_result(MINE, &lost());
         settling.on_head_status(&drafted(), at(BASE));
-        assert!(matches!(settling.on_reply(MINE, &refused(CommitPart::Content)), CommitStep::ReadHead { .. }));
+        assert!(matches!(settling.on_result(MINE, &refused(CommitPart::Content)), CommitStep::ReadHead { .. }));
     }
 
     #[test]
     fn a_missing_head_ends_at_once_and_a_missing_job_after_two() {
         let (mut settling, _) = CommitMachine::begin();
-        settling.on_reply(MINE, &lost());
+        settling.on_result(MINE, &lost());
         assert_eq!(
             settling.clone().on_head_status(&drafted(), HeadStatus::Missing),
             CommitStep::End(CommitEnd::HeadMissing)
@@ -299,11 +299,11 @@ mod tests {
             why: "429".into(),
         };
         let (mut settling, _) = CommitMachine::begin();
-        assert_eq!(settling.on_reply(MINE, &not_executed), CommitStep::End(CommitEnd::NotExecuted));
+        assert_eq!(settling.on_result(MINE, &not_executed), CommitStep::End(CommitEnd::NotExecuted));
         let (mut settling, _) = CommitMachine::begin();
-        settling.on_reply(MINE, &lost());
+        settling.on_result(MINE, &lost());
         settling.on_head_status(&drafted(), at(BASE));
-        assert!(matches!(settling.on_reply(MINE, &not_executed), CommitStep::ReadHead { .. }));
+        assert!(matches!(settling.on_result(MINE, &not_executed), CommitStep::ReadHead { .. }));
         assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
     }
 
@@ -314,7 +314,7 @@ mod tests {
             let mut turns = 0;
             for answer in answers {
                 next = match next {
-                    CommitStep::Send { .. } => settling.on_reply(MINE, &[lost(), refused(CommitPart::Guard), CommitResult::TooLarge][usize::from(answer % 3)]),
+                    CommitStep::Send { .. } => settling.on_result(MINE, &[lost(), refused(CommitPart::Guard), CommitResult::TooLarge][usize::from(answer % 3)]),
                     CommitStep::ReadHead { .. } => settling.on_head_status(&drafted(), [at(BASE), at(HeadId { commit: 3, nonce: 9 })][usize::from(answer % 2)]),
                     CommitStep::End(_) => break,
                 };

@@ -247,7 +247,7 @@ fn with_ready_by_the_sheet_answers_when_the_run_starts() {
     let answered = CallEnd { exit_code: Some(0), next: Some(at("2026-06-03T07:05:00Z")), is_active: false };
     assert_eq!(queue.end(0, &answered, now, 0.5), AfterCall::NextOccurrence);
     assert_eq!(queue.next_start(0).map(short), Some("2026-06-03T07:05Z".into()));
-    queue.ask(0, now);
+    queue.call_soon(0, now);
     assert!(queue.take_due(now).is_some());
     assert_eq!(queue.end(0, &exit(1), now, 0.5), AfterCall::CallAgain { after_ms: HOUR }, "asked again in an hour");
 }

@@ -127,7 +127,7 @@ impl ApiCaller {
         let result = Retry::new(ClockSleeper(self.clock.clone()), adapter, notify, operation).await;
         match result {
             Ok(done) => {
-                locked(&self.budget).earn();
+                locked(&self.budget).refund();
                 Ok(done)
             }
             Err(failure) => {
@@ -299,7 +299,7 @@ impl Backoff for BackoffAdapter<'_> {
         let mut progress = locked(self.progress);
         let elapsed_ms = progress.elapsed_ms(caller.clock.monotonic_ms());
         let (fault, least_ms) = progress.reason;
-        let draw = caller.chance.draw();
+        let draw = caller.chance.next_f64();
         match caller.policy.decide(fault, progress.failed_attempts(), elapsed_ms, least_ms, draw) {
             // A 429 shows that the service is up, so it does not spend the budget that guards
             // against a service that is down.

@@ -129,7 +129,7 @@ impl Pacer {
             return Throttling::First;
         }
         state.expire(now);
-        let user = self.suspect(state.spent.len());
+        let user = self.likely_user(state.spent.len());
         if user == QuotaUser::Own {
             state.slow_until = now.saturating_add(SLOW_MS);
         }
@@ -149,10 +149,10 @@ impl Pacer {
         let now = self.clock.monotonic_ms();
         let mut state = self.state();
         state.expire(now);
-        self.suspect(state.spent.len())
+        self.likely_user(state.spent.len())
     }
 
-    fn suspect(&self, own_calls: usize) -> QuotaUser {
+    fn likely_user(&self, own_calls: usize) -> QuotaUser {
         match self.per_minute {
             Some(allowed) if own_calls < allowed.div_ceil(2) => QuotaUser::Other { own_calls },
             _ => QuotaUser::Own,

@@ -30,11 +30,11 @@ fn applied() -> StubResponse {
     )
 }
 
-/// Sends a batch. Returns the reply, and how often the batch was sent.
+/// Sends a batch. Returns the response, and how often the batch was sent.
 async fn sent(response: impl Fn(usize) -> StubResponse + Send + Sync + 'static) -> (BatchResult, usize) {
     let stub = Stub::new(move |_, n| response(n));
-    let reply = stub.client().batch_update(&book(), &batch()).await;
-    (reply, stub.calls().len())
+    let result = stub.client().batch_update(&book(), &batch()).await;
+    (result, stub.calls().len())
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,8 +98,8 @@ async fn whatever_leaves_the_outcome_open_is_lost_after_one_send() {
         ),
     ];
     for (what, response) in open {
-        let (reply, sends) = sent(move |_| response()).await;
-        assert!(matches!(reply, BatchResult::Lost(_)), "{what}: {reply:?}");
+        let (result, sends) = sent(move |_| response()).await;
+        assert!(matches!(result, BatchResult::Lost(_)), "{what}: {result:?}");
         assert_eq!(sends, 1, "{what}");
     }
 }
@@ -107,21 +107,21 @@ async fn whatever_leaves_the_outcome_open_is_lost_after_one_send() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_names_the_request_that_was_refused() {
     let recorded = "Invalid requests[2].updateCells: No grid with id: 999999";
-    let (reply, sends) = sent(move |_| StubResponse::error(400, "INVALID_ARGUMENT", recorded)).await;
-    let BatchResult::Refused(refusal) = reply else { panic!("{reply:?}") };
+    let (result, sends) = sent(move |_| StubResponse::error(400, "INVALID_ARGUMENT", recorded)).await;
+    let BatchResult::Refused(refusal) = result else { panic!("{result:?}") };
     assert_eq!((refusal.code, refusal.request, refusal.kind.as_deref(), sends), (400, Some(2), Some("updateCells"), 1));
-    let (reply, _) =
+    let (result, _) =
         sent(|_| StubResponse::error(403, "PERMISSION_DENIED", "The caller does not have permission")).await;
-    assert!(matches!(reply, BatchResult::Refused(refusal) if refusal.fault() == Fault::Denied));
-    let (reply, _) = sent(|_| StubResponse::error(404, "NOT_FOUND", "Requested entity was not found.")).await;
-    assert!(matches!(reply, BatchResult::Refused(refusal) if refusal.code == 404));
+    assert!(matches!(result, BatchResult::Refused(refusal) if refusal.fault() == Fault::Denied));
+    let (result, _) = sent(|_| StubResponse::error(404, "NOT_FOUND", "Requested entity was not found.")).await;
+    assert!(matches!(result, BatchResult::Refused(refusal) if refusal.code == 404));
 }
 
 #[tokio::test(start_paused = true)]
 async fn too_large_and_too_slow_ask_for_less() {
     for status in [408, 413] {
-        let (reply, sends) = sent(move |_| StubResponse::html(status)).await;
-        assert!(matches!(reply, BatchResult::TooLarge(_)), "{reply:?}");
+        let (result, sends) = sent(move |_| StubResponse::html(status)).await;
+        assert!(matches!(result, BatchResult::TooLarge(_)), "{result:?}");
         assert_eq!(sends, 1);
     }
 }
@@ -130,23 +130,23 @@ async fn too_large_and_too_slow_ask_for_less() {
 async fn a_429_was_not_executed_and_is_sent_again() {
     let throttled =
         || StubResponse::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Write requests'");
-    let (reply, sends) = sent(move |n| if n == 0 { throttled() } else { applied() }).await;
-    assert!(matches!(reply, BatchResult::Applied(_)));
+    let (result, sends) = sent(move |n| if n == 0 { throttled() } else { applied() }).await;
+    assert!(matches!(result, BatchResult::Applied(_)));
     assert_eq!(sends, 2);
-    let (reply, sends) = sent(move |_| throttled()).await;
-    let BatchResult::NotExecuted(error) = reply else { panic!("{reply:?}") };
+    let (result, sends) = sent(move |_| throttled()).await;
+    let BatchResult::NotExecuted(error) = result else { panic!("{result:?}") };
     assert_eq!(error.fault(), Fault::Throttled);
     assert!(sends > 9, "time bounds a 429, not the number of attempts: {sends}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_after_a_429_is_still_lost() {
-    let (reply, sends) = sent(|n| match n {
+    let (result, sends) = sent(|n| match n {
         0 => StubResponse::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"),
         _ => StubResponse::html(503),
     })
     .await;
-    assert_eq!((reply, sends), (BatchResult::Lost(UnknownOutcome::Status(503)), 2));
+    assert_eq!((result, sends), (BatchResult::Lost(UnknownOutcome::Status(503)), 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,8 +158,8 @@ async fn a_batch_s_answer_that_is_too_long_is_lost() {
         )
     });
     let client = stub.client_with(SheetsOptions { response_limit: 10_000, ..stub.options() });
-    let reply = client.batch_update(&book(), &batch()).await;
-    assert_eq!(reply, BatchResult::Lost(UnknownOutcome::Oversized { limit_bytes: 10_000 }));
+    let result = client.batch_update(&book(), &batch()).await;
+    assert_eq!(result, BatchResult::Lost(UnknownOutcome::Oversized { limit_bytes: 10_000 }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,16 +216,16 @@ async fn only_401_and_429_let_a_write_go_out_again() {
             let stub = Stub::new(move |_, _| response(status, "X", "x"));
             let retry = RetryPolicy { max_attempts: 2, max_elapsed_ms: 1_500, ..RetryPolicy::default() };
             let client = stub.client_with(SheetsOptions { retry, ..stub.options() });
-            let reply = client.batch_update(&book(), &batch()).await;
+            let result = client.batch_update(&book(), &batch()).await;
             let sends = if in_words && matches!(status, 401 | 429) { 2 } else { 1 };
-            assert_eq!(stub.calls().len(), sends, "{status} {in_words}: {reply:?}");
+            assert_eq!(stub.calls().len(), sends, "{status} {in_words}: {result:?}");
             let fits = match (status, in_words) {
-                (408 | 413, _) => matches!(reply, BatchResult::TooLarge(_)),
-                (401 | 429, true) => matches!(reply, BatchResult::NotExecuted(_)),
-                (400 | 403 | 404, true) => matches!(reply, BatchResult::Refused(_)),
-                _ => matches!(reply, BatchResult::Lost(_)),
+                (408 | 413, _) => matches!(result, BatchResult::TooLarge(_)),
+                (401 | 429, true) => matches!(result, BatchResult::NotExecuted(_)),
+                (400 | 403 | 404, true) => matches!(result, BatchResult::Refused(_)),
+                _ => matches!(result, BatchResult::Lost(_)),
             };
-            assert!(fits, "{status} {in_words}: {reply:?}");
+            assert!(fits, "{status} {in_words}: {result:?}");
         }
     }
 }

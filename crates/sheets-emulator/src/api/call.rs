@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::error::ApiError;
-use crate::schema::enums::{TextParams, truth};
+use crate::schema::enums::{TextParams, parse_boolean};
 use crate::schema::message_types::json_name;
 
 /// The query parameters in order. Names are in JSON spelling, whichever spelling the client used.
@@ -41,8 +41,8 @@ impl QueryParams {
     }
 
     /// Returns whether JSON is written with line breaks. Google does so unless `prettyPrint=false`.
-    pub fn pretty(&self) -> bool {
-        self.word("prettyPrint").and_then(truth).unwrap_or(true)
+    pub fn is_pretty(&self) -> bool {
+        self.word("prettyPrint").and_then(parse_boolean).unwrap_or(true)
     }
 }
 
@@ -229,8 +229,8 @@ mod tests {
         );
         assert_eq!(query.all("ranges"), ["A1:B2", "🌵 x"]);
         assert_eq!(query.word("valueRenderOption"), Some("FORMULA"));
-        assert_eq!((query.word("alt"), query.pretty()), (Some("json"), false));
-        assert!(QueryParams::parse("").pretty());
+        assert_eq!((query.word("alt"), query.is_pretty()), (Some("json"), false));
+        assert!(QueryParams::parse("").is_pretty());
     }
 
     #[test]

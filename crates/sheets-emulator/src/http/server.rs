@@ -213,7 +213,7 @@ impl Emulator {
         let began = self.time_source().monotonic_ms();
         let (head, body) = request.into_parts();
         let query = QueryParams::parse(head.uri.query().unwrap_or_default());
-        let pretty = query.pretty();
+        let pretty = query.is_pretty();
         let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let host = text(HOST).or_else(|| head.uri.authority().map(ToString::to_string)).unwrap_or_default();
         if let Some(Err(refusal)) =
@@ -261,7 +261,7 @@ impl Emulator {
         let refusal = |code, status, message: String| ApiError { code, status, message, details: None }.into();
         tokio::select! {
             collected = collected(body, held) => collected.map_err(|unread| match unread {
-                BodyError::Crowded => crowded(),
+                BodyError::Crowded => too_many_calls(),
                 BodyError::Broken(error) if error.is::<LengthLimitError>() => {
                     let detail = format!("Request payload size exceeds the limit: {BODY_LIMIT} bytes.");
                     refusal(413, "INVALID_ARGUMENT", detail)
@@ -331,7 +331,7 @@ where
     Ok(read.into())
 }
 
-fn crowded() -> ApiResponse {
+fn too_many_calls() -> ApiResponse {
     let message =
         format!("This emulator holds {BODIES_LIMIT} bytes of the bodies of calls already; send it again later.");
     ApiError { code: 503, status: "UNAVAILABLE", message, details: None }.into()
@@ -343,7 +343,7 @@ fn decompressed(body: &Bytes, held: Option<&mut BodyShare>) -> Result<Bytes, Api
         let message = format!("The body could not be unpacked: {why}");
         ApiResponse::from(ApiError { code: 400, status: "INVALID_ARGUMENT", message, details: None })
     })?;
-    if held.is_some_and(|held| !held.grow(body.len())) { Err(crowded()) } else { Ok(body.into()) }
+    if held.is_some_and(|held| !held.grow(body.len())) { Err(too_many_calls()) } else { Ok(body.into()) }
 }
 
 /// Binds a listener; port 0 takes a free port.

@@ -109,7 +109,7 @@ pub(crate) struct ResponseValues {
 impl ResponseValues {
     /// Reads `includeValuesInResponse` and the render options of the response.
     pub(crate) fn read(words: &impl TextParams, range: &Map<String, Value>) -> Result<Self, ApiError> {
-        let show = words.flag("includeValuesInResponse");
+        let show = words.has_flag("includeValuesInResponse");
         Ok(Self {
             includes_values: show,
             render_options: render_options(words, true)?,

@@ -31,22 +31,23 @@ pub(crate) fn read_checked<T: DeserializeOwned>(raw: &RawValue, message: &str, p
 }
 
 /// Returns whether a value can be stored as it is: JSON names only, no nulls, correct kinds.
-pub(crate) fn fits(value: &Value, kind: FieldKind, is_list: bool) -> bool {
+pub(crate) fn is_storable(value: &Value, kind: FieldKind, is_list: bool) -> bool {
     match (value, kind) {
         (Value::Null, _) => false,
         (_, FieldKind::Any) => true,
-        (Value::Array(items), _) => is_list && items.iter().all(|item| fits(item, kind, false)),
+        (Value::Array(items), _) => is_list && items.iter().all(|item| is_storable(item, kind, false)),
         (Value::Object(members), FieldKind::Message(message)) => {
             let of_column = |value: &Value, kind| {
-                value
-                    .as_object()
-                    .is_some_and(|columns| columns.values().all(|value| fits(value, FieldKind::Message(kind), false)))
+                value.as_object().is_some_and(|columns| {
+                    columns.values().all(|value| is_storable(value, FieldKind::Message(kind), false))
+                })
             };
             let member_fits = |(name, value): (&String, &Value)| match criteria(message).filter(|_| name == "criteria")
             {
                 Some(kind) => of_column(value, kind),
-                None => member(message, name)
-                    .is_some_and(|known| is_known_word(message, name, value) && fits(value, known.kind, known.is_list)),
+                None => member(message, name).is_some_and(|known| {
+                    is_known_word(message, name, value) && is_storable(value, known.kind, known.is_list)
+                }),
             };
             !is_list && members.iter().all(member_fits)
         }
@@ -274,7 +275,7 @@ mod tests {
         let kind = FieldKind::Message("CellFormat");
         let format =
             |word: &str| json!({"horizontalAlignment": "LEFT", "numberFormat": {"type": word, "pattern": "0"}});
-        assert!(fits(&format("NUMBER"), kind, false) && !fits(&format("NUMBERS"), kind, false));
+        assert!(is_storable(&format("NUMBER"), kind, false) && !is_storable(&format("NUMBERS"), kind, false));
         let got = normalise(format("NUMBERS"), "CellFormat", "requests[0].repeat_cell.cell.user_entered_format");
         assert_eq!(
             got.unwrap_err().message,
@@ -308,11 +309,11 @@ mod tests {
             };
             let clean = normalise(json!({ name: one }), message, "").unwrap();
             assert_eq!(clean[name], json!([one]), "{message}.{name}");
-            assert!(!fits(&json!({ name: one }), FieldKind::Message(message), false), "{message}.{name}");
+            assert!(!is_storable(&json!({ name: one }), FieldKind::Message(message), false), "{message}.{name}");
             if let FieldKind::Message(_) = known.kind {
                 let clean = normalise(json!({ name: [null, one, null] }), message, "").unwrap();
                 assert_eq!(clean[name], json!([one]), "{message}.{name}");
-                assert!(!fits(&json!({ name: [null, one] }), FieldKind::Message(message), false));
+                assert!(!is_storable(&json!({ name: [null, one] }), FieldKind::Message(message), false));
             }
         }
         assert!(lists > 60, "{lists}");
@@ -321,8 +322,8 @@ mod tests {
     #[test]
     fn the_criteria_of_a_filter_are_checked_like_others() {
         let filter = |hidden: Value| json!({"criteria": {"0": {"hiddenValues": hidden}}});
-        assert!(fits(&filter(json!(["a"])), FieldKind::Message("BasicFilter"), false));
-        assert!(!fits(&filter(json!("a")), FieldKind::Message("BasicFilter"), false));
+        assert!(is_storable(&filter(json!(["a"])), FieldKind::Message("BasicFilter"), false));
+        assert!(!is_storable(&filter(json!("a")), FieldKind::Message("BasicFilter"), false));
         let clean = normalise(filter(json!("a")), "BasicFilter", "x").unwrap();
         assert_eq!(clean, filter(json!(["a"])));
     }

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use crate::error::ApiError;
 use crate::format::render::effective;
 use crate::format::response_format::{
-    default_effective_format, group_kind, named_range, protected, sheet_properties, shown, spreadsheet_properties,
-    spreadsheet_url,
+    default_effective_format, group_kind, named_range, protected, response_object, sheet_properties,
+    spreadsheet_properties, spreadsheet_url,
 };
 use crate::grid::area::{Area, Dimension};
 use crate::grid::cell::Cell;
@@ -150,7 +150,7 @@ fn one_sheet(
     if view.mask.covers("sheets.basicFilter")
         && let Some((_, filter)) = workbook.transaction.objects(Some(sheet.id), "filter")?.first()
     {
-        members.insert("basicFilter".to_owned(), shown("filter", filter));
+        members.insert("basicFilter".to_owned(), response_object("filter", filter));
     }
     if view.mask.covers("sheets.developerMetadata") {
         let metadata = metadata_at(workbook, |location| location.get("sheetId") == Some(&json!(sheet.id)))?;
@@ -163,7 +163,7 @@ fn one_sheet(
 
 fn object_json(workbook: &Workbook<'_, '_>, kind: &str, body: &Value) -> Result<Value, StorageError> {
     if kind != "protected" {
-        return Ok(shown(kind, body));
+        return Ok(response_object(kind, body));
     }
     let named = match body.get("namedRangeId").and_then(Value::as_str) {
         Some(id) => workbook.transaction.named_range(id)?,

@@ -26,7 +26,7 @@ impl MishapStore {
     }
 
     /// What happens before the `nth` commit arrives.
-    async fn before(&self, nth: u64) {
+    async fn run_mishaps_before(&self, nth: u64) {
         let schedule = &self.trouble.schedule;
         let due = schedule.take(|mishap| match mishap {
             Mishap::KillBeforeCommit(at) | Mishap::LoseReply(at) => *at == nth,
@@ -77,13 +77,13 @@ impl StoreLayer for MishapStore {
     fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
         Box::pin(async move {
             let nth = self.trouble.schedule.next_commit();
-            self.before(nth).await;
-            let reply = self.inner.commit(commit).await;
+            self.run_mishaps_before(nth).await;
+            let result = self.inner.commit(commit).await;
             let due = |mishap: &Mishap| matches!(mishap, Mishap::KillAfterCommit(at) if *at == nth);
-            if matches!(reply, CommitResult::Applied) && !self.trouble.schedule.take(due).is_empty() {
+            if matches!(result, CommitResult::Applied) && !self.trouble.schedule.take(due).is_empty() {
                 self.trouble.kill(&format!("after commit {nth} was applied")).await;
             }
-            reply
+            result
         })
     }
 }

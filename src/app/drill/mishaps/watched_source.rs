@@ -49,8 +49,8 @@ impl Source for WatchedSource {
         self.inner.header_row()
     }
 
-    fn rereadable(&self) -> bool {
-        self.inner.rereadable()
+    fn is_rereadable(&self) -> bool {
+        self.inner.is_rereadable()
     }
 
     fn rewind(&mut self) -> Result<(), SourceError> {

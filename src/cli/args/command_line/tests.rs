@@ -31,7 +31,7 @@ fn every_flag_of_a_run_is_read() {
         (args.verbose, args.color, args.log_format),
         (2, ColorChoice::Never, Some(LogFormatChoice::Of(LogFormat::Json)))
     );
-    assert!(args.json());
+    assert!(args.wants_json());
     let CliCommand::Run(run) = args.command else { unreachable!("it is a run") };
     assert_eq!((run.accept_changes, run.take_over, run.fail_on), (true, true, FailOn::Any));
     assert_eq!(run.input, Some(PathBuf::from("-")));

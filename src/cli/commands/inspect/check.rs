@@ -122,7 +122,7 @@ fn add_answers(probed: &ProbeReport, checked: &mut CheckOutput) {
     });
     checked.probe = Some(answers.collect());
     checked.leftovers = probed.cleanup.leftovers;
-    if probed.unguarded().is_some() {
+    if probed.broken_guard_assumption().is_some() {
         checked.exit = Exit::Protocol;
     }
 }

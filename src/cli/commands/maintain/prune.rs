@@ -121,7 +121,7 @@ async fn read_plan(
 /// once.
 async fn count_yielded_keys(settings: &Settings, found: &PrunePlan) -> Result<Option<u64>, AppError> {
     let mut source = settings.open_source().map_err(AppError::Source)?;
-    if !source.rereadable() {
+    if !source.is_rereadable() {
         return Ok(None);
     }
     count_yielded(found, source.as_mut(), &settings.identify()).await.map(Some).map_err(AppError::Source)

@@ -14,7 +14,7 @@ use crate::app::error::AppError;
 use crate::app::job::run;
 use crate::app::job_alerts::{AlertRunEnd, JobAlerts};
 use crate::app::run_request::RunRequest;
-use crate::app::schedule::due::{DueRun, DueStep, ask};
+use crate::app::schedule::due::{DueRun, DueStep, find_due_step};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::job::JobArgs;
 use crate::cli::commands::alerts::alert_place::alert_place;
@@ -109,7 +109,7 @@ impl DueCall<'_> {
         let (mut exits, mut line) = (Vec::new(), DueLine::default());
         let mut last = None;
         for nth in 0..MAX_RUNS {
-            match self.ask(args, &settings).await? {
+            match self.find_due_step(args, &settings).await? {
                 // Another run is about to claim it, and has the lock.
                 DueStep::Run(due) | DueStep::Record(due)
                     if last.as_ref().is_some_and(|last| due.claim.repeats(last)) =>
@@ -157,8 +157,8 @@ impl DueCall<'_> {
 
     /// Asks what is due. A job that can't be asked is reported once that lasts for an hour; a
     /// schedule that is not there is not a question.
-    async fn ask(&self, args: &RunArgs, settings: &Settings) -> Result<DueStep, CliError> {
-        let asked = ask(settings, &self.host, &self.clock, &self.chance).await;
+    async fn find_due_step(&self, args: &RunArgs, settings: &Settings) -> Result<DueStep, CliError> {
+        let asked = find_due_step(settings, &self.host, &self.clock, &self.chance).await;
         match &asked {
             Ok(_) if JobAlerts::was_unreadable(settings) => {
                 if let Some(alerting) = self.alerting(args, settings) {

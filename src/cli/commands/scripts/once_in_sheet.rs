@@ -23,7 +23,7 @@ use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::commands::error_report::{from_app, from_config};
 use crate::cli::commands::load_settings::notes_for_run;
 use crate::cli::commands::run_interrupts::watch_signals;
-use crate::cli::commands::scripts::once_lines::{report_not_done, skipped};
+use crate::cli::commands::scripts::once_lines::{report_not_done, report_skipped};
 use crate::cli::commands::scripts::retry::read_stdin;
 use crate::cli::commands::stage_redo::revoke;
 use crate::cli::errors::CliError;
@@ -70,7 +70,7 @@ pub async fn in_sheet(
         revoked.map_err(|error| error_of(&error, args, &settings, None))?;
     } else if is_done(&settings, &key, &clock, &chance).await.map_err(|error| from_app(&error, &settings))? {
         // What is done stays so: no claim is needed, and nothing is written.
-        return Ok(skipped(session, args));
+        return Ok(report_skipped(session, args));
     }
     let (stop, abort) = (Stop::default(), CancellationToken::new());
     let watch = watch_signals(&stop, &abort, &clock);
@@ -92,7 +92,7 @@ pub async fn in_sheet(
         let message = format!("{}: stopped at once by a third signal; the command was killed", args.name);
         return Err(CliError::new(message, signal.map_or(Exit::Interrupted, Exit::from)));
     };
-    conclude(session, args, &settings, date, &ended, report.as_ref(), signal)
+    report_end(session, args, &settings, date, &ended, report.as_ref(), signal)
 }
 
 /// Reads whether the sheet has the mark. Nothing is written.
@@ -194,7 +194,7 @@ fn events(session: &Session, args: &OnceArgs) -> Events {
 }
 
 /// Returns the exit after the run, and reports why the command is not done.
-fn conclude(
+fn report_end(
     session: &Session,
     args: &OnceArgs,
     settings: &Settings,

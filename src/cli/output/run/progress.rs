@@ -26,7 +26,7 @@ pub struct RunProgressBar {
 impl RunProgressBar {
     /// Starts a bar for `job` on `stream`; other output is written above it.
     pub fn start(job: &str, stream: &OutputStream) -> Self {
-        let bar = ProgressBar::new_spinner().with_style(style(false, stream.colour())).with_prefix(job.to_owned());
+        let bar = ProgressBar::new_spinner().with_style(style(false, stream.has_colour())).with_prefix(job.to_owned());
         bar.enable_steady_tick(TICK);
         stream.hold(Some(bar.clone()));
         Self { next_input: bar, is_measured: false, shown_at_ms: None }
@@ -47,7 +47,7 @@ impl RunProgressBar {
             if !self.is_measured {
                 self.is_measured = true;
                 self.next_input.set_length(PARTS);
-                self.next_input.set_style(style(true, stream.colour()));
+                self.next_input.set_style(style(true, stream.has_colour()));
             }
             self.next_input.set_position(scaled(read, all));
         }

@@ -26,7 +26,7 @@ pub(crate) fn columns(reader: &mut ValueReader<'_>, sheet: &SheetSection, timezo
         let name = header_text(name).to_owned();
         let name = &name;
         let kind = entry.says.kind.as_ref().and_then(|at| kind(reader, name, at));
-        let look = look(reader, name, kind, &entry.says);
+        let look = column_format(reader, name, kind, &entry.says);
         let form = input_form(reader, name, kind, &entry.says);
         columns.inputs.extend(form.map(|form| (name.clone(), form)));
         columns.types.extend(kind.map(|kind| (name.clone(), kind)));
@@ -65,7 +65,7 @@ fn kind(reader: &mut ValueReader<'_>, name: &str, at: &Located<String>) -> Optio
 }
 
 /// Returns the format of a column's values; `None` if the job sets none.
-fn look(
+fn column_format(
     reader: &mut ValueReader<'_>,
     name: &str,
     kind: Option<ColumnType>,

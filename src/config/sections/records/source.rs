@@ -197,7 +197,7 @@ pub(crate) fn settings(
             return None;
         }
     };
-    misplaced(reader, source, key.word());
+    report_misplaced_keys(reader, source, key.word());
     let path = reader.non_empty(at, "the source's path");
     let format = match key {
         FormatKey::Csv => source
@@ -218,7 +218,7 @@ pub(crate) fn settings(
     Some(SourceSettings { input, encoding: encoding?, format: format? })
 }
 
-fn misplaced(reader: &mut ValueReader<'_>, source: &RawSource, word: &str) {
+fn report_misplaced_keys(reader: &mut ValueReader<'_>, source: &RawSource, word: &str) {
     let keys: [(&str, Option<_>, &[&str]); 5] = [
         ("items", source.items.as_ref().map(Located::span), &["json"]),
         ("delimiter", source.delimiter.as_ref().map(Located::span), &["csv"]),

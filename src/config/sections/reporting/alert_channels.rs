@@ -126,7 +126,11 @@ fn target(
         ChannelKind::Command => {
             let words = section.command.as_ref().map(Located::get).filter(|words| !words.is_empty());
             if words.is_none() {
-                reader.add_problem(lacking(name, "command", "command = [\"notify-oncall\", \"--team\", \"data\"]"));
+                reader.add_problem(missing_key_problem(
+                    name,
+                    "command",
+                    "command = [\"notify-oncall\", \"--team\", \"data\"]",
+                ));
             }
             words.cloned().map(ChannelTarget::Program)
         }
@@ -134,7 +138,7 @@ fn target(
         ChannelKind::PagerDuty => {
             let key = section.key.as_ref().and_then(|at| routing_key(reader, at));
             if section.key.is_none() {
-                reader.add_problem(lacking(name, "key", "key = \"${PAGERDUTY_ROUTING_KEY}\""));
+                reader.add_problem(missing_key_problem(name, "key", "key = \"${PAGERDUTY_ROUTING_KEY}\""));
             }
             let address = match &section.url {
                 Some(at) => channel_url(reader, at, kind)?.into(),
@@ -144,7 +148,11 @@ fn target(
         }
         _ => {
             let Some(at) = &section.url else {
-                reader.add_problem(lacking(name, "url", "url = \"${NAME}\", the name of a variable that holds it"));
+                reader.add_problem(missing_key_problem(
+                    name,
+                    "url",
+                    "url = \"${NAME}\", the name of a variable that holds it",
+                ));
                 return None;
             };
             let mut url = channel_url(reader, at, kind)?;
@@ -155,7 +163,7 @@ fn target(
     }
 }
 
-fn lacking(name: &str, key: &str, example: &str) -> ConfigProblem {
+fn missing_key_problem(name: &str, key: &str, example: &str) -> ConfigProblem {
     ConfigProblem::new(format!("the channel \"{name}\" of `alerts` has no `{key}`")).help(format!("write {example}"))
 }
 
@@ -231,7 +239,7 @@ fn mail_target(reader: &mut ValueReader<'_>, section: &AlertChannelSection, name
             (_, None) => ("from", "from = \"jobs@example.org\""),
             _ => ("to", "to = [\"team@example.org\"]"),
         };
-        reader.add_problem(lacking(name, what.0, what.1));
+        reader.add_problem(missing_key_problem(name, what.0, what.1));
         return None;
     };
     let text = reader.secret_text(at)?;

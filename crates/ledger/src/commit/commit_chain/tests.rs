@@ -150,7 +150,7 @@ fn a_reload_under_a_foreign_claim_is_fenced() {
     let own = loaded(chain.state(), head);
     assert_eq!(chain.clone().on_reload(&own), Ok(()));
     let mut state = chain.state().clone();
-    state.lease = state.lease.claimed(holder("other"), Timestamp(0), 1);
+    state.lease = state.lease.next_term(holder("other"), Timestamp(0), 1);
     assert_eq!(chain.on_reload(&loaded(&state, head)), Err(HaltReason::Fenced));
 }
 
@@ -162,7 +162,7 @@ fn a_claim_that_lost_the_race_against_another_one_is_fenced() {
     let claim = draft(&mut chain, 6, false);
     assert_eq!(chain.on_end(&claim, &CommitEnd::Reload), NextAction::Reload);
     let mut theirs = free.clone();
-    theirs.lease = theirs.lease.claimed(holder("other"), Timestamp(0), 1).released(Timestamp(0));
+    theirs.lease = theirs.lease.next_term(holder("other"), Timestamp(0), 1).released(Timestamp(0));
     assert_eq!(chain.on_reload(&loaded(&theirs, HeadId { commit: 6, nonce: 9 })), Err(HaltReason::Fenced));
 }
 

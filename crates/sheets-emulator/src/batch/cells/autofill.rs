@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::batch::cells::paste::{block, move_references, transpose};
-use crate::batch::context::{Batch, beyond, refuse};
+use crate::batch::context::{Batch, outside_grid_error, refuse};
 use crate::batch::field_mask::CellMask;
 use crate::batch::request_types::GridRangeMessage;
 use crate::batch::write_cells::write_block;
@@ -76,7 +76,7 @@ fn destination(sheet: &SheetProperties, from: &Area, is_across: bool, length: i3
         side.start.checked_sub(count).map_or(bound..bound.saturating_add(count), |start| start..side.start)
     };
     if side.end > bound {
-        return Err(beyond(sheet, &GridRange::closed(sheet.id, &area)));
+        return Err(outside_grid_error(sheet, &GridRange::closed(sheet.id, &area)));
     }
     Ok(area)
 }

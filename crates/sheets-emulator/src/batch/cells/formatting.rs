@@ -12,7 +12,7 @@ use crate::batch::field_mask::CellMask;
 use crate::batch::request_types::{GridRangeMessage, normalized_colors};
 use crate::batch::write_cells::{change_rows, chunks, write_block};
 use crate::error::ApiError;
-use crate::format::response_format::shown;
+use crate::format::response_format::response_object;
 use crate::formula::references::parse::titles_in;
 use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue};
@@ -148,7 +148,7 @@ pub(crate) fn delete_rule(batch: &Batch<'_, '_>, request: &DeleteConditionalForm
     let deleted = rules.remove(at);
     batch.tx.remove_object(Some(sheet.id), RULES, i64::try_from(rules.len()).unwrap_or(i64::MAX))?;
     keep_rules(batch, sheet.id, &rules)?;
-    Ok(json!({"deleteConditionalFormatRule": {"rule": shown(RULES, &deleted)}}))
+    Ok(json!({"deleteConditionalFormatRule": {"rule": response_object(RULES, &deleted)}}))
 }
 
 /// `UpdateConditionalFormatRuleRequest`: the place of a rule, from 0, and the rule or place it

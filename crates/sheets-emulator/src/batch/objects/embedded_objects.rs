@@ -9,7 +9,7 @@ use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::{self, merge_members};
 use crate::batch::request_types::{GridRangeMessage, normalized_colors};
 use crate::error::ApiError;
-use crate::format::response_format::shown;
+use crate::format::response_format::response_object;
 use crate::grid::area::GridRange;
 use crate::schema::response_mask::ResponseMask;
 
@@ -175,7 +175,7 @@ fn add(batch: &Batch<'_, '_>, object_kind: &ObjectKind, reply: &str, mut request
     let sheet = sheet_of(batch, object_kind, &body)?;
     body.insert(object_kind.id.to_owned(), id.into());
     let body = store_object(batch, object_kind, sheet, body)?;
-    Ok(json!({ reply: { object_kind.member: shown(object_kind.kind, &body) } }))
+    Ok(json!({ reply: { object_kind.member: response_object(object_kind.kind, &body) } }))
 }
 
 fn update(batch: &Batch<'_, '_>, object_kind: &ObjectKind, request: &Message) -> Result<Value, ApiError> {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::format::typed_date::moment;
-use crate::formula::args::{Args, truth};
+use crate::formula::args::{Args, boolean_argument};
 use crate::formula::matrix::Matrix;
 use crate::grid::value::{EvalResult, Scalar, compare, finite};
 
@@ -168,7 +168,7 @@ pub(crate) fn bound_of(text: &str) -> Scalar {
         return Scalar::Number(serial);
     }
     let text = Scalar::Text(text.to_owned());
-    truth(&text).map_or(text, Scalar::Bool)
+    boolean_argument(&text).map_or(text, Scalar::Bool)
 }
 
 /// A text with wildcards: `*` matches any characters, `?` for one, and `~` escapes them.

@@ -4,7 +4,7 @@
 //! Out of scope: reading arguments (`args`), other functions (their own files). Functions that
 //! fetch data yield `#NAME?`, like unknown names; `evaluate` calls those that read the time.
 
-use crate::formula::args::{Args, size, truth};
+use crate::formula::args::{Args, boolean_argument, size};
 use crate::formula::budget::EvalBudget;
 use crate::formula::elementwise::broadcast;
 use crate::formula::functions::array::call_array_function;
@@ -167,7 +167,7 @@ fn logic(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     let texts_and_blanks =
         |(scalar, in_range): &(&Scalar, bool)| !in_range || !matches!(scalar, Scalar::Text(_) | Scalar::Blank);
     let truths: Vec<bool> =
-        args.all().filter(texts_and_blanks).map(|(one, _)| truth(one)).collect::<EvalResult<_>>()?;
+        args.all().filter(texts_and_blanks).map(|(one, _)| boolean_argument(one)).collect::<EvalResult<_>>()?;
     if truths.is_empty() {
         return Err(if args.is_empty() { "#N/A" } else { "#VALUE!" });
     }

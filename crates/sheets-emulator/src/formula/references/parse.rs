@@ -123,9 +123,14 @@ impl<'a> ReferenceMatch<'a> {
 
     /// Writes the reference with another range. Open ends and `$` are kept. The title is omitted.
     pub(crate) fn print(&self, range: &GridRange) -> String {
-        let rows = spread(self.first.row, self.second.as_ref().and_then(|end| end.row), range.start_row, range.end_row);
-        let columns =
-            spread(self.first.column, self.second.as_ref().and_then(|end| end.column), range.start_col, range.end_col);
+        let rows =
+            spread_bounds(self.first.row, self.second.as_ref().and_then(|end| end.row), range.start_row, range.end_row);
+        let columns = spread_bounds(
+            self.first.column,
+            self.second.as_ref().and_then(|end| end.column),
+            range.start_col,
+            range.end_col,
+        );
         let first = RangeEnd { column: columns.0, row: rows.0 }.print();
         match self.second {
             Some(_) => format!("{first}:{}", RangeEnd { column: columns.1, row: rows.1 }.print()),
@@ -147,7 +152,7 @@ fn bounds(first: LineBound, second: LineBound) -> (Option<u32>, Option<u32>) {
     }
 }
 
-fn spread(first: LineBound, second: LineBound, start: Option<u32>, end: Option<u32>) -> (LineBound, LineBound) {
+fn spread_bounds(first: LineBound, second: LineBound, start: Option<u32>, end: Option<u32>) -> (LineBound, LineBound) {
     let start = start.map_or(1, |at| i64::from(at) + 1);
     let put = |line: LineBound, at: i64| line.map(|(fixed, _)| (fixed, at));
     let last = if first.is_some() { end.map_or(start, i64::from) } else { start };

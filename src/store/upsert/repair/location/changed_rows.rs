@@ -96,7 +96,8 @@ impl RowSearch<'_> {
                 continue;
             }
             let marks: Vec<_> = sought.fingerprint.marks().filter(|(column, _)| *column != key).collect();
-            let rows: BTreeSet<usize> = self.rarest(&marks, 1).into_iter().flatten().take(MOST_CANDIDATES).collect();
+            let rows: BTreeSet<usize> =
+                self.rarest_cells(&marks, 1).into_iter().flatten().take(MOST_CANDIDATES).collect();
             // A single cell identifies a row if no other row shows the same.
             let least = if rows.len() == 1 { 1 } else { 2 };
             let is_it = |row: &usize| {

@@ -175,7 +175,7 @@ impl RowSearch<'_> {
         }
         let (fingerprint, key) = (self.sought[at].fingerprint.clone(), self.image.key);
         let marks: Vec<_> = fingerprint.marks().filter(|(column, _)| *column != key).collect();
-        let mut rows: Vec<_> = self.rarest(&marks, 1).into_iter().flatten().collect();
+        let mut rows: Vec<_> = self.rarest_cells(&marks, 1).into_iter().flatten().collect();
         rows.retain(|row| {
             let like = self.image.compare_but(&fingerprint, *row, key);
             like.is_exact()
@@ -204,7 +204,7 @@ impl RowSearch<'_> {
             return None;
         }
         let marks: Vec<_> = before.marks().collect();
-        let mut rows: Vec<_> = self.rarest(&marks, 1).into_iter().flatten().collect();
+        let mut rows: Vec<_> = self.rarest_cells(&marks, 1).into_iter().flatten().collect();
         // Rows without constants are all alike.
         rows.retain(|row| self.image.has_constants(*row) && self.image.compare(&before, *row).is_exact());
         rows.retain(|row| self.can_be_restored(at, *row));
