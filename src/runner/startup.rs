@@ -239,8 +239,7 @@ fn schedule_recorder(config: &RunConfig, loaded: &Loaded) -> Result<Option<Sched
     let is_failed_start = claim.is_failed_start() || config.recorded_end.is_some();
     let is_counted = config.retrying.reads_source() || is_failed_start;
     let recorder = ScheduleRecorder::new(claim, history, is_counted)?;
-    let is_answered = loaded.requests.run_now.is_none();
-    Ok(Some(if is_answered { recorder.forgetting_request() } else { recorder }))
+    Ok(Some(if loaded.requests.has_cleared_run_now { recorder.forgetting_request() } else { recorder }))
 }
 
 /// Creates the recorder of the job's alerts, if it has a channel.

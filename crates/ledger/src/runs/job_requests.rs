@@ -28,6 +28,9 @@ pub struct JobRequests {
     pub silence_until: Option<Timestamp>,
     /// The text in `run now`, without blanks around it; `None` if it is empty or means no.
     pub run_now: Option<String>,
+    /// Whether the job's row was read and shows no text in `run now`, or a no: then an answered
+    /// request is forgotten. False where the cell shows a formula's error, or could not be read.
+    pub has_cleared_run_now: bool,
     /// The text in `approve`, likewise.
     pub approve: Option<String>,
     /// What is not understood of these cells, and how it counts, as messages for people.
