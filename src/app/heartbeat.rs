@@ -22,10 +22,9 @@ use url::Url;
 use crate::clock::Clock;
 use crate::config::sections::reporting::heartbeat::{HeartbeatSettings, PingConvention, PingSettings};
 use crate::fault::Fault;
-use crate::ledger::runs::event::{Event, RunReport};
+use crate::ledger::runs::event::{Event, EventSink, RunReport};
 use crate::private_files;
 use crate::redact::redacted;
-use crate::runner::run_config::Events;
 use crate::sheets_client::transport::connect::Transport;
 use crate::sheets_client::transport::web_client::WebClient;
 
@@ -126,7 +125,7 @@ impl Heartbeat {
     }
 
     /// Returns events that also report the start of the run, once it holds the lease.
-    pub fn wrap(&self, events: Events) -> Events {
+    pub fn wrap(&self, events: EventSink) -> EventSink {
         let progress = Arc::clone(&self.progress);
         let ping = self.settings.ping.clone().zip(self.client.clone());
         let clock = Arc::clone(&self.clock);

@@ -17,7 +17,7 @@ use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::processed::redo_keys::RedoKeys;
 use crate::ledger::runs::end_state::RunEndState;
 use crate::ledger::runs::event::Event;
-use crate::ledger::runs::job_requests::AnsweredCells;
+use crate::ledger::runs::reported_messages::ReportedMessages;
 use crate::ledger::runs::run::{Counts, Run};
 use crate::ledger::state::rollover::Rollover;
 use crate::port::store::MisplacedWrites;
@@ -26,7 +26,7 @@ use crate::runner::alert_recorder::AlertRecorder;
 use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome, LastError};
 use crate::runner::commit::halt_errors::unfinished_error;
 use crate::runner::commit::misplaced_rows::MisplacedRows;
-use crate::runner::commit::run_row::{by_service_clock, counts_after, with_outlook};
+use crate::runner::commit::run_row::{by_service_clock, counts_after, with_end_state};
 use crate::runner::input::reprocess_state::ReprocessState;
 use crate::runner::queue::commit_queue::{InFlightDrafts, PendingItem, sequence_numbers};
 use crate::runner::queue::start_markers::StartMarker;
@@ -54,7 +54,7 @@ pub struct Committer {
     /// The history of the job's schedule; `None` for a job without one.
     pub(in crate::runner) schedule: Option<ScheduleRecorder>,
     /// Cells of people in Jobs that this run answers, and those answered before it.
-    pub(super) answered_cells: AnsweredCells,
+    pub(super) answered_cells: ReportedMessages,
     /// The alerts of the job; `None` for a job without a channel.
     pub(super) alerts: Option<AlertRecorder>,
     /// This run, as of its last commit.
@@ -251,7 +251,7 @@ impl Committer {
         let held = intake.hold.plan_after(&items);
         let run = match end {
             Some(end) => {
-                let run = with_outlook(end.close(so_far), &changes, intake, self.driver.store.usage().cells_left);
+                let run = with_end_state(end.close(so_far), &changes, intake, self.driver.store.usage().cells_left);
                 Run { end_state: RunEndState { held: intake.hold.rows_of(held.as_ref()), ..run.end_state }, ..run }
             }
             None => so_far,

@@ -19,7 +19,7 @@ pub fn counts_after(changes: &Changes, counts: Counts) -> Counts {
 
 /// Returns an ended run with what it leaves: open failures once these changes are applied, and
 /// `cells_left`, the cells that the spreadsheet still takes.
-pub fn with_outlook(run: Run, changes: &Changes, intake: &Intake, cells_left: Option<u64>) -> Run {
+pub fn with_end_state(run: Run, changes: &Changes, intake: &Intake, cells_left: Option<u64>) -> Run {
     let closes = |failure: &&Failure| {
         let prior = intake.index.prior_failure(&failure.key);
         failure.state == FailureState::Recovered && prior.is_some_and(|prior| prior.state == FailureState::Open)
