@@ -1,4 +1,4 @@
-//! What a run would do, without a write: the engine of a real run over a rehearsed store.
+//! What a run would do, without a write: the engine of a real run over a dry-run store.
 //!
 //! In scope: the parts of such a run. Out of scope: output (`cli::output::plan`), the effects of a
 //! commit (`store::spreadsheet::dry_run`).
@@ -87,7 +87,7 @@ impl Step for UnstartedProgram {
     }
 }
 
-/// The events of the rehearsed run that the plan reports.
+/// The events of the dry run that the plan reports.
 #[derive(Default)]
 struct PlanEvents {
     open_failures: u64,
@@ -131,12 +131,12 @@ pub async fn plan_run(
         .allow_missing_predecessors(request.accepts_changes)
         .with_preview(preview)
         .with_jobs(settings.jobs.clone());
-    let rehearsal = Arc::new(DryRunStore::new(store));
+    let dry_run = Arc::new(DryRunStore::new(store));
     let (steps, programs) = steps_without_programs(settings, clock);
     let install = known_id(settings.state_dir.as_deref()).unwrap_or_default();
     let memory = WarningMemory::new(events);
     let parts = Dependencies {
-        store: Arc::clone(&rehearsal) as Arc<_>,
+        store: Arc::clone(&dry_run) as Arc<_>,
         source,
         identify: Arc::new(settings.identify()),
         steps,
@@ -151,7 +151,7 @@ pub async fn plan_run(
     let mut config = run_config(settings, request, &install, false);
     config.hold.predicts = true;
     let report = file.check(Box::pin(run_job(parts, config, stop)).await.map_err(AppError::from))?;
-    let effects = rehearsal.effects();
+    let effects = dry_run.effects();
     let PlanEvents { open_failures, failures, warnings } =
         std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
     let programs = programs.into_iter().map(|(name, values)| (name, values.load(Ordering::Relaxed))).collect();

@@ -202,7 +202,7 @@ impl RunMeasurement {
             ("quota_wait_s", seconds(calls.quota_wait_ms).into()),
             ("keys", self.keys.into()),
             ("open_failures", self.open_failures.into()),
-            ("dead_failures", self.exhausted_failures.into()),
+            ("exhausted_failures", self.exhausted_failures.into()),
             ("cells_left", self.cells_left.into()),
         ]
     }
