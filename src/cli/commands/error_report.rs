@@ -230,12 +230,11 @@ fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
 
 fn help(error: &AppError) -> Option<&'static str> {
     Some(match error {
-        AppError::Machine(machine_error)
-        | AppError::Store(StoreError::Machine { error: machine_error })
-        | AppError::Run(
-            RunError::Store(StoreError::Machine { error: machine_error })
-            | RunError::Machine { error: machine_error, .. },
-        ) => remedy(machine_error.refused),
+        AppError::Machine(error)
+        | AppError::Store(StoreError::Machine { error })
+        | AppError::Run(RunError::Store(StoreError::Machine { error }) | RunError::Machine { error, .. }) => {
+            remedy(error.refused)
+        }
         _ if error.fault() == Fault::Machine => remedy(MachineRefusal::Resource),
         AppError::Run(RunError::LeaseHeld { .. }) => {
             "wait until it is over; if you know that it is dead, --take-over takes over its lease"

@@ -285,13 +285,8 @@ impl Committer {
             }
         });
         let cursor = intake.watermark.watermark_after(&sequence_numbers(&items)).map(str::to_owned);
-        let metadata = CommitMetadata {
-            now: self.service_time(),
-            ttl_ms: self.ttl_ms,
-            releases_lease: end.is_some(),
-            run,
-            cursor,
-        };
+        let (now, ttl_ms, releases_lease) = (self.service_time(), self.ttl_ms, end.is_some());
+        let metadata = CommitMetadata { now, ttl_ms, releases_lease, run, cursor };
         let drafted = self.chain.draft(self.chance.next_u64(), changes, &metadata);
         let commit =
             Arc::new(drafted.map_err(|error| unfinished_error(LastError::new(error.to_string(), Fault::Transient)))?);

@@ -83,7 +83,7 @@ pub async fn clean_up(client: &ProbeClient) -> CleanupReport {
                     report.why = Some(StoreError::Denied { why: format!("delete what the probe made: {refusal}") });
                 }
                 BatchResult::NotExecuted(error) | BatchResult::TooLarge(error) => {
-                    report.why = Some(store_error(&error))
+                    report.why = Some(store_error(&error));
                 }
                 BatchResult::Lost(cause) => {
                     late = true;

@@ -7,7 +7,7 @@ use crate::grid::Cell;
 use crate::runs::held_changes::HeldCode;
 use sheetkeep_base::time::Timestamp;
 
-/// Columns of Runs that hold the end_state. They came after the others: a tab without them still
+/// Columns of Runs that hold the end state. They came after the others: a tab without them still
 /// works.
 pub const END_STATE: [&str; 7] =
     ["next_due", "failures_open", "cells_left", "utc_offset", "next_due_local", "late_local", "held"];
