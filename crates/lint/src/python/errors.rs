@@ -1,12 +1,11 @@
 //! Errors and exit codes in Python.
 
-use tree_sitter::Node;
-
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::{PyCall, PyFacts, PyHandler};
 use crate::python::nodes::{any_below, statements};
 use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
+use crate::syntax::tree::SyntaxNode;
 
 /// Asks the rules.
 pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
@@ -26,7 +25,7 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
 }
 
 fn swallowed(facts: &PyFacts<'_>, handler: &PyHandler<'_>, findings: &mut Findings<'_>) {
-    let is_empty = |statement: &Node<'_>| match statement.kind() {
+    let is_empty = |statement: &SyntaxNode<'_>| match statement.kind() {
         "pass_statement" | "continue_statement" => true,
         "return_statement" => returns_nothing(facts.text(*statement)),
         "expression_statement" => facts.text(*statement) == "...",

@@ -3,9 +3,8 @@
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
-use tree_sitter::Node;
-
 use crate::python::nodes::text_of;
+use crate::syntax::tree::SyntaxNode;
 
 /// Attributes, calls and subscripts of one expression at most.
 const MAX_STEPS: usize = 40;
@@ -45,7 +44,7 @@ impl Names {
 
     /// Returns the whole name of an expression such as `session.get` or `gspread.login().sheet1`, with
     /// calls and subscripts left out; empty if it does not begin with a name.
-    pub(crate) fn resolve(&self, node: Node<'_>, text: &str) -> String {
+    pub(crate) fn resolve(&self, node: SyntaxNode<'_>, text: &str) -> String {
         let mut parts = Vec::new();
         let mut next = Some(node);
         let mut steps = 0;

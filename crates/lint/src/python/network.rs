@@ -1,13 +1,12 @@
 //! Calls over the network in Python: time limits, answers, certificates, pages.
 
-use tree_sitter::Node;
-
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::finding::SafeFix;
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::visit_below;
 use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
+use crate::syntax::tree::SyntaxNode;
 
 /// The timeout that `--fix=safe` writes, in seconds.
 const TIMEOUT_S: u32 = 60;
@@ -109,7 +108,7 @@ struct AnswerUse {
 }
 
 impl AnswerUse {
-    fn look(&mut self, facts: &PyFacts<'_>, node: Node<'_>, parent: Option<Node<'_>>, variable: &str) {
+    fn look(&mut self, facts: &PyFacts<'_>, node: SyntaxNode<'_>, parent: Option<SyntaxNode<'_>>, variable: &str) {
         if node.kind() != "identifier" || facts.text(node) != variable {
             return;
         }

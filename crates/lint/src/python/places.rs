@@ -1,13 +1,12 @@
 //! Paths, encodings and zones in Python.
 
-use tree_sitter::Node;
-
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::finding::SafeFix;
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::{any_below, literal};
 use crate::python::walk::SPREADSHEET_ID_LEN;
 use crate::results::collector::Findings;
+use crate::syntax::tree::SyntaxNode;
 
 /// Asks the rules.
 pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
@@ -39,7 +38,7 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn home_path(string: Node<'_>, value: &str, findings: &mut Findings<'_>) {
+fn home_path(string: SyntaxNode<'_>, value: &str, findings: &mut Findings<'_>) {
     let is_home = ["/home/", "/Users/"].iter().any(|start| {
         let name = value.strip_prefix(start).and_then(|rest| rest.split('/').next());
         name.is_some_and(|name| !name.is_empty() && !name.starts_with(['{', '<', '$', '%']))
