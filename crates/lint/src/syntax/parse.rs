@@ -68,6 +68,7 @@ fn parse_in_parts(parser: &mut Parser, language: &ScriptLanguage, text: &str, pa
 mod tests {
     use super::*;
     use crate::python::check::python;
+    use crate::syntax::tree::SyntaxNode;
 
     /// Returns every node of a text that is parsed in parts: its kind, its place, and those around it.
     fn nodes(text: &str, part_bytes: usize) -> Vec<String> {
@@ -112,8 +113,8 @@ mod tests {
         let arguments = call.child_by_field_name("arguments").expect("it has arguments");
         let kinds: Vec<_> = arguments.named_children().map(|node| (node.kind(), node.byte_range())).collect();
         assert_eq!(kinds, [("identifier", 2..3), ("keyword_argument", 5..8)]);
-        assert_eq!(arguments.children().map(|node| node.kind()).last(), Some(")"));
+        assert_eq!(arguments.children().map(SyntaxNode::kind).last(), Some(")"));
         assert!(call.child_by_field_name("body").is_none() && !arguments.is_error() && !arguments.is_missing());
-        assert_eq!(call.children().map(|node| node.id()).collect::<Vec<_>>(), [call.id() + 1, arguments.id()]);
+        assert_eq!(call.children().map(SyntaxNode::id).collect::<Vec<_>>(), [call.id() + 1, arguments.id()]);
     }
 }
