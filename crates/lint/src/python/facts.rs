@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 
+use crate::finding::SafeFix;
 use crate::python::names::Names;
 use crate::python::nodes::text_of;
 use crate::syntax::tree::SyntaxNode;
@@ -21,6 +22,8 @@ pub(crate) struct PyContext {
     pub is_in_handler: bool,
     /// Whether it is in the body of a `try`.
     pub is_in_try: bool,
+    /// Whether it is in the braces of an f-string, where a quote may end the string.
+    pub is_in_string: bool,
 }
 
 /// A call of a function or a method.
@@ -63,9 +66,20 @@ impl<'t> PyCall<'t> {
         self.node.start_byte()
     }
 
-    /// Returns the place of its closing bracket.
-    pub(crate) fn closing_byte(&self) -> usize {
-        self.node.end_byte().saturating_sub(1)
+    /// Returns the change that adds a last argument; `None` where a quote could end a string around
+    /// the call, or nothing can be added.
+    pub(crate) fn with_argument(&self, argument: &str) -> Option<SafeFix> {
+        let arguments = self.node.child_by_field_name("arguments")?;
+        let parts: Vec<&str> = arguments.children().map(SyntaxNode::kind).filter(|kind| *kind != "comment").collect();
+        let separator = match parts.as_slice() {
+            ["(", ")"] => "",
+            ["(", .., ",", ")"] => " ",
+            ["(", .., ")"] => ", ",
+            // A generator without brackets of its own.
+            _ => return None,
+        };
+        let at = arguments.end_byte().saturating_sub(1);
+        (!self.context.is_in_string).then(|| SafeFix { at, insert: format!("{separator}{argument}") })
     }
 }
 

@@ -35,6 +35,11 @@ impl Names {
         }
     }
 
+    /// Returns the name of the call whose result a variable holds.
+    pub(crate) fn call_of(&self, variable: &str) -> Option<&str> {
+        self.bindings.get(variable).map(String::as_str)
+    }
+
     /// Returns whether a module was imported.
     pub(crate) fn imports(&self, module: &str) -> bool {
         self.modules

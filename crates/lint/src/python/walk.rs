@@ -107,6 +107,7 @@ impl<'t> Walk<'t> {
             "function_definition" => self.function(node),
             "class_definition" => self.decorators.clear(),
             "lambda" => self.context.inner_loop = None,
+            "interpolation" => self.context.is_in_string = true,
             "for_statement" | "while_statement" => self.enter_loop(node),
             "if_statement" => {
                 let condition = node.child_by_field_name("condition").map(|node| text_of(node, self.facts.text));
@@ -211,8 +212,10 @@ impl<'t> Walk<'t> {
             "as_pattern" => caught.named_child(0).unwrap_or(caught),
             _ => caught,
         });
+        let is_all = |node: SyntaxNode<'_>| matches!(text_of(node, self.facts.text), "Exception" | "BaseException");
         let is_blind = caught.is_none_or(|caught| {
-            matches!(text_of(caught, self.facts.text), "Exception" | "BaseException" | "(Exception)")
+            let is_group = matches!(caught.kind(), "tuple" | "parenthesized_expression");
+            is_all(caught) || (is_group && caught.named_children().any(is_all))
         });
         // Whether the `try` is the last statement of its block is known when the block is left.
         if let (Some(block), Some(attempt)) = (self.levels.iter_mut().nth_back(2), parent) {

@@ -37,6 +37,8 @@ pub(crate) struct ShellCommand<'t> {
     pub words: Vec<&'t str>,
     /// Whether its failure is handled: it is a condition, or part of `a || b`.
     pub is_handled: bool,
+    /// Whether its output is not shown: it goes to another command, a file or a variable.
+    pub is_captured: bool,
 }
 
 impl ShellCommand<'_> {
@@ -215,7 +217,11 @@ impl<'t> ShellFacts<'t> {
                     && parent.child_by_field_name("body").is_none_or(|body| body.start_byte() > node.start_byte())
             }
         });
-        self.commands.push(ShellCommand { byte: node.start_byte(), all, words, is_handled });
+        let is_captured = parents.iter().rev().take(3).any(|parent| match parent.kind() {
+            "pipeline" => parent.named_children().last().is_some_and(|last| last.id() > node.id()),
+            kind => matches!(kind, "redirected_statement" | "command_substitution"),
+        });
+        self.commands.push(ShellCommand { byte: node.start_byte(), all, words, is_handled, is_captured });
     }
 }
 
@@ -260,8 +266,13 @@ mod tests {
 
     #[test]
     fn a_flag_is_found_in_a_group() {
-        let command =
-            ShellCommand { byte: 0, all: vec![], words: vec!["curl", "-fsS", "--max-time=30", "x"], is_handled: false };
+        let command = ShellCommand {
+            byte: 0,
+            all: vec![],
+            words: vec!["curl", "-fsS", "--max-time=30", "x"],
+            is_handled: false,
+            is_captured: false,
+        };
         assert!(command.has_flag(&["-f"]) && command.has_flag(&["--max-time"]) && !command.has_flag(&["-k", "--fail"]));
     }
 }
