@@ -53,4 +53,8 @@ pub(crate) fn check(findings: &mut Findings<'_>) {
     state::check(&facts, findings);
     operations::check(&facts, findings);
     service::check(&facts, findings);
+    // Python 2 has none of the arguments that are added, and a text with an error may be misread.
+    if facts.python_2.is_some() || facts.error.is_some() {
+        findings.found.iter_mut().for_each(|finding| finding.fix = None);
+    }
 }

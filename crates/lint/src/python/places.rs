@@ -66,8 +66,9 @@ fn folders(call: &PyCall<'_>, findings: &mut Findings<'_>) {
     if is_asked || call.positional.len() > 2 {
         return;
     }
-    // `os.mkdir` has no such argument.
-    let fix = (call.name != "os.mkdir").then(|| call.with_argument("exist_ok=True")).flatten();
+    // `os.mkdir` has no such argument, and what else has a `mkdir` may have none either.
+    let can_be_fixed = is_path || call.name == "os.makedirs";
+    let fix = can_be_fixed.then(|| call.with_argument("exist_ok=True")).flatten();
     let confidence = if is_bare && !is_path { Medium } else { High };
     let message = format!("{} fails if the folder is there already", call.method);
     findings.add_fixable("SK204", confidence, call.byte(), message, fix);
