@@ -154,10 +154,13 @@ const SECRET_QUERIES: [&str; 8] =
 /// Returns whether a text is an address whose query has a secret; its value comes from a variable
 /// that begins with `mark`.
 pub(crate) fn has_secret_query(text: &str, mark: char) -> bool {
+    if !text.contains("://") {
+        return false;
+    }
     let lower = text.to_lowercase();
-    let follows =
-        |name: &&str| lower.split(*name).skip(1).any(|value| value.trim_start_matches(['"', '\'']).starts_with(mark));
-    text.contains("://") && SECRET_QUERIES.iter().any(|name| follows(&name))
+    SECRET_QUERIES
+        .iter()
+        .any(|name| lower.split(name).skip(1).any(|value| value.trim_start_matches(['"', '\'']).starts_with(mark)))
 }
 
 fn plain(name: &str) -> String {

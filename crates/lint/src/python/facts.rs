@@ -22,8 +22,8 @@ pub(crate) struct PyContext {
     pub is_in_handler: bool,
     /// Whether it is in the body of a `try`.
     pub is_in_try: bool,
-    /// Whether it is in the braces of an f-string, where a quote may end the string.
-    pub is_in_string: bool,
+    /// The first byte of the braces of an f-string around it, where a quote may end the string.
+    pub interpolation: Option<usize>,
 }
 
 /// A call of a function or a method.
@@ -79,7 +79,7 @@ impl<'t> PyCall<'t> {
             _ => return None,
         };
         let at = arguments.end_byte().saturating_sub(1);
-        (!self.context.is_in_string).then(|| SafeFix { at, insert: format!("{separator}{argument}") })
+        self.context.interpolation.is_none().then(|| SafeFix { at, insert: format!("{separator}{argument}") })
     }
 }
 

@@ -107,7 +107,7 @@ impl<'t> Walk<'t> {
             "function_definition" => self.function(node),
             "class_definition" => self.decorators.clear(),
             "lambda" => self.context.inner_loop = None,
-            "interpolation" => self.context.is_in_string = true,
+            "interpolation" => self.context.interpolation = Some(node.start_byte()),
             "for_statement" | "while_statement" => self.enter_loop(node),
             "if_statement" => {
                 let condition = node.child_by_field_name("condition").map(|node| text_of(node, self.facts.text));
