@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::output::printable;
+use crate::output::printable::printable;
 use crate::results::readiness::Readiness;
 use crate::results::report::LintReport;
 use crate::rules::table::rule_of;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::output::json::EarlierReport;
-use crate::output::printable;
+use crate::output::printable::printable;
 use crate::results::readiness::Readiness;
 use crate::results::report::LintReport;
 use crate::rules::table::{all_rules, rule_of};
