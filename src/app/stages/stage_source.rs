@@ -310,7 +310,7 @@ fn changed(stage: &PlannedStage, why: String) -> SourceError {
     SourceError::Stage {
         what: stage.name.clone(),
         why,
-        advice: format!("put the file back as it was, or make it again with: run{of_date} --from {}", stage.name),
+        advice: format!("put the file back as it was, or make it again with: run --from {}{of_date}", stage.name),
         fault: Fault::Corrupt,
     }
 }

@@ -32,8 +32,7 @@ pub struct JobArgs {
 /// For which date a run is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::Args)]
 pub struct DateArgs {
-    /// Take DATE as the logical date, such as 2026-11-29 [default: today, or the last time of the
-    /// schedule]
+    /// Run for DATE, such as 2026-11-29 [default: today, or the schedule's last]
     #[arg(long, value_name = "DATE", value_parser = read_date)]
     pub date: Option<Date>,
 }
