@@ -1,10 +1,10 @@
 //! A job runner that keeps its state in a Google Sheet. The README follows.
 //!
 //! The rules are in `crates/ledger` (here `ledger`), `crates/schedule` (`schedule`) and
-//! `crates/alerts` (`alerts`), the client of the Sheets API in `crates/sheets-client` (`google`),
-//! its emulator in `crates/sheets-emulator` (`emulator`). The readiness linter is in `crates/lint`
-//! (`lint`), the retried command in `crates/command-retry` (`command_retry`); clock, chance and
-//! faults are in `crates/base`. `docs/architecture.md` has the map.
+//! `crates/alerts` (`alerts`), the client of the Sheets API in `crates/sheets-client`
+//! (`sheets_client`), its emulator in `crates/sheets-emulator` (`emulator`). The readiness linter
+//! is in `crates/lint` (`lint`), the retried command in `crates/command-retry` (`command_retry`);
+//! clock, chance and faults are in `crates/base`. `docs/architecture.md` has the map.
 //!
 //! Programs use [`job`]; everything else is the engine, which may change with each release.
 //!
@@ -19,9 +19,9 @@ pub use sheetkeep_ledger as ledger;
 pub use sheetkeep_ledger::grid;
 pub use sheetkeep_lint as lint;
 pub use sheetkeep_schedule as schedule;
-pub use sheets_client as google;
+pub use sheets_client;
 
-pub mod alert;
+pub mod alert_delivery;
 pub mod app;
 pub mod check;
 pub mod cli;

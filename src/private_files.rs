@@ -158,7 +158,7 @@ pub fn readers(path: &Path) -> Option<&'static str> {
 }
 
 /// Returns the target of a path that is a link.
-pub fn linked(path: &Path) -> Option<PathBuf> {
+pub fn link_target(path: &Path) -> Option<PathBuf> {
     let is_link = std::fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink());
     is_link.then(|| path.canonicalize().ok()).flatten()
 }
@@ -215,6 +215,6 @@ mod tests {
         std::fs::write(&real, "").expect("made");
         let message = open_or_create(&link).expect_err("a link").to_string();
         assert!(message.contains("symbolic link") && open(&link).is_err(), "{message}");
-        assert_eq!(linked(&link), real.canonicalize().ok());
+        assert_eq!(link_target(&link), real.canonicalize().ok());
     }
 }

@@ -127,7 +127,7 @@ fn every_fault_has_a_heading_in_the_runbook() {
         Fault::Rejected,
         Fault::Denied,
         Fault::Fenced,
-        Fault::Corrupt,
+        Fault::Inconsistent,
         Fault::Machine,
     ] {
         assert!(RUNBOOK.contains(&format!("\n### {fault}\n")), "no heading for {fault} in docs/runbook.md");

@@ -115,7 +115,7 @@ const PIECES: &[&str] = &[
 
 fn changed(seed: &[u8], chance: &SeededRng) -> Vec<u8> {
     let mut bytes = seed.to_vec();
-    let below = |n: usize| usize::try_from(chance.bits() % (n.max(1) as u64)).unwrap_or(0);
+    let below = |n: usize| usize::try_from(chance.next_u64() % (n.max(1) as u64)).unwrap_or(0);
     for _ in 0..=below(6) {
         let at = below(bytes.len() + 1);
         match below(6) {

@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::commit::changes::{Commit, CommitReply};
+use sheetkeep::ledger::commit::changes::{Commit, CommitResult};
 use sheetkeep::ledger::runs::event::{Event, RunReport};
 use sheetkeep::port::store::Store;
 use sheetkeep::port::store_layer::StoreLayer;
@@ -90,7 +90,7 @@ impl StoreLayer for Late {
         self.store.as_ref()
     }
 
-    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
         Box::pin(async {
             let more = json!({"sheetId": 77, "dimension": "ROWS", "length": 100_000});
             self.place.hands(json!([{"appendDimension": more}])).await;
@@ -105,7 +105,7 @@ fn items(range: std::ops::Range<u32>) -> Vec<Value> {
 
 fn full(ended: Result<RunReport, RunError>) -> String {
     let error = ended.expect_err("there is no room");
-    assert_eq!(error.fault(), Fault::Corrupt, "{error}");
+    assert_eq!(error.fault(), Fault::Inconsistent, "{error}");
     error.to_string()
 }
 

@@ -231,7 +231,7 @@ async fn a_job_in_a_local_file_goes_on_where_it_stopped() {
     assert_eq!((first.new, second.new, second.skipped), (2, 1, 2));
     let broken = Job::builder("orders").source(JobSource::csv("nowhere.csv")).embedded(folder.path().join("o.sheet"));
     let broken = broken.state_dir(folder.path().join("state")).run().await.expect_err("there is no file");
-    assert!(broken.fault() == Fault::Corrupt && broken.to_string().contains("nowhere.csv"), "{broken}");
+    assert!(broken.fault() == Fault::Inconsistent && broken.to_string().contains("nowhere.csv"), "{broken}");
 }
 
 #[cfg(feature = "emulator")]

@@ -14,7 +14,7 @@ use sheetkeep::ledger::leases::lease::Fence;
 use sheetkeep::ledger::rows::row_builder::{build_rows, row_of};
 use sheetkeep::ledger::rows::table_header::{KeyColumn, choose_key_column};
 use sheetkeep::port::source::Record;
-use sheetkeep::port::step::{Identify, StepContext};
+use sheetkeep::port::step::{KeyFinder, StepContext};
 use sheetkeep::system::SystemClock;
 use tokio_util::sync::CancellationToken;
 

@@ -15,7 +15,7 @@ use sheetkeep::ledger::items::failure::FailureState;
 use sheetkeep::ledger::items::write_mode::Delivery;
 use sheetkeep::ledger::runs::event::Event;
 use sheetkeep::ledger::runs::run::RunStatus;
-use sheetkeep::machine::MachineTrouble;
+use sheetkeep::machine::MachineError;
 use sheetkeep::port::step::{Step, StepContext, StepError};
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::runner::shutdown::{Stop, StopReason};
@@ -139,7 +139,7 @@ async fn two_runs_that_load_at_the_same_moment_never_double_a_row() {
     assert_eq!(rows(&store), 9);
     assert!(a.is_ok() != b.is_ok());
     let loser = a.err().or(b.err()).expect("one of them lost");
-    assert!(matches!(loser, RunError::Fenced { .. } | RunError::Held { .. }), "{loser}");
+    assert!(matches!(loser, RunError::Fenced { .. } | RunError::LeaseHeld { .. }), "{loser}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -405,8 +405,8 @@ fn refused_for(key: &'static str) -> impl Fn(&Value, &StepContext) -> Result<Vec
     move |value, context| {
         if context.key.as_str() == key {
             return Err(StepError::Machine {
-                trouble: MachineTrouble::resource("no processes are left"),
-                begun: false,
+                error: MachineError::resource("no processes are left"),
+                has_begun: false,
             });
         }
         Ok(vec![value.clone()])
@@ -447,7 +447,7 @@ async fn at_most_once_an_item_whose_first_program_had_run_is_in_doubt() {
     let begun: Vec<_> = store.contents().state.begun.iter().map(|(key, _)| key.as_str().to_owned()).collect();
     assert_eq!(begun, ["k2"], "those that were marked beside it had not begun");
     let next = twice(clock, "nobody").run(store.clone(), Values::of(items(0..6))).await.expect("a run that ends");
-    assert_eq!((next.keys, next.dead_failures), (5, 1));
+    assert_eq!((next.keys, next.exhausted_failures), (5, 1));
     assert!(store.contents().failures.iter().all(|failure| failure.error.contains("in doubt")));
 }
 

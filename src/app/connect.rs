@@ -15,21 +15,21 @@ use crate::config::sections::sheet::target::{GOOGLE_API_URL, Target};
 use crate::config::settings::Settings;
 #[cfg(feature = "emulator")]
 use crate::emulator::{Emulator, EmulatorOptions, FailureCause};
-use crate::google::auth::credentials::{CredentialSource, Credentials};
 #[cfg(feature = "emulator")]
-use crate::google::calls::quota::Pacing;
-use crate::google::options::{AccessScope, SheetsOptions};
-use crate::google::sheets::Sheets;
-use crate::google::transport::connect::Transport;
-use crate::google::types::address::SpreadsheetId;
-#[cfg(feature = "emulator")]
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 #[cfg(feature = "emulator")]
 use crate::private_files;
 use crate::retry::RetryPolicy;
 use crate::rng::Rng;
 #[cfg(feature = "emulator")]
 use crate::runner::run_config::RunError;
+use crate::sheets_client::auth::credentials::{CredentialSource, Credentials};
+#[cfg(feature = "emulator")]
+use crate::sheets_client::calls::quota::CallRates;
+use crate::sheets_client::options::{AccessScope, SheetsOptions};
+use crate::sheets_client::sheets::Sheets;
+use crate::sheets_client::transport::connect::Transport;
+use crate::sheets_client::types::address::SpreadsheetId;
 
 /// The id of the embedded spreadsheet in its file.
 #[cfg(feature = "emulator")]
@@ -66,11 +66,11 @@ impl SheetFile {
     pub fn check<T>(&self, ended: Result<T, AppError>) -> Result<T, AppError> {
         let Some((emulator, path)) = &self.emulator else { return ended };
         // The machine's refusal came first, and caused the file's problem.
-        if matches!(ended, Err(AppError::Pass(RunError::Machine { .. }))) {
+        if matches!(ended, Err(AppError::Run(RunError::Machine { .. }))) {
             return ended;
         }
         match emulator.storage_failure() {
-            Some(trouble) => Err(embedded_trouble(path, trouble.why, Some(trouble.cause))),
+            Some(machine_error) => Err(embedded_trouble(path, machine_error.why, Some(machine_error.cause))),
             None => ended,
         }
     }
@@ -87,7 +87,7 @@ fn embedded_trouble(file: &Path, why: String, lasting: Option<FailureCause>) -> 
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
     let why = if why.contains(&*name) { why } else { format!("{}: {why}", file.display()) };
     if lasting == Some(FailureCause::Resource) {
-        return AppError::Machine(MachineTrouble::resource(why));
+        return AppError::Machine(MachineError::resource(why));
     }
     AppError::Embedded { why, is_damaged: lasting == Some(FailureCause::Contents) }
 }
@@ -221,7 +221,7 @@ fn embedded_options() -> EmulatorOptions {
 /// give equal answers.
 #[cfg(feature = "emulator")]
 pub fn open_in_memory(clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<Emulator, AppError> {
-    let options = EmulatorOptions { in_turn: true, ..embedded_options() };
+    let options = EmulatorOptions { answers_in_turn: true, ..embedded_options() };
     let named = Path::new("the sheet in memory");
     emulator::open(options, clock, chance)
         .map_err(|error| embedded_trouble(named, error.to_string(), error.failure_cause()))
@@ -245,7 +245,7 @@ pub fn connect_to_emulator(
     let credentials = Credentials::from_token(EMBEDDED_TOKEN)?;
     let mut options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
     options.retry = retry;
-    options.pacing = Pacing::unlimited();
+    options.pacing = CallRates::unlimited();
     let sheets = Sheets::connect(options, Arc::clone(clock), chance)?;
     Ok((Arc::new(sheets), SpreadsheetId::parse(EMBEDDED_ID)?))
 }

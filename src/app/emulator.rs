@@ -28,7 +28,7 @@ pub struct EmulatorRandom(pub Arc<dyn Rng>);
 
 impl RandomSource for EmulatorRandom {
     fn next_u64(&self) -> u64 {
-        self.0.bits()
+        self.0.next_u64()
     }
 }
 

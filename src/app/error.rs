@@ -3,21 +3,21 @@
 use thiserror::Error;
 
 use crate::fault::Fault;
-use crate::google::auth::credentials::CredentialsError;
-use crate::google::errors::call_error::CallError;
-use crate::google::options::ConnectError;
-use crate::google::types::address::AddressError;
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::run_config::RunError;
+use crate::sheets_client::auth::credentials::CredentialsError;
+use crate::sheets_client::errors::call_error::CallError;
+use crate::sheets_client::options::ConnectError;
+use crate::sheets_client::types::address::AddressError;
 
 /// An error of the application; its text completes "failed to …".
 #[derive(Debug, Error)]
 pub enum AppError {
     /// The run itself failed.
     #[error(transparent)]
-    Pass(#[from] RunError),
+    Run(#[from] RunError),
     /// The store failed outside a run.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -32,7 +32,7 @@ pub enum AppError {
     },
     /// This machine refuses what a run needs before it can start.
     #[error("begin: {0}")]
-    Machine(MachineTrouble),
+    Machine(MachineError),
     /// The source can't be opened.
     #[error("open the source: {0}")]
     Source(SourceError),
@@ -92,7 +92,7 @@ pub enum AppError {
 impl AppError {
     /// Returns whether another run does, or has done, what this one was started for.
     pub fn is_duplicate(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::Pass(RunError::Held { .. } | RunError::AlreadyClaimed { .. }))
+        matches!(self, Self::Busy { .. } | Self::Run(RunError::LeaseHeld { .. } | RunError::AlreadyClaimed { .. }))
     }
 
     /// Returns whether a run ends with this before it can write to its sheet, which may be fine: its
@@ -102,15 +102,15 @@ impl AppError {
             self,
             Self::NoProgram { .. }
                 | Self::Source(_)
-                | Self::Pass(RunError::Input(_) | RunError::NoField { .. } | RunError::AllAlike { report: None, .. })
+                | Self::Run(RunError::Input(_) | RunError::NoField { .. } | RunError::CommonCause { report: None, .. })
         )
     }
 
     /// True if a proxy is the cause, and not the service or the spreadsheet's owner.
     pub fn is_proxy_error(&self) -> bool {
         match self {
-            Self::Pass(RunError::Store(error)) | Self::Store(error) => error.is_proxy_error(),
-            Self::Pass(RunError::Unfinished { is_proxy_error, .. }) => *is_proxy_error,
+            Self::Run(RunError::Store(error)) | Self::Store(error) => error.is_proxy_error(),
+            Self::Run(RunError::Unfinished { is_proxy_error, .. }) => *is_proxy_error,
             Self::Call(error) => error.cause.is_proxy_error(),
             _ => false,
         }
@@ -119,7 +119,7 @@ impl AppError {
     /// Returns the fault, which decides what to do about the error.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Pass(error) => error.fault(),
+            Self::Run(error) => error.fault(),
             Self::Store(error) => error.fault(),
             Self::Call(error) => error.fault(),
             Self::Busy { .. } => Fault::Fenced,
@@ -135,7 +135,7 @@ impl AppError {
             | Self::NoProgram { .. }
             | Self::NoSchedule { .. }
             | Self::NeverRan
-            | Self::ReadOnce => Fault::Corrupt,
+            | Self::ReadOnce => Fault::Inconsistent,
         }
     }
 }

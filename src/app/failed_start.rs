@@ -1,7 +1,7 @@
 //! Records a start that failed: a run that ended before it could write to its sheet.
 //!
 //! In scope: which starts get a row, the one commit that writes it, what that commit came to. Out
-//! of scope: what people hear of it (`app::alerting`), the commit itself (`runner`).
+//! of scope: what people hear of it (`app::job_alerts`), the commit itself (`runner`).
 //!
 //! ```text
 //!  the source is missing ─▶ one guarded commit: the row in Runs, the occurrence, the alerts' state
@@ -23,10 +23,10 @@ use tokio_util::sync::CancellationToken;
 use crate::alerts::alert_state::AlertState;
 use crate::alerts::condition::Condition;
 use crate::alerts::observation::shortened;
-use crate::app::alerting::Alerting;
 use crate::app::connect::connect_without_writing;
 use crate::app::error::AppError;
 use crate::app::job::run;
+use crate::app::job_alerts::JobAlerts;
 use crate::app::run_request::RunRequest;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
@@ -54,7 +54,7 @@ pub enum StartRecord {
 pub struct FailedStart<'a> {
     settings: &'a Settings,
     request: RunRequest,
-    alerting: Option<&'a Alerting>,
+    alerting: Option<&'a JobAlerts>,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 }
@@ -64,7 +64,7 @@ impl<'a> FailedStart<'a> {
     pub fn new(
         settings: &'a Settings,
         request: &RunRequest,
-        alerting: Option<&'a Alerting>,
+        alerting: Option<&'a JobAlerts>,
         (clock, chance): (&Arc<dyn Clock>, &Arc<dyn Rng>),
     ) -> Self {
         Self { settings, request: request.clone(), alerting, clock: Arc::clone(clock), chance: Arc::clone(chance) }
@@ -123,7 +123,7 @@ impl<'a> FailedStart<'a> {
         let Ok(sheet) = connect_without_writing(self.settings, &self.clock, &self.chance) else { return false };
         let (job, tab) = (&self.settings.job, &self.settings.tab);
         let store = SheetsStore::new(sheet.sheets, sheet.id, job, tab, Arc::clone(&self.clock));
-        let Ok(standing) = store.standing().await else { return false };
+        let Ok(standing) = store.read_standing().await else { return false };
         let stored = standing.state.and_then(|state| state.alerts);
         stored.is_some_and(|stored| AlertState::read(&stored).is_noted(Condition::Run))
     }

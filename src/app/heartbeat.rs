@@ -22,11 +22,11 @@ use url::Url;
 use crate::clock::Clock;
 use crate::config::sections::reporting::heartbeat::{HeartbeatSettings, PingConvention, PingSettings};
 use crate::fault::Fault;
-use crate::google::transport::connect::Transport;
-use crate::google::transport::web_client::WebClient;
 use crate::ledger::runs::event::{Event, EventSink, RunReport};
 use crate::private_files;
 use crate::redact::redacted;
+use crate::sheets_client::transport::connect::Transport;
+use crate::sheets_client::transport::web_client::WebClient;
 
 /// The longest time of one attempt, of both together with the pause, and between them.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -55,7 +55,7 @@ pub struct Heartbeat {
 #[derive(Default)]
 struct HeartbeatProgress {
     run: Option<String>,
-    started: bool,
+    has_started: bool,
     start_ping: Option<JoinHandle<()>>,
 }
 
@@ -134,13 +134,13 @@ impl Heartbeat {
                 Event::Started { run, .. } => lock(&progress).run = Some(run.clone()),
                 Event::Claimed { .. } => {
                     let mut progress = lock(&progress);
-                    if let (Some((ping, client)), Some(run), false) = (&ping, &progress.run, progress.started) {
+                    if let (Some((ping, client)), Some(run), false) = (&ping, &progress.run, progress.has_started) {
                         let (ping, client, run, clock) =
                             (ping.clone(), client.clone(), run.clone(), Arc::clone(&clock));
                         let task = async move { send(&ping, &client, &clock, PingEvent::Start, &run, "").await };
                         progress.start_ping = Some(tokio::spawn(task.in_current_span()));
                     }
-                    progress.started = true;
+                    progress.has_started = true;
                 }
                 _ => {}
             }
@@ -153,7 +153,7 @@ impl Heartbeat {
     pub async fn finish(&self, end: &HeartbeatEnd<'_>) {
         let (run, started, start_ping) = {
             let mut progress = lock(&self.progress);
-            (progress.run.clone(), progress.started, progress.start_ping.take())
+            (progress.run.clone(), progress.has_started, progress.start_ping.take())
         };
         if end.is_duplicate && !started {
             return;
@@ -363,7 +363,7 @@ fn tail(text: &str, most: usize) -> String {
 mod tests {
     use secrecy::SecretString;
 
-    use crate::google::transport::proxy::Proxies;
+    use crate::sheets_client::transport::proxy::Proxies;
 
     use super::*;
 

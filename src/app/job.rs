@@ -18,9 +18,6 @@ use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
-use crate::google::calls::call_counts::CallCounts;
-use crate::google::sheets::Sheets;
-use crate::google::types::address::SpreadsheetId;
 use crate::ledger::runs::event::{CallTotals, Event, EventSink, RunReport};
 use crate::port::journal::Journal;
 use crate::port::source::Source;
@@ -30,9 +27,12 @@ use crate::runner::header_row::check_header;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::records::failure_records::unreadable_message;
 use crate::runner::run_config::{Dependencies, RunError};
-use crate::runner::run_loop::pass;
+use crate::runner::run_loop::run_job;
 use crate::runner::shutdown::Stop;
 use crate::runner::warning_memory::WarningMemory;
+use crate::sheets_client::calls::call_counts::CallCounts;
+use crate::sheets_client::sheets::Sheets;
+use crate::sheets_client::types::address::SpreadsheetId;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::load_plan::MissingTab;
 
@@ -80,7 +80,7 @@ async fn run_when_free(
         let Overlap::Queue { wait_ms } = request.overlap else { return tried };
         let (by, again) = match &tried {
             Err(AppError::Busy { holder }) => (holder.clone(), TRY_THE_LOCK),
-            Err(AppError::Pass(RunError::Held { holder, .. })) => {
+            Err(AppError::Run(RunError::LeaseHeld { holder, .. })) => {
                 (format!("run {} on {}", holder.run, holder.host), CHECK_INTERVAL)
             }
             _ => return tried,
@@ -94,7 +94,7 @@ async fn run_when_free(
         }
         tokio::select! {
             () = clock.sleep(again.min(Duration::from_millis(wait_ms))) => {}
-            reason = stop.reason() => return Err(AppError::Pass(RunError::Stopped { reason })),
+            reason = stop.reason() => return Err(AppError::Run(RunError::Stopped { reason })),
         }
     }
 }
@@ -140,7 +140,7 @@ async fn run_once(
     // Checked before anything is created, a local file included. A pipe can't be read twice: the
     // run checks it once it has the lease.
     let source_is_read = request.retrying.reads_source();
-    if let Some(source) = source.as_mut().filter(|source| source_is_read && source.rereadable()) {
+    if let Some(source) = source.as_mut().filter(|source| source_is_read && source.is_rereadable()) {
         check_header(source.as_mut(), &settings.identify(), &events, &stop).await?;
     }
     let has_programs = !settings.commands().is_empty();
@@ -163,7 +163,7 @@ async fn run_once(
         clock,
         chance,
     };
-    let ended = Box::pin(pass(parts, plan, stop)).await;
+    let ended = Box::pin(run_job(parts, plan, stop)).await;
     if let Some(calls) = calls {
         all_events(Event::CallsCounted(call_totals(&calls.calls())));
     }
@@ -188,7 +188,7 @@ fn store_for(
     let previews = request.retrying.reads_source() && request.own.source.is_none();
     let preview = if previews { settings.preview(clock) } else { None };
     let store = sheets_store(settings, Arc::clone(&sheets), id, clock)
-        .allow_missing_predecessors(request.accept_changes)
+        .allow_missing_predecessors(request.accepts_changes)
         .with_preview(preview)
         .with_missing_tabs(if request.recreates_tabs { MissingTab::Remade } else { MissingTab::Stops });
     Ok((Arc::new(store), Some(sheets), file))
@@ -226,7 +226,7 @@ pub(super) fn source_for(
         return Ok(None);
     }
     match settings.open_source_for_run() {
-        Ok(source) => Ok(Some(source).filter(|source| source.rereadable())),
+        Ok(source) => Ok(Some(source).filter(|source| source.is_rereadable())),
         Err(error) => {
             events(Event::Anomaly { message: unreadable_message(&error) });
             Ok(None)

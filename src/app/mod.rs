@@ -15,7 +15,7 @@
 //! - `local_state/`: what does this machine remember, and is another run alive on it?
 //! - `connect`, `emulator`: which service or local file holds the job?
 //! - `heartbeat`: to whom is the end of a run reported?
-//! - `alerting`: what do people hear of the end of a run, and what became of the messages?
+//! - `job_alerts`: what do people hear of the end of a run, and what became of the messages?
 //! - `failed_start`: where is a start that failed recorded?
 //! - `metrics/`: what is measured of a run, and who gets it?
 //! - `error`: what can fail around a run?
@@ -29,7 +29,7 @@ pub mod emulator;
 pub mod error;
 pub mod failed_start;
 pub mod heartbeat;
-pub mod alerting;
+pub mod job_alerts;
 pub mod inspect;
 pub mod job;
 pub mod local_state;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::port::journal::Journal;
 use crate::port::source::{Source, SourceError};
-use crate::port::step::{Identify, Step};
+use crate::port::step::{KeyFinder, Step};
 use crate::port::store::Store;
 
 /// Opens the source of a run, from its start.
@@ -20,14 +20,14 @@ pub struct ProvidedParts {
     /// Where records come from.
     pub source: Option<SourceOpener>,
     /// Finds keys and versions.
-    pub identify: Option<Arc<dyn Identify>>,
+    pub identify: Option<Arc<dyn KeyFinder>>,
     /// All steps, in order.
     pub steps: Option<Vec<Arc<dyn Step>>>,
     /// Where the job's state is kept.
     pub store: Option<Arc<dyn Store>>,
     /// Where results are kept until they are on the sheet.
     pub journal: Option<Arc<dyn Journal>>,
-    /// Maximum number of items in their steps at once, at least 1.
+    /// Maximum number of items in their steps at the same time, at least 1.
     pub concurrency: Option<usize>,
     /// True if items make no rows, so that none is nothing to report.
     pub is_rowless: bool,

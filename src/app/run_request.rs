@@ -32,7 +32,7 @@ const MAX_BATCH_BYTES: usize = 2_000_000;
 #[derive(Debug, Clone, Default)]
 pub struct RunRequest {
     /// Accept a changed definition.
-    pub accept_changes: bool,
+    pub accepts_changes: bool,
     /// What to do if another run is active.
     pub overlap: Overlap,
     /// Which failures are tried again.
@@ -122,7 +122,7 @@ pub(crate) fn run_config(settings: &Settings, request: &RunRequest, install: &st
         },
         has_lock: is_locked,
         takes_over: request.overlap == Overlap::Replace,
-        accepts_changes: request.accept_changes,
+        accepts_changes: request.accepts_changes,
         trigger: request.trigger.clone(),
         schedule: settings.schedule.clone().map(Arc::new),
         claim: settings.schedule.as_ref().map(|_| request.claim.clone()),

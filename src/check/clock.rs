@@ -12,9 +12,9 @@ use url::Url;
 use crate::check::report::{CheckItem, StartBlocker, Subject};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::google::sheets::Sheets;
-use crate::google::transport::connect::Transport;
-use crate::google::transport::web_client::WebClient;
+use crate::sheets_client::sheets::Sheets;
+use crate::sheets_client::transport::connect::Transport;
+use crate::sheets_client::transport::web_client::WebClient;
 
 /// A difference that is worth a warning, in milliseconds.
 const WARNED_MS: u64 = 30_000;
@@ -33,14 +33,14 @@ pub async fn check_clock(
 ) -> Option<CheckItem> {
     let seen = match sheets.service_time() {
         Some((at, arrived_ms)) => Some(at.add_ms(clock.monotonic_ms().saturating_sub(arrived_ms))),
-        None if is_token_refused => ask(settings, clock).await,
+        None if is_token_refused => read_service_time(settings, clock).await,
         None => None,
     };
     seen.map(|service| clock_line(clock.now().0.saturating_sub(service.0)))
 }
 
 /// Asks for the service's time without an account, after a token was refused.
-async fn ask(settings: &Settings, clock: &Arc<dyn Clock>) -> Option<crate::time::Timestamp> {
+async fn read_service_time(settings: &Settings, clock: &Arc<dyn Clock>) -> Option<crate::time::Timestamp> {
     let ca_file = settings.certificates.as_deref().map(Path::to_owned);
     let transport = Transport::Network { ca_file, proxies: settings.proxies.clone() };
     let client = WebClient::new(&transport, PATIENCE, Arc::clone(clock)).ok()?;
@@ -55,8 +55,8 @@ fn clock_line(ahead_ms: i64) -> CheckItem {
     let what = format!("this machine's clock is {} {way} the service's", in_words(off_ms));
     match off_ms {
         // The service's time comes in whole seconds.
-        0..=1_999 => CheckItem::fine(subject, "this machine's clock agrees with the service's"),
-        2_000..WARNED_MS => CheckItem::fine(subject, what),
+        0..=1_999 => CheckItem::expected(subject, "this machine's clock agrees with the service's"),
+        2_000..WARNED_MS => CheckItem::expected(subject, what),
         WARNED_MS..REFUSED_MS => CheckItem::warning(
             subject,
             what,
@@ -66,7 +66,7 @@ fn clock_line(ahead_ms: i64) -> CheckItem {
             let what =
                 format!("{what}: Google refuses the tokens of such a machine, and schedules start at wrong times");
             let help = "set the clock and let the system keep it, by NTP (timedatectl set-ntp true)".to_owned();
-            CheckItem::problem(subject, StartBlocker::Surroundings { what, help })
+            CheckItem::problem(subject, StartBlocker::Environment { what, help })
         }
     }
 }
@@ -89,7 +89,7 @@ mod tests {
         match clock_line(ahead_ms).verdict {
             CheckVerdict::Fine(what) => ("ok", what),
             CheckVerdict::Warning { what, .. } => ("warning", what),
-            CheckVerdict::Problem(StartBlocker::Surroundings { what, .. }) => ("problem", what),
+            CheckVerdict::Problem(StartBlocker::Environment { what, .. }) => ("problem", what),
             CheckVerdict::Problem(_) => ("other", String::new()),
         }
     }

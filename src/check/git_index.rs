@@ -18,10 +18,10 @@ const HAS_EXTENDED: u16 = 0x4000;
 /// Returns whether git tracks the file. A file outside of a repository, or in one whose index can't
 /// be read, counts as untracked.
 pub fn is_tracked(file: &Path) -> bool {
-    tracked(file).unwrap_or(false)
+    find_in_index(file).unwrap_or(false)
 }
 
-fn tracked(file: &Path) -> Option<bool> {
+fn find_in_index(file: &Path) -> Option<bool> {
     let name = file.file_name()?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let file = folder.canonicalize().ok()?.join(name);

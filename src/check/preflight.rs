@@ -12,10 +12,6 @@ use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
-use crate::google::errors::call_error::{CallError, ErrorCause};
-use crate::google::sheets::Sheets;
-use crate::google::types::address::SpreadsheetId;
-use crate::google::types::response_types::SpreadsheetInfo;
 use crate::ledger::leases::lease::LeaseStatus;
 use crate::ledger::runs::capacity;
 use crate::ledger::state::snapshot::{Definition, Snapshot};
@@ -23,6 +19,10 @@ use crate::runner::run_config::RunError;
 use crate::runner::startup::preconditions::{
     check_definition, check_job_location, check_key_column, check_not_blocked, starts_afresh,
 };
+use crate::sheets_client::errors::call_error::{CallError, ErrorCause};
+use crate::sheets_client::sheets::Sheets;
+use crate::sheets_client::types::address::SpreadsheetId;
+use crate::sheets_client::types::response_types::SpreadsheetInfo;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::load::loader::{LoadResult, Loader};
@@ -74,7 +74,7 @@ pub async fn check_spreadsheet(
     };
     let is_local = matches!(settings.target, Target::Embedded { .. });
     let credentials = if is_local { "none needed: a local file".to_owned() } else { credentials_line(planned) };
-    lines.push(CheckItem::fine(Subject::Credentials, credentials));
+    lines.push(CheckItem::expected(Subject::Credentials, credentials));
     lines.push(spreadsheet_line(&metadata, is_local));
     let loader = Loader {
         sheets: Arc::clone(&planned.sheets),
@@ -129,7 +129,7 @@ fn spreadsheet_line(metadata: &SpreadsheetInfo, is_local: bool) -> CheckItem {
     let s = if tabs == 1 { "" } else { "s" };
     let limit = if is_local { "" } else { "; check --write proves write access" };
     let what = format!("\"{title}\" is readable: {tabs} tab{s}{limit}");
-    CheckItem::fine(Subject::Spreadsheet, what)
+    CheckItem::expected(Subject::Spreadsheet, what)
 }
 
 /// Adds the lines about what a run would check after its load.
@@ -138,10 +138,10 @@ fn add_job_lines(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult
     lines.extend(loaded.warnings.iter().map(|warning| CheckItem::warning(Subject::Tabs, warning.clone(), None)));
     let Some(snapshot) = &loaded.snapshot else {
         lines.push(match check_key_column(&settings.tab, &loaded.tables, settings.key_column.as_deref()) {
-            Ok(()) => CheckItem::fine(Subject::Tabs, "the job has never run here; its first run creates its tabs"),
+            Ok(()) => CheckItem::expected(Subject::Tabs, "the job has never run here; its first run creates its tabs"),
             Err(error) => CheckItem::problem(Subject::Tabs, error),
         });
-        lines.push(CheckItem::fine(Subject::Guard, "the first run verifies it before it writes a row"));
+        lines.push(CheckItem::expected(Subject::Guard, "the first run verifies it before it writes a row"));
         return;
     };
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..planned.definition.clone() };
@@ -149,18 +149,18 @@ fn add_job_lines(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult
     let moved = definition.changed_parts(&snapshot.state.definition).join(" and ");
     lines.push(match check_definition(snapshot, &definition) {
         Ok(()) if moved.is_empty() => {
-            CheckItem::fine(Subject::Definition, "key, tab, spreadsheet and mode are those of the last run")
+            CheckItem::expected(Subject::Definition, "key, tab, spreadsheet and mode are those of the last run")
         }
-        Ok(()) => CheckItem::fine(
+        Ok(()) => CheckItem::expected(
             Subject::Definition,
             format!("its {moved} changed, and no key is done yet: nothing is lost"),
         ),
-        Err(error) => CheckItem::problem(Subject::Definition, StartBlocker::Pass(error)),
+        Err(error) => CheckItem::problem(Subject::Definition, StartBlocker::Run(error)),
     });
     lines.push(lease_line(settings, planned, fetched, snapshot));
     let history = snapshot.state.schedule.as_ref();
     lines.extend(history.and_then(|history| outgrown_line(settings, history, loaded.service_time)));
-    lines.push(CheckItem::fine(
+    lines.push(CheckItem::expected(
         Subject::Guard,
         match fetched.support {
             GuardSupport::Unknown => "not verified yet; the next run verifies it before it writes a row",
@@ -175,11 +175,11 @@ fn add_tab_lines(settings: &Settings, snapshot: &Snapshot, definition: &Definiti
     let key_column = stored.or(settings.key_column.as_deref());
     let check_key_column = || check_key_column(&settings.tab, &snapshot.tables, key_column).map_err(RunError::Store);
     let keys = snapshot.processed_index.keys();
-    let agree = |()| CheckItem::fine(Subject::Tabs, format!("consistent with the state; keys done: {keys}"));
+    let agree = |()| CheckItem::expected(Subject::Tabs, format!("consistent with the state; keys done: {keys}"));
     let scan =
         check_not_blocked(snapshot).and_then(|()| check_job_location(snapshot, None)).and_then(|()| check_key_column());
-    lines.push(scan.map_or_else(|error| CheckItem::problem(Subject::Tabs, StartBlocker::Pass(error)), agree));
-    let warnings = snapshot.anomalies.iter().filter(|anomaly| !anomaly.blocking);
+    lines.push(scan.map_or_else(|error| CheckItem::problem(Subject::Tabs, StartBlocker::Run(error)), agree));
+    let warnings = snapshot.anomalies.iter().filter(|anomaly| !anomaly.is_blocking);
     lines.extend(warnings.map(|anomaly| CheckItem::warning(Subject::Tabs, anomaly.message.clone(), None)));
 }
 
@@ -192,8 +192,8 @@ fn lease_line(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult, s
     let lease = &snapshot.state.lease;
     let install = planned.install.as_deref();
     match lease.status(|_| false, fetched.loaded.service_time) {
-        LeaseStatus::Free => CheckItem::fine(subject, "free"),
-        LeaseStatus::Dead(holder) => {
+        LeaseStatus::Free => CheckItem::expected(subject, "free"),
+        LeaseStatus::Abandoned(holder) => {
             let what = format!("run {} on {} did not finish, and its lease has expired", holder.run, holder.host);
             CheckItem::warning(subject, what, Some("the next run takes it over and records that run as crashed"))
         }
@@ -218,7 +218,7 @@ fn lease_line(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult, s
                 }
                 Overlap::Skip => CheckItem::problem(
                     subject,
-                    StartBlocker::Pass(RunError::Held { holder: Box::new(holder), since: lease.since, until }),
+                    StartBlocker::Run(RunError::LeaseHeld { holder: Box::new(holder), since: lease.since, until }),
                 ),
             }
         }

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::google::sheets::Sheets;
-use crate::google::types::address::SpreadsheetId;
 use crate::port::store::StoreError;
 use crate::rng::Rng;
 use crate::runner::shutdown::{Stop, StopReason};
+use crate::sheets_client::sheets::Sheets;
+use crate::sheets_client::types::address::SpreadsheetId;
 use crate::store::probe::assumption::{Assumption, AssumptionOutcome, AssumptionResult};
 use crate::store::probe::cleanup::{CleanupReport, clean_up};
 use crate::store::probe::client::ProbeClient;
@@ -38,7 +38,7 @@ pub enum ProbeEnd {
 
 impl ProbeReport {
     /// Returns the assumption of the guard that does not hold, if any.
-    pub fn unguarded(&self) -> Option<&AssumptionResult> {
+    pub fn broken_guard_assumption(&self) -> Option<&AssumptionResult> {
         self.findings
             .iter()
             .find(|found| found.assumption.is_required_by_guard() && found.outcome == AssumptionOutcome::NotHeld)

@@ -10,7 +10,7 @@ use crate::step::command::command_step::CommandSettings;
 /// Returns one line for each step or stage that runs a program.
 pub fn check_programs(settings: &Settings) -> Vec<CheckItem> {
     let check = |(name, command): (&str, CommandSettings)| match command.program() {
-        Ok(path) => CheckItem::fine(Subject::Step, format!("{name} runs {}", path.display())),
+        Ok(path) => CheckItem::expected(Subject::Step, format!("{name} runs {}", path.display())),
         Err(why) => CheckItem::problem(Subject::Step, StartBlocker::Program { step: name.to_owned(), why }),
     };
     settings.commands().into_iter().map(check).collect()

@@ -11,7 +11,7 @@ use crate::ledger::items::key::Version;
 use crate::ledger::items::repeated_keys::{RepeatWatch, RepeatedKeys};
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::port::source::{Source, SourceError};
-use crate::port::step::Identify;
+use crate::port::step::KeyFinder;
 use crate::runner::input::keyed_records::{Extent, KeyedRecords};
 
 /// Records that are read at most.
@@ -45,7 +45,7 @@ impl RepeatedKeyScan {
 /// Reads the first records of a source at its start.
 pub async fn scan_repeated_keys(
     source: &mut dyn Source,
-    identify: Arc<dyn Identify>,
+    identify: Arc<dyn KeyFinder>,
     again: ReprocessPolicy,
     clock: &dyn Clock,
 ) -> RepeatedKeyScan {

@@ -3,10 +3,10 @@
 //! In scope: the lines as data. Out of scope: checking (`check::preflight`), output
 //! (`cli::output::check`).
 
-use crate::google::errors::call_error::CallError;
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::run_config::RunError;
+use crate::sheets_client::errors::call_error::CallError;
 
 /// The subject of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +98,7 @@ pub struct CheckItem {
 #[derive(Debug)]
 pub enum StartBlocker {
     /// An error of the run.
-    Pass(RunError),
+    Run(RunError),
     /// An error of the source.
     Source(SourceError),
     /// A failed call.
@@ -109,7 +109,7 @@ pub enum StartBlocker {
         holder: String,
     },
     /// Something around the job that a run may not notice.
-    Surroundings {
+    Environment {
         /// What is wrong.
         what: String,
         /// What to do about it.
@@ -126,13 +126,13 @@ pub enum StartBlocker {
 
 impl From<StoreError> for StartBlocker {
     fn from(error: StoreError) -> Self {
-        Self::Pass(RunError::Store(error))
+        Self::Run(RunError::Store(error))
     }
 }
 
 impl CheckItem {
     /// Creates a line for something as expected.
-    pub fn fine(subject: Subject, what: impl Into<String>) -> Self {
+    pub fn expected(subject: Subject, what: impl Into<String>) -> Self {
         Self { subject, verdict: CheckVerdict::Fine(what.into()) }
     }
 

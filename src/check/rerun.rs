@@ -81,10 +81,10 @@ fn of_step(step: &StepSettings, delivery: Delivery) -> RerunPrediction {
         to_add: to_add.to_owned(),
     };
     match &step.action {
-        StepAction::Map(..) => {
+        StepAction::MapStep(..) => {
             predict("computes with jq".to_owned(), RerunVerdict::Safe, "changes nothing outside", "")
         }
-        StepAction::Command(command) => {
+        StepAction::CommandStep(command) => {
             let program = command.words.first().map(String::as_str).unwrap_or_default();
             let action = format!("runs {program}");
             if delivery == Delivery::AtMostOnce {

@@ -15,7 +15,7 @@ use crate::ledger::items::key::Key;
 use crate::ledger::rows::row_builder::row_of;
 use crate::ledger::values::columns::Columns;
 use crate::port::source::Source;
-use crate::port::step::Identify;
+use crate::port::step::KeyFinder;
 use crate::runner::header_row::{check_columns, read_header};
 use crate::runner::queue::first_records::{Cause, FirstRecords};
 use crate::runner::run_config::RunError;
@@ -44,7 +44,7 @@ impl SourceFindings {
 pub fn unfit_line(cause: Cause, has_done_keys: Option<bool>) -> CheckItem {
     if has_done_keys == Some(false) {
         let cause = Box::new(cause);
-        return CheckItem::problem(Subject::Source, StartBlocker::Pass(RunError::AllAlike { cause, report: None }));
+        return CheckItem::problem(Subject::Source, StartBlocker::Run(RunError::CommonCause { cause, report: None }));
     }
     let help = "a run ends with 65 there, unless it has done these records before; see [sheet] columns";
     CheckItem::warning(Subject::Source, cause.sentence(), Some(help))
@@ -57,13 +57,13 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> SourceFindi
     let name = settings.source.input.name();
     if let Some(job) = &settings.stages {
         let names: Vec<&str> = job.stages.iter().map(|stage| stage.name.as_str()).collect();
-        return SourceFindings::of(CheckItem::fine(
+        return SourceFindings::of(CheckItem::expected(
             subject,
             format!("none; the job has the stages {}", names.join(", ")),
         ));
     }
     if settings.source.input == Input::Stdin {
-        return SourceFindings::of(CheckItem::fine(subject, "standard input, which is not read here"));
+        return SourceFindings::of(CheckItem::expected(subject, "standard input, which is not read here"));
     }
     let mut source = match settings.open_source() {
         Ok(source) => source,
@@ -72,7 +72,7 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> SourceFindi
     let identify = settings.identify();
     let mut lines: Vec<CheckItem> = match read_header(source.as_mut(), &identify).await {
         Ok(notes) => notes.into_iter().map(|note| CheckItem::warning(subject, note, None)).collect(),
-        Err(error) => return SourceFindings::of(CheckItem::problem(subject, StartBlocker::Pass(error))),
+        Err(error) => return SourceFindings::of(CheckItem::problem(subject, StartBlocker::Run(error))),
     };
     // Of a tab that has such a column already, a run takes it.
     if settings.steps.is_empty()
@@ -94,7 +94,7 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> SourceFindi
         RecordFindings::Unfit(cause) => Some(cause),
     };
     // The run needs what would be read of a pipe here.
-    if !source.rereadable() || source.rewind().is_err() {
+    if !source.is_rereadable() || source.rewind().is_err() {
         return SourceFindings { lines, unfit, repeated_keys: None };
     }
     let mut scan = scan_repeated_keys(source.as_mut(), Arc::new(identify), settings.again, clock).await;
@@ -119,7 +119,7 @@ impl RecordFindings {
             return Self::Unfit(cause);
         }
         let cause = Box::new(cause);
-        let blocker = StartBlocker::Pass(RunError::AllAlike { cause, report: None });
+        let blocker = StartBlocker::Run(RunError::CommonCause { cause, report: None });
         Self::Line(CheckItem::problem(Subject::Source, blocker))
     }
 }
@@ -129,12 +129,12 @@ impl RecordFindings {
 async fn records(
     name: &str,
     source: &mut dyn Source,
-    identify: &dyn Identify,
+    identify: &dyn KeyFinder,
     columns: Option<&Columns>,
     stop_after: u64,
 ) -> RecordFindings {
     let subject = Subject::Source;
-    let mut probation = FirstRecords::new(stop_after);
+    let mut first_records = FirstRecords::new(stop_after);
     let mut first = None;
     let mut read = 0;
     loop {
@@ -149,7 +149,7 @@ async fn records(
             Ok(Some(record)) => record,
         };
         read += 1;
-        probation.read();
+        first_records.read();
         let place = record.position.to_string();
         match record.body {
             Err(bad) => {
@@ -158,36 +158,36 @@ async fn records(
                     CheckItem::warning(subject, what, Some("it would be a failure; the other records are read anyway"))
                 };
                 first.get_or_insert_with(line);
-                probation.failed("source", &bad.to_string(), &place, &record.bytes);
+                first_records.failed("source", &bad.to_string(), &place, &record.bytes);
             }
             Ok(body) => match identify.identify(&body).await {
                 Ok((key, _)) if let Some(why) = refused_value(&body, columns) => {
                     first.get_or_insert_with(|| unwritable(name, &key, &why));
-                    probation.failed("output", &why, &place, body.to_string().as_bytes());
+                    first_records.failed("output", &why, &place, body.to_string().as_bytes());
                 }
                 Ok((key, _)) if read == 1 => {
                     let what = format!("{name}, whose first record has key {}", key.as_str());
-                    return RecordFindings::Line(CheckItem::fine(subject, what));
+                    return RecordFindings::Line(CheckItem::expected(subject, what));
                 }
                 Ok(_) => break,
                 Err(error) => {
                     let what = format!("the first record of {name} has no key: {error}");
                     let line = || CheckItem::warning(subject, what, Some("it would be a failure; see `key` in [item]"));
                     first.get_or_insert_with(line);
-                    probation.failed("item", &error.to_string(), &place, body.to_string().as_bytes());
+                    first_records.failed("item", &error.to_string(), &place, body.to_string().as_bytes());
                 }
             },
         }
-        if let Some(cause) = probation.common_cause().cloned() {
+        if let Some(cause) = first_records.common_cause().cloned() {
             return RecordFindings::of(cause);
         }
         if stop_after == 0 {
             break;
         }
     }
-    RecordFindings::Line(match probation.source_refusal() {
+    RecordFindings::Line(match first_records.source_refusal() {
         Some(error) => CheckItem::problem(subject, StartBlocker::Source(error)),
-        None => first.unwrap_or_else(|| CheckItem::fine(subject, name)),
+        None => first.unwrap_or_else(|| CheckItem::expected(subject, name)),
     })
 }
 

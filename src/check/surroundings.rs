@@ -63,7 +63,7 @@ fn state_folder(settings: &Settings) -> Option<CheckItem> {
             Some("name one with --state-dir; without it there is no lock here"),
         ));
     };
-    let error = usable(dir).err()?;
+    let error = check_folder(dir).err()?;
     Some(CheckItem::warning(
         subject,
         format!("the state folder {} can't be written: {error}", dir.display()),
@@ -72,7 +72,7 @@ fn state_folder(settings: &Settings) -> Option<CheckItem> {
 }
 
 /// Checks whether a run could create files in the folder, or create the folder.
-fn usable(dir: &Path) -> io::Result<()> {
+fn check_folder(dir: &Path) -> io::Result<()> {
     let existing = dir.ancestors().find(|folder| folder.symlink_metadata().is_ok());
     private_files::check_writable(existing.unwrap_or(Path::new(".")))
 }

@@ -18,7 +18,7 @@ pub fn check_schedule(settings: &Settings, now: Timestamp) -> Vec<CheckItem> {
         .filter_map(|next| explained_time(next.scheduled_for, &schedule.zone))
         .map(|time| format!("{} ({})", time.local, time.utc))
         .collect();
-    let mut lines = vec![CheckItem::fine(Subject::Schedule, format!("{words}; next: {}", times.join(", ")))];
+    let mut lines = vec![CheckItem::expected(Subject::Schedule, format!("{words}; next: {}", times.join(", ")))];
     let notes = clock_change_notes(&schedule.recurrence, &schedule.zone, now);
     let touched =
         notes.into_iter().filter(|note| !note.contains("keeps its local time") && !note.contains("no run is"));

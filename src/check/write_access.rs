@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use crate::check::report::{CheckItem, StartBlocker, Subject};
 use crate::clock::Clock;
-use crate::google::sheets::Sheets;
-use crate::google::types::address::SpreadsheetId;
-use crate::google::types::requests::{Batch, Request};
 use crate::port::store::StoreError;
 use crate::rng::Rng;
-use crate::store::probe::client::{ProbeClient, SentBatch, Unanswered};
+use crate::sheets_client::sheets::Sheets;
+use crate::sheets_client::types::address::SpreadsheetId;
+use crate::sheets_client::types::requests::{Batch, Request};
+use crate::store::probe::client::{ProbeClient, ProbeFailure, SentBatch};
 
 /// Sends the batch and returns the line about it.
 pub async fn check_write(
@@ -32,11 +32,11 @@ pub async fn check_write(
     let batch = Batch::new(vec![tab.add(), Request::DeleteSheet { sheet_id: tab.id }]);
     match client.send(batch).await {
         Ok(SentBatch::Applied(_)) => {
-            CheckItem::fine(subject, "it can be written: one batch added a scratch tab and deleted it again")
+            CheckItem::expected(subject, "it can be written: one batch added a scratch tab and deleted it again")
         }
         Ok(SentBatch::Refused(refusal)) => unknown(&format!("the service refused the scratch tab: {refusal}")),
-        Err(Unanswered::Stop(error)) => refused(error),
-        Err(Unanswered::Lost(why) | Unanswered::Unclear(why)) => unknown(&why),
+        Err(ProbeFailure::Stop(error)) => refused(error),
+        Err(ProbeFailure::Lost(why) | ProbeFailure::Unclear(why)) => unknown(&why),
     }
 }
 

@@ -88,12 +88,12 @@ impl CliError {
     }
 
     /// Writes the error to standard error, as JSON or as lines; `verbose` includes the causes.
-    pub fn report(&self, terminal: &Terminal, json: bool, verbose: bool) {
+    pub fn report(&self, terminal: &Terminal, wants_json: bool, is_verbose: bool) {
         let err = terminal.err();
-        if json {
+        if wants_json {
             err.put(&json_line(&self.document()));
         } else {
-            err.put(&self.text(err, verbose));
+            err.put(&self.text(err, is_verbose));
         }
     }
 
@@ -109,24 +109,24 @@ impl CliError {
         line
     }
 
-    fn text(&self, stream: &OutputStream, verbose: bool) -> String {
+    fn text(&self, stream: &OutputStream, is_verbose: bool) -> String {
         let palette = stream.palette();
         let whole = self.diagnostic.as_deref();
         let problems: Vec<&dyn Diagnostic> = whole.and_then(Diagnostic::related).into_iter().flatten().collect();
         if let (Some(whole), [only]) = (whole, problems.as_slice()) {
-            return problem_text(whole, *only, &palette.bad("error:"), "", palette);
+            return problem_text(whole, *only, &palette.error("error:"), "", palette);
         }
-        let mut out = format!("{} {}\n", palette.bad("error:"), visible(&self.message));
+        let mut out = format!("{} {}\n", palette.error("error:"), visible(&self.message));
         for problem in problems {
             if let Some(whole) = whole {
                 out.push_str(&problem_text(whole, problem, " ", "  ", palette));
             }
         }
-        for cause in self.causes.iter().filter(|_| verbose) {
-            let _ = writeln!(out, "{} {}", palette.faint("  caused by:"), visible(cause));
+        for cause in self.causes.iter().filter(|_| is_verbose) {
+            let _ = writeln!(out, "{} {}", palette.dimmed("  caused by:"), visible(cause));
         }
         if let Some(help) = self.help.as_deref().or(advice(self.exit)) {
-            let _ = writeln!(out, "{} {}", palette.good(" help:"), visible(help));
+            let _ = writeln!(out, "{} {}", palette.success(" help:"), visible(help));
         }
         out
     }
@@ -138,7 +138,7 @@ impl CliError {
                 code: self.exit.name(),
                 message: &self.message,
                 hint: self.help.as_deref().or(advice(self.exit)),
-                retryable: self.exit.retryable(),
+                retryable: self.exit.is_retryable(),
                 exit_code: self.exit.code(),
                 causes: &self.causes,
                 problems: problems
@@ -247,7 +247,7 @@ fn problem_text(
         excerpt.write(&mut out, &format!("{indent}  "), &message, palette);
     }
     if let Some(help) = problem.help() {
-        let _ = writeln!(out, "{indent}{} {}", palette.good(" help:"), visible(&help.to_string()));
+        let _ = writeln!(out, "{indent}{} {}", palette.success(" help:"), visible(&help.to_string()));
     }
     out
 }
@@ -272,9 +272,9 @@ mod tests {
         Outer(Inner(std::fmt::Error))
     }
 
-    fn shown(error: &CliError, json: bool, verbose: bool) -> String {
+    fn shown(error: &CliError, wants_json: bool, is_verbose: bool) -> String {
         let (terminal, captured) = fixtures::pipes();
-        error.report(&terminal, json, verbose);
+        error.report(&terminal, wants_json, is_verbose);
         assert_eq!(captured.out(), "");
         captured.err()
     }

@@ -16,7 +16,7 @@ use crate::cli::signals::Signal;
 use crate::fault::Fault;
 use crate::ledger::runs::event::RunReport;
 use crate::ledger::runs::run::RunStatus;
-use crate::machine::Refused;
+use crate::machine::MachineRefusal;
 
 /// The result of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -125,7 +125,7 @@ impl Exit {
     }
 
     /// Returns whether the same command may succeed later without a person's action.
-    pub fn retryable(self) -> bool {
+    pub fn is_retryable(self) -> bool {
         matches!(self, Self::TempFail | Self::Unavailable | Self::Timeout | Self::Interrupted | Self::Terminated)
     }
 
@@ -139,7 +139,7 @@ impl Exit {
             RunStatus::Succeeded | RunStatus::Partial | RunStatus::Degraded => {
                 let failed_now = report.run.counts.failed > 0 || report.run.status == RunStatus::Degraded;
                 let fails = match fail_on {
-                    FailOn::Any => failed_now || report.open_failures + report.dead_failures > 0,
+                    FailOn::Any => failed_now || report.open_failures + report.exhausted_failures > 0,
                     FailOn::Partial => failed_now,
                     FailOn::None => false,
                 };
@@ -178,20 +178,20 @@ impl From<(Fault, Context)> for Exit {
             (Fault::Throttled | Fault::Fenced, _) => Self::TempFail,
             (Fault::Denied, _) => Self::NoPerm,
             (Fault::Transient, _) => Self::Unavailable,
-            (Fault::Rejected | Fault::Corrupt, Context::Absent) => Self::NoInput,
-            (Fault::Rejected | Fault::Corrupt, Context::Service) => Self::Protocol,
-            (Fault::Rejected | Fault::Corrupt, Context::Input | Context::Sheet) => Self::DataErr,
+            (Fault::Rejected | Fault::Inconsistent, Context::Absent) => Self::NoInput,
+            (Fault::Rejected | Fault::Inconsistent, Context::Service) => Self::Protocol,
+            (Fault::Rejected | Fault::Inconsistent, Context::Input | Context::Sheet) => Self::DataErr,
         }
     }
 }
 
-impl From<Refused> for Exit {
-    fn from(refused: Refused) -> Self {
+impl From<MachineRefusal> for Exit {
+    fn from(refused: MachineRefusal) -> Self {
         match refused {
-            Refused::Resource => Self::OsErr,
-            Refused::Storage => Self::IoErr,
-            Refused::Program => Self::Config,
-            Refused::Busy => Self::TempFail,
+            MachineRefusal::Resource => Self::OsErr,
+            MachineRefusal::Storage => Self::IoErr,
+            MachineRefusal::Program => Self::Config,
+            MachineRefusal::Busy => Self::TempFail,
         }
     }
 }
@@ -282,9 +282,9 @@ mod tests {
             (Fault::Throttled, Context::Service, Exit::TempFail),
             (Fault::Transient, Context::Input, Exit::Unavailable),
             (Fault::Denied, Context::Sheet, Exit::NoPerm),
-            (Fault::Corrupt, Context::Input, Exit::DataErr),
-            (Fault::Corrupt, Context::Absent, Exit::NoInput),
-            (Fault::Corrupt, Context::Service, Exit::Protocol),
+            (Fault::Inconsistent, Context::Input, Exit::DataErr),
+            (Fault::Inconsistent, Context::Absent, Exit::NoInput),
+            (Fault::Inconsistent, Context::Service, Exit::Protocol),
             (Fault::Denied, Context::Config, Exit::Config),
             (Fault::Transient, Context::Machine, Exit::IoErr),
             (Fault::Machine, Context::Service, Exit::OsErr),

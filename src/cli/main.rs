@@ -19,21 +19,21 @@ use crate::cli::provisions;
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::environment::{host_name, process_variable};
-use crate::google::options::QUIET_LOG_DIRECTIVES;
 use crate::rng::Rng;
-use crate::step::worker::serve::{WORKER_ARGUMENT, serve};
+use crate::sheets_client::options::QUIET_LOG_DIRECTIVES;
+use crate::step::worker::serve::{WORKER_ARGUMENT, serve_evaluations};
 use crate::system::{SeededRng, SystemClock, SystemRng, beyond_the_calendar};
 
-/// How long open resources may take to close. The embedded sheet closes at once, and folds its log
-/// into its file. An operation that never ends, such as a read on a dead mount, must not keep the
-/// process.
+/// How long open resources may take to close. The embedded sheet closes immediately, and folds its
+/// log into its file. An operation that never ends, such as a read on a dead mount, must not keep
+/// the process.
 const CLOSING: Duration = Duration::from_secs(2);
 
 /// Runs one invocation.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
     let words: Vec<OsString> = words.into_iter().collect();
     if words.get(1).is_some_and(|word| word == WORKER_ARGUMENT) {
-        let code = serve();
+        let code = serve_evaluations();
         return Exit::all().find(|exit| exit.code() == code).unwrap_or(Exit::Software);
     }
     #[cfg(feature = "failpoints")]
@@ -47,7 +47,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(runtime) => runtime,
         Err(trouble) => return session.finish(Err(from_machine(&trouble))),
     };
-    let outcome = catch_unwind(AssertUnwindSafe(|| perform(&runtime, &session, clock)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| run_command(&runtime, &session, clock)));
     let exit = session.finish(outcome.unwrap_or_else(|_| Err(panic_error())));
     runtime.shutdown_timeout(CLOSING);
     session.remove_marked_files();
@@ -75,7 +75,7 @@ fn check_calendar() -> Result<(), CliError> {
 }
 
 #[expect(clippy::too_many_lines, reason = "a list: one line for each command")]
-fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
+fn run_command(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
     check_calendar()?;
     let chance: Arc<dyn Rng> = Arc::new(SystemRng);
     match &session.args.command {
@@ -83,7 +83,7 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
             runtime.block_on(commands::maintain::force::command(session, args, host_name(), clock, chance))
         }
         CliCommand::Run(args) if args.from.is_some() => {
-            runtime.block_on(commands::stage_redo::redo(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::stage_redo::rerun_stages(session, args, host_name(), clock, chance))
         }
         CliCommand::Run(args) if args.dry_run => {
             let plan = args.as_plan();

@@ -6,7 +6,7 @@
 //!
 //! The runtime assumes that it gets its threads. It panics if the first one is refused, and waits
 //! for ever if a later one is. So they are requested beforehand, and blocking threads are started
-//! at once and kept.
+//! immediately and kept.
 
 use std::io;
 use std::panic::catch_unwind;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::signals::outlive_file_limits;
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 
 /// The deep types of google-sheets4 need more stack than the usual 2 MiB when built without
 /// optimisation.
@@ -38,14 +38,14 @@ const START_BYTES: usize = 8 << 20;
 const BEGIN: Duration = Duration::from_secs(10);
 
 /// Returns a runtime with all threads that it will need, or what this machine refuses.
-pub fn runtime() -> Result<Runtime, MachineTrouble> {
+pub fn runtime() -> Result<Runtime, MachineError> {
     ensure_open_files()?;
     ensure_threads_start(WORKERS + BLOCKING + SPARE)?;
     let built = catch_unwind(|| {
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(WORKERS).thread_stack_size(STACK_BYTES).thread_keep_alive(KEPT).enable_all().build()
     });
-    let refused = |why: String| MachineTrouble::resource(format!("the runtime can't be started: {why}"));
+    let refused = |why: String| MachineError::resource(format!("the runtime can't be started: {why}"));
     let runtime = match built {
         Ok(Ok(runtime)) => runtime,
         Ok(Err(error)) => return Err(refused(error.to_string())),
@@ -63,18 +63,16 @@ pub fn runtime() -> Result<Runtime, MachineTrouble> {
     Err(refused("its threads do not start".to_owned()))
 }
 
-fn ensure_open_files() -> Result<(), MachineTrouble> {
+fn ensure_open_files() -> Result<(), MachineError> {
     let pipes: Result<Vec<_>, io::Error> = (0..PIPES).map(|_| io::pipe()).collect();
-    let refused = |error| MachineTrouble::resource(format!("too few files may be open at the same time: {error}"));
+    let refused = |error| MachineError::resource(format!("too few files may be open at the same time: {error}"));
     pipes.map(drop).map_err(refused)
 }
 
 /// Starts as many threads as will be needed at the same time, and ends them again.
-fn ensure_threads_start(count: usize) -> Result<(), MachineTrouble> {
+fn ensure_threads_start(count: usize) -> Result<(), MachineError> {
     let refused = |error: &dyn std::fmt::Display| {
-        MachineTrouble::resource(format!(
-            "{count} threads are needed at the same time, and no more may be had: {error}"
-        ))
+        MachineError::resource(format!("{count} threads are needed at the same time, and no more may be had: {error}"))
     };
     // Reserved and released: only the address space counts.
     Vec::<u8>::new().try_reserve_exact(count * STACK_BYTES + START_BYTES).map_err(|error| refused(&error))?;

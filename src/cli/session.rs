@@ -11,7 +11,7 @@ use crate::cli::args::command_line::{Args, CliCommand, parse};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::streams::log_file::LogFile;
-use crate::cli::streams::logs::{LogSettings, begin as begin_logs};
+use crate::cli::streams::logs::{LogSettings, start_logs};
 use crate::cli::streams::terminal::{ColorChoice, Terminal, TerminalEnvironment};
 use crate::clock::Clock;
 use crate::config::external::environment::host_name;
@@ -53,7 +53,7 @@ impl Session {
         caps: &[&str],
     ) -> Result<Self, Exit> {
         let terminal = Terminal::of_process(ColorChoice::Auto, env);
-        let args = parse(words, terminal.err().colour()).map_err(|reply| {
+        let args = parse(words, terminal.err().has_colour()).map_err(|reply| {
             reply.show(&terminal);
             reply.exit
         })?;
@@ -72,7 +72,7 @@ impl Session {
             style: Arc::clone(&log_style),
             // A daemon's log is what people read of it.
             verbose: args.verbose.saturating_add(u8::from(args.command.is_daemon())),
-            quiet: match &args.command {
+            is_quiet: match &args.command {
                 CliCommand::Run(run) => run.quiet,
                 // What its calls run into is made up, and in its report.
                 #[cfg(feature = "emulator")]
@@ -91,7 +91,7 @@ impl Session {
                 Err(error) => return Err(session.finish(Err(log_file_error(path, &error)))),
             }
         }
-        match begin_logs(&session.terminal, clock, &settings, caps) {
+        match start_logs(&session.terminal, clock, &settings, caps) {
             Ok(()) => Ok(session),
             Err(error) => Err(session.finish(Err(CliError::from_error(&error, Exit::Config)))),
         }
@@ -115,10 +115,10 @@ impl Session {
     /// Reports an error: as a document where the result is one, as a line where a log collector
     /// reads standard error, else for people.
     pub fn report(&self, error: &CliError) {
-        if self.log_style.format.is_structured() && !self.args.json() {
+        if self.log_style.format.is_structured() && !self.args.wants_json() {
             self.write_log_line(&error.log_line(self.clock.now()));
         } else {
-            error.report(&self.terminal, self.args.json(), self.args.verbose > 0);
+            error.report(&self.terminal, self.args.wants_json(), self.args.verbose > 0);
         }
     }
 
@@ -164,11 +164,11 @@ mod tests {
 
     use super::*;
 
-    fn session(line: &str) -> (Session, crate::cli::streams::captured::Captured) {
+    fn session(line: &str) -> (Session, crate::cli::streams::captured::CapturedOutput) {
         session_in(line, LogFormat::Pretty)
     }
 
-    fn session_in(line: &str, format: LogFormat) -> (Session, crate::cli::streams::captured::Captured) {
+    fn session_in(line: &str, format: LogFormat) -> (Session, crate::cli::streams::captured::CapturedOutput) {
         let (terminal, captured) = fixtures::pipes();
         let args = parse(line.split_whitespace().map(OsString::from), false).expect("a valid line");
         let log_style = Arc::new(LogStyle { format, ..LogStyle::default() });

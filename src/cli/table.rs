@@ -56,16 +56,16 @@ struct TabDocument<'a> {
 
 /// Writes `tab` to standard output: JSON on request, a table on a terminal, tab-separated text
 /// elsewhere. The spreadsheet's name follows; for tab-separated text it goes to standard error.
-pub fn show(tab: &TabRows, terminal: &Terminal, json: bool) {
+pub fn show(tab: &TabRows, terminal: &Terminal, wants_json: bool) {
     let out = terminal.out();
     let place = format!("  in {}\n", tab.spreadsheet);
-    if json {
+    if wants_json {
         out.put(&document(tab));
     } else if tab.total.is_none() {
         out.put(&format!("{}: unknown\n{place}", visible(&tab.tab)));
     } else if out.is_terminal() {
-        out.put(&(table(tab, out.width(), out.colour()) + &place));
-    } else if out.put(&separated(tab)) {
+        out.put(&(table(tab, out.width(), out.has_colour()) + &place));
+    } else if out.put(&tab_separated(tab)) {
         terminal.err().put(&place);
     }
 }
@@ -85,7 +85,7 @@ pub fn document(tab: &TabRows) -> String {
 
 /// Returns header and rows, with tabs between cells. Tabs, line breaks and backslashes in a cell
 /// become `\t`, `\n`, `\r` and `\\`.
-pub fn separated(tab: &TabRows) -> String {
+pub fn tab_separated(tab: &TabRows) -> String {
     let mut out = String::new();
     for row in std::iter::once(&tab.header).chain(&tab.rows) {
         let width = tab.header.len().max(row.len());
@@ -101,7 +101,7 @@ fn escaped(cell: &str) -> String {
 }
 
 /// Returns a table of at most `width` terminal columns, and a line that names the rows shown.
-pub fn table(tab: &TabRows, width: usize, colour: bool) -> String {
+pub fn table(tab: &TabRows, width: usize, has_colour: bool) -> String {
     let shown = columns_that_fit(tab, width);
     let mut table = Table::new();
     table
@@ -110,10 +110,10 @@ pub fn table(tab: &TabRows, width: usize, colour: bool) -> String {
         .set_truncation_indicator("…")
         .force_no_tty()
         .set_width(u16::try_from(width).unwrap_or(u16::MAX));
-    if colour {
+    if has_colour {
         table.enforce_styling();
     }
-    let sides: Vec<CellAlignment> = shown.iter().map(|&at| side(tab, at)).collect();
+    let sides: Vec<CellAlignment> = shown.iter().map(|&at| alignment_of(tab, at)).collect();
     let table_row = |cells: &[String]| -> Vec<Cell> {
         let texts = shown.iter().map(|&at| cells.get(at).map_or("", String::as_str));
         texts.zip(&sides).map(|(text, side)| Cell::new(visible(text)).set_alignment(*side)).collect()
@@ -159,7 +159,7 @@ fn fitting(tab: &TabRows, columns: &[usize], width: usize) -> usize {
     fitting.count()
 }
 
-fn side(tab: &TabRows, at: usize) -> CellAlignment {
+fn alignment_of(tab: &TabRows, at: usize) -> CellAlignment {
     if is_numeric(tab, at) { CellAlignment::Right } else { CellAlignment::Left }
 }
 

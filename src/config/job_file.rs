@@ -104,7 +104,7 @@ fn in_single_quotes(text: &str) -> String {
 
 /// Returns the beginning of a file as text, read as `encoding = "auto"` would; empty if it can't be
 /// read.
-fn beginning(path: &Path) -> String {
+fn read_beginning(path: &Path) -> String {
     let mut bytes = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(MAX_HEADER_BYTES).read_to_end(&mut bytes));
     if read.is_err() {
@@ -159,14 +159,14 @@ fn job_files_near(path: &Path) -> String {
 }
 
 fn read_text(path: &Path) -> Result<String, ConfigError> {
-    let unreadable = |missing: bool, why: &str| {
-        if !missing && let Some(problem) = data_in_place_of_job(path, &beginning(path)) {
+    let unreadable = |is_missing: bool, why: &str| {
+        if !is_missing && let Some(problem) = data_in_place_of_job(path, &read_beginning(path)) {
             return ConfigError::unreadable(path, false, problem);
         }
         let problem = ConfigProblem::new(format!("the job file {} {why}", path.display()));
         let is_text = why != NO_TEXT;
         let help = if is_text { job_files_near(path) } else { "save it as UTF-8, as a plain text".to_owned() };
-        ConfigError::unreadable(path, missing, problem.help(help))
+        ConfigError::unreadable(path, is_missing, problem.help(help))
     };
     let about = std::fs::metadata(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => unreadable(true, "was not found"),

@@ -80,7 +80,7 @@ impl Diagnostic for ConfigProblem {
 pub struct ConfigError {
     problems: Vec<ConfigProblem>,
     source_text: NamedSource<String>,
-    missing: bool,
+    is_missing: bool,
 }
 
 impl ConfigError {
@@ -90,12 +90,12 @@ impl ConfigError {
         problems.iter_mut().for_each(ConfigProblem::hide_secrets);
         problems.sort_by_key(|problem| problem.span.as_ref().map_or((0, 0), |span| (1, span.start)));
         let source_text = NamedSource::new(file.display().to_string(), redact::masked(text)).with_language("TOML");
-        Self { problems, source_text, missing: false }
+        Self { problems, source_text, is_missing: false }
     }
 
     /// Creates the error for a job file that can't be read.
-    pub(crate) fn unreadable(file: &Path, missing: bool, problem: ConfigProblem) -> Self {
-        Self { missing, ..Self::new(file, "", vec![problem]) }
+    pub(crate) fn unreadable(file: &Path, is_missing: bool, problem: ConfigProblem) -> Self {
+        Self { is_missing, ..Self::new(file, "", vec![problem]) }
     }
 
     /// Returns the problems, in the order of the file.
@@ -105,12 +105,12 @@ impl ConfigError {
 
     /// Returns whether the job file itself is missing.
     pub fn is_missing(&self) -> bool {
-        self.missing
+        self.is_missing
     }
 
     /// Returns the fault: a person has to correct the file or the environment.
     pub fn fault(&self) -> Fault {
-        Fault::Corrupt
+        Fault::Inconsistent
     }
 
     /// Returns each problem in one plain line: `file:line:column: message; help`.

@@ -38,8 +38,6 @@ use crate::config::syntax::raw::JobFile;
 use crate::config::syntax::schema::job_file_schema;
 use crate::config::syntax::stage_job;
 use crate::config::value_reader::{ProblemNote, ValueReader};
-use crate::google::calls::quota::Pacing;
-use crate::google::transport::proxy::Proxies;
 use crate::ledger::items::write_mode::{Delivery, ReprocessPolicy, WriteMode};
 use crate::ledger::runs::expectation::Expectations;
 use crate::ledger::runs::held_changes::ChangeLimit;
@@ -49,10 +47,12 @@ use crate::port::step::Step;
 use crate::retry::RetryPolicy;
 use crate::schedule::job_schedule::JobSchedule;
 use crate::schedule::zone::parse_zone;
-use crate::source::skim::Depth;
+use crate::sheets_client::calls::quota::CallRates;
+use crate::sheets_client::transport::proxy::Proxies;
+use crate::source::path_selection::Depth;
 use crate::step::command::command_step::CommandSettings;
-use crate::step::identify::{JqIdentify, Versions};
 use crate::step::jq::program::Program;
+use crate::step::key_finder::{JqKeyFinder, Versions};
 use crate::store::tabs::jobs::JobsView;
 
 /// All settings of a job, checked. `Debug` shows no credentials.
@@ -107,7 +107,7 @@ pub struct Settings {
     /// How failed calls are retried.
     pub retry: RetryPolicy,
     /// Calls per minute; the embedded sheet has no limit.
-    pub pacing: Pacing,
+    pub pacing: CallRates,
     /// Attempts of one record, over all runs.
     pub max_attempts: u64,
     /// First records that may fail for one cause before a run stops; 0 for no limit.
@@ -137,13 +137,13 @@ pub struct Settings {
 
 impl Settings {
     /// Returns the part that extracts keys and versions.
-    pub fn identify(&self) -> JqIdentify {
+    pub fn identify(&self) -> JqKeyFinder {
         let versions = match &self.version {
             Some(program) => Versions::Named(self.evaluation.expression(program)),
             None if self.mode == WriteMode::Upsert => Versions::Content,
             None => Versions::None,
         };
-        JqIdentify::new(self.evaluation.expression(&self.key), versions)
+        JqKeyFinder::new(self.evaluation.expression(&self.key), versions)
     }
 
     /// Opens the source. Fails if it is missing or may not be read; errors in its contents come
@@ -164,15 +164,15 @@ impl Settings {
 
     /// Returns the names of steps that run programs.
     pub fn programs(&self) -> Vec<&str> {
-        let runs = self.steps.iter().filter(|step| matches!(step.action, StepAction::Command(_)));
+        let runs = self.steps.iter().filter(|step| matches!(step.action, StepAction::CommandStep(_)));
         runs.map(|step| step.name.as_str()).collect()
     }
 
     /// Returns the programs of steps and stages, each with its name.
     pub fn commands(&self) -> Vec<(&str, CommandSettings)> {
         let of_steps = self.steps.iter().filter_map(|step| match &step.action {
-            StepAction::Command(command) => Some((step.name.as_str(), command.clone())),
-            StepAction::Map(..) => None,
+            StepAction::CommandStep(command) => Some((step.name.as_str(), command.clone())),
+            StepAction::MapStep(..) => None,
         });
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let stages = self.stages.iter().flat_map(|job| &job.stages);
@@ -180,8 +180,8 @@ impl Settings {
         of_steps.chain(of_stages).collect()
     }
 
-    /// Returns the settings for items that are commands: a result is kept at once, because the next
-    /// may take hours, and the first failures are not evidence about the others.
+    /// Returns the settings for items that are commands: a result is kept immediately, because the
+    /// next may take hours, and the first failures are not evidence about the others.
     #[must_use]
     pub fn for_commands(mut self) -> Self {
         (self.commit.every_ms, self.stop_after) = (0, 0);

@@ -16,7 +16,7 @@ use crate::config::sections::records::source::Format;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::{Settings, load, read};
 use crate::ledger::items::write_mode::WriteMode;
-use crate::port::step::Identify;
+use crate::port::step::KeyFinder;
 use crate::retry::RetryPolicy;
 use crate::schedule::job_schedule::{MisfirePolicy, OverlapPolicy};
 use crate::source::bytes::input::Input;

@@ -16,7 +16,7 @@ use crate::config::external::names::OF_KEYS;
 use crate::config::problem::ConfigProblem;
 use crate::config::syntax::closest_word::closest;
 use crate::config::syntax::duration::{FORMS, parse_duration};
-use crate::config::syntax::located::At;
+use crate::config::syntax::located::Located;
 use crate::known_secrets::register_secret;
 use crate::redact;
 use crate::step::jq::program::Program;
@@ -70,7 +70,7 @@ impl<'a> ValueReader<'a> {
     /// Adds a problem of a value.
     pub(crate) fn add_problem_at<T>(
         &mut self,
-        at: &At<T>,
+        at: &Located<T>,
         message: impl Into<String>,
         label: impl Into<String>,
         help: &str,
@@ -86,14 +86,14 @@ impl<'a> ValueReader<'a> {
 
     /// Reads a text with its names replaced. It appears in messages and on the sheet, so no secret
     /// may be in it.
-    pub(crate) fn text(&mut self, at: &At<String>) -> Option<String> {
+    pub(crate) fn text(&mut self, at: &Located<String>) -> Option<String> {
         let shown = |name: &str, value: &str| redact::names_secret(name) || redact::may_hold_secret(value);
         if self.takes_secret(at, at.get(), shown) { None } else { self.filled(at) }
     }
 
     /// Reads a text that is a secret itself. It is never shown: no log and no error has it from
     /// here on.
-    pub(crate) fn secret_text(&mut self, at: &At<String>) -> Option<SecretString> {
+    pub(crate) fn secret_text(&mut self, at: &Located<String>) -> Option<SecretString> {
         if self.takes_secret(at, at.get(), |_, _| false) {
             return None;
         }
@@ -104,7 +104,7 @@ impl<'a> ValueReader<'a> {
 
     /// Adds a problem for each secret that a text would take from the environment. `more` decides
     /// what counts as a secret beside Google's keys.
-    pub(crate) fn takes_secret<T>(&mut self, at: &At<T>, text: &str, more: impl Fn(&str, &str) -> bool) -> bool {
+    pub(crate) fn takes_secret<T>(&mut self, at: &Located<T>, text: &str, more: impl Fn(&str, &str) -> bool) -> bool {
         let mut takes = false;
         for name in mentioned(text) {
             let value = self.environment.get(name).unwrap_or_default();
@@ -123,7 +123,7 @@ impl<'a> ValueReader<'a> {
         takes
     }
 
-    fn filled(&mut self, at: &At<String>) -> Option<String> {
+    fn filled(&mut self, at: &Located<String>) -> Option<String> {
         match interpolate(at.get(), |name| self.environment.get(name)) {
             Ok(text) => Some(text),
             Err(missing) => {
@@ -135,7 +135,7 @@ impl<'a> ValueReader<'a> {
         }
     }
 
-    fn lacking(&mut self, at: &At<String>, lack: &MissingVariable) {
+    fn lacking(&mut self, at: &Located<String>, lack: &MissingVariable) {
         let place = |needle: &str| match at.get().find(needle) {
             Some(start) => self.within(at, start..start + needle.len()),
             None => at.span(),
@@ -159,12 +159,12 @@ impl<'a> ValueReader<'a> {
     }
 
     /// Reads a text that is not empty.
-    pub(crate) fn non_empty(&mut self, at: &At<String>, what: &str) -> Option<String> {
+    pub(crate) fn non_empty(&mut self, at: &Located<String>, what: &str) -> Option<String> {
         let text = self.text(at)?;
         self.not_empty(at, what, text)
     }
 
-    fn not_empty(&mut self, at: &At<String>, what: &str, text: String) -> Option<String> {
+    fn not_empty(&mut self, at: &Located<String>, what: &str, text: String) -> Option<String> {
         if text.trim().is_empty() {
             self.add_problem_at(at, format!("{what} is empty"), "empty", "");
             return None;
@@ -173,12 +173,12 @@ impl<'a> ValueReader<'a> {
     }
 
     /// Reads a path, relative to the job file's folder.
-    pub(crate) fn path(&mut self, at: &At<String>, what: &str) -> Option<PathBuf> {
+    pub(crate) fn path(&mut self, at: &Located<String>, what: &str) -> Option<PathBuf> {
         self.non_empty(at, what).map(|text| self.folder.join(text))
     }
 
     /// Reads and compiles a jq expression; a problem is placed inside the text.
-    pub(crate) fn program(&mut self, at: &At<String>, what: &str) -> Option<Program> {
+    pub(crate) fn program(&mut self, at: &Located<String>, what: &str) -> Option<Program> {
         if self.takes_secret(at, at.get(), |_, _| false) {
             return None;
         }
@@ -214,7 +214,7 @@ impl<'a> ValueReader<'a> {
     }
 
     /// Returns the place of a part of a text in the file; the whole text if escapes prevent that.
-    fn within(&self, at: &At<String>, part: Range<usize>) -> Range<usize> {
+    fn within(&self, at: &Located<String>, part: Range<usize>) -> Range<usize> {
         let span = at.span();
         let literal = self.text.get(span.clone()).unwrap_or_default();
         match literal.find(at.get().as_str()) {
@@ -228,7 +228,7 @@ impl<'a> ValueReader<'a> {
     }
 
     /// Reads a duration in milliseconds, within bounds. A number without a unit means seconds.
-    pub(crate) fn duration_ms(&mut self, at: &At<String>, what: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
+    pub(crate) fn duration_ms(&mut self, at: &Located<String>, what: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
         let text = self.non_empty(at, what)?;
         let Some(length) = parse_duration(&text) else {
             let help = format!("write it as {FORMS}");
@@ -244,7 +244,7 @@ impl<'a> ValueReader<'a> {
     }
 
     /// Reads a whole number within bounds.
-    pub(crate) fn whole_number(&mut self, at: &At<i64>, what: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
+    pub(crate) fn whole_number(&mut self, at: &Located<i64>, what: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
         let found = u64::try_from(*at.get()).ok().filter(|n| bounds.contains(n));
         if found.is_none() {
             self.add_problem_at(
@@ -258,7 +258,7 @@ impl<'a> ValueReader<'a> {
     }
 
     /// Reads a time zone by its IANA name.
-    pub(crate) fn zone(&mut self, at: &At<String>, what: &str) -> Option<(String, TimeZone)> {
+    pub(crate) fn zone(&mut self, at: &Located<String>, what: &str) -> Option<(String, TimeZone)> {
         let name = self.non_empty(at, what)?;
         if let Ok(zone) = TimeZone::get(&name) {
             return Some((name, zone));

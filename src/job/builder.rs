@@ -47,7 +47,7 @@ pub struct JobBuilder {
     memory: Option<MemoryStore>,
     retry: Option<RetryPolicy>,
     concurrency: usize,
-    at_most_once: bool,
+    runs_at_most_once: bool,
     max_rows: Option<usize>,
     logical_date: Option<String>,
 }
@@ -81,7 +81,7 @@ impl JobBuilder {
             memory: None,
             retry: None,
             concurrency: 1,
-            at_most_once: false,
+            runs_at_most_once: false,
             max_rows: None,
             logical_date: None,
         }
@@ -210,7 +210,7 @@ impl JobBuilder {
     /// that waits for a person.
     #[must_use]
     pub fn at_most_once(mut self) -> Self {
-        self.at_most_once = true;
+        self.runs_at_most_once = true;
         self
     }
 
@@ -229,7 +229,7 @@ impl JobBuilder {
         self
     }
 
-    /// Checks all settings. Fails with every problem at once.
+    /// Checks all settings. Fails with every problem together.
     pub fn build(mut self) -> Result<Job, JobError> {
         let now = SystemClock::new().now();
         let (time, date) = logical_time(self.logical_date.as_deref(), now)?;
@@ -248,7 +248,7 @@ impl JobBuilder {
         if let Some(rows) = self.max_rows {
             settings.commit.max_rows = rows;
         }
-        if self.at_most_once {
+        if self.runs_at_most_once {
             settings.delivery = Delivery::AtMostOnce;
         }
         let memory = self.memory.map(|store| store.with_mode(settings.mode, settings.again));

@@ -66,13 +66,13 @@ impl ItemContext {
     }
 }
 
-type Work = dyn Fn(Value, ItemContext) -> BoxFuture<'static, Result<Vec<Value>, StepError>> + Send + Sync;
+type StepClosure = dyn Fn(Value, ItemContext) -> BoxFuture<'static, Result<Vec<Value>, StepError>> + Send + Sync;
 
 /// A step that calls a closure.
 #[derive(Clone)]
 pub(crate) struct ClosureStep {
     name: String,
-    work: Arc<Work>,
+    work: Arc<StepClosure>,
     logical_date: Arc<str>,
 }
 

@@ -40,7 +40,7 @@ impl JobError {
     /// Returns what kind of action helps; a busy job is free again once the other run has ended.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Settings { .. } => Fault::Corrupt,
+            Self::Settings { .. } => Fault::Inconsistent,
             Self::Busy { .. } => Fault::Fenced,
             Self::Stopped { fault, .. } => *fault,
         }

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::clock::Clock;
 use crate::fault::Fault;
-use crate::retry::{Decision, RetryPolicy};
+use crate::retry::{RetryDecision, RetryPolicy};
 use crate::rng::Rng;
 use crate::system::{SeededRng, SystemClock, SystemRng};
 
@@ -142,8 +142,8 @@ impl<C, F, N> Retry<C, F, N> {
             throttled += u32::from(fault == Fault::Throttled);
             let failed = if fault == Fault::Throttled { throttled } else { attempts - throttled };
             let least = least.map(|least| u64::try_from(least.as_millis()).unwrap_or(u64::MAX));
-            let decided = policy.decide(fault, failed, clock.monotonic_ms(), least, chance.draw());
-            let Decision::Again { after_ms } = decided else {
+            let decided = policy.decide(fault, failed, clock.monotonic_ms(), least, chance.next_f64());
+            let RetryDecision::Retry { after_ms } = decided else {
                 return Err(RetryError { error, attempts, is_exhausted: true });
             };
             let delay = Duration::from_millis(after_ms);

@@ -77,7 +77,7 @@ impl Job {
 
     /// Runs the job once; when `stop` resolves, finishes the items in hand, commits and returns.
     pub async fn run_until(&self, stop: impl Future<Output = ()> + Send) -> Result<JobReport, JobError> {
-        let (clock, chance) = machine();
+        let (clock, chance) = system_parts();
         let needs_watermark = self.source.as_ref().is_some_and(JobSource::needs_watermark);
         let watermark = if needs_watermark { self.watermark().await? } else { None };
         let request = RunRequest {
@@ -103,7 +103,7 @@ impl Job {
     /// Returns the watermark: the text under the member of [`JobSource::since`] in the last record
     /// before which every record is settled. `None` before the first run.
     pub async fn watermark(&self) -> Result<Option<String>, JobError> {
-        let (clock, chance) = machine();
+        let (clock, chance) = system_parts();
         let store: Arc<dyn Store> = match &self.memory {
             Some(store) => Arc::new(store.clone()),
             None => match connect_existing(&self.settings, &clock, &chance) {
@@ -124,15 +124,15 @@ impl Job {
     }
 
     /// Returns what a scenario plays: the settings, the steps with programs that are not run, and
-    /// how many items are in their steps at once.
+    /// how many items are in their steps at the same time.
     #[cfg(feature = "emulator")]
     pub(crate) fn drill_parts(&self) -> (Arc<Settings>, StepsMaker, Option<usize>) {
         let own = self.steps.clone();
         let steps: StepsMaker = Arc::new(move |settings: &Settings, clock: &Arc<dyn Clock>| {
             let of_file = settings.steps.iter().map(|step| -> Arc<dyn Step> {
                 match &step.action {
-                    StepAction::Command(_) => Arc::new(UndoneEffect::new(&step.name)),
-                    StepAction::Map(..) => step.make(clock, &settings.evaluation),
+                    StepAction::CommandStep(_) => Arc::new(UndoneEffect::new(&step.name)),
+                    StepAction::MapStep(..) => step.make(clock, &settings.evaluation),
                 }
             });
             let own = own.iter().map(|step| -> Arc<dyn Step> { Arc::new(step.clone()) });
@@ -161,7 +161,7 @@ pub fn memory_store() -> MemoryStore {
     MemoryStore::new(Arc::new(SystemClock::new()))
 }
 
-fn machine() -> (Arc<dyn Clock>, Arc<dyn Rng>) {
+fn system_parts() -> (Arc<dyn Clock>, Arc<dyn Rng>) {
     (Arc::new(SystemClock::new()), Arc::new(SystemRng))
 }
 

@@ -12,16 +12,16 @@ use crate::app::drill::record_copy::RecordCopy;
 use crate::app::error::AppError;
 use crate::job::error::JobError;
 use crate::job::runner_job::Job;
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::runner::shutdown::Stop;
 
 /// A test of a job: it is run under mishaps on a sheet in memory until it has recovered, and the
 /// rows are compared with those of an undisturbed run. Needs the feature `emulator`.
 ///
 /// The job's steps are called, again and again where a run was killed; programs of a job file are
-/// not run. Time is simulated: leases end and delays pass at once. Nothing of the job's own sheet
-/// or store is read or written. Commits and calls of steps are counted from 1, over all runs; rows
-/// are written in about six commits.
+/// not run. Time is simulated: leases end and delays pass immediately. Nothing of the job's own
+/// sheet or store is read or written. Commits and calls of steps are counted from 1, over all runs;
+/// rows are written in about six commits.
 ///
 /// ```
 /// use serde_json::json;
@@ -102,7 +102,8 @@ impl Scenario {
         self.with(Mishap::SecondRunner { commit, takes_over: false })
     }
 
-    /// Starts a run on a second machine when this commit is sent; it takes over the lease at once.
+    /// Starts a run on a second machine when this commit is sent; it takes over the lease
+    /// immediately.
     #[must_use]
     pub fn take_over(self, commit: u64) -> Self {
         self.with(Mishap::SecondRunner { commit, takes_over: true })
@@ -111,17 +112,17 @@ impl Scenario {
     /// Sorts the data tab, as a person would, before this commit arrives.
     #[must_use]
     pub fn sort(self, commit: u64) -> Self {
-        self.with(Mishap::Sort { commit, descending: true })
+        self.with(Mishap::Sort { commit, is_descending: true })
     }
 
     /// Plays the scenario on a thread of its own, and waits for its end. Fails as an undisturbed
     /// run of the job fails; what a mishap causes is in the outcome.
     pub fn play(self) -> Result<DrillOutcome, JobError> {
-        let outcome = self.played();
+        let outcome = self.play_mishaps();
         outcome.map_err(|error| JobError::of_run(&error))
     }
 
-    fn played(self) -> Result<DrillOutcome, AppError> {
+    fn play_mishaps(self) -> Result<DrillOutcome, AppError> {
         let mut source = self.job.open_source().map_err(AppError::Source)?;
         let stop = Stop::default();
         let reading = move |_| async move { RecordCopy::read(source.as_mut(), usize::MAX).await };
@@ -129,7 +130,7 @@ impl Scenario {
         let read = read.map_err(AppError::Machine)?;
         let records = match read {
             Some(read) => read.map_err(AppError::Source)?,
-            None => return Err(AppError::Machine(MachineTrouble::resource("the source panicked"))),
+            None => return Err(AppError::Machine(MachineError::resource("the source panicked"))),
         };
         let (settings, steps, concurrency) = self.job.drill_parts();
         let job = DrillJob {

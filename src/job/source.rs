@@ -14,7 +14,7 @@ use crate::ledger::items::item::Position;
 use crate::port::source::{Record, Source, SourceError};
 
 /// Gets the records after a watermark; `None` means all.
-type Fetch = dyn Fn(Option<String>) -> BoxFuture<'static, Result<Vec<Value>, String>> + Send + Sync;
+type FetchFn = dyn Fn(Option<String>) -> BoxFuture<'static, Result<Vec<Value>, String>> + Send + Sync;
 
 /// A source of records: a list of JSON values, a file, or a call that takes a watermark.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ pub(crate) enum JobSourceKind {
     },
     Since {
         member: String,
-        fetch: Arc<Fetch>,
+        fetch: Arc<FetchFn>,
     },
 }
 
@@ -101,7 +101,7 @@ impl JobSource {
                 Ok(Box::new(ValueSource { records: Some(records), fetch: None, next: 0, job: job.clone() }))
             })),
             JobSourceKind::Since { member, fetch } => Some(Arc::new(move || {
-                let fetch = FetchOnce { fetch: Arc::clone(&fetch), member: member.clone(), since: watermark.clone() };
+                let fetch = FetchSource { fetch: Arc::clone(&fetch), member: member.clone(), since: watermark.clone() };
                 Ok(Box::new(ValueSource { records: None, fetch: Some(fetch), next: 0, job: job.clone() }))
             })),
         }
@@ -116,8 +116,8 @@ impl<I: IntoIterator<Item = Value>> From<I> for JobSource {
 }
 
 /// The call of a source that fetches its records when the first one is read.
-struct FetchOnce {
-    fetch: Arc<Fetch>,
+struct FetchSource {
+    fetch: Arc<FetchFn>,
     member: String,
     since: Option<String>,
 }
@@ -125,7 +125,7 @@ struct FetchOnce {
 /// A source of values, which may have to be fetched first.
 struct ValueSource {
     records: Option<Vec<Record>>,
-    fetch: Option<FetchOnce>,
+    fetch: Option<FetchSource>,
     next: usize,
     job: String,
 }
@@ -150,7 +150,7 @@ impl Source for ValueSource {
         Box::pin(async move {
             if self.records.is_none() {
                 let fetched = match &self.fetch {
-                    Some(FetchOnce { fetch, member, since }) => {
+                    Some(FetchSource { fetch, member, since }) => {
                         let values = fetch(since.clone()).await.map_err(|why| SourceError::Unavailable {
                             what: format!("the source of {}", self.job),
                             why,
@@ -167,7 +167,7 @@ impl Source for ValueSource {
         })
     }
 
-    fn rereadable(&self) -> bool {
+    fn is_rereadable(&self) -> bool {
         true
     }
 

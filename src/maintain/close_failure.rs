@@ -19,7 +19,7 @@ pub fn closing_row(failure: &Failure, prior: PriorFailure, why: &str, now: Times
         state: FailureState::Recovered,
         answered: prior.answer(),
         payload: Vec::new(),
-        kept: false,
+        has_whole_record: false,
         ..failure.clone()
     }
 }

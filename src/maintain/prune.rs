@@ -18,7 +18,7 @@ use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::maintain::row_age::{AgedRow, order_rows};
 use crate::port::source::{Source, SourceError};
-use crate::port::step::Identify;
+use crate::port::step::KeyFinder;
 use crate::store::commit::restore::PENDING_ROW;
 use crate::store::scan::scanned_tabs::ScannedTabs;
 use crate::store::scan::trailing_blanks::TabExtent;
@@ -46,7 +46,7 @@ pub struct RowAge {
     /// Rows older than this are deleted.
     pub before: Timestamp,
     /// Whether keys are deleted, too.
-    pub keys: bool,
+    pub deletes_keys: bool,
 }
 
 /// The rows that would be deleted.
@@ -67,11 +67,11 @@ pub struct PrunePlan {
     /// Cells of all these rows.
     pub cells: u64,
     /// The keys, by fingerprint.
-    pub forgotten: HashSet<Fingerprint>,
+    pub keys_to_delete: HashSet<Fingerprint>,
     /// Whether more rows are obsolete than are deleted at a time.
-    pub more: bool,
+    pub has_more: bool,
     /// The changes that a run writes.
-    pub settled: Vec<ItemResult>,
+    pub changes: Vec<ItemResult>,
 }
 
 /// Rows that are deleted together or not at all.
@@ -105,8 +105,8 @@ pub fn plan_prune(listing: &ScannedTabs, ends: &[TabExtent], policy: PrunePolicy
         rows += group.len();
         rows <= MOST_ROWS
     };
-    found.more = groups.iter().map(Vec::len).sum::<usize>() > MOST_ROWS;
-    found.settled = groups.into_iter().take_while(fits).map(ItemResult::Removed).collect();
+    found.has_more = groups.iter().map(Vec::len).sum::<usize>() > MOST_ROWS;
+    found.changes = groups.into_iter().take_while(fits).map(ItemResult::Removed).collect();
     found
 }
 
@@ -124,13 +124,13 @@ fn keep_one_row(groups: &mut Vec<PruneGroup>, end: &TabExtent) {
 pub async fn count_yielded(
     found: &PrunePlan,
     source: &mut dyn Source,
-    identify: &dyn Identify,
+    identify: &dyn KeyFinder,
 ) -> Result<u64, SourceError> {
     let mut met = HashSet::new();
     while let Some(record) = source.next().await? {
         let Ok(body) = record.body else { continue };
         let Ok((key, _)) = identify.identify(&body).await else { continue };
-        if found.forgotten.contains(&key.fingerprint()) {
+        if found.keys_to_delete.contains(&key.fingerprint()) {
             met.insert(key.fingerprint());
         }
     }
@@ -206,10 +206,10 @@ fn add_old_keys(listing: &ScannedTabs, policy: PrunePolicy, age: RowAge, found: 
         }
         // Rows in earlier spreadsheets can't be deleted, so rows that answer them stay, too.
         let old = rows.iter().all(is_deletable);
-        found.old_keys += u64::from(old && !age.keys);
-        if old && age.keys {
+        found.old_keys += u64::from(old && !age.deletes_keys);
+        if old && age.deletes_keys {
             found.keys = (found.keys.0 + 1, found.keys.1 + rows.len() as u64);
-            found.forgotten.insert(key);
+            found.keys_to_delete.insert(key);
             groups.push(rows.into_iter().map(|row| removal_of(row, Gap::Nothing)).collect());
             continue;
         }
@@ -243,7 +243,7 @@ fn revoked_pairs<'l>(rows: &[AgedRow<'l>], policy: PrunePolicy) -> Vec<(AgedRow<
     let mut versions: BTreeMap<u64, [Vec<AgedRow<'_>>; 2]> = BTreeMap::new();
     for aged in rows {
         let [done, forgotten] = versions.entry(policy.again.version_hash(&aged.row.version)).or_default();
-        if aged.row.forgotten { forgotten.push(*aged) } else { done.push(*aged) }
+        if aged.row.is_revoked { forgotten.push(*aged) } else { done.push(*aged) }
     }
     let pairs = versions.into_values().flat_map(|[done, forgotten]| {
         let takers = forgotten.len();
@@ -256,7 +256,7 @@ fn revoked_pairs<'l>(rows: &[AgedRow<'l>], policy: PrunePolicy) -> Vec<(AgedRow<
 /// Returns rows of versions that another one has superseded, where one version counts.
 fn superseded_rows<'l>(rows: &[AgedRow<'l>], again: ReprocessPolicy) -> Vec<AgedRow<'l>> {
     // A pending revocation decides which rows count.
-    if again == ReprocessPolicy::EachVersion || rows.iter().any(|aged| aged.row.forgotten) {
+    if again == ReprocessPolicy::EachVersion || rows.iter().any(|aged| aged.row.is_revoked) {
         return Vec::new();
     }
     let counts = match again {

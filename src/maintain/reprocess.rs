@@ -11,7 +11,7 @@ use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::leases::row_order::RequestOrder;
 use crate::maintain::version_counts::{VersionCount, VersionCounts};
 use crate::port::source::{Source, SourceError};
-use crate::port::step::Identify;
+use crate::port::step::KeyFinder;
 use crate::store::scan::scanned_tabs::ScannedTabs;
 
 /// The plan of a forced run.
@@ -35,7 +35,7 @@ pub async fn plan_reprocess(
     listing: &ScannedTabs,
     again: ReprocessPolicy,
     source: &mut dyn Source,
-    identify: &dyn Identify,
+    identify: &dyn KeyFinder,
 ) -> Result<ReprocessPlan, SourceError> {
     plan_reprocess_since(listing, again, None, source, identify).await
 }
@@ -46,7 +46,7 @@ pub async fn plan_reprocess_since(
     again: ReprocessPolicy,
     asked: Option<RequestOrder>,
     source: &mut dyn Source,
-    identify: &dyn Identify,
+    identify: &dyn KeyFinder,
 ) -> Result<ReprocessPlan, SourceError> {
     let noted = &listing.snapshot.state.forced;
     let tallies = VersionCounts::new(again, &listing.rows, noted, asked);
@@ -62,7 +62,7 @@ pub async fn plan_reprocess_since(
         }
         let before = tallies.before(of.0, of.1);
         let done = before.iter().any(|counted| counted.times() > 0);
-        let forced = before.iter().any(|counted| counted.forced || (counted.since && counted.times() > 0));
+        let forced = before.iter().any(|counted| counted.is_forced || (counted.was_done_since && counted.times() > 0));
         match (done, forced) {
             (true, true) => found.over += 1,
             (true, false) => {

@@ -52,39 +52,39 @@ pub struct RolloverPlan {
 pub enum RolloverRefusal {
     /// The job continues in another spreadsheet.
     #[error("it continues in spreadsheet {0} already")]
-    Elsewhere(String),
+    RolledOver(String),
     /// The new spreadsheet holds another job of that name.
     #[error("spreadsheet {0} holds a job of this name already, with keys of its own: name an empty one")]
-    Taken(String),
+    NameTaken(String),
     /// A requested action is pending.
     #[error("a requested retry or skip is pending: run the job once, then repeat the command")]
-    Asked,
+    ActionPending,
     /// A run died with items in progress.
     #[error("a run that died has marked items as begun: run the job once, then repeat the command")]
     InDoubt,
     /// A forced run is not complete.
     #[error("a forced run is not complete: run the job once, then repeat the command")]
-    Forced,
+    ReprocessPending,
     /// The job was moved there, but nothing of it is left.
     #[error(
         "it was moved to spreadsheet {0}, and nothing of it is there any more: restore an earlier version of that one"
     )]
-    Gone(String),
+    NothingLeft(String),
     /// The job has not completed its move to the old spreadsheet.
     #[error("its move from spreadsheet {0} is not complete: complete that first")]
-    Unmoved(String),
+    RolloverIncomplete(String),
     /// The row of a failure can't be read.
     #[error("the record of a failure can't be found in the tab Failures: run the job once, then repeat the command")]
-    Unread,
+    FailureNotFound,
     /// The job has left too many spreadsheets.
     #[error("it has left {MAX_PREDECESSORS} spreadsheets behind, and no more are read: start a job with another name")]
-    TooMany,
+    TooManyPredecessors,
 }
 
 impl RolloverRefusal {
     /// Returns whether an ordinary run of the job removes the obstacle.
     pub fn passes(&self) -> bool {
-        matches!(self, Self::Asked | Self::InDoubt | Self::Forced | Self::Unread)
+        matches!(self, Self::ActionPending | Self::InDoubt | Self::ReprocessPending | Self::FailureNotFound)
     }
 }
 
@@ -99,38 +99,38 @@ pub fn plan_rollover(
 ) -> Result<RolloverPlan, RolloverRefusal> {
     let recorded = &old.snapshot.state;
     if let Some(next) = recorded.next.as_deref().filter(|next| *next != to) {
-        return Err(RolloverRefusal::Elsewhere(next.to_owned()));
+        return Err(RolloverRefusal::RolledOver(next.to_owned()));
     }
     if let Some(previous) = old.snapshot.not_yet_left.clone() {
-        return Err(RolloverRefusal::Unmoved(previous));
+        return Err(RolloverRefusal::RolloverIncomplete(previous));
     }
     if new.is_some_and(|new| new.state.previous.first().map(String::as_str) != Some(from)) {
-        return Err(RolloverRefusal::Taken(to.to_owned()));
+        return Err(RolloverRefusal::NameTaken(to.to_owned()));
     }
     let index = &old.snapshot.processed_index;
     let stage = match (new, recorded.next.is_some()) {
         // A run there would start anew, and process everything again.
-        (None, true) => return Err(RolloverRefusal::Gone(to.to_owned())),
+        (None, true) => return Err(RolloverRefusal::NothingLeft(to.to_owned())),
         (Some(_), true) => RolloverStage::Complete,
         (Some(_), false) => RolloverStage::Started,
         (None, false) => RolloverStage::NotStarted,
     };
-    let failures = failures(old).ok_or(RolloverRefusal::Unread)?;
+    let failures = failures(old).ok_or(RolloverRefusal::FailureNotFound)?;
     let (keys, count) = (index.keys(), failures.len() as u64);
     if stage == RolloverStage::Complete {
         return Ok(RolloverPlan { stage, keys, failures: count, settled: Vec::new() });
     }
     if index.failures().iter().any(|(_, prior)| prior.requested.is_some()) {
-        return Err(RolloverRefusal::Asked);
+        return Err(RolloverRefusal::ActionPending);
     }
     if !recorded.begun.is_empty() {
         return Err(RolloverRefusal::InDoubt);
     }
     if !recorded.forced.is_empty() {
-        return Err(RolloverRefusal::Forced);
+        return Err(RolloverRefusal::ReprocessPending);
     }
     if recorded.previous.len() >= MAX_PREDECESSORS {
-        return Err(RolloverRefusal::TooMany);
+        return Err(RolloverRefusal::TooManyPredecessors);
     }
     let mut settled = Vec::new();
     if let Some(new) = new {

@@ -28,14 +28,14 @@ pub struct AgedRow<'l> {
 /// Returns all rows of a listing in the order in which they were written; those of earlier
 /// spreadsheets come first. `before` is the age limit.
 pub fn order_rows(listing: &ScannedTabs, before: Timestamp) -> Vec<AgedRow<'_>> {
-    let own = || listing.rows.iter().filter(|row| !row.left);
+    let own = || listing.rows.iter().filter(|row| !row.is_in_predecessor);
     let mut sequence = CommitSequence::default();
     for row in own() {
         sequence.push_row(&row.run, row.order);
     }
     let mut ranked: Vec<_> = sequence.ranks(&first_commits(listing)).into_iter().zip(own()).collect();
     ranked.sort_by_key(|(rank, _)| *rank);
-    let rows = listing.rows.iter().filter(|row| row.left).chain(ranked.into_iter().map(|(_, row)| row));
+    let rows = listing.rows.iter().filter(|row| row.is_in_predecessor).chain(ranked.into_iter().map(|(_, row)| row));
     let latest = listing.snapshot.state.lease.since.max(before).add_ms(AHEAD_MS);
     mark_old(rows.map(|row| AgedRow { row, is_old: false }).collect(), before, latest)
 }
@@ -82,10 +82,10 @@ mod tests {
             row: 2,
             key: Key::new("k").expect("a key"),
             version: Version::default(),
-            forgotten: false,
+            is_revoked: false,
             run: run_id(Timestamp(day * DAY), 7),
             order: None,
-            left: false,
+            is_in_predecessor: false,
             mark: 0,
         }
     }

@@ -25,9 +25,9 @@ pub struct VersionCount {
     /// Rows with the state `forgotten`.
     pub forgotten: u32,
     /// Whether one of these rows belongs to the pending forced run.
-    pub forced: bool,
+    pub is_forced: bool,
     /// Whether it was done after the forced run was requested.
-    pub since: bool,
+    pub was_done_since: bool,
 }
 
 impl VersionCount {
@@ -67,17 +67,17 @@ impl VersionCounts {
                     version: row.version.clone(),
                     done: 0,
                     forgotten: 0,
-                    forced: false,
-                    since: false,
+                    is_forced: false,
+                    was_done_since: false,
                 }
             });
             one.version.clone_from(&row.version);
-            if row.forgotten {
+            if row.is_revoked {
                 one.forgotten += 1;
-                one.forced |= forced.contains(row.run.as_str());
+                one.is_forced |= forced.contains(row.run.as_str());
             } else {
                 one.done += 1;
-                one.since |= !row.left && asked.is_some_and(|asked| asked.is_before(row.order));
+                one.was_done_since |= !row.is_in_predecessor && asked.is_some_and(|asked| asked.is_before(row.order));
             }
         }
         Self { again, counted, versions }
@@ -107,15 +107,15 @@ impl VersionCounts {
 mod tests {
     use super::*;
 
-    fn row(key: &str, version: &str, forgotten: bool, run: &str) -> ProcessedRow {
+    fn row(key: &str, version: &str, is_revoked: bool, run: &str) -> ProcessedRow {
         ProcessedRow {
             row: 2,
             key: Key::new(key).expect("a key"),
             version: Version(version.into()),
-            forgotten,
+            is_revoked,
             run: run.into(),
             order: None,
-            left: false,
+            is_in_predecessor: false,
             mark: 0,
         }
     }
@@ -132,7 +132,7 @@ mod tests {
         let every = VersionCounts::new(ReprocessPolicy::EachVersion, &rows, &["r2".to_owned()], None);
         let mark = |version: &str| ReprocessPolicy::EachVersion.version_hash(&Version(version.into()));
         let counted = every.before(key, mark("1"));
-        assert_eq!((counted.len(), counted[0].times(), counted[0].forced), (1, 1, true));
+        assert_eq!((counted.len(), counted[0].times(), counted[0].is_forced), (1, 1, true));
         assert!(every.before(key, mark("3")).is_empty());
         let other = VersionCounts::new(ReprocessPolicy::OnChange, &rows, &[], None);
         assert_eq!(other.before(key, mark("3")).len(), 2, "any version is in the way where one counts");

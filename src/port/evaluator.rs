@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 
 /// One evaluation: an expression, its input, and its bounds.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +46,7 @@ pub enum EvaluationError {
     Rejected(String),
     /// This machine lacks what the evaluation needs; the input is not the cause.
     #[error("{0}")]
-    Machine(MachineTrouble),
+    Machine(MachineError),
 }
 
 /// Evaluates expressions under bounds, so that one that does not terminate affects only itself.

@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use thiserror::Error;
 
 use crate::ledger::runs::journal::{JournalHead, StepResult};
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 
 /// A durable place for the results of this run, and those of earlier runs.
 pub trait Journal: Send + Sync {
@@ -37,4 +37,4 @@ pub struct LeftoverJournal {
 /// The error of a journal that can't be read or written; always an error of this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
-pub struct JournalFault(pub MachineTrouble);
+pub struct JournalFault(pub MachineError);

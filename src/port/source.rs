@@ -151,7 +151,7 @@ impl SourceError {
             | Self::Broken { .. }
             | Self::Misread { .. }
             | Self::Ambiguous { .. }
-            | Self::Foreign { .. } => Fault::Corrupt,
+            | Self::Foreign { .. } => Fault::Inconsistent,
             Self::Denied { .. } => Fault::Denied,
             Self::Unavailable { .. } => Fault::Transient,
             Self::Stage { fault, .. } => *fault,
@@ -172,7 +172,7 @@ pub trait Source: Send {
     }
 
     /// True if a later run can read the same records again: a file can be, standard input can't.
-    fn rereadable(&self) -> bool;
+    fn is_rereadable(&self) -> bool;
 
     /// Sets the source back to its start, at its end or after an error, for another pass. Until
     /// then, a source that was opened for several passes may return reduced records with only the

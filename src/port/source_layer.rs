@@ -33,8 +33,8 @@ impl<T: SourceLayer> Source for T {
         self.inner_mut().header_row()
     }
 
-    fn rereadable(&self) -> bool {
-        self.inner().rereadable()
+    fn is_rereadable(&self) -> bool {
+        self.inner().is_rereadable()
     }
 
     fn rewind(&mut self) -> Result<(), SourceError> {

@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::ledger::items::key::{Key, KeyError, Version};
 use crate::ledger::leases::lease::Fence;
 use crate::ledger::values::json_path::MemberPath;
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::time::Timestamp;
 
 /// The information on item and run that a step gets.
@@ -53,12 +53,12 @@ pub enum StepError {
     #[error("the run was stopped")]
     Cancelled,
     /// An error of this machine, not of the item: the run stops, and the item is untouched.
-    #[error("{trouble}")]
+    #[error("{error}")]
     Machine {
         /// What the machine refuses.
-        trouble: MachineTrouble,
+        error: MachineError,
         /// True if the step may have begun.
-        begun: bool,
+        has_begun: bool,
     },
 }
 
@@ -85,7 +85,7 @@ impl StepError {
             Self::Rejected(_) => Fault::Rejected,
             Self::Transient { retry_after_ms: Some(_), .. } => Fault::Throttled,
             Self::Transient { .. } | Self::Cancelled => Fault::Transient,
-            Self::Machine { trouble, .. } if trouble.passes() => Fault::Transient,
+            Self::Machine { error: machine_error, .. } if machine_error.passes() => Fault::Transient,
             Self::Machine { .. } => Fault::Machine,
         }
     }
@@ -112,7 +112,7 @@ pub trait Step: Send + Sync {
 }
 
 /// Finds the key and the version of a record.
-pub trait Identify: Send + Sync {
+pub trait KeyFinder: Send + Sync {
     /// Returns the record's key and version.
     fn identify<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity>;
 
@@ -157,5 +157,5 @@ pub enum IdentifyError {
     },
     /// This machine lacks what the lookup needs; the record is not the cause.
     #[error("{0}")]
-    Machine(MachineTrouble),
+    Machine(MachineError),
 }

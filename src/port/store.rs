@@ -5,25 +5,25 @@ use futures_util::future::BoxFuture;
 use thiserror::Error;
 
 use crate::fault::Fault;
-use crate::ledger::commit::changes::{Commit, CommitReply};
+use crate::ledger::commit::changes::{Commit, CommitResult};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::items::failure::{StoredFailure, record_hash_of};
 use crate::ledger::items::key::Fingerprint;
-use crate::ledger::state::snapshot::{Loaded, RowChecksum};
-use crate::machine::MachineTrouble;
+use crate::ledger::state::snapshot::{LoadReport, RowChecksum};
+use crate::machine::MachineError;
 
 /// A durable store with one guarded write.
 pub trait Store: Send + Sync {
     /// Reads everything that a run needs, the head strictly before the rest, until it is
     /// consistent.
-    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>>;
+    fn load(&self) -> BoxFuture<'_, Result<LoadReport, StoreError>>;
 
     /// Reads the head only.
     fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>>;
 
     /// Applies a commit as a whole if its `from` is still the head, or refuses it as a whole; or
     /// the outcome is unknown. The same commit may be sent again: it is applied at most once.
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply>;
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult>;
 
     /// Returns the misplaced rows: a concurrent edit moved rows or columns during the last commit.
     /// The next commit repairs them. Called after a load and after each applied commit.
@@ -48,7 +48,7 @@ pub trait Store: Send + Sync {
         Box::pin(async move {
             let kept = self.read_failures(rows).await?.into_iter();
             let marks = kept.filter_map(|kept| {
-                let mark = record_hash_of(&kept.failure.payload, kept.failure.kept)?;
+                let mark = record_hash_of(&kept.failure.payload, kept.failure.has_whole_record)?;
                 Some((kept.failure.key.fingerprint(), mark))
             });
             Ok(marks.collect())
@@ -127,10 +127,10 @@ pub enum StoreError {
         why: String,
     },
     /// This machine refuses something that reading needs.
-    #[error("continue: {trouble}")]
+    #[error("continue: {error}")]
     Machine {
         /// What the machine refuses.
-        trouble: MachineTrouble,
+        error: MachineError,
     },
     /// The store does not exist.
     #[error("{why}")]
@@ -155,7 +155,7 @@ pub enum StoreError {
     },
     /// The content is not what this tool wrote, or not what the job file defines.
     #[error("continue with this sheet: {why}")]
-    Corrupt {
+    Inconsistent {
         /// Tab, row or field, and what to do.
         why: String,
     },
@@ -184,7 +184,7 @@ impl StoreError {
             Self::Foreign { .. } => Fault::Transient,
             Self::Machine { .. } => Fault::Machine,
             Self::Denied { .. } => Fault::Denied,
-            Self::Missing { .. } | Self::Corrupt { .. } | Self::Unsafe { .. } => Fault::Corrupt,
+            Self::Missing { .. } | Self::Inconsistent { .. } | Self::Unsafe { .. } => Fault::Inconsistent,
             Self::Predecessor { error, .. } => error.fault(),
         }
     }
@@ -201,7 +201,7 @@ impl StoreError {
     /// not disappear by itself.
     pub fn final_fault(&self) -> Fault {
         match self {
-            Self::Foreign { .. } => Fault::Corrupt,
+            Self::Foreign { .. } => Fault::Inconsistent,
             Self::Predecessor { error, .. } => error.final_fault(),
             error => error.fault(),
         }

@@ -2,11 +2,11 @@
 
 use futures_util::future::BoxFuture;
 
-use crate::ledger::commit::changes::{Commit, CommitReply};
+use crate::ledger::commit::changes::{Commit, CommitResult};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::items::failure::StoredFailure;
 use crate::ledger::items::key::Fingerprint;
-use crate::ledger::state::snapshot::Loaded;
+use crate::ledger::state::snapshot::LoadReport;
 use crate::port::store::{MisplacedWrites, Store, StoreError, Usage};
 
 /// A store that does something else with commits, or with reads, than the one behind it. Everything
@@ -16,10 +16,10 @@ pub trait StoreLayer: Send + Sync {
     fn inner(&self) -> &dyn Store;
 
     /// Applies a commit, as `Store::commit` does.
-    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply>;
+    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult>;
 
     /// Loads, as `Store::load` does.
-    fn load_in_layer(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+    fn load_in_layer(&self) -> BoxFuture<'_, Result<LoadReport, StoreError>> {
         self.inner().load()
     }
 
@@ -30,7 +30,7 @@ pub trait StoreLayer: Send + Sync {
 }
 
 impl<T: StoreLayer> Store for T {
-    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+    fn load(&self) -> BoxFuture<'_, Result<LoadReport, StoreError>> {
         self.load_in_layer()
     }
 
@@ -38,7 +38,7 @@ impl<T: StoreLayer> Store for T {
         self.read_head_in_layer()
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
         self.commit_in_layer(commit)
     }
 

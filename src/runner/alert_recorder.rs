@@ -15,9 +15,9 @@ use crate::alerts::alert_state::AlertState;
 use crate::alerts::condition_record::DeliveryRecord;
 use crate::alerts::message::Message;
 use crate::alerts::observation::{ObservedEnding, RunObservation};
-use crate::alerts::reporting::{AlertPlace, LinkedTabs, Reporting};
+use crate::alerts::report_context::{AlertPlace, LinkedTabs, ReportContext};
 use crate::known_secrets::hide_secrets;
-use crate::ledger::runs::outlook::{HeldRows, NextDue};
+use crate::ledger::runs::end_state::{HeldRows, NextDue};
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::port::store::TabIds;
 use crate::time::Timestamp;
@@ -36,7 +36,7 @@ pub struct RunAlerts {
     pub delivery: Arc<dyn Fn(&str) -> DeliveryRecord + Send + Sync>,
     /// A phrase about the last delivery, for the run's row; empty if all channels worked.
     pub remark: String,
-    /// The id of a run that vanished and was reported by this machine at once.
+    /// The id of a run that vanished and was reported by this machine immediately.
     pub reported_run: Option<String>,
     /// Gets the messages.
     pub sink: AlertSink,
@@ -114,15 +114,15 @@ impl AlertRecorder {
             if self.is_counted {
                 state.observe_run(&observation(ended), &self.alerts.rules);
             }
-            let next_due = match ended.outlook.next_due {
+            let next_due = match ended.end_state.next_due {
                 NextDue::At { due, .. } => Some(due),
                 NextDue::Unknown | NextDue::Never => None,
             };
-            let holds = matches!(ended.outlook.held, HeldRows::Rows { .. });
+            let holds = matches!(ended.end_state.held, HeldRows::Rows { .. });
             let TabIds { runs, failures, jobs } = recorded.tabs;
             let tabs = LinkedTabs { runs, run_row: None, failures, jobs: jobs.filter(|_| holds) };
             let place = AlertPlace { tabs, ..self.alerts.place.clone() };
-            let reporting = Reporting {
+            let reporting = ReportContext {
                 now,
                 run,
                 install: &self.install,

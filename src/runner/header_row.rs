@@ -9,7 +9,7 @@ use crate::ledger::runs::event::{Event, EventSink};
 use crate::ledger::values::columns::{Columns, header_text};
 use crate::ledger::values::json_path::MemberPath;
 use crate::port::source::{HeaderRow, Source, SourceError};
-use crate::port::step::Identify;
+use crate::port::step::KeyFinder;
 use crate::runner::run_config::RunError;
 use crate::runner::shutdown::Stop;
 
@@ -17,7 +17,7 @@ use crate::runner::shutdown::Stop;
 /// notes.
 pub async fn check_header(
     source: &mut dyn Source,
-    identify: &dyn Identify,
+    identify: &dyn KeyFinder,
     events: &EventSink,
     stop: &Stop,
 ) -> Result<(), RunError> {
@@ -33,7 +33,7 @@ pub async fn check_header(
 
 /// Checks the header row and returns its notes as sentences. Fails if no record has a key, or every
 /// record would lose its version.
-pub async fn read_header(source: &mut dyn Source, identify: &dyn Identify) -> Result<Vec<String>, RunError> {
+pub async fn read_header(source: &mut dyn Source, identify: &dyn KeyFinder) -> Result<Vec<String>, RunError> {
     let Some(header_row) = source.header_row().await else { return Ok(Vec::new()) };
     let paths = identify.paths();
     let Some((what, path)) = paths.into_iter().find(|(_, path)| !has_path(&header_row, path)) else {

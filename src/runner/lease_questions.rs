@@ -29,7 +29,7 @@ impl Default for LeaseQuestions {
 
 impl LeaseQuestions {
     /// Returns what asks; it may be cloned and used from any task.
-    pub fn asker(&self) -> LeaseAsker {
+    pub fn sender(&self) -> LeaseAsker {
         LeaseAsker(self.sender.clone())
     }
 

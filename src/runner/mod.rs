@@ -25,7 +25,7 @@
 //! | What does a commit carry, and how does it come to a known outcome? | `commit/` |
 //! | How does a run stop early? | `shutdown` |
 //! | How does a source ask whether the run holds the lease? | `lease_questions` |
-//! | When is the next run due? | `outlook` |
+//! | When is the next run due? | `next_due` |
 //! | Which warnings have people heard of before? | `warning_memory` |
 //! | Which checks precede the first record? | `source_checks`; of a header row, `header_row` |
 //! | What would steps make of a record, and which columns would a first row have? | `preview` |
@@ -44,7 +44,7 @@ pub mod queue;
 pub mod commit;
 pub mod shutdown;
 pub mod lease_questions;
-pub mod outlook;
+pub mod next_due;
 pub mod header_row;
 mod source_checks;
 pub mod warning_memory;

@@ -19,7 +19,7 @@ use crate::ledger::rows::table_header::{KeyColumn, choose_key_column};
 use crate::ledger::values::columns::Columns;
 use crate::port::preview::Preview;
 use crate::port::source::{Source, SourceError};
-use crate::port::step::{Identify, Step, StepContext};
+use crate::port::step::{KeyFinder, Step, StepContext};
 
 /// Maximum number of records to try.
 const MAX_RECORDS: u32 = 20;
@@ -34,7 +34,7 @@ pub struct FirstRow {
     /// The steps, in order.
     pub steps: Vec<Arc<dyn Step>>,
     /// Finds keys and versions.
-    pub identify: Arc<dyn Identify>,
+    pub identify: Arc<dyn KeyFinder>,
     /// The types of columns.
     pub columns: Columns,
     /// The key expression.
@@ -54,7 +54,7 @@ impl FirstRow {
         if self.steps.iter().any(|step| step.has_outside_effects()) {
             return None;
         }
-        let mut source = (self.open)().ok().filter(|source| source.rereadable())?;
+        let mut source = (self.open)().ok().filter(|source| source.is_rereadable())?;
         for _ in 0..MAX_RECORDS {
             let record = source.next().await.ok()??;
             let Ok(body) = record.body else { continue };

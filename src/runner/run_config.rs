@@ -21,11 +21,11 @@ use crate::ledger::runs::run::{RunStatus, Trigger};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::Definition;
 use crate::ledger::values::columns::Columns;
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::port::journal::Journal;
 use crate::port::process::Processes;
 use crate::port::source::{HeaderRow, Source, SourceError};
-use crate::port::step::{Identify, Step};
+use crate::port::step::{KeyFinder, Step};
 use crate::port::store::{Store, StoreError};
 use crate::retry::RetryPolicy;
 use crate::rng::Rng;
@@ -45,7 +45,7 @@ pub struct Dependencies {
     /// The source; `None` if only failures are retried.
     pub source: Option<Box<dyn Source>>,
     /// Finds keys and versions of records.
-    pub identify: Arc<dyn Identify>,
+    pub identify: Arc<dyn KeyFinder>,
     /// The processing steps, in order.
     pub steps: Vec<Arc<dyn Step>>,
     /// Changes that were prepared from the snapshot at a head; `None` for an ordinary run.
@@ -133,7 +133,7 @@ pub struct RunConfig {
     pub max_rows: usize,
     /// Maximum size of one commit in bytes, approximately.
     pub max_bytes: usize,
-    /// Maximum number of items in their steps at once.
+    /// Maximum number of items in their steps at the same time.
     pub concurrency: usize,
     /// The retry policy of a step within a run.
     pub retry: RetryPolicy,
@@ -141,7 +141,7 @@ pub struct RunConfig {
     pub retrying: RetryScope,
     /// The job's rollover, if this run performs one.
     pub rollover: Option<Rollover>,
-    /// Runs in which a version may fail before it is dead.
+    /// Runs in which a version may fail before it is exhausted.
     pub max_attempts: u64,
     /// How many first records may fail for one cause before the run stops; 0 disables the check.
     pub stop_after: u64,
@@ -165,7 +165,7 @@ pub enum RunError {
     Store(#[from] StoreError),
     /// Another run holds the lease.
     #[error("run the job: {} is running it on {} since {since} (its lease ends {until} unless renewed)", holder.run, holder.host)]
-    Held {
+    LeaseHeld {
         /// The lease holder.
         holder: Box<Holder>,
         /// Start of its lease.
@@ -181,7 +181,7 @@ pub enum RunError {
     },
     /// The definition in the job file changed: everything would be processed again.
     #[error("run the job: its {} changed since the last run, which would process {} again", moved.join(" and "), keys_in_words(*keys))]
-    Redefined {
+    DefinitionChanged {
         /// The changed settings.
         moved: Vec<&'static str>,
         /// Number of done keys.
@@ -195,13 +195,13 @@ pub enum RunError {
     },
     /// The job was moved to another spreadsheet.
     #[error("run the job: it continues in spreadsheet {next}, to which it was moved")]
-    GoesOn {
+    RolledOver {
         /// The id of that spreadsheet.
         next: String,
     },
     /// The job was started here by a rollover that has not left the previous spreadsheet yet.
     #[error("run the job: its move from spreadsheet {previous} to this one is not complete")]
-    Unmoved {
+    RolloverIncomplete {
         /// The id of the spreadsheet in which it is still active.
         previous: String,
     },
@@ -215,7 +215,7 @@ pub enum RunError {
     },
     /// The sheet has changed since the changes were prepared.
     #[error("continue: another run has written to the sheet since it was read; run the command again")]
-    MovedOn,
+    SheetChanged,
     /// Another run took over during the run.
     #[error("continue: {by}; this run changed nothing after that")]
     Fenced {
@@ -244,16 +244,16 @@ pub enum RunError {
         "write to the sheet: its tabs were edited as often as they were read; leave the tabs alone for a minute, then run \
          again ({why})"
     )]
-    Restless {
+    EditedWhileRead {
         /// The last error message.
         why: String,
     },
     /// This machine refuses something that the run needs. Finished items are applied; the item in
     /// hand is untouched.
-    #[error("continue: {trouble}")]
+    #[error("continue: {error}")]
     Machine {
         /// What the machine refuses.
-        trouble: MachineTrouble,
+        error: MachineError,
         /// What the run achieved.
         report: Box<RunReport>,
     },
@@ -272,7 +272,7 @@ pub enum RunError {
     },
     /// All of the first records fail for one cause.
     #[error("run the job: {}", cause.sentence())]
-    AllAlike {
+    CommonCause {
         /// The common cause.
         cause: Box<Cause>,
         /// What the run achieved; `None` if only the source was checked.
@@ -293,17 +293,19 @@ impl RunError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Store(error) => error.fault(),
-            Self::Held { .. } | Self::Fenced { .. } | Self::MovedOn | Self::AlreadyClaimed { .. } => Fault::Fenced,
-            Self::Redefined { .. }
-            | Self::GoesOn { .. }
-            | Self::Unmoved { .. }
+            Self::LeaseHeld { .. } | Self::Fenced { .. } | Self::SheetChanged | Self::AlreadyClaimed { .. } => {
+                Fault::Fenced
+            }
+            Self::DefinitionChanged { .. }
+            | Self::RolledOver { .. }
+            | Self::RolloverIncomplete { .. }
             | Self::Refused { .. }
             | Self::NoFailure { .. }
             | Self::NoField { .. }
-            | Self::AllAlike { .. } => Fault::Corrupt,
+            | Self::CommonCause { .. } => Fault::Inconsistent,
             Self::Stopped { .. } => Fault::Transient,
             Self::Unfinished { fault, .. } => *fault,
-            Self::Restless { .. } => Fault::Throttled,
+            Self::EditedWhileRead { .. } => Fault::Throttled,
             Self::Machine { .. } => Fault::Machine,
             Self::Source { error, .. } | Self::Input(error) => error.fault(),
         }

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
+use crate::ledger::runs::end_state::{NextDue, RunEndState};
 use crate::ledger::runs::expectation::{Expectations, FilledColumns};
 use crate::ledger::runs::held_changes::HeldReport;
-use crate::ledger::runs::outlook::{NextDue, RunOutlook};
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::runner::shutdown::StopReason;
 use crate::time::Timestamp;
@@ -62,7 +62,7 @@ impl RunEnd {
     /// Returns the run with the status, the message and the time of its end. Messages about repairs
     /// that the run has already follow those of the end.
     pub fn close(&self, run: Run) -> Run {
-        let run = Run { outlook: RunOutlook { next_due: self.next_due, ..run.outlook }, ..run };
+        let run = Run { end_state: RunEndState { next_due: self.next_due, ..run.end_state }, ..run };
         let finished = Some(self.finished);
         let (status, message) = match &self.cause {
             EndCause::GivenUp(why) => {
@@ -139,7 +139,7 @@ mod tests {
         let end =
             RunEnd { finished: Timestamp(9), cause, repeated: Some("1 key twice".into()), next_due: NextDue::Never };
         let run = end.close(run);
-        assert_eq!((run.finished, run.outlook.next_due), (Some(Timestamp(9)), NextDue::Never));
+        assert_eq!((run.finished, run.end_state.next_due), (Some(Timestamp(9)), NextDue::Never));
         (run.status, run.message)
     }
 

@@ -9,7 +9,7 @@
 //! | Which event is handled next? | this one |
 //! | When is a batch due, and what follows when it is committed? | `commits` |
 //! | What follows when an input is read, or when an item's steps end? | `items` |
-//! | What happens to the failures of the first records? | `probation` |
+//! | What happens to the failures of the first records? | `first_records` |
 //! | How are the changes found before any is made? | `forecast` |
 //! | How does the loop stop before the end of its source? | `early_stop` |
 //! | What does the loop report about a run, and with which result does it end? | `reports` |
@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::ledger::items::write_mode::Delivery;
 use crate::ledger::runs::event::{Event, RunReport};
 use crate::ledger::runs::journal::JournalHead;
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::port::journal::JournalFault;
 use crate::port::source::{Source, SourceError};
 use crate::port::store::{Store, StoreError};
@@ -52,12 +52,12 @@ mod commits;
 mod early_stop;
 mod forecast;
 mod items;
-mod probation;
+mod first_records;
 mod reports;
 
 /// Runs a job once over its source. Returns when everything that was taken in is committed or
 /// reported. On an error, earlier commits remain.
-pub async fn pass(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Result<RunReport, RunError> {
+pub async fn run_job(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Result<RunReport, RunError> {
     // Loading may take minutes while the service is down. Nothing is written yet, so it may be
     // cancelled anywhere.
     let startup = StartupParts::new(&parts);
@@ -65,13 +65,13 @@ pub async fn pass(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Res
         opened = Box::pin(open(&startup, &config)) => opened?,
         reason = stop.reason() => return Err(RunError::Stopped { reason }),
     };
-    let reads_once = parts.source.as_ref().is_some_and(|source| !source.rereadable());
+    let reads_once = parts.source.as_ref().is_some_and(|source| !source.is_rereadable());
     check_source(&mut parts, &config, &stop, &mut opened).await?;
     // Box the future: it is large, and callers should not embed it.
     match Box::pin(RunLoop::new(parts, config, stop, opened)?.run()).await {
         // A source that can be read once has lost its header by now, so the caller can't wait for
         // the lease and start over.
-        Err(RunError::Held { holder, .. }) if reads_once => {
+        Err(RunError::LeaseHeld { holder, .. }) if reads_once => {
             let by = format!("run {} on {} has taken the lease meanwhile", holder.run, holder.host);
             Err(RunError::Fenced { by })
         }
@@ -86,7 +86,7 @@ struct RunLoop {
     inputs: Option<InputQueue>,
     source_error: Option<SourceError>,
     /// The first error of this machine, for example a full disk. After it nothing more is taken in.
-    trouble: Option<MachineTrouble>,
+    machine_error: Option<MachineError>,
     executor: StepExecutor,
     active_steps: FuturesOrdered<BoxFuture<'static, StepOutcome>>,
     forecast: ForecastPass,
@@ -99,7 +99,7 @@ struct RunLoop {
     intake: Intake,
     queue: CommitQueue,
     committer: Committer,
-    claim_first: bool,
+    claims_first: bool,
     /// Start of the run, in monotonic milliseconds.
     began_ms: u64,
     /// The last report of progress, in monotonic milliseconds.
@@ -141,7 +141,7 @@ impl RunLoop {
             ..
         } = parts;
         let outside = steps.iter().any(|step| step.has_outside_effects());
-        let rereadable = source.as_ref().is_none_or(|source| source.rereadable());
+        let rereadable = source.as_ref().is_none_or(|source| source.is_rereadable());
         // The first commit carries no item: its guard has to be proved before anything is written.
         let first = opened.chain.draft_ids().base().is_none();
         let claims = config.claim.as_ref().is_some_and(ScheduleClaim::is_claim);
@@ -151,7 +151,7 @@ impl RunLoop {
             JournalTarget { journal, head }
         });
         let (replay, results) = Replay::open(target, &opened.intake.index, Arc::clone(&events))
-            .map_err(|JournalFault(trouble)| RunError::Store(StoreError::Machine { trouble }))?;
+            .map_err(|JournalFault(machine_error)| RunError::Store(StoreError::Machine { error: machine_error }))?;
         let executor = StepExecutor {
             steps: steps.into(),
             retry: config.retry,
@@ -200,7 +200,7 @@ impl RunLoop {
             store,
             inputs: Some(inputs.with_results(results).with_prepared(prepared)),
             source_error: None,
-            trouble: None,
+            machine_error: None,
             executor,
             active_steps: FuturesOrdered::new(),
             forecast: ForecastPass::default(),
@@ -211,7 +211,7 @@ impl RunLoop {
             intake,
             queue,
             committer,
-            claim_first,
+            claims_first: claim_first,
             began_ms,
             progress_at_ms: began_ms,
             sheet_zone,
@@ -226,7 +226,7 @@ impl RunLoop {
         self.cancel_steps().await;
         let closed = match closed {
             Err(error)
-                if matches!(error, RunError::Refused { .. } | RunError::Restless { .. })
+                if matches!(error, RunError::Refused { .. } | RunError::EditedWhileRead { .. })
                     || self.intake.output.foreign_tab.is_some() =>
             {
                 self.release_lease(&error).await;
@@ -277,7 +277,7 @@ impl RunLoop {
         self.start_marked_items();
         self.pass_on_claim();
         let room = self.items_in_hand() < self.max_items_in_hand() && !self.queue.is_full() && !self.forecast.is_read;
-        let unclaimed = self.claim_first && !self.committer.chain.has_claimed();
+        let unclaimed = self.claims_first && !self.committer.chain.has_claimed();
         let may_answer = self.committer.can_confirm_lease();
         let Self {
             inputs,
@@ -323,7 +323,7 @@ impl RunLoop {
     }
 
     fn check_tab_ownership(&self) -> Result<(), RunError> {
-        self.intake.output.foreign_tab.clone().map_or(Ok(()), |why| Err(StoreError::Corrupt { why }.into()))
+        self.intake.output.foreign_tab.clone().map_or(Ok(()), |why| Err(StoreError::Inconsistent { why }.into()))
     }
 
     fn is_drained(&self) -> bool {

@@ -27,7 +27,7 @@ pub(crate) async fn check_source(
     if has_tabs || !config.retrying.reads_source() {
         return Ok(());
     }
-    let Some(source) = parts.source.take_if(|source| source.rereadable()) else { return Ok(()) };
+    let Some(source) = parts.source.take_if(|source| source.is_rereadable()) else { return Ok(()) };
     let peeked = tokio::select! {
         peeked = PeekedSource::read(source) => peeked.map_err(RunError::Input)?,
         reason = stop.reason() => return Err(RunError::Stopped { reason }),
@@ -44,7 +44,7 @@ async fn check_fields(
     opened: &mut RunContext,
 ) -> Result<(), RunError> {
     let Some(source) = parts.source.as_mut().filter(|_| config.retrying.reads_source()) else { return Ok(()) };
-    if !source.rereadable() {
+    if !source.is_rereadable() {
         check_header(source.as_mut(), parts.identify.as_ref(), &parts.events, stop).await?;
     }
     if !parts.steps.is_empty() {

@@ -29,13 +29,13 @@ use crate::ledger::runs::filled_fields::{FillShares, FilledFields};
 use crate::ledger::runs::reported_messages::ReportedMessages;
 use crate::ledger::runs::run::{Counts, Run, run_id};
 use crate::ledger::state::rollover::Rollover;
-use crate::ledger::state::snapshot::{Definition, Loaded, State};
+use crate::ledger::state::snapshot::{Definition, LoadReport, State};
 use crate::ledger::values::columns::Columns;
 use crate::port::process::Processes;
 use crate::port::store::Store;
 use crate::rng::Rng;
 use crate::runner::alert_recorder::AlertRecorder;
-use crate::runner::outlook::utc_offset_ms;
+use crate::runner::next_due::utc_offset_ms;
 use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::records::change_hold::ChangeHold;
 use crate::runner::records::intake::Intake;
@@ -75,7 +75,7 @@ pub struct RunContext {
     /// The admission side of the run.
     pub intake: Intake,
     /// True if the data tab exists.
-    pub table_exists: bool,
+    pub has_table: bool,
     /// An abandoned run, to be closed in Runs.
     pub abandoned_runs: Vec<Run>,
     /// The history of the job's schedule; `None` for a job without one.
@@ -132,7 +132,7 @@ impl StartupParts {
             events: Arc::clone(&parts.events),
             warnings: Arc::clone(&parts.warnings),
             prepared_from: parts.prepared.as_ref().map(|prepared| PreparedHead(prepared.from)),
-            is_rereadable: parts.source.as_ref().is_some_and(|source| source.rereadable()),
+            is_rereadable: parts.source.as_ref().is_some_and(|source| source.is_rereadable()),
         }
     }
 }
@@ -150,9 +150,9 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     report_loaded(parts, &loaded, took_ms, config.retrying.reads_source())?;
     let answered_cells = answer_unclear_cells(parts, config, &loaded, &mut run);
     let sheet_zone = sheet_zone(&loaded);
-    run.outlook.utc_offset_ms = Some(utc_offset_ms(started, &sheet_zone));
+    run.end_state.utc_offset_ms = Some(utc_offset_ms(started, &sheet_zone));
     if parts.prepared_from.is_some_and(|PreparedHead(from)| snapshot.map(|snapshot| snapshot.head) != from) {
-        return Err(RunError::MovedOn);
+        return Err(RunError::SheetChanged);
     }
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..config.definition.clone() };
     let lease_request = LeaseRequest::from_config(config, &parts.processes);
@@ -167,7 +167,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     let schedule = schedule_recorder(config, &loaded)?;
     report_abandoned(parts, &mut abandoned_runs, &sheet_zone);
     let chain = start_chain(config, &loaded, definition, &run.id);
-    let (mut intake, table_exists) = intake(parts, config, &loaded, &chain, &run.id)?;
+    let (mut intake, table_exists) = build_intake(parts, config, &loaded, &chain, &run.id)?;
     if let Some(key) = config.retrying.unknown_key(&intake.index) {
         return Err(RunError::NoFailure { job: config.job.clone(), key: key.as_str().to_owned() });
     }
@@ -183,7 +183,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     Ok(RunContext {
         chain,
         intake,
-        table_exists,
+        has_table: table_exists,
         abandoned_runs,
         schedule,
         alerts: alert_recorder(config, &loaded),
@@ -202,14 +202,19 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
 /// Reports runs that vanished, and notes the offset of the times in their rows.
 fn report_abandoned(parts: &StartupParts, runs: &mut [Run], sheet_zone: &TimeZone) {
     for run in runs {
-        run.outlook.utc_offset_ms = Some(utc_offset_ms(run.started, sheet_zone));
+        run.end_state.utc_offset_ms = Some(utc_offset_ms(run.started, sheet_zone));
         (parts.events)(Event::RunAbandoned { run: run.id.clone() });
     }
 }
 
 /// Answers what people wrote in Jobs and what is not understood, in an event and in the run's row,
 /// unless an earlier run has. Returns all that is answered then.
-fn answer_unclear_cells(parts: &StartupParts, config: &RunConfig, loaded: &Loaded, run: &mut Run) -> ReportedMessages {
+fn answer_unclear_cells(
+    parts: &StartupParts,
+    config: &RunConfig,
+    loaded: &LoadReport,
+    run: &mut Run,
+) -> ReportedMessages {
     let before = loaded.snapshot.as_ref().map(|snapshot| &snapshot.state.answered_cells);
     let asks_in_vain = loaded.requests.run_now.as_ref().filter(|_| config.schedule.is_none());
     let in_vain = asks_in_vain.map(|_| "tab Jobs: run now starts nothing, because the job has no schedule".to_owned());
@@ -223,17 +228,17 @@ fn answer_unclear_cells(parts: &StartupParts, config: &RunConfig, loaded: &Loade
 }
 
 /// Returns the time zone of the spreadsheet; UTC if it is not known.
-fn sheet_zone(loaded: &Loaded) -> TimeZone {
+fn sheet_zone(loaded: &LoadReport) -> TimeZone {
     loaded.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC)
 }
 
 /// Creates the recorder of the job's schedule, if it has one. Fails if another run has the claim.
-fn schedule_recorder(config: &RunConfig, loaded: &Loaded) -> Result<Option<ScheduleRecorder>, RunError> {
+fn schedule_recorder(config: &RunConfig, loaded: &LoadReport) -> Result<Option<ScheduleRecorder>, RunError> {
     let Some(claim) = &config.claim else { return Ok(None) };
     // A job that begins in a new spreadsheet continues with the history that it takes along.
     let moved = config.rollover.as_ref().and_then(|rollover| match rollover {
-        Rollover::Into(predecessors) => predecessors.schedule.as_ref(),
-        Rollover::OutTo(_) => None,
+        Rollover::FirstRun(predecessors) => predecessors.schedule.as_ref(),
+        Rollover::LastRun(_) => None,
     });
     let history = loaded.snapshot.as_ref().map_or(moved, |snapshot| snapshot.state.schedule.as_ref());
     // A run that could not start is recorded without its source, and counts as a failed one.
@@ -244,7 +249,7 @@ fn schedule_recorder(config: &RunConfig, loaded: &Loaded) -> Result<Option<Sched
 }
 
 /// Creates the recorder of the job's alerts, if it has a channel.
-fn alert_recorder(config: &RunConfig, loaded: &Loaded) -> Option<AlertRecorder> {
+fn alert_recorder(config: &RunConfig, loaded: &LoadReport) -> Option<AlertRecorder> {
     let alerts = config.alerts.as_ref()?;
     let of_schedule = config.claim.as_ref().is_some_and(|claim| claim.verdict.is_some());
     let is_counted = config.retrying.reads_source() || of_schedule || config.recorded_end.is_some();
@@ -255,7 +260,7 @@ fn alert_recorder(config: &RunConfig, loaded: &Loaded) -> Option<AlertRecorder> 
 }
 
 /// Creates the commit chain from the load, with the state that the next commit writes.
-fn start_chain(config: &RunConfig, loaded: &Loaded, definition: Definition, run: &str) -> CommitChain {
+fn start_chain(config: &RunConfig, loaded: &LoadReport, definition: Definition, run: &str) -> CommitChain {
     let snapshot = loaded.snapshot.as_ref();
     let me = Holder { run: run.to_owned(), ..config.holder.clone() };
     let key_sums = (loaded.again != ReprocessPolicy::EachVersion).then(KeySums::default);
@@ -290,7 +295,7 @@ fn zone_name(config: &RunConfig, stored: Option<String>, of_place: Option<&str>)
 }
 
 fn new_run(parts: &StartupParts, config: &RunConfig, started: Timestamp) -> Run {
-    let id = run_id(started, parts.chance.bits());
+    let id = run_id(started, parts.chance.next_u64());
     Run {
         host: config.holder.host.clone(),
         version: config.version.clone(),
@@ -300,11 +305,11 @@ fn new_run(parts: &StartupParts, config: &RunConfig, started: Timestamp) -> Run 
 }
 
 /// Reports the load, and its warnings; `is_whole` is true for a run that reads the source.
-fn report_loaded(parts: &StartupParts, loaded: &Loaded, took_ms: u64, is_whole: bool) -> Result<(), RunError> {
+fn report_loaded(parts: &StartupParts, loaded: &LoadReport, took_ms: u64, is_whole: bool) -> Result<(), RunError> {
     let snapshot = loaded.snapshot.as_ref();
     let (keys, open_failures) =
         snapshot.map_or((0, 0), |s| (s.processed_index.keys(), s.processed_index.open_failures() as u64));
-    (parts.events)(Event::Loaded { keys, open_failures, first: snapshot.is_none(), took_ms });
+    (parts.events)(Event::Loaded { keys, open_failures, is_first_run: snapshot.is_none(), took_ms });
     let earlier = snapshot.map(|snapshot| snapshot.state.warnings.clone()).unwrap_or_default();
     parts.warnings.recall(earlier, is_whole);
     snapshot.map_or(Ok(()), check_not_blocked)?;
@@ -315,10 +320,10 @@ fn report_loaded(parts: &StartupParts, loaded: &Loaded, took_ms: u64, is_whole: 
     Ok(())
 }
 
-fn intake(
+fn build_intake(
     parts: &StartupParts,
     config: &RunConfig,
-    loaded: &Loaded,
+    loaded: &LoadReport,
     chain: &CommitChain,
     run: &str,
 ) -> Result<(Intake, bool), RunError> {
@@ -364,7 +369,7 @@ fn intake(
         taken_early: HashSet::new(),
         run: run.to_owned(),
         max_attempts: config.max_attempts,
-        probation: FirstRecords::new(config.stop_after),
+        first_records: FirstRecords::new(config.stop_after),
         begun: chain.state().begun.iter().map(|one| (one.clone(), None)).collect(),
         in_doubt: chain.state().begun.clone(),
         selection: RecordSelection::new(loaded.again, parts.is_rereadable),

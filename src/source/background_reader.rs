@@ -16,8 +16,8 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::port::source::{HeaderRow, Record, Source, SourceError};
-use crate::source::bytes::input::{Opened, stopped_error};
-use crate::source::skim::Depth;
+use crate::source::bytes::input::{OpenInput, stopped_error};
+use crate::source::path_selection::Depth;
 
 /// Records per batch from a file. Of a file with fewer records the first batch shows how many.
 const BATCH_RECORDS: usize = 2_048;
@@ -39,7 +39,7 @@ pub(crate) trait Records: Send {
 
 type RecordBatch = (Vec<Record>, Result<bool, SourceError>);
 /// The records and the header row, or why there are none.
-type Begun = Result<(Box<dyn Records>, Option<HeaderRow>), SourceError>;
+type OpenedRecords = Result<(Box<dyn Records>, Option<HeaderRow>), SourceError>;
 
 /// What a reading thread sends.
 enum ReaderMessage {
@@ -48,16 +48,16 @@ enum ReaderMessage {
 }
 
 /// Creates the parser for an input of this name, at this depth.
-type Make = Box<dyn Fn(String, Box<dyn Read + Send>, Depth) -> Box<dyn Records> + Send>;
+type ParserMaker = Box<dyn Fn(String, Box<dyn Read + Send>, Depth) -> Box<dyn Records> + Send>;
 
 /// A source that reads on another thread.
 pub struct BackgroundReader {
-    opened: Opened,
-    make: Make,
+    opened: OpenInput,
+    make: ParserMaker,
     /// The depth of the first of two readings; `None` if there is one reading.
     twice: Option<Depth>,
     is_file: bool,
-    feed: Feed,
+    feed: ReadState,
     ready: std::vec::IntoIter<Record>,
     /// Records of this reading that were received in batches.
     received: u64,
@@ -72,10 +72,10 @@ pub struct BackgroundReader {
     has_asked: bool,
 }
 
-enum Feed {
+enum ReadState {
     Unread,
     Idle(Box<dyn Records>),
-    Begin(JoinHandle<Begun>),
+    Begin(JoinHandle<OpenedRecords>),
     Batch(JoinHandle<(Box<dyn Records>, RecordBatch)>),
     Channel(mpsc::Receiver<Result<ReaderMessage, SourceError>>),
     /// The reading thread could not be started; holds the reason.
@@ -86,7 +86,7 @@ enum Feed {
 impl BackgroundReader {
     /// Creates a source of the records that `make` parses from an input.
     pub(crate) fn new(
-        opened: Opened,
+        opened: OpenInput,
         make: impl Fn(String, Box<dyn Read + Send>, Depth) -> Box<dyn Records> + Send + 'static,
     ) -> Self {
         let (is_file, ready) = (opened.size.is_some(), Vec::new().into_iter());
@@ -95,7 +95,7 @@ impl BackgroundReader {
             make: Box::new(make),
             twice: None,
             is_file,
-            feed: Feed::Unread,
+            feed: ReadState::Unread,
             ready,
             received: 0,
             bytes: (0, 0),
@@ -119,7 +119,7 @@ impl BackgroundReader {
             self.opened.spool()?;
         }
         let reader = self.opened.reader()?;
-        self.feed = Feed::Idle((self.make)(self.opened.name.clone(), reader, depth));
+        self.feed = ReadState::Idle((self.make)(self.opened.name.clone(), reader, depth));
         Ok(())
     }
 
@@ -127,7 +127,7 @@ impl BackgroundReader {
         let reader = self.opened.reader()?;
         // The copy of standard input is a file by now, and its size is known.
         self.opened.size.get_or_insert(self.opened.read.load(Ordering::Relaxed));
-        self.feed = Feed::Idle((self.make)(self.opened.name.clone(), reader, Depth::Whole));
+        self.feed = ReadState::Idle((self.make)(self.opened.name.clone(), reader, Depth::Whole));
         (self.ready, self.ended) = (Vec::new().into_iter(), None);
         (self.received, self.bytes) = (0, (self.bytes.1, self.bytes.1));
         Ok(())
@@ -146,10 +146,11 @@ impl BackgroundReader {
     }
 
     async fn read_header_row(&mut self) -> Option<HeaderRow> {
-        while matches!(self.feed, Feed::Unread | Feed::Idle(_) | Feed::Begin(_)) && self.ended.is_none() {
+        while matches!(self.feed, ReadState::Unread | ReadState::Idle(_) | ReadState::Begin(_)) && self.ended.is_none()
+        {
             self.refill().await;
         }
-        if let Feed::Channel(channel) = &mut self.feed
+        if let ReadState::Channel(channel) = &mut self.feed
             && !self.has_asked
         {
             // What comes first is the header row; a caller may ask for it again.
@@ -168,34 +169,34 @@ impl BackgroundReader {
     /// Receives more records, or the end. The pending state stays in `self`, so that a caller may
     /// cancel at any point.
     async fn refill(&mut self) {
-        if let Feed::Unread = &self.feed
+        if let ReadState::Unread = &self.feed
             && let Err(error) = self.begin()
         {
             self.ended = Some(Err(error));
             return;
         }
-        if let Feed::Idle(_) = &self.feed
-            && let Feed::Idle(records) = std::mem::replace(&mut self.feed, Feed::Done)
+        if let ReadState::Idle(_) = &self.feed
+            && let ReadState::Idle(records) = std::mem::replace(&mut self.feed, ReadState::Done)
         {
-            self.feed = if self.opened.size.is_some() { Feed::Begin(begin(records)) } else { channel(records) };
+            self.feed = if self.opened.size.is_some() { ReadState::Begin(begin(records)) } else { channel(records) };
             return;
         }
         match &mut self.feed {
-            Feed::Begin(begun) => {
+            ReadState::Begin(begun) => {
                 let done = begun.await;
-                self.feed = Feed::Done;
+                self.feed = ReadState::Done;
                 match done {
                     Ok(Ok((records, header_row))) => {
                         self.header_row = header_row;
-                        self.feed = Feed::Batch(read_batch(records));
+                        self.feed = ReadState::Batch(read_batch(records));
                     }
                     Ok(Err(error)) => self.ended = Some(Err(error)),
                     Err(_) => self.ended = Some(Err(stopped_error())),
                 }
             }
-            Feed::Batch(batch) => {
+            ReadState::Batch(batch) => {
                 let done = batch.await;
-                self.feed = Feed::Done;
+                self.feed = ReadState::Done;
                 self.bytes.1 = self.opened.read.load(Ordering::Relaxed);
                 if let Ok((_, (ready, _))) = &done {
                     self.received += ready.len() as u64;
@@ -203,7 +204,7 @@ impl BackgroundReader {
                 match done {
                     Ok((records, (ready, Ok(true)))) => {
                         self.ready = ready.into_iter();
-                        self.feed = Feed::Batch(read_batch(records));
+                        self.feed = ReadState::Batch(read_batch(records));
                     }
                     Ok((_, (ready, end))) => {
                         self.ready = ready.into_iter();
@@ -212,15 +213,15 @@ impl BackgroundReader {
                     Err(_) => self.ended = Some(Err(stopped_error())),
                 }
             }
-            Feed::Channel(channel) => match channel.recv().await {
+            ReadState::Channel(channel) => match channel.recv().await {
                 Some(Ok(ReaderMessage::Record(record))) => self.ready = vec![record].into_iter(),
                 Some(Ok(ReaderMessage::Begun(header_row))) => self.header_row = header_row,
                 Some(Err(error)) => self.ended = Some(Err(error)),
                 None => self.ended = Some(Ok(())),
             },
             // An end without an error would look like an empty source.
-            Feed::NoThread(why) => self.ended = Some(Err(thread_error(why))),
-            Feed::Unread | Feed::Idle(_) | Feed::Done => self.ended = Some(Err(stopped_error())),
+            ReadState::NoThread(why) => self.ended = Some(Err(thread_error(why))),
+            ReadState::Unread | ReadState::Idle(_) | ReadState::Done => self.ended = Some(Err(stopped_error())),
         }
     }
 }
@@ -236,7 +237,7 @@ fn thread_error(why: &str) -> SourceError {
     SourceError::Unavailable { what: "the source".into(), why }
 }
 
-fn begin(mut records: Box<dyn Records>) -> JoinHandle<Begun> {
+fn begin(mut records: Box<dyn Records>) -> JoinHandle<OpenedRecords> {
     spawn_blocking(move || {
         let header_row = records.begin()?;
         Ok((records, header_row))
@@ -269,18 +270,20 @@ fn fill(records: &mut dyn Records) -> RecordBatch {
 
 /// Estimates the size of a record in memory.
 fn estimate_size(record: &Record) -> u64 {
-    fn of(value: &serde_json::Value) -> usize {
+    fn estimate_size(value: &serde_json::Value) -> usize {
         match value {
             serde_json::Value::String(text) => 32 + text.len(),
-            serde_json::Value::Array(items) => 32 + items.iter().map(of).sum::<usize>(),
-            serde_json::Value::Object(members) => members.iter().map(|(name, value)| 64 + name.len() + of(value)).sum(),
+            serde_json::Value::Array(items) => 32 + items.iter().map(estimate_size).sum::<usize>(),
+            serde_json::Value::Object(members) => {
+                members.iter().map(|(name, value)| 64 + name.len() + estimate_size(value)).sum()
+            }
             _ => 32,
         }
     }
-    (record.bytes.len() + record.body.as_ref().map_or(0, of)) as u64
+    (record.bytes.len() + record.body.as_ref().map_or(0, estimate_size)) as u64
 }
 
-fn channel(mut records: Box<dyn Records>) -> Feed {
+fn channel(mut records: Box<dyn Records>) -> ReadState {
     let (sender, receiver) = mpsc::channel(CHANNEL_RECORDS);
     let spawned = std::thread::Builder::new().name("source".into()).spawn(move || {
         let begun = records.begin().map(ReaderMessage::Begun);
@@ -294,8 +297,8 @@ fn channel(mut records: Box<dyn Records>) -> Feed {
         }
     });
     match spawned {
-        Ok(_) => Feed::Channel(receiver),
-        Err(error) => Feed::NoThread(error.to_string()),
+        Ok(_) => ReadState::Channel(receiver),
+        Err(error) => ReadState::NoThread(error.to_string()),
     }
 }
 
@@ -308,7 +311,7 @@ impl Source for BackgroundReader {
         Box::pin(self.read_header_row())
     }
 
-    fn rereadable(&self) -> bool {
+    fn is_rereadable(&self) -> bool {
         self.is_file
     }
 

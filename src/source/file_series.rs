@@ -170,8 +170,8 @@ impl Source for FileSeries {
         Box::pin(async { self.begin().await.ok().flatten() })
     }
 
-    fn rereadable(&self) -> bool {
-        self.readers.iter().all(Source::rereadable)
+    fn is_rereadable(&self) -> bool {
+        self.readers.iter().all(Source::is_rereadable)
     }
 
     fn rewind(&mut self) -> Result<(), SourceError> {

@@ -1,7 +1,7 @@
 //! Sources of records: files and standard input, as CSV, JSON lines, JSON or Excel workbooks.
 //!
 //! In scope: reading with constant memory, separating a bad record from a broken source, the
-//! position of every record. Out of scope: keys and versions (`step::identify`), processing a
+//! position of every record. Out of scope: keys and versions (`step::key_finder`), processing a
 //! record (`step`).
 //!
 //! | question | file or folder |
@@ -14,7 +14,7 @@
 //! | How is an Excel workbook read? | `xlsx` |
 //! | How are several files one source? | `file_series` |
 //! | What is there in place of a file that is not? | `nearby_files` |
-//! | How are only the key and version of a record read? | `skim` |
+//! | How are only the key and version of a record read? | `path_selection` |
 
 pub mod background_reader;
 pub mod bytes;
@@ -22,5 +22,5 @@ pub mod csv;
 pub mod file_series;
 pub mod json;
 pub(crate) mod nearby_files;
-pub mod skim;
+pub mod path_selection;
 pub mod xlsx;

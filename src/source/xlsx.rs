@@ -23,7 +23,7 @@ use crate::source::background_reader::{BackgroundReader, Records};
 use crate::source::bytes::content_guess::ContentKind;
 use crate::source::bytes::encoding::TextEncoding;
 use crate::source::bytes::input::{Input, io_error};
-use crate::source::skim::Depth;
+use crate::source::path_selection::Depth;
 use crate::source::xlsx::chosen_sheet::{SheetChoice, choose_sheet};
 
 /// Maximum size of a workbook, in bytes.

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::grid::{Cell, Row};
-use crate::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitReply, ItemResult};
+use crate::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitResult, ItemResult};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::{RowDeletion, TabKind, mark_of_failure, mark_of_key, mark_of_run};
 use crate::ledger::items::failure::{
@@ -27,7 +27,7 @@ use crate::ledger::processed::version_history::VersionUse;
 use crate::ledger::rows::row_codec::{DONE, FORGOTTEN, processed_row};
 use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::runs::run::Run;
-use crate::ledger::state::snapshot::{Loaded, Snapshot, State};
+use crate::ledger::state::snapshot::{LoadReport, Snapshot, State};
 use crate::port::store::{Store, StoreError, Usage};
 
 /// A fault that a test injects into the next commit.
@@ -137,7 +137,7 @@ impl MemoryStore {
         open.iter().map(texts).collect()
     }
 
-    fn loaded(&self) -> Loaded {
+    fn loaded(&self) -> LoadReport {
         let contents = lock(&self.contents);
         let tables: Vec<_> = contents.tables.iter().map(|(tab, (columns, _))| (tab.clone(), columns.clone())).collect();
         let snapshot = contents.head.map(|head| Snapshot {
@@ -151,7 +151,7 @@ impl MemoryStore {
             not_yet_left: None,
         });
         let (again, service_time) = (self.again, self.clock.now());
-        Loaded {
+        LoadReport {
             snapshot,
             spreadsheet: "memory".into(),
             tables,
@@ -164,17 +164,17 @@ impl MemoryStore {
         }
     }
 
-    fn apply(&self, commit: &Commit) -> CommitReply {
+    fn apply(&self, commit: &Commit) -> CommitResult {
         let mut contents = lock(&self.contents);
         let moved = contents.head != commit.from;
         let older = commit.from.is_some()
             && commit.kind == CommitKind::Advance
             && commit.state.lease.fence < contents.state.lease.fence;
         if moved || older {
-            return CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".into() };
+            return CommitResult::Refused { part: CommitPart::Guard, why: "another writer committed".into() };
         }
         if commit.changes.tables.iter().any(|new| contents.tables.contains_key(&new.tab)) {
-            return CommitReply::Refused { part: CommitPart::Layout, why: "a tab of that name exists".into() };
+            return CommitResult::Refused { part: CommitPart::Layout, why: "a tab of that name exists".into() };
         }
         for new in &commit.changes.tables {
             contents.tables.insert(new.tab.clone(), (new.columns.clone(), Vec::new()));
@@ -192,12 +192,12 @@ impl MemoryStore {
         contents.runs.extend(commit.changes.runs.iter().cloned());
         contents.state = commit.state.clone();
         contents.head = Some(commit.to);
-        CommitReply::Applied
+        CommitResult::Applied
     }
 }
 
 impl Store for MemoryStore {
-    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+    fn load(&self) -> BoxFuture<'_, Result<LoadReport, StoreError>> {
         lock(&self.usage).reads += 1;
         Box::pin(async {
             tokio::task::yield_now().await;
@@ -215,7 +215,7 @@ impl Store for MemoryStore {
         Box::pin(async move { Ok(head_status) })
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
         Box::pin(async move {
             tokio::task::yield_now().await;
             lock(&self.usage).writes += 1;
@@ -224,12 +224,12 @@ impl Store for MemoryStore {
                 None => self.apply(commit),
                 Some(InjectedFault::AppliedThenLost) => {
                     self.apply(commit);
-                    CommitReply::Lost { why: "the response was lost".into() }
+                    CommitResult::Lost { why: "the response was lost".into() }
                 }
-                Some(InjectedFault::LostBefore) => CommitReply::Lost { why: "the request was lost".into() },
+                Some(InjectedFault::LostBefore) => CommitResult::Lost { why: "the request was lost".into() },
                 Some(InjectedFault::Throttled) => {
                     lock(&self.usage).throttled += 1;
-                    CommitReply::NotExecuted {
+                    CommitResult::NotExecuted {
                         fault: crate::fault::Fault::Throttled,
                         is_proxy_error: false,
                         why: "a quota is used up".into(),
@@ -291,7 +291,7 @@ fn index(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
                 version: again.version_hash(&failure.version),
                 error: failure_hash(&failure.step, &failure.error),
                 state: failure.state,
-                in_doubt: failure.step == IN_DOUBT,
+                is_in_doubt: failure.step == IN_DOUBT,
                 requested: contents.asked.get(&failure.key).copied(),
                 has_unknown_action: contents.unknown_actions.contains(&failure.key),
                 row,

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use sheetkeep::app::heartbeat::{Heartbeat, HeartbeatEnd};
 use sheetkeep::clock::Clock;
 use sheetkeep::config::sections::reporting::heartbeat::{HeartbeatSettings, PingConvention, PingSettings};
-use sheetkeep::google::transport::proxy::Proxies;
+use sheetkeep::sheets_client::transport::proxy::Proxies;
 use sheetkeep::system::SystemClock;
 
 use crate::delivery::FastClock;

@@ -2,8 +2,8 @@
 //! success.
 
 use secrecy::SecretString;
-use sheetkeep::alert::channel::{AlertChannel, ChannelTarget};
-use sheetkeep::alert::dispatch::DeliveryResult;
+use sheetkeep::alert_delivery::channel::{AlertChannel, ChannelTarget};
+use sheetkeep::alert_delivery::dispatch::DeliveryResult;
 use sheetkeep::alerts::channels::channel_kind::ChannelKind;
 
 use crate::delivery::send;

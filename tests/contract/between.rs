@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault as Kind;
-use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitReply};
+use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitResult};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
 use sheetkeep::ledger::runs::event::{Event, RunReport};
 use sheetkeep::port::store::{MisplacedWrites, Store};
@@ -36,7 +36,7 @@ impl StoreLayer for InterruptedStore {
         &self.inner
     }
 
-    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
         Box::pin(async move {
             if self.commits.fetch_add(1, Ordering::Relaxed) == self.nth {
                 let meddling = self.meddling.lock().expect("no thread panics while it holds it").take();
@@ -157,7 +157,7 @@ async fn a_reload_that_finds_a_column_gone_stops_the_run() {
             retitled(&hands, title, 0, "renamed").await;
         });
         let error = meddled(&world, 2, 1, meddling).await.expect_err("it must stop");
-        assert_eq!(error.fault(), Kind::Corrupt, "{error}");
+        assert_eq!(error.fault(), Kind::Inconsistent, "{error}");
         assert!(error.to_string().contains(&format!("\"{column}\"")), "{error}");
         retitled(&world, title, 0, column).await;
         world.clock().sleep(Duration::from_secs(301)).await;
@@ -195,7 +195,7 @@ async fn a_head_deleted_in_the_middle_of_a_run_stops_it() {
         hands.hands(json!([{"deleteNamedRange": {"namedRangeId": id}}])).await;
     });
     let error = meddled(&world, 2, 1, meddling).await.expect_err("it must stop");
-    assert_eq!(error.fault(), Kind::Corrupt, "{error}");
+    assert_eq!(error.fault(), Kind::Inconsistent, "{error}");
     assert!(error.to_string().contains("state marker is missing"), "{error}");
     assert_eq!(world.contents().await.data.len(), 6);
 }
@@ -211,7 +211,7 @@ async fn a_tab_deleted_during_a_run_stops_it_and_rejects_no_item() {
                 hands.hands(json!([{"deleteSheet": {"sheetId": tab}}])).await;
             });
             let error = meddled(&world, 2, 1, meddling).await.expect_err("it must stop");
-            assert_eq!(error.fault(), Kind::Corrupt, "{error}");
+            assert_eq!(error.fault(), Kind::Inconsistent, "{error}");
             assert!(error.to_string().contains(&format!("tab {title} is gone")), "{error}");
             assert_eq!(world.contents().await.failures.len(), 0);
         }
@@ -260,7 +260,7 @@ async fn a_holder_that_wakes_up_before_its_lease_is_claimed_keeps_it() {
         let store = InterruptedStore::at(&world, 0, meddling);
         let texts = Values::of((0..3).map(|n| json!({"id": format!("k{n}"), "text": "x"})));
         let error = job.run(store, texts).await.expect_err("the lease is held");
-        assert!(matches!(error, RunError::Held { .. }), "{doubts:?}: {error}");
+        assert!(matches!(error, RunError::LeaseHeld { .. }), "{doubts:?}: {error}");
         assert_eq!(keys(&world).await, ["s", "t"]);
     }
 }
@@ -319,7 +319,7 @@ async fn a_lost_reply_after_foreign_cleanup_is_left_to_that_run() {
         let last = first.draft_that(changes, true);
         world.lose(Loss::Answer);
         let reply = first.send(&last).await;
-        assert!(matches!(reply, CommitReply::Lost { .. }), "{doubts:?}: {reply:?}");
+        assert!(matches!(reply, CommitResult::Lost { .. }), "{doubts:?}: {reply:?}");
         let head_status = first.store.read_head().await;
         assert!(
             matches!(head_status, Ok(HeadStatus::At { head, .. }) if head == last.to),

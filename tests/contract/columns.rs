@@ -63,7 +63,7 @@ async fn head_cell(world: &Emulated, column: u64, text: &str) {
 async fn stops(world: &Emulated, named: &str) {
     let before = (world.contents().await, world.metadata().await);
     let error = run(world, 9, items(0..9, "m")).await.0.expect_err("it must stop");
-    assert_eq!(error.fault(), Fault::Corrupt, "{error}");
+    assert_eq!(error.fault(), Fault::Inconsistent, "{error}");
     assert!(error.to_string().contains(named), "{error}");
     assert_eq!((world.contents().await, world.metadata().await), before);
 }
@@ -104,7 +104,7 @@ async fn the_key_column_may_be_renamed_and_deleting_it_stops_the_run() {
         world.hands(json!([{"deleteDimension": {"range": range}}])).await;
         let before = (world.rows("Data").await, world.metadata().await);
         let error = run(&world, 3, items(0..5, "m")).await.0.expect_err("it must stop");
-        assert_eq!(error.fault(), Fault::Corrupt);
+        assert_eq!(error.fault(), Fault::Inconsistent);
         assert!(error.to_string().contains("\"id\"") && error.to_string().contains("header row"), "{error}");
         assert_eq!((world.rows("Data").await, world.metadata().await), before);
     }

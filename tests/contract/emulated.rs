@@ -13,14 +13,14 @@ use sheetkeep::emulator::{
     ApiRequest, Emulator, EmulatorOptions, FaultAction, FaultRule, FaultTarget, QueryParams, ResponseContent,
     UnknownBehaviors,
 };
-use sheetkeep::google::auth::credentials::Credentials;
-use sheetkeep::google::options::SheetsOptions;
-use sheetkeep::google::sheets::Sheets;
-use sheetkeep::google::transport::connect::Transport;
-use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::grid::quoted;
 use sheetkeep::ledger::rows::row_codec::FAILURES;
 use sheetkeep::port::store::Store;
+use sheetkeep::sheets_client::auth::credentials::Credentials;
+use sheetkeep::sheets_client::options::SheetsOptions;
+use sheetkeep::sheets_client::sheets::Sheets;
+use sheetkeep::sheets_client::transport::connect::Transport;
+use sheetkeep::sheets_client::types::address::SpreadsheetId;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::{SeededRng, TestClock};
 use sheetkeep::time::Timestamp;

@@ -186,7 +186,7 @@ async fn a_tab_without_room_is_reported_with_the_fix() {
             world.hands(json!([{"appendDimension": {"sheetId": tab, "dimension": dimension, "length": length}}])).await;
             let before = world.contents().await.data;
             let error = runner(&world, 2).run(world.store_of("j", "Data"), items(6, 2)).await.expect_err("no room");
-            assert_eq!(error.fault(), Fault::Corrupt, "{error}");
+            assert_eq!(error.fault(), Fault::Inconsistent, "{error}");
             assert!(error.to_string().contains(advice), "{error}");
             assert_eq!(world.contents().await.data, before, "{doubts:?}");
         }

@@ -66,7 +66,7 @@ async fn stops<F: Future<Output = ()>>(
     for seed in [2, 3] {
         let (ended, _) = run(&world, seed, 12).await;
         let error = ended.expect_err("it must stop");
-        assert_eq!(error.fault(), Kind::Corrupt, "{error}");
+        assert_eq!(error.fault(), Kind::Inconsistent, "{error}");
         assert!(error.to_string().contains(named), "{error}");
     }
     assert_eq!((world.contents().await, world.metadata().await), before);

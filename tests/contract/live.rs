@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use sheetkeep::clock::Clock;
-use sheetkeep::google::auth::credentials::{CredentialSource, Credentials};
-use sheetkeep::google::options::SheetsOptions;
-use sheetkeep::google::sheets::Sheets;
-use sheetkeep::google::transport::connect::Transport;
-use sheetkeep::google::transport::proxy::Proxies;
-use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::port::store::Store;
 use sheetkeep::rng::Rng;
+use sheetkeep::sheets_client::auth::credentials::{CredentialSource, Credentials};
+use sheetkeep::sheets_client::options::SheetsOptions;
+use sheetkeep::sheets_client::sheets::Sheets;
+use sheetkeep::sheets_client::transport::connect::Transport;
+use sheetkeep::sheets_client::transport::proxy::Proxies;
+use sheetkeep::sheets_client::types::address::SpreadsheetId;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::{SystemClock, SystemRng};
 
@@ -51,7 +51,7 @@ impl Live {
 
     /// A job that never ran there.
     pub fn fresh((sheets, id, clock): &(Arc<Sheets>, SpreadsheetId, Arc<dyn Clock>)) -> Self {
-        let word = format!("contract {:08x}", SystemRng.bits() >> 32);
+        let word = format!("contract {:08x}", SystemRng.next_u64() >> 32);
         let (sheets, id, clock) = (Arc::clone(sheets), id.clone(), Arc::clone(clock));
         Self { sheets, id, tab: format!("Data {word}"), job: word, clock }
     }

@@ -51,7 +51,7 @@ async fn each_answer_matches_the_service_and_nothing_is_left() {
         let before = there(&place).await;
         let probed = probed(&place, seed, &Stop::default()).await;
         assert_eq!(answers(&probed), expected(doubts), "{doubts:?}: {:#?}", probed.findings);
-        assert!(probed.unguarded().is_none() && probed.has_proven_guard() && probed.ended.is_none());
+        assert!(probed.broken_guard_assumption().is_none() && probed.has_proven_guard() && probed.ended.is_none());
         assert_eq!(there(&place).await, before, "{doubts:?}");
     }
 }
@@ -89,7 +89,7 @@ async fn a_service_that_never_replies_leaves_the_guard_unknown() {
         FaultRule { on: FaultTarget::Writes, action: FaultAction::AppliedReset, times: 400, ..FaultRule::default() };
     place.emulator.set_faults(vec![lost]);
     let probed = probed(&place, 7, &Stop::default()).await;
-    assert!(!probed.has_proven_guard() && probed.unguarded().is_none());
+    assert!(!probed.has_proven_guard() && probed.broken_guard_assumption().is_none());
     assert!(probed.findings.iter().all(|found| found.outcome != AssumptionOutcome::NotHeld), "{:#?}", probed.findings);
     place.emulator.set_faults(Vec::new());
     assert_eq!(there(&place).await, before);

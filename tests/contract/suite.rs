@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use sheetkeep::grid::Cell;
-use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart, CommitReply, ItemResult, NewTable};
+use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart, CommitResult, ItemResult, NewTable};
 use sheetkeep::ledger::commit::commit_chain::HaltReason;
 use sheetkeep::ledger::commit::commit_resolution::{HeadStatus, Resolution};
 use sheetkeep::ledger::commit::row_deletion::{Gap, RowDeletion, TabKind, mark_of_failure, mark_of_key};
@@ -63,8 +63,8 @@ async fn head(store: &dyn Store) -> HeadId {
     }
 }
 
-fn refused_by_the_guard(reply: &CommitReply) -> bool {
-    matches!(reply, CommitReply::Refused { part: CommitPart::Guard, .. })
+fn refused_by_the_guard(reply: &CommitResult) -> bool {
+    matches!(reply, CommitResult::Refused { part: CommitPart::Guard, .. })
 }
 
 async fn nothing_loads_as_nothing(ground: &dyn StoreFixture) {
@@ -90,7 +90,7 @@ async fn one_commit_carries_rows_keys_failures_and_the_run(ground: &dyn StoreFix
     };
     let commit = writer.draft(changes);
     assert_eq!(ground.contents().await, Contents::default(), "a draft alone writes nothing");
-    assert_eq!(writer.send(&commit).await, CommitReply::Applied);
+    assert_eq!(writer.send(&commit).await, CommitResult::Applied);
     let there = ground.contents().await;
     assert_eq!(Contents::column(&there.data, "id"), ["one", "two"]);
     assert_eq!(Contents::column(&there.data, "text"), ["row of one ", "row of two 7"]);
@@ -137,7 +137,7 @@ async fn the_identical_commit_is_applied_once_however_often_it_is_sent(ground: &
     let behind = ground.store();
     behind.load().await.expect("it can be read");
     let commit = writer.draft(all_done(&writer, &["once"]));
-    assert_eq!(writer.send(&commit).await, CommitReply::Applied);
+    assert_eq!(writer.send(&commit).await, CommitResult::Applied);
     let there = ground.contents().await;
     for store in [&writer.store, &behind, &ground.store()] {
         for _ in 0..2 {
@@ -173,11 +173,11 @@ async fn of_two_inits_one_wins(ground: &dyn StoreFixture) {
     let (first, second) = (a.draft(Changes::default()), b.draft(Changes::default()));
     assert_eq!((first.kind, second.kind), (CommitKind::Init, CommitKind::Init));
     let replies = tokio::join!(a.store.commit(&first), b.store.commit(&second));
-    let won = |reply: &CommitReply| *reply == CommitReply::Applied;
+    let won = |reply: &CommitResult| *reply == CommitResult::Applied;
     assert!(won(&replies.0) != won(&replies.1), "{replies:?}");
     let (winner, loser, commit, refusal) =
         if won(&replies.0) { (a, b, &first, &replies.1) } else { (b, a, &second, &replies.0) };
-    assert!(matches!(refusal, CommitReply::Refused { .. }), "{refusal:?}");
+    assert!(matches!(refusal, CommitResult::Refused { .. }), "{refusal:?}");
     let loaded = snapshot(&*loser.store).await;
     assert_eq!((loaded.head, &loaded.state.lease.holder), (commit.to, &commit.state.lease.holder));
     let mut winner = winner;
@@ -194,7 +194,7 @@ async fn a_lost_answer_is_judged_by_a_look_at_the_head(ground: &dyn StoreFixture
     if !ground.lose(Loss::Answer) {
         return;
     }
-    assert!(matches!(writer.send(&commit).await, CommitReply::Lost { .. }));
+    assert!(matches!(writer.send(&commit).await, CommitResult::Lost { .. }));
     let head_status = writer.store.read_head().await.expect("it can be looked at");
     assert_eq!(writer.chain.draft_ids().resolve(head_status), Resolution::Applied(commit.to));
     let again = writer.send(&commit).await;
@@ -204,7 +204,7 @@ async fn a_lost_answer_is_judged_by_a_look_at_the_head(ground: &dyn StoreFixture
     // The same without a look between: the copy is what finds out.
     let commit = writer.draft(all_done(&writer, &["third"]));
     ground.lose(Loss::Answer);
-    assert!(matches!(writer.send(&commit).await, CommitReply::Lost { .. }));
+    assert!(matches!(writer.send(&commit).await, CommitResult::Lost { .. }));
     let again = writer.send(&commit).await;
     assert!(refused_by_the_guard(&again), "{again:?}");
     assert_eq!(head(&*writer.store).await, commit.to);
@@ -217,11 +217,11 @@ async fn a_lost_request_is_judged_by_a_look_at_the_head(ground: &dyn StoreFixtur
     if !ground.lose(Loss::Request) {
         return;
     }
-    assert!(matches!(writer.send(&commit).await, CommitReply::Lost { .. }));
+    assert!(matches!(writer.send(&commit).await, CommitResult::Lost { .. }));
     let head_status = writer.store.read_head().await.expect("it can be looked at");
     assert_eq!(writer.chain.draft_ids().resolve(head_status), Resolution::NotApplied);
     assert_eq!(ground.contents().await, Contents::default());
-    assert_eq!(writer.send(&commit).await, CommitReply::Applied);
+    assert_eq!(writer.send(&commit).await, CommitResult::Applied);
     writer.put(all_done(&writer, &["next"])).await;
     assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["once", "next"]);
 }
@@ -232,8 +232,8 @@ async fn an_init_whose_answer_was_lost_is_not_made_twice(ground: &dyn StoreFixtu
     if !ground.lose(Loss::Answer) {
         return;
     }
-    assert!(matches!(writer.send(&init).await, CommitReply::Lost { .. }));
-    assert!(matches!(writer.send(&init).await, CommitReply::Refused { .. }));
+    assert!(matches!(writer.send(&init).await, CommitResult::Lost { .. }));
+    assert!(matches!(writer.send(&init).await, CommitResult::Refused { .. }));
     let head_status = writer.store.read_head().await.expect("it can be looked at");
     assert_eq!(writer.chain.draft_ids().resolve(head_status), Resolution::Applied(init.to));
     writer.applied(&init);
@@ -375,7 +375,7 @@ async fn a_failure_is_open_until_it_is_recovered(ground: &dyn StoreFixture) {
 
 async fn a_text_that_is_no_action_is_unknown_until_it_is_answered(ground: &dyn StoreFixture) {
     let mut writer = Writer::settled_in(ground, "a").await;
-    let failures = ["a", "b"].map(|text| failed(text, FailureState::Dead));
+    let failures = ["a", "b"].map(|text| failed(text, FailureState::Exhausted));
     let settled = failures.iter().map(|failure| ItemResult::Failed(Box::new(failure.clone()))).collect();
     writer.put(Changes { settled, ..Changes::default() }).await;
     if !ground.write_action("a", "do it again").await {
@@ -409,7 +409,7 @@ async fn a_column_comes_with_the_rows_that_need_it_and_only_once(ground: &dyn St
     };
     let older = writer.chain.clone();
     let commit = writer.draft(with_more(&writer, "one", &["more"]));
-    assert_eq!(writer.send(&commit).await, CommitReply::Applied);
+    assert_eq!(writer.send(&commit).await, CommitResult::Applied);
     // Neither the same commit once more nor one from before adds another.
     assert!(refused_by_the_guard(&ground.store().commit(&commit).await));
     let mut late = Writer::standing_at(ground, "a", older).await;

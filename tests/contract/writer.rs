@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sheetkeep::clock::Clock;
 use sheetkeep::grid::{Cell, Row};
-use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitReply, ItemResult, NewTable};
+use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitResult, ItemResult, NewTable};
 use sheetkeep::ledger::commit::commit_chain::{CommitChain, CommitMetadata, NextAction};
 use sheetkeep::ledger::commit::commit_machine::CommitEnd;
 use sheetkeep::ledger::items::failure::{Failure, FailureState};
@@ -88,14 +88,20 @@ impl Writer {
     /// A draft that gives the lease back if `release`.
     pub fn draft_that(&mut self, changes: Changes, release: bool) -> Commit {
         let cursor = Some(format!("cursor {}", self.chain.draft_ids().base().map_or(0, |head| head.commit)));
-        let terms = CommitMetadata { now: self.clock.now(), ttl_ms: 300_000, release, run: self.run.clone(), cursor };
-        self.chain.draft(self.chance.bits(), changes, &terms).expect("nothing is in doubt")
+        let terms = CommitMetadata {
+            now: self.clock.now(),
+            ttl_ms: 300_000,
+            releases_lease: release,
+            run: self.run.clone(),
+            cursor,
+        };
+        self.chain.draft(self.chance.next_u64(), changes, &terms).expect("nothing is in doubt")
     }
 
     /// Sends a commit once.
-    pub async fn send(&mut self, commit: &Commit) -> CommitReply {
+    pub async fn send(&mut self, commit: &Commit) -> CommitResult {
         let reply = self.store.commit(commit).await;
-        if reply == CommitReply::Applied {
+        if reply == CommitResult::Applied {
             self.applied(commit);
         }
         reply
@@ -123,7 +129,7 @@ impl Writer {
             };
             let ending = settler.drive(Arc::clone(&commit), self.chain.draft_ids().clone()).await;
             match self.chain.on_end(&commit, &ending.end) {
-                NextAction::GoOn => return (*commit).clone(),
+                NextAction::Continue => return (*commit).clone(),
                 NextAction::Redraft => {}
                 other => panic!("a plain commit ended as {:?}, {other:?}: {}", ending.end, ending.error.why),
             }
@@ -192,6 +198,6 @@ pub fn failed(text: &str, state: FailureState) -> Failure {
         answered: None,
         place: "feed:1 (record 1)".to_owned(),
         payload: vec!["{\"id\":\"=1+1\"}".to_owned(), "second cell".to_owned()],
-        kept: true,
+        has_whole_record: true,
     }
 }

@@ -220,7 +220,8 @@ async fn of_two_runs_one_applies_an_approved_plan() {
     let applied = |end: &Result<RunReport, RunError>| end.as_ref().is_ok_and(|report| report.updated == 12);
     assert!(applied(&ends.0) != applied(&ends.1), "{ends:?}");
     for end in [&ends.0, &ends.1] {
-        let is_refused = matches!(end, Err(RunError::Held { .. } | RunError::Fenced { .. } | RunError::MovedOn));
+        let is_refused =
+            matches!(end, Err(RunError::LeaseHeld { .. } | RunError::Fenced { .. } | RunError::SheetChanged));
         assert!(applied(end) || is_refused, "{end:?}");
     }
     assert_eq!((job.versions().await, job.held().await), (all(COUNT, 2), None));
@@ -245,7 +246,7 @@ async fn a_verdict_is_void_once_another_run_has_written() {
     };
     job.fixture.proxy.at_write(1, true, Box::pin(waits));
     let (end, ()) = tokio::join!(late.run(job.store(late.seed), Values::of(items(COUNT, 2))), other);
-    assert!(matches!(end, Err(RunError::Fenced { .. } | RunError::MovedOn)), "{end:?}");
+    assert!(matches!(end, Err(RunError::Fenced { .. } | RunError::SheetChanged)), "{end:?}");
     assert_eq!((job.versions().await, job.held().await), (all(COUNT, 2), None), "no stale plan is kept");
 }
 
@@ -280,7 +281,7 @@ async fn corrected_records_of_exhausted_failures_are_changes() {
         job.fixture.run_job(&job_of_run, store, &items).await.expect("a run")
     };
     let failed = run(Approval::OfAll, json!({"bad": "no price"})).await;
-    assert_eq!((failed.run.counts.failed, failed.dead_failures), (3, 3));
+    assert_eq!((failed.run.counts.failed, failed.exhausted_failures), (3, 3));
     let held = run(Approval::None, json!({})).await;
     assert_eq!((held.run.status, held.updated), (RunStatus::Degraded, 0), "three rows would change, and two may");
     assert_eq!(job.versions().await, all(COUNT, 1));
@@ -356,7 +357,7 @@ impl Source for OverwrittenSource {
         self.current().rewind()
     }
 
-    fn rereadable(&self) -> bool {
+    fn is_rereadable(&self) -> bool {
         true
     }
 

@@ -50,7 +50,7 @@ impl Source for Interrupted {
         .boxed()
     }
 
-    fn rereadable(&self) -> bool {
+    fn is_rereadable(&self) -> bool {
         true
     }
 

@@ -220,7 +220,7 @@ async fn rows_that_could_be_either_stop_the_run_and_both_are_shown() {
     let error = shared_sheet.run().await.expect_err("nothing is guessed");
     let said = error.to_string();
     assert!(said.contains("rows 3 and 4 could each be the one of key") && said.contains("column \"id\""), "{said}");
-    assert_eq!(error.fault(), Fault::Corrupt, "{said}");
+    assert_eq!(error.fault(), Fault::Inconsistent, "{said}");
     assert_eq!(shared_sheet.proxy.tab("Data").await, before);
     // The user marks which is which.
     shared_sheet.proxy.type_in("Data", 3, 2, "k1").await;
@@ -393,7 +393,7 @@ async fn one_row_left_of_two_equal_ones_stops_the_run_until_its_key_is_written()
     let error = shared_sheet.run().await.expect_err("nothing is guessed");
     let said = error.to_string();
     assert!(said.contains("row 2 could be the one of key \"k1\" or of key \"k2\""), "{said}");
-    assert_eq!((error.fault(), shared_sheet.proxy.tab("Data").await), (Fault::Corrupt, before));
+    assert_eq!((error.fault(), shared_sheet.proxy.tab("Data").await), (Fault::Inconsistent, before));
     shared_sheet.proxy.type_in("Data", 1, 2, "k2").await;
     shared_sheet.run().await.expect("the next run");
     shared_sheet.shows("k2", "alike", "alike", "").await;

@@ -91,7 +91,7 @@ impl Shop {
 
     /// Deletes obsolete rows, but no keys.
     async fn prune(&self) {
-        let age = RowAge { before: Timestamp(self.fixture.clock.now().0 - 3_600_000), keys: false };
+        let age = RowAge { before: Timestamp(self.fixture.clock.now().0 - 3_600_000), deletes_keys: false };
         let (found, prepared) = self.fixture.prunable(age).await;
         assert!(found.settled_rows > 0);
         self.fixture.run(&[], RetryScope::None, Some(prepared)).await.expect("a run");

@@ -239,7 +239,7 @@ async fn at_most_once_no_step_runs_twice_and_doubts_are_reported() {
         let listed = fixture.column("Failures j", "key").await;
         doubts += listed.len();
         assert_eq!(rows.len() + listed.len(), 30, "{at_ms}: {rows:?} {listed:?}");
-        assert_eq!((last.keys, last.dead_failures), (rows.len() as u64, listed.len() as u64), "{at_ms}");
+        assert_eq!((last.keys, last.exhausted_failures), (rows.len() as u64, listed.len() as u64), "{at_ms}");
         assert!(items(30).iter().all(|item| fixture.ran(item["id"].as_str().unwrap_or_default()) <= 1), "{at_ms}");
         assert!(listed.iter().all(|key| !rows.contains(key)));
         assert_eq!(fixture.column("Failures j", "state").await, vec!["dead"; listed.len()]);
@@ -261,7 +261,7 @@ async fn what_is_in_doubt_is_done_when_a_user_asks_for_it() {
     assert!(!listed.is_empty(), "nothing was in doubt");
     let (ended, _) = fixture.run_for(u64::MAX / 4, RetryScope::FailuresOnly, &[]).await;
     let report = ended.expect("the run was not killed").expect("a run that ends");
-    assert_eq!((report.keys, report.dead_failures, report.run.counts.recovered), (30, 0, listed.len() as u64));
+    assert_eq!((report.keys, report.exhausted_failures, report.run.counts.recovered), (30, 0, listed.len() as u64));
 }
 
 #[tokio::test(start_paused = true)]
@@ -284,7 +284,7 @@ async fn a_doubt_about_an_item_missing_from_the_source_is_reported() {
     fixture.run_for(2_250, RetryScope::Default, &items(30)).await;
     fixture.disk = tempfile::tempdir().expect("a directory");
     let report = fixture.run(&[]).await.0.expect("a run that ends");
-    assert!(report.dead_failures > 0);
+    assert!(report.exhausted_failures > 0);
     assert!(fixture.column("Failures j", "retryable").await.iter().all(|word| word == "no"));
     // Reported once: the sheet no longer shows anything as begun.
     let again = fixture.run(&[]).await.0.expect("a run that ends");
@@ -301,9 +301,9 @@ async fn a_run_that_only_forgets_leaves_journal_and_doubts() {
         fixture.faults("");
         let (ended, _) = fixture.run_for(u64::MAX / 4, retrying, &[]).await;
         let report = ended.expect("the run was not killed").expect("a run that ends");
-        assert_eq!((fixture.journals().len(), report.keys, report.dead_failures), (1, 0, 0));
+        assert_eq!((fixture.journals().len(), report.keys, report.exhausted_failures), (1, 0, 0));
         let report = fixture.run(&items(5)).await.0.expect("a run");
-        assert_eq!((report.keys, report.dead_failures), (5, 0));
+        assert_eq!((report.keys, report.exhausted_failures), (5, 0));
         assert!((0..5).all(|n| fixture.ran(&format!("k{n}")) == 1));
     }
 }

@@ -266,7 +266,7 @@ async fn a_web_page_during_a_run_is_reported_as_a_foreign_reply() {
     fixture.proxy.emulator.set_faults(vec![page("writes", ""), page("reads", ",skip=2")]);
     let error = fixture.run(&items(4)).await.expect_err("nobody can go on there");
     // The command line maps it to exit code 76.
-    assert!(matches!(error, RunError::Unfinished { fault: sheetkeep::fault::Fault::Corrupt, .. }), "{error:?}");
+    assert!(matches!(error, RunError::Unfinished { fault: sheetkeep::fault::Fault::Inconsistent, .. }), "{error:?}");
     fixture.proxy.emulator.set_faults(Vec::new());
     fixture.clock.sleep(std::time::Duration::from_mins(10)).await;
     assert_eq!(fixture.run(&items(4)).await.expect("a run").keys, 4);

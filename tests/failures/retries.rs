@@ -98,7 +98,7 @@ async fn a_failure_is_retried_in_each_run_until_it_is_dead() {
         let report = fixture.usual(&[bad("a"), good("b")]).await;
         assert_eq!(report.run.counts.failed, failed, "run {n}");
         let status = if failed > 0 { RunStatus::Partial } else { RunStatus::Succeeded };
-        assert_eq!((report.run.status, report.dead_failures), (status, u64::from(n >= 2)), "run {n}");
+        assert_eq!((report.run.status, report.exhausted_failures), (status, u64::from(n >= 2)), "run {n}");
     }
     assert_eq!(fixture.failure_rows().await, failure_rows(&[["a", "open", "1", ""], ["a", "dead", "3", ""]]));
 }
@@ -178,7 +178,7 @@ async fn a_text_that_is_not_an_action_is_answered_once() {
     // A dead one is answered, and neither tried nor brought back.
     fixture.type_in(4, "action", "löschen").await;
     let report = fixture.usual(&source).await;
-    assert_eq!((report.run.counts.failed, report.dead_failures), (0, 2));
+    assert_eq!((report.run.counts.failed, report.exhausted_failures), (0, 2));
     assert_eq!(fixture.failure_rows().await[5..], failure_rows(&[["b", "dead", "2", NOT_UNDERSTOOD]]));
     // The word that is meant works in either row.
     fixture.type_in(4, "action", "retry").await;
@@ -263,7 +263,7 @@ async fn failures_may_be_sorted_and_their_columns_moved() {
     fixture.usual(&[bad("a"), bad("b")]).await;
     let report = fixture.usual(&[bad("a"), bad("b")]).await;
     assert_eq!(
-        (report.dead_failures, report.run.counts.skipped),
+        (report.exhausted_failures, report.run.counts.skipped),
         (1, 2),
         "a has failed in three runs, b is left alone"
     );

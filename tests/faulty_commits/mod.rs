@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use sheetkeep::clock::Clock;
 use sheetkeep::fault::Fault;
 use sheetkeep::grid::{Cell, Row};
-use sheetkeep::ledger::commit::changes::{Commit, CommitPart, CommitReply};
+use sheetkeep::ledger::commit::changes::{Commit, CommitPart, CommitResult};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
 use sheetkeep::ledger::items::key::{Key, Version};
 use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::ledger::processed::processed_index::ProcessedIndex;
-use sheetkeep::ledger::state::snapshot::Loaded;
+use sheetkeep::ledger::state::snapshot::LoadReport;
 use sheetkeep::port::lease_check::LeaseCheck;
 use sheetkeep::port::source::{Record, Source, SourceError};
 use sheetkeep::port::step::StepError;
@@ -28,7 +28,7 @@ use crate::support::{Job, Slow, Values};
 
 /// What happens to the n-th commit (from 0) before it arrives; a reply is given in the store's
 /// place.
-type Meddling = dyn Fn(u32, &Commit, &MemoryStore) -> Option<CommitReply> + Send + Sync;
+type Meddling = dyn Fn(u32, &Commit, &MemoryStore) -> Option<CommitResult> + Send + Sync;
 
 /// A store whose commits take a moment, so that results gather meanwhile.
 struct FaultyStore {
@@ -47,7 +47,7 @@ impl StoreLayer for FaultyStore {
         &self.inner
     }
 
-    fn load_in_layer(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+    fn load_in_layer(&self) -> BoxFuture<'_, Result<LoadReport, StoreError>> {
         Box::pin(async {
             let late = self.late.lock().expect("no thread panics while it holds it").take();
             if let Some(late) = late {
@@ -65,7 +65,7 @@ impl StoreLayer for FaultyStore {
         self.inner.read_head()
     }
 
-    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
         Box::pin(async move {
             self.clock.sleep(Duration::from_millis(10)).await;
             let nth = self.commits.fetch_add(1, Ordering::Relaxed);
@@ -88,7 +88,7 @@ fn world() -> (Arc<dyn Clock>, MemoryStore, Job) {
 fn meddled(
     clock: &Arc<dyn Clock>,
     store: &MemoryStore,
-    meddling: impl Fn(u32, &Commit, &MemoryStore) -> Option<CommitReply> + Send + Sync + 'static,
+    meddling: impl Fn(u32, &Commit, &MemoryStore) -> Option<CommitResult> + Send + Sync + 'static,
 ) -> FaultyStore {
     let (inner, clock) = (store.clone(), Arc::clone(clock));
     FaultyStore {
@@ -166,10 +166,10 @@ async fn a_lost_batch_that_arrives_before_a_load_is_counted_once() {
         let late = Arc::new(Mutex::new(None));
         let kept = Arc::clone(&late);
         let between = meddled(&clock, &store, move |n, commit, _| match n.checked_sub(nth) {
-            Some(0) => Some(CommitReply::Lost { why: "it is on its way".to_owned() }),
+            Some(0) => Some(CommitResult::Lost { why: "it is on its way".to_owned() }),
             Some(1) => {
                 *kept.lock().expect("no thread panics while it holds it") = Some(commit.clone());
-                Some(CommitReply::Refused { part: CommitPart::Layout, why: "a tab moved".to_owned() })
+                Some(CommitResult::Refused { part: CommitPart::Layout, why: "a tab moved".to_owned() })
             }
             _ => None,
         });
@@ -186,7 +186,8 @@ async fn a_lost_batch_that_arrives_before_a_load_is_counted_once() {
 async fn a_refused_batch_during_an_outage_is_a_temporary_error() {
     let (clock, store, job) = world();
     let between = meddled(&clock, &store, |nth, _, _| {
-        (nth == 2).then(|| CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() })
+        (nth == 2)
+            .then(|| CommitResult::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() })
     });
     let error = job.run(FaultyStore { blind: true, ..between }, items(8)).await.expect_err("it is unclear");
     assert_eq!((error.fault(), error.to_string().contains("out of order")), (Fault::Transient, true), "{error}");
@@ -212,7 +213,7 @@ async fn the_cursor_of_half_a_batch_does_not_pass_the_other_half() {
     let small = meddled(&clock, &store, |_, commit, _| {
         let cursor: usize = commit.state.cursor.as_deref().map_or(0, |text| text.parse().expect("a number"));
         if commit.changes.settled.len() > 3 {
-            return Some(CommitReply::TooLarge);
+            return Some(CommitResult::TooLarge);
         }
         let done = usize::try_from(commit.state.processed.count).expect("few");
         assert!(cursor <= done, "invariant 8: the cursor says {cursor}, and {done} items are done");
@@ -290,14 +291,14 @@ impl StoreLayer for SlowToRespond {
         &self.inner
     }
 
-    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
         Box::pin(async move {
             let reply = self.inner.commit(commit).await;
             if self.clock.monotonic_ms() < self.from_ms || self.is_over.fetch_add(1, Ordering::Relaxed) > 0 {
                 return reply;
             }
             self.clock.sleep(Duration::from_secs(90)).await;
-            CommitReply::Lost { why: "no complete response came within 90 s".to_owned() }
+            CommitResult::Lost { why: "no complete response came within 90 s".to_owned() }
         })
     }
 }
@@ -326,7 +327,7 @@ impl Source for AskingSource {
         })
     }
 
-    fn rereadable(&self) -> bool {
+    fn is_rereadable(&self) -> bool {
         false
     }
 

@@ -9,7 +9,7 @@ use crate::strip::is_word;
 /// The rooms that are crates of their own, and their sources.
 const CRATES: &[(&str, &str)] = &[
     ("emulator", "crates/sheets-emulator/src"),
-    ("google", "crates/sheets-client/src"),
+    ("sheets_client", "crates/sheets-client/src"),
     ("ledger", "crates/ledger/src"),
     ("schedule", "crates/schedule/src"),
 ];

@@ -98,11 +98,11 @@ impl Hand {
     }
 
     pub fn draws(&mut self, likely: f64) -> bool {
-        self.chance.draw() < likely
+        self.chance.next_f64() < likely
     }
 
     pub fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.chance.bits() % (bound.max(1) as u64)).unwrap_or(0)
+        usize::try_from(self.chance.next_u64() % (bound.max(1) as u64)).unwrap_or(0)
     }
 
     pub fn one_of<T: Clone>(&mut self, all: &[T]) -> Option<T> {

@@ -21,12 +21,12 @@ use sheetkeep::emulator::{
     ApiRequest, ApiResponse, ContentHeaders, Emulator, EmulatorOptions, QueryParams, ResponseBody, ResponseContent,
     UnknownBehaviors,
 };
-use sheetkeep::google::auth::credentials::Credentials;
-use sheetkeep::google::calls::quota::Pacing;
-use sheetkeep::google::options::SheetsOptions;
-use sheetkeep::google::sheets::Sheets;
-use sheetkeep::google::transport::connect::Transport;
-use sheetkeep::google::types::address::SpreadsheetId;
+use sheetkeep::sheets_client::auth::credentials::Credentials;
+use sheetkeep::sheets_client::calls::quota::CallRates;
+use sheetkeep::sheets_client::options::SheetsOptions;
+use sheetkeep::sheets_client::sheets::Sheets;
+use sheetkeep::sheets_client::transport::connect::Transport;
+use sheetkeep::sheets_client::types::address::SpreadsheetId;
 use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;
 
@@ -86,7 +86,7 @@ impl EmulatorProxy {
         let options = EmulatorOptions {
             spreadsheet_id: Some(ID.to_owned()),
             trusted_token: Some(TOKEN.to_owned()),
-            in_turn: true,
+            answers_in_turn: true,
             behaviors: doubts,
             ..EmulatorOptions::default()
         };
@@ -387,7 +387,7 @@ where
     };
     let credentials = Credentials::from_token(TOKEN).expect("a token of plain letters");
     let mut options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
-    options.pacing = Pacing::unlimited();
+    options.pacing = CallRates::unlimited();
     Sheets::connect(options, Arc::clone(clock), Arc::new(SeededRng::new(seed))).expect("usual options")
 }
 

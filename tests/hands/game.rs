@@ -99,7 +99,7 @@ impl Game {
     }
 
     fn below(&mut self, bound: u64) -> u64 {
-        self.chance.bits() % bound
+        self.chance.next_u64() % bound
     }
 
     /// New keys, further versions of some, and earlier ones of others.
@@ -170,7 +170,7 @@ impl Game {
     fn allowed(error: &RunError) -> Option<&'static str> {
         let said = error.to_string();
         match () {
-            () if error.fault() != Fault::Corrupt => None,
+            () if error.fault() != Fault::Inconsistent => None,
             () if said.contains("moved as fast") => Some(MOVED),
             () if said.contains("could each be the one of key") => Some(EITHER),
             () if said.contains("could be the one of key") => Some(EITHER),

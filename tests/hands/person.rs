@@ -88,11 +88,11 @@ impl SimulatedEditor {
     }
 
     pub fn wants_to_act(&mut self) -> bool {
-        self.chance.draw() < self.eagerness
+        self.chance.next_f64() < self.eagerness
     }
 
     fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.chance.bits() % (bound.max(1) as u64)).unwrap_or(0)
+        usize::try_from(self.chance.next_u64() % (bound.max(1) as u64)).unwrap_or(0)
     }
 
     /// The requests of one act, on the tab as it is.

@@ -9,7 +9,7 @@ use hyper::{Request, Response};
 use serde_json::{Value, json};
 use sheetkeep::clock::Clock;
 use sheetkeep::emulator::ResponseBody;
-use sheetkeep::google::sheets::Sheets;
+use sheetkeep::sheets_client::sheets::Sheets;
 use tokio::sync::{Mutex, watch};
 
 use crate::edits::{Hand, PersonEdit, noted, written};

@@ -85,14 +85,14 @@ impl JobFixture {
 
     /// Everything that can be listed.
     pub async fn listing(&self) -> ScannedTabs {
-        let wanted = ScanScope { failures: true, runs: true, ..ScanScope::default() };
+        let wanted = ScanScope { reads_failures: true, reads_runs: true, ..ScanScope::default() };
         self.store(7).scan_rows(wanted).await.expect("a listing").expect("it has run")
     }
 
     /// Returns the age limit of this many days before now.
     pub fn older_than(&self, days: u64, keys: bool) -> RowAge {
         let ms = i64::try_from(days * 86_400_000).expect("few days");
-        RowAge { before: Timestamp(self.clock.now().0 - ms), keys }
+        RowAge { before: Timestamp(self.clock.now().0 - ms), deletes_keys: keys }
     }
 
     /// Returns what `prune` finds, and the changes that delete it.
@@ -102,11 +102,12 @@ impl JobFixture {
 
     /// Returns what `prune` finds in one of the job's spreadsheets.
     pub async fn prunable_in(&self, store: &SheetsStore, age: RowAge) -> (PrunePlan, PreparedChanges) {
-        let wanted = ScanScope { failures: true, runs: true, earlier: true, ..ScanScope::default() };
+        let wanted =
+            ScanScope { reads_failures: true, reads_runs: true, reads_predecessors: true, ..ScanScope::default() };
         let listing = store.scan_rows(wanted).await.expect("a listing").expect("it has run");
         let ends = store.tab_extents().await.expect("the ends of its tabs");
         let found = plan_prune(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
-        let prepared = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled.clone() };
+        let prepared = PreparedChanges { from: Some(listing.snapshot.head), settled: found.changes.clone() };
         (found, prepared)
     }
 

@@ -104,7 +104,7 @@ async fn what_was_worked_out_from_an_older_sheet_is_not_done() {
     let prepared = fixture.forget(&["b"]).await;
     fixture.run(&items("first"), None).await.expect("another run goes between");
     let error = fixture.run(&[], Some(prepared)).await.expect_err("the sheet has moved on");
-    assert!(matches!(error, RunError::MovedOn), "{error}");
+    assert!(matches!(error, RunError::SheetChanged), "{error}");
     assert_eq!(fixture.run(&items("first"), None).await.expect("a run").run.counts.new, 0);
 }
 

@@ -9,7 +9,6 @@ use std::time::Duration;
 use hyper::Method;
 use serde_json::{Value, json};
 use sheetkeep::emulator::{ApiRequest, QueryParams, ResponseContent};
-use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::ledger::state::rollover::{Predecessors, Rollover};
@@ -19,6 +18,7 @@ use sheetkeep::maintain::rollover::{RolloverPlan, RolloverRefusal, RolloverStage
 use sheetkeep::port::store::Store;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{PreparedChanges, RunError};
+use sheetkeep::sheets_client::types::address::SpreadsheetId;
 use sheetkeep::store::scan::scanned_tabs::ScannedTabs;
 use sheetkeep::store::scan::scanner::ScanScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
@@ -77,7 +77,7 @@ impl Estate {
     }
 
     async fn listing(&self, at: usize) -> ScannedTabs {
-        let wanted = ScanScope { failures: true, earlier: true, ..ScanScope::default() };
+        let wanted = ScanScope { reads_failures: true, reads_predecessors: true, ..ScanScope::default() };
         self.store(at, 7).scan_rows(wanted).await.expect("a listing").expect("it has run")
     }
 
@@ -95,7 +95,7 @@ impl Estate {
     /// Does the first half of a move.
     async fn begin(&self, from: usize) -> ScannedTabs {
         let (old, prepared, _) = self.would(from).await.expect("nothing is against it");
-        let into = Rollover::Into(Predecessors::from_state(&old.snapshot.state, &self.ids[from]));
+        let into = Rollover::FirstRun(Predecessors::from_state(&old.snapshot.state, &self.ids[from]));
         self.run_for(from + 1, &[], RetryScope::None, prepared, Some(into)).await.expect("a beginning");
         old
     }
@@ -103,7 +103,7 @@ impl Estate {
     /// Does the second half of a move.
     async fn leave(&self, from: usize, old: &ScannedTabs) -> Result<RunReport, RunError> {
         let prepared = PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() };
-        let out = Rollover::OutTo(self.ids[from + 1].clone());
+        let out = Rollover::LastRun(self.ids[from + 1].clone());
         self.run_for(from, &[], RetryScope::None, Some(prepared), Some(out)).await
     }
 
@@ -200,10 +200,13 @@ async fn a_job_runs_in_one_place_at_every_moment_of_a_move() {
     estate.run(0, &[item("a", "1")]).await.expect("a run");
     let old = estate.begin(0).await;
     let ended = estate.run(1, &[item("b", "1")]).await;
-    assert!(matches!(&ended, Err(RunError::Unmoved { previous }) if *previous == estate.ids[0]), "{ended:?}");
+    assert!(
+        matches!(&ended, Err(RunError::RolloverIncomplete { previous }) if *previous == estate.ids[0]),
+        "{ended:?}"
+    );
     estate.leave(0, &old).await.expect("it leaves");
     let ended = estate.run(0, &[item("b", "1")]).await;
-    assert!(matches!(&ended, Err(RunError::GoesOn { next }) if *next == estate.ids[1]), "{ended:?}");
+    assert!(matches!(&ended, Err(RunError::RolledOver { next }) if *next == estate.ids[1]), "{ended:?}");
     assert_eq!(estate.run(1, &[item("a", "1"), item("b", "1")]).await.expect("a run").run.counts.new, 1);
 }
 
@@ -213,7 +216,7 @@ async fn a_run_that_comes_between_the_halves_of_a_move_is_not_lost() {
     estate.run(0, &[item("a", "1"), bad("x"), bad("y")]).await.expect("a run");
     let old = estate.begin(0).await;
     estate.run(0, &[item("b", "1"), item("x", "1"), bad("z")]).await.expect("it still runs there");
-    assert!(matches!(estate.leave(0, &old).await, Err(RunError::MovedOn)));
+    assert!(matches!(estate.leave(0, &old).await, Err(RunError::SheetChanged)));
     Box::pin(estate.roll_over(0)).await;
     let report = estate.run(1, &[item("a", "1"), item("b", "1"), item("x", "1")]).await.expect("a run");
     assert_eq!((report.run.counts.new, report.keys, report.open_failures), (0, 3, 2), "y and z are open, x is done");
@@ -313,18 +316,18 @@ async fn what_prevents_a_move_is_reported() {
     let at =
         estate.fixture.proxy.tab("Failures j").await[0].iter().position(|name| name == "action").expect("a column");
     estate.fixture.proxy.type_in("Failures j", 1, at, "retry").await;
-    assert_eq!(estate.would(0).await.map(|_| ()), Err(RolloverRefusal::Asked));
+    assert_eq!(estate.would(0).await.map(|_| ()), Err(RolloverRefusal::ActionPending));
     estate.run(0, &[item("x", "1")]).await.expect("a run");
     estate.run(1, &[item("q", "1")]).await.expect("another life of its own");
-    assert_eq!(estate.would(0).await.map(|_| ()), Err(RolloverRefusal::Taken(estate.ids[1].clone())));
+    assert_eq!(estate.would(0).await.map(|_| ()), Err(RolloverRefusal::NameTaken(estate.ids[1].clone())));
     let old = estate.listing(0).await;
     let (from, other) = (&estate.ids[0], &estate.ids[2]);
     let out = PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() };
-    let order = Some(Rollover::OutTo(other.clone()));
+    let order = Some(Rollover::LastRun(other.clone()));
     estate.run_for(0, &[], RetryScope::None, Some(out), order).await.expect("it names a place that was emptied since");
     let now = estate.fixture.clock.now();
     let found = plan_rollover(&estate.listing(0).await, None, from, other, now).map(|_| ());
-    assert_eq!(found, Err(RolloverRefusal::Gone(other.clone())));
+    assert_eq!(found, Err(RolloverRefusal::NothingLeft(other.clone())));
 }
 
 impl Estate {
@@ -402,7 +405,7 @@ async fn a_job_whose_own_move_has_not_come_to_its_end_is_not_moved_on() {
     let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1")]).await.expect("a run");
     estate.begin(0).await;
-    assert_eq!(estate.would(1).await.map(|_| ()), Err(RolloverRefusal::Unmoved(estate.ids[0].clone())));
+    assert_eq!(estate.would(1).await.map(|_| ()), Err(RolloverRefusal::RolloverIncomplete(estate.ids[0].clone())));
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@
 //!   it whenever it arrives.
 
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitReply};
+use sheetkeep::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitResult};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
 use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::store::guard::guard_kind::{GuardKind, GuardSupport};
@@ -132,15 +132,15 @@ pub struct Explorer {
     pub rejected_item: Option<(Event, World)>,
 }
 
-fn reply_of(n: u8) -> CommitReply {
-    let refused = |part| CommitReply::Refused { part, why: String::new() };
+fn reply_of(n: u8) -> CommitResult {
+    let refused = |part| CommitResult::Refused { part, why: String::new() };
     match n {
-        0 => CommitReply::Applied,
+        0 => CommitResult::Applied,
         1 => refused(CommitPart::Guard),
         2 => refused(CommitPart::Layout),
         3 => refused(CommitPart::Content),
-        4 => CommitReply::Lost { why: String::new() },
-        _ => CommitReply::NotExecuted { fault: Fault::Throttled, is_proxy_error: false, why: String::new() },
+        4 => CommitResult::Lost { why: String::new() },
+        _ => CommitResult::NotExecuted { fault: Fault::Throttled, is_proxy_error: false, why: String::new() },
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart, CommitReply, ItemResult};
+use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart, CommitResult, ItemResult};
 use sheetkeep::ledger::commit::commit_chain::{CommitChain, CommitMetadata, HaltReason, NextAction};
 use sheetkeep::ledger::commit::commit_machine::{CommitEnd, CommitMachine, CommitStep};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
@@ -117,7 +117,7 @@ pub enum Input<'a> {
         state: &'a Sheet,
         keys: &'a Sheet,
     },
-    Replied(&'a CommitReply),
+    Replied(&'a CommitResult),
     Sighted(&'a Sheet),
     /// Whether the probe was refused.
     Probed(bool),
@@ -232,15 +232,15 @@ impl Runner {
         (next != *self).then_some((next, note))
     }
 
-    fn answered(&mut self, rules: Rules, mut session: Session, mut work: Work, reply: &CommitReply) -> Stage {
+    fn answered(&mut self, rules: Rules, mut session: Session, mut work: Work, reply: &CommitResult) -> Stage {
         let commit = commit_of(&work.draft);
         let form = session.guard_strategy.guard_kind(&commit);
-        let by_guard = matches!(reply, CommitReply::Refused { part: CommitPart::Guard, .. });
+        let by_guard = matches!(reply, CommitResult::Refused { part: CommitPart::Guard, .. });
         if by_guard && session.guard_strategy.on_refused(&commit, session.place.as_ref(), form) {
             return Stage::Send(Box::new(session), Box::new(work));
         }
-        let movement = work.settling.on_reply(commit.to, reply);
-        work.turned_away |= matches!(reply, CommitReply::NotExecuted { .. });
+        let movement = work.settling.on_result(commit.to, reply);
+        work.turned_away |= matches!(reply, CommitResult::NotExecuted { .. });
         let place = head_guard::location_after(JOB, &commit, session.place.as_ref(), form);
         self.follow(rules, session, work, movement, Some(place))
     }
@@ -327,7 +327,7 @@ impl Runner {
         let nonce = self.nonce(rules);
         self.drafts += 1;
         let run = run(self.writer());
-        let terms = CommitMetadata { now: Timestamp(0), ttl_ms: TTL_MS, release, run, cursor: None };
+        let terms = CommitMetadata { now: Timestamp(0), ttl_ms: TTL_MS, releases_lease: release, run, cursor: None };
         let Commit { from, to, kind, state, .. } =
             session.chain.draft(nonce, changes(keys), &terms).expect("nothing new is drafted while in doubt");
         let draft = Draft { from, to, kind, state, keys, release, writer: self.writer() };
@@ -348,13 +348,13 @@ impl Runner {
             CommitStep::ReadHead { .. } => return Stage::Look(Box::new(session), Box::new(work)),
             CommitStep::End(end) => end,
         };
-        if end == CommitEnd::Corrupt && rules.is(Mutation::InitOnMissing) {
+        if end == CommitEnd::HeadMissing && rules.is(Mutation::InitOnMissing) {
             return Stage::Load;
         }
         let shown = session.suspected.iter().find(|draft| end == CommitEnd::Applied(draft.to));
         let draft = shown.unwrap_or(&work.draft).clone();
         match session.chain.on_end(&commit_of(&draft), &end) {
-            NextAction::GoOn => {
+            NextAction::Continue => {
                 self.sure |= draft.keys;
                 session.pending &= !draft.keys;
                 session.place = place;
@@ -432,7 +432,7 @@ fn load(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> Option<Load>
     }
     let held_against = if late { reading.head? } else { head };
     // A difference within one version never counts as a manual edit: that requires ten seconds.
-    if LoadCheck::default().check(held_against, reading, 0) != LoadConsistency::Whole {
+    if LoadCheck::default().check(held_against, reading, 0) != LoadConsistency::Consistent {
         return None;
     }
     Some(Load::Whole(Box::new(Whole { snapshot: snapshot(cell.state.clone(), head, keys), place, proof: cell.proof })))
@@ -483,7 +483,7 @@ fn run(writer: Writer) -> Run {
 fn word(stop: HaltReason) -> &'static str {
     match stop {
         HaltReason::Fenced => "fenced",
-        HaltReason::Corrupt => "corrupt",
+        HaltReason::HeadMissing => "corrupt",
         HaltReason::Unclear => "unclear",
         HaltReason::NotExecuted => "not executed",
         HaltReason::Refused(_) => "refused",

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use sheetkeep::alerts::alert_rules::{AlertRules, Patience, Rung};
+use sheetkeep::alerts::alert_rules::{AlertRules, EscalationDelay, EscalationLevel};
 use sheetkeep::alerts::condition_record::DeliveryRecord;
 use sheetkeep::alerts::message::{Message, MessageLink};
-use sheetkeep::alerts::reporting::{AlertPlace, LinkedTabs};
+use sheetkeep::alerts::report_context::{AlertPlace, LinkedTabs};
 use sheetkeep::alerts::routing::{Route, route};
 use sheetkeep::alerts::severity::Severity;
 use sheetkeep::app::schedule::due::{DueRun, DueStep};
@@ -302,7 +302,7 @@ async fn a_dropped_run_is_reported_once() {
 async fn a_pause_is_not_reported() {
     let mut job = AlertedJob::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
     job.call("a", good()).await;
-    job.rig.requests.paused = true;
+    job.rig.requests.is_paused = true;
     for _ in 0..5 {
         job.rig.clock.sleep(Duration::from_hours(24)).await;
         job.call("a", broken()).await;
@@ -315,7 +315,7 @@ async fn a_pause_is_not_reported() {
 #[tokio::test(start_paused = true)]
 async fn a_problem_that_lasts_is_repeated_and_escalated() {
     let mut job = AlertedJob::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
-    job.rules.escalation = vec![Rung { after: Patience::Failures(3), to: "mail".into() }];
+    job.rules.escalation = vec![EscalationLevel { after: EscalationDelay::Failures(3), to: "mail".into() }];
     for _ in 0..4 {
         job.call("a", broken()).await;
         job.rig.clock.sleep(Duration::from_hours(24)).await;

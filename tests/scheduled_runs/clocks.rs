@@ -132,10 +132,10 @@ async fn the_failure_recorded_last_counts_whatever_clocks_said() {
         let bad = |why: &str| vec![json!({"id": "a", "bad": why})];
         fixture.off(0, &bad("first")).await;
         let report = fixture.off(by_ms, &bad("second")).await;
-        assert_eq!((report.open_failures, report.dead_failures), (0, 1), "{by_ms}");
+        assert_eq!((report.open_failures, report.exhausted_failures), (0, 1), "{by_ms}");
         fixture.proxy.sort_upside_down("Failures j").await;
         let report = fixture.off(0, &bad("second")).await;
-        assert_eq!((report.run.counts.failed, report.dead_failures), (0, 1), "{by_ms}: it is dead and left alone");
+        assert_eq!((report.run.counts.failed, report.exhausted_failures), (0, 1), "{by_ms}: it is dead and left alone");
         fixture.off(by_ms, &[json!({"id": "a"})]).await;
         assert_eq!(fixture.off(0, &[json!({"id": "a"})]).await.run.counts.skipped, 1, "{by_ms}");
     }
@@ -163,10 +163,10 @@ async fn prune_keeps_the_version_of_the_last_commit() {
             fixture.off(by_ms, &at(version)).await;
         }
         fixture.clock.sleep(Duration::from_hours(24 * 100)).await;
-        let age = RowAge { before: Timestamp(fixture.clock.now().0 - 3_600_000), keys: false };
+        let age = RowAge { before: Timestamp(fixture.clock.now().0 - 3_600_000), deletes_keys: false };
         let (found, _) = fixture.prunable(age).await;
         let gone: Vec<u32> = found
-            .settled
+            .changes
             .iter()
             .flat_map(sheetkeep::ledger::commit::changes::ItemResult::removals)
             .map(|row| row.row)

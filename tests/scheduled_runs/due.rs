@@ -16,7 +16,7 @@ use sheetkeep::port::step::StepError;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::runner::schedule_claim::ScheduleClaim;
-use sheetkeep::schedule::job_schedule::{OverlapPolicy, ReadyBy};
+use sheetkeep::schedule::job_schedule::{OverlapPolicy, ReadyTime};
 use sheetkeep::schedule::recurrence::Recurrence;
 use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;
@@ -131,7 +131,7 @@ impl ScheduledJob {
         let source = Slow::new(values, Arc::clone(&self.rig.clock), Duration::from_millis(self.item_ms));
         match job.run_over(self.rig.store(seed), Box::new(source)).await {
             Ok(report) => Outcome::Ran(Box::new(report)),
-            Err(RunError::AlreadyClaimed { .. } | RunError::Held { .. }) => Outcome::Taken,
+            Err(RunError::AlreadyClaimed { .. } | RunError::LeaseHeld { .. }) => Outcome::Taken,
             Err(error) => Outcome::Failed(error),
         }
     }
@@ -320,7 +320,7 @@ async fn a_paused_job_and_a_blackout_date_get_a_row_and_no_run() {
     job.wait(DAY).await;
     assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
     job.wait(DAY).await;
-    job.rig.requests.paused = true;
+    job.rig.requests.is_paused = true;
     assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
     let messages = job.rig.proxy.column("Runs", "message").await;
     assert_eq!(messages, ["", "skipped: blackout date", "skipped: the job is paused"]);
@@ -422,7 +422,7 @@ async fn a_gap_of_three_hours_and_one_of_ten_are_recorded() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_has_to_be_ready_starts_by_its_usual_length() {
     let mut job = ScheduledJob::new("0 9 * * *", "2026-11-29T06:00:00Z");
-    job.rig.schedule.ready_by = Some(ReadyBy { not_before: None, margin_ms: 10 * MINUTE });
+    job.rig.schedule.ready_by = Some(ReadyTime { not_before: None, margin_ms: 10 * MINUTE });
     job.item_ms = 5 * MINUTE;
     let mut starts = Vec::new();
     for day in 0..3 {
@@ -476,7 +476,7 @@ async fn a_lease_that_no_run_can_hold_keeps_no_occurrence() {
     let job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
     assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
     job.wait(DAY).await;
-    let mut standing = job.rig.store(50).standing().await.expect("the state can be read");
+    let mut standing = job.rig.store(50).read_standing().await.expect("the state can be read");
     // No lease is longer than a day: a wrong clock has written the others.
     for (hours, is_active) in [(1, true), (24, true), (25, false), (400_000, false)] {
         let state = standing.state.as_mut().expect("it has run");

@@ -106,7 +106,7 @@ impl JobsFixture {
     /// One call of `run --due` of the nightly job. Returns whether it ran.
     async fn run_due(&self) -> bool {
         let store = self.store("nightly", Some(view()));
-        let standing = store.standing().await.expect("the state can be read");
+        let standing = store.read_standing().await.expect("the state can be read");
         let seed = u64::try_from(self.clock.now().0).expect("a time after 1970");
         match next_step(&daily("0 9 * * *"), "nightly", "host", &standing, &SeededRng::new(seed)) {
             DueStep::Run(due) => self.run(TestRun { due: Some(*due), ..nightly() }, &items(1)).await,
@@ -470,17 +470,17 @@ async fn the_tab_costs_no_write_and_no_read() {
 async fn what_people_ask_is_read_in_two_calls() {
     let fixture = JobsFixture::in_berlin(NINE, "de_DE").await;
     let store = fixture.store("nightly", Some(view()));
-    assert_eq!(store.standing().await.expect("an answer").state, None);
+    assert_eq!(store.read_standing().await.expect("an answer").state, None);
     fixture.run(nightly(), &items(1)).await;
     let column = |name: &str| JOBS.iter().position(|column| *column == name).expect("a column");
     for (name, text) in [("paused", "ja"), ("run now", " today "), ("silence until", "2026-06-04 08:00")] {
         fixture.proxy.type_in("Jobs", 1, column(name), text).await;
     }
     fixture.proxy.record();
-    let standing = fixture.store("nightly", Some(view())).standing().await.expect("an answer");
+    let standing = fixture.store("nightly", Some(view())).read_standing().await.expect("an answer");
     assert_eq!(fixture.proxy.recorded().len(), 2);
     let expected = JobRequests {
-        paused: true,
+        is_paused: true,
         silence_until: Some(at("2026-06-04T06:00:00Z")),
         run_now: Some("today".into()),
         ..JobRequests::default()
@@ -495,7 +495,7 @@ async fn what_people_ask_is_read_in_two_calls() {
     // Moved columns cost one more call.
     fixture.proxy.move_column("Jobs", column("run now"), 0).await;
     fixture.proxy.record();
-    let standing = fixture.store("nightly", Some(view())).standing().await.expect("an answer");
+    let standing = fixture.store("nightly", Some(view())).read_standing().await.expect("an answer");
     assert_eq!((fixture.proxy.recorded().len(), standing.requests.run_now.as_deref()), (3, Some("today")));
 }
 
@@ -512,7 +512,7 @@ async fn what_is_not_understood_is_answered_in_the_runs_row() {
         "tab Jobs: \"soon\" in silence until is not a time: enter a date, such as 2026-12-24 09:00",
         "tab Jobs: \"#NAME?\" in run now asks for no run: write today's date",
     ];
-    let standing = fixture.store("nightly", Some(view())).standing().await.expect("an answer");
+    let standing = fixture.store("nightly", Some(view())).read_standing().await.expect("an answer");
     assert_eq!(standing.requests.unclear, expected, "run --due says so, too");
     fixture.proxy.record();
     let (report, warnings) = fixture.try_run(nightly(), &items(2)).await;

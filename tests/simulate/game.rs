@@ -11,7 +11,7 @@ use sheetkeep::clock::Clock;
 use sheetkeep::ledger::items::write_mode::WriteMode;
 use sheetkeep::ledger::leases::lease::Holder;
 use sheetkeep::ledger::runs::event::{Event, RunReport};
-use sheetkeep::machine::MachineTrouble;
+use sheetkeep::machine::MachineError;
 use sheetkeep::port::step::StepError;
 use sheetkeep::rng::Rng;
 use sheetkeep::runner::run_config::RunError;
@@ -83,7 +83,7 @@ impl Game {
     pub fn new(seed: u64, meddling: Option<Meddling>, columns_move: bool) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let chance = SeededRng::new(seed);
-        let below = |bound: u64| chance.bits() % bound;
+        let below = |bound: u64| chance.next_u64() % bound;
         let mode = [WriteMode::Append, WriteMode::Upsert][usize::try_from(below(2)).expect("few")];
         let is_kept = meddling == Some(Meddling::NothingKept);
         let mode = if is_kept { WriteMode::Append } else { mode };
@@ -117,7 +117,7 @@ impl Game {
     }
 
     fn below(&self, bound: u64) -> u64 {
-        self.chance.bits() % bound
+        self.chance.next_u64() % bound
     }
 
     /// Plays it to its end, or to the first thing that is wrong.
@@ -173,7 +173,7 @@ impl Game {
         self.failing = self.source.iter().filter(|_| self.below(7) == 0).map(|(k, v)| (k.clone(), *v)).collect();
         // A version that is done can't fail any more.
         self.failing.retain(|key, version| !self.due.contains(&(key.clone(), *version)));
-        self.twins = self.source.keys().filter(|_| self.twins_chance.bits().is_multiple_of(4)).cloned().collect();
+        self.twins = self.source.keys().filter(|_| self.twins_chance.next_u64().is_multiple_of(4)).cloned().collect();
         let works = self.source.iter().filter(|(key, _)| !self.failing.contains_key(*key));
         self.due.extend(works.map(|(key, version)| (key.clone(), *version)));
     }
@@ -239,7 +239,7 @@ impl Game {
             text.contains("without reporting what it did") || text.contains("the next run reads what was written");
         error.fault().passes()
             || bodiless
-            || matches!(error, RunError::Held { .. } | RunError::Fenced { .. } | RunError::Machine { .. })
+            || matches!(error, RunError::LeaseHeld { .. } | RunError::Fenced { .. } | RunError::Machine { .. })
             || (self.proxy.is_some() && of_person)
     }
 
@@ -326,7 +326,7 @@ impl Game {
                 Ended::Well(report) => {
                     return Err(format!("an unchanged source, and {:?}, {:?}", report.run.counts, report.repeats));
                 }
-                Ended::Badly(RunError::Held { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
+                Ended::Badly(RunError::LeaseHeld { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
                 Ended::Badly(error) => return Err(format!("the run over an unchanged source: {error}")),
                 Ended::Crashed => return Err("no crash was asked for".to_owned()),
             }
@@ -340,8 +340,8 @@ impl Game {
         let mut job = Job::new(lane.own_clock()).step(move |value: &Value, _| {
             if refuses == Some(begun.fetch_add(1, Ordering::Relaxed)) {
                 record.count(|tally| tally.troubles += 1);
-                let trouble = MachineTrouble::resource(REFUSED);
-                return Err(StepError::Machine { trouble, begun: false });
+                let trouble = MachineError::resource(REFUSED);
+                return Err(StepError::Machine { error: trouble, has_begun: false });
             }
             let key = value["id"].as_str().expect("a key");
             let version = value["v"].as_u64().expect("a version");
@@ -378,7 +378,7 @@ impl Game {
                     self.clear_named_rows().await;
                     return self.at_rest(&report).await;
                 }
-                Ended::Badly(RunError::Held { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
+                Ended::Badly(RunError::LeaseHeld { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
                 Ended::Badly(error) => {
                     self.name_equal_row(&error.to_string())
                         .await

@@ -87,18 +87,18 @@ impl Machine {
     }
 
     pub fn below(&self, bound: u64) -> u64 {
-        self.chance.bits() % bound.max(1)
+        self.chance.next_u64() % bound.max(1)
     }
 
     /// The machine's own clock: of two machines one is wrong by up to ten minutes, ahead or behind,
     /// and jumps from time to time.
     pub fn own_clock(&self) -> Arc<dyn Clock> {
         let chance = SeededRng::new(self.seed.wrapping_mul(LANES).wrapping_add(self.number) ^ 0xC10C);
-        if chance.bits().is_multiple_of(2) {
+        if chance.next_u64().is_multiple_of(2) {
             return Arc::clone(&self.clock);
         }
         self.record.count(|tally| tally.wrong_clocks += 1);
-        let by_ms = i64::try_from(chance.bits() % (2 * MOST_OFF_MS)).expect("minutes") - MOST_OFF_MS.cast_signed();
+        let by_ms = i64::try_from(chance.next_u64() % (2 * MOST_OFF_MS)).expect("minutes") - MOST_OFF_MS.cast_signed();
         Arc::new(Off { inner: Arc::clone(&self.clock), by_ms })
     }
 
@@ -129,7 +129,7 @@ impl Machine {
             Some((calls, _)) => *calls -= 1,
             None => {}
         }
-        let kind = (self.chance.draw() < fortune.faults).then(|| Kind::random(&self.chance, is_write))?;
+        let kind = (self.chance.next_f64() < fortune.faults).then(|| Kind::random(&self.chance, is_write))?;
         self.record.count_fault(kind);
         Some(kind)
     }

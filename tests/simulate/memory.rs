@@ -8,13 +8,13 @@ use futures_util::future::BoxFuture;
 use sheetkeep::clock::Clock;
 use sheetkeep::fault::Fault;
 use sheetkeep::grid::{Cell, Row};
-use sheetkeep::ledger::commit::changes::{Commit, CommitPart, CommitReply, ItemResult};
+use sheetkeep::ledger::commit::changes::{Commit, CommitPart, CommitResult, ItemResult};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
 use sheetkeep::ledger::items::failure::{FailureState, StoredFailure};
 use sheetkeep::ledger::items::key::Fingerprint;
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::leases::head::HeadId;
-use sheetkeep::ledger::state::snapshot::Loaded;
+use sheetkeep::ledger::state::snapshot::LoadReport;
 use sheetkeep::port::store::{Store, StoreError, Usage};
 use sheetkeep::store::memory::MemoryStore;
 
@@ -83,7 +83,7 @@ impl InMemory {
         }
     }
 
-    async fn apply_one(&self, commit: &Commit) -> CommitReply {
+    async fn apply_one(&self, commit: &Commit) -> CommitResult {
         if self.meddling == Some(Meddling::NoGuard) {
             self.store.edit(|held| {
                 held.head = commit.from;
@@ -94,9 +94,9 @@ impl InMemory {
     }
 
     /// Applies a commit, and lets those arrive that come right after it.
-    async fn apply(&self, commit: &Commit) -> CommitReply {
+    async fn apply(&self, commit: &Commit) -> CommitResult {
         let reply = self.apply_one(commit).await;
-        if reply != CommitReply::Applied {
+        if reply != CommitResult::Applied {
             return reply;
         }
         let taken = self.record.check(&self.seen());
@@ -176,7 +176,7 @@ impl OfLane {
 }
 
 impl Store for OfLane {
-    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+    fn load(&self) -> BoxFuture<'_, Result<LoadReport, StoreError>> {
         Box::pin(async {
             self.arrives().await?;
             let loaded = self.place.store.load().await;
@@ -200,7 +200,7 @@ impl Store for OfLane {
         })
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
         Box::pin(async move {
             self.sent.lock().expect("no thread panics while it holds it").insert(commit.to);
             self.lane.under_way().await;
@@ -218,15 +218,15 @@ impl Store for OfLane {
             }
             self.lane.under_way().await;
             match kind {
-                Some(Kind::Fails(429)) => CommitReply::NotExecuted {
+                Some(Kind::Fails(429)) => CommitResult::NotExecuted {
                     fault: Fault::Throttled,
                     is_proxy_error: false,
                     why: "a quota is used up".to_owned(),
                 },
                 Some(Kind::Refuses(400)) => {
-                    CommitReply::Refused { part: CommitPart::Content, why: "poison".to_owned() }
+                    CommitResult::Refused { part: CommitPart::Content, why: "poison".to_owned() }
                 }
-                Some(kind) => CommitReply::Lost { why: kind.word() },
+                Some(kind) => CommitResult::Lost { why: kind.word() },
                 None => reply.expect("no fault was met"),
             }
         })

@@ -20,12 +20,12 @@ use sheetkeep::ledger::values::columns::Columns;
 use sheetkeep::port::journal::Journal;
 use sheetkeep::port::process::Processes;
 use sheetkeep::port::source::{BadRecord, Record, Source, SourceError};
-use sheetkeep::port::step::{Identify, Identity, Step, StepContext, StepError};
+use sheetkeep::port::step::{Identity, KeyFinder, Step, StepContext, StepError};
 use sheetkeep::port::store::Store;
 use sheetkeep::retry::RetryPolicy;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{Dependencies, PreparedChanges, RunConfig, RunError};
-use sheetkeep::runner::run_loop::pass;
+use sheetkeep::runner::run_loop::run_job;
 use sheetkeep::runner::shutdown::Stop;
 use sheetkeep::runner::warning_memory::WarningMemory;
 use sheetkeep::system::SeededRng;
@@ -85,7 +85,7 @@ impl Source for Values {
         Ok(())
     }
 
-    fn rereadable(&self) -> bool {
+    fn is_rereadable(&self) -> bool {
         self.rereadable
     }
 
@@ -124,8 +124,8 @@ impl Source for Slow {
         self.inner.rewind()
     }
 
-    fn rereadable(&self) -> bool {
-        self.inner.rereadable()
+    fn is_rereadable(&self) -> bool {
+        self.inner.is_rereadable()
     }
 
     fn progress(&self) -> Option<(u64, u64)> {
@@ -136,7 +136,7 @@ impl Source for Slow {
 /// Finds the key under `id` and the version under `v`.
 pub struct ById;
 
-impl Identify for ById {
+impl KeyFinder for ById {
     fn identify<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity> {
         Box::pin(ready(named(body)))
     }
@@ -309,7 +309,7 @@ impl Job {
             events: warnings.events(),
             warnings,
         };
-        Box::pin(pass(parts, plan, stop)).await
+        Box::pin(run_job(parts, plan, stop)).await
     }
 }
 

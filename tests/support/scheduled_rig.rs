@@ -53,7 +53,7 @@ impl ScheduledRig {
 
     /// What a call of `run --due` on this host does now.
     pub async fn next_step(&self, host: &str, seed: u64) -> DueStep {
-        let mut standing = self.store(seed).standing().await.expect("the state can be read");
+        let mut standing = self.store(seed).read_standing().await.expect("the state can be read");
         standing.requests = self.requests.clone();
         next_step(&self.schedule, "j", host, &standing, &SeededRng::new(seed))
     }

@@ -9,7 +9,6 @@ use hyper::Method;
 use serde_json::{Value, json};
 use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
-use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::state::rollover::{Predecessors, Rollover};
 use sheetkeep::maintain::prune::{PrunePolicy, RowAge, plan_prune};
@@ -20,6 +19,7 @@ use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store as _;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::PreparedChanges;
+use sheetkeep::sheets_client::types::address::SpreadsheetId;
 use sheetkeep::store::scan::scanned_tabs::ScannedTabs;
 use sheetkeep::store::scan::scanner::ScanScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
@@ -162,17 +162,17 @@ impl WireFixture {
     }
 
     async fn listing(&self) -> ScannedTabs {
-        self.listing_at(ID, ScanScope { failures: true, runs: true, ..ScanScope::default() }).await
+        self.listing_at(ID, ScanScope { reads_failures: true, reads_runs: true, ..ScanScope::default() }).await
     }
 
     /// What `prune` would take out of what is older than five days.
     pub async fn prunable(&self) -> PreparedChanges {
         let listing = self.listing().await;
         let ends = self.store_at(ID, 7).tab_extents().await.expect("the ends of its tabs");
-        let age = RowAge { before: Timestamp(self.clock.now().0 - 5 * 86_400_000), keys: false };
+        let age = RowAge { before: Timestamp(self.clock.now().0 - 5 * 86_400_000), deletes_keys: false };
         let found = plan_prune(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
-        assert!(!found.settled.is_empty(), "there is something to take out");
-        PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled }
+        assert!(!found.changes.is_empty(), "there is something to take out");
+        PreparedChanges { from: Some(listing.snapshot.head), settled: found.changes }
     }
 
     /// What `prune --yes` does then.
@@ -209,7 +209,7 @@ impl WireFixture {
 
     /// What `rollover --yes` does.
     pub async fn roll_over(&self, to: &str) {
-        let wanted = ScanScope { failures: true, earlier: true, ..ScanScope::default() };
+        let wanted = ScanScope { reads_failures: true, reads_predecessors: true, ..ScanScope::default() };
         let old = self.listing_at(ID, wanted).await;
         let new = self.store_at(to, 8).load().await.expect("a load").snapshot;
         let settled =
@@ -217,11 +217,11 @@ impl WireFixture {
         let mut into = self.job();
         into.prepared = Some(PreparedChanges { from: new.map(|new| new.head), settled });
         (into.plan.retrying, into.plan.rollover) =
-            (RetryScope::None, Some(Rollover::Into(Predecessors::from_state(&old.snapshot.state, ID))));
+            (RetryScope::None, Some(Rollover::FirstRun(Predecessors::from_state(&old.snapshot.state, ID))));
         self.run_job_at(to, &into, &[]).await;
         let mut out = self.job();
         out.prepared = Some(PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() });
-        (out.plan.retrying, out.plan.rollover) = (RetryScope::None, Some(Rollover::OutTo(to.to_owned())));
+        (out.plan.retrying, out.plan.rollover) = (RetryScope::None, Some(Rollover::LastRun(to.to_owned())));
         self.run_job(&out, &[]).await;
     }
 

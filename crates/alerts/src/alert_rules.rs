@@ -27,7 +27,7 @@ pub struct AlertRules {
     /// The channels, in the order of the job file.
     pub routes: Vec<Route>,
     /// Who hears of a problem that lasts.
-    pub escalation: Vec<Rung>,
+    pub escalation: Vec<EscalationLevel>,
 }
 
 /// How many failed records of a run are reported.
@@ -41,16 +41,16 @@ pub enum FailedItems {
 
 /// One rung of the escalation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rung {
+pub struct EscalationLevel {
     /// When the problem has lasted long enough.
-    pub after: Patience,
+    pub after: EscalationDelay,
     /// The channel that gets a message then.
     pub to: String,
 }
 
 /// How long a problem may last before it is escalated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
+pub enum EscalationDelay {
     /// So many bad runs in a row.
     Failures(u32),
     /// So many milliseconds.

@@ -10,10 +10,10 @@ use sheetkeep_base::time::Timestamp;
 
 use crate::alert_rules::{AlertRules, HOUR_MS};
 use crate::condition::{Condition, Finding};
-use crate::condition_record::{ConditionRecord, DeliveryRecord, DueNotice, Mute, joined};
+use crate::condition_record::{ConditionRecord, DeliveryRecord, DueNotice, MuteState, joined};
 use crate::message::{Message, NoticeKind};
 use crate::observation::{ObservedEnding, RunObservation};
-use crate::reporting::Reporting;
+use crate::report_context::ReportContext;
 use crate::routing::channels_for;
 use crate::severity::Severity;
 use crate::wording::Wording;
@@ -58,24 +58,24 @@ impl AlertState {
     /// Takes the end of a run.
     pub fn observe_run(&mut self, run: &RunObservation, rules: &AlertRules) {
         for (condition, finding) in run.findings(rules) {
-            self.observe(condition, run.at, &finding, rules);
+            self.add_finding(condition, run.at, &finding, rules);
         }
         let at_s = run.at.0.div_euclid(1_000);
         if run.ending == ObservedEnding::Finished {
             self.last_good_s = Some(self.last_good_s.map_or(at_s, |last| last.max(at_s)));
         } else if run.ending == ObservedEnding::Missed && self.last_good_s.is_some_and(|last| last > at_s) {
             // It is recorded after a run that has its rows in.
-            self.observe(Condition::Run, run.at, &Finding::Good, rules);
+            self.add_finding(Condition::Run, run.at, &Finding::Good, rules);
         }
     }
 
     /// Takes a finding about `at`. Nothing is remembered of a condition that was never bad.
-    pub fn observe(&mut self, condition: Condition, at: Timestamp, finding: &Finding, rules: &AlertRules) {
+    pub fn add_finding(&mut self, condition: Condition, at: Timestamp, finding: &Finding, rules: &AlertRules) {
         if *finding == Finding::Good && !self.records.contains_key(&condition) {
             return;
         }
         self.observed.insert(condition);
-        self.records.entry(condition).or_default().observe(at, finding, rules);
+        self.records.entry(condition).or_default().add_finding(at, finding, rules);
     }
 
     /// Returns whether people believe that a condition is bad.
@@ -95,7 +95,7 @@ impl AlertState {
     }
 
     /// Returns what is to be sent of the conditions that were observed, and remembers that it is.
-    pub fn report(&mut self, reporting: &Reporting<'_>, rules: &AlertRules) -> Vec<Message> {
+    pub fn report(&mut self, reporting: &ReportContext<'_>, rules: &AlertRules) -> Vec<Message> {
         let now = reporting.now;
         let is_recent = |at: &i64| now.ms_since(Timestamp(at.saturating_mul(1_000))) < HOUR_MS;
         self.recent_s.retain(is_recent);
@@ -117,16 +117,16 @@ impl AlertState {
         messages
     }
 
-    fn mute(&self, condition: Condition, reporting: &Reporting<'_>, rules: &AlertRules) -> Mute {
+    fn mute(&self, condition: Condition, reporting: &ReportContext<'_>, rules: &AlertRules) -> MuteState {
         let is_quiet = rules.quiet_hours.as_ref().is_some_and(|quiet| quiet.contains(reporting.now));
         if reporting.silence_until.is_some_and(|until| reporting.now < until) {
-            Mute::Silenced
+            MuteState::Silenced
         } else if (is_quiet && condition.severity() < Severity::Critical)
             || self.recent_s.len() >= usize::try_from(rules.most_per_hour).unwrap_or(usize::MAX)
         {
-            Mute::Held
+            MuteState::Held
         } else {
-            Mute::Off
+            MuteState::Off
         }
     }
 }

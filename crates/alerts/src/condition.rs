@@ -54,12 +54,12 @@ pub enum Finding {
     /// All is well.
     Good,
     /// Something is wrong.
-    Bad(Trouble),
+    Bad(ProblemReport),
 }
 
 /// What is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
+pub struct ProblemReport {
     /// When it began: the start of the run, or the time for which one was expected.
     #[serde(with = "crate::stored_time")]
     pub since: Timestamp,

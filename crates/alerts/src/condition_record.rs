@@ -12,8 +12,8 @@
 use serde::{Deserialize, Serialize};
 use sheetkeep_base::time::Timestamp;
 
-use crate::alert_rules::{AlertRules, Patience};
-use crate::condition::{Finding, Trouble};
+use crate::alert_rules::{AlertRules, EscalationDelay};
+use crate::condition::{Finding, ProblemReport};
 use crate::message::NoticeKind;
 
 /// Results that are remembered for flapping, and for how long, in seconds.
@@ -43,7 +43,7 @@ pub struct ConditionRecord {
     /// Whether there was a problem that people have not heard of.
     is_unreported: bool,
     /// What people heard last; `None` if they believe that all is well.
-    reported: Option<Reported>,
+    reported: Option<LastReport>,
     /// A report whose delivery is not confirmed yet.
     unconfirmed: Option<UnconfirmedReport>,
 }
@@ -57,12 +57,12 @@ pub struct Episode {
     /// How many there were.
     pub failures: u32,
     /// The last one.
-    pub last: Trouble,
+    pub last: ProblemReport,
 }
 
 /// What people heard last of a condition that is not well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reported {
+pub struct LastReport {
     /// The time of the report.
     #[serde(with = "crate::stored_time")]
     pub at: Timestamp,
@@ -83,7 +83,7 @@ struct UnconfirmedReport {
     install: String,
     /// The channels that had heard of it before.
     heard: Vec<String>,
-    reported: Option<Reported>,
+    reported: Option<LastReport>,
     is_unreported: bool,
     episode: Option<Episode>,
 }
@@ -103,7 +103,7 @@ pub enum DeliveryRecord {
 
 /// Whether a condition may be reported now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mute {
+pub enum MuteState {
     /// The condition is reported.
     Off,
     /// The report waits: quiet hours, or too many messages in the last hour.
@@ -127,7 +127,7 @@ pub struct DueNotice {
 
 impl ConditionRecord {
     /// Takes a finding about `at`.
-    pub fn observe(&mut self, at: Timestamp, finding: &Finding, rules: &AlertRules) {
+    pub fn add_finding(&mut self, at: Timestamp, finding: &Finding, rules: &AlertRules) {
         match finding {
             Finding::Bad(trouble) => {
                 self.good = 0;
@@ -202,12 +202,12 @@ impl ConditionRecord {
     }
 
     /// Returns what is to be reported now, if anything is.
-    pub fn due(&mut self, now: Timestamp, mute: Mute, rules: &AlertRules) -> Option<DueNotice> {
+    pub fn due(&mut self, now: Timestamp, mute: MuteState, rules: &AlertRules) -> Option<DueNotice> {
         let is_well = !self.is_problem && !self.is_flapping;
-        if mute == Mute::Silenced && is_well && self.reported.is_none() {
+        if mute == MuteState::Silenced && is_well && self.reported.is_none() {
             (self.is_unreported, self.episode) = (false, None);
         }
-        if mute != Mute::Off {
+        if mute != MuteState::Off {
             return None;
         }
         let believes_flapping = self.reported.as_ref().is_some_and(|reported| reported.is_flapping);
@@ -238,9 +238,9 @@ impl ConditionRecord {
     fn due_rungs(&self, now: Timestamp, rules: &AlertRules) -> Vec<String> {
         let Some(episode) = &self.episode else { return Vec::new() };
         let used = self.reported.as_ref().map_or(0, |reported| reported.rungs);
-        let is_due = |after: Patience| match after {
-            Patience::Failures(most) => self.bad >= most,
-            Patience::Time(ms) => now.ms_since(episode.since) >= ms,
+        let is_due = |after: EscalationDelay| match after {
+            EscalationDelay::Failures(most) => self.bad >= most,
+            EscalationDelay::Time(ms) => now.ms_since(episode.since) >= ms,
         };
         let due = rules.escalation.iter().skip(used).take_while(|rung| is_due(rung.after));
         due.map(|rung| rung.to.clone()).collect()
@@ -252,7 +252,7 @@ impl ConditionRecord {
         let before = self.reported.take();
         let is_over = matches!(notice.kind, NoticeKind::Recovered | NoticeKind::Over);
         let rungs = before.as_ref().map_or(0, |reported| reported.rungs) + notice.escalated_to.len();
-        let reported = Reported {
+        let reported = LastReport {
             // An escalation does not move the reminders of the others.
             at: before.as_ref().filter(|_| notice.kind == NoticeKind::Escalation).map_or(now, |reported| reported.at),
             is_flapping: notice.kind == NoticeKind::Flapping,

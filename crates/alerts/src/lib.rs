@@ -16,7 +16,7 @@
 //! | When is a condition reported, repeated, escalated, over? | `condition_record` |
 //! | What does a job remember between runs, and what does it report now? | `alert_state` |
 //! | Which channels get a message? | `routing` |
-//! | What does a message contain, and how is it worded? | `message`, `reporting`, `wording` |
+//! | What does a message contain, and how is it worded? | `message`, `report_context`, `wording` |
 //! | What does each channel get, within its limits, and what does its reply mean? | `channels/` |
 
 pub mod alert_rules;
@@ -27,7 +27,7 @@ pub mod condition_record;
 pub mod message;
 pub mod observation;
 pub mod quiet_hours;
-pub mod reporting;
+pub mod report_context;
 pub mod routing;
 pub mod severity;
 mod stored_time;

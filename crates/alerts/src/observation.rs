@@ -6,7 +6,7 @@
 use sheetkeep_base::time::Timestamp;
 
 use crate::alert_rules::AlertRules;
-use crate::condition::{Condition, Finding, Trouble};
+use crate::condition::{Condition, Finding, ProblemReport};
 
 /// The longest reason that is kept, in characters.
 const MAX_REASON: usize = 600;
@@ -92,7 +92,7 @@ impl RunObservation {
     }
 
     fn bad(&self, headline: &str, reason: &str) -> Finding {
-        Finding::Bad(Trouble {
+        Finding::Bad(ProblemReport {
             since: self.at,
             headline: headline.to_owned(),
             reason: shortened(reason),

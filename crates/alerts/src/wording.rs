@@ -3,10 +3,10 @@
 
 use sheetkeep_base::time::Timestamp;
 
-use crate::condition::{Condition, Trouble};
+use crate::condition::{Condition, ProblemReport};
 use crate::condition_record::{DueNotice, Episode};
 use crate::message::{Fact, Message, NoticeKind};
-use crate::reporting::Reporting;
+use crate::report_context::ReportContext;
 use crate::severity::Severity;
 
 /// What a message is made from.
@@ -15,12 +15,12 @@ pub(crate) struct Wording<'a> {
     pub(crate) notice: &'a DueNotice,
     pub(crate) severity: Severity,
     pub(crate) last_good: Option<Timestamp>,
-    pub(crate) reporting: &'a Reporting<'a>,
+    pub(crate) reporting: &'a ReportContext<'a>,
 }
 
 impl Wording<'_> {
     pub(crate) fn message(&self, channels: Vec<String>) -> Message {
-        let Reporting { now, run, place, .. } = *self.reporting;
+        let ReportContext { now, run, place, .. } = *self.reporting;
         let episode = self.notice.episode.as_ref();
         let is_firing = self.notice.kind.is_firing();
         let trouble = episode.map(|episode| &episode.last);
@@ -72,8 +72,8 @@ impl Wording<'_> {
     }
 
     /// Returns what the trouble means for the reader.
-    fn meaning(&self, trouble: &Trouble) -> String {
-        let Reporting { now, place, .. } = *self.reporting;
+    fn meaning(&self, trouble: &ProblemReport) -> String {
+        let ReportContext { now, place, .. } = *self.reporting;
         match self.condition {
             Condition::Run | Condition::Late | Condition::Unrecorded if trouble.new > 0 => {
                 format!("only {} new items are in", trouble.new)
@@ -97,7 +97,7 @@ impl Wording<'_> {
             let label = if self.notice.kind.is_firing() { "Bad runs" } else { "Bad runs before" };
             facts.push(Fact::new(label, runs));
         }
-        let Trouble { read, new, failed, .. } = episode.last;
+        let ProblemReport { read, new, failed, .. } = episode.last;
         if read > 0 && self.notice.kind.is_firing() {
             facts.push(Fact::new("Records", format!("{read} read, {new} new, {failed} failed")));
         }

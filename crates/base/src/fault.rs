@@ -22,7 +22,7 @@ pub enum Fault {
     Fenced,
     /// An operator must act: the content is not what this tool wrote, or not what the job file
     /// defines.
-    Corrupt,
+    Inconsistent,
     /// An operator must act: this machine lacks something that the run needs, such as processes,
     /// memory or disk space.
     Machine,
@@ -37,7 +37,7 @@ impl Fault {
             Self::Rejected => "this record can't be processed as it is",
             Self::Denied => "access is missing; a person has to grant it",
             Self::Fenced => "another run has taken over; this one stopped",
-            Self::Corrupt => "what was found is not what the job expects; a person has to examine it",
+            Self::Inconsistent => "what was found is not what the job expects; a person has to examine it",
             Self::Machine => "this machine refuses what the run needs; no item is to blame",
         }
     }
@@ -56,7 +56,7 @@ impl fmt::Display for Fault {
             Self::Rejected => "rejected",
             Self::Denied => "denied",
             Self::Fenced => "fenced",
-            Self::Corrupt => "inconsistent",
+            Self::Inconsistent => "inconsistent",
             Self::Machine => "machine",
         })
     }

@@ -14,7 +14,7 @@ const DEVICE: i32 = 5;
 
 /// What the machine refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Refused {
+pub enum MachineRefusal {
     /// A resource: open files, processes, threads, memory.
     Resource,
     /// Disk space, or the disk itself.
@@ -27,14 +27,14 @@ pub enum Refused {
 
 /// An error of the machine, not of the item: the run stops, and the item is untouched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MachineTrouble {
+pub struct MachineError {
     /// What is refused.
-    pub refused: Refused,
+    pub refused: MachineRefusal,
     /// The failed operation and the system's message; a sentence without a full stop.
     pub why: String,
 }
 
-impl MachineTrouble {
+impl MachineError {
     /// Converts `error` of the operation `operation` (such as "the journal can't be written").
     /// Returns `None` if the request was wrong and not the machine.
     pub fn from_io(operation: &str, error: &io::Error) -> Option<Self> {
@@ -43,43 +43,43 @@ impl MachineTrouble {
 
     /// Creates the error of a refused resource with this message.
     pub fn resource(why: impl Into<String>) -> Self {
-        Self { refused: Refused::Resource, why: why.into() }
+        Self { refused: MachineRefusal::Resource, why: why.into() }
     }
 
     /// Creates the error of refused storage with this message.
     pub fn storage(why: impl Into<String>) -> Self {
-        Self { refused: Refused::Storage, why: why.into() }
+        Self { refused: MachineRefusal::Storage, why: why.into() }
     }
 
     /// True if it may pass soon, so that a retry within the run is sensible.
     pub fn passes(&self) -> bool {
-        self.refused == Refused::Busy
+        self.refused == MachineRefusal::Busy
     }
 }
 
-impl fmt::Display for MachineTrouble {
+impl fmt::Display for MachineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)
     }
 }
 
-impl std::error::Error for MachineTrouble {}
+impl std::error::Error for MachineError {}
 
 /// Classifies resources and storage; errors of programs are recognised only where one is started.
-fn refused(error: &io::Error) -> Option<Refused> {
+fn refused(error: &io::Error) -> Option<MachineRefusal> {
     let number = error.raw_os_error();
     if number.is_some_and(|number| OPEN_FILES.contains(&number)) {
-        return Some(Refused::Resource);
+        return Some(MachineRefusal::Resource);
     }
     match error.kind() {
         // `EAGAIN` and `ENOMEM`.
-        ErrorKind::WouldBlock | ErrorKind::OutOfMemory => Some(Refused::Resource),
+        ErrorKind::WouldBlock | ErrorKind::OutOfMemory => Some(MachineRefusal::Resource),
         ErrorKind::StorageFull
         | ErrorKind::QuotaExceeded
         | ErrorKind::FileTooLarge
         | ErrorKind::ReadOnlyFilesystem
-        | ErrorKind::StaleNetworkFileHandle => Some(Refused::Storage),
-        _ if number == Some(DEVICE) => Some(Refused::Storage),
+        | ErrorKind::StaleNetworkFileHandle => Some(MachineRefusal::Storage),
+        _ if number == Some(DEVICE) => Some(MachineRefusal::Storage),
         _ => None,
     }
 }
@@ -90,12 +90,12 @@ mod tests {
 
     #[test]
     fn errors_of_the_machine_differ_from_others() {
-        let of = |number| MachineTrouble::from_io("x", &io::Error::from_raw_os_error(number)).map(|it| it.refused);
+        let of = |number| MachineError::from_io("x", &io::Error::from_raw_os_error(number)).map(|it| it.refused);
         for number in [24, 23, 11, 12] {
-            assert_eq!(of(number), Some(Refused::Resource), "{}", io::Error::from_raw_os_error(number));
+            assert_eq!(of(number), Some(MachineRefusal::Resource), "{}", io::Error::from_raw_os_error(number));
         }
         for number in [28, 122, 27, 30, 5] {
-            assert_eq!(of(number), Some(Refused::Storage), "{}", io::Error::from_raw_os_error(number));
+            assert_eq!(of(number), Some(MachineRefusal::Storage), "{}", io::Error::from_raw_os_error(number));
         }
         // Not found, not permitted, broken pipe, argument list too long: the request was wrong.
         for number in [2, 13, 32, 7] {

@@ -133,7 +133,7 @@ pub fn names_secret(name: &str) -> bool {
 fn secrets(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     pem(text, &mut found);
-    prefixed(text, &mut found);
+    find_prefixed_tokens(text, &mut found);
     labelled(text, &mut found);
     users(text, &mut found);
     long_runs(text, &mut found);
@@ -167,7 +167,7 @@ fn pem(text: &str, found: &mut Vec<Range<usize>>) {
 }
 
 /// Finds tokens with a known prefix.
-fn prefixed(text: &str, found: &mut Vec<Range<usize>>) {
+fn find_prefixed_tokens(text: &str, found: &mut Vec<Range<usize>>) {
     for (prefix, least) in PREFIXES {
         for (at, _) in text.match_indices(prefix) {
             let within_word = text.get(..at).and_then(|before| before.chars().next_back());

@@ -40,19 +40,19 @@ impl Default for RetryPolicy {
 
 /// What to do after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub enum RetryDecision {
     /// Wait, then try again.
-    Again {
+    Retry {
         /// Delay, in milliseconds.
         after_ms: u64,
     },
     /// No further attempt: a bound is reached, or the error does not pass.
-    GiveUp(Exhausted),
+    GiveUp(GiveUpReason),
 }
 
 /// Why there is no further attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exhausted {
+pub enum GiveUpReason {
     /// The fault does not pass by itself.
     Permanent,
     /// All attempts were used.
@@ -77,12 +77,12 @@ impl RetryPolicy {
         elapsed_ms: u64,
         retry_after_ms: Option<u64>,
         draw: f64,
-    ) -> Decision {
+    ) -> RetryDecision {
         if !fault.passes() {
-            return Decision::GiveUp(Exhausted::Permanent);
+            return RetryDecision::GiveUp(GiveUpReason::Permanent);
         }
         if fault != Fault::Throttled && failed >= self.max_attempts {
-            return Decision::GiveUp(Exhausted::Attempts);
+            return RetryDecision::GiveUp(GiveUpReason::Attempts);
         }
         let next_input = match fault {
             Fault::Throttled => {
@@ -98,9 +98,9 @@ impl RetryPolicy {
             None => next_input,
         };
         if elapsed_ms.saturating_add(after_ms) > self.max_elapsed_ms {
-            return Decision::GiveUp(Exhausted::Elapsed { next_ms: after_ms });
+            return RetryDecision::GiveUp(GiveUpReason::Elapsed { next_ms: after_ms });
         }
-        Decision::Again { after_ms }
+        RetryDecision::Retry { after_ms }
     }
 
     /// Returns the minimum delay after this many consecutive 429s (1-based), in milliseconds: half
@@ -185,7 +185,7 @@ impl RetryBudget {
     }
 
     /// Returns a fifth of a retry to the budget.
-    pub fn earn(&mut self) {
+    pub fn refund(&mut self) {
         self.fifths = (self.fifths + 1).min(self.capacity);
     }
 }
@@ -204,9 +204,9 @@ mod tests {
     fn a_wait_is_drawn_from_zero_to_a_doubling_cap() {
         for (failed, ceiling) in [(1, 1_000), (2, 2_000), (3, 4_000), (7, 64_000), (8, 64_000)] {
             let wait = |draw| POLICY.decide(Fault::Transient, failed, 0, None, draw);
-            assert_eq!(wait(0.0), Decision::Again { after_ms: 0 });
-            assert_eq!(wait(0.5), Decision::Again { after_ms: ceiling / 2 });
-            assert_eq!(wait(1.0), Decision::Again { after_ms: ceiling });
+            assert_eq!(wait(0.0), RetryDecision::Retry { after_ms: 0 });
+            assert_eq!(wait(0.5), RetryDecision::Retry { after_ms: ceiling / 2 });
+            assert_eq!(wait(1.0), RetryDecision::Retry { after_ms: ceiling });
         }
     }
 
@@ -230,7 +230,7 @@ mod tests {
         let chance = SeededRng::new(16);
         let mut tenths = [0_u32; 10];
         for _ in 0..10_000 {
-            let delay = Jitter::Full.delay(1_000, 64_000, 5, 0, chance.draw());
+            let delay = Jitter::Full.delay(1_000, 64_000, 5, 0, chance.next_f64());
             tenths[usize::try_from(delay / 1_600).expect("below the ceiling")] += 1;
         }
         assert!(tenths.iter().all(|count| (900..=1_100).contains(count)), "{tenths:?}");
@@ -240,8 +240,8 @@ mod tests {
     fn after_a_429_waits_double_from_one_second_to_ten() {
         for (failed, longest) in [(1, 1_000), (2, 2_000), (4, 8_000), (5, 10_000), (30, 10_000)] {
             let wait = |draw| POLICY.decide(Fault::Throttled, failed, 0, None, draw);
-            assert_eq!(wait(0.0), Decision::Again { after_ms: longest / 2 });
-            assert_eq!(wait(1.0), Decision::Again { after_ms: longest });
+            assert_eq!(wait(0.0), RetryDecision::Retry { after_ms: longest / 2 });
+            assert_eq!(wait(1.0), RetryDecision::Retry { after_ms: longest });
         }
     }
 
@@ -251,9 +251,9 @@ mod tests {
         let (mut at_ms, mut refused) = (0, 0);
         while at_ms < refill_ms {
             refused += 1;
-            match RetryPolicy::default().decide(Fault::Throttled, refused, at_ms, None, chance.draw()) {
-                Decision::Again { after_ms } => at_ms += after_ms,
-                Decision::GiveUp(why) => unreachable!("a refill within a minute is waited for: {why:?}"),
+            match RetryPolicy::default().decide(Fault::Throttled, refused, at_ms, None, chance.next_f64()) {
+                RetryDecision::Retry { after_ms } => at_ms += after_ms,
+                RetryDecision::GiveUp(why) => unreachable!("a refill within a minute is waited for: {why:?}"),
             }
         }
         (at_ms - refill_ms, refused)
@@ -262,7 +262,8 @@ mod tests {
     #[test]
     fn a_used_up_quota_is_met_within_eight_seconds_of_its_refill() {
         let chance = SeededRng::new(429);
-        let mut waits: Vec<_> = (0..20_000).map(|_| wait_for_refill(scale(60_000, chance.draw()), &chance)).collect();
+        let mut waits: Vec<_> =
+            (0..20_000).map(|_| wait_for_refill(scale(60_000, chance.next_f64()), &chance)).collect();
         waits.sort_unstable();
         let mean = waits.iter().map(|wait| wait.0).sum::<u64>() / 20_000;
         let (p95, most_refused) = (waits[19_000].0, waits.iter().map(|wait| wait.1).max());
@@ -273,7 +274,7 @@ mod tests {
     #[test]
     fn a_retry_after_is_never_cut_short() {
         for draw in [0.0, 0.3, 1.0] {
-            let Decision::Again { after_ms } = POLICY.decide(Fault::Throttled, 1, 0, Some(30_000), draw) else {
+            let RetryDecision::Retry { after_ms } = POLICY.decide(Fault::Throttled, 1, 0, Some(30_000), draw) else {
                 unreachable!("a throttled call is tried again");
             };
             assert!((30_000..=31_000).contains(&after_ms), "{after_ms}");
@@ -283,15 +284,15 @@ mod tests {
     #[test]
     fn a_wait_that_ends_after_the_time_allowed_is_not_begun() {
         let decided = POLICY.decide(Fault::Throttled, 1, 590_000, Some(20_000), 0.0);
-        assert_eq!(decided, Decision::GiveUp(Exhausted::Elapsed { next_ms: 20_000 }));
+        assert_eq!(decided, RetryDecision::GiveUp(GiveUpReason::Elapsed { next_ms: 20_000 }));
     }
 
     #[test]
     fn attempts_are_bounded_and_permanent_faults_not_retried() {
-        assert_eq!(POLICY.decide(Fault::Transient, 9, 0, None, 0.0), Decision::GiveUp(Exhausted::Attempts));
-        assert_eq!(POLICY.decide(Fault::Throttled, 9, 0, None, 0.0), Decision::Again { after_ms: 5_000 });
-        for fault in [Fault::Denied, Fault::Rejected, Fault::Fenced, Fault::Corrupt] {
-            assert_eq!(POLICY.decide(fault, 1, 0, None, 0.0), Decision::GiveUp(Exhausted::Permanent));
+        assert_eq!(POLICY.decide(Fault::Transient, 9, 0, None, 0.0), RetryDecision::GiveUp(GiveUpReason::Attempts));
+        assert_eq!(POLICY.decide(Fault::Throttled, 9, 0, None, 0.0), RetryDecision::Retry { after_ms: 5_000 });
+        for fault in [Fault::Denied, Fault::Rejected, Fault::Fenced, Fault::Inconsistent] {
+            assert_eq!(POLICY.decide(fault, 1, 0, None, 0.0), RetryDecision::GiveUp(GiveUpReason::Permanent));
         }
     }
 
@@ -301,7 +302,7 @@ mod tests {
         assert!(budget.spend() && budget.spend() && !budget.spend());
         for _ in 0..5 {
             assert!(!budget.spend());
-            budget.earn();
+            budget.refund();
         }
         assert!(budget.spend());
     }

@@ -97,7 +97,7 @@ pub struct SystemRng;
 
 impl Rng for SystemRng {
     #[expect(clippy::disallowed_methods, reason = "this file is the one room where randomness is read")]
-    fn bits(&self) -> u64 {
+    fn next_u64(&self) -> u64 {
         getrandom::u64().expect("the operating system has randomness once the process runs")
     }
 }
@@ -116,7 +116,7 @@ impl SeededRng {
 }
 
 impl Rng for SeededRng {
-    fn bits(&self) -> u64 {
+    fn next_u64(&self) -> u64 {
         let step = 0x9E37_79B9_7F4A_7C15_u64;
         let mut z = self.state.fetch_add(step, Ordering::Relaxed).wrapping_add(step);
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

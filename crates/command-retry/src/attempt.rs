@@ -59,7 +59,7 @@ pub(crate) struct AttemptSetup<'a> {
     /// Standard input of the command; `None` for an empty one.
     pub stdin: Option<&'a StdinCopy>,
     /// Whether standard output is ours, as it comes.
-    pub stream: bool,
+    pub streams_output: bool,
     /// Takes the output.
     pub output: &'a dyn CommandOutput,
     /// Measures the time limit and the grace periods.
@@ -100,7 +100,7 @@ impl AttemptEnd {
 
 /// Runs the command once.
 pub(crate) async fn run_attempt(setup: &AttemptSetup<'_>, stops: &mut UnboundedReceiver<StopSignal>) -> AttemptEnd {
-    let kept = match if setup.stream { Ok(None) } else { tempfile::tempfile().map(Some) } {
+    let kept = match if setup.streams_output { Ok(None) } else { tempfile::tempfile().map(Some) } {
         Ok(kept) => kept,
         Err(error) => return start_error(setup, &error),
     };

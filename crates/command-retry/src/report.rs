@@ -37,7 +37,7 @@ pub struct AttemptReport {
 }
 
 impl RetryReport {
-    /// Returns the report of a command that is taken to have succeeded at once.
+    /// Returns the report of a command that is taken to have succeeded immediately.
     pub fn of_success(max_attempts: u32) -> Self {
         let attempt = AttemptReport { number: 1, delay: 0.0, error: None, exit_code: 0, duration_s: 0.0 };
         Self {

@@ -33,7 +33,7 @@ pub struct CommandRetry<'a> {
     /// Standard input for each attempt.
     pub stdin: Option<&'a StdinCopy>,
     /// Whether the command's standard output is ours, as it comes.
-    pub stream: bool,
+    pub streams_output: bool,
     /// The command's working directory; ours if there is none.
     pub folder: Option<&'a Path>,
     /// Further variables of the command's environment.
@@ -73,7 +73,7 @@ impl CommandRetry<'_> {
             if end.error.is_some() {
                 stderr = Some(end.stderr.clone()).filter(|text| !text.is_empty());
             }
-            let delay = self.policy.delay(number, previous, self.rng.draw());
+            let delay = self.policy.delay(number, previous, self.rng.next_f64());
             let verdict = self.judge(number, &end, delay, self.time_left(started_ms));
             let waited = if verdict.is_some() { Duration::ZERO } else { delay };
             let report = AttemptReport {
@@ -128,7 +128,7 @@ impl CommandRetry<'_> {
                 let setup = AttemptSetup {
                     words,
                     stdin: self.stdin,
-                    stream: self.stream,
+                    streams_output: self.streams_output,
                     output: self.output,
                     clock: self.clock,
                     number,

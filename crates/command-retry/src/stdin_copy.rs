@@ -46,7 +46,7 @@ impl StdinCopy {
             let copied = io::copy(&mut input, written.as_file_mut())?;
             written.flush()?;
             forbid_writing(written.as_file())?;
-            // Its name goes at once.
+            // Its name goes immediately.
             Ok((File::open(written.path())?, copied))
         };
         let (file, copied) = copy(input.take(limit.saturating_add(1))).map_err(StdinError::Io)?;

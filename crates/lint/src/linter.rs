@@ -71,7 +71,7 @@ fn finish(source: &SourceText, settings: &LintSettings, findings: Findings<'_>) 
     found.retain(|finding| settings.severities.get(finding.code) != Some(&None));
     found.sort_by(|a, b| (a.position, a.code).cmp(&(b.position, b.code)));
     found.dedup_by(|a, b| (a.position, a.code) == (b.position, b.code));
-    let (found, ignored) = if settings.with_ignores { suppression::apply(source, found) } else { (found, 0) };
+    let (found, ignored) = if settings.honours_ignores { suppression::apply(source, found) } else { (found, 0) };
     let habit = |finding: &LintFinding| rule_of(finding.code).and_then(|rule| rule.habit);
     let broken: BTreeSet<Habit> = found.iter().filter_map(habit).collect();
     habits.extend(&broken);

@@ -1,9 +1,9 @@
 //! When a daemon calls each of its jobs: at its start, at each start of an occurrence, and again
 //! where a call could not be completed.
 //!
-//! In scope: the next call of each job, the number of calls at once, backoff, clock jumps. Out of
-//! scope: what a call does. A call is `run --due`, which asks the sheet: a call too many changes
-//! nothing, so wherever the clock or an answer leaves a doubt, there is one.
+//! In scope: the next call of each job, the number of calls at the same time, backoff, clock jumps.
+//! Out of scope: what a call does. A call is `run --due`, which asks the sheet: a call too many
+//! changes nothing, so wherever the clock or an answer leaves a doubt, there is one.
 //!
 //! Starts of occurrences are wall times. Everything else is counted by the monotonic clock: the
 //! wall clock may be set, and it continues while the machine is suspended.
@@ -77,13 +77,13 @@ pub enum AfterCall {
     /// Nothing else: the job is called at its next occurrence.
     NextOccurrence,
     /// The job is called again.
-    Again {
+    CallAgain {
         /// In this many milliseconds.
         after_ms: u64,
     },
     /// Nothing: `misfire_grace` is over, and the calls could not be completed. So it is where a run
     /// may not be later (`misfire = "skip"`), and after unexpected responses.
-    GivesUp,
+    GiveUp,
 }
 
 /// The calls of all jobs. A job is called once at a time.
@@ -110,9 +110,9 @@ struct QueuedJob {
 }
 
 impl CallQueue {
-    /// Creates the queue of these jobs, which are numbered in their order. Each is called at once,
-    /// a little after the one before it; at most `most_at_once` are called at the same time, and no
-    /// more than `MOST_ASKED` by any other reason than the start of an occurrence.
+    /// Creates the queue of these jobs, which are numbered in their order. Each is called
+    /// immediately, a little after the one before it; at most `most_at_once` are called at the same
+    /// time, and no more than `MOST_ASKED` by any other reason than the start of an occurrence.
     pub fn new(schedules: Vec<JobSchedule>, most_at_once: usize, now: ClockReading) -> Self {
         let jobs = schedules.into_iter().map(|schedule| QueuedJob::new(schedule, now.wall)).collect();
         let mut queue = Self { jobs, most_at_once, read: now };
@@ -159,9 +159,9 @@ impl CallQueue {
     /// Returns the milliseconds until the next call; none while the end of a call comes first.
     pub fn wait_ms(&self, now: ClockReading) -> Option<u64> {
         match self.room() {
-            Room::None => None,
-            Room::ForStarts => self.jobs.iter().filter_map(|job| job.start_wait_ms(now)).min(),
-            Room::ForAll => self.jobs.iter().filter_map(|job| job.wait_ms(now)).min(),
+            CallCapacity::None => None,
+            CallCapacity::ForStarts => self.jobs.iter().filter_map(|job| job.start_wait_ms(now)).min(),
+            CallCapacity::ForAll => self.jobs.iter().filter_map(|job| job.wait_ms(now)).min(),
         }
     }
 
@@ -179,17 +179,17 @@ impl CallQueue {
             let after_ms = backoff_ms(job.failed, draw);
             let until = since.saturating_add(patience_ms(schedule, end));
             let is_in_time = now.monotonic_ms.saturating_add(after_ms) <= until;
-            if is_in_time { AfterCall::Again { after_ms } } else { AfterCall::GivesUp }
+            if is_in_time { AfterCall::CallAgain { after_ms } } else { AfterCall::GiveUp }
         } else if has_passed && answered.is_none() {
             // It came during the call, and the sheet may not have been asked about it.
-            AfterCall::Again { after_ms: 0 }
+            AfterCall::CallAgain { after_ms: 0 }
         } else {
             wait_for_answer(schedule, end, now.wall)
         };
-        if let AfterCall::Again { after_ms } = after {
-            job.ask(now.monotonic_ms.saturating_add(after_ms));
+        if let AfterCall::CallAgain { after_ms } = after {
+            job.call_soon(now.monotonic_ms.saturating_add(after_ms));
         }
-        if !end.can_try_again() || after == AfterCall::GivesUp {
+        if !end.can_try_again() || after == AfterCall::GiveUp {
             (job.failed, job.failed_since) = (0, None);
         }
         after
@@ -201,13 +201,13 @@ impl CallQueue {
         job.starts_at = schedule.as_ref().and_then(|schedule| next_start(schedule, now.wall));
         (job.schedule, job.failed, job.failed_since) = (schedule, 0, None);
         job.again_at = None;
-        self.ask(nth, now);
+        self.call_soon(nth, now);
     }
 
     /// Calls a job as soon as that is possible.
-    pub fn ask(&mut self, nth: usize, now: ClockReading) {
+    pub fn call_soon(&mut self, nth: usize, now: ClockReading) {
         if let Some(job) = self.jobs.get_mut(nth).filter(|job| job.schedule.is_some()) {
-            job.ask(now.monotonic_ms);
+            job.call_soon(now.monotonic_ms);
         }
     }
 
@@ -228,18 +228,18 @@ impl CallQueue {
         self.jobs.iter().filter(|job| !room.takes(job, now)).filter_map(|job| job.overdue_ms(now)).max()
     }
 
-    fn room(&self) -> Room {
+    fn room(&self) -> CallCapacity {
         match self.active() {
-            active if active >= self.most_at_once => Room::None,
-            active if active >= MOST_ASKED => Room::ForStarts,
-            _ => Room::ForAll,
+            active if active >= self.most_at_once => CallCapacity::None,
+            active if active >= MOST_ASKED => CallCapacity::ForStarts,
+            _ => CallCapacity::ForAll,
         }
     }
 
     fn ask_all(&mut self, now: ClockReading) {
         let mut at = now.monotonic_ms;
         for job in self.jobs.iter_mut().filter(|job| job.schedule.is_some()) {
-            job.ask(at);
+            job.call_soon(at);
             at = at.saturating_add(SPREAD_MS);
         }
     }
@@ -247,8 +247,8 @@ impl CallQueue {
 
 /// Which further calls may be made now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Room {
-    /// No call: the most that may be made at once are under way.
+enum CallCapacity {
+    /// No call: the most that may be made at the same time are under way.
     None,
     /// Those of occurrences that start.
     ForStarts,
@@ -256,7 +256,7 @@ enum Room {
     ForAll,
 }
 
-impl Room {
+impl CallCapacity {
     fn takes(self, job: &QueuedJob, now: ClockReading) -> bool {
         match self {
             Self::None => false,
@@ -272,7 +272,7 @@ impl QueuedJob {
         Self { schedule: Some(schedule), starts_at, again_at: None, is_called: false, failed: 0, failed_since: None }
     }
 
-    fn ask(&mut self, at: u64) {
+    fn call_soon(&mut self, at: u64) {
         self.again_at = Some(self.again_at.map_or(at, |planned| planned.min(at)));
     }
 
@@ -330,10 +330,10 @@ fn wait_for_answer(schedule: &JobSchedule, end: &CallEnd, now: Timestamp) -> Aft
     // By the service's clock it is yet to come.
     let is_ahead = end.next.is_some_and(|next| next <= now);
     if end.is_active || is_ahead {
-        return AfterCall::Again { after_ms: WAITING_MS };
+        return AfterCall::CallAgain { after_ms: WAITING_MS };
     }
     match (schedule.ready_by, end.next) {
-        (Some(_), None) => AfterCall::Again { after_ms: UNANSWERED_MS },
+        (Some(_), None) => AfterCall::CallAgain { after_ms: UNANSWERED_MS },
         _ => AfterCall::NextOccurrence,
     }
 }

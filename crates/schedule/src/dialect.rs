@@ -6,7 +6,7 @@
 use std::fmt;
 
 /// Whether a text is a valid expression of five fields.
-type IsValid = fn(&str) -> bool;
+type ExpressionCheck = fn(&str) -> bool;
 
 /// Why an expression or a time zone was refused, and what to write in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +41,17 @@ impl std::error::Error for ExpressionError {}
 /// Refuses what is not an expression of five fields: the error names the likely dialect, and the
 /// same schedule in five fields where `is_valid` accepts that form. `parts` are the fields in
 /// capitals.
-pub(crate) fn refuse_other_dialects(text: &str, parts: &[&str], is_valid: IsValid) -> Result<(), ExpressionError> {
+pub(crate) fn refuse_other_dialects(
+    text: &str,
+    parts: &[&str],
+    is_valid: ExpressionCheck,
+) -> Result<(), ExpressionError> {
     let joined = parts.join(" ");
     if let Some(error) = other_syntax(text, &joined, is_valid) {
         return Err(error);
     }
     match parts.len() {
-        5 => extras(text, parts, is_valid),
+        5 => check_other_dialects(text, parts, is_valid),
         6 if is_aws(parts) => {
             Err(refuse(text, "six fields with a year are AWS's form", &shifted(&parts[..5]), is_valid))
         }
@@ -83,7 +87,7 @@ fn plural(n: usize) -> &'static str {
 }
 
 /// Forms that are not a list of fields, or that have a wrapper around it.
-fn other_syntax(text: &str, joined: &str, is_valid: IsValid) -> Option<ExpressionError> {
+fn other_syntax(text: &str, joined: &str, is_valid: ExpressionCheck) -> Option<ExpressionError> {
     if let Some(inner) = between(joined, "CRON(", ")") {
         let parts: Vec<&str> = inner.split_whitespace().collect();
         let rewrite = if parts.len() == 6 { shifted(&parts[..5]) } else { inner.to_owned() };
@@ -110,7 +114,7 @@ fn other_syntax(text: &str, joined: &str, is_valid: IsValid) -> Option<Expressio
 }
 
 /// Five fields with characters that other dialects give a meaning to.
-fn extras(text: &str, parts: &[&str], is_valid: IsValid) -> Result<(), ExpressionError> {
+fn check_other_dialects(text: &str, parts: &[&str], is_valid: ExpressionCheck) -> Result<(), ExpressionError> {
     let (day, weekday) = (parts[2], parts[4]);
     if parts.iter().any(|part| part.contains('?')) {
         return Err(refuse(text, "`?` is Quartz's and AWS's sign for no value", &shifted(parts), is_valid));
@@ -138,7 +142,7 @@ fn no_form(text: &str, what: &str) -> ExpressionError {
 }
 
 /// The error with the rewrite, if that is a valid expression.
-fn refuse(text: &str, what: &str, rewrite: &str, is_valid: IsValid) -> ExpressionError {
+fn refuse(text: &str, what: &str, rewrite: &str, is_valid: ExpressionCheck) -> ExpressionError {
     let error = ExpressionError::new(format!("{text:?}: {what}"));
     if is_valid(rewrite) {
         error.with_help(format!("write {rewrite:?}"))

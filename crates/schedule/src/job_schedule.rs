@@ -54,7 +54,7 @@ pub enum OverlapPolicy {
 
 /// A time of day at which the rows have to be there, in place of a time to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReadyBy {
+pub struct ReadyTime {
     /// A run never starts before this local time; one later than the deadline is on the day before.
     pub not_before: Option<Time>,
     /// How long before the deadline the run is to end, in milliseconds.
@@ -69,7 +69,7 @@ pub struct JobSchedule {
     /// The zone of the local times.
     pub zone: TimeZone,
     /// Set if the logical times are deadlines.
-    pub ready_by: Option<ReadyBy>,
+    pub ready_by: Option<ReadyTime>,
     /// What is done about occurrences that were not started in time.
     pub misfire: MisfirePolicy,
     /// How late an occurrence may start before `misfire` decides, in milliseconds.

@@ -121,7 +121,7 @@ pub struct LatenessReport {
 
 /// Classifies a job at `now`. `summary` is none if the history cannot be read. `max_age_ms` is the
 /// greatest age of the last success; a job without a schedule needs one to be judged at all.
-pub fn classify(
+pub fn classify_lateness(
     schedule: Option<&JobSchedule>,
     max_age_ms: Option<u64>,
     now: Timestamp,
@@ -198,6 +198,6 @@ fn has_covered(run: &SuccessfulRun, expected: &Occurrence) -> bool {
 }
 
 /// Returns the state that decides the exit code of several jobs; `Ok` for none.
-pub fn worst(states: impl IntoIterator<Item = LatenessState>) -> LatenessState {
+pub fn worst_state(states: impl IntoIterator<Item = LatenessState>) -> LatenessState {
     states.into_iter().max().unwrap_or(LatenessState::Ok)
 }

@@ -151,13 +151,13 @@ fn times(expression: &CronExpression) -> String {
     minutes.dedup();
     let mut hours: Vec<i64> = times.iter().map(|(hour, _)| i64::from(*hour)).collect();
     hours.dedup();
-    let minute = match step(&minutes, 60) {
+    let minute = match even_step(&minutes, 60) {
         Some(1) => "every minute".to_owned(),
         Some(n) => format!("every {n} minutes"),
         None if minutes == [0] => "on the hour".to_owned(),
         None => format!("at minute {}", list(&texts(&minutes), "and")),
     };
-    match step(&hours, 24) {
+    match even_step(&hours, 24) {
         Some(1) => format!("{minute} of every hour").replace("every minute of every hour", "every minute"),
         Some(n) => format!("{minute} of every {n}th hour from midnight on"),
         None => format!("{minute} of the hours {}", ranges(&hours, |hour| hour.to_string())),
@@ -165,7 +165,7 @@ fn times(expression: &CronExpression) -> String {
 }
 
 /// The step of values that fill 0 to `end` evenly.
-fn step(values: &[i64], end: i64) -> Option<i64> {
+fn even_step(values: &[i64], end: i64) -> Option<i64> {
     let count = i64::try_from(values.len()).ok().filter(|count| *count > 1)?;
     let step = (end % count == 0).then_some(end / count)?;
     values.iter().zip(0..).all(|(value, at)| *value == at * step).then_some(step)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::auth::credentials::Credentials;
 use crate::auth::tokens::SCOPE;
-use crate::calls::quota::Pacing;
+use crate::calls::quota::CallRates;
 use crate::transport::connect::{RootsError, Transport};
 use crate::types::address::AddressError;
 use sheetkeep_base::fault::Fault;
@@ -51,7 +51,7 @@ pub struct SheetsOptions {
     /// Retries that all calls together may spend before the service counts as down.
     pub retry_budget: u32,
     /// Calls per minute.
-    pub pacing: Pacing,
+    pub pacing: CallRates,
     /// Deadlines of the parts of a call.
     pub deadlines: Deadlines,
     /// Maximum size of a response body, in bytes.
@@ -92,7 +92,7 @@ impl SheetsOptions {
             transport,
             retry: RetryPolicy::default(),
             retry_budget: 20,
-            pacing: Pacing::default(),
+            pacing: CallRates::default(),
             deadlines: Deadlines::default(),
             response_limit: 64 << 20,
             access: AccessScope::default(),

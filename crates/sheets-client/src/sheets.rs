@@ -2,7 +2,7 @@
 //! atomic batch.
 //!
 //! In scope: typed calls with light types of our own. Out of scope: retries and pacing
-//! (`google::calls::caller`), what the cells mean (`store`).
+//! (`sheets_client::calls::caller`), what the cells mean (`store`).
 //!
 //! Reads and `create` go through the hub of google-sheets4. Batches are sent as lean structs over
 //! the hub's own client and tokens. The public methods return boxed futures, so that the hub's
@@ -31,7 +31,7 @@ use crate::transport::connect::Connector;
 use crate::types::address::{AGENT, ApiRoot, SpreadsheetId};
 use crate::types::requests::Batch;
 use crate::types::response_types::{
-    BatchResponse, ColumnMark, Created, SpreadsheetInfo, batch_response, column_marks, metadata,
+    BatchResponse, ColumnMark, CreatedSpreadsheet, SpreadsheetInfo, batch_response, column_marks, metadata,
 };
 use sheetkeep_base::clock::Clock;
 use sheetkeep_base::rng::Rng;
@@ -50,7 +50,7 @@ const READ_BACK_FIELDS: &str = "&fields=spreadsheetId,replies,updatedSpreadsheet
 
 /// The result of a batch.
 #[derive(Debug, Clone, PartialEq)]
-pub enum BatchReply {
+pub enum BatchResult {
     /// The whole batch was applied.
     Applied(BatchResponse),
     /// The service refused it (400, 403, 404). Nothing of it was applied.
@@ -177,16 +177,17 @@ impl Sheets {
 
     /// Creates a spreadsheet. It is not retried when the response is lost, because the spreadsheet
     /// may exist.
-    pub fn create<'a>(&'a self, title: &'a str) -> BoxFuture<'a, Result<Created, CallError>> {
+    pub fn create<'a>(&'a self, title: &'a str) -> BoxFuture<'a, Result<CreatedSpreadsheet, CallError>> {
         Box::pin(async move {
-            let attempt = || -> BoxFuture<'a, Result<Created, AttemptFailure>> { Box::pin(self.create_once(title)) };
+            let attempt =
+                || -> BoxFuture<'a, Result<CreatedSpreadsheet, AttemptFailure>> { Box::pin(self.create_once(title)) };
             let result = self.caller.call(Method::Create, Box::new(attempt)).await;
             result.map_err(|e| self.caller.error(Method::Create, e))
         })
     }
 
     /// Sends a batch. It is sent again only if it was provably not executed.
-    pub fn batch_update<'a>(&'a self, id: &'a SpreadsheetId, batch: &Batch) -> BoxFuture<'a, BatchReply> {
+    pub fn batch_update<'a>(&'a self, id: &'a SpreadsheetId, batch: &Batch) -> BoxFuture<'a, BatchResult> {
         let (body, expected) = (batch.encode(), batch.requests().len());
         let fields = if batch.has_response_ranges() { READ_BACK_FIELDS } else { "" };
         Box::pin(async move {
@@ -195,7 +196,7 @@ impl Sheets {
                 Box::pin(self.batch_once(id, body.clone(), fields, expected))
             };
             match self.caller.call(Method::BatchUpdate, Box::new(attempt)).await {
-                Ok(response) => BatchReply::Applied(response),
+                Ok(response) => BatchResult::Applied(response),
                 Err(call_failure) => self.reply(call_failure),
             }
         })
@@ -217,16 +218,16 @@ impl Sheets {
         self.caller.client_email()
     }
 
-    fn reply(&self, call_failure: CallFailure) -> BatchReply {
+    fn reply(&self, call_failure: CallFailure) -> BatchResult {
         match &call_failure.failure {
             AttemptFailure::Refused { refusal, .. }
                 if matches!(refusal.code, 400 | 403 | 404) && !refusal.fault().passes() =>
             {
-                BatchReply::Refused((**refusal).clone())
+                BatchResult::Refused((**refusal).clone())
             }
-            AttemptFailure::Lost { cause, .. } => BatchReply::Lost(cause.clone()),
-            AttemptFailure::TooLarge(_) => BatchReply::TooLarge(self.caller.error(Method::BatchUpdate, call_failure)),
-            _ => BatchReply::NotExecuted(self.caller.error(Method::BatchUpdate, call_failure)),
+            AttemptFailure::Lost { cause, .. } => BatchResult::Lost(cause.clone()),
+            AttemptFailure::TooLarge(_) => BatchResult::TooLarge(self.caller.error(Method::BatchUpdate, call_failure)),
+            _ => BatchResult::NotExecuted(self.caller.error(Method::BatchUpdate, call_failure)),
         }
     }
 
@@ -292,7 +293,7 @@ impl Sheets {
         Ok(column_marks(self.classify_hub_result(result, &observer)?))
     }
 
-    async fn create_once(&self, title: &str) -> Result<Created, AttemptFailure> {
+    async fn create_once(&self, title: &str) -> Result<CreatedSpreadsheet, AttemptFailure> {
         let mut observer = Observer::new(self.clock.now());
         let properties = api::SpreadsheetProperties { title: Some(title.to_owned()), ..Default::default() };
         let wanted = api::Spreadsheet { properties: Some(properties), ..Default::default() };
@@ -307,7 +308,7 @@ impl Sheets {
         let created = self.classify_hub_result(result, &observer)?;
         let id = created.spreadsheet_id.and_then(|id| SpreadsheetId::parse(&id).ok());
         let id = id.ok_or(UnknownOutcome::Garbled("it names no spreadsheet"))?;
-        Ok(Created { id, url: created.spreadsheet_url.unwrap_or_default() })
+        Ok(CreatedSpreadsheet { id, url: created.spreadsheet_url.unwrap_or_default() })
     }
 
     async fn batch_once(

@@ -58,7 +58,7 @@ impl Dispatcher<'_> {
         }
         let fields = query.word("fields").unwrap_or_default();
         let mask = ResponseMask::parse(fields, root).map_err(|bad| ApiError::bad_mask(&bad.path))?;
-        let pretty = query.pretty();
+        let pretty = query.is_pretty();
         let content = match route.api {
             ApiMethod::ValuesGet | ApiMethod::ValuesBatchGet | ApiMethod::ValuesBatchGetByDataFilter => {
                 ResponseContent::Text(self.read_values(route, query, body, pretty)?)
@@ -66,7 +66,7 @@ impl Dispatcher<'_> {
             ApiMethod::Create => ResponseContent::Json(create(self.store, &self.new_id(), body, &mask, self.random)?),
             ApiMethod::Get => {
                 let ranges = query.all("ranges").into_iter().map(str::to_owned).collect();
-                ResponseContent::Json(get(self.store, &route.id, ranges, query.flag("includeGridData"), &mask)?)
+                ResponseContent::Json(get(self.store, &route.id, ranges, query.has_flag("includeGridData"), &mask)?)
             }
             ApiMethod::GetByDataFilter => {
                 let body = read_body(body, "GetSpreadsheetByDataFilterRequest", "")?;
@@ -85,14 +85,20 @@ impl Dispatcher<'_> {
         Ok(ApiResponse { status: 200, content: cut(content, &mask, pretty)?, headers: Vec::new(), breaks_off: false })
     }
 
-    fn read_values(&self, route: &Route, query: &QueryParams, body: &[u8], pretty: bool) -> Result<Vec<u8>, ApiError> {
+    fn read_values(
+        &self,
+        route: &Route,
+        query: &QueryParams,
+        body: &[u8],
+        is_pretty: bool,
+    ) -> Result<Vec<u8>, ApiError> {
         let (store, id) = (self.store, route.id.as_str());
         match route.api {
-            ApiMethod::ValuesGet => values_read::get(store, id, &route.range, query, pretty),
-            ApiMethod::ValuesBatchGet => values_read::batch_get(store, id, &query.all("ranges"), query, pretty),
+            ApiMethod::ValuesGet => values_read::get(store, id, &route.range, query, is_pretty),
+            ApiMethod::ValuesBatchGet => values_read::batch_get(store, id, &query.all("ranges"), query, is_pretty),
             _ => {
                 let body = read_body(body, "BatchGetValuesByDataFilterRequest", "")?;
-                values_read::batch_get_by_filter(store, id, &body, pretty)
+                values_read::batch_get_by_filter(store, id, &body, is_pretty)
             }
         }
     }
@@ -141,11 +147,11 @@ impl Dispatcher<'_> {
     fn get_by_filter(&self, id: &str, body: &Map<String, Value>, mask: &ResponseMask) -> Result<Value, ApiError> {
         let filters = body.get("dataFilters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let grid_data = match mask {
-            ResponseMask::All => body.flag("includeGridData"),
+            ResponseMask::All => body.has_flag("includeGridData"),
             ResponseMask::Members(_) => mask.covers("sheets.data"),
         };
         let selections = filters.iter().cloned().map(CellSelection::Filter).collect();
-        let view = SpreadsheetView { selections, grid_data, mask: mask.clone() };
+        let view = SpreadsheetView { selections, includes_grid_data: grid_data, mask: mask.clone() };
         spreadsheet(&self.store.read(id)?, id, &view)
     }
 
@@ -224,14 +230,14 @@ fn unbound(name: &str) -> String {
 }
 
 /// Trims a response to its mask. Serialized JSON is parsed again, only if a mask is given.
-fn cut(content: ResponseContent, mask: &ResponseMask, pretty: bool) -> Result<ResponseContent, ApiError> {
+fn cut(content: ResponseContent, mask: &ResponseMask, is_pretty: bool) -> Result<ResponseContent, ApiError> {
     if *mask == ResponseMask::All {
         return Ok(content);
     }
     let value = match content {
         ResponseContent::Json(value) => value,
         ResponseContent::Text(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
-            tracing::error!(event = "emulator.failed", %error, pretty, "the emulator wrote JSON that it can't read");
+            tracing::error!(event = "emulator.failed", %error, pretty = is_pretty, "the emulator wrote JSON that it can't read");
             ApiError::internal()
         })?,
         other => return Ok(other),

@@ -209,7 +209,7 @@ impl Emulator {
             let (name, metric, _) = route.api.info();
             (name, metric)
         });
-        let fault = lock(&self.state.faults).meet(name, metric, &request.body, self.state.random.as_ref());
+        let fault = lock(&self.state.faults).fault_for(name, metric, &request.body, self.state.random.as_ref());
         match fault {
             Some(fault) if fault.action == FaultAction::Late && metric == Some(QuotaMetric::Write) => {
                 lock(&self.state.delayed).delay(request, fault.after);
@@ -277,7 +277,8 @@ impl Emulator {
             };
             methods.call(&route, &request.query, &request.body)
         };
-        let done = if self.state.options.in_turn { Ok(work()) } else { tokio::task::spawn_blocking(work).await };
+        let done =
+            if self.state.options.answers_in_turn { Ok(work()) } else { tokio::task::spawn_blocking(work).await };
         match done {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => self.error_response(error),
@@ -328,7 +329,7 @@ impl Emulator {
         lock(&self.state.quota).take(&bearer.account, metric, now).map_err(|error| {
             lock(&self.state.stats).throttled += 1;
             let mut response = ApiResponse::from(error);
-            if self.state.options.retry_after {
+            if self.state.options.sends_retry_after {
                 response.headers.push(("retry-after", QuotaCounter::seconds_left(now).to_string()));
             }
             response

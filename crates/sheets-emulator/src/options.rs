@@ -26,7 +26,7 @@ pub struct EmulatorOptions {
     /// Quotas; `None` means unlimited.
     pub quota: Option<QuotaLimits>,
     /// Whether a 429 has `Retry-After`. Google's recorded one does not.
-    pub retry_after: bool,
+    pub sends_retry_after: bool,
     /// The delay of every call.
     pub latency: Latency,
     /// Behaviours that Google does not document.
@@ -34,7 +34,7 @@ pub struct EmulatorOptions {
     /// Rules by which calls fail, from the start on; the first that matches a call applies.
     pub faults: Vec<FaultRule>,
     /// Answers calls on the calling task, one after the other, for reproducible tests.
-    pub in_turn: bool,
+    pub answers_in_turn: bool,
     /// Runs around each commit, on the committing thread.
     pub commit_hook: Option<CommitHook>,
     /// Further names of this server, beside `localhost`, that calls over a socket may use.
@@ -65,7 +65,7 @@ impl FromStr for Latency {
 }
 
 /// Parses one of two words.
-fn either<T>(text: &str, first: (&str, T), second: (&str, T)) -> Result<T, String> {
+fn parse_either<T>(text: &str, first: (&str, T), second: (&str, T)) -> Result<T, String> {
     if text == first.0 {
         Ok(first.1)
     } else if text == second.0 {
@@ -80,7 +80,7 @@ impl FromStr for MissingIdBehavior {
 
     /// Parses `refuse` or `ignore`.
     fn from_str(text: &str) -> Result<Self, String> {
-        either(text, ("refuse", Self::Refuse), ("ignore", Self::Ignore))
+        parse_either(text, ("refuse", Self::Refuse), ("ignore", Self::Ignore))
     }
 }
 
@@ -89,7 +89,7 @@ impl FromStr for ValidationBehavior {
 
     /// Parses `sequential` or `snapshot`.
     fn from_str(text: &str) -> Result<Self, String> {
-        either(text, ("sequential", Self::Sequential), ("snapshot", Self::Snapshot))
+        parse_either(text, ("sequential", Self::Sequential), ("snapshot", Self::Snapshot))
     }
 }
 
@@ -98,7 +98,7 @@ impl FromStr for CallerIdBehavior {
 
     /// Parses `honour` or `ignore`.
     fn from_str(text: &str) -> Result<Self, String> {
-        either(text, ("honour", Self::Honour), ("ignore", Self::Ignore))
+        parse_either(text, ("honour", Self::Honour), ("ignore", Self::Ignore))
     }
 }
 

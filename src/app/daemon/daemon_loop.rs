@@ -36,7 +36,7 @@ const FILE_EXITS: [u8; 2] = [66, 78];
 pub enum DaemonRequest {
     /// To look at its job files now.
     Reload,
-    /// To end once its children have; asked again, at once.
+    /// To end once its children have; asked again, immediately.
     Stop,
 }
 
@@ -180,11 +180,11 @@ impl Daemon {
 
     fn end_call(&mut self, nth: usize, report: &CallReport) {
         let now = read_clocks(self.parts.clock.as_ref());
-        let after = self.queue.end(nth, &report.end, now, self.parts.chance.draw());
+        let after = self.queue.end(nth, &report.end, now, self.parts.chance.next_f64());
         let Some(job) = self.jobs.get(nth) else { return };
         log_report(&job.name, report);
         match after {
-            AfterCall::Again { after_ms } if report.end.can_try_again() => {
+            AfterCall::CallAgain { after_ms } if report.end.can_try_again() => {
                 tracing::warn!(
                     event = "daemon.job_retrying",
                     delay_ms = after_ms,
@@ -193,14 +193,14 @@ impl Daemon {
                     after_ms.div_ceil(1_000)
                 );
             }
-            AfterCall::GivesUp => {
+            AfterCall::GiveUp => {
                 tracing::error!(
                     event = "daemon.job_given_up",
                     job = job.name,
                     "misfire_grace is over: it is called again at its next time only"
                 );
             }
-            AfterCall::Again { .. } | AfterCall::NextOccurrence => {
+            AfterCall::CallAgain { .. } | AfterCall::NextOccurrence => {
                 let next = self.queue.next_start(nth).map(|next| next.to_string()).unwrap_or_default();
                 tracing::debug!(event = "daemon.call_planned", job = job.name, next, "the next call is planned");
             }
@@ -267,7 +267,7 @@ impl Daemon {
                     "the job keeps the last good form of its file; correct the file"
                 );
                 job.is_broken = true;
-                self.queue.ask(change.nth, now);
+                self.queue.call_soon(change.nth, now);
             }
         }
     }

@@ -112,7 +112,7 @@ impl ProcessCaller {
 
     /// Reads the output of the process until it has ended.
     async fn follow(&self, mut child: Child, order: CallOrder, stop: CancellationToken) -> CallReport {
-        let mut answer = Answer::default();
+        let mut answer = DueOutput::default();
         let mut error = None;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let on_error_line = |line: &str| match error_of(line) {
@@ -207,7 +207,7 @@ async fn each_line(stream: Option<impl AsyncRead + Unpin>, most: usize, mut on_l
 
 /// What the documents on standard output say.
 #[derive(Debug, Default)]
-struct Answer {
+struct DueOutput {
     next: Option<Timestamp>,
     is_active: bool,
     reason: String,
@@ -216,25 +216,25 @@ struct Answer {
 
 /// The fields that are read of a document: of a run, or of a job of which nothing ran.
 #[derive(Debug, Deserialize)]
-struct AnswerDocument {
+struct DueDocumentFields {
     run: Option<String>,
     status: Option<String>,
     message: Option<String>,
-    counts: Option<AnswerCounts>,
+    counts: Option<DueCounts>,
     reason: Option<String>,
     active_run: Option<String>,
     next: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
-struct AnswerCounts {
+struct DueCounts {
     new: u64,
     failed: u64,
 }
 
-impl Answer {
+impl DueOutput {
     fn read(&mut self, line: &str) {
-        let Ok(document) = serde_json::from_str::<AnswerDocument>(line) else { return };
+        let Ok(document) = serde_json::from_str::<DueDocumentFields>(line) else { return };
         if let (Some(run), Some(status)) = (document.run, document.status) {
             if self.runs.len() < MAX_RUNS_REPORTED {
                 let counts = document.counts.map(|counts| format!(": new {}, failed {}", counts.new, counts.failed));
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn the_last_document_answers_and_runs_are_listed() {
-        let mut answer = Answer::default();
+        let mut answer = DueOutput::default();
         answer.read(r#"{"run":"r1","status":"partial","message":"1 item failed","counts":{"new":2,"failed":1}}"#);
         answer.read("no document");
         answer.read(r#"{"due":false,"reason":"","active_run":null,"next":"2026-06-02T09:00:00.000Z"}"#);

@@ -17,7 +17,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use crate::clock::Clock;
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::runner::shutdown::Stop;
 use crate::time::Timestamp;
 
@@ -116,7 +116,7 @@ impl Drop for DrillSleep {
 /// Runs `play` on simulated time, on a thread of its own, and waits for its result. `None` if it
 /// panicked, whose message is on standard error, or if `stop` was requested. Then all it had is
 /// dropped. Fails if this machine refuses the thread.
-pub fn on_simulated_time<T, F, R>(play: F, stop: &Stop) -> Result<Option<T>, MachineTrouble>
+pub fn on_simulated_time<T, F, R>(play: F, stop: &Stop) -> Result<Option<T>, MachineError>
 where
     F: FnOnce(DrillClock) -> R + Send + 'static,
     R: Future<Output = T> + Send + 'static,
@@ -140,8 +140,8 @@ where
         })
     };
     let refused = |error| {
-        MachineTrouble::from_io("the drill can't be started", &error)
-            .unwrap_or_else(|| MachineTrouble::resource(format!("the drill can't be started: {error}")))
+        MachineError::from_io("the drill can't be started", &error)
+            .unwrap_or_else(|| MachineError::resource(format!("the drill can't be started: {error}")))
     };
     let thread = std::thread::Builder::new().name("drill".to_owned()).stack_size(STACK_BYTES).spawn(work);
     thread.map_err(refused)?.join().unwrap_or(Ok(None)).map_err(refused)

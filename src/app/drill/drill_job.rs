@@ -1,6 +1,6 @@
 //! The job of a drill: its settings, and how its parts are made for each run.
 //!
-//! In scope: what is drilled. Out of scope: playing it (`drill::game`).
+//! In scope: what is drilled. Out of scope: playing it (`drill::active_drill`).
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub struct DrillJob {
     pub runs_stages: bool,
     /// Ends all drills.
     pub stop: Stop,
-    /// Maximum number of items in their steps at once; `None` for that of the settings.
+    /// Maximum number of items in their steps at the same time; `None` for that of the settings.
     pub concurrency: Option<usize>,
 }
 

@@ -1,7 +1,7 @@
 //! The throw-away sheet of a drill: an emulator in memory.
 //!
 //! In scope: connecting to it, its faults, the person who sorts it, the rows of the data tab. Out
-//! of scope: when each happens (`drill::mishaps::troubled_store`).
+//! of scope: when each happens (`drill::mishaps::mishap_store`).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,9 +76,9 @@ impl DrillSheet {
 
     /// Sorts the rows of the data tab by its first column, as a person would. Returns false if there
     /// is no such tab yet.
-    pub async fn sort_rows(&self, descending: bool) -> bool {
+    pub async fn sort_rows(&self, is_descending: bool) -> bool {
         let Some(id) = self.tab_id().await else { return false };
-        let order = if descending { "DESCENDING" } else { "ASCENDING" };
+        let order = if is_descending { "DESCENDING" } else { "ASCENDING" };
         let range = json!({"sheetId": id, "startRowIndex": 1});
         let sort = json!({"sortRange": {"range": range, "sortSpecs": [{"dimensionIndex": 0, "sortOrder": order}]}});
         let query = format!("spreadsheet={EMBEDDED_ID}");

@@ -8,12 +8,12 @@
 //! folder, and effects outside are counted in place of being done. The engine is the one of
 //! `sheetkeep run`, with the real client in front of the emulator. A kill drops the run in the
 //! middle of a call with all its memory; what was on the sheet and in the journal stays. Time is
-//! simulated, so leases end and delays pass at once, and a seed always plays the same.
+//! simulated, so leases end and delays pass immediately, and a seed always plays the same.
 //!
 //! | question | file |
 //! |---|---|
 //! | What is drilled? | `drill_job`, its records in `record_copy` |
-//! | How is a seed played? | `game` |
+//! | How is a seed played? | `active_drill` |
 //! | What can go wrong, when and where? | `mishaps` |
 //! | What is a run given, in place of the user's parts? | `run_parts` |
 //! | What did the runs do? | `effects` |
@@ -26,7 +26,7 @@ pub mod drill_clock;
 pub mod drill_job;
 pub mod drill_sheet;
 pub mod effects;
-pub mod game;
+pub mod active_drill;
 pub mod idempotency;
 pub mod mishaps;
 pub mod outcome;

@@ -111,7 +111,7 @@ async fn whole_life(store: &SheetsStore, settings: &Settings, key: &Key) -> Resu
             return Ok(history);
         }
     }
-    Err(AppError::Pass(RunError::MovedOn))
+    Err(AppError::Run(RunError::SheetChanged))
 }
 
 /// Reads all tabs once; `None` if a run wrote meanwhile, so that the reads may be inconsistent.
@@ -137,7 +137,13 @@ async fn read_history(store: &SheetsStore, settings: &Settings, key: &Key) -> Re
     };
     let surveyed = store
         .scan(
-            ScanScope { data: true, failures: true, runs: true, earlier: true, processed_index: IndexRetention::Keep },
+            ScanScope {
+                reads_data: true,
+                reads_failures: true,
+                reads_runs: true,
+                reads_predecessors: true,
+                processed_index: IndexRetention::Keep,
+            },
             &mut on_row,
         )
         .await?;
@@ -211,10 +217,10 @@ fn next_failure_action(key: &Key, prior: &PriorFailure, attempts: u64, max_attem
         (Some(RequestedAction::Skip), _) => {
             format!("a skip is requested in row {}: from the next run on it is skipped", prior.row)
         }
-        (None, FailureState::Dead) if prior.in_doubt => {
+        (None, FailureState::Exhausted) if prior.is_in_doubt => {
             "it is unknown whether it was done; it is skipped until you request retry or skip".to_owned()
         }
-        (None, FailureState::Dead) => {
+        (None, FailureState::Exhausted) => {
             "exhausted: it is skipped until the source has another record of it, or you request a retry".to_owned()
         }
         (None, FailureState::Skipped) => "skipped, as requested, until the source has another record of it".to_owned(),

@@ -46,7 +46,7 @@ async fn failures_in(store: &SheetsStore, count: u64) -> Result<FailureList, App
     let Some(snapshot) = store.load().await?.snapshot else { return Err(AppError::NeverRan) };
     let tabs = store.tabs();
     if !(tabs.failures_are_readable() && tabs.keys_are_readable()) {
-        let blocking = snapshot.anomalies.iter().filter(|anomaly| anomaly.blocking);
+        let blocking = snapshot.anomalies.iter().filter(|anomaly| anomaly.is_blocking);
         let notes = blocking.map(|anomaly| anomaly.message.clone()).collect();
         return Ok(FailureList { tab: store.failures_title(), some: Vec::new(), total: None, notes });
     }

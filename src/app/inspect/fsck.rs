@@ -20,7 +20,7 @@ use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::processed::consistency::{ConsistencyCheck, Inconsistencies, RowDigest};
 use crate::ledger::rows::row_codec::FORGOTTEN;
-use crate::port::step::Identify;
+use crate::port::step::KeyFinder;
 use crate::rng::Rng;
 use crate::runner::run_config::{PreparedChanges, RunError};
 use crate::store::scan::scanner::{IndexRetention, ScanScope, ScanSummary, ScannedRow};
@@ -156,10 +156,10 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport,
     let data = surveyed.tabs.data.clone().unwrap_or_default();
     let key = surveyed.snapshot.state.key_column.clone().unwrap_or_default();
     let sorts: [(DiscrepancyKind, &Tab, &str, CappedFindings); 4] = [
-        (DiscrepancyKind::Missing, &processed, "key", one(&found.missing)),
-        (DiscrepancyKind::DuplicateRows, &data, &key, many(&found.doubled)),
-        (DiscrepancyKind::UnknownRow, &data, &key, one(&found.strange)),
-        (DiscrepancyKind::ProcessedTwice, &processed, "key", many(&found.twice)),
+        (DiscrepancyKind::Missing, &processed, "key", cap_single_rows(&found.missing)),
+        (DiscrepancyKind::DuplicateRows, &data, &key, cap_row_groups(&found.doubled)),
+        (DiscrepancyKind::UnknownRow, &data, &key, cap_single_rows(&found.strange)),
+        (DiscrepancyKind::ProcessedTwice, &processed, "key", cap_row_groups(&found.twice)),
     ];
     let mut counts = Vec::new();
     for (what, tab, column, (count, rows)) in sorts {
@@ -199,13 +199,13 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport,
 /// The number of findings of a kind, and the first of them by row.
 type CappedFindings = (u64, Vec<(RowDigest, Vec<u32>)>);
 
-fn one(rows: &[(RowDigest, u32)]) -> CappedFindings {
+fn cap_single_rows(rows: &[(RowDigest, u32)]) -> CappedFindings {
     let mut first: Vec<_> = rows.iter().map(|(key, row)| (*row, *key)).collect();
     first.sort_unstable();
     (rows.len() as u64, first.into_iter().take(LISTED).map(|(row, key)| (key, vec![row])).collect())
 }
 
-fn many(rows: &[(RowDigest, Vec<u32>)]) -> CappedFindings {
+fn cap_row_groups(rows: &[(RowDigest, Vec<u32>)]) -> CappedFindings {
     let mut first: Vec<_> = rows.iter().collect();
     first.sort_unstable_by_key(|(_, rows)| rows.first());
     (rows.len() as u64, first.into_iter().take(LISTED).cloned().collect())
@@ -235,7 +235,7 @@ async fn repair_of(store: &SheetsStore, settings: &Settings, repair: Repair) -> 
             return Ok(PreparedChanges { from: Some(from), settled });
         }
     }
-    Err(AppError::Pass(RunError::MovedOn))
+    Err(AppError::Run(RunError::SheetChanged))
 }
 
 /// Returns whether unknown rows may count as done. They may not where each version has a row of its
@@ -280,15 +280,19 @@ async fn scan_until_steady(
             ScannedRow::Data { row, key, cells } => audit.data(RowDigest::from_key(key), cells, row),
             ScannedRow::Failure { .. } | ScannedRow::Run { .. } => {}
         };
-        let wanted =
-            ScanScope { data: true, earlier: true, processed_index: IndexRetention::Drop, ..ScanScope::default() };
+        let wanted = ScanScope {
+            reads_data: true,
+            reads_predecessors: true,
+            processed_index: IndexRetention::Drop,
+            ..ScanScope::default()
+        };
         let surveyed = store.scan(wanted, &mut on_row).await?;
         let surveyed = surveyed.ok_or(AppError::NeverRan)?;
         if surveyed.is_consistent {
             return Ok((surveyed, audit.finish(settings.mode, settings.again == ReprocessPolicy::OnChange)));
         }
     }
-    Err(AppError::Pass(RunError::MovedOn))
+    Err(AppError::Run(RunError::SheetChanged))
 }
 
 /// Returns a row that revokes each done row of these keys; `None` if a run committed meanwhile.
@@ -312,7 +316,10 @@ async fn revoking_rows(
         }
     };
     let surveyed = store
-        .scan(ScanScope { earlier: true, processed_index: IndexRetention::Drop, ..ScanScope::default() }, &mut on_row)
+        .scan(
+            ScanScope { reads_predecessors: true, processed_index: IndexRetention::Drop, ..ScanScope::default() },
+            &mut on_row,
+        )
         .await?;
     let settled = due.into_iter().flat_map(|((key, version), times)| {
         let one = ItemResult::Revoked { key, version: Version(version) };
@@ -346,7 +353,10 @@ async fn accepting_rows(
         }
     };
     let surveyed = store
-        .scan(ScanScope { data: true, processed_index: IndexRetention::Drop, ..ScanScope::default() }, &mut on_row)
+        .scan(
+            ScanScope { reads_data: true, processed_index: IndexRetention::Drop, ..ScanScope::default() },
+            &mut on_row,
+        )
         .await?;
     let is_unchanged = surveyed.is_some_and(|surveyed| surveyed.is_consistent && surveyed.snapshot.head == from);
     let versions = versions(settings, keys).await?;
@@ -362,7 +372,7 @@ async fn accepting_rows(
 async fn versions(settings: &Settings, keys: &HashSet<RowDigest>) -> Result<HashMap<RowDigest, Version>, AppError> {
     let mut found = HashMap::new();
     let mut source = settings.open_source().map_err(AppError::Source)?;
-    if keys.is_empty() || !source.rereadable() {
+    if keys.is_empty() || !source.is_rereadable() {
         return Ok(found);
     }
     let identify = settings.identify();

@@ -9,10 +9,9 @@ use serde_json::Value;
 
 use crate::app::connect::{Sheet, connect_existing};
 use crate::app::error::AppError;
-use crate::app::inspect::last_rows::{PAGE, ends, page};
+use crate::app::inspect::last_rows::{PAGE, page, read_last_rows};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::google::types::response_types::TabInfo;
 use crate::grid::Cell;
 use crate::ledger::leases::lease::Holder;
 use crate::ledger::rows::row_codec::{PROCESSED, RUNS, RUNS_NEEDED, read_run_row};
@@ -21,6 +20,7 @@ use crate::ledger::runs::run::Run;
 use crate::ledger::state::snapshot::Snapshot;
 use crate::port::store::Store;
 use crate::rng::Rng;
+use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::load_plan::MissingTab;
@@ -99,7 +99,7 @@ async fn read_overview(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>)
 
 /// Returns the cells that a key and a run have taken so far.
 async fn cell_costs(sheet: &Sheet, data: &TabInfo, snapshot: &Snapshot) -> Result<CellCosts, AppError> {
-    let (_, last) = ends(sheet, data, 1, false).await?;
+    let (_, last) = read_last_rows(sheet, data, 1, false).await?;
     let rows = u64::from(last.saturating_sub(1));
     let keys = snapshot.state.processed.count;
     Ok(CellCosts::new(rows, u64::from(data.columns), keys, PROCESSED.len() as u64, RUNS.len() as u64))
@@ -125,7 +125,7 @@ fn overview(
         keys: Some(snapshot.processed_index.keys()),
         failures: Some(FailureCounts {
             open: snapshot.processed_index.open_failures() as u64,
-            exhausted: snapshot.processed_index.dead_failures() as u64,
+            exhausted: snapshot.processed_index.exhausted_failures() as u64,
             skipped: snapshot.processed_index.skipped_failures() as u64,
         }),
         cells,
@@ -137,7 +137,7 @@ fn overview(
 async fn runs_of(sheet: &Sheet, tab: &TabInfo, job: &str) -> Result<Vec<Run>, AppError> {
     let header = page(sheet, tab, 1, 1, false).await?.into_iter().next().unwrap_or_default();
     let names: Vec<String> = header.iter().map(text).collect();
-    let (rows, _) = ends(sheet, tab, u64::from(PAGE), false).await?;
+    let (rows, _) = read_last_rows(sheet, tab, u64::from(PAGE), false).await?;
     let runs = rows.iter().filter_map(|row| {
         read_run_row(|name| match names.iter().position(|known| known == name).and_then(|at| row.get(at)) {
             Some(Value::Number(number)) => number.as_f64().map_or(Cell::Empty, Cell::Number),

@@ -11,9 +11,9 @@ use crate::app::connect::{Sheet, connect_existing};
 use crate::app::error::AppError;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::google::types::response_types::TabInfo;
 use crate::grid::{column_letters, quoted};
 use crate::rng::Rng;
+use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::tabs::parse::text;
 
 /// Rows that one call reads from a tab's end.
@@ -54,11 +54,11 @@ async fn last_rows_of(sheet: &Sheet, settings: &Settings, tab: Option<&str>, cou
     let metadata = sheet.sheets.metadata(&sheet.id).await?;
     let wanted = tab.unwrap_or(&settings.tab);
     let Some(tab) = metadata.tabs.iter().find(|tab| tab.title == wanted) else {
-        let there = metadata.tabs.iter().filter(|tab| !tab.hidden).map(|tab| tab.title.clone()).collect();
+        let there = metadata.tabs.iter().filter(|tab| !tab.is_hidden).map(|tab| tab.title.clone()).collect();
         return Err(AppError::NoTab { wanted: wanted.to_owned(), there });
     };
     let header = page(sheet, tab, 1, 1, true).await?.into_iter().next().unwrap_or_default();
-    let (rows, last) = ends(sheet, tab, count, true).await?;
+    let (rows, last) = read_last_rows(sheet, tab, count, true).await?;
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(text).collect()).collect();
     let total = u64::from(last.saturating_sub(1));
     let first = total + 1 - (rows.len() as u64).min(total);
@@ -67,7 +67,12 @@ async fn last_rows_of(sheet: &Sheet, settings: &Settings, tab: Option<&str>, cou
 
 /// Reads the last rows with contents below the header, and the number of the very last row
 /// (1-based).
-pub async fn ends(sheet: &Sheet, tab: &TabInfo, count: u64, shown: bool) -> Result<(Vec<Vec<Value>>, u32), AppError> {
+pub async fn read_last_rows(
+    sheet: &Sheet,
+    tab: &TabInfo,
+    count: u64,
+    is_shown: bool,
+) -> Result<(Vec<Vec<Value>>, u32), AppError> {
     let mut rows: Vec<Vec<Value>> = Vec::new();
     let mut last = 1;
     let mut to = tab.rows;
@@ -76,7 +81,7 @@ pub async fn ends(sheet: &Sheet, tab: &TabInfo, count: u64, shown: bool) -> Resu
             break;
         }
         let from = to.saturating_sub(PAGE - 1).max(2);
-        let mut read = page(sheet, tab, from, to, shown).await?;
+        let mut read = page(sheet, tab, from, to, is_shown).await?;
         while read.last().is_some_and(|row| row.iter().all(|cell| text(cell).is_empty())) && rows.is_empty() {
             read.pop();
         }
@@ -92,11 +97,20 @@ pub async fn ends(sheet: &Sheet, tab: &TabInfo, count: u64, shown: bool) -> Resu
 }
 
 /// Reads the cells of these rows, 1-based and both included: as shown, or as numbers and texts.
-pub async fn page(sheet: &Sheet, tab: &TabInfo, from: u32, to: u32, shown: bool) -> Result<Vec<Vec<Value>>, AppError> {
+pub async fn page(
+    sheet: &Sheet,
+    tab: &TabInfo,
+    from: u32,
+    to: u32,
+    is_shown: bool,
+) -> Result<Vec<Vec<Value>>, AppError> {
     let width = usize::try_from(tab.columns.clamp(1, MAX_COLUMNS)).unwrap_or(1);
     let range = format!("{}!A{from}:{}{to}", quoted(&tab.title), column_letters(width - 1));
     let ranges = [range];
-    let read =
-        if shown { sheet.sheets.formatted_values(&sheet.id, &ranges) } else { sheet.sheets.values(&sheet.id, &ranges) };
+    let read = if is_shown {
+        sheet.sheets.formatted_values(&sheet.id, &ranges)
+    } else {
+        sheet.sheets.values(&sheet.id, &ranges)
+    };
     Ok(read.await?.into_iter().next().unwrap_or_default())
 }

@@ -2,7 +2,7 @@
 //!
 //! In scope: the id in the state directory, the lock for each job and spreadsheet, the holder's
 //! name in the lock file. Out of scope: leases (`ledger::leases::lease`). The lock only lets a run
-//! take over at once from a dead run of the same installation.
+//! take over immediately from a dead run of the same installation.
 //!
 //! Without a usable directory (a cloud function without a disk), the id is random for this process
 //! and there is no lock. Then the lease of a dead run has to expire; the run reports this. A full
@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::private_files;
 use crate::rng::Rng;
 
@@ -38,13 +38,13 @@ pub enum LockHeld {
     /// Another run of this installation is alive, with the text of its lock file.
     Alive(String),
     /// This machine refuses what the state directory needs.
-    Machine(MachineTrouble),
+    Machine(MachineError),
 }
 
 impl Installation {
     /// Returns the installation of this state directory, locked for `job` at `target`.
     pub fn enter(dir: Option<&Path>, job: &str, target: &str, chance: &dyn Rng) -> Result<Self, LockHeld> {
-        let fresh = format!("{:016x}", chance.bits());
+        let fresh = format!("{:016x}", chance.next_u64());
         let Some(dir) = dir else {
             let why = "no state directory is known: HOME and XDG_STATE_HOME are not set (--state-dir names one)";
             return Ok(Self { id: fresh, unlocked: Some(why.to_owned()), lock: None });
@@ -54,8 +54,8 @@ impl Installation {
             Err(error) => return Self::unlocked(fresh, dir, &error),
         };
         match lock_in(dir, job, target) {
-            Ok(Locked::Mine(file)) => Ok(Self { id, unlocked: None, lock: Some(file) }),
-            Ok(Locked::Theirs(holder)) => Err(LockHeld::Alive(holder)),
+            Ok(LockAttempt::Acquired(file)) => Ok(Self { id, unlocked: None, lock: Some(file) }),
+            Ok(LockAttempt::Held(holder)) => Err(LockHeld::Alive(holder)),
             Err(error) => Self::unlocked(id, dir, &error),
         }
     }
@@ -78,8 +78,10 @@ impl Installation {
     /// disk is an error.
     fn unlocked(id: String, dir: &Path, error: &io::Error) -> Result<Self, LockHeld> {
         let failure = format!("the state directory {} can't be used", dir.display());
-        match MachineTrouble::from_io(&failure, error) {
-            Some(trouble) if error.kind() != io::ErrorKind::ReadOnlyFilesystem => Err(LockHeld::Machine(trouble)),
+        match MachineError::from_io(&failure, error) {
+            Some(machine_error) if error.kind() != io::ErrorKind::ReadOnlyFilesystem => {
+                Err(LockHeld::Machine(machine_error))
+            }
             _ => Ok(Self { id, unlocked: Some(format!("{failure}: {error}")), lock: None }),
         }
     }
@@ -89,8 +91,8 @@ impl Installation {
 pub fn active_holder(dir: Option<&Path>, job: &str, target: &str) -> Option<String> {
     let file = private_files::open(&lock_path(dir?, job, target)).ok()?;
     match lock_or_read(file).ok()? {
-        Locked::Mine(_) => None,
-        Locked::Theirs(holder) => Some(holder),
+        LockAttempt::Acquired(_) => None,
+        LockAttempt::Held(holder) => Some(holder),
     }
 }
 
@@ -100,9 +102,9 @@ pub fn known_id(dir: Option<&Path>) -> Option<String> {
     Some(text.trim().to_owned()).filter(|id| !id.is_empty())
 }
 
-enum Locked {
-    Mine(File),
-    Theirs(String),
+enum LockAttempt {
+    Acquired(File),
+    Held(String),
 }
 
 /// Returns the id in the directory. The first process writes its own, completely or not at all.
@@ -128,7 +130,7 @@ fn read(path: &Path) -> io::Result<String> {
 
 /// Writes a file atomically: a reader sees all of it or nothing, even after a crash of the machine.
 fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let beside = beside(path, text);
+    let beside = path_beside(path, text);
     let mut file = private_files::create_new(&beside)?;
     writeln!(file, "{text}")?;
     file.sync_all()?;
@@ -139,7 +141,7 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     }
 }
 
-fn beside(path: &Path, salt: &str) -> PathBuf {
+fn path_beside(path: &Path, salt: &str) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     path.with_file_name(format!(".{name}.{salt}"))
 }
@@ -150,7 +152,7 @@ fn lock_path(dir: &Path, job: &str, target: &str) -> PathBuf {
     dir.join("locks").join(name)
 }
 
-fn lock_in(dir: &Path, job: &str, target: &str) -> io::Result<Locked> {
+fn lock_in(dir: &Path, job: &str, target: &str) -> io::Result<LockAttempt> {
     let path = lock_path(dir, job, target);
     if let Some(locks) = path.parent() {
         private_files::make_folder(locks)?;
@@ -159,16 +161,16 @@ fn lock_in(dir: &Path, job: &str, target: &str) -> io::Result<Locked> {
 }
 
 /// Locks a file, or reads the holder's name.
-fn lock_or_read(mut file: File) -> io::Result<Locked> {
+fn lock_or_read(mut file: File) -> io::Result<LockAttempt> {
     match file.try_lock() {
-        Ok(()) => Ok(Locked::Mine(file)),
+        Ok(()) => Ok(LockAttempt::Acquired(file)),
         Err(TryLockError::Error(error)) => Err(error),
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             let read = Read::by_ref(&mut file).take(MAX_HOLDER_BYTES).read_to_string(&mut holder);
             let holder = holder.trim();
             let known = read.is_ok() && !holder.is_empty();
-            Ok(Locked::Theirs(if known { holder.to_owned() } else { "another run".to_owned() }))
+            Ok(LockAttempt::Held(if known { holder.to_owned() } else { "another run".to_owned() }))
         }
     }
 }

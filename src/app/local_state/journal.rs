@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::failpoint;
 use crate::ledger::runs::journal::{JournalHead, StepResult, line};
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
 use crate::private_files;
 
@@ -28,14 +28,14 @@ const MAX_BYTES: u64 = 256 << 20;
 /// The journals of one job at one spreadsheet, in one state directory.
 pub struct FileJournal {
     folder: PathBuf,
-    own: Arc<Mutex<Own>>,
+    own: Arc<Mutex<OwnJournal>>,
     /// Journals of earlier runs, locked for as long as this run may use them.
     held: Mutex<Vec<File>>,
 }
 
 /// This run's file, which exists from its first result on.
 #[derive(Default)]
-struct Own {
+struct OwnJournal {
     file: Option<(PathBuf, File)>,
     /// Bytes of complete lines; an incomplete line is removed.
     whole: u64,
@@ -116,7 +116,7 @@ impl Journal for FileJournal {
     }
 }
 
-impl Own {
+impl OwnJournal {
     fn append(&mut self, folder: &Path, head: &JournalHead, result: &str) -> io::Result<()> {
         failpoint::pass(failpoint::KEEP);
         if let Some((_, file)) = &mut self.file {
@@ -154,8 +154,7 @@ impl Own {
 fn fault(action: &str, error: &io::Error) -> JournalFault {
     let action = format!("failed to {action}");
     JournalFault(
-        MachineTrouble::from_io(&action, error)
-            .unwrap_or_else(|| MachineTrouble::storage(format!("{action}: {error}"))),
+        MachineError::from_io(&action, error).unwrap_or_else(|| MachineError::storage(format!("{action}: {error}"))),
     )
 }
 

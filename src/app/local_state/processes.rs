@@ -24,13 +24,13 @@ impl Processes for SystemProcesses {
     }
 
     fn started(&self, number: u32) -> Option<u64> {
-        started(&fs::read_to_string(format!("/proc/{number}/stat")).ok()?)
+        parse_start_time(&fs::read_to_string(format!("/proc/{number}/stat")).ok()?)
     }
 }
 
 /// Returns the start time of a process from its line in `/proc` (proc(5)); `None` for a zombie. The
 /// name, in the second field, may contain blanks and parentheses.
-fn started(stat: &str) -> Option<u64> {
+fn parse_start_time(stat: &str) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_ascii_whitespace();
     let state = fields.next()?;
@@ -54,6 +54,9 @@ mod tests {
     #[test]
     fn a_process_whatever_its_name_has_a_start_unless_it_has_ended() {
         let line = |state: &str| format!("7 (a) b) {state} 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4242 1 2");
-        assert_eq!([started(&line("S")), started(&line("Z")), started("")], [Some(4242), None, None]);
+        assert_eq!(
+            [parse_start_time(&line("S")), parse_start_time(&line("Z")), parse_start_time("")],
+            [Some(4242), None, None]
+        );
     }
 }

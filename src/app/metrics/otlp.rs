@@ -16,8 +16,8 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::config::sections::reporting::otlp::OtlpSettings;
-use crate::google::transport::connect::Transport;
-use crate::google::transport::web_client::WebClient;
+use crate::sheets_client::transport::connect::Transport;
+use crate::sheets_client::transport::web_client::WebClient;
 use crate::telemetry::metrics::run_measurement::RunMeasurement;
 use crate::telemetry::otlp_messages::{metrics_request, trace_request};
 

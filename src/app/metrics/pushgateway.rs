@@ -16,8 +16,8 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::config::sections::reporting::metrics::PushgatewaySettings;
-use crate::google::transport::connect::Transport;
-use crate::google::transport::web_client::WebClient;
+use crate::sheets_client::transport::connect::Transport;
+use crate::sheets_client::transport::web_client::WebClient;
 use crate::telemetry::metrics::prometheus_text::CONTENT_TYPE;
 
 /// Characters of a reply that an error shows.

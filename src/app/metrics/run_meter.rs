@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
+use crate::ledger::runs::end_state::NextDue;
 use crate::ledger::runs::event::{CallTotals, Event, EventSink, RunReport};
-use crate::ledger::runs::outlook::NextDue;
 use crate::ledger::runs::run::{Counts, RunStatus};
 use crate::telemetry::metrics::run_measurement::{CallMeasurement, ItemCounts, RunMeasurement, RunPhase};
 use crate::time::Timestamp;
@@ -87,7 +87,7 @@ impl RunMeter {
         };
         let counts = report.map_or(seen.counts, |report| report.run.counts);
         let known = |value: fn(&RunReport) -> u64, before: Option<u64>| report.map(value).or(before);
-        let outlook = report.map(|report| report.run.outlook).unwrap_or_default();
+        let end_state = report.map(|report| report.run.end_state).unwrap_or_default();
         RunMeasurement {
             job: ending.job,
             run: seen.run,
@@ -107,9 +107,9 @@ impl RunMeter {
             calls: call_measurement(seen.calls),
             keys: known(|report| report.keys, seen.keys),
             open_failures: known(|report| report.open_failures, seen.open_failures),
-            exhausted_failures: report.map(|report| report.dead_failures),
-            cells_left: outlook.cells_left,
-            next_due: match outlook.next_due {
+            exhausted_failures: report.map(|report| report.exhausted_failures),
+            cells_left: end_state.cells_left,
+            next_due: match end_state.next_due {
                 NextDue::At { due, .. } => Some(due),
                 NextDue::Unknown | NextDue::Never => None,
             },
@@ -196,7 +196,7 @@ mod tests {
         let meter = RunMeter::start(clock.clone());
         let events = meter.wrap(Arc::new(|_| {}));
         events(Event::Started { run: "r1".into(), job: "quakes".into() });
-        events(Event::Loaded { keys: 7, open_failures: 1, first: false, took_ms: 3 });
+        events(Event::Loaded { keys: 7, open_failures: 1, is_first_run: false, took_ms: 3 });
         events(Event::Retrying {
             step: "map".into(),
             key: Key::new("k").expect("a key"),

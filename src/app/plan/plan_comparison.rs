@@ -23,7 +23,7 @@ use crate::grid::{Cell, Row};
 use crate::ledger::items::key::{Fingerprint, Key, Version};
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::rows::row_builder::row_of;
-use crate::port::step::{Identify as _, Step};
+use crate::port::step::{KeyFinder as _, Step};
 use crate::runner::preview::run_steps;
 
 /// Examples of each column.
@@ -177,7 +177,7 @@ async fn read_rows(
     mut visit: impl FnMut(RowId, &Key, Row),
 ) -> Result<(u64, u64), AppError> {
     let mut source = settings.open_source().map_err(AppError::Source)?;
-    if !source.rereadable() {
+    if !source.is_rereadable() {
         return Err(AppError::ReadOnce);
     }
     let identify = settings.identify();

@@ -309,7 +309,7 @@ fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<File
 fn program_checksums(settings: &Settings) -> Result<Vec<FileChecksum>, PlanFileError> {
     let mut paths = Vec::new();
     for step in &settings.steps {
-        let StepAction::Command(command) = &step.action else { continue };
+        let StepAction::CommandStep(command) = &step.action else { continue };
         paths.extend(command.program().ok().map(|program| command.folder.join(program)));
         let named = command.words.iter().skip(1).map(|word| command.folder.join(word));
         paths.extend(named.filter(|path| path.is_file()));

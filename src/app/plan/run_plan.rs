@@ -1,7 +1,7 @@
-//! What a run would do, without a write: the engine of a real run over a rehearsed store.
+//! What a run would do, without a write: the engine of a real run over a dry-run store.
 //!
 //! In scope: the parts of such a run. Out of scope: output (`cli::output::plan`), the effects of a
-//! commit (`store::spreadsheet::rehearsal`).
+//! commit (`store::spreadsheet::dry_run`).
 //!
 //! The plan takes no lock, opens no journal and starts no program. An item that reaches a program
 //! counts as done, because nothing else can be known before the program runs.
@@ -26,10 +26,10 @@ use crate::port::step::{Step, StepContext, StepError};
 use crate::rng::Rng;
 use crate::runner::header_row::check_header;
 use crate::runner::run_config::Dependencies;
-use crate::runner::run_loop::pass;
+use crate::runner::run_loop::run_job;
 use crate::runner::shutdown::Stop;
 use crate::runner::warning_memory::WarningMemory;
-use crate::store::spreadsheet::rehearsal::{RehearsalStore, RehearsedEffects};
+use crate::store::spreadsheet::dry_run::{DryRunEffects, DryRunStore};
 use crate::store::spreadsheet::store::SheetsStore;
 
 /// Failed items that are listed.
@@ -41,7 +41,7 @@ pub struct RunPlan {
     /// The report that the run would end with. Its run id, times and calls are those of the plan.
     pub report: RunReport,
     /// The effects on the spreadsheet.
-    pub effects: RehearsedEffects,
+    pub effects: DryRunEffects,
     /// Failures that are open now.
     pub open_failures: u64,
     /// The first items that would fail.
@@ -87,7 +87,7 @@ impl Step for UnstartedProgram {
     }
 }
 
-/// The events of the rehearsed run that the plan reports.
+/// The events of the dry run that the plan reports.
 #[derive(Default)]
 struct PlanEvents {
     open_failures: u64,
@@ -121,22 +121,22 @@ pub async fn plan_run(
     ensure_programs_exist(settings)?;
     let mut source = source_for(settings, &request.retrying, &events)?;
     let is_read = request.retrying.reads_source();
-    if let Some(source) = source.as_mut().filter(|source| is_read && source.rereadable()) {
+    if let Some(source) = source.as_mut().filter(|source| is_read && source.is_rereadable()) {
         check_header(source.as_mut(), &settings.identify(), &events, &stop).await?;
     }
     let Sheet { sheets, id, file } = connect_without_writing(settings, clock, chance)?;
     let preview = if is_read { settings.preview(clock) } else { None };
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(clock))
         .with_mode(settings.mode, settings.again)
-        .allow_missing_predecessors(request.accept_changes)
+        .allow_missing_predecessors(request.accepts_changes)
         .with_preview(preview)
         .with_jobs(settings.jobs.clone());
-    let rehearsal = Arc::new(RehearsalStore::new(store));
+    let dry_run = Arc::new(DryRunStore::new(store));
     let (steps, programs) = steps_without_programs(settings, clock);
     let install = known_id(settings.state_dir.as_deref()).unwrap_or_default();
     let memory = WarningMemory::new(events);
     let parts = Dependencies {
-        store: Arc::clone(&rehearsal) as Arc<_>,
+        store: Arc::clone(&dry_run) as Arc<_>,
         source,
         identify: Arc::new(settings.identify()),
         steps,
@@ -150,8 +150,8 @@ pub async fn plan_run(
     };
     let mut config = run_config(settings, request, &install, false);
     config.hold.predicts = true;
-    let report = file.check(Box::pin(pass(parts, config, stop)).await.map_err(AppError::from))?;
-    let effects = rehearsal.effects();
+    let report = file.check(Box::pin(run_job(parts, config, stop)).await.map_err(AppError::from))?;
+    let effects = dry_run.effects();
     let PlanEvents { open_failures, failures, warnings } =
         std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
     let programs = programs.into_iter().map(|(name, values)| (name, values.load(Ordering::Relaxed))).collect();
@@ -159,7 +159,7 @@ pub async fn plan_run(
     let rowless = (report.rowless > 0).then(|| format!("items that make no row: {}", report.rowless));
     let degraded = (report.run.status == RunStatus::Degraded)
         .then(|| format!("the run would be degraded: {}", report.run.message));
-    let warnings = circumstances(settings, &effects)
+    let warnings = list_obstacles(settings, &effects)
         .into_iter()
         .chain(degraded)
         .chain(repeated)
@@ -192,7 +192,7 @@ fn steps_without_programs(settings: &Settings, clock: &Arc<dyn Clock>) -> (Vec<A
 }
 
 /// Returns what keeps a run from doing exactly this now.
-fn circumstances(settings: &Settings, effects: &RehearsedEffects) -> Vec<String> {
+fn list_obstacles(settings: &Settings, effects: &DryRunEffects) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(holder) = &effects.held_by {
         let who = format!("run {} on {}", holder.run, holder.host);

@@ -74,7 +74,7 @@ pub struct DueRun {
 
 /// Reads the job's state, and returns what is to do now. The time is the service's: a clock that is
 /// wrong neither runs early nor late.
-pub async fn ask(
+pub async fn find_due_step(
     settings: &Settings,
     host: &str,
     clock: &Arc<dyn Clock>,
@@ -84,9 +84,9 @@ pub async fn ask(
     let sheet = connect_without_writing(settings, clock, chance)?;
     let store = SheetsStore::new(sheet.sheets, sheet.id, &settings.job, &settings.tab, Arc::clone(clock))
         .with_jobs(settings.jobs.clone());
-    let standing = sheet.file.check(store.standing().await.map_err(AppError::from))?;
+    let standing = sheet.file.check(store.read_standing().await.map_err(AppError::from))?;
     if let Some(next) = standing.state.as_ref().and_then(|state| state.next.clone()) {
-        return Err(AppError::Pass(RunError::GoesOn { next }));
+        return Err(AppError::Run(RunError::RolledOver { next }));
     }
     Ok(next_step(schedule, &settings.job, host, &standing, chance.as_ref()))
 }
@@ -112,7 +112,7 @@ pub fn next_step(schedule: &JobSchedule, job: &str, host: &str, standing: &JobSt
         // The first call comes later than the grace. From here on, nothing is left out in silence.
         closed.extend(schedule.last_until(now, 0).map(|last| rows.before_first_call(last)));
     }
-    let mut step = step(&decision, request, closed, schedule.times_text());
+    let mut step = due_step(&decision, request, closed, schedule.times_text());
     if let DueStep::NotDue { unclear, .. } = &mut step {
         // A run has answered the others, and reads the same text each time.
         let answered = standing.state.as_ref().map(|state| &state.answered_cells);
@@ -125,7 +125,7 @@ pub fn next_step(schedule: &JobSchedule, job: &str, host: &str, standing: &JobSt
     step
 }
 
-fn step(decision: &DueDecision, request: Option<String>, mut closed: Vec<Run>, times: String) -> DueStep {
+fn due_step(decision: &DueDecision, request: Option<String>, mut closed: Vec<Run>, times: String) -> DueStep {
     let next = decision.next;
     if decision.due.is_none() && request.is_none() {
         let Some(last) = closed.pop() else { return DueStep::NotDue { next, unclear: Vec::new() } };
@@ -150,7 +150,7 @@ fn history(schedule: &JobSchedule, standing: &JobStanding, stored: &ScheduleHist
     let now = standing.service_time;
     let active = standing.state.as_ref().and_then(|state| match state.lease.status(|_| false, now) {
         LeaseStatus::Held { holder, .. } => Some(ActiveRun { id: holder.run, started_at: state.lease.since }),
-        LeaseStatus::Free | LeaseStatus::Dead(_) => None,
+        LeaseStatus::Free | LeaseStatus::Abandoned(_) => None,
     });
     // Times that the schedule had not before are neither missed nor run late.
     let is_changed = !stored.times.is_empty() && stored.times != schedule.times_text();
@@ -163,7 +163,7 @@ fn history(schedule: &JobSchedule, standing: &JobStanding, stored: &ScheduleHist
         ended: stored.ended.iter().map(|run| (run.started(), run.ended())).collect(),
         durations_ms: stored.ended.iter().map(EndedRun::lasted_ms).collect(),
         failures_in_a_row: stored.failures_in_a_row,
-        is_paused: standing.requests.paused,
+        is_paused: standing.requests.is_paused,
     }
 }
 
@@ -198,7 +198,7 @@ impl ClosedRows<'_> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             message,
             ..Run::new(
-                run_id(at, self.chance.bits()),
+                run_id(at, self.chance.next_u64()),
                 self.job.to_owned(),
                 Trigger { kind: SCHEDULE_TRIGGER.to_owned(), run_key: None, scheduled_for: Some(scheduled_for) },
                 at,

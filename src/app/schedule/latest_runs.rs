@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::grid::Cell;
 use crate::ledger::leases::lease::LeaseStatus;
 use crate::ledger::rows::row_codec::read_run_row;
-use crate::ledger::runs::outlook::HeldRows;
+use crate::ledger::runs::end_state::HeldRows;
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::ledger::state::snapshot::State;
 use crate::schedule::job_schedule::RUNS_FOR_ESTIMATE;
@@ -34,7 +34,7 @@ pub fn unfinished_run(state: &State, now: Timestamp) -> Option<(String, Unfinish
     let lease_until = match state.lease.status(|_| false, now) {
         LeaseStatus::Free => return None,
         LeaseStatus::Held { until, .. } => until,
-        LeaseStatus::Dead(_) => Timestamp(state.lease.until.0.min(now.0.saturating_sub(1))),
+        LeaseStatus::Abandoned(_) => Timestamp(state.lease.until.0.min(now.0.saturating_sub(1))),
     };
     Some((run.id.clone(), UnfinishedRun { started_at: run.started, lease_until }))
 }
@@ -104,7 +104,7 @@ impl LatestRuns {
     fn add(&mut self, at: u32, run: Run) {
         if let (true, Some(ended_at)) = (is_success(run.status), run.finished) {
             // What was held back is still to do: a backfill with --approve runs it again.
-            if !matches!(run.outlook.held, HeldRows::Rows { .. }) {
+            if !matches!(run.end_state.held, HeldRows::Rows { .. }) {
                 self.done.extend(run.trigger.scheduled_for);
             }
             let success = SuccessfulRun {

@@ -20,13 +20,13 @@ use crate::app::heartbeat::HeartbeatFile;
 use crate::app::schedule::latest_runs::{LatestRuns, unfinished_run};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::state::snapshot::State;
 use crate::ledger::state::state_codec::read_state;
 use crate::port::store::StoreError;
 use crate::rng::Rng;
 use crate::schedule::lateness::{RunSummary, SuccessfulRun};
+use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::store::guard::head_guard::{self, StateLocation};
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::error::{LoadError, head_missing, load_error};
@@ -71,7 +71,7 @@ pub enum HistoryError {
     App(#[from] AppError),
     /// The job has moved.
     #[error("read the job's runs: it continues in spreadsheet {to}")]
-    Elsewhere {
+    RolledOver {
         /// The id of that spreadsheet.
         to: String,
     },
@@ -112,7 +112,7 @@ pub async fn read_history(
     })?;
     let state = ended?;
     if let Some(to) = state.as_ref().and_then(|state| state.next.clone()) {
-        return Err(HistoryError::Elsewhere { to });
+        return Err(HistoryError::RolledOver { to });
     }
     let now = service_time(&sheet, clock);
     let (runs_tab, last_row) = (runs.tab, runs.last_row());
@@ -206,7 +206,7 @@ async fn read_once(
     let ranges: Vec<_> = ranges.chain(titled.map(|tab| parse::header_range(&tab.title))).collect();
     let mut read = values(sheet, &ranges).await?.into_iter();
     let pairs = parse::pairs(&read.next().unwrap_or_default());
-    let state = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
+    let state = read_state(&pairs).map_err(|error| StoreError::Inconsistent { why: error.to_string() })?;
     let own = StoreMetadata::read(&pairs);
     let of_jobs = (jobs, read.by_ref().take(of_jobs.len()).collect());
     runs.is_paused |= is_paused(sheet, clock, metadata, runs, own.jobs, of_jobs).await?;
@@ -245,7 +245,7 @@ async fn is_paused(
     }
     let store = SheetsStore::new(Arc::clone(&sheet.sheets), sheet.id.clone(), &runs.job, "", Arc::clone(clock));
     let store = store.with_jobs(runs.jobs.clone());
-    Ok(store.loader().read_jobs_tab(metadata, (tab, id), &read).await?.requests.paused)
+    Ok(store.loader().read_jobs_tab(metadata, (tab, id), &read).await?.requests.is_paused)
 }
 
 /// Reads all rows of `Runs`, page by page.
@@ -273,7 +273,7 @@ async fn read_pages(sheet: &Sheet, info: &TabInfo, tab: &Tab, runs: &mut LatestR
 
 fn unusable_runs(what: &str) -> StoreError {
     let why = format!("tab {RUNS_TITLE} {what}: restore it from the file's version history");
-    StoreError::Corrupt { why }
+    StoreError::Inconsistent { why }
 }
 
 async fn values(sheet: &Sheet, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app::stages::artifact::Artifact;
 use crate::ledger::items::key::{Key, KeyError, Version};
-use crate::port::step::{Identify, Identity};
+use crate::port::step::{Identity, KeyFinder};
 
 /// Digits of the input's hash in a version.
 const INPUT_DIGITS: usize = 12;
@@ -93,9 +93,9 @@ pub fn row_of(record: &Value, attempts: Option<(usize, f64)>) -> Value {
 
 /// Finds the key and the version in a record of this module.
 #[derive(Debug, Clone, Copy)]
-pub struct CheckpointIdentify;
+pub struct CheckpointKeyFinder;
 
-impl Identify for CheckpointIdentify {
+impl KeyFinder for CheckpointKeyFinder {
     fn identify<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity> {
         let text = |name: &str| body.get(name).and_then(Value::as_str);
         let key = text("key").ok_or(KeyError::Missing).and_then(Key::new);
@@ -145,13 +145,13 @@ mod tests {
             dead_letter: None,
         };
         let record = checkpoint.record();
-        let (key, version) = CheckpointIdentify.identify(&record).await.expect("identified");
+        let (key, version) = CheckpointKeyFinder.identify(&record).await.expect("identified");
         assert_eq!((key, version.0.as_str()), (checkpoint.key.clone(), "v"));
         let columns: Vec<String> = row_of(&record, None).as_object().expect("a row").keys().cloned().collect();
         assert_eq!(columns, ["key", "run", "stage", "path", "bytes", "sha256", "attempts", "seconds"]);
         let dead = Checkpoint { dead_letter: Some("dead/x".into()), ..checkpoint }.record();
         assert_eq!((&dead["dead_letter"], dead.get("attempts")), (&json!("dead/x"), None));
         assert_eq!(row_of(&dead, Some((1, 2.0)))["seconds"], 2.0);
-        assert!(CheckpointIdentify.identify(&json!({})).await.is_err());
+        assert!(CheckpointKeyFinder.identify(&json!({})).await.is_err());
     }
 }

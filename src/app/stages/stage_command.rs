@@ -98,7 +98,7 @@ impl StageCommand<'_> {
     fn prepare(&self, target: &Path) -> io::Result<PathBuf> {
         make_folder_of(target)?;
         remove_parts(target)?;
-        let part = part_path(target, self.plan.chance.bits());
+        let part = part_path(target, self.plan.chance.next_u64());
         std::path::absolute(part)
     }
 
@@ -143,7 +143,7 @@ impl StageCommand<'_> {
             command: &RetriedCommand::Program(stage.words.iter().map(|word| filled(word, &variables)).collect()),
             policy: &stage.policy,
             stdin: stdin.as_ref(),
-            stream: plan.streams,
+            streams_output: plan.streams_output,
             folder: plan.folders.base.as_deref().filter(|folder| !folder.as_os_str().is_empty()),
             variables: &variables,
             output: &output,

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::app::provided_parts::ProvidedParts;
-use crate::app::stages::checkpoint::CheckpointIdentify;
+use crate::app::stages::checkpoint::CheckpointKeyFinder;
 use crate::app::stages::stage_plan::{StageOutcomes, StagePlan};
 use crate::app::stages::stage_source::StageSource;
 use crate::app::stages::stage_step::StageStep;
@@ -27,7 +27,7 @@ pub fn stage_parts(
     };
     ProvidedParts {
         source: Some(Arc::new(open)),
-        identify: Some(Arc::new(CheckpointIdentify)),
+        identify: Some(Arc::new(CheckpointKeyFinder)),
         steps: Some(vec![Arc::new(stage_step)]),
         concurrency: Some(1),
         is_rowless,

@@ -28,7 +28,7 @@ use crate::rng::Rng;
 const DEAD: &str = "dead";
 
 /// The standard input of a command, read when the command is about to run. The error is a clause.
-pub type ReadStdin = Arc<dyn Fn() -> BoxFuture<'static, Result<Option<StdinCopy>, String>> + Send + Sync>;
+pub type ReadStdinFn = Arc<dyn Fn() -> BoxFuture<'static, Result<Option<StdinCopy>, String>> + Send + Sync>;
 
 /// One stage of one logical run.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,10 +90,10 @@ pub struct StagePlan {
     /// Further variables of the commands: the logical time of the run.
     pub variables: Vec<(&'static str, String)>,
     /// Standard input of the commands; nothing without it.
-    pub stdin: Option<ReadStdin>,
+    pub stdin: Option<ReadStdinFn>,
     /// Whether standard output of the commands is ours, as it comes. Only where no stage has an
     /// artefact.
-    pub streams: bool,
+    pub streams_output: bool,
     /// What takes the output of commands, and lines about stages.
     pub listeners: StageListeners,
     /// Measures delays and timeouts.
@@ -120,7 +120,7 @@ impl StagePlan {
             folders: StageFolders::of_job(settings),
             variables: job.variables.clone(),
             stdin: None,
-            streams: false,
+            streams_output: false,
             listeners,
             clock: Arc::clone(clock),
             chance: Arc::clone(chance),

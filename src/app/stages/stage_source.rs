@@ -18,7 +18,7 @@ use crate::app::stages::artifact::{Artifact, copy_whole};
 use crate::app::stages::checkpoint::{Checkpoint, version_of};
 use crate::app::stages::stage_command::{CommandEnd, StageCommand};
 use crate::app::stages::stage_plan::{PlannedStage, StageOutcomes, StagePlan};
-use crate::app::stages::stage_verdict::{StageVerdict, judge};
+use crate::app::stages::stage_verdict::{StageVerdict, judge_stage};
 use crate::fault::Fault;
 use crate::ledger::items::item::Position;
 use crate::ledger::processed::processed_index::ProcessedIndex;
@@ -111,7 +111,7 @@ impl Source for StageSource {
         self.advance().boxed()
     }
 
-    fn rereadable(&self) -> bool {
+    fn is_rereadable(&self) -> bool {
         false
     }
 
@@ -223,7 +223,7 @@ impl StageVisit {
         }
         let file = stage.artifact.as_deref().map(|path| self.plan.folders.place(path));
         let (of_task, input, index) = (stage.clone(), self.input.clone(), Arc::clone(&self.index));
-        let judging = self.plan.block_on_files(move || judge(&of_task, file.as_deref(), input.as_ref(), &index));
+        let judging = self.plan.block_on_files(move || judge_stage(&of_task, file.as_deref(), input.as_ref(), &index));
         match judging.await.unwrap_or_else(|error| StageVerdict::Changed(error.to_string())) {
             StageVerdict::Done(artifact) => Ok(Some(self.checkpoint(stage, artifact))),
             StageVerdict::Open => Ok(None),
@@ -267,7 +267,7 @@ impl StageVisit {
                 self.plan.run, stage.name
             )));
         };
-        let (target, nonce) = (self.plan.folders.place(&dead), self.plan.chance.bits());
+        let (target, nonce) = (self.plan.folders.place(&dead), self.plan.chance.next_u64());
         let copied = self.plan.block_on_files(move || copy_whole(&from, &target, nonce)).await;
         if let Err(trouble) = copied.unwrap_or_else(|error| Err(io::Error::other(error))) {
             return StageEnd::Failed(of_stage(format!("its file could not be kept as {dead}, either: {trouble}")));
@@ -311,6 +311,6 @@ fn changed(stage: &PlannedStage, why: String) -> SourceError {
         what: stage.name.clone(),
         why,
         advice: format!("put the file back as it was, or make it again with: run --from {}{of_date}", stage.name),
-        fault: Fault::Corrupt,
+        fault: Fault::Inconsistent,
     }
 }

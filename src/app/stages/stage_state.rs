@@ -9,7 +9,7 @@ use crate::app::error::AppError;
 use crate::app::inspect::listing::loaded;
 use crate::app::stages::artifact::Artifact;
 use crate::app::stages::stage_plan::{PlannedStage, StageFolders, planned_stages};
-use crate::app::stages::stage_verdict::{StageVerdict, judge};
+use crate::app::stages::stage_verdict::{StageVerdict, judge_stage};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::ReprocessPolicy;
@@ -69,7 +69,8 @@ fn states_of(stages: Vec<PlannedStage>, folders: &StageFolders, index: &Processe
     let state = |stage: PlannedStage| {
         let file = stage.artifact.as_deref().map(|path| folders.place(path));
         // A stage after an open one is made anew.
-        let verdict = if is_open { StageVerdict::Open } else { judge(&stage, file.as_deref(), input.as_ref(), index) };
+        let verdict =
+            if is_open { StageVerdict::Open } else { judge_stage(&stage, file.as_deref(), input.as_ref(), index) };
         let failure = index.prior_failure(&stage.key);
         let progress = match (verdict, failure) {
             (StageVerdict::Done(made), _) => {

@@ -26,7 +26,7 @@ pub enum StageVerdict {
 }
 
 /// Judges a stage whose file is at `file`; `input` is the file that it reads. It blocks.
-pub fn judge(
+pub fn judge_stage(
     stage: &PlannedStage,
     file: Option<&Path>,
     input: Option<&Artifact>,

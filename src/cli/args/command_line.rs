@@ -215,33 +215,33 @@ pub struct ExplainArgs {
 
 /// Parses a command line, starting with the program's name. Help, version and usage errors are
 /// returned as text with an exit; `colour` allows colours in that text.
-pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, CommandLineReply> {
+pub fn parse(argv: impl IntoIterator<Item = OsString>, has_colour: bool) -> Result<Args, CommandLineText> {
     let argv: Vec<OsString> = argv.into_iter().collect();
     Args::try_parse_from(&argv).map(Args::with_dates).map_err(|error| {
         if let Some(text) = file_in_place_of_command(&error, &argv) {
-            return CommandLineReply { text: redacted(&text).into_owned(), exit: Exit::Usage };
+            return CommandLineText { text: redacted(&text).into_owned(), exit: Exit::Usage };
         }
         let styled = error.render();
-        let mut text = if colour { styled.ansi().to_string() } else { styled.to_string() };
+        let mut text = if has_colour { styled.ansi().to_string() } else { styled.to_string() };
         if let Some(hint) = usage_hint(&error, &argv) {
             text = format!("{}\n help: {}\n", text.trim_end(), visible(&hint));
         }
         // The text repeats the arguments, which may hold a secret in the wrong place.
         let text = redacted(&text).into_owned();
-        CommandLineReply { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
+        CommandLineText { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
     })
 }
 
 /// The reply to a command line that starts no command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommandLineReply {
+pub struct CommandLineText {
     /// The help, the version, or the usage error.
     pub text: String,
     /// `Ok` for help and version, otherwise `Usage`.
     pub exit: Exit,
 }
 
-impl CommandLineReply {
+impl CommandLineText {
     /// Writes help to standard output and usage errors to standard error.
     pub fn show(&self, terminal: &Terminal) {
         let stream = if self.exit == Exit::Ok { terminal.out() } else { terminal.err() };
@@ -251,9 +251,9 @@ impl CommandLineReply {
 
 impl Args {
     /// Returns whether the command was asked for JSON.
-    pub fn json(&self) -> bool {
+    pub fn wants_json(&self) -> bool {
         self.command.job().is_some_and(|job| job.json)
-            || matches!(&self.command, CliCommand::Schedule(args) if args.action.json())
+            || matches!(&self.command, CliCommand::Schedule(args) if args.action.wants_json())
             || matches!(&self.command, CliCommand::Late(args) if args.json)
             || self.command.is_json_drill()
             || matches!(&self.command, CliCommand::Lint(args) if args.format == LintFormat::Json)

@@ -59,7 +59,7 @@ pub struct EmulateArgs {
     pub missing_id: MissingId,
     /// Choose whether a request sees the effects of earlier ones in its batch
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
-    pub validate: Validate,
+    pub validate: ValidationChoice,
     /// Choose what happens to ids that the caller chose
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub caller_ids: CallerIds,
@@ -102,7 +102,7 @@ pub enum MissingId {
 
 /// The state against which the emulator validates a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Validate {
+pub enum ValidationChoice {
     /// After the requests before it
     #[default]
     Sequential,

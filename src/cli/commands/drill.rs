@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::drill::active_drill::UndisturbedRun;
 use crate::app::drill::drill_job::{DrillJob, EvaluatorMaker, StepsMaker};
 use crate::app::drill::effects::counted_step::UndoneEffect;
 use crate::app::drill::effects::stage_folder::stage_outside;
-use crate::app::drill::game::Undisturbed;
 use crate::app::drill::idempotency::reads_idempotency_key;
 use crate::app::drill::mishaps::mishap::draw_mishaps;
 use crate::app::drill::record_copy::RecordCopy;
@@ -86,7 +86,7 @@ pub fn command(session: &Session, args: &DrillArgs, runtime: &Runtime) -> Result
 fn play_seed(
     job: &DrillJob,
     seed: u64,
-    usual: &Undisturbed,
+    usual: &UndisturbedRun,
 ) -> Result<crate::app::drill::outcome::DrillOutcome, AppError> {
     job.play(seed, draw_mishaps(&SeededRng::new(seed), usual.bounds), usual)
 }
@@ -100,7 +100,7 @@ async fn read_records(settings: &Settings, most: u64, stop: &Stop) -> Result<Rec
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     tokio::select! {
         copy = RecordCopy::read(source.as_mut(), most) => copy.map_err(AppError::Source),
-        reason = stop.reason() => Err(AppError::Pass(RunError::Stopped { reason })),
+        reason = stop.reason() => Err(AppError::Run(RunError::Stopped { reason })),
     }
 }
 
@@ -133,13 +133,13 @@ fn program_steps(settings: &Settings, args: &DrillArgs) -> Result<Vec<ProgramSte
         .steps
         .iter()
         .filter_map(|step| match &step.action {
-            StepAction::Command(command) => Some(ProgramSteps {
+            StepAction::CommandStep(command) => Some(ProgramSteps {
                 step: step.name.clone(),
                 reads_key: reads_idempotency_key(command),
                 is_declared: args.idempotent.contains(&step.name),
                 replaces_file: false,
             }),
-            StepAction::Map(..) => None,
+            StepAction::MapStep(..) => None,
         })
         .collect();
     let makes_file = |name: &str| {
@@ -171,13 +171,13 @@ fn drill_job(settings: &Settings, records: RecordCopy, is_real: bool, stop: &Sto
     let steps: StepsMaker = Arc::new(move |settings: &Settings, clock: &Arc<dyn Clock>| {
         let make = |step: &crate::config::sections::records::steps::StepSettings| -> Arc<dyn Step> {
             match &step.action {
-                StepAction::Command(_) if !is_real => Arc::new(UndoneEffect::new(&step.name)),
+                StepAction::CommandStep(_) if !is_real => Arc::new(UndoneEffect::new(&step.name)),
                 // A program takes real time, and its timeout is meant in real time.
-                StepAction::Command(_) => {
+                StepAction::CommandStep(_) => {
                     let real: Arc<dyn Clock> = Arc::new(SystemClock::new());
                     step.make(&real, &settings.evaluation)
                 }
-                StepAction::Map(..) => step.make(clock, &settings.evaluation),
+                StepAction::MapStep(..) => step.make(clock, &settings.evaluation),
             }
         };
         settings.steps.iter().map(make).collect()

@@ -132,8 +132,8 @@ fn options(args: &EmulateArgs, file: Option<PathBuf>) -> Result<EmulatorOptions,
                 args::MissingId::Ignore => MissingIdBehavior::Ignore,
             },
             validate: match args.validate {
-                args::Validate::Sequential => ValidationBehavior::Sequential,
-                args::Validate::Snapshot => ValidationBehavior::Snapshot,
+                args::ValidationChoice::Sequential => ValidationBehavior::Sequential,
+                args::ValidationChoice::Snapshot => ValidationBehavior::Snapshot,
             },
             caller_ids: match args.caller_ids {
                 args::CallerIds::Honour => CallerIdBehavior::Honour,

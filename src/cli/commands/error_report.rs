@@ -13,13 +13,13 @@ use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
 use crate::config::syntax::closest_word::closest;
 use crate::fault::Fault;
-use crate::google::errors::call_error::ErrorCause;
-use crate::machine::{MachineTrouble, Refused};
+use crate::machine::{MachineError, MachineRefusal};
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::queue::first_records::Cause;
 use crate::runner::run_config::RunError;
 use crate::runner::shutdown::StopReason;
+use crate::sheets_client::errors::call_error::ErrorCause;
 use crate::store::tabs::error::store_error;
 
 /// The next step after a run that was dropped in the middle of its work.
@@ -49,18 +49,18 @@ pub fn from_plan_file(error: &PlanFileError) -> CliError {
 /// Converts any other error of a job with these settings.
 pub fn from_app(error: &AppError, settings: &Settings) -> CliError {
     let exit = app_exit(error);
-    let trouble = CliError::from_error(error, exit);
+    let machine_error = CliError::from_error(error, exit);
     if let AppError::Store(StoreError::Predecessor { .. })
-    | AppError::Pass(RunError::Store(StoreError::Predecessor { .. })) = error
+    | AppError::Run(RunError::Store(StoreError::Predecessor { .. })) = error
     {
-        return trouble
+        return machine_error
             .with_help("restore it from the trash, or share it with the job's account again; if it is lost for good, run --accept-changes leaves it behind");
     }
     let proxy_help = || proxy_help(error, exit, settings);
     let help = || contents_help(error, settings).or_else(|| help(error).map(str::to_owned));
     match proxy_help().or_else(help).or_else(|| target_help(error, exit, settings)) {
-        Some(help) => trouble.with_help(help),
-        None => trouble,
+        Some(help) => machine_error.with_help(help),
+        None => machine_error,
     }
 }
 
@@ -69,7 +69,7 @@ pub fn from_app(error: &AppError, settings: &Settings) -> CliError {
 pub fn from_history(error: &HistoryError, settings: Option<&Settings>) -> CliError {
     match (error, settings) {
         (HistoryError::App(error), Some(settings)) => from_app(error, settings),
-        (HistoryError::Elsewhere { .. }, _) => CliError::from_error(error, Exit::Config)
+        (HistoryError::RolledOver { .. }, _) => CliError::from_error(error, Exit::Config)
             .with_help("set SHEETKEEP_SPREADSHEET_ID, or --spreadsheet, to that one"),
         _ => CliError::from_error(error, Exit::NoInput),
     }
@@ -104,7 +104,7 @@ fn proxy_help(error: &AppError, exit: Exit, settings: &Settings) -> Option<Strin
 
 fn app_exit(error: &AppError) -> Exit {
     match error {
-        AppError::Pass(error) => run_exit(error),
+        AppError::Run(error) => run_exit(error),
         AppError::Store(error) => store_exit(error),
         AppError::Source(error) => source_exit(error),
         AppError::Call(error) => match store_error(error) {
@@ -114,7 +114,7 @@ fn app_exit(error: &AppError) -> Exit {
         },
         AppError::Busy { .. } => Exit::TempFail,
         AppError::OutOfTime => Exit::Timeout,
-        AppError::Machine(trouble) => Exit::from(trouble.refused),
+        AppError::Machine(machine_error) => Exit::from(machine_error.refused),
         AppError::Credentials(_) => Exit::NoPerm,
         AppError::Address(_)
         | AppError::Connect(_)
@@ -130,14 +130,15 @@ fn app_exit(error: &AppError) -> Exit {
 
 fn run_exit(error: &RunError) -> Exit {
     match error {
-        RunError::Held { .. }
+        RunError::LeaseHeld { .. }
         | RunError::Fenced { .. }
-        | RunError::MovedOn
+        | RunError::SheetChanged
         | RunError::AlreadyClaimed { .. }
-        | RunError::Restless { .. } => Exit::TempFail,
-        RunError::Redefined { .. } | RunError::GoesOn { .. } | RunError::Unmoved { .. } | RunError::NoField { .. } => {
-            Exit::Config
-        }
+        | RunError::EditedWhileRead { .. } => Exit::TempFail,
+        RunError::DefinitionChanged { .. }
+        | RunError::RolledOver { .. }
+        | RunError::RolloverIncomplete { .. }
+        | RunError::NoField { .. } => Exit::Config,
         RunError::Stopped { reason: StopReason::Interrupt } => Exit::Interrupted,
         RunError::Stopped { reason: StopReason::Terminate } => Exit::Terminated,
         RunError::Stopped { reason: StopReason::HangUp } => Exit::HungUp,
@@ -146,8 +147,8 @@ fn run_exit(error: &RunError) -> Exit {
         RunError::Refused { .. } => Exit::DataErr,
         RunError::NoFailure { .. } => Exit::Unknown,
         RunError::Source { error, .. } | RunError::Input(error) => source_exit(error),
-        RunError::AllAlike { cause, .. } => cause_exit(cause),
-        RunError::Machine { trouble, .. } => Exit::from(trouble.refused),
+        RunError::CommonCause { cause, .. } => cause_exit(cause),
+        RunError::Machine { error: machine_error, .. } => Exit::from(machine_error.refused),
         RunError::Unfinished { fault: Fault::Transient, .. } => Exit::Unavailable,
         RunError::Unfinished { fault, .. } => Exit::from((*fault, Context::Service)),
     }
@@ -156,9 +157,9 @@ fn run_exit(error: &RunError) -> Exit {
 fn store_exit(error: &StoreError) -> Exit {
     match error {
         StoreError::Predecessor { error, .. } => store_exit(error),
-        StoreError::Machine { trouble } => Exit::from(trouble.refused),
+        StoreError::Machine { error: machine_error } => Exit::from(machine_error.refused),
         StoreError::Missing { .. } => Exit::NoInput,
-        StoreError::Corrupt { .. } => Exit::DataErr,
+        StoreError::Inconsistent { .. } => Exit::DataErr,
         StoreError::Unsafe { .. } | StoreError::Foreign { .. } => Exit::Protocol,
         StoreError::Denied { .. } => Exit::NoPerm,
         StoreError::Unavailable { fault, .. } | StoreError::Proxy { fault, .. } => {
@@ -174,7 +175,7 @@ fn source_exit(error: &SourceError) -> Exit {
         | SourceError::Misread { .. }
         | SourceError::Ambiguous { .. }
         | SourceError::Foreign { .. }
-        | SourceError::Stage { fault: Fault::Corrupt, .. } => Exit::DataErr,
+        | SourceError::Stage { fault: Fault::Inconsistent, .. } => Exit::DataErr,
         SourceError::Denied { .. } => Exit::NoPerm,
         SourceError::Unavailable { .. } => Exit::IoErr,
         SourceError::Stage { fault: Fault::Transient, .. } => Exit::Unavailable,
@@ -195,7 +196,7 @@ fn cause_exit(cause: &Cause) -> Exit {
 /// Returns help that depends on the error's contents.
 fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
     match error {
-        AppError::Source(error) | AppError::Pass(RunError::Input(error) | RunError::Source { error, .. })
+        AppError::Source(error) | AppError::Run(RunError::Input(error) | RunError::Source { error, .. })
             if error.advice().is_some() =>
         {
             error.advice().map(str::to_owned)
@@ -203,7 +204,7 @@ fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
         AppError::Call(error) if matches!(&error.cause, ErrorCause::Refused { refusal, .. } if refusal.is_service_disabled()) => {
             Some("the link is for the owner of the credentials' project; the spreadsheet needs nothing".to_owned())
         }
-        AppError::Pass(RunError::Redefined { .. }) => same_named_file(settings).map(|other| {
+        AppError::Run(RunError::DefinitionChanged { .. }) => same_named_file(settings).map(|other| {
             format!(
                 "{other} beside it has the same job name, {}: give this job a name of its own; --accept-changes would \
                  take the keys and rows of the other job",
@@ -214,13 +215,13 @@ fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
             let meant = closest(wanted, there.iter().map(String::as_str))?;
             Some(format!("did you mean {meant:?}?"))
         }
-        AppError::Pass(RunError::NoField { what, path, header_row }) => Some(no_field(what, path, header_row)),
-        AppError::Pass(RunError::AllAlike { cause, .. }) => Some(all_alike(cause, settings.key.source())),
-        AppError::Pass(RunError::Source {
+        AppError::Run(RunError::NoField { what, path, header_row }) => Some(no_field(what, path, header_row)),
+        AppError::Run(RunError::CommonCause { cause, .. }) => Some(all_alike(cause, settings.key.source())),
+        AppError::Run(RunError::Source {
             error: SourceError::Broken { .. } | SourceError::Ambiguous { .. },
             report,
         }) if report.run.counts.read == 0 => Some(NO_RECORD_PROCESSED.to_owned()),
-        AppError::Pass(RunError::Input(SourceError::Broken { .. } | SourceError::Ambiguous { .. })) => {
+        AppError::Run(RunError::Input(SourceError::Broken { .. } | SourceError::Ambiguous { .. })) => {
             Some(NO_RECORD_PROCESSED.to_owned())
         }
         _ => None,
@@ -229,22 +230,22 @@ fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
 
 fn help(error: &AppError) -> Option<&'static str> {
     Some(match error {
-        AppError::Machine(trouble)
-        | AppError::Store(StoreError::Machine { trouble })
-        | AppError::Pass(RunError::Store(StoreError::Machine { trouble }) | RunError::Machine { trouble, .. }) => {
-            remedy(trouble.refused)
+        AppError::Machine(error)
+        | AppError::Store(StoreError::Machine { error })
+        | AppError::Run(RunError::Store(StoreError::Machine { error }) | RunError::Machine { error, .. }) => {
+            remedy(error.refused)
         }
-        _ if error.fault() == Fault::Machine => remedy(Refused::Resource),
-        AppError::Pass(RunError::Held { .. }) => {
+        _ if error.fault() == Fault::Machine => remedy(MachineRefusal::Resource),
+        AppError::Run(RunError::LeaseHeld { .. }) => {
             "wait until it is over; if you know that it is dead, --take-over takes over its lease"
         }
-        AppError::Pass(RunError::MovedOn) => {
+        AppError::Run(RunError::SheetChanged) => {
             "wait until that run is over, then repeat the command; nothing was written"
         }
         AppError::NoSchedule { .. } => {
             "add a table [schedule] at the end of the job file, with cron = \"0 9 * * *\" and timezone = \"Europe/Berlin\"; or run it without --due"
         }
-        AppError::Pass(RunError::AlreadyClaimed { .. }) => "nothing is left to do for this one; nothing was written",
+        AppError::Run(RunError::AlreadyClaimed { .. }) => "nothing is left to do for this one; nothing was written",
         AppError::Busy { .. } => {
             "wait until it is over, or end that process; --take-over works against runs on other machines only. Nothing was read or written"
         }
@@ -254,37 +255,38 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::NoProgram { .. } => {
             "see `command` in [[step]]: it names a program of PATH, or a path from the job file's folder, such as ./send.sh"
         }
-        AppError::Pass(RunError::Fenced { .. }) => "what this run had committed stays; nothing is doubled",
-        AppError::Pass(RunError::Redefined { .. }) => {
+        AppError::Run(RunError::Fenced { .. }) => "what this run had committed stays; nothing is doubled",
+        AppError::Run(RunError::DefinitionChanged { .. }) => {
             "put the job file back as it was, or accept the change with --accept-changes: keys that are done stay done"
         }
-        AppError::Pass(RunError::GoesOn { .. }) => {
+        AppError::Run(RunError::RolledOver { .. }) => {
             "set SHEETKEEP_SPREADSHEET_ID, or [sheet] spreadsheet, to that one; keys that are done here count there"
         }
-        AppError::Pass(RunError::Unmoved { .. }) => {
+        AppError::Run(RunError::RolloverIncomplete { .. }) => {
             "name the earlier spreadsheet again and run sheetkeep rollover once more; until then the job runs there"
         }
-        AppError::Pass(RunError::Source { error, .. }) => return source_help(error),
+        AppError::Run(RunError::Source { error, .. }) => return source_help(error),
         AppError::OutOfTime => AFTER_A_DROP,
-        AppError::Pass(RunError::Stopped { .. }) => "run it again: nothing is lost",
-        AppError::Pass(RunError::Unfinished { fault: Fault::Corrupt, .. }) => PAGE,
-        AppError::Pass(RunError::Unfinished { .. } | RunError::Restless { .. }) => {
+        AppError::Run(RunError::Stopped { .. }) => "run it again: nothing is lost",
+        AppError::Run(RunError::Unfinished { fault: Fault::Inconsistent, .. }) => PAGE,
+        AppError::Run(RunError::Unfinished { .. } | RunError::EditedWhileRead { .. }) => {
             "run it again later: keys that are on the sheet are skipped"
         }
-        AppError::Pass(RunError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => {
+        AppError::Run(RunError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => {
             PAGE
         }
         AppError::Call(error) if error.cause.is_foreign() => PAGE,
-        AppError::Pass(RunError::NoFailure { .. }) => {
+        AppError::Run(RunError::NoFailure { .. }) => {
             "sheetkeep failures list shows which there are; nothing was written"
         }
-        AppError::Pass(RunError::Refused { .. }) => "see the service's message; nothing of that batch was written",
+        AppError::Run(RunError::Refused { .. }) => "see the service's message; nothing of that batch was written",
         AppError::Credentials(_) => "README.md explains in five steps how to get credentials and where to name them",
         AppError::Source(SourceError::Denied { .. }) => READABLE,
         AppError::Source(SourceError::Unavailable { .. })
-        | AppError::Pass(RunError::Input(SourceError::Unavailable { .. })) => LOOK_AT_IT,
-        AppError::Source(SourceError::Missing { .. })
-        | AppError::Pass(RunError::Input(SourceError::Missing { .. })) => ELSEWHERE,
+        | AppError::Run(RunError::Input(SourceError::Unavailable { .. })) => LOOK_AT_IT,
+        AppError::Source(SourceError::Missing { .. }) | AppError::Run(RunError::Input(SourceError::Missing { .. })) => {
+            ELSEWHERE
+        }
         _ => return None,
     })
 }
@@ -321,22 +323,25 @@ fn source_help(error: &SourceError) -> Option<&'static str> {
 const PAGE: &str =
     "log in to this network in a browser, or see what SHEETKEEP_API_URL and the proxy settings name; then run it again";
 /// Converts a refusal by this machine before the command has started.
-pub fn from_machine(trouble: &MachineTrouble) -> CliError {
-    CliError::new(format!("failed to begin: {trouble}"), Exit::from(trouble.refused)).with_help(remedy(trouble.refused))
+pub fn from_machine(machine_error: &MachineError) -> CliError {
+    CliError::new(format!("failed to begin: {machine_error}"), Exit::from(machine_error.refused))
+        .with_help(remedy(machine_error.refused))
 }
 
 /// Returns the next step for a refusal by this machine.
-fn remedy(refused: Refused) -> &'static str {
+fn remedy(refused: MachineRefusal) -> &'static str {
     match refused {
-        Refused::Resource => {
+        MachineRefusal::Resource => {
             "no record is to blame: see `ulimit -a` and what else this user runs here, then run it again; it continues where it stopped"
         }
-        Refused::Storage => {
+        MachineRefusal::Storage => {
             "no record is to blame: make room on that disk, then run it again; it continues where it stopped"
         }
-        Refused::Program => {
+        MachineRefusal::Program => {
             "no record is to blame: put the program back (see `command` in [[step]]), then run it again; it continues where it stopped"
         }
-        Refused::Busy => "no record is to blame: that program is being written; run it again when it is complete",
+        MachineRefusal::Busy => {
+            "no record is to blame: that program is being written; run it again when it is complete"
+        }
     }
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::app::alerting::{AlertedEnd, Alerting};
 use crate::app::error::AppError;
 use crate::app::failed_start::{FailedStart, StartRecord};
 use crate::app::job::run;
+use crate::app::job_alerts::{AlertRunEnd, JobAlerts};
 use crate::app::plan::plan_file::PlanFile;
 use crate::app::provided_parts::ProvidedParts;
 use crate::app::run_request::RunRequest;
@@ -20,7 +20,7 @@ use crate::cli::commands::alerts::job_file_alert::{note_working_file, report_unr
 use crate::cli::commands::error_report::{from_app, from_plan_file};
 use crate::cli::commands::load_settings::{load_settings, notes_for_run, place, read_settings};
 use crate::cli::commands::run_interrupts::{dropped_error, watch_deadline, watch_signals};
-use crate::cli::commands::run_observers::{RunObservers, conclude};
+use crate::cli::commands::run_observers::{RunObservers, report_run_end};
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::commands::stage_run::StageRun;
 use crate::cli::errors::CliError;
@@ -101,7 +101,7 @@ pub async fn run_job(
     // The output of the stages' commands has the terminal.
     order.shares_terminal |= stages.is_some();
     let observers = RunObservers::new(session, args, &order, &settings, &clock);
-    let alerting = alerting(&settings, &order, &place, &host, &clock);
+    let alerting = open_alerts(&settings, &order, &place, &host, &clock);
     let stop = Stop::default();
     let abort = CancellationToken::new();
     let watch = watch_signals(&stop, &abort, &clock);
@@ -131,7 +131,7 @@ pub async fn run_job(
         Err(error) if signal.is_none() => start.record(error, &abort).instrument(observers.span()).await,
         _ => None,
     };
-    let concluded = conclude(
+    let concluded = report_run_end(
         &mut observers.reporter(),
         &ended,
         |report| Exit::for_run(report, args.fail_on, signal),
@@ -139,7 +139,7 @@ pub async fn run_job(
     );
     let to_machines = observers.finish(trigger.kind.clone(), &ended, &concluded, &place);
     let run = observers.run_id();
-    let end = AlertedEnd { ended: &ended, run, trigger, began, is_interrupted: signal.is_some() };
+    let end = AlertRunEnd { ended: &ended, run, trigger, began, is_interrupted: signal.is_some() };
     let to_people = async {
         if let Some(alerting) = alerting.as_ref().filter(|_| recorded != Some(StartRecord::Known)) {
             alerting.finish(&end).instrument(observers.span()).await;
@@ -174,13 +174,13 @@ fn run_request(
     args: &RunArgs,
     order: &mut RunOptions,
     settings: &Settings,
-    alerting: Option<&Alerting>,
+    alerting: Option<&JobAlerts>,
     host: String,
 ) -> RunRequest {
     let kind = order.command.unwrap_or("cli");
     let by_command = || Trigger { kind: kind.to_owned(), ..Trigger::default() };
     RunRequest {
-        accept_changes: args.accept_changes,
+        accepts_changes: args.accept_changes,
         overlap: overlap(args, settings.overlap),
         retrying: order.retrying.clone(),
         changes: order.changes.take(),
@@ -190,7 +190,7 @@ fn run_request(
         claim: order.claim.clone(),
         approval: args.approve.unwrap_or_default(),
         recorded_end: None,
-        alerts: alerting.map(Alerting::for_run),
+        alerts: alerting.map(JobAlerts::for_run),
         notes: notes_for_run(settings),
         host,
         own: ProvidedParts::default(),
@@ -198,21 +198,21 @@ fn run_request(
 }
 
 /// Returns the alerts of the run. A run by which another command writes has none.
-fn alerting(
+fn open_alerts(
     settings: &Settings,
     order: &RunOptions,
     place: &Place,
     host: &str,
     clock: &Arc<dyn Clock>,
-) -> Option<Alerting> {
+) -> Option<JobAlerts> {
     let is_ordinary = order.command.is_none();
-    is_ordinary.then(|| Alerting::new(settings, alert_place(place, settings, host), clock)).flatten()
+    is_ordinary.then(|| JobAlerts::new(settings, alert_place(place, settings, host), clock)).flatten()
 }
 
 /// Returns the error of a run; one that applied a plan names the plan if the sheet has moved.
 fn error_of_run(error: &AppError, plan: Option<&PlanFile>, settings: &Settings) -> CliError {
     match (error, plan) {
-        (AppError::Pass(RunError::MovedOn), Some(plan)) => from_plan_file(&plan.refusal_during_run()),
+        (AppError::Run(RunError::SheetChanged), Some(plan)) => from_plan_file(&plan.refusal_during_run()),
         _ => from_app(error, settings),
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn dropped_error(signal: Option<Signal>) -> CliError {
 }
 
 /// The first signal asks the run to finish the items in progress, the second one to end the
-/// programs that are still at work, the third one to stop at once.
+/// programs that are still at work, the third one to stop immediately.
 pub(in crate::cli::commands) fn watch_signals(
     stop: &Stop,
     abort: &CancellationToken,

@@ -1,6 +1,6 @@
 //! Everyone who follows a run: people, the heartbeat, and the receivers of its metrics.
 //!
-//! In scope: the events and the end of a run. Out of scope: alerts (`app::alerting`).
+//! In scope: the events and the end of a run. Out of scope: alerts (`app::job_alerts`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -120,7 +120,7 @@ impl RunObservers {
 }
 
 /// Reports the end of a run to people. Returns the exit, or the error that ended the run.
-pub(super) fn conclude(
+pub(super) fn report_run_end(
     reporter: &mut Reporter,
     ended: &Result<RunReport, AppError>,
     exit_of: impl FnOnce(&RunReport) -> Exit,
@@ -146,10 +146,10 @@ pub(super) fn conclude(
 /// Returns the report of a run that an error ended, if it got far enough to make one.
 fn report_of(error: &AppError) -> Option<&RunReport> {
     match error {
-        AppError::Pass(
+        AppError::Run(
             RunError::Source { report, .. }
             | RunError::Machine { report, .. }
-            | RunError::AllAlike { report: Some(report), .. },
+            | RunError::CommonCause { report: Some(report), .. },
         ) => Some(report),
         _ => None,
     }
@@ -163,11 +163,11 @@ fn reporter(
     place: Place,
 ) -> Arc<Mutex<Reporter>> {
     let audience = Audience {
-        json: args.job.json,
-        quiet: args.quiet,
+        wants_json: args.job.json,
+        is_quiet: args.quiet,
         shares_terminal: order.shares_terminal,
-        in_passing: !order.retrying.processes_items(),
-        verbose: session.args.verbose > 0,
+        omits_exhausted: !order.retrying.processes_items(),
+        is_verbose: session.args.verbose > 0,
     };
     let (terminal, style) = (Arc::clone(&session.terminal), Arc::clone(&session.log_style));
     Arc::new(Mutex::new(Reporter::new(terminal, Arc::clone(clock), audience, place, style)))

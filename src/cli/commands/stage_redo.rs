@@ -42,7 +42,7 @@ pub async fn revoke(
     clock: &Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
 ) -> Result<(), AppError> {
-    let wanted = ScanScope { failures: true, earlier: true, ..ScanScope::default() };
+    let wanted = ScanScope { reads_failures: true, reads_predecessors: true, ..ScanScope::default() };
     let known = match listing(settings, wanted, Arc::clone(clock), Arc::clone(chance)).await {
         Ok(known) => known,
         Err(AppError::NeverRan) => return Ok(()),
@@ -65,7 +65,7 @@ pub async fn revoke(
 }
 
 /// Runs the stages again from the one that `--from` names, or all of them.
-pub async fn redo(
+pub async fn rerun_stages(
     session: &Session,
     args: &RunArgs,
     host: String,

@@ -68,7 +68,7 @@ impl StageRun {
 
     /// Removes the dead letters that the run has sent, if the sheet knows of it.
     pub fn finish(&self, ended: &Result<RunReport, AppError>) {
-        if matches!(ended, Ok(_) | Err(AppError::Pass(RunError::Source { .. }))) {
+        if matches!(ended, Ok(_) | Err(AppError::Run(RunError::Source { .. }))) {
             self.outcomes.remove_delivered();
         }
     }

@@ -65,12 +65,12 @@ impl Excerpt {
             return;
         }
         let shown: String = self.text.chars().take(SHOWN_CHARS).collect();
-        let bar = palette.faint("│");
-        let _ = writeln!(out, "{indent}{} {bar} {}", palette.faint(&number), visible(&shown.replace('\t', " ")));
+        let bar = palette.dimmed("│");
+        let _ = writeln!(out, "{indent}{} {bar} {}", palette.dimmed(&number), visible(&shown.replace('\t', " ")));
         let label = self.label.as_deref().filter(|label| !message.contains(label));
         let label = label.map(|label| format!(" {}", visible(label))).unwrap_or_default();
         let mark = format!("{}{}", "^".repeat(self.marked), label);
         let blanks = " ".repeat(number.len());
-        let _ = writeln!(out, "{indent}{blanks} {bar} {}{}", " ".repeat(column), palette.bad(&mark));
+        let _ = writeln!(out, "{indent}{blanks} {bar} {}{}", " ".repeat(column), palette.error(&mark));
     }
 }

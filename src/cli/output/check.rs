@@ -28,7 +28,7 @@ pub struct CheckLine {
 
 /// The answer to one question of a probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ProbeAnswer {
+pub struct ProbeResult {
     /// The question's name.
     pub question: &'static str,
     /// The assumption that the question tests.
@@ -53,7 +53,7 @@ pub struct CheckOutput {
     /// The repeated keys among the first records of the source, if these were read.
     pub repeated_keys: Option<RepeatedKeyScan>,
     /// The probe's answers; `None` without `--probe`.
-    pub probe: Option<Vec<ProbeAnswer>>,
+    pub probe: Option<Vec<ProbeResult>>,
     /// Number of tabs and names of earlier probes that were removed.
     pub leftovers: usize,
     /// The exit that a run would have.
@@ -68,7 +68,7 @@ struct CheckDocument<'a> {
     job: &'a str,
     spreadsheet: &'a Spreadsheet,
     lines: &'a [CheckLine],
-    probe: Option<&'a [ProbeAnswer]>,
+    probe: Option<&'a [ProbeResult]>,
     /// Present only if a key is repeated with different content among the records that were read.
     #[serde(skip_serializing_if = "Option::is_none")]
     repeated_keys: Option<RepeatedDocument<'a>>,
@@ -103,18 +103,18 @@ impl CheckOutput {
         for line in &self.lines {
             let word = format!("{:<8}", line.verdict);
             let word = match line.verdict {
-                "ok" => palette.good(&word),
+                "ok" => palette.success(&word),
                 "warning" => palette.warn(&word),
-                _ => palette.bad(&word),
+                _ => palette.error(&word),
             };
             let _ = writeln!(out, "{word} {:<12}{}", line.subject, visible(&line.message));
             if let Some(hint) = &line.hint {
-                let _ = writeln!(out, "{:<9}{:<12}{}", "", "", palette.faint(&visible(hint)));
+                let _ = writeln!(out, "{:<9}{:<12}{}", "", "", palette.dimmed(&visible(hint)));
             }
         }
         for answer in self.probe.iter().flatten() {
             let word = format!("{:<8}", answer.outcome.replace('_', " "));
-            let word = if answer.outcome == "held" { palette.good(&word) } else { palette.warn(&word) };
+            let word = if answer.outcome == "held" { palette.success(&word) } else { palette.warn(&word) };
             let _ = writeln!(out, "{word} {}", answer.assumption);
             if answer.outcome != "held" {
                 let _ = writeln!(out, "{:<9}{}; {}", "", visible(&answer.seen), answer.meaning);

@@ -301,7 +301,7 @@ impl DrillOutput {
             format_count(self.seeds.len() as u64, "drill"),
             format_count(self.sum(|outcome| outcome.kills), "kill"),
             format_count(self.sum(|outcome| outcome.throttled_calls), "call"),
-            replies(self.sum(|outcome| outcome.lost_replies)),
+            lost_replies_words(self.sum(|outcome| outcome.lost_replies)),
             format_count(self.sum(|outcome| outcome.second_runs), "run"),
             format_count(self.sum(|outcome| outcome.sorts), "sort"),
             format_number(self.sum(|outcome| outcome.doubled)),
@@ -355,6 +355,6 @@ fn times(count: u64) -> String {
     if count == 2 { "twice".to_owned() } else { format!("{count} times") }
 }
 
-fn replies(count: u64) -> String {
+fn lost_replies_words(count: u64) -> String {
     if count == 1 { "1 reply".to_owned() } else { format!("{count} replies") }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cli::output::destination::{Place, Spreadsheet};
-use crate::cli::streams::captured::Captured;
+use crate::cli::streams::captured::CapturedOutput;
 use crate::cli::streams::output_stream::OutputStyle;
 use crate::cli::streams::terminal::Terminal;
 use crate::ledger::items::key::Key;
@@ -36,7 +36,7 @@ pub fn report() -> RunReport {
         run,
         keys: 1_707,
         open_failures: 0,
-        dead_failures: 0,
+        exhausted_failures: 0,
         tried_again: RetryCounts::default(),
         rows: 1_707,
         updated: 0,
@@ -81,8 +81,8 @@ pub fn place() -> Place {
 }
 
 /// Streams that are not terminals, and what is written to them.
-pub fn pipes() -> (Arc<Terminal>, Captured) {
-    let manner = OutputStyle { is_terminal: false, colour: false, width: 80 };
+pub fn pipes() -> (Arc<Terminal>, CapturedOutput) {
+    let manner = OutputStyle { is_terminal: false, has_colour: false, width: 80 };
     Terminal::captured(manner, manner)
 }
 

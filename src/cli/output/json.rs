@@ -182,7 +182,7 @@ impl<'a> RunDocument<'a> {
             updated: report.updated,
             keys: report.keys,
             open_failures: report.open_failures,
-            dead_failures: report.dead_failures,
+            dead_failures: report.exhausted_failures,
             skipped_by: report.skips.into(),
             tried_again: report.tried_again.into(),
             rowless: report.rowless,

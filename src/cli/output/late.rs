@@ -166,7 +166,7 @@ fn local_time(schedule: Option<&JobSchedule>, occurrence: &Occurrence) -> Option
 impl LateOutput {
     /// Returns the JSON document.
     pub fn document(&self) -> impl Serialize + '_ {
-        let worst = crate::schedule::lateness::worst(self.lines.iter().map(|line| line.state));
+        let worst = crate::schedule::lateness::worst_state(self.lines.iter().map(|line| line.state));
         LateDocument {
             schema_version: SCHEMA_VERSION,
             state: worst.as_str(),
@@ -182,13 +182,13 @@ impl LateOutput {
         for line in &self.lines {
             let word = format!("{:<9}", line.state.as_str());
             let word = match line.state {
-                LatenessState::Ok => palette.good(&word),
+                LatenessState::Ok => palette.success(&word),
                 LatenessState::Paused | LatenessState::Degraded | LatenessState::Unknown => palette.warn(&word),
-                _ => palette.bad(&word),
+                _ => palette.error(&word),
             };
             let _ = writeln!(out, "{word} {:<width$}  {}", visible(&line.job), visible(&line.message));
             if let Some(hint) = &line.hint {
-                let _ = writeln!(out, "{:<9} {:<width$}  {}", "", "", palette.faint(&visible(hint)));
+                let _ = writeln!(out, "{:<9} {:<width$}  {}", "", "", palette.dimmed(&visible(hint)));
             }
         }
         out

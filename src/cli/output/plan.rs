@@ -15,9 +15,9 @@ use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::cli::output::json::{HeldDocument, SCHEMA_VERSION};
 use crate::cli::streams::control_characters::visible;
 use crate::cli::streams::palette::Palette;
-use crate::google::calls::quota::Pacing;
 use crate::ledger::runs::capacity::CELL_LIMIT;
-use crate::store::spreadsheet::rehearsal::SampleRow;
+use crate::sheets_client::calls::quota::CallRates;
+use crate::store::spreadsheet::dry_run::SampleRow;
 
 /// Characters of a sample row's cells that are shown.
 const SAMPLE_CHARS: usize = 160;
@@ -31,7 +31,7 @@ pub struct PlanOutput<'a> {
     /// Where the rows would be.
     pub place: &'a Place,
     /// The rates at which calls are made.
-    pub pacing: Pacing,
+    pub pacing: CallRates,
 }
 
 #[derive(Serialize)]
@@ -169,7 +169,7 @@ impl PlanOutput<'_> {
     /// Returns the text for people; it ends with a line break.
     pub fn text(&self, palette: Palette) -> String {
         let mut out = String::new();
-        let job = palette.strong(&visible(&self.place.job));
+        let job = palette.emphasis(&visible(&self.place.job));
         let _ = writeln!(out, "{job}  a run would do this; nothing was written");
         for line in self.facts() {
             let _ = writeln!(out, "  {}", visible(&line));
@@ -178,7 +178,7 @@ impl PlanOutput<'_> {
             let _ = writeln!(out, "  {}", palette.warn(&format!("warning: {}", visible(warning))));
         }
         for failure in self.failure_lines() {
-            let _ = writeln!(out, "  {}", palette.bad(&visible(&failure)));
+            let _ = writeln!(out, "  {}", palette.error(&visible(&failure)));
         }
         let _ = writeln!(out, "  in {}", self.place.spreadsheet);
         if !self.plan.effects.sample.is_empty() {
@@ -307,7 +307,7 @@ impl PlanOutput<'_> {
             cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         let mut lines = rows.iter().map(line);
-        let header = lines.next().map(|line| palette.strong(&line)).unwrap_or_default();
+        let header = lines.next().map(|line| palette.emphasis(&line)).unwrap_or_default();
         std::iter::once(header).chain(lines).collect::<Vec<_>>().join("\n")
     }
 }

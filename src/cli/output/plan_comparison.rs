@@ -92,11 +92,11 @@ impl ComparisonOutput<'_> {
         let all = self.comparison;
         let mut out = String::new();
         let (old, new) = (visible(&self.old), visible(&self.new));
-        let _ = writeln!(out, "{}  {new} against {old}; nothing was written", palette.strong(&visible(self.job)));
+        let _ = writeln!(out, "{}  {new} against {old}; nothing was written", palette.emphasis(&visible(self.job)));
         let _ = writeln!(
             out,
             "  {} look different · {} the same · {} only in the old job · {} only in the new one",
-            palette.strong(&format_count(all.different, "row")),
+            palette.emphasis(&format_count(all.different, "row")),
             format_number(all.same),
             format_number(all.only_old),
             format_number(all.only_new),

@@ -50,7 +50,7 @@ impl StageList<'_> {
         let mut out = format!("{} for {}: what a run would do\n", visible(self.job), visible(self.run));
         for state in self.stages {
             let _ = writeln!(out, "  {}: {}", visible(&state.stage.name), visible(&what_it_does(state)));
-            let _ = writeln!(out, "    if it runs twice: {}", twice(state));
+            let _ = writeln!(out, "    if it runs twice: {}", rerun_note(state));
             let _ = writeln!(out, "    now: {}", visible(&progress_text(state)));
         }
         out.push_str("nothing was written\n");
@@ -95,7 +95,7 @@ impl<'a> StageDocument<'a> {
             input: state.input.as_deref(),
             state: word,
             reason,
-            if_it_runs_twice: twice(state),
+            if_it_runs_twice: rerun_note(state),
         }
     }
 }
@@ -111,7 +111,7 @@ fn what_it_does(state: &StageState) -> String {
     }
 }
 
-fn twice(state: &StageState) -> &'static str {
+fn rerun_note(state: &StageState) -> &'static str {
     match (&state.stage.artifact, &state.input) {
         (Some(_), _) => "its file is replaced as a whole",
         (None, Some(_)) => "it delivers the file again, with the same SHEETKEEP_IDEMPOTENCY_KEY",

@@ -139,7 +139,7 @@ impl JobStatus {
 
     /// Returns the text for people at `now`; it ends with a line break.
     pub fn text(&self, now: Timestamp, palette: Palette) -> String {
-        let mut out = format!("{}  {}\n", palette.strong(&visible(&self.place.job)), visible(&self.place.job_file));
+        let mut out = format!("{}  {}\n", palette.emphasis(&visible(&self.place.job)), visible(&self.place.job_file));
         let mut row = |name: &str, value: String| {
             let _ = writeln!(out, "  {name:<12}{value}");
         };
@@ -222,8 +222,8 @@ const AHEAD_MS: u64 = 60_000;
 fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
     let verdict = format!("{} {}", status_symbol(run.status), run.status.as_str());
     let verdict = match run.status {
-        RunStatus::Succeeded => palette.good(&verdict),
-        RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut | RunStatus::Missed => palette.bad(&verdict),
+        RunStatus::Succeeded => palette.success(&verdict),
+        RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut | RunStatus::Missed => palette.error(&verdict),
         RunStatus::Partial | RunStatus::Degraded | RunStatus::Interrupted | RunStatus::Running | RunStatus::Skipped => {
             palette.warn(&verdict)
         }

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The captured output of both streams.
 #[derive(Debug, Clone, Default)]
-pub struct Captured {
+pub struct CapturedOutput {
     out: Buffer,
     err: Buffer,
 }
 
-impl Captured {
+impl CapturedOutput {
     /// Returns a writer of the captured standard output.
     pub(super) fn out_writer(&self) -> Box<dyn Write + Send> {
         Box::new(self.out.clone())

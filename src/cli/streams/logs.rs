@@ -49,7 +49,7 @@ pub struct LogSettings {
     /// Number of `-v` flags.
     pub verbose: u8,
     /// Log errors only.
-    pub quiet: bool,
+    pub is_quiet: bool,
     /// The value of `SHEETKEEP_LOG`; it comes before the two fields above.
     pub directives: Option<String>,
 }
@@ -67,7 +67,7 @@ pub enum LogError {
 
 /// Sets up logs for the whole process. `caps` are directives such as `hyper=info` that no setting
 /// can raise: some dependencies log secrets at lower levels.
-pub fn begin(
+pub fn start_logs(
     terminal: &Arc<Terminal>,
     clock: &Arc<dyn Clock>,
     settings: &LogSettings,
@@ -93,7 +93,7 @@ pub(crate) fn subscriber(
         let layer = layers::layer().fmt_fields(JsonFields::new()).event_format(format).with_writer(writer);
         return Ok(Box::new(filtered.with(layer)));
     }
-    let layer = layers::layer().compact().with_ansi(terminal.err().colour()).with_timer(time);
+    let layer = layers::layer().compact().with_ansi(terminal.err().has_colour()).with_timer(time);
     Ok(Box::new(filtered.with(layer.fmt_fields(FieldsForPeople).with_writer(writer))))
 }
 
@@ -101,7 +101,7 @@ fn filter(settings: &LogSettings) -> Result<EnvFilter, LogError> {
     if let Some(directives) = settings.directives.as_deref().filter(|text| !text.trim().is_empty()) {
         return EnvFilter::builder().parse(directives).map_err(|error| LogError::Directives(error.to_string()));
     }
-    Ok(EnvFilter::new(match (settings.quiet, settings.verbose) {
+    Ok(EnvFilter::new(match (settings.is_quiet, settings.verbose) {
         (true, _) => "error",
         (false, 0) => "warn",
         (false, 1) => "warn,sheetkeep=info,sheets_emulator=info",
@@ -268,7 +268,7 @@ mod tests {
 
     use super::*;
 
-    const PLAIN: OutputStyle = OutputStyle { is_terminal: false, colour: false, width: 80 };
+    const PLAIN: OutputStyle = OutputStyle { is_terminal: false, has_colour: false, width: 80 };
 
     fn style(format: LogFormat) -> Arc<LogStyle> {
         Arc::new(LogStyle { format, ..LogStyle::default() })
@@ -332,8 +332,12 @@ mod tests {
             tracing::debug!("D");
         };
         let heard = |quiet, verbose, directives: Option<&str>| {
-            let settings =
-                LogSettings { quiet, verbose, directives: directives.map(Into::into), ..LogSettings::default() };
+            let settings = LogSettings {
+                is_quiet: quiet,
+                verbose,
+                directives: directives.map(Into::into),
+                ..LogSettings::default()
+            };
             logged(&settings, &[], speak).lines().count()
         };
         assert_eq!(

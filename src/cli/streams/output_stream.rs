@@ -19,7 +19,7 @@ pub struct OutputStyle {
     /// Whether the stream is a terminal.
     pub is_terminal: bool,
     /// Whether to use colours.
-    pub colour: bool,
+    pub has_colour: bool,
     /// The width in columns.
     pub width: usize,
 }
@@ -27,7 +27,7 @@ pub struct OutputStyle {
 /// One output stream.
 pub struct OutputStream {
     manner: OutputStyle,
-    animated: bool,
+    is_animated: bool,
     /// Whether secrets are hidden: in messages, errors and logs, not in results.
     hides_secrets: bool,
     inner: Mutex<Inner>,
@@ -58,10 +58,10 @@ impl std::fmt::Debug for OutputStream {
 }
 
 impl OutputStream {
-    pub(super) fn new(writer: Box<dyn Write + Send>, manner: OutputStyle, animated: bool) -> Self {
+    pub(super) fn new(writer: Box<dyn Write + Send>, manner: OutputStyle, is_animated: bool) -> Self {
         Self {
             manner,
-            animated,
+            is_animated,
             hides_secrets: false,
             inner: Mutex::new(Inner { writer, bar: None, is_closed: false, failed: None, copy: None }),
         }
@@ -78,7 +78,7 @@ impl OutputStream {
 
     /// Returns whether output may be animated: on a terminal that is not a CI's.
     pub fn is_animated(&self) -> bool {
-        self.animated
+        self.is_animated
     }
 
     /// Returns the width in columns.
@@ -87,13 +87,13 @@ impl OutputStream {
     }
 
     /// Returns whether to use colours.
-    pub fn colour(&self) -> bool {
-        self.manner.colour
+    pub fn has_colour(&self) -> bool {
+        self.manner.has_colour
     }
 
     /// Returns the colours to use.
     pub fn palette(&self) -> Palette {
-        Palette::new(self.manner.colour)
+        Palette::new(self.manner.has_colour)
     }
 
     /// Writes `text` in one piece, above the bar if there is one: unchanged, but on standard error

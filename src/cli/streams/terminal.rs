@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use comfy_table::Table;
 
-use crate::cli::streams::captured::Captured;
+use crate::cli::streams::captured::CapturedOutput;
 use crate::cli::streams::output_stream::{OutputStream, OutputStyle};
 
 /// When to use colours.
@@ -54,7 +54,7 @@ impl Terminal {
             };
             let from_env = env("COLUMNS").and_then(|text| text.trim().parse().ok());
             let width = from_env.or(columns.filter(|_| is_terminal).map(usize::from)).unwrap_or(PLAIN_WIDTH);
-            OutputStyle { is_terminal, colour, width: width.max(LEAST_WIDTH) }
+            OutputStyle { is_terminal, has_colour: colour, width: width.max(LEAST_WIDTH) }
         };
         let out = manner(io::stdout().is_terminal(), Table::new().width());
         let err = manner(io::stderr().is_terminal(), Table::new().use_stderr().width());
@@ -66,8 +66,8 @@ impl Terminal {
     }
 
     /// Returns streams that keep their output, for tests.
-    pub fn captured(out: OutputStyle, err: OutputStyle) -> (Arc<Self>, Captured) {
-        let captured = Captured::default();
+    pub fn captured(out: OutputStyle, err: OutputStyle) -> (Arc<Self>, CapturedOutput) {
+        let captured = CapturedOutput::default();
         let terminal = Self {
             out: OutputStream::new(captured.out_writer(), out, false),
             err: OutputStream::new(captured.err_writer(), err, false).hiding_secrets(),
@@ -109,7 +109,7 @@ mod tests {
         }
     }
 
-    const PLAIN: OutputStyle = OutputStyle { is_terminal: false, colour: false, width: 80 };
+    const PLAIN: OutputStyle = OutputStyle { is_terminal: false, has_colour: false, width: 80 };
 
     fn writing_to(kind: io::ErrorKind) -> Terminal {
         Terminal {
@@ -138,7 +138,7 @@ mod tests {
         let colour = |choice, vars: &[(&str, &str)]| {
             let vars: Vec<(String, String)> = vars.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
             let env = move |name: &str| vars.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
-            Terminal::of_process(choice, &env).out().colour()
+            Terminal::of_process(choice, &env).out().has_colour()
         };
         assert!(colour(ColorChoice::Always, &[("NO_COLOR", "1")]));
         assert!(!colour(ColorChoice::Never, &[("FORCE_COLOR", "1")]));

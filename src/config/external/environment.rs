@@ -58,7 +58,7 @@ pub(crate) fn env_file_path(folder: &Path, named: Option<&Path>) -> PathBuf {
 pub(crate) struct EnvValue<'a> {
     pub(crate) value: &'a str,
     /// Whether the value comes from the `.env` file.
-    pub(crate) in_file: bool,
+    pub(crate) is_in_file: bool,
 }
 
 /// Keeps what is a secret by its name in the process environment from being shown, for commands
@@ -119,15 +119,16 @@ impl Environment {
         let set = |values: &'_ BTreeMap<String, String>| values.get(name).is_some_and(|value| !value.is_empty());
         let in_file = !set(&self.real);
         let values = if in_file { &self.file } else { &self.real };
-        values.get(name).filter(|value| !value.is_empty()).map(|value| EnvValue { value, in_file })
+        values.get(name).filter(|value| !value.is_empty()).map(|value| EnvValue { value, is_in_file: in_file })
     }
 
     /// Returns the first of these names that is set, with its value: from the real environment,
     /// else from the file. An empty value counts as unset.
     pub(crate) fn first<'n>(&self, names: &[&'n str]) -> Option<(&'n str, EnvValue<'_>)> {
-        let found = |in_file: bool| {
-            let set =
-                |name: &&'n str| self.find(name).filter(|found| found.in_file == in_file).map(|found| (*name, found));
+        let found = |is_in_file: bool| {
+            let set = |name: &&'n str| {
+                self.find(name).filter(|found| found.is_in_file == is_in_file).map(|found| (*name, found))
+            };
             names.iter().find_map(set)
         };
         found(false).or_else(|| found(true))
@@ -151,8 +152,8 @@ impl Environment {
     }
 
     /// Returns the place where a value is set, for people.
-    pub(crate) fn place(&self, in_file: bool) -> String {
-        if in_file { self.file_path.display().to_string() } else { "the environment".to_owned() }
+    pub(crate) fn place(&self, is_in_file: bool) -> String {
+        if is_in_file { self.file_path.display().to_string() } else { "the environment".to_owned() }
     }
 
     /// Returns every name, for suggestions.

@@ -2,13 +2,13 @@
 //!
 //! In scope: the settings and their defaults. Out of scope: applying them.
 
-use crate::config::syntax::located::At;
+use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::{CommitSection, FailuresSection, LeaseSection, QuotaSection, RetrySection};
 use crate::config::value_reader::ValueReader;
-use crate::google::calls::quota::{DEFAULT_PER_MINUTE, Pacing};
 use crate::ledger::leases::lease::MAX_TTL_MS;
 use crate::retry::RetryPolicy;
 use crate::runner::queue::first_records::DEFAULT_STOP_AFTER;
+use crate::sheets_client::calls::quota::{CallRates, DEFAULT_PER_MINUTE};
 
 /// An hour, in milliseconds: the upper bound of most settings.
 const HOUR: u64 = 3_600_000;
@@ -64,12 +64,12 @@ pub(crate) fn retry(reader: &mut ValueReader<'_>, raw: Option<&RetrySection>) ->
     }
 }
 
-pub(crate) fn pacing(reader: &mut ValueReader<'_>, raw: Option<&QuotaSection>) -> Pacing {
-    let mut per_minute = |at: Option<&At<i64>>, key| {
+pub(crate) fn pacing(reader: &mut ValueReader<'_>, raw: Option<&QuotaSection>) -> CallRates {
+    let mut per_minute = |at: Option<&Located<i64>>, key| {
         let limit = at.and_then(|at| reader.whole_number(at, key, 1..=MOST_PER_MINUTE));
         Some(limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(DEFAULT_PER_MINUTE))
     };
-    Pacing {
+    CallRates {
         reads_per_minute: per_minute(raw.and_then(|raw| raw.reads_per_minute.as_ref()), "quota.reads_per_minute"),
         writes_per_minute: per_minute(raw.and_then(|raw| raw.writes_per_minute.as_ref()), "quota.writes_per_minute"),
     }

@@ -2,11 +2,11 @@
 //!
 //! In scope: which variable counts, as in curl: lower case before upper case, the scheme's own
 //! before `ALL_PROXY`. Out of scope: which addresses are reached without a proxy
-//! (`google::transport::proxy`).
+//! (`sheets_client::transport::proxy`).
 
 use crate::config::problem::ConfigProblem;
 use crate::config::value_reader::ValueReader;
-use crate::google::transport::proxy::{Proxies, Proxy};
+use crate::sheets_client::transport::proxy::{Proxies, Proxy};
 
 /// The variable that marks a CGI program. In one, `HTTP_PROXY` is a header of the request:
 /// <https://httpoxy.org>.
@@ -16,7 +16,7 @@ const CGI: &str = "REQUEST_METHOD";
 pub(crate) fn proxies(reader: &mut ValueReader<'_>) -> Proxies {
     let environment = reader.environment;
     let of_http: &[&str] = match environment.find(CGI) {
-        Some(found) if !found.in_file => &["http_proxy"],
+        Some(found) if !found.is_in_file => &["http_proxy"],
         _ => &["http_proxy", "HTTP_PROXY"],
     };
     let https = proxy(reader, &["https_proxy", "HTTPS_PROXY"]);
@@ -36,7 +36,7 @@ fn proxy(reader: &mut ValueReader<'_>, names: &[&str]) -> Option<Proxy> {
                 reader.add_problem(ConfigProblem::new(message).help(format!(
                     "write it as http://proxy.example:3128, or http://USER:PASSWORD@proxy.example:3128 with special characters as %40 \
                      and the like; it is set in {} and not shown, for it may hold a password",
-                    environment.place(found.in_file)
+                    environment.place(found.is_in_file)
                 )));
             }
             None

@@ -2,14 +2,14 @@
 //!
 //! In scope: reading and checking the values. Out of scope: what they do (`schedule`).
 
-use crate::config::syntax::located::At;
+use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::ScheduleSection;
 use crate::config::value_reader::ValueReader;
 use crate::schedule::blackout::BlackoutDates;
 use crate::schedule::dialect::ExpressionError;
 use crate::schedule::job_schedule::{
     DEFAULT_MARGIN_MS, DEFAULT_MISFIRE_GRACE_MS, DEFAULT_PAUSE_AFTER, JobSchedule, MisfirePolicy, OverlapPolicy,
-    ReadyBy, deadline_recurrence, jitter_delay_ms, parse_time,
+    ReadyTime, deadline_recurrence, jitter_delay_ms, parse_time,
 };
 use crate::schedule::recurrence::Recurrence;
 use crate::schedule::zone::parse_zone;
@@ -91,7 +91,7 @@ fn recurrence(reader: &mut ValueReader<'_>, raw: &ScheduleSection) -> Option<Rec
     }
 }
 
-fn ready_by(reader: &mut ValueReader<'_>, raw: &ScheduleSection) -> Option<ReadyBy> {
+fn ready_by(reader: &mut ValueReader<'_>, raw: &ScheduleSection) -> Option<ReadyTime> {
     let deadline = raw.ready_by.as_ref()?;
     if let Some(at) = &raw.jitter {
         let message = "schedule.jitter delays starts, and ready_by chooses them";
@@ -107,10 +107,10 @@ fn ready_by(reader: &mut ValueReader<'_>, raw: &ScheduleSection) -> Option<Ready
         );
     }
     let margin_ms = duration(reader, raw.margin.as_ref(), "schedule.margin", DAY).unwrap_or(DEFAULT_MARGIN_MS);
-    Some(ReadyBy { not_before, margin_ms })
+    Some(ReadyTime { not_before, margin_ms })
 }
 
-fn misfire(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<MisfirePolicy> {
+fn misfire(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<MisfirePolicy> {
     let text = reader.non_empty(at, "schedule.misfire")?;
     let most = text.strip_prefix("run_all(").and_then(|rest| rest.strip_suffix(')'));
     let most = most.and_then(|max| max.parse().ok()).filter(|max| (1..=MOST_CAUGHT_UP).contains(max));
@@ -126,7 +126,7 @@ fn misfire(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<MisfirePolic
     }
 }
 
-fn overlap(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<OverlapPolicy> {
+fn overlap(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<OverlapPolicy> {
     match reader.non_empty(at, "schedule.overlap")?.as_str() {
         "skip" => Some(OverlapPolicy::Skip),
         "queue" => Some(OverlapPolicy::Queue),
@@ -139,7 +139,7 @@ fn overlap(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<OverlapPolic
     }
 }
 
-fn blackout(reader: &mut ValueReader<'_>, raw: &[At<String>]) -> BlackoutDates {
+fn blackout(reader: &mut ValueReader<'_>, raw: &[Located<String>]) -> BlackoutDates {
     let mut dates = BlackoutDates::default();
     for at in raw {
         parsed(reader, at, "schedule.blackout", |text| dates.add(text));
@@ -147,14 +147,14 @@ fn blackout(reader: &mut ValueReader<'_>, raw: &[At<String>]) -> BlackoutDates {
     dates
 }
 
-fn duration(reader: &mut ValueReader<'_>, at: Option<&At<String>>, what: &str, most: u64) -> Option<u64> {
+fn duration(reader: &mut ValueReader<'_>, at: Option<&Located<String>>, what: &str, most: u64) -> Option<u64> {
     at.and_then(|at| reader.duration_ms(at, what, 0..=most))
 }
 
 /// Reads a text by a rule of the schedule; the rule's error becomes a problem of the value.
 fn parsed<T>(
     reader: &mut ValueReader<'_>,
-    at: &At<String>,
+    at: &Located<String>,
     what: &str,
     parse: impl FnOnce(&str) -> Result<T, ExpressionError>,
 ) -> Option<T> {

@@ -13,7 +13,7 @@ use crate::command_retry::retryable_codes::{CodePreset, RetryableCodes};
 use crate::config::external::environment::Environment;
 use crate::config::external::logical_time::{LOGICAL_DATE, LOGICAL_RUN, LogicalTime, SCHEDULED_FOR};
 use crate::config::problem::ConfigProblem;
-use crate::config::syntax::located::At;
+use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::JobFile;
 use crate::config::syntax::stage_section::{StageRetrySection, StageSection};
 use crate::config::value_reader::ValueReader;
@@ -196,7 +196,7 @@ fn stage(
     Some(StageSettings { name: name?, words: words?, artifact, policy: policy? })
 }
 
-fn name(reader: &mut ValueReader<'_>, at: &At<String>, before: &[StageSettings]) -> Option<String> {
+fn name(reader: &mut ValueReader<'_>, at: &Located<String>, before: &[StageSettings]) -> Option<String> {
     let name = reader.non_empty(at, "`stage.name`")?;
     let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
     if !is_plain || name.len() > MAX_NAME_BYTES {
@@ -212,7 +212,7 @@ fn name(reader: &mut ValueReader<'_>, at: &At<String>, before: &[StageSettings])
     Some(name)
 }
 
-fn words(reader: &mut ValueReader<'_>, at: &At<Vec<String>>) -> Option<Vec<String>> {
+fn words(reader: &mut ValueReader<'_>, at: &Located<Vec<String>>) -> Option<Vec<String>> {
     let words = at.get();
     if words.iter().any(|word| reader.takes_secret(at, word, |_, _| false)) {
         return None;
@@ -227,7 +227,7 @@ fn words(reader: &mut ValueReader<'_>, at: &At<Vec<String>>) -> Option<Vec<Strin
 
 fn artifact(
     reader: &mut ValueReader<'_>,
-    at: &At<String>,
+    at: &Located<String>,
     before: &[StageSettings],
     logical: &LogicalRun,
 ) -> Option<String> {
@@ -279,9 +279,9 @@ fn policy(
 
 fn codes(reader: &mut ValueReader<'_>, section: &StageRetrySection) -> Option<RetryableCodes> {
     let mut codes = Vec::new();
-    for number in section.on_exit.iter().flat_map(At::get) {
+    for number in section.on_exit.iter().flat_map(Located::get) {
         let Some(code) = u8::try_from(*number).ok().filter(|code| *code > 0) else {
-            let span = section.on_exit.as_ref().map_or(0..0, At::span);
+            let span = section.on_exit.as_ref().map_or(0..0, Located::span);
             let what = "`stage.retry.on_exit` has exit codes from 1 to 255";
             reader.add_problem(ConfigProblem::at(span, what, "not an exit code"));
             return None;

@@ -23,7 +23,7 @@ pub(crate) fn example(path: &str, name: &str) -> Option<&'static str> {
 pub(crate) fn type_help(path: &str, schema: &Value, found: &DeValue<'_>) -> Option<String> {
     let (_, key) = path.rsplit_once('.').unwrap_or(("", path));
     let text = if let DeValue::String(text) = found { text.trim() } else { "" };
-    if let Some(words) = words(schema) {
+    if let Some(words) = allowed_words(schema) {
         return Some(format!("write one of {words}"));
     }
     Some(match type_of(schema) {
@@ -85,7 +85,7 @@ pub(crate) fn article(kind: &str) -> &'static str {
 }
 
 /// Returns the words that the schema allows, in quotes.
-fn words(schema: &Value) -> Option<String> {
+fn allowed_words(schema: &Value) -> Option<String> {
     let words = schema.get("enum")?.as_array()?;
     Some(words.iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
 }

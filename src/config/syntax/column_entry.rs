@@ -12,11 +12,11 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::config::syntax::located::{At, Text};
+use crate::config::syntax::located::{Located, Text};
 
 /// A column: the word of its type, or a table with format and zone.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ColumnSays {
+pub(crate) struct ColumnDeclaration {
     /// The word of the type, such as `number`; `auto` if there is none.
     pub(crate) kind: Option<Text>,
     /// The form of its numbers, dates, times or durations, as spreadsheets write it, such as `#,##0.00`.
@@ -60,18 +60,19 @@ pub(crate) struct ColumnEntry {
     /// Where it is written.
     pub(crate) start: usize,
     /// Its type, format and zone, as far as they are written.
-    pub(crate) says: ColumnSays,
+    pub(crate) says: ColumnDeclaration,
 }
 
 impl From<Spanned<ColumnShape>> for ColumnEntry {
     fn from(written: Spanned<ColumnShape>) -> Self {
         let span = written.span();
         let says = match written.into_inner() {
-            ColumnShape::Word(word) => {
-                ColumnSays { kind: Some(At::new(Spanned::new(span.clone(), word))), ..ColumnSays::default() }
-            }
+            ColumnShape::Word(word) => ColumnDeclaration {
+                kind: Some(Located::new(Spanned::new(span.clone(), word))),
+                ..ColumnDeclaration::default()
+            },
             ColumnShape::Table(ColumnTable { kind, format, timezone, decimal, input }) => {
-                ColumnSays { kind, format, timezone, decimal, input }
+                ColumnDeclaration { kind, format, timezone, decimal, input }
             }
         };
         Self { start: span.start, says }

@@ -14,12 +14,12 @@ use toml::Spanned;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 #[serde(bound = "T: Deserialize<'de>")]
-pub(crate) struct At<T>(Spanned<T>);
+pub(crate) struct Located<T>(Spanned<T>);
 
 /// A text and its place in the file.
-pub(crate) type Text = At<String>;
+pub(crate) type Text = Located<String>;
 
-impl<T> At<T> {
+impl<T> Located<T> {
     /// Creates a value that was read from there.
     pub(crate) fn new(value: Spanned<T>) -> Self {
         Self(value)
@@ -36,7 +36,7 @@ impl<T> At<T> {
     }
 }
 
-impl<T: JsonSchema> JsonSchema for At<T> {
+impl<T: JsonSchema> JsonSchema for Located<T> {
     fn inline_schema() -> bool {
         T::inline_schema()
     }

@@ -12,16 +12,16 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::config::syntax::located::At;
+use crate::config::syntax::located::Located;
 
 /// How many existing rows a run may change.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(from = "Spanned<MaxChangedShape>")]
 pub(crate) struct MaxChangedEntry {
     /// Number of rows.
-    pub(crate) rows: Option<At<i64>>,
+    pub(crate) rows: Option<Located<i64>>,
     /// Share of all rows.
-    pub(crate) share: Option<At<String>>,
+    pub(crate) share: Option<Located<String>>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -29,17 +29,17 @@ pub(crate) struct MaxChangedEntry {
 #[schemars(deny_unknown_fields)]
 struct MaxChangedTable {
     /// Number of rows.
-    rows: Option<At<i64>>,
+    rows: Option<Located<i64>>,
     /// Share of all rows, such as `10%`.
-    share: Option<At<String>>,
+    share: Option<Located<String>>,
 }
 
 impl From<Spanned<MaxChangedShape>> for MaxChangedEntry {
     fn from(written: Spanned<MaxChangedShape>) -> Self {
         let span = written.span();
         match written.into_inner() {
-            MaxChangedShape::Rows(rows) => Self { rows: Some(At::new(Spanned::new(span, rows))), share: None },
-            MaxChangedShape::Share(share) => Self { rows: None, share: Some(At::new(Spanned::new(span, share))) },
+            MaxChangedShape::Rows(rows) => Self { rows: Some(Located::new(Spanned::new(span, rows))), share: None },
+            MaxChangedShape::Share(share) => Self { rows: None, share: Some(Located::new(Spanned::new(span, share))) },
             MaxChangedShape::Table(MaxChangedTable { rows, share }) => Self { rows, share },
         }
     }
@@ -55,8 +55,8 @@ enum MaxChangedShape {
 
 impl<'de> Deserialize<'de> for MaxChangedShape {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EachForm;
-        impl<'de> Visitor<'de> for EachForm {
+        struct MaxChangedVisitor;
+        impl<'de> Visitor<'de> for MaxChangedVisitor {
             type Value = MaxChangedShape;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,7 +75,7 @@ impl<'de> Deserialize<'de> for MaxChangedShape {
                 MaxChangedTable::deserialize(MapAccessDeserializer::new(map)).map(MaxChangedShape::Table)
             }
         }
-        deserializer.deserialize_any(EachForm)
+        deserializer.deserialize_any(MaxChangedVisitor)
     }
 }
 

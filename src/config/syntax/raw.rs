@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::syntax::column_entry::ColumnEntry;
-use crate::config::syntax::located::{At, Text};
+use crate::config::syntax::located::{Located, Text};
 use crate::config::syntax::max_changed::MaxChangedEntry;
 use crate::config::syntax::stage_section::StageSection;
 
@@ -27,7 +27,7 @@ pub(crate) struct JobFile {
     /// When the job should run.
     pub(crate) schedule: Option<ScheduleSection>,
     /// Where records come from: exactly one of csv, json, jsonl and xlsx.
-    pub(crate) source: Option<At<SourceSection>>,
+    pub(crate) source: Option<Located<SourceSection>>,
     /// What makes two records the same one.
     pub(crate) item: Option<ItemSection>,
     /// What is done with a record, in order; without a step a record is its own row.
@@ -92,7 +92,7 @@ pub(crate) struct ScheduleSection {
     /// Local dates without a run: 2026-12-24, or 2026-12-24..2027-01-02.
     pub(crate) blackout: Vec<Text>,
     /// After how many failed runs in a row the job pauses: 5 if none is named, 0 for never.
-    pub(crate) pause_after: Option<At<i64>>,
+    pub(crate) pause_after: Option<Located<i64>>,
 }
 
 /// Where records come from. A path is relative to the job file; `-` is standard input.
@@ -119,7 +119,7 @@ pub(crate) struct SourceSection {
     /// The sheet of a workbook that is read; needed if it has several.
     pub(crate) sheet: Option<Text>,
     /// The number of the row of a sheet that names the fields; the first one with a value if nothing is said.
-    pub(crate) header_row: Option<At<i64>>,
+    pub(crate) header_row: Option<Located<i64>>,
 }
 
 /// What makes two records the same one, and a record worth processing again.
@@ -144,7 +144,7 @@ pub(crate) struct StepSection {
     /// jq (jaq) that yields rows: objects of column and value; none, one or several.
     pub(crate) map: Option<Text>,
     /// A program and its arguments, run for each item: the item on its standard input, values on its standard output.
-    pub(crate) command: Option<At<Vec<String>>>,
+    pub(crate) command: Option<Located<Vec<String>>>,
     /// How long a program may take for one item, 60s if nothing is said; or an expression, 10s or what `jq.timeout` says.
     pub(crate) timeout: Option<Text>,
     /// Whether a program may be run twice for one item after a crash, with the same idempotency key, or never: then the item is marked on
@@ -163,7 +163,7 @@ pub(crate) struct JqSection {
     /// How long an expression may take for one record; 10s if nothing is said. A `map` step may have its own.
     pub(crate) timeout: Option<Text>,
     /// Megabytes of memory that an expression may take for one record; 512 if nothing is said.
-    pub(crate) memory: Option<At<i64>>,
+    pub(crate) memory: Option<Located<i64>>,
 }
 
 /// Where rows go.
@@ -203,7 +203,7 @@ pub(crate) struct CommitSection {
     /// How long a result may wait to be written, such as 2s.
     pub(crate) every: Option<Text>,
     /// The most rows in one write.
-    pub(crate) max_rows: Option<At<i64>>,
+    pub(crate) max_rows: Option<Located<i64>>,
 }
 
 /// How calls that fail are tried again.
@@ -212,7 +212,7 @@ pub(crate) struct CommitSection {
 #[schemars(deny_unknown_fields)]
 pub(crate) struct RetrySection {
     /// Tries in all, the first one included; those that were answered 429 are bounded by `max_elapsed` alone.
-    pub(crate) attempts: Option<At<i64>>,
+    pub(crate) attempts: Option<Located<i64>>,
     /// The first wait's upper bound, such as 1s; it doubles with every try.
     pub(crate) base: Option<Text>,
     /// The longest wait, at least 64s.
@@ -227,9 +227,9 @@ pub(crate) struct RetrySection {
 #[schemars(deny_unknown_fields)]
 pub(crate) struct QuotaSection {
     /// Reads a minute; 50 if nothing is said.
-    pub(crate) reads_per_minute: Option<At<i64>>,
+    pub(crate) reads_per_minute: Option<Located<i64>>,
     /// Writes a minute; 50 if nothing is said.
-    pub(crate) writes_per_minute: Option<At<i64>>,
+    pub(crate) writes_per_minute: Option<Located<i64>>,
 }
 
 /// What becomes of records that fail.
@@ -238,9 +238,9 @@ pub(crate) struct QuotaSection {
 #[schemars(deny_unknown_fields)]
 pub(crate) struct FailuresSection {
     /// Tries of one record, over all runs.
-    pub(crate) max_attempts: Option<At<i64>>,
+    pub(crate) max_attempts: Option<Located<i64>>,
     /// How many of the first records may fail for one cause before a run stops, at most 200; 20 if nothing is said, 0 for never.
-    pub(crate) stop_after: Option<At<i64>>,
+    pub(crate) stop_after: Option<Located<i64>>,
 }
 
 /// Who is running.
@@ -287,19 +287,19 @@ pub(crate) struct HeartbeatSection {
 #[schemars(deny_unknown_fields)]
 pub(crate) struct AlertsSection {
     /// Whether anything is reported; true by default.
-    pub(crate) enabled: Option<At<bool>>,
+    pub(crate) enabled: Option<Located<bool>>,
     /// Bad runs in a row before the first message: 1, or 2 for a job that runs more than once an hour.
-    pub(crate) after: Option<At<i64>>,
+    pub(crate) after: Option<Located<i64>>,
     /// Good runs in a row before the message that it is over; 1 by default.
-    pub(crate) recover_after: Option<At<i64>>,
+    pub(crate) recover_after: Option<Located<i64>>,
     /// The time until a reminder, then daily; 4h by default, or never.
     pub(crate) remind_every: Option<Text>,
     /// Failed records of a run that are reported: a number from 1, a share such as 5%, or never; 1 by default.
     pub(crate) failed_items: Option<Text>,
     /// Retries for each record read above which a run is reported; nothing by default.
-    pub(crate) retries_per_record: Option<At<f64>>,
+    pub(crate) retries_per_record: Option<Located<f64>>,
     /// Messages in any hour, 10 by default; the rest waits and is joined.
-    pub(crate) most_per_hour: Option<At<i64>>,
+    pub(crate) most_per_hour: Option<Located<i64>>,
     /// Local times between which warnings wait, such as 22:00-07:00.
     pub(crate) quiet_hours: Option<Text>,
     /// The IANA zone of `quiet_hours` and of times in messages; the schedule's by default.
@@ -343,7 +343,7 @@ pub(crate) struct AlertChannelSection {
     /// The recipients of e-mail.
     pub(crate) to: Vec<Text>,
     /// A program and its arguments; it gets the message as JSON on its standard input.
-    pub(crate) command: Option<At<Vec<String>>>,
+    pub(crate) command: Option<Located<Vec<String>>>,
 }
 
 /// Where the metrics of each run go, once it is over.
@@ -367,9 +367,9 @@ pub(crate) struct MetricsSection {
 #[schemars(deny_unknown_fields)]
 pub(crate) struct JobsSection {
     /// Whether the job has a row there; true by default.
-    pub(crate) tab: Option<At<bool>>,
+    pub(crate) tab: Option<Located<bool>>,
     /// Whether the job sets hourly recalculation when it makes the tab, so that `overdue` turns by itself; true by default.
-    pub(crate) recalculate: Option<At<bool>>,
+    pub(crate) recalculate: Option<Located<bool>>,
 }
 
 /// What a run is expected to yield. A range is `1..`, `..100`, `10..20`, or a share of the records read such as `..5%`.

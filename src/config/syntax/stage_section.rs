@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::config::syntax::located::{At, Text};
+use crate::config::syntax::located::{Located, Text};
 
 /// A stage: a command with a checkpoint, which a restart skips.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -18,7 +18,7 @@ pub(crate) struct StageSection {
     /// A program and its arguments. `${SHEETKEEP_STAGE_INPUT}` becomes the path of the file of the
     /// stage before, `${SHEETKEEP_STAGE_OUTPUT}` for a path where the program may write its own;
     /// without that, its standard output is the file.
-    pub(crate) command: Option<At<Vec<String>>>,
+    pub(crate) command: Option<Located<Vec<String>>>,
     /// The file that the stage makes, such as `data/${SHEETKEEP_LOGICAL_DATE}/raw.json`. A stage
     /// without one delivers the file of the stage before it; what it can't deliver is kept below
     /// `dead/`.
@@ -35,13 +35,13 @@ pub(crate) struct StageSection {
 #[schemars(deny_unknown_fields)]
 pub(crate) struct StageRetrySection {
     /// Tries in all, the first one included; 3 if nothing is said.
-    pub(crate) attempts: Option<At<i64>>,
+    pub(crate) attempts: Option<Located<i64>>,
     /// The first wait's upper bound, 1s if nothing is said; it doubles with every try.
     pub(crate) base: Option<Text>,
     /// The longest wait, 60s if nothing is said.
     pub(crate) cap: Option<Text>,
     /// The exit codes that are tried again, 69 and 75 if nothing is said; a timeout always is.
-    pub(crate) on_exit: Option<At<Vec<i64>>>,
+    pub(crate) on_exit: Option<Located<Vec<i64>>>,
     /// The exit codes that are tried again, by the program: curl, http, ssh or sysexits. With
     /// `on_exit` both add up.
     #[schemars(extend("enum" = ["curl", "http", "ssh", "sysexits"]))]

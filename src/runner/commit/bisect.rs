@@ -7,7 +7,7 @@
 use crate::ledger::commit::bisection::{Confidence, MAX_REJECTED_ITEMS};
 use crate::ledger::runs::event::Event;
 use crate::runner::commit::commit_driver::CommitOutcome;
-use crate::runner::commit::committer::{ClosingRun, Committer};
+use crate::runner::commit::committer::{Committer, FinalCommitState};
 use crate::runner::queue::commit_queue::CommitQueue;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::RunError;
@@ -27,7 +27,7 @@ impl Committer {
         self.emit(Event::Suspected { number, items: suspects as u64, why: outcome.error.why.clone() });
         self.refusal = outcome.error.why;
         queue.put_back(items, self.now_ms());
-        self.closing_run = ClosingRun::No;
+        self.closing_run = FinalCommitState::No;
         self.fail_rejected_item(intake, queue)
     }
 

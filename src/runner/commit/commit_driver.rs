@@ -1,13 +1,13 @@
 //! Drives one commit to its end: the I/O for `ledger::commit::commit_machine`.
 //!
-//! In scope: sending, reading the head, waiting. Out of scope: the meaning of a reply.
+//! In scope: sending, reading the head, waiting. Out of scope: the meaning of a response.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::fault::Fault;
-use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply};
+use crate::ledger::commit::changes::{Commit, CommitPart, CommitResult};
 use crate::ledger::commit::commit_machine::{CommitEnd, CommitMachine, CommitStep};
 use crate::ledger::commit::commit_resolution::{DraftIds, HeadStatus};
 use crate::ledger::runs::event::{Event, EventSink};
@@ -74,9 +74,9 @@ impl CommitDriver {
             next = match next {
                 CommitStep::Send { after_ms } => {
                     self.wait(after_ms).await;
-                    let reply = self.store.commit(&commit).await;
-                    error = reply_error(&reply).unwrap_or(error);
-                    machine.on_reply(commit.to, &reply)
+                    let result = self.store.commit(&commit).await;
+                    error = result_error(&result).unwrap_or(error);
+                    machine.on_result(commit.to, &result)
                 }
                 CommitStep::ReadHead { after_ms } => {
                     if !was_in_doubt {
@@ -93,7 +93,7 @@ impl CommitDriver {
             };
         };
         if was_in_doubt {
-            (self.events)(Event::Judged { number, verdict: verdict(&end) });
+            (self.events)(Event::Resolved { number, resolution: verdict(&end) });
         }
         let took_ms = self.clock.monotonic_ms().saturating_sub(began);
         CommitOutcome { commit, end, error, took_ms }
@@ -126,16 +126,16 @@ impl CommitDriver {
     }
 }
 
-fn reply_error(reply: &CommitReply) -> Option<LastError> {
-    Some(match reply {
-        CommitReply::Applied => return None,
+fn result_error(result: &CommitResult) -> Option<LastError> {
+    Some(match result {
+        CommitResult::Applied => return None,
         // The guard refuses a writer that was overtaken; the next run finds another head.
-        CommitReply::Refused { part: CommitPart::Guard, why } | CommitReply::Lost { why } => {
+        CommitResult::Refused { part: CommitPart::Guard, why } | CommitResult::Lost { why } => {
             LastError::new(why, Fault::Transient)
         }
-        CommitReply::Refused { why, .. } | CommitReply::Unsafe { why } => LastError::new(why, Fault::Corrupt),
-        CommitReply::TooLarge => LastError::new("the batch is too large for the service", Fault::Rejected),
-        CommitReply::NotExecuted { why, fault, is_proxy_error } => {
+        CommitResult::Refused { why, .. } | CommitResult::Unsafe { why } => LastError::new(why, Fault::Inconsistent),
+        CommitResult::TooLarge => LastError::new("the batch is too large for the service", Fault::Rejected),
+        CommitResult::NotExecuted { why, fault, is_proxy_error } => {
             LastError { why: why.clone(), fault: *fault, is_proxy_error: *is_proxy_error }
         }
     })
@@ -148,7 +148,7 @@ fn verdict(end: &CommitEnd) -> &'static str {
         CommitEnd::Reload => "another writer committed; loaded again",
         CommitEnd::Refused(_) | CommitEnd::TooLarge => "refused",
         CommitEnd::Fenced => "another run has taken over",
-        CommitEnd::Corrupt => "the state marker is missing",
+        CommitEnd::HeadMissing => "the state marker is missing",
         CommitEnd::NotExecuted => "not executed",
         CommitEnd::Unsafe => "this service does not guard commits",
         CommitEnd::Unanswered => "still unanswered",

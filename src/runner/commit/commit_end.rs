@@ -10,7 +10,7 @@ use crate::ledger::leases::head::HeadId;
 use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::runs::event::Event;
 use crate::runner::commit::commit_driver::{CommitOutcome, LastError};
-use crate::runner::commit::committer::{ClosingRun, Committer};
+use crate::runner::commit::committer::{Committer, FinalCommitState};
 use crate::runner::commit::halt_errors::{halt_error, unfinished_error};
 use crate::runner::queue::commit_queue::{CommitQueue, sequence_numbers};
 use crate::runner::records::intake::Intake;
@@ -38,9 +38,9 @@ impl Committer {
             self.end_after_takeover();
             return Ok(());
         }
-        let end = Some(end).filter(|_| self.closing_run == ClosingRun::UnderWay);
+        let end = Some(end).filter(|_| self.closing_run == FinalCommitState::UnderWay);
         match self.chain.on_end(&outcome.commit, &outcome.end) {
-            NextAction::GoOn => Ok(()),
+            NextAction::Continue => Ok(()),
             NextAction::Redraft => self.begin(self.drafts.newest_items(), intake, end),
             NextAction::Halve => {
                 let mut items = self.drafts.newest_items();
@@ -59,7 +59,7 @@ impl Committer {
     /// Ends this run: its results are applied, and the run that has taken over found the repairs
     /// that are left.
     pub(super) fn end_after_takeover(&mut self) {
-        self.closing_run = ClosingRun::Done;
+        self.closing_run = FinalCommitState::Done;
         self.misplaced.clear();
     }
 
@@ -75,7 +75,7 @@ impl Committer {
         let Some((commit, items, left)) = self.drafts.applied(id) else {
             return Err(unfinished_error(LastError::new(
                 "a commit was applied that this run did not draft",
-                Fault::Corrupt,
+                Fault::Inconsistent,
             )));
         };
         self.chain.on_end(&commit, &CommitEnd::Applied(id));
@@ -98,7 +98,7 @@ impl Committer {
         self.run.last_commit = id.commit;
         self.commits += 1;
         self.rows += rows;
-        self.table_exists |= !commit.changes.tables.is_empty();
+        self.has_table |= !commit.changes.tables.is_empty();
         intake.output.header.on_columns_added(&commit.changes.columns);
         let released = commit.state.lease.holder.is_none();
         self.record_alerts(released);
@@ -109,7 +109,7 @@ impl Committer {
         self.lease_validity = LeaseValidity::new(now_ms.saturating_sub(took_ms), self.ttl_ms);
         self.last_commit_ms = now_ms;
         self.emit(Event::Committed { number: id.commit, rows, keys, took_ms });
-        self.closing_run = if released { ClosingRun::Done } else { ClosingRun::No };
+        self.closing_run = if released { FinalCommitState::Done } else { FinalCommitState::No };
         if released && !self.is_run_row_written {
             self.run = commit.changes.runs.last().cloned().unwrap_or_else(|| self.run.clone());
             self.is_run_row_written = true;

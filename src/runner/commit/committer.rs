@@ -14,9 +14,9 @@ use crate::ledger::commit::bisection::Bisection;
 use crate::ledger::commit::changes::{Changes, ItemResult, NewTable};
 use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata};
 use crate::ledger::leases::lease::LeaseValidity;
-use crate::ledger::processed::redo_keys::Redo;
+use crate::ledger::processed::redo_keys::RedoKeys;
+use crate::ledger::runs::end_state::RunEndState;
 use crate::ledger::runs::event::Event;
-use crate::ledger::runs::outlook::RunOutlook;
 use crate::ledger::runs::reported_messages::ReportedMessages;
 use crate::ledger::runs::run::{Counts, Run};
 use crate::ledger::state::rollover::Rollover;
@@ -26,9 +26,9 @@ use crate::runner::alert_recorder::AlertRecorder;
 use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome, LastError};
 use crate::runner::commit::halt_errors::unfinished_error;
 use crate::runner::commit::misplaced_rows::MisplacedRows;
-use crate::runner::commit::run_row::{by_service_clock, counts_after, with_outlook};
+use crate::runner::commit::run_row::{by_service_clock, counts_after, with_end_state};
 use crate::runner::input::reprocess_state::ReprocessState;
-use crate::runner::queue::commit_queue::{InFlight, PendingItem, sequence_numbers};
+use crate::runner::queue::commit_queue::{InFlightDrafts, PendingItem, sequence_numbers};
 use crate::runner::queue::start_markers::StartMarker;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{RunConfig, RunError};
@@ -62,15 +62,15 @@ pub struct Committer {
     /// The service's clock.
     pub service: ServiceClock,
     /// True if the data tab exists.
-    pub table_exists: bool,
+    pub has_table: bool,
     /// Length of the lease, in milliseconds.
     pub ttl_ms: u64,
     /// The lease request of this run.
     pub lease_request: LeaseRequest,
     pub(super) lease_validity: LeaseValidity,
-    pub(super) drafts: InFlight,
+    pub(super) drafts: InFlightDrafts,
     pub(super) commit_future: Option<BoxFuture<'static, CommitOutcome>>,
-    pub(super) closing_run: ClosingRun,
+    pub(super) closing_run: FinalCommitState,
     /// Items that the last applied commit shows as begun.
     pub begun: Vec<StartMarker>,
     /// The state's marker of a reprocess.
@@ -92,7 +92,7 @@ pub struct Committer {
 
 /// Whether the commit in flight is the run's last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ClosingRun {
+pub(super) enum FinalCommitState {
     No,
     UnderWay,
     Done,
@@ -109,7 +109,7 @@ impl Committer {
         let RunContext {
             chain,
             intake,
-            table_exists,
+            has_table: table_exists,
             abandoned_runs,
             schedule,
             alerts,
@@ -135,12 +135,12 @@ impl Committer {
             answered_cells,
             run,
             service,
-            table_exists,
+            has_table: table_exists,
             ttl_ms,
             lease_request,
-            drafts: InFlight::default(),
+            drafts: InFlightDrafts::default(),
             commit_future: None,
-            closing_run: ClosingRun::No,
+            closing_run: FinalCommitState::No,
             begun: Vec::new(),
             reprocess,
             rollover: config.rollover.clone(),
@@ -163,7 +163,7 @@ impl Committer {
 
     /// True if the run's last commit is applied.
     pub fn is_closed(&self) -> bool {
-        self.closing_run == ClosingRun::Done
+        self.closing_run == FinalCommitState::Done
     }
 
     /// True if the last commit met more than one 429. Commits should then come less often.
@@ -212,8 +212,8 @@ impl Committer {
         for message in self.misplaced.update(rows, left)? {
             self.note_repair(message);
         }
-        if self.misplaced.is_any() && self.closing_run == ClosingRun::Done {
-            self.closing_run = ClosingRun::No;
+        if self.misplaced.is_any() && self.closing_run == FinalCommitState::Done {
+            self.closing_run = FinalCommitState::No;
         }
         Ok(())
     }
@@ -240,7 +240,7 @@ impl Committer {
         let settled: Vec<ItemResult> = items.iter().map(|waiting| waiting.settled.clone()).collect();
         let mut changes = Changes { settled, runs: self.abandoned_runs.clone(), ..Changes::default() };
         changes.runs.extend(self.schedule.iter().flat_map(ScheduleRecorder::closed_rows).cloned());
-        if !self.table_exists && changes.rows() > 0 {
+        if !self.has_table && changes.rows() > 0 {
             intake.output.header.close();
             let columns = intake.output.header.columns().to_vec();
             changes.tables.push(NewTable { tab: intake.output.tab.clone(), columns });
@@ -251,8 +251,8 @@ impl Committer {
         let held = intake.hold.plan_after(&items);
         let run = match end {
             Some(end) => {
-                let run = with_outlook(end.close(so_far), &changes, intake, self.driver.store.usage().cells_left);
-                Run { outlook: RunOutlook { held: intake.hold.rows_of(held.as_ref()), ..run.outlook }, ..run }
+                let run = with_end_state(end.close(so_far), &changes, intake, self.driver.store.usage().cells_left);
+                Run { end_state: RunEndState { held: intake.hold.rows_of(held.as_ref()), ..run.end_state }, ..run }
             }
             None => so_far,
         };
@@ -285,13 +285,13 @@ impl Committer {
             }
         });
         let cursor = intake.watermark.watermark_after(&sequence_numbers(&items)).map(str::to_owned);
-        let metadata =
-            CommitMetadata { now: self.service_time(), ttl_ms: self.ttl_ms, release: end.is_some(), run, cursor };
-        let drafted = self.chain.draft(self.chance.bits(), changes, &metadata);
+        let (now, ttl_ms, releases_lease) = (self.service_time(), self.ttl_ms, end.is_some());
+        let metadata = CommitMetadata { now, ttl_ms, releases_lease, run, cursor };
+        let drafted = self.chain.draft(self.chance.next_u64(), changes, &metadata);
         let commit =
             Arc::new(drafted.map_err(|error| unfinished_error(LastError::new(error.to_string(), Fault::Transient)))?);
         self.drafts.note(Arc::clone(&commit), items);
-        self.closing_run = if end.is_some() { ClosingRun::UnderWay } else { ClosingRun::No };
+        self.closing_run = if end.is_some() { FinalCommitState::UnderWay } else { FinalCommitState::No };
         let driving = self.driver.clone().drive(commit, self.chain.draft_ids().clone());
         self.commit_future = Some(Box::pin(driving));
         Ok(())
@@ -299,7 +299,7 @@ impl Committer {
 
     /// Returns what is to be done again once these items are committed. `is_all_read`: the
     /// reprocessing run, if this is one, has processed all that the source yields.
-    fn redo_after(&self, items: &[PendingItem], intake: &Intake, is_all_read: bool) -> Redo {
+    fn redo_after(&self, items: &[PendingItem], intake: &Intake, is_all_read: bool) -> RedoKeys {
         let done = items.iter().flat_map(|waiting| waiting.settled.done().map(|(key, _)| key));
         let mut redo = intake.index.redo_after(done);
         if is_all_read && !self.chain.state().forced.is_empty() {

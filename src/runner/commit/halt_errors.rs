@@ -22,7 +22,7 @@ pub(super) async fn halt_error(
 ) -> RunError {
     match halt {
         Halt::Fenced => fenced_error(store, schedule).await,
-        Halt::Corrupt => head_missing_error(),
+        Halt::HeadMissing => head_missing_error(),
         Halt::Unsafe => RunError::Store(StoreError::Unsafe { why: error.why }),
         Halt::Unclear | Halt::NotExecuted => unfinished_error(error),
         Halt::Refused(part) => refused_error(store, part, error.why).await,
@@ -38,7 +38,7 @@ async fn refused_error(store: &dyn Store, part: CommitPart, why: String) -> RunE
     let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| check_not_blocked(&snapshot));
     match explained {
         Some(Err(error)) => error,
-        _ if part == CommitPart::Layout => RunError::Restless { why },
+        _ if part == CommitPart::Layout => RunError::EditedWhileRead { why },
         _ => RunError::Refused { why },
     }
 }
@@ -69,7 +69,7 @@ pub(super) fn taken_over_error(schedule: Option<&ScheduleRecorder>, state: &Stat
 pub(super) fn head_missing_error() -> RunError {
     let why = "the job's state marker is missing from the spreadsheet although its tabs exist: restore an earlier \
                version from the file's version history, or see docs/runbook.md";
-    RunError::Store(StoreError::Corrupt { why: why.into() })
+    RunError::Store(StoreError::Inconsistent { why: why.into() })
 }
 
 /// Returns the error for a batch with unknown outcome, or that could not be sent.

@@ -8,7 +8,7 @@
 //! row and once without. If the service refuses both, the lease expires by itself.
 
 use crate::ledger::commit::commit_machine::CommitEnd;
-use crate::ledger::runs::outlook::NextDue;
+use crate::ledger::runs::end_state::NextDue;
 use crate::runner::commit::committer::Committer;
 use crate::runner::queue::commit_queue::CommitQueue;
 use crate::runner::records::intake::Intake;

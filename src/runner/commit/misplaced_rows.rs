@@ -37,7 +37,7 @@ impl MisplacedRows {
                 "rows are moved as fast as they are written: {rows} are misplaced, and the next run repairs them; leave \
                  the tabs alone for a moment, then run again"
             );
-            return Err(StoreError::Corrupt { why }.into());
+            return Err(StoreError::Inconsistent { why }.into());
         }
         let repaired = (before > 0 && rows == 0).then(|| {
             if left.is_empty() {

@@ -14,7 +14,7 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{Header, KeyColumn};
 use crate::port::store::StoreError;
 use crate::runner::commit::commit_driver::LastError;
-use crate::runner::commit::committer::{ClosingRun, Committer};
+use crate::runner::commit::committer::{Committer, FinalCommitState};
 use crate::runner::commit::halt_errors::{head_missing_error, taken_over_error, unfinished_error};
 use crate::runner::queue::commit_queue::{CommitQueue, PendingItem};
 use crate::runner::records::intake::Intake;
@@ -71,7 +71,7 @@ impl Committer {
         }
         if intake.hold.depends_on_load() && !self.chain.has_claimed() {
             // Another run may have applied or held these changes meanwhile.
-            return Err(RunError::MovedOn);
+            return Err(RunError::SheetChanged);
         }
         // A claim of this run that was applied has closed the earlier run. One that was not has to
         // check the lease as it is now.
@@ -98,7 +98,7 @@ impl Committer {
         }
         self.reprocess.reload(&snapshot.state);
         self.lease_validity = LeaseValidity::new(began_ms, self.ttl_ms);
-        self.closing_run = ClosingRun::No;
+        self.closing_run = FinalCommitState::No;
         self.check_misplaced_writes().await
     }
 
@@ -110,7 +110,7 @@ impl Committer {
             return Err(unfinished_error(LastError::new("its tabs could not be made", Fault::Transient)));
         }
         self.drafts.clear(None);
-        self.closing_run = ClosingRun::No;
+        self.closing_run = FinalCommitState::No;
         Ok(())
     }
 
@@ -123,7 +123,7 @@ impl Committer {
         queue: &CommitQueue,
     ) -> Result<(), RunError> {
         let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.output.tab) else { return Ok(()) };
-        self.table_exists = true;
+        self.has_table = true;
         self.chain.update_state(|state| state.deleted = deleted.to_vec());
         intake.output.header =
             Header::closed(tab.clone(), columns.clone()).with(intake.output.columns.new_columns, deleted);
@@ -154,5 +154,5 @@ fn is_applied(index: &ProcessedIndex, settled: &ItemResult) -> bool {
 
 fn column_missing_error(tab: &str, name: &str) -> RunError {
     let why = format!("tab {tab} lost its column \"{name}\" during the run: write that word back into its header row");
-    RunError::Store(StoreError::Corrupt { why })
+    RunError::Store(StoreError::Inconsistent { why })
 }

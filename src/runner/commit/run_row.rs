@@ -5,7 +5,7 @@
 
 use crate::ledger::commit::changes::{Changes, ItemResult};
 use crate::ledger::items::failure::{Failure, FailureState};
-use crate::ledger::runs::outlook::RunOutlook;
+use crate::ledger::runs::end_state::RunEndState;
 use crate::ledger::runs::run::{Counts, Run};
 use crate::runner::records::intake::Intake;
 use crate::time::Timestamp;
@@ -19,14 +19,14 @@ pub fn counts_after(changes: &Changes, counts: Counts) -> Counts {
 
 /// Returns an ended run with what it leaves: open failures once these changes are applied, and
 /// `cells_left`, the cells that the spreadsheet still takes.
-pub fn with_outlook(run: Run, changes: &Changes, intake: &Intake, cells_left: Option<u64>) -> Run {
+pub fn with_end_state(run: Run, changes: &Changes, intake: &Intake, cells_left: Option<u64>) -> Run {
     let closes = |failure: &&Failure| {
         let prior = intake.index.prior_failure(&failure.key);
         failure.state == FailureState::Recovered && prior.is_some_and(|prior| prior.state == FailureState::Open)
     };
     let fewer = changes.settled.iter().filter_map(ItemResult::failure).filter(closes).count() as u64;
-    let open = (intake.index.open_failures() as u64).saturating_sub(fewer + intake.probation.unwritten());
-    Run { outlook: RunOutlook { open_failures: Some(open), cells_left, ..run.outlook }, ..run }
+    let open = (intake.index.open_failures() as u64).saturating_sub(fewer + intake.first_records.unwritten());
+    Run { end_state: RunEndState { open_failures: Some(open), cells_left, ..run.end_state }, ..run }
 }
 
 /// Returns the run with its times by the service's clock, by which occurrences are judged.

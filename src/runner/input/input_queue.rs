@@ -22,7 +22,7 @@ use crate::ledger::runs::journal::StepResult;
 use crate::ledger::values::exact_number;
 use crate::port::lease_check::LeaseCheck;
 use crate::port::source::{Record, SourceError};
-use crate::port::step::{Identify, Identity};
+use crate::port::step::{Identity, KeyFinder};
 use crate::runner::input::keyed_records::{Extent, find_key};
 use crate::runner::input::source_passes::{NextRecord, SourcePasses};
 
@@ -121,7 +121,7 @@ pub enum RunInput {
     /// Records with the same key were compared.
     Compared(RepeatedKeys),
     /// A failure and its kept record, identified anew; `None` if the record was too large to keep.
-    Failure(Box<StoredFailure>, Option<Reread>),
+    Failure(Box<StoredFailure>, Option<RereadRecord>),
     /// A prepared change.
     Prepared(Box<ItemResult>),
     /// A result that an earlier run journalled on this machine.
@@ -129,11 +129,11 @@ pub enum RunInput {
 }
 
 /// A kept record with its key and version, or the reason why it is not a record.
-pub type Reread = Result<(Value, Identity), String>;
+pub type RereadRecord = Result<(Value, Identity), String>;
 
 /// The merged inputs of a run.
 pub struct InputQueue {
-    identify: Arc<dyn Identify>,
+    identify: Arc<dyn KeyFinder>,
     /// Records of the source whose keys are being looked up, in order.
     lookups: FuturesOrdered<BoxFuture<'static, RunInput>>,
     /// True if the last of those is an input after which the caller decides how the source
@@ -158,7 +158,7 @@ impl InputQueue {
         stored: Vec<StoredFailure>,
         source: Option<SourcePasses>,
         index: &ProcessedIndex,
-        identify: Arc<dyn Identify>,
+        identify: Arc<dyn KeyFinder>,
     ) -> (Self, usize) {
         let requested =
             |stored: &StoredFailure| index.prior_failure(&stored.failure.key).and_then(|prior| prior.requested);
@@ -176,7 +176,7 @@ impl InputQueue {
         let (retried, open): (Vec<_>, Vec<_>) = left.into_iter().partition(|stored| requested(stored).is_some());
         let (mut chars, mut left_out) = (0, 0);
         let mut left = VecDeque::from(retried);
-        for stored in open.into_iter().filter(|stored| stored.failure.kept) {
+        for stored in open.into_iter().filter(|stored| stored.failure.has_whole_record) {
             chars += stored.failure.payload.iter().map(String::len).sum::<usize>();
             if chars > MAX_RECORD_CHARS { left_out += 1 } else { left.push_back(stored) }
         }
@@ -263,10 +263,10 @@ impl InputQueue {
             };
             let mut input = match next_input {
                 Ok(Some(NextRecord::Record(record))) => {
-                    identified(record, Arc::clone(&self.identify), RunInput::Record)
+                    identify_record(record, Arc::clone(&self.identify), RunInput::Record)
                 }
                 Ok(Some(NextRecord::Forecast(record))) => {
-                    identified(record, Arc::clone(&self.identify), RunInput::Forecast)
+                    identify_record(record, Arc::clone(&self.identify), RunInput::Forecast)
                 }
                 Ok(Some(NextRecord::ForecastRead)) => self.barrier(RunInput::ForecastRead),
                 Ok(Some(NextRecord::Surveyed(survey))) => self.barrier(RunInput::Surveyed(survey)),
@@ -347,17 +347,17 @@ fn settled_part(units: u64, open: u64, records: u64) -> u64 {
     part.map_or(units, |part| u64::try_from(part).unwrap_or(units))
 }
 
-fn identified(
+fn identify_record(
     record: Record,
-    identify: Arc<dyn Identify>,
+    identify: Arc<dyn KeyFinder>,
     input: fn(Record, Option<Identity>) -> RunInput,
 ) -> BoxFuture<'static, RunInput> {
     find_key(record, identify, Extent::Whole).map(move |(record, identity)| input(record, identity)).boxed()
 }
 
-fn reread(stored: StoredFailure, identify: Arc<dyn Identify>) -> BoxFuture<'static, RunInput> {
+fn reread(stored: StoredFailure, identify: Arc<dyn KeyFinder>) -> BoxFuture<'static, RunInput> {
     async move {
-        if !stored.failure.kept {
+        if !stored.failure.has_whole_record {
             return RunInput::Failure(Box::new(stored), None);
         }
         let again = match exact_number::parse(&stored.failure.payload.concat()) {

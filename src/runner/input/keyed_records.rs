@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, FutureExt};
 
 use crate::port::source::{Record, Source, SourceError};
-use crate::port::step::{Identify, Identity};
+use crate::port::step::{Identity, KeyFinder};
 
 /// A record, with its key and version if they can be read.
 pub type KeyedRecord = (Record, Option<Identity>);
@@ -19,7 +19,7 @@ pub type KeyedRecord = (Record, Option<Identity>);
 pub enum Extent {
     /// The whole record.
     Whole,
-    /// The members that contain key and version, or more (`Identify::identify_reduced`).
+    /// The members that contain key and version, or more (`KeyFinder::identify_reduced`).
     Survey,
 }
 
@@ -34,7 +34,7 @@ impl KeyedRecords {
     pub async fn next(
         &mut self,
         source: &mut dyn Source,
-        identify: &Arc<dyn Identify>,
+        identify: &Arc<dyn KeyFinder>,
         extent: Extent,
     ) -> Result<Option<KeyedRecord>, SourceError> {
         if self.in_hand.is_none() {
@@ -49,7 +49,7 @@ impl KeyedRecords {
 }
 
 /// Looks up the key and version of a readable record.
-pub fn find_key(record: Record, identify: Arc<dyn Identify>, extent: Extent) -> BoxFuture<'static, KeyedRecord> {
+pub fn find_key(record: Record, identify: Arc<dyn KeyFinder>, extent: Extent) -> BoxFuture<'static, KeyedRecord> {
     async move {
         let found = match (&record.body, extent) {
             (Ok(body), Extent::Whole) => Some(identify.identify(body).await),

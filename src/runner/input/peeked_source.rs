@@ -75,7 +75,7 @@ mod tests {
             Box::pin(async move { Ok((record.position.record <= 3).then_some(record)) })
         }
 
-        fn rereadable(&self) -> bool {
+        fn is_rereadable(&self) -> bool {
             true
         }
 

@@ -39,8 +39,11 @@ impl ReprocessState {
     }
 
     /// Returns the marker for a commit; `last` and `status` describe the run's last one.
-    pub fn after(&self, last: bool, status: RunStatus) -> Vec<String> {
-        if self.completes && last && matches!(status, RunStatus::Succeeded | RunStatus::Partial | RunStatus::Degraded) {
+    pub fn after(&self, is_last: bool, status: RunStatus) -> Vec<String> {
+        if self.completes
+            && is_last
+            && matches!(status, RunStatus::Succeeded | RunStatus::Partial | RunStatus::Degraded)
+        {
             return Vec::new();
         }
         let mut noted = self.marked_runs.clone();

@@ -18,13 +18,13 @@ use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::port::lease_check::LeaseCheck;
 use crate::port::source::{Record, Source, SourceError};
-use crate::port::step::Identify;
+use crate::port::step::KeyFinder;
 use crate::runner::input::keyed_records::{Extent, KeyedRecords};
 
 /// The passes over one source.
 pub struct SourcePasses {
     source: Box<dyn Source>,
-    identify: Arc<dyn Identify>,
+    identify: Arc<dyn KeyFinder>,
     stage: PassStage,
     has_forecast: bool,
     /// Number of surveyed records. What a growing file gained since is left to the next run.
@@ -63,7 +63,7 @@ pub enum NextRecord {
 
 impl SourcePasses {
     /// Creates the passes that the reprocess policy needs.
-    pub fn new(source: Box<dyn Source>, identify: Arc<dyn Identify>, again: ReprocessPolicy) -> Self {
+    pub fn new(source: Box<dyn Source>, identify: Arc<dyn KeyFinder>, again: ReprocessPolicy) -> Self {
         let stage = if again == ReprocessPolicy::EachVersion {
             PassStage::Records
         } else {
@@ -178,7 +178,7 @@ async fn survey_all(
     survey: &mut SourceSurvey,
     keyed: &mut KeyedRecords,
     source: &mut dyn Source,
-    identify: &Arc<dyn Identify>,
+    identify: &Arc<dyn KeyFinder>,
 ) -> Result<(), SourceError> {
     while let Some((_, identity)) = keyed.next(source, identify, Extent::Survey).await? {
         let found = identity.and_then(Result::ok);
@@ -194,7 +194,7 @@ async fn compare_all(
     read: &mut u64,
     keyed: &mut KeyedRecords,
     source: &mut dyn Source,
-    identify: &Arc<dyn Identify>,
+    identify: &Arc<dyn KeyFinder>,
 ) {
     if *read > 0 && source.rewind().is_err() {
         return;

@@ -174,12 +174,12 @@ impl CommitQueue {
 /// Drafts based on the present head, each with its items. Any one of them may turn out to be
 /// applied.
 #[derive(Debug, Default)]
-pub struct InFlight {
+pub struct InFlightDrafts {
     drafts: Vec<(Arc<Commit>, Vec<PendingItem>)>,
-    requeued: bool,
+    was_requeued: bool,
 }
 
-impl InFlight {
+impl InFlightDrafts {
     /// Adds a draft.
     pub fn note(&mut self, commit: Arc<Commit>, items: Vec<PendingItem>) {
         self.drafts.push((commit, items));
@@ -211,13 +211,13 @@ impl InFlight {
     /// Returns the items of the newest draft to the queue. If the draft is applied after all, they
     /// have to be removed again.
     pub fn requeue_newest(&mut self) -> Vec<PendingItem> {
-        self.requeued = true;
+        self.was_requeued = true;
         self.newest_items()
     }
 
     /// True if items of unsettled drafts were returned to the queue; resets the flag.
     pub fn take_requeued(&mut self) -> bool {
-        std::mem::take(&mut self.requeued)
+        std::mem::take(&mut self.was_requeued)
     }
 
     /// Removes all drafts: a foreign head was loaded, so none of them can be applied any more.

@@ -1,6 +1,6 @@
 //! Watches the first records of a source until one shows that job and input fit. If all of them
 //! fail for one cause, the run stops. Otherwise a wrong delimiter or a renamed field would fill
-//! Failures with a row per record, and once those are dead, runs would succeed.
+//! Failures with a row per record, and once those are exhausted, runs would succeed.
 //!
 //! In scope: which records are evidence, what one cause is, the failures that are held.
 //! Out of scope: the stop itself (`runner::run_loop`).
@@ -63,7 +63,7 @@ pub struct FirstRecords {
 }
 
 impl FirstRecords {
-    /// Creates a probation that ends after this many records; 0 disables it.
+    /// Creates a watch that ends after this many records; 0 disables it.
     pub fn new(stop_after: u64) -> Self {
         Self { stop_after, is_over: stop_after == 0, is_watching: true, ..Self::default() }
     }
@@ -88,13 +88,13 @@ impl FirstRecords {
         self.is_over |= self.is_watching;
     }
 
-    /// Ends the probation.
+    /// Ends the watch.
     pub fn end(&mut self) {
         self.is_over = true;
     }
 
     /// Notes a record that failed for the first time. A different cause than the first one ends the
-    /// probation. A record with a recorded failure does not count, because the user can see it in
+    /// watch. A record with a recorded failure does not count, because the user can see it in
     /// Failures.
     pub fn failed(&mut self, step: &str, error: &str, place: &str, record: &[u8]) {
         if self.is_over || !self.is_watching {
@@ -152,7 +152,7 @@ impl FirstRecords {
         None
     }
 
-    /// Returns the held failures, once the probation is over.
+    /// Returns the held failures, once the watch is over.
     pub fn released(&mut self) -> Vec<PendingItem> {
         if self.is_over { std::mem::take(&mut self.held) } else { Vec::new() }
     }
@@ -215,11 +215,11 @@ mod tests {
     use super::*;
 
     fn verdict(failures: &[(&str, &str)]) -> Option<u64> {
-        let mut probation = FirstRecords::new(3);
+        let mut first_records = FirstRecords::new(3);
         for (step, error) in failures {
-            probation.failed(step, error, "x:1 (record 1)", b"{}");
+            first_records.failed(step, error, "x:1 (record 1)", b"{}");
         }
-        probation.common_cause().map(|cause| cause.records)
+        first_records.common_cause().map(|cause| cause.records)
     }
 
     #[test]
@@ -253,10 +253,10 @@ mod tests {
 
     #[test]
     fn a_record_that_passes_ends_it_for_good() {
-        let mut probation = FirstRecords::new(1);
-        probation.passed();
-        probation.failed("item", "the record has no key", "x:1 (record 1)", b"{}");
-        assert_eq!(probation.common_cause(), None);
+        let mut first_records = FirstRecords::new(1);
+        first_records.passed();
+        first_records.failed("item", "the record has no key", "x:1 (record 1)", b"{}");
+        assert_eq!(first_records.common_cause(), None);
         let mut retried = FirstRecords::new(1);
         retried.watch(false);
         retried.failed("item", "the record has no key", "x:1 (record 1)", b"{}");
@@ -268,12 +268,12 @@ mod tests {
 
     #[test]
     fn a_single_record_that_says_what_went_wrong_is_no_record() {
-        let mut probation = FirstRecords::new(20);
-        probation.failed("item", "the record has no key", "feed: x.jsonl:1 (record 1)", br#"{"error":"limit"}"#);
-        probation.read();
-        let refusal = probation.source_refusal().map(|error| error.to_string()).unwrap_or_default();
+        let mut first_records = FirstRecords::new(20);
+        first_records.failed("item", "the record has no key", "feed: x.jsonl:1 (record 1)", br#"{"error":"limit"}"#);
+        first_records.read();
+        let refusal = first_records.source_refusal().map(|error| error.to_string()).unwrap_or_default();
         assert!(refusal.starts_with("feed: x.jsonl is a JSON error document: {\"error\":\"limit\"}"), "{refusal}");
-        probation.read();
-        assert_eq!(probation.source_refusal(), None);
+        first_records.read();
+        assert_eq!(first_records.source_refusal(), None);
     }
 }

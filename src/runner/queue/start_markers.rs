@@ -45,9 +45,9 @@ impl StartMarkers {
         self.len() == 0
     }
 
-    /// Returns when the waiting items have to be marked; at once if no others can join.
-    pub fn due_ms(&self, alone: bool) -> Option<u64> {
-        self.opened_ms.map(|opened| if alone { opened } else { opened.saturating_add(GATHER_MS) })
+    /// Returns when the waiting items have to be marked; immediately if no others can join.
+    pub fn due_ms(&self, is_alone: bool) -> Option<u64> {
+        self.opened_ms.map(|opened| if is_alone { opened } else { opened.saturating_add(GATHER_MS) })
     }
 
     /// Moves the items that a commit shows as begun to the marked ones.
@@ -74,7 +74,7 @@ impl StartMarkers {
 }
 
 /// True if a result settles this marked item.
-pub fn settles(waiting: &PendingItem, (one, place): &(StartMarker, Option<SequenceNumber>)) -> bool {
+pub fn settles_marker(waiting: &PendingItem, (one, place): &(StartMarker, Option<SequenceNumber>)) -> bool {
     if let Some(place) = place {
         return *place == waiting.place;
     }

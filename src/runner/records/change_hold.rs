@@ -12,12 +12,12 @@ use std::collections::HashMap;
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::processed::low_watermark::SequenceNumber;
+use crate::ledger::runs::end_state::HeldRows;
 use crate::ledger::runs::foreseen_items::ForeseenItems;
 use crate::ledger::runs::held_changes::{
     ChangeHash, ChangeSet, HeldPlan, HeldReport, HoldQuestion, HoldSettings, HoldVerdict, decide,
 };
-use crate::ledger::runs::outlook::HeldRows;
-use crate::ledger::state::snapshot::Loaded;
+use crate::ledger::state::snapshot::LoadReport;
 use crate::runner::queue::commit_queue::PendingItem;
 use crate::runner::run_config::RunConfig;
 
@@ -47,7 +47,7 @@ pub struct ChangeHold {
 
 impl ChangeHold {
     /// Creates the hold of a run from its load.
-    pub fn new(config: &RunConfig, loaded: &Loaded, keys: u64) -> Self {
+    pub fn new(config: &RunConfig, loaded: &LoadReport, keys: u64) -> Self {
         let settings = config.hold;
         let may_hold = settings.limit.is_some() || !config.expectations.is_empty();
         let is_armed = may_hold && config.mode == WriteMode::Upsert;

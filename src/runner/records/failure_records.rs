@@ -16,7 +16,7 @@ use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::runs::event::{Event, EventSink};
 use crate::port::source::{Record, Source, SourceError};
-use crate::port::step::Identify;
+use crate::port::step::KeyFinder;
 use crate::runner::input::keyed_records::{Extent, KeyedRecords};
 
 /// A source that yields only records of requested failures. If it can't be read, that is reported
@@ -27,7 +27,7 @@ pub struct FailureRecords {
     is_broken: bool,
     is_reported: bool,
     keyed: KeyedRecords,
-    identify: Arc<dyn Identify>,
+    identify: Arc<dyn KeyFinder>,
     again: ReprocessPolicy,
     /// The requested failures, each with the hash of the failed version.
     requested: HashMap<Fingerprint, u64>,
@@ -36,7 +36,12 @@ pub struct FailureRecords {
 
 impl FailureRecords {
     /// Wraps a source, for the failures that are requested in the index.
-    pub fn new(inner: Box<dyn Source>, index: &ProcessedIndex, identify: Arc<dyn Identify>, events: EventSink) -> Self {
+    pub fn new(
+        inner: Box<dyn Source>,
+        index: &ProcessedIndex,
+        identify: Arc<dyn KeyFinder>,
+        events: EventSink,
+    ) -> Self {
         let requested =
             index.failures().into_iter().filter(|(_, prior)| prior.requested == Some(RequestedAction::Retry));
         let requested = requested.map(|(key, prior)| (key, prior.version)).collect();
@@ -88,7 +93,7 @@ impl Source for FailureRecords {
         })
     }
 
-    fn rereadable(&self) -> bool {
+    fn is_rereadable(&self) -> bool {
         true
     }
 

@@ -9,7 +9,7 @@ use crate::ledger::items::key::Key;
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::processed::processed_index::Admission;
 use crate::ledger::runs::event::Event;
-use crate::runner::input::input_queue::Reread;
+use crate::runner::input::input_queue::RereadRecord;
 use crate::runner::records::intake::{Failed, Intake, IntakeResult};
 use crate::time::Timestamp;
 
@@ -19,7 +19,7 @@ const REPLACED_BY_VERSION: &str = "over: the source has another version of it by
 impl Intake {
     /// Takes a failure to retry, to skip, or to answer; `again` is its kept record, identified
     /// anew, if one is kept.
-    pub fn take_failure(&mut self, kept: StoredFailure, again: Option<Reread>, now: Timestamp) -> IntakeResult {
+    pub fn take_failure(&mut self, kept: StoredFailure, again: Option<RereadRecord>, now: Timestamp) -> IntakeResult {
         let StoredFailure { failure, is_edited, row } = kept;
         if is_edited {
             self.index.request_action(RequestedAction::Retry, |key| key == failure.key.fingerprint());
@@ -54,7 +54,13 @@ impl Intake {
         self.index.policy() != ReprocessPolicy::EachVersion && self.index.was_seen(key)
     }
 
-    fn try_again(&mut self, stored: StoredFailure, again: Option<Reread>, asked: bool, now: Timestamp) -> IntakeResult {
+    fn try_again(
+        &mut self,
+        stored: StoredFailure,
+        again: Option<RereadRecord>,
+        was_requested: bool,
+        now: Timestamp,
+    ) -> IntakeResult {
         let StoredFailure { failure, is_edited, row } = stored;
         // A record that was too large to keep is retried when the source yields it.
         let Some(again) = again else { return IntakeResult::Skip };
@@ -69,7 +75,7 @@ impl Intake {
         let (key, version, body) = match found {
             Ok(found) => found,
             // Bytes that were not a record can't become one by themselves.
-            Err(_) if !asked => return IntakeResult::Skip,
+            Err(_) if !was_requested => return IntakeResult::Skip,
             Err((step, error)) => {
                 let error = if step == "source" { without_json(&failure.error, &error, is_edited) } else { error };
                 self.counts.read += 1;
@@ -82,10 +88,10 @@ impl Intake {
         };
         match self.index.admit(&key, &version) {
             Admission::Done => IntakeResult::Pending(self.keep_failure(failure, FailureState::Recovered, now)),
-            Admission::Twice | Admission::Rests => IntakeResult::Skip,
-            Admission::Fresh | Admission::Changed | Admission::Again(_) => {
+            Admission::Repeated | Admission::Suppressed => IntakeResult::Skip,
+            Admission::New | Admission::Changed | Admission::Retry(_) => {
                 self.counts.read += 1;
-                if asked {
+                if was_requested {
                     self.note_retry(&failure.key, true);
                 }
                 let place = self.watermark.add(None);
@@ -101,10 +107,11 @@ impl Intake {
     }
 
     /// Counts and reports a requested retry, with the origin of its record.
-    pub(super) fn note_retry(&mut self, key: &Key, from_kept: bool) {
-        let count = if from_kept { &mut self.retry_counts.from_kept } else { &mut self.retry_counts.from_source };
+    pub(super) fn note_retry(&mut self, key: &Key, uses_stored_record: bool) {
+        let count =
+            if uses_stored_record { &mut self.retry_counts.from_kept } else { &mut self.retry_counts.from_source };
         *count += 1;
-        (self.events)(Event::TriedAgain { key: key.clone(), from_kept });
+        (self.events)(Event::TriedAgain { key: key.clone(), uses_stored_record });
     }
 }
 

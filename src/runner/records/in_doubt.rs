@@ -9,7 +9,7 @@ use crate::ledger::items::item::Item;
 use crate::ledger::items::key::{Key, Version};
 use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::runner::queue::commit_queue::PendingItem;
-use crate::runner::queue::start_markers::{StartMarker, settles};
+use crate::runner::queue::start_markers::{StartMarker, settles_marker};
 use crate::runner::records::intake::{Failed, Intake};
 use crate::time::Timestamp;
 
@@ -25,7 +25,7 @@ impl Intake {
 
     /// Returns the items that the sheet shows as begun after a commit of these items.
     pub fn begun_after(&self, items: &[PendingItem]) -> Vec<StartMarker> {
-        let open = self.begun.iter().filter(|one| !items.iter().any(|waiting| settles(waiting, one)));
+        let open = self.begun.iter().filter(|one| !items.iter().any(|waiting| settles_marker(waiting, one)));
         open.map(|(one, _)| one.clone()).collect()
     }
 
@@ -79,7 +79,8 @@ impl Intake {
         self.max_attempts = limit;
         waiting.map(|mut waiting| {
             if let (None, ItemResult::Failed(failure)) = (record, &mut waiting.settled) {
-                (failure.payload, failure.kept) = (vec!["the source does not yield it any more".to_owned()], false);
+                (failure.payload, failure.has_whole_record) =
+                    (vec!["the source does not yield it any more".to_owned()], false);
             }
             waiting
         })

@@ -24,7 +24,7 @@ use crate::port::source::Record;
 use crate::port::step::{Identity, StepError};
 use crate::runner::queue::commit_queue::{KeptRecord, PendingItem};
 use crate::runner::queue::first_records::FirstRecords;
-use crate::runner::queue::start_markers::{StartMarker, settles};
+use crate::runner::queue::start_markers::{StartMarker, settles_marker};
 use crate::runner::records::change_hold::ChangeHold;
 use crate::runner::records::output_builder::OutputBuilder;
 use crate::runner::steps::step_executor::{StepFailure, StepOutcome};
@@ -44,14 +44,14 @@ pub struct Intake {
     pub retry_counts: RetryCounts,
     /// The run's id.
     pub run: String,
-    /// Runs in which a version may fail before it is dead.
+    /// Runs in which a version may fail before it is exhausted.
     pub max_attempts: u64,
     /// Items that the sheet shows as begun, now or with the next commit.
     pub begun: Vec<(StartMarker, Option<SequenceNumber>)>,
     /// Those that an earlier run began and whose outcome is unknown.
     pub in_doubt: Vec<StartMarker>,
     /// The evidence from the first records of the source.
-    pub probation: FirstRecords,
+    pub first_records: FirstRecords,
     /// Changes that are held back, or approved.
     pub hold: ChangeHold,
     /// Facts about the source as a whole.
@@ -137,7 +137,7 @@ impl Intake {
     /// Takes the result of the steps: rows or a failure. Returns `None` if there is nothing to
     /// write.
     pub fn on_steps_done(&mut self, outcome: StepOutcome, now: Timestamp) -> Option<PendingItem> {
-        let (place, left) = (outcome.place, is_left(&outcome) && outcome.begun);
+        let (place, left) = (outcome.place, is_left(&outcome) && outcome.has_begun);
         let waiting = self.settle_outcome(outcome, now);
         if waiting.is_none() && !left {
             self.unmark_begun(&[place]);
@@ -157,7 +157,7 @@ impl Intake {
         let (step, error) = match result {
             Ok(values) => match self.output.build(values, &item.key) {
                 Ok(output) => {
-                    self.probation.passed();
+                    self.first_records.passed();
                     return Some(self.complete(item, place, output, now));
                 }
                 // It is left to the next run, and not counted as a failure.
@@ -182,7 +182,7 @@ impl Intake {
         let mut keys = 0;
         for waiting in items {
             self.watermark.settle(waiting.place);
-            self.begun.retain(|one| !settles(waiting, one));
+            self.begun.retain(|one| !settles_marker(waiting, one));
             let mut done = waiting.settled.done();
             if let Some((key, version)) = done.next() {
                 self.index.on_done(key, version);
@@ -218,13 +218,13 @@ impl Intake {
         let change = self.index.change_to(&item.key, &item.version);
         match self.index.admit(&item.key, &item.version) {
             // The earlier run has counted it as read.
-            Admission::Fresh | Admission::Changed | Admission::Again(_) => {
+            Admission::New | Admission::Changed | Admission::Retry(_) => {
                 let place = self.watermark.add(None);
                 self.hold.note_admitted(place, change);
                 self.taken_early.insert(item.key.fingerprint());
                 Some((item, place))
             }
-            Admission::Done | Admission::Twice | Admission::Rests => None,
+            Admission::Done | Admission::Repeated | Admission::Suppressed => None,
         }
     }
 
@@ -233,13 +233,13 @@ impl Intake {
         let record = || record_hash(exact_number::render(&item.body).as_bytes());
         let change = self.index.change_to_record(&item.key, &item.version, record);
         let admission = self.index.admit_record(&item.key, &item.version, record);
-        if let (Some(at), Admission::Fresh | Admission::Changed | Admission::Again(_)) = (doubtful, &admission) {
+        if let (Some(at), Admission::New | Admission::Changed | Admission::Retry(_)) = (doubtful, &admission) {
             let (key, version) = self.in_doubt.swap_remove(at);
             let (record, position) = (exact_number::render(&item.body), item.position.to_string());
             let pending = self.fail_in_doubt(key, version, Some(record.as_bytes()), position, place, now);
             return pending.map_or(IntakeResult::Skip, IntakeResult::Pending);
         }
-        let is_work = matches!(&admission, Admission::Fresh | Admission::Changed | Admission::Again(_));
+        let is_work = matches!(&admission, Admission::New | Admission::Changed | Admission::Retry(_));
         if is_work && self.hold.is_holding() && self.index.rewrites_row(&item.key) {
             self.hold.count_held();
             self.watermark.leave(place);
@@ -249,18 +249,18 @@ impl Intake {
             self.watermark.leave(place);
             return IntakeResult::Skip;
         }
-        if matches!(&admission, Admission::Again(prior) if prior.requested == Some(RequestedAction::Retry)) {
+        if matches!(&admission, Admission::Retry(prior) if prior.requested == Some(RequestedAction::Retry)) {
             self.note_retry(&item.key, false);
         }
         match admission {
-            Admission::Fresh | Admission::Changed | Admission::Again(_) => {
+            Admission::New | Admission::Changed | Admission::Retry(_) => {
                 self.hold.note_admitted(place, change);
                 IntakeResult::Work(item, place)
             }
-            Admission::Done | Admission::Twice | Admission::Rests => {
+            Admission::Done | Admission::Repeated | Admission::Suppressed => {
                 self.count_skip(&item.key, &admission);
                 if admission == Admission::Done {
-                    self.probation.passed();
+                    self.first_records.passed();
                     if let Some(over) = self.close_superseded(&item, place, now) {
                         return IntakeResult::Pending(over);
                     }
@@ -276,10 +276,10 @@ impl Intake {
         self.counts.skipped += 1;
         let is_by_request = || self.index.prior_failure(key).is_some_and(|prior| prior.state == FailureState::Skipped);
         let count = match admission {
-            Admission::Twice if self.taken_early.remove(&key.fingerprint()) => &mut self.skips.done,
-            Admission::Twice => &mut self.skips.twice,
-            Admission::Rests if is_by_request() => &mut self.skips.by_request,
-            Admission::Rests => &mut self.skips.exhausted,
+            Admission::Repeated if self.taken_early.remove(&key.fingerprint()) => &mut self.skips.done,
+            Admission::Repeated => &mut self.skips.twice,
+            Admission::Suppressed if is_by_request() => &mut self.skips.by_request,
+            Admission::Suppressed => &mut self.skips.exhausted,
             _ => &mut self.skips.done,
         };
         *count += 1;

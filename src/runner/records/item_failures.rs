@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 
 impl Intake {
     /// Records a failure. An unchanged one is counted but gets no new row. After the maximum of
-    /// attempts it is dead. A requested retry is answered. Both are written.
+    /// attempts it is exhausted. A requested retry is answered. Both are written.
     pub(super) fn fail(&mut self, failed: Failed<'_>, place: SequenceNumber, now: Timestamp) -> Option<PendingItem> {
         let Failed { key, version, step, error, record, position } = failed;
         self.counts.failed += 1;
@@ -30,11 +30,11 @@ impl Intake {
         let before = self.index.prior_failure(&key).filter(|prior| prior.version == hash);
         // A failure that is already recorded does not count against a job that has worked before.
         if before.is_none() || self.index.keys() == 0 {
-            self.probation.failed(step, &error, &position, record);
+            self.first_records.failed(step, &error, &position, record);
         }
         let answered = self.index.prior_failure(&key).and_then(|prior| prior.answer());
         let attempts = self.index.attempts(&key, &version) + 1;
-        let state = if attempts >= self.max_attempts { FailureState::Dead } else { FailureState::Open };
+        let state = if attempts >= self.max_attempts { FailureState::Exhausted } else { FailureState::Open };
         let event = Event::ItemFailed {
             key: key.clone(),
             place: position.clone(),
@@ -56,7 +56,7 @@ impl Intake {
             version: hash,
             error: error_hash,
             state,
-            in_doubt: step == IN_DOUBT,
+            is_in_doubt: step == IN_DOUBT,
             requested: None,
             has_unknown_action: before.is_some_and(|prior| prior.has_unknown_action),
             row,
@@ -81,7 +81,7 @@ impl Intake {
             answered,
             place: position,
             payload,
-            kept,
+            has_whole_record: kept,
         };
         Some(PendingItem { settled: ItemResult::Failed(Box::new(failure)), place, record: None })
     }
@@ -98,19 +98,19 @@ impl Intake {
         let (key, version) = (Key::from_nameless(record), Version::default());
         match self.index.admit(&key, &version) {
             // The same unreadable bytes once more: counted as a failure, but reported once.
-            Admission::Twice if self.index.has_failed(&key, &version) => {
-                self.probation.failed(step, &error, &position.to_string(), record);
+            Admission::Repeated if self.index.has_failed(&key, &version) => {
+                self.first_records.failed(step, &error, &position.to_string(), record);
                 self.counts.failed += 1;
                 self.watermark.settle(place);
                 IntakeResult::Skip
             }
             // The user fixed it in Failures, or marked it to be skipped.
-            admission @ (Admission::Twice | Admission::Done | Admission::Rests) => {
+            admission @ (Admission::Repeated | Admission::Done | Admission::Suppressed) => {
                 self.count_skip(&key, &admission);
                 self.watermark.settle(place);
                 IntakeResult::Skip
             }
-            Admission::Fresh | Admission::Changed | Admission::Again(_) => {
+            Admission::New | Admission::Changed | Admission::Retry(_) => {
                 let failed = Failed { key, version, step, error, record, position: position.to_string() };
                 self.fail(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending)
             }
@@ -138,10 +138,10 @@ impl Intake {
                 let failed = Failed { key, version, step, error, record: record.json.as_bytes(), position };
                 Ok(self.fail(failed, place, now))
             }
-            ItemResult::Failed(failure) if failure.kept => {
+            ItemResult::Failed(failure) if failure.has_whole_record => {
                 let payload =
                     vec![unkept_text(failure.payload.concat().as_bytes(), &failure.place, "refused by the service")];
-                let bare = Failure { payload, kept: false, ..*failure };
+                let bare = Failure { payload, has_whole_record: false, ..*failure };
                 Ok(Some(PendingItem { settled: ItemResult::Failed(Box::new(bare)), place, record: None }))
             }
             ItemResult::Failed(_) | ItemResult::Revoked { .. } | ItemResult::Removed(_) => Err(why.to_owned()),
@@ -211,7 +211,7 @@ impl Intake {
             answered: prior.answer(),
             place: at,
             payload: Vec::new(),
-            kept: false,
+            has_whole_record: false,
             key: failed,
             version: of,
         }))

@@ -41,7 +41,7 @@ impl Intake {
     }
 
     /// True if the source did not change between its two passes.
-    pub fn source_is_same(&self) -> bool {
+    pub fn is_same_source(&self) -> bool {
         self.selection.selector.as_ref().is_none_or(RecordSelector::matches_survey)
     }
 

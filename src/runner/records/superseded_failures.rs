@@ -38,7 +38,7 @@ impl Intake {
         let has_order = self.index.policy() != ReprocessPolicy::OnNewer
             || RankKind::from_rank(prior.version) == RankKind::from_rank(hash);
         let is_at_rest = !self.index.is_in_hand(&item.key) && !self.index.has_failed_here(&item.key, prior.version);
-        if prior.in_doubt || !is_other || !has_order || !is_at_rest {
+        if prior.is_in_doubt || !is_other || !has_order || !is_at_rest {
             return None;
         }
         let closed = self.closing_failure(item.key.clone(), item.version.clone(), item.position.to_string(), now)?;

@@ -37,7 +37,7 @@ impl RunLoop {
             let end = self.committer.is_run_row_written().then(|| self.end_so_far());
             return self.committer.begin(Vec::new(), &mut self.intake, end.as_ref());
         }
-        let claim = self.claim_first && !self.committer.chain.has_claimed();
+        let claim = self.claims_first && !self.committer.chain.has_claimed();
         let due = self.due_ms().is_some_and(|at| at <= self.clock.monotonic_ms());
         let portion = if claim { Some(0) } else { self.committer.batch_limit() };
         if !(portion.is_some() || due || self.queue.is_full() || self.is_drained()) {

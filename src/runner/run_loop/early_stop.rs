@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::stream::StreamExt;
 
 use crate::ledger::runs::event::Event;
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::runner::run_config::RunError;
 use crate::runner::run_loop::RunLoop;
 use crate::runner::shutdown::StopReason;
@@ -67,13 +67,13 @@ impl RunLoop {
 
     /// Stops because of an error of this machine: finished items are committed, the others are left
     /// untouched.
-    pub(super) fn stop_for_machine(&mut self, trouble: MachineTrouble) {
-        if self.trouble.is_some() {
+    pub(super) fn stop_for_machine(&mut self, machine_error: MachineError) {
+        if self.machine_error.is_some() {
             return;
         }
         self.stop_intake();
-        self.emit(Event::Stopping { why: trouble.why.clone(), what: FINISHING.to_owned() });
-        self.trouble = Some(trouble);
+        self.emit(Event::Stopping { why: machine_error.why.clone(), what: FINISHING.to_owned() });
+        self.machine_error = Some(machine_error);
     }
 
     pub(super) fn stop_intake(&mut self) {

@@ -24,8 +24,8 @@ impl RunLoop {
     }
 
     pub(super) fn take_forecast_record(&mut self, record: Record, identity: Option<Identity>) {
-        if let Some(Err(IdentifyError::Machine(trouble))) = identity {
-            return self.stop_for_machine(trouble);
+        if let Some(Err(IdentifyError::Machine(machine_error))) = identity {
+            return self.stop_for_machine(machine_error);
         }
         let Some(forecast) = &mut self.forecast.forecast else { return };
         if let Some(ForecastItem { key, version, body }) = forecast.take(&self.intake, record, identity) {

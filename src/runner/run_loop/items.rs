@@ -26,14 +26,14 @@ impl RunLoop {
     pub(super) fn take_input(&mut self, input: RunInput) {
         let now = self.committer.service_time();
         let is_of_source = matches!(input, RunInput::Record(..)) && self.config.retrying.reads_source();
-        self.intake.probation.watch(is_of_source);
+        self.intake.first_records.watch(is_of_source);
         if is_of_source {
-            self.intake.probation.read();
+            self.intake.first_records.read();
         }
         let taken = match input {
-            RunInput::Record(_, Some(Err(IdentifyError::Machine(trouble))))
-            | RunInput::Failure(_, Some(Ok((_, Err(IdentifyError::Machine(trouble)))))) => {
-                return self.stop_for_machine(trouble);
+            RunInput::Record(_, Some(Err(IdentifyError::Machine(machine_error))))
+            | RunInput::Failure(_, Some(Ok((_, Err(IdentifyError::Machine(machine_error)))))) => {
+                return self.stop_for_machine(machine_error);
             }
             RunInput::Record(record, identity) => self.intake.take(record, identity, now),
             RunInput::Failure(kept, again) => self.intake.take_failure(*kept, again, now),
@@ -71,19 +71,19 @@ impl RunLoop {
                 place,
                 result: Ok(values),
                 retries: 0,
-                begun: false,
+                has_begun: false,
                 journal_error: None,
             });
         }
     }
 
     pub(super) fn on_steps_done(&mut self, steps_outcome: StepOutcome) {
-        if let Some(JournalFault(trouble)) = &steps_outcome.journal_error {
+        if let Some(JournalFault(machine_error)) = &steps_outcome.journal_error {
             // The result itself still goes to the sheet. A further result could be lost by a crash.
-            self.stop_for_machine(trouble.clone());
+            self.stop_for_machine(machine_error.clone());
         }
-        if let Err(StepFailure { error: StepError::Machine { trouble, .. }, .. }) = &steps_outcome.result {
-            self.stop_for_machine(trouble.clone());
+        if let Err(StepFailure { error: StepError::Machine { error: machine_error, .. }, .. }) = &steps_outcome.result {
+            self.stop_for_machine(machine_error.clone());
         }
         if let Err(StepFailure { error: StepError::Cancelled, .. }) = &steps_outcome.result {
             // The source may have ended before the stop was requested. An item that is left to the
@@ -92,7 +92,7 @@ impl RunLoop {
         }
         // Results of programs are written in any case, so that the attempt is counted.
         let is_of_source = steps_outcome.item.again.is_none() && self.config.retrying.reads_source();
-        self.intake.probation.watch(is_of_source);
+        self.intake.first_records.watch(is_of_source);
         let may_be_held = is_of_source && !self.executor.has_outside_effects();
         if let Some(waiting) = self.intake.on_steps_done(steps_outcome, self.committer.service_time()) {
             self.enqueue(waiting, may_be_held);
@@ -105,7 +105,7 @@ impl RunLoop {
     pub(super) fn pass_on_claim(&mut self) {
         let is_settled = self.queue.is_empty() && self.active_steps.is_empty() && !self.committer.is_busy();
         if let Some(inputs) = self.inputs.as_mut().filter(|_| is_settled && self.committer.chain.has_claimed()) {
-            let lease: Arc<dyn LeaseCheck> = Arc::new(self.lease_questions.asker());
+            let lease: Arc<dyn LeaseCheck> = Arc::new(self.lease_questions.sender());
             inputs.on_claimed(&self.intake.index, &lease);
         }
     }
@@ -130,7 +130,7 @@ impl RunLoop {
     /// The source is exhausted. If it was read twice, both passes have to agree; otherwise records
     /// were confused.
     pub(super) fn on_source_read(&mut self) {
-        if !self.intake.source_is_same() {
+        if !self.intake.is_same_source() {
             let (what, why) = ("the source".to_owned(), "it changed between two readings; run again".to_owned());
             self.source_error = Some(SourceError::Unavailable { what, why });
         }

@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
+use crate::ledger::runs::end_state::NextDue;
 use crate::ledger::runs::event::{Event, RunReport};
-use crate::ledger::runs::outlook::NextDue;
 use crate::ledger::runs::run::{Run, RunStatus};
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::runner::input::input_queue::RetryScope;
-use crate::runner::outlook::{OccurrenceRun, next_due};
+use crate::runner::next_due::{OccurrenceRun, next_due};
 use crate::runner::queue::first_records::Cause;
 use crate::runner::run_config::RunError;
 use crate::runner::run_end::{EndCause, FullPass, RunEnd};
@@ -25,9 +25,9 @@ const PROGRESS_GAP_MS: u64 = 1_000;
 impl RunLoop {
     /// Returns the end of the run with its reason, as known by now.
     pub(super) fn end_so_far(&self) -> RunEnd {
-        let trouble = self.trouble.as_ref().map(ToString::to_string);
-        let all_alike = self.intake.probation.ended_by().map(Cause::sentence);
-        let error = trouble.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
+        let machine_error = self.machine_error.as_ref().map(ToString::to_string);
+        let all_alike = self.intake.first_records.ended_by().map(Cause::sentence);
+        let error = machine_error.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
         let verdict = self.config.claim.as_ref().and_then(|claim| claim.verdict.clone());
         let verdict = self.config.recorded_end.clone().or(verdict);
         // The duration is measured monotonically, because the wall clock may have been set
@@ -40,11 +40,11 @@ impl RunLoop {
             (None, None) => EndCause::SourceRead(FullPass {
                 job: self.config.job.clone(),
                 is_reprocess: self.config.retrying == RetryScope::Reprocess,
-                rowless: self.rowless(),
+                rowless: self.items_without_rows(),
                 expectations: Arc::clone(&self.config.expectations),
                 filled: self.intake.output.filled.clone(),
                 unusual: self.unusual_counts(),
-                outgrown: self.outgrown(took_ms),
+                outgrown: self.outgrown_schedule_note(took_ms),
                 held: self.intake.hold.report(),
             }),
         };
@@ -65,7 +65,7 @@ impl RunLoop {
     }
 
     /// Returns the number of items that made no row, where each should make one.
-    fn rowless(&self) -> u64 {
+    fn items_without_rows(&self) -> u64 {
         if self.config.is_rowless { 0 } else { self.intake.rowless }
     }
 
@@ -78,7 +78,7 @@ impl RunLoop {
 
     /// Returns a sentence if the job's runs do not fit into its schedule any more. A run that fills
     /// in a past date may take longer.
-    fn outgrown(&self, took_ms: u64) -> Option<String> {
+    fn outgrown_schedule_note(&self, took_ms: u64) -> Option<String> {
         let run = &self.committer.run;
         let schedule = self.config.schedule.as_deref().filter(|_| run.trigger.kind != BACKFILL)?;
         let recorder = self.committer.schedule.as_ref()?;
@@ -123,8 +123,9 @@ impl RunLoop {
         RunReport {
             run: self.committer.run.clone(),
             keys: self.intake.index.keys(),
-            open_failures: (self.intake.index.open_failures() as u64).saturating_sub(self.intake.probation.unwritten()),
-            dead_failures: self.intake.index.dead_failures() as u64,
+            open_failures: (self.intake.index.open_failures() as u64)
+                .saturating_sub(self.intake.first_records.unwritten()),
+            exhausted_failures: self.intake.index.exhausted_failures() as u64,
             tried_again: self.intake.retry_counts,
             rows: rows.saturating_sub(usage.updated),
             updated: usage.updated,
@@ -135,10 +136,10 @@ impl RunLoop {
             is_quota_shared: usage.is_quota_shared,
             repeats: self.intake.selection.repeats().clone(),
             again: self.intake.index.policy(),
-            rowless: self.rowless(),
+            rowless: self.items_without_rows(),
             held: self.intake.hold.report(),
             skips: self.intake.skips,
-            outgrown: self.outgrown(self.clock.monotonic_ms().saturating_sub(self.began_ms)),
+            outgrown: self.outgrown_schedule_note(self.clock.monotonic_ms().saturating_sub(self.began_ms)),
         }
     }
 
@@ -196,17 +197,22 @@ impl RunLoop {
 
     /// Returns the result of the run: `closed` is how its loop ended.
     pub(super) fn into_result(mut self, closed: Result<(), RunError>) -> Result<RunReport, RunError> {
-        let (report, trouble, all_alike) = (self.report(), self.trouble, self.intake.probation.take_end());
-        match (closed, trouble, self.source_error) {
-            (Ok(()), Some(trouble), _) => Err(RunError::Machine { trouble, report: Box::new(report) }),
+        let (report, machine_error, all_alike) =
+            (self.report(), self.machine_error, self.intake.first_records.take_end());
+        match (closed, machine_error, self.source_error) {
+            (Ok(()), Some(machine_error), _) => {
+                Err(RunError::Machine { error: machine_error, report: Box::new(report) })
+            }
             // The earlier error is the one to fix. The next run writes what this one could not.
-            (Err(error), Some(MachineTrouble { refused, why }), _) => {
-                let trouble = MachineTrouble { refused, why: format!("{why}; nor could it {error}") };
-                Err(RunError::Machine { trouble, report: Box::new(report) })
+            (Err(error), Some(MachineError { refused, why }), _) => {
+                let machine_error = MachineError { refused, why: format!("{why}; nor could it {error}") };
+                Err(RunError::Machine { error: machine_error, report: Box::new(report) })
             }
             (Err(error), None, _) => Err(error),
             (Ok(()), None, source_error) => match (all_alike, source_error) {
-                (Some(cause), _) => Err(RunError::AllAlike { cause: Box::new(cause), report: Some(Box::new(report)) }),
+                (Some(cause), _) => {
+                    Err(RunError::CommonCause { cause: Box::new(cause), report: Some(Box::new(report)) })
+                }
                 (None, Some(error)) => Err(RunError::Source { error, report: Box::new(report) }),
                 (None, None) => Ok(report),
             },

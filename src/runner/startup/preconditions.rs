@@ -40,8 +40,8 @@ impl LeaseRequest {
 /// Stops at the first blocking anomaly. The processed index of such a snapshot can't be trusted
 /// either.
 pub fn check_not_blocked(snapshot: &Snapshot) -> Result<(), RunError> {
-    match snapshot.anomalies.iter().find(|anomaly| anomaly.blocking) {
-        Some(anomaly) => Err(StoreError::Corrupt { why: anomaly.message.clone() }.into()),
+    match snapshot.anomalies.iter().find(|anomaly| anomaly.is_blocking) {
+        Some(anomaly) => Err(StoreError::Inconsistent { why: anomaly.message.clone() }.into()),
         None => Ok(()),
     }
 }
@@ -50,10 +50,12 @@ pub fn check_not_blocked(snapshot: &Snapshot) -> Result<(), RunError> {
 /// successor; from then on the new one is.
 pub fn check_job_location(snapshot: &Snapshot, rollover: Option<&Rollover>) -> Result<(), RunError> {
     if let Some(next) = snapshot.state.next.clone() {
-        return Err(RunError::GoesOn { next });
+        return Err(RunError::RolledOver { next });
     }
     match (&snapshot.not_yet_left, rollover) {
-        (Some(previous), None | Some(Rollover::OutTo(_))) => Err(RunError::Unmoved { previous: previous.clone() }),
+        (Some(previous), None | Some(Rollover::LastRun(_))) => {
+            Err(RunError::RolloverIncomplete { previous: previous.clone() })
+        }
         _ => Ok(()),
     }
 }
@@ -73,7 +75,7 @@ pub fn check_definition(snapshot: &Snapshot, definition: &Definition) -> Result<
     let is_copy = definition.spreadsheet != snapshot.state.definition.spreadsheet;
     match definition.changed_parts(&snapshot.state.definition) {
         moved if moved.is_empty() || (keys == 0 && !is_copy) => Ok(()),
-        moved => Err(RunError::Redefined { moved, keys }),
+        moved => Err(RunError::DefinitionChanged { moved, keys }),
     }
 }
 
@@ -83,9 +85,9 @@ pub fn check_lease(snapshot: &Snapshot, lease_request: &LeaseRequest, now: Times
     let holder = match lease.status(|holder| lease_request.has_outlived(holder), now) {
         LeaseStatus::Free => return Ok(None),
         LeaseStatus::Held { holder, until } if !lease_request.takes_over => {
-            return Err(RunError::Held { holder: Box::new(holder), since: lease.since, until });
+            return Err(RunError::LeaseHeld { holder: Box::new(holder), since: lease.since, until });
         }
-        LeaseStatus::Dead(holder) | LeaseStatus::Held { holder, .. } => holder,
+        LeaseStatus::Abandoned(holder) | LeaseStatus::Held { holder, .. } => holder,
     };
     Ok(snapshot.state.run.clone().map(|run| Run {
         status: RunStatus::Crashed,
@@ -106,7 +108,7 @@ pub fn check_key_column(
             let why = format!(
                 "tab {tab} has no column \"{name}\", which carries the keys: write that word into its header row"
             );
-            Err(StoreError::Corrupt { why })
+            Err(StoreError::Inconsistent { why })
         }
         _ => Ok(()),
     }

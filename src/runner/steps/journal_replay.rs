@@ -135,9 +135,9 @@ impl Replay {
 
     /// Removes the used journals, after everything was applied. With abandoned items the run's own
     /// journal stays: their results may still be added to it.
-    pub fn finish(&self, left: bool) {
+    pub fn finish(&self, is_in_predecessor: bool) {
         let Some(JournalTarget { journal, .. }) = &self.target else { return };
-        let own = (!left).then(|| journal.finish());
+        let own = (!is_in_predecessor).then(|| journal.finish());
         let gone = self.used.iter().map(|name| journal.remove(name)).chain(own);
         for error in gone.filter_map(Result::err) {
             self.note(error.to_string());

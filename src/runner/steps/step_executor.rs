@@ -17,7 +17,7 @@ use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::ledger::runs::event::{Event, EventSink};
 use crate::port::journal::JournalFault;
 use crate::port::step::{Step, StepContext, StepError};
-use crate::retry::{Decision, RetryPolicy};
+use crate::retry::{RetryDecision, RetryPolicy};
 use crate::rng::Rng;
 use crate::runner::shutdown::{Stop, StopReason};
 use crate::runner::steps::journal_replay::JournalTarget;
@@ -37,7 +37,7 @@ pub struct StepOutcome {
     /// Number of retries.
     pub retries: u64,
     /// True if a step with outside effects may have begun.
-    pub begun: bool,
+    pub has_begun: bool,
     /// The error of the journal, if the result could not be kept.
     pub journal_error: Option<JournalFault>,
 }
@@ -64,7 +64,7 @@ pub struct PriorState {
 #[derive(Debug, Default)]
 struct RetryCount {
     retries: u64,
-    begun: bool,
+    has_begun: bool,
 }
 
 /// The dependencies for running steps.
@@ -113,7 +113,7 @@ impl StepExecutor {
             (Some(journal), Ok(values)) => journal.keep(&item, prior_state.state_digest, values).await.err(),
             _ => None,
         };
-        StepOutcome { item, place, result, retries: counts.retries, begun: counts.begun, journal_error: unkept }
+        StepOutcome { item, place, result, retries: counts.retries, has_begun: counts.has_begun, journal_error: unkept }
     }
 
     async fn run_steps(
@@ -150,22 +150,22 @@ impl StepExecutor {
         loop {
             let context = self.context(step, (item, change), attempt);
             let ended = step.run(value.clone(), &context).await;
-            let kept_off = matches!(&ended, Err(StepError::Machine { begun: false, .. }));
-            counts.begun |= step.has_outside_effects() && !kept_off;
+            let kept_off = matches!(&ended, Err(StepError::Machine { has_begun: false, .. }));
+            counts.has_begun |= step.has_outside_effects() && !kept_off;
             let error = match ended {
                 Ok(made) => return Ok(made),
                 Err(error) => error,
             };
             let retry_after_ms = match &error {
                 StepError::Transient { retry_after_ms, .. } => *retry_after_ms,
-                StepError::Machine { trouble, .. } if trouble.passes() => None,
+                StepError::Machine { error: machine_error, .. } if machine_error.passes() => None,
                 StepError::Rejected(_) | StepError::Cancelled | StepError::Machine { .. } => return Err(error),
             };
             let elapsed = self.clock.monotonic_ms().saturating_sub(began);
-            match self.retry.decide(error.fault(), attempt, elapsed, retry_after_ms, self.chance.draw()) {
-                Decision::GiveUp(_) => return Err(error),
-                Decision::Again { .. } if self.stop.requested().is_some() => return Err(self.cut_off(error)),
-                Decision::Again { after_ms } => {
+            match self.retry.decide(error.fault(), attempt, elapsed, retry_after_ms, self.chance.next_f64()) {
+                RetryDecision::GiveUp(_) => return Err(error),
+                RetryDecision::Retry { .. } if self.stop.requested().is_some() => return Err(self.cut_off(error)),
+                RetryDecision::Retry { after_ms } => {
                     (self.events)(Event::Retrying {
                         step: step.name().to_owned(),
                         key: item.key.clone(),

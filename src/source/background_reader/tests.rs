@@ -26,12 +26,12 @@ impl Records for EachByte {
 
 async fn read(text: &'static [u8], size: Option<u64>) -> (String, bool) {
     let mut reading = of(text, size);
-    assert_eq!(reading.rereadable(), size.is_some());
+    assert_eq!(reading.is_rereadable(), size.is_some());
     all(&mut reading).await
 }
 
 fn of(text: &'static [u8], size: Option<u64>) -> BackgroundReader {
-    BackgroundReader::new(Opened::from_csv_bytes(text, size), |_, reader, _| Box::new(EachByte(reader, 0)))
+    BackgroundReader::new(OpenInput::from_csv_bytes(text, size), |_, reader, _| Box::new(EachByte(reader, 0)))
 }
 
 async fn all(reading: &mut BackgroundReader) -> (String, bool) {
@@ -74,7 +74,7 @@ async fn what_comes_once_only_can_be_read_twice_to_the_letter() {
         let mut reading = of(text, None).twice(Depth::Whole);
         let first = all(&mut reading).await;
         reading.rewind().expect("it was kept");
-        assert!(!reading.rereadable(), "a later run can't read it");
+        assert!(!reading.is_rereadable(), "a later run can't read it");
         assert_eq!(all(&mut reading).await, first);
     }
 }

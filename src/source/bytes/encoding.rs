@@ -184,7 +184,7 @@ fn sequence(bytes: &[u8]) -> Sequence {
 /// The error of a pipe whose text is in two encodings; holds the line, from 1.
 #[derive(Debug, thiserror::Error)]
 #[error("line {0} is in UTF-8, and what came before was read as windows-1252")]
-pub(crate) struct MixedText(pub(crate) u64);
+pub(crate) struct MixedEncodingError(pub(crate) u64);
 
 /// Converts a text of one encoding to UTF-8.
 pub(crate) struct DecodingReader<R> {
@@ -245,7 +245,7 @@ pub(crate) struct DecidingReader<R> {
     inner: R,
     facts: Arc<InputFacts>,
     name: String,
-    state: Deciding,
+    state: EncodingState,
     ready: Vec<u8>,
     at: usize,
     is_ended: bool,
@@ -253,10 +253,10 @@ pub(crate) struct DecidingReader<R> {
     census: Utf8Census,
     line: u64,
     /// The error that follows the bytes that are ready.
-    error: Option<MixedText>,
+    error: Option<MixedEncodingError>,
 }
 
-enum Deciding {
+enum EncodingState {
     /// All so far is ASCII, but for the beginning of a character.
     Open(Vec<u8>),
     Utf8,
@@ -271,7 +271,7 @@ impl<R: Read> DecidingReader<R> {
             inner,
             facts,
             name,
-            state: Deciding::Open(Vec::new()),
+            state: EncodingState::Open(Vec::new()),
             ready: Vec::new(),
             at: 0,
             is_ended: false,
@@ -287,15 +287,15 @@ impl<R: Read> DecidingReader<R> {
         chunk.truncate(n);
         self.is_ended = n == 0;
         (self.at, self.ready) = (0, Vec::new());
-        if let Deciding::Open(held) = &mut self.state {
+        if let EncodingState::Open(held) = &mut self.state {
             let mut bytes = std::mem::take(held);
             bytes.append(&mut chunk);
             chunk = self.decide(bytes);
         }
         match &self.state {
-            Deciding::Open(_) => self.ready = chunk,
-            Deciding::Utf8 => self.ready.append(&mut chunk),
-            Deciding::Windows(_) => self.read_windows(&chunk),
+            EncodingState::Open(_) => self.ready = chunk,
+            EncodingState::Utf8 => self.ready.append(&mut chunk),
+            EncodingState::Windows(_) => self.read_windows(&chunk),
         }
         Ok(())
     }
@@ -309,17 +309,17 @@ impl<R: Read> DecidingReader<R> {
         match sequence(&rest) {
             Sequence::None => return bytes,
             Sequence::Unfinished if !self.is_ended => {
-                self.state = Deciding::Open(rest);
+                self.state = EncodingState::Open(rest);
                 return bytes;
             }
             Sequence::Valid(_) => {
                 self.facts.decide(UTF_8);
-                self.state = Deciding::Utf8;
+                self.state = EncodingState::Utf8;
             }
             Sequence::Malformed(_) | Sequence::Unfinished => {
                 self.facts.decide(WINDOWS_1252);
                 self.facts.note(guess_note(&self.name));
-                self.state = Deciding::Windows(WINDOWS_1252.new_decoder_without_bom_handling());
+                self.state = EncodingState::Windows(WINDOWS_1252.new_decoder_without_bom_handling());
             }
         }
         self.ready = bytes;
@@ -337,12 +337,12 @@ impl<R: Read> DecidingReader<R> {
             let part = rest.get(..step).unwrap_or_default();
             self.census.add(part);
             if self.census.valid > 0 {
-                self.error = Some(MixedText(self.line));
+                self.error = Some(MixedEncodingError(self.line));
                 self.is_ended = true;
                 return;
             }
             self.line += lines(part);
-            if let Deciding::Windows(decoder) = &mut self.state {
+            if let EncodingState::Windows(decoder) = &mut self.state {
                 self.ready.append(&mut decode(decoder, part, false));
             }
             upto += step;

@@ -15,10 +15,10 @@ use std::sync::atomic::AtomicU64;
 
 use crate::port::source::SourceError;
 use crate::source::bytes::content_guess::ContentKind;
-use crate::source::bytes::encoding::{InputFacts, MixedText, TextEncoding};
+use crate::source::bytes::encoding::{InputFacts, MixedEncodingError, TextEncoding};
 use crate::source::bytes::positioned_reader::PositionedReader;
 use crate::source::bytes::spool::SpoolFile;
-use crate::source::bytes::text_reader::{CountingReader, ForeignContent, TextReader, TextSetup, UnreadableText};
+use crate::source::bytes::text_reader::{CountingReader, ForeignContentError, TextReader, TextSetup, UnreadableText};
 use crate::source::nearby_files::nearby_files;
 
 /// Maximum size of a record, in bytes. A larger record is an error of the source.
@@ -49,7 +49,7 @@ impl Input {
 
     /// Opens the input; fails if it is missing or not readable. The reader later fails if the first
     /// bytes are not of `kind`, or not in `encoding`.
-    pub(crate) fn open(&self, kind: ContentKind, encoding: TextEncoding) -> Result<Opened, SourceError> {
+    pub(crate) fn open(&self, kind: ContentKind, encoding: TextEncoding) -> Result<OpenInput, SourceError> {
         let (bytes, size) = match self {
             Self::Stdin => (Bytes::Once(Box::new(io::stdin())), None),
             Self::File(path) if blocks_on_open(path) => (Bytes::Once(Box::new(Pipe::Named(path.clone()))), None),
@@ -74,7 +74,7 @@ impl Input {
                 }
             }
         };
-        Ok(Opened { name: self.name(), kind, encoding, facts: Arc::default(), bytes, size, read: Arc::default() })
+        Ok(OpenInput { name: self.name(), kind, encoding, facts: Arc::default(), bytes, size, read: Arc::default() })
     }
 
     fn error(&self, error: &io::Error) -> SourceError {
@@ -85,13 +85,13 @@ impl Input {
 /// Converts an I/O error to a source error.
 pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
     let what = name.to_owned();
-    if let Some(ForeignContent(seen)) = error.get_ref().and_then(|error| error.downcast_ref()) {
+    if let Some(ForeignContentError(seen)) = error.get_ref().and_then(|error| error.downcast_ref()) {
         return SourceError::Foreign { what, seen: seen.what.clone(), advice: seen.advice.clone() };
     }
     if let Some(text) = error.get_ref().and_then(|error| error.downcast_ref::<UnreadableText>()) {
         return SourceError::Broken { position: what, why: text.to_string() };
     }
-    if let Some(mixed) = error.get_ref().and_then(|error| error.downcast_ref::<MixedText>()) {
+    if let Some(mixed) = error.get_ref().and_then(|error| error.downcast_ref::<MixedEncodingError>()) {
         return SourceError::Misread {
             position: format!("{what}:{}", mixed.0),
             why: mixed.to_string(),
@@ -137,7 +137,7 @@ impl Read for Pipe {
 }
 
 /// An open input.
-pub(crate) struct Opened {
+pub(crate) struct OpenInput {
     /// The name used in positions.
     pub(crate) name: String,
     /// What is found out about it while it is read.
@@ -163,7 +163,7 @@ enum Bytes {
     Taken,
 }
 
-impl Opened {
+impl OpenInput {
     /// Opens bytes in memory, which can be read once. With a `size` they count as a file.
     #[cfg(test)]
     pub(crate) fn from_csv_bytes(bytes: &'static [u8], size: Option<u64>) -> Self {

@@ -71,7 +71,7 @@ pub(crate) struct TextReader {
 /// The error that the input is of another format than configured.
 #[derive(Debug, thiserror::Error)]
 #[error("the input is {}", .0.what)]
-pub(crate) struct ForeignContent(pub(crate) ContentGuess);
+pub(crate) struct ForeignContentError(pub(crate) ContentGuess);
 
 /// The error that the input can't be unpacked or decoded; completes "{name}: …".
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +83,7 @@ fn unreadable(why: impl Into<String>) -> io::Error {
 }
 
 fn foreign(guess: ContentGuess) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, ForeignContent(guess))
+    io::Error::new(io::ErrorKind::InvalidData, ForeignContentError(guess))
 }
 
 impl Read for TextReader {

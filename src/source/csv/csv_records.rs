@@ -20,7 +20,7 @@ use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
 use crate::source::bytes::unexpected_text::is_error_page;
 use crate::source::csv::csv_row_reader::{CsvRow, RowReader, RowScanError};
 use crate::source::csv::delimiter::{DELIMITERS, Delimiter, DelimiterError, choose, quoted};
-use crate::source::skim::Depth;
+use crate::source::path_selection::Depth;
 
 /// Opens `input` as CSV in `encoding`, with fields separated by `delimiter`. The first row names
 /// the fields.

@@ -31,7 +31,7 @@ pub(crate) struct RowReader<R> {
     line: u64,
     consumed: u64,
     /// Whether the byte before `at` is a carriage return, so that a line feed there belongs to it.
-    after_return: bool,
+    is_after_return: bool,
     is_ended: bool,
     /// Whether the current row is longer than `limit`.
     is_too_long: bool,
@@ -100,7 +100,7 @@ impl From<io::Error> for RowScanError {
 }
 
 /// How the scan of one row ended.
-enum Scanned {
+enum RowScanEnd {
     /// At a line end or the end of the input.
     At(usize),
     /// In a field with damaged quotes, which begins at `from`.
@@ -108,7 +108,7 @@ enum Scanned {
 }
 
 /// How a quoted field ends.
-enum Closing {
+enum QuoteEnd {
     Closed { quote: usize, is_doubled: bool },
     Text { quote: usize },
     Never,
@@ -125,7 +125,7 @@ impl<R: Read> RowReader<R> {
             at: 0,
             line: 1,
             consumed: 0,
-            after_return: false,
+            is_after_return: false,
             is_ended: false,
             is_too_long: false,
             spans: Vec::new(),
@@ -161,12 +161,12 @@ impl<R: Read> RowReader<R> {
         self.is_too_long = false;
         let (start, line) = (self.at, self.line);
         let (end, damage) = match self.scan()? {
-            Scanned::At(_) if self.is_too_long => return Err(RowScanError::TooLong),
-            Scanned::At(end) => match self.swallowing_field() {
+            RowScanEnd::At(_) if self.is_too_long => return Err(RowScanError::TooLong),
+            RowScanEnd::At(end) => match self.swallowing_field() {
                 Some(from) => self.row_or_line(from, end)?,
                 None => (end, None),
             },
-            Scanned::Damaged { from, fault } => {
+            RowScanEnd::Damaged { from, fault } => {
                 // The stray quote may belong to an earlier field that spans several lines.
                 let first = self.field_over_lines().unwrap_or(from);
                 let end = self.find_damaged_end(first, fault)?;
@@ -178,7 +178,7 @@ impl<R: Read> RowReader<R> {
         let lines = if has_quotes { self.line_ends(start, end) } else { 0 };
         let ended = self.buffer.get(end).copied();
         self.line += lines + u64::from(ended.is_some());
-        self.after_return = ended == Some(b'\r');
+        self.is_after_return = ended == Some(b'\r');
         self.at = end + usize::from(ended.is_some());
         if damage.is_some() {
             self.spans.clear();
@@ -198,61 +198,61 @@ impl<R: Read> RowReader<R> {
         }
         loop {
             match self.byte(self.at)? {
-                Some(b'\n') => self.line += u64::from(!self.after_return),
+                Some(b'\n') => self.line += u64::from(!self.is_after_return),
                 Some(b'\r') => self.line += 1,
                 Some(_) => return Ok(true),
                 None => return Ok(false),
             }
-            self.after_return = self.buffer.get(self.at) == Some(&b'\r');
+            self.is_after_return = self.buffer.get(self.at) == Some(&b'\r');
             self.at += 1;
         }
     }
 
     /// Finds the fields of the row at `at`.
-    fn scan(&mut self) -> io::Result<Scanned> {
+    fn scan(&mut self) -> io::Result<RowScanEnd> {
         self.spans.clear();
         let mut from = self.at;
         loop {
             let end = if self.byte(from)? == Some(b'"') {
                 match self.find_closing_quote(from)? {
-                    Closing::Closed { quote, is_doubled } => {
+                    QuoteEnd::Closed { quote, is_doubled } => {
                         self.spans.push(Span { start: from + 1, end: quote, is_quoted: true, is_doubled });
                         quote + 1
                     }
-                    Closing::Text { quote } => {
+                    QuoteEnd::Text { quote } => {
                         let is_escaped = self.buffer.get(quote.wrapping_sub(1)) == Some(&b'\\');
-                        return Ok(Scanned::Damaged { from, fault: QuoteFault::TextAfterQuote { is_escaped } });
+                        return Ok(RowScanEnd::Damaged { from, fault: QuoteFault::TextAfterQuote { is_escaped } });
                     }
-                    Closing::Never => return Ok(Scanned::Damaged { from, fault: QuoteFault::NeverClosed }),
+                    QuoteEnd::Never => return Ok(RowScanEnd::Damaged { from, fault: QuoteFault::NeverClosed }),
                 }
             } else {
                 let delimiter = self.delimiter;
                 let end = self.find(from, |bytes| memchr3(delimiter, b'\n', b'\r', bytes))?;
                 let end = end.unwrap_or(self.buffer.len());
                 if self.has_blanks_before_a_quote(from, end) {
-                    return Ok(Scanned::Damaged { from, fault: QuoteFault::BlanksBeforeQuote });
+                    return Ok(RowScanEnd::Damaged { from, fault: QuoteFault::BlanksBeforeQuote });
                 }
                 self.spans.push(Span { start: from, end, is_quoted: false, is_doubled: false });
                 end
             };
             if self.buffer.get(end) != Some(&self.delimiter) {
-                return Ok(Scanned::At(end));
+                return Ok(RowScanEnd::At(end));
             }
             from = end + 1;
         }
     }
 
     /// Finds the quote that closes the field opened at `open`.
-    fn find_closing_quote(&mut self, open: usize) -> io::Result<Closing> {
+    fn find_closing_quote(&mut self, open: usize) -> io::Result<QuoteEnd> {
         let (mut from, mut is_doubled) = (open + 1, false);
         loop {
-            let Some(quote) = self.find(from, |bytes| memchr(b'"', bytes))? else { return Ok(Closing::Never) };
+            let Some(quote) = self.find(from, |bytes| memchr(b'"', bytes))? else { return Ok(QuoteEnd::Never) };
             match self.byte(quote + 1)? {
                 Some(b'"') => (from, is_doubled) = (quote + 2, true),
-                None if self.is_too_long => return Ok(Closing::Never),
-                None | Some(b'\n' | b'\r') => return Ok(Closing::Closed { quote, is_doubled }),
-                Some(byte) if byte == self.delimiter => return Ok(Closing::Closed { quote, is_doubled }),
-                Some(_) => return Ok(Closing::Text { quote }),
+                None if self.is_too_long => return Ok(QuoteEnd::Never),
+                None | Some(b'\n' | b'\r') => return Ok(QuoteEnd::Closed { quote, is_doubled }),
+                Some(byte) if byte == self.delimiter => return Ok(QuoteEnd::Closed { quote, is_doubled }),
+                Some(_) => return Ok(QuoteEnd::Text { quote }),
             }
         }
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::source::bytes::encoding::TextEncoding;
 use crate::source::csv::csv_records;
 use crate::source::csv::delimiter::Delimiter;
-use crate::source::skim::Depth;
+use crate::source::path_selection::Depth;
 
 fn folder(all: &[(&str, &[u8])]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -57,7 +57,7 @@ async fn files_are_read_in_the_order_of_their_names() {
     assert_eq!(all(&mut source).await, (expected, None));
     let (read, size) = source.progress().expect("files have sizes");
     assert_eq!(read, size);
-    assert!(source.rereadable());
+    assert!(source.is_rereadable());
 }
 
 #[tokio::test]

@@ -20,17 +20,17 @@ use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
 use crate::source::bytes::unexpected_text::error_document;
 use crate::source::json::record_text::parse;
 use crate::source::json::splitter::{ElementPosition, SplitError, Splitter};
-use crate::source::skim::Depth;
+use crate::source::path_selection::Depth;
 
 /// Maximum size of a document that is read as a whole, in bytes.
 pub const MAX_DOCUMENT_BYTES: u64 = 256 << 20;
 
 /// Extracts the records from a whole document of this many bytes.
-pub type Extract = Arc<dyn Fn(Value, u64) -> Result<Vec<Value>, NoItems> + Send + Sync>;
+pub type ExtractFn = Arc<dyn Fn(Value, u64) -> Result<Vec<Value>, NoRecordsError> + Send + Sync>;
 
 /// Why a document has no records; each holds a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoItems {
+pub enum NoRecordsError {
     /// The document is not what the expression requires.
     Broken(String),
     /// The expression could not be evaluated, whatever the document is.
@@ -42,13 +42,13 @@ pub enum Items {
     /// The elements of the array at a plain path, streamed.
     Path(MemberPath),
     /// The results of an expression on the whole document, which is held in memory.
-    Whole(Extract),
+    Whole(ExtractFn),
 }
 
 impl Items {
     /// Chooses the elements at `expression` if it is a plain path such as `.features[]`; otherwise
     /// the results of `whole`.
-    pub fn from_expression(expression: &str, whole: impl FnOnce() -> Extract) -> Self {
+    pub fn from_expression(expression: &str, whole: impl FnOnce() -> ExtractFn) -> Self {
         array_path(expression).map_or_else(|| Self::Whole(whole()), Self::Path)
     }
 }
@@ -74,7 +74,7 @@ pub fn open(input: &Input, items: Items, encoding: TextEncoding) -> Result<Backg
         Items::Path(path) => {
             Box::new(Elements { depth, facts: Arc::clone(&facts), ..Elements::new(name, reader, path.clone()) })
         }
-        Items::Whole(extract) => Box::new(Whole {
+        Items::Whole(extract) => Box::new(WholeDocument {
             name,
             reader: Some(reader),
             extract: Arc::clone(extract),
@@ -123,7 +123,7 @@ impl<R: Read + Send> Elements<R> {
                     .into(),
             },
             SplitError::RepeatedMember(at, why) => SourceError::Ambiguous { position: position(at), why },
-            SplitError::Misled(at, why) => self.refusal().unwrap_or_else(|| SourceError::Misread {
+            SplitError::NoList(at, why) => self.refusal().unwrap_or_else(|| SourceError::Misread {
                 position: position(at),
                 why,
                 advice: "name the list of records as items below [source], such as items = \".data.rows[]\"; if each line is a record, write jsonl in place of json"
@@ -162,16 +162,16 @@ fn error_document_error(name: &str, document: &str) -> SourceError {
     SourceError::Foreign { what: name.to_owned(), seen, advice }
 }
 
-struct Whole<R> {
+struct WholeDocument<R> {
     name: String,
     reader: Option<R>,
-    extract: Extract,
+    extract: ExtractFn,
     limit: u64,
     values: std::vec::IntoIter<Value>,
     record: u64,
 }
 
-impl<R: Read + Send> Whole<R> {
+impl<R: Read + Send> WholeDocument<R> {
     fn read(&self, reader: R) -> Result<Vec<Value>, SourceError> {
         let broken = |position: String, why: String| SourceError::Broken { position, why };
         let mut text = Vec::new();
@@ -182,7 +182,7 @@ impl<R: Read + Send> Whole<R> {
             return Err(broken(self.name.clone(), why.into()));
         }
         let document = parse(&text, &Depth::Whole).map_err(|no_record| {
-            let why = if no_record.cut_off {
+            let why = if no_record.is_cut_off {
                 "the document ends before it is complete: it was cut off; get it whole and run again".into()
             } else {
                 format!("the document is {}; correct it there, or in what writes the file", no_record.what)
@@ -192,8 +192,8 @@ impl<R: Read + Send> Whole<R> {
         })?;
         let refusal = is_error_document(&document).then(|| shown(&document));
         let values = (self.extract)(document, n as u64).map_err(|no_items| match no_items {
-            NoItems::Broken(why) => broken(self.name.clone(), format!("items: {why}")),
-            NoItems::Unavailable(why) => SourceError::Unavailable { what: self.name.clone(), why },
+            NoRecordsError::Broken(why) => broken(self.name.clone(), format!("items: {why}")),
+            NoRecordsError::Unavailable(why) => SourceError::Unavailable { what: self.name.clone(), why },
         });
         match refusal {
             Some(document) if values.as_ref().map_or(true, Vec::is_empty) => {
@@ -204,7 +204,7 @@ impl<R: Read + Send> Whole<R> {
     }
 }
 
-impl<R: Read + Send> Records for Whole<R> {
+impl<R: Read + Send> Records for WholeDocument<R> {
     fn next(&mut self) -> Result<Option<Record>, SourceError> {
         if let Some(reader) = self.reader.take() {
             self.values = self.read(reader)?.into_iter();
@@ -233,7 +233,7 @@ mod tests {
         file
     }
 
-    fn identity() -> Extract {
+    fn identity() -> ExtractFn {
         Arc::new(|value, _| Ok(vec![value]))
     }
 
@@ -312,7 +312,7 @@ mod tests {
         let input = Input::File(file.path().to_owned());
         let mut source =
             open(&input, Items::from_expression(".[]", identity), TextEncoding::Auto).expect("the file opens");
-        assert!(source.rereadable());
+        assert!(source.is_rereadable());
         let mut n = 0;
         while let Some(record) = source.next().await.expect("a whole feed") {
             assert_eq!(record.body, Ok(json!({"id": n})));

@@ -11,8 +11,8 @@ use crate::source::background_reader::{BackgroundReader, Records};
 use crate::source::bytes::content_guess::ContentKind;
 use crate::source::bytes::encoding::TextEncoding;
 use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
-use crate::source::json::record_text::{NoRecord, parse};
-use crate::source::skim::Depth;
+use crate::source::json::record_text::{RecordTextError, parse};
+use crate::source::path_selection::Depth;
 
 /// Opens `input` as JSON lines in `encoding`. Blank lines are skipped. A line that is not valid
 /// JSON is a bad record, and reading continues with the next line.
@@ -90,14 +90,14 @@ impl<R: Read + Send> Records for Lines<R> {
             }
             let (body, bytes) = match parse(&self.text, &self.depth) {
                 Ok(body) => (Ok(body), Vec::new()),
-                Err(no_record) if no_record.cut_off && !ended => {
+                Err(no_record) if no_record.is_cut_off && !ended => {
                     return Err(self.broken(
                         "the input ends in the middle of this line: it was cut off; get it whole and run again, what came \
                          before is kept"
                             .into(),
                     ));
                 }
-                Err(NoRecord { bad: BadRecord(why), cut_off: true, .. }) => {
+                Err(RecordTextError { bad: BadRecord(why), is_cut_off: true, .. }) => {
                     (Err(BadRecord(format!("{why}; with jsonl each record is one line"))), self.text.clone())
                 }
                 Err(no_record) => (Err(no_record.bad), self.text.clone()),

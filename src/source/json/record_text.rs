@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use crate::ledger::values::exact_number;
 use crate::port::source::BadRecord;
-use crate::source::skim::Depth;
+use crate::source::path_selection::Depth;
 
 /// Characters that are shown on each side of a damaged place.
 const SHOWN: usize = 12;
 
 /// Why a text is not a record.
 #[derive(Debug)]
-pub(crate) struct NoRecord {
+pub(crate) struct RecordTextError {
     /// What is wrong, for the failure of the record.
     pub(crate) bad: BadRecord,
     /// What is wrong, without the place: completes "the document is".
@@ -23,40 +23,40 @@ pub(crate) struct NoRecord {
     /// Line and column of the place in the text, from 1.
     pub(crate) place: (usize, usize),
     /// Whether the text is valid as far as it goes, and only its end is missing.
-    pub(crate) cut_off: bool,
+    pub(crate) is_cut_off: bool,
 }
 
-impl NoRecord {
-    fn new(what: String, place: (usize, usize), advice: &str, cut_off: bool) -> Self {
+impl RecordTextError {
+    fn new(what: String, place: (usize, usize), advice: &str, is_cut_off: bool) -> Self {
         let at = match place {
             (1, column) => format!("column {column}"),
             (line, column) => format!("line {line} of the record, column {column}"),
         };
         let bad = BadRecord(format!("the record is {what} at {at}; {advice}"));
-        Self { bad, what, place, cut_off }
+        Self { bad, what, place, is_cut_off }
     }
 }
 
 /// Parses one JSON text at `depth`. A number that neither 64 bits nor a double can represent keeps
 /// its digits.
-pub(crate) fn parse(text: &[u8], depth: &Depth) -> Result<Value, NoRecord> {
+pub(crate) fn parse(text: &[u8], depth: &Depth) -> Result<Value, RecordTextError> {
     let utf8 = std::str::from_utf8(text).map_err(|error| {
         let (before, _) = text.split_at(error.valid_up_to());
         let place = end_of(&String::from_utf8_lossy(before));
         let advice =
             "correct its characters in the file; if the whole file is in another encoding, set encoding below [source]";
-        NoRecord::new("not valid UTF-8".to_owned(), place, advice, error.error_len().is_none())
+        RecordTextError::new("not valid UTF-8".to_owned(), place, advice, error.error_len().is_none())
     })?;
     exact_number::parse_by(utf8, |text| depth.read(text)).map_err(|error| {
-        let before = before(utf8, &error);
-        let what = format!("not valid JSON: {}{}{}", reason(&error), hint(utf8), near(utf8, before.len()));
+        let before = text_before(utf8, &error);
+        let what = format!("not valid JSON: {}{}{}", reason(&error), hint(utf8), text_near(utf8, before.len()));
         let advice = "correct it in the file, or in what writes it; the other records are read";
-        NoRecord::new(what, end_of(before), advice, error.is_eof())
+        RecordTextError::new(what, end_of(before), advice, error.is_eof())
     })
 }
 
 /// Returns the text up to the place of the error, which is its end.
-fn before<'a>(text: &'a str, error: &serde_json::Error) -> &'a str {
+fn text_before<'a>(text: &'a str, error: &serde_json::Error) -> &'a str {
     let start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     let mut end = start.saturating_add(error.column()).min(text.len());
     while !text.is_char_boundary(end) {
@@ -72,7 +72,7 @@ fn end_of(text: &str) -> (usize, usize) {
 }
 
 /// Returns the part of the text around a place, as an addition to a message.
-fn near(text: &str, at: usize) -> String {
+fn text_near(text: &str, at: usize) -> String {
     let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
     let before: Vec<char> = before.chars().rev().take(SHOWN).collect();
     let shown: String = before.iter().rev().copied().chain(after.chars().take(SHOWN)).collect();
@@ -143,7 +143,7 @@ mod tests {
     /// Returns the whole message, and whether the text was cut off.
     fn message(text: &[u8]) -> (String, bool) {
         let error = parse(text, &Depth::Whole).expect_err("no record");
-        (error.bad.0, error.cut_off)
+        (error.bad.0, error.is_cut_off)
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(crate) enum SplitError {
     /// The document is malformed at this position.
     Broken(ElementPosition, String),
     /// The path to the records does not lead to a list there.
-    Misled(ElementPosition, String),
+    NoList(ElementPosition, String),
     /// A member of the path occurs twice.
     RepeatedMember(ElementPosition, String),
 }
@@ -84,7 +84,7 @@ impl<R: Read> Splitter<R> {
         let ended = match std::mem::replace(&mut self.state, State::Done) {
             State::Done => return Ok(None),
             State::Start => {
-                self.descend()?;
+                self.enter_path()?;
                 self.after_space()? == b']'
             }
             State::Within => match self.after_space()? {
@@ -92,11 +92,11 @@ impl<R: Read> Splitter<R> {
                 b',' => {
                     self.consume(false)?;
                     if self.after_space()? == b']' {
-                        return Err(self.unexpected(b']', "an element after the comma"));
+                        return Err(self.unexpected_byte(b']', "an element after the comma"));
                     }
                     false
                 }
-                other => return Err(self.unexpected(other, "a comma or a closing bracket after the element")),
+                other => return Err(self.unexpected_byte(other, "a comma or a closing bracket after the element")),
             },
         };
         if ended {
@@ -118,18 +118,18 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Descends along the path and into the array at its end.
-    fn descend(&mut self) -> Walk<()> {
+    fn enter_path(&mut self) -> Walk<()> {
         for depth in 0..self.path.members().len() {
             let found = self.after_space()?;
             if found != b'{' {
-                return Err(self.elsewhere(depth, found, "an object"));
+                return Err(self.wrong_path(depth, found, "an object"));
             }
             self.consume(false)?;
             self.seek(depth)?;
         }
         let found = self.after_space()?;
         if found != b'[' {
-            return Err(self.elsewhere(self.path.members().len(), found, "an array"));
+            return Err(self.wrong_path(self.path.members().len(), found, "an array"));
         }
         self.consume(false)
     }
@@ -146,11 +146,11 @@ impl<R: Read> Splitter<R> {
                         self.path.upto(depth),
                         self.path.members().get(depth).map_or("", String::as_str)
                     );
-                    return Err(SplitError::Misled(self.position(), why));
+                    return Err(SplitError::NoList(self.position(), why));
                 }
                 b',' if !first => self.consume(false)?,
                 _ if first => {}
-                other => return Err(self.unexpected(other, "a comma or a closing brace")),
+                other => return Err(self.unexpected_byte(other, "a comma or a closing brace")),
             }
             first = false;
             let name = self.member_name()?;
@@ -166,14 +166,14 @@ impl<R: Read> Splitter<R> {
     fn member_name(&mut self) -> Walk<String> {
         let found = self.after_space()?;
         if found != b'"' {
-            return Err(self.unexpected(found, "a member's name in quotes"));
+            return Err(self.unexpected_byte(found, "a member's name in quotes"));
         }
         self.element.clear();
         self.string(true)?;
         let name = serde_json::from_slice(&self.element).unwrap_or_default();
         match self.after_space()? {
             b':' => self.consume(false)?,
-            other => return Err(self.unexpected(other, "a colon after the member's name")),
+            other => return Err(self.unexpected_byte(other, "a colon after the member's name")),
         }
         Ok(name)
     }
@@ -185,7 +185,7 @@ impl<R: Read> Splitter<R> {
                 match self.after_space()? {
                     b'}' => break self.consume(false)?,
                     b',' => self.consume(false)?,
-                    other => return Err(self.unexpected(other, "a comma or a closing brace")),
+                    other => return Err(self.unexpected_byte(other, "a comma or a closing brace")),
                 }
                 self.after_space()?;
                 let position = self.position();
@@ -199,29 +199,29 @@ impl<R: Read> Splitter<R> {
         }
         match self.after_space() {
             Err(SplitError::CutOff(_)) => Ok(()),
-            Ok(found) => Err(self.unexpected(found, "the end of the document")),
+            Ok(found) => Err(self.unexpected_byte(found, "the end of the document")),
             Err(stop) => Err(stop),
         }
     }
 
     /// Walks one value, from its first byte to its last.
-    fn value(&mut self, keep: bool) -> Walk<()> {
+    fn value(&mut self, must_keep: bool) -> Walk<()> {
         match self.peek()? {
-            Some(b'{' | b'[') => self.nested(keep),
-            Some(b'"') => self.string(keep),
-            Some(other @ (b',' | b':' | b']' | b'}')) => Err(self.unexpected(other, "a value")),
-            _ => self.scalar(keep),
+            Some(b'{' | b'[') => self.nested(must_keep),
+            Some(b'"') => self.string(must_keep),
+            Some(other @ (b',' | b':' | b']' | b'}')) => Err(self.unexpected_byte(other, "a value")),
+            _ => self.scalar(must_keep),
         }
     }
 
     /// Walks an object or an array by its brackets alone; its content is checked when it is parsed.
-    fn nested(&mut self, keep: bool) -> Walk<()> {
+    fn nested(&mut self, must_keep: bool) -> Walk<()> {
         self.open.clear();
         loop {
             match self.peek()? {
                 None => return Err(SplitError::CutOff(self.position())),
                 Some(b'"') => {
-                    self.string(keep)?;
+                    self.string(must_keep)?;
                     continue;
                 }
                 Some(b'{') => self.open.push(b'}'),
@@ -230,12 +230,12 @@ impl<R: Read> Splitter<R> {
                     Some(wanted) if wanted == found => {}
                     wanted => {
                         let wanted = char::from(wanted.unwrap_or(b' '));
-                        return Err(self.unexpected(found, &format!("`{wanted}`, which would close what is open")));
+                        return Err(self.unexpected_byte(found, &format!("`{wanted}`, which would close what is open")));
                     }
                 },
                 Some(_) => {}
             }
-            self.consume(keep)?;
+            self.consume(must_keep)?;
             if self.open.is_empty() {
                 return Ok(());
             }
@@ -245,31 +245,31 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    fn string(&mut self, keep: bool) -> Walk<()> {
-        self.consume(keep)?;
+    fn string(&mut self, must_keep: bool) -> Walk<()> {
+        self.consume(must_keep)?;
         loop {
             match self.peek()? {
                 None => return Err(SplitError::CutOff(self.position())),
-                Some(b'"') => return self.consume(keep),
+                Some(b'"') => return self.consume(must_keep),
                 Some(b'\\') => {
-                    self.consume(keep)?;
+                    self.consume(must_keep)?;
                     if self.peek()?.is_none() {
                         return Err(SplitError::CutOff(self.position()));
                     }
-                    self.consume(keep)?;
+                    self.consume(must_keep)?;
                 }
-                Some(_) => self.consume(keep)?,
+                Some(_) => self.consume(must_keep)?,
             }
         }
     }
 
     /// Walks a number or a literal.
-    fn scalar(&mut self, keep: bool) -> Walk<()> {
+    fn scalar(&mut self, must_keep: bool) -> Walk<()> {
         loop {
             match self.peek()? {
                 None => return Err(SplitError::CutOff(self.position())),
                 Some(b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r') => return Ok(()),
-                Some(_) => self.consume(keep)?,
+                Some(_) => self.consume(must_keep)?,
             }
         }
     }
@@ -297,14 +297,14 @@ impl<R: Read> Splitter<R> {
 
     /// Consumes the peeked byte.
     #[inline]
-    fn consume(&mut self, keep: bool) -> Walk<()> {
+    fn consume(&mut self, must_keep: bool) -> Walk<()> {
         let byte = self.chunk.get(self.at).copied().unwrap_or_default();
         self.at += 1;
         if byte == b'\n' {
             self.line += 1;
             self.line_start = self.before + self.at as u64;
         }
-        if keep {
+        if must_keep {
             self.element.push(byte);
             if self.element.len() > self.limit {
                 let why = format!("the record is longer than {} bytes, the most that one may have", self.limit);
@@ -327,13 +327,13 @@ impl<R: Read> Splitter<R> {
         SplitError::RepeatedMember(position, why)
     }
 
-    fn unexpected(&self, found: u8, wanted: &str) -> SplitError {
+    fn unexpected_byte(&self, found: u8, wanted: &str) -> SplitError {
         let found =
             if found.is_ascii_graphic() { format!("`{}`", char::from(found)) } else { format!("byte {found:#04x}") };
         SplitError::Broken(self.position(), format!("found {found}, where the document needs {wanted}"))
     }
 
-    fn elsewhere(&self, depth: usize, found: u8, wanted: &str) -> SplitError {
+    fn wrong_path(&self, depth: usize, found: u8, wanted: &str) -> SplitError {
         let found = match found {
             b'{' => "an object",
             b'[' => "an array",
@@ -345,7 +345,7 @@ impl<R: Read> Splitter<R> {
         };
         let why =
             format!("items is {}[], which needs {wanted} at {}, but found {found}", self.path, self.path.upto(depth));
-        SplitError::Misled(self.position(), why)
+        SplitError::NoList(self.position(), why)
     }
 }
 

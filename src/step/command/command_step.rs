@@ -29,7 +29,7 @@ use which::sys::RealSys;
 
 use crate::clock::Clock;
 use crate::ledger::values::exact_number;
-use crate::machine::{MachineTrouble, Refused};
+use crate::machine::{MachineError, MachineRefusal};
 use crate::port::step::{Step, StepContext, StepError};
 use crate::process_group::ProcessGroup;
 use crate::step::command::process_output::ProgramOutput;
@@ -94,13 +94,13 @@ impl CommandSettings {
 }
 
 /// A `command` step. Its effects are unknown, so it counts as having an effect outside the sheet.
-pub struct Command {
+pub struct CommandStep {
     name: String,
     settings: CommandSettings,
     clock: Arc<dyn Clock>,
 }
 
-impl Command {
+impl CommandStep {
     /// Creates a step of this name.
     pub fn new(name: impl Into<String>, settings: CommandSettings, clock: Arc<dyn Clock>) -> Self {
         Self { name: name.into(), settings, clock }
@@ -171,16 +171,16 @@ impl Command {
             return StepError::Rejected(why);
         }
         let action = format!("the program {program} can't be started");
-        let trouble = MachineTrouble::from_io(&action, error).unwrap_or_else(|| match error.kind() {
-            io::ErrorKind::ExecutableFileBusy => MachineTrouble { refused: Refused::Busy, why },
+        let machine_error = MachineError::from_io(&action, error).unwrap_or_else(|| match error.kind() {
+            io::ErrorKind::ExecutableFileBusy => MachineError { refused: MachineRefusal::Busy, why },
             _ if !self.settings.folder.is_dir() => {
                 let why = format!("{why}; the folder {} is not there", self.settings.folder.display());
-                MachineTrouble { refused: Refused::Program, why }
+                MachineError { refused: MachineRefusal::Program, why }
             }
-            _ => MachineTrouble { refused: Refused::Program, why },
+            _ => MachineError { refused: MachineRefusal::Program, why },
         });
         // Of the operations after the start, only watching its pipes may run out of resources.
-        StepError::Machine { trouble, begun: error.kind() == io::ErrorKind::StorageFull }
+        StepError::Machine { error: machine_error, has_begun: error.kind() == io::ErrorKind::StorageFull }
     }
 
     fn process(&self, context: &StepContext) -> Process {
@@ -211,7 +211,7 @@ impl Command {
     }
 }
 
-impl Step for Command {
+impl Step for CommandStep {
     fn run<'a>(&'a self, input: Value, context: &'a StepContext) -> BoxFuture<'a, Result<Vec<Value>, StepError>> {
         self.run_once(input, context).boxed()
     }
@@ -228,9 +228,9 @@ impl Step for Command {
 /// Returns the error of an item that could not be written completely; the program is not started.
 fn input_error(program: &str, error: &io::Error) -> StepError {
     let action = format!("the item for the program {program} can't be kept ready");
-    let trouble = MachineTrouble::from_io(&action, error);
-    let trouble = trouble.unwrap_or_else(|| MachineTrouble::resource(format!("{action}: {error}")));
-    StepError::Machine { trouble, begun: false }
+    let machine_error = MachineError::from_io(&action, error);
+    let machine_error = machine_error.unwrap_or_else(|| MachineError::resource(format!("{action}: {error}")));
+    StepError::Machine { error: machine_error, has_begun: false }
 }
 
 /// Ends the program with all processes that it started, and waits for it.
@@ -309,7 +309,7 @@ fn parse_output(program: &str, input: Value, out: &[u8]) -> Result<Vec<Value>, S
     };
     let text = std::str::from_utf8(out).map_err(|error| not_json(error.to_string()))?;
     let values: Result<Vec<Value>, _> =
-        serde_json::Deserializer::from_str(&exact_number::marked(text)).into_iter().collect();
+        serde_json::Deserializer::from_str(&exact_number::mark_inexact_numbers(text)).into_iter().collect();
     values.map_err(|error| not_json(error.to_string()))
 }
 

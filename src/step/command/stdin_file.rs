@@ -57,7 +57,7 @@ fn create_unnamed() -> io::Result<File> {
     on_disk()
 }
 
-/// Creates the file on a disk and unlinks it at once.
+/// Creates the file on a disk and unlinks it immediately.
 fn on_disk() -> io::Result<File> {
     let file = tempfile::tempfile()?;
     #[cfg(unix)]

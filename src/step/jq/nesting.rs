@@ -65,7 +65,7 @@ enum Sequence {
 
 /// A construct that a keyword has opened within a sequence. jaq parses whole terms in it; there a
 /// comma is an operator, in an object too.
-enum Open {
+enum OpenConstruct {
     /// An `if`, with the levels around its parts; `end` closes it.
     Branches(usize),
     /// The name, the arguments and the body of a `def`; a semicolon closes it.
@@ -76,7 +76,7 @@ enum Open {
 
 /// What the next token can be.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Next {
+enum NextToken {
     /// The name of a member.
     Name,
     /// The start of a term: a keyword opens a construct here; `end`, `then` and so on are filter
@@ -91,9 +91,9 @@ enum Next {
 /// Returns the levels of a sequence of tokens.
 fn levels(tokens: &[Token<&str>], kind: Sequence) -> usize {
     let mut walk = Walk { kind, level: 0, deepest: 0, members: 1, open: Vec::new() };
-    let start = if kind == Sequence::Members { Next::Name } else { Next::Term };
+    let start = if kind == Sequence::Members { NextToken::Name } else { NextToken::Term };
     tokens.iter().fold(start, |at, token| walk.process(token, at));
-    walk.deepest + halvings(walk.members) * LEVEL_WEIGHT
+    walk.deepest + count_halvings(walk.members) * LEVEL_WEIGHT
 }
 
 /// The state of the walk along one sequence.
@@ -103,112 +103,114 @@ struct Walk {
     level: usize,
     deepest: usize,
     members: usize,
-    open: Vec<Open>,
+    open: Vec<OpenConstruct>,
 }
 
 impl Walk {
     /// Processes a token that was expected as `at`. Returns what the next one can be.
-    fn process(&mut self, Token(text, token): &Token<&str>, at: Next) -> Next {
+    fn process(&mut self, Token(text, token): &Token<&str>, at: NextToken) -> NextToken {
         let next = match token {
-            Tok::Word if at != Next::Name => self.word(text, at),
+            Tok::Word if at != NextToken::Name => self.word(text, at),
             Tok::Sym => self.symbol(text),
             Tok::Str(parts) => {
                 self.deepest = self.deepest.max(self.level + interpolated(parts));
-                Next::Operator
+                NextToken::Operator
             }
-            Tok::Block(inner) if at == Next::Pattern || self.kind == Sequence::Variables => {
+            Tok::Block(inner) if at == NextToken::Pattern || self.kind == Sequence::Variables => {
                 self.level += LEVEL_WEIGHT + levels(inner, Sequence::Variables);
-                Next::Operator
+                NextToken::Operator
             }
             Tok::Block(inner) => {
                 let kind = if text.starts_with('{') { Sequence::Members } else { Sequence::Terms };
                 self.deepest = self.deepest.max(self.level + LEVEL_WEIGHT + levels(inner, kind));
                 // An index follows the value that it indexes.
                 self.level += PART_WEIGHT;
-                Next::Operator
+                NextToken::Operator
             }
-            _ => Next::Operator,
+            _ => NextToken::Operator,
         };
         self.deepest = self.deepest.max(self.level);
         next
     }
 
-    fn word(&mut self, word: &str, at: Next) -> Next {
+    fn word(&mut self, word: &str, at: NextToken) -> NextToken {
         match (word, at) {
-            ("if", Next::Term) => {
+            ("if", NextToken::Term) => {
                 self.level += LEVEL_WEIGHT;
-                self.open.push(Open::Branches(self.level));
-                Next::Term
+                self.open.push(OpenConstruct::Branches(self.level));
+                NextToken::Term
             }
-            ("then" | "else" | "elif", Next::Operator) => {
+            ("then" | "else" | "elif", NextToken::Operator) => {
                 self.leave_scopes();
-                if let Some(Open::Branches(start)) = self.open.last_mut() {
+                if let Some(OpenConstruct::Branches(start)) = self.open.last_mut() {
                     *start += if word == "elif" { LEVEL_WEIGHT } else { 0 };
                     self.level = *start;
                 }
-                Next::Term
+                NextToken::Term
             }
-            ("end", Next::Operator) => {
+            ("end", NextToken::Operator) => {
                 self.leave_scopes();
-                if let Some(Open::Branches(start)) = self.open.pop_if(|last| matches!(last, Open::Branches(_))) {
+                if let Some(OpenConstruct::Branches(start)) =
+                    self.open.pop_if(|last| matches!(last, OpenConstruct::Branches(_)))
+                {
                     self.level = start;
                 }
-                Next::Operator
+                NextToken::Operator
             }
-            ("def" | "label", Next::Term) => {
+            ("def" | "label", NextToken::Term) => {
                 self.level += LEVEL_WEIGHT;
-                self.open.push(if word == "def" { Open::Definition } else { Open::Scope });
-                Next::Operator
+                self.open.push(if word == "def" { OpenConstruct::Definition } else { OpenConstruct::Scope });
+                NextToken::Operator
             }
             ("as", _) => {
                 self.level += LEVEL_WEIGHT;
-                Next::Pattern
+                NextToken::Pattern
             }
             ("try" | "catch" | "reduce" | "foreach" | "and" | "or" | "import" | "include", _) => {
                 self.level += LEVEL_WEIGHT;
-                Next::Term
+                NextToken::Term
             }
-            _ => Next::Operator,
+            _ => NextToken::Operator,
         }
     }
 
-    fn symbol(&mut self, symbol: &str) -> Next {
+    fn symbol(&mut self, symbol: &str) -> NextToken {
         match symbol {
             "," if self.kind == Sequence::Members && self.open.is_empty() => {
                 self.members += 1;
                 self.level = 0;
-                return Next::Name;
+                return NextToken::Name;
             }
             "," if self.kind == Sequence::Variables => self.level += PART_WEIGHT,
             ";" => {
                 // Each argument is bound within the one before.
                 self.level += PART_WEIGHT;
                 self.leave_scopes();
-                if self.open.pop_if(|last| matches!(last, Open::Definition)).is_some() {
-                    self.open.push(Open::Scope);
+                if self.open.pop_if(|last| matches!(last, OpenConstruct::Definition)).is_some() {
+                    self.open.push(OpenConstruct::Scope);
                 }
-                return Next::Term;
+                return NextToken::Term;
             }
-            ":" => return Next::Term,
+            ":" => return NextToken::Term,
             ")" | "]" | "}" => {}
             "?" => self.level += PART_WEIGHT,
             path if path.starts_with('.') => self.level += PART_WEIGHT,
             _ => {
                 self.level += LEVEL_WEIGHT;
-                return Next::Term;
+                return NextToken::Term;
             }
         }
-        Next::Operator
+        NextToken::Operator
     }
 
     /// Closes the definitions and labels of a term at its end.
     fn leave_scopes(&mut self) {
-        while self.open.pop_if(|last| matches!(last, Open::Scope)).is_some() {}
+        while self.open.pop_if(|last| matches!(last, OpenConstruct::Scope)).is_some() {}
     }
 }
 
 /// Returns how often this many parts are halved.
-fn halvings(parts: usize) -> usize {
+fn count_halvings(parts: usize) -> usize {
     std::iter::successors(Some(parts), |parts| Some(parts.div_ceil(2))).take_while(|parts| *parts > MAX_WIDTH).count()
 }
 
@@ -218,7 +220,7 @@ fn interpolated(parts: &[StrPart<&str, Token<&str>>]) -> usize {
         StrPart::Term(term) => Some(levels(std::slice::from_ref(term), Sequence::Terms)),
         StrPart::Str(_) | StrPart::Char(_) => None,
     });
-    terms.max().map_or(0, |deepest| deepest + LEVEL_WEIGHT) + halvings(parts.len()) * LEVEL_WEIGHT
+    terms.max().map_or(0, |deepest| deepest + LEVEL_WEIGHT) + count_halvings(parts.len()) * LEVEL_WEIGHT
 }
 
 #[cfg(test)]

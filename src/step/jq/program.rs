@@ -19,7 +19,7 @@ use thiserror::Error as ThisError;
 use crate::ledger::values::json_path::MemberPath;
 use crate::step::jq::bounds::bounded::cost;
 use crate::step::jq::bounds::cost::Cost;
-use crate::step::jq::dialect::filters::{defs, funs};
+use crate::step::jq::dialect::filters::{defs, native_filters};
 use crate::step::jq::dialect::numbers::in_place;
 use crate::step::jq::dialect::rewrite;
 use crate::step::jq::nesting::{DEEP_STACK, Nesting};
@@ -99,8 +99,10 @@ impl Program {
         let modules = Loader::new(defs().chain([main]))
             .load(&arena, File { code: MAIN, path: () })
             .map_err(|errors| load_error(source, &errors))?;
-        let filter =
-            Compiler::default().with_funs(funs()).compile(modules).map_err(|errors| compile_error(source, &errors))?;
+        let filter = Compiler::default()
+            .with_funs(native_filters())
+            .compile(modules)
+            .map_err(|errors| compile_error(source, &errors))?;
         Ok(Self { source: source.into(), filter: Arc::new(filter), path: MemberPath::parse(source), cost })
     }
 

@@ -45,20 +45,20 @@ fn digits_to_jaq(digits: &str) -> Num {
 /// Converts to a `serde_json` value. The error names the path of the value that can't be
 /// represented: a number that is not finite, invalid UTF-8, a member whose name is not a text.
 pub(crate) fn from_jaq(value: &Val) -> Result<Value, String> {
-    convert(value, 0).map_err(|Unrepresentable { path, why }| {
+    convert(value, 0).map_err(|UnrepresentableValue { path, why }| {
         let path: String = path.into_iter().rev().collect();
         format!("{} {why}", if path.is_empty() { "the result" } else { &path })
     })
 }
 
 /// The value that can't be represented, and its path, from the innermost segment outwards.
-struct Unrepresentable {
+struct UnrepresentableValue {
     path: Vec<String>,
     why: &'static str,
 }
 
-impl Unrepresentable {
-    fn here(why: &'static str) -> Self {
+impl UnrepresentableValue {
+    fn at_path(why: &'static str) -> Self {
         Self { path: Vec::new(), why }
     }
 
@@ -68,9 +68,9 @@ impl Unrepresentable {
     }
 }
 
-fn convert(value: &Val, depth: usize) -> Result<Value, Unrepresentable> {
+fn convert(value: &Val, depth: usize) -> Result<Value, UnrepresentableValue> {
     if depth > MAX_DEPTH {
-        return Err(Unrepresentable::here("is nested more than 126 deep"));
+        return Err(UnrepresentableValue::at_path("is nested more than 126 deep"));
     }
     match value {
         Val::Null => Ok(Value::Null),
@@ -85,7 +85,7 @@ fn convert(value: &Val, depth: usize) -> Result<Value, Unrepresentable> {
             let convert_member = |(name, value): (&Val, &Val)| {
                 let name = match name {
                     Val::BStr(bytes) | Val::TStr(bytes) => text(bytes)?,
-                    _ => return Err(Unrepresentable::here("has a member whose name is not a text")),
+                    _ => return Err(UnrepresentableValue::at_path("has a member whose name is not a text")),
                 };
                 let value = convert(value, depth + 1).map_err(|e| e.within(format!(".{name}")))?;
                 Ok((name, value))
@@ -95,11 +95,11 @@ fn convert(value: &Val, depth: usize) -> Result<Value, Unrepresentable> {
     }
 }
 
-fn text(bytes: &[u8]) -> Result<String, Unrepresentable> {
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Unrepresentable::here("is not valid UTF-8"))
+fn text(bytes: &[u8]) -> Result<String, UnrepresentableValue> {
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| UnrepresentableValue::at_path("is not valid UTF-8"))
 }
 
-fn number_from_jaq(number: &Num) -> Result<Value, Unrepresentable> {
+fn number_from_jaq(number: &Num) -> Result<Value, UnrepresentableValue> {
     let float = match number {
         Num::Int(i) => return Ok(Value::from(*i)),
         Num::BigInt(big) => {
@@ -116,7 +116,7 @@ fn number_from_jaq(number: &Num) -> Result<Value, Unrepresentable> {
             None => digits.parse().unwrap_or(f64::NAN),
         },
     };
-    Number::from_f64(float).map(Value::Number).ok_or_else(|| Unrepresentable::here("is not a finite number"))
+    Number::from_f64(float).map(Value::Number).ok_or_else(|| UnrepresentableValue::at_path("is not a finite number"))
 }
 
 #[cfg(test)]

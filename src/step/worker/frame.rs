@@ -43,11 +43,11 @@ pub(crate) fn put_json(out: &mut Vec<u8>, value: &Value) {
 pub(crate) type WorkerFrame<'b> = (u8, &'b [u8], usize);
 
 /// Returns the first frame of `bytes`; `None` if it is incomplete.
-pub(crate) fn parse_frame(bytes: &[u8]) -> Result<Option<WorkerFrame<'_>>, Unreadable> {
+pub(crate) fn parse_frame(bytes: &[u8]) -> Result<Option<WorkerFrame<'_>>, FrameError> {
     let Some((length, after)) = parse_u32(bytes) else { return Ok(None) };
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     if length > MAX_FRAME {
-        return Err(Unreadable);
+        return Err(FrameError);
     }
     let Some((kind, rest)) = after.split_first() else { return Ok(None) };
     Ok(rest.get(..length).map(|rest| (*kind, rest, HEAD + length)))
@@ -55,7 +55,7 @@ pub(crate) fn parse_frame(bytes: &[u8]) -> Result<Option<WorkerFrame<'_>>, Unrea
 
 /// The other side violated the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Unreadable;
+pub(crate) struct FrameError;
 
 /// Parses a four-byte number. Returns it and the remaining bytes.
 pub(crate) fn parse_u32(bytes: &[u8]) -> Option<(u32, &[u8])> {
@@ -70,13 +70,13 @@ pub(crate) fn parse_u64(bytes: &[u8]) -> Option<(u64, &[u8])> {
 }
 
 /// Parses the payload of a `VALUES` frame.
-pub(crate) fn values(mut rest: &[u8]) -> Result<Vec<Value>, Unreadable> {
+pub(crate) fn values(mut rest: &[u8]) -> Result<Vec<Value>, FrameError> {
     let mut values = Vec::new();
     while !rest.is_empty() {
-        let (length, after) = parse_u32(rest).ok_or(Unreadable)?;
+        let (length, after) = parse_u32(rest).ok_or(FrameError)?;
         let (json, after) =
-            after.split_at_checked(usize::try_from(length).map_err(|_| Unreadable)?).ok_or(Unreadable)?;
-        values.push(serde_json::from_slice(json).map_err(|_| Unreadable)?);
+            after.split_at_checked(usize::try_from(length).map_err(|_| FrameError)?).ok_or(FrameError)?;
+        values.push(serde_json::from_slice(json).map_err(|_| FrameError)?);
         rest = after;
     }
     Ok(values)
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_length_beyond_all_measure_is_not_waited_for() {
-        assert_eq!(parse_frame(&[0xff; 9]), Err(Unreadable));
-        assert_eq!(values(&[9, 0, 0, 0, b'1']), Err(Unreadable));
+        assert_eq!(parse_frame(&[0xff; 9]), Err(FrameError));
+        assert_eq!(values(&[9, 0, 0, 0, b'1']), Err(FrameError));
     }
 }

@@ -29,7 +29,7 @@ const BASE_MEMORY: u64 = (STACK as u64) + (64 << 20);
 const RESERVED_ADDRESS_SPACE: u64 = 512 << 20;
 /// Frames that wait to be evaluated.
 const MAX_WAITING_FRAMES: usize = 512;
-/// Replies that are written at once, in bytes.
+/// Replies that are written in one step, in bytes.
 const MAX_WRITE_BYTES: usize = 1 << 16;
 
 /// The exit code of a worker that can't start a thread.
@@ -39,12 +39,12 @@ pub(crate) const NO_THREAD: u8 = 71;
 type Frame = (u8, Vec<u8>);
 
 /// Serves until standard input ends. Returns the exit code of the process.
-pub fn serve() -> u8 {
+pub fn serve_evaluations() -> u8 {
     std::panic::set_hook(Box::new(|_| {}));
     disable_core_dumps();
     let (frames, to_evaluate) = sync_channel(MAX_WAITING_FRAMES);
     let (answers, to_write) = sync_channel(MAX_WAITING_FRAMES);
-    // A reply is written at once, whatever the next evaluation does.
+    // A reply is written immediately, whatever the next evaluation does.
     let writing = thread::Builder::new().spawn(move || write(&to_write));
     let evaluating = thread::Builder::new().stack_size(STACK).spawn(move || answer(&to_evaluate, &answers));
     if writing.is_err() || evaluating.is_err() {

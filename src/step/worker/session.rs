@@ -17,7 +17,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::port::evaluator::{Bounds, Evaluation, EvaluationError};
 use crate::step::worker::frame::{
     EVALUATION, EXPRESSION, FAILURE, READY, VALUES, parse_frame, put_frame, put_json, values,
@@ -35,12 +35,12 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_STDERR_BYTES: u64 = 4 << 10;
 
 /// The values, or why there are none.
-pub(crate) type WorkerReply = Result<Vec<Value>, EvaluationError>;
+pub(crate) type WorkerResult = Result<Vec<Value>, EvaluationError>;
 
 /// An evaluation, and the channel to its caller.
 pub(crate) struct WorkerRequest {
     pub(crate) evaluation: Evaluation,
-    pub(crate) reply: oneshot::Sender<WorkerReply>,
+    pub(crate) reply: oneshot::Sender<WorkerResult>,
     /// Number of workers that another process ended while this request was the first one.
     pub(crate) lost_workers: u32,
 }
@@ -56,7 +56,7 @@ pub(crate) enum WorkerEnd {
     /// The worker ended with this many requests in flight; any of them may be the cause.
     Suspected(usize),
     /// The machine refused a resource.
-    Refused(MachineTrouble),
+    Refused(MachineError),
 }
 
 /// A running worker.
@@ -83,12 +83,12 @@ impl WorkerSession {
         program: Option<&Path>,
         alone: usize,
         clock: &dyn Clock,
-    ) -> Result<Self, MachineTrouble> {
+    ) -> Result<Self, MachineError> {
         const ACTION: &str = "the process that evaluates jq can't be started";
-        let resource_error = |why: &str| MachineTrouble::resource(format!("{ACTION}: {why}"));
+        let resource_error = |why: &str| MachineError::resource(format!("{ACTION}: {why}"));
         let program = program.ok_or_else(|| resource_error("this program's own file is not known"))?;
         let start_error = |error: &io::Error| {
-            MachineTrouble::from_io(ACTION, error).unwrap_or_else(|| resource_error(&error.to_string()))
+            MachineError::from_io(ACTION, error).unwrap_or_else(|| resource_error(&error.to_string()))
         };
         let mut child = start(program).map_err(|error| start_error(&error))?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -261,7 +261,7 @@ impl WorkerSession {
             ));
         }
         if status.is_some_and(|status| status.code() == Some(NO_THREAD.into())) {
-            return WorkerEnd::Refused(MachineTrouble::resource("the process that evaluates jq gets no thread"));
+            return WorkerEnd::Refused(MachineError::resource("the process that evaluates jq gets no thread"));
         }
         let how = status.map_or_else(String::new, |status| format!(" ({status})"));
         WorkerEnd::Gone(format!("the process that evaluates it was ended{how}, as a system does that is out of memory"))

@@ -14,10 +14,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::port::evaluator::{Evaluation, EvaluationError, Evaluator};
 use crate::step::worker::launch::own_program;
-use crate::step::worker::session::{WorkerEnd, WorkerReply, WorkerRequest, WorkerSession};
+use crate::step::worker::session::{WorkerEnd, WorkerRequest, WorkerResult, WorkerSession};
 
 /// How often an evaluation is tried if another process ends its worker.
 const MAX_ATTEMPTS: u32 = 2;
@@ -66,11 +66,11 @@ impl Workers {
 }
 
 impl Evaluator for Workers {
-    fn evaluate(&self, evaluation: Evaluation) -> BoxFuture<'static, WorkerReply> {
+    fn evaluate(&self, evaluation: Evaluation) -> BoxFuture<'static, WorkerResult> {
         let (reply, receiver) = oneshot::channel();
         self.send(WorkerRequest { evaluation, reply, lost_workers: 0 });
         async move {
-            let gone = || MachineTrouble::resource("the evaluator has stopped");
+            let gone = || MachineError::resource("the evaluator has stopped");
             receiver.await.unwrap_or_else(|_| Err(EvaluationError::Machine(gone())))
         }
         .boxed()
@@ -97,8 +97,8 @@ impl Driver {
             let session =
                 match WorkerSession::start_worker(self.program.as_deref(), self.alone, self.clock.as_ref()).await {
                     Ok(session) => session,
-                    Err(trouble) => {
-                        self.refuse_all(&trouble);
+                    Err(machine_error) => {
+                        self.refuse_all(&machine_error);
                         continue;
                     }
                 };
@@ -108,7 +108,7 @@ impl Driver {
                 WorkerEnd::Rejected(why) => self.reject_first(why),
                 WorkerEnd::Gone(why) => self.retry_first(why),
                 WorkerEnd::Suspected(requests) => self.alone = requests,
-                WorkerEnd::Refused(trouble) => self.refuse_all(&trouble),
+                WorkerEnd::Refused(machine_error) => self.refuse_all(&machine_error),
             }
         }
     }
@@ -130,9 +130,9 @@ impl Driver {
         }
     }
 
-    fn refuse_all(&mut self, trouble: &MachineTrouble) {
+    fn refuse_all(&mut self, machine_error: &MachineError) {
         for request in self.waiting.drain(..) {
-            let _ = request.reply.send(Err(EvaluationError::Machine(trouble.clone())));
+            let _ = request.reply.send(Err(EvaluationError::Machine(machine_error.clone())));
         }
     }
 }

@@ -29,13 +29,13 @@ pub struct AppendPosition {
 impl AppendPosition {
     /// Creates the position from 0-based rows: the last key, the last cell in users' columns, and
     /// cells in the job's own columns. `filled`: the last row of the grid has cells.
-    pub fn new(last_key: u32, last_users: Option<u32>, own_below: &[u32], filled: bool) -> Self {
+    pub fn new(last_key: u32, last_users: Option<u32>, own_below: &[u32], is_filled: bool) -> Self {
         let ours = own_below.iter().copied().filter(|row| *row > last_key).min();
         let Some(lowest) = last_users.max(own_below.iter().copied().max()).filter(|row| *row > last_key) else {
             return Self { last: last_key, ..Self::default() };
         };
         let end = ours.map_or(lowest + 1, |row| row.min(lowest + 1));
-        Self { last: last_key, blank: end - last_key - 1, inserts: filled && ours.is_some() }
+        Self { last: last_key, blank: end - last_key - 1, inserts: is_filled && ours.is_some() }
     }
 
     /// Moves the position below `row`, in which another read found a key. No new row goes there or

@@ -9,9 +9,9 @@
 
 use std::collections::HashMap;
 
-use crate::google::types::request_objects::Dimension;
-use crate::google::types::requests::Request;
-use crate::google::types::response_types::SpreadsheetInfo;
+use crate::sheets_client::types::request_objects::Dimension;
+use crate::sheets_client::types::requests::Request;
+use crate::sheets_client::types::response_types::SpreadsheetInfo;
 
 /// Default rows and columns of a new tab if the request has no size.
 const DEFAULT_GRID: (u32, u32) = (1_000, 26);
@@ -155,12 +155,12 @@ impl GridSize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::google::types::cell::CellRow;
-    use crate::google::types::request_objects::{GridProperties, SheetProperties};
-    use crate::google::types::response_types::TabInfo;
+    use crate::sheets_client::types::cell::CellRow;
+    use crate::sheets_client::types::request_objects::{GridProperties, SheetProperties};
+    use crate::sheets_client::types::response_types::TabInfo;
 
     fn budget() -> CellBudget {
-        let tab = TabInfo { sheet_id: 1, title: "T".into(), index: 0, hidden: false, rows: 100, columns: 4 };
+        let tab = TabInfo { sheet_id: 1, title: "T".into(), index: 0, is_hidden: false, rows: 100, columns: 4 };
         CellBudget::from_metadata(&SpreadsheetInfo {
             title: String::new(),
             locale: String::new(),

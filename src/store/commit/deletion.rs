@@ -22,11 +22,11 @@
 
 use std::collections::HashMap;
 
-use crate::google::types::cell;
-use crate::google::types::request_objects::PasteType;
-use crate::google::types::requests::Request;
 use crate::ledger::commit::row_deletion::{RowDeletion, TabKind};
 use crate::ledger::leases::head::HeadId;
+use crate::sheets_client::types::cell;
+use crate::sheets_client::types::request_objects::PasteType;
+use crate::sheets_client::types::requests::Request;
 use crate::store::commit::row_plan::Scratch;
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::tabs::cells::VALUE;

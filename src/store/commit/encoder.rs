@@ -7,15 +7,15 @@
 //! The state comes before the changes: its tab holds the undo log, to which writes of the changes
 //! copy rows. The service applies a batch as a whole, so no reader sees one without the other.
 
-use crate::google::types::cell::{self, CellFormat, NumberKind};
-use crate::google::types::request_objects::{Dimension, GridProperties, GridRange, SheetProperties};
-use crate::google::types::requests::Request;
 use crate::grid::Cell;
 use crate::ledger::commit::changes::{Commit, CommitPart, ItemResult};
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::failure::Failure;
 use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS, failure_row, processed_row, run_row};
 use crate::ledger::state::state_codec::state_pairs;
+use crate::sheets_client::types::cell::{self, CellFormat, NumberKind};
+use crate::sheets_client::types::request_objects::{Dimension, GridProperties, GridRange, SheetProperties};
+use crate::sheets_client::types::requests::Request;
 use crate::store::commit::deletion::{DeletedRows, RowDeletionBatch};
 use crate::store::commit::jobs_row;
 use crate::store::commit::own_columns::{self, OwnColumns};
@@ -53,7 +53,7 @@ pub struct EncodeContext<'a> {
     /// The existing tabs.
     pub tabs: &'a Tabs,
     /// Whether the batch recreates missing Failures and Runs tabs.
-    pub recreates: bool,
+    pub recreates_tabs: bool,
     /// The support for the named-range guard.
     pub support: GuardSupport,
     /// The known rows of the data tab.
@@ -66,7 +66,8 @@ pub struct EncodeContext<'a> {
 
 /// Encodes a commit.
 pub fn encode(commit: &Commit, batch_steps: &[BatchStep], context: EncodeContext<'_>) -> EncodedBatch {
-    let EncodeContext { tabs, recreates, support, row_context, pending_restores, deleted_rows } = context;
+    let EncodeContext { tabs, recreates_tabs: recreates, support, row_context, pending_restores, deleted_rows } =
+        context;
     let has_data_tab = tabs.data.is_some();
     let state_tab = batch_steps.iter().find_map(|step| match step {
         BatchStep::WriteState { tab } => Some(*tab),
@@ -118,7 +119,7 @@ struct BatchEncoder<'a> {
 impl BatchEncoder<'_> {
     /// Plans the tabs after the batch. The ids of new tabs are derived first, so that the state in
     /// the same batch can name them.
-    fn plan_tables(&mut self, recreates: bool) {
+    fn plan_tables(&mut self, recreates_tabs: bool) {
         let (to, job) = (self.commit.to, &self.commit.state.job);
         let made = |role, title: String, header: &[&str]| Tab {
             id: derived_tab_id(to, role),
@@ -131,7 +132,7 @@ impl BatchEncoder<'_> {
             self.tabs.failures = Some(made(TabKind::Failures, failures_title(job), &FAILURES));
             self.tabs.runs.get_or_insert_with(|| made(TabKind::Runs, RUNS_TITLE.to_owned(), &RUNS));
         }
-        if recreates && self.commit.from.is_some() {
+        if recreates_tabs && self.commit.from.is_some() {
             let (failures, runs) = (&mut self.tabs.failures, &mut self.tabs.runs);
             failures.get_or_insert_with(|| made(TabKind::Failures, failures_title(job), &FAILURES));
             runs.get_or_insert_with(|| made(TabKind::Runs, RUNS_TITLE.to_owned(), &RUNS));
@@ -246,10 +247,11 @@ impl BatchEncoder<'_> {
     /// Adds columns to the data tab, and developer metadata to columns that become the job's own.
     fn push_columns(&mut self) {
         let Some(tab) = &mut self.tabs.data else { return };
-        self.out.extend(own_columns::added(tab, self.commit).into_iter().map(|new| (CommitPart::Layout, new)));
+        self.out
+            .extend(own_columns::add_new_columns(tab, self.commit).into_iter().map(|new| (CommitPart::Layout, new)));
         let state = &self.commit.state;
         let own = OwnColumns { job: &state.job, tab: &state.definition.tab, columns: &state.columns };
-        let marks = own_columns::marks(self.commit.to, tab, &own, self.row_context.own_columns);
+        let marks = own_columns::mark_own_columns(self.commit.to, tab, &own, self.row_context.own_columns);
         self.out.extend(marks.into_iter().map(|mark| (CommitPart::Layout, mark)));
     }
 

@@ -4,16 +4,16 @@
 //! In scope: these requests. Out of scope: the formulas (`store::tabs::jobs_formulas`), reading the
 //! tab (`store::tabs::jobs`), a refusal of these requests (`store::spreadsheet::store`).
 //!
-//! The service refuses a second tab of the same title, so of two jobs that make the tab at once one
-//! is refused as a whole and loads again. All other writes append or insert: whatever other jobs
-//! and people do at that moment, no cell is overwritten.
+//! The service refuses a second tab of the same title, so of two jobs that make the tab at the same
+//! time one is refused as a whole and loads again. All other writes append or insert: whatever
+//! other jobs and people do at that moment, no cell is overwritten.
 
-use crate::google::types::cell::{CellData, CellFormat, NumberKind};
-use crate::google::types::request_objects::{
+use crate::ledger::rows::row_codec::RUNS;
+use crate::sheets_client::types::cell::{CellData, CellFormat, NumberKind};
+use crate::sheets_client::types::request_objects::{
     FormatRule, GridProperties, GridRange, RgbColor, SheetProperties, SpreadsheetProperties,
 };
-use crate::google::types::requests::Request;
-use crate::ledger::rows::row_codec::RUNS;
+use crate::sheets_client::types::requests::Request;
 use crate::store::tabs::cells::{VALUE_AND_FORMAT, VALUE_AND_NUMBER, number_kind, row_of_cells};
 use crate::store::tabs::jobs::{JOBS, JOBS_TITLE};
 use crate::store::tabs::jobs_formulas::{RowFormulas, ShownFormula};

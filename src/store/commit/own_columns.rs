@@ -12,16 +12,18 @@
 
 use std::collections::HashMap;
 
-use crate::google::types::cell::{CellData, NumberKind};
-use crate::google::types::request_objects::{DeveloperMetadata, Dimension, DimensionRange, GridRange, MarkedPlace};
-use crate::google::types::requests::Request;
-use crate::google::types::response_types::ColumnMark;
 use crate::grid::column_letters;
 use crate::ledger::commit::changes::{Commit, ItemResult};
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::state::snapshot::{Anomaly, State};
 use crate::ledger::state::state_codec::columns_that_fit;
 use crate::ledger::values::columns::header_text;
+use crate::sheets_client::types::cell::{CellData, NumberKind};
+use crate::sheets_client::types::request_objects::{
+    DeveloperMetadata, Dimension, DimensionRange, GridRange, MarkedPlace,
+};
+use crate::sheets_client::types::requests::Request;
+use crate::sheets_client::types::response_types::ColumnMark;
 use crate::store::tabs::cells::{NUMBER, to_cell_data};
 use crate::store::tabs::requests::{header_after_last, index, room_after_header};
 use crate::store::tabs::schema::{Tab, derived_id};
@@ -37,7 +39,7 @@ pub fn mark_key(job: &str) -> String {
 
 /// Returns the requests that add this commit's new columns to the right of the last header, and
 /// records them in `tab`.
-pub fn added(tab: &mut Tab, commit: &Commit) -> Vec<Request> {
+pub fn add_new_columns(tab: &mut Tab, commit: &Commit) -> Vec<Request> {
     let columns = &commit.changes.columns;
     if columns.is_empty() {
         return Vec::new();
@@ -75,7 +77,7 @@ fn first_format(commit: &Commit, column: &str) -> CellData {
 
 /// Returns the requests that mark the columns which become the job's own with this head's commit.
 /// `marked` are marked already.
-pub fn marks(head: HeadId, tab: &Tab, own: &OwnColumns<'_>, marked: &[String]) -> Vec<Request> {
+pub fn mark_own_columns(head: HeadId, tab: &Tab, own: &OwnColumns<'_>, marked: &[String]) -> Vec<Request> {
     let key = mark_key(own.job);
     let unmarked = own.marked_columns().iter().enumerate().filter(|(_, name)| !marked.contains(name));
     let marks = unmarked.filter_map(|(n, name)| {
@@ -123,11 +125,11 @@ pub struct ColumnLookup {
 impl ColumnLookup {
     /// Whether an anomaly forbids writing.
     pub fn blocks(&self) -> bool {
-        self.anomalies.iter().any(|anomaly| anomaly.blocking)
+        self.anomalies.iter().any(|anomaly| anomaly.is_blocking)
     }
 
-    fn report(&mut self, blocking: bool, message: String) {
-        self.anomalies.push(Anomaly { message, blocking });
+    fn report(&mut self, is_blocking: bool, message: String) {
+        self.anomalies.push(Anomaly { message, is_blocking });
     }
 }
 
@@ -221,11 +223,11 @@ impl OwnColumns<'_> {
         marks_of(tab, name, marks).min_by_key(taken)
     }
 
-    fn report_unmarked(&self, name: &String, readable: bool, found: &mut ColumnLookup) {
+    fn report_unmarked(&self, name: &String, is_readable: bool, found: &mut ColumnLookup) {
         let title = self.tab;
         let advice = "write that word back into its header row";
         let lost = format!("tab {title} has lost its column \"{name}\"");
-        if !readable {
+        if !is_readable {
             found.report(true, format!("{lost}, and whether it was renamed or deleted can't be read: {advice}"));
         } else if !self.marked_columns().contains(name) {
             found.report(

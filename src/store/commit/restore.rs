@@ -6,12 +6,12 @@
 
 use serde_json::Value;
 
-use crate::google::types::request_objects::PasteType;
-use crate::google::types::requests::Request;
 use crate::ledger::commit::row_deletion::{TabKind, mark_of_failure, mark_of_key, mark_of_run};
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::rows::row_codec::{PROCESSED, read_failure_row, read_run_row};
 use crate::ledger::state::snapshot::{Anomaly, RowChecksum};
+use crate::sheets_client::types::request_objects::PasteType;
+use crate::sheets_client::types::requests::Request;
 use crate::store::commit::deletion::{BLANK, FIRST, HEADERS, MARGIN, SCRATCH_TAG};
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::tabs::parse::{self, cell_in, text};
@@ -185,7 +185,7 @@ impl PendingRestores {
         let message = format!(
             "{count} rows of the job's tabs were moved while old ones were deleted, and are restored below the header now"
         );
-        Anomaly { message, blocking: false }
+        Anomaly { message, is_blocking: false }
     }
 
     fn header(&self, role: TabKind) -> Option<&Tab> {

@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::google::types::cell::{self, NumberKind};
 use crate::grid::Row;
 use crate::ledger::commit::changes::{Commit, ItemResult};
 use crate::ledger::items::write_mode::WriteMode;
+use crate::sheets_client::types::cell::{self, NumberKind};
 use crate::store::commit::append_position::AppendPosition;
 use crate::store::tabs::cells::to_cell_data;
 use crate::store::tabs::requests::index;

@@ -17,11 +17,11 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-use crate::google::types::cell::{self, NumberKind};
-use crate::google::types::request_objects::PasteType;
-use crate::google::types::requests::Request;
 use crate::grid::Row;
 use crate::ledger::commit::changes::{Commit, CommitPart, ItemResult};
+use crate::sheets_client::types::cell::{self, NumberKind};
+use crate::sheets_client::types::request_objects::PasteType;
+use crate::sheets_client::types::requests::Request;
 use crate::store::commit::append_position::blocks;
 use crate::store::commit::row_plan::{
     PlannedWrite, RowContext, RowPlan, RowPlanner, Scratch, WriteContent, rows_written, runs,
@@ -58,7 +58,13 @@ pub struct RowRequests {
 
 /// Returns the requests for a commit's rows. `new`: the batch itself creates the tab, so that no
 /// user can have edited it. `state_tab` has the state once the batch is applied.
-pub fn encode_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, row_context: RowContext<'_>) -> RowRequests {
+pub fn encode_rows(
+    commit: &Commit,
+    tab: &Tab,
+    is_new: bool,
+    state_tab: i32,
+    row_context: RowContext<'_>,
+) -> RowRequests {
     let planner = RowPlanner::new(commit, tab, row_context);
     let RowPlan { writes, updated, filled, appended, fresh } = planner.plan();
     let grown = index(filled.len());
@@ -68,7 +74,7 @@ pub fn encode_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, row_co
     if writes.is_empty() && fresh.is_empty() && recreated.is_empty() {
         return encoder.out;
     }
-    if !new || !writes.is_empty() {
+    if !is_new || !writes.is_empty() {
         encoder.write_over(&writes, &fresh, &recreated);
     }
     encoder.append_or_insert(&fresh, &recreated);
@@ -243,7 +249,7 @@ impl<'a> RowWriter<'a> {
             let Some(first) = run.first() else { continue };
             let from = match (&first.source, self.planner.row_context.scratch, found) {
                 (CellSource::Undo(row), Some(scratch), _) => (scratch.tab, *row, scratch.margin),
-                (CellSource::Itself, _, Some((row, margin))) => (self.state_tab, row, margin),
+                (CellSource::SameRow, _, Some((row, margin))) => (self.state_tab, row, margin),
                 (CellSource::Formula(formula), ..) => {
                     let rows = vec![vec![cell::CellData::formula(formula.as_str()); run.len()].into()];
                     self.out.requests.push((CommitPart::Layout, put(self.tab.id, row, index(first.to), rows, VALUE)));

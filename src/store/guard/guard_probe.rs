@@ -26,9 +26,13 @@ pub enum GuardProof {
 
 /// Evaluates the probe: were a missing named range and a missing tab refused, and did the service
 /// keep the id that the client chose?
-pub fn evaluate_probe(location: &StateLocation, missing_name_refused: bool, missing_tab_refused: bool) -> GuardProof {
+pub fn evaluate_probe(
+    location: &StateLocation,
+    is_missing_name_refused: bool,
+    is_missing_tab_refused: bool,
+) -> GuardProof {
     let ours = location.range_id.as_deref() == Some(location.head.to_string().as_str());
-    match (missing_tab_refused, missing_name_refused && ours) {
+    match (is_missing_tab_refused, is_missing_name_refused && ours) {
         (false, _) => GuardProof::Nothing,
         (true, true) => GuardProof::Guard(GuardSupport::Name),
         (true, false) => GuardProof::Guard(GuardSupport::Title),

@@ -25,14 +25,16 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use crate::google::types::cell::CellData;
-use crate::google::types::request_objects::{GridCoordinate, GridProperties, GridRange, NamedRange, SheetProperties};
-use crate::google::types::requests::Request;
-use crate::google::types::response_types::SpreadsheetInfo;
 use crate::ledger::commit::changes::{Commit, CommitKind};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::leases::lease::Fence;
+use crate::sheets_client::types::cell::CellData;
+use crate::sheets_client::types::request_objects::{
+    GridCoordinate, GridProperties, GridRange, NamedRange, SheetProperties,
+};
+use crate::sheets_client::types::requests::Request;
+use crate::sheets_client::types::response_types::SpreadsheetInfo;
 use crate::store::guard::guard_kind::GuardKind;
 
 /// Rows of the state tab: names in column A, texts in B. Further rows are scratch rows.

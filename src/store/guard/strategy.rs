@@ -50,8 +50,8 @@ impl GuardStrategy {
     }
 
     /// Handles a refusal of this commit by the guard `guard_kind`, while the state was in
-    /// `location`. Returns true if the caller should resend the same commit at once under the title
-    /// guard: switching from the title guard to the named-range guard is untested on this
+    /// `location`. Returns true if the caller should resend the same commit immediately under the
+    /// title guard: switching from the title guard to the named-range guard is untested on this
     /// spreadsheet.
     ///
     /// Each of the two batches works only on `location`, so at most one is ever applied.

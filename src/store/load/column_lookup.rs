@@ -4,7 +4,7 @@
 //! missing header means (`store::commit::own_columns`), a header pushed below row 1
 //! (`store::load::header_check`).
 
-use crate::google::types::response_types::{ColumnMark, TabInfo};
+use crate::sheets_client::types::response_types::{ColumnMark, TabInfo};
 use crate::store::commit::own_columns::{ColumnLookup, OwnColumns, mark_key};
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;

@@ -6,10 +6,10 @@
 
 use serde_json::Value;
 
-use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::ledger::rows::row_codec::RUNS_NEEDED;
-use crate::ledger::state::snapshot::Loaded;
+use crate::ledger::state::snapshot::LoadReport;
 use crate::port::store::StoreError;
+use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::guard::head_guard;
@@ -34,7 +34,7 @@ impl Loader {
         similar.map_or(Ok(()), |(title, tab)| {
             let there = &tab.title;
             let why = format!("tab \"{there}\" is there, and \"{title}\" differs from it only in case: rename the tab, the job or [sheet] tab");
-            Err(StoreError::Corrupt { why })
+            Err(StoreError::Inconsistent { why })
         })
     }
 
@@ -50,7 +50,7 @@ impl Loader {
                 let (job, ..) = head_guard::read_title(&other.title).unwrap_or_default();
                 let tab = &self.data_tab;
                 let why = format!("tab {tab} belongs to job {job}: give this job another tab in [sheet] tab");
-                return Err(StoreError::Corrupt { why });
+                return Err(StoreError::Inconsistent { why });
             }
         }
         Ok(())
@@ -90,7 +90,7 @@ impl Loader {
                 None => None,
             };
             let ours = tabs.runs.as_ref().and_then(foreign_runs_tab);
-            return Err(StoreError::Corrupt { why: below.or(ours).unwrap_or(anomaly).message }.into());
+            return Err(StoreError::Inconsistent { why: below.or(ours).unwrap_or(anomaly).message }.into());
         }
         if let Some(tab) = &mut tabs.data {
             self.add_displayed_headers(tab, top.first().map_or(&[][..], Vec::as_slice), &[]).await?;
@@ -99,10 +99,10 @@ impl Loader {
         if let Some(first) = &first
             && let Some(why) = self.header_refusal(first).await
         {
-            return Err(StoreError::Corrupt { why }.into());
+            return Err(StoreError::Inconsistent { why }.into());
         }
         let tables = tables_of(&self.data_tab, &tabs);
-        let loaded = Loaded {
+        let loaded = LoadReport {
             first_rows: first,
             requests: jobs.requests,
             warnings: jobs.warnings,

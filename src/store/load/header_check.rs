@@ -7,11 +7,11 @@
 
 use serde_json::Value;
 
-use crate::google::types::response_types::TabInfo;
 use crate::ledger::rows::header_search::{FirstRows, header_below};
 use crate::ledger::rows::row_codec::{PROCESSED, RUNS_NEEDED};
 use crate::ledger::state::snapshot::Anomaly;
 use crate::ledger::values::columns::header_text;
+use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::load_plan::LoadPlan;
@@ -68,7 +68,7 @@ impl Loader {
                 "the header of tab {title} is in row {row} now, and it has to be in row 1: drag that row to the top, or delete the rows \
                  that were put above it"
             ),
-            blocking: true,
+            is_blocking: true,
         }))
     }
 

@@ -3,12 +3,12 @@
 //! In scope: two reads, the metadata first. Out of scope: a whole load (`store::load::loader`),
 //! what follows from the standing.
 
-use crate::google::types::response_types::TabInfo;
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::state::snapshot::State;
 use crate::ledger::state::state_codec::read_state;
 use crate::port::store::StoreError;
+use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::guard::head_guard;
 use crate::store::load::loader::Loader;
 use crate::store::load::unstable_tabs::{MAX_TITLES, into_store_error};
@@ -39,7 +39,7 @@ impl Loader {
     /// Reads the standing in two reads: the metadata, and the state tab with the tab Jobs. One more
     /// for a renamed tab Jobs or its moved columns, and more while people rename tabs meanwhile.
     /// Writes nothing.
-    pub async fn standing(&self) -> Result<JobStanding, StoreError> {
+    pub async fn load_standing(&self) -> Result<JobStanding, StoreError> {
         let mut tries = 1;
         loop {
             match self.standing_once().await {
@@ -63,7 +63,7 @@ impl Loader {
         let (mut state, mut id) = (None, None);
         if let (Some(location), false) = (&location, read.is_empty()) {
             let pairs = parse::pairs(&read.remove(0));
-            let found = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
+            let found = read_state(&pairs).map_err(|error| StoreError::Inconsistent { why: error.to_string() })?;
             check_consistent(&found, &self.job, location)?;
             (state, id) = (Some(found), StoreMetadata::read(&pairs).jobs);
         }

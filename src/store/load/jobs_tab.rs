@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
+use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::jobs::{JobsReading, jobs_ranges, jobs_rows, moved_columns, read_jobs};

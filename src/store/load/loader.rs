@@ -9,15 +9,15 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::clock::Clock;
-use crate::google::sheets::Sheets;
-use crate::google::types::address::SpreadsheetId;
-use crate::google::types::response_types::SpreadsheetInfo;
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::runs::job_requests::JobRequests;
-use crate::ledger::state::snapshot::{LoadCheck, LoadConsistency, LoadObservation, Loaded, MAX_LOAD_MS, Snapshot};
+use crate::ledger::state::snapshot::{LoadCheck, LoadConsistency, LoadObservation, LoadReport, MAX_LOAD_MS, Snapshot};
 use crate::port::preview::Preview;
 use crate::port::store::StoreError;
+use crate::sheets_client::sheets::Sheets;
+use crate::sheets_client::types::address::SpreadsheetId;
+use crate::sheets_client::types::response_types::SpreadsheetInfo;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::commit::restore::PendingRestores;
 use crate::store::guard::guard_kind::GuardSupport;
@@ -64,7 +64,7 @@ pub struct Loader {
 /// The result of a load: the job's data and the parts that the store's session keeps.
 pub struct LoadResult {
     /// The job's data, for the runner.
-    pub loaded: Loaded,
+    pub loaded: LoadReport,
     /// The location of the state tab. `None` if the job has never run here.
     pub location: Option<StateLocation>,
     /// The support for the named-range guard, as recorded in the state.
@@ -121,14 +121,14 @@ impl Loader {
         let read = self.read_tabs(&metadata, &location).await?;
         let reading = LoadObservation { head: read.state.head, expected: read.state.processed, actual: read.found };
         let manually_edited = match check.check(location.head, reading, self.clock.monotonic_ms()) {
-            LoadConsistency::Whole => None,
+            LoadConsistency::Consistent => None,
             LoadConsistency::ManuallyEdited => Some(manually_edited(&self.job, reading)),
             LoadConsistency::Retry { after_ms } => {
                 self.clock.sleep(Duration::from_millis(after_ms)).await;
                 return Ok(None);
             }
             LoadConsistency::Inconsistent => return Err(inconsistent().into()),
-            LoadConsistency::Restless => return Err(constantly_changed(&changed_tab(&read.tabs), "").into()),
+            LoadConsistency::EditedWhileRead => return Err(constantly_changed(&changed_tab(&read.tabs), "").into()),
         };
         Ok(Some(self.load_result(&metadata, location, read, manually_edited)))
     }
@@ -138,12 +138,22 @@ impl Loader {
         metadata: &SpreadsheetInfo,
         snapshot: Option<Snapshot>,
         tables: Vec<(String, Vec<String>)>,
-    ) -> Loaded {
+    ) -> LoadReport {
         let timezone = Some(metadata.time_zone.clone()).filter(|zone| !zone.is_empty());
         let spreadsheet = self.id.as_str().to_owned();
         let (again, service_time) = (self.again, self.service_time());
         let (requests, warnings) = (JobRequests::default(), Vec::new());
-        Loaded { snapshot, spreadsheet, tables, first_rows: None, timezone, again, service_time, requests, warnings }
+        LoadReport {
+            snapshot,
+            spreadsheet,
+            tables,
+            first_rows: None,
+            timezone,
+            again,
+            service_time,
+            requests,
+            warnings,
+        }
     }
 
     /// Reads the spreadsheet's tabs and named ranges.

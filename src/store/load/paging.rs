@@ -1,6 +1,6 @@
 //! Reads machine tabs page by page.
 //!
-//! In scope: how many pages are requested at once, joining them in order.
+//! In scope: how many pages are requested at the same time, joining them in order.
 //! Out of scope: the meaning of a row (`store::tabs::processed`, `store::tabs::parse`).
 
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use serde_json::Value;
 
-use crate::google::types::response_types::TabInfo;
 use crate::ledger::rows::row_codec::PROCESSED;
 use crate::ledger::state::snapshot::RowChecksum;
+use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::load_plan::{FIRST_READ_COLUMNS, first_page};
@@ -20,14 +20,14 @@ use crate::store::tabs::processed::ProcessedRows;
 use crate::store::tabs::processed_column_order::MappingSearch;
 use crate::store::tabs::schema::Tab;
 
-/// Pages of Processed that are requested at once. Three hide most of the round-trip time. Each holds
-/// up to 10 MB while it arrives, and a load of a million keys has little room.
+/// Pages of Processed that are requested at the same time. Three hide most of the round-trip time.
+/// Each holds up to 10 MB while it arrives, and a load of a million keys has little room.
 const PAGES_AT_ONCE: usize = 3;
 /// The same for Failures, whose pages wait unparsed and contain long error texts.
 const FAILURE_PAGES_AT_ONCE: usize = 2;
 
 /// A machine tab to read page by page.
-struct Paged<'a> {
+struct PagedTab<'a> {
     info: Option<&'a TabInfo>,
     /// The number of columns to read.
     width: usize,
@@ -35,7 +35,7 @@ struct Paged<'a> {
     at_once: usize,
 }
 
-impl<'a> Paged<'a> {
+impl<'a> PagedTab<'a> {
     /// A tab of keys. Reads some columns more than the header needs, because rows may use other
     /// columns.
     fn for_key_tab(tab: &Tab, info: Option<&'a TabInfo>) -> Self {
@@ -93,7 +93,7 @@ impl Loader {
         };
         let mut done = empty();
         done.reserve(info.map_or(0, |info| info.rows));
-        let paged = Paged::for_key_tab(tab, info);
+        let paged = PagedTab::for_key_tab(tab, info);
         self.read_pages(&paged, first, |rows| empty().with_rows(&rows), |page, _| done.append(page)).await?;
         Ok(done)
     }
@@ -108,7 +108,7 @@ impl Loader {
     ) -> Result<Option<ProcessedRows>, LoadError> {
         let Some(there) = info else { return Ok(None) };
         let mut search = MappingSearch::new(PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX)));
-        let (paged, first) = (Paged::for_key_tab(tab, info), self.first_page(there).await?);
+        let (paged, first) = (PagedTab::for_key_tab(tab, info), self.first_page(there).await?);
         self.read_pages(&paged, first, |rows| rows, |rows, _| search.read(&rows)).await?;
         let Some(recovery) = search.find(expected) else { return Ok(None) };
         tab.recovery = Arc::new(recovery);
@@ -130,7 +130,7 @@ impl Loader {
     ) -> Result<FailureRows, LoadError> {
         let mut open = FailureRows::new(tab, self.again);
         let (page, at_once) = (parse::FAILURE_PAGE_ROWS, FAILURE_PAGES_AT_ONCE);
-        let paged = Paged { info, width: parse::width(tab, &parse::FAILURES_READ), page, at_once };
+        let paged = PagedTab { info, width: parse::width(tab, &parse::FAILURES_READ), page, at_once };
         self.read_pages(&paged, first, |rows| rows, |rows, to| open.read(&rows, to)).await?;
         Ok(open)
     }
@@ -142,7 +142,7 @@ impl Loader {
     /// was read already. It is read again, wider, if users moved columns beyond the range read.
     async fn read_pages<P: Send>(
         &self,
-        paged: &Paged<'_>,
+        paged: &PagedTab<'_>,
         first: Vec<Vec<Value>>,
         compact: impl Fn(Vec<Vec<Value>>) -> P + Send + Sync,
         mut take: impl FnMut(P, u32) + Send,

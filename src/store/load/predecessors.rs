@@ -9,14 +9,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::google::types::address::SpreadsheetId;
-use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::leases::row_order::FirstCommits;
 use crate::ledger::rows::row_codec::PROCESSED;
 use crate::ledger::state::snapshot::{Anomaly, LoadObservation, State};
 use crate::ledger::state::state_codec::read_state;
 use crate::port::store::StoreError;
+use crate::sheets_client::types::address::SpreadsheetId;
+use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::store::guard::head_guard::{self, StateLocation};
 use crate::store::load::loader::Loader;
 use crate::store::load::unstable_tabs::into_store_error;
@@ -86,7 +86,7 @@ impl Loader {
         let parsed = SpreadsheetId::parse(id).map_err(|error| {
             let why =
                 format!("the state names an earlier spreadsheet \"{id}\": {error}; the hidden state tab was edited");
-            StoreError::Corrupt { why }
+            StoreError::Inconsistent { why }
         })?;
         Ok(Self { id: parsed, ..self.clone() })
     }
@@ -97,7 +97,7 @@ impl Loader {
         loop {
             attempts += 1;
             let (pairs, info, mut tab) = self.read_state_and_key_tab().await?;
-            let state = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
+            let state = read_state(&pairs).map_err(|error| StoreError::Inconsistent { why: error.to_string() })?;
             let first = self.first_page(&info).await?;
             let mut rows = self.read_keys(&mut tab, Some(&info), first, None, Some(state.processed)).await?;
             if rows.has_doubt() {
@@ -122,7 +122,7 @@ impl Loader {
             return Ok(location);
         }
         let why = format!("the state of job {} is gone from it; restore an earlier version of it", self.job);
-        Err(StoreError::Corrupt { why })
+        Err(StoreError::Inconsistent { why })
     }
 
     /// Finds the tab of keys in a predecessor.
@@ -158,19 +158,19 @@ impl Loader {
         let Some(info) = metadata.tabs.iter().find(|tab| Some(tab.sheet_id) == processed) else {
             let why =
                 format!("its tab {} is gone; restore an earlier version of it", head_guard::processed_title(&self.job));
-            return Err(StoreError::Corrupt { why }.into());
+            return Err(StoreError::Inconsistent { why }.into());
         };
         let header = self.values(&[parse::header_range(&info.title)]).await?;
         let tab = tab_from_info(info, header.first().map_or(&[][..], Vec::as_slice));
         match parse::check_header(&tab, &PROCESSED) {
-            Some(anomaly) => Err(StoreError::Corrupt { why: anomaly.message }.into()),
+            Some(anomaly) => Err(StoreError::Inconsistent { why: anomaly.message }.into()),
             None => Ok((info, tab)),
         }
     }
 }
 
 fn predecessor_anomaly(spreadsheet: &str, what: &str) -> Anomaly {
-    Anomaly { message: format!("in the earlier spreadsheet {spreadsheet}: {what}"), blocking: false }
+    Anomaly { message: format!("in the earlier spreadsheet {spreadsheet}: {what}"), is_blocking: false }
 }
 
 /// The one-time notice that the user gave up a lost spreadsheet.
@@ -178,7 +178,7 @@ fn abandoned(spreadsheet: &str) -> Anomaly {
     let message = format!(
         "the earlier spreadsheet {spreadsheet}, and those before it, are left behind: what was done there is processed again if the source yields it"
     );
-    Anomaly { message, blocking: false }
+    Anomaly { message, is_blocking: false }
 }
 
 /// Adds the predecessor to an error, because it is not the spreadsheet that the user named.
@@ -187,9 +187,9 @@ fn name_predecessor(spreadsheet: &str, error: LoadError) -> LoadError {
     LoadError::Failed(match into_store_error(error) {
         // The machine is at fault, not the spreadsheet.
         error @ StoreError::Machine { .. } => error,
-        StoreError::Corrupt { why } => {
+        StoreError::Inconsistent { why } => {
             let why = format!("read the earlier spreadsheet {spreadsheet}, whose keys count: {why}");
-            StoreError::Corrupt { why }
+            StoreError::Inconsistent { why }
         }
         error => StoreError::Predecessor { spreadsheet, error: Box::new(error) },
     })

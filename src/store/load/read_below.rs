@@ -24,7 +24,7 @@ impl Loader {
         key: usize,
         own: &[usize],
         rows: u32,
-        filled: bool,
+        is_filled: bool,
     ) -> Result<AppendPosition, LoadError> {
         let last = |rows: &[Vec<Value>], counts: fn(&Vec<Value>) -> bool| rows.iter().rposition(counts).map(index);
         // Users seldom have many cells beside the job's rows. If they have none, the keys need no
@@ -32,12 +32,12 @@ impl Loader {
         let users_cells = self.entered_columns(tab, &other_columns(own, tab.width), 1, rows).await?;
         // A formula may display nothing, and still occupies its cell.
         let last_users = users_cells.iter().filter_map(|rows| last(rows, |row| !row.is_empty())).max();
-        if !filled && last_users.is_none_or(|row| row == 0) {
+        if !is_filled && last_users.is_none_or(|row| row == 0) {
             return Ok(AppendPosition::default());
         }
         let keys = self.entered_columns(tab, &blocks(&[key]), 1, rows).await?.pop().unwrap_or_default();
         let last_key = last(&keys, |row| row.iter().any(|cell| !text(cell).is_empty())).unwrap_or_default();
-        if !filled && last_users.is_none_or(|row| row <= last_key) {
+        if !is_filled && last_users.is_none_or(|row| row <= last_key) {
             return Ok(AppendPosition { last: last_key, ..AppendPosition::default() });
         }
         let from = last_key + 2;
@@ -47,7 +47,7 @@ impl Loader {
             let rows = (from - 1..).zip(block).filter(|(_, row)| row.iter().any(|cell| !text(cell).is_empty()));
             own_rows.extend(rows.map(|(row, _)| row));
         }
-        Ok(AppendPosition::new(last_key, last_users, &own_rows, filled))
+        Ok(AppendPosition::new(last_key, last_users, &own_rows, is_filled))
     }
 
     /// Reads entered values of these columns, page by page, from row `from` (1-based). The last

@@ -6,8 +6,8 @@
 
 use serde_json::Value;
 
-use crate::google::types::response_types::TabInfo;
 use crate::grid::quoted;
+use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::key::Fingerprint;
 use crate::ledger::leases::row_order::FirstCommits;
@@ -19,9 +18,10 @@ use crate::ledger::rows::header_search::FirstRows;
 use crate::ledger::rows::row_codec::RUNS_NEEDED;
 use crate::ledger::runs::capacity::capacity_warning;
 use crate::ledger::runs::job_requests::JobRequests;
-use crate::ledger::state::snapshot::{Anomaly, Loaded, RowChecksum, Snapshot, State};
+use crate::ledger::state::snapshot::{Anomaly, LoadReport, RowChecksum, Snapshot, State};
 use crate::ledger::state::state_codec::read_state;
 use crate::port::store::StoreError;
+use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::commit::restore::{self, DeletionLog, PendingRestores};
 use crate::store::guard::head_guard::{self, StateLocation};
@@ -131,7 +131,7 @@ impl Loader {
         values: Vec<Vec<Vec<Value>>>,
         there: &[TabInfo],
     ) -> Result<LoadedParts, LoadError> {
-        let state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
+        let state = read_state(pairs).map_err(|error| StoreError::Inconsistent { why: error.to_string() })?;
         check_consistent(&state, &self.job, location)?;
         let mut values = values.into_iter();
         let mut next = || values.next().unwrap_or_default();
@@ -141,20 +141,20 @@ impl Loader {
         let (processed_rows, failure_rows) = (next(), next());
         let (bottom, keys, scratch) = (next(), next(), next());
         let never = has_never_written(pairs).is_some();
-        let known = LoadConditions { missing: self.missing, never_written: never, there };
+        let known = LoadConditions { missing: self.missing, was_never_written: never, there };
         let mut anomalies = check_tabs(&self.job, &self.data_tab, &tabs, &store_metadata, known);
         let mut gone = Vec::new();
         let mut first = None;
-        let mut blocked = anomalies.iter().any(|anomaly| anomaly.blocking);
+        let mut blocked = anomalies.iter().any(|anomaly| anomaly.is_blocking);
         if blocked && let Some(anomaly) = self.find_moved_machine_header(plan, &tabs).await? {
             anomalies.insert(0, anomaly);
         }
         if let (false, true, Some(info)) = (blocked, never, plan.data) {
             let rows = self.first_rows(info).await?;
             let refused = self.header_refusal(&rows).await;
-            anomalies.extend(refused.map(|message| Anomaly { message, blocking: true }));
+            anomalies.extend(refused.map(|message| Anomaly { message, is_blocking: true }));
             first = Some(rows);
-            blocked = anomalies.iter().any(|anomaly| anomaly.blocking);
+            blocked = anomalies.iter().any(|anomaly| anomaly.is_blocking);
         } else if state.columns.is_empty() && state.key_column.is_none() {
             // Keys are done, but none of them has a row.
             first = tabs.data.as_ref().map(|tab| FirstRows::new(&*tab.title, vec![tab.header.clone()]));
@@ -169,7 +169,7 @@ impl Loader {
             anomalies.extend(parse::check_header(tab, &[]).filter(|_| unknown));
         }
         let can_read_on = self.missing == MissingTab::ReadOn && tabs.keys_are_readable();
-        let is_blocked = anomalies.iter().any(|anomaly| anomaly.blocking);
+        let is_blocked = anomalies.iter().any(|anomaly| anomaly.is_blocking);
         let mut parts = LoadedParts {
             key_sums: state.key_sums,
             unordered: Vec::new(),
@@ -285,9 +285,9 @@ impl Loader {
         state.key_sums = key_sums;
         let index = index.with_redo(state.redo.clone()).with_gaps(state.gaps.clone());
         let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
-        anomalies.extend(state.redo.notes(title).into_iter().map(|message| Anomaly { message, blocking: false }));
+        anomalies.extend(state.redo.notes(title).into_iter().map(|message| Anomaly { message, is_blocking: false }));
         let cell_budget = CellBudget::from_metadata(metadata);
-        anomalies.extend(capacity_warning(cell_budget.cells()).map(|message| Anomaly { message, blocking: false }));
+        anomalies.extend(capacity_warning(cell_budget.cells()).map(|message| Anomaly { message, is_blocking: false }));
         // After people's hands, further counting continues from what is there.
         let said = std::mem::replace(&mut state.processed, found);
         let (head, tables) = (location.head, tables_of(&self.data_tab, &tabs));
@@ -302,7 +302,7 @@ impl Loader {
             not_yet_left: unmoved,
         };
         let loaded =
-            Loaded { first_rows: first, requests, warnings, ..self.loaded_with(metadata, Some(snapshot), tables) };
+            LoadReport { first_rows: first, requests, warnings, ..self.loaded_with(metadata, Some(snapshot), tables) };
         LoadResult {
             loaded,
             location: Some(location),

@@ -4,17 +4,17 @@
 //! Out of scope: retries (`store::probe::run`).
 
 use crate::fault::Fault;
-use crate::google::types::cell::{CellData, ValidationRule};
-use crate::google::types::request_objects::GridRange;
-use crate::google::types::requests::Request;
 use crate::grid::quoted;
+use crate::sheets_client::types::cell::{CellData, ValidationRule};
+use crate::sheets_client::types::request_objects::GridRange;
+use crate::sheets_client::types::requests::Request;
 use crate::store::probe::assumption::AssumptionOutcome;
-use crate::store::probe::client::{ProbeClient, ProbeTab, Unanswered, text_at};
+use crate::store::probe::client::{ProbeClient, ProbeFailure, ProbeTab, text_at};
 use crate::store::tabs::error::store_error;
 
-type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
+type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
 
-/// Number of writes that are read back at once.
+/// Number of writes that are read back at the same time.
 const TIMES: u32 = 5;
 
 fn append(tab: &ProbeTab) -> Request {
@@ -23,14 +23,14 @@ fn append(tab: &ProbeTab) -> Request {
 }
 
 /// The row number of the appended row.
-async fn appended_row(client: &ProbeClient, tab: &ProbeTab) -> Result<usize, Unanswered> {
+async fn appended_row(client: &ProbeClient, tab: &ProbeTab) -> Result<usize, ProbeFailure> {
     let at = |rows: &[Vec<serde_json::Value>]| (0..rows.len()).find(|row| text_at(rows, *row, 0) == "appended");
     let rows = client.read(tab, "A1:F60", |rows| at(rows).is_some()).await?;
-    at(&rows).map(|row| row + 1).ok_or_else(|| Unanswered::Unclear("the appended row was not found".to_owned()))
+    at(&rows).map(|row| row + 1).ok_or_else(|| ProbeFailure::Unclear("the appended row was not found".to_owned()))
 }
 
 /// Appends to a tab whose last data is in another column, below a gap.
-pub async fn below(client: &ProbeClient) -> ProbeAnswer {
+pub async fn append_below_gap(client: &ProbeClient) -> CheckResult {
     let tab = client.new_tab();
     let (first, stray) = (tab.write(0, 0, CellData::text("first")), tab.write(3, 1, CellData::text("stray")));
     client.prepare(vec![tab.add(), first, stray, append(&tab)]).await?;
@@ -39,7 +39,7 @@ pub async fn below(client: &ProbeClient) -> ProbeAnswer {
 }
 
 /// Appends to a tab with unticked checkboxes below the last data.
-pub async fn checkbox(client: &ProbeClient) -> ProbeAnswer {
+pub async fn checkbox(client: &ProbeClient) -> CheckResult {
     let tab = client.new_tab();
     let range = GridRange {
         sheet_id: tab.id,
@@ -54,17 +54,17 @@ pub async fn checkbox(client: &ProbeClient) -> ProbeAnswer {
     Ok((AssumptionOutcome::from_held(row == 2), format!("with checkboxes in B2 to B10, it went to row {row}")))
 }
 
-/// Writes and reads at once, several times.
-pub async fn fresh(client: &ProbeClient) -> ProbeAnswer {
-    let (home, row) = (client.home()?, client.row());
+/// Writes and reads immediately, several times.
+pub async fn read_after_write(client: &ProbeClient) -> CheckResult {
+    let (home, row) = (client.shared_tab()?, client.row());
     let ranges = [format!("{}!A{}", quoted(&home.title), row + 1)];
     let mut older = 0;
     for nth in 0..TIMES {
         let text = format!("write {nth}");
         client.prepare(vec![home.write(row, 0, CellData::text(&*text))]).await?;
         let read = client.sheets.values(&client.id, &ranges).await.map_err(|error| match store_error(&error) {
-            error if error.fault() == Fault::Denied => Unanswered::Stop(error),
-            error => Unanswered::Unclear(error.to_string()),
+            error if error.fault() == Fault::Denied => ProbeFailure::Stop(error),
+            error => ProbeFailure::Unclear(error.to_string()),
         })?;
         older += u32::from(read.first().is_none_or(|rows| text_at(rows, 0, 0) != text));
     }

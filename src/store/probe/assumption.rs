@@ -119,8 +119,8 @@ pub enum AssumptionOutcome {
 
 impl AssumptionOutcome {
     /// Converts a check's result: `Held` if `held` is true.
-    pub fn from_held(held: bool) -> Self {
-        if held { Self::Held } else { Self::NotHeld }
+    pub fn from_held(is_held: bool) -> Self {
+        if is_held { Self::Held } else { Self::NotHeld }
     }
 
     /// The machine-readable name.

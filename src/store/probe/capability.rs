@@ -5,11 +5,11 @@
 //! Out of scope: their requests and the conclusion (`store::guard::head_guard`).
 
 use crate::fault::Fault;
-use crate::google::errors::call_error::ErrorCause;
-use crate::google::sheets::{BatchReply, Sheets};
-use crate::google::types::address::SpreadsheetId;
-use crate::google::types::requests::Batch;
-use crate::ledger::commit::changes::{CommitPart, CommitReply};
+use crate::ledger::commit::changes::{CommitPart, CommitResult};
+use crate::sheets_client::errors::call_error::ErrorCause;
+use crate::sheets_client::sheets::{BatchResult, Sheets};
+use crate::sheets_client::types::address::SpreadsheetId;
+use crate::sheets_client::types::requests::Batch;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::guard::guard_probe::{self, GuardProof};
 use crate::store::guard::head_guard::{BatchStep, StateLocation};
@@ -18,19 +18,19 @@ use crate::store::tabs::error::not_executed_call;
 /// How often a probe is sent if its response is lost. It writes only a spare cell.
 const PROBE_SENDS: u32 = 3;
 
-/// Probes the guard at this location. The error is the reply for the commit if the probe got no
+/// Probes the guard at this location. The error is the response for the commit if the probe got no
 /// result.
 pub async fn probe_guard(
     sheets: &Sheets,
     id: &SpreadsheetId,
     location: &StateLocation,
     salt: u64,
-) -> Result<GuardSupport, CommitReply> {
+) -> Result<GuardSupport, CommitResult> {
     let [names, tabs] = guard_probe::probe_batches(location, salt);
     let by_name = refused(sheets, id, &names).await?;
     if by_name == Some(ProbeRefusal::At(1)) {
         // The probe's own tab is gone: another commit moved the state, and the probe has no result.
-        return Err(CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() });
+        return Err(CommitResult::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() });
     }
     let by_tab = refused(sheets, id, &tabs).await?;
     match guard_probe::evaluate_probe(location, by_name == Some(ProbeRefusal::At(0)), by_tab.is_some()) {
@@ -38,7 +38,7 @@ pub async fn probe_guard(
             tracing::debug!(event = "guard.proved", guard = support.as_str(), "the guard is proved on this spreadsheet");
             Ok(support)
         }
-        GuardProof::Nothing => Err(CommitReply::Unsafe {
+        GuardProof::Nothing => Err(CommitResult::Unsafe {
             why: "write to this spreadsheet: a batch that had to be refused was applied, so nothing here keeps two runs apart; \
                   no row was written"
                 .to_owned(),
@@ -59,30 +59,30 @@ async fn refused(
     sheets: &Sheets,
     id: &SpreadsheetId,
     batch_steps: &[BatchStep],
-) -> Result<Option<ProbeRefusal>, CommitReply> {
+) -> Result<Option<ProbeRefusal>, CommitResult> {
     let batch = Batch::new(batch_steps.iter().filter_map(BatchStep::request).collect());
     let (mut why, mut fault) = (String::new(), Fault::Transient);
     for _ in 0..PROBE_SENDS {
         match sheets.batch_update(id, &batch).await {
-            BatchReply::Applied(_) => return Ok(None),
-            BatchReply::Refused(refusal) if refusal.code == 400 => {
+            BatchResult::Applied(_) => return Ok(None),
+            BatchResult::Refused(refusal) if refusal.code == 400 => {
                 return Ok(Some(refusal.request.map_or(ProbeRefusal::Somewhere, ProbeRefusal::At)));
             }
-            BatchReply::Refused(refusal) => {
-                return Err(CommitReply::NotExecuted {
+            BatchResult::Refused(refusal) => {
+                return Err(CommitResult::NotExecuted {
                     fault: refusal.fault(),
                     is_proxy_error: false,
                     why: refusal.message,
                 });
             }
-            BatchReply::NotExecuted(error) | BatchReply::TooLarge(error) => {
+            BatchResult::NotExecuted(error) | BatchResult::TooLarge(error) => {
                 return Err(not_executed_call(&error));
             }
-            BatchReply::Lost(cause) => {
+            BatchResult::Lost(cause) => {
                 why = cause.to_string();
                 fault = ErrorCause::Lost(cause).final_fault();
             }
         }
     }
-    Err(CommitReply::NotExecuted { fault, is_proxy_error: false, why })
+    Err(CommitResult::NotExecuted { fault, is_proxy_error: false, why })
 }

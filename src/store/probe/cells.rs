@@ -3,14 +3,14 @@
 //! In scope: these checks.
 //! Out of scope: appended rows (`store::probe::appended_rows`), retries (`store::probe::run`).
 
-use crate::google::types::cell::CellData;
-use crate::google::types::request_objects::{GridRange, PasteOrientation, PasteType};
-use crate::google::types::requests::{Batch, Request};
 use crate::grid::quoted;
+use crate::sheets_client::types::cell::CellData;
+use crate::sheets_client::types::request_objects::{GridRange, PasteOrientation, PasteType};
+use crate::sheets_client::types::requests::{Batch, Request};
 use crate::store::probe::assumption::AssumptionOutcome;
-use crate::store::probe::client::{ProbeClient, ProbeTab, ROWS, SentBatch, Unanswered, text_at};
+use crate::store::probe::client::{ProbeClient, ProbeFailure, ProbeTab, ROWS, SentBatch, text_at};
 
-type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
+type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
 
 /// UTF-16 units that a cell accepts.
 const CELL_UNITS: usize = 50_000;
@@ -35,7 +35,7 @@ fn copy(tab: &ProbeTab, from: (u32, u32), to: (u32, u32), paste_type: PasteType)
 }
 
 /// Writes a cell twice in one batch.
-pub async fn in_order(client: &ProbeClient) -> ProbeAnswer {
+pub async fn in_order(client: &ProbeClient) -> CheckResult {
     let tab = client.new_tab();
     let writes = ["first", "second"].map(|text| tab.write(0, 0, CellData::text(text)));
     client.prepare(std::iter::once(tab.add()).chain(writes).collect()).await?;
@@ -45,7 +45,7 @@ pub async fn in_order(client: &ProbeClient) -> ProbeAnswer {
 }
 
 /// Copies a cell between two writes to it.
-pub async fn copy_in_order(client: &ProbeClient) -> ProbeAnswer {
+pub async fn copy_in_order(client: &ProbeClient) -> CheckResult {
     let tab = client.new_tab();
     let late = tab.write(0, 0, CellData::text("late"));
     let requests =
@@ -57,7 +57,7 @@ pub async fn copy_in_order(client: &ProbeClient) -> ProbeAnswer {
 }
 
 /// Copies a formula to the row below.
-pub async fn copy_shifts(client: &ProbeClient) -> ProbeAnswer {
+pub async fn copy_shifts(client: &ProbeClient) -> CheckResult {
     let tab = client.new_tab();
     let texts = [(0, "upper"), (1, "lower")].map(|(row, text)| tab.write(row, 0, CellData::text(text)));
     let formula = [tab.write(0, 1, CellData::formula("=A1")), copy(&tab, (0, 1), (1, 1), PasteType::Normal)];
@@ -68,7 +68,7 @@ pub async fn copy_shifts(client: &ProbeClient) -> ProbeAnswer {
 }
 
 /// Copies a cell into which a formula spills, in the same way as undo rows are copied.
-pub async fn copy_spilled(client: &ProbeClient) -> ProbeAnswer {
+pub async fn copy_spilled(client: &ProbeClient) -> CheckResult {
     let tab = client.new_tab();
     let texts = [(0, "own"), (1, "spilled")].map(|(row, text)| tab.write(row, 1, CellData::text(text)));
     // This formula is independent of the spreadsheet's locale.
@@ -76,21 +76,21 @@ pub async fn copy_spilled(client: &ProbeClient) -> ProbeAnswer {
     client.prepare(std::iter::once(tab.add()).chain(texts).chain([formula]).collect()).await?;
     let rows = client.read(&tab, "A1:A2", |rows| text_at(rows, 1, 0) == "spilled").await?;
     if text_at(&rows, 1, 0) != "spilled" {
-        return Err(Unanswered::Unclear(format!("the formula spills \"{}\"", text_at(&rows, 1, 0))));
+        return Err(ProbeFailure::Unclear(format!("the formula spills \"{}\"", text_at(&rows, 1, 0))));
     }
     client
         .prepare(vec![copy(&tab, (1, 0), (1, 2), PasteType::Formula), tab.write(1, 3, CellData::text("copied"))])
         .await?;
     let rows = client.read(&tab, "A1:D2", |rows| text_at(rows, 1, 3) == "copied").await?;
     if text_at(&rows, 1, 3) != "copied" {
-        return Err(Unanswered::Unclear("no read shows the copy".to_owned()));
+        return Err(ProbeFailure::Unclear("no read shows the copy".to_owned()));
     }
     let seen = text_at(&rows, 1, 2);
     Ok((AssumptionOutcome::from_held(seen.is_empty()), format!("the copy holds \"{seen}\"")))
 }
 
 /// Copies a formula to where its reference is beyond the grid, and back.
-pub async fn copy_beyond(client: &ProbeClient) -> ProbeAnswer {
+pub async fn copy_beyond(client: &ProbeClient) -> CheckResult {
     let tab = client.new_tab();
     let last = ROWS - 1;
     let formula = CellData::formula(format!("=A{ROWS}"));
@@ -109,8 +109,8 @@ pub async fn copy_beyond(client: &ProbeClient) -> ProbeAnswer {
 }
 
 /// Reads a cell from the response to the batch that changes it.
-pub async fn reads_back(client: &ProbeClient) -> ProbeAnswer {
-    let (home, row) = (client.home()?, client.row());
+pub async fn reads_back(client: &ProbeClient) -> CheckResult {
+    let (home, row) = (client.shared_tab()?, client.row());
     client.prepare(vec![home.write(row, 0, CellData::text("before"))]).await?;
     let area = format!("{}!A{}", quoted(&home.title), row + 1);
     let batch = Batch::new(vec![home.write(row, 0, CellData::text("after"))]).with_response_ranges(vec![area]);
@@ -127,7 +127,7 @@ pub async fn reads_back(client: &ProbeClient) -> ProbeAnswer {
 }
 
 /// Fills a cell with characters of two units each, up to the limit and beyond it.
-pub async fn length(client: &ProbeClient) -> ProbeAnswer {
+pub async fn length(client: &ProbeClient) -> CheckResult {
     let tab = client.new_tab();
     let full = |beyond: usize| tab.write(0, 0, CellData::text("\u{1F600}".repeat(CELL_UNITS / 2 + beyond)));
     if let SentBatch::Refused(refusal) = client.send(Batch::new(vec![tab.add(), full(0)])).await? {
@@ -142,7 +142,7 @@ pub async fn length(client: &ProbeClient) -> ProbeAnswer {
 }
 
 /// Writes a text that looks like a formula.
-pub async fn formula_text(client: &ProbeClient) -> ProbeAnswer {
+pub async fn formula_text(client: &ProbeClient) -> CheckResult {
     let tab = client.new_tab();
     client.prepare(vec![tab.add(), tab.write(0, 0, CellData::text("=1+1"))]).await?;
     let rows = client.read(&tab, "A1", |rows| !text_at(rows, 0, 0).is_empty()).await?;

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use crate::google::sheets::BatchReply;
-use crate::google::types::requests::{Batch, Request};
-use crate::google::types::response_types::SpreadsheetInfo;
 use crate::port::store::StoreError;
+use crate::sheets_client::sheets::BatchResult;
+use crate::sheets_client::types::requests::{Batch, Request};
+use crate::sheets_client::types::response_types::SpreadsheetInfo;
 use crate::store::guard::head_guard::BatchStep;
 use crate::store::probe::client::ProbeClient;
 use crate::store::probe::overdue::recalculating;
@@ -39,7 +39,7 @@ pub struct CleanupReport {
 struct ProbeItem {
     title: String,
     delete: Request,
-    mine: bool,
+    is_own: bool,
 }
 
 /// Deletes everything of this probe, and leftovers of earlier ones.
@@ -69,7 +69,7 @@ pub async fn clean_up(client: &ProbeClient) -> CleanupReport {
             client.clock.sleep(LATE_PAUSE).await;
             continue;
         }
-        let leftovers = found.iter().filter(|one| !one.mine).count();
+        let leftovers = found.iter().filter(|one| !one.is_own).count();
         // First all in one call. If that is refused, as after a stale read, one call for each.
         let parts: Vec<Vec<Request>> = if round < 2 {
             vec![found.into_iter().map(|one| one.delete).collect()]
@@ -78,12 +78,14 @@ pub async fn clean_up(client: &ProbeClient) -> CleanupReport {
         };
         for part in parts {
             match client.sheets.batch_update(&client.id, &Batch::new(part)).await {
-                BatchReply::Applied(_) => report.leftovers += leftovers,
-                BatchReply::Refused(refusal) => {
+                BatchResult::Applied(_) => report.leftovers += leftovers,
+                BatchResult::Refused(refusal) => {
                     report.why = Some(StoreError::Denied { why: format!("delete what the probe made: {refusal}") });
                 }
-                BatchReply::NotExecuted(error) | BatchReply::TooLarge(error) => report.why = Some(store_error(&error)),
-                BatchReply::Lost(cause) => {
+                BatchResult::NotExecuted(error) | BatchResult::TooLarge(error) => {
+                    report.why = Some(store_error(&error));
+                }
+                BatchResult::Lost(cause) => {
                     late = true;
                     tracing::debug!(event = "probe.cleanup_retrying", %cause, "the response to the cleanup was lost; checking again");
                 }
@@ -98,7 +100,7 @@ fn changed_recalculation(client: &ProbeClient, metadata: &SpreadsheetInfo) -> Op
     let before = client.recalculation();
     let is_changed = client.has_changed_recalculation() && metadata.auto_recalc != before;
     let delete = recalculating(before).filter(|_| is_changed)?;
-    Some(ProbeItem { title: format!("the recalculation, which was {before}"), delete, mine: true })
+    Some(ProbeItem { title: format!("the recalculation, which was {before}"), delete, is_own: true })
 }
 
 /// Names first: deleting a tab may delete its names.
@@ -107,12 +109,12 @@ fn list_items(metadata: &SpreadsheetInfo, own: ScratchOrigin) -> Vec<ProbeItem> 
     let names = metadata.names().filter_map(|(name, id)| {
         let (mine, old) = ours(parse_name(name)?);
         let delete = BatchStep::DeleteRange { id: id.to_owned() }.request()?;
-        (mine || old).then(|| ProbeItem { title: name.to_owned(), delete, mine })
+        (mine || old).then(|| ProbeItem { title: name.to_owned(), delete, is_own: mine })
     });
     let tabs = metadata.tabs.iter().filter_map(|tab| {
         let (mine, old) = ours(parse_title(&tab.title)?);
         let delete = BatchStep::DeleteStateTab { tab: tab.sheet_id }.request()?;
-        (mine || old).then(|| ProbeItem { title: tab.title.clone(), delete, mine })
+        (mine || old).then(|| ProbeItem { title: tab.title.clone(), delete, is_own: mine })
     });
     names.chain(tabs).collect()
 }

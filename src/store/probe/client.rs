@@ -11,16 +11,16 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::fault::Fault;
-use crate::google::errors::api_error::ApiError;
-use crate::google::sheets::{BatchReply, Sheets};
-use crate::google::types::address::SpreadsheetId;
-use crate::google::types::cell::CellData;
-use crate::google::types::request_objects::{GridCoordinate, GridProperties, SheetProperties};
-use crate::google::types::requests::{Batch, Request};
-use crate::google::types::response_types::BatchResponse;
 use crate::grid::quoted;
 use crate::port::store::StoreError;
 use crate::rng::Rng;
+use crate::sheets_client::errors::api_error::ApiError;
+use crate::sheets_client::sheets::{BatchResult, Sheets};
+use crate::sheets_client::types::address::SpreadsheetId;
+use crate::sheets_client::types::cell::CellData;
+use crate::sheets_client::types::request_objects::{GridCoordinate, GridProperties, SheetProperties};
+use crate::sheets_client::types::requests::{Batch, Request};
+use crate::sheets_client::types::response_types::BatchResponse;
 use crate::store::probe::scratch_names::ScratchName;
 use crate::store::tabs::error::store_error;
 
@@ -42,7 +42,7 @@ pub struct ProbeTab {
 
 /// Why a check has no result.
 #[derive(Debug)]
-pub enum Unanswered {
+pub enum ProbeFailure {
     /// The response to a batch was lost. The check may be repeated with new names.
     Lost(String),
     /// The response allows no conclusion.
@@ -115,8 +115,8 @@ impl ProbeClient {
     }
 
     /// The scratch tab that checks share.
-    pub fn home(&self) -> Result<&ProbeTab, Unanswered> {
-        self.home.get().ok_or_else(|| Unanswered::Unclear("there is no scratch tab for this question".to_owned()))
+    pub fn shared_tab(&self) -> Result<&ProbeTab, ProbeFailure> {
+        self.home.get().ok_or_else(|| ProbeFailure::Unclear("there is no scratch tab for this question".to_owned()))
     }
 
     /// Sets the shared scratch tab.
@@ -135,30 +135,32 @@ impl ProbeClient {
     }
 
     /// Sends a batch once.
-    pub async fn send(&self, batch: Batch) -> Result<SentBatch, Unanswered> {
+    pub async fn send(&self, batch: Batch) -> Result<SentBatch, ProbeFailure> {
         match self.sheets.batch_update(&self.id, &batch).await {
-            BatchReply::Applied(response) => Ok(SentBatch::Applied(response)),
-            BatchReply::Refused(refusal) if refusal.code == 400 => Ok(SentBatch::Refused(refusal)),
-            BatchReply::Refused(refusal) => {
+            BatchResult::Applied(response) => Ok(SentBatch::Applied(response)),
+            BatchResult::Refused(refusal) if refusal.code == 400 => Ok(SentBatch::Refused(refusal)),
+            BatchResult::Refused(refusal) => {
                 let advice = refusal.advice(self.sheets.client_email()).map(|advice| format!("; {advice}"));
                 let why = format!("write to the spreadsheet: {refusal}{}", advice.unwrap_or_default());
                 let error = if refusal.code == 404 { StoreError::Missing { why } } else { StoreError::Denied { why } };
-                Err(Unanswered::Stop(error))
+                Err(ProbeFailure::Stop(error))
             }
-            BatchReply::NotExecuted(error) => Err(Unanswered::Stop(store_error(&error))),
-            BatchReply::TooLarge(error) => Err(Unanswered::Unclear(error.to_string())),
-            BatchReply::Lost(cause) => {
+            BatchResult::NotExecuted(error) => Err(ProbeFailure::Stop(store_error(&error))),
+            BatchResult::TooLarge(error) => Err(ProbeFailure::Unclear(error.to_string())),
+            BatchResult::Lost(cause) => {
                 self.lost.fetch_add(1, Ordering::Relaxed);
-                Err(Unanswered::Lost(cause.to_string()))
+                Err(ProbeFailure::Lost(cause.to_string()))
             }
         }
     }
 
     /// Sends a batch that only prepares a check. A refusal leaves the check without a result.
-    pub async fn prepare(&self, requests: Vec<Request>) -> Result<BatchResponse, Unanswered> {
+    pub async fn prepare(&self, requests: Vec<Request>) -> Result<BatchResponse, ProbeFailure> {
         match self.send(Batch::new(requests)).await? {
             SentBatch::Applied(response) => Ok(response),
-            SentBatch::Refused(refusal) => Err(Unanswered::Unclear(format!("the preparation was refused: {refusal}"))),
+            SentBatch::Refused(refusal) => {
+                Err(ProbeFailure::Unclear(format!("the preparation was refused: {refusal}")))
+            }
         }
     }
 
@@ -169,9 +171,9 @@ impl ProbeClient {
         tab: &ProbeTab,
         area: &str,
         expected: impl Fn(&[Vec<Value>]) -> bool + Send + Sync,
-    ) -> Result<Vec<Vec<Value>>, Unanswered> {
+    ) -> Result<Vec<Vec<Value>>, ProbeFailure> {
         let ranges = [format!("{}!{area}", quoted(&tab.title))];
-        let mut last = Err(Unanswered::Unclear("it was never read".to_owned()));
+        let mut last = Err(ProbeFailure::Unclear("it was never read".to_owned()));
         for nth in 0..MAX_READS {
             if nth > 0 {
                 self.clock.sleep(READ_PAUSE).await;
@@ -180,14 +182,14 @@ impl ProbeClient {
                 Ok(read) => Ok(read.into_iter().next().unwrap_or_default()),
                 Err(error) => Err(match store_error(&error) {
                     error if error.fault() == Fault::Denied || matches!(error, StoreError::Missing { .. }) => {
-                        Unanswered::Stop(error)
+                        ProbeFailure::Stop(error)
                     }
-                    error => Unanswered::Unclear(error.to_string()),
+                    error => ProbeFailure::Unclear(error.to_string()),
                 }),
             };
             match &last {
                 Ok(rows) if expected(rows) => break,
-                Err(Unanswered::Stop(_)) => break,
+                Err(ProbeFailure::Stop(_)) => break,
                 _ => {}
             }
         }

@@ -5,15 +5,15 @@
 
 use std::time::Duration;
 
-use crate::google::types::request_objects::{DeveloperMetadata, Dimension, DimensionRange, MarkedPlace};
-use crate::google::types::requests::{Batch, Request};
-use crate::google::types::response_types::ColumnMark;
+use crate::sheets_client::types::request_objects::{DeveloperMetadata, Dimension, DimensionRange, MarkedPlace};
+use crate::sheets_client::types::requests::{Batch, Request};
+use crate::sheets_client::types::response_types::ColumnMark;
 use crate::store::probe::assumption::AssumptionOutcome;
-use crate::store::probe::client::{ProbeClient, ProbeTab, SentBatch, Unanswered};
+use crate::store::probe::client::{ProbeClient, ProbeFailure, ProbeTab, SentBatch};
 use crate::store::probe::tabs::refused;
 use crate::store::tabs::error::store_error;
 
-type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
+type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
 
 /// Maximum number of reads, because the first may be older than the write before it.
 pub(super) const MAX_READS: u32 = 4;
@@ -39,7 +39,7 @@ fn mark(tab: &ProbeTab, at: u32, id: i32, key: &str, value: &str) -> Request {
 
 /// Creates a tab with metadata on its third column. Returns the tab, the key, the requested id and
 /// the assigned id.
-async fn marked_tab(client: &ProbeClient) -> Result<(ProbeTab, String, i32, Option<i64>), Unanswered> {
+async fn marked_tab(client: &ProbeClient) -> Result<(ProbeTab, String, i32, Option<i64>), ProbeFailure> {
     let (tab, key, id) = (client.new_tab(), client.scratch.name(), client.scratch.number());
     let response = client.prepare(vec![tab.add(), mark(&tab, 2, id, &key, "it")]).await?;
     Ok((tab, key, id, response.added_metadata(1)))
@@ -51,14 +51,17 @@ async fn read_marks(
     client: &ProbeClient,
     key: &str,
     expected: impl Fn(&[ColumnMark]) -> bool + Send,
-) -> Result<Vec<ColumnMark>, Unanswered> {
+) -> Result<Vec<ColumnMark>, ProbeFailure> {
     let mut found = Vec::new();
     for nth in 0..MAX_READS {
         if nth > 0 {
             client.clock.sleep(READ_PAUSE).await;
         }
-        found =
-            client.sheets.column_marks(&client.id, key).await.map_err(|error| Unanswered::Stop(store_error(&error)))?;
+        found = client
+            .sheets
+            .column_marks(&client.id, key)
+            .await
+            .map_err(|error| ProbeFailure::Stop(store_error(&error)))?;
         if expected(&found) {
             break;
         }
@@ -67,24 +70,24 @@ async fn read_marks(
 }
 
 /// Creates metadata with an id of our choice.
-pub async fn caller_id(client: &ProbeClient) -> ProbeAnswer {
+pub async fn caller_id(client: &ProbeClient) -> CheckResult {
     let (_, _, wanted, id) = marked_tab(client).await?;
     let Some(id) = id else {
-        return Err(Unanswered::Unclear("the response does not contain the mark's id".to_owned()));
+        return Err(ProbeFailure::Unclear("the response does not contain the mark's id".to_owned()));
     };
     let kept = id == i64::from(wanted);
     Ok((AssumptionOutcome::from_held(kept), if kept { "it was kept" } else { "another id was given" }.to_owned()))
 }
 
 /// Creates metadata for another column with an id that is taken.
-pub async fn taken_id(client: &ProbeClient) -> ProbeAnswer {
+pub async fn taken_id(client: &ProbeClient) -> CheckResult {
     let (tab, _, wanted, id) = marked_tab(client).await?;
     let id = id.and_then(|id| i32::try_from(id).ok()).unwrap_or(wanted);
     refused(client, vec![mark(&tab, 3, id, &client.scratch.name(), "another")], 0).await
 }
 
 /// Creates metadata with the same key on two columns.
-pub async fn same_key(client: &ProbeClient) -> ProbeAnswer {
+pub async fn same_key(client: &ProbeClient) -> CheckResult {
     let (tab, key) = (client.new_tab(), client.scratch.name());
     let marks = [(1, "one"), (2, "two")].map(|(at, value)| mark(&tab, at, client.scratch.number(), &key, value));
     let requests = std::iter::once(tab.add()).chain(marks).collect();
@@ -96,7 +99,7 @@ pub async fn same_key(client: &ProbeClient) -> ProbeAnswer {
 }
 
 /// Fills a tab's metadata almost to the documented limit.
-pub async fn budget(client: &ProbeClient) -> ProbeAnswer {
+pub async fn budget(client: &ProbeClient) -> CheckResult {
     let tab = client.new_tab();
     let marks = [1, 2].map(|at| {
         let key = client.scratch.name();
@@ -110,7 +113,7 @@ pub async fn budget(client: &ProbeClient) -> ProbeAnswer {
 }
 
 /// Inserts a column before one with metadata.
-pub async fn moves(client: &ProbeClient) -> ProbeAnswer {
+pub async fn moves(client: &ProbeClient) -> CheckResult {
     let (tab, key, ..) = marked_tab(client).await?;
     client.prepare(vec![Request::InsertDimension { range: column(&tab, 0), inherit_from_before: false }]).await?;
     let found = read_marks(client, &key, |found| matches!(found, [mark] if mark.column == 3)).await?;
@@ -124,11 +127,11 @@ pub async fn moves(client: &ProbeClient) -> ProbeAnswer {
 }
 
 /// Deletes a column with metadata.
-pub async fn goes(client: &ProbeClient) -> ProbeAnswer {
+pub async fn delete_marked_column(client: &ProbeClient) -> CheckResult {
     let (tab, key, ..) = marked_tab(client).await?;
     let there = read_marks(client, &key, |found| !found.is_empty()).await?;
     if there.is_empty() {
-        return Err(Unanswered::Unclear("the mark was not found before its column was deleted".to_owned()));
+        return Err(ProbeFailure::Unclear("the mark was not found before its column was deleted".to_owned()));
     }
     client.prepare(vec![Request::DeleteDimension { range: column(&tab, 2) }]).await?;
     let left = read_marks(client, &key, <[ColumnMark]>::is_empty).await?;

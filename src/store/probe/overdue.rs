@@ -5,17 +5,17 @@
 //! Out of scope: retries (`store::probe::run`), formulas of the tab (`store::tabs::jobs_formulas`).
 //!
 //! The interval of recalculation is the one thing that a probe changes outside its own tabs. It is
-//! set back at once, and by the cleanup if that failed.
+//! set back immediately, and by the cleanup if that failed.
 
-use crate::google::types::cell::CellData;
-use crate::google::types::request_objects::{FormatRule, GridRange, RgbColor, SpreadsheetProperties};
-use crate::google::types::requests::{Batch, Request};
+use crate::sheets_client::types::cell::CellData;
+use crate::sheets_client::types::request_objects::{FormatRule, GridRange, RgbColor, SpreadsheetProperties};
+use crate::sheets_client::types::requests::{Batch, Request};
 use crate::store::probe::assumption::AssumptionOutcome;
-use crate::store::probe::client::{ProbeClient, SentBatch, Unanswered, text_at};
+use crate::store::probe::client::{ProbeClient, ProbeFailure, SentBatch, text_at};
 use crate::store::probe::developer_metadata::{MAX_READS, READ_PAUSE};
 use crate::store::tabs::error::store_error;
 
-type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
+type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
 
 /// The intervals of recalculation, as the service calls them.
 const INTERVALS: [&str; 3] = ["ON_CHANGE", "MINUTE", "HOUR"];
@@ -26,11 +26,11 @@ const BY_THE_MINUTE: &str = "MINUTE";
 const RED: RgbColor = RgbColor { red: 0.96, green: 0.78, blue: 0.76 };
 
 /// Sets another interval of recalculation than the spreadsheet has, reads it, and sets it back.
-pub async fn recalculation(client: &ProbeClient) -> ProbeAnswer {
+pub async fn recalculation(client: &ProbeClient) -> CheckResult {
     let before = client.recalculation();
     let tried = if before == HOURLY { BY_THE_MINUTE } else { HOURLY };
     let (Some(set), Some(reset)) = (recalculating(tried), recalculating(before)) else {
-        return Err(Unanswered::Unclear(format!("the spreadsheet recalculates \"{before}\", which is not known")));
+        return Err(ProbeFailure::Unclear(format!("the spreadsheet recalculates \"{before}\", which is not known")));
     };
     client.note_recalculation_changed();
     if let SentBatch::Refused(refusal) = client.send(Batch::new(vec![set])).await? {
@@ -51,14 +51,14 @@ pub fn recalculating(interval: &str) -> Option<Request> {
 }
 
 /// Reads the interval until it is the expected one: a read may be older than a write before it.
-async fn interval(client: &ProbeClient, expected: &str) -> Result<String, Unanswered> {
+async fn interval(client: &ProbeClient, expected: &str) -> Result<String, ProbeFailure> {
     let mut seen = String::new();
     for nth in 0..MAX_READS {
         if nth > 0 {
             client.clock.sleep(READ_PAUSE).await;
         }
         let read = client.sheets.metadata(&client.id).await;
-        seen = read.map_err(|error| Unanswered::Unclear(store_error(&error).to_string()))?.auto_recalc;
+        seen = read.map_err(|error| ProbeFailure::Unclear(store_error(&error).to_string()))?.auto_recalc;
         if seen == expected {
             break;
         }
@@ -67,7 +67,7 @@ async fn interval(client: &ProbeClient, expected: &str) -> Result<String, Unansw
 }
 
 /// Writes a formula with semicolons, without a decimal and without a word of any language.
-pub async fn semicolons(client: &ProbeClient) -> ProbeAnswer {
+pub async fn semicolons(client: &ProbeClient) -> CheckResult {
     let tab = client.new_tab();
     client.prepare(vec![tab.add(), tab.write(0, 0, CellData::formula("=IF(1>0;2;3)"))]).await?;
     let rows = client.read(&tab, "A1", |rows| text_at(rows, 0, 0) == "2").await?;
@@ -76,7 +76,7 @@ pub async fn semicolons(client: &ProbeClient) -> ProbeAnswer {
 }
 
 /// Adds a colour by a formula to a scratch tab.
-pub async fn colour_rule(client: &ProbeClient) -> ProbeAnswer {
+pub async fn colour_rule(client: &ProbeClient) -> CheckResult {
     let tab = client.new_tab();
     let range = GridRange {
         sheet_id: tab.id,

@@ -3,64 +3,65 @@
 //! In scope: these checks, with the guard's own requests.
 //! Out of scope: retries (`store::probe::run`).
 
-use crate::google::types::requests::{Batch, Request};
+use crate::sheets_client::types::requests::{Batch, Request};
 use crate::store::guard::head_guard::BatchStep;
 use crate::store::probe::assumption::AssumptionOutcome;
-use crate::store::probe::client::{ProbeClient, SentBatch, Unanswered};
+use crate::store::probe::client::{ProbeClient, ProbeFailure, SentBatch};
 use crate::store::probe::tabs::{refused, whole_batch_refused};
 
-type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
+type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
 
 /// A named range that was created: the requested id, the assigned id, the name.
-struct GivenId {
+struct CreatedName {
     wanted: String,
     id: String,
     name: String,
 }
 
 /// Creates a named range for a cell of the shared tab.
-async fn create(client: &ProbeClient) -> Result<GivenId, Unanswered> {
+async fn create(client: &ProbeClient) -> Result<CreatedName, ProbeFailure> {
     let (wanted, name) = (client.scratch.id(), client.scratch.name());
     let response = client.prepare(add(client, &wanted, &name)?).await?;
     let id = response.added_name(0).map(str::to_owned);
-    let id = id.ok_or_else(|| Unanswered::Unclear("the response does not contain the id of a new name".to_owned()))?;
-    Ok(GivenId { wanted, id, name })
+    let id =
+        id.ok_or_else(|| ProbeFailure::Unclear("the response does not contain the id of a new name".to_owned()))?;
+    Ok(CreatedName { wanted, id, name })
 }
 
-fn add(client: &ProbeClient, id: &str, name: &str) -> Result<Vec<Request>, Unanswered> {
-    let op = BatchStep::AddRange { id: id.to_owned(), name: name.to_owned(), tab: client.home()?.id };
+fn add(client: &ProbeClient, id: &str, name: &str) -> Result<Vec<Request>, ProbeFailure> {
+    let op = BatchStep::AddRange { id: id.to_owned(), name: name.to_owned(), tab: client.shared_tab()?.id };
     Ok(op.request().into_iter().collect())
 }
 
 /// Deletes a named range that never existed, before a write.
-pub async fn missing(client: &ProbeClient) -> ProbeAnswer {
+pub async fn delete_missing_name(client: &ProbeClient) -> CheckResult {
     let never = BatchStep::DeleteRange { id: client.scratch.id() };
     whole_batch_refused(client, never.request(), false).await
 }
 
 /// Creates a named range with an id of our choice.
-pub async fn caller_id(client: &ProbeClient) -> ProbeAnswer {
+pub async fn caller_id(client: &ProbeClient) -> CheckResult {
     let created = create(client).await?;
     let kept = created.id == created.wanted;
     Ok((AssumptionOutcome::from_held(kept), if kept { "it was kept" } else { "another id was given" }.to_owned()))
 }
 
 /// Creates another named range with an id that is taken.
-pub async fn taken_id(client: &ProbeClient) -> ProbeAnswer {
+pub async fn taken_id(client: &ProbeClient) -> CheckResult {
     let created = create(client).await?;
     let other = client.scratch.name();
     refused(client, add(client, &created.id, &other)?, 0).await
 }
 
 /// Creates a named range with a name that is taken.
-pub async fn taken_name(client: &ProbeClient) -> ProbeAnswer {
+pub async fn taken_name(client: &ProbeClient) -> CheckResult {
     let created = create(client).await?;
     let other = client.scratch.id();
     refused(client, add(client, &other, &created.name)?, 0).await
 }
 
 /// Deletes a named range and adds its name again in one batch.
-pub async fn again(client: &ProbeClient) -> ProbeAnswer {
+pub async fn readd_deleted_name(client: &ProbeClient) -> CheckResult {
     let created = create(client).await?;
     let new = client.scratch.id();
     let drop = BatchStep::DeleteRange { id: created.id }.request();

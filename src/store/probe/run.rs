@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::port::store::StoreError;
 use crate::store::probe::assumption::{Assumption, AssumptionOutcome, AssumptionResult};
-use crate::store::probe::client::{ProbeClient, Unanswered};
+use crate::store::probe::client::{ProbeClient, ProbeFailure};
 use crate::store::probe::{appended_rows, cells, developer_metadata, overdue, range_names, tabs};
 
 /// Maximum number of attempts if responses are lost.
@@ -24,11 +24,11 @@ pub async fn check(client: &ProbeClient, assumption: Assumption) -> Result<Assum
         }
         match check_once(client, assumption).await {
             Ok((outcome, seen)) => return Ok(AssumptionResult { assumption, outcome, seen }),
-            Err(Unanswered::Stop(error)) => return Err(error),
-            Err(Unanswered::Unclear(seen)) => {
+            Err(ProbeFailure::Stop(error)) => return Err(error),
+            Err(ProbeFailure::Unclear(seen)) => {
                 return Ok(AssumptionResult { assumption, outcome: AssumptionOutcome::Unknown, seen });
             }
-            Err(Unanswered::Lost(cause)) => {
+            Err(ProbeFailure::Lost(cause)) => {
                 tracing::debug!(event = "probe.retrying", question = assumption.name(), %cause, "the response was lost; asking again");
                 why = cause;
             }
@@ -38,7 +38,7 @@ pub async fn check(client: &ProbeClient, assumption: Assumption) -> Result<Assum
     Ok(AssumptionResult { assumption, outcome: AssumptionOutcome::Unknown, seen })
 }
 
-async fn check_once(client: &ProbeClient, assumption: Assumption) -> Result<(AssumptionOutcome, String), Unanswered> {
+async fn check_once(client: &ProbeClient, assumption: Assumption) -> Result<(AssumptionOutcome, String), ProbeFailure> {
     match assumption {
         Assumption::CallerTabId => tabs::caller_id(client).await,
         Assumption::MissingTab => tabs::missing(client).await,
@@ -46,11 +46,11 @@ async fn check_once(client: &ProbeClient, assumption: Assumption) -> Result<(Ass
         Assumption::TakenTitle => tabs::taken_title(client).await,
         Assumption::TitleCase => tabs::title_case(client).await,
         Assumption::OneByOne => tabs::one_by_one(client).await,
-        Assumption::MissingName => range_names::missing(client).await,
+        Assumption::MissingName => range_names::delete_missing_name(client).await,
         Assumption::CallerNameId => range_names::caller_id(client).await,
         Assumption::TakenNameId => range_names::taken_id(client).await,
         Assumption::TakenName => range_names::taken_name(client).await,
-        Assumption::NameAgain => range_names::again(client).await,
+        Assumption::NameAgain => range_names::readd_deleted_name(client).await,
         Assumption::InOrder => cells::in_order(client).await,
         Assumption::CopyInOrder => cells::copy_in_order(client).await,
         Assumption::CopyShifts => cells::copy_shifts(client).await,
@@ -64,13 +64,13 @@ async fn check_once(client: &ProbeClient, assumption: Assumption) -> Result<(Ass
         Assumption::SameKeyMarks => developer_metadata::same_key(client).await,
         Assumption::MarkBudget => developer_metadata::budget(client).await,
         Assumption::MarkMoves => developer_metadata::moves(client).await,
-        Assumption::MarkGoes => developer_metadata::goes(client).await,
-        Assumption::AppendBelow => appended_rows::below(client).await,
+        Assumption::MarkGoes => developer_metadata::delete_marked_column(client).await,
+        Assumption::AppendBelow => appended_rows::append_below_gap(client).await,
         Assumption::AppendCheckbox => appended_rows::checkbox(client).await,
         Assumption::Recalculation => overdue::recalculation(client).await,
         Assumption::Semicolons => overdue::semicolons(client).await,
         Assumption::ColourRule => overdue::colour_rule(client).await,
         Assumption::DateHeader => Ok(appended_rows::date(client)),
-        Assumption::FreshReads => appended_rows::fresh(client).await,
+        Assumption::FreshReads => appended_rows::read_after_write(client).await,
     }
 }

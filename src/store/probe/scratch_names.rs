@@ -36,7 +36,7 @@ pub struct ScratchName {
 impl ScratchName {
     /// Creates the names of a probe that starts at `now`.
     pub fn new(now: Timestamp, chance: Arc<dyn Rng>) -> Self {
-        let origin = ScratchOrigin { seconds: now.0.div_euclid(1_000), token: chance.bits() };
+        let origin = ScratchOrigin { seconds: now.0.div_euclid(1_000), token: chance.next_u64() };
         Self { origin, chance, made: AtomicU32::new(0) }
     }
 
@@ -57,12 +57,12 @@ impl ScratchName {
 
     /// A new id for a tab or metadata.
     pub fn number(&self) -> i32 {
-        i32::try_from(self.chance.bits() >> 33).unwrap_or(i32::MAX).max(1)
+        i32::try_from(self.chance.next_u64() >> 33).unwrap_or(i32::MAX).max(1)
     }
 
     /// A new id for a named range.
     pub fn id(&self) -> String {
-        format!("{}{:020}", self.origin.seconds, self.chance.bits())
+        format!("{}{:020}", self.origin.seconds, self.chance.next_u64())
     }
 
     fn next(&self, start: &str, dash: char) -> String {

@@ -73,7 +73,7 @@ impl Loader {
         unmarked.truncate(MAX_UNMARKED);
         let stored = self.read_stored_failures(tab, &unmarked).await?.into_iter();
         found.extend(stored.filter_map(|stored| {
-            let mark = record_hash_of(&stored.failure.payload, stored.failure.kept)?;
+            let mark = record_hash_of(&stored.failure.payload, stored.failure.has_whole_record)?;
             Some((stored.failure.key.fingerprint(), mark))
         }));
         Ok(found)
@@ -91,7 +91,7 @@ pub fn parse_stored_failure(tab: &Tab, cells: &[Value], row: u32) -> Option<Stor
         _ => Cell::Empty,
     })?;
     let mark = value(FAILURES[FAILURES.len() - 1]).map(text).unwrap_or_default();
-    let is_changed = failure.kept && !mark.is_empty() && mark != payload_hash(&failure.payload);
+    let is_changed = failure.has_whole_record && !mark.is_empty() && mark != payload_hash(&failure.payload);
     let is_edited = is_changed && failure.state != FailureState::Recovered;
     Some(StoredFailure { failure, is_edited, row })
 }

@@ -31,13 +31,13 @@ pub struct ProcessedRow {
     /// The version of the item.
     pub version: Version,
     /// Whether it revokes an earlier row. A state that a user typed counts as done, as in a load.
-    pub forgotten: bool,
+    pub is_revoked: bool,
     /// The run that wrote it.
     pub run: String,
     /// Its order among the tab's rows; `None` for a row of an earlier sheetkeep version.
     pub order: Option<RowOrder>,
     /// Whether it is in a predecessor spreadsheet.
-    pub left: bool,
+    pub is_in_predecessor: bool,
     /// The hash of all its texts.
     pub mark: u64,
 }
@@ -65,7 +65,7 @@ impl SheetsStore {
         for _ in 0..MAX_SCANS {
             let (mut rows, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new());
             let mut on_row = |row: ScannedRow<'_>| match row {
-                ScannedRow::Processed { row, key, version, state, run, usual } => {
+                ScannedRow::Processed { row, key, version, state, run, matches_headers: usual } => {
                     rows.extend(processed_row(if usual { row } else { 0 }, false, [key, version, state, run]));
                 }
                 ScannedRow::Earlier { key, version, state, run, .. } => {
@@ -88,7 +88,7 @@ impl SheetsStore {
 
 /// Parses a row of Processed; `None` if it has no key. `left`: the row is in a predecessor
 /// spreadsheet.
-fn processed_row(row: u32, left: bool, texts: [&str; 4]) -> Option<ProcessedRow> {
+fn processed_row(row: u32, is_in_predecessor: bool, texts: [&str; 4]) -> Option<ProcessedRow> {
     let [key, version, state, cell] = texts;
     let (run, order) = read_run_cell(cell);
     let (version, run) = (Version(version.to_owned()), run.to_owned());
@@ -96,10 +96,10 @@ fn processed_row(row: u32, left: bool, texts: [&str; 4]) -> Option<ProcessedRow>
         row,
         key: Key::new(key).ok()?,
         version,
-        forgotten: state == FORGOTTEN,
+        is_revoked: state == FORGOTTEN,
         run,
         order,
-        left,
+        is_in_predecessor,
         mark: mark_of_key(&texts),
     })
 }

@@ -1,11 +1,10 @@
-//! Scans a job's tabs row by row, for `fsck`, `explain` and changes to many keys at once.
+//! Scans a job's tabs row by row, for `fsck`, `explain` and changes to many keys at the same time.
 //!
 //! In scope: paging, parsing rows, checking that no commit came in between.
 //! Out of scope: the conclusions (`app`), the load of a run (`store::load::loader`).
 
 use serde_json::Value;
 
-use crate::google::types::response_types::TabInfo;
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::failure::{Failure, RequestedAction};
@@ -17,6 +16,7 @@ use crate::ledger::runs::run::Run;
 use crate::ledger::state::snapshot::Snapshot;
 use crate::ledger::values::columns::MAX_COLUMNS;
 use crate::port::store::{Store, StoreError};
+use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::commit::restore::{PENDING_ROW, PendingRestores};
 use crate::store::load::loader::Loader;
 use crate::store::load::unstable_tabs::into_store_error;
@@ -37,13 +37,13 @@ const FAILURE_PAGE_ROWS: u32 = 200;
 #[expect(clippy::struct_excessive_bools, reason = "each is a tab of its own")]
 pub struct ScanScope {
     /// Whether to read the data tab.
-    pub data: bool,
+    pub reads_data: bool,
     /// Whether to read Failures.
-    pub failures: bool,
+    pub reads_failures: bool,
     /// Whether to read Runs, including those of other jobs.
-    pub runs: bool,
+    pub reads_runs: bool,
     /// Whether to read Processed of predecessor spreadsheets.
-    pub earlier: bool,
+    pub reads_predecessors: bool,
     /// Whether to keep the load's index of processed keys.
     pub processed_index: IndexRetention,
 }
@@ -75,7 +75,7 @@ pub enum ScannedRow<'a> {
         /// The `run` cell: the run, and its commit order.
         run: &'a str,
         /// Whether its cells are in the columns of their headers.
-        usual: bool,
+        matches_headers: bool,
     },
     /// A row of Processed in a predecessor spreadsheet.
     Earlier {
@@ -144,8 +144,8 @@ impl SheetsStore {
             snapshot.processed_index = ProcessedIndex::default();
         }
         let tabs = self.tabs();
-        if let Some(anomaly) = snapshot.anomalies.iter().find(|anomaly| anomaly.blocking) {
-            return Err(StoreError::Corrupt { why: anomaly.message.clone() });
+        if let Some(anomaly) = snapshot.anomalies.iter().find(|anomaly| anomaly.is_blocking) {
+            return Err(StoreError::Inconsistent { why: anomaly.message.clone() });
         }
         let reader = self.loader();
         let read = reader.scan_tabs(&snapshot, &tabs, scope, on_row).await;
@@ -188,23 +188,23 @@ impl Loader {
             self.pages(info, keys_width(tab, info), PAGE_CELLS, |row, cells| on_processed(row, cells, tab, on_row))
                 .await?;
         }
-        for spreadsheet in snapshot.state.previous.iter().rev().filter(|_| scope.earlier) {
+        for spreadsheet in snapshot.state.previous.iter().rev().filter(|_| scope.reads_predecessors) {
             self.scan_predecessor(spreadsheet, on_row).await?;
         }
         let key = snapshot.state.key_column.as_deref();
-        let data = tabs.data.as_ref().filter(|_| scope.data);
+        let data = tabs.data.as_ref().filter(|_| scope.reads_data);
         if let Some((tab, info, key)) = data.and_then(|tab| Some((tab, info(tab)?, tab.position(key?)?))) {
             let own: Vec<_> = snapshot.state.columns.iter().filter_map(|name| tab.position(name)).collect();
             let width = own.iter().chain([&key]).max().map_or(1, |last| last + 1).min(MAX_COLUMNS);
             self.pages(info, width, PAGE_CELLS, |row, cells| on_data(row, cells, key, &own, on_row)).await?;
         }
-        let failures = tabs.failures.as_ref().filter(|_| scope.failures);
+        let failures = tabs.failures.as_ref().filter(|_| scope.reads_failures);
         if let Some((tab, info)) = failures.and_then(|tab| Some((tab, info(tab)?))) {
             let width = parse::width(tab, &FAILURES);
             let page = FAILURE_PAGE_ROWS * u32::try_from(width).unwrap_or(u32::MAX);
             self.pages(info, width, page, |row, cells| on_failure(row, cells, tab, on_row)).await?;
         }
-        let runs = tabs.runs.as_ref().filter(|_| scope.runs);
+        let runs = tabs.runs.as_ref().filter(|_| scope.reads_runs);
         if let Some((tab, info)) = runs.and_then(|tab| Some((tab, info(tab)?))) {
             let width = parse::width(tab, &RUNS);
             self.pages(info, width, PAGE_CELLS, |row, cells| on_run(row, cells, tab, on_row)).await?;
@@ -273,9 +273,9 @@ fn emit_pending_restores(
     for (role, tab, cells) in waiting.pending_rows() {
         match role {
             TabKind::Processed => on_processed(PENDING_ROW, cells, tab, on_row),
-            TabKind::Failures if scope.failures => on_failure(PENDING_ROW, cells, tab, on_row),
-            TabKind::Runs if scope.runs => on_run(PENDING_ROW, cells, tab, on_row),
-            TabKind::Data if scope.data => {
+            TabKind::Failures if scope.reads_failures => on_failure(PENDING_ROW, cells, tab, on_row),
+            TabKind::Runs if scope.reads_runs => on_run(PENDING_ROW, cells, tab, on_row),
+            TabKind::Data if scope.reads_data => {
                 let own: Vec<_> = snapshot.state.columns.iter().filter_map(|name| tab.position(name)).collect();
                 let key = snapshot.state.key_column.as_deref().and_then(|name| tab.position(name));
                 if let Some(key) = key {
@@ -297,7 +297,14 @@ fn on_processed(row: u32, cells: &[Value], tab: &Tab, on_row: &mut (dyn FnMut(Sc
     let columns = PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX));
     let ([key, version, state, run], usual) = tab.recovery.texts(cells, columns);
     if !key.is_empty() {
-        on_row(ScannedRow::Processed { row, key: &key, version: &version, state: &state, run: &run, usual });
+        on_row(ScannedRow::Processed {
+            row,
+            key: &key,
+            version: &version,
+            state: &state,
+            run: &run,
+            matches_headers: usual,
+        });
     }
 }
 

@@ -9,9 +9,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::google::types::response_types::TabInfo;
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::port::store::StoreError;
+use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::commit::deletion::MOST_COLUMNS;
 use crate::store::load::loader::Loader;
 use crate::store::load::unstable_tabs::into_store_error;

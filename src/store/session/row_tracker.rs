@@ -36,9 +36,9 @@ pub struct RowTracker {
     /// Reads of the key positions since the last append.
     reads: u32,
     /// Whether users' own cells reach the last row of the grid.
-    filled: bool,
+    is_filled: bool,
     /// Whether cells that are not the job's may exist below the last key.
-    prepared: bool,
+    is_prepared: bool,
     /// The number of rows in the grid, when it was read.
     rows: u32,
     /// Where new rows go, once read.
@@ -77,7 +77,7 @@ pub enum RequiredRead {
     /// The key positions.
     Positions {
         /// Whether to wait first, because this read confirms a recent one.
-        pause: bool,
+        needs_pause: bool,
     },
     /// Where new rows go, in a tab where users may have prepared rows.
     AppendPosition,
@@ -88,8 +88,8 @@ pub enum RequiredRead {
 impl RowTracker {
     /// Creates the tracker of a user's tab in which the job never wrote. `filled`: its last row has
     /// cells. `prepared`: any row below the header has cells.
-    pub fn for_foreign_tab(rows: u32, filled: bool, prepared: bool) -> Self {
-        Self { rows, filled, prepared: filled || prepared, ..Self::default() }
+    pub fn for_foreign_tab(rows: u32, is_filled: bool, is_prepared: bool) -> Self {
+        Self { rows, is_filled, is_prepared: is_filled || is_prepared, ..Self::default() }
     }
 
     /// Creates the tracker from a load: the last row of the grid, and the column in which keys were
@@ -116,7 +116,14 @@ impl RowTracker {
             tab.width > state.columns.iter().filter(|name| there.contains_key(name.as_str())).count()
         });
         let (reads, rows) = (u32::from(read.is_some()), load_plan.data.map_or(0, |tab| tab.rows));
-        Self { reads, index: read, filled, prepared: filled || has_users_columns, rows, ..Self::default() }
+        Self {
+            reads,
+            index: read,
+            is_filled: filled,
+            is_prepared: filled || has_users_columns,
+            rows,
+            ..Self::default()
+        }
     }
 
     /// Takes the undo log of the head's commit, as loaded from the scratch rows of the state tab.
@@ -147,7 +154,7 @@ impl RowTracker {
             let rows = finding.rows();
             let message =
                 format!("tab {tab}: {rows} rows were moved while the previous run wrote them, and are repaired now");
-            anomalies.push(Anomaly { message, blocking: false });
+            anomalies.push(Anomaly { message, is_blocking: false });
         }
         anomalies
     }
@@ -165,15 +172,15 @@ impl RowTracker {
         }
         let mut has_new_rows = keys.clone().next().is_some();
         if mode == WriteMode::Upsert && has_new_rows {
-            let Some(index) = &self.index else { return RequiredRead::Positions { pause: false } };
+            let Some(index) = &self.index else { return RequiredRead::Positions { needs_pause: false } };
             let is_missing =
                 keys.clone().any(|(key, known)| index.row(key).is_none() && (known || index.is_behind(key)));
             if is_missing && self.reads < CONFIRMING_READS {
-                return RequiredRead::Positions { pause: self.reads > 0 };
+                return RequiredRead::Positions { needs_pause: self.reads > 0 };
             }
             has_new_rows = keys.clone().any(|(key, _)| index.row(key).is_none());
         }
-        if has_new_rows && self.prepared && self.append_position.is_none() {
+        if has_new_rows && self.is_prepared && self.append_position.is_none() {
             RequiredRead::AppendPosition
         } else {
             RequiredRead::Nothing
@@ -198,7 +205,7 @@ impl RowTracker {
 
     /// The number of grid rows, and whether users' cells reach the last one, as of the read.
     pub fn grid_rows(&self) -> (u32, bool) {
-        (self.rows, self.filled)
+        (self.rows, self.is_filled)
     }
 
     /// Takes the position of new rows that was read.

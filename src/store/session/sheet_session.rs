@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use crate::google::types::requests::Batch;
 use crate::ledger::commit::changes::CommitPart;
 use crate::ledger::commit::commit_resolution::MAX_IN_DOUBT;
 use crate::ledger::leases::head::HeadId;
+use crate::sheets_client::types::requests::Batch;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::commit::deletion::{DeletedRows, RowDeletionBatch};
 use crate::store::commit::restore::PendingRestores;
@@ -131,7 +131,7 @@ impl SheetSession {
     /// help.
     ///
     /// After the first refusal a load may find a tab that was created meanwhile. The same holds for
-    /// the second when several jobs start at once.
+    /// the second when several jobs start at the same time.
     pub fn is_layout_rejected(&mut self) -> bool {
         self.layout_refusals += 1;
         self.layout_refusals > MAX_LAYOUT_REFUSALS

@@ -8,12 +8,12 @@
 //! | What does a commit read before it is sent? | `preconditions` |
 //! | Did a batch write the rows that it was meant for? | `verify` |
 //! | What if tabs are renamed during a call? | `renamed_tabs` |
-//! | What would commits do, without sending them? | `rehearsal` |
+//! | What would commits do, without sending them? | `dry_run` |
 
 pub mod store;
 mod refusal;
 mod send_commit;
 pub mod verify;
 pub mod preconditions;
-pub mod rehearsal;
+pub mod dry_run;
 pub(crate) mod renamed_tabs;

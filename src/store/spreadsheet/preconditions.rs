@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply, ItemResult};
+use crate::ledger::commit::changes::{Commit, CommitPart, CommitResult, ItemResult};
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::runs::capacity::{CELL_LIMIT, capacity_error};
@@ -32,7 +32,7 @@ const PLAN_READS: u32 = 4;
 impl SheetsStore {
     /// Refuses a batch that would exceed the cell limit. Counts blank rows at the ends of tabs only
     /// near the limit.
-    pub(super) async fn ensure_cells_available(&self, prepared: &PreparedBatch) -> Result<(), CommitReply> {
+    pub(super) async fn ensure_cells_available(&self, prepared: &PreparedBatch) -> Result<(), CommitResult> {
         let would_fit = |cell_budget: &CellBudget| {
             cell_budget.clone().apply(prepared.batch.requests()).is_none_or(|cells| cells <= CELL_LIMIT)
         };
@@ -53,13 +53,13 @@ impl SheetsStore {
             (true, _) => Ok(()),
             // Deleted rows are copied to scratch rows first. Fewer deletions at a time need fewer
             // cells.
-            (false, true) => Err(CommitReply::TooLarge),
-            (false, false) => Err(CommitReply::Refused { part: CommitPart::Other, why: capacity_error(cells) }),
+            (false, true) => Err(CommitResult::TooLarge),
+            (false, false) => Err(CommitResult::Refused { part: CommitPart::Other, why: capacity_error(cells) }),
         }
     }
 
     /// Reads key positions, or all rows, if this commit needs them and the session lacks them.
-    pub(super) async fn ensure_rows_known(&self, commit: &Commit) -> Result<(), CommitReply> {
+    pub(super) async fn ensure_rows_known(&self, commit: &Commit) -> Result<(), CommitResult> {
         let (Some(tab), Some(key_column)) = (self.tab_to_write(commit), commit.state.key_column.as_deref()) else {
             return Ok(());
         };
@@ -72,7 +72,7 @@ impl SheetsStore {
             let required = self.session().row_tracker.required_read(mode, written_keys(commit));
             match required {
                 RequiredRead::Nothing => return Ok(()),
-                RequiredRead::Positions { pause } => {
+                RequiredRead::Positions { needs_pause: pause } => {
                     if pause {
                         self.loader().clock.sleep(CONFIRM_PAUSE).await;
                     }
@@ -106,7 +106,7 @@ impl SheetsStore {
     }
 
     /// Reads all rows and plans the repair of misplaced writes.
-    async fn plan_repair(&self, tab: &Tab, own: &[String], key_column: &str) -> Result<(), CommitReply> {
+    async fn plan_repair(&self, tab: &Tab, own: &[String], key_column: &str) -> Result<(), CommitResult> {
         let (whole, key, entered) = self.read_twice(tab, own, key_column).await?;
         let TabReading { tab, rows, height, .. } = whole;
         let (finding, location) = {
@@ -121,7 +121,7 @@ impl SheetsStore {
         };
         let mut session = self.session();
         let image = TabImage { tab: &tab, key, rows: &rows, height, entered: &entered, undo: &undo };
-        session.row_tracker.plan_repair(&image).map_err(|ambiguous| CommitReply::Refused {
+        session.row_tracker.plan_repair(&image).map_err(|ambiguous| CommitResult::Refused {
             part: CommitPart::Other,
             why: format!(
                 "tab {}: rows were moved while a run wrote them, and {}; then run again",
@@ -140,7 +140,7 @@ impl SheetsStore {
         tab: &Tab,
         own: &[String],
         key_column: &str,
-    ) -> Result<(TabReading, usize, Vec<Vec<Value>>), CommitReply> {
+    ) -> Result<(TabReading, usize, Vec<Vec<Value>>), CommitResult> {
         let mut whole = self.loader().read_whole(tab, own).await.map_err(to_reply)?;
         let mut reads = 1;
         loop {
@@ -173,7 +173,7 @@ impl SheetsStore {
     }
 
     /// Refuses to add columns beyond the service's limit. A retry would not help.
-    pub(super) fn ensure_columns_available(&self, commit: &Commit) -> Result<(), CommitReply> {
+    pub(super) fn ensure_columns_available(&self, commit: &Commit) -> Result<(), CommitResult> {
         let added = commit.changes.columns.len();
         let session = self.session();
         let full = session.tabs.data.as_ref().filter(|tab| added > 0 && tab.width + added > MAX_COLUMNS);
@@ -182,7 +182,7 @@ impl SheetsStore {
             let why = format!(
                 "tab {title} has {width} columns and would get {added} more, and a tab takes 18,278: delete unused columns, or set new_columns = \"ignore\""
             );
-            Err(CommitReply::Refused { part: CommitPart::Other, why })
+            Err(CommitResult::Refused { part: CommitPart::Other, why })
         })
     }
 }
@@ -197,11 +197,11 @@ fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> + Clone {
     })
 }
 
-/// Maps a load error to a commit reply. A stale read refuses the layout, so that the run loads
+/// Maps a load error to a commit response. A stale read refuses the layout, so that the run loads
 /// again.
-fn to_reply(error: LoadError) -> CommitReply {
+fn to_reply(error: LoadError) -> CommitResult {
     match error {
-        LoadError::Stale(error) => CommitReply::Refused { part: CommitPart::Layout, why: error.to_string() },
+        LoadError::Stale(error) => CommitResult::Refused { part: CommitPart::Layout, why: error.to_string() },
         LoadError::Failed(error) => not_executed(&error),
     }
 }

@@ -1,12 +1,12 @@
 //! What a refused batch means: which part of the commit the service refused, and what follows.
 //!
 //! In scope: the label of the refused request, corrected by the error; a refusal of the tab `Jobs`
-//! alone. Out of scope: the texts of refusals (`google::errors::api_error`), what the runner does
-//! next (`ledger::commit::commit_machine`).
+//! alone. Out of scope: the texts of refusals (`sheets_client::errors::api_error`), what the runner
+//! does next (`ledger::commit::commit_machine`).
 
-use crate::google::errors::api_error::ApiError;
-use crate::google::types::requests::Request;
-use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply};
+use crate::ledger::commit::changes::{Commit, CommitPart, CommitResult};
+use crate::sheets_client::errors::api_error::ApiError;
+use crate::sheets_client::types::requests::Request;
 use crate::store::session::sheet_session::PreparedBatch;
 use crate::store::spreadsheet::store::SheetsStore;
 
@@ -18,13 +18,13 @@ impl SheetsStore {
         commit: &Commit,
         prepared: &PreparedBatch,
         refusal: &ApiError,
-    ) -> Option<CommitReply> {
+    ) -> Option<CommitResult> {
         let why = match refusal.advice(self.loader().sheets.client_email()) {
             Some(advice) => format!("{}; {advice}", refusal.message),
             None => refusal.message.clone(),
         };
         if refusal.code != 400 {
-            return Some(CommitReply::NotExecuted { fault: refusal.fault(), is_proxy_error: false, why });
+            return Some(CommitResult::NotExecuted { fault: refusal.fault(), is_proxy_error: false, why });
         }
         if self.is_refused_for_jobs(prepared, refusal, &why) {
             return None;
@@ -59,7 +59,7 @@ impl SheetsStore {
         if part == CommitPart::Guard && session.strategy.on_refused(commit, location.as_ref(), prepared.guard_kind) {
             return None;
         }
-        Some(CommitReply::Refused { part, why })
+        Some(CommitResult::Refused { part, why })
     }
 
     /// Whether a refusal concerns only the tab Jobs. Then the commit continues without it. A tab of

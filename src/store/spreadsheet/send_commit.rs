@@ -7,11 +7,11 @@
 
 use std::sync::Arc;
 
-use crate::google::sheets::BatchReply;
-use crate::google::types::requests::Batch;
-use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply};
+use crate::ledger::commit::changes::{Commit, CommitPart, CommitResult};
 use crate::ledger::leases::head::HeadId;
 use crate::port::store::StoreError;
+use crate::sheets_client::sheets::BatchResult;
+use crate::sheets_client::types::requests::Batch;
 use crate::store::commit::encoder::{EncodeContext, EncodedBatch, encode};
 use crate::store::commit::own_columns::existing_columns;
 use crate::store::commit::response::found_cells;
@@ -26,7 +26,7 @@ use crate::store::tabs::error::not_executed_call;
 use crate::store::tabs::load_plan::MissingTab;
 
 impl SheetsStore {
-    pub(super) async fn send_commit(&self, commit: &Commit) -> CommitReply {
+    pub(super) async fn send_commit(&self, commit: &Commit) -> CommitResult {
         let sent = self.session().prepared_batches.iter().find(|prepared| prepared.id == commit.to).cloned();
         let ready = match sent {
             Some(prepared) => Ok(prepared),
@@ -34,37 +34,37 @@ impl SheetsStore {
         };
         let mut prepared = match ready {
             Ok(prepared) => prepared,
-            Err(reply) => return reply,
+            Err(result) => return result,
         };
         loop {
             match self.loader().sheets.batch_update(&self.loader().id, &prepared.batch).await {
-                BatchReply::Applied(response) => {
+                BatchResult::Applied(response) => {
                     self.session().on_applied(prepared);
                     let (header, keys) = found_cells(response.updated.as_ref());
                     self.session().row_tracker.check_response(&header, &keys);
                     if commit.from.is_none() {
-                        // Probe at once, so that the next commit can measure its own duration. If
-                        // the probe fails, the next commit repeats it and reports the result.
+                        // Probe immediately, so that the next commit can measure its own duration.
+                        // If the probe fails, the next commit repeats it and reports the result.
                         let probed = self.ensure_guard_probed(commit).await;
                         tracing::debug!(event = "guard.chosen", proved = ?probed, "the guard after the first commit");
                     }
-                    return CommitReply::Applied;
+                    return CommitResult::Applied;
                 }
-                BatchReply::Refused(refusal) => match self.classify_refusal(commit, &prepared, &refusal) {
-                    Some(reply) => return reply,
+                BatchResult::Refused(refusal) => match self.classify_refusal(commit, &prepared, &refusal) {
+                    Some(result) => return result,
                     // Fall back from the named range to the title. The title guard has no further
                     // fallback.
                     None => prepared = self.encode_commit(commit),
                 },
-                BatchReply::TooLarge(_) => return CommitReply::TooLarge,
-                BatchReply::NotExecuted(error) => return not_executed_call(&error),
-                BatchReply::Lost(cause) => return CommitReply::Lost { why: cause.to_string() },
+                BatchResult::TooLarge(_) => return CommitResult::TooLarge,
+                BatchResult::NotExecuted(error) => return not_executed_call(&error),
+                BatchResult::Lost(cause) => return CommitResult::Lost { why: cause.to_string() },
             }
         }
     }
 
     /// Prepares the batch of a commit. Probes the guard first if its support is unknown.
-    async fn prepare(&self, commit: &Commit) -> Result<PreparedBatch, CommitReply> {
+    async fn prepare(&self, commit: &Commit) -> Result<PreparedBatch, CommitResult> {
         if let Some(from) = commit.from {
             self.ensure_at(from).await?;
             self.ensure_guard_probed(commit).await?;
@@ -73,20 +73,20 @@ impl SheetsStore {
         self.ensure_columns_available(commit)?;
         let mut prepared = self.encode_commit(commit);
         let mut room = self.ensure_cells_available(&prepared).await;
-        if let (Err(CommitReply::Refused { why, .. }), false) = (&room, prepared.jobs_requests.is_empty()) {
+        if let (Err(CommitResult::Refused { why, .. }), false) = (&room, prepared.jobs_requests.is_empty()) {
             self.session().leave_jobs(why);
             prepared = self.encode_commit(commit);
             room = self.ensure_cells_available(&prepared).await;
         }
-        if let Err(reply) = room {
+        if let Err(result) = room {
             self.session().prepared_batches.retain(|sent| sent.id != commit.to);
-            return Err(reply);
+            return Err(result);
         }
         Ok(prepared)
     }
 
     /// Probes the guard if its support is unknown.
-    async fn ensure_guard_probed(&self, commit: &Commit) -> Result<(), CommitReply> {
+    async fn ensure_guard_probed(&self, commit: &Commit) -> Result<(), CommitResult> {
         if self.session().strategy.support() != GuardSupport::Unknown {
             return Ok(());
         }
@@ -111,7 +111,7 @@ impl SheetsStore {
         let support = session.strategy.support();
         let recreates = self.loader().missing == MissingTab::Remade;
         let context = EncodeContext {
-            recreates,
+            recreates_tabs: recreates,
             tabs: &session.tabs,
             support,
             row_context,
@@ -145,7 +145,7 @@ impl SheetsStore {
 
     /// Checks that the session is at the head from which the commit starts. Reads the head if it is
     /// not.
-    async fn ensure_at(&self, from: HeadId) -> Result<(), CommitReply> {
+    async fn ensure_at(&self, from: HeadId) -> Result<(), CommitResult> {
         let there = |session: &SheetSession| session.location.as_ref().is_some_and(|location| location.head == from);
         if there(&self.session()) {
             return Ok(());
@@ -154,7 +154,7 @@ impl SheetsStore {
         if there(&self.session()) {
             return Ok(());
         }
-        Err(CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() })
+        Err(CommitResult::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() })
     }
 }
 
@@ -164,9 +164,9 @@ fn probe_salt(head: HeadId) -> u64 {
     head.nonce.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1)
 }
 
-/// The reply for a batch that was not sent because a preceding read failed.
-pub(super) fn not_executed(error: &StoreError) -> CommitReply {
-    CommitReply::NotExecuted {
+/// The response for a batch that was not sent because a preceding read failed.
+pub(super) fn not_executed(error: &StoreError) -> CommitResult {
+    CommitResult::NotExecuted {
         fault: error.final_fault(),
         is_proxy_error: error.is_proxy_error(),
         why: error.to_string(),

@@ -6,19 +6,19 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
-use crate::google::calls::quota::QuotaUser;
-use crate::google::sheets::Sheets;
-use crate::google::types::address::SpreadsheetId;
-use crate::ledger::commit::changes::{Commit, CommitReply};
+use crate::ledger::commit::changes::{Commit, CommitResult};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::failure::StoredFailure;
 use crate::ledger::items::key::Fingerprint;
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::runs::capacity::CELL_LIMIT;
-use crate::ledger::state::snapshot::Loaded;
+use crate::ledger::state::snapshot::LoadReport;
 use crate::port::preview::Preview;
 use crate::port::store::{MisplacedWrites, Store, StoreError, TabIds, Usage};
+use crate::sheets_client::calls::quota::QuotaUser;
+use crate::sheets_client::sheets::Sheets;
+use crate::sheets_client::types::address::SpreadsheetId;
 use crate::store::commit::deletion::DeletedRows;
 use crate::store::commit::own_columns::existing_columns;
 use crate::store::guard::head_guard;
@@ -118,8 +118,8 @@ impl SheetsStore {
     }
 
     /// Reads the job's state and what people ask of it, in two reads, without keys and failures.
-    pub async fn standing(&self) -> Result<JobStanding, StoreError> {
-        self.loader.standing().await
+    pub async fn read_standing(&self) -> Result<JobStanding, StoreError> {
+        self.loader.load_standing().await
     }
 
     /// The loader of this store.
@@ -152,7 +152,7 @@ impl SheetsStore {
 }
 
 impl Store for SheetsStore {
-    fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+    fn load(&self) -> BoxFuture<'_, Result<LoadReport, StoreError>> {
         Box::pin(async {
             let LoadResult { loaded, location, support, tabs, row_tracker, pending_restores, cell_budget } =
                 self.loader.load().await?;
@@ -174,7 +174,7 @@ impl Store for SheetsStore {
         Box::pin(self.read_head())
     }
 
-    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
         Box::pin(self.send_commit(commit))
     }
 

@@ -3,8 +3,8 @@
 //! In scope: each kind of cell with its format; a row as it is appended.
 //! Out of scope: requests.
 
-use crate::google::types::cell::{self, CellFormat, NumberKind};
 use crate::grid::{Cell, Figure};
+use crate::sheets_client::types::cell::{self, CellFormat, NumberKind};
 
 /// The `fields` mask for values only.
 pub const VALUE: &str = "userEnteredValue";

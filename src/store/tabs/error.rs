@@ -4,10 +4,10 @@
 //! Out of scope: reading (`store::load::loader`).
 
 use crate::fault::Fault;
-use crate::google::errors::call_error::{CallError, ErrorCause};
-use crate::ledger::commit::changes::CommitReply;
+use crate::ledger::commit::changes::CommitResult;
 use crate::ledger::state::snapshot::{Anomaly, LoadObservation, State};
 use crate::port::store::StoreError;
+use crate::sheets_client::errors::call_error::{CallError, ErrorCause};
 use crate::store::guard::head_guard::{self, StateLocation};
 use crate::store::tabs::schema::Tab;
 
@@ -50,13 +50,13 @@ pub fn store_error(error: &CallError) -> StoreError {
         (cause, fault) if cause.is_proxy_error() => StoreError::Proxy { why, fault },
         (_, Fault::Denied) => StoreError::Denied { why },
         (_, fault) if fault.passes() || fault == Fault::Machine => StoreError::Unavailable { why, fault },
-        _ => StoreError::Corrupt { why },
+        _ => StoreError::Inconsistent { why },
     }
 }
 
-/// Converts a failed call to the reply of a commit that was not executed.
-pub fn not_executed_call(error: &CallError) -> CommitReply {
-    CommitReply::NotExecuted {
+/// Converts a failed call to the response of a commit that was not executed.
+pub fn not_executed_call(error: &CallError) -> CommitResult {
+    CommitResult::NotExecuted {
         fault: error.final_fault(),
         is_proxy_error: error.cause.is_proxy_error(),
         why: error.to_string(),
@@ -69,7 +69,7 @@ pub fn head_missing(job: &str) -> StoreError {
         "the state marker of job {job} is missing from the spreadsheet although its tabs exist: the named range {} or the hidden state tab was deleted; restore an earlier version from the file's history, see docs/runbook.md",
         head_guard::range_name(job)
     );
-    StoreError::Corrupt { why }
+    StoreError::Inconsistent { why }
 }
 
 /// Checks the state against the job and the term in its tab's title. A mismatch is a manual edit.
@@ -85,7 +85,7 @@ pub fn check_consistent(state: &State, job: &str, location: &StateLocation) -> R
         "the state's field \"{field}\" reads \"{found}\" where its tab's title has \"{expected}\": the hidden state tab {} was edited; write that back",
         location.title
     );
-    Err(StoreError::Corrupt { why })
+    Err(StoreError::Inconsistent { why })
 }
 
 /// The anomaly for a tab of keys with rows under another column order, which were read all the
@@ -96,7 +96,7 @@ pub fn reordered_rows(tab: &Tab) -> Option<Anomaly> {
         "tab {title}: {rows} rows have their cells in other columns than its header says, as when columns are moved while a run is writing; \
          they are read anyway, and you may move the cells back"
     );
-    (rows > 0).then_some(Anomaly { message, blocking: false })
+    (rows > 0).then_some(Anomaly { message, is_blocking: false })
 }
 
 /// The anomaly for a manually edited tab of keys.
@@ -106,7 +106,7 @@ pub fn manually_edited(job: &str, reading: LoadObservation) -> Anomaly {
         "tab Processed {job}: {found} rows exist and {expected} were written: the tab was edited; keys whose rows are gone will \
          be processed again"
     );
-    Anomaly { message, blocking: false }
+    Anomaly { message, is_blocking: false }
 }
 
 /// The error for a state and keys that did not match in any read.
@@ -122,5 +122,5 @@ pub fn unreadable_deletion_log(title: &str) -> StoreError {
     let why = format!(
         "rows were deleted from the job's tabs, and the scratch rows of {title}, which hold copies of them, were edited: restore an earlier version from the file's version history"
     );
-    StoreError::Corrupt { why }
+    StoreError::Inconsistent { why }
 }

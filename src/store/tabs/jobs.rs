@@ -14,9 +14,9 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::grid::{column_letters, quoted};
 use crate::ledger::runs::job_requests::{JobRequests, is_clear_pause, is_formula_error, requested_text};
+use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::store::tabs::parse::{header, header_range, text};
 use crate::store::tabs::schema::{JobsTab, Tab};
 use crate::time::Timestamp;
@@ -227,7 +227,7 @@ fn read_requests(tab: &Tab, own: &[&Vec<Value>], zone: &TimeZone) -> JobRequests
     let runs = broken.iter().map(|word| unclear(tab, "run now", word, "asks for no run: write today's date"));
     let has_row = !own.is_empty() && tab.position("run now").is_some();
     JobRequests {
-        paused: asked("paused").next().is_some(),
+        is_paused: asked("paused").next().is_some(),
         silence_until: silent.iter().filter_map(|(_, at)| *at).max(),
         approve: asked("approve").max(),
         unclear: pauses.chain(times).chain(runs).collect(),

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::google::types::response_types::TabInfo;
 use crate::grid::quoted;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS_NEEDED};
 use crate::ledger::state::snapshot::Anomaly;
 use crate::ledger::state::state_codec::read_state;
+use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::guard::head_guard::{self, STATE_ROWS, StateLocation};
 use crate::store::tabs::jobs::jobs_ranges;
 use crate::store::tabs::parse;
@@ -127,7 +127,7 @@ pub struct LoadConditions<'a> {
     /// How to treat missing machine tabs.
     pub missing: MissingTab,
     /// Whether the job has not written any data row yet.
-    pub never_written: bool,
+    pub was_never_written: bool,
     /// All tabs of the spreadsheet.
     pub there: &'a [TabInfo],
 }
@@ -153,7 +153,7 @@ pub fn foreign_runs_tab(runs: &Tab) -> Option<Anomaly> {
         message: format!(
             "tab {RUNS_TITLE} exists, but it is not the one in which jobs record their runs: rename it, and the job makes its own"
         ),
-        blocking: true,
+        is_blocking: true,
     })
 }
 
@@ -180,7 +180,7 @@ fn failures_anomaly(tab: &Tab) -> Option<Anomaly> {
                 "tab {} has no column \"{mark}\", so a record that you correct there is only noticed with retry beside it: write that word after its last header",
                 tab.title
             ),
-            blocking: false,
+            is_blocking: false,
         })
     })
 }
@@ -202,12 +202,12 @@ pub fn check_tabs(
 ) -> Vec<Anomaly> {
     let missing_tab = |title: String| Anomaly {
         message: format!("tab {title} is gone: restore it from the file's version history"),
-        blocking: true,
+        is_blocking: true,
     };
     let recreatable_tab = |title: String| match known.has_tab(&title) {
-        true => Some(Anomaly { message: title_taken(&title), blocking: true }),
+        true => Some(Anomaly { message: title_taken(&title), is_blocking: true }),
         false if known.missing == MissingTab::Remade => None,
-        false => Some(Anomaly { message: recreatable_message(&title), blocking: true }),
+        false => Some(Anomaly { message: recreatable_message(&title), is_blocking: true }),
     };
     let mut anomalies = Vec::new();
     match &tabs.processed {
@@ -223,7 +223,7 @@ pub fn check_tabs(
         Some(tab) => anomalies.extend(parse::check_header(tab, RUNS_NEEDED)),
     }
     match &tabs.data {
-        None if store_metadata.data.is_some() && !known.never_written => {
+        None if store_metadata.data.is_some() && !known.was_never_written => {
             anomalies.push(missing_tab(data_tab.to_owned()));
         }
         // `store::commit::own_columns` checks the job's columns.

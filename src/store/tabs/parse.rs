@@ -188,7 +188,7 @@ impl FailureRows {
             version: self.again.version_hash(&Version(version)),
             error: failure_hash(&step, &error),
             state: FailureState::from_cell(&state),
-            in_doubt: step == IN_DOUBT,
+            is_in_doubt: step == IN_DOUBT,
             requested: None,
             has_unknown_action: false,
             row: number,
@@ -227,7 +227,7 @@ impl FailureRows {
 
     /// Returns the failures that are not closed, and the anomalies.
     pub fn finish(self, tab: &Tab) -> (HashMap<Fingerprint, PriorFailure>, Vec<Anomaly>) {
-        let anomaly = |message| Anomaly { message, blocking: false };
+        let anomaly = |message| Anomaly { message, is_blocking: false };
         let keyless = self.keyless.iter().map(|row| format!("tab {}: row {row} has no key and was skipped", tab.title));
         let open = |history: &&FailureHistory| history.newest.1.state != FailureState::Recovered;
         let mut unknown: Vec<_> = self.known.values().filter(open).filter_map(FailureHistory::unknown_action).collect();
@@ -279,7 +279,7 @@ impl FailureHistory {
 
 /// The anomaly of an unusable header: a column is missing, or occurs twice.
 pub fn check_header(tab: &Tab, wanted: &[&str]) -> Option<Anomaly> {
-    let blocked = |message| Some(Anomaly { message, blocking: true });
+    let blocked = |message| Some(Anomaly { message, is_blocking: true });
     if let Some(column) = tab.missing_column(wanted) {
         let title = &tab.title;
         return blocked(format!(

@@ -22,7 +22,7 @@ use crate::ledger::state::snapshot::{Anomaly, RowChecksum};
 use crate::store::tabs::processed_column_order::{ColumnRecovery, is_in_other_columns};
 use crate::store::tabs::schema::Tab;
 
-/// Rows for which there is room at once. A tab may have many more rows than it has keys.
+/// Rows for which there is room in one step. A tab may have many more rows than it has keys.
 const MAX_RESERVED: u32 = 2_000_000;
 
 /// Reads Processed page by page. Each page is parsed on arrival and then appended to the earlier
@@ -81,8 +81,8 @@ impl ProcessedRows {
 
     /// Sets whether the texts of done versions are kept.
     #[must_use]
-    pub fn keeping_version_texts(mut self, keeps: bool) -> Self {
-        self.version_texts = keeps.then(VersionTexts::default);
+    pub fn keeping_version_texts(mut self, keeps_texts: bool) -> Self {
+        self.version_texts = keeps_texts.then(VersionTexts::default);
         self
     }
 
@@ -136,7 +136,8 @@ impl ProcessedRows {
         self
     }
 
-    /// Makes room for this many rows at once: while a list doubles, both of its copies take room.
+    /// Makes room for this many rows in one step: while a list doubles, both of its copies take
+    /// room.
     pub fn reserve(&mut self, rows: u32) {
         let rows = rows.min(MAX_RESERVED) as usize;
         self.rows.reserve_exact(rows);
@@ -228,11 +229,11 @@ impl ProcessedRows {
                  is writing: move the cells back, or delete those rows to have their keys processed again",
                 tab.title, self.shifted
             );
-            anomalies.push(Anomaly { message, blocking: true });
+            anomalies.push(Anomaly { message, is_blocking: true });
         }
         if self.keyless > 0 {
             let message = format!("tab {}: {} rows have no key and were skipped", tab.title, self.keyless);
-            anomalies.push(Anomaly { message, blocking: false });
+            anomalies.push(Anomaly { message, is_blocking: false });
         }
         let set = ProcessedSet::from_changes(self.again, self.rows, self.version_uses, self.forgotten, self.gaps);
         (set.with_version_texts(self.version_texts), anomalies)

@@ -5,11 +5,11 @@
 
 use std::ops::Range;
 
-use crate::google::types::cell::{self, CellData, CellFormat};
-use crate::google::types::request_objects::{
+use crate::sheets_client::types::cell::{self, CellData, CellFormat};
+use crate::sheets_client::types::request_objects::{
     Dimension, DimensionRange, GridCoordinate, GridProperties, GridRange, PasteOrientation, PasteType, SheetProperties,
 };
-use crate::google::types::requests::Request;
+use crate::sheets_client::types::requests::Request;
 use crate::store::tabs::cells::VALUE_AND_FORMAT;
 use crate::store::tabs::schema::Tab;
 

@@ -30,14 +30,14 @@ pub struct RowFingerprint {
 
 /// The comparison of a row with a fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Likeness {
+pub struct FingerprintMatch {
     /// Cells with equal contents.
     pub equal: usize,
     /// Cells with other contents, including those that are blank in the fingerprint.
     pub different: usize,
 }
 
-impl Likeness {
+impl FingerprintMatch {
     /// Whether all covered cells are equal.
     pub fn is_exact(self) -> bool {
         self.different == 0
@@ -119,8 +119,8 @@ impl RowFingerprint {
     }
 
     /// Compares a row with it, without the columns for which `is_skipped` is true.
-    pub fn compare(&self, row: &[Value], is_skipped: impl Fn(usize) -> bool) -> Likeness {
-        let mut likeness = Likeness::default();
+    pub fn compare(&self, row: &[Value], is_skipped: impl Fn(usize) -> bool) -> FingerprintMatch {
+        let mut likeness = FingerprintMatch::default();
         let covers = |at: usize| !self.skipped.contains(&at) && self.end.is_none_or(|end| at < end) && !is_skipped(at);
         for (at, mark) in self.cells.iter().filter(|(at, _)| covers(**at)) {
             if row.get(*at).and_then(mark_of) == Some(*mark) { likeness.equal += 1 } else { likeness.different += 1 }
@@ -195,10 +195,13 @@ mod tests {
         assert!(fingerprint.compare(&row(&json!(["", 10, "note", "other"])), never).is_exact());
         assert_eq!(
             fingerprint.compare(&row(&json!(["k", 10, "note"])), never),
-            Likeness { equal: 2, different: 1 },
+            FingerprintMatch { equal: 2, different: 1 },
             "more than it had"
         );
-        assert_eq!(fingerprint.compare(&row(&json!(["", 11, "note"])), never), Likeness { equal: 1, different: 1 });
+        assert_eq!(
+            fingerprint.compare(&row(&json!(["", 11, "note"])), never),
+            FingerprintMatch { equal: 1, different: 1 }
+        );
         assert!(!fingerprint.compare(&[], never).is_close());
         assert!(RowFingerprint::default().compare(&[json!("")], never).is_exact(), "a blank row is a blank row");
     }

@@ -113,7 +113,7 @@ impl RowIndex {
         });
         let more = self.duplicates.saturating_sub(self.duplicated.len());
         let more = (more > 0).then(|| format!("tab {tab}: {more} more rows have a key of a row above them"));
-        messages.chain(more).map(|message| Anomaly { message, blocking: false }).collect()
+        messages.chain(more).map(|message| Anomaly { message, is_blocking: false }).collect()
     }
 }
 

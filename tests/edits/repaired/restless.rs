@@ -19,7 +19,7 @@ async fn no_repair_is_planned_while_its_reads_differ() {
         () = edits => Ok(()),
     };
     let error = ended.expect_err("it never comes to rest");
-    assert_eq!(error.fault(), Fault::Corrupt, "{error}");
+    assert_eq!(error.fault(), Fault::Inconsistent, "{error}");
     assert!(error.to_string().contains("1 are misplaced, and the next run repairs them"), "{error}");
     assert_eq!(shared_sheet.row_of("k3").await, before, "nothing was guessed");
     shared_sheet.run().await.expect("once it is at rest");

@@ -91,14 +91,14 @@ impl ChannelKind {
     }
 
     /// Returns what the reply of an HTTP channel means.
-    pub fn judge(self, status: u16, retry_after_s: Option<u64>, body: &str) -> ReplyVerdict {
+    pub fn judge_reply(self, status: u16, retry_after_s: Option<u64>, body: &str) -> ReplyVerdict {
         match self {
-            Self::Slack => slack::judge(status, retry_after_s, body),
-            Self::PagerDuty => pagerduty::judge(status, retry_after_s, body),
-            Self::Teams => teams::judge(status, retry_after_s),
-            Self::Discord => discord::judge(status, retry_after_s, body),
-            Self::Ntfy => ntfy::judge(status, retry_after_s, body),
-            Self::Email | Self::Webhook | Self::Command => webhook::judge(status, retry_after_s),
+            Self::Slack => slack::judge_reply(status, retry_after_s, body),
+            Self::PagerDuty => pagerduty::judge_reply(status, retry_after_s, body),
+            Self::Teams => teams::judge_reply(status, retry_after_s),
+            Self::Discord => discord::judge_reply(status, retry_after_s, body),
+            Self::Ntfy => ntfy::judge_reply(status, retry_after_s, body),
+            Self::Email | Self::Webhook | Self::Command => webhook::judge_reply(status, retry_after_s),
         }
     }
 }

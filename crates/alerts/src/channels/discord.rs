@@ -59,7 +59,7 @@ pub fn body(message: &Message) -> Value {
 }
 
 /// Returns what a reply means. A 404 is a deleted webhook, and more tries would block this address.
-pub fn judge(status: u16, retry_after_s: Option<u64>, body: &str) -> ReplyVerdict {
+pub fn judge_reply(status: u16, retry_after_s: Option<u64>, body: &str) -> ReplyVerdict {
     match status {
         200 if has_member(body, "id") => ReplyVerdict::Delivered,
         200..=299 => ReplyVerdict::odd_reply(status),

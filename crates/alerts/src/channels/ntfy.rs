@@ -38,7 +38,7 @@ pub fn body(message: &Message, topic: &str) -> Value {
 }
 
 /// Returns what a reply means.
-pub fn judge(status: u16, retry_after_s: Option<u64>, body: &str) -> ReplyVerdict {
+pub fn judge_reply(status: u16, retry_after_s: Option<u64>, body: &str) -> ReplyVerdict {
     match status {
         200 if has_member(body, "id") => ReplyVerdict::Delivered,
         200..=299 => ReplyVerdict::odd_reply(status),

@@ -60,7 +60,7 @@ pub fn body(message: &Message, routing_key: &str) -> Value {
 }
 
 /// Returns what a reply means.
-pub fn judge(status: u16, retry_after_s: Option<u64>, body: &str) -> ReplyVerdict {
+pub fn judge_reply(status: u16, retry_after_s: Option<u64>, body: &str) -> ReplyVerdict {
     match status {
         200..=299 if has_member(body, "status") => ReplyVerdict::Accepted,
         200..=299 => ReplyVerdict::odd_reply(status),

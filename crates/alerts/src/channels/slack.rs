@@ -102,7 +102,7 @@ fn is_about_webhook(code: &str) -> bool {
 
 /// Returns what a reply means: success is `ok`, and the text of an error counts more than its
 /// status.
-pub fn judge(status: u16, retry_after_s: Option<u64>, body: &str) -> ReplyVerdict {
+pub fn judge_reply(status: u16, retry_after_s: Option<u64>, body: &str) -> ReplyVerdict {
     let text = body.trim();
     match CODES.into_iter().find(|code| *code == text) {
         Some(code) if is_about_webhook(code) => ReplyVerdict::Refused {

@@ -79,7 +79,7 @@ fn plain(text: &str, most: usize) -> String {
 }
 
 /// Returns what a reply means.
-pub fn judge(status: u16, retry_after_s: Option<u64>) -> ReplyVerdict {
+pub fn judge_reply(status: u16, retry_after_s: Option<u64>) -> ReplyVerdict {
     match status {
         200..=299 => ReplyVerdict::Accepted,
         _ => ReplyVerdict::of_status(status, retry_after_s),

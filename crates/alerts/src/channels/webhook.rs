@@ -32,7 +32,7 @@ pub fn document(message: &Message) -> Value {
 }
 
 /// Returns what a reply means.
-pub fn judge(status: u16, retry_after_s: Option<u64>) -> ReplyVerdict {
+pub fn judge_reply(status: u16, retry_after_s: Option<u64>) -> ReplyVerdict {
     match status {
         202 => ReplyVerdict::Accepted,
         200..=299 => ReplyVerdict::Delivered,

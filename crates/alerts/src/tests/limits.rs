@@ -95,8 +95,10 @@ fn a_cell_that_calls_a_channel_calls_no_one() {
 
 #[test]
 fn a_reply_means_what_its_service_documents() {
-    let delivered = |kind: ChannelKind, status, body: &str| kind.judge(status, None, body) == ReplyVerdict::Delivered;
-    let accepted = |kind: ChannelKind, status, body: &str| kind.judge(status, None, body) == ReplyVerdict::Accepted;
+    let delivered =
+        |kind: ChannelKind, status, body: &str| kind.judge_reply(status, None, body) == ReplyVerdict::Delivered;
+    let accepted =
+        |kind: ChannelKind, status, body: &str| kind.judge_reply(status, None, body) == ReplyVerdict::Accepted;
     assert!(delivered(ChannelKind::Slack, 200, "ok"));
     assert!(accepted(ChannelKind::PagerDuty, 202, r#"{"status":"success"}"#));
     assert!(accepted(ChannelKind::Teams, 202, ""));
@@ -104,22 +106,24 @@ fn a_reply_means_what_its_service_documents() {
     assert!(delivered(ChannelKind::Ntfy, 200, r#"{"id":"x"}"#));
     assert!(delivered(ChannelKind::Webhook, 204, "") && accepted(ChannelKind::Webhook, 202, ""));
     for kind in [ChannelKind::Slack, ChannelKind::PagerDuty, ChannelKind::Discord, ChannelKind::Ntfy] {
-        assert!(matches!(kind.judge(200, None, "<html>log in</html>"), ReplyVerdict::Refused { .. }), "{kind}");
+        assert!(matches!(kind.judge_reply(200, None, "<html>log in</html>"), ReplyVerdict::Refused { .. }), "{kind}");
     }
     for (status, words) in [(404, "copy it from the service again"), (302, "use the address to which it leads")] {
-        let verdict = ChannelKind::Ntfy.judge(status, None, "");
+        let verdict = ChannelKind::Ntfy.judge_reply(status, None, "");
         assert!(matches!(&verdict, ReplyVerdict::Refused { why } if why.contains(words)), "{verdict:?}");
     }
     for kind in ChannelKind::ALL {
-        let later = |status, wait| matches!(kind.judge(status, wait, ""), ReplyVerdict::Later { after_s, .. } if after_s == wait);
+        let later = |status, wait| matches!(kind.judge_reply(status, wait, ""), ReplyVerdict::Later { after_s, .. } if after_s == wait);
         assert!(later(429, Some(3)) && later(500, None), "{kind}");
-        assert!(matches!(kind.judge(302, None, ""), ReplyVerdict::Refused { .. }), "{kind}");
-        assert!(matches!(kind.judge(404, None, "secret"), ReplyVerdict::Refused { why } if !why.contains("secret")));
+        assert!(matches!(kind.judge_reply(302, None, ""), ReplyVerdict::Refused { .. }), "{kind}");
+        assert!(
+            matches!(kind.judge_reply(404, None, "secret"), ReplyVerdict::Refused { why } if !why.contains("secret"))
+        );
     }
-    let revoked = ChannelKind::Slack.judge(500, None, "no_service");
+    let revoked = ChannelKind::Slack.judge_reply(500, None, "no_service");
     let why = "status 500: no_service; make a webhook in Slack again, and use its address";
     assert_eq!(revoked, ReplyVerdict::Refused { why: why.into() });
-    let discord = ChannelKind::Discord.judge(429, None, r#"{"retry_after":1.2}"#);
+    let discord = ChannelKind::Discord.judge_reply(429, None, r#"{"retry_after":1.2}"#);
     assert!(matches!(discord, ReplyVerdict::Later { after_s: Some(2), .. }));
 }
 

@@ -3,14 +3,14 @@
 use jiff::tz::TimeZone;
 use sheetkeep_base::time::Timestamp;
 
-use crate::alert_rules::{AlertRules, Patience, Rung};
+use crate::alert_rules::{AlertRules, EscalationDelay, EscalationLevel};
 use crate::alert_state::AlertState;
 use crate::condition::Condition;
 use crate::condition_record::DeliveryRecord;
 use crate::message::{Message, MessageLink};
 use crate::observation::{ObservedEnding, RunObservation};
 use crate::quiet_hours::QuietHours;
-use crate::reporting::{AlertPlace, LinkedTabs, Reporting};
+use crate::report_context::{AlertPlace, LinkedTabs, ReportContext};
 use crate::routing::{Route, route};
 use crate::severity::Severity;
 
@@ -54,7 +54,7 @@ fn run(ending: ObservedEnding, at: i64) -> RunObservation {
 /// Reports after a run at `at`, on machine `install`.
 fn report_at(state: &mut AlertState, rules: &AlertRules, at: i64, silence: Option<i64>) -> Vec<Message> {
     let place = place();
-    let reporting = Reporting {
+    let reporting = ReportContext {
         now: Timestamp(at),
         run: &format!("r{at}"),
         install: "here",
@@ -152,8 +152,8 @@ fn what_comes_and_goes_is_reported_once_until_it_stays() {
 #[test]
 fn an_escalation_reaches_others_once_and_so_does_the_end() {
     let escalation = vec![
-        Rung { after: Patience::Failures(3), to: "oncall".into() },
-        Rung { after: Patience::Time(24 * 3_600_000), to: "boss".into() },
+        EscalationLevel { after: EscalationDelay::Failures(3), to: "oncall".into() },
+        EscalationLevel { after: EscalationDelay::Time(24 * 3_600_000), to: "boss".into() },
     ];
     let mut routes = rules().routes;
     routes.push(Route { name: "oncall".into(), least: None, joins: true });

@@ -9,19 +9,19 @@ use crate::retryable_codes::RetryableCodes;
 
 /// Keeps what the command writes.
 #[derive(Default)]
-struct Kept {
+struct KeptOutput {
     out: Mutex<Vec<u8>>,
     err: Mutex<Vec<u8>>,
 }
 
-impl Kept {
+impl KeptOutput {
     fn texts(&self) -> (String, String) {
         let text = |bytes: &Mutex<Vec<u8>>| String::from_utf8(bytes.lock().expect("one thread").clone()).expect("text");
         (text(&self.out), text(&self.err))
     }
 }
 
-impl CommandOutput for Kept {
+impl CommandOutput for KeptOutput {
     fn put_out(&self, bytes: &[u8]) {
         self.out.lock().expect("one thread").extend_from_slice(bytes);
     }
@@ -59,12 +59,12 @@ impl Setting<'_> {
     }
 
     async fn run(&self, command: &RetriedCommand) -> (RetryReport, (String, String)) {
-        let (kept, clock, rng) = (Kept::default(), SystemClock::new(), SeededRng::new(self.seed));
+        let (kept, clock, rng) = (KeptOutput::default(), SystemClock::new(), SeededRng::new(self.seed));
         let retry = CommandRetry {
             command,
             policy: &self.policy,
             stdin: self.stdin,
-            stream: false,
+            streams_output: false,
             folder: None,
             variables: &[],
             output: &kept,
@@ -186,7 +186,7 @@ async fn a_failed_command_leaves_no_process_behind() {
 
 #[tokio::test]
 async fn a_signal_reaches_the_command_and_ends_the_attempts() {
-    let (kept, clock, rng) = (Kept::default(), SystemClock::new(), SeededRng::new(1));
+    let (kept, clock, rng) = (KeptOutput::default(), SystemClock::new(), SeededRng::new(1));
     let folder = tempfile::tempdir().expect("a folder");
     let ready = folder.path().join("ready");
     let made = std::process::Command::new("mkfifo").arg(&ready).status().expect("mkfifo can be run");
@@ -196,7 +196,7 @@ async fn a_signal_reaches_the_command_and_ends_the_attempts() {
         command: &command,
         policy: &policy(5),
         stdin: None,
-        stream: false,
+        streams_output: false,
         folder: None,
         variables: &[],
         output: &kept,
@@ -217,7 +217,7 @@ async fn a_signal_reaches_the_command_and_ends_the_attempts() {
 
 #[tokio::test]
 async fn a_signal_during_a_delay_ends_it_at_once() {
-    let (kept, clock, rng) = (Kept::default(), SystemClock::new(), SeededRng::new(1));
+    let (kept, clock, rng) = (KeptOutput::default(), SystemClock::new(), SeededRng::new(1));
     let hour = Duration::from_hours(1);
     let policy = CommandPolicy { base_delay: hour, max_delay: hour, jitter: Jitter::None, ..policy(5) };
     let command = RetriedCommand::Flaky(3);
@@ -225,7 +225,7 @@ async fn a_signal_during_a_delay_ends_it_at_once() {
         command: &command,
         policy: &policy,
         stdin: None,
-        stream: false,
+        streams_output: false,
         folder: None,
         variables: &[],
         output: &kept,

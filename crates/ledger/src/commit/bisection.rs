@@ -110,11 +110,11 @@ impl Bisection {
     }
 }
 
-fn narrow(suspects: usize, confidence: Confidence, alone: bool) -> Search {
+fn narrow(suspects: usize, confidence: Confidence, is_alone: bool) -> Search {
     match (suspects, confidence) {
         (1, Confidence::Refused) => Search::Found,
         // It was already sent alone, three times.
-        (1, Confidence::Unanswered) if alone => Search::Found,
+        (1, Confidence::Unanswered) if is_alone => Search::Found,
         (suspects, confidence) => Search::Narrowing(suspects, confidence),
     }
 }

@@ -307,9 +307,9 @@ pub enum CommitPart {
     Other,
 }
 
-/// What the store's reply proves about a commit.
+/// What the store's response proves about a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CommitReply {
+pub enum CommitResult {
     /// Applied as a whole.
     Applied,
     /// Refused as a whole.

@@ -28,7 +28,7 @@ pub struct CommitChain {
     own_holder: Holder,
     draft_ids: DraftIds,
     state: State,
-    claimed: bool,
+    has_claimed: bool,
     may_redraft: bool,
     redrafts: u32,
     reloads: u32,
@@ -42,7 +42,7 @@ pub struct CommitMetadata {
     /// Length of the lease from now, in milliseconds.
     pub ttl_ms: u64,
     /// True if this commit releases the lease.
-    pub release: bool,
+    pub releases_lease: bool,
     /// The run so far.
     pub run: Run,
     /// The low watermark in the source.
@@ -52,13 +52,13 @@ pub struct CommitMetadata {
 /// The error of `CommitChain::draft`: an earlier commit is in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("draft a commit while the one before is in doubt")]
-pub struct InDoubt;
+pub struct InDoubtError;
 
 /// What the committer does after a commit has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextAction {
     /// The commit is applied, and the next one may be drafted.
-    GoOn,
+    Continue,
     /// Draft the same content again, with a new id.
     Redraft,
     /// Load, then draft again what is missing.
@@ -78,7 +78,7 @@ pub enum HaltReason {
     /// Another run has taken over.
     Fenced,
     /// The head is missing.
-    Corrupt,
+    HeadMissing,
     /// The service did not answer clearly. The last batch is in doubt; the next run resolves it.
     Unclear,
     /// The last batch was not executed.
@@ -99,7 +99,15 @@ impl CommitChain {
             None => (None, fresh),
         };
         let drafted = DraftIds::new(head, state.lease.fence);
-        Self { own_holder: me, draft_ids: drafted, state, claimed: false, may_redraft: false, redrafts: 0, reloads: 0 }
+        Self {
+            own_holder: me,
+            draft_ids: drafted,
+            state,
+            has_claimed: false,
+            may_redraft: false,
+            redrafts: 0,
+            reloads: 0,
+        }
     }
 
     /// Returns the ids drafted so far, for resolution.
@@ -114,12 +122,12 @@ impl CommitChain {
 
     /// Returns the term of this run's commits: the present one, or the one that it will claim.
     pub fn fence(&self) -> Fence {
-        if self.claimed { self.state.lease.fence } else { self.state.lease.fence.next() }
+        if self.has_claimed { self.state.lease.fence } else { self.state.lease.fence.next() }
     }
 
     /// True if this run holds the lease.
     pub fn has_claimed(&self) -> bool {
-        self.claimed
+        self.has_claimed
     }
 
     /// Changes the state that the next commit writes: the job's definition, key column, time zone
@@ -130,7 +138,7 @@ impl CommitChain {
 
     /// Returns the kind of the next commit.
     pub fn kind(&self) -> CommitKind {
-        match (self.draft_ids.base(), self.claimed) {
+        match (self.draft_ids.base(), self.has_claimed) {
             (None, _) => CommitKind::Init,
             (Some(_), _) if self.redrafts > 1 => CommitKind::Relocate,
             (Some(_), false) => CommitKind::Claim,
@@ -141,9 +149,14 @@ impl CommitChain {
     /// Drafts the next commit. While a commit is in doubt, nothing new is drafted (invariant 3).
     /// The same content, or a part of it, may be drafted once after `on_end` has allowed it. If one
     /// of those drafts is applied, the guard refuses the others.
-    pub fn draft(&mut self, nonce: u64, mut changes: Changes, metadata: &CommitMetadata) -> Result<Commit, InDoubt> {
+    pub fn draft(
+        &mut self,
+        nonce: u64,
+        mut changes: Changes,
+        metadata: &CommitMetadata,
+    ) -> Result<Commit, InDoubtError> {
         if self.draft_ids.has_doubts() && !self.may_redraft {
-            return Err(InDoubt);
+            return Err(InDoubtError);
         }
         self.may_redraft = false;
         let from = self.draft_ids.base();
@@ -160,9 +173,9 @@ impl CommitChain {
             CommitEnd::Applied(id) => {
                 self.draft_ids.on_applied(*id);
                 self.state = State { head: Some(*id), ..commit.state.clone() };
-                self.claimed = self.state.lease.holder.as_ref() == Some(&self.own_holder);
+                self.has_claimed = self.state.lease.holder.as_ref() == Some(&self.own_holder);
                 (self.redrafts, self.reloads) = (0, 0);
-                NextAction::GoOn
+                NextAction::Continue
             }
             CommitEnd::Redraft if self.redrafts < 2 => {
                 self.redrafts += 1;
@@ -191,7 +204,7 @@ impl CommitChain {
             CommitEnd::Refused(part) => NextAction::Stop(HaltReason::Refused(*part)),
             CommitEnd::TooLarge => NextAction::Stop(HaltReason::TooLarge),
             CommitEnd::Fenced => NextAction::Stop(HaltReason::Fenced),
-            CommitEnd::Corrupt => NextAction::Stop(HaltReason::Corrupt),
+            CommitEnd::HeadMissing => NextAction::Stop(HaltReason::HeadMissing),
             CommitEnd::NotExecuted => NextAction::Stop(HaltReason::NotExecuted),
             CommitEnd::Unsafe => NextAction::Stop(HaltReason::Unsafe),
         }
@@ -212,10 +225,10 @@ impl CommitChain {
         // A draft of this run that released the lease was applied after all: no other run has taken
         // over.
         let given_back = holder.is_none() && self.draft_ids.is_in_doubt(snapshot.head);
-        if !mine && !given_back && (self.claimed || snapshot.state.lease.fence > self.state.lease.fence) {
+        if !mine && !given_back && (self.has_claimed || snapshot.state.lease.fence > self.state.lease.fence) {
             return Err(HaltReason::Fenced);
         }
-        self.claimed = mine;
+        self.has_claimed = mine;
         self.redrafts = 0;
         self.state = snapshot.state.clone();
         self.draft_ids.rebase(snapshot.head);
@@ -249,18 +262,18 @@ impl CommitChain {
         state.columns = changes.owned_columns(state.columns);
         state.head = Some(to);
         state.cursor.clone_from(&metadata.cursor);
-        state.run = (!metadata.release).then(|| metadata.run.clone());
+        state.run = (!metadata.releases_lease).then(|| metadata.run.clone());
         state
     }
 
     fn lease_after(&self, metadata: &CommitMetadata) -> Lease {
         let lease = &self.state.lease;
-        let held = if self.claimed {
+        let held = if self.has_claimed {
             lease.renewed(metadata.now, metadata.ttl_ms)
         } else {
-            lease.claimed(self.own_holder.clone(), metadata.now, metadata.ttl_ms)
+            lease.next_term(self.own_holder.clone(), metadata.now, metadata.ttl_ms)
         };
-        if metadata.release { held.released(metadata.now) } else { held }
+        if metadata.releases_lease { held.released(metadata.now) } else { held }
     }
 }
 

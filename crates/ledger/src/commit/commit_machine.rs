@@ -5,7 +5,7 @@
 //! Out of scope: the calls themselves (`runner::commit::commit_driver`), and the content of a
 //! commit (`ledger::commit::changes`).
 
-use crate::commit::changes::{CommitPart, CommitReply};
+use crate::commit::changes::{CommitPart, CommitResult};
 use crate::commit::commit_resolution::{DraftIds, HeadStatus, Resolution};
 use crate::leases::head::HeadId;
 
@@ -56,12 +56,12 @@ pub enum CommitEnd {
     /// Another run has taken over.
     Fenced,
     /// The head is missing.
-    Corrupt,
+    HeadMissing,
     /// No send of it was executed, not even in part.
     NotExecuted,
     /// The store has no working guard.
     Unsafe,
-    /// Every reply was lost, and the head never moved: the service may be down, or may fail on the
+    /// Every response was lost, and the head never moved: the service may be down, or may fail on the
     /// content. The draft stays in doubt.
     Unanswered,
     /// The service did not answer clearly within all bounds; the draft stays in doubt.
@@ -76,13 +76,13 @@ pub struct CommitMachine {
     unchanged_reads: u32,
     was_absent: bool,
     has_items: bool,
-    last_reply: ReplyKind,
+    last_result: LastResult,
 }
 
-/// The last reply, as far as it affects how a head read is interpreted.
+/// The last response, as far as it affects how a head read is interpreted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum ReplyKind {
-    /// No reply yet, or it was lost: the batch may have been applied.
+enum LastResult {
+    /// No response yet, or it was lost: the batch may have been applied.
     Lost,
     RefusedByGuard,
     NotApplied(CommitEnd),
@@ -97,7 +97,7 @@ impl CommitMachine {
             unchanged_reads: 0,
             was_absent: false,
             has_items: false,
-            last_reply: ReplyKind::Lost,
+            last_result: LastResult::Lost,
         };
         (fresh, CommitStep::Send { after_ms: 0 })
     }
@@ -109,27 +109,27 @@ impl CommitMachine {
         (Self { has_items: true, ..fresh }, first)
     }
 
-    /// Takes the reply to a send, or its loss, and returns the next step.
-    pub fn on_reply(&mut self, id: HeadId, reply: &CommitReply) -> CommitStep {
-        match reply {
-            CommitReply::Applied => CommitStep::End(CommitEnd::Applied(id)),
-            CommitReply::Refused { part: CommitPart::Guard, .. } => self.read_head_after(ReplyKind::RefusedByGuard),
-            CommitReply::Lost { .. } => self.read_head_after(ReplyKind::Lost),
-            CommitReply::Refused { part, .. } => self.not_applied(CommitEnd::Refused(*part)),
-            CommitReply::TooLarge => self.not_applied(CommitEnd::TooLarge),
-            CommitReply::NotExecuted { .. } => self.not_applied(CommitEnd::NotExecuted),
-            CommitReply::Unsafe { .. } => CommitStep::End(CommitEnd::Unsafe),
+    /// Takes the response to a send, or its loss, and returns the next step.
+    pub fn on_result(&mut self, id: HeadId, result: &CommitResult) -> CommitStep {
+        match result {
+            CommitResult::Applied => CommitStep::End(CommitEnd::Applied(id)),
+            CommitResult::Refused { part: CommitPart::Guard, .. } => self.read_head_after(LastResult::RefusedByGuard),
+            CommitResult::Lost { .. } => self.read_head_after(LastResult::Lost),
+            CommitResult::Refused { part, .. } => self.not_applied(CommitEnd::Refused(*part)),
+            CommitResult::TooLarge => self.not_applied(CommitEnd::TooLarge),
+            CommitResult::NotExecuted { .. } => self.not_applied(CommitEnd::NotExecuted),
+            CommitResult::Unsafe { .. } => CommitStep::End(CommitEnd::Unsafe),
         }
     }
 
     /// This send applied nothing, but an earlier send of the same batch may have: then the head has
     /// to be read.
     fn not_applied(&mut self, end: CommitEnd) -> CommitStep {
-        if self.sends > 1 { self.read_head_after(ReplyKind::NotApplied(end)) } else { CommitStep::End(end) }
+        if self.sends > 1 { self.read_head_after(LastResult::NotApplied(end)) } else { CommitStep::End(end) }
     }
 
-    fn read_head_after(&mut self, answer: ReplyKind) -> CommitStep {
-        self.last_reply = answer;
+    fn read_head_after(&mut self, answer: LastResult) -> CommitStep {
+        self.last_result = answer;
         self.read_head(0)
     }
 
@@ -145,13 +145,13 @@ impl CommitMachine {
                 self.was_absent = true;
                 self.read_head(REREAD_DELAY_MS)
             }
-            Resolution::HeadMissing => CommitStep::End(CommitEnd::Corrupt),
-            Resolution::NotApplied => match &self.last_reply {
-                ReplyKind::Lost => self.send_again(),
-                ReplyKind::RefusedByGuard => self.refused_but_unchanged(),
+            Resolution::HeadMissing => CommitStep::End(CommitEnd::HeadMissing),
+            Resolution::NotApplied => match &self.last_result {
+                LastResult::Lost => self.send_again(),
+                LastResult::RefusedByGuard => self.refused_but_unchanged(),
                 // An earlier send of this batch may still be under way, so it may yet be executed.
-                ReplyKind::NotApplied(CommitEnd::NotExecuted) => CommitStep::End(CommitEnd::Unclear),
-                ReplyKind::NotApplied(end) => CommitStep::End(end.clone()),
+                LastResult::NotApplied(CommitEnd::NotExecuted) => CommitStep::End(CommitEnd::Unclear),
+                LastResult::NotApplied(end) => CommitStep::End(end.clone()),
             },
         }
     }
@@ -205,18 +205,18 @@ mod tests {
         HeadStatus::At { head, fence: Fence(2) }
     }
 
-    fn lost() -> CommitReply {
-        CommitReply::Lost { why: "reset".into() }
+    fn lost() -> CommitResult {
+        CommitResult::Lost { why: "reset".into() }
     }
 
-    fn refused(part: CommitPart) -> CommitReply {
-        CommitReply::Refused { part, why: "no".into() }
+    fn refused(part: CommitPart) -> CommitResult {
+        CommitResult::Refused { part, why: "no".into() }
     }
 
     #[test]
     fn a_lost_commit_that_the_head_shows_is_never_sent_again() {
         let (mut settling, _) = CommitMachine::begin();
-        assert_eq!(settling.on_reply(MINE, &lost()), CommitStep::ReadHead { after_ms: 0 });
+        assert_eq!(settling.on_result(MINE, &lost()), CommitStep::ReadHead { after_ms: 0 });
         assert_eq!(settling.on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
     }
 
@@ -224,10 +224,10 @@ mod tests {
     fn a_lost_commit_is_sent_again_a_bounded_number_of_times() {
         let (mut settling, _) = CommitMachine::begin();
         for _ in 1..MAX_SENDS {
-            assert!(matches!(settling.on_reply(MINE, &lost()), CommitStep::ReadHead { .. }));
+            assert!(matches!(settling.on_result(MINE, &lost()), CommitStep::ReadHead { .. }));
             assert!(matches!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
         }
-        settling.on_reply(MINE, &lost());
+        settling.on_result(MINE, &lost());
         assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
     }
 
@@ -235,26 +235,26 @@ mod tests {
     fn unanswered_items_are_suspected_after_three_sends() {
         let (mut settling, _) = CommitMachine::begin_with_items();
         for _ in 1..SUSPICIOUS_SENDS {
-            settling.on_reply(MINE, &lost());
+            settling.on_result(MINE, &lost());
             assert!(matches!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
         }
-        settling.on_reply(MINE, &lost());
+        settling.on_result(MINE, &lost());
         assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unanswered));
     }
 
     #[test]
     fn a_refusal_by_the_guard_is_judged_and_not_taken_for_fenced() {
         let (mut settling, _) = CommitMachine::begin();
-        settling.on_reply(MINE, &lost());
+        settling.on_result(MINE, &lost());
         settling.on_head_status(&drafted(), at(BASE));
-        assert_eq!(settling.on_reply(MINE, &refused(CommitPart::Guard)), CommitStep::ReadHead { after_ms: 0 });
+        assert_eq!(settling.on_result(MINE, &refused(CommitPart::Guard)), CommitStep::ReadHead { after_ms: 0 });
         assert_eq!(settling.on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
     }
 
     #[test]
     fn a_guard_refusal_at_an_unmoved_head_is_redrafted() {
         let (mut settling, _) = CommitMachine::begin();
-        settling.on_reply(MINE, &refused(CommitPart::Guard));
+        settling.on_result(MINE, &refused(CommitPart::Guard));
         assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::ReadHead { after_ms: 2_000 });
         assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Redraft));
     }
@@ -263,22 +263,22 @@ mod tests {
     fn a_refused_content_ends_it_unless_a_send_is_in_doubt() {
         let (mut settling, _) = CommitMachine::begin();
         assert_eq!(
-            settling.on_reply(MINE, &refused(CommitPart::Content)),
+            settling.on_result(MINE, &refused(CommitPart::Content)),
             CommitStep::End(CommitEnd::Refused(CommitPart::Content))
         );
         let (mut settling, _) = CommitMachine::begin();
-        settling.on_reply(MINE, &lost());
+        settling.on_result(MINE, &lost());
         settling.on_head_status(&drafted(), at(BASE));
-        assert!(matches!(settling.on_reply(MINE, &refused(CommitPart::Content)), CommitStep::ReadHead { .. }));
+        assert!(matches!(settling.on_result(MINE, &refused(CommitPart::Content)), CommitStep::ReadHead { .. }));
     }
 
     #[test]
     fn a_missing_head_ends_at_once_and_a_missing_job_after_two() {
         let (mut settling, _) = CommitMachine::begin();
-        settling.on_reply(MINE, &lost());
+        settling.on_result(MINE, &lost());
         assert_eq!(
             settling.clone().on_head_status(&drafted(), HeadStatus::Missing),
-            CommitStep::End(CommitEnd::Corrupt)
+            CommitStep::End(CommitEnd::HeadMissing)
         );
         assert_eq!(
             settling.on_head_status(&drafted(), HeadStatus::NotInitialized),
@@ -287,23 +287,23 @@ mod tests {
         assert_eq!(settling.clone().on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
         assert_eq!(
             settling.on_head_status(&drafted(), HeadStatus::NotInitialized),
-            CommitStep::End(CommitEnd::Corrupt)
+            CommitStep::End(CommitEnd::HeadMissing)
         );
     }
 
     #[test]
     fn a_send_not_executed_after_a_lost_one_leaves_doubt() {
-        let not_executed = CommitReply::NotExecuted {
+        let not_executed = CommitResult::NotExecuted {
             fault: sheetkeep_base::fault::Fault::Throttled,
             is_proxy_error: false,
             why: "429".into(),
         };
         let (mut settling, _) = CommitMachine::begin();
-        assert_eq!(settling.on_reply(MINE, &not_executed), CommitStep::End(CommitEnd::NotExecuted));
+        assert_eq!(settling.on_result(MINE, &not_executed), CommitStep::End(CommitEnd::NotExecuted));
         let (mut settling, _) = CommitMachine::begin();
-        settling.on_reply(MINE, &lost());
+        settling.on_result(MINE, &lost());
         settling.on_head_status(&drafted(), at(BASE));
-        assert!(matches!(settling.on_reply(MINE, &not_executed), CommitStep::ReadHead { .. }));
+        assert!(matches!(settling.on_result(MINE, &not_executed), CommitStep::ReadHead { .. }));
         assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
     }
 
@@ -314,7 +314,7 @@ mod tests {
             let mut turns = 0;
             for answer in answers {
                 next = match next {
-                    CommitStep::Send { .. } => settling.on_reply(MINE, &[lost(), refused(CommitPart::Guard), CommitReply::TooLarge][usize::from(answer % 3)]),
+                    CommitStep::Send { .. } => settling.on_result(MINE, &[lost(), refused(CommitPart::Guard), CommitResult::TooLarge][usize::from(answer % 3)]),
                     CommitStep::ReadHead { .. } => settling.on_head_status(&drafted(), [at(BASE), at(HeadId { commit: 3, nonce: 9 })][usize::from(answer % 2)]),
                     CommitStep::End(_) => break,
                 };

@@ -28,7 +28,7 @@ pub enum FailureState {
     Open,
     /// It failed in as many runs as the job allows. Retries are suppressed until the user asks for
     /// one.
-    Dead,
+    Exhausted,
     /// The user asked to skip it.
     Skipped,
     /// A later run processed it.
@@ -37,13 +37,13 @@ pub enum FailureState {
 
 impl FailureState {
     /// Every state, from open to over.
-    pub const ALL: [Self; 4] = [Self::Open, Self::Dead, Self::Skipped, Self::Recovered];
+    pub const ALL: [Self; 4] = [Self::Open, Self::Exhausted, Self::Skipped, Self::Recovered];
 
     /// Returns the word that is stored on the sheet.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
-            Self::Dead => "dead",
+            Self::Exhausted => "dead",
             Self::Skipped => "skipped",
             Self::Recovered => "recovered",
         }
@@ -51,7 +51,7 @@ impl FailureState {
 
     /// Parses a word of the sheet; any other text counts as open.
     pub fn from_cell(word: &str) -> Self {
-        [Self::Dead, Self::Skipped, Self::Recovered]
+        [Self::Exhausted, Self::Skipped, Self::Recovered]
             .into_iter()
             .find(|state| state.as_str() == word)
             .unwrap_or(Self::Open)
@@ -59,7 +59,7 @@ impl FailureState {
 
     /// True if retries of the same version are suppressed.
     pub fn is_suppressed(self) -> bool {
-        matches!(self, Self::Dead | Self::Skipped)
+        matches!(self, Self::Exhausted | Self::Skipped)
     }
 }
 
@@ -148,7 +148,7 @@ pub struct Failure {
     /// The record itself, split over cells.
     pub payload: Vec<String>,
     /// True if the payload is the whole record, so that it can be retried from there.
-    pub kept: bool,
+    pub has_whole_record: bool,
 }
 
 impl Failure {
@@ -187,8 +187,8 @@ pub fn record_hash(record: &[u8]) -> String {
 
 /// Returns the hash of the payload's record, even if the payload contains only its size and hash;
 /// `None` if it has neither.
-pub fn record_hash_of(payload: &[String], kept: bool) -> Option<String> {
-    if kept {
+pub fn record_hash_of(payload: &[String], has_whole_record: bool) -> Option<String> {
+    if has_whole_record {
         return Some(payload_hash(payload));
     }
     let hash_text = payload.first()?.split_once(SHA256)?.1;

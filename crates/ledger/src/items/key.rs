@@ -1,7 +1,7 @@
 //! What identifies an item, and what makes it worth processing again.
 //!
 //! In scope: keys, versions, their fingerprints, the idempotency key.
-//! Out of scope: finding a key in a record (`port::step::Identify`).
+//! Out of scope: finding a key in a record (`port::step::KeyFinder`).
 
 use std::fmt;
 

@@ -21,8 +21,11 @@ pub struct RecordSelection {
 
 impl RecordSelection {
     /// Creates it before the first record of a source.
-    pub fn new(again: ReprocessPolicy, rereadable: bool) -> Self {
-        Self { watch: (again == ReprocessPolicy::EachVersion).then(|| RepeatWatch::new(rereadable)), ..Self::default() }
+    pub fn new(again: ReprocessPolicy, is_rereadable: bool) -> Self {
+        Self {
+            watch: (again == ReprocessPolicy::EachVersion).then(|| RepeatWatch::new(is_rereadable)),
+            ..Self::default()
+        }
     }
 
     /// Returns the keys found so far that came more than once with different content.

@@ -175,8 +175,12 @@ pub enum RepeatWatch {
 
 impl RepeatWatch {
     /// Creates a watch for a source.
-    pub fn new(rereadable: bool) -> Self {
-        if rereadable { Self::Hashes(Vec::new()) } else { Self::FirstRecords(BTreeMap::new(), RepeatedKeys::default()) }
+    pub fn new(is_rereadable: bool) -> Self {
+        if is_rereadable {
+            Self::Hashes(Vec::new())
+        } else {
+            Self::FirstRecords(BTreeMap::new(), RepeatedKeys::default())
+        }
     }
 
     /// Adds the next record.
@@ -271,8 +275,8 @@ mod tests {
         records.iter().enumerate().map(record).collect()
     }
 
-    fn found(rereadable: bool) -> RepeatedKeys {
-        let mut watch = RepeatWatch::new(rereadable);
+    fn found(is_rereadable: bool) -> RepeatedKeys {
+        let mut watch = RepeatWatch::new(is_rereadable);
         for (key, version, place, body) in &records() {
             watch.add(key, version, place, body);
         }

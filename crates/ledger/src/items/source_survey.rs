@@ -83,8 +83,10 @@ impl SourceSurvey {
         keys.sort_unstable();
         for group in keys.chunk_by(|a, b| a == b).filter(|group| group.len() > 1) {
             if let [key_hash, others @ ..] = group {
-                repeated
-                    .insert(*key_hash, DoubledKey { counting_index: places(others.len()), ..DoubledKey::default() });
+                repeated.insert(
+                    *key_hash,
+                    DoubledKey { counting_index: record_count(others.len()), ..DoubledKey::default() },
+                );
             }
         }
         // Stable: records of one key keep the order of the source.
@@ -94,7 +96,8 @@ impl SourceSurvey {
             let kind = RankKind::from_rank(done(*key_hash)).or(RankKind::from_rank(*first));
             let of_kind = group.iter().filter(|row| RankKind::from_rank(row.1) == kind);
             let newest = of_kind.enumerate().max_by_key(|(_, row)| row.1).map_or(0, |(at, _)| at);
-            repeated.insert(*key_hash, DoubledKey { counting_index: places(newest), kind, ..DoubledKey::default() });
+            repeated
+                .insert(*key_hash, DoubledKey { counting_index: record_count(newest), kind, ..DoubledKey::default() });
         }
         repeated.shrink_to_fit();
         RecordSelector { again, repeated, expected: trace, seen: KeyTrace::default(), repeats: RepeatedKeys::default() }
@@ -102,7 +105,7 @@ impl SourceSurvey {
 }
 
 /// Converts a number of records of one key; no supported file has more than 2^32.
-fn places(count: usize) -> u32 {
+fn record_count(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 

@@ -37,18 +37,18 @@ impl fmt::Display for HeadId {
 /// The error for a text that is not a head id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no head id: expected at least 21 digits")]
-pub struct NotAHead;
+pub struct HeadIdError;
 
 impl FromStr for HeadId {
-    type Err = NotAHead;
+    type Err = HeadIdError;
 
-    fn from_str(text: &str) -> Result<Self, NotAHead> {
+    fn from_str(text: &str) -> Result<Self, HeadIdError> {
         if !text.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(NotAHead);
+            return Err(HeadIdError);
         }
-        let split = text.len().checked_sub(NONCE_DIGITS).filter(|&at| at > 0).ok_or(NotAHead)?;
+        let split = text.len().checked_sub(NONCE_DIGITS).filter(|&at| at > 0).ok_or(HeadIdError)?;
         let (commit, nonce) = text.split_at(split);
-        let read = |digits: &str| digits.parse().map_err(|_| NotAHead);
+        let read = |digits: &str| digits.parse().map_err(|_| HeadIdError);
         Ok(Self { commit: read(commit)?, nonce: read(nonce)? })
     }
 }

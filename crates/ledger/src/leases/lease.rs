@@ -84,7 +84,7 @@ pub enum LeaseStatus {
     Free,
     /// Its holder is gone: the lease has expired, or that run's process on this installation and
     /// machine has ended.
-    Dead(Holder),
+    Abandoned(Holder),
     /// Another run is active.
     Held {
         /// The run that holds the lease.
@@ -105,14 +105,14 @@ impl Lease {
         let is_over = now >= self.until || self.until > now.add_ms(MAX_TTL_MS);
         match &self.holder {
             None => LeaseStatus::Free,
-            Some(holder) if is_over || is_own_dead(holder) => LeaseStatus::Dead(holder.clone()),
+            Some(holder) if is_over || is_own_dead(holder) => LeaseStatus::Abandoned(holder.clone()),
             Some(holder) => LeaseStatus::Held { holder: holder.clone(), until: self.until },
         }
     }
 
     /// Returns the lease as its next holder writes it: a new term.
     #[must_use]
-    pub fn claimed(&self, holder: Holder, now: Timestamp, ttl_ms: u64) -> Self {
+    pub fn next_term(&self, holder: Holder, now: Timestamp, ttl_ms: u64) -> Self {
         Self { fence: self.fence.next(), holder: Some(holder), since: now, until: now.add_ms(ttl_ms) }
     }
 
@@ -171,15 +171,15 @@ mod tests {
 
     #[test]
     fn a_lease_is_held_until_it_expires() {
-        let lease = Lease::default().claimed(holder("a"), Timestamp(1_000), 300);
+        let lease = Lease::default().next_term(holder("a"), Timestamp(1_000), 300);
         assert!(matches!(lease.status(never, Timestamp(1_299)), LeaseStatus::Held { .. }));
-        assert_eq!(lease.status(never, Timestamp(1_300)), LeaseStatus::Dead(holder("a")));
+        assert_eq!(lease.status(never, Timestamp(1_300)), LeaseStatus::Abandoned(holder("a")));
     }
 
     #[test]
     fn a_runner_takes_over_its_own_dead_sibling_at_once() {
-        let lease = Lease::default().claimed(holder("a"), Timestamp(0), 300_000);
-        assert_eq!(lease.status(|_| true, Timestamp(1)), LeaseStatus::Dead(holder("a")));
+        let lease = Lease::default().next_term(holder("a"), Timestamp(0), 300_000);
+        assert_eq!(lease.status(|_| true, Timestamp(1)), LeaseStatus::Abandoned(holder("a")));
         assert!(matches!(lease.status(never, Timestamp(1)), LeaseStatus::Held { .. }));
     }
 
@@ -205,17 +205,17 @@ mod tests {
     #[test]
     fn a_lease_of_a_clock_in_the_year_9999_is_over() {
         let far = Timestamp(253_402_300_740_000);
-        let lease = Lease::default().claimed(holder("a"), far, 300_000);
+        let lease = Lease::default().next_term(holder("a"), far, 300_000);
         assert!(matches!(lease.status(never, far), LeaseStatus::Held { .. }));
         let now = Timestamp(1_790_000_000_000);
-        assert_eq!(lease.status(never, now), LeaseStatus::Dead(holder("a")));
-        assert_eq!(lease.claimed(holder("b"), now, 300_000).until, now.add_ms(300_000));
+        assert_eq!(lease.status(never, now), LeaseStatus::Abandoned(holder("a")));
+        assert_eq!(lease.next_term(holder("b"), now, 300_000).until, now.add_ms(300_000));
         assert_eq!(lease.renewed(now, 300_000).until, now.add_ms(MAX_TTL_MS));
     }
 
     #[test]
     fn a_released_lease_keeps_its_fence() {
-        let lease = Lease::default().claimed(holder("a"), Timestamp(0), 300).released(Timestamp(5));
+        let lease = Lease::default().next_term(holder("a"), Timestamp(0), 300).released(Timestamp(5));
         assert_eq!((lease.fence, lease.status(never, Timestamp(6))), (Fence(1), LeaseStatus::Free));
     }
 
@@ -226,7 +226,7 @@ mod tests {
             for (n, kind) in moves.into_iter().enumerate() {
                 let now = Timestamp(i64::try_from(n).expect("small") * 10);
                 let after = match kind {
-                    0 => lease.claimed(holder("a"), now, 300),
+                    0 => lease.next_term(holder("a"), now, 300),
                     1 => lease.renewed(now, 300),
                     _ => lease.released(now),
                 };

@@ -44,12 +44,12 @@ impl fmt::Display for ProcessId {
 
 /// The error for a text that is not a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoProcess;
+pub struct ProcessIdError;
 
 impl FromStr for ProcessId {
-    type Err = NoProcess;
+    type Err = ProcessIdError;
 
-    fn from_str(text: &str) -> Result<Self, NoProcess> {
+    fn from_str(text: &str) -> Result<Self, ProcessIdError> {
         let parts = || {
             let (number, rest) = text.strip_prefix("process ")?.split_once(" started at ")?;
             let (started, rest) = rest.split_once(" ticks of boot ")?;
@@ -57,7 +57,7 @@ impl FromStr for ProcessId {
             let (number, started) = (number.parse().ok()?, started.parse().ok()?);
             Some(Self { boot: boot.to_owned(), namespace: namespace.to_owned(), number, started })
         };
-        parts().ok_or(NoProcess)
+        parts().ok_or(ProcessIdError)
     }
 }
 

@@ -88,7 +88,7 @@ const ORDERED: u64 = 1 << 63;
 /// Bits of the turn within a commit.
 const TURN_BITS: u32 = 20;
 
-fn packed(order: RowOrder) -> u64 {
+fn pack_order(order: RowOrder) -> u64 {
     let turn = u64::from(order.turn).min((1 << TURN_BITS) - 1);
     ORDERED | (order.commit.min((1 << (63 - TURN_BITS)) - 1) << TURN_BITS) | turn
 }
@@ -100,14 +100,14 @@ impl CommitSequence {
         self.push_row(run, order);
     }
 
-    /// Makes room for this many rows at once.
+    /// Makes room for this many rows in one step.
     pub fn reserve(&mut self, rows: usize) {
         self.rows.reserve_exact(rows);
     }
 
     /// Adds the next row by its run and order.
     pub fn push_row(&mut self, run: &str, order: Option<RowOrder>) {
-        let entry = order.map_or_else(|| u64::from(self.number_of(run)), packed);
+        let entry = order.map_or_else(|| u64::from(self.number_of(run)), pack_order);
         self.rows.push(entry);
     }
 
@@ -163,8 +163,9 @@ impl CommitSequence {
                 *name = run;
             }
         }
-        let first =
-            |name: &&str| known.get(*name).map(|commit| packed(RowOrder { commit: *commit, ..RowOrder::default() }));
+        let first = |name: &&str| {
+            known.get(*name).map(|commit| pack_order(RowOrder { commit: *commit, ..RowOrder::default() }))
+        };
         let first_commits: Vec<Option<u64>> = names.iter().map(first).collect();
         let of_run = |entry: u64| usize::try_from(entry).ok().and_then(|at| first_commits.get(at).copied()).flatten();
         let order_of = |entry: u64| if entry & ORDERED == 0 { of_run(entry) } else { Some(entry) };

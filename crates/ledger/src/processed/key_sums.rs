@@ -148,10 +148,10 @@ impl DifferingSums {
 /// series of a sum of m / (1 - x·z), one term per key, which is one fraction. Its denominator has
 /// the coefficients `roots`, the lowest power first, and m is the residue at z = 1 / x.
 fn rows_of(x: u64, roots: &[u64], numerator: &[u64]) -> u64 {
-    let z = inverse(x);
+    let z = modular_inverse(x);
     let slopes: Vec<u64> = (0_u64..).zip(roots).skip(1).map(|(power, factor)| times(power, *factor)).collect();
     let slope = value_at(slopes.iter().rev(), z);
-    minus(0, times(x, times(value_at(numerator.iter().rev(), z), inverse(slope))))
+    minus(0, times(x, times(value_at(numerator.iter().rev(), z), modular_inverse(slope))))
 }
 
 /// Evaluates a polynomial, given the highest power first.
@@ -180,7 +180,7 @@ fn times(a: u64, b: u64) -> u64 {
     plus(low, high)
 }
 
-fn inverse(a: u64) -> u64 {
+fn modular_inverse(a: u64) -> u64 {
     // Fermat: the power of PRIME - 2.
     let (mut power, mut base, mut left) = (1, a, PRIME - 2);
     while left > 0 {
@@ -205,7 +205,7 @@ fn find_few(sequence: &[u64]) -> Option<DifferingSums> {
             since += 1;
             continue;
         }
-        let factor = times(wrong, inverse(last));
+        let factor = times(wrong, modular_inverse(last));
         let kept = now.clone();
         now.resize(now.len().max(before.len() + since), 0);
         for (place, value) in now.iter_mut().skip(since).zip(&before) {
@@ -235,7 +235,7 @@ fn find_one_sided(differences: &[u64], removed: u64) -> Option<Vec<u64>> {
             let factor = signed.get(n - i).copied().unwrap_or(0);
             minus(total, times(factor, sum(i)))
         });
-        signed.push(times(total, inverse(n as u64)));
+        signed.push(times(total, modular_inverse(n as u64)));
     }
     let agrees = (removed + 1..=SUMS).all(|n| {
         let total = signed.iter().enumerate().fold(0, |total, (i, factor)| plus(total, times(*factor, sum(n - i))));

@@ -8,16 +8,16 @@ use std::collections::{BTreeMap, HashSet};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LowWatermark {
     next: u64,
-    open: BTreeMap<u64, Unsettled>,
+    open: BTreeMap<u64, PendingSequence>,
     watermark: Option<String>,
     /// Set once an item is left to a later run: nothing after it counts.
     is_sealed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Unsettled {
+struct PendingSequence {
     cursor: Option<String>,
-    settled: bool,
+    is_settled: bool,
 }
 
 /// An item's position in reading order, used to settle it.
@@ -36,7 +36,7 @@ impl LowWatermark {
         let place = self.next;
         self.next += 1;
         if !self.is_sealed {
-            self.open.insert(place, Unsettled { cursor, settled: false });
+            self.open.insert(place, PendingSequence { cursor, is_settled: false });
         }
         SequenceNumber(place)
     }
@@ -50,10 +50,10 @@ impl LowWatermark {
     /// Settles an item: done or in Failures on the store, or skipped.
     pub fn settle(&mut self, place: SequenceNumber) {
         if let Some(waiting) = self.open.get_mut(&place.0) {
-            waiting.settled = true;
+            waiting.is_settled = true;
         }
         while let Some(first) = self.open.first_entry() {
-            if !first.get().settled {
+            if !first.get().is_settled {
                 break;
             }
             if let Some(cursor) = first.remove().cursor {
@@ -66,7 +66,7 @@ impl LowWatermark {
     /// them: the commit may be refused, and only a part of it drafted again.
     pub fn watermark_after(&self, places: &HashSet<SequenceNumber>) -> Option<&str> {
         let settled =
-            self.open.iter().take_while(|(at, waiting)| waiting.settled || places.contains(&SequenceNumber(**at)));
+            self.open.iter().take_while(|(at, waiting)| waiting.is_settled || places.contains(&SequenceNumber(**at)));
         settled.filter_map(|(_, waiting)| waiting.cursor.as_deref()).last().or(self.watermark.as_deref())
     }
 }

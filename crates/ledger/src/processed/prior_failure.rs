@@ -24,7 +24,7 @@ pub struct PriorFailure {
     /// The failure's state; never recovered.
     pub state: FailureState,
     /// True if the outcome of its steps is unknown, so that another record is not a new attempt.
-    pub in_doubt: bool,
+    pub is_in_doubt: bool,
     /// The user's requested action that no run has answered yet.
     pub requested: Option<RequestedAction>,
     /// True if the user wrote a text that is not an action, and no run has answered it yet.

@@ -15,7 +15,7 @@ use crate::processed::key_lifecycle::{KeyEvent, KeyState};
 use crate::processed::known_failures::KnownFailures;
 use crate::processed::prior_failure::PriorFailure;
 use crate::processed::processed_set::ProcessedSet;
-use crate::processed::redo_keys::Redo;
+use crate::processed::redo_keys::RedoKeys;
 use crate::processed::row_gaps::Gaps;
 use crate::processed::run_versions::{Latest, RunVersions};
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
@@ -26,17 +26,17 @@ use crate::runs::held_changes::ChangeHash;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     /// Never done: process it.
-    Fresh,
+    New,
     /// Another version of the key is done, this one is not: process it.
     Changed,
     /// It failed before: process it, and continue the count of attempts.
-    Again(PriorFailure),
+    Retry(PriorFailure),
     /// It failed in this version, and retries are suppressed until the user asks for one.
-    Rests,
+    Suppressed,
     /// Done in this version: skip it.
     Done,
     /// The same version is in hand, or was done or failed earlier in this run: skip it.
-    Twice,
+    Repeated,
 }
 
 /// The processed index of one run. Versions of a key are independent: a source may hold several,
@@ -47,7 +47,7 @@ pub struct ProcessedIndex {
     done: ProcessedSet,
     of_run: RunVersions,
     failures: KnownFailures,
-    redo: Redo,
+    redo: RedoKeys,
     new_keys: u64,
 }
 
@@ -73,7 +73,7 @@ impl ProcessedIndex {
 
     /// Adds keys that are to be processed again, whatever their rows say.
     #[must_use]
-    pub fn with_redo(mut self, redo: Redo) -> Self {
+    pub fn with_redo(mut self, redo: RedoKeys) -> Self {
         self.redo = redo;
         self
     }
@@ -86,7 +86,7 @@ impl ProcessedIndex {
     }
 
     /// Returns the keys that remain to be processed again after these are done.
-    pub fn redo_after<'k>(&self, done: impl Iterator<Item = &'k Key>) -> Redo {
+    pub fn redo_after<'k>(&self, done: impl Iterator<Item = &'k Key>) -> RedoKeys {
         let mut redo = self.redo.clone();
         if redo.keys() > 0 {
             done.for_each(|key| redo.remove(key.fingerprint()));
@@ -133,20 +133,20 @@ impl ProcessedIndex {
             return Admission::Done;
         }
         if self.failures.is_resting(fingerprint, hash) {
-            return Admission::Rests;
+            return Admission::Suppressed;
         }
         let before = self.of_run.state_of((fingerprint, hash));
         match before.next(KeyEvent::Admit) {
             Ok(next) if before == KeyState::Unknown => {
                 self.of_run.set_state((fingerprint, hash), next);
                 match self.failures.get(fingerprint) {
-                    Some(prior) => Admission::Again(prior),
+                    Some(prior) => Admission::Retry(prior),
                     None if self.has_fingerprint(fingerprint) => Admission::Changed,
-                    None => Admission::Fresh,
+                    None => Admission::New,
                 }
             }
             // A version that failed in this run is retried by the next one.
-            _ => Admission::Twice,
+            _ => Admission::Repeated,
         }
     }
 

@@ -66,7 +66,7 @@ impl ProcessedSet {
             return Self::with_revoked(again, rows, revoked);
         }
         let keys = sorted_keys(&revoked);
-        let mut owed = OwedRevocations::new(revoked);
+        let mut owed = PendingRevocations::new(revoked);
         let mut history = VersionHistory::new(gaps);
         let mut is_counting = vec![false; rows.len()];
         let mut of_key = Vec::new();
@@ -107,7 +107,7 @@ impl ProcessedSet {
     ) -> Self {
         let keys = sorted_keys(&revoked);
         if !revoked.is_empty() {
-            let mut owed = OwedRevocations::new(revoked);
+            let mut owed = PendingRevocations::new(revoked);
             rows.retain(|row| !owed.takes(*row));
         }
         Self { revoked: keys, ..Self::from_rows(again, rows) }
@@ -229,9 +229,9 @@ impl KeyOrder {
 
 /// Revocations that have not met their row yet. Each takes the first row with the same key and
 /// version, which existed when the revocation was written.
-struct OwedRevocations(HashMap<(Fingerprint, u64), u32>);
+struct PendingRevocations(HashMap<(Fingerprint, u64), u32>);
 
-impl OwedRevocations {
+impl PendingRevocations {
     fn new(revoked: Vec<(Fingerprint, u64)>) -> Self {
         let mut owed: HashMap<(Fingerprint, u64), u32> = HashMap::new();
         for row in revoked {

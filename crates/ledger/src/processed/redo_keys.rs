@@ -19,13 +19,13 @@ const MAX_KEYS: usize = 1_500;
 /// The keys, by the upper 48 bits of their fingerprints, each with the number of the last commit
 /// before the loss was noticed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Redo {
+pub struct RedoKeys {
     keys: BTreeMap<u64, u64>,
     /// Number of deleted rows whose keys can't be identified.
     pub unknown: u64,
 }
 
-impl Redo {
+impl RedoKeys {
     /// Adds keys whose rows are gone, which was noticed after this commit. A key that is present
     /// stays unchanged.
     pub fn add(&mut self, keys: impl Iterator<Item = Fingerprint>, commit: u64) {
@@ -110,11 +110,11 @@ mod tests {
 
     #[test]
     fn as_many_as_are_kept_fit_a_cell_and_read_back() {
-        let mut redo = Redo { unknown: 12, ..Redo::default() };
+        let mut redo = RedoKeys { unknown: 12, ..RedoKeys::default() };
         redo.add((0..MAX_KEYS + 5).map(|n| Fingerprint::new(&n.to_string())), 99_999_999_999);
         assert_eq!((redo.keys(), redo.unknown), (MAX_KEYS as u64, 17));
         let text = redo.text();
-        assert!(text.len() < 50_000 && Redo::read(&text) == redo);
+        assert!(text.len() < 50_000 && RedoKeys::read(&text) == redo);
         redo.add(std::iter::once(Fingerprint::new("0")), 7);
         assert_eq!(redo.noticed_after(Fingerprint::new("0")), Some(99_999_999_999), "the first notice counts");
         redo.remove(Fingerprint::new("0"));
@@ -124,7 +124,7 @@ mod tests {
     proptest! {
         #[test]
         fn invariant_6_reading_edited_cells_never_fails_hard(text in "([0-9a-f?: -]|.){0,40}") {
-            let _ = Redo::read(&text);
+            let _ = RedoKeys::read(&text);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::grid::Cell;
 use crate::items::failure::{ActionAnswer, Failure, FailureState, PAYLOAD_CELLS, record_hash_of};
 use crate::items::key::{Key, Version};
 use crate::leases::row_order::{read_run_cell, run_cell};
-use crate::runs::outlook::{OUTLOOK, RunOutlook};
+use crate::runs::end_state::{END_STATE, RunEndState};
 use crate::runs::run::{Counts, Run, RunStatus, Trigger};
 use crate::values::coerce::float_text;
 use sheetkeep_base::time::Timestamp;
@@ -68,13 +68,13 @@ pub const RUNS: [&str; 28] = [
     "host",
     "version",
     "message",
-    OUTLOOK[0],
-    OUTLOOK[1],
-    OUTLOOK[2],
-    OUTLOOK[3],
-    OUTLOOK[4],
-    OUTLOOK[5],
-    OUTLOOK[6],
+    END_STATE[0],
+    END_STATE[1],
+    END_STATE[2],
+    END_STATE[3],
+    END_STATE[4],
+    END_STATE[5],
+    END_STATE[6],
 ];
 
 /// Columns that `Runs` must have. The others came later.
@@ -96,7 +96,7 @@ pub fn processed_row<'a>(key: &'a Key, version: &'a Version, state: &'a str, run
 /// Returns a row of Failures, in the order of `FAILURES`.
 #[expect(clippy::cast_precision_loss, reason = "attempts are few")]
 pub fn failure_row(failure: &Failure) -> Vec<Cell> {
-    let retryable = if failure.kept && failure.state != FailureState::Recovered { "yes" } else { "no" };
+    let retryable = if failure.has_whole_record && failure.state != FailureState::Recovered { "yes" } else { "no" };
     let mut row = vec![
         Cell::text(failure.key.as_str()),
         Cell::text(&*failure.step),
@@ -115,7 +115,7 @@ pub fn failure_row(failure: &Failure) -> Vec<Cell> {
     let before = row.len();
     row.extend(failure.payload.iter().take(PAYLOAD_CELLS).map(|cell| Cell::text(&**cell)));
     // The hash shows whether the source yields another record, even if the record is not kept.
-    if let Some(mark) = record_hash_of(&failure.payload, failure.kept) {
+    if let Some(mark) = record_hash_of(&failure.payload, failure.has_whole_record) {
         row.resize(before + PAYLOAD_CELLS, Cell::Empty);
         row.push(Cell::text(mark));
     }
@@ -158,7 +158,7 @@ pub fn read_failure_row(cell: impl Fn(&str) -> Cell) -> Option<Failure> {
         state: FailureState::from_cell(&text("state")),
         answered: ActionAnswer::parse(&text("answered")),
         place: text("where"),
-        kept: text("retryable") == "yes" && !payload.is_empty(),
+        has_whole_record: text("retryable") == "yes" && !payload.is_empty(),
         payload,
     })
 }
@@ -192,7 +192,7 @@ pub fn run_row(run: &Run) -> Vec<Cell> {
         text(&run.version),
         text(&run.message),
     ];
-    row.extend(run.outlook.cells());
+    row.extend(run.end_state.cells());
     row
 }
 
@@ -237,7 +237,7 @@ pub fn read_run_row(cell: impl Fn(&str) -> Cell) -> Option<Run> {
         host: text("host"),
         version: text("version"),
         message: text("message"),
-        outlook: RunOutlook::read(&cell),
+        end_state: RunEndState::read(&cell),
         id: Some(id).filter(|id| !id.is_empty())?,
     })
 }
@@ -247,7 +247,7 @@ mod tests {
     use super::*;
     use crate::leases::lease::Fence;
     use crate::leases::row_order::RowOrder;
-    use crate::runs::outlook::NextDue;
+    use crate::runs::end_state::NextDue;
 
     #[test]
     fn a_failure_reads_back_as_written_and_fills_every_column() {
@@ -262,11 +262,11 @@ mod tests {
             last_seen: Timestamp(1_517_966_775_000),
             run: "r".into(),
             order: Some(RowOrder { commit: 17, turn: 1, term: Fence(3) }),
-            state: FailureState::Dead,
+            state: FailureState::Exhausted,
             answered: Some(ActionAnswer::NotUnderstood),
             place: "f.csv:3 (record 2)".into(),
             payload,
-            kept: true,
+            has_whole_record: true,
         };
         let row = failure_row(&failure);
         assert_eq!(row.len(), FAILURES.len());
@@ -297,7 +297,7 @@ mod tests {
             host: "h".into(),
             version: "0.1.0".into(),
             message: "4 failed".into(),
-            outlook: RunOutlook {
+            end_state: RunEndState {
                 next_due: NextDue::At {
                     due: Timestamp(1_518_000_000_000),
                     due_local_ms: 1_518_003_600_000,
@@ -306,13 +306,13 @@ mod tests {
                 open_failures: Some(4),
                 cells_left: Some(9_000_000),
                 utc_offset_ms: Some(19_800_000),
-                held: crate::runs::outlook::HeldRows::None,
+                held: crate::runs::end_state::HeldRows::None,
             },
         };
         let row = run_row(&run);
         assert_eq!(row.len(), RUNS.len());
         assert_eq!(read_run_row(|name| at(&RUNS, &row, name)), Some(run.clone()));
-        let without = Run { outlook: RunOutlook::default(), ..run };
+        let without = Run { end_state: RunEndState::default(), ..run };
         assert_eq!(read_run_row(|name| at(RUNS_NEEDED, &row, name)), Some(without));
     }
 }

@@ -87,14 +87,14 @@ pub struct Header {
     tab: String,
     columns: Vec<String>,
     known: HashSet<String>,
-    open: bool,
+    is_open: bool,
     policy: NewColumns,
     /// Number of columns at the end that the tab does not have yet.
     pending: usize,
     /// Columns that users deleted; their values are left out.
     deleted: HashSet<String>,
     /// True if the tab did not exist at the start of the run.
-    began_open: bool,
+    was_open: bool,
     /// Columns that were added to a tab that existed before.
     added: BTreeSet<String>,
     /// Fields that were left out because the tab has no column for them.
@@ -107,7 +107,7 @@ impl Header {
     /// Creates the header of a tab that does not exist yet: these columns first, then others in
     /// order of appearance.
     pub fn open(tab: impl Into<String>, first: &[String]) -> Self {
-        Self { open: true, began_open: true, ..Self::closed(tab, first.to_vec()) }
+        Self { is_open: true, was_open: true, ..Self::closed(tab, first.to_vec()) }
     }
 
     /// Creates the header of an existing tab.
@@ -146,12 +146,12 @@ impl Header {
 
     /// True if new columns are admitted because the tab does not exist yet.
     pub fn is_open(&self) -> bool {
-        self.open
+        self.is_open
     }
 
     /// Notes that the header row was written: the tab exists.
     pub fn close(&mut self) {
-        self.open = false;
+        self.is_open = false;
     }
 
     /// Notes that these columns were added to the tab.
@@ -165,7 +165,7 @@ impl Header {
         if self.known.contains(name) || self.deleted.contains(name) {
             return true;
         }
-        let adds = self.open || self.policy == NewColumns::Add;
+        let adds = self.is_open || self.policy == NewColumns::Add;
         if adds {
             self.add(name);
         }
@@ -184,7 +184,7 @@ impl Header {
             row.cells.iter().map(|(name, _)| name).filter(|name| !self.known.contains(*name)).cloned().collect();
         let Some(first) = new.first() else { return Ok(()) };
         match self.policy {
-            _ if self.open => {}
+            _ if self.is_open => {}
             NewColumns::Add => {}
             NewColumns::Ignore if new.iter().any(|name| name == key) => {
                 let (tab, key) = (&self.tab, quote(key));
@@ -209,7 +209,7 @@ impl Header {
         if self.columns.len() + new.len() > MAX_COLUMNS {
             return Err(ValueRejection(format!("tab {} would have more than 18,278 columns", self.tab)));
         }
-        if !self.began_open {
+        if !self.was_open {
             self.added.extend(new.iter().cloned());
         }
         for name in &new {
@@ -221,7 +221,7 @@ impl Header {
     fn add(&mut self, name: &str) {
         self.known.insert(name.to_owned());
         self.columns.push(name.to_owned());
-        self.pending += usize::from(!self.open);
+        self.pending += usize::from(!self.is_open);
     }
 }
 

@@ -38,7 +38,7 @@ pub enum Event {
         /// Number of open failures.
         open_failures: u64,
         /// True in the job's first run on this spreadsheet.
-        first: bool,
+        is_first_run: bool,
         /// Duration in milliseconds.
         took_ms: u64,
     },
@@ -82,7 +82,7 @@ pub enum Event {
         /// Its key, or `#` and a hash.
         key: Key,
         /// True if the record kept in Failures is used, because the source has none.
-        from_kept: bool,
+        uses_stored_record: bool,
     },
     /// An attempt of a step failed and is retried.
     Retrying {
@@ -137,11 +137,11 @@ pub enum Event {
         why: String,
     },
     /// A commit in doubt was resolved.
-    Judged {
+    Resolved {
         /// The commit's number.
         number: u64,
         /// The resolution in a few words.
-        verdict: &'static str,
+        resolution: &'static str,
     },
     /// A stop was requested; the run finishes the items in hand, or ends them.
     Stopping {
@@ -189,8 +189,8 @@ pub struct RunReport {
     pub keys: u64,
     /// Open failures at the end.
     pub open_failures: u64,
-    /// Dead failures at the end.
-    pub dead_failures: u64,
+    /// Exhausted failures at the end.
+    pub exhausted_failures: u64,
     /// Failures that the user asked to retry, and how their retries ended.
     pub tried_again: RetryCounts,
     /// Rows added to the data tab.

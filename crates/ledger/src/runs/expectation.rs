@@ -116,11 +116,11 @@ impl CountRange {
 }
 
 /// A text that is not a bound.
-struct NotABound;
+struct CountBoundError;
 
 /// Parses one end; an empty text is an open one.
-fn optional_bound(text: &str) -> Result<Option<Bound>, NotABound> {
-    if text.trim().is_empty() { Ok(None) } else { bound(text).map(Some).ok_or(NotABound) }
+fn optional_bound(text: &str) -> Result<Option<Bound>, CountBoundError> {
+    if text.trim().is_empty() { Ok(None) } else { bound(text).map(Some).ok_or(CountBoundError) }
 }
 
 /// Parses `5` or `5%`.

@@ -19,7 +19,7 @@ const PAUSING: [&str; 16] =
 pub struct JobRequests {
     /// Whether the job is paused: `paused` holds a tick, or a text that is not one of `no`, `n`,
     /// `false`, `off`, `0` and `-`.
-    pub paused: bool,
+    pub is_paused: bool,
     /// Until when alerts are silent.
     pub silence_until: Option<Timestamp>,
     /// The text in `run now`, without blanks around it; `None` if it is empty or means no.

@@ -84,7 +84,7 @@ pub struct JournalReader {
     /// Its results, in order.
     pub results: Vec<StepResult>,
     /// True if a crash cut its end off.
-    pub torn: bool,
+    pub is_torn: bool,
     /// Number of damaged lines before the end, which were skipped.
     pub damaged: usize,
 }
@@ -94,7 +94,7 @@ pub struct JournalReader {
 pub enum JournalError {
     /// No head line is readable.
     #[error("the line that identifies the job is damaged")]
-    Headless,
+    NoHead,
     /// Not even the first line is complete.
     #[error("it is empty")]
     Empty,
@@ -132,9 +132,9 @@ pub fn read(bytes: &[u8]) -> Result<JournalReader, JournalError> {
     }
     let torn = unread > 0;
     match head {
-        Some(head) => Ok(JournalReader { head, results, torn, damaged }),
+        Some(head) => Ok(JournalReader { head, results, is_torn: torn, damaged }),
         None if results.is_empty() && damaged == 0 => Err(JournalError::Empty),
-        None => Err(JournalError::Headless),
+        None => Err(JournalError::NoHead),
     }
 }
 
@@ -207,7 +207,7 @@ mod tests {
             match read(bytes) {
                 Ok(journal) => {
                     prop_assert!(results.starts_with(&journal.results) && journal.damaged == 0);
-                    prop_assert!(!(journal.torn && bytes.ends_with(b"\n")));
+                    prop_assert!(!(journal.is_torn && bytes.ends_with(b"\n")));
                 }
                 Err(error) => prop_assert_eq!(error, JournalError::Empty),
             }
@@ -225,7 +225,7 @@ mod tests {
             let at = at % bytes.len();
             bytes[at] ^= 1 << bit;
             let journal = read(&bytes).expect("one line of two says whose it is");
-            prop_assert!(journal.torn || journal.damaged == 1, "{journal:?}");
+            prop_assert!(journal.is_torn || journal.damaged == 1, "{journal:?}");
             prop_assert!(journal.results.len() >= 2 && journal.results.iter().all(|found| results.contains(found)));
         }
     }
@@ -235,7 +235,7 @@ mod tests {
         let mut bytes = written(&[result("a")]);
         bytes.extend([0; 4_096]);
         let journal = read(&bytes).expect("a journal");
-        assert!(journal.torn && journal.results.len() == 1);
+        assert!(journal.is_torn && journal.results.len() == 1);
     }
 
     #[test]
@@ -262,13 +262,13 @@ mod tests {
     fn a_journal_of_an_earlier_version_is_read() {
         let lines = [line(&JournalHead::new("j", "s", "d", "r")), line(&result("a")), line(&result("b"))].concat();
         let journal = read(lines.as_bytes()).expect("a journal");
-        assert_eq!((journal.results.len(), journal.damaged, journal.torn), (2, 0, false));
+        assert_eq!((journal.results.len(), journal.damaged, journal.is_torn), (2, 0, false));
     }
 
     #[test]
     fn a_journal_that_nothing_says_whose_it_is_is_not_used() {
         let bytes = line(&result("a"));
-        assert_eq!(read(bytes.as_bytes()), Err(JournalError::Headless));
+        assert_eq!(read(bytes.as_bytes()), Err(JournalError::NoHead));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | What is stored of a run? | `run` |
-//! | What does a run say about the time after it? | `outlook` |
+//! | What does a run say about the time after it? | `end_state` |
 //! | What do people ask of a job? | `job_requests` |
 //! | What does a run report? | `event` |
 //! | Which messages about what lasts were reported? | `reported_messages` |
@@ -18,7 +18,7 @@
 
 pub mod foreseen_items;
 pub mod held_changes;
-pub mod outlook;
+pub mod end_state;
 pub mod run;
 pub mod job_requests;
 pub mod event;

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::leases::row_order::read_run_cell;
-use crate::runs::outlook::RunOutlook;
+use crate::runs::end_state::RunEndState;
 use sheetkeep_base::time::Timestamp;
 
 /// Maximum length of the remarks in a message, in bytes.
@@ -141,7 +141,7 @@ pub struct Run {
     /// One sentence for the user.
     pub message: String,
     /// When the next run is due, and what is left; only in Runs.
-    pub outlook: RunOutlook,
+    pub end_state: RunEndState,
 }
 
 impl Run {
@@ -161,7 +161,7 @@ impl Run {
             host: String::new(),
             version: String::new(),
             message: String::new(),
-            outlook: RunOutlook::default(),
+            end_state: RunEndState::default(),
         }
     }
 

@@ -23,9 +23,9 @@ pub const MAX_PREDECESSORS: usize = 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rollover {
     /// It starts the job in a new spreadsheet.
-    Into(Predecessors),
+    FirstRun(Predecessors),
     /// It is the last run in this spreadsheet; the job continues in that one.
-    OutTo(String),
+    LastRun(String),
 }
 
 /// What the job takes along.
@@ -61,15 +61,15 @@ impl Rollover {
     /// Changes the state that this run's commits write.
     pub fn apply(&self, state: &mut State) {
         match self {
-            Self::Into(predecessors) if state.previous != predecessors.previous => {
+            Self::FirstRun(predecessors) if state.previous != predecessors.previous => {
                 state.previous.clone_from(&predecessors.previous);
                 state.timezone.clone_from(&predecessors.timezone);
                 state.cursor.clone_from(&predecessors.cursor);
                 state.alerts.clone_from(&predecessors.alerts);
                 state.schedule.clone_from(&predecessors.schedule);
             }
-            Self::Into(_) => {}
-            Self::OutTo(next) => state.next = Some(next.clone()),
+            Self::FirstRun(_) => {}
+            Self::LastRun(next) => state.next = Some(next.clone()),
         }
     }
 }
@@ -82,20 +82,20 @@ mod tests {
     fn the_new_state_and_the_old_one_name_each_other() {
         let old = State { previous: vec!["first".into()], timezone: Some("Europe/Berlin".into()), ..State::default() };
         let mut new = State::default();
-        Rollover::Into(Predecessors::from_state(&old, "second")).apply(&mut new);
+        Rollover::FirstRun(Predecessors::from_state(&old, "second")).apply(&mut new);
         assert_eq!(
             (new.previous.as_slice(), new.next.as_deref()),
             (&["second".to_owned(), "first".to_owned()][..], None)
         );
         assert_eq!(new.timezone, old.timezone);
         let mut sealed = old.clone();
-        Rollover::OutTo("third".into()).apply(&mut sealed);
+        Rollover::LastRun("third".into()).apply(&mut sealed);
         assert_eq!((sealed.next.as_deref(), sealed.previous), (Some("third"), old.previous));
     }
 
     #[test]
     fn what_the_new_place_has_come_to_since_is_not_written_over() {
-        let rollover = Rollover::Into(Predecessors { previous: vec!["a".into()], ..Predecessors::default() });
+        let rollover = Rollover::FirstRun(Predecessors { previous: vec!["a".into()], ..Predecessors::default() });
         let mut state = State::default();
         rollover.apply(&mut state);
         state.cursor = Some("page 3".into());

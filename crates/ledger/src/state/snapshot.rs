@@ -10,7 +10,7 @@ use crate::leases::head::HeadId;
 use crate::leases::lease::{Fence, Lease};
 use crate::processed::key_sums::KeySums;
 use crate::processed::processed_index::ProcessedIndex;
-use crate::processed::redo_keys::Redo;
+use crate::processed::redo_keys::RedoKeys;
 use crate::processed::row_gaps::Gaps;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::rows::header_search::FirstRows;
@@ -148,7 +148,7 @@ pub struct State {
     /// key counts, or if they are unknown.
     pub key_sums: Option<KeySums>,
     /// Keys to process again, because users deleted rows of them.
-    pub redo: Redo,
+    pub redo: RedoKeys,
     /// Keys whose history may be incomplete, because rows of Processed were removed.
     pub gaps: Gaps,
     /// What a scheduled job remembers of its occurrences; `None` for other jobs.
@@ -202,7 +202,7 @@ pub struct Anomaly {
     /// One sentence that names tab, row or key, and the fix if there is one.
     pub message: String,
     /// True if the run must stop before any write.
-    pub blocking: bool,
+    pub is_blocking: bool,
 }
 
 /// What a load found, to compare with the head that was read before it.
@@ -220,7 +220,7 @@ pub struct LoadObservation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoadConsistency {
     /// Head, state and Processed are consistent.
-    Whole,
+    Consistent,
     /// They are not consistent yet: read everything again after a delay.
     Retry {
         /// Delay, in milliseconds.
@@ -233,7 +233,7 @@ pub enum LoadConsistency {
     Inconsistent,
     /// The state is right, and Processed was different each time: users change it as fast as it is
     /// read.
-    Restless,
+    EditedWhileRead,
 }
 
 /// Maximum number of loads before a reader gives up.
@@ -269,7 +269,7 @@ impl LoadCheck {
     pub fn check(&mut self, head: HeadId, reading: LoadObservation, now_ms: u64) -> LoadConsistency {
         self.loads += 1;
         if reading.head == Some(head) && reading.expected == reading.actual {
-            return LoadConsistency::Whole;
+            return LoadConsistency::Consistent;
         }
         let since_ms = *self.since_ms.get_or_insert(now_ms);
         let is_late = self.loads > MIN_EQUAL_LOADS && now_ms.saturating_sub(since_ms) >= MAX_LOAD_MS;
@@ -290,7 +290,7 @@ impl LoadCheck {
             return LoadConsistency::ManuallyEdited;
         }
         if is_last || is_late {
-            return LoadConsistency::Restless;
+            return LoadConsistency::EditedWhileRead;
         }
         self.same = Some(SameHead { reading, times, since_ms });
         LoadConsistency::Retry { after_ms: LOAD_DELAY_MS }
@@ -299,7 +299,7 @@ impl LoadCheck {
 
 /// A load as a store returns it.
 #[derive(Debug, Clone)]
-pub struct Loaded {
+pub struct LoadReport {
     /// The snapshot; `None` if the job does not exist yet.
     pub snapshot: Option<Snapshot>,
     /// The spreadsheet's id, part of the definition and of idempotency keys.
@@ -349,7 +349,7 @@ mod tests {
     #[test]
     fn a_load_is_whole_only_if_head_count_and_sum_agree() {
         let whole = LoadObservation { head: Some(head(3)), expected: tally(&["a"]), actual: tally(&["a"]) };
-        assert_eq!(LoadCheck::default().check(head(3), whole, 0), LoadConsistency::Whole);
+        assert_eq!(LoadCheck::default().check(head(3), whole, 0), LoadConsistency::Consistent);
         let stale_state = LoadObservation { head: Some(head(2)), ..whole };
         assert!(matches!(LoadCheck::default().check(head(3), stale_state, 0), LoadConsistency::Retry { .. }));
         let stale_keys = LoadObservation { actual: tally(&[]), ..whole };
@@ -379,7 +379,7 @@ mod tests {
                     check.check(head(3), reading, u64::from(n) * load_ms)
                 })
                 .collect();
-            let given_up = verdicts.iter().position(|verdict| *verdict == LoadConsistency::Restless);
+            let given_up = verdicts.iter().position(|verdict| *verdict == LoadConsistency::EditedWhileRead);
             assert_eq!(given_up, Some(loads as usize - 1), "{load_ms}");
         }
     }

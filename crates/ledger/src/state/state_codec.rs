@@ -14,7 +14,7 @@ use crate::items::key::{Key, Version};
 use crate::leases::head::HeadId;
 use crate::leases::lease::{Fence, Holder, Lease};
 use crate::processed::key_sums::KeySums;
-use crate::processed::redo_keys::Redo;
+use crate::processed::redo_keys::RedoKeys;
 use crate::processed::row_gaps::Gaps;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::runs::filled_fields::FillShares;
@@ -194,7 +194,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         begun: read_begun(fields.text("begun")),
         forced: fields.words("forced"),
         key_sums: KeySums::read(fields.text("processed keys")),
-        redo: Redo::read(fields.text("to do again")),
+        redo: RedoKeys::read(fields.text("to do again")),
         gaps: Gaps::read(fields.text("pruned keys"), fields.text("pruned by commit").parse().ok()),
         schedule: ScheduleHistory::read(fields.text("schedule"))
             .map_err(|_| fields.invalid("schedule", "the history of a schedule"))?,
@@ -289,7 +289,7 @@ mod tests {
             columns: vec!["id".into(), "a \"b\"".into()],
             gaps: Gaps::read("0123456789ab", Some(11)),
             key_sums: Some(KeySums::default()),
-            redo: Redo::read("0123456789ab:12 ?:3"),
+            redo: RedoKeys::read("0123456789ab:12 ?:3"),
             deleted: vec!["a \"b\"".into()],
             key_column: Some("id".into()),
             timezone: Some("Europe/Berlin".into()),

@@ -69,12 +69,12 @@ fn too_fine(digits: &str) -> String {
     format!(
         "a spreadsheet would change the number {}, for it holds some 15 digits and sizes from 1e-308 to 1e308: give the column the \
          type \"text\" to keep it as it is written, or round it in a step",
-        shown(digits)
+        shorten_digits(digits)
     )
 }
 
 /// Shortens a number, so that an error stays readable.
-fn shown(digits: &str) -> String {
+fn shorten_digits(digits: &str) -> String {
     match digits.char_indices().nth(60) {
         Some((at, _)) => format!("{}…", digits.get(..at).unwrap_or_default()),
         None => digits.to_owned(),
@@ -223,7 +223,7 @@ fn number_for_time(digits: &str, what: &str, form: &str) -> String {
     format!(
         "found the number {}, but the column holds {what} ({form}); seconds since 1970 become one by `todate`, \
          milliseconds by `. / 1000 | todate` in the step",
-        shown(digits)
+        shorten_digits(digits)
     )
 }
 

@@ -31,7 +31,7 @@ pub fn parse(text: &str) -> serde_json::Result<Value> {
 
 /// Parses a JSON text with `read`, after marking such numbers.
 pub fn parse_by(text: &str, read: impl Fn(&str) -> serde_json::Result<Value>) -> serde_json::Result<Value> {
-    match marked(text) {
+    match mark_inexact_numbers(text) {
         Cow::Borrowed(text) => read(text),
         // The marks shift positions, so the error for the original text is better.
         Cow::Owned(marked) => {
@@ -41,7 +41,7 @@ pub fn parse_by(text: &str, read: impl Fn(&str) -> serde_json::Result<Value>) ->
 }
 
 /// Returns the JSON text with a mark at each number that would be changed.
-pub fn marked(text: &str) -> Cow<'_, str> {
+pub fn mark_inexact_numbers(text: &str) -> Cow<'_, str> {
     if may_change(text.as_bytes()) { Cow::Owned(mark_numbers(text)) } else { Cow::Borrowed(text) }
 }
 
@@ -160,7 +160,7 @@ pub fn is_number(text: &str) -> bool {
 
 /// Returns the absolute value of a whole number in any notation; `None` for other texts, and beyond
 /// 64 bits.
-pub fn whole(text: &str) -> Option<u64> {
+pub fn parse_whole_number(text: &str) -> Option<u64> {
     let Decimal { digits, point, .. } = Decimal::parse(text)?;
     let zeros = usize::try_from(point).ok()?.checked_sub(digits.len()).filter(|zeros| *zeros <= 20)?;
     let digits = String::from_utf8(digits).ok()? + &"0".repeat(zeros);
@@ -326,7 +326,7 @@ mod tests {
         #[test]
         fn reading_never_panics_and_marks_nothing_but_numbers(text in "[-0-9eE.\"\\\\ ,a\u{FFFF}]{0,60}") {
             let _ = parse(&text);
-            let marked = marked(&text).into_owned();
+            let marked = mark_inexact_numbers(&text).into_owned();
             prop_assert!(marked.len() == text.len() || marked.contains(MARKER));
         }
 

@@ -57,11 +57,11 @@ impl MemberPath {
 }
 
 /// Splits off the first segment's name. A bracket at the very start needs a dot before it.
-fn segment(path: &str, first: bool) -> Option<(&str, &str)> {
+fn segment(path: &str, is_first: bool) -> Option<(&str, &str)> {
     for (open, close) in [(".[\"", "\"]"), ("[\"", "\"]"), (".\"", "\"")] {
         if let Some(text) = path.strip_prefix(open) {
             let (name, after) = text.split_once(close)?;
-            let dotless = first && open.starts_with('[');
+            let dotless = is_first && open.starts_with('[');
             return (!dotless && !name.contains(['\\', '"'])).then_some((name, after));
         }
     }

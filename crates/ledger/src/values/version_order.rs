@@ -18,7 +18,7 @@
 use jiff::Timestamp;
 
 use crate::values::columns::quote;
-use crate::values::exact_number::{double, is_number, whole};
+use crate::values::exact_number::{double, is_number, parse_whole_number};
 
 /// The kind of an ordered version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub fn why_unordered(version: &str) -> String {
 fn rank_number(text: &str) -> Option<u64> {
     let is_negative = text.starts_with('-');
     let beyond = if is_negative { BEYOND_BELOW } else { BEYOND_ABOVE };
-    let between = whole(text).filter(|number| (WHOLE..beyond).contains(number));
+    let between = parse_whole_number(text).filter(|number| (WHOLE..beyond).contains(number));
     let distance = if let Some(number) = between {
         double_bits(53) - LEAST + 1 + (number - WHOLE)
     } else {

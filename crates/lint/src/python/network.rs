@@ -110,7 +110,7 @@ fn answer(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
         return;
     };
     let scope = call.context.function.and_then(|at| facts.functions.get(at)).map(|function| function.node);
-    let mut use_of = AnswerUse::default();
+    let mut use_of = ResponseUse::default();
     visit_below(scope.unwrap_or(facts.root), |node, parent| {
         use_of.look(facts, node, parent, variable);
         true
@@ -122,13 +122,13 @@ fn answer(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
 
 /// What is done with an answer.
 #[derive(Default)]
-struct AnswerUse {
+struct ResponseUse {
     is_read: bool,
     is_checked: bool,
     is_passed_on: bool,
 }
 
-impl AnswerUse {
+impl ResponseUse {
     fn look(&mut self, facts: &PyFacts<'_>, node: SyntaxNode<'_>, parent: Option<SyntaxNode<'_>>, variable: &str) {
         if node.kind() != "identifier" || facts.text(node) != variable {
             return;

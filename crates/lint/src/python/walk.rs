@@ -16,7 +16,7 @@ pub(crate) const SPREADSHEET_ID_LEN: usize = 44;
 
 /// The nodes are nested too deeply to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct NestedTooDeeply;
+pub(crate) struct NestingError;
 
 /// A node that is being looked at, and the context around it.
 struct Level<'t> {
@@ -38,7 +38,7 @@ struct Walk<'t> {
 }
 
 /// Returns the facts of a tree.
-pub(crate) fn facts_of<'t>(tree: &'t SyntaxTree, text: &'t str) -> Result<PyFacts<'t>, NestedTooDeeply> {
+pub(crate) fn facts_of<'t>(tree: &'t SyntaxTree, text: &'t str) -> Result<PyFacts<'t>, NestingError> {
     let facts = PyFacts {
         text,
         root: tree.root(),
@@ -65,7 +65,7 @@ pub(crate) fn facts_of<'t>(tree: &'t SyntaxTree, text: &'t str) -> Result<PyFact
             walk.leave();
         }
         if walk.levels.len() > MAX_DEPTH {
-            return Err(NestedTooDeeply);
+            return Err(NestingError);
         }
         walk.enter(node);
     }

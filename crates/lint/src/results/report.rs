@@ -14,12 +14,12 @@ pub struct LintSettings {
     /// Other severities than the table's; `None` turns a code off.
     pub severities: BTreeMap<&'static str, Option<LintSeverity>>,
     /// Whether comments that ignore a finding count.
-    pub with_ignores: bool,
+    pub honours_ignores: bool,
 }
 
 impl Default for LintSettings {
     fn default() -> Self {
-        Self { min_confidence: LintConfidence::Medium, severities: BTreeMap::new(), with_ignores: true }
+        Self { min_confidence: LintConfidence::Medium, severities: BTreeMap::new(), honours_ignores: true }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{at, schedule, short};
 use crate::call_queue::{AfterCall, CallEnd, CallQueue, ClockReading, SPREAD_MS, WAITING_MS};
-use crate::job_schedule::{JobSchedule, MisfirePolicy, OverlapPolicy, ReadyBy, deadline_recurrence};
+use crate::job_schedule::{JobSchedule, MisfirePolicy, OverlapPolicy, ReadyTime, deadline_recurrence};
 use crate::zone::parse_zone;
 
 const MINUTE: u64 = 60_000;
@@ -185,7 +185,7 @@ fn calls_that_fail_wait_twice_as_long_each_time() {
     let mut waits = Vec::new();
     let mut now = reading("2026-06-02T09:00:01Z", 1_000);
     for draw in [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0] {
-        let AfterCall::Again { after_ms } = queue.end(0, &exit(69), now, draw) else {
+        let AfterCall::CallAgain { after_ms } = queue.end(0, &exit(69), now, draw) else {
             unreachable!("the service may come back")
         };
         waits.push(after_ms / 1_000);
@@ -208,7 +208,7 @@ fn what_may_not_run_late_is_given_up_after_its_grace() {
         queue.end(0, &exit(code), reading("2026-06-02T09:00:01Z", 1_000), 0.0);
         let late = reading("2026-06-02T10:00:00Z", 3_600_000);
         assert!(queue.take_due(late).is_some());
-        let is_over = queue.end(0, &exit(code), late, 0.5) == AfterCall::GivesUp;
+        let is_over = queue.end(0, &exit(code), late, 0.5) == AfterCall::GiveUp;
         assert_eq!(is_over, gives_up, "{code}, {:?}", schedule.misfire);
         assert_eq!(queue.wait_ms(late), Some(if is_over { 23 * HOUR } else { 15_000 }));
     }
@@ -231,15 +231,15 @@ fn a_job_is_called_each_minute_while_a_run_is_active() {
         let mut queue = called(JobSchedule { overlap, ..schedule("0 9 * * *", "UTC") }, "2026-06-02T09:00:00Z");
         queue.end(0, &active, now, 0.5)
     };
-    assert_eq!(waits(OverlapPolicy::Queue), AfterCall::Again { after_ms: WAITING_MS });
+    assert_eq!(waits(OverlapPolicy::Queue), AfterCall::CallAgain { after_ms: WAITING_MS });
     // What is active may be a command that keeps the lease for a moment.
-    assert_eq!(waits(OverlapPolicy::Skip), AfterCall::Again { after_ms: WAITING_MS });
+    assert_eq!(waits(OverlapPolicy::Skip), AfterCall::CallAgain { after_ms: WAITING_MS });
 }
 
 #[test]
 fn with_ready_by_the_sheet_answers_when_the_run_starts() {
     let recurrence = deadline_recurrence("09:00", "*").expect("a deadline");
-    let ready_by = Some(ReadyBy { not_before: None, margin_ms: 10 * MINUTE });
+    let ready_by = Some(ReadyTime { not_before: None, margin_ms: 10 * MINUTE });
     let schedule = JobSchedule { ready_by, ..JobSchedule::new(recurrence, parse_zone("UTC").expect("a zone")) };
     let now = reading("2026-06-02T09:30:00Z", 1_000);
     let mut queue = called(schedule, "2026-06-02T09:29:00Z");
@@ -247,9 +247,9 @@ fn with_ready_by_the_sheet_answers_when_the_run_starts() {
     let answered = CallEnd { exit_code: Some(0), next: Some(at("2026-06-03T07:05:00Z")), is_active: false };
     assert_eq!(queue.end(0, &answered, now, 0.5), AfterCall::NextOccurrence);
     assert_eq!(queue.next_start(0).map(short), Some("2026-06-03T07:05Z".into()));
-    queue.ask(0, now);
+    queue.call_soon(0, now);
     assert!(queue.take_due(now).is_some());
-    assert_eq!(queue.end(0, &exit(1), now, 0.5), AfterCall::Again { after_ms: HOUR }, "asked again in an hour");
+    assert_eq!(queue.end(0, &exit(1), now, 0.5), AfterCall::CallAgain { after_ms: HOUR }, "asked again in an hour");
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn a_machine_ahead_of_the_service_asks_until_it_is_time() {
     let mut queue = called(schedule("0 9 * * *", "UTC"), "2026-06-02T09:05:00Z");
     let not_yet = CallEnd { exit_code: Some(0), next: Some(at("2026-06-02T09:00:00Z")), is_active: false };
     let now = reading("2026-06-02T09:05:01Z", 1_000);
-    assert_eq!(queue.end(0, &not_yet, now, 0.5), AfterCall::Again { after_ms: WAITING_MS });
+    assert_eq!(queue.end(0, &not_yet, now, 0.5), AfterCall::CallAgain { after_ms: WAITING_MS });
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn a_start_during_a_call_is_called_after_it() {
     let now = reading("2026-06-02T10:01:00Z", 61 * MINUTE);
     let mut queue = called(schedule("0 * * * *", "UTC"), "2026-06-02T09:00:00Z");
     assert_eq!(queue.take_due(now), None, "a job is called once at a time");
-    assert_eq!(queue.end(0, &exit(1), now, 0.5), AfterCall::Again { after_ms: 0 });
+    assert_eq!(queue.end(0, &exit(1), now, 0.5), AfterCall::CallAgain { after_ms: 0 });
     let mut queue = called(schedule("0 * * * *", "UTC"), "2026-06-02T09:00:00Z");
     let answered = CallEnd { exit_code: Some(0), next: Some(at("2026-06-02T11:00:00Z")), is_active: false };
     assert_eq!(queue.end(0, &answered, now, 0.5), AfterCall::NextOccurrence, "the sheet was asked about it");

@@ -9,7 +9,7 @@ use crate::decision::{
     ActiveRun, ClosedReason, DueDecision, MOST_RECORDED, OccurrenceHistory, decide, is_overlap_text,
 };
 use crate::job_schedule::{
-    JobSchedule, MisfirePolicy, OverlapPolicy, ReadyBy, deadline_recurrence, estimate_ms, jitter_delay_ms, parse_time,
+    JobSchedule, MisfirePolicy, OverlapPolicy, ReadyTime, deadline_recurrence, estimate_ms, jitter_delay_ms, parse_time,
 };
 use crate::zone::parse_zone;
 
@@ -213,7 +213,7 @@ fn jitter_is_stable_within_bounds_and_spreads_jobs() {
 fn ready_by(not_before: Option<&str>) -> JobSchedule {
     let recurrence = deadline_recurrence("09:00", "*").expect("a deadline");
     let not_before = not_before.map(|time| parse_time(time).expect("a time"));
-    let ready_by = Some(ReadyBy { not_before, margin_ms: 600_000 });
+    let ready_by = Some(ReadyTime { not_before, margin_ms: 600_000 });
     JobSchedule { ready_by, ..JobSchedule::new(recurrence, parse_zone("Europe/Berlin").expect("a zone")) }
 }
 

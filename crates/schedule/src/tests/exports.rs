@@ -8,7 +8,7 @@ use crate::export::export_job::{ExportFile, ExportJob, ExportTarget};
 use crate::export::quoting::{crontab, json, resource_name, shell, systemd};
 use crate::export::targets::export;
 use crate::export::utc::{starts_after_gaps, utc_line, utc_lines};
-use crate::job_schedule::{JobSchedule, ReadyBy, deadline_recurrence};
+use crate::job_schedule::{JobSchedule, ReadyTime, deadline_recurrence};
 use crate::recurrence::Recurrence;
 use crate::zone::parse_zone;
 
@@ -182,7 +182,7 @@ fn the_apps_script_is_short_and_has_the_menu() {
 #[test]
 fn a_deadline_is_called_for_each_quarter_of_an_hour() {
     let recurrence = deadline_recurrence("09:00", "*").expect("a deadline");
-    let ready_by = Some(ReadyBy { not_before: None, margin_ms: 600_000 });
+    let ready_by = Some(ReadyTime { not_before: None, margin_ms: 600_000 });
     let schedule = JobSchedule { ready_by, ..JobSchedule::new(recurrence, parse_zone("UTC").expect("a zone")) };
     let job = ExportJob { schedule, ..job("0 9 * * *", "UTC") };
     has(&export(ExportTarget::Systemd, &job)[1].text, &["OnCalendar=*-*-* *:00/15:00 UTC"]);

@@ -1,8 +1,8 @@
 //! The states of `late`.
 
 use super::{at, schedule};
-use crate::job_schedule::{JobSchedule, ReadyBy, deadline_recurrence};
-use crate::lateness::{LatenessState, RunSummary, SuccessfulRun, UnfinishedRun, classify, worst};
+use crate::job_schedule::{JobSchedule, ReadyTime, deadline_recurrence};
+use crate::lateness::{LatenessState, RunSummary, SuccessfulRun, UnfinishedRun, classify_lateness, worst_state};
 use crate::zone::parse_zone;
 
 fn success(scheduled_for: Option<&str>, started_at: &str) -> RunSummary {
@@ -17,7 +17,7 @@ fn success(scheduled_for: Option<&str>, started_at: &str) -> RunSummary {
 }
 
 fn state(schedule: &JobSchedule, now: &str, summary: &RunSummary) -> LatenessState {
-    classify(Some(schedule), None, at(now), Some(summary)).state
+    classify_lateness(Some(schedule), None, at(now), Some(summary)).state
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn a_job_is_late_after_start_length_and_grace() {
     let summary = success(Some("2026-06-01T07:00:00Z"), "2026-06-01T07:00:00Z");
     assert_eq!(state(&daily, "2026-06-02T08:00:59Z", &summary), LatenessState::Ok);
     assert_eq!(state(&daily, "2026-06-02T08:01:00Z", &summary), LatenessState::Late);
-    let report = classify(Some(&daily), None, at("2026-06-02T08:01:00Z"), Some(&summary));
+    let report = classify_lateness(Some(&daily), None, at("2026-06-02T08:01:00Z"), Some(&summary));
     assert_eq!(report.expected.map(|expected| expected.scheduled_for), Some(at("2026-06-02T07:00:00Z")));
     assert_eq!(report.age_ms, Some(25 * 3_600_000));
 }
@@ -41,7 +41,7 @@ fn a_run_up_to_a_minute_early_counts() {
 #[test]
 fn a_deadline_is_missed_at_the_deadline() {
     let recurrence = deadline_recurrence("09:00", "*").expect("a deadline");
-    let ready_by = Some(ReadyBy { not_before: None, margin_ms: 600_000 });
+    let ready_by = Some(ReadyTime { not_before: None, margin_ms: 600_000 });
     let daily = JobSchedule { ready_by, ..JobSchedule::new(recurrence, parse_zone("UTC").expect("a zone")) };
     let summary = success(Some("2026-06-01T09:00:00Z"), "2026-06-01T08:40:00Z");
     assert_eq!(state(&daily, "2026-06-02T08:59:59Z", &summary), LatenessState::Ok);
@@ -72,14 +72,14 @@ fn each_state_has_its_word_and_its_exit_code() {
         let found = state(&daily, now, &summary);
         assert_eq!((found.as_str(), found.exit_code()), (word, code), "{summary:?}");
     }
-    let unknown = classify(Some(&daily), None, at(now), None).state;
+    let unknown = classify_lateness(Some(&daily), None, at(now), None).state;
     assert_eq!((unknown.as_str(), unknown.exit_code()), ("UNKNOWN", 69));
 }
 
 #[test]
 fn without_a_schedule_the_age_decides() {
     let summary = success(None, "2026-06-01T09:00:00Z");
-    let state = |now: &str| classify(None, Some(26 * 3_600_000), at(now), Some(&summary)).state;
+    let state = |now: &str| classify_lateness(None, Some(26 * 3_600_000), at(now), Some(&summary)).state;
     assert_eq!(state("2026-06-02T11:01:00Z"), LatenessState::Ok);
     assert_eq!(state("2026-06-02T11:01:00.001Z"), LatenessState::Stale);
 }
@@ -91,7 +91,7 @@ fn a_blackout_date_is_not_late_and_the_worst_state_counts() {
     let summary = success(Some("2026-06-01T09:00:00Z"), "2026-06-01T09:00:00Z");
     assert_eq!(state(&daily, "2026-06-03T20:00:00Z", &summary), LatenessState::Ok);
     assert_eq!(state(&daily, "2026-06-04T20:00:00Z", &summary), LatenessState::Late);
-    assert_eq!(worst([LatenessState::Unknown, LatenessState::Late, LatenessState::Ok]), LatenessState::Late);
-    assert_eq!(worst([LatenessState::Unknown, LatenessState::Degraded]), LatenessState::Unknown);
-    assert_eq!(worst([]), LatenessState::Ok);
+    assert_eq!(worst_state([LatenessState::Unknown, LatenessState::Late, LatenessState::Ok]), LatenessState::Late);
+    assert_eq!(worst_state([LatenessState::Unknown, LatenessState::Degraded]), LatenessState::Unknown);
+    assert_eq!(worst_state([]), LatenessState::Ok);
 }

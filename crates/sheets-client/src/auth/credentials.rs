@@ -1,8 +1,8 @@
 //! Credentials: finds and parses the account's credentials.
 //!
 //! In scope: the places to search, the kinds of credentials, repairing copies that were damaged.
-//! Out of scope: tokens (`google::auth::tokens`), and reading the environment (`config` passes the
-//! values in).
+//! Out of scope: tokens (`sheets_client::auth::tokens`), and reading the environment (`config`
+//! passes the values in).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -47,12 +47,12 @@ pub enum CredentialsError {
         "find credentials: set GOOGLE_APPLICATION_CREDENTIALS to the path of a service account's key file, or \
          SHEETKEEP_CREDENTIALS_JSON to its content, or run: gcloud auth application-default login"
     )]
-    Nowhere,
+    NotConfigured,
     /// Two places are set.
     #[error(
         "choose credentials: GOOGLE_APPLICATION_CREDENTIALS and SHEETKEEP_CREDENTIALS_JSON are both set but are exclusive; unset one"
     )]
-    Both,
+    Ambiguous,
     /// The file can't be read.
     #[error("read credentials from {place}: {why}")]
     Unreadable {
@@ -116,13 +116,13 @@ impl Credentials {
     /// sends nothing.
     pub fn find(source: &CredentialSource) -> Result<Self, CredentialsError> {
         match (&source.path, &source.inline) {
-            (Some(_), Some(_)) => Err(CredentialsError::Both),
+            (Some(_), Some(_)) => Err(CredentialsError::Ambiguous),
             (Some(path), None) => Self::from_file(path, "GOOGLE_APPLICATION_CREDENTIALS"),
             (None, Some(inline)) => Self::from_inline(inline.expose_secret()),
             (None, None) => match (&source.well_known, &source.metadata_url) {
                 (Some(path), _) if path.exists() => Self::from_file(path, "gcloud's login"),
                 (_, Some(url)) => metadata(url),
-                _ => Err(CredentialsError::Nowhere),
+                _ => Err(CredentialsError::NotConfigured),
             },
         }
     }

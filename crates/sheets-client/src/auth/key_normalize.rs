@@ -1,7 +1,7 @@
 //! Repairs keys that were damaged by copying.
 //!
 //! In scope: escaped and unescaped line ends, quotes, base64. Out of scope: what the key is
-//! (`google::auth::credentials`).
+//! (`sheets_client::auth::credentials`).
 
 /// Restores a key whose line ends were escaped once too often, as shells and CI settings do.
 pub(crate) fn unescape_line_ends(pem: &str) -> String {

@@ -2,12 +2,12 @@
 //! cached.
 //!
 //! In scope: the flow of each kind of credentials, deadlines, single flight. Out of scope: finding
-//! credentials (`google::auth::credentials`).
+//! credentials (`sheets_client::auth::credentials`).
 //!
 //! By itself yup-oauth2 sends one request per caller, caches a response without a token as a valid
 //! one for ever, has no deadline on bodies, and logs tokens at debug level
-//! (`google::options::QUIET_LOG_DIRECTIVES`). So it only ever makes single requests here, under our
-//! lock and our clock.
+//! (`sheets_client::options::QUIET_LOG_DIRECTIVES`). So it only ever makes single requests here,
+//! under our lock and our clock.
 
 use std::error::Error as StdError;
 use std::future::Future;

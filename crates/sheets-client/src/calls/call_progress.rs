@@ -6,7 +6,7 @@
 use crate::errors::call_error::Method;
 use crate::errors::classify::AttemptFailure;
 use sheetkeep_base::fault::Fault;
-use sheetkeep_base::retry::Exhausted;
+use sheetkeep_base::retry::GiveUpReason;
 
 /// Returns the fault and the minimum wait if a failed attempt may be retried; `None` if not.
 pub(crate) fn retry_reason(method: Method, failure: &AttemptFailure) -> Option<(Fault, Option<u64>)> {
@@ -29,9 +29,9 @@ pub(crate) struct Progress {
     pub(crate) attempts: u32,
     /// Attempts that were answered 429.
     pub(crate) throttled: u32,
-    pub(crate) refreshed: bool,
+    pub(crate) has_refreshed: bool,
     pub(crate) reason: (Fault, Option<u64>),
-    pub(crate) exhausted: Option<Exhausted>,
+    pub(crate) exhausted: Option<GiveUpReason>,
 }
 
 impl Default for Progress {
@@ -40,7 +40,7 @@ impl Default for Progress {
             started_ms: None,
             attempts: 0,
             throttled: 0,
-            refreshed: false,
+            has_refreshed: false,
             reason: (Fault::Transient, None),
             exhausted: None,
         }

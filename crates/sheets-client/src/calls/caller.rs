@@ -19,14 +19,14 @@ use secrecy::SecretString;
 use crate::auth::tokens::Tokens;
 use crate::calls::call_counts::{AttemptOutcome, CallCounts};
 use crate::calls::call_progress::{Progress, retry_reason};
-use crate::calls::quota::{Pacer, Pacing, QuotaUser, Throttling};
+use crate::calls::quota::{CallRates, Pacer, QuotaUser, Throttling};
 use crate::errors::call_error::{CallError, ErrorCause, Method};
 use crate::errors::classify::{AttemptFailure, ResponseMeta};
 use crate::errors::unknown_outcome::UnknownOutcome;
 use sheetkeep_base::clock::Clock;
 use sheetkeep_base::failpoint;
 use sheetkeep_base::fault::Fault;
-use sheetkeep_base::retry::{Decision, Exhausted, RetryBudget, RetryPolicy};
+use sheetkeep_base::retry::{GiveUpReason, RetryBudget, RetryDecision, RetryPolicy};
 use sheetkeep_base::rng::Rng;
 use sheetkeep_base::time::Timestamp;
 
@@ -38,7 +38,7 @@ pub(crate) struct CallFailure {
     pub(crate) failure: AttemptFailure,
     pub(crate) attempts: u32,
     pub(crate) elapsed_ms: u64,
-    pub(crate) exhausted: Option<Exhausted>,
+    pub(crate) exhausted: Option<GiveUpReason>,
 }
 
 /// Retry limits and pacing of calls.
@@ -46,7 +46,7 @@ pub(crate) struct CallFailure {
 pub(crate) struct CallPolicy {
     pub(crate) policy: RetryPolicy,
     pub(crate) budget: u32,
-    pub(crate) pacing: Pacing,
+    pub(crate) pacing: CallRates,
 }
 
 /// Makes calls: paced, retried, counted.
@@ -127,7 +127,7 @@ impl ApiCaller {
         let result = Retry::new(ClockSleeper(self.clock.clone()), adapter, notify, operation).await;
         match result {
             Ok(done) => {
-                locked(&self.budget).earn();
+                locked(&self.budget).refund();
                 Ok(done)
             }
             Err(failure) => {
@@ -165,7 +165,7 @@ impl ApiCaller {
             self.count(method, result.as_ref().err(), sent_ms);
             let refused = result.as_ref().is_err_and(|failure| is_unauthorised(method, failure));
             let (Ok((_, number)), true) = (token, refused) else { return result };
-            if std::mem::replace(&mut locked(progress).refreshed, true) {
+            if std::mem::replace(&mut locked(progress).has_refreshed, true) {
                 return result;
             }
             self.tokens.invalidate(number);
@@ -202,7 +202,7 @@ impl ApiCaller {
     /// Converts the failure into an error with a user-facing message.
     pub(crate) fn error(&self, method: Method, call_failure: CallFailure) -> CallError {
         let CallFailure { failure, attempts, elapsed_ms, exhausted } = call_failure;
-        CallError { method, cause: self.cause(method, failure), attempts, elapsed_ms, exhausted }
+        CallError { method, cause: self.cause(method, failure), attempts, elapsed_ms, give_up_reason: exhausted }
     }
 
     fn cause(&self, method: Method, failure: AttemptFailure) -> ErrorCause {
@@ -299,11 +299,11 @@ impl Backoff for BackoffAdapter<'_> {
         let mut progress = locked(self.progress);
         let elapsed_ms = progress.elapsed_ms(caller.clock.monotonic_ms());
         let (fault, least_ms) = progress.reason;
-        let draw = caller.chance.draw();
+        let draw = caller.chance.next_f64();
         match caller.policy.decide(fault, progress.failed_attempts(), elapsed_ms, least_ms, draw) {
             // A 429 shows that the service is up, so it does not spend the budget that guards
             // against a service that is down.
-            Decision::Again { after_ms } if fault == Fault::Throttled || locked(&caller.budget).spend() => {
+            RetryDecision::Retry { after_ms } if fault == Fault::Throttled || locked(&caller.budget).spend() => {
                 let mut counts = locked(&caller.counts);
                 counts.retries += 1;
                 if fault == Fault::Throttled {
@@ -311,11 +311,11 @@ impl Backoff for BackoffAdapter<'_> {
                 }
                 Some(Duration::from_millis(after_ms))
             }
-            Decision::Again { .. } => {
-                progress.exhausted = Some(Exhausted::Budget);
+            RetryDecision::Retry { .. } => {
+                progress.exhausted = Some(GiveUpReason::Budget);
                 None
             }
-            Decision::GiveUp(why) => {
+            RetryDecision::GiveUp(why) => {
                 progress.exhausted = Some(why);
                 None
             }

@@ -1,7 +1,7 @@
 //! Pacing: delays calls so that the service does not have to refuse them.
 //!
 //! In scope: one pacer for reads and one for writes, because the service counts them separately.
-//! Out of scope: retrying after a 429 (`google::calls::caller`).
+//! Out of scope: retrying after a 429 (`sheets_client::calls::caller`).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,20 +22,20 @@ const SLOW_MS: u64 = 300_000;
 
 /// Maximum call rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pacing {
+pub struct CallRates {
     /// Reads per minute; Google allows an account 60 and a project 300. `None`: no limit.
     pub reads_per_minute: Option<u32>,
     /// Writes per minute, with the same limits at Google.
     pub writes_per_minute: Option<u32>,
 }
 
-impl Default for Pacing {
+impl Default for CallRates {
     fn default() -> Self {
         Self { reads_per_minute: Some(DEFAULT_PER_MINUTE), writes_per_minute: Some(DEFAULT_PER_MINUTE) }
     }
 }
 
-impl Pacing {
+impl CallRates {
     /// Returns a pacing without limits, for the embedded sheet, which has no quota.
     pub fn unlimited() -> Self {
         Self { reads_per_minute: None, writes_per_minute: None }
@@ -129,7 +129,7 @@ impl Pacer {
             return Throttling::First;
         }
         state.expire(now);
-        let user = self.suspect(state.spent.len());
+        let user = self.likely_user(state.spent.len());
         if user == QuotaUser::Own {
             state.slow_until = now.saturating_add(SLOW_MS);
         }
@@ -149,10 +149,10 @@ impl Pacer {
         let now = self.clock.monotonic_ms();
         let mut state = self.state();
         state.expire(now);
-        self.suspect(state.spent.len())
+        self.likely_user(state.spent.len())
     }
 
-    fn suspect(&self, own_calls: usize) -> QuotaUser {
+    fn likely_user(&self, own_calls: usize) -> QuotaUser {
         match self.per_minute {
             Some(allowed) if own_calls < allowed.div_ceil(2) => QuotaUser::Other { own_calls },
             _ => QuotaUser::Own,
@@ -194,7 +194,7 @@ mod tests {
 
     fn pacer() -> (Pacer, Arc<TestClock>) {
         let clock = Arc::new(TestClock::starting_at(Timestamp(0)));
-        (Pacer::new(Pacing::default().reads_per_minute, clock.clone()), clock)
+        (Pacer::new(CallRates::default().reads_per_minute, clock.clone()), clock)
     }
 
     #[tokio::test(start_paused = true)]
@@ -325,7 +325,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_embedded_sheet_is_not_paced() {
         let clock = Arc::new(TestClock::starting_at(Timestamp(0)));
-        let pacer = Pacer::new(Pacing::unlimited().writes_per_minute, clock.clone());
+        let pacer = Pacer::new(CallRates::unlimited().writes_per_minute, clock.clone());
         for _ in 0..10_000 {
             pacer.acquire().await;
         }

@@ -67,7 +67,7 @@ impl ApiError {
                 Fault::Throttled
             }
             (401 | 403 | 404, _) => Fault::Denied,
-            (400, _) if self.is_about_spreadsheet() => Fault::Corrupt,
+            (400, _) if self.is_about_spreadsheet() => Fault::Inconsistent,
             (408 | 425 | 500 | 502..=504, _) => Fault::Transient,
             _ => Fault::Rejected,
         }
@@ -96,7 +96,7 @@ impl ApiError {
     }
 
     /// Returns what the user can do, if anything. Advice about a 429 depends on who made the calls
-    /// (`google::calls::caller`).
+    /// (`sheets_client::calls::caller`).
     pub fn advice(&self, client_email: Option<&str>) -> Option<String> {
         let who = client_email.unwrap_or("the account of these credentials");
         let reason = self.reason.as_deref().unwrap_or_default();

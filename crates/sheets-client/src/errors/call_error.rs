@@ -12,8 +12,8 @@ use crate::errors::service_text::joined;
 use crate::errors::token_error::TokenError;
 use crate::errors::unknown_outcome::UnknownOutcome;
 use sheetkeep_base::fault::Fault;
-use sheetkeep_base::machine::MachineTrouble;
-use sheetkeep_base::retry::Exhausted;
+use sheetkeep_base::machine::MachineError;
+use sheetkeep_base::retry::GiveUpReason;
 
 /// An API method; in messages: "failed to …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,7 +85,7 @@ pub enum ErrorCause {
     Proxy(ProxyError),
     /// This machine refused the call, so nothing was sent.
     #[error("{0}")]
-    Machine(MachineTrouble),
+    Machine(MachineError),
     /// The service found the request too large or too slow (413, 408).
     #[error("the service answered {0}: the request is too large or takes too long")]
     TooLarge(u16),
@@ -125,7 +125,7 @@ impl ErrorCause {
     /// then will not disappear by itself. A response that is only truncated is treated as before.
     pub fn final_fault(&self) -> Fault {
         let breaks_off = matches!(self, Self::Lost(UnknownOutcome::Garbled(_)));
-        if self.is_foreign() && !breaks_off { Fault::Corrupt } else { self.fault() }
+        if self.is_foreign() && !breaks_off { Fault::Inconsistent } else { self.fault() }
     }
 
     /// Returns whether a proxy is the cause.
@@ -146,7 +146,7 @@ pub struct CallError {
     /// Milliseconds from the first attempt to the last.
     pub elapsed_ms: u64,
     /// Why no further attempt was made; `None` if a retry is not allowed at all.
-    pub exhausted: Option<Exhausted>,
+    pub give_up_reason: Option<GiveUpReason>,
 }
 
 impl CallError {
@@ -167,9 +167,9 @@ impl fmt::Display for CallError {
         if self.attempts > 1 {
             write!(f, " (tried {} times in {} s)", self.attempts, self.elapsed_ms / 1_000)?;
         }
-        match self.exhausted {
-            Some(Exhausted::Elapsed { next_ms }) => write!(f, "; try again in {} s", next_ms.div_ceil(1_000)),
-            Some(Exhausted::Budget) => f.write_str("; too many calls fail, so this run stopped retrying"),
+        match self.give_up_reason {
+            Some(GiveUpReason::Elapsed { next_ms }) => write!(f, "; try again in {} s", next_ms.div_ceil(1_000)),
+            Some(GiveUpReason::Budget) => f.write_str("; too many calls fail, so this run stopped retrying"),
             _ => Ok(()),
         }
     }
@@ -188,7 +188,7 @@ mod tests {
             cause: ErrorCause::Lost(UnknownOutcome::Status(503)),
             attempts: 6,
             elapsed_ms: 31_000,
-            exhausted: Some(Exhausted::Attempts),
+            give_up_reason: Some(GiveUpReason::Attempts),
         };
         assert_eq!(
             error.to_string(),

@@ -1,7 +1,7 @@
 //! Classifies the result of one attempt.
 //!
 //! In scope: status, headers and body of one response, from the hub or from a raw call. Out of
-//! scope: what to do next (`google::calls::caller`).
+//! scope: what to do next (`sheets_client::calls::caller`).
 
 use std::time::UNIX_EPOCH;
 
@@ -15,7 +15,7 @@ use crate::errors::proxy_error::ProxyError;
 use crate::errors::service_text::sanitize;
 use crate::errors::token_error::TokenError;
 use crate::errors::unknown_outcome::UnknownOutcome;
-use sheetkeep_base::machine::MachineTrouble;
+use sheetkeep_base::machine::MachineError;
 use sheetkeep_base::time::Timestamp;
 
 /// The statuses at which an error envelope is definite. At any other status the effect of the call
@@ -32,7 +32,7 @@ pub(crate) enum AttemptFailure {
     /// A proxy stopped the call, so the service received nothing.
     Proxy(ProxyError),
     /// This machine refused the call, so nothing was sent.
-    Machine(MachineTrouble),
+    Machine(MachineError),
     /// The service refused the call and did nothing.
     Refused { refusal: Box<ApiError>, retry_after_ms: Option<u64> },
     /// The service returned 408 or 413.
@@ -135,10 +135,10 @@ pub(crate) fn transport(error: &hyper_util::client::legacy::Error) -> AttemptFai
 
 /// Returns the machine's own error if one link of the chain is such an error: it refused a new
 /// connection.
-fn machine_trouble(error: &(dyn std::error::Error + 'static)) -> Option<MachineTrouble> {
+fn machine_trouble(error: &(dyn std::error::Error + 'static)) -> Option<MachineError> {
     let links = std::iter::successors(Some(error), |link| link.source());
     let mut refused = links.filter_map(|link| link.downcast_ref::<std::io::Error>());
-    refused.find_map(|refused| MachineTrouble::from_io("no connection can be opened", refused))
+    refused.find_map(|refused| MachineError::from_io("no connection can be opened", refused))
 }
 
 /// Returns the last and most specific error of a chain.

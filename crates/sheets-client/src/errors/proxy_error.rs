@@ -2,7 +2,8 @@
 //! password.
 //!
 //! In scope: the kinds of error, the fault of each, finding one in an error chain. Out of scope:
-//! the exchange with a proxy (`google::transport::tunnel`, `google::transport::forward`).
+//! the exchange with a proxy (`sheets_client::transport::tunnel`,
+//! `sheets_client::transport::forward_proxy`).
 
 use std::error::Error;
 use std::io;
@@ -18,12 +19,12 @@ pub struct ProxyError(Box<ProxyErrorDetails>);
 struct ProxyErrorDetails {
     proxy: String,
     variable: String,
-    trouble: ProxyTrouble,
+    trouble: ProxyErrorKind,
 }
 
 /// The kinds of error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProxyTrouble {
+pub enum ProxyErrorKind {
     /// The proxy can't be reached.
     Unreachable(String),
     /// The proxy did not respond in time.
@@ -34,7 +35,7 @@ pub enum ProxyTrouble {
     /// The proxy requires a user and a password, or refuses those sent (407; some send 401).
     Unauthorised {
         /// Whether a user and a password were sent.
-        sent: bool,
+        has_credentials: bool,
         /// The proxy's status code.
         status: u16,
     },
@@ -63,15 +64,15 @@ pub enum ProxyTrouble {
     },
 }
 
-impl ProxyTrouble {
+impl ProxyErrorKind {
     fn message(&self, variable: &str) -> String {
         match self {
             Self::Unreachable(why) => format!("can't be reached: {why}; check {variable}"),
             Self::Hung { after_s } => format!("gave no response within {after_s} s; check {variable}"),
-            Self::Unauthorised { sent: true, status } => {
+            Self::Unauthorised { has_credentials: true, status } => {
                 format!("does not take the user and password of {variable} ({status}); correct them there")
             }
-            Self::Unauthorised { sent: false, status } => {
+            Self::Unauthorised { has_credentials: false, status } => {
                 format!(
                     "asks for a user and a password ({status}); write them into {variable}: http://USER:PASSWORD@HOST:PORT"
                 )
@@ -92,17 +93,17 @@ impl ProxyError {
     /// Returns the fault class.
     pub fn fault(&self) -> Fault {
         match &self.0.trouble {
-            ProxyTrouble::Unauthorised { .. } | ProxyTrouble::Refused { .. } => Fault::Denied,
-            ProxyTrouble::Garbled(_) => Fault::Corrupt,
-            ProxyTrouble::Unreachable(_)
-            | ProxyTrouble::Hung { .. }
-            | ProxyTrouble::Failed { .. }
-            | ProxyTrouble::Untrusted { .. } => Fault::Transient,
+            ProxyErrorKind::Unauthorised { .. } | ProxyErrorKind::Refused { .. } => Fault::Denied,
+            ProxyErrorKind::Garbled(_) => Fault::Inconsistent,
+            ProxyErrorKind::Unreachable(_)
+            | ProxyErrorKind::Hung { .. }
+            | ProxyErrorKind::Failed { .. }
+            | ProxyErrorKind::Untrusted { .. } => Fault::Transient,
         }
     }
 
     /// Creates the error of `proxy`, which `variable` sets.
-    pub(crate) fn new(proxy: String, variable: String, trouble: ProxyTrouble) -> Self {
+    pub(crate) fn new(proxy: String, variable: String, trouble: ProxyErrorKind) -> Self {
         Self(Box::new(ProxyErrorDetails { proxy, variable, trouble }))
     }
 

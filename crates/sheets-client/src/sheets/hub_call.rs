@@ -15,7 +15,7 @@ impl Sheets {
     pub(super) async fn with_deadline<T>(&self, work: impl Future<Output = common::Result<T>>) -> HubResult<T> {
         let oversized = self.connector.oversized_count();
         let result = with_timeout(&*self.clock, self.deadlines.call.saturating_add(self.deadlines.body), work).await;
-        HubResult { result, truncated: self.connector.oversized_count() > oversized }
+        HubResult { result, is_truncated: self.connector.oversized_count() > oversized }
     }
 
     /// Classifies the result of a hub call.
@@ -31,7 +31,7 @@ impl Sheets {
             }
             // The hub reports a truncated body as an empty one, so only the connector's own count
             // shows the cause.
-            Err(_) if result.truncated => Err(UnknownOutcome::Oversized { limit_bytes: self.response_limit }.into()),
+            Err(_) if result.is_truncated => Err(UnknownOutcome::Oversized { limit_bytes: self.response_limit }.into()),
             Err(error) => {
                 self.caller.record_service_time(observer.meta.unwrap_or_default());
                 Err(observer.failure(error))
@@ -43,5 +43,5 @@ impl Sheets {
 /// The result of a call through the hub, and whether its response was cut off as too long.
 pub(super) struct HubResult<T> {
     result: Result<common::Result<T>, UnknownOutcome>,
-    truncated: bool,
+    is_truncated: bool,
 }

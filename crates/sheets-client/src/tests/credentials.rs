@@ -33,7 +33,7 @@ fn a_file_is_read_and_gcloud_s_login_only_if_it_exists() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("key.json");
     let source = CredentialSource { well_known: Some(path.clone()), ..CredentialSource::default() };
-    assert_eq!(Credentials::find(&source).map(|c| c.kind()), Err(CredentialsError::Nowhere));
+    assert_eq!(Credentials::find(&source).map(|c| c.kind()), Err(CredentialsError::NotConfigured));
     let user = json!({"type": "authorized_user", "client_id": "i", "client_secret": "s", "refresh_token": "r"});
     std::fs::write(&path, user.to_string()).expect("written");
     assert_eq!(Credentials::find(&source).map(|c| c.kind()), Ok("authorized_user"));
@@ -48,7 +48,7 @@ fn two_places_at_once_and_json_in_place_of_a_path_are_errors() {
         inline: Some(SecretString::from("{}")),
         ..CredentialSource::default()
     };
-    assert_eq!(Credentials::find(&both).map(|c| c.kind()), Err(CredentialsError::Both));
+    assert_eq!(Credentials::find(&both).map(|c| c.kind()), Err(CredentialsError::Ambiguous));
     let source = CredentialSource { path: Some("{\"type\": 1}".into()), ..CredentialSource::default() };
     assert!(message(Credentials::find(&source)).contains("SHEETKEEP_CREDENTIALS_JSON"));
     assert!(message(inline("/home/me/key.json")).contains("GOOGLE_APPLICATION_CREDENTIALS"));

@@ -3,25 +3,25 @@
 use serde_json::{Value, json};
 
 use crate::auth::credentials::Credentials;
-use crate::sheets::BatchReply;
+use crate::sheets::BatchResult;
 use crate::tests::key::service_account;
-use crate::tests::stub::{Answer, Seen, Stub, book, one_range};
+use crate::tests::stub::{Seen, Stub, StubResponse, book, one_range};
 use crate::types::requests::{Batch, Request};
 
 /// A token that does not look like one.
 const TOKEN: &str = "plain words of a token";
 
-fn token() -> Answer {
+fn token() -> StubResponse {
     let token = TOKEN.replace(' ', "-");
-    Answer::json(200, &json!({"access_token": token, "expires_in": 3_599, "token_type": "Bearer"}))
+    StubResponse::json(200, &json!({"access_token": token, "expires_in": 3_599, "token_type": "Bearer"}))
 }
 
 /// Returns a refusal that echoes the whole request.
-fn repeated(seen: &Seen, status: u16) -> Answer {
+fn repeated(seen: &Seen, status: u16) -> StubResponse {
     let key = service_account("https://oauth2.example/token");
     let message = format!("refused: {} | {} | {}", seen.head.replace("\r\n", " "), seen.body, key["private_key"]);
     let error = json!({"code": status, "message": message, "status": message, "details": [{"reason": message}]});
-    Answer::json(status, &json!({"error": error}))
+    StubResponse::json(status, &json!({"error": error}))
 }
 
 /// Checks that the text contains nothing of the token, the key's body or a signed request.
@@ -46,8 +46,8 @@ async fn an_error_that_echoes_the_request_shows_no_token_and_no_key() {
         assert!(error.to_string().contains("refused: "), "{error}");
         let batch = Batch::new(vec![Request::DeleteSheet { sheet_id: 1 }]);
         match client.batch_update(&book(), &batch).await {
-            BatchReply::Refused(refusal) => is_clean(&format!("{refusal} {refusal:?}")),
-            BatchReply::NotExecuted(error) => is_clean(&format!("{error} {error:?}")),
+            BatchResult::Refused(refusal) => is_clean(&format!("{refusal} {refusal:?}")),
+            BatchResult::NotExecuted(error) => is_clean(&format!("{error} {error:?}")),
             other => panic!("{other:?}"),
         }
     }
@@ -58,7 +58,7 @@ async fn a_token_service_that_echoes_the_request_shows_no_assertion() {
     let stub = Stub::raw(|seen, _| {
         let key = service_account("https://oauth2.example/token");
         let message = format!("no good: {} {}", seen.body, key["private_key"]);
-        Answer::json(400, &json!({"error": message, "error_description": message}))
+        StubResponse::json(400, &json!({"error": message, "error_description": message}))
     });
     let error = stub.robot().values(&book(), &one_range()).await.expect_err("no token");
     is_clean(&format!("{error} {error:?}"));
@@ -67,7 +67,7 @@ async fn a_token_service_that_echoes_the_request_shows_no_assertion() {
 
 #[tokio::test(start_paused = true)]
 async fn a_login_is_not_repeated_either() {
-    let stub = Stub::raw(|seen, _| Answer::json(400, &json!({"error": "x", "error_description": seen.body})));
+    let stub = Stub::raw(|seen, _| StubResponse::json(400, &json!({"error": "x", "error_description": seen.body})));
     let file: Value = json!({"type": "authorized_user", "client_id": "id", "client_secret": "se-cret-word", "refresh_token": "re-fresh-word"});
     let credentials = Credentials::parse(&file.to_string(), "a test").expect("a login");
     let client = stub.client_with(crate::options::SheetsOptions { credentials, ..stub.options() });

@@ -9,7 +9,7 @@ use crate::auth::credentials::Credentials;
 use crate::calls::call_counts::AttemptOutcome;
 use crate::errors::call_error::{ErrorCause, Method};
 use crate::options::{ConnectError, Deadlines, SheetsOptions};
-use crate::sheets::{BatchReply, Sheets};
+use crate::sheets::{BatchResult, Sheets};
 use crate::tests::stub::{Stub, book, one_range, one_value};
 use crate::transport::connect::Transport;
 use crate::transport::proxy::{Proxies, Proxy};
@@ -53,7 +53,7 @@ async fn a_service_that_is_not_there_was_sent_nothing() {
     drop(listener);
     let client = connect(options(url)).expect("a client");
     let batch = Batch::new(vec![Request::DeleteSheet { sheet_id: 1 }]);
-    let BatchReply::NotExecuted(error) = client.batch_update(&book(), &batch).await else { panic!("never sent") };
+    let BatchResult::NotExecuted(error) = client.batch_update(&book(), &batch).await else { panic!("never sent") };
     assert!(matches!(error.cause, ErrorCause::Unreachable(_)), "{error:?}");
     assert_eq!((error.attempts, client.calls().writes), (3, 0));
     assert_eq!(client.calls().by_method.get(&(Method::BatchUpdate, AttemptOutcome::Unsent)), Some(&3));

@@ -7,16 +7,16 @@ use crate::calls::quota::QuotaUser;
 use crate::errors::call_error::{ErrorCause, Method};
 use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::options::SheetsOptions;
-use crate::tests::stub::{Answer, BOOK, Stub, book, one_range, one_value};
+use crate::tests::stub::{BOOK, Stub, StubResponse, book, one_range, one_value};
 use crate::types::response_types::NamedRangeInfo;
 use sheetkeep_base::fault::Fault;
-use sheetkeep_base::retry::{Exhausted, RetryPolicy};
+use sheetkeep_base::retry::{GiveUpReason, RetryPolicy};
 use sheetkeep_base::time::Timestamp;
 
 #[tokio::test(start_paused = true)]
 async fn metadata_comes_as_light_types_and_zeroes_are_filled_in() {
     let stub = Stub::new(|_, _| {
-        Answer::json(
+        StubResponse::json(
             200,
             &json!({
                 "spreadsheetId": BOOK,
@@ -32,8 +32,8 @@ async fn metadata_comes_as_light_types_and_zeroes_are_filled_in() {
     });
     let client = stub.client();
     let read = client.metadata(&book()).await.expect("read");
-    assert_eq!((read.tabs[0].sheet_id, read.tabs[0].rows, read.tabs[0].hidden), (0, 1_000, false));
-    assert_eq!((read.tabs[1].sheet_id, read.tabs[1].rows, read.tabs[1].hidden), (7, 0, true));
+    assert_eq!((read.tabs[0].sheet_id, read.tabs[0].rows, read.tabs[0].is_hidden), (0, 1_000, false));
+    assert_eq!((read.tabs[1].sheet_id, read.tabs[1].rows, read.tabs[1].is_hidden), (7, 0, true));
     let named = NamedRangeInfo { id: "12".into(), name: "n".into(), sheet_id: 0, start_row: 0, start_column: 0 };
     assert_eq!(read.named_ranges, [named]);
     assert_eq!(client.service_time(), Timestamp::parse("2026-11-22T09:30:00Z").map(|t| (t, 0)));
@@ -47,7 +47,7 @@ async fn metadata_comes_as_light_types_and_zeroes_are_filled_in() {
 async fn values_come_in_the_order_asked_and_empty_ranges_have_no_rows() {
     let stub = Stub::new(|_, _| {
         let ranges = json!([{"range": "B!A1:A2", "values": [["b", 1.5], [], [true]]}, {"range": "A!A1:A2"}]);
-        Answer::json(200, &json!({"spreadsheetId": BOOK, "valueRanges": ranges}))
+        StubResponse::json(200, &json!({"spreadsheetId": BOOK, "valueRanges": ranges}))
     });
     let ranges = ["'B #1'!A:A".to_owned(), "'A'!A:A".to_owned()];
     let read = stub.client().values(&book(), &ranges).await.expect("read");
@@ -64,13 +64,13 @@ async fn values_come_in_the_order_asked_and_empty_ranges_have_no_rows() {
 #[tokio::test(start_paused = true)]
 async fn whatever_passes_is_tried_again() {
     let stub = Stub::new(|_, n| match n {
-        0 => Answer::html(503),
-        1 => Answer::Bytes("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"spreadsheetId\"".to_owned()),
-        2 => Answer::Bytes(String::new()),
-        3 => Answer::html(200),
-        4 => Answer::error(500, "INTERNAL", "Internal error encountered."),
-        5 => Answer::Stall(String::new()),
-        6 => Answer::json(200, &json!({})),
+        0 => StubResponse::html(503),
+        1 => StubResponse::Bytes("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"spreadsheetId\"".to_owned()),
+        2 => StubResponse::Bytes(String::new()),
+        3 => StubResponse::html(200),
+        4 => StubResponse::error(500, "INTERNAL", "Internal error encountered."),
+        5 => StubResponse::Stall(String::new()),
+        6 => StubResponse::json(200, &json!({})),
         _ => one_value(),
     });
     let client = stub.client();
@@ -84,7 +84,7 @@ async fn whatever_passes_is_tried_again() {
 #[tokio::test(start_paused = true)]
 async fn five_429s_with_retry_after_60_take_five_minutes() {
     let stub = Stub::new(|_, n| match n {
-        0..5 => Answer::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded").with("retry-after", "60"),
+        0..5 => StubResponse::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded").with("retry-after", "60"),
         _ => one_value(),
     });
     let client = stub.client();
@@ -100,7 +100,7 @@ async fn five_429s_with_retry_after_60_take_five_minutes() {
 #[tokio::test(start_paused = true)]
 async fn a_retry_after_date_is_measured_against_the_reply_date() {
     let stub = Stub::new(|_, n| match n {
-        0 => Answer::html(503)
+        0 => StubResponse::html(503)
             .with("date", "Wed, 01 Jan 2020 00:00:00 GMT")
             .with("retry-after", "Wed, 01 Jan 2020 00:00:45 GMT"),
         _ => one_value(),
@@ -111,7 +111,7 @@ async fn a_retry_after_date_is_measured_against_the_reply_date() {
 
 #[tokio::test(start_paused = true)]
 async fn a_quota_that_never_refills_ends_a_call_after_three_minutes() {
-    let stub = Stub::new(|_, _| Answer::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"));
+    let stub = Stub::new(|_, _| StubResponse::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"));
     let options = SheetsOptions { retry: RetryPolicy::default(), ..stub.options() };
     let error = stub.client_with(options).values(&book(), &one_range()).await.expect_err("throttled");
     assert_eq!(error.fault(), Fault::Throttled);
@@ -126,7 +126,7 @@ async fn a_quota_that_refills_is_met_within_ten_seconds() {
     for left_ms in [5_000, 15_000, 30_000, 50_000, 60_000] {
         let stub = Stub::new(move |seen, _| match seen.at_ms {
             at_ms if at_ms >= left_ms => one_value(),
-            _ => Answer::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"),
+            _ => StubResponse::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"),
         });
         let client = stub.client();
         client.values(&book(), &one_range()).await.expect("read once the quota is full again");
@@ -139,7 +139,7 @@ async fn a_quota_that_refills_is_met_within_ten_seconds() {
 #[tokio::test(start_paused = true)]
 async fn every_4th_call_answered_429_costs_a_second_each() {
     let stub = Stub::new(|_, n| match n % 4 {
-        3 => Answer::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"),
+        3 => StubResponse::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"),
         _ => one_value(),
     });
     let client = stub.client();
@@ -153,13 +153,13 @@ async fn every_4th_call_answered_429_costs_a_second_each() {
 
 #[tokio::test(start_paused = true)]
 async fn attempts_and_elapsed_time_are_bounded() {
-    let stub = Stub::new(|_, _| Answer::html(503));
+    let stub = Stub::new(|_, _| StubResponse::html(503));
     let retry = RetryPolicy { max_attempts: 3, ..RetryPolicy::default() };
     let error = stub.client_with(SheetsOptions { retry, ..stub.options() }).metadata(&book()).await.expect_err("down");
-    assert_eq!((error.attempts, error.exhausted, stub.calls().len()), (3, Some(Exhausted::Attempts), 3));
+    assert_eq!((error.attempts, error.give_up_reason, stub.calls().len()), (3, Some(GiveUpReason::Attempts), 3));
     assert_eq!(error.fault(), Fault::Transient);
 
-    let stub = Stub::new(|_, _| Answer::html(503).with("retry-after", "3600"));
+    let stub = Stub::new(|_, _| StubResponse::html(503).with("retry-after", "3600"));
     let error = stub.client().metadata(&book()).await.expect_err("down");
     assert_eq!(stub.calls().len(), 1);
     assert!(
@@ -170,13 +170,13 @@ async fn attempts_and_elapsed_time_are_bounded() {
 
 #[tokio::test(start_paused = true)]
 async fn all_calls_share_one_budget_of_retries() {
-    let stub = Stub::new(|_, _| Answer::html(503));
+    let stub = Stub::new(|_, _| StubResponse::html(503));
     let client = stub.client_with(SheetsOptions { retry_budget: 10, ..stub.options() });
     for _ in 0..5 {
         client.metadata(&book()).await.expect_err("down");
     }
     assert_eq!(stub.calls().len(), 15);
-    assert_eq!(client.metadata(&book()).await.expect_err("down").exhausted, Some(Exhausted::Budget));
+    assert_eq!(client.metadata(&book()).await.expect_err("down").give_up_reason, Some(GiveUpReason::Budget));
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,7 +192,7 @@ async fn no_minute_sees_more_than_fifty_reads() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reply_that_is_too_long_is_cut_off_and_not_repeated() {
-    let stub = Stub::new(|_, _| Answer::json(200, &json!({"spreadsheetId": "x".repeat(200_000)})));
+    let stub = Stub::new(|_, _| StubResponse::json(200, &json!({"spreadsheetId": "x".repeat(200_000)})));
     let client = stub.client_with(SheetsOptions { response_limit: 10_000, ..stub.options() });
     let error = client.metadata(&book()).await.expect_err("too long");
     assert_eq!(error.cause, ErrorCause::Lost(UnknownOutcome::Oversized { limit_bytes: 10_000 }));
@@ -201,7 +201,7 @@ async fn a_reply_that_is_too_long_is_cut_off_and_not_repeated() {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_service_is_given_up_after_the_deadline() {
-    let stub = Stub::new(|_, _| Answer::Stall(String::new()));
+    let stub = Stub::new(|_, _| StubResponse::Stall(String::new()));
     let retry = RetryPolicy { max_attempts: 1, ..RetryPolicy::default() };
     let error =
         stub.client_with(SheetsOptions { retry, ..stub.options() }).metadata(&book()).await.expect_err("silent");
@@ -210,7 +210,7 @@ async fn a_silent_service_is_given_up_after_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_permanent_failure_is_reported_at_once_with_advice() {
-    let stub = Stub::new(|_, _| Answer::error(404, "NOT_FOUND", "Requested entity was not found."));
+    let stub = Stub::new(|_, _| StubResponse::error(404, "NOT_FOUND", "Requested entity was not found."));
     let error = stub.robot().metadata(&book()).await.expect_err("refused");
     assert_eq!((error.fault(), stub.calls().len()), (Fault::Denied, 1));
     let message = error.to_string();
@@ -219,17 +219,21 @@ async fn a_permanent_failure_is_reported_at_once_with_advice() {
 
 /// Returns responses that are not the API's: the envelope is missing or truncated, or something
 /// else responds.
-fn broken_answers(status: u16) -> [(Answer, bool); 4] {
+fn broken_answers(status: u16) -> [(StubResponse, bool); 4] {
     let whole = json!({"error": {"code": status, "message": "No.", "status": "X"}}).to_string();
     let json = |body: &str| {
-        Answer::Whole(status, vec![("content-type", "application/json; charset=UTF-8".to_owned())], body.to_owned())
+        StubResponse::Whole(
+            status,
+            vec![("content-type", "application/json; charset=UTF-8".to_owned())],
+            body.to_owned(),
+        )
     };
     let cut = format!("HTTP/1.1 {status} No\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{whole}");
     [
         (json(&whole[..30]), false),
         (json(""), false),
-        (Answer::Bytes(cut[..cut.len() - 9].to_owned()), false),
-        (Answer::html(status), true),
+        (StubResponse::Bytes(cut[..cut.len() - 9].to_owned()), false),
+        (StubResponse::html(status), true),
     ]
 }
 
@@ -249,7 +253,7 @@ async fn a_broken_answer_never_says_that_access_is_missing() {
             assert!(stub.calls().len() > 1, "it may pass: {message}");
             // A complete response at the next attempt counts.
             let stub =
-                Stub::new(move |_, n| if n == 0 { broken().0 } else { Answer::error(404, "NOT_FOUND", "Gone.") });
+                Stub::new(move |_, n| if n == 0 { broken().0 } else { StubResponse::error(404, "NOT_FOUND", "Gone.") });
             let error = stub.client().metadata(&book()).await.expect_err("refused");
             assert_eq!(error.fault(), Fault::Denied, "{message}");
         }
@@ -259,7 +263,7 @@ async fn a_broken_answer_never_says_that_access_is_missing() {
 #[tokio::test(start_paused = true)]
 async fn the_bound_is_on_one_answer_and_not_on_a_connection() {
     let padding = "x".repeat(9_000);
-    let stub = Stub::new(move |_, _| Answer::json(200, &json!({"spreadsheetId": BOOK, "unknown": padding})));
+    let stub = Stub::new(move |_, _| StubResponse::json(200, &json!({"spreadsheetId": BOOK, "unknown": padding})));
     let client = stub.client_with(SheetsOptions { response_limit: 10_000, ..stub.options() });
     for _ in 0..40 {
         client.metadata(&book()).await.expect("each response is short enough");
@@ -269,9 +273,9 @@ async fn the_bound_is_on_one_answer_and_not_on_a_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn a_429_is_not_waited_for_when_its_wait_would_end_too_late() {
-    let stub = Stub::new(|_, _| Answer::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"));
+    let stub = Stub::new(|_, _| StubResponse::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"));
     let retry = RetryPolicy { max_elapsed_ms: 400, ..RetryPolicy::default() };
     let error = stub.client_with(SheetsOptions { retry, ..stub.options() }).metadata(&book()).await.expect_err("full");
-    assert!(matches!(error.exhausted, Some(Exhausted::Elapsed { next_ms: 500..=1_000 })), "{error:?}");
+    assert!(matches!(error.give_up_reason, Some(GiveUpReason::Elapsed { next_ms: 500..=1_000 })), "{error:?}");
     assert_eq!(stub.calls().len(), 1);
 }

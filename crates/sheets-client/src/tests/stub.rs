@@ -43,7 +43,7 @@ impl Seen {
 }
 
 /// A scripted response.
-pub(crate) enum Answer {
+pub(crate) enum StubResponse {
     /// A complete response: status, headers, body.
     Whole(u16, Vec<(&'static str, String)>, String),
     /// These bytes, then the connection closes.
@@ -52,7 +52,7 @@ pub(crate) enum Answer {
     Stall(String),
 }
 
-impl Answer {
+impl StubResponse {
     pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self::Whole(status, vec![("content-type", "application/json; charset=UTF-8".to_owned())], body.to_string())
     }
@@ -74,7 +74,7 @@ impl Answer {
     }
 }
 
-type Script = dyn Fn(&Seen, usize) -> Answer + Send + Sync;
+type Script = dyn Fn(&Seen, usize) -> StubResponse + Send + Sync;
 
 /// The server, the requests that it received, and the shared clock.
 #[derive(Clone)]
@@ -87,14 +87,14 @@ pub(crate) struct Stub {
 impl Stub {
     /// Creates a server that answers the n-th API request (from 0) by `script`. Token requests
     /// always succeed.
-    pub(crate) fn new(script: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(script: impl Fn(&Seen, usize) -> StubResponse + Send + Sync + 'static) -> Self {
         let script = move |seen: &Seen, n: usize| if seen.is_token() { token(n) } else { script(seen, n) };
         Self::raw(script)
     }
 
     /// Creates a server that answers token requests by `script` too. n counts requests of the same
     /// kind.
-    pub(crate) fn raw(script: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Self {
+    pub(crate) fn raw(script: impl Fn(&Seen, usize) -> StubResponse + Send + Sync + 'static) -> Self {
         let origin = Timestamp::parse("2026-11-22T09:00:00Z").expect("a moment");
         Self { script: Arc::new(script), seen: Arc::default(), clock: Arc::new(TestClock::starting_at(origin)) }
     }
@@ -150,7 +150,7 @@ impl Stub {
                 (self.script)(&seen, n)
             };
             match response {
-                Answer::Whole(status, headers, body) => {
+                StubResponse::Whole(status, headers, body) => {
                     let mut out = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
                     for (name, value) in headers {
                         out.extend([name, ": ", &value, "\r\n"]);
@@ -159,11 +159,11 @@ impl Stub {
                         return;
                     }
                 }
-                Answer::Bytes(bytes) => {
+                StubResponse::Bytes(bytes) => {
                     let _ = stream.write_all(bytes.as_bytes()).await;
                     return;
                 }
-                Answer::Stall(bytes) => {
+                StubResponse::Stall(bytes) => {
                     let _ = stream.write_all(bytes.as_bytes()).await;
                     self.clock.sleep(Duration::from_secs(1_000_000)).await;
                     return;
@@ -200,9 +200,9 @@ impl Stub {
 }
 
 /// Returns the n-th token.
-pub(crate) fn token(n: usize) -> Answer {
+pub(crate) fn token(n: usize) -> StubResponse {
     let body = json!({"access_token": format!("token-{n}"), "expires_in": 3_599, "token_type": "Bearer"});
-    Answer::json(200, &body)
+    StubResponse::json(200, &body)
 }
 
 pub(crate) fn book() -> SpreadsheetId {
@@ -210,8 +210,8 @@ pub(crate) fn book() -> SpreadsheetId {
 }
 
 /// Returns the response to `values` for one range that contains `x`.
-pub(crate) fn one_value() -> Answer {
-    Answer::json(200, &json!({"spreadsheetId": BOOK, "valueRanges": [{"range": "A!A1", "values": [["x"]]}]}))
+pub(crate) fn one_value() -> StubResponse {
+    StubResponse::json(200, &json!({"spreadsheetId": BOOK, "valueRanges": [{"range": "A!A1", "values": [["x"]]}]}))
 }
 
 /// Returns the ranges that `one_value` answers.

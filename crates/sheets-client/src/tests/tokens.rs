@@ -7,14 +7,14 @@ use crate::auth::credentials::{CredentialSource, Credentials};
 use crate::errors::call_error::ErrorCause;
 use crate::errors::token_error::TokenError;
 use crate::options::{AccessScope, SheetsOptions};
-use crate::sheets::{BatchReply, Sheets};
+use crate::sheets::{BatchResult, Sheets};
 use crate::tests::key::service_account;
-use crate::tests::stub::{Answer, BOOK, Seen, Stub, book, one_range, one_value, token};
+use crate::tests::stub::{BOOK, Seen, Stub, StubResponse, book, one_range, one_value, token};
 use crate::types::requests::{Batch, Request};
 use sheetkeep_base::fault::Fault;
 
-fn unauthenticated() -> Answer {
-    Answer::error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
+fn unauthenticated() -> StubResponse {
+    StubResponse::error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
 }
 
 fn batch() -> Batch {
@@ -52,12 +52,12 @@ async fn a_401_is_answered_with_one_new_token_for_all() {
 async fn a_write_that_got_a_401_goes_out_once_more() {
     let stub = Stub::new(|_, n| match n {
         0 => unauthenticated(),
-        _ => Answer::json(200, &json!({"spreadsheetId": BOOK, "replies": [{}]})),
+        _ => StubResponse::json(200, &json!({"spreadsheetId": BOOK, "replies": [{}]})),
     });
-    assert!(matches!(stub.robot().batch_update(&book(), &batch()).await, BatchReply::Applied(_)));
+    assert!(matches!(stub.robot().batch_update(&book(), &batch()).await, BatchResult::Applied(_)));
     assert_eq!((stub.tokens().len(), stub.calls().len()), (2, 2));
     let stub = Stub::new(|_, _| unauthenticated());
-    let BatchReply::NotExecuted(error) = stub.robot().batch_update(&book(), &batch()).await else {
+    let BatchResult::NotExecuted(error) = stub.robot().batch_update(&book(), &batch()).await else {
         panic!("refused twice")
     };
     assert_eq!((error.fault(), stub.tokens().len(), stub.calls().len()), (Fault::Denied, 2, 2));
@@ -66,12 +66,12 @@ async fn a_write_that_got_a_401_goes_out_once_more() {
 #[tokio::test(start_paused = true)]
 async fn an_odd_token_answer_is_not_kept() {
     let stub = Stub::raw(|seen, n| match (seen.is_token(), n) {
-        (true, 0) => Answer::json(429, &json!({"error": {"code": 429}})),
-        (true, 1) => Answer::html(503),
-        (true, 2) => Answer::json(200, &json!({"access_token": "two\nlines", "expires_in": 3_599})),
-        (true, 3) => Answer::Bytes(String::new()),
-        (true, 4) => Answer::Stall(String::new()),
-        (true, 5) => Answer::json(500, &json!({"error": "internal_failure"})),
+        (true, 0) => StubResponse::json(429, &json!({"error": {"code": 429}})),
+        (true, 1) => StubResponse::html(503),
+        (true, 2) => StubResponse::json(200, &json!({"access_token": "two\nlines", "expires_in": 3_599})),
+        (true, 3) => StubResponse::Bytes(String::new()),
+        (true, 4) => StubResponse::Stall(String::new()),
+        (true, 5) => StubResponse::json(500, &json!({"error": "internal_failure"})),
         (true, n) => token(n),
         (false, _) => one_value(),
     });
@@ -84,10 +84,10 @@ async fn an_odd_token_answer_is_not_kept() {
 #[tokio::test(start_paused = true)]
 async fn a_write_without_a_token_was_never_sent() {
     let stub = Stub::raw(|_, _| {
-        Answer::json(400, &json!({"error": "invalid_grant", "error_description": "Invalid JWT Signature."}))
+        StubResponse::json(400, &json!({"error": "invalid_grant", "error_description": "Invalid JWT Signature."}))
     });
     let client = stub.robot();
-    let BatchReply::NotExecuted(error) = client.batch_update(&book(), &batch()).await else {
+    let BatchResult::NotExecuted(error) = client.batch_update(&book(), &batch()).await else {
         panic!("nothing was sent")
     };
     assert!(
@@ -136,9 +136,9 @@ async fn a_person_s_login_is_refreshed() {
     assert!(stub.tokens()[0].body.contains("refresh_token=re"));
 }
 
-fn acting(seen: &Seen) -> Answer {
+fn acting(seen: &Seen) -> StubResponse {
     if seen.line.contains(":generateAccessToken") {
-        Answer::json(200, &json!({"accessToken": "acting", "expireTime": "2026-11-22T10:00:00Z"}))
+        StubResponse::json(200, &json!({"accessToken": "acting", "expireTime": "2026-11-22T10:00:00Z"}))
     } else {
         one_value()
     }

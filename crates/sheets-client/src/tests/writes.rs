@@ -7,15 +7,15 @@ use crate::calls::call_counts::AttemptOutcome;
 use crate::errors::call_error::{ErrorCause, Method};
 use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::options::SheetsOptions;
-use crate::sheets::BatchReply;
-use crate::tests::stub::{Answer, BOOK, Stub, book};
+use crate::sheets::BatchResult;
+use crate::tests::stub::{BOOK, Stub, StubResponse, book};
 use crate::types::cell::{CellData, CellRow};
 use crate::types::requests::{Batch, Request};
 use sheetkeep_base::fault::Fault;
 use sheetkeep_base::retry::RetryPolicy;
 
 /// Creates a stub's response.
-type AnswerFactory = Box<dyn Fn() -> Answer + Send + Sync>;
+type ResponseFactory = Box<dyn Fn() -> StubResponse + Send + Sync>;
 
 fn batch() -> Batch {
     let rows = vec![CellRow::from(vec![CellData::text("0042"), CellData::blank(), CellData::bool(true)])];
@@ -23,25 +23,25 @@ fn batch() -> Batch {
     Batch::new(vec![Request::DeleteNamedRange { named_range_id: "1".to_owned() }, append])
 }
 
-fn applied() -> Answer {
-    Answer::json(
+fn applied() -> StubResponse {
+    StubResponse::json(
         200,
         &json!({"spreadsheetId": BOOK, "replies": [{}, {}], "commentUpdateState": "NO_UPDATES_REQUESTED"}),
     )
 }
 
-/// Sends a batch. Returns the reply, and how often the batch was sent.
-async fn sent(response: impl Fn(usize) -> Answer + Send + Sync + 'static) -> (BatchReply, usize) {
+/// Sends a batch. Returns the response, and how often the batch was sent.
+async fn sent(response: impl Fn(usize) -> StubResponse + Send + Sync + 'static) -> (BatchResult, usize) {
     let stub = Stub::new(move |_, n| response(n));
-    let reply = stub.client().batch_update(&book(), &batch()).await;
-    (reply, stub.calls().len())
+    let result = stub.client().batch_update(&book(), &batch()).await;
+    (result, stub.calls().len())
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_goes_out_as_it_is_and_its_replies_come_back() {
     let stub = Stub::new(|_, _| applied().with("date", "Sun, 22 Nov 2026 09:30:00 GMT"));
     let client = stub.client();
-    let BatchReply::Applied(response) = client.batch_update(&book(), &batch()).await else { panic!("it was applied") };
+    let BatchResult::Applied(response) = client.batch_update(&book(), &batch()).await else { panic!("it was applied") };
     assert_eq!((response.replies.len(), response.updated), (2, None));
     let call = &stub.calls()[0];
     assert_eq!(call.line, format!("POST /v4/spreadsheets/{BOOK}:batchUpdate?alt=json&prettyPrint=false"));
@@ -57,41 +57,49 @@ async fn a_batch_goes_out_as_it_is_and_its_replies_come_back() {
 async fn whatever_leaves_the_outcome_open_is_lost_after_one_send() {
     let whole = json!({"spreadsheetId": BOOK, "replies": [{}, {}]}).to_string();
     let cut = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{}", whole.len(), &whole[..20]);
-    let open: Vec<(&str, AnswerFactory)> = vec![
+    let open: Vec<(&str, ResponseFactory)> = vec![
         (
             "503 in the API's words",
-            Box::new(|| Answer::error(503, "UNAVAILABLE", "The service is currently unavailable.")),
+            Box::new(|| StubResponse::error(503, "UNAVAILABLE", "The service is currently unavailable.")),
         ),
-        ("500", Box::new(|| Answer::error(500, "INTERNAL", "Internal error encountered."))),
-        ("502 in HTML", Box::new(|| Answer::html(502))),
-        ("an empty 504", Box::new(|| Answer::Whole(504, vec![], String::new()))),
-        ("a reset", Box::new(|| Answer::Bytes(String::new()))),
-        ("a head that breaks off", Box::new(|| Answer::Bytes("HTTP/1.1 200 O".to_owned()))),
-        ("a body that breaks off", Box::new(move || Answer::Bytes(cut.clone()))),
-        ("200 in HTML", Box::new(|| Answer::html(200))),
-        ("204", Box::new(|| Answer::Whole(204, vec![], String::new()))),
+        ("500", Box::new(|| StubResponse::error(500, "INTERNAL", "Internal error encountered."))),
+        ("502 in HTML", Box::new(|| StubResponse::html(502))),
+        ("an empty 504", Box::new(|| StubResponse::Whole(504, vec![], String::new()))),
+        ("a reset", Box::new(|| StubResponse::Bytes(String::new()))),
+        ("a head that breaks off", Box::new(|| StubResponse::Bytes("HTTP/1.1 200 O".to_owned()))),
+        ("a body that breaks off", Box::new(move || StubResponse::Bytes(cut.clone()))),
+        ("200 in HTML", Box::new(|| StubResponse::html(200))),
+        ("204", Box::new(|| StubResponse::Whole(204, vec![], String::new()))),
         (
             "302",
-            Box::new(|| Answer::Whole(302, vec![("location", "https://login.example/".to_owned())], String::new())),
+            Box::new(|| {
+                StubResponse::Whole(302, vec![("location", "https://login.example/".to_owned())], String::new())
+            }),
         ),
-        ("an empty object", Box::new(|| Answer::json(200, &json!({})))),
-        ("an error with 200", Box::new(|| Answer::json(200, &json!({"error": {"code": 400, "message": "x"}})))),
-        ("a reply too few", Box::new(|| Answer::json(200, &json!({"spreadsheetId": BOOK, "replies": [{}]})))),
-        ("another spreadsheet", Box::new(|| Answer::json(200, &json!({"spreadsheetId": "x", "replies": [{}, {}]})))),
-        ("400 in HTML", Box::new(|| Answer::html(400))),
-        ("a proxy's 401", Box::new(|| Answer::html(401))),
-        ("a proxy's 429", Box::new(|| Answer::html(429))),
+        ("an empty object", Box::new(|| StubResponse::json(200, &json!({})))),
+        ("an error with 200", Box::new(|| StubResponse::json(200, &json!({"error": {"code": 400, "message": "x"}})))),
+        ("a reply too few", Box::new(|| StubResponse::json(200, &json!({"spreadsheetId": BOOK, "replies": [{}]})))),
+        (
+            "another spreadsheet",
+            Box::new(|| StubResponse::json(200, &json!({"spreadsheetId": "x", "replies": [{}, {}]}))),
+        ),
+        ("400 in HTML", Box::new(|| StubResponse::html(400))),
+        ("a proxy's 401", Box::new(|| StubResponse::html(401))),
+        ("a proxy's 429", Box::new(|| StubResponse::html(429))),
         (
             "an envelope of another code",
-            Box::new(|| Answer::json(400, &json!({"error": {"code": 500, "message": "x"}}))),
+            Box::new(|| StubResponse::json(400, &json!({"error": {"code": 500, "message": "x"}}))),
         ),
-        ("409", Box::new(|| Answer::error(409, "ABORTED", "x"))),
-        ("silence", Box::new(|| Answer::Stall(String::new()))),
-        ("silence in the body", Box::new(|| Answer::Stall("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_owned()))),
+        ("409", Box::new(|| StubResponse::error(409, "ABORTED", "x"))),
+        ("silence", Box::new(|| StubResponse::Stall(String::new()))),
+        (
+            "silence in the body",
+            Box::new(|| StubResponse::Stall("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".to_owned())),
+        ),
     ];
     for (what, response) in open {
-        let (reply, sends) = sent(move |_| response()).await;
-        assert!(matches!(reply, BatchReply::Lost(_)), "{what}: {reply:?}");
+        let (result, sends) = sent(move |_| response()).await;
+        assert!(matches!(result, BatchResult::Lost(_)), "{what}: {result:?}");
         assert_eq!(sends, 1, "{what}");
     }
 }
@@ -99,66 +107,71 @@ async fn whatever_leaves_the_outcome_open_is_lost_after_one_send() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_names_the_request_that_was_refused() {
     let recorded = "Invalid requests[2].updateCells: No grid with id: 999999";
-    let (reply, sends) = sent(move |_| Answer::error(400, "INVALID_ARGUMENT", recorded)).await;
-    let BatchReply::Refused(refusal) = reply else { panic!("{reply:?}") };
+    let (result, sends) = sent(move |_| StubResponse::error(400, "INVALID_ARGUMENT", recorded)).await;
+    let BatchResult::Refused(refusal) = result else { panic!("{result:?}") };
     assert_eq!((refusal.code, refusal.request, refusal.kind.as_deref(), sends), (400, Some(2), Some("updateCells"), 1));
-    let (reply, _) = sent(|_| Answer::error(403, "PERMISSION_DENIED", "The caller does not have permission")).await;
-    assert!(matches!(reply, BatchReply::Refused(refusal) if refusal.fault() == Fault::Denied));
-    let (reply, _) = sent(|_| Answer::error(404, "NOT_FOUND", "Requested entity was not found.")).await;
-    assert!(matches!(reply, BatchReply::Refused(refusal) if refusal.code == 404));
+    let (result, _) =
+        sent(|_| StubResponse::error(403, "PERMISSION_DENIED", "The caller does not have permission")).await;
+    assert!(matches!(result, BatchResult::Refused(refusal) if refusal.fault() == Fault::Denied));
+    let (result, _) = sent(|_| StubResponse::error(404, "NOT_FOUND", "Requested entity was not found.")).await;
+    assert!(matches!(result, BatchResult::Refused(refusal) if refusal.code == 404));
 }
 
 #[tokio::test(start_paused = true)]
 async fn too_large_and_too_slow_ask_for_less() {
     for status in [408, 413] {
-        let (reply, sends) = sent(move |_| Answer::html(status)).await;
-        assert!(matches!(reply, BatchReply::TooLarge(_)), "{reply:?}");
+        let (result, sends) = sent(move |_| StubResponse::html(status)).await;
+        assert!(matches!(result, BatchResult::TooLarge(_)), "{result:?}");
         assert_eq!(sends, 1);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_429_was_not_executed_and_is_sent_again() {
-    let throttled = || Answer::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Write requests'");
-    let (reply, sends) = sent(move |n| if n == 0 { throttled() } else { applied() }).await;
-    assert!(matches!(reply, BatchReply::Applied(_)));
+    let throttled =
+        || StubResponse::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Write requests'");
+    let (result, sends) = sent(move |n| if n == 0 { throttled() } else { applied() }).await;
+    assert!(matches!(result, BatchResult::Applied(_)));
     assert_eq!(sends, 2);
-    let (reply, sends) = sent(move |_| throttled()).await;
-    let BatchReply::NotExecuted(error) = reply else { panic!("{reply:?}") };
+    let (result, sends) = sent(move |_| throttled()).await;
+    let BatchResult::NotExecuted(error) = result else { panic!("{result:?}") };
     assert_eq!(error.fault(), Fault::Throttled);
     assert!(sends > 9, "time bounds a 429, not the number of attempts: {sends}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_after_a_429_is_still_lost() {
-    let (reply, sends) = sent(|n| match n {
-        0 => Answer::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"),
-        _ => Answer::html(503),
+    let (result, sends) = sent(|n| match n {
+        0 => StubResponse::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"),
+        _ => StubResponse::html(503),
     })
     .await;
-    assert_eq!((reply, sends), (BatchReply::Lost(UnknownOutcome::Status(503)), 2));
+    assert_eq!((result, sends), (BatchResult::Lost(UnknownOutcome::Status(503)), 2));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_s_answer_that_is_too_long_is_lost() {
     let stub = Stub::new(|_, _| {
-        Answer::json(
+        StubResponse::json(
             200,
             &json!({"spreadsheetId": BOOK, "replies": [{}, {}], "updatedSpreadsheet": "x".repeat(20_000)}),
         )
     });
     let client = stub.client_with(SheetsOptions { response_limit: 10_000, ..stub.options() });
-    let reply = client.batch_update(&book(), &batch()).await;
-    assert_eq!(reply, BatchReply::Lost(UnknownOutcome::Oversized { limit_bytes: 10_000 }));
+    let result = client.batch_update(&book(), &batch()).await;
+    assert_eq!(result, BatchResult::Lost(UnknownOutcome::Oversized { limit_bytes: 10_000 }));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_asked_to_be_read_back_comes_with_the_answer() {
     let stub = Stub::new(|_, _| {
-        Answer::json(200, &json!({"spreadsheetId": BOOK, "replies": [{}, {}], "updatedSpreadsheet": {"sheets": []}}))
+        StubResponse::json(
+            200,
+            &json!({"spreadsheetId": BOOK, "replies": [{}, {}], "updatedSpreadsheet": {"sheets": []}}),
+        )
     });
     let asked = batch().with_response_ranges(vec!["'A'!A1:B2".to_owned()]);
-    let BatchReply::Applied(response) = stub.client().batch_update(&book(), &asked).await else { panic!("applied") };
+    let BatchResult::Applied(response) = stub.client().batch_update(&book(), &asked).await else { panic!("applied") };
     assert_eq!(response.updated, Some(json!({"sheets": []})));
     let body: Value = serde_json::from_str(&stub.calls()[0].body).expect("JSON");
     assert_eq!(body["responseRanges"], json!(["'A'!A1:B2"]));
@@ -167,10 +180,11 @@ async fn what_was_asked_to_be_read_back_comes_with_the_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_spreadsheet_whose_making_was_lost_is_not_made_twice() {
-    let stub = Stub::new(|_, _| Answer::html(503));
+    let stub = Stub::new(|_, _| StubResponse::html(503));
     let error = stub.client().create("Book").await.expect_err("lost");
     assert_eq!((error.cause, stub.calls().len()), (ErrorCause::Lost(UnknownOutcome::Status(503)), 1));
-    let stub = Stub::new(|_, _| Answer::json(200, &json!({"spreadsheetId": "new_1", "spreadsheetUrl": "https://x/"})));
+    let stub =
+        Stub::new(|_, _| StubResponse::json(200, &json!({"spreadsheetId": "new_1", "spreadsheetUrl": "https://x/"})));
     let made = stub.client().create("Book").await.expect("made");
     assert_eq!((made.id.as_str(), made.url.as_str()), ("new_1", "https://x/"));
     assert!(stub.calls()[0].body.contains("\"title\":\"Book\""));
@@ -179,7 +193,7 @@ async fn a_spreadsheet_whose_making_was_lost_is_not_made_twice() {
 #[tokio::test(start_paused = true)]
 async fn no_minute_has_more_than_fifty_writes() {
     let stub = Stub::new(|seen, _| {
-        if seen.line.starts_with("POST") { applied() } else { Answer::json(200, &json!({"spreadsheetId": BOOK})) }
+        if seen.line.starts_with("POST") { applied() } else { StubResponse::json(200, &json!({"spreadsheetId": BOOK})) }
     });
     let client = stub.client();
     for _ in 0..60 {
@@ -195,22 +209,23 @@ async fn no_minute_has_more_than_fifty_writes() {
 #[tokio::test(start_paused = true)]
 async fn only_401_and_429_let_a_write_go_out_again() {
     for status in (200..600).filter(|s| *s != 304) {
-        for (in_words, response) in
-            [(true, Answer::error as fn(u16, &str, &str) -> Answer), (false, |status, _, _| Answer::html(status))]
-        {
+        for (in_words, response) in [
+            (true, StubResponse::error as fn(u16, &str, &str) -> StubResponse),
+            (false, |status, _, _| StubResponse::html(status)),
+        ] {
             let stub = Stub::new(move |_, _| response(status, "X", "x"));
             let retry = RetryPolicy { max_attempts: 2, max_elapsed_ms: 1_500, ..RetryPolicy::default() };
             let client = stub.client_with(SheetsOptions { retry, ..stub.options() });
-            let reply = client.batch_update(&book(), &batch()).await;
+            let result = client.batch_update(&book(), &batch()).await;
             let sends = if in_words && matches!(status, 401 | 429) { 2 } else { 1 };
-            assert_eq!(stub.calls().len(), sends, "{status} {in_words}: {reply:?}");
+            assert_eq!(stub.calls().len(), sends, "{status} {in_words}: {result:?}");
             let fits = match (status, in_words) {
-                (408 | 413, _) => matches!(reply, BatchReply::TooLarge(_)),
-                (401 | 429, true) => matches!(reply, BatchReply::NotExecuted(_)),
-                (400 | 403 | 404, true) => matches!(reply, BatchReply::Refused(_)),
-                _ => matches!(reply, BatchReply::Lost(_)),
+                (408 | 413, _) => matches!(result, BatchResult::TooLarge(_)),
+                (401 | 429, true) => matches!(result, BatchResult::NotExecuted(_)),
+                (400 | 403 | 404, true) => matches!(result, BatchResult::Refused(_)),
+                _ => matches!(result, BatchResult::Lost(_)),
             };
-            assert!(fits, "{status} {in_words}: {reply:?}");
+            assert!(fits, "{status} {in_words}: {result:?}");
         }
     }
 }

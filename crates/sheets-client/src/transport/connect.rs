@@ -2,7 +2,7 @@
 //!
 //! In scope: trusted roots, proxies, the connect deadline, and a limit on the bytes of one
 //! response, because the hub collects bodies without a limit. Out of scope: what is sent
-//! (`sheets`), and which addresses are allowed (`google::types::address`).
+//! (`sheets`), and which addresses are allowed (`sheets_client::types::address`).
 //!
 //! Only HTTP/1.1 is used. One call then owns its connection, so that the bytes read since the last
 //! write belong to one response, and a cancelled call closes its connection. A run has few calls in
@@ -29,8 +29,8 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tower_service::Service;
 
 use crate::errors::classify::root_cause;
-use crate::errors::proxy_error::{ProxyError, ProxyTrouble};
-use crate::transport::forward::Forward;
+use crate::errors::proxy_error::{ProxyError, ProxyErrorKind};
+use crate::transport::forward_proxy::ForwardProxyStream;
 use crate::transport::proxy::{self, Proxies, Proxy};
 use crate::transport::stream::Stream;
 use crate::transport::tunnel::Tunnel;
@@ -148,7 +148,7 @@ impl Connector {
             .build(self.clone())
     }
 
-    async fn open(self, uri: Uri) -> Result<TokioIo<Bounded>, BoxError> {
+    async fn open(self, uri: Uri) -> Result<TokioIo<BoundedStream>, BoxError> {
         let (stream, forwards) = match self.transport_kind {
             ConnectionKind::InProcess(factory) => (Box::new(factory()) as Box<dyn Stream>, false),
             ConnectionKind::Network(network) => {
@@ -158,7 +158,7 @@ impl Connector {
                     proxy::ProxyRoute::Via(proxy) => Some(proxy.clone()),
                     proxy::ProxyRoute::Direct | proxy::ProxyRoute::Bypassed(..) => None,
                 };
-                let late = through.as_ref().map(|proxy| proxy.error(ProxyTrouble::Hung { after_s }));
+                let late = through.as_ref().map(|proxy| proxy.error(ProxyErrorKind::Hung { after_s }));
                 tokio::select! {
                     connected = network.connect(uri, through) => connected?,
                     () = timed_out => {
@@ -167,7 +167,7 @@ impl Connector {
                 }
             }
         };
-        Ok(TokioIo::new(Bounded {
+        Ok(TokioIo::new(BoundedStream {
             stream,
             forwards,
             read: 0,
@@ -189,11 +189,11 @@ impl Network {
         let host = uri.host().unwrap_or_default().to_owned();
         if uri.scheme_str() != Some("https") {
             let stream = tunnel.connect_to_proxy().await?;
-            return Ok((Box::new(Forward::new(stream, proxy, host)), true));
+            return Ok((Box::new(ForwardProxyStream::new(stream, proxy, host)), true));
         }
         let stream = HttpsConnector::from((tunnel, self.tls)).call(uri).await.map_err(|error| {
             let of_proxy = ProxyError::within(error.as_ref());
-            of_proxy.unwrap_or_else(|| proxy.error(ProxyTrouble::Untrusted { host, why: root_cause(error.as_ref()) }))
+            of_proxy.unwrap_or_else(|| proxy.error(ProxyErrorKind::Untrusted { host, why: root_cause(error.as_ref()) }))
         })?;
         Ok((Box::new(TokioIo::new(stream)), false))
     }
@@ -202,7 +202,7 @@ impl Network {
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<Bounded>;
+    type Response = TokioIo<BoundedStream>;
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
 
@@ -253,7 +253,7 @@ fn https_connector(tls: &Arc<ClientConfig>) -> HttpsConnector<HttpConnector> {
 
 /// A stream that fails once more than `limit` bytes were read since the last write: on HTTP/1.1,
 /// the bytes of one response.
-pub(crate) struct Bounded {
+pub(crate) struct BoundedStream {
     stream: Box<dyn Stream>,
     /// Whether the other end is a proxy that forwards requests, and so needs absolute request URIs.
     forwards: bool,
@@ -262,13 +262,13 @@ pub(crate) struct Bounded {
     oversized_count: Arc<AtomicU64>,
 }
 
-impl Connection for Bounded {
+impl Connection for BoundedStream {
     fn connected(&self) -> Connected {
         Connected::new().proxy(self.forwards)
     }
 }
 
-impl AsyncRead for Bounded {
+impl AsyncRead for BoundedStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
@@ -282,7 +282,7 @@ impl AsyncRead for Bounded {
     }
 }
 
-impl AsyncWrite for Bounded {
+impl AsyncWrite for BoundedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.read = 0;
         Pin::new(&mut self.stream).poll_write(cx, buf)

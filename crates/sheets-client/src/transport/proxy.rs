@@ -2,8 +2,8 @@
 //!
 //! In scope: parsing a proxy's address, and which addresses are reached without a proxy. Out of
 //! scope: reading the environment (`config::sections::proxies`), the exchange with a proxy
-//! (`google::transport::tunnel`, `google::transport::forward`), its errors
-//! (`google::errors::proxy_error`).
+//! (`sheets_client::transport::tunnel`, `sheets_client::transport::forward_proxy`), its errors
+//! (`sheets_client::errors::proxy_error`).
 //!
 //! Link-local addresses and Google's metadata server are never reached through a proxy, whatever is
 //! configured. Neither are loopback addresses if the proxy is on another machine: that proxy would
@@ -17,7 +17,7 @@ use hyper::Uri;
 use hyper::header::HeaderValue;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
-use crate::errors::proxy_error::{ProxyError, ProxyTrouble};
+use crate::errors::proxy_error::{ProxyError, ProxyErrorKind};
 
 /// Host names of Google's metadata server.
 const METADATA: [&str; 2] = ["metadata.google.internal", "metadata"];
@@ -35,7 +35,7 @@ pub struct Proxy {
 /// Why a value is not a proxy's address. The value is never shown, because it may contain a
 /// password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NoProxyAddress {
+pub enum ProxyAddressError {
     /// It is not a URL.
     #[error("is not the address of a proxy")]
     Unreadable,
@@ -47,13 +47,13 @@ pub enum NoProxyAddress {
 impl Proxy {
     /// Parses `value`, such as `http://user:password@proxy.example:3128`; without a scheme it is
     /// http.
-    pub fn parse(variable: &str, value: &str) -> Result<Self, NoProxyAddress> {
+    pub fn parse(variable: &str, value: &str) -> Result<Self, ProxyAddressError> {
         let any = Uri::from_static("https://host.example/");
         let found = Matcher::builder().all(value.trim().to_owned()).build().intercept(&any);
-        let intercept = found.ok_or(NoProxyAddress::Unreadable)?;
+        let intercept = found.ok_or(ProxyAddressError::Unreadable)?;
         match intercept.uri().scheme_str() {
             Some("http" | "https") => {}
-            _ => return Err(NoProxyAddress::Socks),
+            _ => return Err(ProxyAddressError::Socks),
         }
         // After an unescaped @ in a password, part of the password is left in the host. A key that
         // was given by mistake is not a host.
@@ -69,7 +69,7 @@ impl Proxy {
             && host.len() <= MAX_HOST
             && host.chars().all(host_part);
         if !is_host || authority.contains('@') || rest.trim_end_matches('/').len() > authority.len() {
-            return Err(NoProxyAddress::Unreadable);
+            return Err(ProxyAddressError::Unreadable);
         }
         Ok(Self { intercept: Arc::new(intercept), variable: variable.into() })
     }
@@ -98,7 +98,7 @@ impl Proxy {
         self.intercept.basic_auth()
     }
 
-    pub(crate) fn error(&self, trouble: ProxyTrouble) -> ProxyError {
+    pub(crate) fn error(&self, trouble: ProxyErrorKind) -> ProxyError {
         ProxyError::new(self.to_string(), self.variable.to_string(), trouble)
     }
 }
@@ -129,7 +129,7 @@ pub struct Proxies {
 struct ProxyBypass {
     variable: String,
     /// Whether the list contains `*`.
-    all: bool,
+    has_wildcard: bool,
     matcher: Arc<Matcher>,
 }
 
@@ -150,7 +150,7 @@ impl Proxies {
         let without = without.map(|(variable, list)| {
             let matcher = Matcher::builder().all("http://any.example").no(normalize_list(list)).build();
             let all = list.split([',', ' ']).any(|entry| entry.trim() == "*");
-            ProxyBypass { variable: variable.to_owned(), all, matcher: Arc::new(matcher) }
+            ProxyBypass { variable: variable.to_owned(), has_wildcard: all, matcher: Arc::new(matcher) }
         });
         Self { https, http, without }
     }
@@ -165,7 +165,7 @@ impl Proxies {
         let Some(proxy) = proxy else { return ProxyRoute::Direct };
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         if let Some(without) = &self.without
-            && (without.all || without.matcher.intercept(uri).is_none())
+            && (without.has_wildcard || without.matcher.intercept(uri).is_none())
         {
             return ProxyRoute::Bypassed(proxy, format!("{} lists {host}", without.variable));
         }
@@ -259,10 +259,10 @@ mod tests {
             "MIIEvQ+x",
             "MIIEvQ/x",
         ] {
-            assert_eq!(Proxy::parse("P", value).map(|p| p.address()), Err(NoProxyAddress::Unreadable), "{value}");
+            assert_eq!(Proxy::parse("P", value).map(|p| p.address()), Err(ProxyAddressError::Unreadable), "{value}");
         }
         for value in ["socks5://127.0.0.1:1080", "socks5h://x", "socks4a://x:1"] {
-            assert_eq!(Proxy::parse("P", value).map(|p| p.address()), Err(NoProxyAddress::Socks), "{value}");
+            assert_eq!(Proxy::parse("P", value).map(|p| p.address()), Err(ProxyAddressError::Socks), "{value}");
         }
     }
 
@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn an_error_is_found_in_a_chain_and_inside_an_io_error() {
         let proxy = Proxy::parse("HTTPS_PROXY", "http://me:hunter2@proxy:1").expect("an address");
-        let error = proxy.error(ProxyTrouble::Unauthorised { sent: true, status: 407 });
+        let error = proxy.error(ProxyErrorKind::Unauthorised { has_credentials: true, status: 407 });
         assert_eq!(ProxyError::within(&io::Error::other(error.clone())), Some(error.clone()));
         assert_eq!(ProxyError::within(&error), Some(error.clone()));
         assert_eq!(ProxyError::within(&io::Error::other("x")), None);

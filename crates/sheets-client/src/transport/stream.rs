@@ -1,7 +1,7 @@
 //! The type of all connections.
 //!
 //! In scope: one trait for sockets, TLS, tunnels through proxies and streams within the process.
-//! Out of scope: creating them (`google::transport::connect`).
+//! Out of scope: creating them (`sheets_client::transport::connect`).
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite};

@@ -1,7 +1,7 @@
 //! A tunnel through a proxy to an https address: CONNECT, then TLS.
 //!
 //! In scope: requesting the tunnel, and the meaning of each response. Out of scope: which proxy
-//! (`google::transport::proxy`), TLS and deadlines (`google::transport::connect`).
+//! (`sheets_client::transport::proxy`), TLS and deadlines (`sheets_client::transport::connect`).
 
 use std::task::{Context, Poll};
 
@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tower_service::Service;
 
 use crate::errors::classify::root_cause;
-use crate::errors::proxy_error::{ProxyError, ProxyTrouble};
+use crate::errors::proxy_error::{ProxyError, ProxyErrorKind};
 use crate::transport::proxy::Proxy;
 use crate::transport::stream::Stream;
 use crate::types::address::AGENT;
@@ -47,7 +47,7 @@ impl Tunnel {
     /// Connects to the proxy itself.
     pub(crate) async fn connect_to_proxy(&mut self) -> Result<Box<dyn Stream>, ProxyError> {
         let unreachable = |error: Box<dyn std::error::Error + Send + Sync>| {
-            self.proxy.error(ProxyTrouble::Unreachable(root_cause(error.as_ref())))
+            self.proxy.error(ProxyErrorKind::Unreachable(root_cause(error.as_ref())))
         };
         std::future::poll_fn(|cx| self.connector.poll_ready(cx)).await.map_err(unreachable)?;
         let stream = self.connector.call(self.proxy.uri().clone()).await.map_err(unreachable)?;
@@ -59,7 +59,7 @@ impl Tunnel {
         let host = uri.host().unwrap_or_default().to_owned();
         let to = format!("{host}:{}", uri.port_u16().unwrap_or(443));
         let garbled =
-            |why: &(dyn std::error::Error + 'static)| self.proxy.error(ProxyTrouble::Garbled(root_cause(why)));
+            |why: &(dyn std::error::Error + 'static)| self.proxy.error(ProxyErrorKind::Garbled(root_cause(why)));
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| garbled(&error))?;
         tokio::spawn(connection.with_upgrades());
         let mut request = Request::connect(&to).header(HOST, &to).header(USER_AGENT, AGENT);
@@ -81,11 +81,11 @@ impl Tunnel {
 }
 
 /// Classifies a proxy status that is not a success.
-pub(crate) fn classify_status(status: u16, host: String, sent: bool) -> ProxyTrouble {
+pub(crate) fn classify_status(status: u16, host: String, has_credentials: bool) -> ProxyErrorKind {
     match status {
-        401 | 407 => ProxyTrouble::Unauthorised { sent, status },
-        408 | 429 | 500.. => ProxyTrouble::Failed { host, status },
-        400..=499 => ProxyTrouble::Refused { host, status },
-        _ => ProxyTrouble::Garbled(format!("status {status}")),
+        401 | 407 => ProxyErrorKind::Unauthorised { has_credentials, status },
+        408 | 429 | 500.. => ProxyErrorKind::Failed { host, status },
+        400..=499 => ProxyErrorKind::Refused { host, status },
+        _ => ProxyErrorKind::Garbled(format!("status {status}")),
     }
 }

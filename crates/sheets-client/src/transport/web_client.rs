@@ -33,7 +33,7 @@ pub struct WebClient {
 
 /// The reply to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WebReply {
+pub struct WebResponse {
     /// The HTTP status.
     pub status: u16,
     /// The service's time, from the `Date` header.
@@ -72,7 +72,7 @@ impl WebClient {
     }
 
     /// Sends one request without a body, and returns the reply, whatever its status is.
-    pub async fn get(&self, url: &Url) -> Result<WebReply, WebError> {
+    pub async fn get(&self, url: &Url) -> Result<WebResponse, WebError> {
         let request = Request::get(url.as_str()).body(Full::default()).map_err(|_| WebError::Unusable)?;
         self.exchange_in_time(request).await
     }
@@ -83,7 +83,7 @@ impl WebClient {
         url: &Url,
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
-    ) -> Result<WebReply, WebError> {
+    ) -> Result<WebResponse, WebError> {
         let mut request = Request::builder().method(Method::POST).uri(url.as_str());
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -92,14 +92,14 @@ impl WebClient {
         self.exchange_in_time(request).await
     }
 
-    async fn exchange_in_time(&self, request: Request<Full<Bytes>>) -> Result<WebReply, WebError> {
+    async fn exchange_in_time(&self, request: Request<Full<Bytes>>) -> Result<WebResponse, WebError> {
         tokio::select! {
             reply = self.exchange(request) => reply,
             () = self.clock.sleep(self.timeout) => Err(WebError::Late { after_s: self.timeout.as_secs() }),
         }
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<WebReply, WebError> {
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<WebResponse, WebError> {
         let reply = self.client.request(request).await.map_err(|error| WebError::Unreachable {
             why: ProxyError::within(&error).map_or_else(|| root_cause(&error), |error| error.to_string()),
         })?;
@@ -110,6 +110,6 @@ impl WebClient {
         // The status is the response; a body that breaks off is left out.
         let body = Limited::new(reply.into_body(), MAX_REPLY).collect().await;
         let body = body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned()).unwrap_or_default();
-        Ok(WebReply { status, date, retry_after_s, body })
+        Ok(WebResponse { status, date, retry_after_s, body })
     }
 }

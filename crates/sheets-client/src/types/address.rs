@@ -1,7 +1,7 @@
 //! Addresses of calls: the spreadsheet id and the API root.
 //!
 //! In scope: validating both before anything is sent. Out of scope: connecting
-//! (`google::transport::connect`).
+//! (`sheets_client::transport::connect`).
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,7 +1,7 @@
 //! Cells as they are sent: typed, and never null.
 //!
-//! In scope: a cell's value and format. Out of scope: requests (`google::types::requests`), and
-//! which cells mean what (`store`).
+//! In scope: a cell's value and format. Out of scope: requests (`sheets_client::types::requests`),
+//! and which cells mean what (`store`).
 //!
 //! The service silently turns NaN into a blank cell, and google-sheets4 drops nulls from rows. So
 //! cells are created by constructors only, and the one for numbers refuses what JSON can't
@@ -31,9 +31,9 @@ impl From<Vec<CellData>> for CellRow {
 /// cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("put a number that is not finite into a cell")]
-pub struct NotFinite;
+pub struct NotFiniteError;
 
-impl NotFinite {
+impl NotFiniteError {
     /// Returns the fault class.
     pub fn fault(self) -> Fault {
         Fault::Rejected
@@ -77,13 +77,17 @@ impl CellData {
     }
 
     /// Returns a number cell; the number must be finite.
-    pub fn number(number: f64) -> Result<Self, NotFinite> {
-        if number.is_finite() { Ok(Self { value: Content::Number(number), ..Self::default() }) } else { Err(NotFinite) }
+    pub fn number(number: f64) -> Result<Self, NotFiniteError> {
+        if number.is_finite() {
+            Ok(Self { value: Content::Number(number), ..Self::default() })
+        } else {
+            Err(NotFiniteError)
+        }
     }
 
     /// Returns a boolean cell.
-    pub fn bool(truth: bool) -> Self {
-        Self { value: Content::Bool(truth), ..Self::default() }
+    pub fn bool(is_true: bool) -> Self {
+        Self { value: Content::Bool(is_true), ..Self::default() }
     }
 
     /// Returns a formula cell; the text includes the leading `=`. Only for columns for which the
@@ -248,7 +252,7 @@ mod tests {
     #[test]
     fn a_number_that_is_not_finite_is_refused() {
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert_eq!(CellData::number(bad), Err(NotFinite));
+            assert_eq!(CellData::number(bad), Err(NotFiniteError));
         }
         assert!(CellData::number(f64::MAX).is_ok());
     }

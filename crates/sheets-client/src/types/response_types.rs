@@ -38,7 +38,7 @@ pub struct TabInfo {
     /// The position, from 0.
     pub index: u32,
     /// Whether the tab is hidden.
-    pub hidden: bool,
+    pub is_hidden: bool,
     /// Rows of the grid, empty ones included; 0 for a tab that is a chart.
     pub rows: u32,
     /// Columns of the grid.
@@ -73,7 +73,7 @@ pub struct ColumnMark {
 
 /// A spreadsheet that was just created.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Created {
+pub struct CreatedSpreadsheet {
     /// The id that the service has given it.
     pub id: SpreadsheetId,
     /// The URL that the user opens; empty if the service sent none.
@@ -175,7 +175,7 @@ pub(crate) fn metadata(sheet: api::Spreadsheet) -> SpreadsheetInfo {
             sheet_id: tab.sheet_id.unwrap_or(0),
             title: tab.title.unwrap_or_default(),
             index: count(tab.index),
-            hidden: tab.hidden.unwrap_or(false),
+            is_hidden: tab.hidden.unwrap_or(false),
             rows: count(grid.row_count),
             columns: count(grid.column_count),
         }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::error::ApiError;
-use crate::schema::enums::{TextParams, truth};
+use crate::schema::enums::{TextParams, parse_boolean};
 use crate::schema::message_types::json_name;
 
 /// The query parameters in order. Names are in JSON spelling, whichever spelling the client used.
@@ -41,8 +41,8 @@ impl QueryParams {
     }
 
     /// Returns whether JSON is written with line breaks. Google does so unless `prettyPrint=false`.
-    pub fn pretty(&self) -> bool {
-        self.word("prettyPrint").and_then(truth).unwrap_or(true)
+    pub fn is_pretty(&self) -> bool {
+        self.word("prettyPrint").and_then(parse_boolean).unwrap_or(true)
     }
 }
 
@@ -187,17 +187,17 @@ impl ApiResponse {
     }
 
     /// Returns the body as bytes, and its content type.
-    pub fn body(self, pretty: bool) -> (Vec<u8>, &'static str) {
+    pub fn body(self, is_pretty: bool) -> (Vec<u8>, &'static str) {
         let json = "application/json; charset=UTF-8";
         match self.content {
             ResponseContent::Json(value) => {
-                let written = if pretty { serde_json::to_vec_pretty(&value) } else { serde_json::to_vec(&value) };
+                let written = if is_pretty { serde_json::to_vec_pretty(&value) } else { serde_json::to_vec(&value) };
                 let mut bytes = written.unwrap_or_default();
-                bytes.extend(pretty.then_some(b'\n'));
+                bytes.extend(is_pretty.then_some(b'\n'));
                 (bytes, json)
             }
             ResponseContent::Text(mut bytes) => {
-                bytes.extend(pretty.then_some(b'\n'));
+                bytes.extend(is_pretty.then_some(b'\n'));
                 (bytes, json)
             }
             ResponseContent::Html(page) => (page.into_bytes(), "text/html; charset=UTF-8"),
@@ -229,8 +229,8 @@ mod tests {
         );
         assert_eq!(query.all("ranges"), ["A1:B2", "🌵 x"]);
         assert_eq!(query.word("valueRenderOption"), Some("FORMULA"));
-        assert_eq!((query.word("alt"), query.pretty()), (Some("json"), false));
-        assert!(QueryParams::parse("").pretty());
+        assert_eq!((query.word("alt"), query.is_pretty()), (Some("json"), false));
+        assert!(QueryParams::parse("").is_pretty());
     }
 
     #[test]

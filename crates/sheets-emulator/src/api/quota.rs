@@ -98,9 +98,9 @@ impl QuotaCounter {
     }
 }
 
-fn refusal(metric: QuotaMetric, per_user: bool, value: u32) -> ApiError {
+fn refusal(metric: QuotaMetric, is_per_user: bool, value: u32) -> ApiError {
     let word = if metric == QuotaMetric::Read { "Read" } else { "Write" };
-    let (whose, of, unit) = if per_user {
+    let (whose, of, unit) = if is_per_user {
         (" per user", "PerUser", "1/min/{project}/{user}")
     } else {
         ("", "PerProject", "1/min/{project}")

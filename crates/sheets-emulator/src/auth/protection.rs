@@ -23,12 +23,12 @@ pub(crate) const ADDED_BY: &str = "_addedBy";
 pub(crate) const OWNER: &str = "owner@sheetkeep-emulator.example";
 
 /// Opens spreadsheets for writing, with or without a check of protections.
-pub(crate) trait Writable {
+pub(crate) trait WriteOpener {
     /// Returns the only write transaction of the file, until it is committed or dropped.
     fn write(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError>;
 }
 
-impl Writable for SpreadsheetStore {
+impl WriteOpener for SpreadsheetStore {
     fn write(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
         SpreadsheetStore::write(self, spreadsheet)
     }
@@ -41,7 +41,7 @@ pub(crate) struct AccountStore<'a> {
     pub account: &'a str,
 }
 
-impl Writable for AccountStore<'_> {
+impl WriteOpener for AccountStore<'_> {
     fn write(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
         Ok(self.store.write(spreadsheet)?.on_behalf_of(self.account))
     }

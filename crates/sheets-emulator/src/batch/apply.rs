@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::auth::protection::Writable;
+use crate::auth::protection::WriteOpener;
 use crate::batch::cells::{autofill, basic_filter, find_replace, formatting, merge, paste, paste_text, range_edits};
 use crate::batch::context::{Batch, UnknownBehaviors};
 use crate::batch::objects::{developer_metadata, embedded_objects, named_ranges};
@@ -27,7 +27,7 @@ use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, spreadsh
 /// caller trims the response. Errors are Google's. The function waits for the disk and for other
 /// writers of the file, so async code calls it on a blocking thread.
 pub(crate) fn batch_update(
-    store: &impl Writable,
+    store: &impl WriteOpener,
     id: &str,
     body: &[u8],
     mask: &ResponseMask,
@@ -50,7 +50,7 @@ pub(crate) fn batch_update(
     let mut answer = Map::new();
     answer.insert("spreadsheetId".to_owned(), id.into());
     answer.insert("replies".to_owned(), Value::Array(replies));
-    if request_body.include_spreadsheet {
+    if request_body.includes_spreadsheet {
         answer.insert("updatedSpreadsheet".to_owned(), spreadsheet_after(&batch, id, request_body, mask)?);
     }
     drop(batch);
@@ -66,12 +66,12 @@ fn spreadsheet_after(
     mask: &ResponseMask,
 ) -> Result<Value, ApiError> {
     let grid_data = match mask {
-        ResponseMask::All => request_body.include_grid_data,
+        ResponseMask::All => request_body.includes_grid_data,
         ResponseMask::Members(_) => mask.covers("updatedSpreadsheet.sheets.data"),
     };
     let selections = request_body.ranges.into_iter().map(CellSelection::Range).collect();
     let mask = mask.child("updatedSpreadsheet").cloned().unwrap_or_default();
-    spreadsheet(batch.tx, id, &SpreadsheetView { selections, grid_data, mask })
+    spreadsheet(batch.tx, id, &SpreadsheetView { selections, includes_grid_data: grid_data, mask })
 }
 
 /// Applies one prepared request.

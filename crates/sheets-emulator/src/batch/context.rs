@@ -79,12 +79,12 @@ pub(crate) struct Batch<'a, 's> {
     pub behaviors: UnknownBehaviors,
     /// The source of new ids.
     pub random: &'a dyn RandomSource,
-    before: Option<TakenIds>,
+    before: Option<ExistingIds>,
 }
 
 /// Names and ids that were taken before the batch.
 #[derive(Default)]
-struct TakenIds {
+struct ExistingIds {
     titles: HashSet<String>,
     sheets: HashSet<i32>,
     names: HashSet<String>,
@@ -107,7 +107,7 @@ impl<'a, 's> Batch<'a, 's> {
             ValidationBehavior::Sequential => None,
             ValidationBehavior::Snapshot => {
                 let (sheets, ranges) = (tx.sheets()?, tx.named_ranges()?);
-                Some(TakenIds {
+                Some(ExistingIds {
                     titles: sheets.iter().map(|sheet| fold(&sheet.title)).collect(),
                     sheets: sheets.iter().map(|sheet| sheet.id).collect(),
                     names: ranges.iter().map(|range| fold(&range.name)).collect(),
@@ -185,7 +185,7 @@ impl<'a, 's> Batch<'a, 's> {
         let outside = asked.start_row.is_some_and(|row| row >= sheet.row_count)
             || asked.start_col.is_some_and(|col| col >= sheet.column_count);
         if outside {
-            return Err(beyond(&sheet, &asked));
+            return Err(outside_grid_error(&sheet, &asked));
         }
         let area = asked.resolve(sheet.row_count, sheet.column_count);
         Ok((sheet, area))
@@ -194,8 +194,8 @@ impl<'a, 's> Batch<'a, 's> {
     /// Returns the sheet and cell of a coordinate.
     pub(crate) fn place(&self, place: &GridCoordinate) -> Result<(SheetProperties, u32, u32), ApiError> {
         let sheet = self.grid(place.sheet_id)?;
-        let row = inside(place.row_index, sheet.row_count, "rowIndex", "row")?;
-        let col = inside(place.column_index, sheet.column_count, "columnIndex", "column")?;
+        let row = checked_index(place.row_index, sheet.row_count, "rowIndex", "row")?;
+        let col = checked_index(place.column_index, sheet.column_count, "columnIndex", "column")?;
         Ok((sheet, row, col))
     }
 
@@ -225,7 +225,7 @@ pub(crate) fn size(sheet: &SheetProperties, dimension: Dimension) -> u32 {
 }
 
 /// Returns the error for a range outside the grid.
-pub(crate) fn beyond(sheet: &SheetProperties, range: &GridRange) -> ApiError {
+pub(crate) fn outside_grid_error(sheet: &SheetProperties, range: &GridRange) -> ApiError {
     let span = CellSpan {
         start_row: range.start_row,
         end_row: range.end_row,
@@ -265,7 +265,7 @@ fn bound(sent: Option<i32>, name: &str) -> Result<Option<u32>, ApiError> {
         .map_err(|_| ApiError::invalid_argument(format!("{name}[{sent}] must not be negative")))
 }
 
-fn inside(sent: i32, size: u32, member: &str, what: &str) -> Result<u32, ApiError> {
+fn checked_index(sent: i32, size: u32, member: &str, what: &str) -> Result<u32, ApiError> {
     let index = bound(Some(sent), member)?.unwrap_or(0);
     if index >= size {
         return refuse(format!(

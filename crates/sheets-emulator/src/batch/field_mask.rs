@@ -79,32 +79,32 @@ fn other_form(name: &str) -> Option<String> {
 /// A mask over `CellData`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CellMask {
-    value: bool,
+    includes_value: bool,
     rest: Option<BTreeMap<String, ResponseMask>>,
 }
 
 impl CellMask {
     /// The value and all other members.
-    pub(crate) const ALL: Self = Self { value: true, rest: None };
+    pub(crate) const ALL: Self = Self { includes_value: true, rest: None };
 
     /// Parses `fields` over `CellData`.
     pub(crate) fn read(fields: &str) -> Result<Self, ApiError> {
         Ok(match read(fields, "CellData")? {
             ResponseMask::All => Self::ALL,
             ResponseMask::Members(mut masks) => {
-                Self { value: masks.remove("userEnteredValue").is_some(), rest: Some(masks) }
+                Self { includes_value: masks.remove("userEnteredValue").is_some(), rest: Some(masks) }
             }
         })
     }
 
     /// Returns a mask of one member other than the value.
     pub(crate) fn member(name: &str) -> Self {
-        Self { value: false, rest: Some(BTreeMap::from([(name.to_owned(), ResponseMask::All)])) }
+        Self { includes_value: false, rest: Some(BTreeMap::from([(name.to_owned(), ResponseMask::All)])) }
     }
 
     /// Returns whether the mask covers the whole cell.
     pub(crate) fn is_all(&self) -> bool {
-        self.value && self.rest.is_none()
+        self.includes_value && self.rest.is_none()
     }
 
     /// Writes `new` over `old` through the mask.
@@ -115,7 +115,7 @@ impl CellMask {
             let merged = merge(cell.member(name), new.member(name), mask);
             cell.set_member(name, merged);
         }
-        if self.value {
+        if self.includes_value {
             cell.value = new.value;
         }
         cell

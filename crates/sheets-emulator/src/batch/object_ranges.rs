@@ -25,7 +25,7 @@ pub(crate) fn move_object_ranges(
     for home in batch.tx.sheets()? {
         for kind in ["chart", "slicer", "protected"] {
             for (id, mut body) in batch.tx.objects(Some(home.id), kind)? {
-                if inside(&mut body, sheet, moved) {
+                if move_ranges(&mut body, sheet, moved) {
                     batch.tx.put_object(Some(home.id), kind, id, &body)?;
                 }
             }
@@ -34,7 +34,7 @@ pub(crate) fn move_object_ranges(
     let mut rules = batch.tx.objects(Some(sheet), "rule")?;
     let mut changed = false;
     for (_, body) in &mut rules {
-        changed |= inside(body, sheet, moved);
+        changed |= move_ranges(body, sheet, moved);
     }
     if !changed {
         return Ok(());
@@ -50,10 +50,10 @@ pub(crate) fn move_object_ranges(
 }
 
 /// Moves the ranges in a body. Returns whether any changed.
-fn inside(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option<GridRange>) -> bool {
+fn move_ranges(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option<GridRange>) -> bool {
     let mut changed = false;
     match body {
-        Value::Array(parts) => parts.iter_mut().for_each(|part| changed |= inside(part, sheet, moved)),
+        Value::Array(parts) => parts.iter_mut().for_each(|part| changed |= move_ranges(part, sheet, moved)),
         Value::Object(members) => {
             let mut empty = Vec::new();
             for (name, value) in members.iter_mut() {
@@ -73,7 +73,7 @@ fn inside(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option<Grid
                             empty.push(name.clone());
                         }
                     }
-                    _ => changed |= inside(value, sheet, moved),
+                    _ => changed |= move_ranges(value, sheet, moved),
                 }
             }
             for name in empty {

@@ -19,9 +19,9 @@ pub(crate) struct BatchBody<'a> {
     /// The requests, in order.
     pub requests: Vec<RawRequest<'a>>,
     /// Whether the response contains the updated spreadsheet.
-    pub include_spreadsheet: bool,
+    pub includes_spreadsheet: bool,
     /// Whether that spreadsheet contains its cells.
-    pub include_grid_data: bool,
+    pub includes_grid_data: bool,
     /// The ranges that limit it; all if empty.
     pub ranges: Vec<String>,
 }
@@ -41,8 +41,8 @@ struct RawMembers<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for RawMembers<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
+        struct MembersVisitor;
+        impl<'de> Visitor<'de> for MembersVisitor {
             type Value = RawMembers<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,7 +57,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawMembers<'a> {
                 Ok(RawMembers(members))
             }
         }
-        deserializer.deserialize_map(Collect)
+        deserializer.deserialize_map(MembersVisitor)
     }
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn open(body: &[u8]) -> Result<BatchBody<'_>, ApiError> {
             ApiError::bad_field("", if broken { format!("{NOT_JSON}\n{error}") } else { WRONG_ROOT.to_owned() })
         })?;
     let mut request_body =
-        BatchBody { requests: Vec::new(), include_spreadsheet: false, include_grid_data: false, ranges: Vec::new() };
+        BatchBody { requests: Vec::new(), includes_spreadsheet: false, includes_grid_data: false, ranges: Vec::new() };
     for (name, raw) in members {
         let json = json_name(&name);
         if raw.get() == "null" && member("BatchUpdateSpreadsheetRequest", &json).is_some() {
@@ -79,9 +79,9 @@ pub(crate) fn open(body: &[u8]) -> Result<BatchBody<'_>, ApiError> {
         match json.as_str() {
             "requests" => request_body.requests = requests(raw)?,
             "includeSpreadsheetInResponse" => {
-                request_body.include_spreadsheet = flag(raw, "include_spreadsheet_in_response")?;
+                request_body.includes_spreadsheet = flag(raw, "include_spreadsheet_in_response")?;
             }
-            "responseIncludeGridData" => request_body.include_grid_data = flag(raw, "response_include_grid_data")?,
+            "responseIncludeGridData" => request_body.includes_grid_data = flag(raw, "response_include_grid_data")?,
             "responseRanges" => {
                 request_body.ranges = one_or_more(raw)
                     .and_then(|items| items.into_iter().map(|item| serde_json::from_str(item.get())).collect())

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use crate::grid::area::Dimension;
 use crate::grid::cell::{Cell, CellValue};
 use crate::schema::message_types::member;
-use crate::schema::proto_json::fits;
+use crate::schema::proto_json::is_storable;
 
 /// `RowData`: the cells of one row, from the first column of the request on.
 #[derive(Debug, Default, Deserialize)]
@@ -52,7 +52,7 @@ impl<'de> Deserialize<'de> for CellData {
                             let known = member("CellData", name);
                             let known = known.ok_or_else(|| A::Error::custom("unknown member of a cell"))?;
                             let value: Value = map.next_value()?;
-                            if !fits(&value, known.kind, known.list) {
+                            if !is_storable(&value, known.kind, known.is_list) {
                                 return Err(A::Error::custom("a member of a cell that needs a closer look"));
                             }
                             cell.set_member(name, Some(normalized_colors(value)).filter(|v| !is_empty_value(v)));

@@ -14,7 +14,7 @@ use crate::batch::write_cells::change_rows;
 use crate::error::ApiError;
 use crate::format::response_format::group_kind;
 use crate::formula::references::rewrite::{rewrite_formulas, rewrite_rule};
-use crate::formula::references::shift::{SheetEdit, after};
+use crate::formula::references::shift::{SheetEdit, range_after};
 use crate::grid::area::{Dimension, GridRange};
 use crate::grid::cell::Cell;
 use crate::storage::content::developer_metadata::{KIND, sheet_of};
@@ -59,7 +59,7 @@ pub(crate) fn insert(
 /// Updates ranges and formulas after cells of a sheet moved.
 pub(crate) fn on_cells_moved(batch: &Batch<'_, '_>, sheet: &SheetProperties, edit: &SheetEdit) -> Result<(), ApiError> {
     let rules = batch.tx.objects(Some(sheet.id), "rule")?;
-    move_ranges(batch, sheet.id, |range| after(&range, edit))?;
+    move_ranges(batch, sheet.id, |range| range_after(&range, edit))?;
     rewrite_rules(batch, sheet, &rules, edit)?;
     Ok(rewrite_formulas(batch.tx, &sheet.title, edit)?)
 }
@@ -76,8 +76,10 @@ fn rewrite_rules(
         let ranges = rule.get("ranges").and_then(Value::as_array).into_iter().flatten();
         ranges.map(GridRange::from_json).collect()
     };
-    let kept =
-        before.iter().map(|(_, rule)| ranges(rule)).filter(|ranges| ranges.iter().any(|r| after(r, edit).is_some()));
+    let kept = before
+        .iter()
+        .map(|(_, rule)| ranges(rule))
+        .filter(|ranges| ranges.iter().any(|r| range_after(r, edit).is_some()));
     for ((index, mut rule), ranges) in batch.tx.objects(Some(sheet.id), "rule")?.into_iter().zip(kept) {
         let Some(anchor) = ranges.first() else { continue };
         if rewrite_rule(&mut rule, anchor, &sheet.title, edit) {

@@ -22,7 +22,7 @@ use crate::workbook::ranges::Workbook;
 /// The most characters of one cell (Sheets API limits), in UTF-16 units.
 const CELL_CHARACTERS: usize = 50_000;
 
-/// Rows in memory at once while a whole sheet is rewritten.
+/// Rows in memory at the same time while a whole sheet is rewritten.
 pub(crate) const CHUNK: u32 = 4096;
 
 /// `AppendCellsRequest`: rows of cells for below the last row with data.

@@ -48,14 +48,14 @@ pub(crate) fn upload(
 ) -> Result<ApiResponse, DriveError> {
     let content_type = call.headers.content_type.as_deref().unwrap_or_default();
     let uploaded = match (call.query.word("uploadType").unwrap_or_default(), call.query.word("uploadId")) {
-        ("resumable", None) => return begin(&call).map_err(Into::into),
+        ("resumable", None) => return begin_upload(&call).map_err(Into::into),
         ("resumable", Some(begun)) => {
             check_whole(call.headers)?;
-            let (described, media_type) = described(begun)?;
+            let (described, media_type) = parse_upload_id(begun)?;
             let media_type = if media_type.is_empty() { content_type.to_owned() } else { media_type };
             UploadedFile { described, media_type, contents: call.body }
         }
-        ("multipart", _) => parts(content_type, call.body)?,
+        ("multipart", _) => split_parts(content_type, call.body)?,
         ("media", _) => {
             UploadedFile { described: Map::new(), media_type: content_type.to_owned(), contents: call.body }
         }
@@ -85,7 +85,7 @@ pub(crate) fn upload(
 }
 
 /// Begins a resumable upload: the response names the address for the contents.
-fn begin(call: &UploadCall<'_>) -> Result<ApiResponse, ApiError> {
+fn begin_upload(call: &UploadCall<'_>) -> Result<ApiResponse, ApiError> {
     let described = files::message(call.body)?;
     let media_type = call.headers.upload_content_type.clone().unwrap_or_default();
     let begun = json!({"described": described, "mediaType": media_type}).to_string();
@@ -104,7 +104,7 @@ fn begin(call: &UploadCall<'_>) -> Result<ApiResponse, ApiError> {
 }
 
 /// Returns what `begin` put into the address of a resumable upload.
-fn described(begun: &str) -> Result<(Map<String, Value>, String), DriveError> {
+fn parse_upload_id(begun: &str) -> Result<(Map<String, Value>, String), DriveError> {
     let bytes = BASE64URL_NOPAD.decode(begun.as_bytes()).map_err(|_| DriveError::InvalidValue("upload_id"))?;
     let begun: Value = serde_json::from_slice(&bytes).map_err(|_| DriveError::InvalidValue("upload_id"))?;
     let described = begun.get("described").and_then(Value::as_object).cloned().unwrap_or_default();
@@ -130,7 +130,7 @@ fn check_whole(headers: &ContentHeaders) -> Result<(), ApiError> {
 }
 
 /// Splits a `multipart/related` body: the description of the file, and its contents.
-fn parts<'a>(content_type: &str, body: &'a [u8]) -> Result<UploadedFile<'a>, DriveError> {
+fn split_parts<'a>(content_type: &str, body: &'a [u8]) -> Result<UploadedFile<'a>, DriveError> {
     let malformed = || DriveError::from(ApiError::invalid_argument("Malformed multipart body."));
     let boundary = content_type
         .split(';')

@@ -192,7 +192,7 @@ fn padded(value: u64, digits: usize) -> String {
     format!("{value:0digits$}")
 }
 
-fn part(letter: char, run: usize, day: Date, millis: u64, twelve: bool) -> String {
+fn part(letter: char, run: usize, day: Date, millis: u64, is_twelve_hour: bool) -> String {
     match (letter, run) {
         ('y', 1 | 2) => format!("{:02}", day.year().rem_euclid(100)),
         ('y', _) => format!("{:04}", day.year()),
@@ -206,19 +206,19 @@ fn part(letter: char, run: usize, day: Date, millis: u64, twelve: bool) -> Strin
         ('n', _) => padded(millis / 60_000 % 60, run),
         ('h', _) => {
             let hour = millis / 3_600_000;
-            padded(if twelve { (hour + 11) % 12 + 1 } else { hour }, run)
+            padded(if is_twelve_hour { (hour + 11) % 12 + 1 } else { hour }, run)
         }
         _ => padded(millis / 1000 % 60, run),
     }
 }
 
 /// Formats a count of hours, minutes or seconds: all of them, or what a larger count leaves.
-fn elapsed(letter: char, run: usize, millis: u64, larger: bool) -> String {
+fn elapsed(letter: char, run: usize, millis: u64, is_larger: bool) -> String {
     let count = match letter {
         'h' => millis / 3_600_000,
-        'm' if larger => millis / 60_000 % 60,
+        'm' if is_larger => millis / 60_000 % 60,
         'm' => millis / 60_000,
-        _ if larger => millis / 1000 % 60,
+        _ if is_larger => millis / 1000 % 60,
         _ => millis / 1000,
     };
     let digits = run.min(20);

@@ -46,7 +46,7 @@ pub(crate) fn number(value: f64, section: &str) -> Option<String> {
     } else if let Some(at) = tokens.iter().position(|token| matches!(token, NumberToken::Power(..))) {
         powers(scaled, &tokens[..at], &tokens[at..])
     } else {
-        fixed(&rounded(scaled, decimals(&tokens)), &tokens, value.abs())
+        fill_digits(&rounded(scaled, decimals(&tokens)), &tokens, value.abs())
     };
     Some(if value < 0.0 { format!("-{text}") } else { text })
 }
@@ -110,7 +110,7 @@ fn rounded(value: f64, decimals: usize) -> String {
 }
 
 /// Puts the digits of a decimal text into the positions of the tokens; `itself` replaces `@`.
-fn fixed(text: &str, tokens: &[NumberToken], itself: f64) -> String {
+fn fill_digits(text: &str, tokens: &[NumberToken], itself: f64) -> String {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let whole = whole.trim_start_matches('0');
     let point = tokens.iter().position(|token| *token == NumberToken::Point).unwrap_or(tokens.len());
@@ -129,7 +129,7 @@ fn fixed(text: &str, tokens: &[NumberToken], itself: f64) -> String {
                 let from = if first { 0 } else { whole.len().saturating_sub(left + 1) };
                 let own = &whole[from..whole.len().saturating_sub(left)];
                 let own = if own.is_empty() { blank(*kind) } else { own };
-                place(&mut shown, own, left, grouped);
+                append_digits(&mut shown, own, left, grouped);
             }
             NumberToken::Digit(kind) => {
                 seen += 1;
@@ -160,11 +160,11 @@ fn blank(kind: char) -> &'static str {
 }
 
 /// Appends the digits of one position, which `right` more positions follow, with group separators.
-fn place(shown: &mut String, digits: &str, right: usize, grouped: bool) {
+fn append_digits(shown: &mut String, digits: &str, right: usize, is_grouped: bool) {
     for (at, digit) in digits.chars().enumerate() {
         let follow = right + digits.len() - at - 1;
         shown.push(digit);
-        if grouped && follow > 0 && follow.is_multiple_of(3) && digit.is_ascii_digit() {
+        if is_grouped && follow > 0 && follow.is_multiple_of(3) && digit.is_ascii_digit() {
             shown.push(',');
         }
     }
@@ -189,7 +189,7 @@ fn powers(value: f64, mantissa: &[NumberToken], rest: &[NumberToken]) -> String 
         power += step;
         text = rounded(scaled(power), room);
     }
-    let mut shown = fixed(&text, mantissa, value);
+    let mut shown = fill_digits(&text, mantissa, value);
     if let Some(NumberToken::Power(letter, plus)) = rest.first() {
         shown.push(*letter);
         if power < 0 {
@@ -198,7 +198,7 @@ fn powers(value: f64, mantissa: &[NumberToken], rest: &[NumberToken]) -> String 
             shown.push('+');
         }
     }
-    shown + &fixed(&power.unsigned_abs().to_string(), &rest[1..], 0.0)
+    shown + &fill_digits(&power.unsigned_abs().to_string(), &rest[1..], 0.0)
 }
 
 /// Formats `5 1/8`: the nearest fraction that fits the denominator's positions, or has the given
@@ -215,17 +215,17 @@ fn fraction(value: f64, before: &[NumberToken], after: &[NumberToken]) -> String
     if has_whole && top == bottom {
         (units, top) = (units + 1.0, 0);
     }
-    let mut shown = fixed(&format!("{units:.0}"), whole, units);
+    let mut shown = fill_digits(&format!("{units:.0}"), whole, units);
     if has_whole && top == 0 {
         shown.push_str(&" ".repeat(numerator.len() + 1 + denominator.len()));
     } else {
-        shown.push_str(&fixed(&top.to_string(), numerator, 0.0));
+        shown.push_str(&fill_digits(&top.to_string(), numerator, 0.0));
         shown.push('/');
         let bottom = bottom.to_string();
         shown.push_str(&bottom);
         shown.push_str(&" ".repeat(denominator.len().saturating_sub(bottom.len())));
     }
-    shown + &fixed("0", tail, 0.0)
+    shown + &fill_digits("0", tail, 0.0)
 }
 
 /// Returns the fraction nearest to a number, as numerator and denominator.

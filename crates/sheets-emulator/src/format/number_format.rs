@@ -38,7 +38,7 @@ impl NumberFormat {
             return automatic(value);
         }
         let sections = sections(pattern);
-        let Some((section, value)) = chosen(&sections, value) else { return automatic(value) };
+        let Some((section, value)) = choose_section(&sections, value) else { return automatic(value) };
         let shown = if has_moments(section.pattern, self.is_time()) {
             moment(value, section.pattern)
         } else {
@@ -128,12 +128,12 @@ fn is_color(text: &str) -> bool {
 
 /// Returns the section for a number, and the number for that section. The section for negative
 /// numbers gets the absolute value, because it has its own sign.
-fn chosen<'s, 'a>(sections: &'s [FormatSection<'a>], value: f64) -> Option<(&'s FormatSection<'a>, f64)> {
+fn choose_section<'s, 'a>(sections: &'s [FormatSection<'a>], value: f64) -> Option<(&'s FormatSection<'a>, f64)> {
     let numeric = &sections[..sections.len().min(3)];
     let own = numeric.iter().any(|section| section.condition.is_some());
     for (at, section) in numeric.iter().enumerate() {
         let fits = match (section.condition, at, numeric.len()) {
-            (Some((operator, limit)), ..) => holds(value, operator, limit),
+            (Some((operator, limit)), ..) => meets_condition(value, operator, limit),
             (None, 0, 2) => value >= 0.0 || own,
             (None, 0, 3) => value > 0.0 || own,
             (None, 1, 3) => value < 0.0 || own,
@@ -146,7 +146,7 @@ fn chosen<'s, 'a>(sections: &'s [FormatSection<'a>], value: f64) -> Option<(&'s 
     None
 }
 
-fn holds(value: f64, operator: &str, limit: f64) -> bool {
+fn meets_condition(value: f64, operator: &str, limit: f64) -> bool {
     let order = value.partial_cmp(&limit);
     match operator {
         "<" => order.is_some_and(std::cmp::Ordering::is_lt),

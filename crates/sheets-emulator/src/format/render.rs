@@ -32,7 +32,7 @@ pub(crate) struct RenderOptions {
     pub values: ValueRenderOption,
     /// `DateTimeRenderOption` `FORMATTED_STRING`: dates are texts, while other numbers stay
     /// numbers.
-    pub moments_as_text: bool,
+    pub shows_dates_as_text: bool,
 }
 
 /// Returns the effective value of a cell. A formula must be evaluated already (`Workbook::visit`).
@@ -100,8 +100,8 @@ fn shown_text<'a>(cell: &Cell, text: &'a str) -> Cow<'a, str> {
         .map_or(Cow::Borrowed(text), |format| format.show_text(text).into())
 }
 
-fn truth_word(truth: bool) -> &'static str {
-    if truth { "TRUE" } else { "FALSE" }
+fn truth_word(is_true: bool) -> &'static str {
+    if is_true { "TRUE" } else { "FALSE" }
 }
 
 impl RenderOptions {
@@ -132,17 +132,17 @@ impl RenderOptions {
         }
     }
 
-    fn write_truth(self, truth: bool, out: &mut Vec<u8>) {
+    fn write_truth(self, is_true: bool, out: &mut Vec<u8>) {
         match self.values {
-            ValueRenderOption::Formatted => write_text(truth_word(truth), out),
-            _ => out.extend_from_slice(if truth { b"true" } else { b"false" }),
+            ValueRenderOption::Formatted => write_text(truth_word(is_true), out),
+            _ => out.extend_from_slice(if is_true { b"true" } else { b"false" }),
         }
     }
 
     fn write_number(self, cell: &Cell, number: f64, out: &mut Vec<u8>) {
         let as_text = match self.values {
             ValueRenderOption::Formatted => true,
-            _ => self.moments_as_text && number_format(cell).is_some_and(|format| format.is_time()),
+            _ => self.shows_dates_as_text && number_format(cell).is_some_and(|format| format.is_time()),
         };
         if as_text { write_text(&shown_number(cell, number), out) } else { write_number(number, out) }
     }
@@ -169,9 +169,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn seen(cell: &Cell, values: ValueRenderOption, moments_as_text: bool) -> String {
+    fn seen(cell: &Cell, values: ValueRenderOption, shows_dates_as_text: bool) -> String {
         let mut out = Vec::new();
-        RenderOptions { values, moments_as_text }.write(cell, &mut out);
+        RenderOptions { values, shows_dates_as_text }.write(cell, &mut out);
         String::from_utf8(out).expect("JSON is UTF-8")
     }
 

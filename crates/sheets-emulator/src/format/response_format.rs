@@ -30,7 +30,7 @@ pub(crate) fn sheet_properties(sheet: &SheetProperties) -> Value {
     members.insert("index".to_owned(), sheet.index.into());
     members.insert("sheetType".to_owned(), "GRID".into());
     members.insert("gridProperties".to_owned(), Value::Object(grid));
-    if sheet.hidden {
+    if sheet.is_hidden {
         members.insert("hidden".to_owned(), true.into());
     }
     let more = sheet.extra.iter().filter(|(name, _)| *name != "gridProperties");
@@ -82,7 +82,7 @@ pub(crate) fn spreadsheet_properties(properties: &SpreadsheetProperties) -> Valu
 
 /// Returns a stored object as responses write it. A merge is its range. Ranges omit sheet id 0. The
 /// formats of a rule have both forms of their colours.
-pub(crate) fn shown(kind: &str, body: &Value) -> Value {
+pub(crate) fn response_object(kind: &str, body: &Value) -> Value {
     let mut body = without_first_sheet(body);
     if kind == "rule" {
         body = with_both_colors(&body);
@@ -150,7 +150,7 @@ pub(crate) fn without_first_sheet(value: &Value) -> Value {
 pub(crate) fn protected(body: &Value, named: Option<&NamedRange>) -> Value {
     let added_by = body.get(ADDED_BY).and_then(Value::as_str).unwrap_or(TEST_ACCOUNT);
     let can_edit = may_edit(body, TEST_ACCOUNT);
-    let mut body = shown("protected", body);
+    let mut body = response_object("protected", body);
     if let Some(named) = named {
         body["range"] = named.range.to_json();
     }
@@ -264,11 +264,11 @@ mod tests {
         let specs = json!([{"columnIndex": 0, "filterCriteria": hidden}, {"columnIndex": 2, "filterCriteria": other}]);
         let criteria = json!({"0": hidden, "2": other});
         let both = json!({"range": {}, "filterSpecs": specs, "criteria": criteria});
-        assert_eq!(shown("filter", &json!({"range": {}, "filterSpecs": specs})), both);
-        assert_eq!(shown("filter view", &json!({"range": {}, "criteria": criteria})), both);
+        assert_eq!(response_object("filter", &json!({"range": {}, "filterSpecs": specs})), both);
+        assert_eq!(response_object("filter view", &json!({"range": {}, "criteria": criteria})), both);
         let older = json!({"filterSpecs": specs, "criteria": {"9": {}}});
-        assert_eq!(shown("filter", &older)["criteria"], criteria);
-        assert_eq!(shown("filter", &json!({"range": {}})), json!({"range": {}}));
+        assert_eq!(response_object("filter", &older)["criteria"], criteria);
+        assert_eq!(response_object("filter", &json!({"range": {}})), json!({"range": {}}));
     }
 
     /// Seen in recorded answers of `spreadsheets.get` with grid data.

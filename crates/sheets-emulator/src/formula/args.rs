@@ -59,7 +59,7 @@ impl<'a> Args<'a> {
 
     /// Returns an argument as a boolean.
     pub(crate) fn truth(&self, at: usize) -> EvalResult<bool> {
-        truth(self.raw(at)?)
+        boolean_argument(self.raw(at)?)
     }
 
     /// Returns an argument as a matrix.
@@ -111,7 +111,7 @@ pub(crate) fn whole(value: f64) -> usize {
 }
 
 /// Converts a scalar into a condition.
-pub(crate) fn truth(scalar: &Scalar) -> EvalResult<bool> {
+pub(crate) fn boolean_argument(scalar: &Scalar) -> EvalResult<bool> {
     match scalar {
         Scalar::Bool(truth) => Ok(*truth),
         Scalar::Number(value) => Ok(value.abs() > 0.0),

@@ -68,7 +68,7 @@ struct FormulaReader<'a> {
     settings: FormulaSettings,
     depth: u32,
     /// Whether a range means all its cells, as inside `ARRAYFORMULA`.
-    arrays: bool,
+    reads_arrays: bool,
 }
 
 /// Applies an operator to its operands.
@@ -105,8 +105,8 @@ impl<'a> FormulaReader<'a> {
     /// Starts to read a formula, with or without its `=`.
     fn new(text: &'a str, cell_source: &'a dyn FormulaCells) -> Self {
         let settings = cell_source.settings();
-        let tokens = TokenReader::new(text, settings.decimal_comma);
-        Self { tokens, cell_source, settings, depth: 0, arrays: false }
+        let tokens = TokenReader::new(text, settings.has_decimal_comma);
+        Self { tokens, cell_source, settings, depth: 0, reads_arrays: false }
     }
 
     fn budget(&self) -> &'a EvalBudget {
@@ -246,10 +246,10 @@ impl<'a> FormulaReader<'a> {
             "NOW" | "TODAY" => return self.moment(name),
             _ => {}
         }
-        let outside = self.arrays;
-        self.arrays |= dispatch::opens_ranges(name);
+        let outside = self.reads_arrays;
+        self.reads_arrays |= dispatch::opens_ranges(name);
         let arguments = self.arguments()?;
-        self.arrays = outside;
+        self.reads_arrays = outside;
         let inside = outside || dispatch::opens_ranges(name);
         let known = dispatch::is_known(name);
         Ok(if known {
@@ -269,7 +269,7 @@ impl<'a> FormulaReader<'a> {
 
     /// Evaluates `ROW` and `COLUMN`: of the formula, or of a reference. Inside `ARRAYFORMULA` they
     /// return all its rows or columns.
-    fn row_or_column_numbers(&mut self, rows: bool) -> EvalResult<Operand> {
+    fn row_or_column_numbers(&mut self, is_by_rows: bool) -> EvalResult<Operand> {
         let position = self.cell_source.position();
         let word = self.tokens.word();
         if !self.tokens.take(")") {
@@ -277,19 +277,19 @@ impl<'a> FormulaReader<'a> {
         }
         let number = |at: u32| Scalar::Number(f64::from(at) + 1.0);
         if word.is_empty() {
-            return Ok(Operand::Single(number(if rows { position.0 } else { position.1 })));
+            return Ok(Operand::Single(number(if is_by_rows { position.0 } else { position.1 })));
         }
         let area = reference(word).and_then(|(title, span)| self.cell_source.area(title.as_deref(), span));
         let Some(area) = area else { return Ok(Operand::Single(Scalar::Error("#REF!"))) };
-        let lines = if rows { area.rows } else { area.cols };
-        if !self.arrays || lines.len() < 2 {
+        let lines = if is_by_rows { area.rows } else { area.cols };
+        if !self.reads_arrays || lines.len() < 2 {
             return Ok(Operand::Single(number(lines.start)));
         }
         if lines.len() as u64 > CELL_LIMIT {
             return Ok(Operand::Single(Scalar::Error("#ERROR!")));
         }
         let (length, cells) = (count(lines.len()), lines.map(number).collect());
-        Ok(Operand::Matrix(if rows { Matrix::new(length, 1, cells) } else { Matrix::new(1, length, cells) }))
+        Ok(Operand::Matrix(if is_by_rows { Matrix::new(length, 1, cells) } else { Matrix::new(1, length, cells) }))
     }
 
     /// Evaluates a reference in an expression. Outside `ARRAYFORMULA`, a column or row means
@@ -301,7 +301,7 @@ impl<'a> FormulaReader<'a> {
             return Operand::Single(self.cell_source.cell(title, row, column));
         }
         let Some(area) = self.cell_source.area(title, span) else { return Operand::Single(Scalar::Error("#REF!")) };
-        if self.arrays {
+        if self.reads_arrays {
             return self
                 .cell_source
                 .block(title, &area)
@@ -368,7 +368,7 @@ impl<'a> FormulaReader<'a> {
     fn argument(&mut self) -> EvalResult<Operand> {
         let before = self.tokens.rest;
         let word = self.tokens.word();
-        let bounded = !self.arrays && self.tokens.rest.starts_with([',', ')', ';', '}', '\\']);
+        let bounded = !self.reads_arrays && self.tokens.rest.starts_with([',', ')', ';', '}', '\\']);
         if let Some((title, span)) = reference(word).filter(|_| bounded) {
             let Some(area) = self.cell_source.area(title.as_deref(), span) else {
                 return Ok(Operand::Single(Scalar::Error("#REF!")));

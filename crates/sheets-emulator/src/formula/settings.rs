@@ -28,7 +28,7 @@ const DAY_MS: f64 = 86_400_000.0;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FormulaSettings {
     /// Whether `,` is the decimal sign.
-    pub decimal_comma: bool,
+    pub has_decimal_comma: bool,
     /// The time of the last recalculation, as a serial number in the spreadsheet's time zone.
     pub now: f64,
 }
@@ -36,7 +36,7 @@ pub struct FormulaSettings {
 impl Default for FormulaSettings {
     /// Returns the settings of `en_US`, on the day with serial number 0.
     fn default() -> Self {
-        Self { decimal_comma: false, now: 0.0 }
+        Self { has_decimal_comma: false, now: 0.0 }
     }
 }
 
@@ -44,7 +44,7 @@ impl FormulaSettings {
     /// Creates the settings of a locale (`de_DE`, `de`) and a time zone at an instant. An unknown
     /// locale has a decimal point, and an unknown zone is UTC.
     pub(crate) fn new(locale: &str, time_zone: &str, unix_ms: i64) -> Self {
-        Self { decimal_comma: has_decimal_comma(locale), now: serial_of(unix_ms, time_zone) }
+        Self { has_decimal_comma: has_decimal_comma(locale), now: serial_of(unix_ms, time_zone) }
     }
 }
 

@@ -9,14 +9,14 @@ use crate::grid::value::{EvalResult, Scalar, finite};
 pub(crate) struct TokenReader<'a> {
     /// The text, without space in front.
     pub(crate) rest: &'a str,
-    decimal_comma: bool,
+    has_decimal_comma: bool,
 }
 
 impl<'a> TokenReader<'a> {
     /// Starts to read a formula, with or without its `=`.
-    pub(crate) fn new(text: &'a str, decimal_comma: bool) -> Self {
+    pub(crate) fn new(text: &'a str, has_decimal_comma: bool) -> Self {
         let text = text.strip_prefix('=').unwrap_or(text);
-        Self { rest: text.trim_start(), decimal_comma }
+        Self { rest: text.trim_start(), has_decimal_comma }
     }
 
     /// Takes this sign or word, if it comes next, with the space behind it.
@@ -29,12 +29,12 @@ impl<'a> TokenReader<'a> {
 
     /// Takes the sign between two arguments: `;`, or `,` where it is not the decimal sign.
     pub(crate) fn take_separator(&mut self) -> bool {
-        self.take(";") || (!self.decimal_comma && self.take(","))
+        self.take(";") || (!self.has_decimal_comma && self.take(","))
     }
 
     /// Takes the sign between two columns of an array literal.
     pub(crate) fn take_column_separator(&mut self) -> bool {
-        self.take(if self.decimal_comma { "\\" } else { "," })
+        self.take(if self.has_decimal_comma { "\\" } else { "," })
     }
 
     /// Reads a quoted text, if one comes next; `""` in it is one quotation mark.
@@ -71,7 +71,7 @@ impl<'a> TokenReader<'a> {
 
     /// Returns the sign between a number and its fraction.
     pub(crate) fn decimal_sign(&self) -> char {
-        if self.decimal_comma { ',' } else { '.' }
+        if self.has_decimal_comma { ',' } else { '.' }
     }
 
     /// Reads a name, a reference or a range, with a quoted title in front.

@@ -194,11 +194,11 @@ impl GridRange {
 }
 
 /// Counts the positions of a range below a bound.
-trait LenBelow {
+trait CountBelow {
     fn len_below(&self, bound: u32) -> u32;
 }
 
-impl LenBelow for Range<u32> {
+impl CountBelow for Range<u32> {
     fn len_below(&self, bound: u32) -> u32 {
         bound.min(self.end).saturating_sub(self.start)
     }

@@ -1,4 +1,4 @@
-//! Limits the bytes of all request bodies that are held at once.
+//! Limits the bytes of all request bodies that are held at the same time.
 //!
 //! In scope: counting bytes, rejecting what exceeds the limit.
 //! Out of scope: the limit of one body, and how it is read (`server`).
@@ -46,7 +46,7 @@ impl BodyShare {
     /// Counts further bytes. Returns false, and does not count them, if the budget is exceeded.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let grown = self.bytes.saturating_add(bytes as u64);
-        let more = paid(grown) - paid(self.bytes);
+        let more = charged_bytes(grown) - charged_bytes(self.bytes);
         let mut held = self.bodies.held();
         if *held + more > self.bodies.limit {
             return false;
@@ -59,11 +59,11 @@ impl BodyShare {
 
 impl Drop for BodyShare {
     fn drop(&mut self) {
-        *self.bodies.held() -= paid(self.bytes);
+        *self.bodies.held() -= charged_bytes(self.bytes);
     }
 }
 
-fn paid(bytes: u64) -> u64 {
+fn charged_bytes(bytes: u64) -> u64 {
     bytes.saturating_sub(FREE)
 }
 

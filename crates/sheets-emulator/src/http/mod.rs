@@ -5,8 +5,8 @@
 //! | How is a connection served, and how does the server stop? | `server` |
 //! | How is a server started with a port and a credentials file? | `launch` |
 //! | Which `Host` and `Origin` may call? | `host_check` |
-//! | How many connections are served at once? | `connection_slots` |
-//! | How many bytes of bodies are held at once? | `body_budget` |
+//! | How many connections are served at the same time? | `connection_slots` |
+//! | How many bytes of bodies are held at the same time? | `body_budget` |
 //! | How is a body sent, or cut off by a fault? | `response_body` |
 //! | What does a line of `-v` show of a call? | `call_log` |
 //! | gzip | `compression` |

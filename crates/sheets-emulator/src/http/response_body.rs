@@ -1,6 +1,6 @@
 //! The body of a response.
 //!
-//! In scope: all bytes at once, or the first half and then the end of the connection.
+//! In scope: all bytes together, or the first half and then the end of the connection.
 //! Out of scope: content (`api::call`).
 
 use std::pin::Pin;

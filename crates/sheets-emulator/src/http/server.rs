@@ -40,7 +40,7 @@ use crate::time::sleep;
 /// The largest body in bytes. Sheets accepts at least 9 MB.
 const BODY_LIMIT: usize = 64 << 20;
 
-/// Bytes of bodies that are held at once, of all connections.
+/// Bytes of bodies that are held at the same time, of all connections.
 const BODIES_LIMIT: u64 = 256 << 20;
 
 /// Time for a client to send a body.
@@ -61,8 +61,8 @@ const HEAD_LIMIT: usize = 256 << 10;
 /// Time for active calls after a stop.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connections that are served at once. A further one evicts the connection that was idle for
-/// longest.
+/// Connections that are served at the same time. A further one evicts the connection that was idle
+/// for longest.
 const CONNECTION_LIMIT: usize = 512;
 
 /// The first bytes of every HTTP/2 connection.
@@ -213,7 +213,7 @@ impl Emulator {
         let began = self.time_source().monotonic_ms();
         let (head, body) = request.into_parts();
         let query = QueryParams::parse(head.uri.query().unwrap_or_default());
-        let pretty = query.pretty();
+        let pretty = query.is_pretty();
         let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let host = text(HOST).or_else(|| head.uri.authority().map(ToString::to_string)).unwrap_or_default();
         if let Some(Err(refusal)) =
@@ -261,7 +261,7 @@ impl Emulator {
         let refusal = |code, status, message: String| ApiError { code, status, message, details: None }.into();
         tokio::select! {
             collected = collected(body, held) => collected.map_err(|unread| match unread {
-                BodyError::Crowded => crowded(),
+                BodyError::Crowded => too_many_calls(),
                 BodyError::Broken(error) if error.is::<LengthLimitError>() => {
                     let detail = format!("Request payload size exceeds the limit: {BODY_LIMIT} bytes.");
                     refusal(413, "INVALID_ARGUMENT", detail)
@@ -272,12 +272,12 @@ impl Emulator {
         }
     }
 
-    fn build_response(&self, answer: ApiResponse, pretty: bool, compressed: bool) -> Response<ResponseBody> {
+    fn build_response(&self, answer: ApiResponse, is_pretty: bool, is_compressed: bool) -> Response<ResponseBody> {
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let (extra, breaks_off) = (answer.headers.clone(), answer.breaks_off);
-        let (mut bytes, kind) = answer.body(pretty);
-        let compressed = compressed && bytes.len() >= compression::MIN_COMPRESSED_BYTES;
-        if compressed {
+        let (mut bytes, kind) = answer.body(is_pretty);
+        let is_compressed = is_compressed && bytes.len() >= compression::MIN_COMPRESSED_BYTES;
+        if is_compressed {
             bytes = compression::compress(&bytes);
         }
         let mut response = Response::new(ResponseBody::new(bytes.into(), breaks_off));
@@ -293,7 +293,7 @@ impl Emulator {
         set(DATE, &date);
         set(CACHE_CONTROL, "private");
         set(VARY, "Accept-Encoding");
-        if compressed {
+        if is_compressed {
             set(CONTENT_ENCODING, "gzip");
         }
         if !kind.is_empty() {
@@ -331,7 +331,7 @@ where
     Ok(read.into())
 }
 
-fn crowded() -> ApiResponse {
+fn too_many_calls() -> ApiResponse {
     let message =
         format!("This emulator holds {BODIES_LIMIT} bytes of the bodies of calls already; send it again later.");
     ApiError { code: 503, status: "UNAVAILABLE", message, details: None }.into()
@@ -343,7 +343,7 @@ fn decompressed(body: &Bytes, held: Option<&mut BodyShare>) -> Result<Bytes, Api
         let message = format!("The body could not be unpacked: {why}");
         ApiResponse::from(ApiError { code: 400, status: "INVALID_ARGUMENT", message, details: None })
     })?;
-    if held.is_some_and(|held| !held.grow(body.len())) { Err(crowded()) } else { Ok(body.into()) }
+    if held.is_some_and(|held| !held.grow(body.len())) { Err(too_many_calls()) } else { Ok(body.into()) }
 }
 
 /// Binds a listener; port 0 takes a free port.

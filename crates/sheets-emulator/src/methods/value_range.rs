@@ -15,14 +15,14 @@ use crate::workbook::ranges::{Workbook, name_area};
 pub(crate) struct JsonText {
     /// The text so far.
     pub bytes: Vec<u8>,
-    pretty: bool,
+    is_pretty: bool,
     depth: usize,
 }
 
 impl JsonText {
     /// Creates an empty text; `pretty` puts each member and element on its own line.
-    pub(crate) fn new(pretty: bool) -> Self {
-        Self { bytes: Vec::new(), pretty, depth: 0 }
+    pub(crate) fn new(is_pretty: bool) -> Self {
+        Self { bytes: Vec::new(), is_pretty, depth: 0 }
     }
 
     /// Begins an object or a list.
@@ -52,7 +52,7 @@ impl JsonText {
     pub(crate) fn name(&mut self, name: &str) {
         self.next();
         write_text(name, &mut self.bytes);
-        self.bytes.extend_from_slice(if self.pretty { b": " } else { b":" });
+        self.bytes.extend_from_slice(if self.is_pretty { b": " } else { b":" });
     }
 
     /// Writes a text member.
@@ -62,7 +62,7 @@ impl JsonText {
     }
 
     fn line(&mut self) {
-        if self.pretty {
+        if self.is_pretty {
             self.bytes.push(b'\n');
             self.bytes.resize(self.bytes.len() + 2 * self.depth, b' ');
         }
@@ -147,7 +147,8 @@ fn write_columns(
     let mut columns: Vec<(u32, JsonText)> = Vec::new();
     workbook.visit(sheet.id, area, |row, cells| {
         let cells = visible(&cells, area);
-        let fresh = || (area.rows.start, JsonText { bytes: vec![b'['], pretty: out.pretty, depth: out.depth + 2 });
+        let fresh =
+            || (area.rows.start, JsonText { bytes: vec![b'['], is_pretty: out.is_pretty, depth: out.depth + 2 });
         if columns.len() < cells.len() {
             columns.resize_with(cells.len(), fresh);
         }
@@ -184,7 +185,7 @@ mod tests {
     use crate::storage::transaction::SpreadsheetProperties;
     use serde_json::{Value, json};
 
-    fn seen(text: &str, major: Dimension, pretty: bool) -> Value {
+    fn seen(text: &str, major: Dimension, is_pretty: bool) -> Value {
         let store = SpreadsheetStore::in_memory().unwrap();
         store.create("s", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
         let tx = store.write("s").unwrap();
@@ -193,11 +194,11 @@ mod tests {
         tx.put_row(0, 3, vec![Cell::number(4.0)]).unwrap();
         let workbook = Workbook::open(&tx).unwrap();
         let place = workbook.find(text).unwrap();
-        let mut out = JsonText::new(pretty);
-        let render_options = RenderOptions { values: ValueRenderOption::Unformatted, moments_as_text: false };
+        let mut out = JsonText::new(is_pretty);
+        let render_options = RenderOptions { values: ValueRenderOption::Unformatted, shows_dates_as_text: false };
         write_value_range(&workbook, &place.sheet, &place.area(), major, render_options, &mut out).unwrap();
         let value: Value = serde_json::from_slice(&out.bytes).unwrap();
-        if pretty {
+        if is_pretty {
             let google = serde_json::to_vec_pretty(&value).unwrap();
             assert_eq!(String::from_utf8(out.bytes).unwrap(), String::from_utf8(google).unwrap());
         }

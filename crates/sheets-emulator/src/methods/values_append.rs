@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::auth::protection::Writable;
+use crate::auth::protection::WriteOpener;
 use crate::error::ApiError;
 use crate::formula::references::rewrite::rewrite_formulas;
 use crate::formula::references::shift::SheetEdit;
@@ -24,7 +24,7 @@ const WORKBOOK_LIMIT: u64 = 10_000_000;
 /// Answers `values.append`: writes below the table in the range, from the table's first column, or
 /// at the start of the range if there is no table.
 pub(crate) fn append(
-    store: &impl Writable,
+    store: &impl WriteOpener,
     id: &str,
     range: &str,
     words: &impl TextParams,
@@ -117,7 +117,7 @@ mod tests {
         store
     }
 
-    fn add(store: &impl Writable, range: &str, options: &Value, values: &Value) -> Value {
+    fn add(store: &impl WriteOpener, range: &str, options: &Value, values: &Value) -> Value {
         let mut words = json!({"valueInputOption": "RAW"});
         words.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
         let body = json!({ "values": values });

@@ -5,24 +5,24 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::auth::protection::Writable;
+use crate::auth::protection::WriteOpener;
 use crate::error::ApiError;
 use crate::storage::store::StorageError;
 use crate::storage::transaction::Transaction;
 use crate::workbook::data_filter::find_filter;
 use crate::workbook::ranges::{SheetRange, Workbook};
 
-/// Rows in memory at once.
+/// Rows in memory at the same time.
 const STEP: u32 = 4096;
 
 /// Answers `values.clear`: empties the values of one range and keeps formats.
-pub(crate) fn clear(store: &impl Writable, id: &str, range: &str) -> Result<Value, ApiError> {
+pub(crate) fn clear(store: &impl WriteOpener, id: &str, range: &str) -> Result<Value, ApiError> {
     let cleared = clear_all(store, id, |workbook| Ok(vec![workbook.find_inside(range)?]))?;
     Ok(json!({"spreadsheetId": id, "clearedRange": cleared.first()}))
 }
 
 /// Answers `values.batchClear`: clears all ranges or none.
-pub(crate) fn batch_clear(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
+pub(crate) fn batch_clear(store: &impl WriteOpener, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let ranges = body.get("ranges").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let find = |workbook: &Workbook<'_, '_>| {
         ranges.iter().map(|range| workbook.find_inside(range.as_str().unwrap_or_default())).collect()
@@ -32,7 +32,7 @@ pub(crate) fn batch_clear(store: &impl Writable, id: &str, body: &Map<String, Va
 
 /// Answers `values.batchClearByDataFilter`: empties all ranges that the filters find, or none.
 pub(crate) fn batch_clear_by_filter(
-    store: &impl Writable,
+    store: &impl WriteOpener,
     id: &str,
     body: &Map<String, Value>,
 ) -> Result<Value, ApiError> {
@@ -46,7 +46,7 @@ pub(crate) fn batch_clear_by_filter(
 }
 
 fn clear_all(
-    store: &impl Writable,
+    store: &impl WriteOpener,
     id: &str,
     find: impl FnOnce(&Workbook<'_, '_>) -> Result<Vec<SheetRange>, ApiError>,
 ) -> Result<Vec<String>, ApiError> {

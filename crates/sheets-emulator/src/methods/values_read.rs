@@ -18,13 +18,13 @@ pub(crate) fn get(
     id: &str,
     range: &str,
     words: &impl TextParams,
-    pretty: bool,
+    is_pretty: bool,
 ) -> Result<Vec<u8>, ApiError> {
     let (render_options, major) = (render_options(words, false)?, dimension(words, "majorDimension")?);
     let transaction = store.read(id)?;
     let workbook = Workbook::open(&transaction)?;
     let place = workbook.find_inside(range)?;
-    let mut out = JsonText::new(pretty);
+    let mut out = JsonText::new(is_pretty);
     write_value_range(&workbook, &place.sheet, &place.area(), major, render_options, &mut out)?;
     Ok(out.bytes)
 }
@@ -35,11 +35,11 @@ pub(crate) fn batch_get(
     id: &str,
     ranges: &[&str],
     words: &impl TextParams,
-    pretty: bool,
+    is_pretty: bool,
 ) -> Result<Vec<u8>, ApiError> {
     let find =
         |workbook: &Workbook<'_, '_>| ranges.iter().map(|range| Ok((workbook.find_inside(range)?, None))).collect();
-    read_all(store, id, find, words, pretty)
+    read_all(store, id, find, words, is_pretty)
 }
 
 /// Answers `values.batchGetByDataFilter`: the ranges that filters find, with the filters that found
@@ -48,7 +48,7 @@ pub(crate) fn batch_get_by_filter(
     store: &SpreadsheetStore,
     id: &str,
     body: &Map<String, Value>,
-    pretty: bool,
+    is_pretty: bool,
 ) -> Result<Vec<u8>, ApiError> {
     let filters = body.get("dataFilters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let find = |workbook: &Workbook<'_, '_>| {
@@ -58,7 +58,7 @@ pub(crate) fn batch_get_by_filter(
         }
         Ok(found)
     };
-    read_all(store, id, find, body, pretty)
+    read_all(store, id, find, body, is_pretty)
 }
 
 type FoundRanges = Vec<(SheetRange, Option<Value>)>;
@@ -68,13 +68,13 @@ fn read_all(
     id: &str,
     find: impl FnOnce(&Workbook<'_, '_>) -> Result<FoundRanges, ApiError>,
     words: &impl TextParams,
-    pretty: bool,
+    is_pretty: bool,
 ) -> Result<Vec<u8>, ApiError> {
     let (render_options, major) = (render_options(words, false)?, dimension(words, "majorDimension")?);
     let transaction = store.read(id)?;
     let workbook = Workbook::open(&transaction)?;
     let found = find(&workbook)?;
-    let mut out = JsonText::new(pretty);
+    let mut out = JsonText::new(is_pretty);
     out.open(b'{');
     out.member("spreadsheetId", id);
     if !found.is_empty() {

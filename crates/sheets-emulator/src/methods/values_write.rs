@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::auth::protection::Writable;
+use crate::auth::protection::WriteOpener;
 use crate::error::ApiError;
 use crate::format::render::RenderOptions;
 use crate::grid::area::{Area, Dimension};
@@ -20,7 +20,7 @@ use crate::workbook::ranges::{SheetRange, Workbook, name_area};
 
 /// Answers `values.update`: writes one range, from its upper left cell on.
 pub(crate) fn update(
-    store: &impl Writable,
+    store: &impl WriteOpener,
     id: &str,
     range: &str,
     words: &impl TextParams,
@@ -51,7 +51,7 @@ pub(crate) fn check_same_range(range: &str, body: &Map<String, Value>) -> Result
 }
 
 /// Answers `values.batchUpdate` and `values.batchUpdateByDataFilter`: writes all ranges or none.
-pub(crate) fn batch_update(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
+pub(crate) fn batch_update(store: &impl WriteOpener, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let input = value_input(body)?;
     let mut blocks = Vec::new();
     let sent = body.get("data").and_then(Value::as_array).into_iter().flatten();
@@ -101,7 +101,7 @@ pub(crate) fn batch_update(store: &impl Writable, id: &str, body: &Map<String, V
 /// Whether and how the response contains the written values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ResponseValues {
-    show: bool,
+    includes_values: bool,
     render_options: RenderOptions,
     major: Dimension,
 }
@@ -109,8 +109,12 @@ pub(crate) struct ResponseValues {
 impl ResponseValues {
     /// Reads `includeValuesInResponse` and the render options of the response.
     pub(crate) fn read(words: &impl TextParams, range: &Map<String, Value>) -> Result<Self, ApiError> {
-        let show = words.flag("includeValuesInResponse");
-        Ok(Self { show, render_options: render_options(words, true)?, major: dimension(range, "data.majorDimension")? })
+        let show = words.has_flag("includeValuesInResponse");
+        Ok(Self {
+            includes_values: show,
+            render_options: render_options(words, true)?,
+            major: dimension(range, "data.majorDimension")?,
+        })
     }
 
     /// Returns the `UpdateValuesResponse` of one write. It shows the requested range, or else the
@@ -140,7 +144,7 @@ impl ResponseValues {
                 reply.insert(name.to_owned(), count.into());
             }
         }
-        if self.show {
+        if self.includes_values {
             let requested = requested.filter(|place| !place.span.is_cell()).map_or(shown, SheetRange::area);
             reply.insert("updatedData".to_owned(), self.read_back(workbook, &written.sheet, &requested)?);
         }
@@ -207,7 +211,7 @@ mod tests {
         store
     }
 
-    fn put(store: &impl Writable, range: &str, input: &str, values: &Value) -> Result<Value, ApiError> {
+    fn put(store: &impl WriteOpener, range: &str, input: &str, values: &Value) -> Result<Value, ApiError> {
         let words = json!({"valueInputOption": input, "includeValuesInResponse": true});
         let body = json!({ "values": values });
         update(store, "s", range, words.as_object().unwrap(), body.as_object().unwrap())

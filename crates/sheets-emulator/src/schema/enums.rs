@@ -17,8 +17,8 @@ pub(crate) trait TextParams {
     fn word(&self, name: &str) -> Option<&str>;
 
     /// Returns whether `name`, such as `includeValuesInResponse`, is true.
-    fn flag(&self, name: &str) -> bool {
-        self.word(name).and_then(truth).unwrap_or(false)
+    fn has_flag(&self, name: &str) -> bool {
+        self.word(name).and_then(parse_boolean).unwrap_or(false)
     }
 }
 
@@ -27,8 +27,8 @@ impl TextParams for Map<String, Value> {
         self.get(name)?.as_str()
     }
 
-    fn flag(&self, name: &str) -> bool {
-        self.get(name).and_then(Value::as_bool).or_else(|| self.word(name).and_then(truth)).unwrap_or(false)
+    fn has_flag(&self, name: &str) -> bool {
+        self.get(name).and_then(Value::as_bool).or_else(|| self.word(name).and_then(parse_boolean)).unwrap_or(false)
     }
 }
 
@@ -52,8 +52,8 @@ pub(crate) enum InsertDataOption {
 
 /// Returns the render options under their usual names, or under those of `updatedData` with the
 /// prefix `response`.
-pub(crate) fn render_options(words: &impl TextParams, response: bool) -> Result<RenderOptions, ApiError> {
-    let (values, moments) = if response {
+pub(crate) fn render_options(words: &impl TextParams, is_response: bool) -> Result<RenderOptions, ApiError> {
+    let (values, moments) = if is_response {
         ("responseValueRenderOption", "responseDateTimeRenderOption")
     } else {
         ("valueRenderOption", "dateTimeRenderOption")
@@ -66,7 +66,7 @@ pub(crate) fn render_options(words: &impl TextParams, response: bool) -> Result<
     let values = choose(words.word(values), values, "ValueRenderOption", &known)?.unwrap_or_default();
     let known = [("SERIAL_NUMBER", false), ("FORMATTED_STRING", true)];
     let moments_as_text = choose(words.word(moments), moments, "DateTimeRenderOption", &known)?.unwrap_or(false);
-    Ok(RenderOptions { values, moments_as_text })
+    Ok(RenderOptions { values, shows_dates_as_text: moments_as_text })
 }
 
 /// Returns `majorDimension`; rows by default.
@@ -107,7 +107,7 @@ fn choose<T: Copy>(word: Option<&str>, path: &str, kind: &str, known: &[(&str, T
 }
 
 /// Parses `true`, `True`, `1` and the like.
-pub(crate) fn truth(word: &str) -> Option<bool> {
+pub(crate) fn parse_boolean(word: &str) -> Option<bool> {
     match word.to_ascii_lowercase().as_str() {
         "true" | "1" | "t" | "yes" | "y" => Some(true),
         "false" | "0" | "f" | "no" | "n" | "" => Some(false),
@@ -139,7 +139,7 @@ pub(crate) fn read_body(bytes: &[u8], message: &str, path: &str) -> Result<Map<S
     body.into_iter()
         .map(|(name, value)| {
             let known = json_name(&name);
-            let value = lone(message, &known, value);
+            let value = wrap_single(message, &known, value);
             check_kind(message, &known, &value, path)?;
             Ok((known, value))
         })
@@ -154,8 +154,8 @@ pub(crate) fn check_names(members: &Map<String, Value>, message: &str, path: &st
 
 /// Wraps a single element into a list, as Google's front end does; not for lists of any value
 /// (recorded).
-fn lone(message: &str, name: &str, value: Value) -> Value {
-    let wanted = member(message, name).is_some_and(|known| known.list && known.kind != FieldKind::Any);
+fn wrap_single(message: &str, name: &str, value: Value) -> Value {
+    let wanted = member(message, name).is_some_and(|known| known.is_list && known.kind != FieldKind::Any);
     if wanted && !value.is_array() && !value.is_null() { Value::Array(vec![value]) } else { value }
 }
 
@@ -170,13 +170,13 @@ fn check_kind(message: &str, name: &str, value: &Value, path: &str) -> Result<()
         FieldKind::Bool => "TYPE_BOOL",
         FieldKind::Integer => "TYPE_INT32",
         FieldKind::Number => "TYPE_DOUBLE",
-        FieldKind::Any if known.list => "google.protobuf.ListValue",
+        FieldKind::Any if known.is_list => "google.protobuf.ListValue",
         FieldKind::Message(_) | FieldKind::Any => "google.protobuf.Struct",
     };
     let fits = match known.kind {
-        _ if known.list => value.is_array(),
+        _ if known.is_list => value.is_array(),
         FieldKind::Text | FieldKind::Choice => value.is_string(),
-        FieldKind::Bool => value.is_boolean() || value.as_str().and_then(truth).is_some(),
+        FieldKind::Bool => value.is_boolean() || value.as_str().and_then(parse_boolean).is_some(),
         FieldKind::Integer | FieldKind::Number => {
             value.is_number() || value.as_str().is_some_and(|text| text.parse::<f64>().is_ok())
         }

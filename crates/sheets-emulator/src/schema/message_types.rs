@@ -30,7 +30,7 @@ pub(crate) struct FieldType {
     /// The kind of the member, or of its elements.
     pub kind: FieldKind,
     /// Whether it is a list.
-    pub list: bool,
+    pub is_list: bool,
 }
 
 type Members = HashMap<&'static str, FieldType>;
@@ -48,7 +48,7 @@ fn read_members(line: &'static str) -> Members {
 fn read_member(word: &'static str) -> Option<(&'static str, FieldType)> {
     let (word, list) = word.strip_suffix('*').map_or((word, false), |word| (word, true));
     if let Some((name, message)) = word.split_once(':') {
-        return Some((name, FieldType { kind: FieldKind::Message(message), list }));
+        return Some((name, FieldType { kind: FieldKind::Message(message), is_list: list }));
     }
     let (name, kind) = word.split_once('=')?;
     let kind = match kind {
@@ -59,7 +59,7 @@ fn read_member(word: &'static str) -> Option<(&'static str, FieldType)> {
         "e" => FieldKind::Choice,
         _ => FieldKind::Any,
     };
-    Some((name, FieldType { kind, list }))
+    Some((name, FieldType { kind, is_list: list }))
 }
 
 /// Returns the member `name` of a message type.
@@ -103,8 +103,11 @@ mod tests {
 
     #[test]
     fn members_have_the_kinds_of_the_discovery_document() {
-        assert_eq!(member("Spreadsheet", "sheets"), Some(FieldType { kind: FieldKind::Message("Sheet"), list: true }));
-        assert_eq!(member("GridProperties", "rowCount"), Some(FieldType { kind: FieldKind::Integer, list: false }));
+        assert_eq!(
+            member("Spreadsheet", "sheets"),
+            Some(FieldType { kind: FieldKind::Message("Sheet"), is_list: true })
+        );
+        assert_eq!(member("GridProperties", "rowCount"), Some(FieldType { kind: FieldKind::Integer, is_list: false }));
         assert_eq!(member("Sheet", "sheetProperties"), None);
         assert_eq!(member("Request", "appendCells").map(|m| m.kind), Some(FieldKind::Message("AppendCellsRequest")));
         assert_eq!(json_name("grid_properties"), "gridProperties");

@@ -31,29 +31,30 @@ pub(crate) fn read_checked<T: DeserializeOwned>(raw: &RawValue, message: &str, p
 }
 
 /// Returns whether a value can be stored as it is: JSON names only, no nulls, correct kinds.
-pub(crate) fn fits(value: &Value, kind: FieldKind, list: bool) -> bool {
+pub(crate) fn is_storable(value: &Value, kind: FieldKind, is_list: bool) -> bool {
     match (value, kind) {
         (Value::Null, _) => false,
         (_, FieldKind::Any) => true,
-        (Value::Array(items), _) => list && items.iter().all(|item| fits(item, kind, false)),
+        (Value::Array(items), _) => is_list && items.iter().all(|item| is_storable(item, kind, false)),
         (Value::Object(members), FieldKind::Message(message)) => {
             let of_column = |value: &Value, kind| {
-                value
-                    .as_object()
-                    .is_some_and(|columns| columns.values().all(|value| fits(value, FieldKind::Message(kind), false)))
+                value.as_object().is_some_and(|columns| {
+                    columns.values().all(|value| is_storable(value, FieldKind::Message(kind), false))
+                })
             };
             let member_fits = |(name, value): (&String, &Value)| match criteria(message).filter(|_| name == "criteria")
             {
                 Some(kind) => of_column(value, kind),
-                None => member(message, name)
-                    .is_some_and(|known| is_known_word(message, name, value) && fits(value, known.kind, known.list)),
+                None => member(message, name).is_some_and(|known| {
+                    is_known_word(message, name, value) && is_storable(value, known.kind, known.is_list)
+                }),
             };
-            !list && members.iter().all(member_fits)
+            !is_list && members.iter().all(member_fits)
         }
         (Value::String(_), FieldKind::Text | FieldKind::Choice)
         | (Value::Bool(_), FieldKind::Bool)
-        | (Value::Number(_), FieldKind::Number) => !list,
-        (Value::Number(number), FieldKind::Integer) => !list && number.is_i64(),
+        | (Value::Number(_), FieldKind::Number) => !is_list,
+        (Value::Number(number), FieldKind::Integer) => !is_list && number.is_i64(),
         _ => false,
     }
 }
@@ -141,7 +142,7 @@ impl JsonReader {
     fn member(&mut self, value: Value, known: FieldType, path: &str, parent: &str, name: &str) -> Value {
         match value {
             // The front end leaves out a null among messages.
-            Value::Array(items) if known.list => items
+            Value::Array(items) if known.is_list => items
                 .into_iter()
                 .filter(|item| !(item.is_null() && matches!(known.kind, FieldKind::Message(_))))
                 .enumerate()
@@ -156,7 +157,7 @@ impl JsonReader {
                 Value::Null
             }
             // The front end accepts a single element as a list.
-            one if known.list => Value::Array(vec![self.one(one, known.kind, path)]),
+            one if known.is_list => Value::Array(vec![self.one(one, known.kind, path)]),
             one => self.one(one, known.kind, path),
         }
     }
@@ -274,7 +275,7 @@ mod tests {
         let kind = FieldKind::Message("CellFormat");
         let format =
             |word: &str| json!({"horizontalAlignment": "LEFT", "numberFormat": {"type": word, "pattern": "0"}});
-        assert!(fits(&format("NUMBER"), kind, false) && !fits(&format("NUMBERS"), kind, false));
+        assert!(is_storable(&format("NUMBER"), kind, false) && !is_storable(&format("NUMBERS"), kind, false));
         let got = normalise(format("NUMBERS"), "CellFormat", "requests[0].repeat_cell.cell.user_entered_format");
         assert_eq!(
             got.unwrap_err().message,
@@ -297,7 +298,7 @@ mod tests {
     #[test]
     fn every_list_takes_a_lone_element_and_no_null() {
         let mut lists = 0;
-        for (message, name, known) in every_member().filter(|(_, _, known)| known.list) {
+        for (message, name, known) in every_member().filter(|(_, _, known)| known.is_list) {
             lists += 1;
             let one = match known.kind {
                 FieldKind::Message(_) => json!({}),
@@ -308,11 +309,11 @@ mod tests {
             };
             let clean = normalise(json!({ name: one }), message, "").unwrap();
             assert_eq!(clean[name], json!([one]), "{message}.{name}");
-            assert!(!fits(&json!({ name: one }), FieldKind::Message(message), false), "{message}.{name}");
+            assert!(!is_storable(&json!({ name: one }), FieldKind::Message(message), false), "{message}.{name}");
             if let FieldKind::Message(_) = known.kind {
                 let clean = normalise(json!({ name: [null, one, null] }), message, "").unwrap();
                 assert_eq!(clean[name], json!([one]), "{message}.{name}");
-                assert!(!fits(&json!({ name: [null, one] }), FieldKind::Message(message), false));
+                assert!(!is_storable(&json!({ name: [null, one] }), FieldKind::Message(message), false));
             }
         }
         assert!(lists > 60, "{lists}");
@@ -321,8 +322,8 @@ mod tests {
     #[test]
     fn the_criteria_of_a_filter_are_checked_like_others() {
         let filter = |hidden: Value| json!({"criteria": {"0": {"hiddenValues": hidden}}});
-        assert!(fits(&filter(json!(["a"])), FieldKind::Message("BasicFilter"), false));
-        assert!(!fits(&filter(json!("a")), FieldKind::Message("BasicFilter"), false));
+        assert!(is_storable(&filter(json!(["a"])), FieldKind::Message("BasicFilter"), false));
+        assert!(!is_storable(&filter(json!("a")), FieldKind::Message("BasicFilter"), false));
         let clean = normalise(filter(json!("a")), "BasicFilter", "x").unwrap();
         assert_eq!(clean, filter(json!(["a"])));
     }

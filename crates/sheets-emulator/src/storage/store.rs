@@ -2,7 +2,7 @@
 //!
 //! In scope: opening, the connection pool, who writes next. Each transaction covers one
 //! spreadsheet. Nothing is cached between transactions, so two processes on one file see each
-//! other's writes at once.
+//! other's writes at the same time.
 //! Out of scope: reads and writes inside a transaction (`transaction`).
 
 use std::fmt;
@@ -77,17 +77,17 @@ impl SpreadsheetStore {
                 tracing::debug!(event = "emulator.log_kept", %error, "what is in the log stays there for now");
             }
         }
-        Ok(Self::over(first, Some(checkpointer), FILE_CONNECTIONS))
+        Ok(Self::with_database(first, Some(checkpointer), FILE_CONNECTIONS))
     }
 
     /// Creates a store in memory.
     pub(crate) fn in_memory() -> Result<Self, StorageError> {
         let only = Connection::open_in_memory()?;
         only.execute_batch(SCHEMA)?;
-        Ok(Self::over(only, None, 1))
+        Ok(Self::with_database(only, None, 1))
     }
 
-    fn over(first: Connection, checkpointer: Option<Checkpointer>, limit: usize) -> Self {
+    fn with_database(first: Connection, checkpointer: Option<Checkpointer>, limit: usize) -> Self {
         first.set_prepared_statement_cache_capacity(64);
         Self {
             idle: Mutex::new(ConnectionPool { idle: vec![first], open: 1, limit }),

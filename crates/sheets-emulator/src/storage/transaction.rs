@@ -58,7 +58,7 @@ pub(crate) struct SheetProperties {
     pub row_count: u32,
     /// `gridProperties.columnCount`: columns of the grid, empty ones included.
     pub column_count: u32,
-    pub hidden: bool,
+    pub is_hidden: bool,
     /// `gridProperties.frozenRowCount`, 0 for none.
     pub frozen_rows: u32,
     /// `gridProperties.frozenColumnCount`, 0 for none.
@@ -76,7 +76,7 @@ impl SheetProperties {
             index,
             row_count: 1000,
             column_count: 26,
-            hidden: false,
+            is_hidden: false,
             frozen_rows: 0,
             frozen_columns: 0,
             extra: Map::new(),
@@ -345,7 +345,7 @@ impl Transaction<'_> {
             sheet.title,
             sheet.row_count,
             sheet.column_count,
-            sheet.hidden,
+            sheet.is_hidden,
             sheet.frozen_rows,
             sheet.frozen_columns,
             extra
@@ -373,7 +373,7 @@ fn read_sheet(row: &Row<'_>) -> Result<SheetProperties, StorageError> {
         title: row.get(2)?,
         row_count: row.get(3)?,
         column_count: row.get(4)?,
-        hidden: row.get(5)?,
+        is_hidden: row.get(5)?,
         frozen_rows: row.get(6)?,
         frozen_columns: row.get(7)?,
         extra: parse(&extra, "sheets")?,

@@ -59,7 +59,7 @@ impl WriteQueue {
         if has_come { Some(turn) } else { self.take_now_or_next(turn, wait) }
     }
 
-    /// Takes the turn after the patience has ended: at once if it has come meanwhile, otherwise
+    /// Takes the turn after the patience has ended: immediately if it has come meanwhile, otherwise
     /// after the current holder.
     fn take_now_or_next<'t>(&'t self, turn: WriteTurn<'t>, wait: Duration) -> Option<WriteTurn<'t>> {
         let mut state = self.state();

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::format::render::formatted;
 use crate::format::response_format::with_both_colors;
-use crate::formula::args::truth;
+use crate::formula::args::boolean_argument;
 use crate::formula::functions::criteria::bound_of;
 use crate::formula::functions::date::months_before;
 use crate::formula::references::parse::shifted;
@@ -130,7 +130,7 @@ impl FormatRule {
         let context = EvalContext::new(workbook, at.sheet, at.row, at.column);
         let value = |index: usize| self.values.get(index).map_or(Scalar::Blank, |value| value.scalar(&context, offset));
         match self.condition.as_str() {
-            "CUSTOM_FORMULA" => truth(&value(0)).unwrap_or(false),
+            "CUSTOM_FORMULA" => boolean_argument(&value(0)).unwrap_or(false),
             "BLANK" => is_empty(at.scalar),
             "NOT_BLANK" => !is_empty(at.scalar),
             condition => match condition.split_once('_') {

@@ -142,7 +142,7 @@ impl<'b> SheetLookup for &'b Workbook<'_, '_> {
     }
 
     fn first_visible(&self) -> Option<&'b SheetProperties> {
-        self.sheets.iter().find(|sheet| !sheet.hidden).or_else(|| self.sheets.first())
+        self.sheets.iter().find(|sheet| !sheet.is_hidden).or_else(|| self.sheets.first())
     }
 
     fn named(&self, name: &str) -> Option<(&'b SheetProperties, CellSpan)> {

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use crate::error::ApiError;
 use crate::format::render::effective;
 use crate::format::response_format::{
-    default_effective_format, group_kind, named_range, protected, sheet_properties, shown, spreadsheet_properties,
-    spreadsheet_url,
+    default_effective_format, group_kind, named_range, protected, response_object, sheet_properties,
+    spreadsheet_properties, spreadsheet_url,
 };
 use crate::grid::area::{Area, Dimension};
 use crate::grid::cell::Cell;
@@ -32,7 +32,7 @@ pub(crate) struct SpreadsheetView {
     /// The requested cells. If there are any, the response contains their sheets and cells only.
     pub selections: Vec<CellSelection>,
     /// Whether the response contains cells.
-    pub grid_data: bool,
+    pub includes_grid_data: bool,
     /// The members that the response keeps. Costly members that it does not keep are not computed.
     pub mask: ResponseMask,
 }
@@ -61,16 +61,16 @@ pub(crate) fn get(
     store: &SpreadsheetStore,
     id: &str,
     ranges: Vec<String>,
-    include_grid_data: bool,
+    includes_grid_data: bool,
     mask: &ResponseMask,
 ) -> Result<Value, ApiError> {
     let grid_data = match mask {
-        ResponseMask::All => include_grid_data,
+        ResponseMask::All => includes_grid_data,
         ResponseMask::Members(_) => mask.covers("sheets.data"),
     };
     let tx = store.read(id)?;
     let selections = ranges.into_iter().map(CellSelection::Range).collect();
-    let view = SpreadsheetView { selections, grid_data, mask: mask.clone() };
+    let view = SpreadsheetView { selections, includes_grid_data: grid_data, mask: mask.clone() };
     Ok(mask.apply(spreadsheet(&tx, id, &view)?))
 }
 
@@ -117,7 +117,7 @@ fn one_sheet(
 ) -> Result<Value, ApiError> {
     let mut members = Map::new();
     members.insert("properties".to_owned(), sheet_properties(sheet));
-    if view.grid_data {
+    if view.includes_grid_data {
         let whole = [Area::new(0..sheet.row_count, 0..sheet.column_count)];
         let areas = if selections.is_empty() { &whole[..] } else { selections };
         let data: Vec<Value> = areas
@@ -150,7 +150,7 @@ fn one_sheet(
     if view.mask.covers("sheets.basicFilter")
         && let Some((_, filter)) = workbook.transaction.objects(Some(sheet.id), "filter")?.first()
     {
-        members.insert("basicFilter".to_owned(), shown("filter", filter));
+        members.insert("basicFilter".to_owned(), response_object("filter", filter));
     }
     if view.mask.covers("sheets.developerMetadata") {
         let metadata = metadata_at(workbook, |location| location.get("sheetId") == Some(&json!(sheet.id)))?;
@@ -163,7 +163,7 @@ fn one_sheet(
 
 fn object_json(workbook: &Workbook<'_, '_>, kind: &str, body: &Value) -> Result<Value, StorageError> {
     if kind != "protected" {
-        return Ok(shown(kind, body));
+        return Ok(response_object(kind, body));
     }
     let named = match body.get("namedRangeId").and_then(Value::as_str) {
         Some(id) => workbook.transaction.named_range(id)?,

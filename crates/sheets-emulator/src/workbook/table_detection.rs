@@ -14,7 +14,7 @@ use crate::storage::content::table_hint::TableHint;
 use crate::storage::store::StorageError;
 use crate::workbook::ranges::{SheetRange, Workbook};
 
-/// Rows in memory at once.
+/// Rows in memory at the same time.
 const STEP: u32 = 1024;
 
 /// Rows in memory at first. Where a hint is at hand, few rows are read.
@@ -37,12 +37,12 @@ pub(crate) fn find_table(
     let spills = !workbook.transaction.formula_rows(sheet, true, 0, 1)?.is_empty();
     let known = if spills { None } else { workbook.transaction.table_hint(sheet)? };
     if let Some(known) = known {
-        let region = TableRegion { known: Some(known), ..TableRegion::around(workbook, place, (row, column)) };
+        let region = TableRegion { known: Some(known), ..TableRegion::region_around(workbook, place, (row, column)) };
         if let Some((table, hint)) = region.grow()? {
             return Ok(Some((table, Some(hint))));
         }
     }
-    let found = TableRegion::around(workbook, place, (row, column)).grow()?;
+    let found = TableRegion::region_around(workbook, place, (row, column)).grow()?;
     Ok(found.map(|(table, hint)| (table, Some(hint).filter(|_| !spills))))
 }
 
@@ -53,7 +53,7 @@ fn table_around(workbook: &Workbook<'_, '_>, place: &SheetRange, cell: &Area) ->
         cell.cols.start.saturating_sub(1)..cell.cols.end.saturating_add(1),
     );
     let Some((row, column)) = last_cell(workbook, place.sheet.id, &near)? else { return Ok(None) };
-    let found = TableRegion::around(workbook, place, (row, column)).grow()?.map(|(table, _)| table);
+    let found = TableRegion::region_around(workbook, place, (row, column)).grow()?.map(|(table, _)| table);
     Ok(found.filter(|table| table.contains(cell.rows.start, cell.cols.start)))
 }
 
@@ -110,7 +110,7 @@ struct TableRegion<'t, 's> {
 }
 
 impl<'t, 's> TableRegion<'t, 's> {
-    fn around(workbook: &'t Workbook<'t, 's>, place: &SheetRange, seed: (u32, u32)) -> Self {
+    fn region_around(workbook: &'t Workbook<'t, 's>, place: &SheetRange, seed: (u32, u32)) -> Self {
         Self {
             workbook,
             sheet: place.sheet.id,
@@ -136,8 +136,8 @@ impl<'t, 's> TableRegion<'t, 's> {
         self.join(row, &seed);
         loop {
             let before = self.area.clone();
-            self.climb(true)?;
-            self.climb(false)?;
+            self.add_adjacent_rows(true)?;
+            self.add_adjacent_rows(false)?;
             let torn = std::mem::take(&mut self.torn);
             for runs in &torn {
                 self.widen(runs);
@@ -188,26 +188,29 @@ impl<'t, 's> TableRegion<'t, 's> {
     }
 
     /// Adds adjacent rows above or below.
-    fn climb(&mut self, up: bool) -> Result<(), StorageError> {
+    fn add_adjacent_rows(&mut self, is_upward: bool) -> Result<(), StorageError> {
         let mut step = if self.known.is_some() || self.joined.is_some() { FIRST_STEP } else { STEP };
         loop {
             self.take_known();
             let (start, end) = (self.area.rows.start, self.area.rows.end);
-            let window =
-                if up { start.saturating_sub(step)..start } else { end..end.saturating_add(step).min(self.row_count) };
+            let window = if is_upward {
+                start.saturating_sub(step)..start
+            } else {
+                end..end.saturating_add(step).min(self.row_count)
+            };
             step = (step * 4).min(STEP);
             let mut rows = self.workbook.rows(self.sheet, &every_column(window.clone()))?;
-            if up {
+            if is_upward {
                 rows.reverse();
             }
             for (row, cells) in rows {
-                let next = if up { self.area.rows.start.wrapping_sub(1) } else { self.area.rows.end };
+                let next = if is_upward { self.area.rows.start.wrapping_sub(1) } else { self.area.rows.end };
                 if row != next || !self.join(row, &cells) {
                     return Ok(());
                 }
                 self.take_known();
             }
-            let taken = if up { self.area.rows.start <= window.start } else { self.area.rows.end >= window.end };
+            let taken = if is_upward { self.area.rows.start <= window.start } else { self.area.rows.end >= window.end };
             if window.is_empty() || !taken {
                 return Ok(());
             }
@@ -289,7 +292,7 @@ mod tests {
         let Some(seed) = seed else {
             return place.span.is_cell().then(|| table_around(workbook, place, &area).unwrap())?;
         };
-        TableRegion::around(workbook, place, seed).grow().unwrap().map(|(table, _)| table)
+        TableRegion::region_around(workbook, place, seed).grow().unwrap().map(|(table, _)| table)
     }
 
     /// Appends of any shape to any range, with other writes between them: a hint never changes what

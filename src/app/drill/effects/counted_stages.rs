@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use crate::app::drill::drill_clock::DrillClock;
 use crate::app::drill::effects::counted_step::StepCounts;
 use crate::app::drill::mishaps::mishap::Mishap;
-use crate::app::drill::mishaps::run_trouble::RunTrouble;
+use crate::app::drill::mishaps::run_mishaps::RunMishaps;
 use crate::app::stages::artifact::{Artifact, part_path};
 use crate::app::stages::stage_plan::PlannedStage;
 use crate::app::stages::stage_watch::{StageCall, StageWatch, WatchedCommand};
@@ -22,7 +22,7 @@ use crate::app::stages::stage_watch::{StageCall, StageWatch, WatchedCommand};
 /// The commands of one run of a drill.
 pub struct CountedStages {
     counts: StepCounts,
-    trouble: Arc<RunTrouble>,
+    trouble: Arc<RunMishaps>,
     clock: DrillClock,
     /// The folder from which paths are taken.
     folder: PathBuf,
@@ -35,7 +35,7 @@ impl CountedStages {
     /// Creates the watch of one run. `is_real`: its commands are run.
     pub fn new(
         counts: &StepCounts,
-        trouble: Arc<RunTrouble>,
+        trouble: Arc<RunMishaps>,
         clock: &DrillClock,
         folder: PathBuf,
         is_real: bool,

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::app::drill::drill_clock::DrillClock;
 use crate::app::drill::mishaps::mishap::Mishap;
-use crate::app::drill::mishaps::run_trouble::RunTrouble;
+use crate::app::drill::mishaps::run_mishaps::RunMishaps;
 use crate::app::drill::outcome::StepRuns;
 use crate::port::step::{Step, StepContext, StepError};
 
@@ -90,7 +90,7 @@ pub struct CountedStep {
     inner: Arc<dyn Step>,
     is_last: bool,
     counts: StepCounts,
-    trouble: Arc<RunTrouble>,
+    trouble: Arc<RunMishaps>,
     clock: DrillClock,
 }
 
@@ -99,7 +99,7 @@ impl CountedStep {
     pub fn wrap(
         steps: Vec<Arc<dyn Step>>,
         counts: &StepCounts,
-        trouble: &Arc<RunTrouble>,
+        trouble: &Arc<RunMishaps>,
         clock: &DrillClock,
     ) -> Vec<Arc<dyn Step>> {
         let last = steps.len();

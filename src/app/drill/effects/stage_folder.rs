@@ -8,7 +8,7 @@ use std::path::{Component, Path};
 
 use crate::app::error::AppError;
 use crate::app::stages::stage_plan::PlannedStage;
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 
 /// Maximum size of a copy.
 const MAX_BYTES: u64 = 512 << 20;
@@ -31,7 +31,7 @@ pub fn copy_job_folder(from: &Path, target: &Path) -> Result<(), AppError> {
     let mut left = MAX_BYTES;
     copy_folder(from, target, &mut left).map_err(|error| {
         let why = format!("the folder {} can't be copied for the drill: {error}", from.display());
-        AppError::Machine(MachineTrouble::storage(why))
+        AppError::Machine(MachineError::storage(why))
     })
 }
 

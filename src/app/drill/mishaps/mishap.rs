@@ -32,7 +32,7 @@ pub enum Mishap {
     SecondRunner {
         /// The number of the commit, from the first of the run.
         commit: u64,
-        /// Whether it takes over the lease at once.
+        /// Whether it takes over the lease immediately.
         takes_over: bool,
     },
     /// A person sorts the data tab right before this commit arrives.
@@ -40,7 +40,7 @@ pub enum Mishap {
         /// The number of the commit, from the first of the run.
         commit: u64,
         /// Whether the largest value comes first.
-        descending: bool,
+        is_descending: bool,
     },
 }
 
@@ -57,7 +57,7 @@ pub struct MishapBounds {
 
 /// Draws the mishaps of a drill: one to three kills, and some of the others.
 pub fn draw_mishaps(chance: &dyn Rng, bounds: MishapBounds) -> Vec<Mishap> {
-    let below = |bound: u64| chance.bits() % bound.max(1);
+    let below = |bound: u64| chance.next_u64() % bound.max(1);
     let commit = || 1 + below(bounds.commits);
     let kinds = if bounds.effects > 0 { 5 } else { 3 };
     let mut mishaps: Vec<Mishap> = (0..=below(3))
@@ -69,14 +69,14 @@ pub fn draw_mishaps(chance: &dyn Rng, bounds: MishapBounds) -> Vec<Mishap> {
             _ => Mishap::KillAfterEffect(1 + below(bounds.effects)),
         })
         .collect();
-    let may = || chance.bits() & 1 == 0;
+    let may = || chance.next_u64() & 1 == 0;
     mishaps.extend(may().then(|| {
         let calls = u32::try_from(1 + below(4)).unwrap_or(1);
         Mishap::Throttle { commit: commit(), calls }
     }));
     mishaps.extend(may().then(|| Mishap::LoseReply(commit())));
     mishaps.extend(may().then(|| Mishap::SecondRunner { commit: commit(), takes_over: below(3) == 0 }));
-    mishaps.extend(may().then(|| Mishap::Sort { commit: commit(), descending: may() }));
+    mishaps.extend(may().then(|| Mishap::Sort { commit: commit(), is_descending: may() }));
     mishaps
 }
 

@@ -9,20 +9,20 @@ use std::sync::atomic::Ordering;
 use futures_util::future::BoxFuture;
 
 use crate::app::drill::mishaps::mishap::Mishap;
-use crate::app::drill::mishaps::run_trouble::RunTrouble;
+use crate::app::drill::mishaps::run_mishaps::RunMishaps;
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::source_layer::SourceLayer;
 
 /// A source whose run may be killed when it has read a record.
 pub struct WatchedSource {
     inner: Box<dyn Source>,
-    trouble: Arc<RunTrouble>,
+    trouble: Arc<RunMishaps>,
     read: u64,
 }
 
 impl WatchedSource {
     /// Creates the source of one run.
-    pub fn new(inner: Box<dyn Source>, trouble: Arc<RunTrouble>) -> Self {
+    pub fn new(inner: Box<dyn Source>, trouble: Arc<RunMishaps>) -> Self {
         Self { inner, trouble, read: 0 }
     }
 }

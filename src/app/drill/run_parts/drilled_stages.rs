@@ -13,7 +13,7 @@ use crate::app::drill::drill_job::DrillJob;
 use crate::app::drill::effects::counted_stages::{CountedStages, made_files};
 use crate::app::drill::effects::counted_step::StepCounts;
 use crate::app::drill::effects::stage_folder::copy_job_folder;
-use crate::app::drill::mishaps::run_trouble::RunTrouble;
+use crate::app::drill::mishaps::run_mishaps::RunMishaps;
 use crate::app::error::AppError;
 use crate::app::provided_parts::ProvidedParts;
 use crate::app::stages::stage_parts::stage_parts;
@@ -57,7 +57,7 @@ impl DrilledStages {
         &self,
         settings: &Settings,
         counts: &StepCounts,
-        trouble: &Arc<RunTrouble>,
+        trouble: &Arc<RunMishaps>,
         drill_clock: &DrillClock,
         chance: &Arc<dyn Rng>,
         stop: &Stop,

@@ -35,7 +35,7 @@ impl Source for ReplaySource {
         Box::pin(async move { header })
     }
 
-    fn rereadable(&self) -> bool {
+    fn is_rereadable(&self) -> bool {
         true
     }
 

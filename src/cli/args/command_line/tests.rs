@@ -5,7 +5,7 @@ use crate::telemetry::logs::log_format::LogFormat;
 
 use super::*;
 
-fn typed(line: &str) -> Result<Args, CommandLineReply> {
+fn typed(line: &str) -> Result<Args, CommandLineText> {
     parse(line.split_whitespace().map(OsString::from), false)
 }
 
@@ -31,7 +31,7 @@ fn every_flag_of_a_run_is_read() {
         (args.verbose, args.color, args.log_format),
         (2, ColorChoice::Never, Some(LogFormatChoice::Of(LogFormat::Json)))
     );
-    assert!(args.json());
+    assert!(args.wants_json());
     let CliCommand::Run(run) = args.command else { unreachable!("it is a run") };
     assert_eq!((run.accept_changes, run.take_over, run.fail_on), (true, true, FailOn::Any));
     assert_eq!(run.input, Some(PathBuf::from("-")));
@@ -80,7 +80,7 @@ fn help_texts_are_short_lines_without_a_full_stop() {
 #[cfg(feature = "emulator")]
 #[test]
 fn every_flag_of_the_emulator_is_read() {
-    use crate::cli::args::emulate::{CallerIds, MissingId, QuotaChoice, Validate};
+    use crate::cli::args::emulate::{CallerIds, MissingId, QuotaChoice, ValidationChoice};
 
     let line = "sheetkeep emulate --port 0 --file f.sheet --spreadsheet-id 1A --credentials c.json --quota google \
                 --latency 300ms --fault 503:0.1 --fault lost --seed 7 --missing-id ignore --validate snapshot --caller-ids ignore";
@@ -89,7 +89,7 @@ fn every_flag_of_the_emulator_is_read() {
     assert_eq!(args.fault, ["503:0.1", "lost"]);
     assert_eq!(
         (args.missing_id, args.validate, args.caller_ids, args.quota),
-        (MissingId::Ignore, Validate::Snapshot, CallerIds::Ignore, Some(QuotaChoice::Google))
+        (MissingId::Ignore, ValidationChoice::Snapshot, CallerIds::Ignore, Some(QuotaChoice::Google))
     );
 }
 

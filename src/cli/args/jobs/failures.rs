@@ -65,7 +65,7 @@ pub struct FailuresKeysArgs {
 fn state(text: &str) -> Result<FailureState, String> {
     match text {
         "open" => Ok(FailureState::Open),
-        "exhausted" | "dead" => Ok(FailureState::Dead),
+        "exhausted" | "dead" => Ok(FailureState::Exhausted),
         "skipped" => Ok(FailureState::Skipped),
         _ => Err("a failure is open, exhausted or skipped".to_owned()),
     }

@@ -32,7 +32,7 @@ pub enum ScheduleAction {
 
 impl ScheduleAction {
     /// Returns whether the command was asked for JSON.
-    pub fn json(&self) -> bool {
+    pub fn wants_json(&self) -> bool {
         matches!(self, Self::Explain(args) if args.json)
     }
 }

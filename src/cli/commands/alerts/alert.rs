@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use crate::alert::dispatch::DeliveryResult;
-use crate::app::alerting::Alerting;
+use crate::alert_delivery::dispatch::DeliveryResult;
+use crate::app::job_alerts::JobAlerts;
 use crate::cli::args::job::{JobArgs, SheetArgs};
 use crate::cli::args::jobs::alert::{AlertAction, AlertTestArgs};
 use crate::cli::commands::alerts::alert_place::alert_place;
@@ -29,7 +29,7 @@ pub async fn command(session: &Session, action: &AlertAction, clock: Arc<dyn Clo
     };
     let words = alert_place(&place(&job_args(args, &job), &settings), &settings, &host_name());
     let names: Vec<String> = settings.alerts.channels.iter().map(|channel| channel.name.clone()).collect();
-    let Some(alerting) = Alerting::new(&settings, words, &clock) else { return Err(no_channel(&settings)) };
+    let Some(alerting) = JobAlerts::new(&settings, words, &clock) else { return Err(no_channel(&settings)) };
     let wanted: Vec<&String> = names.iter().filter(|name| args.to.as_ref().is_none_or(|to| to == *name)).collect();
     if wanted.is_empty() {
         let to = args.to.as_deref().unwrap_or_default();

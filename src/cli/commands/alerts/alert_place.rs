@@ -1,7 +1,7 @@
 //! A job in the words of its alerts: where to look, and which commands help.
 
 use crate::alerts::message::MessageLink;
-use crate::alerts::reporting::{AlertPlace, LinkedTabs};
+use crate::alerts::report_context::{AlertPlace, LinkedTabs};
 use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::config::settings::Settings;
 

@@ -1,14 +1,14 @@
 //! Reports a job file that can't be read any more. Only the environment names a channel then.
 //!
 //! In scope: which job files are reported. Out of scope: the message and its memory
-//! (`app::alerting`).
+//! (`app::job_alerts`).
 //!
 //! A file that never made a run on this machine is not reported: a person is writing it.
 
 use std::sync::Arc;
 
-use crate::alerts::reporting::AlertPlace;
-use crate::app::alerting::Alerting;
+use crate::alerts::report_context::AlertPlace;
+use crate::app::job_alerts::JobAlerts;
 use crate::cli::args::job::JobArgs;
 use crate::cli::commands::alerts::alert_place::alert_place;
 use crate::cli::commands::load_settings::{place, settings_of_environment};
@@ -28,18 +28,18 @@ pub async fn report_unreadable_file(job: &JobArgs, error: &CliError, clock: &Arc
     let place = place(job, &settings);
     let status_command = place.command_line("check");
     let words = AlertPlace { job: name, status_command, ..alert_place(&place, &settings, &host_name()) };
-    if let Some(alerting) = Alerting::of_job_file(&settings, &job.job, words, clock) {
+    if let Some(alerting) = JobAlerts::of_job_file(&settings, &job.job, words, clock) {
         alerting.finish_unreadable_file(&error.line()).await;
     }
 }
 
 /// Remembers that the job file made a run, and reports so if it was reported as unreadable.
 pub async fn note_working_file(job: &JobArgs, settings: &Settings, clock: &Arc<dyn Clock>) {
-    if Alerting::knows_working_file(settings, &job.job) {
+    if JobAlerts::knows_working_file(settings, &job.job) {
         return;
     }
     let words = alert_place(&place(job, settings), settings, &host_name());
-    if let Some(alerting) = Alerting::of_job_file(settings, &job.job, words, clock) {
+    if let Some(alerting) = JobAlerts::of_job_file(settings, &job.job, words, clock) {
         alerting.finish_working_file().await;
     }
 }

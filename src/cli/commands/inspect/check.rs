@@ -15,7 +15,7 @@ use crate::cli::commands::inspect::check_lines::{OfflineFindings, offline_lines,
 use crate::cli::commands::load_settings::read_settings;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::check::{CheckLine, CheckOutput, ProbeAnswer};
+use crate::cli::output::check::{CheckLine, CheckOutput, ProbeResult};
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::json_line;
 use crate::cli::session::Session;
@@ -84,12 +84,12 @@ fn output_line(line: CheckItem, settings: &Settings, checked: &mut CheckOutput) 
         CheckVerdict::Warning { what, help } => CheckLine { subject, verdict: "warning", message: what, hint: help },
         CheckVerdict::Problem(blocker) => {
             let error = match blocker {
-                StartBlocker::Pass(error) => AppError::Pass(error),
+                StartBlocker::Run(error) => AppError::Run(error),
                 StartBlocker::Source(error) => AppError::Source(error),
                 StartBlocker::Call(error) => AppError::Call(error),
                 StartBlocker::Busy { holder } => AppError::Busy { holder },
                 StartBlocker::Program { step, why } => AppError::NoProgram { step, why },
-                StartBlocker::Surroundings { what, help } => {
+                StartBlocker::Environment { what, help } => {
                     checked.has_unnoticed = true;
                     let error = CliError::new(what, Exit::Config).with_help(help);
                     return problem(line.subject, &error, &mut Exit::Config);
@@ -113,7 +113,7 @@ fn problem(subject: Subject, error: &CliError, exit: &mut Exit) -> CheckLine {
 }
 
 fn add_answers(probed: &ProbeReport, checked: &mut CheckOutput) {
-    let answers = probed.findings.iter().map(|found| ProbeAnswer {
+    let answers = probed.findings.iter().map(|found| ProbeResult {
         question: found.assumption.name(),
         assumption: found.assumption.description(),
         outcome: found.outcome.as_str(),
@@ -122,7 +122,7 @@ fn add_answers(probed: &ProbeReport, checked: &mut CheckOutput) {
     });
     checked.probe = Some(answers.collect());
     checked.leftovers = probed.cleanup.leftovers;
-    if probed.unguarded().is_some() {
+    if probed.broken_guard_assumption().is_some() {
         checked.exit = Exit::Protocol;
     }
 }

@@ -29,9 +29,9 @@ use crate::clock::Clock;
 use crate::config::external::env_file::NAME as ENV_FILE;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
-use crate::google::transport::proxy::ProxyRoute;
 use crate::rng::Rng;
 use crate::runner::queue::first_records::Cause;
+use crate::sheets_client::transport::proxy::ProxyRoute;
 
 /// What the offline part of a check found.
 pub struct OfflineFindings {
@@ -89,7 +89,8 @@ pub async fn service_lines(
         Ok(sheet) => sheet,
         Err(AppError::NeverRan) => {
             let what = "it does not exist yet; the first run creates it";
-            let created = check_own_file(settings).map(|()| lines.push(CheckItem::fine(Subject::Spreadsheet, what)));
+            let created =
+                check_own_file(settings).map(|()| lines.push(CheckItem::expected(Subject::Spreadsheet, what)));
             let fresh = ServiceFindings { has_done_keys: Some(false), ..ServiceFindings::default() };
             return created.map_or_else(|error| unreachable(Subject::Spreadsheet, error), |()| fresh);
         }
@@ -128,8 +129,8 @@ pub async fn service_lines(
 fn destination_lines(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<CheckItem> {
     let warnings =
         settings.notes.iter().map(|note| CheckItem::warning(Subject::JobFile, note.what.clone(), Some(&note.help)));
-    let job_file = CheckItem::fine(Subject::JobFile, args.job.job.display().to_string());
-    let place = CheckItem::fine(Subject::Spreadsheet, place.to_string());
+    let job_file = CheckItem::expected(Subject::JobFile, args.job.job.display().to_string());
+    let place = CheckItem::expected(Subject::Spreadsheet, place.to_string());
     std::iter::once(job_file).chain(warnings).chain([place]).chain(proxy_line(settings)).collect()
 }
 
@@ -144,7 +145,7 @@ fn proxy_line(settings: &Settings) -> Option<CheckItem> {
         ProxyRoute::Via(proxy) => format!("{url} is reached through {proxy}"),
         ProxyRoute::Bypassed(proxy, why) => format!("{url} is reached without {proxy}: {why}"),
     };
-    Some(CheckItem::fine(Subject::Proxy, what))
+    Some(CheckItem::expected(Subject::Proxy, what))
 }
 
 /// Returns the path of the file that settings come from, which need not exist.
@@ -159,12 +160,12 @@ fn check_heartbeat(settings: &Settings) -> Vec<CheckItem> {
     let subject = Subject::Heartbeat;
     let ping = settings.heartbeat.ping.as_ref().map(|ping| {
         let convention = ping.convention.as_str();
-        CheckItem::fine(subject, format!("the ping address is well-formed ({convention}); no ping is sent here"))
+        CheckItem::expected(subject, format!("the ping address is well-formed ({convention}); no ping is sent here"))
     });
     let file = settings.heartbeat.file.as_ref().map(|file| {
         let shown = file.display();
         match HeartbeatFile::refusal(file, &settings.job) {
-            None => CheckItem::fine(subject, format!("{shown} is written after each run")),
+            None => CheckItem::expected(subject, format!("{shown} is written after each run")),
             Some(why) => {
                 let help = "name another file as `file` in [heartbeat], or move that one away";
                 CheckItem::warning(subject, format!("{shown} would not be written: {why}"), Some(help))
@@ -178,7 +179,7 @@ fn check_heartbeat(settings: &Settings) -> Vec<CheckItem> {
 fn check_alerts(settings: &Settings) -> Option<CheckItem> {
     let names: Vec<String> = settings.alerts.channels.iter().map(ToString::to_string).collect();
     let what = format!("well-formed: {}; no message is sent here, sheetkeep alert test sends one", names.join(", "));
-    (!names.is_empty()).then(|| CheckItem::fine(Subject::Alerts, what))
+    (!names.is_empty()).then(|| CheckItem::expected(Subject::Alerts, what))
 }
 
 /// Returns the lines about who gets metrics. Nothing is sent or written. What fails there changes
@@ -188,7 +189,7 @@ fn check_metrics(settings: &Settings) -> Vec<CheckItem> {
     let of_file = |path: &PathBuf, refusal: Option<String>, fine: &str| {
         let shown = path.display();
         match refusal {
-            None => CheckItem::fine(subject, format!("{shown} {fine} after each run")),
+            None => CheckItem::expected(subject, format!("{shown} {fine} after each run")),
             Some(why) => {
                 let help = "name another file in [metrics], or move that one away";
                 CheckItem::warning(subject, format!("{shown} would not be written: {why}"), Some(help))
@@ -200,8 +201,8 @@ fn check_metrics(settings: &Settings) -> Vec<CheckItem> {
     let textfile = metrics.textfile.as_ref().map(|path| of_file(path, refusal(path), "is written"));
     let hosts = metrics.pushgateway.iter().map(|gateway| &gateway.host);
     let hosts = hosts.chain(metrics.statsd.iter().map(|statsd| &statsd.address));
-    let sent =
-        hosts.map(|host| CheckItem::fine(subject, format!("{host} gets metrics after each run; none are sent here")));
+    let sent = hosts
+        .map(|host| CheckItem::expected(subject, format!("{host} gets metrics after each run; none are sent here")));
     jsonl.into_iter().chain(textfile).chain(sent).collect()
 }
 

@@ -44,7 +44,7 @@ pub async fn command(
         return of_stages(session, args, &settings, stages, &clock, &chance).await;
     }
     let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
-    let request = RunRequest { accept_changes: args.accept_changes, retrying, host, ..RunRequest::default() };
+    let request = RunRequest { accepts_changes: args.accept_changes, retrying, host, ..RunRequest::default() };
     let draft = match &args.out {
         Some(_) => Some(PlanFile::describe(&settings).map_err(|error| from_plan_file(&error))?),
         None => None,

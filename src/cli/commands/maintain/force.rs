@@ -17,7 +17,7 @@ use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{destination_line, load_settings, programs_again};
 use crate::cli::commands::run;
 use crate::cli::commands::run_options::RunOptions;
-use crate::cli::commands::stage_redo::redo;
+use crate::cli::commands::stage_redo::rerun_stages;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::{format_count, format_number};
@@ -45,15 +45,15 @@ pub async fn command(
 ) -> Result<Exit, CliError> {
     let settings = load_settings(&args.job, args.input.clone())?;
     if settings.stages.is_some() {
-        return Box::pin(redo(session, args, host, clock, chance)).await;
+        return Box::pin(rerun_stages(session, args, host, clock, chance)).await;
     }
     let mut source = settings.open_source().map_err(|error| from_app(&AppError::Source(error), &settings))?;
-    if !source.rereadable() {
+    if !source.is_rereadable() {
         return Err(source_read_once());
     }
     let request = request_file(&settings);
     let pending = request.as_ref().and_then(RequestFile::read);
-    let wanted = ScanScope { earlier: true, ..ScanScope::default() };
+    let wanted = ScanScope { reads_predecessors: true, ..ScanScope::default() };
     let known = match listing(&settings, wanted, Arc::clone(&clock), Arc::clone(&chance)).await {
         Ok(known) => known,
         // The job has never run, so there is nothing to revoke.

@@ -48,21 +48,21 @@ pub async fn command(
     // The age limit is fixed once, so that rows which this command itself writes are never old.
     let read = |before| read_plan(&settings, args, before, Arc::clone(&clock), Arc::clone(&chance));
     let (mut head, first, before) = read(None).await.map_err(|error| from_app(&error, &settings))?;
-    let again = if first.forgotten.is_empty() {
+    let again = if first.keys_to_delete.is_empty() {
         Some(0)
     } else {
         count_yielded_keys(&settings, &first).await.map_err(|error| from_app(&error, &settings))?
     };
     let output = PruneText { settings: &settings, before, found: &first, again };
-    if args.yes && !first.forgotten.is_empty() && !args.delete_yielded {
+    if args.yes && !first.keys_to_delete.is_empty() && !args.delete_yielded {
         return Err(output.refusal());
     }
     let mut left = first.clone();
     for _ in 0..MAX_RUNS {
-        if !args.yes || left.settled.is_empty() {
+        if !args.yes || left.changes.is_empty() {
             break;
         }
-        let changes = PreparedChanges { from: Some(head), settled: std::mem::take(&mut left.settled) };
+        let changes = PreparedChanges { from: Some(head), settled: std::mem::take(&mut left.changes) };
         let order = RunOptions {
             retrying: RetryScope::None,
             changes: Some(changes),
@@ -103,7 +103,7 @@ async fn read_plan(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<(HeadId, PrunePlan, Timestamp), AppError> {
-    let wanted = ScanScope { failures: true, runs: true, earlier: true, ..ScanScope::default() };
+    let wanted = ScanScope { reads_failures: true, reads_runs: true, reads_predecessors: true, ..ScanScope::default() };
     let clock_now = clock.now();
     let (listing, ends) = listing_with_ends(settings, wanted, clock, chance).await?;
     at_home(&listing)?;
@@ -113,7 +113,7 @@ async fn read_plan(
     let is_right = clock_now.0.abs_diff(listing.at.0) <= CLOCK_TOLERANCE_MS;
     let now = if is_right { clock_now } else { listing.at };
     let before = before.unwrap_or(Timestamp(now.0.saturating_sub(past)));
-    let age = RowAge { before, keys: args.keys || args.delete_yielded };
+    let age = RowAge { before, deletes_keys: args.keys || args.delete_yielded };
     Ok((listing.snapshot.head, plan_prune(&listing, &ends, policy, age), before))
 }
 
@@ -121,7 +121,7 @@ async fn read_plan(
 /// once.
 async fn count_yielded_keys(settings: &Settings, found: &PrunePlan) -> Result<Option<u64>, AppError> {
     let mut source = settings.open_source().map_err(AppError::Source)?;
-    if !source.rereadable() {
+    if !source.is_rereadable() {
         return Ok(None);
     }
     count_yielded(found, source.as_mut(), &settings.identify()).await.map(Some).map_err(AppError::Source)
@@ -191,9 +191,9 @@ impl PruneText<'_> {
                 );
             }
             Some(_) => {}
-            None if found.settled.is_empty() => out.push_str("nothing to prune\n"),
+            None if found.changes.is_empty() => out.push_str("nothing to prune\n"),
             None => {
-                let more = if found.more { ", several times" } else { "" };
+                let more = if found.has_more { ", several times" } else { "" };
                 let forget = if keys > 0 { " --delete-yielded" } else { "" };
                 let _ = writeln!(out, "nothing was written; use --yes{forget} to apply it{more}");
             }

@@ -40,7 +40,7 @@ pub async fn command(
     let settings = load_settings(&args.job, None)?;
     let known = listing(
         &settings,
-        ScanScope { failures: true, earlier: true, ..ScanScope::default() },
+        ScanScope { reads_failures: true, reads_predecessors: true, ..ScanScope::default() },
         Arc::clone(&clock),
         Arc::clone(&chance),
     )
@@ -73,11 +73,11 @@ pub async fn command(
     Ok(Exit::Ok)
 }
 
-fn text(settings: &Settings, found: &ResetPlan, written: bool) -> String {
+fn text(settings: &Settings, found: &ResetPlan, is_written: bool) -> String {
     let (keys, failures) = (format_count(found.keys, "key"), format_count(found.failures, "failure"));
     let job = visible(&settings.job);
     let left = format!("the rows of tab {} stay unchanged", visible(&settings.tab));
-    if written {
+    if is_written {
         return format!("{job}: revoked {keys} and closed {failures}; {left}\n");
     }
     let next = match settings.mode {
@@ -104,8 +104,16 @@ struct ResetDocument<'a> {
     rows: u64,
 }
 
-fn document<'a>(settings: &'a Settings, found: &ResetPlan, written: bool) -> ResetDocument<'a> {
+fn document<'a>(settings: &'a Settings, found: &ResetPlan, is_written: bool) -> ResetDocument<'a> {
     let ResetPlan { keys, failures, rows, .. } = *found;
     let spreadsheet = Spreadsheet::from_settings(settings);
-    ResetDocument { schema_version: SCHEMA_VERSION, job: &settings.job, spreadsheet, written, keys, failures, rows }
+    ResetDocument {
+        schema_version: SCHEMA_VERSION,
+        job: &settings.job,
+        spreadsheet,
+        written: is_written,
+        keys,
+        failures,
+        rows,
+    }
 }

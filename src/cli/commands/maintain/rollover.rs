@@ -62,11 +62,11 @@ pub async fn command(
             ..RunOptions::default()
         };
         let into = order(
-            Rollover::Into(found.predecessors),
+            Rollover::FirstRun(found.predecessors),
             PreparedChanges { from: found.new_head, settled: std::mem::take(&mut found.plan.settled) },
         );
         let out =
-            order(Rollover::OutTo(to.clone()), PreparedChanges { from: Some(found.old_head), settled: Vec::new() });
+            order(Rollover::LastRun(to.clone()), PreparedChanges { from: Some(found.old_head), settled: Vec::new() });
         for (job, order) in [(&there, into), (&args.job, out)] {
             let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
             let exit =
@@ -121,7 +121,7 @@ async fn read_both(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<RolloverFindings, CliError> {
-    let wanted = ScanScope { failures: true, ..ScanScope::default() };
+    let wanted = ScanScope { reads_failures: true, ..ScanScope::default() };
     let known = listing(old, wanted, Arc::clone(&clock), Arc::clone(&chance)).await;
     let known = known.map_err(|error| from_app(&error, old))?;
     let now = clock.now();
@@ -130,8 +130,8 @@ async fn read_both(
         from_app(&error, new)
             .with_help("this is about the spreadsheet that --to names: is it shared with the job's account?")
     })?;
-    let refused = |why: String, passes: bool| {
-        let exit = if passes { Exit::TempFail } else { Exit::Config };
+    let refused = |why: String, is_passing: bool| {
+        let exit = if is_passing { Exit::TempFail } else { Exit::Config };
         CliError::new(format!("move the job: {why}"), exit).with_help("nothing was written")
     };
     let moving = plan_rollover(&known, there.as_ref(), ids.0, ids.1, now);
@@ -158,10 +158,10 @@ struct RolloverText<'a> {
 }
 
 impl RolloverText<'_> {
-    fn text(&self, over: bool) -> String {
+    fn text(&self, is_over: bool) -> String {
         let Self { from, to, .. } = self;
         let (job, tab) = (visible(&self.settings.job), visible(&self.settings.tab));
-        if over {
+        if is_over {
             let so_far = if self.before.stage == RolloverStage::Complete { "already" } else { "from now on" };
             return format!(
                 "{job}: continues in spreadsheet {to} {so_far}\n  \
@@ -190,13 +190,13 @@ impl RolloverText<'_> {
         )
     }
 
-    fn document(&self, over: bool) -> RolloverDocument<'_> {
+    fn document(&self, is_over: bool) -> RolloverDocument<'_> {
         RolloverDocument {
             schema_version: SCHEMA_VERSION,
             job: &self.settings.job,
             from: self.from,
             to: self.to,
-            moved: over,
+            moved: is_over,
             keys: self.before.keys,
             failures: self.before.failures,
         }

@@ -1,7 +1,7 @@
 //! `sheetkeep run --due`: asks what is due of each job, and runs that.
 //!
-//! In scope: several jobs at once, each on its own; their output and the exit of all. Out of scope:
-//! what is due (`app::schedule::due`), one run (`cli::commands::run`).
+//! In scope: several jobs at the same time, each on its own; their output and the exit of all. Out
+//! of scope: what is due (`app::schedule::due`), one run (`cli::commands::run`).
 
 use std::io::Read;
 use std::path::Path;
@@ -10,11 +10,11 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
-use crate::app::alerting::{AlertedEnd, Alerting};
 use crate::app::error::AppError;
 use crate::app::job::run;
+use crate::app::job_alerts::{AlertRunEnd, JobAlerts};
 use crate::app::run_request::RunRequest;
-use crate::app::schedule::due::{DueRun, DueStep, ask};
+use crate::app::schedule::due::{DueRun, DueStep, find_due_step};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::job::JobArgs;
 use crate::cli::commands::alerts::alert_place::alert_place;
@@ -109,7 +109,7 @@ impl DueCall<'_> {
         let (mut exits, mut line) = (Vec::new(), DueLine::default());
         let mut last = None;
         for nth in 0..MAX_RUNS {
-            match self.ask(args, &settings).await? {
+            match self.find_due_step(args, &settings).await? {
                 // Another run is about to claim it, and has the lock.
                 DueStep::Run(due) | DueStep::Record(due)
                     if last.as_ref().is_some_and(|last| due.claim.repeats(last)) =>
@@ -157,10 +157,10 @@ impl DueCall<'_> {
 
     /// Asks what is due. A job that can't be asked is reported once that lasts for an hour; a
     /// schedule that is not there is not a question.
-    async fn ask(&self, args: &RunArgs, settings: &Settings) -> Result<DueStep, CliError> {
-        let asked = ask(settings, &self.host, &self.clock, &self.chance).await;
+    async fn find_due_step(&self, args: &RunArgs, settings: &Settings) -> Result<DueStep, CliError> {
+        let asked = find_due_step(settings, &self.host, &self.clock, &self.chance).await;
         match &asked {
-            Ok(_) if Alerting::was_unreadable(settings) => {
+            Ok(_) if JobAlerts::was_unreadable(settings) => {
                 if let Some(alerting) = self.alerting(args, settings) {
                     alerting.finish_question(&[alerting.note_readable()]).await;
                 }
@@ -175,8 +175,8 @@ impl DueCall<'_> {
         asked.map_err(|error| from_app(&error, settings))
     }
 
-    fn alerting(&self, args: &RunArgs, settings: &Settings) -> Option<Alerting> {
-        Alerting::new(settings, alert_place(&place(&args.job, settings), settings, &self.host), &self.clock)
+    fn alerting(&self, args: &RunArgs, settings: &Settings) -> Option<JobAlerts> {
+        JobAlerts::new(settings, alert_place(&place(&args.job, settings), settings, &self.host), &self.clock)
     }
 
     async fn run(&self, args: &RunArgs, form: Option<&JobFileForm>, due: DueRun) -> Result<Exit, CliError> {
@@ -202,7 +202,7 @@ impl DueCall<'_> {
             retrying: RetryScope::None,
             trigger: due.trigger.clone(),
             claim: due.claim.clone(),
-            alerts: alerting.as_ref().map(Alerting::for_run),
+            alerts: alerting.as_ref().map(JobAlerts::for_run),
             host: self.host.clone(),
             ..RunRequest::default()
         };
@@ -210,7 +210,7 @@ impl DueCall<'_> {
         let ended = Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), Stop::default())).await;
         if let Some(alerting) = &alerting {
             let (trigger, began) = (due.trigger.clone(), self.clock.now());
-            let end = AlertedEnd { ended: &ended, run: None, trigger, began, is_interrupted: false };
+            let end = AlertRunEnd { ended: &ended, run: None, trigger, began, is_interrupted: false };
             alerting.finish(&end).await;
         }
         match ended {

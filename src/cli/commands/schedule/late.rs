@@ -16,7 +16,7 @@ use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
-use crate::schedule::lateness::{LatenessState, classify, worst};
+use crate::schedule::lateness::{LatenessState, classify_lateness, worst_state};
 
 /// The name and the file of a job.
 type JobName = (String, Option<String>);
@@ -39,7 +39,7 @@ pub async fn command(
         None => judge_jobs(session, args, &clock, &chance).await?,
     };
     let output = match output.exit {
-        Exit::Ok => LateOutput { exit: exit_of(worst(output.lines.iter().map(|line| line.state))), ..output },
+        Exit::Ok => LateOutput { exit: exit_of(worst_state(output.lines.iter().map(|line| line.state))), ..output },
         _ => output,
     };
     let out = session.terminal.out();
@@ -101,7 +101,7 @@ async fn judge_job(
     let (line, history) = match read_history(settings, clock, chance).await {
         Ok(history) => {
             let schedule = settings.schedule.as_ref();
-            let report = classify(schedule, max_age_ms(args), history.now, Some(&history.summary));
+            let report = classify_lateness(schedule, max_age_ms(args), history.now, Some(&history.summary));
             (LateLine::judged(name, schedule, max_age_ms(args), &report, &history.summary), Some(history))
         }
         Err(error) => (unknown(name, &error, Some(settings)), None),
@@ -131,7 +131,7 @@ fn judge_file(args: &LateArgs, file: &Path, clock: &Arc<dyn Clock>) -> Result<La
     let wanted = settings.as_ref().map(|settings| settings.job.as_str());
     Ok(match history_of_file(file, wanted) {
         Ok((job, summary)) => {
-            let report = classify(schedule, max_age_ms(args), clock.now(), Some(&summary));
+            let report = classify_lateness(schedule, max_age_ms(args), clock.now(), Some(&summary));
             LateLine::judged((job, job_file), schedule, max_age_ms(args), &report, &summary)
         }
         Err(error) => {

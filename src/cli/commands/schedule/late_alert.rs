@@ -1,7 +1,7 @@
 //! `sheetkeep late --alert`: reports what `late` found to people, once.
 //!
 //! In scope: what a verdict means for the conditions of alerts. Out of scope: the verdict itself
-//! (`schedule::lateness`), sending (`app::alerting`).
+//! (`schedule::lateness`), sending (`app::job_alerts`).
 //!
 //! This machine remembers what it reported. A job whose failed run was reported is not reported as
 //! late, too. A state that can't be read is reported after an hour.
@@ -9,9 +9,9 @@
 use std::sync::Arc;
 
 use crate::alerts::alert_state::AlertState;
-use crate::alerts::condition::{Condition, Finding, Trouble};
-use crate::alerts::reporting::{AlertPlace, LinkedTabs};
-use crate::app::alerting::Alerting;
+use crate::alerts::condition::{Condition, Finding, ProblemReport};
+use crate::alerts::report_context::{AlertPlace, LinkedTabs};
+use crate::app::job_alerts::JobAlerts;
 use crate::app::local_state::instance_lock::known_id;
 use crate::app::schedule::run_history::JobHistory;
 use crate::cli::args::job::JobArgs;
@@ -37,7 +37,7 @@ pub async fn report_verdict(
     let tabs = LinkedTabs { runs, run_row, ..LinkedTabs::default() };
     let words = AlertPlace { tabs, ..alert_place(&place(job, settings), settings, &host_name()) };
     let stored = history.and_then(|history| history.alerts.as_deref());
-    let Some(alerting) = Alerting::new(settings, words, clock) else {
+    let Some(alerting) = JobAlerts::new(settings, words, clock) else {
         tracing::warn!(event = "alert.no_channel", job = settings.job, "no channel is set, so nothing is reported");
         return;
     };
@@ -52,7 +52,7 @@ pub async fn report_verdict(
 
 /// Returns what a verdict says about lateness; nothing for a pause.
 fn of_lateness(
-    alerting: &Alerting,
+    alerting: &JobAlerts,
     settings: &Settings,
     line: &LateLine,
     state: LatenessState,
@@ -70,7 +70,7 @@ fn of_lateness(
     if is_reported_by_runs(alerting, settings, stored) {
         return None;
     }
-    let trouble = Trouble {
+    let trouble = ProblemReport {
         since: line.expected.or(line.last_success).unwrap_or(now),
         headline: headline.to_owned(),
         reason: hide_secrets(&line.message).into_owned(),
@@ -83,7 +83,7 @@ fn of_lateness(
 }
 
 /// Returns whether a run has reported the problem. A run that was killed before it could has not.
-fn is_reported_by_runs(alerting: &Alerting, settings: &Settings, stored: Option<&str>) -> bool {
+fn is_reported_by_runs(alerting: &JobAlerts, settings: &Settings, stored: Option<&str>) -> bool {
     let mut state = stored.map(AlertState::read).unwrap_or_default();
     let install = known_id(settings.state_dir.as_deref()).unwrap_or_default();
     let memory = alerting.memory();

@@ -105,7 +105,7 @@ fn settings(args: &LintArgs) -> Result<LintSettings, CliError> {
         };
         severities.insert(rule.code, severity);
     }
-    Ok(LintSettings { min_confidence, severities, with_ignores: !args.no_ignores })
+    Ok(LintSettings { min_confidence, severities, honours_ignores: !args.no_ignores })
 }
 
 fn read_text(path: &Path) -> Result<String, CliError> {

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use crate::app::local_state::done_file::DoneFile;
 use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::commands::scripts::once_in_sheet::in_sheet;
-use crate::cli::commands::scripts::once_lines::{report_not_done, skipped};
+use crate::cli::commands::scripts::once_lines::{report_not_done, report_skipped};
 use crate::cli::commands::scripts::retry::{read_stdin, stop_signal};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
@@ -57,7 +57,7 @@ async fn with_files(
     if args.force {
         done.delete().map_err(|error| file_error(&error))?;
     } else if done.is_done().map_err(|error| file_error(&error))? {
-        return Ok(skipped(session, args));
+        return Ok(report_skipped(session, args));
     }
     let report = run(session, args, date.to_string(), &clock, chance.as_ref()).await?;
     if let Some(error) = &report.error {
@@ -109,7 +109,7 @@ async fn run(
         command: &RetriedCommand::Program(args.command.clone()),
         policy: &CommandPolicy::once(),
         stdin: stdin.as_ref(),
-        stream: true,
+        streams_output: true,
         folder: None,
         variables: &variables,
         output: &TerminalOutput(Arc::clone(&session.terminal)),

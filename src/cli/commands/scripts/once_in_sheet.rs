@@ -16,12 +16,14 @@ use crate::app::inspect::listing::loaded;
 use crate::app::job::run;
 use crate::app::run_request::RunRequest;
 use crate::app::stages::stage_parts::stage_parts;
-use crate::app::stages::stage_plan::{PlannedStage, ReadStdin, StageFolders, StageListeners, StageOutcomes, StagePlan};
+use crate::app::stages::stage_plan::{
+    PlannedStage, ReadStdinFn, StageFolders, StageListeners, StageOutcomes, StagePlan,
+};
 use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::commands::error_report::{from_app, from_config};
 use crate::cli::commands::load_settings::notes_for_run;
 use crate::cli::commands::run_interrupts::watch_signals;
-use crate::cli::commands::scripts::once_lines::{report_not_done, skipped};
+use crate::cli::commands::scripts::once_lines::{report_not_done, report_skipped};
 use crate::cli::commands::scripts::retry::read_stdin;
 use crate::cli::commands::stage_redo::revoke;
 use crate::cli::errors::CliError;
@@ -68,7 +70,7 @@ pub async fn in_sheet(
         revoked.map_err(|error| error_of(&error, args, &settings, None))?;
     } else if is_done(&settings, &key, &clock, &chance).await.map_err(|error| from_app(&error, &settings))? {
         // What is done stays so: no claim is needed, and nothing is written.
-        return Ok(skipped(session, args));
+        return Ok(report_skipped(session, args));
     }
     let (stop, abort) = (Stop::default(), CancellationToken::new());
     let watch = watch_signals(&stop, &abort, &clock);
@@ -90,7 +92,7 @@ pub async fn in_sheet(
         let message = format!("{}: stopped at once by a third signal; the command was killed", args.name);
         return Err(CliError::new(message, signal.map_or(Exit::Interrupted, Exit::from)));
     };
-    conclude(session, args, &settings, date, &ended, report.as_ref(), signal)
+    report_end(session, args, &settings, date, &ended, report.as_ref(), signal)
 }
 
 /// Reads whether the sheet has the mark. Nothing is written.
@@ -105,7 +107,7 @@ async fn is_done(
         read => read?,
     };
     // A state that can't be trusted is reported by the run.
-    let trusted = snapshot.filter(|snapshot| !snapshot.anomalies.iter().any(|anomaly| anomaly.blocking));
+    let trusted = snapshot.filter(|snapshot| !snapshot.anomalies.iter().any(|anomaly| anomaly.is_blocking));
     Ok(trusted.is_some_and(|snapshot| snapshot.processed_index.is_done(key, &Version::default())))
 }
 
@@ -152,7 +154,7 @@ fn plan(session: &Session, args: &OnceArgs, key: Key, clock: &Arc<dyn Clock>, ch
         stages: vec![stage],
         folders: StageFolders { base: None, dead: String::new() },
         stdin: (!args.no_stdin).then(stdin),
-        streams: true,
+        streams_output: true,
         listeners: StageListeners {
             output: Arc::new(TerminalOutput(terminal)),
             line: Arc::new(move |line| {
@@ -166,7 +168,7 @@ fn plan(session: &Session, args: &OnceArgs, key: Key, clock: &Arc<dyn Clock>, ch
 }
 
 /// Returns what reads our standard input, once the command is about to run.
-fn stdin() -> ReadStdin {
+fn stdin() -> ReadStdinFn {
     Arc::new(|| {
         async {
             // The run itself receives signals.
@@ -192,7 +194,7 @@ fn events(session: &Session, args: &OnceArgs) -> EventSink {
 }
 
 /// Returns the exit after the run, and reports why the command is not done.
-fn conclude(
+fn report_end(
     session: &Session,
     args: &OnceArgs,
     settings: &Settings,
@@ -210,7 +212,7 @@ fn conclude(
             let of_signal = signal.map_or(Exit::Interrupted, Exit::from);
             Ok(report.map_or(of_signal, |report| Exit::OfCommand(report.exit_code)))
         }
-        Err(AppError::Pass(RunError::Source { error: SourceError::Stage { why, .. }, .. })) => {
+        Err(AppError::Run(RunError::Source { error: SourceError::Stage { why, .. }, .. })) => {
             not_done(why);
             Ok(report.map_or(Exit::Failed, |report| Exit::OfCommand(report.exit_code)))
         }
@@ -223,12 +225,12 @@ fn error_of(error: &AppError, args: &OnceArgs, settings: &Settings, report: Opti
     let is_done = report.is_some_and(|report| report.outcome == RetryOutcome::Succeeded);
     match error {
         AppError::Busy { holder } => busy(format!("{name} is being done by {holder}")),
-        AppError::Pass(RunError::Held { holder, since, until }) => busy(format!(
+        AppError::Run(RunError::LeaseHeld { holder, since, until }) => busy(format!(
             "{name} is being done by run {} on {} since {since} (if that has died, its claim ends {until})",
             holder.run, holder.host
         )),
-        AppError::Pass(RunError::Fenced { by }) if report.is_none() => busy(format!("{name}: {by}; nothing was run")),
-        AppError::Pass(RunError::Redefined { .. }) => {
+        AppError::Run(RunError::Fenced { by }) if report.is_none() => busy(format!("{name}: {by}; nothing was run")),
+        AppError::Run(RunError::DefinitionChanged { .. }) => {
             CliError::new(format!("{name} is the name of a job in this spreadsheet"), Exit::Config)
                 .with_help("choose another name for what is done once")
         }

@@ -8,7 +8,7 @@ use crate::cli::session::Session;
 use crate::cli::streams::control_characters::visible;
 
 /// Says that it is done already, and returns the exit.
-pub(super) fn skipped(session: &Session, args: &OnceArgs) -> Exit {
+pub(super) fn report_skipped(session: &Session, args: &OnceArgs) -> Exit {
     session.terminal.err().line(&format!("{}: already done, skipping", args.name));
     Exit::Ok
 }

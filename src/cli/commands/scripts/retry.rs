@@ -52,7 +52,7 @@ pub async fn command(
         command: &args.retried(),
         policy: &policy,
         stdin: stdin.as_ref(),
-        stream: args.stream,
+        streams_output: args.stream,
         folder: None,
         variables: &[],
         output: &TerminalOutput(Arc::clone(&session.terminal)),

@@ -24,7 +24,7 @@ pub fn event_name(event: &Event) -> &'static str {
         Event::Committed { .. } => "commit.applied",
         Event::InDoubt { .. } => "commit.in_doubt",
         Event::Suspected { .. } => "commit.suspected",
-        Event::Judged { .. } => "commit.resolved",
+        Event::Resolved { .. } => "commit.resolved",
         Event::Stopping { .. } => "run.stopping",
         Event::Finished(_) => "run.ended",
         _ => "run.event",
@@ -62,9 +62,11 @@ pub fn event_fields(event: &Event) -> Map<String, Value> {
             ("error.kind", "item".into()),
             ("cause", error.as_str().into()),
         ],
-        Event::TriedAgain { key, from_kept } => vec![("key", key.as_str().into()), ("from_kept", (*from_kept).into())],
+        Event::TriedAgain { key, uses_stored_record: from_kept } => {
+            vec![("key", key.as_str().into()), ("from_kept", (*from_kept).into())]
+        }
         Event::Waiting { why } | Event::Stopping { why, .. } => vec![("cause", why.as_str().into())],
-        Event::Loaded { keys, open_failures, first, took_ms } => vec![
+        Event::Loaded { keys, open_failures, is_first_run: first, took_ms } => vec![
             ("keys", (*keys).into()),
             ("open_failures", (*open_failures).into()),
             ("first", (*first).into()),
@@ -87,7 +89,9 @@ pub fn event_fields(event: &Event) -> Map<String, Value> {
         Event::Suspected { number, items, why } => {
             vec![("commit", (*number).into()), ("items", (*items).into()), ("cause", why.as_str().into())]
         }
-        Event::Judged { number, verdict } => vec![("commit", (*number).into()), ("verdict", (*verdict).into())],
+        Event::Resolved { number, resolution: verdict } => {
+            vec![("commit", (*number).into()), ("verdict", (*verdict).into())]
+        }
         _ => Vec::new(),
     };
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

@@ -23,8 +23,8 @@ const LONG_ERROR: usize = 80;
 pub struct EventLines {
     job: String,
     place: String,
-    verbose: bool,
-    with_progress: bool,
+    is_verbose: bool,
+    shows_progress: bool,
     failures: u64,
     last_error: String,
     retries: u64,
@@ -35,10 +35,20 @@ pub struct EventLines {
 impl EventLines {
     /// Creates the lines of the job at `place`. `verbose` includes commits and in-doubt commits;
     /// `with_progress` includes progress.
-    pub fn new(place: &Place, verbose: bool, with_progress: bool) -> Self {
+    pub fn new(place: &Place, is_verbose: bool, shows_progress: bool) -> Self {
         let (job, place) = (visible(&place.job).into_owned(), place.spreadsheet.to_string());
         let (failures, last_error, retries) = (0, String::new(), 0);
-        Self { job, place, verbose, with_progress, failures, last_error, retries, printed_at_ms: 0, printed_percent: 0 }
+        Self {
+            job,
+            place,
+            is_verbose,
+            shows_progress,
+            failures,
+            last_error,
+            retries,
+            printed_at_ms: 0,
+            printed_percent: 0,
+        }
     }
 
     /// Returns the line for `event`, `elapsed_ms` after the start; `None` if the event has no line.
@@ -51,7 +61,7 @@ impl EventLines {
         match event {
             Event::Started { run, .. } => Some(format!("run {run} started")),
             Event::Waiting { why } => Some(format!("waiting: {}", visible(why))),
-            Event::Loaded { first: true, .. } => Some(format!("first run in {}", self.place)),
+            Event::Loaded { is_first_run: true, .. } => Some(format!("first run in {}", self.place)),
             Event::Loaded { keys, open_failures, took_ms, .. } => Some(format!(
                 "{} known, {} open ({})",
                 format_count(*keys, "key"),
@@ -65,7 +75,7 @@ impl EventLines {
                 Some(format!("warning: the earlier run {run} died; Runs records it as crashed"))
             }
             Event::ItemFailed { key, place, step, error } => self.failed(key.as_str(), place, step, error),
-            Event::TriedAgain { key, from_kept } => self.tried_again(key.as_str(), *from_kept),
+            Event::TriedAgain { key, uses_stored_record: from_kept } => self.tried_again(key.as_str(), *from_kept),
             Event::Retrying { step, key, attempt, of, delay_ms, cause, .. } => Some(format!(
                 "step {} of {}: attempt {attempt} of {of} in {}: {}",
                 visible(step),
@@ -75,24 +85,26 @@ impl EventLines {
             )),
             Event::Progress { counts, source } => self.progress(counts, *source, elapsed_ms),
             Event::Stopping { why, what } => Some(format!("stopping ({}): {what}", visible(why))),
-            Event::Claimed { fence } if self.verbose => Some(format!("lease {fence} claimed")),
-            Event::Committed { number, rows, keys, took_ms } if self.verbose => Some(format!(
+            Event::Claimed { fence } if self.is_verbose => Some(format!("lease {fence} claimed")),
+            Event::Committed { number, rows, keys, took_ms } if self.is_verbose => Some(format!(
                 "commit {number}: {}, {} ({})",
                 format_count(*rows, "row"),
                 format_count(*keys, "key"),
                 format_duration(*took_ms)
             )),
-            Event::InDoubt { number, why } if self.verbose => {
+            Event::InDoubt { number, why } if self.is_verbose => {
                 Some(format!("commit {number} in doubt: {}; reading the state marker", visible(why)))
             }
-            Event::Suspected { number, items, why } if self.verbose => {
+            Event::Suspected { number, items, why } if self.is_verbose => {
                 let items = format_count(*items, "item");
                 Some(format!(
                     "commit {number} with {items} is rejected: {}; searching for the item that causes it",
                     visible(why)
                 ))
             }
-            Event::Judged { number, verdict } if self.verbose => Some(format!("commit {number}: {verdict}")),
+            Event::Resolved { number, resolution: verdict } if self.is_verbose => {
+                Some(format!("commit {number}: {verdict}"))
+            }
             _ => None,
         }
     }
@@ -115,9 +127,9 @@ impl EventLines {
         Some(format!("failed {} at {}: {}: {error}", visible(shell_safe(key)), visible(place), visible(step)))
     }
 
-    fn tried_again(&mut self, key: &str, from_kept: bool) -> Option<String> {
+    fn tried_again(&mut self, key: &str, uses_stored_record: bool) -> Option<String> {
         self.retries += 1;
-        let from = if from_kept { "the record stored in Failures" } else { "the source's record" };
+        let from = if uses_stored_record { "the record stored in Failures" } else { "the source's record" };
         (self.retries <= FAILURES_PRINTED).then(|| format!("trying {} again, from {from}", visible(key)))
     }
 
@@ -131,7 +143,7 @@ impl EventLines {
         let since = elapsed_ms.saturating_sub(self.printed_at_ms);
         let share = source.map(|(read, all)| percent(read, all));
         let has_advanced = share.is_some_and(|share| share / STRIDE > self.printed_percent / STRIDE);
-        if !self.with_progress || !((has_advanced && since >= LEAST_GAP_MS) || since >= LARGEST_GAP_MS) {
+        if !self.shows_progress || !((has_advanced && since >= LEAST_GAP_MS) || since >= LARGEST_GAP_MS) {
             return None;
         }
         self.printed_at_ms = elapsed_ms;
@@ -182,7 +194,7 @@ mod tests {
         let progress = |n, all| Event::Progress { counts: counts(n), source: all };
         vec![
             (0, Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() }),
-            (400, Event::Loaded { keys: 1_200, open_failures: 3, first: false, took_ms: 400 }),
+            (400, Event::Loaded { keys: 1_200, open_failures: 3, is_first_run: false, took_ms: 400 }),
             (400, Event::RunAbandoned { run: "20180206-012613-00def".into() }),
             (401, Event::Anomaly { message: "tab Quakes has two columns named id; the first is used".into() }),
             (500, Event::Claimed { fence: Fence(7) }),
@@ -192,14 +204,14 @@ mod tests {
             (2_500, Event::Committed { number: 3, rows: 499, keys: 499, took_ms: 310 }),
             (2_600, progress(590, Some((590, 1_000)))),
             (2_700, Event::InDoubt { number: 4, why: "the answer was lost".into() }),
-            (2_900, Event::Judged { number: 4, verdict: "applied" }),
+            (2_900, Event::Resolved { number: 4, resolution: "applied" }),
             (40_000, progress(599, Some((599, 1_000)))),
             (41_000, Event::Stopping { why: "SIGTERM".into(), what: "finishing the items in progress".into() }),
         ]
     }
 
-    fn lines_of(verbose: bool) -> String {
-        let mut lines = EventLines::new(&fixtures::place(), verbose, true);
+    fn lines_of(is_verbose: bool) -> String {
+        let mut lines = EventLines::new(&fixtures::place(), is_verbose, true);
         story().iter().filter_map(|(at, event)| lines.on(event, *at)).collect::<Vec<_>>().join("\n")
     }
 

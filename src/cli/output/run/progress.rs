@@ -17,19 +17,19 @@ const TICK: Duration = Duration::from_millis(150);
 
 /// A bar at the bottom of a terminal.
 #[derive(Debug)]
-pub struct Bar {
+pub struct RunProgressBar {
     next_input: ProgressBar,
-    measured: bool,
+    is_measured: bool,
     shown_at_ms: Option<u64>,
 }
 
-impl Bar {
+impl RunProgressBar {
     /// Starts a bar for `job` on `stream`; other output is written above it.
     pub fn start(job: &str, stream: &OutputStream) -> Self {
-        let bar = ProgressBar::new_spinner().with_style(style(false, stream.colour())).with_prefix(job.to_owned());
+        let bar = ProgressBar::new_spinner().with_style(style(false, stream.has_colour())).with_prefix(job.to_owned());
         bar.enable_steady_tick(TICK);
         stream.hold(Some(bar.clone()));
-        Self { next_input: bar, measured: false, shown_at_ms: None }
+        Self { next_input: bar, is_measured: false, shown_at_ms: None }
     }
 
     /// Shows the current phase, such as "reading the state".
@@ -44,10 +44,10 @@ impl Bar {
         }
         self.shown_at_ms = Some(elapsed_ms);
         if let Some((read, all)) = source {
-            if !self.measured {
-                self.measured = true;
+            if !self.is_measured {
+                self.is_measured = true;
                 self.next_input.set_length(PARTS);
-                self.next_input.set_style(style(true, stream.colour()));
+                self.next_input.set_style(style(true, stream.has_colour()));
             }
             self.next_input.set_position(scaled(read, all));
         }
@@ -61,8 +61,8 @@ impl Bar {
     }
 }
 
-fn style(measured: bool, colour: bool) -> ProgressStyle {
-    let bar = match (measured, colour) {
+fn style(is_measured: bool, has_colour: bool) -> ProgressStyle {
+    let bar = match (is_measured, has_colour) {
         (true, true) => "{spinner:.green} {prefix} {bar:24.green/dim} {percent:>3} % · {msg}",
         (true, false) => "{spinner} {prefix} {bar:24} {percent:>3} % · {msg}",
         (false, true) => "{spinner:.green} {prefix} · {msg}",

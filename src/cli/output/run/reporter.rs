@@ -12,7 +12,7 @@ use crate::cli::output::destination::Place;
 use crate::cli::output::json::{FailureDocument, RunDocument, json_line};
 use crate::cli::output::run::event_fields::{event_fields, event_level, event_name};
 use crate::cli::output::run::event_lines::EventLines;
-use crate::cli::output::run::progress::Bar;
+use crate::cli::output::run::progress::RunProgressBar;
 use crate::cli::output::run::summary::summary;
 use crate::cli::streams::palette::Palette;
 use crate::cli::streams::terminal::Terminal;
@@ -31,16 +31,16 @@ const FAILURES_KEPT: usize = 20;
 #[expect(clippy::struct_excessive_bools, reason = "each is a manner of its own, and all may be typed together")]
 pub struct Audience {
     /// A machine: one JSON document at the end, nothing else.
-    pub json: bool,
+    pub wants_json: bool,
     /// A reader who wants failures and warnings only.
-    pub quiet: bool,
+    pub is_quiet: bool,
     /// A reader who started the run as part of another command: exhausted failures are not
     /// reported.
-    pub in_passing: bool,
-    /// A reader of several jobs at once: there is no bar.
+    pub omits_exhausted: bool,
+    /// A reader of several jobs at the same time: there is no bar.
     pub shares_terminal: bool,
     /// A reader who wants commits, too.
-    pub verbose: bool,
+    pub is_verbose: bool,
 }
 
 /// Shows one run: pass it every event, then the report.
@@ -55,7 +55,7 @@ pub struct Reporter {
     run: Option<String>,
     started_ms: u64,
     lines: EventLines,
-    bar: Option<Bar>,
+    bar: Option<RunProgressBar>,
     failures: Vec<FailureDocument>,
     failures_omitted: u64,
 }
@@ -70,12 +70,12 @@ impl Reporter {
         style: Arc<LogStyle>,
     ) -> Self {
         let animated = terminal.err().is_animated()
-            && !audience.quiet
-            && !audience.json
+            && !audience.is_quiet
+            && !audience.wants_json
             && !style.format.is_structured()
             && !audience.shares_terminal;
-        let lines = EventLines::new(&place, audience.verbose, !animated && !audience.quiet);
-        let bar = animated.then(|| Bar::start(&place.job, terminal.err()));
+        let lines = EventLines::new(&place, audience.is_verbose, !animated && !audience.is_quiet);
+        let bar = animated.then(|| RunProgressBar::start(&place.job, terminal.err()));
         let started_ms = clock.monotonic_ms();
         Self {
             terminal,
@@ -110,19 +110,22 @@ impl Reporter {
         }
         let is_shown = match event {
             // What people did to the sheet, or have to do, is worth a mail.
-            Event::ItemFailed { .. } | Event::Anomaly { .. } | Event::RunAbandoned { .. } => !self.audience.json,
+            Event::ItemFailed { .. } | Event::Anomaly { .. } | Event::RunAbandoned { .. } => !self.audience.wants_json,
             // Cron would mail what is known each day.
-            Event::LastingAnomaly { is_known, .. } => !(self.audience.json || *is_known && self.audience.quiet),
+            Event::LastingAnomaly { is_known, .. } => {
+                !(self.audience.wants_json || *is_known && self.audience.is_quiet)
+            }
             // A quiet run, too, reports that its rows go to a file of this machine.
-            Event::Loaded { first: true, .. } if self.place.spreadsheet.is_local() => !self.audience.json,
-            _ => !self.audience.json && !self.audience.quiet,
+            Event::Loaded { is_first_run: true, .. } if self.place.spreadsheet.is_local() => !self.audience.wants_json,
+            _ => !self.audience.wants_json && !self.audience.is_quiet,
         };
         match self.lines.on(event, elapsed_ms) {
             Some(text) if is_shown => self.write_event(&text, event),
             Some(text) => self.terminal.err().put_into_copy(&text),
             None => {}
         }
-        if let (Event::Finished(_), Some(text)) = (event, self.lines.omitted_failures().filter(|_| !self.audience.json))
+        if let (Event::Finished(_), Some(text)) =
+            (event, self.lines.omitted_failures().filter(|_| !self.audience.wants_json))
         {
             self.write_line(&text, LogLevel::Warning, "items.failed", Map::new());
         }
@@ -152,7 +155,7 @@ impl Reporter {
     /// reads.
     pub fn write_measurement(&self, measurement: &RunMeasurement) {
         let level = measurement.log_level();
-        if self.style.format.is_structured() && (!self.audience.quiet || level != LogLevel::Info) {
+        if self.style.format.is_structured() && (!self.audience.is_quiet || level != LogLevel::Info) {
             self.write_line(&measurement.sentence(), level, "run.finished", measurement.log_fields());
         }
     }
@@ -163,9 +166,12 @@ impl Reporter {
         self.end_bar();
         self.terminal.err().put_into_copy(&summary(report, &self.place, Palette::new(false)));
         let out = self.terminal.out();
-        if self.audience.json {
+        if self.audience.wants_json {
             out.put(&json_line(&RunDocument::new(report, &self.place, exit, &self.failures, self.failures_omitted)));
-        } else if !self.audience.quiet || exit != Exit::Ok || (report.dead_failures > 0 && !self.audience.in_passing) {
+        } else if !self.audience.is_quiet
+            || exit != Exit::Ok
+            || (report.exhausted_failures > 0 && !self.audience.omits_exhausted)
+        {
             out.put(&summary(report, &self.place, out.palette()));
         }
     }
@@ -223,7 +229,7 @@ mod tests {
         let clock = Arc::new(TestClock::starting_at(Timestamp(0)));
         let mut reporter = Reporter::new(terminal, clock, audience, place, Arc::default());
         reporter.on(&Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() });
-        reporter.on(&Event::Loaded { keys: 0, open_failures: 0, first: true, took_ms: 3 });
+        reporter.on(&Event::Loaded { keys: 0, open_failures: 0, is_first_run: true, took_ms: 3 });
         (0..failures).for_each(|n| reporter.on(&fixtures::failure(n)));
         let mut report = fixtures::report();
         report.run.counts.failed = failures;
@@ -247,7 +253,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_machine_gets_one_document_and_nothing_else() {
-        let (out, err) = shown(Audience { json: true, ..Audience::default() }, 23);
+        let (out, err) = shown(Audience { wants_json: true, ..Audience::default() }, 23);
         assert_eq!(err, "");
         let document: Value = serde_json::from_str(&out).expect("one document");
         assert_eq!((&document["exit_code"], &document["counts"]["failed"]), (&3.into(), &23.into()));
@@ -257,7 +263,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_quiet_run_is_silent_unless_something_failed() {
-        let quiet = Audience { quiet: true, ..Audience::default() };
+        let quiet = Audience { is_quiet: true, ..Audience::default() };
         let spreadsheet = Spreadsheet::google("1AbC", "--spreadsheet names it".into());
         let far = || Place { spreadsheet: spreadsheet.clone(), ..fixtures::place() };
         assert_eq!(shown_at(quiet, 0, far()), (String::new(), String::new()));
@@ -268,7 +274,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_quiet_first_run_in_a_local_file_says_where_it_is() {
-        let (out, err) = shown(Audience { quiet: true, ..Audience::default() }, 0);
+        let (out, err) = shown(Audience { is_quiet: true, ..Audience::default() }, 0);
         assert_eq!(out, "");
         assert_eq!(err, "quakes: first run in local file fixtures/quakes.sheet, because no spreadsheet is set\n");
     }

@@ -21,11 +21,11 @@ pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
         let _ = writeln!(out, "  {}", palette.warn(&visible(&repeated)));
     }
     let failed = format!("failed {}", format_number(counts.failed));
-    let failed = if counts.failed > 0 { palette.bad(&failed) } else { failed };
+    let failed = if counts.failed > 0 { palette.error(&failed) } else { failed };
     if let (RunStatus::Succeeded, Some(outgrown)) = (report.run.status, &report.outgrown) {
         let _ = writeln!(out, "  {}", palette.warn(&visible(outgrown)));
     }
-    let new = palette.strong(&format!("new {}", format_number(counts.new)));
+    let new = palette.emphasis(&format!("new {}", format_number(counts.new)));
     let _ = writeln!(
         out,
         "  read {} · {new} · skipped {}{} · {failed} · recovered {}",
@@ -67,7 +67,7 @@ pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
     let _ = writeln!(out, "  in {}", place.spreadsheet);
     out.push_str(&failures(report, place, palette));
     if report.keys > 0 || place.has_address() {
-        let _ = writeln!(out, "  see it:  {}", palette.faint(&place.how_to_see()));
+        let _ = writeln!(out, "  see it:  {}", palette.dimmed(&place.how_to_see()));
     }
     out
 }
@@ -75,19 +75,19 @@ pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
 /// Returns the open and exhausted failures with the commands for them; empty if there are none.
 fn failures(report: &RunReport, place: &Place, palette: Palette) -> String {
     let mut out = String::new();
-    if report.open_failures + report.dead_failures > 0 {
-        let open = match report.dead_failures {
+    if report.open_failures + report.exhausted_failures > 0 {
+        let open = match report.exhausted_failures {
             0 => format!("{} open", format_count(report.open_failures, "failure")),
             dead => {
                 format!("{} open, {} exhausted", format_count(report.open_failures, "failure"), format_number(dead))
             }
         };
         let open = palette.warn(&open);
-        let _ = writeln!(out, "  {open}:  {}", palette.faint(&place.how_to_see_failures()));
+        let _ = writeln!(out, "  {open}:  {}", palette.dimmed(&place.how_to_see_failures()));
     }
-    if report.dead_failures > 0 {
-        let dead = if report.dead_failures == 1 { "the exhausted one waits" } else { "the exhausted ones wait" };
-        let retry = palette.faint(&place.how_to_retry());
+    if report.exhausted_failures > 0 {
+        let dead = if report.exhausted_failures == 1 { "the exhausted one waits" } else { "the exhausted ones wait" };
+        let retry = palette.dimmed(&place.how_to_retry());
         let _ = writeln!(out, "  {dead} until the source has another record of it, or you retry it:  {retry}");
     }
     out
@@ -96,9 +96,9 @@ fn failures(report: &RunReport, place: &Place, palette: Palette) -> String {
 fn headline(run: &Run, palette: Palette) -> String {
     let (sign, word) = (status_symbol(run.status), run.status.as_str());
     let verdict = match run.status {
-        RunStatus::Succeeded => palette.good(&format!("{sign} {word}")),
+        RunStatus::Succeeded => palette.success(&format!("{sign} {word}")),
         RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut | RunStatus::Missed => {
-            palette.bad(&format!("{sign} {word}"))
+            palette.error(&format!("{sign} {word}"))
         }
         RunStatus::Partial | RunStatus::Degraded | RunStatus::Interrupted | RunStatus::Running | RunStatus::Skipped => {
             palette.warn(&format!("{sign} {word}"))
@@ -106,7 +106,7 @@ fn headline(run: &Run, palette: Palette) -> String {
     };
     let took =
         run.finished.map_or_else(String::new, |end| format!(" in {}", format_duration(end.ms_since(run.started))));
-    format!("{}  {verdict}{took}", palette.strong(&visible(&run.job)))
+    format!("{}  {verdict}{took}", palette.emphasis(&visible(&run.job)))
 }
 
 /// Returns the symbol of a status, so that the status is visible without colour.

@@ -64,10 +64,10 @@ fn whole_run(format: LogFormat) -> String {
     let style = style(format);
     let settings = LogSettings { style: Arc::clone(&style), ..LogSettings::default() };
     let logs = subscriber(&terminal, &clock, &settings, &[]).expect("valid settings");
-    let audience = Audience { verbose: true, ..Audience::default() };
+    let audience = Audience { is_verbose: true, ..Audience::default() };
     let mut reporter = Reporter::new(terminal, clock, audience, fixtures::place(), style);
     reporter.on(&Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() });
-    reporter.on(&Event::Loaded { keys: 204, open_failures: 1, first: false, took_ms: 3 });
+    reporter.on(&Event::Loaded { keys: 204, open_failures: 1, is_first_run: false, took_ms: 3 });
     with_default(logs, || {
         let span = tracing::error_span!("run", job = "quakes", run = tracing::field::Empty);
         span.record("run", "20180207-012613-00abc");

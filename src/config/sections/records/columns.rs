@@ -6,8 +6,8 @@
 use jiff::tz::TimeZone;
 
 use crate::config::syntax::closest_word::closest;
-use crate::config::syntax::column_entry::ColumnSays;
-use crate::config::syntax::located::At;
+use crate::config::syntax::column_entry::ColumnDeclaration;
+use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::SheetSection;
 use crate::config::value_reader::ValueReader;
 use crate::ledger::values::columns::{ColumnFormat, ColumnType, Columns, NewColumns, header_text};
@@ -26,7 +26,7 @@ pub(crate) fn columns(reader: &mut ValueReader<'_>, sheet: &SheetSection, timezo
         let name = header_text(name).to_owned();
         let name = &name;
         let kind = entry.says.kind.as_ref().and_then(|at| kind(reader, name, at));
-        let look = look(reader, name, kind, &entry.says);
+        let look = column_format(reader, name, kind, &entry.says);
         let form = input_form(reader, name, kind, &entry.says);
         columns.inputs.extend(form.map(|form| (name.clone(), form)));
         columns.types.extend(kind.map(|kind| (name.clone(), kind)));
@@ -50,7 +50,7 @@ pub(crate) fn columns(reader: &mut ValueReader<'_>, sheet: &SheetSection, timezo
     columns
 }
 
-fn kind(reader: &mut ValueReader<'_>, name: &str, at: &At<String>) -> Option<ColumnType> {
+fn kind(reader: &mut ValueReader<'_>, name: &str, at: &Located<String>) -> Option<ColumnType> {
     let text = reader.text(at)?;
     let kind = ColumnType::parse(&text);
     if kind.is_none() {
@@ -65,7 +65,12 @@ fn kind(reader: &mut ValueReader<'_>, name: &str, at: &At<String>) -> Option<Col
 }
 
 /// Returns the format of a column's values; `None` if the job sets none.
-fn look(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, says: &ColumnSays) -> Option<ColumnFormat> {
+fn column_format(
+    reader: &mut ValueReader<'_>,
+    name: &str,
+    kind: Option<ColumnType>,
+    says: &ColumnDeclaration,
+) -> Option<ColumnFormat> {
     let format = says.format.as_ref().and_then(|at| format(reader, name, kind, at));
     let timezone = says.timezone.as_ref().and_then(|at| {
         if kind != Some(ColumnType::DateTime) {
@@ -88,14 +93,19 @@ fn input_form(
     reader: &mut ValueReader<'_>,
     name: &str,
     kind: Option<ColumnType>,
-    says: &ColumnSays,
+    says: &ColumnDeclaration,
 ) -> Option<InputForm> {
     let decimal = says.decimal.as_ref().and_then(|at| decimal(reader, name, kind, at));
     let pattern = says.input.as_ref().and_then(|at| pattern(reader, name, kind, at));
     (decimal.is_some() || pattern.is_some()).then_some(InputForm { decimal, pattern })
 }
 
-fn decimal(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at: &At<String>) -> Option<DecimalMark> {
+fn decimal(
+    reader: &mut ValueReader<'_>,
+    name: &str,
+    kind: Option<ColumnType>,
+    at: &Located<String>,
+) -> Option<DecimalMark> {
     if kind != Some(ColumnType::Number) {
         let message = format!("column `{name}` has a decimal mark, but holds no numbers");
         reader.add_problem_at(at, message, "not for this type", "name its type: type = \"number\"");
@@ -110,7 +120,7 @@ fn decimal(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, a
     found
 }
 
-fn pattern(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at: &At<String>) -> Option<String> {
+fn pattern(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at: &Located<String>) -> Option<String> {
     let is_moment = kind == Some(ColumnType::DateTime);
     if !is_moment && kind != Some(ColumnType::Date) {
         let message = format!("column `{name}` has an input pattern, but holds no dates or times");
@@ -130,7 +140,7 @@ fn pattern(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, a
     Some(pattern)
 }
 
-fn format(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at: &At<String>) -> Option<String> {
+fn format(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at: &Located<String>) -> Option<String> {
     let takes = [ColumnType::Number, ColumnType::Date, ColumnType::DateTime, ColumnType::Duration];
     if !kind.is_some_and(|kind| takes.contains(&kind)) {
         let message = format!("column `{name}` has a format, but holds no numbers, dates, times or durations");
@@ -156,7 +166,7 @@ fn format(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at
     Some(pattern)
 }
 
-fn new_columns(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<NewColumns> {
+fn new_columns(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<NewColumns> {
     let word = reader.text(at)?;
     let found = NewColumns::WORDS.iter().find(|(known, _)| *known == word).map(|(_, policy)| *policy);
     if found.is_none() {

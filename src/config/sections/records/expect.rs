@@ -3,7 +3,7 @@
 //! In scope: the settings of `[expect]`. Out of scope: comparing a run with them
 //! (`ledger::runs::expectation`).
 
-use crate::config::syntax::located::At;
+use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::ExpectSection;
 use crate::config::value_reader::ValueReader;
 use crate::ledger::runs::expectation::{CountRange, Expectations};
@@ -12,7 +12,7 @@ use crate::ledger::values::columns::header_text;
 /// Reads the section; nothing is expected without one.
 pub(crate) fn expectations(reader: &mut ValueReader<'_>, raw: Option<&ExpectSection>) -> Expectations {
     let Some(raw) = raw else { return Expectations::default() };
-    let mut range = |at: Option<&At<String>>, what: &str| at.and_then(|at| count_range(reader, at, what));
+    let mut range = |at: Option<&Located<String>>, what: &str| at.and_then(|at| count_range(reader, at, what));
     Expectations {
         read: range(raw.read.as_ref(), "`expect.read`"),
         new: range(raw.new.as_ref(), "`expect.new`"),
@@ -21,7 +21,7 @@ pub(crate) fn expectations(reader: &mut ValueReader<'_>, raw: Option<&ExpectSect
     }
 }
 
-fn count_range(reader: &mut ValueReader<'_>, at: &At<String>, what: &str) -> Option<CountRange> {
+fn count_range(reader: &mut ValueReader<'_>, at: &Located<String>, what: &str) -> Option<CountRange> {
     let text = reader.non_empty(at, what)?;
     let range = CountRange::parse(&text);
     if range.is_none() {

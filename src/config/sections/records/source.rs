@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::records::evaluation::EvaluationSettings;
 use crate::config::syntax::closest_word::closest;
-use crate::config::syntax::located::At;
+use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::SourceSection as RawSource;
 use crate::config::value_reader::ValueReader;
 use crate::port::evaluator::EvaluationError;
@@ -23,9 +23,9 @@ use crate::source::bytes::input::Input;
 use crate::source::csv::csv_records;
 use crate::source::csv::delimiter::Delimiter;
 use crate::source::file_series::{FileSeries, files};
-use crate::source::json::json_document::{Extract, Items, NoItems};
+use crate::source::json::json_document::{ExtractFn, Items, NoRecordsError};
 use crate::source::json::{json_document, json_lines};
-use crate::source::skim::Depth;
+use crate::source::path_selection::Depth;
 use crate::source::xlsx;
 use crate::source::xlsx::chosen_sheet::SheetChoice;
 use crate::step::expression::Expression;
@@ -113,7 +113,7 @@ impl SourceSettings {
     }
 }
 
-fn extract(items: Expression) -> Extract {
+fn extract(items: Expression) -> ExtractFn {
     // The reading thread may block, so it is not one of the runtime's.
     let runtime = Handle::try_current();
     Arc::new(move |document: Value, bytes: u64| {
@@ -125,14 +125,14 @@ fn extract(items: Expression) -> Extract {
                 .unwrap_or_else(|| Err(EvaluationError::Rejected("no evaluator is available".into()))),
         };
         let values = values.map_err(|error| match error {
-            EvaluationError::Rejected(why) => NoItems::Broken(why),
-            EvaluationError::Machine(trouble) => NoItems::Unavailable(trouble.to_string()),
+            EvaluationError::Rejected(why) => NoRecordsError::Broken(why),
+            EvaluationError::Machine(machine_error) => NoRecordsError::Unavailable(machine_error.to_string()),
         })?;
         match values.as_slice() {
             [Value::Array(_)] => {
                 let expression = items.source().trim();
                 let why = format!("{expression} is one array; write {expression}[] to make a record of each element");
-                Err(NoItems::Broken(why))
+                Err(NoRecordsError::Broken(why))
             }
             _ => Ok(values),
         }
@@ -163,7 +163,7 @@ impl FormatKey {
 /// Reads the source of a job file, with the input that a flag names instead.
 pub(crate) fn settings(
     reader: &mut ValueReader<'_>,
-    raw: &At<RawSource>,
+    raw: &Located<RawSource>,
     flag: Option<&PathBuf>,
 ) -> Option<SourceSettings> {
     let source = raw.get();
@@ -173,7 +173,7 @@ pub(crate) fn settings(
         (FormatKey::Jsonl, &source.jsonl),
         (FormatKey::Xlsx, &source.xlsx),
     ];
-    let named: Vec<(FormatKey, &At<String>)> =
+    let named: Vec<(FormatKey, &Located<String>)> =
         keys.into_iter().filter_map(|(key, at)| at.as_ref().map(|at| (key, at))).collect();
     let (key, at) = match named.as_slice() {
         [one] => *one,
@@ -197,7 +197,7 @@ pub(crate) fn settings(
             return None;
         }
     };
-    misplaced(reader, source, key.word());
+    report_misplaced_keys(reader, source, key.word());
     let path = reader.non_empty(at, "the source's path");
     let format = match key {
         FormatKey::Csv => source
@@ -218,13 +218,13 @@ pub(crate) fn settings(
     Some(SourceSettings { input, encoding: encoding?, format: format? })
 }
 
-fn misplaced(reader: &mut ValueReader<'_>, source: &RawSource, word: &str) {
+fn report_misplaced_keys(reader: &mut ValueReader<'_>, source: &RawSource, word: &str) {
     let keys: [(&str, Option<_>, &[&str]); 5] = [
-        ("items", source.items.as_ref().map(At::span), &["json"]),
-        ("delimiter", source.delimiter.as_ref().map(At::span), &["csv"]),
-        ("encoding", source.encoding.as_ref().map(At::span), &["csv", "json", "jsonl"]),
-        ("sheet", source.sheet.as_ref().map(At::span), &["xlsx"]),
-        ("header_row", source.header_row.as_ref().map(At::span), &["xlsx"]),
+        ("items", source.items.as_ref().map(Located::span), &["json"]),
+        ("delimiter", source.delimiter.as_ref().map(Located::span), &["csv"]),
+        ("encoding", source.encoding.as_ref().map(Located::span), &["csv", "json", "jsonl"]),
+        ("sheet", source.sheet.as_ref().map(Located::span), &["xlsx"]),
+        ("header_row", source.header_row.as_ref().map(Located::span), &["xlsx"]),
     ];
     for (key, span, owners) in keys {
         if let Some(span) = span
@@ -238,7 +238,7 @@ fn misplaced(reader: &mut ValueReader<'_>, source: &RawSource, word: &str) {
     }
 }
 
-fn delimiter(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<Delimiter> {
+fn delimiter(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<Delimiter> {
     let text = reader.text(at)?;
     match text.as_bytes() {
         b"auto" => Some(Delimiter::Auto),
@@ -251,7 +251,7 @@ fn delimiter(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<Delimiter>
     }
 }
 
-fn encoding(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<TextEncoding> {
+fn encoding(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<TextEncoding> {
     let label = reader.text(at)?;
     let encoding = TextEncoding::parse(&label);
     if encoding.is_none() {

@@ -9,14 +9,14 @@ use crate::clock::Clock;
 use crate::config::external::logical_time::{LOGICAL_DATE, SCHEDULED_FOR};
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::records::evaluation::{EvaluationSettings, MAX_TIMEOUT_MS};
-use crate::config::syntax::located::At;
+use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::{JobFile, StepSection as Raw};
 use crate::config::value_reader::ValueReader;
 use crate::ledger::items::write_mode::Delivery;
 use crate::port::step::Step;
-use crate::step::command::command_step::{self, Command, CommandSettings};
+use crate::step::command::command_step::{self, CommandSettings, CommandStep};
 use crate::step::jq::program::Program;
-use crate::step::map::{self, Map};
+use crate::step::map_step::{self, MapStep};
 
 /// Default timeout of a program for one item, in milliseconds.
 const DEFAULT_TIMEOUT_MS: u64 = 60_000;
@@ -36,20 +36,20 @@ pub struct StepSettings {
 #[derive(Debug, Clone)]
 pub enum StepAction {
     /// A jq expression and its timeout for each value, in milliseconds.
-    Map(Program, u64),
+    MapStep(Program, u64),
     /// A program that gets the item on standard input, with its settings.
-    Command(CommandSettings),
+    CommandStep(CommandSettings),
 }
 
 impl StepSettings {
     /// Creates the step; `evaluation` sets how its expressions are evaluated.
     pub fn make(&self, clock: &Arc<dyn Clock>, evaluation: &EvaluationSettings) -> Arc<dyn Step> {
         match &self.action {
-            StepAction::Map(program, timeout_ms) => {
-                Arc::new(Map::new(self.name.clone(), evaluation.expression_within(program, *timeout_ms)))
+            StepAction::MapStep(program, timeout_ms) => {
+                Arc::new(MapStep::new(self.name.clone(), evaluation.expression_within(program, *timeout_ms)))
             }
-            StepAction::Command(settings) => {
-                Arc::new(Command::new(self.name.clone(), settings.clone(), Arc::clone(clock)))
+            StepAction::CommandStep(settings) => {
+                Arc::new(CommandStep::new(self.name.clone(), settings.clone(), Arc::clone(clock)))
             }
         }
     }
@@ -57,8 +57,8 @@ impl StepSettings {
     /// Returns the text that identifies the step in the job's definition.
     pub fn expression(&self) -> String {
         match &self.action {
-            StepAction::Map(program, _) => program.source().to_owned(),
-            StepAction::Command(settings) => format!("command {}", settings.words.join("\u{1f}")),
+            StepAction::MapStep(program, _) => program.source().to_owned(),
+            StepAction::CommandStep(settings) => format!("command {}", settings.words.join("\u{1f}")),
         }
     }
 }
@@ -73,7 +73,7 @@ pub(in crate::config) fn settings(
 ) -> Vec<StepSettings> {
     let mut steps: Vec<StepSettings> = Vec::new();
     for (at, step) in raw.step.iter().enumerate() {
-        let default = if step.command.is_some() { command_step::DEFAULT_NAME } else { map::DEFAULT_NAME };
+        let default = if step.command.is_some() { command_step::DEFAULT_NAME } else { map_step::DEFAULT_NAME };
         let name = match &step.name {
             Some(at) => reader.non_empty(at, "`step.name`"),
             None if at == 0 => Some(default.to_owned()),
@@ -114,7 +114,7 @@ fn action(
                 .as_ref()
                 .map_or(Some(jq_timeout_ms), |at| reader.duration_ms(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
             let program = reader.program(map, "`step.map`");
-            Some(StepAction::Map(program?, timeout_ms?))
+            Some(StepAction::MapStep(program?, timeout_ms?))
         }
         (None, Some(command)) => {
             let words = words(reader, command);
@@ -129,7 +129,7 @@ fn action(
                 .filter_map(|name| environment.get(name).map(|value| (name, value.to_owned())))
                 .collect();
             let (words, timeout_ms, job, folder) = (words?, timeout_ms?, job?.to_owned(), folder.to_owned());
-            Some(StepAction::Command(CommandSettings { words, timeout_ms, folder, job, variables }))
+            Some(StepAction::CommandStep(CommandSettings { words, timeout_ms, folder, job, variables }))
         }
         (None, None) => {
             // A wrong value of it was reported already.
@@ -149,7 +149,7 @@ fn action(
     }
 }
 
-fn words(reader: &mut ValueReader<'_>, at: &At<Vec<String>>) -> Option<Vec<String>> {
+fn words(reader: &mut ValueReader<'_>, at: &Located<Vec<String>>) -> Option<Vec<String>> {
     let words = at.get();
     let wrong = if words.first().is_none_or(String::is_empty) {
         "`step.command` names no program"

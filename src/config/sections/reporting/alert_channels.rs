@@ -6,7 +6,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use crate::alert::channel::{AlertChannel, ChannelTarget};
+use crate::alert_delivery::channel::{AlertChannel, ChannelTarget};
 use crate::alerts::channels::channel_kind::ChannelKind;
 use crate::alerts::channels::pagerduty;
 use crate::alerts::routing::Route;
@@ -15,7 +15,7 @@ use crate::config::external::names::SLACK_WEBHOOK;
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::reporting::secret_url::{AddressFlaw, is_readable_on_the_way, secret_url, web_address};
 use crate::config::syntax::closest_word::closest;
-use crate::config::syntax::located::At;
+use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::AlertChannelSection;
 use crate::config::value_reader::ValueReader;
 use crate::known_secrets::register_secret;
@@ -83,7 +83,7 @@ pub(crate) fn slack_of_environment(reader: &mut ValueReader<'_>, escalated: &[&s
     reading.found.push(AlertChannel { name, kind, target });
 }
 
-fn kind(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<ChannelKind> {
+fn kind(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<ChannelKind> {
     let word = reader.text(at)?;
     let kind = ChannelKind::parse(&word);
     if kind.is_none() {
@@ -97,7 +97,12 @@ fn kind(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<ChannelKind> {
 
 /// Returns the least severity of a channel. One that an escalation names hears of nothing else,
 /// unless the job file says so.
-fn least(reader: &mut ValueReader<'_>, at: Option<&At<String>>, kind: ChannelKind, is_rung: bool) -> Option<Severity> {
+fn least(
+    reader: &mut ValueReader<'_>,
+    at: Option<&Located<String>>,
+    kind: ChannelKind,
+    is_rung: bool,
+) -> Option<Severity> {
     let Some(at) = at else { return if is_rung { None } else { Some(kind.usual_severity()) } };
     let word = reader.text(at)?;
     if word == "never" {
@@ -119,9 +124,13 @@ fn target(
 ) -> Option<ChannelTarget> {
     match kind {
         ChannelKind::Command => {
-            let words = section.command.as_ref().map(At::get).filter(|words| !words.is_empty());
+            let words = section.command.as_ref().map(Located::get).filter(|words| !words.is_empty());
             if words.is_none() {
-                reader.add_problem(lacking(name, "command", "command = [\"notify-oncall\", \"--team\", \"data\"]"));
+                reader.add_problem(missing_key_problem(
+                    name,
+                    "command",
+                    "command = [\"notify-oncall\", \"--team\", \"data\"]",
+                ));
             }
             words.cloned().map(ChannelTarget::Program)
         }
@@ -129,7 +138,7 @@ fn target(
         ChannelKind::PagerDuty => {
             let key = section.key.as_ref().and_then(|at| routing_key(reader, at));
             if section.key.is_none() {
-                reader.add_problem(lacking(name, "key", "key = \"${PAGERDUTY_ROUTING_KEY}\""));
+                reader.add_problem(missing_key_problem(name, "key", "key = \"${PAGERDUTY_ROUTING_KEY}\""));
             }
             let address = match &section.url {
                 Some(at) => channel_url(reader, at, kind)?.into(),
@@ -139,7 +148,11 @@ fn target(
         }
         _ => {
             let Some(at) = &section.url else {
-                reader.add_problem(lacking(name, "url", "url = \"${NAME}\", the name of a variable that holds it"));
+                reader.add_problem(missing_key_problem(
+                    name,
+                    "url",
+                    "url = \"${NAME}\", the name of a variable that holds it",
+                ));
                 return None;
             };
             let mut url = channel_url(reader, at, kind)?;
@@ -150,11 +163,11 @@ fn target(
     }
 }
 
-fn lacking(name: &str, key: &str, example: &str) -> ConfigProblem {
+fn missing_key_problem(name: &str, key: &str, example: &str) -> ConfigProblem {
     ConfigProblem::new(format!("the channel \"{name}\" of `alerts` has no `{key}`")).help(format!("write {example}"))
 }
 
-fn channel_url(reader: &mut ValueReader<'_>, at: &At<String>, kind: ChannelKind) -> Option<Url> {
+fn channel_url(reader: &mut ValueReader<'_>, at: &Located<String>, kind: ChannelKind) -> Option<Url> {
     let help = "write ${NAME} of a variable that holds the whole address; sheetkeep alert test sends a message";
     let url = secret_url(reader, at, "alerts.channel.url", help)?;
     if !at.get().contains("${") && kind != ChannelKind::PagerDuty {
@@ -207,7 +220,7 @@ fn take_topic(reader: &mut ValueReader<'_>, url: &mut Url) -> Option<String> {
     Some(topic)
 }
 
-fn routing_key(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<SecretString> {
+fn routing_key(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<SecretString> {
     let key = reader.secret_text(at)?;
     let text = key.expose_secret().trim();
     if text.len() == ROUTING_KEY && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
@@ -226,7 +239,7 @@ fn mail_target(reader: &mut ValueReader<'_>, section: &AlertChannelSection, name
             (_, None) => ("from", "from = \"jobs@example.org\""),
             _ => ("to", "to = [\"team@example.org\"]"),
         };
-        reader.add_problem(lacking(name, what.0, what.1));
+        reader.add_problem(missing_key_problem(name, what.0, what.1));
         return None;
     };
     let text = reader.secret_text(at)?;
@@ -243,7 +256,7 @@ fn mail_target(reader: &mut ValueReader<'_>, section: &AlertChannelSection, name
     (to.len() == section.to.len()).then_some(ChannelTarget::Mail { url, from, to })
 }
 
-fn mail_address(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<String> {
+fn mail_address(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<String> {
     let text = reader.non_empty(at, "an e-mail address")?;
     if text.parse::<lettre::message::Mailbox>().is_ok() {
         return Some(text);

@@ -11,19 +11,19 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::alert::channel::AlertChannel;
-use crate::alerts::alert_rules::{AlertRules, FailedItems, Patience, Rung};
+use crate::alert_delivery::channel::AlertChannel;
+use crate::alerts::alert_rules::{AlertRules, EscalationDelay, EscalationLevel, FailedItems};
 use crate::alerts::quiet_hours::QuietHours;
 use crate::config::external::names::SLACK_WEBHOOK;
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::proxies::proxies;
 use crate::config::sections::reporting::alert_channels::{ChannelReading, channels, slack_of_environment};
 use crate::config::syntax::closest_word::closest;
-use crate::config::syntax::located::At;
+use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::{AlertsSection, EscalateSection};
 use crate::config::value_reader::ValueReader;
-use crate::google::transport::proxy::Proxies;
 use crate::schedule::job_schedule::JobSchedule;
+use crate::sheets_client::transport::proxy::Proxies;
 use crate::time::Timestamp;
 
 /// The most runs in a row, and the most messages an hour, that can be set.
@@ -81,7 +81,7 @@ fn rules(
     zone: &TimeZone,
 ) -> AlertRules {
     let usual = AlertRules::default();
-    let runs = |reader: &mut ValueReader<'_>, at: Option<&At<i64>>, what: &str| {
+    let runs = |reader: &mut ValueReader<'_>, at: Option<&Located<i64>>, what: &str| {
         at.and_then(|at| reader.whole_number(at, what, 1..=MOST)).and_then(|n| u32::try_from(n).ok())
     };
     let of_schedule = if schedule.is_some_and(is_frequent) { 2 } else { usual.after };
@@ -116,7 +116,7 @@ fn is_frequent(schedule: &JobSchedule) -> bool {
     gap.is_some_and(|gap| u128::from(gap) < HOUR.as_millis())
 }
 
-fn retry_limit(reader: &mut ValueReader<'_>, at: &At<f64>) -> Option<f64> {
+fn retry_limit(reader: &mut ValueReader<'_>, at: &Located<f64>) -> Option<f64> {
     let limit = *at.get();
     if limit.is_finite() && limit >= 0.0 {
         return Some(limit);
@@ -125,7 +125,7 @@ fn retry_limit(reader: &mut ValueReader<'_>, at: &At<f64>) -> Option<f64> {
     None
 }
 
-fn failed_items(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<FailedItems> {
+fn failed_items(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<FailedItems> {
     let text = reader.non_empty(at, "`alerts.failed_items`")?;
     let parsed = match text.trim().strip_suffix('%') {
         Some(share) => share.trim().parse::<f64>().ok().filter(|share| *share > 0.0 && *share <= 100.0),
@@ -141,7 +141,7 @@ fn failed_items(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<FailedI
     parsed
 }
 
-fn quiet_hours(reader: &mut ValueReader<'_>, at: &At<String>, zone: &TimeZone) -> Option<QuietHours> {
+fn quiet_hours(reader: &mut ValueReader<'_>, at: &Located<String>, zone: &TimeZone) -> Option<QuietHours> {
     let text = reader.non_empty(at, "`alerts.quiet_hours`")?;
     let parsed = QuietHours::parse(&text, zone.clone());
     if parsed.is_none() {
@@ -151,7 +151,7 @@ fn quiet_hours(reader: &mut ValueReader<'_>, at: &At<String>, zone: &TimeZone) -
     parsed
 }
 
-fn escalation(reader: &mut ValueReader<'_>, raw: &[EscalateSection], reading: &ChannelReading) -> Vec<Rung> {
+fn escalation(reader: &mut ValueReader<'_>, raw: &[EscalateSection], reading: &ChannelReading) -> Vec<EscalationLevel> {
     let mut rungs = Vec::new();
     for rung in raw {
         let (Some(after), Some(to)) = (&rung.after, &rung.to) else { continue };
@@ -165,18 +165,18 @@ fn escalation(reader: &mut ValueReader<'_>, raw: &[EscalateSection], reading: &C
             reader.add_problem_at(to, "`alerts.escalate` names no channel of the job", "no such channel", &help);
             continue;
         }
-        rungs.push(Rung { after: patience, to: name });
+        rungs.push(EscalationLevel { after: patience, to: name });
     }
     rungs
 }
 
-fn patience(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<Patience> {
+fn patience(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<EscalationDelay> {
     let text = at.get().trim();
     let failures = text.strip_suffix("failures").or_else(|| text.strip_suffix("failure"));
     let Some(number) = failures else {
-        return reader.duration_ms(at, "`alerts.escalate.after`", MINUTE_MS..=YEAR_MS).map(Patience::Time);
+        return reader.duration_ms(at, "`alerts.escalate.after`", MINUTE_MS..=YEAR_MS).map(EscalationDelay::Time);
     };
-    let parsed = number.trim().parse().ok().filter(|count| *count > 0).map(Patience::Failures);
+    let parsed = number.trim().parse().ok().filter(|count| *count > 0).map(EscalationDelay::Failures);
     if parsed.is_none() {
         let help = "write it as \"3 failures\", or as a time such as \"24h\"";
         let problem = ConfigProblem::at(at.span(), "`alerts.escalate.after` is not a number of failures", "no number");

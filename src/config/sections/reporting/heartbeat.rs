@@ -12,10 +12,10 @@ use url::Url;
 
 use crate::config::sections::proxies::proxies;
 use crate::config::sections::reporting::secret_url::{is_readable_on_the_way, secret_url};
-use crate::config::syntax::located::At;
+use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::HeartbeatSection;
 use crate::config::value_reader::ValueReader;
-use crate::google::transport::proxy::Proxies;
+use crate::sheets_client::transport::proxy::Proxies;
 
 /// Where and how a job reports.
 #[derive(Debug, Clone, Default)]
@@ -89,7 +89,7 @@ pub(crate) fn heartbeat(reader: &mut ValueReader<'_>, raw: Option<&HeartbeatSect
     HeartbeatSettings { ping, file }
 }
 
-fn convention(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<PingConvention> {
+fn convention(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<PingConvention> {
     let word = reader.text(at)?;
     let found = PingConvention::parse(&word);
     if found.is_none() {
@@ -99,7 +99,7 @@ fn convention(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<PingConve
     found
 }
 
-fn ping_url(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<Url> {
+fn ping_url(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<Url> {
     let help = "write the whole address, such as https://hc-ping.com/UUID, or ${NAME} of a variable that holds it";
     let url = secret_url(reader, at, "heartbeat.url", help)?;
     if !at.get().contains("${") {

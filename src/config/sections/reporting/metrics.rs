@@ -15,11 +15,11 @@ use crate::config::problem::ConfigProblem;
 use crate::config::sections::proxies::proxies;
 #[cfg(feature = "otlp")]
 use crate::config::sections::reporting::otlp::{OtlpSettings, collector};
-use crate::config::syntax::located::At;
+use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::MetricsSection;
 use crate::config::value_reader::ValueReader;
-use crate::google::transport::proxy::Proxies;
 use crate::known_secrets::register_secret;
+use crate::sheets_client::transport::proxy::Proxies;
 use crate::telemetry::metrics::statsd_names::StatsdDialect;
 
 /// The schemes of a StatsD address.
@@ -101,7 +101,7 @@ pub(crate) fn metrics(reader: &mut ValueReader<'_>, raw: Option<&MetricsSection>
     }
 }
 
-fn pushgateway(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<PushgatewaySettings> {
+fn pushgateway(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<PushgatewaySettings> {
     let text = reader.secret_text(at)?;
     let url = Url::parse(text.expose_secret().trim()).ok();
     let url =
@@ -158,7 +158,7 @@ fn authorization(url: &Url) -> Option<SecretString> {
     Some(SecretString::from(format!("Basic {}", BASE64.encode(pair.as_bytes()))))
 }
 
-fn statsd(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<StatsdSettings> {
+fn statsd(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<StatsdSettings> {
     let text = reader.text(at)?;
     let text = text.trim();
     let scheme = DIALECTS.iter().find_map(|(scheme, dialect)| Some((text.strip_prefix(scheme)?, *dialect)));

@@ -9,8 +9,8 @@ use url::Url;
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::proxies::proxies;
 use crate::config::value_reader::ValueReader;
-use crate::google::transport::proxy::Proxies;
 use crate::known_secrets::register_secret;
+use crate::sheets_client::transport::proxy::Proxies;
 use crate::telemetry::logs::log_format::TraceParent;
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";

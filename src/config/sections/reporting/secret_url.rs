@@ -7,12 +7,12 @@ use secrecy::ExposeSecret as _;
 use url::Url;
 
 use crate::config::problem::ConfigProblem;
-use crate::config::syntax::located::At;
+use crate::config::syntax::located::Located;
 use crate::config::value_reader::ValueReader;
 
 /// Reads an http or https address without a user; `what` is its key in the job file. Problems are
 /// added without their place in the file, so that the line with the secret is not shown.
-pub(crate) fn secret_url(reader: &mut ValueReader<'_>, at: &At<String>, what: &str, help: &str) -> Option<Url> {
+pub(crate) fn secret_url(reader: &mut ValueReader<'_>, at: &Located<String>, what: &str, help: &str) -> Option<Url> {
     let text = reader.secret_text(at)?;
     match web_address(text.expose_secret()) {
         Ok(url) => Some(url),

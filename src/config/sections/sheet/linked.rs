@@ -9,7 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::private_files::linked;
+use crate::private_files::link_target;
 
 /// Returns the folder of the target of a link at `path`; `None` if `path` is not a link, or leads
 /// to a file beside it.
@@ -18,6 +18,6 @@ pub(crate) fn target_folder(path: &Path) -> Option<PathBuf> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let real = linked(path)?.parent()?.to_owned();
+    let real = link_target(path)?.parent()?.to_owned();
     (typed.canonicalize().ok().as_ref() != Some(&real)).then_some(real)
 }

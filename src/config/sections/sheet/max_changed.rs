@@ -3,7 +3,7 @@
 //! In scope: the setting `max_changed` of `[sheet]`. Out of scope: what a run does beyond it
 //! (`runner::records::change_hold`).
 
-use crate::config::syntax::located::At;
+use crate::config::syntax::located::Located;
 use crate::config::syntax::max_changed::MaxChangedEntry;
 use crate::config::syntax::raw::SheetSection;
 use crate::config::value_reader::ValueReader;
@@ -36,7 +36,7 @@ pub(crate) fn max_changed(
     (rows.is_some() || share.is_some()).then_some(ChangeLimit { rows, share })
 }
 
-fn read_share(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<f64> {
+fn read_share(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<f64> {
     let text = reader.non_empty(at, "`sheet.max_changed`")?;
     let share = ChangeLimit::parse_share(&text);
     if share.is_none() {

@@ -2,7 +2,7 @@
 //!
 //! Out of scope: the titles of the tool's own tabs (`store::guard::head_guard`).
 
-use crate::config::syntax::located::At;
+use crate::config::syntax::located::Located;
 use crate::config::value_reader::ValueReader;
 
 /// The longest job name, in characters: tab titles contain it, and a title has at most 100.
@@ -11,7 +11,7 @@ const MAX_NAME_CHARS: usize = 50;
 const MAX_TITLE_CHARS: usize = 100;
 
 /// Reads the name of the job, which the titles of its tabs contain.
-pub(crate) fn job_name(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<String> {
+pub(crate) fn job_name(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<String> {
     let name = reader.non_empty(at, "`name`")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || " _.-".contains(c);
     if name.chars().count() > MAX_NAME_CHARS {
@@ -32,7 +32,7 @@ pub(crate) fn job_name(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<
 }
 
 /// Reads the title of the data tab, which no tab of the tool may have.
-pub(crate) fn tab(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<String> {
+pub(crate) fn tab(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<String> {
     let title = reader.non_empty(at, "`sheet.tab`")?;
     let lower = title.to_lowercase();
     let machine = ["runs", "jobs"].contains(&lower.as_str())

@@ -109,7 +109,7 @@ pub(crate) fn target(
         return google(spreadsheet_id(named), choice).or_else(|| bad_id(reader, "the flag for the spreadsheet", named));
     }
     if let Some(named) = reader.environment.find(SPREADSHEET) {
-        let choice = Choice::Variable(named.in_file.then(|| reader.environment.file_path().to_owned()));
+        let choice = Choice::Variable(named.is_in_file.then(|| reader.environment.file_path().to_owned()));
         return google(spreadsheet_id(named.value), choice).or_else(|| bad_id(reader, SPREADSHEET, named.value));
     }
     let in_sheet = raw.sheet.as_ref().and_then(|sheet| sheet.spreadsheet.as_ref());
@@ -232,8 +232,11 @@ pub(crate) fn credentials(reader: &mut ValueReader<'_>, flags: &Overrides) -> Cr
     if let (Some(path), Some(inline)) = (path, inline) {
         let place = |in_file| environment.place(in_file);
         let message = format!("{CREDENTIALS_PATH} and {CREDENTIALS_JSON} are set, but exclude each other");
-        let places =
-            format!("the first is in {}, the second in {}; unset one", place(path.in_file), place(inline.in_file));
+        let places = format!(
+            "the first is in {}, the second in {}; unset one",
+            place(path.is_in_file),
+            place(inline.is_in_file)
+        );
         reader.add_problem(ConfigProblem::new(message).help(places));
         return found;
     }
@@ -241,13 +244,13 @@ pub(crate) fn credentials(reader: &mut ValueReader<'_>, flags: &Overrides) -> Cr
         // A path in `.env` is relative to that file, a path in the environment to the working
         // directory.
         let file = Path::new(path.value);
-        let file = if path.in_file { reader.folder.join(file) } else { file.to_owned() };
+        let file = if path.is_in_file { reader.folder.join(file) } else { file.to_owned() };
         if redact::is_no_path(path.value) && !file.exists() {
             let problem = ConfigProblem::new(format!(
                 "{CREDENTIALS_PATH} holds {}, but it takes the path of a file",
                 kind(path.value)
             ));
-            let place = environment.place(path.in_file);
+            let place = environment.place(path.is_in_file);
             reader.add_problem(problem.help(format!(
                 "put the whole content of the key file into {CREDENTIALS_JSON}, plain or in base64, or a path here; the value, which is \
                  set in {place}, is not shown"

@@ -43,7 +43,7 @@ pub(crate) fn default_file(reader: &mut ValueReader<'_>, path: &Path, job: Optio
     let shown = file.display().to_string();
     let environment = reader.environment;
     if let Some((name, found)) = environment.first(&[CREDENTIALS_PATH, CREDENTIALS_JSON]) {
-        let place = environment.place(found.in_file);
+        let place = environment.place(found.is_in_file);
         let lacks = if environment.is_empty(SPREADSHEET) { "is empty" } else { "is not set" };
         let message = format!("{name} is set in {place}, but no spreadsheet is named: {SPREADSHEET} {lacks}");
         reader.add_problem(ConfigProblem::new(message).help(format!(

@@ -24,7 +24,7 @@ fn context() -> StepContext {
 async fn shell(script: &str, timeout_ms: u64, context: &StepContext) -> Result<Vec<Value>, StepError> {
     let words = ["sh", "-c", script].map(str::to_owned).to_vec();
     let settings = CommandSettings { words, timeout_ms, folder: ".".into(), job: "j".into(), variables: Vec::new() };
-    let step = Command::new("notify", settings, Arc::new(SystemClock::new()));
+    let step = CommandStep::new("notify", settings, Arc::new(SystemClock::new()));
     step.run(json!({"id": "k"}), context).await
 }
 
@@ -46,7 +46,7 @@ async fn an_item_is_whole_before_its_program_starts() {
         let words = ["sh", "-c", script].map(str::to_owned).to_vec();
         let settings =
             CommandSettings { words, timeout_ms: 60_000, folder: ".".into(), job: "j".into(), variables: Vec::new() };
-        let step = Command::new("notify", settings, Arc::new(SystemClock::new()));
+        let step = CommandStep::new("notify", settings, Arc::new(SystemClock::new()));
         let made = step.run(json!("x".repeat(size)), &context()).await;
         // Two quotes and the line end.
         assert_eq!(made, Ok(vec![json!(["regular file", size + 3]), json!(size + 3)]));
@@ -86,14 +86,14 @@ async fn the_exit_code_decides_and_the_last_stderr_line_is_reported() {
         job: "j".into(),
         variables: Vec::new(),
     };
-    let missing = Command::new("x", missing, Arc::new(SystemClock::new())).run(json!(1), &context).await;
+    let missing = CommandStep::new("x", missing, Arc::new(SystemClock::new())).run(json!(1), &context).await;
     assert!(missing.expect_err("nothing to start").to_string().contains("./no-such can't be started"));
 }
 
 /// A clock that never advances: every wait lasts for ever.
-struct Still;
+struct StoppedClock;
 
-impl Clock for Still {
+impl Clock for StoppedClock {
     fn now(&self) -> Timestamp {
         Timestamp(0)
     }
@@ -113,7 +113,7 @@ async fn a_program_that_has_ended_is_not_waited_for() {
         let words = ["sh", "-c", script].map(str::to_owned).to_vec();
         let settings =
             CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into(), variables: Vec::new() };
-        let step = Command::new("notify", settings, Arc::new(Still));
+        let step = CommandStep::new("notify", settings, Arc::new(StoppedClock));
         assert_eq!(step.run(json!({"id": "k"}), &context()).await, Ok(vec![made]));
     }
 }
@@ -124,9 +124,14 @@ async fn a_program_that_is_not_there_is_no_item_s_fault() {
         let words = words.map(str::to_owned).to_vec();
         let settings =
             CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into(), variables: Vec::new() };
-        let failed = Command::new("x", settings, Arc::new(Still)).run(json!(1), &context()).await;
-        let Err(StepError::Machine { trouble, begun: false }) = failed else { unreachable!("{failed:?}") };
-        assert!(trouble.refused == Refused::Program && trouble.why.contains(suffix), "{trouble}");
+        let failed = CommandStep::new("x", settings, Arc::new(StoppedClock)).run(json!(1), &context()).await;
+        let Err(StepError::Machine { error: machine_error, has_begun: false }) = failed else {
+            unreachable!("{failed:?}")
+        };
+        assert!(
+            machine_error.refused == MachineRefusal::Program && machine_error.why.contains(suffix),
+            "{machine_error}"
+        );
     }
 }
 
@@ -136,7 +141,7 @@ async fn a_key_that_no_environment_can_hold_is_that_item_s_failure() {
     context.version = Version("v".repeat(200_000));
     let words = ["true".to_owned()].to_vec();
     let settings = CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into(), variables: Vec::new() };
-    let failed = Command::new("x", settings, Arc::new(Still)).run(json!(1), &context).await;
+    let failed = CommandStep::new("x", settings, Arc::new(StoppedClock)).run(json!(1), &context).await;
     assert!(matches!(&failed, Err(StepError::Rejected(why)) if why.contains("too long")), "{failed:?}");
 }
 

@@ -14,7 +14,7 @@ use jaq_core::path::Part;
 
 use crate::step::jq::bounds::cost::Cost;
 use crate::step::jq::bounds::literals::{MAX_REGEX, is_cheap_regex, literal, number};
-use crate::step::jq::bounds::result_bounds::{COPY_COST, ResultBounds, either};
+use crate::step::jq::bounds::result_bounds::{COPY_COST, ResultBounds, either_bounds};
 use crate::step::jq::dialect::numbers::REPEATED_IN_PLACE;
 
 /// How many times longer a text may become when it is written as JSON or in another format.
@@ -84,7 +84,7 @@ fn result_bounds<'s>(term: &Term<&'s str>, input: Cost, scope: &mut Scope<'s>) -
             let tried = result_bounds(tried, input, scope)?;
             match caught {
                 Some(caught) => {
-                    either(tried, result_bounds(caught, input.plus(tried.size).scaled(ESCAPE_FACTOR), scope)?)
+                    either_bounds(tried, result_bounds(caught, input.plus(tried.size).scaled(ESCAPE_FACTOR), scope)?)
                 }
                 None => tried,
             }
@@ -96,7 +96,7 @@ fn result_bounds<'s>(term: &Term<&'s str>, input: Cost, scope: &mut Scope<'s>) -
             };
             for (test, then) in cases {
                 let test = result_bounds(test, input, scope)?;
-                let both = either(result_bounds(then, input, scope)?, all);
+                let both = either_bounds(result_bounds(then, input, scope)?, all);
                 all = test.with(both, both.size)?;
             }
             all
@@ -129,7 +129,7 @@ fn result_bounds<'s>(term: &Term<&'s str>, input: Cost, scope: &mut Scope<'s>) -
             }
             all
         }
-        Term::Call(name, arguments) => call(name, arguments, input, scope)?,
+        Term::Call(name, arguments) => bound_call(name, arguments, input, scope)?,
         Term::Label(..) | Term::Break(_) | Term::Fold(..) | Term::Def(..) => return None,
     })
 }
@@ -170,7 +170,7 @@ fn operation<'s>(
             let second = second?;
             first.with(second, second.size)
         }
-        BinaryOp::Comma | BinaryOp::Alt => Some(either(first, result_bounds(right, input, scope)?)),
+        BinaryOp::Comma | BinaryOp::Alt => Some(either_bounds(first, result_bounds(right, input, scope)?)),
         BinaryOp::Or | BinaryOp::And | BinaryOp::Cmp(_) => {
             let second = result_bounds(right, input, scope)?;
             let compared = first.with(second, first.size.plus(second.size))?;
@@ -241,7 +241,7 @@ fn length(text: &str) -> f64 {
 }
 
 #[expect(clippy::too_many_lines, reason = "a table: what each filter costs")]
-fn call<'s>(name: &str, arguments: &[Term<&'s str>], input: Cost, scope: &mut Scope<'s>) -> Option<ResultBounds> {
+fn bound_call<'s>(name: &str, arguments: &[Term<&'s str>], input: Cost, scope: &mut Scope<'s>) -> Option<ResultBounds> {
     let same = Some(ResultBounds::with_work(input, input));
     match (name, arguments) {
         (

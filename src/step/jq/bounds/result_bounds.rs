@@ -39,7 +39,7 @@ impl ResultBounds {
 }
 
 /// Returns the values of both.
-pub(crate) fn either(one: ResultBounds, other: ResultBounds) -> ResultBounds {
+pub(crate) fn either_bounds(one: ResultBounds, other: ResultBounds) -> ResultBounds {
     ResultBounds {
         count: one.count.plus(other.count),
         size: one.size.plus(other.size),

@@ -64,7 +64,7 @@ fn all() -> impl Iterator<Item = Def<&'static str>> {
 }
 
 /// Returns the native filters that an expression may use.
-pub(crate) fn funs() -> impl Iterator<Item = Fun<Data>> {
+pub(crate) fn native_filters() -> impl Iterator<Item = Fun<Data>> {
     let replaced: Vec<_> = natives().map(|(name, args, _)| (name, args.len())).collect();
     let usual = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
     let usual = usual

@@ -51,37 +51,40 @@ pub(crate) fn rewrite_definition(def: Def<&str>) -> Def<&str> {
 pub(crate) fn rewrite_term(term: Term<&str>) -> Term<&str> {
     match term {
         Term::Str(format, parts) => rewrite_text(format, parts),
-        Term::BinOp(left, operator, right) => rewrite_binary(within(left), operator, within(right)),
-        Term::Arr(inner) => Term::Arr(inner.map(within)),
+        Term::BinOp(left, operator, right) => rewrite_binary(rewrite_inner(left), operator, rewrite_inner(right)),
+        Term::Arr(inner) => Term::Arr(inner.map(rewrite_inner)),
         Term::Obj(members) => {
             let members = members.into_iter().map(|(name, value)| (rewrite_term(name), value.map(rewrite_term)));
             sum(members.collect(), &Term::Obj)
         }
-        Term::Neg(inner) => Term::Neg(within(inner)),
-        Term::Label(name, inner) => Term::Label(name, within(inner)),
+        Term::Neg(inner) => Term::Neg(rewrite_inner(inner)),
+        Term::Label(name, inner) => Term::Label(name, rewrite_inner(inner)),
         Term::Fold(kind, over, bound, parts) => {
-            Term::Fold(kind, within(over), rewrite_pattern(bound), parts.into_iter().map(rewrite_term).collect())
+            Term::Fold(kind, rewrite_inner(over), rewrite_pattern(bound), parts.into_iter().map(rewrite_term).collect())
         }
-        Term::TryCatch(tried, caught) => Term::TryCatch(within(tried), caught.map(within)),
+        Term::TryCatch(tried, caught) => Term::TryCatch(rewrite_inner(tried), caught.map(rewrite_inner)),
         Term::IfThenElse(cases, other) => {
             let cases = cases.into_iter().map(|(test, then)| (rewrite_term(test), rewrite_term(then))).collect();
-            Term::IfThenElse(cases, other.map(within))
+            Term::IfThenElse(cases, other.map(rewrite_inner))
         }
-        Term::Def(defs, inner) => Term::Def(defs.into_iter().map(rewrite_definition).collect(), within(inner)),
+        Term::Def(defs, inner) => Term::Def(defs.into_iter().map(rewrite_definition).collect(), rewrite_inner(inner)),
         Term::Call(name, arguments) => Term::Call(name, arguments.into_iter().map(rewrite_term).collect()),
         Term::Path(from, Path(parts)) => {
             let part = |part| match part {
                 Part::Index(index) => Part::Index(rewrite_term(index)),
                 Part::Range(from, upto) => Part::Range(from.map(rewrite_term), upto.map(rewrite_term)),
             };
-            Term::Path(within(from), Path(parts.into_iter().map(|(one, optional)| (part(one), optional)).collect()))
+            Term::Path(
+                rewrite_inner(from),
+                Path(parts.into_iter().map(|(one, optional)| (part(one), optional)).collect()),
+            )
         }
         leaf @ (Term::Id | Term::Recurse | Term::Num(_) | Term::Break(_) | Term::Var(_)) => leaf,
     }
 }
 
 #[expect(clippy::unnecessary_box_returns, clippy::boxed_local, reason = "the terms of jaq hold their parts in boxes")]
-fn within(inner: Box<Term<&str>>) -> Box<Term<&str>> {
+fn rewrite_inner(inner: Box<Term<&str>>) -> Box<Term<&str>> {
     Box::new(rewrite_term(*inner))
 }
 

@@ -41,17 +41,17 @@ fn adding(columns: &[&str], cells: &[(&str, Value)]) -> Commit {
 fn a_new_column_is_put_right_of_the_last_header() {
     let commit = adding(&["n"], &[]);
     let mut roomy = tab(&["id", "mine"], 26);
-    let requests = added(&mut roomy, &commit);
+    let requests = add_new_columns(&mut roomy, &commit);
     assert!(matches!(requests[0], Request::InsertDimension { range, .. } if range.start_index == 2));
     assert_eq!((roomy.header, roomy.width), (names(&["id", "mine", "n"]), 27));
     let mut full = tab(&["id"], 1);
-    assert!(matches!(added(&mut full, &commit)[0], Request::AppendDimension { length: 1, .. }));
-    assert!(added(&mut full, &adding(&[], &[])).is_empty());
+    assert!(matches!(add_new_columns(&mut full, &commit)[0], Request::AppendDimension { length: 1, .. }));
+    assert!(add_new_columns(&mut full, &adding(&[], &[])).is_empty());
 }
 
 #[test]
 fn a_new_column_looks_as_the_first_of_its_cells() {
-    let requests = added(
+    let requests = add_new_columns(
         &mut tab(&["id"], 26),
         &adding(&["day", "n"], &[("day", Value::Date(45_000.0)), ("n", Value::Number(1.0))]),
     );
@@ -66,12 +66,12 @@ fn a_new_column_looks_as_the_first_of_its_cells() {
 #[test]
 fn only_columns_of_the_job_are_marked_each_with_its_own_id() {
     let (tab, head) = (tab(&["id", "mine", "n"], 3), HeadId { commit: 1, nonce: 5 });
-    let made = marks(head, &tab, &own(&names(&["id", "n", "elsewhere"])), &names(&["id"]));
+    let made = mark_own_columns(head, &tab, &own(&names(&["id", "n", "elsewhere"])), &names(&["id"]));
     let [Request::CreateDeveloperMetadata { developer_metadata: mark }] = made.as_slice() else {
         panic!("one mark: {made:?}");
     };
     assert_eq!((mark.metadata_value.as_str(), mark.location.dimension_range.start_index), ("n", 2));
-    let all = marks(head, &tab, &own(&names(&["id", "n"])), &[]);
+    let all = mark_own_columns(head, &tab, &own(&names(&["id", "n"])), &[]);
     assert!(all.len() == 2 && all[0] != all[1]);
 }
 
@@ -81,16 +81,16 @@ fn of_a_wide_tab_the_same_columns_are_marked_each_time() {
     let wide: Vec<String> = (0..9_000).map(|n| format!("a long name of a column, number {n}")).collect();
     let wide_tab = Tab { header: wide.clone(), ..tab(&[], 9_000) };
     let all = own(&wide);
-    let first = marks(head, &wide_tab, &all, &[]).len();
+    let first = mark_own_columns(head, &wide_tab, &all, &[]).len();
     assert!(first > 100 && first * 36 < MAX_MARK_CHARS + 36 && first == all.marked_columns().len());
     // The next run knows what the state had room for, finds the others by their headers, and marks
     // nothing again.
     let kept = columns_that_fit(&wide);
     assert!(kept.len() < wide.len());
-    assert!(marks(head, &wide_tab, &all, kept).is_empty());
+    assert!(mark_own_columns(head, &wide_tab, &all, kept).is_empty());
     let mut without = Tab { header: wide[..wide.len() - 1].to_vec(), ..wide_tab };
     let anomaly = &all.look_up(&mut without, Some(&[])).anomalies[0];
-    assert!(anomaly.blocking && anomaly.message.contains("one too many to have a mark"), "{}", anomaly.message);
+    assert!(anomaly.is_blocking && anomaly.message.contains("one too many to have a mark"), "{}", anomaly.message);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_cleared_header_stops_the_run_even_if_it_was_the_last() {
     for (header, name, at) in [(&["id", "", "m"][..], "n", 1), (&["id", "n"][..], "m", 2)] {
         let found = own(&columns).look_up(&mut tab(header, 3), Some(&[mark(7, at, name)]));
         let [anomaly] = found.anomalies.as_slice() else { panic!("{found:?}") };
-        assert!(anomaly.blocking && found.gone.is_empty(), "{found:?}");
+        assert!(anomaly.is_blocking && found.gone.is_empty(), "{found:?}");
         assert!(anomaly.message.contains(&format!("column \"{name}\" has no header any more")), "{found:?}");
     }
 }
@@ -147,7 +147,7 @@ fn a_job_header_over_two_columns_stops_the_run() {
     let columns = names(&["id", "n"]);
     let own = own(&columns);
     let doubled = own.look_up(&mut tab(&["id", "n", "n"], 3), Some(&[mark(7, 2, "n")]));
-    let messages = |message: &str| vec![Anomaly { message: message.into(), blocking: true }];
+    let messages = |message: &str| vec![Anomaly { message: message.into(), is_blocking: true }];
     assert_eq!(
         doubled.anomalies,
         messages("tab Quakes has two columns named \"n\": the job's own is C, so rename the other")
@@ -174,6 +174,8 @@ fn where_marks_can_not_be_read_a_lost_header_stops_the_run() {
 fn a_column_that_was_deleted_and_is_there_again_is_marked_anew() {
     let state = State { columns: names(&["id", "n"]), deleted: names(&["n"]), ..State::default() };
     let head = HeadId { commit: 1, nonce: 5 };
-    let again = |header: &[&str]| marks(head, &tab(header, 3), &own(&state.columns), &existing_columns(&state)).len();
+    let again = |header: &[&str]| {
+        mark_own_columns(head, &tab(header, 3), &own(&state.columns), &existing_columns(&state)).len()
+    };
     assert_eq!((again(&["id"]), again(&["id", "n"])), (0, 1));
 }

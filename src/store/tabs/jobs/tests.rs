@@ -5,7 +5,7 @@ use super::*;
 const ID: i32 = 9;
 
 fn spreadsheet(title: &str, zone: &str) -> SpreadsheetInfo {
-    let tab = TabInfo { sheet_id: ID, title: title.into(), index: 0, hidden: false, rows: 100, columns: 17 };
+    let tab = TabInfo { sheet_id: ID, title: title.into(), index: 0, is_hidden: false, rows: 100, columns: 17 };
     SpreadsheetInfo {
         title: String::new(),
         locale: "de_DE".into(),
@@ -46,7 +46,7 @@ fn people_pause_a_job_with_a_tick_or_a_word() {
     ] {
         let rows = [header_row(), row(&[("job", json!("nightly")), ("paused", cell.clone())])];
         let found = read(Some(ID), &rows);
-        assert_eq!((found.requests.paused, found.tab), (paused, JobsTab::Complete(ID)), "{cell}");
+        assert_eq!((found.requests.is_paused, found.tab), (paused, JobsTab::Complete(ID)), "{cell}");
     }
 }
 
@@ -72,7 +72,7 @@ fn what_people_write_and_no_one_understands_is_answered() {
     };
     let paused = unclear("paused", json!("until Monday"));
     let expected = "tab Jobs: \"until Monday\" in paused counts as a pause: tick it, or write yes or no";
-    assert!(paused.paused && paused.unclear == [expected], "{paused:?}");
+    assert!(paused.is_paused && paused.unclear == [expected], "{paused:?}");
     let requested = unclear("run now", json!("#NAME?"));
     let expected = "tab Jobs: \"#NAME?\" in run now asks for no run: write today's date";
     assert!(requested.run_now.is_none() && requested.unclear == [expected], "{requested:?}");
@@ -87,7 +87,7 @@ fn two_rows_of_a_job_are_read_alike_in_any_order() {
     let other = row(&[("job", json!("nightly")), ("run now", json!("b")), ("approve", json!("plan 7"))]);
     let found = read(Some(ID), &[header_row(), one.clone(), other.clone()]);
     assert_eq!(found, read(Some(ID), &[header_row(), other, one]));
-    let JobRequests { paused, run_now, approve, .. } = found.requests;
+    let JobRequests { is_paused: paused, run_now, approve, .. } = found.requests;
     assert_eq!((paused, run_now.as_deref(), approve.as_deref()), (true, Some("b"), Some("plan 7")));
     let expected = "tab Jobs: job nightly has 2 rows: delete all but one; until then a pause in any of them counts";
     assert_eq!(found.warnings, [expected]);

@@ -43,7 +43,7 @@ fn rows_beside_their_columns_stop_the_run_and_a_note_does_not() {
         let mut rows = ProcessedRows::new(&tab, ReprocessPolicy::EachVersion);
         rows.read(&[row(&written)]);
         let (_, anomalies) = rows.finish(&tab);
-        assert_eq!(anomalies.iter().any(|anomaly| anomaly.blocking), blocking, "{written}");
+        assert_eq!(anomalies.iter().any(|anomaly| anomaly.is_blocking), blocking, "{written}");
     }
 }
 
@@ -218,7 +218,7 @@ fn the_failure_of_the_last_commit_counts_whatever_clocks_said() {
     ];
     for turn in 0..3 {
         let tried = standing(&rows)[&Fingerprint::new("a")];
-        assert_eq!((tried.attempts, tried.state), (3, FailureState::Dead), "{turn}");
+        assert_eq!((tried.attempts, tried.state), (3, FailureState::Exhausted), "{turn}");
         rows.rotate_left(1);
     }
 }

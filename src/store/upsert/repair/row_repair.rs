@@ -12,7 +12,7 @@ pub enum CellSource {
     /// An undo row, 0-based. The column is a position in the tab as the batch found it.
     Undo(u32),
     /// The row itself, as it is when the repair runs.
-    Itself,
+    SameRow,
     /// A formula, as text.
     Formula(String),
 }
@@ -59,7 +59,7 @@ impl RowRepair {
 
     /// The moves of cells within the row.
     pub fn moves(&self) -> Vec<(usize, usize)> {
-        let itself = self.copies.iter().filter(|copy| copy.source == CellSource::Itself);
+        let itself = self.copies.iter().filter(|copy| copy.source == CellSource::SameRow);
         itself.map(|copy| (copy.from, copy.to)).collect()
     }
 }

@@ -15,9 +15,9 @@ fn holder(install: &str) -> Holder {
     Holder { install: install.into(), run: "r".into(), host: "h".into(), process: None }
 }
 
-fn terms(release: bool) -> CommitMetadata {
+fn terms(releases_lease: bool) -> CommitMetadata {
     let run = Run::new("r".into(), "j".into(), Trigger::default(), Timestamp(0));
-    CommitMetadata { now: Timestamp(1_000), ttl_ms: 300_000, release, run, cursor: Some("3".into()) }
+    CommitMetadata { now: Timestamp(1_000), ttl_ms: 300_000, releases_lease, run, cursor: Some("3".into()) }
 }
 
 fn one(key: &str) -> Changes {
@@ -46,15 +46,15 @@ fn loaded(state: &State, head: HeadId) -> Snapshot {
     }
 }
 
-fn draft(chain: &mut CommitChain, nonce: u64, release: bool) -> Commit {
-    chain.draft(nonce, one("a"), &terms(release)).expect("nothing is in doubt")
+fn draft(chain: &mut CommitChain, nonce: u64, releases_lease: bool) -> Commit {
+    chain.draft(nonce, one("a"), &terms(releases_lease)).expect("nothing is in doubt")
 }
 
 /// Returns a chain that has initialised a job and holds its first term.
 fn begun() -> CommitChain {
     let mut chain = CommitChain::new(None, State::default(), me());
     let init = draft(&mut chain, 1, false);
-    assert_eq!(chain.on_end(&init, &CommitEnd::Applied(init.to)), NextAction::GoOn);
+    assert_eq!(chain.on_end(&init, &CommitEnd::Applied(init.to)), NextAction::Continue);
     chain
 }
 
@@ -73,9 +73,9 @@ fn invariant_2_every_commit_but_the_first_names_its_head() {
 fn invariant_3_nothing_is_drafted_while_a_commit_is_in_doubt() {
     let mut chain = begun();
     let commit = draft(&mut chain, 2, false);
-    assert_eq!(chain.draft(3, one("b"), &terms(false)), Err(InDoubt));
+    assert_eq!(chain.draft(3, one("b"), &terms(false)), Err(InDoubtError));
     assert_eq!(chain.on_end(&commit, &CommitEnd::Unclear), NextAction::Stop(HaltReason::Unclear));
-    assert_eq!(chain.draft(3, one("b"), &terms(false)), Err(InDoubt));
+    assert_eq!(chain.draft(3, one("b"), &terms(false)), Err(InDoubtError));
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn invariant_3_a_redraft_is_allowed_once_per_request() {
     let commit = draft(&mut chain, 2, false);
     assert_eq!(chain.on_end(&commit, &CommitEnd::Redraft), NextAction::Redraft);
     draft(&mut chain, 3, false);
-    assert_eq!(chain.draft(4, one("a"), &terms(false)), Err(InDoubt));
+    assert_eq!(chain.draft(4, one("a"), &terms(false)), Err(InDoubtError));
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn an_applied_earlier_draft_is_the_base_of_the_next() {
     let first = draft(&mut chain, 2, false);
     chain.on_end(&first, &CommitEnd::Redraft);
     let second = draft(&mut chain, 3, false);
-    assert_eq!(chain.on_end(&second, &CommitEnd::Applied(first.to)), NextAction::GoOn);
+    assert_eq!(chain.on_end(&second, &CommitEnd::Applied(first.to)), NextAction::Continue);
     assert_eq!(chain.state().head, Some(first.to));
     assert_eq!(draft(&mut chain, 4, false).from, Some(first.to));
 }
@@ -150,7 +150,7 @@ fn a_reload_under_a_foreign_claim_is_fenced() {
     let own = loaded(chain.state(), head);
     assert_eq!(chain.clone().on_reload(&own), Ok(()));
     let mut state = chain.state().clone();
-    state.lease = state.lease.claimed(holder("other"), Timestamp(0), 1);
+    state.lease = state.lease.next_term(holder("other"), Timestamp(0), 1);
     assert_eq!(chain.on_reload(&loaded(&state, head)), Err(HaltReason::Fenced));
 }
 
@@ -162,7 +162,7 @@ fn a_claim_that_lost_the_race_against_another_one_is_fenced() {
     let claim = draft(&mut chain, 6, false);
     assert_eq!(chain.on_end(&claim, &CommitEnd::Reload), NextAction::Reload);
     let mut theirs = free.clone();
-    theirs.lease = theirs.lease.claimed(holder("other"), Timestamp(0), 1).released(Timestamp(0));
+    theirs.lease = theirs.lease.next_term(holder("other"), Timestamp(0), 1).released(Timestamp(0));
     assert_eq!(chain.on_reload(&loaded(&theirs, HeadId { commit: 6, nonce: 9 })), Err(HaltReason::Fenced));
 }
 
@@ -187,7 +187,7 @@ fn invariant_7_reloads_are_bounded_per_applied_commit() {
         }
         let commit = draft(&mut chain, u64::from(round) + 1_000, false);
         assert_eq!(chain.clone().on_end(&commit, &CommitEnd::Reload), NextAction::Stop(HaltReason::Unclear));
-        assert_eq!(chain.on_end(&commit, &CommitEnd::Applied(commit.to)), NextAction::GoOn);
+        assert_eq!(chain.on_end(&commit, &CommitEnd::Applied(commit.to)), NextAction::Continue);
     }
 }
 
@@ -195,7 +195,7 @@ fn invariant_7_reloads_are_bounded_per_applied_commit() {
 fn each_permanent_end_stops_the_run_for_its_own_reason() {
     let ends = [
         (CommitEnd::Fenced, HaltReason::Fenced),
-        (CommitEnd::Corrupt, HaltReason::Corrupt),
+        (CommitEnd::HeadMissing, HaltReason::HeadMissing),
         (CommitEnd::NotExecuted, HaltReason::NotExecuted),
         (CommitEnd::TooLarge, HaltReason::TooLarge),
         (CommitEnd::Refused(CommitPart::Content), HaltReason::Refused(CommitPart::Content)),

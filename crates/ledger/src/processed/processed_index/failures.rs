@@ -20,7 +20,7 @@ impl ProcessedIndex {
     /// Returns the suppressed failures with their rows. The hash of a record shows whether the
     /// source has changed it.
     pub fn suppressed_failures(&self) -> Vec<(Fingerprint, u32)> {
-        let is_resting = |prior: &PriorFailure| prior.is_suppressed() && !prior.in_doubt;
+        let is_resting = |prior: &PriorFailure| prior.is_suppressed() && !prior.is_in_doubt;
         let all = self.failures.in_row_order().into_iter();
         all.filter(|(_, prior)| is_resting(prior)).map(|(key, prior)| (key, prior.row)).collect()
     }
@@ -121,9 +121,9 @@ impl ProcessedIndex {
         self.failures.count_in(FailureState::Open)
     }
 
-    /// Returns the number of dead failures.
-    pub fn dead_failures(&self) -> usize {
-        self.failures.count_in(FailureState::Dead)
+    /// Returns the number of exhausted failures.
+    pub fn exhausted_failures(&self) -> usize {
+        self.failures.count_in(FailureState::Exhausted)
     }
 
     /// Returns the number of skipped failures.

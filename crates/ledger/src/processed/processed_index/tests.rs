@@ -19,7 +19,7 @@ fn tried_once() -> PriorFailure {
         version: 0,
         error: Fingerprint::new("e"),
         state: FailureState::Open,
-        in_doubt: false,
+        is_in_doubt: false,
         requested: None,
         has_unknown_action: false,
         row: 2,
@@ -36,7 +36,7 @@ fn a_done_key_is_skipped_and_a_newer_version_is_not() {
     let mut book = book(&[("a", "1")]);
     assert_eq!(book.admit(&key("a"), &version("1")), Admission::Done);
     assert_eq!(book.admit(&key("a"), &version("2")), Admission::Changed);
-    assert_eq!(book.admit(&key("b"), &version("")), Admission::Fresh);
+    assert_eq!(book.admit(&key("b"), &version("")), Admission::New);
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn invariant_1_every_version_of_a_key_is_admitted_once() {
     for done in ["1", "2", "1"] {
         assert_eq!(book.admit(&key("a"), &version(done)), Admission::Done);
     }
-    for (word, admission) in [("3", Admission::Changed), ("4", Admission::Changed), ("3", Admission::Twice)] {
+    for (word, admission) in [("3", Admission::Changed), ("4", Admission::Changed), ("3", Admission::Repeated)] {
         assert_eq!(book.admit(&key("a"), &version(word)), admission);
         book.on_done(&key("a"), &version(word));
     }
@@ -61,7 +61,7 @@ fn where_the_last_version_counts_an_earlier_one_may_come_back() {
     assert_eq!((book.keys(), book.admit(&key("a"), &version("2"))), (1, Admission::Done));
     for back in ["1", "2", "1"] {
         assert_eq!(book.admit(&key("a"), &version(back)), Admission::Changed, "{back}");
-        assert_eq!(book.admit(&key("a"), &version(back)), Admission::Twice, "{back}");
+        assert_eq!(book.admit(&key("a"), &version(back)), Admission::Repeated, "{back}");
         book.on_done(&key("a"), &version(back));
         assert_eq!(book.admit(&key("a"), &version(back)), Admission::Done, "{back}");
     }
@@ -81,7 +81,7 @@ fn where_the_newest_version_counts_an_older_one_is_passed_over() {
     assert_eq!(book.admit(&key("a"), &version("11")), Admission::Changed);
     book.on_done(&key("a"), &version("11"));
     assert_eq!(book.admit(&key("a"), &version("10.5")), Admission::Done);
-    assert_eq!(book.admit(&key("b"), &version("1")), Admission::Fresh);
+    assert_eq!(book.admit(&key("b"), &version("1")), Admission::New);
     book.on_done(&key("b"), &version("1"));
     assert_eq!(book.keys(), 2);
 }
@@ -89,11 +89,11 @@ fn where_the_newest_version_counts_an_older_one_is_passed_over() {
 #[test]
 fn a_key_twice_in_one_run_is_taken_once() {
     let mut book = book(&[]);
-    assert_eq!(book.admit(&key("a"), &version("")), Admission::Fresh);
-    assert_eq!(book.admit(&key("a"), &version("")), Admission::Twice);
+    assert_eq!(book.admit(&key("a"), &version("")), Admission::New);
+    assert_eq!(book.admit(&key("a"), &version("")), Admission::Repeated);
     book.on_done(&key("a"), &version(""));
-    assert_eq!(book.admit(&key("a"), &version("")), Admission::Twice);
-    assert_eq!(book.admit(&key("b"), &version("")), Admission::Fresh);
+    assert_eq!(book.admit(&key("a"), &version("")), Admission::Repeated);
+    assert_eq!(book.admit(&key("b"), &version("")), Admission::New);
     book.on_failed(
         &key("b"),
         PriorFailure {
@@ -106,7 +106,7 @@ fn a_key_twice_in_one_run_is_taken_once() {
         },
         true,
     );
-    assert_eq!(book.admit(&key("b"), &version("")), Admission::Twice);
+    assert_eq!(book.admit(&key("b"), &version("")), Admission::Repeated);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_done_key_whose_newer_version_failed_is_still_open() {
     let done =
         ProcessedSet::from_rows(ReprocessPolicy::EachVersion, vec![(key("a").fingerprint(), version("1").hash())]);
     let mut book = ProcessedIndex::new(done.clone(), HashMap::from([(key("a").fingerprint(), tried)]));
-    assert_eq!((book.open_failures(), book.admit(&key("a"), &version("2"))), (1, Admission::Again(tried)));
+    assert_eq!((book.open_failures(), book.admit(&key("a"), &version("2"))), (1, Admission::Retry(tried)));
     let closed = PriorFailure { version: version("1").hash(), ..tried };
     assert_eq!(ProcessedIndex::new(done, HashMap::from([(key("a").fingerprint(), closed)])).open_failures(), 0);
 }
@@ -137,7 +137,7 @@ fn a_failure_that_works_at_last_is_recovered_once() {
     };
     let failures = HashMap::from([(key("a").fingerprint(), tried)]);
     let mut book = ProcessedIndex::new(ProcessedSet::default(), failures);
-    assert_eq!(book.admit(&key("a"), &version("")), Admission::Again(tried));
+    assert_eq!(book.admit(&key("a"), &version("")), Admission::Retry(tried));
     book.on_done(&key("a"), &version(""));
     book.on_failure_closed(&key("a"));
     assert_eq!(book.open_failures(), 0);
@@ -170,7 +170,7 @@ fn an_answer_is_written_only_while_its_failure_waits_for_it() {
         answered: Some(ActionAnswer::NotUnderstood),
         place: String::new(),
         payload: Vec::new(),
-        kept: false,
+        has_whole_record: false,
     };
     let needs_row = |prior: Option<PriorFailure>| {
         let failures = prior.map(|prior| (key("a").fingerprint(), prior)).into_iter().collect();
@@ -182,7 +182,7 @@ fn an_answer_is_written_only_while_its_failure_waits_for_it() {
     assert!(!needs_row(None));
     assert!(!needs_row(Some(PriorFailure { has_unknown_action: false, ..waits })));
     assert!(!needs_row(Some(PriorFailure { error: Fingerprint::new("other"), ..waits })));
-    assert!(!needs_row(Some(PriorFailure { state: FailureState::Dead, ..waits })));
+    assert!(!needs_row(Some(PriorFailure { state: FailureState::Exhausted, ..waits })));
     assert!(!needs_row(Some(PriorFailure { requested: Some(RequestedAction::Skip), ..waits })));
 }
 
@@ -225,7 +225,7 @@ fn texts_of_versions_are_those_that_are_done() {
 #[test]
 fn a_changed_record_of_an_exhausted_failure_is_a_change() {
     let of = version("2");
-    let rest = PriorFailure { version: of.hash(), state: FailureState::Dead, ..tried_once() };
+    let rest = PriorFailure { version: of.hash(), state: FailureState::Exhausted, ..tried_once() };
     let set =
         ProcessedSet::from_rows(ReprocessPolicy::EachVersion, vec![(key("a").fingerprint(), version("1").hash())]);
     let mut book = ProcessedIndex::new(set, HashMap::from([(key("a").fingerprint(), rest)]));
@@ -233,5 +233,5 @@ fn a_changed_record_of_an_exhausted_failure_is_a_change() {
     let change = |book: &ProcessedIndex, record: &str| book.change_to_record(&key("a"), &of, || record.to_owned());
     assert_eq!((book.change_to(&key("a"), &of), change(&book, "before")), (None, None), "it rests");
     assert_eq!(change(&book, "corrected"), Some(book.hash_of(&key("a"), &of)));
-    assert!(matches!(book.admit_record(&key("a"), &of, || "corrected".to_owned()), Admission::Again(_)));
+    assert!(matches!(book.admit_record(&key("a"), &of, || "corrected".to_owned()), Admission::Retry(_)));
 }

@@ -11,7 +11,7 @@ fn refusal(code: u16, message: &str, details: &Value) -> ApiError {
 fn the_refused_request_is_read_from_the_recorded_message() {
     let read = refusal(400, "Invalid requests[2].updateCells: No grid with id: 999999", &json!([]));
     assert_eq!((read.request, read.kind.as_deref()), (Some(2), Some("updateCells")));
-    assert_eq!(read.fault(), Fault::Corrupt);
+    assert_eq!(read.fault(), Fault::Inconsistent);
     let other = refusal(400, "Invalid data[1]: Unable to parse range: NoSuchTab!A1", &json!([]));
     assert_eq!((other.request, other.kind), (None, None));
     let shape = refusal(400, "Invalid value at 'requests[0].add_sheet' (x), \"y\"", &json!([]));

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::batch::cells::paste::{block, move_references, transpose};
-use crate::batch::context::{Batch, beyond, refuse};
+use crate::batch::context::{Batch, outside_grid_error, refuse};
 use crate::batch::field_mask::CellMask;
 use crate::batch::request_types::GridRangeMessage;
 use crate::batch::write_cells::write_block;
@@ -54,7 +54,7 @@ pub(crate) fn fill(batch: &Batch<'_, '_>, request: &AutoFill) -> Result<Value, A
     let target = destination(&sheet, &from, across, *fill_length)?;
     let cells = block(batch, &sheet, &from)?;
     let lines = if across { cells } else { transpose(cells) };
-    let way = FillRule { across, back: *fill_length < 0, alternate: request.use_alternate_series };
+    let way = FillRule { is_across: across, is_backward: *fill_length < 0, is_alternate: request.use_alternate_series };
     let count = fill_length.unsigned_abs() as usize;
     let filled: Vec<Vec<Cell>> =
         lines.into_iter().map(|line| way.continue_series(line, count)).collect::<Result<_, _>>()?;
@@ -65,10 +65,10 @@ pub(crate) fn fill(batch: &Batch<'_, '_>, request: &AutoFill) -> Result<Value, A
 }
 
 /// Returns the cells to fill, which must lie inside the grid.
-fn destination(sheet: &SheetProperties, from: &Area, across: bool, length: i32) -> Result<Area, ApiError> {
+fn destination(sheet: &SheetProperties, from: &Area, is_across: bool, length: i32) -> Result<Area, ApiError> {
     let mut area = from.clone();
-    let side = if across { &mut area.cols } else { &mut area.rows };
-    let bound = if across { sheet.column_count } else { sheet.row_count };
+    let side = if is_across { &mut area.cols } else { &mut area.rows };
+    let bound = if is_across { sheet.column_count } else { sheet.row_count };
     let count = length.unsigned_abs();
     *side = if length > 0 {
         side.end..side.end.saturating_add(count)
@@ -76,25 +76,25 @@ fn destination(sheet: &SheetProperties, from: &Area, across: bool, length: i32) 
         side.start.checked_sub(count).map_or(bound..bound.saturating_add(count), |start| start..side.start)
     };
     if side.end > bound {
-        return Err(beyond(sheet, &GridRange::closed(sheet.id, &area)));
+        return Err(outside_grid_error(sheet, &GridRange::closed(sheet.id, &area)));
     }
     Ok(area)
 }
 
 /// How a line of cells is continued.
 struct FillRule {
-    across: bool,
-    back: bool,
-    alternate: bool,
+    is_across: bool,
+    is_backward: bool,
+    is_alternate: bool,
 }
 
 impl FillRule {
     /// Returns the cells that follow a line, or precede it, in the order of the sheet.
     fn continue_series(&self, mut line: Vec<Cell>, count: usize) -> Result<Vec<Cell>, ApiError> {
-        if self.back {
+        if self.is_backward {
             line.reverse();
         }
-        let series = CellSeries::detect(&line, self.alternate)?;
+        let series = CellSeries::detect(&line, self.is_alternate)?;
         let mut filled = Vec::with_capacity(count);
         for at in 0..count {
             let source = at % line.len();
@@ -103,12 +103,12 @@ impl FillRule {
                 cell.value = Some(series.value(at));
             }
             let distance = i64::try_from(line.len() + at - source).unwrap_or(i64::MAX);
-            let distance = if self.back { -distance } else { distance };
-            let (down, right) = if self.across { (0, distance) } else { (distance, 0) };
+            let distance = if self.is_backward { -distance } else { distance };
+            let (down, right) = if self.is_across { (0, distance) } else { (distance, 0) };
             move_references(std::slice::from_mut(&mut cell), down, right);
             filled.push(cell);
         }
-        if self.back {
+        if self.is_backward {
             filled.reverse();
         }
         Ok(filled)
@@ -124,7 +124,7 @@ struct CellSeries {
 
 impl CellSeries {
     /// Returns the series that a line begins; `None` if its cells are repeated.
-    fn detect(line: &[Cell], alternate: bool) -> Result<Option<Self>, ApiError> {
+    fn detect(line: &[Cell], is_alternate: bool) -> Result<Option<Self>, ApiError> {
         let unknown = || Err(ApiError::unimplemented("This emulator carries on series of equal steps only."));
         let parts: Vec<Option<(Option<&str>, f64)>> = line.iter().map(part).collect();
         if parts.iter().all(Option::is_none) {
@@ -135,7 +135,7 @@ impl CellSeries {
         let step = match parts.as_slice() {
             [_] => {
                 let stays = front.is_none() && !is_moment(&line[0]);
-                if stays == alternate { 1.0 } else { 0.0 }
+                if stays == is_alternate { 1.0 } else { 0.0 }
             }
             [.., (_, before), _] => last - before,
             [] => 0.0,
@@ -178,14 +178,14 @@ fn is_moment(cell: &Cell) -> bool {
 mod tests {
     use super::*;
 
-    fn numbers(line: &[f64], count: usize, back: bool) -> Result<Vec<Cell>, ApiError> {
+    fn numbers(line: &[f64], count: usize, is_backward: bool) -> Result<Vec<Cell>, ApiError> {
         let line = line.iter().map(|number| Cell::number(*number)).collect();
-        FillRule { across: false, back, alternate: false }.continue_series(line, count)
+        FillRule { is_across: false, is_backward, is_alternate: false }.continue_series(line, count)
     }
 
-    fn texts(line: &[&str], alternate: bool) -> Vec<Cell> {
+    fn texts(line: &[&str], is_alternate: bool) -> Vec<Cell> {
         let line = line.iter().map(|text| Cell::text(*text)).collect();
-        FillRule { across: false, back: false, alternate }.continue_series(line, 3).unwrap()
+        FillRule { is_across: false, is_backward: false, is_alternate }.continue_series(line, 3).unwrap()
     }
 
     #[test]
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn formulas_move_with_the_cells_that_they_fill() {
         let formula = |source: &str| Cell::from_value(CellValue::Formula { source: source.to_owned(), result: None });
-        let way = FillRule { across: false, back: false, alternate: false };
+        let way = FillRule { is_across: false, is_backward: false, is_alternate: false };
         let filled = way.continue_series(vec![formula("=A1*2"), formula("=$A$1")], 3).unwrap();
         assert_eq!(filled, [formula("=A3*2"), formula("=$A$1"), formula("=A5*2")]);
     }

@@ -1,4 +1,4 @@
-//! The basic filter of a sheet: sorts at once, and hides rows.
+//! The basic filter of a sheet: sorts immediately, and hides rows.
 //!
 //! In scope: hidden values, the common conditions on texts, numbers and blanks, `hiddenByFilter` of
 //! the rows.

@@ -12,7 +12,7 @@ use crate::batch::field_mask::CellMask;
 use crate::batch::request_types::{GridRangeMessage, normalized_colors};
 use crate::batch::write_cells::{change_rows, chunks, write_block};
 use crate::error::ApiError;
-use crate::format::response_format::shown;
+use crate::format::response_format::response_object;
 use crate::formula::references::parse::titles_in;
 use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue};
@@ -60,7 +60,7 @@ pub(crate) struct DeleteConditionalFormatRule {
 impl UpdateBorders {
     /// Returns the borders of a cell in the range, by side.
     fn sides(&self, area: &Area, row: u32, col: u32) -> [(&'static str, Option<&Value>); 4] {
-        let choose = |edge: bool, outer, inner| if edge { outer } else { inner };
+        let choose = |is_edge: bool, outer, inner| if is_edge { outer } else { inner };
         [
             ("top", choose(row == area.rows.start, self.top.as_ref(), self.inner_horizontal.as_ref())),
             ("bottom", choose(row + 1 == area.rows.end, self.bottom.as_ref(), self.inner_horizontal.as_ref())),
@@ -148,7 +148,7 @@ pub(crate) fn delete_rule(batch: &Batch<'_, '_>, request: &DeleteConditionalForm
     let deleted = rules.remove(at);
     batch.tx.remove_object(Some(sheet.id), RULES, i64::try_from(rules.len()).unwrap_or(i64::MAX))?;
     keep_rules(batch, sheet.id, &rules)?;
-    Ok(json!({"deleteConditionalFormatRule": {"rule": shown(RULES, &deleted)}}))
+    Ok(json!({"deleteConditionalFormatRule": {"rule": response_object(RULES, &deleted)}}))
 }
 
 /// `UpdateConditionalFormatRuleRequest`: the place of a rule, from 0, and the rule or place it

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::batch::context::{Batch, beyond, grid_range};
+use crate::batch::context::{Batch, grid_range, outside_grid_error};
 use crate::batch::field_mask::CellMask;
 use crate::batch::request_types::{GridCoordinate, GridRangeMessage};
 use crate::batch::write_cells::{clear_area, write_block};
@@ -81,7 +81,7 @@ pub(crate) fn copy(batch: &Batch<'_, '_>, request: &CopyPaste) -> Result<Value, 
     if area.rows.end > target.row_count || area.cols.end > target.column_count {
         let mut range = grid_range(&request.destination)?;
         range = GridRange { sheet_id: range.sheet_id, ..GridRange::closed(target.id, &area) };
-        return Err(beyond(&target, &range));
+        return Err(outside_grid_error(&target, &range));
     }
     let turned = request.paste_orientation == Orientation::Transpose;
     for n in 0..down {
@@ -139,7 +139,7 @@ pub(crate) fn cut(batch: &Batch<'_, '_>, request: &CutPaste) -> Result<Value, Ap
     let (target, top, left) = batch.place(&request.destination)?;
     let area = Area::new(top..top.saturating_add(from.height()), left..left.saturating_add(from.width()));
     if area.rows.end > target.row_count || area.cols.end > target.column_count {
-        return Err(beyond(&target, &GridRange::closed(target.id, &area)));
+        return Err(outside_grid_error(&target, &GridRange::closed(target.id, &area)));
     }
     let mut cells = block(batch, &source, &from)?;
     if request.paste_type == PasteType::Values {

@@ -154,14 +154,14 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Re
             write_block(batch, &sheet, area.rows.start, area.cols.start, rows, &CellMask::ALL)?;
         }
     }
-    let (deleted, within) = along(&sheet, &area, dimension);
+    let (deleted, within) = split_area(&sheet, &area, dimension);
     on_cells_moved(batch, &sheet, &SheetEdit::Delete { dimension, deleted, within })?;
     Ok(json!({}))
 }
 
 /// Returns the span of an area in a dimension, and its bounds across; `None` if it reaches from
 /// edge to edge.
-fn along(sheet: &SheetProperties, area: &Area, dimension: Dimension) -> (Range<u32>, Option<Range<u32>>) {
+fn split_area(sheet: &SheetProperties, area: &Area, dimension: Dimension) -> (Range<u32>, Option<Range<u32>>) {
     let (span, across, size) = match dimension {
         Dimension::Rows => (&area.rows, &area.cols, sheet.column_count),
         Dimension::Columns => (&area.cols, &area.rows, sheet.row_count),
@@ -173,7 +173,7 @@ fn along(sheet: &SheetProperties, area: &Area, dimension: Dimension) -> (Range<u
 pub(crate) fn insert(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Result<Value, ApiError> {
     let (mut sheet, area) = batch.area(&request.range)?;
     let dimension = direction(request.shift_dimension);
-    let (span, within) = along(&sheet, &area, dimension);
+    let (span, within) = split_area(&sheet, &area, dimension);
     match dimension {
         Dimension::Columns => {
             let (at, count) = (area.cols.start as usize, area.width() as usize);

@@ -144,7 +144,7 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateDeveloperMetadata) ->
         batch.tx.put_object(None, KIND, id, &body)?;
         changed.push(body);
     }
-    Ok(reply("updateDeveloperMetadata", "developerMetadata", &changed))
+    Ok(metadata_response("updateDeveloperMetadata", "developerMetadata", &changed))
 }
 
 /// Deletes all matching metadata. No match is not an error.
@@ -155,10 +155,10 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: DeleteDeveloperMetadata) ->
         batch.tx.remove_object(None, KIND, id)?;
         deleted.push(body);
     }
-    Ok(reply("deleteDeveloperMetadata", "deletedDeveloperMetadata", &deleted))
+    Ok(metadata_response("deleteDeveloperMetadata", "deletedDeveloperMetadata", &deleted))
 }
 
-fn reply(kind: &str, name: &str, list: &[Value]) -> Value {
+fn metadata_response(kind: &str, name: &str, list: &[Value]) -> Value {
     let inner = if list.is_empty() { json!({}) } else { json!({ name: list }) };
     json!({ kind: inner })
 }

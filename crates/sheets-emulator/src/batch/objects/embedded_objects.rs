@@ -9,7 +9,7 @@ use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::{self, merge_members};
 use crate::batch::request_types::{GridRangeMessage, normalized_colors};
 use crate::error::ApiError;
-use crate::format::response_format::shown;
+use crate::format::response_format::response_object;
 use crate::grid::area::GridRange;
 use crate::schema::response_mask::ResponseMask;
 
@@ -29,7 +29,7 @@ struct ObjectKind {
     /// Its message type.
     message: &'static str,
     /// Whether it covers cells instead of floating above them.
-    ranged: bool,
+    covers_cells: bool,
 }
 
 const CHART: ObjectKind = ObjectKind {
@@ -38,17 +38,23 @@ const CHART: ObjectKind = ObjectKind {
     id: "chartId",
     member: "chart",
     message: "EmbeddedChart",
-    ranged: false,
+    covers_cells: false,
 };
-const SLICER: ObjectKind =
-    ObjectKind { kind: "slicer", word: "slicer", id: "slicerId", member: "slicer", message: "Slicer", ranged: false };
+const SLICER: ObjectKind = ObjectKind {
+    kind: "slicer",
+    word: "slicer",
+    id: "slicerId",
+    member: "slicer",
+    message: "Slicer",
+    covers_cells: false,
+};
 const BANDING: ObjectKind = ObjectKind {
     kind: "banding",
     word: "banded range",
     id: "bandedRangeId",
     member: "bandedRange",
     message: "BandedRange",
-    ranged: true,
+    covers_cells: true,
 };
 const FILTER_VIEW: ObjectKind = ObjectKind {
     kind: "filter view",
@@ -56,7 +62,7 @@ const FILTER_VIEW: ObjectKind = ObjectKind {
     id: "filterViewId",
     member: "filter",
     message: "FilterView",
-    ranged: true,
+    covers_cells: true,
 };
 
 /// Stores a chart.
@@ -169,7 +175,7 @@ fn add(batch: &Batch<'_, '_>, object_kind: &ObjectKind, reply: &str, mut request
     let sheet = sheet_of(batch, object_kind, &body)?;
     body.insert(object_kind.id.to_owned(), id.into());
     let body = store_object(batch, object_kind, sheet, body)?;
-    Ok(json!({ reply: { object_kind.member: shown(object_kind.kind, &body) } }))
+    Ok(json!({ reply: { object_kind.member: response_object(object_kind.kind, &body) } }))
 }
 
 fn update(batch: &Batch<'_, '_>, object_kind: &ObjectKind, request: &Message) -> Result<Value, ApiError> {
@@ -208,7 +214,7 @@ fn find_object(batch: &Batch<'_, '_>, id: i64) -> Result<(&'static ObjectKind, i
 
 /// Returns the sheet of an object, with its range checked and closed.
 fn sheet_of(batch: &Batch<'_, '_>, object_kind: &ObjectKind, body: &Message) -> Result<i32, ApiError> {
-    if object_kind.ranged {
+    if object_kind.covers_cells {
         let sent = body.get("range").cloned().unwrap_or_else(|| json!({}));
         let sent: GridRangeMessage = serde_json::from_value(sent)
             .map_err(|_| ApiError::invalid_argument(format!("{}.range is not a valid range", object_kind.member)))?;
@@ -229,7 +235,7 @@ fn store_object(
     sheet: i32,
     mut body: Message,
 ) -> Result<Value, ApiError> {
-    if object_kind.ranged {
+    if object_kind.covers_cells {
         let sent: Option<GridRangeMessage> =
             body.get("range").and_then(|range| serde_json::from_value(range.clone()).ok());
         let (grid, area) = batch.area(&sent.unwrap_or_default())?;

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::auth::protection::ADDED_BY;
-use crate::batch::context::{Batch, CallerIdBehavior, MissingIdBehavior, beyond, grid_range, refuse};
+use crate::batch::context::{Batch, CallerIdBehavior, MissingIdBehavior, grid_range, outside_grid_error, refuse};
 use crate::batch::field_mask::{self, merge_members};
 use crate::batch::request_types::GridRangeMessage;
 use crate::error::ApiError;
-use crate::format::response_format::{named_range, shown, without_defaults};
+use crate::format::response_format::{named_range, response_object, without_defaults};
 use crate::grid::a1::A1Reference;
 use crate::grid::area::{GridRange, NamedRange};
 use crate::schema::response_mask::ResponseMask;
@@ -106,7 +106,7 @@ fn check_range(batch: &Batch<'_, '_>, sent: &GridRangeMessage) -> Result<GridRan
     let outside = [range.start_row, range.end_row].iter().flatten().any(|row| *row > sheet.row_count)
         || [range.start_col, range.end_col].iter().flatten().any(|col| *col > sheet.column_count);
     if outside {
-        return Err(beyond(&sheet, &range));
+        return Err(outside_grid_error(&sheet, &range));
     }
     Ok(range)
 }
@@ -184,7 +184,7 @@ pub(crate) fn protect(batch: &Batch<'_, '_>, request: ProtectedRangeRequest) -> 
     if body.get("warningOnly").is_none() && body.get("editors").is_none() {
         body["editors"] = json!({});
     }
-    Ok(json!({"addProtectedRange": {"protectedRange": shown("protected", &body)}}))
+    Ok(json!({"addProtectedRange": {"protectedRange": response_object("protected", &body)}}))
 }
 
 /// Changes the masked members of a protected range.

@@ -46,18 +46,18 @@ pub(crate) struct AutoResizeDimensions {
 /// Nests rows or columns one level deeper. The reply contains all groups of the dimension
 /// (recorded).
 pub(crate) fn add(batch: &Batch<'_, '_>, request: &DimensionGroup) -> Result<Value, ApiError> {
-    let groups = deepen(batch, &request.range, 1)?;
+    let groups = change_depth(batch, &request.range, 1)?;
     Ok(json!({"addDimensionGroup": {"dimensionGroups": groups}}))
 }
 
 /// Moves rows or columns one level up. The reply contains the remaining groups, if any (recorded).
 pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DimensionGroup) -> Result<Value, ApiError> {
-    let groups = deepen(batch, &request.range, -1)?;
+    let groups = change_depth(batch, &request.range, -1)?;
     let inner = if groups.is_empty() { json!({}) } else { json!({ "dimensionGroups": groups }) };
     Ok(json!({ "deleteDimensionGroup": inner }))
 }
 
-fn deepen(batch: &Batch<'_, '_>, range: &DimensionRange, by: i8) -> Result<Vec<Value>, ApiError> {
+fn change_depth(batch: &Batch<'_, '_>, range: &DimensionRange, by: i8) -> Result<Vec<Value>, ApiError> {
     let (mut sheet, dimension, span) = batch.span(range)?;
     let room = size(&sheet, dimension);
     if span.end > room {

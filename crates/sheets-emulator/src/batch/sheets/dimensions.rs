@@ -101,7 +101,7 @@ pub(crate) fn insert(batch: &Batch<'_, '_>, request: &InsertDimension) -> Result
 pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteDimension) -> Result<Value, ApiError> {
     let (mut sheet, dimension, deleted) = batch.span(&request.range)?;
     let size = size(&sheet, dimension);
-    let (one, many) = words(dimension);
+    let (one, many) = dimension_words(dimension);
     if deleted.end > size {
         let index = deleted.start.max(size);
         return refuse(format!(
@@ -121,7 +121,7 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteDimension) -> Result
     Ok(json!({}))
 }
 
-fn words(dimension: Dimension) -> (&'static str, &'static str) {
+fn dimension_words(dimension: Dimension) -> (&'static str, &'static str) {
     match dimension {
         Dimension::Rows => ("row", "rows"),
         Dimension::Columns => ("column", "columns"),
@@ -142,7 +142,7 @@ pub(crate) fn relocate(batch: &Batch<'_, '_>, request: &MoveDimension) -> Result
     match dimension {
         Dimension::Rows => move_rows(batch, &sheet, &span, to)?,
         Dimension::Columns => {
-            let turn = turned(&span, to);
+            let turn = affected_span(&span, to);
             change_rows(batch, &sheet, &(0..sheet.row_count), |row| {
                 row.resize_with(row.len().max(turn.end as usize), Default::default);
                 row[turn.start as usize..turn.end as usize].rotate_left(rotation(&span, to) as usize);
@@ -156,7 +156,7 @@ pub(crate) fn relocate(batch: &Batch<'_, '_>, request: &MoveDimension) -> Result
 }
 
 /// Returns all rows or columns that a move affects.
-fn turned(span: &Range<u32>, to: u32) -> Range<u32> {
+fn affected_span(span: &Range<u32>, to: u32) -> Range<u32> {
     span.start.min(to)..span.end.max(to)
 }
 
@@ -167,7 +167,7 @@ fn rotation(span: &Range<u32>, to: u32) -> u32 {
 
 /// Returns an index after the move.
 fn new_index(span: &Range<u32>, to: u32, index: i64) -> i64 {
-    let turn = turned(span, to);
+    let turn = affected_span(span, to);
     let (start, length) = (i64::from(turn.start), i64::from(turn.end - turn.start));
     if index < start || index >= start + length {
         return index;

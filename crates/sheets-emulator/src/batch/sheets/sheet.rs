@@ -77,7 +77,7 @@ fn new_sheet(batch: &Batch<'_, '_>, properties: &Map<String, Value>) -> Result<S
     // On the wire, zero equals an absent number.
     sheet.row_count = count(grid, "rowCount")?.filter(|count| *count > 0).unwrap_or(sheet.row_count);
     sheet.column_count = count(grid, "columnCount")?.filter(|count| *count > 0).unwrap_or(sheet.column_count);
-    take(&mut sheet, properties)?;
+    copy_properties(&mut sheet, properties)?;
     sheet.index = count(Some(properties), "index")?.unwrap_or(end).min(end);
     Ok(sheet)
 }
@@ -165,7 +165,7 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteSheet) -> Result<Val
     if others.is_empty() {
         return refuse("You can't remove all the sheets in a document.");
     }
-    if others.iter().all(|sheet| sheet.hidden) {
+    if others.iter().all(|sheet| sheet.is_hidden) {
         return refuse("You can't remove all the visible sheets in a document.");
     }
     shift_cells::detach_objects(batch, deleted.id)?;
@@ -235,16 +235,22 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> R
         ResponseMask::Members(masks) => merge_members(&members, &request.properties, masks),
     };
     let title = merged.get("title").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut new =
-        SheetProperties { title, extra: Map::new(), hidden: false, frozen_rows: 0, frozen_columns: 0, ..old.clone() };
+    let mut new = SheetProperties {
+        title,
+        extra: Map::new(),
+        is_hidden: false,
+        frozen_rows: 0,
+        frozen_columns: 0,
+        ..old.clone()
+    };
     let grid = merged.get("gridProperties").and_then(Value::as_object);
     let whole = mask.child("gridProperties") == Some(&ResponseMask::All);
     new.row_count = count(grid, "rowCount")?.unwrap_or(if whole { old.row_count } else { 0 });
     new.column_count = count(grid, "columnCount")?.unwrap_or(if whole { old.column_count } else { 0 });
-    take(&mut new, &merged)?;
+    copy_properties(&mut new, &merged)?;
     check_title(batch, &new.title, Some(&old))?;
     check_grid(&new)?;
-    if new.hidden && !batch.tx.sheets()?.iter().any(|sheet| sheet.id != new.id && !sheet.hidden) {
+    if new.is_hidden && !batch.tx.sheets()?.iter().any(|sheet| sheet.id != new.id && !sheet.is_hidden) {
         return refuse("You can't hide all the sheets in a document.");
     }
     shift_cells::cut(batch, &old, Dimension::Rows, new.row_count)?;
@@ -279,22 +285,22 @@ fn move_to(batch: &Batch<'_, '_>, sheet: &SheetProperties, index: u32) -> Result
 }
 
 /// Copies visibility, frozen rows and columns, and other members from `SheetProperties`.
-fn take(sheet: &mut SheetProperties, properties: &Map<String, Value>) -> Result<(), ApiError> {
+fn copy_properties(sheet: &mut SheetProperties, properties: &Map<String, Value>) -> Result<(), ApiError> {
     let grid = properties.get("gridProperties").and_then(Value::as_object);
-    sheet.hidden = properties.get("hidden") == Some(&Value::Bool(true));
+    sheet.is_hidden = properties.get("hidden") == Some(&Value::Bool(true));
     sheet.frozen_rows = count(grid, "frozenRowCount")?.unwrap_or(0);
     sheet.frozen_columns = count(grid, "frozenColumnCount")?.unwrap_or(0);
     let own = ["sheetId", "title", "index", "sheetType", "hidden", "gridProperties"];
     let own_grid = ["rowCount", "columnCount", "frozenRowCount", "frozenColumnCount"];
-    sheet.extra = rest(properties, &own);
-    let more = grid.map(|grid| rest(grid, &own_grid)).unwrap_or_default();
+    sheet.extra = other_members(properties, &own);
+    let more = grid.map(|grid| other_members(grid, &own_grid)).unwrap_or_default();
     if !more.is_empty() {
         sheet.extra.insert("gridProperties".to_owned(), Value::Object(more));
     }
     Ok(())
 }
 
-fn rest(members: &Map<String, Value>, own: &[&str]) -> Map<String, Value> {
+fn other_members(members: &Map<String, Value>, own: &[&str]) -> Map<String, Value> {
     let remaining = members.iter().filter(|(name, value)| {
         !own.contains(&name.as_str()) && !is_empty_value(value) && **value != Value::Bool(false)
     });
@@ -343,7 +349,10 @@ pub(crate) fn spreadsheet_from(members: &Map<String, Value>) -> SpreadsheetPrope
         locale: text("locale", fresh.locale),
         time_zone: text("timeZone", fresh.time_zone),
         auto_recalc: text("autoRecalc", fresh.auto_recalc),
-        extra: rest(members, &["title", "locale", "timeZone", "autoRecalc", "defaultFormat", "spreadsheetTheme"]),
+        extra: other_members(
+            members,
+            &["title", "locale", "timeZone", "autoRecalc", "defaultFormat", "spreadsheetTheme"],
+        ),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The file under stress: a writer that is killed at any moment, and many writers at once.
+//! The file under stress: a writer that is killed at any moment, and many writers at the same time.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -17,8 +17,8 @@ fn area(rows: (u32, u32), cols: (u32, u32)) -> Value {
     json!({"startRowIndex": rows.0, "endRowIndex": rows.1, "startColumnIndex": cols.0, "endColumnIndex": cols.1})
 }
 
-fn sheet(store: &SpreadsheetStore, grid_data: bool) -> Value {
-    get(store, "s", Vec::new(), grid_data, &ResponseMask::All).unwrap()["sheets"][0].clone()
+fn sheet(store: &SpreadsheetStore, includes_grid_data: bool) -> Value {
+    get(store, "s", Vec::new(), includes_grid_data, &ResponseMask::All).unwrap()["sheets"][0].clone()
 }
 
 #[test]

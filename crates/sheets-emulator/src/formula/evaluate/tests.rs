@@ -3,12 +3,12 @@ use proptest::prelude::*;
 
 /// A sheet of 6 rows and 26 columns; the formula is in its second row.
 #[derive(Default)]
-struct Small {
+struct SmallSheet {
     budget: EvalBudget,
     settings: FormulaSettings,
 }
 
-impl FormulaCells for Small {
+impl FormulaCells for SmallSheet {
     fn cell(&self, _: Option<&str>, row: u32, column: u32) -> Scalar {
         match (row, column) {
             (0, 0) => Scalar::Number(2.0),
@@ -49,18 +49,18 @@ impl FormulaCells for Small {
 }
 
 fn run(text: &str) -> Scalar {
-    evaluate(text, &Small::default()).first().clone()
+    evaluate(text, &SmallSheet::default()).first().clone()
 }
 
 /// Returns a result in a locale with a decimal comma, at a time.
 fn run_in_german(text: &str, now: f64) -> Scalar {
-    let small = Small { settings: FormulaSettings { decimal_comma: true, now }, ..Small::default() };
+    let small = SmallSheet { settings: FormulaSettings { has_decimal_comma: true, now }, ..SmallSheet::default() };
     evaluate(text, &small).first().clone()
 }
 
 /// Returns the cells of a result as texts: commas between columns, semicolons between rows.
 fn table(text: &str) -> String {
-    let matrix = evaluate(text, &Small::default()).into_matrix();
+    let matrix = evaluate(text, &SmallSheet::default()).into_matrix();
     let row = |row: u32| matrix.row(row).iter().map(shown).collect::<Vec<_>>().join(",");
     (0..matrix.height).map(row).collect::<Vec<_>>().join(";")
 }
@@ -103,9 +103,12 @@ fn ranges_with_open_ends_reach_the_edge_of_the_grid() {
 
 #[test]
 fn a_link_leads_where_its_first_argument_points() {
-    assert_eq!(link("=hyperlink(\"http://x/\" & A1, \"label\")", &Small::default()).as_deref(), Some("http://x/2"));
+    assert_eq!(
+        link("=hyperlink(\"http://x/\" & A1, \"label\")", &SmallSheet::default()).as_deref(),
+        Some("http://x/2")
+    );
     for text in ["=HYPERLINK(\"a\") & \"b\"", "=UPPER(\"a\")", "=HYPERLINK()", "=1"] {
-        assert_eq!(link(text, &Small::default()), None, "{text}");
+        assert_eq!(link(text, &SmallSheet::default()), None, "{text}");
     }
 }
 

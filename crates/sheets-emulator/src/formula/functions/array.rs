@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use crate::formula::args::{Args, truth, whole};
+use crate::formula::args::{Args, boolean_argument, whole};
 use crate::formula::functions::lookup::key;
 use crate::formula::matrix::{Matrix, Operand, count};
 use crate::grid::value::{EvalResult, Scalar, compare};
@@ -52,12 +52,12 @@ fn from_rows(rows: Vec<Vec<Scalar>>) -> Operand {
 }
 
 /// Orders blanks last, in both directions.
-fn order(a: Option<&Scalar>, b: Option<&Scalar>, up: bool) -> Ordering {
+fn order(a: Option<&Scalar>, b: Option<&Scalar>, is_upward: bool) -> Ordering {
     let (a, b) = (a.unwrap_or(&Scalar::Blank), b.unwrap_or(&Scalar::Blank));
     match (a == &Scalar::Blank, b == &Scalar::Blank) {
         (false, false) => {
             let order = compare(a, b).map_or(Ordering::Equal, |order| order.cmp(&1));
-            if up { order } else { order.reverse() }
+            if is_upward { order } else { order.reverse() }
         }
         (blank, other) => blank.cmp(&other),
     }
@@ -86,7 +86,7 @@ fn filter(table: &Matrix, args: &Args<'_>) -> EvalResult<Operand> {
         return Err("#N/A");
     }
     let rows = conditions.iter().map(Matrix::used_rows).min().unwrap_or(0);
-    let fits = |row: &u32| conditions.iter().all(|condition| truth(condition.at(*row, 0)).unwrap_or(false));
+    let fits = |row: &u32| conditions.iter().all(|condition| boolean_argument(condition.at(*row, 0)).unwrap_or(false));
     let found: Vec<Vec<Scalar>> = (0..rows).filter(fits).map(|row| table.row(row)).collect();
     if found.is_empty() { Err("#N/A") } else { Ok(from_rows(found)) }
 }

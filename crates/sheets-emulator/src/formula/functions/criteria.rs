@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::format::typed_date::moment;
-use crate::formula::args::{Args, truth};
+use crate::formula::args::{Args, boolean_argument};
 use crate::formula::matrix::Matrix;
 use crate::grid::value::{EvalResult, Scalar, compare, finite};
 
@@ -106,14 +106,14 @@ struct Criterion {
     holds: [bool; 3],
     bound: Scalar,
     wildcard: Option<Wildcard>,
-    by_sign: bool,
+    matches_sign: bool,
 }
 
 impl Criterion {
     /// Parses `5`, `"yes"`, `">5"`, `"<>a*"`, `">=2026-01-01"`. A blank cell as a criterion is 0,
     /// as in other spreadsheets.
     fn read(scalar: &Scalar) -> Self {
-        let plain = |bound: Scalar| Self { holds: [false, true, false], bound, wildcard: None, by_sign: false };
+        let plain = |bound: Scalar| Self { holds: [false, true, false], bound, wildcard: None, matches_sign: false };
         let text = match scalar {
             Scalar::Text(text) => text,
             Scalar::Blank => return plain(Scalar::Number(0.0)),
@@ -131,7 +131,7 @@ impl Criterion {
         let (rest, holds) = sign.unwrap_or((text, [false, true, false]));
         let bound = bound_of(rest);
         let wildcard = if let Scalar::Text(bound) = &bound { Some(Wildcard::read(bound)) } else { None };
-        Self { holds, bound, wildcard, by_sign: sign.is_some() }
+        Self { holds, bound, wildcard, matches_sign: sign.is_some() }
     }
 
     fn matches(&self, scalar: &Scalar) -> bool {
@@ -140,7 +140,7 @@ impl Criterion {
         let same = match (&self.bound, scalar) {
             (Scalar::Text(bound), Scalar::Blank) => bound.is_empty(),
             // "=" and "<>" alone ask for blank cells; an empty text is not blank.
-            (Scalar::Text(bound), Scalar::Text(_)) if bound.is_empty() && self.by_sign => false,
+            (Scalar::Text(bound), Scalar::Text(_)) if bound.is_empty() && self.matches_sign => false,
             (Scalar::Text(_), Scalar::Text(text)) => {
                 self.wildcard.as_ref().is_some_and(|wildcard| wildcard.matches(text))
             }
@@ -168,7 +168,7 @@ pub(crate) fn bound_of(text: &str) -> Scalar {
         return Scalar::Number(serial);
     }
     let text = Scalar::Text(text.to_owned());
-    truth(&text).map_or(text, Scalar::Bool)
+    boolean_argument(&text).map_or(text, Scalar::Bool)
 }
 
 /// A text with wildcards: `*` matches any characters, `?` for one, and `~` escapes them.

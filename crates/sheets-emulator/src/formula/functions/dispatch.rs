@@ -4,7 +4,7 @@
 //! Out of scope: reading arguments (`args`), other functions (their own files). Functions that
 //! fetch data yield `#NAME?`, like unknown names; `evaluate` calls those that read the time.
 
-use crate::formula::args::{Args, size, truth};
+use crate::formula::args::{Args, boolean_argument, size};
 use crate::formula::budget::EvalBudget;
 use crate::formula::elementwise::broadcast;
 use crate::formula::functions::array::call_array_function;
@@ -71,12 +71,12 @@ fn takes_whole(name: &str, at: usize) -> bool {
 
 /// Calls a known function. A wrong number of arguments yields `#N/A`, as in the service. With
 /// `arrays`, the function is called for each cell of ranges that it does not take whole.
-pub(crate) fn call(name: &str, mut arguments: Vec<Operand>, arrays: bool, budget: &EvalBudget) -> Operand {
+pub(crate) fn call(name: &str, mut arguments: Vec<Operand>, reads_arrays: bool, budget: &EvalBudget) -> Operand {
     if name == "ARRAYFORMULA" {
         return if arguments.len() == 1 { arguments.remove(0) } else { Operand::Single(Scalar::Error("#N/A")) };
     }
     let lifted: Vec<usize> = (0..arguments.len())
-        .filter(|at| arrays && !takes_whole(name, *at) && matches!(arguments.get(*at), Some(Operand::Matrix(_))))
+        .filter(|at| reads_arrays && !takes_whole(name, *at) && matches!(arguments.get(*at), Some(Operand::Matrix(_))))
         .collect();
     // Whole ranges are read again for each element of the other arguments.
     let whole = (0..arguments.len()).filter(|at| !lifted.contains(at)).filter_map(|at| match arguments.get(at) {
@@ -167,7 +167,7 @@ fn logic(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     let texts_and_blanks =
         |(scalar, in_range): &(&Scalar, bool)| !in_range || !matches!(scalar, Scalar::Text(_) | Scalar::Blank);
     let truths: Vec<bool> =
-        args.all().filter(texts_and_blanks).map(|(one, _)| truth(one)).collect::<EvalResult<_>>()?;
+        args.all().filter(texts_and_blanks).map(|(one, _)| boolean_argument(one)).collect::<EvalResult<_>>()?;
     if truths.is_empty() {
         return Err(if args.is_empty() { "#N/A" } else { "#VALUE!" });
     }

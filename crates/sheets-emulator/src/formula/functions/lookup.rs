@@ -95,10 +95,10 @@ fn line_of(range: &Matrix) -> Option<Vec<&Scalar>> {
 }
 
 /// Returns a row of a range, or a column.
-fn entry_of(results: &Matrix, at: u32, across: bool) -> Operand {
+fn entry_of(results: &Matrix, at: u32, is_across: bool) -> Operand {
     let entry: Vec<Scalar> =
-        if across { (0..results.height).map(|row| results.at(row, at).clone()).collect() } else { results.row(at) };
-    let (height, width) = if across { (results.height, 1) } else { (1, results.width) };
+        if is_across { (0..results.height).map(|row| results.at(row, at).clone()).collect() } else { results.row(at) };
+    let (height, width) = if is_across { (results.height, 1) } else { (1, results.width) };
     match <[Scalar; 1]>::try_from(entry) {
         Ok([only]) => Operand::Single(only),
         Err(entry) => Operand::Matrix(Matrix::new(height, width, entry)),
@@ -109,7 +109,7 @@ fn entry_of(results: &Matrix, at: u32, across: bool) -> Operand {
 #[derive(Debug, Clone, Copy)]
 struct LineSearch {
     mode: MatchMode,
-    backwards: bool,
+    is_backward: bool,
 }
 
 /// Which value counts as found.
@@ -141,13 +141,13 @@ impl LineSearch {
             -1 | -2 => true,
             _ => return Err("#VALUE!"),
         };
-        Ok(Self { mode, backwards })
+        Ok(Self { mode, is_backward: backwards })
     }
 
     fn position(self, wanted: &Scalar, lines: &[&Scalar]) -> Option<usize> {
         let find = |fits: &dyn Fn(&Scalar) -> bool| {
             let fits = |one: &&Scalar| fits(one);
-            if self.backwards { lines.iter().rposition(fits) } else { lines.iter().position(fits) }
+            if self.is_backward { lines.iter().rposition(fits) } else { lines.iter().position(fits) }
         };
         let order = |one: &Scalar| if is_same_kind(one, wanted) { compare(one, wanted).ok() } else { None };
         if let (MatchMode::Wildcard, Scalar::Text(text)) = (self.mode, wanted) {

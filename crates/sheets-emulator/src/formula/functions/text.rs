@@ -173,8 +173,8 @@ fn substitute(args: &Args<'_>) -> EvalResult<Scalar> {
 }
 
 /// Returns the position of a text in another, from 1.
-fn found(args: &Args<'_>, any_case: bool) -> EvalResult<Scalar> {
-    let folded = |text: String| if any_case { text.to_lowercase() } else { text };
+fn found(args: &Args<'_>, ignores_case: bool) -> EvalResult<Scalar> {
+    let folded = |text: String| if ignores_case { text.to_lowercase() } else { text };
     let (wanted, text) = (folded(args.text(0)?), folded(args.text(1)?));
     let from = args.number_or(2, 1.0)?;
     let skip = whole(from).checked_sub(1).ok_or("#VALUE!")?;

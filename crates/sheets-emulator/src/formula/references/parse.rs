@@ -123,9 +123,14 @@ impl<'a> ReferenceMatch<'a> {
 
     /// Writes the reference with another range. Open ends and `$` are kept. The title is omitted.
     pub(crate) fn print(&self, range: &GridRange) -> String {
-        let rows = spread(self.first.row, self.second.as_ref().and_then(|end| end.row), range.start_row, range.end_row);
-        let columns =
-            spread(self.first.column, self.second.as_ref().and_then(|end| end.column), range.start_col, range.end_col);
+        let rows =
+            spread_bounds(self.first.row, self.second.as_ref().and_then(|end| end.row), range.start_row, range.end_row);
+        let columns = spread_bounds(
+            self.first.column,
+            self.second.as_ref().and_then(|end| end.column),
+            range.start_col,
+            range.end_col,
+        );
         let first = RangeEnd { column: columns.0, row: rows.0 }.print();
         match self.second {
             Some(_) => format!("{first}:{}", RangeEnd { column: columns.1, row: rows.1 }.print()),
@@ -147,7 +152,7 @@ fn bounds(first: LineBound, second: LineBound) -> (Option<u32>, Option<u32>) {
     }
 }
 
-fn spread(first: LineBound, second: LineBound, start: Option<u32>, end: Option<u32>) -> (LineBound, LineBound) {
+fn spread_bounds(first: LineBound, second: LineBound, start: Option<u32>, end: Option<u32>) -> (LineBound, LineBound) {
     let start = start.map_or(1, |at| i64::from(at) + 1);
     let put = |line: LineBound, at: i64| line.map(|(fixed, _)| (fixed, at));
     let last = if first.is_some() { end.map_or(start, i64::from) } else { start };
@@ -186,7 +191,7 @@ const MOST_ROWS: i64 = 10_000_000;
 
 impl RangeEnd {
     /// Parses `$A$1`; as the end of a range also `A` or `1`.
-    fn read(text: &str, of_range: bool) -> Option<Self> {
+    fn read(text: &str, is_range: bool) -> Option<Self> {
         let (fixed_column, rest) = text.strip_prefix('$').map_or((false, text), |rest| (true, rest));
         let letters = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
         let (letters, rest) = rest.split_at(letters);
@@ -214,7 +219,7 @@ impl RangeEnd {
         match (end.column, end.row) {
             (Some(_), Some(_)) => Some(end),
             (None, None) => None,
-            _ => of_range.then_some(end),
+            _ => is_range.then_some(end),
         }
     }
 
@@ -233,7 +238,7 @@ impl RangeEnd {
     }
 
     fn print(self) -> String {
-        let dollar = |fixed: bool| if fixed { "$" } else { "" };
+        let dollar = |is_fixed: bool| if is_fixed { "$" } else { "" };
         let column = self.column.map(|(fixed, at)| format!("{}{}", dollar(fixed), letters(at))).unwrap_or_default();
         let row = self.row.map(|(fixed, at)| format!("{}{at}", dollar(fixed))).unwrap_or_default();
         column + &row

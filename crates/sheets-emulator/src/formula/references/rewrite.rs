@@ -15,7 +15,7 @@ use crate::grid::cell::{Cell, CellValue};
 use crate::storage::store::StorageError;
 use crate::storage::transaction::Transaction;
 
-/// Rows in memory at once.
+/// Rows in memory at the same time.
 const CHUNK: u32 = 4096;
 
 /// Adjusts every formula of the spreadsheet to a completed edit of the sheet titled `on`.

@@ -61,7 +61,7 @@ pub(crate) fn adjust_formula(source: &str, home: &str, on: &str, edit: &SheetEdi
             }
             SheetEdit::Gone => found.title.is_some().then(|| REF_ERROR.to_owned()),
             SheetEdit::Cut { from, top, left, title } => cut(found, from, (*top, *left), title, home),
-            _ => match after(&found.range(), edit) {
+            _ => match range_after(&found.range(), edit) {
                 None => Some(REF_ERROR.to_owned()),
                 Some(range) if range == found.range() => None,
                 Some(range) => Some(format!("{}{}", found.prefix, found.print(&range))),
@@ -79,7 +79,7 @@ pub(crate) fn moved_to_sheet(source: &str, home: &str) -> String {
 }
 
 /// Returns a range after an edit of its sheet; `None` if its cells are deleted.
-pub(crate) fn after(range: &GridRange, edit: &SheetEdit) -> Option<GridRange> {
+pub(crate) fn range_after(range: &GridRange, edit: &SheetEdit) -> Option<GridRange> {
     let range = range.clone();
     match edit {
         SheetEdit::Insert { dimension, at, count, within } if touches(&range, *dimension, within.as_ref()) => {

@@ -137,11 +137,11 @@ impl Transaction<'_> {
     pub(crate) fn formula_rows(
         &self,
         sheet: i32,
-        spilling: bool,
+        is_spilling: bool,
         from: u32,
         limit: u32,
     ) -> Result<Vec<(u32, Vec<Cell>)>, StorageError> {
-        let level = if spilling { SPILLING } else { PLAIN };
+        let level = if is_spilling { SPILLING } else { PLAIN };
         let mut statement = self.db().prepare_cached(FORMULA_ROWS)?;
         let mut rows = statement.query(params![self.key(sheet), level, from, limit])?;
         let mut found = Vec::new();

@@ -93,7 +93,8 @@ pub(crate) fn path_problem(path: &Path) -> Option<&'static str> {
 }
 
 /// Opens a connection to the file, which is created if it is missing. There is no automatic
-/// checkpoint, and a commit does not sync: `checkpoint` does both, for several commits at once.
+/// checkpoint, and a commit does not sync: `checkpoint` does both, for several commits at the same
+/// time.
 pub(crate) fn connect(path: &Path) -> Result<Connection, StorageError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let set_up = || {

@@ -7,7 +7,7 @@
 //! | How is a file opened, created or migrated? | `connection` |
 //! | Is the file still the one that was opened? | `database_file` |
 //! | How does a commit get from the write-ahead log into the file? | `checkpoint` |
-//! | Who copies for several writers at once? | `group_commit` |
+//! | Who copies for several writers at the same time? | `group_commit` |
 //! | How is a file restored that was copied without its log? | `wal_copy` |
 
 pub(crate) mod checkpoint;

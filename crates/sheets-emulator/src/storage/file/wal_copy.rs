@@ -25,7 +25,7 @@ const TRAILER_BYTES: usize = 64;
 /// Bytes of a log's header, and of the header of each frame.
 const LOG_HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
-/// Bytes that are copied at once.
+/// Bytes that are copied in one step.
 const CHUNK: usize = 1 << 20;
 
 /// The position of a copy.

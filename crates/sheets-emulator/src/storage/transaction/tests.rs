@@ -58,7 +58,7 @@ fn properties_of_a_sheet_and_of_its_spreadsheet_are_kept() {
     let store = SpreadsheetStore::in_memory().unwrap();
     create(&store);
     let tx = store.write("s").unwrap();
-    let mut sheet = SheetProperties { hidden: true, frozen_rows: 1, ..SheetProperties::new(i32::MAX, "B", 1) };
+    let mut sheet = SheetProperties { is_hidden: true, frozen_rows: 1, ..SheetProperties::new(i32::MAX, "B", 1) };
     sheet.extra.insert("tabColor".into(), serde_json::json!({"red": 1}));
     tx.put_sheet(&sheet).unwrap();
     let mut properties = SpreadsheetProperties { title: "T".into(), ..SpreadsheetProperties::default() };

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::store::tabs::row_fingerprint::Likeness;
+use crate::store::tabs::row_fingerprint::FingerprintMatch;
 use crate::store::upsert::repair::location::rows::{MOST_CANDIDATES, RowLocation, RowSearch, number};
 use crate::store::upsert::undo_log::RowPredicate;
 
@@ -24,8 +24,9 @@ impl RowSearch<'_> {
                 |row: &usize| self.is_free(*row) && !self.others.contains(row) && !self.is_claimed(*at, *row);
             let rows: Vec<_> = rows.iter().copied().filter(is_candidate).collect();
             let close: Vec<_> = rows.iter().map(|row| (self.likeness(*at, *row), *row)).collect();
-            let is_near =
-                |like: &Likeness, row: usize| like.is_close() || (like.equal > 0 && self.shows_its_key_again(*at, row));
+            let is_near = |like: &FingerprintMatch, row: usize| {
+                like.is_close() || (like.equal > 0 && self.shows_its_key_again(*at, row))
+            };
             let mut near: Vec<_> = close.iter().filter(|(like, row)| is_near(like, *row)).collect();
             let whole: Vec<_> = close.iter().filter(|(_, row)| self.shows_all_that_was_written(*at, *row)).collect();
             if near.is_empty() && whole.len() == 1 && distinct.get(at).is_some_and(|is_distinct| *is_distinct) {
@@ -95,7 +96,8 @@ impl RowSearch<'_> {
                 continue;
             }
             let marks: Vec<_> = sought.fingerprint.marks().filter(|(column, _)| *column != key).collect();
-            let rows: BTreeSet<usize> = self.rarest(&marks, 1).into_iter().flatten().take(MOST_CANDIDATES).collect();
+            let rows: BTreeSet<usize> =
+                self.rarest_cells(&marks, 1).into_iter().flatten().take(MOST_CANDIDATES).collect();
             // A single cell identifies a row if no other row shows the same.
             let least = if rows.len() == 1 { 1 } else { 2 };
             let is_it = |row: &usize| {

@@ -13,11 +13,11 @@ use std::collections::{HashMap, HashSet};
 use crate::store::tabs::column_map::{ColumnMap, is_error, map_own_columns};
 use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
 use crate::store::upsert::repair::formulas::have_same_shape;
-use crate::store::upsert::repair::location::claim::Claim;
 use crate::store::upsert::repair::location::column_search::{
     cell, correct_by_content, find_shifted_cells, find_shifted_keys, formulas_found, join_recovered_header,
     known_by_formula, named_header, pair_by_formula, renamed_columns,
 };
+use crate::store::upsert::repair::location::excluded_row::ExcludedRow;
 use crate::store::upsert::repair::location::image::TabImage;
 use crate::store::upsert::repair::location::rows::{RowLocation, RowSearch};
 use crate::store::upsert::undo_log::{MisplacedWrite, UndoFinding};
@@ -37,9 +37,9 @@ pub(crate) struct Correspondence<'a> {
     /// The current location of each row that was hit.
     pub(crate) located: Vec<RowLocation>,
     /// Rows that a repair hit as intended.
-    pub(crate) settled: Vec<Claim>,
+    pub(crate) settled: Vec<ExcludedRow>,
     /// Rows that are known to be none of the hit ones.
-    pub(crate) claims: Vec<Claim>,
+    pub(crate) claims: Vec<ExcludedRow>,
     /// From current row to index of the hit.
     pub(crate) hit_by_row: HashMap<u32, usize>,
     /// From the key before the write to index of the hit.

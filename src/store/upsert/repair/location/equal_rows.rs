@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::Value;
 
 use crate::store::tabs::row_fingerprint::mark_of;
-use crate::store::upsert::repair::location::claim::Claim;
+use crate::store::upsert::repair::location::excluded_row::ExcludedRow;
 use crate::store::upsert::repair::location::rows::{RowLocation, RowSearch};
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
 
@@ -58,9 +58,9 @@ impl RowSearch<'_> {
     }
 
     /// The number of these claims that need one of the rows: no other row is left that fits them.
-    fn count_without_own_row<'c>(&self, claims: impl Iterator<Item = &'c Claim>, rows: &[usize]) -> usize {
+    fn count_without_own_row<'c>(&self, claims: impl Iterator<Item = &'c ExcludedRow>, rows: &[usize]) -> usize {
         let is_other = |row: &usize| !rows.contains(row) && self.is_free(*row) && self.image.has_constants(*row);
-        let fits = |claim: &'c Claim| -> Vec<usize> {
+        let fits = |claim: &'c ExcludedRow| -> Vec<usize> {
             let all = self.image.rows().map(|(row, _)| row).filter(is_other);
             all.filter(|row| self.image.compare(&claim.fingerprint, *row).is_exact()).collect()
         };
@@ -110,7 +110,7 @@ impl RowSearch<'_> {
         let before = &self.sought[*first].before;
         let open = self.claims.iter().filter(|claim| claim.row.is_none());
         let mut open = open.filter(|claim| self.image.compare(&claim.fingerprint, *row).is_exact());
-        let is_same = |claim: &Claim| {
+        let is_same = |claim: &ExcludedRow| {
             let repaired = claim.repaired.as_ref().filter(|_| claim.key.is_none());
             repaired.is_some_and(|repaired| repaired.marks().eq(before.marks()))
         };
@@ -175,7 +175,7 @@ impl RowSearch<'_> {
         }
         let (fingerprint, key) = (self.sought[at].fingerprint.clone(), self.image.key);
         let marks: Vec<_> = fingerprint.marks().filter(|(column, _)| *column != key).collect();
-        let mut rows: Vec<_> = self.rarest(&marks, 1).into_iter().flatten().collect();
+        let mut rows: Vec<_> = self.rarest_cells(&marks, 1).into_iter().flatten().collect();
         rows.retain(|row| {
             let like = self.image.compare_but(&fingerprint, *row, key);
             like.is_exact()
@@ -204,7 +204,7 @@ impl RowSearch<'_> {
             return None;
         }
         let marks: Vec<_> = before.marks().collect();
-        let mut rows: Vec<_> = self.rarest(&marks, 1).into_iter().flatten().collect();
+        let mut rows: Vec<_> = self.rarest_cells(&marks, 1).into_iter().flatten().collect();
         // Rows without constants are all alike.
         rows.retain(|row| self.image.has_constants(*row) && self.image.compare(&before, *row).is_exact());
         rows.retain(|row| self.can_be_restored(at, *row));

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::store::tabs::column_map::is_error;
 use crate::store::tabs::parse::text;
-use crate::store::tabs::row_fingerprint::{Likeness, RowFingerprint};
+use crate::store::tabs::row_fingerprint::{FingerprintMatch, RowFingerprint};
 use crate::store::tabs::schema::Tab;
 use crate::store::upsert::undo_log::HeaderFormulas;
 
@@ -141,12 +141,12 @@ impl TabImage<'_> {
         if covering.is_blank() { self.fingerprint(row) } else { covering }
     }
 
-    pub(crate) fn compare(&self, fingerprint: &RowFingerprint, row: usize) -> Likeness {
+    pub(crate) fn compare(&self, fingerprint: &RowFingerprint, row: usize) -> FingerprintMatch {
         fingerprint.compare(self.rows.get(row).map_or(&[], Vec::as_slice), |column| self.is_computed(row, column))
     }
 
     /// As `compare`, without one column.
-    pub(crate) fn compare_but(&self, fingerprint: &RowFingerprint, row: usize, left_out: usize) -> Likeness {
+    pub(crate) fn compare_but(&self, fingerprint: &RowFingerprint, row: usize, left_out: usize) -> FingerprintMatch {
         let is_skipped = |column| column == left_out || self.is_computed(row, column);
         fingerprint.compare(self.rows.get(row).map_or(&[], Vec::as_slice), is_skipped)
     }

@@ -208,7 +208,7 @@ impl Correspondence<'_> {
     }
 
     /// Other writes of a repair that expected the same and leave something else.
-    fn rivals<'s>(
+    fn rival_writes<'s>(
         &'s self,
         misplaced: &'s MisplacedWrite,
         fingerprint: &'s RowFingerprint,
@@ -219,13 +219,13 @@ impl Correspondence<'_> {
 
     /// Whether another write of a repair expected the same and leaves something else.
     pub(crate) fn has_rival(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> bool {
-        self.rivals(misplaced, fingerprint).next().is_some()
+        self.rival_writes(misplaced, fingerprint).next().is_some()
     }
 
     /// Two rows, if several writes of a repair expected the same, the repair hit one of their rows by
     /// mistake, and the writes differ: nothing shows which of them was for that row.
     pub(crate) fn rival_rows(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> Option<(u32, u32)> {
-        let rival = self.rivals(misplaced, fingerprint).next()?;
+        let rival = self.rival_writes(misplaced, fingerprint).next()?;
         // A rival whose row shows its key again is known.
         if self.row_with_its_key_again(rival).is_some() {
             return None;
@@ -257,7 +257,7 @@ impl Correspondence<'_> {
         let mut rows: Vec<_> =
             rows.map(|(row, cells)| (number(row), expected.compare(cells, is_filled).is_exact())).collect();
         // A row that shows the key of another write is that one's.
-        let rivals = self.rivals(misplaced, fingerprint);
+        let rivals = self.rival_writes(misplaced, fingerprint);
         let known: HashSet<u32> = rivals.filter_map(|other| self.row_with_its_key_again(other)).collect();
         rows.retain(|(row, _)| !known.contains(row));
         // Other computed cells count only to distinguish rows that are equal otherwise.

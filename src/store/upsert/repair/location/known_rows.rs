@@ -9,16 +9,16 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::store::tabs::row_fingerprint::{Likeness, RowFingerprint};
-use crate::store::upsert::repair::location::claim::Claim;
+use crate::store::tabs::row_fingerprint::{FingerprintMatch, RowFingerprint};
 use crate::store::upsert::repair::location::column_search::cell;
 use crate::store::upsert::repair::location::correspondence::Correspondence;
+use crate::store::upsert::repair::location::excluded_row::ExcludedRow;
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
 
 impl Correspondence<'_> {
     /// The rows that a repair hit as intended: each is where it hit it, or else the only row that
     /// shows what it wrote.
-    pub(crate) fn find_settled_rows(&self) -> Vec<Claim> {
+    pub(crate) fn find_settled_rows(&self) -> Vec<ExcludedRow> {
         let settled = self.finding.settled.iter().filter_map(|(place, row)| {
             let is_filled = |at| self.now.get(at).is_some_and(|column| self.image.is_filled_by_header(column));
             let fingerprint = RowFingerprint::new(row, is_filled).moved(&self.now, self.image.width());
@@ -31,7 +31,7 @@ impl Correspondence<'_> {
             let place = *place as usize;
             let row = rows.contains(&place).then_some(place).or(only);
             let row = row.or_else(|| self.only_settled_row_but_for_its_key(&fingerprint));
-            Some(Claim { fingerprint, key: None, row, repaired: None })
+            Some(ExcludedRow { fingerprint, key: None, row, repaired: None })
         });
         settled.collect()
     }
@@ -56,7 +56,7 @@ impl Correspondence<'_> {
     }
 
     /// Compares what a repair expected with what a hit row contained before.
-    pub(crate) fn compare_before(&self, fingerprint: &RowFingerprint, hit: &MisplacedWrite) -> Likeness {
+    pub(crate) fn compare_before(&self, fingerprint: &RowFingerprint, hit: &MisplacedWrite) -> FingerprintMatch {
         let width = hit.shown.len().max(self.finding.header.len());
         fingerprint.moved(&self.found, width).compare(&hit.shown, |_| false)
     }
@@ -68,7 +68,7 @@ impl Correspondence<'_> {
 
     /// Rows that are known to be others than the hit ones: intended rows of a repair that it missed,
     /// and rows that it hit as intended.
-    pub(crate) fn find_claims(&self) -> Vec<Claim> {
+    pub(crate) fn find_claims(&self) -> Vec<ExcludedRow> {
         let map = self.intended_map();
         let missed = self.finding.misplaced.iter().filter_map(|misplaced| match &misplaced.target.expect {
             RowPredicate::Row { key, fingerprint } if !fingerprint.is_blank() && !self.resembles_a_hit(fingerprint) => {
@@ -76,7 +76,7 @@ impl Correspondence<'_> {
                 let row = shown.and_then(|rows| if let [row] = rows.as_slice() { Some(*row) } else { None });
                 let key = key.clone().or_else(|| self.restored_key(misplaced));
                 let repaired = repaired(misplaced, fingerprint).map(|row| row.moved(&map, self.image.width()));
-                Some(Claim { fingerprint: fingerprint.moved(&map, self.image.width()), key, row, repaired })
+                Some(ExcludedRow { fingerprint: fingerprint.moved(&map, self.image.width()), key, row, repaired })
             }
             _ => None,
         });

@@ -9,7 +9,7 @@
 //! | Where is a row of the batch now? | `rows` |
 //! | Which of several equal rows is the one? | `equal_rows` |
 //! | Which row is one in which users changed cells? | `changed_rows` |
-//! | Which rows are none of those that were hit, and which keys are to come back? | `known_rows`, `claim` |
+//! | Which rows are none of those that were hit, and which keys are to come back? | `known_rows`, `excluded_row` |
 //! | For which row was a write of a repair intended? | `intended_rows` |
 //! | Where is a column whose header no longer names it? | `column_search` |
 //! | Where are rows and columns together? | `correspondence` |
@@ -18,7 +18,7 @@ pub mod image;
 pub mod rows;
 mod equal_rows;
 mod changed_rows;
-pub(crate) mod claim;
+pub(crate) mod excluded_row;
 mod known_rows;
 mod intended_rows;
 pub mod column_search;

@@ -24,8 +24,8 @@ use serde_json::Value;
 
 use crate::store::tabs::column_map::ColumnMap;
 use crate::store::tabs::parse::text;
-use crate::store::tabs::row_fingerprint::{Likeness, RowFingerprint, mark_of};
-use crate::store::upsert::repair::location::claim::Claim;
+use crate::store::tabs::row_fingerprint::{FingerprintMatch, RowFingerprint, mark_of};
+use crate::store::upsert::repair::location::excluded_row::ExcludedRow;
 use crate::store::upsert::repair::location::image::TabImage;
 use crate::store::upsert::undo_log::{MisplacedWrite, UndoFinding};
 
@@ -82,7 +82,7 @@ pub struct RowSearch<'a> {
     /// Rows that resemble the hit rows but are known to be others.
     pub(crate) others: HashSet<usize>,
     /// Rows that are known to be none of those that were hit.
-    pub(crate) claims: &'a [Claim],
+    pub(crate) claims: &'a [ExcludedRow],
     /// Rows by column and displayed mark.
     showing: HashMap<usize, HashMap<u64, Vec<usize>>>,
 }
@@ -97,7 +97,7 @@ impl<'a> RowSearch<'a> {
         image: &'a TabImage<'a>,
         columns: &ColumnMap,
         key: usize,
-        (others, claims): (HashSet<usize>, &'a [Claim]),
+        (others, claims): (HashSet<usize>, &'a [ExcludedRow]),
         owed_keys: &[Option<String>],
     ) -> Self {
         let width = image.width();
@@ -169,7 +169,7 @@ impl<'a> RowSearch<'a> {
     /// the first.
     fn best_pair(&self, sought: &[usize], rows: &[usize]) -> Option<(usize, usize)> {
         let best = sought.iter().filter_map(|at| {
-            let (row, like) = self.best(*at, rows)?;
+            let (row, like) = self.best_match(*at, rows)?;
             let is_still = row == self.sought[*at].misplaced.target.row as usize;
             Some((like.score(), is_still, std::cmp::Reverse(*at), row))
         });
@@ -224,15 +224,15 @@ impl<'a> RowSearch<'a> {
         let sought = &self.sought[at];
         let (written, all) = (sought.written.clone(), sought.fingerprint.marks().collect::<Vec<_>>());
         let lost = sought.lost_key.clone().and_then(|key| mark_of(&Value::from(key)));
-        let mut lists = self.rarest(&written, 2);
-        lists.extend(self.rarest(&all, 1));
+        let mut lists = self.rarest_cells(&written, 2);
+        lists.extend(self.rarest_cells(&all, 1));
         lists.extend(lost.map(|mark| self.rows_showing(self.image.key, mark)));
         let rows: BTreeSet<usize> = lists.into_iter().flat_map(|rows| rows.into_iter().take(MOST_CANDIDATES)).collect();
         rows.into_iter().filter(|row| self.can_be(at, *row)).collect()
     }
 
     /// The `most` shortest lists of rows that show these cells.
-    pub(crate) fn rarest(&mut self, marks: &[(usize, u64)], most: usize) -> Vec<Vec<usize>> {
+    pub(crate) fn rarest_cells(&mut self, marks: &[(usize, u64)], most: usize) -> Vec<Vec<usize>> {
         let mut counted: Vec<_> =
             marks.iter().map(|(column, mark)| (self.count_showing(*column, *mark), *column, *mark)).collect();
         counted.sort_unstable();
@@ -269,18 +269,18 @@ impl<'a> RowSearch<'a> {
     }
 
     /// The free row that matches best. Of equal matches, the one that did not move, else the first.
-    fn best(&self, at: usize, rows: &[usize]) -> Option<(usize, Likeness)> {
+    fn best_match(&self, at: usize, rows: &[usize]) -> Option<(usize, FingerprintMatch)> {
         let place = self.sought[at].misplaced.target.row as usize;
         let free = rows.iter().copied().filter(|row| self.is_free(*row)).map(|row| (row, self.likeness(at, row)));
         free.max_by_key(|(row, like)| (like.score(), *row == place, std::cmp::Reverse(*row)))
     }
 
-    pub(crate) fn likeness(&self, at: usize, row: usize) -> Likeness {
+    pub(crate) fn likeness(&self, at: usize, row: usize) -> FingerprintMatch {
         self.image.compare(&self.sought[at].fingerprint, row)
     }
 
     /// A row to which a user restored the overwritten key matches better than any other.
-    pub(crate) fn score(&self, at: usize, like: Likeness, row: usize) -> i64 {
+    pub(crate) fn score(&self, at: usize, like: FingerprintMatch, row: usize) -> i64 {
         let bonus = if self.shows_its_key_again(at, row) { 1_000_000 } else { 0 };
         like.score() + bonus
     }

@@ -26,7 +26,7 @@ impl RepairPlanner<'_> {
         let is_filled = |column: &usize| moves.iter().any(|(_, to)| to == column);
         let clears: Vec<_> = moves.iter().map(|(from, _)| *from).filter(|column| !is_filled(column)).collect();
         let apart = moves.iter().filter(|(from, to)| from != to);
-        let copies: Vec<_> = apart.map(|&(from, to)| CellCopy { source: CellSource::Itself, from, to }).collect();
+        let copies: Vec<_> = apart.map(|&(from, to)| CellCopy { source: CellSource::SameRow, from, to }).collect();
         let lost: Vec<_> = used.iter().copied().filter(|at| self.map.now.get(*at).is_none()).collect();
         let image = self.map.image;
         // A row of which a write is repaired was not appended.

@@ -252,7 +252,7 @@ impl RepairPlanner<'_> {
             let to = self.map.intended(to)?;
             Some(match &before {
                 Some(source) => CellCopy { source: source.clone(), from: self.map.found.get(from)?, to },
-                None => CellCopy { source: CellSource::Itself, from: self.map.intended(from)?, to },
+                None => CellCopy { source: CellSource::SameRow, from: self.map.intended(from)?, to },
             })
         };
         let emptied = target.columns.iter().filter(|column| !target.moves.iter().any(|(_, to)| to == *column));

@@ -175,7 +175,7 @@ fn cells_under_other_headers_go_back_and_those_meant_go_to_their_own() {
     let now = rows(&[json!(["id", "mine", "n"]), json!(["a", 10, 1]), json!(["new", 5])]);
     let repairs = planned_repairs(&finding, &present(&tab, &now));
     assert_eq!((repairs[0].row, &repairs[0].copies), (Some(1), &vec![scratch(BASE + 1, 1, 2), scratch(BASE, 1, 1)]));
-    let itself = |from, to| CellCopy { source: CellSource::Itself, from, to };
+    let itself = |from, to| CellCopy { source: CellSource::SameRow, from, to };
     assert_eq!((repairs[1].row, &repairs[1].copies), (Some(2), &vec![itself(1, 2)]));
     assert_eq!(repairs[1].clears, [1]);
 }

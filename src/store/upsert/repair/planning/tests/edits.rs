@@ -142,7 +142,7 @@ fn appended_rows_are_found_by_their_keys_where_two_headers_broke() {
     let now = rows(&[json!(tab.header), json!([5, "other", "new"]), json!([6, "", "next"])]);
     let repairs = planned_repairs(&finding, &present(&tab, &now));
     let moved: Vec<_> = repairs.iter().map(|repair| (repair.row, repair.copies[0].clone())).collect();
-    let itself = |from, to| CellCopy { source: CellSource::Itself, from, to };
+    let itself = |from, to| CellCopy { source: CellSource::SameRow, from, to };
     assert_eq!(moved, [(Some(1), itself(2, 0)), (Some(2), itself(2, 0))], "{repairs:?}");
     let gone = rows(&[json!(tab.header), json!([5])]);
     let planned = plan(&finding, &present(&tab, &gone));
@@ -170,7 +170,7 @@ fn of_columns_renamed_twice_the_last_is_where_something_is() {
     let tab = with_aliases(&["b3", "id", "mine", "a3"]);
     let now = rows(&[json!(tab.header), json!(["a of new", "new", "b of new", ""])]);
     let planned = plan(&finding, &present(&tab, &now));
-    let itself = |from, to| CellCopy { source: CellSource::Itself, from, to };
+    let itself = |from, to| CellCopy { source: CellSource::SameRow, from, to };
     assert_eq!((&planned.repairs[0].copies, &planned.repairs[0].clears), (&vec![itself(0, 3), itself(2, 0)], &vec![2]));
     assert_eq!(planned.unrepaired, Vec::<String>::new());
 }
@@ -182,7 +182,7 @@ fn no_cell_is_written_over_that_may_be_of_a_lost_column() {
     // The key is under mine. The values of a and b are under two of three unknown headers.
     let now = rows(&[json!(tab.header), json!(["a of new", "", "new", "b of new", ""])]);
     let planned = plan(&finding, &present(&tab, &now));
-    let itself = |from, to| CellCopy { source: CellSource::Itself, from, to };
+    let itself = |from, to| CellCopy { source: CellSource::SameRow, from, to };
     let repair = &planned.repairs[0];
     assert_eq!((&repair.copies, &repair.clears), (&vec![itself(2, 4)], &vec![2]), "{planned:?}");
     let lost = ["b2", "x2"].map(|name| {
@@ -235,7 +235,7 @@ fn moves_that_hit_each_other_s_rows_stay_though_a_key_was_changed() {
     assert_eq!(of_row(1).copies, [scratch(BASE, 2, 1)], "its own cell stays where it belongs: {planned:?}");
     assert_eq!(of_row(1).clears, [2]);
     assert_eq!(of_row(2).copies, [scratch(BASE + 1, 1, 1), scratch(BASE + 1, 2, 2)]);
-    let itself = |from, to| CellCopy { source: CellSource::Itself, from, to };
+    let itself = |from, to| CellCopy { source: CellSource::SameRow, from, to };
     assert_eq!((&of_row(3).copies, &of_row(3).clears), (&vec![itself(2, 1)], &vec![2]));
 }
 

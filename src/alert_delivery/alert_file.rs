@@ -12,7 +12,7 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::alert::dispatch::{DeliveryOutcome, DeliveryResult};
+use crate::alert_delivery::dispatch::{DeliveryOutcome, DeliveryResult};
 use crate::alerts::alert_state::AlertState;
 use crate::alerts::condition_record::DeliveryRecord;
 use crate::private_files;

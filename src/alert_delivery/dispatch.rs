@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::alert::channel::{AlertChannel, ChannelTarget};
-use crate::alert::http_post::HttpPost;
-use crate::alert::mail::{MailTarget, send_mail};
-use crate::alert::program::pass_to_program;
+use crate::alert_delivery::channel::{AlertChannel, ChannelTarget};
+use crate::alert_delivery::http_post::HttpPost;
+use crate::alert_delivery::mail::{MailTarget, send_mail};
+use crate::alert_delivery::program::pass_to_program;
 use crate::alerts::alert_rules::AlertRules;
 use crate::alerts::channels::channel_kind::ChannelKind;
 use crate::alerts::channels::reply_verdict::ReplyVerdict;
@@ -20,8 +20,8 @@ use crate::alerts::message::Message;
 use crate::alerts::routing::{RoutedMessage, route};
 use crate::alerts::severity::Severity;
 use crate::clock::Clock;
-use crate::google::transport::connect::Transport;
-use crate::google::transport::proxy::Proxies;
+use crate::sheets_client::transport::connect::Transport;
+use crate::sheets_client::transport::proxy::Proxies;
 
 /// The longest time of one try, of the first channels, and of everything together.
 const TRY_TIMEOUT: Duration = Duration::from_secs(4);

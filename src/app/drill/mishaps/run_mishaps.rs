@@ -1,7 +1,7 @@
 //! What can happen to one run of a drill: its kill, and where in the source it is.
 //!
 //! In scope: the kill and its sentence in the log. Out of scope: when it is due
-//! (`drill::mishaps::schedule`).
+//! (`drill::mishaps::mishap_queue`).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::app::drill::mishaps::schedule::MishapSchedule;
+use crate::app::drill::mishaps::mishap_queue::MishapQueue;
 
 /// What can happen to one run.
-pub struct RunTrouble {
+pub struct RunMishaps {
     /// The mishaps of the drill.
-    pub schedule: Arc<MishapSchedule>,
+    pub schedule: Arc<MishapQueue>,
     /// The run's name in the log: empty for the first machine.
     machine: &'static str,
     /// What its source yields: `record` or `stage`.
@@ -23,9 +23,9 @@ pub struct RunTrouble {
     position: AtomicU64,
 }
 
-impl RunTrouble {
+impl RunMishaps {
     /// Creates the trouble of a run on a machine of this name, whose source yields such units.
-    pub fn new(schedule: Arc<MishapSchedule>, machine: &'static str, unit: &'static str) -> Self {
+    pub fn new(schedule: Arc<MishapQueue>, machine: &'static str, unit: &'static str) -> Self {
         Self { schedule, machine, unit, kill: CancellationToken::new(), position: AtomicU64::new(0) }
     }
 

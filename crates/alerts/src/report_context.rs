@@ -46,7 +46,7 @@ pub struct LinkedTabs {
 
 /// Who reports, where and when.
 #[derive(Debug, Clone)]
-pub struct Reporting<'a> {
+pub struct ReportContext<'a> {
     /// The present time.
     pub now: Timestamp,
     /// The id of the run, or of the call that reports.

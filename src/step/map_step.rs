@@ -15,12 +15,12 @@ pub const DEFAULT_NAME: &str = "map";
 
 /// A `map` step; it has no effect outside the sheet.
 #[derive(Debug)]
-pub struct Map {
+pub struct MapStep {
     name: String,
     expression: Expression,
 }
 
-impl Map {
+impl MapStep {
     /// Creates a step of this name that evaluates `expression`.
     pub fn new(name: impl Into<String>, expression: Expression) -> Self {
         Self { name: name.into(), expression }
@@ -29,12 +29,12 @@ impl Map {
     async fn evaluate(&self, input: &Value) -> Result<Vec<Value>, StepError> {
         self.expression.values(input).await.map_err(|error| match error {
             EvaluationError::Rejected(why) => StepError::Rejected(why),
-            EvaluationError::Machine(trouble) => StepError::Machine { trouble, begun: false },
+            EvaluationError::Machine(machine_error) => StepError::Machine { error: machine_error, has_begun: false },
         })
     }
 }
 
-impl Step for Map {
+impl Step for MapStep {
     fn run<'a>(&'a self, input: Value, context: &'a StepContext) -> BoxFuture<'a, Result<Vec<Value>, StepError>> {
         async move {
             tokio::select! {
@@ -68,7 +68,7 @@ mod tests {
     #[tokio::test]
     async fn a_map_step_yields_rows_and_rejects_what_it_can_not_do() {
         let program = Program::compile("{id: .id, half: (.n / 2)}").expect("a valid expression");
-        let step = Map::new("rows", Expression::unbounded(program));
+        let step = MapStep::new("rows", Expression::unbounded(program));
         let context = StepContext {
             key: Key::new("k").expect("a valid key"),
             version: Version::default(),

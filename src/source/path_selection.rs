@@ -53,7 +53,7 @@ impl Depth {
     pub(crate) fn read(&self, text: &str) -> serde_json::Result<Value> {
         let Self::Only(paths) = self else { return serde_json::from_str(text) };
         let mut reader = serde_json::Deserializer::from_str(text);
-        let value = Skim { paths, set: !0, at: 0 }.deserialize(&mut reader)?;
+        let value = PathSelection { paths, set: !0, at: 0 }.deserialize(&mut reader)?;
         reader.end()?;
         Ok(value)
     }
@@ -61,13 +61,13 @@ impl Depth {
 
 /// Builds the values at the paths of a set, from their `at`th member on.
 #[derive(Clone, Copy)]
-struct Skim<'p> {
+struct PathSelection<'p> {
     paths: &'p [MemberPath],
     set: u8,
     at: usize,
 }
 
-impl<'p> Skim<'p> {
+impl<'p> PathSelection<'p> {
     /// Returns the paths of the set whose next member has this name.
     fn of(self, name: &str) -> u8 {
         let wanted = |path: &MemberPath| path.members().get(self.at).is_some_and(|member| member == name);
@@ -85,7 +85,7 @@ impl<'p> Skim<'p> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Skim<'_> {
+impl<'de> DeserializeSeed<'de> for PathSelection<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
@@ -93,7 +93,7 @@ impl<'de> DeserializeSeed<'de> for Skim<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Skim<'_> {
+impl<'de> Visitor<'de> for PathSelection<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,7 +136,7 @@ impl<'de> Visitor<'de> for Skim<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut made = Map::new();
         while let Some((name, set)) = members.next_key_seed(Name(self))? {
-            let inner = Skim { set, at: self.at + 1, ..self };
+            let inner = PathSelection { set, at: self.at + 1, ..self };
             match name {
                 None => members.next_value_seed(DiscardedValue)?,
                 Some(name) if inner.ends() => drop(made.insert(name, members.next_value()?)),
@@ -148,7 +148,7 @@ impl<'de> Visitor<'de> for Skim<'_> {
 }
 
 /// A member's name if it is on a path, with the paths that it is on.
-struct Name<'p>(Skim<'p>);
+struct Name<'p>(PathSelection<'p>);
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {
     type Value = (Option<String>, u8);

@@ -13,12 +13,12 @@ use crate::ledger::items::failure::IN_DOUBT;
 use crate::ledger::runs::event::Event;
 
 /// The mishaps that are left, shared by all runs of a drill.
-pub struct MishapSchedule {
-    state: Mutex<ScheduleState>,
+pub struct MishapQueue {
+    state: Mutex<MishapQueueState>,
     second_runner: UnboundedSender<bool>,
 }
 
-struct ScheduleState {
+struct MishapQueueState {
     left: Vec<Mishap>,
     commits: u64,
     effects: u64,
@@ -26,15 +26,15 @@ struct ScheduleState {
     in_doubt: BTreeSet<String>,
 }
 
-impl MishapSchedule {
+impl MishapQueue {
     /// Creates the schedule. `second_runner` gets whether the run to be started takes over.
     pub fn new(mishaps: Vec<Mishap>, second_runner: UnboundedSender<bool>) -> Self {
         let (outcome, in_doubt) = Default::default();
-        let state = ScheduleState { left: mishaps, commits: 0, effects: 0, outcome, in_doubt };
+        let state = MishapQueueState { left: mishaps, commits: 0, effects: 0, outcome, in_doubt };
         Self { state: Mutex::new(state), second_runner }
     }
 
-    fn state(&self) -> MutexGuard<'_, ScheduleState> {
+    fn state(&self) -> MutexGuard<'_, MishapQueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

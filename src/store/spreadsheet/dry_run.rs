@@ -13,11 +13,11 @@ use futures_util::future::BoxFuture;
 
 use crate::fault::Fault;
 use crate::grid::Cell;
-use crate::ledger::commit::changes::{Commit, CommitReply, ItemResult};
+use crate::ledger::commit::changes::{Commit, CommitResult, ItemResult};
 use crate::ledger::items::failure::FailureState;
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::leases::lease::{Holder, LeaseStatus};
-use crate::ledger::state::snapshot::Loaded;
+use crate::ledger::state::snapshot::LoadReport;
 use crate::port::store::{Store, StoreError};
 use crate::port::store_layer::StoreLayer;
 use crate::store::guard::guard_kind::GuardSupport;
@@ -31,14 +31,14 @@ const PROBE_READS: u64 = 1;
 const PROBE_WRITES: u64 = 2;
 
 /// A store on which commits are rehearsed.
-pub struct RehearsalStore {
+pub struct DryRunStore {
     inner: SheetsStore,
-    effects: Mutex<RehearsedEffects>,
+    effects: Mutex<DryRunEffects>,
 }
 
 /// The effects of all rehearsed commits.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct RehearsedEffects {
+pub struct DryRunEffects {
     /// The head that the load found; `None` if the job has never run here.
     pub head: Option<HeadId>,
     /// The active run that holds the lease, which a real run would wait for.
@@ -80,22 +80,22 @@ pub struct SampleRow {
     pub cells: Vec<(String, Cell)>,
 }
 
-impl RehearsalStore {
+impl DryRunStore {
     /// Creates a rehearsal on the spreadsheet of this store.
     pub fn new(inner: SheetsStore) -> Self {
-        Self { inner, effects: Mutex::new(RehearsedEffects::default()) }
+        Self { inner, effects: Mutex::new(DryRunEffects::default()) }
     }
 
     /// Returns the effects so far.
-    pub fn effects(&self) -> RehearsedEffects {
+    pub fn effects(&self) -> DryRunEffects {
         self.lock().clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, RehearsedEffects> {
+    fn lock(&self) -> MutexGuard<'_, DryRunEffects> {
         self.effects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn load_once(&self) -> Result<Loaded, StoreError> {
+    async fn load_once(&self) -> Result<LoadReport, StoreError> {
         if self.lock().writes > 0 {
             let why = "people edit the tabs while they are read; make the plan again in a minute".to_owned();
             return Err(StoreError::Unavailable { why, fault: Fault::Transient });
@@ -116,16 +116,16 @@ impl RehearsalStore {
         Ok(loaded)
     }
 
-    async fn rehearse(&self, commit: &Commit) -> CommitReply {
-        if let Err(reply) = self.inner.ensure_rows_known(commit).await {
-            return reply;
+    async fn rehearse(&self, commit: &Commit) -> CommitResult {
+        if let Err(result) = self.inner.ensure_rows_known(commit).await {
+            return result;
         }
-        if let Err(reply) = self.inner.ensure_columns_available(commit) {
-            return reply;
+        if let Err(result) = self.inner.ensure_columns_available(commit) {
+            return result;
         }
         let prepared = self.inner.encode_commit(commit);
-        if let Err(reply) = self.inner.ensure_cells_available(&prepared).await {
-            return reply;
+        if let Err(result) = self.inner.ensure_cells_available(&prepared).await {
+            return result;
         }
         let mut effects = self.lock();
         let mut session = self.inner.session();
@@ -143,11 +143,11 @@ impl RehearsalStore {
         effects.updated += updated;
         effects.inserted += (commit.changes.remaining_rows(self.inner.loader().mode) as u64).saturating_sub(updated);
         effects.cells_after = session.cell_budget.cells();
-        CommitReply::Applied
+        CommitResult::Applied
     }
 }
 
-impl RehearsedEffects {
+impl DryRunEffects {
     /// Counts a commit's items. `has_row` returns whether the data tab has a row of a key.
     fn count(&mut self, commit: &Commit, has_row: impl Fn(&str) -> bool) {
         let made = commit.changes.tables.iter().flat_map(|table| &table.columns);
@@ -169,16 +169,16 @@ impl RehearsedEffects {
 }
 
 /// The calls are those of the plan itself; its rehearsed writes are in the effects.
-impl StoreLayer for RehearsalStore {
+impl StoreLayer for DryRunStore {
     fn inner(&self) -> &dyn Store {
         &self.inner
     }
 
-    fn load_in_layer(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
+    fn load_in_layer(&self) -> BoxFuture<'_, Result<LoadReport, StoreError>> {
         Box::pin(self.load_once())
     }
 
-    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
         Box::pin(self.rehearse(commit))
     }
 }

@@ -7,7 +7,7 @@ use crate::store::tabs::row_fingerprint::RowFingerprint;
 
 /// A row that is known to be none of the hit ones.
 #[derive(Debug, Clone)]
-pub(crate) struct Claim {
+pub(crate) struct ExcludedRow {
     /// Its contents, in current columns.
     pub fingerprint: RowFingerprint,
     /// The key that it shows, or that a repair was to restore in it.

@@ -18,9 +18,9 @@ use crate::app::drill::drill_sheet::DrillSheet;
 use crate::app::drill::effects::counted_step::{CountedStep, StepCounts};
 use crate::app::drill::effects::stage_folder::DRILL_FOLDER_PREFIX;
 use crate::app::drill::mishaps::mishap::{Mishap, MishapBounds};
-use crate::app::drill::mishaps::run_trouble::RunTrouble;
-use crate::app::drill::mishaps::schedule::MishapSchedule;
-use crate::app::drill::mishaps::troubled_store::TroubledStore;
+use crate::app::drill::mishaps::mishap_queue::MishapQueue;
+use crate::app::drill::mishaps::mishap_store::MishapStore;
+use crate::app::drill::mishaps::run_mishaps::RunMishaps;
 use crate::app::drill::mishaps::watched_source::WatchedSource;
 use crate::app::drill::outcome::DrillOutcome;
 use crate::app::drill::run_parts::drill_journal::DrillJournal;
@@ -38,7 +38,7 @@ use crate::config::settings::Settings;
 use crate::fault::Fault;
 use crate::ledger::runs::event::RunReport;
 use crate::ledger::runs::run::Trigger;
-use crate::machine::MachineTrouble;
+use crate::machine::MachineError;
 use crate::port::source::Source;
 use crate::rng::Rng;
 use crate::runner::run_config::RunError;
@@ -53,7 +53,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(2);
 
 /// What an undisturbed run does.
 #[derive(Debug, Clone, Default)]
-pub struct Undisturbed {
+pub struct UndisturbedRun {
     /// The report of the run.
     pub report: Option<RunReport>,
     /// The moments at which mishaps can happen.
@@ -65,23 +65,23 @@ pub struct Undisturbed {
 
 impl DrillJob {
     /// Runs the job without mishaps. Fails as the job itself would fail.
-    pub fn play_undisturbed(&self) -> Result<Undisturbed, AppError> {
+    pub fn play_undisturbed(&self) -> Result<UndisturbedRun, AppError> {
         let job = self.clone();
         run_in_simulated_time(&self.stop, move |clock| async move {
-            let game = Game::new(job, 0, Vec::new(), clock)?;
-            let report = game.start("", Overlap::Skip).await.unwrap_or_else(|| Err(vanished()))?;
+            let game = ActiveDrill::new(job, 0, Vec::new(), clock)?;
+            let report = game.start("", Overlap::Skip).await.unwrap_or_else(|| Err(undisturbed_run_killed()))?;
             let (_, commits, effects) = game.schedule.outcome();
             let bounds = MishapBounds { records: game.job.units() as u64, commits, effects };
             let (rows, counts, files) = (game.sheet.rows().await, game.counts.clone(), game.stages.files());
-            Ok(Undisturbed { report: Some(report), bounds, rows, counts, files })
+            Ok(UndisturbedRun { report: Some(report), bounds, rows, counts, files })
         })
     }
 
     /// Runs the job under these mishaps until it has recovered, and compares.
-    pub fn play(&self, seed: u64, mishaps: Vec<Mishap>, usual: &Undisturbed) -> Result<DrillOutcome, AppError> {
+    pub fn play(&self, seed: u64, mishaps: Vec<Mishap>, usual: &UndisturbedRun) -> Result<DrillOutcome, AppError> {
         let (job, usual) = (self.clone(), usual.clone());
         run_in_simulated_time(&self.stop, move |clock| async move {
-            let mut game = Game::new(job, seed, mishaps, clock)?;
+            let mut game = ActiveDrill::new(job, seed, mishaps, clock)?;
             let error = game.recover().await.err();
             Ok(game.outcome(error, &usual).await)
         })
@@ -97,24 +97,24 @@ where
 {
     let played = on_simulated_time(play, stop).map_err(AppError::Machine)?;
     if let (None, Some(reason)) = (&played, stop.requested()) {
-        return Err(AppError::Pass(RunError::Stopped { reason }));
+        return Err(AppError::Run(RunError::Stopped { reason }));
     }
-    played.unwrap_or_else(|| Err(AppError::Machine(MachineTrouble::resource("the drill panicked".to_owned()))))
+    played.unwrap_or_else(|| Err(AppError::Machine(MachineError::resource("the drill panicked".to_owned()))))
 }
 
 /// The error of an undisturbed run that was killed, which nothing does.
-fn vanished() -> AppError {
-    AppError::Machine(MachineTrouble::resource("the run of the drill was dropped".to_owned()))
+fn undisturbed_run_killed() -> AppError {
+    AppError::Machine(MachineError::resource("the run of the drill was dropped".to_owned()))
 }
 
 /// A drill under way.
-struct Game {
+struct ActiveDrill {
     job: DrillJob,
     seed: u64,
     clock: DrillClock,
     sheet: DrillSheet,
     stages: DrilledStages,
-    schedule: Arc<MishapSchedule>,
+    schedule: Arc<MishapQueue>,
     counts: StepCounts,
     second_runs: tokio::sync::mpsc::UnboundedReceiver<bool>,
     /// Lock and journal of each machine; removed with the game.
@@ -122,18 +122,18 @@ struct Game {
     runs: std::sync::atomic::AtomicU64,
 }
 
-impl Game {
+impl ActiveDrill {
     fn new(job: DrillJob, seed: u64, mishaps: Vec<Mishap>, clock: DrillClock) -> Result<Self, AppError> {
         let folder = tempfile::Builder::new().prefix(DRILL_FOLDER_PREFIX).tempdir().map_err(|error| {
             let why = format!("a temporary folder can't be made: {error}");
-            AppError::Machine(MachineTrouble::storage(why))
+            AppError::Machine(MachineError::storage(why))
         })?;
         let stages = DrilledStages::with_copied_folder(&job, folder.path())?;
         let settings = Arc::new(drill_settings(&job, &clock, folder.path()));
         let job = DrillJob { settings, ..job };
         let sheet = DrillSheet::new(&job.settings, &clock, Arc::new(SeededRng::new(seed ^ 0x5EE7)))?;
         let (sender, second_runs) = unbounded_channel();
-        let schedule = Arc::new(MishapSchedule::new(mishaps, sender));
+        let schedule = Arc::new(MishapQueue::new(mishaps, sender));
         let (counts, runs) = Default::default();
         Ok(Self { job, seed, clock, sheet, stages, schedule, counts, second_runs, folder, runs })
     }
@@ -187,14 +187,14 @@ impl Game {
         game.schedule.calm_down();
         game.sheet.calm_down();
         game.clock.sleep(lease).await;
-        game.start("", Overlap::Skip).await.unwrap_or_else(|| Err(vanished())).map(drop)
+        game.start("", Overlap::Skip).await.unwrap_or_else(|| Err(undisturbed_run_killed())).map(drop)
     }
 
     /// Starts a run; `None` if it was killed.
     async fn start(&self, machine: &'static str, overlap: Overlap) -> Option<Result<RunReport, AppError>> {
         let number = self.runs.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
         let unit = if self.job.settings.stages.is_some() { "stage" } else { "record" };
-        let trouble = Arc::new(RunTrouble::new(Arc::clone(&self.schedule), machine, unit));
+        let trouble = Arc::new(RunMishaps::new(Arc::clone(&self.schedule), machine, unit));
         let running = self.run(number, &trouble, machine, overlap);
         tokio::select! {
             biased;
@@ -206,7 +206,7 @@ impl Game {
     async fn run(
         &self,
         number: u64,
-        trouble: &Arc<RunTrouble>,
+        trouble: &Arc<RunMishaps>,
         machine: &'static str,
         overlap: Overlap,
     ) -> Result<RunReport, AppError> {
@@ -219,7 +219,7 @@ impl Game {
             self.wait_for_lock(&settings).await;
         }
         let store = self.sheet.connect(&settings, &clock, Arc::clone(&chance))?;
-        let store = TroubledStore::new(store, self.sheet.clone(), Arc::clone(trouble));
+        let store = MishapStore::new(store, self.sheet.clone(), Arc::clone(trouble));
         let stop = Stop::default();
         let own = match &settings.stages {
             Some(_) => self.stages.run_parts(&settings, &self.counts, trouble, &self.clock, &chance, &stop),
@@ -261,7 +261,7 @@ impl Game {
     }
 
     /// Returns the source and the steps of a run of records.
-    fn record_parts(&self, settings: &Settings, trouble: &Arc<RunTrouble>, clock: &Arc<dyn Clock>) -> ProvidedParts {
+    fn record_parts(&self, settings: &Settings, trouble: &Arc<RunMishaps>, clock: &Arc<dyn Clock>) -> ProvidedParts {
         let steps = CountedStep::wrap((self.job.steps)(settings, clock), &self.counts, trouble, &self.clock);
         let records = Arc::clone(&self.job.records);
         let open = move || Ok(Box::new(ReplaySource::new(Arc::clone(&records))) as Box<dyn Source>);
@@ -273,7 +273,7 @@ impl Game {
         }
     }
 
-    async fn outcome(&self, error: Option<AppError>, usual: &Undisturbed) -> DrillOutcome {
+    async fn outcome(&self, error: Option<AppError>, usual: &UndisturbedRun) -> DrillOutcome {
         let (mut outcome, ..) = self.schedule.outcome();
         self.sheet.calm_down();
         let rows = self.sheet.rows().await;

@@ -1,15 +1,15 @@
 //! What a run's row contains about the time after it: when the next run is due, and what is left.
 //!
 //! In scope: the values, and their cells in Runs. Out of scope: computing the next due time
-//! (`runner::outlook`), the formulas that read the cells (`store::tabs::jobs`).
+//! (`runner::next_due`), the formulas that read the cells (`store::tabs::jobs`).
 
 use crate::grid::Cell;
 use crate::runs::held_changes::HeldCode;
 use sheetkeep_base::time::Timestamp;
 
-/// Columns of Runs that hold the outlook. They came after the others: a tab without them still
+/// Columns of Runs that hold the end state. They came after the others: a tab without them still
 /// works.
-pub const OUTLOOK: [&str; 7] =
+pub const END_STATE: [&str; 7] =
     ["next_due", "failures_open", "cells_left", "utc_offset", "next_due_local", "late_local", "held"];
 
 /// The word in `next_due` of a job without a schedule.
@@ -22,7 +22,7 @@ const HOUR_MS: f64 = 3_600_000.0;
 
 /// What a run leaves behind, as of its end. Nothing is known of what is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct RunOutlook {
+pub struct RunEndState {
     /// When the next run is due.
     pub next_due: NextDue,
     /// Failures that are open.
@@ -101,8 +101,8 @@ pub enum NextDue {
     },
 }
 
-impl RunOutlook {
-    /// Returns the cells, in the order of `OUTLOOK`.
+impl RunEndState {
+    /// Returns the cells, in the order of `END_STATE`.
     #[expect(clippy::cast_precision_loss, reason = "counts and offsets are far below 2^53")]
     pub fn cells(&self) -> [Cell; 7] {
         let count = |n: Option<u64>| n.map_or(Cell::Empty, |n| Cell::Number(n as f64));

@@ -2,7 +2,7 @@
 //!
 //! In scope: sending the proxy credentials, and detecting that the proxy refuses them. Out of
 //! scope: the form of the request line, which the HTTP client handles (`Connected::proxy`), and
-//! which addresses may be called without TLS (`google::types::address`: loopback only).
+//! which addresses may be called without TLS (`sheets_client::types::address`: loopback only).
 //!
 //! The pooling client can't add a proxy header, and the packages that build requests do not know of
 //! proxies. So the header is inserted where a request begins: with the first bytes that are written
@@ -15,12 +15,12 @@ use std::task::{Context, Poll, ready};
 use hyper::header::HeaderValue;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::errors::proxy_error::ProxyTrouble;
+use crate::errors::proxy_error::ProxyErrorKind;
 use crate::transport::proxy::Proxy;
 use crate::transport::stream::Stream;
 
 /// A connection to a proxy that forwards requests.
-pub(crate) struct Forward {
+pub(crate) struct ForwardProxyStream {
     stream: Box<dyn Stream>,
     proxy: Proxy,
     /// The host that the requests are for.
@@ -31,7 +31,7 @@ pub(crate) struct Forward {
     line: Option<String>,
 }
 
-impl Forward {
+impl ForwardProxyStream {
     pub(crate) fn new(stream: Box<dyn Stream>, proxy: Proxy, host: String) -> Self {
         Self { stream, proxy, host, pending: Vec::new(), line: None }
     }
@@ -48,7 +48,7 @@ impl Forward {
     }
 
     /// Returns the error in the beginning of a response, if the proxy itself sent it.
-    fn refusal(&self, line: &str, head: &[u8]) -> Option<ProxyTrouble> {
+    fn refusal(&self, line: &str, head: &[u8]) -> Option<ProxyErrorKind> {
         let head = String::from_utf8_lossy(head.get(..head.len().min(8_192)).unwrap_or(head)).to_ascii_lowercase();
         let status: u16 = head.strip_prefix("http/1.")?.get(2..5)?.parse().ok()?;
         let sent = self.proxy.authorization().is_some();
@@ -56,9 +56,9 @@ impl Forward {
         let writes = line.starts_with("POST") && line.contains("/v4/");
         let is_page = !writes && head.contains("content-type: text/html");
         match status {
-            407 => Some(ProxyTrouble::Unauthorised { sent, status }),
-            401 if is_page => Some(ProxyTrouble::Unauthorised { sent, status }),
-            403 if is_page => Some(ProxyTrouble::Refused { host: self.host.clone(), status }),
+            407 => Some(ProxyErrorKind::Unauthorised { has_credentials: sent, status }),
+            401 if is_page => Some(ProxyErrorKind::Unauthorised { has_credentials: sent, status }),
+            403 if is_page => Some(ProxyErrorKind::Refused { host: self.host.clone(), status }),
             _ => None,
         }
     }
@@ -78,7 +78,7 @@ fn header(authorization: &HeaderValue) -> Vec<u8> {
     [b"proxy-authorization: ", authorization.as_bytes(), b"\r\n"].concat()
 }
 
-impl AsyncWrite for Forward {
+impl AsyncWrite for ForwardProxyStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_pending(cx))?;
         let begins = if self.line.is_none() { request_line(buffer) } else { None };
@@ -103,7 +103,7 @@ impl AsyncWrite for Forward {
     }
 }
 
-impl AsyncRead for Forward {
+impl AsyncRead for ForwardProxyStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
@@ -124,9 +124,9 @@ mod tests {
 
     use super::*;
 
-    fn forward(stream: tokio::io::DuplexStream, proxy: &str) -> Forward {
+    fn forward(stream: tokio::io::DuplexStream, proxy: &str) -> ForwardProxyStream {
         let proxy = Proxy::parse("HTTP_PROXY", proxy).expect("an address");
-        Forward::new(Box::new(stream), proxy, "127.0.0.1".to_owned())
+        ForwardProxyStream::new(Box::new(stream), proxy, "127.0.0.1".to_owned())
     }
 
     #[tokio::test]

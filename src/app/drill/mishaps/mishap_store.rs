@@ -6,27 +6,27 @@ use std::sync::Arc;
 
 use crate::app::drill::drill_sheet::DrillSheet;
 use crate::app::drill::mishaps::mishap::Mishap;
-use crate::app::drill::mishaps::run_trouble::RunTrouble;
-use crate::ledger::commit::changes::{Commit, CommitReply};
+use crate::app::drill::mishaps::run_mishaps::RunMishaps;
+use crate::ledger::commit::changes::{Commit, CommitResult};
 use crate::port::store::Store;
 use crate::port::store_layer::StoreLayer;
 use futures_util::future::BoxFuture;
 
 /// The store of one run, with mishaps.
-pub struct TroubledStore {
+pub struct MishapStore {
     inner: Arc<dyn Store>,
     sheet: DrillSheet,
-    trouble: Arc<RunTrouble>,
+    trouble: Arc<RunMishaps>,
 }
 
-impl TroubledStore {
+impl MishapStore {
     /// Creates the store of a run on this sheet.
-    pub fn new(inner: Arc<dyn Store>, sheet: DrillSheet, trouble: Arc<RunTrouble>) -> Self {
+    pub fn new(inner: Arc<dyn Store>, sheet: DrillSheet, trouble: Arc<RunMishaps>) -> Self {
         Self { inner, sheet, trouble }
     }
 
     /// What happens before the `nth` commit arrives.
-    async fn before(&self, nth: u64) {
+    async fn run_mishaps_before(&self, nth: u64) {
         let schedule = &self.trouble.schedule;
         let due = schedule.take(|mishap| match mishap {
             Mishap::KillBeforeCommit(at) | Mishap::LoseReply(at) => *at == nth,
@@ -36,7 +36,7 @@ impl TroubledStore {
             _ => false,
         });
         for mishap in &due {
-            if let Mishap::Sort { descending, .. } = mishap
+            if let Mishap::Sort { is_descending: descending, .. } = mishap
                 && self.sheet.sort_rows(*descending).await
             {
                 schedule.record(format!("a person sorted the tab before commit {nth}"), |outcome| outcome.sorts += 1);
@@ -69,21 +69,21 @@ impl TroubledStore {
     }
 }
 
-impl StoreLayer for TroubledStore {
+impl StoreLayer for MishapStore {
     fn inner(&self) -> &dyn Store {
         self.inner.as_ref()
     }
 
-    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
+    fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
         Box::pin(async move {
             let nth = self.trouble.schedule.next_commit();
-            self.before(nth).await;
-            let reply = self.inner.commit(commit).await;
+            self.run_mishaps_before(nth).await;
+            let result = self.inner.commit(commit).await;
             let due = |mishap: &Mishap| matches!(mishap, Mishap::KillAfterCommit(at) if *at == nth);
-            if matches!(reply, CommitReply::Applied) && !self.trouble.schedule.take(due).is_empty() {
+            if matches!(result, CommitResult::Applied) && !self.trouble.schedule.take(due).is_empty() {
                 self.trouble.kill(&format!("after commit {nth} was applied")).await;
             }
-            reply
+            result
         })
     }
 }

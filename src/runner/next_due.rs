@@ -1,12 +1,12 @@
 //! When the next run is due, and what the spreadsheet's clock shows then. Pure.
 //!
 //! In scope: the occurrence after a run, its lateness, local times around clock changes. Out of
-//! scope: the cells in Runs (`ledger::runs::outlook`), the formula that compares them with `NOW()`
-//! (`store::tabs::jobs_formulas`).
+//! scope: the cells in Runs (`ledger::runs::end_state`), the formula that compares them with
+//! `NOW()` (`store::tabs::jobs_formulas`).
 
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
-use crate::ledger::runs::outlook::NextDue;
+use crate::ledger::runs::end_state::NextDue;
 use crate::schedule::decision::EARLY_MS;
 use crate::schedule::job_schedule::{JobSchedule, Occurrence};
 use crate::time::Timestamp;
@@ -26,7 +26,7 @@ pub struct OccurrenceRun {
 }
 
 /// Returns when the run after this one is due; `zone` is the spreadsheet's. The run is late after
-/// the grace of the schedule and the time that this run took, or with `ready_by` at once.
+/// the grace of the schedule and the time that this run took, or with `ready_by` immediately.
 pub fn next_due(schedule: Option<&JobSchedule>, run: OccurrenceRun, zone: &TimeZone) -> NextDue {
     let Some(schedule) = schedule else { return NextDue::Never };
     let Some(next) = next_occurrence(schedule, run) else { return NextDue::Never };

@@ -6,14 +6,14 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use crate::alert::channel::AlertChannel;
-use crate::alert::signature::signature;
+use crate::alert_delivery::channel::AlertChannel;
+use crate::alert_delivery::signature::signature;
 use crate::alerts::channels::channel_kind::ChannelKind;
 use crate::alerts::channels::reply_verdict::ReplyVerdict;
 use crate::alerts::message::Message;
 use crate::clock::Clock;
-use crate::google::transport::connect::{RootsError, Transport};
-use crate::google::transport::web_client::{WebClient, WebError};
+use crate::sheets_client::transport::connect::{RootsError, Transport};
+use crate::sheets_client::transport::web_client::{WebClient, WebError};
 
 /// Posts messages to the address of a channel, as JSON.
 pub(crate) struct HttpPost {
@@ -46,7 +46,7 @@ impl HttpPost {
         headers.extend(self.own_headers(channel.kind, key, message, &body));
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         match self.client.post(&url, &headers, body).await {
-            Ok(reply) => channel.kind.judge(reply.status, reply.retry_after_s, &reply.body),
+            Ok(reply) => channel.kind.judge_reply(reply.status, reply.retry_after_s, &reply.body),
             Err(WebError::Unusable) => ReplyVerdict::Refused { why: "its address can't be used".to_owned() },
             Err(error) => ReplyVerdict::Later { why: error.to_string(), after_s: None },
         }

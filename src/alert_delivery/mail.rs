@@ -49,12 +49,12 @@ pub(crate) async fn send_mail(target: &MailTarget<'_>, message: &Message) -> Rep
     match transport.send(letter).await {
         // The server has taken it; whether it reaches a mailbox is another matter.
         Ok(_) => ReplyVerdict::Accepted,
-        Err(error) => judge(&error),
+        Err(error) => judge_smtp_error(&error),
     }
 }
 
 /// Returns what an error means, without the server's words, which may repeat what was sent.
-fn judge(error: &SmtpError) -> ReplyVerdict {
+fn judge_smtp_error(error: &SmtpError) -> ReplyVerdict {
     let code = error.status().map(|code| format!("the mail server answered {code}"));
     let why = |what: &str| code.clone().unwrap_or_else(|| what.to_owned());
     if error.is_permanent() {

@@ -16,14 +16,14 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::alert::alert_file::{AlertFile, AlertMemory};
-use crate::alert::dispatch::{AlertDispatch, DeliveryOutcome};
+use crate::alert_delivery::alert_file::{AlertFile, AlertMemory};
+use crate::alert_delivery::dispatch::{AlertDispatch, DeliveryOutcome};
 use crate::alerts::alert_rules::AlertRules;
-use crate::alerts::condition::{Condition, Finding, Trouble};
+use crate::alerts::condition::{Condition, Finding, ProblemReport};
 use crate::alerts::condition_record::DeliveryRecord;
 use crate::alerts::message::Message;
 use crate::alerts::observation::shortened;
-use crate::alerts::reporting::{AlertPlace, Reporting};
+use crate::alerts::report_context::{AlertPlace, ReportContext};
 use crate::app::error::AppError;
 use crate::app::job::target_name;
 use crate::clock::Clock;
@@ -44,7 +44,7 @@ const RECORDED_FOR_S: i64 = 3_600;
 const UNREADABLE_S: i64 = 3_600;
 
 /// The alerts of a job on this machine.
-pub struct Alerting {
+pub struct JobAlerts {
     rules: AlertRules,
     place: AlertPlace,
     clock: Arc<dyn Clock>,
@@ -57,7 +57,7 @@ pub struct Alerting {
 
 /// The end of a run, for alerts.
 #[derive(Debug)]
-pub struct AlertedEnd<'a> {
+pub struct AlertRunEnd<'a> {
     /// The report, or the error.
     pub ended: &'a Result<RunReport, AppError>,
     /// The run's id, if it came that far.
@@ -70,7 +70,7 @@ pub struct AlertedEnd<'a> {
     pub is_interrupted: bool,
 }
 
-impl Alerting {
+impl JobAlerts {
     /// Creates the alerts of a job; `None` if it has no channel.
     pub fn new(settings: &Settings, place: AlertPlace, clock: &Arc<dyn Clock>) -> Option<Self> {
         let dir = settings.state_dir.as_deref();
@@ -138,7 +138,7 @@ impl Alerting {
     }
 
     /// Reports the end of a run. Returns within ten seconds after the sheet knows of it.
-    pub async fn finish(&self, end: &AlertedEnd<'_>) {
+    pub async fn finish(&self, end: &AlertRunEnd<'_>) {
         if !self.has_committed()
             && let Err(error) = end.ended
             && !end.is_interrupted
@@ -155,7 +155,7 @@ impl Alerting {
         if is_good {
             let run = end.ended.as_ref().map_or("", |report| report.run.id.as_str());
             for condition in [Condition::Unrecorded, Condition::Late, Condition::Unreadable] {
-                memory.state.observe(condition, self.clock.now(), &Finding::Good, &self.rules);
+                memory.state.add_finding(condition, self.clock.now(), &Finding::Good, &self.rules);
             }
             (memory.unreadable_since_s, memory.recorded_failure) = (None, None);
             messages.extend(self.report_local(&mut memory, run));
@@ -168,7 +168,7 @@ impl Alerting {
     pub async fn finish_question(&self, findings: &[(Condition, Finding)]) {
         let mut memory = self.memory();
         for (condition, finding) in findings {
-            memory.state.observe(*condition, self.clock.now(), finding, &self.rules);
+            memory.state.add_finding(*condition, self.clock.now(), finding, &self.rules);
         }
         let messages = self.report_local(&mut memory, &format!("late-{}", self.clock.now().0));
         self.deliver(messages, memory).await;
@@ -183,7 +183,7 @@ impl Alerting {
         if now_s.saturating_sub(since_s) < UNREADABLE_S {
             return;
         }
-        let trouble = Trouble {
+        let trouble = ProblemReport {
             since: Timestamp(since_s.saturating_mul(1_000)),
             headline: "can't be read".to_owned(),
             reason: shortened(&hide_secrets(why)),
@@ -200,7 +200,7 @@ impl Alerting {
         if !self.file.as_ref().is_some_and(AlertFile::exists) {
             return;
         }
-        let trouble = Trouble {
+        let trouble = ProblemReport {
             since: self.clock.now(),
             headline: "could not start, its job file can't be read".to_owned(),
             reason: shortened(&hide_secrets(why)),
@@ -272,16 +272,17 @@ impl Alerting {
         let now = self.clock.now();
         let marks = memory.clone();
         memory.state.confirm("", |id| marks.delivery(id));
-        let reporting = Reporting { now, run, install: "", silence_until: None, next_due: None, place: &self.place };
+        let reporting =
+            ReportContext { now, run, install: "", silence_until: None, next_due: None, place: &self.place };
         memory.state.report(&reporting, &self.rules)
     }
 
     /// Reports a run that the sheet knows nothing of, by the memory of this machine.
-    async fn report_unrecorded(&self, error: &AppError, end: &AlertedEnd<'_>) {
+    async fn report_unrecorded(&self, error: &AppError, end: &AlertRunEnd<'_>) {
         let is_out_of_time = matches!(error, AppError::OutOfTime);
         let headline = if is_out_of_time { "ran out of time" } else { "failed before it could write to its sheet" };
         let mut memory = self.memory();
-        let trouble = Trouble {
+        let trouble = ProblemReport {
             since: end.trigger.scheduled_for.unwrap_or(end.began),
             headline: headline.to_owned(),
             reason: shortened(&hide_secrets(&error.to_string())),
@@ -294,7 +295,7 @@ impl Alerting {
             // The next run finds its lease, and leaves it out.
             memory.reported_run.clone_from(&end.run);
         }
-        memory.state.observe(Condition::Unrecorded, self.clock.now(), &Finding::Bad(trouble), &self.rules);
+        memory.state.add_finding(Condition::Unrecorded, self.clock.now(), &Finding::Bad(trouble), &self.rules);
         let messages = self.report_local(&mut memory, &format!("unrecorded-{}", self.clock.now().0));
         self.deliver(messages, memory).await;
     }
@@ -353,9 +354,9 @@ fn has_trouble(memory: &AlertMemory) -> bool {
 fn is_failure(error: &AppError) -> bool {
     let is_no_run = matches!(
         error,
-        AppError::Pass(
+        AppError::Run(
             RunError::Stopped { reason: StopReason::Interrupt | StopReason::Terminate | StopReason::HangUp }
-                | RunError::MovedOn
+                | RunError::SheetChanged
                 | RunError::NoFailure { .. }
                 | RunError::Fenced { .. }
         ) | AppError::NoSchedule { .. }

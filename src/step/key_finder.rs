@@ -11,7 +11,7 @@ use crate::ledger::values::coerce::number_text;
 use crate::ledger::values::exact_number;
 use crate::ledger::values::json_path::MemberPath;
 use crate::port::evaluator::EvaluationError;
-use crate::port::step::{Identify, IdentifyError, Identity};
+use crate::port::step::{IdentifyError, Identity, KeyFinder};
 use crate::step::expression::Expression;
 
 /// Where a record's version comes from.
@@ -27,12 +27,12 @@ pub enum Versions {
 
 /// Finds the key and version of a record.
 #[derive(Debug)]
-pub struct JqIdentify {
+pub struct JqKeyFinder {
     key: Expression,
     versions: Versions,
 }
 
-impl JqIdentify {
+impl JqKeyFinder {
     /// Returns the error of a record without a key. If a member is missing, it names those that are there.
     fn missing_key(&self, body: &Value) -> IdentifyError {
         let (Some(path), Value::Object(members)) = (self.key.path(), body) else { return KeyError::Missing.into() };
@@ -51,7 +51,7 @@ impl JqIdentify {
     }
 }
 
-impl Identify for JqIdentify {
+impl KeyFinder for JqKeyFinder {
     /// A text is used unchanged, a number by its digits (42 is `42`), also a number that a double
     /// can't represent. Null or no result is a missing key, or no version.
     fn identify<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity> {
@@ -78,7 +78,7 @@ impl Identify for JqIdentify {
     }
 }
 
-impl JqIdentify {
+impl JqKeyFinder {
     async fn found(&self, body: &Value) -> Identity {
         let key = match single_value("key", &self.key, body).await? {
             // A key of blanks is one that people can't see.
@@ -127,7 +127,7 @@ async fn single_value(
     let failed = |why: String| IdentifyError::Expression { what, expression: expression.source().to_owned(), why };
     let mut values = expression.values(body).await.map_err(|error| match error {
         EvaluationError::Rejected(why) => failed(why),
-        EvaluationError::Machine(trouble) => IdentifyError::Machine(trouble),
+        EvaluationError::Machine(machine_error) => IdentifyError::Machine(machine_error),
     })?;
     if values.len() > 1 {
         return Err(failed(format!("it yields {} values, where one is needed", values.len())));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn find(key: &str, body: &Value) -> Result<(String, String), IdentifyError> {
-        let identify = JqIdentify::new(expression(key), Versions::Named(expression(".v")));
+        let identify = JqKeyFinder::new(expression(key), Versions::Named(expression(".v")));
         let found = identify.identify(body).now_or_never().expect("it is evaluated here")?;
         Ok((found.0.as_str().to_owned(), found.1.0))
     }
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_version_by_content_is_another_one_only_when_the_content_is() {
-        let identify = JqIdentify::new(expression(".id"), Versions::Content);
+        let identify = JqKeyFinder::new(expression(".id"), Versions::Content);
         let version = |body: Value| identify.identify(&body).now_or_never().expect("found here").expect("a key").1.0;
         let one = version(json!({"id": "a", "n": {"x": 1, "y": [2]}}));
         assert_eq!(one, version(json!({"n": {"y": [2], "x": 1}, "id": "a"})));
