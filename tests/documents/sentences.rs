@@ -143,7 +143,9 @@ mod tests {
     #[test]
     fn tables_and_code_blocks_are_left_out() {
         let long = numbered(40);
-        for text in [format!("| {long} |"), format!("```\n{long}\n```"), format!("<!-- {long} -->"), format!("## {long}")] {
+        for text in
+            [format!("| {long} |"), format!("```\n{long}\n```"), format!("<!-- {long} -->"), format!("## {long}")]
+        {
             assert_eq!(long_sentences(&text), [], "{text}");
         }
     }
