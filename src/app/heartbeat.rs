@@ -24,10 +24,9 @@ use crate::config::sections::reporting::heartbeat::{HeartbeatSettings, PingConve
 use crate::fault::Fault;
 use crate::google::transport::connect::Transport;
 use crate::google::transport::web_client::WebClient;
-use crate::ledger::runs::event::{Event, RunReport};
+use crate::ledger::runs::event::{Event, EventSink, RunReport};
 use crate::private_files;
 use crate::redact::redacted;
-use crate::runner::run_config::Events;
 
 /// The longest time of one attempt, of both together with the pause, and between them.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -126,7 +125,7 @@ impl Heartbeat {
     }
 
     /// Returns events that also report the start of the run, once it holds the lease.
-    pub fn wrap(&self, events: Events) -> Events {
+    pub fn wrap(&self, events: EventSink) -> EventSink {
         let progress = Arc::clone(&self.progress);
         let ping = self.settings.ping.clone().zip(self.client.clone());
         let clock = Arc::clone(&self.clock);

@@ -21,7 +21,7 @@ use crate::config::settings::Settings;
 use crate::google::calls::call_counts::CallCounts;
 use crate::google::sheets::Sheets;
 use crate::google::types::address::SpreadsheetId;
-use crate::ledger::runs::event::{CallTotals, Event, RunReport};
+use crate::ledger::runs::event::{CallTotals, Event, EventSink, RunReport};
 use crate::port::journal::Journal;
 use crate::port::source::Source;
 use crate::port::store::Store;
@@ -29,7 +29,7 @@ use crate::rng::Rng;
 use crate::runner::header_row::check_header;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::records::failure_records::unreadable_message;
-use crate::runner::run_config::{Dependencies, Events, RunError};
+use crate::runner::run_config::{Dependencies, RunError};
 use crate::runner::run_loop::pass;
 use crate::runner::shutdown::Stop;
 use crate::runner::warning_memory::WarningMemory;
@@ -47,7 +47,7 @@ pub async fn run(
     request: RunRequest,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
-    events: Events,
+    events: EventSink,
     stop: Stop,
 ) -> Result<RunReport, AppError> {
     let warnings = WarningMemory::new(events);
@@ -217,7 +217,7 @@ fn call_totals(calls: &CallCounts) -> CallTotals {
 pub(super) fn source_for(
     settings: &Settings,
     retrying: &RetryScope,
-    events: &Events,
+    events: &EventSink,
 ) -> Result<Option<Box<dyn Source>>, AppError> {
     if retrying.reads_source() {
         return settings.open_source_for_run().map(Some).map_err(AppError::Source);
@@ -292,7 +292,12 @@ fn real_path(file: &Path) -> PathBuf {
 }
 
 /// Writes the run's id into the lock file once it is known, so that a second run can name it.
-fn name_holder(installation: Arc<Installation>, host: &str, now: crate::time::Timestamp, events: Events) -> Events {
+fn name_holder(
+    installation: Arc<Installation>,
+    host: &str,
+    now: crate::time::Timestamp,
+    events: EventSink,
+) -> EventSink {
     let host = host.to_owned();
     let process = std::process::id();
     Arc::new(move |event| {

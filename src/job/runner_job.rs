@@ -23,14 +23,13 @@ use crate::job::closure_step::ClosureStep;
 use crate::job::error::JobError;
 use crate::job::report::JobReport;
 use crate::job::source::JobSource;
-use crate::ledger::runs::event::Event;
+use crate::ledger::runs::event::{Event, EventSink};
 use crate::ledger::runs::run::Trigger;
 #[cfg(feature = "emulator")]
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
 use crate::port::store::Store;
 use crate::rng::Rng;
-use crate::runner::run_config::Events;
 use crate::runner::shutdown::{Stop, StopReason};
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemClock, SystemRng};
@@ -167,7 +166,7 @@ fn machine() -> (Arc<dyn Clock>, Arc<dyn Rng>) {
 }
 
 /// Passes what the run reports to the program's own logs.
-fn events() -> Events {
+fn events() -> EventSink {
     Arc::new(|event| match event {
         Event::Anomaly { message } | Event::LastingAnomaly { message, is_known: false } => {
             tracing::warn!(event = "run.anomaly", "{message}");

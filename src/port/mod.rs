@@ -5,7 +5,7 @@
 //! | question | file |
 //! |---|---|
 //! | Where is the job's state kept? | `store`; a store around another one: `store_layer` |
-//! | Where do records come from? | `source`, `error_document` |
+//! | Where do records come from? | `source`, `error_document`; a source around another one: `source_layer` |
 //! | What processes an item, and finds its key? | `step`, `evaluator` |
 //! | Where are results kept until they are committed? | `journal` |
 //! | Which columns will a new job's first row have? | `preview` |
@@ -19,6 +19,7 @@ pub mod lease_check;
 pub mod preview;
 pub mod process;
 pub mod source;
+pub(crate) mod source_layer;
 pub mod step;
 pub mod store;
 pub mod store_layer;

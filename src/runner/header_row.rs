@@ -5,12 +5,12 @@
 //! test (`runner::queue::first_records`).
 
 use crate::ledger::rows::table_header::ADDED_KEY_COLUMN;
-use crate::ledger::runs::event::Event;
+use crate::ledger::runs::event::{Event, EventSink};
 use crate::ledger::values::columns::{Columns, header_text};
 use crate::ledger::values::json_path::MemberPath;
 use crate::port::source::{HeaderRow, Source, SourceError};
 use crate::port::step::Identify;
-use crate::runner::run_config::{Events, RunError};
+use crate::runner::run_config::RunError;
 use crate::runner::shutdown::Stop;
 
 /// Reads the header row, which may take long, unless the run is stopped meanwhile. Reports its
@@ -18,7 +18,7 @@ use crate::runner::shutdown::Stop;
 pub async fn check_header(
     source: &mut dyn Source,
     identify: &dyn Identify,
-    events: &Events,
+    events: &EventSink,
     stop: &Stop,
 ) -> Result<(), RunError> {
     let notes = tokio::select! {

@@ -14,7 +14,7 @@ use crate::ledger::items::write_mode::{Delivery, ReprocessPolicy, WriteMode};
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::leases::lease::Holder;
 use crate::ledger::processed::processed_index::ProcessedIndex;
-use crate::ledger::runs::event::{Event, RunReport};
+use crate::ledger::runs::event::{EventSink, RunReport};
 use crate::ledger::runs::expectation::Expectations;
 use crate::ledger::runs::held_changes::HoldSettings;
 use crate::ledger::runs::run::{RunStatus, Trigger};
@@ -38,9 +38,6 @@ use crate::runner::warning_memory::WarningMemory;
 use crate::schedule::job_schedule::JobSchedule;
 use crate::time::Timestamp;
 
-/// The event sink.
-pub type Events = Arc<dyn Fn(Event) + Send + Sync>;
-
 /// The dependencies of a run.
 pub struct Dependencies {
     /// The store of the job's state.
@@ -63,7 +60,7 @@ pub struct Dependencies {
     /// The process list of this machine.
     pub processes: Arc<dyn Processes>,
     /// The event sink.
-    pub events: Events,
+    pub events: EventSink,
     /// What `events` pass through: which lasting warnings were reported before.
     pub warnings: Arc<WarningMemory>,
 }

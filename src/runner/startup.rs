@@ -22,10 +22,10 @@ use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::low_watermark::LowWatermark;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, Header, KeyColumn};
-use crate::ledger::runs::event::{Event, RetryCounts, SkipCounts};
+use crate::ledger::runs::event::{Event, EventSink, RetryCounts, SkipCounts};
 use crate::ledger::runs::expectation::FilledColumns;
 use crate::ledger::runs::filled_fields::{FillShares, FilledFields};
-use crate::ledger::runs::job_requests::AnsweredCells;
+use crate::ledger::runs::reported_messages::ReportedMessages;
 use crate::ledger::runs::run::{Counts, Run, run_id};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::{Definition, Loaded, State};
@@ -39,7 +39,7 @@ use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::records::change_hold::ChangeHold;
 use crate::runner::records::intake::Intake;
 use crate::runner::records::output_builder::OutputBuilder;
-use crate::runner::run_config::{Dependencies, Events, RunConfig, RunError};
+use crate::runner::run_config::{Dependencies, RunConfig, RunError};
 use crate::runner::schedule_recorder::ScheduleRecorder;
 use crate::runner::startup::preconditions::{
     LeaseRequest, check_definition, check_job_location, check_key_column, check_lease, check_not_blocked, starts_afresh,
@@ -82,7 +82,7 @@ pub struct RunContext {
     /// The alerts of the job; `None` for a job without a channel.
     pub alerts: Option<AlertRecorder>,
     /// Cells of people in Jobs that are answered once this run's row is there.
-    pub answered_cells: AnsweredCells,
+    pub answered_cells: ReportedMessages,
     /// This run, as its row in Runs will begin.
     pub run: Run,
     /// The service's clock.
@@ -108,7 +108,7 @@ pub struct StartupParts {
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
     processes: Arc<dyn Processes>,
-    events: Events,
+    events: EventSink,
     warnings: Arc<WarningMemory>,
     /// The head from which changes were prepared, if there are any.
     prepared_from: Option<PreparedHead>,
@@ -208,13 +208,13 @@ fn report_abandoned(parts: &StartupParts, runs: &mut [Run], sheet_zone: &TimeZon
 
 /// Answers what people wrote in Jobs and what is not understood, in an event and in the run's row,
 /// unless an earlier run has. Returns all that is answered then.
-fn answer_unclear_cells(parts: &StartupParts, config: &RunConfig, loaded: &Loaded, run: &mut Run) -> AnsweredCells {
+fn answer_unclear_cells(parts: &StartupParts, config: &RunConfig, loaded: &Loaded, run: &mut Run) -> ReportedMessages {
     let before = loaded.snapshot.as_ref().map(|snapshot| &snapshot.state.answered_cells);
     let asks_in_vain = loaded.requests.run_now.as_ref().filter(|_| config.schedule.is_none());
     let in_vain = asks_in_vain.map(|_| "tab Jobs: run now starts nothing, because the job has no schedule".to_owned());
     let messages: Vec<String> = loaded.requests.unclear.iter().cloned().chain(in_vain).collect();
-    let answered = AnsweredCells::of(&messages);
-    for message in messages.into_iter().filter(|message| before.is_none_or(|before| !before.has(message))) {
+    let answered = ReportedMessages::of(&messages);
+    for message in messages.into_iter().filter(|message| before.is_none_or(|before| !before.contains(message))) {
         run.add_remark(&message);
         (parts.events)(Event::Anomaly { message });
     }
@@ -239,8 +239,7 @@ fn schedule_recorder(config: &RunConfig, loaded: &Loaded) -> Result<Option<Sched
     let is_failed_start = claim.is_failed_start() || config.recorded_end.is_some();
     let is_counted = config.retrying.reads_source() || is_failed_start;
     let recorder = ScheduleRecorder::new(claim, history, is_counted)?;
-    let is_answered = loaded.requests.run_now.is_none();
-    Ok(Some(if is_answered { recorder.forgetting_request() } else { recorder }))
+    Ok(Some(if loaded.requests.has_cleared_run_now { recorder.forgetting_request() } else { recorder }))
 }
 
 /// Creates the recorder of the job's alerts, if it has a channel.

@@ -1,16 +1,13 @@
 //! Reports a lasting warning once over all runs of a job, and again when it changes.
 //!
 //! In scope: what waits for the state, what the state remembers after the run. Out of scope: the
-//! set itself (`ledger::runs::reported_warnings`), and how a warning is shown.
+//! set itself (`ledger::runs::reported_messages`), and how a warning is shown.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::ledger::runs::event::Event;
-use crate::ledger::runs::reported_warnings::ReportedWarnings;
+use crate::ledger::runs::event::{Event, EventSink};
+use crate::ledger::runs::reported_messages::ReportedMessages;
 use crate::ledger::runs::run::{Run, RunStatus};
-
-/// An event sink, as in `runner::run_config`, which imports this file.
-type EventSink = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// The lasting warnings of one run, between the run and the event sink. All its other events pass.
 pub struct WarningMemory {
@@ -23,9 +20,9 @@ struct Memory {
     /// Warnings that were given before the state was read.
     waiting: Vec<String>,
     /// Those of the last run, once the state is read.
-    earlier: Option<ReportedWarnings>,
+    earlier: Option<ReportedMessages>,
     /// Those of this run.
-    current: ReportedWarnings,
+    current: ReportedMessages,
     /// True if this run sees all that may be worth a warning.
     is_whole: bool,
 }
@@ -65,7 +62,7 @@ impl WarningMemory {
 
     /// Takes what the state remembers of the last run, and reports what has waited for it.
     /// `is_whole` is false for a run that does not read the source.
-    pub fn recall(&self, earlier: ReportedWarnings, is_whole: bool) {
+    pub fn recall(&self, earlier: ReportedMessages, is_whole: bool) {
         let waiting = {
             let mut memory = self.lock();
             (memory.earlier, memory.is_whole) = (Some(earlier), is_whole);
@@ -97,7 +94,7 @@ impl WarningMemory {
     /// Returns what the state has to remember after a commit; `end` is a run that it ends. A run
     /// forgets a warning that it does not give, if it reads the whole source and makes rows: only
     /// rows show which fields are left out.
-    pub fn after(&self, end: Option<&Run>) -> ReportedWarnings {
+    pub fn after(&self, end: Option<&Run>) -> ReportedMessages {
         let memory = self.lock();
         let is_success =
             |run: &&Run| matches!(run.status, RunStatus::Succeeded | RunStatus::Partial | RunStatus::Degraded);
@@ -152,7 +149,7 @@ mod tests {
         let (first, seen) = memory();
         warn(&first.events(), "a");
         assert_eq!(taken(&seen), [""; 0], "it waits for the state");
-        first.recall(ReportedWarnings::default(), true);
+        first.recall(ReportedMessages::default(), true);
         (first.events())(Event::Anomaly { message: "b".into() });
         first.add_shown("shown");
         warn(&first.events(), "a");
@@ -168,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_run_that_makes_rows_forgets_what_is_over() {
-        let mut earlier = ReportedWarnings::default();
+        let mut earlier = ReportedMessages::default();
         earlier.add("a");
         let after = |is_whole, status: Option<RunStatus>, new| {
             let (memory, _) = memory();
@@ -188,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_warning_whose_cause_is_gone_is_new_again() {
-        let mut earlier = ReportedWarnings::default();
+        let mut earlier = ReportedMessages::default();
         earlier.add("a");
         let (memory, seen) = memory();
         memory.recall(earlier, true);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyper::Method;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
+use sheetkeep::app::schedule::due::{DueRun, DueStep, next_step};
 use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::runs::event::{Event, RunReport};
@@ -18,7 +19,7 @@ use sheetkeep::schedule::job_schedule::JobSchedule;
 use sheetkeep::schedule::recurrence::Recurrence;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::store::tabs::jobs::{JOBS, JobsView};
-use sheetkeep::system::TestClock;
+use sheetkeep::system::{SeededRng, TestClock};
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
@@ -38,6 +39,8 @@ struct TestRun<'a> {
     job: &'a str,
     schedule: Option<JobSchedule>,
     view: Option<JobsView>,
+    /// What `run --due` decided.
+    due: Option<DueRun>,
 }
 
 fn at(text: &str) -> Timestamp {
@@ -54,7 +57,7 @@ fn daily(cron: &str) -> JobSchedule {
 }
 
 fn nightly() -> TestRun<'static> {
-    TestRun { job: "nightly", schedule: Some(daily("0 9 * * *")), view: Some(view()) }
+    TestRun { job: "nightly", schedule: Some(daily("0 9 * * *")), view: Some(view()), due: None }
 }
 
 impl JobsFixture {
@@ -88,6 +91,9 @@ impl JobsFixture {
         (job.plan.job, job.plan.tab) = (run.job.to_owned(), format!("Data {}", run.job));
         job.plan.definition.tab.clone_from(&job.plan.tab);
         job.plan.schedule = run.schedule.map(Arc::new);
+        if let Some(due) = run.due {
+            (job.plan.trigger, job.plan.claim) = (due.trigger, Some(due.claim));
+        }
         let report = job.run(self.store(run.job, run.view), Values::of(items.to_vec())).await;
         let events = job.events.lock().expect("no thread panics while it holds it");
         let warnings = events.iter().filter_map(|event| match event {
@@ -95,6 +101,18 @@ impl JobsFixture {
             _ => None,
         });
         (report, warnings.collect())
+    }
+
+    /// One call of `run --due` of the nightly job. Returns whether it ran.
+    async fn run_due(&self) -> bool {
+        let store = self.store("nightly", Some(view()));
+        let standing = store.standing().await.expect("the state can be read");
+        let seed = u64::try_from(self.clock.now().0).expect("a time after 1970");
+        match next_step(&daily("0 9 * * *"), "nightly", "host", &standing, &SeededRng::new(seed)) {
+            DueStep::Run(due) => self.run(TestRun { due: Some(*due), ..nightly() }, &items(1)).await,
+            _ => return false,
+        };
+        true
     }
 
     async fn run(&self, run: TestRun<'_>, items: &[Value]) -> RunReport {
@@ -321,7 +339,7 @@ async fn two_jobs_that_begin_at_once_make_one_tab_and_two_rows() {
 async fn a_sheet_of_an_earlier_version_gets_columns_and_tab_once() {
     let fixture = JobsFixture::in_berlin(NINE, "en_US").await;
     for job in ["nightly", "hourly"] {
-        fixture.run(TestRun { job, view: None, schedule: None }, &items(1)).await;
+        fixture.run(TestRun { job, view: None, schedule: None, due: None }, &items(1)).await;
     }
     // As an earlier version made it, with a column of a person's.
     let runs = fixture.proxy.id_of("Runs").await;
@@ -520,6 +538,31 @@ async fn what_is_not_understood_is_answered_in_the_runs_row() {
     let plain = TestRun { schedule: None, ..nightly() };
     let message = "tab Jobs: run now starts nothing, because the job has no schedule";
     assert_eq!(fixture.run(plain, &items(4)).await.run.message, message);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_counts_again_once_its_cell_was_empty() {
+    let fixture = JobsFixture::in_berlin(NINE, "de_DE").await;
+    let run_now = JOBS.iter().position(|column| *column == "run now").expect("a column");
+    assert!(fixture.run_due().await, "the first occurrence");
+    fixture.proxy.type_in("Jobs", 1, run_now, "please").await;
+    assert!(fixture.run_due().await && !fixture.run_due().await, "the request is answered once");
+    // An error of a formula and a tab that a run can't use are not an empty cell.
+    fixture.proxy.type_in("Jobs", 1, run_now, "#REF!").await;
+    fixture.wait_until("2026-06-03T07:00:00Z").await;
+    assert!(fixture.run_due().await, "by its schedule");
+    fixture.proxy.type_in("Jobs", 1, run_now, "please").await;
+    assert!(!fixture.run_due().await, "the same request");
+    fixture.proxy.type_in("Jobs", 0, run_now, "now?").await;
+    fixture.wait_until("2026-06-04T07:00:00Z").await;
+    assert!(fixture.run_due().await, "by its schedule");
+    fixture.proxy.type_in("Jobs", 0, run_now, "run now").await;
+    assert!(!fixture.run_due().await, "the same request");
+    fixture.proxy.type_in("Jobs", 1, run_now, "").await;
+    fixture.wait_until("2026-06-05T07:00:00Z").await;
+    assert!(fixture.run_due().await, "by its schedule");
+    fixture.proxy.type_in("Jobs", 1, run_now, "please").await;
+    assert!(fixture.run_due().await && !fixture.run_due().await, "a new request");
 }
 
 #[tokio::test(start_paused = true)]

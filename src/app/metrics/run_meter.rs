@@ -6,10 +6,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
-use crate::ledger::runs::event::{CallTotals, Event, RunReport};
+use crate::ledger::runs::event::{CallTotals, Event, EventSink, RunReport};
 use crate::ledger::runs::outlook::NextDue;
 use crate::ledger::runs::run::{Counts, RunStatus};
-use crate::runner::run_config::Events;
 use crate::telemetry::metrics::run_measurement::{CallMeasurement, ItemCounts, RunMeasurement, RunPhase};
 use crate::time::Timestamp;
 
@@ -59,7 +58,7 @@ impl RunMeter {
     }
 
     /// Returns events that are measured, too.
-    pub fn wrap(&self, events: Events) -> Events {
+    pub fn wrap(&self, events: EventSink) -> EventSink {
         let (seen, clock) = (Arc::clone(&self.seen), Arc::clone(&self.clock));
         Arc::new(move |event| {
             lock(&seen).note(&event, clock.now());

@@ -20,12 +20,12 @@ use crate::app::local_state::processes::SystemProcesses;
 use crate::app::run_request::{RunRequest, run_config};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::ledger::runs::event::{Event, RunReport};
+use crate::ledger::runs::event::{Event, EventSink, RunReport};
 use crate::ledger::runs::run::RunStatus;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::rng::Rng;
 use crate::runner::header_row::check_header;
-use crate::runner::run_config::{Dependencies, Events};
+use crate::runner::run_config::Dependencies;
 use crate::runner::run_loop::pass;
 use crate::runner::shutdown::Stop;
 use crate::runner::warning_memory::WarningMemory;
@@ -169,7 +169,7 @@ pub async fn plan_run(
     Ok(RunPlan { report, effects, open_failures, failures, programs, warnings })
 }
 
-fn collect_into(seen: &Arc<Mutex<PlanEvents>>) -> Events {
+fn collect_into(seen: &Arc<Mutex<PlanEvents>>) -> EventSink {
     let seen = Arc::clone(seen);
     Arc::new(move |event| seen.lock().unwrap_or_else(PoisonError::into_inner).on(event))
 }

@@ -116,7 +116,7 @@ pub fn next_step(schedule: &JobSchedule, job: &str, host: &str, standing: &JobSt
     if let DueStep::NotDue { unclear, .. } = &mut step {
         // A run has answered the others, and reads the same text each time.
         let answered = standing.state.as_ref().map(|state| &state.answered_cells);
-        let is_open = |message: &&String| answered.is_none_or(|answered| !answered.has(message));
+        let is_open = |message: &&String| answered.is_none_or(|answered| !answered.contains(message));
         unclear.extend(standing.requests.unclear.iter().filter(is_open).cloned());
     }
     if let DueStep::Run(due) = &mut step {

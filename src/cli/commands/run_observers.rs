@@ -23,8 +23,8 @@ use crate::cli::streams::palette::Palette;
 use crate::clock::Clock;
 use crate::config::sections::reporting::heartbeat::HeartbeatSettings;
 use crate::config::settings::Settings;
-use crate::ledger::runs::event::{Event, RunReport};
-use crate::runner::run_config::{Events, RunError};
+use crate::ledger::runs::event::{Event, EventSink, RunReport};
+use crate::runner::run_config::RunError;
 use crate::telemetry::metrics::run_measurement::RunMeasurement;
 
 /// Everyone who follows a run: people, the heartbeat, and the receivers of its metrics.
@@ -62,7 +62,7 @@ impl RunObservers {
     }
 
     /// Returns the events of the run: each observer gets them all.
-    pub(super) fn events(&self) -> Events {
+    pub(super) fn events(&self) -> EventSink {
         self.meter.wrap(self.heartbeat.wrap(events(&self.reporter, &self.span)))
     }
 
@@ -197,7 +197,7 @@ fn heartbeat_end<'a>(
 }
 
 /// Passes events on to the reporter, and names the run in the log lines of the span.
-fn events(reporter: &Arc<Mutex<Reporter>>, span: &Span) -> Events {
+fn events(reporter: &Arc<Mutex<Reporter>>, span: &Span) -> EventSink {
     let (reporter, span) = (Arc::clone(reporter), span.clone());
     Arc::new(move |event| {
         if let Event::Started { run, .. } = &event {

@@ -10,9 +10,8 @@ use crate::fault::Fault;
 use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply};
 use crate::ledger::commit::commit_machine::{CommitEnd, CommitMachine, CommitStep};
 use crate::ledger::commit::commit_resolution::{DraftIds, HeadStatus};
-use crate::ledger::runs::event::Event;
+use crate::ledger::runs::event::{Event, EventSink};
 use crate::port::store::Store;
-use crate::runner::run_config::Events;
 
 /// Delay between two failed reads of the head, in milliseconds.
 const HEAD_READ_RETRY_MS: u64 = 5_000;
@@ -58,7 +57,7 @@ pub struct CommitDriver {
     /// The clock for delays.
     pub clock: Arc<dyn Clock>,
     /// The event sink.
-    pub events: Events,
+    pub events: EventSink,
 }
 
 impl CommitDriver {

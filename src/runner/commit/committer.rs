@@ -16,8 +16,8 @@ use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata};
 use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::processed::redo_keys::Redo;
 use crate::ledger::runs::event::Event;
-use crate::ledger::runs::job_requests::AnsweredCells;
 use crate::ledger::runs::outlook::RunOutlook;
+use crate::ledger::runs::reported_messages::ReportedMessages;
 use crate::ledger::runs::run::{Counts, Run};
 use crate::ledger::state::rollover::Rollover;
 use crate::port::store::MisplacedWrites;
@@ -54,7 +54,7 @@ pub struct Committer {
     /// The history of the job's schedule; `None` for a job without one.
     pub(in crate::runner) schedule: Option<ScheduleRecorder>,
     /// Cells of people in Jobs that this run answers, and those answered before it.
-    pub(super) answered_cells: AnsweredCells,
+    pub(super) answered_cells: ReportedMessages,
     /// The alerts of the job; `None` for a job without a channel.
     pub(super) alerts: Option<AlertRecorder>,
     /// This run, as of its last commit.

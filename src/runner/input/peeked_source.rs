@@ -3,13 +3,10 @@
 //! In scope: keeping that record for the run. Out of scope: when a source is read so early
 //! (`runner::source_checks`).
 
-use std::sync::Arc;
-
 use futures_util::future::BoxFuture;
 
-use crate::ledger::processed::processed_index::ProcessedIndex;
-use crate::port::lease_check::LeaseCheck;
-use crate::port::source::{HeaderRow, Record, Source, SourceError};
+use crate::port::source::{Record, Source, SourceError};
+use crate::port::source_layer::SourceLayer;
 
 /// A source of which the first record has been read.
 pub(crate) struct PeekedSource {
@@ -32,8 +29,16 @@ impl PeekedSource {
     }
 }
 
-impl Source for PeekedSource {
-    fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
+impl SourceLayer for PeekedSource {
+    fn inner(&self) -> &dyn Source {
+        self.inner.as_ref()
+    }
+
+    fn inner_mut(&mut self) -> &mut dyn Source {
+        self.inner.as_mut()
+    }
+
+    fn next_in_layer(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
         // The record is taken when the future is polled, so that one that is dropped before loses none.
         Box::pin(async move {
             match std::mem::replace(&mut self.first, FirstRead::Taken) {
@@ -43,32 +48,65 @@ impl Source for PeekedSource {
         })
     }
 
-    fn header_row(&mut self) -> BoxFuture<'_, Option<HeaderRow>> {
-        self.inner.header_row()
-    }
-
-    fn rereadable(&self) -> bool {
-        self.inner.rereadable()
-    }
-
-    fn rewind(&mut self) -> Result<(), SourceError> {
+    fn rewind_in_layer(&mut self) -> Result<(), SourceError> {
         self.first = FirstRead::Taken;
         self.inner.rewind()
     }
+}
 
-    fn take_notes(&mut self) -> Vec<String> {
-        self.inner.take_notes()
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::ledger::items::item::Position;
+
+    /// The numbers from 1 to 3.
+    struct Numbers {
+        last: u64,
     }
 
-    fn on_claimed(&mut self, index: &ProcessedIndex, lease: &Arc<dyn LeaseCheck>) {
-        self.inner.on_claimed(index, lease);
+    impl Source for Numbers {
+        fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
+            self.last += 1;
+            let position = Position { origin: "numbers".into(), record: self.last, line: None };
+            let record = Record { body: Ok(Value::from(self.last)), bytes: Vec::new(), position, cursor: None };
+            Box::pin(async move { Ok((record.position.record <= 3).then_some(record)) })
+        }
+
+        fn rereadable(&self) -> bool {
+            true
+        }
+
+        fn rewind(&mut self) -> Result<(), SourceError> {
+            self.last = 0;
+            Ok(())
+        }
+
+        fn progress(&self) -> Option<(u64, u64)> {
+            None
+        }
     }
 
-    fn ends_on_stop(&self) -> bool {
-        self.inner.ends_on_stop()
+    fn read_to_end(source: &mut PeekedSource) -> Vec<u64> {
+        let next = || source.next().now_or_never()?.expect("a source that does not fail");
+        std::iter::from_fn(next).map(|record| record.position.record).collect()
     }
 
-    fn progress(&self) -> Option<(u64, u64)> {
-        self.inner.progress()
+    #[tokio::test]
+    async fn a_read_that_is_given_up_loses_no_record() {
+        let mut source = PeekedSource::read(Box::new(Numbers { last: 0 })).await.expect("a source");
+        drop(source.next());
+        assert_eq!(read_to_end(&mut source), [1, 2, 3]);
+        source.rewind().expect("numbers can be read again");
+        assert_eq!(read_to_end(&mut source), [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_second_pass_does_not_repeat_the_early_record() {
+        let mut source = PeekedSource::read(Box::new(Numbers { last: 0 })).await.expect("a source");
+        source.rewind().expect("numbers can be read again");
+        assert_eq!(read_to_end(&mut source), [1, 2, 3]);
     }
 }

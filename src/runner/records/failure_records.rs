@@ -14,11 +14,10 @@ use crate::ledger::items::failure::RequestedAction;
 use crate::ledger::items::key::{Fingerprint, Key, Version};
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::processed::processed_index::ProcessedIndex;
-use crate::ledger::runs::event::Event;
+use crate::ledger::runs::event::{Event, EventSink};
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::step::Identify;
 use crate::runner::input::keyed_records::{Extent, KeyedRecords};
-use crate::runner::run_config::Events;
 
 /// A source that yields only records of requested failures. If it can't be read, that is reported
 /// and the run continues with the kept records.
@@ -32,12 +31,12 @@ pub struct FailureRecords {
     again: ReprocessPolicy,
     /// The requested failures, each with the hash of the failed version.
     requested: HashMap<Fingerprint, u64>,
-    events: Events,
+    events: EventSink,
 }
 
 impl FailureRecords {
     /// Wraps a source, for the failures that are requested in the index.
-    pub fn new(inner: Box<dyn Source>, index: &ProcessedIndex, identify: Arc<dyn Identify>, events: Events) -> Self {
+    pub fn new(inner: Box<dyn Source>, index: &ProcessedIndex, identify: Arc<dyn Identify>, events: EventSink) -> Self {
         let requested =
             index.failures().into_iter().filter(|(_, prior)| prior.requested == Some(RequestedAction::Retry));
         let requested = requested.map(|(key, prior)| (key, prior.version)).collect();

@@ -15,7 +15,7 @@ use crate::ledger::items::key::{Fingerprint, Key, KeyError, Version};
 use crate::ledger::items::record_selection::RecordSelection;
 use crate::ledger::processed::low_watermark::{LowWatermark, SequenceNumber};
 use crate::ledger::processed::processed_index::{Admission, ProcessedIndex};
-use crate::ledger::runs::event::{RetryCounts, SkipCounts};
+use crate::ledger::runs::event::{EventSink, RetryCounts, SkipCounts};
 use crate::ledger::runs::filled_fields::FilledFields;
 use crate::ledger::runs::run::Counts;
 use crate::ledger::values::exact_number;
@@ -26,7 +26,6 @@ use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::queue::start_markers::{StartMarker, settles};
 use crate::runner::records::change_hold::ChangeHold;
 use crate::runner::records::output_builder::OutputBuilder;
-use crate::runner::run_config::Events;
 use crate::runner::steps::step_executor::{StepFailure, StepOutcome};
 use crate::time::Timestamp;
 
@@ -66,7 +65,7 @@ pub struct Intake {
     /// of them is not a repetition.
     pub taken_early: HashSet<Fingerprint>,
     /// The event sink.
-    pub events: Events,
+    pub events: EventSink,
 }
 
 /// The result of admission.

@@ -11,10 +11,9 @@ use std::sync::Arc;
 use crate::ledger::items::item::{Item, Position};
 use crate::ledger::items::key::{Key, Version};
 use crate::ledger::processed::processed_index::ProcessedIndex;
-use crate::ledger::runs::event::Event;
+use crate::ledger::runs::event::{Event, EventSink};
 use crate::ledger::runs::journal::{JournalHead, JournalReader as Read, StepResult, read};
 use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
-use crate::runner::run_config::Events;
 
 /// Where a run journals results, and under which head line.
 #[derive(Clone)]
@@ -46,7 +45,7 @@ pub struct Replay {
     used: Vec<String>,
     /// Names and messages of journals that are kept because some of their results do not count.
     to_quarantine: Vec<(String, String)>,
-    events: Events,
+    events: EventSink,
 }
 
 impl Replay {
@@ -55,7 +54,7 @@ impl Replay {
     pub fn open(
         target: Option<JournalTarget>,
         index: &ProcessedIndex,
-        events: Events,
+        events: EventSink,
     ) -> Result<(Self, Vec<StepResult>), JournalFault> {
         let mut replay = Self { target, used: Vec::new(), to_quarantine: Vec::new(), events };
         let Some(target) = replay.target.clone() else { return Ok((replay, Vec::new())) };

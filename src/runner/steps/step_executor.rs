@@ -14,12 +14,11 @@ use crate::ledger::items::item::Item;
 use crate::ledger::items::key::idempotency_key_of;
 use crate::ledger::leases::lease::Fence;
 use crate::ledger::processed::low_watermark::SequenceNumber;
-use crate::ledger::runs::event::Event;
+use crate::ledger::runs::event::{Event, EventSink};
 use crate::port::journal::JournalFault;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::retry::{Decision, RetryPolicy};
 use crate::rng::Rng;
-use crate::runner::run_config::Events;
 use crate::runner::shutdown::{Stop, StopReason};
 use crate::runner::steps::journal_replay::JournalTarget;
 
@@ -86,7 +85,7 @@ pub struct StepExecutor {
     /// The fencing token of the lease term.
     pub fence: Fence,
     /// The event sink.
-    pub events: Events,
+    pub events: EventSink,
     /// Where results are journalled until they are applied, if anywhere.
     pub journal: Option<JournalTarget>,
     /// Cancelled when the run no longer waits for items.

@@ -225,11 +225,13 @@ fn read_requests(tab: &Tab, own: &[&Vec<Value>], zone: &TimeZone) -> JobRequests
         .map(|(word, _)| unclear(tab, "silence until", word, "is not a time: enter a date, such as 2026-12-24 09:00"));
     let (broken, run_now): (Vec<String>, Vec<String>) = asked("run now").partition(|word| is_formula_error(word));
     let runs = broken.iter().map(|word| unclear(tab, "run now", word, "asks for no run: write today's date"));
+    let has_row = !own.is_empty() && tab.position("run now").is_some();
     JobRequests {
         paused: asked("paused").next().is_some(),
         silence_until: silent.iter().filter_map(|(_, at)| *at).max(),
         approve: asked("approve").max(),
         unclear: pauses.chain(times).chain(runs).collect(),
+        has_cleared_run_now: has_row && broken.is_empty() && run_now.is_empty(),
         run_now: run_now.into_iter().max(),
     }
 }

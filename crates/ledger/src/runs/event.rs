@@ -2,6 +2,8 @@
 //!
 //! In scope: events, and the report at the end of a run. Out of scope: how they are shown.
 
+use std::sync::Arc;
+
 use crate::items::key::Key;
 use crate::items::repeated_keys::RepeatedKeys;
 use crate::items::write_mode::ReprocessPolicy;
@@ -9,6 +11,9 @@ use crate::leases::lease::Fence;
 use crate::runs::held_changes::HeldReport;
 use crate::runs::run::{Counts, Run};
 use sheetkeep_base::fault::Fault;
+
+/// Takes the events of a run.
+pub type EventSink = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// An event of a run.
 #[derive(Debug, Clone, PartialEq)]

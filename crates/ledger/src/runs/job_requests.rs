@@ -1,13 +1,9 @@
 //! What people ask of a job in the tab Jobs.
 //!
 //! In scope: the meaning of their cells. Out of scope: finding the job's row (`store::tabs::jobs`),
-//! what has been answered (the state).
-
-use std::collections::BTreeSet;
+//! which messages were reported (`runs::reported_messages`).
 
 use sheetkeep_base::time::Timestamp;
-
-use crate::items::key::digest_of;
 
 /// Texts that mean no in a cell of a person, in lower case.
 const NO: [&str; 7] = ["", "no", "n", "false", "off", "0", "-"];
@@ -28,45 +24,13 @@ pub struct JobRequests {
     pub silence_until: Option<Timestamp>,
     /// The text in `run now`, without blanks around it; `None` if it is empty or means no.
     pub run_now: Option<String>,
+    /// Whether the job's row was read and shows no text in `run now`, or a no: then an answered
+    /// request is forgotten. False where the cell shows a formula's error, or could not be read.
+    pub has_cleared_run_now: bool,
     /// The text in `approve`, likewise.
     pub approve: Option<String>,
     /// What is not understood of these cells, and how it counts, as messages for people.
     pub unclear: Vec<String>,
-}
-
-/// Answers that are remembered; far more than a job has cells.
-const MAX_ANSWERS: usize = 100;
-
-/// Which cells that are not understood have been answered, each as the hash of its message. The
-/// message quotes the cell, so another text in it is answered anew.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct AnsweredCells(BTreeSet<String>);
-
-impl AnsweredCells {
-    /// Returns the cells of these messages.
-    pub fn of(messages: &[String]) -> Self {
-        Self(messages.iter().take(MAX_ANSWERS).map(|message| hash_of(message)).collect())
-    }
-
-    /// Returns whether the cell of this message has been answered.
-    pub fn has(&self, message: &str) -> bool {
-        self.0.contains(&hash_of(message))
-    }
-
-    /// Returns the text in the state; `None` if nothing was answered.
-    pub fn text(&self) -> Option<String> {
-        (!self.0.is_empty()).then(|| self.0.iter().map(String::as_str).collect::<Vec<_>>().join(" "))
-    }
-
-    /// Reads the text in the state.
-    pub fn read(text: &str) -> Self {
-        Self(text.split_whitespace().take(MAX_ANSWERS).map(str::to_owned).collect())
-    }
-}
-
-fn hash_of(message: &str) -> String {
-    let digest = digest_of(&[message]);
-    data_encoding::HEXLOWER.encode(digest.get(..6).unwrap_or(&digest))
 }
 
 /// Returns the text of a person's cell, without blanks around it; `None` if it is empty or means
@@ -129,16 +93,6 @@ mod tests {
             assert!(is_clear_pause(stop), "{stop}");
         }
         assert!(!is_clear_pause("go"));
-    }
-
-    #[test]
-    fn an_answer_counts_until_its_cell_holds_another_text() {
-        let (soon, later) = ("\"soon\" in silence until".to_owned(), "\"later\" in silence until".to_owned());
-        let answered = AnsweredCells::of(std::slice::from_ref(&soon));
-        let text = answered.text().expect("something was answered");
-        assert_eq!(AnsweredCells::read(&text), answered);
-        assert!(answered.has(&soon) && !answered.has(&later));
-        assert_eq!((AnsweredCells::of(&[]).text(), AnsweredCells::read("")), (None, AnsweredCells::default()));
     }
 
     #[test]

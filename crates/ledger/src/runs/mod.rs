@@ -6,7 +6,7 @@
 //! | What does a run say about the time after it? | `outlook` |
 //! | What do people ask of a job? | `job_requests` |
 //! | What does a run report? | `event` |
-//! | Which lasting warnings were reported? | `reported_warnings` |
+//! | Which messages about what lasts were reported? | `reported_messages` |
 //! | What is a run expected to yield? | `expectation` |
 //! | Which fields of the source are empty now? | `filled_fields` |
 //! | What do runs usually yield? | `learned_band` |
@@ -22,7 +22,7 @@ pub mod outlook;
 pub mod run;
 pub mod job_requests;
 pub mod event;
-pub mod reported_warnings;
+pub mod reported_messages;
 pub mod expectation;
 pub mod filled_fields;
 pub mod learned_band;

@@ -16,8 +16,8 @@ use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::rows::header_search::FirstRows;
 use crate::runs::filled_fields::FillShares;
 use crate::runs::held_changes::HeldPlan;
-use crate::runs::job_requests::{AnsweredCells, JobRequests};
-use crate::runs::reported_warnings::ReportedWarnings;
+use crate::runs::job_requests::JobRequests;
+use crate::runs::reported_messages::ReportedMessages;
 use crate::runs::run::Run;
 use crate::runs::schedule_history::ScheduleHistory;
 use sheetkeep_base::time::Timestamp;
@@ -156,11 +156,11 @@ pub struct State {
     /// How often the fields of the source were filled in earlier runs.
     pub filled: FillShares,
     /// The lasting warnings of the last run.
-    pub warnings: ReportedWarnings,
+    pub warnings: ReportedMessages,
     /// Changes of existing rows that a run has held back, or that are approved.
     pub held: Option<HeldPlan>,
     /// Cells of people in Jobs that are not understood, and that a run has answered.
-    pub answered_cells: AnsweredCells,
+    pub answered_cells: ReportedMessages,
     /// At-most-once jobs: items whose steps had begun, or were about to, when this state was
     /// written.
     pub begun: Vec<(Key, Version)>,

@@ -19,8 +19,7 @@ use crate::processed::row_gaps::Gaps;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::runs::filled_fields::FillShares;
 use crate::runs::held_changes::HeldPlan;
-use crate::runs::job_requests::AnsweredCells;
-use crate::runs::reported_warnings::ReportedWarnings;
+use crate::runs::reported_messages::ReportedMessages;
 use crate::runs::run::{Counts, Run, Trigger};
 use crate::runs::schedule_history::ScheduleHistory;
 use crate::state::snapshot::{Definition, RowChecksum, SCHEMA, State};
@@ -200,9 +199,9 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         schedule: ScheduleHistory::read(fields.text("schedule"))
             .map_err(|_| fields.invalid("schedule", "the history of a schedule"))?,
         filled: FillShares::read(fields.text("fields filled")),
-        warnings: ReportedWarnings::read(fields.text("warnings reported")),
+        warnings: ReportedMessages::read(fields.text("warnings reported")),
         held: HeldPlan::read(fields.text("held")),
-        answered_cells: AnsweredCells::read(fields.text("cells answered")),
+        answered_cells: ReportedMessages::read(fields.text("cells answered")),
         previous: fields.words("previous spreadsheets"),
         next: fields.optional("next spreadsheet"),
     })
@@ -309,9 +308,9 @@ mod tests {
                 )
             }),
             filled: FillShares::read("{\"note\":12}"),
-            warnings: ReportedWarnings::read("0123abcd fedc4321"),
+            warnings: ReportedMessages::read("0123abcd fedc4321"),
             held: Some(HeldPlan { answered: "TRUE".into(), ..HeldPlan::default() }),
-            answered_cells: AnsweredCells::of(&["\"soon\" in silence until".to_owned()]),
+            answered_cells: ReportedMessages::of(&["\"soon\" in silence until".to_owned()]),
             alerts: None,
             schedule: Some(ScheduleHistory { settled_until: Some(Timestamp(5)), ..ScheduleHistory::default() }),
             suppressed_failures: SuppressedFailureCounts::read("00000000002a:3"),

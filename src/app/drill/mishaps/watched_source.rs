@@ -10,9 +10,8 @@ use futures_util::future::BoxFuture;
 
 use crate::app::drill::mishaps::mishap::Mishap;
 use crate::app::drill::mishaps::run_trouble::RunTrouble;
-use crate::ledger::processed::processed_index::ProcessedIndex;
-use crate::port::lease_check::LeaseCheck;
-use crate::port::source::{HeaderRow, Record, Source, SourceError};
+use crate::port::source::{Record, Source, SourceError};
+use crate::port::source_layer::SourceLayer;
 
 /// A source whose run may be killed when it has read a record.
 pub struct WatchedSource {
@@ -28,8 +27,16 @@ impl WatchedSource {
     }
 }
 
-impl Source for WatchedSource {
-    fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
+impl SourceLayer for WatchedSource {
+    fn inner(&self) -> &dyn Source {
+        self.inner.as_ref()
+    }
+
+    fn inner_mut(&mut self) -> &mut dyn Source {
+        self.inner.as_mut()
+    }
+
+    fn next_in_layer(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
         Box::pin(async move {
             let record = self.inner.next().await?;
             if record.is_some() {
@@ -45,32 +52,8 @@ impl Source for WatchedSource {
         })
     }
 
-    fn header_row(&mut self) -> BoxFuture<'_, Option<HeaderRow>> {
-        self.inner.header_row()
-    }
-
-    fn rereadable(&self) -> bool {
-        self.inner.rereadable()
-    }
-
-    fn rewind(&mut self) -> Result<(), SourceError> {
+    fn rewind_in_layer(&mut self) -> Result<(), SourceError> {
         self.read = 0;
         self.inner.rewind()
-    }
-
-    fn take_notes(&mut self) -> Vec<String> {
-        self.inner.take_notes()
-    }
-
-    fn on_claimed(&mut self, index: &ProcessedIndex, lease: &Arc<dyn LeaseCheck>) {
-        self.inner.on_claimed(index, lease);
-    }
-
-    fn ends_on_stop(&self) -> bool {
-        self.inner.ends_on_stop()
-    }
-
-    fn progress(&self) -> Option<(u64, u64)> {
-        self.inner.progress()
     }
 }

@@ -38,11 +38,11 @@ use crate::config::external::logical_time::LOGICAL_DATE;
 use crate::config::once_job::once_settings;
 use crate::config::settings::Settings;
 use crate::ledger::items::key::{Key, Version};
-use crate::ledger::runs::event::{Event, RunReport};
+use crate::ledger::runs::event::{Event, EventSink, RunReport};
 use crate::ledger::runs::run::{RunStatus, Trigger};
 use crate::port::source::SourceError;
 use crate::rng::Rng;
-use crate::runner::run_config::{Events, RunError};
+use crate::runner::run_config::RunError;
 use crate::runner::shutdown::Stop;
 
 /// The longest name of a job, in bytes: the tabs with its marks are named after it.
@@ -179,7 +179,7 @@ fn stdin() -> ReadStdin {
 }
 
 /// Returns what shows the events of the run that a person has to know.
-fn events(session: &Session, args: &OnceArgs) -> Events {
+fn events(session: &Session, args: &OnceArgs) -> EventSink {
     let (terminal, name) = (Arc::clone(&session.terminal), args.name.to_string());
     Arc::new(move |event| {
         let warning = match event {
