@@ -4,8 +4,8 @@
 //! In scope: the flow of each kind of credentials, deadlines, single flight. Out of scope: finding
 //! credentials (`google::auth::credentials`).
 //!
-//! By itself yup-oauth2 sends one request per caller, caches a response without a token as a valid
-//! one for ever, has no deadline on bodies, and logs tokens at debug level
+//! By itself yup-oauth2 sends one request per caller, and caches a response without a token as a
+//! valid one for ever. It has no deadline on bodies, and logs tokens at debug level
 //! (`google::options::QUIET_LOG_DIRECTIVES`). So it only ever makes single requests here, under our
 //! lock and our clock.
 
