@@ -27,8 +27,8 @@ use crate::source::skim::Depth;
 ///
 /// A row with another number of fields, or with damaged quotes, is a bad record, and reading
 /// continues with the next row. Reading stops with an error if the header row is missing, is
-/// malformed text or repeats a name, if the delimiter is not clear, if the last row is truncated,
-/// or if a row is longer than 64 MiB.
+/// malformed text or repeats a name. It also stops if the delimiter is not clear, the last row is
+/// truncated, or a row is longer than 64 MiB.
 pub fn open(input: &Input, delimiter: Delimiter, encoding: TextEncoding) -> Result<BackgroundReader, SourceError> {
     let opened = input.open(ContentKind::Csv, encoding)?;
     let facts = Arc::clone(&opened.facts);

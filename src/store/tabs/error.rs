@@ -89,7 +89,7 @@ pub fn check_consistent(state: &State, job: &str, location: &StateLocation) -> R
 }
 
 /// The anomaly for a tab of keys with rows under another column order, which were read all the
-/// same; `None` if there are no such rows.
+/// same. `None` if there are no such rows.
 pub fn reordered_rows(tab: &Tab) -> Option<Anomaly> {
     let (title, rows) = (&tab.title, tab.recovery.rows());
     let message = format!(

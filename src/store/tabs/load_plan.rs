@@ -54,7 +54,7 @@ impl LoadPlan<'_> {
     }
 
     /// The ranges of the load's call, in order: the state, four headers, rows of Processed and
-    /// Failures, the data tab's last row and first column (for keys), and the scratch rows of
+    /// Failures. Then the data tab's last row and first column (for keys), and the scratch rows of
     /// `state`, the state tab. Last comes the tab Jobs, if there is one.
     ///
     /// A missing or unneeded range is replaced by the state tab's A1, so that the response indices
