@@ -1,5 +1,5 @@
 //! Checks that the documents agree with the code on exit codes, faults, tabs, flags, job files and
-//! tests, that their links are valid, and that their sentences are short.
+//! tests. Their links must be valid, and their sentences short.
 
 #[path = "documents/sentences.rs"]
 mod sentences;
