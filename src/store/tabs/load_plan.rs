@@ -141,8 +141,8 @@ impl LoadConditions<'_> {
 /// The message for a user's tab with the title of a missing machine tab.
 fn title_taken(title: &str) -> String {
     format!(
-        "tab {title} is gone, and another tab has its name, which lacks its columns: rename that one, then restore the tab from the \
-         file's version history, or have an empty one made with sheetkeep fsck --repair=tabs --yes JOB.toml"
+        "tab {title} is gone, and another tab has its name, but not its columns: rename that one; then restore the tab from the \
+         file's version history, or let sheetkeep fsck --repair=tabs --yes JOB.toml make an empty one"
     )
 }
 
