@@ -33,6 +33,12 @@ pub fn format_count(number: u64, word: &str) -> String {
     format!("{} {word}{}", format_number(number), if number == 1 { "" } else { "s" })
 }
 
+/// Formats `part` of `whole` as `0.3 %`, rounded down.
+pub fn format_share(part: u64, whole: u64) -> String {
+    let tenths = u128::from(part) * 1_000 / u128::from(whole.max(1));
+    format!("{}.{} %", tenths / 10, tenths % 10)
+}
+
 /// Returns `part` of `whole` in percent, rounded down; 100 only when complete.
 pub fn percent(part: u64, whole: u64) -> u64 {
     let exact = u128::from(part) * 100 / u128::from(whole.max(1));
@@ -71,6 +77,11 @@ mod tests {
 
     #[test]
     fn a_hundred_percent_means_all_of_it() {
+        let shares = [(0, 10), (35_292, 10_000_000), (9_999_999, 10_000_000), (11, 10), (1, 0)];
+        assert_eq!(
+            shares.map(|(part, whole)| format_share(part, whole)),
+            ["0.0 %", "0.3 %", "99.9 %", "110.0 %", "100.0 %"]
+        );
         assert_eq!((percent(1_706, 1_707), percent(1_707, 1_707), percent(0, 0)), (99, 100, 0));
     }
 }

@@ -223,7 +223,7 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut problems = stage_job::complete(&mut table);
-    problems.extend(check(&mut table, &job_file_schema()));
+    problems.extend(check(&mut table, &job_file_schema(), text));
     let raw = match JobFile::deserialize(Deserializer::from(table)) {
         Ok(raw) => raw,
         Err(error) => {

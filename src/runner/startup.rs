@@ -14,6 +14,7 @@ use jiff::tz::TimeZone;
 use crate::clock::Clock;
 use crate::ledger::commit::commit_chain::CommitChain;
 use crate::ledger::items::failure::StoredFailure;
+use crate::ledger::items::lookalike_keys::LookalikeKeys;
 use crate::ledger::items::record_selection::RecordSelection;
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::leases::head::HeadId;
@@ -369,6 +370,7 @@ fn intake(
         selection: RecordSelection::new(loaded.again, parts.is_rereadable),
         rowless: 0,
         fields: FilledFields::uncounted(chain.state().filled.clone()),
+        lookalikes: LookalikeKeys::default(),
         skips: SkipCounts::default(),
         events: Arc::clone(&parts.events),
     };

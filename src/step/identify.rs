@@ -81,6 +81,8 @@ impl Identify for JqIdentify {
 impl JqIdentify {
     async fn found(&self, body: &Value) -> Identity {
         let key = match single_value("key", &self.key, body).await? {
+            // A key of blanks is one that people can't see.
+            Some(text) if text.trim().is_empty() => return Err(KeyError::Empty.into()),
             Some(text) => Key::new(text)?,
             None => return Err(self.missing_key(body)),
         };

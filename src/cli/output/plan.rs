@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::app::plan::run_plan::RunPlan;
 use crate::check::rerun::{RerunPrediction, RerunVerdict};
-use crate::cli::format::{format_count, format_number};
+use crate::cli::format::{format_count, format_number, format_share};
 use crate::cli::output::cell_value::{cell_value, value_text};
 use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::cli::output::json::{HeldDocument, SCHEMA_VERSION};
@@ -254,12 +254,12 @@ impl PlanOutput<'_> {
             format_count(effects.writes, "write"),
             self.quota_text(),
         ));
-        let percent = effects.cells_after.saturating_mul(100).div_ceil(CELL_LIMIT);
         facts.push(format!(
-            "cells: {} now, {} after it, of {} ({percent} %)",
+            "cells: {} now, {} after it, of {} ({})",
             format_number(effects.cells_before),
             format_number(effects.cells_after),
             format_number(CELL_LIMIT),
+            format_share(effects.cells_after, CELL_LIMIT),
         ));
         facts
     }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::app::inspect::job_overview::FailureCounts;
-use crate::cli::format::{format_count, format_duration, format_number};
+use crate::cli::format::{format_count, format_duration, format_number, format_share};
 use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::cli::output::json::SCHEMA_VERSION;
 use crate::cli::output::run::summary::status_symbol;
@@ -193,8 +193,7 @@ impl JobStatus {
     }
 
     fn cells_used(&self, palette: Palette) -> String {
-        let tenths = self.cells.saturating_mul(1_000) / CELL_LIMIT;
-        let share = format!("{}.{} %", tenths / 10, tenths % 10);
+        let share = format_share(self.cells, CELL_LIMIT);
         let share = if is_tight(self.cells) { palette.warn(&share) } else { share };
         format!("{} of {} ({share})", format_number(self.cells), format_number(CELL_LIMIT))
     }

@@ -23,16 +23,20 @@ const NOT_BUILT: [(&str, &[&str]); 4] = [
     ("failures", &["tab"]),
 ];
 
-/// Checks `table`, the whole file, against `schema`, and removes every value that does not fit.
-pub(crate) fn check(table: &mut Spanned<DeTable<'_>>, schema: &Value) -> Vec<ConfigProblem> {
+/// Checks `table`, the whole file with this text, against `schema`, and removes every value that
+/// does not fit.
+pub(crate) fn check(table: &mut Spanned<DeTable<'_>>, schema: &Value, text: &str) -> Vec<ConfigProblem> {
     let present = table.get_ref().keys().map(|key| key.get_ref().to_string()).collect();
-    let mut checker = Checker { schema, present, misplaced: BTreeSet::new(), problems: Vec::new() };
+    let end = text.trim_end().len();
+    let mut checker = Checker { schema, end, present, misplaced: BTreeSet::new(), problems: Vec::new() };
     checker.table("", None, table.get_mut(), schema);
     checker.problems
 }
 
 struct Checker<'s> {
     schema: &'s Value,
+    /// Where the file's text ends.
+    end: usize,
     /// The keys of the file itself.
     present: BTreeSet<String>,
     /// Keys of the file itself that were found in one of its tables.
@@ -123,12 +127,22 @@ impl<'s> Checker<'s> {
     fn missing(&mut self, path: &str, name: &str, span: Option<&Range<usize>>, schema: Option<&'s Value>) {
         let table = schema.is_some_and(|schema| type_of(self.resolve(schema)) == "object");
         let what = if table { format!("table `[{name}]`") } else { format!("key `{name}`") };
+        let missing_problem = || match span {
+            Some(span) => {
+                ConfigProblem::at(span.clone(), format!("`{path}` has no {what}"), format!("{what} is missing here"))
+            }
+            // What the file itself lacks: tables follow its text, and its keys come before it.
+            None if table => {
+                ConfigProblem::at(self.end..self.end, format!("the {what} is missing"), "add it below this line")
+            }
+            None => ConfigProblem::at(0..0, format!("the {what} is missing"), "add it above this line"),
+        };
         if let Some(example) = example(path, name) {
-            return self.problems.push(missing_problem(path, &what, span).help(example));
+            return self.problems.push(missing_problem().help(example));
         }
         let about =
             schema.and_then(|schema| schema.get("description").or_else(|| self.resolve(schema).get("description")));
-        let problem = missing_problem(path, &what, span);
+        let problem = missing_problem();
         self.problems.push(match about.and_then(Value::as_str) {
             Some(about) => problem.help(format!("{name}: {}", about.replace('\n', " "))),
             None => problem,
@@ -178,14 +192,6 @@ impl<'s> Checker<'s> {
     }
 }
 
-fn missing_problem(path: &str, what: &str, span: Option<&Range<usize>>) -> ConfigProblem {
-    let message = if path.is_empty() { format!("the {what} is missing") } else { format!("`{path}` has no {what}") };
-    match span {
-        Some(span) => ConfigProblem::at(span.clone(), message, format!("{what} is missing here")),
-        None => ConfigProblem::new(message),
-    }
-}
-
 /// Returns the alternative of a schema that the value uses; the first one if it fits none.
 fn matching_alternative<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value {
     let Some(ways) = schema.get("oneOf").and_then(Value::as_array) else { return schema };
@@ -207,7 +213,7 @@ mod tests {
         let mut table = DeTable::parse(text).expect("TOML");
         let to_line =
             |p: &ConfigProblem| format!("{} | {} | {}", p.message, p.label, p.help.clone().unwrap_or_default());
-        check(&mut table, &job_file_schema()).iter().map(to_line).collect()
+        check(&mut table, &job_file_schema(), text).iter().map(to_line).collect()
     }
 
     const WHOLE: &str = "name = 'q'\n[source]\ncsv = 'a.csv'\n[item]\nkey = '.id'\n[sheet]\ntab = 'Q'\n";
@@ -215,6 +221,19 @@ mod tests {
     #[test]
     fn a_file_with_every_needed_key_has_no_problem() {
         assert_eq!(problems(WHOLE), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_the_file_lacks_has_a_place_in_it() {
+        let text = "# my job\n[item]\nkey = '.id'\n[sheet]\ntab = 'Q'\n\n";
+        let mut table = DeTable::parse(text).expect("TOML");
+        let found = check(&mut table, &job_file_schema(), text);
+        let places: Vec<_> = found.iter().map(|problem| (problem.message.as_str(), problem.span.clone())).collect();
+        let end = text.trim_end().len();
+        assert_eq!(
+            places,
+            [("the key `name` is missing", Some(0..0)), ("the table `[source]` is missing", Some(end..end))]
+        );
     }
 
     #[test]

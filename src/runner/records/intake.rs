@@ -12,6 +12,7 @@ use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::failure::{FailureState, RequestedAction, record_hash};
 use crate::ledger::items::item::{Item, Output};
 use crate::ledger::items::key::{Fingerprint, Key, KeyError, Version};
+use crate::ledger::items::lookalike_keys::LookalikeKeys;
 use crate::ledger::items::record_selection::RecordSelection;
 use crate::ledger::processed::low_watermark::{LowWatermark, SequenceNumber};
 use crate::ledger::processed::processed_index::{Admission, ProcessedIndex};
@@ -59,6 +60,8 @@ pub struct Intake {
     pub rowless: u64,
     /// Which fields of the source are filled.
     pub fields: FilledFields,
+    /// Which keys look the same to people.
+    pub lookalikes: LookalikeKeys,
     /// Why records were skipped.
     pub skips: SkipCounts,
     /// Keys that this run took from an earlier run's journal or from Failures: the source's record
@@ -102,6 +105,9 @@ impl Intake {
             }
         };
         self.fields.add_record(&body);
+        if let Some(Ok((key, _))) = &identity {
+            self.lookalikes.add(key, &position);
+        }
         match identity.unwrap_or(Err(KeyError::Missing.into())) {
             Ok((key, version)) => match self.select(&key, &version, &position, &body) {
                 Ok(counts) if counts || self.in_doubt.contains(&(key.clone(), version.clone())) => {

@@ -139,6 +139,7 @@ impl RunLoop {
         }
         if self.source_error.is_none() {
             self.report_emptied_fields();
+            self.report_lookalike_keys();
         }
         for message in self.inputs.as_mut().map(InputQueue::take_notes).unwrap_or_default() {
             (self.intake.events)(Event::LastingAnomaly { message, is_known: false });

@@ -185,6 +185,15 @@ impl RunLoop {
         }
     }
 
+    /// Warns about keys that look the same to people and are different items.
+    pub(super) fn report_lookalike_keys(&mut self) {
+        let index = &self.intake.index;
+        let found = self.intake.lookalikes.finish(|key| index.has_key(key) || index.is_in_hand(key));
+        if let Some(message) = found {
+            self.emit(Event::LastingAnomaly { message, is_known: false });
+        }
+    }
+
     /// Returns the result of the run: `closed` is how its loop ended.
     pub(super) fn into_result(mut self, closed: Result<(), RunError>) -> Result<RunReport, RunError> {
         let (report, trouble, all_alike) = (self.report(), self.trouble, self.intake.probation.take_end());

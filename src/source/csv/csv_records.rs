@@ -104,6 +104,14 @@ impl Records for SeparatedRows {
     }
 }
 
+/// What the next row is.
+enum NextRow {
+    Record(Box<Record>),
+    /// A row in which every field is empty.
+    Blank,
+    End,
+}
+
 struct Rows<R> {
     name: String,
     reader: RowReader<R>,
@@ -165,6 +173,9 @@ impl<R: Read + Send> Rows<R> {
                 advice: "set encoding below [source], or save the file as UTF-8 (in Excel: CSV UTF-8)".to_owned(),
             })?);
         }
+        if columns.len() > 1 && unnamed(&columns).count() == columns.len() {
+            return Err(broken(line, "no field has a name; the first row has to name the fields".to_owned()));
+        }
         match repeated(&columns) {
             Some(why) => Err(broken(line, why)),
             None => Ok(columns),
@@ -187,9 +198,19 @@ impl<R: Read + Send> Rows<R> {
             )));
         }
         let mut members = Map::with_capacity(columns.len());
-        for (name, text) in columns.iter().zip(field_texts(row)) {
+        let is_one_unnamed = unnamed(columns).nth(1).is_none();
+        for (at, (name, text)) in columns.iter().zip(field_texts(row)).enumerate() {
             let text =
                 text.map_err(|()| BadRecord(format!("field {name:?} is {}; {MALFORMED_ADVICE}", facts.malformed())))?;
+            if is_unnamed(name) && text.is_empty() {
+                continue;
+            }
+            if is_unnamed(name) && !is_one_unnamed {
+                let at = at + 1;
+                return Err(BadRecord(format!(
+                    "field {at} has a value, and the header row has no name for it: write one there"
+                )));
+            }
             if depth.includes(name) {
                 members.insert(name.clone(), Value::String(text));
             }
@@ -197,7 +218,19 @@ impl<R: Read + Send> Rows<R> {
         Ok(Value::Object(members))
     }
 
+    /// Returns the next record. A row without any value is no record: Excel writes such rows below a
+    /// table.
     fn next_record(&mut self, columns: &[String]) -> Result<Option<Record>, SourceError> {
+        loop {
+            match self.next_row(columns)? {
+                NextRow::Record(record) => return Ok(Some(*record)),
+                NextRow::Blank => {}
+                NextRow::End => return Ok(None),
+            }
+        }
+    }
+
+    fn next_row(&mut self, columns: &[String]) -> Result<NextRow, SourceError> {
         let (position, record) = (self.reader.position(), self.record + 1);
         let broken = |line: u64, byte: u64, why: String| SourceError::Broken {
             position: format!("{}:{line} (record {record}, byte {byte})", self.name),
@@ -205,7 +238,7 @@ impl<R: Read + Send> Rows<R> {
         };
         let row = match self.reader.next() {
             Ok(Some(row)) => row,
-            Ok(None) => return self.check_end(columns).map(|()| None),
+            Ok(None) => return self.check_end(columns).map(|()| NextRow::End),
             Err(RowScanError::CutOff) => {
                 let why = "a quote that this row opens is never closed: the input was cut off, or the quote is a stray one; \
                            correct it and run again, what came before is kept";
@@ -223,11 +256,14 @@ impl<R: Read + Send> Rows<R> {
             );
             return Err(broken(line, self.reader.position().1, why));
         }
+        if row.is_blank() {
+            return Ok(NextRow::Blank);
+        }
         let body = Self::body(&row, columns, &self.depth, &self.facts);
         let bytes = if body.is_ok() { Vec::new() } else { row.bytes.to_vec() };
         self.record = record;
         let position = Position { origin: self.name.clone(), record, line: Some(line) };
-        Ok(Some(Record { body, bytes, position, cursor: None }))
+        Ok(NextRow::Record(Box::new(Record { body, bytes, position, cursor: None })))
     }
 
     /// Handles the end of the input. A single line of text may be the error message of a service.
@@ -253,15 +289,27 @@ impl<R: Read + Send> Records for Rows<R> {
                 self.name
             ));
         }
-        if let Some(at) = columns.iter().position(|name| name.trim().is_empty()) {
-            let name = Value::from(columns.get(at).map(String::as_str).unwrap_or_default());
-            notes.push(format!(
-                "{}: field {} has no name in the header row; write one there, or leave it out with a step: map = 'del(.{name})'",
-                self.name,
-                at + 1
-            ));
+        let unnamed: Vec<usize> = unnamed(&columns).collect();
+        let name = &self.name;
+        match unnamed.as_slice() {
+            [] => {}
+            [at] => {
+                let field = Value::from(columns.get(*at).map(String::as_str).unwrap_or_default());
+                notes.push(format!(
+                    "{name}: field {} has no name in the header row, and is left out where it is empty: write a name \
+                     there, or leave it out with a step: map = 'del(.{field})'",
+                    at + 1
+                ));
+            }
+            [first, rest @ ..] => notes.push(format!(
+                "{name}: field {} and {} more have no name in the header row, and are left out: a record with a value \
+                 in one of them fails; write names there, or remove the fields",
+                first + 1,
+                rest.len()
+            )),
         }
-        Ok(Some(HeaderRow { what: self.name.clone(), fields: columns, delimiter: seen.map(char::from), notes }))
+        let fields = columns.into_iter().filter(|name| unnamed.len() < 2 || !is_unnamed(name)).collect();
+        Ok(Some(HeaderRow { what: name.clone(), fields, delimiter: seen.map(char::from), notes }))
     }
 
     fn next(&mut self) -> Result<Option<Record>, SourceError> {
@@ -308,15 +356,19 @@ fn with_single_quotes(mut text: &str) -> String {
 /// Describes the repeated names of a header, if there are any.
 fn repeated(columns: &[String]) -> Option<String> {
     let mut seen = HashMap::new();
-    columns.iter().enumerate().find_map(|(at, name)| {
+    columns.iter().enumerate().filter(|(_, name)| !is_unnamed(name)).find_map(|(at, name)| {
         let before = seen.insert(name, at)? + 1;
-        let at = at + 1;
-        Some(if name.is_empty() {
-            format!("fields {before} and {at} have no name; each field needs a name of its own")
-        } else {
-            format!("{name:?} names two fields, {before} and {at}; each field needs a name of its own")
-        })
+        Some(format!("{name:?} names two fields, {before} and {}; each field needs a name of its own", at + 1))
     })
+}
+
+fn is_unnamed(name: &str) -> bool {
+    name.trim().is_empty()
+}
+
+/// Returns the places of the fields without a name, from 0.
+fn unnamed(columns: &[String]) -> impl Iterator<Item = usize> {
+    columns.iter().enumerate().filter(|(_, name)| is_unnamed(name)).map(|(at, _)| at)
 }
 
 /// Returns a delimiter that `header` contains more often than the configured one.

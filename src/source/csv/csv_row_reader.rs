@@ -70,6 +70,11 @@ impl CsvRow<'_> {
         self.spans.len()
     }
 
+    /// Returns whether every field is empty.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.damage.is_none() && self.spans.iter().all(|span| span.start == span.end)
+    }
+
     /// Returns the bytes of each field, without the quotes around it. The flag shows that quotes
     /// inside are still doubled.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&[u8], bool)> {

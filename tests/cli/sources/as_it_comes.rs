@@ -188,6 +188,23 @@ fn an_empty_input_is_said_and_a_header_row_alone_is_no_mistake() {
 }
 
 #[test]
+fn keys_that_look_alike_are_named_in_a_warning() {
+    let project = TempProject::empty();
+    job(&project, "csv", "input", ".id", "");
+    let ended = over_file(&project, "csv", b"id,note\n7,a\n7 ,b\n");
+    let pair = "\"7 \" (input:3 (record 2)) and \"7\"";
+    ended.exits(0).shows("new 2").says("keys that look alike").says(pair).says("key = \".id | trim\"");
+    // The next run knows the other key from the sheet.
+    let ended = over_file(&project, "csv", b"id,note\n\xc2\xa07,c\n");
+    ended.exits(0).says("\"\\u{a0}7\" (input:2 (record 1)) and \"7\"");
+    project.change("csv.toml", "\".id\"", "\".id | trim\"");
+    over_file(&project, "csv", b"id,note\n7 ,d\n").exits(78).says("--accept-changes");
+    project.run(&["run", "csv.toml", "--input", "input", "--accept-changes"]).exits(0).shows("skipped 1");
+    // A key that no one can see is an empty one.
+    over_file(&project, "csv", b"id,note\n  ,e\n").exits(3).says("the record's key is empty");
+}
+
+#[test]
 fn first_records_that_all_fail_for_one_cause_stop_every_run() {
     let records = lines(0..50_000, |n| format!("{{\"ID\":{n},\"name\":\"n{n}\"}}"));
     let project = TempProject::empty();

@@ -23,13 +23,13 @@ pub struct Key(String);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum KeyError {
     /// The record has no key.
-    #[error("the record has no key")]
+    #[error("the record has no key: fill it where the record comes from, or name another field as key")]
     Missing,
     /// The key is empty.
     #[error("the record's key is empty: fill it where the record comes from, or name another field as key")]
     Empty,
     /// The key is too long to be readable in a cell.
-    #[error("the record's key has {0} characters; at most 1,000 are taken")]
+    #[error("the record's key has {0} characters; at most 1,000 are taken: name a shorter field as key")]
     TooLong(usize),
 }
 

@@ -5,6 +5,7 @@
 //! | What enters a step, and what leaves it? | `item` |
 //! | What makes two items the same one? | `key` |
 //! | What is kept of an item that failed? | `failure` |
+//! | Which keys look the same to people? | `lookalike_keys` |
 //! | How are rows written, and when is a key processed again? | `write_mode` |
 //! | Which record counts if a source repeats a key? | `source_survey`, `record_selection`, `repeated_keys` |
 
@@ -13,5 +14,6 @@ pub mod key;
 pub mod failure;
 pub mod write_mode;
 pub mod repeated_keys;
+pub mod lookalike_keys;
 pub mod record_selection;
 pub mod source_survey;

@@ -228,11 +228,38 @@ fn an_endless_quoted_text_is_left_after_its_line() {
 fn a_header_row_with_names_twice_or_without_one_says_which() {
     let described = |text: &[u8]| read(text).1.expect("broken").to_string();
     assert!(described(b"a,b,a\n1,2,3\n").contains("\"a\" names two fields, 1 and 3"));
-    assert!(described(b"a,,\n1,2,3\n").contains("fields 2 and 3 have no name"));
+    assert!(described(b",,\n1,2,3\n").contains("no field has a name"));
     assert!(described(b"a, \"b\"\n1,2\n").contains("blanks come before the opening quote of field 2"));
     let mut rows = Rows::new("a.csv".into(), &b"id,,c\n"[..], b',', 100);
     let header_row = rows.begin().expect("a header").expect("it says something");
     assert!(header_row.notes[0].contains("field 2 has no name"), "{:?}", header_row.notes);
+}
+
+#[test]
+fn fields_without_a_name_are_left_out_where_they_are_empty() {
+    let bodies = |text: &[u8]| {
+        let (records, error) = read(text);
+        assert_eq!(error, None);
+        records.into_iter().map(|record| record.body.map_err(|bad| bad.0)).collect::<Vec<_>>()
+    };
+    // As Excel writes columns that were cleared, and pandas its index.
+    assert_eq!(bodies(b"id,,c,\n1,,x,\n"), [Ok(json!({"id": "1", "c": "x"}))]);
+    assert_eq!(bodies(b"id,c, \n1,x,\n"), [Ok(json!({"id": "1", "c": "x"}))]);
+    assert_eq!(bodies(b",id\n0,1\n"), [Ok(json!({"": "0", "id": "1"}))]);
+    let why = "field 4 has a value, and the header row has no name for it: write one there";
+    assert_eq!(bodies(b"id,,c,\n1,,x,y\n2,,z,\n"), [Err(why.to_owned()), Ok(json!({"id": "2", "c": "z"}))]);
+    let mut rows = Rows::new("a.csv".into(), &b"id,,c,\n"[..], b',', 100);
+    let header_row = rows.begin().expect("a header").expect("it says something");
+    assert_eq!(header_row.fields, ["id", "c"]);
+    assert!(header_row.notes[0].contains("field 2 and 1 more have no name"), "{:?}", header_row.notes);
+}
+
+#[test]
+fn a_row_without_any_value_is_no_record() {
+    let (records, error) = read(b"id,c\n1,x\n,\n\n\"\",\n2,\n,,\n");
+    assert_eq!(error, None);
+    let lines: Vec<_> = records.iter().map(|record| (record.position.record, record.position.line)).collect();
+    assert_eq!(lines, [(1, Some(2)), (2, Some(6))]);
 }
 
 #[test]
