@@ -218,7 +218,7 @@ impl<R: Read + Send> Rows<R> {
         Ok(Value::Object(members))
     }
 
-    /// Returns the next record. A row without any value is no record: Excel writes such rows below a
+    /// Returns the next record. A row without any value is not one: Excel writes such rows below a
     /// table.
     fn next_record(&mut self, columns: &[String]) -> Result<Option<Record>, SourceError> {
         loop {

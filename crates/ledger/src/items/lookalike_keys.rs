@@ -82,13 +82,13 @@ impl LookalikeKeys {
     }
 }
 
-/// Names two keys so that people can tell one from the other.
+/// Names two keys so that people can distinguish them.
 fn pair(key: &Key, position: &str, other: &Key, other_position: Option<&str>) -> String {
     let place = other_position.map_or_else(String::new, |place| format!(" ({place})"));
     format!("{} ({position}) and {}{place}", quoted(key), quoted(other))
 }
 
-/// Quotes a key. What is no letter, digit or mark of ASCII is shown by its number.
+/// Quotes a key. Characters other than letters, digits and marks of ASCII are shown by their numbers.
 fn quoted(key: &Key) -> String {
     let show = |c: char| match c {
         ' '..='~' => c.to_string(),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_people_can_tell_apart_are_not_named() {
+    fn keys_that_people_can_distinguish_are_not_named() {
         for keys in [["1", "01"], ["a", "A"], ["café", "cafe"], ["a b", "a  b"], ["1 ", "1 "], ["日本", "日本 人"]]
         {
             assert_eq!(sentence(&keys, &[]), None, "{keys:?}");
