@@ -64,7 +64,9 @@ impl LookalikeKeys {
         }
         // The sentence is the same in each run, whatever the order of the map is.
         found.sort();
-        found.into_iter().for_each(|pair| self.count(pair));
+        for pair in found {
+            self.count(pair);
+        }
         let more = match self.pairs {
             0 | 1 => String::new(),
             pairs => format!(", and {} more", pairs - 1),
