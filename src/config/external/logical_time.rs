@@ -16,7 +16,7 @@ pub const LOGICAL_DATE: &str = "SHEETKEEP_LOGICAL_DATE";
 /// person starts.
 pub const SCHEDULED_FOR: &str = "SHEETKEEP_SCHEDULED_FOR";
 
-/// The name of the logical run, which distinguishes several runs of a day: its date, or for a
+/// The name of the logical run, which distinguishes several runs of a day. It is its date; for a
 /// schedule with several times a day also its local time, `2026-11-29T09:00+01:00`. Only jobs of
 /// stages have it.
 pub const LOGICAL_RUN: &str = "SHEETKEEP_LOGICAL_RUN";

@@ -138,7 +138,7 @@ struct LogicalRun {
 
 impl LogicalRun {
     /// A run by hand belongs to the last time of the schedule, so that it continues with what that
-    /// run has left; unless a person names another date.
+    /// run has left. A person may name another date.
     fn new(environment: &Environment, schedule: Option<&JobSchedule>, time: Option<LogicalTime>) -> Self {
         let date = environment.get(LOGICAL_DATE).unwrap_or("undated").to_owned();
         let named = environment.get(SCHEDULED_FOR).and_then(|text| text.parse::<Instant>().ok());

@@ -47,8 +47,8 @@ impl Names {
             .contains(module)
     }
 
-    /// Returns the whole name of an expression such as `session.get` or `gspread.login().sheet1`, with
-    /// calls and subscripts left out; empty if it does not begin with a name.
+    /// Returns the whole name of an expression such as `session.get` or `gspread.login().sheet1`,
+    /// without calls and subscripts. Empty if it does not begin with a name.
     pub(crate) fn resolve(&self, node: SyntaxNode<'_>, text: &str) -> String {
         let mut parts = Vec::new();
         let mut next = Some(node);
