@@ -1,7 +1,7 @@
 //! The library: the runner of `sheetkeep run` for people who write their steps in Rust.
 //!
-//! A job has a source of records, steps and a sheet. The engine is that of the command line: each
-//! item is independent of the others, failures go to a tab and are tried again, and a run that was
+//! A job has a source of records, steps and a sheet. The engine is that of the command line. Each
+//! item is independent of the others, and failures go to a tab and are tried again. A run that was
 //! killed continues where it stopped. Each key's rows are on the sheet exactly once. A step with an
 //! outside effect runs at least once for each item, with the same idempotency key every time.
 //!

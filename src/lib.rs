@@ -1,10 +1,10 @@
 //! A job runner that keeps its state in a Google Sheet. The README follows.
 //!
 //! The rules are in `crates/ledger` (here `ledger`), `crates/schedule` (`schedule`) and
-//! `crates/alerts` (`alerts`), the client of the Sheets API in `crates/sheets-client`
-//! (`sheets_client`), its emulator in `crates/sheets-emulator` (`emulator`). The readiness linter
-//! is in `crates/lint` (`lint`), the retried command in `crates/command-retry` (`command_retry`);
-//! clock, chance and faults are in `crates/base`. `docs/architecture.md` has the map.
+//! `crates/alerts` (`alerts`). The client of the Sheets API is in `crates/sheets-client`
+//! (`sheets_client`), its emulator in `crates/sheets-emulator` (`emulator`). The readiness linter is in
+//! `crates/lint` (`lint`), the retried command in `crates/command-retry` (`command_retry`). Clock,
+//! chance and faults are in `crates/base`. `docs/architecture.md` has the map.
 //!
 //! Programs use [`job`]; everything else is the engine, which may change with each release.
 //!

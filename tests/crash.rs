@@ -1,6 +1,6 @@
-//! The real binary, killed: at each request, response and commit of a run, at random times with two
-//! machines working, and stopped for longer than its lease. Afterwards runs complete, each key has
-//! its rows once, none is missing, and Runs is correct.
+//! The real binary, killed at each request, response and commit of a run, and at random times with
+//! two machines working. It is also stopped for longer than its lease. Afterwards runs complete,
+//! each key has its rows once, none is missing, and Runs is correct.
 //!
 //! `CRASH=300 cargo test --test crash -- --nocapture` kills that many times at random;
 //! `--features failpoints` adds the named points.

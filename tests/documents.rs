@@ -1,10 +1,14 @@
 //! Checks that the documents agree with the code on exit codes, faults, tabs, flags, job files and
-//! tests, and that their links are valid.
+//! tests. Their links must be valid, and their sentences short.
+
+#[path = "documents/sentences.rs"]
+mod sentences;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory};
+use sentences::{MAX_WORDS, long_sentences};
 use sheetkeep::cli::args::command_line::Args;
 use sheetkeep::cli::exit::Exit;
 use sheetkeep::config::external::environment::Environment;
@@ -47,11 +51,13 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     paths.flat_map(below).filter(|path| path.extension().is_some_and(|end| end == extension)).collect()
 }
 
-/// Returns all documents: the README, the changelog, and every page below `docs`, `benches`,
-/// `fixtures`, `fuzz/README.md` and `tests/README.md`.
+/// Returns all documents: the README, the changelog, `CONTRIBUTING.md`, and every page below `docs`,
+/// `benches`, `crates`, `fixtures`, `fuzz/README.md` and `tests/README.md`.
 fn documents() -> Vec<Document> {
-    let single = ["README.md", "CHANGELOG.md", "fuzz/README.md", "tests/README.md"].map(|path| root().join(path));
-    let folders = ["docs", "benches", "fixtures"].into_iter().flat_map(|folder| files(&root().join(folder), "md"));
+    let single = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "fuzz/README.md", "tests/README.md"];
+    let single = single.map(|path| root().join(path));
+    let folders =
+        ["docs", "benches", "crates", "fixtures"].into_iter().flat_map(|folder| files(&root().join(folder), "md"));
     let document = |path: PathBuf| Document {
         text: std::fs::read_to_string(&path).expect("a readable document"),
         path: path.strip_prefix(root()).expect("a path below the root").display().to_string(),
@@ -249,6 +255,17 @@ fn no_line_of_prose_is_longer_than_a_hundred_characters() {
             assert!(is_exempt || width <= MAX_WIDTH, "{path}:{number} has {width} characters");
         }
     }
+}
+
+/// `CHANGELOG.md` is exempt: it keeps the words in which a change was announced.
+#[test]
+fn no_sentence_is_longer_than_25_words() {
+    let mut long = Vec::new();
+    for Document { path, text } in documents().into_iter().filter(|document| document.path != "CHANGELOG.md") {
+        let found = long_sentences(&text).into_iter();
+        long.extend(found.map(|s| format!("{path}:{}: {} words: {} …", s.line, s.words, s.start)));
+    }
+    assert!(long.is_empty(), "sentences of more than {MAX_WORDS} words:\n{}", long.join("\n"));
 }
 
 #[test]

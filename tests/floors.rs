@@ -1,16 +1,20 @@
 //! Checks the architecture: which module may import which, and what is forbidden where.
 //!
-//! In scope: the floors, import cycles, banned words, and the shape of modules, for everything
-//! under `src/`; style and cycles under `crates/*/src/`, whose imports of each other cargo checks.
-//! At the end a planted violation of every rule shows that each rule still detects something. Out
-//! of scope: what clippy and the compiler already check.
+//! In scope: the floors, import cycles, banned words, long sentences, and the shape of modules, for
+//! everything under `src/`. Style and cycles under `crates/*/src/`, whose imports of each other
+//! cargo checks. At the end a planted violation of every rule shows that each rule still detects
+//! something. Out of scope: what clippy and the compiler already check.
 
 #[path = "floors/booleans.rs"]
 mod booleans;
+#[path = "floors/comments.rs"]
+mod comments;
 #[path = "floors/paths.rs"]
 mod paths;
 #[path = "floors/references.rs"]
 mod references;
+#[path = "documents/sentences.rs"]
+mod sentences;
 #[path = "floors/strip.rs"]
 mod strip;
 #[path = "floors/words.rs"]
@@ -20,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use booleans::unclear_booleans;
+use comments::long_comments;
 use paths::{Named, named};
 use references::dangling_references;
 use strip::{is_word, production_code, production_code_and_strings};
@@ -147,13 +152,14 @@ fn is_pure(path: &str) -> bool {
     }
 }
 
-/// Returns whether the file is a test module: `src/x/tests.rs` belongs to a
-/// `#[cfg(test)] mod tests;`.
-/// Returns each banned word of a file, one sentence each.
+/// Returns each banned word and each long sentence of a file, one sentence each.
 fn plain_words(place: &str, text: &str) -> Vec<String> {
-    banned_words(text).into_iter().map(|(line, what)| format!("{place}:{line}: {what}")).collect()
+    let found = banned_words(text).into_iter().chain(long_comments(text));
+    found.map(|(line, what)| format!("{place}:{line}: {what}")).collect()
 }
 
+/// Returns whether the file is a test module: `src/x/tests.rs` belongs to a
+/// `#[cfg(test)] mod tests;`.
 fn is_test_file(path: &str) -> bool {
     path.ends_with("/tests.rs") || path.contains("/tests/")
 }
@@ -435,6 +441,10 @@ fn a_clean_house_has_no_violation() {
     assert_eq!(with(&[]), Vec::<String>::new());
 }
 
+/// A comment with a sentence of 26 words.
+const LONG_COMMENT: &str = "//! A sentence of six and twenty words,\n//! which no one should have to read, because what it says \
+     could be said in two that are short and plain.\n";
+
 /// Path and text of a file that breaks a rule, and what the rule has to say of it.
 const PLANTED: &[(&str, &str, &str)] = &[
     ("ledger/bad.rs", "//! M.\nuse crate::port::step::Step;\n", "imports go down"),
@@ -490,6 +500,7 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("store/bad.rs", "//! M.\nconst A: &str = \"deleteNamedRange\";\n", "name of the guard"),
     ("cli/bad.rs", "//! Uses `ledger::gone`.\n", "names nothing that exists"),
     ("cli/bad.rs", "//! For somebody.\n", "plain words"),
+    ("cli/bad.rs", LONG_COMMENT, "make two of"),
     ("cli/bad.rs", "//! M.\npub enum Fault { A }\n", "is a public type of"),
     ("cli/bad.rs", "//! M.\nstruct A {\n    done: bool,\n}\n", "`done` is a boolean"),
     ("cli/bad.rs", "//! M.\nfn f(a: u8, done: Option<bool>) {}\n", "`done` is a boolean"),

@@ -1,4 +1,5 @@
-//! People's hands: a person who edits the data tab between any two calls of a run, and what is left of everybody's work at the end.
+//! A person edits the data tab between any two calls of a run. The tests check what is left of
+//! everybody's work at the end.
 //!
 //! The model (`hands/model`) is written from `docs/sheet.md` alone. `HANDS=10000 cargo test --release --test hands -- --nocapture` plays
 //! so many games at a person's pace, `HANDS_FAST=2000` so many with an edit each 50 ms, and both write `docs/evidence/hands.json`.

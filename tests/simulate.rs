@@ -1,6 +1,6 @@
 //! Whole runs, simulated: several machines at one job, calls that are lost, late or cut off,
-//! machines that stand still or vanish, a person who edits; after every write that was applied the
-//! sheet is checked, and again when all is quiet.
+//! machines that pause or vanish, a person who edits. The test checks the sheet after every applied
+//! write, and again when all is quiet.
 //!
 //! `SIMULATE=20000 cargo test --release --test simulate -- --nocapture` plays so many games and
 //! writes `docs/evidence/simulate.json`; `SIMULATE_EVERY=100` plays one in a hundred of those
@@ -113,8 +113,8 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-/// Games that once found something: what was suspected and arrived after all, failures reported in
-/// the same second, a failure that another run reported while the rows of its key waited.
+/// Games that once found something: what was suspected and arrived after all, or failures reported
+/// in the same second. In one, another run reported a failure while the rows of its key waited.
 const ONCE_FAILED: [u64; 4] = [263, 313, 8_646, 12_729];
 
 #[test]

@@ -1,6 +1,6 @@
-//! The promises of every store, checked against the reference store, against a spreadsheet through
-//! the real client under all eight possible behaviours of the service, and against a real
-//! spreadsheet if one is configured.
+//! The promises of every store, checked against the reference store, and against a spreadsheet
+//! through the real client. The latter has all eight possible behaviours of the service; a real
+//! spreadsheet is checked if one is configured.
 #![cfg(feature = "emulator")]
 #![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
 

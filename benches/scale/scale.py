@@ -37,8 +37,8 @@ at 10,000, 1 at 100,000. *429s* were answered by the quota and are not in the ot
 gspread is its client that backs off; it reads a keyed tab first and appends each batch's keys to it
 afterwards. dlt keeps its state on its own disk; google-sheets4 keeps none. sheetkeep's calls
 include its first contact, and its writes carry rows, keys, state and run at once. The others use
-`values.append`, for which the emulator searches the table each time: at 100,000 rows some 40 ms a
-call, most of their wall time without quotas."""
+`values.append`, for which the emulator searches the table each time. At 100,000 rows that takes
+some 40 ms a call, most of their wall time without quotas."""
 
 UNDER_QUOTAS = """The peers ran side by side, each against an emulator of its own. The bench stopped what was not done
 after {limit} s. google-sheets4 does not retry, so its first 429 ends it; dlt gives a load up after

@@ -1,8 +1,8 @@
 //! What this machine remembers of a job's alerts: which messages were delivered, and what could not
 //! be written to the sheet.
 //!
-//! A run that was killed between its commit and its message is known by the missing mark here: the
-//! next run on this machine reports again. Without a disk nothing is remembered.
+//! A missing mark here shows a run that was killed between its commit and its message. The next run
+//! on this machine reports again. Without a disk nothing is remembered.
 
 use std::collections::BTreeMap;
 use std::fs::File;

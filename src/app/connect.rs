@@ -123,8 +123,8 @@ pub fn connect_to_read(
     }
 }
 
-/// Connects to the sheet that the settings name, and creates no file: a local file that does not
-/// exist is replaced by an empty sheet in memory. Fails if a run could not create the file.
+/// Connects to the sheet that the settings name, and creates no file. In place of a local file that
+/// does not exist it uses an empty sheet in memory. Fails if a run could not create the file.
 pub fn connect_without_writing(
     settings: &Settings,
     clock: &Arc<dyn Clock>,

@@ -95,8 +95,8 @@ impl AppError {
         matches!(self, Self::Busy { .. } | Self::Run(RunError::LeaseHeld { .. } | RunError::AlreadyClaimed { .. }))
     }
 
-    /// Returns whether a run ends with this before it can write to its sheet, which may be fine: its
-    /// source is missing or is not what the job needs, or a program is missing.
+    /// Returns whether a run ends with this before it can write to its sheet, which may be fine.
+    /// The source is missing or is not what the job needs, or a program is missing.
     pub fn is_failed_start(&self) -> bool {
         matches!(
             self,

@@ -113,9 +113,9 @@ impl<'a> FailedStart<'a> {
         }
     }
 
-    /// Returns whether people hear of the row of another call from the machine that wrote it: it
-    /// has a channel, and noted the problem in the alerts' state. Without a channel here, no one
-    /// has to.
+    /// Returns whether people hear of the row of another call from the machine that wrote it. That
+    /// machine has a channel, and noted the problem in the alerts' state. Without a channel here,
+    /// no one has to.
     async fn is_heard_of(&self) -> bool {
         if self.alerting.is_none() {
             return true;

@@ -213,7 +213,8 @@ fn call_totals(calls: &CallCounts) -> CallTotals {
 }
 
 /// Returns the source, if the run reads it. A run that retries failures looks for their records
-/// there, if the source can be read more than once, and continues without it if it can't be opened.
+/// there, if the source can be read more than once. It continues without a source that can't be
+/// opened.
 pub(super) fn source_for(
     settings: &Settings,
     retrying: &RetryScope,

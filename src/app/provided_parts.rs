@@ -1,5 +1,5 @@
-//! Parts of a run that do not come from the job's settings: those of a job written in Rust, those
-//! of a drill, and those of a job of stages.
+//! Parts of a run that do not come from the job's settings. They are those of a job written in
+//! Rust, of a drill, and of a job of stages.
 //!
 //! In scope: the parts as data. Out of scope: the run that uses them (`app::job`).
 

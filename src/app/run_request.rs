@@ -71,8 +71,8 @@ pub struct JobNote {
 }
 
 impl RunRequest {
-    /// Returns the request that records this run as one that could not start, and why: with the
-    /// occurrence that it would have claimed, if it has one.
+    /// Returns the request that records this run as one that could not start, and why. It has the
+    /// occurrence that the run would have claimed, if there is one.
     #[must_use]
     pub fn of_failed_start(&self, why: &str) -> Self {
         let end = Some((RunStatus::Failed, why.to_owned()));

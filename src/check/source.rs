@@ -124,8 +124,8 @@ impl RecordFindings {
     }
 }
 
-/// Checks the first record, and further ones as long as none has a key and, where records are the
-/// rows, values that fit the types of `columns`.
+/// Checks the first record, and further ones until one is good. A good one has a key and, where
+/// records are the rows, values that fit the types of `columns`.
 async fn records(
     name: &str,
     source: &mut dyn Source,

@@ -27,7 +27,7 @@ pub struct ParentWatch {
 
 impl ParentWatch {
     /// Starts to watch. A standard input that is a pipe is read to its end, and what it holds is
-    /// ignored; a terminal, a file or none at all is not read.
+    /// ignored. A terminal, a file or none at all is not read.
     pub fn start(clock: Arc<dyn Clock>) -> Self {
         let input_ended = CancellationToken::new();
         if let Some(input) = piped_input() {

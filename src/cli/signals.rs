@@ -178,7 +178,7 @@ impl SignalStreams {
 }
 
 /// Returns whether this process was started to ignore SIGHUP. If the system does not report it, the
-/// signal counts as ignored: a run that continues can still be stopped, but one that was meant to
+/// signal counts as ignored. A run that continues can still be stopped, but one that was meant to
 /// outlive its terminal can't be restored.
 #[cfg(unix)]
 fn ignores_hang_ups() -> bool {

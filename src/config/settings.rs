@@ -180,8 +180,8 @@ impl Settings {
         of_steps.chain(of_stages).collect()
     }
 
-    /// Returns the settings for items that are commands: a result is kept immediately, because the
-    /// next may take hours, and the first failures are not evidence about the others.
+    /// Returns the settings for items that are commands. A result is kept immediately, because the next
+    /// may take hours. The first failures are not evidence about the others.
     #[must_use]
     pub fn for_commands(mut self) -> Self {
         (self.commit.every_ms, self.stop_after) = (0, 0);

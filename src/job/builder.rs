@@ -59,8 +59,8 @@ impl Job {
         JobBuilder::new(name, None)
     }
 
-    /// Starts from a job file. Steps and a source that are added come after, or in place of, those
-    /// of the file; its alerts, heartbeat and metrics are sent by the command line only.
+    /// Starts from a job file. Steps that are added come after those of the file, a source in place
+    /// of its source. Only the command line sends its alerts, heartbeat and metrics.
     pub fn from_file(path: impl AsRef<Path>) -> JobBuilder {
         JobBuilder::new("", Some(path.as_ref().to_owned()))
     }

@@ -15,8 +15,8 @@ use crate::job::runner_job::Job;
 use crate::machine::MachineError;
 use crate::runner::shutdown::Stop;
 
-/// A test of a job: it is run under mishaps on a sheet in memory until it has recovered, and the
-/// rows are compared with those of an undisturbed run. Needs the feature `emulator`.
+/// A test of a job. It runs the job under mishaps on a sheet in memory until it has recovered, and
+/// compares the rows with those of an undisturbed run. Needs the feature `emulator`.
 ///
 /// The job's steps are called, again and again where a run was killed; programs of a job file are
 /// not run. Time is simulated: leases end and delays pass immediately. Nothing of the job's own

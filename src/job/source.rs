@@ -68,7 +68,7 @@ impl JobSource {
     }
 
     /// Calls `fetch` with the watermark, and gets the records after it. The watermark is the text
-    /// or number under `member` in the last record before which every record is settled; it is
+    /// or number under `member` in the last record before which every record is settled. It is
     /// `None` in the first run. It is stored with the rows, in the same commit.
     ///
     /// `fetch` returns the records in ascending order of `member`. Records that it returns again

@@ -148,7 +148,7 @@ pub fn plan_rollover(
 }
 
 /// Returns the failures that are not done, each as in its latest row, with the number of runs in
-/// which it failed; `None` if one has no row.
+/// which it failed. `None` if one has no row.
 fn failures(old: &ScannedTabs) -> Option<Vec<Failure>> {
     let index = &old.snapshot.processed_index;
     let row = |number: u32, key: Fingerprint| {

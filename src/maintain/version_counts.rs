@@ -90,8 +90,8 @@ impl VersionCounts {
         done
     }
 
-    /// Returns what prevents this version of a key from being processed: its own rows or, where one
-    /// version counts, the rows of all versions, last first.
+    /// Returns what prevents this version of a key from being processed. These are its own rows or,
+    /// where one version counts, the rows of all versions, last first.
     pub fn before(&self, key: Fingerprint, mark: u64) -> Vec<&VersionCount> {
         let one = |mark: u64| self.counted.get(&(key, mark));
         match self.again {

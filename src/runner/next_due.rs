@@ -42,7 +42,7 @@ pub fn next_due(schedule: Option<&JobSchedule>, run: OccurrenceRun, zone: &TimeZ
     }
 }
 
-/// Returns the first occurrence that the run does not count for: it is after the run's own, or
+/// Returns the first occurrence that the run does not count for. It is after the run's own, or
 /// starts more than a minute after the run did.
 fn next_occurrence(schedule: &JobSchedule, run: OccurrenceRun) -> Option<Occurrence> {
     let has_covered = |occurrence: &Occurrence| run.started.add_ms(EARLY_MS) >= occurrence.starts_at;

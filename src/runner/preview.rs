@@ -1,5 +1,5 @@
 //! Computes rows without a run: what steps without outside effects make of a record, and the
-//! columns of the first row that a job would write.
+//! columns of a job's first row.
 //!
 //! In scope: the first records of a source that can be read again.
 //! Out of scope: when it is needed (`store::load::loader`, for a tab that may be another table),

@@ -1,5 +1,5 @@
-//! Checks of a source before a run writes: the fields that the job needs, those that it has lost,
-//! and on a new spreadsheet its first record.
+//! Checks of a source before a run writes: the fields that the job needs, and those that it has
+//! lost. On a new spreadsheet, also its first record.
 //!
 //! In scope: which checks a run makes. Out of scope: the checks (`runner::header_row`).
 
@@ -12,10 +12,10 @@ use crate::runner::run_config::{Dependencies, RunConfig, RunError};
 use crate::runner::shutdown::Stop;
 use crate::runner::startup::RunContext;
 
-/// Checks a source that a run reads. The header row of one that can be read again was checked before
-/// the run had the lease. On a spreadsheet that has no tab of the job yet, its first record is read
-/// as well, so that a source that can't be read makes none. One that can be read once is read with
-/// the lease only, and the commit that takes the lease makes the tabs.
+/// Checks a source that a run reads. The header row of one that can be read again was checked
+/// before the run had the lease. On a spreadsheet that has no tab of the job yet, the run also
+/// reads its first record. So a source that can't be read makes no tab. One that can be read once
+/// is read with the lease only, and the commit that takes the lease makes the tabs.
 pub(crate) async fn check_source(
     parts: &mut Dependencies,
     config: &RunConfig,

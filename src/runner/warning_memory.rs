@@ -92,7 +92,7 @@ impl WarningMemory {
     }
 
     /// Returns what the state has to remember after a commit; `end` is a run that it ends. A run
-    /// forgets a warning that it does not give, if it reads the whole source and makes rows: only
+    /// that reads the whole source and makes rows forgets a warning that it does not give. Only
     /// rows show which fields are left out.
     pub fn after(&self, end: Option<&Run>) -> ReportedMessages {
         let memory = self.lock();

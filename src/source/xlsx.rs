@@ -36,9 +36,8 @@ const MAX_CELLS: usize = 5_000_000;
 /// Opens `input` as an Excel workbook.
 ///
 /// Blank rows are skipped. A row with an error such as `#N/A`, or with a value in a column without
-/// a name, is a bad record, and reading continues with the next row. Reading stops with an error if
-/// the file is not a workbook, has no such sheet, exceeds a limit, or if its header row repeats a
-/// name.
+/// a name, is a bad record. Reading continues with the next row. It stops with an error if the file
+/// is no workbook, lacks the sheet, exceeds a limit, or its header row repeats a name.
 pub fn open(input: &Input, choice: SheetChoice) -> Result<BackgroundReader, SourceError> {
     let opened = input.open(ContentKind::Xlsx, TextEncoding::Auto)?;
     let make = move |name, reader, depth| {

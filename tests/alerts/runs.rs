@@ -104,7 +104,7 @@ fn a_run_killed_before_its_message_is_reported_by_the_next() {
     assert!(texts.len() == 1 && texts[0].starts_with("OK: quakes failed ("), "{texts:?}");
 }
 
-/// Starts a run that reads half of its source from standard input or a named pipe, stops it, and
+/// Starts a run that reads half of its source from standard input or a named pipe. Stops it, and
 /// lets the source break off, as Ctrl-C ends the program that writes it, too.
 fn interrupt(input: &str, signal: &str) -> (Ended, Vec<String>, Vec<String>) {
     let slack = Receiver::slack();

@@ -1,4 +1,4 @@
-//! Kills in a run whose source yields keys twice: one record of each key counts all the same, in
+//! Kills in a run whose source yields keys twice. One record of each key counts all the same, in
 //! this run and in the next one.
 
 use crate::disk::killer;

@@ -1,5 +1,5 @@
-//! A run killed with an item of 300,023 bytes, more than a pipe holds: while it hands the item over,
-//! and while the item's program works. The program gets the whole item, or never starts.
+//! A run with an item of 300,023 bytes, more than a pipe holds. It is killed while it hands the
+//! item over, and while the item's program works. The program gets the whole item, or never starts.
 
 use std::fs::{self, File};
 use std::io::Write;

@@ -1,5 +1,5 @@
 //! Rows that a write hit by mistake, because the user moved something between a run's read and its
-//! write: what is restored, what the user keeps, and what stops the run.
+//! write. What is restored, what the user keeps, and what stops the run.
 //!
 //! The user acts right before or right after a given write, through another client; `docs/sheet.md`
 //! has the rules. `tests/hands.rs` tests random edits at random times.

@@ -1,5 +1,5 @@
 //! Sources that return to an earlier version, users who sort and delete rows in the machine tabs,
-//! and users who correct records: the sheet shows the source's state, and no program runs
+//! and users who correct records. The sheet shows the source's state, and no program runs
 //! needlessly.
 
 use std::sync::{Arc, Mutex};

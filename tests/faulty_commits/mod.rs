@@ -258,8 +258,8 @@ async fn a_run_that_waits_for_its_source_writes_only_renewals() {
     let (clock, store, job) = world();
     let slow = Slow::new(items(3).once_only(), Arc::clone(&clock), Duration::from_secs(290));
     let report = job.run_over(store.clone(), Box::new(slow)).await.expect("a clean run");
-    // The claim, three items, the end, and two renewals of a lease of 300 s in each of the four
-    // waits of 290 s at most.
+    // The claim, three items, and the end. Also two renewals of a lease of 300 s in each of the
+    // four waits of 290 s at most.
     assert!(report.commits <= 5 + 8, "{} commits", report.commits);
     assert_eq!(ids(&store).len(), 3);
 }

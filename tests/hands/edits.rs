@@ -369,7 +369,8 @@ impl Hand {
         (!requests.is_empty()).then(|| (requests, format!("rows {rows:?} are as they were")))
     }
 
-    /// The key is in none of the rows: she writes it into one of those that were shown, and it is that key's from now on.
+    /// The key is in none of the rows. She writes it into one of those that were shown, and it is
+    /// that key's from now on.
     pub fn choose_row(model: &mut TabModel, sight: &Sight, key: &str, at: usize) -> Done {
         let (keys, stamp) = (model.job_column("id")?, sight.lines.get(at)?.stamp?);
         model.give_key(stamp, key);

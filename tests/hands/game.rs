@@ -1,4 +1,5 @@
-//! One game: a source that changes and goes back, runs over it, a person, now and then a crash, a lost answer or a step that fails.
+//! One game: a source that changes and goes back, runs over it, and a person. Now and then there is
+//! a crash, a lost answer or a step that fails.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

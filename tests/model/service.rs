@@ -1,9 +1,9 @@
 //! The spreadsheet service of the model: tabs, named ranges, state, keys and rows, and the effect
 //! of a batch on them.
 //!
-//! In scope: the eight undecided behaviours of the live service, one more that is merely unknown
-//! (whether a deleted tab removes its named ranges), and recorded behaviour. Out of scope: which
-//! runner sends what.
+//! In scope: the eight undecided behaviours of the live service, and recorded behaviour. One more
+//! is merely unknown: whether a deleted tab removes its named ranges. Out of scope: which runner
+//! sends what.
 
 use sheetkeep::ledger::commit::changes::{CommitKind, CommitPart};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
@@ -165,8 +165,8 @@ impl Sheet {
         Ok(next)
     }
 
-    /// Returns whether a batch needs what is gone for good: its old state tab, its old named range,
-    /// or a job that does not exist yet.
+    /// Returns whether a batch needs what is gone for good. That is its old state tab, its old
+    /// named range, or a job that does not exist yet.
     pub fn never_takes(&self, batch: &Batch, how: Behaviour) -> bool {
         let moves = batch.ops.iter().any(|op| matches!(op, BatchStep::AddStateTab { .. }));
         batch.ops.iter().any(|op| match op {

@@ -438,8 +438,8 @@ async fn a_job_that_has_to_be_ready_starts_by_its_usual_length() {
         let midnight = 24 * HOUR - (job.rig.clock.now().0.rem_euclid(86_400_000)).unsigned_abs();
         job.wait(midnight + 6 * HOUR).await;
     }
-    // Ready at nine in Berlin, eight in UTC: ten minutes before, and then the length of a run, which
-    // reads two records and the end of its source. A call may be a minute early.
+    // Ready at nine in Berlin, eight in UTC: ten minutes before, and then the length of a run. The
+    // run reads two records and the end of its source. A call may be a minute early.
     assert_eq!(starts, [(0, "07:49".into()), (1, "07:34".into()), (2, "07:34".into())]);
     assert_eq!(job.ran().await, ["2026-11-29 08:00:00", "2026-11-30 08:00:00", "2026-12-01 08:00:00"]);
 }

@@ -305,8 +305,8 @@ impl Game {
     }
 
     /// What the source yields. Of two records of a key the first one counts where each version
-    /// does, and is followed by the other; where one record of a key counts, it is the last one,
-    /// and the other goes before.
+    /// does, and the other follows it. Where one record of a key counts, it is the last one, and
+    /// the other comes before.
     fn records(&self) -> Vec<Value> {
         let counting = self.source.iter().map(|(key, version)| json!({"id": key, "v": version}));
         let one_counts = self.mode == WriteMode::Upsert;

@@ -1,8 +1,8 @@
 //! One machine's way to the sheet: when its calls arrive, what happens to them, and when the
 //! machine itself stops.
 //!
-//! No two machines' calls arrive in the same millisecond, and each draws from a chance of its own:
-//! so a seed is one story, however the threads beneath are scheduled.
+//! No two machines' calls arrive in the same millisecond, and each draws from a chance of its own.
+//! So a seed is one story, however the threads beneath are scheduled.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -89,8 +89,8 @@ pub fn id_in(cell: &str) -> String {
     cell.split(" #").next().unwrap_or_default().to_owned()
 }
 
-/// The mark and the state, unless there are two of them: in the title of the one state tab, or in
-/// the id of the job's named range.
+/// The mark and the state, unless there are two of them. The mark is in the title of the one state
+/// tab, or in the id of the job's named range.
 fn marked(metadata: &Value, tabs: &[Tab<'_>]) -> Option<Marked> {
     let mut states = tabs.iter().filter_map(|tab| Some((tab, tab.title.strip_prefix("sheetkeep j #")?)));
     let (state, mark) = states.next()?;

@@ -15,8 +15,8 @@ pub enum CheckLevel {
     /// Rows and keys agree to the letter.
     #[default]
     Closely,
-    /// The same, but what a write by position hit by mistake may be missing, or there twice, as
-    /// long as it is kept on the state tab.
+    /// The same, but what a write by position hit by mistake may be missing or there twice. The
+    /// state tab must still keep it.
     Kept,
     /// Of each key there are as many rows as there should be, whatever they contain; or they are
     /// kept there.

@@ -172,9 +172,9 @@ fn agree(rows: &[(String, String)], expected: &[(String, String)]) -> Result<(),
 /// Kept rows in which a batch describes itself and the header: as expected, and as found.
 const SAID_ROWS: usize = 3;
 
-/// The same, but for rows that a write by position hit by mistake: until they are repaired, each
-/// that is missing is kept on the state tab. One that is there more than once is in a row that
-/// waits for its own cells; those are kept.
+/// The same, but for rows that a write by position hit by mistake. Until they are repaired, the
+/// state tab keeps each that is missing. One that is there more than once is in a row that waits
+/// for its own cells; those are kept.
 fn agree_but_for_kept(
     rows: &[(String, String)],
     expected: &[(String, String)],

@@ -1,4 +1,5 @@
-//! What the tests of the runner share: a source of values, a step that can fail, and a way to run a job over a store.
+//! What the tests of the runner share: a source of values, a step that can fail, and a run of a job
+//! over a store.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,5 @@
-//! The rig of tests about a job on an emulated spreadsheet: sources and steps (`support`), the
-//! emulator behind a proxy (`front`), a user who edits (`person`), and one job with all of it
+//! The rig of tests about a job on an emulated spreadsheet. It has sources and steps (`support`),
+//! the emulator behind a proxy (`front`), and a user who edits (`person`). One job has all of it
 //! (`job_fixture`).
 //!
 //! A test file names the modules that it needs, so that paths in them begin at the crate:

@@ -5,7 +5,7 @@
 //! and its form on each channel. Out of scope: reading settings, storing the state, sending.
 //!
 //! A condition is reported when what people believe differs from what is true. So a message that is
-//! held back (quiet hours, a limit, a failed channel) is not lost: the belief stays wrong, and the
+//! held back (quiet hours, a limit, a failed channel) is not lost. The belief stays wrong, and the
 //! next observation reports it in one message.
 //!
 //! | question | file |

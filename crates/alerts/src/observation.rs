@@ -1,7 +1,7 @@
 //! What the end of a run says about each condition.
 //!
-//! Not observed at all: a run that a person or the platform interrupted, an occurrence that was
-//! skipped (an overlap, a pause, a blackout date), and retries that worked.
+//! Not observed at all: a run that a person or the platform interrupted, and retries that worked.
+//! Nor is an occurrence that was skipped: an overlap, a pause, a blackout date.
 
 use sheetkeep_base::time::Timestamp;
 

@@ -4,8 +4,8 @@
 //! process. Out of scope: secrets that are recognised by their form (`redact`); `hide_secrets`
 //! hides them as well.
 //!
-//! The list is the process's own, and not a value that is passed along: a part that writes text
-//! can't forget a secret that another part has read.
+//! The process has one list, which is not passed along. So a part that writes text can't forget a
+//! secret that another part has read.
 
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock};

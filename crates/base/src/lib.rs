@@ -1,8 +1,8 @@
 //! What the client and the rules share, so that neither knows the other.
 //!
-//! In scope: faults, timestamps, clock and random numbers as traits with the system's and a test's
-//! implementation, retry decisions, secrets in texts, trouble of this machine, failpoints. Out of
-//! scope: everything that knows of items, sheets or HTTP.
+//! In scope: faults, timestamps, retry decisions, secrets in texts, trouble of this machine,
+//! failpoints. Clock and random numbers are traits with the system's and a test's implementation.
+//! Out of scope: everything that knows of items, sheets or HTTP.
 //!
 //! | question | file |
 //! |---|---|

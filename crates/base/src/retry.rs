@@ -13,8 +13,8 @@ use crate::fault::Fault;
 const THROTTLED_BASE_MS: u64 = 1_000;
 
 /// Maximum delay after a 429 without `Retry-After`, in milliseconds. In 20,000 simulated refills at
-/// random times of a minute, this curve is late by 3.7 s on average and by 7.9 s at the 95th
-/// percentile, with at most 12 refused calls.
+/// random times of a minute, this curve is late by 3.7 s on average. At the 95th percentile it is
+/// late by 7.9 s, with at most 12 refused calls.
 const THROTTLED_CAP_MS: u64 = 10_000;
 
 /// The bounds of one call's retries.

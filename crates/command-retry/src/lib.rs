@@ -1,8 +1,8 @@
 //! `sheetkeep retry`: runs a command until it succeeds, with exponential backoff and jitter.
 //!
-//! In scope: which end of a command is tried again, the delays, one attempt as a process group with
-//! its standard streams, signals and time limits, and the report. Out of scope: flags, and writing
-//! the report (`src/cli`); the curve of the delays is `sheetkeep_base::retry`'s.
+//! In scope: which end of a command is tried again, the delays, and the report. One attempt is a
+//! process group with its standard streams, signals and time limits. Out of scope: flags, and
+//! writing the report (`src/cli`); the curve of the delays is `sheetkeep_base::retry`'s.
 //!
 //! | question | file |
 //! |---|---|

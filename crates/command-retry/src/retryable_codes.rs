@@ -26,9 +26,9 @@ impl CodePreset {
     /// Returns the exit codes that are tried again.
     pub fn codes(self) -> &'static [u8] {
         match self {
-            // 5, 6 name not resolved; 7 not connected; 16 HTTP/2; 18 partial file; 28 time-out; 35
-            // TLS connection; 52 empty answer; 55, 56 sending and receiving failed; 92 stream
-            // error.
+            // Name not resolved: 5, 6. Not connected: 7. HTTP/2: 16. Partial file: 18. Time-out:
+            // 28. TLS connection: 35. Empty answer: 52. Sending and receiving failed: 55, 56.
+            // Stream error: 92.
             Self::Curl => &[5, 6, 7, 16, 18, 28, 35, 52, 55, 56, 92],
             Self::Http => &[1, 2, 5],
             Self::Ssh => &[255],

@@ -1,9 +1,9 @@
 //! Standard input, kept so that each attempt reads it from its beginning.
 //!
-//! The copy is complete before the first attempt starts: a command that is run again receives
-//! exactly what the first one received, and never a part of it. It is an unnamed file, readable by
-//! its owner only, that disappears with this process. The attempts get it for reading only: what
-//! one of them wrote there would be the input of the next.
+//! The copy is complete before the first attempt starts. So each attempt receives exactly what the
+//! first one received, and never a part of it. It is an unnamed file, readable by its owner only,
+//! that disappears with this process. The attempts get it for reading only: what one of them wrote
+//! there would be the input of the next.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};

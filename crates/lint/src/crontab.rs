@@ -1,8 +1,12 @@
 //! Crontabs: what cron gives a command, and when it starts it.
 
+use crate::files::source_text::{SourceKind, SourceText};
 use crate::finding::LintConfidence::{High, Medium};
 use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
+use crate::secret_patterns::{looks_random, names_secret};
+use crate::shell;
+use crate::shell::habits::is_in_a_home;
 
 /// Commands that every shell has itself.
 const BUILT_INS: [&str; 12] =
@@ -15,6 +19,8 @@ const LOCKS: [&str; 5] = ["flock", "sheetkeep", "lockfile", "lckdo", "setlock"];
 /// One line with a schedule.
 struct CronEntry<'a> {
     byte: usize,
+    /// The first byte of the command.
+    command_byte: usize,
     minute: &'a str,
     hour: &'a str,
     command: &'a str,
@@ -28,12 +34,17 @@ pub(crate) fn check(findings: &mut Findings<'_>) {
         text.lines()
             .any(|line| line.trim_start().strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('=')))
     };
-    let (has_path, has_mail, has_zone) = (sets("PATH"), sets("MAILTO"), sets("CRON_TZ"));
+    let (has_path, has_zone) = (sets("PATH"), sets("CRON_TZ"));
+    let empty_mail = no_mail(&text);
+    let has_mail = sets("MAILTO") && empty_mail.is_none();
+    secret_settings(findings, &text);
     let is_utc = text.lines().any(|line| line.replace([' ', '"'], "").starts_with("CRON_TZ=UTC"));
     let has_user_field = findings.source.path.contains("cron.d/") || findings.source.path.ends_with("etc/crontab");
     let entries = entries(&text, has_user_field);
     for entry in &entries {
         check_command(findings, entry, has_path);
+        check_words(findings, entry, sets("SHELL"));
+        check_as_script(findings, entry);
         check_time(findings, entry, is_utc, has_zone);
     }
     let at_zero: Vec<_> = entries.iter().filter(|entry| entry.minute == "0").collect();
@@ -41,7 +52,9 @@ pub(crate) fn check(findings: &mut Findings<'_>) {
         findings.add("SK615", High, first.byte, format!("{} jobs start at minute 0", at_zero.len()));
     }
     let mails_or_pings = has_mail || text.contains("hc-ping") || text.contains("sheetkeep");
-    if let Some(first) = entries.first().filter(|_| !mails_or_pings) {
+    if let Some(byte) = empty_mail.filter(|_| !mails_or_pings) {
+        findings.add("SK603", High, byte, "MAILTO is empty: output and failures are thrown away");
+    } else if let Some(first) = entries.first().filter(|_| !mails_or_pings) {
         findings.add("SK603", Medium, first.byte, "there is no MAILTO: output and failures go to a local mailbox");
     }
 }
@@ -75,7 +88,7 @@ fn entries(text: &str, has_user_field: bool) -> Vec<CronEntry<'_>> {
             [minute, hour, ..] => (*minute, *hour),
             _ => continue,
         };
-        found.push(CronEntry { byte, minute, hour, command: rest });
+        found.push(CronEntry { byte, command_byte: byte + line.len() - rest.len(), minute, hour, command: rest });
     }
     found
 }
@@ -104,6 +117,87 @@ fn check_command(findings: &mut Findings<'_>, entry: &CronEntry<'_>, has_path: b
     let is_frequent = entry.minute.starts_with('*') || (entry.minute.contains('/') && entry.hour.starts_with('*'));
     if is_frequent && !is_locked {
         findings.add("SK506", High, at, "it starts every few minutes, whether the one before has ended or not");
+    }
+}
+
+/// Codes of shell scripts that one command can have, too.
+const CODES_OF_COMMANDS: [&str; 10] =
+    ["SK104", "SK105", "SK107", "SK201", "SK205", "SK301", "SK302", "SK306", "SK307", "SK409"];
+
+/// Asks of a command what is asked of a shell script.
+fn check_as_script(findings: &mut Findings<'_>, entry: &CronEntry<'_>) {
+    let source = SourceText::new("crontab", SourceKind::Shell, entry.command);
+    let mut of_command = Findings::new(&source);
+    shell::check::check(&mut of_command);
+    let habits: Vec<Habit> = of_command.habits.iter().copied().collect();
+    findings.applies(&habits);
+    for found in of_command.found.into_iter().filter(|found| CODES_OF_COMMANDS.contains(&found.code)) {
+        let before = entry.command.chars().take(found.position.column - 1).map(char::len_utf8).sum::<usize>();
+        findings.add(found.code, found.confidence, entry.command_byte + before, found.message);
+    }
+}
+
+/// What cron and its shell make of a command's words.
+fn check_words(findings: &mut Findings<'_>, entry: &CronEntry<'_>, has_shell: bool) {
+    let mut before = ' ';
+    for (at, letter) in entry.command.char_indices() {
+        if letter == '%' && before != '\\' {
+            let message = "cron ends the command at this %, and gives it the rest as input; write \\%";
+            findings.add("SK207", High, entry.command_byte + at, message);
+            break;
+        }
+        before = letter;
+    }
+    let words: Vec<&str> = entry.command.split_whitespace().collect();
+    let is_start = |at: usize| at == 0 || words.get(at - 1).is_some_and(|word| matches!(*word, "&&" | ";" | "||"));
+    let sources = words.iter().enumerate().any(|(at, word)| *word == "source" && is_start(at));
+    if sources && !has_shell {
+        findings.add("SK207", High, entry.byte, "cron starts sh, which may have no `source`; write `.`, or set SHELL");
+    }
+    // The script of an interpreter, as a path that begins nowhere.
+    let interpreter = words.iter().position(|word| {
+        let name = word.rsplit('/').next().unwrap_or_default();
+        name.starts_with("python") || matches!(name, "sh" | "bash" | "node" | "perl" | "ruby" | "php" | "Rscript")
+    });
+    let script = interpreter.and_then(|at| words.iter().skip(at + 1).find(|word| !word.starts_with('-')));
+    let is_relative = script.is_some_and(|script| script.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '.'));
+    let is_path = script.is_some_and(|script| script.contains('/') || ends_as_script(script));
+    if let Some(script) = script.filter(|_| is_relative && is_path && !words.contains(&"cd")) {
+        findings.add("SK202", High, entry.byte, format!("{script} depends on the folder that cron starts in"));
+    }
+}
+
+fn ends_as_script(word: &str) -> bool {
+    [".py", ".sh", ".js", ".pl", ".rb", ".php", ".R"].iter().any(|end| word.ends_with(end))
+}
+
+/// Returns the byte of an empty MAILTO.
+fn no_mail(text: &str) -> Option<usize> {
+    settings(text).find(|(_, name, value)| *name == "MAILTO" && value.is_empty()).map(|(byte, _, _)| byte)
+}
+
+/// Returns the first byte, the name and the value of each line that sets a variable.
+fn settings(text: &str) -> impl Iterator<Item = (usize, &str, &str)> {
+    let mut start = 0;
+    text.split_inclusive('\n').filter_map(move |line| {
+        let byte = start + (line.len() - line.trim_start().len());
+        start += line.len();
+        let (name, value) = line.split_once('=')?;
+        let name = name.trim();
+        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        is_name.then(|| (byte, name, value.trim().trim_matches(['"', '\''])))
+    })
+}
+
+/// Secrets among the variables.
+fn secret_settings(findings: &mut Findings<'_>, text: &str) {
+    for (byte, name, value) in settings(text) {
+        if names_secret(name) && looks_random(value) && !findings.is_on_line(&["SK101", "SK103"], byte) {
+            findings.add("SK102", High, byte, format!("{name} is a literal"));
+        }
+        if is_in_a_home(value) && !name.contains("PATH") {
+            findings.add("SK201", High, byte, "this path exists on one machine only");
+        }
     }
 }
 

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | Which codes are there, why, and what is to be done? | `rules/` (one table) |
 //! | Which files are read, and as what? | `files/` |
-//! | How is a script parsed? | `syntax_tree` |
+//! | How is a script parsed? | `syntax/` |
 //! | What does a Python script do? | `python/` |
 //! | What does a shell script do? | `shell/` |
 //! | What is wrong with a crontab, a job file, a list of requirements? | `crontab`, `job_file`, `requirements` |
@@ -29,4 +29,4 @@ pub mod results;
 pub mod rules;
 mod secret_patterns;
 mod shell;
-mod syntax_tree;
+mod syntax;

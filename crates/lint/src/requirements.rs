@@ -15,7 +15,8 @@ pub(crate) fn check(findings: &mut Findings<'_>) {
         start += line.len();
         let package = line.split('#').next().unwrap_or_default().trim();
         let was_continued = std::mem::replace(&mut is_continued, package.ends_with('\\'));
-        let is_pinned = package.contains("==") || package.contains("===") || package.contains('@');
+        // `==1.*` is any version that begins so.
+        let is_pinned = (package.contains("==") && !package.contains(".*")) || package.contains('@');
         if package.is_empty()
             || package.starts_with('-')
             || was_continued

@@ -147,6 +147,22 @@ const SECRET_NAMES: [&str; 17] = [
 /// Ends of names whose values may be secrets.
 const DOUBTFUL_NAMES: [&str; 4] = ["token", "pwd", "webhook", "credentials"];
 
+/// Names of a query's parts that are secrets, with what is before them.
+const SECRET_QUERIES: [&str; 8] =
+    ["?api_key=", "&api_key=", "?apikey=", "&apikey=", "?access_token=", "&access_token=", "?token=", "&token="];
+
+/// Returns whether a text is an address whose query has a secret; its value comes from a variable
+/// that begins with `mark`.
+pub(crate) fn has_secret_query(text: &str, mark: char) -> bool {
+    if !text.contains("://") {
+        return false;
+    }
+    let lower = text.to_lowercase();
+    SECRET_QUERIES
+        .iter()
+        .any(|name| lower.split(name).skip(1).any(|value| value.trim_start_matches(['"', '\'']).starts_with(mark)))
+}
+
 fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }

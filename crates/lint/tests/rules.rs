@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use sheetkeep_lint::files::source_text::{SourceKind, SourceText};
 use sheetkeep_lint::finding::LintConfidence;
 use sheetkeep_lint::linter::{lint_paths, lint_source};
+use sheetkeep_lint::results::fixes::apply_fixes;
 use sheetkeep_lint::results::report::{FileReport, LintSettings};
 use sheetkeep_lint::rules::rule::{ExampleKind, LintRule};
 use sheetkeep_lint::rules::table::{all_rules, page, rule_of};
@@ -233,6 +234,71 @@ fn a_fault_is_found_however_it_is_written() {
     for (code, kind, text) in POSITIVES {
         let report = lint(*kind, text);
         assert!(codes(&report).contains(code), "{code} is missing: {:?} in:\n{text}", codes(&report));
+    }
+}
+
+/// Returns the cases of `cases.txt`: code, file, line (`None`: not found there) and text.
+fn cases() -> Vec<(&'static str, &'static str, Option<usize>, &'static str)> {
+    let mut cases = Vec::new();
+    for block in include_str!("cases.txt").split("\n== ").skip(1) {
+        let (head, text) = block.split_once('\n').expect("a head and a text");
+        let words: Vec<_> = head.split(' ').collect();
+        assert_eq!(words.len(), 3, "code, file and line: {head}");
+        let (code, file, line) = (words[0], words[1], words[2]);
+        assert!(rule_of(code).is_some() && (line == "none" || line.parse::<usize>().is_ok()), "{head}");
+        cases.push((code, file, line.parse().ok(), text));
+    }
+    cases
+}
+
+#[test]
+fn each_case_is_found_at_its_line_or_not_at_all() {
+    let mut wrong = Vec::new();
+    for (code, file, line, text) in cases() {
+        let kind = match file.rsplit('.').next() {
+            Some("py") => ExampleKind::Python,
+            Some("sh") => ExampleKind::Shell,
+            Some("toml") => ExampleKind::Job,
+            Some("txt") => ExampleKind::Requirements,
+            _ => ExampleKind::Crontab,
+        };
+        let report = lint(kind, text);
+        let found: Vec<_> = report.findings.iter().filter(|found| found.code == code).collect();
+        let is_right = line.map_or(found.is_empty(), |line| found.iter().any(|found| found.position.line == line));
+        if !is_right || !report.notes.is_empty() {
+            wrong.push(format!("{code} {line:?}: {:?} in {:?}\n{text}", report.notes, codes(&report)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Texts with calls that have a safe fix, and the texts that it makes of them.
+const FIXED: &[(&str, &str)] = &[
+    ("requests.get(\n    u,  # the address\n)", "requests.get(\n    u,  # the address\n timeout=60)"),
+    ("requests.get(u, )", "requests.get(u,  timeout=60)"),
+    ("requests.get(*u)", "requests.get(*u)"),
+    ("a = f\"{open(p).name}\"", "a = f\"{open(p).name}\""),
+    ("open(p)", "open(p, encoding=\"utf-8\")"),
+    ("open(p, 'rb')", "open(p, 'rb')"),
+    ("open(p, mode)", "open(p, mode)"),
+    ("Path(p).read_text()", "Path(p).read_text(encoding=\"utf-8\")"),
+    ("Path(p).write_text(x)", "Path(p).write_text(x, encoding=\"utf-8\")"),
+    ("Path(p).mkdir()", "Path(p).mkdir(exist_ok=True)"),
+    ("os.makedirs(p, 0o700)", "os.makedirs(p, 0o700, exist_ok=True)"),
+    ("os.mkdir(p)", "os.mkdir(p)"),
+    ("store.mkdir()", "store.mkdir()"),
+    ("open(p)\nprint 'Python 2'", "open(p)\nprint 'Python 2'"),
+    ("open(p)\nif a b:", "open(p)\nif a b:"),
+];
+
+#[test]
+fn a_safe_fix_adds_its_argument_and_nothing_else() {
+    let head = "import os\nimport requests\nfrom pathlib import Path\n";
+    for (before, after) in FIXED {
+        let (before, after) = (format!("{head}{before}\n"), format!("{head}{after}\n"));
+        let (fixed, count) = apply_fixes(&before, &lint(ExampleKind::Python, &before));
+        assert_eq!((fixed.as_str(), count), (after.as_str(), usize::from(before != after)));
+        assert_eq!(apply_fixes(&fixed, &lint(ExampleKind::Python, &fixed)), (after, 0), "twice");
     }
 }
 

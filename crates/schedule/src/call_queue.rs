@@ -1,9 +1,9 @@
 //! When a daemon calls each of its jobs: at its start, at each start of an occurrence, and again
-//! where a call could not be completed.
+//! after an incomplete call.
 //!
-//! In scope: the next call of each job, the number of calls at the same time, backoff, clock jumps.
-//! Out of scope: what a call does. A call is `run --due`, which asks the sheet: a call too many
-//! changes nothing, so wherever the clock or an answer leaves a doubt, there is one.
+//! In scope: the next call of each job, the number of calls at the same time, backoff, clock jumps. Out of
+//! scope: what a call does. A call is `run --due`, which asks the sheet. A call too many changes
+//! nothing, so the daemon calls wherever the clock or an answer leaves a doubt.
 //!
 //! Starts of occurrences are wall times. Everything else is counted by the monotonic clock: the
 //! wall clock may be set, and it continues while the machine is suspended.
@@ -29,8 +29,8 @@ pub const JUMP_MS: u64 = 60_000;
 /// How often a job with `ready_by` is called whose sheet has not answered when its next run starts,
 /// in milliseconds.
 const UNANSWERED_MS: u64 = 3_600_000;
-/// Exit codes after which the same call may succeed later: a service out of reach, a resource that
-/// this machine refused, a lease or a quota, an unexpected response.
+/// Exit codes after which the same call may succeed later. The causes are a service out of reach, a
+/// resource that this machine refused, a lease or a quota, an unexpected response.
 const TRY_AGAIN: [u8; 4] = [69, 71, 75, UNEXPECTED];
 /// The exit code of an unexpected response of a service.
 const UNEXPECTED: u8 = 76;
@@ -110,9 +110,9 @@ struct QueuedJob {
 }
 
 impl CallQueue {
-    /// Creates the queue of these jobs, which are numbered in their order. Each is called
-    /// immediately, a little after the one before it; at most `most_at_once` are called at the same
-    /// time, and no more than `MOST_ASKED` by any other reason than the start of an occurrence.
+    /// Creates the queue of these jobs, which are numbered in their order. Each is called immediately,
+    /// a little after the one before it. At most `most_at_once` are called at the same time. At
+    /// most `MOST_ASKED` are called for another reason than the start of an occurrence.
     pub fn new(schedules: Vec<JobSchedule>, most_at_once: usize, now: ClockReading) -> Self {
         let jobs = schedules.into_iter().map(|schedule| QueuedJob::new(schedule, now.wall)).collect();
         let mut queue = Self { jobs, most_at_once, read: now };
@@ -120,9 +120,10 @@ impl CallQueue {
         queue
     }
 
-    /// Notices a jump of the wall clock since the last reading, and returns it in milliseconds:
-    /// less than 0 if it was set back, more if it was set forward or the machine was suspended.
-    /// After it was set back, all jobs are called again, for it is not known which time was right.
+    /// Notices a jump of the wall clock since the last reading, and returns it in milliseconds. It
+    /// is less than 0 if the clock was set back, more if it was set forward or the machine was
+    /// suspended. After it was set back, all jobs are called again, for it is not known which time
+    /// was right.
     pub fn observe(&mut self, now: ClockReading) -> Option<i64> {
         let passed = now.monotonic_ms.saturating_sub(self.read.monotonic_ms);
         let jump = now.wall.0.saturating_sub(self.read.wall.add_ms(passed).0);
@@ -338,8 +339,8 @@ fn wait_for_answer(schedule: &JobSchedule, end: &CallEnd, now: Timestamp) -> Aft
     }
 }
 
-/// Returns the wait after the `failed`-th call that could not be completed, in milliseconds: from
-/// half of a ceiling to the whole, which doubles up to its cap.
+/// Returns the wait after the `failed`-th call that could not be completed, in milliseconds. It is
+/// from half of a ceiling to the whole; the ceiling doubles up to its cap.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,

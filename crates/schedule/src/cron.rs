@@ -1,9 +1,9 @@
 //! A cron expression of five fields, as POSIX and Debian's cron read it.
 //!
 //! In scope: syntax, names, the words `@hourly` to `@yearly`, dates that never come. Out of scope:
-//! other dialects (`dialect` names them), time zones and clock changes (`instants`). The fields are
-//! parsed by croner; days are matched here, because croner and Debian's cron differ in when the
-//! day of the month and the weekday must both match.
+//! other dialects (`dialect` names them), time zones and clock changes (`instants`). croner parses
+//! the fields. Days are matched here, because croner and Debian's cron differ in when the day of
+//! the month and the weekday must both match.
 
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::civil::Date;
@@ -51,7 +51,7 @@ pub struct CronExpression {
 
 impl CronExpression {
     /// Parses an expression or a word such as `@daily`. The error names the field, or the dialect
-    /// that the text belongs to with its form in five fields; a date that never comes is an error.
+    /// of the text with its form in five fields. A date that never comes is an error.
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
         let text = text.trim();
         let fields = match text.strip_prefix('@') {

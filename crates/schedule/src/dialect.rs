@@ -38,7 +38,7 @@ impl fmt::Display for ExpressionError {
 
 impl std::error::Error for ExpressionError {}
 
-/// Refuses what is not an expression of five fields: the error names the likely dialect, and the
+/// Refuses what is not an expression of five fields. The error names the likely dialect, and the
 /// same schedule in five fields where `is_valid` accepts that form. `parts` are the fields in
 /// capitals.
 pub(crate) fn refuse_other_dialects(

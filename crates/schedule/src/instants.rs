@@ -1,7 +1,7 @@
 //! The instants of an expression on one local date, also when clocks change.
 //!
 //! The rule: a job with fixed times runs once for each of its times and local dates. A time that a
-//! jump forward leaves out is the first instant after the jump; a time that comes twice is the
+//! jump forward leaves out is the first instant after the jump. A time that comes twice is the
 //! first of the two. A job that follows an interval (`*` in the minute or hour) follows absolute
 //! time: it skips what is left out, and runs both times. This is the rule of Debian's cron.
 

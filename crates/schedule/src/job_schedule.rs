@@ -168,7 +168,8 @@ impl JobSchedule {
     }
 
     /// Returns the occurrences whose logical time is in (`after`, `until`], blackout dates
-    /// included, in order; at most the last `most` of them, and how many came before those.
+    /// included, in order. It returns at most the last `most` of them, and how many came before
+    /// those.
     pub fn last_between(&self, after: Timestamp, until: Timestamp, most: usize, estimate_ms: u64) -> RecentOccurrences {
         let mut kept = std::collections::VecDeque::new();
         let (mut first, mut dropped) = (None, 0_u64);

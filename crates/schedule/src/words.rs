@@ -42,7 +42,7 @@ pub fn describe(recurrence: &Recurrence, zone: &TimeZone) -> String {
     }
 }
 
-/// Returns what clock changes in the year after `now` do to the schedule, one sentence each; empty
+/// Returns what clock changes in the year after `now` do to the schedule, one sentence each. Empty
 /// where the zone's clocks do not change or no occurrence is touched.
 pub fn clock_change_notes(
     recurrence: &Recurrence,
@@ -105,8 +105,8 @@ fn time_note(date: Date, (hour, minute): (i8, i8), zone: &TimeZone) -> Option<St
     }
 }
 
-/// Returns every UTC time of day, hour and minute, that the local times of the expression are at in
-/// the two years after `now`, each with the change of the date (−1, 0 or 1), in order.
+/// Returns the UTC times of day of the expression's local times in the two years after `now`, in
+/// order. Each has hour, minute, and the change of the date (−1, 0 or 1).
 pub fn utc_times(
     expression: &CronExpression,
     zone: &TimeZone,

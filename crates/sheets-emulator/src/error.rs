@@ -72,8 +72,8 @@ impl ApiError {
     }
 
     /// Returns 422 for a part of the API that the emulator does not support. Google answers no call
-    /// of Sheets with this code, and no client library of Google's or of others tries it again:
-    /// they retry 408, 429 and every 5xx, some of them for ever.
+    /// of Sheets with this code, and no client library tries it again. They retry 408, 429 and
+    /// every 5xx, some of them for ever.
     pub fn unimplemented(message: impl Into<String>) -> Self {
         Self::new(NOT_IMPLEMENTED, "UNIMPLEMENTED", message)
     }

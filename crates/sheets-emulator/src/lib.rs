@@ -5,23 +5,23 @@
 
 // Which folder answers which question. Each imports only from those before it.
 //
-//   grid        cells, rectangles, A1 notation
-//   storage     spreadsheets in one SQLite file
-//   auth        tokens, the test key, protections
-//   format      how values and sheets are displayed
-//   formula     parsing and evaluating formulas
-//   schema      message types, `fields`, enums
-//   workbook    ranges and evaluated cells
-//   api         calls, routes, quotas, statistics
-//   input       typed values into cells
-//   fault       failures on demand
-//   batch       `spreadsheets.batchUpdate`
-//   methods     the other methods of Sheets
-//   drive       calls of Drive v3
-//   dispatch    from a route to its method
-//   emulator    from a call to its response
-//   http        connections and servers
-//   builder     the API that tests use
+// - `grid`: cells, rectangles, A1 notation
+// - `storage`: spreadsheets in one SQLite file
+// - `auth`: tokens, the test key, protections
+// - `format`: how values and sheets are displayed
+// - `formula`: parsing and evaluating formulas
+// - `schema`: message types, `fields`, enums
+// - `workbook`: ranges and evaluated cells
+// - `api`: calls, routes, quotas, statistics
+// - `input`: typed values into cells
+// - `fault`: failures on demand
+// - `batch`: `spreadsheets.batchUpdate`
+// - `methods`: the other methods of Sheets
+// - `drive`: calls of Drive v3
+// - `dispatch`: from a route to its method
+// - `emulator`: from a call to its response
+// - `http`: connections and servers
+// - `builder`: the API that tests use
 mod api;
 mod auth;
 mod batch;

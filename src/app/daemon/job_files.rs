@@ -1,7 +1,7 @@
 //! The job files of a daemon: read at its start, and again when they change.
 //!
-//! In scope: noticing changes by polling, which needs no more than the files' metadata and works on
-//! network disks and where links are swapped; a file that breaks. Out of scope: the settings
+//! In scope: noticing changes, and a file that breaks. Polling needs no more than the files'
+//! metadata, and works on network disks and where links are swapped. Out of scope: the settings
 //! (`config`).
 
 use std::path::{Path, PathBuf};

@@ -250,8 +250,8 @@ impl ActiveDrill {
         run(&settings, request, clock, chance, events, stop).await
     }
 
-    /// Waits until the lock of a killed run is free, in real time: a program that it was starting
-    /// holds the lock, too, until it has begun.
+    /// Waits until the lock of a killed run is free, in real time. A program that the run was
+    /// starting holds the lock, too, until it has begun.
     async fn wait_for_lock(&self, settings: &Settings) {
         let (_busy, real) = (self.clock.busy(), SystemClock::new());
         let until_ms = real.monotonic_ms() + LOCK_PATIENCE_MS;

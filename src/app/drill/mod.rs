@@ -1,11 +1,11 @@
-//! The recovery drill: a job is run on a throw-away sheet while everything goes wrong, and what is
-//! on the sheet afterwards is compared with an undisturbed run.
+//! The recovery drill: it runs a job on a throw-away sheet while everything goes wrong. Then it
+//! compares what is on the sheet with an undisturbed run.
 //!
 //! In scope: drawing mishaps, playing them, counting. Out of scope: the command `drill` and its
 //! output (`cli`), scenarios of tests (`job`).
 //!
-//! Nothing of the user's is touched: the sheet is in memory, lock and journal are in a temporary
-//! folder, and effects outside are counted in place of being done. The engine is the one of
+//! Nothing of the user's is touched. The sheet is in memory, lock and journal are in a temporary
+//! folder, and outside effects are counted in place of being done. The engine is the one of
 //! `sheetkeep run`, with the real client in front of the emulator. A kill drops the run in the
 //! middle of a call with all its memory; what was on the sheet and in the journal stays. Time is
 //! simulated, so leases end and delays pass immediately, and a seed always plays the same.

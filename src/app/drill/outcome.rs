@@ -38,8 +38,8 @@ pub struct DrillOutcome {
 }
 
 impl DrillOutcome {
-    /// Returns true if every row is on the sheet as often as in the undisturbed run, and every file
-    /// of a stage is there as a whole.
+    /// Returns true if every row is on the sheet as often as in the undisturbed run. Every file of
+    /// a stage must also be there as a whole.
     pub fn is_exact(&self) -> bool {
         self.error.is_none() && self.doubled == 0 && self.lost == 0 && self.wrong_files == 0
     }

@@ -239,7 +239,7 @@ async fn repair_of(store: &SheetsStore, settings: &Settings, repair: Repair) -> 
 }
 
 /// Returns whether unknown rows may count as done. They may not where each version has a row of its
-/// own: an accepted key would get another row as soon as the source yields it with its version.
+/// own. An accepted key would get another row as soon as the source yields it with its version.
 pub fn can_accept(settings: &Settings) -> bool {
     settings.mode == WriteMode::Upsert || settings.version.is_none()
 }

@@ -15,8 +15,8 @@ const FIRST_LINE: &str = "# metrics of sheetkeep job ";
 /// Bytes that are read of an existing textfile, for its first line.
 const FIRST_BYTES: u64 = 512;
 
-/// Appends a record as a line, by one write to a file that is open for appending, so that records
-/// of processes that share the file are not mixed. The file is created for its owner only.
+/// Appends a record as a line, by one write to a file that is open for appending. So records of
+/// processes that share the file are not mixed. The file is created for its owner only.
 pub fn append_record(path: &Path, record: &str) -> io::Result<()> {
     let mut file = private_files::open_to_append(path)?;
     // After a full disk the last line may lack its end.

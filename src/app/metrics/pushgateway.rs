@@ -3,7 +3,7 @@
 //! In scope: the address of the job's group, one request, what its reply means. Out of scope: the
 //! text (`telemetry::metrics::prometheus_text`).
 //!
-//! The request is a POST, which replaces metrics of the same name only: after a run that failed,
+//! The request is a POST, which replaces metrics of the same name only. After a run that failed,
 //! the time of the last success stays as it was pushed, perhaps by another machine. The group has
 //! no label of a machine or a run, for its series would stay for ever.
 

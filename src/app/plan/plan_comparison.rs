@@ -5,10 +5,10 @@
 //! scope: the sheet, which is not read.
 //!
 //! The rows of the old job are kept as hashes, so that memory grows with cells and not with their
-//! contents, but for the last record of each key in upsert mode. Values of examples are read once
-//! more. Which record of a key counts is decided as in a first run: with `order = "newer"` the
-//! newest, otherwise the last. A program is not started: what it would get is compared in the place
-//! of its rows.
+//! contents. The exception is the last record of each key in upsert mode. Values of examples are
+//! read once more. Which record of a key counts is decided as in a first run: with
+//! `order = "newer"` the newest, otherwise the last. A program is not started: what it would get is
+//! compared in the place of its rows.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

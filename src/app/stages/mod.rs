@@ -1,9 +1,9 @@
 //! Stages: commands that run one after the other, each with a checkpoint on the sheet.
 //!
 //! A stage of a logical run is an item of the job: its key names both, its version describes the
-//! artefact. The run loop therefore keeps every promise for stages that it keeps for records: the
-//! lease before the work, the guarded commit after it, lost answers, journalled results, one row in
-//! Runs, failures, alerts.
+//! artefact. The run loop therefore keeps every promise for stages that it keeps for records. These
+//! are the lease before the work, the guarded commit after it, lost answers, journalled results,
+//! one row in Runs, failures, and alerts.
 //!
 //! ```text
 //!  claim ─▶ StageSource ─▶ artefact as its checkpoint says? ─▶ skip ─▶ record ─▶ (done already)

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::task::JoinHandle;
 
+use crate::app::local_state::done_file::read_date;
 use crate::app::stages::artifact::{Artifact, copy_whole};
 use crate::app::stages::checkpoint::{Checkpoint, version_of};
 use crate::app::stages::stage_command::{CommandEnd, StageCommand};
@@ -303,10 +304,13 @@ fn retry_words(stage: &PlannedStage) -> String {
 }
 
 fn changed(stage: &PlannedStage, why: String) -> SourceError {
+    // A run of another day than today's is named by its date.
+    let date = stage.key.as_str().split_whitespace().next().filter(|run| read_date(run).is_ok());
+    let of_date = date.map(|date| format!(" --date {date}")).unwrap_or_default();
     SourceError::Stage {
         what: stage.name.clone(),
         why,
-        advice: format!("put the file back as it was, or make it again with: run --from {}", stage.name),
+        advice: format!("put the file back as it was, or make it again with: run --from {}{of_date}", stage.name),
         fault: Fault::Inconsistent,
     }
 }

@@ -41,7 +41,7 @@ pub fn judge_stage(
         };
     };
     // Its input is what its own checkpoint says. So if this stage was never done with that input, a
-    // run has made the input anew since, and this file is out of date, whatever is in it.
+    // run has made the input anew since. This file is then out of date, whatever is in it.
     if !index.done_texts(&stage.key).any(|version| is_made_from(version, input)) {
         return StageVerdict::Open;
     }

@@ -14,12 +14,13 @@ use crate::cli::args::approval::approval;
 use crate::cli::args::duration::{deadline, duration};
 #[cfg(feature = "emulator")]
 use crate::cli::args::emulate::EmulateArgs;
-use crate::cli::args::job::JobArgs;
+use crate::cli::args::job::{DateArgs, JobArgs};
 use crate::cli::args::jobs::alert::AlertArgs;
 use crate::cli::args::jobs::backfill::BackfillArgs;
 #[cfg(feature = "emulator")]
 use crate::cli::args::jobs::drill::DrillArgs;
 use crate::cli::args::jobs::failures::FailuresArgs;
+use crate::cli::args::jobs::inspect::{ShowArgs, StatusArgs};
 use crate::cli::args::jobs::late::LateArgs;
 use crate::cli::args::jobs::maintenance::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
 use crate::cli::args::jobs::plan::PlanArgs;
@@ -28,7 +29,6 @@ use crate::cli::args::scripts::lint::{LintArgs, LintFormat};
 use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::args::scripts::retry::RetryArgs;
 use crate::cli::args::usage_hints::{file_in_place_of_command, usage_hint};
-use crate::cli::args::whole_number::whole_number;
 use crate::cli::exit::{Exit, FailOn, table};
 use crate::cli::streams::control_characters::visible;
 use crate::cli::streams::terminal::{ColorChoice, Terminal};
@@ -131,6 +131,9 @@ pub struct RunArgs {
     /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
+    /// For which date.
+    #[command(flatten)]
+    pub when: DateArgs,
     /// Read FILE instead of the job file's source; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
@@ -168,7 +171,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["force", "retry_failures", "input", "accept_changes"])]
     pub plan: Option<PathBuf>,
     /// Run only if an occurrence of the schedule is due and no other call has it
-    #[arg(long, conflicts_with_all = ["force", "plan", "dry_run", "retry_failures", "input", "take_over", "wait"])]
+    #[arg(long, conflicts_with_all = ["force", "plan", "dry_run", "retry_failures", "input", "take_over", "wait", "date"])]
     pub due: bool,
     /// With --due: further jobs, each on its own
     #[arg(value_name = "JOB.toml", requires = "due")]
@@ -183,28 +186,6 @@ pub struct RunArgs {
     /// Print warnings only, unless something failed or is exhausted
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
-}
-
-/// Flags of `sheetkeep status`, which reads the state only.
-#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
-pub struct StatusArgs {
-    /// The job, and where it keeps its state.
-    #[command(flatten)]
-    pub job: JobArgs,
-}
-
-/// Flags of `sheetkeep show`, which prints rows.
-#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
-pub struct ShowArgs {
-    /// The job, and where it keeps its state.
-    #[command(flatten)]
-    pub job: JobArgs,
-    /// Show the tab with this title [default: the job's data tab]
-    #[arg(long, value_name = "TITLE")]
-    pub tab: Option<String>,
-    /// Show the last N rows
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = whole_number::<u64>)]
-    pub last: u64,
 }
 
 /// Flags of `sheetkeep check`, which writes nothing.
@@ -236,7 +217,7 @@ pub struct ExplainArgs {
 /// returned as text with an exit; `colour` allows colours in that text.
 pub fn parse(argv: impl IntoIterator<Item = OsString>, has_colour: bool) -> Result<Args, CommandLineText> {
     let argv: Vec<OsString> = argv.into_iter().collect();
-    Args::try_parse_from(&argv).map_err(|error| {
+    Args::try_parse_from(&argv).map(Args::with_dates).map_err(|error| {
         if let Some(text) = file_in_place_of_command(&error, &argv) {
             return CommandLineText { text: redacted(&text).into_owned(), exit: Exit::Usage };
         }
@@ -279,11 +260,25 @@ impl Args {
     }
 }
 
+impl Args {
+    /// Returns them with `--date` where the job's settings are read.
+    fn with_dates(mut self) -> Self {
+        match &mut self.command {
+            CliCommand::Run(args) => args.job.date = args.when.date,
+            CliCommand::Plan(args) => args.job.date = args.when.date,
+            CliCommand::Status(args) => args.job.date = args.when.date,
+            _ => {}
+        }
+        self
+    }
+}
+
 impl RunArgs {
     /// Returns a run of this job, without flags.
     pub fn new(job: &JobArgs) -> Self {
         Self {
             job: job.clone(),
+            when: DateArgs { date: job.date },
             input: None,
             accept_changes: false,
             take_over: false,
@@ -308,6 +303,7 @@ impl RunArgs {
     pub fn as_plan(&self) -> PlanArgs {
         PlanArgs {
             job: self.job.clone(),
+            when: self.when,
             input: self.input.clone(),
             accept_changes: self.accept_changes,
             retry_failures: self.retry_failures,

@@ -5,6 +5,10 @@
 
 use std::path::PathBuf;
 
+use jiff::civil::Date;
+
+use crate::app::local_state::done_file::read_date;
+
 /// Which job, and where it keeps its state.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct JobArgs {
@@ -20,6 +24,17 @@ pub struct JobArgs {
     /// Print one JSON document on standard output; errors are JSON, too
     #[arg(long)]
     pub json: bool,
+    /// The logical date, of the commands that have `--date`.
+    #[arg(skip)]
+    pub date: Option<Date>,
+}
+
+/// For which date a run is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::Args)]
+pub struct DateArgs {
+    /// Run for DATE, such as 2026-11-29 [default: today, or the schedule's last]
+    #[arg(long, value_name = "DATE", value_parser = read_date)]
+    pub date: Option<Date>,
 }
 
 /// Which spreadsheet, or which local file in its place.

@@ -81,6 +81,7 @@ fn local_sheet(job: &Path) -> Result<PathBuf, CliError> {
         sheet: SheetArgs { spreadsheet: None, embedded: None, env_file: None },
         state_dir: None,
         json: false,
+        date: None,
     };
     match load_settings(&args, None)?.target {
         Target::Embedded { file } if file.exists() => Ok(file),

@@ -92,7 +92,7 @@ pub fn all_alike(cause: &Cause, key: &str) -> String {
 }
 
 /// Returns the fields, as jq, that `path` may mean: those that differ in case, blanks and hyphens
-/// only; without one, similar names and names that contain it.
+/// only. If there are none, it returns similar names and names that contain it.
 fn similar_fields(path: &str, fields: &[String]) -> Vec<String> {
     let Some(wanted) = MemberPath::parse(path) else { return Vec::new() };
     let wanted = wanted.members().join(".");

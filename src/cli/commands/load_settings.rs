@@ -46,9 +46,9 @@ fn log_notes(settings: Settings) -> Settings {
 /// Reads the job's settings, for a command that reports the notes itself. Expressions that may not
 /// end are evaluated in a separate process.
 pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, CliError> {
-    load(&job.job, &overrides(job, input, LogicalTime::Now(SystemClock::new().now())))
-        .map(with_workers)
-        .map_err(from_config)
+    let now = SystemClock::new().now();
+    let time = job.date.map_or(LogicalTime::Now(now), |date| LogicalTime::Named { now, date });
+    load(&job.job, &overrides(job, input, time)).map(with_workers).map_err(from_config)
 }
 
 /// Reads the job's settings for a run of this time, from a form of its file or from the file. The

@@ -35,8 +35,8 @@ pub(super) fn dropped_error(signal: Option<Signal>) -> CliError {
     CliError::new(why, signal.map_or(Exit::Interrupted, Exit::from)).with_help(AFTER_A_DROP)
 }
 
-/// The first signal asks the run to finish the items in progress, the second one to end the
-/// programs that are still at work, the third one to stop immediately.
+/// The first signal asks the run to finish the items in progress. The second asks it to end the
+/// programs that are still at work, the third to stop immediately.
 pub(in crate::cli::commands) fn watch_signals(
     stop: &Stop,
     abort: &CancellationToken,

@@ -5,9 +5,9 @@
 //! what is logged (`cli::streams::logs`, `cli::output`).
 //!
 //! Not `tracing-appender`: it creates files that the group may read, and it writes events of
-//! `tracing` only, while most of what people read of a run is not one.
+//! `tracing` only. Most of what people read of a run is not one.
 //!
-//! Each text is appended by one write to a file that is open for appending, so that the lines of
+//! Each text is appended by one write to a file that is open for appending. So the lines of
 //! processes that share the file are not mixed.
 
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! One output stream: standard output, or standard error.
 //!
-//! In scope: writing to a pipe whose reader has left, a progress bar that other lines do not break,
-//! the copy in the log file, hiding secrets. Out of scope: whether a stream is a terminal
+//! In scope: a pipe whose reader has left, a progress bar that other lines do not break, the copy
+//! in the log file, hiding secrets. Out of scope: whether a stream is a terminal
 //! (`cli::streams::terminal`).
 
 use std::io::{self, Write};

@@ -16,7 +16,7 @@ pub const LOGICAL_DATE: &str = "SHEETKEEP_LOGICAL_DATE";
 /// person starts.
 pub const SCHEDULED_FOR: &str = "SHEETKEEP_SCHEDULED_FOR";
 
-/// The name of the logical run, which distinguishes several runs of a day: its date, or for a
+/// The name of the logical run, which distinguishes several runs of a day. It is its date; for a
 /// schedule with several times a day also its local time, `2026-11-29T09:00+01:00`. Only jobs of
 /// stages have it.
 pub const LOGICAL_RUN: &str = "SHEETKEEP_LOGICAL_RUN";
@@ -26,6 +26,13 @@ pub const LOGICAL_RUN: &str = "SHEETKEEP_LOGICAL_RUN";
 pub enum LogicalTime {
     /// For now, since no occurrence of the schedule started it.
     Now(Timestamp),
+    /// For a date that a flag names.
+    Named {
+        /// The time of now.
+        now: Timestamp,
+        /// Its logical date.
+        date: Date,
+    },
     /// For an occurrence of the schedule.
     Occurrence {
         /// Its logical time.
@@ -39,7 +46,7 @@ impl LogicalTime {
     /// Returns the instant of it.
     pub(crate) fn instant(self) -> Timestamp {
         match self {
-            Self::Now(at) | Self::Occurrence { scheduled_for: at, .. } => at,
+            Self::Now(at) | Self::Named { now: at, .. } | Self::Occurrence { scheduled_for: at, .. } => at,
         }
     }
 
@@ -49,6 +56,7 @@ impl LogicalTime {
             Self::Now(now) => {
                 local_date(now.0, zone).map(|date| (LOGICAL_DATE, date.to_string())).into_iter().collect()
             }
+            Self::Named { date, .. } => vec![(LOGICAL_DATE, date.to_string())],
             Self::Occurrence { scheduled_for, date } => {
                 vec![(LOGICAL_DATE, date.to_string()), (SCHEDULED_FOR, scheduled_for.to_string().replace(".000Z", "Z"))]
             }
@@ -56,11 +64,11 @@ impl LogicalTime {
     }
 
     /// Returns the environment with the variables in it. Where a person has set the date for a run
-    /// of their own, that one counts.
+    /// of their own, that one counts, unless a flag names another.
     pub(crate) fn add_to(self, environment: &Environment, zone: &TimeZone) -> Environment {
         let mut environment = environment.clone();
         for (name, value) in self.variables(zone) {
-            if matches!(self, Self::Occurrence { .. }) || environment.get(name).is_none() {
+            if !matches!(self, Self::Now(_)) || environment.get(name).is_none() {
                 environment.set(name, value);
             }
         }
@@ -87,8 +95,11 @@ mod tests {
         let date = jiff::civil::date(2026, 11, 27);
         let occurrence = LogicalTime::Occurrence { scheduled_for: at("2026-11-27T08:00:00Z"), date };
         assert_eq!(values(occurrence, &none), (Some("2026-11-27".into()), Some("2026-11-27T08:00:00Z".into())));
+        let named = LogicalTime::Named { now: at("2026-11-28T23:30:00Z"), date };
+        assert_eq!(values(named, &none), (Some("2026-11-27".into()), None));
         let set = Environment::from_pairs(&[(LOGICAL_DATE, "2020-01-01")], &[]);
         assert_eq!(values(now, &set).0.as_deref(), Some("2020-01-01"));
         assert_eq!(values(occurrence, &set).0.as_deref(), Some("2026-11-27"));
+        assert_eq!(values(named, &set).0.as_deref(), Some("2026-11-27"));
     }
 }

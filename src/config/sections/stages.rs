@@ -91,11 +91,9 @@ pub(in crate::config) fn settings(
         environment.set(LOGICAL_DATE, date.clone());
     }
     if let Some(named) = &logical.ambiguous_date {
-        let problem =
-            ConfigProblem::new(format!("{LOGICAL_DATE} names {named}, a day with several runs of the schedule"));
-        reader.add_problem(
-            problem.help(format!("set {SCHEDULED_FOR} to the time of one of them, such as {named}T08:00:00Z")),
-        );
+        let problem = ConfigProblem::new(format!("the run is for {named}, a day with several times of the schedule"));
+        reader
+            .add_problem(problem.help(format!("set {SCHEDULED_FOR} to one of them in UTC, such as {named}T08:00:00Z")));
     }
     let mut inner = reader.with_environment(&environment);
     let mut stages: Vec<StageSettings> = Vec::new();
@@ -140,7 +138,7 @@ struct LogicalRun {
 
 impl LogicalRun {
     /// A run by hand belongs to the last time of the schedule, so that it continues with what that
-    /// run has left; unless a person names another date.
+    /// run has left. A person may name another date.
     fn new(environment: &Environment, schedule: Option<&JobSchedule>, time: Option<LogicalTime>) -> Self {
         let date = environment.get(LOGICAL_DATE).unwrap_or("undated").to_owned();
         let named = environment.get(SCHEDULED_FOR).and_then(|text| text.parse::<Instant>().ok());
@@ -157,7 +155,10 @@ impl LogicalRun {
             Ok(local) if has_siblings => {
                 let today = at.and_then(|at| local_date(at.0, &schedule.zone)).map(|date| date.to_string());
                 let of_run = occurrence.date.to_string();
-                let is_meant = named.is_some() || date == of_run || Some(&date) == today.as_ref();
+                // A flag names one date, and a time of another day is then a mistake.
+                let is_named = matches!(time, Some(LogicalTime::Named { .. }));
+                let may_differ = named.is_some() || Some(&date) == today.as_ref();
+                let is_meant = date == of_run || (may_differ && !is_named);
                 Self {
                     name: local.strftime("%Y-%m-%dT%H:%M%:z").to_string(),
                     has_siblings,
@@ -356,6 +357,6 @@ mod tests {
     fn a_date_alone_does_not_say_which_of_several_runs() {
         let other_day = run_at("0 9,15 * * *", "2026-11-29T12:00:00Z", &[(LOGICAL_DATE, "2026-11-02")]);
         let error = other_day.expect_err("refused");
-        assert!(error.contains("a day with several runs"), "{error}");
+        assert!(error.contains("a day with several times"), "{error}");
     }
 }

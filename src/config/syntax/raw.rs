@@ -1,6 +1,6 @@
 //! The job file as written.
 //!
-//! In scope: its keys and their types, with the place of each value; the JSON schema is derived
+//! In scope: its keys and their types, with the place of each value. The JSON schema is derived
 //! from these types, and their docs are the schema's descriptions. Out of scope: the meaning of
 //! values (`config::settings`), unknown and missing keys (`config::syntax::keys`), the two ways of
 //! writing a column (`config::syntax::column_entry`).
@@ -113,8 +113,8 @@ pub(crate) struct SourceSection {
     /// What sets CSV fields apart: one character, or `auto` (`,` `;` tab or `|`, whichever the header row and the first records show). If
     /// nothing is said, that is tried, and a comma is taken where it is not clear.
     pub(crate) delimiter: Option<Text>,
-    /// The encoding of the text: `auto` (a mark at its start, else UTF-8, and for CSV that is not UTF-8, windows-1252), or a name such as
-    /// utf-8, windows-1252, utf-16le or euc-kr.
+    /// The encoding of the text: `auto`, or a name such as utf-8, windows-1252, utf-16le or euc-kr.
+    /// `auto` is a mark at its start, else UTF-8, and for CSV that is not UTF-8, windows-1252.
     pub(crate) encoding: Option<Text>,
     /// The sheet of a workbook that is read; needed if it has several.
     pub(crate) sheet: Option<Text>,
@@ -147,8 +147,9 @@ pub(crate) struct StepSection {
     pub(crate) command: Option<Located<Vec<String>>>,
     /// How long a program may take for one item, 60s if nothing is said; or an expression, 10s or what `jq.timeout` says.
     pub(crate) timeout: Option<Text>,
-    /// Whether a program may be run twice for one item after a crash, with the same idempotency key, or never: then the item is marked on
-    /// the sheet first, and is in doubt after a crash.
+    /// Whether a program may be run twice for one item after a crash, with the same idempotency
+    /// key, or never. If never, the item is marked on the sheet first, and is in doubt after a
+    /// crash.
     #[schemars(extend("enum" = ["at-least-once", "at-most-once"]))]
     pub(crate) delivery: Option<Text>,
     /// The step's name, for failures and idempotency keys.
@@ -176,8 +177,8 @@ pub(crate) struct SheetSection {
     /// How rows are written: each appended, or one row a key, whose cells a newer version writes over.
     #[schemars(extend("enum" = ["append", "upsert"]))]
     pub(crate) mode: Option<Text>,
-    /// Columns by name, with the type of each: text, number, boolean, date, datetime, duration, link or formula; or a table with `type`,
-    /// `format`, `timezone`, `decimal` and `input`.
+    /// Columns by name, with the type of each: text, number, boolean, date, datetime, duration,
+    /// link or formula. Or a table with `type`, `format`, `timezone`, `decimal` and `input`.
     pub(crate) columns: BTreeMap<String, ColumnEntry>,
     /// The first columns of a new tab, in order; the others follow as they come.
     pub(crate) order: Vec<Text>,
@@ -221,7 +222,8 @@ pub(crate) struct RetrySection {
     pub(crate) max_elapsed: Option<Text>,
 }
 
-/// How many calls a minute a run may make; Google allows an account 60 of each kind, and its project 300, unless it has granted more.
+/// How many calls a minute a run may make. Google allows an account 60 of each kind, and its
+/// project 300, unless it has granted more.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
@@ -239,7 +241,8 @@ pub(crate) struct QuotaSection {
 pub(crate) struct FailuresSection {
     /// Tries of one record, over all runs.
     pub(crate) max_attempts: Option<Located<i64>>,
-    /// How many of the first records may fail for one cause before a run stops, at most 200; 20 if nothing is said, 0 for never.
+    /// How many of the first records may fail for one cause before a run stops, at most 200. 20 if
+    /// nothing is said, 0 for never.
     pub(crate) stop_after: Option<Located<i64>>,
 }
 

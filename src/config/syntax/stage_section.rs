@@ -16,8 +16,8 @@ pub(crate) struct StageSection {
     /// The stage's name: letters, digits, `_`, `.` and `-`, at most 50.
     pub(crate) name: Option<Text>,
     /// A program and its arguments. `${SHEETKEEP_STAGE_INPUT}` becomes the path of the file of the
-    /// stage before, `${SHEETKEEP_STAGE_OUTPUT}` for a path where the program may write its own;
-    /// without that, its standard output is the file.
+    /// stage before, `${SHEETKEEP_STAGE_OUTPUT}` a path where the program may write its own.
+    /// Without that, its standard output is the file.
     pub(crate) command: Option<Located<Vec<String>>>,
     /// The file that the stage makes, such as `data/${SHEETKEEP_LOGICAL_DATE}/raw.json`. A stage
     /// without one delivers the file of the stage before it; what it can't deliver is kept below

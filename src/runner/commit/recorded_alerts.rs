@@ -12,9 +12,9 @@ use crate::runner::run_config::RunError;
 use crate::runner::schedule_recorder::ScheduleRecorder;
 
 impl Committer {
-    /// Takes the alerts as they are after the next commit into its state; `ended` is the run by the
-    /// service's clock, if the commit is its last one. The run's row is reported once, and says which
-    /// cells of people were answered.
+    /// Takes the alerts as they are after the next commit into its state. `ended` is the run by the
+    /// service's clock, if the commit is its last one. The run's row is reported once, and says
+    /// which cells of people were answered.
     pub(super) fn draft_alerts(&mut self, ended: Option<&Run>) {
         if ended.is_some() {
             let answered = self.answered_cells.clone();

@@ -1,5 +1,5 @@
-//! Merges the inputs of a run in order: prepared changes, journalled results, failures that the
-//! user has answered, the source, and failures that the source did not yield.
+//! Merges the inputs of a run in order: prepared changes, journalled results, answered failures,
+//! the source, and failures that the source did not yield.
 //!
 //! In scope: which failures are read, and their place among the records.
 //! Out of scope: admission (`runner::records::intake`), reading the failures (`port::store`).
@@ -151,9 +151,10 @@ pub struct InputQueue {
 }
 
 impl InputQueue {
-    /// Creates the queue. Failures that the user has corrected or skipped, and texts that are not an
-    /// action, come first, then the source, then failures that it did not yield: requested ones before open ones. Records beyond
-    /// the memory limit are left to the next run; their number is returned.
+    /// Creates the queue. First come failures that the user has corrected or skipped, and texts
+    /// that are not an action. Then comes the source, then failures that it did not yield:
+    /// requested ones before open ones. Records beyond the memory limit are left to the next run;
+    /// their number is returned.
     pub fn new(
         stored: Vec<StoredFailure>,
         source: Option<SourcePasses>,

@@ -4,7 +4,7 @@
 //! it after a commit. Out of scope: finding the changes (`runner::records::change_forecast`), the
 //! verdict (`ledger::runs::held_changes`).
 //!
-//! An item that is held back is neither done nor failed: its steps do not run, no mark shows it as
+//! An item that is held back is neither done nor failed. Its steps do not run, no mark shows it as
 //! begun, and the low watermark stays before it. The next run reads it again.
 
 use std::collections::HashMap;

@@ -117,10 +117,10 @@ impl Intake {
 
 /// What to do about a kept record that is a line of a table, or other bytes that are not JSON.
 const WITHOUT_JSON: &str = "; what is kept of it is not JSON, so it can't be retried from there: correct it in the \
-     source and close this with failures skip, or write the record into payload as a JSON object";
+     source and close this with failures skip; or write the record into payload as a JSON object";
 
-/// Returns the error of a requested retry whose kept record is not JSON: the one that the item had,
-/// or, if the user has corrected the record, that of the correction.
+/// Returns the error of a requested retry whose kept record is not JSON. It is the one that the
+/// item had or, if the user has corrected the record, that of the correction.
 fn without_json(earlier: &str, error: &str, is_edited: bool) -> String {
     if is_edited {
         return format!("{error}; write the corrected record as a JSON object, such as {{\"id\": \"1\"}}");

@@ -68,9 +68,9 @@ impl RunLoop {
         Ok(())
     }
 
-    /// Answers whether this run holds the lease. If it does not, the run ends. The question waits for
-    /// the end of a commit that is under way, if the lease may have expired meanwhile: the head may
-    /// show that commit, whose outcome this run does not have yet.
+    /// Answers whether this run holds the lease. If it does not, the run ends. If the lease may
+    /// have expired meanwhile, the question waits for the end of a commit that is under way. The
+    /// head may show that commit, whose outcome this run does not have yet.
     pub(super) async fn on_lease_asked(&mut self, question: LeaseQuestion) -> Result<(), RunError> {
         if !self.committer.can_confirm_lease() {
             self.lease_questions.postpone(question);

@@ -1,5 +1,5 @@
-//! The run loop's part for an end before the end of the source: stop requests, errors of this
-//! machine, steps that are cancelled, and the release of the lease.
+//! The run loop's part for an end before the end of the source. That is stop requests, errors of
+//! this machine, steps that are cancelled, and the release of the lease.
 //!
 //! In scope: what is given up, what is still waited for. Out of scope: the requests themselves
 //! (`runner::shutdown`), the commit that releases (`runner::commit::lease_release`).
@@ -40,8 +40,9 @@ impl RunLoop {
         self.emit(Event::Stopping { why, what: format!("{FINISHING}{way_out}") });
     }
 
-    /// Returns whether the source failed after a signal. Ctrl-C also ends the program that writes into
-    /// the run's standard input, so the source may break off before the run has seen its own signal.
+    /// Returns whether the source failed after a signal. Ctrl-C also ends the program that writes
+    /// into the run's standard input. So the source may break off before the run has seen its own
+    /// signal.
     pub(super) fn is_source_interrupted(&self) -> bool {
         let by_signal = [StopReason::Interrupt, StopReason::Terminate, StopReason::HangUp];
         self.source_error.is_some() && self.executor.stop.requested().is_some_and(|reason| by_signal.contains(&reason))

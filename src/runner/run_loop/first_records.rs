@@ -1,5 +1,5 @@
 //! The run loop's part for the first records of a source. It holds their failures until one record
-//! shows that the source fits the job, and stops the run if all of them fail for one cause.
+//! shows that the source fits the job. It stops the run if all of them fail for one cause.
 //!
 //! In scope: what is held, what is written later, the stop. Out of scope: what counts as evidence
 //! (`runner::queue::first_records`).

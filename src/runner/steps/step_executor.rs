@@ -187,9 +187,9 @@ impl StepExecutor {
         }
     }
 
-    /// Returns how an item ends whose retries a stop cuts off. After a signal it has not failed: the
-    /// next run tries it. At the deadline it has, as after its last retry: otherwise an item that
-    /// fails at each deadline would keep all later ones from their turn.
+    /// Returns how an item ends whose retries a stop cuts off. After a signal it has not failed:
+    /// the next run tries it. At the deadline it has, as after its last retry. Otherwise an item
+    /// that fails at each deadline would keep all later ones from their turn.
     fn cut_off(&self, error: StepError) -> StepError {
         if self.stop.requested() == Some(StopReason::Deadline) { error } else { StepError::Cancelled }
     }

@@ -327,7 +327,7 @@ impl<R: Read> DecidingReader<R> {
     }
 
     /// Decodes bytes one character beyond ASCII after the other, up to the first that is valid
-    /// UTF-8: text in windows-1252 hardly ever has one, and what was decoded before can't be taken
+    /// UTF-8. Text in windows-1252 hardly ever has one, and what was decoded before can't be taken
     /// back.
     fn read_windows(&mut self, bytes: &[u8]) {
         let mut upto = 0;

@@ -1,8 +1,8 @@
 //! Recognises a text of another format than configured, by its first lines.
 //!
 //! In scope: names of formats that the user recognises, and advice. Out of scope: reading these
-//! formats, and what only the end of an input shows, such as one line of text in place of a table
-//! (`source::csv`, `source::json::json_lines`).
+//! formats (`source::csv`, `source::json::json_lines`). So is what only the end of an input shows,
+//! such as one line of text in place of a table.
 
 use serde_json::Value;
 

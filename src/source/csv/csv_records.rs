@@ -27,8 +27,8 @@ use crate::source::path_selection::Depth;
 ///
 /// A row with another number of fields, or with damaged quotes, is a bad record, and reading
 /// continues with the next row. Reading stops with an error if the header row is missing, is
-/// malformed text or repeats a name, if the delimiter is not clear, if the last row is truncated,
-/// or if a row is longer than 64 MiB.
+/// malformed text or repeats a name. It also stops if the delimiter is not clear, the last row is
+/// truncated, or a row is longer than 64 MiB.
 pub fn open(input: &Input, delimiter: Delimiter, encoding: TextEncoding) -> Result<BackgroundReader, SourceError> {
     let opened = input.open(ContentKind::Csv, encoding)?;
     let facts = Arc::clone(&opened.facts);
@@ -218,7 +218,7 @@ impl<R: Read + Send> Rows<R> {
         Ok(Value::Object(members))
     }
 
-    /// Returns the next record. A row without any value is no record: Excel writes such rows below a
+    /// Returns the next record. A row without any value is not one: Excel writes such rows below a
     /// table.
     fn next_record(&mut self, columns: &[String]) -> Result<Option<Record>, SourceError> {
         loop {

@@ -300,8 +300,9 @@ impl<R: Read> RowReader<R> {
 
     /// Finds the end of a row whose field at `from` has damaged quotes.
     ///
-    /// The quotes do not show the end, so the lines decide. The row ends with its line, unless a
-    /// quote is open there and the text up to the line that closes it does not look like rows.
+    /// The quotes do not show the end, so the lines decide. The row ends with its line. The
+    /// exception is an open quote there, if the text up to the line that closes it does not look
+    /// like rows.
     fn find_damaged_end(&mut self, from: usize, fault: QuoteFault) -> Result<usize, RowScanError> {
         let first = self.line_end(from)?;
         if first == self.buffer.len() {

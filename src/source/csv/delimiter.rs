@@ -1,5 +1,5 @@
-//! The delimiter of a CSV text: named by the job file, by the text's own first line, or found by
-//! its header row and first records.
+//! The delimiter of a CSV text. The job file or the text's own first line names it, or its header
+//! row and first records show it.
 //!
 //! In scope: Excel's line `sep=;`, the choice among the usual delimiters. Out of scope: reading
 //! rows (`source::csv::csv_row_reader`).

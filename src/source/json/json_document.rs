@@ -65,7 +65,7 @@ fn array_path(expression: &str) -> Option<MemberPath> {
 ///
 /// An element that is not valid JSON by itself is a bad record, and reading continues with the next
 /// one. Reading stops with an error if the document is truncated, is unbalanced or has no array at
-/// the path, if a record is longer than 64 MiB, or if a document that is read whole is longer than
+/// the path. It also stops if a record is longer than 64 MiB, or a document that is read whole than
 /// 256 MiB.
 pub fn open(input: &Input, items: Items, encoding: TextEncoding) -> Result<BackgroundReader, SourceError> {
     let opened = input.open(ContentKind::Json, encoding)?;

@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::step::jq::program::Program;
 
 /// Returns the path that was probably meant by an expression that does not compile, or by its part
-/// at the error's position; `None` if no spelling of it compiles.
+/// at the error's position. `None` if no spelling of it compiles.
 pub(crate) fn suggested_path(expression: &str, error: &Range<usize>) -> Option<String> {
     let text = expression.trim();
     let whole = text.strip_prefix('$').unwrap_or(text);

@@ -43,7 +43,8 @@ fn digits_to_jaq(digits: &str) -> Num {
 }
 
 /// Converts to a `serde_json` value. The error names the path of the value that can't be
-/// represented: a number that is not finite, invalid UTF-8, a member whose name is not a text.
+/// represented. That is a number that is not finite, invalid UTF-8, or a member whose name is not a
+/// text.
 pub(crate) fn from_jaq(value: &Val) -> Result<Value, String> {
     convert(value, 0).map_err(|UnrepresentableValue { path, why }| {
         let path: String = path.into_iter().rev().collect();

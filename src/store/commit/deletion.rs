@@ -16,9 +16,9 @@
 //! ```
 //!
 //! If one row does not have the expected hash (its mark), the next commit restores all rows of the
-//! batch below the headers of their tabs, because some rows belong together. Until then each loader
-//! counts them as present. The order of these tabs has no meaning, so a restored row need not
-//! return to its position.
+//! batch, because some rows belong together. It puts them below the headers of their tabs. Until
+//! then each loader counts them as present. The order of these tabs has no meaning, so a restored
+//! row need not return to its position.
 
 use std::collections::HashMap;
 

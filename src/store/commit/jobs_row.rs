@@ -4,9 +4,9 @@
 //! In scope: these requests. Out of scope: the formulas (`store::tabs::jobs_formulas`), reading the
 //! tab (`store::tabs::jobs`), a refusal of these requests (`store::spreadsheet::store`).
 //!
-//! The service refuses a second tab of the same title, so of two jobs that make the tab at the same
-//! time one is refused as a whole and loads again. All other writes append or insert: whatever
-//! other jobs and people do at that moment, no cell is overwritten.
+//! The service refuses a second tab of the same title. So of two jobs that make the tab at the same time,
+//! one is refused as a whole and loads again. All other writes append or insert: whatever other
+//! jobs and people do at that moment, no cell is overwritten.
 
 use crate::ledger::rows::row_codec::RUNS;
 use crate::sheets_client::types::cell::{CellData, CellFormat, NumberKind};

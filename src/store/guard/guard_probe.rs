@@ -6,8 +6,8 @@ use crate::ledger::leases::head::HeadId;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::guard::head_guard::{BatchStep, StateLocation, tab_id};
 
-/// Returns the two probe batches, which the service must refuse: one deletes a named range that
-/// never existed, one writes to a tab that never existed. `salt` yields unused ids.
+/// Returns the two probe batches, which the service must refuse. One deletes a named range that
+/// never existed, the other writes to a tab that never existed. `salt` yields unused ids.
 pub fn probe_batches(location: &StateLocation, salt: u64) -> [Vec<BatchStep>; 2] {
     let never = HeadId { commit: location.head.commit, nonce: salt };
     let gone = BatchStep::AssertTab { tab: tab_id(never) };

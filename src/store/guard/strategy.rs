@@ -11,9 +11,9 @@ use crate::store::guard::head_guard::StateLocation;
 /// The guard choice of a run: the probe's result, until the service refuses a batch that the probe
 /// allowed.
 ///
-/// A missing named range may refuse a batch, as probed, and yet a name may not be free again within
-/// the batch that deletes its range. Then the service refuses a commit by name although the head
-/// has not moved, and the title guards from then on.
+/// A missing named range may refuse a batch, as probed. Yet a name may not be free again within the
+/// batch that deletes its range. Then the service refuses a commit by name although the head has
+/// not moved, and the title guards from then on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct GuardStrategy {
     support: GuardSupport,
@@ -39,8 +39,8 @@ impl GuardStrategy {
         }
     }
 
-    /// The guard of this commit. A second draft from a head on which the name was refused shows
-    /// that the head had not moved: the named-range guard does not work here.
+    /// The guard of this commit. The name may have been refused on this head before. A second draft
+    /// from it shows that the head had not moved: the named-range guard does not work here.
     pub fn guard_kind(&mut self, commit: &Commit) -> GuardKind {
         let again = self.refused.is_some_and(|(from, to)| commit.from == Some(from) && commit.to != to);
         if again || commit.kind == CommitKind::Relocate {
@@ -50,8 +50,8 @@ impl GuardStrategy {
     }
 
     /// Handles a refusal of this commit by the guard `guard_kind`, while the state was in
-    /// `location`. Returns true if the caller should resend the same commit immediately under the
-    /// title guard: switching from the title guard to the named-range guard is untested on this
+    /// `location`. Returns true if the caller should resend the same commit immediately under the title
+    /// guard. The switch from the title guard to the named-range guard is then untested on this
     /// spreadsheet.
     ///
     /// Each of the two batches works only on `location`, so at most one is ever applied.

@@ -37,7 +37,7 @@ impl Loader {
     }
 
     /// Reads the developer metadata of the job's columns; `None` if that fails, since the later
-    /// checks report it. Metadata refers to a column position, so both the header and the metadata
+    /// checks report it. Metadata refers to a column position. So both the header and the metadata
     /// must be unchanged after the read: a column may have moved and moved back.
     async fn read_marks(&self, tab: &Tab) -> Result<Option<Vec<ColumnMark>>, LoadError> {
         let before = self.read_marks_once().await;

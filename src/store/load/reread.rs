@@ -202,8 +202,8 @@ impl Loader {
     }
 }
 
-/// Whether each cell that shows something without an entry may be filled by a formula: one above or
-/// in its row, and not to the right of it. Else rows moved between the two reads.
+/// Whether a formula may fill each cell that shows something without an entry. The formula is above
+/// or in the cell's row, and not to the right of it. Else rows moved between the two reads.
 fn have_formulas(shown: &[Vec<Value>], entered: &[Vec<Value>]) -> bool {
     let mut leftmost = usize::MAX;
     shown.iter().zip(entered).all(|(shown, entered)| {

@@ -3,7 +3,7 @@
 //! In scope: headers that users moved, renamed, inserted or deleted, or that show an error.
 //! Out of scope: the cells below them.
 //!
-//! A column is followed by its text. A column whose text changed is followed by its neighbours: a
+//! A column is followed by its text. A column whose text changed is followed by its neighbours. A
 //! gap between two known columns holds the same columns as before if it has as many. The rest is
 //! unknown, and nothing is written there.
 

@@ -89,11 +89,11 @@ pub fn check_consistent(state: &State, job: &str, location: &StateLocation) -> R
 }
 
 /// The anomaly for a tab of keys with rows under another column order, which were read all the
-/// same; `None` if there are no such rows.
+/// same. `None` if there are no such rows.
 pub fn reordered_rows(tab: &Tab) -> Option<Anomaly> {
     let (title, rows) = (&tab.title, tab.recovery.rows());
     let message = format!(
-        "tab {title}: {rows} rows have their cells in other columns than its header says, as when columns are moved while a run is writing; \
+        "tab {title}: {rows} rows have their cells in other columns than its header says; perhaps columns were moved while a run was writing; \
          they are read anyway, and you may move the cells back"
     );
     (rows > 0).then_some(Anomaly { message, is_blocking: false })

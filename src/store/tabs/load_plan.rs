@@ -54,7 +54,7 @@ impl LoadPlan<'_> {
     }
 
     /// The ranges of the load's call, in order: the state, four headers, rows of Processed and
-    /// Failures, the data tab's last row and first column (for keys), and the scratch rows of
+    /// Failures. Then the data tab's last row and first column (for keys), and the scratch rows of
     /// `state`, the state tab. Last comes the tab Jobs, if there is one.
     ///
     /// A missing or unneeded range is replaced by the state tab's A1, so that the response indices
@@ -141,8 +141,8 @@ impl LoadConditions<'_> {
 /// The message for a user's tab with the title of a missing machine tab.
 fn title_taken(title: &str) -> String {
     format!(
-        "tab {title} is gone, and another tab has its name, which lacks its columns: rename that one, then restore the tab from the \
-         file's version history, or have an empty one made with sheetkeep fsck --repair=tabs --yes JOB.toml"
+        "tab {title} is gone, and another tab has its name, but not its columns: rename that one; then restore the tab from the \
+         file's version history, or let sheetkeep fsck --repair=tabs --yes JOB.toml make an empty one"
     )
 }
 

@@ -237,8 +237,8 @@ impl FailureRows {
         });
         let shifted = (self.shifted > 0).then(|| {
             format!(
-                "tab {}: {} rows have their cells in other columns than its header says, as when columns are moved while a run is \
-                 writing, and were skipped: items that still fail are recorded again; delete these rows",
+                "tab {}: {} rows have their cells in other columns than its header says; perhaps columns were moved while a run \
+                 was writing; the rows were skipped: items that still fail are recorded again; delete these rows",
                 tab.title, self.shifted
             )
         });

@@ -225,8 +225,8 @@ impl ProcessedRows {
         self.sort_by_order(&FirstCommits::default());
         if self.shifted > 0 {
             let message = format!(
-                "tab {}: {} rows have their cells in other columns than its header says, as when columns are moved while a run \
-                 is writing: move the cells back, or delete those rows to have their keys processed again",
+                "tab {}: {} rows have their cells in other columns than its header says; perhaps columns were moved while a \
+                 run was writing: move the cells back, or delete those rows to have their keys processed again",
                 tab.title, self.shifted
             );
             anomalies.push(Anomaly { message, is_blocking: true });

@@ -1,10 +1,9 @@
 //! The layout of a job's spreadsheet: tabs by id, columns by header text, the state by fixed cells.
 //! Pure.
 //!
-//! In scope: titles, ids and grids of the tabs that a job creates, headers and their columns,
-//! metadata that the store keeps in the state tab.
-//! Out of scope: the guard (`store::guard::head_guard`), the meaning of a row
-//! (`ledger::state::state_codec`), JSON (`store::commit::encoder`).
+//! In scope: titles, ids and grids of the tabs that a job creates, headers and columns, metadata of
+//! the store in the state tab. Out of scope: the guard (`store::guard::head_guard`), the meaning of
+//! a row (`ledger::state::state_codec`), JSON (`store::commit::encoder`).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -36,8 +35,9 @@ pub struct Tab {
     pub header: Vec<String>,
     /// The number of columns in its grid; 0 if not known.
     pub width: usize,
-    /// Other names of columns: the job's name of a column whose header a user changed, or the
-    /// displayed form of a header that is a date or a number. Each with the current text.
+    /// Other names of columns. One is the job's name of a column whose header a user changed. The
+    /// other is the displayed form of a header that is a date or a number. Each with the current
+    /// text.
     pub aliases: Vec<(String, String)>,
     /// Rows of a tab of keys under another column order than the header's.
     pub recovery: Arc<ColumnRecovery>,

@@ -25,9 +25,9 @@ fn looks(project: &TempProject) -> [Option<(u64, SystemTime)>; 2] {
     })
 }
 
-/// Lets the run reach one of three kinds of points: after some lines of its output, after its files
-/// have changed this many times (in the middle of a transaction), or many scheduler turns after
-/// that.
+/// Lets the run reach one of three kinds of points. It has printed some lines, its files have
+/// changed this many times (in the middle of a transaction), or many scheduler turns have passed
+/// since.
 fn let_it_run(live: &mut Live, project: &TempProject, kind: u64, seeded: &mut Seeded) {
     live.hears_lines(1);
     if kind == 0 {

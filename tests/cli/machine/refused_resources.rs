@@ -96,7 +96,7 @@ fn limited(project: &TempProject, limit: &str, args: &[&str]) -> Ended {
 fn no_open_files_left_stops_with_71_and_no_item_fails() {
     for once in [false, true] {
         // As many as are open but for what belongs to this program, which may be closed by now or
-        // not; and two more, for the item and for half of the next program's pipes.
+        // not. Two more are for the item and for half of the next program's pipes.
         let open = "$(( $(ls -l /proc/$PPID/fd | grep -c -v 'pipe:\\|memfd:\\|pidfd') + 2 ))";
         let project = project(&format!("prlimit --pid $PPID --nofile={open}:1024"));
         let project = if once { at_most_once(project) } else { project };

@@ -86,8 +86,8 @@ fn a_name_of_the_emulators_own_is_answered_if_it_is_set() {
     assert_eq!(status_of(&speak(&emulator.url, request, &[], "")), "200");
 }
 
-/// What a request of a batch may hold wrongly: ranges that are reversed, beyond the grid, of no sheet,
-/// with texts for numbers; words of no enum; masks of no member.
+/// What a request of a batch may hold wrongly: words of no enum, masks of no member, and wrong
+/// ranges. A range may be reversed, beyond the grid, of no sheet, or have texts for numbers.
 const ODD_RANGES: [&str; 9] = [
     r#"{"sheetId":0,"startRowIndex":5,"endRowIndex":2}"#,
     r#"{"sheetId":0,"startRowIndex":-1}"#,

@@ -11,8 +11,8 @@ fn count(stats: &Value, name: &str) -> u64 {
     stats[name].as_u64().expect("a count")
 }
 
-/// With Google's quotas and 300 ms per call, a first run makes at most 4 reads and 5 writes, a
-/// later one 2 reads and 1 write.
+/// With Google's quotas and 300 ms per call, a first run makes at most 4 reads and 5 writes. A
+/// later one makes 2 reads and 1 write.
 #[test]
 fn a_run_under_googles_quotas_stays_within_its_budget() {
     let project = TempProject::quakes();

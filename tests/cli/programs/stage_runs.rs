@@ -1,7 +1,7 @@
 //! The logical runs of stages: by schedule, for past dates, with a deadline, and of a dead letter.
 
 use crate::live::Live;
-use crate::programs::stages::{SLOW_TRANSFORM, Team, skipped};
+use crate::programs::stages::{DAY, SLOW_TRANSFORM, Team, skipped};
 use crate::temp_project::ended;
 
 /// Adds a schedule to the team's job.
@@ -105,4 +105,48 @@ fn a_dead_letter_of_a_date_has_no_time_of_the_schedule() {
     retry.env("SHEETKEEP_LOGICAL_DATE", "2026-12-01");
     ended(retry).exits(0);
     assert_eq!(team.project.read("sent"), "<>\n");
+}
+
+#[test]
+fn a_flag_names_the_date_of_a_run_and_two_are_side_by_side() {
+    let team = Team::new();
+    let run = |args: &[&str]| team.project.run(&[&["run", "prices.toml"], args].concat());
+    // The flag counts, whatever the environment says.
+    team.run(&["--date", "2026-11-27"]).exits(0);
+    run(&["--date", "2026-11-28"]).exits(0);
+    assert_eq!(skipped(run(&["--date", "2026-11-27"]).exits(0)), ["fetch", "transform", "upload"]);
+    assert_eq!(team.files("data"), ["2026-11-27", "2026-11-28"]);
+    assert_eq!(team.files("outbox"), ["2026-11-27.csv", "2026-11-28.csv"]);
+    let dates = ["27", "27", "27", "28", "28", "28"].map(|day| format!("2026-11-{day}"));
+    let keys = team.column("Processed prices", "key");
+    assert_eq!(keys.iter().filter_map(|key| key.split(' ').next()).collect::<Vec<_>>(), dates);
+    // One date is made again, from a stage on; the other stays as it is.
+    assert_eq!(skipped(run(&["--date", "2026-11-27", "--from", "upload"]).exits(0)), ["fetch", "transform"]);
+    run(&["--date", "2026-11-27", "--force"]).exits(0).shows("new 3");
+    assert_eq!(skipped(run(&["--date", "2026-11-28"]).exits(0)), ["fetch", "transform", "upload"]);
+    let project = &team.project;
+    project.run(&["plan", "prices.toml", "--date", "2026-11-26"]).exits(0).shows("prices for 2026-11-26");
+    run(&["--dry-run", "--date", "2026-11-26"]).exits(0).shows("prices for 2026-11-26");
+    project.run(&["status", "prices.toml", "--date", "2026-11-26"]).exits(0).shows("2026-11-26");
+}
+
+#[test]
+fn a_date_that_is_none_or_has_several_runs_is_refused() {
+    let team = Team::new();
+    for date in ["2026-02-30", "2026-2-3", "yesterday", "", "2026-11-29T08:00", "2026-11-29\n", "-1"] {
+        let ended = team.project.run(&["run", "prices.toml", &format!("--date={date}")]);
+        ended.exits(2).says("is not a valid date; write it as 2026-11-29");
+    }
+    team.project.run(&["run", "prices.toml", "--due", "--date", DAY]).exits(2).says("cannot be used with");
+    schedule(&team, "{ cron = \"0 9,15 * * *\", timezone = \"Europe/Berlin\" }");
+    team.project.change("prices.toml", "{SHEETKEEP_LOGICAL_DATE}", "{SHEETKEEP_LOGICAL_RUN}");
+    let of_day = |time: Option<&str>| {
+        let mut command = team.project.command(&["run", "prices.toml", "--date", "2026-11-03"]);
+        command.envs(time.map(|time| ("SHEETKEEP_SCHEDULED_FOR", time)));
+        ended(command)
+    };
+    of_day(None).exits(78).says("the run is for 2026-11-03, a day with several times of the schedule");
+    of_day(Some("2026-11-04T08:00:00Z")).exits(78).says("set SHEETKEEP_SCHEDULED_FOR to one of them in UTC");
+    of_day(Some("2026-11-03T08:00:00Z")).exits(0);
+    assert_eq!(team.column("Processed prices", "key")[0], "2026-11-03T09:00+01:00 fetch");
 }

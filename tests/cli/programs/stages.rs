@@ -185,7 +185,7 @@ fn a_file_that_changed_since_its_checkpoint_stops_the_run() {
     team.project.write("data/2026-11-29/clean.csv", "edited\n");
     let changed = team.run(&[]);
     changed.exits(65).says("transform failed: data/2026-11-29/clean.csv is not what its checkpoint says");
-    changed.says("run --from transform");
+    changed.says("run --from transform --date 2026-11-29\n");
     std::fs::remove_file(team.project.path("data/2026-11-29/raw.csv")).expect("removed");
     team.run(&[]).exits(65).says("fetch failed: data/2026-11-29/raw.csv is missing");
     team.run(&["--from", "fetch"]).exits(0).shows("new 3");

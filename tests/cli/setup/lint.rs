@@ -44,9 +44,69 @@ fn the_gate_and_the_severities_are_the_users() {
 #[test]
 fn a_safe_fix_is_made_in_the_file_and_a_second_run_finds_it() {
     let project = project(NAIVE);
-    project.run(&["lint", "job.py", "--fix=safe"]).exits(4).says("1 fixes made");
+    project.run(&["lint", "job.py", "--fix=safe"]).exits(4).says("1 fix made\n");
     assert!(project.read("job.py").contains("get('https://example.org', timeout=60)"));
     assert_eq!(project.listed(), ["job.py"], "nothing is left beside it");
+}
+
+#[test]
+fn a_fix_behind_a_byte_order_mark_is_in_its_place() {
+    let project = project(&format!("\u{feff}{NAIVE}"));
+    project.run(&["lint", "job.py", "--fix=safe"]).exits(4).says("1 fix made\n");
+    let fixed = project.read("job.py");
+    assert!(fixed.starts_with("\u{feff}import") && fixed.contains("org', timeout=60)"), "{fixed}");
+    project.run(&["lint", "job.py", "--fix=safe"]).exits(4).says("0 fixes made\n");
+    assert_eq!(project.read("job.py"), fixed);
+}
+
+/// A project with a script that is ready, and one that can't be read.
+fn half_read() -> TempProject {
+    let project = TempProject::empty();
+    project.write("after.py", include_str!("../../../examples/harden/after.py"));
+    std::fs::write(project.path("latin.py"), b"name = 'M\xfcller'\n").expect("written");
+    project
+}
+
+#[test]
+fn what_was_not_read_is_never_called_ready() {
+    let project = half_read();
+    let report = |more: &[&str]| project.run(&[&["lint", "."], more].concat());
+    let ended = report(&[]);
+    ended.exits(3).shows("latin.py: not read: is not UTF-8").shows("of what was read (level unknown: 1 path not read)");
+    report(&["--gate", "never"]).exits(0).shows("(level unknown: 1 path not read)");
+    let note = report(&["--note"]);
+    note.exits(3).shows("of what was read (level unknown: 1 path not read)").shows("This note is not about:\n\n- ");
+    let json: Value = serde_json::from_str(&report(&["--format", "json"]).out).expect("one JSON document");
+    assert_eq!((&json["readiness"]["level"], &json["readiness"]["is_complete"]), (&"unknown".into(), &false.into()));
+    let sarif: Value = serde_json::from_str(&report(&["--format", "sarif"]).out).expect("one JSON document");
+    let run = &sarif["runs"][0];
+    assert_eq!(run["properties"]["readiness"]["level"], "unknown");
+    assert_eq!(run["invocations"][0]["executionSuccessful"], false);
+    report(&["--format", "github"]).exits(3).shows("latin.py::not read: is not UTF-8");
+    std::fs::remove_file(project.path("latin.py")).expect("it was there");
+    report(&[]).exits(0).shows("(level A)");
+    project.run(&["lint", "after.py", "none.py"]).exits(3).shows("none.py: not read");
+}
+
+#[test]
+fn a_script_read_in_part_is_never_called_ready() {
+    let project = TempProject::empty();
+    project.write("old.py", "import logging\nprint 'start'\n");
+    let ended = project.run(&["lint", "old.py", "--severity", "SK601=off"]);
+    ended.exits(0).shows("old.py: is Python 2 (line 2)").shows("(level unknown: 1 file read in part)");
+    let json = project.run(&["lint", "old.py", "--format", "json"]);
+    project.write("before.json", &json.out);
+    project.write("old.py", "import logging\nlogging.info('start')\n");
+    project.run(&["lint", "old.py", "--before", "before.json"]).exits(0).shows(" (before: of what was read)\n");
+    project.write("old.py", "import requests\nprint 'start'\nrequests.get(u).raise_for_status()\n");
+    project.run(&["lint", "old.py"]).exits(4).shows("of what was read (level none; 1 file read in part)");
+}
+
+#[test]
+fn nothing_that_was_read_is_no_readiness() {
+    let project = TempProject::empty();
+    let ended = project.run(&["lint", ".", "--format", "json"]);
+    ended.exits(66).shows("\"level\": \"unknown\"");
 }
 
 #[test]

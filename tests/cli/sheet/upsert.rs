@@ -1,5 +1,5 @@
-//! One row per key: the real binary updates rows to newer versions in place, and nothing else,
-//! whatever other programs and users do in the tab.
+//! One row per key: the real binary updates rows to newer versions in place, whatever other
+//! programs and users do in the tab. It updates nothing else.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
 //! Typical broken sources: wrong quotes, header rows without the key, web pages and archives in
-//! place of data, and records that all fail for one cause. Each is named in the error, costs no
+//! place of data. Also records that all fail for one cause. Each is named in the error, costs no
 //! other record, and never exits with 0.
 
 use std::io::Write as _;

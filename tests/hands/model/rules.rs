@@ -86,42 +86,43 @@ impl Rule {
             }
             Self::ChangedCellLeft => "leaves it: you changed it",
             Self::MissedCellWritten => {
-                "writes it; not where you have changed it since in a row that the batch had hit, or since a \
-                 repair of it was planned"
+                "writes it, unless you have changed it: after the batch in a row that the batch had hit, or \
+                 after a repair of it was planned"
             }
             Self::OneRowPerKey => "one row for each key",
             Self::RowRewrittenInPlace => "has its row **rewritten in place**",
             Self::MissingRowMadeAnew => "gets a new row with its next version (upsert)",
             Self::NewRowOverOwnCell => "its key gets another row, and what it overwrote comes back",
-            Self::RowFoundByItsKey => "is found by it, wherever it is and whatever else you changed",
+            Self::RowFoundByItsKey => "finds it by the key, wherever it is and whatever else you changed",
             Self::OverwrittenKeyReturned => {
-                "It gets its key back. Once you have changed as many of its cells as are left, formulas not counted, it \
-                 counts as gone"
+                "It gets its key back. Once you have changed as many of its cells as are left, formulas not \
+                 counted"
             }
             Self::RowWithoutKeyGone => {
                 "Once you have changed as much of it as is left, formulas not counted, it counts as gone"
             }
             Self::ChangedKeyOfNone => "that row belongs to no key: its key is treated as one whose row is gone",
             Self::EarlierChangedKeyMadeAnew => {
-                "If you changed it between a run's read and its batch, that version counts as the next one: the key \
-                 gets a new row, also if you delete the row later"
+                "If you changed it between a run's read and its batch, that version counts as the next one. The \
+                 key then gets a new row, also if you delete this one later"
             }
             Self::ChangedKeyRowRestored => {
-                "Its other cells come back as long as you change nothing else in it; the job's may show the version \
-                 that was in flight"
+                "Its other cells come back as long as you change nothing else in it. The job's cells may show \
+                 the version of `k7` that was in flight"
             }
-            Self::GoneRowStays => "stays as it is, with what was written into it",
+            Self::GoneRowStays => "It stays as it is, with what was written into it",
             Self::EmptiedRowReturned => {
-                "its cells come back in its place if that is blank, or else in the nearest blank row, also where you \
-                 have deleted it as long as it was blank"
+                "cells come back in its place if that is blank, or else in the nearest blank row"
             }
             Self::UntouchedRowStays => {
                 "A row that no write had hit by mistake gets no version any more: it stays as it is"
             }
-            Self::DeletedRowStaysDeleted => "stays deleted, as any row: the key gets a new row with its next version",
+            Self::DeletedRowStaysDeleted => {
+                "leaves it deleted, as any row: the key gets a new row with its next version"
+            }
             Self::UnseenVersionCounts => {
-                "If neither the batch nor a repair of it had seen that row (it was elsewhere in that moment), the \
-                 version in flight counts as the next one"
+                "If neither the batch nor a repair had seen the deleted row (it was elsewhere then), the version in \
+                 flight counts as the next one"
             }
             Self::RowsOfPersonStay => "yours stay",
             Self::MovedColumnFollowed => "the next cells go to the right columns; cells in flight are repaired",
@@ -135,8 +136,8 @@ impl Rule {
             }
             Self::DeletedProcessedRowRepeated => "that key is processed again when the source yields it",
             Self::LastCommitCounts => "Of several versions of a key the one of the last commit counts",
-            Self::TwoRowsShowTheSame => "of which two could be the one, because both show the same and were moved",
-            Self::OneRowLeftOfTwo => "that is the only one left of two that showed the same",
+            Self::TwoRowsShowTheSame => "Of two rows that show the same and were moved, either could be the one",
+            Self::OneRowLeftOfTwo => "showed the same, at once or one after the other, and only one is left",
         }
     }
 }

@@ -18,9 +18,9 @@
 //! one. With the first refusal and the commit without items, that is 16·(⌈log2 n⌉ + 1) + 2 commits
 //! a run.
 //!
-//! A batch whose reply was lost three times while the head never moved is treated in the same way,
-//! because the service answers some bad content with 500. In that case an accepted half proves
-//! nothing about the other half. An item is rejected only if it fails alone.
+//! A batch whose reply was lost three times while the head never moved is treated alike: the
+//! service answers some bad content with 500. In that case an accepted half proves nothing about
+//! the other half. An item is rejected only if it fails alone.
 
 /// Items that a run may reject before it stops. If the service refuses everything, the items are
 /// not the cause.

@@ -84,13 +84,13 @@ impl LookalikeKeys {
     }
 }
 
-/// Names two keys so that people can tell one from the other.
+/// Names two keys so that people can distinguish them.
 fn pair(key: &Key, position: &str, other: &Key, other_position: Option<&str>) -> String {
     let place = other_position.map_or_else(String::new, |place| format!(" ({place})"));
     format!("{} ({position}) and {}{place}", quoted(key), quoted(other))
 }
 
-/// Quotes a key. What is no letter, digit or mark of ASCII is shown by its number.
+/// Quotes a key. Characters other than letters, digits and marks of ASCII are shown by their numbers.
 fn quoted(key: &Key) -> String {
     let show = |c: char| match c {
         ' '..='~' => c.to_string(),
@@ -112,8 +112,8 @@ fn visible_text(key: &str) -> Option<String> {
     (visible != key).then(|| visible.to_owned())
 }
 
-/// Returns whether a character is not drawn: control characters but for line breaks and tabs,
-/// characters without a width, and those that set the direction of a text.
+/// Returns whether a character is not drawn. That is a control character but for line breaks and
+/// tabs, one without a width, or one that sets the direction of a text.
 fn is_invisible(c: char) -> bool {
     let has_no_width = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
     has_no_width || c.is_control() && !c.is_whitespace()
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_people_can_tell_apart_are_not_named() {
+    fn keys_that_people_can_distinguish_are_not_named() {
         for keys in [["1", "01"], ["a", "A"], ["café", "cafe"], ["a b", "a  b"], ["1 ", "1 "], ["日本", "日本 人"]]
         {
             assert_eq!(sentence(&keys, &[]), None, "{keys:?}");

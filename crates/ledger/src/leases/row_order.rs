@@ -131,7 +131,7 @@ impl CommitSequence {
         self.rows.extend(below.rows.into_iter().map(moved));
     }
 
-    /// True if Runs is needed to determine the last row of a key: rows of earlier versions carry no
+    /// True if Runs is needed to determine the last row of a key. Rows of earlier versions carry no
     /// order, and the last of several runs counts. `keys` has one key per row.
     pub fn has_doubt<K: Copy + Ord>(&self, keys: impl Iterator<Item = K>) -> bool {
         if self.runs.is_empty() {

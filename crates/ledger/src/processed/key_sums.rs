@@ -4,10 +4,10 @@
 //! In scope: the sums, their stored form, the keys in which two of them differ.
 //! Out of scope: what follows for these keys (`ledger::processed::redo_keys`).
 //!
-//! If one version of a key counts and a user deletes its last row, an earlier row is left, and
-//! nothing in the tab shows that there was another. Count and checksum of all rows
-//! (`state::snapshot::RowChecksum`) show that rows are gone, but not of which keys. So the state also
-//! keeps power sums of the keys. With x for a key, modulo the prime 2^61 - 1:
+//! One version of a key may count, and a user may delete its last row. Then an earlier row is left,
+//! and nothing in the tab shows that there was another. Count and checksum of all rows
+//! (`state::snapshot::RowChecksum`) show that rows are gone, but not of which keys. So the state
+//! also keeps power sums of the keys. With x for a key, modulo the prime 2^61 - 1:
 //!
 //! ```text
 //!   s0 = number of rows     s1 = Σ x     s2 = Σ x²     …     s12 = Σ x^12

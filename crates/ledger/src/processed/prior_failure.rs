@@ -45,8 +45,8 @@ impl PriorFailure {
         self.requested.map(ActionAnswer::Taken)
     }
 
-    /// True if a row has to answer a text that is not an action: an action that the user requested
-    /// in another row is taken first.
+    /// True if a row has to answer a text that is not an action. An action that the user requested
+    /// in another row comes first.
     pub fn awaits_answer(&self) -> bool {
         self.has_unknown_action && self.requested.is_none()
     }

@@ -315,7 +315,7 @@ impl ProcessedIndex {
             || (!self.has(fingerprint, hash) && self.failures.would_renew(fingerprint, record))
     }
 
-    /// Returns the change of an existing row that this version is; `None` if it is none: the key is
+    /// Returns the change of an existing row that this version is. `None` if it is none: the key is
     /// new, the version is done, or it failed and rests.
     pub fn change_to(&self, key: &Key, version: &Version) -> Option<ChangeHash> {
         let is_change = self.rewrites_row(key) && self.would_admit(key, version);

@@ -1,8 +1,8 @@
 //! Builds typed rows from the output of steps.
 //!
-//! In scope: turning a step's values into rows, and every reason for a rejection.
-//! Out of scope: coercing one value to a type (`ledger::values::coerce`), the key column and the
-//! tab's header (`ledger::rows::table_header`), and how a cell is written (the store).
+//! In scope: turning a step's values into rows, and every reason for a rejection. Out of scope:
+//! coercing one value to a type (`ledger::values::coerce`), key column and header
+//! (`ledger::rows::table_header`), and how the store writes a cell.
 //!
 //! A value is taken as it is or the item is rejected; it is never truncated, rounded or guessed. So
 //! a text stays a text whatever it looks like, and a number that a spreadsheet could not hold

@@ -3,7 +3,7 @@
 //! In scope: the last settled occurrence, failed runs in a row, the last runs, and answered
 //! requests; their stored form. Out of scope: what is due (`schedule`), rows in Runs.
 //!
-//! The history is in the commit that it belongs to: a claim settles its occurrence in the same
+//! The history is in the commit that it belongs to. A claim settles its occurrence in the same
 //! batch that takes the lease, and a run's last commit adds the run. So any number of clocks see
 //! the same history, and only one of them can claim an occurrence.
 

@@ -67,7 +67,7 @@ fn coerce_inexact(digits: &str, kind: ColumnType) -> Result<Cell, String> {
 
 fn too_fine(digits: &str) -> String {
     format!(
-        "a spreadsheet would change the number {}, for it holds some 15 digits and sizes from 1e-308 to 1e308: give the column the \
+        "a spreadsheet would change the number {}, for it holds some 15 digits and sizes from 1e-308 to 1e308; give the column the \
          type \"text\" to keep it as it is written, or round it in a step",
         shorten_digits(digits)
     )

@@ -142,7 +142,7 @@ fn is_printed_back(token: &str) -> bool {
     printed.is_some_and(|printed| Decimal::parse(&printed) == Decimal::parse(token))
 }
 
-/// Returns the double that holds the number of a text and prints with the same value; `None` if it
+/// Returns the double that holds the number of a text and prints with the same value. `None` if it
 /// would print another value, or if the text is not a number. `.5`, `5.` and `+5` are numbers here.
 pub fn double(text: &str) -> Option<f64> {
     let written = Decimal::parse(text)?;

@@ -101,8 +101,9 @@ impl InputForm {
     }
 }
 
-/// Removes the marks of thousands: one and the same mark, each before exactly three digits, and not
-/// after a leading zero, since 0.125 is less than one. `None` if the digits are not grouped so.
+/// Removes the marks of thousands: one and the same mark, each before exactly three digits. It is
+/// never after a leading zero, since 0.125 is less than one. `None` if the digits are not grouped
+/// so.
 fn without_thousands(whole: &str, mark: char) -> Option<String> {
     let is_mark = |c: char| c == mark || matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\'' | '\u{2019}');
     let used = whole.chars().find(|c| is_mark(*c));
@@ -157,7 +158,7 @@ fn weekday_name(day: Weekday) -> &'static str {
     }
 }
 
-/// Reads a date and time in `pattern` as a local time in `zone`; a pattern without an offset gives
+/// Reads a date and time in `pattern` as a local time in `zone`. A pattern without an offset gives
 /// that local time itself, one without a time midnight. The error completes "{text} is …".
 pub(crate) fn parse_moment(text: &str, pattern: &str, zone: &TimeZone) -> Result<DateTime, String> {
     let parts = strtime::parse(pattern, text).map_err(|_| form_error("date and time", pattern))?;
@@ -210,7 +211,7 @@ pub fn check_pattern(pattern: &str, is_moment: bool) -> Result<(), String> {
 }
 
 /// Returns the advice for a text that is not an ISO date or time, but is written in another usual
-/// way; empty if it is not.
+/// way. Empty if it is not.
 pub(crate) fn pattern_advice(text: &str) -> String {
     let patterns = usual_patterns(text);
     let all: Vec<String> = patterns.iter().map(|pattern| format!("input = {pattern:?}")).collect();

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::finding::LintSeverity;
 use crate::results::report::LintReport;
 
-/// Returns one command for each finding.
+/// Returns one command for each finding, and for each file that was not read as a whole.
 pub fn github(report: &LintReport) -> String {
     let mut out = String::new();
     for (file, finding) in report.findings() {
@@ -19,8 +19,14 @@ pub fn github(report: &LintReport) -> String {
         let code = finding.code;
         let _ = writeln!(out, "::{kind} file={path},line={line},col={column},title={code}::{message}");
     }
+    for file in &report.files {
+        for note in &file.notes {
+            let _ = writeln!(out, "::warning file={}::{}", property(&file.path), data(note));
+        }
+    }
     for unread in &report.unread {
-        let _ = writeln!(out, "::warning file={}::{}", property(&unread.path), data(&unread.why));
+        let _ =
+            writeln!(out, "::warning file={}::{}", property(&unread.path), data(&format!("not read: {}", unread.why)));
     }
     out
 }

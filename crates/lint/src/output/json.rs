@@ -25,6 +25,8 @@ struct Document<'a> {
 struct ReadinessDocument {
     score: String,
     level: &'static str,
+    /// Whether every file was read as a whole.
+    is_complete: bool,
     kept: Vec<&'static str>,
     missing: Vec<&'static str>,
 }
@@ -56,6 +58,7 @@ pub fn json(report: &LintReport) -> String {
         readiness: ReadinessDocument {
             score: readiness.score(),
             level: readiness.level.name(),
+            is_complete: readiness.is_complete(),
             kept: readiness.kept.iter().map(|habit| habit.name()).collect(),
             missing: readiness.missing.iter().map(|habit| habit.name()).collect(),
         },
@@ -91,6 +94,8 @@ pub fn json(report: &LintReport) -> String {
 pub struct EarlierReport {
     /// The score, such as `2/7`.
     pub score: String,
+    /// Whether every file was read as a whole.
+    pub is_complete: bool,
     /// Names of the habits that were kept.
     pub kept: Vec<String>,
 }
@@ -103,7 +108,14 @@ struct EarlierDocument {
 #[derive(Deserialize)]
 struct EarlierReadiness {
     score: String,
+    /// Reports of earlier versions lack it.
+    #[serde(default = "yes")]
+    is_complete: bool,
     kept: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl EarlierReport {
@@ -111,6 +123,7 @@ impl EarlierReport {
     pub fn parse(text: &str) -> Result<Self, String> {
         let read: EarlierDocument =
             serde_json::from_str(text).map_err(|error| format!("is not a report of `lint --format json`: {error}"))?;
-        Ok(Self { score: read.readiness.score, kept: read.readiness.kept })
+        let EarlierReadiness { score, is_complete, kept } = read.readiness;
+        Ok(Self { score, is_complete, kept })
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::output::printable::printable;
 use crate::results::readiness::Readiness;
 use crate::results::report::LintReport;
 use crate::rules::table::rule_of;
@@ -10,7 +11,8 @@ use crate::rules::table::rule_of;
 /// Returns the note.
 pub fn note(report: &LintReport) -> String {
     let readiness = Readiness::of(report);
-    let mut out = format!("# Readiness: {} (level {})\n\n", readiness.score(), readiness.level.name());
+    let mut out = format!("# Readiness: {}\n\n", readiness.summary());
+    not_looked_at(report, &mut out);
     if !readiness.kept.is_empty() {
         out.push_str("What is there:\n\n");
         for habit in &readiness.kept {
@@ -23,7 +25,10 @@ pub fn note(report: &LintReport) -> String {
         let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (file, finding) in report.findings() {
             if rule_of(finding.code).and_then(|rule| rule.habit) == Some(*habit) {
-                places.entry(finding.code).or_default().push(format!("{}:{}", file.path, finding.position.line));
+                places
+                    .entry(finding.code)
+                    .or_default()
+                    .push(printable(&format!("{}:{}", file.path, finding.position.line)));
             }
         }
         for (code, places) in places {
@@ -35,4 +40,18 @@ pub fn note(report: &LintReport) -> String {
         out.push('\n');
     }
     out
+}
+
+/// Adds what the note is not about.
+fn not_looked_at(report: &LintReport, out: &mut String) {
+    let unread =
+        report.unread.iter().map(|unread| printable(&format!("- {}: not read: {}", unread.path, unread.why)) + "\n");
+    let partly = report
+        .files
+        .iter()
+        .flat_map(|file| file.notes.iter().map(|note| printable(&format!("- {}: {note}", file.path)) + "\n"));
+    let lines: String = unread.chain(partly).collect();
+    if !lines.is_empty() {
+        let _ = writeln!(out, "This note is not about:\n\n{lines}");
+    }
 }

@@ -1,8 +1,11 @@
 //! The report as SARIF 2.1.0, for code scanning.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::finding::LintSeverity;
+use crate::results::readiness::Readiness;
 use crate::results::report::LintReport;
 use crate::rules::table::{all_rules, rule_of};
 
@@ -12,6 +15,33 @@ fn level(severity: LintSeverity) -> &'static str {
         LintSeverity::Warning => "warning",
         LintSeverity::Info => "note",
     }
+}
+
+/// Returns what was not read, or in part only.
+fn notifications(report: &LintReport) -> Vec<Value> {
+    let about = |level: &str, path: &str, text: String| {
+        json!({
+            "level": level,
+            "message": { "text": text },
+            "locations": [{ "physicalLocation": { "artifactLocation": { "uri": uri(path) } } }],
+        })
+    };
+    let unread = report.unread.iter().map(|path| about("error", &path.path, format!("not read: {}", path.why)));
+    let partly = report.files.iter().flat_map(|file| file.notes.iter().map(move |note| (file, note)));
+    unread.chain(partly.map(|(file, note)| about("warning", &file.path, note.clone()))).collect()
+}
+
+/// Returns a path as the reference that SARIF asks for.
+fn uri(path: &str) -> String {
+    let mut uri = String::new();
+    for byte in path.trim_start_matches("./").bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            let _ = write!(uri, "%{byte:02X}");
+        }
+    }
+    uri
 }
 
 /// Returns the report as one SARIF document. `version` is that of the program.
@@ -39,7 +69,7 @@ pub fn sarif(report: &LintReport, version: &str) -> String {
                 "message": { "text": format!("{title}: {}", finding.message) },
                 "locations": [{
                     "physicalLocation": {
-                        "artifactLocation": { "uri": file.path.trim_start_matches("./").replace(' ', "%20") },
+                        "artifactLocation": { "uri": uri(&file.path) },
                         "region": { "startLine": finding.position.line, "startColumn": finding.position.column },
                     }
                 }],
@@ -47,12 +77,24 @@ pub fn sarif(report: &LintReport, version: &str) -> String {
             })
         })
         .collect();
+    let readiness = Readiness::of(report);
     let document = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
             "tool": { "driver": { "name": "sheetkeep lint", "version": version, "rules": rules } },
             "columnKind": "unicodeCodePoints",
+            "invocations": [{
+                "executionSuccessful": report.unread.is_empty(),
+                "toolExecutionNotifications": notifications(report),
+            }],
+            "properties": {
+                "readiness": {
+                    "score": readiness.score(),
+                    "level": readiness.level.name(),
+                    "is_complete": readiness.is_complete(),
+                },
+            },
             "results": results,
         }],
     });

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::output::json::EarlierReport;
+use crate::output::printable::printable;
 use crate::results::readiness::Readiness;
 use crate::results::report::LintReport;
 use crate::rules::table::{all_rules, rule_of};
@@ -14,17 +15,18 @@ const CODES_PER_GAP: usize = 6;
 pub fn text(report: &LintReport, earlier: Option<&EarlierReport>) -> String {
     let mut out = String::new();
     for unread in &report.unread {
-        let _ = writeln!(out, "{}: not read: {}", unread.path, unread.why);
+        let _ = writeln!(out, "{}", printable(&format!("{}: not read: {}", unread.path, unread.why)));
     }
     for file in &report.files {
         for note in &file.notes {
-            let _ = writeln!(out, "{}: {note}", file.path);
+            let _ = writeln!(out, "{}", printable(&format!("{}: {note}", file.path)));
         }
         for finding in &file.findings {
             let place = format!("{}:{}:{}", file.path, finding.position.line, finding.position.column);
             let fix = if finding.fix.is_some() { " [--fix=safe]" } else { "" };
             let severity = finding.severity.name();
-            let _ = writeln!(out, "{place}: {severity} {} {}{fix}", finding.code, finding.message);
+            let line = format!("{place}: {severity} {} {}{fix}", finding.code, finding.message);
+            let _ = writeln!(out, "{}", printable(&line));
         }
     }
     if report.files.is_empty() {
@@ -57,9 +59,15 @@ fn habits(report: &LintReport, out: &mut String) {
 
 fn readiness_line(report: &LintReport, earlier: Option<&EarlierReport>, out: &mut String) {
     let readiness = Readiness::of(report);
-    let _ = writeln!(out, "\nReadiness: {} (level {})", readiness.score(), readiness.level.name());
+    let _ = writeln!(out, "\nReadiness: {}", readiness.summary());
     if let Some(earlier) = earlier {
-        let _ = writeln!(out, "{} → {}", earlier.score, readiness.score());
+        let of_part = match (earlier.is_complete, readiness.is_complete()) {
+            (true, true) => "",
+            (true, false) => " (now of what was read)",
+            (false, true) => " (before: of what was read)",
+            (false, false) => " (both of what was read)",
+        };
+        let _ = writeln!(out, "{} → {}{of_part}", earlier.score, readiness.score());
         let added: Vec<_> =
             readiness.kept.iter().filter(|habit| !earlier.kept.iter().any(|kept| kept == habit.name())).collect();
         for habit in added {

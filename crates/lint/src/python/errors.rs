@@ -1,12 +1,11 @@
 //! Errors and exit codes in Python.
 
-use tree_sitter::Node;
-
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::{PyCall, PyFacts, PyHandler};
 use crate::python::nodes::{any_below, statements};
 use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
+use crate::syntax::tree::SyntaxNode;
 
 /// Asks the rules.
 pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
@@ -16,6 +15,7 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     }
     for call in &facts.calls {
         programs(facts, call, findings);
+        suppressed(facts, call, findings);
         process_end(facts, call, findings);
     }
     let is_test = findings.source.path.contains("test");
@@ -26,7 +26,7 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
 }
 
 fn swallowed(facts: &PyFacts<'_>, handler: &PyHandler<'_>, findings: &mut Findings<'_>) {
-    let is_empty = |statement: &Node<'_>| match statement.kind() {
+    let is_empty = |statement: &SyntaxNode<'_>| match statement.kind() {
         "pass_statement" | "continue_statement" => true,
         "return_statement" => returns_nothing(facts.text(*statement)),
         "expression_statement" => facts.text(*statement) == "...",
@@ -49,6 +49,14 @@ fn swallowed(facts: &PyFacts<'_>, handler: &PyHandler<'_>, findings: &mut Findin
         (false, false) => High,
     };
     findings.add("SK401", confidence, handler.node.start_byte(), "every error is swallowed, also those of tomorrow");
+}
+
+/// `with contextlib.suppress(Exception):`.
+fn suppressed(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+    let is_all = call.positional.iter().any(|what| matches!(facts.text(*what), "Exception" | "BaseException"));
+    if call.name == "contextlib.suppress" && is_all {
+        findings.add("SK401", High, call.byte(), "every error is swallowed, also those of tomorrow");
+    }
 }
 
 fn returns_nothing(text: &str) -> bool {
@@ -86,6 +94,10 @@ fn programs(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>)
             "without check=True a failure of the program is not noticed"
         }
         "subprocess.call" | "os.system" if call.is_statement => "the program's exit code is thrown away",
+        "subprocess.Popen" if call.is_statement => {
+            findings.add("SK404", Medium, call.byte(), "nothing waits for the program, or sees how it ends");
+            return;
+        }
         "subprocess.run" | "subprocess.check_output" | "subprocess.check_call"
             if call.keyword("timeout").is_none() && !call.has_splat && facts.is_script() =>
         {

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 
-use tree_sitter::Node;
-
+use crate::finding::SafeFix;
 use crate::python::names::Names;
 use crate::python::nodes::text_of;
+use crate::syntax::tree::SyntaxNode;
 
 /// Where something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,21 +22,23 @@ pub(crate) struct PyContext {
     pub is_in_handler: bool,
     /// Whether it is in the body of a `try`.
     pub is_in_try: bool,
+    /// The first byte of the braces of an f-string around it, where a quote may end the string.
+    pub interpolation: Option<usize>,
 }
 
 /// A call of a function or a method.
 #[derive(Debug, Clone)]
 pub(crate) struct PyCall<'t> {
     /// The whole call.
-    pub node: Node<'t>,
+    pub node: SyntaxNode<'t>,
     /// The whole name of what is called, such as `requests.Session.get`; empty if it is unknown.
     pub name: String,
     /// The last part of that name.
     pub method: Cow<'t, str>,
     /// Arguments by position.
-    pub positional: Box<[Node<'t>]>,
+    pub positional: Box<[SyntaxNode<'t>]>,
     /// Arguments by name.
-    pub keywords: Box<[(&'t str, Node<'t>)]>,
+    pub keywords: Box<[(&'t str, SyntaxNode<'t>)]>,
     /// Whether arguments are passed as `*x` or `**x`.
     pub has_splat: bool,
     /// Whether the result is not used.
@@ -46,7 +48,7 @@ pub(crate) struct PyCall<'t> {
     /// The variable that holds the result.
     pub variable: Option<&'t str>,
     /// The operation that it is directly a part of, such as `now() - start`.
-    pub operation: Option<Box<Node<'t>>>,
+    pub operation: Option<Box<SyntaxNode<'t>>>,
     /// Whether a condition or a `with` is close around it.
     pub is_conditional: bool,
     /// Where it is.
@@ -55,7 +57,7 @@ pub(crate) struct PyCall<'t> {
 
 impl<'t> PyCall<'t> {
     /// Returns an argument by its name.
-    pub(crate) fn keyword(&self, name: &str) -> Option<Node<'t>> {
+    pub(crate) fn keyword(&self, name: &str) -> Option<SyntaxNode<'t>> {
         self.keywords.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
     }
 
@@ -64,9 +66,20 @@ impl<'t> PyCall<'t> {
         self.node.start_byte()
     }
 
-    /// Returns the place of its closing bracket.
-    pub(crate) fn closing_byte(&self) -> usize {
-        self.node.end_byte().saturating_sub(1)
+    /// Returns the change that adds a last argument; `None` where a quote could end a string around
+    /// the call, or nothing can be added.
+    pub(crate) fn with_argument(&self, argument: &str) -> Option<SafeFix> {
+        let arguments = self.node.child_by_field_name("arguments")?;
+        let parts: Vec<&str> = arguments.children().map(SyntaxNode::kind).filter(|kind| *kind != "comment").collect();
+        let separator = match parts.as_slice() {
+            ["(", ")"] => "",
+            ["(", .., ",", ")"] => " ",
+            ["(", .., ")"] => ", ",
+            // A generator without brackets of its own.
+            _ => return None,
+        };
+        let at = arguments.end_byte().saturating_sub(1);
+        self.context.interpolation.is_none().then(|| SafeFix { at, insert: format!("{separator}{argument}") })
     }
 }
 
@@ -76,14 +89,14 @@ impl<'t> PyCall<'t> {
 pub(crate) struct PyAssignment<'t> {
     /// The name, as written.
     pub name: &'t str,
-    pub value: Node<'t>,
+    pub value: SyntaxNode<'t>,
 }
 
 /// An `except` clause.
 #[derive(Debug, Clone)]
 pub(crate) struct PyHandler<'t> {
-    pub node: Node<'t>,
-    pub body: Node<'t>,
+    pub node: SyntaxNode<'t>,
+    pub body: SyntaxNode<'t>,
     /// Whether it catches everything, or `Exception`.
     pub is_blind: bool,
     /// Whether it is the last statement of its block, apart from the `try` itself.
@@ -95,7 +108,7 @@ pub(crate) struct PyHandler<'t> {
 /// A `for` or `while` statement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PyLoop<'t> {
-    pub node: Node<'t>,
+    pub node: SyntaxNode<'t>,
     /// Whether it is `while True:`.
     pub is_endless: bool,
     /// Where it is.
@@ -105,10 +118,10 @@ pub(crate) struct PyLoop<'t> {
 /// A function or a method, with its decorators.
 #[derive(Debug, Clone)]
 pub(crate) struct PyFunction<'t> {
-    pub node: Node<'t>,
+    pub node: SyntaxNode<'t>,
     pub name: &'t str,
     /// The whole names of its decorators, and their nodes.
-    pub decorators: Vec<(String, Node<'t>)>,
+    pub decorators: Vec<(String, SyntaxNode<'t>)>,
 }
 
 /// Everything about one script.
@@ -116,7 +129,7 @@ pub(crate) struct PyFunction<'t> {
 pub(crate) struct PyFacts<'t> {
     pub text: &'t str,
     /// The root of the tree.
-    pub root: Node<'t>,
+    pub root: SyntaxNode<'t>,
     /// The text in lower case without comments, for words.
     pub lower: String,
     /// Words that were asked for, and whether they are there.
@@ -129,19 +142,19 @@ pub(crate) struct PyFacts<'t> {
     pub calls: Vec<PyCall<'t>>,
     pub assignments: Vec<PyAssignment<'t>>,
     /// Strings that can hold a path, an address or an id.
-    pub strings: Vec<Node<'t>>,
+    pub strings: Vec<SyntaxNode<'t>>,
     pub handlers: Vec<PyHandler<'t>>,
     pub loops: Vec<PyLoop<'t>>,
     pub functions: Vec<PyFunction<'t>>,
-    pub asserts: Vec<Node<'t>>,
+    pub asserts: Vec<SyntaxNode<'t>>,
     /// `os.environ[…]` that is read within a function.
-    pub late_settings: Vec<Node<'t>>,
+    pub late_settings: Vec<SyntaxNode<'t>>,
     /// `if __name__ == "__main__":`.
     pub has_guard: bool,
     /// Statements of Python 2.
-    pub python_2: Option<Node<'t>>,
+    pub python_2: Option<SyntaxNode<'t>>,
     /// A place whose syntax is not Python's.
-    pub error: Option<Node<'t>>,
+    pub error: Option<SyntaxNode<'t>>,
 }
 
 impl<'t> PyFacts<'t> {
@@ -151,7 +164,7 @@ impl<'t> PyFacts<'t> {
     }
 
     /// Returns the text of a node.
-    pub(crate) fn text(&self, node: Node<'_>) -> &'t str {
+    pub(crate) fn text(&self, node: SyntaxNode<'_>) -> &'t str {
         text_of(node, self.text)
     }
 

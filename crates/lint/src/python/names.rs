@@ -3,9 +3,8 @@
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
-use tree_sitter::Node;
-
 use crate::python::nodes::text_of;
+use crate::syntax::tree::SyntaxNode;
 
 /// Attributes, calls and subscripts of one expression at most.
 const MAX_STEPS: usize = 40;
@@ -36,6 +35,11 @@ impl Names {
         }
     }
 
+    /// Returns the name of the call whose result a variable holds.
+    pub(crate) fn call_of(&self, variable: &str) -> Option<&str> {
+        self.bindings.get(variable).map(String::as_str)
+    }
+
     /// Returns whether a module was imported.
     pub(crate) fn imports(&self, module: &str) -> bool {
         self.modules
@@ -43,9 +47,9 @@ impl Names {
             .contains(module)
     }
 
-    /// Returns the whole name of an expression such as `session.get` or `gspread.login().sheet1`, with
-    /// calls and subscripts left out; empty if it does not begin with a name.
-    pub(crate) fn resolve(&self, node: Node<'_>, text: &str) -> String {
+    /// Returns the whole name of an expression such as `session.get` or `gspread.login().sheet1`,
+    /// without calls and subscripts. Empty if it does not begin with a name.
+    pub(crate) fn resolve(&self, node: SyntaxNode<'_>, text: &str) -> String {
         let mut parts = Vec::new();
         let mut next = Some(node);
         let mut steps = 0;

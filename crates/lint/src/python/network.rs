@@ -1,13 +1,11 @@
 //! Calls over the network in Python: time limits, answers, certificates, pages.
 
-use tree_sitter::Node;
-
 use crate::finding::LintConfidence::{High, Low, Medium};
-use crate::finding::SafeFix;
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::visit_below;
 use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
+use crate::syntax::tree::SyntaxNode;
 
 /// The timeout that `--fix=safe` writes, in seconds.
 const TIMEOUT_S: u32 = 60;
@@ -23,6 +21,27 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
         certificates(facts, call, findings);
         pages(facts, call, findings);
     }
+    for assignment in &facts.assignments {
+        let (name, value) = (assignment.name, facts.text(assignment.value));
+        let is_context = name.contains('.');
+        // A context of a server asks for no certificate, and that is usual.
+        let confidence = match name.rsplit('.').next().unwrap_or_default() {
+            "verify" if is_context && value == "False" && is_client_of(facts, name) => High,
+            "_create_default_https_context" if value.ends_with("_create_unverified_context") => High,
+            "check_hostname" if is_context && value == "False" => Medium,
+            "verify_mode" if is_context && value.ends_with("CERT_NONE") => Medium,
+            _ => continue,
+        };
+        let byte = assignment.value.start_byte();
+        findings.add("SK307", confidence, byte, format!("{name} trusts any server that answers"));
+    }
+}
+
+/// Returns whether an attribute is one of a session of requests or a client of httpx.
+fn is_client_of(facts: &PyFacts<'_>, attribute: &str) -> bool {
+    let variable = attribute.rsplit_once('.').map_or(attribute, |(variable, _)| variable);
+    let call = facts.names.call_of(variable).unwrap_or_default();
+    call.starts_with("requests.") || call.starts_with("httpx.")
 }
 
 /// Returns the position at which a function takes its timeout, if it has none by default.
@@ -48,12 +67,8 @@ fn time_limit(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_
         let has_adapter = is_session
             && (facts.has_word("partial(") || facts.has_word("timeoutadapter") || facts.has_word("(httpadapter)"));
         if (timeout.is_none() && !call.has_splat && !has_adapter) || is_none {
-            let fix = (timeout.is_none() && !call.has_splat).then(|| {
-                let end = call.closing_byte();
-                let has_comma = facts.text.get(..end).is_some_and(|text| text.trim_end().ends_with([',', '(']));
-                let insert = if has_comma { format!(" timeout={TIMEOUT_S}") } else { format!(", timeout={TIMEOUT_S}") };
-                SafeFix { at: end, insert }
-            });
+            let can_be_fixed = timeout.is_none() && !call.has_splat;
+            let fix = can_be_fixed.then(|| call.with_argument(&format!("timeout={TIMEOUT_S}"))).flatten();
             findings.add_fixable("SK301", High, call.byte(), format!("{} waits for ever", call.method), fix);
         }
         return;
@@ -61,6 +76,11 @@ fn time_limit(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_
     if is_none && (name.starts_with("httpx.") || name.starts_with("aiohttp.")) {
         findings.add("SK301", High, call.byte(), "timeout=None waits for ever");
         return;
+    }
+    let is_pool = matches!(name, "urllib3.PoolManager.request" | "urllib3.PoolManager.urlopen" | "urllib3.request");
+    if is_pool && timeout.is_none() && !call.has_splat && !facts.has_word("timeout") {
+        findings.applies(&[Habit::TimeLimits]);
+        findings.add("SK301", High, call.byte(), format!("{} waits for ever", call.method));
     }
     if let Some(position) = timeout_position(name) {
         let is_given = timeout.is_some() || call.positional.len() > position || call.has_splat;
@@ -109,7 +129,7 @@ struct ResponseUse {
 }
 
 impl ResponseUse {
-    fn look(&mut self, facts: &PyFacts<'_>, node: Node<'_>, parent: Option<Node<'_>>, variable: &str) {
+    fn look(&mut self, facts: &PyFacts<'_>, node: SyntaxNode<'_>, parent: Option<SyntaxNode<'_>>, variable: &str) {
         if node.kind() != "identifier" || facts.text(node) != variable {
             return;
         }

@@ -1,13 +1,11 @@
 //! Paths, encodings and zones in Python.
 
-use tree_sitter::Node;
-
 use crate::finding::LintConfidence::{High, Low, Medium};
-use crate::finding::SafeFix;
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::{any_below, literal};
 use crate::python::walk::SPREADSHEET_ID_LEN;
 use crate::results::collector::Findings;
+use crate::syntax::tree::SyntaxNode;
 
 /// Asks the rules.
 pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
@@ -19,13 +17,15 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
                 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
                 && value.bytes().any(|byte| byte.is_ascii_uppercase())
                 && value.bytes().any(|byte| byte.is_ascii_lowercase());
-            if is_id && (facts.uses_sheets() || facts.has_word("spreadsheet")) {
+            let is_address = value.contains("docs.google.com/spreadsheets/d/1");
+            if (is_id || is_address) && (facts.uses_sheets() || facts.has_word("spreadsheet")) {
                 findings.add("SK203", High, string.start_byte(), "the spreadsheet's id is in the text");
             }
         }
     }
     for call in &facts.calls {
-        folders(facts, call, findings);
+        folders(call, findings);
+        path_texts(call, findings);
         opened(facts, call, findings);
         now(facts, call, findings);
         late_setting(call, findings);
@@ -39,7 +39,7 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn home_path(string: Node<'_>, value: &str, findings: &mut Findings<'_>) {
+fn home_path(string: SyntaxNode<'_>, value: &str, findings: &mut Findings<'_>) {
     let is_home = ["/home/", "/Users/"].iter().any(|start| {
         let name = value.strip_prefix(start).and_then(|rest| rest.split('/').next());
         name.is_some_and(|name| !name.is_empty() && !name.starts_with(['{', '<', '$', '%']))
@@ -54,7 +54,7 @@ fn home_path(string: Node<'_>, value: &str, findings: &mut Findings<'_>) {
     }
 }
 
-fn folders(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn folders(call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let is_path = call.name.starts_with("pathlib.") && call.method == "mkdir";
     let is_bare = call.method == "mkdir" && call.positional.is_empty() && !call.name.starts_with("os.");
     let is_os = matches!(call.name.as_str(), "os.mkdir" | "os.makedirs");
@@ -66,16 +66,9 @@ fn folders(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) 
     if is_asked || call.positional.len() > 2 {
         return;
     }
-    let end = call.closing_byte();
-    let has_comma = facts.text.get(..end).is_some_and(|text| text.trim_end().ends_with(','));
-    let is_empty = call.positional.is_empty() && call.keywords.is_empty();
-    let insert = match (is_empty, has_comma) {
-        (true, _) => "exist_ok=True",
-        (_, true) => " exist_ok=True",
-        _ => ", exist_ok=True",
-    };
-    // `os.mkdir` has no such argument.
-    let fix = (call.name != "os.mkdir").then(|| SafeFix { at: end, insert: insert.to_owned() });
+    // `os.mkdir` has no such argument, and what else has a `mkdir` may have none either.
+    let can_be_fixed = is_path || call.name == "os.makedirs";
+    let fix = can_be_fixed.then(|| call.with_argument("exist_ok=True")).flatten();
     let confidence = if is_bare && !is_path { Medium } else { High };
     let message = format!("{} fails if the folder is there already", call.method);
     findings.add_fixable("SK204", confidence, call.byte(), message, fix);
@@ -88,10 +81,7 @@ fn opened(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let mode = mode_node.map_or(Some("r"), |mode| literal(mode, facts.text));
     let is_text = mode.is_some_and(|mode| !mode.contains('b'));
     if is_text && !call.has_splat && call.keyword("encoding").is_none() && call.positional.len() < 4 {
-        let end = call.closing_byte();
-        let has_comma = facts.text.get(..end).is_some_and(|text| text.trim_end().ends_with(','));
-        let insert = if has_comma { " encoding=\"utf-8\"" } else { ", encoding=\"utf-8\"" };
-        let fix = Some(SafeFix { at: end, insert: insert.to_owned() });
+        let fix = call.with_argument("encoding=\"utf-8\"");
         findings.add_fixable("SK206", High, call.byte(), "the machine's locale decides the encoding", fix);
     }
     let Some(path) = literal(*path, facts.text) else { return };
@@ -100,6 +90,19 @@ fn opened(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
         findings.add("SK205", High, call.byte(), format!("{path} is one name for all runs and users"));
     } else if !path.starts_with(['/', '~']) && !path.contains(':') && facts.is_script() && !facts.has_word("chdir") {
         findings.add("SK202", Low, call.byte(), format!("{path} depends on the current folder"));
+    }
+}
+
+/// `read_text` and `write_text` of a path, without an encoding.
+fn path_texts(call: &PyCall<'_>, findings: &mut Findings<'_>) {
+    let takes = match call.name.as_str() {
+        "pathlib.Path.read_text" => 0,
+        "pathlib.Path.write_text" => 1,
+        _ => return,
+    };
+    if call.positional.len() <= takes && !call.has_splat && call.keyword("encoding").is_none() {
+        let fix = call.with_argument("encoding=\"utf-8\"");
+        findings.add_fixable("SK206", High, call.byte(), "the machine's locale decides the encoding", fix);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Retries in Python: whether there are any, their bounds, and what is repeated.
 
 use crate::finding::LintConfidence::{High, Low, Medium};
-use crate::python::facts::{PyCall, PyFacts};
+use crate::python::facts::{PyCall, PyFacts, PyHandler};
 use crate::python::nodes::any_below;
 use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
@@ -59,10 +59,10 @@ fn endless_decorators(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
 fn endless_loops(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     for handler in &facts.handlers {
         let Some(found) = handler.context.inner_loop.and_then(|at| facts.loops.get(at)) else { continue };
-        if !found.is_endless || !handler.is_blind {
+        if !found.is_endless {
             continue;
         }
-        let range = found.node.byte_range();
+        let (range, body) = (found.node.byte_range(), handler.body.byte_range());
         let pauses = facts.calls.iter().filter(|call| range.contains(&call.byte())).any(|call| {
             // A queue's `get` waits, too.
             PAUSES.iter().any(|word| call.method.contains(word)) || (call.method == "get" && !facts.is_network(call))
@@ -72,10 +72,24 @@ fn endless_loops(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
                 || facts.text(node).starts_with("sys.exit")
         });
         let counts = any_below(found.node, |node| node.kind() == "augmented_assignment");
-        if !pauses && !leaves && !counts {
+        let ends_after_success =
+            any_below(found.node, |node| matches!(node.kind(), "break_statement" | "return_statement"));
+        let is_slept = facts.calls.iter().any(|call| call.name == "time.sleep" && body.contains(&call.byte()));
+        if is_slept && may_last(facts, handler) && ends_after_success && !leaves && !counts {
+            findings.add("SK304", Medium, handler.node.start_byte(), "this is tried again for ever");
+        } else if handler.is_blind && !pauses && !leaves && !counts {
             findings.add("SK304", High, handler.node.start_byte(), "the loop tries again at once, and for ever");
         }
     }
+}
+
+/// Returns whether a handler is about errors that may last for ever, and not about a queue that is
+/// empty.
+fn may_last(facts: &PyFacts<'_>, handler: &PyHandler<'_>) -> bool {
+    const ERRORS: [&str; 8] =
+        ["oserror", "ioerror", "connection", "requests.", "http", "urlerror", "apierror", "exception"];
+    let head = facts.text.get(handler.node.start_byte()..handler.body.start_byte()).unwrap_or_default().to_lowercase();
+    handler.is_blind || ERRORS.iter().any(|word| head.contains(word))
 }
 
 fn policies(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {

@@ -7,7 +7,8 @@ use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::{literal, visit_below};
 use crate::results::collector::Findings;
-use crate::secret_patterns::{is_placeholder, looks_random, may_name_secret, names_secret};
+use crate::secret_patterns::{has_secret_query, is_placeholder, looks_random, may_name_secret, names_secret};
+use crate::syntax::tree::SyntaxNode;
 
 /// Calls that read a key file, by their last part.
 const KEY_FILE_READERS: [&str; 5] = [
@@ -29,16 +30,13 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     named_secrets(facts, findings);
     for call in &facts.calls {
         key_files(facts, call, findings);
+        defaults(facts, call, findings);
+        arguments(facts, call, findings);
         logged(facts, call, findings);
         dotenv(call, findings);
     }
     for string in &facts.strings {
-        let text = facts.text(*string);
-        let has_secret = ["?api_key=", "&api_key=", "?apikey=", "&apikey=", "access_token=", "?token=", "&token="];
-        if text.contains("://")
-            && text.contains('{')
-            && has_secret.iter().any(|part| text.to_lowercase().contains(part))
-        {
+        if has_secret_query(facts.text(*string), '{') {
             findings.add("SK107", High, string.start_byte(), "a secret is part of an address, and so of every log");
         }
     }
@@ -46,8 +44,12 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
 
 fn named_secrets(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     for assignment in &facts.assignments {
-        let Some(value) = literal(assignment.value, facts.text) else { continue };
-        let byte = assignment.value.start_byte();
+        // `os.getenv('KEY') or 'literal'`.
+        let default =
+            (assignment.value.kind() == "boolean_operator").then(|| assignment.value.child_by_field_name("right"));
+        let node = default.flatten().unwrap_or(assignment.value);
+        let Some(value) = literal(node, facts.text) else { continue };
+        let byte = node.start_byte();
         let name = assignment.name.rsplit(['.', '[']).next().unwrap_or_default();
         if !may_name_secret(name) || findings.is_on_line(&["SK101", "SK103"], byte) {
             continue;
@@ -84,7 +86,10 @@ fn key_files(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>
 }
 
 fn logged(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+    let is_error = call.name.ends_with("Error") || call.name.ends_with("Exception");
     let is_log = call.name == "print"
+        || is_error
+        || facts.is_sheet_write(call)
         || (LOG_METHODS.contains(&call.method.as_ref())
             && call.name.split('.').any(|part| part.to_lowercase().contains("log")));
     if !is_log {
@@ -94,14 +99,75 @@ fn logged(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
         let mut secret = None;
         visit_below(*argument, |node, _| {
             let name = facts.text(node).rsplit('.').next().unwrap_or_default();
-            if matches!(node.kind(), "identifier" | "attribute") && names_secret(name) {
+            let is_name = matches!(node.kind(), "identifier" | "attribute");
+            let setting = setting_of(facts, node).filter(|name| names_secret(name));
+            let shown = setting.or_else(|| is_name.then_some(name));
+            if let Some(name) = shown.filter(|name| may_name_secret(name)) {
                 secret = Some((node.start_byte(), name.to_owned()));
             }
             // What a function or a comparison makes of a secret, such as its length, is another matter.
             !MAKERS.contains(&node.kind())
         });
         if let Some((byte, name)) = secret {
-            findings.add("SK105", High, byte, format!("{name} goes into the log"));
+            let confidence = match (names_secret(&name), is_error) {
+                (true, false) => High,
+                (true, true) => Medium,
+                (false, _) => Low,
+            };
+            let place = if facts.is_sheet_write(call) { "the sheet" } else { "the log" };
+            findings.add("SK105", confidence, byte, format!("{name} goes into {place}"));
+        }
+    }
+}
+
+/// Returns the name of a setting that is read here: `os.environ['KEY']` or `os.getenv('KEY')`.
+fn setting_of<'t>(facts: &PyFacts<'t>, node: SyntaxNode<'t>) -> Option<&'t str> {
+    let (read, name) = match node.kind() {
+        "subscript" => (node.child_by_field_name("value")?, node.child_by_field_name("subscript")?),
+        "call" => (node.child_by_field_name("function")?, node.child_by_field_name("arguments")?.named_child(0)?),
+        _ => return None,
+    };
+    let is_setting =
+        matches!(facts.names.resolve(read, facts.text).as_str(), "os.environ" | "os.environ.get" | "os.getenv");
+    is_setting.then(|| literal(name, facts.text)).flatten()
+}
+
+/// `os.getenv('API_KEY', 'literal')`.
+fn defaults(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+    if !matches!(call.name.as_str(), "os.getenv" | "os.environ.get") {
+        return;
+    }
+    let [name, value] = call.positional.as_ref() else { return };
+    let (Some(name), Some(text)) = (literal(*name, facts.text), literal(*value, facts.text)) else { return };
+    let byte = value.start_byte();
+    if names_secret(name) && looks_random(text) && !findings.is_on_line(&["SK101", "SK103"], byte) {
+        findings.add("SK102", High, byte, format!("{name} has a literal as its default"));
+    }
+}
+
+/// Secrets among the arguments of a program, and in the query of an address.
+fn arguments(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+    const FLAGS: [&str; 4] = ["--password={", "--token={", "--api-key={", "--secret={"];
+    if call.name.starts_with("subprocess.") || call.name == "os.system" {
+        let Some(words) = call.positional.first() else { return };
+        let mut shown = None;
+        visit_below(*words, |node, _| {
+            let text = facts.text(node).to_lowercase();
+            if node.kind() == "string" && FLAGS.iter().any(|flag| text.contains(flag)) {
+                shown = Some(node.start_byte());
+            }
+            node.kind() != "string"
+        });
+        if let Some(byte) = shown {
+            findings.add("SK107", High, byte, "a secret is an argument, which ps shows");
+        }
+    } else if facts.is_network(call)
+        && let Some(query) = call.keyword("params").filter(|query| query.kind() == "dictionary")
+    {
+        let key = query.named_children().filter_map(|pair| pair.child_by_field_name("key"));
+        let secret = key.into_iter().find(|key| literal(*key, facts.text).is_some_and(names_secret));
+        if let Some(key) = secret {
+            findings.add("SK107", Medium, key.start_byte(), "a secret is part of an address, and so of every log");
         }
     }
 }

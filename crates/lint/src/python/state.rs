@@ -23,6 +23,7 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
         overwritten(facts, call, findings);
         sheet_calls(facts, call, findings);
         deletions(facts, call, findings);
+        deleted_rows(facts, call, findings);
     }
     random_keys(facts, findings);
 }
@@ -49,7 +50,11 @@ fn overwritten(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'
     let is_open = matches!(call.name.as_str(), "open" | "io.open");
     let mode = call.positional.get(1).copied().or_else(|| call.keyword("mode"));
     let mode = mode.and_then(|mode| literal(mode, facts.text)).unwrap_or_default();
-    let writes = is_open && mode.contains('w') || matches!(call.method.as_ref(), "write_text" | "write_bytes");
+    let is_frame = matches!(call.method.as_ref(), "to_csv" | "to_excel" | "to_parquet" | "to_json")
+        && call.positional.first().is_some_and(|path| literal(*path, facts.text).is_some())
+        && (facts.names.imports("pandas") || facts.names.imports("polars"));
+    let writes =
+        is_open && mode.contains('w') || matches!(call.method.as_ref(), "write_text" | "write_bytes") || is_frame;
     if !writes {
         return;
     }
@@ -86,8 +91,8 @@ fn sheet_calls(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'
     if by_number && call.positional.first().is_some_and(|row| row.kind() != "integer") {
         findings.add("SK505", Medium, call.byte(), "the row is found by its number");
     }
-    let Some(object) = (call.method == "clear" && call.positional.is_empty()).then(|| object_of(facts, call)).flatten()
-    else {
+    let clears = (call.method == "clear" && call.positional.is_empty()) || call.method == "batch_clear";
+    let Some(object) = clears.then(|| object_of(facts, call)).flatten() else {
         return;
     };
     let writes = facts.calls.iter().any(|other| {
@@ -100,9 +105,11 @@ fn sheet_calls(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'
             && object_of(facts, other) == Some(object)
     });
     if writes {
+        // Which cells a list of ranges clears, and whether those are written, is not known.
+        let confidence = if call.method == "clear" { High } else { Medium };
         findings.add(
             "SK504",
-            High,
+            confidence,
             call.byte(),
             format!("{object} is empty until the next write, and for ever if that fails"),
         );
@@ -125,6 +132,23 @@ fn deletions(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>
     let is_temporary = ["tmp", "temp", "cache", "build"].iter().any(|word| path.contains(word));
     if !is_asked && !is_temporary {
         findings.add("SK507", Low, call.byte(), "a folder is deleted with everything in it, and nothing asks before");
+    }
+}
+
+/// A statement that deletes every row of a table, or the table.
+fn deleted_rows(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+    let statement = call.positional.first().and_then(|text| literal(*text, facts.text)).unwrap_or_default();
+    let statement = statement.trim().to_lowercase();
+    let deletes = (statement.starts_with("delete from ") && !statement.contains("where"))
+        || statement.starts_with("truncate ")
+        || statement.starts_with("drop table ");
+    let is_run = matches!(call.method.as_ref(), "execute" | "executescript" | "exec_driver_sql" | "text");
+    if !deletes || !is_run {
+        return;
+    }
+    findings.applies(&[Habit::Trials]);
+    if !["dry_run", "dry-run", "confirm", "force"].iter().any(|word| facts.has_word(word)) {
+        findings.add("SK507", Medium, call.byte(), "every row is deleted, and nothing asks before");
     }
 }
 

@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 
-use tree_sitter::{Node, Tree};
-
 use crate::python::facts::{PyAssignment, PyCall, PyContext, PyFacts, PyFunction, PyHandler, PyLoop};
 use crate::python::names::Names;
 use crate::python::nodes::{literal, named_children, text_of};
+use crate::syntax::tree::{SyntaxNode, SyntaxTree};
 
 /// Nodes within each other at most.
 const MAX_DEPTH: usize = 1_500;
@@ -21,28 +20,28 @@ pub(crate) struct NestingError;
 
 /// A node that is being looked at, and the context around it.
 struct Level<'t> {
-    node: Node<'t>,
+    node: SyntaxNode<'t>,
     outside: PyContext,
     /// The last of its statements so far.
-    last_statement: Option<usize>,
+    last_statement: Option<u32>,
     /// Handlers of its statements: index in `handlers`, and the `try` statement.
-    handlers: Vec<(usize, usize)>,
+    handlers: Vec<(usize, u32)>,
 }
 
 struct Walk<'t> {
     facts: PyFacts<'t>,
     levels: Vec<Level<'t>>,
     context: PyContext,
-    decorators: Vec<(String, Node<'t>)>,
+    decorators: Vec<(String, SyntaxNode<'t>)>,
     /// Where the code between the last comment and the next begins.
     code_from: usize,
 }
 
 /// Returns the facts of a tree.
-pub(crate) fn facts_of<'t>(tree: &'t Tree, text: &'t str) -> Result<PyFacts<'t>, NestingError> {
+pub(crate) fn facts_of<'t>(tree: &'t SyntaxTree, text: &'t str) -> Result<PyFacts<'t>, NestingError> {
     let facts = PyFacts {
         text,
-        root: tree.root_node(),
+        root: tree.root(),
         lower: String::new(),
         words: RefCell::default(),
         is_script: OnceCell::new(),
@@ -61,30 +60,24 @@ pub(crate) fn facts_of<'t>(tree: &'t Tree, text: &'t str) -> Result<PyFacts<'t>,
     };
     let mut walk =
         Walk { facts, levels: Vec::new(), context: PyContext::default(), decorators: Vec::new(), code_from: 0 };
-    let mut cursor = tree.walk();
-    loop {
+    for node in tree.nodes() {
+        while walk.levels.last().is_some_and(|level| level.node.id_after() <= node.id()) {
+            walk.leave();
+        }
         if walk.levels.len() > MAX_DEPTH {
             return Err(NestingError);
         }
-        walk.enter(cursor.node());
-        if cursor.goto_first_child() {
-            continue;
-        }
-        loop {
-            walk.leave();
-            if cursor.goto_next_sibling() {
-                break;
-            }
-            if !cursor.goto_parent() {
-                walk.add_code(text.len());
-                return Ok(walk.facts);
-            }
-        }
+        walk.enter(node);
     }
+    while !walk.levels.is_empty() {
+        walk.leave();
+    }
+    walk.add_code(text.len());
+    Ok(walk.facts)
 }
 
 impl<'t> Walk<'t> {
-    fn enter(&mut self, node: Node<'t>) {
+    fn enter(&mut self, node: SyntaxNode<'t>) {
         let parent = self.levels.last().map(|level| level.node);
         self.levels.push(Level { node, outside: self.context, last_statement: None, handlers: Vec::new() });
         // Brackets, operators and keywords: half of all nodes.
@@ -97,7 +90,7 @@ impl<'t> Walk<'t> {
         self.enter_named(node, parent);
     }
 
-    fn enter_named(&mut self, node: Node<'t>, parent: Option<Node<'t>>) {
+    fn enter_named(&mut self, node: SyntaxNode<'t>, parent: Option<SyntaxNode<'t>>) {
         let kind = node.kind();
         if kind != "comment"
             && let Some(around) = self.levels.iter_mut().nth_back(1)
@@ -114,6 +107,7 @@ impl<'t> Walk<'t> {
             "function_definition" => self.function(node),
             "class_definition" => self.decorators.clear(),
             "lambda" => self.context.inner_loop = None,
+            "interpolation" => self.context.interpolation = Some(node.start_byte()),
             "for_statement" | "while_statement" => self.enter_loop(node),
             "if_statement" => {
                 let condition = node.child_by_field_name("condition").map(|node| text_of(node, self.facts.text));
@@ -175,12 +169,11 @@ impl<'t> Walk<'t> {
         self.facts.lower.push_str(&code.to_lowercase());
     }
 
-    fn import(&mut self, node: Node<'t>) {
+    fn import(&mut self, node: SyntaxNode<'t>) {
         let text = self.facts.text;
         let module = node.child_by_field_name("module_name");
         let prefix = module.map(|module| format!("{}.", text_of(module, text))).unwrap_or_default();
-        let mut cursor = node.walk();
-        for name in node.children_by_field_name("name", &mut cursor) {
+        for name in node.children_by_field_name("name") {
             let alias = name.child_by_field_name("alias");
             let whole = text_of(alias.and_then(|_| name.child_by_field_name("name")).unwrap_or(name), text);
             let names = &mut self.facts.names;
@@ -197,21 +190,21 @@ impl<'t> Walk<'t> {
         }
     }
 
-    fn function(&mut self, node: Node<'t>) {
+    fn function(&mut self, node: SyntaxNode<'t>) {
         let name = node.child_by_field_name("name").map(|name| text_of(name, self.facts.text)).unwrap_or_default();
         let decorators = std::mem::take(&mut self.decorators);
         self.facts.functions.push(PyFunction { node, name, decorators });
         self.context = PyContext { function: Some(self.facts.functions.len() - 1), ..PyContext::default() };
     }
 
-    fn enter_loop(&mut self, node: Node<'t>) {
+    fn enter_loop(&mut self, node: SyntaxNode<'t>) {
         let condition = node.child_by_field_name("condition").map(|node| text_of(node, self.facts.text));
         let is_endless = matches!(condition, Some("True" | "1" | "(True)"));
         self.facts.loops.push(PyLoop { node, is_endless, context: self.context });
         self.context.inner_loop = Some(self.facts.loops.len() - 1);
     }
 
-    fn handler(&mut self, node: Node<'t>, parent: Option<Node<'t>>) {
+    fn handler(&mut self, node: SyntaxNode<'t>, parent: Option<SyntaxNode<'t>>) {
         let children = named_children(node);
         let Some(body) = children.iter().copied().find(|child| child.kind() == "block") else { return };
         let caught = children.iter().copied().find(|child| !matches!(child.kind(), "block" | "comment"));
@@ -219,8 +212,10 @@ impl<'t> Walk<'t> {
             "as_pattern" => caught.named_child(0).unwrap_or(caught),
             _ => caught,
         });
+        let is_all = |node: SyntaxNode<'_>| matches!(text_of(node, self.facts.text), "Exception" | "BaseException");
         let is_blind = caught.is_none_or(|caught| {
-            matches!(text_of(caught, self.facts.text), "Exception" | "BaseException" | "(Exception)")
+            let is_group = matches!(caught.kind(), "tuple" | "parenthesized_expression");
+            is_all(caught) || (is_group && caught.named_children().any(is_all))
         });
         // Whether the `try` is the last statement of its block is known when the block is left.
         if let (Some(block), Some(attempt)) = (self.levels.iter_mut().nth_back(2), parent) {
@@ -231,7 +226,7 @@ impl<'t> Walk<'t> {
         self.context.is_in_try = false;
     }
 
-    fn call(&mut self, node: Node<'t>, parent: Option<Node<'t>>) {
+    fn call(&mut self, node: SyntaxNode<'t>, parent: Option<SyntaxNode<'t>>) {
         let text = self.facts.text;
         let (Some(function), Some(arguments)) =
             (node.child_by_field_name("function"), node.child_by_field_name("arguments"))
@@ -284,7 +279,7 @@ impl<'t> Walk<'t> {
         });
     }
 
-    fn assignment(&mut self, node: Node<'t>) {
+    fn assignment(&mut self, node: SyntaxNode<'t>) {
         let text = self.facts.text;
         let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right")) else {
             return;
@@ -301,7 +296,7 @@ impl<'t> Walk<'t> {
         }
     }
 
-    fn with_item(&mut self, node: Node<'t>) {
+    fn with_item(&mut self, node: SyntaxNode<'t>) {
         let text = self.facts.text;
         let alias = node.child_by_field_name("alias").or_else(|| node.named_child(1));
         if let (Some(value), Some(alias)) = (node.named_child(0), alias)
@@ -312,14 +307,14 @@ impl<'t> Walk<'t> {
         }
     }
 
-    fn string(&mut self, node: Node<'t>) {
+    fn string(&mut self, node: SyntaxNode<'t>) {
         let text = text_of(node, self.facts.text);
         if text.contains(['/', '\\']) || text.len() > SPREADSHEET_ID_LEN {
             self.facts.strings.push(node);
         }
     }
 
-    fn pair(&mut self, name: Option<Node<'t>>, value: Option<Node<'t>>) {
+    fn pair(&mut self, name: Option<SyntaxNode<'t>>, value: Option<SyntaxNode<'t>>) {
         let (Some(name), Some(value)) = (name, value) else { return };
         let text = self.facts.text;
         let name = literal(name, text).unwrap_or_else(|| text_of(name, text));

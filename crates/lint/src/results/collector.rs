@@ -18,7 +18,7 @@ pub(crate) struct Findings<'a> {
     pub found: Vec<LintFinding>,
     /// Habits that the file could have.
     pub habits: BTreeSet<Habit>,
-    /// Lines about the file.
+    /// What of the file was not looked at, and why.
     pub notes: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ impl<'a> Findings<'a> {
         self.habits.extend(habits);
     }
 
-    /// Adds a line about the file.
+    /// Adds what of the file is not looked at, and why.
     pub(crate) fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }

@@ -34,7 +34,7 @@ pub struct FileReport {
     pub findings: Vec<LintFinding>,
     /// The text of each finding's line, for the baseline.
     pub line_texts: Vec<String>,
-    /// What the reader should know about the file, such as syntax that is not Python 3.
+    /// What of the file was not looked at, such as syntax that is not Python 3; none if all was.
     pub notes: Vec<String>,
     /// Findings that comments keep.
     pub ignored: usize,

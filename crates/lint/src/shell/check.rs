@@ -4,12 +4,17 @@ use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 use crate::shell::commands::facts_of;
 use crate::shell::{habits, network};
-use crate::syntax_tree::{TOO_DEEP, parse};
+use crate::syntax::parse::{ScriptLanguage, TOO_DEEP, parse};
 
 /// Checks a shell script.
 pub(crate) fn check(findings: &mut Findings<'_>) {
     let source = findings.source;
-    let Some(tree) = parse(findings, &tree_sitter_bash::LANGUAGE.into(), "the shell") else { return };
+    let language = ScriptLanguage {
+        grammar: tree_sitter_bash::LANGUAGE.into(),
+        name: "the shell",
+        part_end: |text, _| text.len(),
+    };
+    let Some(tree) = parse(findings, &language) else { return };
     let Ok(facts) = facts_of(&tree, &source.text) else {
         findings.note(TOO_DEEP);
         return;

@@ -1,6 +1,6 @@
 //! What a shell script runs, as lists: made in one pass over the tree.
 
-use tree_sitter::{Node, Tree};
+use crate::syntax::tree::{SyntaxNode, SyntaxTree};
 
 /// Nodes within each other at most.
 const MAX_DEPTH: usize = 1_500;
@@ -37,6 +37,8 @@ pub(crate) struct ShellCommand<'t> {
     pub words: Vec<&'t str>,
     /// Whether its failure is handled: it is a condition, or part of `a || b`.
     pub is_handled: bool,
+    /// Whether its output is not shown: it goes to another command, a file or a variable.
+    pub is_captured: bool,
 }
 
 impl ShellCommand<'_> {
@@ -113,7 +115,7 @@ impl ShellFacts<'_> {
 }
 
 /// Returns the facts of a tree.
-pub(crate) fn facts_of<'t>(tree: &'t Tree, text: &'t str) -> Result<ShellFacts<'t>, ShellNesting> {
+pub(crate) fn facts_of<'t>(tree: &'t SyntaxTree, text: &'t str) -> Result<ShellFacts<'t>, ShellNesting> {
     let mut facts = ShellFacts {
         text,
         lower: String::new(),
@@ -125,32 +127,22 @@ pub(crate) fn facts_of<'t>(tree: &'t Tree, text: &'t str) -> Result<ShellFacts<'
         error: None,
     };
     let mut comments = Vec::new();
-    let mut parents: Vec<Node<'t>> = Vec::new();
-    let mut cursor = tree.walk();
-    loop {
+    let mut parents: Vec<SyntaxNode<'t>> = Vec::new();
+    for node in tree.nodes() {
+        while parents.last().is_some_and(|parent| parent.id_after() <= node.id()) {
+            parents.pop();
+        }
         if parents.len() > MAX_DEPTH {
             return Err(ShellNesting);
         }
-        let node = cursor.node();
         if node.kind() == "comment" {
             comments.push(node.byte_range());
         }
         facts.enter(node, &parents);
-        if cursor.goto_first_child() {
-            parents.push(node);
-            continue;
-        }
-        loop {
-            if cursor.goto_next_sibling() {
-                break;
-            }
-            parents.pop();
-            if !cursor.goto_parent() {
-                facts.lower = without(text, &comments);
-                return Ok(facts);
-            }
-        }
+        parents.push(node);
     }
+    facts.lower = without(text, &comments);
+    Ok(facts)
 }
 
 fn without(text: &str, comments: &[std::ops::Range<usize>]) -> String {
@@ -164,11 +156,11 @@ fn without(text: &str, comments: &[std::ops::Range<usize>]) -> String {
 }
 
 impl<'t> ShellFacts<'t> {
-    fn text_of(&self, node: Node<'_>) -> &'t str {
+    fn text_of(&self, node: SyntaxNode<'_>) -> &'t str {
         self.text.get(node.byte_range()).unwrap_or_default()
     }
 
-    fn enter(&mut self, node: Node<'t>, parents: &[Node<'t>]) {
+    fn enter(&mut self, node: SyntaxNode<'t>, parents: &[SyntaxNode<'t>]) {
         match node.kind() {
             "command" => self.command(node, parents),
             "variable_assignment" => {
@@ -200,19 +192,16 @@ impl<'t> ShellFacts<'t> {
         }
     }
 
-    fn list(&mut self, node: Node<'t>) {
-        let nth = |back: u32| {
-            node.child_count().checked_sub(back).and_then(|at| node.child(at)).map(|child| self.text_of(child))
-        };
-        if nth(2) == Some("||") && matches!(nth(1), Some("true" | ":" | "/bin/true")) {
+    fn list(&mut self, node: SyntaxNode<'t>) {
+        let parts: Vec<&str> = node.children().map(|child| self.text_of(child)).collect();
+        if matches!(parts.as_slice(), [.., "||", "true" | ":" | "/bin/true"]) {
             self.hidden.push((node.start_byte(), self.text_of(node)));
         }
     }
 
-    fn command(&mut self, node: Node<'t>, parents: &[Node<'t>]) {
+    fn command(&mut self, node: SyntaxNode<'t>, parents: &[SyntaxNode<'t>]) {
         let mut all = Vec::new();
-        let mut cursor = node.walk();
-        for child in node.named_children(&mut cursor) {
+        for child in node.named_children() {
             match child.kind() {
                 "variable_assignment" | "file_redirect" | "heredoc_redirect" | "herestring_redirect" => {}
                 _ => all.push(self.text_of(child)),
@@ -222,13 +211,17 @@ impl<'t> ShellFacts<'t> {
         let words = all.get(start..).unwrap_or_default().to_vec();
         let handled = ["if_statement", "elif_clause", "while_statement", "negated_command"];
         let is_handled = parents.iter().rev().take(3).any(|parent| match parent.kind() {
-            "list" => parent.child(1).is_some_and(|operator| operator.kind() == "||"),
+            "list" => parent.children().nth(1).is_some_and(|operator| operator.kind() == "||"),
             kind => {
                 handled.contains(&kind)
                     && parent.child_by_field_name("body").is_none_or(|body| body.start_byte() > node.start_byte())
             }
         });
-        self.commands.push(ShellCommand { byte: node.start_byte(), all, words, is_handled });
+        let is_captured = parents.iter().rev().take(3).any(|parent| match parent.kind() {
+            "pipeline" => parent.named_children().last().is_some_and(|last| last.id() > node.id()),
+            kind => matches!(kind, "redirected_statement" | "command_substitution"),
+        });
+        self.commands.push(ShellCommand { byte: node.start_byte(), all, words, is_handled, is_captured });
     }
 }
 
@@ -273,8 +266,13 @@ mod tests {
 
     #[test]
     fn a_flag_is_found_in_a_group() {
-        let command =
-            ShellCommand { byte: 0, all: vec![], words: vec!["curl", "-fsS", "--max-time=30", "x"], is_handled: false };
+        let command = ShellCommand {
+            byte: 0,
+            all: vec![],
+            words: vec!["curl", "-fsS", "--max-time=30", "x"],
+            is_handled: false,
+            is_captured: false,
+        };
         assert!(command.has_flag(&["-f"]) && command.has_flag(&["--max-time"]) && !command.has_flag(&["-k", "--fail"]));
     }
 }

@@ -9,6 +9,7 @@ use crate::shell::commands::{ShellCommand, ShellFacts};
 /// Asks the rules.
 pub(crate) fn check(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
     stops_at_errors(facts, findings);
+    traces(facts, findings);
     for command in &facts.commands {
         folders_and_settings(command, findings);
     }
@@ -59,17 +60,33 @@ fn stops_at_errors(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
     }
 }
 
+/// `set -x` that is never taken back, in the first line, too.
+fn traces(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
+    const MESSAGE: &str = "every command goes to the log, with its arguments";
+    let has_x = |word: &str, sign: char| word.starts_with(sign) && !word.starts_with("--") && word.contains('x');
+    let sets = |sign: char| {
+        let in_set = facts.commands.iter().filter(|command| command.program() == "set");
+        in_set.filter(move |command| {
+            let mut names = command.words.windows(2).filter(|pair| pair[1] == "xtrace");
+            names.any(|pair| pair[0].starts_with(sign)) || command.words.iter().skip(1).any(|word| has_x(word, sign))
+        })
+    };
+    if sets('+').next().is_some() {
+        return;
+    }
+    let first = facts.text.lines().next().filter(|line| line.starts_with("#!")).unwrap_or_default();
+    let is_in_first_line = first.split_whitespace().skip(1).any(|word| has_x(word, '-'));
+    let byte = if is_in_first_line { Some(0) } else { sets('-').next().map(|command| command.byte) };
+    if let Some(byte) = byte {
+        findings.add("SK617", High, byte, MESSAGE);
+    }
+}
+
 fn folders_and_settings(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
     let words = &command.words;
     match command.program() {
         "mkdir" if !command.has_flag(&["-p", "--parents"]) && !command.is_handled => {
             findings.add("SK204", High, command.byte, "mkdir fails if the folder is there already; add -p");
-        }
-        "set"
-            if words.iter().any(|word| word.starts_with('-') && !word.starts_with("--") && word.contains('x'))
-                || words.contains(&"xtrace") =>
-        {
-            findings.add("SK617", High, command.byte, "every command goes to the log, with its arguments");
         }
         "source" | "."
             if words
@@ -93,13 +110,18 @@ fn folders_and_settings(command: &ShellCommand<'_>, findings: &mut Findings<'_>)
 }
 
 fn home(value: &str, byte: usize, findings: &mut Findings<'_>) {
+    if is_in_a_home(value) {
+        findings.add("SK201", High, byte, "this path exists on one machine only");
+    }
+}
+
+/// Returns whether a path is below the home of one person.
+pub(crate) fn is_in_a_home(value: &str) -> bool {
     let is_home = ["/home/", "/Users/"].iter().any(|start| {
         let name = value.strip_prefix(start).and_then(|rest| rest.split('/').next());
         name.is_some_and(|name| !name.is_empty() && !name.starts_with(['$', '{', '<', '*']))
     });
-    if is_home && value.matches('/').count() > 2 {
-        findings.add("SK201", High, byte, "this path exists on one machine only");
-    }
+    is_home && value.matches('/').count() > 2
 }
 
 fn redirects(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {

@@ -7,5 +7,5 @@
 
 pub(crate) mod check;
 mod commands;
-mod habits;
+pub(crate) mod habits;
 mod network;

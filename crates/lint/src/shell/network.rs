@@ -3,6 +3,7 @@
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
+use crate::secret_patterns::{has_secret_query, may_name_secret, names_secret};
 use crate::shell::commands::{ShellCommand, ShellFacts};
 
 /// Words of scripts that try again.
@@ -18,6 +19,8 @@ pub(crate) fn check(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
     let mut first = None;
     for command in &facts.commands {
         secrets(command, findings);
+        shown_secrets(command, findings);
+        hosts(command, findings);
         match command.program() {
             "curl" => curl(facts, command, findings),
             "wget" => wget(command, findings),
@@ -55,9 +58,11 @@ fn curl(facts: &ShellFacts<'_>, command: &ShellCommand<'_>, findings: &mut Findi
     if command.has_list() || asks_only {
         return;
     }
-    let is_limited = command.has_flag(&["-m", "--max-time", "--connect-timeout", "--speed-time"])
+    let is_limited = command.has_flag(&["-m", "--max-time", "--speed-time"])
         || command.all.iter().any(|word| matches!(*word, "timeout" | "--timeout"));
-    if !is_limited {
+    if !is_limited && command.has_flag(&["--connect-timeout"]) {
+        findings.add("SK301", Medium, command.byte, "only connecting has a limit; add --max-time");
+    } else if !is_limited {
         findings.add("SK301", High, command.byte, "curl waits for ever; add --max-time");
     }
     let checks = command.has_flag(&["-f", "--fail", "--fail-with-body", "-w", "--write-out", "-I", "--head", "-i"]);
@@ -110,7 +115,49 @@ fn secrets(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
             .iter()
             .any(|flag| lower.starts_with(flag) && lower.len() > flag.len())
     });
-    if words.windows(2).any(is_secret_pair) || is_long {
+    // A password directly behind -p, as the clients of MySQL take it.
+    let is_short = program.starts_with("mysql") || program.starts_with("mariadb");
+    let is_short = is_short && words.iter().any(|word| word.starts_with("-p$") || word.starts_with("-p\"$"));
+    let is_query = words.iter().any(|word| has_secret_query(word, '$'));
+    if words.windows(2).any(is_secret_pair) || is_long || is_short || is_query {
         findings.add("SK107", High, command.byte, format!("{program} gets a secret as an argument, which ps shows"));
+    }
+}
+
+/// Secrets that a command shows, and so the log has.
+fn shown_secrets(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
+    if command.is_captured || !matches!(command.program(), "echo" | "printf" | "logger") {
+        return;
+    }
+    let shown = command.words.iter().skip(1).flat_map(|word| variables(word));
+    if let Some(name) = shown.into_iter().find(|name| may_name_secret(name)) {
+        let confidence = if names_secret(name) { High } else { Low };
+        findings.add("SK105", confidence, command.byte, format!("{name} goes into the log"));
+    }
+}
+
+/// Returns the variables whose values are in a word: `$a` and `${a}`, and not `${#a}` or `${a:+set}`.
+fn variables(word: &str) -> Vec<&str> {
+    if word.starts_with('\'') {
+        return Vec::new();
+    }
+    let name = |part: &str| part.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+    let mut found = Vec::new();
+    for part in word.split('$').skip(1) {
+        let (part, is_braced) = part.strip_prefix('{').map_or((part, false), |part| (part, true));
+        let (name, rest) = part.split_at(name(part));
+        if !is_braced || rest.starts_with('}') {
+            found.push(name);
+        }
+    }
+    found
+}
+
+/// Programs that trust any host.
+fn hosts(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
+    let is_ssh = matches!(command.program(), "ssh" | "scp" | "sftp" | "rsync" | "autossh");
+    if is_ssh && command.words.iter().any(|word| word.contains("StrictHostKeyChecking=no")) {
+        let message = format!("{} trusts any host that answers", command.program());
+        findings.add("SK307", Medium, command.byte, message);
     }
 }

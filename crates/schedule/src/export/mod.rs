@@ -1,7 +1,7 @@
 //! Files by which other schedulers call a job.
 //!
-//! Every export calls `run --due`, which runs the job only if one of its times is due: an export
-//! may therefore call too often, and several may be in use at the same time.
+//! Every export calls `run --due`, which runs the job only if one of its times is due. So an export
+//! may call too often, and several may be in use at the same time.
 //!
 //! | question | file |
 //! |---|---|

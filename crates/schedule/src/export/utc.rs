@@ -62,7 +62,8 @@ pub fn utc_line(schedule: &JobSchedule, now: Timestamp) -> String {
 }
 
 /// Returns the UTC times, hour and minute, of starts whose local time is not one of the
-/// expression's: times that a clock change left out, run at the first instant after it.
+/// expression's. These are times that a clock change left out: they run at the first instant after
+/// it.
 pub fn starts_after_gaps(schedule: &JobSchedule, now: Timestamp) -> Vec<(i8, i8)> {
     let Recurrence::Cron(expression) = &schedule.recurrence else { return Vec::new() };
     let times: BTreeSet<(i8, i8)> = expression.times().into_iter().collect();

@@ -4,10 +4,10 @@
 //! In scope: the flow of each kind of credentials, deadlines, single flight. Out of scope: finding
 //! credentials (`sheets_client::auth::credentials`).
 //!
-//! By itself yup-oauth2 sends one request per caller, caches a response without a token as a valid
-//! one for ever, has no deadline on bodies, and logs tokens at debug level
-//! (`sheets_client::options::QUIET_LOG_DIRECTIVES`). So it only ever makes single requests here,
-//! under our lock and our clock.
+//! By itself yup-oauth2 sends one request per caller, and caches a response without a token as a
+//! valid one for ever. It has no deadline on bodies, and logs tokens at debug level
+//! (`sheets_client::options::QUIET_LOG_DIRECTIVES`). So it only ever makes single requests here, under our
+//! lock and our clock.
 
 use std::error::Error as StdError;
 use std::future::Future;

@@ -5,8 +5,8 @@
 //! if it was provably not executed (no token, no connection, 401, 429).
 //!
 //! `backoff` drives the loop and is used in this file only. The decisions are those of
-//! `retry::RetryPolicy`, because backoff's own limits read the standard library's clock, do not
-//! count attempts, and do not apply after a `Retry-After`.
+//! `retry::RetryPolicy`. backoff's own limits read the standard library's clock, do not count
+//! attempts, and do not apply after a `Retry-After`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

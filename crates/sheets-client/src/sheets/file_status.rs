@@ -1,4 +1,4 @@
-//! Whether a spreadsheet's file is in the trash, which only the Drive API shows: the Sheets API
+//! Whether a spreadsheet's file is in the trash, which only the Drive API shows. The Sheets API
 //! reads and writes a trashed file without an error (Google's issues 56238764745 and 56635455178).
 //!
 //! In scope: `drive.files.get`. Out of scope: what follows from the response (`check`).

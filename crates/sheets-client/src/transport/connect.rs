@@ -4,8 +4,8 @@
 //! response, because the hub collects bodies without a limit. Out of scope: what is sent
 //! (`sheets`), and which addresses are allowed (`sheets_client::types::address`).
 //!
-//! Only HTTP/1.1 is used. One call then owns its connection, so that the bytes read since the last
-//! write belong to one response, and a cancelled call closes its connection. A run has few calls in
+//! Only HTTP/1.1 is used. One call then owns its connection. So the bytes read since the last write
+//! belong to one response, and a cancelled call closes its connection. A run has few calls in
 //! flight, so multiplexing would gain nothing.
 
 use std::io;

@@ -1,8 +1,8 @@
 //! Calls to an http address through a proxy: the proxy receives each whole request and forwards it.
 //!
 //! In scope: sending the proxy credentials, and detecting that the proxy refuses them. Out of
-//! scope: the form of the request line, which the HTTP client handles (`Connected::proxy`), and
-//! which addresses may be called without TLS (`sheets_client::types::address`: loopback only).
+//! scope: the form of the request line, which the HTTP client handles (`Connected::proxy`). So are
+//! the addresses that may be called without TLS (`sheets_client::types::address`: loopback only).
 //!
 //! The pooling client can't add a proxy header, and the packages that build requests do not know of
 //! proxies. So the header is inserted where a request begins: with the first bytes that are written

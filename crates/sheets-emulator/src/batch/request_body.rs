@@ -189,7 +189,7 @@ mod tests {
     }
 
     /// Asserted by live tests of `EZSheets` and of a product whose calls were recorded, which send
-    /// `{"requests": {…}}`; and by google-api-python-client users' lists with a null in them.
+    /// `{"requests": {…}}`. Users of google-api-python-client send lists with a null in them.
     #[test]
     fn a_lone_request_is_a_list_and_a_null_is_left_out() {
         let kinds = |body: &'static [u8]| -> Vec<&str> {

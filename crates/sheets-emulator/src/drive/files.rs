@@ -168,7 +168,7 @@ fn facts(file: &Value, name: String, now_ms: i64) -> FileFacts {
     }
 }
 
-/// Answers `files.update` with a new name, or a move into the trash or out of it: as at Google, the
+/// Answers `files.update` with a new name, or a move into the trash or out of it. As at Google, the
 /// Sheets API reads and writes a trashed file all the same. Other changes are rejected instead of
 /// ignored.
 pub(crate) fn update(

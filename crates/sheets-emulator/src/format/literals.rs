@@ -3,9 +3,9 @@
 //! In scope: quotes, escapes, brackets, blanks.
 //! Out of scope: the meaning of the other characters (`number`, `date`).
 
-/// Returns the displayed characters of a section, each with whether it is literal: quoted, escaped,
-/// in `[$…]`, the blank of `_`, or the character after `*`, which is shown once (asserted by the
-/// live tests of googlesheets4). Other brackets are skipped.
+/// Returns the displayed characters of a section, each with whether it is literal. Literal means
+/// quoted, escaped, in `[$…]`, the blank of `_`, or the character after `*`. The last is shown once
+/// (asserted by the live tests of googlesheets4). Other brackets are skipped.
 pub(crate) fn letters(section: &str) -> Vec<(char, bool)> {
     let mut found = Vec::new();
     let mut rest = section.chars();

@@ -21,8 +21,8 @@ use crate::workbook::table_detection::find_table;
 /// The most cells of all grids together (Google Drive help, "Files you can store").
 const WORKBOOK_LIMIT: u64 = 10_000_000;
 
-/// Answers `values.append`: writes below the table in the range, from the table's first column, or
-/// at the start of the range if there is no table.
+/// Answers `values.append`. It writes below the table in the range, from the table's first column,
+/// or at the start of the range if there is no table.
 pub(crate) fn append(
     store: &impl WriteOpener,
     id: &str,

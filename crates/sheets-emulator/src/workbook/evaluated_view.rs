@@ -211,7 +211,7 @@ impl Workbook<'_, '_> {
     /// Returns the result of one of these formulas; `None` while it is in progress.
     ///
     /// A blank cell asks every formula that may fill it. One of them may need the formula that
-    /// asks, which does not make a circle: its result now is not kept, and it is evaluated again
+    /// asks, which does not make a circle. Its result now is not kept, and it is evaluated again
     /// when it is read.
     fn result_of(&self, sheet: i32, index: usize) -> Result<Option<Rc<Spill>>, StorageError> {
         let (row, column, source) = {

@@ -46,6 +46,7 @@ impl DrillArgs {
             sheet: SheetArgs { spreadsheet: None, embedded: None, env_file: self.env_file.clone() },
             state_dir: None,
             json: self.json,
+            date: None,
         }
     }
 

@@ -34,6 +34,6 @@ pub struct LateArgs {
 impl LateArgs {
     /// Returns the flags of one of the jobs.
     pub fn job_args(&self, job: &Path) -> JobArgs {
-        JobArgs { job: job.to_owned(), sheet: self.sheet.clone(), state_dir: None, json: self.json }
+        JobArgs { job: job.to_owned(), sheet: self.sheet.clone(), state_dir: None, json: self.json, date: None }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use crate::cli::args::job::JobArgs;
+use crate::cli::args::job::{DateArgs, JobArgs};
 
 /// Flags of `sheetkeep plan`, which writes nothing to the sheet.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
@@ -12,6 +12,9 @@ pub struct PlanArgs {
     /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
+    /// For which date.
+    #[command(flatten)]
+    pub when: DateArgs,
     /// Read FILE instead of the job file's source; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,

@@ -18,7 +18,7 @@ use crate::retry::Jitter;
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 #[command(allow_negative_numbers = true)]
 pub struct RetryArgs {
-    /// Make at most N attempts, the first included
+    /// Make at most N attempts, the first included: 5 are at most 4 retries
     #[arg(long, value_name = "N", default_value = "5", value_parser = attempts)]
     pub max_retries: u32,
     /// Bound the first delay by TIME (0.1 is seconds; or 300ms); it doubles each time

@@ -75,5 +75,6 @@ fn job_args(args: &AlertTestArgs, job: &Path) -> JobArgs {
         sheet: SheetArgs { spreadsheet: None, embedded: None, env_file: args.env_file.clone() },
         state_dir: None,
         json: false,
+        date: None,
     }
 }

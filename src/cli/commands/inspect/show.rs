@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::inspect::last_rows::last_rows;
-use crate::cli::args::command_line::ShowArgs;
+use crate::cli::args::jobs::inspect::ShowArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::errors::CliError;

@@ -8,7 +8,7 @@ use crate::app::inspect::job_overview::job_overview;
 use crate::app::local_state::instance_lock::known_id;
 use crate::app::local_state::processes::SystemProcesses;
 use crate::app::stages::stage_state::stage_states;
-use crate::cli::args::command_line::StatusArgs;
+use crate::cli::args::jobs::inspect::StatusArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{load_settings, place};
 use crate::cli::errors::CliError;

@@ -109,8 +109,8 @@ fn is_of_kind(args: &FailuresKeysArgs, failure: &Failure) -> bool {
         && args.error.as_ref().is_none_or(|text| failure.error.contains(text))
 }
 
-/// Returns the number of skipped failures of the kind that the flags name, if they stay as they are:
-/// what a person has skipped is not opened again by the way.
+/// Returns the number of skipped failures of the kind that the flags name, if they stay as they
+/// are. The command does not open what a person has skipped by the way.
 fn left_skipped(args: &FailuresKeysArgs, found: &FailureList) -> u64 {
     let is_left = |failure: &&Failure| failure.state == FailureState::Skipped && is_of_kind(args, failure);
     let asks = args.selects() && args.state.is_none();

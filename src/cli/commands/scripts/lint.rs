@@ -16,6 +16,9 @@ use crate::lint::results::fixes::apply_fixes;
 use crate::lint::results::report::{LintReport, LintSettings};
 use crate::lint::rules::table::{all_rules, page, rule_of};
 
+/// What some editors of Windows write at the start of a text.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
 /// Reads the scripts and prints the report.
 pub fn command(session: &Session, args: &LintArgs) -> Result<Exit, CliError> {
     if let Some(LintAction::Explain(explain)) = &args.action {
@@ -27,7 +30,7 @@ pub fn command(session: &Session, args: &LintArgs) -> Result<Exit, CliError> {
     let mut report = lint_paths(&args.paths, &settings);
     if args.fix == Some(FixChoice::Safe) {
         let count = fix(&report)?;
-        session.terminal.err().line(&format!("{count} fixes made"));
+        session.terminal.err().line(&if count == 1 { "1 fix made".to_owned() } else { format!("{count} fixes made") });
         report = lint_paths(&args.paths, &settings);
     }
     if let Some(path) = &args.write_baseline {
@@ -49,7 +52,12 @@ pub fn command(session: &Session, args: &LintArgs) -> Result<Exit, CliError> {
         let why = "no script was read: name Python or shell scripts, crontabs, job files, or folders with them";
         return Err(CliError::new(why, Exit::NoInput));
     }
-    Ok(if is_gated(&report, args.gate) { Exit::Findings } else { Exit::Ok })
+    Ok(match args.gate {
+        gate if is_gated(&report, gate) => Exit::Findings,
+        // What was not read may have errors.
+        GateChoice::Error | GateChoice::Warning if !report.unread.is_empty() => Exit::Partial,
+        _ => Exit::Ok,
+    })
 }
 
 fn is_gated(report: &LintReport, gate: GateChoice) -> bool {
@@ -124,8 +132,12 @@ fn fix(report: &LintReport) -> Result<usize, CliError> {
     let mut count = 0;
     for file in report.files.iter().filter(|file| file.findings.iter().any(|finding| finding.fix.is_some())) {
         let path = Path::new(&file.path);
-        let (text, made) = apply_fixes(&read_text(path)?, file);
-        replace(path, &text)
+        let text = read_text(path)?;
+        // Places are counted behind a byte order mark.
+        let (mark, text) =
+            text.strip_prefix(BYTE_ORDER_MARK).map_or(("", text.as_str()), |text| (BYTE_ORDER_MARK, text));
+        let (text, made) = apply_fixes(text, file);
+        replace(path, &format!("{mark}{text}"))
             .map_err(|error| CliError::new(format!("failed to write {}: {error}", path.display()), Exit::CantCreate))?;
         count += made;
     }

@@ -139,8 +139,8 @@ pub(crate) fn target(
     }
 }
 
-const ID_HELP: &str = "it is the part of the spreadsheet's address between /d/ and the next slash, or the whole address, which ends in \
-     /edit (that of a published page, with /d/e/, names no spreadsheet)";
+const ID_HELP: &str = "it is the part of the spreadsheet's address between /d/ and the next slash; or the whole address, which ends in \
+     /edit (an address with /d/e/ is that of a published page, not of a spreadsheet)";
 
 fn google(id: Option<String>, choice: Choice) -> Option<(Target, Choice)> {
     id.map(|id| (Target::Google { id }, choice))

@@ -3,9 +3,9 @@
 //! In scope: the terms and filters with a known bound. Out of scope: evaluating the others
 //! (`step::expression`).
 //!
-//! The bound is coarse on purpose: it assumes that each part is as large as the whole input. An
-//! expression without a bound (definitions, `reduce`, `until`, `repeat`, `range` over anything but
-//! numbers, …) may end all the same; it is only not evaluated in this process.
+//! The bound is coarse on purpose: it assumes that each part is as large as the whole input.
+//! Without a bound are definitions, `reduce`, `until`, `repeat`, `range` over anything but numbers,
+//! and others. Such an expression may end all the same; it is only not evaluated in this process.
 
 use jaq_core::load::lex::StrPart;
 use jaq_core::load::parse::{BinaryOp, Pattern, Term};

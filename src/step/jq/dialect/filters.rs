@@ -1,11 +1,11 @@
 //! The filters that an expression may use: those of the jaq crates, some replaced by those of jq.
 //!
-//! In scope: which filters are disallowed; filters that return exactly one value or an error, as jq
-//! 1.7 does, where jaq returns several, none or another. Out of scope: compiling
+//! In scope: which filters are disallowed. Also filters that return exactly one value or an error,
+//! as jq 1.7 does, where jaq returns several, none or another. Out of scope: compiling
 //! (`step::jq::program`). `docs/jq.md` lists the remaining differences from jq.
 //!
 //! An expression can access only its input. Filters that read the environment, the clock, the
-//! machine's time zone or further inputs are not available; neither are those that write to the log
+//! machine's time zone or further inputs are not available. Neither are those that write to the log
 //! or end the process. So the same record yields the same rows on every machine and in every run.
 
 use std::sync::LazyLock;

@@ -1,9 +1,9 @@
 //! `autoFill`: continues a series, as dragging the corner of a selection does.
 //!
 //! In scope: numbers, and texts that end in a number, by equal steps; single dates by days;
-//! formulas, whose references move. All other cells are repeated.
-//! Out of scope: series of unequal steps and of mixed kinds, and finding the source inside a range,
-//! which are refused; names of days and months, which are repeated.
+//! formulas, whose references move. All other cells are repeated. Out of scope, and refused: series
+//! of unequal steps and of mixed kinds, and finding the source inside a range. Names of days and
+//! months are repeated.
 
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Which locales and time zones a spreadsheet takes.
 //!
 //! Source: the reference of `SpreadsheetProperties`. A locale is a language of two or three
-//! letters, alone or with a country, and not all of them are supported; a zone is a name of CLDR,
+//! letters, alone or with a country, and not all of them are supported. A zone is a name of CLDR,
 //! or `GMT-07:00` and the like. Which languages the service supports is not known, and neither are
 //! the words of its refusals.
 

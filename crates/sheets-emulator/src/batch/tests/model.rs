@@ -1,5 +1,5 @@
-//! Random batches against a sheet and against a list of lists, which must agree after each batch;
-//! and the number of rows that a batch changes.
+//! Random batches against a sheet and against a list of lists, which must agree after each batch.
+//! Also the number of rows that a batch changes.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -94,7 +94,7 @@ fn weekday(date: Date, kind: f64) -> EvalResult<i64> {
     }))
 }
 
-/// Numbers the week of the year: weeks begin on Sunday (1, 17), on Monday (2, 11) to Saturday (16),
+/// Numbers the week of the year. Weeks begin on Sunday (1, 17), on Monday (2, 11) to Saturday (16),
 /// or are those of ISO 8601 (21).
 #[expect(clippy::cast_possible_truncation, reason = "checked before")]
 fn week(date: Date, kind: f64) -> EvalResult<i64> {

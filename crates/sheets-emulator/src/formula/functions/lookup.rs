@@ -68,8 +68,9 @@ pub(crate) fn call_range_lookup(name: &str, args: &Args<'_>) -> EvalResult<Opera
     Ok(entry_of(&results, count(at), across))
 }
 
-/// Looks a key up in a sorted row or column, or in the first column of a table (the first row of
-/// one that is wider than high). Without a result range, the result is at the table's other end.
+/// Looks a key up in a sorted row or column, or in the first column of a table. In a table that is
+/// wider than high it is the first row. Without a result range, the result is at the table's other
+/// end.
 fn sorted_lookup(wanted: &Scalar, range: &Matrix, args: &Args<'_>) -> EvalResult<Operand> {
     let across = range.width > range.height;
     let keys: Vec<&Scalar> = if across {

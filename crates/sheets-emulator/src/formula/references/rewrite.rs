@@ -39,7 +39,7 @@ pub(crate) fn rewrite_formulas(tx: &Transaction<'_>, on: &str, edit: &SheetEdit)
 }
 
 /// Adjusts the formulas of a conditional format to a completed edit of the sheet titled `on`, which
-/// is its own. They are relative to the first cell of its first range: where the edit deleted a
+/// is its own. They are relative to the first cell of its first range. Where the edit deleted a
 /// cell that they refer to, they keep their distance from that cell, which was at `before`.
 pub(crate) fn rewrite_rule(rule: &mut Value, before: &GridRange, on: &str, edit: &SheetEdit) -> bool {
     let after = rule.pointer("/ranges/0").map_or_else(|| before.clone(), GridRange::from_json);

@@ -1,13 +1,13 @@
-//! Where the table of a sheet began when it was last looked for, so that an append need not read it
-//! again from its first row.
+//! Where the table of a sheet began when an append last searched for it. The next append need not
+//! read it again from its first row.
 //!
 //! In scope: keeping it, and forgetting it when a row of the sheet changes.
 //! Out of scope: what a table is (`workbook::table_detection`).
 //!
 //! The hint is in a table of its own, with triggers on the rows. So it is rolled back with the
-//! transaction, it is gone after any change of a row by whatever connection or process, and it
-//! serves files and memory alike. The table is made by the first append that has a hint to keep:
-//! a file without such appends has none.
+//! transaction, and it is gone after any change of a row by whatever connection or process. It
+//! serves files and memory alike. The table is made by the first append that has a hint to keep: a
+//! file without such appends has none.
 
 use rusqlite::{OptionalExtension, params};
 

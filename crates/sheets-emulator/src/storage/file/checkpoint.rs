@@ -1,15 +1,15 @@
 //! Copies each commit from the write-ahead log into the file, before the commit is acknowledged.
 //! The one file is therefore complete at any time.
 //!
-//! In scope: the way of a commit from the log into the file, whom it waits for, the recovery of a
-//! file that was copied without its log.
-//! Out of scope: the format of the log's copy in the file (`wal_copy`).
+//! In scope: the way of a commit from the log into the file, and whom it waits for. Also the
+//! recovery of a file that was copied without its log. Out of scope: the format of the log's copy
+//! in the file (`wal_copy`).
 //!
-//! The order is: commit to the log; append a copy of the log after the last page of the file; make
-//! the log durable; write and sync the pages; empty the log. Several commits may do this together
-//! (`group_commit`). A process that is killed at any point leaves a complete file, because the copy
-//! of the log exists from before the first page is overwritten until after the last one. All steps
-//! but the first hold `SQLite`'s write lock.
+//! A commit first goes to the log. Then a copy of the log goes after the last page of the file, and
+//! the log becomes durable. Then the pages are written and synced, and the log is emptied. Several
+//! commits may do this together (`group_commit`). A process that is killed at any point leaves a
+//! complete file. The copy of the log exists from before the first page is overwritten until after
+//! the last one. All steps but the first hold `SQLite`'s write lock.
 
 use std::fs::File;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

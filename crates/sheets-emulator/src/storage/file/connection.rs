@@ -72,8 +72,8 @@ CREATE TABLE kept (
 ) WITHOUT ROWID;
 ";
 
-/// Migration from version 1, which did not record rows with formulas: every row that may have one
-/// is marked as one that may fill several cells.
+/// Migration from version 1, which did not record rows with formulas. It marks every row that may
+/// have one as a row that may fill several cells.
 const FROM_VERSION_1: &str = "
 ALTER TABLE rows ADD COLUMN formulas INTEGER NOT NULL DEFAULT 0;
 UPDATE rows SET formulas = 2 WHERE bare = 0 AND instr(cells, x'06') > 0 AND instr(cells, x'3D') > 0;

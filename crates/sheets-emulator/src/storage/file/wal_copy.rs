@@ -9,8 +9,8 @@
 //! first page is overwritten, and removed after the last one. `SQLite` ignores bytes after the last
 //! page.
 //!
-//! The copy consists of the log and 64 bytes: a magic text, the start of the copy, the length of
-//! the log, and a hash of all of these. It is valid only at the end of the file.
+//! The copy consists of the log and 64 bytes. These are a magic text, the start of the copy, the
+//! length of the log, and a hash of all of them. It is valid only at the end of the file.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -236,8 +236,8 @@ impl<'a> Correspondence<'a> {
             .collect()
     }
 
-    /// Whether a user replaced the key of a hit row, so that it belongs to no key: it shows neither
-    /// the key nor what the write left in its place.
+    /// Whether a user replaced the key of a hit row, so that it belongs to no key. It then shows
+    /// neither the key nor what the write left in its place.
     pub(crate) fn is_unkeyed(&self, at: usize, row: u32) -> bool {
         let Some(hit) = self.finding.misplaced.get(at) else { return false };
         let shown = self.image.shown(row as usize, self.image.key);

@@ -14,7 +14,7 @@ pub(crate) struct ExcludedRow {
     pub key: Option<String>,
     /// Its current row, if that is known.
     pub row: Option<usize>,
-    /// Its contents once the write of a repair that missed it is repeated, in current columns; `None`
-    /// if there is none, or one that moves cells.
+    /// Its contents once the write of a repair that missed it is repeated, in current columns.
+    /// `None` if there is no such write, or one that moves cells.
     pub repaired: Option<RowFingerprint>,
 }

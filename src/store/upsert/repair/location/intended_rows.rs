@@ -52,7 +52,7 @@ impl Correspondence<'_> {
     }
 
     /// The row that a repair hit, if it was the intended one, in which a user had changed some
-    /// cells since the plan: no row that was not hit resembles the expected contents as much.
+    /// cells since the plan. No row that was not hit resembles the expected contents as much.
     pub(crate) fn own_row_changed(&self, at: usize, misplaced: &MisplacedWrite) -> Option<u32> {
         let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
         let row = self.row_of_hit(at)?;
@@ -70,7 +70,7 @@ impl Correspondence<'_> {
     }
 
     /// Another row that a repair hit, if it was the intended one, in which a user had changed a few
-    /// cells since the plan: no other row resembles the expected contents as much.
+    /// cells since the plan. No other row resembles the expected contents as much.
     pub(crate) fn other_hit_changed(&self, misplaced: &MisplacedWrite) -> Option<u32> {
         let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
         let hits = self.finding.misplaced.iter().enumerate();
@@ -175,8 +175,8 @@ impl Correspondence<'_> {
         named.map(str::to_owned).chain(hit).chain(undo_log.recreated.iter().cloned()).collect()
     }
 
-    /// Whether a row is known to be another than the one for which a write was intended: one that a
-    /// repair settled or created, or one that shows what another write of it expects.
+    /// Whether a row is known to be another than the one for which a write was intended. A repair
+    /// settled or created it, or it shows what another write of the repair expects.
     fn is_claimed_by_other(&self, misplaced: &MisplacedWrite, row: u32) -> bool {
         self.is_settled_or_expected(misplaced, row) || self.created_rows().contains(&row)
     }
@@ -222,8 +222,8 @@ impl Correspondence<'_> {
         self.rival_writes(misplaced, fingerprint).next().is_some()
     }
 
-    /// Two rows, if several writes of a repair expected the same, the repair hit one of their rows by
-    /// mistake, and the writes differ: nothing shows which of them was for that row.
+    /// Two rows for which nothing shows which of several writes was meant. The writes of a repair
+    /// expected the same and differ, and the repair hit one of their rows by mistake.
     pub(crate) fn rival_rows(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> Option<(u32, u32)> {
         let rival = self.rival_writes(misplaced, fingerprint).next()?;
         // A rival whose row shows its key again is known.
@@ -242,8 +242,8 @@ impl Correspondence<'_> {
         Some((*rows.first()?, *rows.get(1)?))
     }
 
-    /// Two rows that show what a repair expected, if nothing shows which of them it was for; the same
-    /// row twice if it could be for another of its writes.
+    /// Two rows that show what a repair expected, if nothing shows which of them it was for. The
+    /// same row twice if it could be for another of its writes.
     pub(crate) fn equal_rows(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> Option<(u32, u32)> {
         if fingerprint.is_blank() {
             return None;

@@ -48,7 +48,7 @@ impl Correspondence<'_> {
         rows.next().filter(|_| rows.next().is_none())
     }
 
-    /// Whether a hit row contained as much of these contents as of others, so that it may be the row
+    /// Whether a hit row contained as much of these contents as of others. It may then be the row
     /// that a repair expected, changed since.
     pub(crate) fn resembles_a_hit(&self, fingerprint: &RowFingerprint) -> bool {
         let hits = self.finding.misplaced.iter().map(|hit| self.compare_before(fingerprint, hit));
@@ -66,8 +66,8 @@ impl Correspondence<'_> {
         self.settled.iter().any(|claim| claim.row == Some(row as usize))
     }
 
-    /// Rows that are known to be others than the hit ones: intended rows of a repair that it missed,
-    /// and rows that it hit as intended.
+    /// Rows that are known to be others than the hit ones: intended rows that a repair missed, and
+    /// rows that it hit as intended.
     pub(crate) fn find_claims(&self) -> Vec<ExcludedRow> {
         let map = self.intended_map();
         let missed = self.finding.misplaced.iter().filter_map(|misplaced| match &misplaced.target.expect {

@@ -195,8 +195,8 @@ impl<'a> RowSearch<'a> {
         }
     }
 
-    /// Whether a row shows the key of an emptied one, and not because a write put it there by mistake:
-    /// a user gave the key another row.
+    /// Whether a row shows the key of an emptied one because a user gave the key another row. No
+    /// write put it there by mistake.
     fn is_key_shown_elsewhere(&mut self, at: usize) -> bool {
         let Some(key) = self.sought[at].lost_key.clone() else { return false };
         let mut rows = self.rows_showing(self.image.key, mark_of(&Value::from(key.clone())).unwrap_or_default());

@@ -86,8 +86,8 @@ impl RepairPlanner<'_> {
         self.map.row_of(key).is_some() || hit.is_some_and(|hit| self.map.row_of_hit(hit).is_some())
     }
 
-    /// Whether a hit row that was not found gets a new row: it had a key, and the write left nothing
-    /// in it, so that users could not recognise it as a row.
+    /// Whether a hit row that was not found gets a new row. It had a key, and the write left
+    /// nothing in it, so that users could not recognise it as a row.
     pub(super) fn is_to_be_created(&self, at: usize) -> bool {
         let Some(misplaced) = self.map.finding.misplaced.get(at) else { return false };
         let key = self.map.key_before(misplaced);

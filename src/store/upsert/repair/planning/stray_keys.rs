@@ -63,7 +63,7 @@ impl RepairPlanner<'_> {
 
 impl Correspondence<'_> {
     /// The keys that a write put into other keys' rows, or into rows without one, which were not
-    /// found again; each with what the write left in these rows, in current columns.
+    /// found again. Each comes with what the write left in these rows, in current columns.
     fn unfound_keys(&self) -> BTreeMap<String, Vec<RowFingerprint>> {
         let mut out: BTreeMap<String, Vec<RowFingerprint>> = BTreeMap::new();
         for (at, misplaced) in self.finding.misplaced.iter().enumerate() {
@@ -75,8 +75,8 @@ impl Correspondence<'_> {
         out
     }
 
-    /// The keys that an earlier write put by mistake into rows from which a repair was to take them,
-    /// where it hit other rows and these count as gone; each with what the rows showed then.
+    /// The keys that an earlier write put by mistake into rows that count as gone. A repair was to
+    /// take them from there, and hit other rows. Each comes with what the rows showed then.
     fn keys_left_by_missed_repairs(&self, without_row: &HashSet<usize>) -> BTreeMap<String, Vec<RowFingerprint>> {
         let (map, key) = (self.intended_map(), self.finding.undo_log.key);
         let mut out: BTreeMap<String, Vec<RowFingerprint>> = BTreeMap::new();
@@ -118,8 +118,8 @@ impl Correspondence<'_> {
         rows.filter(|row| self.hit_at(*row).is_none()).collect()
     }
 
-    /// Those of these rows that are this key's own for certain: a repair hit or created them, or they
-    /// alone show all that its write expected.
+    /// Those of these rows that are this key's own for certain. A repair hit or created them, or
+    /// they alone show all that its write expected.
     fn certain_rows(&self, key: &str, rows: &[u32]) -> Vec<u32> {
         let map = self.intended_map();
         let created = self.created_rows();
@@ -137,8 +137,9 @@ impl Correspondence<'_> {
         rows.iter().copied().filter(is_certain).collect()
     }
 
-    /// The only one of these rows that shows a cell of what the key's row contained, in a column that no
-    /// write touched, while nothing alike was in the rows into which one put the key by mistake.
+    /// The only one of these rows that shows a cell of what the key's row contained, in a column
+    /// that no write touched. Nothing alike was in the rows into which a write put the key by
+    /// mistake.
     fn only_row_with_own_cells(&self, key: &str, left: &[RowFingerprint], rows: &[u32]) -> Option<u32> {
         let map = self.intended_map();
         let used: HashSet<usize> = self.finding.undo_log.used.iter().filter_map(|at| self.intended(*at)).collect();

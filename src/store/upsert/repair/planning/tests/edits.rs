@@ -149,8 +149,8 @@ fn appended_rows_are_found_by_their_keys_where_two_headers_broke() {
     assert!(planned.unrepaired[0].contains("the row of key \"new\""), "{planned:?}");
 }
 
-/// A row that was appended while the job's columns a and b were renamed and moved, and after which
-/// they were renamed again: each header is another one than before.
+/// A row that was appended while the job's columns a and b were renamed and moved. Then they were
+/// renamed again: each header is another one than before.
 fn renamed_twice(found: &[&str]) -> UndoFinding {
     let mut finding = finding(found, &[], &[], &[]);
     finding.undo_log.header = tab(&["id", "a", "b", "mine"]).header;

@@ -7,8 +7,8 @@ use super::*;
 const HEADER: [&str; 3] = ["id", "n", "mine"];
 const WIDE: [&str; 7] = ["id", "n", "mine", "m1", "m2", "m3", "m4"];
 
-/// A repair for the row of k that wrote its key into another row, in which a person then typed over
-/// most of what was there.
+/// A repair for the row of k that wrote its key into another row. A person then typed over most of
+/// that row.
 fn typed_over() -> UndoFinding {
     let found = json!(["z", 7, "of z", 1, 2, 3, 4]);
     let mut finding = second(&json!(["", 5, "of k"]), &found, &json!(["k", 10, "of z", 1, 2, 3, 4]));
