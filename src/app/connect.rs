@@ -70,7 +70,7 @@ impl SheetFile {
             return ended;
         }
         match emulator.storage_failure() {
-            Some(machine_error) => Err(embedded_trouble(path, machine_error.why, Some(machine_error.cause))),
+            Some(machine_error) => Err(embedded_error(path, machine_error.why, Some(machine_error.cause))),
             None => ended,
         }
     }
@@ -83,7 +83,7 @@ impl SheetFile {
 }
 
 #[cfg(feature = "emulator")]
-fn embedded_trouble(file: &Path, why: String, lasting: Option<FailureCause>) -> AppError {
+fn embedded_error(file: &Path, why: String, lasting: Option<FailureCause>) -> AppError {
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
     let why = if why.contains(&*name) { why } else { format!("{}: {why}", file.display()) };
     if lasting == Some(FailureCause::Resource) {
@@ -148,7 +148,7 @@ pub fn check_new_file(file: &Path) -> Result<(), AppError> {
         let error = private_files::check_writable(folder).err()?;
         Some(format!("failed to open {}: {error}; check the path and its permissions", file.display()))
     });
-    refused.map_or(Ok(()), |why| Err(embedded_trouble(file, why, None)))
+    refused.map_or(Ok(()), |why| Err(embedded_error(file, why, None)))
 }
 
 /// Checks whether a run could create this file.
@@ -202,7 +202,7 @@ fn embedded(file: Option<&Path>, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) 
     let options = EmulatorOptions { file: file.map(Path::to_owned), ..embedded_options() };
     let opened = emulator::open(options, Arc::clone(clock), Arc::clone(chance));
     let named = file.unwrap_or(Path::new("the sheet in memory"));
-    let emulator = opened.map_err(|error| embedded_trouble(named, error.to_string(), error.failure_cause()))?;
+    let emulator = opened.map_err(|error| embedded_error(named, error.to_string(), error.failure_cause()))?;
     let file = SheetFile { emulator: file.map(|file| (emulator.clone(), file.to_owned())) };
     let (sheets, id) = connect_to_emulator(&emulator, RetryPolicy::default(), clock, Arc::clone(chance))?;
     Ok(Sheet { sheets, id, file })
@@ -224,7 +224,7 @@ pub fn open_in_memory(clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<Emu
     let options = EmulatorOptions { answers_in_turn: true, ..embedded_options() };
     let named = Path::new("the sheet in memory");
     emulator::open(options, clock, chance)
-        .map_err(|error| embedded_trouble(named, error.to_string(), error.failure_cause()))
+        .map_err(|error| embedded_error(named, error.to_string(), error.failure_cause()))
 }
 
 /// Returns a client of an emulator in this process, and the id of its spreadsheet.

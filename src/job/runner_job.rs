@@ -123,8 +123,8 @@ impl Job {
         opener.map_or_else(|| self.settings.open_source(), |open| open())
     }
 
-    /// Returns what a scenario plays: the settings, the steps with programs that are not run, and
-    /// how many items are in their steps at the same time.
+    /// Returns what a scenario plays: the settings, and the steps with programs that are not run.
+    /// The number is how many items are in their steps at the same time.
     #[cfg(feature = "emulator")]
     pub(crate) fn drill_parts(&self) -> (Arc<Settings>, StepsMaker, Option<usize>) {
         let own = self.steps.clone();

@@ -249,7 +249,7 @@ impl RunLoop {
                 LoopEvent::Input(Err(error)) => {
                     self.inputs = None;
                     self.source_error = Some(error);
-                    self.end_probation();
+                    self.release_first_records();
                 }
                 LoopEvent::StepsDone(steps_outcome) => {
                     self.on_steps_done(steps_outcome);

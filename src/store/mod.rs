@@ -13,7 +13,7 @@
 //! | Does the real service behave as assumed? | `probe` |
 //! | What does the store contract look like without a service? | `memory` |
 //!
-//! Out of scope: the commit protocol itself (`ledger`), HTTP (`google`).
+//! Out of scope: the commit protocol itself (`ledger`), HTTP (`sheets_client`).
 
 pub mod guard;
 pub mod tabs;

@@ -2,8 +2,8 @@
 //! does not.
 //!
 //! In scope: fields and parameters of type `bool` or `Option<bool>` in production code. Out of
-//! scope: local variables, functions, and the fields of a struct or an enum whose derived traits
-//! make its names part of an outer format (`FORMATS`).
+//! scope: local variables and functions. So are the fields of a struct or an enum whose derived
+//! traits make its names part of an outer format (`FORMATS`).
 
 use crate::strip::is_word;
 

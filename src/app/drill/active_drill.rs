@@ -68,11 +68,11 @@ impl DrillJob {
     pub fn play_undisturbed(&self) -> Result<UndisturbedRun, AppError> {
         let job = self.clone();
         run_in_simulated_time(&self.stop, move |clock| async move {
-            let game = ActiveDrill::new(job, 0, Vec::new(), clock)?;
-            let report = game.start("", Overlap::Skip).await.unwrap_or_else(|| Err(undisturbed_run_killed()))?;
-            let (_, commits, effects) = game.schedule.outcome();
-            let bounds = MishapBounds { records: game.job.units() as u64, commits, effects };
-            let (rows, counts, files) = (game.sheet.rows().await, game.counts.clone(), game.stages.files());
+            let drill = ActiveDrill::new(job, 0, Vec::new(), clock)?;
+            let report = drill.start("", Overlap::Skip).await.unwrap_or_else(|| Err(undisturbed_run_killed()))?;
+            let (_, commits, effects) = drill.queue.outcome();
+            let bounds = MishapBounds { records: drill.job.units() as u64, commits, effects };
+            let (rows, counts, files) = (drill.sheet.rows().await, drill.counts.clone(), drill.stages.files());
             Ok(UndisturbedRun { report: Some(report), bounds, rows, counts, files })
         })
     }
@@ -81,14 +81,14 @@ impl DrillJob {
     pub fn play(&self, seed: u64, mishaps: Vec<Mishap>, usual: &UndisturbedRun) -> Result<DrillOutcome, AppError> {
         let (job, usual) = (self.clone(), usual.clone());
         run_in_simulated_time(&self.stop, move |clock| async move {
-            let mut game = ActiveDrill::new(job, seed, mishaps, clock)?;
-            let error = game.recover().await.err();
-            Ok(game.outcome(error, &usual).await)
+            let mut drill = ActiveDrill::new(job, seed, mishaps, clock)?;
+            let error = drill.recover().await.err();
+            Ok(drill.outcome(error, &usual).await)
         })
     }
 }
 
-/// Runs a game on simulated time.
+/// Runs a drill on simulated time.
 fn run_in_simulated_time<T, F, R>(stop: &Stop, play: F) -> Result<T, AppError>
 where
     F: FnOnce(DrillClock) -> R + Send + 'static,
@@ -114,10 +114,10 @@ struct ActiveDrill {
     clock: DrillClock,
     sheet: DrillSheet,
     stages: DrilledStages,
-    schedule: Arc<MishapQueue>,
+    queue: Arc<MishapQueue>,
     counts: StepCounts,
     second_runs: tokio::sync::mpsc::UnboundedReceiver<bool>,
-    /// Lock and journal of each machine; removed with the game.
+    /// Lock and journal of each machine; removed with the drill.
     folder: tempfile::TempDir,
     runs: std::sync::atomic::AtomicU64,
 }
@@ -133,9 +133,9 @@ impl ActiveDrill {
         let job = DrillJob { settings, ..job };
         let sheet = DrillSheet::new(&job.settings, &clock, Arc::new(SeededRng::new(seed ^ 0x5EE7)))?;
         let (sender, second_runs) = unbounded_channel();
-        let schedule = Arc::new(MishapQueue::new(mishaps, sender));
+        let queue = Arc::new(MishapQueue::new(mishaps, sender));
         let (counts, runs) = Default::default();
-        Ok(Self { job, seed, clock, sheet, stages, schedule, counts, second_runs, folder, runs })
+        Ok(Self { job, seed, clock, sheet, stages, queue, counts, second_runs, folder, runs })
     }
 
     /// Runs the job until a run ends well, and once more without mishaps. Fails with the error of a run
@@ -144,22 +144,22 @@ impl ActiveDrill {
         let lease = Duration::from_millis(self.job.settings.lease_ttl_ms + 1_000);
         let mut others: FuturesUnordered<BoxFuture<'_, Option<Result<RunReport, AppError>>>> = FuturesUnordered::new();
         let mut second_runs = std::mem::replace(&mut self.second_runs, unbounded_channel().1);
-        let game = &*self;
+        let drill = &*self;
         let mut tries = 0;
         let mut is_recovered = false;
         while !is_recovered {
             tries += 1;
             if tries == MAX_RUNS {
-                game.schedule.calm_down();
-                game.sheet.calm_down();
+                drill.queue.calm_down();
+                drill.sheet.calm_down();
             }
-            let mut running = Box::pin(game.start("", Overlap::Skip));
+            let mut running = Box::pin(drill.start("", Overlap::Skip));
             let ended = loop {
                 tokio::select! {
                     biased;
                     Some(takes_over) = second_runs.recv() => {
                         let overlap = if takes_over { Overlap::Replace } else { Overlap::Skip };
-                        others.push(Box::pin(game.start("the second run was ", overlap)));
+                        others.push(Box::pin(drill.start("the second run was ", overlap)));
                     }
                     ended = &mut running => break ended,
                     Some(_) = others.next(), if !others.is_empty() => {}
@@ -172,7 +172,7 @@ impl ActiveDrill {
                 Some(Err(error)) if tries > MAX_RUNS || !is_passing(&error) => return Err(error),
                 // A lease of another run ends, or a service works again. The second machine continues.
                 Some(Err(_)) => {
-                    let mut waiting = game.clock.sleep(lease);
+                    let mut waiting = drill.clock.sleep(lease);
                     loop {
                         tokio::select! {
                             biased;
@@ -184,21 +184,21 @@ impl ActiveDrill {
             }
         }
         while others.next().await.is_some() {}
-        game.schedule.calm_down();
-        game.sheet.calm_down();
-        game.clock.sleep(lease).await;
-        game.start("", Overlap::Skip).await.unwrap_or_else(|| Err(undisturbed_run_killed())).map(drop)
+        drill.queue.calm_down();
+        drill.sheet.calm_down();
+        drill.clock.sleep(lease).await;
+        drill.start("", Overlap::Skip).await.unwrap_or_else(|| Err(undisturbed_run_killed())).map(drop)
     }
 
     /// Starts a run; `None` if it was killed.
     async fn start(&self, machine: &'static str, overlap: Overlap) -> Option<Result<RunReport, AppError>> {
         let number = self.runs.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1;
         let unit = if self.job.settings.stages.is_some() { "stage" } else { "record" };
-        let trouble = Arc::new(RunMishaps::new(Arc::clone(&self.schedule), machine, unit));
-        let running = self.run(number, &trouble, machine, overlap);
+        let mishaps = Arc::new(RunMishaps::new(Arc::clone(&self.queue), machine, unit));
+        let running = self.run(number, &mishaps, machine, overlap);
         tokio::select! {
             biased;
-            () = trouble.killed() => None,
+            () = mishaps.killed() => None,
             ended = Box::pin(running) => Some(ended),
         }
     }
@@ -206,7 +206,7 @@ impl ActiveDrill {
     async fn run(
         &self,
         number: u64,
-        trouble: &Arc<RunMishaps>,
+        mishaps: &Arc<RunMishaps>,
         machine: &'static str,
         overlap: Overlap,
     ) -> Result<RunReport, AppError> {
@@ -219,13 +219,13 @@ impl ActiveDrill {
             self.wait_for_lock(&settings).await;
         }
         let store = self.sheet.connect(&settings, &clock, Arc::clone(&chance))?;
-        let store = MishapStore::new(store, self.sheet.clone(), Arc::clone(trouble));
+        let store = MishapStore::new(store, self.sheet.clone(), Arc::clone(mishaps));
         let stop = Stop::default();
         let own = match &settings.stages {
-            Some(_) => self.stages.run_parts(&settings, &self.counts, trouble, &self.clock, &chance, &stop),
-            None => self.record_parts(&settings, trouble, &clock),
+            Some(_) => self.stages.run_parts(&settings, &self.counts, mishaps, &self.clock, &chance, &stop),
+            None => self.record_parts(&settings, mishaps, &clock),
         };
-        let (open, for_source) = (own.source.clone(), Arc::clone(trouble));
+        let (open, for_source) = (own.source.clone(), Arc::clone(mishaps));
         let watched: Option<SourceOpener> = open.map(|open| -> SourceOpener {
             Arc::new(move || {
                 let source = WatchedSource::new(open()?, Arc::clone(&for_source));
@@ -245,8 +245,8 @@ impl ActiveDrill {
             },
             ..RunRequest::default()
         };
-        let schedule = Arc::clone(&self.schedule);
-        let events = Arc::new(move |event| schedule.on(&event));
+        let queue = Arc::clone(&self.queue);
+        let events = Arc::new(move |event| queue.on(&event));
         run(&settings, request, clock, chance, events, stop).await
     }
 
@@ -261,8 +261,8 @@ impl ActiveDrill {
     }
 
     /// Returns the source and the steps of a run of records.
-    fn record_parts(&self, settings: &Settings, trouble: &Arc<RunMishaps>, clock: &Arc<dyn Clock>) -> ProvidedParts {
-        let steps = CountedStep::wrap((self.job.steps)(settings, clock), &self.counts, trouble, &self.clock);
+    fn record_parts(&self, settings: &Settings, mishaps: &Arc<RunMishaps>, clock: &Arc<dyn Clock>) -> ProvidedParts {
+        let steps = CountedStep::wrap((self.job.steps)(settings, clock), &self.counts, mishaps, &self.clock);
         let records = Arc::clone(&self.job.records);
         let open = move || Ok(Box::new(ReplaySource::new(Arc::clone(&records))) as Box<dyn Source>);
         ProvidedParts {
@@ -274,14 +274,14 @@ impl ActiveDrill {
     }
 
     async fn outcome(&self, error: Option<AppError>, usual: &UndisturbedRun) -> DrillOutcome {
-        let (mut outcome, ..) = self.schedule.outcome();
+        let (mut outcome, ..) = self.queue.outcome();
         self.sheet.calm_down();
         let rows = self.sheet.rows().await;
         let above = |more: &BTreeMap<String, u64>, less: &BTreeMap<String, u64>| -> u64 {
             more.iter().map(|(row, count)| count.saturating_sub(less.get(row).copied().unwrap_or(0))).sum()
         };
         let (extra, missing) = (above(&rows, &usual.rows), above(&usual.rows, &rows));
-        let in_doubt = self.schedule.in_doubt();
+        let in_doubt = self.queue.in_doubt();
         let left_to_people: u64 = in_doubt.iter().map(|key| usual.counts.rows_of(key)).sum();
         outcome.in_doubt = in_doubt.len() as u64;
         outcome.changed = extra.min(missing);

@@ -79,7 +79,7 @@ impl RunLoop {
 
     pub(super) fn stop_intake(&mut self) {
         self.inputs = None;
-        self.end_probation();
+        self.release_first_records();
         let given_up = self.start_markers.give_up();
         self.intake.unmark_begun(&given_up);
     }

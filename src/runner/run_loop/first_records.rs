@@ -30,8 +30,8 @@ impl RunLoop {
         }
     }
 
-    /// Ends the probation: no further record can show that job and input fit.
-    pub(super) fn end_probation(&mut self) {
+    /// Lets the held failures be written: no further record can show that job and input fit.
+    pub(super) fn release_first_records(&mut self) {
         self.intake.first_records.end();
         self.release_held_items();
     }
@@ -61,6 +61,6 @@ impl RunLoop {
             self.source_error = Some(error);
             self.inputs = None;
         }
-        self.end_probation();
+        self.release_first_records();
     }
 }

@@ -1,7 +1,7 @@
 //! The run loop's part for items: what follows when an input is read, and when an item's steps end.
 //!
 //! In scope: what goes to the intake, to the steps, into the queue. Out of scope: what becomes of a
-//! record (`runner::records::intake`), the first records (`probation` beside this file).
+//! record (`runner::records::intake`), the first records (`first_records` beside this file).
 
 use std::sync::Arc;
 

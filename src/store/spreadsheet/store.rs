@@ -1,7 +1,7 @@
 //! The spreadsheet store: load, head read and guarded commit.
 //!
 //! In scope: the session between calls, what was read last. Out of scope: the calls of a commit
-//! (`send_commit` beside this file), cells (`store::tabs::parse`), HTTP (`google`).
+//! (`send_commit` beside this file), cells (`store::tabs::parse`), HTTP (`sheets_client`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -13,8 +13,8 @@ const PART_BYTES: usize = 512 << 10;
 /// Tries to find an end for one part; after them the rest is parsed at once.
 const MAX_CUTS: usize = 2;
 
-/// Where a part of a script can end: the first byte of what can be parsed on its own, at or after
-/// a byte; the length of the text if there is none.
+/// Where a part of a script can end, at or after a byte: at the first byte of what can be parsed on
+/// its own. The length of the text if there is no such byte.
 pub(crate) type PartEnd = fn(&str, usize) -> usize;
 
 /// The language of a script.

@@ -22,7 +22,7 @@ use crate::app::stages::stage_watch::{StageCall, StageWatch, WatchedCommand};
 /// The commands of one run of a drill.
 pub struct CountedStages {
     counts: StepCounts,
-    trouble: Arc<RunMishaps>,
+    mishaps: Arc<RunMishaps>,
     clock: DrillClock,
     /// The folder from which paths are taken.
     folder: PathBuf,
@@ -35,28 +35,28 @@ impl CountedStages {
     /// Creates the watch of one run. `is_real`: its commands are run.
     pub fn new(
         counts: &StepCounts,
-        trouble: Arc<RunMishaps>,
+        mishaps: Arc<RunMishaps>,
         clock: &DrillClock,
         folder: PathBuf,
         is_real: bool,
     ) -> Self {
         let (counts, clock) = (counts.clone(), clock.clone());
-        Self { counts, trouble, clock, folder, is_real, call: AtomicU64::new(0) }
+        Self { counts, mishaps, clock, folder, is_real, call: AtomicU64::new(0) }
     }
 
     async fn begun(&self, call: StageCall<'_>) -> io::Result<WatchedCommand> {
-        let number = self.trouble.schedule.next_effect();
+        let number = self.mishaps.queue.next_effect();
         self.call.store(number, Ordering::SeqCst);
         self.counts.count_call(call.name, true, (call.key, call.key));
         let content = stand_in(call)?;
         let is_due = |mishap: &Mishap| matches!(mishap, Mishap::KillBeforeEffect(at) if *at == number);
-        if !self.trouble.schedule.take(is_due).is_empty() {
+        if !self.mishaps.queue.take(is_due).is_empty() {
             if let Some(path) = call.artifact {
                 // What a killed process leaves, which the next run finds.
                 let half = content.get(..content.len() / 2).unwrap_or_default();
                 std::fs::write(part_path(&self.folder.join(path), number), half)?;
             }
-            self.trouble.kill_in(&format!("in stage {}", call.name)).await;
+            self.mishaps.kill_in(&format!("in stage {}", call.name)).await;
         }
         if self.is_real {
             return Ok(WatchedCommand::Runs(Box::new(self.clock.busy())));
@@ -77,9 +77,9 @@ impl StageWatch for CountedStages {
         Box::pin(async move {
             let number = self.call.load(Ordering::SeqCst);
             let is_due = |mishap: &Mishap| matches!(mishap, Mishap::KillAfterEffect(at) if *at == number);
-            if !self.trouble.schedule.take(is_due).is_empty() {
+            if !self.mishaps.queue.take(is_due).is_empty() {
                 let place = format!("after the command of stage {} had ended", call.name);
-                self.trouble.kill_in(&place).await;
+                self.mishaps.kill_in(&place).await;
             }
         })
     }

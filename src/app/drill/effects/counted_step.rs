@@ -90,7 +90,7 @@ pub struct CountedStep {
     inner: Arc<dyn Step>,
     is_last: bool,
     counts: StepCounts,
-    trouble: Arc<RunMishaps>,
+    mishaps: Arc<RunMishaps>,
     clock: DrillClock,
 }
 
@@ -99,20 +99,20 @@ impl CountedStep {
     pub fn wrap(
         steps: Vec<Arc<dyn Step>>,
         counts: &StepCounts,
-        trouble: &Arc<RunMishaps>,
+        mishaps: &Arc<RunMishaps>,
         clock: &DrillClock,
     ) -> Vec<Arc<dyn Step>> {
         let last = steps.len();
         let wrapped = (1..).zip(steps).map(|(nth, inner)| -> Arc<dyn Step> {
-            let (counts, trouble, clock) = (counts.clone(), Arc::clone(trouble), clock.clone());
-            Arc::new(Self { inner, is_last: nth == last, counts, trouble, clock })
+            let (counts, mishaps, clock) = (counts.clone(), Arc::clone(mishaps), clock.clone());
+            Arc::new(Self { inner, is_last: nth == last, counts, mishaps, clock })
         });
         wrapped.collect()
     }
 
     async fn kill_if(&self, when: &str, is_due: impl Fn(&Mishap) -> bool) {
-        if !self.trouble.schedule.take(is_due).is_empty() {
-            self.trouble.kill(when).await;
+        if !self.mishaps.queue.take(is_due).is_empty() {
+            self.mishaps.kill(when).await;
         }
     }
 }
@@ -121,7 +121,7 @@ impl Step for CountedStep {
     fn run<'a>(&'a self, input: Value, context: &'a StepContext) -> BoxFuture<'a, Result<Vec<Value>, StepError>> {
         Box::pin(async move {
             let name = self.inner.name();
-            let effect = self.inner.has_outside_effects().then(|| self.trouble.schedule.next_effect());
+            let effect = self.inner.has_outside_effects().then(|| self.mishaps.queue.next_effect());
             if let Some(effect) = effect {
                 let before = format!("before step {name} of {}", context.key.as_str());
                 self.kill_if(&before, |mishap| matches!(mishap, Mishap::KillBeforeEffect(at) if *at == effect)).await;

@@ -27,7 +27,7 @@ struct MishapQueueState {
 }
 
 impl MishapQueue {
-    /// Creates the schedule. `second_runner` gets whether the run to be started takes over.
+    /// Creates the queue. `second_runner` gets whether the run to be started takes over.
     pub fn new(mishaps: Vec<Mishap>, second_runner: UnboundedSender<bool>) -> Self {
         let (outcome, in_doubt) = Default::default();
         let state = MishapQueueState { left: mishaps, commits: 0, effects: 0, outcome, in_doubt };

@@ -16,19 +16,19 @@ use futures_util::future::BoxFuture;
 pub struct MishapStore {
     inner: Arc<dyn Store>,
     sheet: DrillSheet,
-    trouble: Arc<RunMishaps>,
+    mishaps: Arc<RunMishaps>,
 }
 
 impl MishapStore {
     /// Creates the store of a run on this sheet.
-    pub fn new(inner: Arc<dyn Store>, sheet: DrillSheet, trouble: Arc<RunMishaps>) -> Self {
-        Self { inner, sheet, trouble }
+    pub fn new(inner: Arc<dyn Store>, sheet: DrillSheet, mishaps: Arc<RunMishaps>) -> Self {
+        Self { inner, sheet, mishaps }
     }
 
     /// What happens before the `nth` commit arrives.
     async fn run_mishaps_before(&self, nth: u64) {
-        let schedule = &self.trouble.schedule;
-        let due = schedule.take(|mishap| match mishap {
+        let queue = &self.mishaps.queue;
+        let due = queue.take(|mishap| match mishap {
             Mishap::KillBeforeCommit(at) | Mishap::LoseReply(at) => *at == nth,
             Mishap::Throttle { commit, .. } | Mishap::SecondRunner { commit, .. } | Mishap::Sort { commit, .. } => {
                 *commit == nth
@@ -39,29 +39,29 @@ impl MishapStore {
             if let Mishap::Sort { is_descending: descending, .. } = mishap
                 && self.sheet.sort_rows(*descending).await
             {
-                schedule.record(format!("a person sorted the tab before commit {nth}"), |outcome| outcome.sorts += 1);
+                queue.record(format!("a person sorted the tab before commit {nth}"), |outcome| outcome.sorts += 1);
             }
         }
         for mishap in due {
             match mishap {
                 Mishap::KillBeforeCommit(_) => {
-                    self.trouble.kill(&format!("before commit {nth} was sent")).await;
+                    self.mishaps.kill(&format!("before commit {nth} was sent")).await;
                 }
                 Mishap::Throttle { calls, .. } => {
                     self.sheet.throttle(calls);
                     let moment = format!("429 for {calls} calls from commit {nth} on");
-                    schedule.record(moment, |outcome| outcome.throttled_calls += u64::from(calls));
+                    queue.record(moment, |outcome| outcome.throttled_calls += u64::from(calls));
                 }
                 Mishap::LoseReply(_) => {
                     self.sheet.lose_reply();
                     let moment = format!("commit {nth} was applied, and its reply lost");
-                    schedule.record(moment, |outcome| outcome.lost_replies += 1);
+                    queue.record(moment, |outcome| outcome.lost_replies += 1);
                 }
                 Mishap::SecondRunner { takes_over, .. } => {
                     let how = if takes_over { ", and took over" } else { "" };
                     let moment = format!("a second run started at commit {nth}{how}");
-                    schedule.record(moment, |outcome| outcome.second_runs += 1);
-                    schedule.start_second_runner(takes_over);
+                    queue.record(moment, |outcome| outcome.second_runs += 1);
+                    queue.start_second_runner(takes_over);
                 }
                 _ => {}
             }
@@ -76,12 +76,12 @@ impl StoreLayer for MishapStore {
 
     fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
         Box::pin(async move {
-            let nth = self.trouble.schedule.next_commit();
+            let nth = self.mishaps.queue.next_commit();
             self.run_mishaps_before(nth).await;
             let result = self.inner.commit(commit).await;
             let due = |mishap: &Mishap| matches!(mishap, Mishap::KillAfterCommit(at) if *at == nth);
-            if matches!(result, CommitResult::Applied) && !self.trouble.schedule.take(due).is_empty() {
-                self.trouble.kill(&format!("after commit {nth} was applied")).await;
+            if matches!(result, CommitResult::Applied) && !self.mishaps.queue.take(due).is_empty() {
+                self.mishaps.kill(&format!("after commit {nth} was applied")).await;
             }
             result
         })

@@ -14,7 +14,7 @@ use crate::app::drill::mishaps::mishap_queue::MishapQueue;
 /// What can happen to one run.
 pub struct RunMishaps {
     /// The mishaps of the drill.
-    pub schedule: Arc<MishapQueue>,
+    pub queue: Arc<MishapQueue>,
     /// The run's name in the log: empty for the first machine.
     machine: &'static str,
     /// What its source yields: `record` or `stage`.
@@ -24,9 +24,9 @@ pub struct RunMishaps {
 }
 
 impl RunMishaps {
-    /// Creates the trouble of a run on a machine of this name, whose source yields such units.
-    pub fn new(schedule: Arc<MishapQueue>, machine: &'static str, unit: &'static str) -> Self {
-        Self { schedule, machine, unit, kill: CancellationToken::new(), position: AtomicU64::new(0) }
+    /// Creates the mishaps of a run on a machine of this name, whose source yields such units.
+    pub fn new(queue: Arc<MishapQueue>, machine: &'static str, unit: &'static str) -> Self {
+        Self { queue, machine, unit, kill: CancellationToken::new(), position: AtomicU64::new(0) }
     }
 
     /// Resolves when the run is killed.
@@ -51,7 +51,7 @@ impl RunMishaps {
     /// Kills the run at this place.
     pub async fn kill_in(&self, place: &str) -> Infallible {
         let moment = format!("{}killed {place}", self.machine);
-        self.schedule.record(moment, |outcome| outcome.kills += 1);
+        self.queue.record(moment, |outcome| outcome.kills += 1);
         self.kill.cancel();
         std::future::pending().await
     }

@@ -16,14 +16,14 @@ use crate::port::source_layer::SourceLayer;
 /// A source whose run may be killed when it has read a record.
 pub struct WatchedSource {
     inner: Box<dyn Source>,
-    trouble: Arc<RunMishaps>,
+    mishaps: Arc<RunMishaps>,
     read: u64,
 }
 
 impl WatchedSource {
     /// Creates the source of one run.
-    pub fn new(inner: Box<dyn Source>, trouble: Arc<RunMishaps>) -> Self {
-        Self { inner, trouble, read: 0 }
+    pub fn new(inner: Box<dyn Source>, mishaps: Arc<RunMishaps>) -> Self {
+        Self { inner, mishaps, read: 0 }
     }
 }
 
@@ -42,10 +42,10 @@ impl SourceLayer for WatchedSource {
             if record.is_some() {
                 self.read += 1;
                 let number = self.read;
-                self.trouble.position().store(number, Ordering::SeqCst);
+                self.mishaps.position().store(number, Ordering::SeqCst);
                 let due = |mishap: &Mishap| matches!(mishap, Mishap::KillAtRecord(at) if *at == number);
-                if !self.trouble.schedule.take(due).is_empty() {
-                    self.trouble.kill("").await;
+                if !self.mishaps.queue.take(due).is_empty() {
+                    self.mishaps.kill("").await;
                 }
             }
             Ok(record)

@@ -57,7 +57,7 @@ impl DrilledStages {
         &self,
         settings: &Settings,
         counts: &StepCounts,
-        trouble: &Arc<RunMishaps>,
+        mishaps: &Arc<RunMishaps>,
         drill_clock: &DrillClock,
         chance: &Arc<dyn Rng>,
         stop: &Stop,
@@ -69,7 +69,7 @@ impl DrilledStages {
         let Some(plan) = StagePlan::of_job(settings, listeners, &clock, chance) else {
             return ProvidedParts::default();
         };
-        let watch = CountedStages::new(counts, Arc::clone(trouble), drill_clock, self.folder.clone(), self.is_real);
+        let watch = CountedStages::new(counts, Arc::clone(mishaps), drill_clock, self.folder.clone(), self.is_real);
         let folders = StageFolders { base: Some(self.folder.clone()), ..plan.folders };
         let plan = StagePlan { folders, watch: Some(Arc::new(watch)), ..plan };
         stage_parts(&Arc::new(plan), &Arc::default(), stop, false)

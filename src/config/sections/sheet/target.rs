@@ -1,7 +1,7 @@
 //! The sheet that a job writes to, and its credentials.
 //!
 //! In scope: the spreadsheet or the embedded sheet, the API's root, where credentials are. Out of
-//! scope: reading credentials (`google`).
+//! scope: reading credentials (`sheets_client`).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
