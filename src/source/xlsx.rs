@@ -37,7 +37,7 @@ const MAX_CELLS: usize = 5_000_000;
 ///
 /// Blank rows are skipped. A row with an error such as `#N/A`, or with a value in a column without
 /// a name, is a bad record. Reading continues with the next row. It stops with an error if the file
-/// is no workbook, lacks the sheet, exceeds a limit, or its header row repeats a name.
+/// is not a workbook, lacks the sheet, exceeds a limit, or its header row repeats a name.
 pub fn open(input: &Input, choice: SheetChoice) -> Result<BackgroundReader, SourceError> {
     let opened = input.open(ContentKind::Xlsx, TextEncoding::Auto)?;
     let make = move |name, reader, depth| {
