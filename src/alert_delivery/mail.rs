@@ -73,12 +73,12 @@ fn judge_smtp_error(error: &SmtpError) -> ReplyVerdict {
 fn letter(target: &MailTarget<'_>, message: &Message) -> Result<Letter, String> {
     let mailbox = |text: &str| text.parse::<Mailbox>().map_err(|_| "an e-mail address is invalid".to_owned());
     let from = mailbox(target.from)?;
-    let id = format!("<{}@{}>", email::message_id(message), from.email.domain());
-    let mut letter = Letter::builder().from(from).message_id(Some(id)).subject(email::subject(message));
+    let id = format!("<{}@{}>", email::build_message_id(message), from.email.domain());
+    let mut letter = Letter::builder().from(from).message_id(Some(id)).subject(email::build_subject(message));
     for recipient in target.to {
         letter = letter.to(mailbox(recipient)?);
     }
-    let letter = letter.header(ContentType::TEXT_PLAIN).body(email::text(message));
+    let letter = letter.header(ContentType::TEXT_PLAIN).body(email::build_text(message));
     letter.map_err(|_| "the e-mail can't be made".to_owned())
 }
 

@@ -41,7 +41,7 @@ pub fn open(options: EmulatorOptions, clock: Arc<dyn Clock>, chance: Arc<dyn Rng
 /// Passes the failpoints of a commit.
 pub fn failpoints() -> CommitHook {
     CommitHook::new(|stage| {
-        failpoint::pass(match stage {
+        failpoint::pass_point(match stage {
             CommitStage::BeforeSync => failpoint::SYNC,
             CommitStage::AfterSync => failpoint::SYNCED,
         });

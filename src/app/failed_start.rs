@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::alerts::alert_state::AlertState;
 use crate::alerts::condition::Condition;
-use crate::alerts::observation::shortened;
+use crate::alerts::observation::shorten;
 use crate::app::connect::connect_without_writing;
 use crate::app::error::AppError;
 use crate::app::job::run;
@@ -77,7 +77,7 @@ impl<'a> FailedStart<'a> {
         if !error.is_failed_start() {
             return None;
         }
-        let why = shortened(&hide_secrets(&error.to_string()));
+        let why = shorten(&hide_secrets(&error.to_string()));
         let (is_of_schedule, has_row) = (self.request.claim.is_claim(), self.request.claim.has_failed_start);
         if !is_of_schedule && self.alerting.is_none() {
             return Some(StartRecord::Known);

@@ -24,7 +24,7 @@ use crate::config::sections::reporting::heartbeat::{HeartbeatSettings, PingConve
 use crate::fault::Fault;
 use crate::ledger::runs::event::{Event, EventSink, RunReport};
 use crate::private_files;
-use crate::redact::redacted;
+use crate::redact::redact;
 use crate::sheets_client::transport::connect::Transport;
 use crate::sheets_client::transport::web_client::WebClient;
 
@@ -166,7 +166,7 @@ impl Heartbeat {
         let Some((ping, client)) = self.settings.ping.as_ref().zip(self.client.as_ref()) else { return };
         let event = if end.exit_code == 0 { PingEvent::Success } else { PingEvent::Failure };
         let run = run.unwrap_or_else(|| end.job.to_owned());
-        let body = tail(&redacted(&format!("exit code {}\n{}", end.exit_code, end.text)), MAX_BODY);
+        let body = tail(&redact(&format!("exit code {}\n{}", end.exit_code, end.text)), MAX_BODY);
         let pings = async {
             // The service pairs the two by their order. A start that hangs does not keep the end.
             if let Some(mut start_ping) = start_ping {

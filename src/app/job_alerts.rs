@@ -22,7 +22,7 @@ use crate::alerts::alert_rules::AlertRules;
 use crate::alerts::condition::{Condition, Finding, ProblemReport};
 use crate::alerts::condition_record::DeliveryRecord;
 use crate::alerts::message::Message;
-use crate::alerts::observation::shortened;
+use crate::alerts::observation::shorten;
 use crate::alerts::report_context::{AlertPlace, ReportContext};
 use crate::app::error::AppError;
 use crate::app::job::target_name;
@@ -186,7 +186,7 @@ impl JobAlerts {
         let trouble = ProblemReport {
             since: Timestamp(since_s.saturating_mul(1_000)),
             headline: "can't be read".to_owned(),
-            reason: shortened(&hide_secrets(why)),
+            reason: shorten(&hide_secrets(why)),
             run: String::new(),
             read: 0,
             new: 0,
@@ -203,7 +203,7 @@ impl JobAlerts {
         let trouble = ProblemReport {
             since: self.clock.now(),
             headline: "could not start, its job file can't be read".to_owned(),
-            reason: shortened(&hide_secrets(why)),
+            reason: shorten(&hide_secrets(why)),
             run: String::new(),
             read: 0,
             new: 0,
@@ -285,7 +285,7 @@ impl JobAlerts {
         let trouble = ProblemReport {
             since: end.trigger.scheduled_for.unwrap_or(end.began),
             headline: headline.to_owned(),
-            reason: shortened(&hide_secrets(&error.to_string())),
+            reason: shorten(&hide_secrets(&error.to_string())),
             run: end.run.clone().unwrap_or_default(),
             read: 0,
             new: 0,
@@ -325,9 +325,9 @@ impl JobAlerts {
         }
         let sent: Vec<Message> = messages.into_iter().filter(|message| !message.channels.is_empty()).collect();
         if !sent.is_empty() {
-            failpoint::pass(failpoint::ALERT);
+            failpoint::pass_point(failpoint::ALERT);
             let outcomes = self.dispatch.send(&sent, &self.rules).await;
-            failpoint::pass(failpoint::ALERTED);
+            failpoint::pass_point(failpoint::ALERTED);
             memory.note(&outcomes);
             for message in &sent {
                 if !outcomes.iter().any(|outcome| outcome.ids.contains(&message.id)) {

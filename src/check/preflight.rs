@@ -59,7 +59,7 @@ pub async fn check_spreadsheet(
     planned: &PlannedRun,
     lines: &mut Vec<CheckItem>,
 ) -> SpreadsheetFindings {
-    let read = planned.sheets.metadata(&planned.id).await;
+    let read = planned.sheets.read_metadata(&planned.id).await;
     if matches!(settings.target, Target::Google { .. }) {
         let is_token_refused = read.as_ref().is_err_and(is_about_credentials);
         lines.extend(check_clock(settings, &planned.sheets, &planned.clock, is_token_refused).await);

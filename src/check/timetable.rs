@@ -3,10 +3,10 @@
 use crate::check::report::{CheckItem, Subject};
 use crate::config::settings::Settings;
 use crate::ledger::runs::schedule_history::{EndedRun, ScheduleHistory};
-use crate::schedule::cadence::outgrown_interval;
-use crate::schedule::explanation::{TIMES_LISTED, explained_time};
+use crate::schedule::cadence::find_outgrown_interval;
+use crate::schedule::explanation::{TIMES_LISTED, explain_time};
 use crate::schedule::job_schedule::{JobSchedule, Occurrence};
-use crate::schedule::words::{clock_change_notes, describe};
+use crate::schedule::words::{describe, describe_clock_changes};
 use crate::time::Timestamp;
 
 /// Describes the job's schedule at `now`; nothing for a job without one.
@@ -15,11 +15,11 @@ pub fn check_schedule(settings: &Settings, now: Timestamp) -> Vec<CheckItem> {
     let words = describe(&schedule.recurrence, &schedule.zone);
     let words = if schedule.ready_by.is_some() { format!("ready {words}") } else { words };
     let times: Vec<String> = next_occurrences(schedule, now)
-        .filter_map(|next| explained_time(next.scheduled_for, &schedule.zone))
+        .filter_map(|next| explain_time(next.scheduled_for, &schedule.zone))
         .map(|time| format!("{} ({})", time.local, time.utc))
         .collect();
     let mut lines = vec![CheckItem::expected(Subject::Schedule, format!("{words}; next: {}", times.join(", ")))];
-    let notes = clock_change_notes(&schedule.recurrence, &schedule.zone, now);
+    let notes = describe_clock_changes(&schedule.recurrence, &schedule.zone, now);
     let touched =
         notes.into_iter().filter(|note| !note.contains("keeps its local time") && !note.contains("no run is"));
     let hint = "choose a time outside of 00:00 to 03:59, or UTC, if that matters";
@@ -30,7 +30,7 @@ pub fn check_schedule(settings: &Settings, now: Timestamp) -> Vec<CheckItem> {
 /// Returns a warning if the job's runs do not fit into its schedule.
 pub fn outgrown_line(settings: &Settings, history: &ScheduleHistory, now: Timestamp) -> Option<CheckItem> {
     let durations: Vec<u64> = history.ended.iter().map(EndedRun::lasted_ms).collect();
-    let outgrown = outgrown_interval(settings.schedule.as_ref()?, now, &durations, 0)?;
+    let outgrown = find_outgrown_interval(settings.schedule.as_ref()?, now, &durations, 0)?;
     Some(CheckItem::warning(Subject::Schedule, outgrown.sentence(), None))
 }
 

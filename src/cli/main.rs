@@ -22,7 +22,7 @@ use crate::config::external::environment::{host_name, process_variable};
 use crate::rng::Rng;
 use crate::sheets_client::options::QUIET_LOG_DIRECTIVES;
 use crate::step::worker::serve::{WORKER_ARGUMENT, serve_evaluations};
-use crate::system::{SeededRng, SystemClock, SystemRng, beyond_the_calendar};
+use crate::system::{SeededRng, SystemClock, SystemRng, explain_invalid_clock};
 
 /// How long open resources may take to close. The embedded sheet closes immediately, and folds its
 /// log into its file. An operation that never ends, such as a read on a dead mount, must not keep
@@ -65,7 +65,7 @@ fn panic_error() -> CliError {
 
 /// Fails if the machine's clock is beyond what can be written as a date.
 fn check_calendar() -> Result<(), CliError> {
-    if let Some(when) = beyond_the_calendar() {
+    if let Some(when) = explain_invalid_clock() {
         let why = format!(
             "this machine's clock says that it is {when}, and no certificate, token or date can be made of that"
         );

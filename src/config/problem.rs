@@ -42,7 +42,7 @@ impl ConfigProblem {
 
     fn hide_secrets(&mut self) {
         for text in [&mut self.message, &mut self.label].into_iter().chain(&mut self.help) {
-            if let Cow::Owned(hidden) = redact::redacted(text) {
+            if let Cow::Owned(hidden) = redact::redact(text) {
                 *text = hidden;
             }
         }
@@ -89,7 +89,8 @@ impl ConfigError {
     pub(crate) fn new(file: &Path, text: &str, mut problems: Vec<ConfigProblem>) -> Self {
         problems.iter_mut().for_each(ConfigProblem::hide_secrets);
         problems.sort_by_key(|problem| problem.span.as_ref().map_or((0, 0), |span| (1, span.start)));
-        let source_text = NamedSource::new(file.display().to_string(), redact::masked(text)).with_language("TOML");
+        let source_text =
+            NamedSource::new(file.display().to_string(), redact::mask_secrets(text)).with_language("TOML");
         Self { problems, source_text, is_missing: false }
     }
 

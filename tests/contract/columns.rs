@@ -250,7 +250,7 @@ async fn a_job_without_remembered_columns_adopts_them_when_it_writes() {
     for doubts in both() {
         let world = after_a_run(doubts).await;
         let title = world.state_title().await;
-        let pairs = world.sheets().values(&id(), &[format!("'{title}'!A1:A64")]).await.expect("it can be read");
+        let pairs = world.sheets().read_values(&id(), &[format!("'{title}'!A1:A64")]).await.expect("it can be read");
         let at = pairs[0].iter().position(|row| row.first().is_some_and(|name| name == "columns"));
         let start =
             json!({"sheetId": world.tab_id(&title).await, "rowIndex": at.expect("it is there"), "columnIndex": 1});
@@ -261,8 +261,9 @@ async fn a_job_without_remembered_columns_adopts_them_when_it_writes() {
                 {"deleteDeveloperMetadata": {"dataFilter": lookup}},
             ]))
             .await;
-        let marks =
-            || async { world.sheets().column_marks(&id(), "sheetkeep j").await.expect("they can be read").len() };
+        let marks = || async {
+            world.sheets().search_column_marks(&id(), "sheetkeep j").await.expect("they can be read").len()
+        };
         run(&world, 2, items(0..3, "m")).await.0.expect("a clean run");
         assert_eq!(marks().await, 0, "nothing was written that says which columns are the job's");
         let (ended, odd) = run(&world, 3, items(0..4, "m")).await;
@@ -285,7 +286,8 @@ async fn a_tab_wider_than_the_state_is_marked_once_only() {
         Values::of([item])
     };
     run(&world, 1, wide(0)).await.0.expect("a clean run");
-    let marks = || async { world.sheets().column_marks(&id(), "sheetkeep j").await.expect("they can be read").len() };
+    let marks =
+        || async { world.sheets().search_column_marks(&id(), "sheetkeep j").await.expect("they can be read").len() };
     let first = marks().await;
     assert!((300..1_000).contains(&first), "{first} columns of 2,501 are marked");
     for seed in [2, 3] {

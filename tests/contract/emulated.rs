@@ -205,11 +205,11 @@ pub async fn contents(sheets: &Sheets, id: &SpreadsheetId, job: &str, tab: &str)
 }
 
 async fn texts(sheets: &Sheets, id: &SpreadsheetId, title: &str) -> Vec<Texts> {
-    let metadata = sheets.metadata(id).await.expect("the service answers");
+    let metadata = sheets.read_metadata(id).await.expect("the service answers");
     if !metadata.tabs.iter().any(|tab| tab.title == title) {
         return Vec::new();
     }
-    let mut rows = sheets.values(id, &[quoted(title)]).await.expect("the service answers").remove(0).into_iter();
+    let mut rows = sheets.read_values(id, &[quoted(title)]).await.expect("the service answers").remove(0).into_iter();
     let header: Vec<String> = rows.next().unwrap_or_default().iter().map(text).collect();
     let rows = rows.map(|row| {
         let named = header.iter().cloned().zip(row.iter().map(text));

@@ -40,7 +40,7 @@ async fn after_a_run(doubts: UnknownBehaviors) -> Arc<Emulated> {
 
 /// The header, and one column of the rows.
 async fn there(world: &Emulated, column: &str) -> (Vec<Value>, Vec<String>) {
-    let mut header = world.sheets().values(&id(), &["'Data'!1:1".to_owned()]).await.expect("it can be read");
+    let mut header = world.sheets().read_values(&id(), &["'Data'!1:1".to_owned()]).await.expect("it can be read");
     let rows = world.rows("Data").await;
     (header.remove(0).remove(0), Contents::column(&rows, column))
 }
@@ -108,7 +108,7 @@ async fn a_new_column_overwrites_no_cell_of_a_user() {
             .await;
         runner(&world, 2).run(world.store_of("j", "Data"), items(4, 2)).await.expect("a clean run");
         assert_eq!(there(&world, "new").await, (vec![json!("id"), json!("n"), json!("new")], expected(4, 2)));
-        let notes = world.sheets().values(&id(), &["'Data'!D1:D5".to_owned()]).await.expect("it can be read");
+        let notes = world.sheets().read_values(&id(), &["'Data'!D1:D5".to_owned()]).await.expect("it can be read");
         assert_eq!(notes, [[vec![], vec![json!("mine")]]], "{doubts:?}");
     }
 }
@@ -129,7 +129,8 @@ async fn a_new_column_of_days_shows_days_in_old_rows_too() {
         run(2, vec![json!({"id": "a", "v": "2", "day": "2026-11-26"})]).await;
         let items = json!([{"id": "a", "v": "3", "day": "2026-11-27", "n": 7, "next": "2026-11-28"}, {"id": "b", "v": "2", "n": 8}]);
         run(3, items.as_array().expect("a list").clone()).await;
-        let shown = world.sheets().formatted_values(&id(), &["'Data'!A1:E3".to_owned()]).await.expect("it can be read");
+        let shown =
+            world.sheets().read_formatted_values(&id(), &["'Data'!A1:E3".to_owned()]).await.expect("it can be read");
         let rows = json!([[
             ["id", "v", "day", "n", "next"],
             ["a", "3", "2026-11-27", "7", "2026-11-28"],

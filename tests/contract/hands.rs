@@ -267,7 +267,7 @@ async fn an_edited_state_stops_the_job() {
                 let title = world.state_title().await;
                 let tab = world.tab_id(&title).await;
                 let rows =
-                    world.sheets().values(&crate::contract::emulated::id(), &[format!("'{title}'!A1:B64")]).await;
+                    world.sheets().read_values(&crate::contract::emulated::id(), &[format!("'{title}'!A1:B64")]).await;
                 let rows = rows.expect("it can be read").remove(0);
                 let at = rows.iter().position(|row| row.first().is_some_and(|name| name == field));
                 let start = json!({"sheetId": tab, "rowIndex": at.expect("the field is there"), "columnIndex": 1});

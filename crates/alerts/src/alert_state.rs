@@ -10,11 +10,11 @@ use sheetkeep_base::time::Timestamp;
 
 use crate::alert_rules::{AlertRules, HOUR_MS};
 use crate::condition::{Condition, Finding};
-use crate::condition_record::{ConditionRecord, DeliveryRecord, DueNotice, MuteState, joined};
+use crate::condition_record::{ConditionRecord, DeliveryRecord, DueNotice, MuteState, join_names};
 use crate::message::{Message, NoticeKind};
 use crate::observation::{ObservedEnding, RunObservation};
 use crate::report_context::ReportContext;
-use crate::routing::channels_for;
+use crate::routing::find_channels;
 use crate::severity::Severity;
 use crate::wording::Wording;
 
@@ -102,10 +102,10 @@ impl AlertState {
         let last_good = self.last_good_s.map(|at| Timestamp(at.saturating_mul(1_000)));
         let mut messages = Vec::new();
         for condition in std::mem::take(&mut self.observed) {
-            let mute = self.mute(condition, reporting, rules);
+            let mute = self.find_mute_state(condition, reporting, rules);
             let Some(record) = self.records.get_mut(&condition) else { continue };
-            let Some(notice) = record.due(now, mute, rules) else { continue };
-            let (severity, channels) = audience(condition, &notice, rules);
+            let Some(notice) = record.take_due_notice(now, mute, rules) else { continue };
+            let (severity, channels) = find_audience(condition, &notice, rules);
             let wording = Wording { condition, notice: &notice, severity, last_good, reporting };
             let message = wording.message(channels);
             record.report(&notice, now, &message.id, reporting.install, &message.channels);
@@ -117,7 +117,7 @@ impl AlertState {
         messages
     }
 
-    fn mute(&self, condition: Condition, reporting: &ReportContext<'_>, rules: &AlertRules) -> MuteState {
+    fn find_mute_state(&self, condition: Condition, reporting: &ReportContext<'_>, rules: &AlertRules) -> MuteState {
         let is_quiet = rules.quiet_hours.as_ref().is_some_and(|quiet| quiet.contains(reporting.now));
         if reporting.silence_until.is_some_and(|until| reporting.now < until) {
             MuteState::Silenced
@@ -133,22 +133,22 @@ impl AlertState {
 
 /// Returns how serious a notice is, and who gets it. The end of a problem, and a condition that
 /// comes and goes, wake up no one who had not heard of it.
-fn audience(condition: Condition, notice: &DueNotice, rules: &AlertRules) -> (Severity, Vec<String>) {
+fn find_audience(condition: Condition, notice: &DueNotice, rules: &AlertRules) -> (Severity, Vec<String>) {
     let severity = match notice.kind {
         NoticeKind::Over | NoticeKind::Flapping => condition.severity().min(Severity::Warning),
         _ => condition.severity(),
     };
-    let by_severity = channels_for(&rules.routes, severity);
+    let by_severity = find_channels(&rules.routes, severity);
     let is_there = |name: &&String| rules.routes.iter().any(|route| route.name == **name);
     let heard: Vec<String> = notice.heard.iter().filter(is_there).cloned().collect();
     let channels = match notice.kind {
-        NoticeKind::Problem => joined(&by_severity, &notice.escalated_to),
-        NoticeKind::Reminder => joined(&joined(&by_severity, &notice.heard), &notice.escalated_to),
+        NoticeKind::Problem => join_names(&by_severity, &notice.escalated_to),
+        NoticeKind::Reminder => join_names(&join_names(&by_severity, &notice.heard), &notice.escalated_to),
         NoticeKind::Escalation => notice.escalated_to.clone(),
         // Those who heard of it may all be gone from the settings.
         NoticeKind::Recovered if heard.is_empty() && !notice.heard.is_empty() => by_severity,
         NoticeKind::Recovered => heard,
-        NoticeKind::Flapping => joined(&by_severity, &notice.heard),
+        NoticeKind::Flapping => join_names(&by_severity, &notice.heard),
         NoticeKind::Over | NoticeKind::Test => by_severity,
     };
     (severity, channels)

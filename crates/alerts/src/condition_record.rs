@@ -184,7 +184,7 @@ impl ConditionRecord {
         let is_undelivered = match delivery(&report.id) {
             DeliveryRecord::Delivered(by) => {
                 if let Some(reported) = self.reported.as_mut().filter(|_| !by.is_empty()) {
-                    reported.channels = joined(&report.heard, &by);
+                    reported.channels = join_names(&report.heard, &by);
                 }
                 false
             }
@@ -202,7 +202,7 @@ impl ConditionRecord {
     }
 
     /// Returns what is to be reported now, if anything is.
-    pub fn due(&mut self, now: Timestamp, mute: MuteState, rules: &AlertRules) -> Option<DueNotice> {
+    pub fn take_due_notice(&mut self, now: Timestamp, mute: MuteState, rules: &AlertRules) -> Option<DueNotice> {
         let is_well = !self.is_problem && !self.is_flapping;
         if mute == MuteState::Silenced && is_well && self.reported.is_none() {
             (self.is_unreported, self.episode) = (false, None);
@@ -225,8 +225,11 @@ impl ConditionRecord {
                 _ => NoticeKind::Escalation,
             },
         };
-        let escalated_to =
-            if kind.is_firing() && kind != NoticeKind::Flapping { self.due_rungs(now, rules) } else { Vec::new() };
+        let escalated_to = if kind.is_firing() && kind != NoticeKind::Flapping {
+            self.find_due_levels(now, rules)
+        } else {
+            Vec::new()
+        };
         if kind == NoticeKind::Escalation && escalated_to.is_empty() {
             return None;
         }
@@ -235,7 +238,7 @@ impl ConditionRecord {
     }
 
     /// Returns the channels of the rungs that are due and were not used yet.
-    fn due_rungs(&self, now: Timestamp, rules: &AlertRules) -> Vec<String> {
+    fn find_due_levels(&self, now: Timestamp, rules: &AlertRules) -> Vec<String> {
         let Some(episode) = &self.episode else { return Vec::new() };
         let used = self.reported.as_ref().map_or(0, |reported| reported.rungs);
         let is_due = |after: EscalationDelay| match after {
@@ -259,7 +262,7 @@ impl ConditionRecord {
             reminders: before.as_ref().map_or(0, |reported| reported.reminders)
                 + u32::from(notice.kind == NoticeKind::Reminder),
             rungs,
-            channels: joined(&notice.heard, channels),
+            channels: join_names(&notice.heard, channels),
         };
         let unconfirmed = UnconfirmedReport {
             id: id.to_owned(),
@@ -294,7 +297,7 @@ impl ConditionRecord {
 }
 
 /// Returns the names of both lists, each once.
-pub(crate) fn joined(first: &[String], second: &[String]) -> Vec<String> {
+pub(crate) fn join_names(first: &[String], second: &[String]) -> Vec<String> {
     let mut names = first.to_vec();
     names.extend(second.iter().filter(|name| !first.contains(name)).cloned());
     names

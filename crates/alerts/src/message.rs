@@ -110,7 +110,7 @@ impl Message {
     /// Returns this message with the titles of others as further facts: one message in place of
     /// several.
     #[must_use]
-    pub fn joined_with(&self, others: &[&Self]) -> Self {
+    pub fn join_with(&self, others: &[&Self]) -> Self {
         let mut joined = self.clone();
         joined.facts.extend(others.iter().map(|other| Fact::new("Also", other.title.clone())));
         joined

@@ -54,7 +54,7 @@ pub struct RunObservation {
 impl RunObservation {
     /// Returns what the run says about conditions; nothing about those that it does not touch.
     pub fn findings(&self, rules: &AlertRules) -> Vec<(Condition, Finding)> {
-        let failed = |headline: &str| vec![(Condition::Run, self.bad(headline, &self.message))];
+        let failed = |headline: &str| vec![(Condition::Run, self.make_bad_finding(headline, &self.message))];
         match self.ending {
             ObservedEnding::Unobserved => Vec::new(),
             ObservedEnding::Failed => failed("failed"),
@@ -69,18 +69,24 @@ impl RunObservation {
         let mut found = vec![(Condition::Run, Finding::Good)];
         let is_degraded = self.ending == ObservedEnding::Degraded;
         let headline = "did not yield what is expected";
-        let of_yield = if is_degraded { self.bad(headline, &self.message) } else { Finding::Good };
+        let of_yield = if is_degraded { self.make_bad_finding(headline, &self.message) } else { Finding::Good };
         found.push((Condition::Yield, of_yield));
         if let Some(most) = rules.failed_items {
             let are_many = most.are_too_many(self.failed, self.read);
             let headline = format!("ran, and {} of {} records failed", self.failed, self.read);
-            found.push((Condition::Items, if are_many { self.bad(&headline, &self.message) } else { Finding::Good }));
+            found.push((
+                Condition::Items,
+                if are_many { self.make_bad_finding(&headline, &self.message) } else { Finding::Good },
+            ));
         }
         if let Some(most) = rules.retries_per_record {
             let (share, is_high) = self.retry_share(most);
             let headline = format!("ran, and needed {} retries for {} records", self.retries, self.read);
             let reason = format!("{share:.2} retries a record; alerts.retries_per_record = {most}");
-            found.push((Condition::Retries, if is_high { self.bad(&headline, &reason) } else { Finding::Good }));
+            found.push((
+                Condition::Retries,
+                if is_high { self.make_bad_finding(&headline, &reason) } else { Finding::Good },
+            ));
         }
         found
     }
@@ -91,11 +97,11 @@ impl RunObservation {
         (share, share > most)
     }
 
-    fn bad(&self, headline: &str, reason: &str) -> Finding {
+    fn make_bad_finding(&self, headline: &str, reason: &str) -> Finding {
         Finding::Bad(ProblemReport {
             since: self.at,
             headline: headline.to_owned(),
-            reason: shortened(reason),
+            reason: shorten(reason),
             run: self.run.clone(),
             read: self.read,
             new: self.new,
@@ -105,7 +111,7 @@ impl RunObservation {
 }
 
 /// Returns a text as one line of at most `MAX_REASON` characters.
-pub fn shortened(text: &str) -> String {
+pub fn shorten(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(MAX_REASON) {
         Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),

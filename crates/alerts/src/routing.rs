@@ -32,7 +32,7 @@ pub struct RoutedMessage {
 }
 
 /// Returns the names of the channels that get a message of this severity.
-pub fn channels_for(routes: &[Route], severity: Severity) -> Vec<String> {
+pub fn find_channels(routes: &[Route], severity: Severity) -> Vec<String> {
     let gets = |route: &&Route| route.least.is_some_and(|least| severity >= least);
     routes.iter().filter(gets).map(|route| route.name.clone()).collect()
 }
@@ -52,7 +52,7 @@ pub fn route(messages: &[Message], routes: &[Route]) -> Vec<RoutedMessage> {
             None => {}
             Some((first, rest)) if route.joins => {
                 let ids = mine.iter().map(|message| message.id.clone()).collect();
-                found.push(to(first.joined_with(rest), ids));
+                found.push(to(first.join_with(rest), ids));
             }
             Some(_) => found.extend(mine.into_iter().map(|message| to(message.clone(), vec![message.id.clone()]))),
         }

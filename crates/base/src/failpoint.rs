@@ -61,4 +61,4 @@ pub use armed::{arm, pass};
 /// Passes the point with this name.
 #[cfg(not(feature = "failpoints"))]
 #[inline]
-pub fn pass(_: &str) {}
+pub fn pass_point(_: &str) {}

@@ -12,7 +12,7 @@ use std::sync::{PoisonError, RwLock};
 
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 
-use crate::redact::{HIDDEN, is_no_path, names_secret, redacted};
+use crate::redact::{HIDDEN, is_no_path, names_secret, redact};
 
 /// The least length of a secret, in bytes; a shorter one could be a word of a message.
 const MIN_LENGTH: usize = 8;
@@ -32,9 +32,9 @@ pub fn register_secret(secret: &str) {
     if secret.len() < MIN_LENGTH {
         return;
     }
-    let mut forms = forms_of(secret);
-    if let Some(path) = path_of(secret).filter(|path| path.len() >= MIN_PART) {
-        forms.extend(forms_of(path));
+    let mut forms = list_forms(secret);
+    if let Some(path) = find_path(secret).filter(|path| path.len() >= MIN_PART) {
+        forms.extend(list_forms(path));
     }
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     for form in forms {
@@ -74,17 +74,17 @@ pub fn hide_secrets(text: &str) -> Cow<'_, str> {
         }
     }
     match hidden {
-        Some(hidden) => Cow::Owned(redacted(&hidden).into_owned()),
-        None => redacted(text),
+        Some(hidden) => Cow::Owned(redact(&hidden).into_owned()),
+        None => redact(text),
     }
 }
 
 /// Returns the text as it is, escaped as in JSON, percent-encoded, and in base64 of both alphabets.
-fn forms_of(secret: &str) -> Vec<String> {
+fn list_forms(secret: &str) -> Vec<String> {
     let mut forms = vec![
         secret.to_owned(),
-        json_escaped(secret),
-        percent_encoded(secret),
+        escape_json(secret),
+        encode_percent(secret),
         BASE64_NOPAD.encode(secret.as_bytes()),
         BASE64URL_NOPAD.encode(secret.as_bytes()),
     ];
@@ -92,11 +92,11 @@ fn forms_of(secret: &str) -> Vec<String> {
     forms
 }
 
-fn json_escaped(text: &str) -> String {
+fn escape_json(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
-fn percent_encoded(text: &str) -> String {
+fn encode_percent(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
@@ -112,7 +112,7 @@ fn percent_encoded(text: &str) -> String {
 }
 
 /// Returns the path and the query of an address.
-fn path_of(text: &str) -> Option<&str> {
+fn find_path(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("://")?;
     rest.find(['/', '?']).and_then(|at| rest.get(at..))
 }

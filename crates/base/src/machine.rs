@@ -38,7 +38,7 @@ impl MachineError {
     /// Converts `error` of the operation `operation` (such as "the journal can't be written").
     /// Returns `None` if the request was wrong and not the machine.
     pub fn from_io(operation: &str, error: &io::Error) -> Option<Self> {
-        refused(error).map(|refused| Self { refused, why: format!("{operation}: {error}") })
+        classify_refusal(error).map(|refused| Self { refused, why: format!("{operation}: {error}") })
     }
 
     /// Creates the error of a refused resource with this message.
@@ -66,7 +66,7 @@ impl fmt::Display for MachineError {
 impl std::error::Error for MachineError {}
 
 /// Classifies resources and storage; errors of programs are recognised only where one is started.
-fn refused(error: &io::Error) -> Option<MachineRefusal> {
+fn classify_refusal(error: &io::Error) -> Option<MachineRefusal> {
     let number = error.raw_os_error();
     if number.is_some_and(|number| OPEN_FILES.contains(&number)) {
         return Some(MachineRefusal::Resource);

@@ -46,7 +46,7 @@ impl ProcessGroup {
     /// Returns the group of a program that was started as the leader of its own group. Without an
     /// id, the program has ended and was waited for.
     pub fn from_leader(process_id: Option<u32>) -> Self {
-        Self { leader: process_id.and_then(pid) }
+        Self { leader: process_id.and_then(convert_pid) }
     }
 
     /// Releases the group: processes that a successful program left running may stay.
@@ -111,7 +111,7 @@ impl ProcessGroup {
 }
 
 #[cfg(unix)]
-fn pid(number: u32) -> Option<Pid> {
+fn convert_pid(number: u32) -> Option<Pid> {
     i32::try_from(number).ok().and_then(Pid::from_raw)
 }
 
@@ -128,6 +128,6 @@ impl ProcessGroup {
 }
 
 #[cfg(not(unix))]
-fn pid(number: u32) -> Option<Pid> {
+fn convert_pid(number: u32) -> Option<Pid> {
     Some(number)
 }

@@ -71,8 +71,8 @@ const LONG_RUN: usize = 64;
 const LONG_PART: usize = 24;
 
 /// Returns the text with each probable secret replaced by `[hidden]`.
-pub fn redacted(text: &str) -> Cow<'_, str> {
-    let found = secrets(text);
+pub fn redact(text: &str) -> Cow<'_, str> {
+    let found = find_secrets(text);
     if found.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -88,10 +88,10 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
 
 /// Returns the text with each byte of a probable secret replaced by `*`, so that all others keep
 /// their positions.
-pub fn masked(text: &str) -> String {
+pub fn mask_secrets(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
-    for part in secrets(text) {
+    for part in find_secrets(text) {
         out.push_str(text.get(from..part.start).unwrap_or_default());
         let hidden = text.get(part.clone()).unwrap_or_default();
         out.extend(hidden.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { char::from(byte) } else { '*' }));
@@ -103,7 +103,7 @@ pub fn masked(text: &str) -> String {
 
 /// True if the text contains a probable secret.
 pub fn may_hold_secret(text: &str) -> bool {
-    !secrets(text).is_empty()
+    !find_secrets(text).is_empty()
 }
 
 /// True if a value for a path has the form of a key instead: JSON, PEM, base64, a token.
@@ -130,13 +130,13 @@ pub fn names_secret(name: &str) -> bool {
 }
 
 /// Returns the ranges of probable secrets, ordered and disjoint.
-fn secrets(text: &str) -> Vec<Range<usize>> {
+fn find_secrets(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    pem(text, &mut found);
+    find_pem(text, &mut found);
     find_prefixed_tokens(text, &mut found);
-    labelled(text, &mut found);
-    users(text, &mut found);
-    long_runs(text, &mut found);
+    find_labelled(text, &mut found);
+    find_users(text, &mut found);
+    find_long_runs(text, &mut found);
     found.sort_by_key(|part: &Range<usize>| part.start);
     let mut merged: Vec<Range<usize>> = Vec::new();
     for part in found.into_iter().filter(|part| !part.is_empty()) {
@@ -149,7 +149,7 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
 }
 
 /// Finds keys and certificates in PEM form, complete or truncated.
-fn pem(text: &str, found: &mut Vec<Range<usize>>) {
+fn find_pem(text: &str, found: &mut Vec<Range<usize>>) {
     let mut from = 0;
     while let Some(start) = text.get(from..).and_then(|rest| rest.find("-----BEGIN")).map(|at| from + at) {
         let rest = text.get(start..).unwrap_or_default();
@@ -181,7 +181,7 @@ fn find_prefixed_tokens(text: &str, found: &mut Vec<Range<usize>>) {
 }
 
 /// Finds the word after `Bearer` and `Basic`, and the value of a name such as `password`.
-fn labelled(text: &str, found: &mut Vec<Range<usize>>) {
+fn find_labelled(text: &str, found: &mut Vec<Range<usize>>) {
     let lower = text.to_ascii_lowercase();
     for scheme in ["bearer ", "basic "] {
         for (at, _) in lower.match_indices(scheme) {
@@ -197,7 +197,7 @@ fn labelled(text: &str, found: &mut Vec<Range<usize>>) {
         for (at, _) in lower.match_indices(label) {
             let before = text.get(..at).and_then(|before| before.chars().next_back());
             if !before.is_some_and(|c| c.is_ascii_alphanumeric()) {
-                found.extend(value_after(text, at + label.len()));
+                found.extend(find_value(text, at + label.len()));
             }
         }
     }
@@ -205,7 +205,7 @@ fn labelled(text: &str, found: &mut Vec<Range<usize>>) {
 
 /// Returns the value after a name that ends at `at`: `name = "value"`, `"name": "value"`,
 /// `name=value&`.
-fn value_after(text: &str, at: usize) -> Option<Range<usize>> {
+fn find_value(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = text.get(at..)?;
     let quoted = rest.trim_start_matches(['\\', '"', '\'', '`']);
     let set = quoted.trim_start_matches([' ', '\t']).strip_prefix(['=', ':'])?.trim_start_matches([' ', '\t']);
@@ -234,7 +234,7 @@ fn value_after(text: &str, at: usize) -> Option<Range<usize>> {
 }
 
 /// Finds the user and password of an address.
-fn users(text: &str, found: &mut Vec<Range<usize>>) {
+fn find_users(text: &str, found: &mut Vec<Range<usize>>) {
     for (at, _) in text.match_indices("://") {
         let start = at + 3;
         let rest = text.get(start..).unwrap_or_default();
@@ -251,7 +251,7 @@ fn users(text: &str, found: &mut Vec<Range<usize>>) {
 }
 
 /// Finds long base64, and the lines that continue it.
-fn long_runs(text: &str, found: &mut Vec<Range<usize>>) {
+fn find_long_runs(text: &str, found: &mut Vec<Range<usize>>) {
     let is_run = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '_' | '=' | '-');
     let mut goes_on = None;
     let mut from = 0;
@@ -317,10 +317,10 @@ mod tests {
             ("c0ffee", "ya29.c0ffee-and-more".to_owned()),
             ("payload", "eyJhbGciOiJSUzI1NiJ9.payload.signature".to_owned()),
         ] {
-            let shown = redacted(&text);
+            let shown = redact(&text);
             assert!(shown.contains(HIDDEN) && !shown.contains(secret), "{secret} in {shown}");
-            assert_eq!(masked(&text).len(), text.len());
-            assert!(!masked(&text).contains(secret), "{secret} in {}", masked(&text));
+            assert_eq!(mask_secrets(&text).len(), text.len());
+            assert!(!mask_secrets(&text).contains(secret), "{secret} in {}", mask_secrets(&text));
         }
     }
 
@@ -338,7 +338,7 @@ mod tests {
             "secret = \"${SECRET}\"",
             "idempotency key sk1_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         ] {
-            assert_eq!(redacted(text), text);
+            assert_eq!(redact(text), text);
         }
     }
 

@@ -106,7 +106,7 @@ impl RetryPolicy {
     /// Returns the minimum delay after this many consecutive 429s (1-based), in milliseconds: half
     /// of the maximum.
     pub fn least_throttled_wait_ms(refusals: u32) -> u64 {
-        ceiling_ms(THROTTLED_BASE_MS, THROTTLED_CAP_MS, refusals) / 2
+        limit_delay_ms(THROTTLED_BASE_MS, THROTTLED_CAP_MS, refusals) / 2
     }
 }
 
@@ -130,7 +130,7 @@ impl Jitter {
     /// `cap`. The curve doubles from `base` to `cap`. `previous` is the delay before this one, 0 if
     /// there was none; only `Decorrelated` reads it. `draw` is uniform in [0, 1).
     pub fn delay(self, base: u64, cap: u64, failed: u32, previous: u64, draw: f64) -> u64 {
-        let ceiling = ceiling_ms(base, cap, failed);
+        let ceiling = limit_delay_ms(base, cap, failed);
         match self {
             Self::None => ceiling,
             Self::Full => scale(ceiling, draw),
@@ -145,7 +145,7 @@ impl Jitter {
 }
 
 /// Returns the maximum delay after the `failed`-th failure: it doubles from `base_ms` to `cap_ms`.
-fn ceiling_ms(base_ms: u64, cap_ms: u64, failed: u32) -> u64 {
+fn limit_delay_ms(base_ms: u64, cap_ms: u64, failed: u32) -> u64 {
     base_ms.saturating_mul(1_u64 << failed.saturating_sub(1).min(32)).min(cap_ms)
 }
 

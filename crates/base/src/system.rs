@@ -55,7 +55,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 /// Returns how the clock of this machine is wrong if it has no valid date: before 1970, or after
 /// the year 9999.
 #[expect(clippy::disallowed_methods, reason = "this file is the one room where clocks are read")]
-pub fn beyond_the_calendar() -> Option<&'static str> {
+pub fn explain_invalid_clock() -> Option<&'static str> {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) if since.as_secs() < LAST_SECOND => None,
         Ok(_) => Some("after the year 9999"),

@@ -237,7 +237,7 @@ impl AttemptRun {
     fn end_of(&self, status: &io::Result<ExitStatus>, tail: &[u8], limit: Option<Duration>) -> AttemptEnd {
         let exit_code = match status {
             _ if self.is_timed_out => TIMED_OUT,
-            Ok(status) => code_of(*status),
+            Ok(status) => find_exit_code(*status),
             Err(_) => 1,
         };
         let what = match status {
@@ -249,33 +249,33 @@ impl AttemptRun {
             )),
             Err(error) => Some(format!("can't be waited for: {error}")),
         };
-        let stderr = shown_stderr(tail);
-        let line = last_line(&stderr);
+        let stderr = redact_stderr(tail);
+        let line = find_last_line(&stderr);
         let error = what.map(|what| if line.is_empty() { what } else { format!("{what}: {line}") });
         AttemptEnd { exit_code, error, stderr, stopped_by: self.stopped_by, is_timed_out: self.is_timed_out }
     }
 }
 
 #[cfg(unix)]
-fn code_of(status: ExitStatus) -> u8 {
+fn find_exit_code(status: ExitStatus) -> u8 {
     use std::os::unix::process::ExitStatusExt as _;
     let signal = status.signal().map(|signal| signal + 128);
     status.code().or(signal).and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
 #[cfg(not(unix))]
-fn code_of(status: ExitStatus) -> u8 {
+fn find_exit_code(status: ExitStatus) -> u8 {
     status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
 /// Returns the end of an output as text, secrets hidden.
-fn shown_stderr(tail: &[u8]) -> String {
-    hide_secrets(&String::from_utf8_lossy(whole_lines(tail))).into_owned()
+fn redact_stderr(tail: &[u8]) -> String {
+    hide_secrets(&String::from_utf8_lossy(keep_whole_lines(tail))).into_owned()
 }
 
 /// Returns the end of an output without the line that the limit has cut: a part of a secret is not
 /// known as one.
-fn whole_lines(tail: &[u8]) -> &[u8] {
+fn keep_whole_lines(tail: &[u8]) -> &[u8] {
     if tail.len() < STDERR_KEPT {
         return tail;
     }
@@ -311,7 +311,7 @@ fn copy_out(mut kept: File, mut put: impl FnMut(&[u8])) -> io::Result<()> {
     }
 }
 
-fn last_line(stderr: &str) -> String {
+fn find_last_line(stderr: &str) -> String {
     let line = stderr.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
     line.chars().filter(|c| !c.is_control()).take(LINE_CHARS).collect()
 }
@@ -333,7 +333,7 @@ mod tests {
     async fn kept_of(stderr: &str) -> String {
         let mut tail = Vec::new();
         pass_on(Some(stderr.as_bytes()), &NoOutput, &mut tail).await;
-        shown_stderr(&tail)
+        redact_stderr(&tail)
     }
 
     #[tokio::test]

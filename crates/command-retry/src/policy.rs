@@ -26,7 +26,7 @@ pub struct CommandPolicy {
 }
 
 /// Reads a number of attempts. The error is a clause in lower case.
-pub fn attempts(text: &str) -> Result<u32, String> {
+pub fn parse_attempts(text: &str) -> Result<u32, String> {
     match text.parse::<i64>() {
         Ok(number) if number < 1 => Err("max-retries must be at least 1: it counts the first attempt, too".to_owned()),
         Ok(number) => u32::try_from(number).map_err(|_| "max-retries must be at most 4294967295".to_owned()),
@@ -36,7 +36,7 @@ pub fn attempts(text: &str) -> Result<u32, String> {
 
 /// Reads a time that has to be more than zero: `0.1` and `30` are seconds, and `300ms`, `2s`, `1m`,
 /// `1h` name their unit. `name` is the flag's, for the error.
-pub fn positive_time(name: &str, text: &str) -> Result<Duration, String> {
+pub fn parse_positive_time(name: &str, text: &str) -> Result<Duration, String> {
     let help = || format!("{name} must be a time, such as 0.1 (seconds), 300ms, 2s or 1m");
     let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
@@ -92,15 +92,15 @@ mod tests {
 
     #[test]
     fn at_least_one_attempt_is_asked_for() {
-        assert_eq!((attempts("1"), attempts("5")), (Ok(1), Ok(5)));
+        assert_eq!((parse_attempts("1"), parse_attempts("5")), (Ok(1), Ok(5)));
         for (text, why) in [("0", "at least 1"), ("-3", "at least 1"), ("1.5", "whole"), ("99999999999", "at most")] {
-            assert!(attempts(text).expect_err(text).contains(why), "{text}");
+            assert!(parse_attempts(text).expect_err(text).contains(why), "{text}");
         }
     }
 
     #[test]
     fn a_time_is_in_seconds_unless_it_names_its_unit() {
-        let millis = |text| positive_time("base-delay", text).map(|time| time.as_millis());
+        let millis = |text| parse_positive_time("base-delay", text).map(|time| time.as_millis());
         assert_eq!(
             ["0.1", "30", "300ms", "1.5s", "2m", "1h"].map(millis).map(Result::unwrap),
             [100, 30_000, 300, 1_500, 120_000, 3_600_000]

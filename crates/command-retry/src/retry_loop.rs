@@ -69,7 +69,7 @@ impl CommandRetry<'_> {
             number += 1;
             let began_ms = self.clock.monotonic_ms();
             let end = self.attempt(number, self.time_left(started_ms), stops).await;
-            let duration_s = seconds_between(began_ms, self.clock.monotonic_ms());
+            let duration_s = count_seconds(began_ms, self.clock.monotonic_ms());
             if end.error.is_some() {
                 stderr = Some(end.stderr.clone()).filter(|text| !text.is_empty());
             }
@@ -91,7 +91,7 @@ impl CommandRetry<'_> {
             previous = delay;
             tokio::select! {
                 () = self.clock.sleep(delay) => {}
-                Some(signal) = stops.recv() => break interrupted(signal, signal.exit_code()),
+                Some(signal) = stops.recv() => break stop_with(signal, signal.exit_code()),
             }
         };
         RetryReport {
@@ -99,7 +99,7 @@ impl CommandRetry<'_> {
             outcome: verdict.outcome,
             attempts,
             max_attempts: self.policy.max_attempts,
-            total_s: seconds_between(started_ms, self.clock.monotonic_ms()),
+            total_s: count_seconds(started_ms, self.clock.monotonic_ms()),
             error: verdict.error,
             stderr,
             exit_code: verdict.exit_code,
@@ -149,7 +149,7 @@ impl CommandRetry<'_> {
             return Some(verdict(RetryOutcome::Succeeded, 0));
         }
         if let Some(signal) = end.stopped_by {
-            return Some(interrupted(signal, end.exit_code));
+            return Some(stop_with(signal, end.exit_code));
         }
         if !end.is_timed_out && !self.policy.codes.has(end.exit_code) {
             return Some(verdict(RetryOutcome::Permanent, end.exit_code));
@@ -165,12 +165,12 @@ impl CommandRetry<'_> {
     }
 }
 
-fn interrupted(signal: StopSignal, exit_code: u8) -> Verdict {
+fn stop_with(signal: StopSignal, exit_code: u8) -> Verdict {
     let error = Some(format!("interrupted by {}", signal.name()));
     Verdict { outcome: RetryOutcome::Interrupted, exit_code, error }
 }
 
-fn seconds_between(from_ms: u64, to_ms: u64) -> f64 {
+fn count_seconds(from_ms: u64, to_ms: u64) -> f64 {
     Duration::from_millis(to_ms.saturating_sub(from_ms)).as_secs_f64()
 }
 

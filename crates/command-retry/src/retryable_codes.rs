@@ -68,7 +68,7 @@ impl RetryableCodes {
 }
 
 /// Reads one exit code of `--on-exit`. The error is a clause in lower case.
-pub fn exit_code(text: &str) -> Result<u8, String> {
+pub fn parse_exit_code(text: &str) -> Result<u8, String> {
     match text.trim().parse::<u8>() {
         Ok(0) => Err("on-exit names failures, and 0 is success".to_owned()),
         Ok(code) => Ok(code),
@@ -101,9 +101,9 @@ mod tests {
 
     #[test]
     fn an_exit_code_is_from_1_to_255() {
-        assert_eq!(exit_code("75"), Ok(75));
+        assert_eq!(parse_exit_code("75"), Ok(75));
         for text in ["0", "256", "-1", "x"] {
-            assert!(exit_code(text).is_err(), "{text}");
+            assert!(parse_exit_code(text).is_err(), "{text}");
         }
     }
 }

@@ -35,12 +35,12 @@ pub(crate) fn check(findings: &mut Findings<'_>) {
             .any(|line| line.trim_start().strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('=')))
     };
     let (has_path, has_zone) = (sets("PATH"), sets("CRON_TZ"));
-    let empty_mail = no_mail(&text);
+    let empty_mail = find_empty_mailto(&text);
     let has_mail = sets("MAILTO") && empty_mail.is_none();
-    secret_settings(findings, &text);
+    check_secret_settings(findings, &text);
     let is_utc = text.lines().any(|line| line.replace([' ', '"'], "").starts_with("CRON_TZ=UTC"));
     let has_user_field = findings.source.path.contains("cron.d/") || findings.source.path.ends_with("etc/crontab");
-    let entries = entries(&text, has_user_field);
+    let entries = parse_entries(&text, has_user_field);
     for entry in &entries {
         check_command(findings, entry, has_path);
         check_words(findings, entry, sets("SHELL"));
@@ -59,7 +59,7 @@ pub(crate) fn check(findings: &mut Findings<'_>) {
     }
 }
 
-fn entries(text: &str, has_user_field: bool) -> Vec<CronEntry<'_>> {
+fn parse_entries(text: &str, has_user_field: bool) -> Vec<CronEntry<'_>> {
     let mut found = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
@@ -172,12 +172,12 @@ fn ends_as_script(word: &str) -> bool {
 }
 
 /// Returns the byte of an empty MAILTO.
-fn no_mail(text: &str) -> Option<usize> {
-    settings(text).find(|(_, name, value)| *name == "MAILTO" && value.is_empty()).map(|(byte, _, _)| byte)
+fn find_empty_mailto(text: &str) -> Option<usize> {
+    find_settings(text).find(|(_, name, value)| *name == "MAILTO" && value.is_empty()).map(|(byte, _, _)| byte)
 }
 
 /// Returns the first byte, the name and the value of each line that sets a variable.
-fn settings(text: &str) -> impl Iterator<Item = (usize, &str, &str)> {
+fn find_settings(text: &str) -> impl Iterator<Item = (usize, &str, &str)> {
     let mut start = 0;
     text.split_inclusive('\n').filter_map(move |line| {
         let byte = start + (line.len() - line.trim_start().len());
@@ -190,8 +190,8 @@ fn settings(text: &str) -> impl Iterator<Item = (usize, &str, &str)> {
 }
 
 /// Secrets among the variables.
-fn secret_settings(findings: &mut Findings<'_>, text: &str) {
-    for (byte, name, value) in settings(text) {
+fn check_secret_settings(findings: &mut Findings<'_>, text: &str) {
+    for (byte, name, value) in find_settings(text) {
         if names_secret(name) && looks_random(value) && !findings.is_on_line(&["SK101", "SK103"], byte) {
             findings.add("SK102", High, byte, format!("{name} is a literal"));
         }

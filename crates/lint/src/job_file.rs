@@ -21,7 +21,7 @@ pub(crate) fn check(findings: &mut Findings<'_>) {
             return;
         }
     };
-    texts(findings, "", &Value::Table(table.clone()));
+    check_texts(findings, "", &Value::Table(table.clone()));
     if !table.contains_key("owner") {
         findings.add("SK616", High, 0, "the job has no owner");
     }
@@ -43,10 +43,10 @@ pub(crate) fn check(findings: &mut Findings<'_>) {
 }
 
 /// Secrets and paths among the texts, wherever they are. `name` is the key around `value`.
-fn texts(findings: &mut Findings<'_>, name: &str, value: &Value) {
+fn check_texts(findings: &mut Findings<'_>, name: &str, value: &Value) {
     match value {
-        Value::Table(table) => table.iter().for_each(|(name, value)| texts(findings, name, value)),
-        Value::Array(values) => values.iter().for_each(|value| texts(findings, name, value)),
+        Value::Table(table) => table.iter().for_each(|(name, value)| check_texts(findings, name, value)),
+        Value::Array(values) => values.iter().for_each(|value| check_texts(findings, name, value)),
         Value::String(text) => {
             let byte = findings.source.text.find(text.as_str()).unwrap_or_default();
             if is_in_a_home(text) {

@@ -14,8 +14,8 @@ use crate::results::collector::Findings;
 use crate::results::report::{FileReport, LintReport, LintSettings};
 use crate::results::suppression;
 use crate::rules::rule::Habit;
-use crate::rules::table::rule_of;
-use crate::secret_patterns::{secrets_by_form, webhooks};
+use crate::rules::table::find_rule;
+use crate::secret_patterns::{find_secrets, find_webhooks};
 use crate::shell;
 
 /// Why a file of another kind is not read.
@@ -45,10 +45,10 @@ pub fn lint_paths(paths: &[PathBuf], settings: &LintSettings) -> LintReport {
 pub fn lint_source(source: &SourceText, settings: &LintSettings) -> FileReport {
     let mut findings = Findings::new(source);
     findings.applies(&[Habit::Secrets]);
-    for byte in webhooks(&source.text) {
+    for byte in find_webhooks(&source.text) {
         findings.add("SK103", LintConfidence::High, byte, "the address of a webhook is in the text");
     }
-    for (byte, what) in secrets_by_form(&source.text) {
+    for (byte, what) in find_secrets(&source.text) {
         findings.add("SK101", LintConfidence::High, byte, format!("{what} is in the text"));
     }
     match source.kind {
@@ -58,10 +58,10 @@ pub fn lint_source(source: &SourceText, settings: &LintSettings) -> FileReport {
         SourceKind::Requirements => requirements::check(&mut findings),
         SourceKind::JobFile => job_file::check(&mut findings),
     }
-    finish(source, settings, findings)
+    finish_report(source, settings, findings)
 }
 
-fn finish(source: &SourceText, settings: &LintSettings, findings: Findings<'_>) -> FileReport {
+fn finish_report(source: &SourceText, settings: &LintSettings, findings: Findings<'_>) -> FileReport {
     let Findings { mut found, mut habits, notes, .. } = findings;
     for finding in &mut found {
         if let Some(Some(severity)) = settings.severities.get(finding.code) {
@@ -72,7 +72,7 @@ fn finish(source: &SourceText, settings: &LintSettings, findings: Findings<'_>) 
     found.sort_by(|a, b| (a.position, a.code).cmp(&(b.position, b.code)));
     found.dedup_by(|a, b| (a.position, a.code) == (b.position, b.code));
     let (found, ignored) = if settings.honours_ignores { suppression::apply(source, found) } else { (found, 0) };
-    let habit = |finding: &LintFinding| rule_of(finding.code).and_then(|rule| rule.habit);
+    let habit = |finding: &LintFinding| find_rule(finding.code).and_then(|rule| rule.habit);
     let broken: BTreeSet<Habit> = found.iter().filter_map(habit).collect();
     habits.extend(&broken);
     let mut found: Vec<LintFinding> =

@@ -63,37 +63,38 @@ const PLACEHOLDERS: [&str; 20] = [
     "foobar",
 ];
 
-fn forms() -> &'static [(&'static str, Regex)] {
+fn list_forms() -> &'static [(&'static str, Regex)] {
     static COMPILED: OnceLock<Vec<(&'static str, Regex)>> = OnceLock::new();
-    COMPILED.get_or_init(|| FORMS.iter().filter_map(|(what, form)| compiled(form).map(|form| (*what, form))).collect())
+    COMPILED
+        .get_or_init(|| FORMS.iter().filter_map(|(what, form)| compile_form(form).map(|form| (*what, form))).collect())
 }
 
 /// All forms in one, so that a text without any is read once.
-fn any_form() -> Option<&'static Regex> {
+fn match_any_form() -> Option<&'static Regex> {
     static COMPILED: OnceLock<Option<Regex>> = OnceLock::new();
     let all = || FORMS.iter().map(|(_, form)| format!("(?:{form})")).collect::<Vec<_>>().join("|");
-    COMPILED.get_or_init(|| compiled(&all())).as_ref()
+    COMPILED.get_or_init(|| compile_form(&all())).as_ref()
 }
 
 /// Compiles a form. Its boundaries are those of ASCII words: with those of Unicode, a text with one
 /// letter beyond ASCII takes ten times as long.
-fn compiled(form: &str) -> Option<Regex> {
+fn compile_form(form: &str) -> Option<Regex> {
     Regex::new(&form.replace(r"\b", r"(?-u:\b)")).ok()
 }
 
-fn webhook_form() -> Option<&'static Regex> {
+fn match_webhook() -> Option<&'static Regex> {
     static COMPILED: OnceLock<Option<Regex>> = OnceLock::new();
     COMPILED.get_or_init(|| Regex::new(WEBHOOKS).ok()).as_ref()
 }
 
 /// Returns each secret in the text: its first byte and what it is.
-pub(crate) fn secrets_by_form(text: &str) -> Vec<(usize, &'static str)> {
-    let Some(any) = any_form() else { return Vec::new() };
+pub(crate) fn find_secrets(text: &str) -> Vec<(usize, &'static str)> {
+    let Some(any) = match_any_form() else { return Vec::new() };
     let found =
         any.find_iter(text).filter(|found| !is_placeholder(found.as_str()) && !is_plain_address(found.as_str()));
     found
         .map(|found| {
-            let what = forms().iter().find(|(_, form)| form.is_match(found.as_str()));
+            let what = list_forms().iter().find(|(_, form)| form.is_match(found.as_str()));
             (found.start(), what.map_or("a secret", |(what, _)| *what))
         })
         .collect()
@@ -110,8 +111,8 @@ fn is_plain_address(text: &str) -> bool {
 }
 
 /// Returns the first byte of each webhook's address in the text.
-pub(crate) fn webhooks(text: &str) -> Vec<usize> {
-    let Some(form) = webhook_form() else { return Vec::new() };
+pub(crate) fn find_webhooks(text: &str) -> Vec<usize> {
+    let Some(form) = match_webhook() else { return Vec::new() };
     form.find_iter(text).filter(|found| !is_placeholder(found.as_str())).map(|found| found.start()).collect()
 }
 
@@ -163,19 +164,19 @@ pub(crate) fn has_secret_query(text: &str, mark: char) -> bool {
         .any(|name| lower.split(name).skip(1).any(|value| value.trim_start_matches(['"', '\'']).starts_with(mark)))
 }
 
-fn plain(name: &str) -> String {
+fn normalise_name(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// Returns whether a variable of this name holds a secret, for sure.
 pub(crate) fn names_secret(name: &str) -> bool {
-    let name = plain(name);
+    let name = normalise_name(name);
     SECRET_NAMES.iter().any(|end| name.ends_with(end))
 }
 
 /// Returns whether a variable of this name may hold a secret.
 pub(crate) fn may_name_secret(name: &str) -> bool {
-    let plain = plain(name);
+    let plain = normalise_name(name);
     names_secret(name) || DOUBTFUL_NAMES.iter().any(|end| plain.ends_with(end))
 }
 
@@ -184,12 +185,12 @@ pub(crate) fn looks_random(value: &str) -> bool {
     let has_digit = value.bytes().any(|byte| byte.is_ascii_digit());
     let has_letter = value.bytes().any(|byte| byte.is_ascii_alphabetic());
     let is_dense = value.bytes().all(|byte| byte.is_ascii_graphic()) && !value.contains([' ', '/', '{', '$', '%']);
-    value.len() >= 12 && has_digit && has_letter && is_dense && !is_placeholder(value) && entropy(value) >= 3.0
+    value.len() >= 12 && has_digit && has_letter && is_dense && !is_placeholder(value) && compute_entropy(value) >= 3.0
 }
 
 /// Returns the entropy in bits a character (Shannon).
 #[expect(clippy::cast_precision_loss, reason = "counts of characters are far below 2^52")]
-fn entropy(text: &str) -> f64 {
+fn compute_entropy(text: &str) -> f64 {
     let mut counts = std::collections::BTreeMap::new();
     for byte in text.bytes() {
         *counts.entry(byte).or_insert(0_u32) += 1;
@@ -209,20 +210,20 @@ mod tests {
 
     #[test]
     fn every_form_is_a_valid_expression() {
-        assert_eq!(forms().len(), FORMS.len());
-        assert!(any_form().is_some() && webhook_form().is_some());
+        assert_eq!(list_forms().len(), FORMS.len());
+        assert!(match_any_form().is_some() && match_webhook().is_some());
     }
 
     #[test]
     fn keys_are_found_by_their_form_and_examples_are_not() {
         let github = joined(&["gh", "p_", "Zk3Rt9Lm2Qw7Xc5Vb1Np8Yh4Jd6Fg0Sa2Kq9"]);
         let text = format!("a = '{github}'\nb = 'postgres://me:s3cr3tpw@db.internal/x'\nc = 'ghp_short'");
-        let found: Vec<_> = secrets_by_form(&text).into_iter().map(|(_, what)| what).collect();
+        let found: Vec<_> = find_secrets(&text).into_iter().map(|(_, what)| what).collect();
         assert_eq!(found, ["a GitHub token", "a password in an address"]);
         let example = joined(&["AKIA", "IOSFODNN7EXAMPLE"]);
-        assert!(secrets_by_form(&example).is_empty());
+        assert!(find_secrets(&example).is_empty());
         let hook = joined(&["https://hooks.sl", "ack.com/services/T024BE7LD/B024BE7LE/Zk3Rt9Lm2Qw7Xc5Vb1Np8Yh4"]);
-        assert_eq!(webhooks(&hook).len(), 1);
+        assert_eq!(find_webhooks(&hook).len(), 1);
     }
 
     #[test]

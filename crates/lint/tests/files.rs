@@ -154,27 +154,27 @@ fn readiness_is_compared_with_an_earlier_report() {
         "import logging\nimport requests\nif __name__ == '__main__':\n    a = requests.get(u, timeout=9)\n    \
          a.raise_for_status()\n    logging.info(a.json())\n",
     );
-    let earlier = EarlierReport::parse(&json::json(&before)).expect("what it wrote");
-    let shown = text::text(&after, Some(&earlier));
+    let earlier = EarlierReport::parse(&json::render_json(&before)).expect("what it wrote");
+    let shown = text::render_text(&after, Some(&earlier));
     let (old, new) = (Readiness::of(&before).score(), Readiness::of(&after).score());
     assert!(shown.contains(&format!("Readiness: {new} ")), "{shown}");
     assert!(shown.contains(&format!("{old} → {new}\n")), "{shown}");
     assert!(shown.contains("  + every call has a time limit\n"), "{shown}");
-    let noted = note::note(&before);
+    let noted = note::render_note(&before);
     assert!(noted.contains("Why: One day the other side accepts the connection"), "{noted}");
 }
 
 #[test]
 fn sarif_and_github_name_each_place() {
     let report = LintReport { files: vec![python("import os\nos.mkdir('a')\n")], ..LintReport::default() };
-    let document: serde_json::Value = serde_json::from_str(&sarif::sarif(&report, "0.1.0")).expect("it is JSON");
+    let document: serde_json::Value = serde_json::from_str(&sarif::render_sarif(&report, "0.1.0")).expect("it is JSON");
     let run = &document["runs"][0];
     let result = &run["results"][0];
     assert_eq!((&result["ruleId"], &document["version"]), (&"SK204".into(), &"2.1.0".into()));
     let index = usize::try_from(result["ruleIndex"].as_u64().expect("a number")).expect("small");
     assert_eq!(run["tool"]["driver"]["rules"][index]["id"], "SK204");
     assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startLine"], 2);
-    let commands = github::github(&report);
+    let commands = github::render_github(&report);
     assert!(commands.starts_with("::warning file=a.py,line=2,col=1,title=SK204::"), "{commands}");
 }
 

@@ -8,7 +8,7 @@ use sheetkeep_lint::linter::{lint_paths, lint_source};
 use sheetkeep_lint::results::fixes::apply_fixes;
 use sheetkeep_lint::results::report::{FileReport, LintSettings};
 use sheetkeep_lint::rules::rule::{ExampleKind, LintRule};
-use sheetkeep_lint::rules::table::{all_rules, page, rule_of};
+use sheetkeep_lint::rules::table::{find_rule, list_rules, render_page};
 
 fn lint(kind: ExampleKind, text: &str) -> FileReport {
     let (path, kind) = match kind {
@@ -41,7 +41,7 @@ fn bad_example(rule: &LintRule) -> String {
 fn each_code_is_in_its_bad_example_and_not_in_its_good_one() {
     let mut wrong = Vec::new();
     // It needs a repository around the file; `tests/files.rs` has it.
-    for rule in all_rules().filter(|rule| rule.code != "SK106") {
+    for rule in list_rules().filter(|rule| rule.code != "SK106") {
         let bad = lint(rule.kind, &bad_example(rule));
         if !codes(&bad).contains(&rule.code) {
             wrong.push(format!("{} is missing: {:?} {:?}", rule.code, codes(&bad), bad.notes));
@@ -61,7 +61,7 @@ fn each_code_is_in_its_bad_example_and_not_in_its_good_one() {
 
 #[test]
 fn good_examples_have_no_error_at_all() {
-    for rule in all_rules() {
+    for rule in list_rules() {
         let good = lint(rule.kind, rule.good);
         let errors: Vec<_> = good
             .findings
@@ -76,7 +76,7 @@ fn good_examples_have_no_error_at_all() {
 
 #[test]
 fn there_are_at_least_25_codes_of_high_confidence() {
-    let sure = all_rules().filter(|rule| {
+    let sure = list_rules().filter(|rule| {
         let report = lint(rule.kind, &bad_example(rule));
         report.findings.iter().any(|finding| finding.code == rule.code && finding.confidence == LintConfidence::High)
     });
@@ -86,10 +86,10 @@ fn there_are_at_least_25_codes_of_high_confidence() {
 
 #[test]
 fn codes_are_in_order_and_each_is_there_once() {
-    let codes: Vec<_> = all_rules().map(|rule| rule.code).collect();
+    let codes: Vec<_> = list_rules().map(|rule| rule.code).collect();
     assert!(codes.windows(2).all(|pair| pair[0] < pair[1]), "{codes:?}");
-    assert_eq!(rule_of("sk301").map(|rule| rule.code), Some("SK301"));
-    assert_eq!(rule_of("SK999"), None);
+    assert_eq!(find_rule("sk301").map(|rule| rule.code), Some("SK301"));
+    assert_eq!(find_rule("SK999"), None);
 }
 
 /// The pages in `docs/lint` are made from the table. With `UPDATE_LINT_PAGES=1` this writes them.
@@ -97,17 +97,17 @@ fn codes_are_in_order_and_each_is_there_once() {
 fn the_pages_of_the_codes_are_those_of_the_table() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/lint");
     let is_update = std::env::var_os("UPDATE_LINT_PAGES").is_some();
-    for rule in all_rules() {
+    for rule in list_rules() {
         let path = folder.join(format!("{}.md", rule.code));
         if is_update {
             std::fs::create_dir_all(&folder).expect("the folder can be made");
-            std::fs::write(&path, page(rule)).expect("the page can be written");
+            std::fs::write(&path, render_page(rule)).expect("the page can be written");
         }
         let written = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(written, page(rule), "run it with UPDATE_LINT_PAGES=1");
+        assert_eq!(written, render_page(rule), "run it with UPDATE_LINT_PAGES=1");
     }
     let pages = std::fs::read_dir(folder).expect("the folder").count();
-    assert_eq!(pages, all_rules().count(), "a page without a code");
+    assert_eq!(pages, list_rules().count(), "a page without a code");
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn cases() -> Vec<(&'static str, &'static str, Option<usize>, &'static str)> {
         let words: Vec<_> = head.split(' ').collect();
         assert_eq!(words.len(), 3, "code, file and line: {head}");
         let (code, file, line) = (words[0], words[1], words[2]);
-        assert!(rule_of(code).is_some() && (line == "none" || line.parse::<usize>().is_ok()), "{head}");
+        assert!(find_rule(code).is_some() && (line == "none" || line.parse::<usize>().is_ok()), "{head}");
         cases.push((code, file, line.parse().ok(), text));
     }
     cases

@@ -27,11 +27,11 @@ pub struct OutgrownInterval {
 impl OutgrownInterval {
     /// Returns what people have to know, without a full stop.
     pub fn sentence(&self) -> String {
-        let interval = length(self.interval_ms);
+        let interval = format_length(self.interval_ms);
         if self.estimate_ms >= self.interval_ms {
             return format!(
                 "a run takes about {}, and the schedule starts one every {interval}: let it run less often, or shorten the runs",
-                length(self.estimate_ms)
+                format_length(self.estimate_ms)
             );
         }
         format!(
@@ -43,7 +43,7 @@ impl OutgrownInterval {
 }
 
 /// Formats a length of time in its two greatest units.
-fn length(ms: u64) -> String {
+fn format_length(ms: u64) -> String {
     let seconds = ms.div_ceil(1_000);
     match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),
@@ -55,13 +55,13 @@ fn length(ms: u64) -> String {
 }
 
 /// Returns the interval if runs outlast it, or three occurrences in a row were skipped for overlap.
-pub fn outgrown_interval(
+pub fn find_outgrown_interval(
     schedule: &JobSchedule,
     now: Timestamp,
     durations_ms: &[u64],
     skipped_in_a_row: u32,
 ) -> Option<OutgrownInterval> {
-    let interval_ms = shortest_interval_ms(schedule, now)?;
+    let interval_ms = find_shortest_interval_ms(schedule, now)?;
     let estimate_ms = estimate_ms(durations_ms);
     let is_longer = durations_ms.len() >= RUNS_NEEDED && estimate_ms >= interval_ms;
     (is_longer || skipped_in_a_row >= SKIPS_TO_REPORT).then_some(OutgrownInterval {
@@ -72,7 +72,7 @@ pub fn outgrown_interval(
 }
 
 /// Returns the shortest time between two of the next eleven occurrences, in milliseconds.
-pub fn shortest_interval_ms(schedule: &JobSchedule, now: Timestamp) -> Option<u64> {
+pub fn find_shortest_interval_ms(schedule: &JobSchedule, now: Timestamp) -> Option<u64> {
     let mut at = schedule.next_after(now, 0)?.scheduled_for;
     let mut shortest = None;
     for _ in 0..INTERVALS {

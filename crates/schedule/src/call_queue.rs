@@ -133,7 +133,7 @@ impl CallQueue {
         }
         if jump < 0 {
             for job in &mut self.jobs {
-                job.starts_at = job.schedule.as_ref().and_then(|schedule| next_start(schedule, now.wall));
+                job.starts_at = job.schedule.as_ref().and_then(|schedule| find_next_start(schedule, now.wall));
             }
             self.ask_all(now);
         }
@@ -142,8 +142,8 @@ impl CallQueue {
 
     /// Takes the call that has waited longest; none if none is due, or as many as may be are made.
     pub fn take_due(&mut self, now: ClockReading) -> Option<PlannedCall> {
-        let room = self.room();
-        let due = self.jobs.iter().enumerate().filter(|(_, job)| room.takes(job, now));
+        let room = self.find_capacity();
+        let due = self.jobs.iter().enumerate().filter(|(_, job)| room.allows(job, now));
         let waiting = due.filter_map(|(nth, job)| Some((job.overdue_ms(now)?, nth)));
         let (_, nth) = waiting.max_by_key(|(overdue_ms, nth)| (*overdue_ms, std::cmp::Reverse(*nth)))?;
         let job = self.jobs.get_mut(nth)?;
@@ -153,13 +153,13 @@ impl CallQueue {
             job.failed_since = None;
         }
         (job.is_called, job.again_at) = (true, None);
-        job.starts_at = job.schedule.as_ref().and_then(|schedule| next_start(schedule, now.wall));
+        job.starts_at = job.schedule.as_ref().and_then(|schedule| find_next_start(schedule, now.wall));
         Some(PlannedCall { job: nth, late_ms: started_at.map(|start| now.wall.ms_since(start)) })
     }
 
     /// Returns the milliseconds until the next call; none while the end of a call comes first.
     pub fn wait_ms(&self, now: ClockReading) -> Option<u64> {
-        match self.room() {
+        match self.find_capacity() {
             CallCapacity::None => None,
             CallCapacity::ForStarts => self.jobs.iter().filter_map(|job| job.start_wait_ms(now)).min(),
             CallCapacity::ForAll => self.jobs.iter().filter_map(|job| job.wait_ms(now)).min(),
@@ -173,12 +173,12 @@ impl CallQueue {
         let Some(schedule) = &job.schedule else { return AfterCall::NextOccurrence };
         let answered = end.next.filter(|next| *next > now.wall);
         let has_passed = job.starts_at.is_some_and(|start| start <= now.wall);
-        job.starts_at = answered.into_iter().chain(next_start(schedule, now.wall)).min();
+        job.starts_at = answered.into_iter().chain(find_next_start(schedule, now.wall)).min();
         let after = if end.can_try_again() {
             let since = *job.failed_since.get_or_insert(now.monotonic_ms);
             job.failed = job.failed.saturating_add(1);
-            let after_ms = backoff_ms(job.failed, draw);
-            let until = since.saturating_add(patience_ms(schedule, end));
+            let after_ms = draw_backoff_ms(job.failed, draw);
+            let until = since.saturating_add(limit_repeats_ms(schedule, end));
             let is_in_time = now.monotonic_ms.saturating_add(after_ms) <= until;
             if is_in_time { AfterCall::CallAgain { after_ms } } else { AfterCall::GiveUp }
         } else if has_passed && answered.is_none() {
@@ -199,7 +199,7 @@ impl CallQueue {
     /// Gives a job the schedule of its changed file, and calls it; none ends its calls.
     pub fn replace(&mut self, nth: usize, schedule: Option<JobSchedule>, now: ClockReading) {
         let Some(job) = self.jobs.get_mut(nth) else { return };
-        job.starts_at = schedule.as_ref().and_then(|schedule| next_start(schedule, now.wall));
+        job.starts_at = schedule.as_ref().and_then(|schedule| find_next_start(schedule, now.wall));
         (job.schedule, job.failed, job.failed_since) = (schedule, 0, None);
         job.again_at = None;
         self.call_soon(nth, now);
@@ -225,11 +225,11 @@ impl CallQueue {
     /// Returns how long the job has waited that waits longest because as many calls as may be are
     /// made, in milliseconds.
     pub fn longest_wait_ms(&self, now: ClockReading) -> Option<u64> {
-        let room = self.room();
-        self.jobs.iter().filter(|job| !room.takes(job, now)).filter_map(|job| job.overdue_ms(now)).max()
+        let room = self.find_capacity();
+        self.jobs.iter().filter(|job| !room.allows(job, now)).filter_map(|job| job.overdue_ms(now)).max()
     }
 
-    fn room(&self) -> CallCapacity {
+    fn find_capacity(&self) -> CallCapacity {
         match self.active() {
             active if active >= self.most_at_once => CallCapacity::None,
             active if active >= MOST_ASKED => CallCapacity::ForStarts,
@@ -258,7 +258,7 @@ enum CallCapacity {
 }
 
 impl CallCapacity {
-    fn takes(self, job: &QueuedJob, now: ClockReading) -> bool {
+    fn allows(self, job: &QueuedJob, now: ClockReading) -> bool {
         match self {
             Self::None => false,
             Self::ForStarts => job.start_wait_ms(now) == Some(0),
@@ -269,7 +269,7 @@ impl CallCapacity {
 
 impl QueuedJob {
     fn new(schedule: JobSchedule, now: Timestamp) -> Self {
-        let starts_at = next_start(&schedule, now);
+        let starts_at = find_next_start(&schedule, now);
         Self { schedule: Some(schedule), starts_at, again_at: None, is_called: false, failed: 0, failed_since: None }
     }
 
@@ -303,7 +303,7 @@ impl QueuedJob {
 
 /// Returns the first start after `now`. With `ready_by` that is the latest possible one: how long a
 /// run takes is known by the sheet only, which answers with the start.
-fn next_start(schedule: &JobSchedule, now: Timestamp) -> Option<Timestamp> {
+fn find_next_start(schedule: &JobSchedule, now: Timestamp) -> Option<Timestamp> {
     let delay = i64::try_from(schedule.delay_ms).unwrap_or(i64::MAX);
     let mut after = Timestamp(now.0.saturating_sub(delay));
     // Starts come at most a day before their deadline, so a few are enough.
@@ -319,7 +319,7 @@ fn next_start(schedule: &JobSchedule, now: Timestamp) -> Option<Timestamp> {
 
 /// Returns how long calls that could not be completed are repeated, in milliseconds. A run that may
 /// be late is waited for until the next occurrence; an unexpected response rarely passes by itself.
-fn patience_ms(schedule: &JobSchedule, end: &CallEnd) -> u64 {
+fn limit_repeats_ms(schedule: &JobSchedule, end: &CallEnd) -> u64 {
     let is_bounded = schedule.misfire == MisfirePolicy::Skip || end.exit_code == Some(UNEXPECTED);
     if is_bounded { schedule.misfire_grace_ms } else { u64::MAX }
 }
@@ -347,7 +347,7 @@ fn wait_for_answer(schedule: &JobSchedule, end: &CallEnd, now: Timestamp) -> Aft
     clippy::cast_sign_loss,
     reason = "waits are far below 2^53 ms, and draw is clamped to [0, 1]"
 )]
-fn backoff_ms(failed: u32, draw: f64) -> u64 {
+fn draw_backoff_ms(failed: u32, draw: f64) -> u64 {
     let ceiling = BACKOFF_BASE_MS.saturating_mul(1_u64 << failed.saturating_sub(1).min(32)).min(BACKOFF_CAP_MS);
     ceiling / 2 + ((ceiling / 2) as f64 * draw.clamp(0.0, 1.0)) as u64
 }

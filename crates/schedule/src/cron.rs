@@ -55,7 +55,7 @@ impl CronExpression {
     pub fn parse(text: &str) -> Result<Self, ExpressionError> {
         let text = text.trim();
         let fields = match text.strip_prefix('@') {
-            Some(_) => fields_of_word(text)?,
+            Some(_) => expand_word(text)?,
             None => text,
         };
         let upper = fields.to_ascii_uppercase();
@@ -70,11 +70,11 @@ impl CronExpression {
         let starts_with_star = |at: usize| parts.get(at).is_some_and(|part| part.starts_with('*'));
         let expression = Self {
             text: text.to_owned(),
-            minutes: bits(&pattern.minutes.values(), 0..60),
-            hours: bits(&pattern.hours.values(), 0..24),
-            days: bits(&pattern.days.values(), 1..32),
-            months: bits(&pattern.months.values(), 1..13),
-            weekdays: bits(&pattern.days_of_week.values(), 0..7),
+            minutes: pack_values(&pattern.minutes.values(), 0..60),
+            hours: pack_values(&pattern.hours.values(), 0..24),
+            days: pack_values(&pattern.days.values(), 1..32),
+            months: pack_values(&pattern.months.values(), 1..13),
+            weekdays: pack_values(&pattern.days_of_week.values(), 0..7),
             must_match_both_days: starts_with_star(2) || starts_with_star(4),
             is_interval: starts_with_star(0) || starts_with_star(1),
         };
@@ -108,23 +108,23 @@ impl CronExpression {
 
     /// Returns the times of a day, hour and minute, in order.
     pub fn times(&self) -> Vec<(i8, i8)> {
-        let minutes: Vec<i8> = values(self.minutes).collect();
-        values(self.hours).flat_map(|hour| minutes.iter().map(move |minute| (hour, *minute))).collect()
+        let minutes: Vec<i8> = unpack_values(self.minutes).collect();
+        unpack_values(self.hours).flat_map(|hour| minutes.iter().map(move |minute| (hour, *minute))).collect()
     }
 
     /// Returns the weekdays, 0 is Sunday.
     pub fn weekdays(&self) -> Vec<i8> {
-        values(self.weekdays).collect()
+        unpack_values(self.weekdays).collect()
     }
 
     /// Returns the days of the month.
     pub fn days(&self) -> Vec<i8> {
-        values(self.days).collect()
+        unpack_values(self.days).collect()
     }
 
     /// Returns the months, 1 is January.
     pub fn months(&self) -> Vec<i8> {
-        values(self.months).collect()
+        unpack_values(self.months).collect()
     }
 
     /// Returns whether a date must match both the day of the month and the weekday.
@@ -142,13 +142,13 @@ impl CronExpression {
             let at = usize::try_from(month).unwrap_or(0).wrapping_sub(1);
             DAYS_IN_MONTH.get(at).is_some_and(|days| *days >= first)
         };
-        !values(self.months).any(is_long_enough)
+        !unpack_values(self.months).any(is_long_enough)
     }
 }
 
-fn fields_of_word(text: &str) -> Result<&'static str, ExpressionError> {
+fn expand_word(text: &str) -> Result<&'static str, ExpressionError> {
     let found = WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
-    found.map(|(_, fields)| *fields).ok_or_else(|| dialect::unknown_word(text))
+    found.map(|(_, fields)| *fields).ok_or_else(|| dialect::refuse_word(text))
 }
 
 /// Checks one field by itself, so that the error names it.
@@ -167,7 +167,7 @@ fn check_field(part: &str, name: &str, names: &[&str]) -> Result<(), ExpressionE
     let place = FIELDS.iter().position(|(field, _)| *field == name).unwrap_or(0);
     if let Some((least, most)) = BOUNDS.get(place).filter(|(least, most)| has_value_outside(part, *least, *most)) {
         let values = if *most == 7 { " (0 and 7 are Sunday)" } else { "" };
-        return refuse(format!("{} are {least} to {most}{values}", plural(name)));
+        return refuse(format!("{} are {least} to {most}{values}", pluralise_field(name)));
     }
     let alone: Vec<&str> = (0..FIELDS.len()).map(|at| if at == place { part } else { "*" }).collect();
     match CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build().parse(&alone.join(" ")) {
@@ -185,17 +185,17 @@ fn has_value_outside(part: &str, least: u32, most: u32) -> bool {
     })
 }
 
-fn plural(field: &str) -> String {
+fn pluralise_field(field: &str) -> String {
     match field {
         "day of the month" => "days of the month".to_owned(),
         field => format!("{field}s"),
     }
 }
 
-fn bits(values: &[u16], range: std::ops::Range<u16>) -> u64 {
+fn pack_values(values: &[u16], range: std::ops::Range<u16>) -> u64 {
     values.iter().filter(|value| range.contains(value)).fold(0, |bits, value| bits | 1 << value)
 }
 
-fn values(bits: u64) -> impl Iterator<Item = i8> {
+fn unpack_values(bits: u64) -> impl Iterator<Item = i8> {
     (0..64).filter(move |value| bits >> value & 1 == 1)
 }

@@ -132,7 +132,7 @@ impl DueDecision {
 /// Decides what is due at `now`. Deterministic: the same arguments give the same decision.
 pub fn decide(schedule: &JobSchedule, now: Timestamp, history: &OccurrenceHistory) -> DueDecision {
     let estimate = estimate_ms(&history.durations_ms);
-    let (mut pending, missed_before) = pending(schedule, now, history, estimate);
+    let (mut pending, missed_before) = find_pending(schedule, now, history, estimate);
     let mut decision = DueDecision { missed_before, ..DueDecision::default() };
     close_skipped(schedule, history, &mut pending, &mut decision.closed);
     let backlog = match (&history.active, schedule.overlap) {
@@ -153,7 +153,7 @@ pub fn decide(schedule: &JobSchedule, now: Timestamp, history: &OccurrenceHistor
 }
 
 /// The unsettled occurrences whose start has come, and those too old to be recorded one by one.
-fn pending(
+fn find_pending(
     schedule: &JobSchedule,
     now: Timestamp,
     history: &OccurrenceHistory,
@@ -180,14 +180,14 @@ fn pending(
         return (pending, None);
     }
     if pending.is_empty() {
-        pending.extend(early(schedule, now, after, estimate));
+        pending.extend(find_early(schedule, now, after, estimate));
     }
     let missed = recent.first_dropped.map(|first| MissedRange { first: first.scheduled_for, count: recent.dropped });
     (pending, missed)
 }
 
 /// The next occurrence, if the clock is early for it by a minute or a tenth of the interval.
-fn early(schedule: &JobSchedule, now: Timestamp, after: Timestamp, estimate: u64) -> Option<Occurrence> {
+fn find_early(schedule: &JobSchedule, now: Timestamp, after: Timestamp, estimate: u64) -> Option<Occurrence> {
     let next = schedule.next_after(after.max(Timestamp(now.0 - 1)), estimate)?;
     let following = schedule.next_after(next.scheduled_for, estimate)?;
     let interval = following.scheduled_for.ms_since(next.scheduled_for);

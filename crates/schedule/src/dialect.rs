@@ -47,30 +47,36 @@ pub(crate) fn refuse_other_dialects(
     is_valid: ExpressionCheck,
 ) -> Result<(), ExpressionError> {
     let joined = parts.join(" ");
-    if let Some(error) = other_syntax(text, &joined, is_valid) {
+    if let Some(error) = explain_other_syntax(text, &joined, is_valid) {
         return Err(error);
     }
     match parts.len() {
         5 => check_other_dialects(text, parts, is_valid),
         6 if is_aws(parts) => {
-            Err(refuse(text, "six fields with a year are AWS's form", &shifted(&parts[..5]), is_valid))
+            Err(refuse(text, "six fields with a year are AWS's form", &rewrite_fields(&parts[..5]), is_valid))
         }
-        6 if parts.iter().any(|part| part.contains('?')) => {
-            Err(refuse(text, "six fields with seconds and `?` are Quartz's form", &shifted(&parts[1..]), is_valid))
-        }
+        6 if parts.iter().any(|part| part.contains('?')) => Err(refuse(
+            text,
+            "six fields with seconds and `?` are Quartz's form",
+            &rewrite_fields(&parts[1..]),
+            is_valid,
+        )),
         6 => {
             Err(refuse(text, "six fields with seconds are Azure's and Spring's form", &parts[1..].join(" "), is_valid))
         }
-        7 => Err(refuse(text, "seven fields are Quartz's form", &shifted(&parts[1..6]), is_valid)),
-        n => Err(ExpressionError::new(format!("{text:?} has {n} {}, and five are needed", plural(n))).with_help(FORM)),
+        7 => Err(refuse(text, "seven fields are Quartz's form", &rewrite_fields(&parts[1..6]), is_valid)),
+        n => {
+            Err(ExpressionError::new(format!("{text:?} has {n} {}, and five are needed", choose_plural(n)))
+                .with_help(FORM))
+        }
     }
 }
 
 /// The error for a word that starts with `@` and is none of ours.
-pub(crate) fn unknown_word(text: &str) -> ExpressionError {
+pub(crate) fn refuse_word(text: &str) -> ExpressionError {
     if let Some(interval) = text.strip_prefix("@every ") {
         return ExpressionError::new(format!("{text:?} is the form of Kubernetes and Go"))
-            .with_help(format!("write {:?}", format!("every {}", whole_minutes(interval))));
+            .with_help(format!("write {:?}", format!("every {}", rewrite_interval(interval))));
     }
     if text.eq_ignore_ascii_case("@reboot") {
         return ExpressionError::new("\"@reboot\" names no time").with_help("let systemd start the job at boot");
@@ -82,19 +88,19 @@ pub(crate) fn unknown_word(text: &str) -> ExpressionError {
 const FORM: &str =
     "minute hour day month weekday, such as \"0 9 * * 1-5\" for 9:00 from Monday to Friday, or \"every 15m\"";
 
-fn plural(n: usize) -> &'static str {
+fn choose_plural(n: usize) -> &'static str {
     if n == 1 { "field" } else { "fields" }
 }
 
 /// Forms that are not a list of fields, or that have a wrapper around it.
-fn other_syntax(text: &str, joined: &str, is_valid: ExpressionCheck) -> Option<ExpressionError> {
-    if let Some(inner) = between(joined, "CRON(", ")") {
+fn explain_other_syntax(text: &str, joined: &str, is_valid: ExpressionCheck) -> Option<ExpressionError> {
+    if let Some(inner) = find_between(joined, "CRON(", ")") {
         let parts: Vec<&str> = inner.split_whitespace().collect();
-        let rewrite = if parts.len() == 6 { shifted(&parts[..5]) } else { inner.to_owned() };
+        let rewrite = if parts.len() == 6 { rewrite_fields(&parts[..5]) } else { inner.to_owned() };
         return Some(refuse(text, "`cron(…)` is AWS's form", &rewrite, is_valid));
     }
-    if let Some(inner) = between(joined, "RATE(", ")") {
-        let rewrite = format!("every {}", whole_minutes(&inner.to_ascii_lowercase()));
+    if let Some(inner) = find_between(joined, "RATE(", ")") {
+        let rewrite = format!("every {}", rewrite_interval(&inner.to_ascii_lowercase()));
         return Some(ExpressionError::new(format!("{text:?} is AWS's form")).with_help(format!("write {rewrite:?}")));
     }
     if joined.starts_with("TZ=") || joined.starts_with("CRON_TZ=") {
@@ -117,15 +123,15 @@ fn other_syntax(text: &str, joined: &str, is_valid: ExpressionCheck) -> Option<E
 fn check_other_dialects(text: &str, parts: &[&str], is_valid: ExpressionCheck) -> Result<(), ExpressionError> {
     let (day, weekday) = (parts[2], parts[4]);
     if parts.iter().any(|part| part.contains('?')) {
-        return Err(refuse(text, "`?` is Quartz's and AWS's sign for no value", &shifted(parts), is_valid));
+        return Err(refuse(text, "`?` is Quartz's and AWS's sign for no value", &rewrite_fields(parts), is_valid));
     }
     if weekday.contains('#') {
-        return Err(no_form(text, "`#`, the nth weekday of a month, is Quartz's and AWS's form"));
+        return Err(refuse_form(text, "`#`, the nth weekday of a month, is Quartz's and AWS's form"));
     }
     let is_last = |field: &str| field.split(['-', ',']).any(|part| part == "L" || part == "LW");
     let has_last_digit = weekday.len() > 1 && weekday.ends_with('L') && !weekday.contains("JUL");
     if is_last(day) || is_last(weekday) || has_last_digit || is_nearest_weekday(day) {
-        return Err(no_form(text, "`L` and `W` (last, nearest weekday) are Quartz's and AWS's form"));
+        return Err(refuse_form(text, "`L` and `W` (last, nearest weekday) are Quartz's and AWS's form"));
     }
     Ok(())
 }
@@ -134,7 +140,7 @@ fn is_nearest_weekday(day: &str) -> bool {
     day.strip_suffix('W').is_some_and(|day| !day.is_empty() && day.bytes().all(|b| b.is_ascii_digit()))
 }
 
-fn no_form(text: &str, what: &str) -> ExpressionError {
+fn refuse_form(text: &str, what: &str) -> ExpressionError {
     ExpressionError::new(format!("{text:?}: {what}")).with_help(
         "five fields cannot express it: run daily (\"0 9 * * *\") and let the job's steps pick the date, \
          or name a day that every month has (\"0 9 28 * *\")",
@@ -158,27 +164,26 @@ fn is_aws(parts: &[&str]) -> bool {
 }
 
 /// Five fields of Quartz or AWS in ours: `?` is `*`, and Sunday is 0, not 1.
-fn shifted(parts: &[&str]) -> String {
+fn rewrite_fields(parts: &[&str]) -> String {
     let mut fields: Vec<String> = parts.iter().map(|part| part.replace('?', "*")).collect();
     if let Some(weekday) = fields.get_mut(4) {
         let days = weekday.split_once('/').map_or(weekday.as_str(), |(days, _)| days);
-        let shifted: String =
-            days.chars().map(|c| if ('1'..='7').contains(&c) { previous_digit(c) } else { c }).collect();
+        let shifted: String = days.chars().map(|c| if ('1'..='7').contains(&c) { lower_digit(c) } else { c }).collect();
         *weekday = shifted + &weekday[days.len()..];
     }
     fields.join(" ")
 }
 
-fn previous_digit(c: char) -> char {
+fn lower_digit(c: char) -> char {
     char::from_digit(c.to_digit(10).unwrap_or(1).saturating_sub(1), 10).unwrap_or(c)
 }
 
-fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+fn find_between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     text.strip_prefix(before)?.strip_suffix(after)
 }
 
 /// Rewrites `1h30m`, `5 minutes` or `2 hours` as minutes, hours or days: `90m`, `5m`, `2h`.
-fn whole_minutes(text: &str) -> String {
+fn rewrite_interval(text: &str) -> String {
     let mut minutes = 0_u64;
     let mut digits = String::new();
     for c in text.chars().filter(|c| !c.is_whitespace()) {

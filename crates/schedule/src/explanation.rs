@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 use sheetkeep_base::time::Timestamp;
 
 use crate::recurrence::Recurrence;
-use crate::words::{clock_change_notes, describe};
-use crate::zone::zone_name;
+use crate::words::{describe, describe_clock_changes};
+use crate::zone::find_zone_name;
 
 /// How many times are listed.
 pub const TIMES_LISTED: usize = 5;
@@ -43,20 +43,20 @@ pub fn explain(recurrence: &Recurrence, zone: &TimeZone, now: Timestamp) -> Expl
     let mut at = now.0;
     while next.len() < TIMES_LISTED {
         let Some((found, _)) = recurrence.next_after(at, zone) else { break };
-        next.extend(explained_time(Timestamp(found), zone));
+        next.extend(explain_time(Timestamp(found), zone));
         at = found;
     }
     Explanation {
         schedule: recurrence.to_text(),
-        timezone: zone_name(zone).to_owned(),
+        timezone: find_zone_name(zone).to_owned(),
         sentence: describe(recurrence, zone),
         next,
-        clock_changes: clock_change_notes(recurrence, zone, now),
+        clock_changes: describe_clock_changes(recurrence, zone, now),
     }
 }
 
 /// Returns the time in local time and in UTC; none beyond the calendar.
-pub fn explained_time(at: Timestamp, zone: &TimeZone) -> Option<ExplainedTime> {
+pub fn explain_time(at: Timestamp, zone: &TimeZone) -> Option<ExplainedTime> {
     let instant = Moment::from_millisecond(at.0).ok()?;
     let local = instant.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M:%S%:z").to_string();
     Some(ExplainedTime { local, utc: format!("{instant:.0}") })

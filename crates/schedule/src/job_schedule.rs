@@ -10,9 +10,9 @@ use sheetkeep_base::time::Timestamp;
 use crate::blackout::BlackoutDates;
 use crate::cron::CronExpression;
 use crate::dialect::ExpressionError;
-use crate::instants::instants_on;
+use crate::instants::find_instants;
 use crate::recurrence::{DatedInstant, Recurrence};
-use crate::zone::zone_name;
+use crate::zone::find_zone_name;
 
 /// How late an occurrence may start before the misfire policy decides, by default: an hour.
 pub const DEFAULT_MISFIRE_GRACE_MS: u64 = 3_600_000;
@@ -158,7 +158,7 @@ impl JobSchedule {
     /// Returns the schedule as a text that changes when its times do.
     pub fn times_text(&self) -> String {
         let kind = if self.ready_by.is_some() { "ready by " } else { "" };
-        format!("{kind}{} {}", self.recurrence.to_text(), zone_name(&self.zone))
+        format!("{kind}{} {}", self.recurrence.to_text(), find_zone_name(&self.zone))
     }
 
     /// Returns the last occurrence whose logical time is at or before `at`, blackout dates
@@ -197,7 +197,7 @@ impl JobSchedule {
         let on = |date: Date| {
             let text = format!("{} {} * * *", time.minute(), time.hour());
             let expression = CronExpression::parse(&text).ok()?;
-            instants_on(&expression, date, &self.zone).first().copied()
+            find_instants(&expression, date, &self.zone).first().copied()
         };
         on(date).filter(|at| *at < deadline).or_else(|| on(date.yesterday().ok()?))
     }
@@ -216,7 +216,7 @@ pub struct RecentOccurrences {
 
 /// Returns the recurrence of `ready_by = "09:00"`, on the weekdays of a cron field such as `1-5`
 /// (`*` is every day).
-pub fn deadline_recurrence(ready_by: &str, weekdays: &str) -> Result<Recurrence, ExpressionError> {
+pub fn build_deadline_recurrence(ready_by: &str, weekdays: &str) -> Result<Recurrence, ExpressionError> {
     let time = parse_time(ready_by)?;
     let text = format!("{} {} * * {weekdays}", time.minute(), time.hour());
     CronExpression::parse(&text).map(Recurrence::Cron)
@@ -236,7 +236,7 @@ pub fn parse_time(text: &str) -> Result<Time, ExpressionError> {
 
 /// Returns the delay of a job, in whole seconds as milliseconds, at least 0 and below `jitter_ms`.
 /// It depends on the name only, so it is the same on every day and machine.
-pub fn jitter_delay_ms(job: &str, jitter_ms: u64) -> u64 {
+pub fn draw_jitter_ms(job: &str, jitter_ms: u64) -> u64 {
     // FNV-1a of 64 bits, then murmur3's finisher, since FNV's high bits are weak in short names.
     let hash = job
         .bytes()

@@ -7,7 +7,7 @@ use std::fmt;
 
 use sheetkeep_base::time::Timestamp;
 
-use crate::cadence::{OutgrownInterval, outgrown_interval};
+use crate::cadence::{OutgrownInterval, find_outgrown_interval};
 use crate::decision::EARLY_MS;
 use crate::job_schedule::{JobSchedule, Occurrence, estimate_ms};
 
@@ -137,16 +137,21 @@ pub fn classify_lateness(
         outgrown: None,
     };
     let Some(summary) = summary else { return report };
-    report.outgrown = schedule.and_then(|schedule| outgrown_interval(schedule, now, &summary.durations_ms, 0));
+    report.outgrown = schedule.and_then(|schedule| find_outgrown_interval(schedule, now, &summary.durations_ms, 0));
     report.age_ms = summary.last_success.map(|run| now.ms_since(run.ended_at));
     report.is_paused_by_failures =
         schedule.is_some_and(|schedule| schedule.pause_after > 0 && summary.failures_in_a_row >= schedule.pause_after);
-    report.expected = schedule.and_then(|schedule| overdue(schedule, now, summary, estimate));
-    report.state = state(&report, max_age_ms, now, summary);
+    report.expected = schedule.and_then(|schedule| find_overdue(schedule, now, summary, estimate));
+    report.state = classify_summary(&report, max_age_ms, now, summary);
     report
 }
 
-fn state(report: &LatenessReport, max_age_ms: Option<u64>, now: Timestamp, summary: &RunSummary) -> LatenessState {
+fn classify_summary(
+    report: &LatenessReport,
+    max_age_ms: Option<u64>,
+    now: Timestamp,
+    summary: &RunSummary,
+) -> LatenessState {
     let Some(success) = summary.last_success else {
         return match summary.unfinished {
             _ if summary.is_paused => LatenessState::Paused,
@@ -172,7 +177,7 @@ fn state(report: &LatenessReport, max_age_ms: Option<u64>, now: Timestamp, summa
 
 /// Returns the last occurrence that should have a successful run by now and has none. With
 /// `ready_by` that is the deadline itself; otherwise the start, the usual length and the grace.
-fn overdue(schedule: &JobSchedule, now: Timestamp, summary: &RunSummary, estimate: u64) -> Option<Occurrence> {
+fn find_overdue(schedule: &JobSchedule, now: Timestamp, summary: &RunSummary, estimate: u64) -> Option<Occurrence> {
     let patience = match schedule.ready_by {
         Some(_) => 0,
         None => schedule.misfire_grace_ms.saturating_add(estimate).saturating_add(schedule.delay_ms),
@@ -198,6 +203,6 @@ fn has_covered(run: &SuccessfulRun, expected: &Occurrence) -> bool {
 }
 
 /// Returns the state that decides the exit code of several jobs; `Ok` for none.
-pub fn worst_state(states: impl IntoIterator<Item = LatenessState>) -> LatenessState {
+pub fn find_worst_state(states: impl IntoIterator<Item = LatenessState>) -> LatenessState {
     states.into_iter().max().unwrap_or(LatenessState::Ok)
 }

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 
 use crate::cron::CronExpression;
 use crate::dialect::ExpressionError;
-use crate::instants::{has_clock_change, instants_on};
+use crate::instants::{find_instants, has_clock_change};
 
 /// How many dates a search looks at: 41 years, more than the longest wait for a 29 February that
 /// is a given weekday.
@@ -57,14 +57,14 @@ impl Recurrence {
     /// Returns the first instant after `after` (milliseconds); none within 41 years.
     pub fn next_after(&self, after: i64, zone: &TimeZone) -> Option<DatedInstant> {
         match self {
-            Self::Every { minutes } => dated(next_multiple(after, *minutes)?, zone),
+            Self::Every { minutes } => add_date(find_next_multiple(after, *minutes)?, zone),
             Self::Cron(expression) => {
-                let mut date = local_date(after, zone)?.yesterday().ok()?;
+                let mut date = find_local_date(after, zone)?.yesterday().ok()?;
                 for _ in 0..MOST_DATES {
-                    let on_date = first_on(expression, date, after, zone);
+                    let on_date = find_first_on(expression, date, after, zone);
                     if on_date.is_some() {
                         // The next date may begin before this one's repeated hour ends.
-                        let next = first_on(expression, date.tomorrow().ok()?, after, zone);
+                        let next = find_first_on(expression, date.tomorrow().ok()?, after, zone);
                         return on_date.into_iter().chain(next).min();
                     }
                     date = date.tomorrow().ok()?;
@@ -79,14 +79,14 @@ impl Recurrence {
         match self {
             Self::Every { minutes } => {
                 let period = minutes * 60_000;
-                dated(at.div_euclid(period) * period, zone)
+                add_date(at.div_euclid(period) * period, zone)
             }
             Self::Cron(expression) => {
-                let mut date = local_date(at, zone)?.tomorrow().ok()?;
+                let mut date = find_local_date(at, zone)?.tomorrow().ok()?;
                 for _ in 0..MOST_DATES {
-                    let on_date = last_on(expression, date, at, zone);
+                    let on_date = find_last_on(expression, date, at, zone);
                     if on_date.is_some() {
-                        let before = last_on(expression, date.yesterday().ok()?, at, zone);
+                        let before = find_last_on(expression, date.yesterday().ok()?, at, zone);
                         return on_date.into_iter().chain(before).max();
                     }
                     date = date.yesterday().ok()?;
@@ -100,9 +100,9 @@ impl Recurrence {
     pub fn visit_between(&self, after: i64, until: i64, zone: &TimeZone, mut visit: impl FnMut(DatedInstant)) {
         match self {
             Self::Every { minutes } => {
-                let mut next = next_multiple(after, *minutes);
+                let mut next = find_next_multiple(after, *minutes);
                 while let Some(at) = next.filter(|at| *at <= until) {
-                    if let Some(found) = dated(at, zone) {
+                    if let Some(found) = add_date(at, zone) {
                         visit(found);
                     }
                     next = at.checked_add(minutes * 60_000);
@@ -113,13 +113,13 @@ impl Recurrence {
     }
 }
 
-fn first_on(expression: &CronExpression, date: Date, after: i64, zone: &TimeZone) -> Option<DatedInstant> {
-    let found = instants_on(expression, date, zone);
+fn find_first_on(expression: &CronExpression, date: Date, after: i64, zone: &TimeZone) -> Option<DatedInstant> {
+    let found = find_instants(expression, date, zone);
     found.into_iter().find(|at| *at > after).map(|at| (at, date))
 }
 
-fn last_on(expression: &CronExpression, date: Date, at: i64, zone: &TimeZone) -> Option<DatedInstant> {
-    let found = instants_on(expression, date, zone);
+fn find_last_on(expression: &CronExpression, date: Date, at: i64, zone: &TimeZone) -> Option<DatedInstant> {
+    let found = find_instants(expression, date, zone);
     found.into_iter().rev().find(|instant| *instant <= at).map(|instant| (instant, date))
 }
 
@@ -130,11 +130,11 @@ fn visit_dates(
     zone: &TimeZone,
     visit: &mut impl FnMut(DatedInstant),
 ) {
-    let first = local_date(after, zone).and_then(|date| date.yesterday().ok());
-    let last = local_date(until, zone).and_then(|date| date.tomorrow().ok());
+    let first = find_local_date(after, zone).and_then(|date| date.yesterday().ok());
+    let last = find_local_date(until, zone).and_then(|date| date.tomorrow().ok());
     let (Some(mut date), Some(last)) = (first, last) else { return };
     while date <= last {
-        let dated_on = |date: Date| instants_on(expression, date, zone).into_iter().map(move |at| (at, date));
+        let dated_on = |date: Date| find_instants(expression, date, zone).into_iter().map(move |at| (at, date));
         let mut found: Vec<DatedInstant> = dated_on(date).collect();
         if has_clock_change(date, zone) {
             // A repeated hour around midnight mixes the instants of two dates.
@@ -149,17 +149,17 @@ fn visit_dates(
     }
 }
 
-fn next_multiple(after: i64, minutes: i64) -> Option<i64> {
+fn find_next_multiple(after: i64, minutes: i64) -> Option<i64> {
     let period = minutes * 60_000;
     after.div_euclid(period).checked_add(1)?.checked_mul(period)
 }
 
-fn dated(at: i64, zone: &TimeZone) -> Option<DatedInstant> {
-    local_date(at, zone).map(|date| (at, date))
+fn add_date(at: i64, zone: &TimeZone) -> Option<DatedInstant> {
+    find_local_date(at, zone).map(|date| (at, date))
 }
 
 /// Returns the local date of an instant (milliseconds); none beyond the calendar.
-pub fn local_date(at: i64, zone: &TimeZone) -> Option<Date> {
+pub fn find_local_date(at: i64, zone: &TimeZone) -> Option<Date> {
     let instant = Moment::from_millisecond(at).ok()?;
     // Two days from the ends of the calendar, so that no step leaves it.
     let date = instant.to_zoned(zone.clone()).date();

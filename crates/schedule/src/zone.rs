@@ -59,7 +59,7 @@ pub fn parse_zone(name: &str) -> Result<TimeZone, ExpressionError> {
     }
     let database = TimeZoneDatabase::bundled();
     database.get(name).map_err(|_| {
-        let help = match nearest(name, &database) {
+        let help = match find_nearest(name, &database) {
             Some(zone) => format!("did you mean {zone}?"),
             None => "zones have IANA names, such as Europe/Berlin or UTC".to_owned(),
         };
@@ -68,13 +68,13 @@ pub fn parse_zone(name: &str) -> Result<TimeZone, ExpressionError> {
 }
 
 /// Returns the name of the zone; every zone of `parse_zone` has one.
-pub fn zone_name(zone: &TimeZone) -> &str {
+pub fn find_zone_name(zone: &TimeZone) -> &str {
     zone.iana_name().unwrap_or("UTC")
 }
 
 /// Returns the known name with the fewest differing letters, at most two, or one whose last part
 /// is the text (`Berlin`).
-fn nearest(name: &str, database: &TimeZoneDatabase) -> Option<String> {
+fn find_nearest(name: &str, database: &TimeZoneDatabase) -> Option<String> {
     let wanted = name.to_ascii_lowercase().replace(' ', "_");
     let names: Vec<String> = database.available().map(|name| name.as_str().to_owned()).collect();
     let city =
@@ -82,12 +82,12 @@ fn nearest(name: &str, database: &TimeZoneDatabase) -> Option<String> {
     if let Some(city) = city {
         return Some(city.clone());
     }
-    let distances = names.iter().map(|known| (distance(&wanted, &known.to_ascii_lowercase()), known));
+    let distances = names.iter().map(|known| (count_edits(&wanted, &known.to_ascii_lowercase()), known));
     distances.min().filter(|(distance, _)| *distance <= 2).map(|(_, known)| known.clone())
 }
 
 /// The number of letters to insert, delete or replace (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
+fn count_edits(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, from) in a.chars().enumerate() {

@@ -24,14 +24,17 @@ use crate::calls::caller::{ApiCaller, CallFailure, CallPolicy};
 use crate::calls::deadline::with_timeout;
 use crate::errors::api_error::ApiError;
 use crate::errors::call_error::{CallError, Method};
-use crate::errors::classify::{AttemptFailure, Observer, ResponseMeta, failure, root_cause, transport};
+use crate::errors::classify::{
+    AttemptFailure, Observer, ResponseMeta, classify_response, classify_transport, find_root_cause,
+};
 use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::options::{ConnectError, Deadlines, SheetsOptions};
 use crate::transport::connect::Connector;
 use crate::types::address::{AGENT, ApiRoot, SpreadsheetId};
 use crate::types::requests::Batch;
 use crate::types::response_types::{
-    BatchResponse, ColumnMark, CreatedSpreadsheet, SpreadsheetInfo, batch_response, column_marks, metadata,
+    BatchResponse, ColumnMark, CreatedSpreadsheet, SpreadsheetInfo, collect_column_marks, convert_metadata,
+    parse_batch_response,
 };
 use sheetkeep_base::clock::Clock;
 use sheetkeep_base::rng::Rng;
@@ -105,7 +108,7 @@ impl Sheets {
     }
 
     /// Reads the spreadsheet's properties, tabs and named ranges.
-    pub fn metadata<'a>(&'a self, id: &'a SpreadsheetId) -> BoxFuture<'a, Result<SpreadsheetInfo, CallError>> {
+    pub fn read_metadata<'a>(&'a self, id: &'a SpreadsheetId) -> BoxFuture<'a, Result<SpreadsheetInfo, CallError>> {
         Box::pin(async move {
             let attempt = || -> BoxFuture<'a, Result<SpreadsheetInfo, AttemptFailure>> { Box::pin(self.get_once(id)) };
             let result = self.caller.call(Method::Metadata, Box::new(attempt)).await;
@@ -116,34 +119,34 @@ impl Sheets {
     /// Reads the values of `ranges` (A1 notation), unformatted, dates as serial numbers. Returns
     /// one list of rows per range, in the order of `ranges`. A row ends at its last cell with a
     /// value, and a list at its last row with one.
-    pub fn values<'a>(
+    pub fn read_values<'a>(
         &'a self,
         id: &'a SpreadsheetId,
         ranges: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, CallError>> {
-        self.values_as(id, ranges, "UNFORMATTED_VALUE")
+        self.read_values_as(id, ranges, "UNFORMATTED_VALUE")
     }
 
     /// As `values`, but every cell as the text that the user sees.
-    pub fn formatted_values<'a>(
+    pub fn read_formatted_values<'a>(
         &'a self,
         id: &'a SpreadsheetId,
         ranges: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, CallError>> {
-        self.values_as(id, ranges, "FORMATTED_VALUE")
+        self.read_values_as(id, ranges, "FORMATTED_VALUE")
     }
 
     /// As `values`, but formulas as they were entered, so that a cell is empty only if it has no
     /// content.
-    pub fn formulas<'a>(
+    pub fn read_formulas<'a>(
         &'a self,
         id: &'a SpreadsheetId,
         ranges: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, CallError>> {
-        self.values_as(id, ranges, "FORMULA")
+        self.read_values_as(id, ranges, "FORMULA")
     }
 
-    fn values_as<'a>(
+    fn read_values_as<'a>(
         &'a self,
         id: &'a SpreadsheetId,
         ranges: &'a [String],
@@ -154,7 +157,7 @@ impl Sheets {
                 return Ok(Vec::new());
             }
             let attempt = || -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, AttemptFailure>> {
-                Box::pin(self.values_once(id, ranges, render_option))
+                Box::pin(self.read_values_once(id, ranges, render_option))
             };
             let result = self.caller.call(Method::Values, Box::new(attempt)).await;
             result.map_err(|e| self.caller.error(Method::Values, e))
@@ -162,14 +165,15 @@ impl Sheets {
     }
 
     /// Searches the columns that carry developer metadata with this key.
-    pub fn column_marks<'a>(
+    pub fn search_column_marks<'a>(
         &'a self,
         id: &'a SpreadsheetId,
         key: &'a str,
     ) -> BoxFuture<'a, Result<Vec<ColumnMark>, CallError>> {
         Box::pin(async move {
-            let attempt =
-                || -> BoxFuture<'a, Result<Vec<ColumnMark>, AttemptFailure>> { Box::pin(self.marks_once(id, key)) };
+            let attempt = || -> BoxFuture<'a, Result<Vec<ColumnMark>, AttemptFailure>> {
+                Box::pin(self.search_marks_once(id, key))
+            };
             let result = self.caller.call(Method::Marks, Box::new(attempt)).await;
             result.map_err(|e| self.caller.error(Method::Marks, e))
         })
@@ -193,7 +197,7 @@ impl Sheets {
         Box::pin(async move {
             let (id, body) = (id, &body);
             let attempt = move || -> BoxFuture<'_, Result<BatchResponse, AttemptFailure>> {
-                Box::pin(self.batch_once(id, body.clone(), fields, expected))
+                Box::pin(self.send_batch_once(id, body.clone(), fields, expected))
             };
             match self.caller.call(Method::BatchUpdate, Box::new(attempt)).await {
                 Ok(response) => BatchResult::Applied(response),
@@ -245,10 +249,10 @@ impl Sheets {
         if sheet.spreadsheet_id.as_deref() != Some(id.as_str()) {
             return Err(UnknownOutcome::Garbled("it is about another spreadsheet, or none").into());
         }
-        Ok(metadata(sheet))
+        Ok(convert_metadata(sheet))
     }
 
-    async fn values_once(
+    async fn read_values_once(
         &self,
         id: &SpreadsheetId,
         ranges: &[String],
@@ -274,7 +278,7 @@ impl Sheets {
         Ok(read.into_iter().map(|range| range.values.unwrap_or_default()).collect())
     }
 
-    async fn marks_once(&self, id: &SpreadsheetId, key: &str) -> Result<Vec<ColumnMark>, AttemptFailure> {
+    async fn search_marks_once(&self, id: &SpreadsheetId, key: &str) -> Result<Vec<ColumnMark>, AttemptFailure> {
         let mut observer = Observer::new(self.clock.now());
         let lookup = api::DeveloperMetadataLookup {
             metadata_key: Some(key.to_owned()),
@@ -290,7 +294,7 @@ impl Sheets {
             .add_scope(SCOPE)
             .delegate(&mut observer);
         let result = self.with_deadline(call.doit()).await;
-        Ok(column_marks(self.classify_hub_result(result, &observer)?))
+        Ok(collect_column_marks(self.classify_hub_result(result, &observer)?))
     }
 
     async fn create_once(&self, title: &str) -> Result<CreatedSpreadsheet, AttemptFailure> {
@@ -311,27 +315,27 @@ impl Sheets {
         Ok(CreatedSpreadsheet { id, url: created.spreadsheet_url.unwrap_or_default() })
     }
 
-    async fn batch_once(
+    async fn send_batch_once(
         &self,
         id: &SpreadsheetId,
         body: bytes::Bytes,
         fields: &str,
         expected: usize,
     ) -> Result<BatchResponse, AttemptFailure> {
-        let request = self.batch_request(id, body, fields).await?;
+        let request = self.build_batch_request(id, body, fields).await?;
         let called = with_timeout(&*self.clock, self.deadlines.call, self.hub.client.request(request)).await?;
-        let response = called.map_err(|e| transport(&e))?;
+        let response = called.map_err(|e| classify_transport(&e))?;
         let (status, meta) = (response.status(), ResponseMeta::read(response.headers(), self.clock.now()));
         self.caller.record_service_time(meta);
-        let body = self.body_of(response).await;
+        let body = self.read_body(response).await;
         if status != StatusCode::OK {
             let json = body.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            return Err(failure(status.as_u16(), meta, json.as_ref()));
+            return Err(classify_response(status.as_u16(), meta, json.as_ref()));
         }
-        batch_response(&body?, id, expected)
+        parse_batch_response(&body?, id, expected)
     }
 
-    async fn batch_request(
+    async fn build_batch_request(
         &self,
         id: &SpreadsheetId,
         body: bytes::Bytes,
@@ -351,7 +355,7 @@ impl Sheets {
             .expect("the root and the id are checked, and the headers are made"))
     }
 
-    async fn body_of(&self, response: Response<hyper::body::Incoming>) -> Result<bytes::Bytes, AttemptFailure> {
+    async fn read_body(&self, response: Response<hyper::body::Incoming>) -> Result<bytes::Bytes, AttemptFailure> {
         let limit = usize::try_from(self.response_limit).unwrap_or(usize::MAX);
         let collected =
             with_timeout(&*self.clock, self.deadlines.body, Limited::new(response.into_body(), limit).collect())
@@ -361,7 +365,7 @@ impl Sheets {
             Err(e) if e.is::<LengthLimitError>() => {
                 Err(UnknownOutcome::Oversized { limit_bytes: self.response_limit }.into())
             }
-            Err(e) => Err(UnknownOutcome::Broken(root_cause(e.as_ref())).into()),
+            Err(e) => Err(UnknownOutcome::Broken(find_root_cause(e.as_ref())).into()),
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::quota::QuotaLimits;
-use crate::auth::test_credentials::service_account;
+use crate::auth::test_credentials::build_service_account_key;
 use crate::batch::context::UnknownBehaviors;
 use crate::emulator::Emulator;
 use crate::fault::inject::FaultRule;
@@ -158,7 +158,7 @@ impl RunningEmulator {
 
     /// The key file of a test service account, as JSON. Its `token_uri` is this emulator.
     pub fn credentials(&self) -> Value {
-        service_account(&self.base_url)
+        build_service_account_key(&self.base_url)
     }
 
     /// The emulator itself: statistics, faults to come, delayed writes.

@@ -28,7 +28,7 @@ use crate::schema::enums::{TextParams, read_body};
 use crate::schema::response_mask::ResponseMask;
 use crate::storage::content::developer_metadata::{get_metadata, search_metadata};
 use crate::storage::store::SpreadsheetStore;
-use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, get, spreadsheet};
+use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, get, render_spreadsheet};
 
 /// Calls methods for one account.
 pub(crate) struct Dispatcher<'a> {
@@ -51,10 +51,10 @@ impl Dispatcher<'_> {
     pub(crate) fn call(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<ApiResponse, ApiError> {
         let (_, _, root) = route.api.info();
         if root.is_empty() {
-            return self.drive(route, query, body);
+            return self.call_drive(route, query, body);
         }
         if let Some(name) = query.names().find(|name| !route.api.accepts_parameter(name)) {
-            return Err(ApiError::bad_field("", unbound(name)));
+            return Err(ApiError::bad_field("", explain_unknown_parameter(name)));
         }
         let fields = query.word("fields").unwrap_or_default();
         let mask = ResponseMask::parse(fields, root).map_err(|bad| ApiError::bad_mask(&bad.path))?;
@@ -82,7 +82,12 @@ impl Dispatcher<'_> {
             )?),
             _ => ResponseContent::Json(self.execute(route, query, body)?),
         };
-        Ok(ApiResponse { status: 200, content: cut(content, &mask, pretty)?, headers: Vec::new(), breaks_off: false })
+        Ok(ApiResponse {
+            status: 200,
+            content: apply_mask(content, &mask, pretty)?,
+            headers: Vec::new(),
+            breaks_off: false,
+        })
     }
 
     fn read_values(
@@ -95,7 +100,7 @@ impl Dispatcher<'_> {
         let (store, id) = (self.store, route.id.as_str());
         match route.api {
             ApiMethod::ValuesGet => values_read::get(store, id, &route.range, query, is_pretty),
-            ApiMethod::ValuesBatchGet => values_read::batch_get(store, id, &query.all("ranges"), query, is_pretty),
+            ApiMethod::ValuesBatchGet => values_read::get_batch(store, id, &query.all("ranges"), query, is_pretty),
             _ => {
                 let body = read_body(body, "BatchGetValuesByDataFilterRequest", "")?;
                 values_read::batch_get_by_filter(store, id, &body, is_pretty)
@@ -152,30 +157,30 @@ impl Dispatcher<'_> {
         };
         let selections = filters.iter().cloned().map(CellSelection::Filter).collect();
         let view = SpreadsheetView { selections, includes_grid_data: grid_data, mask: mask.clone() };
-        spreadsheet(&self.store.read(id)?, id, &view)
+        render_spreadsheet(&self.store.read(id)?, id, &view)
     }
 
     /// Calls a method of Drive, which has its own error envelope.
-    fn drive(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<ApiResponse, ApiError> {
-        self.drive_method(route, query, body).or_else(|error| error.response(&route.id))
+    fn call_drive(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<ApiResponse, ApiError> {
+        self.call_drive_method(route, query, body).or_else(|error| error.into_response(&route.id))
     }
 
-    fn drive_method(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<ApiResponse, DriveError> {
+    fn call_drive_method(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<ApiResponse, DriveError> {
         let (store, id, permission) = (self.store, route.id.as_str(), route.range.as_str());
-        let shown = |value: Value, usual: &str| Ok(files::cut(value, query, usual).map(ApiResponse::json)?);
+        let shown = |value: Value, usual: &str| Ok(files::apply_fields(value, query, usual).map(ApiResponse::json)?);
         let now = self.now_ms;
         match route.api {
             ApiMethod::DriveCreate => {
-                shown(files::create(store, &self.new_id(), &files::message(body)?, now)?, files::USUAL)
+                shown(files::create(store, &self.new_id(), &files::parse_message(body)?, now)?, files::USUAL)
             }
-            ApiMethod::DriveAbout => Ok(ApiResponse::json(files::about(query)?)),
+            ApiMethod::DriveAbout => Ok(ApiResponse::json(files::describe_caller(query)?)),
             ApiMethod::DriveList => files::list(store, query, now).map(ApiResponse::json),
             ApiMethod::DriveGet => files::get(store, id, query, now).map(ApiResponse::json),
             ApiMethod::DriveCopy => {
-                shown(files::copy(store, id, &self.new_id(), &files::message(body)?, now)?, files::USUAL)
+                shown(files::copy(store, id, &self.new_id(), &files::parse_message(body)?, now)?, files::USUAL)
             }
             ApiMethod::DriveUpdate => {
-                files::update(store, id, &files::message(body)?, query, now).map(ApiResponse::json)
+                files::update(store, id, &files::parse_message(body)?, query, now).map(ApiResponse::json)
             }
             ApiMethod::DriveExport => {
                 Ok(ApiResponse::file(export::export(store, id, query.word("mimeType").unwrap_or_default())?))
@@ -195,13 +200,13 @@ impl Dispatcher<'_> {
                 shown(json!({"kind": "drive#commentList", "comments": []}), "*")
             }
             ApiMethod::PermissionsCreate => {
-                let made = permissions::share(store, id, &files::message(body)?, self.random.next_u64())?;
+                let made = permissions::share(store, id, &files::parse_message(body)?, self.random.next_u64())?;
                 shown(made, permissions::USUAL)
             }
             ApiMethod::PermissionsList => shown(permissions::list(store, id)?, permissions::USUAL_LIST),
             ApiMethod::PermissionsGet => shown(permissions::get(store, id, permission)?, permissions::USUAL),
             ApiMethod::PermissionsUpdate => {
-                shown(permissions::update(store, id, permission, &files::message(body)?)?, permissions::USUAL)
+                shown(permissions::update(store, id, permission, &files::parse_message(body)?)?, permissions::USUAL)
             }
             ApiMethod::PermissionsDelete => {
                 permissions::unshare(store, id, permission)?;
@@ -222,7 +227,7 @@ impl Dispatcher<'_> {
 }
 
 /// Returns Google's error message for an unknown parameter.
-fn unbound(name: &str) -> String {
+fn explain_unknown_parameter(name: &str) -> String {
     format!(
         "Invalid JSON payload received. Unknown name \"{name}\": Cannot bind query parameter. Field '{name}' could not \
          be found in request message."
@@ -230,7 +235,7 @@ fn unbound(name: &str) -> String {
 }
 
 /// Trims a response to its mask. Serialized JSON is parsed again, only if a mask is given.
-fn cut(content: ResponseContent, mask: &ResponseMask, is_pretty: bool) -> Result<ResponseContent, ApiError> {
+fn apply_mask(content: ResponseContent, mask: &ResponseMask, is_pretty: bool) -> Result<ResponseContent, ApiError> {
     if *mask == ResponseMask::All {
         return Ok(content);
     }

@@ -27,12 +27,12 @@ use crate::error::ApiError;
 use crate::error::FailureCause;
 use crate::fault::delayed::DelayedWrites;
 use crate::fault::inject::{FaultAction, FaultRule, FaultRules, TOKEN_METHOD};
-use crate::fault::responses::{apply_fault, refusal};
+use crate::fault::responses::{apply_fault, refuse_request};
 use crate::options::EmulatorOptions;
 use crate::random::RandomSource;
 use crate::schema::enums::TextParams;
 use crate::storage::error::StorageError;
-use crate::storage::file::connection::path_problem;
+use crate::storage::file::connection::explain_path_problem;
 use crate::storage::store::SpreadsheetStore;
 use crate::time::{TimeSource, sleep};
 
@@ -82,7 +82,7 @@ impl Emulator {
     /// Fails if the path is a folder, or its folder is missing, as `open` would. Creates nothing.
     pub fn check_new_file(path: &Path) -> Result<(), StorageError> {
         let path = path.to_owned();
-        path_problem(&path).map_or(Ok(()), |why| Err(StorageError::Place { path, why }))
+        explain_path_problem(&path).map_or(Ok(()), |why| Err(StorageError::Place { path, why }))
     }
 
     /// Opens or creates the file, and creates the initial spreadsheet.
@@ -190,7 +190,7 @@ impl Emulator {
             return Ok(ApiError::forbidden(&*storage_failure.why).into());
         }
         if let Some(path) = request.path.strip_prefix("/_emulator/") {
-            return Ok(self.control(&request, path).await);
+            return Ok(self.answer_control_path(&request, path).await);
         }
         let is_token = matches!(request.path.as_str(), "/token" | "/o/oauth2/token" | "/oauth2/v4/token");
         let route = if is_token { None } else { Route::find(&request.method, &request.path) };
@@ -209,13 +209,13 @@ impl Emulator {
             let (name, metric, _) = route.api.info();
             (name, metric)
         });
-        let fault = lock(&self.state.faults).fault_for(name, metric, &request.body, self.state.random.as_ref());
+        let fault = lock(&self.state.faults).take_fault(name, metric, &request.body, self.state.random.as_ref());
         match fault {
             Some(fault) if fault.action == FaultAction::Late && metric == Some(QuotaMetric::Write) => {
                 lock(&self.state.delayed).delay(request, fault.after);
                 Err(ConnectionDropped)
             }
-            Some(fault) if fault.action == FaultAction::Refuse => Ok(refusal(&fault, &request).into()),
+            Some(fault) if fault.action == FaultAction::Refuse => Ok(refuse_request(&fault, &request).into()),
             Some(fault) if !fault.action.applies() => apply_fault(&fault, ApiResponse::empty()).await,
             Some(fault) => {
                 let response = self.execute(request, route).await;
@@ -227,7 +227,7 @@ impl Emulator {
 
     /// Delivers the delayed writes now. Returns their responses, which no client receives.
     pub async fn deliver_delayed(&self) -> Vec<ApiResponse> {
-        let arrived = lock(&self.state.delayed).all();
+        let arrived = lock(&self.state.delayed).take_all();
         self.deliver(arrived).await
     }
 
@@ -247,7 +247,7 @@ impl Emulator {
     }
 
     async fn execute(&self, request: ApiRequest, route: Option<Route>) -> ApiResponse {
-        let Some(route) = route else { return self.token(&request) };
+        let Some(route) = route else { return self.answer_token_request(&request) };
         let account = match self.authorize(&request, &route) {
             Ok(account) => account,
             Err(refusal) => return refusal,
@@ -255,7 +255,7 @@ impl Emulator {
         let (_, metric, _) = route.api.info();
         let response = self.apply(request, route, account).await;
         if metric == Some(QuotaMetric::Write) && response.status == 200 {
-            let arrived = lock(&self.state.delayed).applied();
+            let arrived = lock(&self.state.delayed).count_applied();
             self.deliver(arrived).await;
         }
         response
@@ -289,7 +289,7 @@ impl Emulator {
         }
     }
 
-    fn token(&self, request: &ApiRequest) -> ApiResponse {
+    fn answer_token_request(&self, request: &ApiRequest) -> ApiResponse {
         lock(&self.state.stats).tokens += 1;
         let EmulatorState { tokens, time, random, .. } = &*self.state;
         let granted = tokens.grant(&request.body, &request.host, time.unix_ms(), time.monotonic_ms(), random.as_ref());
@@ -305,7 +305,7 @@ impl Emulator {
         let authorization = request.authorization.as_deref().or(in_query.as_deref()).or(by_key.as_deref());
         let has_key = authorization.is_some_and(|authorization| authorization.starts_with(API_KEY));
         let bearer = if has_key && metric == Some(QuotaMetric::Read) && request.method == Method::GET {
-            self.public_reader(&route.id)?
+            self.check_public_reader(&route.id)?
         } else {
             tokens.check(authorization, time.monotonic_ms())?
         };
@@ -318,7 +318,7 @@ impl Emulator {
     }
 
     /// Returns the holder of an API key, who may read what is shared with everybody.
-    fn public_reader(&self, id: &str) -> Result<TokenHolder, ApiError> {
+    fn check_public_reader(&self, id: &str) -> Result<TokenHolder, ApiError> {
         let public = permissions::is_public(&self.state.store, id)?;
         let bearer = TokenHolder { account: "an API key".to_owned(), access: AccessLevel::Read };
         if public { Ok(bearer) } else { Err(ApiError::permission_denied()) }

@@ -35,14 +35,14 @@ impl ApiError {
     /// entry for `field` (recorded).
     pub fn bad_field(field: &str, message: impl Into<String>) -> Self {
         let message = message.into();
-        let details = violations(&[(field, &message)]);
+        let details = build_violations(&[(field, &message)]);
         Self { details: Some(details), ..Self::invalid_argument(message) }
     }
 
     /// Returns 400 for a `fields` parameter with an unknown path (recorded by gargle).
     pub fn bad_mask(path: &str) -> Self {
         let detail = format!("Error expanding 'fields' parameter. Cannot find matching fields for path '{path}'.");
-        let details = violations(&[(path, &detail)]);
+        let details = build_violations(&[(path, &detail)]);
         Self { details: Some(details), ..Self::invalid_argument("Request contains an invalid argument.") }
     }
 
@@ -97,7 +97,7 @@ impl ApiError {
     pub fn of_file(failure_cause: FailureCause, message: impl Into<String>) -> Self {
         let details = json!([{
             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-            "reason": reason(failure_cause),
+            "reason": name_failure_reason(failure_cause),
             "domain": DOMAIN
         }]);
         Self { details: Some(details), ..Self::new(500, "INTERNAL", message) }
@@ -106,7 +106,9 @@ impl ApiError {
     /// Returns why the spreadsheet file failed, if that is the error.
     pub fn failure_cause(&self) -> Option<FailureCause> {
         let info = self.details.as_ref()?.get(0)?;
-        let of = |failure_cause: &FailureCause| info["domain"] == DOMAIN && info["reason"] == reason(*failure_cause);
+        let of = |failure_cause: &FailureCause| {
+            info["domain"] == DOMAIN && info["reason"] == name_failure_reason(*failure_cause)
+        };
         [FailureCause::Machine, FailureCause::Resource, FailureCause::Contents].into_iter().find(of)
     }
 
@@ -149,7 +151,7 @@ pub enum FailureCause {
 /// The `domain` of errors that Google does not have.
 const DOMAIN: &str = "sheetkeep";
 
-fn reason(failure_cause: FailureCause) -> &'static str {
+fn name_failure_reason(failure_cause: FailureCause) -> &'static str {
     match failure_cause {
         FailureCause::Machine => "FILE_FAILED",
         FailureCause::Resource => "FILE_RESOURCE",
@@ -158,7 +160,7 @@ fn reason(failure_cause: FailureCause) -> &'static str {
 }
 
 /// Returns a `details` array with one `google.rpc.BadRequest`. Each pair is a field and its error.
-fn violations(detail: &[(&str, &str)]) -> Value {
+fn build_violations(detail: &[(&str, &str)]) -> Value {
     let one = |(field, what): &(&str, &str)| match *field {
         // The root has no name, and an empty text is not written on the wire.
         "" => json!({ "description": what }),

@@ -59,7 +59,7 @@ pub use crate::http::response_body::ResponseBody;
 pub use crate::input::loaded_tab::{LoadedTab, LoadedTabError};
 pub use crate::options::{EmulatorOptions, Latency};
 pub use crate::random::{RandomSource, SeededRandom, SystemRandomSource};
-pub use crate::schema::support::{REQUEST_SUPPORT, SUPPORTED_METHODS, SupportLevel, request_kinds};
+pub use crate::schema::support::{REQUEST_SUPPORT, SUPPORTED_METHODS, SupportLevel, list_request_kinds};
 pub use crate::storage::commit_hook::{CommitHook, CommitStage};
 pub use crate::storage::error::StorageError;
 pub use crate::time::{SimulatedTimeSource, SystemTimeSource, TimeSource};
@@ -71,7 +71,7 @@ pub mod internals {
     pub use crate::formula::budget::EvalBudget;
     pub use crate::formula::evaluate::{FormulaCells, evaluate, link};
     pub use crate::formula::matrix::Matrix;
-    pub use crate::grid::a1::{A1Reference, CellSpan, column_index, quote_title};
+    pub use crate::grid::a1::{A1Reference, CellSpan, parse_column, quote_title};
     pub use crate::grid::area::Area;
     pub use crate::grid::cell::CellValue;
     pub use crate::grid::value::{EvalResult, Scalar};

@@ -75,7 +75,7 @@ async fn read_overview(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>)
         .with_mode(settings.mode, settings.again)
         .with_missing_tabs(MissingTab::ReadOn);
     let loaded = store.load().await?;
-    let metadata = sheets.metadata(id).await?;
+    let metadata = sheets.read_metadata(id).await?;
     let Some(snapshot) = loaded.snapshot else { return Err(AppError::NeverRan) };
     let tabs = store.tabs();
     let seen = |tab: Option<&Tab>| metadata.tabs.iter().find(|seen| tab.is_some_and(|tab| seen.sheet_id == tab.id));

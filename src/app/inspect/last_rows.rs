@@ -51,7 +51,7 @@ pub async fn last_rows(
 }
 
 async fn last_rows_of(sheet: &Sheet, settings: &Settings, tab: Option<&str>, count: u64) -> Result<LastRows, AppError> {
-    let metadata = sheet.sheets.metadata(&sheet.id).await?;
+    let metadata = sheet.sheets.read_metadata(&sheet.id).await?;
     let wanted = tab.unwrap_or(&settings.tab);
     let Some(tab) = metadata.tabs.iter().find(|tab| tab.title == wanted) else {
         let there = metadata.tabs.iter().filter(|tab| !tab.is_hidden).map(|tab| tab.title.clone()).collect();
@@ -108,9 +108,9 @@ pub async fn page(
     let range = format!("{}!A{from}:{}{to}", quoted(&tab.title), column_letters(width - 1));
     let ranges = [range];
     let read = if is_shown {
-        sheet.sheets.formatted_values(&sheet.id, &ranges)
+        sheet.sheets.read_formatted_values(&sheet.id, &ranges)
     } else {
-        sheet.sheets.values(&sheet.id, &ranges)
+        sheet.sheets.read_values(&sheet.id, &ranges)
     };
     Ok(read.await?.into_iter().next().unwrap_or_default())
 }

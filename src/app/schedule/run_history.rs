@@ -175,7 +175,7 @@ async fn read_spreadsheet(
 ) -> Result<Option<State>, HistoryError> {
     let mut moves = 0;
     loop {
-        let metadata = sheet.sheets.metadata(&sheet.id).await.map_err(AppError::from)?;
+        let metadata = sheet.sheets.read_metadata(&sheet.id).await.map_err(AppError::from)?;
         let location = match head_guard::read_head(job, &metadata) {
             (HeadStatus::NotInitialized, _) => return Ok(None),
             (HeadStatus::At { .. }, Some(location)) => location,
@@ -277,7 +277,7 @@ fn unusable_runs(what: &str) -> StoreError {
 }
 
 async fn values(sheet: &Sheet, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
-    sheet.sheets.values(&sheet.id, ranges).await.map_err(|error| load_error(&error))
+    sheet.sheets.read_values(&sheet.id, ranges).await.map_err(|error| load_error(&error))
 }
 
 fn service_time(sheet: &Sheet, clock: &Arc<dyn Clock>) -> Timestamp {

@@ -33,7 +33,7 @@ use crate::cli::exit::{Exit, FailOn, table};
 use crate::cli::streams::control_characters::visible;
 use crate::cli::streams::terminal::{ColorChoice, Terminal};
 use crate::ledger::runs::held_changes::Approval;
-use crate::redact::redacted;
+use crate::redact::redact;
 use crate::telemetry::logs::log_format::LogFormatChoice;
 
 const EXAMPLES: &str = "\
@@ -219,7 +219,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>, has_colour: bool) -> Resu
     let argv: Vec<OsString> = argv.into_iter().collect();
     Args::try_parse_from(&argv).map(Args::with_dates).map_err(|error| {
         if let Some(text) = file_in_place_of_command(&error, &argv) {
-            return CommandLineText { text: redacted(&text).into_owned(), exit: Exit::Usage };
+            return CommandLineText { text: redact(&text).into_owned(), exit: Exit::Usage };
         }
         let styled = error.render();
         let mut text = if has_colour { styled.ansi().to_string() } else { styled.to_string() };
@@ -227,7 +227,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>, has_colour: bool) -> Resu
             text = format!("{}\n help: {}\n", text.trim_end(), visible(&hint));
         }
         // The text repeats the arguments, which may hold a secret in the wrong place.
-        let text = redacted(&text).into_owned();
+        let text = redact(&text).into_owned();
         CommandLineText { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
     })
 }

@@ -12,7 +12,7 @@ use crate::cli::format::{format_duration, format_number};
 use crate::cli::output::json::SCHEMA_VERSION;
 use crate::cli::streams::control_characters::visible;
 use crate::cli::streams::palette::Palette;
-use crate::schedule::explanation::explained_time;
+use crate::schedule::explanation::explain_time;
 use crate::schedule::job_schedule::{JobSchedule, Occurrence};
 use crate::schedule::lateness::{LatenessReport, LatenessState, RunSummary};
 use crate::time::Timestamp;
@@ -159,14 +159,14 @@ fn format_age(ms: u64) -> String {
 
 /// Returns the logical time of an occurrence in its zone and in UTC.
 fn local_time(schedule: Option<&JobSchedule>, occurrence: &Occurrence) -> Option<String> {
-    let time = explained_time(occurrence.scheduled_for, &schedule?.zone)?;
+    let time = explain_time(occurrence.scheduled_for, &schedule?.zone)?;
     Some(format!("{} ({})", time.local, time.utc))
 }
 
 impl LateOutput {
     /// Returns the JSON document.
     pub fn document(&self) -> impl Serialize + '_ {
-        let worst = crate::schedule::lateness::worst_state(self.lines.iter().map(|line| line.state));
+        let worst = crate::schedule::lateness::find_worst_state(self.lines.iter().map(|line| line.state));
         LateDocument {
             schema_version: SCHEMA_VERSION,
             state: worst.as_str(),

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::config::external::environment::Environment;
-use crate::schedule::recurrence::local_date;
+use crate::schedule::recurrence::find_local_date;
 use crate::time::Timestamp;
 
 /// The date for which a run is made, `2026-11-29`: that of its occurrence, else today's in the
@@ -54,7 +54,7 @@ impl LogicalTime {
     fn variables(self, zone: &TimeZone) -> Vec<(&'static str, String)> {
         match self {
             Self::Now(now) => {
-                local_date(now.0, zone).map(|date| (LOGICAL_DATE, date.to_string())).into_iter().collect()
+                find_local_date(now.0, zone).map(|date| (LOGICAL_DATE, date.to_string())).into_iter().collect()
             }
             Self::Named { date, .. } => vec![(LOGICAL_DATE, date.to_string())],
             Self::Occurrence { scheduled_for, date } => {

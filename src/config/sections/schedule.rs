@@ -9,7 +9,7 @@ use crate::schedule::blackout::BlackoutDates;
 use crate::schedule::dialect::ExpressionError;
 use crate::schedule::job_schedule::{
     DEFAULT_MARGIN_MS, DEFAULT_MISFIRE_GRACE_MS, DEFAULT_PAUSE_AFTER, JobSchedule, MisfirePolicy, OverlapPolicy,
-    ReadyTime, deadline_recurrence, jitter_delay_ms, parse_time,
+    ReadyTime, build_deadline_recurrence, draw_jitter_ms, parse_time,
 };
 use crate::schedule::recurrence::Recurrence;
 use crate::schedule::zone::parse_zone;
@@ -42,7 +42,7 @@ pub(crate) fn settings(
         misfire,
         misfire_grace_ms: misfire_grace_ms.unwrap_or(DEFAULT_MISFIRE_GRACE_MS),
         overlap,
-        delay_ms: job.map_or(0, |job| jitter_delay_ms(job, jitter_ms)),
+        delay_ms: job.map_or(0, |job| draw_jitter_ms(job, jitter_ms)),
         blackout,
         pause_after: pause_after.and_then(|n| u32::try_from(n).ok()).unwrap_or(DEFAULT_PAUSE_AFTER),
         ..JobSchedule::new(recurrence?, zone?)
@@ -69,11 +69,11 @@ fn recurrence(reader: &mut ValueReader<'_>, raw: &ScheduleSection) -> Option<Rec
         (None, Some(ready_by)) => {
             let weekdays = match &raw.weekdays {
                 Some(at) => parsed(reader, at, "schedule.weekdays", |weekdays| {
-                    deadline_recurrence("00:00", weekdays).map(|_| weekdays.to_owned())
+                    build_deadline_recurrence("00:00", weekdays).map(|_| weekdays.to_owned())
                 })?,
                 None => "*".to_owned(),
             };
-            parsed(reader, ready_by, "schedule.ready_by", |time| deadline_recurrence(time, &weekdays))
+            parsed(reader, ready_by, "schedule.ready_by", |time| build_deadline_recurrence(time, &weekdays))
         }
         (Some(_), Some(ready_by)) => {
             let message = "schedule.ready_by takes the place of cron, and this schedule has both";

@@ -19,7 +19,7 @@ use crate::config::syntax::stage_section::{StageRetrySection, StageSection};
 use crate::config::value_reader::ValueReader;
 use crate::retry::Jitter;
 use crate::schedule::job_schedule::JobSchedule;
-use crate::schedule::recurrence::local_date;
+use crate::schedule::recurrence::find_local_date;
 use crate::step::command::command_step::CommandSettings;
 use crate::time::Timestamp;
 
@@ -153,7 +153,7 @@ impl LogicalRun {
         let local = Instant::from_millisecond(occurrence.scheduled_for.0).map(|at| at.to_zoned(schedule.zone.clone()));
         match local {
             Ok(local) if has_siblings => {
-                let today = at.and_then(|at| local_date(at.0, &schedule.zone)).map(|date| date.to_string());
+                let today = at.and_then(|at| find_local_date(at.0, &schedule.zone)).map(|date| date.to_string());
                 let of_run = occurrence.date.to_string();
                 // A flag names one date, and a time of another day is then a mistake.
                 let is_named = matches!(time, Some(LogicalTime::Named { .. }));

@@ -15,7 +15,7 @@ use crate::runner::queue::first_records::Cause;
 use crate::runner::run_config::RunError;
 use crate::runner::run_end::{EndCause, FullPass, RunEnd};
 use crate::runner::run_loop::RunLoop;
-use crate::schedule::cadence::outgrown_interval;
+use crate::schedule::cadence::find_outgrown_interval;
 
 /// The trigger in Runs of runs that fill in past dates.
 const BACKFILL: &str = "backfill";
@@ -83,7 +83,7 @@ impl RunLoop {
         let schedule = self.config.schedule.as_deref().filter(|_| run.trigger.kind != BACKFILL)?;
         let recorder = self.committer.schedule.as_ref()?;
         let (durations, skipped) = (recorder.durations_ms(took_ms), recorder.skipped_in_a_row());
-        outgrown_interval(schedule, run.started, &durations, skipped).map(|outgrown| outgrown.sentence())
+        find_outgrown_interval(schedule, run.started, &durations, skipped).map(|outgrown| outgrown.sentence())
     }
 
     /// Warns about counts that are far from those of earlier runs, once the source is read.

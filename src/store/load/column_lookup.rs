@@ -50,7 +50,7 @@ impl Loader {
     }
 
     async fn read_marks_once(&self) -> Option<Vec<ColumnMark>> {
-        let marks = self.sheets.column_marks(&self.id, &mark_key(&self.job)).await;
+        let marks = self.sheets.search_column_marks(&self.id, &mark_key(&self.job)).await;
         marks
             .inspect_err(
                 |error| tracing::warn!(event = "columns.marks_unread", %error, "the marks of columns can't be read"),

@@ -105,7 +105,7 @@ impl Loader {
         let range = [header_range(&tab.title)];
         let read = self
             .sheets
-            .formatted_values(&self.id, &range)
+            .read_formatted_values(&self.id, &range)
             .await
             .map_err(|error| crate::store::tabs::error::load_error(&error))?;
         let shown = header(read.first().map_or(&[][..], Vec::as_slice));

@@ -158,17 +158,17 @@ impl Loader {
 
     /// Reads the spreadsheet's tabs and named ranges.
     pub async fn metadata(&self) -> Result<SpreadsheetInfo, StoreError> {
-        self.sheets.metadata(&self.id).await.map_err(|error| store_error(&error))
+        self.sheets.read_metadata(&self.id).await.map_err(|error| store_error(&error))
     }
 
     /// Reads the values of ranges.
     pub async fn values(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
-        self.sheets.values(&self.id, ranges).await.map_err(|error| load_error(&error))
+        self.sheets.read_values(&self.id, ranges).await.map_err(|error| load_error(&error))
     }
 
     /// Reads ranges as entered: formulas instead of their results.
     pub async fn entered_values(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
-        self.sheets.formulas(&self.id, ranges).await.map_err(|error| load_error(&error))
+        self.sheets.read_formulas(&self.id, ranges).await.map_err(|error| load_error(&error))
     }
 
     /// Returns the service's time now; this machine's, if no response had one.

@@ -62,7 +62,7 @@ pub async fn read_after_write(client: &ProbeClient) -> CheckResult {
     for nth in 0..TIMES {
         let text = format!("write {nth}");
         client.prepare(vec![home.write(row, 0, CellData::text(&*text))]).await?;
-        let read = client.sheets.values(&client.id, &ranges).await.map_err(|error| match store_error(&error) {
+        let read = client.sheets.read_values(&client.id, &ranges).await.map_err(|error| match store_error(&error) {
             error if error.fault() == Fault::Denied => ProbeFailure::Stop(error),
             error => ProbeFailure::Unclear(error.to_string()),
         })?;

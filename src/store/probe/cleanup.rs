@@ -50,7 +50,7 @@ pub async fn clean_up(client: &ProbeClient) -> CleanupReport {
         if round > 0 {
             client.clock.sleep(ROUND_PAUSE).await;
         }
-        let found = match client.sheets.metadata(&client.id).await {
+        let found = match client.sheets.read_metadata(&client.id).await {
             Ok(metadata) => {
                 let mut found = list_items(&metadata, client.scratch.origin());
                 found.extend(changed_recalculation(client, &metadata));

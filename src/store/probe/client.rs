@@ -86,7 +86,7 @@ impl ProbeClient {
         clock: Arc<dyn Clock>,
         chance: Arc<dyn Rng>,
     ) -> Result<Self, StoreError> {
-        let metadata = sheets.metadata(&id).await.map_err(|error| store_error(&error))?;
+        let metadata = sheets.read_metadata(&id).await.map_err(|error| store_error(&error))?;
         let now = sheets.service_time().map_or_else(|| clock.now(), |(at, _)| at);
         let scratch = ScratchName::new(now, chance);
         let (home, next_row, lost) = (OnceLock::new(), AtomicU32::new(0), AtomicU32::new(0));
@@ -178,7 +178,7 @@ impl ProbeClient {
             if nth > 0 {
                 self.clock.sleep(READ_PAUSE).await;
             }
-            last = match self.sheets.values(&self.id, &ranges).await {
+            last = match self.sheets.read_values(&self.id, &ranges).await {
                 Ok(read) => Ok(read.into_iter().next().unwrap_or_default()),
                 Err(error) => Err(match store_error(&error) {
                     error if error.fault() == Fault::Denied || matches!(error, StoreError::Missing { .. }) => {

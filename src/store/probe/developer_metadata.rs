@@ -59,7 +59,7 @@ async fn read_marks(
         }
         found = client
             .sheets
-            .column_marks(&client.id, key)
+            .search_column_marks(&client.id, key)
             .await
             .map_err(|error| ProbeFailure::Stop(store_error(&error)))?;
         if expected(&found) {

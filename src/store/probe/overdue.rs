@@ -57,7 +57,7 @@ async fn interval(client: &ProbeClient, expected: &str) -> Result<String, ProbeF
         if nth > 0 {
             client.clock.sleep(READ_PAUSE).await;
         }
-        let read = client.sheets.metadata(&client.id).await;
+        let read = client.sheets.read_metadata(&client.id).await;
         seen = read.map_err(|error| ProbeFailure::Unclear(store_error(&error).to_string()))?.auto_recalc;
         if seen == expected {
             break;

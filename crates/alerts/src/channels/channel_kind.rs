@@ -81,12 +81,12 @@ impl ChannelKind {
     /// topic of ntfy. Other channels get the document of a webhook.
     pub fn body(self, message: &Message, key: &str) -> Value {
         match self {
-            Self::Slack => slack::body(message),
-            Self::PagerDuty => pagerduty::body(message, key),
-            Self::Teams => teams::body(message),
-            Self::Discord => discord::body(message),
-            Self::Ntfy => ntfy::body(message, key),
-            Self::Email | Self::Webhook | Self::Command => webhook::document(message),
+            Self::Slack => slack::build_body(message),
+            Self::PagerDuty => pagerduty::build_body(message, key),
+            Self::Teams => teams::build_body(message),
+            Self::Discord => discord::build_body(message),
+            Self::Ntfy => ntfy::build_body(message, key),
+            Self::Email | Self::Webhook | Self::Command => webhook::build_document(message),
         }
     }
 

@@ -19,7 +19,7 @@ const FOOTER: usize = 300;
 const FIELDS: usize = 8;
 
 /// Returns the body of a message.
-pub fn body(message: &Message) -> Value {
+pub fn build_body(message: &Message) -> Value {
     let mut description = String::new();
     for (label, text) in [("Reason", &message.reason), ("Next", &message.next_step)] {
         if !text.is_empty() {
@@ -69,13 +69,16 @@ pub fn judge_reply(status: u16, retry_after_s: Option<u64>, body: &str) -> Reply
         429 => {
             let named = serde_json::from_str::<Value>(body).ok();
             let seconds = named.and_then(|value| value.get("retry_after").and_then(Value::as_f64));
-            ReplyVerdict::Later { why: "status 429".to_owned(), after_s: retry_after_s.or(seconds.map(whole_seconds)) }
+            ReplyVerdict::Later {
+                why: "status 429".to_owned(),
+                after_s: retry_after_s.or(seconds.map(round_up_seconds)),
+            }
         }
         _ => ReplyVerdict::of_status(status, retry_after_s),
     }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what a wait may be")]
-fn whole_seconds(seconds: f64) -> u64 {
+fn round_up_seconds(seconds: f64) -> u64 {
     seconds.ceil().clamp(0.0, 3_600.0) as u64
 }

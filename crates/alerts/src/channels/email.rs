@@ -9,14 +9,14 @@ const SUBJECT: usize = 150;
 const TEXT: usize = 20_000;
 
 /// Returns the subject, one line.
-pub fn subject(message: &Message) -> String {
+pub fn build_subject(message: &Message) -> String {
     let line = format!("{}: {}", message.word(), message.title);
     let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     cut_units(&line, SUBJECT)
 }
 
 /// Returns the text.
-pub fn text(message: &Message) -> String {
+pub fn build_text(message: &Message) -> String {
     let mut lines = vec![message.title.clone(), String::new()];
     lines.extend(message.lines());
     lines.extend([String::new(), message.footer.clone(), String::new()]);
@@ -25,7 +25,7 @@ pub fn text(message: &Message) -> String {
 
 /// Returns the left part of a message id: the same for each try, so that mailboxes drop a second
 /// copy.
-pub fn message_id(message: &Message) -> String {
+pub fn build_message_id(message: &Message) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.') { c } else { '_' };
     format!("{}.{}", message.job, message.id).chars().map(safe).take(200).collect()
 }

@@ -14,7 +14,7 @@ const MESSAGE: usize = 4_000;
 const TITLE: usize = 250;
 
 /// Returns the body of a message for this topic.
-pub fn body(message: &Message, topic: &str) -> Value {
+pub fn build_body(message: &Message, topic: &str) -> Value {
     let (priority, tag) = match message.word() {
         "OK" => (3, "white_check_mark"),
         "FAILED" => (5, "rotating_light"),

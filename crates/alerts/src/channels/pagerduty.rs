@@ -19,7 +19,7 @@ const KEY: usize = 255;
 const DETAIL: usize = 8_000;
 
 /// Returns the body of a message for the service with this routing key.
-pub fn body(message: &Message, routing_key: &str) -> Value {
+pub fn build_body(message: &Message, routing_key: &str) -> Value {
     let mut event = json!({
         "routing_key": routing_key,
         "event_action": if message.kind.is_firing() { "trigger" } else { "resolve" },

@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use crate::channels::reply_verdict::ReplyVerdict;
-use crate::channels::text_limit::{cut_units, escaped};
+use crate::channels::text_limit::{cut_units, escape_within};
 use crate::message::Message;
 
 /// The longest header, section, field, button label and link, in characters.
@@ -40,7 +40,7 @@ const CODES: [&str; 14] = [
 ];
 
 /// Returns the body of a message.
-pub fn body(message: &Message) -> Value {
+pub fn build_body(message: &Message) -> Value {
     let mut blocks = vec![json!({
         "type": "header",
         "text": {"type": "plain_text", "text": cut_units(&message.title, HEADER)},
@@ -50,9 +50,9 @@ pub fn body(message: &Message) -> Value {
         .iter()
         .take(FIELDS)
         .map(|fact| {
-            let label = plain(&fact.label, FIELD / 2);
+            let label = escape_text(&fact.label, FIELD / 2);
             let room = FIELD.saturating_sub(label.encode_utf16().count() + 3);
-            json!({"type": "mrkdwn", "text": format!("*{label}*\n{}", plain(&fact.text, room))})
+            json!({"type": "mrkdwn", "text": format!("*{label}*\n{}", escape_text(&fact.text, room))})
         })
         .collect();
     if !fields.is_empty() {
@@ -60,34 +60,34 @@ pub fn body(message: &Message) -> Value {
     }
     if !message.reason.is_empty() {
         // A row of three backticks would end the code.
-        let reason = plain(&message.reason.replace("```", "'''"), SECTION - 30);
-        blocks.push(section(&format!("*Reason*\n```{reason}```")));
+        let reason = escape_text(&message.reason.replace("```", "'''"), SECTION - 30);
+        blocks.push(build_section(&format!("*Reason*\n```{reason}```")));
     }
     if !message.next_step.is_empty() {
-        blocks.push(section(&format!("*Next*\n{}", plain(&message.next_step, SECTION - 30))));
+        blocks.push(build_section(&format!("*Next*\n{}", escape_text(&message.next_step, SECTION - 30))));
     }
     if let Some(link) = message.link.as_ref().filter(|link| link.url.len() <= LINK) {
         let text = json!({"type": "plain_text", "text": cut_units(&link.label, BUTTON)});
         blocks.push(json!({"type": "actions", "elements": [{"type": "button", "text": text, "url": link.url}]}));
     }
     if !message.footer.is_empty() {
-        let element = json!({"type": "mrkdwn", "text": plain(&message.footer, FIELD)});
+        let element = json!({"type": "mrkdwn", "text": escape_text(&message.footer, FIELD)});
         blocks.push(json!({"type": "context", "elements": [element]}));
     }
     let text = format!("{}: {}", message.word(), message.title);
     json!({
-        "text": plain(&text, TEXT),
+        "text": escape_text(&text, TEXT),
         "attachments": [{"color": format!("#{:06X}", message.colour()), "blocks": blocks}],
     })
 }
 
-fn section(text: &str) -> Value {
+fn build_section(text: &str) -> Value {
     json!({"type": "section", "text": {"type": "mrkdwn", "text": text}})
 }
 
 /// Returns a text in which nothing is a command to Slack.
-fn plain(text: &str, most: usize) -> String {
-    escaped(text, most, |c| match c {
+fn escape_text(text: &str, most: usize) -> String {
+    escape_within(text, most, |c| match c {
         '&' => Some("&amp;"),
         '<' => Some("&lt;"),
         '>' => Some("&gt;"),

@@ -19,7 +19,7 @@ const FACTS: usize = 8;
 const LINK: usize = 2_000;
 
 /// Returns the body of a message.
-pub fn body(message: &Message) -> Value {
+pub fn build_body(message: &Message) -> Value {
     let colour = match message.word() {
         "OK" => "Good",
         "FAILED" => "Attention",
@@ -27,26 +27,26 @@ pub fn body(message: &Message) -> Value {
         _ => "Warning",
     };
     let mut blocks = vec![json!({
-        "type": "TextBlock", "text": plain(&message.title, TITLE), "weight": "Bolder", "size": "Medium",
+        "type": "TextBlock", "text": escape_text(&message.title, TITLE), "weight": "Bolder", "size": "Medium",
         "wrap": true, "style": "heading", "color": colour,
     })];
     let facts: Vec<Value> = message
         .facts
         .iter()
         .take(FACTS)
-        .map(|fact| json!({"title": plain(&fact.label, 100), "value": plain(&fact.text, FACT)}))
+        .map(|fact| json!({"title": escape_text(&fact.label, 100), "value": escape_text(&fact.text, FACT)}))
         .collect();
     if !facts.is_empty() {
         blocks.push(json!({"type": "FactSet", "facts": facts}));
     }
     for (label, text) in [("Reason", &message.reason), ("Next", &message.next_step)] {
         if !text.is_empty() {
-            let text = format!("{label}: {}", plain(text, TEXT));
+            let text = format!("{label}: {}", escape_text(text, TEXT));
             blocks.push(json!({"type": "TextBlock", "text": text, "wrap": true}));
         }
     }
     if !message.footer.is_empty() {
-        let text = plain(&message.footer, FACT);
+        let text = escape_text(&message.footer, FACT);
         blocks.push(json!({"type": "TextBlock", "text": text, "isSubtle": true, "size": "Small", "wrap": true}));
     }
     let link = message.link.as_ref().filter(|link| link.url.len() <= LINK);
@@ -72,7 +72,7 @@ pub fn body(message: &Message) -> Value {
 }
 
 /// Returns a text in which nothing is Markdown or a mention: a card reads both.
-fn plain(text: &str, most: usize) -> String {
+fn escape_text(text: &str, most: usize) -> String {
     let quiet: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let quiet = quiet.replace("<at>", "at ").replace("](", "] (");
     cut_bytes(&quiet, most)

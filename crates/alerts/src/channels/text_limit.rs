@@ -30,7 +30,7 @@ fn cut_by(text: &str, most: usize, weight: impl Fn(char) -> usize) -> String {
 
 /// Returns the text with each character replaced by `escape`, with at most `most` UTF-16 units: no
 /// replacement is cut in two.
-pub(crate) fn escaped(text: &str, most: usize, escape: impl Fn(char) -> Option<&'static str>) -> String {
+pub(crate) fn escape_within(text: &str, most: usize, escape: impl Fn(char) -> Option<&'static str>) -> String {
     let pieces: Vec<String> = text.chars().map(|c| escape(c).map_or_else(|| c.to_string(), str::to_owned)).collect();
     let length = |piece: &String| piece.encode_utf16().count();
     if pieces.iter().map(length).sum::<usize>() <= most {

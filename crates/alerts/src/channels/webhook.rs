@@ -9,7 +9,7 @@ use crate::message::Message;
 const VERSION: &str = "1";
 
 /// Returns the document of a message.
-pub fn document(message: &Message) -> Value {
+pub fn build_document(message: &Message) -> Value {
     let facts: Vec<Value> = message.facts.iter().map(|fact| json!({"label": fact.label, "text": fact.text})).collect();
     let links: Vec<Value> = message.link.iter().map(|link| json!({"label": link.label, "url": link.url})).collect();
     json!({

@@ -72,7 +72,7 @@ proptest! {
         }
         let ntfy = ChannelKind::Ntfy.body(&message, "topic");
         prop_assert!(ntfy["message"].as_str().expect("a text").len() <= 4_096);
-        prop_assert!(email::subject(&message).encode_utf16().count() <= 150 && !email::subject(&message).contains('\n'));
+        prop_assert!(email::build_subject(&message).encode_utf16().count() <= 150 && !email::build_subject(&message).contains('\n'));
     }
 
     #[test]

@@ -38,13 +38,13 @@ pub fn discover(paths: &[PathBuf]) -> DiscoveredFiles {
         match std::fs::metadata(path) {
             Ok(about) if about.is_dir() => search(path, &mut found),
             Ok(_) => found.named.push(path.clone()),
-            Err(error) => found.unread.push(unread(path, &error)),
+            Err(error) => found.unread.push(make_unread(path, &error)),
         }
     }
     found
 }
 
-fn unread(path: &Path, error: &std::io::Error) -> UnreadPath {
+fn make_unread(path: &Path, error: &std::io::Error) -> UnreadPath {
     UnreadPath { path: path.display().to_string(), why: format!("can't be read: {error}") }
 }
 
@@ -54,7 +54,7 @@ fn search(folder: &Path, found: &mut DiscoveredFiles) {
         let entries = match std::fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) => {
-                found.unread.push(unread(&folder, &error));
+                found.unread.push(make_unread(&folder, &error));
                 continue;
             }
         };
@@ -72,7 +72,7 @@ fn search(folder: &Path, found: &mut DiscoveredFiles) {
             } else if about.is_symlink()
                 && let Err(error) = std::fs::metadata(&path)
             {
-                found.unread.push(unread(&path, &error));
+                found.unread.push(make_unread(&path, &error));
             }
         }
     }

@@ -55,7 +55,7 @@ impl SourceText {
         if !about.is_file() {
             return Err("is not a regular file".to_owned());
         }
-        let mut by_name = kind_of_name(path);
+        let mut by_name = guess_kind_by_name(path);
         if by_name.is_none() && path.extension().is_some() && !is_toml {
             return Ok(None);
         }
@@ -81,7 +81,7 @@ impl SourceText {
             }
             Err(_) => return Ok(None),
         };
-        by_name = by_name.or_else(|| kind_of_text(&text));
+        by_name = by_name.or_else(|| guess_kind_by_text(&text));
         Ok(by_name.map(|kind| Self::new(shown, kind, text)))
     }
 
@@ -106,7 +106,7 @@ impl SourceText {
     }
 }
 
-fn kind_of_name(path: &Path) -> Option<SourceKind> {
+fn guess_kind_by_name(path: &Path) -> Option<SourceKind> {
     let name = path.file_name()?.to_string_lossy().into_owned();
     let end = path.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default();
     let is_in_cron_d = path.parent().and_then(Path::file_name).is_some_and(|folder| folder == "cron.d");
@@ -121,7 +121,7 @@ fn kind_of_name(path: &Path) -> Option<SourceKind> {
 }
 
 /// Returns what a text is by its first line, or by the tables of a job file.
-fn kind_of_text(text: &str) -> Option<SourceKind> {
+fn guess_kind_by_text(text: &str) -> Option<SourceKind> {
     let first = text.lines().next().unwrap_or_default();
     if let Some(program) = first.strip_prefix("#!") {
         if program.contains("python") {
@@ -148,10 +148,10 @@ mod tests {
 
     #[test]
     fn a_script_without_an_ending_is_known_by_its_first_line() {
-        assert_eq!(kind_of_text("#!/usr/bin/env python3\n"), Some(SourceKind::Python));
-        assert_eq!(kind_of_text("#!/bin/bash -e\n"), Some(SourceKind::Shell));
-        assert_eq!(kind_of_text("#!/usr/bin/perl\n"), None);
-        assert_eq!(kind_of_text("name = 'x'\n[source]\n[item]\n"), Some(SourceKind::JobFile));
-        assert_eq!(kind_of_text("[package]\n"), None);
+        assert_eq!(guess_kind_by_text("#!/usr/bin/env python3\n"), Some(SourceKind::Python));
+        assert_eq!(guess_kind_by_text("#!/bin/bash -e\n"), Some(SourceKind::Shell));
+        assert_eq!(guess_kind_by_text("#!/usr/bin/perl\n"), None);
+        assert_eq!(guess_kind_by_text("name = 'x'\n[source]\n[item]\n"), Some(SourceKind::JobFile));
+        assert_eq!(guess_kind_by_text("[package]\n"), None);
     }
 }

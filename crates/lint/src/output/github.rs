@@ -6,7 +6,7 @@ use crate::finding::LintSeverity;
 use crate::results::report::LintReport;
 
 /// Returns one command for each finding, and for each file that was not read as a whole.
-pub fn github(report: &LintReport) -> String {
+pub fn render_github(report: &LintReport) -> String {
     let mut out = String::new();
     for (file, finding) in report.findings() {
         let kind = match finding.severity {
@@ -15,26 +15,30 @@ pub fn github(report: &LintReport) -> String {
             LintSeverity::Info => "notice",
         };
         let (line, column) = (finding.position.line, finding.position.column);
-        let (path, message) = (property(&file.path), data(&finding.message));
+        let (path, message) = (escape_property(&file.path), escape_data(&finding.message));
         let code = finding.code;
         let _ = writeln!(out, "::{kind} file={path},line={line},col={column},title={code}::{message}");
     }
     for file in &report.files {
         for note in &file.notes {
-            let _ = writeln!(out, "::warning file={}::{}", property(&file.path), data(note));
+            let _ = writeln!(out, "::warning file={}::{}", escape_property(&file.path), escape_data(note));
         }
     }
     for unread in &report.unread {
-        let _ =
-            writeln!(out, "::warning file={}::{}", property(&unread.path), data(&format!("not read: {}", unread.why)));
+        let _ = writeln!(
+            out,
+            "::warning file={}::{}",
+            escape_property(&unread.path),
+            escape_data(&format!("not read: {}", unread.why))
+        );
     }
     out
 }
 
-fn data(text: &str) -> String {
+fn escape_data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+fn escape_property(text: &str) -> String {
+    escape_data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::results::readiness::Readiness;
 use crate::results::report::LintReport;
-use crate::rules::table::rule_of;
+use crate::rules::table::find_rule;
 
 /// The version of the document; it grows when a meaning changes.
 pub const LINT_SCHEMA_VERSION: u32 = 1;
@@ -51,7 +51,7 @@ struct PathNote<'a> {
 }
 
 /// Returns the report as one JSON document.
-pub fn json(report: &LintReport) -> String {
+pub fn render_json(report: &LintReport) -> String {
     let readiness = Readiness::of(report);
     let document = Document {
         schema_version: LINT_SCHEMA_VERSION,
@@ -72,7 +72,7 @@ pub fn json(report: &LintReport) -> String {
                 severity: finding.severity.name(),
                 confidence: finding.confidence.name(),
                 message: &finding.message,
-                title: rule_of(finding.code).map_or("", |rule| rule.title),
+                title: find_rule(finding.code).map_or("", |rule| rule.title),
                 is_fixable: finding.fix.is_some(),
             })
             .collect(),
@@ -109,12 +109,12 @@ struct EarlierDocument {
 struct EarlierReadiness {
     score: String,
     /// Reports of earlier versions lack it.
-    #[serde(default = "yes")]
+    #[serde(default = "assume_true")]
     is_complete: bool,
     kept: Vec<String>,
 }
 
-fn yes() -> bool {
+fn assume_true() -> bool {
     true
 }
 

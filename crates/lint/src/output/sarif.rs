@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use crate::finding::LintSeverity;
 use crate::results::readiness::Readiness;
 use crate::results::report::LintReport;
-use crate::rules::table::{all_rules, rule_of};
+use crate::rules::table::{find_rule, list_rules};
 
-fn level(severity: LintSeverity) -> &'static str {
+fn name_level(severity: LintSeverity) -> &'static str {
     match severity {
         LintSeverity::Error => "error",
         LintSeverity::Warning => "warning",
@@ -18,12 +18,12 @@ fn level(severity: LintSeverity) -> &'static str {
 }
 
 /// Returns what was not read, or in part only.
-fn notifications(report: &LintReport) -> Vec<Value> {
+fn list_notifications(report: &LintReport) -> Vec<Value> {
     let about = |level: &str, path: &str, text: String| {
         json!({
             "level": level,
             "message": { "text": text },
-            "locations": [{ "physicalLocation": { "artifactLocation": { "uri": uri(path) } } }],
+            "locations": [{ "physicalLocation": { "artifactLocation": { "uri": encode_path(path) } } }],
         })
     };
     let unread = report.unread.iter().map(|path| about("error", &path.path, format!("not read: {}", path.why)));
@@ -32,7 +32,7 @@ fn notifications(report: &LintReport) -> Vec<Value> {
 }
 
 /// Returns a path as the reference that SARIF asks for.
-fn uri(path: &str) -> String {
+fn encode_path(path: &str) -> String {
     let mut uri = String::new();
     for byte in path.trim_start_matches("./").bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
@@ -45,31 +45,31 @@ fn uri(path: &str) -> String {
 }
 
 /// Returns the report as one SARIF document. `version` is that of the program.
-pub fn sarif(report: &LintReport, version: &str) -> String {
-    let rules: Vec<Value> = all_rules()
+pub fn render_sarif(report: &LintReport, version: &str) -> String {
+    let rules: Vec<Value> = list_rules()
         .map(|rule| {
             json!({
                 "id": rule.code,
                 "shortDescription": { "text": rule.title },
                 "fullDescription": { "text": rule.why },
                 "help": { "text": rule.advice },
-                "defaultConfiguration": { "level": level(rule.severity) },
+                "defaultConfiguration": { "level": name_level(rule.severity) },
             })
         })
         .collect();
     let results: Vec<Value> = report
         .findings()
         .map(|(file, finding)| {
-            let index = all_rules().position(|rule| rule.code == finding.code);
-            let title = rule_of(finding.code).map_or("", |rule| rule.title);
+            let index = list_rules().position(|rule| rule.code == finding.code);
+            let title = find_rule(finding.code).map_or("", |rule| rule.title);
             json!({
                 "ruleId": finding.code,
                 "ruleIndex": index,
-                "level": level(finding.severity),
+                "level": name_level(finding.severity),
                 "message": { "text": format!("{title}: {}", finding.message) },
                 "locations": [{
                     "physicalLocation": {
-                        "artifactLocation": { "uri": uri(&file.path) },
+                        "artifactLocation": { "uri": encode_path(&file.path) },
                         "region": { "startLine": finding.position.line, "startColumn": finding.position.column },
                     }
                 }],
@@ -86,7 +86,7 @@ pub fn sarif(report: &LintReport, version: &str) -> String {
             "columnKind": "unicodeCodePoints",
             "invocations": [{
                 "executionSuccessful": report.unread.is_empty(),
-                "toolExecutionNotifications": notifications(report),
+                "toolExecutionNotifications": list_notifications(report),
             }],
             "properties": {
                 "readiness": {

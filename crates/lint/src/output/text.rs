@@ -3,30 +3,30 @@
 use std::fmt::Write as _;
 
 use crate::output::json::EarlierReport;
-use crate::output::printable::printable;
+use crate::output::printable::escape_controls;
 use crate::results::readiness::Readiness;
 use crate::results::report::LintReport;
-use crate::rules::table::{all_rules, rule_of};
+use crate::rules::table::{find_rule, list_rules};
 
 /// Codes that are listed as gaps of one habit.
 const CODES_PER_GAP: usize = 6;
 
 /// Returns the findings, the habits and the readiness. `earlier` is the report of an earlier time.
-pub fn text(report: &LintReport, earlier: Option<&EarlierReport>) -> String {
+pub fn render_text(report: &LintReport, earlier: Option<&EarlierReport>) -> String {
     let mut out = String::new();
     for unread in &report.unread {
-        let _ = writeln!(out, "{}", printable(&format!("{}: not read: {}", unread.path, unread.why)));
+        let _ = writeln!(out, "{}", escape_controls(&format!("{}: not read: {}", unread.path, unread.why)));
     }
     for file in &report.files {
         for note in &file.notes {
-            let _ = writeln!(out, "{}", printable(&format!("{}: {note}", file.path)));
+            let _ = writeln!(out, "{}", escape_controls(&format!("{}: {note}", file.path)));
         }
         for finding in &file.findings {
             let place = format!("{}:{}:{}", file.path, finding.position.line, finding.position.column);
             let fix = if finding.fix.is_some() { " [--fix=safe]" } else { "" };
             let severity = finding.severity.name();
             let line = format!("{place}: {severity} {} {}{fix}", finding.code, finding.message);
-            let _ = writeln!(out, "{}", printable(&line));
+            let _ = writeln!(out, "{}", escape_controls(&line));
         }
     }
     if report.files.is_empty() {
@@ -35,19 +35,19 @@ pub fn text(report: &LintReport, earlier: Option<&EarlierReport>) -> String {
     if !out.is_empty() {
         out.push('\n');
     }
-    habits(report, &mut out);
-    readiness_line(report, earlier, &mut out);
+    add_habits(report, &mut out);
+    add_readiness(report, earlier, &mut out);
     out
 }
 
-fn habits(report: &LintReport, out: &mut String) {
+fn add_habits(report: &LintReport, out: &mut String) {
     let readiness = Readiness::of(report);
     for habit in &readiness.kept {
         let _ = writeln!(out, "  ✓ {}", habit.text());
     }
     for habit in &readiness.missing {
-        let of_habit = |code: &str| rule_of(code).and_then(|rule| rule.habit) == Some(*habit);
-        let shown: Vec<&str> = all_rules()
+        let of_habit = |code: &str| find_rule(code).and_then(|rule| rule.habit) == Some(*habit);
+        let shown: Vec<&str> = list_rules()
             .map(|rule| rule.code)
             .filter(|code| of_habit(code) && report.findings().any(|(_, finding)| finding.code == *code))
             .take(CODES_PER_GAP)
@@ -57,7 +57,7 @@ fn habits(report: &LintReport, out: &mut String) {
     }
 }
 
-fn readiness_line(report: &LintReport, earlier: Option<&EarlierReport>, out: &mut String) {
+fn add_readiness(report: &LintReport, earlier: Option<&EarlierReport>, out: &mut String) {
     let readiness = Readiness::of(report);
     let _ = writeln!(out, "\nReadiness: {}", readiness.summary());
     if let Some(earlier) = earlier {
@@ -76,7 +76,8 @@ fn readiness_line(report: &LintReport, earlier: Option<&EarlierReport>, out: &mu
     }
     let count = report.findings().count();
     let ignored: usize = report.files.iter().map(|file| file.ignored).sum();
-    let mut parts = vec![counted(count, "finding"), format!("in {}", counted(report.files.len(), "file"))];
+    let mut parts =
+        vec![count_in_words(count, "finding"), format!("in {}", count_in_words(report.files.len(), "file"))];
     if ignored > 0 {
         parts.push(format!("· {ignored} ignored with a reason"));
     }
@@ -89,6 +90,6 @@ fn readiness_line(report: &LintReport, earlier: Option<&EarlierReport>, out: &mu
     let _ = writeln!(out, "{}", parts.join(" "));
 }
 
-fn counted(count: usize, what: &str) -> String {
+fn count_in_words(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

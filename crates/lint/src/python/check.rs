@@ -1,6 +1,6 @@
 //! Parses a script and asks every rule.
 
-use crate::python::walk::facts_of;
+use crate::python::walk::collect_facts;
 use crate::python::{errors, network, operations, places, retries, secrets, service, state};
 use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
@@ -10,7 +10,7 @@ use crate::syntax::parse::{ScriptLanguage, TOO_DEEP, parse};
 const DEFINITIONS: [&str; 5] = ["def ", "class ", "async def ", "@", "if __name__"];
 
 /// Returns the byte of the next definition at the top of the script.
-fn next_definition(text: &str, from: usize) -> usize {
+fn find_next_definition(text: &str, from: usize) -> usize {
     let (mut at, mut is_after_empty) = (0, false);
     let start = text.as_bytes().get(..from).and_then(|before| before.iter().rposition(|byte| *byte == b'\n'));
     let start = start.map_or(0, |line_end| line_end + 1);
@@ -25,15 +25,15 @@ fn next_definition(text: &str, from: usize) -> usize {
 }
 
 /// Returns how a Python script is parsed.
-pub(crate) fn python() -> ScriptLanguage {
-    ScriptLanguage { grammar: tree_sitter_python::LANGUAGE.into(), name: "Python", part_end: next_definition }
+pub(crate) fn python_language() -> ScriptLanguage {
+    ScriptLanguage { grammar: tree_sitter_python::LANGUAGE.into(), name: "Python", part_end: find_next_definition }
 }
 
 /// Checks a Python script.
 pub(crate) fn check(findings: &mut Findings<'_>) {
     let source = findings.source;
-    let Some(tree) = parse(findings, &python()) else { return };
-    let Ok(facts) = facts_of(&tree, &source.text) else {
+    let Some(tree) = parse(findings, &python_language()) else { return };
+    let Ok(facts) = collect_facts(&tree, &source.text) else {
         findings.note(TOO_DEEP);
         return;
     };

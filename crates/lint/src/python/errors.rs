@@ -2,7 +2,7 @@
 
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::{PyCall, PyFacts, PyHandler};
-use crate::python::nodes::{any_below, statements};
+use crate::python::nodes::{has_below, list_statements};
 use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 use crate::syntax::tree::SyntaxNode;
@@ -10,29 +10,29 @@ use crate::syntax::tree::SyntaxNode;
 /// Asks the rules.
 pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     for handler in &facts.handlers {
-        swallowed(facts, handler, findings);
-        failure_with_zero(facts, handler, findings);
+        check_swallowed_errors(facts, handler, findings);
+        check_exit_code(facts, handler, findings);
     }
     for call in &facts.calls {
-        programs(facts, call, findings);
-        suppressed(facts, call, findings);
-        process_end(facts, call, findings);
+        check_programs(facts, call, findings);
+        check_suppressed_errors(facts, call, findings);
+        check_process_end(facts, call, findings);
     }
     let is_test = findings.source.path.contains("test");
     for assert in facts.asserts.iter().filter(|_| !is_test) {
         findings.add("SK405", Low, assert.start_byte(), "python -O removes this check");
     }
-    last_handler(facts, findings);
+    check_last_handler(facts, findings);
 }
 
-fn swallowed(facts: &PyFacts<'_>, handler: &PyHandler<'_>, findings: &mut Findings<'_>) {
+fn check_swallowed_errors(facts: &PyFacts<'_>, handler: &PyHandler<'_>, findings: &mut Findings<'_>) {
     let is_empty = |statement: &SyntaxNode<'_>| match statement.kind() {
         "pass_statement" | "continue_statement" => true,
         "return_statement" => returns_nothing(facts.text(*statement)),
         "expression_statement" => facts.text(*statement) == "...",
         _ => false,
     };
-    if !handler.is_blind || !statements(handler.body).iter().all(is_empty) {
+    if !handler.is_blind || !list_statements(handler.body).iter().all(is_empty) {
         return;
     }
     let function = handler.context.function.and_then(|at| facts.functions.get(at)).map(|function| function.name);
@@ -42,7 +42,7 @@ fn swallowed(facts: &PyFacts<'_>, handler: &PyHandler<'_>, findings: &mut Findin
     let end = facts.text.get(handler.body.end_byte()..).and_then(|rest| rest.lines().next()).unwrap_or_default();
     let is_explained = after.contains('#') || end.contains('#');
     // A function whose answer is "nothing" may be a question whether something works.
-    let is_answer = statements(handler.body).iter().any(|statement| returns_nothing(facts.text(*statement)));
+    let is_answer = list_statements(handler.body).iter().any(|statement| returns_nothing(facts.text(*statement)));
     let confidence = match (is_cleanup || is_explained, is_answer) {
         (true, _) => Low,
         (false, true) => Medium,
@@ -52,7 +52,7 @@ fn swallowed(facts: &PyFacts<'_>, handler: &PyHandler<'_>, findings: &mut Findin
 }
 
 /// `with contextlib.suppress(Exception):`.
-fn suppressed(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_suppressed_errors(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let is_all = call.positional.iter().any(|what| matches!(facts.text(*what), "Exception" | "BaseException"));
     if call.name == "contextlib.suppress" && is_all {
         findings.add("SK401", High, call.byte(), "every error is swallowed, also those of tomorrow");
@@ -64,7 +64,7 @@ fn returns_nothing(text: &str) -> bool {
 }
 
 /// A handler around the whole work that neither raises nor chooses an exit code.
-fn failure_with_zero(facts: &PyFacts<'_>, handler: &PyHandler<'_>, findings: &mut Findings<'_>) {
+fn check_exit_code(facts: &PyFacts<'_>, handler: &PyHandler<'_>, findings: &mut Findings<'_>) {
     let function = handler.context.function.and_then(|at| facts.functions.get(at));
     let is_main = function.is_some_and(|function| function.name == "main");
     let is_top = function.is_none() && handler.context.is_guarded;
@@ -72,7 +72,7 @@ fn failure_with_zero(facts: &PyFacts<'_>, handler: &PyHandler<'_>, findings: &mu
         return;
     }
     findings.applies(&[Habit::ExitCodes]);
-    let ends = any_below(handler.body, |node| match node.kind() {
+    let ends = has_below(handler.body, |node| match node.kind() {
         "raise_statement" | "assignment" | "augmented_assignment" => true,
         "return_statement" => node.named_child(0).is_some(),
         "call" => {
@@ -88,7 +88,7 @@ fn failure_with_zero(facts: &PyFacts<'_>, handler: &PyHandler<'_>, findings: &mu
     }
 }
 
-fn programs(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_programs(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let message = match call.name.as_str() {
         "subprocess.run" if call.keyword("check").is_none() && call.is_statement && !call.has_splat => {
             "without check=True a failure of the program is not noticed"
@@ -110,7 +110,7 @@ fn programs(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>)
     findings.add("SK404", High, call.byte(), message);
 }
 
-fn process_end(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_process_end(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let Some(function) = call.context.function.and_then(|at| facts.functions.get(at)) else { return };
     let is_exit = matches!(call.name.as_str(), "sys.exit" | "os._exit");
     let may = ["main", "cli", "usage", "die", "fail", "run", "signal", "handle", "stop", "exit"];
@@ -122,7 +122,7 @@ fn process_end(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'
 }
 
 /// A script whose guard calls its work, and no handler logs what ends it.
-fn last_handler(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
+fn check_last_handler(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     let guarded = facts
         .calls
         .iter()

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use crate::finding::SafeFix;
 use crate::python::names::Names;
-use crate::python::nodes::text_of;
+use crate::python::nodes::read_text;
 use crate::syntax::tree::SyntaxNode;
 
 /// Where something is.
@@ -165,7 +165,7 @@ impl<'t> PyFacts<'t> {
 
     /// Returns the text of a node.
     pub(crate) fn text(&self, node: SyntaxNode<'_>) -> &'t str {
-        text_of(node, self.text)
+        read_text(node, self.text)
     }
 
     /// Returns whether this is run, not imported: it has a guard, a first line for the system, or

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
-use crate::python::nodes::text_of;
+use crate::python::nodes::read_text;
 use crate::syntax::tree::SyntaxNode;
 
 /// Attributes, calls and subscripts of one expression at most.
@@ -60,11 +60,11 @@ impl Names {
             }
             match node.kind() {
                 "identifier" => {
-                    parts.push(text_of(node, text));
+                    parts.push(read_text(node, text));
                     next = None;
                 }
                 "attribute" => {
-                    parts.extend(node.child_by_field_name("attribute").map(|name| text_of(name, text)));
+                    parts.extend(node.child_by_field_name("attribute").map(|name| read_text(name, text)));
                     next = node.child_by_field_name("object");
                     if next.is_none() {
                         return String::new();
@@ -77,10 +77,10 @@ impl Names {
             }
         }
         parts.reverse();
-        self.expanded(&parts)
+        self.expand_parts(&parts)
     }
 
-    fn expanded(&self, parts: &[&str]) -> String {
+    fn expand_parts(&self, parts: &[&str]) -> String {
         // `self.session` is a variable of two parts.
         for count in [2, 1] {
             let Some((head, rest)) = parts.split_at_checked(count) else { continue };

@@ -16,10 +16,10 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
         if facts.is_network(call) {
             findings.applies(&[Habit::TimeLimits, Habit::CheckedAnswers, Habit::BoundedRetries]);
         }
-        time_limit(facts, call, findings);
-        answer(facts, call, findings);
-        certificates(facts, call, findings);
-        pages(facts, call, findings);
+        check_time_limit(facts, call, findings);
+        check_answer(facts, call, findings);
+        check_certificates(facts, call, findings);
+        check_pages(facts, call, findings);
     }
     for assignment in &facts.assignments {
         let (name, value) = (assignment.name, facts.text(assignment.value));
@@ -45,7 +45,7 @@ fn is_client_of(facts: &PyFacts<'_>, attribute: &str) -> bool {
 }
 
 /// Returns the position at which a function takes its timeout, if it has none by default.
-fn timeout_position(name: &str) -> Option<usize> {
+fn find_timeout_position(name: &str) -> Option<usize> {
     Some(match name {
         "urllib.request.urlopen" | "telnetlib.Telnet" => 2,
         "socket.create_connection" => 1,
@@ -55,7 +55,7 @@ fn timeout_position(name: &str) -> Option<usize> {
     })
 }
 
-fn time_limit(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_time_limit(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     const VERBS: [&str; 8] = ["get", "post", "put", "patch", "delete", "head", "options", "request"];
     let name = call.name.as_str();
     let is_session = name.starts_with("requests.Session.") || name.starts_with("requests.session.");
@@ -82,7 +82,7 @@ fn time_limit(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_
         findings.applies(&[Habit::TimeLimits]);
         findings.add("SK301", High, call.byte(), format!("{} waits for ever", call.method));
     }
-    if let Some(position) = timeout_position(name) {
+    if let Some(position) = find_timeout_position(name) {
         let is_given = timeout.is_some() || call.positional.len() > position || call.has_splat;
         if !is_given && !facts.has_word("setdefaulttimeout") {
             findings.applies(&[Habit::TimeLimits]);
@@ -91,7 +91,7 @@ fn time_limit(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_
     }
 }
 
-fn answer(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_answer(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let is_requests = call.name.starts_with("requests.") || call.name.starts_with("httpx.");
     if !is_requests || !facts.is_network(call) {
         return;
@@ -152,7 +152,7 @@ impl ResponseUse {
     }
 }
 
-fn certificates(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_certificates(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let off = call.keyword("verify").filter(|value| facts.text(*value) == "False");
     let is_client = call.name.starts_with("requests.") || call.name.starts_with("httpx.");
     if let Some(off) = off.filter(|_| is_client) {
@@ -162,7 +162,7 @@ fn certificates(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<
     }
 }
 
-fn pages(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_pages(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let is_list = call.method == "execute" && call.name.ends_with(".list.execute");
     let follows = facts.has_word("nextpagetoken") || facts.has_word("list_next") || facts.has_word("next_page_token");
     if is_list && !follows {

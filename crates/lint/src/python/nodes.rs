@@ -6,13 +6,13 @@ use crate::syntax::tree::SyntaxNode;
 const MAX_VISITED: usize = 20_000;
 
 /// Returns the text of a node.
-pub(crate) fn text_of<'t>(node: SyntaxNode<'_>, text: &'t str) -> &'t str {
+pub(crate) fn read_text<'t>(node: SyntaxNode<'_>, text: &'t str) -> &'t str {
     text.get(node.byte_range()).unwrap_or_default()
 }
 
 /// Returns the content of a string without prefix and quotes; `None` if it is none, or has
 /// interpolations.
-pub(crate) fn literal<'t>(node: SyntaxNode<'_>, text: &'t str) -> Option<&'t str> {
+pub(crate) fn read_literal<'t>(node: SyntaxNode<'_>, text: &'t str) -> Option<&'t str> {
     if node.kind() != "string" {
         return None;
     }
@@ -23,7 +23,7 @@ pub(crate) fn literal<'t>(node: SyntaxNode<'_>, text: &'t str) -> Option<&'t str
 }
 
 /// Returns whether a node at or below `node` answers yes, in any order.
-pub(crate) fn any_below<'t>(node: SyntaxNode<'t>, mut is_it: impl FnMut(SyntaxNode<'t>) -> bool) -> bool {
+pub(crate) fn has_below<'t>(node: SyntaxNode<'t>, mut is_it: impl FnMut(SyntaxNode<'t>) -> bool) -> bool {
     let mut is_found = false;
     visit_below(node, |node, _| {
         is_found |= is_it(node);
@@ -53,11 +53,11 @@ pub(crate) fn visit_below<'t>(
 }
 
 /// Returns the named children of a node.
-pub(crate) fn named_children(node: SyntaxNode<'_>) -> Vec<SyntaxNode<'_>> {
+pub(crate) fn list_named_children(node: SyntaxNode<'_>) -> Vec<SyntaxNode<'_>> {
     node.named_children().collect()
 }
 
 /// Returns the statements of a block, comments left out.
-pub(crate) fn statements(block: SyntaxNode<'_>) -> Vec<SyntaxNode<'_>> {
-    named_children(block).into_iter().filter(|child| child.kind() != "comment").collect()
+pub(crate) fn list_statements(block: SyntaxNode<'_>) -> Vec<SyntaxNode<'_>> {
+    list_named_children(block).into_iter().filter(|child| child.kind() != "comment").collect()
 }

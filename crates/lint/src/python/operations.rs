@@ -2,7 +2,7 @@
 
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::PyFacts;
-use crate::python::nodes::any_below;
+use crate::python::nodes::has_below;
 use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 
@@ -40,16 +40,16 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     if !facts.is_script() || findings.source.path.contains("test") {
         return;
     }
-    prints(facts, findings);
+    check_prints(facts, findings);
     import_time(facts, findings);
-    endless_loop(facts, findings);
+    check_endless_loop(facts, findings);
     if facts.uses_network() {
         findings.applies(&[Habit::Logs, Habit::Alerts, Habit::OneAtATime, Habit::Trials, Habit::ExitCodes]);
-        absent(facts, findings);
+        check_absences(facts, findings);
     }
 }
 
-fn prints(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
+fn check_prints(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     let mut prints = facts.calls.iter().filter(|call| call.name == "print");
     let Some(first) = prints.next() else { return };
     let logs = ["logging", "structlog", "loguru"].into_iter().any(|module| facts.names.imports(module));
@@ -70,11 +70,11 @@ fn import_time(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn endless_loop(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
+fn check_endless_loop(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     let handles = ["signal.signal", "sigterm", "add_signal_handler"].iter().any(|word| facts.has_word(word));
     for found in facts.loops.iter().filter(|found| found.is_endless && !handles) {
-        let sleeps = any_below(found.node, |node| node.kind() == "call" && facts.text(node).starts_with("time.sleep"));
-        let leaves = any_below(found.node, |node| matches!(node.kind(), "break_statement" | "return_statement"));
+        let sleeps = has_below(found.node, |node| node.kind() == "call" && facts.text(node).starts_with("time.sleep"));
+        let leaves = has_below(found.node, |node| matches!(node.kind(), "break_statement" | "return_statement"));
         if sleeps && !leaves && found.context.inner_loop.is_none() {
             findings.add("SK605", High, found.node.start_byte(), "SIGTERM ends this loop in the middle of its work");
         }
@@ -82,7 +82,7 @@ fn endless_loop(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
 }
 
 /// What is absent from the whole file. It can also be around it: in the crontab, in the unit.
-fn absent(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
+fn check_absences(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     let at = facts.calls.iter().find(|call| facts.is_network(call) || facts.is_sheet_write(call));
     let Some(at) = at.map(crate::python::facts::PyCall::byte) else { return };
     if !ALERT_WORDS.iter().any(|word| facts.has_word(word)) {

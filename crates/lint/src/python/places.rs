@@ -2,7 +2,7 @@
 
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::{PyCall, PyFacts};
-use crate::python::nodes::{any_below, literal};
+use crate::python::nodes::{has_below, read_literal};
 use crate::python::walk::SPREADSHEET_ID_LEN;
 use crate::results::collector::Findings;
 use crate::syntax::tree::SyntaxNode;
@@ -10,8 +10,8 @@ use crate::syntax::tree::SyntaxNode;
 /// Asks the rules.
 pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     for string in &facts.strings {
-        if let Some(value) = literal(*string, facts.text) {
-            home_path(*string, value, findings);
+        if let Some(value) = read_literal(*string, facts.text) {
+            check_home_path(*string, value, findings);
             let is_id = value.len() == SPREADSHEET_ID_LEN
                 && value.starts_with('1')
                 && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
@@ -24,13 +24,13 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
         }
     }
     for call in &facts.calls {
-        folders(call, findings);
-        path_texts(call, findings);
-        opened(facts, call, findings);
-        now(facts, call, findings);
-        late_setting(call, findings);
+        check_folders(call, findings);
+        check_path_texts(call, findings);
+        check_open_calls(facts, call, findings);
+        check_now(facts, call, findings);
+        check_late_setting(call, findings);
         let address = call.positional.first().filter(|_| call.method == "open_by_url");
-        if let Some(address) = address.filter(|address| literal(**address, facts.text).is_some()) {
+        if let Some(address) = address.filter(|address| read_literal(**address, facts.text).is_some()) {
             findings.add("SK203", High, address.start_byte(), "the spreadsheet's address is in the text");
         }
     }
@@ -39,7 +39,7 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn home_path(string: SyntaxNode<'_>, value: &str, findings: &mut Findings<'_>) {
+fn check_home_path(string: SyntaxNode<'_>, value: &str, findings: &mut Findings<'_>) {
     let is_home = ["/home/", "/Users/"].iter().any(|start| {
         let name = value.strip_prefix(start).and_then(|rest| rest.split('/').next());
         name.is_some_and(|name| !name.is_empty() && !name.starts_with(['{', '<', '$', '%']))
@@ -54,7 +54,7 @@ fn home_path(string: SyntaxNode<'_>, value: &str, findings: &mut Findings<'_>) {
     }
 }
 
-fn folders(call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_folders(call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let is_path = call.name.starts_with("pathlib.") && call.method == "mkdir";
     let is_bare = call.method == "mkdir" && call.positional.is_empty() && !call.name.starts_with("os.");
     let is_os = matches!(call.name.as_str(), "os.mkdir" | "os.makedirs");
@@ -74,17 +74,17 @@ fn folders(call: &PyCall<'_>, findings: &mut Findings<'_>) {
     findings.add_fixable("SK204", confidence, call.byte(), message, fix);
 }
 
-fn opened(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_open_calls(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let is_open = matches!(call.name.as_str(), "open" | "io.open");
     let Some(path) = call.positional.first().filter(|_| is_open) else { return };
     let mode_node = call.positional.get(1).copied().or_else(|| call.keyword("mode"));
-    let mode = mode_node.map_or(Some("r"), |mode| literal(mode, facts.text));
+    let mode = mode_node.map_or(Some("r"), |mode| read_literal(mode, facts.text));
     let is_text = mode.is_some_and(|mode| !mode.contains('b'));
     if is_text && !call.has_splat && call.keyword("encoding").is_none() && call.positional.len() < 4 {
         let fix = call.with_argument("encoding=\"utf-8\"");
         findings.add_fixable("SK206", High, call.byte(), "the machine's locale decides the encoding", fix);
     }
-    let Some(path) = literal(*path, facts.text) else { return };
+    let Some(path) = read_literal(*path, facts.text) else { return };
     let writes = mode.is_some_and(|mode| mode.contains(['w', 'a', 'x']));
     if writes && (path.starts_with("/tmp/") || path.starts_with("/var/tmp/")) {
         findings.add("SK205", High, call.byte(), format!("{path} is one name for all runs and users"));
@@ -94,7 +94,7 @@ fn opened(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
 }
 
 /// `read_text` and `write_text` of a path, without an encoding.
-fn path_texts(call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_path_texts(call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let takes = match call.name.as_str() {
         "pathlib.Path.read_text" => 0,
         "pathlib.Path.write_text" => 1,
@@ -106,7 +106,7 @@ fn path_texts(call: &PyCall<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn now(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_now(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let name = call.name.as_str();
     let is_naive_now = matches!(name, "datetime.datetime.now" | "datetime.datetime.fromtimestamp");
     let takes = usize::from(!name.ends_with("now"));
@@ -128,12 +128,12 @@ fn now(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let is_difference = call
         .operation
         .as_deref()
-        .is_some_and(|operation| any_below(*operation, |node| facts.text(node).to_lowercase().contains("start")));
+        .is_some_and(|operation| has_below(*operation, |node| facts.text(node).to_lowercase().contains("start")));
     let confidence = if is_measured || is_difference { Low } else { High };
     findings.add("SK206", confidence, call.byte(), message);
 }
 
-fn late_setting(call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_late_setting(call: &PyCall<'_>, findings: &mut Findings<'_>) {
     if call.name == "os.getenv"
         && call.context.function.is_some()
         && call.positional.len() == 1

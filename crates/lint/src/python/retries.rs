@@ -2,7 +2,7 @@
 
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::{PyCall, PyFacts, PyHandler};
-use crate::python::nodes::any_below;
+use crate::python::nodes::has_below;
 use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 
@@ -15,12 +15,12 @@ const PAUSES: [&str; 11] =
 
 /// Asks the rules.
 pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
-    no_retry(facts, findings);
-    endless_decorators(facts, findings);
-    endless_loops(facts, findings);
+    check_missing_retry(facts, findings);
+    check_endless_decorators(facts, findings);
+    check_endless_loops(facts, findings);
     for call in &facts.calls {
-        policies(facts, call, findings);
-        repeated_effects(facts, call, findings);
+        check_policies(facts, call, findings);
+        check_repeated_effects(facts, call, findings);
         let is_paused = call.name == "time.sleep" && call.context.inner_loop.is_some() && !call.context.is_in_handler;
         let is_number = call.positional.first().is_some_and(|time| matches!(time.kind(), "integer" | "float"));
         let is_endless =
@@ -31,7 +31,7 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn no_retry(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
+fn check_missing_retry(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     let network = facts.calls.iter().find(|call| facts.is_network(call));
     let Some(call) = network.filter(|_| facts.is_script()) else { return };
     findings.applies(&[Habit::BoundedRetries]);
@@ -40,7 +40,7 @@ fn no_retry(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn endless_decorators(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
+fn check_endless_decorators(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     for function in &facts.functions {
         for (name, node) in &function.decorators {
             let text = facts.text(*node);
@@ -56,7 +56,7 @@ fn endless_decorators(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
 }
 
 /// `while True:` around a `try` whose handler neither waits, counts nor leaves.
-fn endless_loops(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
+fn check_endless_loops(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     for handler in &facts.handlers {
         let Some(found) = handler.context.inner_loop.and_then(|at| facts.loops.get(at)) else { continue };
         if !found.is_endless {
@@ -67,13 +67,13 @@ fn endless_loops(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
             // A queue's `get` waits, too.
             PAUSES.iter().any(|word| call.method.contains(word)) || (call.method == "get" && !facts.is_network(call))
         });
-        let leaves = any_below(handler.body, |node| {
+        let leaves = has_below(handler.body, |node| {
             matches!(node.kind(), "raise_statement" | "return_statement" | "break_statement")
                 || facts.text(node).starts_with("sys.exit")
         });
-        let counts = any_below(found.node, |node| node.kind() == "augmented_assignment");
+        let counts = has_below(found.node, |node| node.kind() == "augmented_assignment");
         let ends_after_success =
-            any_below(found.node, |node| matches!(node.kind(), "break_statement" | "return_statement"));
+            has_below(found.node, |node| matches!(node.kind(), "break_statement" | "return_statement"));
         let is_slept = facts.calls.iter().any(|call| call.name == "time.sleep" && body.contains(&call.byte()));
         if is_slept && may_last(facts, handler) && ends_after_success && !leaves && !counts {
             findings.add("SK304", Medium, handler.node.start_byte(), "this is tried again for ever");
@@ -92,7 +92,7 @@ fn may_last(facts: &PyFacts<'_>, handler: &PyHandler<'_>) -> bool {
     handler.is_blind || ERRORS.iter().any(|word| head.contains(word))
 }
 
-fn policies(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_policies(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     if call.method != "Retry" || !(facts.names.imports("urllib3") || facts.names.imports("requests")) {
         return;
     }
@@ -109,7 +109,7 @@ fn policies(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>)
     }
 }
 
-fn repeated_effects(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_repeated_effects(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let Some(decorator) = facts.retrying_decorator(call.context) else { return };
     let is_post =
         facts.is_network(call) && matches!(call.method.as_ref(), "post" | "patch" | "sendmail" | "send_message");

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::files::git_ignores::is_ignored_by_git;
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::{PyCall, PyFacts};
-use crate::python::nodes::{literal, visit_below};
+use crate::python::nodes::{read_literal, visit_below};
 use crate::results::collector::Findings;
 use crate::secret_patterns::{has_secret_query, is_placeholder, looks_random, may_name_secret, names_secret};
 use crate::syntax::tree::SyntaxNode;
@@ -27,13 +27,13 @@ const MAKERS: [&str; 6] =
 
 /// Asks the rules.
 pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
-    named_secrets(facts, findings);
+    check_named_secrets(facts, findings);
     for call in &facts.calls {
-        key_files(facts, call, findings);
-        defaults(facts, call, findings);
-        arguments(facts, call, findings);
-        logged(facts, call, findings);
-        dotenv(call, findings);
+        check_key_files(facts, call, findings);
+        check_defaults(facts, call, findings);
+        check_arguments(facts, call, findings);
+        check_logged_secrets(facts, call, findings);
+        check_dotenv(call, findings);
     }
     for string in &facts.strings {
         if has_secret_query(facts.text(*string), '{') {
@@ -42,13 +42,13 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn named_secrets(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
+fn check_named_secrets(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     for assignment in &facts.assignments {
         // `os.getenv('KEY') or 'literal'`.
         let default =
             (assignment.value.kind() == "boolean_operator").then(|| assignment.value.child_by_field_name("right"));
         let node = default.flatten().unwrap_or(assignment.value);
-        let Some(value) = literal(node, facts.text) else { continue };
+        let Some(value) = read_literal(node, facts.text) else { continue };
         let byte = node.start_byte();
         let name = assignment.name.rsplit(['.', '[']).next().unwrap_or_default();
         if !may_name_secret(name) || findings.is_on_line(&["SK101", "SK103"], byte) {
@@ -71,21 +71,21 @@ fn is_name(value: &str) -> bool {
         || value.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b'.'))
 }
 
-fn key_files(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_key_files(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     if !KEY_FILE_READERS.contains(&call.method.as_ref()) {
         return;
     }
     let values = call.positional.iter().copied().chain(call.keywords.iter().map(|(_, value)| *value));
     for value in values {
         if let Some(path) =
-            literal(value, facts.text).filter(|path| matches!(path.rsplit('.').next(), Some("json" | "p12")))
+            read_literal(value, facts.text).filter(|path| matches!(path.rsplit('.').next(), Some("json" | "p12")))
         {
             findings.add("SK104", High, value.start_byte(), format!("the key file {path} is named in the text"));
         }
     }
 }
 
-fn logged(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_logged_secrets(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let is_error = call.name.ends_with("Error") || call.name.ends_with("Exception");
     let is_log = call.name == "print"
         || is_error
@@ -100,7 +100,7 @@ fn logged(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
         visit_below(*argument, |node, _| {
             let name = facts.text(node).rsplit('.').next().unwrap_or_default();
             let is_name = matches!(node.kind(), "identifier" | "attribute");
-            let setting = setting_of(facts, node).filter(|name| names_secret(name));
+            let setting = find_setting_name(facts, node).filter(|name| names_secret(name));
             let shown = setting.or_else(|| is_name.then_some(name));
             if let Some(name) = shown.filter(|name| may_name_secret(name)) {
                 secret = Some((node.start_byte(), name.to_owned()));
@@ -121,7 +121,7 @@ fn logged(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
 }
 
 /// Returns the name of a setting that is read here: `os.environ['KEY']` or `os.getenv('KEY')`.
-fn setting_of<'t>(facts: &PyFacts<'t>, node: SyntaxNode<'t>) -> Option<&'t str> {
+fn find_setting_name<'t>(facts: &PyFacts<'t>, node: SyntaxNode<'t>) -> Option<&'t str> {
     let (read, name) = match node.kind() {
         "subscript" => (node.child_by_field_name("value")?, node.child_by_field_name("subscript")?),
         "call" => (node.child_by_field_name("function")?, node.child_by_field_name("arguments")?.named_child(0)?),
@@ -129,16 +129,16 @@ fn setting_of<'t>(facts: &PyFacts<'t>, node: SyntaxNode<'t>) -> Option<&'t str> 
     };
     let is_setting =
         matches!(facts.names.resolve(read, facts.text).as_str(), "os.environ" | "os.environ.get" | "os.getenv");
-    is_setting.then(|| literal(name, facts.text)).flatten()
+    is_setting.then(|| read_literal(name, facts.text)).flatten()
 }
 
 /// `os.getenv('API_KEY', 'literal')`.
-fn defaults(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_defaults(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     if !matches!(call.name.as_str(), "os.getenv" | "os.environ.get") {
         return;
     }
     let [name, value] = call.positional.as_ref() else { return };
-    let (Some(name), Some(text)) = (literal(*name, facts.text), literal(*value, facts.text)) else { return };
+    let (Some(name), Some(text)) = (read_literal(*name, facts.text), read_literal(*value, facts.text)) else { return };
     let byte = value.start_byte();
     if names_secret(name) && looks_random(text) && !findings.is_on_line(&["SK101", "SK103"], byte) {
         findings.add("SK102", High, byte, format!("{name} has a literal as its default"));
@@ -146,7 +146,7 @@ fn defaults(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>)
 }
 
 /// Secrets among the arguments of a program, and in the query of an address.
-fn arguments(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_arguments(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     const FLAGS: [&str; 4] = ["--password={", "--token={", "--api-key={", "--secret={"];
     if call.name.starts_with("subprocess.") || call.name == "os.system" {
         let Some(words) = call.positional.first() else { return };
@@ -165,14 +165,14 @@ fn arguments(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>
         && let Some(query) = call.keyword("params").filter(|query| query.kind() == "dictionary")
     {
         let key = query.named_children().filter_map(|pair| pair.child_by_field_name("key"));
-        let secret = key.into_iter().find(|key| literal(*key, facts.text).is_some_and(names_secret));
+        let secret = key.into_iter().find(|key| read_literal(*key, facts.text).is_some_and(names_secret));
         if let Some(key) = secret {
             findings.add("SK107", Medium, key.start_byte(), "a secret is part of an address, and so of every log");
         }
     }
 }
 
-fn dotenv(call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_dotenv(call: &PyCall<'_>, findings: &mut Findings<'_>) {
     if call.method != "load_dotenv" || findings.has("SK106") {
         return;
     }

@@ -2,7 +2,7 @@
 
 use crate::finding::LintConfidence::{High, Medium};
 use crate::python::facts::{PyCall, PyFacts};
-use crate::python::nodes::{any_below, literal};
+use crate::python::nodes::{has_below, read_literal};
 use crate::results::collector::Findings;
 
 /// Asks the rules.
@@ -11,12 +11,12 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
         || facts.functions.iter().any(|function| function.name == "lambda_handler");
     for call in &facts.calls {
         if is_function {
-            local_state(facts, call, findings);
+            check_local_state(facts, call, findings);
         }
-        background(facts, call, findings);
-        listening(facts, call, findings);
+        check_background_work(facts, call, findings);
+        check_listening(facts, call, findings);
     }
-    answers(facts, findings);
+    check_answers(facts, findings);
 }
 
 /// Returns whether a function answers HTTP calls.
@@ -30,10 +30,10 @@ fn is_endpoint(facts: &PyFacts<'_>, function: Option<usize>) -> bool {
     })
 }
 
-fn local_state(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
-    let path = call.positional.first().and_then(|path| literal(*path, facts.text));
+fn check_local_state(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+    let path = call.positional.first().and_then(|path| read_literal(*path, facts.text));
     let is_lasting = path.is_some_and(|path| !path.starts_with("/tmp") && path != ":memory:");
-    let mode = call.positional.get(1).and_then(|mode| literal(*mode, facts.text)).unwrap_or_default();
+    let mode = call.positional.get(1).and_then(|mode| read_literal(*mode, facts.text)).unwrap_or_default();
     let writes = matches!(call.name.as_str(), "sqlite3.connect" | "shelve.open" | "dbm.open")
         || (call.name == "open" && mode.contains(['w', 'a']));
     if is_lasting && writes {
@@ -41,17 +41,17 @@ fn local_state(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'
     }
 }
 
-fn background(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_background_work(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     if call.name == "threading.Thread" && is_endpoint(facts, call.context.function) && !facts.has_word(".join()") {
         findings.add("SK610", High, call.byte(), "after the answer this thread gets no processor");
     }
 }
 
-fn listening(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_listening(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     if call.method != "run" || !(call.name.starts_with("flask.Flask.") || call.name.starts_with("uvicorn.")) {
         return;
     }
-    let host = call.keyword("host").and_then(|host| literal(host, facts.text));
+    let host = call.keyword("host").and_then(|host| read_literal(host, facts.text));
     let has_port = call.keyword("port").is_some_and(|port| port.kind() == "integer");
     if matches!(host, Some("127.0.0.1" | "localhost")) && has_port {
         findings.add("SK611", Medium, call.byte(), "in a container no client reaches this address");
@@ -59,12 +59,12 @@ fn listening(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>
 }
 
 /// A handler of an endpoint that returns 200.
-fn answers(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
+fn check_answers(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     for handler in
         facts.handlers.iter().filter(|handler| handler.is_blind && is_endpoint(facts, handler.context.function))
     {
         let mut place = None;
-        any_below(handler.body, |node| {
+        has_below(handler.body, |node| {
             let is_ok = node.kind() == "return_statement"
                 && node.named_child(0).is_some_and(|value| {
                     value.kind() == "expression_list" && facts.text(value).trim_end().ends_with(", 200")

@@ -2,7 +2,7 @@
 
 use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::{PyCall, PyFacts};
-use crate::python::nodes::literal;
+use crate::python::nodes::read_literal;
 use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 
@@ -19,16 +19,16 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
         if facts.is_sheet_write(call) {
             findings.applies(&[Habit::Repeatable]);
         }
-        effects_in_loops(facts, call, findings);
-        overwritten(facts, call, findings);
-        sheet_calls(facts, call, findings);
-        deletions(facts, call, findings);
-        deleted_rows(facts, call, findings);
+        check_effects_in_loops(facts, call, findings);
+        check_overwritten_files(facts, call, findings);
+        check_sheet_calls(facts, call, findings);
+        check_deletions(facts, call, findings);
+        check_deleted_rows(facts, call, findings);
     }
-    random_keys(facts, findings);
+    check_random_keys(facts, findings);
 }
 
-fn effects_in_loops(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_effects_in_loops(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let Some(found) = call.context.inner_loop.and_then(|at| facts.loops.get(at)) else { return };
     let is_effect = facts.is_network(call) && matches!(call.method.as_ref(), "post" | "sendmail" | "send_message");
     // A `while` may be a retry, and a `for` over attempts is one.
@@ -46,12 +46,12 @@ fn effects_in_loops(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findi
     }
 }
 
-fn overwritten(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_overwritten_files(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let is_open = matches!(call.name.as_str(), "open" | "io.open");
     let mode = call.positional.get(1).copied().or_else(|| call.keyword("mode"));
-    let mode = mode.and_then(|mode| literal(mode, facts.text)).unwrap_or_default();
+    let mode = mode.and_then(|mode| read_literal(mode, facts.text)).unwrap_or_default();
     let is_frame = matches!(call.method.as_ref(), "to_csv" | "to_excel" | "to_parquet" | "to_json")
-        && call.positional.first().is_some_and(|path| literal(*path, facts.text).is_some())
+        && call.positional.first().is_some_and(|path| read_literal(*path, facts.text).is_some())
         && (facts.names.imports("pandas") || facts.names.imports("polars"));
     let writes =
         is_open && mode.contains('w') || matches!(call.method.as_ref(), "write_text" | "write_bytes") || is_frame;
@@ -73,8 +73,8 @@ fn overwritten(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'
     }
 }
 
-fn sheet_calls(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
-    if call.keywords.iter().any(|(_, value)| literal(*value, facts.text) == Some("USER_ENTERED")) {
+fn check_sheet_calls(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+    if call.keywords.iter().any(|(_, value)| read_literal(*value, facts.text) == Some("USER_ENTERED")) {
         findings.add("SK508", High, call.byte(), "texts from outside are computed as formulas");
     }
     if !facts.uses_sheets() {
@@ -92,7 +92,7 @@ fn sheet_calls(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'
         findings.add("SK505", Medium, call.byte(), "the row is found by its number");
     }
     let clears = (call.method == "clear" && call.positional.is_empty()) || call.method == "batch_clear";
-    let Some(object) = clears.then(|| object_of(facts, call)).flatten() else {
+    let Some(object) = clears.then(|| find_object(facts, call)).flatten() else {
         return;
     };
     let writes = facts.calls.iter().any(|other| {
@@ -102,7 +102,7 @@ fn sheet_calls(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'
         is_write
             && other.context.function == call.context.function
             && other.byte() > call.byte()
-            && object_of(facts, other) == Some(object)
+            && find_object(facts, other) == Some(object)
     });
     if writes {
         // Which cells a list of ranges clears, and whether those are written, is not known.
@@ -117,12 +117,12 @@ fn sheet_calls(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'
 }
 
 /// Returns what a method is called on, as written.
-fn object_of<'t>(facts: &PyFacts<'t>, call: &PyCall<'t>) -> Option<&'t str> {
+fn find_object<'t>(facts: &PyFacts<'t>, call: &PyCall<'t>) -> Option<&'t str> {
     let function = call.node.child_by_field_name("function")?;
     function.child_by_field_name("object").map(|object| facts.text(object))
 }
 
-fn deletions(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_deletions(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     if call.name != "shutil.rmtree" {
         return;
     }
@@ -136,8 +136,8 @@ fn deletions(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>
 }
 
 /// A statement that deletes every row of a table, or the table.
-fn deleted_rows(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
-    let statement = call.positional.first().and_then(|text| literal(*text, facts.text)).unwrap_or_default();
+fn check_deleted_rows(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+    let statement = call.positional.first().and_then(|text| read_literal(*text, facts.text)).unwrap_or_default();
     let statement = statement.trim().to_lowercase();
     let deletes = (statement.starts_with("delete from ") && !statement.contains("where"))
         || statement.starts_with("truncate ")
@@ -152,7 +152,7 @@ fn deleted_rows(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<
     }
 }
 
-fn random_keys(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
+fn check_random_keys(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     for assignment in &facts.assignments {
         let name = assignment.name.to_lowercase().replace(['-', '_'], "");
         let value = facts.text(assignment.value);

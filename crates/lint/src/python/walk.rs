@@ -5,7 +5,7 @@ use std::cell::{OnceCell, RefCell};
 
 use crate::python::facts::{PyAssignment, PyCall, PyContext, PyFacts, PyFunction, PyHandler, PyLoop};
 use crate::python::names::Names;
-use crate::python::nodes::{literal, named_children, text_of};
+use crate::python::nodes::{list_named_children, read_literal, read_text};
 use crate::syntax::tree::{SyntaxNode, SyntaxTree};
 
 /// Nodes within each other at most.
@@ -38,7 +38,7 @@ struct Walk<'t> {
 }
 
 /// Returns the facts of a tree.
-pub(crate) fn facts_of<'t>(tree: &'t SyntaxTree, text: &'t str) -> Result<PyFacts<'t>, NestingError> {
+pub(crate) fn collect_facts<'t>(tree: &'t SyntaxTree, text: &'t str) -> Result<PyFacts<'t>, NestingError> {
     let facts = PyFacts {
         text,
         root: tree.root(),
@@ -100,23 +100,23 @@ impl<'t> Walk<'t> {
         match kind {
             "import_statement" | "import_from_statement" => self.import(node),
             "decorated_definition" => {
-                let decorators = named_children(node).into_iter().filter(|child| child.kind() == "decorator");
+                let decorators = list_named_children(node).into_iter().filter(|child| child.kind() == "decorator");
                 let named = decorators.filter_map(|decorator| decorator.named_child(0));
                 self.decorators = named.map(|what| (self.facts.names.resolve(what, self.facts.text), what)).collect();
             }
-            "function_definition" => self.function(node),
+            "function_definition" => self.record_function(node),
             "class_definition" => self.decorators.clear(),
             "lambda" => self.context.inner_loop = None,
             "interpolation" => self.context.interpolation = Some(node.start_byte()),
             "for_statement" | "while_statement" => self.enter_loop(node),
             "if_statement" => {
-                let condition = node.child_by_field_name("condition").map(|node| text_of(node, self.facts.text));
+                let condition = node.child_by_field_name("condition").map(|node| read_text(node, self.facts.text));
                 if condition.is_some_and(|text| text.contains("__name__") && text.contains("__main__")) {
                     self.facts.has_guard = true;
                     self.context.is_guarded = true;
                 }
             }
-            "except_clause" => self.handler(node, parent),
+            "except_clause" => self.record_handler(node, parent),
             "block" if parent.is_some_and(|parent| parent.kind() == "try_statement") => {
                 self.context.is_in_try = true;
             }
@@ -125,7 +125,7 @@ impl<'t> Walk<'t> {
                 self.code_from = node.end_byte();
             }
             "assert_statement" => self.facts.asserts.push(node),
-            "string" => self.string(node),
+            "string" => self.record_string(node),
             "print_statement" | "exec_statement" => {
                 self.facts.python_2.get_or_insert(node);
             }
@@ -139,11 +139,11 @@ impl<'t> Walk<'t> {
                 }
             }
             "call" => self.call(node, parent),
-            "assignment" => self.assignment(node),
-            "keyword_argument" => self.pair(node.child_by_field_name("name"), node.child_by_field_name("value")),
-            "pair" => self.pair(node.child_by_field_name("key"), node.child_by_field_name("value")),
+            "assignment" => self.record_assignment(node),
+            "keyword_argument" => self.record_pair(node.child_by_field_name("name"), node.child_by_field_name("value")),
+            "pair" => self.record_pair(node.child_by_field_name("key"), node.child_by_field_name("value")),
             "default_parameter" | "typed_default_parameter" => {
-                self.pair(node.child_by_field_name("name"), node.child_by_field_name("value"));
+                self.record_pair(node.child_by_field_name("name"), node.child_by_field_name("value"));
             }
             "as_pattern" => self.with_item(node),
             _ if node.is_error() || node.is_missing() => {
@@ -172,13 +172,13 @@ impl<'t> Walk<'t> {
     fn import(&mut self, node: SyntaxNode<'t>) {
         let text = self.facts.text;
         let module = node.child_by_field_name("module_name");
-        let prefix = module.map(|module| format!("{}.", text_of(module, text))).unwrap_or_default();
+        let prefix = module.map(|module| format!("{}.", read_text(module, text))).unwrap_or_default();
         for name in node.children_by_field_name("name") {
             let alias = name.child_by_field_name("alias");
-            let whole = text_of(alias.and_then(|_| name.child_by_field_name("name")).unwrap_or(name), text);
+            let whole = read_text(alias.and_then(|_| name.child_by_field_name("name")).unwrap_or(name), text);
             let names = &mut self.facts.names;
             if let Some(alias) = alias {
-                names.import(text_of(alias, text), &format!("{prefix}{whole}"));
+                names.import(read_text(alias, text), &format!("{prefix}{whole}"));
             } else if prefix.is_empty() {
                 // `import a.b` makes `a` known.
                 let first = whole.split('.').next().unwrap_or(whole);
@@ -190,29 +190,29 @@ impl<'t> Walk<'t> {
         }
     }
 
-    fn function(&mut self, node: SyntaxNode<'t>) {
-        let name = node.child_by_field_name("name").map(|name| text_of(name, self.facts.text)).unwrap_or_default();
+    fn record_function(&mut self, node: SyntaxNode<'t>) {
+        let name = node.child_by_field_name("name").map(|name| read_text(name, self.facts.text)).unwrap_or_default();
         let decorators = std::mem::take(&mut self.decorators);
         self.facts.functions.push(PyFunction { node, name, decorators });
         self.context = PyContext { function: Some(self.facts.functions.len() - 1), ..PyContext::default() };
     }
 
     fn enter_loop(&mut self, node: SyntaxNode<'t>) {
-        let condition = node.child_by_field_name("condition").map(|node| text_of(node, self.facts.text));
+        let condition = node.child_by_field_name("condition").map(|node| read_text(node, self.facts.text));
         let is_endless = matches!(condition, Some("True" | "1" | "(True)"));
         self.facts.loops.push(PyLoop { node, is_endless, context: self.context });
         self.context.inner_loop = Some(self.facts.loops.len() - 1);
     }
 
-    fn handler(&mut self, node: SyntaxNode<'t>, parent: Option<SyntaxNode<'t>>) {
-        let children = named_children(node);
+    fn record_handler(&mut self, node: SyntaxNode<'t>, parent: Option<SyntaxNode<'t>>) {
+        let children = list_named_children(node);
         let Some(body) = children.iter().copied().find(|child| child.kind() == "block") else { return };
         let caught = children.iter().copied().find(|child| !matches!(child.kind(), "block" | "comment"));
         let caught = caught.map(|caught| match caught.kind() {
             "as_pattern" => caught.named_child(0).unwrap_or(caught),
             _ => caught,
         });
-        let is_all = |node: SyntaxNode<'_>| matches!(text_of(node, self.facts.text), "Exception" | "BaseException");
+        let is_all = |node: SyntaxNode<'_>| matches!(read_text(node, self.facts.text), "Exception" | "BaseException");
         let is_blind = caught.is_none_or(|caught| {
             let is_group = matches!(caught.kind(), "tuple" | "parenthesized_expression");
             is_all(caught) || (is_group && caught.named_children().any(is_all))
@@ -235,15 +235,15 @@ impl<'t> Walk<'t> {
         };
         let name = self.facts.names.resolve(function, text);
         let method = match function.kind() {
-            "attribute" => function.child_by_field_name("attribute").map(|name| Cow::Borrowed(text_of(name, text))),
-            "identifier" if text_of(function, text) == name => Some(Cow::Borrowed(text_of(function, text))),
+            "attribute" => function.child_by_field_name("attribute").map(|name| Cow::Borrowed(read_text(name, text))),
+            "identifier" if read_text(function, text) == name => Some(Cow::Borrowed(read_text(function, text))),
             _ => name.rsplit('.').next().map(|last| Cow::Owned(last.to_owned())),
         };
         let (mut positional, mut keywords, mut has_splat) = (Vec::new(), Vec::new(), false);
-        for argument in named_children(arguments) {
+        for argument in list_named_children(arguments) {
             match argument.kind() {
                 "keyword_argument" => {
-                    let key = argument.child_by_field_name("name").map(|key| text_of(key, text)).unwrap_or_default();
+                    let key = argument.child_by_field_name("name").map(|key| read_text(key, text)).unwrap_or_default();
                     keywords.extend(argument.child_by_field_name("value").map(|value| (key, value)));
                 }
                 "list_splat" | "dictionary_splat" => has_splat = true,
@@ -265,8 +265,8 @@ impl<'t> Walk<'t> {
             keywords: keywords.into(),
             has_splat,
             is_statement: outer.is_some_and(|outer| outer.kind() == "expression_statement"),
-            attribute: attribute.map(|name| text_of(name, text)),
-            variable: left.map(|left| text_of(left, text)),
+            attribute: attribute.map(|name| read_text(name, text)),
+            variable: left.map(|left| read_text(left, text)),
             operation: parent.filter(|parent| parent.kind() == "binary_operator").map(Box::new),
             is_conditional: self
                 .levels
@@ -279,12 +279,12 @@ impl<'t> Walk<'t> {
         });
     }
 
-    fn assignment(&mut self, node: SyntaxNode<'t>) {
+    fn record_assignment(&mut self, node: SyntaxNode<'t>) {
         let text = self.facts.text;
         let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right")) else {
             return;
         };
-        self.pair(Some(left), Some(right));
+        self.record_pair(Some(left), Some(right));
         if matches!(left.kind(), "identifier" | "attribute") {
             let call = if matches!(right.kind(), "call" | "await" | "attribute" | "subscript") {
                 self.facts.names.resolve(right, text)
@@ -292,7 +292,7 @@ impl<'t> Walk<'t> {
                 String::new()
             };
             let is_known = call.contains('.') && !call.starts_with("self.");
-            self.facts.names.bind(text_of(left, text), if is_known { &call } else { "?" });
+            self.facts.names.bind(read_text(left, text), if is_known { &call } else { "?" });
         }
     }
 
@@ -303,21 +303,21 @@ impl<'t> Walk<'t> {
             && value.kind() == "call"
         {
             let call = self.facts.names.resolve(value, text);
-            self.facts.names.bind(text_of(alias, text), &call);
+            self.facts.names.bind(read_text(alias, text), &call);
         }
     }
 
-    fn string(&mut self, node: SyntaxNode<'t>) {
-        let text = text_of(node, self.facts.text);
+    fn record_string(&mut self, node: SyntaxNode<'t>) {
+        let text = read_text(node, self.facts.text);
         if text.contains(['/', '\\']) || text.len() > SPREADSHEET_ID_LEN {
             self.facts.strings.push(node);
         }
     }
 
-    fn pair(&mut self, name: Option<SyntaxNode<'t>>, value: Option<SyntaxNode<'t>>) {
+    fn record_pair(&mut self, name: Option<SyntaxNode<'t>>, value: Option<SyntaxNode<'t>>) {
         let (Some(name), Some(value)) = (name, value) else { return };
         let text = self.facts.text;
-        let name = literal(name, text).unwrap_or_else(|| text_of(name, text));
+        let name = read_literal(name, text).unwrap_or_else(|| read_text(name, text));
         self.facts.assignments.push(PyAssignment { name, value });
     }
 }

@@ -28,7 +28,7 @@ impl LintBaseline {
         let mut findings = BTreeMap::new();
         for file in &report.files {
             for (finding, line) in file.findings.iter().zip(&file.line_texts) {
-                *findings.entry(fingerprint(&file.path, finding.code, line)).or_insert(0) += 1;
+                *findings.entry(compute_fingerprint(&file.path, finding.code, line)).or_insert(0) += 1;
             }
         }
         Self { schema_version: SCHEMA_VERSION, findings }
@@ -55,7 +55,7 @@ impl LintBaseline {
         for file in &mut report.files {
             let mut kept = Vec::new();
             for (finding, line) in file.findings.drain(..).zip(file.line_texts.drain(..)) {
-                match left.get_mut(&fingerprint(&file.path, finding.code, &line)) {
+                match left.get_mut(&compute_fingerprint(&file.path, finding.code, &line)) {
                     Some(count) if *count > 0 => {
                         *count -= 1;
                         report.in_baseline += 1;
@@ -68,7 +68,7 @@ impl LintBaseline {
     }
 }
 
-fn fingerprint(path: &str, code: &str, line: &str) -> String {
+fn compute_fingerprint(path: &str, code: &str, line: &str) -> String {
     let digest = Sha256::digest(line.as_bytes());
     let mut print = format!("{}:{code}:", path.trim_start_matches("./"));
     for byte in digest.iter().take(8) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::files::source_text::SourceText;
 use crate::finding::{LintConfidence, LintFinding, SafeFix};
 use crate::rules::rule::Habit;
-use crate::rules::table::rule_of;
+use crate::rules::table::find_rule;
 
 /// Findings of one file at most.
 const MAX_FINDINGS: usize = 2_000;
@@ -41,7 +41,7 @@ impl<'a> Findings<'a> {
         message: impl Into<String>,
         fix: Option<SafeFix>,
     ) {
-        let Some(rule) = rule_of(code) else { return };
+        let Some(rule) = find_rule(code) else { return };
         if self.found.len() >= MAX_FINDINGS {
             if !self.notes.iter().any(|note| note == TOO_MANY) {
                 self.note(TOO_MANY);

@@ -5,7 +5,7 @@
 
 use crate::files::source_text::SourceText;
 use crate::finding::{LintConfidence, LintFinding, TextPosition};
-use crate::rules::table::rule_of;
+use crate::rules::table::find_rule;
 
 const MARK: &str = "# sheetkeep: ignore";
 
@@ -23,7 +23,7 @@ struct IgnoreComment {
 /// Returns the findings without those that comments keep, with findings about the comments
 /// themselves, and the number of those that were kept.
 pub(crate) fn apply(source: &SourceText, findings: Vec<LintFinding>) -> (Vec<LintFinding>, usize) {
-    let mut comments = comments(source);
+    let mut comments = find_comments(source);
     let mut left = Vec::new();
     let mut kept = 0;
     for finding in findings {
@@ -47,20 +47,20 @@ pub(crate) fn apply(source: &SourceText, findings: Vec<LintFinding>) -> (Vec<Lin
     for comment in comments {
         let codes = comment.codes.join(", ");
         if !comment.has_reason {
-            left.extend(about(
+            left.extend(report_on_comment(
                 &comment,
                 "SK001",
                 format!("the ignore of {codes} has no reason; write it behind the bracket"),
             ));
         } else if !comment.is_used {
-            left.extend(about(&comment, "SK002", format!("the ignore of {codes} ignores nothing here")));
+            left.extend(report_on_comment(&comment, "SK002", format!("the ignore of {codes} ignores nothing here")));
         }
     }
     (left, kept)
 }
 
-fn about(comment: &IgnoreComment, code: &str, message: String) -> Option<LintFinding> {
-    let rule = rule_of(code)?;
+fn report_on_comment(comment: &IgnoreComment, code: &str, message: String) -> Option<LintFinding> {
+    let rule = find_rule(code)?;
     Some(LintFinding {
         code: rule.code,
         severity: rule.severity,
@@ -71,7 +71,7 @@ fn about(comment: &IgnoreComment, code: &str, message: String) -> Option<LintFin
     })
 }
 
-fn comments(source: &SourceText) -> Vec<IgnoreComment> {
+fn find_comments(source: &SourceText) -> Vec<IgnoreComment> {
     let mut found = Vec::new();
     // Most files have none, and one search is faster than one for each line.
     if !source.text.contains(MARK) {
@@ -88,7 +88,7 @@ fn comments(source: &SourceText) -> Vec<IgnoreComment> {
         let codes = codes.split(',').map(|code| code.trim().to_uppercase()).filter(|code| !code.is_empty()).collect();
         let number = at + 1;
         let is_alone = line.get(..start).unwrap_or_default().trim().is_empty();
-        let line_number = if is_alone { next_code_line(source, number) } else { number };
+        let line_number = if is_alone { find_next_code_line(source, number) } else { number };
         found.push(IgnoreComment {
             position: TextPosition { line: number, column: line.get(..start).unwrap_or_default().chars().count() + 1 },
             line: (!is_whole_file).then_some(line_number),
@@ -101,7 +101,7 @@ fn comments(source: &SourceText) -> Vec<IgnoreComment> {
 }
 
 /// Returns the first line after `line` that is not a comment.
-fn next_code_line(source: &SourceText, line: usize) -> usize {
+fn find_next_code_line(source: &SourceText, line: usize) -> usize {
     let lines = source.text.lines().enumerate().skip(line);
     let mut code = lines.filter(|(_, text)| !text.trim().is_empty() && !text.trim_start().starts_with('#'));
     code.next().map_or(line + 1, |(at, _)| at + 1)

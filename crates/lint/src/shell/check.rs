@@ -2,7 +2,7 @@
 
 use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
-use crate::shell::commands::facts_of;
+use crate::shell::commands::collect_facts;
 use crate::shell::{habits, network};
 use crate::syntax::parse::{ScriptLanguage, TOO_DEEP, parse};
 
@@ -15,7 +15,7 @@ pub(crate) fn check(findings: &mut Findings<'_>) {
         part_end: |text, _| text.len(),
     };
     let Some(tree) = parse(findings, &language) else { return };
-    let Ok(facts) = facts_of(&tree, &source.text) else {
+    let Ok(facts) = collect_facts(&tree, &source.text) else {
         findings.note(TOO_DEEP);
         return;
     };

@@ -115,7 +115,7 @@ impl ShellFacts<'_> {
 }
 
 /// Returns the facts of a tree.
-pub(crate) fn facts_of<'t>(tree: &'t SyntaxTree, text: &'t str) -> Result<ShellFacts<'t>, ShellNesting> {
+pub(crate) fn collect_facts<'t>(tree: &'t SyntaxTree, text: &'t str) -> Result<ShellFacts<'t>, ShellNesting> {
     let mut facts = ShellFacts {
         text,
         lower: String::new(),
@@ -141,11 +141,11 @@ pub(crate) fn facts_of<'t>(tree: &'t SyntaxTree, text: &'t str) -> Result<ShellF
         facts.enter(node, &parents);
         parents.push(node);
     }
-    facts.lower = without(text, &comments);
+    facts.lower = remove_comments(text, &comments);
     Ok(facts)
 }
 
-fn without(text: &str, comments: &[std::ops::Range<usize>]) -> String {
+fn remove_comments(text: &str, comments: &[std::ops::Range<usize>]) -> String {
     let (mut out, mut from) = (String::with_capacity(text.len()), 0);
     for comment in comments {
         out.push_str(text.get(from..comment.start).unwrap_or_default());
@@ -162,7 +162,7 @@ impl<'t> ShellFacts<'t> {
 
     fn enter(&mut self, node: SyntaxNode<'t>, parents: &[SyntaxNode<'t>]) {
         match node.kind() {
-            "command" => self.command(node, parents),
+            "command" => self.record_command(node, parents),
             "variable_assignment" => {
                 if let (Some(name), Some(value)) = (node.child_by_field_name("name"), node.child_by_field_name("value"))
                 {
@@ -199,7 +199,7 @@ impl<'t> ShellFacts<'t> {
         }
     }
 
-    fn command(&mut self, node: SyntaxNode<'t>, parents: &[SyntaxNode<'t>]) {
+    fn record_command(&mut self, node: SyntaxNode<'t>, parents: &[SyntaxNode<'t>]) {
         let mut all = Vec::new();
         for child in node.named_children() {
             match child.kind() {
@@ -207,7 +207,7 @@ impl<'t> ShellFacts<'t> {
                 _ => all.push(self.text_of(child)),
             }
         }
-        let start = program_at(&all);
+        let start = find_program(&all);
         let words = all.get(start..).unwrap_or_default().to_vec();
         let handled = ["if_statement", "elif_clause", "while_statement", "negated_command"];
         let is_handled = parents.iter().rev().take(3).any(|parent| match parent.kind() {
@@ -226,7 +226,7 @@ impl<'t> ShellFacts<'t> {
 }
 
 /// Returns where the program is among the words: after wrappers with their flags and numbers.
-fn program_at(words: &[&str]) -> usize {
+fn find_program(words: &[&str]) -> usize {
     let mut at = 0;
     while let Some(word) = words.get(at) {
         let name = word.rsplit('/').next().unwrap_or_default();
@@ -260,7 +260,7 @@ mod tests {
             (vec!["sheetkeep", "retry", "--", "curl"], "curl"),
             (vec!["flock", "-n", "/run/x.lock", "rsync"], "rsync"),
         ] {
-            assert_eq!(words.get(program_at(&words)), Some(&program), "{words:?}");
+            assert_eq!(words.get(find_program(&words)), Some(&program), "{words:?}");
         }
     }
 

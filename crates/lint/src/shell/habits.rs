@@ -8,17 +8,17 @@ use crate::shell::commands::{ShellCommand, ShellFacts};
 
 /// Asks the rules.
 pub(crate) fn check(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
-    stops_at_errors(facts, findings);
-    traces(facts, findings);
+    check_stops_at_errors(facts, findings);
+    check_traces(facts, findings);
     for command in &facts.commands {
-        folders_and_settings(command, findings);
+        check_folders_and_settings(command, findings);
     }
     for (name, value, byte) in &facts.assignments {
         let value = value.trim_matches(['"', '\'']);
         if names_secret(name) && looks_random(value) && !findings.is_on_line(&["SK101", "SK103"], *byte) {
             findings.add("SK102", High, *byte, format!("{name} is a literal"));
         }
-        home(value, *byte, findings);
+        check_home(value, *byte, findings);
     }
     for (byte, left) in &facts.hidden {
         let program = left.split_whitespace().next().unwrap_or_default();
@@ -38,10 +38,10 @@ pub(crate) fn check(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
             findings.add("SK304", if pauses { Medium } else { High }, found.byte, message);
         }
     }
-    redirects(facts, findings);
+    check_redirects(facts, findings);
 }
 
-fn stops_at_errors(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
+fn check_stops_at_errors(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
     let first = facts.text.lines().next().unwrap_or_default();
     let is_script = first.starts_with("#!");
     let sets = |letter: char, name: &str| {
@@ -61,7 +61,7 @@ fn stops_at_errors(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
 }
 
 /// `set -x` that is never taken back, in the first line, too.
-fn traces(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
+fn check_traces(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
     const MESSAGE: &str = "every command goes to the log, with its arguments";
     let has_x = |word: &str, sign: char| word.starts_with(sign) && !word.starts_with("--") && word.contains('x');
     let sets = |sign: char| {
@@ -82,7 +82,7 @@ fn traces(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn folders_and_settings(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
+fn check_folders_and_settings(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
     let words = &command.words;
     match command.program() {
         "mkdir" if !command.has_flag(&["-p", "--parents"]) && !command.is_handled => {
@@ -105,11 +105,11 @@ fn folders_and_settings(command: &ShellCommand<'_>, findings: &mut Findings<'_>)
         _ => {}
     }
     for word in words {
-        home(word.trim_matches(['"', '\'']), command.byte, findings);
+        check_home(word.trim_matches(['"', '\'']), command.byte, findings);
     }
 }
 
-fn home(value: &str, byte: usize, findings: &mut Findings<'_>) {
+fn check_home(value: &str, byte: usize, findings: &mut Findings<'_>) {
     if is_in_a_home(value) {
         findings.add("SK201", High, byte, "this path exists on one machine only");
     }
@@ -124,7 +124,7 @@ pub(crate) fn is_in_a_home(value: &str) -> bool {
     is_home && value.matches('/').count() > 2
 }
 
-fn redirects(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
+fn check_redirects(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
     let moves = facts.commands.iter().any(|command| matches!(command.program(), "mv" | "install" | "sponge"));
     for (byte, target) in &facts.redirects {
         let plain = target.trim_matches(['"', '\'']);

@@ -18,12 +18,12 @@ const BODY_FLAGS: [&str; 6] = ["-d", "--data", "--data-binary", "--data-raw", "-
 pub(crate) fn check(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
     let mut first = None;
     for command in &facts.commands {
-        secrets(command, findings);
-        shown_secrets(command, findings);
-        hosts(command, findings);
+        check_secrets(command, findings);
+        check_shown_secrets(command, findings);
+        check_hosts(command, findings);
         match command.program() {
-            "curl" => curl(facts, command, findings),
-            "wget" => wget(command, findings),
+            "curl" => check_curl(facts, command, findings),
+            "wget" => check_wget(command, findings),
             _ => continue,
         }
         first = first.or(Some(command.byte));
@@ -53,7 +53,7 @@ pub(crate) fn check(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-fn curl(facts: &ShellFacts<'_>, command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
+fn check_curl(facts: &ShellFacts<'_>, command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
     let asks_only = command.has_flag(&["-V", "--version", "-h", "--help"]);
     if command.has_list() || asks_only {
         return;
@@ -80,7 +80,7 @@ fn curl(facts: &ShellFacts<'_>, command: &ShellCommand<'_>, findings: &mut Findi
     }
 }
 
-fn wget(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
+fn check_wget(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
     if command.has_list() {
         return;
     }
@@ -95,7 +95,7 @@ fn wget(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
 }
 
 /// Secrets among the arguments, which `ps` shows.
-fn secrets(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
+fn check_secrets(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
     let program = command.program();
     let words = &command.words;
     let is_secret_pair = |pair: &[&str]| {
@@ -125,11 +125,11 @@ fn secrets(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
 }
 
 /// Secrets that a command shows, and so the log has.
-fn shown_secrets(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
+fn check_shown_secrets(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
     if command.is_captured || !matches!(command.program(), "echo" | "printf" | "logger") {
         return;
     }
-    let shown = command.words.iter().skip(1).flat_map(|word| variables(word));
+    let shown = command.words.iter().skip(1).flat_map(|word| find_variables(word));
     if let Some(name) = shown.into_iter().find(|name| may_name_secret(name)) {
         let confidence = if names_secret(name) { High } else { Low };
         findings.add("SK105", confidence, command.byte, format!("{name} goes into the log"));
@@ -137,7 +137,7 @@ fn shown_secrets(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
 }
 
 /// Returns the variables whose values are in a word: `$a` and `${a}`, and not `${#a}` or `${a:+set}`.
-fn variables(word: &str) -> Vec<&str> {
+fn find_variables(word: &str) -> Vec<&str> {
     if word.starts_with('\'') {
         return Vec::new();
     }
@@ -154,7 +154,7 @@ fn variables(word: &str) -> Vec<&str> {
 }
 
 /// Programs that trust any host.
-fn hosts(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
+fn check_hosts(command: &ShellCommand<'_>, findings: &mut Findings<'_>) {
     let is_ssh = matches!(command.program(), "ssh" | "scp" | "sftp" | "rsync" | "autossh");
     if is_ssh && command.words.iter().any(|word| word.contains("StrictHostKeyChecking=no")) {
         let message = format!("{} trusts any host that answers", command.program());

@@ -67,12 +67,12 @@ fn parse_in_parts(parser: &mut Parser, language: &ScriptLanguage, text: &str, pa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::python::check::python;
+    use crate::python::check::python_language;
     use crate::syntax::tree::SyntaxNode;
 
     /// Returns every node of a text that is parsed in parts: its kind, its place, and those around it.
     fn nodes(text: &str, part_bytes: usize) -> Vec<String> {
-        let language = python();
+        let language = python_language();
         let mut parser = Parser::new();
         parser.set_language(&language.grammar).expect("the grammar fits");
         let tree = parse_in_parts(&mut parser, &language, text, part_bytes).expect("it is parsed");
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_node_answers_for_what_is_below_it() {
-        let (language, mut parser) = (python(), Parser::new());
+        let (language, mut parser) = (python_language(), Parser::new());
         parser.set_language(&language.grammar).expect("the grammar fits");
         let tree = parse_in_parts(&mut parser, &language, "f(a, b=1)\n", 9).expect("it is parsed");
         let call = tree.nodes().find(|node| node.kind() == "call").expect("a call");

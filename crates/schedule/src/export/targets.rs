@@ -1,11 +1,13 @@
 //! The files of each target, from its template.
 
 use crate::export::export_job::{ExportFile, ExportJob, ExportTarget};
-use crate::export::quoting::{crontab, json, resource_name, shell, systemd, systemd_path};
-use crate::export::utc::{starts_after_gaps, utc_line, utc_lines};
+use crate::export::quoting::{
+    build_resource_name, escape_systemd_path, quote_for_crontab, quote_for_json, quote_for_shell, quote_for_systemd,
+};
+use crate::export::utc::{build_utc_line, build_utc_lines, find_starts_after_gaps};
 use crate::recurrence::Recurrence;
 use crate::words::describe;
-use crate::zone::zone_name;
+use crate::zone::find_zone_name;
 
 const SERVICE: &str = include_str!("templates/service.txt");
 const TIMER: &str = include_str!("templates/timer.txt");
@@ -20,8 +22,8 @@ const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 /// Returns the files by which `target` calls the job.
 pub fn export(target: ExportTarget, job: &ExportJob) -> Vec<ExportFile> {
-    let name = resource_name(&job.name);
-    let file = |name: String, template: &str| ExportFile { name, text: filled(template, job, target) };
+    let name = build_resource_name(&job.name);
+    let file = |name: String, template: &str| ExportFile { name, text: fill_template(template, job, target) };
     match target {
         ExportTarget::Systemd => {
             vec![file(format!("{name}.service"), SERVICE), file(format!("{name}.timer"), TIMER)]
@@ -29,11 +31,11 @@ pub fn export(target: ExportTarget, job: &ExportJob) -> Vec<ExportFile> {
         ExportTarget::Cron => vec![file(format!("{name}.crontab"), CRONTAB)],
         ExportTarget::K8s => vec![file(format!("{name}.yaml"), CRON_JOB)],
         ExportTarget::CloudRunJob => {
-            let script = filled(CLOUD_RUN_JOB, job, target) + &filled(CLOUD_SCHEDULER, job, target);
+            let script = fill_template(CLOUD_RUN_JOB, job, target) + &fill_template(CLOUD_SCHEDULER, job, target);
             vec![ExportFile { name: format!("{name}-cloud-run-job.sh"), text: script }]
         }
         ExportTarget::CloudScheduler => {
-            let script = "#!/bin/sh\nset -eu\n\n".to_owned() + &filled(CLOUD_SCHEDULER, job, target);
+            let script = "#!/bin/sh\nset -eu\n\n".to_owned() + &fill_template(CLOUD_SCHEDULER, job, target);
             vec![ExportFile { name: format!("{name}-cloud-scheduler.sh"), text: script }]
         }
         ExportTarget::GithubActions => vec![file(format!("{name}.yml"), WORKFLOW)],
@@ -42,7 +44,7 @@ pub fn export(target: ExportTarget, job: &ExportJob) -> Vec<ExportFile> {
 }
 
 /// Fills a template: `{{WORD}}` is replaced, and nothing that was filled in is read again.
-fn filled(template: &str, job: &ExportJob, target: ExportTarget) -> String {
+fn fill_template(template: &str, job: &ExportJob, target: ExportTarget) -> String {
     let mut out = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
@@ -51,20 +53,20 @@ fn filled(template: &str, job: &ExportJob, target: ExportTarget) -> String {
             rest = after;
             continue;
         };
-        out.push_str(&value(word, job, target));
+        out.push_str(&find_value(word, job, target));
         rest = after;
     }
     out + rest
 }
 
-fn value(word: &str, job: &ExportJob, target: ExportTarget) -> String {
+fn find_value(word: &str, job: &ExportJob, target: ExportTarget) -> String {
     let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
     let folder = job.job_file.parent().map_or_else(|| "/".to_owned(), path);
-    let zone = zone_name(&job.schedule.zone);
+    let zone = find_zone_name(&job.schedule.zone);
     match word {
         "JOB" => job.name.clone(),
-        "JOB_JSON" => json(&job.name),
-        "NAME" => resource_name(&job.name),
+        "JOB_JSON" => quote_for_json(&job.name),
+        "NAME" => build_resource_name(&job.name),
         "WORDS" => describe(&job.schedule.recurrence, &job.schedule.zone),
         "ZONE" => zone.to_owned(),
         "LIMIT" => format!("{}m", job.limit_minutes),
@@ -74,30 +76,30 @@ fn value(word: &str, job: &ExportJob, target: ExportTarget) -> String {
         "EXEC_START" => {
             let limit = format!("{}m", job.limit_minutes);
             let words = [&path(&job.program), "run", &path(&job.job_file), "--due", "--quiet", "--deadline", &limit];
-            words.map(systemd).join(" ")
+            words.map(quote_for_systemd).join(" ")
         }
-        "FOLDER_QUOTED" => format!("\"{}\"", systemd_path(&folder)),
-        "FOLDER_SYSTEMD" => systemd_path(&folder),
+        "FOLDER_QUOTED" => format!("\"{}\"", escape_systemd_path(&folder)),
+        "FOLDER_SYSTEMD" => escape_systemd_path(&folder),
         "ENV_SYSTEMD" => job.env_file.as_ref().map_or_else(
             || "# EnvironmentFile=".to_owned(),
-            |file| format!("EnvironmentFile={}", systemd_path(&path(file))),
+            |file| format!("EnvironmentFile={}", escape_systemd_path(&path(file))),
         ),
         "USER_SYSTEMD" => {
-            job.user.as_ref().map_or_else(|| "# User=".to_owned(), |user| format!("User={}", systemd_path(user)))
+            job.user.as_ref().map_or_else(|| "# User=".to_owned(), |user| format!("User={}", escape_systemd_path(user)))
         }
-        "ON_CALENDAR" => on_calendar(job),
-        "CRON_LINES" => cron_lines(job),
-        "CRON_COMMAND" => cron_command(job),
-        "UTC_LINE" => utc_line(&job.schedule, job.now),
+        "ON_CALENDAR" => build_on_calendar(job),
+        "CRON_LINES" => build_cron_lines(job),
+        "CRON_COMMAND" => build_cron_command(job),
+        "UTC_LINE" => build_utc_line(&job.schedule, job.now),
         "WORKFLOW_LINES" => {
-            let lines = utc_lines(&job.schedule, job.now);
-            lines.iter().map(|line| format!("    - cron: {}", json(line))).collect::<Vec<_>>().join("\n")
+            let lines = build_utc_lines(&job.schedule, job.now);
+            lines.iter().map(|line| format!("    - cron: {}", quote_for_json(line))).collect::<Vec<_>>().join("\n")
         }
         "CONTAINER_JOB_FILE" => "/jobs/job.toml".to_owned(),
-        "JOB_FILE_SHELL" => shell(&path(&job.job_file)),
-        "PATH_JSON" => json(&path(&job.path_as_written)),
-        "IMAGE" => json(&job.image),
-        "IMAGE_SHELL" => shell(&job.image),
+        "JOB_FILE_SHELL" => quote_for_shell(&path(&job.job_file)),
+        "PATH_JSON" => quote_for_json(&path(&job.path_as_written)),
+        "IMAGE" => quote_for_json(&job.image),
+        "IMAGE_SHELL" => quote_for_shell(&job.image),
         "BRACE" => "{{".to_owned(),
         "TARGET" => target.to_string(),
         _ => String::new(),
@@ -106,8 +108,8 @@ fn value(word: &str, job: &ExportJob, target: ExportTarget) -> String {
 
 /// The `OnCalendar=` lines: the local times in the zone, and the starts that a clock change moves,
 /// which systemd would leave out.
-fn on_calendar(job: &ExportJob) -> String {
-    let zone = zone_name(&job.schedule.zone);
+fn build_on_calendar(job: &ExportJob) -> String {
+    let zone = find_zone_name(&job.schedule.zone);
     let mut lines = Vec::new();
     match &job.schedule.recurrence {
         Recurrence::Cron(expression) if job.schedule.ready_by.is_none() => {
@@ -134,16 +136,16 @@ fn on_calendar(job: &ExportJob) -> String {
                 lines.push(format!("OnCalendar=*-{months}-{days} {time}"));
                 lines.push(format!("OnCalendar={weekdays}*-{months}-* {time}"));
             }
-            let moved = starts_after_gaps(&job.schedule, job.now);
+            let moved = find_starts_after_gaps(&job.schedule, job.now);
             lines.extend(moved.iter().map(|(hour, minute)| format!("OnCalendar=*-*-* {hour:02}:{minute:02}:00 UTC")));
         }
-        _ => lines.extend(utc_lines(&job.schedule, job.now).iter().map(|line| calendar_of_utc(line))),
+        _ => lines.extend(build_utc_lines(&job.schedule, job.now).iter().map(|line| build_utc_calendar(line))),
     }
     lines.join("\n")
 }
 
 /// `*/15 * * * *`, `0 */6 * * *` or `0 0 * * *` as a calendar expression in UTC.
-fn calendar_of_utc(line: &str) -> String {
+fn build_utc_calendar(line: &str) -> String {
     let mut fields = line.split(' ');
     let mut part = || match fields.next() {
         None | Some("*") => "*".to_owned(),
@@ -153,15 +155,15 @@ fn calendar_of_utc(line: &str) -> String {
     format!("OnCalendar=*-*-* {hour}:{minute}:00 UTC")
 }
 
-fn cron_command(job: &ExportJob) -> String {
-    let quote = |path: &std::path::Path| crontab(&path.to_string_lossy());
+fn build_cron_command(job: &ExportJob) -> String {
+    let quote = |path: &std::path::Path| quote_for_crontab(&path.to_string_lossy());
     let load = job.env_file.as_ref().map_or_else(String::new, |file| format!("set -a; . {}; ", quote(file)));
     let (program, job_file) = (quote(&job.program), quote(&job.job_file));
     format!("{load}{program} run {job_file} --due --quiet --deadline {}m", job.limit_minutes)
 }
 
-fn cron_lines(job: &ExportJob) -> String {
-    let command = cron_command(job);
-    let lines = utc_lines(&job.schedule, job.now);
+fn build_cron_lines(job: &ExportJob) -> String {
+    let command = build_cron_command(job);
+    let lines = build_utc_lines(&job.schedule, job.now);
     lines.iter().map(|line| format!("{line}  {command}")).collect::<Vec<_>>().join("\n")
 }

@@ -10,9 +10,9 @@ use jiff::tz::TimeZone;
 use sheetkeep_base::time::Timestamp;
 
 use crate::cron::CronExpression;
-use crate::instants::{has_clock_change, instants_on};
+use crate::instants::{find_instants, has_clock_change};
 use crate::job_schedule::JobSchedule;
-use crate::recurrence::{Recurrence, local_date};
+use crate::recurrence::{Recurrence, find_local_date};
 
 /// How many dates are looked at: more than a year, so that every offset of the zone is among them.
 const DATES: u32 = 400;
@@ -21,57 +21,60 @@ const DATES: u32 = 400;
 const EACH_QUARTER: &str = "*/15 * * * *";
 
 /// Returns cron expressions in UTC that cover the schedule; one line for each set of minutes.
-pub fn utc_lines(schedule: &JobSchedule, now: Timestamp) -> Vec<String> {
+pub fn build_utc_lines(schedule: &JobSchedule, now: Timestamp) -> Vec<String> {
     if schedule.ready_by.is_some() {
         return vec![EACH_QUARTER.to_owned()];
     }
     let expression = match &schedule.recurrence {
-        Recurrence::Every { minutes } => return vec![interval_line(*minutes)],
+        Recurrence::Every { minutes } => return vec![build_interval_line(*minutes)],
         Recurrence::Cron(expression) => expression,
     };
     let mut minutes_of: BTreeMap<i8, BTreeSet<i8>> = BTreeMap::new();
     let mut weekdays = BTreeSet::new();
     let mut is_shifted = false;
-    each_start(schedule, expression, now, |utc, date| {
+    visit_starts(schedule, expression, now, |utc, date| {
         minutes_of.entry(utc.hour()).or_default().insert(utc.minute());
         weekdays.insert(utc.weekday().to_sunday_zero_offset());
         is_shifted |= utc.date() != date;
     });
-    let dates = dates(expression, &weekdays, is_shifted);
+    let dates = build_date_fields(expression, &weekdays, is_shifted);
     let mut hours_of: BTreeMap<BTreeSet<i8>, BTreeSet<i8>> = BTreeMap::new();
     for (hour, minutes) in minutes_of {
         hours_of.entry(minutes).or_default().insert(hour);
     }
-    hours_of.iter().map(|(minutes, hours)| format!("{} {} {dates}", field(minutes, 60), field(hours, 24))).collect()
+    hours_of
+        .iter()
+        .map(|(minutes, hours)| format!("{} {} {dates}", build_field(minutes, 60), build_field(hours, 24)))
+        .collect()
 }
 
 /// Returns one cron expression in UTC that covers the schedule.
-pub fn utc_line(schedule: &JobSchedule, now: Timestamp) -> String {
-    let lines = utc_lines(schedule, now);
+pub fn build_utc_line(schedule: &JobSchedule, now: Timestamp) -> String {
+    let lines = build_utc_lines(schedule, now);
     if let [one] = lines.as_slice() {
         return one.clone();
     }
     let Recurrence::Cron(expression) = &schedule.recurrence else { return EACH_QUARTER.to_owned() };
     let (mut minutes, mut hours) = (BTreeSet::new(), BTreeSet::new());
-    each_start(schedule, expression, now, |utc, _| {
+    visit_starts(schedule, expression, now, |utc, _| {
         minutes.insert(utc.minute());
         hours.insert(utc.hour());
     });
     let dates = lines.first().and_then(|line| line.splitn(3, ' ').nth(2)).unwrap_or("* * *");
-    format!("{} {} {dates}", field(&minutes, 60), field(&hours, 24))
+    format!("{} {} {dates}", build_field(&minutes, 60), build_field(&hours, 24))
 }
 
 /// Returns the UTC times, hour and minute, of starts whose local time is not one of the
 /// expression's. These are times that a clock change left out: they run at the first instant after
 /// it.
-pub fn starts_after_gaps(schedule: &JobSchedule, now: Timestamp) -> Vec<(i8, i8)> {
+pub fn find_starts_after_gaps(schedule: &JobSchedule, now: Timestamp) -> Vec<(i8, i8)> {
     let Recurrence::Cron(expression) = &schedule.recurrence else { return Vec::new() };
     let times: BTreeSet<(i8, i8)> = expression.times().into_iter().collect();
     let mut found = BTreeSet::new();
-    let Some(mut date) = local_date(now.0, &schedule.zone) else { return Vec::new() };
+    let Some(mut date) = find_local_date(now.0, &schedule.zone) else { return Vec::new() };
     for _ in 0..DATES {
         if has_clock_change(date, &schedule.zone) {
-            for at in instants_on(expression, date, &schedule.zone) {
+            for at in find_instants(expression, date, &schedule.zone) {
                 let Ok(instant) = Moment::from_millisecond(at) else { continue };
                 let local = instant.to_zoned(schedule.zone.clone());
                 if !times.contains(&(local.hour(), local.minute())) {
@@ -87,15 +90,15 @@ pub fn starts_after_gaps(schedule: &JobSchedule, now: Timestamp) -> Vec<(i8, i8)
 }
 
 /// Calls `visit` with each start of the next 400 dates in UTC, and its local date.
-fn each_start(
+fn visit_starts(
     schedule: &JobSchedule,
     expression: &CronExpression,
     now: Timestamp,
     mut visit: impl FnMut(jiff::civil::DateTime, jiff::civil::Date),
 ) {
-    let Some(mut date) = local_date(now.0, &schedule.zone) else { return };
+    let Some(mut date) = find_local_date(now.0, &schedule.zone) else { return };
     for _ in 0..DATES {
-        for at in instants_on(expression, date, &schedule.zone) {
+        for at in find_instants(expression, date, &schedule.zone) {
             // The delay of `jitter` is part of the call's time, rounded up to a minute.
             let delayed = Timestamp(at).add_ms(schedule.delay_ms.div_ceil(60_000) * 60_000);
             if let Ok(instant) = Moment::from_millisecond(delayed.0) {
@@ -109,27 +112,27 @@ fn each_start(
 
 /// The fields of day, month and weekday: those of the expression, or every date where the date in
 /// UTC differs.
-fn dates(expression: &CronExpression, weekdays: &BTreeSet<i8>, is_shifted: bool) -> String {
+fn build_date_fields(expression: &CronExpression, weekdays: &BTreeSet<i8>, is_shifted: bool) -> String {
     let set = |values: Vec<i8>| values.into_iter().collect::<BTreeSet<i8>>();
     let (days, months) = (set(expression.days()), set(expression.months()));
     let has_days = days.len() < 31;
     let (day, month) = match (has_days, is_shifted) {
         (false, true) if months.len() < 12 => ("*".to_owned(), "*".to_owned()),
-        (false, _) => ("*".to_owned(), named(&months, 12, 1)),
+        (false, _) => ("*".to_owned(), build_list(&months, 12, 1)),
         (true, true) => return "* * *".to_owned(),
-        (true, false) => (named(&days, 31, 1), named(&months, 12, 1)),
+        (true, false) => (build_list(&days, 31, 1), build_list(&months, 12, 1)),
     };
     let of_weekday = set(expression.weekdays());
     let weekday = match (has_days, is_shifted) {
-        (false, true) => named(weekdays, 7, 0),
+        (false, true) => build_list(weekdays, 7, 0),
         // Both fields mean one of them is enough; where both are needed, the day is.
         (true, false) if expression.must_match_both_days() => "*".to_owned(),
-        _ => named(&of_weekday, 7, 0),
+        _ => build_list(&of_weekday, 7, 0),
     };
     format!("{day} {month} {weekday}")
 }
 
-fn interval_line(minutes: i64) -> String {
+fn build_interval_line(minutes: i64) -> String {
     let step = |value: i64, most: i64| (1..=most).rev().find(|step| value % step == 0 && most % step == 0).unwrap_or(1);
     if minutes % 60 != 0 {
         return match step(minutes, 60) {
@@ -145,7 +148,7 @@ fn interval_line(minutes: i64) -> String {
 }
 
 /// A field of minutes or hours, `*`, `*/15` or a list.
-fn field(values: &BTreeSet<i8>, end: i8) -> String {
+fn build_field(values: &BTreeSet<i8>, end: i8) -> String {
     let count = i8::try_from(values.len()).unwrap_or(1);
     if count > 1 && end % count == 0 {
         let step = end / count;
@@ -153,11 +156,11 @@ fn field(values: &BTreeSet<i8>, end: i8) -> String {
             return if step == 1 { "*".to_owned() } else { format!("*/{step}") };
         }
     }
-    named(values, 127, 0)
+    build_list(values, 127, 0)
 }
 
 /// A list with ranges, or `*` for all `count` values from `first` on.
-fn named(values: &BTreeSet<i8>, count: usize, first: i8) -> String {
+fn build_list(values: &BTreeSet<i8>, count: usize, first: i8) -> String {
     if values.len() == count && values.first() == Some(&first) {
         return "*".to_owned();
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{at, schedule, short};
 use crate::call_queue::{AfterCall, CallEnd, CallQueue, ClockReading, SPREAD_MS, WAITING_MS};
-use crate::job_schedule::{JobSchedule, MisfirePolicy, OverlapPolicy, ReadyTime, deadline_recurrence};
+use crate::job_schedule::{JobSchedule, MisfirePolicy, OverlapPolicy, ReadyTime, build_deadline_recurrence};
 use crate::zone::parse_zone;
 
 const MINUTE: u64 = 60_000;
@@ -238,7 +238,7 @@ fn a_job_is_called_each_minute_while_a_run_is_active() {
 
 #[test]
 fn with_ready_by_the_sheet_answers_when_the_run_starts() {
-    let recurrence = deadline_recurrence("09:00", "*").expect("a deadline");
+    let recurrence = build_deadline_recurrence("09:00", "*").expect("a deadline");
     let ready_by = Some(ReadyTime { not_before: None, margin_ms: 10 * MINUTE });
     let schedule = JobSchedule { ready_by, ..JobSchedule::new(recurrence, parse_zone("UTC").expect("a zone")) };
     let now = reading("2026-06-02T09:30:00Z", 1_000);

@@ -1,7 +1,7 @@
 //! Golden tables: what each kind of job does when clocks change, in four zones.
 
 use super::{at, schedule, short};
-use crate::words::clock_change_notes;
+use crate::words::describe_clock_changes;
 
 /// Expression, zone, the UTC times between two instants.
 type Row = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str]);
@@ -159,7 +159,7 @@ fn a_repeated_hour_around_midnight_stays_in_order() {
 fn notes_say_what_a_clock_change_does_to_the_job() {
     let notes = |text: &str| {
         let schedule = schedule(text, "Europe/Berlin");
-        clock_change_notes(&schedule.recurrence, &schedule.zone, at("2026-01-01T00:00:00Z"))
+        describe_clock_changes(&schedule.recurrence, &schedule.zone, at("2026-01-01T00:00:00Z"))
     };
     assert_eq!(
         notes("30 2 * * *"),

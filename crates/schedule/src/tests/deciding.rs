@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use super::{at, schedule, short};
 use crate::backfill::plan_backfill;
-use crate::cadence::outgrown_interval;
+use crate::cadence::find_outgrown_interval;
 use crate::decision::{
     ActiveRun, ClosedReason, DueDecision, MOST_RECORDED, OccurrenceHistory, decide, is_overlap_text,
 };
 use crate::job_schedule::{
-    JobSchedule, MisfirePolicy, OverlapPolicy, ReadyTime, deadline_recurrence, estimate_ms, jitter_delay_ms, parse_time,
+    JobSchedule, MisfirePolicy, OverlapPolicy, ReadyTime, build_deadline_recurrence, draw_jitter_ms, estimate_ms,
+    parse_time,
 };
 use crate::zone::parse_zone;
 
@@ -200,10 +201,10 @@ fn paused_jobs_and_blackout_dates_are_skipped_with_the_reason() {
 
 #[test]
 fn jitter_is_stable_within_bounds_and_spreads_jobs() {
-    let delays: BTreeSet<u64> = (0..100).map(|n| jitter_delay_ms(&format!("job-{n}"), 600_000)).collect();
+    let delays: BTreeSet<u64> = (0..100).map(|n| draw_jitter_ms(&format!("job-{n}"), 600_000)).collect();
     assert!(delays.len() > 80 && delays.iter().all(|delay| *delay < 600_000 && delay % 1_000 == 0));
-    assert_eq!(jitter_delay_ms("quakes", 600_000), jitter_delay_ms("quakes", 600_000));
-    assert_eq!(jitter_delay_ms("quakes", 0), 0);
+    assert_eq!(draw_jitter_ms("quakes", 600_000), draw_jitter_ms("quakes", 600_000));
+    assert_eq!(draw_jitter_ms("quakes", 0), 0);
     let delayed = JobSchedule { delay_ms: 120_000, ..schedule("0 9 * * *", "UTC") };
     let history = settled("2026-06-01T09:00:00Z");
     assert_eq!(due(&decide(&delayed, at("2026-06-02T09:00:30Z"), &history)), None);
@@ -211,7 +212,7 @@ fn jitter_is_stable_within_bounds_and_spreads_jobs() {
 }
 
 fn ready_by(not_before: Option<&str>) -> JobSchedule {
-    let recurrence = deadline_recurrence("09:00", "*").expect("a deadline");
+    let recurrence = build_deadline_recurrence("09:00", "*").expect("a deadline");
     let not_before = not_before.map(|time| parse_time(time).expect("a time"));
     let ready_by = Some(ReadyTime { not_before, margin_ms: 600_000 });
     JobSchedule { ready_by, ..JobSchedule::new(recurrence, parse_zone("Europe/Berlin").expect("a zone")) }
@@ -259,15 +260,15 @@ fn clock_jumps_of_three_hours_give_each_occurrence_once() {
 fn a_job_that_outgrows_its_interval_is_reported() {
     let schedule = schedule("*/15 9-10 * * *", "UTC");
     let now = at("2026-06-02T00:00:00Z");
-    let outgrown = outgrown_interval(&schedule, now, &[1_000_000; 3], 0).expect("16 minutes in 15");
+    let outgrown = find_outgrown_interval(&schedule, now, &[1_000_000; 3], 0).expect("16 minutes in 15");
     assert_eq!((outgrown.interval_ms, outgrown.estimate_ms), (900_000, 1_000_000));
     let sentence = outgrown.sentence();
     assert!(
         sentence.starts_with("a run takes about 16 min 40 s, and the schedule starts one every 15 min"),
         "{sentence}"
     );
-    assert_eq!(outgrown_interval(&schedule, now, &[1_000_000; 2], 2), None);
-    let skipped = outgrown_interval(&schedule, now, &[1_000; 20], 3).expect("three were skipped");
+    assert_eq!(find_outgrown_interval(&schedule, now, &[1_000_000; 2], 2), None);
+    let skipped = find_outgrown_interval(&schedule, now, &[1_000; 20], 3).expect("three were skipped");
     assert!(skipped.sentence().starts_with("3 times in a row were skipped because a run was still active"));
 }
 

@@ -5,10 +5,12 @@ use std::collections::HashSet;
 
 use super::{at, schedule};
 use crate::export::export_job::{ExportFile, ExportJob, ExportTarget};
-use crate::export::quoting::{crontab, json, resource_name, shell, systemd};
+use crate::export::quoting::{
+    build_resource_name, quote_for_crontab, quote_for_json, quote_for_shell, quote_for_systemd,
+};
 use crate::export::targets::export;
-use crate::export::utc::{starts_after_gaps, utc_line, utc_lines};
-use crate::job_schedule::{JobSchedule, ReadyTime, deadline_recurrence};
+use crate::export::utc::{build_utc_line, build_utc_lines, find_starts_after_gaps};
+use crate::job_schedule::{JobSchedule, ReadyTime, build_deadline_recurrence};
 use crate::recurrence::Recurrence;
 use crate::zone::parse_zone;
 
@@ -63,8 +65,8 @@ fn utc_lines_cover_every_time_of_a_year() {
     for zone in ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC"] {
         for text in drawn {
             let wanted = schedule(text, zone);
-            let lines = utc_lines(&wanted, at(NOW));
-            let single = [utc_line(&wanted, at(NOW))];
+            let lines = build_utc_lines(&wanted, at(NOW));
+            let single = [build_utc_line(&wanted, at(NOW))];
             for lines in [lines.as_slice(), &single] {
                 let (from, until, utc) = (at(NOW).0, at("2027-11-29T00:00:00Z").0, parse_zone("UTC").expect("a zone"));
                 let mut called = HashSet::new();
@@ -84,14 +86,14 @@ fn utc_lines_cover_every_time_of_a_year() {
 
 #[test]
 fn utc_lines_are_short() {
-    let lines = |text: &str, zone: &str| utc_lines(&schedule(text, zone), at(NOW));
+    let lines = |text: &str, zone: &str| build_utc_lines(&schedule(text, zone), at(NOW));
     assert_eq!(lines("0 9 * * 1-5", "Europe/Berlin"), ["0 7,8 * * 1-5"]);
     assert_eq!(lines("0 9 * * *", "Australia/Lord_Howe"), ["*/30 22 * * *"]);
     assert_eq!(lines("0 23 * * SUN", "America/New_York"), ["0 3,4 * * 1"]);
     assert_eq!(lines("0 9 * * *", "UTC"), ["0 9 * * *"]);
     assert_eq!(lines("*/15 * * * *", "Europe/Berlin"), ["*/15 * * * *"]);
     assert_eq!(lines("every 90m", "UTC"), ["*/30 * * * *"]);
-    assert_eq!(starts_after_gaps(&schedule("30 2 * * *", "Europe/Berlin"), at(NOW)), [(1, 0)]);
+    assert_eq!(find_starts_after_gaps(&schedule("30 2 * * *", "Europe/Berlin"), at(NOW)), [(1, 0)]);
 }
 
 #[test]
@@ -181,7 +183,7 @@ fn the_apps_script_is_short_and_has_the_menu() {
 
 #[test]
 fn a_deadline_is_called_for_each_quarter_of_an_hour() {
-    let recurrence = deadline_recurrence("09:00", "*").expect("a deadline");
+    let recurrence = build_deadline_recurrence("09:00", "*").expect("a deadline");
     let ready_by = Some(ReadyTime { not_before: None, margin_ms: 600_000 });
     let schedule = JobSchedule { ready_by, ..JobSchedule::new(recurrence, parse_zone("UTC").expect("a zone")) };
     let job = ExportJob { schedule, ..job("0 9 * * *", "UTC") };
@@ -191,12 +193,12 @@ fn a_deadline_is_called_for_each_quarter_of_an_hour() {
 
 #[test]
 fn paths_and_names_are_quoted() {
-    assert_eq!(shell("it's"), r"'it'\''s'");
-    assert_eq!(shell(""), "''");
-    assert_eq!(crontab("/a/100%"), r"'/a/100\%'");
-    assert_eq!(systemd(r#"a "b" $c %d \e"#), r#""a \"b\" $$c %%d \\e""#);
-    assert_eq!(json("a\"b\\\n"), r#""a\"b\\\u000a""#);
-    assert_eq!(resource_name("My Job_2."), "sheetkeep-my-job-2");
+    assert_eq!(quote_for_shell("it's"), r"'it'\''s'");
+    assert_eq!(quote_for_shell(""), "''");
+    assert_eq!(quote_for_crontab("/a/100%"), r"'/a/100\%'");
+    assert_eq!(quote_for_systemd(r#"a "b" $c %d \e"#), r#""a \"b\" $$c %%d \\e""#);
+    assert_eq!(quote_for_json("a\"b\\\n"), r#""a\"b\\\u000a""#);
+    assert_eq!(build_resource_name("My Job_2."), "sheetkeep-my-job-2");
 }
 
 #[test]

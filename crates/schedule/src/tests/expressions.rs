@@ -2,9 +2,9 @@
 
 use super::{at, schedule, short};
 use crate::blackout::BlackoutDates;
-use crate::job_schedule::{deadline_recurrence, parse_time};
+use crate::job_schedule::{build_deadline_recurrence, parse_time};
 use crate::recurrence::Recurrence;
-use crate::words::{describe, utc_times};
+use crate::words::{describe, find_utc_times};
 use crate::zone::parse_zone;
 
 #[test]
@@ -129,7 +129,7 @@ fn every_utc_time_that_can_be_nine_is_found() {
     let times = |text: &str, zone: &str| {
         let schedule = schedule(text, zone);
         let Recurrence::Cron(expression) = &schedule.recurrence else { panic!("a cron expression") };
-        utc_times(expression, &schedule.zone, at("2026-01-01T00:00:00Z"))
+        find_utc_times(expression, &schedule.zone, at("2026-01-01T00:00:00Z"))
     };
     assert_eq!(times("0 9 * * 1-5", "Europe/Berlin"), [(7, 0, 0), (8, 0, 0)]);
     assert_eq!(times("0 9 * * *", "UTC"), [(9, 0, 0)]);
@@ -153,5 +153,5 @@ fn blackout_dates_and_times_of_day_are_checked() {
     for text in ["9:00", "24:00", "09:60", "0900", "+9:00"] {
         assert!(parse_time(text).is_err(), "{text}");
     }
-    assert!(deadline_recurrence("09:00", "1-5").is_ok());
+    assert!(build_deadline_recurrence("09:00", "1-5").is_ok());
 }

@@ -1,8 +1,8 @@
 //! The states of `late`.
 
 use super::{at, schedule};
-use crate::job_schedule::{JobSchedule, ReadyTime, deadline_recurrence};
-use crate::lateness::{LatenessState, RunSummary, SuccessfulRun, UnfinishedRun, classify_lateness, worst_state};
+use crate::job_schedule::{JobSchedule, ReadyTime, build_deadline_recurrence};
+use crate::lateness::{LatenessState, RunSummary, SuccessfulRun, UnfinishedRun, classify_lateness, find_worst_state};
 use crate::zone::parse_zone;
 
 fn success(scheduled_for: Option<&str>, started_at: &str) -> RunSummary {
@@ -40,7 +40,7 @@ fn a_run_up_to_a_minute_early_counts() {
 
 #[test]
 fn a_deadline_is_missed_at_the_deadline() {
-    let recurrence = deadline_recurrence("09:00", "*").expect("a deadline");
+    let recurrence = build_deadline_recurrence("09:00", "*").expect("a deadline");
     let ready_by = Some(ReadyTime { not_before: None, margin_ms: 600_000 });
     let daily = JobSchedule { ready_by, ..JobSchedule::new(recurrence, parse_zone("UTC").expect("a zone")) };
     let summary = success(Some("2026-06-01T09:00:00Z"), "2026-06-01T08:40:00Z");
@@ -91,7 +91,7 @@ fn a_blackout_date_is_not_late_and_the_worst_state_counts() {
     let summary = success(Some("2026-06-01T09:00:00Z"), "2026-06-01T09:00:00Z");
     assert_eq!(state(&daily, "2026-06-03T20:00:00Z", &summary), LatenessState::Ok);
     assert_eq!(state(&daily, "2026-06-04T20:00:00Z", &summary), LatenessState::Late);
-    assert_eq!(worst_state([LatenessState::Unknown, LatenessState::Late, LatenessState::Ok]), LatenessState::Late);
-    assert_eq!(worst_state([LatenessState::Unknown, LatenessState::Degraded]), LatenessState::Unknown);
-    assert_eq!(worst_state([]), LatenessState::Ok);
+    assert_eq!(find_worst_state([LatenessState::Unknown, LatenessState::Late, LatenessState::Ok]), LatenessState::Late);
+    assert_eq!(find_worst_state([LatenessState::Unknown, LatenessState::Degraded]), LatenessState::Unknown);
+    assert_eq!(find_worst_state([]), LatenessState::Ok);
 }

@@ -15,10 +15,10 @@ use yup_oauth2::ServiceAccountKey;
 use yup_oauth2::authorized_user::AuthorizedUserSecret;
 use yup_oauth2::external_account::ExternalAccountSecret;
 
-use crate::auth::key_normalize::{base64, unescape_line_ends, with_escaped_controls, without_quotes};
+use crate::auth::key_normalize::{decode_base64, remove_quotes, unescape_line_ends, with_escaped_controls};
 use crate::types::address::is_protected;
 use sheetkeep_base::fault::Fault;
-use sheetkeep_base::redact::{is_no_path, redacted};
+use sheetkeep_base::redact::{is_no_path, redact};
 
 /// Maximum size of a credentials file, in bytes.
 const MAX_FILE: u64 = 1_048_576;
@@ -121,7 +121,7 @@ impl Credentials {
             (None, Some(inline)) => Self::from_inline(inline.expose_secret()),
             (None, None) => match (&source.well_known, &source.metadata_url) {
                 (Some(path), _) if path.exists() => Self::from_file(path, "gcloud's login"),
-                (_, Some(url)) => metadata(url),
+                (_, Some(url)) => make_metadata_credentials(url),
                 _ => Err(CredentialsError::NotConfigured),
             },
         }
@@ -132,27 +132,28 @@ impl Credentials {
     pub fn from_token(token: &str) -> Result<Self, CredentialsError> {
         let token = token.trim();
         if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(unusable("a fixed token", "it is empty or holds characters that no header takes"));
+            return Err(refuse_credentials("a fixed token", "it is empty or holds characters that no header takes"));
         }
         Ok(Self { grant: Grant::Fixed(SecretString::from(token)) })
     }
 
     /// Parses the JSON of any kind and repairs it if necessary. Errors name `place`.
     pub fn parse(json: &str, place: &str) -> Result<Self, CredentialsError> {
-        let value: Value =
-            serde_json::from_str(json).or_else(|_| serde_json::from_str(&with_escaped_controls(json))).map_err(
-                |e| unusable(place, format!("it is not valid JSON (line {}, column {})", e.line(), e.column())),
-            )?;
-        Ok(Self { grant: grant(value, place)? })
+        let value: Value = serde_json::from_str(json)
+            .or_else(|_| serde_json::from_str(&with_escaped_controls(json)))
+            .map_err(|e| {
+            refuse_credentials(place, format!("it is not valid JSON (line {}, column {})", e.line(), e.column()))
+        })?;
+        Ok(Self { grant: parse_grant(value, place)? })
     }
 
     /// Returns the account to share a spreadsheet with, if the credentials contain it.
     pub fn client_email(&self) -> Option<&str> {
         match &self.grant {
             Grant::ServiceAccount(key) => Some(&key.client_email),
-            Grant::Impersonated { url, .. } => impersonated_email(url),
+            Grant::Impersonated { url, .. } => find_impersonated_email(url),
             Grant::ExternalAccount(secret) => {
-                secret.service_account_impersonation_url.as_deref().and_then(impersonated_email)
+                secret.service_account_impersonation_url.as_deref().and_then(find_impersonated_email)
             }
             _ => None,
         }
@@ -178,27 +179,27 @@ impl Credentials {
         let shown = path.to_string_lossy();
         if is_no_path(&shown) && !path.exists() {
             let why = "it holds JSON or a key but wants a path; put the JSON into SHEETKEEP_CREDENTIALS_JSON";
-            return Err(unusable(name, why));
+            return Err(refuse_credentials(name, why));
         }
         let place = format!("{shown} ({name})");
         let unreadable = |e: std::io::Error| CredentialsError::Unreadable { place: place.clone(), why: e.to_string() };
         let size = std::fs::metadata(path).map_err(unreadable)?.len();
         if size > MAX_FILE {
-            return Err(unusable(&place, format!("it has {size} bytes; a key file has a few thousand")));
+            return Err(refuse_credentials(&place, format!("it has {size} bytes; a key file has a few thousand")));
         }
         Self::parse(std::fs::read_to_string(path).map_err(unreadable)?.trim_start_matches('\u{feff}'), &place)
     }
 
     fn from_inline(text: &str) -> Result<Self, CredentialsError> {
         let place = "SHEETKEEP_CREDENTIALS_JSON";
-        let text = without_quotes(text.trim());
+        let text = remove_quotes(text.trim());
         if text.starts_with('{') {
             return Self::parse(text, place);
         }
-        let decoded = base64(text).and_then(|bytes| String::from_utf8(bytes).ok());
+        let decoded = decode_base64(text).and_then(|bytes| String::from_utf8(bytes).ok());
         match decoded {
             Some(json) => Self::parse(&json, place),
-            None => Err(unusable(
+            None => Err(refuse_credentials(
                 place,
                 "it is neither JSON nor base64 of JSON; the path of a file belongs into GOOGLE_APPLICATION_CREDENTIALS",
             )),
@@ -216,51 +217,55 @@ impl fmt::Debug for Credentials {
 }
 
 /// Parses a credentials file of any kind.
-fn grant(mut value: Value, place: &str) -> Result<Grant, CredentialsError> {
+fn parse_grant(mut value: Value, place: &str) -> Result<Grant, CredentialsError> {
     let kind = value.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
     match kind.as_str() {
-        "service_account" => service_account(value, place),
-        "authorized_user" => Ok(Grant::AuthorizedUser(Box::new(fields(value, place)?))),
+        "service_account" => parse_service_account(value, place),
+        "authorized_user" => Ok(Grant::AuthorizedUser(Box::new(parse_fields(value, place)?))),
         "external_account" => {
             set_default_format(&mut value);
-            let secret: ExternalAccountSecret = fields(value, place).map_err(|e| external(e, place))?;
+            let secret: ExternalAccountSecret = parse_fields(value, place).map_err(|e| explain_external(e, place))?;
             let urls = [Some(&secret.token_url), secret.service_account_impersonation_url.as_ref()];
             urls.into_iter().flatten().try_for_each(|url| ensure_protected(url, place))?;
             Ok(Grant::ExternalAccount(Box::new(secret)))
         }
-        "impersonated_service_account" => impersonated(value, place),
-        "" if value.get("installed").or(value.get("web")).is_some() => Err(unusable(
+        "impersonated_service_account" => parse_impersonated(value, place),
+        "" if value.get("installed").or(value.get("web")).is_some() => Err(refuse_credentials(
             place,
             "it is an OAuth client, not a key; create a service account, and a JSON key for it, in the Google Cloud console",
         )),
-        "" => {
-            Err(unusable(place, "it has no `type`; a service account's key file has `\"type\": \"service_account\"`"))
-        }
-        other => Err(unusable(
+        "" => Err(refuse_credentials(
+            place,
+            "it has no `type`; a service account's key file has `\"type\": \"service_account\"`",
+        )),
+        other => Err(refuse_credentials(
             place,
             format!(
                 "credentials of type {:?} aren't supported; supported are service_account, authorized_user, \
                  impersonated_service_account and external_account",
-                redacted(other).chars().take(60).collect::<String>()
+                redact(other).chars().take(60).collect::<String>()
             ),
         )),
     }
 }
 
-fn service_account(mut value: Value, place: &str) -> Result<Grant, CredentialsError> {
+fn parse_service_account(mut value: Value, place: &str) -> Result<Grant, CredentialsError> {
     if let Some(object) = value.as_object_mut() {
         object.entry("token_uri").or_insert_with(|| TOKEN_URI.into());
     }
-    let mut key: ServiceAccountKey = fields(value, place)?;
+    let mut key: ServiceAccountKey = parse_fields(value, place)?;
     ensure_protected(&key.token_uri, place)?;
     key.private_key = unescape_line_ends(&key.private_key);
     if !can_sign(&key.private_key) {
-        return Err(unusable(place, "its private_key is not an RSA key in PEM form; download the key file again"));
+        return Err(refuse_credentials(
+            place,
+            "its private_key is not an RSA key in PEM form; download the key file again",
+        ));
     }
     Ok(Grant::ServiceAccount(Box::new(key)))
 }
 
-fn impersonated(value: Value, place: &str) -> Result<Grant, CredentialsError> {
+fn parse_impersonated(value: Value, place: &str) -> Result<Grant, CredentialsError> {
     #[derive(Deserialize)]
     struct File {
         service_account_impersonation_url: String,
@@ -268,35 +273,38 @@ fn impersonated(value: Value, place: &str) -> Result<Grant, CredentialsError> {
         #[serde(default)]
         delegates: Vec<String>,
     }
-    let file: File = fields(value, place)?;
+    let file: File = parse_fields(value, place)?;
     ensure_protected(&file.service_account_impersonation_url, place)?;
-    let source = grant(file.source_credentials, place)?;
+    let source = parse_grant(file.source_credentials, place)?;
     if !matches!(source, Grant::AuthorizedUser(_) | Grant::ServiceAccount(_)) {
-        return Err(unusable(place, "its source_credentials are neither authorized_user nor service_account"));
+        return Err(refuse_credentials(
+            place,
+            "its source_credentials are neither authorized_user nor service_account",
+        ));
     }
     let url = file.service_account_impersonation_url;
     Ok(Grant::Impersonated { source: Box::new(source), url, delegates: file.delegates })
 }
 
-fn metadata(url: &str) -> Result<Credentials, CredentialsError> {
+fn make_metadata_credentials(url: &str) -> Result<Credentials, CredentialsError> {
     match Url::parse(url) {
         Ok(_) => Ok(Credentials { grant: Grant::Metadata { url: url.to_owned() } }),
-        Err(_) => Err(unusable("the metadata server", "its URL can't be read")),
+        Err(_) => Err(refuse_credentials("the metadata server", "its URL can't be read")),
     }
 }
 
 /// Reads the fields of a file. The error names a field and never a value.
-fn fields<T: serde::de::DeserializeOwned>(value: Value, place: &str) -> Result<T, CredentialsError> {
+fn parse_fields<T: serde::de::DeserializeOwned>(value: Value, place: &str) -> Result<T, CredentialsError> {
     serde_json::from_value(value).map_err(|e| {
         let description = e.to_string();
         let missing = description.strip_prefix("missing field ").map(|f| format!("it has no field {f}"));
-        unusable(place, missing.unwrap_or_else(|| "a field of it has the wrong type".to_owned()))
+        refuse_credentials(place, missing.unwrap_or_else(|| "a field of it has the wrong type".to_owned()))
     })
 }
 
-fn external(error: CredentialsError, place: &str) -> CredentialsError {
+fn explain_external(error: CredentialsError, place: &str) -> CredentialsError {
     match error {
-        CredentialsError::Unusable { why, .. } if why.contains("wrong type") => unusable(
+        CredentialsError::Unusable { why, .. } if why.contains("wrong type") => refuse_credentials(
             place,
             "its credential_source is neither a file nor a url; AWS and executable sources aren't supported",
         ),
@@ -316,18 +324,18 @@ fn set_default_format(value: &mut Value) {
 fn ensure_protected(url: &str, place: &str) -> Result<(), CredentialsError> {
     match Url::parse(url) {
         Ok(parsed) if is_protected(&parsed) => Ok(()),
-        _ => Err(unusable(place, "a URL in it isn't https, so a secret could be read on its way")),
+        _ => Err(refuse_credentials(place, "a URL in it isn't https, so a secret could be read on its way")),
     }
 }
 
 /// Extracts the account from
 /// `…/serviceAccounts/NAME@PROJECT.iam.gserviceaccount.com:generateAccessToken`.
-fn impersonated_email(url: &str) -> Option<&str> {
+fn find_impersonated_email(url: &str) -> Option<&str> {
     let (_, after) = url.rsplit_once("/serviceAccounts/")?;
     after.split_once(':').map(|(email, _)| email).filter(|email| email.contains('@'))
 }
 
-fn unusable(place: &str, why: impl Into<String>) -> CredentialsError {
+fn refuse_credentials(place: &str, why: impl Into<String>) -> CredentialsError {
     CredentialsError::Unusable { place: place.to_owned(), why: why.into() }
 }
 
@@ -336,7 +344,7 @@ fn unusable(place: &str, why: impl Into<String>) -> CredentialsError {
 fn can_sign(pem: &str) -> bool {
     let body = |name: &str| {
         let after = pem.split_once(&format!("-----BEGIN {name}-----"))?.1;
-        base64(after.split_once(&format!("-----END {name}-----"))?.0)
+        decode_base64(after.split_once(&format!("-----END {name}-----"))?.0)
     };
     match (body("PRIVATE KEY"), body("RSA PRIVATE KEY")) {
         (Some(pkcs8), _) => ring::signature::RsaKeyPair::from_pkcs8(&pkcs8).is_ok(),

@@ -28,7 +28,7 @@ fn with_line_ends(pem: &str) -> Option<String> {
 }
 
 /// Decodes base64 in either alphabet, with or without padding, over any number of lines.
-pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let plain: String = text
         .chars()
         .filter(|c| !c.is_whitespace() && *c != '=')
@@ -42,7 +42,7 @@ pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Removes one pair of quotes around the text, as `.env` files and dashboards leave them.
-pub(crate) fn without_quotes(text: &str) -> &str {
+pub(crate) fn remove_quotes(text: &str) -> &str {
     ['\'', '"'].iter().find_map(|q| text.strip_prefix(*q)?.strip_suffix(*q)).unwrap_or(text).trim()
 }
 

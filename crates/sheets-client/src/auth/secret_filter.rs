@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::auth::credentials::Grant;
 use sheetkeep_base::known_secrets::register_secret;
-use sheetkeep_base::redact::{HIDDEN, redacted};
+use sheetkeep_base::redact::{HIDDEN, redact};
 
 /// Minimum length of a secret; shorter ones could be words of a message.
 const MIN_LENGTH: usize = 8;
@@ -76,7 +76,7 @@ impl SecretFilter {
                 text.push_str(HIDDEN);
             }
         }
-        redacted(&text).into_owned()
+        redact(&text).into_owned()
     }
 }
 

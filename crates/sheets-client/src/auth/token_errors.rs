@@ -3,29 +3,29 @@
 //! In scope: OAuth error responses, errors of yup-oauth2. Out of scope: asking for tokens
 //! (`auth::tokens`).
 
-use crate::errors::classify::root_cause;
+use crate::errors::classify::find_root_cause;
 use crate::errors::proxy_error::ProxyError;
 use crate::errors::service_text::sanitize;
 use crate::errors::token_error::TokenError;
 
 /// The error of a response that is not a token service's. `Tokens::distinguish_foreign` finds out
 /// which of two causes it has.
-pub(crate) fn not_json() -> TokenError {
+pub(crate) fn make_not_json_error() -> TokenError {
     TokenError::Unready("the response is not valid JSON".to_owned())
 }
 
 /// Classifies an error of yup-oauth2. Only an OAuth error response is final.
 pub(crate) fn classify_error(error: &yup_oauth2::Error) -> TokenError {
-    if let Some(error) = ProxyError::within(error) {
+    if let Some(error) = ProxyError::find_within(error) {
         return TokenError::Proxy(error);
     }
     let yup_oauth2::Error::AuthError(error_body) = error else {
         return match error {
             yup_oauth2::Error::UserError(_) | yup_oauth2::Error::CredentialSourceError(_) => {
-                TokenError::Unusable(root_cause(error))
+                TokenError::Unusable(find_root_cause(error))
             }
-            yup_oauth2::Error::JSONError(_) => not_json(),
-            other => TokenError::Unready(root_cause(other)),
+            yup_oauth2::Error::JSONError(_) => make_not_json_error(),
+            other => TokenError::Unready(find_root_cause(other)),
         };
     };
     let code = sanitize(error_body.error.as_str());
@@ -34,11 +34,11 @@ pub(crate) fn classify_error(error: &yup_oauth2::Error) -> TokenError {
         "internal_failure" | "server_error" | "temporarily_unavailable" | "slow_down" | "rate_limit_exceeded" => {
             TokenError::Unready(format!("it answered {code}"))
         }
-        _ => TokenError::Refused { advice: token_advice(&code, &description), code, description },
+        _ => TokenError::Refused { advice: find_token_advice(&code, &description), code, description },
     }
 }
 
-fn token_advice(code: &str, description: &str) -> &'static str {
+fn find_token_advice(code: &str, description: &str) -> &'static str {
     match code {
         "invalid_grant" if description.contains("timeframe") => "this machine's clock is wrong; set it",
         "invalid_grant" if description.contains("expired or revoked") => {

@@ -30,8 +30,8 @@ use yup_oauth2::{AccessToken, CustomHyperClientBuilder};
 
 use crate::auth::credentials::{Grant, TOKEN_URI};
 use crate::auth::secret_filter::SecretFilter;
-use crate::auth::token_errors::{classify_error, not_json};
-use crate::errors::classify::root_cause;
+use crate::auth::token_errors::{classify_error, make_not_json_error};
+use crate::errors::classify::find_root_cause;
 use crate::errors::proxy_error::ProxyError;
 use crate::errors::service_text::sanitize;
 use crate::errors::token_error::TokenError;
@@ -171,7 +171,7 @@ impl Tokens {
     /// without a grant: a token service refuses that, and a proxy that answers everything sends its
     /// page.
     pub(crate) async fn distinguish_foreign(&self, error: TokenError) -> TokenError {
-        if error != not_json() {
+        if error != make_not_json_error() {
             return error;
         }
         let request = self.inner.answers_any_request();
@@ -229,7 +229,7 @@ impl Inner {
             .authenticator
             .get_or_try_init(|| self.authenticate(grant))
             .await
-            .map_err(|e| TokenError::Unusable(root_cause(&e)))?;
+            .map_err(|e| TokenError::Unusable(find_root_cause(&e)))?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         let access_token = authenticator.force_refreshed_token(&[scope]).await.map_err(|e| classify_error(&e))?;
         match access_token.token().map(str::to_owned) {
@@ -316,15 +316,15 @@ impl Inner {
         client: &Client<Connector, String>,
         request: Result<Request<String>, hyper::http::Error>,
     ) -> Result<T, TokenError> {
-        let request = request.map_err(|e| TokenError::Unusable(root_cause(&e)))?;
+        let request = request.map_err(|e| TokenError::Unusable(find_root_cause(&e)))?;
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let response = client.request(request).await.map_err(|e| match ProxyError::within(&e) {
+        let response = client.request(request).await.map_err(|e| match ProxyError::find_within(&e) {
             Some(error) => TokenError::Proxy(error),
-            None => TokenError::Unready(root_cause(&e)),
+            None => TokenError::Unready(find_root_cause(&e)),
         })?;
         let status = response.status();
         let body = Limited::new(response.into_body(), MAX_RESPONSE).collect().await;
-        let body = body.map_err(|e| TokenError::Unready(root_cause(e.as_ref())))?.to_bytes();
+        let body = body.map_err(|e| TokenError::Unready(find_root_cause(e.as_ref())))?.to_bytes();
         if status.is_success() {
             let classify_body = |error: serde_json::Error| match error.classify() {
                 serde_json::error::Category::Data => {

@@ -9,7 +9,7 @@ use sheetkeep_base::fault::Fault;
 use sheetkeep_base::retry::GiveUpReason;
 
 /// Returns the fault and the minimum wait if a failed attempt may be retried; `None` if not.
-pub(crate) fn retry_reason(method: Method, failure: &AttemptFailure) -> Option<(Fault, Option<u64>)> {
+pub(crate) fn find_retry_reason(method: Method, failure: &AttemptFailure) -> Option<(Fault, Option<u64>)> {
     let fault = match failure {
         AttemptFailure::Token(error) => error.fault(),
         AttemptFailure::Unreachable(_) => Fault::Transient,

@@ -18,7 +18,7 @@ use secrecy::SecretString;
 
 use crate::auth::tokens::Tokens;
 use crate::calls::call_counts::{AttemptOutcome, CallCounts};
-use crate::calls::call_progress::{Progress, retry_reason};
+use crate::calls::call_progress::{Progress, find_retry_reason};
 use crate::calls::quota::{CallRates, Pacer, QuotaUser, Throttling};
 use crate::errors::call_error::{CallError, ErrorCause, Method};
 use crate::errors::classify::{AttemptFailure, ResponseMeta};
@@ -93,11 +93,11 @@ impl ApiCaller {
         let progress = Mutex::new(Progress::default());
         let operation = || async {
             self.wait_for_quota(method).await;
-            locked(&progress).begin_attempt(self.clock.monotonic_ms());
+            lock_despite_panic(&progress).begin_attempt(self.clock.monotonic_ms());
             self.attempt_once(method, &*attempt, &progress).await.map_err(|failure| {
-                match retry_reason(method, &failure) {
+                match find_retry_reason(method, &failure) {
                     Some(reason) => {
-                        locked(&progress).record_failure(reason);
+                        lock_despite_panic(&progress).record_failure(reason);
                         backoff::Error::transient(failure)
                     }
                     None => backoff::Error::permanent(failure),
@@ -106,9 +106,9 @@ impl ApiCaller {
         };
         let adapter = BackoffAdapter { caller: self, progress: &progress };
         let notify = |failure: AttemptFailure, wait: Duration| {
-            let cause = self.cause(method, failure);
+            let cause = self.classify_cause(method, failure);
             let (attempt, kind) = {
-                let progress = locked(&progress);
+                let progress = lock_despite_panic(&progress);
                 (progress.attempts + 1, progress.reason.0)
             };
             let delay_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
@@ -127,7 +127,7 @@ impl ApiCaller {
         let result = Retry::new(ClockSleeper(self.clock.clone()), adapter, notify, operation).await;
         match result {
             Ok(done) => {
-                locked(&self.budget).refund();
+                lock_despite_panic(&self.budget).refund();
                 Ok(done)
             }
             Err(failure) => {
@@ -135,7 +135,7 @@ impl ApiCaller {
                     AttemptFailure::Token(error) => AttemptFailure::Token(self.tokens.distinguish_foreign(error).await),
                     other => other,
                 };
-                let progress = locked(&progress);
+                let progress = lock_despite_panic(&progress);
                 let elapsed_ms = progress.elapsed_ms(self.clock.monotonic_ms());
                 Err(CallFailure { failure, attempts: progress.attempts, elapsed_ms, exhausted: progress.exhausted })
             }
@@ -154,10 +154,10 @@ impl ApiCaller {
             let sent_ms = self.clock.monotonic_ms();
             let result = match &token {
                 Ok(_) => {
-                    failpoint::pass(failpoint::REQUEST);
+                    failpoint::pass_point(failpoint::REQUEST);
                     let result =
                         attempt().await.map_err(|failure| failure.redacted_with(|text| self.tokens.hide(text)));
-                    failpoint::pass(failpoint::ANSWER);
+                    failpoint::pass_point(failpoint::ANSWER);
                     result
                 }
                 Err(failure) => Err(failure.clone()),
@@ -165,7 +165,7 @@ impl ApiCaller {
             self.count(method, result.as_ref().err(), sent_ms);
             let refused = result.as_ref().is_err_and(|failure| is_unauthorised(method, failure));
             let (Ok((_, number)), true) = (token, refused) else { return result };
-            if std::mem::replace(&mut locked(progress).has_refreshed, true) {
+            if std::mem::replace(&mut lock_despite_panic(progress).has_refreshed, true) {
                 return result;
             }
             self.tokens.invalidate(number);
@@ -181,16 +181,16 @@ impl ApiCaller {
     /// Records the service's own time.
     pub(crate) fn record_service_time(&self, meta: ResponseMeta) {
         if let Some(date) = meta.date {
-            *locked(&self.service_time) = Some((date, self.clock.monotonic_ms()));
+            *lock_despite_panic(&self.service_time) = Some((date, self.clock.monotonic_ms()));
         }
     }
 
     pub(crate) fn service_time(&self) -> Option<(Timestamp, u64)> {
-        *locked(&self.service_time)
+        *lock_despite_panic(&self.service_time)
     }
 
     pub(crate) fn counts(&self) -> CallCounts {
-        let mut counts = locked(&self.counts).clone();
+        let mut counts = lock_despite_panic(&self.counts).clone();
         counts.tokens = self.tokens.requests();
         counts
     }
@@ -202,10 +202,16 @@ impl ApiCaller {
     /// Converts the failure into an error with a user-facing message.
     pub(crate) fn error(&self, method: Method, call_failure: CallFailure) -> CallError {
         let CallFailure { failure, attempts, elapsed_ms, exhausted } = call_failure;
-        CallError { method, cause: self.cause(method, failure), attempts, elapsed_ms, give_up_reason: exhausted }
+        CallError {
+            method,
+            cause: self.classify_cause(method, failure),
+            attempts,
+            elapsed_ms,
+            give_up_reason: exhausted,
+        }
     }
 
-    fn cause(&self, method: Method, failure: AttemptFailure) -> ErrorCause {
+    fn classify_cause(&self, method: Method, failure: AttemptFailure) -> ErrorCause {
         match failure {
             AttemptFailure::Token(error) => ErrorCause::Token(error),
             AttemptFailure::Unreachable(why) => ErrorCause::Unreachable(why),
@@ -242,7 +248,7 @@ impl ApiCaller {
     async fn wait_for_quota(&self, method: Method) {
         let began_ms = self.clock.monotonic_ms();
         self.pacer(method).acquire().await;
-        locked(&self.counts).quota_wait_ms += self.clock.monotonic_ms().saturating_sub(began_ms);
+        lock_despite_panic(&self.counts).quota_wait_ms += self.clock.monotonic_ms().saturating_sub(began_ms);
     }
 
     fn pacer(&self, method: Method) -> &Pacer {
@@ -253,7 +259,7 @@ impl ApiCaller {
         let outcome = AttemptOutcome::from_failure(failure);
         let ms = self.clock.monotonic_ms().saturating_sub(sent_ms);
         tracing::debug!(target: LOG_TARGET, method = method.name(), ?outcome, ms, event = "call.made", "called");
-        let mut counts = locked(&self.counts);
+        let mut counts = lock_despite_panic(&self.counts);
         *counts.by_method.entry((method, outcome)).or_default() += 1;
         match outcome {
             AttemptOutcome::Unsent => return,
@@ -296,15 +302,17 @@ struct BackoffAdapter<'a> {
 impl Backoff for BackoffAdapter<'_> {
     fn next_backoff(&mut self) -> Option<Duration> {
         let caller = self.caller;
-        let mut progress = locked(self.progress);
+        let mut progress = lock_despite_panic(self.progress);
         let elapsed_ms = progress.elapsed_ms(caller.clock.monotonic_ms());
         let (fault, least_ms) = progress.reason;
         let draw = caller.chance.next_f64();
         match caller.policy.decide(fault, progress.failed_attempts(), elapsed_ms, least_ms, draw) {
             // A 429 shows that the service is up, so it does not spend the budget that guards
             // against a service that is down.
-            RetryDecision::Retry { after_ms } if fault == Fault::Throttled || locked(&caller.budget).spend() => {
-                let mut counts = locked(&caller.counts);
+            RetryDecision::Retry { after_ms }
+                if fault == Fault::Throttled || lock_despite_panic(&caller.budget).spend() =>
+            {
+                let mut counts = lock_despite_panic(&caller.counts);
                 counts.retries += 1;
                 if fault == Fault::Throttled {
                     counts.quota_wait_ms += after_ms;
@@ -335,6 +343,6 @@ impl Sleeper for ClockSleeper {
 }
 
 /// Ignores poisoning: these values are counters and timestamps and stay valid.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock_despite_panic<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

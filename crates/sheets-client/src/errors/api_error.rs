@@ -41,7 +41,7 @@ impl ApiError {
         }
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(sanitize);
         let message = text(error.get("message")).unwrap_or_default();
-        let (request, kind) = rejected_item(&message);
+        let (request, kind) = parse_rejected_item(&message);
         let details = error.get("details").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let legacy = error.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let reason = details.iter().chain(legacy).find_map(|d| text(d.get("reason")));
@@ -143,7 +143,7 @@ impl fmt::Display for ApiError {
 /// Parses the first `requests[N]` of a message, and the kind of that request.
 /// `Invalid requests[2].updateCells: No grid with id: 999999` (recorded) is request 2,
 /// `updateCells`.
-fn rejected_item(message: &str) -> (Option<usize>, Option<String>) {
+fn parse_rejected_item(message: &str) -> (Option<usize>, Option<String>) {
     let Some((_, after)) = message.split_once("requests[") else { return (None, None) };
     let Some((number, rest)) = after.split_once(']') else { return (None, None) };
     let Ok(index) = number.parse() else { return (None, None) };

@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::errors::api_error::ApiError;
 use crate::errors::proxy_error::ProxyError;
-use crate::errors::service_text::joined;
+use crate::errors::service_text::join_texts;
 use crate::errors::token_error::TokenError;
 use crate::errors::unknown_outcome::UnknownOutcome;
 use sheetkeep_base::fault::Fault;
@@ -67,7 +67,7 @@ impl Method {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ErrorCause {
     /// The service refused the call.
-    #[error("{}", joined(&.refusal.to_string(), "; ", .advice.as_deref().unwrap_or_default()))]
+    #[error("{}", join_texts(&.refusal.to_string(), "; ", .advice.as_deref().unwrap_or_default()))]
     Refused {
         /// The error envelope.
         refusal: Box<ApiError>,

@@ -99,7 +99,7 @@ fn parse_http_date(text: &str) -> Option<Timestamp> {
 }
 
 /// Classifies a response with a status other than 200. `body` is its JSON, if it has any.
-pub(crate) fn failure(status: u16, meta: ResponseMeta, body: Option<&Value>) -> AttemptFailure {
+pub(crate) fn classify_response(status: u16, meta: ResponseMeta, body: Option<&Value>) -> AttemptFailure {
     let retry_after_ms = meta.retry_after_ms;
     if matches!(status, 408 | 413) {
         return AttemptFailure::TooLarge(status);
@@ -122,28 +122,28 @@ fn is_refusal(status: u16) -> bool {
 
 /// Classifies an error of the HTTP client. Only if no connection was made is it certain that
 /// nothing was sent.
-pub(crate) fn transport(error: &hyper_util::client::legacy::Error) -> AttemptFailure {
-    if let Some(error) = ProxyError::within(error) {
+pub(crate) fn classify_transport(error: &hyper_util::client::legacy::Error) -> AttemptFailure {
+    if let Some(error) = ProxyError::find_within(error) {
         return AttemptFailure::Proxy(error);
     }
-    let why = root_cause(error);
+    let why = find_root_cause(error);
     if !error.is_connect() {
         return UnknownOutcome::Broken(why).into();
     }
-    machine_trouble(error).map_or(AttemptFailure::Unreachable(why), AttemptFailure::Machine)
+    find_machine_error(error).map_or(AttemptFailure::Unreachable(why), AttemptFailure::Machine)
 }
 
 /// Returns the machine's own error if one link of the chain is such an error: it refused a new
 /// connection.
-fn machine_trouble(error: &(dyn std::error::Error + 'static)) -> Option<MachineError> {
+fn find_machine_error(error: &(dyn std::error::Error + 'static)) -> Option<MachineError> {
     let links = std::iter::successors(Some(error), |link| link.source());
     let mut refused = links.filter_map(|link| link.downcast_ref::<std::io::Error>());
     refused.find_map(|refused| MachineError::from_io("no connection can be opened", refused))
 }
 
 /// Returns the last and most specific error of a chain.
-pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    if let Some(error) = ProxyError::within(error) {
+pub(crate) fn find_root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    if let Some(error) = ProxyError::find_within(error) {
         return error.to_string();
     }
     let mut last = error;
@@ -171,22 +171,22 @@ impl Observer {
 
     /// Classifies the hub's error. Its own text is never used, because it may contain the whole
     /// body.
-    pub(crate) fn failure(&self, error: common::Error) -> AttemptFailure {
+    pub(crate) fn classify_hub_error(&self, error: common::Error) -> AttemptFailure {
         match error {
-            common::Error::HttpError(e) => transport(&e),
+            common::Error::HttpError(e) => classify_transport(&e),
             common::Error::BadRequest(_) | common::Error::Failure(_) => {
-                failure(self.status, self.meta.unwrap_or_default(), self.body.as_ref())
+                classify_response(self.status, self.meta.unwrap_or_default(), self.body.as_ref())
             }
             common::Error::MissingToken(e) => AttemptFailure::Token(match e.downcast::<TokenError>() {
                 Ok(known) => *known,
-                Err(other) => TokenError::Unready(root_cause(other.as_ref())),
+                Err(other) => TokenError::Unready(find_root_cause(other.as_ref())),
             }),
             common::Error::JsonDecodeError(..) => {
                 UnknownOutcome::Garbled("it is not the JSON that was asked for").into()
             }
-            common::Error::Io(e) => match ProxyError::within(&e) {
+            common::Error::Io(e) => match ProxyError::find_within(&e) {
                 Some(error) => AttemptFailure::Proxy(error),
-                None => UnknownOutcome::Broken(root_cause(&e)).into(),
+                None => UnknownOutcome::Broken(find_root_cause(&e)).into(),
             },
             _ => AttemptFailure::Token(TokenError::Unusable("the hub found no token".to_owned())),
         }

@@ -108,7 +108,7 @@ impl ProxyError {
     }
 
     /// Returns the proxy error in the chain of `error`, if there is one.
-    pub(crate) fn within(error: &(dyn Error + 'static)) -> Option<Self> {
+    pub(crate) fn find_within(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut next = Some(error);
         while let Some(link) = next {
             let inner = link.downcast_ref::<io::Error>().and_then(io::Error::get_ref);

@@ -3,14 +3,14 @@
 //! In scope: the causes, their faults and messages. Out of scope: getting tokens (`auth::tokens`).
 
 use crate::errors::proxy_error::ProxyError;
-use crate::errors::service_text::joined;
+use crate::errors::service_text::join_texts;
 use sheetkeep_base::fault::Fault;
 
 /// Why no token was obtained.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// The token service refused.
-    #[error("the token service refused: {}; {advice}", joined(.code, ": ", .description))]
+    #[error("the token service refused: {}; {advice}", join_texts(.code, ": ", .description))]
     Refused {
         /// OAuth's error code, such as `invalid_grant`.
         code: String,

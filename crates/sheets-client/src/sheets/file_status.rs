@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::calls::deadline::with_timeout;
 use crate::errors::call_error::{CallError, Method};
-use crate::errors::classify::{AttemptFailure, ResponseMeta, failure, transport};
+use crate::errors::classify::{AttemptFailure, ResponseMeta, classify_response, classify_transport};
 use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::sheets::Sheets;
 use crate::types::address::{AGENT, SpreadsheetId};
@@ -26,13 +26,13 @@ impl Sheets {
     /// `AccessScope::FileMetadata`, and the project of its credentials the Drive API.
     pub fn is_trashed<'a>(&'a self, id: &'a SpreadsheetId) -> BoxFuture<'a, Result<bool, CallError>> {
         Box::pin(async move {
-            let attempt = || -> BoxFuture<'a, Result<bool, AttemptFailure>> { Box::pin(self.trashed_once(id)) };
+            let attempt = || -> BoxFuture<'a, Result<bool, AttemptFailure>> { Box::pin(self.read_trashed_once(id)) };
             let result = self.caller.call(Method::File, Box::new(attempt)).await;
             result.map_err(|e| self.caller.error(Method::File, e))
         })
     }
 
-    async fn trashed_once(&self, id: &SpreadsheetId) -> Result<bool, AttemptFailure> {
+    async fn read_trashed_once(&self, id: &SpreadsheetId) -> Result<bool, AttemptFailure> {
         let (token, _) = self.caller.token().await?;
         let root = if self.root.is_google() { DRIVE } else { self.root.as_str() };
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
@@ -45,13 +45,13 @@ impl Sheets {
             .body(body)
             .expect("the root and the id are checked, and the headers are made");
         let called = with_timeout(&*self.clock, self.deadlines.call, self.hub.client.request(request)).await?;
-        let response = called.map_err(|e| transport(&e))?;
+        let response = called.map_err(|e| classify_transport(&e))?;
         let (status, meta) = (response.status(), ResponseMeta::read(response.headers(), self.clock.now()));
         self.caller.record_service_time(meta);
-        let body = self.body_of(response).await;
+        let body = self.read_body(response).await;
         let json: Option<Value> = body.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         if status != StatusCode::OK {
-            return Err(failure(status.as_u16(), meta, json.as_ref()));
+            return Err(classify_response(status.as_u16(), meta, json.as_ref()));
         }
         let trashed = json.as_ref().and_then(|json| json.get("trashed")).and_then(Value::as_bool);
         trashed.ok_or_else(|| UnknownOutcome::Garbled("it doesn't hold what was asked for").into())

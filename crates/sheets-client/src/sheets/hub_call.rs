@@ -34,7 +34,7 @@ impl Sheets {
             Err(_) if result.is_truncated => Err(UnknownOutcome::Oversized { limit_bytes: self.response_limit }.into()),
             Err(error) => {
                 self.caller.record_service_time(observer.meta.unwrap_or_default());
-                Err(observer.failure(error))
+                Err(observer.classify_hub_error(error))
             }
         }
     }

@@ -41,7 +41,7 @@ async fn an_error_that_echoes_the_request_shows_no_token_and_no_key() {
     for status in [400, 401, 403, 404] {
         let stub = Stub::raw(move |seen, _| if seen.is_token() { token() } else { repeated(seen, status) });
         let client = stub.robot();
-        let error = client.values(&book(), &one_range()).await.expect_err("it is refused");
+        let error = client.read_values(&book(), &one_range()).await.expect_err("it is refused");
         is_clean(&format!("{error} {error:?}"));
         assert!(error.to_string().contains("refused: "), "{error}");
         let batch = Batch::new(vec![Request::DeleteSheet { sheet_id: 1 }]);
@@ -60,7 +60,7 @@ async fn a_token_service_that_echoes_the_request_shows_no_assertion() {
         let message = format!("no good: {} {}", seen.body, key["private_key"]);
         StubResponse::json(400, &json!({"error": message, "error_description": message}))
     });
-    let error = stub.robot().values(&book(), &one_range()).await.expect_err("no token");
+    let error = stub.robot().read_values(&book(), &one_range()).await.expect_err("no token");
     is_clean(&format!("{error} {error:?}"));
     assert!(error.to_string().contains("no good: "), "{error}");
 }
@@ -71,6 +71,6 @@ async fn a_login_is_not_repeated_either() {
     let file: Value = json!({"type": "authorized_user", "client_id": "id", "client_secret": "se-cret-word", "refresh_token": "re-fresh-word"});
     let credentials = Credentials::parse(&file.to_string(), "a test").expect("a login");
     let client = stub.client_with(crate::options::SheetsOptions { credentials, ..stub.options() });
-    let error = client.values(&book(), &one_range()).await.expect_err("no token").to_string();
+    let error = client.read_values(&book(), &one_range()).await.expect_err("no token").to_string();
     assert!(!error.contains("cret-word") && !error.contains("fresh-word") && error.contains("client_id"), "{error}");
 }

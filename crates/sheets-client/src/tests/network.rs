@@ -41,7 +41,7 @@ async fn a_loopback_server_is_reached_without_tls() {
     });
     let client = connect(options(url)).expect("a client");
     for _ in 0..3 {
-        client.values(&book(), &one_range()).await.expect("read");
+        client.read_values(&book(), &one_range()).await.expect("read");
     }
     assert_eq!(stub.calls().len(), 3);
 }
@@ -76,6 +76,6 @@ async fn a_proxy_that_never_answers_is_given_up_at_the_deadline() {
     let deadlines = Deadlines { connect: Duration::from_millis(50), ..Deadlines::default() };
     let silent = options("https://sheets.example/".to_owned());
     let client = connect(SheetsOptions { transport: network, deadlines, ..silent }).expect("a client");
-    let error = client.values(&book(), &one_range()).await.expect_err("no response").to_string();
+    let error = client.read_values(&book(), &one_range()).await.expect_err("no response").to_string();
     assert!(error.contains(&format!("the proxy http://{address} of HTTPS_PROXY gave no response within")), "{error}");
 }

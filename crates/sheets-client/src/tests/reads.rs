@@ -31,7 +31,7 @@ async fn metadata_comes_as_light_types_and_zeroes_are_filled_in() {
         .with("date", "Sun, 22 Nov 2026 09:30:00 GMT")
     });
     let client = stub.client();
-    let read = client.metadata(&book()).await.expect("read");
+    let read = client.read_metadata(&book()).await.expect("read");
     assert_eq!((read.tabs[0].sheet_id, read.tabs[0].rows, read.tabs[0].is_hidden), (0, 1_000, false));
     assert_eq!((read.tabs[1].sheet_id, read.tabs[1].rows, read.tabs[1].is_hidden), (7, 0, true));
     let named = NamedRangeInfo { id: "12".into(), name: "n".into(), sheet_id: 0, start_row: 0, start_column: 0 };
@@ -50,14 +50,14 @@ async fn values_come_in_the_order_asked_and_empty_ranges_have_no_rows() {
         StubResponse::json(200, &json!({"spreadsheetId": BOOK, "valueRanges": ranges}))
     });
     let ranges = ["'B #1'!A:A".to_owned(), "'A'!A:A".to_owned()];
-    let read = stub.client().values(&book(), &ranges).await.expect("read");
+    let read = stub.client().read_values(&book(), &ranges).await.expect("read");
     assert_eq!(read, [vec![vec![json!("b"), json!(1.5)], vec![], vec![json!(true)]], vec![]]);
     let line = &stub.calls()[0].line;
     assert!(line.contains("/values:batchGet?") && line.contains("%23"), "{line}");
     assert!(
         line.contains("valueRenderOption=UNFORMATTED_VALUE") && line.contains("dateTimeRenderOption=SERIAL_NUMBER")
     );
-    assert!(stub.client().values(&book(), &[]).await.expect("nothing asked").is_empty());
+    assert!(stub.client().read_values(&book(), &[]).await.expect("nothing asked").is_empty());
     assert_eq!(stub.calls().len(), 1);
 }
 
@@ -74,7 +74,7 @@ async fn whatever_passes_is_tried_again() {
         _ => one_value(),
     });
     let client = stub.client();
-    client.values(&book(), &one_range()).await.expect("read in the end");
+    client.read_values(&book(), &one_range()).await.expect("read in the end");
     let counts = client.calls();
     assert_eq!((counts.reads, counts.writes, counts.retries), (8, 0, 7));
     assert_eq!(counts.by_method.get(&(Method::Values, AttemptOutcome::Lost)), Some(&7));
@@ -88,7 +88,7 @@ async fn five_429s_with_retry_after_60_take_five_minutes() {
         _ => one_value(),
     });
     let client = stub.client();
-    client.values(&book(), &one_range()).await.expect("read in the end");
+    client.read_values(&book(), &one_range()).await.expect("read in the end");
     let at: Vec<u64> = stub.calls().iter().map(|s| s.at_ms).collect();
     assert_eq!(at.len(), 6);
     for pair in at.windows(2) {
@@ -105,7 +105,7 @@ async fn a_retry_after_date_is_measured_against_the_reply_date() {
             .with("retry-after", "Wed, 01 Jan 2020 00:00:45 GMT"),
         _ => one_value(),
     });
-    stub.client().values(&book(), &one_range()).await.expect("read");
+    stub.client().read_values(&book(), &one_range()).await.expect("read");
     assert!((45_000..=46_100).contains(&stub.calls()[1].at_ms), "{}", stub.calls()[1].at_ms);
 }
 
@@ -113,7 +113,7 @@ async fn a_retry_after_date_is_measured_against_the_reply_date() {
 async fn a_quota_that_never_refills_ends_a_call_after_three_minutes() {
     let stub = Stub::new(|_, _| StubResponse::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"));
     let options = SheetsOptions { retry: RetryPolicy::default(), ..stub.options() };
-    let error = stub.client_with(options).values(&book(), &one_range()).await.expect_err("throttled");
+    let error = stub.client_with(options).read_values(&book(), &one_range()).await.expect_err("throttled");
     assert_eq!(error.fault(), Fault::Throttled);
     assert!((160_000..=180_000).contains(&error.elapsed_ms), "{error:?}");
     assert!((18..=40).contains(&error.attempts), "{error:?}");
@@ -129,7 +129,7 @@ async fn a_quota_that_refills_is_met_within_ten_seconds() {
             _ => StubResponse::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"),
         });
         let client = stub.client();
-        client.values(&book(), &one_range()).await.expect("read once the quota is full again");
+        client.read_values(&book(), &one_range()).await.expect("read once the quota is full again");
         let at_ms = stub.calls().last().map(|call| call.at_ms).unwrap_or_default();
         assert!((left_ms..=left_ms + 10_000).contains(&at_ms), "{left_ms} {at_ms}");
         assert!(matches!(client.calls().quota_user, Some(QuotaUser::Other { .. })), "{left_ms}");
@@ -144,7 +144,7 @@ async fn every_4th_call_answered_429_costs_a_second_each() {
     });
     let client = stub.client();
     for _ in 0..14 {
-        client.values(&book(), &one_range()).await.expect("read");
+        client.read_values(&book(), &one_range()).await.expect("read");
     }
     let at_ms = stub.calls().last().map(|call| call.at_ms).unwrap_or_default();
     assert!(at_ms <= 5_000, "{at_ms}");
@@ -155,12 +155,13 @@ async fn every_4th_call_answered_429_costs_a_second_each() {
 async fn attempts_and_elapsed_time_are_bounded() {
     let stub = Stub::new(|_, _| StubResponse::html(503));
     let retry = RetryPolicy { max_attempts: 3, ..RetryPolicy::default() };
-    let error = stub.client_with(SheetsOptions { retry, ..stub.options() }).metadata(&book()).await.expect_err("down");
+    let error =
+        stub.client_with(SheetsOptions { retry, ..stub.options() }).read_metadata(&book()).await.expect_err("down");
     assert_eq!((error.attempts, error.give_up_reason, stub.calls().len()), (3, Some(GiveUpReason::Attempts), 3));
     assert_eq!(error.fault(), Fault::Transient);
 
     let stub = Stub::new(|_, _| StubResponse::html(503).with("retry-after", "3600"));
-    let error = stub.client().metadata(&book()).await.expect_err("down");
+    let error = stub.client().read_metadata(&book()).await.expect_err("down");
     assert_eq!(stub.calls().len(), 1);
     assert!(
         error.to_string().ends_with("; try again in 3601 s") || error.to_string().ends_with("; try again in 3600 s"),
@@ -173,10 +174,10 @@ async fn all_calls_share_one_budget_of_retries() {
     let stub = Stub::new(|_, _| StubResponse::html(503));
     let client = stub.client_with(SheetsOptions { retry_budget: 10, ..stub.options() });
     for _ in 0..5 {
-        client.metadata(&book()).await.expect_err("down");
+        client.read_metadata(&book()).await.expect_err("down");
     }
     assert_eq!(stub.calls().len(), 15);
-    assert_eq!(client.metadata(&book()).await.expect_err("down").give_up_reason, Some(GiveUpReason::Budget));
+    assert_eq!(client.read_metadata(&book()).await.expect_err("down").give_up_reason, Some(GiveUpReason::Budget));
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,7 +185,7 @@ async fn no_minute_sees_more_than_fifty_reads() {
     let stub = Stub::new(|_, _| one_value());
     let client = stub.client();
     for _ in 0..120 {
-        client.values(&book(), &one_range()).await.expect("read");
+        client.read_values(&book(), &one_range()).await.expect("read");
     }
     let at: Vec<u64> = stub.calls().iter().map(|s| s.at_ms).collect();
     assert!(at.iter().zip(&at[50..]).all(|(first, last)| last - first >= 60_000), "{at:?}");
@@ -194,7 +195,7 @@ async fn no_minute_sees_more_than_fifty_reads() {
 async fn a_reply_that_is_too_long_is_cut_off_and_not_repeated() {
     let stub = Stub::new(|_, _| StubResponse::json(200, &json!({"spreadsheetId": "x".repeat(200_000)})));
     let client = stub.client_with(SheetsOptions { response_limit: 10_000, ..stub.options() });
-    let error = client.metadata(&book()).await.expect_err("too long");
+    let error = client.read_metadata(&book()).await.expect_err("too long");
     assert_eq!(error.cause, ErrorCause::Lost(UnknownOutcome::Oversized { limit_bytes: 10_000 }));
     assert_eq!(stub.calls().len(), 1);
 }
@@ -204,14 +205,14 @@ async fn a_silent_service_is_given_up_after_the_deadline() {
     let stub = Stub::new(|_, _| StubResponse::Stall(String::new()));
     let retry = RetryPolicy { max_attempts: 1, ..RetryPolicy::default() };
     let error =
-        stub.client_with(SheetsOptions { retry, ..stub.options() }).metadata(&book()).await.expect_err("silent");
+        stub.client_with(SheetsOptions { retry, ..stub.options() }).read_metadata(&book()).await.expect_err("silent");
     assert_eq!(error.cause, ErrorCause::Lost(UnknownOutcome::Hung { after_ms: 120_000 }));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_permanent_failure_is_reported_at_once_with_advice() {
     let stub = Stub::new(|_, _| StubResponse::error(404, "NOT_FOUND", "Requested entity was not found."));
-    let error = stub.robot().metadata(&book()).await.expect_err("refused");
+    let error = stub.robot().read_metadata(&book()).await.expect_err("refused");
     assert_eq!((error.fault(), stub.calls().len()), (Fault::Denied, 1));
     let message = error.to_string();
     assert!(message.contains("SHEETKEEP_SPREADSHEET_ID") && message.contains("robot@test"), "{message}");
@@ -243,7 +244,7 @@ async fn a_broken_answer_never_says_that_access_is_missing() {
         for nth in 0..4 {
             let broken = move || broken_answers(status).into_iter().nth(nth).expect("there are four");
             let stub = Stub::new(move |_, _| broken().0);
-            let error = stub.client().metadata(&book()).await.expect_err("no response");
+            let error = stub.client().read_metadata(&book()).await.expect_err("no response");
             let message = format!("{status}, {nth}: {error}");
             let expected = if status == 429 { Fault::Throttled } else { Fault::Transient };
             assert_eq!(error.fault(), expected, "{message}");
@@ -254,7 +255,7 @@ async fn a_broken_answer_never_says_that_access_is_missing() {
             // A complete response at the next attempt counts.
             let stub =
                 Stub::new(move |_, n| if n == 0 { broken().0 } else { StubResponse::error(404, "NOT_FOUND", "Gone.") });
-            let error = stub.client().metadata(&book()).await.expect_err("refused");
+            let error = stub.client().read_metadata(&book()).await.expect_err("refused");
             assert_eq!(error.fault(), Fault::Denied, "{message}");
         }
     }
@@ -266,7 +267,7 @@ async fn the_bound_is_on_one_answer_and_not_on_a_connection() {
     let stub = Stub::new(move |_, _| StubResponse::json(200, &json!({"spreadsheetId": BOOK, "unknown": padding})));
     let client = stub.client_with(SheetsOptions { response_limit: 10_000, ..stub.options() });
     for _ in 0..40 {
-        client.metadata(&book()).await.expect("each response is short enough");
+        client.read_metadata(&book()).await.expect("each response is short enough");
     }
     assert_eq!(stub.calls().len(), 40);
 }
@@ -275,7 +276,8 @@ async fn the_bound_is_on_one_answer_and_not_on_a_connection() {
 async fn a_429_is_not_waited_for_when_its_wait_would_end_too_late() {
     let stub = Stub::new(|_, _| StubResponse::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"));
     let retry = RetryPolicy { max_elapsed_ms: 400, ..RetryPolicy::default() };
-    let error = stub.client_with(SheetsOptions { retry, ..stub.options() }).metadata(&book()).await.expect_err("full");
+    let error =
+        stub.client_with(SheetsOptions { retry, ..stub.options() }).read_metadata(&book()).await.expect_err("full");
     assert!(matches!(error.give_up_reason, Some(GiveUpReason::Elapsed { next_ms: 500..=1_000 })), "{error:?}");
     assert_eq!(stub.calls().len(), 1);
 }

@@ -31,7 +31,7 @@ async fn fifty_calls_at_once_ask_for_one_token() {
     let stub = Stub::new(|_, _| one_value());
     let client = stub.robot();
     let (id, ranges) = (book(), one_range());
-    let read = join_all((0..50).map(|_| client.values(&id, &ranges))).await;
+    let read = join_all((0..50).map(|_| client.read_values(&id, &ranges))).await;
     assert!(read.iter().all(Result::is_ok));
     assert_eq!((stub.tokens().len(), stub.calls().len(), client.calls().tokens), (1, 50, 1));
     assert!(stub.calls().iter().all(|s| s.bearer().as_deref() == Some("token-0")));
@@ -43,7 +43,7 @@ async fn a_401_is_answered_with_one_new_token_for_all() {
         Stub::new(|seen, _| if seen.bearer().as_deref() == Some("token-0") { unauthenticated() } else { one_value() });
     let client = stub.robot();
     let (id, ranges) = (book(), one_range());
-    let read = join_all((0..10).map(|_| client.values(&id, &ranges))).await;
+    let read = join_all((0..10).map(|_| client.read_values(&id, &ranges))).await;
     assert!(read.iter().all(Result::is_ok), "{read:?}");
     assert_eq!((stub.tokens().len(), stub.calls().len()), (2, 20));
 }
@@ -76,7 +76,7 @@ async fn an_odd_token_answer_is_not_kept() {
         (false, _) => one_value(),
     });
     let client = stub.robot();
-    client.values(&book(), &one_range()).await.expect("read in the end");
+    client.read_values(&book(), &one_range()).await.expect("read in the end");
     assert_eq!((stub.tokens().len(), stub.calls().len()), (7, 1));
     assert_eq!(stub.calls()[0].bearer().as_deref(), Some("token-6"));
 }
@@ -115,14 +115,14 @@ async fn a_client_that_only_reads_asks_for_reading_only() {
     let key = service_account("https://oauth2.example/token").to_string();
     let credentials = Credentials::parse(&key, "a test").expect("a key");
     let options = SheetsOptions { credentials, access: AccessScope::Read, ..stub.options() };
-    stub.client_with(options).values(&book(), &one_range()).await.expect("read");
+    stub.client_with(options).read_values(&book(), &one_range()).await.expect("read");
     assert_eq!(claims(&stub)["scope"], "https://www.googleapis.com/auth/spreadsheets.readonly");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_account_signs_a_request_for_the_one_scope() {
     let stub = Stub::new(|_, _| one_value());
-    stub.robot().values(&book(), &one_range()).await.expect("read");
+    stub.robot().read_values(&book(), &one_range()).await.expect("read");
     let claims = claims(&stub);
     assert_eq!(claims["scope"], "https://www.googleapis.com/auth/spreadsheets");
     assert_eq!(claims["aud"], "https://oauth2.example/token");
@@ -132,7 +132,7 @@ async fn a_service_account_signs_a_request_for_the_one_scope() {
 async fn a_person_s_login_is_refreshed() {
     let stub = Stub::new(|_, _| one_value());
     let file = json!({"type": "authorized_user", "client_id": "id", "client_secret": "se", "refresh_token": "re"});
-    with(&stub, &file).values(&book(), &one_range()).await.expect("read");
+    with(&stub, &file).read_values(&book(), &one_range()).await.expect("read");
     assert!(stub.tokens()[0].body.contains("refresh_token=re"));
 }
 
@@ -156,14 +156,14 @@ async fn one_account_acts_as_another_for_an_hour() {
     let client = with(&stub, &file);
     assert_eq!(client.client_email(), Some("robot@p.iam.gserviceaccount.com"));
     for _ in 0..3 {
-        client.values(&book(), &one_range()).await.expect("read");
+        client.read_values(&book(), &one_range()).await.expect("read");
     }
     let calls = stub.calls();
     assert_eq!((stub.tokens().len(), calls.len(), client.calls().tokens), (1, 4, 2));
     assert_eq!(calls[0].bearer().as_deref(), Some("token-0"));
     assert!(calls[0].body.contains("auth/spreadsheets") && calls[3].bearer().as_deref() == Some("acting"));
     tokio::time::advance(std::time::Duration::from_secs(3_550)).await;
-    client.values(&book(), &one_range()).await.expect("read");
+    client.read_values(&book(), &one_range()).await.expect("read");
     assert_eq!(stub.tokens().len(), 2);
 }
 
@@ -178,7 +178,7 @@ async fn a_machine_on_google_s_cloud_asks_its_metadata_server() {
     };
     let credentials = Credentials::find(&source).expect("credentials");
     let client = stub.client_with(SheetsOptions { credentials, ..stub.options() });
-    client.values(&book(), &one_range()).await.expect("read");
+    client.read_values(&book(), &one_range()).await.expect("read");
     let asked = &stub.tokens()[0];
     assert!(asked.line.contains("scopes=https://www.googleapis.com/auth/spreadsheets"), "{}", asked.line);
     assert!(asked.head.to_lowercase().contains("metadata-flavor: google"));
@@ -195,6 +195,6 @@ async fn another_cloud_s_identity_is_exchanged() {
         "token_url": "https://sts.googleapis.com/v1/token", "credential_source": {"file": path},
     });
     let stub = Stub::new(|_, _| one_value());
-    with(&stub, &file).values(&book(), &one_range()).await.expect("read");
+    with(&stub, &file).read_values(&book(), &one_range()).await.expect("read");
     assert!(stub.tokens()[0].body.contains("subject-1"), "{}", stub.tokens()[0].body);
 }

@@ -198,7 +198,7 @@ async fn no_minute_has_more_than_fifty_writes() {
     let client = stub.client();
     for _ in 0..60 {
         client.batch_update(&book(), &batch()).await;
-        client.metadata(&book()).await.expect("read");
+        client.read_metadata(&book()).await.expect("read");
     }
     let at: Vec<u64> = stub.calls().iter().filter(|s| s.line.starts_with("POST")).map(|s| s.at_ms).collect();
     assert!(at[49] < 1_000 && at[50] >= 60_000, "{at:?}");

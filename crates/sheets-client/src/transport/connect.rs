@@ -28,7 +28,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tower_service::Service;
 
-use crate::errors::classify::root_cause;
+use crate::errors::classify::find_root_cause;
 use crate::errors::proxy_error::{ProxyError, ProxyErrorKind};
 use crate::transport::forward_proxy::ForwardProxyStream;
 use crate::transport::proxy::{self, Proxies, Proxy};
@@ -104,9 +104,9 @@ impl Connector {
     ) -> Result<Self, RootsError> {
         let transport_kind = match transport {
             Transport::Network { ca_file, proxies } => {
-                let tls = tls(ca_file.as_deref())?;
+                let tls = build_tls_config(ca_file.as_deref())?;
                 ConnectionKind::Network(Network {
-                    https_connector: https_connector(&tls),
+                    https_connector: build_https_connector(&tls),
                     tls,
                     proxies: proxies.clone(),
                 })
@@ -192,8 +192,10 @@ impl Network {
             return Ok((Box::new(ForwardProxyStream::new(stream, proxy, host)), true));
         }
         let stream = HttpsConnector::from((tunnel, self.tls)).call(uri).await.map_err(|error| {
-            let of_proxy = ProxyError::within(error.as_ref());
-            of_proxy.unwrap_or_else(|| proxy.error(ProxyErrorKind::Untrusted { host, why: root_cause(error.as_ref()) }))
+            let of_proxy = ProxyError::find_within(error.as_ref());
+            of_proxy.unwrap_or_else(|| {
+                proxy.error(ProxyErrorKind::Untrusted { host, why: find_root_cause(error.as_ref()) })
+            })
         })?;
         Ok((Box::new(TokioIo::new(stream)), false))
     }
@@ -216,7 +218,7 @@ impl Service<Uri> for Connector {
 }
 
 /// Returns a TLS configuration that trusts the bundled roots, the system's, and those of `ca_file`.
-fn tls(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, RootsError> {
+fn build_tls_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, RootsError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     // A machine without a readable root store still has the bundled roots.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -244,7 +246,7 @@ fn tls(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, RootsError> {
 }
 
 /// Returns a connector for TCP, with TLS for https.
-fn https_connector(tls: &Arc<ClientConfig>) -> HttpsConnector<HttpConnector> {
+fn build_https_connector(tls: &Arc<ClientConfig>) -> HttpsConnector<HttpConnector> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);

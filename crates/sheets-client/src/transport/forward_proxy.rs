@@ -48,7 +48,7 @@ impl ForwardProxyStream {
     }
 
     /// Returns the error in the beginning of a response, if the proxy itself sent it.
-    fn refusal(&self, line: &str, head: &[u8]) -> Option<ProxyErrorKind> {
+    fn find_refusal(&self, line: &str, head: &[u8]) -> Option<ProxyErrorKind> {
         let head = String::from_utf8_lossy(head.get(..head.len().min(8_192)).unwrap_or(head)).to_ascii_lowercase();
         let status: u16 = head.strip_prefix("http/1.")?.get(2..5)?.parse().ok()?;
         let sent = self.proxy.authorization().is_some();
@@ -66,7 +66,7 @@ impl ForwardProxyStream {
 
 /// Returns the request line that begins here, and where it ends; `None` if the bytes belong to a
 /// body.
-fn request_line(bytes: &[u8]) -> Option<(String, usize)> {
+fn find_request_line(bytes: &[u8]) -> Option<(String, usize)> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
     let line = std::str::from_utf8(bytes.get(..end)?).ok()?;
     let (method, rest) = line.split_once(' ')?;
@@ -74,17 +74,17 @@ fn request_line(bytes: &[u8]) -> Option<(String, usize)> {
     (is_head && rest.trim_end().ends_with("HTTP/1.1")).then(|| (line.trim_end().to_owned(), end + 1))
 }
 
-fn header(authorization: &HeaderValue) -> Vec<u8> {
+fn build_header(authorization: &HeaderValue) -> Vec<u8> {
     [b"proxy-authorization: ", authorization.as_bytes(), b"\r\n"].concat()
 }
 
 impl AsyncWrite for ForwardProxyStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_pending(cx))?;
-        let begins = if self.line.is_none() { request_line(buffer) } else { None };
+        let begins = if self.line.is_none() { find_request_line(buffer) } else { None };
         let Some((line, end)) = begins else { return Pin::new(&mut self.stream).poll_write(cx, buffer) };
         self.line = Some(line);
-        let added = self.proxy.authorization().map(header).unwrap_or_default();
+        let added = self.proxy.authorization().map(build_header).unwrap_or_default();
         self.pending = [buffer.get(..end).unwrap_or_default(), &added].concat();
         match self.poll_pending(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -110,7 +110,7 @@ impl AsyncRead for ForwardProxyStream {
         let read = buffer.filled().get(before..).unwrap_or_default();
         if !read.is_empty()
             && let Some(line) = self.line.take()
-            && let Some(trouble) = self.refusal(&line, read)
+            && let Some(trouble) = self.find_refusal(&line, read)
         {
             return Poll::Ready(Err(io::Error::other(self.proxy.error(trouble))));
         }

@@ -310,9 +310,9 @@ mod tests {
     fn an_error_is_found_in_a_chain_and_inside_an_io_error() {
         let proxy = Proxy::parse("HTTPS_PROXY", "http://me:hunter2@proxy:1").expect("an address");
         let error = proxy.error(ProxyErrorKind::Unauthorised { has_credentials: true, status: 407 });
-        assert_eq!(ProxyError::within(&io::Error::other(error.clone())), Some(error.clone()));
-        assert_eq!(ProxyError::within(&error), Some(error.clone()));
-        assert_eq!(ProxyError::within(&io::Error::other("x")), None);
+        assert_eq!(ProxyError::find_within(&io::Error::other(error.clone())), Some(error.clone()));
+        assert_eq!(ProxyError::find_within(&error), Some(error.clone()));
+        assert_eq!(ProxyError::find_within(&io::Error::other("x")), None);
         let message = error.to_string();
         assert!(
             message.contains("http://proxy:1 of HTTPS_PROXY")

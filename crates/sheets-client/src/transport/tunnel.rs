@@ -16,7 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use tower_service::Service;
 
-use crate::errors::classify::root_cause;
+use crate::errors::classify::find_root_cause;
 use crate::errors::proxy_error::{ProxyError, ProxyErrorKind};
 use crate::transport::proxy::Proxy;
 use crate::transport::stream::Stream;
@@ -47,7 +47,7 @@ impl Tunnel {
     /// Connects to the proxy itself.
     pub(crate) async fn connect_to_proxy(&mut self) -> Result<Box<dyn Stream>, ProxyError> {
         let unreachable = |error: Box<dyn std::error::Error + Send + Sync>| {
-            self.proxy.error(ProxyErrorKind::Unreachable(root_cause(error.as_ref())))
+            self.proxy.error(ProxyErrorKind::Unreachable(find_root_cause(error.as_ref())))
         };
         std::future::poll_fn(|cx| self.connector.poll_ready(cx)).await.map_err(unreachable)?;
         let stream = self.connector.call(self.proxy.uri().clone()).await.map_err(unreachable)?;
@@ -59,7 +59,7 @@ impl Tunnel {
         let host = uri.host().unwrap_or_default().to_owned();
         let to = format!("{host}:{}", uri.port_u16().unwrap_or(443));
         let garbled =
-            |why: &(dyn std::error::Error + 'static)| self.proxy.error(ProxyErrorKind::Garbled(root_cause(why)));
+            |why: &(dyn std::error::Error + 'static)| self.proxy.error(ProxyErrorKind::Garbled(find_root_cause(why)));
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| garbled(&error))?;
         tokio::spawn(connection.with_upgrades());
         let mut request = Request::connect(&to).header(HOST, &to).header(USER_AGENT, AGENT);

@@ -14,7 +14,7 @@ use hyper::{Method, Request};
 use hyper_util::client::legacy::Client;
 use url::Url;
 
-use crate::errors::classify::{ResponseMeta, root_cause};
+use crate::errors::classify::{ResponseMeta, find_root_cause};
 use crate::errors::proxy_error::ProxyError;
 use crate::transport::connect::{Connector, RootsError, Transport};
 use sheetkeep_base::clock::Clock;
@@ -101,7 +101,7 @@ impl WebClient {
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<WebResponse, WebError> {
         let reply = self.client.request(request).await.map_err(|error| WebError::Unreachable {
-            why: ProxyError::within(&error).map_or_else(|| root_cause(&error), |error| error.to_string()),
+            why: ProxyError::find_within(&error).map_or_else(|| find_root_cause(&error), |error| error.to_string()),
         })?;
         let status = reply.status().as_u16();
         let date = ResponseMeta::read(reply.headers(), self.clock.now()).date;

@@ -59,7 +59,7 @@ impl SpreadsheetId {
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         if text.is_empty() || text.len() > MAX_ID || !text.bytes().all(plain) {
-            return Err(AddressError::Id(shown(text)));
+            return Err(AddressError::Id(shorten_for_message(text)));
         }
         Ok(Self(text.to_owned()))
     }
@@ -85,7 +85,7 @@ impl ApiRoot {
     /// Accepts an https URL, or an http URL whose host is a loopback address, without query and
     /// user.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
-        let refuse = |why| AddressError::Root { url: without_user(text), why };
+        let refuse = |why| AddressError::Root { url: remove_user(text), why };
         let url = Url::parse(text.trim()).map_err(|_| refuse("it's no URL; an example is http://127.0.0.1:8080/"))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(refuse("it holds a user or a password"));
@@ -133,7 +133,7 @@ pub fn is_protected(url: &Url) -> bool {
 
 /// Shortens a text so that the user recognises it, but shows no token or key that was given in
 /// place of an id.
-fn shown(text: &str) -> String {
+fn shorten_for_message(text: &str) -> String {
     if redact::may_hold_secret(text) || redact::is_key(text) {
         return redact::HIDDEN.to_owned();
     }
@@ -144,7 +144,7 @@ fn shown(text: &str) -> String {
 }
 
 /// Removes the user before the host, and the query and fragment, which may contain a key.
-fn without_user(text: &str) -> String {
+fn remove_user(text: &str) -> String {
     let (user, rest) = text.rsplit_once('@').map_or(("", text), |(_, host)| ("…@", host));
     let plain = rest.split_once(['?', '#']).map_or(rest, |(before, _)| before);
     format!("{user}{plain}")

@@ -125,7 +125,7 @@ impl BatchResponse {
 }
 
 /// Parses the body of a 200. It counts only if it is the complete response to this batch.
-pub(crate) fn batch_response(
+pub(crate) fn parse_batch_response(
     body: &[u8],
     id: &SpreadsheetId,
     expected: usize,
@@ -150,7 +150,7 @@ pub(crate) fn batch_response(
 }
 
 /// Returns the columns among the results of a metadata search.
-pub(crate) fn column_marks(found: api::SearchDeveloperMetadataResponse) -> Vec<ColumnMark> {
+pub(crate) fn collect_column_marks(found: api::SearchDeveloperMetadataResponse) -> Vec<ColumnMark> {
     let found = found.matched_developer_metadata.unwrap_or_default().into_iter();
     let column_marks = found.filter_map(|matched| matched.developer_metadata).filter_map(|mark| {
         let range = mark.location?.dimension_range?;
@@ -166,7 +166,7 @@ pub(crate) fn column_marks(found: api::SearchDeveloperMetadataResponse) -> Vec<C
 }
 
 /// Converts the hub's types. Responses omit fields whose value is zero.
-pub(crate) fn metadata(sheet: api::Spreadsheet) -> SpreadsheetInfo {
+pub(crate) fn convert_metadata(sheet: api::Spreadsheet) -> SpreadsheetInfo {
     let properties = sheet.properties.unwrap_or_default();
     let count = |n: Option<i32>| u32::try_from(n.unwrap_or(0)).unwrap_or(0);
     let tabs = sheet.sheets.unwrap_or_default().into_iter().filter_map(|tab| tab.properties).map(|tab| {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::error::ApiError;
 use crate::schema::enums::{TextParams, parse_boolean};
-use crate::schema::message_types::json_name;
+use crate::schema::message_types::to_json_name;
 
 /// The query parameters in order. Names are in JSON spelling, whichever spelling the client used.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,7 +20,7 @@ impl QueryParams {
     /// Parses the text after the `?`.
     pub fn parse(text: &str) -> Self {
         let read = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
-            (json_name(name.strip_prefix('$').unwrap_or(&name)), value.into_owned())
+            (to_json_name(name.strip_prefix('$').unwrap_or(&name)), value.into_owned())
         };
         Self(url::form_urlencoded::parse(text.as_bytes()).map(read).collect())
     }

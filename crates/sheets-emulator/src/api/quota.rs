@@ -82,10 +82,10 @@ impl QuotaCounter {
         let user = self.users.entry((account.to_owned(), metric)).or_default();
         let project = self.project.entry(metric).or_default();
         if *user >= limits.per_user {
-            return Err(refusal(metric, true, limits.per_user));
+            return Err(refuse_over_quota(metric, true, limits.per_user));
         }
         if *project >= limits.per_project {
-            return Err(refusal(metric, false, limits.per_project));
+            return Err(refuse_over_quota(metric, false, limits.per_project));
         }
         *user += 1;
         *project += 1;
@@ -98,7 +98,7 @@ impl QuotaCounter {
     }
 }
 
-fn refusal(metric: QuotaMetric, is_per_user: bool, value: u32) -> ApiError {
+fn refuse_over_quota(metric: QuotaMetric, is_per_user: bool, value: u32) -> ApiError {
     let word = if metric == QuotaMetric::Read { "Read" } else { "Write" };
     let (whose, of, unit) = if is_per_user {
         (" per user", "PerUser", "1/min/{project}/{user}")

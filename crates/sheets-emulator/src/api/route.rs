@@ -156,7 +156,7 @@ impl Route {
             return (method == Method::GET).then(about);
         }
         if let Some(rest) = path.strip_prefix("drive/v3/files") {
-            return drive(method, rest.trim_matches('/'));
+            return parse_drive_path(method, rest.trim_matches('/'));
         }
         if let Some(id) = path.strip_prefix("upload/drive/v3/files") {
             return upload(method, id.trim_matches('/'));
@@ -177,13 +177,13 @@ impl Route {
         let (id, rest) = rest.split_once('/').unwrap_or((rest, ""));
         let id = decode(id)?;
         if let Some((id, verb)) = id.rsplit_once(':').filter(|_| rest.is_empty()) {
-            return Self::spreadsheet_route(method, id, verb);
+            return Self::parse_spreadsheet_path(method, id, verb);
         }
         match rest.trim_end_matches('/') {
             "" if method == Method::GET => Some(Self { api: ApiMethod::Get, id, range: String::new() }),
             "" => None,
-            verb if verb.starts_with(':') => Self::spreadsheet_route(method, &id, &verb[1..]),
-            _ => Self::below(method, id, rest),
+            verb if verb.starts_with(':') => Self::parse_spreadsheet_path(method, &id, &verb[1..]),
+            _ => Self::parse_below_spreadsheet(method, id, rest),
         }
     }
 
@@ -193,7 +193,7 @@ impl Route {
         ["/drive/", "/upload/drive/", "/batch", "/resumable/"].iter().any(|begin| path.starts_with(begin))
     }
 
-    fn spreadsheet_route(method: &Method, id: &str, verb: &str) -> Option<Self> {
+    fn parse_spreadsheet_path(method: &Method, id: &str, verb: &str) -> Option<Self> {
         let api = match (method, verb) {
             (&Method::POST, "batchUpdate") => ApiMethod::BatchUpdate,
             (&Method::POST, "getByDataFilter") => ApiMethod::GetByDataFilter,
@@ -203,11 +203,11 @@ impl Route {
     }
 
     /// Parses what follows the id: `values/{range}`, `values:batchGet`, `sheets/0:copyTo`.
-    fn below(method: &Method, id: String, rest: &str) -> Option<Self> {
+    fn parse_below_spreadsheet(method: &Method, id: String, rest: &str) -> Option<Self> {
         let without = |api| Some(Self { api, id: id.clone(), range: String::new() });
         let whole = decode(rest.trim_end_matches('/'))?;
         if let Some(verb) = whole.strip_prefix("values:").or_else(|| whole.strip_prefix("values/:"))
-            && let Some(api) = values_verb(method, verb)
+            && let Some(api) = parse_values_verb(method, verb)
         {
             return without(api);
         }
@@ -239,7 +239,7 @@ impl Route {
     }
 }
 
-fn values_verb(method: &Method, verb: &str) -> Option<ApiMethod> {
+fn parse_values_verb(method: &Method, verb: &str) -> Option<ApiMethod> {
     Some(match (method, verb) {
         (&Method::GET, "batchGet") => ApiMethod::ValuesBatchGet,
         (&Method::POST, "batchUpdate") => ApiMethod::ValuesBatchUpdate,
@@ -251,11 +251,11 @@ fn values_verb(method: &Method, verb: &str) -> Option<ApiMethod> {
     })
 }
 
-fn drive(method: &Method, id: &str) -> Option<Route> {
+fn parse_drive_path(method: &Method, id: &str) -> Option<Route> {
     let api = match (method, id) {
         (&Method::POST, "") => ApiMethod::DriveCreate,
         (&Method::GET, "") => ApiMethod::DriveList,
-        (_, id) if id.contains('/') => return file_route(method, id),
+        (_, id) if id.contains('/') => return parse_file_path(method, id),
         (&Method::GET, _) => ApiMethod::DriveGet,
         (&Method::DELETE, _) => ApiMethod::DriveDelete,
         (&Method::PATCH, _) => ApiMethod::DriveUpdate,
@@ -275,7 +275,7 @@ fn upload(method: &Method, id: &str) -> Option<Route> {
 }
 
 /// Parses what follows a file's id: `copy`, `comments`, `permissions/{permissionId}`.
-fn file_route(method: &Method, path: &str) -> Option<Route> {
+fn parse_file_path(method: &Method, path: &str) -> Option<Route> {
     let (id, rest) = path.split_once('/')?;
     let (what, below) = rest.split_once('/').unwrap_or((rest, ""));
     let api = match (method, what, below) {

@@ -82,7 +82,7 @@ impl Transaction<'_> {
             return Ok(());
         }
         let old = self.row(sheet, row)?;
-        let refused = areas.iter().any(|(area, open)| refuses(area, open, row, &old, new));
+        let refused = areas.iter().any(|(area, open)| changes_protected_cell(area, open, row, &old, new));
         if refused { Err(StorageError::Protected) } else { Ok(()) }
     }
 
@@ -95,7 +95,7 @@ impl Transaction<'_> {
         let grid = if bodies.is_empty() { None } else { self.sheet(sheet)? };
         let Some(grid) = grid else { return Ok(Vec::new()) };
         let area = |range: Option<&Value>| {
-            let range = range_of(range.and_then(Value::as_object)?, sheet);
+            let range = read_range(range.and_then(Value::as_object)?, sheet);
             Some(range.resolve(grid.row_count, grid.column_count))
         };
         let mut found = Vec::new();
@@ -113,7 +113,7 @@ impl Transaction<'_> {
 }
 
 /// Returns whether the new row differs from the old one in a protected cell.
-fn refuses(area: &Area, open: &[Area], row: u32, old: &[Cell], new: &[Cell]) -> bool {
+fn changes_protected_cell(area: &Area, open: &[Area], row: u32, old: &[Cell], new: &[Cell]) -> bool {
     let blank = Cell::default();
     let at = |cells: &[Cell], column: u32| cells.get(column as usize).unwrap_or(&blank).clone();
     let last = u32::try_from(old.len().max(new.len())).unwrap_or(u32::MAX);
@@ -122,7 +122,7 @@ fn refuses(area: &Area, open: &[Area], row: u32, old: &[Cell], new: &[Cell]) -> 
     area.rows.contains(&row) && columns.any(|column| at(old, column) != at(new, column))
 }
 
-fn range_of(range: &Map<String, Value>, sheet: i32) -> GridRange {
+fn read_range(range: &Map<String, Value>, sheet: i32) -> GridRange {
     let bound = |name: &str| range.get(name).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     GridRange {
         sheet_id: sheet,

@@ -30,12 +30,12 @@ const END: &str = "-----END PRIVATE KEY-----";
 
 /// Returns a service-account key file whose `token_uri` is the emulator at `base_url`, such as
 /// `http://127.0.0.1:8080`.
-pub(crate) fn service_account(base_url: &str) -> Value {
+pub(crate) fn build_service_account_key(base_url: &str) -> Value {
     json!({
         "type": "service_account",
         "project_id": "sheetkeep-emulator",
         "private_key_id": TEST_KEY_ID,
-        "private_key": format!("{BEGIN}{}{END}\n", base64_lines()),
+        "private_key": format!("{BEGIN}{}{END}\n", read_test_key_lines()),
         "client_email": TEST_ACCOUNT,
         "client_id": "000000000000000000000",
         "auth_uri": format!("{base_url}/auth"),
@@ -53,13 +53,13 @@ pub(crate) fn is_service_account(text: &str) -> bool {
 }
 
 /// Returns the lines between the markers, with the line breaks around them.
-fn base64_lines() -> &'static str {
+fn read_test_key_lines() -> &'static str {
     FILE.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END)).map_or("", |(lines, _)| lines)
 }
 
 /// Returns whether the test key made this RS256 signature.
-pub(crate) fn signed_by_test_key(message: &[u8], signature: &[u8]) -> bool {
-    let text: String = base64_lines().chars().filter(|c| !c.is_whitespace()).collect();
+pub(crate) fn is_signed_by_test_key(message: &[u8], signature: &[u8]) -> bool {
+    let text: String = read_test_key_lines().chars().filter(|c| !c.is_whitespace()).collect();
     let Some(key) = BASE64.decode(text.as_bytes()).ok().and_then(|der| RsaKeyPair::from_pkcs8(&der).ok()) else {
         return false;
     };
@@ -69,7 +69,7 @@ pub(crate) fn signed_by_test_key(message: &[u8], signature: &[u8]) -> bool {
 
 #[cfg(test)]
 pub(crate) fn sign(message: &[u8]) -> Vec<u8> {
-    let text: String = base64_lines().chars().filter(|c| !c.is_whitespace()).collect();
+    let text: String = read_test_key_lines().chars().filter(|c| !c.is_whitespace()).collect();
     let key = RsaKeyPair::from_pkcs8(&BASE64.decode(text.as_bytes()).unwrap()).unwrap();
     let mut signature = vec![0; key.public().modulus_len()];
     let random = ring::rand::SystemRandom::new();
@@ -84,15 +84,15 @@ mod tests {
     #[test]
     fn the_key_knows_its_own_signatures_and_no_others() {
         let mut signature = sign(b"message");
-        assert!(signed_by_test_key(b"message", &signature));
-        assert!(!signed_by_test_key(b"massage", &signature));
+        assert!(is_signed_by_test_key(b"message", &signature));
+        assert!(!is_signed_by_test_key(b"massage", &signature));
         signature[0] ^= 1;
-        assert!(!signed_by_test_key(b"message", &signature));
+        assert!(!is_signed_by_test_key(b"message", &signature));
     }
 
     #[test]
     fn the_credentials_point_at_their_server_and_hold_a_whole_key() {
-        let file = service_account("http://127.0.0.1:1234");
+        let file = build_service_account_key("http://127.0.0.1:1234");
         assert_eq!(file["token_uri"], "http://127.0.0.1:1234/token");
         assert!(is_service_account(&file.to_string()) && !is_service_account("{\"client_email\": \"a@b\"}"));
         let key = file["private_key"].as_str().unwrap();

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::auth::test_credentials::{
-    TEST_ACCOUNT, TEST_CLIENT_ID, TEST_CLIENT_SECRET, TEST_KEY_ID, TEST_REFRESH_TOKEN, signed_by_test_key,
+    TEST_ACCOUNT, TEST_CLIENT_ID, TEST_CLIENT_SECRET, TEST_KEY_ID, TEST_REFRESH_TOKEN, is_signed_by_test_key,
 };
 use crate::error::ApiError;
 use crate::random::RandomSource;
@@ -177,7 +177,7 @@ fn read_assertion(assertion: &str, host: &str, now_ms: i64) -> Result<TokenHolde
         return Err(TokenError::grant("Invalid grant: account not found"));
     }
     let known = account == TEST_ACCOUNT || header.kid.as_deref() == Some(TEST_KEY_ID);
-    if header.alg != "RS256" || known && !signed_by_test_key(message.as_bytes(), &signature) {
+    if header.alg != "RS256" || known && !is_signed_by_test_key(message.as_bytes(), &signature) {
         return Err(TokenError::grant("Invalid JWT Signature."));
     }
     check_audience(claims.aud.as_deref().unwrap_or_default(), host)?;
@@ -187,7 +187,7 @@ fn read_assertion(assertion: &str, host: &str, now_ms: i64) -> Result<TokenHolde
         let detail = "Invalid OAuth scope or ID token audience provided.";
         return Err(TokenError::new(400, "invalid_scope", detail));
     }
-    Ok(TokenHolder { account, access: access(&scope) })
+    Ok(TokenHolder { account, access: read_access(&scope) })
 }
 
 fn check_audience(audience: &str, host: &str) -> Result<(), TokenError> {
@@ -219,7 +219,7 @@ fn check_refresh_token(client: &str, secret: &str, token: &str) -> Result<TokenH
 
 /// Returns the access that the scopes of a token grant on Sheets: the scopes of the discovery
 /// document, and the feed scope of old clients.
-fn access(scopes: &str) -> AccessLevel {
+fn read_access(scopes: &str) -> AccessLevel {
     let one = |scope: &str| match scope.strip_prefix("https://www.googleapis.com/auth/").unwrap_or(scope) {
         "spreadsheets" | "drive" | "drive.file" | "https://spreadsheets.google.com/feeds" => AccessLevel::Write,
         "spreadsheets.readonly" | "drive.readonly" => AccessLevel::Read,

@@ -17,9 +17,9 @@ use crate::batch::sheets::{dimension_groups, dimensions, sheet};
 use crate::batch::write_cells;
 use crate::error::ApiError;
 use crate::random::RandomSource;
-use crate::schema::proto_json::{read, read_checked, snake};
+use crate::schema::proto_json::{read, read_checked, to_snake_case};
 use crate::schema::response_mask::ResponseMask;
-use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, spreadsheet};
+use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, render_spreadsheet};
 
 /// Applies a batch to a spreadsheet. Everything is durable when this returns, or nothing is
 /// changed. `body` is the JSON of `BatchUpdateSpreadsheetRequest`. `mask` is the `fields` parameter
@@ -51,7 +51,7 @@ pub(crate) fn batch_update(
     answer.insert("spreadsheetId".to_owned(), id.into());
     answer.insert("replies".to_owned(), Value::Array(replies));
     if request_body.includes_spreadsheet {
-        answer.insert("updatedSpreadsheet".to_owned(), spreadsheet_after(&batch, id, request_body, mask)?);
+        answer.insert("updatedSpreadsheet".to_owned(), render_spreadsheet_after(&batch, id, request_body, mask)?);
     }
     drop(batch);
     tx.commit()?;
@@ -59,7 +59,7 @@ pub(crate) fn batch_update(
 }
 
 /// Returns the spreadsheet after the batch, before another writer can change it.
-fn spreadsheet_after(
+fn render_spreadsheet_after(
     batch: &Batch<'_, '_>,
     id: &str,
     request_body: BatchBody<'_>,
@@ -71,7 +71,7 @@ fn spreadsheet_after(
     };
     let selections = request_body.ranges.into_iter().map(CellSelection::Range).collect();
     let mask = mask.child("updatedSpreadsheet").cloned().unwrap_or_default();
-    spreadsheet(batch.tx, id, &SpreadsheetView { selections, includes_grid_data: grid_data, mask })
+    render_spreadsheet(batch.tx, id, &SpreadsheetView { selections, includes_grid_data: grid_data, mask })
 }
 
 /// Applies one prepared request.
@@ -96,7 +96,7 @@ impl PreparedRequest {
 /// Parses one request. A malformed one is rejected by its path in the body, before any request is
 /// applied.
 fn prepare(n: usize, request: RawRequest<'_>) -> Result<PreparedRequest, ApiError> {
-    let reader = RequestReader { path: format!("requests[{n}].{}", snake(request.kind)), request };
+    let reader = RequestReader { path: format!("requests[{n}].{}", to_snake_case(request.kind)), request };
     match request.kind {
         "addConditionalFormatRule" => reader.parse_checked(formatting::add_rule),
         "addDimensionGroup" => reader.parse(|batch, request| dimension_groups::add(batch, &request)),
@@ -130,16 +130,18 @@ fn prepare(n: usize, request: RawRequest<'_>) -> Result<PreparedRequest, ApiErro
         "randomizeRange" => reader.parse(|batch, request| paste_text::shuffle(batch, &request)),
         "repeatCell" => reader.parse(write_cells::repeat),
         "setBasicFilter" => reader.parse_checked(basic_filter::set),
-        "setDataValidation" => reader.parse_checked(write_cells::validation),
+        "setDataValidation" => reader.parse_checked(write_cells::set_validation),
         "sortRange" => reader.parse(|batch, request| range_edits::sort(batch, &request)),
         "textToColumns" => reader.parse(|batch, request| paste_text::split(batch, &request)),
         "trimWhitespace" => reader.parse(|batch, request| formatting::trim(batch, &request)),
         "unmergeCells" => reader.parse(|batch, request| merge::unmerge(batch, &request)),
-        "updateBorders" => reader.parse_checked(|batch, request| formatting::borders(batch, &request)),
+        "updateBorders" => reader.parse_checked(|batch, request| formatting::set_borders(batch, &request)),
         "updateCells" => reader.parse(write_cells::update),
         "updateConditionalFormatRule" => reader.parse_checked(formatting::update_rule),
         "updateDeveloperMetadata" => reader.parse_checked(developer_metadata::update),
-        "updateDimensionProperties" => reader.parse_checked(|batch, request| dimensions::properties(batch, &request)),
+        "updateDimensionProperties" => {
+            reader.parse_checked(|batch, request| dimensions::update_properties(batch, &request))
+        }
         "updateNamedRange" => reader.parse(named_ranges::update),
         "updateProtectedRange" => reader.parse_checked(named_ranges::update_protected),
         "updateSheetProperties" => reader.parse_checked(sheet::update),
@@ -199,7 +201,7 @@ impl RequestReader<'_> {
 
     /// Parses a message into a struct that has a field for every member.
     fn parse<T: DeserializeOwned + 'static>(&self, run: RequestHandler<T>) -> Result<PreparedRequest, ApiError> {
-        Ok(self.job(read(self.raw(), self.request.message, &self.path)?, run))
+        Ok(self.prepare_handler(read(self.raw(), self.request.message, &self.path)?, run))
     }
 
     /// Parses a message that is stored as JSON.
@@ -207,10 +209,10 @@ impl RequestReader<'_> {
         &self,
         run: RequestHandler<T>,
     ) -> Result<PreparedRequest, ApiError> {
-        Ok(self.job(read_checked(self.raw(), self.request.message, &self.path)?, run))
+        Ok(self.prepare_handler(read_checked(self.raw(), self.request.message, &self.path)?, run))
     }
 
-    fn job<T: 'static>(&self, message: T, run: RequestHandler<T>) -> PreparedRequest {
+    fn prepare_handler<T: 'static>(&self, message: T, run: RequestHandler<T>) -> PreparedRequest {
         PreparedRequest { kind: self.request.kind, run: Box::new(move |batch| run(batch, message)) }
     }
 }

@@ -181,11 +181,11 @@ impl<'a, 's> Batch<'a, 's> {
     /// an error.
     pub(crate) fn area(&self, range: &GridRangeMessage) -> Result<(SheetProperties, Area), ApiError> {
         let sheet = self.grid(range.sheet_id)?;
-        let asked = grid_range(range)?;
+        let asked = check_grid_range(range)?;
         let outside = asked.start_row.is_some_and(|row| row >= sheet.row_count)
             || asked.start_col.is_some_and(|col| col >= sheet.column_count);
         if outside {
-            return Err(outside_grid_error(&sheet, &asked));
+            return Err(make_outside_grid_error(&sheet, &asked));
         }
         let area = asked.resolve(sheet.row_count, sheet.column_count);
         Ok((sheet, area))
@@ -194,8 +194,8 @@ impl<'a, 's> Batch<'a, 's> {
     /// Returns the sheet and cell of a coordinate.
     pub(crate) fn place(&self, place: &GridCoordinate) -> Result<(SheetProperties, u32, u32), ApiError> {
         let sheet = self.grid(place.sheet_id)?;
-        let row = checked_index(place.row_index, sheet.row_count, "rowIndex", "row")?;
-        let col = checked_index(place.column_index, sheet.column_count, "columnIndex", "column")?;
+        let row = check_index(place.row_index, sheet.row_count, "rowIndex", "row")?;
+        let col = check_index(place.column_index, sheet.column_count, "columnIndex", "column")?;
         Ok((sheet, row, col))
     }
 
@@ -206,9 +206,9 @@ impl<'a, 's> Batch<'a, 's> {
         let Some(dimension) = span.dimension.and_then(DimensionName::specified) else {
             return refuse("No dimension was specified.");
         };
-        let size = size(&sheet, dimension);
-        let start = bound(span.start_index, "startIndex")?.unwrap_or(0);
-        let end = bound(span.end_index, "endIndex")?.unwrap_or(size);
+        let size = count_lines(&sheet, dimension);
+        let start = check_bound(span.start_index, "startIndex")?.unwrap_or(0);
+        let end = check_bound(span.end_index, "endIndex")?.unwrap_or(size);
         if end <= start {
             return refuse(format!("endIndex ({end}) must be greater than startIndex ({start})"));
         }
@@ -217,7 +217,7 @@ impl<'a, 's> Batch<'a, 's> {
 }
 
 /// Returns the number of rows or columns of a sheet.
-pub(crate) fn size(sheet: &SheetProperties, dimension: Dimension) -> u32 {
+pub(crate) fn count_lines(sheet: &SheetProperties, dimension: Dimension) -> u32 {
     match dimension {
         Dimension::Rows => sheet.row_count,
         Dimension::Columns => sheet.column_count,
@@ -225,7 +225,7 @@ pub(crate) fn size(sheet: &SheetProperties, dimension: Dimension) -> u32 {
 }
 
 /// Returns the error for a range outside the grid.
-pub(crate) fn outside_grid_error(sheet: &SheetProperties, range: &GridRange) -> ApiError {
+pub(crate) fn make_outside_grid_error(sheet: &SheetProperties, range: &GridRange) -> ApiError {
     let span = CellSpan {
         start_row: range.start_row,
         end_row: range.end_row,
@@ -241,13 +241,13 @@ pub(crate) fn outside_grid_error(sheet: &SheetProperties, range: &GridRange) -> 
 }
 
 /// Returns the range, if its bounds are not negative and in order.
-pub(crate) fn grid_range(sent: &GridRangeMessage) -> Result<GridRange, ApiError> {
+pub(crate) fn check_grid_range(sent: &GridRangeMessage) -> Result<GridRange, ApiError> {
     let range = GridRange {
         sheet_id: sent.sheet_id,
-        start_row: bound(sent.start_row_index, "startRowIndex")?,
-        end_row: bound(sent.end_row_index, "endRowIndex")?,
-        start_col: bound(sent.start_column_index, "startColumnIndex")?,
-        end_col: bound(sent.end_column_index, "endColumnIndex")?,
+        start_row: check_bound(sent.start_row_index, "startRowIndex")?,
+        end_row: check_bound(sent.end_row_index, "endRowIndex")?,
+        start_col: check_bound(sent.start_column_index, "startColumnIndex")?,
+        end_col: check_bound(sent.end_column_index, "endColumnIndex")?,
     };
     for (start, end, name) in [(range.start_row, range.end_row, "Row"), (range.start_col, range.end_col, "Column")] {
         let start = start.unwrap_or(0);
@@ -258,15 +258,15 @@ pub(crate) fn grid_range(sent: &GridRangeMessage) -> Result<GridRange, ApiError>
     Ok(range)
 }
 
-fn bound(sent: Option<i32>, name: &str) -> Result<Option<u32>, ApiError> {
+fn check_bound(sent: Option<i32>, name: &str) -> Result<Option<u32>, ApiError> {
     let Some(sent) = sent else { return Ok(None) };
     u32::try_from(sent)
         .map(Some)
         .map_err(|_| ApiError::invalid_argument(format!("{name}[{sent}] must not be negative")))
 }
 
-fn checked_index(sent: i32, size: u32, member: &str, what: &str) -> Result<u32, ApiError> {
-    let index = bound(Some(sent), member)?.unwrap_or(0);
+fn check_index(sent: i32, size: u32, member: &str, what: &str) -> Result<u32, ApiError> {
+    let index = check_bound(Some(sent), member)?.unwrap_or(0);
     if index >= size {
         return refuse(format!(
             "GridCoordinate.{member}[{index}] is after last {what} in grid[{}]",

@@ -56,7 +56,7 @@ pub(crate) fn merge_members(
             }
         }
         // Both forms of a colour, and of a filter, are one property: one form replaces the other.
-        if let Some(other_name) = other_form(name).filter(|other_name| !masks.contains_key(other_name)) {
+        if let Some(other_name) = find_other_form(name).filter(|other_name| !masks.contains_key(other_name)) {
             merged.shift_remove(&other_name);
         }
     }
@@ -64,7 +64,7 @@ pub(crate) fn merge_members(
 }
 
 /// Returns `tabColorStyle` for `tabColor`, `filterSpecs` for `criteria`, and the reverse.
-fn other_form(name: &str) -> Option<String> {
+fn find_other_form(name: &str) -> Option<String> {
     match name {
         "criteria" => return Some("filterSpecs".to_owned()),
         "filterSpecs" => return Some("criteria".to_owned()),

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::batch::context::{Batch, grid_range};
+use crate::batch::context::{Batch, check_grid_range};
 use crate::batch::request_types::GridRangeMessage;
 use crate::error::ApiError;
 use crate::grid::area::GridRange;
@@ -61,13 +61,13 @@ fn move_ranges(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option
                 match value {
                     Value::Array(ranges) if LISTS.contains(&name.as_str()) => {
                         ranges.retain_mut(|range| {
-                            let (differs, stays) = follow(range, sheet, moved);
+                            let (differs, stays) = move_range(range, sheet, moved);
                             changed |= differs;
                             stays
                         });
                     }
                     Value::Object(range) if is_one && !range.contains_key("sources") => {
-                        let (differs, stays) = follow(value, sheet, moved);
+                        let (differs, stays) = move_range(value, sheet, moved);
                         changed |= differs;
                         if !stays {
                             empty.push(name.clone());
@@ -86,8 +86,9 @@ fn move_ranges(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option
 }
 
 /// Moves one range. Returns whether it changed, and whether anything of it is left.
-fn follow(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option<GridRange>) -> (bool, bool) {
-    let range = serde_json::from_value::<GridRangeMessage>(body.clone()).ok().and_then(|sent| grid_range(&sent).ok());
+fn move_range(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option<GridRange>) -> (bool, bool) {
+    let range =
+        serde_json::from_value::<GridRangeMessage>(body.clone()).ok().and_then(|sent| check_grid_range(&sent).ok());
     let Some(range) = range.filter(|range| range.sheet_id == sheet) else { return (false, true) };
     match moved(range.clone()) {
         None => (true, false),

@@ -10,8 +10,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::ApiError;
-use crate::schema::message_types::{FieldKind, json_name, member};
-use crate::schema::proto_json::{NOT_JSON, WRONG_ROOT, unknown_name};
+use crate::schema::message_types::{FieldKind, find_member, to_json_name};
+use crate::schema::proto_json::{NOT_JSON, WRONG_ROOT, explain_unknown_name};
 
 /// The body of a batch.
 #[derive(Debug)]
@@ -72,50 +72,52 @@ pub(crate) fn open(body: &[u8]) -> Result<BatchBody<'_>, ApiError> {
     let mut request_body =
         BatchBody { requests: Vec::new(), includes_spreadsheet: false, includes_grid_data: false, ranges: Vec::new() };
     for (name, raw) in members {
-        let json = json_name(&name);
-        if raw.get() == "null" && member("BatchUpdateSpreadsheetRequest", &json).is_some() {
+        let json = to_json_name(&name);
+        if raw.get() == "null" && find_member("BatchUpdateSpreadsheetRequest", &json).is_some() {
             continue;
         }
         match json.as_str() {
-            "requests" => request_body.requests = requests(raw)?,
+            "requests" => request_body.requests = read_requests(raw)?,
             "includeSpreadsheetInResponse" => {
-                request_body.includes_spreadsheet = flag(raw, "include_spreadsheet_in_response")?;
+                request_body.includes_spreadsheet = read_flag(raw, "include_spreadsheet_in_response")?;
             }
-            "responseIncludeGridData" => request_body.includes_grid_data = flag(raw, "response_include_grid_data")?,
+            "responseIncludeGridData" => {
+                request_body.includes_grid_data = read_flag(raw, "response_include_grid_data")?
+            }
             "responseRanges" => {
-                request_body.ranges = one_or_more(raw)
+                request_body.ranges = read_one_or_more(raw)
                     .and_then(|items| items.into_iter().map(|item| serde_json::from_str(item.get())).collect())
-                    .map_err(|_| wrong("response_ranges", "TYPE_STRING", raw))?;
+                    .map_err(|_| make_value_error("response_ranges", "TYPE_STRING", raw))?;
             }
             "commentsViewMode" => {}
-            _ => return Err(ApiError::bad_field("", unknown_name(&name, ""))),
+            _ => return Err(ApiError::bad_field("", explain_unknown_name(&name, ""))),
         }
     }
     Ok(request_body)
 }
 
-fn wrong(path: &str, kind: &str, raw: &RawValue) -> ApiError {
+fn make_value_error(path: &str, kind: &str, raw: &RawValue) -> ApiError {
     ApiError::bad_field(path, format!("Invalid value at '{path}' ({kind}), {}", raw.get()))
 }
 
-fn flag(raw: &RawValue, path: &str) -> Result<bool, ApiError> {
+fn read_flag(raw: &RawValue, path: &str) -> Result<bool, ApiError> {
     match raw.get() {
         "true" | "\"true\"" => Ok(true),
         "false" | "\"false\"" => Ok(false),
-        _ => Err(wrong(path, "TYPE_BOOL", raw)),
+        _ => Err(make_value_error(path, "TYPE_BOOL", raw)),
     }
 }
 
-fn requests(raw: &RawValue) -> Result<Vec<RawRequest<'_>>, ApiError> {
+fn read_requests(raw: &RawValue) -> Result<Vec<RawRequest<'_>>, ApiError> {
     let mut list = Vec::new();
     if flatten(raw, &mut list).is_err() {
-        return Err(wrong("requests", "type.googleapis.com/google.apps.sheets.v4.Request", raw));
+        return Err(make_value_error("requests", "type.googleapis.com/google.apps.sheets.v4.Request", raw));
     }
     list.into_iter().enumerate().map(|(n, members)| seal(n, members)).collect()
 }
 
 /// Returns the elements of a list. The front end takes anything else as a list of one.
-fn one_or_more(raw: &RawValue) -> Result<Vec<&RawValue>, serde_json::Error> {
+fn read_one_or_more(raw: &RawValue) -> Result<Vec<&RawValue>, serde_json::Error> {
     if raw.get().starts_with('[') { serde_json::from_str(raw.get()) } else { Ok(vec![raw]) }
 }
 
@@ -123,7 +125,7 @@ fn one_or_more(raw: &RawValue) -> Result<Vec<&RawValue>, serde_json::Error> {
 /// means its elements: pygsheets sends `[[{…}]]`, which Google accepts. Deeper lists are rejected,
 /// because the caller would choose the stack depth.
 fn flatten<'a>(raw: &'a RawValue, list: &mut Vec<RawMembers<'a>>) -> Result<(), serde_json::Error> {
-    for item in one_or_more(raw)?.into_iter().filter(|item| item.get() != "null") {
+    for item in read_one_or_more(raw)?.into_iter().filter(|item| item.get() != "null") {
         if item.get().starts_with('[') {
             let inner = serde_json::from_str::<Vec<Option<RawMembers<'_>>>>(item.get())?;
             list.extend(inner.into_iter().flatten());
@@ -138,8 +140,8 @@ fn seal(n: usize, RawMembers(members): RawMembers<'_>) -> Result<RawRequest<'_>,
     let path = format!("requests[{n}]");
     let mut sealed: Option<RawRequest<'_>> = None;
     for (name, body) in members {
-        let Some((kind, message)) = kind_of(&json_name(&name)) else {
-            return Err(ApiError::bad_field(&path, unknown_name(&name, &path)));
+        let Some((kind, message)) = find_request_kind(&to_json_name(&name)) else {
+            return Err(ApiError::bad_field(&path, explain_unknown_name(&name, &path)));
         };
         if body.get() == "null" {
             continue;
@@ -155,9 +157,9 @@ fn seal(n: usize, RawMembers(members): RawMembers<'_>) -> Result<RawRequest<'_>,
 }
 
 /// Returns the kind and its message type, by the table of the discovery document.
-fn kind_of(name: &str) -> Option<(&'static str, &'static str)> {
-    let FieldKind::Message(message) = member("Request", name)?.kind else { return None };
-    crate::schema::message_types::name_of("Request", name).map(|kind| (kind, message))
+fn find_request_kind(name: &str) -> Option<(&'static str, &'static str)> {
+    let FieldKind::Message(message) = find_member("Request", name)?.kind else { return None };
+    crate::schema::message_types::find_member_name("Request", name).map(|kind| (kind, message))
 }
 
 #[cfg(test)]

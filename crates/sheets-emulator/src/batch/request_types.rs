@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::grid::area::Dimension;
 use crate::grid::cell::{Cell, CellValue};
-use crate::schema::message_types::member;
+use crate::schema::message_types::find_member;
 use crate::schema::proto_json::is_storable;
 
 /// `RowData`: the cells of one row, from the first column of the request on.
@@ -49,13 +49,13 @@ impl<'de> Deserialize<'de> for CellData {
                             map.next_value::<IgnoredAny>()?;
                         }
                         name => {
-                            let known = member("CellData", name);
+                            let known = find_member("CellData", name);
                             let known = known.ok_or_else(|| A::Error::custom("unknown member of a cell"))?;
                             let value: Value = map.next_value()?;
                             if !is_storable(&value, known.kind, known.is_list) {
                                 return Err(A::Error::custom("a member of a cell that needs a closer look"));
                             }
-                            cell.set_member(name, Some(normalized_colors(value)).filter(|v| !is_empty_value(v)));
+                            cell.set_member(name, Some(normalize_colors(value)).filter(|v| !is_empty_value(v)));
                         }
                     }
                 }
@@ -113,13 +113,13 @@ pub(crate) fn is_empty_value(value: &Value) -> bool {
 
 /// Returns the value as Google stores it: colour channels in 8-bit steps, without zeros (recorded:
 /// 0.5 is returned as 0.49803922).
-pub(crate) fn normalized_colors(value: Value) -> Value {
+pub(crate) fn normalize_colors(value: Value) -> Value {
     match value {
         Value::Object(members) if is_color(&members) => Value::Object(
-            members.into_iter().filter_map(|(name, value)| channel(&value).map(|value| (name, value))).collect(),
+            members.into_iter().filter_map(|(name, value)| round_channel(&value).map(|value| (name, value))).collect(),
         ),
-        Value::Object(members) => members.into_iter().map(|(name, value)| (name, normalized_colors(value))).collect(),
-        Value::Array(items) => items.into_iter().map(normalized_colors).collect(),
+        Value::Object(members) => members.into_iter().map(|(name, value)| (name, normalize_colors(value))).collect(),
+        Value::Array(items) => items.into_iter().map(normalize_colors).collect(),
         other => other,
     }
 }
@@ -132,7 +132,7 @@ fn is_color(members: &Map<String, Value>) -> bool {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "steps of 1/255 as 32-bit floats, as Google writes them")]
-fn channel(value: &Value) -> Option<Value> {
+fn round_channel(value: &Value) -> Option<Value> {
     // A channel is a 32-bit float on the wire. In 64 bits, 7 of 255 would become 6 when read back.
     let step = (value.as_f64()?.clamp(0.0, 1.0) as f32 * 255.0).trunc();
     let objects = step / 255.0;
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn colours_are_kept_in_steps_of_eight_bits() {
         let sent = json!({"backgroundColor": {"red": 0.5, "green": 0, "blue": 1}});
-        assert_eq!(normalized_colors(sent), json!({"backgroundColor": {"red": 0.498_039_22, "blue": 1}}));
+        assert_eq!(normalize_colors(sent), json!({"backgroundColor": {"red": 0.498_039_22, "blue": 1}}));
     }
 
     /// Asserted by gspread-formatting's live tests, which write back the colour that they read.
@@ -223,8 +223,8 @@ mod tests {
     fn a_colour_that_is_read_and_written_back_stays() {
         for step in 0..=255_u8 {
             let sent = json!({"red": f64::from(step) / 255.0, "blue": 1});
-            let read = normalized_colors(sent);
-            assert_eq!(normalized_colors(read.clone()), read, "{step}");
+            let read = normalize_colors(sent);
+            assert_eq!(normalize_colors(read.clone()), read, "{step}");
             let channel = read.get("red").and_then(Value::as_f64).unwrap_or_default();
             assert!((channel * 255.0 - f64::from(step)).abs() < 0.001, "{step}: {channel}");
         }

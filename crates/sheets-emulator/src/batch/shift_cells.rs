@@ -7,24 +7,24 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::batch::context::{Batch, grid_range, size};
+use crate::batch::context::{Batch, check_grid_range, count_lines};
 use crate::batch::object_ranges::move_object_ranges;
 use crate::batch::request_types::GridRangeMessage;
 use crate::batch::write_cells::change_rows;
 use crate::error::ApiError;
-use crate::format::response_format::group_kind;
+use crate::format::response_format::name_groups_kind;
 use crate::formula::references::rewrite::{rewrite_formulas, rewrite_rule};
-use crate::formula::references::shift::{SheetEdit, range_after};
+use crate::formula::references::shift::{SheetEdit, adjust_range};
 use crate::grid::area::{Dimension, GridRange};
 use crate::grid::cell::Cell;
-use crate::storage::content::developer_metadata::{KIND, sheet_of};
+use crate::storage::content::developer_metadata::{KIND, read_location_sheet};
 use crate::storage::transaction::SheetProperties;
 
 /// Stored objects whose body has a `range` that moves with the cells.
 const RANGED: [&str; 5] = ["merge", "protected", "filter", "banding", "filter view"];
 
 /// Returns the kind of stored row or column properties, by index.
-pub(crate) fn properties_kind(dimension: Dimension) -> &'static str {
+pub(crate) fn name_properties_kind(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Rows => "rows",
         Dimension::Columns => "columns",
@@ -42,7 +42,7 @@ pub(crate) fn insert(
     inherit_from: Option<u32>,
 ) -> Result<(), ApiError> {
     grow(sheet, dimension, i64::from(count));
-    let frozen = frozen_mut(sheet, dimension);
+    let frozen = frozen_count_mut(sheet, dimension);
     if at < *frozen {
         *frozen += count;
     }
@@ -53,13 +53,17 @@ pub(crate) fn insert(
         Dimension::Columns => insert_columns(batch, sheet, at, count, inherit_from)?,
     }
     shift_objects(batch, sheet.id, dimension, |index| Some(index + i64::from(count)), at)?;
-    on_cells_moved(batch, sheet, &SheetEdit::Insert { dimension, at, count, within: None })
+    follow_moved_cells(batch, sheet, &SheetEdit::Insert { dimension, at, count, within: None })
 }
 
 /// Updates ranges and formulas after cells of a sheet moved.
-pub(crate) fn on_cells_moved(batch: &Batch<'_, '_>, sheet: &SheetProperties, edit: &SheetEdit) -> Result<(), ApiError> {
+pub(crate) fn follow_moved_cells(
+    batch: &Batch<'_, '_>,
+    sheet: &SheetProperties,
+    edit: &SheetEdit,
+) -> Result<(), ApiError> {
     let rules = batch.tx.objects(Some(sheet.id), "rule")?;
-    move_ranges(batch, sheet.id, |range| range_after(&range, edit))?;
+    move_ranges(batch, sheet.id, |range| adjust_range(&range, edit))?;
     rewrite_rules(batch, sheet, &rules, edit)?;
     Ok(rewrite_formulas(batch.tx, &sheet.title, edit)?)
 }
@@ -79,7 +83,7 @@ fn rewrite_rules(
     let kept = before
         .iter()
         .map(|(_, rule)| ranges(rule))
-        .filter(|ranges| ranges.iter().any(|r| range_after(r, edit).is_some()));
+        .filter(|ranges| ranges.iter().any(|r| adjust_range(r, edit).is_some()));
     for ((index, mut rule), ranges) in batch.tx.objects(Some(sheet.id), "rule")?.into_iter().zip(kept) {
         let Some(anchor) = ranges.first() else { continue };
         if rewrite_rule(&mut rule, anchor, &sheet.title, edit) {
@@ -97,7 +101,7 @@ fn insert_rows(
     inherit_from: Option<u32>,
 ) -> Result<(), ApiError> {
     let like: Vec<Cell> = match inherit_from {
-        Some(row) => batch.tx.row(sheet.id, row)?.iter().map(format_of).collect(),
+        Some(row) => batch.tx.row(sheet.id, row)?.iter().map(copy_format).collect(),
         None => Vec::new(),
     };
     batch.tx.shift_rows(sheet.id, at..u32::MAX, i64::from(count))?;
@@ -116,7 +120,7 @@ fn insert_columns(
 ) -> Result<(), ApiError> {
     let (at, count) = (at as usize, count as usize);
     change_rows(batch, sheet, &(0..sheet.row_count), |row| {
-        let like = inherit_from.and_then(|col| row.get(col as usize)).map(format_of).unwrap_or_default();
+        let like = inherit_from.and_then(|col| row.get(col as usize)).map(copy_format).unwrap_or_default();
         if at < row.len() || (at == row.len() && !like.is_blank()) {
             row.splice(at..at, std::iter::repeat_n(like, count));
         }
@@ -124,7 +128,7 @@ fn insert_columns(
 }
 
 /// Returns a cell with the format of another one only.
-fn format_of(cell: &Cell) -> Cell {
+fn copy_format(cell: &Cell) -> Cell {
     let mut like = Cell::default();
     if let Some(format) = cell.format() {
         like.set_member("userEnteredFormat", Some(format.clone()));
@@ -140,29 +144,29 @@ pub(crate) fn delete(
     deleted: &Range<u32>,
 ) -> Result<(), ApiError> {
     let count = deleted.end - deleted.start;
-    remove(batch, sheet, dimension, deleted)?;
+    remove_lines(batch, sheet, dimension, deleted)?;
     if dimension == Dimension::Rows {
         batch.tx.shift_rows(sheet.id, deleted.end..u32::MAX, -i64::from(count))?;
     }
     grow(sheet, dimension, -i64::from(count));
-    let frozen = frozen_mut(sheet, dimension);
+    let frozen = frozen_count_mut(sheet, dimension);
     *frozen -= (*frozen).min(deleted.end).saturating_sub(deleted.start);
     Ok(batch.tx.put_sheet(sheet)?)
 }
 
 /// Shrinks a grid to `new` rows or columns. A larger number has no effect.
-pub(crate) fn cut(
+pub(crate) fn shrink_grid(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
     dimension: Dimension,
     new: u32,
 ) -> Result<(), ApiError> {
-    let old = size(sheet, dimension);
-    if new < old { remove(batch, sheet, dimension, &(new..old)) } else { Ok(()) }
+    let old = count_lines(sheet, dimension);
+    if new < old { remove_lines(batch, sheet, dimension, &(new..old)) } else { Ok(()) }
 }
 
 /// Empties rows, or deletes columns, and adjusts ranges.
-fn remove(
+fn remove_lines(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
     dimension: Dimension,
@@ -179,7 +183,7 @@ fn remove(
     let (start, end) = (i64::from(deleted.start), i64::from(deleted.end));
     let moved = |index: i64| if index < start { Some(index) } else { (index >= end).then(|| index - count) };
     shift_objects(batch, sheet.id, dimension, moved, deleted.start)?;
-    on_cells_moved(batch, sheet, &SheetEdit::Delete { dimension, deleted: deleted.clone(), within: None })
+    follow_moved_cells(batch, sheet, &SheetEdit::Delete { dimension, deleted: deleted.clone(), within: None })
 }
 
 /// Changes the index of stored row or column properties, or deletes them.
@@ -193,7 +197,7 @@ pub(crate) fn shift_objects(
     let first = i64::from(from);
     move_metadata(batch, sheet, dimension, |index| if index < first { Some(index) } else { moved(index) })?;
     move_groups(batch, sheet, dimension, |index| if index < first { Some(index) } else { moved(index) })?;
-    let kind = properties_kind(dimension);
+    let kind = name_properties_kind(dimension);
     let mut objects = batch.tx.objects(Some(sheet), kind)?;
     objects.retain(|(index, _)| *index >= first);
     for (index, _) in &objects {
@@ -227,7 +231,7 @@ pub(crate) fn move_ranges(
     }
     for kind in RANGED {
         for (id, mut body) in batch.tx.objects(Some(sheet), kind)? {
-            let Some(range) = body_range(&body) else { continue };
+            let Some(range) = read_body_range(&body) else { continue };
             match moved(range.clone()) {
                 None => {
                     batch.tx.remove_object(Some(sheet), kind, id)?;
@@ -250,7 +254,7 @@ fn move_groups(
     dimension: Dimension,
     moved: impl Fn(i64) -> Option<i64>,
 ) -> Result<(), ApiError> {
-    let kind = group_kind(dimension);
+    let kind = name_groups_kind(dimension);
     for (id, mut group) in batch.tx.objects(Some(sheet), kind)? {
         let index = |name: &str| group["range"][name].as_i64().unwrap_or(0);
         let inside = index("startIndex")..index("endIndex");
@@ -295,15 +299,15 @@ fn move_metadata(
 }
 
 /// Returns the `range` of a stored object.
-pub(crate) fn body_range(body: &Value) -> Option<GridRange> {
+pub(crate) fn read_body_range(body: &Value) -> Option<GridRange> {
     let sent: GridRangeMessage = serde_json::from_value(body.get("range")?.clone()).ok()?;
-    grid_range(&sent).ok()
+    check_grid_range(&sent).ok()
 }
 
 /// Clears the named ranges of a sheet, and deletes its metadata.
 pub(crate) fn detach_objects(batch: &Batch<'_, '_>, sheet: i32) -> Result<(), ApiError> {
     for (id, body) in batch.tx.objects(None, KIND)? {
-        if body.get("location").and_then(Value::as_object).and_then(sheet_of) == Some(i64::from(sheet)) {
+        if body.get("location").and_then(Value::as_object).and_then(read_location_sheet) == Some(i64::from(sheet)) {
             batch.tx.remove_object(None, KIND, id)?;
         }
     }
@@ -319,7 +323,7 @@ fn grow(sheet: &mut SheetProperties, dimension: Dimension, by: i64) {
 }
 
 /// Returns the number of frozen rows or columns.
-pub(crate) fn frozen_mut(sheet: &mut SheetProperties, dimension: Dimension) -> &mut u32 {
+pub(crate) fn frozen_count_mut(sheet: &mut SheetProperties, dimension: Dimension) -> &mut u32 {
     match dimension {
         Dimension::Rows => &mut sheet.frozen_rows,
         Dimension::Columns => &mut sheet.frozen_columns,

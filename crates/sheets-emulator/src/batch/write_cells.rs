@@ -72,9 +72,9 @@ pub(crate) fn append(batch: &Batch<'_, '_>, request: AppendCells) -> Result<Valu
     let mut sheet = batch.grid(request.sheet_id)?;
     let mask = CellMask::read(&request.fields)?;
     let start = Workbook::open(batch.tx)?.last_row_with_data(sheet.id)?.map_or(0, |row| row + 1);
-    let rows = checked_cells(request.rows)?;
-    let end = start.saturating_add(length(rows.len()));
-    let width = length(rows.iter().map(Vec::len).max().unwrap_or(0));
+    let rows = read_checked_cells(request.rows)?;
+    let end = start.saturating_add(count_cells(rows.len()));
+    let width = count_cells(rows.iter().map(Vec::len).max().unwrap_or(0));
     if end > sheet.row_count || width > sheet.column_count {
         sheet.row_count = sheet.row_count.max(end);
         sheet.column_count = sheet.column_count.max(width);
@@ -102,9 +102,9 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateCells) -> Result<Valu
         (Some(_), Some(_)) => return refuse("Only one of start and range may be specified."),
     };
     let mask = CellMask::read(&request.fields)?;
-    let rows = checked_cells(request.rows)?;
+    let rows = read_checked_cells(request.rows)?;
     check_fit(&rows, &area)?;
-    let covered = area.rows.start + length(rows.len());
+    let covered = area.rows.start + count_cells(rows.len());
     if clear {
         let blank = |row: &Vec<Cell>| {
             let missing = usize::try_from(area.width()).unwrap_or(usize::MAX).saturating_sub(row.len());
@@ -123,11 +123,11 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateCells) -> Result<Valu
 /// word).
 fn check_fit(rows: &[Vec<Cell>], area: &Area) -> Result<(), ApiError> {
     let last = |end: u32| i64::from(end) - 1;
-    if length(rows.len()) > area.height() {
+    if count_cells(rows.len()) > area.height() {
         let (row, end) = (area.rows.end, last(area.rows.end));
         return refuse(format!("Attempting to write row: {row}, beyond the last requested row of: {end}"));
     }
-    if rows.iter().any(|row| length(row.len()) > area.width()) {
+    if rows.iter().any(|row| count_cells(row.len()) > area.width()) {
         let (col, end) = (area.cols.end, last(area.cols.end));
         return refuse(format!("Attempting to write column: {col}, beyond the last requested column of: {end}"));
     }
@@ -145,7 +145,7 @@ pub(crate) fn repeat(batch: &Batch<'_, '_>, request: RepeatCell) -> Result<Value
 }
 
 /// Sets or removes the validation rule of every cell of a range.
-pub(crate) fn validation(batch: &Batch<'_, '_>, request: SetDataValidation) -> Result<Value, ApiError> {
+pub(crate) fn set_validation(batch: &Batch<'_, '_>, request: SetDataValidation) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     let mut cell = Cell::default();
     cell.set_member("dataValidation", request.rule.filter(|rule| !rule.is_null()));
@@ -164,7 +164,7 @@ fn fill(
         return clear_area(batch, sheet, area, mask);
     }
     let width = usize::try_from(area.width()).unwrap_or(usize::MAX);
-    for chunk in chunks(&area.rows) {
+    for chunk in split_into_chunks(&area.rows) {
         let rows = vec![vec![cell.clone(); width]; chunk.len()];
         write_block(batch, sheet, chunk.start, area.cols.start, rows, mask)?;
     }
@@ -172,7 +172,7 @@ fn fill(
 }
 
 /// Splits a range into chunks that fit in memory.
-pub(crate) fn chunks(rows: &Range<u32>) -> impl Iterator<Item = Range<u32>> + use<> {
+pub(crate) fn split_into_chunks(rows: &Range<u32>) -> impl Iterator<Item = Range<u32>> + use<> {
     let end = rows.end;
     (rows.start..end).step_by(CHUNK as usize).map(move |start| start..start.saturating_add(CHUNK).min(end))
 }
@@ -186,7 +186,7 @@ pub(crate) fn write_block(
     rows: Vec<Vec<Cell>>,
     mask: &CellMask,
 ) -> Result<(), StorageError> {
-    let end = top.saturating_add(length(rows.len()));
+    let end = top.saturating_add(count_cells(rows.len()));
     let left = usize::try_from(left).unwrap_or(usize::MAX);
     let mut stored = batch.tx.rows(sheet.id, top..end)?.into_iter().peekable();
     for (at, cells) in (top..).zip(rows) {
@@ -252,7 +252,7 @@ pub(crate) fn change_rows(
 }
 
 /// Returns the cells of request rows, after a check of their lengths.
-fn checked_cells(rows: Vec<RowData>) -> Result<Vec<Vec<Cell>>, ApiError> {
+fn read_checked_cells(rows: Vec<RowData>) -> Result<Vec<Vec<Cell>>, ApiError> {
     let unwrap = |CellData(cell)| check_cell(&cell).map(|()| cell);
     rows.into_iter().map(|row| row.values.into_iter().map(unwrap).collect()).collect()
 }
@@ -268,6 +268,6 @@ fn check_cell(cell: &Cell) -> Result<(), ApiError> {
 }
 
 /// Converts a length into a number of rows or columns.
-fn length(count: usize) -> u32 {
+fn count_cells(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }

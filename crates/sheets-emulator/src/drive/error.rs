@@ -32,7 +32,7 @@ impl From<StorageError> for DriveError {
 impl DriveError {
     /// Returns the response, or the error that gets the envelope of Sheets. `id` is the file of the
     /// call.
-    pub(crate) fn response(self, id: &str) -> Result<ApiResponse, ApiError> {
+    pub(crate) fn into_response(self, id: &str) -> Result<ApiResponse, ApiError> {
         let (status, reason, message, location) = match self {
             Self::NoFile(id) => (404, "notFound", format!("File not found: {id}."), "fileId"),
             Self::Api(error) if error == ApiError::not_found() => {
@@ -41,11 +41,11 @@ impl DriveError {
             Self::InvalidValue(parameter) => (400, "invalid", "Invalid Value".to_owned(), parameter),
             Self::Api(error) => return Err(error),
         };
-        Ok(ApiResponse { status, ..ApiResponse::json(envelope(status, reason, &message, location)) })
+        Ok(ApiResponse { status, ..ApiResponse::json(build_envelope(status, reason, &message, location)) })
     }
 }
 
-fn envelope(code: u16, reason: &str, message: &str, location: &str) -> Value {
+fn build_envelope(code: u16, reason: &str, message: &str, location: &str) -> Value {
     let error = json!({"domain": "global", "reason": reason, "message": message, "locationType": "parameter",
                        "location": location});
     json!({"error": {"errors": [error], "code": code, "message": message}})

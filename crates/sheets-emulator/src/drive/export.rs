@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
-use crate::format::render::{effective, formatted};
+use crate::format::render::{format_cell, read_effective_value};
 use crate::grid::area::Area;
 use crate::grid::cell::Cell;
 use crate::input::value_matrix::enter_text;
@@ -31,7 +31,7 @@ pub(crate) fn export(store: &SpreadsheetStore, id: &str, media: &str) -> Result<
     let transaction = store.read(id)?;
     let workbook = Workbook::open(&transaction)?;
     let sheet = workbook.sheets.first().ok_or_else(ApiError::not_found)?;
-    text_of(&workbook, sheet, kind)
+    write_delimited_text(&workbook, sheet, kind)
 }
 
 /// Answers the download of Google's editor, which google-spreadsheet uses. Returns the sheet with
@@ -51,11 +51,11 @@ pub(crate) fn download(
     let transaction = store.read(id)?;
     let workbook = Workbook::open(&transaction)?;
     let requested = workbook.sheets.iter().find(|each| sheet.is_none_or(|sheet| each.id.to_string() == sheet));
-    text_of(&workbook, requested.ok_or_else(ApiError::not_found)?, kind)
+    write_delimited_text(&workbook, requested.ok_or_else(ApiError::not_found)?, kind)
 }
 
 /// Writes a sheet's displayed values, one line per row.
-fn text_of(
+fn write_delimited_text(
     workbook: &Workbook<'_, '_>,
     sheet: &SheetProperties,
     (delimiter, media): (u8, &'static str),
@@ -63,7 +63,7 @@ fn text_of(
     let mut lines: Vec<Vec<String>> = Vec::new();
     let whole = Area::new(0..sheet.row_count, 0..sheet.column_count);
     workbook.visit(sheet.id, &whole, |row, cells| {
-        let shown = |cell: &Cell| formatted(cell, effective(cell));
+        let shown = |cell: &Cell| format_cell(cell, read_effective_value(cell));
         let used = cells.iter().rposition(Cell::has_data).map_or(0, |last| last + 1);
         if used > 0 {
             lines.resize(usize::try_from(row).unwrap_or(0), Vec::new());
@@ -117,7 +117,7 @@ pub(crate) fn import(
 }
 
 /// Returns the delimiter of a file of this media type, if the emulator reads it.
-pub(crate) fn delimiter_of(media: &str) -> Option<u8> {
+pub(crate) fn find_delimiter(media: &str) -> Option<u8> {
     let kind = media.split(';').next().unwrap_or_default().trim();
     [CSV, TSV].into_iter().find(|(_, known)| kind.eq_ignore_ascii_case(known)).map(|(delimiter, _)| delimiter)
 }

@@ -59,13 +59,13 @@ impl FileListOrder {
         let keys = query.word("orderBy").unwrap_or_default().split(',').map(str::trim).filter(|key| !key.is_empty());
         Ok(Self {
             keys: keys.map(sort_key).collect::<Result<_, _>>()?,
-            start: query.word("pageToken").filter(|token| !token.is_empty()).map_or(Ok(0), page_start)?,
+            start: query.word("pageToken").filter(|token| !token.is_empty()).map_or(Ok(0), parse_page_token)?,
             size: size.min(PAGE_LIMIT),
         })
     }
 
     /// Returns the files of the page, and the token of the next page.
-    pub(crate) fn page<T>(&self, mut files: Vec<(FileFacts, T)>) -> (Vec<T>, Option<String>) {
+    pub(crate) fn cut_page<T>(&self, mut files: Vec<(FileFacts, T)>) -> (Vec<T>, Option<String>) {
         files.sort_by(|(one, _), (other, _)| self.compare(one, other));
         let end = self.start.saturating_add(self.size);
         let next = (end < files.len()).then(|| BASE64URL_NOPAD.encode(format!("{TOKEN}{end}").as_bytes()));
@@ -89,7 +89,7 @@ impl FileListOrder {
 /// Beginning of the text in a page token.
 const TOKEN: &str = "page after ";
 
-fn page_start(token: &str) -> Result<usize, DriveError> {
+fn parse_page_token(token: &str) -> Result<usize, DriveError> {
     let text = BASE64URL_NOPAD.decode(token.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let start = text.as_deref().and_then(|text| text.strip_prefix(TOKEN)?.parse().ok());
     start.ok_or(DriveError::InvalidValue("pageToken"))

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use crate::drive::query_tokens::{QueryToken, tokens};
+use crate::drive::query_tokens::{QueryToken, split_into_tokens};
 use crate::error::ApiError;
 
 /// The deepest nesting of a query.
@@ -99,12 +99,12 @@ impl BadFileQuery {
 impl FileQuery {
     /// Parses the text of `q`.
     pub(crate) fn parse(text: &str) -> Result<Self, BadFileQuery> {
-        let tokens = tokens(text).ok_or(BadFileQuery::Invalid)?;
+        let tokens = split_into_tokens(text).ok_or(BadFileQuery::Invalid)?;
         if tokens.is_empty() {
             return Ok(Self::Everything);
         }
         let mut reader = QueryReader { tokens: &tokens, at: 0 };
-        let query = reader.any(0)?;
+        let query = reader.parse_any(0)?;
         if reader.at == tokens.len() { Ok(query) } else { Err(BadFileQuery::Invalid) }
     }
 
@@ -158,56 +158,56 @@ struct QueryReader<'a> {
 }
 
 impl QueryReader<'_> {
-    fn takes(&mut self, is_wanted: impl Fn(&QueryToken) -> bool) -> bool {
+    fn take_token(&mut self, is_wanted: impl Fn(&QueryToken) -> bool) -> bool {
         let found = self.tokens.get(self.at).is_some_and(is_wanted);
         self.at += usize::from(found);
         found
     }
 
-    fn takes_word(&mut self, wanted: &str) -> bool {
-        self.takes(|token| matches!(token, QueryToken::Word(word) if word.eq_ignore_ascii_case(wanted)))
+    fn take_word(&mut self, wanted: &str) -> bool {
+        self.take_token(|token| matches!(token, QueryToken::Word(word) if word.eq_ignore_ascii_case(wanted)))
     }
 
-    fn any(&mut self, depth: usize) -> Result<FileQuery, BadFileQuery> {
-        let mut all = vec![self.all(depth)?];
-        while self.takes_word("or") {
-            all.push(self.all(depth)?);
+    fn parse_any(&mut self, depth: usize) -> Result<FileQuery, BadFileQuery> {
+        let mut all = vec![self.parse_all(depth)?];
+        while self.take_word("or") {
+            all.push(self.parse_all(depth)?);
         }
         Ok(if all.len() == 1 { all.swap_remove(0) } else { FileQuery::Any(all) })
     }
 
-    fn all(&mut self, depth: usize) -> Result<FileQuery, BadFileQuery> {
-        let mut all = vec![self.one(depth)?];
-        while self.takes_word("and") {
-            all.push(self.one(depth)?);
+    fn parse_all(&mut self, depth: usize) -> Result<FileQuery, BadFileQuery> {
+        let mut all = vec![self.parse_one(depth)?];
+        while self.take_word("and") {
+            all.push(self.parse_one(depth)?);
         }
         Ok(if all.len() == 1 { all.swap_remove(0) } else { FileQuery::All(all) })
     }
 
-    fn one(&mut self, depth: usize) -> Result<FileQuery, BadFileQuery> {
+    fn parse_one(&mut self, depth: usize) -> Result<FileQuery, BadFileQuery> {
         if depth >= DEPTH_LIMIT {
             return Err(BadFileQuery::Invalid);
         }
-        if self.takes_word("not") {
-            return Ok(FileQuery::Not(Box::new(self.one(depth + 1)?)));
+        if self.take_word("not") {
+            return Ok(FileQuery::Not(Box::new(self.parse_one(depth + 1)?)));
         }
-        if self.takes(|token| *token == QueryToken::Sign("(")) {
-            let inner = self.any(depth + 1)?;
-            let closed = self.takes(|token| *token == QueryToken::Sign(")"));
+        if self.take_token(|token| *token == QueryToken::Sign("(")) {
+            let inner = self.parse_any(depth + 1)?;
+            let closed = self.take_token(|token| *token == QueryToken::Sign(")"));
             return if closed { Ok(inner) } else { Err(BadFileQuery::Invalid) };
         }
         let first = self.tokens.get(self.at).ok_or(BadFileQuery::Invalid)?;
         self.at += 1;
         match first {
-            QueryToken::Quoted(value) => self.membership(value),
-            QueryToken::Word(field) => self.comparison(field),
+            QueryToken::Quoted(value) => self.parse_membership(value),
+            QueryToken::Word(field) => self.parse_comparison(field),
             QueryToken::Sign(_) => Err(BadFileQuery::Invalid),
         }
     }
 
     /// Reads what follows a text in quotes: `in parents`.
-    fn membership(&mut self, value: &str) -> Result<FileQuery, BadFileQuery> {
-        let is_in = self.takes_word("in");
+    fn parse_membership(&mut self, value: &str) -> Result<FileQuery, BadFileQuery> {
+        let is_in = self.take_word("in");
         let Some(QueryToken::Word(collection)) = self.tokens.get(self.at).filter(|_| is_in) else {
             return Err(BadFileQuery::Invalid);
         };
@@ -221,14 +221,14 @@ impl QueryReader<'_> {
     }
 
     /// Reads what follows the name of a field: `= 'x'`, `contains 'x'`, or nothing for a boolean.
-    fn comparison(&mut self, field: &str) -> Result<FileQuery, BadFileQuery> {
+    fn parse_comparison(&mut self, field: &str) -> Result<FileQuery, BadFileQuery> {
         match field {
-            "name" | "title" => self.text(TextField::Name),
-            "mimeType" => self.text(TextField::MimeType),
-            "trashed" => self.boolean().map(FileQuery::Trashed),
-            "starred" | "sharedWithMe" => self.boolean().map(FileQuery::Never),
-            "createdTime" => self.time(true),
-            "modifiedTime" => self.time(false),
+            "name" | "title" => self.parse_text(TextField::Name),
+            "mimeType" => self.parse_text(TextField::MimeType),
+            "trashed" => self.take_boolean().map(FileQuery::Trashed),
+            "starred" | "sharedWithMe" => self.take_boolean().map(FileQuery::Never),
+            "createdTime" => self.parse_time(true),
+            "modifiedTime" => self.parse_time(false),
             "fullText"
             | "properties"
             | "appProperties"
@@ -244,13 +244,13 @@ impl QueryReader<'_> {
         }
     }
 
-    fn value(&mut self) -> Result<String, BadFileQuery> {
+    fn take_value(&mut self) -> Result<String, BadFileQuery> {
         let Some(QueryToken::Quoted(value)) = self.tokens.get(self.at) else { return Err(BadFileQuery::Invalid) };
         self.at += 1;
         Ok(value.clone())
     }
 
-    fn text(&mut self, field: TextField) -> Result<FileQuery, BadFileQuery> {
+    fn parse_text(&mut self, field: TextField) -> Result<FileQuery, BadFileQuery> {
         let operator = match self.tokens.get(self.at) {
             Some(QueryToken::Sign("=")) => TextOperator::Is,
             Some(QueryToken::Sign("!=")) => TextOperator::IsNot,
@@ -258,16 +258,16 @@ impl QueryReader<'_> {
             _ => return Err(BadFileQuery::Invalid),
         };
         self.at += 1;
-        Ok(FileQuery::Text { field, operator, value: self.value()? })
+        Ok(FileQuery::Text { field, operator, value: self.take_value()? })
     }
 
-    fn boolean(&mut self) -> Result<bool, BadFileQuery> {
+    fn take_boolean(&mut self) -> Result<bool, BadFileQuery> {
         let operator = match self.tokens.get(self.at) {
             Some(QueryToken::Sign(sign @ ("=" | "!="))) => *sign,
             _ => return Ok(true),
         };
         self.at += 1;
-        let value = match (self.takes_word("true"), self.takes_word("false")) {
+        let value = match (self.take_word("true"), self.take_word("false")) {
             (true, _) => true,
             (_, true) => false,
             _ => return Err(BadFileQuery::Invalid),
@@ -275,7 +275,7 @@ impl QueryReader<'_> {
         Ok(value == (operator == "="))
     }
 
-    fn time(&mut self, is_created: bool) -> Result<FileQuery, BadFileQuery> {
+    fn parse_time(&mut self, is_created: bool) -> Result<FileQuery, BadFileQuery> {
         let operator = match self.tokens.get(self.at) {
             Some(QueryToken::Sign("=")) => TimeOperator::Is,
             Some(QueryToken::Sign("!=")) => TimeOperator::IsNot,
@@ -286,7 +286,7 @@ impl QueryReader<'_> {
             _ => return Err(BadFileQuery::Invalid),
         };
         self.at += 1;
-        let text = self.value()?;
+        let text = self.take_value()?;
         // Without an offset the time is in UTC (same guide).
         let utc = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
         let time = text.parse::<Timestamp>().ok().or_else(utc).ok_or(BadFileQuery::Invalid)?;

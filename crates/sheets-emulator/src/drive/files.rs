@@ -58,7 +58,7 @@ pub(crate) fn create(
         transaction.put_object(None, TRASHED.0, TRASHED.1, &json!(true))?;
     }
     transaction.commit()?;
-    file(store, id, name, now_ms)
+    describe_file(store, id, name, now_ms)
 }
 
 /// Refuses members that would not be stored, and folders other than the root.
@@ -85,7 +85,7 @@ fn is_root(id: &str) -> bool {
 }
 
 /// Parses a body as a message. A missing body is an empty message.
-pub(crate) fn message(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+pub(crate) fn parse_message(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if body.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
@@ -106,7 +106,7 @@ pub(crate) fn copy(
     let transaction = store.write(id)?;
     transaction.put_object(None, CREATED.0, CREATED.1, &json!(Rfc3339(now_ms).to_string()))?;
     transaction.commit()?;
-    file(store, id, &title, now_ms)
+    describe_file(store, id, &title, now_ms)
 }
 
 /// Answers `files.get`, with the four usual members unless `fields` names others.
@@ -118,11 +118,11 @@ pub(crate) fn get(store: &SpreadsheetStore, id: &str, query: &QueryParams, now_m
     if is_root(id) {
         let root = json!({"kind": "drive#file", "id": ROOT_ID, "name": "My Drive",
             "mimeType": "application/vnd.google-apps.folder", "trashed": false, "starred": false, "ownedByMe": true,
-            "owners": [owner()]});
-        return Ok(cut(root, query, USUAL)?);
+            "owners": [describe_owner()]});
+        return Ok(apply_fields(root, query, USUAL)?);
     }
     let title = store.read(id)?.properties()?.title;
-    Ok(cut(file(store, id, &title, now_ms)?, query, USUAL)?)
+    Ok(apply_fields(describe_file(store, id, &title, now_ms)?, query, USUAL)?)
 }
 
 /// Answers `files.list`: the files that match `q`, newest first unless `orderBy` names an order.
@@ -137,22 +137,22 @@ pub(crate) fn list(store: &SpreadsheetStore, query: &QueryParams, now_ms: i64) -
     let order = FileListOrder::read(query)?;
     let mut found = Vec::new();
     for (id, title) in store.list()?.into_iter().rev() {
-        let file = file(store, &id, &title, now_ms)?;
-        let facts = facts(&file, title, now_ms);
+        let file = describe_file(store, &id, &title, now_ms)?;
+        let facts = collect_facts(&file, title, now_ms);
         if search.matches(&facts) {
             found.push((facts, file));
         }
     }
-    let (files, next) = order.page(found);
+    let (files, next) = order.cut_page(found);
     let mut all = json!({"kind": "drive#fileList", "incompleteSearch": false, "files": files});
     if let Some(token) = next {
         all["nextPageToken"] = token.into();
     }
-    Ok(cut(all, query, "kind,nextPageToken,incompleteSearch,files(kind,mimeType,id,name)")?)
+    Ok(apply_fields(all, query, "kind,nextPageToken,incompleteSearch,files(kind,mimeType,id,name)")?)
 }
 
 /// Returns what a query may ask of a file.
-fn facts(file: &Value, name: String, now_ms: i64) -> FileFacts {
+fn collect_facts(file: &Value, name: String, now_ms: i64) -> FileFacts {
     let time = |member: &str| {
         let text = file.get(member).and_then(Value::as_str).unwrap_or_default();
         text.parse::<Timestamp>().map_or(now_ms, Timestamp::as_millisecond)
@@ -197,7 +197,7 @@ pub(crate) fn update(
         transaction.put_object(None, TRASHED.0, TRASHED.1, &json!(trashed))?;
     }
     transaction.commit()?;
-    Ok(cut(file(store, id, &properties.title, now_ms)?, query, USUAL)?)
+    Ok(apply_fields(describe_file(store, id, &properties.title, now_ms)?, query, USUAL)?)
 }
 
 /// Answers `files.delete`: removes the spreadsheet for good; an unknown id is a 404.
@@ -206,14 +206,14 @@ pub(crate) fn delete(store: &SpreadsheetStore, id: &str) -> Result<(), DriveErro
 }
 
 /// Answers `about.get`, for which Drive requires `fields`: who calls.
-pub(crate) fn about(query: &QueryParams) -> Result<Value, ApiError> {
+pub(crate) fn describe_caller(query: &QueryParams) -> Result<Value, ApiError> {
     if query.word("fields").is_none_or(str::is_empty) {
         let message = "The 'fields' parameter is required for this method.";
         return Err(ApiError::invalid_argument(message));
     }
-    let mut user = owner();
+    let mut user = describe_owner();
     user["permissionId"] = "1".into();
-    cut(
+    apply_fields(
         json!({"kind": "drive#about", "user": user, "importFormats": {
         "text/csv": [SPREADSHEET], "text/tab-separated-values": [SPREADSHEET]}}),
         query,
@@ -221,12 +221,12 @@ pub(crate) fn about(query: &QueryParams) -> Result<Value, ApiError> {
     )
 }
 
-fn owner() -> Value {
+fn describe_owner() -> Value {
     json!({"kind": "drive#user", "displayName": TEST_ACCOUNT, "me": true, "emailAddress": TEST_ACCOUNT})
 }
 
 /// Returns a file with all members that the emulator knows.
-pub(crate) fn file(store: &SpreadsheetStore, id: &str, title: &str, now_ms: i64) -> Result<Value, DriveError> {
+pub(crate) fn describe_file(store: &SpreadsheetStore, id: &str, title: &str, now_ms: i64) -> Result<Value, DriveError> {
     let objects = store.read(id)?.objects(None, CREATED.0)?;
     let stored = |number: i64| objects.iter().find(|(id, _)| *id == number).map(|(_, body)| body.clone());
     let created = stored(CREATED.1).unwrap_or_else(|| json!(Rfc3339(now_ms).to_string()));
@@ -235,11 +235,11 @@ pub(crate) fn file(store: &SpreadsheetStore, id: &str, title: &str, now_ms: i64)
               "trashed": trashed, "explicitlyTrashed": trashed, "parents": [ROOT_ID], "spaces": ["drive"],
               "createdTime": created, "modifiedTime": Rfc3339(now_ms).to_string(),
               "webViewLink": format!("https://docs.google.com/spreadsheets/d/{id}/edit?usp=drivesdk"),
-              "owners": [owner()], "ownedByMe": true}))
+              "owners": [describe_owner()], "ownedByMe": true}))
 }
 
 /// Trims a response to `fields`, or to the usual members.
-pub(crate) fn cut(value: Value, query: &QueryParams, usual: &str) -> Result<Value, ApiError> {
+pub(crate) fn apply_fields(value: Value, query: &QueryParams, usual: &str) -> Result<Value, ApiError> {
     let fields = query.word("fields").filter(|fields| !fields.is_empty()).unwrap_or(usual);
     let mask = ResponseMask::read(fields)
         .map_err(|bad| ApiError::invalid_argument(format!("Invalid field selection {}", bad.path)))?;
@@ -272,7 +272,7 @@ mod tests {
         let shown = |fields: &str| get(&store, "x", &QueryParams::parse(&format!("fields={fields}")), 9).unwrap();
         assert_eq!(shown("createdTime"), json!({"createdTime": "1970-01-01T00:00:00.000Z"}));
         assert_eq!(shown("trashed"), json!({"trashed": false}));
-        let into_trash = message(br#"{"trashed": true}"#).unwrap();
+        let into_trash = parse_message(br#"{"trashed": true}"#).unwrap();
         update(&store, "x", &into_trash, &QueryParams::default(), 4).unwrap();
         assert_eq!(shown("trashed,createdTime"), json!({"trashed": true, "createdTime": "1970-01-01T00:00:00.000Z"}));
         assert_eq!((ids(&store, "q=trashed%3Dtrue"), ids(&store, "q=trashed%3Dfalse")), (vec!["x".into()], vec![]));
@@ -329,9 +329,9 @@ mod tests {
     /// googledrive for R asks so who it is.
     #[test]
     fn about_names_the_caller() {
-        let about = about(&QueryParams::parse("fields=user(emailAddress)")).unwrap();
+        let about = describe_caller(&QueryParams::parse("fields=user(emailAddress)")).unwrap();
         assert_eq!(about, json!({"user": {"emailAddress": TEST_ACCOUNT}}));
-        assert_eq!(super::about(&QueryParams::default()).unwrap_err().code, 400);
+        assert_eq!(super::describe_caller(&QueryParams::default()).unwrap_err().code, 400);
     }
 
     /// Nothing is answered 200 with nothing done.
@@ -345,7 +345,7 @@ mod tests {
             assert!(refused(create(&store, "y", &body, 0)) && refused(copy(&store, "x", "y", &body, 0)), "{name}");
             assert!(refused(update(&store, "x", &body, &QueryParams::default(), 0)), "{name}");
         }
-        let folder = message(br#"{"mimeType": "application/vnd.google-apps.folder"}"#).unwrap();
+        let folder = parse_message(br#"{"mimeType": "application/vnd.google-apps.folder"}"#).unwrap();
         assert!(create(&store, "y", &folder, 0).is_err() && create(&store, "y", &Map::new(), 0).is_err());
         assert_eq!(ids(&store, ""), ["x"]);
     }

@@ -33,8 +33,8 @@ pub(crate) fn share(
     body: &Map<String, Value>,
     id: u64,
 ) -> Result<Value, ApiError> {
-    let kind = one_of(body, "type", &TYPES)?;
-    let role = one_of(body, "role", &ROLES)?;
+    let kind = read_known_word(body, "type", &TYPES)?;
+    let role = read_known_word(body, "role", &ROLES)?;
     let grantee = match kind {
         "user" | "group" => Some("emailAddress"),
         "domain" => Some("domain"),
@@ -46,7 +46,7 @@ pub(crate) fn share(
         let missing = || ApiError::invalid_argument(format!("The permission {name} field is required."));
         permission[name] = who.ok_or_else(missing)?.into();
     }
-    let known = all(store, file)?.into_iter().find(|(_, there)| {
+    let known = read_all(store, file)?.into_iter().find(|(_, there)| {
         ["type", "emailAddress", "domain"].iter().all(|name| there.get(*name) == permission.get(*name))
     });
     // Permission ids are texts of digits.
@@ -60,7 +60,7 @@ pub(crate) fn share(
 
 /// Answers `permissions.list` with all permissions of a file, in one page.
 pub(crate) fn list(store: &SpreadsheetStore, file: &str) -> Result<Value, ApiError> {
-    let permissions: Vec<Value> = all(store, file)?.into_iter().map(|(_, permission)| permission).collect();
+    let permissions: Vec<Value> = read_all(store, file)?.into_iter().map(|(_, permission)| permission).collect();
     Ok(json!({"kind": "drive#permissionList", "permissions": permissions}))
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn update(
     body: &Map<String, Value>,
 ) -> Result<Value, ApiError> {
     let (number, mut permission) = find(store, file, id)?;
-    permission["role"] = one_of(body, "role", &ROLES)?.into();
+    permission["role"] = read_known_word(body, "role", &ROLES)?.into();
     let tx = store.write(file)?;
     tx.put_object(None, KIND, number, &permission)?;
     tx.commit()?;
@@ -98,10 +98,10 @@ pub(crate) fn unshare(store: &SpreadsheetStore, file: &str, id: &str) -> Result<
 /// Returns whether everybody may read a spreadsheet.
 pub(crate) fn is_public(store: &SpreadsheetStore, file: &str) -> Result<bool, ApiError> {
     store.read(file)?.properties()?;
-    Ok(all(store, file)?.iter().any(|(_, permission)| permission["type"] == "anyone"))
+    Ok(read_all(store, file)?.iter().any(|(_, permission)| permission["type"] == "anyone"))
 }
 
-fn all(store: &SpreadsheetStore, file: &str) -> Result<Vec<(i64, Value)>, ApiError> {
+fn read_all(store: &SpreadsheetStore, file: &str) -> Result<Vec<(i64, Value)>, ApiError> {
     let objects = store.read(file)?.objects(None, KIND)?;
     let owner = json!({"kind": "drive#permission", "id": OWNERS.to_string(), "type": "user", "role": "owner",
                        "emailAddress": TEST_ACCOUNT});
@@ -113,11 +113,11 @@ fn all(store: &SpreadsheetStore, file: &str) -> Result<Vec<(i64, Value)>, ApiErr
 }
 
 fn find(store: &SpreadsheetStore, file: &str, id: &str) -> Result<(i64, Value), ApiError> {
-    let found = all(store, file)?.into_iter().find(|(_, permission)| permission["id"] == id);
+    let found = read_all(store, file)?.into_iter().find(|(_, permission)| permission["id"] == id);
     found.ok_or_else(|| ApiError::not_found_with(format!("Permission not found: {id}.")))
 }
 
-fn one_of<'a>(body: &'a Map<String, Value>, name: &str, known: &[&str]) -> Result<&'a str, ApiError> {
+fn read_known_word<'a>(body: &'a Map<String, Value>, name: &str, known: &[&str]) -> Result<&'a str, ApiError> {
     let word = body.word(name).filter(|word| known.contains(word));
     word.ok_or_else(|| {
         ApiError::invalid_argument(format!("The permission {name} field is required: one of {}.", known.join(", ")))

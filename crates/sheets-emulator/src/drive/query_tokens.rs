@@ -10,13 +10,13 @@ pub(crate) enum QueryToken {
 
 /// Splits a query into words, texts in quotes, and signs; `None` if there is another character, or
 /// a quote without its end.
-pub(crate) fn tokens(text: &str) -> Option<Vec<QueryToken>> {
+pub(crate) fn split_into_tokens(text: &str) -> Option<Vec<QueryToken>> {
     const SIGNS: [&str; 10] = ["!=", "<=", ">=", "=", "<", ">", "(", ")", "{", "}"];
     let mut found = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
         if let '\'' | '"' = first {
-            let (value, after) = quoted(&rest[1..], first)?;
+            let (value, after) = split_quoted(&rest[1..], first)?;
             found.push(QueryToken::Quoted(value));
             rest = after;
         } else if let Some(sign) = SIGNS.into_iter().find(|sign| rest.starts_with(sign)) {
@@ -36,7 +36,7 @@ pub(crate) fn tokens(text: &str) -> Option<Vec<QueryToken>> {
 }
 
 /// Returns a text up to its closing quote, and what follows. A backslash escapes a character.
-fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
+fn split_quoted(text: &str, quote: char) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut letters = text.char_indices();
     while let Some((at, letter)) = letters.next() {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::api::call::{ApiResponse, ContentHeaders, QueryParams};
 use crate::drive::error::DriveError;
-use crate::drive::export::{delimiter_of, replace_contents};
+use crate::drive::export::{find_delimiter, replace_contents};
 use crate::drive::files;
 use crate::error::ApiError;
 use crate::random::RandomSource;
@@ -61,7 +61,7 @@ pub(crate) fn upload(
         }
         _ => return Err(DriveError::InvalidValue("uploadType")),
     };
-    let Some(delimiter) = delimiter_of(&uploaded.media_type) else {
+    let Some(delimiter) = find_delimiter(&uploaded.media_type) else {
         let message = format!(
             "This emulator makes spreadsheets of text/csv and text/tab-separated-values only, not of {:?}.",
             uploaded.media_type
@@ -86,7 +86,7 @@ pub(crate) fn upload(
 
 /// Begins a resumable upload: the response names the address for the contents.
 fn begin_upload(call: &UploadCall<'_>) -> Result<ApiResponse, ApiError> {
-    let described = files::message(call.body)?;
+    let described = files::parse_message(call.body)?;
     let media_type = call.headers.upload_content_type.clone().unwrap_or_default();
     let begun = json!({"described": described, "mediaType": media_type}).to_string();
     let path = call.id.map(|id| format!("/{id}")).unwrap_or_default();
@@ -143,21 +143,21 @@ fn split_parts<'a>(content_type: &str, body: &'a [u8]) -> Result<UploadedFile<'a
     let second = find(after, between.as_bytes()).ok_or_else(malformed)?;
     let (described, rest) = (&after[..second], &after[second + between.len()..]);
     let end = find(rest, between.as_bytes()).ok_or_else(malformed)?;
-    let (_, described) = head_and_contents(described).ok_or_else(malformed)?;
-    let (head, contents) = head_and_contents(&rest[..end]).ok_or_else(malformed)?;
+    let (_, described) = split_head(described).ok_or_else(malformed)?;
+    let (head, contents) = split_head(&rest[..end]).ok_or_else(malformed)?;
     let media_type = head
         .lines()
         .filter_map(|line| line.split_once(':'))
         .find_map(|(name, value)| name.trim().eq_ignore_ascii_case("content-type").then(|| value.trim().to_owned()));
     Ok(UploadedFile {
-        described: files::message(described)?,
+        described: files::parse_message(described)?,
         media_type: media_type.unwrap_or_default(),
         contents: contents.strip_suffix(b"\r").unwrap_or(contents),
     })
 }
 
 /// Splits a part of a multipart body at its first empty line.
-fn head_and_contents(part: &[u8]) -> Option<(String, &[u8])> {
+fn split_head(part: &[u8]) -> Option<(String, &[u8])> {
     let (at, length) = [&b"\r\n\r\n"[..], &b"\n\n"[..]]
         .into_iter()
         .filter_map(|blank| find(part, blank).map(|at| (at, blank.len())))

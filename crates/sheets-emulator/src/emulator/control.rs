@@ -20,7 +20,7 @@ use crate::schema::enums::TextParams;
 
 impl Emulator {
     /// Answers a control path; `path` is what follows `/_emulator/`.
-    pub(super) async fn control(&self, request: &ApiRequest, path: &str) -> ApiResponse {
+    pub(super) async fn answer_control_path(&self, request: &ApiRequest, path: &str) -> ApiResponse {
         match (&request.method, path) {
             (&Method::GET, "stats") => ApiResponse::json(self.stats().to_json()),
             (&Method::POST, "stats:reset") => {
@@ -36,7 +36,7 @@ impl Emulator {
                 }
                 Err(error) => ApiError::invalid_argument(error).into(),
             },
-            (&Method::POST, "edits" | "hands") => self.user_edit(request).await,
+            (&Method::POST, "edits" | "hands") => self.apply_user_edit(request).await,
             (&Method::GET, "late") => ApiResponse::json(json!({"underWay": lock(&self.state.delayed).len()})),
             (&Method::POST, "late:deliver") => {
                 let statuses: Vec<u16> = self.deliver_delayed().await.iter().map(|response| response.status).collect();
@@ -71,7 +71,7 @@ impl Emulator {
     }
 
     /// Applies a batch as the spreadsheet's owner. No token, quota or fault applies.
-    async fn user_edit(&self, request: &ApiRequest) -> ApiResponse {
+    async fn apply_user_edit(&self, request: &ApiRequest) -> ApiResponse {
         let Some(id) = request.query.word("spreadsheet") else {
             return ApiError::invalid_argument("name the spreadsheet: /_emulator/edits?spreadsheet=ID").into();
         };

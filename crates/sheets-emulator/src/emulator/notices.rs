@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use crate::api::call::ApiRequest;
 use crate::api::route::ApiMethod;
 use crate::emulator::lock;
-use crate::formula::functions::missing::missing_functions;
+use crate::formula::functions::missing::find_missing_functions;
 use crate::schema::enums::TextParams;
 
 /// The most notices; a caller could invent names without end.
@@ -47,7 +47,7 @@ impl Notices {
             ApiMethod::BatchUpdate | ApiMethod::Create => "\"formulaValue\"",
             _ => return,
         };
-        for name in missing_functions(&request.body, before) {
+        for name in find_missing_functions(&request.body, before) {
             if self.is_new(&name) {
                 tracing::warn!(
                     event = "emulator.not_implemented",

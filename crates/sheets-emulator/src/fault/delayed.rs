@@ -25,7 +25,7 @@ impl DelayedWrites {
     }
 
     /// Counts an applied write. Returns the delayed writes that arrive after it.
-    pub(crate) fn applied(&mut self) -> Vec<ApiRequest> {
+    pub(crate) fn count_applied(&mut self) -> Vec<ApiRequest> {
         for late in &mut self.pending {
             late.after = late.after.saturating_sub(1);
         }
@@ -36,7 +36,7 @@ impl DelayedWrites {
     }
 
     /// Returns all delayed writes.
-    pub(crate) fn all(&mut self) -> Vec<ApiRequest> {
+    pub(crate) fn take_all(&mut self) -> Vec<ApiRequest> {
         std::mem::take(&mut self.pending).into_iter().map(|late| late.call).collect()
     }
 
@@ -69,9 +69,9 @@ mod tests {
         late.delay(call("a"), 2);
         late.delay(call("b"), 1);
         let paths = |calls: Vec<ApiRequest>| calls.into_iter().map(|call| call.path).collect::<Vec<_>>();
-        assert_eq!(paths(late.applied()), ["b"]);
-        assert_eq!(paths(late.applied()), ["a"]);
+        assert_eq!(paths(late.count_applied()), ["b"]);
+        assert_eq!(paths(late.count_applied()), ["a"]);
         late.delay(call("c"), 5);
-        assert_eq!((late.len(), paths(late.all()), late.len() == 0), (1, vec!["c".to_owned()], true));
+        assert_eq!((late.len(), paths(late.take_all()), late.len() == 0), (1, vec!["c".to_owned()], true));
     }
 }

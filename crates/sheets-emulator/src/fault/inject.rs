@@ -159,7 +159,7 @@ impl FaultRules {
 
     /// Returns the fault for this call, if any. A call without a metric is a token request or a
     /// Drive call.
-    pub(crate) fn fault_for(
+    pub(crate) fn take_fault(
         &mut self,
         method: &str,
         metric: Option<QuotaMetric>,
@@ -232,8 +232,8 @@ mod tests {
         let body = br#"{"requests": [{"updateCells": {}}, {"appendCells": {"rows": ["poison"]}}]}"#;
         let mut faults = FaultRules::new(vec!["do=refuse,containing=poison".parse().unwrap()]);
         let random = SeededRandom::new(1);
-        assert!(faults.fault_for("m", Some(QuotaMetric::Write), b"{}", &random).is_none());
-        assert!(faults.fault_for("m", Some(QuotaMetric::Write), body, &random).is_some());
+        assert!(faults.take_fault("m", Some(QuotaMetric::Write), b"{}", &random).is_none());
+        assert!(faults.take_fault("m", Some(QuotaMetric::Write), body, &random).is_some());
         assert_eq!(find_request(body, "poison"), Some((1, "appendCells".to_owned())));
         assert_eq!(find_request(b"nonsense", "poison"), None);
     }
@@ -242,7 +242,7 @@ mod tests {
     fn a_fault_meets_the_calls_it_names_and_then_is_used_up() {
         let mut faults = FaultRules::new(vec!["on=writes,times=2,skip=1".parse().unwrap()]);
         let random = SeededRandom::new(1);
-        let mut met = |metric| faults.fault_for("m", metric, b"{}", &random).is_some();
+        let mut met = |metric| faults.take_fault("m", metric, b"{}", &random).is_some();
         let write = Some(QuotaMetric::Write);
         let calls = [met(write), met(Some(QuotaMetric::Read)), met(write), met(None), met(write), met(write)];
         assert_eq!(calls, [false, false, true, false, true, false]);

@@ -20,7 +20,7 @@ pub(crate) fn read_faults(body: &[u8]) -> Result<Vec<FaultRule>, String> {
 pub(crate) async fn apply_fault(fault: &FaultRule, response: ApiResponse) -> Result<ApiResponse, ConnectionDropped> {
     match fault.action {
         FaultAction::Fail | FaultAction::AppliedFail => {
-            let mut response = ApiResponse::from(error_of(fault.status));
+            let mut response = ApiResponse::from(make_error(fault.status));
             response.headers.extend(fault.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
             Ok(response)
         }
@@ -36,7 +36,7 @@ pub(crate) async fn apply_fault(fault: &FaultRule, response: ApiResponse) -> Res
 }
 
 /// Returns the refusal of a batch because of one request's content.
-pub(crate) fn refusal(fault: &FaultRule, request: &ApiRequest) -> ApiError {
+pub(crate) fn refuse_request(fault: &FaultRule, request: &ApiRequest) -> ApiError {
     let text = fault.containing.as_deref().unwrap_or_default();
     let why = fault.message.as_deref().unwrap_or("A fault refuses this content");
     match find_request(&request.body, text) {
@@ -45,7 +45,7 @@ pub(crate) fn refusal(fault: &FaultRule, request: &ApiRequest) -> ApiError {
     }
 }
 
-fn error_of(status: u16) -> ApiError {
+fn make_error(status: u16) -> ApiError {
     match status {
         401 => ApiError::unauthenticated("Request had invalid authentication credentials."),
         403 => ApiError::permission_denied(),

@@ -9,7 +9,7 @@
 use jiff::civil::{Date, date};
 use jiff::{Span, ToSpan};
 
-use crate::format::literals::plain;
+use crate::format::literals::remove_literals;
 
 /// Serial numbers beyond this are not dates.
 const LAST_DAY: f64 = 3_000_000.0;
@@ -32,8 +32,8 @@ enum DateToken {
 /// Returns whether a section formats dates: by its tokens, or because its format is of a date kind
 /// with digits only.
 pub(crate) fn has_moments(section: &str, is_time: bool) -> bool {
-    let plain = plain(section).to_ascii_lowercase();
-    let tokens = tokens(section);
+    let plain = remove_literals(section).to_ascii_lowercase();
+    let tokens = split_into_tokens(section);
     let of_seconds = |token: &DateToken| if let DateToken::Fraction(digits) = token { *digits } else { 0 };
     let digits = plain.matches(['0', '#', '?']).count() > tokens.iter().map(of_seconds).sum();
     let elapsed = tokens.iter().any(|token| matches!(token, DateToken::Elapsed(..)));
@@ -42,8 +42,8 @@ pub(crate) fn has_moments(section: &str, is_time: bool) -> bool {
 }
 
 /// Formats a serial number as a date or time. Returns `None` outside the calendar.
-pub(crate) fn moment(serial: f64, section: &str) -> Option<String> {
-    let tokens = tokens(section);
+pub(crate) fn format_moment(serial: f64, section: &str) -> Option<String> {
+    let tokens = split_into_tokens(section);
     let counted = tokens.iter().any(|token| matches!(token, DateToken::Elapsed(..)));
     let fine =
         tokens.iter().find_map(|token| if let DateToken::Fraction(digits) = token { Some(*digits) } else { None });
@@ -55,9 +55,9 @@ pub(crate) fn moment(serial: f64, section: &str) -> Option<String> {
     let mut larger = false;
     for token in &tokens {
         match *token {
-            DateToken::Part(letter, run) => text.push_str(&part(letter, run, day, millis, twelve)),
+            DateToken::Part(letter, run) => text.push_str(&format_part(letter, run, day, millis, twelve)),
             DateToken::Elapsed(letter, run) => {
-                text.push_str(&elapsed(letter, run, all, larger));
+                text.push_str(&format_elapsed(letter, run, all, larger));
                 larger = true;
             }
             DateToken::Half(long, capital) => {
@@ -75,7 +75,7 @@ pub(crate) fn moment(serial: f64, section: &str) -> Option<String> {
     Some(text)
 }
 
-fn tokens(section: &str) -> Vec<DateToken> {
+fn split_into_tokens(section: &str) -> Vec<DateToken> {
     let mut found = Vec::new();
     let mut rest = section;
     while let Some(c) = rest.chars().next() {
@@ -95,11 +95,11 @@ fn tokens(section: &str) -> Vec<DateToken> {
             }
             '[' => {
                 let inner = rest[1..].split(']').next().unwrap_or_default();
-                found.extend(bracket(inner));
+                found.extend(parse_bracket(inner));
                 length = (inner.len() + 2).min(rest.len());
             }
-            'a' | 'p' if meridiem(rest).is_some() => {
-                if let Some((token, used)) = meridiem(rest) {
+            'a' | 'p' if parse_meridiem(rest).is_some() => {
+                if let Some((token, used)) = parse_meridiem(rest) {
                     found.push(token);
                     length = used;
                 }
@@ -118,12 +118,12 @@ fn tokens(section: &str) -> Vec<DateToken> {
         }
         rest = &rest[length..];
     }
-    minutes_among(&mut found);
+    mark_minutes(&mut found);
     found
 }
 
 /// Parses `am/pm`, `a/p`, or `AM` and `PM`. The long forms are always shown in capitals.
-fn meridiem(rest: &str) -> Option<(DateToken, usize)> {
+fn parse_meridiem(rest: &str) -> Option<(DateToken, usize)> {
     let starts = |word: &str| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     let long = ["am/pm", "am", "pm"].into_iter().find(|word| starts(word));
     match long {
@@ -134,7 +134,7 @@ fn meridiem(rest: &str) -> Option<(DateToken, usize)> {
 }
 
 /// Parses the content of brackets: a count of time or a currency symbol. A language is skipped.
-fn bracket(inner: &str) -> Vec<DateToken> {
+fn parse_bracket(inner: &str) -> Vec<DateToken> {
     if let Some(symbol) = inner.strip_prefix('$') {
         return symbol.chars().take_while(|c| *c != '-').map(DateToken::Literal).collect();
     }
@@ -154,7 +154,7 @@ fn follows_seconds(found: &[DateToken]) -> bool {
 }
 
 /// Turns an `m` into minutes if hours precede it or seconds follow it.
-fn minutes_among(tokens: &mut [DateToken]) {
+fn mark_minutes(tokens: &mut [DateToken]) {
     let units: Vec<(usize, char)> = tokens
         .iter()
         .enumerate()
@@ -187,33 +187,33 @@ fn split_serial(serial: f64, digits: usize) -> Option<(Date, u64, u64)> {
     Some((day, u64::try_from(all.rem_euclid(DAY)).ok()?, u64::try_from(all).unwrap_or(0)))
 }
 
-fn padded(value: u64, digits: usize) -> String {
+fn pad_number(value: u64, digits: usize) -> String {
     let digits = digits.min(2);
     format!("{value:0digits$}")
 }
 
-fn part(letter: char, run: usize, day: Date, millis: u64, is_twelve_hour: bool) -> String {
+fn format_part(letter: char, run: usize, day: Date, millis: u64, is_twelve_hour: bool) -> String {
     match (letter, run) {
         ('y', 1 | 2) => format!("{:02}", day.year().rem_euclid(100)),
         ('y', _) => format!("{:04}", day.year()),
-        ('m' | 'M', 1 | 2) => padded(u64::from(day.month().unsigned_abs()), run),
+        ('m' | 'M', 1 | 2) => pad_number(u64::from(day.month().unsigned_abs()), run),
         ('m' | 'M', 3) => day.strftime("%b").to_string(),
         ('m' | 'M', 5) => day.strftime("%B").to_string().chars().take(1).collect(),
         ('m' | 'M', _) => day.strftime("%B").to_string(),
-        ('d', 1 | 2) => padded(u64::from(day.day().unsigned_abs()), run),
+        ('d', 1 | 2) => pad_number(u64::from(day.day().unsigned_abs()), run),
         ('d', 3) => day.strftime("%a").to_string(),
         ('d', _) => day.strftime("%A").to_string(),
-        ('n', _) => padded(millis / 60_000 % 60, run),
+        ('n', _) => pad_number(millis / 60_000 % 60, run),
         ('h', _) => {
             let hour = millis / 3_600_000;
-            padded(if is_twelve_hour { (hour + 11) % 12 + 1 } else { hour }, run)
+            pad_number(if is_twelve_hour { (hour + 11) % 12 + 1 } else { hour }, run)
         }
-        _ => padded(millis / 1000 % 60, run),
+        _ => pad_number(millis / 1000 % 60, run),
     }
 }
 
 /// Formats a count of hours, minutes or seconds: all of them, or what a larger count leaves.
-fn elapsed(letter: char, run: usize, millis: u64, is_larger: bool) -> String {
+fn format_elapsed(letter: char, run: usize, millis: u64, is_larger: bool) -> String {
     let count = match letter {
         'h' => millis / 3_600_000,
         'm' if is_larger => millis / 60_000 % 60,
@@ -246,7 +246,7 @@ mod tests {
             (43_862.5, "hh\"h\" mm", "12h 00"),
             (-1.0, "yyyy-mm-dd", "1899-12-29"),
         ] {
-            assert_eq!(moment(value, pattern).as_deref(), Some(text), "{pattern}");
+            assert_eq!(format_moment(value, pattern).as_deref(), Some(text), "{pattern}");
         }
     }
 
@@ -260,18 +260,18 @@ mod tests {
             ("h PM, ddd mmm dd", "4 PM, Tue Apr 05"),
             ("dddd, m/d/yy at h:mm", "Tuesday, 4/5/16 at 16:08"),
         ] {
-            assert_eq!(moment(GUIDE, pattern).as_deref(), Some(text), "{pattern}");
+            assert_eq!(format_moment(GUIDE, pattern).as_deref(), Some(text), "{pattern}");
         }
         let length = (3.0 * 3600.0 + 13.0 * 60.0 + 41.255) / 86_400.0;
-        assert_eq!(moment(length, "[hh]:[mm]:[ss].000").as_deref(), Some("03:13:41.255"));
-        assert_eq!(moment(length, "[mmmm]:[ss].000").as_deref(), Some("0193:41.255"));
+        assert_eq!(format_moment(length, "[hh]:[mm]:[ss].000").as_deref(), Some("03:13:41.255"));
+        assert_eq!(format_moment(length, "[mmmm]:[ss].000").as_deref(), Some("0193:41.255"));
     }
 
     #[test]
     fn lengths_of_time_are_counted_from_the_beginning() {
-        assert_eq!(moment(1.25, "[h]:mm:ss").as_deref(), Some("30:00:00"));
-        assert_eq!(moment(-1.25, "[h]:mm:ss").as_deref(), Some("-30:00:00"));
-        assert_eq!(moment(1.25, "[s]").as_deref(), Some("108000"));
+        assert_eq!(format_moment(1.25, "[h]:mm:ss").as_deref(), Some("30:00:00"));
+        assert_eq!(format_moment(-1.25, "[h]:mm:ss").as_deref(), Some("-30:00:00"));
+        assert_eq!(format_moment(1.25, "[s]").as_deref(), Some("108000"));
     }
 
     #[test]

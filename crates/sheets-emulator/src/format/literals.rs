@@ -6,7 +6,7 @@
 /// Returns the displayed characters of a section, each with whether it is literal. Literal means
 /// quoted, escaped, in `[$…]`, the blank of `_`, or the character after `*`. The last is shown once
 /// (asserted by the live tests of googlesheets4). Other brackets are skipped.
-pub(crate) fn letters(section: &str) -> Vec<(char, bool)> {
+pub(crate) fn split_letters(section: &str) -> Vec<(char, bool)> {
     let mut found = Vec::new();
     let mut rest = section.chars();
     let mut quoted = false;
@@ -33,6 +33,6 @@ pub(crate) fn letters(section: &str) -> Vec<(char, bool)> {
 }
 
 /// Returns the characters of a section that are not literal.
-pub(crate) fn plain(section: &str) -> String {
-    letters(section).into_iter().filter(|(_, literal)| !literal).map(|(letter, _)| letter).collect()
+pub(crate) fn remove_literals(section: &str) -> String {
+    split_letters(section).into_iter().filter(|(_, literal)| !literal).map(|(letter, _)| letter).collect()
 }

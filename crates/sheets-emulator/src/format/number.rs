@@ -6,7 +6,7 @@
 //!
 //! Source: "Number format tokens" of the Sheets API guide.
 
-use crate::format::literals::letters;
+use crate::format::literals::split_letters;
 
 /// The most decimals. A double has no more digits.
 const DECIMALS: usize = 30;
@@ -31,28 +31,28 @@ enum NumberToken {
 }
 
 /// Formats the number by the section. Returns `None` for a number without digits.
-pub(crate) fn number(value: f64, section: &str) -> Option<String> {
+pub(crate) fn format_number(value: f64, section: &str) -> Option<String> {
     if !value.is_finite() {
         return None;
     }
-    let tokens = tokens(section);
+    let tokens = split_into_tokens(section);
     let percents = tokens.iter().filter(|token| **token == NumberToken::Literal('%')).count();
-    let scaled = value.abs() * 100_f64.powi(i32::try_from(percents).unwrap_or(0)) / thousands(&tokens);
+    let scaled = value.abs() * 100_f64.powi(i32::try_from(percents).unwrap_or(0)) / find_divisor(&tokens);
     if !scaled.is_finite() {
         return None;
     }
     let text = if let Some(at) = tokens.iter().position(|token| *token == NumberToken::Over) {
-        fraction(scaled, &tokens[..at], &tokens[at + 1..])
+        format_fraction(scaled, &tokens[..at], &tokens[at + 1..])
     } else if let Some(at) = tokens.iter().position(|token| matches!(token, NumberToken::Power(..))) {
-        powers(scaled, &tokens[..at], &tokens[at..])
+        format_powers(scaled, &tokens[..at], &tokens[at..])
     } else {
-        fill_digits(&rounded(scaled, decimals(&tokens)), &tokens, value.abs())
+        fill_digits(&round_to_text(scaled, count_decimals(&tokens)), &tokens, value.abs())
     };
     Some(if value < 0.0 { format!("-{text}") } else { text })
 }
 
-fn tokens(section: &str) -> Vec<NumberToken> {
-    let letters = letters(section);
+fn split_into_tokens(section: &str) -> Vec<NumberToken> {
+    let letters = split_letters(section);
     let plain = |at: usize| letters.get(at).filter(|(_, literal)| !literal).map(|(letter, _)| *letter);
     let is_digit = |at: usize| plain(at).is_some_and(|letter| "0#?".contains(letter));
     let mut found = Vec::new();
@@ -85,7 +85,7 @@ fn tokens(section: &str) -> Vec<NumberToken> {
 }
 
 /// Returns the divisor of the commas after the last digit: a thousand each.
-fn thousands(tokens: &[NumberToken]) -> f64 {
+fn find_divisor(tokens: &[NumberToken]) -> f64 {
     let end = tokens.iter().position(|token| matches!(token, NumberToken::Power(..))).unwrap_or(tokens.len());
     let behind = |part: &[NumberToken]| {
         let last = part.iter().rposition(|token| matches!(token, NumberToken::Digit(_))).unwrap_or(part.len());
@@ -96,13 +96,13 @@ fn thousands(tokens: &[NumberToken]) -> f64 {
 }
 
 /// Returns the number of decimals in the tokens.
-fn decimals(tokens: &[NumberToken]) -> usize {
+fn count_decimals(tokens: &[NumberToken]) -> usize {
     let point = tokens.iter().position(|token| *token == NumberToken::Point).unwrap_or(tokens.len());
     tokens[point..].iter().filter(|token| matches!(token, NumberToken::Digit(_))).count().min(DECIMALS)
 }
 
 /// Rounds half away from zero (2.5 to 3), even if the binary number lies slightly below the half.
-fn rounded(value: f64, decimals: usize) -> String {
+fn round_to_text(value: f64, decimals: usize) -> String {
     let shortest = value.to_string();
     let exact_half = shortest.split_once('.').is_some_and(|(_, f)| f.len() == decimals + 1 && f.ends_with('5'));
     let value = if exact_half { value * (1.0 + f64::EPSILON) } else { value };
@@ -128,13 +128,13 @@ fn fill_digits(text: &str, tokens: &[NumberToken], itself: f64) -> String {
                 let first = left + 1 == places;
                 let from = if first { 0 } else { whole.len().saturating_sub(left + 1) };
                 let own = &whole[from..whole.len().saturating_sub(left)];
-                let own = if own.is_empty() { blank(*kind) } else { own };
+                let own = if own.is_empty() { pad_blank_position(*kind) } else { own };
                 append_digits(&mut shown, own, left, grouped);
             }
             NumberToken::Digit(kind) => {
                 seen += 1;
                 let digit = decimal.next().unwrap_or('0');
-                if seen <= significant { shown.push(digit) } else { shown.push_str(blank(*kind)) }
+                if seen <= significant { shown.push(digit) } else { shown.push_str(pad_blank_position(*kind)) }
             }
             NumberToken::Point => {
                 if places == 0 {
@@ -143,7 +143,7 @@ fn fill_digits(text: &str, tokens: &[NumberToken], itself: f64) -> String {
                 shown.push('.');
             }
             NumberToken::Literal(letter) => shown.push(*letter),
-            NumberToken::Itself => shown.push_str(&automatic(itself)),
+            NumberToken::Itself => shown.push_str(&format_automatically(itself)),
             NumberToken::Comma | NumberToken::Power(..) | NumberToken::Over => {}
         }
     }
@@ -151,7 +151,7 @@ fn fill_digits(text: &str, tokens: &[NumberToken], itself: f64) -> String {
 }
 
 /// Returns the text of a position without a significant digit.
-fn blank(kind: char) -> &'static str {
+fn pad_blank_position(kind: char) -> &'static str {
     match kind {
         '0' => "0",
         '?' => " ",
@@ -172,22 +172,22 @@ fn append_digits(shown: &mut String, digits: &str, right: usize, is_grouped: boo
 
 /// Formats `12.3E+03`. The mantissa has as many digits before the point as it has positions. With
 /// several positions, the exponent is a multiple of their number.
-fn powers(value: f64, mantissa: &[NumberToken], rest: &[NumberToken]) -> String {
+fn format_powers(value: f64, mantissa: &[NumberToken], rest: &[NumberToken]) -> String {
     let places = mantissa
         .iter()
         .take_while(|token| **token != NumberToken::Point)
         .filter(|token| matches!(token, NumberToken::Digit(_)))
         .count();
     let step = i32::try_from(places.max(1)).unwrap_or(1);
-    let room = decimals(mantissa);
+    let room = count_decimals(mantissa);
     let exact = format!("{value:e}").split_once('e').and_then(|(_, power)| power.parse::<i32>().ok()).unwrap_or(0);
     let mut power = if value == 0.0 { 0 } else { exact.div_euclid(step) * step };
     let scaled = |power: i32| format!("{value:e}").parse::<f64>().unwrap_or(value) / 10_f64.powi(power);
-    let mut text = rounded(scaled(power), room);
+    let mut text = round_to_text(scaled(power), room);
     // Rounding may add a digit: 9.99 with one decimal is 1.0E+01.
     if text.split('.').next().is_some_and(|whole| whole.len() > places.max(1)) {
         power += step;
-        text = rounded(scaled(power), room);
+        text = round_to_text(scaled(power), room);
     }
     let mut shown = fill_digits(&text, mantissa, value);
     if let Some(NumberToken::Power(letter, plus)) = rest.first() {
@@ -203,14 +203,14 @@ fn powers(value: f64, mantissa: &[NumberToken], rest: &[NumberToken]) -> String 
 
 /// Formats `5 1/8`: the nearest fraction that fits the denominator's positions, or has the given
 /// denominator.
-fn fraction(value: f64, before: &[NumberToken], after: &[NumberToken]) -> String {
+fn format_fraction(value: f64, before: &[NumberToken], after: &[NumberToken]) -> String {
     let run = before.iter().rposition(|token| !matches!(token, NumberToken::Digit(_))).map_or(0, |at| at + 1);
     let (whole, numerator) = before.split_at(run);
     let has_whole = whole.iter().any(|token| matches!(token, NumberToken::Digit(_)));
     let is_part = |token: &&NumberToken| matches!(token, NumberToken::Digit(_) | NumberToken::Literal('0'..='9'));
     let (denominator, tail) = after.split_at(after.iter().take_while(is_part).count());
     let (units, part) = if has_whole { (value.trunc(), value.fract()) } else { (0.0, value) };
-    let (mut top, bottom) = nearest(part, denominator);
+    let (mut top, bottom) = find_nearest_fraction(part, denominator);
     let mut units = units;
     if has_whole && top == bottom {
         (units, top) = (units + 1.0, 0);
@@ -229,7 +229,7 @@ fn fraction(value: f64, before: &[NumberToken], after: &[NumberToken]) -> String
 }
 
 /// Returns the fraction nearest to a number, as numerator and denominator.
-fn nearest(part: f64, denominator: &[NumberToken]) -> (u64, u64) {
+fn find_nearest_fraction(part: f64, denominator: &[NumberToken]) -> (u64, u64) {
     let written: String =
         denominator.iter().map(|token| if let NumberToken::Literal(digit) = token { *digit } else { 'x' }).collect();
     let digits = u32::try_from(denominator.len()).unwrap_or(4).clamp(1, 4);
@@ -255,13 +255,13 @@ fn nearest(part: f64, denominator: &[NumberToken]) -> (u64, u64) {
 }
 
 /// Formats a number without a format: ten significant digits, integers below 1E+15 in full.
-pub(crate) fn automatic(value: f64) -> String {
+pub(crate) fn format_automatically(value: f64) -> String {
     let size = value.abs();
     if size == 0.0 {
         return "0".to_owned();
     }
     if !(1e-10..1e15).contains(&size) {
-        return short_power(value);
+        return format_short_power(value);
     }
     if value.fract() == 0.0 {
         return format!("{value:.0}");
@@ -271,7 +271,7 @@ pub(crate) fn automatic(value: f64) -> String {
 }
 
 /// Formats `1.23457E+19`: up to five decimals, and at least two digits of the exponent.
-fn short_power(value: f64) -> String {
+fn format_short_power(value: f64) -> String {
     let text = format!("{value:.5e}");
     let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
     let power = power.parse::<i32>().unwrap_or(0);
@@ -300,7 +300,7 @@ mod tests {
             (-1.5, "-1.5"),
             (1e-12, "1E-12"),
         ] {
-            assert_eq!(automatic(value), text);
+            assert_eq!(format_automatically(value), text);
         }
     }
 
@@ -331,7 +331,7 @@ mod tests {
             (5.25, "General \"kg\"", "5.25 kg"),
             (0.0, "#", ""),
         ] {
-            assert_eq!(number(value, pattern).as_deref(), Some(text), "{pattern}");
+            assert_eq!(format_number(value, pattern).as_deref(), Some(text), "{pattern}");
         }
     }
 
@@ -350,7 +350,7 @@ mod tests {
             (-1.75, "# ?/?", "-1 3/4"),
             (3.0, "# ?/?", "3    "),
         ] {
-            assert_eq!(number(value, pattern).as_deref(), Some(text), "{pattern}");
+            assert_eq!(format_number(value, pattern).as_deref(), Some(text), "{pattern}");
         }
     }
 }

@@ -6,9 +6,9 @@
 //!
 //! Source: "Date and number formats" of the Sheets API guide.
 
-use crate::format::date::{has_moments, moment};
-use crate::format::literals::{letters, plain};
-use crate::format::number::{automatic, number};
+use crate::format::date::{format_moment, has_moments};
+use crate::format::literals::{remove_literals, split_letters};
+use crate::format::number::{format_automatically, format_number};
 
 /// The format of a cell: the API's `NumberFormat`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,29 +35,29 @@ impl NumberFormat {
     pub fn show(&self, value: f64) -> String {
         let pattern = if self.pattern.is_empty() { self.default_pattern() } else { &self.pattern };
         if pattern.is_empty() {
-            return automatic(value);
+            return format_automatically(value);
         }
-        let sections = sections(pattern);
-        let Some((section, value)) = choose_section(&sections, value) else { return automatic(value) };
+        let sections = split_into_sections(pattern);
+        let Some((section, value)) = choose_section(&sections, value) else { return format_automatically(value) };
         let shown = if has_moments(section.pattern, self.is_time()) {
-            moment(value, section.pattern)
+            format_moment(value, section.pattern)
         } else {
-            number(value, section.pattern)
+            format_number(value, section.pattern)
         };
-        shown.unwrap_or_else(|| automatic(value))
+        shown.unwrap_or_else(|| format_automatically(value))
     }
 
     /// Formats a text. A pattern may have a section for texts, in which the text replaces `@`.
     pub fn show_text(&self, text: &str) -> String {
-        let sections = sections(&self.pattern);
+        let sections = split_into_sections(&self.pattern);
         let own = match sections.as_slice() {
             [_, _, _, text, ..] => Some(text),
-            [.., last] if plain(last.pattern).contains('@') => Some(last),
+            [.., last] if remove_literals(last.pattern).contains('@') => Some(last),
             _ => None,
         };
         let Some(section) = own else { return text.to_owned() };
         let mut shown = String::new();
-        for (letter, literal) in letters(section.pattern) {
+        for (letter, literal) in split_letters(section.pattern) {
             if letter == '@' && !literal { shown.push_str(text) } else { shown.push(letter) }
         }
         shown
@@ -85,7 +85,7 @@ struct FormatSection<'a> {
 }
 
 /// Splits a pattern into sections. The first three are for numbers, the fourth is for texts.
-fn sections(pattern: &str) -> Vec<FormatSection<'_>> {
+fn split_into_sections(pattern: &str) -> Vec<FormatSection<'_>> {
     let mut found = Vec::new();
     let (mut start, mut quoted, mut escaped) = (0, false, false);
     for (at, c) in pattern.char_indices() {
@@ -94,18 +94,18 @@ fn sections(pattern: &str) -> Vec<FormatSection<'_>> {
             '\\' if !quoted => escaped = true,
             '"' => quoted = !quoted,
             ';' if !quoted => {
-                found.push(section(&pattern[start..at]));
+                found.push(parse_section(&pattern[start..at]));
                 start = at + 1;
             }
             _ => {}
         }
     }
-    found.push(section(&pattern[start..]));
+    found.push(parse_section(&pattern[start..]));
     found
 }
 
 /// Parses `[Red]`, `[Color5]` and `[<100]` in front of a section. A colour changes no text.
-fn section(mut pattern: &str) -> FormatSection<'_> {
+fn parse_section(mut pattern: &str) -> FormatSection<'_> {
     let mut condition = None;
     while let Some((inner, rest)) = pattern.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         let operator = ["<=", ">=", "<>", "<", ">", "="].into_iter().find(|operator| inner.starts_with(operator));

@@ -9,10 +9,10 @@
 
 use std::borrow::Cow;
 
-use crate::format::number::automatic;
+use crate::format::number::format_automatically;
 use crate::format::number_format::NumberFormat;
 use crate::grid::cell::{Cell, CellValue, FormulaResult};
-use crate::grid::value::{Scalar, error_named};
+use crate::grid::value::{Scalar, find_error};
 
 /// The API's `ValueRenderOption`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,28 +36,28 @@ pub(crate) struct RenderOptions {
 }
 
 /// Returns the effective value of a cell. A formula must be evaluated already (`Workbook::visit`).
-pub(crate) fn effective(cell: &Cell) -> Scalar {
+pub(crate) fn read_effective_value(cell: &Cell) -> Scalar {
     match &cell.value {
         None => Scalar::Blank,
         Some(CellValue::Text(text)) => Scalar::Text(text.clone()),
         Some(CellValue::Number(number)) => Scalar::Number(*number),
         Some(CellValue::Bool(truth)) => Scalar::Bool(*truth),
-        Some(CellValue::Spilled(result)) => formula_result(result),
-        Some(CellValue::Formula { result, .. }) => result.as_ref().map_or(Scalar::Blank, formula_result),
+        Some(CellValue::Spilled(result)) => read_result(result),
+        Some(CellValue::Formula { result, .. }) => result.as_ref().map_or(Scalar::Blank, read_result),
     }
 }
 
-fn formula_result(result: &FormulaResult) -> Scalar {
+fn read_result(result: &FormulaResult) -> Scalar {
     match result {
         FormulaResult::Text(text) => Scalar::Text(text.clone()),
         FormulaResult::Number(number) => Scalar::Number(*number),
         FormulaResult::Bool(truth) => Scalar::Bool(*truth),
-        FormulaResult::Error(error) => Scalar::Error(error_named(error)),
+        FormulaResult::Error(error) => Scalar::Error(find_error(error)),
     }
 }
 
 /// Converts a scalar into the stored result of a formula.
-pub(crate) fn computed(scalar: Scalar) -> Option<FormulaResult> {
+pub(crate) fn to_formula_result(scalar: Scalar) -> Option<FormulaResult> {
     match scalar {
         Scalar::Blank => None,
         Scalar::Text(text) => Some(FormulaResult::Text(text)),
@@ -68,7 +68,7 @@ pub(crate) fn computed(scalar: Scalar) -> Option<FormulaResult> {
 }
 
 /// Returns the number format of the cell.
-pub(crate) fn number_format(cell: &Cell) -> Option<NumberFormat> {
+pub(crate) fn read_number_format(cell: &Cell) -> Option<NumberFormat> {
     let format = cell.format()?.get("numberFormat")?;
     let kind = format.get("type").and_then(|kind| kind.as_str())?;
     let pattern = format.get("pattern").and_then(|pattern| pattern.as_str()).unwrap_or_default();
@@ -76,31 +76,31 @@ pub(crate) fn number_format(cell: &Cell) -> Option<NumberFormat> {
 }
 
 /// Returns the displayed text of the cell.
-pub(crate) fn formatted(cell: &Cell, scalar: Scalar) -> String {
+pub(crate) fn format_cell(cell: &Cell, scalar: Scalar) -> String {
     match scalar {
         Scalar::Blank => String::new(),
-        Scalar::Text(text) => shown_text(cell, &text).into_owned(),
-        Scalar::Bool(truth) => truth_word(truth).to_owned(),
+        Scalar::Text(text) => format_text_cell(cell, &text).into_owned(),
+        Scalar::Bool(truth) => print_boolean(truth).to_owned(),
         Scalar::Error(error) => error.to_owned(),
-        Scalar::Number(number) => shown_number(cell, number),
+        Scalar::Number(number) => format_number_cell(cell, number),
     }
 }
 
-fn shown_number(cell: &Cell, number: f64) -> String {
+fn format_number_cell(cell: &Cell, number: f64) -> String {
     if cell.members.is_none() {
-        return automatic(number);
+        return format_automatically(number);
     }
-    number_format(cell).map_or_else(|| automatic(number), |format| format.show(number))
+    read_number_format(cell).map_or_else(|| format_automatically(number), |format| format.show(number))
 }
 
-fn shown_text<'a>(cell: &Cell, text: &'a str) -> Cow<'a, str> {
-    let format = if cell.members.is_none() { None } else { number_format(cell) };
+fn format_text_cell<'a>(cell: &Cell, text: &'a str) -> Cow<'a, str> {
+    let format = if cell.members.is_none() { None } else { read_number_format(cell) };
     format
         .filter(|format| !format.pattern.is_empty())
         .map_or(Cow::Borrowed(text), |format| format.show_text(text).into())
 }
 
-fn truth_word(is_true: bool) -> &'static str {
+fn print_boolean(is_true: bool) -> &'static str {
     if is_true { "TRUE" } else { "FALSE" }
 }
 
@@ -115,7 +115,7 @@ impl RenderOptions {
             Some(CellValue::Text(text)) => self.write_shown(cell, text, out),
             Some(CellValue::Number(number)) => self.write_number(cell, *number, out),
             Some(CellValue::Bool(truth)) => self.write_truth(*truth, out),
-            Some(CellValue::Formula { .. } | CellValue::Spilled(_)) => match effective(cell) {
+            Some(CellValue::Formula { .. } | CellValue::Spilled(_)) => match read_effective_value(cell) {
                 Scalar::Blank => out.extend_from_slice(b"\"\""),
                 Scalar::Text(text) => self.write_shown(cell, &text, out),
                 Scalar::Number(number) => self.write_number(cell, number, out),
@@ -127,14 +127,14 @@ impl RenderOptions {
 
     fn write_shown(self, cell: &Cell, text: &str, out: &mut Vec<u8>) {
         match self.values {
-            ValueRenderOption::Formatted => write_text(&shown_text(cell, text), out),
+            ValueRenderOption::Formatted => write_text(&format_text_cell(cell, text), out),
             _ => write_text(text, out),
         }
     }
 
     fn write_truth(self, is_true: bool, out: &mut Vec<u8>) {
         match self.values {
-            ValueRenderOption::Formatted => write_text(truth_word(is_true), out),
+            ValueRenderOption::Formatted => write_text(print_boolean(is_true), out),
             _ => out.extend_from_slice(if is_true { b"true" } else { b"false" }),
         }
     }
@@ -142,9 +142,9 @@ impl RenderOptions {
     fn write_number(self, cell: &Cell, number: f64, out: &mut Vec<u8>) {
         let as_text = match self.values {
             ValueRenderOption::Formatted => true,
-            _ => self.shows_dates_as_text && number_format(cell).is_some_and(|format| format.is_time()),
+            _ => self.shows_dates_as_text && read_number_format(cell).is_some_and(|format| format.is_time()),
         };
-        if as_text { write_text(&shown_number(cell, number), out) } else { write_number(number, out) }
+        if as_text { write_text(&format_number_cell(cell, number), out) } else { write_number(number, out) }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
 /// Returns `SheetProperties`. `sheetId` 0 and `index` 0 are written; false and unset members are
 /// omitted (recorded).
-pub(crate) fn sheet_properties(sheet: &SheetProperties) -> Value {
+pub(crate) fn render_sheet_properties(sheet: &SheetProperties) -> Value {
     let mut grid = Map::new();
     grid.insert("rowCount".to_owned(), sheet.row_count.into());
     grid.insert("columnCount".to_owned(), sheet.column_count.into());
@@ -35,14 +35,14 @@ pub(crate) fn sheet_properties(sheet: &SheetProperties) -> Value {
     }
     let more = sheet.extra.iter().filter(|(name, _)| *name != "gridProperties");
     members.extend(more.map(|(name, value)| (name.clone(), value.clone())));
-    with_both_colors(&Value::Object(members))
+    add_both_colors(&Value::Object(members))
 }
 
 /// Adds the second form of each colour: `backgroundColor` and `backgroundColorStyle` (recorded).
-pub(crate) fn with_both_colors(format: &Value) -> Value {
+pub(crate) fn add_both_colors(format: &Value) -> Value {
     let Value::Object(members) = format else { return format.clone() };
     let mut both: Map<String, Value> =
-        members.iter().map(|(name, value)| (name.clone(), with_both_colors(value))).collect();
+        members.iter().map(|(name, value)| (name.clone(), add_both_colors(value))).collect();
     // Only borders name their colour `color`.
     let of_border = members.contains_key("style").then_some("color");
     for name in ["backgroundColor", "foregroundColor", "tabColor"].into_iter().chain(of_border) {
@@ -59,12 +59,12 @@ pub(crate) fn with_both_colors(format: &Value) -> Value {
 }
 
 /// Returns a `NamedRange`. The range is `{}` if its cells were deleted.
-pub(crate) fn named_range(named: &NamedRange) -> Value {
+pub(crate) fn render_named_range(named: &NamedRange) -> Value {
     json!({"namedRangeId": named.id, "name": named.name, "range": named.range.to_json()})
 }
 
 /// Returns `SpreadsheetProperties`, with the format and theme of all recorded spreadsheets.
-pub(crate) fn spreadsheet_properties(properties: &SpreadsheetProperties) -> Value {
+pub(crate) fn render_spreadsheet_properties(properties: &SpreadsheetProperties) -> Value {
     let mut members = Map::new();
     for (name, text) in [
         ("title", &properties.title),
@@ -74,18 +74,18 @@ pub(crate) fn spreadsheet_properties(properties: &SpreadsheetProperties) -> Valu
     ] {
         members.insert(name.to_owned(), text.as_str().into());
     }
-    members.insert("defaultFormat".to_owned(), default_format());
-    members.insert("spreadsheetTheme".to_owned(), theme());
+    members.insert("defaultFormat".to_owned(), build_default_format());
+    members.insert("spreadsheetTheme".to_owned(), build_theme());
     members.extend(properties.extra.clone());
     Value::Object(members)
 }
 
 /// Returns a stored object as responses write it. A merge is its range. Ranges omit sheet id 0. The
 /// formats of a rule have both forms of their colours.
-pub(crate) fn response_object(kind: &str, body: &Value) -> Value {
-    let mut body = without_first_sheet(body);
+pub(crate) fn render_stored_object(kind: &str, body: &Value) -> Value {
+    let mut body = remove_first_sheet_id(body);
     if kind == "rule" {
-        body = with_both_colors(&body);
+        body = add_both_colors(&body);
     }
     if let Some(members) = body.as_object_mut() {
         members.shift_remove(ADDED_BY);
@@ -120,7 +120,7 @@ fn add_other_criteria(filter: &mut Map<String, Value>) {
 
 /// Removes `sheetId` 0 from the ranges and coordinates of a message, as on Google's wire
 /// (recorded).
-pub(crate) fn without_first_sheet(value: &Value) -> Value {
+pub(crate) fn remove_first_sheet_id(value: &Value) -> Value {
     const PLACES: [&str; 9] = [
         "startRowIndex",
         "endRowIndex",
@@ -137,9 +137,9 @@ pub(crate) fn without_first_sheet(value: &Value) -> Value {
             let is_place = members.keys().all(|name| name == "sheetId" || PLACES.contains(&name.as_str()));
             let first = |name: &str, value: &Value| is_place && name == "sheetId" && *value == json!(0);
             let is_set = members.iter().filter(|(name, value)| !first(name, value));
-            is_set.map(|(name, value)| (name.clone(), without_first_sheet(value))).collect()
+            is_set.map(|(name, value)| (name.clone(), remove_first_sheet_id(value))).collect()
         }
-        Value::Array(items) => items.iter().map(without_first_sheet).collect(),
+        Value::Array(items) => items.iter().map(remove_first_sheet_id).collect(),
         other => other.clone(),
     }
 }
@@ -147,10 +147,10 @@ pub(crate) fn without_first_sheet(value: &Value) -> Value {
 /// Returns a protected range as `spreadsheets.get` writes it. Its creator is among its editors
 /// (recorded); the reply to `addProtectedRange` omits them. A warning has no editors. A protected
 /// name also has its cells, which pygsheets reads.
-pub(crate) fn protected(body: &Value, named: Option<&NamedRange>) -> Value {
+pub(crate) fn render_protected_range(body: &Value, named: Option<&NamedRange>) -> Value {
     let added_by = body.get(ADDED_BY).and_then(Value::as_str).unwrap_or(TEST_ACCOUNT);
     let can_edit = may_edit(body, TEST_ACCOUNT);
-    let mut body = response_object("protected", body);
+    let mut body = render_stored_object("protected", body);
     if let Some(named) = named {
         body["range"] = named.range.to_json();
     }
@@ -171,7 +171,7 @@ pub(crate) fn protected(body: &Value, named: Option<&NamedRange>) -> Value {
 }
 
 /// Returns the kind of stored row or column groups.
-pub(crate) fn group_kind(dimension: Dimension) -> &'static str {
+pub(crate) fn name_groups_kind(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Rows => "row group",
         Dimension::Columns => "column group",
@@ -179,27 +179,27 @@ pub(crate) fn group_kind(dimension: Dimension) -> &'static str {
 }
 
 /// Removes false and empty members at any depth, which Google's wire omits.
-pub(crate) fn without_defaults(value: Value) -> Value {
+pub(crate) fn remove_defaults(value: Value) -> Value {
     match value {
         Value::Object(members) => {
-            let remaining = members.into_iter().map(|(name, value)| (name, without_defaults(value)));
+            let remaining = members.into_iter().map(|(name, value)| (name, remove_defaults(value)));
             let is_set = |value: &Value| {
                 !matches!(value, Value::Null | Value::Bool(false)) && *value != json!([]) && *value != json!("")
             };
             Value::Object(remaining.filter(|(_, value)| is_set(value)).collect())
         }
-        Value::Array(items) => items.into_iter().map(without_defaults).collect(),
+        Value::Array(items) => items.into_iter().map(remove_defaults).collect(),
         other => other,
     }
 }
 
 /// Returns the URL of the spreadsheet in a browser.
-pub(crate) fn spreadsheet_url(id: &str) -> String {
+pub(crate) fn build_spreadsheet_url(id: &str) -> String {
     format!("https://docs.google.com/spreadsheets/d/{id}/edit")
 }
 
 /// Returns `properties.defaultFormat` of the recordings.
-pub(crate) fn default_format() -> Value {
+pub(crate) fn build_default_format() -> Value {
     json!({
         "backgroundColor": {"red": 1, "green": 1, "blue": 1},
         "padding": {"top": 2, "right": 3, "bottom": 2, "left": 3},
@@ -215,15 +215,15 @@ pub(crate) fn default_format() -> Value {
 
 /// Returns the format of a cell without one of its own. Its font is the theme's, as recorded: the
 /// spreadsheet's `defaultFormat` names another one.
-pub(crate) fn default_effective_format(properties: &SpreadsheetProperties) -> Value {
-    let mut format = default_format();
+pub(crate) fn build_default_effective_format(properties: &SpreadsheetProperties) -> Value {
+    let mut format = build_default_format();
     let changed = properties.extra.get("spreadsheetTheme").and_then(|theme| theme.get("primaryFontFamily"));
-    format["textFormat"]["fontFamily"] = changed.cloned().unwrap_or_else(|| theme()["primaryFontFamily"].clone());
+    format["textFormat"]["fontFamily"] = changed.cloned().unwrap_or_else(|| build_theme()["primaryFontFamily"].clone());
     format["hyperlinkDisplayType"] = "PLAIN_TEXT".into();
     format
 }
 
-fn theme() -> Value {
+fn build_theme() -> Value {
     let colour = |kind: &str, rgb: Value| json!({"colorType": kind, "color": {"rgbColor": rgb}});
     json!({
         "primaryFontFamily": "Arial",
@@ -249,12 +249,12 @@ mod tests {
     fn a_colour_is_returned_in_both_of_its_forms() {
         let one =
             json!({"textFormat": {"foregroundColor": {"red": 1}}, "backgroundColorStyle": {"rgbColor": {"blue": 1}}});
-        let both = with_both_colors(&one);
+        let both = add_both_colors(&one);
         assert_eq!(both["textFormat"]["foregroundColorStyle"], json!({"rgbColor": {"red": 1}}));
         assert_eq!(both["backgroundColor"], json!({"blue": 1}));
         let theme = json!({"backgroundColorStyle": {"themeColor": "ACCENT1"}});
-        assert_eq!(with_both_colors(&theme), theme);
-        let border = with_both_colors(&json!({"top": {"style": "SOLID", "color": {"blue": 1}}}));
+        assert_eq!(add_both_colors(&theme), theme);
+        let border = add_both_colors(&json!({"top": {"style": "SOLID", "color": {"blue": 1}}}));
         assert_eq!(border["top"]["colorStyle"], json!({"rgbColor": {"blue": 1}}));
     }
 
@@ -264,28 +264,28 @@ mod tests {
         let specs = json!([{"columnIndex": 0, "filterCriteria": hidden}, {"columnIndex": 2, "filterCriteria": other}]);
         let criteria = json!({"0": hidden, "2": other});
         let both = json!({"range": {}, "filterSpecs": specs, "criteria": criteria});
-        assert_eq!(response_object("filter", &json!({"range": {}, "filterSpecs": specs})), both);
-        assert_eq!(response_object("filter view", &json!({"range": {}, "criteria": criteria})), both);
+        assert_eq!(render_stored_object("filter", &json!({"range": {}, "filterSpecs": specs})), both);
+        assert_eq!(render_stored_object("filter view", &json!({"range": {}, "criteria": criteria})), both);
         let older = json!({"filterSpecs": specs, "criteria": {"9": {}}});
-        assert_eq!(response_object("filter", &older)["criteria"], criteria);
-        assert_eq!(response_object("filter", &json!({"range": {}})), json!({"range": {}}));
+        assert_eq!(render_stored_object("filter", &older)["criteria"], criteria);
+        assert_eq!(render_stored_object("filter", &json!({"range": {}})), json!({"range": {}}));
     }
 
     /// Seen in recorded answers of `spreadsheets.get` with grid data.
     #[test]
     fn the_effective_font_is_the_themes() {
         let properties = SpreadsheetProperties::default();
-        assert_eq!(default_effective_format(&properties)["textFormat"]["fontFamily"], "Arial");
-        assert_eq!(default_format()["textFormat"]["fontFamily"], "arial,sans,sans-serif");
+        assert_eq!(build_default_effective_format(&properties)["textFormat"]["fontFamily"], "Arial");
+        assert_eq!(build_default_format()["textFormat"]["fontFamily"], "arial,sans,sans-serif");
         let theme = Map::from_iter([("spreadsheetTheme".to_owned(), json!({"primaryFontFamily": "Roboto"}))]);
         let properties = SpreadsheetProperties { extra: theme, ..properties };
-        assert_eq!(default_effective_format(&properties)["textFormat"]["fontFamily"], "Roboto");
+        assert_eq!(build_default_effective_format(&properties)["textFormat"]["fontFamily"], "Roboto");
     }
 
     #[test]
     fn the_first_sheet_is_not_named_in_ranges() {
         let rule = json!({"ranges": [{"sheetId": 0, "endRowIndex": 1}, {"sheetId": 7}], "properties": {"sheetId": 0, "title": "x"}});
-        let shown = without_first_sheet(&rule);
+        let shown = remove_first_sheet_id(&rule);
         assert_eq!(shown["ranges"], json!([{"endRowIndex": 1}, {"sheetId": 7}]));
         assert_eq!(shown["properties"], json!({"sheetId": 0, "title": "x"}));
     }

@@ -28,27 +28,27 @@ const MONTHS: [&str; 12] = [
 
 /// Parses `2020-01-01`, `1/31/2020`, `Jan 31, 2020`, `12:30`, `12:30:15 pm`, or a date and a time.
 /// Returns the format that keeps the spelling.
-pub(crate) fn moment(text: &str) -> Option<(f64, NumberFormat)> {
-    if let Some((days, pattern)) = day(text) {
+pub(crate) fn parse_moment(text: &str) -> Option<(f64, NumberFormat)> {
+    if let Some((days, pattern)) = parse_day(text) {
         return Some((days, NumberFormat::new("DATE", &pattern)));
     }
-    if let Some((part, pattern)) = time(text) {
+    if let Some((part, pattern)) = parse_time(text) {
         return Some((part, NumberFormat::new("TIME", pattern)));
     }
     // The time is the last word, or the last two: "6:00 PM".
     text.rmatch_indices(' ').take(2).find_map(|(at, _)| {
-        let (days, pattern) = day(text[..at].trim_end())?;
-        let (part, time_pattern) = time(text[at..].trim_start()).filter(|(part, _)| *part < 1.0)?;
+        let (days, pattern) = parse_day(text[..at].trim_end())?;
+        let (part, time_pattern) = parse_time(text[at..].trim_start()).filter(|(part, _)| *part < 1.0)?;
         Some((days + part, NumberFormat::new("DATE_TIME", &format!("{pattern} {time_pattern}"))))
     })
 }
 
 /// Returns the serial number of a date, and the pattern that displays it as typed.
-fn day(text: &str) -> Option<(f64, String)> {
-    in_digits(text).map(|(days, pattern)| (days, pattern.to_owned())).or_else(|| with_name(text))
+fn parse_day(text: &str) -> Option<(f64, String)> {
+    parse_day_in_digits(text).map(|(days, pattern)| (days, pattern.to_owned())).or_else(|| parse_day_with_name(text))
 }
 
-fn in_digits(text: &str) -> Option<(f64, &'static str)> {
+fn parse_day_in_digits(text: &str) -> Option<(f64, &'static str)> {
     let slashed = text.contains('/');
     let parts: Vec<&str> = text.split(if slashed { '/' } else { '-' }).collect();
     let [a, b, c] = parts.as_slice() else { return None };
@@ -62,43 +62,43 @@ fn in_digits(text: &str) -> Option<(f64, &'static str)> {
         (1 | 2, false) => (*c, *a, *b, "m-d-yyyy"),
         _ => return None,
     };
-    Some((serial(year, month.parse().ok()?, day.parse().ok()?)?, pattern))
+    Some((compute_day_serial(year, month.parse().ok()?, day.parse().ok()?)?, pattern))
 }
 
 /// Parses `Mar 1 2016`, `March 1, 2016`, `1 Mar 2016`, `1-Mar-2016`, `Mar 2016`.
-fn with_name(text: &str) -> Option<(f64, String)> {
+fn parse_day_with_name(text: &str) -> Option<(f64, String)> {
     let dashed = text.contains('-');
     let words: Vec<&str> = text.split(if dashed { '-' } else { ' ' }).filter(|word| !word.is_empty()).collect();
     let bare = |word: &str| word.strip_suffix(',').unwrap_or(word).to_owned();
     let comma = |word: &str| if word.ends_with(',') { "," } else { "" };
     match words.as_slice() {
-        [name, day, year] if !dashed && month(&bare(name)).is_some() => {
-            let (number, pattern) = month(name)?;
-            let days = serial(year, number, bare(day).parse().ok()?)?;
+        [name, day, year] if !dashed && find_month(&bare(name)).is_some() => {
+            let (number, pattern) = find_month(name)?;
+            let days = compute_day_serial(year, number, bare(day).parse().ok()?)?;
             Some((days, format!("{pattern} d{} yyyy", comma(day))))
         }
         [day, name, year] => {
-            let (number, pattern) = month(&bare(name))?;
-            let days = serial(year, number, day.parse().ok()?)?;
+            let (number, pattern) = find_month(&bare(name))?;
+            let days = compute_day_serial(year, number, day.parse().ok()?)?;
             Some((days, if dashed { format!("d-{pattern}-yyyy") } else { format!("d {pattern}{} yyyy", comma(name)) }))
         }
         [name, year] if year.len() == 4 => {
-            let (number, pattern) = month(&bare(name))?;
-            Some((serial(year, number, 1)?, format!("{pattern}{} yyyy", comma(name))))
+            let (number, pattern) = find_month(&bare(name))?;
+            Some((compute_day_serial(year, number, 1)?, format!("{pattern}{} yyyy", comma(name))))
         }
         _ => None,
     }
 }
 
 /// Returns the number of a month by its name or its first three letters, and its pattern.
-fn month(name: &str) -> Option<(i8, &'static str)> {
+fn find_month(name: &str) -> Option<(i8, &'static str)> {
     let lower = name.to_ascii_lowercase();
     let fits = |month: &str| lower == *month || lower.len() == 3 && month.starts_with(&lower);
     let at = MONTHS.iter().position(|month| fits(month))?;
     Some((i8::try_from(at).ok()? + 1, if lower.len() > 3 { "mmmm" } else { "mmm" }))
 }
 
-fn serial(year: &str, month: i8, day: i8) -> Option<f64> {
+fn compute_day_serial(year: &str, month: i8, day: i8) -> Option<f64> {
     let year = match (year.len(), year.parse::<i16>().ok().filter(|_| is_digits(year))?) {
         (4, year) => year,
         (2, short) if short < 50 => 2000 + short,
@@ -110,7 +110,7 @@ fn serial(year: &str, month: i8, day: i8) -> Option<f64> {
 }
 
 /// Parses a time of day or a duration. Returns days, and the pattern.
-fn time(text: &str) -> Option<(f64, &'static str)> {
+fn parse_time(text: &str) -> Option<(f64, &'static str)> {
     let lower = text.to_ascii_lowercase();
     let (clock, half) = match (lower.strip_suffix("am"), lower.strip_suffix("pm")) {
         (Some(clock), _) => (clock.trim_end(), Some(0)),
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     fn typed(text: &str) -> Option<(f64, String, String)> {
-        moment(text).map(|(value, format)| (value, format.pattern.clone(), format.show(value)))
+        parse_moment(text).map(|(value, format)| (value, format.pattern.clone(), format.show(value)))
     }
 
     #[test]
@@ -206,7 +206,7 @@ mod tests {
             "10:",
             "mar-1-2016",
         ] {
-            assert_eq!(moment(text), None, "{text}");
+            assert_eq!(parse_moment(text), None, "{text}");
         }
     }
 }

@@ -4,7 +4,7 @@
 //! Out of scope: the functions (`functions`).
 
 use crate::formula::matrix::{Matrix, Operand};
-use crate::grid::value::{EvalResult, Scalar, number, shown};
+use crate::grid::value::{EvalResult, Scalar, to_number, to_text};
 
 /// The arguments of a function.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,7 @@ impl<'a> Args<'a> {
 
     /// Returns an argument as a number.
     pub(crate) fn number(&self, at: usize) -> EvalResult<f64> {
-        number(self.raw(at)?)
+        to_number(self.raw(at)?)
     }
 
     /// Returns an optional argument as a number.
@@ -48,18 +48,18 @@ impl<'a> Args<'a> {
 
     /// Returns an argument as a text.
     pub(crate) fn text(&self, at: usize) -> EvalResult<String> {
-        Ok(shown(&self.value(at)?))
+        Ok(to_text(&self.value(at)?))
     }
 
     /// Returns a number of characters; 1 if the argument is missing.
     pub(crate) fn letters(&self, at: usize) -> EvalResult<usize> {
         let count = self.number_or(at, 1.0)?;
-        if count < 0.0 { Err("#VALUE!") } else { Ok(whole(count)) }
+        if count < 0.0 { Err("#VALUE!") } else { Ok(take_integer_part(count)) }
     }
 
     /// Returns an argument as a boolean.
     pub(crate) fn truth(&self, at: usize) -> EvalResult<bool> {
-        boolean_argument(self.raw(at)?)
+        read_boolean(self.raw(at)?)
     }
 
     /// Returns an argument as a matrix.
@@ -92,7 +92,7 @@ impl<'a> Args<'a> {
                 Scalar::Number(value) => found.push(*value),
                 _ if in_range => {}
                 Scalar::Blank => {}
-                other => found.push(number(other)?),
+                other => found.push(to_number(other)?),
             }
         }
         Ok(found)
@@ -100,18 +100,18 @@ impl<'a> Args<'a> {
 }
 
 /// Converts a count into a number of a formula.
-pub(crate) fn size(count: usize) -> f64 {
+pub(crate) fn count_to_number(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 /// Returns the integer part of a number that is not negative.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is too large becomes the largest")]
-pub(crate) fn whole(value: f64) -> usize {
+pub(crate) fn take_integer_part(value: f64) -> usize {
     value as usize
 }
 
 /// Converts a scalar into a condition.
-pub(crate) fn boolean_argument(scalar: &Scalar) -> EvalResult<bool> {
+pub(crate) fn read_boolean(scalar: &Scalar) -> EvalResult<bool> {
     match scalar {
         Scalar::Bool(truth) => Ok(*truth),
         Scalar::Number(value) => Ok(value.abs() > 0.0),

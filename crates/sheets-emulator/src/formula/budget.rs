@@ -98,7 +98,7 @@ pub(crate) fn is_too_long(text: &str) -> bool {
 }
 
 /// Appends to a text, as long as a cell can hold it.
-pub(crate) fn extend(text: &mut String, more: &str) -> EvalResult<()> {
+pub(crate) fn extend_text(text: &mut String, more: &str) -> EvalResult<()> {
     text.push_str(more);
     if is_too_long(text) { Err("#VALUE!") } else { Ok(()) }
 }

@@ -42,7 +42,7 @@ pub(crate) fn broadcast(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grid::value::{finite, number};
+    use crate::grid::value::{check_finite, to_number};
 
     #[test]
     fn a_row_and_a_column_make_a_table_with_gaps_missing() {
@@ -50,7 +50,9 @@ mod tests {
             Operand::Matrix(Matrix::new(height, width, cells.iter().map(|n| Scalar::Number(*n)).collect()))
         };
         let sum = |a: &Operand, b: &Operand| {
-            broadcast(&[a, b], &EvalBudget::default(), |given| finite(number(given[0])? + number(given[1])?))
+            broadcast(&[a, b], &EvalBudget::default(), |given| {
+                check_finite(to_number(given[0])? + to_number(given[1])?)
+            })
         };
         let (column, row) = (numbers(2, 1, &[1.0, 2.0]), numbers(1, 2, &[10.0, 20.0]));
         assert_eq!(sum(&column, &row), numbers(2, 2, &[11.0, 21.0, 12.0, 22.0]));

@@ -13,7 +13,7 @@ use crate::formula::settings::FormulaSettings;
 use crate::formula::token_reader::TokenReader;
 use crate::grid::a1::{A1Reference, CellSpan};
 use crate::grid::area::Area;
-use crate::grid::value::{ERRORS, EvalResult, Scalar, compare, finite, number, shown};
+use crate::grid::value::{ERRORS, EvalResult, Scalar, check_finite, compare, to_number, to_text};
 
 /// Nesting limit of parentheses and signs. Deeper formulas yield `#ERROR!` instead of a stack
 /// overflow.
@@ -41,7 +41,7 @@ pub trait FormulaCells {
 /// Evaluates the formula `text`, with or without its `=`.
 pub fn evaluate(text: &str, cell_source: &dyn FormulaCells) -> Operand {
     let mut reader = FormulaReader::new(text, cell_source);
-    match reader.argument() {
+    match reader.read_argument() {
         Ok(_) if !reader.tokens.rest.is_empty() => Operand::Single(Scalar::Error("#ERROR!")),
         Ok(value) => value,
         Err(error) => Operand::Single(Scalar::Error(error)),
@@ -51,10 +51,10 @@ pub fn evaluate(text: &str, cell_source: &dyn FormulaCells) -> Operand {
 /// Returns the target of a formula that is a single `HYPERLINK`.
 pub fn link(text: &str, cell_source: &dyn FormulaCells) -> Option<String> {
     let mut reader = FormulaReader::new(text, cell_source);
-    if !reader.tokens.word().eq_ignore_ascii_case("HYPERLINK") || !reader.tokens.take("(") {
+    if !reader.tokens.take_word().eq_ignore_ascii_case("HYPERLINK") || !reader.tokens.take("(") {
         return None;
     }
-    let arguments = reader.arguments().ok().filter(|_| reader.tokens.rest.is_empty())?;
+    let arguments = reader.read_arguments().ok().filter(|_| reader.tokens.rest.is_empty())?;
     match arguments.into_iter().next() {
         Some(Operand::Single(Scalar::Text(address))) => Some(address),
         _ => None,
@@ -82,23 +82,23 @@ fn apply_operator(left: &Operand, right: &Operand, budget: &EvalBudget, make: Bi
     })
 }
 
-fn ordered(left: &Scalar, right: &Scalar, holds: [bool; 3]) -> EvalResult<Scalar> {
+fn compare_operands(left: &Scalar, right: &Scalar, holds: [bool; 3]) -> EvalResult<Scalar> {
     let order = compare(left, right)?;
     Ok(Scalar::Bool(holds.get(order).copied().unwrap_or(false)))
 }
 
-fn concatenation(left: &Scalar, right: &Scalar) -> EvalResult<Scalar> {
+fn concatenate(left: &Scalar, right: &Scalar) -> EvalResult<Scalar> {
     for side in [left, right] {
         if let Scalar::Error(error) = side {
             return Err(error);
         }
     }
-    Ok(Scalar::Text(shown(left) + &shown(right)))
+    Ok(Scalar::Text(to_text(left) + &to_text(right)))
 }
 
-fn divided(left: &Scalar, right: &Scalar) -> EvalResult<Scalar> {
-    let (left, right) = (number(left)?, number(right)?);
-    if right.abs() > 0.0 { finite(left / right) } else { Err("#DIV/0!") }
+fn divide(left: &Scalar, right: &Scalar) -> EvalResult<Scalar> {
+    let (left, right) = (to_number(left)?, to_number(right)?);
+    if right.abs() > 0.0 { check_finite(left / right) } else { Err("#DIV/0!") }
 }
 
 impl<'a> FormulaReader<'a> {
@@ -113,104 +113,112 @@ impl<'a> FormulaReader<'a> {
         self.cell_source.budget()
     }
 
-    fn comparison(&mut self) -> EvalResult<Operand> {
-        let mut left = self.concatenation()?;
+    fn read_comparison(&mut self) -> EvalResult<Operand> {
+        let mut left = self.read_concatenation()?;
         loop {
             let signs: [(&str, BinaryOperator); 6] = [
-                ("<>", |a, b| ordered(a, b, [true, false, true])),
-                ("<=", |a, b| ordered(a, b, [true, true, false])),
-                (">=", |a, b| ordered(a, b, [false, true, true])),
-                ("=", |a, b| ordered(a, b, [false, true, false])),
-                ("<", |a, b| ordered(a, b, [true, false, false])),
-                (">", |a, b| ordered(a, b, [false, false, true])),
+                ("<>", |a, b| compare_operands(a, b, [true, false, true])),
+                ("<=", |a, b| compare_operands(a, b, [true, true, false])),
+                (">=", |a, b| compare_operands(a, b, [false, true, true])),
+                ("=", |a, b| compare_operands(a, b, [false, true, false])),
+                ("<", |a, b| compare_operands(a, b, [true, false, false])),
+                (">", |a, b| compare_operands(a, b, [false, false, true])),
             ];
             let Some((_, holds)) = signs.into_iter().find(|(sign, _)| self.tokens.take(sign)) else { return Ok(left) };
-            left = apply_operator(&left, &self.concatenation()?, self.budget(), holds);
+            left = apply_operator(&left, &self.read_concatenation()?, self.budget(), holds);
         }
     }
 
-    fn concatenation(&mut self) -> EvalResult<Operand> {
-        let mut left = self.sum()?;
+    fn read_concatenation(&mut self) -> EvalResult<Operand> {
+        let mut left = self.read_sum()?;
         while self.tokens.take("&") {
-            left = apply_operator(&left, &self.sum()?, self.budget(), concatenation);
+            left = apply_operator(&left, &self.read_sum()?, self.budget(), concatenate);
         }
         Ok(left)
     }
 
-    fn sum(&mut self) -> EvalResult<Operand> {
-        let mut left = self.product()?;
+    fn read_sum(&mut self) -> EvalResult<Operand> {
+        let mut left = self.read_product()?;
         loop {
             if self.tokens.take("+") {
-                left = apply_operator(&left, &self.product()?, self.budget(), |a, b| finite(number(a)? + number(b)?));
+                left = apply_operator(&left, &self.read_product()?, self.budget(), |a, b| {
+                    check_finite(to_number(a)? + to_number(b)?)
+                });
             } else if self.tokens.take("-") {
-                left = apply_operator(&left, &self.product()?, self.budget(), |a, b| finite(number(a)? - number(b)?));
+                left = apply_operator(&left, &self.read_product()?, self.budget(), |a, b| {
+                    check_finite(to_number(a)? - to_number(b)?)
+                });
             } else {
                 return Ok(left);
             }
         }
     }
 
-    fn product(&mut self) -> EvalResult<Operand> {
-        let mut left = self.power()?;
+    fn read_product(&mut self) -> EvalResult<Operand> {
+        let mut left = self.read_power()?;
         loop {
             if self.tokens.take("*") {
-                left = apply_operator(&left, &self.power()?, self.budget(), |a, b| finite(number(a)? * number(b)?));
+                left = apply_operator(&left, &self.read_power()?, self.budget(), |a, b| {
+                    check_finite(to_number(a)? * to_number(b)?)
+                });
             } else if self.tokens.take("/") {
-                left = apply_operator(&left, &self.power()?, self.budget(), divided);
+                left = apply_operator(&left, &self.read_power()?, self.budget(), divide);
             } else {
                 return Ok(left);
             }
         }
     }
 
-    fn power(&mut self) -> EvalResult<Operand> {
-        let mut left = self.unary()?;
+    fn read_power(&mut self) -> EvalResult<Operand> {
+        let mut left = self.read_unary()?;
         while self.tokens.take("^") {
-            left = apply_operator(&left, &self.unary()?, self.budget(), |a, b| finite(number(a)?.powf(number(b)?)));
+            left = apply_operator(&left, &self.read_unary()?, self.budget(), |a, b| {
+                check_finite(to_number(a)?.powf(to_number(b)?))
+            });
         }
         Ok(left)
     }
 
-    fn unary(&mut self) -> EvalResult<Operand> {
+    fn read_unary(&mut self) -> EvalResult<Operand> {
         self.depth += 1;
         if self.depth > DEPTH_LIMIT {
             return Err("#ERROR!");
         }
         self.budget().enter()?;
-        let value = self.unary_inside();
+        let value = self.read_unary_inside();
         self.budget().leave();
         self.depth -= 1;
         value
     }
 
-    fn unary_inside(&mut self) -> EvalResult<Operand> {
+    fn read_unary_inside(&mut self) -> EvalResult<Operand> {
         let zero = Operand::Single(Scalar::Number(0.0));
         let value = if self.tokens.take("-") {
-            apply_operator(&zero, &self.unary()?, self.budget(), |_, b| finite(-number(b)?))
+            apply_operator(&zero, &self.read_unary()?, self.budget(), |_, b| check_finite(-to_number(b)?))
         } else if self.tokens.take("+") {
-            self.unary()?
+            self.read_unary()?
         } else {
-            let mut value = self.primary()?;
+            let mut value = self.read_primary()?;
             while self.tokens.take("%") {
-                value = apply_operator(&value, &zero, self.budget(), |a, _| finite(number(a)? / 100.0));
+                value = apply_operator(&value, &zero, self.budget(), |a, _| check_finite(to_number(a)? / 100.0));
             }
             value
         };
         Ok(value)
     }
 
-    fn primary(&mut self) -> EvalResult<Operand> {
+    fn read_primary(&mut self) -> EvalResult<Operand> {
         if self.tokens.take("(") {
-            let inner = self.comparison()?;
+            let inner = self.read_comparison()?;
             return if self.tokens.take(")") { Ok(inner) } else { Err("#ERROR!") };
         }
         if self.tokens.take("{") {
-            return self.literal();
+            return self.read_literal();
         }
         if let Some(error) = ERRORS.into_iter().find(|error| self.tokens.take(error)) {
             return Ok(Operand::Single(Scalar::Error(error)));
         }
-        if let Some(text) = self.tokens.text() {
+        if let Some(text) = self.tokens.take_text() {
             return text.map(|text| Operand::Single(Scalar::Text(text)));
         }
         let before = self.tokens.rest;
@@ -218,14 +226,14 @@ impl<'a> FormulaReader<'a> {
             || self.tokens.rest.starts_with(self.tokens.decimal_sign())
         {
             // Whole rows begin as numbers do.
-            let word = self.tokens.word();
-            if word.contains(':') && reference(word).is_some() {
+            let word = self.tokens.take_word();
+            if word.contains(':') && parse_reference(word).is_some() {
                 return Ok(self.dereference(word));
             }
             self.tokens.rest = before;
-            return self.tokens.digits().map(Operand::Single);
+            return self.tokens.take_digits().map(Operand::Single);
         }
-        let word = self.tokens.word();
+        let word = self.tokens.take_word();
         if word.is_empty() {
             return Err("#ERROR!");
         }
@@ -242,13 +250,13 @@ impl<'a> FormulaReader<'a> {
     /// Evaluates a function call after its opening parenthesis.
     fn call(&mut self, name: &str) -> EvalResult<Operand> {
         match name {
-            "ROW" | "COLUMN" => return self.row_or_column_numbers(name == "ROW"),
-            "NOW" | "TODAY" => return self.moment(name),
+            "ROW" | "COLUMN" => return self.read_line_numbers(name == "ROW"),
+            "NOW" | "TODAY" => return self.read_moment(name),
             _ => {}
         }
         let outside = self.reads_arrays;
         self.reads_arrays |= dispatch::opens_ranges(name);
-        let arguments = self.arguments()?;
+        let arguments = self.read_arguments()?;
         self.reads_arrays = outside;
         let inside = outside || dispatch::opens_ranges(name);
         let known = dispatch::is_known(name);
@@ -260,18 +268,18 @@ impl<'a> FormulaReader<'a> {
     }
 
     /// Evaluates `NOW()` and `TODAY()`: the time of the last recalculation.
-    fn moment(&mut self, name: &str) -> EvalResult<Operand> {
+    fn read_moment(&mut self, name: &str) -> EvalResult<Operand> {
         let now = self.settings.now;
         let moment = Scalar::Number(if name == "NOW" { now } else { now.floor() });
-        let none = self.arguments()?.is_empty();
+        let none = self.read_arguments()?.is_empty();
         Ok(Operand::Single(if none { moment } else { Scalar::Error("#N/A") }))
     }
 
     /// Evaluates `ROW` and `COLUMN`: of the formula, or of a reference. Inside `ARRAYFORMULA` they
     /// return all its rows or columns.
-    fn row_or_column_numbers(&mut self, is_by_rows: bool) -> EvalResult<Operand> {
+    fn read_line_numbers(&mut self, is_by_rows: bool) -> EvalResult<Operand> {
         let position = self.cell_source.position();
-        let word = self.tokens.word();
+        let word = self.tokens.take_word();
         if !self.tokens.take(")") {
             return Err("#ERROR!");
         }
@@ -279,7 +287,7 @@ impl<'a> FormulaReader<'a> {
         if word.is_empty() {
             return Ok(Operand::Single(number(if is_by_rows { position.0 } else { position.1 })));
         }
-        let area = reference(word).and_then(|(title, span)| self.cell_source.area(title.as_deref(), span));
+        let area = parse_reference(word).and_then(|(title, span)| self.cell_source.area(title.as_deref(), span));
         let Some(area) = area else { return Ok(Operand::Single(Scalar::Error("#REF!"))) };
         let lines = if is_by_rows { area.rows } else { area.cols };
         if !self.reads_arrays || lines.len() < 2 {
@@ -295,7 +303,7 @@ impl<'a> FormulaReader<'a> {
     /// Evaluates a reference in an expression. Outside `ARRAYFORMULA`, a column or row means
     /// its cell next to the formula.
     fn dereference(&self, word: &str) -> Operand {
-        let Some((title, span)) = reference(word) else { return Operand::Single(Scalar::Error("#NAME?")) };
+        let Some((title, span)) = parse_reference(word) else { return Operand::Single(Scalar::Error("#NAME?")) };
         let title = title.as_deref();
         if let (Some(row), Some(column), true) = (span.start_row, span.start_column, span.is_cell()) {
             return Operand::Single(self.cell_source.cell(title, row, column));
@@ -319,13 +327,13 @@ impl<'a> FormulaReader<'a> {
 
     /// Evaluates `{1, 2; 3, 4}` (`{1\ 2; 3\ 4}` with a decimal comma) after its opening brace. Its
     /// parts may be ranges.
-    fn literal(&mut self) -> EvalResult<Operand> {
+    fn read_literal(&mut self) -> EvalResult<Operand> {
         let mut rows: Vec<Vec<Scalar>> = Vec::new();
         let mut fits = true;
         loop {
-            let mut parts = vec![self.argument()?.into_matrix()];
+            let mut parts = vec![self.read_argument()?.into_matrix()];
             while self.tokens.take_column_separator() {
-                parts.push(self.argument()?.into_matrix());
+                parts.push(self.read_argument()?.into_matrix());
             }
             let height = parts.iter().map(|part| part.height).max().unwrap_or(0);
             let width: u32 = parts.iter().map(|part| part.width).fold(0, u32::saturating_add);
@@ -334,7 +342,7 @@ impl<'a> FormulaReader<'a> {
             if (u64::from(height) + rows.len() as u64) * u64::from(width) > CELL_LIMIT {
                 return Err("#ERROR!");
             }
-            rows.extend((0..height).map(|row| parts.iter().flat_map(|part| part.row(row)).collect()));
+            rows.extend((0..height).map(|row| parts.iter().flat_map(|part| part.copy_row(row)).collect()));
             if self.tokens.take("}") {
                 break;
             }
@@ -347,14 +355,14 @@ impl<'a> FormulaReader<'a> {
     }
 
     /// Reads the arguments of a function after its opening parenthesis.
-    fn arguments(&mut self) -> EvalResult<Vec<Operand>> {
+    fn read_arguments(&mut self) -> EvalResult<Vec<Operand>> {
         let mut found = Vec::new();
         if self.tokens.take(")") {
             return Ok(found);
         }
         loop {
             let left_out = self.tokens.rest.starts_with([',', ';', ')']);
-            found.push(if left_out { Operand::Single(Scalar::Blank) } else { self.argument()? });
+            found.push(if left_out { Operand::Single(Scalar::Blank) } else { self.read_argument()? });
             if self.tokens.take(")") {
                 return Ok(found);
             }
@@ -365,11 +373,11 @@ impl<'a> FormulaReader<'a> {
     }
 
     /// Reads one argument, which may be a whole range.
-    fn argument(&mut self) -> EvalResult<Operand> {
+    fn read_argument(&mut self) -> EvalResult<Operand> {
         let before = self.tokens.rest;
-        let word = self.tokens.word();
+        let word = self.tokens.take_word();
         let bounded = !self.reads_arrays && self.tokens.rest.starts_with([',', ')', ';', '}', '\\']);
-        if let Some((title, span)) = reference(word).filter(|_| bounded) {
+        if let Some((title, span)) = parse_reference(word).filter(|_| bounded) {
             let Some(area) = self.cell_source.area(title.as_deref(), span) else {
                 return Ok(Operand::Single(Scalar::Error("#REF!")));
             };
@@ -377,11 +385,11 @@ impl<'a> FormulaReader<'a> {
             return Ok(block.map_or_else(|error| Operand::Single(Scalar::Error(error)), Operand::Matrix));
         }
         self.tokens.rest = before;
-        self.comparison()
+        self.read_comparison()
     }
 }
 
-fn reference(word: &str) -> Option<(Option<String>, CellSpan)> {
+fn parse_reference(word: &str) -> Option<(Option<String>, CellSpan)> {
     match A1Reference::parse(word) {
         Some(A1Reference::Cells { title, span }) => Some((title, span)),
         _ => None,

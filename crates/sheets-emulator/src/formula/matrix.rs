@@ -76,7 +76,7 @@ impl Matrix {
     }
 
     /// Returns a row.
-    pub fn row(&self, row: u32) -> Vec<Scalar> {
+    pub fn copy_row(&self, row: u32) -> Vec<Scalar> {
         (0..self.width).map(|column| self.at(row, column).clone()).collect()
     }
 

@@ -44,7 +44,7 @@ impl FormulaSettings {
     /// Creates the settings of a locale (`de_DE`, `de`) and a time zone at an instant. An unknown
     /// locale has a decimal point, and an unknown zone is UTC.
     pub(crate) fn new(locale: &str, time_zone: &str, unix_ms: i64) -> Self {
-        Self { has_decimal_comma: has_decimal_comma(locale), now: serial_of(unix_ms, time_zone) }
+        Self { has_decimal_comma: has_decimal_comma(locale), now: compute_local_serial(unix_ms, time_zone) }
     }
 }
 
@@ -57,19 +57,19 @@ fn has_decimal_comma(locale: &str) -> bool {
 
 /// Returns the local time of an instant as a serial number: days since 1899-12-30, to the
 /// millisecond.
-fn serial_of(unix_ms: i64, time_zone: &str) -> f64 {
+fn compute_local_serial(unix_ms: i64, time_zone: &str) -> f64 {
     let zone = TimeZone::get(time_zone).unwrap_or(TimeZone::UTC);
     let Ok(instant) = jiff::Timestamp::from_millisecond(unix_ms) else { return 0.0 };
     let local = zone.to_datetime(instant);
     let since = local.duration_since(EPOCH);
     let days = since.as_secs().div_euclid(86_400);
     let rest = since.as_secs().rem_euclid(86_400) * 1_000 + i64::from(since.subsec_millis());
-    number(days) + number(rest) / DAY_MS
+    to_float(days) + to_float(rest) / DAY_MS
 }
 
 /// Converts an integer that is far below 2^53.
 #[expect(clippy::cast_precision_loss, reason = "days and milliseconds of the calendar are below 2^53")]
-fn number(value: i64) -> f64 {
+fn to_float(value: i64) -> f64 {
     value as f64
 }
 
@@ -91,9 +91,9 @@ mod tests {
     fn an_instant_is_the_local_time_of_the_spreadsheet() {
         // 2026-11-29T08:30:00Z.
         let instant = 1_795_941_000_000;
-        assert!((serial_of(instant, "Etc/GMT") - (46_355.0 + 8.5 / 24.0)).abs() < 1e-9);
-        assert!((serial_of(instant, "Europe/Berlin") - (46_355.0 + 9.5 / 24.0)).abs() < 1e-9);
-        assert!((serial_of(instant, "America/New_York") - (46_355.0 + 3.5 / 24.0)).abs() < 1e-9);
-        assert!((serial_of(0, "nowhere") - 25_569.0).abs() < 1e-9);
+        assert!((compute_local_serial(instant, "Etc/GMT") - (46_355.0 + 8.5 / 24.0)).abs() < 1e-9);
+        assert!((compute_local_serial(instant, "Europe/Berlin") - (46_355.0 + 9.5 / 24.0)).abs() < 1e-9);
+        assert!((compute_local_serial(instant, "America/New_York") - (46_355.0 + 3.5 / 24.0)).abs() < 1e-9);
+        assert!((compute_local_serial(0, "nowhere") - 25_569.0).abs() < 1e-9);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use crate::format::render::computed;
+use crate::format::render::to_formula_result;
 use crate::formula::matrix::Matrix;
 use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue, may_spill, put};
@@ -92,7 +92,7 @@ pub(crate) fn overlay(spills: &[Rc<Spill>], row: u32, cells: &mut Vec<Cell>) {
     for spill in spills.iter().filter(|spill| spill.area.rows.contains(&row)) {
         for column in spill.area.cols.clone() {
             let at = usize::try_from(column).unwrap_or(usize::MAX);
-            let Some(result) = computed(spill.at(row, column).clone()) else { continue };
+            let Some(result) = to_formula_result(spill.at(row, column).clone()) else { continue };
             match cells.get_mut(at) {
                 Some(cell) if cell.value.is_some() => {}
                 Some(cell) => cell.value = Some(CellValue::Spilled(result)),

@@ -3,7 +3,7 @@
 //! In scope: what depends on the decimal sign of the spreadsheet. Out of scope: what they mean
 //! (`formula::evaluate`).
 
-use crate::grid::value::{EvalResult, Scalar, finite};
+use crate::grid::value::{EvalResult, Scalar, check_finite};
 
 /// The part of a formula that is not read yet.
 pub(crate) struct TokenReader<'a> {
@@ -38,7 +38,7 @@ impl<'a> TokenReader<'a> {
     }
 
     /// Reads a quoted text, if one comes next; `""` in it is one quotation mark.
-    pub(crate) fn text(&mut self) -> Option<EvalResult<String>> {
+    pub(crate) fn take_text(&mut self) -> Option<EvalResult<String>> {
         let mut rest = self.rest.strip_prefix('"')?;
         let mut text = String::new();
         loop {
@@ -55,7 +55,7 @@ impl<'a> TokenReader<'a> {
     }
 
     /// Reads a number with the decimal sign of the spreadsheet.
-    pub(crate) fn digits(&mut self) -> EvalResult<Scalar> {
+    pub(crate) fn take_digits(&mut self) -> EvalResult<Scalar> {
         let bytes = self.rest.as_bytes();
         let sign = self.decimal_sign();
         let mut end = bytes.iter().take_while(|b| b.is_ascii_digit() || char::from(**b) == sign).count();
@@ -66,7 +66,7 @@ impl<'a> TokenReader<'a> {
         }
         let value = self.rest[..end].replace(sign, ".").parse::<f64>().map_err(|_| "#ERROR!")?;
         self.rest = self.rest[end..].trim_start();
-        finite(value)
+        check_finite(value)
     }
 
     /// Returns the sign between a number and its fraction.
@@ -75,7 +75,7 @@ impl<'a> TokenReader<'a> {
     }
 
     /// Reads a name, a reference or a range, with a quoted title in front.
-    pub(crate) fn word(&mut self) -> &'a str {
+    pub(crate) fn take_word(&mut self) -> &'a str {
         let mut end = 0;
         let mut quoted = false;
         for c in self.rest.chars() {

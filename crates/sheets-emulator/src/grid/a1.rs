@@ -53,38 +53,40 @@ pub(crate) trait SheetLookup {
     /// Identifies a sheet within the spreadsheet.
     type Tab: PartialEq;
     /// Returns the sheet with this title, regardless of case.
-    fn titled(&self, title: &str) -> Option<Self::Tab>;
+    fn find_titled(&self, title: &str) -> Option<Self::Tab>;
     /// Returns the first visible sheet.
-    fn first_visible(&self) -> Option<Self::Tab>;
+    fn find_first_visible(&self) -> Option<Self::Tab>;
     /// Returns the sheet and cells of a named range.
-    fn named(&self, name: &str) -> Option<(Self::Tab, CellSpan)>;
+    fn find_named(&self, name: &str) -> Option<(Self::Tab, CellSpan)>;
 }
 
 /// Returns the sheet and cells of `text`; `None` if Google answers `Unable to parse range`.
 pub(crate) fn locate<T: SheetLookup>(text: &str, tabs: &T) -> Option<(T::Tab, CellSpan)> {
     match A1Reference::parse(text)? {
-        A1Reference::Cells { title: Some(title), span } => Some((tabs.titled(&title)?, span)),
-        A1Reference::Cells { title: None, span } => Some((tabs.first_visible()?, span)),
+        A1Reference::Cells { title: Some(title), span } => Some((tabs.find_titled(&title)?, span)),
+        A1Reference::Cells { title: None, span } => Some((tabs.find_first_visible()?, span)),
         A1Reference::NameOf { title, name } => {
-            let tab = tabs.titled(&title)?;
-            tabs.named(&name).filter(|(home, _)| *home == tab)
+            let tab = tabs.find_titled(&title)?;
+            tabs.find_named(&name).filter(|(home, _)| *home == tab)
         }
-        A1Reference::Title(title) => Some((tabs.titled(&title)?, CellSpan::default())),
-        A1Reference::Name(name) => tabs.named(&name).or_else(|| Some((tabs.titled(&name)?, CellSpan::default()))),
+        A1Reference::Title(title) => Some((tabs.find_titled(&title)?, CellSpan::default())),
+        A1Reference::Name(name) => {
+            tabs.find_named(&name).or_else(|| Some((tabs.find_titled(&name)?, CellSpan::default())))
+        }
     }
 }
 
 impl A1Reference {
     /// Parses a range.
     pub fn parse(text: &str) -> Option<Self> {
-        if let Some((title, rest)) = quoted_title(text) {
+        if let Some((title, rest)) = parse_quoted_title(text) {
             return match rest.strip_prefix('!') {
-                Some(cells) => Self::behind(title, cells),
+                Some(cells) => Self::parse_after_title(title, cells),
                 None => rest.is_empty().then_some(Self::Title(title)),
             };
         }
         if let Some((title, cells)) = text.rsplit_once('!') {
-            return if title.is_empty() { None } else { Self::behind(title.to_owned(), cells) };
+            return if title.is_empty() { None } else { Self::parse_after_title(title.to_owned(), cells) };
         }
         if let Some(span) = CellSpan::parse(text) {
             return Some(Self::Cells { title: None, span });
@@ -93,7 +95,7 @@ impl A1Reference {
     }
 
     /// Parses the part after `title!`.
-    fn behind(title: String, text: &str) -> Option<Self> {
+    fn parse_after_title(title: String, text: &str) -> Option<Self> {
         match CellSpan::parse(text) {
             Some(span) => Some(Self::Cells { title: Some(title), span }),
             None if text.is_empty() => None,
@@ -103,7 +105,7 @@ impl A1Reference {
 }
 
 /// Parses the quoted title at the start of `text`. Returns the unquoted title and the rest.
-fn quoted_title(text: &str) -> Option<(String, &str)> {
+fn parse_quoted_title(text: &str) -> Option<(String, &str)> {
     let mut rest = text.strip_prefix('\'')?;
     let mut title = String::new();
     loop {
@@ -134,11 +136,11 @@ impl A1Corner {
         let text = text.strip_prefix('$').unwrap_or(text);
         let letters = text.len() - text.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
         let (column, row) = text.split_at(letters);
-        let column = if column.is_empty() { None } else { Some(column_index(column)?) };
+        let column = if column.is_empty() { None } else { Some(parse_column(column)?) };
         let row = match (column, row.strip_prefix('$')) {
-            (Some(_), Some(digits)) => Some(row_index(digits)?),
+            (Some(_), Some(digits)) => Some(parse_row(digits)?),
             _ if row.is_empty() => None,
-            _ => Some(row_index(row)?),
+            _ => Some(parse_row(row)?),
         };
         (row.is_some() || column.is_some()).then_some(Self { row, column })
     }
@@ -146,7 +148,7 @@ impl A1Corner {
     fn parse_r1c1(text: &str) -> Option<Self> {
         let rest = text.strip_prefix(['R', 'r'])?;
         let at = rest.find(['C', 'c'])?;
-        let (row, column) = (row_index(&rest[..at])?, row_index(&rest[at + 1..])?);
+        let (row, column) = (parse_row(&rest[..at])?, parse_row(&rest[at + 1..])?);
         (column < COLUMN_LIMIT).then_some(Self { row: Some(row), column: Some(column) })
     }
 }
@@ -174,8 +176,8 @@ impl CellSpan {
             return Some(Self::cell(corner.row?, corner.column?));
         };
         let (first, second) = (A1Corner::parse(first)?, A1Corner::parse(second)?);
-        let (start_row, end_row) = ends(first.row, second.row);
-        let (start_column, end_column) = ends(first.column, second.column);
+        let (start_row, end_row) = order_ends(first.row, second.row);
+        let (start_column, end_column) = order_ends(first.column, second.column);
         Some(Self { start_row, end_row, start_column, end_column })
     }
 
@@ -211,17 +213,17 @@ impl CellSpan {
     /// Prints the cells without a title: `A1`, `A1:B2`, `A5:A`. A fully open span is an empty text.
     pub fn print(self) -> String {
         if self.is_cell() {
-            return corner(self.start_row, self.start_column);
+            return show_corner(self.start_row, self.start_column);
         }
         // A span that is open to the right and below is printed as `U:2`.
         if let (Some(_), Some(_), None, None) = (self.start_row, self.start_column, self.end_row, self.end_column) {
-            return format!("{}:{}", corner(None, self.start_column), corner(self.start_row, None));
+            return format!("{}:{}", show_corner(None, self.start_column), show_corner(self.start_row, None));
         }
         let first = match (self.start_row, self.start_column) {
-            (None, None) => corner(self.end_row.map(|_| 0), self.end_column.map(|_| 0)),
-            (row, column) => corner(row, column),
+            (None, None) => show_corner(self.end_row.map(|_| 0), self.end_column.map(|_| 0)),
+            (row, column) => show_corner(row, column),
         };
-        let last = corner(self.end_row.map(|e| e.saturating_sub(1)), self.end_column.map(|e| e.saturating_sub(1)));
+        let last = show_corner(self.end_row.map(|e| e.saturating_sub(1)), self.end_column.map(|e| e.saturating_sub(1)));
         if first.is_empty() && last.is_empty() { String::new() } else { format!("{first}:{last}") }
     }
 
@@ -234,7 +236,7 @@ impl CellSpan {
     }
 }
 
-fn ends(first: Option<u32>, second: Option<u32>) -> (Option<u32>, Option<u32>) {
+fn order_ends(first: Option<u32>, second: Option<u32>) -> (Option<u32>, Option<u32>) {
     match (first, second) {
         (Some(a), Some(b)) => (Some(a.min(b)), Some(a.max(b).saturating_add(1))),
         (Some(a), None) | (None, Some(a)) => (Some(a), None),
@@ -242,8 +244,8 @@ fn ends(first: Option<u32>, second: Option<u32>) -> (Option<u32>, Option<u32>) {
     }
 }
 
-fn corner(row: Option<u32>, column: Option<u32>) -> String {
-    let mut text = column.map(column_letters).unwrap_or_default();
+fn show_corner(row: Option<u32>, column: Option<u32>) -> String {
+    let mut text = column.map(print_column).unwrap_or_default();
     if let Some(row) = row {
         let _ = write!(text, "{}", u64::from(row) + 1);
     }
@@ -251,7 +253,7 @@ fn corner(row: Option<u32>, column: Option<u32>) -> String {
 }
 
 /// Parses a row number, counted from 0; `None` for 0, signs and numbers beyond any grid.
-fn row_index(digits: &str) -> Option<u32> {
+fn parse_row(digits: &str) -> Option<u32> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
@@ -259,7 +261,7 @@ fn row_index(digits: &str) -> Option<u32> {
 }
 
 /// Parses column letters, counted from 0; `None` beyond `ZZZ`.
-pub fn column_index(letters: &str) -> Option<u32> {
+pub fn parse_column(letters: &str) -> Option<u32> {
     if letters.is_empty() || letters.len() > 3 || !letters.bytes().all(|b| b.is_ascii_alphabetic()) {
         return None;
     }
@@ -268,7 +270,7 @@ pub fn column_index(letters: &str) -> Option<u32> {
 }
 
 /// Returns the letters of a column: 0 is `A`, 26 is `AA`.
-pub(crate) fn column_letters(index: u32) -> String {
+pub(crate) fn print_column(index: u32) -> String {
     let mut rest = u64::from(index) + 1;
     let mut letters = Vec::new();
     while rest > 0 {
@@ -297,17 +299,17 @@ mod tests {
     impl SheetLookup for Workbook {
         type Tab = &'static str;
 
-        fn titled(&self, title: &str) -> Option<&'static str> {
+        fn find_titled(&self, title: &str) -> Option<&'static str> {
             ["Sheet1", "D3", "it's", "🌵 one", "food.csv", "profiles-10.csv"]
                 .into_iter()
                 .find(|t| t.to_lowercase() == title.to_lowercase())
         }
 
-        fn first_visible(&self) -> Option<&'static str> {
+        fn find_first_visible(&self) -> Option<&'static str> {
             Some("Sheet1")
         }
 
-        fn named(&self, name: &str) -> Option<(&'static str, CellSpan)> {
+        fn find_named(&self, name: &str) -> Option<(&'static str, CellSpan)> {
             (name == "head").then(|| ("D3", CellSpan::cell(4, 1)))
         }
     }
@@ -375,7 +377,7 @@ mod tests {
     proptest! {
         #[test]
         fn columns_read_back_as_they_were_written(index in 0..COLUMN_LIMIT) {
-            prop_assert_eq!(column_index(&column_letters(index)), Some(index));
+            prop_assert_eq!(parse_column(&print_column(index)), Some(index));
         }
 
         #[test]

@@ -46,11 +46,11 @@ impl Area {
     /// Returns the common cells, which may be none.
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Self {
-        Self { rows: overlap(&self.rows, &other.rows), cols: overlap(&self.cols, &other.cols) }
+        Self { rows: intersect_ranges(&self.rows, &other.rows), cols: intersect_ranges(&self.cols, &other.cols) }
     }
 }
 
-fn overlap(a: &Range<u32>, b: &Range<u32>) -> Range<u32> {
+fn intersect_ranges(a: &Range<u32>, b: &Range<u32>) -> Range<u32> {
     let start = a.start.max(b.start);
     start..a.end.min(b.end).max(start)
 }
@@ -79,7 +79,7 @@ impl GridRange {
         Self { sheet_id: -1, start_row: None, end_row: None, start_col: None, end_col: None };
 
     /// Creates a range with all four bounds.
-    pub(crate) fn closed(sheet_id: i32, area: &Area) -> Self {
+    pub(crate) fn from_area(sheet_id: i32, area: &Area) -> Self {
         Self {
             sheet_id,
             start_row: Some(area.rows.start),
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_range_of_sheet_zero_has_no_sheet_id_but_its_zero_starts() {
-        let range = GridRange::closed(0, &Area::new(0..1, 0..1));
+        let range = GridRange::from_area(0, &Area::new(0..1, 0..1));
         let expected =
             serde_json::json!({"startRowIndex": 0, "endRowIndex": 1, "startColumnIndex": 0, "endColumnIndex": 1});
         assert_eq!(range.to_json(), expected);
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_range_moves_grows_and_shrinks_with_its_rows() {
-        let range = GridRange::closed(0, &Area::new(4..8, 0..1));
+        let range = GridRange::from_area(0, &Area::new(4..8, 0..1));
         let rows = |r: &GridRange| (r.start_row.unwrap(), r.end_row.unwrap());
         assert_eq!(rows(&range.clone().after_insert(Dimension::Rows, 4, 2)), (6, 10));
         assert_eq!(rows(&range.clone().after_insert(Dimension::Rows, 5, 2)), (4, 10));

@@ -141,7 +141,7 @@ fn may_fill(part: &str) -> bool {
     if !SPILLING.iter().any(|word| part.contains(word)) {
         return false;
     }
-    match only_call(part.trim()) {
+    match split_only_call(part.trim()) {
         Some((name, _)) if SINGLE.contains(&name) => false,
         Some((name, arguments)) if CHOOSING.contains(&name) => arguments.into_iter().any(may_fill),
         _ => true,
@@ -149,7 +149,7 @@ fn may_fill(part: &str) -> bool {
 }
 
 /// Splits a part of a formula that is one call and nothing else into its name and arguments.
-fn only_call(part: &str) -> Option<(&str, Vec<&str>)> {
+fn split_only_call(part: &str) -> Option<(&str, Vec<&str>)> {
     let (name, rest) = part.split_once('(')?;
     let inner = rest.strip_suffix(')')?;
     let (mut depth, mut in_text, mut start) = (0_u32, false, 0);

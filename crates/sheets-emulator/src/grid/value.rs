@@ -22,7 +22,7 @@ pub enum Scalar {
 pub type EvalResult<T> = Result<T, &'static str>;
 
 /// Returns the API's `ErrorValue.type` of a displayed error.
-pub(crate) fn error_type(shown: &str) -> &'static str {
+pub(crate) fn find_error_type(shown: &str) -> &'static str {
     match shown {
         "#DIV/0!" => "DIVIDE_BY_ZERO",
         "#NAME?" => "NAME",
@@ -35,7 +35,7 @@ pub(crate) fn error_type(shown: &str) -> &'static str {
 }
 
 /// Returns the error with this text.
-pub(crate) fn error_named(text: &str) -> &'static str {
+pub(crate) fn find_error(text: &str) -> &'static str {
     ERRORS.into_iter().find(|known| *known == text).unwrap_or("#ERROR!")
 }
 
@@ -43,12 +43,12 @@ pub(crate) fn error_named(text: &str) -> &'static str {
 pub(crate) const ERRORS: [&str; 8] = ["#DIV/0!", "#NAME?", "#REF!", "#VALUE!", "#NUM!", "#N/A", "#NULL!", "#ERROR!"];
 
 /// Converts a finite number into a scalar; others are `#NUM!`.
-pub(crate) fn finite(value: f64) -> EvalResult<Scalar> {
+pub(crate) fn check_finite(value: f64) -> EvalResult<Scalar> {
     if value.is_finite() { Ok(Scalar::Number(value)) } else { Err("#NUM!") }
 }
 
 /// Converts a scalar into a number, for arithmetic.
-pub(crate) fn number(scalar: &Scalar) -> EvalResult<f64> {
+pub(crate) fn to_number(scalar: &Scalar) -> EvalResult<f64> {
     match scalar {
         Scalar::Blank => Ok(0.0),
         Scalar::Number(n) => Ok(*n),
@@ -59,7 +59,7 @@ pub(crate) fn number(scalar: &Scalar) -> EvalResult<f64> {
 }
 
 /// Converts a scalar into a text, for `&`.
-pub(crate) fn shown(scalar: &Scalar) -> String {
+pub(crate) fn to_text(scalar: &Scalar) -> String {
     match scalar {
         Scalar::Blank => String::new(),
         Scalar::Number(n) => n.to_string(),
@@ -80,7 +80,7 @@ pub(crate) fn compare(left: &Scalar, right: &Scalar) -> EvalResult<usize> {
         (Scalar::Text(a), Scalar::Text(b)) => compare_texts(a, b),
         (Scalar::Text(_), _) => std::cmp::Ordering::Greater,
         (_, Scalar::Text(_)) => std::cmp::Ordering::Less,
-        _ => number(left)?.total_cmp(&number(right)?),
+        _ => to_number(left)?.total_cmp(&to_number(right)?),
     };
     Ok(match order {
         std::cmp::Ordering::Less => 0,

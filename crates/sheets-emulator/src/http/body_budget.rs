@@ -46,7 +46,7 @@ impl BodyShare {
     /// Counts further bytes. Returns false, and does not count them, if the budget is exceeded.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let grown = self.bytes.saturating_add(bytes as u64);
-        let more = charged_bytes(grown) - charged_bytes(self.bytes);
+        let more = count_charged_bytes(grown) - count_charged_bytes(self.bytes);
         let mut held = self.bodies.held();
         if *held + more > self.bodies.limit {
             return false;
@@ -59,11 +59,11 @@ impl BodyShare {
 
 impl Drop for BodyShare {
     fn drop(&mut self) {
-        *self.bodies.held() -= charged_bytes(self.bytes);
+        *self.bodies.held() -= count_charged_bytes(self.bytes);
     }
 }
 
-fn charged_bytes(bytes: u64) -> u64 {
+fn count_charged_bytes(bytes: u64) -> u64 {
     bytes.saturating_sub(FREE)
 }
 

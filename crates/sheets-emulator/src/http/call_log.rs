@@ -15,7 +15,7 @@ const SECRETS: [&str; 5] = ["accessToken", "oauthToken", "key", "uploadId", "tok
 const MESSAGE_LENGTH: usize = 300;
 
 /// Returns the path and its query, such as `/v4/spreadsheets/s/values/A1?valueInputOption=RAW`.
-pub(crate) fn shown_path(path: &str, query: &QueryParams) -> String {
+pub(crate) fn write_log_path(path: &str, query: &QueryParams) -> String {
     let mut text = path.to_owned();
     for (name, value) in query.pairs() {
         text.push(if text.contains('?') { '&' } else { '?' });
@@ -33,7 +33,7 @@ pub(crate) fn log_call(verb: &hyper::Method, path: &str, answer: &Result<ApiResp
             tracing::info!(target: TARGET, event = "emulator.called", "{verb} {path}: the connection ended, as a fault asked ({ms} ms)");
         }
         Ok(response) => {
-            let message = error_message(response).map(|message| format!(": {message}")).unwrap_or_default();
+            let message = read_error_message(response).map(|message| format!(": {message}")).unwrap_or_default();
             tracing::info!(target: TARGET, event = "emulator.called", "{verb} {path} {} ({ms} ms){message}", response.status);
         }
     }
@@ -42,7 +42,7 @@ pub(crate) fn log_call(verb: &hyper::Method, path: &str, answer: &Result<ApiResp
 const TARGET: &str = "sheets_emulator::calls";
 
 /// Returns the message of an error, on one line.
-fn error_message(response: &ApiResponse) -> Option<String> {
+fn read_error_message(response: &ApiResponse) -> Option<String> {
     let ResponseContent::Json(body) = &response.content else { return None };
     let error = body.get("error").filter(|_| response.status >= 400)?;
     let message = error.get("message").or_else(|| body.get("error_description")).and_then(Value::as_str)?;
@@ -57,14 +57,14 @@ mod tests {
     #[test]
     fn a_line_shows_the_query_without_secrets() {
         let query = QueryParams::parse("valueInputOption=RAW&access_token=secret&key=secret&fields=a%0Ab");
-        let shown = shown_path("/v4/spreadsheets/s/values/A1", &query);
+        let shown = write_log_path("/v4/spreadsheets/s/values/A1", &query);
         assert_eq!(shown, "/v4/spreadsheets/s/values/A1?valueInputOption=RAW&accessToken=…&key=…&fields=a b");
     }
 
     #[test]
     fn a_line_shows_the_message_of_an_error() {
         let refused = ApiResponse::from(ApiError::invalid_argument("one\ntwo"));
-        assert_eq!(error_message(&refused).as_deref(), Some("one two"));
-        assert_eq!(error_message(&ApiResponse::json(serde_json::json!({"error": {"message": "x"}}))), None);
+        assert_eq!(read_error_message(&refused).as_deref(), Some("one two"));
+        assert_eq!(read_error_message(&ApiResponse::json(serde_json::json!({"error": {"message": "x"}}))), None);
     }
 }

@@ -39,13 +39,13 @@ struct SlotState {
 }
 
 impl SlotsState {
-    fn next(&mut self) -> u64 {
+    fn next_event(&mut self) -> u64 {
         self.event_clock += 1;
         self.event_clock
     }
 
     /// Returns the connection that was idle for longest.
-    fn longest_idle(&self) -> Option<u64> {
+    fn find_longest_idle(&self) -> Option<u64> {
         let idle = self.taken.iter().filter(|(_, taken)| taken.calls == 0);
         idle.min_by_key(|(_, taken)| taken.last_request).map(|(slot, _)| *slot)
     }
@@ -88,10 +88,10 @@ impl ConnectionSlots {
     fn try_acquire(self: &Arc<Self>) -> Option<ConnectionSlot> {
         let mut state = self.state();
         if state.taken.len() >= self.limit {
-            let idle = state.longest_idle()?;
+            let idle = state.find_longest_idle()?;
             state.evict(idle);
         }
-        let (number, eviction) = (state.next(), CancellationToken::new());
+        let (number, eviction) = (state.next_event(), CancellationToken::new());
         let taken = SlotState { last_request: number, calls: 0, has_called: false, eviction: eviction.clone() };
         state.taken.insert(number, taken);
         Some(ConnectionSlot { slots: Arc::clone(self), number, eviction })
@@ -100,7 +100,7 @@ impl ConnectionSlots {
     /// Evicts the connection that was idle for longest, if the system itself has no room for more.
     pub(crate) fn evict_idle(&self) {
         let mut state = self.state();
-        if let Some(idle) = state.longest_idle() {
+        if let Some(idle) = state.find_longest_idle() {
             state.evict(idle);
         }
     }
@@ -116,7 +116,7 @@ impl SlotsState {
 
 impl ConnectionSlot {
     /// Resolves when the slot was given to another connection.
-    pub(crate) async fn evicted(&self) {
+    pub(crate) async fn wait_for_eviction(&self) {
         self.eviction.cancelled().await;
     }
 
@@ -126,9 +126,9 @@ impl ConnectionSlot {
     }
 
     /// Records that a call begins to arrive.
-    pub(crate) fn on_request(&self) {
+    pub(crate) fn record_request(&self) {
         let mut state = self.slots.state();
-        let now = state.next();
+        let now = state.next_event();
         if let Some(taken) = state.taken.get_mut(&self.number) {
             (taken.last_request, taken.has_called) = (now, true);
         }
@@ -145,7 +145,7 @@ impl ConnectionSlot {
 
 impl Drop for ActiveCall {
     fn drop(&mut self) {
-        self.0.on_request();
+        self.0.record_request();
         if let Some(taken) = self.0.slots.state().taken.get_mut(&self.0.number) {
             taken.calls = taken.calls.saturating_sub(1);
         }
@@ -170,16 +170,18 @@ mod tests {
     async fn who_has_been_idle_for_longest_makes_room_and_who_works_stays() {
         let slots = ConnectionSlots::new(2);
         let (first, second) = (Arc::new(slots.acquire().await), Arc::new(slots.acquire().await));
-        first.on_request();
+        first.record_request();
         let work = first.begin_call();
         let third = slots.acquire().await;
-        assert!(second.evicted().now_or_never().is_some(), "the second has said nothing");
+        assert!(second.wait_for_eviction().now_or_never().is_some(), "the second has said nothing");
         drop(second);
         let fourth = slots.acquire().await;
-        assert!(third.evicted().now_or_never().is_some() && first.evicted().now_or_never().is_none());
+        assert!(
+            third.wait_for_eviction().now_or_never().is_some() && first.wait_for_eviction().now_or_never().is_none()
+        );
         drop((third, fourth, work));
         let _others = (slots.acquire().await, slots.acquire().await);
-        assert!(first.evicted().now_or_never().is_some(), "its call is over");
+        assert!(first.wait_for_eviction().now_or_never().is_some(), "its call is over");
     }
 
     #[tokio::test]

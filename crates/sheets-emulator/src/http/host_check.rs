@@ -37,7 +37,7 @@ impl HostCheck {
         if !host.is_empty() && !self.is_own_host(host) {
             return Err(ApiError::forbidden(format!(
                 "This emulator does not answer for the host \"{host}\". Call it by its address, or start it with --allow-host {}.",
-                name_of(host).unwrap_or_else(|| host.to_owned())
+                parse_host_name(host).unwrap_or_else(|| host.to_owned())
             )));
         }
         let text = |name| headers.get(name).map(|value: &hyper::header::HeaderValue| value.to_str().unwrap_or("?"));
@@ -58,7 +58,7 @@ impl HostCheck {
     }
 
     fn is_own_host(&self, host: &str) -> bool {
-        let Some(name) = name_of(host) else { return false };
+        let Some(name) = parse_host_name(host) else { return false };
         if let Ok(address) = name.parse::<IpAddr>() {
             return self.is_open || address.to_canonical().is_loopback() || address == self.address;
         }
@@ -70,7 +70,7 @@ impl HostCheck {
 }
 
 /// Returns the name or address in `name:port`, in lower case, without brackets and a final dot.
-fn name_of(host: &str) -> Option<String> {
+fn parse_host_name(host: &str) -> Option<String> {
     let authority: Authority = host.parse().ok()?;
     let port = authority.as_str().strip_prefix(authority.host())?;
     if !port.is_empty() && authority.port_u16().is_none() {
@@ -85,19 +85,19 @@ fn is_localhost(name: &str) -> bool {
 }
 
 /// Returns the part of a page's URL between the scheme and the path.
-fn authority_of(page: &str) -> Option<&str> {
+fn find_authority(page: &str) -> Option<&str> {
     let rest = page.strip_prefix("http://").or_else(|| page.strip_prefix("https://"))?;
     rest.split(['/', '?', '#']).next()
 }
 
 /// Returns whether a page has the server's own origin.
 fn is_origin_of(page: &str, host: &str) -> bool {
-    !host.is_empty() && authority_of(page).is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+    !host.is_empty() && find_authority(page).is_some_and(|authority| authority.eq_ignore_ascii_case(host))
 }
 
 /// Returns whether a page comes from this machine: a program under test, behind its own server.
 fn is_local_origin(page: &str) -> bool {
-    authority_of(page).and_then(name_of).is_some_and(|name| {
+    find_authority(page).and_then(parse_host_name).is_some_and(|name| {
         is_localhost(&name) || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
     })
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::test_credentials::{is_service_account, service_account};
+use crate::auth::test_credentials::{build_service_account_key, is_service_account};
 use crate::emulator::{Emulator, StorageFailure};
 use crate::http::server::listen;
 use crate::options::EmulatorOptions;
@@ -109,7 +109,7 @@ pub async fn launch(
     let (listener, address) = listen(host, port).await.map_err(|cause| LaunchError::Listen { host, port, cause })?;
     let url = format!("http://{address}");
     if let Some(path) = credentials {
-        let text = format!("{:#}\n", service_account(&url));
+        let text = format!("{:#}\n", build_service_account_key(&url));
         let write = tokio::task::spawn_blocking(move || (write_key(&path, &text), path)).await;
         if let Ok((Err(cause), path)) = write {
             return Err(LaunchError::Credentials { path, cause });
@@ -141,7 +141,7 @@ mod tests {
     fn a_key_replaces_only_its_like_and_is_its_owners_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key.json");
-        let key = |url: &str| service_account(url).to_string();
+        let key = |url: &str| build_service_account_key(url).to_string();
         write_key(&path, &key("http://127.0.0.1:1")).unwrap();
         write_key(&path, &key("http://127.0.0.1:2")).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), key("http://127.0.0.1:2"));

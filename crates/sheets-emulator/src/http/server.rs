@@ -30,7 +30,7 @@ use crate::api::call::{API_KEY, ApiRequest, ApiResponse, ContentHeaders, QueryPa
 use crate::emulator::Emulator;
 use crate::error::ApiError;
 use crate::http::body_budget::{BodyBudget, BodyShare};
-use crate::http::call_log::{log_call, shown_path};
+use crate::http::call_log::{log_call, write_log_path};
 use crate::http::compression;
 use crate::http::connection_slots::{ConnectionSlot, ConnectionSlots};
 use crate::http::host_check::HostCheck;
@@ -138,13 +138,13 @@ impl Emulator {
             ConnectionContext { host_check: Some(host_check), slot: Some(Arc::clone(&slot)), bodies: Some(bodies) };
         tokio::select! {
             () = self.serve_until(stream, stop, connection) => {}
-            () = slot.evicted() => tracing::debug!(event = "emulator.connection", "an idle connection made room for another one"),
-            () = self.no_call_in_time(&slot) => tracing::debug!(event = "emulator.connection", "a connection brought no call in time"),
+            () = slot.wait_for_eviction() => tracing::debug!(event = "emulator.connection", "an idle connection made room for another one"),
+            () = self.wait_past_first_call(&slot) => tracing::debug!(event = "emulator.connection", "a connection brought no call in time"),
         }
     }
 
     /// Resolves if a new connection has sent no call in time.
-    async fn no_call_in_time(&self, slot: &ConnectionSlot) {
+    async fn wait_past_first_call(&self, slot: &ConnectionSlot) {
         sleep(HEAD_TIMEOUT).await;
         if slot.has_called() {
             std::future::pending::<()>().await;
@@ -208,7 +208,7 @@ impl Emulator {
         connection: &ConnectionContext,
     ) -> Result<Response<ResponseBody>, ConnectionDropped> {
         if let Some(slot) = &connection.slot {
-            slot.on_request();
+            slot.record_request();
         }
         let began = self.time_source().monotonic_ms();
         let (head, body) = request.into_parts();
@@ -228,10 +228,10 @@ impl Emulator {
         let mut room = connection.bodies.as_ref().map(BodyBudget::begin);
         let read = self.read_body(body, room.as_mut()).await;
         let _at_work = connection.slot.as_ref().map(ConnectionSlot::begin_call);
-        let read = if decompress { read.and_then(|body| decompressed(&body, room.as_mut())) } else { read };
+        let read = if decompress { read.and_then(|body| decompress_body(&body, room.as_mut())) } else { read };
         let is_logged = connection.host_check.is_some()
             && tracing::enabled!(target: "sheets_emulator::calls", tracing::Level::INFO);
-        let shown = is_logged.then(|| shown_path(head.uri.path(), &query));
+        let shown = is_logged.then(|| write_log_path(head.uri.path(), &query));
         let answer = match read {
             Ok(body) => {
                 let path = head.uri.path().to_owned();
@@ -260,8 +260,8 @@ impl Emulator {
     {
         let refusal = |code, status, message: String| ApiError { code, status, message, details: None }.into();
         tokio::select! {
-            collected = collected(body, held) => collected.map_err(|unread| match unread {
-                BodyError::Crowded => too_many_calls(),
+            collected = collect_body(body, held) => collected.map_err(|unread| match unread {
+                BodyError::Crowded => refuse_call(),
                 BodyError::Broken(error) if error.is::<LengthLimitError>() => {
                     let detail = format!("Request payload size exceeds the limit: {BODY_LIMIT} bytes.");
                     refusal(413, "INVALID_ARGUMENT", detail)
@@ -314,7 +314,7 @@ enum BodyError {
 }
 
 /// Reads a body. Bytes count as they arrive.
-async fn collected<B>(body: B, mut held: Option<&mut BodyShare>) -> Result<Bytes, BodyError>
+async fn collect_body<B>(body: B, mut held: Option<&mut BodyShare>) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -331,19 +331,19 @@ where
     Ok(read.into())
 }
 
-fn too_many_calls() -> ApiResponse {
+fn refuse_call() -> ApiResponse {
     let message =
         format!("This emulator holds {BODIES_LIMIT} bytes of the bodies of calls already; send it again later.");
     ApiError { code: 503, status: "UNAVAILABLE", message, details: None }.into()
 }
 
 /// Decompresses a body. Rejects one that exceeds the limit.
-fn decompressed(body: &Bytes, held: Option<&mut BodyShare>) -> Result<Bytes, ApiResponse> {
+fn decompress_body(body: &Bytes, held: Option<&mut BodyShare>) -> Result<Bytes, ApiResponse> {
     let body = compression::decompress(body, BODY_LIMIT).map_err(|why| {
         let message = format!("The body could not be unpacked: {why}");
         ApiResponse::from(ApiError { code: 400, status: "INVALID_ARGUMENT", message, details: None })
     })?;
-    if held.is_some_and(|held| !held.grow(body.len())) { Err(too_many_calls()) } else { Ok(body.into()) }
+    if held.is_some_and(|held| !held.grow(body.len())) { Err(refuse_call()) } else { Ok(body.into()) }
 }
 
 /// Binds a listener; port 0 takes a free port.

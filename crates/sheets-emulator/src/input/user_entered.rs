@@ -7,7 +7,7 @@
 //! Source: `ValueInputOption` of the API; the conversions are recorded or reported.
 
 use crate::format::number_format::NumberFormat;
-use crate::format::typed_date::{is_digits, moment};
+use crate::format::typed_date::{is_digits, parse_moment};
 use crate::grid::cell::CellValue;
 
 /// A value, and the format that typing it gives the cell.
@@ -20,54 +20,54 @@ pub struct EnteredValue {
 }
 
 impl EnteredValue {
-    fn plain(value: CellValue) -> Self {
+    fn from_value(value: CellValue) -> Self {
         Self { value: Some(value), format: None }
     }
 
     /// Creates a number with this format.
-    fn shown(value: f64, kind: &str, pattern: &str) -> Self {
+    fn with_format(value: f64, kind: &str, pattern: &str) -> Self {
         Self { value: Some(CellValue::Number(value)), format: Some(NumberFormat::new(kind, pattern)) }
     }
 
     /// Converts a text for `RAW`. An empty text clears the cell.
-    pub fn raw(text: &str) -> Self {
+    pub fn from_raw_text(text: &str) -> Self {
         Self { value: (!text.is_empty()).then(|| CellValue::Text(text.to_owned())), format: None }
     }
 
     /// Converts a text as if it were typed into the cell.
-    pub fn typed(text: &str) -> Self {
+    pub fn from_typed_text(text: &str) -> Self {
         if let Some(literal) = text.strip_prefix('\'') {
-            return Self::plain(CellValue::Text(literal.to_owned()));
+            return Self::from_value(CellValue::Text(literal.to_owned()));
         }
         let trimmed = text.trim();
         if trimmed.is_empty() {
-            return Self::raw(text);
+            return Self::from_raw_text(text);
         }
         if trimmed.len() > 1 && trimmed.starts_with('=') {
-            return Self::plain(CellValue::Formula { source: trimmed.to_owned(), result: None });
+            return Self::from_value(CellValue::Formula { source: trimmed.to_owned(), result: None });
         }
         if trimmed.eq_ignore_ascii_case("true") || trimmed.eq_ignore_ascii_case("false") {
-            return Self::plain(CellValue::Bool(trimmed.eq_ignore_ascii_case("true")));
+            return Self::from_value(CellValue::Bool(trimmed.eq_ignore_ascii_case("true")));
         }
-        if let Some(entry) = number(trimmed) {
+        if let Some(entry) = parse_number(trimmed) {
             return entry;
         }
-        if let Some((value, format)) = moment(trimmed) {
+        if let Some((value, format)) = parse_moment(trimmed) {
             return Self { value: Some(CellValue::Number(value)), format: Some(format) };
         }
         // A sign in front of other text starts a formula, as in "+ 1 person".
         if trimmed.len() > 1 && trimmed.starts_with(['+', '-']) {
-            return Self::plain(CellValue::Formula { source: format!("={trimmed}"), result: None });
+            return Self::from_value(CellValue::Formula { source: format!("={trimmed}"), result: None });
         }
-        Self::raw(text)
+        Self::from_raw_text(text)
     }
 }
 
 /// Parses `42`, `-1.5`, `2,000,000.01`, `10%`, `$5`, `$-5`, `1e5`.
-fn number(text: &str) -> Option<EnteredValue> {
-    let (minus, rest) = signed(text);
-    let (money, rest) = currency(rest);
-    let (minus_after_symbol, rest) = if money.is_some() && !minus { signed(rest) } else { (false, rest) };
+fn parse_number(text: &str) -> Option<EnteredValue> {
+    let (minus, rest) = split_sign(text);
+    let (money, rest) = split_currency(rest);
+    let (minus_after_symbol, rest) = if money.is_some() && !minus { split_sign(rest) } else { (false, rest) };
     let negative = minus || minus_after_symbol;
     let (percent, rest) = rest.strip_suffix('%').map_or((false, rest), |rest| (true, rest.trim_end()));
     let (mantissa, exponent) = rest.split_once(['e', 'E']).map_or((rest, None), |(m, e)| (m, Some(e)));
@@ -90,21 +90,21 @@ fn number(text: &str) -> Option<EnteredValue> {
     }
     let decimals = if fraction.is_some_and(|f| !f.is_empty()) { ".00" } else { "" };
     Some(match (money, percent, exponent.is_some(), grouped) {
-        (Some(symbol), ..) => EnteredValue::shown(value, "CURRENCY", &format!("{symbol}#,##0{decimals}")),
-        (_, true, ..) => EnteredValue::shown(value, "PERCENT", &format!("0{decimals}%")),
-        (_, _, true, _) => EnteredValue::shown(value, "SCIENTIFIC", "0.00E+00"),
-        (_, _, _, true) => EnteredValue::shown(value, "NUMBER", &format!("#,##0{decimals}")),
-        _ => EnteredValue::plain(CellValue::Number(value)),
+        (Some(symbol), ..) => EnteredValue::with_format(value, "CURRENCY", &format!("{symbol}#,##0{decimals}")),
+        (_, true, ..) => EnteredValue::with_format(value, "PERCENT", &format!("0{decimals}%")),
+        (_, _, true, _) => EnteredValue::with_format(value, "SCIENTIFIC", "0.00E+00"),
+        (_, _, _, true) => EnteredValue::with_format(value, "NUMBER", &format!("#,##0{decimals}")),
+        _ => EnteredValue::from_value(CellValue::Number(value)),
     })
 }
 
 /// Returns whether a minus sign is in front, and the rest.
-fn signed(text: &str) -> (bool, &str) {
+fn split_sign(text: &str) -> (bool, &str) {
     text.strip_prefix(['-', '+']).map_or((false, text), |rest| (text.starts_with('-'), rest.trim_start()))
 }
 
 /// Returns the pattern of a currency symbol in front, and the rest.
-fn currency(text: &str) -> (Option<&'static str>, &str) {
+fn split_currency(text: &str) -> (Option<&'static str>, &str) {
     let known = [("$", "\"$\""), ("€", "[$€]"), ("£", "[$£]"), ("¥", "[$¥]")];
     let found = known.iter().find_map(|(sign, symbol)| Some((*symbol, text.strip_prefix(sign)?)));
     found.map_or((None, text), |(symbol, rest)| (Some(symbol), rest.trim_start()))
@@ -122,7 +122,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn typed(text: &str) -> (Option<CellValue>, String) {
-        let entry = EnteredValue::typed(text);
+        let entry = EnteredValue::from_typed_text(text);
         (entry.value, entry.format.map(|f| f.pattern).unwrap_or_default())
     }
 
@@ -147,8 +147,8 @@ mod tests {
         ] {
             assert_eq!(typed(text), (Some(CellValue::Number(value)), pattern.to_owned()), "{text}");
         }
-        assert_eq!(EnteredValue::typed("True").value, Some(CellValue::Bool(true)));
-        assert_eq!(EnteredValue::typed("").value, None);
+        assert_eq!(EnteredValue::from_typed_text("True").value, Some(CellValue::Bool(true)));
+        assert_eq!(EnteredValue::from_typed_text("").value, None);
     }
 
     #[test]
@@ -176,22 +176,22 @@ mod tests {
     #[test]
     fn formulas_and_signs_become_formulas_and_raw_texts_never_do() {
         let formula = |text: &str| Some(CellValue::Formula { source: text.to_owned(), result: None });
-        assert_eq!(EnteredValue::typed("=3/2").value, formula("=3/2"));
-        assert_eq!(EnteredValue::typed("+ Non-Refundable").value, formula("=+ Non-Refundable"));
-        assert_eq!(EnteredValue::raw("=3/2").value, Some(CellValue::Text("=3/2".to_owned())));
+        assert_eq!(EnteredValue::from_typed_text("=3/2").value, formula("=3/2"));
+        assert_eq!(EnteredValue::from_typed_text("+ Non-Refundable").value, formula("=+ Non-Refundable"));
+        assert_eq!(EnteredValue::from_raw_text("=3/2").value, Some(CellValue::Text("=3/2".to_owned())));
     }
 
     proptest! {
         #[test]
         fn whatever_is_typed_is_finite(text in "[-+$%0-9eE.,:/ apmAPM]{0,16}") {
-            if let Some(CellValue::Number(n)) = EnteredValue::typed(&text).value {
+            if let Some(CellValue::Number(n)) = EnteredValue::from_typed_text(&text).value {
                 prop_assert!(n.is_finite());
             }
         }
 
         #[test]
         fn raw_keeps_every_text(text in "\\PC{1,30}") {
-            prop_assert_eq!(EnteredValue::raw(&text).value, Some(CellValue::Text(text)));
+            prop_assert_eq!(EnteredValue::from_raw_text(&text).value, Some(CellValue::Text(text)));
         }
     }
 }

@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
-use crate::format::render::number_format;
-use crate::grid::a1::{CellSpan, column_letters};
+use crate::format::render::read_number_format;
+use crate::grid::a1::{CellSpan, print_column};
 use crate::grid::area::{Area, Dimension, GridRange};
 use crate::grid::cell::{Cell, CellValue, put};
 use crate::input::user_entered::EnteredValue;
-use crate::schema::enums::{ValueInputOption, bad_value, dimension};
+use crate::schema::enums::{ValueInputOption, make_bad_value_error, read_dimension};
 use crate::storage::transaction::{SheetProperties, Transaction};
-use crate::workbook::ranges::{SheetRange, name_area};
+use crate::workbook::ranges::{SheetRange, print_area};
 
 /// The most characters of a cell (Google Drive help, "Files you can store").
 const CELL_LIMIT: usize = 50_000;
@@ -55,11 +55,11 @@ pub(crate) struct WriteCounts {
 impl ValueMatrix {
     /// Reads a `ValueRange` whose path in the request is `path` (`data`, `data[1]`).
     pub(crate) fn read(range: &Map<String, Value>, path: &str) -> Result<Self, ApiError> {
-        let major = dimension(range, &format!("{path}.majorDimension"))?;
+        let major = read_dimension(range, &format!("{path}.majorDimension"))?;
         let mut lines = Vec::new();
         for (at, line) in range.get("values").and_then(Value::as_array).into_iter().flatten().enumerate() {
             let Some(cells) = line.as_array() else {
-                return Err(bad_value(&format!("{path}.values[{at}]"), "google.protobuf.ListValue", line));
+                return Err(make_bad_value_error(&format!("{path}.values[{at}]"), "google.protobuf.ListValue", line));
             };
             let read = cells.iter().enumerate().map(|(column, value)| read_datum(value, at, column));
             lines.push(read.collect::<Result<Vec<_>, _>>()?);
@@ -81,7 +81,7 @@ impl ValueMatrix {
     /// Returns the matrix without the rows and columns at its end in which every value is `null`.
     /// `values.append` reports the range up to the last value (asserted by live tests of
     /// googlesheets4). A matrix of nulls only stays as it is.
-    pub(crate) fn without_trailing_nulls(mut self) -> Self {
+    pub(crate) fn trim_nulls(mut self) -> Self {
         let last = |line: &Vec<InputValue>| line.iter().rposition(|value| *value != InputValue::Keep);
         let Some(width) = self.rows.iter().filter_map(last).max().map(|column| column + 1) else { return self };
         let height = self.rows.iter().rposition(|line| last(line).is_some()).map_or(0, |row| row + 1);
@@ -98,25 +98,25 @@ impl ValueMatrix {
         let (row, column) = (place.span.start_row.unwrap_or(0), place.span.start_column.unwrap_or(0));
         let area = self.area_at(row, column);
         let message = |kind: &str, name: String| {
-            let within = name_area(&place.sheet, &bounds);
+            let within = print_area(&place.sheet, &bounds);
             let text = format!("Requested writing within range [{within}], but tried writing to {kind} [{name}]");
             ApiError::invalid_argument(text)
         };
         if place.span.starts_outside(place.sheet.row_count, place.sheet.column_count) {
-            return Err(place.exceeds());
+            return Err(place.make_outside_error());
         }
         if !place.span.is_cell() {
             if area.rows.end > bounds.rows.end && place.span.end_row.is_some() {
                 return Err(message("row", (bounds.rows.end + 1).to_string()));
             }
             if area.cols.end > bounds.cols.end && place.span.end_column.is_some() {
-                return Err(message("column", column_letters(bounds.cols.end)));
+                return Err(message("column", print_column(bounds.cols.end)));
             }
         }
         if area.rows.end > place.sheet.row_count || area.cols.end > place.sheet.column_count {
             let beyond =
                 SheetRange { span: CellSpan::block(row, area.rows.end, column, area.cols.end), ..place.clone() };
-            return Err(beyond.exceeds());
+            return Err(beyond.make_outside_error());
         }
         Ok(area)
     }
@@ -132,7 +132,7 @@ impl ValueMatrix {
     ) -> Result<WriteCounts, ApiError> {
         let mut written =
             WriteCounts { sheet: sheet.clone(), area, rows: BTreeSet::new(), columns: BTreeSet::new(), cells: 0 };
-        let merges = merges_of(transaction, sheet)?;
+        let merges = read_merges(transaction, sheet)?;
         let covered = |row, column| {
             merges.iter().any(|area| area.contains(row, column) && (area.rows.start, area.cols.start) != (row, column))
         };
@@ -146,7 +146,7 @@ impl ValueMatrix {
             {
                 let at = usize::try_from(column).unwrap_or(usize::MAX);
                 let before = cells.get_mut(at).map(std::mem::take).unwrap_or_default();
-                put(&mut cells, at, datum.written_cell(before, input)?);
+                put(&mut cells, at, datum.write_into_cell(before, input)?);
                 written.columns.insert(column);
                 written.cells += 1;
             }
@@ -159,7 +159,7 @@ impl ValueMatrix {
 
 impl InputValue {
     /// Returns the cell with this value.
-    fn written_cell(&self, mut cell: Cell, input: ValueInputOption) -> Result<Cell, ApiError> {
+    fn write_into_cell(&self, mut cell: Cell, input: ValueInputOption) -> Result<Cell, ApiError> {
         let entry = match self {
             Self::Keep => return Ok(cell),
             Self::Typed(typed) => EnteredValue { value: typed.value.clone(), format: None },
@@ -168,11 +168,11 @@ impl InputValue {
                     let message = "Your input contains more than the maximum of 50000 characters in a single cell.";
                     return Err(ApiError::invalid_argument(message));
                 }
-                let is_text = || number_format(&cell).is_some_and(|format| format.kind == "TEXT");
+                let is_text = || read_number_format(&cell).is_some_and(|format| format.kind == "TEXT");
                 if input == ValueInputOption::Raw || is_text() {
-                    EnteredValue::raw(text)
+                    EnteredValue::from_raw_text(text)
                 } else {
-                    EnteredValue::typed(text)
+                    EnteredValue::from_typed_text(text)
                 }
             }
         };
@@ -187,7 +187,7 @@ impl InputValue {
 }
 
 /// Returns the merged areas of a sheet.
-fn merges_of(transaction: &Transaction<'_>, sheet: &SheetProperties) -> Result<Vec<Area>, ApiError> {
+fn read_merges(transaction: &Transaction<'_>, sheet: &SheetProperties) -> Result<Vec<Area>, ApiError> {
     let objects = transaction.objects(Some(sheet.id), "merge")?;
     let bodies = objects.iter().filter_map(|(_, body)| body.get("range"));
     Ok(bodies.map(|range| GridRange::from_json(range).resolve(sheet.row_count, sheet.column_count)).collect())
@@ -195,7 +195,7 @@ fn merges_of(transaction: &Transaction<'_>, sheet: &SheetProperties) -> Result<V
 
 /// Returns the cell with this text, as if typed.
 pub(crate) fn enter_text(cell: Cell, text: &str) -> Result<Cell, ApiError> {
-    InputValue::Text(text.to_owned()).written_cell(cell, ValueInputOption::Typed)
+    InputValue::Text(text.to_owned()).write_into_cell(cell, ValueInputOption::Typed)
 }
 
 fn read_datum(value: &Value, row: usize, column: usize) -> Result<InputValue, ApiError> {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::batch::context::{Batch, UnknownBehaviors};
 use crate::batch::sheets::sheet::finish_copy;
 use crate::error::ApiError;
-use crate::format::response_format::sheet_properties;
+use crate::format::response_format::render_sheet_properties;
 use crate::random::RandomSource;
 use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::transaction::{SpreadsheetProperties, Transaction};
@@ -32,13 +32,13 @@ pub(crate) fn copy_to(
     // connection.
     let source = store.read(id)?.sheet(number)?.ok_or_else(no_sheet)?;
     let tx = store.write(destination)?;
-    let from = key_of(&tx, id, number)?.ok_or_else(no_sheet)?;
+    let from = find_sheet_key(&tx, id, number)?.ok_or_else(no_sheet)?;
     let batch = Batch::new(&tx, UnknownBehaviors::default(), random)?;
     let copy = finish_copy(&batch, source)?;
     tx.copy_rows(from, copy.id)?;
     drop(batch);
     tx.commit()?;
-    Ok(sheet_properties(&copy))
+    Ok(render_sheet_properties(&copy))
 }
 
 /// Copies a spreadsheet with its sheets, named ranges and metadata to a new id. Returns the copy's
@@ -59,7 +59,7 @@ pub(crate) fn copy_spreadsheet(
     let tx = store.start(id, &SpreadsheetProperties { title: title.clone(), ..properties })?;
     for sheet in &sheets {
         tx.put_sheet(sheet)?;
-        let key = key_of(&tx, from, sheet.id)?.ok_or_else(ApiError::not_found)?;
+        let key = find_sheet_key(&tx, from, sheet.id)?.ok_or_else(ApiError::not_found)?;
         tx.copy_whole(key, sheet.id)?;
     }
     for name in &names {
@@ -73,7 +73,7 @@ pub(crate) fn copy_spreadsheet(
 }
 
 /// Returns the key of a sheet of any spreadsheet in the file, if it exists.
-fn key_of(tx: &Transaction<'_>, spreadsheet: &str, sheet: i32) -> Result<Option<i64>, StorageError> {
+fn find_sheet_key(tx: &Transaction<'_>, spreadsheet: &str, sheet: i32) -> Result<Option<i64>, StorageError> {
     let sql = "SELECT key FROM sheets JOIN spreadsheets ON key = (number << 32) + ?2 WHERE id = ?1";
     let found = tx.db().prepare_cached(sql)?.query_row((spreadsheet, sheet), |row| row.get(0)).optional()?;
     Ok(found)

@@ -9,7 +9,7 @@ use crate::batch::context::{Batch, UnknownBehaviors};
 use crate::batch::objects::named_ranges;
 use crate::batch::request_types::is_empty_value;
 use crate::batch::sheets::regional_settings::check_regional_settings;
-use crate::batch::sheets::sheet::{first_sheets, spreadsheet_from};
+use crate::batch::sheets::sheet::{create_first_sheets, read_spreadsheet_properties};
 use crate::batch::write_cells;
 use crate::error::ApiError;
 use crate::random::RandomSource;
@@ -17,7 +17,7 @@ use crate::schema::proto_json::{NOT_JSON, normalise};
 use crate::schema::response_mask::ResponseMask;
 use crate::storage::store::SpreadsheetStore;
 use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
-use crate::workbook::spreadsheet_json::{SpreadsheetView, spreadsheet};
+use crate::workbook::spreadsheet_json::{SpreadsheetView, render_spreadsheet};
 
 /// Answers `spreadsheets.create`: creates the spreadsheet `id` and returns it.
 pub(crate) fn create(
@@ -38,12 +38,12 @@ pub(crate) fn create(
         .map(|sheet| sheet.get("properties").and_then(Value::as_object).cloned().unwrap_or_default())
         .collect();
     refuse_unsupported(&described, list("sheets"))?;
-    let properties = spreadsheet_from(properties);
+    let properties = read_spreadsheet_properties(properties);
     check_regional_settings(&properties, &SpreadsheetProperties::default())
         .map_err(|error| error.within("Invalid properties: "))?;
     let tx = store.start(id, &properties)?;
     let batch = Batch::new(&tx, UnknownBehaviors::default(), random)?;
-    first_sheets(&batch, &sheets)?;
+    create_first_sheets(&batch, &sheets)?;
     for (n, (sheet, row)) in list("sheets").iter().zip(tx.sheets()?).enumerate() {
         for data in sheet.get("data").and_then(Value::as_array).into_iter().flatten() {
             let error = |error: ApiError| error.within(&format!("Invalid sheets[{n}].data: "));
@@ -56,7 +56,7 @@ pub(crate) fn create(
         named_ranges::add(&batch, sent).map_err(|error| error.within(&format!("Invalid namedRanges[{n}]: ")))?;
     }
     drop(batch);
-    let answer = spreadsheet(&tx, id, &SpreadsheetView::default())?;
+    let answer = render_spreadsheet(&tx, id, &SpreadsheetView::default())?;
     tx.commit()?;
     Ok(mask.apply(answer))
 }

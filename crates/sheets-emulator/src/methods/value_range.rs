@@ -8,7 +8,7 @@ use crate::format::render::{RenderOptions, write_text};
 use crate::grid::area::{Area, Dimension};
 use crate::grid::cell::Cell;
 use crate::storage::transaction::SheetProperties;
-use crate::workbook::ranges::{Workbook, name_area};
+use crate::workbook::ranges::{Workbook, print_area};
 
 /// A JSON text under construction, with or without Google's white space.
 #[derive(Debug)]
@@ -35,33 +35,33 @@ impl JsonText {
     pub(crate) fn close(&mut self, bracket: u8) {
         self.depth -= 1;
         if !matches!(self.bytes.last(), Some(b'[' | b'{')) {
-            self.line();
+            self.break_line();
         }
         self.bytes.push(bracket);
     }
 
     /// Begins the next member or element.
-    pub(crate) fn next(&mut self) {
+    pub(crate) fn begin_next(&mut self) {
         if !matches!(self.bytes.last(), Some(b'[' | b'{')) {
             self.bytes.push(b',');
         }
-        self.line();
+        self.break_line();
     }
 
     /// Writes the name of a member.
-    pub(crate) fn name(&mut self, name: &str) {
-        self.next();
+    pub(crate) fn write_name(&mut self, name: &str) {
+        self.begin_next();
         write_text(name, &mut self.bytes);
         self.bytes.extend_from_slice(if self.is_pretty { b": " } else { b":" });
     }
 
     /// Writes a text member.
-    pub(crate) fn member(&mut self, name: &str, text: &str) {
-        self.name(name);
+    pub(crate) fn write_member(&mut self, name: &str, text: &str) {
+        self.write_name(name);
         write_text(text, &mut self.bytes);
     }
 
-    fn line(&mut self) {
+    fn break_line(&mut self) {
         if self.is_pretty {
             self.bytes.push(b'\n');
             self.bytes.resize(self.bytes.len() + 2 * self.depth, b' ');
@@ -79,8 +79,8 @@ pub(crate) fn write_value_range(
     out: &mut JsonText,
 ) -> Result<(), ApiError> {
     out.open(b'{');
-    out.member("range", &name_area(sheet, area));
-    out.member("majorDimension", if major == Dimension::Rows { "ROWS" } else { "COLUMNS" });
+    out.write_member("range", &print_area(sheet, area));
+    out.write_member("majorDimension", if major == Dimension::Rows { "ROWS" } else { "COLUMNS" });
     match major {
         Dimension::Rows => write_rows(workbook, sheet, area, render_options, out)?,
         Dimension::Columns => write_columns(workbook, sheet, area, render_options, out)?,
@@ -90,7 +90,7 @@ pub(crate) fn write_value_range(
 }
 
 /// Returns the cells of a row inside the area, without trailing blanks.
-fn visible<'c>(cells: &'c [Cell], area: &Area) -> &'c [Cell] {
+fn trim_to_area<'c>(cells: &'c [Cell], area: &Area) -> &'c [Cell] {
     let index = |column: u32| usize::try_from(column).unwrap_or(usize::MAX).min(cells.len());
     let inside = &cells[index(area.cols.start)..index(area.cols.end)];
     let used = inside.iter().rposition(Cell::has_data).map_or(0, |last| last + 1);
@@ -107,24 +107,24 @@ fn write_rows(
     let mut next_row = area.rows.start;
     let mut begun = false;
     workbook.visit(sheet.id, area, |row, cells| {
-        let cells = visible(&cells, area);
+        let cells = trim_to_area(&cells, area);
         if cells.is_empty() {
             return Ok::<(), ApiError>(());
         }
         if !begun {
-            out.name("values");
+            out.write_name("values");
             out.open(b'[');
             begun = true;
         }
         for _ in next_row..row {
-            out.next();
+            out.begin_next();
             out.bytes.extend_from_slice(b"[]");
         }
         next_row = row + 1;
-        out.next();
+        out.begin_next();
         out.open(b'[');
         for cell in cells {
-            out.next();
+            out.begin_next();
             render_options.write(cell, &mut out.bytes);
         }
         out.close(b']');
@@ -146,7 +146,7 @@ fn write_columns(
 ) -> Result<(), ApiError> {
     let mut columns: Vec<(u32, JsonText)> = Vec::new();
     workbook.visit(sheet.id, area, |row, cells| {
-        let cells = visible(&cells, area);
+        let cells = trim_to_area(&cells, area);
         let fresh =
             || (area.rows.start, JsonText { bytes: vec![b'['], is_pretty: out.is_pretty, depth: out.depth + 2 });
         if columns.len() < cells.len() {
@@ -154,11 +154,11 @@ fn write_columns(
         }
         for (cell, (next_row, text)) in cells.iter().zip(&mut columns).filter(|(cell, _)| cell.has_data()) {
             for _ in *next_row..row {
-                text.next();
+                text.begin_next();
                 text.bytes.extend_from_slice(b"\"\"");
             }
             *next_row = row + 1;
-            text.next();
+            text.begin_next();
             render_options.write(cell, &mut text.bytes);
         }
         Ok::<(), ApiError>(())
@@ -166,11 +166,11 @@ fn write_columns(
     if columns.is_empty() {
         return Ok(());
     }
-    out.name("values");
+    out.write_name("values");
     out.open(b'[');
     for (_, mut text) in columns {
         text.close(b']');
-        out.next();
+        out.begin_next();
         out.bytes.append(&mut text.bytes);
     }
     out.close(b']');

@@ -13,9 +13,9 @@ use crate::formula::references::shift::SheetEdit;
 use crate::grid::area::{Area, Dimension};
 use crate::input::value_matrix::ValueMatrix;
 use crate::methods::values_write::{ResponseValues, check_same_range};
-use crate::schema::enums::{InsertDataOption, TextParams, insert_data, value_input};
+use crate::schema::enums::{InsertDataOption, TextParams, read_insert_data, read_value_input};
 use crate::storage::transaction::{SheetProperties, Transaction};
-use crate::workbook::ranges::{Workbook, name_area};
+use crate::workbook::ranges::{Workbook, print_area};
 use crate::workbook::table_detection::find_table;
 
 /// The most cells of all grids together (Google Drive help, "Files you can store").
@@ -30,8 +30,9 @@ pub(crate) fn append(
     words: &impl TextParams,
     body: &Map<String, Value>,
 ) -> Result<Value, ApiError> {
-    let (input, insert, echo) = (value_input(words)?, insert_data(words)?, ResponseValues::read(words, body)?);
-    let block = ValueMatrix::read(body, "data")?.without_trailing_nulls();
+    let (input, insert, echo) =
+        (read_value_input(words)?, read_insert_data(words)?, ResponseValues::read(words, body)?);
+    let block = ValueMatrix::read(body, "data")?.trim_nulls();
     let transaction = store.write(id)?;
     let workbook = Workbook::open(&transaction)?;
     check_same_range(range, body)?;
@@ -51,7 +52,7 @@ pub(crate) fn append(
     let mut answer = Map::new();
     answer.insert("spreadsheetId".to_owned(), id.into());
     if let Some(table) = table {
-        answer.insert("tableRange".to_owned(), name_area(&sheet, &table).into());
+        answer.insert("tableRange".to_owned(), print_area(&sheet, &table).into());
     }
     // The rows have changed, and the grid may have grown.
     let updates = echo.response_json(&Workbook::open(&transaction)?, id, None, &written)?;
@@ -69,7 +70,7 @@ fn make_room(
     insert: InsertDataOption,
 ) -> Result<SheetProperties, ApiError> {
     let mut sheet = sheet.clone();
-    let before = cells_of(&sheet);
+    let before = count_cells(&sheet);
     if insert == InsertDataOption::InsertRows && area.rows.start < sheet.row_count && area.height() > 0 {
         let (at, count) = (area.rows.start, area.height());
         transaction.shift_rows(sheet.id, at..u32::MAX, i64::from(count))?;
@@ -87,19 +88,19 @@ fn make_room(
     }
     sheet.row_count = sheet.row_count.max(area.rows.end);
     sheet.column_count = sheet.column_count.max(area.cols.end);
-    let others: u64 = sheets.iter().filter(|other| other.id != sheet.id).map(cells_of).sum();
-    if cells_of(&sheet) > before && others.saturating_add(cells_of(&sheet)) > WORKBOOK_LIMIT {
+    let others: u64 = sheets.iter().filter(|other| other.id != sheet.id).map(count_cells).sum();
+    if count_cells(&sheet) > before && others.saturating_add(count_cells(&sheet)) > WORKBOOK_LIMIT {
         return Err(ApiError::invalid_argument(
             "This action would increase the number of cells in the workbook above the limit of 10000000 cells.",
         ));
     }
-    if cells_of(&sheet) != before {
+    if count_cells(&sheet) != before {
         transaction.put_sheet(&sheet)?;
     }
     Ok(sheet)
 }
 
-fn cells_of(sheet: &SheetProperties) -> u64 {
+fn count_cells(sheet: &SheetProperties) -> u64 {
     u64::from(sheet.row_count) * u64::from(sheet.column_count)
 }
 

@@ -53,13 +53,13 @@ fn clear_all(
     let transaction = store.write(id)?;
     let places = find(&Workbook::open(&transaction)?)?;
     for place in &places {
-        empty(&transaction, place)?;
+        empty_range(&transaction, place)?;
     }
     transaction.commit()?;
-    Ok(places.iter().map(SheetRange::printed).collect())
+    Ok(places.iter().map(SheetRange::print).collect())
 }
 
-fn empty(transaction: &Transaction<'_>, place: &SheetRange) -> Result<(), StorageError> {
+fn empty_range(transaction: &Transaction<'_>, place: &SheetRange) -> Result<(), StorageError> {
     let (area, sheet) = (place.area(), place.sheet.id);
     let columns =
         usize::try_from(area.cols.start).unwrap_or(usize::MAX)..usize::try_from(area.cols.end).unwrap_or(usize::MAX);

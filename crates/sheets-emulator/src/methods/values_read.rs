@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 use crate::methods::value_range::{JsonText, write_value_range};
-use crate::schema::enums::{TextParams, dimension, render_options};
+use crate::schema::enums::{TextParams, read_dimension, read_render_options};
 use crate::storage::store::SpreadsheetStore;
 use crate::workbook::data_filter::find_filter;
 use crate::workbook::ranges::{SheetRange, Workbook};
@@ -20,7 +20,7 @@ pub(crate) fn get(
     words: &impl TextParams,
     is_pretty: bool,
 ) -> Result<Vec<u8>, ApiError> {
-    let (render_options, major) = (render_options(words, false)?, dimension(words, "majorDimension")?);
+    let (render_options, major) = (read_render_options(words, false)?, read_dimension(words, "majorDimension")?);
     let transaction = store.read(id)?;
     let workbook = Workbook::open(&transaction)?;
     let place = workbook.find_inside(range)?;
@@ -30,7 +30,7 @@ pub(crate) fn get(
 }
 
 /// Answers `values.batchGet` with all ranges of one consistent read.
-pub(crate) fn batch_get(
+pub(crate) fn get_batch(
     store: &SpreadsheetStore,
     id: &str,
     ranges: &[&str],
@@ -70,23 +70,23 @@ fn read_all(
     words: &impl TextParams,
     is_pretty: bool,
 ) -> Result<Vec<u8>, ApiError> {
-    let (render_options, major) = (render_options(words, false)?, dimension(words, "majorDimension")?);
+    let (render_options, major) = (read_render_options(words, false)?, read_dimension(words, "majorDimension")?);
     let transaction = store.read(id)?;
     let workbook = Workbook::open(&transaction)?;
     let found = find(&workbook)?;
     let mut out = JsonText::new(is_pretty);
     out.open(b'{');
-    out.member("spreadsheetId", id);
+    out.write_member("spreadsheetId", id);
     if !found.is_empty() {
-        out.name("valueRanges");
+        out.write_name("valueRanges");
         out.open(b'[');
         for (place, filter) in &found {
-            out.next();
+            out.begin_next();
             if let Some(filter) = filter {
                 out.open(b'{');
-                out.name("valueRange");
+                out.write_name("valueRange");
                 write_value_range(&workbook, &place.sheet, &place.area(), major, render_options, &mut out)?;
-                out.name("dataFilters");
+                out.write_name("dataFilters");
                 out.bytes.extend_from_slice(Value::Array(vec![filter.clone()]).to_string().as_bytes());
                 out.close(b'}');
             } else {

@@ -13,10 +13,12 @@ use crate::format::render::RenderOptions;
 use crate::grid::area::{Area, Dimension};
 use crate::input::value_matrix::{ValueMatrix, WriteCounts};
 use crate::methods::value_range::{JsonText, write_value_range};
-use crate::schema::enums::{TextParams, bad_value, check_names, dimension, render_options, value_input};
+use crate::schema::enums::{
+    TextParams, check_names, make_bad_value_error, read_dimension, read_render_options, read_value_input,
+};
 use crate::storage::transaction::SheetProperties;
 use crate::workbook::data_filter::find_filter;
-use crate::workbook::ranges::{SheetRange, Workbook, name_area};
+use crate::workbook::ranges::{SheetRange, Workbook, print_area};
 
 /// Answers `values.update`: writes one range, from its upper left cell on.
 pub(crate) fn update(
@@ -26,7 +28,7 @@ pub(crate) fn update(
     words: &impl TextParams,
     body: &Map<String, Value>,
 ) -> Result<Value, ApiError> {
-    let (input, echo) = (value_input(words)?, ResponseValues::read(words, body)?);
+    let (input, echo) = (read_value_input(words)?, ResponseValues::read(words, body)?);
     let block = ValueMatrix::read(body, "data")?;
     let transaction = store.write(id)?;
     let workbook = Workbook::open(&transaction)?;
@@ -52,7 +54,7 @@ pub(crate) fn check_same_range(range: &str, body: &Map<String, Value>) -> Result
 
 /// Answers `values.batchUpdate` and `values.batchUpdateByDataFilter`: writes all ranges or none.
 pub(crate) fn batch_update(store: &impl WriteOpener, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
-    let input = value_input(body)?;
+    let input = read_value_input(body)?;
     let mut blocks = Vec::new();
     let sent = body.get("data").and_then(Value::as_array).into_iter().flatten();
     // A nested list means its elements (recorded).
@@ -60,7 +62,7 @@ pub(crate) fn batch_update(store: &impl WriteOpener, id: &str, body: &Map<String
     for (at, data) in data.enumerate() {
         let path = format!("data[{at}]");
         let Some(data) = data.as_object() else {
-            return Err(bad_value(&path, "google.apps.sheets.v4.ValueRange", data));
+            return Err(make_bad_value_error(&path, "google.apps.sheets.v4.ValueRange", data));
         };
         let message = if data.contains_key("dataFilter") { "DataFilterValueRange" } else { "ValueRange" };
         check_names(data, message, &path)?;
@@ -112,8 +114,8 @@ impl ResponseValues {
         let show = words.has_flag("includeValuesInResponse");
         Ok(Self {
             includes_values: show,
-            render_options: render_options(words, true)?,
-            major: dimension(range, "data.majorDimension")?,
+            render_options: read_render_options(words, true)?,
+            major: read_dimension(range, "data.majorDimension")?,
         })
     }
 
@@ -134,7 +136,7 @@ impl ResponseValues {
         } else {
             written.area.clone()
         };
-        reply.insert("updatedRange".to_owned(), name_area(&written.sheet, &shown).into());
+        reply.insert("updatedRange".to_owned(), print_area(&written.sheet, &shown).into());
         for (name, count) in [
             ("updatedRows", written.rows.len() as u64),
             ("updatedColumns", written.columns.len() as u64),

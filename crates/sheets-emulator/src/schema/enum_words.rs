@@ -4,7 +4,7 @@
 //! enums of charts and tables, whose words are taken as they come.
 
 /// Returns the enum type of the member at the end of a path, and its words.
-pub(crate) fn enum_words(path: &str) -> Option<(&'static str, &'static [&'static str])> {
+pub(crate) fn find_enum_words(path: &str) -> Option<(&'static str, &'static [&'static str])> {
     let mut members = path.rsplit('.');
     let (last, parent) = (members.next()?, members.next().unwrap_or_default());
     Some(match last {
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_type_is_that_of_the_member_it_belongs_to() {
-        let name = |path| enum_words(path).map(|(name, _)| name);
+        let name = |path| find_enum_words(path).map(|(name, _)| name);
         assert_eq!(
             name("requests[0].repeat_cell.cell.user_entered_format.number_format.type"),
             Some("NumberFormatType")

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use crate::error::ApiError;
 use crate::format::render::{RenderOptions, ValueRenderOption};
 use crate::grid::area::Dimension;
-use crate::schema::message_types::{FieldKind, json_name, member};
-use crate::schema::proto_json::{WRONG_ROOT, snake as snake_path, unknown_name};
+use crate::schema::message_types::{FieldKind, find_member, to_json_name};
+use crate::schema::proto_json::{WRONG_ROOT, explain_unknown_name, to_snake_case};
 
 /// Text parameters of a request, in its query or in its body.
 pub(crate) trait TextParams {
@@ -52,7 +52,7 @@ pub(crate) enum InsertDataOption {
 
 /// Returns the render options under their usual names, or under those of `updatedData` with the
 /// prefix `response`.
-pub(crate) fn render_options(words: &impl TextParams, is_response: bool) -> Result<RenderOptions, ApiError> {
+pub(crate) fn read_render_options(words: &impl TextParams, is_response: bool) -> Result<RenderOptions, ApiError> {
     let (values, moments) = if is_response {
         ("responseValueRenderOption", "responseDateTimeRenderOption")
     } else {
@@ -70,14 +70,14 @@ pub(crate) fn render_options(words: &impl TextParams, is_response: bool) -> Resu
 }
 
 /// Returns `majorDimension`; rows by default.
-pub(crate) fn dimension(words: &impl TextParams, path: &str) -> Result<Dimension, ApiError> {
+pub(crate) fn read_dimension(words: &impl TextParams, path: &str) -> Result<Dimension, ApiError> {
     let known =
         [("ROWS", Dimension::Rows), ("COLUMNS", Dimension::Columns), ("DIMENSION_UNSPECIFIED", Dimension::Rows)];
     Ok(choose(words.word("majorDimension"), path, "Dimension", &known)?.unwrap_or(Dimension::Rows))
 }
 
 /// Returns `valueInputOption`, which is required.
-pub(crate) fn value_input(words: &impl TextParams) -> Result<ValueInputOption, ApiError> {
+pub(crate) fn read_value_input(words: &impl TextParams) -> Result<ValueInputOption, ApiError> {
     let name = "valueInputOption";
     let known = [
         ("RAW", Some(ValueInputOption::Raw)),
@@ -90,7 +90,7 @@ pub(crate) fn value_input(words: &impl TextParams) -> Result<ValueInputOption, A
 }
 
 /// Returns `insertDataOption`; overwriting by default.
-pub(crate) fn insert_data(words: &impl TextParams) -> Result<InsertDataOption, ApiError> {
+pub(crate) fn read_insert_data(words: &impl TextParams) -> Result<InsertDataOption, ApiError> {
     let name = "insertDataOption";
     let known = [("OVERWRITE", InsertDataOption::Overwrite), ("INSERT_ROWS", InsertDataOption::InsertRows)];
     let chosen = choose(words.word(name), name, "AppendValuesRequest.InsertDataOption", &known)?;
@@ -102,7 +102,7 @@ fn choose<T: Copy>(word: Option<&str>, path: &str, kind: &str, known: &[(&str, T
     let found = known.iter().find(|(name, _)| *name == word).map(|(_, choice)| Some(*choice));
     found.ok_or_else(|| {
         let kind = format!("google.apps.sheets.v4.{kind}");
-        bad_value(&snake_path(path), &kind, &Value::String(word.to_owned()))
+        make_bad_value_error(&to_snake_case(path), &kind, &Value::String(word.to_owned()))
     })
 }
 
@@ -116,7 +116,7 @@ pub(crate) fn parse_boolean(word: &str) -> Option<bool> {
 }
 
 /// Returns Google's 400 for a value of the wrong kind at `path`.
-pub(crate) fn bad_value(path: &str, kind: &str, value: &Value) -> ApiError {
+pub(crate) fn make_bad_value_error(path: &str, kind: &str, value: &Value) -> ApiError {
     let shown = if value.is_object() || value.is_array() { "...".to_owned() } else { value.to_string() };
     let kind = if kind.starts_with("google.") { format!("type.googleapis.com/{kind}") } else { kind.to_owned() };
     ApiError::bad_field(path, format!("Invalid value at '{path}' ({kind}), {shown}"))
@@ -138,7 +138,7 @@ pub(crate) fn read_body(bytes: &[u8], message: &str, path: &str) -> Result<Map<S
     check_names(&body, message, path)?;
     body.into_iter()
         .map(|(name, value)| {
-            let known = json_name(&name);
+            let known = to_json_name(&name);
             let value = wrap_single(message, &known, value);
             check_kind(message, &known, &value, path)?;
             Ok((known, value))
@@ -148,22 +148,22 @@ pub(crate) fn read_body(bytes: &[u8], message: &str, path: &str) -> Result<Map<S
 
 /// Rejects unknown members.
 pub(crate) fn check_names(members: &Map<String, Value>, message: &str, path: &str) -> Result<(), ApiError> {
-    let unknown = members.keys().find(|name| member(message, &json_name(name)).is_none());
-    unknown.map_or(Ok(()), |name| Err(ApiError::bad_field(path, unknown_name(name, path))))
+    let unknown = members.keys().find(|name| find_member(message, &to_json_name(name)).is_none());
+    unknown.map_or(Ok(()), |name| Err(ApiError::bad_field(path, explain_unknown_name(name, path))))
 }
 
 /// Wraps a single element into a list, as Google's front end does; not for lists of any value
 /// (recorded).
 fn wrap_single(message: &str, name: &str, value: Value) -> Value {
-    let wanted = member(message, name).is_some_and(|known| known.is_list && known.kind != FieldKind::Any);
+    let wanted = find_member(message, name).is_some_and(|known| known.is_list && known.kind != FieldKind::Any);
     if wanted && !value.is_array() && !value.is_null() { Value::Array(vec![value]) } else { value }
 }
 
 /// Rejects a list instead of a single value, a single value instead of a list, and words of the
 /// wrong kind.
 fn check_kind(message: &str, name: &str, value: &Value, path: &str) -> Result<(), ApiError> {
-    let Some(known) = member(message, name).filter(|_| !value.is_null()) else { return Ok(()) };
-    let name = snake_path(name);
+    let Some(known) = find_member(message, name).filter(|_| !value.is_null()) else { return Ok(()) };
+    let name = to_snake_case(name);
     let at = if path.is_empty() { name } else { format!("{path}.{name}") };
     let kind = match known.kind {
         FieldKind::Text | FieldKind::Choice => "TYPE_STRING",
@@ -183,7 +183,7 @@ fn check_kind(message: &str, name: &str, value: &Value, path: &str) -> Result<()
         FieldKind::Message(_) => value.is_object(),
         FieldKind::Any => true,
     };
-    if fits { Ok(()) } else { Err(bad_value(&at, kind, value)) }
+    if fits { Ok(()) } else { Err(make_bad_value_error(&at, kind, value)) }
 }
 
 #[cfg(test)]
@@ -205,12 +205,12 @@ mod tests {
     fn unknown_words_and_names_are_refused() {
         let words = json!({"valueInputOption": "COOKED", "majorDimension": "SIDEWAYS"});
         let words = words.as_object().expect("an object");
-        let got = value_input(words).expect_err("unknown").message;
+        let got = read_value_input(words).expect_err("unknown").message;
         let kind = "type.googleapis.com/google.apps.sheets.v4.ValueInputOption";
         assert_eq!(got, format!("Invalid value at 'value_input_option' ({kind}), \"COOKED\""));
-        assert!(dimension(words, "majorDimension").is_err());
+        assert!(read_dimension(words, "majorDimension").is_err());
         assert_eq!(
-            value_input(&Map::new()).expect_err("missing").message,
+            read_value_input(&Map::new()).expect_err("missing").message,
             "'valueInputOption' is required but not specified"
         );
         let got = read_body(br#"{"x": 1}"#, "ValueRange", "data").expect_err("unknown").message;

@@ -63,17 +63,17 @@ fn read_member(word: &'static str) -> Option<(&'static str, FieldType)> {
 }
 
 /// Returns the member `name` of a message type.
-pub(crate) fn member(message: &str, name: &str) -> Option<FieldType> {
+pub(crate) fn find_member(message: &str, name: &str) -> Option<FieldType> {
     TYPES.get(message)?.get(name).copied()
 }
 
 /// Returns the table's copy of a member's name.
-pub(crate) fn name_of(message: &str, name: &str) -> Option<&'static str> {
+pub(crate) fn find_member_name(message: &str, name: &str) -> Option<&'static str> {
     TYPES.get(message)?.get_key_value(name).map(|(name, _)| *name)
 }
 
 /// Returns the names of all members of a message type, sorted; none for an unknown type.
-pub(crate) fn names(message: &str) -> Vec<&'static str> {
+pub(crate) fn list_member_names(message: &str) -> Vec<&'static str> {
     let mut names: Vec<&'static str> = TYPES.get(message).into_iter().flat_map(HashMap::keys).copied().collect();
     names.sort_unstable();
     names
@@ -81,12 +81,12 @@ pub(crate) fn names(message: &str) -> Vec<&'static str> {
 
 /// Returns all members of all message types: the type, the name and what it holds.
 #[cfg(test)]
-pub(crate) fn every_member() -> impl Iterator<Item = (&'static str, &'static str, FieldType)> {
+pub(crate) fn list_members() -> impl Iterator<Item = (&'static str, &'static str, FieldType)> {
     TYPES.iter().flat_map(|(message, members)| members.iter().map(|(name, known)| (*message, *name, *known)))
 }
 
 /// Returns a member's name in JSON spelling: `sheetId` for `sheet_id`. Google accepts both.
-pub(crate) fn json_name(name: &str) -> String {
+pub(crate) fn to_json_name(name: &str) -> String {
     let mut words = name.split('_');
     let mut text = words.next().unwrap_or_default().to_owned();
     for word in words {
@@ -104,13 +104,19 @@ mod tests {
     #[test]
     fn members_have_the_kinds_of_the_discovery_document() {
         assert_eq!(
-            member("Spreadsheet", "sheets"),
+            find_member("Spreadsheet", "sheets"),
             Some(FieldType { kind: FieldKind::Message("Sheet"), is_list: true })
         );
-        assert_eq!(member("GridProperties", "rowCount"), Some(FieldType { kind: FieldKind::Integer, is_list: false }));
-        assert_eq!(member("Sheet", "sheetProperties"), None);
-        assert_eq!(member("Request", "appendCells").map(|m| m.kind), Some(FieldKind::Message("AppendCellsRequest")));
-        assert_eq!(json_name("grid_properties"), "gridProperties");
+        assert_eq!(
+            find_member("GridProperties", "rowCount"),
+            Some(FieldType { kind: FieldKind::Integer, is_list: false })
+        );
+        assert_eq!(find_member("Sheet", "sheetProperties"), None);
+        assert_eq!(
+            find_member("Request", "appendCells").map(|m| m.kind),
+            Some(FieldKind::Message("AppendCellsRequest"))
+        );
+        assert_eq!(to_json_name("grid_properties"), "gridProperties");
     }
 
     #[test]

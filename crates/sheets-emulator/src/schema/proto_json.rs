@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
-use crate::schema::enum_words::enum_words;
-use crate::schema::message_types::{FieldKind, FieldType, json_name, member};
+use crate::schema::enum_words::find_enum_words;
+use crate::schema::message_types::{FieldKind, FieldType, find_member, to_json_name};
 
 /// Parses a message of this type at `path` in the body. Fails like Google: 400, with one violation
 /// per field.
@@ -42,10 +42,11 @@ pub(crate) fn is_storable(value: &Value, kind: FieldKind, is_list: bool) -> bool
                     columns.values().all(|value| is_storable(value, FieldKind::Message(kind), false))
                 })
             };
-            let member_fits = |(name, value): (&String, &Value)| match criteria(message).filter(|_| name == "criteria")
+            let member_fits = |(name, value): (&String, &Value)| match find_criteria_message(message)
+                .filter(|_| name == "criteria")
             {
                 Some(kind) => of_column(value, kind),
-                None => member(message, name).is_some_and(|known| {
+                None => find_member(message, name).is_some_and(|known| {
                     is_known_word(message, name, value) && is_storable(value, known.kind, known.is_list)
                 }),
             };
@@ -67,7 +68,7 @@ fn is_known_word(message: &str, name: &str, value: &Value) -> bool {
         "BooleanCondition" => "condition.",
         _ => "",
     };
-    enum_words(&format!("{parent}{}", snake(name))).is_none_or(|(_, words)| words.contains(&word.as_str()))
+    find_enum_words(&format!("{parent}{}", to_snake_case(name))).is_none_or(|(_, words)| words.contains(&word.as_str()))
 }
 
 /// Start of Google's message for a body that is not JSON.
@@ -80,7 +81,7 @@ pub(crate) const WRONG_ROOT: &str = "Invalid JSON payload received. Unknown name
 /// violations.
 pub(crate) fn normalise(value: Value, message: &str, path: &str) -> Result<Value, ApiError> {
     let mut walk = JsonReader { violations: Vec::new() };
-    let clean = walk.message(value, message, path);
+    let clean = walk.check_message(value, message, path);
     if walk.violations.is_empty() {
         return Ok(clean);
     }
@@ -92,13 +93,13 @@ pub(crate) fn normalise(value: Value, message: &str, path: &str) -> Result<Value
 }
 
 /// Returns the message for an unknown name.
-pub(crate) fn unknown_name(name: &str, path: &str) -> String {
+pub(crate) fn explain_unknown_name(name: &str, path: &str) -> String {
     let place = if path.is_empty() { String::new() } else { format!(" at '{path}'") };
     format!("Invalid JSON payload received. Unknown name \"{name}\"{place}: Cannot find field.")
 }
 
 /// Returns `add_sheet` for `addSheet`, as in paths.
-pub(crate) fn snake(name: &str) -> String {
+pub(crate) fn to_snake_case(name: &str) -> String {
     name.chars().fold(String::new(), |mut text, letter| {
         if letter.is_ascii_uppercase() {
             text.push('_');
@@ -113,25 +114,33 @@ struct JsonReader {
 }
 
 impl JsonReader {
-    fn message(&mut self, value: Value, message: &str, path: &str) -> Value {
+    fn check_message(&mut self, value: Value, message: &str, path: &str) -> Value {
         let members = match value {
             Value::Object(members) => members,
-            other => return self.wrong(path, &format!("type.googleapis.com/google.apps.sheets.v4.{message}"), &other),
+            other => {
+                return self.record_wrong(
+                    path,
+                    &format!("type.googleapis.com/google.apps.sheets.v4.{message}"),
+                    &other,
+                );
+            }
         };
         let mut clean = Map::new();
         for (name, value) in members {
-            let json = json_name(&name);
-            let Some(known) = member(message, &json) else {
-                self.violations.push((path.to_owned(), unknown_name(&name, path)));
+            let json = to_json_name(&name);
+            let Some(known) = find_member(message, &json) else {
+                self.violations.push((path.to_owned(), explain_unknown_name(&name, path)));
                 continue;
             };
             if !value.is_null() {
-                let inner = if path.is_empty() { snake(&json) } else { format!("{path}.{}", snake(&json)) };
-                let value = match (value, criteria(message).filter(|_| json == "criteria")) {
-                    (Value::Object(columns), Some(kind)) => {
-                        columns.into_iter().map(|(column, value)| (column, self.message(value, kind, &inner))).collect()
-                    }
-                    (value, _) => self.member(value, known, &inner, path, &name),
+                let inner =
+                    if path.is_empty() { to_snake_case(&json) } else { format!("{path}.{}", to_snake_case(&json)) };
+                let value = match (value, find_criteria_message(message).filter(|_| json == "criteria")) {
+                    (Value::Object(columns), Some(kind)) => columns
+                        .into_iter()
+                        .map(|(column, value)| (column, self.check_message(value, kind, &inner)))
+                        .collect(),
+                    (value, _) => self.check_member(value, known, &inner, path, &name),
                 };
                 clean.insert(json, value);
             }
@@ -139,14 +148,14 @@ impl JsonReader {
         Value::Object(clean)
     }
 
-    fn member(&mut self, value: Value, known: FieldType, path: &str, parent: &str, name: &str) -> Value {
+    fn check_member(&mut self, value: Value, known: FieldType, path: &str, parent: &str, name: &str) -> Value {
         match value {
             // The front end leaves out a null among messages.
             Value::Array(items) if known.is_list => items
                 .into_iter()
                 .filter(|item| !(item.is_null() && matches!(known.kind, FieldKind::Message(_))))
                 .enumerate()
-                .map(|(n, item)| self.one(item, known.kind, &format!("{path}[{n}]")))
+                .map(|(n, item)| self.check_one(item, known.kind, &format!("{path}[{n}]")))
                 .collect(),
             Value::Array(_) if known.kind != FieldKind::Any => {
                 let detail = format!(
@@ -157,32 +166,32 @@ impl JsonReader {
                 Value::Null
             }
             // The front end accepts a single element as a list.
-            one if known.is_list => Value::Array(vec![self.one(one, known.kind, path)]),
-            one => self.one(one, known.kind, path),
+            one if known.is_list => Value::Array(vec![self.check_one(one, known.kind, path)]),
+            one => self.check_one(one, known.kind, path),
         }
     }
 
-    fn one(&mut self, value: Value, kind: FieldKind, path: &str) -> Value {
-        if let (FieldKind::Choice, Value::String(word), Some((name, words))) = (kind, &value, enum_words(path))
+    fn check_one(&mut self, value: Value, kind: FieldKind, path: &str) -> Value {
+        if let (FieldKind::Choice, Value::String(word), Some((name, words))) = (kind, &value, find_enum_words(path))
             && !words.contains(&word.as_str())
         {
-            return self.wrong(path, &format!("type.googleapis.com/google.apps.sheets.v4.{name}"), &value);
+            return self.record_wrong(path, &format!("type.googleapis.com/google.apps.sheets.v4.{name}"), &value);
         }
         if let (FieldKind::Text, Some(paths)) =
-            (kind, value.get("paths").filter(|_| path.ends_with(".fields")).and_then(mask_of))
+            (kind, value.get("paths").filter(|_| path.ends_with(".fields")).and_then(join_mask_paths))
         {
             return paths;
         }
         let taken = match (kind, &value) {
-            (FieldKind::Message(message), _) => return self.message(value, message, path),
+            (FieldKind::Message(message), _) => return self.check_message(value, message, path),
             (FieldKind::Any, _)
             | (FieldKind::Text, Value::String(_))
             | (FieldKind::Bool, Value::Bool(_))
             | (FieldKind::Choice, Value::String(_) | Value::Number(_))
             | (FieldKind::Number, Value::Number(_)) => Some(value.clone()),
             (FieldKind::Bool, Value::String(text)) => text.parse::<bool>().ok().map(Value::Bool),
-            (FieldKind::Integer, Value::Number(number)) => number.as_f64().and_then(whole),
-            (FieldKind::Integer, Value::String(text)) => text.parse().ok().and_then(whole),
+            (FieldKind::Integer, Value::Number(number)) => number.as_f64().and_then(to_whole_number),
+            (FieldKind::Integer, Value::String(text)) => text.parse().ok().and_then(to_whole_number),
             (FieldKind::Number, Value::String(text)) => {
                 text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::from)
             }
@@ -195,10 +204,10 @@ impl JsonReader {
             FieldKind::Number => "TYPE_DOUBLE",
             _ => "TYPE_ENUM",
         };
-        taken.unwrap_or_else(|| self.wrong(path, name, &value))
+        taken.unwrap_or_else(|| self.record_wrong(path, name, &value))
     }
 
-    fn wrong(&mut self, path: &str, kind: &str, value: &Value) -> Value {
+    fn record_wrong(&mut self, path: &str, kind: &str, value: &Value) -> Value {
         let detail = match value {
             Value::Object(_) | Value::Array(_) => {
                 format!("Invalid value at '{path}' ({kind}), Starting an object on a scalar field")
@@ -212,13 +221,13 @@ impl JsonReader {
 
 /// Returns the text of a mask that is written as a message, `{"paths": ["criteria", "title"]}`, as
 /// in Google's samples.
-fn mask_of(paths: &Value) -> Option<Value> {
+fn join_mask_paths(paths: &Value) -> Option<Value> {
     let paths: Option<Vec<&str>> = paths.as_array()?.iter().map(Value::as_str).collect();
     Some(Value::from(paths?.join(",")))
 }
 
 /// Returns the message type of the values of `criteria`, which is a map by column.
-fn criteria(message: &str) -> Option<&'static str> {
+fn find_criteria_message(message: &str) -> Option<&'static str> {
     match message {
         "BasicFilter" | "FilterView" => Some("FilterCriteria"),
         "PivotTable" => Some("PivotFilterCriteria"),
@@ -227,7 +236,7 @@ fn criteria(message: &str) -> Option<&'static str> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "whole and inside i32")]
-fn whole(number: f64) -> Option<Value> {
+fn to_whole_number(number: f64) -> Option<Value> {
     let fits = number.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number);
     fits.then(|| Value::from(number as i32))
 }
@@ -235,7 +244,7 @@ fn whole(number: f64) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::message_types::every_member;
+    use crate::schema::message_types::list_members;
 
     #[test]
     fn an_unknown_name_is_reported_with_its_place() {
@@ -298,7 +307,7 @@ mod tests {
     #[test]
     fn every_list_takes_a_lone_element_and_no_null() {
         let mut lists = 0;
-        for (message, name, known) in every_member().filter(|(_, _, known)| known.is_list) {
+        for (message, name, known) in list_members().filter(|(_, _, known)| known.is_list) {
             lists += 1;
             let one = match known.kind {
                 FieldKind::Message(_) => json!({}),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::schema::message_types::{FieldKind, json_name, member};
+use crate::schema::message_types::{FieldKind, find_member, to_json_name};
 
 /// The deepest nesting of a mask, more than in any response.
 const DEPTH_LIMIT: usize = 64;
@@ -46,7 +46,7 @@ impl ResponseMask {
     pub fn read(text: &str) -> Result<Self, InvalidMask> {
         let mut reader = MaskReader { text, at: 0 };
         let mask = reader.list(0)?;
-        if reader.peek().is_some() { Err(reader.bad()) } else { Ok(mask) }
+        if reader.peek().is_some() { Err(reader.make_error()) } else { Ok(mask) }
     }
 
     /// Returns the part of `value` that the mask keeps. An object without remaining members is
@@ -82,7 +82,8 @@ impl ResponseMask {
         let Self::Members(members) = self else { return Ok(()) };
         for (name, mask) in members {
             path.push(name.clone());
-            let kind = if name == "*" { Some(FieldKind::Any) } else { member(message, name).map(|found| found.kind) };
+            let kind =
+                if name == "*" { Some(FieldKind::Any) } else { find_member(message, name).map(|found| found.kind) };
             match (kind, mask) {
                 (None, Self::All) => return Err(InvalidMask { path: path.join(".") }),
                 (Some(FieldKind::Message(inner)), _) => mask.check(inner, path)?,
@@ -131,7 +132,7 @@ struct MaskReader<'a> {
 }
 
 impl MaskReader<'_> {
-    fn bad(&self) -> InvalidMask {
+    fn make_error(&self) -> InvalidMask {
         InvalidMask { path: self.text.to_owned() }
     }
 
@@ -145,7 +146,7 @@ impl MaskReader<'_> {
     fn list(&mut self, depth: usize) -> Result<ResponseMask, InvalidMask> {
         let mut all = ResponseMask::Members(BTreeMap::new());
         loop {
-            all.merge(self.path(depth)?);
+            all.merge(self.read_path(depth)?);
             if self.peek() != Some(b',') {
                 return Ok(all);
             }
@@ -153,18 +154,18 @@ impl MaskReader<'_> {
         }
     }
 
-    fn path(&mut self, depth: usize) -> Result<ResponseMask, InvalidMask> {
-        let name = self.name().filter(|_| depth < DEPTH_LIMIT).ok_or_else(|| self.bad())?;
+    fn read_path(&mut self, depth: usize) -> Result<ResponseMask, InvalidMask> {
+        let name = self.read_name().filter(|_| depth < DEPTH_LIMIT).ok_or_else(|| self.make_error())?;
         let below = match self.peek() {
             Some(b'.' | b'/') => {
                 self.at += 1;
-                self.path(depth + 1)?
+                self.read_path(depth + 1)?
             }
             Some(b'(') => {
                 self.at += 1;
                 let inner = self.list(depth + 1)?;
                 if self.peek() != Some(b')') {
-                    return Err(self.bad());
+                    return Err(self.make_error());
                 }
                 self.at += 1;
                 inner
@@ -177,12 +178,12 @@ impl MaskReader<'_> {
         Ok(ResponseMask::Members(BTreeMap::from([(name, below)])))
     }
 
-    fn name(&mut self) -> Option<String> {
+    fn read_name(&mut self) -> Option<String> {
         self.peek()?;
         let rest = &self.text[self.at..];
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !"_*@".contains(c)).unwrap_or(rest.len());
         self.at += end;
-        (end > 0).then(|| json_name(&rest[..end]))
+        (end > 0).then(|| to_json_name(&rest[..end]))
     }
 }
 

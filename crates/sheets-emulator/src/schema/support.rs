@@ -4,7 +4,7 @@
 //! In scope: all methods and kinds, and how far the supported ones go.
 //! Out of scope: which of them are refused as not implemented, which the tests check.
 
-use crate::schema::message_types::names;
+use crate::schema::message_types::list_member_names;
 
 /// How far a kind of request is supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,8 +124,8 @@ pub const REQUEST_SUPPORT: [(&str, SupportLevel, &str); 60] = [
 ];
 
 /// Returns the names of all kinds of request in Google's API.
-pub fn request_kinds() -> Vec<&'static str> {
-    names("Request")
+pub fn list_request_kinds() -> Vec<&'static str> {
+    list_member_names("Request")
 }
 
 #[cfg(test)]

@@ -104,22 +104,22 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Cell>, RowBlobError> {
     let mut reader = BlobReader { bytes, at: 0 };
     let mut row = Vec::new();
     while reader.at < bytes.len() {
-        let mut tag = reader.byte()?;
+        let mut tag = reader.read_byte()?;
         let mut members = None;
         if tag == MEMBERS {
             let at = reader.at;
-            members = Some(serde_json::from_slice(reader.bytes()?).map_err(|_| RowBlobError { at })?);
-            tag = reader.byte()?;
+            members = Some(serde_json::from_slice(reader.read_bytes()?).map_err(|_| RowBlobError { at })?);
+            tag = reader.read_byte()?;
         }
         if tag == BLANKS && members.is_none() {
-            let count = reader.length()?;
+            let count = reader.read_length()?;
             if count > 100_000 {
-                return Err(reader.fail());
+                return Err(reader.make_error());
             }
             row.resize_with(row.len() + count, Cell::default);
             continue;
         }
-        row.push(Cell { value: reader.value(tag)?, members });
+        row.push(Cell { value: reader.read_value(tag)?, members });
     }
     Ok(row)
 }
@@ -130,84 +130,84 @@ struct BlobReader<'a> {
 }
 
 impl<'a> BlobReader<'a> {
-    fn fail(&self) -> RowBlobError {
+    fn make_error(&self) -> RowBlobError {
         RowBlobError { at: self.at }
     }
 
-    fn byte(&mut self) -> Result<u8, RowBlobError> {
-        let byte = *self.bytes.get(self.at).ok_or(self.fail())?;
+    fn read_byte(&mut self) -> Result<u8, RowBlobError> {
+        let byte = *self.bytes.get(self.at).ok_or(self.make_error())?;
         self.at += 1;
         Ok(byte)
     }
 
-    fn varint(&mut self) -> Result<u64, RowBlobError> {
+    fn read_varint(&mut self) -> Result<u64, RowBlobError> {
         let mut number = 0_u64;
         for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
+            let byte = self.read_byte()?;
             number |= u64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
                 return Ok(number);
             }
         }
-        Err(self.fail())
+        Err(self.make_error())
     }
 
-    fn length(&mut self) -> Result<usize, RowBlobError> {
-        usize::try_from(self.varint()?).map_err(|_| self.fail())
+    fn read_length(&mut self) -> Result<usize, RowBlobError> {
+        usize::try_from(self.read_varint()?).map_err(|_| self.make_error())
     }
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], RowBlobError> {
-        let end = self.at.checked_add(count).ok_or(self.fail())?;
-        let taken = self.bytes.get(self.at..end).ok_or(self.fail())?;
+        let end = self.at.checked_add(count).ok_or(self.make_error())?;
+        let taken = self.bytes.get(self.at..end).ok_or(self.make_error())?;
         self.at = end;
         Ok(taken)
     }
 
-    fn bytes(&mut self) -> Result<&'a [u8], RowBlobError> {
-        let count = self.length()?;
+    fn read_bytes(&mut self) -> Result<&'a [u8], RowBlobError> {
+        let count = self.read_length()?;
         self.take(count)
     }
 
-    fn text(&mut self) -> Result<String, RowBlobError> {
-        let bytes = self.bytes()?;
-        std::str::from_utf8(bytes).map(ToOwned::to_owned).map_err(|_| self.fail())
+    fn read_text(&mut self) -> Result<String, RowBlobError> {
+        let bytes = self.read_bytes()?;
+        std::str::from_utf8(bytes).map(ToOwned::to_owned).map_err(|_| self.make_error())
     }
 
     #[expect(clippy::cast_precision_loss, reason = "whole numbers are written below 2^53 only")]
-    fn number(&mut self, tag: u8) -> Result<f64, RowBlobError> {
+    fn read_number(&mut self, tag: u8) -> Result<f64, RowBlobError> {
         if tag == WHOLE {
-            return Ok(self.varint()? as f64);
+            return Ok(self.read_varint()? as f64);
         }
-        let bytes = self.take(8)?.try_into().map_err(|_| self.fail())?;
+        let bytes = self.take(8)?.try_into().map_err(|_| self.make_error())?;
         Ok(f64::from_le_bytes(bytes))
     }
 
-    fn value(&mut self, tag: u8) -> Result<Option<CellValue>, RowBlobError> {
+    fn read_value(&mut self, tag: u8) -> Result<Option<CellValue>, RowBlobError> {
         Ok(Some(match tag {
             BLANKS => {
-                self.varint()?;
+                self.read_varint()?;
                 return Ok(None);
             }
-            TEXT => CellValue::Text(self.text()?),
-            NUMBER | WHOLE => CellValue::Number(self.number(tag)?),
+            TEXT => CellValue::Text(self.read_text()?),
+            NUMBER | WHOLE => CellValue::Number(self.read_number(tag)?),
             FALSE | TRUE => CellValue::Bool(tag == TRUE),
-            FORMULA => CellValue::Formula { source: self.text()?, result: self.computed()? },
-            _ => return Err(self.fail()),
+            FORMULA => CellValue::Formula { source: self.read_text()?, result: self.read_result()? },
+            _ => return Err(self.make_error()),
         }))
     }
 
-    fn computed(&mut self) -> Result<Option<FormulaResult>, RowBlobError> {
-        let tag = self.byte()?;
+    fn read_result(&mut self) -> Result<Option<FormulaResult>, RowBlobError> {
+        let tag = self.read_byte()?;
         Ok(Some(match tag {
             BLANKS => {
-                self.varint()?;
+                self.read_varint()?;
                 return Ok(None);
             }
-            TEXT => FormulaResult::Text(self.text()?),
-            NUMBER | WHOLE => FormulaResult::Number(self.number(tag)?),
+            TEXT => FormulaResult::Text(self.read_text()?),
+            NUMBER | WHOLE => FormulaResult::Number(self.read_number(tag)?),
             FALSE | TRUE => FormulaResult::Bool(tag == TRUE),
-            ERROR => FormulaResult::Error(self.text()?),
-            _ => return Err(self.fail()),
+            ERROR => FormulaResult::Error(self.read_text()?),
+            _ => return Err(self.make_error()),
         }))
     }
 }

@@ -16,7 +16,7 @@ pub(crate) use crate::storage::error::StorageError;
 
 use crate::storage::commit_hook::{CommitHook, CommitStage};
 use crate::storage::file::checkpoint::{Checkpointer, ReadGuard, recover_copy};
-use crate::storage::file::connection::{BUSY_TIMEOUT, SCHEMA, connect, path_problem, prepare};
+use crate::storage::file::connection::{BUSY_TIMEOUT, SCHEMA, connect, explain_path_problem, prepare};
 use crate::storage::file::database_file::DatabaseFile;
 use crate::storage::file::group_commit::{CommitRole, GroupCommit};
 use crate::storage::work_limit::WorkLimit;
@@ -62,7 +62,7 @@ impl SpreadsheetStore {
     /// Opens or creates a file. A file that was copied without its log is completed first, and a
     /// log that a killed process left is copied into its file.
     pub(crate) fn open(path: &Path) -> Result<Self, StorageError> {
-        if let Some(why) = path_problem(path) {
+        if let Some(why) = explain_path_problem(path) {
             return Err(StorageError::Place { path: path.to_owned(), why });
         }
         let database_file = DatabaseFile::open(path).map_err(|cause| StorageError::open(path, &cause))?;
@@ -171,7 +171,7 @@ impl SpreadsheetStore {
 
     /// Counts a commit in the write turn. Returns its number.
     pub(crate) fn next_commit_number(&self) -> u64 {
-        self.group.commit()
+        self.group.count_commit()
     }
 
     /// Waits until the commit is in the file. The first waiting writer copies all commits.
@@ -193,7 +193,7 @@ impl SpreadsheetStore {
         };
         let settled = self.checkpoint_all(checkpointer, &connection);
         self.return_connection(connection);
-        lead.checkpointed(settled?);
+        lead.record_checkpoint(settled?);
         Ok(())
     }
 

@@ -5,15 +5,15 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::format::render::{effective, formatted};
-use crate::format::response_format::{with_both_colors, without_first_sheet};
+use crate::format::render::{format_cell, read_effective_value};
+use crate::format::response_format::{add_both_colors, remove_first_sheet_id};
 use crate::grid::cell::{Cell, CellValue};
-use crate::grid::value::{Scalar, error_type};
+use crate::grid::value::{Scalar, find_error_type};
 
 /// Returns `CellData`. `default` is the format of a cell without one, or `None` to leave effective
 /// formats out. `changes` are those of conditional formats, and `link_target` returns the target of
 /// a link formula.
-pub(crate) fn cell_data(
+pub(crate) fn render_cell_data(
     cell: &Cell,
     default: Option<&Value>,
     changes: Option<&Value>,
@@ -22,22 +22,22 @@ pub(crate) fn cell_data(
     let mut members = Map::new();
     let mut side = None;
     if let Some(value) = &cell.value {
-        let scalar = effective(cell);
-        members.extend(user_entered_value(value).map(|value| ("userEnteredValue".to_owned(), value)));
-        members.insert("effectiveValue".to_owned(), effective_value(&scalar));
-        side = side_of(&scalar);
-        members.insert("formattedValue".to_owned(), formatted(cell, scalar).into());
+        let scalar = read_effective_value(cell);
+        members.extend(render_user_entered_value(value).map(|value| ("userEnteredValue".to_owned(), value)));
+        members.insert("effectiveValue".to_owned(), render_effective_value(&scalar));
+        side = find_default_alignment(&scalar);
+        members.insert("formattedValue".to_owned(), format_cell(cell, scalar).into());
         if let CellValue::Formula { source, .. } = value {
             let address = link_target(source);
             members.extend(address.map(|address| ("hyperlink".to_owned(), address.into())));
         }
     }
     if let Some(format) = cell.format() {
-        members.insert("userEnteredFormat".to_owned(), with_both_colors(format));
+        members.insert("userEnteredFormat".to_owned(), add_both_colors(format));
     }
     if let Some(default) = default {
-        let format = cell.format().map(with_both_colors);
-        let mut format = effective_format(default, format.as_ref(), side);
+        let format = cell.format().map(add_both_colors);
+        let mut format = merge_effective_format(default, format.as_ref(), side);
         if let Some(changes) = changes {
             overlay(&mut format, changes);
         }
@@ -45,14 +45,15 @@ pub(crate) fn cell_data(
     }
     for (name, value) in cell.members.iter().flat_map(|objects| objects.iter()) {
         if name != "userEnteredFormat" {
-            members.insert(name.clone(), if name == "pivotTable" { without_first_sheet(value) } else { value.clone() });
+            members
+                .insert(name.clone(), if name == "pivotTable" { remove_first_sheet_id(value) } else { value.clone() });
         }
     }
     Value::Object(members)
 }
 
 /// Returns the `ExtendedValue` that was entered.
-fn user_entered_value(value: &CellValue) -> Option<Value> {
+fn render_user_entered_value(value: &CellValue) -> Option<Value> {
     Some(match value {
         CellValue::Text(text) => json!({"stringValue": text}),
         CellValue::Number(number) => json!({"numberValue": to_json(*number)}),
@@ -63,13 +64,13 @@ fn user_entered_value(value: &CellValue) -> Option<Value> {
 }
 
 /// Returns the `ExtendedValue` of the effective value.
-fn effective_value(scalar: &Scalar) -> Value {
+fn render_effective_value(scalar: &Scalar) -> Value {
     match scalar {
         Scalar::Blank => json!({}),
         Scalar::Text(text) => json!({"stringValue": text}),
         Scalar::Number(number) => json!({"numberValue": to_json(*number)}),
         Scalar::Bool(truth) => json!({"boolValue": truth}),
-        Scalar::Error(detail) => json!({"errorValue": {"type": error_type(detail), "message": detail}}),
+        Scalar::Error(detail) => json!({"errorValue": {"type": find_error_type(detail), "message": detail}}),
     }
 }
 
@@ -80,7 +81,7 @@ fn to_json(number: f64) -> Value {
 }
 
 /// Returns the default alignment of a value.
-fn side_of(scalar: &Scalar) -> Option<&'static str> {
+fn find_default_alignment(scalar: &Scalar) -> Option<&'static str> {
     match scalar {
         Scalar::Blank => None,
         Scalar::Text(_) => Some("LEFT"),
@@ -91,7 +92,7 @@ fn side_of(scalar: &Scalar) -> Option<&'static str> {
 
 /// Returns the default format with the cell's own format on top. The value's kind sets a missing
 /// alignment, and links are displayed as plain text, as in recorded responses.
-fn effective_format(default: &Value, set: Option<&Value>, side: Option<&str>) -> Value {
+fn merge_effective_format(default: &Value, set: Option<&Value>, side: Option<&str>) -> Value {
     let mut format = default.clone();
     if let Some(members) = format.as_object_mut() {
         members.extend(side.map(|side| ("horizontalAlignment".to_owned(), side.into())));

@@ -8,7 +8,7 @@
 
 use std::rc::Rc;
 
-use crate::format::render::effective;
+use crate::format::render::read_effective_value;
 use crate::formula::matrix::Matrix;
 use crate::grid::area::Area;
 use crate::grid::cell::CellValue;
@@ -54,7 +54,7 @@ impl Workbook<'_, '_> {
         self.transaction.visit_rows(sheet, 0..u32::MAX, |row, cells| {
             for (column, cell) in cells.iter().enumerate().filter(|(_, cell)| cell.has_data()) {
                 let is_formula = matches!(cell.value, Some(CellValue::Formula { .. }));
-                found.add(row, column, (!is_formula).then(|| effective(cell)));
+                found.add(row, column, (!is_formula).then(|| read_effective_value(cell)));
             }
             Ok::<(), StorageError>(())
         })?;

@@ -12,15 +12,15 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use crate::format::render::formatted;
-use crate::format::response_format::with_both_colors;
-use crate::formula::args::boolean_argument;
-use crate::formula::functions::criteria::bound_of;
-use crate::formula::functions::date::months_before;
-use crate::formula::references::parse::shifted;
+use crate::format::render::format_cell;
+use crate::format::response_format::add_both_colors;
+use crate::formula::args::read_boolean;
+use crate::formula::functions::criteria::parse_bound;
+use crate::formula::functions::date::subtract_months;
+use crate::formula::references::parse::shift_formula;
 use crate::grid::area::{Area, GridRange};
 use crate::grid::cell::Cell;
-use crate::grid::value::{Scalar, shown};
+use crate::grid::value::{Scalar, to_text};
 use crate::storage::store::StorageError;
 use crate::storage::transaction::SheetProperties;
 use crate::workbook::eval_context::EvalContext;
@@ -80,7 +80,7 @@ impl ConditionalFormats {
     }
 
     /// Returns the cells that any rule covers, as one block inside an area.
-    pub(crate) fn covered(&self, area: &Area) -> Option<Area> {
+    pub(crate) fn find_covered_area(&self, area: &Area) -> Option<Area> {
         let areas = self.rules.iter().flat_map(|rule| &rule.areas).map(|covered| covered.intersect(area));
         areas.filter(|covered| !covered.is_empty()).reduce(|a, b| {
             let join = |a: Range<u32>, b: Range<u32>| a.start.min(b.start)..a.end.max(b.end);
@@ -90,7 +90,7 @@ impl ConditionalFormats {
 
     /// Returns what the rules that hold for a cell change about its format; `None` if none holds.
     /// The first of them decides a property.
-    pub(crate) fn changes(&self, workbook: &Workbook<'_, '_>, at: FormattedCell<'_>) -> Option<Value> {
+    pub(crate) fn find_changes(&self, workbook: &Workbook<'_, '_>, at: FormattedCell<'_>) -> Option<Value> {
         let mut changes: Option<Map<String, Value>> = None;
         for rule in &self.rules {
             if rule.holds(workbook, at, &self.left) {
@@ -115,7 +115,7 @@ impl FormatRule {
             areas,
             condition: condition.get("type").and_then(Value::as_str).unwrap_or_default().to_owned(),
             values: values.collect(),
-            format: changeable(rule.get("format").unwrap_or(&Value::Null)),
+            format: keep_changeable(rule.get("format").unwrap_or(&Value::Null)),
         })
     }
 
@@ -128,17 +128,18 @@ impl FormatRule {
         let offset =
             (i64::from(at.row) - i64::from(anchor.rows.start), i64::from(at.column) - i64::from(anchor.cols.start));
         let context = EvalContext::new(workbook, at.sheet, at.row, at.column);
-        let value = |index: usize| self.values.get(index).map_or(Scalar::Blank, |value| value.scalar(&context, offset));
+        let value =
+            |index: usize| self.values.get(index).map_or(Scalar::Blank, |value| value.evaluate_for(&context, offset));
         match self.condition.as_str() {
-            "CUSTOM_FORMULA" => boolean_argument(&value(0)).unwrap_or(false),
+            "CUSTOM_FORMULA" => read_boolean(&value(0)).unwrap_or(false),
             "BLANK" => is_empty(at.scalar),
             "NOT_BLANK" => !is_empty(at.scalar),
             condition => match condition.split_once('_') {
-                Some(("NUMBER", how)) => number_holds(how, at.scalar, &value(0), &value(1)),
-                Some(("DATE", how)) => date_holds(how, at.scalar, &value(0), &value(1)),
+                Some(("NUMBER", how)) => meets_number_condition(how, at.scalar, &value(0), &value(1)),
+                Some(("DATE", how)) => meets_date_condition(how, at.scalar, &value(0), &value(1)),
                 Some(("TEXT", how)) => {
-                    let text = formatted(at.cell, at.scalar.clone()).to_lowercase();
-                    text_holds(how, &text, &shown(&value(0)).to_lowercase())
+                    let text = format_cell(at.cell, at.scalar.clone()).to_lowercase();
+                    meets_text_condition(how, &text, &to_text(&value(0)).to_lowercase())
                 }
                 _ => false,
             },
@@ -160,24 +161,24 @@ impl RuleValue {
     }
 
     /// Returns the value for a cell this many rows and columns from the first one of the rule.
-    fn scalar(&self, context: &EvalContext<'_, '_, '_>, offset: (i64, i64)) -> Scalar {
+    fn evaluate_for(&self, context: &EvalContext<'_, '_, '_>, offset: (i64, i64)) -> Scalar {
         match self {
-            Self::Typed(text) => bound_of(text),
-            Self::Formula(source) => context.value_of(&shifted(source, offset.0, offset.1)),
-            Self::Relative(word) => relative_day(word, context.now().floor()),
+            Self::Typed(text) => parse_bound(text),
+            Self::Formula(source) => context.evaluate_source(&shift_formula(source, offset.0, offset.1)),
+            Self::Relative(word) => resolve_relative_date(word, context.now().floor()),
         }
     }
 }
 
 /// Returns the day that a relative date means today.
-fn relative_day(word: &str, today: f64) -> Scalar {
+fn resolve_relative_date(word: &str, today: f64) -> Scalar {
     let day = match word {
         "TODAY" => Some(today),
         "YESTERDAY" => Some(today - 1.0),
         "TOMORROW" => Some(today + 1.0),
         "PAST_WEEK" => Some(today - 7.0),
-        "PAST_MONTH" => months_before(today, 1),
-        "PAST_YEAR" => months_before(today, 12),
+        "PAST_MONTH" => subtract_months(today, 1),
+        "PAST_YEAR" => subtract_months(today, 12),
         _ => None,
     };
     day.map_or(Scalar::Blank, Scalar::Number)
@@ -192,17 +193,17 @@ fn is_empty(scalar: &Scalar) -> bool {
 }
 
 /// Checks a condition on numbers. A cell or a value of another kind never meets one.
-fn number_holds(how: &str, cell: &Scalar, first: &Scalar, second: &Scalar) -> bool {
+fn meets_number_condition(how: &str, cell: &Scalar, first: &Scalar, second: &Scalar) -> bool {
     let number_of = |scalar: &Scalar| match scalar {
         Scalar::Number(number) => Some(*number),
         _ => None,
     };
     let (Some(cell), Some(first)) = (number_of(cell), number_of(first)) else { return false };
-    order_holds(how, cell, first, number_of(second))
+    meets_order_condition(how, cell, first, number_of(second))
 }
 
 /// Checks a condition on dates by their day.
-fn date_holds(how: &str, cell: &Scalar, first: &Scalar, second: &Scalar) -> bool {
+fn meets_date_condition(how: &str, cell: &Scalar, first: &Scalar, second: &Scalar) -> bool {
     let day = |scalar: &Scalar| match scalar {
         Scalar::Number(number) => Some(number.floor()),
         _ => None,
@@ -219,10 +220,10 @@ fn date_holds(how: &str, cell: &Scalar, first: &Scalar, second: &Scalar) -> bool
         "ON_OR_AFTER" => "GREATER_THAN_EQ",
         other => other,
     };
-    order_holds(how, cell, first, day(second))
+    meets_order_condition(how, cell, first, day(second))
 }
 
-fn order_holds(how: &str, cell: f64, first: f64, second: Option<f64>) -> bool {
+fn meets_order_condition(how: &str, cell: f64, first: f64, second: Option<f64>) -> bool {
     let equal = cell.total_cmp(&first).is_eq();
     let between = second.map(|second| (first.min(second)..=first.max(second)).contains(&cell));
     match how {
@@ -239,7 +240,7 @@ fn order_holds(how: &str, cell: f64, first: f64, second: Option<f64>) -> bool {
 }
 
 /// Checks a condition on the displayed text. Both texts are in lower case.
-fn text_holds(how: &str, text: &str, wanted: &str) -> bool {
+fn meets_text_condition(how: &str, text: &str, wanted: &str) -> bool {
     match how {
         "CONTAINS" => text.contains(wanted),
         "NOT_CONTAINS" => !text.contains(wanted),
@@ -252,8 +253,8 @@ fn text_holds(how: &str, text: &str, wanted: &str) -> bool {
 }
 
 /// Returns the part of a format that a rule can change, with both spellings of each colour.
-fn changeable(format: &Value) -> Map<String, Value> {
-    let format = with_both_colors(format);
+fn keep_changeable(format: &Value) -> Map<String, Value> {
+    let format = add_both_colors(format);
     let some = |format: &Value, names: &[&str]| -> Map<String, Value> {
         let members = format.as_object().into_iter().flatten();
         members

@@ -19,7 +19,7 @@ pub(crate) fn find_filter(workbook: &Workbook<'_, '_>, filter: &Value) -> Result
     }
     if let Some(lookup) = filter.get("developerMetadataLookup") {
         let marks = find(workbook.transaction, &[read_lookup(lookup)?])?;
-        return Ok(marks.iter().flat_map(|(_, metadata)| cells_of_metadata(workbook, metadata)).collect());
+        return Ok(marks.iter().flat_map(|(_, metadata)| find_cells_of_metadata(workbook, metadata)).collect());
     }
     let Some(range) = filter.get("gridRange").filter(|range| range.is_object()) else {
         return Err(ApiError::invalid_argument("Must specify at least one DataFilter."));
@@ -29,16 +29,20 @@ pub(crate) fn find_filter(workbook: &Workbook<'_, '_>, filter: &Value) -> Result
     let sheet = sheet.ok_or_else(|| ApiError::invalid_argument(format!("No grid with id: {id}")))?;
     let span = CellSpan { start_row, end_row, start_column: start_col, end_column: end_col };
     let place = SheetRange { sheet: sheet.clone(), span };
-    if span.starts_outside(sheet.row_count, sheet.column_count) { Err(place.exceeds()) } else { Ok(vec![place]) }
+    if span.starts_outside(sheet.row_count, sheet.column_count) {
+        Err(place.make_outside_error())
+    } else {
+        Ok(vec![place])
+    }
 }
 
 /// Returns the cells of a metadata location. Metadata of the spreadsheet covers every sheet.
-fn cells_of_metadata(workbook: &Workbook<'_, '_>, metadata: &Value) -> Vec<SheetRange> {
+fn find_cells_of_metadata(workbook: &Workbook<'_, '_>, metadata: &Value) -> Vec<SheetRange> {
     let Some(location) = metadata.get("location").and_then(Value::as_object) else { return Vec::new() };
     let range = location.get("dimensionRange").and_then(Value::as_object);
     let mut span = CellSpan::default();
     if let Some(range) = range {
-        let (start, end) = (bound(range, "startIndex").or(Some(0)), bound(range, "endIndex"));
+        let (start, end) = (read_bound(range, "startIndex").or(Some(0)), read_bound(range, "endIndex"));
         if range.get("dimension").and_then(Value::as_str) == Some("COLUMNS") {
             (span.start_column, span.end_column) = (start, end);
         } else {
@@ -52,7 +56,7 @@ fn cells_of_metadata(workbook: &Workbook<'_, '_>, metadata: &Value) -> Vec<Sheet
     sheets.map(|sheet| SheetRange { sheet: sheet.clone(), span }).collect()
 }
 
-fn bound(range: &Map<String, Value>, name: &str) -> Option<u32> {
+fn read_bound(range: &Map<String, Value>, name: &str) -> Option<u32> {
     range.get(name).and_then(Value::as_u64).and_then(|bound| u32::try_from(bound).ok())
 }
 
@@ -84,7 +88,7 @@ mod tests {
         }
         let workbook = Workbook::open(&tx).unwrap();
         let found = |filter: Value| -> Vec<String> {
-            find_filter(&workbook, &filter).unwrap().iter().map(SheetRange::printed).collect()
+            find_filter(&workbook, &filter).unwrap().iter().map(SheetRange::print).collect()
         };
         let cells_of_metadata = |key: &str| found(json!({"developerMetadataLookup": {"metadataKey": key}}));
         assert_eq!(cells_of_metadata("row"), ["One!A3:Z3"]);

@@ -30,8 +30,8 @@ impl<'b, 't, 's> EvalContext<'b, 't, 's> {
     }
 
     /// Evaluates a formula that is in no cell, as if it were in this one. Returns its first value.
-    pub(crate) fn value_of(&self, source: &str) -> Scalar {
-        self.workbook.evaluated(self.sheet, self.row, self.column, source).first().clone()
+    pub(crate) fn evaluate_source(&self, source: &str) -> Scalar {
+        self.workbook.evaluate_formula(self.sheet, self.row, self.column, source).first().clone()
     }
 
     /// Returns the time of the last recalculation, as a serial number.
@@ -41,9 +41,9 @@ impl<'b, 't, 's> EvalContext<'b, 't, 's> {
 }
 
 impl EvalContext<'_, '_, '_> {
-    fn sheet_of(&self, title: Option<&str>) -> Option<&SheetProperties> {
+    fn find_sheet(&self, title: Option<&str>) -> Option<&SheetProperties> {
         match title {
-            Some(title) => self.workbook.titled(title),
+            Some(title) => self.workbook.find_titled(title),
             None => self.workbook.sheets.iter().find(|sheet| sheet.id == self.sheet),
         }
     }
@@ -52,7 +52,7 @@ impl EvalContext<'_, '_, '_> {
         if let Some(block) = self.workbook.column_block(sheet.id, area)? {
             return Ok(Some(block));
         }
-        let spills = self.workbook.spills(sheet.id, area)?;
+        let spills = self.workbook.find_spills(sheet.id, area)?;
         let entered = self.workbook.transaction.last_row_with_data(sheet.id)?.map_or(0, |row| row.saturating_add(1));
         let used = spills.iter().map(|spill| spill.end()).max().unwrap_or(0).max(entered);
         let used = used.clamp(area.rows.start, area.rows.end.max(area.rows.start));
@@ -86,7 +86,7 @@ impl EvalContext<'_, '_, '_> {
 
 impl FormulaCells for EvalContext<'_, '_, '_> {
     fn cell(&self, title: Option<&str>, row: u32, column: u32) -> Scalar {
-        let Some(sheet) = self.sheet_of(title) else { return Scalar::Error("#REF!") };
+        let Some(sheet) = self.find_sheet(title) else { return Scalar::Error("#REF!") };
         self.workbook.looks.set(self.workbook.looks.get().saturating_add(1));
         match self.workbook.transaction.row(sheet.id, row) {
             Ok(mut cells) => {
@@ -102,7 +102,7 @@ impl FormulaCells for EvalContext<'_, '_, '_> {
     }
 
     fn area(&self, title: Option<&str>, span: CellSpan) -> Option<Area> {
-        let sheet = self.sheet_of(title)?;
+        let sheet = self.find_sheet(title)?;
         let closed = span.close(sheet.row_count, sheet.column_count);
         let bounds =
             |start: Option<u32>, end: Option<u32>| start.unwrap_or(0)..end.unwrap_or(0).max(start.unwrap_or(0));
@@ -110,7 +110,7 @@ impl FormulaCells for EvalContext<'_, '_, '_> {
     }
 
     fn block(&self, title: Option<&str>, area: &Area) -> EvalResult<Matrix> {
-        let sheet = self.sheet_of(title).ok_or("#REF!")?;
+        let sheet = self.find_sheet(title).ok_or("#REF!")?;
         if area.is_empty() {
             return Err("#REF!");
         }

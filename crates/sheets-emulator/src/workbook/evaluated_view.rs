@@ -8,7 +8,7 @@
 
 use std::rc::Rc;
 
-use crate::format::render::{computed, effective};
+use crate::format::render::{read_effective_value, to_formula_result};
 use crate::formula::evaluate::{evaluate, link};
 use crate::formula::matrix::Operand;
 use crate::formula::spill::{ROW_LIMIT, Spill, SpillState, find_anchors, overlay};
@@ -43,7 +43,7 @@ impl Workbook<'_, '_> {
         self.visit_filled(sheet, area, |row, mut cells| {
             for (column, cell) in (0..).zip(&mut cells).filter(|(column, _)| area.cols.contains(column)) {
                 if matches!(cell.value, Some(CellValue::Formula { .. })) {
-                    let result = computed(self.value_at(sheet, row, column, cell));
+                    let result = to_formula_result(self.value_at(sheet, row, column, cell));
                     if let Some(CellValue::Formula { source, .. }) = cell.value.take() {
                         cell.value = Some(CellValue::Formula { source, result });
                     }
@@ -66,7 +66,7 @@ impl Workbook<'_, '_> {
     /// Returns the last row with an entered or spilled value.
     pub(crate) fn last_row_with_data(&self, sheet: i32) -> Result<Option<u32>, StorageError> {
         let stored = self.transaction.last_row_with_data(sheet)?;
-        let spills = self.spills(sheet, &Area::new(0..u32::MAX, 0..u32::MAX))?;
+        let spills = self.find_spills(sheet, &Area::new(0..u32::MAX, 0..u32::MAX))?;
         Ok(spills.iter().map(|spill| spill.end().saturating_sub(1)).max().max(stored))
     }
 
@@ -76,7 +76,7 @@ impl Workbook<'_, '_> {
         area: &Area,
         mut visit: impl FnMut(u32, Vec<Cell>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let spills = self.spills(sheet, area)?;
+        let spills = self.find_spills(sheet, area)?;
         if spills.is_empty() {
             return self.transaction.visit_rows(sheet, area.rows.clone(), visit);
         }
@@ -110,25 +110,25 @@ impl Workbook<'_, '_> {
                     return known.clone();
                 }
                 let outermost = self.chain.get() == 0;
-                let value_at = self.evaluated(sheet, row, column, source).first().clone();
+                let value_at = self.evaluate_formula(sheet, row, column, source).first().clone();
                 // Inside a chain the error may be due to the chain's length, so it is not cached.
                 if outermost && self.results.borrow().len() < MEMORY {
                     self.results.borrow_mut().insert(place, value_at.clone());
                 }
                 value_at
             }
-            None => self.filled_in(sheet, row, column),
-            Some(_) => effective(cell),
+            None => self.find_filled_value(sheet, row, column),
+            Some(_) => read_effective_value(cell),
         }
     }
 
     /// Returns the target of a cell's formula, if it is a single link.
-    pub(crate) fn address(&self, sheet: i32, row: u32, column: u32, source: &str) -> Option<String> {
+    pub(crate) fn find_link_target(&self, sheet: i32, row: u32, column: u32, source: &str) -> Option<String> {
         link(source, &EvalContext::new(self, sheet, row, column))
     }
 
     /// Evaluates a formula; `#REF!` if the chain is too long.
-    pub(super) fn evaluated(&self, sheet: i32, row: u32, column: u32, source: &str) -> Operand {
+    pub(super) fn evaluate_formula(&self, sheet: i32, row: u32, column: u32, source: &str) -> Operand {
         if self.chain.get() == 0 {
             self.looks.set(0);
         }
@@ -149,7 +149,7 @@ impl Workbook<'_, '_> {
             Scalar::Error("#ERROR!")
         };
         let index =
-            match self.anchors_of(sheet) {
+            match self.find_anchors(sheet) {
                 Ok(()) => self.spilling.borrow().get(&sheet).map_or(Err(0), |list| {
                     list.binary_search_by_key(&(row, column), |anchor| (anchor.row, anchor.column))
                 }),
@@ -157,7 +157,7 @@ impl Workbook<'_, '_> {
             };
         // A formula beyond the limit is not found.
         let Ok(index) = index else { return Scalar::Error("#ERROR!") };
-        match self.result_of(sheet, index) {
+        match self.find_result(sheet, index) {
             Ok(Some(spill)) => spill.at(row, column).clone(),
             Ok(None) => {
                 self.met_running.set(true);
@@ -167,15 +167,15 @@ impl Workbook<'_, '_> {
         }
     }
 
-    fn filled_in(&self, sheet: i32, row: u32, column: u32) -> Scalar {
+    fn find_filled_value(&self, sheet: i32, row: u32, column: u32) -> Scalar {
         let area = Area::new(row..row.saturating_add(1), column..column.saturating_add(1));
-        let spills = self.spills(sheet, &area).unwrap_or_default();
+        let spills = self.find_spills(sheet, &area).unwrap_or_default();
         let found = spills.iter().map(|spill| spill.at(row, column)).find(|value_at| **value_at != Scalar::Blank);
         found.cloned().unwrap_or(Scalar::Blank)
     }
 
     /// Finds the formulas of a sheet that may fill several cells, once.
-    fn anchors_of(&self, sheet: i32) -> Result<(), StorageError> {
+    fn find_anchors(&self, sheet: i32) -> Result<(), StorageError> {
         if !self.spilling.borrow().contains_key(&sheet) {
             let found = find_anchors(self.transaction.formula_rows(sheet, true, 0, ROW_LIMIT)?);
             self.spilling.borrow_mut().insert(sheet, found);
@@ -184,8 +184,8 @@ impl Workbook<'_, '_> {
     }
 
     /// Returns the results that fill cells of an area. Formulas in progress fill none yet.
-    pub(super) fn spills(&self, sheet: i32, area: &Area) -> Result<Vec<Rc<Spill>>, StorageError> {
-        self.anchors_of(sheet)?;
+    pub(super) fn find_spills(&self, sheet: i32, area: &Area) -> Result<Vec<Rc<Spill>>, StorageError> {
+        self.find_anchors(sheet)?;
         let count = self.spilling.borrow().get(&sheet).map_or(0, Vec::len);
         let mut found = Vec::new();
         for index in 0..count {
@@ -199,7 +199,7 @@ impl Workbook<'_, '_> {
             if !reaches {
                 continue;
             }
-            if let Some(spill) = self.result_of(sheet, index)?
+            if let Some(spill) = self.find_result(sheet, index)?
                 && !spill.area.intersect(area).is_empty()
             {
                 found.push(spill);
@@ -213,7 +213,7 @@ impl Workbook<'_, '_> {
     /// A blank cell asks every formula that may fill it. One of them may need the formula that
     /// asks, which does not make a circle. Its result now is not kept, and it is evaluated again
     /// when it is read.
-    fn result_of(&self, sheet: i32, index: usize) -> Result<Option<Rc<Spill>>, StorageError> {
+    fn find_result(&self, sheet: i32, index: usize) -> Result<Option<Rc<Spill>>, StorageError> {
         let (row, column, source) = {
             let mut sheets = self.spilling.borrow_mut();
             let Some(anchor) = sheets.get_mut(&sheet).and_then(|list| list.get_mut(index)) else { return Ok(None) };
@@ -226,7 +226,7 @@ impl Workbook<'_, '_> {
             (anchor.row, anchor.column, anchor.source.clone())
         };
         let others_met = self.met_running.replace(false);
-        let value = self.evaluated(sheet, row, column, &source);
+        let value = self.evaluate_formula(sheet, row, column, &source);
         let is_inner = self.spilling.borrow().values().flatten().filter(|other| other.is_running()).count() > 1;
         if self.met_running.get() && is_inner {
             if let Some(anchor) = self.spilling.borrow_mut().get_mut(&sheet).and_then(|list| list.get_mut(index)) {

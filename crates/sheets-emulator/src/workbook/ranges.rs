@@ -67,12 +67,12 @@ impl SheetRange {
     }
 
     /// Returns the range as responses write it.
-    pub(crate) fn printed(&self) -> String {
-        name_area(&self.sheet, &self.area())
+    pub(crate) fn print(&self) -> String {
+        print_area(&self.sheet, &self.area())
     }
 
     /// Returns Google's error for cells outside the grid.
-    pub(crate) fn exceeds(&self) -> ApiError {
+    pub(crate) fn make_outside_error(&self) -> ApiError {
         let SheetRange { sheet, span } = self;
         ApiError::invalid_argument(format!(
             "Range ({}) exceeds grid limits. Max rows: {}, max columns: {}",
@@ -84,7 +84,7 @@ impl SheetRange {
 }
 
 /// Returns an area as responses write it.
-pub(crate) fn name_area(sheet: &SheetProperties, area: &Area) -> String {
+pub(crate) fn print_area(sheet: &SheetProperties, area: &Area) -> String {
     CellSpan::block(area.rows.start, area.rows.end, area.cols.start, area.cols.end).print_with(&sheet.title)
 }
 
@@ -121,13 +121,13 @@ impl<'t, 's> Workbook<'t, 's> {
     pub(crate) fn find_inside(&self, text: &str) -> Result<SheetRange, ApiError> {
         let place = self.find(text)?;
         if place.span.starts_outside(place.sheet.row_count, place.sheet.column_count) {
-            return Err(place.exceeds());
+            return Err(place.make_outside_error());
         }
         Ok(place)
     }
 
     /// Returns the sheet with this title, regardless of case.
-    pub(crate) fn titled(&self, title: &str) -> Option<&SheetProperties> {
+    pub(crate) fn find_titled(&self, title: &str) -> Option<&SheetProperties> {
         let folded = title.to_lowercase();
         let exact = self.sheets.iter().find(|sheet| sheet.title == title);
         exact.or_else(|| self.sheets.iter().find(|sheet| sheet.title.to_lowercase() == folded))
@@ -137,15 +137,15 @@ impl<'t, 's> Workbook<'t, 's> {
 impl<'b> SheetLookup for &'b Workbook<'_, '_> {
     type Tab = &'b SheetProperties;
 
-    fn titled(&self, title: &str) -> Option<&'b SheetProperties> {
-        Workbook::titled(self, title)
+    fn find_titled(&self, title: &str) -> Option<&'b SheetProperties> {
+        Workbook::find_titled(self, title)
     }
 
-    fn first_visible(&self) -> Option<&'b SheetProperties> {
+    fn find_first_visible(&self) -> Option<&'b SheetProperties> {
         self.sheets.iter().find(|sheet| !sheet.is_hidden).or_else(|| self.sheets.first())
     }
 
-    fn named(&self, name: &str) -> Option<(&'b SheetProperties, CellSpan)> {
+    fn find_named(&self, name: &str) -> Option<(&'b SheetProperties, CellSpan)> {
         let range = self.transaction.named_range_by_name(name).ok()??.range;
         let sheet = self.sheets.iter().find(|sheet| sheet.id == range.sheet_id)?;
         let span = CellSpan {

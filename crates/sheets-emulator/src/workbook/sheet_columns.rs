@@ -35,7 +35,7 @@ pub(crate) struct ColumnCache {
 impl ColumnCache {
     /// Returns a range that was read before.
     pub(crate) fn block(&self, sheet: i32, area: &Area) -> Option<Matrix> {
-        self.blocks.get(&(sheet, bounds(area))).cloned()
+        self.blocks.get(&(sheet, read_bounds(area))).cloned()
     }
 
     /// Keeps a range, as long as there is room.
@@ -43,12 +43,12 @@ impl ColumnCache {
         let size = block.cells().len() as u64;
         if self.held.saturating_add(size) <= CELL_LIMIT {
             self.held += size;
-            self.blocks.insert((sheet, bounds(area)), block.clone());
+            self.blocks.insert((sheet, read_bounds(area)), block.clone());
         }
     }
 }
 
-fn bounds(area: &Area) -> [u32; 4] {
+fn read_bounds(area: &Area) -> [u32; 4] {
     [area.rows.start, area.rows.end, area.cols.start, area.cols.end]
 }
 

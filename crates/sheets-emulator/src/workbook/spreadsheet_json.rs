@@ -7,10 +7,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
-use crate::format::render::effective;
+use crate::format::render::read_effective_value;
 use crate::format::response_format::{
-    default_effective_format, group_kind, named_range, protected, response_object, sheet_properties,
-    spreadsheet_properties, spreadsheet_url,
+    build_default_effective_format, build_spreadsheet_url, name_groups_kind, render_named_range,
+    render_protected_range, render_sheet_properties, render_spreadsheet_properties, render_stored_object,
 };
 use crate::grid::area::{Area, Dimension};
 use crate::grid::cell::Cell;
@@ -18,7 +18,7 @@ use crate::schema::response_mask::ResponseMask;
 use crate::storage::content::developer_metadata::KIND;
 use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::transaction::{SheetProperties, Transaction};
-use crate::workbook::cell_json::cell_data;
+use crate::workbook::cell_json::render_cell_data;
 use crate::workbook::conditional_format::{ConditionalFormats, FormattedCell};
 use crate::workbook::data_filter::find_filter;
 use crate::workbook::ranges::{SheetRange, Workbook};
@@ -47,7 +47,7 @@ pub(crate) enum CellSelection {
 }
 
 impl CellSelection {
-    fn places(&self, workbook: &Workbook<'_, '_>) -> Result<Vec<SheetRange>, ApiError> {
+    fn find_places(&self, workbook: &Workbook<'_, '_>) -> Result<Vec<SheetRange>, ApiError> {
         match self {
             Self::Range(text) => Ok(vec![workbook.find(text)?]),
             Self::Filter(filter) => find_filter(workbook, filter),
@@ -71,37 +71,37 @@ pub(crate) fn get(
     let tx = store.read(id)?;
     let selections = ranges.into_iter().map(CellSelection::Range).collect();
     let view = SpreadsheetView { selections, includes_grid_data: grid_data, mask: mask.clone() };
-    Ok(mask.apply(spreadsheet(&tx, id, &view)?))
+    Ok(mask.apply(render_spreadsheet(&tx, id, &view)?))
 }
 
 /// Returns the spreadsheet of a transaction.
-pub(crate) fn spreadsheet(tx: &Transaction<'_>, id: &str, view: &SpreadsheetView) -> Result<Value, ApiError> {
+pub(crate) fn render_spreadsheet(tx: &Transaction<'_>, id: &str, view: &SpreadsheetView) -> Result<Value, ApiError> {
     let workbook = Workbook::open(tx)?;
     let mut places = Vec::new();
     for selections in &view.selections {
-        places.extend(selections.places(&workbook)?);
+        places.extend(selections.find_places(&workbook)?);
     }
     let mut sheets = Vec::new();
     for sheet in &workbook.sheets {
         let selections: Vec<Area> =
             places.iter().filter(|place| place.sheet.id == sheet.id).map(SheetRange::area).collect();
         if view.selections.is_empty() || !selections.is_empty() {
-            sheets.push(one_sheet(&workbook, sheet, view, &selections)?);
+            sheets.push(render_sheet(&workbook, sheet, view, &selections)?);
         }
     }
     let mut answer = Map::new();
     answer.insert("spreadsheetId".to_owned(), id.into());
     if view.mask.covers("properties") {
-        answer.insert("properties".to_owned(), spreadsheet_properties(&tx.properties()?));
+        answer.insert("properties".to_owned(), render_spreadsheet_properties(&tx.properties()?));
     }
     answer.insert("sheets".to_owned(), Value::Array(sheets));
-    let named: Vec<Value> = tx.named_ranges()?.iter().map(named_range).collect();
+    let named: Vec<Value> = tx.named_ranges()?.iter().map(render_named_range).collect();
     if !named.is_empty() {
         answer.insert("namedRanges".to_owned(), Value::Array(named));
     }
-    answer.insert("spreadsheetUrl".to_owned(), spreadsheet_url(id).into());
+    answer.insert("spreadsheetUrl".to_owned(), build_spreadsheet_url(id).into());
     if view.mask.covers("developerMetadata") {
-        let metadata = metadata_at(&workbook, |location| location.get("spreadsheet") == Some(&Value::Bool(true)))?;
+        let metadata = find_metadata(&workbook, |location| location.get("spreadsheet") == Some(&Value::Bool(true)))?;
         if !metadata.is_empty() {
             answer.insert("developerMetadata".to_owned(), Value::Array(metadata));
         }
@@ -109,20 +109,20 @@ pub(crate) fn spreadsheet(tx: &Transaction<'_>, id: &str, view: &SpreadsheetView
     Ok(Value::Object(answer))
 }
 
-fn one_sheet(
+fn render_sheet(
     workbook: &Workbook<'_, '_>,
     sheet: &SheetProperties,
     view: &SpreadsheetView,
     selections: &[Area],
 ) -> Result<Value, ApiError> {
     let mut members = Map::new();
-    members.insert("properties".to_owned(), sheet_properties(sheet));
+    members.insert("properties".to_owned(), render_sheet_properties(sheet));
     if view.includes_grid_data {
         let whole = [Area::new(0..sheet.row_count, 0..sheet.column_count)];
         let areas = if selections.is_empty() { &whole[..] } else { selections };
         let data: Vec<Value> = areas
             .iter()
-            .map(|area| grid_data(workbook, sheet, area, &view.mask))
+            .map(|area| render_grid_data(workbook, sheet, area, &view.mask))
             .collect::<Result<_, StorageError>>()?;
         members.insert("data".to_owned(), Value::Array(data));
     }
@@ -134,8 +134,8 @@ fn one_sheet(
         ("chart", "charts"),
         ("banding", "bandedRanges"),
         ("slicer", "slicers"),
-        (group_kind(Dimension::Rows), "rowGroups"),
-        (group_kind(Dimension::Columns), "columnGroups"),
+        (name_groups_kind(Dimension::Rows), "rowGroups"),
+        (name_groups_kind(Dimension::Columns), "columnGroups"),
     ] {
         if !view.mask.covers(&format!("sheets.{name}")) {
             continue;
@@ -143,17 +143,17 @@ fn one_sheet(
         let objects = workbook.transaction.objects(Some(sheet.id), kind)?;
         if !objects.is_empty() {
             let all: Vec<Value> =
-                objects.iter().map(|(_, body)| object_json(workbook, kind, body)).collect::<Result<_, _>>()?;
+                objects.iter().map(|(_, body)| render_object(workbook, kind, body)).collect::<Result<_, _>>()?;
             members.insert(name.to_owned(), Value::Array(all));
         }
     }
     if view.mask.covers("sheets.basicFilter")
         && let Some((_, filter)) = workbook.transaction.objects(Some(sheet.id), "filter")?.first()
     {
-        members.insert("basicFilter".to_owned(), response_object("filter", filter));
+        members.insert("basicFilter".to_owned(), render_stored_object("filter", filter));
     }
     if view.mask.covers("sheets.developerMetadata") {
-        let metadata = metadata_at(workbook, |location| location.get("sheetId") == Some(&json!(sheet.id)))?;
+        let metadata = find_metadata(workbook, |location| location.get("sheetId") == Some(&json!(sheet.id)))?;
         if !metadata.is_empty() {
             members.insert("developerMetadata".to_owned(), Value::Array(metadata));
         }
@@ -161,19 +161,19 @@ fn one_sheet(
     Ok(Value::Object(members))
 }
 
-fn object_json(workbook: &Workbook<'_, '_>, kind: &str, body: &Value) -> Result<Value, StorageError> {
+fn render_object(workbook: &Workbook<'_, '_>, kind: &str, body: &Value) -> Result<Value, StorageError> {
     if kind != "protected" {
-        return Ok(response_object(kind, body));
+        return Ok(render_stored_object(kind, body));
     }
     let named = match body.get("namedRangeId").and_then(Value::as_str) {
         Some(id) => workbook.transaction.named_range(id)?,
         None => None,
     };
-    Ok(protected(body, named.as_ref()))
+    Ok(render_protected_range(body, named.as_ref()))
 }
 
 /// Returns the developer metadata at these locations.
-fn metadata_at(
+fn find_metadata(
     workbook: &Workbook<'_, '_>,
     selections: impl Fn(&Map<String, Value>) -> bool,
 ) -> Result<Vec<Value>, StorageError> {
@@ -183,7 +183,7 @@ fn metadata_at(
 
 /// Returns `GridData`: rows up to the last one with contents, and metadata for every row and
 /// column.
-fn grid_data(
+fn render_grid_data(
     workbook: &Workbook<'_, '_>,
     sheet: &SheetProperties,
     area: &Area,
@@ -195,7 +195,7 @@ fn grid_data(
             members.insert(name.to_owned(), start.into());
         }
     }
-    let rows = row_data(workbook, sheet, area, mask)?;
+    let rows = render_row_data(workbook, sheet, area, mask)?;
     if !rows.is_empty() {
         members.insert("rowData".to_owned(), Value::Array(rows));
     }
@@ -222,20 +222,20 @@ fn grid_data(
 
 /// Returns the rows up to the last one with contents, or with a cell that a conditional format
 /// changes.
-fn row_data(
+fn render_row_data(
     workbook: &Workbook<'_, '_>,
     sheet: &SheetProperties,
     area: &Area,
     mask: &ResponseMask,
 ) -> Result<Vec<Value>, StorageError> {
     let formats = ConditionalFormats::read(workbook, sheet)?;
-    let covered = formats.covered(area);
+    let covered = formats.find_covered_area(area);
     let has_formats = mask.covers("sheets.data.rowData.values.effectiveFormat");
     let properties = workbook.transaction.properties()?;
-    let default = has_formats.then(|| default_effective_format(&properties));
+    let default = has_formats.then(|| build_default_effective_format(&properties));
     let mut rows = Vec::new();
     let add = |rows: &mut Vec<Value>, row: u32, cells: &[Cell]| {
-        let values = row_values(
+        let values = render_row_values(
             workbook,
             sheet,
             &formats,
@@ -273,7 +273,7 @@ struct RowPart<'a> {
     default: Option<&'a Value>,
 }
 
-fn row_values(
+fn render_row_values(
     workbook: &Workbook<'_, '_>,
     sheet: &SheetProperties,
     formats: &ConditionalFormats,
@@ -287,13 +287,13 @@ fn row_values(
     for column in area.cols.start..u32::try_from(end).unwrap_or(u32::MAX) {
         let cell = cells.get(column as usize).unwrap_or(&blank);
         let changes = covered.and_then(|_| {
-            let scalar = &effective(cell);
-            formats.changes(workbook, FormattedCell { sheet: sheet.id, row, column, cell, scalar })
+            let scalar = &read_effective_value(cell);
+            formats.find_changes(workbook, FormattedCell { sheet: sheet.id, row, column, cell, scalar })
         });
-        let link_target = |source: &str| workbook.address(sheet.id, row, column, source);
+        let link_target = |source: &str| workbook.find_link_target(sheet.id, row, column, source);
         if !cell.is_blank() || changes.is_some() {
             values.resize((column - area.cols.start) as usize, json!({}));
-            values.push(cell_data(cell, default, changes.as_ref(), link_target));
+            values.push(render_cell_data(cell, default, changes.as_ref(), link_target));
         }
     }
     values

@@ -29,8 +29,8 @@ pub(crate) fn find_table(
 ) -> Result<Option<(Area, Option<TableHint>)>, StorageError> {
     let area = place.area();
     let sheet = place.sheet.id;
-    let Some((row, column)) = last_cell(workbook, sheet, &area)? else {
-        let around = if place.span.is_cell() { table_around(workbook, place, &area)? } else { None };
+    let Some((row, column)) = find_last_cell(workbook, sheet, &area)? else {
+        let around = if place.span.is_cell() { find_table_around(workbook, place, &area)? } else { None };
         return Ok(around.map(|table| (table, None)));
     };
     // Results that fill cells change the table without a change of its rows.
@@ -47,27 +47,31 @@ pub(crate) fn find_table(
 }
 
 /// Returns the table around a blank cell.
-fn table_around(workbook: &Workbook<'_, '_>, place: &SheetRange, cell: &Area) -> Result<Option<Area>, StorageError> {
+fn find_table_around(
+    workbook: &Workbook<'_, '_>,
+    place: &SheetRange,
+    cell: &Area,
+) -> Result<Option<Area>, StorageError> {
     let near = Area::new(
         cell.rows.start.saturating_sub(1)..cell.rows.end.saturating_add(1).min(place.sheet.row_count),
         cell.cols.start.saturating_sub(1)..cell.cols.end.saturating_add(1),
     );
-    let Some((row, column)) = last_cell(workbook, place.sheet.id, &near)? else { return Ok(None) };
+    let Some((row, column)) = find_last_cell(workbook, place.sheet.id, &near)? else { return Ok(None) };
     let found = TableRegion::region_around(workbook, place, (row, column)).grow()?.map(|(table, _)| table);
     Ok(found.filter(|table| table.contains(cell.rows.start, cell.cols.start)))
 }
 
 /// Returns the last cell with a value, by rows and then by columns.
-fn last_cell(workbook: &Workbook<'_, '_>, sheet: i32, area: &Area) -> Result<Option<(u32, u32)>, StorageError> {
+fn find_last_cell(workbook: &Workbook<'_, '_>, sheet: i32, area: &Area) -> Result<Option<(u32, u32)>, StorageError> {
     let used = workbook.last_row_with_data(sheet)?.map_or(0, |last| last + 1);
     let mut end = area.rows.end.min(used);
     let mut step = FIRST_STEP;
     while end > area.rows.start {
         let start = end.saturating_sub(step).max(area.rows.start);
         step = (step * 4).min(STEP);
-        for (row, cells) in workbook.rows(sheet, &every_column(start..end))?.into_iter().rev() {
+        for (row, cells) in workbook.rows(sheet, &cover_all_columns(start..end))?.into_iter().rev() {
             let inside = |column: &u32| area.cols.contains(column);
-            let last = runs(&cells).into_iter().rev().find_map(|run| run.rev().find(inside));
+            let last = find_runs(&cells).into_iter().rev().find_map(|run| run.rev().find(inside));
             if let Some(column) = last {
                 return Ok(Some((row, column)));
             }
@@ -77,12 +81,12 @@ fn last_cell(workbook: &Workbook<'_, '_>, sheet: i32, area: &Area) -> Result<Opt
     Ok(None)
 }
 
-fn every_column(rows: Range<u32>) -> Area {
+fn cover_all_columns(rows: Range<u32>) -> Area {
     Area::new(rows, 0..u32::MAX)
 }
 
 /// Returns the columns with values, as contiguous runs.
-fn runs(cells: &[Cell]) -> Vec<Range<u32>> {
+fn find_runs(cells: &[Cell]) -> Vec<Range<u32>> {
     let mut runs: Vec<Range<u32>> = Vec::new();
     for (column, _) in (0..).zip(cells).filter(|(_, cell)| cell.has_data()) {
         match runs.last_mut() {
@@ -129,7 +133,7 @@ impl<'t, 's> TableRegion<'t, 's> {
         let row = self.area.rows.start;
         let seed = self
             .workbook
-            .rows(self.sheet, &every_column(row..row + 1))?
+            .rows(self.sheet, &cover_all_columns(row..row + 1))?
             .pop()
             .map(|(_, cells)| cells)
             .unwrap_or_default();
@@ -147,7 +151,7 @@ impl<'t, 's> TableRegion<'t, 's> {
                 return Ok(None);
             }
             if self.area == before {
-                let hint = self.hint();
+                let hint = self.make_hint();
                 return Ok(Some((self.area, hint)));
             }
         }
@@ -161,7 +165,7 @@ impl<'t, 's> TableRegion<'t, 's> {
     }
 
     /// Returns what the next search needs to know of this table.
-    fn hint(&self) -> TableHint {
+    fn make_hint(&self) -> TableHint {
         let outside = || self.torn.iter().flatten();
         let joined = self.joined.as_ref();
         let left = outside().map(|run| run.end).filter(|end| *end < self.area.cols.start);
@@ -199,7 +203,7 @@ impl<'t, 's> TableRegion<'t, 's> {
                 end..end.saturating_add(step).min(self.row_count)
             };
             step = (step * 4).min(STEP);
-            let mut rows = self.workbook.rows(self.sheet, &every_column(window.clone()))?;
+            let mut rows = self.workbook.rows(self.sheet, &cover_all_columns(window.clone()))?;
             if is_upward {
                 rows.reverse();
             }
@@ -218,7 +222,7 @@ impl<'t, 's> TableRegion<'t, 's> {
     }
 
     fn join(&mut self, row: u32, cells: &[Cell]) -> bool {
-        let runs = runs(cells);
+        let runs = find_runs(cells);
         if !self.widen(&runs) {
             return false;
         }
@@ -261,7 +265,7 @@ mod tests {
         let workbook = Workbook::open(&tx).unwrap();
         let place = workbook.find(text).unwrap();
         let (table, _) = find_table(&workbook, &place).unwrap()?;
-        Some(crate::workbook::ranges::name_area(&place.sheet, &table))
+        Some(crate::workbook::ranges::print_area(&place.sheet, &table))
     }
 
     #[test]
@@ -288,9 +292,9 @@ mod tests {
     /// What a search finds that reads every row.
     fn read_wholly(workbook: &Workbook<'_, '_>, place: &SheetRange) -> Option<Area> {
         let area = place.area();
-        let seed = last_cell(workbook, 0, &area).unwrap();
+        let seed = find_last_cell(workbook, 0, &area).unwrap();
         let Some(seed) = seed else {
-            return place.span.is_cell().then(|| table_around(workbook, place, &area).unwrap())?;
+            return place.span.is_cell().then(|| find_table_around(workbook, place, &area).unwrap())?;
         };
         TableRegion::region_around(workbook, place, seed).grow().unwrap().map(|(table, _)| table)
     }

@@ -9,9 +9,9 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::cli::args::whole_number::whole_number;
-use crate::command_retry::policy::{CommandPolicy, attempts, positive_time};
+use crate::command_retry::policy::{CommandPolicy, parse_attempts, parse_positive_time};
 use crate::command_retry::retry_loop::RetriedCommand;
-use crate::command_retry::retryable_codes::{CodePreset, RetryableCodes, exit_code};
+use crate::command_retry::retryable_codes::{CodePreset, RetryableCodes, parse_exit_code};
 use crate::retry::Jitter;
 
 /// The program and the flags of `sheetkeep retry`.
@@ -19,7 +19,7 @@ use crate::retry::Jitter;
 #[command(allow_negative_numbers = true)]
 pub struct RetryArgs {
     /// Make at most N attempts, the first included: 5 are at most 4 retries
-    #[arg(long, value_name = "N", default_value = "5", value_parser = attempts)]
+    #[arg(long, value_name = "N", default_value = "5", value_parser = parse_attempts)]
     pub max_retries: u32,
     /// Bound the first delay by TIME (0.1 is seconds; or 300ms); it doubles each time
     #[arg(long, value_name = "TIME", default_value = "1", value_parser = base_delay)]
@@ -37,7 +37,7 @@ pub struct RetryArgs {
     #[arg(long, value_name = "TIME", value_parser = deadline)]
     pub deadline: Option<Duration>,
     /// Retry these exit codes only [default: all but 126 and 127]
-    #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = exit_code)]
+    #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = parse_exit_code)]
     pub on_exit: Vec<u8>,
     /// Retry the exit codes that curl, http, ssh or sysexits use for passing errors
     #[arg(long, value_enum, value_name = "NAME", hide_possible_values = true)]
@@ -90,19 +90,19 @@ pub enum PresetChoice {
 }
 
 fn base_delay(text: &str) -> Result<Duration, String> {
-    positive_time("base-delay", text)
+    parse_positive_time("base-delay", text)
 }
 
 fn max_delay(text: &str) -> Result<Duration, String> {
-    positive_time("max-delay", text)
+    parse_positive_time("max-delay", text)
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {
-    positive_time("timeout", text)
+    parse_positive_time("timeout", text)
 }
 
 fn deadline(text: &str) -> Result<Duration, String> {
-    positive_time("deadline", text)
+    parse_positive_time("deadline", text)
 }
 
 impl RetryArgs {

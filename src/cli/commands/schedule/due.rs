@@ -34,7 +34,7 @@ use crate::config::settings::Settings;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::shutdown::Stop;
-use crate::schedule::explanation::explained_time;
+use crate::schedule::explanation::explain_time;
 use crate::schedule::job_schedule::Occurrence;
 
 /// Jobs that run at the same time.
@@ -304,7 +304,7 @@ impl DueLine {
 
 fn local_time(occurrence: Occurrence, settings: &Settings) -> Option<String> {
     let schedule = settings.schedule.as_ref()?;
-    explained_time(occurrence.starts_at, &schedule.zone).map(|time| time.local)
+    explain_time(occurrence.starts_at, &schedule.zone).map(|time| time.local)
 }
 
 /// The document of a job of which nothing ran. A run prints its own document.

@@ -16,7 +16,7 @@ use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
-use crate::schedule::lateness::{LatenessState, classify_lateness, worst_state};
+use crate::schedule::lateness::{LatenessState, classify_lateness, find_worst_state};
 
 /// The name and the file of a job.
 type JobName = (String, Option<String>);
@@ -39,7 +39,9 @@ pub async fn command(
         None => judge_jobs(session, args, &clock, &chance).await?,
     };
     let output = match output.exit {
-        Exit::Ok => LateOutput { exit: exit_of(worst_state(output.lines.iter().map(|line| line.state))), ..output },
+        Exit::Ok => {
+            LateOutput { exit: exit_of(find_worst_state(output.lines.iter().map(|line| line.state))), ..output }
+        }
         _ => output,
     };
     let out = session.terminal.out();

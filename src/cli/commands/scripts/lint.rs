@@ -14,7 +14,7 @@ use crate::lint::output::{github, json, note, sarif, text};
 use crate::lint::results::baseline::LintBaseline;
 use crate::lint::results::fixes::apply_fixes;
 use crate::lint::results::report::{LintReport, LintSettings};
-use crate::lint::rules::table::{all_rules, page, rule_of};
+use crate::lint::rules::table::{find_rule, list_rules, render_page};
 
 /// What some editors of Windows write at the start of a text.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -41,11 +41,11 @@ pub fn command(session: &Session, args: &LintArgs) -> Result<Exit, CliError> {
         baseline.subtract(&mut report);
     }
     let shown = match args.format {
-        _ if args.note => note::note(&report),
-        LintFormat::Text => text::text(&report, earlier.as_ref()),
-        LintFormat::Json => json::json(&report),
-        LintFormat::Sarif => sarif::sarif(&report, env!("CARGO_PKG_VERSION")),
-        LintFormat::Github => github::github(&report),
+        _ if args.note => note::render_note(&report),
+        LintFormat::Text => text::render_text(&report, earlier.as_ref()),
+        LintFormat::Json => json::render_json(&report),
+        LintFormat::Sarif => sarif::render_sarif(&report, env!("CARGO_PKG_VERSION")),
+        LintFormat::Github => github::render_github(&report),
     };
     session.terminal.out().put(&shown);
     if report.files.is_empty() {
@@ -71,16 +71,16 @@ fn is_gated(report: &LintReport, gate: GateChoice) -> bool {
 fn print_explanation(session: &Session, code: Option<&str>) -> Result<Exit, CliError> {
     let out = session.terminal.out();
     let Some(code) = code else {
-        for rule in all_rules() {
+        for rule in list_rules() {
             out.line(&format!("{}  {:<7}  {}", rule.code, rule.severity.name(), rule.title));
         }
         return Ok(Exit::Ok);
     };
-    let Some(rule) = rule_of(code) else {
+    let Some(rule) = find_rule(code) else {
         return Err(CliError::new(format!("lint has no code {code}"), Exit::Usage)
             .with_help("`sheetkeep lint explain` lists all codes"));
     };
-    out.put(&page(rule));
+    out.put(&render_page(rule));
     Ok(Exit::Ok)
 }
 
@@ -94,7 +94,7 @@ fn settings(args: &LintArgs) -> Result<LintSettings, CliError> {
     for setting in &args.severity {
         let refused = |why: &str| CliError::new(format!("--severity {setting}: {why}"), Exit::Usage);
         let (code, severity) = setting.split_once('=').ok_or_else(|| refused("write it as SK601=error"))?;
-        let rule = rule_of(code.trim())
+        let rule = find_rule(code.trim())
             .ok_or_else(|| refused("lint has no such code; `sheetkeep lint explain` lists all codes"))?;
         let severity = match severity.trim() {
             "error" => Some(LintSeverity::Error),

@@ -8,13 +8,13 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::batch::cells::paste::{block, move_references, transpose};
-use crate::batch::context::{Batch, outside_grid_error, refuse};
+use crate::batch::cells::paste::{move_references, read_block, transpose};
+use crate::batch::context::{Batch, make_outside_grid_error, refuse};
 use crate::batch::field_mask::CellMask;
 use crate::batch::request_types::GridRangeMessage;
 use crate::batch::write_cells::write_block;
 use crate::error::ApiError;
-use crate::format::render::number_format;
+use crate::format::render::read_number_format;
 use crate::grid::area::{Area, GridRange};
 use crate::grid::cell::{Cell, CellValue};
 use crate::storage::transaction::SheetProperties;
@@ -51,8 +51,8 @@ pub(crate) fn fill(batch: &Batch<'_, '_>, request: &AutoFill) -> Result<Value, A
     if from.is_empty() || *fill_length == 0 {
         return Ok(json!({}));
     }
-    let target = destination(&sheet, &from, across, *fill_length)?;
-    let cells = block(batch, &sheet, &from)?;
+    let target = find_destination(&sheet, &from, across, *fill_length)?;
+    let cells = read_block(batch, &sheet, &from)?;
     let lines = if across { cells } else { transpose(cells) };
     let way = FillRule { is_across: across, is_backward: *fill_length < 0, is_alternate: request.use_alternate_series };
     let count = fill_length.unsigned_abs() as usize;
@@ -65,7 +65,7 @@ pub(crate) fn fill(batch: &Batch<'_, '_>, request: &AutoFill) -> Result<Value, A
 }
 
 /// Returns the cells to fill, which must lie inside the grid.
-fn destination(sheet: &SheetProperties, from: &Area, is_across: bool, length: i32) -> Result<Area, ApiError> {
+fn find_destination(sheet: &SheetProperties, from: &Area, is_across: bool, length: i32) -> Result<Area, ApiError> {
     let mut area = from.clone();
     let side = if is_across { &mut area.cols } else { &mut area.rows };
     let bound = if is_across { sheet.column_count } else { sheet.row_count };
@@ -76,7 +76,7 @@ fn destination(sheet: &SheetProperties, from: &Area, is_across: bool, length: i3
         side.start.checked_sub(count).map_or(bound..bound.saturating_add(count), |start| start..side.start)
     };
     if side.end > bound {
-        return Err(outside_grid_error(sheet, &GridRange::closed(sheet.id, &area)));
+        return Err(make_outside_grid_error(sheet, &GridRange::from_area(sheet.id, &area)));
     }
     Ok(area)
 }
@@ -100,7 +100,7 @@ impl FillRule {
             let source = at % line.len();
             let mut cell = line[source].clone();
             if let Some(series) = &series {
-                cell.value = Some(series.value(at));
+                cell.value = Some(series.continue_value(at));
             }
             let distance = i64::try_from(line.len() + at - source).unwrap_or(i64::MAX);
             let distance = if self.is_backward { -distance } else { distance };
@@ -126,7 +126,7 @@ impl CellSeries {
     /// Returns the series that a line begins; `None` if its cells are repeated.
     fn detect(line: &[Cell], is_alternate: bool) -> Result<Option<Self>, ApiError> {
         let unknown = || Err(ApiError::unimplemented("This emulator carries on series of equal steps only."));
-        let parts: Vec<Option<(Option<&str>, f64)>> = line.iter().map(part).collect();
+        let parts: Vec<Option<(Option<&str>, f64)>> = line.iter().map(split_number).collect();
         if parts.iter().all(Option::is_none) {
             return Ok(None);
         }
@@ -147,7 +147,7 @@ impl CellSeries {
         Ok(Some(Self { front: front.map(str::to_owned), last, step }))
     }
 
-    fn value(&self, at: usize) -> CellValue {
+    fn continue_value(&self, at: usize) -> CellValue {
         let steps = u32::try_from(at + 1).unwrap_or(u32::MAX);
         let number = self.last + self.step * f64::from(steps);
         match &self.front {
@@ -158,7 +158,7 @@ impl CellSeries {
 }
 
 /// Returns a cell's number, and the text in front of it.
-fn part(cell: &Cell) -> Option<(Option<&str>, f64)> {
+fn split_number(cell: &Cell) -> Option<(Option<&str>, f64)> {
     match &cell.value {
         Some(CellValue::Number(number)) => Some((None, *number)),
         Some(CellValue::Text(text)) => {
@@ -171,7 +171,7 @@ fn part(cell: &Cell) -> Option<(Option<&str>, f64)> {
 }
 
 fn is_moment(cell: &Cell) -> bool {
-    number_format(cell).is_some_and(|format| matches!(format.kind.as_str(), "DATE" | "DATE_TIME"))
+    read_number_format(cell).is_some_and(|format| matches!(format.kind.as_str(), "DATE" | "DATE_TIME"))
 }
 
 #[cfg(test)]

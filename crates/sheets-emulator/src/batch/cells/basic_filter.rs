@@ -14,7 +14,7 @@ use crate::batch::cells::range_edits::{SortSpec, sort_rows};
 use crate::batch::context::{Batch, refuse};
 use crate::batch::request_types::GridRangeMessage;
 use crate::error::ApiError;
-use crate::format::render::formatted;
+use crate::format::render::format_cell;
 use crate::grid::area::{Area, GridRange};
 use crate::grid::cell::Cell;
 use crate::grid::value::Scalar;
@@ -42,7 +42,7 @@ pub(crate) fn set(batch: &Batch<'_, '_>, request: SetBasicFilter) -> Result<Valu
         serde_json::from_value(range).map_err(|_| ApiError::invalid_argument("filter.range is not a valid range"))?;
     let (sheet, area) = batch.area(&sent)?;
     let mut body = request.filter;
-    body.insert("range".to_owned(), GridRange::closed(sheet.id, &area).to_json());
+    body.insert("range".to_owned(), GridRange::from_area(sheet.id, &area).to_json());
     let below = Area::new((area.rows.start + 1).min(area.rows.end)..area.rows.end, area.cols.clone());
     if let Some(specs) = body.get("sortSpecs") {
         let specs: Vec<SortSpec> = serde_json::from_value(specs.clone())
@@ -50,7 +50,7 @@ pub(crate) fn set(batch: &Batch<'_, '_>, request: SetBasicFilter) -> Result<Valu
         sort_rows(batch, &sheet, below.clone(), &specs)?;
     }
     show_all(batch, &sheet)?;
-    hide_rows(batch, &sheet, &below, &criteria(&body)?)?;
+    hide_rows(batch, &sheet, &below, &read_criteria(&body)?)?;
     batch.tx.put_object(Some(sheet.id), "filter", 0, &Value::Object(body))?;
     Ok(json!({}))
 }
@@ -92,7 +92,7 @@ struct FilterCriteriaMessage {
 
 /// Reads `filterSpecs`, or the older `criteria`, which is a map by column. If both are set,
 /// `filterSpecs` takes precedence, as in the discovery document.
-fn criteria(body: &Map<String, Value>) -> Result<Vec<ColumnCriterion>, ApiError> {
+fn read_criteria(body: &Map<String, Value>) -> Result<Vec<ColumnCriterion>, ApiError> {
     let read = |column: u32, value: &Value| {
         let read: FilterCriteriaMessage = serde_json::from_value(value.clone())
             .map_err(|_| ApiError::invalid_argument("the criteria of a filter can't be read"))?;
@@ -158,7 +158,7 @@ fn hide_rows(
 
 impl ColumnCriterion {
     fn is_visible(&self, cell: &Cell, scalar: &Scalar) -> bool {
-        let text = formatted(cell, scalar.clone());
+        let text = format_cell(cell, scalar.clone());
         !self.hidden.contains(&text) && self.condition.as_ref().is_none_or(|condition| condition.is_met(scalar, &text))
     }
 }

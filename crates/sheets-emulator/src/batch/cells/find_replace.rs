@@ -43,7 +43,7 @@ struct ReplaceCounts {
 
 /// Replaces a text in a range, a sheet or everywhere; the reply counts the replacements.
 pub(crate) fn find_replace(batch: &Batch<'_, '_>, request: &FindReplace) -> Result<Value, ApiError> {
-    let pattern = request.search_by_regex.then(|| pattern(request)).transpose()?;
+    let pattern = request.search_by_regex.then(|| compile_pattern(request)).transpose()?;
     if request.find.is_empty() {
         return refuse("The text to find must not be empty.");
     }
@@ -63,7 +63,7 @@ pub(crate) fn find_replace(batch: &Batch<'_, '_>, request: &FindReplace) -> Resu
         change_rows(batch, &sheet, &area.rows, |row| {
             let occurrences_before = counts.occurrences;
             for (_, cell) in (0..).zip(row.iter_mut()).filter(|(col, _)| area.cols.contains(col)) {
-                replace(cell, request, pattern.as_ref(), &mut counts);
+                replace_in_cell(cell, request, pattern.as_ref(), &mut counts);
             }
             counts.rows += u32::from(counts.occurrences > occurrences_before);
         })?;
@@ -85,14 +85,14 @@ pub(crate) fn find_replace(batch: &Batch<'_, '_>, request: &FindReplace) -> Resu
 }
 
 /// Compiles the search text. The service uses RE2, whose grammar the `regex` crate shares.
-fn pattern(request: &FindReplace) -> Result<Regex, ApiError> {
+fn compile_pattern(request: &FindReplace) -> Result<Regex, ApiError> {
     let text = if request.match_entire_cell { format!("^(?:{})$", request.find) } else { request.find.clone() };
     let mut builder = RegexBuilder::new(&text);
     let built = builder.case_insensitive(!request.match_case).size_limit(1 << 20).build();
     built.map_err(|_| ApiError::invalid_argument(format!("Invalid regular expression: {}", request.find)))
 }
 
-fn replace(cell: &mut Cell, request: &FindReplace, pattern: Option<&Regex>, counts: &mut ReplaceCounts) {
+fn replace_in_cell(cell: &mut Cell, request: &FindReplace, pattern: Option<&Regex>, counts: &mut ReplaceCounts) {
     let (text, formula) = match &cell.value {
         Some(CellValue::Text(text)) => (text.clone(), false),
         Some(CellValue::Number(number)) => (number.to_string(), false),
@@ -104,7 +104,7 @@ fn replace(cell: &mut Cell, request: &FindReplace, pattern: Option<&Regex>, coun
             let times = u32::try_from(pattern.find_iter(&text).count()).unwrap_or(u32::MAX);
             (pattern.replace_all(&text, request.replacement.as_str()).into_owned(), times)
         }
-        None => replaced(&text, request),
+        None => replace_matches(&text, request),
     };
     if times == 0 {
         return;
@@ -123,7 +123,7 @@ fn replace(cell: &mut Cell, request: &FindReplace, pattern: Option<&Regex>, coun
 }
 
 /// Replaces matches in a text. Returns the text and their number.
-fn replaced(text: &str, request: &FindReplace) -> (String, u32) {
+fn replace_matches(text: &str, request: &FindReplace) -> (String, u32) {
     let same = |a: &str| {
         if request.match_case { a == request.find } else { a.to_lowercase() == request.find.to_lowercase() }
     };

@@ -6,14 +6,14 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::batch::cells::paste::block;
+use crate::batch::cells::paste::read_block;
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::CellMask;
-use crate::batch::request_types::{GridRangeMessage, normalized_colors};
-use crate::batch::write_cells::{change_rows, chunks, write_block};
+use crate::batch::request_types::{GridRangeMessage, normalize_colors};
+use crate::batch::write_cells::{change_rows, split_into_chunks, write_block};
 use crate::error::ApiError;
-use crate::format::response_format::response_object;
-use crate::formula::references::parse::titles_in;
+use crate::format::response_format::render_stored_object;
+use crate::formula::references::parse::find_titles;
 use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue};
 use crate::storage::content::named_ranges::fold;
@@ -71,10 +71,10 @@ impl UpdateBorders {
 }
 
 /// Sets the borders around and inside a range. A side that the request omits stays.
-pub(crate) fn borders(batch: &Batch<'_, '_>, request: &UpdateBorders) -> Result<Value, ApiError> {
+pub(crate) fn set_borders(batch: &Batch<'_, '_>, request: &UpdateBorders) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
-    for rows in chunks(&area.rows) {
-        let mut cells = block(batch, &sheet, &Area::new(rows.clone(), area.cols.clone()))?;
+    for rows in split_into_chunks(&area.rows) {
+        let mut cells = read_block(batch, &sheet, &Area::new(rows.clone(), area.cols.clone()))?;
         for (row, line) in rows.clone().zip(&mut cells) {
             for (col, cell) in area.cols.clone().zip(line) {
                 draw(cell, &request.sides(&area, row, col));
@@ -91,7 +91,7 @@ fn draw(cell: &mut Cell, sides: &[(&'static str, Option<&Value>)]) {
     for (side, border) in sides.iter().filter_map(|(side, border)| border.map(|border| (*side, border))) {
         match border.get("style").and_then(Value::as_str) {
             None | Some("NONE" | "STYLE_UNSPECIFIED") => borders.shift_remove(side),
-            Some(_) => borders.insert(side.to_owned(), normalized_colors(border.clone())),
+            Some(_) => borders.insert(side.to_owned(), normalize_colors(border.clone())),
         };
     }
     if borders.is_empty() {
@@ -129,11 +129,11 @@ pub(crate) fn add_rule(batch: &Batch<'_, '_>, request: AddConditionalFormatRule)
         serde_json::from_value(first).map_err(|_| ApiError::invalid_argument("rule.ranges[0] is not a valid range"))?;
     let (sheet, _) = batch.area(&sent)?;
     check_rule(&request.rule, &sheet.title)?;
-    let mut rules: Vec<Value> = rules(batch, sheet.id)?;
+    let mut rules: Vec<Value> = read_rules(batch, sheet.id)?;
     let Some(at) = usize::try_from(request.index).ok().filter(|at| *at <= rules.len()) else {
         return refuse(format!("No conditional format on sheet: {} at index: {}", sheet.id, request.index));
     };
-    rules.insert(at, normalized_colors(Value::Object(request.rule)));
+    rules.insert(at, normalize_colors(Value::Object(request.rule)));
     keep_rules(batch, sheet.id, &rules)?;
     Ok(json!({}))
 }
@@ -141,14 +141,14 @@ pub(crate) fn add_rule(batch: &Batch<'_, '_>, request: AddConditionalFormatRule)
 /// Deletes a rule; the reply contains it.
 pub(crate) fn delete_rule(batch: &Batch<'_, '_>, request: &DeleteConditionalFormatRule) -> Result<Value, ApiError> {
     let sheet = batch.grid(request.sheet_id)?;
-    let mut rules = rules(batch, sheet.id)?;
+    let mut rules = read_rules(batch, sheet.id)?;
     let Some(at) = usize::try_from(request.index).ok().filter(|at| *at < rules.len()) else {
         return refuse(format!("No conditional format on sheet: {} at index: {}", sheet.id, request.index));
     };
     let deleted = rules.remove(at);
     batch.tx.remove_object(Some(sheet.id), RULES, i64::try_from(rules.len()).unwrap_or(i64::MAX))?;
     keep_rules(batch, sheet.id, &rules)?;
-    Ok(json!({"deleteConditionalFormatRule": {"rule": response_object(RULES, &deleted)}}))
+    Ok(json!({"deleteConditionalFormatRule": {"rule": render_stored_object(RULES, &deleted)}}))
 }
 
 /// `UpdateConditionalFormatRuleRequest`: the place of a rule, from 0, and the rule or place it
@@ -172,14 +172,14 @@ pub(crate) fn update_rule(batch: &Batch<'_, '_>, request: UpdateConditionalForma
         }
         None => batch.grid(request.sheet_id)?,
     };
-    let mut rules = rules(batch, sheet.id)?;
+    let mut rules = read_rules(batch, sheet.id)?;
     let at = |index: i32| usize::try_from(index).ok().filter(|at| *at < rules.len());
     let missing = |index: i32| format!("No conditional format on sheet: {} at index: {index}", sheet.id);
     let Some(old_at) = at(request.index) else { return refuse(missing(request.index)) };
     let mut reply_members = Map::new();
     if let Some(rule) = request.rule {
         check_rule(&rule, &sheet.title)?;
-        let old = std::mem::replace(&mut rules[old_at], normalized_colors(Value::Object(rule)));
+        let old = std::mem::replace(&mut rules[old_at], normalize_colors(Value::Object(rule)));
         reply_members.insert("newRule".to_owned(), rules[old_at].clone());
         reply_members.insert("oldRule".to_owned(), old);
         reply_members.extend((request.index > 0).then(|| ("newIndex".to_owned(), request.index.into())));
@@ -203,14 +203,14 @@ fn check_rule(rule: &Map<String, Value>, title: &str) -> Result<(), ApiError> {
     let formulas =
         values.filter_map(|value| value.get("userEnteredValue")?.as_str()).filter(|text| text.starts_with('='));
     for formula in formulas {
-        if titles_in(formula).iter().any(|other| fold(other) != fold(title)) {
+        if find_titles(formula).iter().any(|other| fold(other) != fold(title)) {
             return refuse("Conditional format rule cannot reference a different sheet.");
         }
     }
     Ok(())
 }
 
-fn rules(batch: &Batch<'_, '_>, sheet: i32) -> Result<Vec<Value>, ApiError> {
+fn read_rules(batch: &Batch<'_, '_>, sheet: i32) -> Result<Vec<Value>, ApiError> {
     Ok(batch.tx.objects(Some(sheet), RULES)?.into_iter().map(|(_, rule)| rule).collect())
 }
 

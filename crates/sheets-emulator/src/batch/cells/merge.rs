@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::CellMask;
 use crate::batch::request_types::GridRangeMessage;
-use crate::batch::shift_cells::body_range;
+use crate::batch::shift_cells::read_body_range;
 use crate::batch::write_cells::clear_area;
 use crate::error::ApiError;
 use crate::grid::area::{Area, GridRange};
@@ -49,7 +49,7 @@ pub(crate) fn merge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value
         let (top, left) = (part.rows.start, part.cols.start);
         clear_area(batch, &sheet, &Area::new(top..top + 1, left + 1..part.cols.end), &rest)?;
         clear_area(batch, &sheet, &Area::new(top + 1..part.rows.end, part.cols.clone()), &rest)?;
-        let body = json!({"range": GridRange::closed(sheet.id, &part).to_json()});
+        let body = json!({"range": GridRange::from_area(sheet.id, &part).to_json()});
         batch.tx.put_object(Some(sheet.id), "merge", id, &body)?;
     }
     Ok(json!({}))
@@ -64,7 +64,7 @@ pub(crate) fn unmerge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Val
 
 fn release(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<(), ApiError> {
     for (id, body) in batch.tx.objects(Some(sheet.id), "merge")? {
-        let Some(range) = body_range(&body) else { continue };
+        let Some(range) = read_body_range(&body) else { continue };
         let merged = range.resolve(sheet.row_count, sheet.column_count);
         let common = merged.intersect(area);
         if common.is_empty() {

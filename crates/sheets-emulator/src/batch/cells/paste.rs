@@ -6,14 +6,14 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::batch::context::{Batch, grid_range, outside_grid_error};
+use crate::batch::context::{Batch, check_grid_range, make_outside_grid_error};
 use crate::batch::field_mask::CellMask;
 use crate::batch::request_types::{GridCoordinate, GridRangeMessage};
 use crate::batch::write_cells::{clear_area, write_block};
 use crate::error::ApiError;
-use crate::formula::references::parse::shifted;
+use crate::formula::references::parse::shift_formula;
 use crate::formula::references::rewrite::rewrite_formulas;
-use crate::formula::references::shift::{SheetEdit, moved_to_sheet};
+use crate::formula::references::shift::{SheetEdit, move_to_sheet};
 use crate::grid::area::{Area, GridRange};
 use crate::grid::cell::{Cell, CellValue};
 use crate::grid::value::Scalar;
@@ -61,7 +61,7 @@ enum Orientation {
 pub(crate) fn copy(batch: &Batch<'_, '_>, request: &CopyPaste) -> Result<Value, ApiError> {
     let (source, from) = batch.area(&request.source)?;
     let (target, requested) = batch.area(&request.destination)?;
-    let mut cells = block(batch, &source, &from)?;
+    let mut cells = read_block(batch, &source, &from)?;
     if request.paste_type == PasteType::Values {
         to_plain_values(batch, &source, &from, &mut cells)?;
     }
@@ -72,27 +72,27 @@ pub(crate) fn copy(batch: &Batch<'_, '_>, request: &CopyPaste) -> Result<Value, 
     let Some(mask) = mask.filter(|_| !from.is_empty()) else { return Ok(json!({})) };
     let height = cells.len();
     let width = cells.first().map_or(0, Vec::len);
-    let down = repeats(requested.height(), height);
-    let across = repeats(requested.width(), width);
+    let down = count_repeats(requested.height(), height);
+    let across = count_repeats(requested.width(), width);
     let area = Area::new(
-        requested.rows.start..requested.rows.start.saturating_add(length(height * down)),
-        requested.cols.start..requested.cols.start.saturating_add(length(width * across)),
+        requested.rows.start..requested.rows.start.saturating_add(to_line_count(height * down)),
+        requested.cols.start..requested.cols.start.saturating_add(to_line_count(width * across)),
     );
     if area.rows.end > target.row_count || area.cols.end > target.column_count {
-        let mut range = grid_range(&request.destination)?;
-        range = GridRange { sheet_id: range.sheet_id, ..GridRange::closed(target.id, &area) };
-        return Err(outside_grid_error(&target, &range));
+        let mut range = check_grid_range(&request.destination)?;
+        range = GridRange { sheet_id: range.sheet_id, ..GridRange::from_area(target.id, &area) };
+        return Err(make_outside_grid_error(&target, &range));
     }
     let turned = request.paste_orientation == Orientation::Transpose;
     for n in 0..down {
-        let top = requested.rows.start + length(n * height);
+        let top = requested.rows.start + to_line_count(n * height);
         let mut lines = Vec::with_capacity(height);
         for row in &cells {
             let mut line = Vec::with_capacity(width * across);
             for m in 0..across {
                 let mut part = row.clone();
                 if !turned {
-                    let left = requested.cols.start + length(m * width);
+                    let left = requested.cols.start + to_line_count(m * width);
                     move_references(
                         &mut part,
                         i64::from(top) - i64::from(from.rows.start),
@@ -114,7 +114,7 @@ pub(crate) fn move_references(cells: &mut [Cell], down: i64, right: i64) {
         return;
     }
     for cell in cells {
-        rewrite_formula(cell, |source| shifted(source, down, right));
+        rewrite_formula(cell, |source| shift_formula(source, down, right));
     }
 }
 
@@ -139,9 +139,9 @@ pub(crate) fn cut(batch: &Batch<'_, '_>, request: &CutPaste) -> Result<Value, Ap
     let (target, top, left) = batch.place(&request.destination)?;
     let area = Area::new(top..top.saturating_add(from.height()), left..left.saturating_add(from.width()));
     if area.rows.end > target.row_count || area.cols.end > target.column_count {
-        return Err(outside_grid_error(&target, &GridRange::closed(target.id, &area)));
+        return Err(make_outside_grid_error(&target, &GridRange::from_area(target.id, &area)));
     }
-    let mut cells = block(batch, &source, &from)?;
+    let mut cells = read_block(batch, &source, &from)?;
     if request.paste_type == PasteType::Values {
         to_plain_values(batch, &source, &from, &mut cells)?;
     }
@@ -151,7 +151,7 @@ pub(crate) fn cut(batch: &Batch<'_, '_>, request: &CutPaste) -> Result<Value, Ap
         cells
             .iter_mut()
             .flatten()
-            .for_each(|cell| rewrite_formula(cell, |formula| moved_to_sheet(formula, &source.title)));
+            .for_each(|cell| rewrite_formula(cell, |formula| move_to_sheet(formula, &source.title)));
     }
     clear_area(batch, &source, &from, &mask)?;
     write_block(batch, &target, top, left, cells, &mask)?;
@@ -162,13 +162,17 @@ pub(crate) fn cut(batch: &Batch<'_, '_>, request: &CutPaste) -> Result<Value, Ap
 }
 
 /// Returns how often the source fits into the destination, if it fills it exactly; otherwise 1.
-fn repeats(room: u32, size: usize) -> usize {
+fn count_repeats(room: u32, size: usize) -> usize {
     let room = room as usize;
     if size > 0 && room > size && room.is_multiple_of(size) { room / size } else { 1 }
 }
 
 /// Returns the cells of an area, including blank ones.
-pub(crate) fn block(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Vec<Vec<Cell>>, ApiError> {
+pub(crate) fn read_block(
+    batch: &Batch<'_, '_>,
+    sheet: &SheetProperties,
+    area: &Area,
+) -> Result<Vec<Vec<Cell>>, ApiError> {
     let width = area.width() as usize;
     let mut cells = vec![vec![Cell::default(); width]; area.height() as usize];
     for (row, stored) in batch.tx.rows(sheet.id, area.rows.clone())? {
@@ -236,6 +240,6 @@ fn to_plain_values(
     Ok(())
 }
 
-fn length(count: usize) -> u32 {
+fn to_line_count(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -7,7 +7,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::batch::cells::paste::block;
+use crate::batch::cells::paste::read_block;
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::CellMask;
 use crate::batch::request_types::{GridCoordinate, GridRangeMessage};
@@ -58,13 +58,14 @@ pub(crate) fn paste(batch: &Batch<'_, '_>, request: &PasteData) -> Result<Value,
         return refuse("pasteData takes a delimiter of one character.");
     };
     let (sheet, top, left) = batch.place(&request.coordinate)?;
-    let lines = lines_of(&request.data, delimiter).map_err(|detail| ApiError::invalid_argument(detail.to_string()))?;
+    let lines =
+        parse_lines(&request.data, delimiter).map_err(|detail| ApiError::invalid_argument(detail.to_string()))?;
     enter_texts(batch, sheet, top, left, &lines)
 }
 
 /// Returns the fields of each line. Empty lines are rows too, but the CSV reader skips them, so
 /// they are counted.
-fn lines_of(data: &str, delimiter: u8) -> Result<Vec<Vec<String>>, csv::Error> {
+fn parse_lines(data: &str, delimiter: u8) -> Result<Vec<Vec<String>>, csv::Error> {
     let data = format!("{}\n", data.trim_end_matches(['\r', '\n']));
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(data.as_bytes());
@@ -88,7 +89,7 @@ pub(crate) fn split(batch: &Batch<'_, '_>, request: &TextToColumns) -> Result<Va
     if area.width() != 1 {
         return refuse("The source must be a single column.");
     }
-    let cells = block(batch, &sheet, &area)?;
+    let cells = read_block(batch, &sheet, &area)?;
     let text = |row: &Vec<Cell>| match row.first().and_then(|cell| cell.value.as_ref()) {
         Some(CellValue::Text(text)) => Some(text.clone()),
         _ => None,
@@ -141,7 +142,7 @@ fn enter_texts(
         batch.tx.put_sheet(&sheet)?;
         batch.check_size()?;
     }
-    let mut cells = block(batch, &sheet, &area)?;
+    let mut cells = read_block(batch, &sheet, &area)?;
     for (row, line) in cells.iter_mut().zip(lines) {
         for (cell, text) in row.iter_mut().zip(line) {
             *cell = enter_text(std::mem::take(cell), text)?;
@@ -156,7 +157,7 @@ pub(crate) fn shuffle(batch: &Batch<'_, '_>, request: &RandomizeRange) -> Result
     let (sheet, area) = batch.area(&request.range)?;
     let used = batch.tx.last_row(sheet.id)?.map_or(0, |row| row + 1).min(area.rows.end).max(area.rows.start);
     let area = Area::new(area.rows.start..used, area.cols);
-    let mut rows = block(batch, &sheet, &area)?;
+    let mut rows = read_block(batch, &sheet, &area)?;
     for end in (1..rows.len()).rev() {
         let choices = u64::try_from(end + 1).unwrap_or(u64::MAX);
         rows.swap(end, usize::try_from(batch.random.next_u64() % choices).unwrap_or(0));

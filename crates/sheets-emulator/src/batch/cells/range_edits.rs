@@ -10,11 +10,11 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::batch::cells::paste::{block, move_references};
+use crate::batch::cells::paste::{move_references, read_block};
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::CellMask;
 use crate::batch::request_types::{DimensionName, DimensionRange, GridRangeMessage};
-use crate::batch::shift_cells::on_cells_moved;
+use crate::batch::shift_cells::follow_moved_cells;
 use crate::batch::write_cells::{change_rows, write_block};
 use crate::error::ApiError;
 use crate::formula::references::shift::SheetEdit;
@@ -80,7 +80,7 @@ pub(crate) fn sort_rows(
     area: Area,
     sort_specs: &[SortSpec],
 ) -> Result<(), ApiError> {
-    let used = last_stored_row(batch, sheet)?.min(area.rows.end);
+    let used = find_row_after_last(batch, sheet)?.min(area.rows.end);
     let area = Area::new(area.rows.start..used.max(area.rows.start), area.cols);
     let columns: Vec<usize> = sort_specs
         .iter()
@@ -91,9 +91,10 @@ pub(crate) fn sort_rows(
         })
         .collect::<Result<_, _>>()?;
     let workbook = Workbook::open(batch.tx)?;
-    let key =
-        |row: u32, column: usize, cell: &Cell| workbook.value_at(sheet.id, row, area.cols.start + length(column), cell);
-    let mut lines: Vec<(Vec<Scalar>, u32, Vec<Cell>)> = block(batch, sheet, &area)?
+    let key = |row: u32, column: usize, cell: &Cell| {
+        workbook.value_at(sheet.id, row, area.cols.start + to_line_count(column), cell)
+    };
+    let mut lines: Vec<(Vec<Scalar>, u32, Vec<Cell>)> = read_block(batch, sheet, &area)?
         .into_iter()
         .zip(area.rows.clone())
         .map(|(row, at)| (columns.iter().map(|column| key(at, *column, &row[*column])).collect(), at, row))
@@ -129,14 +130,14 @@ fn compare(a: &Scalar, b: &Scalar, order: SortOrder) -> Ordering {
 }
 
 /// Returns the row after the last stored one.
-fn last_stored_row(batch: &Batch<'_, '_>, sheet: &SheetProperties) -> Result<u32, ApiError> {
+fn find_row_after_last(batch: &Batch<'_, '_>, sheet: &SheetProperties) -> Result<u32, ApiError> {
     Ok(batch.tx.last_row(sheet.id)?.map_or(0, |row| row + 1))
 }
 
 /// Deletes cells. Those behind move up or left. The grid keeps its size.
 pub(crate) fn delete(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
-    let dimension = direction(request.shift_dimension);
+    let dimension = read_direction(request.shift_dimension);
     match dimension {
         Dimension::Columns => change_rows(batch, &sheet, &area.rows, |row| {
             let end = row.len().min(area.cols.end as usize);
@@ -147,15 +148,15 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Re
             batch.tx.shift_rows(sheet.id, area.rows.end..u32::MAX, -i64::from(area.height()))?;
         }
         Dimension::Rows => {
-            let end = last_stored_row(batch, &sheet)?.max(area.rows.end);
-            let below = block(batch, &sheet, &Area::new(area.rows.end..end, area.cols.clone()))?;
-            let gap = blanks(area.height(), area.width());
+            let end = find_row_after_last(batch, &sheet)?.max(area.rows.end);
+            let below = read_block(batch, &sheet, &Area::new(area.rows.end..end, area.cols.clone()))?;
+            let gap = make_blank_rows(area.height(), area.width());
             let rows = below.into_iter().chain(gap).collect();
             write_block(batch, &sheet, area.rows.start, area.cols.start, rows, &CellMask::ALL)?;
         }
     }
     let (deleted, within) = split_area(&sheet, &area, dimension);
-    on_cells_moved(batch, &sheet, &SheetEdit::Delete { dimension, deleted, within })?;
+    follow_moved_cells(batch, &sheet, &SheetEdit::Delete { dimension, deleted, within })?;
     Ok(json!({}))
 }
 
@@ -172,7 +173,7 @@ fn split_area(sheet: &SheetProperties, area: &Area, dimension: Dimension) -> (Ra
 /// Inserts cells. Those behind move down or right. The grid grows only if they would leave it.
 pub(crate) fn insert(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Result<Value, ApiError> {
     let (mut sheet, area) = batch.area(&request.range)?;
-    let dimension = direction(request.shift_dimension);
+    let dimension = read_direction(request.shift_dimension);
     let (span, within) = split_area(&sheet, &area, dimension);
     match dimension {
         Dimension::Columns => {
@@ -187,33 +188,33 @@ pub(crate) fn insert(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Re
             sheet.column_count = sheet.column_count.max(u32::try_from(widest).unwrap_or(u32::MAX));
         }
         Dimension::Rows => {
-            let end = last_stored_row(batch, &sheet)?.max(area.rows.start);
+            let end = find_row_after_last(batch, &sheet)?.max(area.rows.start);
             if area.cols == (0..sheet.column_count) {
                 batch.tx.shift_rows(sheet.id, area.rows.start..u32::MAX, i64::from(area.height()))?;
             } else {
-                let below = block(batch, &sheet, &Area::new(area.rows.start..end, area.cols.clone()))?;
-                let rows = blanks(area.height(), area.width()).chain(below).collect();
+                let below = read_block(batch, &sheet, &Area::new(area.rows.start..end, area.cols.clone()))?;
+                let rows = make_blank_rows(area.height(), area.width()).chain(below).collect();
                 write_block(batch, &sheet, area.rows.start, area.cols.start, rows, &CellMask::ALL)?;
             }
-            sheet.row_count = sheet.row_count.max(last_stored_row(batch, &sheet)?);
+            sheet.row_count = sheet.row_count.max(find_row_after_last(batch, &sheet)?);
         }
     }
     batch.tx.put_sheet(&sheet)?;
     batch.check_size()?;
     let (at, count) = (span.start, span.end - span.start);
-    on_cells_moved(batch, &sheet, &SheetEdit::Insert { dimension, at, count, within })?;
+    follow_moved_cells(batch, &sheet, &SheetEdit::Insert { dimension, at, count, within })?;
     Ok(json!({}))
 }
 
-fn length(count: usize) -> u32 {
+fn to_line_count(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn direction(sent: Option<DimensionName>) -> Dimension {
+fn read_direction(sent: Option<DimensionName>) -> Dimension {
     sent.and_then(DimensionName::specified).unwrap_or(Dimension::Rows)
 }
 
-fn blanks(rows: u32, columns: u32) -> impl Iterator<Item = Vec<Cell>> {
+fn make_blank_rows(rows: u32, columns: u32) -> impl Iterator<Item = Vec<Cell>> {
     std::iter::repeat_n(vec![Cell::default(); columns as usize], rows as usize)
 }
 
@@ -221,19 +222,19 @@ fn blanks(rows: u32, columns: u32) -> impl Iterator<Item = Vec<Cell>> {
 /// below move up.
 pub(crate) fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicates) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
-    let used = last_stored_row(batch, &sheet)?.min(area.rows.end).max(area.rows.start);
+    let used = find_row_after_last(batch, &sheet)?.min(area.rows.end).max(area.rows.start);
     let area = Area::new(area.rows.start..used, area.cols);
-    let compared = compared_columns(batch, &request.comparison_columns, &area)?;
+    let compared = find_compared_columns(batch, &request.comparison_columns, &area)?;
     let workbook = Workbook::open(batch.tx)?;
     let mut seen = HashSet::new();
     let mut removed = 0_u32;
     let mut remaining: Vec<Vec<Cell>> = Vec::new();
-    for (at, row) in area.rows.clone().zip(block(batch, &sheet, &area)?) {
+    for (at, row) in area.rows.clone().zip(read_block(batch, &sheet, &area)?) {
         let key: Vec<String> = compared
             .iter()
             .map(|column| {
                 let cell = &row[*column];
-                let scalar = workbook.value_at(sheet.id, at, area.cols.start + length(*column), cell);
+                let scalar = workbook.value_at(sheet.id, at, area.cols.start + to_line_count(*column), cell);
                 format!("{scalar:?}").to_lowercase()
             })
             .collect();
@@ -248,13 +249,13 @@ pub(crate) fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicate
     if removed == 0 {
         return Ok(json!({"deleteDuplicates": {}}));
     }
-    remaining.extend(blanks(removed, area.width()));
+    remaining.extend(make_blank_rows(removed, area.width()));
     write_block(batch, &sheet, area.rows.start, area.cols.start, remaining, &CellMask::ALL)?;
     Ok(json!({"deleteDuplicates": {"duplicatesRemovedCount": removed}}))
 }
 
 /// Returns the compared columns, counted from the left of the range; all if the request names none.
-fn compared_columns(batch: &Batch<'_, '_>, spans: &[DimensionRange], area: &Area) -> Result<Vec<usize>, ApiError> {
+fn find_compared_columns(batch: &Batch<'_, '_>, spans: &[DimensionRange], area: &Area) -> Result<Vec<usize>, ApiError> {
     let mut columns: Vec<u32> = Vec::new();
     for span in spans {
         let (_, dimension, span): (_, _, Range<u32>) = batch.span(span)?;

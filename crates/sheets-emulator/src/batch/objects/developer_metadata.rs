@@ -11,7 +11,7 @@ use crate::batch::field_mask::{self, merge_members};
 use crate::batch::request_types::DimensionRange;
 use crate::error::ApiError;
 use crate::schema::response_mask::ResponseMask;
-use crate::storage::content::developer_metadata::{KIND, MetadataLookup, find, sheet_of};
+use crate::storage::content::developer_metadata::{KIND, MetadataLookup, find, read_location_sheet};
 
 /// Characters of keys and values in a spreadsheet, and in each of its sheets (the metadata guide).
 const BUDGET: usize = 30_000;
@@ -46,7 +46,7 @@ struct MetadataFilter {
 }
 
 impl MetadataFilter {
-    fn lookup(self) -> Result<MetadataLookup, ApiError> {
+    fn require_lookup(self) -> Result<MetadataLookup, ApiError> {
         let missing = || ApiError::invalid_argument("A developerMetadataLookup must be specified in the data filter.");
         self.developer_metadata_lookup.ok_or_else(missing)
     }
@@ -82,7 +82,7 @@ pub(crate) fn create(batch: &Batch<'_, '_>, request: CreateDeveloperMetadata) ->
 
 /// Rejects metadata that exceeds the limit of its spreadsheet or sheet, with the recorded message.
 fn check_budget(batch: &Batch<'_, '_>, id: i64, metadata: &Value) -> Result<(), ApiError> {
-    let place = |metadata: &Value| metadata.get("location").and_then(Value::as_object).and_then(sheet_of);
+    let place = |metadata: &Value| metadata.get("location").and_then(Value::as_object).and_then(read_location_sheet);
     let size = |metadata: &Value| -> usize {
         let text = |name| metadata.get(name).and_then(Value::as_str).map_or(0, |text| text.chars().count());
         text("metadataKey") + text("metadataValue")
@@ -123,7 +123,7 @@ fn locate(batch: &Batch<'_, '_>, sent: Option<&Map<String, Value>>) -> Result<Ma
 pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateDeveloperMetadata) -> Result<Value, ApiError> {
     let mask = field_mask::read(&request.fields, "DeveloperMetadata")?;
     let lookups: Vec<MetadataLookup> =
-        request.data_filters.into_iter().map(MetadataFilter::lookup).collect::<Result<_, _>>()?;
+        request.data_filters.into_iter().map(MetadataFilter::require_lookup).collect::<Result<_, _>>()?;
     let mut changed = Vec::new();
     for (id, old) in find(batch.tx, &lookups)? {
         let old = old.as_object().cloned().unwrap_or_default();
@@ -144,21 +144,21 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateDeveloperMetadata) ->
         batch.tx.put_object(None, KIND, id, &body)?;
         changed.push(body);
     }
-    Ok(metadata_response("updateDeveloperMetadata", "developerMetadata", &changed))
+    Ok(build_metadata_response("updateDeveloperMetadata", "developerMetadata", &changed))
 }
 
 /// Deletes all matching metadata. No match is not an error.
 pub(crate) fn delete(batch: &Batch<'_, '_>, request: DeleteDeveloperMetadata) -> Result<Value, ApiError> {
-    let lookups = [request.data_filter.lookup()?];
+    let lookups = [request.data_filter.require_lookup()?];
     let mut deleted = Vec::new();
     for (id, body) in find(batch.tx, &lookups)? {
         batch.tx.remove_object(None, KIND, id)?;
         deleted.push(body);
     }
-    Ok(metadata_response("deleteDeveloperMetadata", "deletedDeveloperMetadata", &deleted))
+    Ok(build_metadata_response("deleteDeveloperMetadata", "deletedDeveloperMetadata", &deleted))
 }
 
-fn metadata_response(kind: &str, name: &str, list: &[Value]) -> Value {
+fn build_metadata_response(kind: &str, name: &str, list: &[Value]) -> Value {
     let inner = if list.is_empty() { json!({}) } else { json!({ name: list }) };
     json!({ kind: inner })
 }

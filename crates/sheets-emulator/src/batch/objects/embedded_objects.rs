@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::{self, merge_members};
-use crate::batch::request_types::{GridRangeMessage, normalized_colors};
+use crate::batch::request_types::{GridRangeMessage, normalize_colors};
 use crate::error::ApiError;
-use crate::format::response_format::response_object;
+use crate::format::response_format::render_stored_object;
 use crate::grid::area::GridRange;
 use crate::schema::response_mask::ResponseMask;
 
@@ -87,17 +87,17 @@ pub(crate) fn add_filter_view(batch: &Batch<'_, '_>, request: Message) -> Result
 
 /// Replaces a chart's spec.
 pub(crate) fn update_chart(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
-    let (sheet, mut chart) = find(batch, &CHART, number(request, "chartId"))?;
-    chart.insert("spec".to_owned(), normalized_colors(request.get("spec").cloned().unwrap_or_else(|| json!({}))));
+    let (sheet, mut chart) = find(batch, &CHART, read_number(request, "chartId"))?;
+    chart.insert("spec".to_owned(), normalize_colors(request.get("spec").cloned().unwrap_or_else(|| json!({}))));
     store_object(batch, &CHART, sheet, chart)?;
     Ok(json!({}))
 }
 
 /// Changes the masked members of a slicer's spec.
 pub(crate) fn update_slicer(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
-    let (sheet, mut slicer) = find(batch, &SLICER, number(request, "slicerId"))?;
-    let new = member(request, "spec");
-    let spec = masked_with(request, "SlicerSpec", &member(&slicer, "spec"), new)?;
+    let (sheet, mut slicer) = find(batch, &SLICER, read_number(request, "slicerId"))?;
+    let new = read_message_member(request, "spec");
+    let spec = merge_masked(request, "SlicerSpec", &read_message_member(&slicer, "spec"), new)?;
     slicer.insert("spec".to_owned(), Value::Object(spec));
     store_object(batch, &SLICER, sheet, slicer)?;
     Ok(json!({}))
@@ -115,21 +115,21 @@ pub(crate) fn update_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Re
 
 /// Moves or resizes a chart or a slicer; the reply contains the new position.
 pub(crate) fn update_position(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
-    let (object_kind, sheet, mut body) = find_object(batch, number(request, "objectId"))?;
-    let (old, new) = (member(&body, "position"), member(request, "newPosition"));
-    let position = masked_with(request, "EmbeddedObjectPosition", &old, new)?;
+    let (object_kind, sheet, mut body) = find_object(batch, read_number(request, "objectId"))?;
+    let (old, new) = (read_message_member(&body, "position"), read_message_member(request, "newPosition"));
+    let position = merge_masked(request, "EmbeddedObjectPosition", &old, new)?;
     body.insert("position".to_owned(), Value::Object(position));
-    let target = sheet_of(batch, object_kind, &body)?;
-    batch.tx.remove_object(Some(sheet), object_kind.kind, id_of(object_kind, &body))?;
+    let target = find_sheet(batch, object_kind, &body)?;
+    batch.tx.remove_object(Some(sheet), object_kind.kind, read_object_id(object_kind, &body))?;
     store_object(batch, object_kind, target, body.clone())?;
     Ok(json!({"updateEmbeddedObjectPosition": {"position": body.get("position")}}))
 }
 
 /// Changes the masked members of a chart's border.
 pub(crate) fn update_border(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
-    let (object_kind, sheet, mut body) = find_object(batch, number(request, "objectId"))?;
-    let new = member(request, "border");
-    let border = masked_with(request, "EmbeddedObjectBorder", &member(&body, "border"), new)?;
+    let (object_kind, sheet, mut body) = find_object(batch, read_number(request, "objectId"))?;
+    let new = read_message_member(request, "border");
+    let border = merge_masked(request, "EmbeddedObjectBorder", &read_message_member(&body, "border"), new)?;
     body.insert("border".to_owned(), Value::Object(border));
     store_object(batch, object_kind, sheet, body)?;
     Ok(json!({}))
@@ -137,24 +137,24 @@ pub(crate) fn update_border(batch: &Batch<'_, '_>, request: &Message) -> Result<
 
 /// Deletes a chart or a slicer.
 pub(crate) fn delete_object(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
-    let (object_kind, sheet, body) = find_object(batch, number(request, "objectId"))?;
-    batch.tx.remove_object(Some(sheet), object_kind.kind, id_of(object_kind, &body))?;
+    let (object_kind, sheet, body) = find_object(batch, read_number(request, "objectId"))?;
+    batch.tx.remove_object(Some(sheet), object_kind.kind, read_object_id(object_kind, &body))?;
     Ok(json!({}))
 }
 
 /// Deletes a banded range.
 pub(crate) fn delete_banding(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
-    delete(batch, &BANDING, number(request, "bandedRangeId"))
+    delete(batch, &BANDING, read_number(request, "bandedRangeId"))
 }
 
 /// Deletes a filter view.
 pub(crate) fn delete_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
-    delete(batch, &FILTER_VIEW, number(request, "filterId"))
+    delete(batch, &FILTER_VIEW, read_number(request, "filterId"))
 }
 
 /// Copies a filter view under another id and title.
 pub(crate) fn duplicate_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
-    let (_, mut view) = find(batch, &FILTER_VIEW, number(request, "filterId"))?;
+    let (_, mut view) = find(batch, &FILTER_VIEW, read_number(request, "filterId"))?;
     view.shift_remove(FILTER_VIEW.id);
     let title = format!("Copy of {}", view.get("title").and_then(Value::as_str).unwrap_or_default());
     view.insert("title".to_owned(), title.trim_end().into());
@@ -165,26 +165,26 @@ fn add(batch: &Batch<'_, '_>, object_kind: &ObjectKind, reply: &str, mut request
     let Some(Value::Object(mut body)) = request.shift_remove(object_kind.member) else {
         return refuse(format!("{} must be set.", object_kind.member));
     };
-    let id = match number(&body, object_kind.id) {
+    let id = match read_number(&body, object_kind.id) {
         0 => i64::from(batch.draw_id()),
         id if find(batch, object_kind, id).is_ok() => {
             return refuse(format!("A {} with id {id} already exists.", object_kind.word));
         }
         id => id,
     };
-    let sheet = sheet_of(batch, object_kind, &body)?;
+    let sheet = find_sheet(batch, object_kind, &body)?;
     body.insert(object_kind.id.to_owned(), id.into());
     let body = store_object(batch, object_kind, sheet, body)?;
-    Ok(json!({ reply: { object_kind.member: response_object(object_kind.kind, &body) } }))
+    Ok(json!({ reply: { object_kind.member: render_stored_object(object_kind.kind, &body) } }))
 }
 
 fn update(batch: &Batch<'_, '_>, object_kind: &ObjectKind, request: &Message) -> Result<Value, ApiError> {
-    let new = member(request, object_kind.member);
-    let id = number(&new, object_kind.id);
+    let new = read_message_member(request, object_kind.member);
+    let id = read_number(&new, object_kind.id);
     let (sheet, old) = find(batch, object_kind, id)?;
-    let mut body = masked_with(request, object_kind.message, &old, new)?;
+    let mut body = merge_masked(request, object_kind.message, &old, new)?;
     body.insert(object_kind.id.to_owned(), id.into());
-    let target = sheet_of(batch, object_kind, &body)?;
+    let target = find_sheet(batch, object_kind, &body)?;
     batch.tx.remove_object(Some(sheet), object_kind.kind, id)?;
     store_object(batch, object_kind, target, body)?;
     Ok(json!({}))
@@ -213,14 +213,14 @@ fn find_object(batch: &Batch<'_, '_>, id: i64) -> Result<(&'static ObjectKind, i
 }
 
 /// Returns the sheet of an object, with its range checked and closed.
-fn sheet_of(batch: &Batch<'_, '_>, object_kind: &ObjectKind, body: &Message) -> Result<i32, ApiError> {
+fn find_sheet(batch: &Batch<'_, '_>, object_kind: &ObjectKind, body: &Message) -> Result<i32, ApiError> {
     if object_kind.covers_cells {
         let sent = body.get("range").cloned().unwrap_or_else(|| json!({}));
         let sent: GridRangeMessage = serde_json::from_value(sent)
             .map_err(|_| ApiError::invalid_argument(format!("{}.range is not a valid range", object_kind.member)))?;
         return Ok(batch.area(&sent)?.0.id);
     }
-    let position = member(body, "position");
+    let position = read_message_member(body, "position");
     if position.get("newSheet") == Some(&Value::Bool(true)) {
         return Err(ApiError::unimplemented("A chart on a sheet of its own is not implemented in this emulator."));
     }
@@ -239,27 +239,27 @@ fn store_object(
         let sent: Option<GridRangeMessage> =
             body.get("range").and_then(|range| serde_json::from_value(range.clone()).ok());
         let (grid, area) = batch.area(&sent.unwrap_or_default())?;
-        body.insert("range".to_owned(), GridRange::closed(grid.id, &area).to_json());
+        body.insert("range".to_owned(), GridRange::from_area(grid.id, &area).to_json());
     }
-    let id = id_of(object_kind, &body);
-    let body = normalized_colors(Value::Object(body));
+    let id = read_object_id(object_kind, &body);
+    let body = normalize_colors(Value::Object(body));
     batch.tx.put_object(Some(sheet), object_kind.kind, id, &body)?;
     Ok(body)
 }
 
-fn id_of(object_kind: &ObjectKind, body: &Message) -> i64 {
-    number(body, object_kind.id)
+fn read_object_id(object_kind: &ObjectKind, body: &Message) -> i64 {
+    read_number(body, object_kind.id)
 }
 
-fn number(message: &Message, name: &str) -> i64 {
+fn read_number(message: &Message, name: &str) -> i64 {
     message.get(name).and_then(Value::as_i64).unwrap_or(0)
 }
 
-fn member(message: &Message, name: &str) -> Message {
+fn read_message_member(message: &Message, name: &str) -> Message {
     message.get(name).and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
-fn masked_with(request: &Message, message: &str, old: &Message, new: Message) -> Result<Message, ApiError> {
+fn merge_masked(request: &Message, message: &str, old: &Message, new: Message) -> Result<Message, ApiError> {
     let fields = request.get("fields").and_then(Value::as_str).unwrap_or_default();
     Ok(match field_mask::read(fields, message)? {
         ResponseMask::All => new,

@@ -7,11 +7,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::auth::protection::ADDED_BY;
-use crate::batch::context::{Batch, CallerIdBehavior, MissingIdBehavior, grid_range, outside_grid_error, refuse};
+use crate::batch::context::{
+    Batch, CallerIdBehavior, MissingIdBehavior, check_grid_range, make_outside_grid_error, refuse,
+};
 use crate::batch::field_mask::{self, merge_members};
 use crate::batch::request_types::GridRangeMessage;
 use crate::error::ApiError;
-use crate::format::response_format::{named_range, response_object, without_defaults};
+use crate::format::response_format::{remove_defaults, render_named_range, render_stored_object};
 use crate::grid::a1::A1Reference;
 use crate::grid::area::{GridRange, NamedRange};
 use crate::schema::response_mask::ResponseMask;
@@ -57,7 +59,7 @@ pub(crate) fn add(batch: &Batch<'_, '_>, request: AddNamedRange) -> Result<Value
     check_name(&name)?;
     let range = check_range(batch, &range.unwrap_or_default())?;
     if batch.name_taken(&name, None)? {
-        return refuse(taken(&name));
+        return refuse(explain_taken_name(&name));
     }
     let id = match named_range_id.filter(|id| !id.is_empty() && batch.behaviors.caller_ids == CallerIdBehavior::Honour)
     {
@@ -69,11 +71,11 @@ pub(crate) fn add(batch: &Batch<'_, '_>, request: AddNamedRange) -> Result<Value
     };
     let named = NamedRange { id, name, range };
     batch.tx.add_named_range(&named)?;
-    Ok(json!({"addNamedRange": {"namedRange": named_range(&named)}}))
+    Ok(json!({"addNamedRange": {"namedRange": render_named_range(&named)}}))
 }
 
 /// Returns Google's message for a taken name (reported word for word).
-fn taken(name: &str) -> String {
+fn explain_taken_name(name: &str) -> String {
     format!("Cannot add named range with name: {name}, a named range with that name already exists.")
 }
 
@@ -102,11 +104,11 @@ fn check_name(name: &str) -> Result<(), ApiError> {
 
 fn check_range(batch: &Batch<'_, '_>, sent: &GridRangeMessage) -> Result<GridRange, ApiError> {
     let sheet = batch.grid(sent.sheet_id)?;
-    let range = grid_range(sent)?;
+    let range = check_grid_range(sent)?;
     let outside = [range.start_row, range.end_row].iter().flatten().any(|row| *row > sheet.row_count)
         || [range.start_col, range.end_col].iter().flatten().any(|col| *col > sheet.column_count);
     if outside {
-        return Err(outside_grid_error(&sheet, &range));
+        return Err(make_outside_grid_error(&sheet, &range));
     }
     Ok(range)
 }
@@ -115,12 +117,12 @@ fn check_range(batch: &Batch<'_, '_>, sent: &GridRangeMessage) -> Result<GridRan
 pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateNamedRange) -> Result<Value, ApiError> {
     let mask = field_mask::read(&request.fields, "NamedRange")?;
     let id = request.named_range.named_range_id.unwrap_or_default();
-    let Some(mut named) = batch.tx.named_range(&id)? else { return missing(batch, &id) };
+    let Some(mut named) = batch.tx.named_range(&id)? else { return refuse_missing_range(batch, &id) };
     if mask.child("name").is_some() {
         let name = request.named_range.name.unwrap_or_default();
         check_name(&name)?;
         if batch.name_taken(&name, Some(&named.name))? {
-            return refuse(taken(&name));
+            return refuse(explain_taken_name(&name));
         }
         named.name = name;
     }
@@ -137,10 +139,10 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteNamedRange) -> Resul
     if batch.tx.remove_named_range(&request.named_range_id)? {
         return Ok(json!({}));
     }
-    missing(batch, &request.named_range_id)
+    refuse_missing_range(batch, &request.named_range_id)
 }
 
-fn missing(batch: &Batch<'_, '_>, id: &str) -> Result<Value, ApiError> {
+fn refuse_missing_range(batch: &Batch<'_, '_>, id: &str) -> Result<Value, ApiError> {
     match batch.behaviors.missing_id {
         MissingIdBehavior::Refuse => refuse(format!("No named range with id: {id}")),
         MissingIdBehavior::Ignore => Ok(json!({})),
@@ -165,7 +167,7 @@ pub(crate) struct DeleteProtectedRange {
 /// Stores a protected range; the reply contains it with its id.
 pub(crate) fn protect(batch: &Batch<'_, '_>, request: ProtectedRangeRequest) -> Result<Value, ApiError> {
     let mut body = request.protected_range;
-    let sheet = range_of(batch, &body)?.sheet_id;
+    let sheet = read_protected_range(batch, &body)?.sheet_id;
     let id = match body.get("protectedRangeId").and_then(Value::as_i64) {
         Some(id) if find_protected(batch, id)?.is_some() => {
             return refuse(format!("Protected range with id {id} already exists."));
@@ -178,13 +180,13 @@ pub(crate) fn protect(batch: &Batch<'_, '_>, request: ProtectedRangeRequest) -> 
     if let Some(account) = batch.tx.account() {
         body.insert(ADDED_BY.to_owned(), account.into());
     }
-    let body = without_defaults(Value::Object(body));
+    let body = remove_defaults(Value::Object(body));
     batch.tx.put_object(Some(sheet), "protected", id, &body)?;
     let mut body = body;
     if body.get("warningOnly").is_none() && body.get("editors").is_none() {
         body["editors"] = json!({});
     }
-    Ok(json!({"addProtectedRange": {"protectedRange": response_object("protected", &body)}}))
+    Ok(json!({"addProtectedRange": {"protectedRange": render_stored_object("protected", &body)}}))
 }
 
 /// Changes the masked members of a protected range.
@@ -204,9 +206,9 @@ pub(crate) fn update_protected(batch: &Batch<'_, '_>, request: ProtectedRangeReq
         body.insert(name.to_owned(), old.get(name).cloned().unwrap_or(Value::Bool(true)));
     }
     body.extend(old.get(ADDED_BY).map(|account| (ADDED_BY.to_owned(), account.clone())));
-    let target = range_of(batch, &body)?.sheet_id;
+    let target = read_protected_range(batch, &body)?.sheet_id;
     batch.tx.remove_object(Some(sheet), "protected", id)?;
-    batch.tx.put_object(Some(target), "protected", id, &without_defaults(Value::Object(body)))?;
+    batch.tx.put_object(Some(target), "protected", id, &remove_defaults(Value::Object(body)))?;
     Ok(json!({}))
 }
 
@@ -231,7 +233,7 @@ fn find_protected(batch: &Batch<'_, '_>, id: i64) -> Result<Option<(i32, Value)>
 }
 
 /// Returns the cells of a protected range, given directly or by a named range.
-fn range_of(batch: &Batch<'_, '_>, body: &Map<String, Value>) -> Result<GridRange, ApiError> {
+fn read_protected_range(batch: &Batch<'_, '_>, body: &Map<String, Value>) -> Result<GridRange, ApiError> {
     if let Some(id) = body.get("namedRangeId").and_then(Value::as_str) {
         let found = batch.tx.named_range(id)?;
         return found

@@ -8,12 +8,12 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::batch::context::{Batch, refuse, size};
+use crate::batch::context::{Batch, count_lines, refuse};
 use crate::batch::request_types::{DimensionName, DimensionRange};
-use crate::batch::shift_cells::properties_kind;
+use crate::batch::shift_cells::name_properties_kind;
 use crate::error::ApiError;
-use crate::format::render::{effective, formatted};
-use crate::format::response_format::group_kind;
+use crate::format::render::{format_cell, read_effective_value};
+use crate::format::response_format::name_groups_kind;
 use crate::grid::area::{Area, Dimension};
 use crate::storage::store::StorageError;
 use crate::storage::transaction::SheetProperties;
@@ -59,14 +59,14 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DimensionGroup) -> Result<
 
 fn change_depth(batch: &Batch<'_, '_>, range: &DimensionRange, by: i8) -> Result<Vec<Value>, ApiError> {
     let (mut sheet, dimension, span) = batch.span(range)?;
-    let room = size(&sheet, dimension);
+    let room = count_lines(&sheet, dimension);
     if span.end > room {
         return refuse(format!("range.endIndex[{}] is beyond the grid size ({room})", span.end));
     }
-    let kind = group_kind(dimension);
+    let kind = name_groups_kind(dimension);
     let objects = batch.tx.objects(Some(sheet.id), kind)?;
     let mut depths = vec![0_u8; room as usize];
-    for (start, end) in objects.iter().filter_map(|(_, body)| bounds(body)) {
+    for (start, end) in objects.iter().filter_map(|(_, body)| read_bounds(body)) {
         depths.get_mut(start..end).into_iter().flatten().for_each(|depth| *depth += 1);
     }
     let inside = &mut depths[span.start as usize..span.end as usize];
@@ -82,22 +82,22 @@ fn change_depth(batch: &Batch<'_, '_>, range: &DimensionRange, by: i8) -> Result
     for (id, _) in &objects {
         batch.tx.remove_object(Some(sheet.id), kind, *id)?;
     }
-    let groups = groups_of(&depths, sheet.id, dimension);
+    let groups = build_groups(&depths, sheet.id, dimension);
     for (id, group) in (0..).zip(&groups) {
         batch.tx.put_object(Some(sheet.id), kind, id, group)?;
     }
-    control_after(&mut sheet, dimension);
+    place_control(&mut sheet, dimension);
     batch.tx.put_sheet(&sheet)?;
     Ok(groups)
 }
 
-fn bounds(group: &Value) -> Option<(usize, usize)> {
+fn read_bounds(group: &Value) -> Option<(usize, usize)> {
     let index = |name: &str| usize::try_from(group.get("range")?.get(name)?.as_u64()?).ok();
     Some((index("startIndex")?, index("endIndex")?))
 }
 
 /// Returns the runs of at least each depth, from left to right and from the outside in.
-fn groups_of(depths: &[u8], sheet: i32, dimension: Dimension) -> Vec<Value> {
+fn build_groups(depths: &[u8], sheet: i32, dimension: Dimension) -> Vec<Value> {
     let deepest = depths.iter().copied().max().unwrap_or(0);
     let mut groups: Vec<(Range<usize>, u8)> = Vec::new();
     for depth in 1..=deepest {
@@ -114,10 +114,10 @@ fn groups_of(depths: &[u8], sheet: i32, dimension: Dimension) -> Vec<Value> {
         }
     }
     groups.sort_by_key(|(run, depth)| (run.start, *depth));
-    groups.into_iter().map(|(run, depth)| written(&run, depth, sheet, dimension)).collect()
+    groups.into_iter().map(|(run, depth)| write_group(&run, depth, sheet, dimension)).collect()
 }
 
-fn written(run: &Range<usize>, depth: u8, sheet: i32, dimension: Dimension) -> Value {
+fn write_group(run: &Range<usize>, depth: u8, sheet: i32, dimension: Dimension) -> Value {
     let mut range = Map::new();
     if sheet != 0 {
         range.insert("sheetId".to_owned(), sheet.into());
@@ -129,7 +129,7 @@ fn written(run: &Range<usize>, depth: u8, sheet: i32, dimension: Dimension) -> V
 }
 
 /// Sets the position of the group button. A sheet keeps it after its last group is gone (recorded).
-fn control_after(sheet: &mut SheetProperties, dimension: Dimension) {
+fn place_control(sheet: &mut SheetProperties, dimension: Dimension) {
     let name = if dimension == Dimension::Rows { "rowGroupControlAfter" } else { "columnGroupControlAfter" };
     let grid = sheet.extra.entry("gridProperties").or_insert_with(|| json!({}));
     if let Some(grid) = grid.as_object_mut() {
@@ -145,7 +145,7 @@ pub(crate) fn auto_resize(batch: &Batch<'_, '_>, request: &AutoResizeDimensions)
     let Some(range) = &request.dimensions else { return refuse("No dimensions were specified.") };
     let unsaid = range.dimension.and_then(DimensionName::specified).is_none();
     let (sheet, dimension, span) = batch.span(range)?;
-    let span = span.start..span.end.min(size(&sheet, dimension));
+    let span = span.start..span.end.min(count_lines(&sheet, dimension));
     if unsaid || span.is_empty() {
         return refuse("The range lies outside the grid.");
     }
@@ -158,13 +158,13 @@ pub(crate) fn auto_resize(batch: &Batch<'_, '_>, request: &AutoResizeDimensions)
             if !span.contains(&index) || cell.value.is_none() {
                 continue;
             }
-            let needed = extent(&formatted(cell, effective(cell)), dimension);
+            let needed = measure_text(&format_cell(cell, read_effective_value(cell)), dimension);
             let place = &mut pixels[(index - span.start) as usize];
             *place = needed.max(*place);
         }
         Ok::<(), StorageError>(())
     })?;
-    let kind = properties_kind(dimension);
+    let kind = name_properties_kind(dimension);
     let known: Map<String, Value> =
         batch.tx.objects(Some(sheet.id), kind)?.into_iter().map(|(index, body)| (index.to_string(), body)).collect();
     for (index, pixels) in span.map(i64::from).zip(pixels).filter(|(_, pixels)| *pixels > 0) {
@@ -182,7 +182,7 @@ pub(crate) fn auto_resize(batch: &Batch<'_, '_>, request: &AutoResizeDimensions)
     clippy::cast_precision_loss,
     reason = "at most 50,000 letters"
 )]
-fn extent(text: &str, dimension: Dimension) -> usize {
+fn measure_text(text: &str, dimension: Dimension) -> usize {
     match dimension {
         Dimension::Rows => text.split('\n').count() * LINE_PIXELS,
         Dimension::Columns => {
@@ -200,7 +200,7 @@ mod tests {
     fn groups_are_runs_by_depth_as_the_reference_draws_them() {
         let ranges = |depths: &[u8]| -> Vec<(u64, u64, u64)> {
             let number = |value: &Value| value.as_u64().unwrap();
-            let got = groups_of(depths, 0, Dimension::Rows);
+            let got = build_groups(depths, 0, Dimension::Rows);
             got.iter()
                 .map(|g| (number(&g["range"]["startIndex"]), number(&g["range"]["endIndex"]), number(&g["depth"])))
                 .collect()
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_thousand_letters_are_as_wide_as_recorded() {
-        assert_eq!(extent(&"A".repeat(1024), Dimension::Columns), 9483);
-        assert_eq!(extent("a\nb", Dimension::Rows), 42);
+        assert_eq!(measure_text(&"A".repeat(1024), Dimension::Columns), 9483);
+        assert_eq!(measure_text("a\nb", Dimension::Rows), 42);
     }
 }

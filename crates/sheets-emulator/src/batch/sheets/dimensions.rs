@@ -8,10 +8,10 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::batch::context::{Batch, refuse, size};
+use crate::batch::context::{Batch, count_lines, refuse};
 use crate::batch::field_mask;
 use crate::batch::request_types::{DimensionName, DimensionRange};
-use crate::batch::shift_cells::{self, frozen_mut, properties_kind};
+use crate::batch::shift_cells::{self, frozen_count_mut, name_properties_kind};
 use crate::batch::write_cells::change_rows;
 use crate::error::ApiError;
 use crate::formula::references::shift::SheetEdit;
@@ -80,7 +80,7 @@ pub(crate) fn append(batch: &Batch<'_, '_>, request: &AppendDimension) -> Result
 /// Inserts rows or columns. They inherit the format of the ones before or, by default, behind.
 pub(crate) fn insert(batch: &Batch<'_, '_>, request: &InsertDimension) -> Result<Value, ApiError> {
     let (mut sheet, dimension, span) = batch.span(&request.range)?;
-    let size = size(&sheet, dimension);
+    let size = count_lines(&sheet, dimension);
     if span.start > size {
         return refuse(format!("range.startIndex is larger than current grid size ({size})"));
     }
@@ -100,8 +100,8 @@ pub(crate) fn insert(batch: &Batch<'_, '_>, request: &InsertDimension) -> Result
 /// Deletes rows or columns; the grid shrinks.
 pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteDimension) -> Result<Value, ApiError> {
     let (mut sheet, dimension, deleted) = batch.span(&request.range)?;
-    let size = size(&sheet, dimension);
-    let (one, many) = dimension_words(dimension);
+    let size = count_lines(&sheet, dimension);
+    let (one, many) = find_dimension_words(dimension);
     if deleted.end > size {
         let index = deleted.start.max(size);
         return refuse(format!(
@@ -113,7 +113,7 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteDimension) -> Result
     if left == 0 {
         return refuse(format!("You can't delete all the {many} on the sheet."));
     }
-    let frozen = *frozen_mut(&mut sheet, dimension);
+    let frozen = *frozen_count_mut(&mut sheet, dimension);
     if frozen > 0 && deleted.start <= frozen && deleted.end == size {
         return refuse(format!("Sorry, it is not possible to delete all non-frozen {many}."));
     }
@@ -121,7 +121,7 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteDimension) -> Result
     Ok(json!({}))
 }
 
-fn dimension_words(dimension: Dimension) -> (&'static str, &'static str) {
+fn find_dimension_words(dimension: Dimension) -> (&'static str, &'static str) {
     match dimension {
         Dimension::Rows => ("row", "rows"),
         Dimension::Columns => ("column", "columns"),
@@ -131,7 +131,7 @@ fn dimension_words(dimension: Dimension) -> (&'static str, &'static str) {
 /// Moves rows or columns in front of the current destination.
 pub(crate) fn relocate(batch: &Batch<'_, '_>, request: &MoveDimension) -> Result<Value, ApiError> {
     let (sheet, dimension, span) = batch.span(&request.source)?;
-    let size = size(&sheet, dimension);
+    let size = count_lines(&sheet, dimension);
     let to = u32::try_from(request.destination_index).unwrap_or(u32::MAX);
     if span.end > size || to > size {
         return refuse(format!("The move reaches beyond the grid size ({size})"));
@@ -142,37 +142,37 @@ pub(crate) fn relocate(batch: &Batch<'_, '_>, request: &MoveDimension) -> Result
     match dimension {
         Dimension::Rows => move_rows(batch, &sheet, &span, to)?,
         Dimension::Columns => {
-            let turn = affected_span(&span, to);
+            let turn = find_affected_span(&span, to);
             change_rows(batch, &sheet, &(0..sheet.row_count), |row| {
                 row.resize_with(row.len().max(turn.end as usize), Default::default);
-                row[turn.start as usize..turn.end as usize].rotate_left(rotation(&span, to) as usize);
+                row[turn.start as usize..turn.end as usize].rotate_left(count_rotation(&span, to) as usize);
             })?;
         }
     }
     let moved = |index: i64| Some(new_index(&span, to, index));
     shift_cells::shift_objects(batch, sheet.id, dimension, moved, 0)?;
-    shift_cells::on_cells_moved(batch, &sheet, &SheetEdit::Move { dimension, span, to })?;
+    shift_cells::follow_moved_cells(batch, &sheet, &SheetEdit::Move { dimension, span, to })?;
     Ok(json!({}))
 }
 
 /// Returns all rows or columns that a move affects.
-fn affected_span(span: &Range<u32>, to: u32) -> Range<u32> {
+fn find_affected_span(span: &Range<u32>, to: u32) -> Range<u32> {
     span.start.min(to)..span.end.max(to)
 }
 
 /// Returns how far the affected ones rotate to the left.
-fn rotation(span: &Range<u32>, to: u32) -> u32 {
+fn count_rotation(span: &Range<u32>, to: u32) -> u32 {
     if to < span.start { span.start - to } else { span.end - span.start }
 }
 
 /// Returns an index after the move.
 fn new_index(span: &Range<u32>, to: u32, index: i64) -> i64 {
-    let turn = affected_span(span, to);
+    let turn = find_affected_span(span, to);
     let (start, length) = (i64::from(turn.start), i64::from(turn.end - turn.start));
     if index < start || index >= start + length {
         return index;
     }
-    start + (index - start - i64::from(rotation(span, to))).rem_euclid(length)
+    start + (index - start - i64::from(count_rotation(span, to))).rem_euclid(length)
 }
 
 fn move_rows(batch: &Batch<'_, '_>, sheet: &SheetProperties, span: &Range<u32>, to: u32) -> Result<(), ApiError> {
@@ -192,23 +192,23 @@ fn move_rows(batch: &Batch<'_, '_>, sheet: &SheetProperties, span: &Range<u32>, 
 }
 
 /// Removes false members, and the body if nothing else is left.
-fn without_false_flags(mut body: Value) -> Option<Value> {
+fn remove_false_flags(mut body: Value) -> Option<Value> {
     let members = body.as_object_mut()?;
     members.retain(|_, value| *value != Value::Bool(false));
     (!members.is_empty()).then_some(body)
 }
 
 /// Sets sizes and visibility of rows or columns.
-pub(crate) fn properties(batch: &Batch<'_, '_>, request: &UpdateDimensionProperties) -> Result<Value, ApiError> {
+pub(crate) fn update_properties(batch: &Batch<'_, '_>, request: &UpdateDimensionProperties) -> Result<Value, ApiError> {
     let (sheet, dimension, span) = batch.span(&request.range)?;
     let mask = field_mask::read(&request.fields, "DimensionProperties")?;
-    let end = span.end.min(size(&sheet, dimension));
-    let kind = properties_kind(dimension);
+    let end = span.end.min(count_lines(&sheet, dimension));
+    let kind = name_properties_kind(dimension);
     let mut objects: std::collections::HashMap<i64, Value> =
         batch.tx.objects(Some(sheet.id), kind)?.into_iter().collect();
     for index in (span.start..end).map(i64::from) {
         let old = objects.remove(&index);
-        match field_mask::merge(old.as_ref(), Some(&request.properties), &mask).and_then(without_false_flags) {
+        match field_mask::merge(old.as_ref(), Some(&request.properties), &mask).and_then(remove_false_flags) {
             Some(body) => batch.tx.put_object(Some(sheet.id), kind, index, &body)?,
             None => {
                 batch.tx.remove_object(Some(sheet.id), kind, index)?;

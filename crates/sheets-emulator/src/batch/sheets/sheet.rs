@@ -12,7 +12,7 @@ use crate::batch::request_types::is_empty_value;
 use crate::batch::sheets::regional_settings::check_regional_settings;
 use crate::batch::shift_cells;
 use crate::error::ApiError;
-use crate::format::response_format::{sheet_properties, spreadsheet_properties};
+use crate::format::response_format::{render_sheet_properties, render_spreadsheet_properties};
 use crate::formula::references::rewrite::rewrite_formulas;
 use crate::formula::references::shift::SheetEdit;
 use crate::grid::area::Dimension;
@@ -57,7 +57,7 @@ pub(crate) struct UpdateSheetProperties {
 /// Adds a sheet; the reply contains its properties.
 pub(crate) fn add(batch: &Batch<'_, '_>, request: &AddSheet) -> Result<Value, ApiError> {
     let sheet = new_sheet(batch, &request.properties)?;
-    insert(batch, sheet).map(|sheet| json!({"addSheet": {"properties": sheet_properties(&sheet)}}))
+    insert(batch, sheet).map(|sheet| json!({"addSheet": {"properties": render_sheet_properties(&sheet)}}))
 }
 
 /// Returns the sheet that `SheetProperties` describe, with the defaults of `addSheet`.
@@ -69,7 +69,7 @@ fn new_sheet(batch: &Batch<'_, '_>, properties: &Map<String, Value>) -> Result<S
     };
     let title = match properties.get("title").and_then(Value::as_str) {
         Some(title) => title.to_owned(),
-        None => free_title(batch)?,
+        None => find_free_title(batch)?,
     };
     let end = u32::try_from(sheets.len()).unwrap_or(u32::MAX);
     let mut sheet = SheetProperties::new(id, title, end);
@@ -118,7 +118,7 @@ fn draw_id(batch: &Batch<'_, '_>) -> Result<i32, ApiError> {
 
 /// Returns the first of `Sheet1`, `Sheet2`, … that no sheet has (asserted by a live test of
 /// googlesheets4, in a spreadsheet of `Sheet1` and `foofy`).
-fn free_title(batch: &Batch<'_, '_>) -> Result<String, ApiError> {
+fn find_free_title(batch: &Batch<'_, '_>) -> Result<String, ApiError> {
     let mut number = 1_u32;
     loop {
         let title = format!("Sheet{number}");
@@ -194,7 +194,7 @@ pub(crate) fn duplicate(batch: &Batch<'_, '_>, request: DuplicateSheet) -> Resul
     let index = u32::try_from(request.insert_sheet_index).unwrap_or(0).min(end);
     let copy = insert(batch, SheetProperties { id, title, index, ..source.clone() })?;
     batch.tx.copy_sheet(source.id, id)?;
-    Ok(json!({"duplicateSheet": {"properties": sheet_properties(&copy)}}))
+    Ok(json!({"duplicateSheet": {"properties": render_sheet_properties(&copy)}}))
 }
 
 /// Appends a copy of a sheet after the others, as `sheets.copyTo` does. The caller copies the rows.
@@ -220,7 +220,7 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> R
     let id = request.properties.get("sheetId").and_then(Value::as_i64).unwrap_or(0);
     let old = batch.sheet(i32::try_from(id).unwrap_or(-1))?;
     let mask = field_mask::read(&request.fields, "SheetProperties")?;
-    let members = sheet_properties(&old).as_object().cloned().unwrap_or_default();
+    let members = render_sheet_properties(&old).as_object().cloned().unwrap_or_default();
     let merged = match &mask {
         // `*` means "as sent"; members that cannot be absent stay.
         ResponseMask::All => {
@@ -253,8 +253,8 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> R
     if new.is_hidden && !batch.tx.sheets()?.iter().any(|sheet| sheet.id != new.id && !sheet.is_hidden) {
         return refuse("You can't hide all the sheets in a document.");
     }
-    shift_cells::cut(batch, &old, Dimension::Rows, new.row_count)?;
-    shift_cells::cut(batch, &old, Dimension::Columns, new.column_count)?;
+    shift_cells::shrink_grid(batch, &old, Dimension::Rows, new.row_count)?;
+    shift_cells::shrink_grid(batch, &old, Dimension::Columns, new.column_count)?;
     batch.tx.put_sheet(&new)?;
     if new.title != old.title {
         // The formulas still have the old title, and the sheets the new one.
@@ -292,20 +292,20 @@ fn copy_properties(sheet: &mut SheetProperties, properties: &Map<String, Value>)
     sheet.frozen_columns = count(grid, "frozenColumnCount")?.unwrap_or(0);
     let own = ["sheetId", "title", "index", "sheetType", "hidden", "gridProperties"];
     let own_grid = ["rowCount", "columnCount", "frozenRowCount", "frozenColumnCount"];
-    sheet.extra = other_members(properties, &own);
-    let more = grid.map(|grid| other_members(grid, &own_grid)).unwrap_or_default();
+    sheet.extra = keep_other_members(properties, &own);
+    let more = grid.map(|grid| keep_other_members(grid, &own_grid)).unwrap_or_default();
     if !more.is_empty() {
         sheet.extra.insert("gridProperties".to_owned(), Value::Object(more));
     }
     Ok(())
 }
 
-fn other_members(members: &Map<String, Value>, own: &[&str]) -> Map<String, Value> {
+fn keep_other_members(members: &Map<String, Value>, own: &[&str]) -> Map<String, Value> {
     let remaining = members.iter().filter(|(name, value)| {
         !own.contains(&name.as_str()) && !is_empty_value(value) && **value != Value::Bool(false)
     });
     remaining
-        .map(|(name, value)| (name.clone(), crate::batch::request_types::normalized_colors(value.clone())))
+        .map(|(name, value)| (name.clone(), crate::batch::request_types::normalize_colors(value.clone())))
         .collect()
 }
 
@@ -322,7 +322,7 @@ fn count(members: Option<&Map<String, Value>>, name: &str) -> Result<Option<u32>
 pub(crate) fn update_spreadsheet(batch: &Batch<'_, '_>, request: &UpdateSheetProperties) -> Result<Value, ApiError> {
     let old = batch.tx.properties()?;
     let mask = field_mask::read(&request.fields, "SpreadsheetProperties")?;
-    let members = spreadsheet_properties(&old).as_object().cloned().unwrap_or_default();
+    let members = render_spreadsheet_properties(&old).as_object().cloned().unwrap_or_default();
     let merged = match &mask {
         ResponseMask::All => {
             let mut merged = members;
@@ -331,7 +331,7 @@ pub(crate) fn update_spreadsheet(batch: &Batch<'_, '_>, request: &UpdateSheetPro
         }
         ResponseMask::Members(masks) => merge_members(&members, &request.properties, masks),
     };
-    let new = spreadsheet_from(&merged);
+    let new = read_spreadsheet_properties(&merged);
     check_regional_settings(&new, &old)?;
     batch.tx.set_properties(&new)?;
     Ok(json!({}))
@@ -339,7 +339,7 @@ pub(crate) fn update_spreadsheet(batch: &Batch<'_, '_>, request: &UpdateSheetPro
 
 /// Returns the properties that a `SpreadsheetProperties` message describes, with the defaults of a
 /// new spreadsheet.
-pub(crate) fn spreadsheet_from(members: &Map<String, Value>) -> SpreadsheetProperties {
+pub(crate) fn read_spreadsheet_properties(members: &Map<String, Value>) -> SpreadsheetProperties {
     let fresh = SpreadsheetProperties::default();
     let text = |name: &str, default: String| {
         members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map_or(default, ToOwned::to_owned)
@@ -349,7 +349,7 @@ pub(crate) fn spreadsheet_from(members: &Map<String, Value>) -> SpreadsheetPrope
         locale: text("locale", fresh.locale),
         time_zone: text("timeZone", fresh.time_zone),
         auto_recalc: text("autoRecalc", fresh.auto_recalc),
-        extra: other_members(
+        extra: keep_other_members(
             members,
             &["title", "locale", "timeZone", "autoRecalc", "defaultFormat", "spreadsheetTheme"],
         ),
@@ -358,7 +358,7 @@ pub(crate) fn spreadsheet_from(members: &Map<String, Value>) -> SpreadsheetPrope
 
 /// Returns the sheets of a `spreadsheets.create` body: as described, or one `Sheet1` with id 0
 /// (recorded).
-pub(crate) fn first_sheets(batch: &Batch<'_, '_>, described: &[Map<String, Value>]) -> Result<(), ApiError> {
+pub(crate) fn create_first_sheets(batch: &Batch<'_, '_>, described: &[Map<String, Value>]) -> Result<(), ApiError> {
     if described.is_empty() {
         batch.tx.put_sheet(&SheetProperties::new(0, "Sheet1", 0))?;
     }

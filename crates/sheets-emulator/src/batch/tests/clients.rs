@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::batch::tests::rules::{refusal, send, store, texts};
-use crate::format::response_format::response_object;
+use crate::format::response_format::render_stored_object;
 use crate::methods::create::create;
 use crate::random::SeededRandom;
 use crate::schema::response_mask::ResponseMask;
@@ -126,10 +126,10 @@ fn borders_white_space_and_rules_are_kept_in_order() {
     );
     let replies = replies.unwrap();
     assert_eq!(replies[0], json!({"trimWhitespace": {"cellsChangedCount": 1}}));
-    assert_eq!(replies[4]["deleteConditionalFormatRule"]["rule"], response_object("rule", &rule("BLANK")));
+    assert_eq!(replies[4]["deleteConditionalFormatRule"]["rule"], render_stored_object("rule", &rule("BLANK")));
     assert_eq!(texts(&store, 0), [["a b", "c"]]);
     let sheet = first_sheet(&store, "sheets(conditionalFormats,data.rowData.values.userEnteredFormat)");
-    assert_eq!(sheet["conditionalFormats"], json!([response_object("rule", &rule("NOT_BLANK"))]));
+    assert_eq!(sheet["conditionalFormats"], json!([render_stored_object("rule", &rule("NOT_BLANK"))]));
     let top = json!([{"values": [{"userEnteredFormat": {"borders": {"top": {"style": "SOLID"}}}},
         {"userEnteredFormat": {"borders": {"top": {"style": "SOLID"}}}}]}]);
     assert_eq!(sheet["data"][0]["rowData"], top);

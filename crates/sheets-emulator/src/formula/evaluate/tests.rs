@@ -61,7 +61,7 @@ fn run_in_german(text: &str, now: f64) -> Scalar {
 /// Returns the cells of a result as texts: commas between columns, semicolons between rows.
 fn table(text: &str) -> String {
     let matrix = evaluate(text, &SmallSheet::default()).into_matrix();
-    let row = |row: u32| matrix.row(row).iter().map(shown).collect::<Vec<_>>().join(",");
+    let row = |row: u32| matrix.copy_row(row).iter().map(to_text).collect::<Vec<_>>().join(",");
     (0..matrix.height).map(row).collect::<Vec<_>>().join(";")
 }
 

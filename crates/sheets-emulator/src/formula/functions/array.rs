@@ -6,8 +6,8 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use crate::formula::args::{Args, boolean_argument, whole};
-use crate::formula::functions::lookup::key;
+use crate::formula::args::{Args, read_boolean, take_integer_part};
+use crate::formula::functions::lookup::build_row_key;
 use crate::formula::matrix::{Matrix, Operand, count};
 use crate::grid::value::{EvalResult, Scalar, compare};
 
@@ -15,44 +15,47 @@ use crate::grid::value::{EvalResult, Scalar, compare};
 pub(crate) fn call_array_function(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
     let table = args.matrix(0)?;
     match name {
-        "INDEX" => index(&table, args),
-        "FILTER" => filter(&table, args),
+        "INDEX" => pick_by_index(&table, args),
+        "FILTER" => filter_lines(&table, args),
         "UNIQUE" => {
             let mut seen = HashSet::new();
-            Ok(from_rows(
-                (0..displayed_rows(&table)).map(|row| table.row(row)).filter(|row| seen.insert(key(row))).collect(),
+            Ok(make_matrix(
+                (0..count_displayed_rows(&table))
+                    .map(|row| table.copy_row(row))
+                    .filter(|row| seen.insert(build_row_key(row)))
+                    .collect(),
             ))
         }
         _ => {
             let mut orders = Vec::new();
             for at in (1..args.len()).step_by(2) {
-                let column = whole(args.number(at)?).checked_sub(1).ok_or("#VALUE!")?;
+                let column = take_integer_part(args.number(at)?).checked_sub(1).ok_or("#VALUE!")?;
                 orders.push((column, if at + 1 < args.len() { args.truth(at + 1)? } else { true }));
             }
             if orders.is_empty() {
                 orders.push((0, true));
             }
-            let mut rows: Vec<Vec<Scalar>> = (0..table.used_rows()).map(|row| table.row(row)).collect();
+            let mut rows: Vec<Vec<Scalar>> = (0..table.used_rows()).map(|row| table.copy_row(row)).collect();
             rows.sort_by(|a, b| {
-                let by = |(column, up): &(usize, bool)| order(a.get(*column), b.get(*column), *up);
+                let by = |(column, up): &(usize, bool)| compare_blanks_last(a.get(*column), b.get(*column), *up);
                 orders.iter().map(by).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
             });
-            Ok(from_rows(rows))
+            Ok(make_matrix(rows))
         }
     }
 }
 
 /// Returns the number of rows with values, plus one blank row if there are more rows.
-fn displayed_rows(table: &Matrix) -> u32 {
+fn count_displayed_rows(table: &Matrix) -> u32 {
     table.used_rows().saturating_add(1).min(table.height)
 }
 
-fn from_rows(rows: Vec<Vec<Scalar>>) -> Operand {
+fn make_matrix(rows: Vec<Vec<Scalar>>) -> Operand {
     Operand::Matrix(Matrix::from_rows(rows))
 }
 
 /// Orders blanks last, in both directions.
-fn order(a: Option<&Scalar>, b: Option<&Scalar>, is_upward: bool) -> Ordering {
+fn compare_blanks_last(a: Option<&Scalar>, b: Option<&Scalar>, is_upward: bool) -> Ordering {
     let (a, b) = (a.unwrap_or(&Scalar::Blank), b.unwrap_or(&Scalar::Blank));
     match (a == &Scalar::Blank, b == &Scalar::Blank) {
         (false, false) => {
@@ -63,21 +66,21 @@ fn order(a: Option<&Scalar>, b: Option<&Scalar>, is_upward: bool) -> Ordering {
     }
 }
 
-fn index(table: &Matrix, args: &Args<'_>) -> EvalResult<Operand> {
-    let line = |at: usize| Ok::<_, &'static str>(count(whole(args.number_or(at, 0.0)?)));
+fn pick_by_index(table: &Matrix, args: &Args<'_>) -> EvalResult<Operand> {
+    let line = |at: usize| Ok::<_, &'static str>(count(take_integer_part(args.number_or(at, 0.0)?)));
     let (row, column) = (line(1)?, line(2)?);
     if row > table.height || column > table.width {
         return Err("#NUM!");
     }
     Ok(match (row, column) {
         (0, 0) => Operand::Matrix(table.clone()),
-        (0, column) => from_rows((0..table.height).map(|row| vec![table.at(row, column - 1).clone()]).collect()),
-        (row, 0) if table.width > 1 => from_rows(vec![table.row(row - 1)]),
+        (0, column) => make_matrix((0..table.height).map(|row| vec![table.at(row, column - 1).clone()]).collect()),
+        (row, 0) if table.width > 1 => make_matrix(vec![table.copy_row(row - 1)]),
         (row, column) => Operand::Single(table.at(row - 1, column.saturating_sub(1)).clone()),
     })
 }
 
-fn filter(table: &Matrix, args: &Args<'_>) -> EvalResult<Operand> {
+fn filter_lines(table: &Matrix, args: &Args<'_>) -> EvalResult<Operand> {
     let conditions: Vec<Matrix> = (1..args.len()).map(|at| args.matrix(at)).collect::<EvalResult<_>>()?;
     if conditions.is_empty() {
         return Err("#N/A");
@@ -86,7 +89,7 @@ fn filter(table: &Matrix, args: &Args<'_>) -> EvalResult<Operand> {
         return Err("#N/A");
     }
     let rows = conditions.iter().map(Matrix::used_rows).min().unwrap_or(0);
-    let fits = |row: &u32| conditions.iter().all(|condition| boolean_argument(condition.at(*row, 0)).unwrap_or(false));
-    let found: Vec<Vec<Scalar>> = (0..rows).filter(fits).map(|row| table.row(row)).collect();
-    if found.is_empty() { Err("#N/A") } else { Ok(from_rows(found)) }
+    let fits = |row: &u32| conditions.iter().all(|condition| read_boolean(condition.at(*row, 0)).unwrap_or(false));
+    let found: Vec<Vec<Scalar>> = (0..rows).filter(fits).map(|row| table.copy_row(row)).collect();
+    if found.is_empty() { Err("#N/A") } else { Ok(make_matrix(found)) }
 }

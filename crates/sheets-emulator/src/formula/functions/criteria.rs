@@ -5,17 +5,17 @@
 
 use std::borrow::Cow;
 
-use crate::format::typed_date::moment;
-use crate::formula::args::{Args, boolean_argument};
+use crate::format::typed_date::parse_moment;
+use crate::formula::args::{Args, read_boolean};
 use crate::formula::matrix::Matrix;
-use crate::grid::value::{EvalResult, Scalar, compare, finite};
+use crate::grid::value::{EvalResult, Scalar, check_finite, compare};
 
 /// Calls a function that takes pairs of a range and a criterion.
 pub(crate) fn call_criteria_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     let mut seen = Aggregate::default();
     match name {
         "COUNTIF" => seen.read(&[(args.matrix(0)?, args.value(1)?)], None)?,
-        "COUNTIFS" => seen.read(&pairs(args, 0)?, None)?,
+        "COUNTIFS" => seen.read(&read_pairs(args, 0)?, None)?,
         "SUMIF" | "AVERAGEIF" => {
             let range = args.matrix(0)?;
             let measured = if args.len() > 2 { args.matrix(2)? } else { range.clone() };
@@ -23,7 +23,7 @@ pub(crate) fn call_criteria_function(name: &str, args: &Args<'_>) -> EvalResult<
         }
         _ => {
             let measured = args.matrix(0)?;
-            let criteria = pairs(args, 1)?;
+            let criteria = read_pairs(args, 1)?;
             let extent = |matrix: &Matrix| (matrix.height, matrix.width);
             if criteria.first().is_some_and(|(range, _)| extent(range) != extent(&measured)) {
                 return Err("#VALUE!");
@@ -32,17 +32,17 @@ pub(crate) fn call_criteria_function(name: &str, args: &Args<'_>) -> EvalResult<
         }
     }
     match name {
-        "COUNTIF" | "COUNTIFS" => finite(seen.found),
-        "SUMIF" | "SUMIFS" => finite(seen.sum),
-        "AVERAGEIF" | "AVERAGEIFS" if seen.numbers > 0.0 => finite(seen.sum / seen.numbers),
+        "COUNTIF" | "COUNTIFS" => check_finite(seen.found),
+        "SUMIF" | "SUMIFS" => check_finite(seen.sum),
+        "AVERAGEIF" | "AVERAGEIFS" if seen.numbers > 0.0 => check_finite(seen.sum / seen.numbers),
         "AVERAGEIF" | "AVERAGEIFS" => Err("#DIV/0!"),
         // Without a number that meets the criteria, the result is 0.
-        "MAXIFS" => finite(seen.largest.unwrap_or(0.0)),
-        _ => finite(seen.least.unwrap_or(0.0)),
+        "MAXIFS" => check_finite(seen.largest.unwrap_or(0.0)),
+        _ => check_finite(seen.least.unwrap_or(0.0)),
     }
 }
 
-fn pairs(args: &Args<'_>, from: usize) -> EvalResult<Vec<(Matrix, Scalar)>> {
+fn read_pairs(args: &Args<'_>, from: usize) -> EvalResult<Vec<(Matrix, Scalar)>> {
     if args.len() <= from + 1 || (args.len() - from) % 2 == 1 {
         return Err("#N/A");
     }
@@ -129,7 +129,7 @@ impl Criterion {
         ];
         let sign = signs.into_iter().find_map(|(sign, holds)| Some((text.strip_prefix(sign)?, holds)));
         let (rest, holds) = sign.unwrap_or((text, [false, true, false]));
-        let bound = bound_of(rest);
+        let bound = parse_bound(rest);
         let wildcard = if let Scalar::Text(bound) = &bound { Some(Wildcard::read(bound)) } else { None };
         Self { holds, bound, wildcard, matches_sign: sign.is_some() }
     }
@@ -157,18 +157,18 @@ impl Criterion {
 }
 
 /// Returns the value that the text of a criterion names: a number, a date, a boolean, or a text.
-pub(crate) fn bound_of(text: &str) -> Scalar {
+pub(crate) fn parse_bound(text: &str) -> Scalar {
     let trimmed = text.trim();
     let number = trimmed.strip_suffix('%').map_or((trimmed, 1.0), |number| (number, 100.0));
     match number.0.parse::<f64>() {
         Ok(value) if value.is_finite() => return Scalar::Number(value / number.1),
         _ => {}
     }
-    if let Some((serial, _)) = moment(trimmed) {
+    if let Some((serial, _)) = parse_moment(trimmed) {
         return Scalar::Number(serial);
     }
     let text = Scalar::Text(text.to_owned());
-    boolean_argument(&text).map_or(text, Scalar::Bool)
+    read_boolean(&text).map_or(text, Scalar::Bool)
 }
 
 /// A text with wildcards: `*` matches any characters, `?` for one, and `~` escapes them.
@@ -180,7 +180,7 @@ pub(crate) struct Wildcard {
 
 impl Wildcard {
     pub(crate) fn read(text: &str) -> Self {
-        let folded = folded(text).into_owned();
+        let folded = fold_case(text).into_owned();
         if !text.contains(['*', '?', '~']) {
             return Self { folded, pattern: None };
         }
@@ -201,13 +201,13 @@ impl Wildcard {
     pub(crate) fn matches(&self, text: &str) -> bool {
         match &self.pattern {
             Some(pattern) => pattern.is_match(text),
-            None => folded(text) == self.folded,
+            None => fold_case(text) == self.folded,
         }
     }
 }
 
 /// Folds the case of a text.
-fn folded(text: &str) -> Cow<'_, str> {
+fn fold_case(text: &str) -> Cow<'_, str> {
     let is_folded = text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
     if is_folded { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) }
 }

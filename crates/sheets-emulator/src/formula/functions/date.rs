@@ -6,9 +6,9 @@
 
 use jiff::civil::{Date, date};
 
-use crate::format::typed_date::moment;
+use crate::format::typed_date::parse_moment;
 use crate::formula::args::Args;
-use crate::grid::value::{EvalResult, Scalar, finite, number};
+use crate::grid::value::{EvalResult, Scalar, check_finite, to_number};
 
 /// The day with serial number 0.
 const DAY_ZERO: Date = date(1899, 12, 30);
@@ -21,46 +21,46 @@ const DAY_MS: f64 = 86_400_000.0;
 
 /// Calls a function of dates or times.
 pub(crate) fn call_date_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
-    let on = |at: usize| date_of(serial(args, at)?);
+    let on = |at: usize| compute_date(read_serial(args, at)?);
     let of = |part: i64| i32::try_from(part).map(|part| Scalar::Number(f64::from(part))).map_err(|_| "#NUM!");
     match name {
-        "DATE" => day(args.number(0)?, args.number(1)?, args.number(2)?),
-        "TIME" => time(args.number(0)?, args.number(1)?, args.number(2)?),
-        "DATEVALUE" => finite(typed(args)?.floor()),
-        "TIMEVALUE" => finite(typed(args)?.rem_euclid(1.0)),
+        "DATE" => compute_day_serial(args.number(0)?, args.number(1)?, args.number(2)?),
+        "TIME" => compute_time_serial(args.number(0)?, args.number(1)?, args.number(2)?),
+        "DATEVALUE" => check_finite(read_typed_serial(args)?.floor()),
+        "TIMEVALUE" => check_finite(read_typed_serial(args)?.rem_euclid(1.0)),
         "YEAR" => of(on(0)?.year().into()),
         "MONTH" => of(on(0)?.month().into()),
         "DAY" => of(on(0)?.day().into()),
-        "HOUR" => of(time_of_day(serial(args, 0)?)? / 3_600),
-        "MINUTE" => of(time_of_day(serial(args, 0)?)? / 60 % 60),
-        "SECOND" => of(time_of_day(serial(args, 0)?)? % 60),
-        "WEEKDAY" => of(weekday(on(0)?, args.number_or(1, 1.0)?)?),
+        "HOUR" => of(compute_second_of_day(read_serial(args, 0)?)? / 3_600),
+        "MINUTE" => of(compute_second_of_day(read_serial(args, 0)?)? / 60 % 60),
+        "SECOND" => of(compute_second_of_day(read_serial(args, 0)?)? % 60),
+        "WEEKDAY" => of(number_weekday(on(0)?, args.number_or(1, 1.0)?)?),
         "ISOWEEKNUM" => of(on(0)?.iso_week_date().week().into()),
-        "WEEKNUM" => of(week(on(0)?, args.number_or(1, 1.0)?)?),
+        "WEEKNUM" => of(number_week(on(0)?, args.number_or(1, 1.0)?)?),
         "DAYS" => of(i64::from((on(0)? - on(1)?).get_days())),
         _ => {
             let end = if name == "EOMONTH" { Some(31) } else { None };
-            months_after(on(0)?, args.number(1)?, end)
+            add_months(on(0)?, args.number(1)?, end)
         }
     }
 }
 
 /// Returns an argument as a serial number. A text may be a date or a time as typed.
-pub(crate) fn serial(args: &Args<'_>, at: usize) -> EvalResult<f64> {
+pub(crate) fn read_serial(args: &Args<'_>, at: usize) -> EvalResult<f64> {
     match args.raw(at)? {
-        Scalar::Text(text) => match number(&Scalar::Text(text.clone())) {
+        Scalar::Text(text) => match to_number(&Scalar::Text(text.clone())) {
             Ok(value) => Ok(value),
-            Err(error) => moment(text.trim()).map(|(serial, _)| serial).ok_or(error),
+            Err(error) => parse_moment(text.trim()).map(|(serial, _)| serial).ok_or(error),
         },
-        other => number(other),
+        other => to_number(other),
     }
 }
 
 /// Returns the serial number of a typed date or time; `#VALUE!` for a text that is neither.
-fn typed(args: &Args<'_>) -> EvalResult<f64> {
+fn read_typed_serial(args: &Args<'_>) -> EvalResult<f64> {
     match args.raw(0)? {
         Scalar::Number(serial) => Ok(*serial),
-        Scalar::Text(text) => moment(text.trim()).map(|(serial, _)| serial).ok_or("#VALUE!"),
+        Scalar::Text(text) => parse_moment(text.trim()).map(|(serial, _)| serial).ok_or("#VALUE!"),
         Scalar::Error(error) => Err(error),
         _ => Err("#VALUE!"),
     }
@@ -69,7 +69,7 @@ fn typed(args: &Args<'_>) -> EvalResult<f64> {
 /// Returns the whole seconds since midnight. A fraction is taken to the millisecond, so that nine
 /// o'clock is not 8:59:59.
 #[expect(clippy::cast_possible_truncation, reason = "less than the milliseconds of a day")]
-fn time_of_day(serial: f64) -> EvalResult<i64> {
+fn compute_second_of_day(serial: f64) -> EvalResult<i64> {
     if !(0.0..LAST_SERIAL).contains(&serial) {
         return Err("#NUM!");
     }
@@ -78,13 +78,13 @@ fn time_of_day(serial: f64) -> EvalResult<i64> {
 }
 
 /// Returns the fraction of a day. Parts may be out of range; whole days are left out.
-fn time(hours: f64, minutes: f64, seconds: f64) -> EvalResult<Scalar> {
+fn compute_time_serial(hours: f64, minutes: f64, seconds: f64) -> EvalResult<Scalar> {
     let seconds = hours.trunc() * 3_600.0 + minutes.trunc() * 60.0 + seconds.trunc();
-    if (0.0..=1e12).contains(&seconds) { finite(seconds % 86_400.0 / 86_400.0) } else { Err("#NUM!") }
+    if (0.0..=1e12).contains(&seconds) { check_finite(seconds % 86_400.0 / 86_400.0) } else { Err("#NUM!") }
 }
 
 /// Numbers a day of the week: from Sunday as 1, from Monday as 1, or from Monday as 0.
-fn weekday(date: Date, kind: f64) -> EvalResult<i64> {
+fn number_weekday(date: Date, kind: f64) -> EvalResult<i64> {
     let weekday = date.weekday();
     Ok(i64::from(match kind.trunc() {
         1.0 => weekday.to_sunday_one_offset(),
@@ -97,7 +97,7 @@ fn weekday(date: Date, kind: f64) -> EvalResult<i64> {
 /// Numbers the week of the year. Weeks begin on Sunday (1, 17), on Monday (2, 11) to Saturday (16),
 /// or are those of ISO 8601 (21).
 #[expect(clippy::cast_possible_truncation, reason = "checked before")]
-fn week(date: Date, kind: f64) -> EvalResult<i64> {
+fn number_week(date: Date, kind: f64) -> EvalResult<i64> {
     let first_day = match kind.trunc() {
         1.0 => 7,
         2.0 => 1,
@@ -112,7 +112,7 @@ fn week(date: Date, kind: f64) -> EvalResult<i64> {
 
 /// Returns the date some months later: on the same day, or on this day, or on the last before it.
 #[expect(clippy::cast_possible_truncation, reason = "checked before")]
-fn months_after(date: Date, months: f64, day: Option<i8>) -> EvalResult<Scalar> {
+fn add_months(date: Date, months: f64, day: Option<i8>) -> EvalResult<Scalar> {
     if months.abs() > 120_000.0 {
         return Err("#NUM!");
     }
@@ -123,8 +123,8 @@ fn months_after(date: Date, months: f64, day: Option<i8>) -> EvalResult<Scalar> 
 }
 
 /// Returns the serial number of the day some months before another.
-pub(crate) fn months_before(serial: f64, months: u16) -> Option<f64> {
-    match months_after(date_of(serial).ok()?, -f64::from(months), None) {
+pub(crate) fn subtract_months(serial: f64, months: u16) -> Option<f64> {
+    match add_months(compute_date(serial).ok()?, -f64::from(months), None) {
         Ok(Scalar::Number(serial)) => Some(serial),
         _ => None,
     }
@@ -132,7 +132,7 @@ pub(crate) fn months_before(serial: f64, months: u16) -> Option<f64> {
 
 /// Returns the serial number of a date. Months and days may be out of range.
 #[expect(clippy::cast_possible_truncation, reason = "checked before")]
-fn day(year: f64, month: f64, day: f64) -> EvalResult<Scalar> {
+fn compute_day_serial(year: f64, month: f64, day: f64) -> EvalResult<Scalar> {
     if [year, month, day].iter().any(|part| part.abs() > 100_000.0) || year < 0.0 {
         return Err("#NUM!");
     }
@@ -145,7 +145,7 @@ fn day(year: f64, month: f64, day: f64) -> EvalResult<Scalar> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "checked before")]
-fn date_of(serial: f64) -> EvalResult<Date> {
+fn compute_date(serial: f64) -> EvalResult<Date> {
     if !(0.0..LAST_SERIAL).contains(&serial) {
         return Err("#NUM!");
     }

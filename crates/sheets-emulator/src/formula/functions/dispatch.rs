@@ -4,18 +4,18 @@
 //! Out of scope: reading arguments (`args`), other functions (their own files). Functions that
 //! fetch data yield `#NAME?`, like unknown names; `evaluate` calls those that read the time.
 
-use crate::formula::args::{Args, boolean_argument, size};
+use crate::formula::args::{Args, count_to_number, read_boolean};
 use crate::formula::budget::EvalBudget;
 use crate::formula::elementwise::broadcast;
 use crate::formula::functions::array::call_array_function;
 use crate::formula::functions::choice::choose;
 use crate::formula::functions::criteria::call_criteria_function;
-use crate::formula::functions::date::{call_date_function, serial};
+use crate::formula::functions::date::{call_date_function, read_serial};
 use crate::formula::functions::lookup::{call_lookup_function, call_range_lookup};
 use crate::formula::functions::statistics::call_statistics_function;
 use crate::formula::functions::text::{call_search_function, call_text_function};
 use crate::formula::matrix::Operand;
-use crate::grid::value::{EvalResult, Scalar, finite, number};
+use crate::grid::value::{EvalResult, Scalar, check_finite, to_number};
 
 /// Functions of single values. Inside `ARRAYFORMULA` they are called for each cell of a range.
 const OF_VALUES: &str = " ABS CEILING CHAR CHOOSE CONCAT DATE DATEVALUE DAY DAYS EDATE EOMONTH EXACT FALSE FIND FLOOR HOUR \
@@ -46,7 +46,7 @@ pub(crate) fn is_known(name: &str) -> bool {
 
 /// Returns the names of all functions.
 #[cfg(test)]
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn list_names() -> impl Iterator<Item = &'static str> {
     [OF_VALUES, OF_RANGES, OF_BOTH].into_iter().flat_map(str::split_ascii_whitespace)
 }
 
@@ -83,9 +83,9 @@ pub(crate) fn call(name: &str, mut arguments: Vec<Operand>, reads_arrays: bool, 
         Some(Operand::Matrix(matrix)) => Some(matrix.cells().len() as u64),
         _ => None,
     });
-    let price = whole.sum::<u64>() + cost_of(name);
+    let price = whole.sum::<u64>() + compute_cost(name);
     if lifted.is_empty() {
-        let worked_out = budget.look_at(price).and_then(|()| work_out(name, &Args(&arguments)));
+        let worked_out = budget.look_at(price).and_then(|()| call_function(name, &Args(&arguments)));
         return budget.charge_all(worked_out.unwrap_or_else(|error| Operand::Single(Scalar::Error(error))));
     }
     let ranges: Vec<Operand> = lifted.iter().filter_map(|at| arguments.get(*at).cloned()).collect();
@@ -96,17 +96,17 @@ pub(crate) fn call(name: &str, mut arguments: Vec<Operand>, reads_arrays: bool, 
                 *place = Operand::Single((*scalar).clone());
             }
         }
-        Ok(work_out(name, &Args(&arguments))?.first().clone())
+        Ok(call_function(name, &Args(&arguments))?.first().clone())
     })
 }
 
 /// Returns the cost of the function itself. Compiling a pattern costs as much as reading this many
 /// values.
-fn cost_of(name: &str) -> u64 {
+fn compute_cost(name: &str) -> u64 {
     if name.starts_with("REGEX") { 1_000 } else { 1 }
 }
 
-fn work_out(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
+fn call_function(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
     let scalar = match name {
         "FILTER" | "SORT" | "UNIQUE" | "INDEX" => return call_array_function(name, args),
         "LOOKUP" | "XLOOKUP" => return call_range_lookup(name, args),
@@ -115,11 +115,11 @@ fn work_out(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
         "PI" => Scalar::Number(std::f64::consts::PI),
         "NA" => Scalar::Error("#N/A"),
         "IF" | "IFERROR" | "IFNA" | "IFS" | "SWITCH" | "CHOOSE" => return choose(name, args),
-        "AND" | "OR" | "XOR" | "NOT" => logic(name, args)?,
+        "AND" | "OR" | "XOR" | "NOT" => call_logic_function(name, args)?,
         "ISBLANK" | "ISERR" | "ISERROR" | "ISLOGICAL" | "ISNA" | "ISNONTEXT" | "ISNUMBER" | "ISTEXT" => {
             Scalar::Bool(is_of_kind(name, args.0.first().ok_or("#N/A")?.first()))
         }
-        "N" => Scalar::Number(number(args.0.first().ok_or("#N/A")?.first()).or_else(|error| match error {
+        "N" => Scalar::Number(to_number(args.0.first().ok_or("#N/A")?.first()).or_else(|error| match error {
             "#VALUE!" => Ok(0.0),
             error => Err(error),
         })?),
@@ -160,14 +160,14 @@ fn is_of_kind(name: &str, scalar: &Scalar) -> bool {
     }
 }
 
-fn logic(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
+fn call_logic_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     if name == "NOT" {
         return Ok(Scalar::Bool(!args.truth(0)?));
     }
     let texts_and_blanks =
         |(scalar, in_range): &(&Scalar, bool)| !in_range || !matches!(scalar, Scalar::Text(_) | Scalar::Blank);
     let truths: Vec<bool> =
-        args.all().filter(texts_and_blanks).map(|(one, _)| boolean_argument(one)).collect::<EvalResult<_>>()?;
+        args.all().filter(texts_and_blanks).map(|(one, _)| read_boolean(one)).collect::<EvalResult<_>>()?;
     if truths.is_empty() {
         return Err(if args.is_empty() { "#N/A" } else { "#VALUE!" });
     }
@@ -183,8 +183,9 @@ fn call_variadic(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     if args.is_empty() {
         return Err("#N/A");
     }
-    let count =
-        |counts: &dyn Fn(&Scalar) -> bool| Ok(Scalar::Number(size(args.all().filter(|(one, _)| counts(one)).count())));
+    let count = |counts: &dyn Fn(&Scalar) -> bool| {
+        Ok(Scalar::Number(count_to_number(args.all().filter(|(one, _)| counts(one)).count())))
+    };
     match name {
         "COUNT" => count(&|one| matches!(one, Scalar::Number(_))),
         "COUNTA" => count(&|one| *one != Scalar::Blank),
@@ -192,49 +193,49 @@ fn call_variadic(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
             let cells: u64 = args.0.iter().map(|value| u64::from(value.extent().0) * u64::from(value.extent().1)).sum();
             let empty = |one: &Scalar| *one == Scalar::Blank || *one == Scalar::Text(String::new());
             let filled = args.all().filter(|(one, _)| !empty(one)).count();
-            Ok(Scalar::Number(size(usize::try_from(cells).unwrap_or(usize::MAX).saturating_sub(filled))))
+            Ok(Scalar::Number(count_to_number(usize::try_from(cells).unwrap_or(usize::MAX).saturating_sub(filled))))
         }
         _ => {
             let numbers = args.numbers()?;
             let none = numbers.is_empty();
             match name {
-                "SUM" => finite(numbers.iter().sum()),
-                "PRODUCT" => finite(if none { 0.0 } else { numbers.iter().product() }),
+                "SUM" => check_finite(numbers.iter().sum()),
+                "PRODUCT" => check_finite(if none { 0.0 } else { numbers.iter().product() }),
                 "AVERAGE" if none => Err("#DIV/0!"),
-                "AVERAGE" => finite(numbers.iter().sum::<f64>() / size(numbers.len())),
+                "AVERAGE" => check_finite(numbers.iter().sum::<f64>() / count_to_number(numbers.len())),
                 _ if none => Ok(Scalar::Number(0.0)),
-                "MIN" => finite(numbers.into_iter().fold(f64::INFINITY, f64::min)),
-                _ => finite(numbers.into_iter().fold(f64::NEG_INFINITY, f64::max)),
+                "MIN" => check_finite(numbers.into_iter().fold(f64::INFINITY, f64::min)),
+                _ => check_finite(numbers.into_iter().fold(f64::NEG_INFINITY, f64::max)),
             }
         }
     }
 }
 
 fn call_numeric(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
-    let value = if name == "VALUE" { serial(args, 0)? } else { args.number(0)? };
+    let value = if name == "VALUE" { read_serial(args, 0)? } else { args.number(0)? };
     let places = |round: fn(f64) -> f64| {
         let places = args.number_or(1, 0.0)?.trunc();
         // Multiplying as text rounds as Sheets does: 1.005 to two places is 1.01.
         let scale = 10_f64.powf(places);
         let scaled = value.abs() * scale;
         let settled = format!("{scaled:.9}").parse().unwrap_or(scaled);
-        finite(round(settled) / scale * value.signum())
+        check_finite(round(settled) / scale * value.signum())
     };
     let steps = |round: fn(f64) -> f64| {
         let step = args.number_or(1, 1.0)?;
-        if step.abs() > 0.0 { finite(round(value / step) * step) } else { Ok(Scalar::Number(0.0)) }
+        if step.abs() > 0.0 { check_finite(round(value / step) * step) } else { Ok(Scalar::Number(0.0)) }
     };
     match name {
-        "ABS" => finite(value.abs()),
-        "INT" => finite(value.floor()),
-        "SIGN" => finite(if value.abs() > 0.0 { value.signum() } else { 0.0 }),
-        "VALUE" => finite(value),
+        "ABS" => check_finite(value.abs()),
+        "INT" => check_finite(value.floor()),
+        "SIGN" => check_finite(if value.abs() > 0.0 { value.signum() } else { 0.0 }),
+        "VALUE" => check_finite(value),
         "SQRT" if value < 0.0 => Err("#NUM!"),
-        "SQRT" => finite(value.sqrt()),
-        "POWER" => finite(value.powf(args.number(1)?)),
+        "SQRT" => check_finite(value.sqrt()),
+        "POWER" => check_finite(value.powf(args.number(1)?)),
         "MOD" => {
             let by = args.number(1)?;
-            if by.abs() > 0.0 { finite(value - by * (value / by).floor()) } else { Err("#DIV/0!") }
+            if by.abs() > 0.0 { check_finite(value - by * (value / by).floor()) } else { Err("#DIV/0!") }
         }
         "ROUND" => places(f64::round),
         "ROUNDUP" => places(f64::ceil),

@@ -4,10 +4,10 @@
 //! Out of scope: reading arguments (`args`), sums and counts by criteria (`criteria`), functions
 //! that return several cells (`array`).
 
-use crate::formula::args::{Args, size, whole};
+use crate::formula::args::{Args, count_to_number, take_integer_part};
 use crate::formula::functions::criteria::Wildcard;
 use crate::formula::matrix::{Matrix, Operand, count};
-use crate::grid::value::{EvalResult, Scalar, compare, shown};
+use crate::grid::value::{EvalResult, Scalar, compare, to_text};
 
 /// Calls `MATCH`, `XMATCH`, `VLOOKUP`, `HLOOKUP`, `ROWS` or `COLUMNS`.
 pub(crate) fn call_lookup_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
@@ -16,29 +16,29 @@ pub(crate) fn call_lookup_function(name: &str, args: &Args<'_>) -> EvalResult<Sc
         "COLUMNS" => Ok(Scalar::Number(f64::from(args.matrix(0)?.width))),
         "MATCH" => {
             let range = args.matrix(1)?;
-            let lines = line_of(&range).ok_or("#N/A")?;
-            let at = position(&args.value(0)?, &lines, args.number_or(2, 1.0)?).ok_or("#N/A")?;
-            Ok(Scalar::Number(size(at + 1)))
+            let lines = read_line(&range).ok_or("#N/A")?;
+            let at = find_position(&args.value(0)?, &lines, args.number_or(2, 1.0)?).ok_or("#N/A")?;
+            Ok(Scalar::Number(count_to_number(at + 1)))
         }
         "XMATCH" => {
             let range = args.matrix(1)?;
-            let lines = line_of(&range).ok_or("#VALUE!")?;
+            let lines = read_line(&range).ok_or("#VALUE!")?;
             let search = LineSearch::read(args, 2)?;
-            let at = search.position(&args.value(0)?, &lines).ok_or("#N/A")?;
-            Ok(Scalar::Number(size(at + 1)))
+            let at = search.find_position(&args.value(0)?, &lines).ok_or("#N/A")?;
+            Ok(Scalar::Number(count_to_number(at + 1)))
         }
         _ => {
             let across = name == "HLOOKUP";
             let table = args.matrix(1)?;
             let at = |line: u32, entry: u32| if across { table.at(entry, line) } else { table.at(line, entry) };
-            let entry = count(whole(args.number(2)?).checked_sub(1).ok_or("#VALUE!")?);
+            let entry = count(take_integer_part(args.number(2)?).checked_sub(1).ok_or("#VALUE!")?);
             let (lines, entries) = if across { (table.width, table.height) } else { (table.used_rows(), table.width) };
             if entry >= entries {
                 return Err("#REF!");
             }
             let sorted = if args.len() > 3 { args.truth(3)? } else { true };
             let keys: Vec<&Scalar> = (0..lines).map(|line| at(line, 0)).collect();
-            let found = position(&args.value(0)?, &keys, if sorted { 1.0 } else { 0.0 }).ok_or("#N/A")?;
+            let found = find_position(&args.value(0)?, &keys, if sorted { 1.0 } else { 0.0 }).ok_or("#N/A")?;
             Ok(at(count(found), entry).clone())
         }
     }
@@ -49,40 +49,40 @@ pub(crate) fn call_range_lookup(name: &str, args: &Args<'_>) -> EvalResult<Opera
     let wanted = args.value(0)?;
     let range = args.matrix(1)?;
     if name == "LOOKUP" {
-        return sorted_lookup(&wanted, &range, args);
+        return look_up_sorted(&wanted, &range, args);
     }
-    let lines = line_of(&range).ok_or("#VALUE!")?;
+    let lines = read_line(&range).ok_or("#VALUE!")?;
     let results = args.matrix(2)?;
     let search = LineSearch::read(args, 4)?;
     let across = range.height == 1 && range.width > 1;
     if (across && results.width != range.width) || (!across && results.height != range.height) {
         return Err("#VALUE!");
     }
-    let Some(at) = search.position(&wanted, &lines) else {
+    let Some(at) = search.find_position(&wanted, &lines) else {
         // An argument that was left out is a single blank; a blank cell is a matrix.
         return match args.0.get(3) {
             None | Some(Operand::Single(Scalar::Blank)) => Err("#N/A"),
             Some(missing) => Ok(missing.clone()),
         };
     };
-    Ok(entry_of(&results, count(at), across))
+    Ok(pick_line(&results, count(at), across))
 }
 
 /// Looks a key up in a sorted row or column, or in the first column of a table. In a table that is
 /// wider than high it is the first row. Without a result range, the result is at the table's other
 /// end.
-fn sorted_lookup(wanted: &Scalar, range: &Matrix, args: &Args<'_>) -> EvalResult<Operand> {
+fn look_up_sorted(wanted: &Scalar, range: &Matrix, args: &Args<'_>) -> EvalResult<Operand> {
     let across = range.width > range.height;
     let keys: Vec<&Scalar> = if across {
         (0..range.width).map(|column| range.at(0, column)).collect()
     } else {
         (0..range.used_rows()).map(|row| range.at(row, 0)).collect()
     };
-    let at = count(position(wanted, &keys, 1.0).ok_or("#N/A")?);
+    let at = count(find_position(wanted, &keys, 1.0).ok_or("#N/A")?);
     if args.len() > 2 {
         let results = args.matrix(2)?;
-        return match line_of(&results) {
-            Some(_) => Ok(entry_of(&results, at, results.height == 1 && results.width > 1)),
+        return match read_line(&results) {
+            Some(_) => Ok(pick_line(&results, at, results.height == 1 && results.width > 1)),
             None => Err("#N/A"),
         };
     }
@@ -91,14 +91,17 @@ fn sorted_lookup(wanted: &Scalar, range: &Matrix, args: &Args<'_>) -> EvalResult
 }
 
 /// Returns the cells of one row, or of one column; `None` for a table.
-fn line_of(range: &Matrix) -> Option<Vec<&Scalar>> {
+fn read_line(range: &Matrix) -> Option<Vec<&Scalar>> {
     (range.width == 1 || range.height == 1).then(|| range.cells().iter().collect())
 }
 
 /// Returns a row of a range, or a column.
-fn entry_of(results: &Matrix, at: u32, is_across: bool) -> Operand {
-    let entry: Vec<Scalar> =
-        if is_across { (0..results.height).map(|row| results.at(row, at).clone()).collect() } else { results.row(at) };
+fn pick_line(results: &Matrix, at: u32, is_across: bool) -> Operand {
+    let entry: Vec<Scalar> = if is_across {
+        (0..results.height).map(|row| results.at(row, at).clone()).collect()
+    } else {
+        results.copy_row(at)
+    };
     let (height, width) = if is_across { (results.height, 1) } else { (1, results.width) };
     match <[Scalar; 1]>::try_from(entry) {
         Ok([only]) => Operand::Single(only),
@@ -145,7 +148,7 @@ impl LineSearch {
         Ok(Self { mode, is_backward: backwards })
     }
 
-    fn position(self, wanted: &Scalar, lines: &[&Scalar]) -> Option<usize> {
+    fn find_position(self, wanted: &Scalar, lines: &[&Scalar]) -> Option<usize> {
         let find = |fits: &dyn Fn(&Scalar) -> bool| {
             let fits = |one: &&Scalar| fits(one);
             if self.is_backward { lines.iter().rposition(fits) } else { lines.iter().position(fits) }
@@ -181,7 +184,7 @@ fn is_same_kind(one: &Scalar, other: &Scalar) -> bool {
 
 /// Returns the position of a value. With 0, the first equal one; in sorted values, with 1 the last
 /// that is not greater, with -1 the last that is not less.
-fn position(wanted: &Scalar, is_in: &[&Scalar], how: f64) -> Option<usize> {
+fn find_position(wanted: &Scalar, is_in: &[&Scalar], how: f64) -> Option<usize> {
     let order = |one: &Scalar| if is_same_kind(one, wanted) { compare(one, wanted).ok() } else { None };
     if how.abs() > 0.0 {
         let matches = |order: usize| if how > 0.0 { order <= 1 } else { order >= 1 };
@@ -195,11 +198,11 @@ fn position(wanted: &Scalar, is_in: &[&Scalar], how: f64) -> Option<usize> {
 }
 
 /// Returns the comparison key of a row.
-pub(crate) fn key(scalars: &[Scalar]) -> String {
-    scalars.iter().map(|one| format!("{}\u{1}{}", kind(one), shown(one))).collect::<Vec<_>>().join("\u{2}")
+pub(crate) fn build_row_key(scalars: &[Scalar]) -> String {
+    scalars.iter().map(|one| format!("{}\u{1}{}", encode_kind(one), to_text(one))).collect::<Vec<_>>().join("\u{2}")
 }
 
-fn kind(scalar: &Scalar) -> u8 {
+fn encode_kind(scalar: &Scalar) -> u8 {
     match scalar {
         Scalar::Blank => 0,
         Scalar::Number(_) => 1,

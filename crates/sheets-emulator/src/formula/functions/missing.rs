@@ -23,7 +23,7 @@ fn is_missing(name: &str) -> bool {
 
 /// Returns the missing functions that the formulas of a request call. `before` is what precedes
 /// a formula in the body: a quote, or the name of a member.
-pub(crate) fn missing_functions(body: &[u8], before: &str) -> BTreeSet<String> {
+pub(crate) fn find_missing_functions(body: &[u8], before: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     if !body.contains(&b'=') || !body.contains(&b'(') {
         return found;
@@ -35,12 +35,12 @@ pub(crate) fn missing_functions(body: &[u8], before: &str) -> BTreeSet<String> {
         let text = rest.trim_start_matches([' ', '\n', '\r', '\t', ':']);
         let formula = if before == "\"" { Some(rest) } else { text.strip_prefix('"') };
         if let Some(formula) = formula.and_then(|text| text.strip_prefix('=')) {
-            let end = end_of_text(formula);
-            found.extend(called(&formula[..end]).filter(|name| is_missing(name)));
+            let end = find_end_of_text(formula);
+            found.extend(find_called_names(&formula[..end]).filter(|name| is_missing(name)));
             rest = &formula[end..];
         } else if before == "\"" {
             // Any other text, whose closing quote begins no formula.
-            rest = &rest[end_of_text(rest)..];
+            rest = &rest[find_end_of_text(rest)..];
         }
         rest = rest.strip_prefix('"').filter(|_| before == "\"").unwrap_or(rest);
     }
@@ -48,7 +48,7 @@ pub(crate) fn missing_functions(body: &[u8], before: &str) -> BTreeSet<String> {
 }
 
 /// Returns where a JSON text ends: at its closing quote.
-fn end_of_text(text: &str) -> usize {
+fn find_end_of_text(text: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate() {
         match byte {
@@ -62,7 +62,7 @@ fn end_of_text(text: &str) -> usize {
 }
 
 /// Returns the names before an opening bracket, in upper case. Texts in the formula are skipped.
-fn called(formula: &str) -> impl Iterator<Item = String> + '_ {
+fn find_called_names(formula: &str) -> impl Iterator<Item = String> + '_ {
     // In JSON, a quote of a formula is written `\"`.
     formula.split("\\\"").step_by(2).flat_map(|code| {
         code.match_indices('(').filter_map(|(at, _)| {
@@ -83,16 +83,16 @@ mod tests {
         let values = br#"{"values": [["=QUERY(A:B, \"select IMPORTXML( \")", "=sum(googlefinance ( \"G\" ))", 5],
                          ["QUERY(", "a \"=SPARKLINE(1)\" b", "=NOSUCH(1)+SUM(2)", "=IF(A1, LAMBDA(x, x)(1))"]]}"#;
         assert_eq!(
-            missing_functions(values, "\"").into_iter().collect::<Vec<_>>(),
+            find_missing_functions(values, "\"").into_iter().collect::<Vec<_>>(),
             ["GOOGLEFINANCE", "LAMBDA", "QUERY"]
         );
         let batch = br#"{"requests": [{"updateCells": {"rows": [{"values": [
                         {"userEnteredValue": {"formulaValue" : "=IMPORTRANGE(\"x\")"}},
                         {"userEnteredValue": {"stringValue": "=QUERY(A1)"}}]}]}}]}"#;
-        let found = missing_functions(batch, "\"formulaValue\"");
+        let found = find_missing_functions(batch, "\"formulaValue\"");
         assert_eq!(found.into_iter().collect::<Vec<_>>(), ["IMPORTRANGE"]);
         for nothing in [&b""[..], b"{}", b"{\"values\": [[\"=QUERY(", b"\xff=("] {
-            assert!(missing_functions(nothing, "\"").len() <= 1);
+            assert!(find_missing_functions(nothing, "\"").len() <= 1);
         }
     }
 
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(distinct.len(), listed.len(), "no function is listed twice");
         assert!(listed.len() > 450, "{}", listed.len());
         assert!(OF_CONTEXT.iter().all(|name| listed.contains(name)));
-        let own = dispatch::names();
+        let own = dispatch::list_names();
         let unlisted: Vec<&str> = own.filter(|name| !listed.contains(name)).collect();
         assert!(unlisted.is_empty(), "{unlisted:?}");
     }

@@ -5,42 +5,42 @@
 
 use std::collections::HashSet;
 
-use crate::formula::args::{Args, size, whole};
-use crate::formula::functions::lookup::key;
+use crate::formula::args::{Args, count_to_number, take_integer_part};
+use crate::formula::functions::lookup::build_row_key;
 use crate::formula::matrix::Matrix;
-use crate::grid::value::{EvalResult, Scalar, finite};
+use crate::grid::value::{EvalResult, Scalar, check_finite};
 
 /// Calls `MEDIAN`, `SMALL`, `LARGE`, `PERCENTILE`, `SUMPRODUCT` or `COUNTUNIQUE`.
 pub(crate) fn call_statistics_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     match name {
         "COUNTUNIQUE" => {
             let values = args.all().map(|(value, _)| value).filter(|value| **value != Scalar::Blank);
-            let distinct: HashSet<String> = values.map(|value| key(std::slice::from_ref(value))).collect();
-            Ok(Scalar::Number(size(distinct.len())))
+            let distinct: HashSet<String> = values.map(|value| build_row_key(std::slice::from_ref(value))).collect();
+            Ok(Scalar::Number(count_to_number(distinct.len())))
         }
-        "SUMPRODUCT" => sum_of_products(args),
+        "SUMPRODUCT" => sum_products(args),
         "MEDIAN" => {
-            let sorted = sorted(args)?;
+            let sorted = sort_numbers(args)?;
             let at = |index: usize| sorted.get(index).copied();
             let middle = sorted.len() / 2;
             match (at(middle), sorted.len() % 2) {
-                (Some(upper), 0) => finite(f64::midpoint(at(middle.saturating_sub(1)).unwrap_or(upper), upper)),
-                (Some(median), _) => finite(median),
+                (Some(upper), 0) => check_finite(f64::midpoint(at(middle.saturating_sub(1)).unwrap_or(upper), upper)),
+                (Some(median), _) => check_finite(median),
                 (None, _) => Err("#NUM!"),
             }
         }
-        "PERCENTILE" => percentile(&sorted(&Args(args.0.get(..1).unwrap_or_default()))?, args.number(1)?),
+        "PERCENTILE" => compute_percentile(&sort_numbers(&Args(args.0.get(..1).unwrap_or_default()))?, args.number(1)?),
         _ => {
-            let sorted = sorted(&Args(args.0.get(..1).unwrap_or_default()))?;
-            let rank = whole(args.number(1)?);
+            let sorted = sort_numbers(&Args(args.0.get(..1).unwrap_or_default()))?;
+            let rank = take_integer_part(args.number(1)?);
             let index = if name == "SMALL" { rank.checked_sub(1) } else { sorted.len().checked_sub(rank) };
             let found = index.filter(|_| rank > 0).and_then(|index| sorted.get(index));
-            found.map_or(Err("#NUM!"), |number| finite(*number))
+            found.map_or(Err("#NUM!"), |number| check_finite(*number))
         }
     }
 }
 
-fn sorted(args: &Args<'_>) -> EvalResult<Vec<f64>> {
+fn sort_numbers(args: &Args<'_>) -> EvalResult<Vec<f64>> {
     if args.is_empty() {
         return Err("#N/A");
     }
@@ -51,20 +51,20 @@ fn sorted(args: &Args<'_>) -> EvalResult<Vec<f64>> {
 
 /// Returns the value below which this part of the values lies, between two neighbours in
 /// proportion.
-fn percentile(sorted: &[f64], part: f64) -> EvalResult<Scalar> {
+fn compute_percentile(sorted: &[f64], part: f64) -> EvalResult<Scalar> {
     let last = sorted.len().checked_sub(1).ok_or("#NUM!")?;
     if !(0.0..=1.0).contains(&part) {
         return Err("#NUM!");
     }
-    let at = part * size(last);
-    let lower = sorted.get(whole(at)).ok_or("#NUM!")?;
-    let upper = sorted.get(whole(at) + 1).unwrap_or(lower);
-    finite(lower + (upper - lower) * at.fract())
+    let at = part * count_to_number(last);
+    let lower = sorted.get(take_integer_part(at)).ok_or("#NUM!")?;
+    let upper = sorted.get(take_integer_part(at) + 1).unwrap_or(lower);
+    check_finite(lower + (upper - lower) * at.fract())
 }
 
 /// Sums the products of the values at each position of ranges of one size. Anything but a number
 /// counts as 0.
-fn sum_of_products(args: &Args<'_>) -> EvalResult<Scalar> {
+fn sum_products(args: &Args<'_>) -> EvalResult<Scalar> {
     let ranges: Vec<Matrix> = (0..args.len()).map(|at| args.matrix(at)).collect::<EvalResult<_>>()?;
     let first = ranges.first().ok_or("#N/A")?;
     if ranges.iter().any(|range| (range.height, range.width) != (first.height, first.width)) {
@@ -84,5 +84,5 @@ fn sum_of_products(args: &Args<'_>) -> EvalResult<Scalar> {
         }
         sum += product;
     }
-    finite(sum)
+    check_finite(sum)
 }

@@ -8,17 +8,17 @@ use crate::grid::area::GridRange;
 
 /// Returns the formula as copied this many rows down and columns right. References with `$` stay. A
 /// reference that leaves the sheet is `#REF!`.
-pub(crate) fn shifted(source: &str, down: i64, right: i64) -> String {
-    rewritten(source, |found| {
-        let cells = found.shifted(down, right);
+pub(crate) fn shift_formula(source: &str, down: i64, right: i64) -> String {
+    rewrite_references(source, |found| {
+        let cells = found.print_shifted(down, right);
         Some(cells.map_or_else(|| REF_ERROR.to_owned(), |cells| format!("{}{cells}", found.prefix)))
     })
 }
 
 /// Returns the titles of the sheets that a formula names.
-pub(crate) fn titles_in(source: &str) -> Vec<String> {
+pub(crate) fn find_titles(source: &str) -> Vec<String> {
     let mut titles = Vec::new();
-    rewritten(source, |found| {
+    rewrite_references(source, |found| {
         titles.extend(found.title.clone());
         None
     });
@@ -40,18 +40,21 @@ pub(crate) struct ReferenceMatch<'a> {
 }
 
 /// Replaces each reference outside of texts by the result of `change`; `None` keeps it as written.
-pub(crate) fn rewritten(source: &str, mut change: impl FnMut(&ReferenceMatch<'_>) -> Option<String>) -> String {
+pub(crate) fn rewrite_references(
+    source: &str,
+    mut change: impl FnMut(&ReferenceMatch<'_>) -> Option<String>,
+) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(first) = rest.chars().next() {
-        let titled = title(rest).and_then(|(prefix, title)| {
+        let titled = parse_title(rest).and_then(|(prefix, title)| {
             let after = rest.get(prefix..)?;
-            Some((prefix + word(after), ReferenceMatch::read(after, rest.get(..prefix)?, Some(title))?))
+            Some((prefix + measure_word(after), ReferenceMatch::read(after, rest.get(..prefix)?, Some(title))?))
         });
         let plain = || {
             let can_begin = first.is_ascii_alphanumeric() || first == '$';
             let inside = out.ends_with(['.', '!']);
-            Some((word(rest), ReferenceMatch::read(rest, "", None).filter(|_| can_begin && !inside)?))
+            Some((measure_word(rest), ReferenceMatch::read(rest, "", None).filter(|_| can_begin && !inside)?))
         };
         if let Some((length, found)) = titled.or_else(plain) {
             let (token, after) = rest.split_at(length);
@@ -63,8 +66,8 @@ pub(crate) fn rewritten(source: &str, mut change: impl FnMut(&ReferenceMatch<'_>
             continue;
         }
         let length = match first {
-            '"' | '\'' => quoted(rest, first),
-            c if c.is_alphanumeric() || c == '$' || c == '_' => word(rest),
+            '"' | '\'' => measure_quoted(rest, first),
+            c if c.is_alphanumeric() || c == '$' || c == '_' => measure_word(rest),
             c => c.len_utf8(),
         };
         let (token, after) = rest.split_at(length);
@@ -75,13 +78,13 @@ pub(crate) fn rewritten(source: &str, mut change: impl FnMut(&ReferenceMatch<'_>
 }
 
 /// Parses the title at the start of a text. Returns its length including the `!`, and the title.
-fn title(text: &str) -> Option<(usize, String)> {
+fn parse_title(text: &str) -> Option<(usize, String)> {
     let (length, title) = if text.starts_with('\'') {
-        let length = quoted(text, '\'');
+        let length = measure_quoted(text, '\'');
         let inner = text.get(1..length)?.strip_suffix('\'')?;
         (length, inner.replace("''", "'"))
     } else {
-        let length = word(text);
+        let length = measure_word(text);
         (length, text.get(..length)?.to_owned())
     };
     let named = !title.is_empty() && text.get(length..)?.starts_with('!');
@@ -92,7 +95,7 @@ impl<'a> ReferenceMatch<'a> {
     /// Parses the reference at the start of a text. A word before a parenthesis is a function, one
     /// before `!` is a sheet.
     fn read(text: &str, prefix: &'a str, title: Option<String>) -> Option<Self> {
-        let (token, after) = text.split_at(word(text));
+        let (token, after) = text.split_at(measure_word(text));
         if after.starts_with(['(', '!']) {
             return None;
         }
@@ -105,10 +108,10 @@ impl<'a> ReferenceMatch<'a> {
         Some(Self { prefix, title, first, second })
     }
 
-    fn shifted(&self, down: i64, right: i64) -> Option<String> {
-        let first = self.first.moved(down, right)?;
+    fn print_shifted(&self, down: i64, right: i64) -> Option<String> {
+        let first = self.first.print_moved(down, right)?;
         match &self.second {
-            Some(second) => Some(format!("{first}:{}", second.moved(down, right)?)),
+            Some(second) => Some(format!("{first}:{}", second.print_moved(down, right)?)),
             None => Some(first),
         }
     }
@@ -116,16 +119,16 @@ impl<'a> ReferenceMatch<'a> {
     /// Returns the range of the reference. A missing end is open.
     pub(crate) fn range(&self) -> GridRange {
         let second = self.second.as_ref().unwrap_or(&self.first);
-        let (start_row, end_row) = bounds(self.first.row, second.row);
-        let (start_col, end_col) = bounds(self.first.column, second.column);
+        let (start_row, end_row) = order_bounds(self.first.row, second.row);
+        let (start_col, end_col) = order_bounds(self.first.column, second.column);
         GridRange { sheet_id: 0, start_row, end_row, start_col, end_col }
     }
 
     /// Writes the reference with another range. Open ends and `$` are kept. The title is omitted.
     pub(crate) fn print(&self, range: &GridRange) -> String {
         let rows =
-            spread_bounds(self.first.row, self.second.as_ref().and_then(|end| end.row), range.start_row, range.end_row);
-        let columns = spread_bounds(
+            move_bounds(self.first.row, self.second.as_ref().and_then(|end| end.row), range.start_row, range.end_row);
+        let columns = move_bounds(
             self.first.column,
             self.second.as_ref().and_then(|end| end.column),
             range.start_col,
@@ -143,7 +146,7 @@ impl<'a> ReferenceMatch<'a> {
 type LineBound = Option<(bool, i64)>;
 
 /// Returns the bounds from 0, with an exclusive end. A missing end is open.
-fn bounds(first: LineBound, second: LineBound) -> (Option<u32>, Option<u32>) {
+fn order_bounds(first: LineBound, second: LineBound) -> (Option<u32>, Option<u32>) {
     let line = |at: i64| u32::try_from(at).unwrap_or(u32::MAX);
     match (first, second) {
         (Some((_, a)), Some((_, b))) => (Some(line(a.min(b) - 1)), Some(line(a.max(b)))),
@@ -152,7 +155,7 @@ fn bounds(first: LineBound, second: LineBound) -> (Option<u32>, Option<u32>) {
     }
 }
 
-fn spread_bounds(first: LineBound, second: LineBound, start: Option<u32>, end: Option<u32>) -> (LineBound, LineBound) {
+fn move_bounds(first: LineBound, second: LineBound, start: Option<u32>, end: Option<u32>) -> (LineBound, LineBound) {
     let start = start.map_or(1, |at| i64::from(at) + 1);
     let put = |line: LineBound, at: i64| line.map(|(fixed, _)| (fixed, at));
     let last = if first.is_some() { end.map_or(start, i64::from) } else { start };
@@ -160,7 +163,7 @@ fn spread_bounds(first: LineBound, second: LineBound, start: Option<u32>, end: O
 }
 
 /// Returns the length of a text or a quoted title. Quotes inside are doubled.
-fn quoted(text: &str, quote: char) -> usize {
+fn measure_quoted(text: &str, quote: char) -> usize {
     let mut chars = text.char_indices().skip(1).peekable();
     while let Some((at, c)) = chars.next() {
         if c == quote {
@@ -174,7 +177,7 @@ fn quoted(text: &str, quote: char) -> usize {
     text.len()
 }
 
-fn word(text: &str) -> usize {
+fn measure_word(text: &str) -> usize {
     text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '$' | '_' | '.' | ':'))).unwrap_or(text.len())
 }
 
@@ -224,7 +227,7 @@ impl RangeEnd {
     }
 
     /// Writes the reference after a move; `None` if it leaves the sheet.
-    fn moved(self, down: i64, right: i64) -> Option<String> {
+    fn print_moved(self, down: i64, right: i64) -> Option<String> {
         let place = |at: LineBound, by: i64, most: i64| match at {
             None => Some(None),
             Some((fixed, at)) => {
@@ -239,13 +242,14 @@ impl RangeEnd {
 
     fn print(self) -> String {
         let dollar = |is_fixed: bool| if is_fixed { "$" } else { "" };
-        let column = self.column.map(|(fixed, at)| format!("{}{}", dollar(fixed), letters(at))).unwrap_or_default();
+        let column =
+            self.column.map(|(fixed, at)| format!("{}{}", dollar(fixed), print_column(at))).unwrap_or_default();
         let row = self.row.map(|(fixed, at)| format!("{}{at}", dollar(fixed))).unwrap_or_default();
         column + &row
     }
 }
 
-fn letters(mut column: i64) -> String {
+fn print_column(mut column: i64) -> String {
     let mut letters = Vec::new();
     while column > 0 {
         column -= 1;
@@ -274,14 +278,14 @@ mod tests {
             ("=LOG10(A1)+rate+A1B", "=LOG10(B3)+rate+A1B"),
             ("=1.5+A1%", "=1.5+B3%"),
         ] {
-            assert_eq!(shifted(before, 2, 1), after, "{before}");
+            assert_eq!(shift_formula(before, 2, 1), after, "{before}");
         }
     }
 
     #[test]
     fn what_would_leave_the_sheet_is_no_reference_any_more() {
-        assert_eq!(shifted("=A1+B5+SUM(A1:A3)", -1, 0), "=#REF!+B4+SUM(#REF!)");
-        assert_eq!(shifted("=A1", 0, -1), "=#REF!");
+        assert_eq!(shift_formula("=A1+B5+SUM(A1:A3)", -1, 0), "=#REF!+B4+SUM(#REF!)");
+        assert_eq!(shift_formula("=A1", 0, -1), "=#REF!");
     }
 
     proptest! {
@@ -289,11 +293,11 @@ mod tests {
         fn a_formula_that_goes_there_and_back_is_the_same(source in "=[A-Z$:0-9+*(),'\" !a-z]{0,40}", down in 0_i64..500, right in 0_i64..50) {
             // References are normalised ("a01" becomes "A1"), so the second round starts from the
             // first result.
-            let print = shifted(&source, 0, 0);
-            let there = shifted(&print, down, right);
+            let print = shift_formula(&source, 0, 0);
+            let there = shift_formula(&print, down, right);
             // What leaves the sheet at its edge, as ZZZ1 does, can't come back.
             prop_assume!(!there.contains(REF_ERROR));
-            prop_assert_eq!(shifted(&there, -down, -right), print);
+            prop_assert_eq!(shift_formula(&there, -down, -right), print);
         }
     }
 }

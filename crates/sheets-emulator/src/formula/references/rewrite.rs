@@ -8,7 +8,7 @@
 
 use serde_json::Value;
 
-use crate::formula::references::parse::{REF_ERROR, shifted};
+use crate::formula::references::parse::{REF_ERROR, shift_formula};
 use crate::formula::references::shift::{SheetEdit, adjust_formula};
 use crate::grid::area::GridRange;
 use crate::grid::cell::{Cell, CellValue};
@@ -50,7 +50,7 @@ pub(crate) fn rewrite_rule(rule: &mut Value, before: &GridRange, on: &str, edit:
     for value in values.into_iter().flatten().filter_map(|value| value.get_mut("userEnteredValue")) {
         let Some(source) = value.as_str().filter(|source| source.starts_with('=')) else { continue };
         let Some(new) = adjust_formula(source, on, on, edit) else { continue };
-        let new = if new.contains(REF_ERROR) { shifted(source, moved.0, moved.1) } else { new };
+        let new = if new.contains(REF_ERROR) { shift_formula(source, moved.0, moved.1) } else { new };
         changed |= new != source;
         *value = new.into();
     }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::formula::references::parse::{REF_ERROR, ReferenceMatch, rewritten};
+use crate::formula::references::parse::{REF_ERROR, ReferenceMatch, rewrite_references};
 use crate::grid::a1::quote_title;
 use crate::grid::area::{Area, Dimension, GridRange};
 use crate::storage::content::named_ranges::fold;
@@ -49,7 +49,7 @@ pub(crate) enum SheetEdit {
 /// Returns the formula after the edit of the sheet `on`, for a formula on the sheet `home`; `None`
 /// if it does not change.
 pub(crate) fn adjust_formula(source: &str, home: &str, on: &str, edit: &SheetEdit) -> Option<String> {
-    let new = rewritten(source, |found| {
+    let new = rewrite_references(source, |found| {
         let meant = found.title.as_deref().unwrap_or(home);
         if fold(meant) != fold(on) {
             return None;
@@ -60,8 +60,8 @@ pub(crate) fn adjust_formula(source: &str, home: &str, on: &str, edit: &SheetEdi
                 same().map(|prefix| format!("{prefix}{}", found.print(&found.range())))
             }
             SheetEdit::Gone => found.title.is_some().then(|| REF_ERROR.to_owned()),
-            SheetEdit::Cut { from, top, left, title } => cut(found, from, (*top, *left), title, home),
-            _ => match range_after(&found.range(), edit) {
+            SheetEdit::Cut { from, top, left, title } => move_cut_reference(found, from, (*top, *left), title, home),
+            _ => match adjust_range(&found.range(), edit) {
                 None => Some(REF_ERROR.to_owned()),
                 Some(range) if range == found.range() => None,
                 Some(range) => Some(format!("{}{}", found.prefix, found.print(&range))),
@@ -72,14 +72,14 @@ pub(crate) fn adjust_formula(source: &str, home: &str, on: &str, edit: &SheetEdi
 }
 
 /// Returns the formula for another sheet than `home`, with the same cells.
-pub(crate) fn moved_to_sheet(source: &str, home: &str) -> String {
-    rewritten(source, |found| {
+pub(crate) fn move_to_sheet(source: &str, home: &str) -> String {
+    rewrite_references(source, |found| {
         found.title.is_none().then(|| format!("{}!{}", quote_title(home), found.print(&found.range())))
     })
 }
 
 /// Returns a range after an edit of its sheet; `None` if its cells are deleted.
-pub(crate) fn range_after(range: &GridRange, edit: &SheetEdit) -> Option<GridRange> {
+pub(crate) fn adjust_range(range: &GridRange, edit: &SheetEdit) -> Option<GridRange> {
     let range = range.clone();
     match edit {
         SheetEdit::Insert { dimension, at, count, within } if touches(&range, *dimension, within.as_ref()) => {
@@ -103,7 +103,13 @@ fn touches(range: &GridRange, dimension: Dimension, within: Option<&Range<u32>>)
     start.is_some_and(|start| start >= within.start) && end.is_some_and(|end| end <= within.end)
 }
 
-fn cut(found: &ReferenceMatch<'_>, from: &Area, (top, left): (u32, u32), title: &str, home: &str) -> Option<String> {
+fn move_cut_reference(
+    found: &ReferenceMatch<'_>,
+    from: &Area,
+    (top, left): (u32, u32),
+    title: &str,
+    home: &str,
+) -> Option<String> {
     let range = found.range();
     let inside =
         touches(&range, Dimension::Rows, Some(&from.cols)) && touches(&range, Dimension::Columns, Some(&from.rows));
@@ -188,7 +194,7 @@ mod tests {
         let away = SheetEdit::Cut { from, top: 0, left: 0, title: "My tab".to_owned() };
         assert_eq!(on_log("=A1+C1", &away), "='My tab'!A1+C1");
         assert_eq!(adjust_formula("=Log!A1", "My tab", "Log", &away).as_deref(), Some("=A1"));
-        assert_eq!(moved_to_sheet("=A1+'My tab'!B2", "Log"), "=Log!A1+'My tab'!B2");
+        assert_eq!(move_to_sheet("=A1+'My tab'!B2", "Log"), "=Log!A1+'My tab'!B2");
     }
 
     #[test]
@@ -207,7 +213,7 @@ mod tests {
             source in "=[A-C$:0-9+*(),'\"! a-c]{0,40}", at in 0_u32..60, count in 1_u32..50, columns: bool,
         ) {
             let dimension = if columns { Dimension::Columns } else { Dimension::Rows };
-            let print = rewritten(&source, |found| Some(format!("{}{}", found.prefix, found.print(&found.range()))));
+            let print = rewrite_references(&source, |found| Some(format!("{}{}", found.prefix, found.print(&found.range()))));
             let there = SheetEdit::Insert { dimension, at, count, within: None };
             let back = SheetEdit::Delete { dimension, deleted: at..at + count, within: None };
             prop_assert_eq!(on_log(&on_log(&print, &there), &back), print);

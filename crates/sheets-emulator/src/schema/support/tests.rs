@@ -11,7 +11,7 @@ use crate::emulator::Emulator;
 use crate::error::NOT_IMPLEMENTED;
 use crate::options::EmulatorOptions;
 use crate::random::SeededRandom;
-use crate::schema::support::{REQUEST_SUPPORT, SUPPORTED_METHODS, SupportLevel, request_kinds};
+use crate::schema::support::{REQUEST_SUPPORT, SUPPORTED_METHODS, SupportLevel, list_request_kinds};
 use crate::time::SimulatedTimeSource;
 use hyper::Method;
 use serde_json::json;
@@ -68,7 +68,7 @@ async fn methods_table() -> String {
 
 async fn kinds_table() -> String {
     let mut table = "| request | | to know |\n|---|---|---|\n".to_owned();
-    for kind in request_kinds() {
+    for kind in list_request_kinds() {
         let body = json!({"requests": [{ kind: {} }]}).to_string();
         let status = status("POST", &format!("/v4/spreadsheets/{ID}:batchUpdate"), body).await;
         let declared = REQUEST_SUPPORT.iter().find(|(answered, ..)| *answered == kind);
@@ -111,8 +111,8 @@ fn every_method_and_every_kind_is_in_the_tables() {
     let named: HashSet<&str> = named.map(|route| route.api.info().0).collect();
     assert_eq!(named.len(), SUPPORTED_METHODS.len(), "no method is there twice");
     assert_eq!(named.iter().filter(|name| name.starts_with("spreadsheets.")).count(), 17);
-    assert_eq!(request_kinds().len(), 74, "the kinds of revision 20261019");
+    assert_eq!(list_request_kinds().len(), 74, "the kinds of revision 20261019");
     let declared: HashSet<&str> = REQUEST_SUPPORT.iter().map(|(kind, ..)| *kind).collect();
     assert_eq!(declared.len(), REQUEST_SUPPORT.len(), "no kind is declared twice");
-    assert!(declared.iter().all(|kind| request_kinds().contains(kind)), "Google knows what is declared");
+    assert!(declared.iter().all(|kind| list_request_kinds().contains(kind)), "Google knows what is declared");
 }

@@ -51,14 +51,14 @@ impl MetadataLookup {
             return true;
         }
         if loose && let Some(sheet) = wanted.get("sheetId") {
-            return sheet_of(location) == sheet.as_i64();
+            return read_location_sheet(location) == sheet.as_i64();
         }
         wanted.iter().filter(|(name, _)| *name != "locationType").all(|(name, value)| location.get(name) == Some(value))
     }
 }
 
 /// Returns the sheet of a location.
-pub(crate) fn sheet_of(location: &Map<String, Value>) -> Option<i64> {
+pub(crate) fn read_location_sheet(location: &Map<String, Value>) -> Option<i64> {
     let direct = location.get("sheetId").and_then(Value::as_i64);
     let range = location.get("dimensionRange");
     direct.or_else(|| range.map(|range| range.get("sheetId").and_then(Value::as_i64).unwrap_or(0)))

@@ -17,7 +17,7 @@ use crate::storage::transaction::Transaction;
 const KIND: &str = "recalculation";
 
 /// Returns the milliseconds after which a setting recalculates by itself.
-fn interval_ms(auto_recalc: &str) -> Option<i64> {
+fn parse_interval_ms(auto_recalc: &str) -> Option<i64> {
     match auto_recalc {
         "MINUTE" => Some(60_000),
         "HOUR" => Some(3_600_000),
@@ -35,7 +35,7 @@ impl Transaction<'_> {
             return Ok(now);
         }
         let Some(edited) = self.recorded_edit()? else { return Ok(now) };
-        let by_time = interval_ms(auto_recalc).map(|interval| now - now.rem_euclid(interval));
+        let by_time = parse_interval_ms(auto_recalc).map(|interval| now - now.rem_euclid(interval));
         Ok(by_time.map_or(edited, |by_time| by_time.max(edited)))
     }
 

@@ -31,7 +31,7 @@ const PLAIN: u8 = 1;
 const SPILLING: u8 = 2;
 
 /// Returns the column `formulas` of a row: 0 without formulas.
-fn formulas_in(cells: &[Cell]) -> u8 {
+fn classify_formulas(cells: &[Cell]) -> u8 {
     let level = |cell: &Cell| match &cell.value {
         Some(CellValue::Formula { source, .. }) => {
             if may_spill(source) {
@@ -113,7 +113,7 @@ impl Transaction<'_> {
             .prepare_cached(
                 "INSERT OR REPLACE INTO rows (sheet, bare, row, cells, formulas) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
-            .execute(params![key, bare, row, row_blob::encode(&cells), formulas_in(&cells)])?;
+            .execute(params![key, bare, row, row_blob::encode(&cells), classify_formulas(&cells)])?;
         Ok(())
     }
 
@@ -128,7 +128,7 @@ impl Transaction<'_> {
         let bare = !cells.iter().any(Cell::has_data);
         self.db()
             .prepare_cached("INSERT INTO rows (sheet, bare, row, cells, formulas) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![self.key(sheet), bare, row, row_blob::encode(&cells), formulas_in(&cells)])?;
+            .execute(params![self.key(sheet), bare, row, row_blob::encode(&cells), classify_formulas(&cells)])?;
         Ok(())
     }
 
@@ -156,7 +156,7 @@ impl Transaction<'_> {
     pub(crate) fn rewrite_row(&self, sheet: i32, row: u32, cells: &[Cell]) -> Result<(), StorageError> {
         self.check_time_limit()?;
         let sql = "UPDATE rows SET cells = ?3, formulas = ?4 WHERE sheet = ?1 AND bare = 0 AND row = ?2";
-        let new = params![self.key(sheet), row, row_blob::encode(cells), formulas_in(cells)];
+        let new = params![self.key(sheet), row, row_blob::encode(cells), classify_formulas(cells)];
         self.db().prepare_cached(sql)?.execute(new)?;
         Ok(())
     }

@@ -81,7 +81,7 @@ CREATE INDEX formulas ON rows (sheet, formulas, row) WHERE formulas > 0;
 ";
 
 /// Explains what `SQLite` reports as "unable to open database file".
-pub(crate) fn path_problem(path: &Path) -> Option<&'static str> {
+pub(crate) fn explain_path_problem(path: &Path) -> Option<&'static str> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if path.is_dir() {
         Some("it is a folder; name a file")
@@ -123,11 +123,11 @@ pub(crate) fn prepare(connection: &Connection, path: &Path) -> Result<(), Storag
     if mode != "wal" {
         use_wal(connection)?;
     }
-    if version(connection)? == SCHEMA_VERSION {
+    if read_version(connection)? == SCHEMA_VERSION {
         return Ok(());
     }
     connection.execute_batch("BEGIN IMMEDIATE")?;
-    let result = match version(connection)? {
+    let result = match read_version(connection)? {
         0 if is_empty(connection)? => connection
             .execute_batch(&format!("{SCHEMA}; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT"))
             .map_err(StorageError::from),
@@ -157,7 +157,7 @@ fn use_wal(connection: &Connection) -> Result<(), StorageError> {
     Err(StorageError::Busy)
 }
 
-fn version(connection: &Connection) -> Result<i64, StorageError> {
+fn read_version(connection: &Connection) -> Result<i64, StorageError> {
     Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
 }
 

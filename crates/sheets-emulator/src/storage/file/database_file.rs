@@ -52,14 +52,14 @@ impl DatabaseFile {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut open = open_files();
         let known =
-            std::fs::metadata(path).ok().as_ref().and_then(identity).and_then(|identity| {
+            std::fs::metadata(path).ok().as_ref().and_then(read_identity).and_then(|identity| {
                 open.iter().filter_map(Weak::upgrade).find(|inode| inode.identity == Some(identity))
             });
         let inode = if let Some(inode) = known {
             inode
         } else {
             let file = open_or_make(path)?;
-            let inode = Arc::new(OpenFile { identity: identity(&file.metadata()?), file: Some(file) });
+            let inode = Arc::new(OpenFile { identity: read_identity(&file.metadata()?), file: Some(file) });
             open.push(Arc::downgrade(&inode));
             inode
         };
@@ -98,7 +98,7 @@ impl DatabaseFile {
     pub(crate) fn check_in_place(&self) -> Result<(), StorageError> {
         let moved = |how| Err(StorageError::Gone { path: self.path.clone(), how });
         match std::fs::metadata(&self.path) {
-            Ok(found) if identity(&found) == self.inode.identity => Ok(()),
+            Ok(found) if read_identity(&found) == self.inode.identity => Ok(()),
             Ok(_) => moved("was replaced by another file"),
             Err(error) if error.kind() == ErrorKind::NotFound => moved("was moved or deleted"),
             Err(error) => Err(StorageError::File { path: self.path.clone(), cause: error }),
@@ -147,13 +147,13 @@ fn make_with(path: &Path, options: &mut OpenOptions) -> io::Result<()> {
 
 #[cfg(unix)]
 #[expect(clippy::unnecessary_wraps, reason = "other systems have no such numbers")]
-fn identity(found: &Metadata) -> Option<FileIdentity> {
+fn read_identity(found: &Metadata) -> Option<FileIdentity> {
     use std::os::unix::fs::MetadataExt;
     Some((found.dev(), found.ino()))
 }
 
 #[cfg(not(unix))]
-fn identity(_: &Metadata) -> Option<FileIdentity> {
+fn read_identity(_: &Metadata) -> Option<FileIdentity> {
     None
 }
 

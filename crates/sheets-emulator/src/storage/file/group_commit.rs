@@ -48,7 +48,7 @@ impl GroupCommit {
     }
 
     /// Counts a commit. Returns its number.
-    pub(crate) fn commit(&self) -> u64 {
+    pub(crate) fn count_commit(&self) -> u64 {
         let mut state = self.state();
         state.committed += 1;
         state.committed
@@ -87,7 +87,7 @@ impl GroupCommit {
 
 impl GroupLeader<'_> {
     /// Records that all commits up to this number are in the file.
-    pub(crate) fn checkpointed(self, through: u64) {
+    pub(crate) fn record_checkpoint(self, through: u64) {
         let mut state = self.0.state();
         state.checkpointed = state.checkpointed.max(through);
     }
@@ -114,12 +114,12 @@ mod tests {
     #[test]
     fn one_brings_in_what_others_have_committed() {
         let group = GroupCommit::default();
-        let [first, second] = [(); 2].map(|()| group.commit());
+        let [first, second] = [(); 2].map(|()| group.count_commit());
         let link_target = lead(group.join(first));
         assert!(matches!(group.join(second), CommitRole::Waits));
         let through = group.last();
-        let third = group.commit();
-        link_target.checkpointed(through);
+        let third = group.count_commit();
+        link_target.record_checkpoint(through);
         assert!(matches!(group.join(second), CommitRole::Done) && group.wait(second).is_none());
         assert!(matches!(group.join(third), CommitRole::Leads(_)), "it came later");
     }
@@ -127,11 +127,11 @@ mod tests {
     #[test]
     fn where_one_fails_the_next_one_tries() {
         let group = GroupCommit::default();
-        let [first, second] = [(); 2].map(|()| group.commit());
+        let [first, second] = [(); 2].map(|()| group.count_commit());
         let link_target = lead(group.join(first));
         assert!(matches!(group.join(second), CommitRole::Waits));
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| group.wait(second).map(|lead| lead.checkpointed(group.last())).is_some());
+            let waiting = scope.spawn(|| group.wait(second).map(|lead| lead.record_checkpoint(group.last())).is_some());
             drop(link_target);
             assert!(waiting.join().unwrap(), "it leads now");
         });

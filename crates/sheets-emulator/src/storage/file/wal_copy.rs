@@ -97,7 +97,7 @@ impl WalCopy {
         }
         let mut head = [0; LOG_HEADER_BYTES];
         read_at(file, &mut head, self.start)?;
-        let size = match number(&head, 8) {
+        let size = match read_number(&head, 8) {
             1 => 65_536,
             size => u64::from(size),
         };
@@ -113,7 +113,7 @@ impl WalCopy {
             if bytes[8..16] != head[16..24] {
                 break;
             }
-            heads.push((number(&bytes, 0), number(&bytes, 4)));
+            heads.push((read_number(&bytes, 0), read_number(&bytes, 4)));
         }
         let Some(last) = heads.iter().rposition(|(_, pages)| *pages > 0) else { return Ok(false) };
         let mut page = vec![0; usize::try_from(size).unwrap_or(0)];
@@ -151,7 +151,7 @@ impl WalCopy {
 }
 
 /// Reads a big-endian number of the log.
-fn number(bytes: &[u8], from: usize) -> u32 {
+fn read_number(bytes: &[u8], from: usize) -> u32 {
     bytes[from..from + 4].iter().fold(0, |number, byte| (number << 8) | u32::from(*byte))
 }
 

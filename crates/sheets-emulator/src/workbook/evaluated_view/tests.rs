@@ -23,9 +23,9 @@ fn seen(lines: &[&[&str]]) -> Vec<String> {
         .visit(0, &Area::new(0..10, 0..8), |row, cells| {
             let texts: Vec<String> = cells
                 .iter()
-                .map(|cell| match effective(cell) {
+                .map(|cell| match read_effective_value(cell) {
                     Scalar::Blank => "_".to_owned(),
-                    value_at => crate::grid::value::shown(&value_at),
+                    value_at => crate::grid::value::to_text(&value_at),
                 })
                 .collect();
             seen.push(format!("{row}: {}", texts.join(" ")));
