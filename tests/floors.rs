@@ -9,6 +9,8 @@
 mod booleans;
 #[path = "floors/comments.rs"]
 mod comments;
+#[path = "floors/messages.rs"]
+mod messages;
 #[path = "floors/paths.rs"]
 mod paths;
 #[path = "floors/references.rs"]
@@ -25,6 +27,7 @@ use std::path::Path;
 
 use booleans::unclear_booleans;
 use comments::long_comments;
+use messages::unclear_messages;
 use paths::{Named, named};
 use references::dangling_references;
 use strip::{is_word, production_code, production_code_and_strings};
@@ -121,7 +124,8 @@ fn violations(files: &Files) -> Vec<String> {
         }
         attributes(&code, &mut say);
         let unclear = unclear_booleans(&code).into_iter();
-        for (line, what) in unclear.chain(negated_nouns(text)).chain(dangling_references(path, text, files)) {
+        let in_text = negated_nouns(text).into_iter().chain(unclear_messages(text));
+        for (line, what) in unclear.chain(in_text).chain(dangling_references(path, text, files)) {
             say(line, what);
         }
         if is_pure(path) {
@@ -445,6 +449,10 @@ fn a_clean_house_has_no_violation() {
 const LONG_COMMENT: &str = "//! A sentence of six and twenty words,\n//! which no one should have to read, because what it says \
      could be said in two that are short and plain.\n";
 
+/// A message of 26 words.
+const LONG_MESSAGE: &str = "//! M.\nconst A: &str = \"a message of six and twenty words, which no one should have to read at \
+     nine in the morning when what it says fits into two\";\n";
+
 /// Path and text of a file that breaks a rule, and what the rule has to say of it.
 const PLANTED: &[(&str, &str, &str)] = &[
     ("ledger/bad.rs", "//! M.\nuse crate::port::step::Step;\n", "imports go down"),
@@ -501,6 +509,8 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("cli/bad.rs", "//! Uses `ledger::gone`.\n", "names nothing that exists"),
     ("cli/bad.rs", "//! For somebody.\n", "plain words"),
     ("cli/bad.rs", LONG_COMMENT, "make two of"),
+    ("cli/bad.rs", LONG_MESSAGE, "a message of 26 words"),
+    ("cli/bad.rs", "//! M.\nconst A: &str = \"it tells\";\n", "in a message"),
     ("cli/bad.rs", "//! M.\npub enum Fault { A }\n", "is a public type of"),
     ("cli/bad.rs", "//! M.\nstruct A {\n    done: bool,\n}\n", "`done` is a boolean"),
     ("cli/bad.rs", "//! M.\nfn f(a: u8, done: Option<bool>) {}\n", "`done` is a boolean"),
