@@ -148,7 +148,7 @@ impl<R: Read + Send> Rows<R> {
         let row = match self.reader.next() {
             Ok(Some(row)) => row,
             Ok(None) => {
-                let why = "the input is empty; its first row has to name the fields: see whether what writes it has come to its end";
+                let why = "the input is empty; its first row has to name the fields: check that the program that writes it has finished";
                 return Err(broken(1, why.into()));
             }
             Err(RowScanError::CutOff) => return Err(broken(1, "a quote that it opens is never closed".into())),

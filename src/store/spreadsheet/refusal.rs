@@ -20,7 +20,7 @@ impl SheetsStore {
         refusal: &ApiError,
     ) -> Option<CommitResult> {
         let why = match refusal.advice(self.loader().sheets.client_email()) {
-            Some(advice) => format!("{}; {advice}", refusal.message),
+            Some(advice) => format!("{}; {advice}", refusal.message.trim_end_matches('.')),
             None => refusal.message.clone(),
         };
         if refusal.code != 400 {
