@@ -2,7 +2,7 @@
 //! table in `docs/observability.md`.
 //!
 //! In scope: names, types, units, labels, help. Out of scope: values (`samples`), forms
-//! (`prometheus_text`, `statsd`).
+//! (`prometheus_text`, `statsd_names`).
 //!
 //! Names follow <https://prometheus.io/docs/practices/naming/>: a prefix, base units, `_total` for
 //! counters, and the instant of an event in place of its age. The label `job_name` is on every
