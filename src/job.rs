@@ -45,7 +45,7 @@
 //! | How does a job run, and what does a run return? | `runner_job`, `report` |
 //! | Why could it not be built or run? | `error` |
 //! | How is a single operation tried again? | `retrying` |
-//! | Which mishaps can a test play on a job? | `scenario` |
+//! | Which mishaps can a test inflict on a job? | `scenario` |
 //!
 //! The list of public items is in `docs/library-items.txt`; a test compares it with this module.
 //! Every other module of the crate is the engine, which may change with each release.

@@ -37,7 +37,7 @@
 //!          read the head ──▶ a draft of this run ──▶ applied after all
 //!              ▲   │  ├─▶ a lower number ──────────▶ stale read: read again
 //!              └───┘  ├─▶ the head it came from ───▶ not applied yet: send the identical batch again
-//!                     ├─▶ foreign, same fence ─────▶ reload, draft what is missing
+//!                     ├─▶ another, no higher fence ▶ reload, draft what is missing
 //!                     ├─▶ a higher fence ──────────▶ fenced: stop, change nothing
 //!                     └─▶ absent ──────────────────▶ corrupt: stop, never start over
 //! ```

@@ -53,7 +53,7 @@ pub struct DryRunEffects {
     pub probe_reads: u64,
     /// Rows added to the data tab.
     pub inserted: u64,
-    /// Rows of the data tab that are written over.
+    /// Rows of the data tab that are rewritten.
     pub updated: u64,
     /// Keys that become done.
     pub keys: u64,

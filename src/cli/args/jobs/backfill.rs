@@ -30,7 +30,7 @@ pub struct BackfillArgs {
     /// Apply changes that `max_changed` or `[expect]` holds back; only those of CODE
     #[arg(long, value_name = "CODE", num_args = 0..=1, require_equals = true, value_parser = approval, default_missing_value = "")]
     pub approve: Option<Approval>,
-    /// Print nothing of a run unless something failed or is exhausted
+    /// Print only the warnings and failures of a run, exhausted ones among them
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 }
