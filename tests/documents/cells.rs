@@ -53,7 +53,8 @@ mod tests {
 
     #[test]
     fn a_cell_of_26_words_is_found_with_its_line_and_count() {
-        let text = format!("Text.\n\n| a | b |\n|---|---|\n| `x|y` z | {} |\n| {} | {} |\n", numbered(26), numbered(25), 7);
+        let text =
+            format!("Text.\n\n| a | b |\n|---|---|\n| `x|y` z | {} |\n| {} | {} |\n", numbered(26), numbered(25), 7);
         let found = long_cells(&text);
         assert_eq!(found.iter().map(|s| (s.line, s.words)).collect::<Vec<_>>(), [(5, 26)], "{found:?}");
         assert!(found[0].start.starts_with("word0 word1 "), "{found:?}");
