@@ -183,7 +183,7 @@ pub struct RunArgs {
     /// Choose which failed items make a finished run exit with 3
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub fail_on: FailOn,
-    /// Print warnings only, unless something failed or is exhausted
+    /// Print warnings and failures only, exhausted ones among them
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 }

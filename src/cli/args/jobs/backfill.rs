@@ -30,7 +30,7 @@ pub struct BackfillArgs {
     /// Apply changes that `max_changed` or `[expect]` holds back; with CODE, only these
     #[arg(long, value_name = "CODE", num_args = 0..=1, require_equals = true, value_parser = approval, default_missing_value = "")]
     pub approve: Option<Approval>,
-    /// Print warnings of a run only, unless something failed or is exhausted
+    /// Print only the warnings and failures of a run, exhausted ones among them
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 }

@@ -1,7 +1,7 @@
 //! What is reported to people, when, and to whom.
 //!
 //! In scope: the settings of `[alerts]`, and `SLACK_WEBHOOK_URL`, which needs none. Out of scope:
-//! the rules (`alerts`), sending (`alert`), and the channels
+//! the rules (`alerts`), sending (`alert_delivery`), and the channels
 //! (`config::sections::reporting::alert_channels`).
 //!
 //! The address of a webhook is a secret. A wrong `SLACK_WEBHOOK_URL` is a warning, and no error: a
