@@ -67,7 +67,7 @@ pub(super) fn taken_over_error(schedule: Option<&ScheduleRecorder>, state: &Stat
 
 /// Returns the error for a deleted head marker.
 pub(super) fn head_missing_error() -> RunError {
-    let why = "the job's state marker is missing from the spreadsheet although its tabs exist: restore an earlier \
+    let why = "the job's state marker is missing from the spreadsheet although its tabs exist; restore an earlier \
                version from the file's version history, or see docs/runbook.md";
     RunError::Store(StoreError::Inconsistent { why: why.into() })
 }

@@ -269,7 +269,10 @@ impl WorkerSession {
 }
 
 fn timeout_message(time: Duration) -> String {
-    format!("it was stopped after {}: does it end? `timeout` allows more", describe(time))
+    format!(
+        "it was stopped after {}: correct the expression if it never ends, or set a longer `timeout`",
+        describe(time)
+    )
 }
 
 fn describe(time: Duration) -> String {

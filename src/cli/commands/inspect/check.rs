@@ -8,7 +8,7 @@ use crate::app::error::AppError;
 use crate::check::consequences::consequence;
 use crate::check::probing::{ProbeEnd, ProbeReport, probe};
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
-use crate::check::source::unfit_line;
+use crate::check::source::{unfit_line, unknown_column_line};
 use crate::cli::args::command_line::CheckArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::inspect::check_lines::{OfflineFindings, offline_lines, service_lines};
@@ -35,7 +35,7 @@ pub async fn command(
 ) -> Result<Exit, CliError> {
     let settings = read_settings(&args.job, None)?;
     let place = Spreadsheet::from_settings(&settings);
-    let OfflineFindings { mut lines, repeated_keys, unfit } =
+    let OfflineFindings { mut lines, repeated_keys, unfit, unknown_columns, source_end } =
         offline_lines(args, &settings, &place, clock.as_ref()).await;
     let mut checked = CheckOutput {
         job: settings.job.clone(),
@@ -48,9 +48,9 @@ pub async fn command(
         has_unnoticed: false,
     };
     let found = Box::pin(service_lines(args, &settings, &clock, &chance, &mut lines)).await;
-    if let Some((at, cause)) = unfit {
-        lines.insert(at, unfit_line(cause, found.has_done_keys));
-    }
+    let unfit = unfit.map(|cause| unfit_line(cause, found.has_done_keys));
+    let unknown = unknown_column_line(unknown_columns, found.tab_columns.as_deref());
+    lines.splice(source_end..source_end, unknown.into_iter().chain(unfit));
     let probed = match found.to_probe {
         Some(Sheet { sheets, id, .. }) => {
             let stop = Stop::default();

@@ -71,13 +71,13 @@ impl EventLines {
             Event::Anomaly { message } | Event::LastingAnomaly { message, .. } => {
                 Some(format!("warning: {}", visible(message)))
             }
-            Event::RunAbandoned { run } => {
-                Some(format!("warning: the earlier run {run} died; Runs records it as crashed"))
-            }
+            Event::RunAbandoned { run } => Some(format!(
+                "warning: the earlier run {run} died, or this run took over its lease; Runs records it as crashed"
+            )),
             Event::ItemFailed { key, place, step, error } => self.failed(key.as_str(), place, step, error),
             Event::TriedAgain { key, uses_stored_record: from_kept } => self.tried_again(key.as_str(), *from_kept),
             Event::Retrying { step, key, attempt, of, delay_ms, cause, .. } => Some(format!(
-                "step {} of {}: attempt {attempt} of {of} in {}: {}",
+                "step {} of {}: attempt {attempt} of {of} starts in {}: {}",
                 visible(step),
                 visible(key.as_str()),
                 format_duration(*delay_ms),
