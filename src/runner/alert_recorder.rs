@@ -170,7 +170,7 @@ fn observation(run: &Run) -> RunObservation {
             RunStatus::Degraded => ObservedEnding::Degraded,
             RunStatus::Failed => ObservedEnding::Failed,
             RunStatus::TimedOut => ObservedEnding::TimedOut,
-            RunStatus::Crashed => ObservedEnding::Vanished,
+            RunStatus::Crashed => ObservedEnding::Crashed,
             RunStatus::Missed => ObservedEnding::Missed,
             RunStatus::Running | RunStatus::Interrupted | RunStatus::Skipped => ObservedEnding::Unobserved,
         },

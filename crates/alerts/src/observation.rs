@@ -23,7 +23,7 @@ pub enum ObservedEnding {
     /// It was stopped at its own deadline.
     TimedOut,
     /// Its process died without a report.
-    Vanished,
+    Crashed,
     /// It did not take place.
     Missed,
     /// It was interrupted or skipped on purpose.
@@ -59,7 +59,7 @@ impl RunObservation {
             ObservedEnding::Unobserved => Vec::new(),
             ObservedEnding::Failed => failed("failed"),
             ObservedEnding::TimedOut => failed("ran out of time"),
-            ObservedEnding::Vanished => failed("vanished"),
+            ObservedEnding::Crashed => failed("vanished"),
             ObservedEnding::Missed => failed("was missed"),
             ObservedEnding::Finished | ObservedEnding::Degraded => self.findings_of_end(rules),
         }

@@ -21,7 +21,7 @@ pub enum RetriedCommand {
     /// A command and its arguments; no shell interprets them.
     Program(Vec<OsString>),
     /// In place of a command: fails this many times with exit code 1, then succeeds.
-    Flaky(u32),
+    FailThenSucceed(u32),
 }
 
 /// One `sheetkeep retry`.
@@ -119,10 +119,10 @@ impl CommandRetry<'_> {
         stops: &mut UnboundedReceiver<StopSignal>,
     ) -> AttemptEnd {
         match self.command {
-            RetriedCommand::Flaky(failures) if number <= *failures => {
+            RetriedCommand::FailThenSucceed(failures) if number <= *failures => {
                 AttemptEnd::without_process(1, Some(format!("flaky: failure {number} of {failures}")))
             }
-            RetriedCommand::Flaky(_) => AttemptEnd::without_process(0, None),
+            RetriedCommand::FailThenSucceed(_) => AttemptEnd::without_process(0, None),
             RetriedCommand::Program(words) => {
                 let limit = [self.policy.timeout, time_left].into_iter().flatten().min();
                 let setup = AttemptSetup {

@@ -250,7 +250,7 @@ impl Sheets {
         let result = self.with_deadline(call.doit()).await;
         let sheet = self.classify_hub_result(result, &observer)?;
         if sheet.spreadsheet_id.as_deref() != Some(id.as_str()) {
-            return Err(UnknownOutcome::Garbled("it is about another spreadsheet, or none").into());
+            return Err(UnknownOutcome::InvalidResponse("it is about another spreadsheet, or none").into());
         }
         Ok(convert_metadata(sheet))
     }
@@ -276,7 +276,7 @@ impl Sheets {
         let response = self.classify_hub_result(result, &observer)?;
         let read = response.value_ranges.unwrap_or_default();
         if response.spreadsheet_id.as_deref() != Some(id.as_str()) || read.len() != ranges.len() {
-            return Err(UnknownOutcome::Garbled("it doesn't hold the ranges that were asked for").into());
+            return Err(UnknownOutcome::InvalidResponse("it doesn't hold the ranges that were asked for").into());
         }
         Ok(read.into_iter().map(|range| range.values.unwrap_or_default()).collect())
     }
@@ -314,7 +314,7 @@ impl Sheets {
         let result = self.with_deadline(call.doit()).await;
         let created = self.classify_hub_result(result, &observer)?;
         let id = created.spreadsheet_id.and_then(|id| SpreadsheetId::parse(&id).ok());
-        let id = id.ok_or(UnknownOutcome::Garbled("it names no spreadsheet"))?;
+        let id = id.ok_or(UnknownOutcome::InvalidResponse("it names no spreadsheet"))?;
         Ok(CreatedSpreadsheet { id, url: created.spreadsheet_url.unwrap_or_default() })
     }
 
@@ -368,7 +368,7 @@ impl Sheets {
             Err(e) if e.is::<LengthLimitError>() => {
                 Err(UnknownOutcome::Oversized { limit_bytes: self.response_limit }.into())
             }
-            Err(e) => Err(UnknownOutcome::Broken(find_root_cause(e.as_ref())).into()),
+            Err(e) => Err(UnknownOutcome::ConnectionBroken(find_root_cause(e.as_ref())).into()),
         }
     }
 }

@@ -88,7 +88,7 @@ impl Emulator {
     /// Fails if the path is a folder, or its folder is missing, as `open` would. Creates nothing.
     pub fn check_new_file(path: &Path) -> Result<(), StorageError> {
         let path = path.to_owned();
-        explain_path_problem(&path).map_or(Ok(()), |why| Err(StorageError::Place { path, why }))
+        explain_path_problem(&path).map_or(Ok(()), |why| Err(StorageError::UnusablePath { path, why }))
     }
 
     /// Opens or creates the file, and creates the initial spreadsheet.

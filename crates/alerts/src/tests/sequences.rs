@@ -95,7 +95,7 @@ fn ending_of(letter: char) -> ObservedEnding {
         'x' => ObservedEnding::Failed,
         'd' => ObservedEnding::Degraded,
         'm' => ObservedEnding::Missed,
-        'v' => ObservedEnding::Vanished,
+        'v' => ObservedEnding::Crashed,
         't' => ObservedEnding::TimedOut,
         _ => ObservedEnding::Unobserved,
     }

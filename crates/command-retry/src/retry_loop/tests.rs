@@ -133,7 +133,7 @@ async fn a_command_that_is_not_there_is_not_tried_again() {
 async fn equal_seeds_give_equal_delays() {
     let delays = |seed| async move {
         let setting = Setting { seed, ..Setting::new(policy(6)) };
-        let (report, _) = setting.run(&RetriedCommand::Flaky(5)).await;
+        let (report, _) = setting.run(&RetriedCommand::FailThenSucceed(5)).await;
         report.attempts.iter().map(|attempt| attempt.delay.to_bits()).collect::<Vec<_>>()
     };
     assert_eq!(delays(1).await, delays(1).await);
@@ -142,7 +142,7 @@ async fn equal_seeds_give_equal_delays() {
 
 #[tokio::test]
 async fn flaky_fails_as_often_as_asked_and_then_works() {
-    let (report, _) = Setting::new(policy(5)).run(&RetriedCommand::Flaky(2)).await;
+    let (report, _) = Setting::new(policy(5)).run(&RetriedCommand::FailThenSucceed(2)).await;
     assert_eq!((report.outcome, report.attempts.len()), (RetryOutcome::Succeeded, 3));
     assert_eq!(report.attempts[1].error.as_deref(), Some("flaky: failure 2 of 2"));
 }
@@ -168,7 +168,7 @@ async fn the_deadline_bounds_all_attempts_together() {
         deadline: Some(Duration::from_mins(1)),
         ..policy(5)
     };
-    let (report, _) = Setting::new(slow).run(&RetriedCommand::Flaky(3)).await;
+    let (report, _) = Setting::new(slow).run(&RetriedCommand::FailThenSucceed(3)).await;
     assert_eq!((report.outcome, report.attempts.len()), (RetryOutcome::Timeout, 1), "a delay beyond it is not begun");
 }
 
@@ -220,7 +220,7 @@ async fn a_signal_during_a_delay_ends_it_at_once() {
     let (kept, clock, rng) = (KeptOutput::default(), SystemClock::new(), SeededRng::new(1));
     let hour = Duration::from_hours(1);
     let policy = CommandPolicy { base_delay: hour, max_delay: hour, jitter: Jitter::None, ..policy(5) };
-    let command = RetriedCommand::Flaky(3);
+    let command = RetriedCommand::FailThenSucceed(3);
     let retry = CommandRetry {
         command: &command,
         policy: &policy,

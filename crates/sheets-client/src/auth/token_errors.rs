@@ -11,7 +11,7 @@ use crate::errors::token_error::TokenError;
 /// The error of a response that is not a token service's. `Tokens::distinguish_foreign` finds out
 /// which of two causes it has.
 pub(crate) fn make_not_json_error() -> TokenError {
-    TokenError::Unready("the response is not valid JSON".to_owned())
+    TokenError::Unavailable("the response is not valid JSON".to_owned())
 }
 
 /// Classifies an error of yup-oauth2. Only an OAuth error response is final.
@@ -25,14 +25,14 @@ pub(crate) fn classify_error(error: &yup_oauth2::Error) -> TokenError {
                 TokenError::Unusable(find_root_cause(error))
             }
             yup_oauth2::Error::JSONError(_) => make_not_json_error(),
-            other => TokenError::Unready(find_root_cause(other)),
+            other => TokenError::Unavailable(find_root_cause(other)),
         };
     };
     let code = sanitize(error_body.error.as_str());
     let description = error_body.error_description.as_deref().map(sanitize).unwrap_or_default();
     match code.as_str() {
         "internal_failure" | "server_error" | "temporarily_unavailable" | "slow_down" | "rate_limit_exceeded" => {
-            TokenError::Unready(format!("it answered {code}"))
+            TokenError::Unavailable(format!("it answered {code}"))
         }
         _ => TokenError::Refused { advice: find_token_advice(&code, &description), code, description },
     }

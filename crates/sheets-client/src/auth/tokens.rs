@@ -88,7 +88,7 @@ struct CachedToken {
 enum TokenValidity {
     Always,
     /// As yup-oauth2 counts it, on the real clock.
-    ByYup(AccessToken),
+    ByRealClock(AccessToken),
     /// Until this time of our monotonic clock, in milliseconds.
     Until(u64),
 }
@@ -141,11 +141,11 @@ impl Tokens {
         let grant_response = tokio::select! {
             grant_response = request => grant_response.map_err(|error| error.redacted_with(|text| self.hide(text)))?,
             () = inner.clock.sleep(inner.timeout) => {
-                return Err(TokenError::Hung { after_ms: u64::try_from(inner.timeout.as_millis()).unwrap_or(u64::MAX) });
+                return Err(TokenError::TimedOut { after_ms: u64::try_from(inner.timeout.as_millis()).unwrap_or(u64::MAX) });
             }
         };
         if grant_response.token.is_empty() || !grant_response.token.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(TokenError::Unready("the response's token can't be put into a header".to_owned()));
+            return Err(TokenError::Unavailable("the response's token can't be put into a header".to_owned()));
         }
         inner.secrets.add(&grant_response.token);
         let token = SecretString::from(grant_response.token);
@@ -179,7 +179,7 @@ impl Tokens {
             is_page = request => is_page,
             () = self.inner.clock.sleep(self.inner.timeout) => false,
         };
-        if is_page { TokenError::Foreign } else { error }
+        if is_page { TokenError::WebPage } else { error }
     }
 
     /// Returns the number of requests to token services.
@@ -204,7 +204,7 @@ impl TokenValidity {
     fn is_valid(&self, now_ms: u64) -> bool {
         match self {
             Self::Always => true,
-            Self::ByYup(token) => !token.is_expired(),
+            Self::ByRealClock(token) => !token.is_expired(),
             Self::Until(end_ms) => now_ms.saturating_add(MARGIN_MS) < *end_ms,
         }
     }
@@ -233,8 +233,8 @@ impl Inner {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let access_token = authenticator.force_refreshed_token(&[scope]).await.map_err(|e| classify_error(&e))?;
         match access_token.token().map(str::to_owned) {
-            Some(token) => Ok(TokenResponse { token, validity: TokenValidity::ByYup(access_token) }),
-            None => Err(TokenError::Unready("the response holds no access token".to_owned())),
+            Some(token) => Ok(TokenResponse { token, validity: TokenValidity::ByRealClock(access_token) }),
+            None => Err(TokenError::Unavailable("the response holds no access token".to_owned())),
         }
     }
 
@@ -321,24 +321,24 @@ impl Inner {
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let response = client.request(request).await.map_err(|e| match ProxyError::find_within(&e) {
             Some(error) => TokenError::Proxy(error),
-            None => TokenError::Unready(format!("{host}: {}", find_root_cause(&e))),
+            None => TokenError::Unavailable(format!("{host}: {}", find_root_cause(&e))),
         })?;
         let status = response.status();
         let body = Limited::new(response.into_body(), MAX_RESPONSE).collect().await;
-        let body = body.map_err(|e| TokenError::Unready(find_root_cause(e.as_ref())))?.to_bytes();
+        let body = body.map_err(|e| TokenError::Unavailable(find_root_cause(e.as_ref())))?.to_bytes();
         if status.is_success() {
             let classify_body = |error: serde_json::Error| match error.classify() {
                 serde_json::error::Category::Data => {
-                    TokenError::Unready("the response holds no access token".to_owned())
+                    TokenError::Unavailable("the response holds no access token".to_owned())
                 }
-                _ => TokenError::Foreign,
+                _ => TokenError::WebPage,
             };
             return serde_json::from_slice(&body).map_err(classify_body);
         }
         let error_body: Value = match serde_json::from_slice(&body) {
             // A truncated response shows nothing about the account's permissions.
             Err(error) if error.is_eof() => {
-                return Err(TokenError::Unready(format!("the response is {status}, and its text breaks off")));
+                return Err(TokenError::Unavailable(format!("the response is {status}, and its text breaks off")));
             }
             error_body => error_body.unwrap_or_default(),
         };
@@ -353,7 +353,7 @@ impl Inner {
                 description: sanitize(text),
                 advice: "check that this account may create tokens for the service account (roles/iam.serviceAccountTokenCreator)",
             },
-            other => TokenError::Unready(format!("the response is {other}")),
+            other => TokenError::Unavailable(format!("the response is {other}")),
         })
     }
 }

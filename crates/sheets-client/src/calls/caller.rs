@@ -286,7 +286,7 @@ impl ApiCaller {
 fn is_unauthorised(method: Method, failure: &AttemptFailure) -> bool {
     match failure {
         AttemptFailure::Refused { refusal, .. } => refusal.code == 401,
-        AttemptFailure::Lost { cause: UnknownOutcome::Status(401) | UnknownOutcome::Page(401), .. } => {
+        AttemptFailure::Lost { cause: UnknownOutcome::Status(401) | UnknownOutcome::WebPage(401), .. } => {
             !method.is_write()
         }
         _ => false,

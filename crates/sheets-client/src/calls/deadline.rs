@@ -18,7 +18,7 @@ pub(crate) async fn with_timeout<T>(
         biased;
         done = work => Ok(done),
         () = clock.sleep(deadline) => {
-            Err(UnknownOutcome::Hung { after_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) })
+            Err(UnknownOutcome::TimedOut { after_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) })
         }
     }
 }

@@ -113,7 +113,7 @@ impl ErrorCause {
     /// network requires a login (RFC 6585, section 6).
     pub fn is_foreign(&self) -> bool {
         match self {
-            Self::Token(error) => *error == TokenError::Foreign,
+            Self::Token(error) => *error == TokenError::WebPage,
             Self::Lost(cause) => cause.is_foreign(),
             Self::Refused { .. } | Self::Unreachable(_) | Self::TooLarge(_) | Self::Proxy(_) | Self::Machine(_) => {
                 false
@@ -124,7 +124,7 @@ impl ErrorCause {
     /// Returns the fault class once the error has ended a run. A foreign page that persisted until
     /// then will not disappear by itself. A response that is only truncated is treated as before.
     pub fn final_fault(&self) -> Fault {
-        let breaks_off = matches!(self, Self::Lost(UnknownOutcome::Garbled(_)));
+        let breaks_off = matches!(self, Self::Lost(UnknownOutcome::InvalidResponse(_)));
         if self.is_foreign() && !breaks_off { Fault::Inconsistent } else { self.fault() }
     }
 

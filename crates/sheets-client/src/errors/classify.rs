@@ -46,7 +46,9 @@ impl AttemptFailure {
     pub(crate) fn redacted_with(mut self, hide: impl Fn(&str) -> String) -> Self {
         match &mut self {
             Self::Refused { refusal, .. } => refusal.redact_with(hide),
-            Self::Unreachable(why) | Self::Lost { cause: UnknownOutcome::Broken(why), .. } => *why = hide(why),
+            Self::Unreachable(why) | Self::Lost { cause: UnknownOutcome::ConnectionBroken(why), .. } => {
+                *why = hide(why)
+            }
             Self::Token(_) | Self::Proxy(_) | Self::Machine(_) | Self::TooLarge(_) | Self::Lost { .. } => {}
         }
         self
@@ -109,7 +111,7 @@ pub(crate) fn classify_response(status: u16, meta: ResponseMeta, body: Option<&V
     match envelope {
         Some(refusal) => AttemptFailure::Refused { refusal: Box::new(refusal), retry_after_ms },
         None if meta.is_page && is_refusal(status) => {
-            AttemptFailure::Lost { cause: UnknownOutcome::Page(status), retry_after_ms }
+            AttemptFailure::Lost { cause: UnknownOutcome::WebPage(status), retry_after_ms }
         }
         None => AttemptFailure::Lost { cause: UnknownOutcome::Status(status), retry_after_ms },
     }
@@ -128,7 +130,7 @@ pub(crate) fn classify_transport(error: &hyper_util::client::legacy::Error) -> A
     }
     let why = find_root_cause(error);
     if !error.is_connect() {
-        return UnknownOutcome::Broken(why).into();
+        return UnknownOutcome::ConnectionBroken(why).into();
     }
     find_machine_error(error).map_or(AttemptFailure::Unreachable(why), AttemptFailure::Machine)
 }
@@ -179,14 +181,14 @@ impl Observer {
             }
             common::Error::MissingToken(e) => AttemptFailure::Token(match e.downcast::<TokenError>() {
                 Ok(known) => *known,
-                Err(other) => TokenError::Unready(find_root_cause(other.as_ref())),
+                Err(other) => TokenError::Unavailable(find_root_cause(other.as_ref())),
             }),
             common::Error::JsonDecodeError(..) => {
-                UnknownOutcome::Garbled("it is not the JSON that was asked for").into()
+                UnknownOutcome::InvalidResponse("it is not the JSON that was asked for").into()
             }
             common::Error::Io(e) => match ProxyError::find_within(&e) {
                 Some(error) => AttemptFailure::Proxy(error),
-                None => UnknownOutcome::Broken(find_root_cause(&e)).into(),
+                None => UnknownOutcome::ConnectionBroken(find_root_cause(&e)).into(),
             },
             _ => AttemptFailure::Token(TokenError::Unusable("the hub found no token".to_owned())),
         }

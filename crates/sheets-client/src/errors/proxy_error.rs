@@ -28,7 +28,7 @@ pub enum ProxyErrorKind {
     /// The proxy can't be reached.
     Unreachable(String),
     /// The proxy did not respond in time.
-    Hung {
+    TimedOut {
         /// The time that the call waited for the proxy, in seconds.
         after_s: u64,
     },
@@ -54,7 +54,7 @@ pub enum ProxyErrorKind {
         status: u16,
     },
     /// The response is not one of a proxy.
-    Garbled(String),
+    InvalidResponse(String),
     /// The tunnel is open, but the certificate at its other end is not trusted.
     Untrusted {
         /// The requested host.
@@ -68,7 +68,7 @@ impl ProxyErrorKind {
     fn message(&self, variable: &str) -> String {
         match self {
             Self::Unreachable(why) => format!("can't be reached: {why}; check {variable}"),
-            Self::Hung { after_s } => format!("gave no response within {after_s} s; check {variable}"),
+            Self::TimedOut { after_s } => format!("gave no response within {after_s} s; check {variable}"),
             Self::Unauthorised { has_credentials: true, status } => {
                 format!("does not take the user and password of {variable} ({status}); correct them there")
             }
@@ -81,7 +81,7 @@ impl ProxyErrorKind {
                 "refuses the way to {host} ({status}); have {host} allowed there, or list it in NO_PROXY if it can be reached without"
             ),
             Self::Failed { host, status } => format!("could not reach {host} ({status})"),
-            Self::Garbled(why) => format!("answers what no proxy answers: {why}; check {variable}"),
+            Self::InvalidResponse(why) => format!("answers what no proxy answers: {why}; check {variable}"),
             Self::Untrusted { host, why } => format!(
                 "leads to a {host} that is not to be trusted: {why}; if the proxy opens TLS, name its certificate in SSL_CERT_FILE"
             ),
@@ -94,9 +94,9 @@ impl ProxyError {
     pub fn fault(&self) -> Fault {
         match &self.0.trouble {
             ProxyErrorKind::Unauthorised { .. } | ProxyErrorKind::Refused { .. } => Fault::Denied,
-            ProxyErrorKind::Garbled(_) => Fault::Inconsistent,
+            ProxyErrorKind::InvalidResponse(_) => Fault::Inconsistent,
             ProxyErrorKind::Unreachable(_)
-            | ProxyErrorKind::Hung { .. }
+            | ProxyErrorKind::TimedOut { .. }
             | ProxyErrorKind::Failed { .. }
             | ProxyErrorKind::Untrusted { .. } => Fault::Transient,
         }

@@ -21,15 +21,15 @@ pub enum TokenError {
     },
     /// The token service is temporarily unavailable, or responded without a token.
     #[error("the token service gave no token: {0}")]
-    Unready(String),
+    Unavailable(String),
     /// Something else responded in place of the token service.
     #[error(
         "a web page came instead of a token: a proxy, or the login page of a network, answers in the token service's place"
     )]
-    Foreign,
+    WebPage,
     /// No response within the deadline.
     #[error("the token service gave no response within {} s", .after_ms / 1_000)]
-    Hung {
+    TimedOut {
         /// The time that the request waited, in milliseconds.
         after_ms: u64,
     },
@@ -46,7 +46,7 @@ impl TokenError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Refused { .. } | Self::Unusable(_) => Fault::Denied,
-            Self::Unready(_) | Self::Foreign | Self::Hung { .. } => Fault::Transient,
+            Self::Unavailable(_) | Self::WebPage | Self::TimedOut { .. } => Fault::Transient,
             Self::Proxy(error) => error.fault(),
         }
     }
@@ -58,8 +58,8 @@ impl TokenError {
                 *code = hide(code);
                 *description = hide(description);
             }
-            Self::Unready(why) | Self::Unusable(why) => *why = hide(why),
-            Self::Foreign | Self::Hung { .. } | Self::Proxy(_) => {}
+            Self::Unavailable(why) | Self::Unusable(why) => *why = hide(why),
+            Self::WebPage | Self::TimedOut { .. } | Self::Proxy(_) => {}
         }
         self
     }

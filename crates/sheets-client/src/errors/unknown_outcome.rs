@@ -12,19 +12,19 @@ pub enum UnknownOutcome {
     Status(u16),
     /// A web page with the status of a refusal: the API never sends one.
     #[error("a web page came with {0} in place of the service's response")]
-    Page(u16),
+    WebPage(u16),
     /// No complete response within the deadline.
     #[error("no complete response came within {} s", .after_ms / 1_000)]
-    Hung {
+    TimedOut {
         /// The time that the call waited for its response, in milliseconds.
         after_ms: u64,
     },
     /// The connection broke after the request may have been sent.
     #[error("the connection broke before the response was complete: {0}")]
-    Broken(String),
+    ConnectionBroken(String),
     /// A success whose body is not the response to this call.
     #[error("the response is not what the Sheets API sends: {0}")]
-    Garbled(&'static str),
+    InvalidResponse(&'static str),
     /// The response is longer than the limit.
     #[error("the response is longer than {limit_bytes} bytes")]
     Oversized {
@@ -48,6 +48,6 @@ impl UnknownOutcome {
 
     /// Returns whether something other than the API responded.
     pub(crate) fn is_foreign(&self) -> bool {
-        matches!(self, Self::Garbled(_) | Self::Page(_) | Self::Status(300..=399 | 501 | 505 | 511))
+        matches!(self, Self::InvalidResponse(_) | Self::WebPage(_) | Self::Status(300..=399 | 501 | 505 | 511))
     }
 }

@@ -54,6 +54,6 @@ impl Sheets {
             return Err(classify_response(status.as_u16(), meta, json.as_ref()));
         }
         let trashed = json.as_ref().and_then(|json| json.get("trashed")).and_then(Value::as_bool);
-        trashed.ok_or_else(|| UnknownOutcome::Garbled("it doesn't hold what was asked for").into())
+        trashed.ok_or_else(|| UnknownOutcome::InvalidResponse("it doesn't hold what was asked for").into())
     }
 }

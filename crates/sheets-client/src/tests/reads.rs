@@ -206,7 +206,7 @@ async fn a_silent_service_is_given_up_after_the_deadline() {
     let retry = RetryPolicy { max_attempts: 1, ..RetryPolicy::default() };
     let error =
         stub.client_with(SheetsOptions { retry, ..stub.options() }).read_metadata(&book()).await.expect_err("silent");
-    assert_eq!(error.cause, ErrorCause::Lost(UnknownOutcome::Hung { after_ms: 120_000 }));
+    assert_eq!(error.cause, ErrorCause::Lost(UnknownOutcome::TimedOut { after_ms: 120_000 }));
 }
 
 #[tokio::test(start_paused = true)]

@@ -158,7 +158,7 @@ impl Connector {
                     proxy::ProxyRoute::Via(proxy) => Some(proxy.clone()),
                     proxy::ProxyRoute::Direct | proxy::ProxyRoute::Bypassed(..) => None,
                 };
-                let late = through.as_ref().map(|proxy| proxy.error(ProxyErrorKind::Hung { after_s }));
+                let late = through.as_ref().map(|proxy| proxy.error(ProxyErrorKind::TimedOut { after_s }));
                 tokio::select! {
                     connected = network.connect(uri, through) => connected?,
                     () = timed_out => {

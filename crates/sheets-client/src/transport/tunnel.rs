@@ -58,8 +58,9 @@ impl Tunnel {
         let stream = self.connect_to_proxy().await?;
         let host = uri.host().unwrap_or_default().to_owned();
         let to = format!("{host}:{}", uri.port_u16().unwrap_or(443));
-        let garbled =
-            |why: &(dyn std::error::Error + 'static)| self.proxy.error(ProxyErrorKind::Garbled(find_root_cause(why)));
+        let garbled = |why: &(dyn std::error::Error + 'static)| {
+            self.proxy.error(ProxyErrorKind::InvalidResponse(find_root_cause(why)))
+        };
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| garbled(&error))?;
         tokio::spawn(connection.with_upgrades());
         let mut request = Request::connect(&to).header(HOST, &to).header(USER_AGENT, AGENT);
@@ -86,6 +87,6 @@ pub(crate) fn classify_status(status: u16, host: String, has_credentials: bool) 
         401 | 407 => ProxyErrorKind::Unauthorised { has_credentials, status },
         408 | 429 | 500.. => ProxyErrorKind::Failed { host, status },
         400..=499 => ProxyErrorKind::Refused { host, status },
-        _ => ProxyErrorKind::Garbled(format!("status {status}")),
+        _ => ProxyErrorKind::InvalidResponse(format!("status {status}")),
     }
 }

@@ -49,7 +49,7 @@ pub struct WebResponse {
 pub enum WebError {
     /// It took too long.
     #[error("no reply within {after_s} s")]
-    Late {
+    TimedOut {
         /// The timeout, in seconds.
         after_s: u64,
     },
@@ -95,7 +95,7 @@ impl WebClient {
     async fn exchange_in_time(&self, request: Request<Full<Bytes>>) -> Result<WebResponse, WebError> {
         tokio::select! {
             reply = self.exchange(request) => reply,
-            () = self.clock.sleep(self.timeout) => Err(WebError::Late { after_s: self.timeout.as_secs() }),
+            () = self.clock.sleep(self.timeout) => Err(WebError::TimedOut { after_s: self.timeout.as_secs() }),
         }
     }
 

@@ -138,13 +138,13 @@ pub(crate) fn parse_batch_response(
         replies: Vec<Value>,
         updated_spreadsheet: Option<Value>,
     }
-    let response: BatchCell =
-        serde_json::from_slice(body).map_err(|_| UnknownOutcome::Garbled("it is not the JSON that was asked for"))?;
+    let response: BatchCell = serde_json::from_slice(body)
+        .map_err(|_| UnknownOutcome::InvalidResponse("it is not the JSON that was asked for"))?;
     if response.spreadsheet_id.as_deref() != Some(id.as_str()) {
-        return Err(UnknownOutcome::Garbled("it is about another spreadsheet, or none").into());
+        return Err(UnknownOutcome::InvalidResponse("it is about another spreadsheet, or none").into());
     }
     if response.replies.len() != expected {
-        return Err(UnknownOutcome::Garbled("it doesn't hold one reply for each request").into());
+        return Err(UnknownOutcome::InvalidResponse("it doesn't hold one reply for each request").into());
     }
     Ok(BatchResponse { replies: response.replies, updated: response.updated_spreadsheet })
 }

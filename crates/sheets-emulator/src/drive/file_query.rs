@@ -46,7 +46,7 @@ pub(crate) enum FileQuery {
     },
     Trashed(bool),
     /// A property that no file of the emulator has: starred, or shared with the caller.
-    Never(bool),
+    OfNoFile(bool),
     InParents(String),
     InOwners(String),
     Time {
@@ -128,7 +128,7 @@ impl FileQuery {
                 }
             }
             Self::Trashed(wanted) => file.is_trashed == *wanted,
-            Self::Never(wanted) => !wanted,
+            Self::OfNoFile(wanted) => !wanted,
             Self::InParents(id) => file.parents.contains(id),
             Self::InOwners(account) => file.owners.contains(account),
             Self::Time { is_created, operator, ms } => {
@@ -226,7 +226,7 @@ impl QueryReader<'_> {
             "name" | "title" => self.parse_text(TextField::Name),
             "mimeType" => self.parse_text(TextField::MimeType),
             "trashed" => self.take_boolean().map(FileQuery::Trashed),
-            "starred" | "sharedWithMe" => self.take_boolean().map(FileQuery::Never),
+            "starred" | "sharedWithMe" => self.take_boolean().map(FileQuery::OfNoFile),
             "createdTime" => self.parse_time(true),
             "modifiedTime" => self.parse_time(false),
             "fullText"

@@ -21,7 +21,7 @@ impl EmulatorState {
         }
         match store.create(id, &SpreadsheetProperties::default(), &sheets) {
             // Another process made it at the same time.
-            Err(StorageError::Taken { .. }) => return Ok(()),
+            Err(StorageError::IdTaken { .. }) => return Ok(()),
             created => created?,
         }
         if tabs.is_empty() {

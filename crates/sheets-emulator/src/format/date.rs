@@ -22,7 +22,7 @@ enum DateToken {
     /// `[h]`, `[mm]`, `[s]`: counted from the start of the duration, not from midnight.
     Elapsed(char, usize),
     /// `am/pm`, or `a/p`: whether it is long, and whether it is in capitals.
-    Half(bool, bool),
+    Meridiem(bool, bool),
     /// Digits of a second.
     Fraction(usize),
     /// Any other character.
@@ -50,7 +50,7 @@ pub(crate) fn format_moment(serial: f64, section: &str) -> Option<String> {
     // A negative duration is formatted with a sign. A negative date lies before 1899-12-30.
     let (sign, serial) = if counted && serial < 0.0 { ("-", -serial) } else { ("", serial) };
     let (day, millis, all) = split_serial(serial, fine.unwrap_or(3))?;
-    let twelve = tokens.iter().any(|token| matches!(token, DateToken::Half(..)));
+    let twelve = tokens.iter().any(|token| matches!(token, DateToken::Meridiem(..)));
     let mut text = String::from(sign);
     let mut larger = false;
     for token in &tokens {
@@ -60,7 +60,7 @@ pub(crate) fn format_moment(serial: f64, section: &str) -> Option<String> {
                 text.push_str(&format_elapsed(letter, run, all, larger));
                 larger = true;
             }
-            DateToken::Half(long, capital) => {
+            DateToken::Meridiem(long, capital) => {
                 let meridiem = if millis < 43_200_000 { "AM" } else { "PM" };
                 let meridiem = if long { meridiem } else { &meridiem[..1] };
                 if capital { text.push_str(meridiem) } else { text.push_str(&meridiem.to_ascii_lowercase()) }
@@ -127,8 +127,8 @@ fn parse_meridiem(rest: &str) -> Option<(DateToken, usize)> {
     let starts = |word: &str| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     let long = ["am/pm", "am", "pm"].into_iter().find(|word| starts(word));
     match long {
-        Some(word) => Some((DateToken::Half(true, true), word.len())),
-        None if starts("a/p") => Some((DateToken::Half(false, rest.starts_with('A')), 3)),
+        Some(word) => Some((DateToken::Meridiem(true, true), word.len())),
+        None if starts("a/p") => Some((DateToken::Meridiem(false, rest.starts_with('A')), 3)),
         None => None,
     }
 }

@@ -21,11 +21,11 @@ enum NumberToken {
     /// `,` between or after digits.
     Comma,
     /// `E+` or `e-`: the letter, and whether a plus is shown.
-    Power(char, bool),
+    Exponent(char, bool),
     /// `/` between digits.
-    Over,
+    FractionBar,
     /// `@`, or the word General: the number without a format.
-    Itself,
+    General,
     /// Any other character, and `%`.
     Literal(char),
 }
@@ -41,9 +41,9 @@ pub(crate) fn format_number(value: f64, section: &str) -> Option<String> {
     if !scaled.is_finite() {
         return None;
     }
-    let text = if let Some(at) = tokens.iter().position(|token| *token == NumberToken::Over) {
+    let text = if let Some(at) = tokens.iter().position(|token| *token == NumberToken::FractionBar) {
         format_fraction(scaled, &tokens[..at], &tokens[at + 1..])
-    } else if let Some(at) = tokens.iter().position(|token| matches!(token, NumberToken::Power(..))) {
+    } else if let Some(at) = tokens.iter().position(|token| matches!(token, NumberToken::Exponent(..))) {
         format_powers(scaled, &tokens[..at], &tokens[at..])
     } else {
         fill_digits(&round_to_text(scaled, count_decimals(&tokens)), &tokens, value.abs())
@@ -67,17 +67,17 @@ fn split_into_tokens(section: &str) -> Vec<NumberToken> {
             '.' if !pointed => (NumberToken::Point, 1),
             ',' if found.iter().any(|token| matches!(token, NumberToken::Digit(_))) => (NumberToken::Comma, 1),
             'E' | 'e' if !powered && matches!(plain(at + 1), Some('+' | '-')) && is_digit(at + 2) => {
-                (NumberToken::Power(letter, plain(at + 1) == Some('+')), 2)
+                (NumberToken::Exponent(letter, plain(at + 1) == Some('+')), 2)
             }
             '/' if after_digit && (is_digit(at + 1) || plain(at + 1).is_some_and(|c| c.is_ascii_digit())) => {
-                (NumberToken::Over, 1)
+                (NumberToken::FractionBar, 1)
             }
-            '@' => (NumberToken::Itself, 1),
-            'G' | 'g' if general() => (NumberToken::Itself, "general".len()),
+            '@' => (NumberToken::General, 1),
+            'G' | 'g' if general() => (NumberToken::General, "general".len()),
             _ => (NumberToken::Literal(letter), 1),
         };
         pointed |= token == NumberToken::Point;
-        powered |= matches!(token, NumberToken::Power(..));
+        powered |= matches!(token, NumberToken::Exponent(..));
         found.push(token);
         at += length;
     }
@@ -86,7 +86,7 @@ fn split_into_tokens(section: &str) -> Vec<NumberToken> {
 
 /// Returns the divisor of the commas after the last digit: a thousand each.
 fn find_divisor(tokens: &[NumberToken]) -> f64 {
-    let end = tokens.iter().position(|token| matches!(token, NumberToken::Power(..))).unwrap_or(tokens.len());
+    let end = tokens.iter().position(|token| matches!(token, NumberToken::Exponent(..))).unwrap_or(tokens.len());
     let behind = |part: &[NumberToken]| {
         let last = part.iter().rposition(|token| matches!(token, NumberToken::Digit(_))).unwrap_or(part.len());
         part[last..].iter().filter(|token| **token == NumberToken::Comma).count()
@@ -143,8 +143,8 @@ fn fill_digits(text: &str, tokens: &[NumberToken], itself: f64) -> String {
                 shown.push('.');
             }
             NumberToken::Literal(letter) => shown.push(*letter),
-            NumberToken::Itself => shown.push_str(&format_automatically(itself)),
-            NumberToken::Comma | NumberToken::Power(..) | NumberToken::Over => {}
+            NumberToken::General => shown.push_str(&format_automatically(itself)),
+            NumberToken::Comma | NumberToken::Exponent(..) | NumberToken::FractionBar => {}
         }
     }
     shown
@@ -190,7 +190,7 @@ fn format_powers(value: f64, mantissa: &[NumberToken], rest: &[NumberToken]) -> 
         text = round_to_text(scaled(power), room);
     }
     let mut shown = fill_digits(&text, mantissa, value);
-    if let Some(NumberToken::Power(letter, plus)) = rest.first() {
+    if let Some(NumberToken::Exponent(letter, plus)) = rest.first() {
         shown.push(*letter);
         if power < 0 {
             shown.push('-');

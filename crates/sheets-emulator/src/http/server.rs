@@ -261,7 +261,7 @@ impl Emulator {
         let refusal = |code, status, message: String| ApiError { code, status, message, details: None }.into();
         tokio::select! {
             collected = collect_body(body, held) => collected.map_err(|unread| match unread {
-                BodyError::Crowded => refuse_call(),
+                BodyError::OverBudget => refuse_call(),
                 BodyError::Broken(error) if error.is::<LengthLimitError>() => {
                     let detail = format!("Request payload size exceeds the limit: {BODY_LIMIT} bytes.");
                     refusal(413, "INVALID_ARGUMENT", detail)
@@ -309,7 +309,7 @@ impl Emulator {
 /// Why a body is missing.
 enum BodyError {
     /// Other bodies use the whole budget.
-    Crowded,
+    OverBudget,
     Broken(Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -324,7 +324,7 @@ where
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() else { continue };
         if held.as_mut().is_some_and(|held| !held.grow(data.len())) {
-            return Err(BodyError::Crowded);
+            return Err(BodyError::OverBudget);
         }
         read.extend_from_slice(&data);
     }

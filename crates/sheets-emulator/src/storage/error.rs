@@ -28,7 +28,7 @@ pub enum StorageError {
     },
     /// The file is no longer at its path.
     #[error("{} {how} while it was in use, and nothing more was written; put it back, or a copy of it, and start again", path.display())]
-    Gone {
+    Missing {
         /// The path at which the file was opened.
         path: PathBuf,
         /// What happened to it.
@@ -50,19 +50,19 @@ pub enum StorageError {
     },
     /// The file is an `SQLite` file of another program, or of a later version.
     #[error("{} is not a spreadsheet file of this version; name another file, or use the version that wrote it", path.display())]
-    Foreign {
+    OtherSchema {
         /// The file with other contents.
         path: PathBuf,
     },
     /// The log next to a copied file belongs to another file.
     #[error("{} belongs to another spreadsheet file than the one beside it; move it away, and the -shm file with it", log.display())]
-    ForeignLog {
+    OtherLog {
         /// The write-ahead log, whose name ends in `-wal`.
         log: PathBuf,
     },
     /// The path is a folder, or its folder is missing.
     #[error("{} can't hold spreadsheets: {why}", path.display())]
-    Place {
+    UnusablePath {
         /// The path as given.
         path: PathBuf,
         /// What is wrong with the path.
@@ -82,7 +82,7 @@ pub enum StorageError {
     },
     /// The spreadsheet id exists already.
     #[error("there already is a spreadsheet with id {id}")]
-    Taken {
+    IdTaken {
         /// The requested id.
         id: String,
     },
@@ -91,7 +91,7 @@ pub enum StorageError {
     Protected,
     /// A stored row cannot be decoded.
     #[error("row {row} of sheet {sheet}: {cause}")]
-    Row {
+    DamagedRow {
         /// The sheet's id.
         sheet: i32,
         /// The row, zero-based.
@@ -101,13 +101,13 @@ pub enum StorageError {
     },
     /// A stored JSON text or number is invalid.
     #[error("the spreadsheet file holds something unreadable in {place}; restore it from a copy")]
-    Damaged {
+    InvalidValue {
         /// The part of the file in which it was found, such as `rows`.
         place: &'static str,
     },
     /// The `SQLite` file is truncated or overwritten.
     #[error("the spreadsheet file is damaged ({0}); restore it from a copy")]
-    Broken(rusqlite::Error),
+    DamagedFile(rusqlite::Error),
     /// The file or its folder is read-only.
     #[error("the spreadsheet file can't be written ({0}); check its permissions, and those of its folder")]
     ReadOnly(rusqlite::Error),
@@ -126,19 +126,19 @@ impl StorageError {
     pub fn failure_cause(&self) -> Option<FailureCause> {
         match self {
             Self::Open { .. }
-            | Self::Place { .. }
-            | Self::Gone { .. }
+            | Self::UnusablePath { .. }
+            | Self::Missing { .. }
             | Self::OtherFormat { .. }
-            | Self::Foreign { .. }
+            | Self::OtherSchema { .. }
             | Self::ReadOnly(_)
             | Self::Sqlite(_) => Some(FailureCause::Machine),
             Self::File { cause, .. } => {
                 Some(if is_out_of_resources(cause) { FailureCause::Resource } else { FailureCause::Machine })
             }
-            Self::ForeignLog { .. } | Self::Row { .. } | Self::Damaged { .. } | Self::Broken(_) => {
+            Self::OtherLog { .. } | Self::DamagedRow { .. } | Self::InvalidValue { .. } | Self::DamagedFile(_) => {
                 Some(FailureCause::Contents)
             }
-            Self::Busy | Self::TooLong | Self::NoSpreadsheet { .. } | Self::Taken { .. } | Self::Protected => None,
+            Self::Busy | Self::TooLong | Self::NoSpreadsheet { .. } | Self::IdTaken { .. } | Self::Protected => None,
         }
     }
 }
@@ -154,7 +154,7 @@ impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Broken(error),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::DamagedFile(error),
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Self::ReadOnly(error),
             _ => Self::Sqlite(error),
         }
@@ -165,7 +165,7 @@ impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::NoSpreadsheet { .. } => Self::not_found(),
-            StorageError::Taken { .. } => ApiError::new(409, "ALREADY_EXISTS", "Requested entity already exists"),
+            StorageError::IdTaken { .. } => ApiError::new(409, "ALREADY_EXISTS", "Requested entity already exists"),
             StorageError::Busy => Self::unavailable(),
             StorageError::TooLong => {
                 let unavailable = Self::unavailable();

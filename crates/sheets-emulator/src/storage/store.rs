@@ -63,7 +63,7 @@ impl SpreadsheetStore {
     /// log that a killed process left is copied into its file.
     pub(crate) fn open(path: &Path) -> Result<Self, StorageError> {
         if let Some(why) = explain_path_problem(path) {
-            return Err(StorageError::Place { path: path.to_owned(), why });
+            return Err(StorageError::UnusablePath { path: path.to_owned(), why });
         }
         let database_file = DatabaseFile::open(path).map_err(|cause| StorageError::open(path, &cause))?;
         recover_copy(&database_file)?;
@@ -241,7 +241,7 @@ mod tests {
         let path = folder.path().join("later.sheet");
         drop(SpreadsheetStore::open(&path).unwrap());
         Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
-        assert!(matches!(SpreadsheetStore::open(&path), Err(StorageError::Foreign { .. })));
+        assert!(matches!(SpreadsheetStore::open(&path), Err(StorageError::OtherSchema { .. })));
     }
 
     #[test]

@@ -179,7 +179,7 @@ impl SpreadsheetStore {
             )?
             .execute([id])?;
         if made == 0 {
-            return Err(StorageError::Taken { id: id.to_owned() });
+            return Err(StorageError::IdTaken { id: id.to_owned() });
         }
         transaction.number = transaction.db().last_insert_rowid();
         transaction.set_properties(properties)?;
@@ -368,7 +368,7 @@ fn read_sheet(row: &Row<'_>) -> Result<SheetProperties, StorageError> {
     let key: i64 = row.get(0)?;
     let extra: String = row.get(8)?;
     Ok(SheetProperties {
-        id: i32::try_from(key & 0xFFFF_FFFF).map_err(|_| StorageError::Damaged { place: "sheets" })?,
+        id: i32::try_from(key & 0xFFFF_FFFF).map_err(|_| StorageError::InvalidValue { place: "sheets" })?,
         index: row.get(1)?,
         title: row.get(2)?,
         row_count: row.get(3)?,
@@ -382,7 +382,7 @@ fn read_sheet(row: &Row<'_>) -> Result<SheetProperties, StorageError> {
 
 /// Parses a stored JSON text.
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(json: &str, place: &'static str) -> Result<T, StorageError> {
-    serde_json::from_str(json).map_err(|_| StorageError::Damaged { place })
+    serde_json::from_str(json).map_err(|_| StorageError::InvalidValue { place })
 }
 
 #[cfg(test)]

@@ -134,6 +134,6 @@ impl RetryArgs {
 
     /// Returns what is tried.
     pub fn retried(&self) -> RetriedCommand {
-        self.flaky.map_or_else(|| RetriedCommand::Program(self.command.clone()), RetriedCommand::Flaky)
+        self.flaky.map_or_else(|| RetriedCommand::Program(self.command.clone()), RetriedCommand::FailThenSucceed)
     }
 }

@@ -170,7 +170,7 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteSheet) -> Result<Val
     }
     shift_cells::detach_objects(batch, deleted.id)?;
     batch.tx.remove_sheet(deleted.id)?;
-    rewrite_formulas(batch.tx, &deleted.title, &SheetEdit::Gone)?;
+    rewrite_formulas(batch.tx, &deleted.title, &SheetEdit::DeleteSheet)?;
     for mut other in others.into_iter().filter(|sheet| sheet.index > deleted.index) {
         other.index -= 1;
         batch.tx.put_sheet(&other)?;

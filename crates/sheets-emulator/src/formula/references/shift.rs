@@ -43,7 +43,7 @@ pub(crate) enum SheetEdit {
     /// The sheet is renamed.
     Rename { title: String },
     /// The sheet is deleted.
-    Gone,
+    DeleteSheet,
 }
 
 /// Returns the formula after the edit of the sheet `on`, for a formula on the sheet `home`; `None`
@@ -59,7 +59,7 @@ pub(crate) fn adjust_formula(source: &str, home: &str, on: &str, edit: &SheetEdi
                 let same = || found.title.is_some().then(|| format!("{}!", quote_title(title)));
                 same().map(|prefix| format!("{prefix}{}", found.print(&found.range())))
             }
-            SheetEdit::Gone => found.title.is_some().then(|| REF_ERROR.to_owned()),
+            SheetEdit::DeleteSheet => found.title.is_some().then(|| REF_ERROR.to_owned()),
             SheetEdit::Cut { from, top, left, title } => move_cut_reference(found, from, (*top, *left), title, home),
             _ => match adjust_range(&found.range(), edit) {
                 None => Some(REF_ERROR.to_owned()),
@@ -202,7 +202,7 @@ mod tests {
         let rename = SheetEdit::Rename { title: "New log".to_owned() };
         assert_eq!(on_log("=Log!A1+A1+'LOG'!$B:$B+\"Log!A1\"", &rename), "='New log'!A1+A1+'New log'!$B:$B+\"Log!A1\"");
         assert_eq!(
-            adjust_formula("=SUM(Log!A1:A2)+A1", "Other", "Log", &SheetEdit::Gone).as_deref(),
+            adjust_formula("=SUM(Log!A1:A2)+A1", "Other", "Log", &SheetEdit::DeleteSheet).as_deref(),
             Some("=SUM(#REF!)+A1")
         );
     }
@@ -227,7 +227,7 @@ mod tests {
                 SheetEdit::Move { dimension: Dimension::Columns, span: at..at.saturating_add(count), to },
                 SheetEdit::Cut { from: Area::new(0..at, 0..count), top: to, left: to, title: "é".to_owned() },
                 SheetEdit::Rename { title: source.clone() },
-                SheetEdit::Gone,
+                SheetEdit::DeleteSheet,
             ];
             for edit in edits {
                 let _ = on_log(&source, &edit);

@@ -78,8 +78,8 @@ async fn kinds_table() -> String {
             "{kind} answers {status}: schema/support.rs is wrong"
         );
         let (reach, note) = match declared {
-            Some((_, SupportLevel::Done, note)) => ("implemented", *note),
-            Some((_, SupportLevel::Kept, note)) => ("kept as sent", *note),
+            Some((_, SupportLevel::Implemented, note)) => ("implemented", *note),
+            Some((_, SupportLevel::StoredOnly, note)) => ("kept as sent", *note),
             None => ("not implemented", ""),
         };
         writeln!(table, "| `{kind}` | {reach} | {note} |").expect("a text takes it");

@@ -271,8 +271,8 @@ impl Transaction<'_> {
 
 fn read_row(found: &Row<'_>, sheet: i32) -> Result<(u32, Vec<Cell>), StorageError> {
     let row = found.get(0)?;
-    let bytes = found.get_ref(1)?.as_blob().map_err(|_| StorageError::Damaged { place: "rows" })?;
-    let cells = row_blob::decode(bytes).map_err(|cause| StorageError::Row { sheet, row, cause })?;
+    let bytes = found.get_ref(1)?.as_blob().map_err(|_| StorageError::InvalidValue { place: "rows" })?;
+    let cells = row_blob::decode(bytes).map_err(|cause| StorageError::DamagedRow { sheet, row, cause })?;
     Ok((row, cells))
 }
 

@@ -111,7 +111,7 @@ pub(crate) fn recover_copy(database_file: &DatabaseFile) -> Result<(), StorageEr
             return Ok(Some(found));
         }
         let own = found.matches_log(file, database_file.log()).map_err(failed)?;
-        if own { Ok(None) } else { Err(StorageError::ForeignLog { log: database_file.log().to_owned() }) }
+        if own { Ok(None) } else { Err(StorageError::OtherLog { log: database_file.log().to_owned() }) }
     };
     if needed()?.is_none() {
         return Ok(());
@@ -146,7 +146,7 @@ pub(crate) struct ReadGuard<'g>(&'g ReaderGate);
 
 /// A closed gate. Dropping it opens the gate.
 #[derive(Debug)]
-struct ClosedGate<'g>(&'g ReaderGate);
+struct ReaderGateGuard<'g>(&'g ReaderGate);
 
 impl ReaderGate {
     fn state(&self) -> MutexGuard<'_, ReaderGateState> {
@@ -160,11 +160,11 @@ impl ReaderGate {
     }
 
     /// Admits no further reader, and waits a limited time for the admitted ones.
-    fn close(&self) -> ClosedGate<'_> {
+    fn close(&self) -> ReaderGateGuard<'_> {
         let mut state = self.state();
         state.is_closed = true;
         drop(self.changed.wait_timeout_while(state, READER_WAIT, |state| state.readers > 0));
-        ClosedGate(self)
+        ReaderGateGuard(self)
     }
 }
 
@@ -175,7 +175,7 @@ impl Drop for ReadGuard<'_> {
     }
 }
 
-impl Drop for ClosedGate<'_> {
+impl Drop for ReaderGateGuard<'_> {
     fn drop(&mut self) {
         self.0.state().is_closed = false;
         self.0.changed.notify_all();

@@ -107,14 +107,14 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, StorageError> {
     };
     set_up().map_err(|cause: rusqlite::Error| match cause.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => StorageError::OtherFormat { path: path.to_owned() },
-        Some(ErrorCode::DatabaseCorrupt) => StorageError::Broken(cause),
+        Some(ErrorCode::DatabaseCorrupt) => StorageError::DamagedFile(cause),
         _ => StorageError::open(path, &cause),
     })
 }
 
 /// Creates the schema in a new file, or checks the version of an old one.
 pub(crate) fn prepare(connection: &Connection, path: &Path) -> Result<(), StorageError> {
-    let foreign = || StorageError::Foreign { path: path.to_owned() };
+    let foreign = || StorageError::OtherSchema { path: path.to_owned() };
     let refused = |cause: rusqlite::Error| match cause.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => StorageError::OtherFormat { path: path.to_owned() },
         _ => StorageError::from(cause),

@@ -96,7 +96,7 @@ impl DatabaseFile {
 
     /// Fails if another file, or none, is at the path.
     pub(crate) fn check_in_place(&self) -> Result<(), StorageError> {
-        let moved = |how| Err(StorageError::Gone { path: self.path.clone(), how });
+        let moved = |how| Err(StorageError::Missing { path: self.path.clone(), how });
         match std::fs::metadata(&self.path) {
             Ok(found) if read_identity(&found) == self.inode.identity => Ok(()),
             Ok(_) => moved("was replaced by another file"),

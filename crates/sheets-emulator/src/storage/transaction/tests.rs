@@ -40,7 +40,7 @@ fn spreadsheets_of_one_file_do_not_meet() {
     let store = SpreadsheetStore::in_memory().unwrap();
     create(&store);
     store.create("t", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
-    assert!(matches!(store.create("t", &SpreadsheetProperties::default(), &[]), Err(StorageError::Taken { .. })));
+    assert!(matches!(store.create("t", &SpreadsheetProperties::default(), &[]), Err(StorageError::IdTaken { .. })));
     let tx = store.write("t").unwrap();
     tx.put_row(0, 0, vec![Cell::text("x")]).unwrap();
     let head = NamedRange { id: "1".into(), name: "Head".into(), range: GridRange::default() };

@@ -104,7 +104,7 @@ fn a_log_of_another_file_beside_a_copy_is_not_taken_for_its_own() {
     let (copy, other) = (commit.copied_at(2), Commit::new());
     std::fs::write(commit.folder.path().join("copy.sheet-wal"), &other.log).unwrap();
     let refused = SpreadsheetStore::open(&copy).unwrap_err();
-    assert!(matches!(refused, StorageError::ForeignLog { .. }), "{refused}");
+    assert!(matches!(refused, StorageError::OtherLog { .. }), "{refused}");
     std::fs::write(commit.folder.path().join("copy.sheet-wal"), &commit.log).unwrap();
     assert_eq!(rows_in(&copy), 801, "its own log");
 }
