@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::batch::tests::rules::{refusal, send, store, texts};
+use crate::batch::tests::calls::{refusal, send, store, texts};
 use crate::format::response_format::render_stored_object;
 use crate::methods::create::create;
 use crate::random::SeededRandom;

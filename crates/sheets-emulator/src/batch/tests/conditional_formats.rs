@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::batch::tests::rules::{refusal, send, store};
+use crate::batch::tests::calls::{refusal, send, store};
 use crate::methods::values_write::update;
 use crate::schema::response_mask::ResponseMask;
 use crate::storage::store::SpreadsheetStore;

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use crate::batch::tests::rules::{send, store};
+use crate::batch::tests::calls::{send, store};
 use crate::methods::values_read;
 use crate::methods::values_write::update;
 use crate::storage::store::SpreadsheetStore;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::batch::tests::rules::{send, store, texts};
+use crate::batch::tests::calls::{send, store, texts};
 use crate::drive::export::export;
 use crate::methods::values_append::append;
 use crate::methods::values_read;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::batch::tests::rules::send;
+use crate::batch::tests::calls::send;
 use crate::methods::create::create;
 use crate::methods::values_read;
 use crate::methods::values_write::update;

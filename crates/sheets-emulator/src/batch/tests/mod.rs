@@ -1,5 +1,6 @@
 //! Tests of batches: the rules one by one, recorded responses, visible effects, a model.
 
+mod calls;
 mod clients;
 mod objects_and_filters;
 mod conditional_formats;

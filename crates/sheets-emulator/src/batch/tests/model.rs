@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::batch::tests::rules::{rows, send, store, texts};
+use crate::batch::tests::calls::{rows, send, store, texts};
 
 #[derive(Debug, Clone)]
 enum Step {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::batch::tests::rules::{refusal, send, store, texts};
+use crate::batch::tests::calls::{refusal, send, store, texts};
 use crate::schema::response_mask::ResponseMask;
 use crate::storage::store::SpreadsheetStore;
 use crate::workbook::spreadsheet_json::get;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::batch::tests::rules::{refusal, send, store, texts};
+use crate::batch::tests::calls::{refusal, send, store, texts};
 
 /// Pastes data at the first cell.
 fn paste(data: &str) -> Value {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::batch::tests::rules::send;
+use crate::batch::tests::calls::send;
 use crate::methods::create::create;
 use crate::methods::values_read;
 use crate::methods::values_write::update;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::batch::apply::batch_update;
 use crate::batch::context::UnknownBehaviors;
-use crate::batch::tests::rules::{send, store};
+use crate::batch::tests::calls::{send, store};
 use crate::error::ApiError;
 use crate::methods::create::create;
 use crate::random::SeededRandom;
