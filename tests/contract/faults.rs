@@ -138,7 +138,7 @@ under_every_doubt! {
     whatever_befalls_a_write_nothing_is_doubled_or_lost_under_doubt_7: 7,
 }
 
-/// Seeds of random trouble under each doubt.
+/// Seeds of random errors under each doubt.
 const SEEDS: u64 = 6;
 
 #[tokio::test(start_paused = true)]

@@ -339,9 +339,9 @@ impl Game {
         let begun = AtomicU64::new(0);
         let mut job = Job::new(lane.own_clock()).step(move |value: &Value, _| {
             if refuses == Some(begun.fetch_add(1, Ordering::Relaxed)) {
-                record.count(|tally| tally.troubles += 1);
-                let trouble = MachineError::resource(REFUSED);
-                return Err(StepError::Machine { error: trouble, has_begun: false });
+                record.count(|tally| tally.machine_errors += 1);
+                let error = MachineError::resource(REFUSED);
+                return Err(StepError::Machine { error, has_begun: false });
             }
             let key = value["id"].as_str().expect("a key");
             let version = value["v"].as_u64().expect("a version");

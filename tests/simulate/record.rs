@@ -22,7 +22,7 @@ pub struct Tally {
     /// Runs of machines whose clock is wrong by minutes.
     pub wrong_clocks: u64,
     /// Runs that their machine stopped.
-    pub troubles: u64,
+    pub machine_errors: u64,
     pub takeovers: u64,
     pub late_deliveries: u64,
     pub commits: u64,
@@ -45,7 +45,7 @@ impl Tally {
             "crashes": self.crashes,
             "pauses": self.pauses,
             "runs by a wrong clock": self.wrong_clocks,
-            "machine troubles": self.troubles,
+            "machine troubles": self.machine_errors,
             "takeovers": self.takeovers,
             "late deliveries": self.late_deliveries,
             "edits by a person": self.acts,
@@ -65,7 +65,7 @@ impl Tally {
             (&mut self.crashes, other.crashes),
             (&mut self.pauses, other.pauses),
             (&mut self.wrong_clocks, other.wrong_clocks),
-            (&mut self.troubles, other.troubles),
+            (&mut self.machine_errors, other.machine_errors),
             (&mut self.takeovers, other.takeovers),
             (&mut self.late_deliveries, other.late_deliveries),
             (&mut self.commits, other.commits),

@@ -38,7 +38,7 @@ pub struct ConditionRecord {
     is_flapping: bool,
     /// The last findings of a day, oldest first: when, in seconds since 1970, and whether it was good.
     recent: Vec<(i64, bool)>,
-    /// The trouble, until people know that it is over.
+    /// The problem, until people know that it is over.
     episode: Option<Episode>,
     /// Whether there was a problem that people have not heard of.
     is_unreported: bool,
@@ -129,14 +129,14 @@ impl ConditionRecord {
     /// Takes a finding about `at`.
     pub fn add_finding(&mut self, at: Timestamp, finding: &Finding, rules: &AlertRules) {
         match finding {
-            Finding::Bad(trouble) => {
+            Finding::Bad(problem) => {
                 self.good = 0;
                 self.bad = self.bad.saturating_add(1);
                 let before = self.episode.take();
                 self.episode = Some(Episode {
-                    since: before.as_ref().map_or(trouble.since, |episode| episode.since.min(trouble.since)),
+                    since: before.as_ref().map_or(problem.since, |episode| episode.since.min(problem.since)),
                     failures: before.map_or(0, |episode| episode.failures).saturating_add(1),
-                    last: trouble.clone(),
+                    last: problem.clone(),
                 });
                 if self.bad >= rules.after {
                     self.is_problem = true;

@@ -23,7 +23,7 @@ impl Wording<'_> {
         let ReportContext { now, run, place, .. } = *self.reporting;
         let episode = self.notice.episode.as_ref();
         let is_firing = self.notice.kind.is_firing();
-        let trouble = episode.map(|episode| &episode.last);
+        let problem = episode.map(|episode| &episode.last);
         Message {
             id: format!("{run}-{}-{}", self.condition.as_str(), self.notice.kind.as_str()),
             dedup_key: place.dedup_key(self.condition.as_str()),
@@ -33,13 +33,13 @@ impl Wording<'_> {
             job: place.job.clone(),
             title: self.title(episode),
             facts: self.facts(episode),
-            reason: trouble
+            reason: problem
                 .filter(|_| is_firing || self.notice.kind == NoticeKind::Over)
-                .map(|trouble| trouble.reason.clone())
+                .map(|problem| problem.reason.clone())
                 .unwrap_or_default(),
             next_step: if is_firing { self.next_step() } else { String::new() },
             link: place.link_for(self.condition),
-            footer: place.footer(trouble.map_or(run, |trouble| if is_firing { &trouble.run } else { run })),
+            footer: place.footer(problem.map_or(run, |problem| if is_firing { &problem.run } else { run })),
             at: now,
             run: run.to_owned(),
             channels,
@@ -73,18 +73,18 @@ impl Wording<'_> {
         }
     }
 
-    /// Returns what the trouble means for the reader.
-    fn meaning(&self, trouble: &ProblemReport) -> String {
+    /// Returns what the problem means for the reader.
+    fn meaning(&self, problem: &ProblemReport) -> String {
         let ReportContext { now, place, .. } = *self.reporting;
         match self.condition {
-            Condition::Run | Condition::Late | Condition::Unrecorded if trouble.new > 0 => {
-                format!("only {} new items are in", trouble.new)
+            Condition::Run | Condition::Late | Condition::Unrecorded if problem.new > 0 => {
+                format!("only {} new items are in", problem.new)
             }
             Condition::Run | Condition::Late | Condition::Unrecorded => {
-                format!("{} are not in", place.rows_of(trouble.since, now))
+                format!("{} are not in", place.rows_of(problem.since, now))
             }
             Condition::Unreadable => "whether its rows are in is not known".to_owned(),
-            Condition::Yield => format!("{} may not be whole", place.rows_of(trouble.since, now)),
+            Condition::Yield => format!("{} may not be whole", place.rows_of(problem.since, now)),
             Condition::Items => "those rows are not in".to_owned(),
             Condition::Retries => "its rows are in".to_owned(),
         }

@@ -1,6 +1,6 @@
 //! What the client and the rules share, so that neither knows the other.
 //!
-//! In scope: faults, timestamps, retry decisions, secrets in texts, trouble of this machine,
+//! In scope: faults, timestamps, retry decisions, secrets in texts, errors of this machine,
 //! failpoints. Clock and random numbers are traits with the system's and a test's implementation.
 //! Out of scope: everything that knows of items, sheets or HTTP.
 //!

@@ -1,4 +1,4 @@
-//! What is read after the usual troubles with files: their names, their bytes, their values.
+//! What is read after the usual problems with files: their names, their bytes, their values.
 
 use std::fs;
 

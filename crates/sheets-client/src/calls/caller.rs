@@ -216,7 +216,7 @@ impl ApiCaller {
             AttemptFailure::Token(error) => ErrorCause::Token(error),
             AttemptFailure::Unreachable(why) => ErrorCause::Unreachable(why),
             AttemptFailure::Proxy(error) => ErrorCause::Proxy(error),
-            AttemptFailure::Machine(trouble) => ErrorCause::Machine(trouble),
+            AttemptFailure::Machine(error) => ErrorCause::Machine(error),
             AttemptFailure::Refused { refusal, .. } => {
                 let advice = match refusal.fault() {
                     Fault::Throttled => Some(self.quota_advice(method)),

@@ -12,14 +12,14 @@ use sheetkeep_base::fault::Fault;
 
 /// An error at a proxy, before the service received anything of the call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the proxy {} {}", .0.proxy, .0.trouble.message(&.0.variable))]
+#[error("the proxy {} {}", .0.proxy, .0.kind.message(&.0.variable))]
 pub struct ProxyError(Box<ProxyErrorDetails>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct ProxyErrorDetails {
     proxy: String,
     variable: String,
-    trouble: ProxyErrorKind,
+    kind: ProxyErrorKind,
 }
 
 /// The kinds of error.
@@ -92,7 +92,7 @@ impl ProxyErrorKind {
 impl ProxyError {
     /// Returns the fault class.
     pub fn fault(&self) -> Fault {
-        match &self.0.trouble {
+        match &self.0.kind {
             ProxyErrorKind::Unauthorised { .. } | ProxyErrorKind::Refused { .. } => Fault::Denied,
             ProxyErrorKind::InvalidResponse(_) => Fault::Inconsistent,
             ProxyErrorKind::Unreachable(_)
@@ -103,8 +103,8 @@ impl ProxyError {
     }
 
     /// Creates the error of `proxy`, which `variable` sets.
-    pub(crate) fn new(proxy: String, variable: String, trouble: ProxyErrorKind) -> Self {
-        Self(Box::new(ProxyErrorDetails { proxy, variable, trouble }))
+    pub(crate) fn new(proxy: String, variable: String, kind: ProxyErrorKind) -> Self {
+        Self(Box::new(ProxyErrorDetails { proxy, variable, kind }))
     }
 
     /// Returns the proxy error in the chain of `error`, if there is one.

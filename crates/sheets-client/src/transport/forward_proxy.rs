@@ -110,9 +110,9 @@ impl AsyncRead for ForwardProxyStream {
         let read = buffer.filled().get(before..).unwrap_or_default();
         if !read.is_empty()
             && let Some(line) = self.line.take()
-            && let Some(trouble) = self.find_refusal(&line, read)
+            && let Some(kind) = self.find_refusal(&line, read)
         {
-            return Poll::Ready(Err(io::Error::other(self.proxy.error(trouble))));
+            return Poll::Ready(Err(io::Error::other(self.proxy.error(kind))));
         }
         Poll::Ready(Ok(()))
     }
@@ -163,7 +163,7 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_of_the_proxy_is_an_error_of_its_own() {
         let html = "HTTP/1.0 403 Filtered\r\nContent-Type: text/html\r\n\r\n";
-        for (line, response, trouble) in [
+        for (line, response, error_text) in [
             ("POST http://127.0.0.1:9/token", "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", Some("407")),
             ("POST http://127.0.0.1:9/v4/x", "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", Some("407")),
             ("POST http://127.0.0.1:9/token", html, Some("403")),
@@ -177,8 +177,10 @@ mod tests {
             forward.write_all(format!("{line} HTTP/1.1\r\n\r\n").as_bytes()).await.expect("write");
             from_proxy.write_all(response.as_bytes()).await.expect("write");
             let read = forward.read(&mut [0; 1_000]).await.map_err(|error| error.to_string());
-            match trouble {
-                Some(trouble) => assert!(read.clone().is_err_and(|error| error.contains(trouble)), "{line}: {read:?}"),
+            match error_text {
+                Some(error_text) => {
+                    assert!(read.clone().is_err_and(|error| error.contains(error_text)), "{line}: {read:?}")
+                }
                 None => assert_eq!(read, Ok(response.len()), "{line}"),
             }
         }

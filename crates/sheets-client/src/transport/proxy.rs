@@ -98,8 +98,8 @@ impl Proxy {
         self.intercept.basic_auth()
     }
 
-    pub(crate) fn error(&self, trouble: ProxyErrorKind) -> ProxyError {
-        ProxyError::new(self.to_string(), self.variable.to_string(), trouble)
+    pub(crate) fn error(&self, kind: ProxyErrorKind) -> ProxyError {
+        ProxyError::new(self.to_string(), self.variable.to_string(), kind)
     }
 }
 

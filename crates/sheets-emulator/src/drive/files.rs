@@ -331,7 +331,7 @@ mod tests {
     fn about_names_the_caller() {
         let about = describe_caller(&QueryParams::parse("fields=user(emailAddress)")).unwrap();
         assert_eq!(about, json!({"user": {"emailAddress": TEST_ACCOUNT}}));
-        assert_eq!(super::describe_caller(&QueryParams::default()).unwrap_err().code, 400);
+        assert_eq!(describe_caller(&QueryParams::default()).unwrap_err().code, 400);
     }
 
     /// Nothing is answered 200 with nothing done.
