@@ -9,6 +9,8 @@
 mod booleans;
 #[path = "floors/comments.rs"]
 mod comments;
+#[path = "floors/function_names.rs"]
+mod function_names;
 #[path = "floors/messages.rs"]
 mod messages;
 #[path = "floors/paths.rs"]
@@ -27,6 +29,7 @@ use std::path::Path;
 
 use booleans::unclear_booleans;
 use comments::long_comments;
+use function_names::unclear_functions;
 use messages::unclear_messages;
 use paths::{Named, named};
 use references::dangling_references;
@@ -122,7 +125,7 @@ fn violations(files: &Files) -> Vec<String> {
             }
         }
         attributes(&code, &mut say);
-        let unclear = unclear_booleans(&code).into_iter();
+        let unclear = unclear_booleans(&code).into_iter().chain(unclear_functions(path, &code));
         let in_text = negated_nouns(text).into_iter().chain(unclear_messages(text));
         for (line, what) in unclear.chain(in_text).chain(dangling_references(path, text, files)) {
             say(line, what);
@@ -513,6 +516,7 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("cli/bad.rs", "//! M.\npub enum Fault { A }\n", "is a public type of"),
     ("cli/bad.rs", "//! M.\nstruct A {\n    done: bool,\n}\n", "`done` is a boolean"),
     ("cli/bad.rs", "//! M.\nfn f(a: u8, done: Option<bool>) {}\n", "`done` is a boolean"),
+    ("crates/x/src/bad.rs", "//! M.\nfn padded() {}\n", "`padded` is a function"),
     ("crates/ledger/src/bad.rs", "//! M.\nasync fn f() {}\n", "`async` on a pure layer"),
     ("cli/bad.rs", "//! M.\nfn f(state_tab_id: u32) {}\n", "name of the guard"),
 ];
