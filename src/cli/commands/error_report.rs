@@ -82,13 +82,13 @@ fn target_help(error: &AppError, exit: Exit, settings: &Settings) -> Option<Stri
         (Exit::NoInput | Exit::Unavailable, Target::Google { .. }) => {
             let through = through.map_or_else(String::new, |proxy| format!(", through the proxy {proxy}"));
             let sheet = Spreadsheet::from_settings(settings);
-            Some(format!("the sheet is {sheet}; the calls went to {}{through}", settings.api_url))
+            Some(format!("the command used the {sheet}; the calls went to {}{through}", settings.api_url))
         }
         (Exit::Protocol, Target::Google { .. }) => {
             through.map(|proxy| format!("the call went through the proxy {proxy}; see what that answers"))
         }
         (Exit::NoInput, Target::Embedded { .. }) if matches!(error, AppError::NeverRan | AppError::NoTab { .. }) => {
-            Some(format!("the sheet is {}", Spreadsheet::from_settings(settings)))
+            Some(format!("the command used the {}", Spreadsheet::from_settings(settings)))
         }
         _ => None,
     }
