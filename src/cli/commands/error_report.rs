@@ -19,6 +19,7 @@ use crate::port::store::StoreError;
 use crate::runner::queue::first_records::Cause;
 use crate::runner::run_config::RunError;
 use crate::runner::shutdown::StopReason;
+use crate::sheets_client::auth::credentials::CredentialsError;
 use crate::sheets_client::errors::call_error::ErrorCause;
 use crate::store::tabs::error::store_error;
 
@@ -279,9 +280,10 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Call(error) if error.cause.is_foreign() => PAGE,
         AppError::Run(RunError::NoFailure { .. }) => "sheetkeep failures list JOB.toml lists them; nothing was written",
         AppError::Run(RunError::Refused { .. }) => "see the service's message; nothing of that batch was written",
-        AppError::Credentials(_) => {
-            "correct the path, or download the key file again; README.md has the five steps to credentials"
+        AppError::Credentials(CredentialsError::Unreadable { .. }) => {
+            "correct the path there, or make the file readable for this user"
         }
+        AppError::Credentials(_) => "README.md explains in five steps how to get credentials and where to name them",
         AppError::Source(SourceError::Denied { .. }) => READABLE,
         AppError::Source(SourceError::Unavailable { .. })
         | AppError::Run(RunError::Input(SourceError::Unavailable { .. })) => LOOK_AT_IT,
