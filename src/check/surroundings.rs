@@ -56,7 +56,7 @@ fn state_folder(settings: &Settings) -> Option<CheckItem> {
     let subject = Subject::StateFolder;
     let help = "make it writable for this user, or name another with --state-dir; until then no lock keeps two runs apart here";
     let Some(dir) = &settings.state_dir else {
-        let what = "no state folder is known, as HOME and XDG_STATE_HOME are not set";
+        let what = "no state directory is known, as HOME and XDG_STATE_HOME are not set";
         return Some(CheckItem::warning(
             subject,
             what,
@@ -66,7 +66,7 @@ fn state_folder(settings: &Settings) -> Option<CheckItem> {
     let error = check_folder(dir).err()?;
     Some(CheckItem::warning(
         subject,
-        format!("the state folder {} can't be written: {error}", dir.display()),
+        format!("the state directory {} can't be written: {error}", dir.display()),
         Some(help),
     ))
 }

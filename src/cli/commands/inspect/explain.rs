@@ -37,8 +37,11 @@ pub async fn command(
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let settings = load_settings(&args.job, None)?;
+    if args.key.trim().is_empty() {
+        return Err(CliError::new(NO_KEY, Exit::Usage).with_help(KEYS_OF_PROCESSED));
+    }
     let key =
-        Key::new(args.key.as_str()).map_err(|_| CliError::new(NO_KEY, Exit::Usage).with_help(KEYS_OF_PROCESSED))?;
+        Key::new(args.key.as_str()).map_err(|error| CliError::new(format!("read the key: {error}"), Exit::Usage))?;
     let (again, chance_again) = (Arc::clone(&clock), Arc::clone(&chance));
     let history = explain(&settings, &key, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
     let history = match Key::new(format!("#{}", args.key)) {

@@ -19,7 +19,7 @@ use crate::cli::streams::control_characters::visible;
 use crate::cli::table::{TabRows, show};
 use crate::clock::Clock;
 use crate::ledger::items::failure::{Failure, FailureState, RequestedAction};
-use crate::ledger::items::key::Key;
+use crate::ledger::items::key::{Key, KeyError};
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 
@@ -161,8 +161,11 @@ async fn answer(
         }
     }
     let keys = keys.iter().map(|key| Key::new(key.as_str())).collect::<Result<Vec<_>, _>>();
-    let keys = keys.map_err(|_| {
-        CliError::new("a KEY is empty", Exit::Usage).with_help("sheetkeep failures list JOB.toml lists them")
+    let keys = keys.map_err(|error| match error {
+        KeyError::Empty => {
+            CliError::new("a KEY is empty", Exit::Usage).with_help("sheetkeep failures list JOB.toml lists them")
+        }
+        error => CliError::new(format!("read the keys: {error}"), Exit::Usage),
     })?;
     let run = RunArgs::new(&args.job);
     let order = RunOptions { retrying: RetryScope::Selected(keys, answer), ..RunOptions::default() };
