@@ -47,7 +47,7 @@ impl AttemptFailure {
         match &mut self {
             Self::Refused { refusal, .. } => refusal.redact_with(hide),
             Self::Unreachable(why) | Self::Lost { cause: UnknownOutcome::ConnectionBroken(why), .. } => {
-                *why = hide(why)
+                *why = hide(why);
             }
             Self::Token(_) | Self::Proxy(_) | Self::Machine(_) | Self::TooLarge(_) | Self::Lost { .. } => {}
         }

@@ -179,7 +179,7 @@ mod tests {
             let read = forward.read(&mut [0; 1_000]).await.map_err(|error| error.to_string());
             match error_text {
                 Some(error_text) => {
-                    assert!(read.clone().is_err_and(|error| error.contains(error_text)), "{line}: {read:?}")
+                    assert!(read.clone().is_err_and(|error| error.contains(error_text)), "{line}: {read:?}");
                 }
                 None => assert_eq!(read, Ok(response.len()), "{line}"),
             }

@@ -82,7 +82,7 @@ pub(crate) fn open(body: &[u8]) -> Result<BatchBody<'_>, ApiError> {
                 request_body.includes_spreadsheet = read_flag(raw, "include_spreadsheet_in_response")?;
             }
             "responseIncludeGridData" => {
-                request_body.includes_grid_data = read_flag(raw, "response_include_grid_data")?
+                request_body.includes_grid_data = read_flag(raw, "response_include_grid_data")?;
             }
             "responseRanges" => {
                 request_body.ranges = read_one_or_more(raw)

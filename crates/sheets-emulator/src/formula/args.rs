@@ -54,7 +54,7 @@ impl<'a> Args<'a> {
     /// Returns a number of characters; 1 if the argument is missing.
     pub(crate) fn letters(&self, at: usize) -> EvalResult<usize> {
         let count = self.number_or(at, 1.0)?;
-        if count < 0.0 { Err("#VALUE!") } else { Ok(take_integer_part(count)) }
+        if count < 0.0 { Err("#VALUE!") } else { Ok(to_count(count)) }
     }
 
     /// Returns an argument as a boolean.
@@ -106,7 +106,7 @@ pub(crate) fn count_to_number(count: usize) -> f64 {
 
 /// Returns the integer part of a number that is not negative.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is too large becomes the largest")]
-pub(crate) fn take_integer_part(value: f64) -> usize {
+pub(crate) fn to_count(value: f64) -> usize {
     value as usize
 }
 

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use crate::formula::args::{Args, read_boolean, take_integer_part};
+use crate::formula::args::{Args, read_boolean, to_count};
 use crate::formula::functions::lookup::build_row_key;
 use crate::formula::matrix::{Matrix, Operand, count};
 use crate::grid::value::{EvalResult, Scalar, compare};
@@ -29,7 +29,7 @@ pub(crate) fn call_array_function(name: &str, args: &Args<'_>) -> EvalResult<Ope
         _ => {
             let mut orders = Vec::new();
             for at in (1..args.len()).step_by(2) {
-                let column = take_integer_part(args.number(at)?).checked_sub(1).ok_or("#VALUE!")?;
+                let column = to_count(args.number(at)?).checked_sub(1).ok_or("#VALUE!")?;
                 orders.push((column, if at + 1 < args.len() { args.truth(at + 1)? } else { true }));
             }
             if orders.is_empty() {
@@ -67,7 +67,7 @@ fn compare_blanks_last(a: Option<&Scalar>, b: Option<&Scalar>, is_upward: bool) 
 }
 
 fn pick_by_index(table: &Matrix, args: &Args<'_>) -> EvalResult<Operand> {
-    let line = |at: usize| Ok::<_, &'static str>(count(take_integer_part(args.number_or(at, 0.0)?)));
+    let line = |at: usize| Ok::<_, &'static str>(count(to_count(args.number_or(at, 0.0)?)));
     let (row, column) = (line(1)?, line(2)?);
     if row > table.height || column > table.width {
         return Err("#NUM!");

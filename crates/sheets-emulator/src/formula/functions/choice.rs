@@ -5,7 +5,7 @@
 //!
 //! All arguments were evaluated before; their order decides which of them is taken.
 
-use crate::formula::args::{Args, take_integer_part};
+use crate::formula::args::{Args, to_count};
 use crate::formula::matrix::Operand;
 use crate::grid::value::{EvalResult, Scalar, compare};
 
@@ -51,7 +51,7 @@ pub(crate) fn choose(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
             if cases > 0 && args.len() == 2 + cases * 2 { taken(1 + cases * 2).ok_or("#N/A") } else { Err("#N/A") }
         }
         _ => {
-            let at = take_integer_part(args.number(0)?);
+            let at = to_count(args.number(0)?);
             if at == 0 { Err("#NUM!") } else { taken(at).ok_or("#NUM!") }
         }
     }

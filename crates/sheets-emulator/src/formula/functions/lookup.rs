@@ -4,7 +4,7 @@
 //! Out of scope: reading arguments (`args`), sums and counts by criteria (`criteria`), functions
 //! that return several cells (`array`).
 
-use crate::formula::args::{Args, count_to_number, take_integer_part};
+use crate::formula::args::{Args, count_to_number, to_count};
 use crate::formula::functions::criteria::Wildcard;
 use crate::formula::matrix::{Matrix, Operand, count};
 use crate::grid::value::{EvalResult, Scalar, compare, to_text};
@@ -31,7 +31,7 @@ pub(crate) fn call_lookup_function(name: &str, args: &Args<'_>) -> EvalResult<Sc
             let across = name == "HLOOKUP";
             let table = args.matrix(1)?;
             let at = |line: u32, entry: u32| if across { table.at(entry, line) } else { table.at(line, entry) };
-            let entry = count(take_integer_part(args.number(2)?).checked_sub(1).ok_or("#VALUE!")?);
+            let entry = count(to_count(args.number(2)?).checked_sub(1).ok_or("#VALUE!")?);
             let (lines, entries) = if across { (table.width, table.height) } else { (table.used_rows(), table.width) };
             if entry >= entries {
                 return Err("#REF!");

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::formula::args::{Args, count_to_number, take_integer_part};
+use crate::formula::args::{Args, count_to_number, to_count};
 use crate::formula::functions::lookup::build_row_key;
 use crate::formula::matrix::Matrix;
 use crate::grid::value::{EvalResult, Scalar, check_finite};
@@ -32,7 +32,7 @@ pub(crate) fn call_statistics_function(name: &str, args: &Args<'_>) -> EvalResul
         "PERCENTILE" => compute_percentile(&sort_numbers(&Args(args.0.get(..1).unwrap_or_default()))?, args.number(1)?),
         _ => {
             let sorted = sort_numbers(&Args(args.0.get(..1).unwrap_or_default()))?;
-            let rank = take_integer_part(args.number(1)?);
+            let rank = to_count(args.number(1)?);
             let index = if name == "SMALL" { rank.checked_sub(1) } else { sorted.len().checked_sub(rank) };
             let found = index.filter(|_| rank > 0).and_then(|index| sorted.get(index));
             found.map_or(Err("#NUM!"), |number| check_finite(*number))
@@ -57,8 +57,8 @@ fn compute_percentile(sorted: &[f64], part: f64) -> EvalResult<Scalar> {
         return Err("#NUM!");
     }
     let at = part * count_to_number(last);
-    let lower = sorted.get(take_integer_part(at)).ok_or("#NUM!")?;
-    let upper = sorted.get(take_integer_part(at) + 1).unwrap_or(lower);
+    let lower = sorted.get(to_count(at)).ok_or("#NUM!")?;
+    let upper = sorted.get(to_count(at) + 1).unwrap_or(lower);
     check_finite(lower + (upper - lower) * at.fract())
 }
 

@@ -6,13 +6,14 @@
 use regex::{Regex, RegexBuilder};
 
 use crate::format::number_format::NumberFormat;
-use crate::formula::args::{Args, count_to_number, take_integer_part};
+use crate::formula::args::{Args, count_to_number, to_count};
 use crate::formula::budget::extend_text;
 use crate::grid::value::{EvalResult, Scalar, to_text};
 
 /// Calls a function of parts of texts.
 pub(crate) fn call_text_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     let letters = |text: String| text.chars().collect::<Vec<_>>();
+    let rest = |from: usize| args.0.get(from..).filter(|rest| !rest.is_empty()).map(Args).ok_or("#N/A");
     let text = match name {
         "LEN" => return Ok(Scalar::Number(count_to_number(args.text(0)?.encode_utf16().count()))),
         "EXACT" => return Ok(Scalar::Bool(args.text(0)? == args.text(1)?)),
@@ -30,37 +31,27 @@ pub(crate) fn call_text_function(name: &str, args: &Args<'_>) -> EvalResult<Scal
             if from < 1.0 || count < 0.0 {
                 return Err("#VALUE!");
             }
-            letters(args.text(0)?)
-                .into_iter()
-                .skip(take_integer_part(from) - 1)
-                .take(take_integer_part(count))
-                .collect()
+            letters(args.text(0)?).into_iter().skip(to_count(from) - 1).take(to_count(count)).collect()
         }
         "HYPERLINK" => args.text(usize::from(args.len() > 1))?,
         "TEXTJOIN" => {
             let skips_empty = args.truth(1)?;
-            join_values(
-                &args.text(0)?,
-                skips_empty,
-                &Args(args.0.get(2..).filter(|rest| !rest.is_empty()).ok_or("#N/A")?),
-            )?
+            join_values(&args.text(0)?, skips_empty, &rest(2)?)?
         }
-        "JOIN" => {
-            join_values(&args.text(0)?, false, &Args(args.0.get(1..).filter(|rest| !rest.is_empty()).ok_or("#N/A")?))?
-        }
+        "JOIN" => join_values(&args.text(0)?, false, &rest(1)?)?,
         "REPT" => {
             let (text, times) = (args.text(0)?, args.number(1)?);
             if times < 0.0 {
                 return Err("#VALUE!");
             }
             let mut repeated = String::new();
-            for _ in 0..if text.is_empty() { 0 } else { take_integer_part(times) } {
+            for _ in 0..if text.is_empty() { 0 } else { to_count(times) } {
                 extend_text(&mut repeated, &text)?;
             }
             repeated
         }
         "CHAR" => {
-            let code = u32::try_from(take_integer_part(args.number(0)?)).ok().filter(|code| *code > 0);
+            let code = u32::try_from(to_count(args.number(0)?)).ok().filter(|code| *code > 0);
             code.and_then(char::from_u32).ok_or("#NUM!")?.to_string()
         }
         "PROPER" => capitalize_words(&args.text(0)?),
@@ -175,7 +166,7 @@ fn substitute(args: &Args<'_>) -> EvalResult<Scalar> {
         }
         return Ok(Scalar::Text(replaced));
     }
-    let at = text.match_indices(&old).nth(take_integer_part(only).saturating_sub(1)).map(|(at, _)| at);
+    let at = text.match_indices(&old).nth(to_count(only).saturating_sub(1)).map(|(at, _)| at);
     Ok(Scalar::Text(match at.and_then(|at| Some((text.get(..at)?, text.get(at + old.len()..)?))) {
         Some((before, after)) => format!("{before}{new}{after}"),
         None => text,
@@ -187,7 +178,7 @@ fn find_text(args: &Args<'_>, ignores_case: bool) -> EvalResult<Scalar> {
     let folded = |text: String| if ignores_case { text.to_lowercase() } else { text };
     let (wanted, text) = (folded(args.text(0)?), folded(args.text(1)?));
     let from = args.number_or(2, 1.0)?;
-    let skip = take_integer_part(from).checked_sub(1).ok_or("#VALUE!")?;
+    let skip = to_count(from).checked_sub(1).ok_or("#VALUE!")?;
     let start = text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(skip).ok_or("#VALUE!")?;
     let at = text.get(start..).and_then(|rest| rest.find(&wanted)).ok_or("#VALUE!")? + start;
     Ok(Scalar::Number(count_to_number(text.get(..at).unwrap_or_default().chars().count() + 1)))
