@@ -5,7 +5,7 @@
 //! the same key twice, so a run warns of them. In scope: finding pairs. Out of scope: which records
 //! a run reads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use icu_normalizer::ComposingNormalizer;
 
@@ -22,6 +22,8 @@ const MAX_SHOWN_CHARS: usize = 60;
 pub struct LookalikeKeys {
     /// Keys whose visible text is another one, by the fingerprint of that text.
     unusual: HashMap<Fingerprint, UnusualKey>,
+    /// Keys whose pair is counted: each counts once, however many records have it.
+    counted: HashSet<Fingerprint>,
     pairs: u64,
     first: Option<String>,
 }
@@ -40,10 +42,12 @@ impl LookalikeKeys {
         let fingerprint = Fingerprint::new(&visible);
         match self.unusual.get(&fingerprint) {
             Some(other) if other.key == *key => {}
-            Some(other) => {
+            Some(_) if self.counted.len() >= MAX_REMEMBERED => {}
+            Some(other) if self.counted.insert(Fingerprint::new(key.as_str())) => {
                 let pair = pair(key, &position.to_string(), &other.key, Some(&other.position));
                 self.count(pair);
             }
+            Some(_) => {}
             None if self.unusual.len() < MAX_REMEMBERED => {
                 let visible = Key::new(visible).ok();
                 let unusual = UnusualKey { key: key.clone(), visible, position: position.to_string() };
@@ -163,6 +167,12 @@ mod tests {
     fn a_key_of_an_earlier_run_counts_and_all_pairs_do() {
         assert!(sentence(&["1 "], &["1"]).is_some());
         let found = sentence(&["1 ", " 1", "2 "], &["1", "2"]).expect("pairs");
+        assert!(found.contains("and 2 more;"), "{found}");
+    }
+
+    #[test]
+    fn a_key_counts_once_however_many_records_have_it() {
+        let found = sentence(&["1 ", " 1", " 1", "1\u{a0}", " 1", "1\u{a0}", "1 "], &["1"]).expect("pairs");
         assert!(found.contains("and 2 more;"), "{found}");
     }
 }
