@@ -57,7 +57,7 @@ pub enum AppError {
     #[error("use the embedded sheet: this binary was built without it; set SHEETKEEP_SPREADSHEET_ID to a spreadsheet")]
     NoEmbedded,
     /// The requested tab does not exist.
-    #[error("show tab \"{wanted}\": the spreadsheet has {}", listed(there))]
+    #[error("show tab \"{wanted}\": the spreadsheet has {}", join_titles(there))]
     NoTab {
         /// The requested title.
         wanted: String,
@@ -140,7 +140,7 @@ impl AppError {
     }
 }
 
-fn listed(titles: &[String]) -> String {
+fn join_titles(titles: &[String]) -> String {
     match titles {
         [] => "no tabs".to_owned(),
         titles => format!("the tabs \"{}\"", titles.join("\", \"")),

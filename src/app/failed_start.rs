@@ -85,7 +85,7 @@ impl<'a> FailedStart<'a> {
         if (has_row || !is_of_schedule) && self.alerting.is_some_and(|alerting| alerting.has_recorded(&why)) {
             return Some(StartRecord::Known);
         }
-        let recorded = if has_row { StartRecord::Known } else { self.commit(&why, abort).await };
+        let recorded = if has_row { StartRecord::Known } else { self.commit_record(&why, abort).await };
         let recorded = match recorded {
             StartRecord::Known if !self.is_heard_of().await => StartRecord::Unrecorded,
             other => other,
@@ -96,11 +96,11 @@ impl<'a> FailedStart<'a> {
         Some(recorded)
     }
 
-    async fn commit(&self, why: &str, abort: &CancellationToken) -> StartRecord {
-        let request = self.request.of_failed_start(why);
+    async fn commit_record(&self, why: &str, abort: &CancellationToken) -> StartRecord {
+        let request = self.request.from_failed_start(why);
         let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));
         let recording = Box::pin(run(self.settings, request, clock, chance, Arc::new(|_| {}), Stop::default()));
-        match within_limit(recording, &self.clock, abort).await {
+        match limit_recording(recording, &self.clock, abort).await {
             Ok(recorded) => recorded,
             Err(why) => {
                 tracing::warn!(
@@ -130,7 +130,7 @@ impl<'a> FailedStart<'a> {
 }
 
 /// Waits for the commit, at most `RECORD_TIMEOUT`. Fails with the reason why there is no row.
-async fn within_limit(
+async fn limit_recording(
     recording: impl Future<Output = Result<RunReport, AppError>>,
     clock: &Arc<dyn Clock>,
     abort: &CancellationToken,
@@ -156,7 +156,7 @@ mod tests {
     async fn a_sheet_that_does_not_answer_gets_one_minute() {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(0)));
         let began_ms = clock.monotonic_ms();
-        let ended = within_limit(std::future::pending(), &clock, &CancellationToken::new()).await;
+        let ended = limit_recording(std::future::pending(), &clock, &CancellationToken::new()).await;
         assert_eq!(ended, Err("the sheet did not answer within a minute".to_owned()));
         assert_eq!(clock.monotonic_ms() - began_ms, 60_000);
     }
@@ -166,7 +166,7 @@ mod tests {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(0)));
         let (began_ms, abort) = (clock.monotonic_ms(), CancellationToken::new());
         abort.cancel();
-        let ended = within_limit(std::future::pending(), &clock, &abort).await;
+        let ended = limit_recording(std::future::pending(), &clock, &abort).await;
         assert_eq!((ended, clock.monotonic_ms()), (Err("the run was stopped".to_owned()), began_ms));
     }
 
@@ -174,6 +174,6 @@ mod tests {
     async fn a_row_of_another_call_is_no_error() {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(0)));
         let busy = std::future::ready(Err(AppError::Busy { holder: "run r on b".into() }));
-        assert_eq!(within_limit(busy, &clock, &CancellationToken::new()).await, Ok(StartRecord::Known));
+        assert_eq!(limit_recording(busy, &clock, &CancellationToken::new()).await, Ok(StartRecord::Known));
     }
 }

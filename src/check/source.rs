@@ -12,7 +12,7 @@ use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::items::key::Key;
-use crate::ledger::rows::row_builder::row_of;
+use crate::ledger::rows::row_builder::build_row;
 use crate::ledger::values::columns::Columns;
 use crate::port::source::Source;
 use crate::port::step::KeyFinder;
@@ -34,20 +34,23 @@ pub struct SourceFindings {
 }
 
 impl SourceFindings {
-    fn of(line: CheckItem) -> Self {
+    fn from_parts(line: CheckItem) -> Self {
         Self { lines: vec![line], ..Self::default() }
     }
 }
 
 /// Returns the line about first records of which none fits the columns. `has_done_keys` as in
 /// `SpreadsheetFindings`.
-pub fn unfit_line(cause: Cause, has_done_keys: Option<bool>) -> CheckItem {
+pub fn report_unfit_records(cause: Cause, has_done_keys: Option<bool>) -> CheckItem {
     if has_done_keys == Some(false) {
         let cause = Box::new(cause);
-        return CheckItem::problem(Subject::Source, StartBlocker::Run(RunError::CommonCause { cause, report: None }));
+        return CheckItem::new_problem(
+            Subject::Source,
+            StartBlocker::Run(RunError::CommonCause { cause, report: None }),
+        );
     }
     let help = "a run ends with 65 there, unless it has done these records before; see [sheet] columns";
-    CheckItem::warning(Subject::Source, cause.sentence(), Some(help))
+    CheckItem::new_warning(Subject::Source, cause.sentence(), Some(help))
 }
 
 /// Checks the source: whether it can be opened, its first record, and whether a run would stop on
@@ -57,32 +60,32 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> SourceFindi
     let name = settings.source.input.name();
     if let Some(job) = &settings.stages {
         let names: Vec<&str> = job.stages.iter().map(|stage| stage.name.as_str()).collect();
-        return SourceFindings::of(CheckItem::expected(
+        return SourceFindings::from_parts(CheckItem::new_expected(
             subject,
             format!("none; the job has the stages {}", names.join(", ")),
         ));
     }
     if settings.source.input == Input::Stdin {
-        return SourceFindings::of(CheckItem::expected(subject, "standard input, which is not read here"));
+        return SourceFindings::from_parts(CheckItem::new_expected(subject, "standard input, which is not read here"));
     }
     let mut source = match settings.open_source() {
         Ok(source) => source,
-        Err(error) => return SourceFindings::of(CheckItem::problem(subject, StartBlocker::Source(error))),
+        Err(error) => return SourceFindings::from_parts(CheckItem::new_problem(subject, StartBlocker::Source(error))),
     };
-    let identify = settings.identify();
+    let identify = settings.make_key_finder();
     let mut lines: Vec<CheckItem> = match read_header(source.as_mut(), &identify).await {
-        Ok(notes) => notes.into_iter().map(|note| CheckItem::warning(subject, note, None)).collect(),
-        Err(error) => return SourceFindings::of(CheckItem::problem(subject, StartBlocker::Run(error))),
+        Ok(notes) => notes.into_iter().map(|note| CheckItem::new_warning(subject, note, None)).collect(),
+        Err(error) => return SourceFindings::from_parts(CheckItem::new_problem(subject, StartBlocker::Run(error))),
     };
     // Of a tab that has such a column already, a run takes it.
     if settings.steps.is_empty()
         && let Err(error) = check_columns(source.as_mut(), &settings.columns, &[], settings.key_column.as_deref()).await
     {
         let help = "correct the name in the job file: a run stops here, unless the data tab already has that column";
-        lines.push(CheckItem::warning(subject, error.to_string(), Some(help)));
+        lines.push(CheckItem::new_warning(subject, error.to_string(), Some(help)));
     }
     let columns = settings.steps.is_empty().then_some(&settings.columns);
-    let unfit = match records(&name, source.as_mut(), &identify, columns, settings.stop_after).await {
+    let unfit = match check_records(&name, source.as_mut(), &identify, columns, settings.stop_after).await {
         RecordFindings::Line(line) => {
             let is_stopped = matches!(line.verdict, CheckVerdict::Problem(_));
             lines.push(line);
@@ -99,8 +102,8 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> SourceFindi
     }
     let mut scan = scan_repeated_keys(source.as_mut(), Arc::new(identify), settings.again, clock).await;
     let hint = "the run says so too; see docs/settings.md, *A key twice in one source*";
-    lines.extend(scan.sentence().map(|sentence| CheckItem::warning(subject, sentence, Some(hint))));
-    lines.extend(scan.broken.take().map(|error| CheckItem::problem(subject, StartBlocker::Source(error))));
+    lines.extend(scan.sentence().map(|sentence| CheckItem::new_warning(subject, sentence, Some(hint))));
+    lines.extend(scan.broken.take().map(|error| CheckItem::new_problem(subject, StartBlocker::Source(error))));
     SourceFindings { lines, unfit, repeated_keys: Some(scan) }
 }
 
@@ -114,19 +117,19 @@ enum RecordFindings {
 
 impl RecordFindings {
     /// Returns what it shows that all first records fail for this cause.
-    fn of(cause: Cause) -> Self {
+    fn from_parts(cause: Cause) -> Self {
         if cause.step == "output" {
             return Self::Unfit(cause);
         }
         let cause = Box::new(cause);
         let blocker = StartBlocker::Run(RunError::CommonCause { cause, report: None });
-        Self::Line(CheckItem::problem(Subject::Source, blocker))
+        Self::Line(CheckItem::new_problem(Subject::Source, blocker))
     }
 }
 
 /// Checks the first record, and further ones until one is good. A good one has a key and, where
 /// records are the rows, values that fit the types of `columns`.
-async fn records(
+async fn check_records(
     name: &str,
     source: &mut dyn Source,
     identify: &dyn KeyFinder,
@@ -140,10 +143,10 @@ async fn records(
     loop {
         let record = match source.next().await {
             Err(error) if read == 0 => {
-                return RecordFindings::Line(CheckItem::problem(subject, StartBlocker::Source(error)));
+                return RecordFindings::Line(CheckItem::new_problem(subject, StartBlocker::Source(error)));
             }
             Ok(None) if read == 0 => {
-                return RecordFindings::Line(CheckItem::warning(subject, format!("{name} has no record"), None));
+                return RecordFindings::Line(CheckItem::new_warning(subject, format!("{name} has no record"), None));
             }
             Err(_) | Ok(None) => break,
             Ok(Some(record)) => record,
@@ -155,48 +158,53 @@ async fn records(
             Err(bad) => {
                 let what = format!("the first record of {name} can't be read: {bad}");
                 let line = || {
-                    CheckItem::warning(subject, what, Some("it would be a failure; the other records are read anyway"))
+                    CheckItem::new_warning(
+                        subject,
+                        what,
+                        Some("it would be a failure; the other records are read anyway"),
+                    )
                 };
                 first.get_or_insert_with(line);
-                first_records.failed("source", &bad.to_string(), &place, &record.bytes);
+                first_records.note_failed("source", &bad.to_string(), &place, &record.bytes);
             }
             Ok(body) => match identify.identify(&body).await {
-                Ok((key, _)) if let Some(why) = refused_value(&body, columns) => {
-                    first.get_or_insert_with(|| unwritable(name, &key, &why));
-                    first_records.failed("output", &why, &place, body.to_string().as_bytes());
+                Ok((key, _)) if let Some(why) = explain_refused_value(&body, columns) => {
+                    first.get_or_insert_with(|| report_unwritable_record(name, &key, &why));
+                    first_records.note_failed("output", &why, &place, body.to_string().as_bytes());
                 }
                 Ok((key, _)) if read == 1 => {
                     let what = format!("{name}, whose first record has key {}", key.as_str());
-                    return RecordFindings::Line(CheckItem::expected(subject, what));
+                    return RecordFindings::Line(CheckItem::new_expected(subject, what));
                 }
                 Ok(_) => break,
                 Err(error) => {
                     let what = format!("the first record of {name} has no key: {error}");
-                    let line = || CheckItem::warning(subject, what, Some("it would be a failure; see `key` in [item]"));
+                    let line =
+                        || CheckItem::new_warning(subject, what, Some("it would be a failure; see `key` in [item]"));
                     first.get_or_insert_with(line);
-                    first_records.failed("item", &error.to_string(), &place, body.to_string().as_bytes());
+                    first_records.note_failed("item", &error.to_string(), &place, body.to_string().as_bytes());
                 }
             },
         }
-        if let Some(cause) = first_records.common_cause().cloned() {
-            return RecordFindings::of(cause);
+        if let Some(cause) = first_records.find_common_cause().cloned() {
+            return RecordFindings::from_parts(cause);
         }
         if stop_after == 0 {
             break;
         }
     }
-    RecordFindings::Line(match first_records.source_refusal() {
-        Some(error) => CheckItem::problem(subject, StartBlocker::Source(error)),
-        None => first.unwrap_or_else(|| CheckItem::expected(subject, name)),
+    RecordFindings::Line(match first_records.find_source_refusal() {
+        Some(error) => CheckItem::new_problem(subject, StartBlocker::Source(error)),
+        None => first.unwrap_or_else(|| CheckItem::new_expected(subject, name)),
     })
 }
 
-fn unwritable(name: &str, key: &Key, why: &str) -> CheckItem {
+fn report_unwritable_record(name: &str, key: &Key, why: &str) -> CheckItem {
     let what = format!("the first record of {name}, with key {}, can't be written: {why}", key.as_str());
-    CheckItem::warning(Subject::Source, what, Some("it would be a failure; see [sheet] columns"))
+    CheckItem::new_warning(Subject::Source, what, Some("it would be a failure; see [sheet] columns"))
 }
 
 /// Returns why a record can't be a row of these columns.
-fn refused_value(body: &Value, columns: Option<&Columns>) -> Option<String> {
-    columns.and_then(|columns| row_of(body.clone(), columns).err()).map(|refusal| refusal.to_string())
+fn explain_refused_value(body: &Value, columns: Option<&Columns>) -> Option<String> {
+    columns.and_then(|columns| build_row(body.clone(), columns).err()).map(|refusal| refusal.to_string())
 }

@@ -225,7 +225,7 @@ pub enum FailOn {
 }
 
 /// Returns the table as the help shows it.
-pub fn table() -> String {
+pub fn format_table() -> String {
     let mut out = String::new();
     for (_, code, _, meaning) in TABLE {
         let _ = writeln!(out, "  {code:>3}  {meaning}");

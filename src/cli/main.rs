@@ -18,7 +18,7 @@ use crate::cli::exit::Exit;
 use crate::cli::provisions;
 use crate::cli::session::Session;
 use crate::clock::Clock;
-use crate::config::external::environment::{host_name, process_variable};
+use crate::config::external::environment::{read_host_name, read_process_variable};
 use crate::rng::Rng;
 use crate::sheets_client::options::QUIET_LOG_DIRECTIVES;
 use crate::step::worker::serve::{WORKER_ARGUMENT, serve_evaluations};
@@ -37,25 +37,25 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
         return Exit::all().find(|exit| exit.code() == code).unwrap_or(Exit::Software);
     }
     #[cfg(feature = "failpoints")]
-    crate::failpoint::arm(&process_variable("SHEETKEEP_FAILPOINT").unwrap_or_default());
+    crate::failpoint::arm(&read_process_variable("SHEETKEEP_FAILPOINT").unwrap_or_default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let session = match Session::start(words, &process_variable, &clock, QUIET_LOG_DIRECTIVES) {
+    let session = match Session::start(words, &read_process_variable, &clock, QUIET_LOG_DIRECTIVES) {
         Ok(session) => session,
         Err(exit) => return exit,
     };
-    let runtime = match provisions::runtime() {
+    let runtime = match provisions::build_runtime() {
         Ok(runtime) => runtime,
-        Err(trouble) => return session.finish(Err(from_machine(&trouble))),
+        Err(trouble) => return session.finish_command(Err(from_machine(&trouble))),
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| run_command(&runtime, &session, clock)));
-    let exit = session.finish(outcome.unwrap_or_else(|_| Err(panic_error())));
+    let exit = session.finish_command(outcome.unwrap_or_else(|_| Err(make_panic_error())));
     runtime.shutdown_timeout(CLOSING);
     session.remove_marked_files();
     exit
 }
 
 /// Returns the error after a panic, whose own message is on standard error already.
-fn panic_error() -> CliError {
+fn make_panic_error() -> CliError {
     CliError::new(
         "this is an error in sheetkeep itself; what was committed stays, and the next run continues",
         Exit::Software,
@@ -80,68 +80,74 @@ fn run_command(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> R
     let chance: Arc<dyn Rng> = Arc::new(SystemRng);
     match &session.args.command {
         CliCommand::Run(args) if args.force => {
-            runtime.block_on(commands::maintain::force::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::maintain::force::execute(session, args, read_host_name(), clock, chance))
         }
         CliCommand::Run(args) if args.from.is_some() => {
-            runtime.block_on(commands::stage_redo::rerun_stages(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::stage_redo::rerun_stages(session, args, read_host_name(), clock, chance))
         }
         CliCommand::Run(args) if args.dry_run => {
             let plan = args.as_plan();
-            runtime.block_on(commands::inspect::plan::command(session, &plan, host_name(), clock, chance))
+            runtime.block_on(commands::inspect::plan::execute(session, &plan, read_host_name(), clock, chance))
         }
         CliCommand::Run(args) if args.due => {
-            runtime.block_on(commands::schedule::due::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::schedule::due::execute(session, args, read_host_name(), clock, chance))
         }
         CliCommand::Plan(args) => {
-            runtime.block_on(commands::inspect::plan::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::inspect::plan::execute(session, args, read_host_name(), clock, chance))
         }
-        CliCommand::Run(args) => runtime.block_on(commands::run::command(session, args, host_name(), clock, chance)),
-        CliCommand::Status(args) => runtime.block_on(commands::inspect::status::command(session, args, clock, chance)),
+        CliCommand::Run(args) => {
+            runtime.block_on(commands::run::execute(session, args, read_host_name(), clock, chance))
+        }
+        CliCommand::Status(args) => runtime.block_on(commands::inspect::status::execute(session, args, clock, chance)),
         CliCommand::Backfill(args) => {
-            runtime.block_on(commands::schedule::backfill::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::schedule::backfill::execute(session, args, read_host_name(), clock, chance))
         }
-        CliCommand::Late(args) => runtime.block_on(commands::schedule::late::command(session, args, clock, chance)),
-        CliCommand::Alert(args) => runtime.block_on(commands::alerts::alert::command(session, &args.action, clock)),
-        CliCommand::Check(args) => runtime.block_on(commands::inspect::check::command(session, args, clock, chance)),
-        CliCommand::Failures(args) => {
-            runtime.block_on(commands::maintain::failures::command(session, &args.action, host_name(), clock, chance))
-        }
+        CliCommand::Late(args) => runtime.block_on(commands::schedule::late::execute(session, args, clock, chance)),
+        CliCommand::Alert(args) => runtime.block_on(commands::alerts::alert::execute(session, &args.action, clock)),
+        CliCommand::Check(args) => runtime.block_on(commands::inspect::check::execute(session, args, clock, chance)),
+        CliCommand::Failures(args) => runtime.block_on(commands::maintain::failures::execute(
+            session,
+            &args.action,
+            read_host_name(),
+            clock,
+            chance,
+        )),
         CliCommand::Explain(args) => {
-            runtime.block_on(commands::inspect::explain::command(session, args, clock, chance))
+            runtime.block_on(commands::inspect::explain::execute(session, args, clock, chance))
         }
         CliCommand::Reset(args) => {
-            runtime.block_on(commands::maintain::reset::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::maintain::reset::execute(session, args, read_host_name(), clock, chance))
         }
         CliCommand::Prune(args) => {
-            runtime.block_on(commands::maintain::prune::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::maintain::prune::execute(session, args, read_host_name(), clock, chance))
         }
         CliCommand::Rollover(args) => {
-            runtime.block_on(commands::maintain::rollover::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::maintain::rollover::execute(session, args, read_host_name(), clock, chance))
         }
         CliCommand::Fsck(args) => {
-            runtime.block_on(commands::maintain::fsck::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::maintain::fsck::execute(session, args, read_host_name(), clock, chance))
         }
-        CliCommand::Show(args) => runtime.block_on(commands::inspect::show::command(session, args, clock, chance)),
+        CliCommand::Show(args) => runtime.block_on(commands::inspect::show::execute(session, args, clock, chance)),
         CliCommand::Schedule(args) => {
             if let ScheduleAction::Run(args) = &args.action {
-                return runtime.block_on(commands::schedule::daemon::command(session, args, clock, chance));
+                return runtime.block_on(commands::schedule::daemon::execute(session, args, clock, chance));
             }
-            commands::schedule::explain_and_export::command(session, &args.action, clock.as_ref())
+            commands::schedule::explain_and_export::execute(session, &args.action, clock.as_ref())
         }
-        CliCommand::Lint(args) => commands::scripts::lint::command(session, args),
+        CliCommand::Lint(args) => commands::scripts::lint::execute(session, args),
         CliCommand::Once(args) => {
-            runtime.block_on(commands::scripts::once::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::scripts::once::execute(session, args, read_host_name(), clock, chance))
         }
         CliCommand::Retry(args) => {
             let chance = args.seed.map_or(chance, |seed| Arc::new(SeededRng::new(seed)));
-            runtime.block_on(commands::scripts::retry::command(session, args, clock, chance))
+            runtime.block_on(commands::scripts::retry::execute(session, args, clock, chance))
         }
         #[cfg(feature = "emulator")]
-        CliCommand::Drill(args) => commands::drill::command(session, args, runtime),
+        CliCommand::Drill(args) => commands::drill::execute(session, args, runtime),
         #[cfg(feature = "emulator")]
         CliCommand::Emulate(args) => {
             let chance = args.seed.map_or(chance, |seed| Arc::new(SeededRng::new(seed)));
-            runtime.block_on(commands::emulate::command(session, args, clock, chance))
+            runtime.block_on(commands::emulate::execute(session, args, clock, chance))
         }
     }
 }

@@ -80,7 +80,7 @@ impl SignalWatch {
     /// Starts to receive signals, within a tokio runtime. Calls `on` for every request, with its
     /// ordinal from 1: the first asks for a graceful stop. Signals within a second are one request.
     pub fn start(clock: Arc<dyn Clock>, on: impl FnMut(Signal, u32) + Send + 'static) -> io::Result<Self> {
-        Self::receive(clock, on, || false)
+        Self::watch_signals(clock, on, || false)
     }
 
     /// Starts to receive signals for a daemon: SIGHUP does not ask it to end, and calls `reload`.
@@ -89,14 +89,14 @@ impl SignalWatch {
         on: impl FnMut(Signal, u32) + Send + 'static,
         mut reload: impl FnMut() + Send + 'static,
     ) -> io::Result<Self> {
-        Self::receive(clock, on, move || {
+        Self::watch_signals(clock, on, move || {
             reload();
             true
         })
     }
 
     /// `on_hang_up` returns whether it has handled a SIGHUP.
-    fn receive(
+    fn watch_signals(
         clock: Arc<dyn Clock>,
         mut on: impl FnMut(Signal, u32) + Send + 'static,
         mut on_hang_up: impl FnMut() -> bool + Send + 'static,
@@ -120,7 +120,7 @@ impl SignalWatch {
     }
 
     /// Returns the first signal, if any; it decides the exit code.
-    pub fn first(&self) -> Option<Signal> {
+    pub fn first_signal(&self) -> Option<Signal> {
         self.first.get().copied()
     }
 }
@@ -252,7 +252,7 @@ mod tests {
             assert_eq!(receiver.recv().await, Some((signal, nth)));
             clock.0.fetch_add(SAME_REQUEST_MS, Ordering::SeqCst);
         }
-        assert_eq!(watch.first(), Some(Signal::Terminate));
+        assert_eq!(watch.first_signal(), Some(Signal::Terminate));
     }
 
     #[test]

@@ -34,7 +34,7 @@ fn settings(environment: &Environment) -> Settings {
 
 fn problems(text: &str) -> Vec<String> {
     let environment = Environment::from_pairs(&[("TAB_NAME", "T")], &[]);
-    read_with(text, &Overrides::default(), &environment).map(|_| ()).expect_err("problems").lines()
+    read_with(text, &Overrides::default(), &environment).map(|_| ()).expect_err("problems").format_lines()
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn the_fixture_says_what_it_means() {
         ["time", "magnitude", "url"]
     );
     assert_eq!(settings.api_url, "https://sheets.googleapis.com/");
-    let (identify, record) = (settings.identify(), serde_json::json!({"id": "a"}));
+    let (identify, record) = (settings.make_key_finder(), serde_json::json!({"id": "a"}));
     let (key, _) = identify.identify(&record).now_or_never().expect("found here").expect("a key");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     assert_eq!((key.as_str(), settings.make_steps(&clock).len(), settings.step_expressions().len()), ("a", 1, 1));
@@ -88,10 +88,10 @@ fn credentials_are_taken_from_one_place_and_never_printed() {
     assert_eq!(two.credentials.well_known, Some("/h/.config/gcloud/application_default_credentials.json".into()));
     assert!(!format!("{two:?}").contains("hush"));
     let both = Environment::from_pairs(&[(CREDENTIALS_JSON, "{}")], &[(CREDENTIALS_PATH, "key.json")]);
-    let error = read_with(QUAKES, &Overrides::default(), &both).expect_err("both are set").lines().join("\n");
+    let error = read_with(QUAKES, &Overrides::default(), &both).expect_err("both are set").format_lines().join("\n");
     assert!(error.contains("are set, but exclude each other") && error.contains("the first is in .env"), "{error}");
     let json = Environment::from_pairs(&[(CREDENTIALS_PATH, "{\"hush\": 1}")], &[]);
-    let error = read_with(QUAKES, &Overrides::default(), &json).expect_err("no path").lines().join("\n");
+    let error = read_with(QUAKES, &Overrides::default(), &json).expect_err("no path").format_lines().join("\n");
     assert!(error.contains("holds JSON") && !error.contains("hush"), "{error}");
 }
 
@@ -200,7 +200,7 @@ fn what_is_not_toml_is_reported_at_its_line() {
 #[test]
 fn a_job_file_that_is_not_there_is_missing() {
     let error = load(Path::new("no/such/job.toml"), &Overrides::default()).expect_err("it is not there");
-    assert!(error.is_missing() && error.lines()[0].contains("was not found"));
+    assert!(error.is_missing() && error.format_lines()[0].contains("was not found"));
     let folder = load(Path::new("src"), &Overrides::default()).expect_err("a folder");
     assert!(!folder.is_missing());
 }
@@ -218,7 +218,7 @@ fn the_metadata_server_is_used_if_named_and_on_cloud_run() {
 fn what_was_filled_in_is_not_quoted_by_an_error_about_jq() {
     let text = QUAKES.replace("key = \".id\"", "key = \". ${SECRET}\"");
     let environment = Environment::from_pairs(&[("SECRET", "hunter two")], &[]);
-    let message = read_with(&text, &Overrides::default(), &environment).expect_err("no jq").lines().concat();
+    let message = read_with(&text, &Overrides::default(), &environment).expect_err("no jq").format_lines().concat();
     assert!(message.contains("filled in") && !message.contains("hunter") && !message.contains("two"), "{message}");
 }
 

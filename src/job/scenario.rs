@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::app::drill::drill_clock::on_simulated_time;
+use crate::app::drill::drill_clock::play_on_simulated_time;
 use crate::app::drill::drill_job::DrillJob;
 use crate::app::drill::mishaps::mishap::Mishap;
 use crate::app::drill::outcome::DrillOutcome;
@@ -119,20 +119,20 @@ impl Scenario {
     /// run of the job fails; what a mishap causes is in the outcome.
     pub fn play(self) -> Result<DrillOutcome, JobError> {
         let outcome = self.play_mishaps();
-        outcome.map_err(|error| JobError::of_run(&error))
+        outcome.map_err(|error| JobError::from_app_error(&error))
     }
 
     fn play_mishaps(self) -> Result<DrillOutcome, AppError> {
         let mut source = self.job.open_source().map_err(AppError::Source)?;
         let stop = Stop::default();
         let reading = move |_| async move { RecordCopy::read(source.as_mut(), usize::MAX).await };
-        let read = on_simulated_time(reading, &stop);
+        let read = play_on_simulated_time(reading, &stop);
         let read = read.map_err(AppError::Machine)?;
         let records = match read {
             Some(read) => read.map_err(AppError::Source)?,
             None => return Err(AppError::Machine(MachineError::resource("the source panicked"))),
         };
-        let (settings, steps, concurrency) = self.job.drill_parts();
+        let (settings, steps, concurrency) = self.job.make_drill_parts();
         let job = DrillJob {
             settings,
             steps,

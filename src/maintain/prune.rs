@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::ledger::commit::changes::ItemResult;
-use crate::ledger::commit::row_deletion::{Gap, RowDeletion, TabKind, mark_of_failure, mark_of_run};
+use crate::ledger::commit::row_deletion::{Gap, RowDeletion, TabKind, hash_failure_row, hash_run_row};
 use crate::ledger::items::failure::Failure;
 use crate::ledger::items::key::{Fingerprint, Key};
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
@@ -157,7 +157,7 @@ fn add_closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut Pru
         let removal = RowDeletion {
             role: TabKind::Failures,
             row: *row,
-            mark: Some(mark_of_failure(failure)),
+            mark: Some(hash_failure_row(failure)),
             key: None,
             gap: Gap::Nothing,
             bytes,
@@ -178,7 +178,7 @@ fn add_old_runs(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan)
         vec![RowDeletion {
             role: TabKind::Runs,
             row: *row,
-            mark: Some(mark_of_run(run)),
+            mark: Some(hash_run_row(run)),
             key: None,
             gap: Gap::Nothing,
             bytes: 0,
@@ -210,17 +210,17 @@ fn add_old_keys(listing: &ScannedTabs, policy: PrunePolicy, age: RowAge, found: 
         if old && age.deletes_keys {
             found.keys = (found.keys.0 + 1, found.keys.1 + rows.len() as u64);
             found.keys_to_delete.insert(key);
-            groups.push(rows.into_iter().map(|row| removal_of(row, Gap::Nothing)).collect());
+            groups.push(rows.into_iter().map(|row| make_removal(row, Gap::Nothing)).collect());
             continue;
         }
-        let pairs = revoked_pairs(&rows, policy);
+        let pairs = find_revoked_pairs(&rows, policy);
         rows.retain(|aged| {
             !pairs.iter().any(|(one, other)| [one, other].map(|one| one.row.row).contains(&aged.row.row))
         });
-        let superseded_rows = superseded_rows(&rows, policy.again);
+        let superseded_rows = find_superseded_rows(&rows, policy.again);
         found.settled_rows += (2 * pairs.len() + superseded_rows.len()) as u64;
-        groups.extend(pairs.into_iter().map(|(one, other)| vec![removal_of(one, gap), removal_of(other, gap)]));
-        groups.extend(superseded_rows.into_iter().map(|row| vec![removal_of(row, gap)]));
+        groups.extend(pairs.into_iter().map(|(one, other)| vec![make_removal(one, gap), make_removal(other, gap)]));
+        groups.extend(superseded_rows.into_iter().map(|row| vec![make_removal(row, gap)]));
     }
     groups
 }
@@ -235,7 +235,7 @@ fn is_in_progress(listing: &ScannedTabs, key: &Key) -> bool {
 /// Returns pairs of rows that mark the same version as done and as revoked, and so have no effect.
 /// `rows` are in the order in which they were written. Of several done rows, the first ones are
 /// revoked.
-fn revoked_pairs<'l>(rows: &[AgedRow<'l>], policy: PrunePolicy) -> Vec<(AgedRow<'l>, AgedRow<'l>)> {
+fn find_revoked_pairs<'l>(rows: &[AgedRow<'l>], policy: PrunePolicy) -> Vec<(AgedRow<'l>, AgedRow<'l>)> {
     // In append mode only these rows explain why a key has more data rows than done versions.
     if policy.mode == WriteMode::Append {
         return Vec::new();
@@ -254,7 +254,7 @@ fn revoked_pairs<'l>(rows: &[AgedRow<'l>], policy: PrunePolicy) -> Vec<(AgedRow<
 }
 
 /// Returns rows of versions that another one has superseded, where one version counts.
-fn superseded_rows<'l>(rows: &[AgedRow<'l>], again: ReprocessPolicy) -> Vec<AgedRow<'l>> {
+fn find_superseded_rows<'l>(rows: &[AgedRow<'l>], again: ReprocessPolicy) -> Vec<AgedRow<'l>> {
     // A pending revocation decides which rows count.
     if again == ReprocessPolicy::EachVersion || rows.iter().any(|aged| aged.row.is_revoked) {
         return Vec::new();
@@ -282,7 +282,7 @@ fn is_in_tab(row: u32) -> bool {
     row > PENDING_ROW
 }
 
-fn removal_of(aged: AgedRow<'_>, gap: Gap) -> RowDeletion {
+fn make_removal(aged: AgedRow<'_>, gap: Gap) -> RowDeletion {
     let key = Some(aged.row.key.fingerprint().0);
     RowDeletion { role: TabKind::Processed, row: aged.row.row, mark: Some(aged.row.mark), key, gap, bytes: 0 }
 }

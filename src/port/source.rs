@@ -130,7 +130,7 @@ impl SourceError {
         "it looks like what a service says when it is out of order or refuses: see what wrote it, then run again";
 
     /// Returns the error for `what` that is one line of text in place of a table.
-    pub fn one_line(what: &str, line: &str) -> Self {
+    pub fn from_one_line(what: &str, line: &str) -> Self {
         let shown: String = line.chars().take(120).collect();
         let seen = format!("one line of text and no table: {shown:?}");
         Self::Foreign { what: what.to_owned(), seen, advice: Self::ERROR_TEXT_ADVICE.to_owned() }

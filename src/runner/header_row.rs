@@ -6,7 +6,7 @@
 
 use crate::ledger::rows::table_header::ADDED_KEY_COLUMN;
 use crate::ledger::runs::event::{Event, EventSink};
-use crate::ledger::values::columns::{Columns, header_text};
+use crate::ledger::values::columns::{Columns, trim_header};
 use crate::ledger::values::json_path::MemberPath;
 use crate::port::source::{HeaderRow, Source, SourceError};
 use crate::port::step::KeyFinder;
@@ -23,7 +23,7 @@ pub async fn check_header(
 ) -> Result<(), RunError> {
     let notes = tokio::select! {
         notes = read_header(source, identify) => notes?,
-        reason = stop.reason() => return Err(RunError::Stopped { reason }),
+        reason = stop.wait_for_reason() => return Err(RunError::Stopped { reason }),
     };
     for message in notes {
         events(Event::LastingAnomaly { message, is_known: false });
@@ -43,7 +43,7 @@ pub async fn read_header(source: &mut dyn Source, identify: &dyn KeyFinder) -> R
         // An error text in place of a table has no rows.
         Ok(None) if is_prose(&header_row) => {
             let line = header_row.fields.join(",");
-            Err(RunError::Input(SourceError::one_line(&header_row.what, &line)))
+            Err(RunError::Input(SourceError::from_one_line(&header_row.what, &line)))
         }
         Err(error @ SourceError::Foreign { .. }) => Err(RunError::Input(error)),
         _ => Err(RunError::NoField { what, path: path.to_string(), header_row: Box::new(header_row) }),
@@ -59,7 +59,7 @@ pub async fn check_columns(
     key_column: Option<&str>,
 ) -> Result<(), RunError> {
     let Some(header_row) = source.header_row().await else { return Ok(()) };
-    let fields: Vec<&str> = header_row.fields.iter().map(|field| header_text(field)).collect();
+    let fields: Vec<&str> = header_row.fields.iter().map(|field| trim_header(field)).collect();
     let is_known = |name: &str| {
         fields.contains(&name)
             || tab_columns.iter().any(|column| column == name)
@@ -79,7 +79,7 @@ pub async fn check_columns(
 /// sentence for each. For jobs without steps; nothing is known without a header row.
 pub async fn remove_gone_fields(source: &mut dyn Source, own_columns: &mut Vec<String>) -> Vec<String> {
     let Some(header_row) = source.header_row().await else { return Vec::new() };
-    let has = |name: &String| header_row.fields.iter().any(|field| header_text(field) == name);
+    let has = |name: &String| header_row.fields.iter().any(|field| trim_header(field) == name);
     let (kept, gone): (Vec<String>, Vec<String>) = own_columns.drain(..).partition(has);
     *own_columns = kept;
     let what = &header_row.what;

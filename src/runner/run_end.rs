@@ -76,7 +76,7 @@ impl RunEnd {
                 (RunStatus::Interrupted, format!("stopped by {}; the next run continues", reason.as_str()))
             }
             EndCause::Closed(status, why) => (*status, why.clone()),
-            EndCause::SourceRead(pass) => pass.status_and_message(&run),
+            EndCause::SourceRead(pass) => pass.decide_status(&run),
         };
         let messages = [message, self.repeated.clone().unwrap_or_default(), run.message];
         Run { status, message: join_phrases(&messages), finished, ..run }
@@ -84,11 +84,11 @@ impl RunEnd {
 }
 
 impl FullPass {
-    fn status_and_message(&self, run: &Run) -> (RunStatus, String) {
+    fn decide_status(&self, run: &Run) -> (RunStatus, String) {
         // A run that holds changes back has named what it would fall short of.
         let violations = match &self.held {
             Some(held) => held.sentence(),
-            None => self.expectations.violations(&run.counts, &self.filled).join("; "),
+            None => self.expectations.find_violations(&run.counts, &self.filled).join("; "),
         };
         let status = match (violations.is_empty(), run.counts.failed) {
             (false, _) => RunStatus::Degraded,
@@ -101,12 +101,21 @@ impl FullPass {
             failed => format!("{failed} failed; see Failures {}", self.job),
         };
         let outgrown = self.outgrown.clone().unwrap_or_default();
-        (status, join_phrases(&[violations, failed, rowless_phrase(self.rowless), self.unusual.join("; "), outgrown]))
+        (
+            status,
+            join_phrases(&[
+                violations,
+                failed,
+                describe_rowless_items(self.rowless),
+                self.unusual.join("; "),
+                outgrown,
+            ]),
+        )
     }
 }
 
 /// Returns the phrase about items that made no row; empty if there are none.
-fn rowless_phrase(items: u64) -> String {
+fn describe_rowless_items(items: u64) -> String {
     match items {
         0 => String::new(),
         1 => "1 item made no row".to_owned(),

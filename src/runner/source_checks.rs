@@ -30,7 +30,7 @@ pub(crate) async fn check_source(
     let Some(source) = parts.source.take_if(|source| source.is_rereadable()) else { return Ok(()) };
     let peeked = tokio::select! {
         peeked = PeekedSource::read(source) => peeked.map_err(RunError::Input)?,
-        reason = stop.reason() => return Err(RunError::Stopped { reason }),
+        reason = stop.wait_for_reason() => return Err(RunError::Stopped { reason }),
     };
     parts.source = Some(Box::new(peeked));
     Ok(())

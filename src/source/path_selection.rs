@@ -42,7 +42,7 @@ impl Depth {
     }
 
     /// Returns whether the record's top-level member of this name is built.
-    pub(crate) fn includes(&self, name: &str) -> bool {
+    pub(crate) fn includes_member(&self, name: &str) -> bool {
         match self {
             Self::Whole => true,
             Self::Only(paths) => paths.iter().any(|path| path.members().first().is_some_and(|first| first == name)),
@@ -69,7 +69,7 @@ struct PathSelection<'p> {
 
 impl<'p> PathSelection<'p> {
     /// Returns the paths of the set whose next member has this name.
-    fn of(self, name: &str) -> u8 {
+    fn select_member(self, name: &str) -> u8 {
         let wanted = |path: &MemberPath| path.members().get(self.at).is_some_and(|member| member == name);
         self.members().filter(|(_, path)| wanted(path)).fold(0, |set, (bit, _)| set | bit)
     }
@@ -80,7 +80,7 @@ impl<'p> PathSelection<'p> {
     }
 
     /// Returns whether a path of the set ends here.
-    fn ends(self) -> bool {
+    fn has_end(self) -> bool {
         self.members().any(|(_, path)| path.members().len() == self.at)
     }
 }
@@ -139,7 +139,7 @@ impl<'de> Visitor<'de> for PathSelection<'_> {
             let inner = PathSelection { set, at: self.at + 1, ..self };
             match name {
                 None => members.next_value_seed(DiscardedValue)?,
-                Some(name) if inner.ends() => drop(made.insert(name, members.next_value()?)),
+                Some(name) if inner.has_end() => drop(made.insert(name, members.next_value()?)),
                 Some(name) => drop(made.insert(name, members.next_value_seed(inner)?)),
             }
         }
@@ -166,7 +166,7 @@ impl Visitor<'_> for Name<'_> {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        let set = self.0.of(name);
+        let set = self.0.select_member(name);
         Ok(((set != 0).then(|| name.to_owned()), set))
     }
 }
@@ -276,7 +276,7 @@ mod tests {
             prop_assert_eq!(whole.is_some(), skim.is_some(), "{}", text);
             for path in [".a", ".b.a"] {
                 let path = MemberPath::parse(path).expect("a path");
-                let of = |value: &Option<Value>| value.as_ref().map(|value| path.follow(value).cloned());
+                let of = |value: &Option<Value>| value.as_ref().map(|value| path.find_value(value).cloned());
                 prop_assert_eq!(of(&whole), of(&skim), "{} of {}", path, text);
             }
         }

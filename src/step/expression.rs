@@ -36,7 +36,7 @@ impl Expression {
 
     /// Creates an expression that is evaluated in this process and without limits: for expressions
     /// that are known to end.
-    pub fn unbounded(program: Program) -> Self {
+    pub fn new_unbounded(program: Program) -> Self {
         Self { program, bounds: Bounds::default(), evaluator: None }
     }
 
@@ -51,25 +51,25 @@ impl Expression {
     }
 
     /// Returns every value that it yields for `input`, at most 10,000.
-    pub async fn values(&self, input: &Value) -> Result<Vec<Value>, EvaluationError> {
+    pub async fn evaluate(&self, input: &Value) -> Result<Vec<Value>, EvaluationError> {
         if let Some(values) = self.program.run_if_small(input) {
             return values.map_err(|error| EvaluationError::Rejected(error.to_string()));
         }
-        self.evaluated(input.clone(), MAX_OUTPUTS, self.bounds).await
+        self.evaluate_bounded(input.clone(), MAX_OUTPUTS, self.bounds).await
     }
 
     /// Returns every value that it yields for a whole document of `bytes` bytes, at most
     /// 10,000,000: the records of a source. The limits of time and memory grow with the document.
-    pub async fn values_of_document(&self, document: Value, bytes: u64) -> Result<Vec<Value>, EvaluationError> {
+    pub async fn evaluate_document(&self, document: Value, bytes: u64) -> Result<Vec<Value>, EvaluationError> {
         let mebibytes = u32::try_from(bytes >> 20).unwrap_or(u32::MAX);
         let bounds = Bounds {
             time: self.bounds.time.saturating_mul(1 + mebibytes / 10),
             memory: self.bounds.memory.saturating_add(bytes.saturating_mul(MEMORY_PER_BYTE)),
         };
-        self.evaluated(document, MAX_DOCUMENT_OUTPUTS, bounds).await
+        self.evaluate_bounded(document, MAX_DOCUMENT_OUTPUTS, bounds).await
     }
 
-    async fn evaluated(&self, input: Value, most: usize, bounds: Bounds) -> Result<Vec<Value>, EvaluationError> {
+    async fn evaluate_bounded(&self, input: Value, most: usize, bounds: Bounds) -> Result<Vec<Value>, EvaluationError> {
         let Some(evaluator) = &self.evaluator else {
             let values = self.program.run_at_most(input, most);
             return values.map_err(|error| EvaluationError::Rejected(error.to_string()));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::contract::emulated::{Emulated, id};
 use crate::contract::ground::StoreFixture;
 use serde_json::json;
-use sheetkeep::check::probing::{ProbeReport, probe};
+use sheetkeep::check::probing::{ProbeReport, probe_service};
 use sheetkeep::emulator::{
     CallerIdBehavior, FaultAction, FaultRule, FaultTarget, MissingIdBehavior, UnknownBehaviors, ValidationBehavior,
 };
@@ -17,7 +17,7 @@ use sheetkeep::system::SeededRng;
 
 async fn probed(place: &Emulated, seed: u64, stop: &Stop) -> ProbeReport {
     let (sheets, chance) = (Arc::new(place.sheets()), Arc::new(SeededRng::new(seed)));
-    probe(sheets, id(), place.clock(), chance, stop).await.expect("the spreadsheet can be read")
+    probe_service(sheets, id(), place.clock(), chance, stop).await.expect("the spreadsheet can be read")
 }
 
 fn answers(probed: &ProbeReport) -> BTreeMap<Assumption, AssumptionOutcome> {
@@ -51,7 +51,7 @@ async fn each_answer_matches_the_service_and_nothing_is_left() {
         let before = there(&place).await;
         let probed = probed(&place, seed, &Stop::default()).await;
         assert_eq!(answers(&probed), expected(doubts), "{doubts:?}: {:#?}", probed.findings);
-        assert!(probed.broken_guard_assumption().is_none() && probed.has_proven_guard() && probed.ended.is_none());
+        assert!(probed.find_broken_guard_assumption().is_none() && probed.has_proven_guard() && probed.ended.is_none());
         assert_eq!(there(&place).await, before, "{doubts:?}");
     }
 }
@@ -89,7 +89,7 @@ async fn a_service_that_never_replies_leaves_the_guard_unknown() {
         FaultRule { on: FaultTarget::Writes, action: FaultAction::AppliedReset, times: 400, ..FaultRule::default() };
     place.emulator.set_faults(vec![lost]);
     let probed = probed(&place, 7, &Stop::default()).await;
-    assert!(!probed.has_proven_guard() && probed.broken_guard_assumption().is_none());
+    assert!(!probed.has_proven_guard() && probed.find_broken_guard_assumption().is_none());
     assert!(probed.findings.iter().all(|found| found.outcome != AssumptionOutcome::NotHeld), "{:#?}", probed.findings);
     place.emulator.set_faults(Vec::new());
     assert_eq!(there(&place).await, before);
@@ -106,7 +106,7 @@ async fn a_probe_that_is_asked_to_stop_sweeps_up_all_the_same() {
         while there(&place).await == before {
             tokio::task::yield_now().await;
         }
-        stop.request(StopReason::Interrupt);
+        stop.request_stop(StopReason::Interrupt);
     };
     let (probed, ()) = tokio::join!(asking, asked);
     assert!(probed.ended.is_some() && probed.findings.len() < Assumption::all().count());

@@ -7,7 +7,7 @@ use sheetkeep::grid::Cell;
 use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart, CommitResult, ItemResult, NewTable};
 use sheetkeep::ledger::commit::commit_chain::HaltReason;
 use sheetkeep::ledger::commit::commit_resolution::{HeadStatus, Resolution};
-use sheetkeep::ledger::commit::row_deletion::{Gap, RowDeletion, TabKind, mark_of_failure, mark_of_key};
+use sheetkeep::ledger::commit::row_deletion::{Gap, RowDeletion, TabKind, hash_failure_row, hash_key_row};
 use sheetkeep::ledger::items::failure::{ActionAnswer, Failure, FailureState};
 use sheetkeep::ledger::items::key::Version;
 use sheetkeep::ledger::leases::head::HeadId;
@@ -336,11 +336,11 @@ async fn rows_that_are_taken_out_are_gone_and_no_others(ground: &dyn StoreFixtur
     let row = |at: usize| u32::try_from(at + 2).expect("few rows");
     let removal = |role, row, mark| RowDeletion { role, row, mark: Some(mark), key: None, gap: Gap::Nothing, bytes: 0 };
     let together = vec![
-        removal(TabKind::Processed, row(at), mark_of_key(&["k", "1", "done", &runs[0][at]])),
+        removal(TabKind::Processed, row(at), hash_key_row(&["k", "1", "done", &runs[0][at]])),
         removal(
             TabKind::Failures,
             row(0),
-            mark_of_failure(&Failure { order: read_run_cell(&runs[1][0]).1, ..failed("f", FailureState::Open) }),
+            hash_failure_row(&Failure { order: read_run_cell(&runs[1][0]).1, ..failed("f", FailureState::Open) }),
         ),
     ];
     writer.put(Changes { settled: vec![ItemResult::Removed(together)], ..Changes::default() }).await;

@@ -133,7 +133,7 @@ async fn a_waiting_key_that_another_run_does_is_not_doubled() {
         let (clock, store, job) = world();
         let between = meddled(&clock, &store, move |nth, _, store| {
             if nth == 2 {
-                store.edit(|held| command(held, &[theirs]));
+                store.edit_contents(|held| command(held, &[theirs]));
             }
             None
         });
@@ -149,7 +149,7 @@ async fn work_of_another_run_during_a_batch_is_not_counted_as_own() {
         let (clock, store, job) = world();
         let between = meddled(&clock, &store, move |n, _, store| {
             if n == nth {
-                store.edit(|held| command(held, &[theirs]));
+                store.edit_contents(|held| command(held, &[theirs]));
             }
             None
         });
@@ -198,7 +198,7 @@ async fn a_run_overtaken_at_each_commit_ends_with_a_temporary_error() {
     let (clock, store, job) = world();
     let between = meddled(&clock, &store, |nth, _, store| {
         if nth > 1 {
-            store.edit(|held| command(held, &[]));
+            store.edit_contents(|held| command(held, &[]));
         }
         None
     });
@@ -245,7 +245,7 @@ async fn after_a_reload_the_report_keeps_failures_not_yet_stored() {
     });
     let between = meddled(&clock, &store, |nth, _, store| {
         if nth == 2 {
-            store.edit(|held| command(held, &[]));
+            store.edit_contents(|held| command(held, &[]));
         }
         None
     });

@@ -483,7 +483,7 @@ impl Explorer {
         };
         let forms = [proof.guard_kind().unwrap_or(GuardKind::Title), GuardKind::Title];
         forms.into_iter().find_map(|form| {
-            let ops = head_guard::batch_steps(JOB, &commit, Some(&place), form);
+            let ops = head_guard::make_batch_steps(JOB, &commit, Some(&place), form);
             sheet.after(&Batch { ops, draft: draft.clone(), proof }, self.how).ok()
         })
     }

@@ -85,7 +85,7 @@ impl InMemory {
 
     async fn apply_one(&self, commit: &Commit) -> CommitResult {
         if self.meddling == Some(Meddling::NoGuard) {
-            self.store.edit(|held| {
+            self.store.edit_contents(|held| {
                 held.head = commit.from;
                 held.state.lease.fence = commit.state.lease.fence;
             });

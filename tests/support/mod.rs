@@ -307,7 +307,7 @@ impl Job {
             journal: self.journal.clone(),
             prepared: self.prepared.clone(),
             processes: Arc::new(AllEnded),
-            events: warnings.events(),
+            events: warnings.make_event_sink(),
             warnings,
         };
         Box::pin(run_job(parts, plan, stop)).await
@@ -318,11 +318,11 @@ impl Job {
 struct AllEnded;
 
 impl Processes for AllEnded {
-    fn own(&self) -> Option<ProcessId> {
+    fn own_process(&self) -> Option<ProcessId> {
         Some(next_process())
     }
 
-    fn started(&self, _: u32) -> Option<u64> {
+    fn find_start(&self, _: u32) -> Option<u64> {
         None
     }
 }

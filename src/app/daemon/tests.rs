@@ -97,7 +97,7 @@ impl Running {
             std::fs::write(path, job(&format!("j{nth}"), cron)).expect("the folder takes files");
         }
         let mut watch = JobFileWatch::new(&paths, Overrides::default());
-        let jobs = watch.poll().into_iter().map(|change| change.found.expect("a valid file"));
+        let jobs = watch.poll_files().into_iter().map(|change| change.found.expect("a valid file"));
         let jobs = paths.into_iter().zip(jobs).collect();
         let caller = Arc::new(RecordingCaller {
             clock: Arc::clone(&clock),

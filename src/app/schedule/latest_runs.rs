@@ -29,7 +29,7 @@ const MAINTENANCE: [&str; 4] = ["prune", "reset", "fsck", "rollover"];
 pub const BACKFILL_TRIGGER: &str = "backfill";
 /// Returns the run that the state names, if its lease is not released. A lease beyond any possible
 /// length counts as expired.
-pub fn unfinished_run(state: &State, now: Timestamp) -> Option<(String, UnfinishedRun)> {
+pub fn find_unfinished_run(state: &State, now: Timestamp) -> Option<(String, UnfinishedRun)> {
     let run = state.run.as_ref().filter(|run| !is_maintenance(run))?;
     let lease_until = match state.lease.status(|_| false, now) {
         LeaseStatus::Free => return None,

@@ -14,7 +14,7 @@ use crate::runner::shutdown::Stop;
 
 /// Returns the parts of a run of these stages, which `stop` ends. `is_rowless`: its stages make no
 /// rows.
-pub fn stage_parts(
+pub fn make_stage_parts(
     plan: &Arc<StagePlan>,
     outcomes: &Arc<StageOutcomes>,
     stop: &Stop,

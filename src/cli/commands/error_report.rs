@@ -3,15 +3,15 @@
 use crate::app::error::AppError;
 use crate::app::plan::plan_file::PlanFileError;
 use crate::app::schedule::run_history::HistoryError;
-use crate::check::surroundings::same_named_file;
-use crate::cli::commands::fields::{all_alike, no_field};
+use crate::check::surroundings::find_same_named_job;
+use crate::cli::commands::fields::{explain_common_cause, explain_missing_field};
 use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
 use crate::cli::output::destination::Spreadsheet;
 use crate::config::problem::ConfigError;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
-use crate::config::syntax::closest_word::closest;
+use crate::config::syntax::closest_word::find_closest_word;
 use crate::fault::Fault;
 use crate::machine::{MachineError, MachineRefusal};
 use crate::port::source::SourceError;
@@ -20,7 +20,7 @@ use crate::runner::queue::first_records::Cause;
 use crate::runner::run_config::RunError;
 use crate::runner::shutdown::StopReason;
 use crate::sheets_client::errors::call_error::ErrorCause;
-use crate::store::tabs::error::store_error;
+use crate::store::tabs::error::convert_call_error;
 
 /// The next step after a run that was dropped in the middle of its work.
 pub const AFTER_A_DROP: &str = "run it again: the next run reads what was committed, and nothing is doubled";
@@ -48,7 +48,7 @@ pub fn from_plan_file(error: &PlanFileError) -> CliError {
 
 /// Converts any other error of a job with these settings.
 pub fn from_app(error: &AppError, settings: &Settings) -> CliError {
-    let exit = app_exit(error);
+    let exit = choose_app_exit(error);
     let machine_error = CliError::from_error(error, exit);
     if let AppError::Store(StoreError::Predecessor { .. })
     | AppError::Run(RunError::Store(StoreError::Predecessor { .. })) = error
@@ -56,9 +56,9 @@ pub fn from_app(error: &AppError, settings: &Settings) -> CliError {
         return machine_error
             .with_help("restore it from the trash, or share it with the job's account again; if it is lost for good, run --accept-changes leaves it behind");
     }
-    let proxy_help = || proxy_help(error, exit, settings);
-    let help = || contents_help(error, settings).or_else(|| help(error).map(str::to_owned));
-    match proxy_help().or_else(help).or_else(|| target_help(error, exit, settings)) {
+    let proxy_help = || advise_on_proxy(error, exit, settings);
+    let help = || advise_on_contents(error, settings).or_else(|| find_help(error).map(str::to_owned));
+    match proxy_help().or_else(help).or_else(|| advise_on_target(error, exit, settings)) {
         Some(help) => machine_error.with_help(help),
         None => machine_error,
     }
@@ -76,7 +76,7 @@ pub fn from_history(error: &HistoryError, settings: Option<&Settings>) -> CliErr
 }
 
 /// Names the spreadsheet and the service if either was not found.
-fn target_help(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
+fn advise_on_target(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
     let through = settings.proxies.proxy_for(&settings.api_url);
     match (exit, &settings.target) {
         (Exit::NoInput | Exit::Unavailable, Target::Google { id }) => {
@@ -94,7 +94,7 @@ fn target_help(error: &AppError, exit: Exit, settings: &Settings) -> Option<Stri
 }
 
 /// Returns help for a refusal by a proxy, which the spreadsheet's owner can't change.
-fn proxy_help(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
+fn advise_on_proxy(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
     let is_refusal = error.is_proxy_error() && matches!(exit, Exit::NoPerm | Exit::Protocol);
     let url = &settings.api_url;
     is_refusal.then(|| {
@@ -102,12 +102,12 @@ fn proxy_help(error: &AppError, exit: Exit, settings: &Settings) -> Option<Strin
     })
 }
 
-fn app_exit(error: &AppError) -> Exit {
+fn choose_app_exit(error: &AppError) -> Exit {
     match error {
         AppError::Run(error) => run_exit(error),
-        AppError::Store(error) => store_exit(error),
-        AppError::Source(error) => source_exit(error),
-        AppError::Call(error) => match store_error(error) {
+        AppError::Store(error) => choose_store_exit(error),
+        AppError::Source(error) => choose_source_exit(error),
+        AppError::Call(error) => match convert_call_error(error) {
             StoreError::Missing { .. } => Exit::NoInput,
             StoreError::Foreign { .. } => Exit::Protocol,
             _ => Exit::from((error.fault(), Context::Service)),
@@ -143,20 +143,20 @@ fn run_exit(error: &RunError) -> Exit {
         RunError::Stopped { reason: StopReason::Terminate } => Exit::Terminated,
         RunError::Stopped { reason: StopReason::HangUp } => Exit::HungUp,
         RunError::Stopped { reason: StopReason::Deadline } => Exit::Timeout,
-        RunError::Store(error) => store_exit(error),
+        RunError::Store(error) => choose_store_exit(error),
         RunError::Refused { .. } => Exit::DataErr,
         RunError::NoFailure { .. } => Exit::Unknown,
-        RunError::Source { error, .. } | RunError::Input(error) => source_exit(error),
-        RunError::CommonCause { cause, .. } => cause_exit(cause),
+        RunError::Source { error, .. } | RunError::Input(error) => choose_source_exit(error),
+        RunError::CommonCause { cause, .. } => choose_cause_exit(cause),
         RunError::Machine { error: machine_error, .. } => Exit::from(machine_error.refused),
         RunError::Unfinished { fault: Fault::Transient, .. } => Exit::Unavailable,
         RunError::Unfinished { fault, .. } => Exit::from((*fault, Context::Service)),
     }
 }
 
-fn store_exit(error: &StoreError) -> Exit {
+fn choose_store_exit(error: &StoreError) -> Exit {
     match error {
-        StoreError::Predecessor { error, .. } => store_exit(error),
+        StoreError::Predecessor { error, .. } => choose_store_exit(error),
         StoreError::Machine { error: machine_error } => Exit::from(machine_error.refused),
         StoreError::Missing { .. } => Exit::NoInput,
         StoreError::Inconsistent { .. } => Exit::DataErr,
@@ -168,7 +168,7 @@ fn store_exit(error: &StoreError) -> Exit {
     }
 }
 
-fn source_exit(error: &SourceError) -> Exit {
+fn choose_source_exit(error: &SourceError) -> Exit {
     match error {
         SourceError::Missing { .. } => Exit::NoInput,
         SourceError::Broken { .. }
@@ -185,7 +185,7 @@ fn source_exit(error: &SourceError) -> Exit {
 
 /// Returns the exit for one common cause of all first failures: the job file's expressions, the
 /// data, or a program.
-fn cause_exit(cause: &Cause) -> Exit {
+fn choose_cause_exit(cause: &Cause) -> Exit {
     match cause.step.as_str() {
         "item" => Exit::Config,
         _ if cause.is_program => Exit::Failed,
@@ -194,7 +194,7 @@ fn cause_exit(cause: &Cause) -> Exit {
 }
 
 /// Returns help that depends on the error's contents.
-fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
+fn advise_on_contents(error: &AppError, settings: &Settings) -> Option<String> {
     match error {
         AppError::Source(error) | AppError::Run(RunError::Input(error) | RunError::Source { error, .. })
             if error.advice().is_some() =>
@@ -204,7 +204,7 @@ fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
         AppError::Call(error) if matches!(&error.cause, ErrorCause::Refused { refusal, .. } if refusal.is_service_disabled()) => {
             Some("the link is for the owner of the credentials' project; the spreadsheet needs nothing".to_owned())
         }
-        AppError::Run(RunError::DefinitionChanged { .. }) => same_named_file(settings).map(|other| {
+        AppError::Run(RunError::DefinitionChanged { .. }) => find_same_named_job(settings).map(|other| {
             format!(
                 "{other} beside it has the same job name, {}: give this job a name of its own; --accept-changes would \
                  take the keys and rows of the other job",
@@ -212,11 +212,13 @@ fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
             )
         }),
         AppError::NoTab { wanted, there } => {
-            let meant = closest(wanted, there.iter().map(String::as_str))?;
+            let meant = find_closest_word(wanted, there.iter().map(String::as_str))?;
             Some(format!("did you mean {meant:?}?"))
         }
-        AppError::Run(RunError::NoField { what, path, header_row }) => Some(no_field(what, path, header_row)),
-        AppError::Run(RunError::CommonCause { cause, .. }) => Some(all_alike(cause, settings.key.source())),
+        AppError::Run(RunError::NoField { what, path, header_row }) => {
+            Some(explain_missing_field(what, path, header_row))
+        }
+        AppError::Run(RunError::CommonCause { cause, .. }) => Some(explain_common_cause(cause, settings.key.source())),
         AppError::Run(RunError::Source {
             error: SourceError::Broken { .. } | SourceError::Ambiguous { .. },
             report,
@@ -228,14 +230,14 @@ fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
     }
 }
 
-fn help(error: &AppError) -> Option<&'static str> {
+fn find_help(error: &AppError) -> Option<&'static str> {
     Some(match error {
         AppError::Machine(error)
         | AppError::Store(StoreError::Machine { error })
         | AppError::Run(RunError::Store(StoreError::Machine { error }) | RunError::Machine { error, .. }) => {
-            remedy(error.refused)
+            find_remedy(error.refused)
         }
-        _ if error.fault() == Fault::Machine => remedy(MachineRefusal::Resource),
+        _ if error.fault() == Fault::Machine => find_remedy(MachineRefusal::Resource),
         AppError::Run(RunError::LeaseHeld { .. }) => {
             "wait until it is over; if you know that it is dead, --take-over takes over its lease"
         }
@@ -265,7 +267,7 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Run(RunError::RolloverIncomplete { .. }) => {
             "name the earlier spreadsheet again and run sheetkeep rollover once more; until then the job runs there"
         }
-        AppError::Run(RunError::Source { error, .. }) => return source_help(error),
+        AppError::Run(RunError::Source { error, .. }) => return find_source_help(error),
         AppError::OutOfTime => AFTER_A_DROP,
         AppError::Run(RunError::Stopped { .. }) => "run it again: nothing is lost",
         AppError::Run(RunError::Unfinished { fault: Fault::Inconsistent, .. }) => PAGE,
@@ -304,7 +306,7 @@ const LOOK_AT_IT: &str = "see whether another program can read it, then run agai
 const ELSEWHERE: &str = "correct the path below [source], which starts at the job file's folder, or give another with --input, which starts where you are";
 
 /// Returns the next step after an error of the source in the middle of a run.
-fn source_help(error: &SourceError) -> Option<&'static str> {
+fn find_source_help(error: &SourceError) -> Option<&'static str> {
     match error {
         SourceError::Broken { .. } => {
             Some("what came before is on the sheet; correct the source and run again; it continues from there")
@@ -325,11 +327,11 @@ const PAGE: &str =
 /// Converts a refusal by this machine before the command has started.
 pub fn from_machine(machine_error: &MachineError) -> CliError {
     CliError::new(format!("failed to begin: {machine_error}"), Exit::from(machine_error.refused))
-        .with_help(remedy(machine_error.refused))
+        .with_help(find_remedy(machine_error.refused))
 }
 
 /// Returns the next step for a refusal by this machine.
-fn remedy(refused: MachineRefusal) -> &'static str {
+fn find_remedy(refused: MachineRefusal) -> &'static str {
     match refused {
         MachineRefusal::Resource => {
             "no record is to blame: see `ulimit -a` and what else this user runs here, then run it again; it continues where it stopped"

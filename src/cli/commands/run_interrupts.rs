@@ -22,15 +22,15 @@ pub(super) async fn watch_deadline(deadline: Option<Duration>, stop: Stop, clock
     let Some(deadline) = deadline else { return std::future::pending().await };
     let margin = (deadline / 10).clamp(Duration::from_secs(1), Duration::from_secs(30)).min(deadline);
     clock.sleep(deadline.saturating_sub(margin)).await;
-    stop.request(StopReason::Deadline);
+    stop.request_stop(StopReason::Deadline);
     clock.sleep(margin / 2).await;
     // The rest of the time belongs to the last commit.
-    stop.force(PROGRAM_GRACE.min(margin / 4));
+    stop.force_stop(PROGRAM_GRACE.min(margin / 4));
     clock.sleep(margin / 2).await;
 }
 
 /// Returns the error of a run that a third signal dropped while it was finishing.
-pub(super) fn dropped_error(signal: Option<Signal>) -> CliError {
+pub(super) fn report_dropped_run(signal: Option<Signal>) -> CliError {
     let why = "stopped at once by a third signal; a commit may have been in progress";
     CliError::new(why, signal.map_or(Exit::Interrupted, Exit::from)).with_help(AFTER_A_DROP)
 }
@@ -44,14 +44,14 @@ pub(in crate::cli::commands) fn watch_signals(
 ) -> Option<SignalWatch> {
     let (stop, abort) = (stop.clone(), abort.clone());
     let started = SignalWatch::start(Arc::clone(clock), move |signal, nth| {
-        stop.request(match signal {
+        stop.request_stop(match signal {
             Signal::Interrupt => StopReason::Interrupt,
             Signal::Terminate => StopReason::Terminate,
             Signal::HangUp => StopReason::HangUp,
         });
         match nth {
             0 | 1 => {}
-            2 => stop.force(PROGRAM_GRACE),
+            2 => stop.force_stop(PROGRAM_GRACE),
             _ => abort.cancel(),
         }
     });

@@ -6,10 +6,10 @@
 use std::sync::Arc;
 
 use crate::app::error::AppError;
-use crate::app::inspect::listing::{at_home, listing};
+use crate::app::inspect::listing::{ensure_current_spreadsheet, list_tabs};
 use crate::app::job::{ensure_programs_exist, run};
 use crate::app::run_request::RunRequest;
-use crate::app::stages::stage_plan::stage_key;
+use crate::app::stages::stage_plan::make_stage_key;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
@@ -35,7 +35,7 @@ const TRIGGER: &str = "force";
 
 /// Revokes what is done of these keys, and closes their failures. Nothing is written if there is
 /// nothing of them, or if another run is active.
-pub async fn revoke(
+pub async fn revoke_keys(
     settings: &Settings,
     keys: &[Key],
     host: &str,
@@ -43,12 +43,12 @@ pub async fn revoke(
     chance: &Arc<dyn Rng>,
 ) -> Result<(), AppError> {
     let wanted = ScanScope { reads_failures: true, reads_predecessors: true, ..ScanScope::default() };
-    let known = match listing(settings, wanted, Arc::clone(clock), Arc::clone(chance)).await {
+    let known = match list_tabs(settings, wanted, Arc::clone(clock), Arc::clone(chance)).await {
         Ok(known) => known,
         Err(AppError::NeverRan) => return Ok(()),
         Err(error) => return Err(error),
     };
-    at_home(&known)?;
+    ensure_current_spreadsheet(&known)?;
     let settled = plan_reset_of(&known, settings.again, clock.now(), |key| keys.contains(key)).settled;
     if settled.is_empty() {
         return Ok(());
@@ -83,13 +83,13 @@ pub async fn rerun_stages(
         return Err(error.with_help("leave it out: the first stage makes its file itself"));
     }
     ensure_programs_exist(&settings).map_err(|error| from_app(&error, &settings))?;
-    let keys = keys_from(job, args.from.as_deref())?;
-    revoke(&settings, &keys, &host, &clock, &chance).await.map_err(|error| from_app(&error, &settings))?;
+    let keys = list_keys_from(job, args.from.as_deref())?;
+    revoke_keys(&settings, &keys, &host, &clock, &chance).await.map_err(|error| from_app(&error, &settings))?;
     let options = RunOptions { settings: Some(Box::new(settings.clone())), ..RunOptions::default() };
     Box::pin(run_job(session, args, options, host, clock, chance)).await
 }
 
-fn keys_from(job: &StageJob, from: Option<&str>) -> Result<Vec<Key>, CliError> {
+fn list_keys_from(job: &StageJob, from: Option<&str>) -> Result<Vec<Key>, CliError> {
     let names: Vec<&str> = job.stages.iter().map(|stage| stage.name.as_str()).collect();
     let first = match from {
         None => Some(0),
@@ -99,5 +99,5 @@ fn keys_from(job: &StageJob, from: Option<&str>) -> Result<Vec<Key>, CliError> {
         let message = format!("this job has no stage {:?}", from.unwrap_or_default());
         return Err(CliError::new(message, Exit::Usage).with_help(format!("its stages are {}", names.join(", "))));
     };
-    Ok(names.iter().skip(first).filter_map(|name| stage_key(&job.run, name)).collect())
+    Ok(names.iter().skip(first).filter_map(|name| make_stage_key(&job.run, name)).collect())
 }

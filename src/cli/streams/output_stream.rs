@@ -67,7 +67,7 @@ impl OutputStream {
         }
     }
 
-    pub(super) fn hiding_secrets(self) -> Self {
+    pub(super) fn with_hidden_secrets(self) -> Self {
         Self { hides_secrets: true, ..self }
     }
 
@@ -137,7 +137,7 @@ impl OutputStream {
     }
 
     /// Writes `text` and a line break.
-    pub fn line(&self, text: &str) -> bool {
+    pub fn write_line(&self, text: &str) -> bool {
         self.put(&format!("{text}\n"))
     }
 
@@ -154,12 +154,12 @@ impl OutputStream {
     }
 
     /// Writes other lines above `bar` from now on; `None` removes it.
-    pub fn hold(&self, bar: Option<ProgressBar>) {
+    pub fn hold_bar(&self, bar: Option<ProgressBar>) {
         self.lock().bar = bar;
     }
 
     /// Returns the error that kept the output incomplete, except a reader that left.
-    pub(super) fn finish(&self) -> io::Result<()> {
+    pub(super) fn finish_stream(&self) -> io::Result<()> {
         let mut inner = self.lock();
         if let Some(error) = inner.failed.take() {
             return Err(error);

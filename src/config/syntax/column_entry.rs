@@ -35,7 +35,7 @@ pub(crate) struct ColumnDeclaration {
 struct ColumnTable {
     /// The type of its values.
     #[serde(rename = "type")]
-    #[schemars(schema_with = "column_words")]
+    #[schemars(schema_with = "make_column_schema")]
     kind: Option<Text>,
     /// The form of its numbers, dates, times or durations, as spreadsheets write it, such as `#,##0.00`.
     format: Option<Text>,
@@ -48,7 +48,7 @@ struct ColumnTable {
     input: Option<Text>,
 }
 
-fn column_words(_generator: &mut SchemaGenerator) -> Schema {
+fn make_column_schema(_generator: &mut SchemaGenerator) -> Schema {
     let words: Vec<&str> = crate::ledger::values::columns::ColumnType::WORDS.iter().map(|(word, _)| *word).collect();
     schemars::json_schema!({ "type": "string", "enum": words })
 }
@@ -118,7 +118,7 @@ impl JsonSchema for ColumnEntry {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let (word, table) = (column_words(generator), ColumnTable::json_schema(generator));
+        let (word, table) = (make_column_schema(generator), ColumnTable::json_schema(generator));
         schemars::json_schema!({ "oneOf": [word, table] })
     }
 }

@@ -62,7 +62,7 @@ pub struct CommitDriver {
 
 impl CommitDriver {
     /// Sends a commit and reads the head until the outcome is known. Never drafts or loads.
-    pub async fn drive(self, commit: Arc<Commit>, drafted: DraftIds) -> CommitOutcome {
+    pub async fn drive_commit(self, commit: Arc<Commit>, drafted: DraftIds) -> CommitOutcome {
         let began = self.clock.monotonic_ms();
         let number = commit.to.commit;
         let has_items = !commit.changes.settled.is_empty();
@@ -75,7 +75,7 @@ impl CommitDriver {
                 CommitStep::Send { after_ms } => {
                     self.wait(after_ms).await;
                     let result = self.store.commit(&commit).await;
-                    error = result_error(&result).unwrap_or(error);
+                    error = convert_result(&result).unwrap_or(error);
                     machine.on_result(commit.to, &result)
                 }
                 CommitStep::ReadHead { after_ms } => {
@@ -93,7 +93,7 @@ impl CommitDriver {
             };
         };
         if was_in_doubt {
-            (self.events)(Event::Resolved { number, resolution: verdict(&end) });
+            (self.events)(Event::Resolved { number, resolution: name_verdict(&end) });
         }
         let took_ms = self.clock.monotonic_ms().saturating_sub(began);
         CommitOutcome { commit, end, error, took_ms }
@@ -126,7 +126,7 @@ impl CommitDriver {
     }
 }
 
-fn result_error(result: &CommitResult) -> Option<LastError> {
+fn convert_result(result: &CommitResult) -> Option<LastError> {
     Some(match result {
         CommitResult::Applied => return None,
         // The guard refuses a writer that was overtaken; the next run finds another head.
@@ -141,7 +141,7 @@ fn result_error(result: &CommitResult) -> Option<LastError> {
     })
 }
 
-fn verdict(end: &CommitEnd) -> &'static str {
+fn name_verdict(end: &CommitEnd) -> &'static str {
     match end {
         CommitEnd::Applied(_) => "applied",
         CommitEnd::Redraft => "not applied; drafted again",

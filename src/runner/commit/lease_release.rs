@@ -22,7 +22,7 @@ impl Committer {
         let end =
             RunEnd { finished, cause: EndCause::GivenUp(why.to_owned()), repeated: None, next_due: NextDue::Unknown };
         if self.is_busy() {
-            let outcome = self.commit_finished().await;
+            let outcome = self.wait_for_commit().await;
             if self.on_commit_end(outcome, intake, queue, &end).await.is_err() || self.is_busy() {
                 return;
             }
@@ -37,7 +37,7 @@ impl Committer {
             if self.begin(Vec::new(), intake, Some(&end)).is_err() {
                 return;
             }
-            let outcome = self.commit_finished().await;
+            let outcome = self.wait_for_commit().await;
             self.commit_future = None;
             match outcome.end {
                 CommitEnd::Applied(id) => {

@@ -79,7 +79,7 @@ impl Source for FailureRecords {
                         Err(error) => {
                             self.is_broken = true;
                             if !std::mem::replace(&mut self.is_reported, true) {
-                                (self.events)(Event::Anomaly { message: unreadable_message(&error) });
+                                (self.events)(Event::Anomaly { message: describe_unreadable_source(&error) });
                             }
                             return Ok(None);
                         }
@@ -112,6 +112,6 @@ impl Source for FailureRecords {
 }
 
 /// Returns the message for a source that can't be read.
-pub fn unreadable_message(error: &SourceError) -> String {
+pub fn describe_unreadable_source(error: &SourceError) -> String {
     format!("the source can't be read ({error}), so failures are tried from the records that are stored in Failures")
 }

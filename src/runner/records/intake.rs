@@ -109,7 +109,7 @@ impl Intake {
             self.lookalikes.add(key, &position);
         }
         match identity.unwrap_or(Err(KeyError::Missing.into())) {
-            Ok((key, version)) => match self.select(&key, &version, &position, &body) {
+            Ok((key, version)) => match self.select_record(&key, &version, &position, &body) {
                 Ok(counts) if counts || self.in_doubt.contains(&(key.clone(), version.clone())) => {
                     self.admit(Item { key, version, body, position, again: None }, place, now)
                 }
@@ -157,8 +157,8 @@ impl Intake {
         let (step, error) = match result {
             Ok(values) => match self.output.build(values, &item.key) {
                 Ok(output) => {
-                    self.first_records.passed();
-                    return Some(self.complete(item, place, output, now));
+                    self.first_records.note_processed();
+                    return Some(self.complete_item(item, place, output, now));
                 }
                 // It is left to the next run, and not counted as a failure.
                 Err(_) if self.output.foreign_tab.is_some() => return None,
@@ -173,7 +173,7 @@ impl Intake {
             None => (item.key, item.version, item.position.to_string()),
         };
         let failed = Failed { key, version, step: &step, error, record: record.as_bytes(), position };
-        self.fail(failed, place, now)
+        self.record_failure(failed, place, now)
     }
 
     /// Settles the items of an applied commit. Returns the number of keys that became done.
@@ -183,10 +183,10 @@ impl Intake {
         for waiting in items {
             self.watermark.settle(waiting.place);
             self.begun.retain(|one| !settles_marker(waiting, one));
-            let mut done = waiting.settled.done();
+            let mut done = waiting.settled.done_versions();
             if let Some((key, version)) = done.next() {
                 self.index.on_done(key, version);
-                done.for_each(|(other, at)| self.index.on_done_beside(other, at, (key, version)));
+                done.for_each(|(other, at)| self.index.on_other_version_done(other, at, (key, version)));
             }
             let done = matches!(waiting.settled, ItemResult::Done { .. });
             keys += u64::from(done);
@@ -260,7 +260,7 @@ impl Intake {
             Admission::Done | Admission::Repeated | Admission::Suppressed => {
                 self.count_skip(&item.key, &admission);
                 if admission == Admission::Done {
-                    self.first_records.passed();
+                    self.first_records.note_processed();
                     if let Some(over) = self.close_superseded(&item, place, now) {
                         return IntakeResult::Pending(over);
                     }
@@ -285,7 +285,7 @@ impl Intake {
         *count += 1;
     }
 
-    fn complete(&mut self, item: Item, place: SequenceNumber, output: Output, now: Timestamp) -> PendingItem {
+    fn complete_item(&mut self, item: Item, place: SequenceNumber, output: Output, now: Timestamp) -> PendingItem {
         self.rowless += u64::from(output.is_empty());
         let Item { key, version, body, position, again } = item;
         let record =
@@ -294,7 +294,7 @@ impl Intake {
             Some(failure) => (failure.key, failure.version, failure.place),
             None => (key.clone(), version.clone(), position.to_string()),
         };
-        let closes = self.closing_failure(failed, of, at, now);
+        let closes = self.make_closing_failure(failed, of, at, now);
         let may_have_rows = self.index.may_have_rows(&key);
         PendingItem { settled: ItemResult::Done { key, version, may_have_rows, output, closes }, place, record }
     }

@@ -6,7 +6,7 @@
 
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::failure::{
-    ActionAnswer, Failure, FailureState, IN_DOUBT, failure_hash, payload_cells, shortened, unkept_text,
+    ActionAnswer, Failure, FailureState, IN_DOUBT, describe_unkept_record, hash_failure, shorten_error, split_payload,
 };
 use crate::ledger::items::item::Position;
 use crate::ledger::items::key::{Key, Version};
@@ -21,16 +21,21 @@ use crate::time::Timestamp;
 impl Intake {
     /// Records a failure. An unchanged one is counted but gets no new row. After the maximum of
     /// attempts it is exhausted. A requested retry is answered. Both are written.
-    pub(super) fn fail(&mut self, failed: Failed<'_>, place: SequenceNumber, now: Timestamp) -> Option<PendingItem> {
+    pub(super) fn record_failure(
+        &mut self,
+        failed: Failed<'_>,
+        place: SequenceNumber,
+        now: Timestamp,
+    ) -> Option<PendingItem> {
         let Failed { key, version, step, error, record, position } = failed;
         self.counts.failed += 1;
-        let error = shortened(&error);
-        let error_hash = failure_hash(step, &error);
+        let error = shorten_error(&error);
+        let error_hash = hash_failure(step, &error);
         let hash = self.index.policy().version_hash(&version);
         let before = self.index.prior_failure(&key).filter(|prior| prior.version == hash);
         // A failure that is already recorded does not count against a job that has worked before.
         if before.is_none() || self.index.keys() == 0 {
-            self.first_records.failed(step, &error, &position, record);
+            self.first_records.note_failed(step, &error, &position, record);
         }
         let answered = self.index.prior_failure(&key).and_then(|prior| prior.answer());
         let attempts = self.index.attempts(&key, &version) + 1;
@@ -66,7 +71,7 @@ impl Intake {
             self.watermark.settle(place);
             return None;
         }
-        let (payload, kept) = payload_cells(record, &position);
+        let (payload, kept) = split_payload(record, &position);
         let failure = Failure {
             key,
             version,
@@ -99,7 +104,7 @@ impl Intake {
         match self.index.admit(&key, &version) {
             // The same unreadable bytes once more: counted as a failure, but reported once.
             Admission::Repeated if self.index.has_failed(&key, &version) => {
-                self.first_records.failed(step, &error, &position.to_string(), record);
+                self.first_records.note_failed(step, &error, &position.to_string(), record);
                 self.counts.failed += 1;
                 self.watermark.settle(place);
                 IntakeResult::Skip
@@ -112,7 +117,7 @@ impl Intake {
             }
             Admission::New | Admission::Changed | Admission::Retry(_) => {
                 let failed = Failed { key, version, step, error, record, position: position.to_string() };
-                self.fail(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending)
+                self.record_failure(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending)
             }
         }
     }
@@ -136,11 +141,14 @@ impl Intake {
                 };
                 let (step, error) = ("sheet", format!("the service refuses what became of it: {why}"));
                 let failed = Failed { key, version, step, error, record: record.json.as_bytes(), position };
-                Ok(self.fail(failed, place, now))
+                Ok(self.record_failure(failed, place, now))
             }
             ItemResult::Failed(failure) if failure.has_whole_record => {
-                let payload =
-                    vec![unkept_text(failure.payload.concat().as_bytes(), &failure.place, "refused by the service")];
+                let payload = vec![describe_unkept_record(
+                    failure.payload.concat().as_bytes(),
+                    &failure.place,
+                    "refused by the service",
+                )];
                 let bare = Failure { payload, has_whole_record: false, ..*failure };
                 Ok(Some(PendingItem { settled: ItemResult::Failed(Box::new(bare)), place, record: None }))
             }
@@ -186,7 +194,7 @@ impl Intake {
     }
 
     /// Returns the row that closes a key's failure, if it has one.
-    pub(super) fn closing_failure(
+    pub(super) fn make_closing_failure(
         &mut self,
         failed: Key,
         of: Version,
@@ -220,7 +228,7 @@ impl Intake {
     /// Closes failures that a reload found for keys whose rows are queued.
     pub fn close_failures_of(&mut self, settled: &mut ItemResult, now: Timestamp) {
         if let ItemResult::Done { key, version, closes: closes @ None, .. } = settled {
-            *closes = self.closing_failure(key.clone(), version.clone(), String::new(), now);
+            *closes = self.make_closing_failure(key.clone(), version.clone(), String::new(), now);
         }
     }
 }

@@ -62,7 +62,7 @@ impl InputFacts {
     }
 
     /// Describes text that is malformed, with the next step: completes "field x is …".
-    pub(crate) fn malformed(&self) -> String {
+    pub(crate) fn describe_malformed(&self) -> String {
         match self.encoding() {
             Some(encoding) if encoding != UTF_8 => format!("not valid {}", encoding.name()),
             _ => "not valid UTF-8".to_owned(),
@@ -70,7 +70,7 @@ impl InputFacts {
     }
 
     /// Adds a finding that people should read, as a sentence.
-    pub(crate) fn note(&self, sentence: String) {
+    pub(crate) fn add_finding(&self, sentence: String) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(sentence);
     }
 
@@ -124,7 +124,7 @@ impl Utf8Census {
         loop {
             // Most texts are ASCII for the most part, which is skipped quickly.
             bytes = bytes.get(Encoding::ascii_valid_up_to(bytes)..).unwrap_or_default();
-            match sequence(bytes) {
+            match classify_sequence(bytes) {
                 Sequence::None => return,
                 Sequence::Valid(length) => {
                     self.valid += 1;
@@ -165,7 +165,7 @@ enum Sequence {
     Unfinished,
 }
 
-fn sequence(bytes: &[u8]) -> Sequence {
+fn classify_sequence(bytes: &[u8]) -> Sequence {
     let Some(first) = bytes.first() else { return Sequence::None };
     let length = match first {
         0x00..=0x7f => return Sequence::Valid(1),
@@ -305,8 +305,8 @@ impl<R: Read> DecidingReader<R> {
     fn decide(&mut self, mut bytes: Vec<u8>) -> Vec<u8> {
         let ascii = Encoding::ascii_valid_up_to(&bytes);
         let rest = bytes.split_off(ascii);
-        self.line += lines(&bytes);
-        match sequence(&rest) {
+        self.line += count_lines(&bytes);
+        match classify_sequence(&rest) {
             Sequence::None => return bytes,
             Sequence::Unfinished if !self.is_ended => {
                 self.state = EncodingState::Open(rest);
@@ -318,7 +318,7 @@ impl<R: Read> DecidingReader<R> {
             }
             Sequence::Malformed(_) | Sequence::Unfinished => {
                 self.facts.decide(WINDOWS_1252);
-                self.facts.note(guess_note(&self.name));
+                self.facts.add_finding(describe_guess(&self.name));
                 self.state = EncodingState::Windows(WINDOWS_1252.new_decoder_without_bom_handling());
             }
         }
@@ -341,7 +341,7 @@ impl<R: Read> DecidingReader<R> {
                 self.is_ended = true;
                 return;
             }
-            self.line += lines(part);
+            self.line += count_lines(part);
             if let EncodingState::Windows(decoder) = &mut self.state {
                 self.ready.append(&mut decode(decoder, part, false));
             }
@@ -350,12 +350,12 @@ impl<R: Read> DecidingReader<R> {
     }
 }
 
-fn lines(bytes: &[u8]) -> u64 {
+fn count_lines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 /// Returns the note that the encoding of `name` was guessed.
-pub(crate) fn guess_note(name: &str) -> String {
+pub(crate) fn describe_guess(name: &str) -> String {
     format!(
         "{name}: the text is not UTF-8 and is read as windows-1252, as Excel writes it: set encoding = \"windows-1252\" below [source] \
          if that is right"

@@ -19,7 +19,7 @@ use crate::source::bytes::encoding::{InputFacts, MixedEncodingError, TextEncodin
 use crate::source::bytes::positioned_reader::PositionedReader;
 use crate::source::bytes::spool::SpoolFile;
 use crate::source::bytes::text_reader::{CountingReader, ForeignContentError, TextReader, TextSetup, UnreadableText};
-use crate::source::nearby_files::nearby_files;
+use crate::source::nearby_files::describe_nearby_files;
 
 /// Maximum size of a record, in bytes. A larger record is an error of the source.
 pub const MAX_RECORD_BYTES: usize = 64 << 20;
@@ -54,10 +54,10 @@ impl Input {
             Self::Stdin => (Bytes::Once(Box::new(io::stdin())), None),
             Self::File(path) if blocks_on_open(path) => (Bytes::Once(Box::new(Pipe::Named(path.clone()))), None),
             Self::File(path) => {
-                let file = File::open(path).map_err(|e| self.error(&e))?;
-                let metadata = file.metadata().map_err(|e| self.error(&e))?;
+                let file = File::open(path).map_err(|e| self.convert_error(&e))?;
+                let metadata = file.metadata().map_err(|e| self.convert_error(&e))?;
                 if metadata.is_dir() {
-                    let ending = kind.ending();
+                    let ending = kind.usual_extension();
                     return Err(SourceError::Foreign {
                         what: self.name(),
                         seen: "a folder".into(),
@@ -77,13 +77,13 @@ impl Input {
         Ok(OpenInput { name: self.name(), kind, encoding, facts: Arc::default(), bytes, size, read: Arc::default() })
     }
 
-    fn error(&self, error: &io::Error) -> SourceError {
-        io_error(&self.name(), error)
+    fn convert_error(&self, error: &io::Error) -> SourceError {
+        convert_io_error(&self.name(), error)
     }
 }
 
 /// Converts an I/O error to a source error.
-pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
+pub(crate) fn convert_io_error(name: &str, error: &io::Error) -> SourceError {
     let what = name.to_owned();
     if let Some(ForeignContentError(seen)) = error.get_ref().and_then(|error| error.downcast_ref()) {
         return SourceError::Foreign { what, seen: seen.what.clone(), advice: seen.advice.clone() };
@@ -101,14 +101,14 @@ pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
     }
     let why = error.to_string();
     match error.kind() {
-        io::ErrorKind::NotFound => SourceError::Missing { what, hint: nearby_files(Path::new(name)) },
+        io::ErrorKind::NotFound => SourceError::Missing { what, hint: describe_nearby_files(Path::new(name)) },
         io::ErrorKind::PermissionDenied => SourceError::Denied { what, why },
         _ => SourceError::Unavailable { what, why },
     }
 }
 
 /// Returns the error of a source whose reading thread is gone.
-pub(crate) fn stopped_error() -> SourceError {
+pub(crate) fn describe_stopped_reader() -> SourceError {
     SourceError::Unavailable { what: "the source".into(), why: "the reading thread stopped".into() }
 }
 
@@ -174,7 +174,7 @@ impl OpenInput {
 
     /// Returns a reader from the start: of text in UTF-8 without a byte order mark, or of a
     /// workbook's bytes. It fails if the bytes are of another format.
-    pub(crate) fn reader(&mut self) -> Result<Box<dyn Read + Send>, SourceError> {
+    pub(crate) fn open_reader(&mut self) -> Result<Box<dyn Read + Send>, SourceError> {
         let raw: Box<dyn Read + Send> = match &mut self.bytes {
             Bytes::File(file) => Box::new(PositionedReader::new(Arc::clone(file))),
             once => match std::mem::replace(once, Bytes::Taken) {
@@ -183,7 +183,7 @@ impl OpenInput {
                     self.bytes = Bytes::File(copy);
                     bytes
                 }
-                Bytes::File(_) | Bytes::Taken => return Err(stopped_error()),
+                Bytes::File(_) | Bytes::Taken => return Err(describe_stopped_reader()),
             },
         };
         let counted = CountingReader { inner: raw, read: Arc::clone(&self.read) };
@@ -197,7 +197,7 @@ impl OpenInput {
     }
 
     /// Copies bytes that can be read only once to a file, because they are read twice.
-    pub(crate) fn spool(&mut self) -> Result<(), SourceError> {
+    pub(crate) fn spool_bytes(&mut self) -> Result<(), SourceError> {
         let Bytes::Once(bytes) = &mut self.bytes else { return Ok(()) };
         let bytes = std::mem::replace(bytes, Box::new(io::empty()));
         let (spool, copy) = SpoolFile::new(bytes).map_err(|error| SourceError::Unavailable {
@@ -220,11 +220,11 @@ mod tests {
         let text = (0..50_000).map(|n| n.to_string()).collect::<Vec<_>>().join("\n") + "\n";
         std::fs::write(&path, &text).expect("a file");
         let mut opened = Input::File(path).open(ContentKind::Csv, TextEncoding::Auto).expect("it opens");
-        let mut first = opened.reader().expect("a reader");
+        let mut first = opened.open_reader().expect("a reader");
         let mut beginning = [0; 10];
         first.read_exact(&mut beginning).expect("ten bytes");
         let (mut whole, mut rest) = (String::new(), String::new());
-        opened.reader().expect("another").read_to_string(&mut whole).expect("text");
+        opened.open_reader().expect("another").read_to_string(&mut whole).expect("text");
         first.read_to_string(&mut rest).expect("text");
         assert_eq!((whole.as_str(), rest.as_str()), (text.as_str(), &text[10..]));
     }

@@ -11,13 +11,13 @@ use serde_json::Value;
 
 use crate::ledger::items::item::Position;
 use crate::ledger::values::json_path::MemberPath;
-use crate::port::error_document::{is_error_document, shown};
+use crate::port::error_document::{is_error_document, shorten_document};
 use crate::port::source::{Record, SourceError};
 use crate::source::background_reader::{BackgroundReader, Records};
 use crate::source::bytes::content_guess::{ContentGuess, ContentKind};
 use crate::source::bytes::encoding::{InputFacts, TextEncoding};
-use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
-use crate::source::bytes::unexpected_text::error_document;
+use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, convert_io_error};
+use crate::source::bytes::unexpected_text::recognize_error_document;
 use crate::source::json::record_text::parse;
 use crate::source::json::splitter::{ElementPosition, SplitError, Splitter};
 use crate::source::path_selection::Depth;
@@ -49,13 +49,13 @@ impl Items {
     /// Chooses the elements at `expression` if it is a plain path such as `.features[]`; otherwise
     /// the results of `whole`.
     pub fn from_expression(expression: &str, whole: impl FnOnce() -> ExtractFn) -> Self {
-        array_path(expression).map_or_else(|| Self::Whole(whole()), Self::Path)
+        parse_array_path(expression).map_or_else(|| Self::Whole(whole()), Self::Path)
     }
 }
 
 /// Returns the path of the array whose elements `expression` yields: `.a` for `.a[]`, `.` for
 /// `.[]`.
-fn array_path(expression: &str) -> Option<MemberPath> {
+fn parse_array_path(expression: &str) -> Option<MemberPath> {
     let path = expression.trim().strip_suffix("[]")?;
     // `.a.` and `.a .` are not paths, and `..[]` differs from `.[]`.
     MemberPath::parse(path)
@@ -100,19 +100,19 @@ impl<R: Read + Send> Elements<R> {
     }
 
     /// Returns the error if the document is an error message in place of the list.
-    fn refusal(&self) -> Option<SourceError> {
+    fn refuse_error_document(&self) -> Option<SourceError> {
         let head = self.facts.seen.get().filter(|_| self.record == 0)?;
-        let ContentGuess { what: seen, advice } = error_document(std::str::from_utf8(head).ok()?)?;
+        let ContentGuess { what: seen, advice } = recognize_error_document(std::str::from_utf8(head).ok()?)?;
         Some(SourceError::Foreign { what: self.name.clone(), seen, advice })
     }
 
-    fn walk_error(&self, stop: SplitError) -> SourceError {
+    fn convert_walk_error(&self, stop: SplitError) -> SourceError {
         let next = self.record + 1;
         let position = |at: ElementPosition| {
             format!("{}:{}:{} (record {next}, byte {})", self.name, at.line, at.column, at.offset)
         };
         match stop {
-            SplitError::Io(error) => io_error(&self.name, &error),
+            SplitError::Io(error) => convert_io_error(&self.name, &error),
             SplitError::CutOff(at) if at.offset == 0 => {
                 SourceError::Broken { position: position(at), why: "the document is empty".into() }
             }
@@ -123,13 +123,13 @@ impl<R: Read + Send> Elements<R> {
                     .into(),
             },
             SplitError::RepeatedMember(at, why) => SourceError::Ambiguous { position: position(at), why },
-            SplitError::NoList(at, why) => self.refusal().unwrap_or_else(|| SourceError::Misread {
+            SplitError::NoList(at, why) => self.refuse_error_document().unwrap_or_else(|| SourceError::Misread {
                 position: position(at),
                 why,
                 advice: "name the list of records as items below [source], such as items = \".data.rows[]\"; if each line is a record, write jsonl in place of json"
                     .to_owned(),
             }),
-            SplitError::Broken(at, why) => self.refusal().unwrap_or_else(|| SourceError::Broken {
+            SplitError::Broken(at, why) => self.refuse_error_document().unwrap_or_else(|| SourceError::Broken {
                 position: position(at),
                 why: format!(
                     "{why}; correct it there, or in what writes the file: nothing after this place can be read, what came before \
@@ -148,7 +148,7 @@ impl<R: Read + Send> Records for Elements<R> {
                 Ok(body) => (Ok(body), Vec::new(), place.line),
                 Err(no_record) => (Err(no_record.bad), element.to_vec(), place.line),
             },
-            Err(stop) => return Err(self.walk_error(stop)),
+            Err(stop) => return Err(self.convert_walk_error(stop)),
         };
         self.record += 1;
         let position = Position { origin: self.name.clone(), record: self.record, line: Some(line) };
@@ -157,8 +157,8 @@ impl<R: Read + Send> Records for Elements<R> {
 }
 
 /// Returns the error of a document that is an error message and has no records.
-fn error_document_error(name: &str, document: &str) -> SourceError {
-    let ContentGuess { what: seen, advice } = ContentGuess::refusal(document);
+fn refuse_error_document(name: &str, document: &str) -> SourceError {
+    let ContentGuess { what: seen, advice } = ContentGuess::from_error_document(document);
     SourceError::Foreign { what: name.to_owned(), seen, advice }
 }
 
@@ -175,7 +175,7 @@ impl<R: Read + Send> WholeDocument<R> {
     fn read(&self, reader: R) -> Result<Vec<Value>, SourceError> {
         let broken = |position: String, why: String| SourceError::Broken { position, why };
         let mut text = Vec::new();
-        let n = reader.take(self.limit + 1).read_to_end(&mut text).map_err(|e| io_error(&self.name, &e))?;
+        let n = reader.take(self.limit + 1).read_to_end(&mut text).map_err(|e| convert_io_error(&self.name, &e))?;
         if n as u64 > self.limit {
             let why = "the document is longer than 256 MiB, the most that is read as a whole; a plain path such as \
                        .features[] streams a document of any length";
@@ -190,14 +190,14 @@ impl<R: Read + Send> WholeDocument<R> {
             let (line, column) = no_record.place;
             broken(format!("{}:{line}:{column}", self.name), why)
         })?;
-        let refusal = is_error_document(&document).then(|| shown(&document));
+        let refusal = is_error_document(&document).then(|| shorten_document(&document));
         let values = (self.extract)(document, n as u64).map_err(|no_items| match no_items {
             NoRecordsError::Broken(why) => broken(self.name.clone(), format!("items: {why}")),
             NoRecordsError::Unavailable(why) => SourceError::Unavailable { what: self.name.clone(), why },
         });
         match refusal {
             Some(document) if values.as_ref().map_or(true, Vec::is_empty) => {
-                Err(error_document_error(&self.name, &document))
+                Err(refuse_error_document(&self.name, &document))
             }
             _ => values,
         }

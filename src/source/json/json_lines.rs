@@ -10,7 +10,7 @@ use crate::port::source::{BadRecord, Record, SourceError};
 use crate::source::background_reader::{BackgroundReader, Records};
 use crate::source::bytes::content_guess::ContentKind;
 use crate::source::bytes::encoding::TextEncoding;
-use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
+use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, convert_io_error};
 use crate::source::json::record_text::{RecordTextError, parse};
 use crate::source::path_selection::Depth;
 
@@ -52,8 +52,10 @@ impl<R: Read + Send> Lines<R> {
     fn read_line(&mut self) -> Result<Option<bool>, SourceError> {
         self.text.clear();
         let limit = self.limit as u64 + 2;
-        let n =
-            (&mut self.reader).take(limit).read_until(b'\n', &mut self.text).map_err(|e| io_error(&self.name, &e))?;
+        let n = (&mut self.reader)
+            .take(limit)
+            .read_until(b'\n', &mut self.text)
+            .map_err(|e| convert_io_error(&self.name, &e))?;
         if n == 0 {
             return Ok(None);
         }
@@ -67,7 +69,7 @@ impl<R: Read + Send> Lines<R> {
             }
         }
         if self.text.len() > self.limit {
-            return Err(self.broken(format!(
+            return Err(self.describe_broken_line(format!(
                 "the line is longer than {} bytes, the most that one record may have; is this JSON lines?",
                 self.limit
             )));
@@ -75,7 +77,7 @@ impl<R: Read + Send> Lines<R> {
         Ok(Some(ended))
     }
 
-    fn broken(&self, why: String) -> SourceError {
+    fn describe_broken_line(&self, why: String) -> SourceError {
         let position = format!("{}:{} (record {}, byte {})", self.name, self.line, self.record + 1, self.offset);
         SourceError::Broken { position, why }
     }
@@ -91,7 +93,7 @@ impl<R: Read + Send> Records for Lines<R> {
             let (body, bytes) = match parse(&self.text, &self.depth) {
                 Ok(body) => (Ok(body), Vec::new()),
                 Err(no_record) if no_record.is_cut_off && !ended => {
-                    return Err(self.broken(
+                    return Err(self.describe_broken_line(
                         "the input ends in the middle of this line: it was cut off; get it whole and run again, what came \
                          before is kept"
                             .into(),

@@ -48,15 +48,20 @@ pub(crate) fn parse(text: &[u8], depth: &Depth) -> Result<Value, RecordTextError
         RecordTextError::new("not valid UTF-8".to_owned(), place, advice, error.error_len().is_none())
     })?;
     exact_number::parse_by(utf8, |text| depth.read(text)).map_err(|error| {
-        let before = text_before(utf8, &error);
-        let what = format!("not valid JSON: {}{}{}", reason(&error), hint(utf8), text_near(utf8, before.len()));
+        let before = take_text_before(utf8, &error);
+        let what = format!(
+            "not valid JSON: {}{}{}",
+            remove_place(&error),
+            hint_at_foreign_word(utf8),
+            quote_text_near(utf8, before.len())
+        );
         let advice = "correct it in the file, or in what writes it; the other records are read";
         RecordTextError::new(what, end_of(before), advice, error.is_eof())
     })
 }
 
 /// Returns the text up to the place of the error, which is its end.
-fn text_before<'a>(text: &'a str, error: &serde_json::Error) -> &'a str {
+fn take_text_before<'a>(text: &'a str, error: &serde_json::Error) -> &'a str {
     let start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     let mut end = start.saturating_add(error.column()).min(text.len());
     while !text.is_char_boundary(end) {
@@ -72,7 +77,7 @@ fn end_of(text: &str) -> (usize, usize) {
 }
 
 /// Returns the part of the text around a place, as an addition to a message.
-fn text_near(text: &str, at: usize) -> String {
+fn quote_text_near(text: &str, at: usize) -> String {
     let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
     let before: Vec<char> = before.chars().rev().take(SHOWN).collect();
     let shown: String = before.iter().rev().copied().chain(after.chars().take(SHOWN)).collect();
@@ -93,7 +98,7 @@ const REASONS: [(&str, &str); 8] = [
 ];
 
 /// Returns the reason without its place.
-fn reason(error: &serde_json::Error) -> String {
+fn remove_place(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let bare = message.strip_suffix(&place).unwrap_or(&message);
@@ -103,7 +108,7 @@ fn reason(error: &serde_json::Error) -> String {
 
 /// Returns an addition to the message if the text contains a word that other languages write for a
 /// number that is not finite.
-fn hint(text: &str) -> &'static str {
+fn hint_at_foreign_word(text: &str) -> &'static str {
     let has = |word: &str| {
         text.match_indices(word).any(|(at, _)| {
             let before = text.get(..at).unwrap_or_default().trim_end_matches([' ', '\t', '-']);

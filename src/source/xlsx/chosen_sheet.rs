@@ -37,7 +37,10 @@ pub(super) fn choose_sheet<R: Read + Seek>(
         (Some(wanted), _) => Err(SourceError::Misread {
             position: name.to_owned(),
             why: format!("it has no sheet {wanted:?}; it has {}", listed(&all)),
-            advice: format!("write one of them below [source], such as sheet = {}", Value::from(nearest(wanted, &all))),
+            advice: format!(
+                "write one of them below [source], such as sheet = {}",
+                Value::from(find_nearest_sheet(wanted, &all))
+            ),
         }),
         (None, [only]) => Ok(only.clone()),
         (None, []) => Err(broken("it has no sheet with cells".to_owned())),
@@ -53,7 +56,7 @@ pub(super) fn choose_sheet<R: Read + Seek>(
 }
 
 /// Returns the sheet that was probably meant: one that differs in case and blanks only, or the first.
-fn nearest<'n>(wanted: &str, all: &'n [String]) -> &'n str {
+fn find_nearest_sheet<'n>(wanted: &str, all: &'n [String]) -> &'n str {
     let plain = |name: &str| name.to_lowercase().replace(' ', "");
     all.iter().find(|name| plain(name) == plain(wanted)).or(all.first()).map_or("", String::as_str)
 }

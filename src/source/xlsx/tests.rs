@@ -283,9 +283,9 @@ fn a_damaged_workbook_is_an_error_and_no_panic() {
         damaged[at] ^= 0x5a;
         let _ = read(damaged, None, None);
     }
-    assert_eq!(number_value(-0.0), json!(0));
+    assert_eq!(convert_number(-0.0), json!(0));
     assert_eq!(
-        (letters(0), letters(25), letters(26), letters(16_383)),
+        (format_column_letters(0), format_column_letters(25), format_column_letters(26), format_column_letters(16_383)),
         ("A".into(), "Z".into(), "AA".into(), "XFD".into())
     );
 }

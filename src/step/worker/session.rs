@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::machine::MachineError;
 use crate::port::evaluator::{Bounds, Evaluation, EvaluationError};
 use crate::step::worker::frame::{
-    EVALUATION, EXPRESSION, FAILURE, READY, VALUES, parse_frame, put_frame, put_json, values,
+    EVALUATION, EXPRESSION, FAILURE, READY, VALUES, parse_frame, parse_values, put_frame, put_json,
 };
 use crate::step::worker::launch::start;
 use crate::step::worker::serve::NO_THREAD;
@@ -131,7 +131,7 @@ impl WorkerSession {
     }
 
     /// Processes requests, in order, until there are no more or the worker ends.
-    pub(crate) async fn exchange(
+    pub(crate) async fn exchange_requests(
         mut self,
         waiting: &mut VecDeque<WorkerRequest>,
         more: &mut mpsc::UnboundedReceiver<WorkerRequest>,
@@ -148,7 +148,7 @@ impl WorkerSession {
             let spent = Duration::from_millis(clock.monotonic_ms().saturating_sub(since));
             let left = bounds.map_or(Duration::MAX, |bounds| bounds.time.saturating_sub(spent));
             if let Some(bounds) = bounds.filter(|_| left.is_zero()) {
-                return WorkerEnd::Rejected(timeout_message(bounds.time));
+                return WorkerEnd::Rejected(describe_timeout(bounds.time));
             }
             let rest = self.unwritten.get(self.written..).unwrap_or_default();
             tokio::select! {
@@ -221,7 +221,7 @@ impl WorkerSession {
         let mut at = 0;
         while let Some((kind, rest, length)) = parse_frame(self.unread.get(at..).unwrap_or_default()).map_err(|_| ())? {
             let reply = match kind {
-                VALUES => Ok(values(rest).map_err(|_| ())?),
+                VALUES => Ok(parse_values(rest).map_err(|_| ())?),
                 FAILURE => Err(EvaluationError::Rejected(String::from_utf8_lossy(rest).into_owned())),
                 _ => return Err(()),
             };
@@ -268,10 +268,10 @@ impl WorkerSession {
     }
 }
 
-fn timeout_message(time: Duration) -> String {
-    format!("it was stopped after {}: does it end? `timeout` allows more", describe(time))
+fn describe_timeout(time: Duration) -> String {
+    format!("it was stopped after {}: does it end? `timeout` allows more", describe_time(time))
 }
 
-fn describe(time: Duration) -> String {
+fn describe_time(time: Duration) -> String {
     if time.subsec_millis() == 0 { format!("{} s", time.as_secs()) } else { format!("{} ms", time.as_millis()) }
 }

@@ -12,7 +12,7 @@ use crate::store::probe::client::{ProbeClient, ProbeFailure, ProbeTab, SentBatch
 type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
 
 /// Adds the shared scratch tab, with an id of our choice.
-pub async fn caller_id(client: &ProbeClient) -> CheckResult {
+pub async fn check_caller_id(client: &ProbeClient) -> CheckResult {
     let tab = client.new_tab();
     let SentBatch::Applied(response) = client.send(Batch::new(vec![tab.add()])).await.map(refusal_is_unclear)?? else {
         return Err(ProbeFailure::Unclear("it was refused".to_owned()));
@@ -35,15 +35,19 @@ fn refusal_is_unclear(sent: SentBatch) -> Result<SentBatch, ProbeFailure> {
 }
 
 /// Writes to a tab that never existed, after a cell of one that exists.
-pub async fn missing(client: &ProbeClient) -> CheckResult {
-    let never = BatchStep::AssertTab { tab: client.scratch.number() };
-    whole_batch_refused(client, never.request(), true).await
+pub async fn check_missing_tab(client: &ProbeClient) -> CheckResult {
+    let never = BatchStep::AssertTab { tab: client.scratch.next_number() };
+    check_whole_batch_refused(client, never.make_request(), true).await
 }
 
 /// Sends a batch with one harmless write and one request that must be refused. Checks that the
 /// write was not applied.
-pub async fn whole_batch_refused(client: &ProbeClient, refused: Option<Request>, writes_first: bool) -> CheckResult {
-    let (home, row) = (client.shared_tab()?, client.row());
+pub async fn check_whole_batch_refused(
+    client: &ProbeClient,
+    refused: Option<Request>,
+    writes_first: bool,
+) -> CheckResult {
+    let (home, row) = (client.open_shared_tab()?, client.next_row());
     let mut requests: Vec<Request> =
         refused.into_iter().chain([home.write(row, 0, CellData::text("not to be seen"))]).collect();
     if writes_first {
@@ -54,7 +58,7 @@ pub async fn whole_batch_refused(client: &ProbeClient, refused: Option<Request>,
         SentBatch::Refused(refusal) => refusal,
     };
     // Read within a write: such a read can't be stale.
-    let area = format!("{}!A{}", crate::grid::quoted(&home.title), row + 1);
+    let area = format!("{}!A{}", crate::grid::quote_title(&home.title), row + 1);
     let after = Batch::new(vec![home.write(row, 1, CellData::text("after"))]).with_response_ranges(vec![area]);
     let SentBatch::Applied(response) = client.send(after).await? else {
         return Err(ProbeFailure::Unclear(format!(
@@ -72,29 +76,29 @@ pub async fn whole_batch_refused(client: &ProbeClient, refused: Option<Request>,
 }
 
 /// Adds a tab with an id that is taken.
-pub async fn taken_id(client: &ProbeClient) -> CheckResult {
-    let tab = ProbeTab { id: client.shared_tab()?.id, title: client.scratch.title() };
-    refused(client, vec![tab.add()], 0).await
+pub async fn check_taken_id(client: &ProbeClient) -> CheckResult {
+    let tab = ProbeTab { id: client.open_shared_tab()?.id, title: client.scratch.next_title() };
+    check_refused(client, vec![tab.add()], 0).await
 }
 
 /// Adds a tab with a title that is taken.
-pub async fn taken_title(client: &ProbeClient) -> CheckResult {
-    let tab = ProbeTab { id: client.scratch.number(), title: client.shared_tab()?.title.clone() };
-    refused(client, vec![tab.add()], 0).await
+pub async fn check_taken_title(client: &ProbeClient) -> CheckResult {
+    let tab = ProbeTab { id: client.scratch.next_number(), title: client.open_shared_tab()?.title.clone() };
+    check_refused(client, vec![tab.add()], 0).await
 }
 
 /// Adds a tab with the same title in capitals, which no job's tab has.
-pub async fn title_case(client: &ProbeClient) -> CheckResult {
+pub async fn check_title_case(client: &ProbeClient) -> CheckResult {
     // The same batch deletes the second tab, since a cleanup would not recognise its title.
-    let tab = ProbeTab { id: client.scratch.number(), title: client.shared_tab()?.title.to_uppercase() };
-    refused(client, vec![tab.add(), Request::DeleteSheet { sheet_id: tab.id }], 0).await
+    let tab = ProbeTab { id: client.scratch.next_number(), title: client.open_shared_tab()?.title.to_uppercase() };
+    check_refused(client, vec![tab.add(), Request::DeleteSheet { sheet_id: tab.id }], 0).await
 }
 
 /// Deletes a tab and adds another one with its title in one batch.
-pub async fn one_by_one(client: &ProbeClient) -> CheckResult {
+pub async fn check_request_order(client: &ProbeClient) -> CheckResult {
     let old = client.new_tab();
     client.prepare(vec![old.add()]).await?;
-    let new = ProbeTab { id: client.scratch.number(), title: old.title };
+    let new = ProbeTab { id: client.scratch.next_number(), title: old.title };
     match client.send(Batch::new(vec![Request::DeleteSheet { sheet_id: old.id }, new.add()])).await? {
         SentBatch::Applied(_) => Ok((AssumptionOutcome::Held, "a title was free again within the batch".to_owned())),
         SentBatch::Refused(refusal) => Ok((AssumptionOutcome::NotHeld, refusal.message)),
@@ -102,7 +106,7 @@ pub async fn one_by_one(client: &ProbeClient) -> CheckResult {
 }
 
 /// Sends a batch and checks that its request `at` is refused, as it must be.
-pub async fn refused(client: &ProbeClient, requests: Vec<Request>, at: usize) -> CheckResult {
+pub async fn check_refused(client: &ProbeClient, requests: Vec<Request>, at: usize) -> CheckResult {
     match client.send(Batch::new(requests)).await? {
         SentBatch::Applied(_) => Ok((AssumptionOutcome::NotHeld, "it was taken".to_owned())),
         SentBatch::Refused(refusal) if refusal.request.is_none_or(|request| request == at) => {

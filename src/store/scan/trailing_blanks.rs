@@ -18,7 +18,7 @@ use crate::store::load::unstable_tabs::into_store_error;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::load_plan::FIRST_READ_COLUMNS;
-use crate::store::tabs::parse::{rows_range, text};
+use crate::store::tabs::parse::{format_cell, make_rows_range};
 
 /// Rows of the first page. Each further page is four times as long, up to the longest.
 const FIRST_PAGE: u32 = 100;
@@ -52,9 +52,9 @@ enum BlankRule {
 
 impl SheetsStore {
     /// The grid sizes and trailing blank rows of the job's tabs, as loaded last.
-    pub async fn tab_extents(&self) -> Result<Vec<TabExtent>, StoreError> {
+    pub async fn measure_tabs(&self) -> Result<Vec<TabExtent>, StoreError> {
         let tabs = self.tabs();
-        let metadata = self.loader().metadata().await?;
+        let metadata = self.loader().read_metadata().await?;
         let mut extents = Vec::new();
         for role in TabKind::ALL {
             let info = |id: i32| metadata.tabs.iter().find(|info| info.sheet_id == id);
@@ -76,7 +76,7 @@ impl SheetsStore {
 impl Loader {
     /// The number of blank rows at the end of each tab. Cells beyond the first twelve columns are
     /// not read; the service's own check decides.
-    pub async fn trailing_blanks(&self, tabs: &[&TabInfo]) -> Result<HashMap<i32, u32>, LoadError> {
+    pub async fn count_blanks_of_tabs(&self, tabs: &[&TabInfo]) -> Result<HashMap<i32, u32>, LoadError> {
         let mut found = HashMap::new();
         for tab in tabs {
             found.insert(tab.sheet_id, self.count_trailing_blanks(tab, BlankRule::Near).await?);
@@ -94,10 +94,10 @@ impl Loader {
                 break;
             }
             let from = to.saturating_sub(page - 1).max(1);
-            let range = [rows_range(&tab.title, from, to, columns)];
+            let range = [make_rows_range(&tab.title, from, to, columns)];
             let read = match rule {
-                BlankRule::Near => self.values(&range).await?,
-                BlankRule::Everywhere => self.entered_values(&range).await?,
+                BlankRule::Near => self.read_values(&range).await?,
+                BlankRule::Everywhere => self.read_entered_values(&range).await?,
             };
             let last = read.first().and_then(|rows| rows.iter().rposition(|row| !is_blank(row)));
             if let Some(last) = last {
@@ -111,5 +111,5 @@ impl Loader {
 }
 
 fn is_blank(row: &[Value]) -> bool {
-    row.iter().all(|cell| text(cell).is_empty())
+    row.iter().all(|cell| format_cell(cell).is_empty())
 }

@@ -76,9 +76,9 @@ impl Bisection {
             Search::ProbingEmpty(suspects, _) | Search::Narrowing(suspects, _) if items >= suspects => Search::Idle,
             Search::ProbingEmpty(suspects, confidence) => {
                 self.accepts_empty = true;
-                narrow(suspects - items, confidence, suspects == 1)
+                narrow_search(suspects - items, confidence, suspects == 1)
             }
-            Search::Narrowing(suspects, confidence) => narrow(suspects - items, confidence, false),
+            Search::Narrowing(suspects, confidence) => narrow_search(suspects - items, confidence, false),
             same => same,
         };
     }
@@ -110,7 +110,7 @@ impl Bisection {
     }
 }
 
-fn narrow(suspects: usize, confidence: Confidence, is_alone: bool) -> Search {
+fn narrow_search(suspects: usize, confidence: Confidence, is_alone: bool) -> Search {
     match (suspects, confidence) {
         (1, Confidence::Refused) => Search::Found,
         // It was already sent alone, three times.

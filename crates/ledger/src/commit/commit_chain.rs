@@ -14,7 +14,7 @@ use crate::commit::commit_resolution::DraftIds;
 use crate::commit::row_deletion::{Gap, TabKind};
 use crate::leases::head::HeadId;
 use crate::leases::lease::{Fence, Holder, Lease};
-use crate::rows::row_codec::processed_row;
+use crate::rows::row_codec::encode_processed_row;
 use crate::runs::run::Run;
 use crate::state::snapshot::{Snapshot, State};
 use sheetkeep_base::time::Timestamp;
@@ -238,8 +238,8 @@ impl CommitChain {
     fn state_after(&self, to: HeadId, changes: &Changes, metadata: &CommitMetadata) -> State {
         let mut state = self.state.clone();
         state.lease = self.lease_after(metadata);
-        for (key, version, word, run) in changes.processed(&metadata.run.id, state.lease.fence, to.commit) {
-            state.processed.add(&processed_row(key, version, word, &run));
+        for (key, version, word, run) in changes.processed_entries(&metadata.run.id, state.lease.fence, to.commit) {
+            state.processed.add(&encode_processed_row(key, version, word, &run));
             if let Some(sums) = &mut state.key_sums {
                 sums.add(key.fingerprint());
             }
@@ -269,11 +269,11 @@ impl CommitChain {
     fn lease_after(&self, metadata: &CommitMetadata) -> Lease {
         let lease = &self.state.lease;
         let held = if self.has_claimed {
-            lease.renewed(metadata.now, metadata.ttl_ms)
+            lease.renew(metadata.now, metadata.ttl_ms)
         } else {
             lease.next_term(self.own_holder.clone(), metadata.now, metadata.ttl_ms)
         };
-        if metadata.releases_lease { held.released(metadata.now) } else { held }
+        if metadata.releases_lease { held.release(metadata.now) } else { held }
     }
 }
 

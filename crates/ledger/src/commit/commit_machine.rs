@@ -115,16 +115,16 @@ impl CommitMachine {
             CommitResult::Applied => CommitStep::End(CommitEnd::Applied(id)),
             CommitResult::Refused { part: CommitPart::Guard, .. } => self.read_head_after(LastResult::RefusedByGuard),
             CommitResult::Lost { .. } => self.read_head_after(LastResult::Lost),
-            CommitResult::Refused { part, .. } => self.not_applied(CommitEnd::Refused(*part)),
-            CommitResult::TooLarge => self.not_applied(CommitEnd::TooLarge),
-            CommitResult::NotExecuted { .. } => self.not_applied(CommitEnd::NotExecuted),
+            CommitResult::Refused { part, .. } => self.check_earlier_sends(CommitEnd::Refused(*part)),
+            CommitResult::TooLarge => self.check_earlier_sends(CommitEnd::TooLarge),
+            CommitResult::NotExecuted { .. } => self.check_earlier_sends(CommitEnd::NotExecuted),
             CommitResult::Unsafe { .. } => CommitStep::End(CommitEnd::Unsafe),
         }
     }
 
     /// This send applied nothing, but an earlier send of the same batch may have: then the head has
     /// to be read.
-    fn not_applied(&mut self, end: CommitEnd) -> CommitStep {
+    fn check_earlier_sends(&mut self, end: CommitEnd) -> CommitStep {
         if self.sends > 1 { self.read_head_after(LastResult::NotApplied(end)) } else { CommitStep::End(end) }
     }
 
@@ -148,7 +148,7 @@ impl CommitMachine {
             Resolution::HeadMissing => CommitStep::End(CommitEnd::HeadMissing),
             Resolution::NotApplied => match &self.last_result {
                 LastResult::Lost => self.send_again(),
-                LastResult::RefusedByGuard => self.refused_but_unchanged(),
+                LastResult::RefusedByGuard => self.resolve_unchanged_refusal(),
                 // An earlier send of this batch may still be under way, so it may yet be executed.
                 LastResult::NotApplied(CommitEnd::NotExecuted) => CommitStep::End(CommitEnd::Unclear),
                 LastResult::NotApplied(end) => CommitStep::End(end.clone()),
@@ -156,7 +156,7 @@ impl CommitMachine {
         }
     }
 
-    fn refused_but_unchanged(&mut self) -> CommitStep {
+    fn resolve_unchanged_refusal(&mut self) -> CommitStep {
         self.unchanged_reads += 1;
         if self.unchanged_reads >= MAX_UNCHANGED_READS {
             return CommitStep::End(CommitEnd::Redraft);

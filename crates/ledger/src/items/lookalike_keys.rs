@@ -38,13 +38,13 @@ struct UnusualKey {
 impl LookalikeKeys {
     /// Adds the key of a record. A key that shows its whole text costs nothing but a look at it.
     pub fn add(&mut self, key: &Key, position: &Position) {
-        let Some(visible) = visible_text(key.as_str()) else { return };
+        let Some(visible) = find_visible_text(key.as_str()) else { return };
         let fingerprint = Fingerprint::new(&visible);
         match self.unusual.get(&fingerprint) {
             Some(other) if other.key == *key => {}
             Some(_) if self.counted.len() >= MAX_REMEMBERED => {}
             Some(other) if self.counted.insert(Fingerprint::new(key.as_str())) => {
-                let pair = pair(key, &position.to_string(), &other.key, Some(&other.position));
+                let pair = describe_pair(key, &position.to_string(), &other.key, Some(&other.position));
                 self.count(pair);
             }
             Some(_) => {}
@@ -63,7 +63,7 @@ impl LookalikeKeys {
         let mut found: Vec<String> = Vec::new();
         for UnusualKey { key, visible, position } in std::mem::take(&mut self.unusual).into_values() {
             if let Some(plain) = visible.filter(|plain| is_known(plain)) {
-                found.push(pair(&key, &position, &plain, None));
+                found.push(describe_pair(&key, &position, &plain, None));
             }
         }
         // The sentence is the same in each run, whatever the order of the map is.
@@ -89,13 +89,13 @@ impl LookalikeKeys {
 }
 
 /// Names two keys so that people can distinguish them.
-fn pair(key: &Key, position: &str, other: &Key, other_position: Option<&str>) -> String {
+fn describe_pair(key: &Key, position: &str, other: &Key, other_position: Option<&str>) -> String {
     let place = other_position.map_or_else(String::new, |place| format!(" ({place})"));
-    format!("{} ({position}) and {}{place}", quoted(key), quoted(other))
+    format!("{} ({position}) and {}{place}", quote_key(key), quote_key(other))
 }
 
 /// Quotes a key. Characters other than letters, digits and marks of ASCII are shown by their numbers.
-fn quoted(key: &Key) -> String {
+fn quote_key(key: &Key) -> String {
     let show = |c: char| match c {
         ' '..='~' => c.to_string(),
         c if c.is_alphanumeric() => c.to_string(),
@@ -105,7 +105,7 @@ fn quoted(key: &Key) -> String {
 }
 
 /// Returns what a person sees of a key; `None` if that is the key itself.
-fn visible_text(key: &str) -> Option<String> {
+fn find_visible_text(key: &str) -> Option<String> {
     if key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') && key.trim().len() == key.len() {
         return None;
     }

@@ -172,7 +172,7 @@ impl RecordSelector {
             return RecordUse::Unordered(kind);
         }
         match &mut repeated.first {
-            Some(first) => self.repeats.add(key, first.difference(content(), place)),
+            Some(first) => self.repeats.add(key, first.find_difference(content(), place)),
             none => *none = Some(RepeatedRecord::new(content(), place)),
         }
         repeated.seen = repeated.seen.saturating_add(1);

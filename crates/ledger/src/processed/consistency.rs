@@ -89,27 +89,27 @@ impl Inconsistencies {
 
 impl ConsistencyCheck {
     /// Adds a row of Processed with the state done.
-    pub fn done(&mut self, key: RowDigest, version: u64, row: u32) {
+    pub fn add_done(&mut self, key: RowDigest, version: u64, row: u32) {
         self.done.push(Row::new(key, version, row));
     }
 
     /// Adds a done row of a predecessor spreadsheet, which holds its data rows.
-    pub fn earlier(&mut self, key: RowDigest, version: u64) {
+    pub fn add_earlier(&mut self, key: RowDigest, version: u64) {
         self.done.push(Row::new(key, version, 0));
     }
 
     /// Adds a row of Processed that revokes another.
-    pub fn forgotten(&mut self, key: RowDigest, version: u64) {
+    pub fn add_revocation(&mut self, key: RowDigest, version: u64) {
         self.forgotten.push(Row::new(key, version, 0));
     }
 
     /// Adds a data row; `cells` is a hash of the job's own cells in it.
-    pub fn data(&mut self, key: RowDigest, cells: u64, row: u32) {
+    pub fn add_data(&mut self, key: RowDigest, cells: u64, row: u32) {
         self.data.push(Row::new(key, cells, row));
     }
 
     /// Adds a data row without a key.
-    pub fn keyless(&mut self) {
+    pub fn add_keyless(&mut self) {
         self.keyless += 1;
     }
 
@@ -125,7 +125,7 @@ impl ConsistencyCheck {
         for versions in self.done.chunk_by(|a, b| a.key() == b.key()) {
             let Some(first) = versions.first() else { continue };
             found.keys += 1;
-            if of_key(&self.data, first.key()).is_empty() {
+            if rows_of_key(&self.data, first.key()).is_empty() {
                 found.missing.push((first.key(), first.number));
             }
             let same = versions.chunk_by(|a, b| a.hash == b.hash).filter(|same| same.len() > 1 && !repeats);
@@ -134,7 +134,7 @@ impl ConsistencyCheck {
         for of in self.data.chunk_by(|a, b| a.key() == b.key()) {
             let Some(first) = of.first() else { continue };
             let key = first.key();
-            let versions = of_key(&self.done, key).len();
+            let versions = rows_of_key(&self.done, key).len();
             if versions == 0 {
                 found.strange.push((key, first.number));
                 continue;
@@ -145,7 +145,7 @@ impl ConsistencyCheck {
                 WriteMode::Append => {
                     // A version that was revoked and done again, as by a reprocess, still has its
                     // earlier rows.
-                    let times = versions + of_key(&self.forgotten, key).len();
+                    let times = versions + rows_of_key(&self.forgotten, key).len();
                     let equal = of.chunk_by(|a, b| a.hash == b.hash).filter(|equal| equal.len() > times);
                     found.doubled.extend(equal.map(|equal| (key, rows(equal))));
                 }
@@ -180,7 +180,7 @@ impl ConsistencyCheck {
 }
 
 /// Returns the rows of a key from sorted rows.
-fn of_key(rows: &[Row], key: RowDigest) -> &[Row] {
+fn rows_of_key(rows: &[Row], key: RowDigest) -> &[Row] {
     let from = rows.partition_point(|row| row.key() < key);
     let to = rows.partition_point(|row| row.key() <= key);
     rows.get(from..to).unwrap_or_default()
@@ -203,8 +203,8 @@ mod tests {
     fn rows_that_a_forced_run_left_are_not_doubled() {
         let tabs = |data: &[(&str, u64)]| {
             let mut tabs = audit(&[("a", 1), ("a", 1), ("b", 1)], data);
-            tabs.forgotten(print("a"), 1);
-            tabs.forgotten(print("b"), 9);
+            tabs.add_revocation(print("a"), 1);
+            tabs.add_revocation(print("b"), 9);
             tabs.finish(WriteMode::Append, false)
         };
         assert!(tabs(&[("a", 5), ("a", 5), ("b", 5)]).is_clean());
@@ -216,10 +216,10 @@ mod tests {
     fn audit(done: &[(&str, u64)], data: &[(&str, u64)]) -> ConsistencyCheck {
         let mut audit = ConsistencyCheck::default();
         for (row, (key, version)) in (2..).zip(done) {
-            audit.done(print(key), *version, row);
+            audit.add_done(print(key), *version, row);
         }
         for (row, (key, cells)) in (2..).zip(data) {
-            audit.data(print(key), *cells, row);
+            audit.add_data(print(key), *cells, row);
         }
         audit
     }
@@ -227,9 +227,9 @@ mod tests {
     #[test]
     fn an_item_done_here_and_in_an_earlier_sheet_is_no_finding() {
         let mut tabs = audit(&[("a", 1)], &[("a", 5)]);
-        tabs.earlier(print("a"), 1);
-        tabs.earlier(print("b"), 1);
-        tabs.forgotten(print("a"), 1);
+        tabs.add_earlier(print("a"), 1);
+        tabs.add_earlier(print("b"), 1);
+        tabs.add_revocation(print("a"), 1);
         let found = tabs.finish(WriteMode::Append, false);
         assert!(found.is_clean() && found.keys == 1, "{found:?}");
     }
@@ -265,7 +265,7 @@ mod tests {
             audit(&[("a", 1), ("a", 1)], &[("a", 5)]).finish(WriteMode::Append, false).twice,
             [(print("a"), vec![2, 3])]
         );
-        tabs.forgotten(print("a"), 1);
+        tabs.add_revocation(print("a"), 1);
         let found = tabs.finish(WriteMode::Upsert, false);
         assert!(found.twice.is_empty() && found.keys == 1);
     }

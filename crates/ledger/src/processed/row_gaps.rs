@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 
 use crate::items::key::Fingerprint;
-use crate::processed::suppressed_failures::key_prefix_of;
+use crate::processed::suppressed_failures::cut_key_prefix;
 
 /// Maximum number of named keys: 13 KB, which each commit writes.
 const MAX_KEYS: usize = 1_000;
@@ -36,7 +36,7 @@ impl Gaps {
     /// Adds the key whose fingerprint starts with these 64 bits; its remaining rows were written
     /// before this commit.
     pub fn add(&mut self, key: u64, commit: u64) {
-        self.keys.insert(key_prefix_of(key));
+        self.keys.insert(cut_key_prefix(key));
         if self.keys.len() > MAX_KEYS {
             // The remaining rows of each of them are older too.
             self.keys.clear();
@@ -60,7 +60,7 @@ impl Gaps {
 
     /// True if a key may have lost rows; `first` is the commit of its first row, if it has rows.
     pub fn has(&self, key: Fingerprint, first: Option<u64>) -> bool {
-        self.keys.contains(&key_prefix_of(key.0))
+        self.keys.contains(&cut_key_prefix(key.0))
             || first.zip(self.before).is_some_and(|(first, before)| first < before)
     }
 

@@ -4,7 +4,7 @@
 //! In scope: the change that wrote a row of Processed, and the id of a change, if one version of a
 //! key counts.
 //! Out of scope: which version counts (`ledger::processed::processed_index`), and the use of the id
-//! (`ledger::items::key::idempotency_key_of`).
+//! (`ledger::items::key::make_idempotency_key_of_change`).
 //!
 //! A service that accepts each idempotency key once needs a different one for each *change*. From
 //! version 1 to version 2 and back to version 1 are two changes, and the second ends where the key
@@ -39,7 +39,7 @@ impl VersionUse {
     /// Parses the cell `run` of a row.
     pub fn from_cell(run_cell: &str) -> Self {
         let order = read_run_cell(run_cell).1;
-        let id = (fnv(run_cell) << 1) | u64::from(order.is_some());
+        let id = (hash_text(run_cell) << 1) | u64::from(order.is_some());
         Self { id, commit: order.map_or(0, |order| order.commit) }
     }
 
@@ -61,7 +61,7 @@ impl VersionUse {
 
 /// FNV-1a, 64 bits. It distinguishes rows of one key. Its form is frozen: idempotency keys depend
 /// on it.
-fn fnv(text: &str) -> u64 {
+fn hash_text(text: &str) -> u64 {
     text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
 }
 
@@ -104,7 +104,7 @@ impl VersionHistory {
 
     /// Returns the history without spare room.
     #[must_use]
-    pub fn finished(mut self) -> Self {
+    pub fn shrink_to_fit(mut self) -> Self {
         self.rows.shrink_to_fit();
         self
     }
@@ -152,7 +152,7 @@ mod tests {
         let key = Fingerprint(7, 7);
         let mut history = VersionHistory::new(Gaps::read("", before));
         history.add_key(rows.iter().map(|(hash, cell)| (key, *hash, VersionUse::from_cell(cell))));
-        history.finished()
+        history.shrink_to_fit()
     }
 
     fn change_id(rows: &[(u64, &str)], to: u64) -> Option<String> {

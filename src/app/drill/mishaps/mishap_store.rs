@@ -45,7 +45,7 @@ impl MishapStore {
         for mishap in due {
             match mishap {
                 Mishap::KillBeforeCommit(_) => {
-                    self.mishaps.kill(&format!("before commit {nth} was sent")).await;
+                    self.mishaps.kill_run(&format!("before commit {nth} was sent")).await;
                 }
                 Mishap::Throttle { calls, .. } => {
                     self.sheet.throttle(calls);
@@ -53,7 +53,7 @@ impl MishapStore {
                     queue.record(moment, |outcome| outcome.throttled_calls += u64::from(calls));
                 }
                 Mishap::LoseReply(_) => {
-                    self.sheet.lose_reply();
+                    self.sheet.lose_next_reply();
                     let moment = format!("commit {nth} was applied, and its reply lost");
                     queue.record(moment, |outcome| outcome.lost_replies += 1);
                 }
@@ -76,12 +76,12 @@ impl StoreLayer for MishapStore {
 
     fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
         Box::pin(async move {
-            let nth = self.mishaps.queue.next_commit();
+            let nth = self.mishaps.queue.count_commit();
             self.run_mishaps_before(nth).await;
             let result = self.inner.commit(commit).await;
             let due = |mishap: &Mishap| matches!(mishap, Mishap::KillAfterCommit(at) if *at == nth);
             if matches!(result, CommitResult::Applied) && !self.mishaps.queue.take(due).is_empty() {
-                self.mishaps.kill(&format!("after commit {nth} was applied")).await;
+                self.mishaps.kill_run(&format!("after commit {nth} was applied")).await;
             }
             result
         })

@@ -45,7 +45,7 @@ impl SourceLayer for WatchedSource {
                 self.mishaps.position().store(number, Ordering::SeqCst);
                 let due = |mishap: &Mishap| matches!(mishap, Mishap::KillAtRecord(at) if *at == number);
                 if !self.mishaps.queue.take(due).is_empty() {
-                    self.mishaps.kill("").await;
+                    self.mishaps.kill_run("").await;
                 }
             }
             Ok(record)

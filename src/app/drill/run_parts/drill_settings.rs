@@ -19,7 +19,7 @@ const COMMITS: usize = 6;
 
 /// Returns the settings for a drill: a sheet in memory, small commits, and nothing that belongs to
 /// runs by schedule.
-pub fn drill_settings(job: &DrillJob, clock: &DrillClock, folder: &Path) -> Settings {
+pub fn make_drill_settings(job: &DrillJob, clock: &DrillClock, folder: &Path) -> Settings {
     let mut settings = job.settings.as_ref().clone();
     let few = job.units().div_ceil(COMMITS).max(1);
     settings.commit.max_rows = settings.commit.max_rows.min(few);
@@ -43,7 +43,7 @@ struct DrillEvaluator {
 
 impl Evaluator for DrillEvaluator {
     fn evaluate(&self, evaluation: Evaluation) -> BoxFuture<'static, Result<Vec<serde_json::Value>, EvaluationError>> {
-        let (busy, evaluating) = (self.clock.busy(), self.inner.evaluate(evaluation));
+        let (busy, evaluating) = (self.clock.mark_busy(), self.inner.evaluate(evaluation));
         Box::pin(async move {
             let values = evaluating.await;
             drop(busy);

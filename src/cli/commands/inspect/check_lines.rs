@@ -10,10 +10,10 @@ use crate::app::connect::connect_existing;
 use crate::app::connect::{Sheet, check_new_file, connect_to_drive};
 use crate::app::error::AppError;
 use crate::app::heartbeat::HeartbeatFile;
-use crate::app::job::active_run;
-use crate::app::local_state::instance_lock::known_id;
-use crate::app::metrics::metric_files::{folder_refusal, textfile_refusal};
-use crate::app::run_request::definition;
+use crate::app::job::find_active_run;
+use crate::app::local_state::instance_lock::read_known_id;
+use crate::app::metrics::metric_files::{explain_folder_refusal, explain_textfile_refusal};
+use crate::app::run_request::make_definition;
 use crate::check::preflight::{PlannedRun, SpreadsheetFindings, check_spreadsheet};
 use crate::check::programs::check_programs;
 use crate::check::repeated::RepeatedKeyScan;
@@ -56,14 +56,14 @@ pub struct ServiceFindings {
 }
 
 /// Looks at what is on this machine.
-pub async fn offline_lines(
+pub async fn check_offline(
     args: &CheckArgs,
     settings: &Settings,
     place: &Spreadsheet,
     clock: &dyn Clock,
 ) -> OfflineFindings {
-    let mut lines = destination_lines(args, settings, place);
-    lines.extend(check_surroundings(settings, &env_file(args, settings)));
+    let mut lines = report_destination(args, settings, place);
+    lines.extend(check_surroundings(settings, &find_env_file(args, settings)));
     lines.extend(check_schedule(settings, clock.now()));
     lines.extend(check_heartbeat(settings));
     lines.extend(check_alerts(settings));
@@ -76,7 +76,7 @@ pub async fn offline_lines(
 }
 
 /// Adds the lines about the service and the spreadsheet, or about the local file.
-pub async fn service_lines(
+pub async fn check_service(
     args: &CheckArgs,
     settings: &Settings,
     clock: &Arc<dyn Clock>,
@@ -90,7 +90,7 @@ pub async fn service_lines(
         Err(AppError::NeverRan) => {
             let what = "it does not exist yet; the first run creates it";
             let created =
-                check_own_file(settings).map(|()| lines.push(CheckItem::expected(Subject::Spreadsheet, what)));
+                check_own_file(settings).map(|()| lines.push(CheckItem::new_expected(Subject::Spreadsheet, what)));
             let fresh = ServiceFindings { has_done_keys: Some(false), ..ServiceFindings::default() };
             return created.map_or_else(|error| unreachable(Subject::Spreadsheet, error), |()| fresh);
         }
@@ -102,16 +102,16 @@ pub async fn service_lines(
     let planned = PlannedRun {
         sheets: Arc::clone(&sheet.sheets),
         id: sheet.id.clone(),
-        definition: definition(settings),
-        install: known_id(settings.state_dir.as_deref()),
-        running: active_run(settings),
+        definition: make_definition(settings),
+        install: read_known_id(settings.state_dir.as_deref()),
+        running: find_active_run(settings),
         clock: Arc::clone(clock),
     };
     let before = lines.len();
     let SpreadsheetFindings { can_be_read, has_done_keys } =
         Box::pin(check_spreadsheet(settings, &planned, lines)).await;
     if can_be_read {
-        lines.extend(drive_line(settings, clock, chance).await);
+        lines.extend(report_trashed_file(settings, clock, chance).await);
     }
     if can_be_read && args.write {
         let (sheets, id) = (Arc::clone(&sheet.sheets), sheet.id.clone());
@@ -126,16 +126,16 @@ pub async fn service_lines(
 }
 
 /// Returns the lines about the job file, its notes, the destination and the proxy.
-fn destination_lines(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<CheckItem> {
+fn report_destination(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<CheckItem> {
     let warnings =
-        settings.notes.iter().map(|note| CheckItem::warning(Subject::JobFile, note.what.clone(), Some(&note.help)));
-    let job_file = CheckItem::expected(Subject::JobFile, args.job.job.display().to_string());
-    let place = CheckItem::expected(Subject::Spreadsheet, place.to_string());
-    std::iter::once(job_file).chain(warnings).chain([place]).chain(proxy_line(settings)).collect()
+        settings.notes.iter().map(|note| CheckItem::new_warning(Subject::JobFile, note.what.clone(), Some(&note.help)));
+    let job_file = CheckItem::new_expected(Subject::JobFile, args.job.job.display().to_string());
+    let place = CheckItem::new_expected(Subject::Spreadsheet, place.to_string());
+    std::iter::once(job_file).chain(warnings).chain([place]).chain(report_proxy(settings)).collect()
 }
 
 /// Returns the line about the proxy; `None` without one. The embedded sheet needs none.
-fn proxy_line(settings: &Settings) -> Option<CheckItem> {
+fn report_proxy(settings: &Settings) -> Option<CheckItem> {
     let url = &settings.api_url;
     let what = match settings.proxies.route(&url.parse().ok()?) {
         ProxyRoute::Direct => return None,
@@ -145,11 +145,11 @@ fn proxy_line(settings: &Settings) -> Option<CheckItem> {
         ProxyRoute::Via(proxy) => format!("{url} is reached through {proxy}"),
         ProxyRoute::Bypassed(proxy, why) => format!("{url} is reached without {proxy}: {why}"),
     };
-    Some(CheckItem::expected(Subject::Proxy, what))
+    Some(CheckItem::new_expected(Subject::Proxy, what))
 }
 
 /// Returns the path of the file that settings come from, which need not exist.
-fn env_file(args: &CheckArgs, settings: &Settings) -> PathBuf {
+fn find_env_file(args: &CheckArgs, settings: &Settings) -> PathBuf {
     let beside = || settings.path.parent().map(|folder| folder.join(ENV_FILE)).unwrap_or_default();
     args.job.sheet.env_file.clone().unwrap_or_else(beside)
 }
@@ -160,15 +160,18 @@ fn check_heartbeat(settings: &Settings) -> Vec<CheckItem> {
     let subject = Subject::Heartbeat;
     let ping = settings.heartbeat.ping.as_ref().map(|ping| {
         let convention = ping.convention.as_str();
-        CheckItem::expected(subject, format!("the ping address is well-formed ({convention}); no ping is sent here"))
+        CheckItem::new_expected(
+            subject,
+            format!("the ping address is well-formed ({convention}); no ping is sent here"),
+        )
     });
     let file = settings.heartbeat.file.as_ref().map(|file| {
         let shown = file.display();
-        match HeartbeatFile::refusal(file, &settings.job) {
-            None => CheckItem::expected(subject, format!("{shown} is written after each run")),
+        match HeartbeatFile::explain_refusal(file, &settings.job) {
+            None => CheckItem::new_expected(subject, format!("{shown} is written after each run")),
             Some(why) => {
                 let help = "name another file as `file` in [heartbeat], or move that one away";
-                CheckItem::warning(subject, format!("{shown} would not be written: {why}"), Some(help))
+                CheckItem::new_warning(subject, format!("{shown} would not be written: {why}"), Some(help))
             }
         }
     });
@@ -179,7 +182,7 @@ fn check_heartbeat(settings: &Settings) -> Vec<CheckItem> {
 fn check_alerts(settings: &Settings) -> Option<CheckItem> {
     let names: Vec<String> = settings.alerts.channels.iter().map(ToString::to_string).collect();
     let what = format!("well-formed: {}; no message is sent here, sheetkeep alert test sends one", names.join(", "));
-    (!names.is_empty()).then(|| CheckItem::expected(Subject::Alerts, what))
+    (!names.is_empty()).then(|| CheckItem::new_expected(Subject::Alerts, what))
 }
 
 /// Returns the lines about who gets metrics. Nothing is sent or written. What fails there changes
@@ -189,20 +192,21 @@ fn check_metrics(settings: &Settings) -> Vec<CheckItem> {
     let of_file = |path: &PathBuf, refusal: Option<String>, fine: &str| {
         let shown = path.display();
         match refusal {
-            None => CheckItem::expected(subject, format!("{shown} {fine} after each run")),
+            None => CheckItem::new_expected(subject, format!("{shown} {fine} after each run")),
             Some(why) => {
                 let help = "name another file in [metrics], or move that one away";
-                CheckItem::warning(subject, format!("{shown} would not be written: {why}"), Some(help))
+                CheckItem::new_warning(subject, format!("{shown} would not be written: {why}"), Some(help))
             }
         }
     };
-    let jsonl = metrics.jsonl.as_ref().map(|path| of_file(path, folder_refusal(path), "gets a line"));
-    let refusal = |path: &PathBuf| textfile_refusal(path, &settings.job);
+    let jsonl = metrics.jsonl.as_ref().map(|path| of_file(path, explain_folder_refusal(path), "gets a line"));
+    let refusal = |path: &PathBuf| explain_textfile_refusal(path, &settings.job);
     let textfile = metrics.textfile.as_ref().map(|path| of_file(path, refusal(path), "is written"));
     let hosts = metrics.pushgateway.iter().map(|gateway| &gateway.host);
     let hosts = hosts.chain(metrics.statsd.iter().map(|statsd| &statsd.address));
-    let sent = hosts
-        .map(|host| CheckItem::expected(subject, format!("{host} gets metrics after each run; none are sent here")));
+    let sent = hosts.map(|host| {
+        CheckItem::new_expected(subject, format!("{host} gets metrics after each run; none are sent here"))
+    });
     jsonl.into_iter().chain(textfile).chain(sent).collect()
 }
 
@@ -215,7 +219,7 @@ fn check_own_file(settings: &Settings) -> Result<(), AppError> {
 }
 
 /// Asks Drive whether the file is in the trash; nothing for a local file.
-async fn drive_line(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Option<CheckItem> {
+async fn report_trashed_file(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Option<CheckItem> {
     let Sheet { sheets, id, .. } = connect_to_drive(settings, clock, chance).ok().flatten()?;
     Some(check_trash(&sheets, &id).await)
 }

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::app::inspect::explain::{ItemHistory, explain};
+use crate::app::inspect::explain::{ItemHistory, explain_key};
 use crate::cli::args::command_line::ExplainArgs;
 use crate::cli::commands::error_report::from_app;
-use crate::cli::commands::load_settings::{destination_line, load_settings};
+use crate::cli::commands::load_settings::{format_destination, load_settings};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::is_digest;
 use crate::cli::output::destination::Spreadsheet;
-use crate::cli::output::json::{SCHEMA_VERSION, json_line};
+use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
 use crate::cli::session::Session;
-use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::control_characters::make_visible;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::items::failure::{ActionAnswer, RequestedAction};
@@ -25,7 +25,7 @@ use crate::ledger::runs::run::Run;
 use crate::rng::Rng;
 
 /// Shows the history of one key.
-pub async fn command(
+pub async fn execute(
     session: &Session,
     args: &ExplainArgs,
     clock: Arc<dyn Clock>,
@@ -35,11 +35,11 @@ pub async fn command(
     let key =
         Key::new(args.key.as_str()).map_err(|error| CliError::new(format!("read the key: {error}"), Exit::Usage))?;
     let (again, chance_again) = (Arc::clone(&clock), Arc::clone(&chance));
-    let history = explain(&settings, &key, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
+    let history = explain_key(&settings, &key, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
     let history = match Key::new(format!("#{}", args.key)) {
         // A record without a key is listed without its #, which would begin a comment in a shell.
         Ok(signed) if !history.is_known() && is_digest(&args.key) => {
-            explain(&settings, &signed, again, chance_again).await.map_err(|error| from_app(&error, &settings))?
+            explain_key(&settings, &signed, again, chance_again).await.map_err(|error| from_app(&error, &settings))?
         }
         _ => history,
     };
@@ -49,37 +49,37 @@ pub async fn command(
             .with_help("keys are matched exactly; the source may not have yielded it yet"));
     }
     let text = if args.job.json {
-        json_line(&Document::new(&history, &settings))
+        format_json_line(&Document::new(&history, &settings))
     } else {
-        history_text(&history, &settings.job)
+        format_history(&history, &settings.job)
     };
-    session.terminal.out().put(&text);
+    session.terminal.stdout().put(&text);
     if !args.job.json {
-        session.terminal.out().put(&destination_line(&settings));
+        session.terminal.stdout().put(&format_destination(&settings));
     }
     Ok(Exit::Ok)
 }
 
 /// Returns the history in lines, in the order in which it happened.
-fn history_text(history: &ItemHistory, job: &str) -> String {
-    let mut out = format!("{} · key {}\n", visible(job), visible(&history.key));
+fn format_history(history: &ItemHistory, job: &str) -> String {
+    let mut out = format!("{} · key {}\n", make_visible(job), make_visible(&history.key));
     for row in &history.failures {
         let failure = &row.failure;
         let state = failure.state.as_str();
         let tries = if failure.attempts == 1 { "attempt" } else { "attempts" };
         let _ = write!(out, "  {}  {state} after {} {tries}", failure.last_seen, failure.attempts);
         if failure.step.is_empty() && !failure.error.is_empty() {
-            let _ = write!(out, ", {}", visible(&failure.error));
+            let _ = write!(out, ", {}", make_visible(&failure.error));
         }
         if !failure.step.is_empty() {
-            let _ = write!(out, ", at {}: {}", visible(&failure.step), visible(&failure.error));
+            let _ = write!(out, ", at {}: {}", make_visible(&failure.step), make_visible(&failure.error));
         }
         let _ = writeln!(
             out,
             "  (Failures row {}, run {}{})",
             row.row,
-            visible(&failure.run),
-            commit_suffix(failure.order)
+            make_visible(&failure.run),
+            format_commit(failure.order)
         );
         if let Some(action) = row.action {
             let _ = writeln!(out, "      requested there: {}", action.as_str());
@@ -87,35 +87,35 @@ fn history_text(history: &ItemHistory, job: &str) -> String {
     }
     for row in &history.done {
         let version =
-            if row.version.is_empty() { String::new() } else { format!(" in version {}", visible(&row.version)) };
-        let _ = write!(out, "  {}{version} by run {}", visible(&row.state), visible(&row.run));
+            if row.version.is_empty() { String::new() } else { format!(" in version {}", make_visible(&row.version)) };
+        let _ = write!(out, "  {}{version} by run {}", make_visible(&row.state), make_visible(&row.run));
         let _ = match (&row.spreadsheet, row.row) {
-            (Some(earlier), _) => writeln!(out, "  (Processed of the earlier spreadsheet {})", visible(earlier)),
-            (None, Some(number)) => writeln!(out, "  (Processed row {number}{})", commit_suffix(row.order)),
+            (Some(earlier), _) => writeln!(out, "  (Processed of the earlier spreadsheet {})", make_visible(earlier)),
+            (None, Some(number)) => writeln!(out, "  (Processed row {number}{})", format_commit(row.order)),
             (None, None) => writeln!(out, "  (Processed; the next run puts its row back)"),
         };
     }
     let (tab, rows) = &history.data;
     let _ = match rows.as_slice() {
-        [] => writeln!(out, "  no row in {}", visible(tab)),
-        rows => writeln!(out, "  in {} at row {}", visible(tab), join_rows(rows)),
+        [] => writeln!(out, "  no row in {}", make_visible(tab)),
+        rows => writeln!(out, "  in {} at row {}", make_visible(tab), join_rows(rows)),
     };
     for run in &history.runs {
-        let _ = writeln!(out, "  run {}: {}{}", visible(&run.id), run.status.as_str(), end_suffix(run));
+        let _ = writeln!(out, "  run {}: {}{}", make_visible(&run.id), run.status.as_str(), end_suffix(run));
     }
     let _ = writeln!(out, "  next: {}", history.next);
     out
 }
 
 /// Returns the commit that wrote a row, if the row contains it.
-fn commit_suffix(order: Option<RowOrder>) -> String {
+fn format_commit(order: Option<RowOrder>) -> String {
     order.map_or_else(String::new, |order| format!(", commit {}", order.commit))
 }
 
 fn end_suffix(run: &Run) -> String {
-    let message = if run.message.is_empty() { String::new() } else { format!(", {}", visible(&run.message)) };
+    let message = if run.message.is_empty() { String::new() } else { format!(", {}", make_visible(&run.message)) };
     match run.finished {
-        Some(finished) => format!(" at {finished} on {}{message}", visible(&run.host)),
+        Some(finished) => format!(" at {finished} on {}{message}", make_visible(&run.host)),
         None => message,
     }
 }

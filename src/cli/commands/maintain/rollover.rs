@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::app::error::AppError;
-use crate::app::inspect::listing::{listing, loaded};
+use crate::app::inspect::listing::{list_tabs, load_snapshot};
 use crate::app::job::has_pending_results;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::job::{JobArgs, SheetArgs};
@@ -20,9 +20,9 @@ use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::format_count;
-use crate::cli::output::json::{SCHEMA_VERSION, json_line};
+use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
 use crate::cli::session::Session;
-use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::control_characters::make_visible;
 use crate::clock::Clock;
 use crate::config::sections::sheet::target::Target;
 use crate::config::settings::Settings;
@@ -36,7 +36,7 @@ use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
 
 /// Prints what a rollover would do, or does it.
-pub async fn command(
+pub async fn execute(
     session: &Session,
     args: &RolloverArgs,
     host: String,
@@ -49,7 +49,7 @@ pub async fn command(
     ensure_remote(&old)?;
     let new = load_settings(&there, None);
     let new = new.map_err(|_| CliError::new("move the job: --to names no spreadsheet's id or address", Exit::Usage))?;
-    let (from, to) = spreadsheet_ids(&old, &new)?;
+    let (from, to) = find_spreadsheet_ids(&old, &new)?;
     let read = || read_both(&old, &new, (&from, &to), Arc::clone(&clock), Arc::clone(&chance));
     let mut found = read().await?;
     let plan = RolloverText { settings: &old, from: &from, to: &to, before: found.plan.clone() };
@@ -70,7 +70,7 @@ pub async fn command(
         for (job, order) in [(&there, into), (&args.job, out)] {
             let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
             let exit =
-                Box::pin(run::run_job(session, &RunArgs::quiet(job), order, host.clone(), clock, chance)).await?;
+                Box::pin(run::run_job(session, &RunArgs::new_quiet(job), order, host.clone(), clock, chance)).await?;
             if exit != Exit::Ok {
                 return Ok(exit);
             }
@@ -82,8 +82,8 @@ pub async fn command(
         }
     }
     let over = found.plan.stage == RolloverStage::Complete;
-    let output = if args.job.json { json_line(&plan.document(over)) } else { plan.text(over) };
-    session.terminal.out().put(&output);
+    let output = if args.job.json { format_json_line(&plan.make_document(over)) } else { plan.format_plan(over) };
+    session.terminal.stdout().put(&output);
     Ok(Exit::Ok)
 }
 
@@ -107,7 +107,7 @@ fn ensure_remote(old: &Settings) -> Result<(), CliError> {
 }
 
 /// Returns the ids of the old and the new spreadsheet.
-fn spreadsheet_ids(old: &Settings, new: &Settings) -> Result<(String, String), CliError> {
+fn find_spreadsheet_ids(old: &Settings, new: &Settings) -> Result<(String, String), CliError> {
     match (&old.target, &new.target) {
         (Target::Google { id: from }, Target::Google { id: to }) if from != to => Ok((from.clone(), to.clone())),
         _ => Err(CliError::new("move the job: --to names the spreadsheet in which it is", Exit::Usage)),
@@ -122,10 +122,10 @@ async fn read_both(
     chance: Arc<dyn Rng>,
 ) -> Result<RolloverFindings, CliError> {
     let wanted = ScanScope { reads_failures: true, ..ScanScope::default() };
-    let known = listing(old, wanted, Arc::clone(&clock), Arc::clone(&chance)).await;
+    let known = list_tabs(old, wanted, Arc::clone(&clock), Arc::clone(&chance)).await;
     let known = known.map_err(|error| from_app(&error, old))?;
     let now = clock.now();
-    let there = loaded(new, clock, chance).await;
+    let there = load_snapshot(new, clock, chance).await;
     let there = there.map_err(|error: AppError| {
         from_app(&error, new)
             .with_help("this is about the spreadsheet that --to names: is it shared with the job's account?")
@@ -135,7 +135,7 @@ async fn read_both(
         CliError::new(format!("move the job: {why}"), exit).with_help("nothing was written")
     };
     let moving = plan_rollover(&known, there.as_ref(), ids.0, ids.1, now);
-    let moving = moving.map_err(|refusal| refused(refusal.to_string(), refusal.passes()))?;
+    let moving = moving.map_err(|refusal| refused(refusal.to_string(), refusal.is_removed_by_run()))?;
     if moving.stage != RolloverStage::Complete && has_pending_results(old) {
         let why =
             "results of steps on this machine are not on the sheet yet: run the job once, then repeat the command";
@@ -158,9 +158,9 @@ struct RolloverText<'a> {
 }
 
 impl RolloverText<'_> {
-    fn text(&self, is_over: bool) -> String {
+    fn format_plan(&self, is_over: bool) -> String {
         let Self { from, to, .. } = self;
-        let (job, tab) = (visible(&self.settings.job), visible(&self.settings.tab));
+        let (job, tab) = (make_visible(&self.settings.job), make_visible(&self.settings.tab));
         if is_over {
             let so_far = if self.before.stage == RolloverStage::Complete { "already" } else { "from now on" };
             return format!(
@@ -190,7 +190,7 @@ impl RolloverText<'_> {
         )
     }
 
-    fn document(&self, is_over: bool) -> RolloverDocument<'_> {
+    fn make_document(&self, is_over: bool) -> RolloverDocument<'_> {
         RolloverDocument {
             schema_version: SCHEMA_VERSION,
             job: &self.settings.job,

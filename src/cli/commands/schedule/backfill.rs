@@ -19,7 +19,7 @@ use crate::cli::commands::run::run_job;
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::json::{SCHEMA_VERSION, json_line};
+use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::logical_time::LogicalTime;
@@ -33,7 +33,7 @@ use crate::time::Timestamp;
 const MOST_LISTED: usize = 10;
 
 /// Runs the missing occurrences, oldest first. Stops at the first run that does not succeed.
-pub async fn command(
+pub async fn execute(
     session: &Session,
     args: &BackfillArgs,
     host: String,
@@ -55,8 +55,8 @@ pub async fn command(
     leave_to_schedule(&mut plan, schedule, times.settled_until, now);
     if args.dry_run || plan.missing.is_empty() || !args.job.json {
         let document = PlanDocument::new(&settings.job, &plan);
-        let text = if args.job.json { json_line(&document) } else { text(&settings.job, &plan) };
-        session.terminal.out().put(&text);
+        let text = if args.job.json { format_json_line(&document) } else { format_plan(&settings.job, &plan) };
+        session.terminal.stdout().put(&text);
     }
     if args.dry_run {
         return Ok(Exit::Ok);
@@ -97,7 +97,7 @@ async fn run_occurrence(
     Box::pin(run_job(session, &run_args, options, host.to_owned(), clock, chance)).await
 }
 
-fn text(job: &str, plan: &BackfillPlan) -> String {
+fn format_plan(job: &str, plan: &BackfillPlan) -> String {
     let mut parts = vec![format!("{} to run", plan.missing.len()), format!("{} ran before", plan.already_done)];
     if plan.blackout > 0 {
         parts.push(format!("{} on blackout dates", plan.blackout));

@@ -9,7 +9,7 @@ use crate::ledger::runs::event::Event;
 use crate::telemetry::logs::log_line::LogLevel;
 
 /// Returns the name of the event.
-pub fn event_name(event: &Event) -> &'static str {
+pub fn name_event(event: &Event) -> &'static str {
     match event {
         Event::Started { .. } => "run.started",
         Event::Waiting { .. } => "run.waiting",
@@ -32,7 +32,7 @@ pub fn event_name(event: &Event) -> &'static str {
 }
 
 /// Returns how serious the event is.
-pub fn event_level(event: &Event) -> LogLevel {
+pub fn rate_event(event: &Event) -> LogLevel {
     match event {
         Event::ItemFailed { .. }
         | Event::Retrying { .. }
@@ -44,7 +44,7 @@ pub fn event_level(event: &Event) -> LogLevel {
 }
 
 /// Returns the fields of the event, beside the job and the run.
-pub fn event_fields(event: &Event) -> Map<String, Value> {
+pub fn collect_event_fields(event: &Event) -> Map<String, Value> {
     let pairs: Vec<(&str, Value)> = match event {
         Event::Retrying { step, key, attempt, of, delay_ms, fault, cause } => vec![
             ("step", step.as_str().into()),

@@ -35,12 +35,12 @@ impl fmt::Debug for EvaluationSettings {
 
 impl EvaluationSettings {
     /// Returns an expression with these bounds.
-    pub fn expression(&self, program: &Program) -> Expression {
+    pub fn make_expression(&self, program: &Program) -> Expression {
         Expression::new(program.clone(), self.bounds, self.evaluator.clone())
     }
 
     /// Returns an expression with a timeout of its own.
-    pub fn expression_within(&self, program: &Program, timeout_ms: u64) -> Expression {
+    pub fn make_expression_within(&self, program: &Program, timeout_ms: u64) -> Expression {
         let bounds = Bounds { time: Duration::from_millis(timeout_ms), ..self.bounds };
         Expression::new(program.clone(), bounds, self.evaluator.clone())
     }
@@ -51,12 +51,12 @@ pub(in crate::config) fn settings(reader: &mut ValueReader<'_>, raw: &JobFile) -
     let mut bounds = Bounds::default();
     if let Some(jq) = &raw.jq {
         if let Some(at) = &jq.timeout
-            && let Some(ms) = reader.duration_ms(at, "jq.timeout", 1..=MAX_TIMEOUT_MS)
+            && let Some(ms) = reader.read_duration(at, "jq.timeout", 1..=MAX_TIMEOUT_MS)
         {
             bounds.time = Duration::from_millis(ms);
         }
         if let Some(at) = &jq.memory
-            && let Some(memory) = reader.whole_number(at, "jq.memory", MEMORY_MB)
+            && let Some(memory) = reader.read_whole_number(at, "jq.memory", MEMORY_MB)
         {
             bounds.memory = memory << 20;
         }

@@ -157,12 +157,12 @@ fn a_reload_under_a_foreign_claim_is_fenced() {
 #[test]
 fn a_claim_that_lost_the_race_against_another_one_is_fenced() {
     let mut free = begun().state;
-    free.lease = free.lease.released(Timestamp(0));
+    free.lease = free.lease.release(Timestamp(0));
     let mut chain = CommitChain::new(Some(&loaded(&free, HeadId { commit: 5, nonce: 5 })), State::default(), me());
     let claim = draft(&mut chain, 6, false);
     assert_eq!(chain.on_end(&claim, &CommitEnd::Reload), NextAction::Reload);
     let mut theirs = free.clone();
-    theirs.lease = theirs.lease.next_term(holder("other"), Timestamp(0), 1).released(Timestamp(0));
+    theirs.lease = theirs.lease.next_term(holder("other"), Timestamp(0), 1).release(Timestamp(0));
     assert_eq!(chain.on_reload(&loaded(&theirs, HeadId { commit: 6, nonce: 9 })), Err(HaltReason::Fenced));
 }
 
