@@ -18,7 +18,7 @@ use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::machine::MachineError;
 use sheetkeep::port::step::{Step, StepContext, StepError};
 use sheetkeep::runner::run_config::RunError;
-use sheetkeep::runner::shutdown::{Stop, StopReason};
+use sheetkeep::runner::shutdown::{StopHandle, StopReason};
 use sheetkeep::store::memory::{InjectedFault, MemoryStore};
 use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
@@ -190,7 +190,7 @@ async fn a_source_that_breaks_off_keeps_what_came_before() {
 async fn a_run_asked_to_stop_finishes_what_is_in_hand() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
-    let stop = Stop::default();
+    let stop = StopHandle::default();
     let asked = stop.clone();
     let job = Job::new(clock).step(move |value, _| {
         if value["n"] == 2 {
@@ -223,7 +223,7 @@ async fn stdin_and_outside_effects_claim_the_lease_first() {
 async fn a_run_asked_to_stop_twice_leaves_its_steps_to_the_next() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
-    let stop = Stop::default();
+    let stop = StopHandle::default();
     let asked = stop.clone();
     let job = Job::new(Arc::clone(&clock)).step(move |value, _| Ok(vec![value.clone()]));
     let source = Values::of([json!({"id": "a"}), json!({"id": "b", "hangs": true}), json!({"id": "c"})]);
@@ -245,7 +245,7 @@ async fn a_run_asked_to_stop_twice_leaves_its_steps_to_the_next() {
 async fn a_stop_between_two_attempts_leaves_the_item_untried() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
-    let stop = Stop::default();
+    let stop = StopHandle::default();
     let asked = stop.clone();
     let busy = || StepError::Transient { why: "busy".into(), retry_after_ms: Some(60_000) };
     let job = Job::new(Arc::clone(&clock)).step(move |value, _| match value["id"].as_str() {
@@ -277,7 +277,7 @@ async fn retries_cut_off_by_the_deadline_are_a_failure() {
     });
     let source = || Values::of(["a", "b"].map(|id| json!({"id": id})));
     for failed in [1, 0] {
-        let stop = Stop::default();
+        let stop = StopHandle::default();
         let asked = stop.clone();
         let deadline = async {
             clock.sleep(Duration::from_secs(30)).await;

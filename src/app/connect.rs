@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::app::emulator;
 use crate::app::error::AppError;
 use crate::clock::Clock;
-use crate::config::sections::sheet::target::{GOOGLE_API_URL, Target};
+use crate::config::sections::sheet::target::{GOOGLE_API_URL, SheetTarget};
 use crate::config::settings::Settings;
 #[cfg(feature = "emulator")]
 use crate::emulator::{Emulator, EmulatorOptions, FailureCause};
@@ -95,15 +95,15 @@ fn describe_embedded_error(file: &Path, why: String, lasting: Option<FailureCaus
 /// Connects to the sheet that the settings name.
 pub fn connect(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     match &settings.target {
-        Target::Google { id } => to_google(settings, id, AccessScope::Write, clock, chance),
-        Target::Embedded { file } => open_embedded(Some(file), clock, chance),
+        SheetTarget::Google { id } => to_google(settings, id, AccessScope::Write, clock, chance),
+        SheetTarget::Embedded { file } => open_embedded(Some(file), clock, chance),
     }
 }
 
 /// Connects to an existing sheet. A command that only reads creates no file.
 pub fn connect_existing(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     match &settings.target {
-        Target::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
+        SheetTarget::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
         _ => connect(settings, clock, chance),
     }
 }
@@ -117,9 +117,9 @@ pub fn connect_to_read(
     chance: &Arc<dyn Rng>,
 ) -> Result<Sheet, AppError> {
     match &settings.target {
-        Target::Google { id: own } => to_google(settings, id.unwrap_or(own), AccessScope::Read, clock, chance),
-        Target::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
-        Target::Embedded { file } => open_embedded(Some(file), clock, chance),
+        SheetTarget::Google { id: own } => to_google(settings, id.unwrap_or(own), AccessScope::Read, clock, chance),
+        SheetTarget::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
+        SheetTarget::Embedded { file } => open_embedded(Some(file), clock, chance),
     }
 }
 
@@ -131,7 +131,7 @@ pub fn connect_without_writing(
     chance: &Arc<dyn Rng>,
 ) -> Result<Sheet, AppError> {
     match &settings.target {
-        Target::Embedded { file } if !file.exists() => {
+        SheetTarget::Embedded { file } if !file.exists() => {
             check_new_file(file)?;
             open_embedded(None, clock, chance)
         }
@@ -164,7 +164,7 @@ pub fn connect_to_drive(
     clock: &Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
 ) -> Result<Option<Sheet>, AppError> {
-    let Target::Google { id } = &settings.target else { return Ok(None) };
+    let SheetTarget::Google { id } = &settings.target else { return Ok(None) };
     let once = Settings { retry: RetryPolicy { max_attempts: 1, ..settings.retry }, ..settings.clone() };
     to_google(&once, id, AccessScope::FileMetadata, clock, chance).map(Some)
 }

@@ -80,7 +80,7 @@ pub enum AppError {
     },
     /// The source can be read only once, and the command reads it several times.
     #[error("read the source several times: it can be read only once; save it to a file and name that with --input")]
-    ReadOnce,
+    SourceReadOnce,
     /// The run did not end by its deadline, and was dropped.
     #[error("finish by the deadline: the run was stopped at once, and a commit may have been in progress")]
     OutOfTime,
@@ -135,7 +135,7 @@ impl AppError {
             | Self::NoProgram { .. }
             | Self::NoSchedule { .. }
             | Self::NeverRan
-            | Self::ReadOnce => Fault::Inconsistent,
+            | Self::SourceReadOnce => Fault::Inconsistent,
         }
     }
 }

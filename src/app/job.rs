@@ -16,7 +16,7 @@ use crate::app::local_state::request::RequestFile;
 use crate::app::run_request::{JobNote, RunRequest, run_config};
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
-use crate::config::sections::sheet::target::Target;
+use crate::config::sections::sheet::target::SheetTarget;
 use crate::config::settings::Settings;
 use crate::ledger::runs::event::{CallTotals, Event, EventSink, RunReport};
 use crate::port::journal::Journal;
@@ -28,13 +28,13 @@ use crate::runner::input::input_queue::RetryScope;
 use crate::runner::records::failure_records::describe_unreadable_source;
 use crate::runner::run_config::{Dependencies, RunError};
 use crate::runner::run_loop::run_job;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::runner::warning_memory::WarningMemory;
 use crate::sheets_client::calls::call_counts::CallCounts;
 use crate::sheets_client::sheets::Sheets;
 use crate::sheets_client::types::address::SpreadsheetId;
 use crate::store::spreadsheet::store::SheetsStore;
-use crate::store::tabs::load_plan::MissingTab;
+use crate::store::tabs::load_plan::MissingTabPolicy;
 
 /// Interval between two checks of a waiting run: of the sheet, which costs two reads, and of the
 /// lock.
@@ -48,7 +48,7 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
     events: EventSink,
-    stop: Stop,
+    stop: StopHandle,
 ) -> Result<RunReport, AppError> {
     let warnings = WarningMemory::new(events);
     for JobNote { message, is_shown } in request.notes.iter().cloned() {
@@ -70,7 +70,7 @@ async fn run_when_free(
     settings: &Settings,
     request: &RunRequest,
     here: &RunLocation,
-    stop: Stop,
+    stop: StopHandle,
 ) -> Result<RunReport, AppError> {
     let (clock, events) = (&here.clock, here.warnings.make_event_sink());
     let began_ms = clock.monotonic_ms();
@@ -123,7 +123,7 @@ async fn run_once(
     settings: &Settings,
     request: &RunRequest,
     here: RunLocation,
-    stop: Stop,
+    stop: StopHandle,
 ) -> Result<RunReport, AppError> {
     let RunLocation { clock, chance, warnings } = here;
     let events = warnings.make_event_sink();
@@ -190,7 +190,7 @@ fn open_store(
     let store = make_sheets_store(settings, Arc::clone(&sheets), id, clock)
         .allow_missing_predecessors(request.accepts_changes)
         .with_preview(preview)
-        .with_missing_tabs(if request.recreates_tabs { MissingTab::Remade } else { MissingTab::Stops });
+        .with_missing_tabs(if request.recreates_tabs { MissingTabPolicy::Recreate } else { MissingTabPolicy::StopRun });
     Ok((Arc::new(store), Some(sheets), file))
 }
 
@@ -263,8 +263,8 @@ pub fn find_request_file(settings: &Settings) -> Option<RequestFile> {
 /// Returns the name of the job's spreadsheet on this machine.
 pub(super) fn name_target(settings: &Settings) -> String {
     match &settings.target {
-        Target::Google { id } => id.clone(),
-        Target::Embedded { file } => resolve_path(file).display().to_string(),
+        SheetTarget::Google { id } => id.clone(),
+        SheetTarget::Embedded { file } => resolve_path(file).display().to_string(),
     }
 }
 
@@ -272,7 +272,7 @@ pub(super) fn name_target(settings: &Settings) -> String {
 fn take_lock(settings: &Settings, chance: &dyn Rng) -> Result<Installation, AppError> {
     Installation::enter(settings.state_dir.as_deref(), &settings.job, &name_target(settings), chance).map_err(
         |barred| match barred {
-            LockHeld::Alive(holder) => AppError::Busy { holder },
+            LockHeld::ByRun(holder) => AppError::Busy { holder },
             LockHeld::Machine(trouble) => AppError::Machine(trouble),
         },
     )

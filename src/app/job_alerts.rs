@@ -360,7 +360,7 @@ fn is_failure(error: &AppError) -> bool {
                 | RunError::NoFailure { .. }
                 | RunError::Fenced { .. }
         ) | AppError::NoSchedule { .. }
-            | AppError::ReadOnce
+            | AppError::SourceReadOnce
     );
     !is_no_run && !error.is_duplicate()
 }

@@ -87,7 +87,7 @@ mod tests {
 
     fn verdict(ahead_ms: i64) -> (&'static str, String) {
         match report_clock(ahead_ms).verdict {
-            CheckVerdict::Fine(what) => ("ok", what),
+            CheckVerdict::Passed(what) => ("ok", what),
             CheckVerdict::Warning { what, .. } => ("warning", what),
             CheckVerdict::Problem(StartBlocker::Environment { what, .. }) => ("problem", what),
             CheckVerdict::Problem(_) => ("other", String::new()),

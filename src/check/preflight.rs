@@ -10,7 +10,7 @@ use crate::check::report::{CheckItem, StartBlocker, Subject};
 use crate::check::timetable::warn_of_outgrown_schedule;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
-use crate::config::sections::sheet::target::Target;
+use crate::config::sections::sheet::target::SheetTarget;
 use crate::config::settings::Settings;
 use crate::ledger::leases::lease::LeaseStatus;
 use crate::ledger::runs::capacity;
@@ -26,7 +26,7 @@ use crate::sheets_client::types::response_types::SpreadsheetInfo;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::load::loader::{LoadResult, Loader};
-use crate::store::tabs::load_plan::MissingTab;
+use crate::store::tabs::load_plan::MissingTabPolicy;
 
 /// The run that is checked.
 pub struct PlannedRun {
@@ -60,7 +60,7 @@ pub async fn check_spreadsheet(
     lines: &mut Vec<CheckItem>,
 ) -> SpreadsheetFindings {
     let read = planned.sheets.metadata(&planned.id).await;
-    if matches!(settings.target, Target::Google { .. }) {
+    if matches!(settings.target, SheetTarget::Google { .. }) {
         let is_token_refused = read.as_ref().is_err_and(is_about_credentials);
         lines.extend(check_clock(settings, &planned.sheets, &planned.clock, is_token_refused).await);
     }
@@ -72,7 +72,7 @@ pub async fn check_spreadsheet(
             return SpreadsheetFindings { can_be_read: false, has_done_keys: None };
         }
     };
-    let is_local = matches!(settings.target, Target::Embedded { .. });
+    let is_local = matches!(settings.target, SheetTarget::Embedded { .. });
     let credentials = if is_local { "none needed: a local file".to_owned() } else { describe_credentials(planned) };
     lines.push(CheckItem::new_expected(Subject::Credentials, credentials));
     lines.push(report_spreadsheet(&metadata, is_local));
@@ -85,7 +85,7 @@ pub async fn check_spreadsheet(
         again: settings.again,
         keeps_version_texts: false,
         abandons_predecessors: false,
-        missing: MissingTab::Stops,
+        missing: MissingTabPolicy::StopRun,
         jobs: settings.jobs.clone(),
         preview: settings.make_preview(&planned.clock),
         clock: Arc::clone(&planned.clock),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::port::store::StoreError;
 use crate::rng::Rng;
-use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::shutdown::{StopHandle, StopReason};
 use crate::sheets_client::sheets::Sheets;
 use crate::sheets_client::types::address::SpreadsheetId;
 use crate::store::probe::assumption::{Assumption, AssumptionOutcome, AssumptionResult};
@@ -61,7 +61,7 @@ pub async fn probe_service(
     id: SpreadsheetId,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
-    stop: &Stop,
+    stop: &StopHandle,
 ) -> Result<ProbeReport, StoreError> {
     let client = ProbeClient::open(sheets, id, clock, chance).await?;
     let mut findings = Vec::new();

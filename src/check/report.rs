@@ -73,7 +73,7 @@ impl Subject {
 #[derive(Debug)]
 pub enum CheckVerdict {
     /// As expected, with what was found.
-    Fine(String),
+    Passed(String),
     /// A run continues all the same.
     Warning {
         /// What is unusual.
@@ -133,7 +133,7 @@ impl From<StoreError> for StartBlocker {
 impl CheckItem {
     /// Creates a line for something as expected.
     pub fn new_expected(subject: Subject, what: impl Into<String>) -> Self {
-        Self { subject, verdict: CheckVerdict::Fine(what.into()) }
+        Self { subject, verdict: CheckVerdict::Passed(what.into()) }
     }
 
     /// Creates a warning.

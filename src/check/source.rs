@@ -17,7 +17,7 @@ use crate::ledger::values::columns::Columns;
 use crate::port::source::Source;
 use crate::port::step::KeyFinder;
 use crate::runner::header_row::{check_columns, read_header};
-use crate::runner::queue::first_records::{Cause, FirstRecords};
+use crate::runner::queue::first_records::{CommonCause, FirstRecords};
 use crate::runner::run_config::RunError;
 use crate::source::bytes::input::Input;
 
@@ -30,7 +30,7 @@ pub struct SourceFindings {
     pub repeated_keys: Option<RepeatedKeyScan>,
     /// Why none of the first records fits the columns. A run stops on it, unless it skips records
     /// that it has done before, whatever their values are.
-    pub unfit: Option<Cause>,
+    pub unfit: Option<CommonCause>,
 }
 
 impl SourceFindings {
@@ -41,7 +41,7 @@ impl SourceFindings {
 
 /// Returns the line about first records of which none fits the columns. `has_done_keys` as in
 /// `SpreadsheetFindings`.
-pub fn report_unfit_records(cause: Cause, has_done_keys: Option<bool>) -> CheckItem {
+pub fn report_unfit_records(cause: CommonCause, has_done_keys: Option<bool>) -> CheckItem {
     if has_done_keys == Some(false) {
         let cause = Box::new(cause);
         return CheckItem::new_problem(
@@ -86,7 +86,7 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> SourceFindi
     }
     let columns = settings.steps.is_empty().then_some(&settings.columns);
     let unfit = match check_records(&name, source.as_mut(), &identify, columns, settings.stop_after).await {
-        RecordFindings::Line(line) => {
+        RecordFindings::Reported(line) => {
             let is_stopped = matches!(line.verdict, CheckVerdict::Problem(_));
             lines.push(line);
             if is_stopped {
@@ -110,20 +110,20 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> SourceFindi
 /// What the first records show.
 enum RecordFindings {
     /// The line about them.
-    Line(CheckItem),
+    Reported(CheckItem),
     /// None of them fits the columns, for this cause.
-    Unfit(Cause),
+    Unfit(CommonCause),
 }
 
 impl RecordFindings {
     /// Returns what it shows that all first records fail for this cause.
-    fn from_parts(cause: Cause) -> Self {
+    fn from_parts(cause: CommonCause) -> Self {
         if cause.step == "output" {
             return Self::Unfit(cause);
         }
         let cause = Box::new(cause);
         let blocker = StartBlocker::Run(RunError::CommonCause { cause, report: None });
-        Self::Line(CheckItem::new_problem(Subject::Source, blocker))
+        Self::Reported(CheckItem::new_problem(Subject::Source, blocker))
     }
 }
 
@@ -143,10 +143,14 @@ async fn check_records(
     loop {
         let record = match source.next().await {
             Err(error) if read == 0 => {
-                return RecordFindings::Line(CheckItem::new_problem(subject, StartBlocker::Source(error)));
+                return RecordFindings::Reported(CheckItem::new_problem(subject, StartBlocker::Source(error)));
             }
             Ok(None) if read == 0 => {
-                return RecordFindings::Line(CheckItem::new_warning(subject, format!("{name} has no record"), None));
+                return RecordFindings::Reported(CheckItem::new_warning(
+                    subject,
+                    format!("{name} has no record"),
+                    None,
+                ));
             }
             Err(_) | Ok(None) => break,
             Ok(Some(record)) => record,
@@ -174,7 +178,7 @@ async fn check_records(
                 }
                 Ok((key, _)) if read == 1 => {
                     let what = format!("{name}, whose first record has key {}", key.as_str());
-                    return RecordFindings::Line(CheckItem::new_expected(subject, what));
+                    return RecordFindings::Reported(CheckItem::new_expected(subject, what));
                 }
                 Ok(_) => break,
                 Err(error) => {
@@ -193,7 +197,7 @@ async fn check_records(
             break;
         }
     }
-    RecordFindings::Line(match first_records.find_source_refusal() {
+    RecordFindings::Reported(match first_records.find_source_refusal() {
         Some(error) => CheckItem::new_problem(subject, StartBlocker::Source(error)),
         None => first.unwrap_or_else(|| CheckItem::new_expected(subject, name)),
     })

@@ -37,8 +37,8 @@ pub async fn check_write(
         Ok(SentBatch::Refused(refusal)) => {
             report_unknown_access(&format!("the service refused the scratch tab: {refusal}"))
         }
-        Err(ProbeFailure::Stop(error)) => refused(error),
-        Err(ProbeFailure::Lost(why) | ProbeFailure::Unclear(why)) => report_unknown_access(&why),
+        Err(ProbeFailure::Impossible(error)) => refused(error),
+        Err(ProbeFailure::ReplyLost(why) | ProbeFailure::Inconclusive(why)) => report_unknown_access(&why),
     }
 }
 

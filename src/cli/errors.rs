@@ -142,7 +142,7 @@ impl CliError {
                 exit_code: self.exit.code(),
                 causes: &self.causes,
                 problems: problems
-                    .map(|problem| Problem {
+                    .map(|problem| ProblemDocument {
                         message: problem.to_string(),
                         place: self.diagnostic.as_deref().and_then(|whole| find_place(whole, problem)),
                         hint: problem.help().map(|help| help.to_string()),
@@ -168,11 +168,11 @@ struct ErrorBody<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     causes: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    problems: Vec<Problem>,
+    problems: Vec<ProblemDocument>,
 }
 
 #[derive(Serialize)]
-struct Problem {
+struct ProblemDocument {
     message: String,
     #[serde(flatten)]
     place: Option<ProblemPlace>,

@@ -63,7 +63,7 @@ impl Session {
             .log_format
             .map_or_else(|| asked.as_deref().map_or(Some(LogFormatChoice::Auto), LogFormatChoice::parse), Some);
         let format = match choice {
-            Some(LogFormatChoice::Of(format)) => format,
+            Some(LogFormatChoice::Fixed(format)) => format,
             Some(LogFormatChoice::Auto) | None => LogFormat::detect(env, terminal.stderr().is_terminal()),
         };
         let context = LogContext::read(env, env!("CARGO_PKG_VERSION"), &read_host_name());

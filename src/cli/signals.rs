@@ -52,12 +52,12 @@ const SAME_REQUEST_MS: u64 = 1_000;
 
 /// Counts stop requests.
 #[derive(Debug, Default)]
-struct StopRequests {
+struct StopRequestCounter {
     count: u32,
     last_ms: u64,
 }
 
-impl StopRequests {
+impl StopRequestCounter {
     /// Records a signal. Returns the ordinal of the request, from 1, unless it repeats the one
     /// before.
     fn record(&mut self, now_ms: u64) -> Option<u32> {
@@ -105,7 +105,7 @@ impl SignalWatch {
         let kept = Arc::clone(&first);
         let mut ears = SignalStreams::new()?;
         let task = tokio::spawn(async move {
-            let mut wishes = StopRequests::default();
+            let mut wishes = StopRequestCounter::default();
             while let Some(signal) = ears.next().await {
                 if signal == Signal::HangUp && on_hang_up() {
                     continue;
@@ -221,9 +221,9 @@ mod tests {
 
     /// A clock that a test advances.
     #[derive(Default)]
-    struct Moved(AtomicU64);
+    struct MovedClock(AtomicU64);
 
-    impl Clock for Moved {
+    impl Clock for MovedClock {
         fn now(&self) -> Timestamp {
             Timestamp(0)
         }
@@ -239,7 +239,7 @@ mod tests {
 
     #[tokio::test]
     async fn signals_have_names_and_numbers_and_the_first_is_kept() {
-        let clock = Arc::new(Moved::default());
+        let clock = Arc::new(MovedClock::default());
         let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         let on = move |signal, nth| sender.send((signal, nth)).expect("the test listens");
         let watch = SignalWatch::start(Arc::clone(&clock) as Arc<dyn Clock>, on).expect("signals can be heard");
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn signals_within_a_second_of_the_last_that_counted_are_one() {
-        let mut wishes = StopRequests::default();
+        let mut wishes = StopRequestCounter::default();
         let heard = [0, 1, 400, 999, 1_000, 1_900, 2_500, 2_600].map(|now_ms| wishes.record(now_ms));
         assert_eq!(heard, [Some(1), None, None, None, Some(2), None, Some(3), None]);
     }

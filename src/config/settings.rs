@@ -29,7 +29,7 @@ use crate::config::sections::schedule;
 use crate::config::sections::sheet::jobs;
 use crate::config::sections::sheet::max_changed;
 use crate::config::sections::sheet::names;
-use crate::config::sections::sheet::target::{self, Choice, CredentialSettings, Target};
+use crate::config::sections::sheet::target::{self, CredentialSettings, SheetTarget, TargetOrigin};
 use crate::config::sections::sheet::write_mode;
 use crate::config::sections::sheet::wrong_place;
 use crate::config::sections::stages::{self, StageJob};
@@ -49,7 +49,7 @@ use crate::schedule::job_schedule::JobSchedule;
 use crate::schedule::zone::parse_zone;
 use crate::sheets_client::calls::quota::CallRates;
 use crate::sheets_client::transport::proxy::Proxies;
-use crate::source::path_selection::Depth;
+use crate::source::path_selection::RecordDepth;
 use crate::step::command::command_step::CommandSettings;
 use crate::step::jq::program::Program;
 use crate::step::key_finder::{JqKeyFinder, Versions};
@@ -79,9 +79,9 @@ pub struct Settings {
     /// How often outside effects of steps may happen.
     pub delivery: Delivery,
     /// The spreadsheet or file with rows and state.
-    pub target: Target,
+    pub target: SheetTarget,
     /// Why this target was chosen.
-    pub choice: Choice,
+    pub choice: TargetOrigin,
     /// Where credentials are.
     pub credentials: CredentialSettings,
     /// The root of the Sheets API, with a slash at its end.
@@ -159,7 +159,7 @@ impl Settings {
         }
         let version = self.version.as_ref().map(Program::path);
         let paths: Vec<_> = std::iter::once(self.key.path()).chain(version).collect();
-        self.source.open_twice(&self.evaluation, &Depth::from_paths(&paths))
+        self.source.open_twice(&self.evaluation, &RecordDepth::from_paths(&paths))
     }
 
     /// Returns the names of steps that run programs.
@@ -385,10 +385,10 @@ fn read_settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, r
 /// Reads the proxies, and checks who may read the credentials file; nothing for a local file.
 fn read_target_proxies(
     reader: &mut ValueReader<'_>,
-    target: Option<&Target>,
+    target: Option<&SheetTarget>,
     credentials: &CredentialSettings,
 ) -> Proxies {
-    if !matches!(target, Some(Target::Google { .. })) {
+    if !matches!(target, Some(SheetTarget::Google { .. })) {
         return Proxies::default();
     }
     target::warn_if_readable(reader, credentials);

@@ -13,7 +13,7 @@ use crate::config::external::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH
 use crate::config::problem::ConfigError;
 use crate::config::sections::limits::CommitSettings;
 use crate::config::sections::records::source::Format;
-use crate::config::sections::sheet::target::Target;
+use crate::config::sections::sheet::target::SheetTarget;
 use crate::config::settings::{Settings, load, read};
 use crate::ledger::items::write_mode::WriteMode;
 use crate::port::step::KeyFinder;
@@ -43,7 +43,7 @@ fn the_fixture_says_what_it_means() {
     assert_eq!((settings.job.as_str(), settings.tab.as_str(), settings.mode), ("quakes", "Quakes", WriteMode::Append));
     assert_eq!(settings.source.input, Input::File("jobs/usgs-all-week.geojson".into()));
     assert!(matches!(&settings.source.format, Format::Json { items } if items.source() == ".features[]"));
-    assert_eq!(settings.target, Target::Embedded { file: "jobs/quakes.sheet".into() });
+    assert_eq!(settings.target, SheetTarget::Embedded { file: "jobs/quakes.sheet".into() });
     assert_eq!(settings.state_dir, Some("/home/a/.local/state/sheetkeep".into()));
     assert_eq!(settings.commit, CommitSettings { every_ms: 2_000, max_rows: 10_000 });
     assert_eq!((settings.lease_ttl_ms, settings.retry), (300_000, RetryPolicy::default()));
@@ -64,14 +64,14 @@ fn a_flag_wins_over_the_environment_which_wins_over_the_file() {
     let target = |flags: &Overrides, environment: &Environment| {
         read_with(&text, flags, environment).expect("a valid job").target
     };
-    let google = |id: &str| Target::Google { id: id.into() };
+    let google = |id: &str| SheetTarget::Google { id: id.into() };
     let (none, set) = (Environment::default(), Environment::from_pairs(&[(SPREADSHEET, "in-env")], &[]));
     let flags = Overrides { spreadsheet: Some("in-flag".into()), ..Overrides::default() };
     assert_eq!(target(&Overrides::default(), &none), google("in-file"));
     assert_eq!(target(&Overrides::default(), &set), google("in-env"));
     assert_eq!(target(&flags, &set), google("in-flag"));
     let flags = Overrides { file: Some("x.sheet".into()), ..Overrides::default() };
-    assert_eq!(target(&flags, &set), Target::Embedded { file: "x.sheet".into() });
+    assert_eq!(target(&flags, &set), SheetTarget::Embedded { file: "x.sheet".into() });
     let flags = Overrides { input: Some("-".into()), ..Overrides::default() };
     assert_eq!(read_with(QUAKES, &flags, &none).expect("a valid job").source.input, Input::Stdin);
 }

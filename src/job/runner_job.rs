@@ -30,7 +30,7 @@ use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
 use crate::port::store::Store;
 use crate::rng::Rng;
-use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::shutdown::{StopHandle, StopReason};
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemClock, SystemRng};
 
@@ -87,7 +87,7 @@ impl Job {
             own: self.make_parts(watermark, &clock),
             ..RunRequest::default()
         };
-        let handle = Stop::default();
+        let handle = StopHandle::default();
         let mut running = Box::pin(run(&self.settings, request, clock, chance, make_event_sink(), handle.clone()));
         let ended = tokio::select! {
             biased;

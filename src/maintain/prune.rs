@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::ledger::commit::changes::ItemResult;
-use crate::ledger::commit::row_deletion::{Gap, RowDeletion, TabKind, hash_failure_row, hash_run_row};
+use crate::ledger::commit::row_deletion::{HistoryLoss, RowDeletion, TabKind, hash_failure_row, hash_run_row};
 use crate::ledger::items::failure::Failure;
 use crate::ledger::items::key::{Fingerprint, Key};
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
@@ -89,11 +89,9 @@ pub fn plan_prune(listing: &ScannedTabs, ends: &[TabExtent], policy: PrunePolicy
         let blank = end.blank.saturating_sub(KEPT_BLANK);
         found.blank += u64::from(blank);
         let first = end.rows.saturating_sub(blank);
-        groups.extend(
-            (first + 1..=end.rows).map(|row| {
-                vec![RowDeletion { role: end.role, row, mark: None, key: None, gap: Gap::Nothing, bytes: 0 }]
-            }),
-        );
+        groups.extend((first + 1..=end.rows).map(|row| {
+            vec![RowDeletion { role: end.role, row, mark: None, key: None, gap: HistoryLoss::Nothing, bytes: 0 }]
+        }));
     }
     for end in ends {
         keep_one_row(&mut groups, end);
@@ -159,7 +157,7 @@ fn add_closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut Pru
             row: *row,
             mark: Some(hash_failure_row(failure)),
             key: None,
-            gap: Gap::Nothing,
+            gap: HistoryLoss::Nothing,
             bytes,
         };
         groups.entry(&failure.key).or_default().push(removal);
@@ -180,7 +178,7 @@ fn add_old_runs(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan)
             row: *row,
             mark: Some(hash_run_row(run)),
             key: None,
-            gap: Gap::Nothing,
+            gap: HistoryLoss::Nothing,
             bytes: 0,
         }]
     };
@@ -198,7 +196,7 @@ fn add_old_keys(listing: &ScannedTabs, policy: PrunePolicy, age: RowAge, found: 
         by_key.entry(aged.row.key.fingerprint()).or_default().push(aged);
     }
     // If a version may come back, each change is identified by what was done before it.
-    let gap = if policy.again == ReprocessPolicy::OnChange { Gap::OfKey } else { Gap::OfAny };
+    let gap = if policy.again == ReprocessPolicy::OnChange { HistoryLoss::OfKey } else { HistoryLoss::OfAnyKey };
     let mut groups = Vec::new();
     for (key, mut rows) in by_key {
         if rows.first().is_some_and(|aged| is_in_progress(listing, &aged.row.key)) {
@@ -210,7 +208,7 @@ fn add_old_keys(listing: &ScannedTabs, policy: PrunePolicy, age: RowAge, found: 
         if old && age.deletes_keys {
             found.keys = (found.keys.0 + 1, found.keys.1 + rows.len() as u64);
             found.keys_to_delete.insert(key);
-            groups.push(rows.into_iter().map(|row| make_removal(row, Gap::Nothing)).collect());
+            groups.push(rows.into_iter().map(|row| make_removal(row, HistoryLoss::Nothing)).collect());
             continue;
         }
         let pairs = find_revoked_pairs(&rows, policy);
@@ -282,7 +280,7 @@ fn is_in_tab(row: u32) -> bool {
     row > PENDING_ROW
 }
 
-fn make_removal(aged: AgedRow<'_>, gap: Gap) -> RowDeletion {
+fn make_removal(aged: AgedRow<'_>, gap: HistoryLoss) -> RowDeletion {
     let key = Some(aged.row.key.fingerprint().0);
     RowDeletion { role: TabKind::Processed, row: aged.row.row, mark: Some(aged.row.mark), key, gap, bytes: 0 }
 }

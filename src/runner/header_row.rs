@@ -11,7 +11,7 @@ use crate::ledger::values::json_path::MemberPath;
 use crate::port::source::{HeaderRow, Source, SourceError};
 use crate::port::step::KeyFinder;
 use crate::runner::run_config::RunError;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// Reads the header row, which may take long, unless the run is stopped meanwhile. Reports its
 /// notes.
@@ -19,7 +19,7 @@ pub async fn check_header(
     source: &mut dyn Source,
     identify: &dyn KeyFinder,
     events: &EventSink,
-    stop: &Stop,
+    stop: &StopHandle,
 ) -> Result<(), RunError> {
     let notes = tokio::select! {
         notes = read_header(source, identify) => notes?,
@@ -45,7 +45,7 @@ pub async fn read_header(source: &mut dyn Source, identify: &dyn KeyFinder) -> R
             let line = header_row.fields.join(",");
             Err(RunError::Input(SourceError::from_one_line(&header_row.what, &line)))
         }
-        Err(error @ SourceError::Foreign { .. }) => Err(RunError::Input(error)),
+        Err(error @ SourceError::OtherFormat { .. }) => Err(RunError::Input(error)),
         _ => Err(RunError::NoField { what, path: path.to_string(), header_row: Box::new(header_row) }),
     }
 }

@@ -31,7 +31,7 @@ use crate::retry::RetryPolicy;
 use crate::rng::Rng;
 use crate::runner::alert_recorder::RunAlerts;
 use crate::runner::input::input_queue::RetryScope;
-use crate::runner::queue::first_records::Cause;
+use crate::runner::queue::first_records::CommonCause;
 use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::StopReason;
 use crate::runner::warning_memory::WarningMemory;
@@ -274,7 +274,7 @@ pub enum RunError {
     #[error("run the job: {}", cause.sentence())]
     CommonCause {
         /// The common cause.
-        cause: Box<Cause>,
+        cause: Box<CommonCause>,
         /// What the run achieved; `None` if only the source was checked.
         report: Option<Box<RunReport>>,
     },

@@ -42,7 +42,7 @@ use crate::runner::records::failure_records::FailureRecords;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
 use crate::runner::schedule_claim::ScheduleClaim;
-use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::shutdown::{StopHandle, StopReason};
 use crate::runner::source_checks::check_source;
 use crate::runner::startup::{RunContext, StartupParts, open};
 use crate::runner::steps::journal_replay::{JournalTarget, Replay};
@@ -57,7 +57,7 @@ mod reports;
 
 /// Runs a job once over its source. Returns when everything that was taken in is committed or
 /// reported. On an error, earlier commits remain.
-pub async fn run_job(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Result<RunReport, RunError> {
+pub async fn run_job(mut parts: Dependencies, config: RunConfig, stop: StopHandle) -> Result<RunReport, RunError> {
     // Loading may take minutes while the service is down. Nothing is written yet, so it may be
     // cancelled anywhere.
     let startup = StartupParts::new(&parts);
@@ -126,7 +126,7 @@ enum LoopEvent {
 
 impl RunLoop {
     #[expect(clippy::too_many_lines, reason = "a list: one line for each part of a run")]
-    fn new(parts: Dependencies, config: RunConfig, stop: Stop, opened: RunContext) -> Result<Self, RunError> {
+    fn new(parts: Dependencies, config: RunConfig, stop: StopHandle, opened: RunContext) -> Result<Self, RunError> {
         let Dependencies {
             store,
             source,

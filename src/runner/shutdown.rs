@@ -36,14 +36,14 @@ impl StopReason {
 
 /// A handle that requests the stop of a run; clones belong to the same run.
 #[derive(Debug, Clone, Default)]
-pub struct Stop {
+pub struct StopHandle {
     token: CancellationToken,
     force_token: CancellationToken,
     reason: Arc<OnceLock<StopReason>>,
     grace_period: Arc<OnceLock<Duration>>,
 }
 
-impl Stop {
+impl StopHandle {
     /// Requests a stop; the first reason counts.
     pub fn request_stop(&self, reason: StopReason) {
         let _ = self.reason.set(reason);

@@ -9,7 +9,7 @@ use crate::ledger::runs::filled_fields::FilledFields;
 use crate::runner::header_row::{check_columns, check_header, remove_gone_fields};
 use crate::runner::input::peeked_source::PeekedSource;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::runner::startup::RunContext;
 
 /// Checks a source that a run reads. The header row of one that can be read again was checked
@@ -19,7 +19,7 @@ use crate::runner::startup::RunContext;
 pub(crate) async fn check_source(
     parts: &mut Dependencies,
     config: &RunConfig,
-    stop: &Stop,
+    stop: &StopHandle,
     opened: &mut RunContext,
 ) -> Result<(), RunError> {
     check_fields(parts, config, stop, opened).await?;
@@ -40,7 +40,7 @@ pub(crate) async fn check_source(
 async fn check_fields(
     parts: &mut Dependencies,
     config: &RunConfig,
-    stop: &Stop,
+    stop: &StopHandle,
     opened: &mut RunContext,
 ) -> Result<(), RunError> {
     let Some(source) = parts.source.as_mut().filter(|_| config.retrying.reads_source()) else { return Ok(()) };

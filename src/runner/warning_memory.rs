@@ -117,11 +117,11 @@ mod tests {
 
     use super::*;
 
-    type Seen = Arc<Mutex<Vec<String>>>;
+    type ReportedTexts = Arc<Mutex<Vec<String>>>;
 
     /// Returns a memory, and what it has reported: known warnings with a mark.
-    fn memory() -> (Arc<WarningMemory>, Seen) {
-        let seen = Seen::default();
+    fn memory() -> (Arc<WarningMemory>, ReportedTexts) {
+        let seen = ReportedTexts::default();
         let of_sink = Arc::clone(&seen);
         let memory = WarningMemory::new(Arc::new(move |event| {
             let line = match event {
@@ -140,7 +140,7 @@ mod tests {
         events(Event::LastingAnomaly { message: message.to_owned(), is_known: false });
     }
 
-    fn taken(seen: &Seen) -> Vec<String> {
+    fn taken(seen: &ReportedTexts) -> Vec<String> {
         std::mem::take(&mut *seen.lock().expect("no test panics while it holds this"))
     }
 

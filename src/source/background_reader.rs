@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::port::source::{HeaderRow, Record, Source, SourceError};
 use crate::source::bytes::input::{OpenInput, describe_stopped_reader};
-use crate::source::path_selection::Depth;
+use crate::source::path_selection::RecordDepth;
 
 /// Records per batch from a file. Of a file with fewer records the first batch shows how many.
 const BATCH_RECORDS: usize = 2_048;
@@ -48,14 +48,14 @@ enum ReaderMessage {
 }
 
 /// Creates the parser for an input of this name, at this depth.
-type ParserMaker = Box<dyn Fn(String, Box<dyn Read + Send>, Depth) -> Box<dyn Records> + Send>;
+type ParserMaker = Box<dyn Fn(String, Box<dyn Read + Send>, RecordDepth) -> Box<dyn Records> + Send>;
 
 /// A source that reads on another thread.
 pub struct BackgroundReader {
     opened: OpenInput,
     make: ParserMaker,
     /// The depth of the first of two readings; `None` if there is one reading.
-    twice: Option<Depth>,
+    twice: Option<RecordDepth>,
     is_file: bool,
     feed: ReadState,
     ready: std::vec::IntoIter<Record>,
@@ -87,7 +87,7 @@ impl BackgroundReader {
     /// Creates a source of the records that `make` parses from an input.
     pub(crate) fn new(
         opened: OpenInput,
-        make: impl Fn(String, Box<dyn Read + Send>, Depth) -> Box<dyn Records> + Send + 'static,
+        make: impl Fn(String, Box<dyn Read + Send>, RecordDepth) -> Box<dyn Records> + Send + 'static,
     ) -> Self {
         let (is_file, ready) = (opened.size.is_some(), Vec::new().into_iter());
         Self {
@@ -109,7 +109,7 @@ impl BackgroundReader {
     /// Returns the same source, to be read twice: first at `depth`, and in full after it was
     /// rewound.
     #[must_use]
-    pub fn read_twice(self, depth: Depth) -> Self {
+    pub fn read_twice(self, depth: RecordDepth) -> Self {
         Self { twice: Some(depth), ..self }
     }
 
@@ -127,7 +127,7 @@ impl BackgroundReader {
         let reader = self.opened.open_reader()?;
         // The copy of standard input is a file by now, and its size is known.
         self.opened.size.get_or_insert(self.opened.read.load(Ordering::Relaxed));
-        self.feed = ReadState::Idle((self.make)(self.opened.name.clone(), reader, Depth::Whole));
+        self.feed = ReadState::Idle((self.make)(self.opened.name.clone(), reader, RecordDepth::Whole));
         (self.ready, self.ended) = (Vec::new().into_iter(), None);
         (self.received, self.bytes) = (0, (self.bytes.1, self.bytes.1));
         Ok(())

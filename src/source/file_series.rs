@@ -49,7 +49,7 @@ pub fn list_files(input: &Input) -> Result<Vec<Input>, SourceError> {
                     Ok(target) => format!("a link to {}, which is not there", target.display()),
                     Err(_) => "neither a file nor a folder, such as a pipe".to_owned(),
                 };
-                return Err(SourceError::Foreign { what: path.display().to_string(), seen, advice });
+                return Err(SourceError::OtherFormat { what: path.display().to_string(), seen, advice });
             }
             Err(error) => {
                 let what = error.path().display().to_string();
@@ -64,7 +64,7 @@ pub fn list_files(input: &Input) -> Result<Vec<Input>, SourceError> {
     }
     if paths.len() > MAX_FILES {
         let seen = format!("a pattern of {} files, and at most {MAX_FILES} are read in one run", paths.len());
-        return Err(SourceError::Foreign { what, seen, advice: "write it so that fewer files match".to_owned() });
+        return Err(SourceError::OtherFormat { what, seen, advice: "write it so that fewer files match".to_owned() });
     }
     Ok(paths.into_iter().map(Input::File).collect())
 }
@@ -119,7 +119,7 @@ impl FileSeries {
             return Ok(Some(row));
         };
         match first.iter().find(|field| !row.fields.contains(field)) {
-            Some(field) => Err(SourceError::Broken {
+            Some(field) => Err(SourceError::InvalidContent {
                 position: format!("{}:1 (header row)", row.what),
                 why: format!(
                     "it has no field {field:?}, which the first file has: correct it, or make it a job of its own"

@@ -23,7 +23,7 @@ use crate::source::background_reader::{BackgroundReader, Records};
 use crate::source::bytes::content_guess::ContentKind;
 use crate::source::bytes::encoding::TextEncoding;
 use crate::source::bytes::input::{Input, convert_io_error};
-use crate::source::path_selection::Depth;
+use crate::source::path_selection::RecordDepth;
 use crate::source::xlsx::chosen_sheet::{SheetChoice, choose_sheet};
 
 /// Maximum size of a workbook, in bytes.
@@ -65,7 +65,7 @@ const UNCALCULATED: &str = "a formula that was never calculated: open the file i
 /// The rows of a sheet that have a value, each with its number, from 1.
 type SheetTable = Vec<(u32, Vec<ColumnCell>)>;
 
-struct Table {
+struct SheetContents {
     /// The workbook and the sheet, for positions.
     origin: String,
     /// The names of the columns, with their numbers.
@@ -76,15 +76,15 @@ struct Table {
 
 struct SheetRows {
     name: String,
-    depth: Depth,
+    depth: RecordDepth,
     choice: SheetChoice,
     reader: Option<Box<dyn Read + Send>>,
-    table: Option<Table>,
+    table: Option<SheetContents>,
     record: u64,
 }
 
 impl SheetRows {
-    fn open_table(&mut self) -> Result<&mut Table, SourceError> {
+    fn open_table(&mut self) -> Result<&mut SheetContents, SourceError> {
         if let Some(reader) = self.reader.take() {
             self.table = Some(read_table(&self.name, reader, &self.choice)?);
         }
@@ -151,7 +151,7 @@ fn record_of(
     if wrong.is_empty() { Ok(members) } else { Err((wrong.join("; "), members)) }
 }
 
-fn read_table(name: &str, reader: Box<dyn Read + Send>, choice: &SheetChoice) -> Result<Table, SourceError> {
+fn read_table(name: &str, reader: Box<dyn Read + Send>, choice: &SheetChoice) -> Result<SheetContents, SourceError> {
     let mut bytes = Vec::new();
     reader.take(MAX_WORKBOOK_BYTES + 1).read_to_end(&mut bytes).map_err(|error| convert_io_error(name, &error))?;
     if bytes.len() as u64 > MAX_WORKBOOK_BYTES {
@@ -182,7 +182,7 @@ fn check_unpacked_size(name: &str, bytes: &[u8], limit: u64) -> Result<(), Sourc
     Ok(())
 }
 
-fn parse(name: &str, bytes: Vec<u8>, choice: &SheetChoice) -> Result<Table, SourceError> {
+fn parse(name: &str, bytes: Vec<u8>, choice: &SheetChoice) -> Result<SheetContents, SourceError> {
     let damaged = |error: calamine::XlsxError| {
         report_broken_cell(name, format!("the workbook can't be read: {error}; {SAVE_ANEW}"))
     };
@@ -223,7 +223,7 @@ fn make_table(
     mut rows: SheetTable,
     choice: &SheetChoice,
     merged: &[calamine::Dimensions],
-) -> Result<Table, SourceError> {
+) -> Result<SheetContents, SourceError> {
     let number = choice.header_row.or(rows.first().map(|(number, _)| *number)).unwrap_or(1);
     let position = format!("{origin}:{number} (header row)");
     rows.retain(|(row, _)| *row >= number);
@@ -270,7 +270,7 @@ fn make_table(
             area.end.0 + 1
         ));
     }
-    Ok(Table { origin, columns, rows: rows.into_iter(), notes })
+    Ok(SheetContents { origin, columns, rows: rows.into_iter(), notes })
 }
 
 /// Returns a cell's content; `None` for a cell without a value.
@@ -356,7 +356,7 @@ fn format_column_letters(column: u32) -> String {
 }
 
 fn report_broken_cell(position: &str, why: String) -> SourceError {
-    SourceError::Broken { position: position.to_owned(), why }
+    SourceError::InvalidContent { position: position.to_owned(), why }
 }
 
 pub mod chosen_sheet;

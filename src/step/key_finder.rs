@@ -42,7 +42,7 @@ impl JqKeyFinder {
         }
         let shown: Vec<String> = members.keys().take(SHOWN_MEMBERS).map(|name| format!("{name:?}")).collect();
         let more = if members.len() > SHOWN_MEMBERS { ", …" } else { "" };
-        IdentifyError::Absent { path: self.key.source().to_owned(), members: shown.join(", ") + more }
+        IdentifyError::KeyMissing { path: self.key.source().to_owned(), members: shown.join(", ") + more }
     }
 
     /// Creates a finder that reads the key with `key`.

@@ -28,7 +28,7 @@ use crate::ledger::rows::row_codec::{DONE, FORGOTTEN, encode_processed_row};
 use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::runs::run::Run;
 use crate::ledger::state::snapshot::{LoadReport, Snapshot, State};
-use crate::port::store::{Store, StoreError, Usage};
+use crate::port::store::{CallUsage, Store, StoreError};
 
 /// A fault that a test injects into the next commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub enum InjectedFault {
 
 /// The contents of a memory store. Public for tests.
 #[derive(Debug, Clone, Default)]
-pub struct Contents {
+pub struct MemoryContents {
     /// The current head; `None` before the first commit.
     pub head: Option<HeadId>,
     /// The state of the job.
@@ -68,9 +68,9 @@ pub struct Contents {
 /// A store in memory. Clones share the contents.
 #[derive(Clone)]
 pub struct MemoryStore {
-    contents: Arc<Mutex<Contents>>,
+    contents: Arc<Mutex<MemoryContents>>,
     faults: Arc<Mutex<VecDeque<Option<InjectedFault>>>>,
-    usage: Arc<Mutex<Usage>>,
+    usage: Arc<Mutex<CallUsage>>,
     clock: Arc<dyn Clock>,
     mode: WriteMode,
     again: ReprocessPolicy,
@@ -106,13 +106,13 @@ impl MemoryStore {
 
     /// Returns a copy of the contents.
     #[doc(hidden)]
-    pub fn contents(&self) -> Contents {
+    pub fn contents(&self) -> MemoryContents {
         lock(&self.contents).clone()
     }
 
     /// Edits the contents, as a user would.
     #[doc(hidden)]
-    pub fn edit_contents(&self, change: impl FnOnce(&mut Contents)) {
+    pub fn edit_contents(&self, change: impl FnOnce(&mut MemoryContents)) {
         change(&mut lock(&self.contents));
     }
 
@@ -224,9 +224,9 @@ impl Store for MemoryStore {
                 None => self.apply(commit),
                 Some(InjectedFault::AppliedThenLost) => {
                     self.apply(commit);
-                    CommitResult::Lost { why: "the response was lost".into() }
+                    CommitResult::ReplyLost { why: "the response was lost".into() }
                 }
-                Some(InjectedFault::LostBefore) => CommitResult::Lost { why: "the request was lost".into() },
+                Some(InjectedFault::LostBefore) => CommitResult::ReplyLost { why: "the request was lost".into() },
                 Some(InjectedFault::Throttled) => {
                     lock(&self.usage).throttled += 1;
                     CommitResult::NotExecuted {
@@ -254,7 +254,7 @@ impl Store for MemoryStore {
         Box::pin(async move { Ok(found) })
     }
 
-    fn usage(&self) -> Usage {
+    fn usage(&self) -> CallUsage {
         *lock(&self.usage)
     }
 }
@@ -273,7 +273,7 @@ fn convert_cell(cell: &Cell) -> Value {
     }
 }
 
-fn make_index(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
+fn make_index(contents: &MemoryContents, again: ReprocessPolicy) -> ProcessedIndex {
     let done =
         contents.processed.iter().map(|(key, version, _)| (key.fingerprint(), again.version_hash(version))).collect();
     let forgotten =
@@ -307,7 +307,7 @@ fn make_index(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
 }
 
 /// Stores the result of one item. Returns the number of rows overwritten.
-fn store_result(contents: &mut Contents, settled: &ItemResult, commit: &Commit, mode: WriteMode) -> u64 {
+fn store_result(contents: &mut MemoryContents, settled: &ItemResult, commit: &Commit, mode: WriteMode) -> u64 {
     let mut updated = 0;
     let recorded = settled.failure();
     match settled {
@@ -327,7 +327,7 @@ fn store_result(contents: &mut Contents, settled: &ItemResult, commit: &Commit, 
         ItemResult::Removed(rows) => rows.iter().for_each(|row| delete_row(contents, row)),
     }
     if let Some(recorded) = recorded {
-        if matches!(recorded.answered, Some(ActionAnswer::Taken(_))) {
+        if matches!(recorded.answered, Some(ActionAnswer::Accepted(_))) {
             contents.asked.remove(&recorded.key);
         }
         if recorded.is_only_answer() || recorded.state == FailureState::Recovered {
@@ -338,7 +338,7 @@ fn store_result(contents: &mut Contents, settled: &ItemResult, commit: &Commit, 
 }
 
 /// Deletes the first row with this hash. Rows have no positions here.
-fn delete_row(contents: &mut Contents, removal: &RowDeletion) {
+fn delete_row(contents: &mut MemoryContents, removal: &RowDeletion) {
     let mark = |row: &(Key, Version, String), word| hash_key_row(&encode_processed_row(&row.0, &row.1, word, &row.2));
     let is_it = |mark: u64| removal.mark == Some(mark);
     match removal.role {

@@ -205,7 +205,7 @@ impl Runner {
             (Stage::ProbeTab(mut session, name_refused), Input::Probed(tab_refused)) => {
                 let place = session.place.as_ref()?;
                 match guard_probe::evaluate_probe(place, name_refused, tab_refused) {
-                    GuardProof::Nothing => Stage::Stopped("nothing guards"),
+                    GuardProof::NoGuard => Stage::Stopped("nothing guards"),
                     GuardProof::Guard(proof) => {
                         note = Some((place.tab, proof));
                         session.guard_strategy.record_support(proof);
@@ -373,7 +373,7 @@ impl Runner {
             NextAction::Redraft => self.draft(rules, session, Some((work.draft.keys, work.draft.release))),
             NextAction::Reload => Stage::Reload(Box::new(session)),
             // None of its items first, to see whether they are the cause.
-            NextAction::Suspect(_) => {
+            NextAction::Bisect(_) => {
                 session.suspected.push(draft);
                 self.draft(rules, session, Some((0, false)))
             }
@@ -484,10 +484,10 @@ fn word(stop: HaltReason) -> &'static str {
     match stop {
         HaltReason::Fenced => "fenced",
         HaltReason::HeadMissing => "corrupt",
-        HaltReason::Unclear => "unclear",
+        HaltReason::OutcomeUnknown => "unclear",
         HaltReason::NotExecuted => "not executed",
         HaltReason::Refused(_) => "refused",
         HaltReason::TooLarge => "too large",
-        HaltReason::Unsafe => "unsafe",
+        HaltReason::NoWorkingGuard => "unsafe",
     }
 }

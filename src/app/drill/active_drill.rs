@@ -17,7 +17,7 @@ use crate::app::drill::drill_job::DrillJob;
 use crate::app::drill::drill_sheet::DrillSheet;
 use crate::app::drill::effects::counted_step::{CountedStep, StepCounts};
 use crate::app::drill::effects::stage_folder::DRILL_FOLDER_PREFIX;
-use crate::app::drill::mishaps::mishap::{Mishap, MishapBounds};
+use crate::app::drill::mishaps::mishap::{MishapBounds, PlannedMishap};
 use crate::app::drill::mishaps::mishap_queue::MishapQueue;
 use crate::app::drill::mishaps::mishap_store::MishapStore;
 use crate::app::drill::mishaps::run_mishaps::RunMishaps;
@@ -42,7 +42,7 @@ use crate::machine::MachineError;
 use crate::port::source::Source;
 use crate::rng::Rng;
 use crate::runner::run_config::RunError;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::system::{SeededRng, SystemClock};
 
 /// Runs that a drill starts until one ends well.
@@ -80,7 +80,12 @@ impl DrillJob {
     }
 
     /// Runs the job under these mishaps until it has recovered, and compares.
-    pub fn play(&self, seed: u64, mishaps: Vec<Mishap>, usual: &UndisturbedRun) -> Result<DrillOutcome, AppError> {
+    pub fn play(
+        &self,
+        seed: u64,
+        mishaps: Vec<PlannedMishap>,
+        usual: &UndisturbedRun,
+    ) -> Result<DrillOutcome, AppError> {
         let (job, usual) = (self.clone(), usual.clone());
         run_in_simulated_time(&self.stop, move |clock| async move {
             let mut drill = ActiveDrill::new(job, seed, mishaps, clock)?;
@@ -91,7 +96,7 @@ impl DrillJob {
 }
 
 /// Runs a drill on simulated time.
-fn run_in_simulated_time<T, F, R>(stop: &Stop, play: F) -> Result<T, AppError>
+fn run_in_simulated_time<T, F, R>(stop: &StopHandle, play: F) -> Result<T, AppError>
 where
     F: FnOnce(DrillClock) -> R + Send + 'static,
     R: Future<Output = Result<T, AppError>> + Send + 'static,
@@ -125,7 +130,7 @@ struct ActiveDrill {
 }
 
 impl ActiveDrill {
-    fn new(job: DrillJob, seed: u64, mishaps: Vec<Mishap>, clock: DrillClock) -> Result<Self, AppError> {
+    fn new(job: DrillJob, seed: u64, mishaps: Vec<PlannedMishap>, clock: DrillClock) -> Result<Self, AppError> {
         let folder = tempfile::Builder::new().prefix(DRILL_FOLDER_PREFIX).tempdir().map_err(|error| {
             let why = format!("a temporary folder can't be made: {error}");
             AppError::Machine(MachineError::storage(why))
@@ -222,7 +227,7 @@ impl ActiveDrill {
         }
         let store = self.sheet.connect(&settings, &clock, Arc::clone(&chance))?;
         let store = MishapStore::new(store, self.sheet.clone(), Arc::clone(mishaps));
-        let stop = Stop::default();
+        let stop = StopHandle::default();
         let own = match &settings.stages {
             Some(_) => self.stages.run_parts(&settings, &self.counts, mishaps, &self.clock, &chance, &stop),
             None => self.record_parts(&settings, mishaps, &clock),

@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 
 use crate::clock::Clock;
 use crate::machine::MachineError;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::time::Timestamp;
 
 /// The time at which each drill begins, 2026-03-02T08:00:00Z. A drill that began at the present
@@ -116,7 +116,7 @@ impl Drop for DrillSleep {
 /// Runs `play` on simulated time, on a thread of its own, and waits for its result. `None` if it
 /// panicked, whose message is on standard error, or if `stop` was requested. Then all it had is
 /// dropped. Fails if this machine refuses the thread.
-pub fn play_on_simulated_time<T, F, R>(play: F, stop: &Stop) -> Result<Option<T>, MachineError>
+pub fn play_on_simulated_time<T, F, R>(play: F, stop: &StopHandle) -> Result<Option<T>, MachineError>
 where
     F: FnOnce(DrillClock) -> R + Send + 'static,
     R: Future<Output = T> + Send + 'static,
@@ -169,7 +169,7 @@ mod tests {
                 }
                 Arc::try_unwrap(seen).expect("all are done").into_inner().expect("no panic")
             },
-            &Stop::default(),
+            &StopHandle::default(),
         );
         assert_eq!(seen, Ok(Some(vec![(1, 1), (5_000, 5_000), (86_400_000, 86_400_000)])));
     }
@@ -190,14 +190,14 @@ mod tests {
                 timer.await.expect("no panic");
                 (before, clock.monotonic_ms())
             },
-            &Stop::default(),
+            &StopHandle::default(),
         );
         assert_eq!(shown, Ok(Some((0, 60_000))));
     }
 
     #[test]
     fn a_stop_drops_what_is_under_way() {
-        let stop = Stop::default();
+        let stop = StopHandle::default();
         let kept = Arc::new(());
         let (asked, held) = (stop.clone(), Arc::clone(&kept));
         let played = play_on_simulated_time(

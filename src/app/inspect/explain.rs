@@ -123,7 +123,7 @@ async fn read_history(store: &SheetsStore, settings: &Settings, key: &Key) -> Re
         {
             done.push(DoneRow::new(row, None, [version, state, run]));
         }
-        ScannedRow::Earlier { spreadsheet, key: of, version, state, run }
+        ScannedRow::Predecessor { spreadsheet, key: of, version, state, run }
             if of == key.as_str() && done.len() < MOST_ROWS =>
         {
             done.push(DoneRow::new(PENDING_ROW, Some(spreadsheet), [version, state, run]));

@@ -13,7 +13,7 @@ use crate::ledger::items::failure::{Failure, RequestedAction};
 use crate::port::store::Store;
 use crate::rng::Rng;
 use crate::store::spreadsheet::store::SheetsStore;
-use crate::store::tabs::load_plan::MissingTab;
+use crate::store::tabs::load_plan::MissingTabPolicy;
 
 /// Some failures of a job, oldest row first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub async fn read_failures(
     let Sheet { sheets, id, file } = connect_existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).with_mode(settings.mode, settings.again);
-    let store = store.with_missing_tabs(MissingTab::ReadOn);
+    let store = store.with_missing_tabs(MissingTabPolicy::ReadOthers);
     file.check(read_failures_in(&store, count).await)
 }
 

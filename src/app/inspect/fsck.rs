@@ -25,7 +25,7 @@ use crate::rng::Rng;
 use crate::runner::run_config::{PreparedChanges, RunError};
 use crate::store::scan::scanner::{IndexRetention, ScanScope, ScanSummary, ScannedRow};
 use crate::store::spreadsheet::store::SheetsStore;
-use crate::store::tabs::load_plan::{MissingTab, list_missing_tabs};
+use crate::store::tabs::load_plan::{MissingTabPolicy, list_missing_tabs};
 use crate::store::tabs::schema::Tab;
 
 /// Reads before a concurrent run counts as busy.
@@ -255,7 +255,7 @@ fn open_store_for_check(
     chance: &Arc<dyn Rng>,
 ) -> Result<(SheetsStore, SheetFile), AppError> {
     let (store, file) = open_store(settings, clock, chance)?;
-    Ok((store.with_missing_tabs(MissingTab::Remade), file))
+    Ok((store.with_missing_tabs(MissingTabPolicy::Recreate), file))
 }
 
 fn collect_keys(rows: &[(RowDigest, u32)]) -> HashSet<RowDigest> {
@@ -275,7 +275,7 @@ async fn scan_until_steady(
                     (RowDigest::from_key(key), ReprocessPolicy::EachVersion.version_hash(&Version(version.to_owned())));
                 if state == FORGOTTEN { audit.add_revocation(key, version) } else { audit.add_done(key, version, row) }
             }
-            ScannedRow::Earlier { key, version, state, .. } => {
+            ScannedRow::Predecessor { key, version, state, .. } => {
                 let (key, version) =
                     (RowDigest::from_key(key), ReprocessPolicy::EachVersion.version_hash(&Version(version.to_owned())));
                 if state == FORGOTTEN { audit.add_revocation(key, version) } else { audit.add_earlier(key, version) }
@@ -308,7 +308,8 @@ async fn make_revoking_rows(
 ) -> Result<Option<Vec<ItemResult>>, AppError> {
     let mut due: BTreeMap<(Key, String), i64> = BTreeMap::new();
     let mut on_row = |row: ScannedRow<'_>| {
-        let (ScannedRow::Processed { key, version, state, .. } | ScannedRow::Earlier { key, version, state, .. }) = row
+        let (ScannedRow::Processed { key, version, state, .. } | ScannedRow::Predecessor { key, version, state, .. }) =
+            row
         else {
             return;
         };

@@ -23,7 +23,7 @@ use crate::rng::Rng;
 use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::spreadsheet::store::SheetsStore;
-use crate::store::tabs::load_plan::MissingTab;
+use crate::store::tabs::load_plan::MissingTabPolicy;
 use crate::store::tabs::parse::format_cell;
 use crate::store::tabs::schema::Tab;
 use crate::time::Timestamp;
@@ -73,7 +73,7 @@ async fn read_overview(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>)
     let (sheets, id) = (&sheet.sheets, &sheet.id);
     let store = SheetsStore::new(Arc::clone(sheets), id.clone(), &settings.job, &settings.tab, clock)
         .with_mode(settings.mode, settings.again)
-        .with_missing_tabs(MissingTab::ReadOn);
+        .with_missing_tabs(MissingTabPolicy::ReadOthers);
     let loaded = store.load().await?;
     let metadata = sheets.metadata(id).await?;
     let Some(snapshot) = loaded.snapshot else { return Err(AppError::NeverRan) };

@@ -36,7 +36,7 @@ pub struct Installation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LockHeld {
     /// Another run of this installation is alive, with the text of its lock file.
-    Alive(String),
+    ByRun(String),
     /// This machine refuses what the state directory needs.
     Machine(MachineError),
 }
@@ -55,7 +55,7 @@ impl Installation {
         };
         match lock_in(dir, job, target) {
             Ok(LockAttempt::Acquired(file)) => Ok(Self { id, unlocked: None, lock: Some(file) }),
-            Ok(LockAttempt::Held(holder)) => Err(LockHeld::Alive(holder)),
+            Ok(LockAttempt::Held(holder)) => Err(LockHeld::ByRun(holder)),
             Err(error) => Self::open_unlocked(id, dir, &error),
         }
     }
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(find_active_holder(Some(dir.path()), "j", "s").as_deref(), Some("run r1 on host a"));
         assert_eq!((find_active_holder(Some(dir.path()), "k", "s"), find_active_holder(None, "j", "s")), (None, None));
         let holder = Installation::enter(Some(dir.path()), "j", "s", &two).expect_err("the first one is there");
-        assert_eq!(holder, LockHeld::Alive("run r1 on host a".into()));
+        assert_eq!(holder, LockHeld::ByRun("run r1 on host a".into()));
         let other_job = Installation::enter(Some(dir.path()), "k", "s", &two).expect("another job");
         assert_eq!(other_job.id, first.id);
         drop(first);

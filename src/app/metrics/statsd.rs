@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn dogstatsd_has_the_job_in_a_tag() {
-        let lines = sent(StatsdDialect::Dog);
+        let lines = sent(StatsdDialect::DogStatsd);
         for line in [
             "sheetkeep.retries:5|c|#job_name:my job,reason:step",
             "sheetkeep.run_last_status:1|g|#job_name:my job,status:partial",

@@ -178,7 +178,7 @@ async fn read_rows(
 ) -> Result<(u64, u64), AppError> {
     let mut source = settings.open_source().map_err(AppError::Source)?;
     if !source.is_rereadable() {
-        return Err(AppError::ReadOnce);
+        return Err(AppError::SourceReadOnce);
     }
     let identify = settings.make_key_finder();
     let steps: Vec<_> = settings.make_steps(clock).into_iter().take_while(|step| !step.has_outside_effects()).collect();

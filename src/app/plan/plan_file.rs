@@ -78,7 +78,7 @@ pub struct FileChecksum {
 pub enum PlanFileError {
     /// The source exists only once, so a later run can't check that it is the same.
     #[error("store the plan: the source is {source_name}, which can be read only once; save it to a file first")]
-    ReadOnce {
+    SourceReadOnce {
         /// The source's name.
         source_name: String,
     },
@@ -108,7 +108,7 @@ pub enum PlanFileError {
     },
     /// Something that the plan depends on has changed since.
     #[error("apply the plan: {} since it was made at {made_at}", moved.join(", and "))]
-    Moved {
+    SheetChanged {
         /// What has changed, as sentences without a full stop.
         moved: Vec<String>,
         /// When the plan was made.
@@ -208,7 +208,7 @@ impl PlanFile {
         };
         match checksum_source(&settings.source.input) {
             Ok(now) if same(&now) => {}
-            Ok(_) | Err(PlanFileError::ReadOnce { .. }) => {
+            Ok(_) | Err(PlanFileError::SourceReadOnce { .. }) => {
                 moved.push(format!("the source {} has changed", settings.source.input.name()));
             }
             Err(error) => return Err(error),
@@ -248,11 +248,15 @@ impl PlanFile {
     /// Returns the refusal of a run whose sheet has moved after the checks.
     pub fn refuse_during_run(&self) -> PlanFileError {
         let moved = vec!["another run has written to the sheet".to_owned()];
-        PlanFileError::Moved { moved, made_at: self.made_at.clone() }
+        PlanFileError::SheetChanged { moved, made_at: self.made_at.clone() }
     }
 
     fn refuse(&self, moved: Vec<String>) -> Result<(), PlanFileError> {
-        if moved.is_empty() { Ok(()) } else { Err(PlanFileError::Moved { moved, made_at: self.made_at.clone() }) }
+        if moved.is_empty() {
+            Ok(())
+        } else {
+            Err(PlanFileError::SheetChanged { moved, made_at: self.made_at.clone() })
+        }
     }
 }
 
@@ -278,7 +282,7 @@ impl FileChecksum {
 
 /// Returns the checksums of the source's file, or of all files that its pattern matches.
 fn checksum_source(input: &Input) -> Result<Vec<FileChecksum>, PlanFileError> {
-    let read_once = || PlanFileError::ReadOnce { source_name: input.name() };
+    let read_once = || PlanFileError::SourceReadOnce { source_name: input.name() };
     let matched = list_files(input).map_err(|error| PlanFileError::Unreadable {
         path: PathBuf::from(input.name()),
         error: io::Error::other(error),
@@ -294,13 +298,13 @@ fn checksum_source(input: &Input) -> Result<Vec<FileChecksum>, PlanFileError> {
 fn deserialize_checksums<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<FileChecksum>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Either {
+    enum ChecksumList {
         One(FileChecksum),
         Several(Vec<FileChecksum>),
     }
-    Ok(match Either::deserialize(deserializer)? {
-        Either::One(one) => vec![one],
-        Either::Several(all) => all,
+    Ok(match ChecksumList::deserialize(deserializer)? {
+        ChecksumList::One(one) => vec![one],
+        ChecksumList::Several(all) => all,
     })
 }
 

@@ -27,7 +27,7 @@ use crate::rng::Rng;
 use crate::runner::header_row::check_header;
 use crate::runner::run_config::Dependencies;
 use crate::runner::run_loop::run_job;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::runner::warning_memory::WarningMemory;
 use crate::store::spreadsheet::dry_run::{DryRunEffects, DryRunStore};
 use crate::store::spreadsheet::store::SheetsStore;
@@ -114,7 +114,7 @@ pub async fn plan_run(
     request: &RunRequest,
     clock: &Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
-    stop: Stop,
+    stop: StopHandle,
 ) -> Result<RunPlan, AppError> {
     let seen = Arc::new(Mutex::new(PlanEvents::default()));
     let events = collect_into(&seen);

@@ -55,12 +55,12 @@ pub struct LatestRuns {
     /// Logical times with a successful run.
     pub done: BTreeSet<Timestamp>,
     /// The latest runs by start and id, at most `MOST_KEPT`.
-    latest: BTreeMap<(Timestamp, String), EndedRun>,
+    latest: BTreeMap<(Timestamp, String), RunRow>,
 }
 
 /// A run that has a row in `Runs`.
 #[derive(Debug, Clone, Copy)]
-struct EndedRun {
+struct RunRow {
     status: RunStatus,
     length_ms: Option<u64>,
     row: u32,
@@ -119,7 +119,7 @@ impl LatestRuns {
             }
         }
         let length_ms = run.finished.map(|end| end.ms_since(run.started));
-        self.latest.insert((run.started, run.id), EndedRun { status: run.status, length_ms, row: at });
+        self.latest.insert((run.started, run.id), RunRow { status: run.status, length_ms, row: at });
         if self.latest.len() > MOST_KEPT {
             self.latest.pop_first();
         }

@@ -27,7 +27,7 @@ use crate::command_retry::signals::StopSignal;
 use crate::ledger::items::key::hash_texts;
 use crate::port::lease_check::LeaseCheck;
 use crate::private_files;
-use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::shutdown::{StopHandle, StopReason};
 
 /// The variable with the path of what the stage reads.
 const INPUT: &str = "SHEETKEEP_STAGE_INPUT";
@@ -57,7 +57,7 @@ pub enum CommandEnd {
     Interrupted,
     /// The command succeeded, and another run has taken over meanwhile: nothing was put in its
     /// place.
-    Overtaken,
+    LeaseLost,
 }
 
 /// What runs the command of one stage.
@@ -69,7 +69,7 @@ pub struct StageCommand<'a> {
     /// The path of what it reads.
     pub input: Option<PathBuf>,
     /// The stop of the run.
-    pub stop: &'a Stop,
+    pub stop: &'a StopHandle,
     /// Takes the report.
     pub outcomes: &'a StageOutcomes,
     /// Asked before the artefact is put in its place; not needed for a stage that makes none.
@@ -113,8 +113,8 @@ impl StageCommand<'_> {
             output: part,
         };
         let report = match watch.begin(call).await {
-            Ok(WatchedCommand::Replaced) => Some(RetryReport::of_success(self.stage.policy.max_attempts)),
-            Ok(WatchedCommand::Runs(guard)) => {
+            Ok(WatchedCommand::Simulated) => Some(RetryReport::of_success(self.stage.policy.max_attempts)),
+            Ok(WatchedCommand::Executed(guard)) => {
                 let report = self.run_attempts(part).await?;
                 drop(guard);
                 report
@@ -217,7 +217,7 @@ impl StageCommand<'_> {
         if let Some(lease) = self.lease
             && !lease.is_held().await
         {
-            return CommandEnd::Overtaken;
+            return CommandEnd::LeaseLost;
         }
         match publish_part(&part, &target) {
             Ok(()) => CommandEnd::Done { artifact: Some(artifact), attempts, seconds },
@@ -249,7 +249,7 @@ fn remove_part(part: &Path) {
 }
 
 /// Passes the stops of the run on to the command, and never returns.
-async fn pass_stops_on(stop: &Stop, sender: &UnboundedSender<StopSignal>) {
+async fn pass_stops_on(stop: &StopHandle, sender: &UnboundedSender<StopSignal>) {
     let signal = match stop.wait_for_reason().await {
         StopReason::Interrupt => StopSignal::Interrupt,
         StopReason::HangUp => StopSignal::HangUp,

@@ -24,13 +24,13 @@ use crate::ledger::items::item::Position;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::port::lease_check::LeaseCheck;
 use crate::port::source::{Record, Source, SourceError};
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// The stages of one run, as a source.
 pub struct StageSource {
     plan: Arc<StagePlan>,
     outcomes: Arc<StageOutcomes>,
-    stop: Stop,
+    stop: StopHandle,
     /// What is done, and whom to ask for the lease, once the run holds it.
     claimed: Option<(Arc<ProcessedIndex>, Arc<dyn LeaseCheck>)>,
     /// The place of the next stage.
@@ -46,7 +46,7 @@ pub struct StageSource {
 
 impl StageSource {
     /// Creates the source of a run that `stop` ends.
-    pub fn new(plan: Arc<StagePlan>, outcomes: Arc<StageOutcomes>, stop: Stop) -> Self {
+    pub fn new(plan: Arc<StagePlan>, outcomes: Arc<StageOutcomes>, stop: StopHandle) -> Self {
         Self { plan, outcomes, stop, claimed: None, next: 0, input: None, has_worked: false, visit: None, error: None }
     }
 
@@ -151,7 +151,7 @@ enum StageEnd {
 struct StageVisit {
     plan: Arc<StagePlan>,
     outcomes: Arc<StageOutcomes>,
-    stop: Stop,
+    stop: StopHandle,
     index: Arc<ProcessedIndex>,
     lease: Arc<dyn LeaseCheck>,
     place: usize,
@@ -191,7 +191,7 @@ impl StageVisit {
             }
             CommandEnd::Failed { error, may_pass } => self.make_failure(stage, error, may_pass).await,
             CommandEnd::Interrupted => StageEnd::Interrupted,
-            CommandEnd::Overtaken => StageEnd::Failed(report_overtaken_stage(stage)),
+            CommandEnd::LeaseLost => StageEnd::Failed(report_overtaken_stage(stage)),
         }
     }
 

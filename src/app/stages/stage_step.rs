@@ -17,7 +17,7 @@ use crate::app::stages::stage_command::{CommandEnd, StageCommand};
 use crate::app::stages::stage_plan::{PlannedStage, StageOutcomes, StagePlan, make_stage_key};
 use crate::config::external::logical_time::{LOGICAL_DATE, LOGICAL_RUN, SCHEDULED_FOR};
 use crate::port::step::{Step, StepContext, StepError};
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// Characters of a date at the start of a run's name.
 const DATE_CHARS: usize = 10;
@@ -26,13 +26,13 @@ const DATE_CHARS: usize = 10;
 pub struct StageStep {
     plan: Arc<StagePlan>,
     outcomes: Arc<StageOutcomes>,
-    stop: Stop,
+    stop: StopHandle,
     is_rowless: bool,
 }
 
 impl StageStep {
     /// Creates the step. `is_rowless`: records make no rows.
-    pub fn new(plan: Arc<StagePlan>, outcomes: Arc<StageOutcomes>, stop: Stop, is_rowless: bool) -> Self {
+    pub fn new(plan: Arc<StagePlan>, outcomes: Arc<StageOutcomes>, stop: StopHandle, is_rowless: bool) -> Self {
         Self { plan, outcomes, stop, is_rowless }
     }
 
@@ -54,7 +54,7 @@ impl StageStep {
                 Ok(self.make_rows(make_row(&record, Some((attempts, seconds)))))
             }
             CommandEnd::Failed { error, .. } => Err(StepError::Rejected(error)),
-            CommandEnd::Interrupted | CommandEnd::Overtaken => Err(StepError::Cancelled),
+            CommandEnd::Interrupted | CommandEnd::LeaseLost => Err(StepError::Cancelled),
         }
     }
 

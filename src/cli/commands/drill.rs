@@ -30,7 +30,7 @@ use crate::config::settings::Settings;
 use crate::port::evaluator::Evaluator;
 use crate::port::step::Step;
 use crate::runner::run_config::RunError;
-use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::shutdown::{StopHandle, StopReason};
 use crate::step::worker::workers::Workers;
 use crate::system::{SeededRng, SystemClock};
 
@@ -42,7 +42,7 @@ pub fn execute(session: &Session, args: &DrillArgs, runtime: &Runtime) -> Result
         load_settings(&args.make_job_args(), args.input.clone())?
     };
     check_stages(&settings, args)?;
-    let (stop, abort) = (Stop::default(), CancellationToken::new());
+    let (stop, abort) = (StopHandle::default(), CancellationToken::new());
     let _watch = {
         let _inside = runtime.enter();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -92,7 +92,7 @@ fn play_seed(
 }
 
 /// Returns the records of the job; none for a job of stages.
-async fn read_records(settings: &Settings, most: u64, stop: &Stop) -> Result<RecordCopy, AppError> {
+async fn read_records(settings: &Settings, most: u64, stop: &StopHandle) -> Result<RecordCopy, AppError> {
     if settings.stages.is_some() {
         return Ok(RecordCopy::default());
     }
@@ -167,7 +167,7 @@ fn list_program_steps(settings: &Settings, args: &DrillArgs) -> Result<Vec<Progr
     }
 }
 
-fn make_drill_job(settings: &Settings, records: RecordCopy, is_real: bool, stop: &Stop) -> DrillJob {
+fn make_drill_job(settings: &Settings, records: RecordCopy, is_real: bool, stop: &StopHandle) -> DrillJob {
     let steps: StepsMaker = Arc::new(move |settings: &Settings, clock: &Arc<dyn Clock>| {
         let make = |step: &crate::config::sections::records::steps::StepSettings| -> Arc<dyn Step> {
             match &step.action {

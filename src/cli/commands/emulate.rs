@@ -13,12 +13,12 @@ use crate::cli::args::emulate::{self as args, EmulateArgs, TabFile};
 use crate::cli::args::job::{JobArgs, SheetArgs};
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::errors::CliError;
-use crate::cli::exit::{Context, Exit};
+use crate::cli::exit::{ErrorContext, Exit};
 use crate::cli::parent_watch::ParentWatch;
 use crate::cli::session::Session;
 use crate::cli::signals::SignalWatch;
 use crate::clock::Clock;
-use crate::config::sections::sheet::target::Target;
+use crate::config::sections::sheet::target::SheetTarget;
 use crate::emulator::{
     CallerIdBehavior, EmulatorOptions, FailureCause, Latency, LaunchError, LaunchOptions, LoadedTab, MissingIdBehavior,
     QuotaLimits, ReadyServer, UnknownBehaviors, ValidationBehavior, launch,
@@ -84,13 +84,13 @@ fn find_local_sheet(job: &Path) -> Result<PathBuf, CliError> {
         date: None,
     };
     match load_settings(&args, None)?.target {
-        Target::Embedded { file } if file.exists() => Ok(file),
-        Target::Embedded { file } => {
+        SheetTarget::Embedded { file } if file.exists() => Ok(file),
+        SheetTarget::Embedded { file } => {
             let message = format!("{} does not exist: the job {} never ran", file.display(), job.display());
             let help = format!("run it first: sheetkeep run {}", job.display());
             Err(CliError::new(message, Exit::NoInput).with_help(help))
         }
-        Target::Google { id } => {
+        SheetTarget::Google { id } => {
             let message = format!("{} writes to spreadsheet {id} of the service, not to a local file", job.display());
             Err(CliError::new(message, Exit::Usage)
                 .with_help("serve a file of your own: sheetkeep emulate --file my.sheet --spreadsheet-id test"))
@@ -162,7 +162,7 @@ fn to_cli_error(error: &LaunchError) -> CliError {
         LaunchError::Storage(error) => choose_storage_exit(error.failure_cause()),
         LaunchError::StorageFailure(trouble) => choose_storage_exit(Some(trouble.cause)),
         LaunchError::Listen { .. } => Exit::Unavailable,
-        LaunchError::Credentials { .. } => Exit::from((Fault::Denied, Context::Output)),
+        LaunchError::Credentials { .. } => Exit::from((Fault::Denied, ErrorContext::Output)),
     };
     let trouble = CliError::new(error.to_string(), exit);
     match error {

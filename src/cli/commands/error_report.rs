@@ -6,17 +6,17 @@ use crate::app::schedule::run_history::HistoryError;
 use crate::check::surroundings::find_same_named_job;
 use crate::cli::commands::fields::{explain_common_cause, explain_missing_field};
 use crate::cli::errors::CliError;
-use crate::cli::exit::{Context, Exit};
+use crate::cli::exit::{ErrorContext, Exit};
 use crate::cli::output::destination::Spreadsheet;
 use crate::config::problem::ConfigError;
-use crate::config::sections::sheet::target::Target;
+use crate::config::sections::sheet::target::SheetTarget;
 use crate::config::settings::Settings;
 use crate::config::syntax::closest_word::find_closest_word;
 use crate::fault::Fault;
 use crate::machine::{MachineError, MachineRefusal};
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
-use crate::runner::queue::first_records::Cause;
+use crate::runner::queue::first_records::CommonCause;
 use crate::runner::run_config::RunError;
 use crate::runner::shutdown::StopReason;
 use crate::sheets_client::errors::call_error::ErrorCause;
@@ -34,14 +34,16 @@ pub fn from_config(error: ConfigError) -> CliError {
 /// Converts an error of a stored plan.
 pub fn from_plan_file(error: &PlanFileError) -> CliError {
     let (exit, help) = match error {
-        PlanFileError::ReadOnce { .. } => (Exit::Usage, "or plan without --out"),
+        PlanFileError::SourceReadOnce { .. } => (Exit::Usage, "or plan without --out"),
         PlanFileError::Unreadable { error, .. } if error.kind() == std::io::ErrorKind::NotFound => {
             (Exit::NoInput, "make a plan with: sheetkeep plan JOB.toml --out FILE")
         }
         PlanFileError::Unreadable { .. } => (Exit::IoErr, "look at the file's permissions"),
         PlanFileError::Unwritable { .. } => (Exit::CantCreate, "name a file in a folder that you may write to"),
         PlanFileError::NotAPlan { .. } => (Exit::DataErr, "make a new one with: sheetkeep plan JOB.toml --out FILE"),
-        PlanFileError::Moved { .. } => (Exit::DataErr, "nothing was written; make a new plan, read it, and run that"),
+        PlanFileError::SheetChanged { .. } => {
+            (Exit::DataErr, "nothing was written; make a new plan, read it, and run that")
+        }
     };
     CliError::from_error(error, exit).with_help(help)
 }
@@ -79,14 +81,16 @@ pub fn from_history(error: &HistoryError, settings: Option<&Settings>) -> CliErr
 fn advise_on_target(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
     let through = settings.proxies.proxy_for(&settings.api_url);
     match (exit, &settings.target) {
-        (Exit::NoInput | Exit::Unavailable, Target::Google { id }) => {
+        (Exit::NoInput | Exit::Unavailable, SheetTarget::Google { id }) => {
             let through = through.map_or_else(String::new, |proxy| format!(", through the proxy {proxy}"));
             Some(format!("this is about spreadsheet {id} at {}{through}", settings.api_url))
         }
-        (Exit::Protocol, Target::Google { .. }) => {
+        (Exit::Protocol, SheetTarget::Google { .. }) => {
             through.map(|proxy| format!("the call went through the proxy {proxy}; see what that answers"))
         }
-        (Exit::NoInput, Target::Embedded { .. }) if matches!(error, AppError::NeverRan | AppError::NoTab { .. }) => {
+        (Exit::NoInput, SheetTarget::Embedded { .. })
+            if matches!(error, AppError::NeverRan | AppError::NoTab { .. }) =>
+        {
             Some(format!("this is about the {}", Spreadsheet::from_settings(settings)))
         }
         _ => None,
@@ -109,8 +113,8 @@ fn choose_app_exit(error: &AppError) -> Exit {
         AppError::Source(error) => choose_source_exit(error),
         AppError::Call(error) => match convert_call_error(error) {
             StoreError::Missing { .. } => Exit::NoInput,
-            StoreError::Foreign { .. } => Exit::Protocol,
-            _ => Exit::from((error.fault(), Context::Service)),
+            StoreError::ForeignResponse { .. } => Exit::Protocol,
+            _ => Exit::from((error.fault(), ErrorContext::Service)),
         },
         AppError::Busy { .. } => Exit::TempFail,
         AppError::OutOfTime => Exit::Timeout,
@@ -124,7 +128,7 @@ fn choose_app_exit(error: &AppError) -> Exit {
         AppError::Embedded { is_damaged: true, .. } => Exit::DataErr,
         AppError::Embedded { .. } => Exit::IoErr,
         AppError::NoTab { .. } | AppError::NeverRan => Exit::NoInput,
-        AppError::ReadOnce => Exit::Usage,
+        AppError::SourceReadOnce => Exit::Usage,
     }
 }
 
@@ -150,7 +154,7 @@ fn run_exit(error: &RunError) -> Exit {
         RunError::CommonCause { cause, .. } => choose_cause_exit(cause),
         RunError::Machine { error: machine_error, .. } => Exit::from(machine_error.refused),
         RunError::Unfinished { fault: Fault::Transient, .. } => Exit::Unavailable,
-        RunError::Unfinished { fault, .. } => Exit::from((*fault, Context::Service)),
+        RunError::Unfinished { fault, .. } => Exit::from((*fault, ErrorContext::Service)),
     }
 }
 
@@ -160,10 +164,10 @@ fn choose_store_exit(error: &StoreError) -> Exit {
         StoreError::Machine { error: machine_error } => Exit::from(machine_error.refused),
         StoreError::Missing { .. } => Exit::NoInput,
         StoreError::Inconsistent { .. } => Exit::DataErr,
-        StoreError::Unsafe { .. } | StoreError::Foreign { .. } => Exit::Protocol,
+        StoreError::NoWorkingGuard { .. } | StoreError::ForeignResponse { .. } => Exit::Protocol,
         StoreError::Denied { .. } => Exit::NoPerm,
         StoreError::Unavailable { fault, .. } | StoreError::Proxy { fault, .. } => {
-            Exit::from((*fault, Context::Service))
+            Exit::from((*fault, ErrorContext::Service))
         }
     }
 }
@@ -171,10 +175,10 @@ fn choose_store_exit(error: &StoreError) -> Exit {
 fn choose_source_exit(error: &SourceError) -> Exit {
     match error {
         SourceError::Missing { .. } => Exit::NoInput,
-        SourceError::Broken { .. }
-        | SourceError::Misread { .. }
+        SourceError::InvalidContent { .. }
+        | SourceError::SettingsMismatch { .. }
         | SourceError::Ambiguous { .. }
-        | SourceError::Foreign { .. }
+        | SourceError::OtherFormat { .. }
         | SourceError::Stage { fault: Fault::Inconsistent, .. } => Exit::DataErr,
         SourceError::Denied { .. } => Exit::NoPerm,
         SourceError::Unavailable { .. } => Exit::IoErr,
@@ -185,7 +189,7 @@ fn choose_source_exit(error: &SourceError) -> Exit {
 
 /// Returns the exit for one common cause of all first failures: the job file's expressions, the
 /// data, or a program.
-fn choose_cause_exit(cause: &Cause) -> Exit {
+fn choose_cause_exit(cause: &CommonCause) -> Exit {
     match cause.step.as_str() {
         "item" => Exit::Config,
         _ if cause.is_program => Exit::Failed,
@@ -220,10 +224,10 @@ fn advise_on_contents(error: &AppError, settings: &Settings) -> Option<String> {
         }
         AppError::Run(RunError::CommonCause { cause, .. }) => Some(explain_common_cause(cause, settings.key.source())),
         AppError::Run(RunError::Source {
-            error: SourceError::Broken { .. } | SourceError::Ambiguous { .. },
+            error: SourceError::InvalidContent { .. } | SourceError::Ambiguous { .. },
             report,
         }) if report.run.counts.read == 0 => Some(NO_RECORD_PROCESSED.to_owned()),
-        AppError::Run(RunError::Input(SourceError::Broken { .. } | SourceError::Ambiguous { .. })) => {
+        AppError::Run(RunError::Input(SourceError::InvalidContent { .. } | SourceError::Ambiguous { .. })) => {
             Some(NO_RECORD_PROCESSED.to_owned())
         }
         _ => None,
@@ -274,9 +278,8 @@ fn find_help(error: &AppError) -> Option<&'static str> {
         AppError::Run(RunError::Unfinished { .. } | RunError::EditedWhileRead { .. }) => {
             "run it again later: keys that are on the sheet are skipped"
         }
-        AppError::Run(RunError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => {
-            PAGE
-        }
+        AppError::Run(RunError::Store(StoreError::ForeignResponse { .. }))
+        | AppError::Store(StoreError::ForeignResponse { .. }) => PAGE,
         AppError::Call(error) if error.cause.is_foreign() => PAGE,
         AppError::Run(RunError::NoFailure { .. }) => {
             "sheetkeep failures list shows which there are; nothing was written"
@@ -308,7 +311,7 @@ const ELSEWHERE: &str = "correct the path below [source], which starts at the jo
 /// Returns the next step after an error of the source in the middle of a run.
 fn find_source_help(error: &SourceError) -> Option<&'static str> {
     match error {
-        SourceError::Broken { .. } => {
+        SourceError::InvalidContent { .. } => {
             Some("what came before is on the sheet; correct the source and run again; it continues from there")
         }
         SourceError::Ambiguous { .. } => Some(

@@ -6,7 +6,7 @@
 use crate::config::syntax::closest_word::find_closest_word;
 use crate::ledger::values::json_path::MemberPath;
 use crate::port::source::HeaderRow;
-use crate::runner::queue::first_records::Cause;
+use crate::runner::queue::first_records::CommonCause;
 
 /// Names that are suggested at most.
 const MOST_NAMES: usize = 3;
@@ -65,7 +65,7 @@ fn suggest_fields(what: &str, names: &[String]) -> String {
 }
 
 /// Returns help for a run that stopped because its first records all failed for one cause.
-pub fn explain_common_cause(cause: &Cause, key: &str) -> String {
+pub fn explain_common_cause(cause: &CommonCause, key: &str) -> String {
     let next = match cause.step.as_str() {
         "item" => {
             let members = cause.members();

@@ -7,7 +7,7 @@ use crate::app::run_request::JobNote;
 use crate::cli::args::job::JobArgs;
 use crate::cli::commands::error_report::from_config;
 use crate::cli::errors::CliError;
-use crate::cli::output::destination::{Place, Spreadsheet};
+use crate::cli::output::destination::{JobDestination, Spreadsheet};
 use crate::clock::Clock;
 use crate::config::external::environment::{Environment, find_own_program};
 use crate::config::external::flags::Overrides;
@@ -93,11 +93,11 @@ fn with_workers(mut settings: Settings) -> Settings {
 }
 
 /// Returns the job's place, for people.
-pub fn describe_place(job: &JobArgs, settings: &Settings) -> Place {
+pub fn describe_place(job: &JobArgs, settings: &Settings) -> JobDestination {
     let by_id = job.sheet.spreadsheet.clone().map(|id| ("--spreadsheet", id));
     let by_file = job.sheet.embedded.as_ref().map(|file| ("--embedded", file.display().to_string()));
     let chosen_by = by_id.or(by_file);
-    Place {
+    JobDestination {
         chosen_by,
         env_file: job.sheet.env_file.as_ref().map(|file| file.display().to_string()),
         job: settings.job.clone(),

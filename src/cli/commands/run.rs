@@ -25,7 +25,7 @@ use crate::cli::commands::run_options::RunOptions;
 use crate::cli::commands::stage_run::StageRun;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::destination::Place;
+use crate::cli::output::destination::JobDestination;
 use crate::cli::session::Session;
 use crate::cli::signals::SignalWatch;
 use crate::clock::Clock;
@@ -35,7 +35,7 @@ use crate::ledger::runs::run::Trigger;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::{PreparedChanges, RunError};
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// How long the reports of a run may take that was dropped at its deadline.
 const OUT_OF_TIME_GRACE: Duration = Duration::from_secs(5);
@@ -106,7 +106,7 @@ pub async fn run_job(
     order.shares_terminal |= stages.is_some();
     let observers = RunObservers::new(session, args, &order, &settings, &clock);
     let alerting = open_alerts(&settings, &order, &place, &host, &clock);
-    let stop = Stop::default();
+    let stop = StopHandle::default();
     let abort = CancellationToken::new();
     let watch = watch_signals(&stop, &abort, &clock);
     let mut request = run_request(args, &mut order, &settings, alerting.as_ref(), host);
@@ -145,7 +145,7 @@ pub async fn run_job(
     let run = observers.run_id();
     let end = AlertRunEnd { ended: &ended, run, trigger, began, is_interrupted: signal.is_some() };
     let to_people = async {
-        if let Some(alerting) = alerting.as_ref().filter(|_| recorded != Some(StartRecord::Known)) {
+        if let Some(alerting) = alerting.as_ref().filter(|_| recorded != Some(StartRecord::AlreadyRecorded)) {
             alerting.finish(&end).instrument(observers.span()).await;
         }
         if ended.is_ok() && order.command.is_none() {
@@ -205,7 +205,7 @@ fn run_request(
 fn open_alerts(
     settings: &Settings,
     order: &RunOptions,
-    place: &Place,
+    place: &JobDestination,
     host: &str,
     clock: &Arc<dyn Clock>,
 ) -> Option<JobAlerts> {

@@ -10,7 +10,7 @@ use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::clock::Clock;
-use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::shutdown::{StopHandle, StopReason};
 
 /// How long programs may take to end once they are asked to. It is a little longer than the time
 /// after which they are killed.
@@ -18,7 +18,7 @@ const PROGRAM_GRACE: Duration = Duration::from_secs(6);
 
 /// Requests a stop some time before the deadline, a forced stop after half of that time, and
 /// returns at the deadline.
-pub(super) async fn watch_deadline(deadline: Option<Duration>, stop: Stop, clock: Arc<dyn Clock>) {
+pub(super) async fn watch_deadline(deadline: Option<Duration>, stop: StopHandle, clock: Arc<dyn Clock>) {
     let Some(deadline) = deadline else { return std::future::pending().await };
     let margin = (deadline / 10).clamp(Duration::from_secs(1), Duration::from_secs(30)).min(deadline);
     clock.sleep(deadline.saturating_sub(margin)).await;
@@ -38,7 +38,7 @@ pub(super) fn report_dropped_run(signal: Option<Signal>) -> CliError {
 /// The first signal asks the run to finish the items in progress. The second asks it to end the
 /// programs that are still at work, the third to stop immediately.
 pub(in crate::cli::commands) fn watch_signals(
-    stop: &Stop,
+    stop: &StopHandle,
     abort: &CancellationToken,
     clock: &Arc<dyn Clock>,
 ) -> Option<SignalWatch> {

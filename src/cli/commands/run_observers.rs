@@ -15,7 +15,7 @@ use crate::cli::commands::load_settings::describe_place;
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::destination::Place;
+use crate::cli::output::destination::JobDestination;
 use crate::cli::output::run::reporter::{Audience, Reporter};
 use crate::cli::output::run::summary::format_summary;
 use crate::cli::session::Session;
@@ -78,7 +78,7 @@ impl RunObservers {
         trigger: String,
         ended: &Result<RunReport, AppError>,
         concluded: &Result<Exit, CliError>,
-        place: &Place,
+        place: &JobDestination,
     ) {
         let end = make_heartbeat_end(&self.job, ended, concluded, place);
         let measured = self.measure_run(trigger, &end, concluded);
@@ -160,7 +160,7 @@ fn make_reporter(
     args: &RunArgs,
     order: &RunOptions,
     clock: &Arc<dyn Clock>,
-    place: Place,
+    place: JobDestination,
 ) -> Arc<Mutex<Reporter>> {
     let audience = Audience {
         wants_json: args.job.json,
@@ -184,7 +184,7 @@ fn make_heartbeat_end<'a>(
     job: &'a str,
     ended: &'a Result<RunReport, AppError>,
     concluded: &Result<Exit, CliError>,
-    place: &Place,
+    place: &JobDestination,
 ) -> HeartbeatEnd<'a> {
     let report = ended.as_ref().map_or_else(report_of, Some);
     let summary = report.map(|report| format_summary(report, place, Palette::new(false))).unwrap_or_default();

@@ -27,7 +27,7 @@ use crate::maintain::reset::plan_reset_of;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::store::scan::scanner::ScanScope;
 
 /// What started the run, in Runs.
@@ -61,7 +61,7 @@ pub async fn revoke_keys(
         ..RunRequest::default()
     };
     let (clock, chance) = (Arc::clone(clock), Arc::clone(chance));
-    Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), Stop::default())).await.map(drop)
+    Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), StopHandle::default())).await.map(drop)
 }
 
 /// Runs the stages again from the one that `--from` names, or all of them.

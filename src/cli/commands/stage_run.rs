@@ -20,7 +20,7 @@ use crate::config::settings::Settings;
 use crate::ledger::runs::event::RunReport;
 use crate::rng::Rng;
 use crate::runner::run_config::RunError;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// The stages of one run.
 pub struct StageRun {
@@ -62,7 +62,7 @@ impl StageRun {
     }
 
     /// Returns the parts of the run, which `stop` ends.
-    pub fn make_parts(&self, stop: &Stop) -> ProvidedParts {
+    pub fn make_parts(&self, stop: &StopHandle) -> ProvidedParts {
         make_stage_parts(&self.plan, &self.outcomes, stop, false)
     }
 

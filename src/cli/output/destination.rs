@@ -5,12 +5,12 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::cli::streams::control_characters::make_visible;
-use crate::config::sections::sheet::target::{GOOGLE_API_URL, Target};
+use crate::config::sections::sheet::target::{GOOGLE_API_URL, SheetTarget};
 use crate::config::settings::Settings;
 
 /// A job's file, tab and spreadsheet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct JobDestination {
     /// The job's name.
     pub job: String,
     /// The job file, as typed.
@@ -53,9 +53,9 @@ impl Spreadsheet {
     pub fn from_settings(settings: &Settings) -> Self {
         let because = settings.choice.to_string();
         match &settings.target {
-            Target::Embedded { file } => Self::Embedded { file: file.display().to_string(), because },
-            Target::Google { id } if settings.api_url == GOOGLE_API_URL => Self::new_google(id, because),
-            Target::Google { id } => Self::Remote { id: id.clone(), url: None, because },
+            SheetTarget::Embedded { file } => Self::Embedded { file: file.display().to_string(), because },
+            SheetTarget::Google { id } if settings.api_url == GOOGLE_API_URL => Self::new_google(id, because),
+            SheetTarget::Google { id } => Self::Remote { id: id.clone(), url: None, because },
         }
     }
 
@@ -85,7 +85,7 @@ impl fmt::Display for Spreadsheet {
     }
 }
 
-impl Place {
+impl JobDestination {
     /// Returns the address or the command that shows the rows.
     pub fn format_view_command(&self) -> String {
         match &self.spreadsheet {
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn a_sheet_that_a_flag_chose_is_seen_with_that_flag() {
         let chosen_by = Some(("--embedded", "my week.sheet".to_owned()));
-        let place = Place { chosen_by, ..fixtures::make_place() };
+        let place = JobDestination { chosen_by, ..fixtures::make_place() };
         assert_eq!(place.format_view_command(), "sheetkeep show fixtures/quakes.toml --embedded 'my week.sheet'");
         assert!(place.format_failures_command().ends_with("--embedded 'my week.sheet'"));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cli::output::destination::{Place, Spreadsheet};
+use crate::cli::output::destination::{JobDestination, Spreadsheet};
 use crate::cli::streams::captured::CapturedOutput;
 use crate::cli::streams::output_stream::OutputStyle;
 use crate::cli::streams::terminal::Terminal;
@@ -66,8 +66,8 @@ pub fn make_partial_report() -> RunReport {
 }
 
 /// The local file of the README's job.
-pub fn make_place() -> Place {
-    Place {
+pub fn make_place() -> JobDestination {
+    JobDestination {
         env_file: None,
         job: "quakes".into(),
         job_file: "fixtures/quakes.toml".into(),

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::cli::exit::Exit;
-use crate::cli::output::destination::{Place, Spreadsheet};
+use crate::cli::output::destination::{JobDestination, Spreadsheet};
 use crate::ledger::items::repeated_keys::{RepeatedKey, RepeatedKeys, name_counted_record};
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::runs::event::{RetryCounts, RunReport, SkipCounts};
@@ -158,7 +158,7 @@ impl<'a> RunDocument<'a> {
     /// ones.
     pub fn new(
         report: &'a RunReport,
-        place: &'a Place,
+        place: &'a JobDestination,
         exit: Exit,
         failures: &'a [FailureDocument],
         left_out: u64,

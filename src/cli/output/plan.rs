@@ -11,7 +11,7 @@ use crate::app::plan::run_plan::RunPlan;
 use crate::check::rerun::{RerunPrediction, RerunVerdict};
 use crate::cli::format::{format_count, format_number, format_share};
 use crate::cli::output::cell_value::{convert_cell, format_value};
-use crate::cli::output::destination::{Place, Spreadsheet};
+use crate::cli::output::destination::{JobDestination, Spreadsheet};
 use crate::cli::output::json::{HeldDocument, SCHEMA_VERSION};
 use crate::cli::streams::control_characters::make_visible;
 use crate::cli::streams::palette::Palette;
@@ -29,7 +29,7 @@ pub struct PlanOutput<'a> {
     /// What happens if each step runs twice.
     pub reruns: Vec<RerunPrediction>,
     /// Where the rows would be.
-    pub place: &'a Place,
+    pub place: &'a JobDestination,
     /// The rates at which calls are made.
     pub pacing: CallRates,
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::app::inspect::job_overview::FailureCounts;
 use crate::cli::format::{format_count, format_duration, format_number, format_share};
-use crate::cli::output::destination::{Place, Spreadsheet};
+use crate::cli::output::destination::{JobDestination, Spreadsheet};
 use crate::cli::output::json::SCHEMA_VERSION;
 use crate::cli::output::run::summary::choose_status_symbol;
 use crate::cli::streams::control_characters::make_visible;
@@ -26,7 +26,7 @@ const UNKNOWN: &str = "unknown";
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobStatus {
     /// The job's spreadsheet and tab.
-    pub place: Place,
+    pub place: JobDestination,
     /// The last run; `Some(None)` before the first run, `None` if it can't be read.
     pub last_run: Option<Option<Run>>,
     /// The lease holder, and the time at which the lease expires unless renewed.
@@ -57,7 +57,7 @@ struct StatusDocument<'a> {
     open_failures: Option<u64>,
     dead_failures: Option<u64>,
     skipped_failures: Option<u64>,
-    cells: CellsDocument,
+    cells: CellUseDocument,
     anomalies: &'a [String],
 }
 
@@ -87,7 +87,7 @@ struct HolderDocument<'a> {
 }
 
 #[derive(Serialize)]
-struct CellsDocument {
+struct CellUseDocument {
     used: u64,
     limit: u64,
     per_run: Option<u64>,
@@ -126,7 +126,7 @@ impl JobStatus {
             open_failures: self.failures.map(|failures| failures.open),
             dead_failures: self.failures.map(|failures| failures.exhausted),
             skipped_failures: self.failures.map(|failures| failures.skipped),
-            cells: CellsDocument {
+            cells: CellUseDocument {
                 used: self.cells,
                 limit: CELL_LIMIT,
                 per_run: self.forecast.map(|forecast| forecast.cells_a_run),

@@ -37,7 +37,7 @@ impl ValueEnum for LogFormatChoice {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let value = PossibleValue::new(self.as_str());
-        Some(if *self == Self::Of(LogFormat::Pretty) { value.alias("text") } else { value })
+        Some(if *self == Self::Fixed(LogFormat::Pretty) { value.alias("text") } else { value })
     }
 }
 
@@ -62,7 +62,7 @@ pub enum LogError {
     Directives(String),
     /// Logs were set up before.
     #[error("set up logs: they are set up already")]
-    Twice,
+    AlreadySetUp,
 }
 
 /// Sets up logs for the whole process. `caps` are directives such as `hyper=info` that no setting
@@ -74,7 +74,7 @@ pub fn start_logs(
     caps: &[&str],
 ) -> Result<(), LogError> {
     let subscriber = make_subscriber(terminal, clock, settings, caps)?;
-    tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Twice)?;
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::AlreadySetUp)?;
     Ok(())
 }
 

@@ -30,10 +30,10 @@ pub struct OutputStream {
     is_animated: bool,
     /// Whether secrets are hidden: in messages, errors and logs, not in results.
     hides_secrets: bool,
-    inner: Mutex<Inner>,
+    inner: Mutex<StreamState>,
 }
 
-struct Inner {
+struct StreamState {
     writer: Box<dyn Write + Send>,
     bar: Option<ProgressBar>,
     is_closed: bool,
@@ -41,7 +41,7 @@ struct Inner {
     copy: Option<Arc<LogFile>>,
 }
 
-impl Inner {
+impl StreamState {
     /// Closes the stream. A reader that left is not a failure.
     fn record_failure(&mut self, error: io::Error) {
         self.is_closed = true;
@@ -63,7 +63,7 @@ impl OutputStream {
             manner,
             is_animated,
             hides_secrets: false,
-            inner: Mutex::new(Inner { writer, bar: None, is_closed: false, failed: None, copy: None }),
+            inner: Mutex::new(StreamState { writer, bar: None, is_closed: false, failed: None, copy: None }),
         }
     }
 
@@ -170,7 +170,7 @@ impl OutputStream {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, StreamState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

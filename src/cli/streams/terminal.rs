@@ -97,9 +97,9 @@ mod tests {
 
     use super::*;
 
-    struct Broken(io::ErrorKind);
+    struct BrokenWriter(io::ErrorKind);
 
-    impl Write for Broken {
+    impl Write for BrokenWriter {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
             Err(self.0.into())
         }
@@ -113,7 +113,7 @@ mod tests {
 
     fn writing_to(kind: io::ErrorKind) -> Terminal {
         Terminal {
-            out: OutputStream::new(Box::new(Broken(kind)), PLAIN, false),
+            out: OutputStream::new(Box::new(BrokenWriter(kind)), PLAIN, false),
             err: OutputStream::new(Box::new(io::sink()), PLAIN, false),
         }
     }

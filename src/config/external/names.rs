@@ -66,7 +66,7 @@ const NEAR: usize = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VariableKind {
     /// Known, or unrelated.
-    Fine,
+    Known,
     /// Probably a misspelling of this name.
     Misspelt(&'static str),
     /// It has this program's prefix, but is not known.
@@ -78,13 +78,13 @@ pub(crate) fn classify_name(name: &str) -> VariableKind {
     let known = || SETTINGS.iter().chain(&OF_STEPS).chain(&OF_TESTS).copied();
     let upper = name.to_uppercase().replace('-', "_");
     if known().any(|known| known == name) || is_of_a_cluster(name) {
-        return VariableKind::Fine;
+        return VariableKind::Known;
     }
     if let Some(near) = NEARLY.into_iter().find(|known| osa_distance(&upper, known) <= NEAR) {
         return VariableKind::Misspelt(near);
     }
     if !upper.starts_with(PREFIX) {
-        return VariableKind::Fine;
+        return VariableKind::Known;
     }
     let close = find_closest_word(&upper, known().filter(|name| !OF_TESTS.contains(name)));
     close.or_else(|| find_nearest_setting(&upper)).map_or(VariableKind::Unknown, VariableKind::Misspelt)
@@ -145,7 +145,7 @@ mod tests {
             "GOOGLE_APPLICATION_CREDENTIALS_JSON",
             "MY_SPREADSHEET_ID",
         ] {
-            assert_eq!(classify_name(name), VariableKind::Fine, "{name}");
+            assert_eq!(classify_name(name), VariableKind::Known, "{name}");
         }
     }
 }

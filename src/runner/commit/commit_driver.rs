@@ -86,7 +86,7 @@ impl CommitDriver {
                     self.wait(after_ms).await;
                     match self.read_head(&mut error).await {
                         Some(status) => machine.on_head_status(&drafted, status),
-                        None => CommitStep::End(CommitEnd::Unclear),
+                        None => CommitStep::End(CommitEnd::OutcomeUnknown),
                     }
                 }
                 CommitStep::End(end) => break end,
@@ -130,10 +130,12 @@ fn convert_result(result: &CommitResult) -> Option<LastError> {
     Some(match result {
         CommitResult::Applied => return None,
         // The guard refuses a writer that was overtaken; the next run finds another head.
-        CommitResult::Refused { part: CommitPart::Guard, why } | CommitResult::Lost { why } => {
+        CommitResult::Refused { part: CommitPart::Guard, why } | CommitResult::ReplyLost { why } => {
             LastError::new(why, Fault::Transient)
         }
-        CommitResult::Refused { why, .. } | CommitResult::Unsafe { why } => LastError::new(why, Fault::Inconsistent),
+        CommitResult::Refused { why, .. } | CommitResult::NoWorkingGuard { why } => {
+            LastError::new(why, Fault::Inconsistent)
+        }
         CommitResult::TooLarge => LastError::new("the batch is too large for the service", Fault::Rejected),
         CommitResult::NotExecuted { why, fault, is_proxy_error } => {
             LastError { why: why.clone(), fault: *fault, is_proxy_error: *is_proxy_error }
@@ -150,8 +152,8 @@ fn name_verdict(end: &CommitEnd) -> &'static str {
         CommitEnd::Fenced => "another run has taken over",
         CommitEnd::HeadMissing => "the state marker is missing",
         CommitEnd::NotExecuted => "not executed",
-        CommitEnd::Unsafe => "this service does not guard commits",
-        CommitEnd::Unanswered => "still unanswered",
-        CommitEnd::Unclear => "still unclear",
+        CommitEnd::NoWorkingGuard => "this service does not guard commits",
+        CommitEnd::NeverAnswered => "still unanswered",
+        CommitEnd::OutcomeUnknown => "still unclear",
     }
 }

@@ -38,7 +38,7 @@ impl Committer {
             self.end_after_takeover();
             return Ok(());
         }
-        let end = Some(end).filter(|_| self.closing_run == FinalCommitState::UnderWay);
+        let end = Some(end).filter(|_| self.closing_run == FinalCommitState::InFlight);
         match self.chain.on_end(&outcome.commit, &outcome.end) {
             NextAction::Continue => Ok(()),
             NextAction::Redraft => self.begin(self.drafts.newest_items(), intake, end),
@@ -48,7 +48,7 @@ impl Committer {
                 queue.put_back(rest, self.now_ms());
                 self.begin(items, intake, None)
             }
-            NextAction::Suspect(confidence) => self.start_bisection(confidence, outcome, intake, queue),
+            NextAction::Bisect(confidence) => self.start_bisection(confidence, outcome, intake, queue),
             NextAction::Reload => self.reload(self.drafts.newest_items(), Some(&outcome.commit), intake, queue).await,
             NextAction::Stop(halt) => {
                 Err(describe_halt(self.driver.store.as_ref(), self.schedule.as_ref(), halt, outcome.error).await)
@@ -109,7 +109,7 @@ impl Committer {
         self.lease_validity = LeaseValidity::new(now_ms.saturating_sub(took_ms), self.ttl_ms);
         self.last_commit_ms = now_ms;
         self.emit(Event::Committed { number: id.commit, rows, keys, took_ms });
-        self.closing_run = if released { FinalCommitState::Done } else { FinalCommitState::No };
+        self.closing_run = if released { FinalCommitState::Done } else { FinalCommitState::NotSent };
         if released && !self.is_run_row_written {
             self.run = commit.changes.runs.last().cloned().unwrap_or_else(|| self.run.clone());
             self.is_run_row_written = true;

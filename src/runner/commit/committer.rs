@@ -93,8 +93,8 @@ pub struct Committer {
 /// Whether the commit in flight is the run's last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FinalCommitState {
-    No,
-    UnderWay,
+    NotSent,
+    InFlight,
     Done,
 }
 
@@ -140,7 +140,7 @@ impl Committer {
             lease_request,
             drafts: InFlightDrafts::default(),
             commit_future: None,
-            closing_run: FinalCommitState::No,
+            closing_run: FinalCommitState::NotSent,
             begun: Vec::new(),
             reprocess,
             rollover: config.rollover.clone(),
@@ -213,7 +213,7 @@ impl Committer {
             self.note_repair(message);
         }
         if self.misplaced.is_any() && self.closing_run == FinalCommitState::Done {
-            self.closing_run = FinalCommitState::No;
+            self.closing_run = FinalCommitState::NotSent;
         }
         Ok(())
     }
@@ -295,7 +295,7 @@ impl Committer {
             drafted.map_err(|error| describe_unfinished_commit(LastError::new(error.to_string(), Fault::Transient)))?,
         );
         self.drafts.note_draft(Arc::clone(&commit), items);
-        self.closing_run = if end.is_some() { FinalCommitState::UnderWay } else { FinalCommitState::No };
+        self.closing_run = if end.is_some() { FinalCommitState::InFlight } else { FinalCommitState::NotSent };
         let driving = self.driver.clone().drive_commit(commit, self.chain.draft_ids().clone());
         self.commit_future = Some(Box::pin(driving));
         Ok(())

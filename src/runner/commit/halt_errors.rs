@@ -23,8 +23,8 @@ pub(super) async fn describe_halt(
     match halt {
         Halt::Fenced => describe_fencing(store, schedule).await,
         Halt::HeadMissing => describe_missing_head(),
-        Halt::Unsafe => RunError::Store(StoreError::Unsafe { why: error.why }),
-        Halt::Unclear | Halt::NotExecuted => describe_unfinished_commit(error),
+        Halt::NoWorkingGuard => RunError::Store(StoreError::NoWorkingGuard { why: error.why }),
+        Halt::OutcomeUnknown | Halt::NotExecuted => describe_unfinished_commit(error),
         Halt::Refused(part) => describe_refusal(store, part, error.why).await,
         Halt::TooLarge => RunError::Refused { why: "one record alone is too large for a batch".into() },
     }

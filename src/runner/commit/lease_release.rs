@@ -19,8 +19,12 @@ impl Committer {
     /// the next run.
     pub(in crate::runner) async fn release_lease(&mut self, why: &str, intake: &mut Intake, queue: &mut CommitQueue) {
         let finished = self.driver.clock.now();
-        let end =
-            RunEnd { finished, cause: EndCause::GivenUp(why.to_owned()), repeated: None, next_due: NextDue::Unknown };
+        let end = RunEnd {
+            finished,
+            cause: EndCause::CannotContinue(why.to_owned()),
+            repeated: None,
+            next_due: NextDue::Unknown,
+        };
         if self.is_busy() {
             let outcome = self.wait_for_commit().await;
             if self.on_commit_end(outcome, intake, queue, &end).await.is_err() || self.is_busy() {

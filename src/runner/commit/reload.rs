@@ -23,7 +23,7 @@ use crate::runner::startup::ServiceClock;
 use crate::runner::startup::preconditions::{check_lease, check_not_blocked};
 
 /// The title and the columns of a data tab.
-type Table = (String, Vec<String>);
+type TitledColumns = (String, Vec<String>);
 
 impl Committer {
     /// Loads again and puts missing items back in front of the queue. `refused` is the commit that
@@ -98,7 +98,7 @@ impl Committer {
         }
         self.reprocess.reload(&snapshot.state);
         self.lease_validity = LeaseValidity::new(began_ms, self.ttl_ms);
-        self.closing_run = FinalCommitState::No;
+        self.closing_run = FinalCommitState::NotSent;
         self.check_misplaced_writes().await
     }
 
@@ -110,14 +110,14 @@ impl Committer {
             return Err(describe_unfinished_commit(LastError::new("its tabs could not be made", Fault::Transient)));
         }
         self.drafts.clear(None);
-        self.closing_run = FinalCommitState::No;
+        self.closing_run = FinalCommitState::NotSent;
         Ok(())
     }
 
     /// Takes the data tab's present header, and checks that queued rows still fit.
     fn use_tables(
         &mut self,
-        tables: &[Table],
+        tables: &[TitledColumns],
         deleted: &[String],
         intake: &mut Intake,
         queue: &CommitQueue,

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::failure::{FailureState, RequestedAction, StoredFailure};
 use crate::ledger::items::key::{Fingerprint, Key};
-use crate::ledger::items::repeated_keys::{Comparison, RepeatedKeys};
+use crate::ledger::items::repeated_keys::{RepeatComparison, RepeatedKeys};
 use crate::ledger::items::source_survey::SourceSurvey;
 use crate::ledger::processed::prior_failure::PriorFailure;
 use crate::ledger::processed::processed_index::ProcessedIndex;
@@ -23,7 +23,7 @@ use crate::ledger::values::exact_number;
 use crate::port::lease_check::LeaseCheck;
 use crate::port::source::{Record, SourceError};
 use crate::port::step::{Identity, KeyFinder};
-use crate::runner::input::keyed_records::{Extent, find_key};
+use crate::runner::input::keyed_records::{RecordExtent, find_key};
 use crate::runner::input::source_passes::{NextRecord, SourcePasses};
 
 /// Maximum number of failures that one run retries by itself. Requested retries have no limit.
@@ -325,7 +325,7 @@ impl InputQueue {
     }
 
     /// Starts a comparison of records in one more pass over the source.
-    pub fn compare(&mut self, comparison: Comparison) {
+    pub fn compare(&mut self, comparison: RepeatComparison) {
         if let Some(source) = &mut self.source {
             source.compare(comparison);
         }
@@ -353,7 +353,7 @@ fn identify_record(
     identify: Arc<dyn KeyFinder>,
     input: fn(Record, Option<Identity>) -> RunInput,
 ) -> BoxFuture<'static, RunInput> {
-    find_key(record, identify, Extent::Whole).map(move |(record, identity)| input(record, identity)).boxed()
+    find_key(record, identify, RecordExtent::Whole).map(move |(record, identity)| input(record, identity)).boxed()
 }
 
 fn reread_failure(stored: StoredFailure, identify: Arc<dyn KeyFinder>) -> BoxFuture<'static, RunInput> {

@@ -16,7 +16,7 @@ pub const DEFAULT_STOP_AFTER: u64 = 20;
 
 /// The common cause of the first failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
+pub struct CommonCause {
     /// `source`, `item`, `output`, or the step's name.
     pub step: String,
     /// The error of the first failure.
@@ -32,7 +32,7 @@ pub struct Cause {
     kind: String,
 }
 
-impl Cause {
+impl CommonCause {
     /// Returns the sentence for the run's row and output.
     pub fn sentence(&self) -> String {
         let Self { records, step, error, place, .. } = self;
@@ -56,10 +56,10 @@ pub struct FirstRecords {
     /// True if the present item is a record of the source, not a retried failure.
     is_watching: bool,
     records: u64,
-    cause: Option<Cause>,
+    cause: Option<CommonCause>,
     held: Vec<PendingItem>,
     unwritten: u64,
-    ended_by: Option<Cause>,
+    ended_by: Option<CommonCause>,
 }
 
 impl FirstRecords {
@@ -105,7 +105,7 @@ impl FirstRecords {
             Some(cause) if cause.kind == kind => cause.records += 1,
             Some(_) => self.is_over = true,
             None => {
-                self.cause = Some(Cause {
+                self.cause = Some(CommonCause {
                     step: step.to_owned(),
                     error: error.to_owned(),
                     place: place.to_owned(),
@@ -119,7 +119,7 @@ impl FirstRecords {
     }
 
     /// Returns the common cause, once enough records failed.
-    pub fn find_common_cause(&self) -> Option<&Cause> {
+    pub fn find_common_cause(&self) -> Option<&CommonCause> {
         self.cause.as_ref().filter(|cause| !self.is_over && cause.records >= self.stop_after)
     }
 
@@ -135,10 +135,10 @@ impl FirstRecords {
                 format!("a JSON error document: {}", shorten_document(&record)),
                 SourceError::ERROR_DOCUMENT_ADVICE.to_owned(),
             );
-            return Some(SourceError::Foreign { what, seen, advice });
+            return Some(SourceError::OtherFormat { what, seen, advice });
         }
         let is_list = record.as_array().is_some_and(|items| items.iter().any(Value::is_object));
-        is_list.then(|| SourceError::Foreign {
+        is_list.then(|| SourceError::OtherFormat {
             what,
             seen: "one JSON list and no record".into(),
             advice: "name it as json below [source], or write items so that each element is a record".into(),
@@ -171,17 +171,17 @@ impl FirstRecords {
     }
 
     /// Sets the cause that the run stops for.
-    pub fn end_by(&mut self, cause: Cause) {
+    pub fn end_by(&mut self, cause: CommonCause) {
         self.ended_by = Some(cause);
     }
 
     /// Returns the cause that the run stops for.
-    pub fn ending_cause(&self) -> Option<&Cause> {
+    pub fn ending_cause(&self) -> Option<&CommonCause> {
         self.ended_by.as_ref()
     }
 
     /// Takes the cause that the run stops for.
-    pub fn take_end(&mut self) -> Option<Cause> {
+    pub fn take_end(&mut self) -> Option<CommonCause> {
         self.ended_by.take()
     }
 }

@@ -108,7 +108,7 @@ impl ChangeForecast {
             return None;
         }
         let record = || record_hash(exact_number::render(&body).as_bytes());
-        if used == RecordUse::Passed || !intake.index.would_admit_record(&key, &version, record) {
+        if used == RecordUse::Superseded || !intake.index.would_admit_record(&key, &version, record) {
             return None;
         }
         let change = intake.index.hash_change(&key, &version);

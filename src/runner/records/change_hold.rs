@@ -90,7 +90,7 @@ impl ChangeHold {
             run,
         });
         (self.plan, self.reasons) = match verdict {
-            HoldVerdict::Free => (None, None),
+            HoldVerdict::NotHeld => (None, None),
             HoldVerdict::Approved(plan) => (Some(plan), None),
             HoldVerdict::Held(plan, reasons) => (Some(plan), Some(reasons)),
         };

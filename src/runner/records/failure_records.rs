@@ -17,7 +17,7 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::runs::event::{Event, EventSink};
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::step::KeyFinder;
-use crate::runner::input::keyed_records::{Extent, KeyedRecords};
+use crate::runner::input::keyed_records::{KeyedRecords, RecordExtent};
 
 /// A source that yields only records of requested failures. If it can't be read, that is reported
 /// and the run continues with the kept records.
@@ -73,7 +73,7 @@ impl Source for FailureRecords {
                     return Ok(None);
                 }
                 let (record, identity) =
-                    match self.keyed.next(self.inner.as_mut(), &self.identify, Extent::Survey).await {
+                    match self.keyed.next(self.inner.as_mut(), &self.identify, RecordExtent::Reduced).await {
                         Ok(Some(keyed)) => keyed,
                         Ok(None) => return Ok(None),
                         Err(error) => {

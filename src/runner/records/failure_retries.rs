@@ -10,7 +10,7 @@ use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::processed::processed_index::Admission;
 use crate::ledger::runs::event::Event;
 use crate::runner::input::input_queue::RereadRecord;
-use crate::runner::records::intake::{Failed, Intake, IntakeResult};
+use crate::runner::records::intake::{FailedItem, Intake, IntakeResult};
 use crate::time::Timestamp;
 
 /// The error text of a requested retry after the source has yielded another version of the key.
@@ -83,7 +83,7 @@ impl Intake {
                 let place = self.watermark.add(None);
                 let Failure { key, version, place: position, payload, .. } = failure;
                 let record = payload.concat();
-                let failed = Failed { key, version, step, error, record: record.as_bytes(), position };
+                let failed = FailedItem { key, version, step, error, record: record.as_bytes(), position };
                 return self.record_failure(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending);
             }
         };
@@ -102,7 +102,7 @@ impl Intake {
                 self.taken_early.insert(key.fingerprint());
                 self.taken_early.insert(failure.key.fingerprint());
                 let position = Position { origin: "the record in Failures".into(), record: u64::from(row), line: None };
-                IntakeResult::Work(Item { key, version, body, position, again: Some(Box::new(failure)) }, place)
+                IntakeResult::Process(Item { key, version, body, position, again: Some(Box::new(failure)) }, place)
             }
         }
     }
@@ -112,7 +112,7 @@ impl Intake {
         let count =
             if uses_stored_record { &mut self.retry_counts.from_kept } else { &mut self.retry_counts.from_source };
         *count += 1;
-        (self.events)(Event::TriedAgain { key: key.clone(), uses_stored_record });
+        (self.events)(Event::RetryRequested { key: key.clone(), uses_stored_record });
     }
 }
 

@@ -10,7 +10,7 @@ use crate::ledger::items::key::{Key, Version};
 use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::runner::queue::commit_queue::PendingItem;
 use crate::runner::queue::start_markers::{StartMarker, settles_marker};
-use crate::runner::records::intake::{Failed, Intake};
+use crate::runner::records::intake::{FailedItem, Intake};
 use crate::time::Timestamp;
 
 /// The error text of an item that was begun at most once.
@@ -75,7 +75,7 @@ impl Intake {
         let limit = std::mem::replace(&mut self.max_attempts, 1);
         let record_or_none = record.unwrap_or_default();
         let waiting = self.record_failure(
-            Failed { key, version, step: DELIVERY, error, record: record_or_none, position },
+            FailedItem { key, version, step: DELIVERY, error, record: record_or_none, position },
             place,
             now,
         );

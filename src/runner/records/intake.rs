@@ -74,7 +74,7 @@ pub struct Intake {
 /// The result of admission.
 pub enum IntakeResult {
     /// The item goes through the steps.
-    Work(Item, SequenceNumber),
+    Process(Item, SequenceNumber),
     /// The item is settled and waits for a commit: a failure.
     Pending(PendingItem),
     /// Nothing is left to do: it is done, or failed in the same way before.
@@ -82,7 +82,7 @@ pub enum IntakeResult {
 }
 
 /// A failed item, as it is reported.
-pub(super) struct Failed<'a> {
+pub(super) struct FailedItem<'a> {
     pub(super) key: Key,
     pub(super) version: Version,
     pub(super) step: &'a str,
@@ -122,7 +122,8 @@ impl Intake {
                 Err(error) => {
                     let record = exact_number::render(&body);
                     let record = record.as_bytes();
-                    let failed = Failed { key, version, step: "item", error, record, position: position.to_string() };
+                    let failed =
+                        FailedItem { key, version, step: "item", error, record, position: position.to_string() };
                     self.fail_unordered(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending)
                 }
             },
@@ -172,7 +173,7 @@ impl Intake {
             Some(failure) => (failure.key, failure.version, failure.place),
             None => (item.key, item.version, item.position.to_string()),
         };
-        let failed = Failed { key, version, step: &step, error, record: record.as_bytes(), position };
+        let failed = FailedItem { key, version, step: &step, error, record: record.as_bytes(), position };
         self.record_failure(failed, place, now)
     }
 
@@ -255,7 +256,7 @@ impl Intake {
         match admission {
             Admission::New | Admission::Changed | Admission::Retry(_) => {
                 self.hold.note_admitted(place, change);
-                IntakeResult::Work(item, place)
+                IntakeResult::Process(item, place)
             }
             Admission::Done | Admission::Repeated | Admission::Suppressed => {
                 self.count_skip(&item.key, &admission);

@@ -15,7 +15,7 @@ use crate::ledger::processed::prior_failure::PriorFailure;
 use crate::ledger::processed::processed_index::Admission;
 use crate::ledger::runs::event::Event;
 use crate::runner::queue::commit_queue::PendingItem;
-use crate::runner::records::intake::{Failed, Intake, IntakeResult};
+use crate::runner::records::intake::{FailedItem, Intake, IntakeResult};
 use crate::time::Timestamp;
 
 impl Intake {
@@ -23,11 +23,11 @@ impl Intake {
     /// attempts it is exhausted. A requested retry is answered. Both are written.
     pub(super) fn record_failure(
         &mut self,
-        failed: Failed<'_>,
+        failed: FailedItem<'_>,
         place: SequenceNumber,
         now: Timestamp,
     ) -> Option<PendingItem> {
-        let Failed { key, version, step, error, record, position } = failed;
+        let FailedItem { key, version, step, error, record, position } = failed;
         self.counts.failed += 1;
         let error = shorten_error(&error);
         let error_hash = hash_failure(step, &error);
@@ -116,7 +116,7 @@ impl Intake {
                 IntakeResult::Skip
             }
             Admission::New | Admission::Changed | Admission::Retry(_) => {
-                let failed = Failed { key, version, step, error, record, position: position.to_string() };
+                let failed = FailedItem { key, version, step, error, record, position: position.to_string() };
                 self.record_failure(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending)
             }
         }
@@ -140,7 +140,7 @@ impl Intake {
                     None => (key, version, record.position.to_string()),
                 };
                 let (step, error) = ("sheet", format!("the service refuses what became of it: {why}"));
-                let failed = Failed { key, version, step, error, record: record.json.as_bytes(), position };
+                let failed = FailedItem { key, version, step, error, record: record.json.as_bytes(), position };
                 Ok(self.record_failure(failed, place, now))
             }
             ItemResult::Failed(failure) if failure.has_whole_record => {

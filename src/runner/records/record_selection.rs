@@ -10,7 +10,7 @@ use crate::ledger::items::failure::{hash_failure, shorten_error};
 use crate::ledger::items::item::Position;
 use crate::ledger::items::key::{Key, Version};
 use crate::ledger::items::record_selection::RecordSelection;
-use crate::ledger::items::repeated_keys::{Comparison, RepeatedKeys, hash_content};
+use crate::ledger::items::repeated_keys::{RepeatComparison, RepeatedKeys, hash_content};
 use crate::ledger::items::source_survey::{RecordSelector, RecordUse, SourceSurvey};
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::processed::low_watermark::SequenceNumber;
@@ -18,7 +18,7 @@ use crate::ledger::runs::event::Event;
 use crate::ledger::values::columns::quote_name;
 use crate::ledger::values::version_order::{RankKind, explain_unordered_version};
 use crate::runner::queue::commit_queue::PendingItem;
-use crate::runner::records::intake::{Failed, Intake};
+use crate::runner::records::intake::{FailedItem, Intake};
 use crate::time::Timestamp;
 
 impl Intake {
@@ -29,7 +29,7 @@ impl Intake {
     }
 
     /// Handles the end of the source. Returns what to compare in one more pass.
-    pub fn on_source_read(&mut self) -> Option<Comparison> {
+    pub fn on_source_read(&mut self) -> Option<RepeatComparison> {
         let (comparison, repeats) = self.selection.watch.take()?.end();
         self.selection.repeats = repeats;
         comparison
@@ -56,7 +56,7 @@ impl Intake {
     /// another record of the key has it, this failure is only counted and reported.
     pub(super) fn fail_unordered(
         &mut self,
-        failed: Failed<'_>,
+        failed: FailedItem<'_>,
         place: SequenceNumber,
         now: Timestamp,
     ) -> Option<PendingItem> {
@@ -71,7 +71,7 @@ impl Intake {
         }
         self.counts.failed += 1;
         self.watermark.settle(place);
-        let Failed { key, step, error, position, .. } = failed;
+        let FailedItem { key, step, error, position, .. } = failed;
         (self.events)(Event::ItemFailed { key, place: position, step: step.to_owned(), error });
         None
     }
@@ -102,7 +102,7 @@ impl Intake {
             (Some(why), _) => Err(why),
             (None, RecordUse::Unordered(kind)) => Err(explain_unlike_version(version, kind)),
             (None, RecordUse::Counts) => Ok(true),
-            (None, RecordUse::Passed) => Ok(false),
+            (None, RecordUse::Superseded) => Ok(false),
         }
     }
 

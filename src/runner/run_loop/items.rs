@@ -49,11 +49,11 @@ impl RunLoop {
             RunInput::Prepared(change) => IntakeResult::Pending(self.intake.enqueue_prepared(*change)),
         };
         match taken {
-            IntakeResult::Work(item, place) if self.is_at_most_once() => {
+            IntakeResult::Process(item, place) if self.is_at_most_once() => {
                 self.intake.mark_begun(&item, place);
                 self.start_markers.push(item, place, self.clock.monotonic_ms());
             }
-            IntakeResult::Work(item, place) => self.start_steps(item, place),
+            IntakeResult::Process(item, place) => self.start_steps(item, place),
             IntakeResult::Pending(waiting) => self.enqueue(waiting, is_of_source),
             IntakeResult::Skip => self.check_foreseen(),
         }

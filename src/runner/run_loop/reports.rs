@@ -11,7 +11,7 @@ use crate::ledger::runs::run::{Run, RunStatus};
 use crate::machine::MachineError;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::next_due::{OccurrenceRun, find_next_due};
-use crate::runner::queue::first_records::Cause;
+use crate::runner::queue::first_records::CommonCause;
 use crate::runner::run_config::RunError;
 use crate::runner::run_end::{EndCause, FullPass, RunEnd};
 use crate::runner::run_loop::RunLoop;
@@ -26,7 +26,7 @@ impl RunLoop {
     /// Returns the end of the run with its reason, as known by now.
     pub(super) fn end_so_far(&self) -> RunEnd {
         let machine_error = self.machine_error.as_ref().map(ToString::to_string);
-        let all_alike = self.intake.first_records.ending_cause().map(Cause::sentence);
+        let all_alike = self.intake.first_records.ending_cause().map(CommonCause::sentence);
         let error = machine_error.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
         let verdict = self.config.claim.as_ref().and_then(|claim| claim.verdict.clone());
         let verdict = self.config.recorded_end.clone().or(verdict);
@@ -36,7 +36,7 @@ impl RunLoop {
         let cause = match (error, self.stop_reason) {
             (Some(error), _) => EndCause::Failed(error),
             (None, Some(reason)) => EndCause::Stopped(reason),
-            (None, None) if let Some((status, why)) = verdict => EndCause::Closed(status, why),
+            (None, None) if let Some((status, why)) = verdict => EndCause::NotRun(status, why),
             (None, None) => EndCause::SourceRead(FullPass {
                 job: self.config.job.clone(),
                 is_reprocess: self.config.retrying == RetryScope::Reprocess,

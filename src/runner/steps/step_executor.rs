@@ -19,7 +19,7 @@ use crate::port::journal::JournalFault;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::retry::{RetryDecision, RetryPolicy};
 use crate::rng::Rng;
-use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::shutdown::{StopHandle, StopReason};
 use crate::runner::steps::journal_replay::JournalTarget;
 
 /// Maximum number of values that one item may become in its steps.
@@ -91,7 +91,7 @@ pub struct StepExecutor {
     /// Cancelled when the run no longer waits for items.
     pub cancel: CancellationToken,
     /// The stop requests of the run: after the first one no further attempt starts.
-    pub stop: Stop,
+    pub stop: StopHandle,
 }
 
 impl StepExecutor {

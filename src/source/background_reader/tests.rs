@@ -16,7 +16,7 @@ impl Records for EachByte {
             return Ok(None);
         }
         if byte == *b"!" {
-            return Err(SourceError::Broken { position: "x".into(), why: "!".into() });
+            return Err(SourceError::InvalidContent { position: "x".into(), why: "!".into() });
         }
         self.1 += 1;
         let position = Position { origin: "x".into(), record: self.1, line: None };
@@ -71,7 +71,7 @@ async fn more_records_than_the_channel_holds_arrive_in_order() {
 async fn what_comes_once_only_can_be_read_twice_to_the_letter() {
     static MANY: [u8; 1_000] = [b'a'; 1_000];
     for text in [&b"\xEF\xBB\xBFabc"[..], b"ab!cd", b"", &MANY] {
-        let mut reading = of(text, None).read_twice(Depth::Whole);
+        let mut reading = of(text, None).read_twice(RecordDepth::Whole);
         let first = all(&mut reading).await;
         reading.rewind().expect("it was kept");
         assert!(!reading.is_rereadable(), "a later run can't read it");
@@ -86,7 +86,7 @@ async fn a_replaced_file_is_read_to_its_end_twice() {
     std::fs::write(&path, "abc").expect("a file");
     let opened = Input::File(path.clone()).open(ContentKind::Csv, TextEncoding::Auto).expect("the file opens");
     let mut reading =
-        BackgroundReader::new(opened, |_, reader, _| Box::new(EachByte(reader, 0))).read_twice(Depth::Whole);
+        BackgroundReader::new(opened, |_, reader, _| Box::new(EachByte(reader, 0))).read_twice(RecordDepth::Whole);
     assert_eq!(all(&mut reading).await.0, "abc");
     std::fs::write(&other, "xyz").expect("a file");
     std::fs::rename(&other, &path).expect("it takes its place");

@@ -25,7 +25,7 @@ pub(crate) const MAX_UNPACKED_BYTES: u64 = 64 << 30;
 
 const GZIP: &[u8] = b"\x1f\x8b";
 
-type Bytes = Box<dyn Read + Send>;
+type ByteReader = Box<dyn Read + Send>;
 
 /// Counts the bytes that are read.
 pub(crate) struct CountingReader {
@@ -63,9 +63,9 @@ pub(crate) struct TextSetup {
 /// Reads an input as UTF-8 text: unpacks it, strips its byte order mark, and decodes it. Fails if
 /// the bytes are of another format.
 pub(crate) struct TextReader {
-    raw: Option<Bytes>,
+    raw: Option<ByteReader>,
     setup: TextSetup,
-    text: Bytes,
+    text: ByteReader,
 }
 
 /// The error that the input is of another format than configured.
@@ -97,11 +97,11 @@ impl Read for TextReader {
 
 impl TextReader {
     /// Creates a reader of these bytes.
-    pub(crate) fn new(raw: Bytes, setup: TextSetup) -> Self {
+    pub(crate) fn new(raw: ByteReader, setup: TextSetup) -> Self {
         Self { raw: Some(raw), setup, text: Box::new(io::empty()) }
     }
 
-    fn begin(&self, mut raw: Bytes) -> io::Result<Bytes> {
+    fn begin(&self, mut raw: ByteReader) -> io::Result<ByteReader> {
         let kind = self.setup.kind;
         let (mut head, mut is_whole) = read_head(&mut raw, kind)?;
         let is_packed = head.starts_with(GZIP) && kind != ContentKind::Xlsx;
@@ -117,7 +117,7 @@ impl TextReader {
         }
         let (encoding, mark) = self.find_encoding(&head, is_packed)?;
         head.drain(..mark);
-        let mut text: Bytes = match encoding {
+        let mut text: ByteReader = match encoding {
             None => {
                 let facts = Arc::clone(&self.setup.facts);
                 Box::new(DecidingReader::new(Cursor::new(head).chain(raw), self.setup.name.clone(), facts))
@@ -170,7 +170,7 @@ impl TextReader {
 }
 
 /// Returns the bytes that gzip packed; several packed parts in a row are one text.
-fn unpack_bytes(packed: impl Read + Send + 'static) -> Bytes {
+fn unpack_bytes(packed: impl Read + Send + 'static) -> ByteReader {
     Box::new(Unpacker {
         inner: MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, packed)),
         left: MAX_UNPACKED_BYTES,
@@ -201,7 +201,7 @@ impl<R: Read> Read for Unpacker<R> {
 
 /// Reads the first bytes; true if nothing follows them. From a pipe it reads at most the first
 /// line, because more may not arrive for a long time.
-fn read_head(reader: &mut Bytes, kind: ContentKind) -> io::Result<(Vec<u8>, bool)> {
+fn read_head(reader: &mut ByteReader, kind: ContentKind) -> io::Result<(Vec<u8>, bool)> {
     let mut head = vec![0; HEAD_BYTES];
     let (mut filled, mut is_whole) = (0, false);
     let is_enough = |head: &[u8]| head.len() > 3 && (kind == ContentKind::Json || head.contains(&b'\n'));

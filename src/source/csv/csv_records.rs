@@ -20,7 +20,7 @@ use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, convert_io_error};
 use crate::source::bytes::unexpected_text::is_error_page;
 use crate::source::csv::csv_row_reader::{CsvRow, RowReader, RowScanError};
 use crate::source::csv::delimiter::{DELIMITERS, Delimiter, DelimiterError, choose, quote_delimiter};
-use crate::source::path_selection::Depth;
+use crate::source::path_selection::RecordDepth;
 
 /// Opens `input` as CSV in `encoding`, with fields separated by `delimiter`. The first row names
 /// the fields.
@@ -47,17 +47,17 @@ const MALFORMED_ADVICE: &str =
 struct SeparatedRows {
     name: String,
     delimiter: Delimiter,
-    depth: Depth,
+    depth: RecordDepth,
     facts: Arc<InputFacts>,
     state: RowsState,
 }
 
-type Bytes = Box<dyn Read + Send>;
+type CsvByteReader = Box<dyn Read + Send>;
 /// The rows of a text whose beginning was read before.
-type RowsBehindHead = Rows<Chain<Cursor<Vec<u8>>, Bytes>>;
+type RowsBehindHead = RowRecords<Chain<Cursor<Vec<u8>>, CsvByteReader>>;
 
 enum RowsState {
-    Unread(Bytes),
+    Unread(CsvByteReader),
     Reading(Box<RowsBehindHead>),
     Broken(SourceError),
 }
@@ -78,18 +78,18 @@ impl SeparatedRows {
         }
     }
 
-    fn split_header(&self, mut reader: Bytes) -> Result<RowsBehindHead, SourceError> {
+    fn split_header(&self, mut reader: CsvByteReader) -> Result<RowsBehindHead, SourceError> {
         let found = choose(&mut reader, self.delimiter).map_err(|error| match error {
             DelimiterError::Io(error) => convert_io_error(&self.name, &error),
             DelimiterError::Unclear { why, advice } => {
-                SourceError::Misread { position: format!("{}:1 (header row)", self.name), why, advice }
+                SourceError::SettingsMismatch { position: format!("{}:1 (header row)", self.name), why, advice }
             }
         })?;
         let reader = Cursor::new(found.head).chain(reader);
-        let rows = Rows::new(self.name.clone(), reader, found.delimiter, MAX_RECORD_BYTES);
+        let rows = RowRecords::new(self.name.clone(), reader, found.delimiter, MAX_RECORD_BYTES);
         let line = 1 + u64::from(found.skipped > 0);
         let reader = rows.reader.with_start(line, found.skipped as u64);
-        Ok(Rows { reader, depth: self.depth.clone(), facts: Arc::clone(&self.facts), ..rows })
+        Ok(RowRecords { reader, depth: self.depth.clone(), facts: Arc::clone(&self.facts), ..rows })
     }
 }
 
@@ -112,11 +112,11 @@ enum NextRow {
     End,
 }
 
-struct Rows<R> {
+struct RowRecords<R> {
     name: String,
     reader: RowReader<R>,
     delimiter: u8,
-    depth: Depth,
+    depth: RecordDepth,
     facts: Arc<InputFacts>,
     columns: Option<Vec<String>>,
     /// The error of a damaged header row; returned when the first record is read.
@@ -124,10 +124,10 @@ struct Rows<R> {
     record: u64,
 }
 
-impl<R: Read + Send> Rows<R> {
+impl<R: Read + Send> RowRecords<R> {
     fn new(name: String, reader: R, delimiter: u8, limit: usize) -> Self {
         let reader = RowReader::new(reader, delimiter, limit);
-        let (depth, facts) = (Depth::Whole, Arc::default());
+        let (depth, facts) = (RecordDepth::Whole, Arc::default());
         Self { name, reader, delimiter, depth, facts, columns: None, header_error: None, record: 0 }
     }
 
@@ -144,7 +144,7 @@ impl<R: Read + Send> Rows<R> {
     fn read_header(&mut self) -> Result<Vec<String>, SourceError> {
         let (name, delimiter) = (self.name.clone(), self.delimiter);
         let position = |line: u64| format!("{name}:{line} (header row)");
-        let broken = |line, why: String| SourceError::Broken { position: position(line), why };
+        let broken = |line, why: String| SourceError::InvalidContent { position: position(line), why };
         let row = match self.reader.next() {
             Ok(Some(row)) => row,
             Ok(None) => {
@@ -171,7 +171,7 @@ impl<R: Read + Send> Rows<R> {
         }
         let mut columns = Vec::with_capacity(row.len());
         for (at, field) in decode_fields(&row).enumerate() {
-            columns.push(field.map_err(|()| SourceError::Misread {
+            columns.push(field.map_err(|()| SourceError::SettingsMismatch {
                 position: position(line),
                 why: format!("the name of field {} is {}", at + 1, self.facts.describe_malformed()),
                 advice: "set encoding below [source], or save the file as UTF-8 (in Excel: CSV UTF-8)".to_owned(),
@@ -190,7 +190,7 @@ impl<R: Read + Send> Rows<R> {
     fn convert_row(
         row: &CsvRow<'_>,
         columns: &[String],
-        depth: &Depth,
+        depth: &RecordDepth,
         facts: &InputFacts,
     ) -> Result<Value, BadRecord> {
         if let Some(damage) = row.damage {
@@ -242,7 +242,7 @@ impl<R: Read + Send> Rows<R> {
 
     fn next_row(&mut self, columns: &[String]) -> Result<NextRow, SourceError> {
         let (position, record) = (self.reader.position(), self.record + 1);
-        let broken = |line: u64, byte: u64, why: String| SourceError::Broken {
+        let broken = |line: u64, byte: u64, why: String| SourceError::InvalidContent {
             position: format!("{}:{line} (record {record}, byte {byte})", self.name),
             why,
         };
@@ -285,7 +285,7 @@ impl<R: Read + Send> Rows<R> {
     }
 }
 
-impl<R: Read + Send> Records for Rows<R> {
+impl<R: Read + Send> Records for RowRecords<R> {
     fn begin(&mut self) -> Result<Option<HeaderRow>, SourceError> {
         let delimiter = self.delimiter;
         let columns = self.ensure_header()?.to_vec();
@@ -337,7 +337,7 @@ impl<R: Read + Send> Records for Rows<R> {
 fn convert_scan_error<R: Read>(name: &str, reader: &RowReader<R>, records: u64, stop: RowScanError) -> SourceError {
     match stop {
         RowScanError::Io(error) => convert_io_error(name, &error),
-        RowScanError::TooLong | RowScanError::CutOff => SourceError::Broken {
+        RowScanError::TooLong | RowScanError::CutOff => SourceError::InvalidContent {
             position: format!("{name}:{} (record {})", reader.position().0, records + 1),
             why: "the row is longer than 64 MiB; a quote that is never closed makes one row of all the rest".into(),
         },

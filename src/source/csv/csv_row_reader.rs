@@ -35,14 +35,14 @@ pub(crate) struct RowReader<R> {
     is_ended: bool,
     /// Whether the current row is longer than `limit`.
     is_too_long: bool,
-    spans: Vec<Span>,
+    spans: Vec<FieldSpan>,
     /// Number of fields of a row, once the header row is read.
     expected: Option<usize>,
 }
 
 /// One field in the buffer, without its quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span {
+struct FieldSpan {
     start: usize,
     end: usize,
     is_quoted: bool,
@@ -61,7 +61,7 @@ pub(crate) struct CsvRow<'a> {
     /// What is wrong with its quotes; such a row has no fields.
     pub(crate) damage: Option<Damage>,
     buffer: &'a [u8],
-    spans: &'a [Span],
+    spans: &'a [FieldSpan],
 }
 
 impl CsvRow<'_> {
@@ -216,7 +216,7 @@ impl<R: Read> RowReader<R> {
             let end = if self.read_byte(from)? == Some(b'"') {
                 match self.find_closing_quote(from)? {
                     QuoteEnd::Closed { quote, is_doubled } => {
-                        self.spans.push(Span { start: from + 1, end: quote, is_quoted: true, is_doubled });
+                        self.spans.push(FieldSpan { start: from + 1, end: quote, is_quoted: true, is_doubled });
                         quote + 1
                     }
                     QuoteEnd::Text { quote } => {
@@ -232,7 +232,7 @@ impl<R: Read> RowReader<R> {
                 if self.has_blanks_before_a_quote(from, end) {
                     return Ok(RowScanEnd::Damaged { from, fault: QuoteFault::BlanksBeforeQuote });
                 }
-                self.spans.push(Span { start: from, end, is_quoted: false, is_doubled: false });
+                self.spans.push(FieldSpan { start: from, end, is_quoted: false, is_doubled: false });
                 end
             };
             if self.buffer.get(end) != Some(&self.delimiter) {
@@ -275,13 +275,13 @@ impl<R: Read> RowReader<R> {
     /// Returns whether an unquoted field contains a quote.
     fn has_stray_quote(&self) -> bool {
         let holds_quote =
-            |span: &Span| memchr(b'"', self.buffer.get(span.start..span.end).unwrap_or_default()).is_some();
+            |span: &FieldSpan| memchr(b'"', self.buffer.get(span.start..span.end).unwrap_or_default()).is_some();
         self.spans.iter().any(|span| !span.is_quoted && holds_quote(span))
     }
 
     /// Returns where the first field begins that spans a line end.
     fn find_field_over_lines(&self) -> Option<usize> {
-        let runs_over = |span: &&Span| span.is_quoted && self.count_line_ends(span.start, span.end) > 0;
+        let runs_over = |span: &&FieldSpan| span.is_quoted && self.count_line_ends(span.start, span.end) > 0;
         self.spans.iter().find(runs_over).map(|span| span.start - 1)
     }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::source::bytes::encoding::TextEncoding;
 use crate::source::csv::csv_records;
 use crate::source::csv::delimiter::Delimiter;
-use crate::source::path_selection::Depth;
+use crate::source::path_selection::RecordDepth;
 
 fn folder(all: &[(&str, &[u8])]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -21,7 +21,7 @@ fn input(folder: &tempfile::TempDir, pattern: &str) -> Input {
 fn series(input: &Input) -> FileSeries {
     let open = |input: &Input| csv_records::open(input, Delimiter::Unset, TextEncoding::Auto).expect("it opens");
     FileSeries::new(
-        list_files(input).expect("files").iter().map(|input| open(input).read_twice(Depth::Whole)).collect(),
+        list_files(input).expect("files").iter().map(|input| open(input).read_twice(RecordDepth::Whole)).collect(),
     )
 }
 

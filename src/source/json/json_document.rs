@@ -20,7 +20,7 @@ use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, convert_io_error};
 use crate::source::bytes::unexpected_text::recognize_error_document;
 use crate::source::json::record_text::parse;
 use crate::source::json::splitter::{ElementPosition, SplitError, Splitter};
-use crate::source::path_selection::Depth;
+use crate::source::path_selection::RecordDepth;
 
 /// Maximum size of a document that is read as a whole, in bytes.
 pub const MAX_DOCUMENT_BYTES: u64 = 256 << 20;
@@ -38,18 +38,18 @@ pub enum NoRecordsError {
 }
 
 /// Which values of a document are its records.
-pub enum Items {
+pub enum RecordChoice {
     /// The elements of the array at a plain path, streamed.
-    Path(MemberPath),
+    ElementsAt(MemberPath),
     /// The results of an expression on the whole document, which is held in memory.
-    Whole(ExtractFn),
+    ResultsOf(ExtractFn),
 }
 
-impl Items {
+impl RecordChoice {
     /// Chooses the elements at `expression` if it is a plain path such as `.features[]`; otherwise
     /// the results of `whole`.
     pub fn from_expression(expression: &str, whole: impl FnOnce() -> ExtractFn) -> Self {
-        parse_array_path(expression).map_or_else(|| Self::Whole(whole()), Self::Path)
+        parse_array_path(expression).map_or_else(|| Self::ResultsOf(whole()), Self::ElementsAt)
     }
 }
 
@@ -67,14 +67,16 @@ fn parse_array_path(expression: &str) -> Option<MemberPath> {
 /// one. Reading stops with an error if the document is truncated, is unbalanced or has no array at
 /// the path. It also stops if a record is longer than 64 MiB, or a document that is read whole than
 /// 256 MiB.
-pub fn open(input: &Input, items: Items, encoding: TextEncoding) -> Result<BackgroundReader, SourceError> {
+pub fn open(input: &Input, items: RecordChoice, encoding: TextEncoding) -> Result<BackgroundReader, SourceError> {
     let opened = input.open(ContentKind::Json, encoding)?;
     let facts = Arc::clone(&opened.facts);
     Ok(BackgroundReader::new(opened, move |name, reader, depth| match &items {
-        Items::Path(path) => {
-            Box::new(Elements { depth, facts: Arc::clone(&facts), ..Elements::new(name, reader, path.clone()) })
-        }
-        Items::Whole(extract) => Box::new(WholeDocument {
+        RecordChoice::ElementsAt(path) => Box::new(ElementRecords {
+            depth,
+            facts: Arc::clone(&facts),
+            ..ElementRecords::new(name, reader, path.clone())
+        }),
+        RecordChoice::ResultsOf(extract) => Box::new(WholeDocument {
             name,
             reader: Some(reader),
             extract: Arc::clone(extract),
@@ -85,25 +87,25 @@ pub fn open(input: &Input, items: Items, encoding: TextEncoding) -> Result<Backg
     }))
 }
 
-struct Elements<R> {
+struct ElementRecords<R> {
     name: String,
-    depth: Depth,
+    depth: RecordDepth,
     splitter: Splitter<R>,
     facts: Arc<InputFacts>,
     record: u64,
 }
 
-impl<R: Read + Send> Elements<R> {
+impl<R: Read + Send> ElementRecords<R> {
     fn new(name: String, reader: R, path: MemberPath) -> Self {
         let splitter = Splitter::new(reader, path, MAX_RECORD_BYTES);
-        Self { name, depth: Depth::Whole, splitter, facts: Arc::default(), record: 0 }
+        Self { name, depth: RecordDepth::Whole, splitter, facts: Arc::default(), record: 0 }
     }
 
     /// Returns the error if the document is an error message in place of the list.
     fn refuse_error_document(&self) -> Option<SourceError> {
         let head = self.facts.seen.get().filter(|_| self.record == 0)?;
         let ContentGuess { what: seen, advice } = recognize_error_document(std::str::from_utf8(head).ok()?)?;
-        Some(SourceError::Foreign { what: self.name.clone(), seen, advice })
+        Some(SourceError::OtherFormat { what: self.name.clone(), seen, advice })
     }
 
     fn convert_walk_error(&self, stop: SplitError) -> SourceError {
@@ -114,22 +116,22 @@ impl<R: Read + Send> Elements<R> {
         match stop {
             SplitError::Io(error) => convert_io_error(&self.name, &error),
             SplitError::CutOff(at) if at.offset == 0 => {
-                SourceError::Broken { position: position(at), why: "the document is empty".into() }
+                SourceError::InvalidContent { position: position(at), why: "the document is empty".into() }
             }
-            SplitError::CutOff(at) => SourceError::Broken {
+            SplitError::CutOff(at) => SourceError::InvalidContent {
                 position: position(at),
                 why: "the document ends here, before it is complete: it was cut off; get it whole and run again, what came before \
                       is kept"
                     .into(),
             },
             SplitError::RepeatedMember(at, why) => SourceError::Ambiguous { position: position(at), why },
-            SplitError::NoList(at, why) => self.refuse_error_document().unwrap_or_else(|| SourceError::Misread {
+            SplitError::NotAnArray(at, why) => self.refuse_error_document().unwrap_or_else(|| SourceError::SettingsMismatch {
                 position: position(at),
                 why,
                 advice: "name the list of records as items below [source], such as items = \".data.rows[]\"; if each line is a record, write jsonl in place of json"
                     .to_owned(),
             }),
-            SplitError::Broken(at, why) => self.refuse_error_document().unwrap_or_else(|| SourceError::Broken {
+            SplitError::Broken(at, why) => self.refuse_error_document().unwrap_or_else(|| SourceError::InvalidContent {
                 position: position(at),
                 why: format!(
                     "{why}; correct it there, or in what writes the file: nothing after this place can be read, what came before \
@@ -140,7 +142,7 @@ impl<R: Read + Send> Elements<R> {
     }
 }
 
-impl<R: Read + Send> Records for Elements<R> {
+impl<R: Read + Send> Records for ElementRecords<R> {
     fn next(&mut self) -> Result<Option<Record>, SourceError> {
         let (body, bytes, line) = match self.splitter.next() {
             Ok(None) => return Ok(None),
@@ -159,7 +161,7 @@ impl<R: Read + Send> Records for Elements<R> {
 /// Returns the error of a document that is an error message and has no records.
 fn refuse_error_document(name: &str, document: &str) -> SourceError {
     let ContentGuess { what: seen, advice } = ContentGuess::from_error_document(document);
-    SourceError::Foreign { what: name.to_owned(), seen, advice }
+    SourceError::OtherFormat { what: name.to_owned(), seen, advice }
 }
 
 struct WholeDocument<R> {
@@ -173,7 +175,7 @@ struct WholeDocument<R> {
 
 impl<R: Read + Send> WholeDocument<R> {
     fn read(&self, reader: R) -> Result<Vec<Value>, SourceError> {
-        let broken = |position: String, why: String| SourceError::Broken { position, why };
+        let broken = |position: String, why: String| SourceError::InvalidContent { position, why };
         let mut text = Vec::new();
         let n = reader.take(self.limit + 1).read_to_end(&mut text).map_err(|e| convert_io_error(&self.name, &e))?;
         if n as u64 > self.limit {
@@ -181,7 +183,7 @@ impl<R: Read + Send> WholeDocument<R> {
                        .features[] streams a document of any length";
             return Err(broken(self.name.clone(), why.into()));
         }
-        let document = parse(&text, &Depth::Whole).map_err(|no_record| {
+        let document = parse(&text, &RecordDepth::Whole).map_err(|no_record| {
             let why = if no_record.is_cut_off {
                 "the document ends before it is complete: it was cut off; get it whole and run again".into()
             } else {
@@ -241,7 +243,7 @@ mod tests {
         let file = file(text);
         let input = Input::File(file.path().to_owned());
         let mut source =
-            open(&input, Items::from_expression(items, identity), TextEncoding::Auto).expect("the file opens");
+            open(&input, RecordChoice::from_expression(items, identity), TextEncoding::Auto).expect("the file opens");
         let mut records = Vec::new();
         loop {
             match source.next().await {
@@ -311,7 +313,7 @@ mod tests {
         let file = file(json!(items).to_string().as_bytes());
         let input = Input::File(file.path().to_owned());
         let mut source =
-            open(&input, Items::from_expression(".[]", identity), TextEncoding::Auto).expect("the file opens");
+            open(&input, RecordChoice::from_expression(".[]", identity), TextEncoding::Auto).expect("the file opens");
         assert!(source.is_rereadable());
         let mut n = 0;
         while let Some(record) = source.next().await.expect("a whole feed") {
@@ -326,13 +328,17 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_there_is_missing_and_a_folder_is_no_file() {
-        let missing =
-            open(&Input::File("no/such/file.json".into()), Items::from_expression(".[]", identity), TextEncoding::Auto)
-                .map(|_| ());
+        let missing = open(
+            &Input::File("no/such/file.json".into()),
+            RecordChoice::from_expression(".[]", identity),
+            TextEncoding::Auto,
+        )
+        .map(|_| ());
         assert!(matches!(missing, Err(SourceError::Missing { .. })));
         let folder =
-            open(&Input::File("src".into()), Items::from_expression(".[]", identity), TextEncoding::Auto).map(|_| ());
-        let Err(SourceError::Foreign { seen, advice, .. }) = folder else { panic!("a folder is not a source") };
+            open(&Input::File("src".into()), RecordChoice::from_expression(".[]", identity), TextEncoding::Auto)
+                .map(|_| ());
+        let Err(SourceError::OtherFormat { seen, advice, .. }) = folder else { panic!("a folder is not a source") };
         assert_eq!(
             (seen.as_str(), advice.as_str()),
             ("a folder", "name a file in it, or a pattern of its files: src/*.json")

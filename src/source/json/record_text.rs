@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::ledger::values::exact_number;
 use crate::port::source::BadRecord;
-use crate::source::path_selection::Depth;
+use crate::source::path_selection::RecordDepth;
 
 /// Characters that are shown on each side of a damaged place.
 const SHOWN: usize = 12;
@@ -39,7 +39,7 @@ impl RecordTextError {
 
 /// Parses one JSON text at `depth`. A number that neither 64 bits nor a double can represent keeps
 /// its digits.
-pub(crate) fn parse(text: &[u8], depth: &Depth) -> Result<Value, RecordTextError> {
+pub(crate) fn parse(text: &[u8], depth: &RecordDepth) -> Result<Value, RecordTextError> {
     let utf8 = std::str::from_utf8(text).map_err(|error| {
         let (before, _) = text.split_at(error.valid_up_to());
         let place = end_of(&String::from_utf8_lossy(before));
@@ -135,7 +135,7 @@ mod tests {
     fn a_number_beyond_a_double_keeps_its_digits() {
         let text = r#"{"id": 12345678901234567890123, "max": 18446744073709551615, "neg": -99999999999999999999,
             "in": "12345678901234567890123", "f": 0.12345678901234567890, "e": 12345678901234567890123e2, "n": 42}"#;
-        let value = parse(text.as_bytes(), &Depth::Whole).expect("a record");
+        let value = parse(text.as_bytes(), &RecordDepth::Whole).expect("a record");
         assert_eq!(value["id"], exact_number::from_token("12345678901234567890123"));
         assert_eq!(value["max"], json!(u64::MAX));
         assert_eq!(value["neg"], exact_number::from_token("-99999999999999999999"));
@@ -147,7 +147,7 @@ mod tests {
 
     /// Returns the whole message, and whether the text was cut off.
     fn message(text: &[u8]) -> (String, bool) {
-        let error = parse(text, &Depth::Whole).expect_err("no record");
+        let error = parse(text, &RecordDepth::Whole).expect_err("no record");
         (error.bad.0, error.is_cut_off)
     }
 
@@ -195,7 +195,7 @@ mod tests {
     proptest! {
         #[test]
         fn reading_never_panics(text in "[-0-9eE.\"\\\\ ,a]{0,60}") {
-            let _ = parse(text.as_bytes(), &Depth::Whole);
+            let _ = parse(text.as_bytes(), &RecordDepth::Whole);
         }
     }
 }

@@ -38,12 +38,12 @@ pub(crate) enum SplitError {
     /// The document is malformed at this position.
     Broken(ElementPosition, String),
     /// The path to the records does not lead to a list there.
-    NoList(ElementPosition, String),
+    NotAnArray(ElementPosition, String),
     /// A member of the path occurs twice.
     RepeatedMember(ElementPosition, String),
 }
 
-type Walk<T> = Result<T, SplitError>;
+type SplitResult<T> = Result<T, SplitError>;
 
 /// Walks a document along a path.
 pub(crate) struct Splitter<R> {
@@ -57,13 +57,13 @@ pub(crate) struct Splitter<R> {
     line_start: u64,
     path: MemberPath,
     limit: usize,
-    state: State,
+    state: SplitterState,
     element: Vec<u8>,
     open: Vec<u8>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum SplitterState {
     Start,
     Within,
     Done,
@@ -74,20 +74,20 @@ impl<R: Read> Splitter<R> {
     /// error.
     pub(crate) fn new(reader: R, path: MemberPath, limit: usize) -> Self {
         let (chunk, element, open) = (vec![0; CHUNK], Vec::new(), Vec::new());
-        let state = State::Start;
+        let state = SplitterState::Start;
         Self { reader, chunk, at: 0, length: 0, before: 0, line: 1, line_start: 0, path, limit, state, element, open }
     }
 
     /// Returns the next element's bytes and its position; `None` at the end of the document. After
     /// an error there is no next element.
-    pub(crate) fn next(&mut self) -> Walk<Option<(&[u8], ElementPosition)>> {
-        let ended = match std::mem::replace(&mut self.state, State::Done) {
-            State::Done => return Ok(None),
-            State::Start => {
+    pub(crate) fn next(&mut self) -> SplitResult<Option<(&[u8], ElementPosition)>> {
+        let ended = match std::mem::replace(&mut self.state, SplitterState::Done) {
+            SplitterState::Done => return Ok(None),
+            SplitterState::Start => {
                 self.enter_path()?;
                 self.skip_space()? == b']'
             }
-            State::Within => match self.skip_space()? {
+            SplitterState::Within => match self.skip_space()? {
                 b']' => true,
                 b',' => {
                     self.consume_byte(false)?;
@@ -109,7 +109,7 @@ impl<R: Read> Splitter<R> {
         let position = self.position();
         self.element.clear();
         self.walk_value(true)?;
-        self.state = State::Within;
+        self.state = SplitterState::Within;
         Ok(Some((&self.element, position)))
     }
 
@@ -120,7 +120,7 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Descends along the path and into the array at its end.
-    fn enter_path(&mut self) -> Walk<()> {
+    fn enter_path(&mut self) -> SplitResult<()> {
         for depth in 0..self.path.members().len() {
             let found = self.skip_space()?;
             if found != b'{' {
@@ -137,7 +137,7 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Within an object, moves to the value of the path's member at `depth`.
-    fn seek_member(&mut self, depth: usize) -> Walk<()> {
+    fn seek_member(&mut self, depth: usize) -> SplitResult<()> {
         let mut first = true;
         loop {
             match self.skip_space()? {
@@ -148,7 +148,7 @@ impl<R: Read> Splitter<R> {
                         self.path.take_first(depth),
                         self.path.members().get(depth).map_or("", String::as_str)
                     );
-                    return Err(SplitError::NoList(self.position(), why));
+                    return Err(SplitError::NotAnArray(self.position(), why));
                 }
                 b',' if !first => self.consume_byte(false)?,
                 _ if first => {}
@@ -165,7 +165,7 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Reads a member's name and its colon.
-    fn read_member_name(&mut self) -> Walk<String> {
+    fn read_member_name(&mut self) -> SplitResult<String> {
         let found = self.skip_space()?;
         if found != b'"' {
             return Err(self.report_unexpected_byte(found, "a member's name in quotes"));
@@ -181,7 +181,7 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Walks the rest of the document after the array.
-    fn walk_rest(&mut self) -> Walk<()> {
+    fn walk_rest(&mut self) -> SplitResult<()> {
         for depth in (0..self.path.members().len()).rev() {
             loop {
                 match self.skip_space()? {
@@ -207,7 +207,7 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Walks one value, from its first byte to its last.
-    fn walk_value(&mut self, must_keep: bool) -> Walk<()> {
+    fn walk_value(&mut self, must_keep: bool) -> SplitResult<()> {
         match self.peek_byte()? {
             Some(b'{' | b'[') => self.walk_nested(must_keep),
             Some(b'"') => self.walk_string(must_keep),
@@ -217,7 +217,7 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Walks an object or an array by its brackets alone; its content is checked when it is parsed.
-    fn walk_nested(&mut self, must_keep: bool) -> Walk<()> {
+    fn walk_nested(&mut self, must_keep: bool) -> SplitResult<()> {
         self.open.clear();
         loop {
             match self.peek_byte()? {
@@ -249,7 +249,7 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    fn walk_string(&mut self, must_keep: bool) -> Walk<()> {
+    fn walk_string(&mut self, must_keep: bool) -> SplitResult<()> {
         self.consume_byte(must_keep)?;
         loop {
             match self.peek_byte()? {
@@ -268,7 +268,7 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Walks a number or a literal.
-    fn walk_scalar(&mut self, must_keep: bool) -> Walk<()> {
+    fn walk_scalar(&mut self, must_keep: bool) -> SplitResult<()> {
         loop {
             match self.peek_byte()? {
                 None => return Err(SplitError::CutOff(self.position())),
@@ -279,7 +279,7 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Returns the next byte that is not white space.
-    fn skip_space(&mut self) -> Walk<u8> {
+    fn skip_space(&mut self) -> SplitResult<u8> {
         loop {
             match self.peek_byte()? {
                 None => return Err(SplitError::CutOff(self.position())),
@@ -290,7 +290,7 @@ impl<R: Read> Splitter<R> {
     }
 
     #[inline]
-    fn peek_byte(&mut self) -> Walk<Option<u8>> {
+    fn peek_byte(&mut self) -> SplitResult<Option<u8>> {
         if self.at == self.length {
             self.before += self.length as u64;
             self.at = 0;
@@ -301,7 +301,7 @@ impl<R: Read> Splitter<R> {
 
     /// Consumes the peeked byte.
     #[inline]
-    fn consume_byte(&mut self, must_keep: bool) -> Walk<()> {
+    fn consume_byte(&mut self, must_keep: bool) -> SplitResult<()> {
         let byte = self.chunk.get(self.at).copied().unwrap_or_default();
         self.at += 1;
         if byte == b'\n' {
@@ -352,7 +352,7 @@ impl<R: Read> Splitter<R> {
             self.path,
             self.path.take_first(depth)
         );
-        SplitError::NoList(self.position(), why)
+        SplitError::NotAnArray(self.position(), why)
     }
 }
 

@@ -31,10 +31,10 @@ pub(super) fn choose_sheet<R: Read + Seek>(
         sheets.filter(|sheet| sheet.visible == SheetVisible::Visible).map(|sheet| sheet.name.clone()).collect(),
     );
     let listed = |names: &[String]| names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-    let broken = |why| SourceError::Broken { position: name.to_owned(), why };
+    let broken = |why| SourceError::InvalidContent { position: name.to_owned(), why };
     match (&choice.sheet, visible.as_slice()) {
         (Some(wanted), _) if all.contains(wanted) => Ok(wanted.clone()),
-        (Some(wanted), _) => Err(SourceError::Misread {
+        (Some(wanted), _) => Err(SourceError::SettingsMismatch {
             position: name.to_owned(),
             why: format!("it has no sheet {wanted:?}; it has {}", listed(&all)),
             advice: format!(

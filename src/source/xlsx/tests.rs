@@ -57,14 +57,20 @@ fn row(number: usize, cells: &[String]) -> String {
     format!(r#"<row r="{number}">{}</row>"#, cells.concat())
 }
 
-type Found = (Vec<String>, Option<String>, Vec<String>);
+type SheetResult = (Vec<String>, Option<String>, Vec<String>);
 
 /// Reads a workbook; returns its records, its error and its notes.
-fn read(bytes: Vec<u8>, sheet: Option<&str>, header_row: Option<u32>) -> Found {
+fn read(bytes: Vec<u8>, sheet: Option<&str>, header_row: Option<u32>) -> SheetResult {
     let choice = SheetChoice { sheet: sheet.map(str::to_owned), header_row };
     let reader: Box<dyn Read + Send> = Box::new(Cursor::new(bytes));
-    let mut rows =
-        SheetRows { name: "o.xlsx".into(), depth: Depth::Whole, choice, reader: Some(reader), table: None, record: 0 };
+    let mut rows = SheetRows {
+        name: "o.xlsx".into(),
+        depth: RecordDepth::Whole,
+        choice,
+        reader: Some(reader),
+        table: None,
+        record: 0,
+    };
     let begun = rows.begin();
     let notes = begun.as_ref().ok().and_then(Option::as_ref).map(|row| row.notes.clone()).unwrap_or_default();
     let mut records = Vec::new();

@@ -36,7 +36,7 @@ const MAX_WRITE_BYTES: usize = 1 << 16;
 pub(crate) const NO_THREAD: u8 = 71;
 
 /// A received frame.
-type Frame = (u8, Vec<u8>);
+type ReceivedFrame = (u8, Vec<u8>);
 
 /// Serves until standard input ends. Returns the exit code of the process.
 pub fn serve_evaluations() -> u8 {
@@ -55,7 +55,7 @@ pub fn serve_evaluations() -> u8 {
     exit(0)
 }
 
-fn read(sender: &SyncSender<Frame>) {
+fn read(sender: &SyncSender<ReceivedFrame>) {
     let mut bytes = Vec::new();
     let mut chunk = vec![0; 1 << 16];
     let mut input = io::stdin().lock();
@@ -77,7 +77,7 @@ fn read(sender: &SyncSender<Frame>) {
     }
 }
 
-fn answer_frames(frames: &Receiver<Frame>, answers: &SyncSender<Vec<u8>>) {
+fn answer_frames(frames: &Receiver<ReceivedFrame>, answers: &SyncSender<Vec<u8>>) {
     let mut programs = Vec::new();
     let mut limited = 0;
     let mut out = Vec::new();

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::machine::MachineError;
-use crate::port::evaluator::{Bounds, Evaluation, EvaluationError};
+use crate::port::evaluator::{Evaluation, EvaluationBounds, EvaluationError};
 use crate::step::worker::frame::{
     EVALUATION, EXPRESSION, FAILURE, READY, VALUES, parse_frame, parse_values, put_frame, put_json,
 };
@@ -52,11 +52,11 @@ pub(crate) enum WorkerEnd {
     /// The first pending request used too much time or memory; holds the message.
     Rejected(String),
     /// Another process ended the worker; holds the message for the case that it happens again.
-    Gone(String),
+    Killed(String),
     /// The worker ended with this many requests in flight; any of them may be the cause.
-    Suspected(usize),
+    Crashed(usize),
     /// The machine refused a resource.
-    Refused(MachineError),
+    MachineRefused(MachineError),
 }
 
 /// A running worker.
@@ -245,11 +245,11 @@ impl WorkerSession {
         (status, String::from_utf8_lossy(&stderr_text).into_owned())
     }
 
-    async fn end(mut self, bounds: Option<Bounds>) -> WorkerEnd {
+    async fn end(mut self, bounds: Option<EvaluationBounds>) -> WorkerEnd {
         let (status, stderr_text) = self.wait_for_end().await;
         // Replies that were ready may have been lost with it.
         if self.sent > 1 {
-            return WorkerEnd::Suspected(self.sent);
+            return WorkerEnd::Crashed(self.sent);
         }
         let memory = bounds.unwrap_or_default().memory >> 20;
         if stderr_text.contains("overflowed its stack") {
@@ -261,10 +261,12 @@ impl WorkerSession {
             ));
         }
         if status.is_some_and(|status| status.code() == Some(NO_THREAD.into())) {
-            return WorkerEnd::Refused(MachineError::resource("the process that evaluates jq gets no thread"));
+            return WorkerEnd::MachineRefused(MachineError::resource("the process that evaluates jq gets no thread"));
         }
         let how = status.map_or_else(String::new, |status| format!(" ({status})"));
-        WorkerEnd::Gone(format!("the process that evaluates it was ended{how}, as a system does that is out of memory"))
+        WorkerEnd::Killed(format!(
+            "the process that evaluates it was ended{how}, as a system does that is out of memory"
+        ))
     }
 }
 

@@ -56,7 +56,8 @@ impl Workers {
         let to = requests.get_or_insert_with(|| {
             let (to, from) = mpsc::unbounded_channel();
             let (program, clock) = (self.program.clone(), Arc::clone(&self.clock));
-            self.runtime.spawn(Driver { program, clock, from, waiting: VecDeque::new(), alone: 0 }.drive_workers());
+            self.runtime
+                .spawn(WorkerDriver { program, clock, from, waiting: VecDeque::new(), alone: 0 }.drive_workers());
             to
         });
         // If the runtime is shutting down, no reply comes. The dropped request reports that to the
@@ -78,7 +79,7 @@ impl Evaluator for Workers {
 }
 
 /// Keeps a worker as long as there are requests.
-struct Driver {
+struct WorkerDriver {
     program: Option<PathBuf>,
     clock: Arc<dyn Clock>,
     from: mpsc::UnboundedReceiver<WorkerRequest>,
@@ -87,7 +88,7 @@ struct Driver {
     alone: usize,
 }
 
-impl Driver {
+impl WorkerDriver {
     async fn drive_workers(mut self) {
         loop {
             if self.waiting.is_empty() {
@@ -106,9 +107,9 @@ impl Driver {
             match session.exchange_requests(&mut self.waiting, &mut self.from, self.clock.as_ref()).await {
                 WorkerEnd::Done => return,
                 WorkerEnd::Rejected(why) => self.reject_first(why),
-                WorkerEnd::Gone(why) => self.retry_first(why),
-                WorkerEnd::Suspected(requests) => self.alone = requests,
-                WorkerEnd::Refused(machine_error) => self.refuse_all(&machine_error),
+                WorkerEnd::Killed(why) => self.retry_first(why),
+                WorkerEnd::Crashed(requests) => self.alone = requests,
+                WorkerEnd::MachineRefused(machine_error) => self.refuse_all(&machine_error),
             }
         }
     }

@@ -25,9 +25,9 @@ pub const PENDING_ROW: u32 = 1;
 #[derive(Debug, Clone, PartialEq)]
 pub enum DeletionLog {
     /// It deleted no rows.
-    Nothing,
+    NoDeletions,
     /// Every row had the expected hash.
-    Clean,
+    Verified,
     /// It deleted rows, and a user changed the undo log.
     Unreadable,
     /// At least one row had another hash.
@@ -62,7 +62,7 @@ struct DeletedRow {
 pub fn parse(rows: &[Vec<Value>], head: HeadId, state_tab: i32) -> DeletionLog {
     let field = |at: usize| take_row_cells(rows, STATE_ROWS).get(at).map(format_cell).unwrap_or_default();
     if field(0) != SCRATCH_TAG || field(1) != head.to_string() {
-        return DeletionLog::Nothing;
+        return DeletionLog::NoDeletions;
     }
     parse_rows(rows, &field(2), state_tab).unwrap_or(DeletionLog::Unreadable)
 }
@@ -92,7 +92,7 @@ fn parse_rows(rows: &[Vec<Value>], count: &str, state_tab: i32) -> Option<Deleti
             found.checksum_correction.add_hash(mark);
         }
     }
-    Some(if clean { DeletionLog::Clean } else { DeletionLog::Misplaced(found) })
+    Some(if clean { DeletionLog::Verified } else { DeletionLog::Misplaced(found) })
 }
 
 fn take_row_cells(rows: &[Vec<Value>], row: u32) -> &[Value] {
@@ -120,7 +120,7 @@ impl DeletionLog {
     pub fn pending_restores(self) -> Option<PendingRestores> {
         match self {
             Self::Misplaced(found) => Some(found),
-            Self::Nothing | Self::Clean | Self::Unreadable => None,
+            Self::NoDeletions | Self::Verified | Self::Unreadable => None,
         }
     }
 }

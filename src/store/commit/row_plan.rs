@@ -64,7 +64,7 @@ pub(super) enum WriteContent<'a> {
     /// These cells, by column.
     Cells(Vec<(usize, cell::CellData)>),
     /// These cells with their formats, because the row was blank.
-    Fresh(Vec<(usize, cell::CellData)>),
+    NewRow(Vec<(usize, cell::CellData)>),
     /// The misplaced cells of a repair.
     Repair(&'a RowRepair),
 }
@@ -74,7 +74,7 @@ impl PlannedWrite<'_> {
     pub(super) fn follows_row(&self, above: &Self) -> bool {
         let cells = matches!(
             (&self.what, &above.what),
-            (WriteContent::Cells(_), WriteContent::Cells(_)) | (WriteContent::Fresh(_), WriteContent::Fresh(_))
+            (WriteContent::Cells(_), WriteContent::Cells(_)) | (WriteContent::NewRow(_), WriteContent::NewRow(_))
         );
         cells && self.target.row == above.target.row + 1 && self.target.columns == above.target.columns
     }
@@ -207,7 +207,7 @@ impl<'a> RowPlanner<'a> {
         let columns = cells.iter().map(|(column, _)| *column).collect();
         let expect = RowPredicate::Blank(key.to_owned());
         let target = RowWrite { expect, row: at, columns, moves: Vec::new(), is_version: false };
-        PlannedWrite { target, what: WriteContent::Fresh(cells) }
+        PlannedWrite { target, what: WriteContent::NewRow(cells) }
     }
 
     /// Returns the cells of a row, each with the index of its column.

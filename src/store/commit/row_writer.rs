@@ -225,14 +225,14 @@ impl<'a> RowWriter<'a> {
         let Some(first) = group.first() else { return };
         for block in group_columns(&first.target.columns) {
             let cells = |write: &PlannedWrite<'a>| match &write.what {
-                WriteContent::Cells(cells) | WriteContent::Fresh(cells) => {
+                WriteContent::Cells(cells) | WriteContent::NewRow(cells) => {
                     let within = cells.iter().filter(|(column, _)| block.contains(column));
                     within.map(|(_, cell)| cell.clone()).collect::<Vec<_>>()
                 }
                 WriteContent::Repair(_) => Vec::new(),
             };
             let rows = group.iter().map(|write| cells(write).into()).collect();
-            let fields = if matches!(first.what, WriteContent::Fresh(_)) { VALUE_AND_NUMBER } else { VALUE };
+            let fields = if matches!(first.what, WriteContent::NewRow(_)) { VALUE_AND_NUMBER } else { VALUE };
             let request = put(self.tab.id, first.target.row, convert_index(block.start), rows, fields);
             self.out.requests.push((CommitPart::Content, request));
         }

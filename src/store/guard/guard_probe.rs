@@ -21,7 +21,7 @@ pub enum GuardProof {
     /// Use this guard.
     Guard(GuardSupport),
     /// The service applied a stale batch: no guard works, so nothing may be written.
-    Nothing,
+    NoGuard,
 }
 
 /// Evaluates the probe: were a missing named range and a missing tab refused, and did the service
@@ -33,7 +33,7 @@ pub fn evaluate_probe(
 ) -> GuardProof {
     let ours = location.range_id.as_deref() == Some(location.head.to_string().as_str());
     match (is_missing_tab_refused, is_missing_name_refused && ours) {
-        (false, _) => GuardProof::Nothing,
+        (false, _) => GuardProof::NoGuard,
         (true, true) => GuardProof::Guard(GuardSupport::Name),
         (true, false) => GuardProof::Guard(GuardSupport::Title),
     }
@@ -62,7 +62,7 @@ mod tests {
             (&ours, true, true, GuardProof::Guard(GuardSupport::Name)),
             (&ours, false, true, GuardProof::Guard(GuardSupport::Title)),
             (&other, true, true, GuardProof::Guard(GuardSupport::Title)),
-            (&ours, true, false, GuardProof::Nothing),
+            (&ours, true, false, GuardProof::NoGuard),
         ];
         for (location, name, tab, proved) in table {
             assert_eq!(evaluate_probe(location, name, tab), proved);

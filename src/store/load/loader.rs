@@ -28,7 +28,7 @@ use crate::store::tabs::error::{
     LoadError, convert_call_error, describe_inconsistency, describe_missing_head, load_error, report_manual_edit,
 };
 use crate::store::tabs::jobs::JobsView;
-use crate::store::tabs::load_plan::MissingTab;
+use crate::store::tabs::load_plan::MissingTabPolicy;
 use crate::store::tabs::schema::Tabs;
 use crate::time::Timestamp;
 
@@ -53,7 +53,7 @@ pub struct Loader {
     /// it.
     pub abandons_predecessors: bool,
     /// How to treat a missing machine tab.
-    pub missing: MissingTab,
+    pub missing: MissingTabPolicy,
     /// How the job uses the tab Jobs; `None` if it does not.
     pub jobs: Option<JobsView>,
     /// The preview of the first output row, which checks a data tab that may belong to another

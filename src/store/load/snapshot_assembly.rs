@@ -13,7 +13,7 @@ use crate::ledger::items::key::Fingerprint;
 use crate::ledger::leases::row_order::FirstCommits;
 use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::processed_index::ProcessedIndex;
-use crate::ledger::processed::row_gaps::Gaps;
+use crate::ledger::processed::row_gaps::GapKeys;
 use crate::ledger::rows::header_search::FirstRows;
 use crate::ledger::rows::row_codec::RUNS_NEEDED;
 use crate::ledger::runs::capacity::warn_of_capacity;
@@ -33,7 +33,7 @@ use crate::store::tabs::error::{
 };
 use crate::store::tabs::jobs::find_jobs_tab;
 use crate::store::tabs::load_plan::{
-    LoadConditions, LoadPlan, MissingTab, check_tabs, has_never_written, list_tables, make_tab,
+    LoadConditions, LoadPlan, MissingTabPolicy, check_tabs, has_never_written, list_tables, make_tab,
 };
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{FAILURES_NEEDED, RUNS_TITLE, StoreMetadata, Tabs};
@@ -171,7 +171,7 @@ impl Loader {
             let unknown = state.columns.is_empty() && state.processed.count > 0;
             anomalies.extend(parse::check_header(tab, &[]).filter(|_| unknown));
         }
-        let can_read_on = self.missing == MissingTab::ReadOn && tabs.keys_are_readable();
+        let can_read_on = self.missing == MissingTabPolicy::ReadOthers && tabs.keys_are_readable();
         let is_blocked = anomalies.iter().any(|anomaly| anomaly.is_blocking);
         let mut parts = LoadedParts {
             key_sums: state.key_sums,
@@ -241,7 +241,7 @@ impl Loader {
         let (reported, unmoved) = self.read_predecessors(state, &mut done).await?;
         anomalies.extend(reported);
         // Of which keys people have deleted rows is known only once all is read.
-        let gaps = if found == state.processed { state.gaps.clone() } else { Gaps::any_key() };
+        let gaps = if found == state.processed { state.gaps.clone() } else { GapKeys::any_key() };
         let (done, reported) = done.with_gaps(gaps).finish_parse(&processed);
         anomalies.extend(reported);
         let (open, reported) = open.finish_parse(&failures);

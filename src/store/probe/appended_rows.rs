@@ -26,7 +26,7 @@ fn append(tab: &ProbeTab) -> Request {
 async fn read_appended_row(client: &ProbeClient, tab: &ProbeTab) -> Result<usize, ProbeFailure> {
     let at = |rows: &[Vec<serde_json::Value>]| (0..rows.len()).find(|row| read_text(rows, *row, 0) == "appended");
     let rows = client.read(tab, "A1:F60", |rows| at(rows).is_some()).await?;
-    at(&rows).map(|row| row + 1).ok_or_else(|| ProbeFailure::Unclear("the appended row was not found".to_owned()))
+    at(&rows).map(|row| row + 1).ok_or_else(|| ProbeFailure::Inconclusive("the appended row was not found".to_owned()))
 }
 
 /// Appends to a tab whose last data is in another column, below a gap.
@@ -64,8 +64,8 @@ pub async fn read_after_write(client: &ProbeClient) -> CheckResult {
         client.prepare(vec![home.write(row, 0, CellData::text(&*text))]).await?;
         let read =
             client.sheets.values(&client.id, &ranges).await.map_err(|error| match convert_call_error(&error) {
-                error if error.fault() == Fault::Denied => ProbeFailure::Stop(error),
-                error => ProbeFailure::Unclear(error.to_string()),
+                error if error.fault() == Fault::Denied => ProbeFailure::Impossible(error),
+                error => ProbeFailure::Inconclusive(error.to_string()),
             })?;
         older += u32::from(read.first().is_none_or(|rows| read_text(rows, 0, 0) != text));
     }

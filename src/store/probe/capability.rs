@@ -28,17 +28,17 @@ pub async fn probe_guard(
 ) -> Result<GuardSupport, CommitResult> {
     let [names, tabs] = guard_probe::make_probe_batches(location, salt);
     let by_name = send_refused_batch(sheets, id, &names).await?;
-    if by_name == Some(ProbeRefusal::At(1)) {
+    if by_name == Some(ProbeRefusal::AtRequest(1)) {
         // The probe's own tab is gone: another commit moved the state, and the probe has no result.
         return Err(CommitResult::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() });
     }
     let by_tab = send_refused_batch(sheets, id, &tabs).await?;
-    match guard_probe::evaluate_probe(location, by_name == Some(ProbeRefusal::At(0)), by_tab.is_some()) {
+    match guard_probe::evaluate_probe(location, by_name == Some(ProbeRefusal::AtRequest(0)), by_tab.is_some()) {
         GuardProof::Guard(support) => {
             tracing::debug!(event = "guard.proved", guard = support.as_str(), "the guard is proved on this spreadsheet");
             Ok(support)
         }
-        GuardProof::Nothing => Err(CommitResult::Unsafe {
+        GuardProof::NoGuard => Err(CommitResult::NoWorkingGuard {
             why: "write to this spreadsheet: a batch that had to be refused was applied, so nothing here keeps two runs apart; \
                   no row was written"
                 .to_owned(),
@@ -49,8 +49,8 @@ pub async fn probe_guard(
 /// The request of a probe that the service refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ProbeRefusal {
-    At(usize),
-    Somewhere,
+    AtRequest(usize),
+    AtUnknownRequest,
 }
 
 /// Sends a batch that the service must refuse. Returns the refused request; `None` if the batch was
@@ -66,7 +66,7 @@ async fn send_refused_batch(
         match sheets.batch_update(id, &batch).await {
             BatchResult::Applied(_) => return Ok(None),
             BatchResult::Refused(refusal) if refusal.code == 400 => {
-                return Ok(Some(refusal.request.map_or(ProbeRefusal::Somewhere, ProbeRefusal::At)));
+                return Ok(Some(refusal.request.map_or(ProbeRefusal::AtUnknownRequest, ProbeRefusal::AtRequest)));
             }
             BatchResult::Refused(refusal) => {
                 return Err(CommitResult::NotExecuted {

@@ -76,14 +76,14 @@ pub async fn copy_spilled(client: &ProbeClient) -> CheckResult {
     client.prepare(std::iter::once(tab.add()).chain(texts).chain([formula]).collect()).await?;
     let rows = client.read(&tab, "A1:A2", |rows| read_text(rows, 1, 0) == "spilled").await?;
     if read_text(&rows, 1, 0) != "spilled" {
-        return Err(ProbeFailure::Unclear(format!("the formula spills \"{}\"", read_text(&rows, 1, 0))));
+        return Err(ProbeFailure::Inconclusive(format!("the formula spills \"{}\"", read_text(&rows, 1, 0))));
     }
     client
         .prepare(vec![copy(&tab, (1, 0), (1, 2), PasteType::Formula), tab.write(1, 3, CellData::text("copied"))])
         .await?;
     let rows = client.read(&tab, "A1:D2", |rows| read_text(rows, 1, 3) == "copied").await?;
     if read_text(&rows, 1, 3) != "copied" {
-        return Err(ProbeFailure::Unclear("no read shows the copy".to_owned()));
+        return Err(ProbeFailure::Inconclusive("no read shows the copy".to_owned()));
     }
     let seen = read_text(&rows, 1, 2);
     Ok((AssumptionOutcome::from_held(seen.is_empty()), format!("the copy holds \"{seen}\"")))

@@ -44,11 +44,11 @@ pub struct ProbeTab {
 #[derive(Debug)]
 pub enum ProbeFailure {
     /// The response to a batch was lost. The check may be repeated with new names.
-    Lost(String),
+    ReplyLost(String),
     /// The response allows no conclusion.
-    Unclear(String),
+    Inconclusive(String),
     /// No check is possible on this spreadsheet.
-    Stop(StoreError),
+    Impossible(StoreError),
 }
 
 /// The result of a batch.
@@ -116,7 +116,9 @@ impl ProbeClient {
 
     /// The scratch tab that checks share.
     pub fn open_shared_tab(&self) -> Result<&ProbeTab, ProbeFailure> {
-        self.home.get().ok_or_else(|| ProbeFailure::Unclear("there is no scratch tab for this question".to_owned()))
+        self.home
+            .get()
+            .ok_or_else(|| ProbeFailure::Inconclusive("there is no scratch tab for this question".to_owned()))
     }
 
     /// Sets the shared scratch tab.
@@ -143,13 +145,13 @@ impl ProbeClient {
                 let advice = refusal.advice(self.sheets.client_email()).map(|advice| format!("; {advice}"));
                 let why = format!("write to the spreadsheet: {refusal}{}", advice.unwrap_or_default());
                 let error = if refusal.code == 404 { StoreError::Missing { why } } else { StoreError::Denied { why } };
-                Err(ProbeFailure::Stop(error))
+                Err(ProbeFailure::Impossible(error))
             }
-            BatchResult::NotExecuted(error) => Err(ProbeFailure::Stop(convert_call_error(&error))),
-            BatchResult::TooLarge(error) => Err(ProbeFailure::Unclear(error.to_string())),
+            BatchResult::NotExecuted(error) => Err(ProbeFailure::Impossible(convert_call_error(&error))),
+            BatchResult::TooLarge(error) => Err(ProbeFailure::Inconclusive(error.to_string())),
             BatchResult::Lost(cause) => {
                 self.lost.fetch_add(1, Ordering::Relaxed);
-                Err(ProbeFailure::Lost(cause.to_string()))
+                Err(ProbeFailure::ReplyLost(cause.to_string()))
             }
         }
     }
@@ -159,7 +161,7 @@ impl ProbeClient {
         match self.send(Batch::new(requests)).await? {
             SentBatch::Applied(response) => Ok(response),
             SentBatch::Refused(refusal) => {
-                Err(ProbeFailure::Unclear(format!("the preparation was refused: {refusal}")))
+                Err(ProbeFailure::Inconclusive(format!("the preparation was refused: {refusal}")))
             }
         }
     }
@@ -173,7 +175,7 @@ impl ProbeClient {
         expected: impl Fn(&[Vec<Value>]) -> bool + Send + Sync,
     ) -> Result<Vec<Vec<Value>>, ProbeFailure> {
         let ranges = [format!("{}!{area}", quote_title(&tab.title))];
-        let mut last = Err(ProbeFailure::Unclear("it was never read".to_owned()));
+        let mut last = Err(ProbeFailure::Inconclusive("it was never read".to_owned()));
         for nth in 0..MAX_READS {
             if nth > 0 {
                 self.clock.sleep(READ_PAUSE).await;
@@ -182,14 +184,14 @@ impl ProbeClient {
                 Ok(read) => Ok(read.into_iter().next().unwrap_or_default()),
                 Err(error) => Err(match convert_call_error(&error) {
                     error if error.fault() == Fault::Denied || matches!(error, StoreError::Missing { .. }) => {
-                        ProbeFailure::Stop(error)
+                        ProbeFailure::Impossible(error)
                     }
-                    error => ProbeFailure::Unclear(error.to_string()),
+                    error => ProbeFailure::Inconclusive(error.to_string()),
                 }),
             };
             match &last {
                 Ok(rows) if expected(rows) => break,
-                Err(ProbeFailure::Stop(_)) => break,
+                Err(ProbeFailure::Impossible(_)) => break,
                 _ => {}
             }
         }

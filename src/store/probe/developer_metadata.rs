@@ -61,7 +61,7 @@ async fn read_marks(
             .sheets
             .column_marks(&client.id, key)
             .await
-            .map_err(|error| ProbeFailure::Stop(convert_call_error(&error)))?;
+            .map_err(|error| ProbeFailure::Impossible(convert_call_error(&error)))?;
         if expected(&found) {
             break;
         }
@@ -73,7 +73,7 @@ async fn read_marks(
 pub async fn check_caller_id(client: &ProbeClient) -> CheckResult {
     let (_, _, wanted, id) = create_marked_tab(client).await?;
     let Some(id) = id else {
-        return Err(ProbeFailure::Unclear("the response does not contain the mark's id".to_owned()));
+        return Err(ProbeFailure::Inconclusive("the response does not contain the mark's id".to_owned()));
     };
     let kept = id == i64::from(wanted);
     Ok((AssumptionOutcome::from_held(kept), if kept { "it was kept" } else { "another id was given" }.to_owned()))
@@ -134,7 +134,7 @@ pub async fn delete_marked_column(client: &ProbeClient) -> CheckResult {
     let (tab, key, ..) = create_marked_tab(client).await?;
     let there = read_marks(client, &key, |found| !found.is_empty()).await?;
     if there.is_empty() {
-        return Err(ProbeFailure::Unclear("the mark was not found before its column was deleted".to_owned()));
+        return Err(ProbeFailure::Inconclusive("the mark was not found before its column was deleted".to_owned()));
     }
     client.prepare(vec![Request::DeleteDimension { range: make_column_range(&tab, 2) }]).await?;
     let left = read_marks(client, &key, <[ColumnMark]>::is_empty).await?;

@@ -30,7 +30,9 @@ pub async fn check_recalculation(client: &ProbeClient) -> CheckResult {
     let before = client.recalculation();
     let tried = if before == HOURLY { BY_THE_MINUTE } else { HOURLY };
     let (Some(set), Some(reset)) = (make_recalculation_request(tried), make_recalculation_request(before)) else {
-        return Err(ProbeFailure::Unclear(format!("the spreadsheet recalculates \"{before}\", which is not known")));
+        return Err(ProbeFailure::Inconclusive(format!(
+            "the spreadsheet recalculates \"{before}\", which is not known"
+        )));
     };
     client.note_recalculation_changed();
     if let SentBatch::Refused(refusal) = client.send(Batch::new(vec![set])).await? {
@@ -58,7 +60,7 @@ async fn read_interval(client: &ProbeClient, expected: &str) -> Result<String, P
             client.clock.sleep(READ_PAUSE).await;
         }
         let read = client.sheets.metadata(&client.id).await;
-        seen = read.map_err(|error| ProbeFailure::Unclear(convert_call_error(&error).to_string()))?.auto_recalc;
+        seen = read.map_err(|error| ProbeFailure::Inconclusive(convert_call_error(&error).to_string()))?.auto_recalc;
         if seen == expected {
             break;
         }

@@ -24,7 +24,7 @@ async fn create(client: &ProbeClient) -> Result<CreatedName, ProbeFailure> {
     let response = client.prepare(add(client, &wanted, &name)?).await?;
     let id = response.added_name(0).map(str::to_owned);
     let id =
-        id.ok_or_else(|| ProbeFailure::Unclear("the response does not contain the id of a new name".to_owned()))?;
+        id.ok_or_else(|| ProbeFailure::Inconclusive("the response does not contain the id of a new name".to_owned()))?;
     Ok(CreatedName { wanted, id, name })
 }
 

@@ -24,11 +24,11 @@ pub async fn check(client: &ProbeClient, assumption: Assumption) -> Result<Assum
         }
         match check_once(client, assumption).await {
             Ok((outcome, seen)) => return Ok(AssumptionResult { assumption, outcome, seen }),
-            Err(ProbeFailure::Stop(error)) => return Err(error),
-            Err(ProbeFailure::Unclear(seen)) => {
+            Err(ProbeFailure::Impossible(error)) => return Err(error),
+            Err(ProbeFailure::Inconclusive(seen)) => {
                 return Ok(AssumptionResult { assumption, outcome: AssumptionOutcome::Unknown, seen });
             }
-            Err(ProbeFailure::Lost(cause)) => {
+            Err(ProbeFailure::ReplyLost(cause)) => {
                 tracing::debug!(event = "probe.retrying", question = assumption.name(), %cause, "the response was lost; asking again");
                 why = cause;
             }

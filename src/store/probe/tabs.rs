@@ -15,10 +15,10 @@ type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
 pub async fn check_caller_id(client: &ProbeClient) -> CheckResult {
     let tab = client.new_tab();
     let SentBatch::Applied(response) = client.send(Batch::new(vec![tab.add()])).await.map(refusal_is_unclear)?? else {
-        return Err(ProbeFailure::Unclear("it was refused".to_owned()));
+        return Err(ProbeFailure::Inconclusive("it was refused".to_owned()));
     };
     let Some(id) = response.added_tab(0) else {
-        return Err(ProbeFailure::Unclear("the response does not contain the new tab's id".to_owned()));
+        return Err(ProbeFailure::Inconclusive("the response does not contain the new tab's id".to_owned()));
     };
     let kept = id == tab.id;
     client.set_home(ProbeTab { id, ..tab });
@@ -28,7 +28,7 @@ pub async fn check_caller_id(client: &ProbeClient) -> CheckResult {
 fn refusal_is_unclear(sent: SentBatch) -> Result<SentBatch, ProbeFailure> {
     match sent {
         SentBatch::Refused(refusal) => {
-            Err(ProbeFailure::Unclear(format!("a new tab was refused: {}", refusal.message)))
+            Err(ProbeFailure::Inconclusive(format!("a new tab was refused: {}", refusal.message)))
         }
         applied @ SentBatch::Applied(_) => Ok(applied),
     }
@@ -61,7 +61,7 @@ pub async fn check_whole_batch_refused(
     let area = format!("{}!A{}", crate::grid::quote_title(&home.title), row + 1);
     let after = Batch::new(vec![home.write(row, 1, CellData::text("after"))]).with_response_ranges(vec![area]);
     let SentBatch::Applied(response) = client.send(after).await? else {
-        return Err(ProbeFailure::Unclear(format!(
+        return Err(ProbeFailure::Inconclusive(format!(
             "refused ({}), and the cell could not be looked at",
             refusal.message
         )));
@@ -71,7 +71,9 @@ pub async fn check_whole_batch_refused(
         Some(_) => {
             Ok((AssumptionOutcome::NotHeld, format!("{}; and yet the rest of the batch was written", refusal.message)))
         }
-        None => Err(ProbeFailure::Unclear(format!("refused ({}), and the response shows no cell", refusal.message))),
+        None => {
+            Err(ProbeFailure::Inconclusive(format!("refused ({}), and the response shows no cell", refusal.message)))
+        }
     }
 }
 
@@ -112,6 +114,6 @@ pub async fn check_refused(client: &ProbeClient, requests: Vec<Request>, at: usi
         SentBatch::Refused(refusal) if refusal.request.is_none_or(|request| request == at) => {
             Ok((AssumptionOutcome::Held, refusal.message))
         }
-        SentBatch::Refused(refusal) => Err(ProbeFailure::Unclear(refusal.message)),
+        SentBatch::Refused(refusal) => Err(ProbeFailure::Inconclusive(refusal.message)),
     }
 }

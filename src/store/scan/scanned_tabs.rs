@@ -68,7 +68,7 @@ impl SheetsStore {
                 ScannedRow::Processed { row, key, version, state, run, matches_headers: usual } => {
                     rows.extend(parse_processed_row(if usual { row } else { 0 }, false, [key, version, state, run]));
                 }
-                ScannedRow::Earlier { key, version, state, run, .. } => {
+                ScannedRow::Predecessor { key, version, state, run, .. } => {
                     rows.extend(parse_processed_row(0, true, [key, version, state, run]));
                 }
                 ScannedRow::Failure { row, failure, .. } => failures.push((row, *failure)),

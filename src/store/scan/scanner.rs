@@ -78,7 +78,7 @@ pub enum ScannedRow<'a> {
         matches_headers: bool,
     },
     /// A row of Processed in a predecessor spreadsheet.
-    Earlier {
+    Predecessor {
         /// The id of the predecessor.
         spreadsheet: &'a str,
         /// The key of the item.
@@ -226,7 +226,7 @@ impl Loader {
         let width = count_key_columns(&tab, &info);
         let mut emit = |row: ScannedRow<'_>| {
             if let ScannedRow::Processed { key, version, state, run, .. } = row {
-                on_row(ScannedRow::Earlier { spreadsheet, key, version, state, run });
+                on_row(ScannedRow::Predecessor { spreadsheet, key, version, state, run });
             }
         };
         there.pass_rows(&info, width, PAGE_CELLS, |row, cells| pass_processed(row, cells, &tab, &mut emit)).await

@@ -45,9 +45,9 @@ pub struct TabExtent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BlankRule {
     /// No displayed text in the first columns, to which the job writes.
-    Near,
+    NoTextInJobColumns,
     /// No entered cell in any column, not even a formula with an empty result.
-    Everywhere,
+    NoEntryAnywhere,
 }
 
 impl SheetsStore {
@@ -62,7 +62,7 @@ impl SheetsStore {
             if info.columns > MOST_COLUMNS {
                 continue;
             }
-            let read = self.loader().count_trailing_blanks(info, BlankRule::Everywhere).await;
+            let read = self.loader().count_trailing_blanks(info, BlankRule::NoEntryAnywhere).await;
             let blank = match read {
                 Ok(blank) => blank,
                 Err(error) => return Err(into_store_error(error)),
@@ -79,14 +79,14 @@ impl Loader {
     pub async fn count_blanks_of_tabs(&self, tabs: &[&TabInfo]) -> Result<HashMap<i32, u32>, LoadError> {
         let mut found = HashMap::new();
         for tab in tabs {
-            found.insert(tab.sheet_id, self.count_trailing_blanks(tab, BlankRule::Near).await?);
+            found.insert(tab.sheet_id, self.count_trailing_blanks(tab, BlankRule::NoTextInJobColumns).await?);
         }
         Ok(found)
     }
 
     async fn count_trailing_blanks(&self, tab: &TabInfo, rule: BlankRule) -> Result<u32, LoadError> {
         let columns = usize::try_from(tab.columns).unwrap_or(FIRST_READ_COLUMNS).max(1);
-        let columns = if rule == BlankRule::Near { columns.min(FIRST_READ_COLUMNS) } else { columns };
+        let columns = if rule == BlankRule::NoTextInJobColumns { columns.min(FIRST_READ_COLUMNS) } else { columns };
         let longest = (PAGE_CELLS / u32::try_from(columns).unwrap_or(u32::MAX)).clamp(1, LONGEST_PAGE);
         let (mut to, mut page) = (tab.rows, FIRST_PAGE.min(longest));
         for _ in 0..MAX_PAGES {
@@ -96,8 +96,8 @@ impl Loader {
             let from = to.saturating_sub(page - 1).max(1);
             let range = [make_rows_range(&tab.title, from, to, columns)];
             let read = match rule {
-                BlankRule::Near => self.read_values(&range).await?,
-                BlankRule::Everywhere => self.read_entered_values(&range).await?,
+                BlankRule::NoTextInJobColumns => self.read_values(&range).await?,
+                BlankRule::NoEntryAnywhere => self.read_entered_values(&range).await?,
             };
             let last = read.first().and_then(|rows| rows.iter().rposition(|row| !is_blank(row)));
             if let Some(last) = last {

@@ -23,7 +23,7 @@ use crate::store::session::row_tracker::PendingVerification;
 use crate::store::session::sheet_session::{PreparedBatch, SheetSession};
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::error::convert_unexecuted_call;
-use crate::store::tabs::load_plan::MissingTab;
+use crate::store::tabs::load_plan::MissingTabPolicy;
 
 impl SheetsStore {
     pub(super) async fn send_commit(&self, commit: &Commit) -> CommitResult {
@@ -58,7 +58,7 @@ impl SheetsStore {
                 },
                 BatchResult::TooLarge(_) => return CommitResult::TooLarge,
                 BatchResult::NotExecuted(error) => return convert_unexecuted_call(&error),
-                BatchResult::Lost(cause) => return CommitResult::Lost { why: cause.to_string() },
+                BatchResult::Lost(cause) => return CommitResult::ReplyLost { why: cause.to_string() },
             }
         }
     }
@@ -113,7 +113,7 @@ impl SheetsStore {
             ..session.row_tracker.make_row_context(self.loader().mode)
         };
         let support = session.strategy.next_support();
-        let recreates = self.loader().missing == MissingTab::Remade;
+        let recreates = self.loader().missing == MissingTabPolicy::Recreate;
         let context = EncodeContext {
             recreates_tabs: recreates,
             tabs: &session.tabs,

@@ -15,7 +15,7 @@ use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::runs::capacity::CELL_LIMIT;
 use crate::ledger::state::snapshot::LoadReport;
 use crate::port::preview::Preview;
-use crate::port::store::{MisplacedWrites, Store, StoreError, TabIds, Usage};
+use crate::port::store::{CallUsage, MisplacedWrites, Store, StoreError, TabIds};
 use crate::sheets_client::calls::quota::QuotaUser;
 use crate::sheets_client::sheets::Sheets;
 use crate::sheets_client::types::address::SpreadsheetId;
@@ -28,7 +28,7 @@ use crate::store::load::unstable_tabs::{MAX_TITLES, into_store_error};
 use crate::store::session::sheet_session::SheetSession;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::jobs::JobsView;
-use crate::store::tabs::load_plan::MissingTab;
+use crate::store::tabs::load_plan::MissingTabPolicy;
 use crate::store::tabs::schema::Tabs;
 use futures_util::future::BoxFuture;
 
@@ -51,7 +51,7 @@ impl SheetsStore {
             keeps_version_texts: false,
             abandons_predecessors: false,
             preview: None,
-            missing: MissingTab::Stops,
+            missing: MissingTabPolicy::StopRun,
             jobs: None,
             clock,
         };
@@ -81,7 +81,7 @@ impl SheetsStore {
 
     /// Sets how a load treats machine tabs that are missing or unusable.
     #[must_use]
-    pub fn with_missing_tabs(mut self, missing: MissingTab) -> Self {
+    pub fn with_missing_tabs(mut self, missing: MissingTabPolicy) -> Self {
         self.loader.missing = missing;
         self
     }
@@ -228,11 +228,11 @@ impl Store for SheetsStore {
         })
     }
 
-    fn usage(&self) -> Usage {
+    fn usage(&self) -> CallUsage {
         let calls = self.loader.sheets.calls();
         let cells_left = self.cells_left();
         let updated = self.lock_session().row_tracker.updated_rows();
-        Usage {
+        CallUsage {
             reads: calls.reads,
             writes: calls.writes,
             retries: calls.retries,

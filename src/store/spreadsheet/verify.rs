@@ -83,7 +83,7 @@ impl SheetsStore {
             Err(LoadError::Failed(error)) => return Err(error),
         };
         let log = restore::parse(&rows, deletion.head(), location.tab);
-        if matches!(log, DeletionLog::Nothing | DeletionLog::Unreadable) {
+        if matches!(log, DeletionLog::NoDeletions | DeletionLog::Unreadable) {
             return Err(describe_unreadable_undo_log());
         }
         let mut session = self.lock_session();

@@ -46,7 +46,7 @@ pub fn convert_call_error(error: &CallError) -> StoreError {
     let why = error.to_string();
     match (&error.cause, error.fault()) {
         (ErrorCause::Refused { refusal, .. }, _) if refusal.code == 404 => StoreError::Missing { why },
-        (cause, _) if cause.is_foreign() => StoreError::Foreign { why },
+        (cause, _) if cause.is_foreign() => StoreError::ForeignResponse { why },
         (cause, fault) if cause.is_proxy_error() => StoreError::Proxy { why, fault },
         (_, Fault::Denied) => StoreError::Denied { why },
         (_, fault) if fault.passes() || fault == Fault::Machine => StoreError::Unavailable { why, fault },

@@ -34,14 +34,14 @@ pub struct LoadPlan<'a> {
 
 /// How a load treats a missing or unusable machine tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum MissingTab {
+pub enum MissingTabPolicy {
     /// Stop reading, and stop the run.
     #[default]
-    Stops,
+    StopRun,
     /// Let the next commit recreate Failures and Runs, empty.
-    Remade,
+    Recreate,
     /// Read the tabs that exist; the caller does not write.
-    ReadOn,
+    ReadOthers,
 }
 
 /// The number of columns that the first read of a machine tab covers.
@@ -126,7 +126,7 @@ pub fn list_tables(data_tab: &str, tabs: &Tabs) -> Vec<(String, Vec<String>)> {
 #[derive(Debug, Clone, Copy)]
 pub struct LoadConditions<'a> {
     /// How to treat missing machine tabs.
-    pub missing: MissingTab,
+    pub missing: MissingTabPolicy,
     /// Whether the job has not written any data row yet.
     pub was_never_written: bool,
     /// All tabs of the spreadsheet.
@@ -207,7 +207,7 @@ pub fn check_tabs(
     };
     let recreatable_tab = |title: String| match known.has_tab(&title) {
         true => Some(Anomaly { message: describe_taken_title(&title), is_blocking: true }),
-        false if known.missing == MissingTab::Remade => None,
+        false if known.missing == MissingTabPolicy::Recreate => None,
         false => Some(Anomaly { message: describe_recreatable_tab(&title), is_blocking: true }),
     };
     let mut anomalies = Vec::new();

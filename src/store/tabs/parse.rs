@@ -216,7 +216,7 @@ impl FailureRows {
         };
         let answered = ActionAnswer::parse(&answered);
         let taken = match answered {
-            Some(ActionAnswer::Taken(action)) => Some(action),
+            Some(ActionAnswer::Accepted(action)) => Some(action),
             Some(ActionAnswer::NotUnderstood) | None => None,
         };
         let typed = RequestedAction::parse(&action);

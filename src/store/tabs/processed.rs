@@ -15,7 +15,7 @@ use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::leases::row_order::{CommitSequence, FirstCommits, read_run_cell};
 use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::processed_set::{ProcessedSet, VersionTexts};
-use crate::ledger::processed::row_gaps::Gaps;
+use crate::ledger::processed::row_gaps::GapKeys;
 use crate::ledger::processed::version_history::VersionUse;
 use crate::ledger::rows::row_codec::{FORGOTTEN, PROCESSED};
 use crate::ledger::state::snapshot::{Anomaly, RowChecksum};
@@ -35,7 +35,7 @@ pub struct ProcessedRows {
     /// The use of a version in each row; kept only if the order counts.
     version_uses: Vec<VersionUse>,
     /// Keys of which some rows were deleted.
-    gaps: Gaps,
+    gaps: GapKeys,
     forgotten: Vec<(Fingerprint, u64)>,
     /// The commit order in each row; kept only if the order of versions counts.
     sequence: CommitSequence,
@@ -206,7 +206,7 @@ impl ProcessedRows {
 
     /// Sets the keys of which some rows were deleted.
     #[must_use]
-    pub fn with_gaps(self, gaps: Gaps) -> Self {
+    pub fn with_gaps(self, gaps: GapKeys) -> Self {
         Self { gaps, ..self }
     }
 

@@ -31,9 +31,9 @@ pub fn render_line(line: &LogLine, format: LogFormat, context: &LogContext) -> S
 
 /// A JSON object that is filled member by member.
 #[derive(Default)]
-struct Members(Map<String, Value>);
+struct MemberMap(Map<String, Value>);
 
-impl Members {
+impl MemberMap {
     fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.insert(name.to_owned(), value.into());
         self
@@ -56,7 +56,7 @@ impl Members {
 }
 
 fn render_plain(line: &LogLine) -> Map<String, Value> {
-    Members::default()
+    MemberMap::default()
         .with("time", line.time.to_string())
         .with("severity", name_google_severity(line.level))
         .with("message", line.message.as_str())
@@ -84,10 +84,10 @@ fn render_google(line: &LogLine, context: &LogContext) -> Map<String, Value> {
         let (first, last) = (event == Some("run.started"), event == Some("run.finished"));
         json!({ "id": run, "producer": producer, "first": first, "last": last })
     });
-    let labels = Members::default().with_some("job", job).with_some("run", run).0;
+    let labels = MemberMap::default().with_some("job", job).with_some("run", run).0;
     let trace = context.trace.as_ref().zip(context.project.as_ref());
     let trace_name = trace.map(|(parent, project)| format!("projects/{project}/traces/{}", parent.trace_id));
-    Members::default()
+    MemberMap::default()
         .with("severity", name_google_severity(line.level))
         .with("time", line.time.to_string())
         .with("message", line.message.as_str())
@@ -110,9 +110,9 @@ fn render_datadog(line: &LogLine, context: &LogContext) -> Map<String, Value> {
         LogLevel::Error => "error",
     };
     let error =
-        Members::default().with_some("kind", line.text("error.kind")).with_some("message", line.text("cause")).0;
+        MemberMap::default().with_some("kind", line.text("error.kind")).with_some("message", line.text("cause")).0;
     let trace = context.trace.as_ref();
-    Members::default()
+    MemberMap::default()
         .with("timestamp", line.time.to_string())
         .with("status", status)
         .with("message", line.message.as_str())
@@ -139,7 +139,7 @@ fn render_cloud_watch(line: &LogLine) -> Map<String, Value> {
         LogLevel::Warning => "WARN",
         LogLevel::Error => "ERROR",
     };
-    Members::default()
+    MemberMap::default()
         .with_some("_aws", make_embedded_metrics(line))
         .with("timestamp", line.time.to_string())
         .with("level", level)
@@ -160,11 +160,11 @@ fn render_elastic(line: &LogLine, context: &LogContext) -> Map<String, Value> {
         LogLevel::Warning => "warn",
         LogLevel::Error => "error",
     };
-    let own = Members::default().with_fields(line, &["error.kind", "cause"]).0;
+    let own = MemberMap::default().with_fields(line, &["error.kind", "cause"]).0;
     let outcome = line.text("outcome").filter(|_| line.event.as_deref() == Some("run.finished"));
     let outcome = outcome.map(|outcome| if outcome == "succeeded" { "success" } else { "failure" });
     let trace = context.trace.as_ref();
-    Members::default()
+    MemberMap::default()
         .with("@timestamp", line.time.to_string())
         .with("log.level", level)
         .with("message", line.message.as_str())

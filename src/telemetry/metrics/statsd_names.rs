@@ -16,7 +16,7 @@ pub enum StatsdDialect {
     /// <https://github.com/statsd/statsd/blob/master/docs/metric_types.md>.
     Plain,
     /// Datadog's, with tags: <https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/>.
-    Dog,
+    DogStatsd,
 }
 
 /// A metric's name behind the prefix, and its tags.
@@ -39,7 +39,7 @@ pub fn make_statsd_name(job: &str, sample: &MetricSample, dialect: StatsdDialect
             let label = sample.label.as_deref().map(|label| format!(".{}", clean_name_part(label))).unwrap_or_default();
             StatsdName { name: format!("{}.{short}{label}", clean_name_part(job)), tags: Vec::new() }
         }
-        StatsdDialect::Dog => {
+        StatsdDialect::DogStatsd => {
             let mut tags = vec![("job_name", clean_tag(job))];
             tags.extend(family.label.zip(sample.label.as_deref()).map(|((name, _), value)| (name, clean_tag(value))));
             StatsdName { name: short.to_owned(), tags }
@@ -68,7 +68,7 @@ mod tests {
         let sample = MetricSample { family: RETRIES, label: Some("step".into()), value: 1.0 };
         let plain = make_statsd_name("my.job 1", &sample, StatsdDialect::Plain);
         assert_eq!(plain, StatsdName { name: "my_job_1.retries.step".into(), tags: Vec::new() });
-        let dog = make_statsd_name("my.job 1", &sample, StatsdDialect::Dog);
+        let dog = make_statsd_name("my.job 1", &sample, StatsdDialect::DogStatsd);
         assert_eq!(dog.name, "retries");
         assert_eq!(dog.tags, [("job_name", "my.job 1".to_owned()), ("reason", "step".to_owned())]);
         let gauge = MetricSample { family: KEYS, label: None, value: 1.0 };

@@ -331,12 +331,12 @@ pub enum CommitResult {
         why: String,
     },
     /// The store has no working guard: nothing was applied, and nothing may be written here.
-    Unsafe {
+    NoWorkingGuard {
         /// What the capability probe found.
         why: String,
     },
     /// The outcome is unknown.
-    Lost {
+    ReplyLost {
         /// The error message.
         why: String,
     },

@@ -11,7 +11,7 @@ use crate::commit::bisection::Confidence;
 use crate::commit::changes::{Changes, Commit, CommitKind, CommitPart};
 use crate::commit::commit_machine::CommitEnd;
 use crate::commit::commit_resolution::DraftIds;
-use crate::commit::row_deletion::{Gap, TabKind};
+use crate::commit::row_deletion::{HistoryLoss, TabKind};
 use crate::leases::head::HeadId;
 use crate::leases::lease::{Fence, Holder, Lease};
 use crate::rows::row_codec::encode_processed_row;
@@ -67,7 +67,7 @@ pub enum NextAction {
     Halve,
     /// Its items may be the cause: draft parts of it, starting with none
     /// (`ledger::commit::bisection`).
-    Suspect(Confidence),
+    Bisect(Confidence),
     /// Stop for this reason.
     Stop(HaltReason),
 }
@@ -80,11 +80,11 @@ pub enum HaltReason {
     /// The head is missing.
     HeadMissing,
     /// The service did not answer clearly. The last batch is in doubt; the next run resolves it.
-    Unclear,
+    OutcomeUnknown,
     /// The last batch was not executed.
     NotExecuted,
     /// The store has no working guard; nothing was written.
-    Unsafe,
+    NoWorkingGuard,
     /// The store refuses the content of the batch.
     Refused(CommitPart),
     /// A batch is too large although it was cut.
@@ -188,25 +188,25 @@ impl CommitChain {
             }
             CommitEnd::TooLarge | CommitEnd::Refused(CommitPart::Content) if !commit.changes.settled.is_empty() => {
                 self.may_redraft = true;
-                NextAction::Suspect(Confidence::Refused)
+                NextAction::Bisect(Confidence::Refused)
             }
-            CommitEnd::Unanswered if !commit.changes.settled.is_empty() => {
+            CommitEnd::NeverAnswered if !commit.changes.settled.is_empty() => {
                 self.may_redraft = true;
-                NextAction::Suspect(Confidence::Unanswered)
+                NextAction::Bisect(Confidence::NeverAnswered)
             }
             CommitEnd::Reload | CommitEnd::Refused(CommitPart::Layout) if self.reloads < MAX_RELOADS => {
                 self.reloads += 1;
                 NextAction::Reload
             }
-            CommitEnd::Redraft | CommitEnd::Reload | CommitEnd::Unanswered | CommitEnd::Unclear => {
-                NextAction::Stop(HaltReason::Unclear)
+            CommitEnd::Redraft | CommitEnd::Reload | CommitEnd::NeverAnswered | CommitEnd::OutcomeUnknown => {
+                NextAction::Stop(HaltReason::OutcomeUnknown)
             }
             CommitEnd::Refused(part) => NextAction::Stop(HaltReason::Refused(*part)),
             CommitEnd::TooLarge => NextAction::Stop(HaltReason::TooLarge),
             CommitEnd::Fenced => NextAction::Stop(HaltReason::Fenced),
             CommitEnd::HeadMissing => NextAction::Stop(HaltReason::HeadMissing),
             CommitEnd::NotExecuted => NextAction::Stop(HaltReason::NotExecuted),
-            CommitEnd::Unsafe => NextAction::Stop(HaltReason::Unsafe),
+            CommitEnd::NoWorkingGuard => NextAction::Stop(HaltReason::NoWorkingGuard),
         }
     }
 
@@ -253,9 +253,9 @@ impl CommitChain {
                     sums.subtract(key);
                 }
                 match (removal.gap, removal.key) {
-                    (Gap::Nothing, _) => {}
-                    (Gap::OfKey, Some(key)) => state.gaps.add(key, to.commit),
-                    (Gap::OfKey | Gap::OfAny, _) => state.gaps.add_any_before(to.commit),
+                    (HistoryLoss::Nothing, _) => {}
+                    (HistoryLoss::OfKey, Some(key)) => state.gaps.add(key, to.commit),
+                    (HistoryLoss::OfKey | HistoryLoss::OfAnyKey, _) => state.gaps.add_any_before(to.commit),
                 }
             }
         }

@@ -46,14 +46,14 @@ impl TabKind {
 
 /// What is lost with a row of Processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Gap {
+pub enum HistoryLoss {
     /// Nothing relevant: it is a row of another tab or blank, or all rows of its key are deleted.
     Nothing,
     /// The history of its key.
     OfKey,
     /// As `OfKey`, but relevant only if the job's reprocess policy changes later; any key may be
     /// affected.
-    OfAny,
+    OfAnyKey,
 }
 
 /// A row to delete.
@@ -68,7 +68,7 @@ pub struct RowDeletion {
     /// For a row of Processed, the first 64 bits of its key's fingerprint.
     pub key: Option<u64>,
     /// What is lost with it.
-    pub gap: Gap,
+    pub gap: HistoryLoss,
     /// Its approximate size in bytes.
     pub bytes: u32,
 }

@@ -92,7 +92,7 @@ impl RequestedAction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ActionAnswer {
     /// The action was taken.
-    Taken(RequestedAction),
+    Accepted(RequestedAction),
     /// The text is neither of the two words. The row repeats the failure and records nothing else.
     NotUnderstood,
 }
@@ -103,7 +103,7 @@ impl ActionAnswer {
     /// Returns the text that is stored on the sheet.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Taken(action) => action.as_str(),
+            Self::Accepted(action) => action.as_str(),
             Self::NotUnderstood => Self::NOT_UNDERSTOOD,
         }
     }
@@ -113,7 +113,7 @@ impl ActionAnswer {
         if cell.trim() == Self::NOT_UNDERSTOOD {
             return Some(Self::NotUnderstood);
         }
-        RequestedAction::parse(cell).map(Self::Taken)
+        RequestedAction::parse(cell).map(Self::Accepted)
     }
 }
 

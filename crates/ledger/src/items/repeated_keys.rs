@@ -195,7 +195,7 @@ impl RepeatWatch {
     }
 
     /// Ends the watch. Returns what to compare in one more pass, and what was found already.
-    pub fn end(self) -> (Option<Comparison>, RepeatedKeys) {
+    pub fn end(self) -> (Option<RepeatComparison>, RepeatedKeys) {
         match self {
             Self::FirstRecords(_, repeats) => (None, repeats),
             Self::Hashes(mut hashes) => {
@@ -204,8 +204,12 @@ impl RepeatWatch {
                 let mut last = None;
                 hashes.retain(|hash| last.replace(*hash) == Some(*hash));
                 hashes.dedup();
-                let comparison =
-                    Comparison { hashes, records, first_records: BTreeMap::new(), repeats: RepeatedKeys::default() };
+                let comparison = RepeatComparison {
+                    hashes,
+                    records,
+                    first_records: BTreeMap::new(),
+                    repeats: RepeatedKeys::default(),
+                };
                 ((!comparison.hashes.is_empty()).then_some(comparison), RepeatedKeys::default())
             }
         }
@@ -214,7 +218,7 @@ impl RepeatWatch {
 
 /// A second pass that compares the records of repeated keys.
 #[derive(Debug)]
-pub struct Comparison {
+pub struct RepeatComparison {
     /// The 64-bit hashes of the repeated keys, sorted.
     hashes: Vec<u64>,
     /// Number of records in the first pass that are left.
@@ -223,7 +227,7 @@ pub struct Comparison {
     repeats: RepeatedKeys,
 }
 
-impl Comparison {
+impl RepeatComparison {
     /// Compares the next record; returns false once all records of the first pass were seen.
     pub fn add(&mut self, key: &Key, version: &Version, place: &Position, body: &Value) -> bool {
         let Some(left) = self.records.checked_sub(1) else { return false };

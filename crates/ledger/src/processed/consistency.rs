@@ -24,7 +24,7 @@ impl RowDigest {
 
 /// A row of a tab, ordered by key, then by hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Row {
+struct TabRow {
     first: u64,
     second: u32,
     /// The hash of its version, or of its cells.
@@ -36,7 +36,7 @@ struct Row {
 /// 64 bits in two halves, so that a row has no padding.
 type MarkBits = (u32, u32);
 
-impl Row {
+impl TabRow {
     fn new(key: RowDigest, hash: u64, row: u32) -> Self {
         let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
         Self { first: key.0, second: key.1, hash: (half(hash >> 32), half(hash)), number: row }
@@ -54,9 +54,9 @@ impl Row {
 /// Both tabs as they are scanned: 24 bytes a row.
 #[derive(Debug, Default)]
 pub struct ConsistencyCheck {
-    done: Vec<Row>,
-    forgotten: Vec<Row>,
-    data: Vec<Row>,
+    done: Vec<TabRow>,
+    forgotten: Vec<TabRow>,
+    data: Vec<TabRow>,
     keyless: u64,
 }
 
@@ -90,22 +90,22 @@ impl Inconsistencies {
 impl ConsistencyCheck {
     /// Adds a row of Processed with the state done.
     pub fn add_done(&mut self, key: RowDigest, version: u64, row: u32) {
-        self.done.push(Row::new(key, version, row));
+        self.done.push(TabRow::new(key, version, row));
     }
 
     /// Adds a done row of a predecessor spreadsheet, which holds its data rows.
     pub fn add_earlier(&mut self, key: RowDigest, version: u64) {
-        self.done.push(Row::new(key, version, 0));
+        self.done.push(TabRow::new(key, version, 0));
     }
 
     /// Adds a row of Processed that revokes another.
     pub fn add_revocation(&mut self, key: RowDigest, version: u64) {
-        self.forgotten.push(Row::new(key, version, 0));
+        self.forgotten.push(TabRow::new(key, version, 0));
     }
 
     /// Adds a data row; `cells` is a hash of the job's own cells in it.
     pub fn add_data(&mut self, key: RowDigest, cells: u64, row: u32) {
-        self.data.push(Row::new(key, cells, row));
+        self.data.push(TabRow::new(key, cells, row));
     }
 
     /// Adds a data row without a key.
@@ -121,7 +121,7 @@ impl ConsistencyCheck {
         self.done.sort_unstable();
         self.take_back();
         self.data.sort_unstable();
-        let rows = |run: &[Row]| run.iter().map(|row| row.number).collect();
+        let rows = |run: &[TabRow]| run.iter().map(|row| row.number).collect();
         for versions in self.done.chunk_by(|a, b| a.key() == b.key()) {
             let Some(first) = versions.first() else { continue };
             found.keys += 1;
@@ -180,7 +180,7 @@ impl ConsistencyCheck {
 }
 
 /// Returns the rows of a key from sorted rows.
-fn rows_of_key(rows: &[Row], key: RowDigest) -> &[Row] {
+fn rows_of_key(rows: &[TabRow], key: RowDigest) -> &[TabRow] {
     let from = rows.partition_point(|row| row.key() < key);
     let to = rows.partition_point(|row| row.key() <= key);
     rows.get(from..to).unwrap_or_default()
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_row_takes_24_bytes() {
-        assert_eq!(size_of::<Row>(), 24);
+        assert_eq!(size_of::<TabRow>(), 24);
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::processed::known_failures::KnownFailures;
 use crate::processed::prior_failure::PriorFailure;
 use crate::processed::processed_set::ProcessedSet;
 use crate::processed::redo_keys::RedoKeys;
-use crate::processed::row_gaps::Gaps;
-use crate::processed::run_versions::{Latest, RunVersions};
+use crate::processed::row_gaps::GapKeys;
+use crate::processed::run_versions::{LatestVersion, RunVersions};
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::processed::version_history::VersionUse;
 use crate::runs::held_changes::ChangeHash;
@@ -80,7 +80,7 @@ impl ProcessedIndex {
 
     /// Limits the keys that have lost rows to these.
     #[must_use]
-    pub fn with_gaps(mut self, gaps: Gaps) -> Self {
+    pub fn with_gaps(mut self, gaps: GapKeys) -> Self {
         self.done.limit_gaps(gaps);
         self
     }
@@ -280,7 +280,7 @@ impl ProcessedIndex {
     pub fn newest_version(&self, fingerprint: Fingerprint) -> u64 {
         self.of_run
             .latest(fingerprint)
-            .map(Latest::newest)
+            .map(LatestVersion::newest)
             .or_else(|| self.done.versions(fingerprint).last())
             .unwrap_or(0)
     }

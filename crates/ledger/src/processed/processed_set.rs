@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::items::key::Fingerprint;
 use crate::items::write_mode::ReprocessPolicy;
-use crate::processed::row_gaps::Gaps;
+use crate::processed::row_gaps::GapKeys;
 use crate::processed::version_history::{VersionHistory, VersionUse};
 
 /// The texts of the done versions of each key, in the order in which they were read.
@@ -60,7 +60,7 @@ impl ProcessedSet {
         mut rows: Vec<(Fingerprint, u64)>,
         changes: Vec<VersionUse>,
         revoked: Vec<(Fingerprint, u64)>,
-        gaps: Gaps,
+        gaps: GapKeys,
     ) -> Self {
         if again != ReprocessPolicy::OnChange {
             return Self::with_revoked(again, rows, revoked);
@@ -142,7 +142,7 @@ impl ProcessedSet {
     }
 
     /// Limits the keys that have lost rows to these.
-    pub(crate) fn limit_gaps(&mut self, gaps: Gaps) {
+    pub(crate) fn limit_gaps(&mut self, gaps: GapKeys) {
         self.history.with_known_gaps(gaps);
     }
 

@@ -23,7 +23,7 @@
 
 use crate::items::key::Fingerprint;
 use crate::leases::row_order::read_run_cell;
-use crate::processed::row_gaps::Gaps;
+use crate::processed::row_gaps::GapKeys;
 
 /// The change that wrote a row of Processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,7 +67,7 @@ fn hash_text(text: &str) -> u64 {
 
 /// A row of Processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Row {
+struct HistoryRow {
     key: Fingerprint,
     hash: u64,
     change: VersionUse,
@@ -77,15 +77,15 @@ struct Row {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VersionHistory {
     /// The rows of each key in writing order.
-    rows: Vec<Row>,
+    rows: Vec<HistoryRow>,
     /// The keys that have lost rows.
-    gaps: Gaps,
+    gaps: GapKeys,
 }
 
 impl VersionHistory {
     /// Creates a history to which keys are added, in the order of their fingerprints. The keys in
     /// `gaps` have lost rows.
-    pub fn new(gaps: Gaps) -> Self {
+    pub fn new(gaps: GapKeys) -> Self {
         Self { rows: Vec::new(), gaps }
     }
 
@@ -93,7 +93,7 @@ impl VersionHistory {
     /// key with one row are kept only if it has lost others.
     pub fn add_key(&mut self, rows: impl Iterator<Item = (Fingerprint, u64, VersionUse)>) {
         let from = self.rows.len();
-        self.rows.extend(rows.map(|(key, hash, change)| Row { key, hash, change }));
+        self.rows.extend(rows.map(|(key, hash, change)| HistoryRow { key, hash, change }));
         let added = self.rows.get(from..).unwrap_or_default();
         if let [only] = added
             && !self.gaps.has(only.key, Some(only.change.commit))
@@ -110,7 +110,7 @@ impl VersionHistory {
     }
 
     /// Limits the keys that have lost rows to these, a subset of those before.
-    pub fn with_known_gaps(&mut self, gaps: Gaps) {
+    pub fn with_known_gaps(&mut self, gaps: GapKeys) {
         self.gaps = gaps;
     }
 
@@ -126,9 +126,9 @@ impl VersionHistory {
     ) -> Option<String> {
         let from = self.rows.partition_point(|row| row.key < key);
         let to_end = self.rows.get(from..).unwrap_or_default();
-        let mut rows: Vec<Row> = to_end.iter().take_while(|row| row.key == key).copied().collect();
+        let mut rows: Vec<HistoryRow> = to_end.iter().take_while(|row| row.key == key).copied().collect();
         let has_gaps = self.gaps.has(key, rows.first().map(|row| row.change.commit));
-        rows.extend(since.map(|(hash, change)| Row { key, hash, change }));
+        rows.extend(since.map(|(hash, change)| HistoryRow { key, hash, change }));
         // Repeating the last change is the same change.
         while let Some(last) = rows.last().copied() {
             let same = rows.iter().rev().take_while(|row| row.change.is_same_change(last.change)).count().max(1);
@@ -150,7 +150,7 @@ mod tests {
 
     fn history(rows: &[(u64, &str)], before: Option<u64>) -> VersionHistory {
         let key = Fingerprint(7, 7);
-        let mut history = VersionHistory::new(Gaps::read("", before));
+        let mut history = VersionHistory::new(GapKeys::read("", before));
         history.add_key(rows.iter().map(|(hash, cell)| (key, *hash, VersionUse::from_cell(cell))));
         history.shrink_to_fit()
     }
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn rows_of_another_key_that_were_taken_out_change_no_name() {
         let of = |lost: u64| {
-            let mut gaps = Gaps::default();
+            let mut gaps = GapKeys::default();
             gaps.add(lost, 5);
             let rows = [(Fingerprint(7 << 16, 7), 2, VersionUse::from_cell("r #1.2"))];
             let mut history = VersionHistory::new(gaps);

@@ -275,7 +275,7 @@ pub struct HoldQuestion<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HoldVerdict {
     /// Nothing speaks against them.
-    Free,
+    NotHeld,
     /// They are approved.
     Approved(HeldPlan),
     /// None of them is made, for these reasons; the last one says why the text in `approve` approves
@@ -290,7 +290,7 @@ pub fn decide_hold(question: &HoldQuestion<'_>) -> HoldVerdict {
     let over = over.map(|limit| format!("{} of {keys} rows would change, max_changed is {limit}", changes.changes));
     let reasons: Vec<String> = question.violations.iter().cloned().chain(over).collect();
     if changes.changes == 0 || reasons.is_empty() {
-        return HoldVerdict::Free;
+        return HoldVerdict::NotHeld;
     }
     let same = earlier.filter(|earlier| earlier.left == changes);
     let since = same.map_or(question.run, |same| &same.since).to_owned();

@@ -116,7 +116,7 @@ pub fn read(bytes: &[u8]) -> Result<JournalReader, JournalError> {
     for line in lines {
         let whole = verify_line(line).into_iter().collect::<Vec<_>>();
         let found = if whole.is_empty() { find_whole_lines(line) } else { whole.clone() };
-        let read: Vec<Line> = found.into_iter().filter_map(Line::read).collect();
+        let read: Vec<JournalLine> = found.into_iter().filter_map(JournalLine::read).collect();
         if read.is_empty() {
             unread += 1;
             continue;
@@ -125,8 +125,8 @@ pub fn read(bytes: &[u8]) -> Result<JournalReader, JournalError> {
         unread = 0;
         for line in read {
             match line {
-                Line::Result(result) => results.push(*result),
-                Line::Head(found) => head = head.or(Some(found)),
+                JournalLine::Result(result) => results.push(*result),
+                JournalLine::Head(found) => head = head.or(Some(found)),
             }
         }
     }
@@ -139,12 +139,12 @@ pub fn read(bytes: &[u8]) -> Result<JournalReader, JournalError> {
 }
 
 /// A line of either kind.
-enum Line {
+enum JournalLine {
     Result(Box<StepResult>),
     Head(JournalHead),
 }
 
-impl Line {
+impl JournalLine {
     fn read(json: &[u8]) -> Option<Self> {
         let result = serde_json::from_slice(json).map(|result| Self::Result(Box::new(result)));
         result.or_else(|_| serde_json::from_slice(json).map(Self::Head)).ok()

@@ -11,7 +11,7 @@ use crate::leases::lease::{Fence, Lease};
 use crate::processed::key_sums::KeySums;
 use crate::processed::processed_index::ProcessedIndex;
 use crate::processed::redo_keys::RedoKeys;
-use crate::processed::row_gaps::Gaps;
+use crate::processed::row_gaps::GapKeys;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::rows::header_search::FirstRows;
 use crate::runs::filled_fields::FillShares;
@@ -150,7 +150,7 @@ pub struct State {
     /// Keys to process again, because users deleted rows of them.
     pub redo: RedoKeys,
     /// Keys whose history may be incomplete, because rows of Processed were removed.
-    pub gaps: Gaps,
+    pub gaps: GapKeys,
     /// What a scheduled job remembers of its occurrences; `None` for other jobs.
     pub schedule: Option<ScheduleHistory>,
     /// How often the fields of the source were filled in earlier runs.

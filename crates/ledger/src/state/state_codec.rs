@@ -15,7 +15,7 @@ use crate::leases::head::HeadId;
 use crate::leases::lease::{Fence, Holder, Lease};
 use crate::processed::key_sums::KeySums;
 use crate::processed::redo_keys::RedoKeys;
-use crate::processed::row_gaps::Gaps;
+use crate::processed::row_gaps::GapKeys;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::runs::filled_fields::FillShares;
 use crate::runs::held_changes::HeldPlan;
@@ -195,7 +195,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         forced: fields.split_text("forced"),
         key_sums: KeySums::read(fields.text("processed keys")),
         redo: RedoKeys::read(fields.text("to do again")),
-        gaps: Gaps::read(fields.text("pruned keys"), fields.text("pruned by commit").parse().ok()),
+        gaps: GapKeys::read(fields.text("pruned keys"), fields.text("pruned by commit").parse().ok()),
         schedule: ScheduleHistory::read(fields.text("schedule"))
             .map_err(|_| fields.make_error("schedule", "the history of a schedule"))?,
         filled: FillShares::read(fields.text("fields filled")),
@@ -287,7 +287,7 @@ mod tests {
             cursor: Some("page 7".into()),
             definition: Definition { tab: "Quakes".into(), key: ".id".into(), ..Definition::default() },
             columns: vec!["id".into(), "a \"b\"".into()],
-            gaps: Gaps::read("0123456789ab", Some(11)),
+            gaps: GapKeys::read("0123456789ab", Some(11)),
             key_sums: Some(KeySums::default()),
             redo: RedoKeys::read("0123456789ab:12 ?:3"),
             deleted: vec!["a \"b\"".into()],

@@ -11,7 +11,7 @@ const MAX_SECTIONS: usize = 4;
 /// Checks the pattern of a column of this type. The error completes "the format … ".
 pub fn check_format(pattern: &str, kind: ColumnType) -> Result<(), String> {
     let is_number = kind == ColumnType::Number;
-    let mut scan = Scan { sections: 1, points: 0, placeholders: 0, is_number };
+    let mut scan = PatternScanner { sections: 1, points: 0, placeholders: 0, is_number };
     let mut chars = pattern.chars();
     while !chars.as_str().is_empty() {
         if let Some(rest) = strip_general(chars.as_str()) {
@@ -48,7 +48,7 @@ fn strip_general(text: &str) -> Option<&str> {
     word.eq_ignore_ascii_case(GENERAL).then_some(rest)
 }
 
-struct Scan {
+struct PatternScanner {
     sections: usize,
     /// Decimal points of the present section.
     points: usize,
@@ -56,7 +56,7 @@ struct Scan {
     is_number: bool,
 }
 
-impl Scan {
+impl PatternScanner {
     fn add(&mut self, c: char) -> Result<(), String> {
         match c {
             ';' => {

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 
 use crate::app::drill::drill_clock::DrillClock;
 use crate::app::drill::effects::counted_step::StepCounts;
-use crate::app::drill::mishaps::mishap::Mishap;
+use crate::app::drill::mishaps::mishap::PlannedMishap;
 use crate::app::drill::mishaps::run_mishaps::RunMishaps;
 use crate::app::stages::artifact::{Artifact, make_part_path};
 use crate::app::stages::stage_plan::PlannedStage;
@@ -49,7 +49,7 @@ impl CountedStages {
         self.call.store(number, Ordering::SeqCst);
         self.counts.count_call(call.name, true, (call.key, call.key));
         let content = simulate_command(call)?;
-        let is_due = |mishap: &Mishap| matches!(mishap, Mishap::KillBeforeEffect(at) if *at == number);
+        let is_due = |mishap: &PlannedMishap| matches!(mishap, PlannedMishap::KillBeforeEffect(at) if *at == number);
         if !self.mishaps.queue.take(is_due).is_empty() {
             if let Some(path) = call.artifact {
                 // What a killed process leaves, which the next run finds.
@@ -59,12 +59,12 @@ impl CountedStages {
             self.mishaps.kill_run_in(&format!("in stage {}", call.name)).await;
         }
         if self.is_real {
-            return Ok(WatchedCommand::Runs(Box::new(self.clock.mark_busy())));
+            return Ok(WatchedCommand::Executed(Box::new(self.clock.mark_busy())));
         }
         if let Some(output) = call.output {
             std::fs::File::create_new(output)?.write_all(&content)?;
         }
-        Ok(WatchedCommand::Replaced)
+        Ok(WatchedCommand::Simulated)
     }
 }
 
@@ -76,7 +76,7 @@ impl StageWatch for CountedStages {
     fn end<'a>(&'a self, call: StageCall<'a>) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let number = self.call.load(Ordering::SeqCst);
-            let is_due = |mishap: &Mishap| matches!(mishap, Mishap::KillAfterEffect(at) if *at == number);
+            let is_due = |mishap: &PlannedMishap| matches!(mishap, PlannedMishap::KillAfterEffect(at) if *at == number);
             if !self.mishaps.queue.take(is_due).is_empty() {
                 let place = format!("after the command of stage {} had ended", call.name);
                 self.mishaps.kill_run_in(&place).await;

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use crate::app::drill::drill_clock::DrillClock;
-use crate::app::drill::mishaps::mishap::Mishap;
+use crate::app::drill::mishaps::mishap::PlannedMishap;
 use crate::app::drill::mishaps::run_mishaps::RunMishaps;
 use crate::app::drill::outcome::StepRuns;
 use crate::port::step::{Step, StepContext, StepError};
@@ -110,7 +110,7 @@ impl CountedStep {
         wrapped.collect()
     }
 
-    async fn kill_if(&self, when: &str, is_due: impl Fn(&Mishap) -> bool) {
+    async fn kill_if(&self, when: &str, is_due: impl Fn(&PlannedMishap) -> bool) {
         if !self.mishaps.queue.take(is_due).is_empty() {
             self.mishaps.kill_run(when).await;
         }
@@ -124,7 +124,8 @@ impl Step for CountedStep {
             let effect = self.inner.has_outside_effects().then(|| self.mishaps.queue.count_effect());
             if let Some(effect) = effect {
                 let before = format!("before step {name} of {}", context.key.as_str());
-                self.kill_if(&before, |mishap| matches!(mishap, Mishap::KillBeforeEffect(at) if *at == effect)).await;
+                self.kill_if(&before, |mishap| matches!(mishap, PlannedMishap::KillBeforeEffect(at) if *at == effect))
+                    .await;
             }
             self.counts.count(self.inner.as_ref(), context);
             let values = {
@@ -133,7 +134,8 @@ impl Step for CountedStep {
             };
             if let Some(effect) = effect {
                 let after = format!("after step {name} of {}", context.key.as_str());
-                self.kill_if(&after, |mishap| matches!(mishap, Mishap::KillAfterEffect(at) if *at == effect)).await;
+                self.kill_if(&after, |mishap| matches!(mishap, PlannedMishap::KillAfterEffect(at) if *at == effect))
+                    .await;
             }
             if let (Ok(values), true) = (&values, self.is_last) {
                 let mut rows = self.counts.rows_of_key.lock().unwrap_or_else(PoisonError::into_inner);

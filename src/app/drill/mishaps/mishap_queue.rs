@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::app::drill::mishaps::mishap::Mishap;
+use crate::app::drill::mishaps::mishap::PlannedMishap;
 use crate::app::drill::outcome::DrillOutcome;
 use crate::ledger::items::failure::IN_DOUBT;
 use crate::ledger::runs::event::Event;
@@ -19,7 +19,7 @@ pub struct MishapQueue {
 }
 
 struct MishapQueueState {
-    left: Vec<Mishap>,
+    left: Vec<PlannedMishap>,
     commits: u64,
     effects: u64,
     outcome: DrillOutcome,
@@ -28,7 +28,7 @@ struct MishapQueueState {
 
 impl MishapQueue {
     /// Creates the queue. `second_runner` gets whether the run to be started takes over.
-    pub fn new(mishaps: Vec<Mishap>, second_runner: UnboundedSender<bool>) -> Self {
+    pub fn new(mishaps: Vec<PlannedMishap>, second_runner: UnboundedSender<bool>) -> Self {
         let (outcome, in_doubt) = Default::default();
         let state = MishapQueueState { left: mishaps, commits: 0, effects: 0, outcome, in_doubt };
         Self { state: Mutex::new(state), second_runner }
@@ -53,7 +53,7 @@ impl MishapQueue {
     }
 
     /// Takes the mishaps for which `is_due` is true.
-    pub fn take(&self, is_due: impl Fn(&Mishap) -> bool) -> Vec<Mishap> {
+    pub fn take(&self, is_due: impl Fn(&PlannedMishap) -> bool) -> Vec<PlannedMishap> {
         let mut state = self.lock_state();
         let (due, left) = std::mem::take(&mut state.left).into_iter().partition(is_due);
         state.left = left;

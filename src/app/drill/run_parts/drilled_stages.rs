@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::command_retry::attempt::CommandOutput;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::system::SystemClock;
 
 /// The folder in which stages run, below the one of the drill.
@@ -60,7 +60,7 @@ impl DrilledStages {
         mishaps: &Arc<RunMishaps>,
         drill_clock: &DrillClock,
         chance: &Arc<dyn Rng>,
-        stop: &Stop,
+        stop: &StopHandle,
     ) -> ProvidedParts {
         // A command takes real time, and its timeout is meant in real time.
         let clock: Arc<dyn Clock> =

@@ -2,11 +2,11 @@
 
 use crate::alerts::message::MessageLink;
 use crate::alerts::report_context::{AlertPlace, LinkedTabs};
-use crate::cli::output::destination::{Place, Spreadsheet};
+use crate::cli::output::destination::{JobDestination, Spreadsheet};
 use crate::config::settings::Settings;
 
 /// Returns the job in words, for messages of this machine.
-pub fn describe_alert_place(place: &Place, settings: &Settings, host: &str) -> AlertPlace {
+pub fn describe_alert_place(place: &JobDestination, settings: &Settings, host: &str) -> AlertPlace {
     let (spreadsheet, url) = match &place.spreadsheet {
         Spreadsheet::Embedded { file, .. } => (file.clone(), None),
         Spreadsheet::Remote { id, url, .. } => (id.clone(), url.clone()),

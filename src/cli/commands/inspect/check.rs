@@ -23,7 +23,7 @@ use crate::cli::signals::{Signal, SignalWatch};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
-use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::shutdown::{StopHandle, StopReason};
 use crate::store::probe::cleanup::CleanupReport;
 
 /// Checks the job, probes the service with `--probe`, and returns the exit that a run would have.
@@ -53,7 +53,7 @@ pub async fn execute(
     }
     let probed = match found.to_probe {
         Some(Sheet { sheets, id, .. }) => {
-            let stop = Stop::default();
+            let stop = StopHandle::default();
             let watch = watch_signals(&stop, &clock);
             let asked = probe_service(sheets, id, clock, chance, &stop).await;
             drop(watch);
@@ -84,7 +84,7 @@ pub async fn execute(
 fn convert_line(line: CheckItem, settings: &Settings, checked: &mut CheckOutput) -> CheckLine {
     let subject = line.subject.as_str();
     match line.verdict {
-        CheckVerdict::Fine(message) => CheckLine { subject, verdict: "ok", message, hint: None },
+        CheckVerdict::Passed(message) => CheckLine { subject, verdict: "ok", message, hint: None },
         CheckVerdict::Warning { what, help } => CheckLine { subject, verdict: "warning", message: what, hint: help },
         CheckVerdict::Problem(blocker) => {
             let error = match blocker {
@@ -163,7 +163,7 @@ fn report_leftovers(cleanup: &CleanupReport, exit: Exit) -> CliError {
 
 /// The first signal ends the probe after the current question; the second one aborts that question.
 /// The probe cleans up in both cases.
-fn watch_signals(stop: &Stop, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
+fn watch_signals(stop: &StopHandle, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
     let stop = stop.clone();
     let watch = SignalWatch::start(Arc::clone(clock), move |signal, nth| {
         stop.request_stop(match signal {

@@ -27,10 +27,10 @@ use crate::cli::args::command_line::CheckArgs;
 use crate::cli::output::destination::Spreadsheet;
 use crate::clock::Clock;
 use crate::config::external::env_file::NAME as ENV_FILE;
-use crate::config::sections::sheet::target::Target;
+use crate::config::sections::sheet::target::SheetTarget;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
-use crate::runner::queue::first_records::Cause;
+use crate::runner::queue::first_records::CommonCause;
 use crate::sheets_client::transport::proxy::ProxyRoute;
 
 /// What the offline part of a check found.
@@ -41,7 +41,7 @@ pub struct OfflineFindings {
     pub repeated_keys: Option<RepeatedKeyScan>,
     /// Why none of the first records fits the columns, and the place of its line: what it means
     /// depends on the sheet.
-    pub unfit: Option<(usize, Cause)>,
+    pub unfit: Option<(usize, CommonCause)>,
 }
 
 /// What the service's part of a check found beside its lines.
@@ -213,8 +213,8 @@ fn check_metrics(settings: &Settings) -> Vec<CheckItem> {
 /// Checks whether a first run could create the local file.
 fn check_own_file(settings: &Settings) -> Result<(), AppError> {
     match &settings.target {
-        Target::Embedded { file } => check_new_file(file),
-        Target::Google { .. } => Ok(()),
+        SheetTarget::Embedded { file } => check_new_file(file),
+        SheetTarget::Google { .. } => Ok(()),
     }
 }
 

@@ -49,7 +49,7 @@ pub async fn execute(
             .with_help("keys are matched exactly; the source may not have yielded it yet"));
     }
     let text = if args.job.json {
-        format_json_line(&Document::new(&history, &settings))
+        format_json_line(&HistoryDocument::new(&history, &settings))
     } else {
         format_history(&history, &settings.job)
     };
@@ -126,7 +126,7 @@ pub fn join_rows(rows: &[u32]) -> String {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct HistoryDocument<'a> {
     schema_version: u32,
     job: &'a str,
     spreadsheet: Spreadsheet,
@@ -134,8 +134,8 @@ struct Document<'a> {
     tab: &'a str,
     rows: &'a [u32],
     processed: Vec<ProcessedDocument<'a>>,
-    failures: Vec<FailureDocument<'a>>,
-    runs: Vec<RunDocument<'a>>,
+    failures: Vec<PastFailureDocument<'a>>,
+    runs: Vec<PastRunDocument<'a>>,
     next: &'a str,
 }
 
@@ -150,7 +150,7 @@ struct ProcessedDocument<'a> {
 }
 
 #[derive(Serialize)]
-struct FailureDocument<'a> {
+struct PastFailureDocument<'a> {
     row: u32,
     state: &'static str,
     step: &'a str,
@@ -166,7 +166,7 @@ struct FailureDocument<'a> {
 }
 
 #[derive(Serialize)]
-struct RunDocument<'a> {
+struct PastRunDocument<'a> {
     run: &'a str,
     status: &'static str,
     started: String,
@@ -175,7 +175,7 @@ struct RunDocument<'a> {
     message: &'a str,
 }
 
-impl<'a> Document<'a> {
+impl<'a> HistoryDocument<'a> {
     fn new(history: &'a ItemHistory, settings: &'a Settings) -> Self {
         let processed = history.done.iter().map(|row| ProcessedDocument {
             row: row.row,
@@ -185,7 +185,7 @@ impl<'a> Document<'a> {
             run: &row.run,
             commit: row.order.map(|order| order.commit),
         });
-        let failures = history.failures.iter().map(|row| FailureDocument {
+        let failures = history.failures.iter().map(|row| PastFailureDocument {
             row: row.row,
             state: row.failure.state.as_str(),
             step: &row.failure.step,
@@ -199,7 +199,7 @@ impl<'a> Document<'a> {
             action: row.action.map(RequestedAction::as_str),
             answered: row.failure.answered.map(ActionAnswer::as_str),
         });
-        let runs = history.runs.iter().map(|run| RunDocument {
+        let runs = history.runs.iter().map(|run| PastRunDocument {
             run: &run.id,
             status: run.status.as_str(),
             started: run.started.to_string(),

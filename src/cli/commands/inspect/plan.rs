@@ -26,7 +26,7 @@ use crate::config::sections::stages::StageJob;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// Prints the plan.
 pub async fn execute(
@@ -49,7 +49,7 @@ pub async fn execute(
         Some(_) => Some(PlanFile::describe(&settings).map_err(|error| from_plan_file(&error))?),
         None => None,
     };
-    let planned = Box::pin(plan_run(&settings, &request, &clock, &chance, Stop::default())).await;
+    let planned = Box::pin(plan_run(&settings, &request, &clock, &chance, StopHandle::default())).await;
     let plan = planned.map_err(|error| from_app(&error, &settings))?;
     if let (Some(path), Some(draft)) = (&args.out, draft) {
         let file = draft.with_plan(&plan, clock.now());

@@ -78,7 +78,7 @@ pub async fn execute(
     }
     let plan = repair.filter(|_| !args.yes);
     let text = if args.job.json {
-        format_json_line(&Document::new(&checked, &settings, plan, (repaired, &recreated)))
+        format_json_line(&FsckDocument::new(&checked, &settings, plan, (repaired, &recreated)))
     } else {
         report_text(&checked, &settings, plan, (repaired, &recreated))
     };
@@ -220,7 +220,7 @@ fn plan_text(checked: &FsckReport, repair: Repair) -> String {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct FsckDocument<'a> {
     schema_version: u32,
     job: &'a str,
     spreadsheet: Spreadsheet,
@@ -238,7 +238,7 @@ struct Document<'a> {
     /// does not.
     processed_checksum: Option<EditedDocument<'a>>,
     anomalies: &'a [String],
-    repair: Option<PlanDocument>,
+    repair: Option<RepairPlanDocument>,
     repaired: u64,
     remade: &'a [String],
 }
@@ -251,7 +251,7 @@ struct EditedDocument<'a> {
 }
 
 #[derive(Serialize)]
-struct PlanDocument {
+struct RepairPlanDocument {
     how: &'static str,
     keys: u64,
 }
@@ -264,7 +264,7 @@ struct FindingDocument<'a> {
     rows: &'a [u32],
 }
 
-impl<'a> Document<'a> {
+impl<'a> FsckDocument<'a> {
     fn new(
         checked: &'a FsckReport,
         settings: &'a Settings,
@@ -298,7 +298,8 @@ impl<'a> Document<'a> {
                 found: edited.found,
             }),
             anomalies: &checked.anomalies,
-            repair: plan.map(|repair| PlanDocument { how: repair.as_str(), keys: count_affected(checked, repair) }),
+            repair: plan
+                .map(|repair| RepairPlanDocument { how: repair.as_str(), keys: count_affected(checked, repair) }),
             repaired,
             remade: recreated,
         }

@@ -24,7 +24,7 @@ use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
 use crate::cli::session::Session;
 use crate::cli::streams::control_characters::make_visible;
 use crate::clock::Clock;
-use crate::config::sections::sheet::target::Target;
+use crate::config::sections::sheet::target::SheetTarget;
 use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::leases::head::HeadId;
@@ -98,8 +98,8 @@ struct RolloverFindings {
 /// Refuses a local file: it has no relevant limit and no second file to move to.
 fn ensure_remote(old: &Settings) -> Result<(), CliError> {
     match &old.target {
-        Target::Google { .. } => Ok(()),
-        Target::Embedded { .. } => {
+        SheetTarget::Google { .. } => Ok(()),
+        SheetTarget::Embedded { .. } => {
             Err(CliError::new("move the job: it is in a local file, not in a spreadsheet", Exit::Usage)
                 .with_help("name the spreadsheet that it is to leave with --spreadsheet or SHEETKEEP_SPREADSHEET_ID"))
         }
@@ -109,7 +109,9 @@ fn ensure_remote(old: &Settings) -> Result<(), CliError> {
 /// Returns the ids of the old and the new spreadsheet.
 fn find_spreadsheet_ids(old: &Settings, new: &Settings) -> Result<(String, String), CliError> {
     match (&old.target, &new.target) {
-        (Target::Google { id: from }, Target::Google { id: to }) if from != to => Ok((from.clone(), to.clone())),
+        (SheetTarget::Google { id: from }, SheetTarget::Google { id: to }) if from != to => {
+            Ok((from.clone(), to.clone()))
+        }
         _ => Err(CliError::new("move the job: --to names the spreadsheet in which it is", Exit::Usage)),
     }
 }

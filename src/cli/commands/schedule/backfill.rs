@@ -54,7 +54,7 @@ pub async fn execute(
     let mut plan = plan_backfill(schedule, (args.from, args.to), &times.done, now);
     leave_to_schedule(&mut plan, schedule, times.settled_until, now);
     if args.dry_run || plan.missing.is_empty() || !args.job.json {
-        let document = PlanDocument::new(&settings.job, &plan);
+        let document = BackfillPlanDocument::new(&settings.job, &plan);
         let text = if args.job.json { format_json_line(&document) } else { format_plan(&settings.job, &plan) };
         session.terminal.stdout().put(&text);
     }
@@ -120,7 +120,7 @@ fn format_plan(job: &str, plan: &BackfillPlan) -> String {
 
 /// The document of a dry run.
 #[derive(Debug, Clone, Serialize)]
-struct PlanDocument<'a> {
+struct BackfillPlanDocument<'a> {
     schema_version: u32,
     job: &'a str,
     missing: Vec<OccurrenceDocument>,
@@ -136,7 +136,7 @@ struct OccurrenceDocument {
     scheduled_for: String,
 }
 
-impl<'a> PlanDocument<'a> {
+impl<'a> BackfillPlanDocument<'a> {
     fn new(job: &'a str, plan: &BackfillPlan) -> Self {
         let missing = plan.missing.iter().map(|occurrence| OccurrenceDocument {
             date: occurrence.date.to_string(),

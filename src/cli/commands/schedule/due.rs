@@ -33,7 +33,7 @@ use crate::config::job_file::JobFileForm;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::schedule::explanation::explained_time;
 use crate::schedule::job_schedule::Occurrence;
 
@@ -211,7 +211,7 @@ impl DueCall<'_> {
             ..RunRequest::default()
         };
         let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));
-        let ended = Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), Stop::default())).await;
+        let ended = Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), StopHandle::default())).await;
         if let Some(alerting) = &alerting {
             let (trigger, began) = (due.trigger.clone(), self.clock.now());
             let end = AlertRunEnd { ended: &ended, run: None, trigger, began, is_interrupted: false };

@@ -45,7 +45,7 @@ use crate::ledger::runs::run::{RunStatus, Trigger};
 use crate::port::source::SourceError;
 use crate::rng::Rng;
 use crate::runner::run_config::RunError;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// The longest name of a job, in bytes: the tabs with its marks are named after it.
 const MAX_NAME_BYTES: usize = 50;
@@ -72,7 +72,7 @@ pub async fn run_once_in_sheet(
         // What is done stays so: no claim is needed, and nothing is written.
         return Ok(report_skipped(session, args));
     }
-    let (stop, abort) = (Stop::default(), CancellationToken::new());
+    let (stop, abort) = (StopHandle::default(), CancellationToken::new());
     let watch = watch_signals(&stop, &abort, &clock);
     let request = RunRequest {
         trigger: Trigger { kind: TRIGGER.to_owned(), ..Trigger::default() },

@@ -18,7 +18,7 @@ pub fn name_event(event: &Event) -> &'static str {
         Event::RunAbandoned { .. } => "run.abandoned",
         Event::Claimed { .. } => "lease.claimed",
         Event::ItemFailed { .. } => "item.failed",
-        Event::TriedAgain { .. } => "item.tried_again",
+        Event::RetryRequested { .. } => "item.tried_again",
         Event::Retrying { .. } => "step.retrying",
         Event::Progress { .. } => "run.progress",
         Event::Committed { .. } => "commit.applied",
@@ -62,7 +62,7 @@ pub fn collect_event_fields(event: &Event) -> Map<String, Value> {
             ("error.kind", "item".into()),
             ("cause", error.as_str().into()),
         ],
-        Event::TriedAgain { key, uses_stored_record: from_kept } => {
+        Event::RetryRequested { key, uses_stored_record: from_kept } => {
             vec![("key", key.as_str().into()), ("from_kept", (*from_kept).into())]
         }
         Event::Waiting { why } | Event::Stopping { why, .. } => vec![("cause", why.as_str().into())],

@@ -1,7 +1,7 @@
 //! Events as plain lines. They are few, so that a person can read them in a log.
 
 use crate::cli::format::{format_count, format_duration, format_number, make_shell_safe, round_down_percent};
-use crate::cli::output::destination::Place;
+use crate::cli::output::destination::JobDestination;
 use crate::cli::streams::control_characters::make_visible;
 use crate::ledger::runs::event::Event;
 use crate::ledger::runs::run::Counts;
@@ -35,7 +35,7 @@ pub struct EventLines {
 impl EventLines {
     /// Creates the lines of the job at `place`. `verbose` includes commits and in-doubt commits;
     /// `with_progress` includes progress.
-    pub fn new(place: &Place, is_verbose: bool, shows_progress: bool) -> Self {
+    pub fn new(place: &JobDestination, is_verbose: bool, shows_progress: bool) -> Self {
         let (job, place) = (make_visible(&place.job).into_owned(), place.spreadsheet.to_string());
         let (failures, last_error, retries) = (0, String::new(), 0);
         Self {
@@ -75,7 +75,7 @@ impl EventLines {
                 Some(format!("warning: the earlier run {run} died; Runs records it as crashed"))
             }
             Event::ItemFailed { key, place, step, error } => self.format_failure(key.as_str(), place, step, error),
-            Event::TriedAgain { key, uses_stored_record: from_kept } => self.format_retry(key.as_str(), *from_kept),
+            Event::RetryRequested { key, uses_stored_record: from_kept } => self.format_retry(key.as_str(), *from_kept),
             Event::Retrying { step, key, attempt, of, delay_ms, cause, .. } => Some(format!(
                 "step {} of {}: attempt {attempt} of {of} in {}: {}",
                 make_visible(step),

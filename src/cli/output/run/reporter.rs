@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::cli::exit::Exit;
-use crate::cli::output::destination::Place;
+use crate::cli::output::destination::JobDestination;
 use crate::cli::output::json::{FailureDocument, RunDocument, format_json_line};
 use crate::cli::output::run::event_fields::{collect_event_fields, name_event, rate_event};
 use crate::cli::output::run::event_lines::EventLines;
@@ -48,7 +48,7 @@ pub struct Reporter {
     terminal: Arc<Terminal>,
     clock: Arc<dyn Clock>,
     audience: Audience,
-    place: Place,
+    place: JobDestination,
     /// The form of lines on standard error. In a structured one there is no bar, because a log
     /// collector reads them.
     style: Arc<LogStyle>,
@@ -66,7 +66,7 @@ impl Reporter {
         terminal: Arc<Terminal>,
         clock: Arc<dyn Clock>,
         audience: Audience,
-        place: Place,
+        place: JobDestination,
         style: Arc<LogStyle>,
     ) -> Self {
         let animated = terminal.stderr().is_animated()
@@ -230,7 +230,7 @@ mod tests {
         shown_at(audience, failures, fixtures::make_place())
     }
 
-    fn shown_at(audience: Audience, failures: u64, place: Place) -> (String, String) {
+    fn shown_at(audience: Audience, failures: u64, place: JobDestination) -> (String, String) {
         let (terminal, captured) = fixtures::make_pipes();
         let clock = Arc::new(TestClock::starting_at(Timestamp(0)));
         let mut reporter = Reporter::new(terminal, clock, audience, place, Arc::default());
@@ -271,7 +271,7 @@ mod tests {
     async fn a_quiet_run_is_silent_unless_something_failed() {
         let quiet = Audience { is_quiet: true, ..Audience::default() };
         let spreadsheet = Spreadsheet::new_google("1AbC", "--spreadsheet names it".into());
-        let far = || Place { spreadsheet: spreadsheet.clone(), ..fixtures::make_place() };
+        let far = || JobDestination { spreadsheet: spreadsheet.clone(), ..fixtures::make_place() };
         assert_eq!(shown_at(quiet, 0, far()), (String::new(), String::new()));
         let (out, err) = shown_at(quiet, 12, far());
         assert_eq!(err.lines().count(), 11, "{err}");

@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use crate::cli::format::{format_count, format_duration, format_number};
-use crate::cli::output::destination::Place;
+use crate::cli::output::destination::JobDestination;
 use crate::cli::streams::control_characters::make_visible;
 use crate::cli::streams::palette::Palette;
 use crate::ledger::runs::event::{RetryCounts, RunReport};
 use crate::ledger::runs::run::{Run, RunStatus};
 
 /// Returns the text that people read when a run is over; it ends with a line break.
-pub fn format_summary(report: &RunReport, place: &Place, palette: Palette) -> String {
+pub fn format_summary(report: &RunReport, place: &JobDestination, palette: Palette) -> String {
     let mut out = String::new();
     let counts = &report.run.counts;
     let _ = writeln!(out, "{}", format_headline(&report.run, palette));
@@ -73,7 +73,7 @@ pub fn format_summary(report: &RunReport, place: &Place, palette: Palette) -> St
 }
 
 /// Returns the open and exhausted failures with the commands for them; empty if there are none.
-fn format_failures(report: &RunReport, place: &Place, palette: Palette) -> String {
+fn format_failures(report: &RunReport, place: &JobDestination, palette: Palette) -> String {
     let mut out = String::new();
     if report.open_failures + report.exhausted_failures > 0 {
         let open = match report.exhausted_failures {
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_sheet_of_google_is_a_link() {
-        let place = Place {
+        let place = JobDestination {
             spreadsheet: Spreadsheet::new_google("1AbC", "--spreadsheet names it".to_owned()),
             ..fixtures::make_place()
         };

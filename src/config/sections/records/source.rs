@@ -23,9 +23,9 @@ use crate::source::bytes::input::Input;
 use crate::source::csv::csv_records;
 use crate::source::csv::delimiter::Delimiter;
 use crate::source::file_series::{FileSeries, list_files};
-use crate::source::json::json_document::{ExtractFn, Items, NoRecordsError};
+use crate::source::json::json_document::{ExtractFn, NoRecordsError, RecordChoice};
 use crate::source::json::{json_document, json_lines};
-use crate::source::path_selection::Depth;
+use crate::source::path_selection::RecordDepth;
 use crate::source::xlsx;
 use crate::source::xlsx::chosen_sheet::SheetChoice;
 use crate::step::expression::Expression;
@@ -79,7 +79,11 @@ impl SourceSettings {
     }
 
     /// Opens the source for two readings, the first one with this depth.
-    pub fn open_twice(&self, evaluation: &EvaluationSettings, first: &Depth) -> Result<Box<dyn Source>, SourceError> {
+    pub fn open_twice(
+        &self,
+        evaluation: &EvaluationSettings,
+        first: &RecordDepth,
+    ) -> Result<Box<dyn Source>, SourceError> {
         self.open_each(|input| Ok(self.open_reader(input, evaluation)?.read_twice(first.clone())))
     }
 
@@ -106,7 +110,7 @@ impl SourceSettings {
             Format::Jsonl => json_lines::open(input, self.encoding),
             Format::Json { items } => json_document::open(
                 input,
-                Items::from_expression(items.source(), || extract(evaluation.make_expression(items))),
+                RecordChoice::from_expression(items.source(), || extract(evaluation.make_expression(items))),
                 self.encoding,
             ),
         }

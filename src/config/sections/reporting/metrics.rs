@@ -24,7 +24,7 @@ use crate::telemetry::metrics::statsd_names::StatsdDialect;
 
 /// The schemes of a StatsD address.
 const DIALECTS: [(&str, StatsdDialect); 2] =
-    [("statsd://", StatsdDialect::Plain), ("dogstatsd://", StatsdDialect::Dog)];
+    [("statsd://", StatsdDialect::Plain), ("dogstatsd://", StatsdDialect::DogStatsd)];
 
 /// Who gets the metrics of a run.
 #[derive(Debug, Clone, Default)]

@@ -24,7 +24,7 @@ pub const GOOGLE_API_URL: &str = "https://sheets.googleapis.com/";
 
 /// The place of a job's rows and state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum SheetTarget {
     /// A spreadsheet behind the API.
     Google {
         /// The spreadsheet's id, from its address.
@@ -39,7 +39,7 @@ pub enum Target {
 
 /// Why a target was chosen. `Display` completes "because …".
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Choice {
+pub enum TargetOrigin {
     /// A flag names it.
     Flag(&'static str),
     /// The environment variable names it, in the environment or in this `.env` file.
@@ -52,14 +52,14 @@ pub enum Choice {
     Empty,
 }
 
-impl Choice {
+impl TargetOrigin {
     /// Returns whether the embedded sheet was chosen because nothing was set.
     pub fn is_default(&self) -> bool {
         matches!(self, Self::Unset | Self::Empty)
     }
 }
 
-impl fmt::Display for Choice {
+impl fmt::Display for TargetOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(flag) => write!(f, "{flag} names it"),
@@ -93,7 +93,7 @@ pub(crate) fn read_target(
     raw: &JobFile,
     job: Option<&str>,
     path: &Path,
-) -> Option<(Target, Choice)> {
+) -> Option<(SheetTarget, TargetOrigin)> {
     if flags.spreadsheet.is_some() && flags.file.is_some() {
         reader.add_problem(
             ConfigProblem::new("a spreadsheet and a file for the embedded sheet are both named by flags")
@@ -102,15 +102,15 @@ pub(crate) fn read_target(
         return None;
     }
     if let Some(file) = &flags.file {
-        return Some((Target::Embedded { file: file.clone() }, Choice::Flag("--embedded")));
+        return Some((SheetTarget::Embedded { file: file.clone() }, TargetOrigin::Flag("--embedded")));
     }
     if let Some(named) = &flags.spreadsheet {
-        let choice = Choice::Flag("--spreadsheet");
+        let choice = TargetOrigin::Flag("--spreadsheet");
         return name_spreadsheet(parse_spreadsheet_id(named), choice)
             .or_else(|| report_bad_id(reader, "the flag for the spreadsheet", named));
     }
     if let Some(named) = reader.environment.find(SPREADSHEET) {
-        let choice = Choice::Variable(named.is_in_file.then(|| reader.environment.file_path().to_owned()));
+        let choice = TargetOrigin::Variable(named.is_in_file.then(|| reader.environment.file_path().to_owned()));
         return name_spreadsheet(parse_spreadsheet_id(named.value), choice)
             .or_else(|| report_bad_id(reader, SPREADSHEET, named.value));
     }
@@ -128,15 +128,16 @@ pub(crate) fn read_target(
             if id.is_none() {
                 reader.add_problem_at(at, "this is not the id or address of a spreadsheet", "no id", ID_HELP);
             }
-            name_spreadsheet(id, Choice::JobFile("`sheet.spreadsheet`"))
+            name_spreadsheet(id, TargetOrigin::JobFile("`sheet.spreadsheet`"))
         }
         (None, Some(at)) => {
             let file = reader.read_path(at, "`state.file`")?;
-            Some((Target::Embedded { file }, Choice::JobFile("`state.file`")))
+            Some((SheetTarget::Embedded { file }, TargetOrigin::JobFile("`state.file`")))
         }
         (None, None) => {
-            let choice = if reader.environment.is_empty(SPREADSHEET) { Choice::Empty } else { Choice::Unset };
-            wrong_place::choose_default_file(reader, path, job).map(|file| (Target::Embedded { file }, choice))
+            let choice =
+                if reader.environment.is_empty(SPREADSHEET) { TargetOrigin::Empty } else { TargetOrigin::Unset };
+            wrong_place::choose_default_file(reader, path, job).map(|file| (SheetTarget::Embedded { file }, choice))
         }
     }
 }
@@ -144,11 +145,11 @@ pub(crate) fn read_target(
 const ID_HELP: &str = "it is the part of the spreadsheet's address between /d/ and the next slash; or the whole address, which ends in \
      /edit (an address with /d/e/ is that of a published page, not of a spreadsheet)";
 
-fn name_spreadsheet(id: Option<String>, choice: Choice) -> Option<(Target, Choice)> {
-    id.map(|id| (Target::Google { id }, choice))
+fn name_spreadsheet(id: Option<String>, choice: TargetOrigin) -> Option<(SheetTarget, TargetOrigin)> {
+    id.map(|id| (SheetTarget::Google { id }, choice))
 }
 
-fn report_bad_id(reader: &mut ValueReader<'_>, place: &str, named: &str) -> Option<(Target, Choice)> {
+fn report_bad_id(reader: &mut ValueReader<'_>, place: &str, named: &str) -> Option<(SheetTarget, TargetOrigin)> {
     let problem = ConfigProblem::new(format!("{place} is not the id or address of a spreadsheet"));
     reader.add_problem(if redact::may_hold_secret(named) || redact::is_key(named) {
         problem.help(format!("it looks like a key, which belongs into {CREDENTIALS_JSON}; it is not shown"))
@@ -178,13 +179,13 @@ fn parse_spreadsheet_id(named: &str) -> Option<String> {
 }
 
 /// Reads the API's root, with a slash at its end.
-pub(crate) fn read_api_url(reader: &mut ValueReader<'_>, flags: &Overrides, choice: Option<&Choice>) -> String {
+pub(crate) fn read_api_url(reader: &mut ValueReader<'_>, flags: &Overrides, choice: Option<&TargetOrigin>) -> String {
     let (named, place) = match (&flags.api_url, reader.environment.get(API_URL)) {
         (Some(url), _) => (url.clone(), "the flag for the API's root"),
         (None, Some(url)) => (url.to_owned(), API_URL),
         (None, None) => return GOOGLE_API_URL.to_owned(),
     };
-    if choice.is_some_and(Choice::is_default) {
+    if choice.is_some_and(TargetOrigin::is_default) {
         let problem = ConfigProblem::new(format!("{place} is set, but no spreadsheet is named"));
         reader.add_problem(problem.help(format!("set {SPREADSHEET} too, or unset {place} to use the embedded sheet")));
     }

@@ -19,10 +19,10 @@ pub(crate) fn report_misspelt(reader: &mut ValueReader<'_>) {
     let environment = reader.environment;
     for (name, in_file) in environment.names_and_places() {
         // A name that the job itself introduces is read where the job file uses it.
-        let kind = if reader.mentions_variable(name) { VariableKind::Fine } else { classify_name(name) };
+        let kind = if reader.mentions_variable(name) { VariableKind::Known } else { classify_name(name) };
         let place = environment.describe_place(in_file);
         let help = match kind {
-            VariableKind::Fine => continue,
+            VariableKind::Known => continue,
             VariableKind::Misspelt(suggestion) => format!("did you mean {suggestion}? {name} is set in {place}"),
             VariableKind::Unknown => format!("take it out of {place}; the names are {}", SETTINGS.join(", ")),
         };

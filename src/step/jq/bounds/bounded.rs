@@ -27,7 +27,7 @@ const NUMBER_SIZE: f64 = 21.0;
 const MAX_PATH_DEPTH: f64 = 128.0;
 
 /// Variables and the sizes of their values.
-type Scope<'s> = Vec<(&'s str, Cost)>;
+type VariableSizes<'s> = Vec<(&'s str, Cost)>;
 
 /// Returns an upper bound on the cost of `term`; `None` if it has no known bound.
 pub(crate) fn bound_cost(term: &Term<&str>) -> Option<Cost> {
@@ -36,7 +36,7 @@ pub(crate) fn bound_cost(term: &Term<&str>) -> Option<Cost> {
 }
 
 #[expect(clippy::too_many_lines, reason = "a table: what each kind of term costs")]
-fn bound_results<'s>(term: &Term<&'s str>, input: Cost, scope: &mut Scope<'s>) -> Option<ResultBounds> {
+fn bound_results<'s>(term: &Term<&'s str>, input: Cost, scope: &mut VariableSizes<'s>) -> Option<ResultBounds> {
     Some(match term {
         Term::Id => ResultBounds::new_single(input),
         Term::Recurse => ResultBounds { count: input, size: input, work: input },
@@ -146,7 +146,7 @@ fn bound_input_parts(term: &Term<&str>, input: Cost) -> Option<Cost> {
 }
 
 /// Returns the size of the larger of the input and the variables.
-fn take_largest(input: Cost, scope: &Scope<'_>) -> Cost {
+fn take_largest(input: Cost, scope: &VariableSizes<'_>) -> Cost {
     scope.iter().fold(input, |sum, (_, size)| sum.add_cost(*size))
 }
 
@@ -155,7 +155,7 @@ fn bound_operation<'s>(
     operator: &BinaryOp<&'s str>,
     right: &Term<&'s str>,
     input: Cost,
-    scope: &mut Scope<'s>,
+    scope: &mut VariableSizes<'s>,
 ) -> Option<ResultBounds> {
     let first = bound_results(left, input, scope)?;
     match operator {
@@ -224,7 +224,7 @@ fn bound_repeated_text(left: &Term<&str>, right: &Term<&str>) -> f64 {
     if is_fraction(left) || is_fraction(right) { NUMBER_SIZE } else { REPEATED_IN_PLACE }
 }
 
-fn bind_pattern<'s>(pattern: &Pattern<&'s str>, size: Cost, scope: &mut Scope<'s>) -> Option<()> {
+fn bind_pattern<'s>(pattern: &Pattern<&'s str>, size: Cost, scope: &mut VariableSizes<'s>) -> Option<()> {
     match pattern {
         Pattern::Var(name) => {
             scope.push((*name, size));
@@ -250,7 +250,12 @@ fn measure_text(text: &str) -> f64 {
 }
 
 #[expect(clippy::too_many_lines, reason = "a table: what each filter costs")]
-fn bound_call<'s>(name: &str, arguments: &[Term<&'s str>], input: Cost, scope: &mut Scope<'s>) -> Option<ResultBounds> {
+fn bound_call<'s>(
+    name: &str,
+    arguments: &[Term<&'s str>],
+    input: Cost,
+    scope: &mut VariableSizes<'s>,
+) -> Option<ResultBounds> {
     let same = Some(ResultBounds::with_work(input, input));
     match (name, arguments) {
         (

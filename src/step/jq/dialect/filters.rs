@@ -40,7 +40,7 @@ pub(crate) const DISALLOWED_FILTERS: [&str; 12] = [
 /// ones.
 const DEFS: [&str; 2] = [include_str!("filters/filters_first.jq"), include_str!("filters/filters.jq")];
 
-type Data = JustLut<Val>;
+type JqData = JustLut<Val>;
 
 /// Native filters of jaq that definitions in jq replace, and the names by which these definitions
 /// call them.
@@ -64,19 +64,19 @@ fn list_all_definitions() -> impl Iterator<Item = Def<&'static str>> {
 }
 
 /// Returns the native filters that an expression may use.
-pub(crate) fn list_native_filters() -> impl Iterator<Item = Fun<Data>> {
+pub(crate) fn list_native_filters() -> impl Iterator<Item = Fun<JqData>> {
     let replaced: Vec<_> = list_own_natives().map(|(name, args, _)| (name, args.len())).collect();
     let usual = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
     let usual = usual
         .filter(move |(name, args, _)| !DISALLOWED_FILTERS.contains(name) && !replaced.contains(&(*name, args.len())));
-    let fronted = |(name, args, native): Fun<Data>| {
+    let fronted = |(name, args, native): Fun<JqData>| {
         let behind = SHADOWED_FILTERS.iter().find(|(front, _)| *front == name).map_or(name, |(_, behind)| behind);
         (behind, args, native)
     };
     usual.map(fronted).chain(list_own_natives())
 }
 
-fn list_own_natives() -> impl Iterator<Item = Fun<Data>> {
+fn list_own_natives() -> impl Iterator<Item = Fun<JqData>> {
     let own = [
         run(("tonumber", v(0), |cv| bome(numbers::to_number(cv.1)))),
         run(("fromjson", v(0), |cv| bome(texts::from_json(&cv.1)))),

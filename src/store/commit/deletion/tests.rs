@@ -1,7 +1,7 @@
 //! Tests of the deletion requests.
 
 use super::*;
-use crate::ledger::commit::row_deletion::{Gap, hash_key_row};
+use crate::ledger::commit::row_deletion::{HistoryLoss, hash_key_row};
 use crate::ledger::rows::row_codec::PROCESSED;
 use crate::store::tabs::schema::Tab;
 
@@ -28,7 +28,7 @@ pub(in crate::store::commit) fn removal(key: &str, row_number: u32) -> RowDeleti
         row: row_number,
         mark: Some(hash_key_row(&row(key))),
         key: None,
-        gap: Gap::Nothing,
+        gap: HistoryLoss::Nothing,
         bytes: 0,
     }
 }

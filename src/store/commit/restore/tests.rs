@@ -41,11 +41,11 @@ fn scratch(deletion: &RowDeletionBatch, found: &[Option<[&str; 4]>]) -> Vec<Vec<
 #[test]
 fn rows_that_were_meant_are_clean() {
     let deletion = deletion(vec![removal("b", 9), removal("a", 3), blank(20)]);
-    assert_eq!(parse(&scratch(&deletion, &[Some(row("a")), Some(row("b")), None]), HEAD, 1), DeletionLog::Clean);
+    assert_eq!(parse(&scratch(&deletion, &[Some(row("a")), Some(row("b")), None]), HEAD, 1), DeletionLog::Verified);
     let other = HeadId { nonce: 8, ..HEAD };
     assert_eq!(
         parse(&scratch(&deletion, &[None, None, None]), other, 1),
-        DeletionLog::Nothing,
+        DeletionLog::NoDeletions,
         "another commit's rows"
     );
 }

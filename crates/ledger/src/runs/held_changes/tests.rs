@@ -59,7 +59,7 @@ fn a_missed_expectation_holds_changes_without_a_limit() {
     let HoldVerdict::Held(plan, reasons) = decide_hold(&one) else { panic!("it is held") };
     assert_eq!((plan.left.changes, reasons), (1, violations.to_vec()));
     let none = HoldQuestion { changes: ChangeSet::default(), ..one };
-    assert_eq!(decide_hold(&none), HoldVerdict::Free, "new rows alone are never held");
+    assert_eq!(decide_hold(&none), HoldVerdict::NotHeld, "new rows alone are never held");
 }
 
 #[test]

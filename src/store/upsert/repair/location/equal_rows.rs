@@ -99,7 +99,7 @@ impl RowSearch<'_> {
             let (one, other) = (rows[0], rows.get(1).copied().unwrap_or(rows[0]));
             let number = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
             for at in sought {
-                self.found[at] = Some(RowLocation::Either(number(one), number(other)));
+                self.found[at] = Some(RowLocation::Ambiguous(number(one), number(other)));
             }
         }
     }

@@ -40,7 +40,7 @@ pub enum RowLocation {
     /// The row was deleted, or users changed it beyond recognition.
     Gone,
     /// One of these two rows.
-    Either(u32, u32),
+    Ambiguous(u32, u32),
 }
 
 impl RowLocation {
@@ -48,7 +48,7 @@ impl RowLocation {
     pub fn row(self) -> Option<u32> {
         match self {
             Self::At(row) => Some(row),
-            Self::Gone | Self::Either(..) => None,
+            Self::Gone | Self::Ambiguous(..) => None,
         }
     }
 }

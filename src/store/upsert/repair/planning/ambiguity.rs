@@ -21,7 +21,7 @@ pub(super) struct AmbiguousRows {
 /// Collects the hit rows that could be either of two.
 pub(super) fn find_ambiguous_hits(map: &Correspondence<'_>) -> Vec<AmbiguousRows> {
     let located = map.located.iter().enumerate().filter_map(|(at, located)| match located {
-        RowLocation::Either(one, other) => {
+        RowLocation::Ambiguous(one, other) => {
             Some(AmbiguousRows { rows: (*one, *other), key: map.find_own_key(at), is_restorable: map.had_contents(at) })
         }
         RowLocation::At(_) | RowLocation::Gone => None,
