@@ -37,6 +37,16 @@
 //! [`JobBuilder::embedded`] a local file; without any of them, `SHEETKEEP_SPREADSHEET_ID` counts.
 //! [`Job::from_file`] takes all settings of a job file, and adds steps to its own.
 //!
+//! | question | file |
+//! |---|---|
+//! | How is a job built? | `builder` |
+//! | Where do its records come from? | `source` |
+//! | How does a closure become a step? | `closure_step` |
+//! | How does a job run, and what does a run return? | `runner_job`, `report` |
+//! | Why could it not be built or run? | `error` |
+//! | How is a single operation tried again? | `retrying` |
+//! | Which mishaps can a test inflict on a job? | `scenario` |
+//!
 //! The list of public items is in `docs/library-items.txt`; a test compares it with this module.
 //! Every other module of the crate is the engine, which may change with each release.
 

@@ -1,14 +1,17 @@
 //! Checks that the documents agree with the code on exit codes, faults, tabs, flags, job files and
 //! tests. Their links must be valid, and their sentences short.
 
+#[path = "documents/cells.rs"]
+mod cells;
 #[path = "documents/sentences.rs"]
 mod sentences;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use cells::long_cells;
 use clap::{Command, CommandFactory};
-use sentences::{MAX_WORDS, long_sentences};
+use sentences::{LongSentence, MAX_WORDS, long_sentences};
 use sheetkeep::cli::args::command_line::Args;
 use sheetkeep::cli::exit::Exit;
 use sheetkeep::config::external::environment::Environment;
@@ -260,12 +263,22 @@ fn no_line_of_prose_is_longer_than_a_hundred_characters() {
 /// `CHANGELOG.md` is exempt: it keeps the words in which a change was announced.
 #[test]
 fn no_sentence_is_longer_than_25_words() {
-    let mut long = Vec::new();
-    for Document { path, text } in documents().into_iter().filter(|document| document.path != "CHANGELOG.md") {
-        let found = long_sentences(&text).into_iter();
-        long.extend(found.map(|s| format!("{path}:{}: {} words: {} …", s.line, s.words, s.start)));
-    }
-    assert!(long.is_empty(), "sentences of more than {MAX_WORDS} words:\n{}", long.join("\n"));
+    let found = too_long("CHANGELOG.md", long_sentences);
+    assert!(found.is_empty(), "sentences of more than {MAX_WORDS} words:\n{}", found.join("\n"));
+}
+
+/// `docs/mistakes.md` is exempt: it is made of messages.
+#[test]
+fn no_cell_of_a_table_is_longer_than_25_words() {
+    let found = too_long("docs/mistakes.md", long_cells);
+    assert!(found.is_empty(), "cells of more than {MAX_WORDS} words:\n{}", found.join("\n"));
+}
+
+/// Returns where `find` finds something too long, in every document but `exempt`.
+fn too_long(exempt: &str, find: fn(&str) -> Vec<LongSentence>) -> Vec<String> {
+    let documents = documents().into_iter().filter(|document| document.path != exempt);
+    let found = documents.flat_map(|Document { path, text }| find(&text).into_iter().map(move |s| (path.clone(), s)));
+    found.map(|(path, s)| format!("{path}:{}: {} words: {} …", s.line, s.words, s.start)).collect()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Checks the architecture: which module may import which, and what is forbidden where.
 //!
-//! In scope: the floors, import cycles, banned words, long sentences, and the shape of modules, for
+//! In scope: the layers, import cycles, banned words, long sentences, and the shape of modules, for
 //! everything under `src/`. Style and cycles under `crates/*/src/`, whose imports of each other
 //! cargo checks. At the end a planted violation of every rule shows that each rule still detects
 //! something. Out of scope: what clippy and the compiler already check.
@@ -9,6 +9,8 @@
 mod booleans;
 #[path = "floors/comments.rs"]
 mod comments;
+#[path = "floors/messages.rs"]
+mod messages;
 #[path = "floors/paths.rs"]
 mod paths;
 #[path = "floors/references.rs"]
@@ -25,18 +27,18 @@ use std::path::Path;
 
 use booleans::unclear_booleans;
 use comments::long_comments;
+use messages::unclear_messages;
 use paths::{Named, named};
 use references::dangling_references;
 use strip::{is_word, production_code, production_code_and_strings};
 use words::{banned_words, negated_nouns, shared_type_names};
 
-/// Each room and its floor. A room imports from lower floors only, and nothing of its own floor
-/// except itself.
+/// Each top module and its layer. A module imports from lower layers only, and nothing of its own
+/// layer except itself.
 ///
-/// The rooms of the member crates are named, too: the root re-exports them under these names.
-/// `lint` and `serve` are of the design and not built yet: the rules below keep them apart
-/// from their first file on.
-const FLOORS: &[(&str, u8)] = &[
+/// The modules of the member crates are named, too: the root re-exports them under these names.
+/// `serve` is of the design and not built yet: the rules below hold for it from its first file on.
+const LAYERS: &[(&str, u8)] = &[
     ("clock", 0),
     ("fault", 0),
     ("grid", 0),
@@ -74,7 +76,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("main", 11),
 ];
 
-/// The highest floor that is pure.
+/// The highest layer that is pure.
 const PURE: u8 = 2;
 /// The pure parts of the member crates.
 const PURE_MEMBERS: &[&str] = &[
@@ -121,7 +123,8 @@ fn violations(files: &Files) -> Vec<String> {
         }
         attributes(&code, &mut say);
         let unclear = unclear_booleans(&code).into_iter();
-        for (line, what) in unclear.chain(negated_nouns(text)).chain(dangling_references(path, text, files)) {
+        let in_text = negated_nouns(text).into_iter().chain(unclear_messages(text));
+        for (line, what) in unclear.chain(in_text).chain(dangling_references(path, text, files)) {
             say(line, what);
         }
         if is_pure(path) {
@@ -130,8 +133,8 @@ fn violations(files: &Files) -> Vec<String> {
         if member_of(path).is_some() {
             continue;
         }
-        let room = room_of(path);
-        if has_guard && path != "store/guard/head_guard.rs" && room != "sheets_client" && room != "emulator" {
+        let module = module_of(path);
+        if has_guard && path != "store/guard/head_guard.rs" && module != "sheets_client" && module != "emulator" {
             guard_names(&production_code_and_strings(text), &mut say);
         }
     }
@@ -148,7 +151,7 @@ fn violations(files: &Files) -> Vec<String> {
 fn is_pure(path: &str) -> bool {
     match member_of(path) {
         Some(_) => PURE_MEMBERS.iter().any(|pure| path.starts_with(pure)),
-        None => floor_of(path).is_some_and(|floor| floor <= PURE),
+        None => layer_of(path).is_some_and(|layer| layer <= PURE),
     }
 }
 
@@ -176,12 +179,12 @@ fn place_of(path: &str) -> String {
     if path.starts_with("crates/") { path.to_owned() } else { format!("src/{path}") }
 }
 
-fn room_of(path: &str) -> &str {
+fn module_of(path: &str) -> &str {
     path.split('/').next().unwrap_or(path).trim_end_matches(".rs")
 }
 
-fn floor_of(path: &str) -> Option<u8> {
-    FLOORS.iter().find(|(room, _)| *room == room_of(path)).map(|(_, floor)| *floor)
+fn layer_of(path: &str) -> Option<u8> {
+    LAYERS.iter().find(|(module, _)| *module == module_of(path)).map(|(_, layer)| *layer)
 }
 
 type Say<'a> = dyn FnMut(usize, String) + 'a;
@@ -192,8 +195,8 @@ fn opening(path: &str, text: &str, code: &str, say: &mut Say<'_>) {
     if !text.trim_start().starts_with("//!") {
         say(1, "opens without `//!`: say what it is for and what it is not for".into());
     }
-    if path != "lib.rs" && member_of(path).is_none() && floor_of(path).is_none() {
-        say(1, format!("room `{}` has no floor: put it into FLOORS", room_of(path)));
+    if path != "lib.rs" && member_of(path).is_none() && layer_of(path).is_none() {
+        say(1, format!("module `{}` has no layer: put it into LAYERS", module_of(path)));
     }
     for part in path.split('/').map(|part| part.trim_end_matches(".rs")) {
         if EMPTY_NAMES.contains(&part) {
@@ -231,23 +234,23 @@ fn import_order(path: &str, name: &Named, say: &mut Say<'_>) {
     if path != "lib.rs" && name.parts.first().is_some_and(|part| part == "sheets_emulator") {
         say(name.line, "`sheets_emulator` outside the facade: say `crate::emulator`".into());
     }
-    let Some(target) = target_room(name) else { return };
-    let (from, Some(floor)) = (room_of(path), floor_of(path)) else { return };
-    let Some(target_floor) = FLOORS.iter().find(|(room, _)| *room == target).map(|(_, floor)| *floor) else {
-        say(name.line, format!("`{}` is not a room: no imports through the facade", name.parts.join("::")));
+    let Some(target) = target_module(name) else { return };
+    let (from, Some(layer)) = (module_of(path), layer_of(path)) else { return };
+    let Some(target_layer) = LAYERS.iter().find(|(module, _)| *module == target).map(|(_, layer)| *layer) else {
+        say(name.line, format!("`{}` is not a module: no imports through the facade", name.parts.join("::")));
         return;
     };
     if from == target {
         return;
     }
-    let edge = format!("{from} (floor {floor}) imports {target} (floor {target_floor})");
-    if target_floor > floor {
+    let edge = format!("{from} (layer {layer}) imports {target} (layer {target_layer})");
+    if target_layer > layer {
         say(name.line, format!("{edge}: imports go down"));
-    } else if target_floor == floor {
-        say(name.line, format!("{edge}: rooms on one floor are blind to each other"));
+    } else if target_layer == layer {
+        say(name.line, format!("{edge}: modules on one layer are blind to each other"));
     } else if target == "emulator" && !matches!(from, "app" | "cli" | "main") {
         say(name.line, format!("{edge}: only app and cli know the emulator"));
-    } else if target == "runner" && (5..=6).contains(&floor) {
+    } else if target == "runner" && (5..=6).contains(&layer) {
         say(name.line, format!("{edge}: services and edges don't know the engine"));
     } else if target == "lint" && from != "cli" {
         say(name.line, format!("{edge}: lint is apart, only cli knows it"));
@@ -256,9 +259,9 @@ fn import_order(path: &str, name: &Named, say: &mut Say<'_>) {
     }
 }
 
-fn target_room(name: &Named) -> Option<&str> {
+fn target_module(name: &Named) -> Option<&str> {
     let ours = matches!(name.parts.first().map(String::as_str), Some("crate" | "sheetkeep"));
-    name.parts.get(1).map(String::as_str).filter(|room| ours && *room != "{")
+    name.parts.get(1).map(String::as_str).filter(|module| ours && *module != "{")
 }
 
 /// Checks that exceptions to lints use `expect`, with a reason.
@@ -281,17 +284,17 @@ fn attributes(code: &str, say: &mut Say<'_>) {
     }
 }
 
-/// Checks that pure floors read no clock, no environment and no randomness, and do no I/O.
+/// Checks that pure layers read no clock, no environment and no randomness, and do no I/O.
 fn purity(code: &str, names: &[Named], say: &mut Say<'_>) {
     for (line, word) in words(code).filter(|(_, word)| IMPURE_WORDS.contains(word)) {
-        say(line, format!("`{word}` on a pure floor"));
+        say(line, format!("`{word}` on a pure layer"));
     }
     for (at, line) in code.lines().enumerate().filter(|(_, line)| line.contains("print!(")) {
-        say(at + 1, format!("`{}` on a pure floor", line.trim()));
+        say(at + 1, format!("`{}` on a pure layer", line.trim()));
     }
     for name in names.iter().filter(|name| name.parts.first().is_some_and(|part| part == "std")) {
         if let Some(part) = name.parts.get(1).filter(|part| IMPURE_STD.contains(&part.as_str())) {
-            say(name.line, format!("`std::{part}` on a pure floor"));
+            say(name.line, format!("`std::{part}` on a pure layer"));
         }
     }
 }
@@ -314,12 +317,12 @@ fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Returns the import cycles among the files of one folder, and among the folders of one room.
+/// Returns the import cycles among the files of one folder, and among the folders of one module.
 fn cycles(files: &Files) -> Vec<String> {
     let mut edges: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for (path, text) in files.iter().filter(|(path, _)| !is_test_file(path)) {
         for name in named(&production_code(text)) {
-            let found = target_room(&name).and_then(|_| file_of(member_of(path), &name.parts[1..], files));
+            let found = target_module(&name).and_then(|_| file_of(member_of(path), &name.parts[1..], files));
             let Some(target) = found else { continue };
             let (from, to): (Vec<&str>, Vec<&str>) = (path.split('/').collect(), target.split('/').collect());
             let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
@@ -445,6 +448,10 @@ fn a_clean_house_has_no_violation() {
 const LONG_COMMENT: &str = "//! A sentence of six and twenty words,\n//! which no one should have to read, because what it says \
      could be said in two that are short and plain.\n";
 
+/// A message of 26 words.
+const LONG_MESSAGE: &str = "//! M.\nconst A: &str = \"a message of six and twenty words, which no one should have to read at \
+     nine in the morning when what it says fits into two\";\n";
+
 /// Path and text of a file that breaks a rule, and what the rule has to say of it.
 const PLANTED: &[(&str, &str, &str)] = &[
     ("ledger/bad.rs", "//! M.\nuse crate::port::step::Step;\n", "imports go down"),
@@ -468,22 +475,22 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("lint/bad.rs", "//! M.\nuse crate::fault::Fault;\n", "lint is apart"),
     ("port/bad.rs", "//! M.\nuse crate::Fault;\n", "through the facade"),
     ("port/bad.rs", "//! M.\nconst A: &str = \"{x} is no date\";\n", "is not a"),
-    ("attic/bad.rs", "//! M.\n", "has no floor"),
+    ("attic/bad.rs", "//! M.\n", "has no layer"),
     ("ledger/key.rs", "//! M.\nuse crate::ledger::item::Item;\n", "import cycle in src/ledger/"),
     ("ledger/key.rs", "//! M.\nfn f() { crate::ledger::item::g() }\n", "import cycle in src/ledger/"),
-    ("time.rs", "//! M.\nuse std::time::SystemTime;\n", "`SystemTime` on a pure floor"),
-    ("time.rs", "//! M.\nuse std::time::{Duration, Instant};\n", "`Instant` on a pure floor"),
-    ("retry.rs", "//! M.\nfn f() { std::fs::read(\"x\") }\n", "`std::fs` on a pure floor"),
-    ("retry.rs", "//! M.\nuse std::{fmt, net::{Ipv4Addr, TcpStream}};\n", "`std::net` on a pure floor"),
-    ("ledger/late.rs", "//! M.\nfn f() { std::env::var(\"x\") }\n", "`std::env` on a pure floor"),
-    ("ledger/bad.rs", "//! M.\nasync fn f() {}\n", "`async` on a pure floor"),
-    ("ledger/bad.rs", "//! M.\nuse tokio::sync::Mutex;\n", "`tokio` on a pure floor"),
-    ("ledger/bad.rs", "//! M.\nfn f() { rand::random() }\n", "`rand` on a pure floor"),
-    ("ledger/bad.rs", "//! M.\nfn f() { getrandom::u64() }\n", "`getrandom` on a pure floor"),
-    ("ledger/bad.rs", "//! M.\nfn f() { println!(\"x\") }\n", "`println` on a pure floor"),
-    ("ledger/bad.rs", "//! M.\nfn f() { eprintln!(\"x\") }\n", "`eprintln` on a pure floor"),
+    ("time.rs", "//! M.\nuse std::time::SystemTime;\n", "`SystemTime` on a pure layer"),
+    ("time.rs", "//! M.\nuse std::time::{Duration, Instant};\n", "`Instant` on a pure layer"),
+    ("retry.rs", "//! M.\nfn f() { std::fs::read(\"x\") }\n", "`std::fs` on a pure layer"),
+    ("retry.rs", "//! M.\nuse std::{fmt, net::{Ipv4Addr, TcpStream}};\n", "`std::net` on a pure layer"),
+    ("ledger/late.rs", "//! M.\nfn f() { std::env::var(\"x\") }\n", "`std::env` on a pure layer"),
+    ("ledger/bad.rs", "//! M.\nasync fn f() {}\n", "`async` on a pure layer"),
+    ("ledger/bad.rs", "//! M.\nuse tokio::sync::Mutex;\n", "`tokio` on a pure layer"),
+    ("ledger/bad.rs", "//! M.\nfn f() { rand::random() }\n", "`rand` on a pure layer"),
+    ("ledger/bad.rs", "//! M.\nfn f() { getrandom::u64() }\n", "`getrandom` on a pure layer"),
+    ("ledger/bad.rs", "//! M.\nfn f() { println!(\"x\") }\n", "`println` on a pure layer"),
+    ("ledger/bad.rs", "//! M.\nfn f() { eprintln!(\"x\") }\n", "`eprintln` on a pure layer"),
     ("ledger/bad.rs", "//! M.\nfn f() { eprint!(\"x\") }\n", "eprint!"),
-    ("ledger/bad.rs", "//! M.\nfn f() { g().unwrap() }\n", "`unwrap` on a pure floor"),
+    ("ledger/bad.rs", "//! M.\nfn f() { g().unwrap() }\n", "`unwrap` on a pure layer"),
     ("ledger/bad.rs", "//! M.\nuse super::key::Key;\n", "outside tests"),
     ("ledger/bad.rs", "//! M.\nfn f() { self::g() }\n", "outside tests"),
     ("ledger/bad.rs", "//! M.\nuse crate::ledger::key::*;\n", "a glob import"),
@@ -501,10 +508,12 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("cli/bad.rs", "//! Uses `ledger::gone`.\n", "names nothing that exists"),
     ("cli/bad.rs", "//! For somebody.\n", "plain words"),
     ("cli/bad.rs", LONG_COMMENT, "make two of"),
+    ("cli/bad.rs", LONG_MESSAGE, "a message of 26 words"),
+    ("cli/bad.rs", "//! M.\nconst A: &str = \"it tells\";\n", "in a message"),
     ("cli/bad.rs", "//! M.\npub enum Fault { A }\n", "is a public type of"),
     ("cli/bad.rs", "//! M.\nstruct A {\n    done: bool,\n}\n", "`done` is a boolean"),
     ("cli/bad.rs", "//! M.\nfn f(a: u8, done: Option<bool>) {}\n", "`done` is a boolean"),
-    ("crates/ledger/src/bad.rs", "//! M.\nasync fn f() {}\n", "`async` on a pure floor"),
+    ("crates/ledger/src/bad.rs", "//! M.\nasync fn f() {}\n", "`async` on a pure layer"),
     ("cli/bad.rs", "//! M.\nfn f(state_tab_id: u32) {}\n", "name of the guard"),
 ];
 

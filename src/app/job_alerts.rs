@@ -1,8 +1,9 @@
 //! The alerts of one run or of one question about a job: what is reported, and what became of it.
 //!
 //! In scope: a run or a question that the sheet knows nothing of, the memory of this machine, and
-//! the order of it all. Out of scope: the rules (`alerts`), sending (`alert`), the commit
-//! (`runner::alert_recorder`), the commit of a start that failed (`app::failed_start`).
+//! the order of it all. Out of scope: the rules (`alerts`), sending
+//! (`alert_delivery`), the commit (`runner::alert_recorder`), the commit of a start that failed
+//! (`app::failed_start`).
 //!
 //! ```text
 //!  run ─▶ last commit, with the alerts' state ─▶ messages ─▶ sent ─▶ marks on this machine

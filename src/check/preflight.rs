@@ -45,12 +45,14 @@ pub struct PlannedRun {
 }
 
 /// What a check found on the spreadsheet, beside its lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SpreadsheetFindings {
     /// Whether the spreadsheet can be read.
     pub can_be_read: bool,
     /// Whether the job has done a key; `None` if its state can't be read.
     pub has_done_keys: Option<bool>,
+    /// The columns of the data tab, none if it is not there yet; `None` if they can't be read.
+    pub tab_columns: Option<Vec<String>>,
 }
 
 /// Checks the spreadsheet and the job's tabs.
@@ -69,7 +71,7 @@ pub async fn check_spreadsheet(
         Err(error) => {
             let subject = if is_about_credentials(&error) { Subject::Credentials } else { Subject::Spreadsheet };
             lines.push(CheckItem::new_problem(subject, StartBlocker::Call(error)));
-            return SpreadsheetFindings { can_be_read: false, has_done_keys: None };
+            return SpreadsheetFindings::default();
         }
     };
     let is_local = matches!(settings.target, SheetTarget::Embedded { .. });
@@ -90,17 +92,23 @@ pub async fn check_spreadsheet(
         preview: settings.make_preview(&planned.clock),
         clock: Arc::clone(&planned.clock),
     };
-    let has_done_keys = match loader.load().await {
+    match loader.load().await {
         Ok(found) => {
             add_job_lines(settings, planned, &found, lines);
-            Some(found.loaded.snapshot.is_some_and(|snapshot| snapshot.processed_index.keys() > 0))
+            let loaded = found.loaded;
+            let tables = loaded.snapshot.as_ref().map_or(&loaded.tables, |snapshot| &snapshot.tables);
+            let table = tables.iter().find(|(title, _)| *title == settings.tab);
+            SpreadsheetFindings {
+                can_be_read: true,
+                tab_columns: Some(table.map(|(_, columns)| columns.clone()).unwrap_or_default()),
+                has_done_keys: Some(loaded.snapshot.is_some_and(|snapshot| snapshot.processed_index.keys() > 0)),
+            }
         }
         Err(error) => {
             lines.push(CheckItem::new_problem(Subject::Tabs, error));
-            None
+            SpreadsheetFindings { can_be_read: true, ..SpreadsheetFindings::default() }
         }
-    };
-    SpreadsheetFindings { can_be_read: true, has_done_keys }
+    }
 }
 
 fn is_about_credentials(error: &CallError) -> bool {

@@ -16,7 +16,7 @@ use crate::ledger::rows::row_builder::build_row;
 use crate::ledger::values::columns::Columns;
 use crate::port::source::Source;
 use crate::port::step::KeyFinder;
-use crate::runner::header_row::{check_columns, read_header};
+use crate::runner::header_row::{find_unknown_columns, read_header};
 use crate::runner::queue::first_records::{CommonCause, FirstRecords};
 use crate::runner::run_config::RunError;
 use crate::source::bytes::input::Input;
@@ -31,6 +31,9 @@ pub struct SourceFindings {
     /// Why none of the first records fits the columns. A run stops on it, unless it skips records
     /// that it has done before, whatever their values are.
     pub unfit: Option<CommonCause>,
+    /// The columns that the job names and the source has no field for, each with a run's error. A run
+    /// stops on it, unless the data tab has that column.
+    pub unknown_columns: Vec<(String, RunError)>,
 }
 
 impl SourceFindings {
@@ -51,6 +54,18 @@ pub fn report_unfit_records(cause: CommonCause, has_done_keys: Option<bool>) -> 
     }
     let help = "a run ends with 65 there, unless it has done these records before; see [sheet] columns";
     CheckItem::new_warning(Subject::Source, cause.sentence(), Some(help))
+}
+
+/// Returns the line about columns that the source does not have. `tab_columns`: those of the data tab;
+/// `None` if they are unknown.
+pub fn unknown_column_line(unknown: Vec<(String, RunError)>, tab_columns: Option<&[String]>) -> Option<CheckItem> {
+    let is_known = |name: &String| tab_columns.is_some_and(|columns| columns.contains(name));
+    let (_, error) = unknown.into_iter().find(|(name, _)| !is_known(name))?;
+    if tab_columns.is_some() {
+        return Some(CheckItem::new_problem(Subject::Source, StartBlocker::Run(error)));
+    }
+    let help = "correct the name in the job file: a run stops here, unless the data tab already has that column";
+    Some(CheckItem::new_warning(Subject::Source, error.to_string(), Some(help)))
 }
 
 /// Checks the source: whether it can be opened, its first record, and whether a run would stop on
@@ -77,20 +92,17 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> SourceFindi
         Ok(notes) => notes.into_iter().map(|note| CheckItem::new_warning(subject, note, None)).collect(),
         Err(error) => return SourceFindings::from_parts(CheckItem::new_problem(subject, StartBlocker::Run(error))),
     };
-    // Of a tab that has such a column already, a run takes it.
-    if settings.steps.is_empty()
-        && let Err(error) = check_columns(source.as_mut(), &settings.columns, &[], settings.key_column.as_deref()).await
-    {
-        let help = "correct the name in the job file: a run stops here, unless the data tab already has that column";
-        lines.push(CheckItem::new_warning(subject, error.to_string(), Some(help)));
-    }
+    let unknown_columns = match settings.steps.as_slice() {
+        [] => find_unknown_columns(source.as_mut(), &settings.columns, settings.key_column.as_deref()).await,
+        _ => Vec::new(),
+    };
     let columns = settings.steps.is_empty().then_some(&settings.columns);
     let unfit = match check_records(&name, source.as_mut(), &identify, columns, settings.stop_after).await {
         RecordFindings::Reported(line) => {
             let is_stopped = matches!(line.verdict, CheckVerdict::Problem(_));
             lines.push(line);
             if is_stopped {
-                return SourceFindings { lines, ..SourceFindings::default() };
+                return SourceFindings { lines, unknown_columns, ..SourceFindings::default() };
             }
             None
         }
@@ -98,13 +110,13 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> SourceFindi
     };
     // The run needs what would be read of a pipe here.
     if !source.is_rereadable() || source.rewind().is_err() {
-        return SourceFindings { lines, unfit, repeated_keys: None };
+        return SourceFindings { lines, unfit, unknown_columns, repeated_keys: None };
     }
     let mut scan = scan_repeated_keys(source.as_mut(), Arc::new(identify), settings.again, clock).await;
     let hint = "the run says so too; see docs/settings.md, *A key twice in one source*";
     lines.extend(scan.sentence().map(|sentence| CheckItem::new_warning(subject, sentence, Some(hint))));
     lines.extend(scan.broken.take().map(|error| CheckItem::new_problem(subject, StartBlocker::Source(error))));
-    SourceFindings { lines, unfit, repeated_keys: Some(scan) }
+    SourceFindings { lines, unfit, unknown_columns, repeated_keys: Some(scan) }
 }
 
 /// What the first records show.

@@ -1,4 +1,4 @@
-//! What surrounds a job on this machine: other job files of its name, its state folder, its `.env`.
+//! What surrounds a job on this machine: other job files of its name, its state directory, its `.env`.
 //!
 //! In scope: reading the job file's folder. Nothing is created, no program is started. Out of
 //! scope: the settings themselves (`config`).
@@ -55,7 +55,7 @@ fn read_job_name(path: &Path) -> Option<String> {
     table.contains_key("source").then(|| table.get("name")?.as_str().map(str::to_owned)).flatten()
 }
 
-/// Without a state folder there is no lock on this machine, and no journal of programs' results.
+/// Without a state directory there is no lock on this machine, and no journal of programs' results.
 fn report_missing_state_folder(settings: &Settings) -> Option<CheckItem> {
     let subject = Subject::StateFolder;
     let help = "make it writable for this user, or name another with --state-dir; until then no lock keeps two runs apart here";

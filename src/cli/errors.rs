@@ -1,8 +1,8 @@
 //! Errors, for people and for machines.
 //!
 //! In scope: one line for what failed, one for the next step, the causes on request, and problems
-//! of a job file with their places. Out of scope: the exit codes (`cli::exit`), and longer
-//! explanations (`docs/runbook.md`).
+//! of a job file with their places. The excerpt of that file is in `excerpt`. Out of scope: the exit
+//! codes (`cli::exit`), and longer explanations (`docs/runbook.md`).
 
 use std::error::Error;
 use std::fmt::Write as _;

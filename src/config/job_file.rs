@@ -64,6 +64,10 @@ pub(crate) fn report_data_file(path: &Path, text: &str) -> Option<ConfigProblem>
     let key = if kind == "csv" { format_key_path(first) } else { ".id".to_owned() };
     let what = if kind == "csv" { "a CSV file" } else { "a file of data" };
     let problem = ConfigProblem::new(format!("{} is {what}, and a job file (TOML) is needed here", path.display()));
+    if job.exists() {
+        let job = quote_for_shell(&job.to_string_lossy());
+        return Some(problem.help(format!("a job file is beside it; run that: sheetkeep run {job}")));
+    }
     let lines = [
         format!("name = {stem:?}"),
         "[source]".to_owned(),
@@ -77,7 +81,8 @@ pub(crate) fn report_data_file(path: &Path, text: &str) -> Option<ConfigProblem>
     let job = quote_for_shell(&job.to_string_lossy());
     Some(problem.help(format!(
         "write a job file and run it: printf '%s\\n' {lines} > {job} && sheetkeep run {job} \
-         (docs/your-first-csv.md has the steps)"
+         (docs/your-first-csv.md has the steps){}",
+        if kind == "csv" { "" } else { "; write the path of your records' key in place of .id" }
     )))
 }
 
@@ -148,17 +153,24 @@ fn advise_on_nearby_job_files(path: &Path) -> String {
     let near = find_closest_word(&wanted, names.iter().map(String::as_str)).map(str::to_owned);
     match near.or_else(|| names.first().cloned()) {
         Some(name) => format!("name a job file, such as {}", folder.join(name).display()),
-        None if shown.is_dir() => {
+        None if std::fs::read_dir(shown).is_ok() => {
             format!("no job file (.toml) is in {}; docs/your-first-csv.md begins with one", shown.display())
         }
-        None if shown.metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied) => {
-            format!("the folder {} may not be read by this user", shown.display())
-        }
+        None if shown.is_dir() => format!("this user may not read the folder {}", shown.display()),
         None => format!("the folder {} is not there", shown.display()),
     }
 }
 
 fn read_text(path: &Path) -> Result<String, ConfigError> {
+    let refused = |error: &std::io::Error| {
+        let why = error.kind();
+        let problem = ConfigProblem::new(format!("the job file {} can't be read: {why}", path.display()));
+        let help = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => "give this user the right to read it and to enter its folder",
+            _ => "check that another program can read it",
+        };
+        ConfigError::from_unreadable_file(path, false, problem.help(help))
+    };
     let unreadable = |is_missing: bool, why: &str| {
         if !is_missing && let Some(problem) = report_data_file(path, &read_beginning(path)) {
             return ConfigError::from_unreadable_file(path, false, problem);
@@ -171,7 +183,7 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
     };
     let about = std::fs::metadata(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => unreadable(true, "was not found"),
-        _ => unreadable(false, "can't be opened"),
+        _ => refused(&error),
     })?;
     if about.len() > MAX_FILE_BYTES {
         return Err(unreadable(false, "is longer than 1 MiB; is it a job file?"));
@@ -179,6 +191,6 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::InvalidData => unreadable(false, NO_TEXT),
         std::io::ErrorKind::IsADirectory => unreadable(false, "is a folder"),
-        _ => unreadable(false, "can't be read"),
+        _ => refused(&error),
     })
 }

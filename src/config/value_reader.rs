@@ -116,7 +116,7 @@ impl<'a> ValueReader<'a> {
                     "it would be shown",
                 );
                 self.add_problem(problem.help(format!(
-                    "remove ${{{name}}}: values here appear in messages, in logs or on the sheet. Credentials are found without it; a value that is not secret can have a name that shows it"
+                    "remove ${{{name}}}: values here appear in messages, in logs or on the sheet. Credentials are found without it; if the value is not secret, rename the variable: names with SECRET, KEY, TOKEN and the like count as secret"
                 )));
             }
         }
@@ -280,7 +280,7 @@ impl<'a> ValueReader<'a> {
             Some(suggestion) => format!("did you mean {suggestion}?"),
             None => "zones have IANA names, such as Europe/Berlin or UTC".to_owned(),
         };
-        self.add_problem_at(at, format!("{what} is not a time zone that this machine knows"), "unknown zone", &help);
+        self.add_problem_at(at, format!("{what} is not an IANA time zone"), "unknown zone", &help);
         None
     }
 }

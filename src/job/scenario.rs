@@ -66,7 +66,7 @@ impl Scenario {
         self.with(PlannedMishap::KillBeforeCommit(commit))
     }
 
-    /// Kills the run after this commit was applied, before it gets the reply.
+    /// Kills the run after this commit was applied, before it gets the response.
     #[must_use]
     pub fn kill_after_commit(self, commit: u64) -> Self {
         self.with(PlannedMishap::KillAfterCommit(commit))
@@ -90,7 +90,7 @@ impl Scenario {
         self.with(PlannedMishap::Throttle { commit, calls })
     }
 
-    /// Applies this commit and loses its reply.
+    /// Applies this commit and loses its response.
     #[must_use]
     pub fn lose_reply(self, commit: u64) -> Self {
         self.with(PlannedMishap::LoseReply(commit))

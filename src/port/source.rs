@@ -20,7 +20,8 @@ pub struct Record {
     pub bytes: Vec<u8>,
     /// Its position in the source.
     pub position: Position,
-    /// The position to which the source can be set once this record and all before it are settled.
+    /// The position in the source once this record and all before it are settled. Only sources of
+    /// the library with a `since` have one; files have none.
     pub cursor: Option<String>,
 }
 

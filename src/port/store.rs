@@ -149,7 +149,7 @@ pub enum StoreError {
     Proxy {
         /// The proxy, what it did, and the variable that sets it.
         why: String,
-        /// `Denied` if the proxy refuses, `Corrupt` if its answer is not one of a proxy, else
+        /// `Denied` if the proxy refuses, `Corrupt` if its response is not one of a proxy, else
         /// `Transient`.
         fault: Fault,
     },

@@ -1,7 +1,7 @@
 //! Records a run in the alerts of its job, in the commits that the run makes anyway.
 //!
 //! In scope: the state that the next commit writes, and the messages that may be sent once the last
-//! commit is applied. Out of scope: the rules (`alerts`), sending (`alert`).
+//! commit is applied. Out of scope: the rules (`alerts`), sending (`alert_delivery`).
 //!
 //! The first commit takes in runs that vanished and occurrences that were missed. The last one
 //! takes in this run, and reports. A commit may be drafted again, so each draft starts from the

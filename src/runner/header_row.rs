@@ -58,21 +58,29 @@ pub async fn check_columns(
     tab_columns: &[String],
     key_column: Option<&str>,
 ) -> Result<(), RunError> {
-    let Some(header_row) = source.header_row().await else { return Ok(()) };
+    let unknown = find_unknown_columns(source, columns, key_column).await;
+    unknown.into_iter().find(|(name, _)| !tab_columns.contains(name)).map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// Returns the columns that the job names and its source has no field for. The error of each is that
+/// of a run whose tab does not have the column either.
+pub async fn find_unknown_columns(
+    source: &mut dyn Source,
+    columns: &Columns,
+    key_column: Option<&str>,
+) -> Vec<(String, RunError)> {
+    let Some(header_row) = source.header_row().await else { return Vec::new() };
     let fields: Vec<&str> = header_row.fields.iter().map(|field| trim_header(field)).collect();
-    let is_known = |name: &str| {
-        fields.contains(&name)
-            || tab_columns.iter().any(|column| column == name)
-            || [Some(ADDED_KEY_COLUMN), key_column].contains(&Some(name))
-    };
+    let is_known = |name: &str| fields.contains(&name) || [Some(ADDED_KEY_COLUMN), key_column].contains(&Some(name));
     let typed = columns.types.iter().map(|(name, _)| ("[sheet] columns", name));
     let ordered = columns.order.iter().map(|name| ("[sheet] order", name));
-    match typed.chain(ordered).find(|(_, name)| !is_known(name)) {
-        Some((what, name)) => {
-            Err(RunError::NoField { what, path: format!("{name:?}"), header_row: Box::new(header_row.clone()) })
-        }
-        None => Ok(()),
-    }
+    let unknown = typed.chain(ordered).filter(|(_, name)| !is_known(name));
+    let error = |what, name: &str| RunError::NoField {
+        what,
+        path: format!("{name:?}"),
+        header_row: Box::new(header_row.clone()),
+    };
+    unknown.map(|(what, name)| (name.clone(), error(what, name))).collect()
 }
 
 /// Removes from the job's own columns those whose field the source no longer has, and returns a

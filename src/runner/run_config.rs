@@ -206,7 +206,7 @@ pub enum RunError {
         previous: String,
     },
     /// A requested key has no failure.
-    #[error("try failures again: job {job} has no failure of key \"{key}\"")]
+    #[error("find the failure: job {job} has no failure of key \"{key}\"")]
     NoFailure {
         /// The job's name.
         job: String,

@@ -309,10 +309,11 @@ fn report_loaded(parts: &StartupParts, loaded: &LoadReport, took_ms: u64, is_who
     let snapshot = loaded.snapshot.as_ref();
     let (keys, open_failures) =
         snapshot.map_or((0, 0), |s| (s.processed_index.keys(), s.processed_index.open_failures() as u64));
+    // Of tabs that stop the run, the counts would be those of what could be read.
+    snapshot.map_or(Ok(()), check_not_blocked)?;
     (parts.events)(Event::Loaded { keys, open_failures, is_first_run: snapshot.is_none(), took_ms });
     let earlier = snapshot.map(|snapshot| snapshot.state.warnings.clone()).unwrap_or_default();
     parts.warnings.recall_reported(earlier, is_whole);
-    snapshot.map_or(Ok(()), check_not_blocked)?;
     let anomalies = snapshot.map(|s| s.anomalies.as_slice()).unwrap_or_default().iter();
     for message in anomalies.map(|anomaly| &anomaly.message).chain(&loaded.warnings) {
         (parts.events)(Event::LastingAnomaly { message: message.clone(), is_known: false });

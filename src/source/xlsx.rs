@@ -1,6 +1,7 @@
 //! Excel workbooks: one record per row of a sheet below its header row.
 //!
-//! In scope: the sheet, its header row, values as JSON, limits. Out of scope: its parts (calamine).
+//! In scope: the sheet, its header row, values as JSON, limits. In a file of its own:
+//! which sheet is read (`chosen_sheet`). Out of scope: its parts (calamine).
 //!
 //! A workbook is a zip archive that can only be read as a whole. Every part of it is unpacked once,
 //! and counted, before it is parsed: what an archive says of its own size proves nothing. Cells are

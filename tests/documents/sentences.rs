@@ -1,14 +1,14 @@
 //! Finds the sentences of a text in Markdown that are too long to read in one go.
 //!
-//! In scope: paragraphs and list items. Out of scope: tables, code blocks, headings, and comments
-//! of HTML.
+//! In scope: paragraphs and list items. Out of scope: tables (`cells`), code blocks, headings, and
+//! comments of HTML.
 
-/// The most words that a sentence may have.
+/// The most words that a sentence or a cell of a table may have.
 pub const MAX_WORDS: usize = 25;
 /// What ends in a full stop and ends no sentence.
 const ABBREVIATIONS: [&str; 7] = ["e.g.", "i.e.", "etc.", "vs.", "cf.", "approx.", "no."];
 
-/// A sentence with more than [`MAX_WORDS`] words.
+/// A sentence or a cell with more than [`MAX_WORDS`] words.
 #[derive(Debug, PartialEq, Eq)]
 pub struct LongSentence {
     /// The line of its first word, counted from one.
@@ -72,7 +72,7 @@ fn sentences(first_line: usize, block: &str) -> Vec<LongSentence> {
 }
 
 /// Returns the first word of `text` with its code spans whole, and what follows it.
-fn first_word(text: &str) -> Option<(&str, &str)> {
+pub fn first_word(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start();
     let mut is_code = false;
     let end = text.char_indices().find(|&(_, c)| {
@@ -92,7 +92,8 @@ fn ends_a_sentence(word: &str) -> bool {
     bare.ends_with(['.', '!', '?']) && !is_abbreviation
 }
 
-fn start_of(words: &[&str]) -> String {
+/// Returns the first words, by which a reader finds a place.
+pub fn start_of(words: &[&str]) -> String {
     words.iter().take(8).copied().collect::<Vec<_>>().join(" ").replace('\n', " ")
 }
 
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_and_code_blocks_are_left_out() {
+    fn tables_and_code_blocks_have_no_sentences() {
         let long = numbered(40);
         for text in
             [format!("| {long} |"), format!("```\n{long}\n```"), format!("<!-- {long} -->"), format!("## {long}")]

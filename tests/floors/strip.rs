@@ -37,6 +37,37 @@ pub fn names_and_comments(text: &str) -> String {
     out
 }
 
+/// The string literals of production code: the line each begins at, and its text as a reader sees it.
+pub fn production_strings(text: &str) -> Vec<(usize, String)> {
+    let code: Vec<char> = production_code_and_strings(text).chars().collect();
+    let (mut found, mut at, mut line) = (Vec::new(), 0, 1);
+    while at < code.len() {
+        let end = literal_end(&code, at).max(at + 1);
+        let literal: String = code[at..end].iter().collect();
+        let inside = literal.trim_start_matches('r').trim_matches('#');
+        if let Some(inside) = inside.strip_prefix('"').and_then(|inside| inside.strip_suffix('"')) {
+            found.push((line, without_escapes(inside)));
+        }
+        line += literal.matches('\n').count();
+        at = end;
+    }
+    found
+}
+
+/// `literal` with its line breaks and quotes as the compiler reads them; a continued line is one line.
+fn without_escapes(literal: &str) -> String {
+    let (mut out, mut chars) = (String::with_capacity(literal.len()), literal.chars().peekable());
+    while let Some(c) = chars.next() {
+        match (c, chars.peek()) {
+            ('\\', Some('\n')) => while chars.next_if(|c| c.is_whitespace()).is_some() {},
+            ('\\', Some('n')) => out.extend(chars.next().map(|_| '\n')),
+            ('\\', Some(_)) => out.extend(chars.next()),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
 /// Blanks comments and, unless `keep_strings`, what is between quotes.
 fn blanked(text: &str, keep_strings: bool) -> String {
     let chars: Vec<char> = text.chars().collect();
@@ -184,4 +215,10 @@ fn comments_strings_and_tests_are_blanked_in_place() {
 #[test]
 fn an_escaped_quote_does_not_end_a_string() {
     assert_eq!(production_code(r#"f("a\"crate::b"); g"#), r#"f("           "); g"#);
+}
+
+#[test]
+fn strings_are_read_as_the_compiler_reads_them() {
+    let text = "// \"no\"\nf(\"a \\\n   b\\n\\\"c\\\"\");\n#[cfg(test)]\nmod t { g(\"no\"); }\nh('\"', r#\"d\"#)";
+    assert_eq!(production_strings(text), [(2, "a b\n\"c\"".to_owned()), (6, "d".to_owned())]);
 }

@@ -361,6 +361,25 @@ async fn a_sheet_of_an_earlier_version_gets_columns_and_tab_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_starts_while_others_make_runs_and_then_jobs() {
+    let fixture = Arc::new(JobsFixture::in_berlin(NINE, "en_US").await);
+    let (first, second) = (Arc::clone(&fixture), Arc::clone(&fixture));
+    let edit = Box::pin(async move {
+        first.run(TestRun { job: "weekly", view: None, schedule: None, due: None }, &items(1)).await;
+        // The batch is refused for Runs. Before it is sent again, a third job makes Jobs.
+        let edit = Box::pin(async move {
+            second.run(TestRun { job: "hourly", ..nightly() }, &items(1)).await;
+        });
+        first.proxy.at_write(1, true, edit);
+    });
+    fixture.proxy.at_write(0, true, edit);
+    let (report, warnings) = fixture.try_run(nightly(), &items(2)).await;
+    assert_eq!(report.expect("a run").run.counts.new, 2);
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(fixture.proxy.column("Jobs", "job").await, ["hourly", "nightly"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_jobs_tab_made_without_the_column_held_works_as_before() {
     let fixture = JobsFixture::in_berlin(NINE, "en_US").await;
     fixture.run(nightly(), &items(1)).await;

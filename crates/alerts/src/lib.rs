@@ -15,6 +15,7 @@
 //! | What may a job file set? | `alert_rules`, `quiet_hours` |
 //! | When is a condition reported, repeated, escalated, over? | `condition_record` |
 //! | What does a job remember between runs, and what does it report now? | `alert_state` |
+//! | How are times in that state written? | `stored_time` |
 //! | Which channels get a message? | `routing` |
 //! | What does a message contain, and how is it worded? | `message`, `report_context`, `wording` |
 //! | What does each channel get, within its limits, and what does its reply mean? | `channels/` |

@@ -1,7 +1,7 @@
 //! Which channels get a message.
 //!
-//! A message goes to every channel whose severity it reaches. Reminders and recoveries go to those
-//! who heard of the problem.
+//! A message goes to every channel whose severity it reaches. A reminder also goes to those who
+//! heard of the problem or to whom it is escalated, a recovery only to those who heard.
 
 use std::cmp::Reverse;
 

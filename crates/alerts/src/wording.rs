@@ -58,7 +58,9 @@ impl Wording<'_> {
             NoticeKind::Problem | NoticeKind::Test => format!("{job} {what}: {means}"),
             NoticeKind::Reminder => format!("{job} {what} again, since {since}: {means}"),
             NoticeKind::Escalation => format!("{job} has been wrong since {since}: {means}"),
-            NoticeKind::Flapping => format!("{job} fails and works in turn; silence until it stays one way"),
+            NoticeKind::Flapping => {
+                format!("{job} alternates between failure and success; the next message comes when it stays the same")
+            }
             NoticeKind::Recovered => format!("{job} works again{}", self.all_is_in()),
             NoticeKind::Over => format!("{job} {what} ({since}), and that is over{}", self.all_is_in()),
         }

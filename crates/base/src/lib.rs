@@ -7,6 +7,7 @@
 //! | question | file |
 //! |---|---|
 //! | What has to be done about an error? | `fault`, `machine` |
+//! | What is a point in time, and how is it written? | `time` |
 //! | What time is it, and which bits are random? | `clock`, `rng`, and their implementations in `system` |
 //! | When is something tried again? | `retry` |
 //! | How is a program ended with all processes that it started? | `process_group` |

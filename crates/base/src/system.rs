@@ -20,7 +20,7 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// Creates a clock whose monotonic count starts now.
-    #[expect(clippy::disallowed_methods, reason = "this file is the one room where clocks are read")]
+    #[expect(clippy::disallowed_methods, reason = "this file is the one place where clocks are read")]
     pub fn new() -> Self {
         Self { started: tokio::time::Instant::now() }
     }
@@ -33,7 +33,7 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this file is the one room where clocks are read")]
+    #[expect(clippy::disallowed_methods, reason = "this file is the one place where clocks are read")]
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
@@ -43,7 +43,7 @@ impl Clock for SystemClock {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this file is the one room where sleeping is done")]
+    #[expect(clippy::disallowed_methods, reason = "this file is the one place where sleeping is done")]
     fn sleep(&self, wait: Duration) -> BoxFuture<'static, ()> {
         Box::pin(tokio::time::sleep(wait))
     }
@@ -54,7 +54,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 
 /// Returns how the clock of this machine is wrong if it has no valid date: before 1970, or after
 /// the year 9999.
-#[expect(clippy::disallowed_methods, reason = "this file is the one room where clocks are read")]
+#[expect(clippy::disallowed_methods, reason = "this file is the one place where clocks are read")]
 pub fn beyond_the_calendar() -> Option<&'static str> {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) if since.as_secs() < LAST_SECOND => None,
@@ -96,7 +96,7 @@ impl Clock for TestClock {
 pub struct SystemRng;
 
 impl Rng for SystemRng {
-    #[expect(clippy::disallowed_methods, reason = "this file is the one room where randomness is read")]
+    #[expect(clippy::disallowed_methods, reason = "this file is the one place where randomness is read")]
     fn next_u64(&self) -> u64 {
         getrandom::u64().expect("the operating system has randomness once the process runs")
     }

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | Which run may commit: the head, the lease, the fencing token? | `leases` |
 //! | How do JSON values become typed cells; how do versions compare? | `values` |
+//! | What is a cell, and what is a row? | `grid` |
 //! | What is a record's key and version; what is a failure? | `items` |
 //! | What does a run count and report; what does its journal hold? | `runs` |
 //! | How do the columns and rows of the tabs look? | `rows` |
@@ -31,12 +32,12 @@
 //! ```text
 //!  draft ──▶ send ──▶ applied ──────────────────────────────────────────▶ next draft
 //!              │ └──▶ other part refused ──▶ nothing applied: the caller handles it
-//!              │ reply lost, or refused by the guard
+//!              │ response lost, or refused by the guard
 //!              ▼
 //!          read the head ──▶ a draft of this run ──▶ applied after all
 //!              ▲   │  ├─▶ a lower number ──────────▶ stale read: read again
 //!              └───┘  ├─▶ the head it came from ───▶ not applied yet: send the identical batch again
-//!                     ├─▶ foreign, same fence ─────▶ reload, draft what is missing
+//!                     ├─▶ another, no higher fence ▶ reload, draft what is missing
 //!                     ├─▶ a higher fence ──────────▶ fenced: stop, change nothing
 //!                     └─▶ absent ──────────────────▶ corrupt: stop, never start over
 //! ```
@@ -53,7 +54,7 @@
 //! 5. Nothing is drafted after the lease validity window without a read of the head.
 //! 6. Decoding never fails: it returns a snapshot and anomalies. A blocking anomaly stops the run.
 //! 7. Every loop, queue and batch has a named bound.
-//! 8. The cursor never passes an item that is not settled.
+//! 8. The low watermark never passes an item that is not settled.
 //! 9. Every write by position has an undo record.
 
 pub mod leases;

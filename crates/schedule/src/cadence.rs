@@ -30,12 +30,12 @@ impl OutgrownInterval {
         let interval = length(self.interval_ms);
         if self.estimate_ms >= self.interval_ms {
             return format!(
-                "a run takes about {}, and the schedule starts one every {interval}: let it run less often, or shorten the runs",
+                "a run takes about {}, and the schedule starts one every {interval}; let it run less often, or shorten the runs",
                 length(self.estimate_ms)
             );
         }
         format!(
-            "{} times in a row were skipped because a run was still active, and the schedule starts one every {interval}: let it \
+            "{} times in a row were skipped because a run was still active, and the schedule starts one every {interval}; let it \
              run less often, or shorten the runs",
             self.skipped_in_a_row
         )

@@ -136,7 +136,7 @@ fn is_nearest_weekday(day: &str) -> bool {
 
 fn no_form(text: &str, what: &str) -> ExpressionError {
     ExpressionError::new(format!("{text:?}: {what}")).with_help(
-        "five fields cannot express it: run daily (\"0 9 * * *\") and let the job's steps pick the date, \
+        "five fields cannot express it; run daily (\"0 9 * * *\") and let the job's steps pick the date; \
          or name a day that every month has (\"0 9 28 * *\")",
     )
 }

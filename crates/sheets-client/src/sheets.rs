@@ -4,6 +4,9 @@
 //! In scope: typed calls with light types of our own. Out of scope: retries and pacing
 //! (`sheets_client::calls::caller`), what the cells mean (`store`).
 //!
+//! In files of their own: how a call goes through the hub (`hub_call`), and whether the file is in
+//! the trash (`file_status`).
+//!
 //! Reads and `create` go through the hub of google-sheets4. Batches are sent as lean structs over
 //! the hub's own client and tokens. The public methods return boxed futures, so that the hub's
 //! generic code is compiled here and not in every caller.

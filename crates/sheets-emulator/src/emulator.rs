@@ -3,6 +3,12 @@
 //! In scope: latency, faults, tokens, scopes, quotas, statistics, the control paths, then the
 //! method.
 //! Out of scope: connections (`http`), what methods do (`dispatch`).
+//!
+//! | question | file |
+//! |---|---|
+//! | What do the control paths do? | `control` |
+//! | Which spreadsheet exists from the start? | `initial` |
+//! | Which unimplemented requests are reported? | `notices` |
 
 mod control;
 mod initial;

@@ -54,7 +54,7 @@ impl DrillSheet {
         self.add(FaultRule { status: 429, times: calls, ..FaultRule::default() });
     }
 
-    /// Applies the next write, and drops the connection before the reply.
+    /// Applies the next write, and drops the connection before the response.
     pub fn lose_next_reply(&self) {
         let action = FaultAction::AppliedReset;
         self.add(FaultRule { on: FaultTarget::Writes, action, ..FaultRule::default() });

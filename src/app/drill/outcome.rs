@@ -14,7 +14,7 @@ pub struct DrillOutcome {
     pub kills: u64,
     /// Calls that were to be answered with 429.
     pub throttled_calls: u64,
-    /// Replies that were lost after their commit was applied.
+    /// Responses that were lost after their commit was applied.
     pub lost_replies: u64,
     /// Runs of the second machine.
     pub second_runs: u64,

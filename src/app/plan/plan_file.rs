@@ -61,7 +61,7 @@ pub struct PlanFile {
     new: u64,
     /// Rows that would be added.
     inserted: u64,
-    /// Rows that would be written over.
+    /// Rows that would be rewritten.
     updated: u64,
 }
 

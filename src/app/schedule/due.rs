@@ -188,7 +188,7 @@ impl ClosedRows<'_> {
     }
 
     fn make_uncalled_run(&self, occurrence: Occurrence) -> Run {
-        let message = "skipped: this time was before the first call of run --due".to_owned();
+        let message = "skipped: no call of run --due came before this time".to_owned();
         self.make_row(occurrence.scheduled_for, occurrence.starts_at, RunStatus::Skipped, message)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A stage of a logical run is an item of the job: its key names both, its version describes the
 //! artefact. The run loop therefore keeps every promise for stages that it keeps for records. These
-//! are the lease before the work, the guarded commit after it, lost answers, journalled results,
+//! are the lease before the work, the guarded commit after it, lost responses, journalled results,
 //! one row in Runs, failures, and alerts.
 //!
 //! ```text

@@ -263,7 +263,7 @@ impl StageVisit {
             |advice: String| SourceError::Stage { what: stage.name.clone(), why: error.clone(), advice, fault };
         let Some((dead, from)) = self.find_dead_letter(stage).zip(self.find_input_file()) else {
             return StageEnd::Failed(of_stage(format!(
-                "see its output; what is done stays done, and the next run of {} continues from {}",
+                "the lines above show what it wrote; what is done stays done, and the next run of {} continues from {}",
                 self.plan.run, stage.name
             )));
         };

@@ -110,7 +110,7 @@ pub enum CliCommand {
     Alert(AlertArgs),
     /// Run jobs by their schedules, explain a schedule, or export it
     Schedule(ScheduleArgs),
-    /// Check how far scripts and crontabs can be left alone: readiness, gaps
+    /// Check whether scripts and crontabs are ready to run unattended
     Lint(LintArgs),
     /// Kill a job again and again, on a sheet in memory, and compare its rows
     #[cfg(feature = "emulator")]
@@ -161,13 +161,13 @@ pub struct RunArgs {
     /// Apply; without it, --force is a dry run
     #[arg(long, requires = "force")]
     pub yes: bool,
-    /// Apply changes that `max_changed` or `[expect]` holds back; only those of CODE
+    /// Apply changes that `max_changed` or `[expect]` holds back; with CODE, only these
     #[arg(long, value_name = "CODE", num_args = 0..=1, require_equals = true, value_parser = parse_approval, default_missing_value = "", conflicts_with_all = ["due", "force", "retry_failures"])]
     pub approve: Option<Approval>,
     /// Print what the run would do and write nothing; the same as `sheetkeep plan`
     #[arg(short = 'n', long, conflicts_with_all = ["force", "plan", "take_over", "wait", "deadline", "approve"])]
     pub dry_run: bool,
-    /// Run only if nothing has moved since `sheetkeep plan --out FILE` wrote the plan
+    /// Run only if nothing has changed since `sheetkeep plan --out FILE` wrote the plan
     #[arg(long, value_name = "FILE", conflicts_with_all = ["force", "retry_failures", "input", "accept_changes"])]
     pub plan: Option<PathBuf>,
     /// Run only if an occurrence of the schedule is due and no other call has it
@@ -183,7 +183,7 @@ pub struct RunArgs {
     /// Choose which failed items make a finished run exit with 3
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub fail_on: FailOn,
-    /// Print warnings only, unless something failed or is exhausted
+    /// Print warnings and failures only, exhausted ones among them
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 }

@@ -22,14 +22,14 @@ pub fn parse_age(text: &str) -> Result<Duration, String> {
     if is_bare && text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) {
         return Err(format!("`{text}` has no unit; write it as {}d for days, or with h, m or s", text.trim()));
     }
-    parse_duration_arg(text)
+    parse_duration(text).ok_or_else(|| format!("`{text}` is not an age; write it as 90d for days, or with h, m or s"))
 }
 
 /// Parses a deadline, which has to leave time to finish the items in progress.
 pub fn parse_deadline(text: &str) -> Result<Duration, String> {
     let deadline = parse_duration_arg(text)?;
     if deadline.is_zero() {
-        Err("0 leaves no time to run; to run without a deadline, leave it out".to_owned())
+        Err("0 leaves no time to run; write a time such as 50m".to_owned())
     } else if deadline < LEAST_DEADLINE {
         Err("a run needs at least 3s to end well before its deadline".to_owned())
     } else {

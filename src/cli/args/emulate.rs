@@ -36,7 +36,7 @@ pub struct EmulateArgs {
     /// Start with this CSV file in tab TAB, as if typed; repeatable
     #[arg(long, value_name = "TAB=FILE.csv", value_parser = parse_tab_file, requires = "spreadsheet_id", conflicts_with = "file")]
     pub load: Vec<TabFile>,
-    /// End when the process that started this one ends, or a piped standard input
+    /// End when the parent process ends, or when a piped standard input ends
     #[arg(long)]
     pub exit_with_parent: bool,
     /// Write a throw-away service-account key for this server to this file
@@ -103,7 +103,7 @@ pub enum MissingId {
 /// The state against which the emulator validates a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum ValidationChoice {
-    /// After the requests before it
+    /// Each request after those before it were applied
     #[default]
     Sequential,
     /// All against the state before the batch

@@ -18,7 +18,7 @@ pub struct JobArgs {
     /// Where the job keeps its state.
     #[command(flatten)]
     pub sheet: SheetArgs,
-    /// Keep lock and identity in DIR [default: sheetkeep in `XDG_STATE_HOME`]
+    /// Keep the lock and this installation's id in DIR [default: in `XDG_STATE_HOME`]
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
     /// Print one JSON document on standard output; errors are JSON, too
@@ -32,7 +32,7 @@ pub struct JobArgs {
 /// For which date a run is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::Args)]
 pub struct DateArgs {
-    /// Run for DATE, such as 2026-11-29 [default: today, or the schedule's last]
+    /// The date of the run, such as 2026-11-29 [default: today, or the schedule's last]
     #[arg(long, value_name = "DATE", value_parser = read_date)]
     pub date: Option<Date>,
 }

@@ -81,9 +81,10 @@ pub fn from_history(error: &HistoryError, settings: Option<&Settings>) -> CliErr
 fn advise_on_target(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
     let through = settings.proxies.proxy_for(&settings.api_url);
     match (exit, &settings.target) {
-        (Exit::NoInput | Exit::Unavailable, SheetTarget::Google { id }) => {
+        (Exit::NoInput | Exit::Unavailable, SheetTarget::Google { .. }) => {
             let through = through.map_or_else(String::new, |proxy| format!(", through the proxy {proxy}"));
-            Some(format!("this is about spreadsheet {id} at {}{through}", settings.api_url))
+            let sheet = Spreadsheet::from_settings(settings);
+            Some(format!("the sheet is {sheet}; the calls went to {}{through}", settings.api_url))
         }
         (Exit::Protocol, SheetTarget::Google { .. }) => {
             through.map(|proxy| format!("the call went through the proxy {proxy}; see what that answers"))
@@ -91,7 +92,7 @@ fn advise_on_target(error: &AppError, exit: Exit, settings: &Settings) -> Option
         (Exit::NoInput, SheetTarget::Embedded { .. })
             if matches!(error, AppError::NeverRan | AppError::NoTab { .. }) =>
         {
-            Some(format!("this is about the {}", Spreadsheet::from_settings(settings)))
+            Some(format!("the sheet is {}", Spreadsheet::from_settings(settings)))
         }
         _ => None,
     }
@@ -249,7 +250,7 @@ fn find_help(error: &AppError) -> Option<&'static str> {
             "wait until that run is over, then repeat the command; nothing was written"
         }
         AppError::NoSchedule { .. } => {
-            "add a table [schedule] at the end of the job file, with cron = \"0 9 * * *\" and timezone = \"Europe/Berlin\"; or run it without --due"
+            "add a table [schedule] at the end of the job file, with cron = \"0 9 * * *\" and timezone = \"Europe/Berlin\""
         }
         AppError::Run(RunError::AlreadyClaimed { .. }) => "nothing is left to do for this one; nothing was written",
         AppError::Busy { .. } => {
@@ -281,11 +282,11 @@ fn find_help(error: &AppError) -> Option<&'static str> {
         AppError::Run(RunError::Store(StoreError::ForeignResponse { .. }))
         | AppError::Store(StoreError::ForeignResponse { .. }) => PAGE,
         AppError::Call(error) if error.cause.is_foreign() => PAGE,
-        AppError::Run(RunError::NoFailure { .. }) => {
-            "sheetkeep failures list shows which there are; nothing was written"
-        }
+        AppError::Run(RunError::NoFailure { .. }) => "sheetkeep failures list JOB.toml lists them; nothing was written",
         AppError::Run(RunError::Refused { .. }) => "see the service's message; nothing of that batch was written",
-        AppError::Credentials(_) => "README.md explains in five steps how to get credentials and where to name them",
+        AppError::Credentials(_) => {
+            "correct the path, or download the key file again; README.md has the five steps to credentials"
+        }
         AppError::Source(SourceError::Denied { .. }) => READABLE,
         AppError::Source(SourceError::Unavailable { .. })
         | AppError::Run(RunError::Input(SourceError::Unavailable { .. })) => LOOK_AT_IT,
@@ -296,17 +297,18 @@ fn find_help(error: &AppError) -> Option<&'static str> {
     })
 }
 
-/// The next step when a file may not be read.
 /// The next step where a source ended before its first record.
 const NO_RECORD_PROCESSED: &str = "no record was processed; correct the source and run again";
 
+/// The next step when a file may not be read.
 const READABLE: &str = "name a file that this user may read";
 
 /// The next step when reading the source failed.
-const LOOK_AT_IT: &str = "see whether another program can read it, then run again: it continues where it stopped";
+const LOOK_AT_IT: &str = "check that another program can read it, then run again: it continues where it stopped";
 
 /// The next step when the source is not there.
-const ELSEWHERE: &str = "correct the path below [source], which starts at the job file's folder, or give another with --input, which starts where you are";
+const ELSEWHERE: &str =
+    "correct the path: that of [source] starts at the job file's folder, that of --input where you are";
 
 /// Returns the next step after an error of the source in the middle of a run.
 fn find_source_help(error: &SourceError) -> Option<&'static str> {

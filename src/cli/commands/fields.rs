@@ -29,6 +29,11 @@ pub fn explain_missing_field(what: &str, path: &str, header_row: &HeaderRow) -> 
             "the header row is one field with {delimiter:?} in it: write delimiter = {delimiter:?} below [source]; {found}"
         );
     }
+    if let Some(delimiter) = other_delimiter(path, &header_row.fields) {
+        return format!(
+            "the fields seem to be separated by {delimiter:?}: write delimiter = {delimiter:?} below [source]; nothing was written"
+        );
+    }
     let similar = find_similar_fields(path, &header_row.fields);
     match header_row.fields.iter().find(|field| is_value(field)).filter(|_| similar.is_empty()) {
         Some(value) => format!(
@@ -43,6 +48,16 @@ pub fn explain_missing_field(what: &str, path: &str, header_row: &HeaderRow) -> 
         }
         None => suggest_fields(what, &similar),
     }
+}
+
+/// Returns the delimiter at which a part of some field is the field that the path names.
+fn other_delimiter(path: &str, fields: &[String]) -> Option<String> {
+    let delimiters = [";", "\t", "|", ","].into_iter();
+    let names = |delimiter: &&str| {
+        let parts = fields.iter().filter(|field| field.contains(*delimiter)).flat_map(|field| field.split(*delimiter));
+        parts.map(|part| part.trim().trim_matches('"')).any(|part| as_jq(part) == path)
+    };
+    delimiters.filter(|delimiter| fields.len() > 1 && names(delimiter)).map(str::to_owned).next()
 }
 
 /// Returns whether the name of a field looks like a value: a number, a date or a mail address.
@@ -77,7 +92,7 @@ pub fn explain_common_cause(cause: &CommonCause, key: &str) -> String {
             let suggestion = near.first().filter(|_| !is_found).map(|name| format!("; did you mean key = {name:?}?"));
             format!("see [item] in the job file{has}{}", suggestion.unwrap_or_default())
         }
-        "source" => "see whether the source is what the job file says, and whole".to_owned(),
+        "source" => "check that this is the right source, and that it is complete".to_owned(),
         "output" => "see [sheet] columns in the job file, and what the records hold there".to_owned(),
         step if cause.is_program => {
             format!("see what step {step} needs; these failures are in Failures, and the next run tries them again")
@@ -145,6 +160,14 @@ mod tests {
             let advice = help(path, fields, None);
             assert!(advice.starts_with(suggestion), "{advice}");
         }
+    }
+
+    #[test]
+    fn fields_that_another_delimiter_separates_suggest_it() {
+        let advice = help(".id", &["id;a", "b"], Some(','));
+        assert!(advice.contains("write delimiter = \";\" below [source]"), "{advice}");
+        assert!(help(".id", &["id;a", "ID"], None).contains("\";\""));
+        assert!(!help(".nr", &["id;a", "b"], None).contains("delimiter"));
     }
 
     #[test]

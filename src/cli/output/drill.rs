@@ -227,7 +227,7 @@ impl DrillOutput {
             }
             if self.has_stages() {
                 findings.push(format!(
-                    "stage {} is not idempotent: it ran more than once in {} of {}, {} in seed {}, and its command \
+                    "stage {} is not idempotent: it ran more than once in {} of {}, {} in seed {}; its command \
                      does not read SHEETKEEP_IDEMPOTENCY_KEY",
                     make_visible(&sum.runs.step),
                     sum.drills,
@@ -238,8 +238,7 @@ impl DrillOutput {
                 continue;
             }
             findings.push(format!(
-                "step {} is not idempotent: it ran more than once for {} in {} of {}, {} for {} in seed {}, and \
-                 its program does not read SHEETKEEP_IDEMPOTENCY_KEY",
+                "step {} is not idempotent: it ran more than once for {} in {} of {}, {} for {} in seed {}; its program does not read SHEETKEEP_IDEMPOTENCY_KEY",
                 make_visible(&sum.runs.step),
                 format_count(sum.runs.repeated_items, "item"),
                 sum.drills,

@@ -97,8 +97,19 @@ pub(crate) fn make_subscriber(
     Ok(Box::new(filtered.with(layer.fmt_fields(FieldsForPeople).with_writer(writer))))
 }
 
+/// Whether a directive is one word and not a level. It would log this module only, and so nothing if
+/// it is a misspelt level.
+fn is_bare_word(directive: &str) -> bool {
+    let is_word = !directive.is_empty() && directive.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    is_word && directive.parse::<LevelFilter>().is_err()
+}
+
 fn make_filter(settings: &LogSettings) -> Result<EnvFilter, LogError> {
     if let Some(directives) = settings.directives.as_deref().filter(|text| !text.trim().is_empty()) {
+        let mut parts = directives.split(',').map(str::trim);
+        if let Some(word) = parts.find(|part| is_bare_word(part)) {
+            return Err(LogError::Directives(format!("{word} is not a level, and a module needs one: {word}=debug")));
+        }
         return EnvFilter::builder().parse(directives).map_err(|error| LogError::Directives(error.to_string()));
     }
     Ok(EnvFilter::new(match (settings.is_quiet, settings.verbose) {
@@ -351,5 +362,11 @@ mod tests {
     fn directives_that_mean_nothing_are_refused() {
         let settings = LogSettings { directives: Some("a=b=c".into()), ..LogSettings::default() };
         assert!(matches!(make_filter(&settings), Err(LogError::Directives(_))));
+        for (text, is_fine) in
+            [("loud", false), ("info,hyper", false), ("DEBUG", true), ("4", true), ("hyper=info, warn", true)]
+        {
+            let settings = LogSettings { directives: Some(text.into()), ..LogSettings::default() };
+            assert_eq!(make_filter(&settings).is_ok(), is_fine, "{text}");
+        }
     }
 }

@@ -19,6 +19,9 @@ pub(crate) fn find_example(path: &str, name: &str) -> Option<&'static str> {
     })
 }
 
+/// Keys whose value is a jq path of the record.
+const JQ_KEYS: [&str; 2] = ["item.key", "item.version"];
+
 /// Returns how to write a value whose type is wrong.
 pub(crate) fn advise_on_type(path: &str, schema: &Value, found: &DeValue<'_>) -> Option<String> {
     let (_, key) = path.rsplit_once('.').unwrap_or(("", path));
@@ -31,6 +34,7 @@ pub(crate) fn advise_on_type(path: &str, schema: &Value, found: &DeValue<'_>) ->
             "take the brackets away: one path, or a pattern such as \"exports/*.csv\"".to_owned()
         }
         "string" if matches!(found, DeValue::Array(_)) => "take the brackets away, and write one text".to_owned(),
+        "string" if JQ_KEYS.contains(&path) => format!("write a jq path in quotes, such as {key} = \".{key}\""),
         "string" if matches!(found, DeValue::Integer(_) | DeValue::Float(_)) => {
             "put it in quotes; a length of time may have a unit, such as \"2s\"".to_owned()
         }

@@ -31,7 +31,7 @@ impl Committer {
         self.fail_rejected_item(intake, queue)
     }
 
-    /// Turns an item that alone is refused into a failure.
+    /// Turns the item that is found to be the rejected one into a failure.
     pub(super) fn fail_rejected_item(&mut self, intake: &mut Intake, queue: &mut CommitQueue) -> Result<(), RunError> {
         if !self.bisection.has_found() {
             return Ok(());

@@ -67,7 +67,7 @@ pub(super) fn describe_take_over(schedule: Option<&ScheduleRecorder>, state: &St
 
 /// Returns the error for a deleted head marker.
 pub(super) fn describe_missing_head() -> RunError {
-    let why = "the job's state marker is missing from the spreadsheet although its tabs exist: restore an earlier \
+    let why = "the job's state marker is missing from the spreadsheet although its tabs exist; restore an earlier \
                version from the file's version history, or see docs/runbook.md";
     RunError::Store(StoreError::Inconsistent { why: why.into() })
 }

@@ -117,7 +117,7 @@ impl Intake {
 }
 
 /// What to do about a kept record that is a line of a table, or other bytes that are not JSON.
-const WITHOUT_JSON: &str = "; what is kept of it is not JSON, so it can't be retried from there: correct it in the \
+const WITHOUT_JSON: &str = "; what is kept of it is not JSON, so it can't be retried from there; correct it in the \
      source and close this with failures skip; or write the record into payload as a JSON object";
 
 /// Returns the error of a requested retry whose kept record is not JSON. It is the one that the

@@ -14,7 +14,7 @@ use crate::runner::records::intake::{FailedItem, Intake};
 use crate::time::Timestamp;
 
 /// The error text of an item that was begun at most once.
-const IN_DOUBT: &str = "in doubt: an earlier run had begun it, or was about to, and vanished before it said how it ended. See whether it \
+const IN_DOUBT: &str = "in doubt: an earlier run began it, or was about to, and ended without a result. See whether it \
                         happened; then write retry, to do it, or skip";
 
 impl Intake {

@@ -10,7 +10,7 @@ use crate::runner::queue::commit_queue::PendingItem;
 use crate::runner::run_loop::RunLoop;
 
 /// The warning about an empty source.
-const NO_RECORD: &str = "the source has no record: see whether what writes it has come to its end";
+const NO_RECORD: &str = "the source has no record: check that the program that writes it has finished";
 
 impl RunLoop {
     /// Queues a result for a commit. A failure among the first records is held until it is clear

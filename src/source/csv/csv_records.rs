@@ -148,7 +148,7 @@ impl<R: Read + Send> RowRecords<R> {
         let row = match self.reader.next() {
             Ok(Some(row)) => row,
             Ok(None) => {
-                let why = "the input is empty; its first row has to name the fields: see whether what writes it has come to its end";
+                let why = "the input is empty; its first row has to name the fields: check that the program that writes it has finished";
                 return Err(broken(1, why.into()));
             }
             Err(RowScanError::CutOff) => return Err(broken(1, "a quote that it opens is never closed".into())),
@@ -306,14 +306,13 @@ impl<R: Read + Send> Records for RowRecords<R> {
             [at] => {
                 let field = Value::from(columns.get(*at).map(String::as_str).unwrap_or_default());
                 notes.push(format!(
-                    "{name}: field {} has no name in the header row, and is left out where it is empty: write a name \
+                    "{name}: field {} has no name in the header row, and is left out where it is empty; write a name \
                      there, or leave it out with a step: map = 'del(.{field})'",
                     at + 1
                 ));
             }
             [first, rest @ ..] => notes.push(format!(
-                "{name}: field {} and {} more have no name in the header row, and are left out: a record with a value \
-                 in one of them fails; write names there, or remove the fields",
+                "{name}: field {} and {} more have no name in the header row, and are left out; a record with a value in one of them fails; write names there, or remove the fields",
                 first + 1,
                 rest.len()
             )),

@@ -322,7 +322,7 @@ impl<R: Read> Splitter<R> {
     /// one, but the elements of the first were already returned.
     fn report_repeated_member(&self, depth: usize, name: &str, position: ElementPosition) -> SplitError {
         let why = format!(
-            "items is {}[], and the object at {} has the member {name:?} twice: records of the first one were read, those of this one \
+            "items is {}[], and the object at {} has the member {name:?} twice; records of the first one were read, those of this one \
              are not; make it one, or read the last one with items = \"{}[] | .\"",
             self.path,
             self.path.take_first(depth),

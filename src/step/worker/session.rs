@@ -271,7 +271,10 @@ impl WorkerSession {
 }
 
 fn describe_timeout(time: Duration) -> String {
-    format!("it was stopped after {}: does it end? `timeout` allows more", describe_time(time))
+    format!(
+        "it was stopped after {}: correct the expression if it never ends, or set a longer `timeout`",
+        describe_time(time)
+    )
 }
 
 fn describe_time(time: Duration) -> String {

@@ -1,4 +1,4 @@
-//! Plans the rows of a commit: which are written over existing rows, which fill blank rows, which
+//! Plans the rows of a commit: which rewrite existing rows, which fill blank rows, which
 //! are new.
 //!
 //! In scope: the row of each key, the cells of each row. Out of scope: the requests
@@ -51,7 +51,7 @@ pub struct Scratch {
     pub margin: u32,
 }
 
-/// A row to write over.
+/// A row to rewrite.
 pub(super) struct PlannedWrite<'a> {
     /// The row, and what has to be found there.
     pub(super) target: RowWrite,
@@ -59,7 +59,7 @@ pub(super) struct PlannedWrite<'a> {
     pub(super) what: WriteContent<'a>,
 }
 
-/// The contents of a row to write over.
+/// The contents of a row to rewrite.
 pub(super) enum WriteContent<'a> {
     /// These cells, by column.
     Cells(Vec<(usize, cell::CellData)>),

@@ -1,4 +1,4 @@
-//! Encodes the rows of the data tab: appended, inserted, or written over existing rows, with their
+//! Encodes the rows of the data tab: appended, inserted, or rewritten in place, with their
 //! undo log. Pure.
 //!
 //! In scope: the order of requests, merging of neighbouring rows and columns.

@@ -1,4 +1,4 @@
-//! The capability probe of the guard: its batches, and what the replies prove. Pure.
+//! The capability probe of the guard: its batches, and what the responses prove. Pure.
 //!
 //! Out of scope: its calls (`store::probe::capability`).
 

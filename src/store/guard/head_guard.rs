@@ -143,8 +143,8 @@ impl BatchStep {
         }
     }
 
-    /// Whether the refusal of this request comes from the guard and must be resolved by reading the
-    /// head.
+    /// Whether this step belongs to the guard or writes the state. Tests ask this; the encoder labels
+    /// its requests by itself.
     pub fn is_guard(&self) -> bool {
         !matches!(self, Self::Changes | Self::MakeTabs)
     }

@@ -65,7 +65,7 @@ impl Loader {
         let title = &info.title;
         Ok(row.map(|row| Anomaly {
             message: format!(
-                "the header of tab {title} is in row {row} now, and it has to be in row 1: drag that row to the top, or delete the rows \
+                "the header of tab {title} is in row {row} now, and it has to be in row 1; drag that row to the top, or delete the rows \
                  that were put above it"
             ),
             is_blocking: true,

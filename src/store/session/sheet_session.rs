@@ -128,13 +128,12 @@ impl SheetSession {
         self.jobs_refusal = Some(format!("the tab Jobs was left as it is: {why}"));
     }
 
-    /// Counts a layout refusal that concerns no missing range. Returns `true` if another load can't
-    /// help.
+    /// Returns whether another load can't help after one more layout refusal that concerns no
+    /// missing range.
     ///
     /// After the first refusal a load may find a tab that was created meanwhile. The same holds for
     /// the second when several jobs start at the same time.
-    pub fn is_layout_rejected(&mut self) -> bool {
-        self.layout_refusals += 1;
-        self.layout_refusals > MAX_LAYOUT_REFUSALS
+    pub fn is_layout_exhausted(&self) -> bool {
+        self.layout_refusals >= MAX_LAYOUT_REFUSALS
     }
 }

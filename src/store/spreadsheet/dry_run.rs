@@ -1,10 +1,10 @@
-//! A rehearsal: the commits of a run, prepared as usual and never sent.
+//! A dry run: the commits of a run, prepared as usual and never sent.
 //!
 //! In scope: the effect of each commit on rows and cells, in a session that behaves as if the
 //! service had applied it.
 //! Out of scope: what the effects mean for people (`app::plan::run_plan`).
 //!
-//! A rehearsal loads and reads like a run. Its `commit` calls no write method of the client, so it
+//! A dry run loads and reads like a run. Its `commit` calls no write method of the client, so it
 //! can't change the spreadsheet.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -30,13 +30,13 @@ const SAMPLE_ROWS: usize = 5;
 const PROBE_READS: u64 = 1;
 const PROBE_WRITES: u64 = 2;
 
-/// A store on which commits are rehearsed.
+/// A store that prepares commits and never sends them.
 pub struct DryRunStore {
     inner: SheetsStore,
     effects: Mutex<DryRunEffects>,
 }
 
-/// The effects of all rehearsed commits.
+/// The effects of all prepared commits.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DryRunEffects {
     /// The head that the load found; `None` if the job has never run here.
@@ -53,7 +53,7 @@ pub struct DryRunEffects {
     pub probe_reads: u64,
     /// Rows added to the data tab.
     pub inserted: u64,
-    /// Rows of the data tab that are written over.
+    /// Rows of the data tab that are rewritten.
     pub updated: u64,
     /// Keys that become done.
     pub keys: u64,
@@ -81,7 +81,7 @@ pub struct SampleRow {
 }
 
 impl DryRunStore {
-    /// Creates a rehearsal on the spreadsheet of this store.
+    /// Creates a dry run on the spreadsheet of this store.
     pub fn new(inner: SheetsStore) -> Self {
         Self { inner, effects: Mutex::new(DryRunEffects::default()) }
     }
@@ -168,7 +168,7 @@ impl DryRunEffects {
     }
 }
 
-/// The calls are those of the plan itself; its rehearsed writes are in the effects.
+/// The calls are those of the plan itself; its prepared writes are in the effects.
 impl StoreLayer for DryRunStore {
     fn inner(&self) -> &dyn Store {
         &self.inner

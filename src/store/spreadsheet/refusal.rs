@@ -20,7 +20,7 @@ impl SheetsStore {
         refusal: &ApiError,
     ) -> Option<CommitResult> {
         let why = match refusal.advice(self.loader().sheets.client_email()) {
-            Some(advice) => format!("{}; {advice}", refusal.message),
+            Some(advice) => format!("{}; {advice}", refusal.message.trim_end_matches('.')),
             None => refusal.message.clone(),
         };
         if refusal.code != 400 {
@@ -49,12 +49,9 @@ impl SheetsStore {
             part => part,
         };
         let mut session = self.lock_session();
-        let part = match part {
-            CommitPart::Layout if !refusal.is_about_missing_range() && session.is_layout_rejected() => {
-                CommitPart::Other
-            }
-            part => part,
-        };
+        let counts = part == CommitPart::Layout && !refusal.is_about_missing_range();
+        let part = if counts && session.is_layout_exhausted() { CommitPart::Other } else { part };
+        session.layout_refusals += u32::from(counts);
         let location = session.location.clone();
         if part == CommitPart::Guard && session.strategy.on_refused(commit, location.as_ref(), prepared.guard_kind) {
             return None;
@@ -72,7 +69,7 @@ impl SheetsStore {
         };
         let makes_tab = refusal.request.is_some_and(|at| matches!(requests.get(at), Some(Request::AddSheet { .. })));
         let mut session = self.lock_session();
-        if !is_for_jobs || (makes_tab && !session.is_layout_rejected()) {
+        if !is_for_jobs || (makes_tab && !session.is_layout_exhausted()) {
             return false;
         }
         session.leave_jobs(why);

@@ -13,7 +13,7 @@ use crate::store::tabs::error::LoadError;
 use crate::store::upsert::repair::location::image::{EnteredImages, TabImage};
 
 impl SheetsStore {
-    /// Checks the undo log of the last batch if its reply was lost or showed misplaced writes.
+    /// Checks the undo log of the last batch if its response was lost or showed misplaced writes.
     /// Returns the number of misplaced rows.
     pub(super) async fn verify_upserts(&self) -> Result<u64, StoreError> {
         let pending_verification = self.lock_session().row_tracker.pending_verification().cloned();

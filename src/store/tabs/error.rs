@@ -66,7 +66,7 @@ pub fn convert_unexecuted_call(error: &CallError) -> CommitResult {
 /// The error for a deleted head marker.
 pub fn describe_missing_head(job: &str) -> StoreError {
     let why = format!(
-        "the state marker of job {job} is missing from the spreadsheet although its tabs exist: the named range {} or the hidden state tab was deleted; restore an earlier version from the file's history, see docs/runbook.md",
+        "the state marker of job {job} is missing from the spreadsheet although its tabs exist; a person deleted the named range {} or the hidden state tab; restore an earlier version from the file's history, see docs/runbook.md",
         head_guard::name_job_range(job)
     );
     StoreError::Inconsistent { why }
@@ -120,7 +120,7 @@ pub fn describe_inconsistency() -> StoreError {
 /// The error for deleted rows whose undo log is unreadable, so that the deletion can't be verified.
 pub fn describe_unreadable_deletion_log(title: &str) -> StoreError {
     let why = format!(
-        "rows were deleted from the job's tabs, and the scratch rows of {title}, which hold copies of them, were edited: restore an earlier version from the file's version history"
+        "rows were deleted from the job's tabs, and the scratch rows of {title}, which hold copies of them, were edited; restore an earlier version from the file's version history"
     );
     StoreError::Inconsistent { why }
 }

@@ -197,7 +197,7 @@ fn explain_unusable_tab(tab: &Tab, is_own: bool) -> Option<String> {
             format!("tab {title} has lost its column \"{column}\": write that word back into its header row")
         } else {
             format!(
-                "tab {title} is not the one in which jobs show their state, and is left alone: rename it, and the job \
+                "tab {title} is not the one in which jobs show their state, and is left alone; rename it, and the job \
                  makes its own, or set [jobs] tab = false"
             )
         });

@@ -178,7 +178,7 @@ fn find_failures_anomaly(tab: &Tab) -> Option<Anomaly> {
     parse::check_header(tab, needed).or_else(|| {
         tab.missing_column(&[mark]).map(|mark| Anomaly {
             message: format!(
-                "tab {} has no column \"{mark}\", so a record that you correct there is only noticed with retry beside it: write that word after its last header",
+                "tab {} has no column \"{mark}\", so a record that you correct there is only noticed with retry beside it; write that word after its last header",
                 tab.title
             ),
             is_blocking: false,

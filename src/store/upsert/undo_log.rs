@@ -1,10 +1,10 @@
 //! The undo log of writes by position: pre- and post-images of the rows, kept in scratch rows.
 //! Pure.
 //!
-//! In scope: what a batch keeps of its writes, and whether they hit.
-//! Out of scope: the texts of the scratch rows (`scratch_text`), their places (`scratch_rows`), the
-//! requests (`store::commit::row_writer`), planning the repair of misplaced
-//! writes (`store::upsert::repair::planning::plan`).
+//! In scope: what a batch keeps of its writes, and whether they hit. In files of their own: the texts
+//! of the scratch rows (`scratch_text`), their places (`scratch_rows`), the formulas of a header
+//! (`header_formulas`). Out of scope: the requests (`store::commit::row_writer`), planning the
+//! repair of misplaced writes (`store::upsert::repair::planning::plan`).
 //!
 //! A batch writes a row at the last known position of its key. Users sort, insert and delete rows
 //! meanwhile, and a spreadsheet has no conditional write. So the same batch copies the rows as

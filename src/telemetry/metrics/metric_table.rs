@@ -2,7 +2,7 @@
 //! table in `docs/observability.md`.
 //!
 //! In scope: names, types, units, labels, help. Out of scope: values (`samples`), forms
-//! (`prometheus_text`, `statsd`).
+//! (`prometheus_text`, `statsd_names`).
 //!
 //! Names follow <https://prometheus.io/docs/practices/naming/>: a prefix, base units, `_total` for
 //! counters, and the instant of an event in place of its age. The label `job_name` is on every
@@ -97,7 +97,7 @@ families! {
     LAST_ITEMS = "sheetkeep_run_last_items", Gauge, "items", Some(("outcome", &OUTCOMES)),
         "Items of the last run by what became of them";
     LAST_ROWS = "sheetkeep_run_last_rows", Gauge, "rows", Some(("change", &CHANGES)),
-        "Rows of the data tab that the last run added or wrote over";
+        "Rows of the data tab that the last run added or rewrote";
     LAST_ERRORS = "sheetkeep_run_last_errors", Gauge, "errors", None,
         "Items that failed in the last run, and 1 more if an error ended the run itself";
     LAST_COMMITS = "sheetkeep_run_last_commits", Gauge, "commits", None,
@@ -127,7 +127,7 @@ families! {
     ITEMS = "sheetkeep_items_processed_total", Counter, "items", Some(("outcome", &OUTCOMES)),
         "Items by what became of them, in runs of this installation";
     ROWS = "sheetkeep_rows_written_total", Counter, "rows", Some(("change", &CHANGES)),
-        "Rows of the data tab that runs of this installation added or wrote over";
+        "Rows of the data tab that runs of this installation added or rewrote";
     RETRIES = "sheetkeep_retries_total", Counter, "attempts", Some(("reason", &RETRY_REASONS)),
         "Attempts after the first one of a call or a step, in runs of this installation";
     REQUESTS = "sheetkeep_sheets_requests_total", Counter, "calls", Some(("method", &METHODS)),

@@ -38,7 +38,7 @@ pub struct RunMeasurement {
     pub items: ItemCounts,
     /// Rows added to the data tab.
     pub rows_added: u64,
-    /// Rows of the data tab that were written over.
+    /// Rows of the data tab that were rewritten.
     pub rows_updated: u64,
     /// Commits that were applied.
     pub commits: u64,

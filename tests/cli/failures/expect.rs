@@ -31,7 +31,7 @@ fn a_source_that_is_empty_degrades_the_run() {
 #[test]
 fn a_column_that_went_empty_degrades_the_run() {
     let project = project("a,\nb,\nc,\n");
-    project.run(&["run", "orders.toml"]).exits(3).shows("column price is empty in every row");
+    project.run(&["run", "orders.toml"]).exits(3).shows("no row has a value in column price");
     project.write("orders.csv", "id,price\nd,\ne,5\nf,\n");
     project.run(&["run", "orders.toml"]).exits(0).shows("succeeded");
     project.run(&["run", "orders.toml"]).exits(0).shows("new 0");
@@ -105,16 +105,20 @@ fn a_column_that_went_empty_changes_no_row() {
     let project = upsert_project("a,1\nb,2\nc,3\n");
     project.write("orders.csv", "id,price\na,\nb,\nc,\nd,\n");
     let degraded = project.run(&["run", "orders.toml"]);
-    degraded.exits(3).shows("column price is empty in every row; 3 changed rows are held back").shows("1 row added");
+    degraded.exits(3).shows("no row has a value in column price; 3 changed rows are held back").shows("1 row added");
     assert_eq!(project.column("orders.toml", "Orders", "price"), ["1", "2", "3", ""]);
-    project.run(&["plan", "orders.toml"]).exits(0).shows("column price is empty in every row; 3 changed rows");
+    project.run(&["plan", "orders.toml"]).exits(0).shows("no row has a value in column price; 3 changed rows");
     project.write("orders.csv", "id,price\na,1\nb,2\nc,4\nd,5\n");
     project.run(&["run", "orders.toml"]).exits(0).shows("2 rows updated");
     assert_eq!(project.column("orders.toml", "Orders", "price"), ["1", "2", "4", "5"]);
     project.write("orders.csv", "id,price\na,\nb,2\nc,4\nd,5\n");
     project.run(&["run", "orders.toml"]).exits(3).shows("1 changed row is held back");
     assert_eq!(project.column("orders.toml", "Orders", "price"), ["1", "2", "4", "5"]);
-    project.run(&["run", "orders.toml", "--approve"]).exits(3).shows("1 row updated").shows("column price is empty");
+    project
+        .run(&["run", "orders.toml", "--approve"])
+        .exits(3)
+        .shows("1 row updated")
+        .shows("no row has a value in column price");
     assert_eq!(project.column("orders.toml", "Orders", "price"), ["", "2", "4", "5"]);
 }
 
@@ -141,7 +145,7 @@ fn a_program_leaves_only_what_was_read_to_judge() {
     let project = upsert_project("a,1\nb,2\nc,3\n");
     project.change("orders.toml", "[sheet]", "[[step]]\ncommand = [\"/bin/cat\"]\n\n[sheet]");
     project.write("orders.csv", "id,price\na,\nb,\nc,\n");
-    project.run(&["run", "orders.toml"]).exits(3).shows("column price is empty").shows("3 rows updated");
+    project.run(&["run", "orders.toml"]).exits(3).shows("no row has a value in column price").shows("3 rows updated");
     project.write("orders.csv", "id,price\na,1\n");
     project.run(&["run", "orders.toml"]).exits(3).shows("1 changed row is held back");
     assert_eq!(project.column("orders.toml", "Orders", "price"), ["", "", ""]);

@@ -175,7 +175,7 @@ fn a_retry_of_a_step_is_a_line_of_the_log() {
     let project = project("echo try later >&2; [ $SHEETKEEP_ATTEMPT = 3 ] || exit 75");
     project.change("work.toml", "attempts = 2", "attempts = 6");
     let ended = project.run(&["run", "work.toml"]);
-    ended.exits(0).says("step worker of a: attempt 2 of 6 in ").says("attempt 3 of 6");
+    ended.exits(0).says("step worker of a: attempt 2 of 6 starts in ").says("attempt 3 of 6");
     ended.says("sh asks to be tried again: try later");
     project.write("items.jsonl", "{\"id\": \"b\"}\n");
     let ended = project.run(&["run", "work.toml", "--log-format", "json"]);

@@ -197,7 +197,7 @@ fn why_nothing_ran_is_in_the_log() {
     yearly.replace_range(at..end, "cron = \"0 3 29 2 *\"");
     project.write("quakes.toml", &yearly);
     let mut daemon = project.start(&["schedule", "run", "quakes.toml"]);
-    let reason = "skipped: this time was before the first call of run --due";
+    let reason = "skipped: no call of run --due came before this time";
     let line = daemon.hears(reason);
     assert!(line.contains("WARN") && line.contains("quakes"), "{line}");
     daemon.signal("-TERM");

@@ -275,7 +275,7 @@ fn a_job_that_outgrows_its_interval_is_named_by_late_and_check() {
         let row = usize::try_from(nth).expect("few") + 1;
         fixture.type_in("Runs", row, 5, &[json!(began), json!(began + 72.0 / 86_400.0)]);
     }
-    let sentence = "a run takes about 1 min 12 s, and the schedule starts one every 1 min: let it run less often";
+    let sentence = "a run takes about 1 min 12 s, and the schedule starts one every 1 min; let it run less often";
     let late = fixture.say(&["late", "quakes.toml"]);
     assert!(late.out.contains(sentence), "{late:?}");
     let checked = fixture.say(&["check", "quakes.toml"]);

@@ -83,3 +83,55 @@ fn a_long_cause_is_written_once_for_records_that_share_it() {
     project.write("orders.csv", "id,price\n5,\"1.234.567,51\"\n6,\"1.234.567,52\"\n");
     project.run(&["run", "orders.toml"]).exits(3).says("record 2): output: the same error with other values");
 }
+
+#[test]
+fn data_beside_its_job_file_is_not_written_over_by_advice() {
+    let project = TempProject::orders("", "a,1\n");
+    let ended = project.run(&["run", "orders.csv"]);
+    ended.exits(78).says("run that: sheetkeep run orders.toml");
+    assert!(!ended.err.contains('>'), "{}", ended.err);
+    project.write("items.json", "[{\"nr\":1}]");
+    project.run(&["run", "items.json"]).exits(78).says("your records' key in place of .id");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_log_level_that_is_none_is_refused() {
+    let project = TempProject::orders("", "a,1\n");
+    project.run_with(&[("SHEETKEEP_LOG", "loud")], &["run", "orders.toml"]).exits(78).says("loud is not a level");
+    project.write(".env", "SHEETKEEP_LOG=debug\n");
+    project.run(&["check", "orders.toml"]).exits(78).says("SHEETKEEP_LOG has no effect in");
+    project.run_with(&[("SHEETKEEP_LOG", "warn")], &["check", "orders.toml"]).exits(0);
+}
+
+#[test]
+fn a_code_of_other_changes_is_named() {
+    let project = TempProject::empty();
+    let job = "name = \"o\"\n[source]\ncsv = \"o.csv\"\n[item]\nkey = \".id\"\nversion = \".n\"\n[sheet]\ntab = \"O\"\n\
+               mode = \"upsert\"\nmax_changed = 1\n";
+    project.write("o.toml", job);
+    project.write("o.csv", "id,n\n1,1\n2,1\n");
+    project.run(&["run", "o.toml"]).exits(0);
+    project.write("o.csv", "id,n\n1,2\n2,2\n");
+    project.run(&["run", "o.toml"]).exits(3).shows("to apply, run --approve=");
+    let other = project.run(&["run", "o.toml", "--approve=bbbbbb"]);
+    other.exits(3).shows("--approve=bbbbbb is the code of other changes");
+}
+
+#[test]
+fn advice_shows_placeholders_and_hides_passwords() {
+    let project = TempProject::orders("", "a,1\n");
+    let proxy = [("HTTPS_PROXY", "socks5://ada:s3cret-word@proxy:1")];
+    let ended = project
+        .run_with(&proxy, &["run", "orders.toml", "--spreadsheet", "1abcdefghijklmnopqrstuvwxyz0123456789ABCDEF"]);
+    ended.exits(78).says("http://USER:PASSWORD@proxy.example:3128");
+    assert!(!ended.err.contains("s3cret-word"), "{}", ended.err);
+}
+
+#[test]
+fn an_empty_key_is_answered_with_where_keys_are() {
+    let project = TempProject::orders("", "a,1\n");
+    project.run(&["explain", "orders.toml", " "]).exits(2).says("KEY is empty").says("the tab Processed");
+    project.run(&["run", "orders.toml"]).exits(0);
+    project.run(&["failures", "skip", "orders.toml", ""]).exits(2).says("a KEY is empty");
+}

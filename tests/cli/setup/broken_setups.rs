@@ -178,7 +178,7 @@ fn a_key_with_escaped_line_ends_works_and_a_cut_one_is_named() {
 fn a_spreadsheet_out_of_reach_names_how_to_reach_it() {
     let setup = Setup::new();
     let elsewhere = setup.client.emulator.run(&setup.project, "1NoSuchSheet", &["check", "orders.toml"]);
-    names(&elsewhere, 66, &["problem  spreadsheet", "check SHEETKEEP_SPREADSHEET_ID"]);
+    names(&elsewhere, 66, &["problem  spreadsheet", "because SHEETKEEP_SPREADSHEET_ID names it"]);
     setup.client.emulator.fails("[{\"on\": \"reads\", \"do\": \"fail\", \"status\": 403}]");
     names(&setup.check(&[]), 77, &["problem  spreadsheet", "share the spreadsheet with", "as editor", "@"]);
     let mut unreachable = setup.client.emulator.command(&setup.project, ID, &["check", "orders.toml"]);

@@ -143,5 +143,23 @@ fn a_check_tries_the_types_of_columns_on_the_first_records() {
     project.write("o.csv", &format!("id,amount\n1,2\n{rows}"));
     project.run(&["check", "o.toml"]).exits(0);
     project.write("o.toml", &format!("{job}columns = {{ amuont = \"number\" }}\n"));
-    project.run(&["check", "o.toml"]).exits(0).shows("amuont").shows("a run stops here, unless");
+    project.run(&["check", "o.toml"]).exits(78).shows("amuont");
+    project.run(&["run", "o.toml"]).exits(78).says("amuont");
+}
+
+#[test]
+fn a_check_knows_which_columns_the_data_tab_has() {
+    let project = TempProject::empty();
+    let job = "name = \"o\"\n[source]\ncsv = \"o.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"O\"\n";
+    project.write("o.toml", &format!("{job}columns = {{ amount = \"number\" }}\n"));
+    project.write("o.csv", "id,amount\n1,2\n");
+    project.run(&["check", "o.toml"]).exits(0);
+    project.run(&["run", "o.toml"]).exits(0);
+    // The tab has that column; the source does not have it any more.
+    project.write("o.csv", "id\n3\n");
+    project.run(&["check", "o.toml"]).exits(0);
+    project.run(&["run", "o.toml"]).exits(0);
+    project.write("o.toml", &format!("{job}columns = {{ nope = \"number\" }}\n"));
+    project.run(&["check", "o.toml"]).exits(78).shows("nope");
+    project.run(&["run", "o.toml"]).exits(78).says("nope");
 }

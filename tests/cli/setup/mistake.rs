@@ -60,7 +60,7 @@ fn settled(text: &str, folder: &str) -> String {
     for (pattern, by) in [
         (r"\d{8}-\d{6}-[0-9a-f]{5}", "<run>"),
         (r"(succeeded|partial|failed) in [0-9.]+ (ms|s|min)( \d+ s)?", "$1 in <time>"),
-        (r"attempt (\d) of (\d) in [0-9.]+ m?s", "attempt $1 of $2 in <time>"),
+        (r"attempt (\d) of (\d) starts in [0-9.]+ m?s", "attempt $1 of $2 starts in <time>"),
         (r"\(\d+ ms\)", "(<time>)"),
         (r"(?m)^\S+Z  ?WARN (\S+: )?.*can be read or changed by others.*\n", ""),
     ] {

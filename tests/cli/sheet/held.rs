@@ -56,7 +56,7 @@ fn changes_beyond_the_limit_wait_and_new_rows_are_written() {
     let held = project.run(&["run", "orders.toml"]);
     held.exits(3)
         .shows("▲ degraded")
-        .shows("100 of 100 rows would change, max_changed is 10 rows and 10 %; 100 changed rows are held back")
+        .shows("100 of 100 rows would change; max_changed is 10 rows and 10 %; 100 changed rows are held back")
         .shows("read 103 · new 3 · skipped 0 · failed 0")
         .shows("3 rows added · 103 keys in all");
     assert_eq!((first_prices(&project), prices(&project).len()), (vec!["0".into(), "1".into(), "2".into()], 103));
@@ -114,7 +114,7 @@ fn a_plan_predicts_the_hold_and_shows_the_changes() {
     let plan = project.run(&["plan", "orders.toml"]);
     plan.exits(0)
         .shows("3 rows added · 100 written over")
-        .shows("the run would be degraded: 100 of 100 rows would change, max_changed is 10 rows and 10 %")
+        .shows("the run would be degraded: 100 of 100 rows would change; max_changed is 10 rows and 10 %")
         .shows("~ id: k0");
     let document = project.run(&["plan", "orders.toml", "--json"]).document();
     assert_eq!((&document["held"]["rows"], &document["held"]["of"]), (&json!(100), &json!(100)));

@@ -86,7 +86,7 @@ impl Rule {
             }
             Self::ChangedCellLeft => "leaves it: you changed it",
             Self::MissedCellWritten => {
-                "writes it, unless you have changed it: after the batch in a row that the batch had hit, or \
+                "writes it, unless you have changed it: after the batch in a row that the batch hit, or \
                  after a repair of it was planned"
             }
             Self::OneRowPerKey => "one row for each key",
@@ -131,7 +131,7 @@ impl Rule {
                 "A formula that a repair wrote while columns moved gets the references that it should have had"
             }
             Self::PreparedCellsStay => {
-                "new rows fill the rows below the last key, as long as the job's own columns are blank there; your \
+                "New rows fill the rows below the last key, as long as the job's own columns are blank there; your \
                  cells stay where they are"
             }
             Self::DeletedProcessedRowRepeated => "that key is processed again when the source yields it",

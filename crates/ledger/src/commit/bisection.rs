@@ -18,7 +18,7 @@
 //! one. With the first refusal and the commit without items, that is 16·(⌈log2 n⌉ + 1) + 2 commits
 //! a run.
 //!
-//! A batch whose reply was lost three times while the head never moved is treated alike: the
+//! A batch whose response was lost three times while the head never moved is treated alike: the
 //! service answers some bad content with 500. In that case an accepted half proves nothing about
 //! the other half. An item is rejected only if it fails alone.
 
@@ -37,9 +37,9 @@ pub struct Bisection {
 /// How certain it is that the service refused the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confidence {
-    /// The service answered with a refusal.
+    /// The response was a refusal.
     Refused,
-    /// Every reply was lost, and the head never moved.
+    /// Every response was lost, and the head never moved.
     NeverAnswered,
 }
 
@@ -94,7 +94,8 @@ impl Bisection {
         }
     }
 
-    /// True if the first item alone is refused.
+    /// True if the first item is the rejected one. It was refused alone, or the batch without it was
+    /// accepted.
     pub fn has_found(&self) -> bool {
         self.search == SearchState::Found
     }

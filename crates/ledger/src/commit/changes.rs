@@ -1,6 +1,6 @@
 //! One atomic batch, independent of any store's format.
 //!
-//! In scope: what a commit carries, its size, and the possible replies of a store.
+//! In scope: what a commit carries, its size, and the possible results in a store.
 //! Out of scope: the outcome of a commit (`ledger::commit::commit_machine`), and how a store guards
 //! it (`store::guard::head_guard`).
 

@@ -37,7 +37,7 @@ impl FirstRows {
         let at = self.rows.iter().position(|row| !is_blank(row)).filter(|at| *at > 0)?;
         let (tab, row) = (&self.tab, self.rows.get(at)?);
         Some(format!(
-            "tab {tab} has nothing in row 1, where its header has to be, and {} in row {}: if that is the header, delete the rows above \
+            "tab {tab} has nothing in row 1, where its header has to be, and {} in row {}; if that is the header, delete the rows above \
              it; if the tab is not the job's, name another one in [sheet] tab",
             quote_texts(row),
             at + 1

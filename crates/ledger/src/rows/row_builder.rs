@@ -101,7 +101,7 @@ fn check_blank_variants(members: &Map<String, Value>, name: &str) -> Result<(), 
     let other_name = members.keys().find(|other| *other != name && trim_header(other) == trim_header(name));
     other_name.map_or(Ok(()), |other_name| {
         Err(ValueRejection(format!(
-            "the output has the columns {} and {}, which differ only in the blanks around them: rename one in the step",
+            "the output has the columns {} and {}, which differ only in the blanks around them: rename one in the source, or in a step",
             quote_name(other_name),
             quote_name(name)
         )))

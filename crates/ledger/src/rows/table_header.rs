@@ -199,7 +199,7 @@ impl Header {
             }
             NewColumns::Refuse => {
                 return Err(ValueRejection(format!(
-                    "the output has a column {} which tab {} does not have: add it to the header row, drop it in the step, or say \
+                    "the output has a column {} which tab {} does not have; add it to the header row, drop it in the step, or say \
                      new_columns = \"add\" or \"ignore\"",
                     quote_name(first),
                     self.tab

@@ -119,7 +119,7 @@ pub enum Event {
         /// Duration in milliseconds, including the resolution.
         took_ms: u64,
     },
-    /// A commit's reply was lost, or the guard refused it; the head is read next.
+    /// A commit's response was lost, or the guard refused it; the head is read next.
     InDoubt {
         /// The commit's number.
         number: u64,

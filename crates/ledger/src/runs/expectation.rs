@@ -86,7 +86,7 @@ impl Expectations {
             Some(format!("{name} {count}, expected {range}"))
         });
         let empty = self.filled.iter().enumerate().filter(|(at, _)| filled.filled.get(*at) == Some(&false));
-        let empty = empty.map(|(_, column)| format!("column {column} is empty in every row"));
+        let empty = empty.map(|(_, column)| format!("no row has a value in column {column}"));
         outside.chain(empty.filter(|_| filled.has_rows)).collect()
     }
 }
@@ -228,7 +228,7 @@ mod tests {
         filled.add_row(&columns, |column| column == "name");
         filled.add_row(&columns, |_| false);
         let counts = Counts { read: 2, ..Counts::default() };
-        assert_eq!(violations(counts, &filled), ["column price is empty in every row"]);
+        assert_eq!(violations(counts, &filled), ["no row has a value in column price"]);
         filled.add_row(&columns, |_| true);
         assert!(violations(counts, &filled).is_empty());
     }

@@ -278,8 +278,8 @@ pub enum HoldVerdict {
     NotHeld,
     /// They are approved.
     Approved(HeldPlan),
-    /// None of them is made, for these reasons; the last one says why the text in `approve` approves
-    /// nothing.
+    /// None of them is made, for these reasons. The last ones say why a code of the command line, and
+    /// the text in `approve`, approve nothing.
     Held(HeldPlan, Vec<String>),
 }
 
@@ -287,7 +287,7 @@ pub enum HoldVerdict {
 pub fn decide_hold(question: &HoldQuestion<'_>) -> HoldVerdict {
     let HoldQuestion { changes, keys, earlier, request, .. } = *question;
     let over = question.limit.filter(|limit| limit.is_exceeded(changes.changes, keys));
-    let over = over.map(|limit| format!("{} of {keys} rows would change, max_changed is {limit}", changes.changes));
+    let over = over.map(|limit| format!("{} of {keys} rows would change; max_changed is {limit}", changes.changes));
     let reasons: Vec<String> = question.violations.iter().cloned().chain(over).collect();
     if changes.changes == 0 || reasons.is_empty() {
         return HoldVerdict::NotHeld;
@@ -305,7 +305,11 @@ pub fn decide_hold(question: &HoldQuestion<'_>) -> HoldVerdict {
     if is_approved {
         return HoldVerdict::Approved(HeldPlan { is_approved, ..plan });
     }
-    HoldVerdict::Held(plan, reasons.into_iter().chain(explain_refusal(request)).collect())
+    let other = match question.approval {
+        Approval::OfPlan(code) => Some(format!("--approve={code} is the code of other changes")),
+        Approval::OfAll | Approval::None => None,
+    };
+    HoldVerdict::Held(plan, reasons.into_iter().chain(other).chain(explain_refusal(request)).collect())
 }
 
 /// Returns why the text in `approve` approves nothing; `None` for an empty one.

@@ -137,7 +137,9 @@ pub enum StateError {
         found: u32,
     },
     /// A field is missing or unreadable.
-    #[error("the state's field \"{name}\" reads \"{found}\", which is not {expected}: the hidden state tab was edited")]
+    #[error(
+        "a person edited the hidden state tab of the job: its field \"{name}\" reads \"{found}\", which is not {expected}; restore an earlier version: File > Version history"
+    )]
     Field {
         /// The name of the field.
         name: &'static str,

@@ -55,9 +55,7 @@ fn coerce_inexact(digits: &str, kind: ColumnType) -> Result<Cell, String> {
         ColumnType::Auto | ColumnType::Text => Ok(Cell::text(digits)),
         ColumnType::Number if is_whole => Ok(Cell::text(digits)),
         ColumnType::Number | ColumnType::Duration => Err(describe_lost_digits(digits)),
-        ColumnType::Boolean => {
-            Err(format!("{digits} is neither true, yes, 1 nor false, no, 0; a step can make one of them of it"))
-        }
+        ColumnType::Boolean => Err(format!("{digits} is neither true, yes, 1 nor false, no, 0; convert it in a step")),
         ColumnType::Date => Err(describe_number_for_time(digits, "a date", DAY_FORM)),
         ColumnType::DateTime => Err(describe_number_for_time(digits, "a date and time", TIMESTAMP_FORM)),
         ColumnType::Link => Err("found a number, but the column holds links".into()),

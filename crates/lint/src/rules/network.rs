@@ -34,7 +34,7 @@ pub(crate) const RULES: &[LintRule] = &[
         habit: Some(Habit::BoundedRetries),
         title: "no second attempt",
         why: "Once a month a connection breaks. A script that gives up then needs a person the next morning.",
-        advice: "retry errors that pass, with delays that grow: `tenacity`, urllib3's `Retry`, `curl --retry`, `sheetkeep retry`.",
+        advice: "retry temporary errors, with delays that grow: `tenacity`, urllib3's `Retry`, `curl --retry`, `sheetkeep retry`.",
         kind: Shell,
         bad: "#!/bin/sh\nset -eu\ncurl -fsS --max-time 30 https://example.org/feed",
         good: "#!/bin/sh\nset -eu\ncurl -fsS --max-time 30 --retry 5 https://example.org/feed",

@@ -60,7 +60,7 @@ impl Habit {
             Self::Secrets => "secrets come from outside",
             Self::TimeLimits => "every call has a time limit",
             Self::CheckedAnswers => "every answer is checked",
-            Self::BoundedRetries => "errors that pass are tried again, within bounds",
+            Self::BoundedRetries => "temporary errors are tried again, within bounds",
             Self::VisibleErrors => "no error is swallowed",
             Self::ExitCodes => "a failure ends with a code other than 0",
             Self::Logs => "what happens is logged",

@@ -56,7 +56,10 @@ fn stops_at_errors(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
     let traps = facts.commands.iter().any(|command| command.program() == "trap" && command.words.contains(&"ERR"));
     let is_short = facts.commands.len() < 2;
     if is_script && !is_short && !sets('e', "errexit") && !traps {
-        findings.add("SK403", High, 0, "the script continues after a command that fails; add set -euo pipefail");
+        // `sh` may be a shell without the option pipefail, such as dash.
+        let is_posix = first.split(['/', ' ']).any(|word| word == "sh" || word == "dash");
+        let add = if is_posix { "set -eu" } else { "set -euo pipefail" };
+        findings.add("SK403", High, 0, format!("the script continues after a command that fails; add {add}"));
     }
 }
 

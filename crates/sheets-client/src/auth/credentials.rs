@@ -200,7 +200,7 @@ impl Credentials {
             Some(json) => Self::parse(&json, place),
             None => Err(unusable(
                 place,
-                "it is neither JSON nor base64 of JSON; the path of a file belongs into GOOGLE_APPLICATION_CREDENTIALS",
+                "it is neither JSON nor base64 of JSON; the path of a file belongs in GOOGLE_APPLICATION_CREDENTIALS",
             )),
         }
     }

@@ -318,9 +318,10 @@ impl Inner {
     ) -> Result<T, TokenError> {
         let request = request.map_err(|e| TokenError::Unusable(root_cause(&e)))?;
         self.requests.fetch_add(1, Ordering::Relaxed);
+        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let response = client.request(request).await.map_err(|e| match ProxyError::within(&e) {
             Some(error) => TokenError::Proxy(error),
-            None => TokenError::Unready(root_cause(&e)),
+            None => TokenError::Unready(format!("{host}: {}", root_cause(&e))),
         })?;
         let status = response.status();
         let body = Limited::new(response.into_body(), MAX_RESPONSE).collect().await;

@@ -112,7 +112,7 @@ impl ApiError {
                     .to_owned(),
             ),
             403 if self.fault() == Fault::Denied => Some(format!("share the spreadsheet with {who} as editor")),
-            404 => Some(format!("check SHEETKEEP_SPREADSHEET_ID, and that the spreadsheet is shared with {who} as editor")),
+            404 => Some(format!("check the spreadsheet's id, and that the spreadsheet is shared with {who} as editor")),
             400 if self.message.contains("protected cell or object") => {
                 Some(format!("add {who} to the editors of the protected range, or remove the protection"))
             }

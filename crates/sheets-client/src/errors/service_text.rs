@@ -13,7 +13,8 @@ pub(crate) fn sanitize(text: &str) -> String {
     text.chars().take(1_000).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
 }
 
-/// Joins both texts with `between`; returns the first alone if the second is empty.
+/// Joins both texts with `between`, the first without its full stop; returns the first alone if the
+/// second is empty.
 pub(crate) fn joined(first: &str, between: &str, second: &str) -> String {
-    if second.is_empty() { first.to_owned() } else { format!("{first}{between}{second}") }
+    if second.is_empty() { first.to_owned() } else { format!("{}{between}{second}", first.trim_end_matches('.')) }
 }

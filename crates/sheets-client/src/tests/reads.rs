@@ -214,7 +214,7 @@ async fn a_permanent_failure_is_reported_at_once_with_advice() {
     let error = stub.robot().metadata(&book()).await.expect_err("refused");
     assert_eq!((error.fault(), stub.calls().len()), (Fault::Denied, 1));
     let message = error.to_string();
-    assert!(message.contains("SHEETKEEP_SPREADSHEET_ID") && message.contains("robot@test"), "{message}");
+    assert!(message.contains("not found; check the spreadsheet's id") && message.contains("robot@test"), "{message}");
 }
 
 /// Returns responses that are not the API's: the envelope is missing or truncated, or something

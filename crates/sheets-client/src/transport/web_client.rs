@@ -1,7 +1,7 @@
 //! Single requests to other services, such as heartbeats, over the same connections as the calls.
 //!
 //! In scope: one bounded request, without redirects, with the trusted roots and proxies of the
-//! transport. Out of scope: retries, and what a reply means.
+//! transport. Out of scope: retries, and what a response means.
 //!
 //! An address may be a secret, so no error contains one.
 

@@ -28,8 +28,7 @@ const MAX_SHOWN: usize = 16;
 pub enum AddressError {
     /// The id is empty or too long, or contains a character that would change the path of a call.
     #[error(
-        "use {0:?} as a spreadsheet id: an id is the part of the spreadsheet's address between /d/ and the next slash, \
-         letters, digits, - and _ only"
+        "use {0:?} as a spreadsheet id: it is the part of the spreadsheet's address between /d/ and the next slash; letters, digits, - and _ only"
     )]
     Id(String),
     /// The API root is not a usable URL.

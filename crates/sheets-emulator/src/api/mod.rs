@@ -2,7 +2,7 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | What are a call, its query and its answer? | `call` |
+//! | What are a call, its query and its response? | `call` |
 //! | Which method of Sheets or Drive is a path? | `route` |
 //! | How many calls may an account or a project make? | `quota` |
 //! | What does `GET /_emulator/stats` count? | `stats` |

@@ -6,7 +6,7 @@
 //! | Is this JSON valid for a message? | `proto_json` |
 //! | Which words has a query parameter, and how is a wrong shape refused? | `enums` |
 //! | Which words has an enum of a body? | `enum_words` |
-//! | What does a `fields` parameter keep of an answer? | `response_mask` |
+//! | What does a `fields` parameter keep of a response? | `response_mask` |
 //! | Which methods and requests does the emulator support? | `support` |
 //!
 //! Out of scope: the `fields` member inside batch requests (`batch::field_mask`).

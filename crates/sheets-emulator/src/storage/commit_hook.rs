@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub enum CommitStage {
     /// Before the transaction is committed and made durable.
     BeforeSync,
-    /// After it was made durable, before the caller gets its answer.
+    /// After it was made durable, before the caller gets its response.
     AfterSync,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Each cell is a tag byte and its data; a run of blank cells takes two bytes. Numbers keep all
 //! their bits, which JSON would not guarantee.
-//! Out of scope: where the bytes are stored (`rows`).
+//! Out of scope: where the bytes are stored (`content`).
 
 use crate::grid::cell::{Cell, CellValue, FormulaResult};
 

@@ -2,8 +2,8 @@
 //!
 //! In scope: properties of spreadsheets and sheets, commit and rollback. A transaction that is
 //! dropped rolls back.
-//! Out of scope: rows (`rows`), named ranges and objects (`named_ranges`), rules about what may be
-//! written (`batch`).
+//! Out of scope: rows, named ranges and objects (`content`), rules about what may be written
+//! (`batch`).
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -12,7 +12,7 @@ pub enum PlannedMishap {
     KillAtRecord(u64),
     /// The run is killed before it sends this commit.
     KillBeforeCommit(u64),
-    /// The run is killed after this commit was applied, before it gets the reply.
+    /// The run is killed after this commit was applied, before it gets the response.
     KillAfterCommit(u64),
     /// The run is killed when this call of a step with an outside effect begins.
     KillBeforeEffect(u64),
@@ -26,7 +26,7 @@ pub enum PlannedMishap {
         /// Number of calls.
         calls: u32,
     },
-    /// This commit is applied, and its reply is lost.
+    /// This commit is applied, and its response is lost.
     LoseReply(u64),
     /// A second run of the job starts on another machine when this commit is sent.
     SecondRunner {

@@ -1,6 +1,6 @@
 //! The journal of each machine of a drill.
 //!
-//! In scope: on which thread it writes. Out of scope: its file (`local_state::journal`).
+//! In scope: on which thread it writes. Out of scope: its file (`app::local_state::journal`).
 
 use futures_util::future::BoxFuture;
 

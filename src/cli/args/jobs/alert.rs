@@ -1,6 +1,6 @@
 //! The flags of `sheetkeep alert`.
 //!
-//! In scope: parsing, help. Out of scope: sending (`alert`).
+//! In scope: parsing, help. Out of scope: sending (`alert_delivery`).
 
 use std::path::PathBuf;
 

@@ -27,10 +27,10 @@ pub struct BackfillArgs {
     /// Stop each run gracefully before TIME (e.g. 50m) elapses; exit 124
     #[arg(long, value_name = "TIME", value_parser = parse_deadline)]
     pub deadline: Option<Duration>,
-    /// Apply changes that `max_changed` or `[expect]` holds back; only those of CODE
+    /// Apply changes that `max_changed` or `[expect]` holds back; with CODE, only these
     #[arg(long, value_name = "CODE", num_args = 0..=1, require_equals = true, value_parser = parse_approval, default_missing_value = "")]
     pub approve: Option<Approval>,
-    /// Print nothing of a run unless something failed or is exhausted
+    /// Print only the warnings and failures of a run, exhausted ones among them
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 }

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use crate::cli::args::job::{JobArgs, SheetArgs};
+use crate::cli::args::whole_number::whole_number_within;
 
 /// The job file and the flags of `sheetkeep drill`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
@@ -12,14 +13,14 @@ pub struct DrillArgs {
     /// The job file
     #[arg(value_name = "JOB.toml")]
     pub job: PathBuf,
-    /// Play N drills, of the seeds 1 to N
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    /// Run N drills, of the seeds 1 to N
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = |text: &str| whole_number_within::<u64>(text, &(1..=100_000)))]
     pub seeds: u64,
-    /// Play the drill of this seed only, as a report names it
+    /// Run the drill of this seed only, as a report names it
     #[arg(long, value_name = "SEED", conflicts_with = "seeds")]
     pub seed: Option<u64>,
     /// Read the first N records of the source
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = |text: &str| whole_number_within::<u64>(text, &(1..=1_000_000)))]
     pub records: u64,
     /// Read FILE instead of the job file's source
     #[arg(long, value_name = "FILE")]
@@ -27,7 +28,7 @@ pub struct DrillArgs {
     /// Run the programs of the job, again and again, in place of counting them
     #[arg(long)]
     pub really: bool,
-    /// Take it that what STEP calls drops an idempotency key that it has seen
+    /// Assume that the service of STEP ignores an idempotency key that it has seen
     #[arg(long, value_name = "STEP")]
     pub idempotent: Vec<String>,
     /// Read settings from FILE, instead of `.env` beside the job file

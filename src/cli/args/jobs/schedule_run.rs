@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use crate::cli::args::whole_number::whole_number_within;
+
 /// `sheetkeep schedule run`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct ScheduleRunArgs {
@@ -12,12 +14,12 @@ pub struct ScheduleRunArgs {
     #[arg(value_name = "JOB.toml", required = true)]
     pub jobs: Vec<PathBuf>,
     /// Run at most N jobs at the same time
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = |text: &str| whole_number_within::<u16>(text, &(1..=1000)))]
     pub at_once: u16,
     /// Read settings from FILE, not from `.env` files
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
-    /// Keep lock and identity of the jobs in DIR
+    /// Keep the locks, and the id of this installation, in DIR
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 }

@@ -103,6 +103,6 @@ pub enum GateChoice {
 /// Which fixes are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 pub enum FixChoice {
-    /// Those that change nothing else
+    /// Fixes that change nothing else
     Safe,
 }

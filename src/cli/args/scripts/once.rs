@@ -32,7 +32,7 @@ pub struct OnceArgs {
     /// Do it again, even if it is done
     #[arg(long)]
     pub force: bool,
-    /// Give the command an empty standard input, and leave ours unread
+    /// Give the command an empty standard input in place of this one
     #[arg(long)]
     pub no_stdin: bool,
     /// The command and its arguments, after --
@@ -52,7 +52,7 @@ pub struct OnceSheetArgs {
     /// Read settings from FILE, instead of `.env` in the working directory
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
-    /// Keep lock and identity in DIR [default: sheetkeep in `XDG_STATE_HOME`]
+    /// Keep the lock and this installation's id in DIR [default: in `XDG_STATE_HOME`]
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 }

@@ -39,7 +39,7 @@ pub struct RetryArgs {
     /// Retry these exit codes only [default: all but 126 and 127]
     #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = exit_code)]
     pub on_exit: Vec<u8>,
-    /// Retry the exit codes that curl, http, ssh or sysexits use for passing errors
+    /// Retry the exit codes that curl, http, ssh or sysexits use for temporary errors
     #[arg(long, value_enum, value_name = "NAME", hide_possible_values = true)]
     pub preset: Option<PresetChoice>,
     /// Write a report to FILE, as JSON; its folders are made
@@ -48,7 +48,7 @@ pub struct RetryArgs {
     /// Pass on standard output as it comes, also of attempts that fail
     #[arg(long)]
     pub stream: bool,
-    /// Give the command an empty standard input, and leave ours unread
+    /// Give the command an empty standard input in place of this one
     #[arg(long)]
     pub no_stdin: bool,
     /// Draw the same delays each time

@@ -45,7 +45,7 @@ pub async fn execute(session: &Session, action: &AlertAction, clock: Arc<dyn Clo
         are_all_taken &= outcome.result.is_taken();
         let what = match outcome.result {
             DeliveryResult::Delivered => "delivered".to_owned(),
-            DeliveryResult::Accepted => "accepted: the service has it; look whether it arrives".to_owned(),
+            DeliveryResult::Accepted => "accepted: the service has it; check that it arrives".to_owned(),
             DeliveryResult::Failed(why) if why.starts_with("no reply") => {
                 format!("FAILED: {why}; is the address right, and does this network let calls to it through?")
             }

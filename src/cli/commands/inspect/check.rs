@@ -8,7 +8,7 @@ use crate::app::error::AppError;
 use crate::check::consequences::describe_consequence;
 use crate::check::probing::{ProbeEnd, ProbeReport, probe_service};
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
-use crate::check::source::report_unfit_records;
+use crate::check::source::{report_unfit_records, unknown_column_line};
 use crate::cli::args::command_line::CheckArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::inspect::check_lines::{OfflineFindings, check_offline, check_service};
@@ -35,7 +35,7 @@ pub async fn execute(
 ) -> Result<Exit, CliError> {
     let settings = read_settings(&args.job, None)?;
     let place = Spreadsheet::from_settings(&settings);
-    let OfflineFindings { mut lines, repeated_keys, unfit } =
+    let OfflineFindings { mut lines, repeated_keys, unfit, unknown_columns, source_end } =
         check_offline(args, &settings, &place, clock.as_ref()).await;
     let mut checked = CheckOutput {
         job: settings.job.clone(),
@@ -48,9 +48,9 @@ pub async fn execute(
         has_unnoticed: false,
     };
     let found = Box::pin(check_service(args, &settings, &clock, &chance, &mut lines)).await;
-    if let Some((at, cause)) = unfit {
-        lines.insert(at, report_unfit_records(cause, found.has_done_keys));
-    }
+    let unfit = unfit.map(|cause| report_unfit_records(cause, found.has_done_keys));
+    let unknown = unknown_column_line(unknown_columns, found.tab_columns.as_deref());
+    lines.splice(source_end..source_end, unknown.into_iter().chain(unfit));
     let probed = match found.to_probe {
         Some(Sheet { sheets, id, .. }) => {
             let stop = StopHandle::default();

@@ -18,7 +18,7 @@ use crate::check::preflight::{PlannedRun, SpreadsheetFindings, check_spreadsheet
 use crate::check::programs::check_programs;
 use crate::check::repeated::RepeatedKeyScan;
 use crate::check::report::{CheckItem, Subject};
-use crate::check::source::check_source;
+use crate::check::source::{SourceFindings, check_source};
 use crate::check::surroundings::check_surroundings;
 use crate::check::timetable::check_schedule;
 use crate::check::trash::check_trash;
@@ -31,6 +31,7 @@ use crate::config::sections::sheet::target::SheetTarget;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
 use crate::runner::queue::first_records::CommonCause;
+use crate::runner::run_config::RunError;
 use crate::sheets_client::transport::proxy::ProxyRoute;
 
 /// What the offline part of a check found.
@@ -39,9 +40,13 @@ pub struct OfflineFindings {
     pub lines: Vec<CheckItem>,
     /// The repeated keys of the source's first records, if these were read.
     pub repeated_keys: Option<RepeatedKeyScan>,
-    /// Why none of the first records fits the columns, and the place of its line: what it means
-    /// depends on the sheet.
-    pub unfit: Option<(usize, CommonCause)>,
+    /// Why none of the first records fits the columns: what it means depends on the sheet.
+    pub unfit: Option<CommonCause>,
+    /// The columns that the source has no field for, each with a run's error; they depend on the
+    /// sheet, too.
+    pub unknown_columns: Vec<(String, RunError)>,
+    /// The place of the lines about both.
+    pub source_end: usize,
 }
 
 /// What the service's part of a check found beside its lines.
@@ -49,6 +54,8 @@ pub struct OfflineFindings {
 pub struct ServiceFindings {
     /// Whether the job has done a key; `None` if that is unknown.
     pub has_done_keys: Option<bool>,
+    /// The columns of the data tab; `None` if that is unknown.
+    pub tab_columns: Option<Vec<String>>,
     /// The sheet, if it can be read and a probe was asked for.
     pub to_probe: Option<Sheet>,
     /// Why the sheet can't be used at all, and what that is about.
@@ -68,11 +75,12 @@ pub async fn check_offline(
     lines.extend(check_heartbeat(settings));
     lines.extend(check_alerts(settings));
     lines.extend(check_metrics(settings));
-    let source = check_source(settings, clock).await;
-    lines.extend(source.lines);
-    let unfit = source.unfit.map(|cause| (lines.len(), cause));
+    let mut source = check_source(settings, clock).await;
+    lines.append(&mut source.lines);
+    let source_end = lines.len();
     lines.extend(check_programs(settings));
-    OfflineFindings { lines, repeated_keys: source.repeated_keys, unfit }
+    let SourceFindings { repeated_keys, unfit, unknown_columns, .. } = source;
+    OfflineFindings { lines, repeated_keys, unfit, unknown_columns, source_end }
 }
 
 /// Adds the lines about the service and the spreadsheet, or about the local file.
@@ -91,7 +99,8 @@ pub async fn check_service(
             let what = "it does not exist yet; the first run creates it";
             let created =
                 check_own_file(settings).map(|()| lines.push(CheckItem::new_expected(Subject::Spreadsheet, what)));
-            let fresh = ServiceFindings { has_done_keys: Some(false), ..ServiceFindings::default() };
+            let (has_done_keys, tab_columns) = (Some(false), Some(Vec::new()));
+            let fresh = ServiceFindings { has_done_keys, tab_columns, ..ServiceFindings::default() };
             return created.map_or_else(|error| unreachable(Subject::Spreadsheet, error), |()| fresh);
         }
         Err(error) => {
@@ -108,7 +117,7 @@ pub async fn check_service(
         clock: Arc::clone(clock),
     };
     let before = lines.len();
-    let SpreadsheetFindings { can_be_read, has_done_keys } =
+    let SpreadsheetFindings { can_be_read, has_done_keys, tab_columns } =
         Box::pin(check_spreadsheet(settings, &planned, lines)).await;
     if can_be_read {
         lines.extend(report_trashed_file(settings, clock, chance).await);
@@ -122,7 +131,7 @@ pub async fn check_service(
         return unreachable(Subject::Spreadsheet, error);
     }
     let to_probe = Some(sheet).filter(|_| can_be_read && args.probe);
-    ServiceFindings { has_done_keys, to_probe, unreachable: None }
+    ServiceFindings { has_done_keys, tab_columns, to_probe, unreachable: None }
 }
 
 /// Returns the lines about the job file, its notes, the destination and the proxy.

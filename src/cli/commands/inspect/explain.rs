@@ -24,6 +24,11 @@ use crate::ledger::leases::row_order::RowOrder;
 use crate::ledger::runs::run::Run;
 use crate::rng::Rng;
 
+/// What is wrong with a key without a character that shows.
+const NO_KEY: &str = "KEY is empty";
+/// Where keys are found.
+const KEYS_OF_PROCESSED: &str = "name a key as the tab Processed of the job shows it";
+
 /// Shows the history of one key.
 pub async fn execute(
     session: &Session,
@@ -33,7 +38,7 @@ pub async fn execute(
 ) -> Result<Exit, CliError> {
     let settings = load_settings(&args.job, None)?;
     let key =
-        Key::new(args.key.as_str()).map_err(|error| CliError::new(format!("read the key: {error}"), Exit::Usage))?;
+        Key::new(args.key.as_str()).map_err(|_| CliError::new(NO_KEY, Exit::Usage).with_help(KEYS_OF_PROCESSED))?;
     let (again, chance_again) = (Arc::clone(&clock), Arc::clone(&chance));
     let history = explain_key(&settings, &key, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
     let history = match Key::new(format!("#{}", args.key)) {

@@ -163,11 +163,13 @@ async fn answer_failures(
         }
         if keys.is_empty() {
             let error = CliError::new("no failure is of this kind; nothing was done", Exit::Unknown);
-            return Err(error.with_help("sheetkeep failures list shows which there are"));
+            return Err(error.with_help("sheetkeep failures list JOB.toml lists them"));
         }
     }
     let keys = keys.iter().map(|key| Key::new(key.as_str())).collect::<Result<Vec<_>, _>>();
-    let keys = keys.map_err(|error| CliError::new(format!("read the keys: {error}"), Exit::Usage))?;
+    let keys = keys.map_err(|_| {
+        CliError::new("a KEY is empty", Exit::Usage).with_help("sheetkeep failures list JOB.toml lists them")
+    })?;
     let run = RunArgs::new(&args.job);
     let order = RunOptions { retrying: RetryScope::Selected(keys, answer), ..RunOptions::default() };
     Box::pin(run::run_job(session, &run, order, host, clock, chance)).await

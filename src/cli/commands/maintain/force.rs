@@ -120,7 +120,7 @@ fn make_reprocess_options() -> RunOptions {
 /// Stores the request in the state directory.
 fn store_request(file: Option<&RequestFile>, order: RequestOrder) {
     if let Some(Err(error)) = file.map(|file| file.write(order)) {
-        tracing::warn!(event = "force.request_unstored", %error, "the request for this forced run can't be stored on this machine: if the run dies and is requested again, keys may be processed once more");
+        tracing::warn!(event = "force.request_unstored", %error, "the request for this forced run can't be stored on this machine; if the run dies and is requested again, keys may be processed once more");
     }
 }
 

@@ -48,7 +48,8 @@ pub async fn execute(
     let old = load_settings(&args.job, None)?;
     ensure_remote(&old)?;
     let new = load_settings(&there, None);
-    let new = new.map_err(|_| CliError::new("move the job: --to names no spreadsheet's id or address", Exit::Usage))?;
+    let new =
+        new.map_err(|_| CliError::new("the job can't move: --to names no spreadsheet's id or address", Exit::Usage))?;
     let (from, to) = find_spreadsheet_ids(&old, &new)?;
     let read = || read_both(&old, &new, (&from, &to), Arc::clone(&clock), Arc::clone(&chance));
     let mut found = read().await?;
@@ -77,7 +78,7 @@ pub async fn execute(
         }
         found = read().await?;
         if found.plan.stage != RolloverStage::Complete {
-            let why = "move the job: another run committed in between";
+            let why = "the job can't move: another run committed in between";
             return Err(CliError::new(why, Exit::TempFail).with_help("repeat the command; nothing is lost or doubled"));
         }
     }
@@ -100,7 +101,7 @@ fn ensure_remote(old: &Settings) -> Result<(), CliError> {
     match &old.target {
         SheetTarget::Google { .. } => Ok(()),
         SheetTarget::Embedded { .. } => {
-            Err(CliError::new("move the job: it is in a local file, not in a spreadsheet", Exit::Usage)
+            Err(CliError::new("the job can't move: it is in a local file, not in a spreadsheet", Exit::Usage)
                 .with_help("name the spreadsheet that it is to leave with --spreadsheet or SHEETKEEP_SPREADSHEET_ID"))
         }
     }

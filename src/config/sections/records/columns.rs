@@ -59,7 +59,7 @@ fn read_kind(reader: &mut ValueReader<'_>, name: &str, at: &Located<String>) -> 
             Some(suggestion) => format!("did you mean \"{suggestion}\"?"),
             None => format!("the types are {}", words.join(", ")),
         };
-        reader.add_problem_at(at, format!("column `{name}` has an unknown type"), "no type", &help);
+        reader.add_problem_at(at, format!("column `{name}` has an unknown type"), "unknown type", &help);
     }
     kind
 }
@@ -115,7 +115,8 @@ fn read_decimal(
     let found = DecimalMark::WORDS.iter().find(|(known, _)| *known == word).map(|(_, mark)| *mark);
     if found.is_none() {
         let help = "write decimal = \",\" for 1.234,56, or decimal = \".\" for 1,234.56";
-        reader.add_problem_at(at, format!("the decimal mark of column `{name}` is neither"), "no decimal mark", help);
+        let message = format!("the decimal mark of column `{name}` is {word:?}, which is neither a point nor a comma");
+        reader.add_problem_at(at, message, "not a decimal mark", help);
     }
     found
 }
@@ -139,7 +140,7 @@ fn read_pattern(
             "the input pattern of column `{name}` reads no {}: {why}",
             if is_moment { "date and time" } else { "date" }
         );
-        reader.add_problem_at(at, message, "no pattern", &format!("write it as in strftime: {example}"));
+        reader.add_problem_at(at, message, "not a pattern", &format!("write it as in strftime: {example}"));
         return None;
     }
     Some(pattern)
@@ -158,14 +159,14 @@ fn format(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at
         reader.add_problem_at(
             at,
             message,
-            "no format",
+            "not a format",
             "a format is written as in a spreadsheet, such as #,##0.00 or dd.mm.yyyy",
         );
         return None;
     }
     if let Err(why) = check_format(&pattern, kind.unwrap_or_default()) {
         let help = "a format is written as in a spreadsheet, such as #,##0.00 or dd.mm.yyyy";
-        reader.add_problem_at(at, format!("the format of column `{name}` {why}"), "no format", help);
+        reader.add_problem_at(at, format!("the format of column `{name}` {why}"), "not a format", help);
         return None;
     }
     Some(pattern)

@@ -26,7 +26,7 @@ fn count_range(reader: &mut ValueReader<'_>, at: &Located<String>, what: &str) -
     let range = CountRange::parse(&text);
     if range.is_none() {
         let help = "write \"1..\" for at least 1, \"..100\" for at most 100, \"10..20\", or a share of the records read: \"..5%\"";
-        reader.add_problem_at(at, format!("{what} is not a range of counts"), "no range", help);
+        reader.add_problem_at(at, format!("{what} is not a range of counts"), "not a range", help);
     }
     range
 }

@@ -1,7 +1,7 @@
 //! What is reported to people, when, and to whom.
 //!
 //! In scope: the settings of `[alerts]`, and `SLACK_WEBHOOK_URL`, which needs none. Out of scope:
-//! the rules (`alerts`), sending (`alert`), and the channels
+//! the rules (`alerts`), sending (`alert_delivery`), and the channels
 //! (`config::sections::reporting::alert_channels`).
 //!
 //! The address of a webhook is a secret. A wrong `SLACK_WEBHOOK_URL` is a warning, and no error: a
@@ -15,10 +15,10 @@ use crate::alert_delivery::channel::AlertChannel;
 use crate::alerts::alert_rules::{AlertRules, EscalationDelay, EscalationLevel, FailedItems};
 use crate::alerts::quiet_hours::QuietHours;
 use crate::config::external::names::SLACK_WEBHOOK;
-use crate::config::problem::ConfigProblem;
 use crate::config::sections::proxies::read_proxies;
 use crate::config::sections::reporting::alert_channels::{ChannelReading, read_channels, read_slack_of_environment};
 use crate::config::syntax::closest_word::find_closest_word;
+use crate::config::syntax::duration::parse_duration;
 use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::{AlertsSection, EscalateSection};
 use crate::config::value_reader::ValueReader;
@@ -146,7 +146,7 @@ fn read_quiet_hours(reader: &mut ValueReader<'_>, at: &Located<String>, zone: &T
     let parsed = QuietHours::parse(&text, zone.clone());
     if parsed.is_none() {
         let help = "write the first and the last time of day, such as \"22:00-07:00\"";
-        reader.add_problem_at(at, "`alerts.quiet_hours` is not a range of times", "no range", help);
+        reader.add_problem_at(at, "`alerts.quiet_hours` is not a range of times", "not a range", help);
     }
     parsed
 }
@@ -177,18 +177,23 @@ fn read_escalation(
     rungs
 }
 
+/// How to write a delay of an escalation.
+const DELAY_FORMS: &str = "write it as \"3 failures\", or as a time such as \"24h\"";
+
 fn read_escalation_delay(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<EscalationDelay> {
     let text = at.get().trim();
     let failures = text.strip_suffix("failures").or_else(|| text.strip_suffix("failure"));
     let Some(number) = failures else {
+        if parse_duration(text).is_none() {
+            let message = "`alerts.escalate.after` is neither a number of failures nor a length of time";
+            reader.add_problem_at(at, message, "not a delay", DELAY_FORMS);
+            return None;
+        }
         return reader.read_duration(at, "`alerts.escalate.after`", MINUTE_MS..=YEAR_MS).map(EscalationDelay::Time);
     };
     let parsed = number.trim().parse().ok().filter(|count| *count > 0).map(EscalationDelay::Failures);
     if parsed.is_none() {
-        let help = "write it as \"3 failures\", or as a time such as \"24h\"";
-        let problem =
-            ConfigProblem::new_at(at.span(), "`alerts.escalate.after` is not a number of failures", "no number");
-        reader.add_problem(problem.help(help));
+        reader.add_problem_at(at, "`alerts.escalate.after` is not a number of failures", "not a number", DELAY_FORMS);
     }
     parsed
 }

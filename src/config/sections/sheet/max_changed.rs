@@ -40,7 +40,7 @@ fn read_share(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<f64>
     let text = reader.read_non_empty(at, "`sheet.max_changed`")?;
     let share = ChangeLimit::parse_share(&text);
     if share.is_none() {
-        reader.add_problem_at(at, "`sheet.max_changed` is not a share", "no share", HELP);
+        reader.add_problem_at(at, "`sheet.max_changed` is not a share", "not a share", HELP);
     }
     share
 }

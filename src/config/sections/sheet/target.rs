@@ -152,7 +152,7 @@ fn name_spreadsheet(id: Option<String>, choice: TargetOrigin) -> Option<(SheetTa
 fn report_bad_id(reader: &mut ValueReader<'_>, place: &str, named: &str) -> Option<(SheetTarget, TargetOrigin)> {
     let problem = ConfigProblem::new(format!("{place} is not the id or address of a spreadsheet"));
     reader.add_problem(if redact::may_hold_secret(named) || redact::is_key(named) {
-        problem.help(format!("it looks like a key, which belongs into {CREDENTIALS_JSON}; it is not shown"))
+        problem.help(format!("it looks like a key, which belongs in {CREDENTIALS_JSON}; it is not shown"))
     } else {
         problem.help(ID_HELP)
     });

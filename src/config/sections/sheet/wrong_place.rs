@@ -14,6 +14,9 @@ use crate::config::problem::ConfigProblem;
 use crate::config::sections::sheet::linked::find_target_folder;
 use crate::config::value_reader::ValueReader;
 
+/// Settings that are read before a job file is, and so from the environment only.
+const OF_THE_PROCESS: [&str; 2] = ["SHEETKEEP_LOG", "SHEETKEEP_LOG_FORMAT"];
+
 /// Adds a problem for each misspelt name, and for each value that is not text.
 pub(crate) fn report_misspelt(reader: &mut ValueReader<'_>) {
     let environment = reader.environment;
@@ -21,6 +24,13 @@ pub(crate) fn report_misspelt(reader: &mut ValueReader<'_>) {
         // A name that the job itself introduces is read where the job file uses it.
         let kind = if reader.mentions_variable(name) { VariableKind::Known } else { classify_name(name) };
         let place = environment.describe_place(in_file);
+        let is_only_there = || environment.find_first(&[name]).is_some_and(|(_, found)| found.is_in_file);
+        if in_file && OF_THE_PROCESS.contains(&name) && is_only_there() {
+            let problem = ConfigProblem::new(format!("{name} has no effect in {place}"));
+            reader.add_problem(
+                problem.help("set it in the environment, or take it out: logs begin before that file is read"),
+            );
+        }
         let help = match kind {
             VariableKind::Known => continue,
             VariableKind::Misspelt(suggestion) => format!("did you mean {suggestion}? {name} is set in {place}"),

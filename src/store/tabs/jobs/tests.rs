@@ -97,7 +97,7 @@ fn two_rows_of_a_job_are_read_alike_in_any_order() {
 fn a_persons_tab_named_jobs_is_left_alone() {
     let found = read(None, &[vec![json!("job"), json!("salary")]]);
     assert_eq!(found.tab, JobsTab::Unused(None));
-    let expected = "tab Jobs is not the one in which jobs show their state, and is left alone: rename it, and the job \
+    let expected = "tab Jobs is not the one in which jobs show their state, and is left alone; rename it, and the job \
                     makes its own, or set [jobs] tab = false";
     assert_eq!(found.warnings, [expected]);
     let metadata = spreadsheet("JOBS", "UTC");

@@ -67,7 +67,7 @@ fn describe_group(map: &Correspondence<'_>, (one, other): (u32, u32), keys: &[&s
         }
         [] if shown[0].is_empty() && !is_restorable => {
             format!(
-                "rows {one} and {other} could each be one that a write filled by mistake: write a text into column \"{column}\" of the other one, which stays"
+                "rows {one} and {other} could each be one that a write filled by mistake; write a text into column \"{column}\" of the other one, which stays"
             )
         }
         [] if shown[0].is_empty() => {
@@ -77,13 +77,13 @@ fn describe_group(map: &Correspondence<'_>, (one, other): (u32, u32), keys: &[&s
         }
         [] => {
             format!(
-                "rows {one} and {other} could each be the one of key \"{}\", and a write filled the other by mistake: clear column \"{column}\" of that other row",
+                "rows {one} and {other} could each be the one of key \"{}\", and a write filled the other by mistake; clear column \"{column}\" of that other row",
                 shown[0]
             )
         }
         [key, ..] if one != other && shown.iter().all(|shown| shown == key) => {
             format!(
-                "rows {one} and {other} could each be the one of key \"{key}\", and a write filled the other by mistake: clear column \"{column}\" of that other row"
+                "rows {one} and {other} could each be the one of key \"{key}\", and a write filled the other by mistake; clear column \"{column}\" of that other row"
             )
         }
         [key, ..] if one != other => {
@@ -93,12 +93,12 @@ fn describe_group(map: &Correspondence<'_>, (one, other): (u32, u32), keys: &[&s
         }
         [key] => {
             format!(
-                "row {one} could be the one of key \"{key}\", or one that a write filled by mistake: write the key into column \"{column}\", or clear that cell"
+                "row {one} could be the one of key \"{key}\", or one that a write filled by mistake; write the key into column \"{column}\", or clear that cell"
             )
         }
         [key, next, ..] => {
             format!(
-                "row {one} could be the one of key \"{key}\" or of key \"{next}\": write its key into column \"{column}\", or clear that cell if it is of neither"
+                "row {one} could be the one of key \"{key}\" or of key \"{next}\"; write its key into column \"{column}\", or clear that cell if it is of neither"
             )
         }
     }

@@ -18,7 +18,7 @@ impl RepairPlanner<'_> {
         let used = &self.map.finding.undo_log.used;
         let Some(at) = self.map.now.get(self.map.finding.undo_log.key) else {
             out.unrepaired.push(format!(
-                "the row of key \"{key}\" was written while columns moved and is beside its columns: the column in which its key is was not found again"
+                "the row of key \"{key}\" was written while columns moved and is beside its columns; the column of its key was not found again"
             ));
             return;
         };

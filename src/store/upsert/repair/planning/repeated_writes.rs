@@ -287,6 +287,6 @@ fn describe_gone_new_row(key: &str) -> String {
 /// The message about a row that was emptied and whose key another row shows now.
 fn describe_emptied_row(key: &str) -> String {
     format!(
-        "a row of key \"{key}\" was emptied by mistake and does not come back, because another row shows the key now: restore what is missing there from the version history"
+        "a row of key \"{key}\" was emptied by mistake and does not come back, because another row shows the key now; restore what is missing there from the version history"
     )
 }

@@ -26,7 +26,7 @@ impl RepairPlanner<'_> {
         if is_elsewhere && misplaced.before.iter().any(|cell| !format_cell(cell).is_empty()) {
             let (was, is) = (misplaced.target.row + 1, row + 1);
             out.unrepaired.push(format!(
-                "a row was emptied by mistake, as row {was}, and its cells are in row {is} now: its notes and formats may be in another row"
+                "a row was emptied by mistake, as row {was}, and its cells are in row {is} now; its notes and formats may be in another row"
             ));
         }
         let is_own = self.map.is_own_row(at, misplaced);

@@ -53,7 +53,7 @@ impl RepairPlanner<'_> {
             for row in strays {
                 out.clear(row, self.map.image.key);
                 out.unrepaired.push(format!(
-                    "row {} showed the key \"{key}\", which a write had put there by mistake: that cell is cleared, and the rest of the row is left as it is",
+                    "row {} showed the key \"{key}\", which a write had put there by mistake; that cell is cleared, and the rest of the row is left as it is",
                     row + 1
                 ));
             }
