@@ -11,28 +11,22 @@ use tokio_util::sync::CancellationToken;
 use crate::app::emulator::{EmulatorRandom, EmulatorTime, make_failpoint_hook};
 use crate::cli::args::emulate::{self as args, EmulateArgs, TabFile};
 use crate::cli::args::job::{JobArgs, SheetArgs};
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::errors::CliError;
 use crate::cli::exit::{ErrorContext, Exit};
 use crate::cli::parent_watch::ParentWatch;
-use crate::cli::session::Session;
 use crate::cli::signals::SignalWatch;
-use crate::clock::Clock;
 use crate::config::sections::sheet::target::SheetTarget;
 use crate::emulator::{
     CallerIdBehavior, EmulatorOptions, FailureCause, Latency, LaunchError, LaunchOptions, LoadedTab, MissingIdBehavior,
     QuotaLimits, ReadyServer, UnknownBehaviors, ValidationBehavior, launch,
 };
 use crate::fault::Fault;
-use crate::rng::Rng;
 
 /// Serves until a signal arrives, or until the parent is gone.
-pub async fn execute(
-    session: &Session,
-    args: &EmulateArgs,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &EmulateArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, chance, .. } = context;
     let file = match &args.job {
         Some(job) => Some(find_local_sheet(job)?),
         None => args.file.clone(),

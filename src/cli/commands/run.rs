@@ -17,6 +17,7 @@ use crate::app::run_request::RunRequest;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::alerts::alert_place::describe_alert_place;
 use crate::cli::commands::alerts::job_file_alert::{note_working_file, report_unreadable_file};
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::{from_app, from_plan_file};
 use crate::cli::commands::load_settings::{describe_place, load_settings, read_settings, select_run_notes};
 use crate::cli::commands::run_interrupts::{report_dropped_run, watch_deadline, watch_signals};
@@ -26,13 +27,11 @@ use crate::cli::commands::stage_run::StageRun;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::destination::JobDestination;
-use crate::cli::session::Session;
 use crate::cli::signals::SignalWatch;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
 use crate::config::settings::Settings;
 use crate::ledger::runs::run::Trigger;
-use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::{PreparedChanges, RunError};
 use crate::runner::shutdown::StopHandle;
@@ -41,39 +40,26 @@ use crate::runner::shutdown::StopHandle;
 const OUT_OF_TIME_GRACE: Duration = Duration::from_secs(5);
 
 /// Runs the job and reports the result.
-pub async fn execute(
-    session: &Session,
-    args: &RunArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit, CliError> {
     if let Some(path) = &args.plan {
-        return Box::pin(run_planned(session, args, path, host, clock, chance)).await;
+        return Box::pin(run_planned(context, args, path)).await;
     }
     let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
-    Box::pin(run_job(session, args, RunOptions { retrying, ..RunOptions::default() }, host, clock, chance)).await
+    Box::pin(run_job(context, args, RunOptions { retrying, ..RunOptions::default() })).await
 }
 
 /// Runs the job if nothing has moved since the plan was made. The run checks the head of the sheet
 /// once more, as the first thing after its load.
-async fn run_planned(
-    session: &Session,
-    args: &RunArgs,
-    path: &Path,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+async fn run_planned(context: CommandContext<'_>, args: &RunArgs, path: &Path) -> Result<Exit, CliError> {
     let settings = load_settings(&args.job, None)?;
     let plan = PlanFile::read(path).map_err(|error| from_plan_file(&error))?;
     plan.check_files(&settings).map_err(|error| from_plan_file(&error))?;
-    let checked = plan.check_sheet(&settings, &clock, &chance).await;
+    let checked = plan.check_sheet(&settings, &context.clock, &context.chance).await;
     let checked = checked.map_err(|error| from_app(&error, &settings))?;
     let from = checked.map_err(|error| from_plan_file(&error))?;
     let changes = Some(PreparedChanges { from, settled: Vec::new() });
     let options = RunOptions { changes, plan: Some(plan), settings: Some(Box::new(settings)), ..RunOptions::default() };
-    Box::pin(run_job(session, args, options, host, clock, chance)).await
+    Box::pin(run_job(context, args, options)).await
 }
 
 /// Returns the settings that were read before, or reads them. A job file that can't be read is
@@ -91,14 +77,8 @@ async fn choose_settings(
 }
 
 /// Runs the job with these options, and reports the result: to people, and as the job's heartbeat.
-pub async fn run_job(
-    session: &Session,
-    args: &RunArgs,
-    mut order: RunOptions,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn run_job(context: CommandContext<'_>, args: &RunArgs, mut order: RunOptions) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     let settings = choose_settings(args, order.settings.as_deref(), &clock).await?;
     let place = describe_place(&args.job, &settings);
     let stages = StageRun::new(session, args, &settings, &clock, &chance)?;

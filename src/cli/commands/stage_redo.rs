@@ -11,13 +11,13 @@ use crate::app::job::{ensure_programs_exist, run};
 use crate::app::run_request::RunRequest;
 use crate::app::stages::stage_plan::make_stage_key;
 use crate::cli::args::command_line::RunArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::commands::run::run_job;
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::sections::stages::StageJob;
 use crate::config::settings::Settings;
@@ -65,13 +65,7 @@ pub async fn revoke_keys(
 }
 
 /// Runs the stages again from the one that `--from` names, or all of them.
-pub async fn rerun_stages(
-    session: &Session,
-    args: &RunArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn rerun_stages(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit, CliError> {
     let settings = load_settings(&args.job, None)?;
     let Some(job) = &settings.stages else {
         let error = CliError::new("--from names a stage, and this job has none", Exit::Usage);
@@ -84,9 +78,11 @@ pub async fn rerun_stages(
     }
     ensure_programs_exist(&settings).map_err(|error| from_app(&error, &settings))?;
     let keys = list_keys_from(job, args.from.as_deref())?;
-    revoke_keys(&settings, &keys, &host, &clock, &chance).await.map_err(|error| from_app(&error, &settings))?;
+    revoke_keys(&settings, &keys, &context.host, &context.clock, &context.chance)
+        .await
+        .map_err(|error| from_app(&error, &settings))?;
     let options = RunOptions { settings: Some(Box::new(settings.clone())), ..RunOptions::default() };
-    Box::pin(run_job(session, args, options, host, clock, chance)).await
+    Box::pin(run_job(context, args, options)).await
 }
 
 fn list_keys_from(job: &StageJob, from: Option<&str>) -> Result<Vec<Key>, CliError> {

@@ -1,7 +1,6 @@
 //! `sheetkeep alert test`: a message by which a person sees that each channel works.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use futures_util::future::join_all;
 
@@ -10,17 +9,17 @@ use crate::app::job_alerts::JobAlerts;
 use crate::cli::args::job::{JobArgs, SheetArgs};
 use crate::cli::args::jobs::alert::{AlertAction, AlertTestArgs};
 use crate::cli::commands::alerts::alert_place::describe_alert_place;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::load_settings::{describe_place, read_environment_settings, read_settings};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::session::Session;
-use crate::clock::Clock;
 use crate::config::external::environment::read_host_name;
 use crate::config::external::names::SLACK_WEBHOOK;
 use crate::config::settings::Settings;
 
 /// Runs the command.
-pub async fn execute(session: &Session, action: &AlertAction, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, action: &AlertAction) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, .. } = context;
     let AlertAction::Test(args) = action;
     let job = args.job.clone().unwrap_or_else(|| PathBuf::from("JOB.toml"));
     let settings = match &args.job {

@@ -10,6 +10,7 @@ use crate::check::probing::{ProbeEnd, ProbeReport, probe_service};
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
 use crate::check::source::{report_unfit_records, unknown_column_line};
 use crate::cli::args::command_line::CheckArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::inspect::check_lines::{OfflineFindings, check_offline, check_service};
 use crate::cli::commands::load_settings::read_settings;
@@ -18,21 +19,15 @@ use crate::cli::exit::Exit;
 use crate::cli::output::check::{CheckLine, CheckOutput, ProbeResult};
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::format_json_line;
-use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::rng::Rng;
 use crate::runner::shutdown::{StopHandle, StopReason};
 use crate::store::probe::cleanup::CleanupReport;
 
 /// Checks the job, probes the service with `--probe`, and returns the exit that a run would have.
-pub async fn execute(
-    session: &Session,
-    args: &CheckArgs,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &CheckArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, chance, .. } = context;
     let settings = read_settings(&args.job, None)?;
     let place = Spreadsheet::from_settings(&settings);
     let OfflineFindings { mut lines, repeated_keys, unfit, unknown_columns, source_end } =

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::app::inspect::explain::{ItemHistory, explain_key};
 use crate::cli::args::command_line::ExplainArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{format_destination, load_settings};
 use crate::cli::errors::CliError;
@@ -14,15 +15,12 @@ use crate::cli::exit::Exit;
 use crate::cli::format::is_digest;
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
-use crate::cli::session::Session;
 use crate::cli::streams::control_characters::make_visible;
-use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::items::failure::{ActionAnswer, RequestedAction};
 use crate::ledger::items::key::Key;
 use crate::ledger::leases::row_order::RowOrder;
 use crate::ledger::runs::run::Run;
-use crate::rng::Rng;
 
 /// What is wrong with a key without a character that shows.
 const NO_KEY: &str = "KEY is empty";
@@ -30,12 +28,8 @@ const NO_KEY: &str = "KEY is empty";
 const KEYS_OF_PROCESSED: &str = "name a key as the tab Processed of the job shows it";
 
 /// Shows the history of one key.
-pub async fn execute(
-    session: &Session,
-    args: &ExplainArgs,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &ExplainArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, chance, .. } = context;
     let settings = load_settings(&args.job, None)?;
     let key =
         Key::new(args.key.as_str()).map_err(|_| CliError::new(NO_KEY, Exit::Usage).with_help(KEYS_OF_PROCESSED))?;

@@ -11,6 +11,7 @@ use crate::app::stages::stage_state::read_stage_states;
 use crate::check::rerun::predict_reruns;
 use crate::cli::args::job::JobArgs;
 use crate::cli::args::jobs::plan::PlanArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::{from_app, from_plan_file};
 use crate::cli::commands::load_settings::{describe_place, load_settings};
 use crate::cli::errors::CliError;
@@ -29,13 +30,8 @@ use crate::runner::input::input_queue::RetryScope;
 use crate::runner::shutdown::StopHandle;
 
 /// Prints the plan.
-pub async fn execute(
-    session: &Session,
-    args: &PlanArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &PlanArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     if let Some(old) = &args.against {
         return compare(session, args, &JobArgs { job: old.clone(), ..args.job.clone() }, &clock).await;
     }

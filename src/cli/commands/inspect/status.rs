@@ -9,6 +9,7 @@ use crate::app::local_state::instance_lock::read_known_id;
 use crate::app::local_state::processes::SystemProcesses;
 use crate::app::stages::stage_state::read_stage_states;
 use crate::cli::args::jobs::inspect::StatusArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{describe_place, load_settings};
 use crate::cli::errors::CliError;
@@ -16,12 +17,9 @@ use crate::cli::exit::Exit;
 use crate::cli::output::json::format_json_line;
 use crate::cli::output::stages::{StageDocument, StageList};
 use crate::cli::output::status::JobStatus;
-use crate::cli::session::Session;
-use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::leases::lease::Holder;
 use crate::port::process::Processes as _;
-use crate::rng::Rng;
 use crate::time::Timestamp;
 
 /// The status of a job, with its stages if it has some.
@@ -34,12 +32,8 @@ struct StatusWithStages<'a, S> {
 }
 
 /// Prints the job's status.
-pub async fn execute(
-    session: &Session,
-    args: &StatusArgs,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &StatusArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, chance, .. } = context;
     let settings = load_settings(&args.job, None)?;
     let now = clock.now();
     let stages_now =

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::app::inspect::failures::{FailureList, read_failures};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::jobs::failures::{FailuresAction, FailuresKeysArgs, FailuresListArgs};
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::commands::run;
@@ -14,42 +15,25 @@ use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::{format_count, format_number, is_digest, make_shell_safe};
 use crate::cli::output::destination::Spreadsheet;
-use crate::cli::session::Session;
 use crate::cli::streams::control_characters::make_visible;
 use crate::cli::table::{TabRows, show};
-use crate::clock::Clock;
 use crate::ledger::items::failure::{Failure, FailureState, RequestedAction};
 use crate::ledger::items::key::Key;
-use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 
 const COLUMNS: [&str; 9] = ["key", "state", "asked", "attempts", "last_seen", "step", "error", "where", "version"];
 
 /// Lists failures, or runs the job over some of them.
-pub async fn execute(
-    session: &Session,
-    action: &FailuresAction,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, action: &FailuresAction) -> Result<Exit, CliError> {
     match action {
-        FailuresAction::List(args) => list(session, args, clock, chance).await,
-        FailuresAction::Retry(args) => {
-            Box::pin(answer_failures(session, args, RequestedAction::Retry, host, clock, chance)).await
-        }
-        FailuresAction::Skip(args) => {
-            Box::pin(answer_failures(session, args, RequestedAction::Skip, host, clock, chance)).await
-        }
+        FailuresAction::List(args) => list(context, args).await,
+        FailuresAction::Retry(args) => Box::pin(answer_failures(context, args, RequestedAction::Retry)).await,
+        FailuresAction::Skip(args) => Box::pin(answer_failures(context, args, RequestedAction::Skip)).await,
     }
 }
 
-async fn list(
-    session: &Session,
-    args: &FailuresListArgs,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+async fn list(context: CommandContext<'_>, args: &FailuresListArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, chance, .. } = context;
     let settings = load_settings(&args.job, None)?;
     let found =
         read_failures(&settings, args.last, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
@@ -140,13 +124,11 @@ fn choose_keys(args: &FailuresKeysArgs, found: &FailureList) -> Vec<String> {
 }
 
 async fn answer_failures(
-    session: &Session,
+    context: CommandContext<'_>,
     args: &FailuresKeysArgs,
     answer: RequestedAction,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     let mut keys = args.keys.clone();
     if args.has_selection() || keys.iter().any(|key| is_digest(key)) {
         let settings = load_settings(&args.job, None)?;
@@ -172,5 +154,5 @@ async fn answer_failures(
     })?;
     let run = RunArgs::new(&args.job);
     let order = RunOptions { retrying: RetryScope::Selected(keys, answer), ..RunOptions::default() };
-    Box::pin(run::run_job(session, &run, order, host, clock, chance)).await
+    Box::pin(run::run_job(CommandContext { session, host, clock, chance }, &run, order)).await
 }

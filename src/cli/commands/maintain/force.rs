@@ -13,6 +13,7 @@ use crate::app::inspect::listing::{ensure_current_spreadsheet, list_tabs};
 use crate::app::job::find_request_file;
 use crate::app::local_state::request::RequestFile;
 use crate::cli::args::command_line::RunArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{describe_rerun_programs, format_destination, load_settings};
 use crate::cli::commands::run;
@@ -25,27 +26,20 @@ use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
 use crate::cli::session::Session;
 use crate::cli::streams::control_characters::make_visible;
-use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::leases::row_order::RequestOrder;
 use crate::maintain::reprocess::{ReprocessPlan, plan_reprocess_since};
-use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
 
 /// Prints what a forced run would do, or does it.
-pub async fn execute(
-    session: &Session,
-    args: &RunArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit, CliError> {
+    let session = context.session;
     let settings = load_settings(&args.job, args.input.clone())?;
     if settings.stages.is_some() {
-        return Box::pin(rerun_stages(session, args, host, clock, chance)).await;
+        return Box::pin(rerun_stages(context, args)).await;
     }
     let mut source = settings.open_source().map_err(|error| from_app(&AppError::Source(error), &settings))?;
     if !source.is_rereadable() {
@@ -54,12 +48,12 @@ pub async fn execute(
     let request = find_request_file(&settings);
     let pending = request.as_ref().and_then(RequestFile::read);
     let wanted = ScanScope { reads_predecessors: true, ..ScanScope::default() };
-    let known = match list_tabs(&settings, wanted, Arc::clone(&clock), Arc::clone(&chance)).await {
+    let known = match list_tabs(&settings, wanted, Arc::clone(&context.clock), Arc::clone(&context.chance)).await {
         Ok(known) => known,
         // The job has never run, so there is nothing to revoke.
         Err(AppError::NeverRan) if args.yes => {
             store_request(request.as_ref().filter(|_| pending.is_none()), RequestOrder { commit: None });
-            let exit = Box::pin(run::run_job(session, args, make_reprocess_options(), host, clock, chance)).await?;
+            let exit = Box::pin(run::run_job(context, args, make_reprocess_options())).await?;
             return Ok(finish_request(session, request.as_ref(), exit));
         }
         Err(error) => return Err(from_app(&error, &settings)),
@@ -94,13 +88,12 @@ pub async fn execute(
             ..RunOptions::default()
         };
         let quiet = RunArgs { wait: args.wait, take_over: args.take_over, ..RunArgs::new_quiet(&args.job) };
-        let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
-        let exit = Box::pin(run::run_job(session, &quiet, order, host.clone(), clock, chance)).await?;
+        let exit = Box::pin(run::run_job(context.clone(), &quiet, order)).await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }
     }
-    let exit = Box::pin(run::run_job(session, args, make_reprocess_options(), host, clock, chance)).await?;
+    let exit = Box::pin(run::run_job(context, args, make_reprocess_options())).await?;
     Ok(finish_request(session, request.as_ref(), exit))
 }
 

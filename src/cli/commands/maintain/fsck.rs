@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::app::inspect::fsck::{DiscrepancyKind, FsckReport, Repair, can_accept, check, prepare_repair};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::jobs::maintenance::{FsckArgs, RepairChoice};
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::inspect::explain::join_rows;
 use crate::cli::commands::load_settings::{format_destination, load_settings};
@@ -18,25 +19,17 @@ use crate::cli::exit::Exit;
 use crate::cli::format::format_count;
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
-use crate::cli::session::Session;
 use crate::cli::streams::control_characters::make_visible;
-use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::WriteMode;
-use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 
 /// Shown in place of a key whose row was moved before it could be read.
 const MOVED: &str = "(moved meanwhile)";
 
 /// Checks the rows, and repairs them with `--yes`.
-pub async fn execute(
-    session: &Session,
-    args: &FsckArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &FsckArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     let settings = load_settings(&args.job, None)?;
     let to_error = |error| from_app(&error, &settings);
     let look = || check(&settings, Arc::clone(&clock), Arc::clone(&chance));
@@ -63,12 +56,9 @@ pub async fn execute(
             ..RunOptions::default()
         };
         let exit = Box::pin(run::run_job(
-            session,
+            CommandContext { session, host, clock: Arc::clone(&clock), chance: Arc::clone(&chance) },
             &RunArgs::new_quiet(&args.job),
             order,
-            host,
-            Arc::clone(&clock),
-            Arc::clone(&chance),
         ))
         .await?;
         if exit != Exit::Ok {

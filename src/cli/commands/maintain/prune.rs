@@ -12,6 +12,7 @@ use crate::app::error::AppError;
 use crate::app::inspect::listing::{ensure_current_spreadsheet, list_tabs_with_ends};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::jobs::maintenance::PruneArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{format_destination, load_settings};
 use crate::cli::commands::run;
@@ -21,7 +22,6 @@ use crate::cli::exit::Exit;
 use crate::cli::format::{format_count, format_number};
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
-use crate::cli::session::Session;
 use crate::cli::streams::control_characters::make_visible;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
@@ -37,13 +37,8 @@ use crate::time::Timestamp;
 const MAX_RUNS: u32 = 5;
 
 /// Prints what would be deleted, or deletes it.
-pub async fn execute(
-    session: &Session,
-    args: &PruneArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &PruneArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     let settings = load_settings(&args.job, None)?;
     // The age limit is fixed once, so that rows which this command itself writes are never old.
     let read = |before| read_plan(&settings, args, before, Arc::clone(&clock), Arc::clone(&chance));
@@ -70,8 +65,12 @@ pub async fn execute(
             ..RunOptions::default()
         };
         let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
-        let exit =
-            Box::pin(run::run_job(session, &RunArgs::new_quiet(&args.job), order, host.clone(), clock, chance)).await?;
+        let exit = Box::pin(run::run_job(
+            CommandContext { session, host: host.clone(), clock, chance },
+            &RunArgs::new_quiet(&args.job),
+            order,
+        ))
+        .await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }

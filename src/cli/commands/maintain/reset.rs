@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::app::inspect::listing::{ensure_current_spreadsheet, list_tabs};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::jobs::maintenance::ResetArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{describe_rerun_programs, format_destination, load_settings};
 use crate::cli::commands::run;
@@ -18,25 +19,17 @@ use crate::cli::exit::Exit;
 use crate::cli::format::format_count;
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
-use crate::cli::session::Session;
 use crate::cli::streams::control_characters::make_visible;
-use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::maintain::reset::{ResetPlan, plan_reset};
-use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
 
 /// Prints what a reset would do, or does it.
-pub async fn execute(
-    session: &Session,
-    args: &ResetArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &ResetArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     let settings = load_settings(&args.job, None)?;
     let known = list_tabs(
         &settings,
@@ -56,7 +49,12 @@ pub async fn execute(
             command: Some("reset"),
             ..RunOptions::default()
         };
-        let exit = Box::pin(run::run_job(session, &RunArgs::new_quiet(&args.job), order, host, clock, chance)).await?;
+        let exit = Box::pin(run::run_job(
+            CommandContext { session, host, clock, chance },
+            &RunArgs::new_quiet(&args.job),
+            order,
+        ))
+        .await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }

@@ -13,6 +13,7 @@ use crate::app::job::has_pending_results;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::job::{JobArgs, SheetArgs};
 use crate::cli::args::jobs::maintenance::RolloverArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::commands::run;
@@ -21,7 +22,6 @@ use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::format_count;
 use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
-use crate::cli::session::Session;
 use crate::cli::streams::control_characters::make_visible;
 use crate::clock::Clock;
 use crate::config::sections::sheet::target::SheetTarget;
@@ -36,13 +36,8 @@ use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
 
 /// Prints what a rollover would do, or does it.
-pub async fn execute(
-    session: &Session,
-    args: &RolloverArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &RolloverArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     let sheet = SheetArgs { spreadsheet: Some(args.to.clone()), embedded: None, ..args.job.sheet.clone() };
     let there = JobArgs { sheet, ..args.job.clone() };
     let old = load_settings(&args.job, None)?;
@@ -70,8 +65,12 @@ pub async fn execute(
             order(Rollover::LastRun(to.clone()), PreparedChanges { from: Some(found.old_head), settled: Vec::new() });
         for (job, order) in [(&there, into), (&args.job, out)] {
             let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
-            let exit =
-                Box::pin(run::run_job(session, &RunArgs::new_quiet(job), order, host.clone(), clock, chance)).await?;
+            let exit = Box::pin(run::run_job(
+                CommandContext { session, host: host.clone(), clock, chance },
+                &RunArgs::new_quiet(job),
+                order,
+            ))
+            .await?;
             if exit != Exit::Ok {
                 return Ok(exit);
             }

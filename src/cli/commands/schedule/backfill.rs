@@ -13,6 +13,7 @@ use crate::app::schedule::latest_runs::BACKFILL_TRIGGER;
 use crate::app::schedule::run_history::read_done_times;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::jobs::backfill::BackfillArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::{from_app, from_history};
 use crate::cli::commands::load_settings::{load_settings, read_settings_at};
 use crate::cli::commands::run::run_job;
@@ -33,13 +34,8 @@ use crate::time::Timestamp;
 const MOST_LISTED: usize = 10;
 
 /// Runs the missing occurrences, oldest first. Stops at the first run that does not succeed.
-pub async fn execute(
-    session: &Session,
-    args: &BackfillArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &BackfillArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     if args.from > args.to {
         let why = format!("--from {} is later than --to {}", args.from, args.to);
         return Err(CliError::new(why, Exit::Usage).with_help("name the earlier date with --from"));
@@ -94,7 +90,7 @@ async fn run_occurrence(
     let run_args =
         RunArgs { quiet: args.quiet, deadline: args.deadline, approve: args.approve, ..RunArgs::new(&args.job) };
     let (clock, chance) = (Arc::clone(clock), Arc::clone(chance));
-    Box::pin(run_job(session, &run_args, options, host.to_owned(), clock, chance)).await
+    Box::pin(run_job(CommandContext { session, host: host.to_owned(), clock, chance }, &run_args, options)).await
 }
 
 fn format_plan(job: &str, plan: &BackfillPlan) -> String {

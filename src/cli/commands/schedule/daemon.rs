@@ -15,23 +15,18 @@ use crate::app::daemon::due_call::{LineSink, ProcessCaller};
 use crate::app::daemon::job_files::{JobFileError, JobFileWatch, ScheduledJob};
 use crate::app::daemon::notification::ServiceNotifier;
 use crate::cli::args::jobs::schedule_run::ScheduleRunArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
-use crate::clock::Clock;
 use crate::config::external::environment::find_own_program;
 use crate::config::external::flags::Overrides;
-use crate::rng::Rng;
 use crate::step::worker::launch;
 
 /// Calls the jobs at their times until a signal arrives.
-pub async fn execute(
-    session: &Session,
-    args: &ScheduleRunArgs,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &ScheduleRunArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, chance, .. } = context;
     let flags =
         Overrides { env_file: args.env_file.clone(), state_dir: args.state_dir.clone(), ..Overrides::default() };
     let mut watch = JobFileWatch::new(&args.jobs, flags);

@@ -19,6 +19,7 @@ use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::job::JobArgs;
 use crate::cli::commands::alerts::alert_place::describe_alert_place;
 use crate::cli::commands::alerts::job_file_alert::report_unreadable_file;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{describe_place, read_settings_at};
 use crate::cli::commands::run::run_job;
@@ -46,13 +47,8 @@ const MAX_RUNS: usize = 1_000;
 const MAX_FORM_BYTES: u64 = 8 << 20;
 
 /// Runs what is due. A job that fails does not keep the others from running.
-pub async fn execute(
-    session: &Session,
-    args: &RunArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     let call = DueCall { session, host, clock, chance, is_alone: args.more_jobs.is_empty() };
     if call.is_alone {
         return call.run_due(args).await;
@@ -196,7 +192,12 @@ impl DueCall<'_> {
             ..RunOptions::default()
         };
         let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));
-        Box::pin(run_job(self.session, args, options, self.host.clone(), clock, chance)).await
+        Box::pin(run_job(
+            CommandContext { session: self.session, host: self.host.clone(), clock, chance },
+            args,
+            options,
+        ))
+        .await
     }
 
     /// Records occurrences that do not run. It is not an error if another call did so first.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::app::schedule::run_history::{HistoryError, read_history, read_history_file};
 use crate::cli::args::jobs::late::LateArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_history;
 use crate::cli::commands::load_settings::read_settings;
 use crate::cli::commands::schedule::late_alert::report_verdict;
@@ -22,12 +23,8 @@ use crate::schedule::lateness::{LatenessState, classify_lateness, worst_state};
 type JobName = (String, Option<String>);
 
 /// Prints a line for each job and returns the exit of the worst.
-pub async fn execute(
-    session: &Session,
-    args: &LateArgs,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &LateArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, chance, .. } = context;
     let output = match &args.file {
         Some(file) => {
             let line = judge_file(args, file, &clock)?;

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::app::local_state::done_file::DoneFile;
 use crate::cli::args::scripts::once::OnceArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::scripts::once_in_sheet::run_once_in_sheet;
 use crate::cli::commands::scripts::once_lines::{report_not_done, report_skipped};
 use crate::cli::commands::scripts::retry::{read_stdin, stop_signal};
@@ -24,18 +25,13 @@ use crate::config::external::environment::register_process_secrets;
 use crate::rng::Rng;
 
 /// Runs the command and returns its exit code, or 0 if it is done already.
-pub async fn execute(
-    session: &Session,
-    args: &OnceArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &OnceArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     register_process_secrets();
     let date = args.date.map_or_else(|| find_date(args, clock.as_ref()), Ok)?;
     match &args.files {
         Some(folder) => with_files(session, args, folder, date, clock, chance).await,
-        None => run_once_in_sheet(session, args, date, host, clock, chance).await,
+        None => run_once_in_sheet(CommandContext { session, host, clock, chance }, args, date).await,
     }
 }
 

@@ -20,6 +20,7 @@ use crate::app::stages::stage_plan::{
     PlannedStage, ReadStdinFn, StageFolders, StageListeners, StageOutcomes, StagePlan,
 };
 use crate::cli::args::scripts::once::OnceArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::{from_app, from_config};
 use crate::cli::commands::load_settings::select_run_notes;
 use crate::cli::commands::run_interrupts::watch_signals;
@@ -53,14 +54,8 @@ const MAX_NAME_BYTES: usize = 50;
 const TRIGGER: &str = "once";
 
 /// Runs the command and returns its exit code, or 0 if it is done already.
-pub async fn run_once_in_sheet(
-    session: &Session,
-    args: &OnceArgs,
-    date: Date,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn run_once_in_sheet(context: CommandContext<'_>, args: &OnceArgs, date: Date) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     let settings = read_settings(args)?;
     let key = Key::new(date.to_string()).map_err(|error| CliError::new(format!("the date: {error}"), Exit::Usage))?;
     let plan = Arc::new(plan(session, args, key.clone(), &clock, &chance));

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::cli::args::scripts::retry::RetryArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
@@ -21,16 +22,11 @@ use crate::command_retry::signals::StopSignal;
 use crate::command_retry::stdin_copy::{MAX_STDIN_BYTES, StdinCopy, StdinError};
 use crate::config::external::environment::register_process_secrets;
 use crate::private_files;
-use crate::rng::Rng;
 use crate::telemetry::logs::log_line::{LogLevel, LogLine};
 
 /// Runs the command and returns its exit code.
-pub async fn execute(
-    session: &Session,
-    args: &RetryArgs,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &RetryArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, chance, .. } = context;
     register_process_secrets();
     let policy = args.make_policy().map_err(|why| CliError::new(why, Exit::Usage))?;
     if let Some(path) = &args.output {
