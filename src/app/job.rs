@@ -273,7 +273,7 @@ fn take_lock(settings: &Settings, chance: &dyn Rng) -> Result<Installation, AppE
     Installation::enter(settings.state_dir.as_deref(), &settings.job, &name_target(settings), chance).map_err(
         |barred| match barred {
             LockHeld::ByRun(holder) => AppError::Busy { holder },
-            LockHeld::Machine(trouble) => AppError::Machine(trouble),
+            LockHeld::Machine(error) => AppError::Machine(error),
         },
     )
 }

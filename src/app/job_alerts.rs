@@ -184,7 +184,7 @@ impl JobAlerts {
         if now_s.saturating_sub(since_s) < UNREADABLE_S {
             return;
         }
-        let trouble = ProblemReport {
+        let problem = ProblemReport {
             since: Timestamp(since_s.saturating_mul(1_000)),
             headline: "can't be read".to_owned(),
             reason: shortened(&hide_secrets(why)),
@@ -193,7 +193,7 @@ impl JobAlerts {
             new: 0,
             failed: 0,
         };
-        self.finish_question(&[(Condition::Unreadable, Finding::Bad(trouble))]).await;
+        self.finish_question(&[(Condition::Unreadable, Finding::Bad(problem))]).await;
     }
 
     /// Reports a job file that can't be read, if it made a run on this machine before.
@@ -201,7 +201,7 @@ impl JobAlerts {
         if !self.file.as_ref().is_some_and(AlertFile::exists) {
             return;
         }
-        let trouble = ProblemReport {
+        let problem = ProblemReport {
             since: self.clock.now(),
             headline: "could not start, its job file can't be read".to_owned(),
             reason: shortened(&hide_secrets(why)),
@@ -210,7 +210,7 @@ impl JobAlerts {
             new: 0,
             failed: 0,
         };
-        self.finish_question(&[(Condition::Unrecorded, Finding::Bad(trouble))]).await;
+        self.finish_question(&[(Condition::Unrecorded, Finding::Bad(problem))]).await;
     }
 
     /// Remembers that the job file made a run.
@@ -283,7 +283,7 @@ impl JobAlerts {
         let is_out_of_time = matches!(error, AppError::OutOfTime);
         let headline = if is_out_of_time { "ran out of time" } else { "failed before it could write to its sheet" };
         let mut memory = self.read_memory();
-        let trouble = ProblemReport {
+        let problem = ProblemReport {
             since: end.trigger.scheduled_for.unwrap_or(end.began),
             headline: headline.to_owned(),
             reason: shortened(&hide_secrets(&error.to_string())),
@@ -296,7 +296,7 @@ impl JobAlerts {
             // The next run finds its lease, and leaves it out.
             memory.reported_run.clone_from(&end.run);
         }
-        memory.state.add_finding(Condition::Unrecorded, self.clock.now(), &Finding::Bad(trouble), &self.rules);
+        memory.state.add_finding(Condition::Unrecorded, self.clock.now(), &Finding::Bad(problem), &self.rules);
         let messages = self.report_local(&mut memory, &format!("unrecorded-{}", self.clock.now().0));
         self.deliver_messages(messages, memory).await;
     }

@@ -45,7 +45,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let runtime = match provisions::build_runtime() {
         Ok(runtime) => runtime,
-        Err(trouble) => return session.finish_command(Err(from_machine(&trouble))),
+        Err(error) => return session.finish_command(Err(from_machine(&error))),
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| run_command(&runtime, &session, clock)));
     let exit = session.finish_command(outcome.unwrap_or_else(|_| Err(make_panic_error())));

@@ -269,8 +269,8 @@ impl StageVisit {
         };
         let (target, nonce) = (self.plan.folders.resolve_path(&dead), self.plan.chance.next_u64());
         let copied = self.plan.block_on_files(move || copy_whole(&from, &target, nonce)).await;
-        if let Err(trouble) = copied.unwrap_or_else(|error| Err(io::Error::other(error))) {
-            return StageEnd::Failed(of_stage(format!("its file could not be kept as {dead}, either: {trouble}")));
+        if let Err(error) = copied.unwrap_or_else(|error| Err(io::Error::other(error))) {
+            return StageEnd::Failed(of_stage(format!("its file could not be kept as {dead}, either: {error}")));
         }
         self.outcomes.note_failed(stage.key.clone(), error.clone());
         let checkpoint = Checkpoint { dead_letter: Some(dead.clone()), ..self.make_checkpoint(stage, None) };

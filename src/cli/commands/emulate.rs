@@ -154,13 +154,13 @@ fn choose_storage_exit(lasting: Option<FailureCause>) -> Exit {
 fn to_cli_error(error: &LaunchError) -> CliError {
     let exit = match error {
         LaunchError::Storage(error) => choose_storage_exit(error.failure_cause()),
-        LaunchError::StorageFailure(trouble) => choose_storage_exit(Some(trouble.cause)),
+        LaunchError::StorageFailure(failure) => choose_storage_exit(Some(failure.cause)),
         LaunchError::Listen { .. } => Exit::Unavailable,
         LaunchError::Credentials { .. } => Exit::from((Fault::Denied, ErrorContext::Output)),
     };
-    let trouble = CliError::new(error.to_string(), exit);
+    let failure = CliError::new(error.to_string(), exit);
     match error {
-        LaunchError::Listen { .. } => trouble.with_help("--port 0 takes any free port and prints the address"),
-        _ => trouble,
+        LaunchError::Listen { .. } => failure.with_help("--port 0 takes any free port and prints the address"),
+        _ => failure,
     }
 }

@@ -293,11 +293,11 @@ impl Loader {
         anomalies
             .extend(warn_of_capacity(cell_budget.count_cells()).map(|message| Anomaly { message, is_blocking: false }));
         // After people's hands, further counting continues from what is there.
-        let said = std::mem::replace(&mut state.processed, found);
+        let stored = std::mem::replace(&mut state.processed, found);
         let (head, tables) = (location.head, list_tables(&self.data_tab, &tabs));
         let snapshot = Snapshot {
             state,
-            stored_checksum: said,
+            stored_checksum: stored,
             head,
             processed_index: index,
             tables: tables.clone(),

@@ -9,10 +9,8 @@ use crate::sheets_client::types::cell::{CellData, ValidationRule};
 use crate::sheets_client::types::request_objects::GridRange;
 use crate::sheets_client::types::requests::Request;
 use crate::store::probe::assumption::AssumptionOutcome;
-use crate::store::probe::client::{ProbeClient, ProbeFailure, ProbeTab, read_text};
+use crate::store::probe::client::{CheckResult, ProbeClient, ProbeFailure, ProbeTab, read_text};
 use crate::store::tabs::error::convert_call_error;
-
-type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
 
 /// Number of writes that are read back at the same time.
 const TIMES: u32 = 5;

@@ -8,9 +8,7 @@ use crate::sheets_client::types::cell::CellData;
 use crate::sheets_client::types::request_objects::{GridRange, PasteOrientation, PasteType};
 use crate::sheets_client::types::requests::{Batch, Request};
 use crate::store::probe::assumption::AssumptionOutcome;
-use crate::store::probe::client::{ProbeClient, ProbeFailure, ProbeTab, ROWS, SentBatch, read_text};
-
-type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
+use crate::store::probe::client::{CheckResult, ProbeClient, ProbeFailure, ProbeTab, ROWS, SentBatch, read_text};
 
 /// UTF-16 units that a cell accepts.
 const CELL_UNITS: usize = 50_000;

@@ -21,6 +21,7 @@ use crate::sheets_client::types::cell::CellData;
 use crate::sheets_client::types::request_objects::{GridCoordinate, GridProperties, SheetProperties};
 use crate::sheets_client::types::requests::{Batch, Request};
 use crate::sheets_client::types::response_types::BatchResponse;
+use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::scratch_names::ScratchName;
 use crate::store::tabs::error::convert_call_error;
 
@@ -39,6 +40,9 @@ pub struct ProbeTab {
     /// The title of the tab.
     pub title: String,
 }
+
+/// What a check of an assumption shows, and the sentence about it.
+pub type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
 
 /// Why a check has no result.
 #[derive(Debug)]

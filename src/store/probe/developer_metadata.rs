@@ -9,11 +9,9 @@ use crate::sheets_client::types::request_objects::{DeveloperMetadata, Dimension,
 use crate::sheets_client::types::requests::{Batch, Request};
 use crate::sheets_client::types::response_types::ColumnMark;
 use crate::store::probe::assumption::AssumptionOutcome;
-use crate::store::probe::client::{ProbeClient, ProbeFailure, ProbeTab, SentBatch};
+use crate::store::probe::client::{CheckResult, ProbeClient, ProbeFailure, ProbeTab, SentBatch};
 use crate::store::probe::tabs::check_refused;
 use crate::store::tabs::error::convert_call_error;
-
-type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
 
 /// Maximum number of reads, because the first may be older than the write before it.
 pub(super) const MAX_READS: u32 = 4;
@@ -138,6 +136,6 @@ pub async fn delete_marked_column(client: &ProbeClient) -> CheckResult {
     }
     client.prepare(vec![Request::DeleteDimension { range: make_column_range(&tab, 2) }]).await?;
     let left = read_marks(client, &key, <[ColumnMark]>::is_empty).await?;
-    let said = if left.is_empty() { "it was gone with its column" } else { "it outlived its column" };
-    Ok((AssumptionOutcome::from_held(left.is_empty()), said.to_owned()))
+    let message = if left.is_empty() { "it was gone with its column" } else { "it outlived its column" };
+    Ok((AssumptionOutcome::from_held(left.is_empty()), message.to_owned()))
 }

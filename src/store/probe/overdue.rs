@@ -11,11 +11,9 @@ use crate::sheets_client::types::cell::CellData;
 use crate::sheets_client::types::request_objects::{FormatRule, GridRange, RgbColor, SpreadsheetProperties};
 use crate::sheets_client::types::requests::{Batch, Request};
 use crate::store::probe::assumption::AssumptionOutcome;
-use crate::store::probe::client::{ProbeClient, ProbeFailure, SentBatch, read_text};
+use crate::store::probe::client::{CheckResult, ProbeClient, ProbeFailure, SentBatch, read_text};
 use crate::store::probe::developer_metadata::{MAX_READS, READ_PAUSE};
 use crate::store::tabs::error::convert_call_error;
-
-type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
 
 /// The intervals of recalculation, as the service calls them.
 const INTERVALS: [&str; 3] = ["ON_CHANGE", "MINUTE", "HOUR"];

@@ -6,10 +6,8 @@
 use crate::sheets_client::types::requests::{Batch, Request};
 use crate::store::guard::head_guard::BatchStep;
 use crate::store::probe::assumption::AssumptionOutcome;
-use crate::store::probe::client::{ProbeClient, ProbeFailure, SentBatch};
+use crate::store::probe::client::{CheckResult, ProbeClient, ProbeFailure, SentBatch};
 use crate::store::probe::tabs::{check_refused, check_whole_batch_refused};
-
-type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
 
 /// A named range that was created: the requested id, the assigned id, the name.
 struct CreatedName {

@@ -7,9 +7,7 @@ use crate::sheets_client::types::cell::CellData;
 use crate::sheets_client::types::requests::{Batch, Request};
 use crate::store::guard::head_guard::BatchStep;
 use crate::store::probe::assumption::AssumptionOutcome;
-use crate::store::probe::client::{ProbeClient, ProbeFailure, ProbeTab, SentBatch};
-
-type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
+use crate::store::probe::client::{CheckResult, ProbeClient, ProbeFailure, ProbeTab, SentBatch};
 
 /// Adds the shared scratch tab, with an id of our choice.
 pub async fn check_caller_id(client: &ProbeClient) -> CheckResult {

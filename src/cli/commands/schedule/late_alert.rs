@@ -71,7 +71,7 @@ fn find_lateness(
     if is_reported_by_runs(alerting, settings, stored) {
         return None;
     }
-    let trouble = ProblemReport {
+    let problem = ProblemReport {
         since: line.expected.or(line.last_success).unwrap_or(now),
         headline: headline.to_owned(),
         reason: hide_secrets(&line.message).into_owned(),
@@ -80,7 +80,7 @@ fn find_lateness(
         new: 0,
         failed: 0,
     };
-    Some((Condition::Late, Finding::Bad(trouble)))
+    Some((Condition::Late, Finding::Bad(problem)))
 }
 
 /// Returns whether a run has reported the problem. A run that was killed before it could has not.
