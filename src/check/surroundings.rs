@@ -60,7 +60,7 @@ fn report_missing_state_folder(settings: &Settings) -> Option<CheckItem> {
     let subject = Subject::StateFolder;
     let help = "make it writable for this user, or name another with --state-dir; until then no lock keeps two runs apart here";
     let Some(dir) = &settings.state_dir else {
-        let what = "no state folder is known, as HOME and XDG_STATE_HOME are not set";
+        let what = "no state directory is known, as HOME and XDG_STATE_HOME are not set";
         return Some(CheckItem::new_warning(
             subject,
             what,
@@ -70,7 +70,7 @@ fn report_missing_state_folder(settings: &Settings) -> Option<CheckItem> {
     let error = check_folder(dir).err()?;
     Some(CheckItem::new_warning(
         subject,
-        format!("the state folder {} can't be written: {error}", dir.display()),
+        format!("the state directory {} can't be written: {error}", dir.display()),
         Some(help),
     ))
 }

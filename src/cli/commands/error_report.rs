@@ -19,6 +19,7 @@ use crate::port::store::StoreError;
 use crate::runner::queue::first_records::CommonCause;
 use crate::runner::run_config::RunError;
 use crate::runner::shutdown::StopReason;
+use crate::sheets_client::auth::credentials::CredentialsError;
 use crate::sheets_client::errors::call_error::ErrorCause;
 use crate::store::tabs::error::convert_call_error;
 
@@ -84,7 +85,7 @@ fn advise_on_target(error: &AppError, exit: Exit, settings: &Settings) -> Option
         (Exit::NoInput | Exit::Unavailable, SheetTarget::Google { .. }) => {
             let through = through.map_or_else(String::new, |proxy| format!(", through the proxy {proxy}"));
             let sheet = Spreadsheet::from_settings(settings);
-            Some(format!("the sheet is {sheet}; the calls went to {}{through}", settings.api_url))
+            Some(format!("the command used the {sheet}; the calls went to {}{through}", settings.api_url))
         }
         (Exit::Protocol, SheetTarget::Google { .. }) => {
             through.map(|proxy| format!("the call went through the proxy {proxy}; see what that answers"))
@@ -92,7 +93,7 @@ fn advise_on_target(error: &AppError, exit: Exit, settings: &Settings) -> Option
         (Exit::NoInput, SheetTarget::Embedded { .. })
             if matches!(error, AppError::NeverRan | AppError::NoTab { .. }) =>
         {
-            Some(format!("the sheet is {}", Spreadsheet::from_settings(settings)))
+            Some(format!("the command used the {}", Spreadsheet::from_settings(settings)))
         }
         _ => None,
     }
@@ -284,9 +285,10 @@ fn find_help(error: &AppError) -> Option<&'static str> {
         AppError::Call(error) if error.cause.is_foreign() => PAGE,
         AppError::Run(RunError::NoFailure { .. }) => "sheetkeep failures list JOB.toml lists them; nothing was written",
         AppError::Run(RunError::Refused { .. }) => "see the service's message; nothing of that batch was written",
-        AppError::Credentials(_) => {
-            "correct the path, or download the key file again; README.md has the five steps to credentials"
+        AppError::Credentials(CredentialsError::Unreadable { .. }) => {
+            "correct the path there, or make the file readable for this user"
         }
+        AppError::Credentials(_) => "README.md explains in five steps how to get credentials and where to name them",
         AppError::Source(SourceError::Denied { .. }) => READABLE,
         AppError::Source(SourceError::Unavailable { .. })
         | AppError::Run(RunError::Input(SourceError::Unavailable { .. })) => LOOK_AT_IT,

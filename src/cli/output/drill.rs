@@ -355,5 +355,5 @@ fn format_times(count: u64) -> String {
 }
 
 fn describe_lost_replies(count: u64) -> String {
-    if count == 1 { "1 reply".to_owned() } else { format!("{count} replies") }
+    if count == 1 { "1 response".to_owned() } else { format!("{count} responses") }
 }

@@ -182,7 +182,7 @@ impl PlanOutput<'_> {
         }
         let _ = writeln!(out, "  in {}", self.place.spreadsheet);
         if !self.plan.effects.sample.is_empty() {
-            let _ = writeln!(out, "\nfirst rows (+ added, ~ written over)");
+            let _ = writeln!(out, "\nfirst rows (+ added, ~ updated)");
         }
         for row in &self.plan.effects.sample {
             let sign = if row.is_update { '~' } else { '+' };
@@ -237,7 +237,7 @@ impl PlanOutput<'_> {
             added => format!(" · {} added", format_count(added as u64, "column")),
         };
         facts.push(format!(
-            "tab {}: {} added · {} written over{columns}",
+            "tab {}: {} added · {} updated{columns}",
             self.place.tab,
             format_count(effects.inserted, "row"),
             format_number(effects.updated),

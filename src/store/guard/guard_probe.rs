@@ -4,13 +4,13 @@
 
 use crate::ledger::leases::head::HeadId;
 use crate::store::guard::guard_kind::GuardSupport;
-use crate::store::guard::head_guard::{BatchStep, StateLocation, derive_state_tab_id};
+use crate::store::guard::head_guard::{BatchStep, StateLocation, derive_tab_id_from_head};
 
 /// Returns the two probe batches, which the service must refuse. One deletes a named range that
 /// never existed, the other writes to a tab that never existed. `salt` yields unused ids.
 pub fn make_probe_batches(location: &StateLocation, salt: u64) -> [Vec<BatchStep>; 2] {
     let never = HeadId { commit: location.head.commit, nonce: salt };
-    let gone = BatchStep::AssertTab { tab: derive_state_tab_id(never) };
+    let gone = BatchStep::AssertTab { tab: derive_tab_id_from_head(never) };
     let touch = BatchStep::AssertTab { tab: location.tab };
     [vec![BatchStep::DeleteRange { id: never.to_string() }, touch.clone()], vec![touch, gone]]
 }

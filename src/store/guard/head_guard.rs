@@ -220,7 +220,7 @@ pub fn read_title(title: &str) -> Option<(&str, Fence, Option<HeadId>)> {
 
 /// Derives the id of the state tab that a commit creates from the head's nonce. It is never used
 /// twice, and a resend of the commit has the same id.
-pub fn derive_state_tab_id(head: HeadId) -> i32 {
+pub fn derive_tab_id_from_head(head: HeadId) -> i32 {
     let mixed = (head.nonce ^ (head.nonce >> 32)) & 0x7fff_ffff;
     i32::try_from(mixed).unwrap_or(i32::MAX).max(1)
 }
@@ -278,7 +278,7 @@ pub fn make_batch_steps(
             BatchStep::Changes,
         ];
     }
-    let tab = derive_state_tab_id(commit.to);
+    let tab = derive_tab_id_from_head(commit.to);
     let mut requests = Vec::new();
     if by_name {
         requests.push(BatchStep::DeleteRange { id: from.to_string() });
@@ -305,7 +305,7 @@ pub fn make_batch_steps(
 /// The first commit marks its head both ways. The id of its named range then shows whether the
 /// service keeps ours.
 fn make_first_steps(job: &str, commit: &Commit) -> Vec<BatchStep> {
-    let tab = derive_state_tab_id(commit.to);
+    let tab = derive_tab_id_from_head(commit.to);
     vec![
         BatchStep::AddStateTab {
             tab,
@@ -341,7 +341,7 @@ pub fn derive_next_location(
             StateLocation { head: commit.to, range_id, ..location.clone() }
         }
         _ => StateLocation {
-            tab: derive_state_tab_id(commit.to),
+            tab: derive_tab_id_from_head(commit.to),
             title: name_state_tab(job, fence, guard_kind, commit.to),
             fence,
             head: commit.to,

@@ -76,7 +76,7 @@ const TABLE: [(Assumption, &str, &str); 32] = [
     (Q::Recalculation, "recalculation", "the interval of recalculation can be set, and reads back"),
     (Q::Semicolons, "semicolons", "semicolons separate the arguments of a formula in every locale"),
     (Q::ColourRule, "colour_rule", "a conditional format by a formula is accepted"),
-    (Q::DateHeader, "date_header", "answers carry the service's clock in Date"),
+    (Q::DateHeader, "date_header", "responses carry the service's clock in Date"),
     (Q::FreshReads, "fresh_reads", "a read sees the write that was answered before it"),
 ];
 

@@ -115,7 +115,7 @@ fn a_code_of_other_changes_is_named() {
     project.write("o.csv", "id,n\n1,2\n2,2\n");
     project.run(&["run", "o.toml"]).exits(3).shows("to apply, run --approve=");
     let other = project.run(&["run", "o.toml", "--approve=bbbbbb"]);
-    other.exits(3).shows("--approve=bbbbbb is the code of other changes");
+    other.exits(3).shows("bbbbbb is the code of other changes");
 }
 
 #[test]

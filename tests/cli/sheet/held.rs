@@ -113,7 +113,7 @@ fn a_plan_predicts_the_hold_and_shows_the_changes() {
     project.write("orders.csv", &rows(103, 7));
     let plan = project.run(&["plan", "orders.toml"]);
     plan.exits(0)
-        .shows("3 rows added · 100 written over")
+        .shows("3 rows added · 100 updated")
         .shows("the run would be degraded: 100 of 100 rows would change; max_changed is 10 rows and 10 %")
         .shows("~ id: k0");
     let document = project.run(&["plan", "orders.toml", "--json"]).document();

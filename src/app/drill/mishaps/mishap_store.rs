@@ -54,7 +54,7 @@ impl MishapStore {
                 }
                 PlannedMishap::LoseReply(_) => {
                     self.sheet.lose_next_reply();
-                    let moment = format!("commit {nth} was applied, and its reply lost");
+                    let moment = format!("commit {nth} was applied, and its response lost");
                     queue.record(moment, |outcome| outcome.lost_replies += 1);
                 }
                 PlannedMishap::SecondRunner { takes_over, .. } => {

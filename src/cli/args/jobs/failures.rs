@@ -50,7 +50,7 @@ pub struct FailuresKeysArgs {
     /// Take all that are open or exhausted; skipped ones only with --state skipped
     #[arg(long, conflicts_with_all = ["keys", "step", "error"])]
     pub all: bool,
-    /// Take the failures of this step: source, item, output, sheet, delivery, or a step's name
+    /// Take failures of STEP: source, item, output, sheet, delivery, or a step's name
     #[arg(long, value_name = "STEP", conflicts_with = "keys")]
     pub step: Option<String>,
     /// Take the failures whose error contains this text

@@ -31,8 +31,11 @@ const KEYS_OF_PROCESSED: &str = "name a key as the tab Processed of the job show
 pub async fn execute(context: CommandContext<'_>, args: &ExplainArgs) -> Result<Exit, CliError> {
     let CommandContext { session, clock, chance, .. } = context;
     let settings = load_settings(&args.job, None)?;
+    if args.key.trim().is_empty() {
+        return Err(CliError::new(NO_KEY, Exit::Usage).with_help(KEYS_OF_PROCESSED));
+    }
     let key =
-        Key::new(args.key.as_str()).map_err(|_| CliError::new(NO_KEY, Exit::Usage).with_help(KEYS_OF_PROCESSED))?;
+        Key::new(args.key.as_str()).map_err(|error| CliError::new(format!("read the key: {error}"), Exit::Usage))?;
     let (again, chance_again) = (Arc::clone(&clock), Arc::clone(&chance));
     let history = explain_key(&settings, &key, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
     let history = match Key::new(format!("#{}", args.key)) {

@@ -225,7 +225,7 @@ mod tests {
         insta::assert_snapshot!(lines_of(false), @r"
         quakes: run 20180207-012613-00abc started
         quakes: 1,200 keys known, 3 failures open (0.4 s)
-        quakes: warning: the earlier run 20180206-012613-00def died; Runs records it as crashed
+        quakes: warning: the earlier run 20180206-012613-00def died, or this run took over its lease; Runs records it as crashed
         quakes: warning: tab Quakes has two columns named id; the first is used
         quakes: failed us7000007 at feed.json:7 (record 7): map: number (null) can't be⏎divided by 1000
         quakes: 50 % · read 500 · new 499 · skipped 0 · failed 1 · 2.4 s
@@ -239,7 +239,7 @@ mod tests {
         insta::assert_snapshot!(lines_of(true), @r"
         quakes: run 20180207-012613-00abc started
         quakes: 1,200 keys known, 3 failures open (0.4 s)
-        quakes: warning: the earlier run 20180206-012613-00def died; Runs records it as crashed
+        quakes: warning: the earlier run 20180206-012613-00def died, or this run took over its lease; Runs records it as crashed
         quakes: warning: tab Quakes has two columns named id; the first is used
         quakes: lease 7 claimed
         quakes: failed us7000007 at feed.json:7 (record 7): map: number (null) can't be⏎divided by 1000

@@ -69,9 +69,9 @@ fn jobs_that_differ_only_in_punctuation_have_different_names() {
 
 #[test]
 fn every_nonce_makes_a_tab_id_that_the_service_takes() {
-    assert_eq!(derive_state_tab_id(HeadId { commit: 0, nonce: 0 }), 1);
-    assert!(derive_state_tab_id(HeadId { commit: 0, nonce: u64::MAX }) >= 1);
-    assert_eq!(derive_state_tab_id(HeadId { commit: 0, nonce: 0x7fff_ffff }), i32::MAX);
+    assert_eq!(derive_tab_id_from_head(HeadId { commit: 0, nonce: 0 }), 1);
+    assert!(derive_tab_id_from_head(HeadId { commit: 0, nonce: u64::MAX }) >= 1);
+    assert_eq!(derive_tab_id_from_head(HeadId { commit: 0, nonce: 0x7fff_ffff }), i32::MAX);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn invariant_2_later_commits_fail_if_their_head_is_gone() {
 #[test]
 fn a_claim_moves_the_state_to_a_tab_that_no_older_writer_knows() {
     let claim = commit(Some(H0), H1, CommitKind::Claim, 2);
-    let new = derive_state_tab_id(H1);
+    let new = derive_tab_id_from_head(H1);
     let expected = vec![
         BatchStep::DeleteRange { id: H0.to_string() },
         BatchStep::AssertTab { tab: 11 },

@@ -42,7 +42,7 @@ fn one_row_left_of_two_equal_ones_stops_the_run() {
     let finding = lost_keys(&[("a", 1), ("b", 2)]);
     let (tab_now, now) = moved_tab(&[json!([1, 10, 5, "note"])]);
     let planned = plan(&finding, &present(&tab_now, &now));
-    let expected = "row 2 could be the one of key \"a\" or of key \"b\": write its key into column \"id\", or clear that cell if it is of neither";
+    let expected = "row 2 could be the one of key \"a\" or of key \"b\"; write its key into column \"id\", or clear that cell if it is of neither";
     assert_eq!(planned.ambiguous, [expected]);
     let (tab_now, now) = moved_tab(&[json!([1, "b", 5, "note"])]);
     let planned = plan(&finding, &present(&tab_now, &now));
@@ -67,7 +67,7 @@ fn a_copy_in_a_blank_row_is_known_once_its_key_is_cleared() {
     let (tab, copy) = (tab(&HEADER), json!(["k", 10, "note"]));
     let now = rows(&[json!(HEADER), json!([]), copy.clone(), copy.clone()]);
     let planned = plan(&finding, &present(&tab, &now));
-    let expected = "rows 3 and 4 could each be the one of key \"k\", and a write filled the other by mistake: clear column \"id\" of that other row";
+    let expected = "rows 3 and 4 could each be the one of key \"k\", and a write filled the other by mistake; clear column \"id\" of that other row";
     assert_eq!(planned.ambiguous, [expected]);
     let now = rows(&[json!(HEADER), json!([]), copy, json!(["", 10, "note"])]);
     let planned = plan(&finding, &present(&tab, &now));
