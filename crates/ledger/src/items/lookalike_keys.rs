@@ -41,13 +41,15 @@ impl LookalikeKeys {
         let Some(visible) = find_visible_text(key.as_str()) else { return };
         let fingerprint = Fingerprint::new(&visible);
         match self.unusual.get(&fingerprint) {
-            Some(other) if other.key == *key => {}
-            Some(_) if self.counted.len() >= MAX_REMEMBERED => {}
-            Some(other) if self.counted.insert(Fingerprint::new(key.as_str())) => {
-                let pair = describe_pair(key, &position.to_string(), &other.key, Some(&other.position));
-                self.count(pair);
+            Some(other) => {
+                let is_uncounted = other.key != *key
+                    && self.counted.len() < MAX_REMEMBERED
+                    && self.counted.insert(Fingerprint::new(key.as_str()));
+                if is_uncounted {
+                    let pair = describe_pair(key, &position.to_string(), &other.key, Some(&other.position));
+                    self.count(pair);
+                }
             }
-            Some(_) => {}
             None if self.unusual.len() < MAX_REMEMBERED => {
                 let visible = Key::new(visible).ok();
                 let unusual = UnusualKey { key: key.clone(), visible, position: position.to_string() };
