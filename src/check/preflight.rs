@@ -95,13 +95,13 @@ pub async fn check_spreadsheet(
     match loader.load().await {
         Ok(found) => {
             add_job_lines(settings, planned, &found, lines);
-            let loaded = found.loaded;
-            let tables = loaded.snapshot.as_ref().map_or(&loaded.tables, |snapshot| &snapshot.tables);
+            let report = found.loaded;
+            let tables = report.snapshot.as_ref().map_or(&report.tables, |snapshot| &snapshot.tables);
             let table = tables.iter().find(|(title, _)| *title == settings.tab);
             SpreadsheetFindings {
                 can_be_read: true,
                 tab_columns: Some(table.map(|(_, columns)| columns.clone()).unwrap_or_default()),
-                has_done_keys: Some(loaded.snapshot.is_some_and(|snapshot| snapshot.processed_index.keys() > 0)),
+                has_done_keys: Some(report.snapshot.is_some_and(|snapshot| snapshot.processed_index.keys() > 0)),
             }
         }
         Err(error) => {

@@ -158,11 +158,8 @@ async fn check_records(
                 return RecordFindings::Reported(CheckItem::new_problem(subject, StartBlocker::Source(error)));
             }
             Ok(None) if read == 0 => {
-                return RecordFindings::Reported(CheckItem::new_warning(
-                    subject,
-                    format!("{name} has no record"),
-                    None,
-                ));
+                let what = format!("{name} has no record");
+                return RecordFindings::Reported(CheckItem::new_warning(subject, what, None));
             }
             Err(_) | Ok(None) => break,
             Ok(Some(record)) => record,
@@ -173,14 +170,8 @@ async fn check_records(
         match record.body {
             Err(bad) => {
                 let what = format!("the first record of {name} can't be read: {bad}");
-                let line = || {
-                    CheckItem::new_warning(
-                        subject,
-                        what,
-                        Some("it would be a failure; the other records are read anyway"),
-                    )
-                };
-                first.get_or_insert_with(line);
+                let help = "it would be a failure; the other records are read anyway";
+                first.get_or_insert_with(|| CheckItem::new_warning(subject, what, Some(help)));
                 first_records.note_failed("source", &bad.to_string(), &place, &record.bytes);
             }
             Ok(body) => match identify.identify(&body).await {

@@ -74,7 +74,6 @@ fn check_calendar() -> Result<(), CliError> {
     Ok(())
 }
 
-#[expect(clippy::too_many_lines, reason = "a list: one line for each command")]
 fn run_command(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
     check_calendar()?;
     let context = CommandContext { session, host: read_host_name(), clock, chance: Arc::new(SystemRng) };

@@ -223,7 +223,7 @@ impl BackgroundReader {
             // An end without an error would look like an empty source.
             ReadState::NoThread(why) => self.ended = Some(Err(describe_thread_error(why))),
             ReadState::Unread | ReadState::Idle(_) | ReadState::Done => {
-                self.ended = Some(Err(describe_stopped_reader()))
+                self.ended = Some(Err(describe_stopped_reader()));
             }
         }
     }

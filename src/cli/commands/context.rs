@@ -25,6 +25,7 @@ pub struct CommandContext<'s> {
 
 impl CommandContext<'_> {
     /// Returns the context with random numbers from this seed, if there is one.
+    #[must_use]
     pub fn with_seed(self, seed: Option<u64>) -> Self {
         let chance = seed.map_or(self.chance, |seed| Arc::new(SeededRng::new(seed)));
         Self { chance, ..self }

@@ -276,12 +276,14 @@ fn find_help(error: &AppError) -> Option<&'static str> {
         AppError::Run(RunError::Source { error, .. }) => return find_source_help(error),
         AppError::OutOfTime => AFTER_A_DROP,
         AppError::Run(RunError::Stopped { .. }) => "run it again: nothing is lost",
-        AppError::Run(RunError::Unfinished { fault: Fault::Inconsistent, .. }) => PAGE,
+        AppError::Run(
+            RunError::Unfinished { fault: Fault::Inconsistent, .. }
+            | RunError::Store(StoreError::ForeignResponse { .. }),
+        )
+        | AppError::Store(StoreError::ForeignResponse { .. }) => PAGE,
         AppError::Run(RunError::Unfinished { .. } | RunError::EditedWhileRead { .. }) => {
             "run it again later: keys that are on the sheet are skipped"
         }
-        AppError::Run(RunError::Store(StoreError::ForeignResponse { .. }))
-        | AppError::Store(StoreError::ForeignResponse { .. }) => PAGE,
         AppError::Call(error) if error.cause.is_foreign() => PAGE,
         AppError::Run(RunError::NoFailure { .. }) => "sheetkeep failures list JOB.toml lists them; nothing was written",
         AppError::Run(RunError::Refused { .. }) => "see the service's message; nothing of that batch was written",

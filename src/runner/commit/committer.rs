@@ -268,8 +268,7 @@ impl Committer {
         let redo = self.find_redo_keys(&items, intake, reprocess_runs.is_empty());
         let ahead_ms = self.service_time().0.saturating_sub(self.driver.clock.now().0);
         let ended = end.map(|_| convert_to_service_clock(&run, ahead_ms));
-        let schedule =
-            self.schedule.as_ref().map(|recorder| recorder.next_history(&self.abandoned_runs, ended.as_ref()));
+        let schedule = self.schedule.as_ref().map(|one| one.next_history(&self.abandoned_runs, ended.as_ref()));
         self.draft_alerts(ended.as_ref());
         let warnings = self.warnings.next_reported(ended.as_ref());
         let rollover = &self.rollover;
@@ -291,9 +290,8 @@ impl Committer {
         let (now, ttl_ms, releases_lease) = (self.service_time(), self.ttl_ms, end.is_some());
         let metadata = CommitMetadata { now, ttl_ms, releases_lease, run, cursor };
         let drafted = self.chain.draft(self.chance.next_u64(), changes, &metadata);
-        let commit = Arc::new(
-            drafted.map_err(|error| describe_unfinished_commit(LastError::new(error.to_string(), Fault::Transient)))?,
-        );
+        let to_error = |why: String| describe_unfinished_commit(LastError::new(why, Fault::Transient));
+        let commit = Arc::new(drafted.map_err(|error| to_error(error.to_string()))?);
         self.drafts.note_draft(Arc::clone(&commit), items);
         self.closing_run = if end.is_some() { FinalCommitState::InFlight } else { FinalCommitState::NotSent };
         let driving = self.driver.clone().drive_commit(commit, self.chain.draft_ids().clone());

@@ -187,7 +187,7 @@ impl Loader {
         let info = |tab: &Tab| metadata.tabs.iter().find(|info| info.sheet_id == tab.id);
         if let Some((tab, info)) = tabs.processed.as_ref().and_then(|tab| Some((tab, info(tab)?))) {
             self.pass_rows(info, count_key_columns(tab, info), PAGE_CELLS, |row, cells| {
-                pass_processed(row, cells, tab, on_row)
+                pass_processed(row, cells, tab, on_row);
             })
             .await?;
         }

@@ -124,9 +124,9 @@ impl RowFingerprint {
         let covers = |at: usize| !self.skipped.contains(&at) && self.end.is_none_or(|end| at < end) && !is_skipped(at);
         for (at, mark) in self.cells.iter().filter(|(at, _)| covers(**at)) {
             if row.get(*at).and_then(hash_contents) == Some(*mark) {
-                likeness.equal += 1
+                likeness.equal += 1;
             } else {
-                likeness.different += 1
+                likeness.different += 1;
             }
         }
         let more = row.iter().enumerate().filter(|(at, _)| !self.cells.contains_key(at) && covers(*at));

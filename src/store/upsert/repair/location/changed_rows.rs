@@ -75,7 +75,7 @@ impl RowSearch<'_> {
             match (other_row, other_sought) {
                 (Some(other), _) => {
                     self.found[*at] =
-                        Some(RowLocation::Ambiguous(convert_to_row_number(*row), convert_to_row_number(other)))
+                        Some(RowLocation::Ambiguous(convert_to_row_number(*row), convert_to_row_number(other)));
                 }
                 (None, Some(other)) => {
                     for unknown in [*at, other] {
