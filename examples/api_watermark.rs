@@ -60,7 +60,7 @@ pub async fn main() -> Result<(), Box<dyn Error>> {
 
     let store = memory_store();
     let job = Job::builder("orders")
-        .source(JobSource::since("updated", move |since| fetch(api, since)))
+        .source(JobSource::with_watermark("updated", move |since| fetch(api, since)))
         .key(".id")
         .version(".updated")
         .upsert("id")
@@ -76,7 +76,7 @@ pub async fn main() -> Result<(), Box<dyn Error>> {
         json!({"id": "c", "updated": "2026-11-29T09:20", "total": 3}),
     ];
     let second = job.run().await?;
-    let watermark = job.watermark().await?;
+    let watermark = job.read_watermark().await?;
     println!("rows: {}", Value::from(store.rows("orders")));
     println!("the next run asks for orders since {}", watermark.as_deref().unwrap_or("ever"));
     assert_eq!((first.new, second.new, store.rows("orders").len()), (2, 2, 3));

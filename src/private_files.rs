@@ -16,7 +16,7 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         match builder.create(folder) {
-            Ok(()) => restrict(folder, 0o700)?,
+            Ok(()) => restrict_access(folder, 0o700)?,
             // Another process was faster.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
@@ -30,14 +30,14 @@ fn is_named(folder: &Path) -> bool {
 }
 
 #[cfg_attr(not(unix), expect(unused_variables, clippy::unnecessary_wraps, reason = "there are no such modes"))]
-fn restrict(path: &Path, mode: u32) -> io::Result<()> {
+fn restrict_access(path: &Path, mode: u32) -> io::Result<()> {
     #[cfg(unix)]
     std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))?;
     Ok(())
 }
 
 /// Returns options to open a file: new files for the owner only, and never through a link.
-pub fn options() -> OpenOptions {
+pub fn make_open_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     {
@@ -49,14 +49,14 @@ pub fn options() -> OpenOptions {
 
 /// Creates a new file; fails with `AlreadyExists` if it exists.
 pub fn create_new(path: &Path) -> io::Result<File> {
-    finished(options().create_new(true).read(true).append(true).open(path)?)
+    restore_mode(make_open_options().create_new(true).read(true).append(true).open(path)?)
 }
 
 /// Opens a file for appending, and creates it if it does not exist.
 pub fn open_to_append(path: &Path) -> io::Result<File> {
     match create_new(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            options().append(true).open(path).map_err(|error| explained(path, error))
+            make_open_options().append(true).open(path).map_err(|error| explain_error(path, error))
         }
         made => made,
     }
@@ -66,11 +66,11 @@ pub fn open_to_append(path: &Path) -> io::Result<File> {
 pub fn open_or_create(path: &Path) -> io::Result<File> {
     match create_new(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            options().read(true).write(true).open(path).map_err(|error| explained(path, error))
+            make_open_options().read(true).write(true).open(path).map_err(|error| explain_error(path, error))
         }
         made => {
             drop(made?);
-            options().read(true).write(true).open(path)
+            make_open_options().read(true).write(true).open(path)
         }
     }
 }
@@ -98,7 +98,7 @@ fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     let written = create_new(&beside).and_then(|mut file| {
         file.write_all(contents)?;
         if mode != 0o600 {
-            restrict(&beside, mode)?;
+            restrict_access(&beside, mode)?;
         }
         file.sync_all()?;
         std::fs::rename(&beside, path)
@@ -119,17 +119,17 @@ pub fn check_writable(folder: &Path) -> io::Result<()> {
 
 /// Opens a file for reading.
 pub fn open(path: &Path) -> io::Result<File> {
-    options().read(true).open(path).map_err(|error| explained(path, error))
+    make_open_options().read(true).open(path).map_err(|error| explain_error(path, error))
 }
 
 /// The umask may remove the owner's rights, so the mode is set again.
-fn finished(file: File) -> io::Result<File> {
+fn restore_mode(file: File) -> io::Result<File> {
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     Ok(file)
 }
 
-fn explained(path: &Path, error: io::Error) -> io::Error {
+fn explain_error(path: &Path, error: io::Error) -> io::Error {
     if std::fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink()) {
         let why = format!("{} is a symbolic link, which is not followed here; remove it", path.display());
         return io::Error::new(error.kind(), why);
@@ -139,7 +139,7 @@ fn explained(path: &Path, error: io::Error) -> io::Error {
 
 /// Returns who else may read the file: `others`, `its group`; `None` if only the owner, or if it
 /// does not exist.
-pub fn readers(path: &Path) -> Option<&'static str> {
+pub fn find_other_readers(path: &Path) -> Option<&'static str> {
     #[cfg(unix)]
     {
         let about = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
@@ -186,7 +186,7 @@ mod tests {
         drop(open_or_create(&file).expect("there"));
         assert_eq!((mode(&file), std::fs::read_to_string(&file).expect("text").as_str()), (0o600, "kept"));
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("changed");
-        assert_eq!((mode(&file), readers(&file)), (0o644, Some("others")));
+        assert_eq!((mode(&file), find_other_readers(&file)), (0o644, Some("others")));
         assert!(make_folder(&file).is_err());
     }
 

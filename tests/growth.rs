@@ -22,7 +22,7 @@ use sheetkeep::ledger::runs::event::{Event, RunReport};
 use sheetkeep::port::store::Store;
 use sheetkeep::port::store_layer::StoreLayer;
 use sheetkeep::runner::run_config::RunError;
-use sheetkeep::runner::shutdown::Stop;
+use sheetkeep::runner::shutdown::StopHandle;
 use support::{Job, Values};
 
 use crate::contract::emulated::{Emulated, both};
@@ -45,7 +45,7 @@ impl CellLimitFixture {
         let mut job = Job::new(self.place.clock()).step(|value, _| Ok(vec![value.clone()]));
         job.seed = u64::try_from(self.place.clock().now().0).unwrap_or(0);
         job.plan.max_rows = 10;
-        let ended = job.run_all(self.place.store(), Box::new(Values::of(items.to_vec())), Stop::default()).await;
+        let ended = job.run_all(self.place.store(), Box::new(Values::of(items.to_vec())), StopHandle::default()).await;
         self.events.clone_from(&job.events.lock().expect("no test panics while it holds this"));
         self.place.clock().sleep(std::time::Duration::from_mins(10)).await;
         ended
@@ -174,7 +174,7 @@ async fn a_refusal_after_others_took_the_last_cells_is_explained() {
         let late = Late { store: fixture.place.store(), place: Arc::clone(&fixture.place) };
         let mut job = Job::new(fixture.place.clock());
         job.seed = 99;
-        let ended = job.run_all(Arc::new(late), Box::new(Values::of(items(0..4))), Stop::default()).await;
+        let ended = job.run_all(Arc::new(late), Box::new(Values::of(items(0..4))), StopHandle::default()).await;
         let error_text = full(ended);
         assert!(
             error_text.contains("above the limit of 10000000 cells") && error_text.contains("delete blank rows"),

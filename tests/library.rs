@@ -122,7 +122,7 @@ async fn a_watermark_is_stored_and_given_to_the_next_run() {
     let asked: Arc<Mutex<Vec<Option<String>>>> = Arc::default();
     for _ in 0..2 {
         let asked = Arc::clone(&asked);
-        let source = JobSource::since("updated", move |since: Option<String>| {
+        let source = JobSource::with_watermark("updated", move |since: Option<String>| {
             asked.lock().expect("no test panics in it").push(since);
             async move {
                 Ok::<_, String>(vec![json!({"id": "a", "updated": "09:00"}), json!({"id": "b", "updated": "09:30"})])
@@ -130,7 +130,7 @@ async fn a_watermark_is_stored_and_given_to_the_next_run() {
         });
         let job = Job::builder("orders").source(source).in_memory(&store).build().expect("valid settings");
         job.run().await.expect("a run");
-        assert_eq!(job.watermark().await.expect("a store").as_deref(), Some("09:30"));
+        assert_eq!(job.read_watermark().await.expect("a store").as_deref(), Some("09:30"));
     }
     assert_eq!(*asked.lock().expect("no test panics in it"), [None, Some("09:30".to_owned())]);
     assert_eq!(store.rows("orders").len(), 2);

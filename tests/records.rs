@@ -11,7 +11,7 @@ use sheetkeep::config::settings::{Settings, read};
 use sheetkeep::grid::{Cell, Row};
 use sheetkeep::ledger::items::key::Key;
 use sheetkeep::ledger::leases::lease::Fence;
-use sheetkeep::ledger::rows::row_builder::{build_rows, row_of};
+use sheetkeep::ledger::rows::row_builder::{build_row, build_rows};
 use sheetkeep::ledger::rows::table_header::{KeyColumn, choose_key_column};
 use sheetkeep::port::source::Record;
 use sheetkeep::port::step::{KeyFinder, StepContext};
@@ -60,7 +60,7 @@ async fn process(
     column: &mut Option<KeyColumn>,
 ) -> Result<Vec<(String, Row)>, String> {
     let body = record.body.map_err(|e| e.to_string())?;
-    let (key, version) = settings.identify().identify(&body).await.map_err(|e| e.to_string())?;
+    let (key, version) = settings.make_key_finder().identify(&body).await.map_err(|e| e.to_string())?;
     let context = StepContext {
         key: key.clone(),
         version,
@@ -80,7 +80,7 @@ async fn process(
         values = made;
     }
     if let (None, Some(first)) = (&column, values.first()) {
-        let row = row_of(first.clone(), &settings.columns).map_err(|e| e.to_string())?;
+        let row = build_row(first.clone(), &settings.columns).map_err(|e| e.to_string())?;
         *column = Some(choose_key_column(settings.key.source(), &row, &key));
     }
     let rows = build_rows(values, &key, column.as_ref().unwrap_or(&KeyColumn::Added), &settings.columns);

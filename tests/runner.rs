@@ -18,7 +18,7 @@ use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::machine::MachineError;
 use sheetkeep::port::step::{Step, StepContext, StepError};
 use sheetkeep::runner::run_config::RunError;
-use sheetkeep::runner::shutdown::{Stop, StopReason};
+use sheetkeep::runner::shutdown::{StopHandle, StopReason};
 use sheetkeep::store::memory::{InjectedFault, MemoryStore};
 use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
@@ -119,7 +119,7 @@ async fn a_lost_answer_is_judged_by_the_head_and_nothing_is_doubled() {
     for mishap in [InjectedFault::AppliedThenLost, InjectedFault::LostBefore] {
         let clock = clock();
         let store = MemoryStore::new(Arc::clone(&clock));
-        store.inject([Some(mishap), Some(mishap)]);
+        store.inject_faults([Some(mishap), Some(mishap)]);
         let mut job = Job::new(clock);
         job.plan.max_rows = 4;
         let report = job.run(store.clone(), Values::of(items(0..10))).await.expect("a clean run");
@@ -147,7 +147,7 @@ async fn a_held_lease_stops_another_machine_until_it_expires() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     let crashing = Job::new(Arc::clone(&clock));
-    store.inject([None, None, Some(InjectedFault::Throttled)]);
+    store.inject_faults([None, None, Some(InjectedFault::Throttled)]);
     let mut small = crashing;
     small.plan.max_rows = 2;
     small.run(store.clone(), Values::of(items(0..6))).await.expect_err("it could not finish");
@@ -165,7 +165,7 @@ async fn a_held_lease_stops_another_machine_until_it_expires() {
 async fn a_runner_takes_over_its_own_dead_sibling_at_once() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
-    store.inject([None, None, Some(InjectedFault::Throttled)]);
+    store.inject_faults([None, None, Some(InjectedFault::Throttled)]);
     let mut job = Job::new(clock);
     job.plan.max_rows = 2;
     job.run(store.clone(), Values::of(items(0..6))).await.expect_err("it could not finish");
@@ -190,11 +190,11 @@ async fn a_source_that_breaks_off_keeps_what_came_before() {
 async fn a_run_asked_to_stop_finishes_what_is_in_hand() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
-    let stop = Stop::default();
+    let stop = StopHandle::default();
     let asked = stop.clone();
     let job = Job::new(clock).step(move |value, _| {
         if value["n"] == 2 {
-            asked.request(StopReason::Terminate);
+            asked.request_stop(StopReason::Terminate);
         }
         Ok(vec![value.clone()])
     });
@@ -223,15 +223,15 @@ async fn stdin_and_outside_effects_claim_the_lease_first() {
 async fn a_run_asked_to_stop_twice_leaves_its_steps_to_the_next() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
-    let stop = Stop::default();
+    let stop = StopHandle::default();
     let asked = stop.clone();
     let job = Job::new(Arc::clone(&clock)).step(move |value, _| Ok(vec![value.clone()]));
     let source = Values::of([json!({"id": "a"}), json!({"id": "b", "hangs": true}), json!({"id": "c"})]);
     let hands = async {
         clock.sleep(Duration::from_secs(30)).await;
-        asked.request(StopReason::Interrupt);
+        asked.request_stop(StopReason::Interrupt);
         clock.sleep(Duration::from_secs(30)).await;
-        asked.force(Duration::ZERO);
+        asked.force_stop(Duration::ZERO);
     };
     let (report, ()) = tokio::join!(job.run_until(store.clone(), source, stop), hands);
     let report = report.expect("a run that ends");
@@ -245,7 +245,7 @@ async fn a_run_asked_to_stop_twice_leaves_its_steps_to_the_next() {
 async fn a_stop_between_two_attempts_leaves_the_item_untried() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
-    let stop = Stop::default();
+    let stop = StopHandle::default();
     let asked = stop.clone();
     let busy = || StepError::Transient { why: "busy".into(), retry_after_ms: Some(60_000) };
     let job = Job::new(Arc::clone(&clock)).step(move |value, _| match value["id"].as_str() {
@@ -256,7 +256,7 @@ async fn a_stop_between_two_attempts_leaves_the_item_untried() {
     // The source is read by then, and the second attempt is due half a minute later.
     let hands = async {
         clock.sleep(Duration::from_secs(30)).await;
-        asked.request(StopReason::Interrupt);
+        asked.request_stop(StopReason::Interrupt);
     };
     let (report, ()) = tokio::join!(job.run_until(store.clone(), source(), stop), hands);
     let report = report.expect("a run that ends");
@@ -277,11 +277,11 @@ async fn retries_cut_off_by_the_deadline_are_a_failure() {
     });
     let source = || Values::of(["a", "b"].map(|id| json!({"id": id})));
     for failed in [1, 0] {
-        let stop = Stop::default();
+        let stop = StopHandle::default();
         let asked = stop.clone();
         let deadline = async {
             clock.sleep(Duration::from_secs(30)).await;
-            asked.request(StopReason::Deadline);
+            asked.request_stop(StopReason::Deadline);
         };
         let (report, ()) = tokio::join!(job.run_until(store.clone(), source(), stop), deadline);
         let report = report.expect("a run that ends");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 use sheetkeep::telemetry::logs::log_format::LogFormatChoice;
-use sheetkeep::telemetry::metrics::metric_table::{FAMILIES, markdown_table};
+use sheetkeep::telemetry::metrics::metric_table::{FAMILIES, format_markdown_table};
 
 const OBSERVABILITY: &str = include_str!("../docs/observability.md");
 const RULES: &str = include_str!("../monitoring/prometheus-rules.yml");
@@ -49,7 +49,7 @@ fn table(marker: &str) -> String {
 
 #[test]
 fn the_documented_metrics_are_those_of_the_table() {
-    assert_eq!(table("<!-- metrics -->"), markdown_table());
+    assert_eq!(table("<!-- metrics -->"), format_markdown_table());
 }
 
 #[test]

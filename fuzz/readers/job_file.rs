@@ -10,6 +10,6 @@ pub fn read_all(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let settings = read(Path::new("job.toml"), text, &Overrides::default(), &Environment::default());
     if let Ok(settings) = settings {
-        let _ = (settings.identify(), settings.step_expressions());
+        let _ = (settings.make_key_finder(), settings.step_expressions());
     }
 }

@@ -3,7 +3,7 @@
 //! The first byte selects a column's type, the bytes up to a line break are an expression, and the
 //! rest is the record.
 use serde_json::{Value, json};
-use sheetkeep::ledger::rows::row_builder::row_of;
+use sheetkeep::ledger::rows::row_builder::build_row;
 use sheetkeep::ledger::values::columns::{ColumnType, Columns};
 use sheetkeep::step::jq::program::Program;
 
@@ -17,7 +17,7 @@ pub fn read_all(bytes: &[u8]) {
     let program = match Program::compile(expression) {
         Ok(program) => program,
         Err(error) => {
-            assert!(!error.caret(expression).is_empty());
+            assert!(!error.format_caret(expression).is_empty());
             return;
         }
     };
@@ -30,7 +30,7 @@ pub fn read_all(bytes: &[u8]) {
     for value in made.unwrap_or_default() {
         let text = value.to_string();
         assert_eq!(serde_json::from_str::<Value>(&text).ok().as_ref(), Some(&value), "it can be kept: {text}");
-        let _ = (row_of(json!({"c": value}), &columns), row_of(value, &columns));
+        let _ = (build_row(json!({"c": value}), &columns), build_row(value, &columns));
     }
 }
 

@@ -10,7 +10,7 @@ use sheetkeep::ledger::state::snapshot::RowChecksum;
 use sheetkeep::ledger::state::state_codec::read_state;
 use sheetkeep::store::commit::restore;
 use sheetkeep::store::guard::head_guard::read_title;
-use sheetkeep::store::tabs::parse::{FailureRows, check_header, header, pairs, text};
+use sheetkeep::store::tabs::parse::{FailureRows, check_header, format_cell, parse_header, parse_pairs};
 use sheetkeep::store::tabs::processed::ProcessedRows;
 use sheetkeep::store::tabs::processed_column_order::MappingSearch;
 use sheetkeep::store::tabs::schema::{StoreMetadata, Tab, Tabs};
@@ -39,29 +39,29 @@ pub fn read_all(bytes: &[u8]) {
     };
     match *which % 7 {
         0 => {
-            let pairs = pairs(&rows);
+            let pairs = parse_pairs(&rows);
             let _ = (read_state(&pairs), StoreMetadata::read(&pairs), read_title(bytes));
         }
         1 => {
             let tab = tab(&PROCESSED);
             let mut read = ProcessedRows::new(&tab, again).with_texts_of(Some(3));
             read.read(&rows);
-            let _ = (read.recent(), read.finish(&tab));
+            let _ = (read.take_recent(), read.finish_parse(&tab));
         }
         2 => {
             let tab = tab(&FAILURES);
             let mut read = FailureRows::new(&tab, again);
             read.read(&rows, u32::MAX);
-            let _ = read.finish(&tab);
+            let _ = read.finish_parse(&tab);
         }
         3 => {
-            let names = header(&rows);
+            let names = parse_header(&rows);
             let _ = check_header(&tab(&names.iter().map(String::as_str).collect::<Vec<_>>()), &RUNS);
             for row in &rows {
                 let at = |name: &str| RUNS.iter().position(|known| *known == name).and_then(|at| row.get(at));
                 let _ = read_run_row(|name| match at(name) {
                     Some(Value::Number(number)) => number.as_f64().map_or(Cell::Empty, Cell::Number),
-                    Some(other) => Cell::text(text(other)),
+                    Some(other) => Cell::text(format_cell(other)),
                     None => Cell::Empty,
                 });
             }
@@ -77,13 +77,13 @@ pub fn read_all(bytes: &[u8]) {
             let rows = of_head("removed", rows);
             if let Some(waiting) = restore::parse(&rows, HEAD, 1).pending_restores() {
                 let tabs = Tabs { processed: Some(tab(&PROCESSED)), failures: Some(tab(&FAILURES)), ..Tabs::default() };
-                let _ = (waiting.requests(&tabs), waiting.anomaly(), waiting.pending_rows().count());
+                let _ = (waiting.make_requests(&tabs), waiting.make_anomaly(), waiting.pending_rows().count());
             }
         }
         _ => {
             let rows = of_head("witness", rows);
             if let Some((undo_log, seen)) = UndoLog::parse(&rows, HEAD) {
-                let _ = undo_log.scratch_texts();
+                let _ = undo_log.make_scratch_texts();
                 let _ = undo_log.evaluate(seen, Vec::new);
             }
         }

@@ -92,7 +92,7 @@ impl AlertFile {
 
 impl AlertMemory {
     /// Keeps what became of messages.
-    pub fn note(&mut self, outcomes: &[DeliveryOutcome]) {
+    pub fn note_outcomes(&mut self, outcomes: &[DeliveryOutcome]) {
         self.failed_channels.clear();
         let mut taken: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for outcome in outcomes {
@@ -117,7 +117,7 @@ impl AlertMemory {
     }
 
     /// Returns what is known of a message.
-    pub fn delivery(&self, id: &str) -> DeliveryRecord {
+    pub fn find_delivery(&self, id: &str) -> DeliveryRecord {
         match self.deliveries.iter().find(|known| known.id == id) {
             None => DeliveryRecord::Unknown,
             Some(known) if known.by.is_empty() && !known.is_unsent => DeliveryRecord::Failed,

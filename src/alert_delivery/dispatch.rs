@@ -92,7 +92,7 @@ impl AlertDispatch {
         let routed = route(messages, &rules.routes);
         let mut outcomes = self.send_all(&routed, began_ms.saturating_add(FIRST_MS)).await;
         log_outcomes(&outcomes);
-        let others = self.other_channels(messages, &outcomes);
+        let others = self.route_to_other_channels(messages, &outcomes);
         let of_others = self.send_all(&others, began_ms.saturating_add(TOTAL_MS)).await;
         log_outcomes(&of_others);
         outcomes.extend(of_others);
@@ -113,7 +113,7 @@ impl AlertDispatch {
 
     /// Returns, for each message that no channel took, the first channel that was not tried. A
     /// pager gets nothing but what is critical.
-    fn other_channels(&self, messages: &[Message], outcomes: &[DeliveryOutcome]) -> Vec<RoutedMessage> {
+    fn route_to_other_channels(&self, messages: &[Message], outcomes: &[DeliveryOutcome]) -> Vec<RoutedMessage> {
         let mut others = Vec::new();
         for message in messages {
             let mine: Vec<&DeliveryOutcome> =
@@ -176,7 +176,7 @@ impl AlertDispatch {
     async fn try_once(&self, channel: &AlertChannel, message: &Message) -> ReplyVerdict {
         match &channel.target {
             ChannelTarget::Http { url, key, topic } => match &self.post {
-                Some(post) => post.post(channel, url, key.as_ref(), topic, message).await,
+                Some(post) => post.post_message(channel, url, key.as_ref(), topic, message).await,
                 None => ReplyVerdict::Refused {
                     why: "the certificates of SSL_CERT_FILE can't be read; correct its path, or unset it".to_owned(),
                 },

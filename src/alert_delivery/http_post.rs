@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::alert_delivery::channel::AlertChannel;
-use crate::alert_delivery::signature::signature;
+use crate::alert_delivery::signature::sign_message;
 use crate::alerts::channels::channel_kind::ChannelKind;
 use crate::alerts::channels::reply_verdict::ReplyVerdict;
 use crate::alerts::message::Message;
@@ -28,7 +28,7 @@ impl HttpPost {
     }
 
     /// Posts a message once. Redirects are not followed.
-    pub(crate) async fn post(
+    pub(crate) async fn post_message(
         &self,
         channel: &AlertChannel,
         url: &SecretString,
@@ -36,14 +36,14 @@ impl HttpPost {
         topic: &str,
         message: &Message,
     ) -> ReplyVerdict {
-        let Some(url) = address(channel.kind, url.expose_secret()) else {
+        let Some(url) = build_address(channel.kind, url.expose_secret()) else {
             return ReplyVerdict::Refused { why: "its address can't be used".to_owned() };
         };
         let key = key.map(SecretString::expose_secret);
         let in_body = if channel.kind == ChannelKind::PagerDuty { key.unwrap_or_default() } else { topic };
         let body = channel.kind.body(message, in_body).to_string();
         let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-        headers.extend(self.own_headers(channel.kind, key, message, &body));
+        headers.extend(self.make_headers(channel.kind, key, message, &body));
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         match self.client.post(&url, &headers, body).await {
             Ok(reply) => channel.kind.judge_reply(reply.status, reply.retry_after_s, &reply.body),
@@ -52,7 +52,7 @@ impl HttpPost {
         }
     }
 
-    fn own_headers(
+    fn make_headers(
         &self,
         kind: ChannelKind,
         key: Option<&str>,
@@ -67,7 +67,7 @@ impl HttpPost {
                     ("webhook-id".to_owned(), message.id.clone()),
                     ("webhook-timestamp".to_owned(), now_s.to_string()),
                 ];
-                let signed = key.map(|secret| signature(secret, &message.id, now_s, body));
+                let signed = key.map(|secret| sign_message(secret, &message.id, now_s, body));
                 headers.extend(signed.map(|signature| ("webhook-signature".to_owned(), signature)));
                 headers
             }
@@ -77,7 +77,7 @@ impl HttpPost {
 }
 
 /// Returns the address of a request: Discord is asked to wait for the message to be saved.
-fn address(kind: ChannelKind, url: &str) -> Option<Url> {
+fn build_address(kind: ChannelKind, url: &str) -> Option<Url> {
     let mut url = Url::parse(url).ok()?;
     if kind == ChannelKind::Discord && !url.query_pairs().any(|(name, _)| name == "wait") {
         url.query_pairs_mut().append_pair("wait", "true");

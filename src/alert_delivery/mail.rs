@@ -38,11 +38,11 @@ pub(crate) struct MailTarget<'a> {
 
 /// Sends a message once.
 pub(crate) async fn send_mail(target: &MailTarget<'_>, message: &Message) -> ReplyVerdict {
-    let letter = match letter(target, message) {
+    let letter = match compose_letter(target, message) {
         Ok(letter) => letter,
         Err(why) => return ReplyVerdict::Refused { why },
     };
-    let transport = match transport(target) {
+    let transport = match build_transport(target) {
         Ok(transport) => transport,
         Err(why) => return ReplyVerdict::Refused { why },
     };
@@ -70,7 +70,7 @@ fn judge_smtp_error(error: &SmtpError) -> ReplyVerdict {
     }
 }
 
-fn letter(target: &MailTarget<'_>, message: &Message) -> Result<Letter, String> {
+fn compose_letter(target: &MailTarget<'_>, message: &Message) -> Result<Letter, String> {
     let mailbox = |text: &str| text.parse::<Mailbox>().map_err(|_| "an e-mail address is invalid".to_owned());
     let from = mailbox(target.from)?;
     let id = format!("<{}@{}>", email::build_message_id(message), from.email.domain());
@@ -82,13 +82,13 @@ fn letter(target: &MailTarget<'_>, message: &Message) -> Result<Letter, String> 
     letter.map_err(|_| "the e-mail can't be made".to_owned())
 }
 
-fn transport(target: &MailTarget<'_>) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
+fn build_transport(target: &MailTarget<'_>) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
     let url = Url::parse(target.url.expose_secret()).map_err(|_| "its address can't be used".to_owned())?;
     let host = url.host_str().unwrap_or_default().to_owned();
     let is_local = matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]");
     let parameters = || {
         let mut parameters = TlsParameters::builder(host.clone());
-        for certificate in certificates(target.ca_file) {
+        for certificate in read_certificates(target.ca_file) {
             parameters = parameters.add_root_certificate(certificate);
         }
         parameters.build_rustls().map_err(|_| "the certificates to trust can't be read".to_owned())
@@ -110,7 +110,7 @@ fn transport(target: &MailTarget<'_>) -> Result<AsyncSmtpTransport<Tokio1Executo
 }
 
 /// Reads the certificates of a file; none if it can't be read, so that the bundled ones decide.
-fn certificates(file: Option<&Path>) -> Vec<Certificate> {
+fn read_certificates(file: Option<&Path>) -> Vec<Certificate> {
     let is_small = |path: &&Path| std::fs::metadata(path).is_ok_and(|about| about.len() <= MAX_CERTIFICATES);
     let text = file.filter(is_small).and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
     let mut certificates = Vec::new();

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::app::emulator;
 use crate::app::error::AppError;
 use crate::clock::Clock;
-use crate::config::sections::sheet::target::{GOOGLE_API_URL, Target};
+use crate::config::sections::sheet::target::{GOOGLE_API_URL, SheetTarget};
 use crate::config::settings::Settings;
 #[cfg(feature = "emulator")]
 use crate::emulator::{Emulator, EmulatorOptions, FailureCause};
@@ -70,7 +70,7 @@ impl SheetFile {
             return ended;
         }
         match emulator.storage_failure() {
-            Some(machine_error) => Err(embedded_error(path, machine_error.why, Some(machine_error.cause))),
+            Some(machine_error) => Err(describe_embedded_error(path, machine_error.why, Some(machine_error.cause))),
             None => ended,
         }
     }
@@ -83,7 +83,7 @@ impl SheetFile {
 }
 
 #[cfg(feature = "emulator")]
-fn embedded_error(file: &Path, why: String, lasting: Option<FailureCause>) -> AppError {
+fn describe_embedded_error(file: &Path, why: String, lasting: Option<FailureCause>) -> AppError {
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
     let why = if why.contains(&*name) { why } else { format!("{}: {why}", file.display()) };
     if lasting == Some(FailureCause::Resource) {
@@ -95,15 +95,15 @@ fn embedded_error(file: &Path, why: String, lasting: Option<FailureCause>) -> Ap
 /// Connects to the sheet that the settings name.
 pub fn connect(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     match &settings.target {
-        Target::Google { id } => to_google(settings, id, AccessScope::Write, clock, chance),
-        Target::Embedded { file } => embedded(Some(file), clock, chance),
+        SheetTarget::Google { id } => to_google(settings, id, AccessScope::Write, clock, chance),
+        SheetTarget::Embedded { file } => open_embedded(Some(file), clock, chance),
     }
 }
 
 /// Connects to an existing sheet. A command that only reads creates no file.
 pub fn connect_existing(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     match &settings.target {
-        Target::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
+        SheetTarget::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
         _ => connect(settings, clock, chance),
     }
 }
@@ -117,9 +117,9 @@ pub fn connect_to_read(
     chance: &Arc<dyn Rng>,
 ) -> Result<Sheet, AppError> {
     match &settings.target {
-        Target::Google { id: own } => to_google(settings, id.unwrap_or(own), AccessScope::Read, clock, chance),
-        Target::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
-        Target::Embedded { file } => embedded(Some(file), clock, chance),
+        SheetTarget::Google { id: own } => to_google(settings, id.unwrap_or(own), AccessScope::Read, clock, chance),
+        SheetTarget::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
+        SheetTarget::Embedded { file } => open_embedded(Some(file), clock, chance),
     }
 }
 
@@ -131,9 +131,9 @@ pub fn connect_without_writing(
     chance: &Arc<dyn Rng>,
 ) -> Result<Sheet, AppError> {
     match &settings.target {
-        Target::Embedded { file } if !file.exists() => {
+        SheetTarget::Embedded { file } if !file.exists() => {
             check_new_file(file)?;
-            embedded(None, clock, chance)
+            open_embedded(None, clock, chance)
         }
         _ => connect(settings, clock, chance),
     }
@@ -148,7 +148,7 @@ pub fn check_new_file(file: &Path) -> Result<(), AppError> {
         let error = private_files::check_writable(folder).err()?;
         Some(format!("failed to open {}: {error}; check the path and its permissions", file.display()))
     });
-    refused.map_or(Ok(()), |why| Err(embedded_error(file, why, None)))
+    refused.map_or(Ok(()), |why| Err(describe_embedded_error(file, why, None)))
 }
 
 /// Checks whether a run could create this file.
@@ -164,7 +164,7 @@ pub fn connect_to_drive(
     clock: &Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
 ) -> Result<Option<Sheet>, AppError> {
-    let Target::Google { id } = &settings.target else { return Ok(None) };
+    let SheetTarget::Google { id } = &settings.target else { return Ok(None) };
     let once = Settings { retry: RetryPolicy { max_attempts: 1, ..settings.retry }, ..settings.clone() };
     to_google(&once, id, AccessScope::FileMetadata, clock, chance).map(Some)
 }
@@ -198,18 +198,18 @@ fn to_google(
 }
 
 #[cfg(feature = "emulator")]
-fn embedded(file: Option<&Path>, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
-    let options = EmulatorOptions { file: file.map(Path::to_owned), ..embedded_options() };
+fn open_embedded(file: Option<&Path>, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
+    let options = EmulatorOptions { file: file.map(Path::to_owned), ..read_embedded_options() };
     let opened = emulator::open(options, Arc::clone(clock), Arc::clone(chance));
     let named = file.unwrap_or(Path::new("the sheet in memory"));
-    let emulator = opened.map_err(|error| embedded_error(named, error.to_string(), error.failure_cause()))?;
+    let emulator = opened.map_err(|error| describe_embedded_error(named, error.to_string(), error.failure_cause()))?;
     let file = SheetFile { emulator: file.map(|file| (emulator.clone(), file.to_owned())) };
     let (sheets, id) = connect_to_emulator(&emulator, RetryPolicy::default(), clock, Arc::clone(chance))?;
     Ok(Sheet { sheets, id, file })
 }
 
 #[cfg(feature = "emulator")]
-fn embedded_options() -> EmulatorOptions {
+fn read_embedded_options() -> EmulatorOptions {
     EmulatorOptions {
         spreadsheet_id: Some(EMBEDDED_ID.to_owned()),
         trusted_token: Some(EMBEDDED_TOKEN.to_owned()),
@@ -221,10 +221,10 @@ fn embedded_options() -> EmulatorOptions {
 /// give equal answers.
 #[cfg(feature = "emulator")]
 pub fn open_in_memory(clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<Emulator, AppError> {
-    let options = EmulatorOptions { answers_in_turn: true, ..embedded_options() };
+    let options = EmulatorOptions { answers_in_turn: true, ..read_embedded_options() };
     let named = Path::new("the sheet in memory");
     emulator::open(options, clock, chance)
-        .map_err(|error| embedded_error(named, error.to_string(), error.failure_cause()))
+        .map_err(|error| describe_embedded_error(named, error.to_string(), error.failure_cause()))
 }
 
 /// Returns a client of an emulator in this process, and the id of its spreadsheet.
@@ -251,6 +251,6 @@ pub fn connect_to_emulator(
 }
 
 #[cfg(not(feature = "emulator"))]
-fn embedded(_: Option<&std::path::Path>, _: &Arc<dyn Clock>, _: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
+fn open_embedded(_: Option<&std::path::Path>, _: &Arc<dyn Clock>, _: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     Err(AppError::NoEmbedded)
 }

@@ -34,12 +34,12 @@ impl RandomSource for EmulatorRandom {
 
 /// Opens an emulator on this clock and this randomness.
 pub fn open(options: EmulatorOptions, clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<Emulator, StorageError> {
-    let options = EmulatorOptions { commit_hook: Some(failpoints()), ..options };
+    let options = EmulatorOptions { commit_hook: Some(make_failpoint_hook()), ..options };
     Emulator::open(options, Arc::new(EmulatorTime(clock)), Arc::new(EmulatorRandom(chance)))
 }
 
 /// Passes the failpoints of a commit.
-pub fn failpoints() -> CommitHook {
+pub fn make_failpoint_hook() -> CommitHook {
     CommitHook::new(|stage| {
         failpoint::pass_point(match stage {
             CommitStage::BeforeSync => failpoint::SYNC,

@@ -57,7 +57,7 @@ pub enum AppError {
     #[error("use the embedded sheet: this binary was built without it; set SHEETKEEP_SPREADSHEET_ID to a spreadsheet")]
     NoEmbedded,
     /// The requested tab does not exist.
-    #[error("show tab \"{wanted}\": the spreadsheet has {}", listed(there))]
+    #[error("show tab \"{wanted}\": the spreadsheet has {}", join_titles(there))]
     NoTab {
         /// The requested title.
         wanted: String,
@@ -80,7 +80,7 @@ pub enum AppError {
     },
     /// The source can be read only once, and the command reads it several times.
     #[error("read the source several times: it can be read only once; save it to a file and name that with --input")]
-    ReadOnce,
+    SourceReadOnce,
     /// The run did not end by its deadline, and was dropped.
     #[error("finish by the deadline: the run was stopped at once, and a commit may have been in progress")]
     OutOfTime,
@@ -135,12 +135,12 @@ impl AppError {
             | Self::NoProgram { .. }
             | Self::NoSchedule { .. }
             | Self::NeverRan
-            | Self::ReadOnce => Fault::Inconsistent,
+            | Self::SourceReadOnce => Fault::Inconsistent,
         }
     }
 }
 
-fn listed(titles: &[String]) -> String {
+fn join_titles(titles: &[String]) -> String {
     match titles {
         [] => "no tabs".to_owned(),
         titles => format!("the tabs \"{}\"", titles.join("\", \"")),

@@ -33,7 +33,7 @@ use crate::config::settings::Settings;
 use crate::known_secrets::hide_secrets;
 use crate::ledger::runs::event::RunReport;
 use crate::rng::Rng;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::store::spreadsheet::store::SheetsStore;
 
 /// How long the sheet may take to record a start that failed.
@@ -43,9 +43,9 @@ const RECORD_TIMEOUT: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartRecord {
     /// Its row is on the sheet, and in the same commit the alerts' state.
-    Applied,
+    Written,
     /// It is recorded already, and people hear of it from there, or no one has to.
-    Known,
+    AlreadyRecorded,
     /// It has no row, or no one hears of it from there: only this machine can report it.
     Unrecorded,
 }
@@ -80,14 +80,14 @@ impl<'a> FailedStart<'a> {
         let why = shorten(&hide_secrets(&error.to_string()));
         let (is_of_schedule, has_row) = (self.request.claim.is_claim(), self.request.claim.has_failed_start);
         if !is_of_schedule && self.alerting.is_none() {
-            return Some(StartRecord::Known);
+            return Some(StartRecord::AlreadyRecorded);
         }
         if (has_row || !is_of_schedule) && self.alerting.is_some_and(|alerting| alerting.has_recorded(&why)) {
-            return Some(StartRecord::Known);
+            return Some(StartRecord::AlreadyRecorded);
         }
-        let recorded = if has_row { StartRecord::Known } else { self.commit(&why, abort).await };
+        let recorded = if has_row { StartRecord::AlreadyRecorded } else { self.commit_record(&why, abort).await };
         let recorded = match recorded {
-            StartRecord::Known if !self.is_heard_of().await => StartRecord::Unrecorded,
+            StartRecord::AlreadyRecorded if !self.is_heard_of().await => StartRecord::Unrecorded,
             other => other,
         };
         if let Some(alerting) = self.alerting.filter(|_| recorded != StartRecord::Unrecorded) {
@@ -96,11 +96,11 @@ impl<'a> FailedStart<'a> {
         Some(recorded)
     }
 
-    async fn commit(&self, why: &str, abort: &CancellationToken) -> StartRecord {
-        let request = self.request.of_failed_start(why);
+    async fn commit_record(&self, why: &str, abort: &CancellationToken) -> StartRecord {
+        let request = self.request.from_failed_start(why);
         let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));
-        let recording = Box::pin(run(self.settings, request, clock, chance, Arc::new(|_| {}), Stop::default()));
-        match within_limit(recording, &self.clock, abort).await {
+        let recording = Box::pin(run(self.settings, request, clock, chance, Arc::new(|_| {}), StopHandle::default()));
+        match limit_recording(recording, &self.clock, abort).await {
             Ok(recorded) => recorded,
             Err(why) => {
                 tracing::warn!(
@@ -130,15 +130,15 @@ impl<'a> FailedStart<'a> {
 }
 
 /// Waits for the commit, at most `RECORD_TIMEOUT`. Fails with the reason why there is no row.
-async fn within_limit(
+async fn limit_recording(
     recording: impl Future<Output = Result<RunReport, AppError>>,
     clock: &Arc<dyn Clock>,
     abort: &CancellationToken,
 ) -> Result<StartRecord, String> {
     tokio::select! {
         recorded = recording => match recorded {
-            Ok(_) => Ok(StartRecord::Applied),
-            Err(error) if error.is_duplicate() => Ok(StartRecord::Known),
+            Ok(_) => Ok(StartRecord::Written),
+            Err(error) if error.is_duplicate() => Ok(StartRecord::AlreadyRecorded),
             Err(error) => Err(error.to_string()),
         },
         () = clock.sleep(RECORD_TIMEOUT) => Err("the sheet did not answer within a minute".to_owned()),
@@ -156,7 +156,7 @@ mod tests {
     async fn a_sheet_that_does_not_answer_gets_one_minute() {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(0)));
         let began_ms = clock.monotonic_ms();
-        let ended = within_limit(std::future::pending(), &clock, &CancellationToken::new()).await;
+        let ended = limit_recording(std::future::pending(), &clock, &CancellationToken::new()).await;
         assert_eq!(ended, Err("the sheet did not answer within a minute".to_owned()));
         assert_eq!(clock.monotonic_ms() - began_ms, 60_000);
     }
@@ -166,7 +166,7 @@ mod tests {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(0)));
         let (began_ms, abort) = (clock.monotonic_ms(), CancellationToken::new());
         abort.cancel();
-        let ended = within_limit(std::future::pending(), &clock, &abort).await;
+        let ended = limit_recording(std::future::pending(), &clock, &abort).await;
         assert_eq!((ended, clock.monotonic_ms()), (Err("the run was stopped".to_owned()), began_ms));
     }
 
@@ -174,6 +174,6 @@ mod tests {
     async fn a_row_of_another_call_is_no_error() {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(0)));
         let busy = std::future::ready(Err(AppError::Busy { holder: "run r on b".into() }));
-        assert_eq!(within_limit(busy, &clock, &CancellationToken::new()).await, Ok(StartRecord::Known));
+        assert_eq!(limit_recording(busy, &clock, &CancellationToken::new()).await, Ok(StartRecord::AlreadyRecorded));
     }
 }

@@ -125,7 +125,7 @@ impl Heartbeat {
     }
 
     /// Returns events that also report the start of the run, once it holds the lease.
-    pub fn wrap(&self, events: EventSink) -> EventSink {
+    pub fn wrap_events(&self, events: EventSink) -> EventSink {
         let progress = Arc::clone(&self.progress);
         let ping = self.settings.ping.clone().zip(self.client.clone());
         let clock = Arc::clone(&self.clock);
@@ -166,7 +166,7 @@ impl Heartbeat {
         let Some((ping, client)) = self.settings.ping.as_ref().zip(self.client.as_ref()) else { return };
         let event = if end.exit_code == 0 { PingEvent::Success } else { PingEvent::Failure };
         let run = run.unwrap_or_else(|| end.job.to_owned());
-        let body = tail(&redact(&format!("exit code {}\n{}", end.exit_code, end.text)), MAX_BODY);
+        let body = cut_tail(&redact(&format!("exit code {}\n{}", end.exit_code, end.text)), MAX_BODY);
         let pings = async {
             // The service pairs the two by their order. A start that hangs does not keep the end.
             if let Some(mut start_ping) = start_ping {
@@ -185,7 +185,7 @@ impl Heartbeat {
 
     fn write_file(&self, path: &Path, run: Option<String>, end: &HeartbeatEnd<'_>) -> std::io::Result<()> {
         let finished = self.clock.now().to_string();
-        if let Some(why) = HeartbeatFile::refusal(path, end.job) {
+        if let Some(why) = HeartbeatFile::explain_refusal(path, end.job) {
             return Err(std::io::Error::other(why));
         }
         let existing = HeartbeatFile::read(path);
@@ -214,7 +214,7 @@ impl Heartbeat {
 
 impl HeartbeatFile {
     /// Returns why a run of `job` would not write this file: it replaces nothing but its own.
-    pub fn refusal(path: &Path, job: &str) -> Option<String> {
+    pub fn explain_refusal(path: &Path, job: &str) -> Option<String> {
         if path.symlink_metadata().is_ok() {
             return match Self::read(path) {
                 Some(file) if file.job == job => None,
@@ -252,7 +252,7 @@ async fn send(
     run: &str,
     body: &str,
 ) {
-    let Some(url) = ping_address(ping, moment, run, body) else { return };
+    let Some(url) = build_ping_address(ping, moment, run, body) else { return };
     for attempt in 1..=ATTEMPTS {
         let reply = client.post(&url, &[("content-type", "text/plain; charset=utf-8")], body.to_owned()).await;
         let asked_s = reply.as_ref().ok().and_then(|reply| reply.retry_after_s);
@@ -291,7 +291,7 @@ async fn send(
 }
 
 /// Returns the address of one ping.
-fn ping_address(ping: &PingSettings, event: PingEvent, run: &str, body: &str) -> Option<Url> {
+fn build_ping_address(ping: &PingSettings, event: PingEvent, run: &str, body: &str) -> Option<Url> {
     let mut url = Url::parse(ping.url.expose_secret()).ok()?;
     let id = run_uuid(run);
     match ping.convention {
@@ -315,7 +315,7 @@ fn ping_address(ping: &PingSettings, event: PingEvent, run: &str, body: &str) ->
             let mut query = url.query_pairs_mut();
             query.append_pair("state", state).append_pair("series", run);
             if !body.is_empty() {
-                query.append_pair("message", &tail(body, MAX_MESSAGE));
+                query.append_pair("message", &cut_tail(body, MAX_MESSAGE));
             }
         }
         PingConvention::Sentry => {
@@ -351,7 +351,7 @@ fn run_uuid(run: &str) -> String {
 }
 
 /// Returns the last bytes of a text, at a character's start.
-fn tail(text: &str, most: usize) -> String {
+fn cut_tail(text: &str, most: usize) -> String {
     let mut from = text.len().saturating_sub(most);
     while !text.is_char_boundary(from) {
         from += 1;
@@ -370,7 +370,7 @@ mod tests {
     fn address(url: &str, convention: PingConvention, event: PingEvent) -> String {
         let url = SecretString::from(url.to_owned());
         let ping = PingSettings { url, convention, proxies: Proxies::default() };
-        ping_address(&ping, event, "r", "why").expect("an address").to_string()
+        build_ping_address(&ping, event, "r", "why").expect("an address").to_string()
     }
 
     #[test]
@@ -390,6 +390,9 @@ mod tests {
 
     #[test]
     fn a_long_text_is_cut_at_its_beginning() {
-        assert_eq!((tail("abc", 2).as_str(), tail("aé", 1).as_str(), tail("a", 9).as_str()), ("bc", "", "a"));
+        assert_eq!(
+            (cut_tail("abc", 2).as_str(), cut_tail("aé", 1).as_str(), cut_tail("a", 9).as_str()),
+            ("bc", "", "a")
+        );
     }
 }

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use crate::app::connect::{Sheet, SheetFile, connect};
 use crate::app::error::AppError;
-use crate::app::local_state::instance_lock::{Installation, LockHeld, active_holder};
+use crate::app::local_state::instance_lock::{Installation, LockHeld, find_active_holder};
 use crate::app::local_state::journal::FileJournal;
 use crate::app::local_state::processes::SystemProcesses;
 use crate::app::local_state::request::RequestFile;
 use crate::app::run_request::{JobNote, RunRequest, run_config};
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
-use crate::config::sections::sheet::target::Target;
+use crate::config::sections::sheet::target::SheetTarget;
 use crate::config::settings::Settings;
 use crate::ledger::runs::event::{CallTotals, Event, EventSink, RunReport};
 use crate::port::journal::Journal;
@@ -25,16 +25,16 @@ use crate::port::store::Store;
 use crate::rng::Rng;
 use crate::runner::header_row::check_header;
 use crate::runner::input::input_queue::RetryScope;
-use crate::runner::records::failure_records::unreadable_message;
+use crate::runner::records::failure_records::describe_unreadable_source;
 use crate::runner::run_config::{Dependencies, RunError};
 use crate::runner::run_loop::run_job;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::runner::warning_memory::WarningMemory;
 use crate::sheets_client::calls::call_counts::CallCounts;
 use crate::sheets_client::sheets::Sheets;
 use crate::sheets_client::types::address::SpreadsheetId;
 use crate::store::spreadsheet::store::SheetsStore;
-use crate::store::tabs::load_plan::MissingTab;
+use crate::store::tabs::load_plan::MissingTabPolicy;
 
 /// Interval between two checks of a waiting run: of the sheet, which costs two reads, and of the
 /// lock.
@@ -48,14 +48,14 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
     events: EventSink,
-    stop: Stop,
+    stop: StopHandle,
 ) -> Result<RunReport, AppError> {
     let warnings = WarningMemory::new(events);
     for JobNote { message, is_shown } in request.notes.iter().cloned() {
         if is_shown {
             warnings.add_shown(&message);
         } else {
-            (warnings.events())(Event::LastingAnomaly { message, is_known: false });
+            (warnings.make_event_sink())(Event::LastingAnomaly { message, is_known: false });
         }
     }
     let here = RunLocation { clock, chance, warnings: Arc::clone(&warnings) };
@@ -70,9 +70,9 @@ async fn run_when_free(
     settings: &Settings,
     request: &RunRequest,
     here: &RunLocation,
-    stop: Stop,
+    stop: StopHandle,
 ) -> Result<RunReport, AppError> {
-    let (clock, events) = (&here.clock, here.warnings.events());
+    let (clock, events) = (&here.clock, here.warnings.make_event_sink());
     let began_ms = clock.monotonic_ms();
     let mut reported = String::new();
     loop {
@@ -94,7 +94,7 @@ async fn run_when_free(
         }
         tokio::select! {
             () = clock.sleep(again.min(Duration::from_millis(wait_ms))) => {}
-            reason = stop.reason() => return Err(AppError::Run(RunError::Stopped { reason })),
+            reason = stop.wait_for_reason() => return Err(AppError::Run(RunError::Stopped { reason })),
         }
     }
 }
@@ -109,7 +109,7 @@ struct RunLocation {
 }
 
 /// Returns the warning that there is neither a lock nor a journal, which weakens some promises.
-fn missing_lock_warning(why: &str, has_programs: bool) -> Event {
+fn warn_of_missing_lock(why: &str, has_programs: bool) -> Event {
     let programs = if has_programs {
         ", and after a crash the programs of all items that are not on the sheet run again"
     } else {
@@ -123,17 +123,17 @@ async fn run_once(
     settings: &Settings,
     request: &RunRequest,
     here: RunLocation,
-    stop: Stop,
+    stop: StopHandle,
 ) -> Result<RunReport, AppError> {
     let RunLocation { clock, chance, warnings } = here;
-    let events = warnings.events();
+    let events = warnings.make_event_sink();
     if request.retrying.processes_items() {
         ensure_programs_exist(settings)?;
     }
     let mut source = match &request.own.source {
         Some(open) if request.retrying.reads_source() => Some(open().map_err(AppError::Source)?),
         Some(_) => None,
-        None => source_for(settings, &request.retrying, &events)?,
+        None => open_source(settings, &request.retrying, &events)?,
     };
     let installation = Arc::new(take_lock(settings, chance.as_ref())?);
     installation.write_holder(&format!("a run on {}", request.host));
@@ -141,21 +141,21 @@ async fn run_once(
     // run checks it once it has the lease.
     let source_is_read = request.retrying.reads_source();
     if let Some(source) = source.as_mut().filter(|source| source_is_read && source.is_rereadable()) {
-        check_header(source.as_mut(), &settings.identify(), &events, &stop).await?;
+        check_header(source.as_mut(), &settings.make_key_finder(), &events, &stop).await?;
     }
     let has_programs = !settings.commands().is_empty();
     if let Some(why) = &installation.unlocked {
-        events(missing_lock_warning(why, has_programs));
+        events(warn_of_missing_lock(why, has_programs));
     }
     let all_events = Arc::clone(&events);
-    let (store, calls, file) = store_for(settings, request, &clock, &chance)?;
+    let (store, calls, file) = open_store(settings, request, &clock, &chance)?;
     let plan = run_config(settings, request, &installation.id, installation.is_locked());
     let parts = Dependencies {
         store,
         source,
-        identify: request.own.identify.clone().unwrap_or_else(|| Arc::new(settings.identify())),
+        identify: request.own.identify.clone().unwrap_or_else(|| Arc::new(settings.make_key_finder())),
         steps: request.own.steps.clone().unwrap_or_else(|| settings.make_steps(&clock)),
-        journal: request.own.journal.clone().or_else(|| journal(settings).filter(|_| installation.is_locked())),
+        journal: request.own.journal.clone().or_else(|| open_journal(settings).filter(|_| installation.is_locked())),
         processes: Arc::new(SystemProcesses),
         prepared: request.changes.clone(),
         events: name_holder(installation, &request.host, clock.now(), events),
@@ -175,7 +175,7 @@ async fn run_once(
 type OpenedStore = (Arc<dyn Store>, Option<Arc<Sheets>>, SheetFile);
 
 /// Opens the job's store.
-fn store_for(
+fn open_store(
     settings: &Settings,
     request: &RunRequest,
     clock: &Arc<dyn Clock>,
@@ -186,16 +186,16 @@ fn store_for(
     }
     let Sheet { sheets, id, file } = connect(settings, clock, chance)?;
     let previews = request.retrying.reads_source() && request.own.source.is_none();
-    let preview = if previews { settings.preview(clock) } else { None };
-    let store = sheets_store(settings, Arc::clone(&sheets), id, clock)
+    let preview = if previews { settings.make_preview(clock) } else { None };
+    let store = make_sheets_store(settings, Arc::clone(&sheets), id, clock)
         .allow_missing_predecessors(request.accepts_changes)
         .with_preview(preview)
-        .with_missing_tabs(if request.recreates_tabs { MissingTab::Remade } else { MissingTab::Stops });
+        .with_missing_tabs(if request.recreates_tabs { MissingTabPolicy::Recreate } else { MissingTabPolicy::StopRun });
     Ok((Arc::new(store), Some(sheets), file))
 }
 
 /// Returns the job's spreadsheet as a store.
-pub fn sheets_store(
+pub fn make_sheets_store(
     settings: &Settings,
     sheets: Arc<Sheets>,
     id: SpreadsheetId,
@@ -203,7 +203,7 @@ pub fn sheets_store(
 ) -> SheetsStore {
     SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(clock))
         .with_mode(settings.mode, settings.again)
-        .keeping_version_texts(settings.stages.is_some())
+        .with_version_texts(settings.stages.is_some())
         .with_jobs(settings.jobs.clone())
 }
 
@@ -215,7 +215,7 @@ fn call_totals(calls: &CallCounts) -> CallTotals {
 /// Returns the source, if the run reads it. A run that retries failures looks for their records
 /// there, if the source can be read more than once. It continues without a source that can't be
 /// opened.
-pub(super) fn source_for(
+pub(super) fn open_source(
     settings: &Settings,
     retrying: &RetryScope,
     events: &EventSink,
@@ -229,7 +229,7 @@ pub(super) fn source_for(
     match settings.open_source_for_run() {
         Ok(source) => Ok(Some(source).filter(|source| source.is_rereadable())),
         Err(error) => {
-            events(Event::Anomaly { message: unreadable_message(&error) });
+            events(Event::Anomaly { message: describe_unreadable_source(&error) });
             Ok(None)
         }
     }
@@ -239,53 +239,53 @@ pub(super) fn source_for(
 /// attempts.
 pub fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
     for (name, command) in settings.commands() {
-        command.program().map_err(|why| AppError::NoProgram { step: name.to_owned(), why })?;
+        command.find_program().map_err(|why| AppError::NoProgram { step: name.to_owned(), why })?;
     }
     Ok(())
 }
 
 /// Returns the journal of results that are not on the sheet yet; `None` without a disk.
-fn journal(settings: &Settings) -> Option<Arc<dyn Journal>> {
+fn open_journal(settings: &Settings) -> Option<Arc<dyn Journal>> {
     let dir = settings.state_dir.as_deref()?;
-    Some(Arc::new(FileJournal::new(dir, &settings.job, &target_name(settings))))
+    Some(Arc::new(FileJournal::new(dir, &settings.job, &name_target(settings))))
 }
 
 /// Returns whether results of an earlier run wait on this machine, or can't be read.
 pub fn has_pending_results(settings: &Settings) -> bool {
-    journal(settings).is_some_and(|journal| journal.take_leftovers().map_or(true, |left| !left.is_empty()))
+    open_journal(settings).is_some_and(|journal| journal.take_leftovers().map_or(true, |left| !left.is_empty()))
 }
 
 /// Returns the file that remembers a forced run; `None` without a disk.
-pub fn request_file(settings: &Settings) -> Option<RequestFile> {
-    Some(RequestFile::new(settings.state_dir.as_deref()?, &settings.job, &target_name(settings)))
+pub fn find_request_file(settings: &Settings) -> Option<RequestFile> {
+    Some(RequestFile::new(settings.state_dir.as_deref()?, &settings.job, &name_target(settings)))
 }
 
 /// Returns the name of the job's spreadsheet on this machine.
-pub(super) fn target_name(settings: &Settings) -> String {
+pub(super) fn name_target(settings: &Settings) -> String {
     match &settings.target {
-        Target::Google { id } => id.clone(),
-        Target::Embedded { file } => real_path(file).display().to_string(),
+        SheetTarget::Google { id } => id.clone(),
+        SheetTarget::Embedded { file } => resolve_path(file).display().to_string(),
     }
 }
 
 /// Takes the lock. It is held until the last part of the run that may report something is dropped.
 fn take_lock(settings: &Settings, chance: &dyn Rng) -> Result<Installation, AppError> {
-    Installation::enter(settings.state_dir.as_deref(), &settings.job, &target_name(settings), chance).map_err(
+    Installation::enter(settings.state_dir.as_deref(), &settings.job, &name_target(settings), chance).map_err(
         |barred| match barred {
-            LockHeld::Alive(holder) => AppError::Busy { holder },
-            LockHeld::Machine(trouble) => AppError::Machine(trouble),
+            LockHeld::ByRun(holder) => AppError::Busy { holder },
+            LockHeld::Machine(error) => AppError::Machine(error),
         },
     )
 }
 
 /// Returns the holder's name if a run of the job is alive on this machine.
-pub fn active_run(settings: &Settings) -> Option<String> {
-    active_holder(settings.state_dir.as_deref(), &settings.job, &target_name(settings))
+pub fn find_active_run(settings: &Settings) -> Option<String> {
+    find_active_holder(settings.state_dir.as_deref(), &settings.job, &name_target(settings))
 }
 
 /// Returns the real path of a file, so that two paths to it use the same lock. The file need not
 /// exist.
-fn real_path(file: &Path) -> PathBuf {
+fn resolve_path(file: &Path) -> PathBuf {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let parent = absolute.parent().and_then(|parent| parent.canonicalize().ok());
     let beside = parent.and_then(|parent| absolute.file_name().map(|name| parent.join(name)));

@@ -26,7 +26,7 @@ use crate::alerts::message::Message;
 use crate::alerts::observation::shorten;
 use crate::alerts::report_context::{AlertPlace, ReportContext};
 use crate::app::error::AppError;
-use crate::app::job::target_name;
+use crate::app::job::name_target;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::failpoint;
@@ -75,21 +75,21 @@ impl JobAlerts {
     /// Creates the alerts of a job; `None` if it has no channel.
     pub fn new(settings: &Settings, place: AlertPlace, clock: &Arc<dyn Clock>) -> Option<Self> {
         let dir = settings.state_dir.as_deref();
-        let file = dir.map(|dir| AlertFile::new(dir, &settings.job, &target_name(settings)));
+        let file = dir.map(|dir| AlertFile::new(dir, &settings.job, &name_target(settings)));
         Self::with_file(settings, place, clock, file)
     }
 
     /// Creates the alerts about a job file; `None` without a channel. This machine remembers them
     /// by the file's path.
-    pub fn of_job_file(settings: &Settings, path: &Path, place: AlertPlace, clock: &Arc<dyn Clock>) -> Option<Self> {
-        let file = memory_of_job_file(settings, path)?;
+    pub fn from_job_file(settings: &Settings, path: &Path, place: AlertPlace, clock: &Arc<dyn Clock>) -> Option<Self> {
+        let file = find_job_file_memory(settings, path)?;
         Self::with_file(settings, place, clock, Some(file))
     }
 
     /// Returns whether this machine knows that the job file makes runs, and reported nothing of it.
     /// It costs the read of a small file.
     pub fn knows_working_file(settings: &Settings, path: &Path) -> bool {
-        memory_of_job_file(settings, path).is_some_and(|file| file.exists() && !has_trouble(&file.read()))
+        find_job_file_memory(settings, path).is_some_and(|file| file.exists() && !has_trouble(&file.read()))
     }
 
     fn with_file(
@@ -110,8 +110,8 @@ impl JobAlerts {
     }
 
     /// Returns what a run needs to record and to report.
-    pub fn for_run(&self) -> Arc<RunAlerts> {
-        let memory = self.memory();
+    pub fn make_run_alerts(&self) -> Arc<RunAlerts> {
+        let memory = self.read_memory();
         let failed: Vec<String> =
             memory.failed_channels.iter().map(|(channel, why)| format!("{channel} ({why})")).collect();
         let remark = if failed.is_empty() {
@@ -124,7 +124,7 @@ impl JobAlerts {
         Arc::new(RunAlerts {
             rules: self.rules.clone(),
             place: self.place.clone(),
-            delivery: Arc::new(move |id| match memory.delivery(id) {
+            delivery: Arc::new(move |id| match memory.find_delivery(id) {
                 DeliveryRecord::Unknown if is_alone => DeliveryRecord::Unknown,
                 DeliveryRecord::Unknown => DeliveryRecord::UnderWay,
                 known => known,
@@ -149,7 +149,7 @@ impl JobAlerts {
             return;
         }
         let mut messages = self.take_all();
-        let mut memory = self.memory();
+        let mut memory = self.read_memory();
         let is_good = end.ended.as_ref().is_ok_and(|report| {
             matches!(report.run.status, RunStatus::Succeeded | RunStatus::Partial | RunStatus::Degraded)
         });
@@ -161,23 +161,23 @@ impl JobAlerts {
             (memory.unreadable_since_s, memory.recorded_failure) = (None, None);
             messages.extend(self.report_local(&mut memory, run));
         }
-        self.deliver(messages, memory).await;
+        self.deliver_messages(messages, memory).await;
     }
 
     /// Reports what a question about the job found: whether it is late, and whether its state can
     /// be read. Only this machine remembers it.
     pub async fn finish_question(&self, findings: &[(Condition, Finding)]) {
-        let mut memory = self.memory();
+        let mut memory = self.read_memory();
         for (condition, finding) in findings {
             memory.state.add_finding(*condition, self.clock.now(), finding, &self.rules);
         }
         let messages = self.report_local(&mut memory, &format!("late-{}", self.clock.now().0));
-        self.deliver(messages, memory).await;
+        self.deliver_messages(messages, memory).await;
     }
 
     /// Reports a question about the job that could not be asked, once that lasts for an hour.
     pub async fn finish_unreadable(&self, why: &str) {
-        let mut memory = self.memory();
+        let mut memory = self.read_memory();
         let now_s = self.clock.now().0.div_euclid(1_000);
         let since_s = *memory.unreadable_since_s.get_or_insert(now_s);
         self.keep(&memory);
@@ -215,7 +215,7 @@ impl JobAlerts {
 
     /// Remembers that the job file made a run.
     pub async fn finish_working_file(&self) {
-        let memory = self.memory();
+        let memory = self.read_memory();
         if !self.file.as_ref().is_some_and(AlertFile::exists) {
             self.keep(&memory);
         } else if has_trouble(&memory) {
@@ -225,7 +225,7 @@ impl JobAlerts {
 
     /// Forgets since when the job can't be read. Returns the finding that it can.
     pub fn note_readable(&self) -> (Condition, Finding) {
-        let mut memory = self.memory();
+        let mut memory = self.read_memory();
         if memory.unreadable_since_s.take().is_some() {
             self.keep(&memory);
         }
@@ -236,12 +236,12 @@ impl JobAlerts {
     /// a small file.
     pub fn was_unreadable(settings: &Settings) -> bool {
         let file = settings.state_dir.as_deref().filter(|_| !settings.alerts.channels.is_empty());
-        let file = file.map(|dir| AlertFile::new(dir, &settings.job, &target_name(settings)));
+        let file = file.map(|dir| AlertFile::new(dir, &settings.job, &name_target(settings)));
         file.is_some_and(|file| file.read().unreadable_since_s.is_some())
     }
 
     /// Returns the memory of this machine; an empty one without a disk.
-    pub fn memory(&self) -> AlertMemory {
+    pub fn read_memory(&self) -> AlertMemory {
         self.file.as_ref().map(AlertFile::read).unwrap_or_default()
     }
 
@@ -272,7 +272,7 @@ impl JobAlerts {
     fn report_local(&self, memory: &mut AlertMemory, run: &str) -> Vec<Message> {
         let now = self.clock.now();
         let marks = memory.clone();
-        memory.state.confirm("", |id| marks.delivery(id));
+        memory.state.confirm("", |id| marks.find_delivery(id));
         let reporting =
             ReportContext { now, run, install: "", silence_until: None, next_due: None, place: &self.place };
         memory.state.report(&reporting, &self.rules)
@@ -282,7 +282,7 @@ impl JobAlerts {
     async fn report_unrecorded(&self, error: &AppError, end: &AlertRunEnd<'_>) {
         let is_out_of_time = matches!(error, AppError::OutOfTime);
         let headline = if is_out_of_time { "ran out of time" } else { "failed before it could write to its sheet" };
-        let mut memory = self.memory();
+        let mut memory = self.read_memory();
         let problem = ProblemReport {
             since: end.trigger.scheduled_for.unwrap_or(end.began),
             headline: headline.to_owned(),
@@ -298,25 +298,25 @@ impl JobAlerts {
         }
         memory.state.add_finding(Condition::Unrecorded, self.clock.now(), &Finding::Bad(problem), &self.rules);
         let messages = self.report_local(&mut memory, &format!("unrecorded-{}", self.clock.now().0));
-        self.deliver(messages, memory).await;
+        self.deliver_messages(messages, memory).await;
     }
 
     /// Returns whether a start that failed for this reason was recorded within the last hour.
     pub fn has_recorded(&self, why: &str) -> bool {
         let now_s = self.clock.now().0.div_euclid(1_000);
-        let known = self.memory().recorded_failure;
+        let known = self.read_memory().recorded_failure;
         known.is_some_and(|(known, at)| known == why && now_s.saturating_sub(at) < RECORDED_FOR_S)
     }
 
     /// Remembers that a start that failed for this reason is recorded.
     pub fn remember_recorded(&self, why: String) {
         let now_s = self.clock.now().0.div_euclid(1_000);
-        let mut memory = self.memory();
+        let mut memory = self.read_memory();
         memory.recorded_failure = Some((why, now_s));
         self.keep(&memory);
     }
 
-    async fn deliver(&self, messages: Vec<Message>, mut memory: AlertMemory) {
+    async fn deliver_messages(&self, messages: Vec<Message>, mut memory: AlertMemory) {
         for message in &messages {
             let (kind, condition) = (message.kind.as_str(), &message.condition);
             tracing::info!(event = "alert.reported", kind, condition, severity = %message.severity, "{}", message.title);
@@ -329,7 +329,7 @@ impl JobAlerts {
             failpoint::pass_point(failpoint::ALERT);
             let outcomes = self.dispatch.send(&sent, &self.rules).await;
             failpoint::pass_point(failpoint::ALERTED);
-            memory.note(&outcomes);
+            memory.note_outcomes(&outcomes);
             for message in &sent {
                 if !outcomes.iter().any(|outcome| outcome.ids.contains(&message.id)) {
                     memory.note_unsent(&message.id);
@@ -341,7 +341,7 @@ impl JobAlerts {
 }
 
 /// Returns what this machine remembers of a job file; `None` without a disk.
-fn memory_of_job_file(settings: &Settings, path: &Path) -> Option<AlertFile> {
+fn find_job_file_memory(settings: &Settings, path: &Path) -> Option<AlertFile> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     Some(AlertFile::new(settings.state_dir.as_deref()?, &path.display().to_string(), "job file"))
 }
@@ -361,7 +361,7 @@ fn is_failure(error: &AppError) -> bool {
                 | RunError::NoFailure { .. }
                 | RunError::Fenced { .. }
         ) | AppError::NoSchedule { .. }
-            | AppError::ReadOnce
+            | AppError::SourceReadOnce
     );
     !is_no_run && !error.is_duplicate()
 }

@@ -74,7 +74,7 @@ impl RunRequest {
     /// Returns the request that records this run as one that could not start, and why. It has the
     /// occurrence that the run would have claimed, if there is one.
     #[must_use]
-    pub fn of_failed_start(&self, why: &str) -> Self {
+    pub fn from_failed_start(&self, why: &str) -> Self {
         let end = Some((RunStatus::Failed, why.to_owned()));
         let is_of_schedule = self.claim.is_claim();
         Self {
@@ -90,20 +90,20 @@ impl RunRequest {
 }
 
 /// Returns what may not change between runs of the job. The spreadsheet is filled in by the load.
-pub fn definition(settings: &Settings) -> Definition {
+pub fn make_definition(settings: &Settings) -> Definition {
     let (kind, key) = (settings.source.kind(), settings.key.source());
     Definition {
         spreadsheet: String::new(),
         tab: settings.tab.clone(),
         mode: settings.mode.as_str().to_owned(),
         key: key.to_owned(),
-        hash: Definition::hash_of(kind, key, &settings.step_expressions()),
+        hash: Definition::hash_parts(kind, key, &settings.step_expressions()),
     }
 }
 
 /// Returns the configuration of a run of this installation. `is_locked`: the run holds the lock.
 pub(crate) fn run_config(settings: &Settings, request: &RunRequest, install: &str, is_locked: bool) -> RunConfig {
-    let definition = definition(settings);
+    let definition = make_definition(settings);
     // At-most-once steps are never retried automatically, neither in this run nor in the next.
     let once = settings.delivery == Delivery::AtMostOnce;
     let retry = if once { RetryPolicy { max_attempts: 1, ..settings.retry } } else { settings.retry };
@@ -118,7 +118,7 @@ pub(crate) fn run_config(settings: &Settings, request: &RunRequest, install: &st
             install: install.to_owned(),
             run: String::new(),
             host: request.host.clone(),
-            process: SystemProcesses.own(),
+            process: SystemProcesses.own_process(),
         },
         has_lock: is_locked,
         takes_over: request.overlap == Overlap::Replace,

@@ -36,7 +36,7 @@ pub async fn check_clock(
         None if is_token_refused => read_service_time(settings, clock).await,
         None => None,
     };
-    seen.map(|service| clock_line(clock.now().0.saturating_sub(service.0)))
+    seen.map(|service| report_clock(clock.now().0.saturating_sub(service.0)))
 }
 
 /// Asks for the service's time without an account, after a token was refused.
@@ -48,16 +48,16 @@ async fn read_service_time(settings: &Settings, clock: &Arc<dyn Clock>) -> Optio
 }
 
 /// Returns the line for a clock that is ahead of the service's by this much, in milliseconds.
-fn clock_line(ahead_ms: i64) -> CheckItem {
+fn report_clock(ahead_ms: i64) -> CheckItem {
     let subject = Subject::Clock;
     let off_ms = ahead_ms.unsigned_abs();
     let way = if ahead_ms < 0 { "behind" } else { "ahead of" };
-    let what = format!("this machine's clock is {} {way} the service's", in_words(off_ms));
+    let what = format!("this machine's clock is {} {way} the service's", format_milliseconds(off_ms));
     match off_ms {
         // The service's time comes in whole seconds.
-        0..=1_999 => CheckItem::expected(subject, "this machine's clock agrees with the service's"),
-        2_000..WARNED_MS => CheckItem::expected(subject, what),
-        WARNED_MS..REFUSED_MS => CheckItem::warning(
+        0..=1_999 => CheckItem::new_expected(subject, "this machine's clock agrees with the service's"),
+        2_000..WARNED_MS => CheckItem::new_expected(subject, what),
+        WARNED_MS..REFUSED_MS => CheckItem::new_warning(
             subject,
             what,
             Some("let the system keep the time, by NTP; from 5 minutes on tokens are refused"),
@@ -66,12 +66,12 @@ fn clock_line(ahead_ms: i64) -> CheckItem {
             let what =
                 format!("{what}: Google refuses the tokens of such a machine, and schedules start at wrong times");
             let help = "set the clock and let the system keep it, by NTP (timedatectl set-ntp true)".to_owned();
-            CheckItem::problem(subject, StartBlocker::Environment { what, help })
+            CheckItem::new_problem(subject, StartBlocker::Environment { what, help })
         }
     }
 }
 
-fn in_words(ms: u64) -> String {
+fn format_milliseconds(ms: u64) -> String {
     match ms / 1_000 {
         seconds @ 0..120 => format!("{seconds} s"),
         seconds @ 120..7_200 => format!("{} minutes", seconds / 60),
@@ -86,8 +86,8 @@ mod tests {
     use super::*;
 
     fn verdict(ahead_ms: i64) -> (&'static str, String) {
-        match clock_line(ahead_ms).verdict {
-            CheckVerdict::Fine(what) => ("ok", what),
+        match report_clock(ahead_ms).verdict {
+            CheckVerdict::Passed(what) => ("ok", what),
             CheckVerdict::Warning { what, .. } => ("warning", what),
             CheckVerdict::Problem(StartBlocker::Environment { what, .. }) => ("problem", what),
             CheckVerdict::Problem(_) => ("other", String::new()),

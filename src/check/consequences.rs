@@ -5,10 +5,10 @@
 use crate::store::probe::assumption::{Assumption, AssumptionOutcome};
 
 /// Returns the consequence for the job, in one sentence.
-pub fn consequence(question: Assumption, outcome: AssumptionOutcome) -> &'static str {
+pub fn describe_consequence(question: Assumption, outcome: AssumptionOutcome) -> &'static str {
     match outcome {
         AssumptionOutcome::Held => "as the protocol assumes",
-        AssumptionOutcome::NotHeld => consequence_otherwise(question),
+        AssumptionOutcome::NotHeld => describe_other_consequence(question),
         AssumptionOutcome::Unknown if question.is_required_by_guard() => {
             "the guard is not verified; probe again before a first run"
         }
@@ -16,7 +16,7 @@ pub fn consequence(question: Assumption, outcome: AssumptionOutcome) -> &'static
     }
 }
 
-fn consequence_otherwise(question: Assumption) -> &'static str {
+fn describe_other_consequence(question: Assumption) -> &'static str {
     match question {
         Assumption::CallerTabId => "a run would not find the tab that it adds: no job can run here",
         Assumption::MissingTab => "nothing here keeps two runs apart: no job can run here",

@@ -25,16 +25,16 @@ fn find_in_index(file: &Path) -> Option<bool> {
     let name = file.file_name()?;
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let file = folder.canonicalize().ok()?.join(name);
-    let (root, git) = file.ancestors().skip(1).find_map(|folder| Some((folder, git_folder(folder)?)))?;
+    let (root, git) = file.ancestors().skip(1).find_map(|folder| Some((folder, find_git_folder(folder)?)))?;
     let index = git.join("index");
     let is_small = fs::metadata(&index).ok()?.len() <= MOST_BYTES;
     let bytes = is_small.then(|| fs::read(&index).ok()).flatten()?;
     let path = file.strip_prefix(root).ok()?.to_str()?.replace('\\', "/");
-    Some(paths(&bytes)?.iter().any(|tracked| tracked == path.as_bytes()))
+    Some(parse_paths(&bytes)?.iter().any(|tracked| tracked == path.as_bytes()))
 }
 
 /// Returns the folder that holds a repository's index; a worktree names it in a file.
-fn git_folder(folder: &Path) -> Option<PathBuf> {
+fn find_git_folder(folder: &Path) -> Option<PathBuf> {
     let git = folder.join(".git");
     if git.is_dir() {
         return Some(git);
@@ -44,12 +44,12 @@ fn git_folder(folder: &Path) -> Option<PathBuf> {
 }
 
 /// Returns the paths of an index's entries; `None` for another format.
-fn paths(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let version = number(bytes, 4)?;
+fn parse_paths(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let version = read_number(bytes, 4)?;
     if bytes.get(..4)? != b"DIRC" || !(2..=4).contains(&version) {
         return None;
     }
-    let count = number(bytes, 8)?;
+    let count = read_number(bytes, 8)?;
     let mut paths: Vec<Vec<u8>> = Vec::new();
     let mut at = 12;
     for _ in 0..count {
@@ -58,7 +58,7 @@ fn paths(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
         let mut path = Vec::new();
         if version == 4 {
             // The path shares the beginning of the one before, all but so many bytes.
-            let (cut, after) = varint(bytes, name_at)?;
+            let (cut, after) = read_varint(bytes, name_at)?;
             let before = paths.last().map(Vec::as_slice).unwrap_or_default();
             path.extend_from_slice(before.get(..before.len().checked_sub(cut)?)?);
             name_at = after;
@@ -73,12 +73,12 @@ fn paths(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(paths)
 }
 
-fn number(bytes: &[u8], at: usize) -> Option<u32> {
+fn read_number(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
 /// Reads a number of git's variable length, and where it ends.
-fn varint(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
+fn read_varint(bytes: &[u8], mut at: usize) -> Option<(usize, usize)> {
     let mut byte = *bytes.get(at)?;
     let mut value = usize::from(byte & 0x7f);
     while byte & 0x80 != 0 {
@@ -121,11 +121,11 @@ mod tests {
     fn the_paths_of_an_index_are_read_in_each_version() {
         let names = [".env", ".gitignore", "jobs/a.toml", "jobs/long-name-of-a-job.toml"];
         for version in [2, 3, 4] {
-            let read = paths(&index(version, &names)).expect("an index");
+            let read = parse_paths(&index(version, &names)).expect("an index");
             assert_eq!(read, names.map(|name| name.as_bytes().to_vec()), "version {version}");
         }
-        assert_eq!(paths(b"DIRC"), None);
+        assert_eq!(parse_paths(b"DIRC"), None);
         let cut = index(2, &names);
-        assert_eq!(paths(&cut[..cut.len() - 30]), None);
+        assert_eq!(parse_paths(&cut[..cut.len() - 30]), None);
     }
 }

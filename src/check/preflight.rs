@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use crate::check::clock::check_clock;
 use crate::check::report::{CheckItem, StartBlocker, Subject};
-use crate::check::timetable::outgrown_line;
+use crate::check::timetable::warn_of_outgrown_schedule;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
-use crate::config::sections::sheet::target::Target;
+use crate::config::sections::sheet::target::SheetTarget;
 use crate::config::settings::Settings;
 use crate::ledger::leases::lease::LeaseStatus;
 use crate::ledger::runs::capacity;
@@ -26,7 +26,7 @@ use crate::sheets_client::types::response_types::SpreadsheetInfo;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::load::loader::{LoadResult, Loader};
-use crate::store::tabs::load_plan::MissingTab;
+use crate::store::tabs::load_plan::MissingTabPolicy;
 
 /// The run that is checked.
 pub struct PlannedRun {
@@ -62,7 +62,7 @@ pub async fn check_spreadsheet(
     lines: &mut Vec<CheckItem>,
 ) -> SpreadsheetFindings {
     let read = planned.sheets.read_metadata(&planned.id).await;
-    if matches!(settings.target, Target::Google { .. }) {
+    if matches!(settings.target, SheetTarget::Google { .. }) {
         let is_token_refused = read.as_ref().is_err_and(is_about_credentials);
         lines.extend(check_clock(settings, &planned.sheets, &planned.clock, is_token_refused).await);
     }
@@ -70,14 +70,14 @@ pub async fn check_spreadsheet(
         Ok(metadata) => metadata,
         Err(error) => {
             let subject = if is_about_credentials(&error) { Subject::Credentials } else { Subject::Spreadsheet };
-            lines.push(CheckItem::problem(subject, StartBlocker::Call(error)));
+            lines.push(CheckItem::new_problem(subject, StartBlocker::Call(error)));
             return SpreadsheetFindings::default();
         }
     };
-    let is_local = matches!(settings.target, Target::Embedded { .. });
-    let credentials = if is_local { "none needed: a local file".to_owned() } else { credentials_line(planned) };
-    lines.push(CheckItem::expected(Subject::Credentials, credentials));
-    lines.push(spreadsheet_line(&metadata, is_local));
+    let is_local = matches!(settings.target, SheetTarget::Embedded { .. });
+    let credentials = if is_local { "none needed: a local file".to_owned() } else { describe_credentials(planned) };
+    lines.push(CheckItem::new_expected(Subject::Credentials, credentials));
+    lines.push(report_spreadsheet(&metadata, is_local));
     let loader = Loader {
         sheets: Arc::clone(&planned.sheets),
         id: planned.id.clone(),
@@ -87,25 +87,25 @@ pub async fn check_spreadsheet(
         again: settings.again,
         keeps_version_texts: false,
         abandons_predecessors: false,
-        missing: MissingTab::Stops,
+        missing: MissingTabPolicy::StopRun,
         jobs: settings.jobs.clone(),
-        preview: settings.preview(&planned.clock),
+        preview: settings.make_preview(&planned.clock),
         clock: Arc::clone(&planned.clock),
     };
     match loader.load().await {
         Ok(found) => {
             add_job_lines(settings, planned, &found, lines);
-            let loaded = found.loaded;
-            let tables = loaded.snapshot.as_ref().map_or(&loaded.tables, |snapshot| &snapshot.tables);
+            let report = found.loaded;
+            let tables = report.snapshot.as_ref().map_or(&report.tables, |snapshot| &snapshot.tables);
             let table = tables.iter().find(|(title, _)| *title == settings.tab);
             SpreadsheetFindings {
                 can_be_read: true,
                 tab_columns: Some(table.map(|(_, columns)| columns.clone()).unwrap_or_default()),
-                has_done_keys: Some(loaded.snapshot.is_some_and(|snapshot| snapshot.processed_index.keys() > 0)),
+                has_done_keys: Some(report.snapshot.is_some_and(|snapshot| snapshot.processed_index.keys() > 0)),
             }
         }
         Err(error) => {
-            lines.push(CheckItem::problem(Subject::Tabs, error));
+            lines.push(CheckItem::new_problem(Subject::Tabs, error));
             SpreadsheetFindings { can_be_read: true, ..SpreadsheetFindings::default() }
         }
     }
@@ -119,7 +119,7 @@ fn is_about_credentials(error: &CallError) -> bool {
     }
 }
 
-fn credentials_line(planned: &PlannedRun) -> String {
+fn describe_credentials(planned: &PlannedRun) -> String {
     match planned.sheets.client_email() {
         Some(email) => format!("access token obtained for {email}, the address to share the spreadsheet with"),
         None => "access token obtained".to_owned(),
@@ -128,28 +128,30 @@ fn credentials_line(planned: &PlannedRun) -> String {
 
 /// Returns the line about the spreadsheet. Write access is unknown before a write, except in a
 /// local file, which has no accounts.
-fn spreadsheet_line(metadata: &SpreadsheetInfo, is_local: bool) -> CheckItem {
+fn report_spreadsheet(metadata: &SpreadsheetInfo, is_local: bool) -> CheckItem {
     let title = &metadata.title;
-    if let Some(crowded) = capacity::capacity_warning(CellBudget::from_metadata(metadata).cells()) {
-        return CheckItem::warning(Subject::Spreadsheet, format!("\"{title}\" can be read; {crowded}"), None);
+    if let Some(crowded) = capacity::warn_of_capacity(CellBudget::from_metadata(metadata).count_cells()) {
+        return CheckItem::new_warning(Subject::Spreadsheet, format!("\"{title}\" can be read; {crowded}"), None);
     }
     let tabs = metadata.tabs.len();
     let s = if tabs == 1 { "" } else { "s" };
     let limit = if is_local { "" } else { "; check --write proves write access" };
     let what = format!("\"{title}\" is readable: {tabs} tab{s}{limit}");
-    CheckItem::expected(Subject::Spreadsheet, what)
+    CheckItem::new_expected(Subject::Spreadsheet, what)
 }
 
 /// Adds the lines about what a run would check after its load.
 fn add_job_lines(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult, lines: &mut Vec<CheckItem>) {
     let loaded = &fetched.loaded;
-    lines.extend(loaded.warnings.iter().map(|warning| CheckItem::warning(Subject::Tabs, warning.clone(), None)));
+    lines.extend(loaded.warnings.iter().map(|warning| CheckItem::new_warning(Subject::Tabs, warning.clone(), None)));
     let Some(snapshot) = &loaded.snapshot else {
         lines.push(match check_key_column(&settings.tab, &loaded.tables, settings.key_column.as_deref()) {
-            Ok(()) => CheckItem::expected(Subject::Tabs, "the job has never run here; its first run creates its tabs"),
-            Err(error) => CheckItem::problem(Subject::Tabs, error),
+            Ok(()) => {
+                CheckItem::new_expected(Subject::Tabs, "the job has never run here; its first run creates its tabs")
+            }
+            Err(error) => CheckItem::new_problem(Subject::Tabs, error),
         });
-        lines.push(CheckItem::expected(Subject::Guard, "the first run verifies it before it writes a row"));
+        lines.push(CheckItem::new_expected(Subject::Guard, "the first run verifies it before it writes a row"));
         return;
     };
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..planned.definition.clone() };
@@ -157,18 +159,18 @@ fn add_job_lines(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult
     let moved = definition.changed_parts(&snapshot.state.definition).join(" and ");
     lines.push(match check_definition(snapshot, &definition) {
         Ok(()) if moved.is_empty() => {
-            CheckItem::expected(Subject::Definition, "key, tab, spreadsheet and mode are those of the last run")
+            CheckItem::new_expected(Subject::Definition, "key, tab, spreadsheet and mode are those of the last run")
         }
-        Ok(()) => CheckItem::expected(
+        Ok(()) => CheckItem::new_expected(
             Subject::Definition,
             format!("its {moved} changed, and no key is done yet: nothing is lost"),
         ),
-        Err(error) => CheckItem::problem(Subject::Definition, StartBlocker::Run(error)),
+        Err(error) => CheckItem::new_problem(Subject::Definition, StartBlocker::Run(error)),
     });
-    lines.push(lease_line(settings, planned, fetched, snapshot));
+    lines.push(report_lease(settings, planned, fetched, snapshot));
     let history = snapshot.state.schedule.as_ref();
-    lines.extend(history.and_then(|history| outgrown_line(settings, history, loaded.service_time)));
-    lines.push(CheckItem::expected(
+    lines.extend(history.and_then(|history| warn_of_outgrown_schedule(settings, history, loaded.service_time)));
+    lines.push(CheckItem::new_expected(
         Subject::Guard,
         match fetched.support {
             GuardSupport::Unknown => "not verified yet; the next run verifies it before it writes a row",
@@ -183,31 +185,31 @@ fn add_tab_lines(settings: &Settings, snapshot: &Snapshot, definition: &Definiti
     let key_column = stored.or(settings.key_column.as_deref());
     let check_key_column = || check_key_column(&settings.tab, &snapshot.tables, key_column).map_err(RunError::Store);
     let keys = snapshot.processed_index.keys();
-    let agree = |()| CheckItem::expected(Subject::Tabs, format!("consistent with the state; keys done: {keys}"));
+    let agree = |()| CheckItem::new_expected(Subject::Tabs, format!("consistent with the state; keys done: {keys}"));
     let scan =
         check_not_blocked(snapshot).and_then(|()| check_job_location(snapshot, None)).and_then(|()| check_key_column());
-    lines.push(scan.map_or_else(|error| CheckItem::problem(Subject::Tabs, StartBlocker::Run(error)), agree));
+    lines.push(scan.map_or_else(|error| CheckItem::new_problem(Subject::Tabs, StartBlocker::Run(error)), agree));
     let warnings = snapshot.anomalies.iter().filter(|anomaly| !anomaly.is_blocking);
-    lines.extend(warnings.map(|anomaly| CheckItem::warning(Subject::Tabs, anomaly.message.clone(), None)));
+    lines.extend(warnings.map(|anomaly| CheckItem::new_warning(Subject::Tabs, anomaly.message.clone(), None)));
 }
 
 /// Returns the line about the lease, for a run that starts here and now.
-fn lease_line(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult, snapshot: &Snapshot) -> CheckItem {
+fn report_lease(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult, snapshot: &Snapshot) -> CheckItem {
     let subject = Subject::Lease;
     if let Some(holder) = planned.running.clone() {
-        return CheckItem::problem(subject, StartBlocker::Busy { holder });
+        return CheckItem::new_problem(subject, StartBlocker::Busy { holder });
     }
     let lease = &snapshot.state.lease;
     let install = planned.install.as_deref();
     match lease.status(|_| false, fetched.loaded.service_time) {
-        LeaseStatus::Free => CheckItem::expected(subject, "free"),
+        LeaseStatus::Free => CheckItem::new_expected(subject, "free"),
         LeaseStatus::Abandoned(holder) => {
             let what = format!("run {} on {} did not finish, and its lease has expired", holder.run, holder.host);
-            CheckItem::warning(subject, what, Some("the next run takes it over and records that run as crashed"))
+            CheckItem::new_warning(subject, what, Some("the next run takes it over and records that run as crashed"))
         }
         LeaseStatus::Held { holder, until } if install == Some(holder.install.as_str()) => {
             let what = format!("run {} of this installation holds it until {until}", holder.run);
-            CheckItem::warning(
+            CheckItem::new_warning(
                 subject,
                 what,
                 Some(
@@ -219,12 +221,12 @@ fn lease_line(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult, s
             let what = format!("run {} on {} holds it until {until}", holder.run, holder.host);
             match settings.overlap {
                 Overlap::Queue { .. } => {
-                    CheckItem::warning(subject, what, Some("a run would wait for it, as [lease] is set"))
+                    CheckItem::new_warning(subject, what, Some("a run would wait for it, as [lease] is set"))
                 }
                 Overlap::Replace => {
-                    CheckItem::warning(subject, what, Some("a run would take it over, as [lease] is set"))
+                    CheckItem::new_warning(subject, what, Some("a run would take it over, as [lease] is set"))
                 }
-                Overlap::Skip => CheckItem::problem(
+                Overlap::Skip => CheckItem::new_problem(
                     subject,
                     StartBlocker::Run(RunError::LeaseHeld { holder: Box::new(holder), since: lease.since, until }),
                 ),

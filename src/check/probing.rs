@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::port::store::StoreError;
 use crate::rng::Rng;
-use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::shutdown::{StopHandle, StopReason};
 use crate::sheets_client::sheets::Sheets;
 use crate::sheets_client::types::address::SpreadsheetId;
 use crate::store::probe::assumption::{Assumption, AssumptionOutcome, AssumptionResult};
@@ -38,7 +38,7 @@ pub enum ProbeEnd {
 
 impl ProbeReport {
     /// Returns the assumption of the guard that does not hold, if any.
-    pub fn broken_guard_assumption(&self) -> Option<&AssumptionResult> {
+    pub fn find_broken_guard_assumption(&self) -> Option<&AssumptionResult> {
         self.findings
             .iter()
             .find(|found| found.assumption.is_required_by_guard() && found.outcome == AssumptionOutcome::NotHeld)
@@ -56,24 +56,24 @@ impl ProbeReport {
 
 /// Asks every question and cleans up. A first stop request ends the probe after the current
 /// question; a forced stop aborts that question.
-pub async fn probe(
+pub async fn probe_service(
     sheets: Arc<Sheets>,
     id: SpreadsheetId,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
-    stop: &Stop,
+    stop: &StopHandle,
 ) -> Result<ProbeReport, StoreError> {
     let client = ProbeClient::open(sheets, id, clock, chance).await?;
     let mut findings = Vec::new();
     let mut ended = None;
     for question in Assumption::all() {
-        if let Some(reason) = stop.requested() {
+        if let Some(reason) = stop.requested_reason() {
             ended = Some(ProbeEnd::Stopped(reason));
             break;
         }
         let questions = tokio::select! {
             questions = check(&client, question) => questions,
-            _ = stop.forced() => continue,
+            _ = stop.wait_for_force() => continue,
         };
         match questions {
             Ok(finding) => findings.push(finding),

@@ -9,9 +9,9 @@ use crate::step::command::command_step::CommandSettings;
 
 /// Returns one line for each step or stage that runs a program.
 pub fn check_programs(settings: &Settings) -> Vec<CheckItem> {
-    let check = |(name, command): (&str, CommandSettings)| match command.program() {
-        Ok(path) => CheckItem::expected(Subject::Step, format!("{name} runs {}", path.display())),
-        Err(why) => CheckItem::problem(Subject::Step, StartBlocker::Program { step: name.to_owned(), why }),
+    let check = |(name, command): (&str, CommandSettings)| match command.find_program() {
+        Ok(path) => CheckItem::new_expected(Subject::Step, format!("{name} runs {}", path.display())),
+        Err(why) => CheckItem::new_problem(Subject::Step, StartBlocker::Program { step: name.to_owned(), why }),
     };
     settings.commands().into_iter().map(check).collect()
 }

@@ -12,7 +12,7 @@ use crate::ledger::items::repeated_keys::{RepeatWatch, RepeatedKeys};
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::KeyFinder;
-use crate::runner::input::keyed_records::{Extent, KeyedRecords};
+use crate::runner::input::keyed_records::{KeyedRecords, RecordExtent};
 
 /// Records that are read at most.
 pub const MOST_RECORDS: u64 = 100_000;
@@ -58,7 +58,7 @@ pub async fn scan_repeated_keys(
     // A source that is always ready never lets the timeout run.
     while records < MOST_RECORDS && clock.monotonic_ms() < ends_ms {
         let next = tokio::select! {
-            next = keyed.next(source, &identify, Extent::Whole) => next,
+            next = keyed.next(source, &identify, RecordExtent::Whole) => next,
             () = &mut time_is_up => break,
         };
         let (record, found) = match next {

@@ -73,7 +73,7 @@ impl Subject {
 #[derive(Debug)]
 pub enum CheckVerdict {
     /// As expected, with what was found.
-    Fine(String),
+    Passed(String),
     /// A run continues all the same.
     Warning {
         /// What is unusual.
@@ -132,17 +132,17 @@ impl From<StoreError> for StartBlocker {
 
 impl CheckItem {
     /// Creates a line for something as expected.
-    pub fn expected(subject: Subject, what: impl Into<String>) -> Self {
-        Self { subject, verdict: CheckVerdict::Fine(what.into()) }
+    pub fn new_expected(subject: Subject, what: impl Into<String>) -> Self {
+        Self { subject, verdict: CheckVerdict::Passed(what.into()) }
     }
 
     /// Creates a warning.
-    pub fn warning(subject: Subject, what: impl Into<String>, help: Option<&str>) -> Self {
+    pub fn new_warning(subject: Subject, what: impl Into<String>, help: Option<&str>) -> Self {
         Self { subject, verdict: CheckVerdict::Warning { what: what.into(), help: help.map(str::to_owned) } }
     }
 
     /// Creates a line for something on which a run would stop.
-    pub fn problem(subject: Subject, blocker: impl Into<StartBlocker>) -> Self {
+    pub fn new_problem(subject: Subject, blocker: impl Into<StartBlocker>) -> Self {
         Self { subject, verdict: CheckVerdict::Problem(blocker.into()) }
     }
 }

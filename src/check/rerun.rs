@@ -58,11 +58,11 @@ pub struct RerunPrediction {
 
 /// Predicts what happens if each part of the job runs twice, in the order of the job.
 pub fn predict_reruns(settings: &Settings) -> Vec<RerunPrediction> {
-    let steps = settings.steps.iter().map(|step| of_step(step, settings.delivery));
-    std::iter::once(of_source(settings)).chain(steps).chain([of_sheet(settings)]).collect()
+    let steps = settings.steps.iter().map(|step| predict_step_rerun(step, settings.delivery));
+    std::iter::once(predict_source_rerun(settings)).chain(steps).chain([predict_sheet_rerun(settings)]).collect()
 }
 
-fn of_source(settings: &Settings) -> RerunPrediction {
+fn predict_source_rerun(settings: &Settings) -> RerunPrediction {
     RerunPrediction {
         step: "source".to_owned(),
         action: format!("reads {}", settings.source.input.name()),
@@ -72,7 +72,7 @@ fn of_source(settings: &Settings) -> RerunPrediction {
     }
 }
 
-fn of_step(step: &StepSettings, delivery: Delivery) -> RerunPrediction {
+fn predict_step_rerun(step: &StepSettings, delivery: Delivery) -> RerunPrediction {
     let predict = |action: String, verdict, why: &str, to_add: &str| RerunPrediction {
         step: step.name.clone(),
         action,
@@ -101,7 +101,7 @@ fn of_step(step: &StepSettings, delivery: Delivery) -> RerunPrediction {
     }
 }
 
-fn of_sheet(settings: &Settings) -> RerunPrediction {
+fn predict_sheet_rerun(settings: &Settings) -> RerunPrediction {
     let tab = &settings.tab;
     let (action, why) = match (settings.mode, settings.version.is_some()) {
         (WriteMode::Append, false) => (format!("appends rows to tab {tab}"), "write with key: each key's rows once"),
@@ -125,7 +125,7 @@ fn of_sheet(settings: &Settings) -> RerunPrediction {
 /// idempotency key.
 fn passes_key(command: &CommandSettings) -> bool {
     command.words.iter().any(|word| word.contains(KEY_VARIABLE))
-        || command.program().is_ok_and(|program| contains_variable(&program))
+        || command.find_program().is_ok_and(|program| contains_variable(&program))
         || command.words.iter().skip(1).any(|word| contains_variable(&command.folder.join(word)))
 }
 

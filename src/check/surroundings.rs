@@ -17,24 +17,28 @@ const MOST_BYTES: u64 = 1 << 20;
 
 /// Returns a line for each thing that is unusual. `env_file` is the file that settings come from.
 pub fn check_surroundings(settings: &Settings, env_file: &Path) -> Vec<CheckItem> {
-    same_named(settings).into_iter().chain(state_folder(settings)).chain(env_in_git(env_file)).collect()
+    report_same_named_job(settings)
+        .into_iter()
+        .chain(report_missing_state_folder(settings))
+        .chain(report_env_in_git(env_file))
+        .collect()
 }
 
 /// Two jobs of one name share the local file, the lock and the state on the sheet.
-fn same_named(settings: &Settings) -> Option<CheckItem> {
-    let what = format!("{} beside it has the same job name, {}", same_named_file(settings)?, settings.job);
+fn report_same_named_job(settings: &Settings) -> Option<CheckItem> {
+    let what = format!("{} beside it has the same job name, {}", find_same_named_job(settings)?, settings.job);
     let help = "give each job a name of its own: jobs of one name share keys, rows and state on one sheet";
-    Some(CheckItem::warning(Subject::JobFile, what, Some(help)))
+    Some(CheckItem::new_warning(Subject::JobFile, what, Some(help)))
 }
 
 /// Returns the name of another job file in the same folder whose job has the same name.
-pub fn same_named_file(settings: &Settings) -> Option<String> {
+pub fn find_same_named_job(settings: &Settings) -> Option<String> {
     let folder = settings.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let own = settings.path.canonicalize().ok();
     let is_other = |path: &PathBuf| {
         path.extension().is_some_and(|end| end == "toml")
             && path.canonicalize().ok() != own
-            && job_name(path).is_some_and(|name| name == settings.job)
+            && read_job_name(path).is_some_and(|name| name == settings.job)
     };
     let entries = std::fs::read_dir(folder).ok()?.flatten().take(MOST_FILES).map(|entry| entry.path());
     let mut others: Vec<String> =
@@ -44,7 +48,7 @@ pub fn same_named_file(settings: &Settings) -> Option<String> {
 }
 
 /// Returns the name of a job file; `None` for any other TOML.
-fn job_name(path: &Path) -> Option<String> {
+fn read_job_name(path: &Path) -> Option<String> {
     let is_small = std::fs::metadata(path).ok()?.len() <= MOST_BYTES;
     let text = is_small.then(|| std::fs::read_to_string(path).ok()).flatten()?;
     let table: toml::Table = text.parse().ok()?;
@@ -52,19 +56,19 @@ fn job_name(path: &Path) -> Option<String> {
 }
 
 /// Without a state directory there is no lock on this machine, and no journal of programs' results.
-fn state_folder(settings: &Settings) -> Option<CheckItem> {
+fn report_missing_state_folder(settings: &Settings) -> Option<CheckItem> {
     let subject = Subject::StateFolder;
     let help = "make it writable for this user, or name another with --state-dir; until then no lock keeps two runs apart here";
     let Some(dir) = &settings.state_dir else {
         let what = "no state directory is known, as HOME and XDG_STATE_HOME are not set";
-        return Some(CheckItem::warning(
+        return Some(CheckItem::new_warning(
             subject,
             what,
             Some("name one with --state-dir; without it there is no lock here"),
         ));
     };
     let error = check_folder(dir).err()?;
-    Some(CheckItem::warning(
+    Some(CheckItem::new_warning(
         subject,
         format!("the state directory {} can't be written: {error}", dir.display()),
         Some(help),
@@ -78,13 +82,13 @@ fn check_folder(dir: &Path) -> io::Result<()> {
 }
 
 /// A `.env` in a repository gives its secrets to all who read the repository.
-fn env_in_git(env_file: &Path) -> Option<CheckItem> {
+fn report_env_in_git(env_file: &Path) -> Option<CheckItem> {
     is_tracked(env_file).then(|| {
         let shown = env_file.display();
         let what = format!("{shown} is tracked by git, with the secrets in it");
         let help = format!(
             "git rm --cached {shown}, add it to .gitignore, and replace the keys and addresses that were in it"
         );
-        CheckItem::warning(Subject::JobFile, what, Some(&help))
+        CheckItem::new_warning(Subject::JobFile, what, Some(&help))
     })
 }

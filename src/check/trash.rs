@@ -11,15 +11,15 @@ use crate::sheets_client::types::address::SpreadsheetId;
 pub async fn check_trash(drive: &Sheets, id: &SpreadsheetId) -> CheckItem {
     let subject = Subject::Spreadsheet;
     match drive.is_trashed(id).await {
-        Ok(false) => CheckItem::expected(subject, "its file is not in the trash"),
+        Ok(false) => CheckItem::new_expected(subject, "its file is not in the trash"),
         Ok(true) => {
             let what = "its file is in the trash: runs write into it without an error, and after 30 days it is deleted";
             let help = "take the file out of the trash in Google Drive, or name another spreadsheet";
-            CheckItem::problem(subject, StartBlocker::Environment { what: what.to_owned(), help: help.to_owned() })
+            CheckItem::new_problem(subject, StartBlocker::Environment { what: what.to_owned(), help: help.to_owned() })
         }
         Err(error) => {
             let why = error.to_string();
-            CheckItem::expected(
+            CheckItem::new_expected(
                 subject,
                 format!("whether its file is in the trash is not known, because only Drive shows that ({why})"),
             )

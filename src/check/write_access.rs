@@ -23,7 +23,7 @@ pub async fn check_write(
     chance: Arc<dyn Rng>,
 ) -> CheckItem {
     let subject = Subject::Spreadsheet;
-    let refused = |error: StoreError| CheckItem::problem(subject, StartBlocker::from(error));
+    let refused = |error: StoreError| CheckItem::new_problem(subject, StartBlocker::from(error));
     let client = match ProbeClient::open(sheets, id, clock, chance).await {
         Ok(client) => client,
         Err(error) => return refused(error),
@@ -32,15 +32,17 @@ pub async fn check_write(
     let batch = Batch::new(vec![tab.add(), Request::DeleteSheet { sheet_id: tab.id }]);
     match client.send(batch).await {
         Ok(SentBatch::Applied(_)) => {
-            CheckItem::expected(subject, "it can be written: one batch added a scratch tab and deleted it again")
+            CheckItem::new_expected(subject, "it can be written: one batch added a scratch tab and deleted it again")
         }
-        Ok(SentBatch::Refused(refusal)) => unknown(&format!("the service refused the scratch tab: {refusal}")),
-        Err(ProbeFailure::Stop(error)) => refused(error),
-        Err(ProbeFailure::Lost(why) | ProbeFailure::Unclear(why)) => unknown(&why),
+        Ok(SentBatch::Refused(refusal)) => {
+            report_unknown_access(&format!("the service refused the scratch tab: {refusal}"))
+        }
+        Err(ProbeFailure::Impossible(error)) => refused(error),
+        Err(ProbeFailure::ReplyLost(why) | ProbeFailure::Inconclusive(why)) => report_unknown_access(&why),
     }
 }
 
-fn unknown(why: &str) -> CheckItem {
+fn report_unknown_access(why: &str) -> CheckItem {
     let what = format!("whether it can be written is not known: {why}");
-    CheckItem::warning(Subject::Spreadsheet, what, Some("check --write once more"))
+    CheckItem::new_warning(Subject::Spreadsheet, what, Some("check --write once more"))
 }

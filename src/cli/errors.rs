@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use crate::cli::errors::excerpt::Excerpt;
 use crate::cli::exit::Exit;
-use crate::cli::output::json::json_line;
-use crate::cli::streams::control_characters::visible;
+use crate::cli::output::json::format_json_line;
+use crate::cli::streams::control_characters::make_visible;
 use crate::cli::streams::output_stream::OutputStream;
 use crate::cli::streams::palette::Palette;
 use crate::cli::streams::terminal::Terminal;
@@ -36,12 +36,12 @@ pub struct CliError {
 impl CliError {
     /// Creates an error from a whole sentence, in lower case and without a full stop.
     pub fn new(message: impl Into<String>, exit: Exit) -> Self {
-        Self { message: hidden(&message.into()), help: None, causes: Vec::new(), exit, diagnostic: None }
+        Self { message: mask_secrets(&message.into()), help: None, causes: Vec::new(), exit, diagnostic: None }
     }
 
     /// Creates an error from `error`, whose text completes "failed to …", with its causes.
     pub fn from_error(error: &(dyn Error + 'static), exit: Exit) -> Self {
-        Self { causes: causes(error), ..Self::new(format!("failed to {error}"), exit) }
+        Self { causes: collect_causes(error), ..Self::new(format!("failed to {error}"), exit) }
     }
 
     /// Creates an error from a diagnostic of the job file or the environment, with the affected
@@ -60,7 +60,7 @@ impl CliError {
     /// Returns the error with one sentence about the next step.
     #[must_use]
     pub fn with_help(self, help: impl Into<String>) -> Self {
-        Self { help: Some(hidden(&help.into())), ..self }
+        Self { help: Some(mask_secrets(&help.into())), ..self }
     }
 
     /// Returns what failed.
@@ -70,7 +70,7 @@ impl CliError {
 
     /// Returns the next step.
     pub fn hint(&self) -> Option<&str> {
-        self.help.as_deref().or(advice(self.exit))
+        self.help.as_deref().or(find_advice(self.exit))
     }
 
     /// Returns the exit of the process.
@@ -79,21 +79,21 @@ impl CliError {
     }
 
     /// Returns what failed in one line: of several problems of a job file the first, with its place.
-    pub fn line(&self) -> String {
-        let ErrorBody { message, problems, .. } = self.document().error;
+    pub fn format_line(&self) -> String {
+        let ErrorBody { message, problems, .. } = self.make_document().error;
         let Some(first) = problems.first() else { return message.to_owned() };
         let place = first.place.as_ref().map(|at| format!("{}:{}:{}: ", at.file, at.line, at.column));
         let more = if problems.len() > 1 { format!(" (1 of {} problems)", problems.len()) } else { String::new() };
-        hidden(&format!("{}{}{more}", place.unwrap_or_default(), first.message))
+        mask_secrets(&format!("{}{}{more}", place.unwrap_or_default(), first.message))
     }
 
     /// Writes the error to standard error, as JSON or as lines; `verbose` includes the causes.
     pub fn report(&self, terminal: &Terminal, wants_json: bool, is_verbose: bool) {
-        let err = terminal.err();
+        let err = terminal.stderr();
         if wants_json {
-            err.put(&json_line(&self.document()));
+            err.put(&format_json_line(&self.make_document()));
         } else {
-            err.put(&self.text(err, is_verbose));
+            err.put(&self.format_text(err, is_verbose));
         }
     }
 
@@ -103,48 +103,48 @@ impl CliError {
         line.add("event", "command.failed".into());
         line.add("error.kind", self.exit.name().into());
         line.add("exit_code", self.exit.code().into());
-        if let Ok(document) = serde_json::to_value(self.document().error) {
+        if let Ok(document) = serde_json::to_value(self.make_document().error) {
             line.add("error", document);
         }
         line
     }
 
-    fn text(&self, stream: &OutputStream, is_verbose: bool) -> String {
+    fn format_text(&self, stream: &OutputStream, is_verbose: bool) -> String {
         let palette = stream.palette();
         let whole = self.diagnostic.as_deref();
         let problems: Vec<&dyn Diagnostic> = whole.and_then(Diagnostic::related).into_iter().flatten().collect();
         if let (Some(whole), [only]) = (whole, problems.as_slice()) {
-            return problem_text(whole, *only, &palette.error("error:"), "", palette);
+            return format_problem(whole, *only, &palette.mark_error("error:"), "", palette);
         }
-        let mut out = format!("{} {}\n", palette.error("error:"), visible(&self.message));
+        let mut out = format!("{} {}\n", palette.mark_error("error:"), make_visible(&self.message));
         for problem in problems {
             if let Some(whole) = whole {
-                out.push_str(&problem_text(whole, problem, " ", "  ", palette));
+                out.push_str(&format_problem(whole, problem, " ", "  ", palette));
             }
         }
         for cause in self.causes.iter().filter(|_| is_verbose) {
-            let _ = writeln!(out, "{} {}", palette.dimmed("  caused by:"), visible(cause));
+            let _ = writeln!(out, "{} {}", palette.mark_dimmed("  caused by:"), make_visible(cause));
         }
-        if let Some(help) = self.help.as_deref().or(advice(self.exit)) {
-            let _ = writeln!(out, "{} {}", palette.success(" help:"), visible(help));
+        if let Some(help) = self.help.as_deref().or(find_advice(self.exit)) {
+            let _ = writeln!(out, "{} {}", palette.mark_success(" help:"), make_visible(help));
         }
         out
     }
 
-    fn document(&self) -> ErrorDocument<'_> {
+    fn make_document(&self) -> ErrorDocument<'_> {
         let problems = self.diagnostic.as_deref().and_then(Diagnostic::related).into_iter().flatten();
         ErrorDocument {
             error: ErrorBody {
                 code: self.exit.name(),
                 message: &self.message,
-                hint: self.help.as_deref().or(advice(self.exit)),
+                hint: self.help.as_deref().or(find_advice(self.exit)),
                 retryable: self.exit.is_retryable(),
                 exit_code: self.exit.code(),
                 causes: &self.causes,
                 problems: problems
-                    .map(|problem| Problem {
+                    .map(|problem| ProblemDocument {
                         message: problem.to_string(),
-                        place: self.diagnostic.as_deref().and_then(|whole| place(whole, problem)),
+                        place: self.diagnostic.as_deref().and_then(|whole| find_place(whole, problem)),
                         hint: problem.help().map(|help| help.to_string()),
                     })
                     .collect(),
@@ -168,11 +168,11 @@ struct ErrorBody<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     causes: &'a [String],
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    problems: Vec<Problem>,
+    problems: Vec<ProblemDocument>,
 }
 
 #[derive(Serialize)]
-struct Problem {
+struct ProblemDocument {
     message: String,
     #[serde(flatten)]
     place: Option<ProblemPlace>,
@@ -188,18 +188,18 @@ struct ProblemPlace {
 }
 
 /// Returns the place of `problem` in the text of `whole`; `None` for a problem elsewhere.
-fn place(whole: &dyn Diagnostic, problem: &dyn Diagnostic) -> Option<ProblemPlace> {
+fn find_place(whole: &dyn Diagnostic, problem: &dyn Diagnostic) -> Option<ProblemPlace> {
     let Excerpt { file, line, column, .. } = Excerpt::find(whole, problem)?;
     Some(ProblemPlace { file, line, column })
 }
 
 /// Returns the text with everything masked that looks like a secret.
-fn hidden(text: &str) -> String {
+fn mask_secrets(text: &str) -> String {
     hide_secrets(text).into_owned()
 }
 
 /// Returns the next step for an exit, if the error itself has none.
-fn advice(exit: Exit) -> Option<&'static str> {
+fn find_advice(exit: Exit) -> Option<&'static str> {
     Some(match exit {
         Exit::TempFail => "run it again later; nothing is lost, and nothing will be doubled",
         Exit::Unavailable => "the next run continues where this one stopped",
@@ -216,14 +216,14 @@ fn advice(exit: Exit) -> Option<&'static str> {
 }
 
 /// Returns the texts of all causes, except those that the error's own text contains.
-fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
+fn collect_causes(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     let mut shown = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
         let text = cause.to_string();
         if !shown.contains(&text) {
-            texts.push(hidden(&text));
+            texts.push(mask_secrets(&text));
         }
         shown = text;
         next = cause.source();
@@ -232,7 +232,7 @@ fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
 }
 
 /// Returns one problem: its place and message, the line, the next step.
-fn problem_text(
+fn format_problem(
     whole: &dyn Diagnostic,
     problem: &dyn Diagnostic,
     head: &str,
@@ -241,13 +241,13 @@ fn problem_text(
 ) -> String {
     let message = problem.to_string();
     let excerpt = Excerpt::find(whole, problem);
-    let place = excerpt.as_ref().map(|excerpt| format!("{}: ", excerpt.place())).unwrap_or_default();
-    let mut out = format!("{head} {}{}\n", visible(&place), visible(&message));
+    let place = excerpt.as_ref().map(|excerpt| format!("{}: ", excerpt.format_place())).unwrap_or_default();
+    let mut out = format!("{head} {}{}\n", make_visible(&place), make_visible(&message));
     if let Some(excerpt) = excerpt {
         excerpt.write(&mut out, &format!("{indent}  "), &message, palette);
     }
     if let Some(help) = problem.help() {
-        let _ = writeln!(out, "{indent}{} {}", palette.success(" help:"), visible(&help.to_string()));
+        let _ = writeln!(out, "{indent}{} {}", palette.mark_success(" help:"), make_visible(&help.to_string()));
     }
     out
 }
@@ -273,10 +273,10 @@ mod tests {
     }
 
     fn shown(error: &CliError, wants_json: bool, is_verbose: bool) -> String {
-        let (terminal, captured) = fixtures::pipes();
+        let (terminal, captured) = fixtures::make_pipes();
         error.report(&terminal, wants_json, is_verbose);
-        assert_eq!(captured.out(), "");
-        captured.err()
+        assert_eq!(captured.captured_out(), "");
+        captured.captured_err()
     }
 
     #[test]

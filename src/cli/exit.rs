@@ -151,11 +151,11 @@ impl Exit {
 
 /// What an error is about. Together with the fault it decides the exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Context {
+pub enum ErrorContext {
     /// The job's input: invalid, or out of reach.
     Input,
     /// Something missing: a file, a spreadsheet, a tab.
-    Absent,
+    Missing,
     /// The tabs and their contents.
     Sheet,
     /// The responses of a service.
@@ -168,19 +168,19 @@ pub enum Context {
     Config,
 }
 
-impl From<(Fault, Context)> for Exit {
-    fn from((fault, context): (Fault, Context)) -> Self {
+impl From<(Fault, ErrorContext)> for Exit {
+    fn from((fault, context): (Fault, ErrorContext)) -> Self {
         match (fault, context) {
-            (_, Context::Config) => Self::Config,
-            (_, Context::Output) => Self::CantCreate,
+            (_, ErrorContext::Config) => Self::Config,
+            (_, ErrorContext::Output) => Self::CantCreate,
             (Fault::Machine, _) => Self::OsErr,
-            (_, Context::Machine) => Self::IoErr,
+            (_, ErrorContext::Machine) => Self::IoErr,
             (Fault::Throttled | Fault::Fenced, _) => Self::TempFail,
             (Fault::Denied, _) => Self::NoPerm,
             (Fault::Transient, _) => Self::Unavailable,
-            (Fault::Rejected | Fault::Inconsistent, Context::Absent) => Self::NoInput,
-            (Fault::Rejected | Fault::Inconsistent, Context::Service) => Self::Protocol,
-            (Fault::Rejected | Fault::Inconsistent, Context::Input | Context::Sheet) => Self::DataErr,
+            (Fault::Rejected | Fault::Inconsistent, ErrorContext::Missing) => Self::NoInput,
+            (Fault::Rejected | Fault::Inconsistent, ErrorContext::Service) => Self::Protocol,
+            (Fault::Rejected | Fault::Inconsistent, ErrorContext::Input | ErrorContext::Sheet) => Self::DataErr,
         }
     }
 }
@@ -225,7 +225,7 @@ pub enum FailOn {
 }
 
 /// Returns the table as the help shows it.
-pub fn table() -> String {
+pub fn format_table() -> String {
     let mut out = String::new();
     for (_, code, _, meaning) in TABLE {
         let _ = writeln!(out, "  {code:>3}  {meaning}");
@@ -278,16 +278,16 @@ mod tests {
     #[test]
     fn a_fault_and_what_it_was_about_decide_the_exit() {
         for (fault, context, exit) in [
-            (Fault::Fenced, Context::Sheet, Exit::TempFail),
-            (Fault::Throttled, Context::Service, Exit::TempFail),
-            (Fault::Transient, Context::Input, Exit::Unavailable),
-            (Fault::Denied, Context::Sheet, Exit::NoPerm),
-            (Fault::Inconsistent, Context::Input, Exit::DataErr),
-            (Fault::Inconsistent, Context::Absent, Exit::NoInput),
-            (Fault::Inconsistent, Context::Service, Exit::Protocol),
-            (Fault::Denied, Context::Config, Exit::Config),
-            (Fault::Transient, Context::Machine, Exit::IoErr),
-            (Fault::Machine, Context::Service, Exit::OsErr),
+            (Fault::Fenced, ErrorContext::Sheet, Exit::TempFail),
+            (Fault::Throttled, ErrorContext::Service, Exit::TempFail),
+            (Fault::Transient, ErrorContext::Input, Exit::Unavailable),
+            (Fault::Denied, ErrorContext::Sheet, Exit::NoPerm),
+            (Fault::Inconsistent, ErrorContext::Input, Exit::DataErr),
+            (Fault::Inconsistent, ErrorContext::Missing, Exit::NoInput),
+            (Fault::Inconsistent, ErrorContext::Service, Exit::Protocol),
+            (Fault::Denied, ErrorContext::Config, Exit::Config),
+            (Fault::Transient, ErrorContext::Machine, Exit::IoErr),
+            (Fault::Machine, ErrorContext::Service, Exit::OsErr),
         ] {
             assert_eq!(Exit::from((fault, context)), exit, "{fault:?} {context:?}");
         }

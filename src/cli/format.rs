@@ -40,13 +40,13 @@ pub fn format_share(part: u64, whole: u64) -> String {
 }
 
 /// Returns `part` of `whole` in percent, rounded down; 100 only when complete.
-pub fn percent(part: u64, whole: u64) -> u64 {
+pub fn round_down_percent(part: u64, whole: u64) -> u64 {
     let exact = u128::from(part) * 100 / u128::from(whole.max(1));
     u64::try_from(exact).unwrap_or(100).min(100)
 }
 
 /// Returns the key of a record without a key as a shell takes it: `#` would begin a comment there.
-pub fn shell_safe(key: &str) -> &str {
+pub fn make_shell_safe(key: &str) -> &str {
     if is_digest(key.strip_prefix('#').unwrap_or_default()) { key.strip_prefix('#').unwrap_or(key) } else { key }
 }
 
@@ -82,6 +82,9 @@ mod tests {
             shares.map(|(part, whole)| format_share(part, whole)),
             ["0.0 %", "0.3 %", "99.9 %", "110.0 %", "100.0 %"]
         );
-        assert_eq!((percent(1_706, 1_707), percent(1_707, 1_707), percent(0, 0)), (99, 100, 0));
+        assert_eq!(
+            (round_down_percent(1_706, 1_707), round_down_percent(1_707, 1_707), round_down_percent(0, 0)),
+            (99, 100, 0)
+        );
     }
 }

@@ -12,17 +12,17 @@ use tokio::runtime::Runtime;
 use crate::cli::args::command_line::CliCommand;
 use crate::cli::args::jobs::schedule::ScheduleAction;
 use crate::cli::commands;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_machine;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::provisions;
 use crate::cli::session::Session;
 use crate::clock::Clock;
-use crate::config::external::environment::{host_name, process_variable};
-use crate::rng::Rng;
+use crate::config::external::environment::{read_host_name, read_process_variable};
 use crate::sheets_client::options::QUIET_LOG_DIRECTIVES;
 use crate::step::worker::serve::{WORKER_ARGUMENT, serve_evaluations};
-use crate::system::{SeededRng, SystemClock, SystemRng, explain_invalid_clock};
+use crate::system::{SystemClock, SystemRng, explain_invalid_clock};
 
 /// How long open resources may take to close. The embedded sheet closes immediately, and folds its
 /// log into its file. An operation that never ends, such as a read on a dead mount, must not keep
@@ -37,25 +37,25 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
         return Exit::all().find(|exit| exit.code() == code).unwrap_or(Exit::Software);
     }
     #[cfg(feature = "failpoints")]
-    crate::failpoint::arm(&process_variable("SHEETKEEP_FAILPOINT").unwrap_or_default());
+    crate::failpoint::arm(&read_process_variable("SHEETKEEP_FAILPOINT").unwrap_or_default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let session = match Session::start(words, &process_variable, &clock, QUIET_LOG_DIRECTIVES) {
+    let session = match Session::start(words, &read_process_variable, &clock, QUIET_LOG_DIRECTIVES) {
         Ok(session) => session,
         Err(exit) => return exit,
     };
-    let runtime = match provisions::runtime() {
+    let runtime = match provisions::build_runtime() {
         Ok(runtime) => runtime,
-        Err(trouble) => return session.finish(Err(from_machine(&trouble))),
+        Err(error) => return session.finish_command(Err(from_machine(&error))),
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| run_command(&runtime, &session, clock)));
-    let exit = session.finish(outcome.unwrap_or_else(|_| Err(panic_error())));
+    let exit = session.finish_command(outcome.unwrap_or_else(|_| Err(make_panic_error())));
     runtime.shutdown_timeout(CLOSING);
     session.remove_marked_files();
     exit
 }
 
 /// Returns the error after a panic, whose own message is on standard error already.
-fn panic_error() -> CliError {
+fn make_panic_error() -> CliError {
     CliError::new(
         "this is an error in sheetkeep itself; what was committed stays, and the next run continues",
         Exit::Software,
@@ -74,74 +74,51 @@ fn check_calendar() -> Result<(), CliError> {
     Ok(())
 }
 
-#[expect(clippy::too_many_lines, reason = "a list: one line for each command")]
 fn run_command(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
     check_calendar()?;
-    let chance: Arc<dyn Rng> = Arc::new(SystemRng);
+    let context = CommandContext { session, host: read_host_name(), clock, chance: Arc::new(SystemRng) };
     match &session.args.command {
-        CliCommand::Run(args) if args.force => {
-            runtime.block_on(commands::maintain::force::command(session, args, host_name(), clock, chance))
-        }
+        CliCommand::Run(args) if args.force => runtime.block_on(commands::maintain::force::execute(context, args)),
         CliCommand::Run(args) if args.from.is_some() => {
-            runtime.block_on(commands::stage_redo::rerun_stages(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::stage_redo::rerun_stages(context, args))
         }
         CliCommand::Run(args) if args.dry_run => {
             let plan = args.as_plan();
-            runtime.block_on(commands::inspect::plan::command(session, &plan, host_name(), clock, chance))
+            runtime.block_on(commands::inspect::plan::execute(context, &plan))
         }
-        CliCommand::Run(args) if args.due => {
-            runtime.block_on(commands::schedule::due::command(session, args, host_name(), clock, chance))
-        }
-        CliCommand::Plan(args) => {
-            runtime.block_on(commands::inspect::plan::command(session, args, host_name(), clock, chance))
-        }
-        CliCommand::Run(args) => runtime.block_on(commands::run::command(session, args, host_name(), clock, chance)),
-        CliCommand::Status(args) => runtime.block_on(commands::inspect::status::command(session, args, clock, chance)),
-        CliCommand::Backfill(args) => {
-            runtime.block_on(commands::schedule::backfill::command(session, args, host_name(), clock, chance))
-        }
-        CliCommand::Late(args) => runtime.block_on(commands::schedule::late::command(session, args, clock, chance)),
-        CliCommand::Alert(args) => runtime.block_on(commands::alerts::alert::command(session, &args.action, clock)),
-        CliCommand::Check(args) => runtime.block_on(commands::inspect::check::command(session, args, clock, chance)),
-        CliCommand::Failures(args) => {
-            runtime.block_on(commands::maintain::failures::command(session, &args.action, host_name(), clock, chance))
-        }
-        CliCommand::Explain(args) => {
-            runtime.block_on(commands::inspect::explain::command(session, args, clock, chance))
-        }
-        CliCommand::Reset(args) => {
-            runtime.block_on(commands::maintain::reset::command(session, args, host_name(), clock, chance))
-        }
-        CliCommand::Prune(args) => {
-            runtime.block_on(commands::maintain::prune::command(session, args, host_name(), clock, chance))
-        }
-        CliCommand::Rollover(args) => {
-            runtime.block_on(commands::maintain::rollover::command(session, args, host_name(), clock, chance))
-        }
-        CliCommand::Fsck(args) => {
-            runtime.block_on(commands::maintain::fsck::command(session, args, host_name(), clock, chance))
-        }
-        CliCommand::Show(args) => runtime.block_on(commands::inspect::show::command(session, args, clock, chance)),
+        CliCommand::Run(args) if args.due => runtime.block_on(commands::schedule::due::execute(context, args)),
+        CliCommand::Plan(args) => runtime.block_on(commands::inspect::plan::execute(context, args)),
+        CliCommand::Run(args) => runtime.block_on(commands::run::execute(context, args)),
+        CliCommand::Status(args) => runtime.block_on(commands::inspect::status::execute(context, args)),
+        CliCommand::Backfill(args) => runtime.block_on(commands::schedule::backfill::execute(context, args)),
+        CliCommand::Late(args) => runtime.block_on(commands::schedule::late::execute(context, args)),
+        CliCommand::Alert(args) => runtime.block_on(commands::alerts::alert::execute(context, &args.action)),
+        CliCommand::Check(args) => runtime.block_on(commands::inspect::check::execute(context, args)),
+        CliCommand::Failures(args) => runtime.block_on(commands::maintain::failures::execute(context, &args.action)),
+        CliCommand::Explain(args) => runtime.block_on(commands::inspect::explain::execute(context, args)),
+        CliCommand::Reset(args) => runtime.block_on(commands::maintain::reset::execute(context, args)),
+        CliCommand::Prune(args) => runtime.block_on(commands::maintain::prune::execute(context, args)),
+        CliCommand::Rollover(args) => runtime.block_on(commands::maintain::rollover::execute(context, args)),
+        CliCommand::Fsck(args) => runtime.block_on(commands::maintain::fsck::execute(context, args)),
+        CliCommand::Show(args) => runtime.block_on(commands::inspect::show::execute(context, args)),
         CliCommand::Schedule(args) => {
             if let ScheduleAction::Run(args) = &args.action {
-                return runtime.block_on(commands::schedule::daemon::command(session, args, clock, chance));
+                return runtime.block_on(commands::schedule::daemon::execute(context, args));
             }
-            commands::schedule::explain_and_export::command(session, &args.action, clock.as_ref())
+            commands::schedule::explain_and_export::execute(session, &args.action, context.clock.as_ref())
         }
-        CliCommand::Lint(args) => commands::scripts::lint::command(session, args),
-        CliCommand::Once(args) => {
-            runtime.block_on(commands::scripts::once::command(session, args, host_name(), clock, chance))
-        }
+        CliCommand::Lint(args) => commands::scripts::lint::execute(session, args),
+        CliCommand::Once(args) => runtime.block_on(commands::scripts::once::execute(context, args)),
         CliCommand::Retry(args) => {
-            let chance = args.seed.map_or(chance, |seed| Arc::new(SeededRng::new(seed)));
-            runtime.block_on(commands::scripts::retry::command(session, args, clock, chance))
+            let context = context.with_seed(args.seed);
+            runtime.block_on(commands::scripts::retry::execute(context, args))
         }
         #[cfg(feature = "emulator")]
-        CliCommand::Drill(args) => commands::drill::command(session, args, runtime),
+        CliCommand::Drill(args) => commands::drill::execute(session, args, runtime),
         #[cfg(feature = "emulator")]
         CliCommand::Emulate(args) => {
-            let chance = args.seed.map_or(chance, |seed| Arc::new(SeededRng::new(seed)));
-            runtime.block_on(commands::emulate::command(session, args, clock, chance))
+            let context = context.with_seed(args.seed);
+            runtime.block_on(commands::emulate::execute(context, args))
         }
     }
 }

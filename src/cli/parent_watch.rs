@@ -30,7 +30,7 @@ impl ParentWatch {
     /// ignored. A terminal, a file or none at all is not read.
     pub fn start(clock: Arc<dyn Clock>) -> Self {
         let input_ended = CancellationToken::new();
-        if let Some(input) = piped_input() {
+        if let Some(input) = find_piped_input() {
             let ended = input_ended.clone();
             // Such a read can't be cancelled, so no runtime may wait for it.
             std::thread::spawn(move || {
@@ -38,13 +38,13 @@ impl ParentWatch {
                 ended.cancel();
             });
         }
-        Self { clock, input_ended, parent: parent_id() }
+        Self { clock, input_ended, parent: read_parent_id() }
     }
 
     /// Resolves once the parent has ended, or its end of the pipe.
-    pub async fn ended(&self) {
+    pub async fn wait_for_end(&self) {
         let other_parent = async {
-            while parent_id() == self.parent {
+            while read_parent_id() == self.parent {
                 self.clock.sleep(LOOK_EVERY).await;
             }
         };
@@ -68,19 +68,19 @@ fn read_to_end(mut input: impl Read) {
 }
 
 #[cfg(unix)]
-fn parent_id() -> u32 {
+fn read_parent_id() -> u32 {
     std::os::unix::process::parent_id()
 }
 
 /// Returns always the same: only standard input is watched.
 #[cfg(not(unix))]
-fn parent_id() -> u32 {
+fn read_parent_id() -> u32 {
     0
 }
 
 /// Returns standard input, if it is a pipe or a socket.
 #[cfg(unix)]
-fn piped_input() -> Option<File> {
+fn find_piped_input() -> Option<File> {
     use std::os::fd::AsFd;
     use std::os::unix::fs::FileTypeExt;
 
@@ -91,7 +91,7 @@ fn piped_input() -> Option<File> {
 
 /// Returns nothing: where files have no such types, only a signal ends the process.
 #[cfg(not(unix))]
-fn piped_input() -> Option<File> {
+fn find_piped_input() -> Option<File> {
     None
 }
 
@@ -108,16 +108,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_closed_pipe_or_another_parent_ends_the_watch() {
-        let closed = watch(parent_id());
+        let closed = watch(read_parent_id());
         closed.input_ended.cancel();
-        closed.ended().await;
-        watch(u32::MAX).ended().await;
+        closed.wait_for_end().await;
+        watch(u32::MAX).wait_for_end().await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_parent_that_lives_is_waited_for() {
-        let alive = watch(parent_id());
-        assert!(tokio::time::timeout(Duration::from_mins(1), alive.ended()).await.is_err());
+        let alive = watch(read_parent_id());
+        assert!(tokio::time::timeout(Duration::from_mins(1), alive.wait_for_end()).await.is_err());
     }
 
     #[test]

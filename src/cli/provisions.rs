@@ -38,7 +38,7 @@ const START_BYTES: usize = 8 << 20;
 const BEGIN: Duration = Duration::from_secs(10);
 
 /// Returns a runtime with all threads that it will need, or what this machine refuses.
-pub fn runtime() -> Result<Runtime, MachineError> {
+pub fn build_runtime() -> Result<Runtime, MachineError> {
     ensure_open_files()?;
     ensure_threads_start(WORKERS + BLOCKING + SPARE)?;
     let built = catch_unwind(|| {

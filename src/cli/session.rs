@@ -14,11 +14,11 @@ use crate::cli::streams::log_file::LogFile;
 use crate::cli::streams::logs::{LogSettings, start_logs};
 use crate::cli::streams::terminal::{ColorChoice, Terminal, TerminalEnvironment};
 use crate::clock::Clock;
-use crate::config::external::environment::host_name;
+use crate::config::external::environment::read_host_name;
 use crate::failpoint;
 use crate::telemetry::logs::log_format::{LogContext, LogFormat, LogFormatChoice, LogStyle};
 use crate::telemetry::logs::log_line::LogLine;
-use crate::telemetry::logs::rendering::rendered;
+use crate::telemetry::logs::rendering::render_line;
 
 /// The environment variable with the value of `--log-format`.
 const LOG_FORMAT: &str = "SHEETKEEP_LOG_FORMAT";
@@ -52,21 +52,21 @@ impl Session {
         clock: &Arc<dyn Clock>,
         caps: &[&str],
     ) -> Result<Self, Exit> {
-        let terminal = Terminal::of_process(ColorChoice::Auto, env);
-        let args = parse(words, terminal.err().has_colour()).map_err(|reply| {
+        let terminal = Terminal::from_process(ColorChoice::Auto, env);
+        let args = parse(words, terminal.stderr().has_colour()).map_err(|reply| {
             reply.show(&terminal);
             reply.exit
         })?;
-        let terminal = Terminal::of_process(args.color, env);
+        let terminal = Terminal::from_process(args.color, env);
         let asked = env(LOG_FORMAT).filter(|word| !word.trim().is_empty());
         let choice = args
             .log_format
             .map_or_else(|| asked.as_deref().map_or(Some(LogFormatChoice::Auto), LogFormatChoice::parse), Some);
         let format = match choice {
-            Some(LogFormatChoice::Of(format)) => format,
-            Some(LogFormatChoice::Auto) | None => LogFormat::detect(env, terminal.err().is_terminal()),
+            Some(LogFormatChoice::Fixed(format)) => format,
+            Some(LogFormatChoice::Auto) | None => LogFormat::detect(env, terminal.stderr().is_terminal()),
         };
-        let context = LogContext::read(env, env!("CARGO_PKG_VERSION"), &host_name());
+        let context = LogContext::read(env, env!("CARGO_PKG_VERSION"), &read_host_name());
         let log_style = Arc::new(LogStyle { format, context });
         let settings = LogSettings {
             style: Arc::clone(&log_style),
@@ -83,17 +83,17 @@ impl Session {
         };
         let session = Self { args, terminal, log_style, clock: Arc::clone(clock), marked_files: Mutex::default() };
         if choice.is_none() {
-            return Err(session.finish(Err(log_format_error())));
+            return Err(session.finish_command(Err(log_format_error())));
         }
         if let Some(path) = &session.args.log_file {
             match LogFile::open(path, Arc::clone(clock)) {
-                Ok(file) => session.terminal.err().copy_to(Arc::new(file)),
-                Err(error) => return Err(session.finish(Err(log_file_error(path, &error)))),
+                Ok(file) => session.terminal.stderr().copy_to(Arc::new(file)),
+                Err(error) => return Err(session.finish_command(Err(log_file_error(path, &error)))),
             }
         }
         match start_logs(&session.terminal, clock, &settings, caps) {
             Ok(()) => Ok(session),
-            Err(error) => Err(session.finish(Err(CliError::from_error(&error, Exit::Config)))),
+            Err(error) => Err(session.finish_command(Err(CliError::from_error(&error, Exit::Config)))),
         }
     }
 
@@ -124,17 +124,17 @@ impl Session {
 
     /// Writes a line to standard error in the structured format of this process.
     pub fn write_log_line(&self, line: &LogLine) {
-        self.terminal.err().line(&rendered(line, self.log_style.format, &self.log_style.context));
+        self.terminal.stderr().write_line(&render_line(line, self.log_style.format, &self.log_style.context));
     }
 
     /// Reports the error, if any, and returns the exit. A summary that can't be written is an
     /// error, too.
-    pub fn finish(&self, outcome: Result<Exit, CliError>) -> Exit {
+    pub fn finish_command(&self, outcome: Result<Exit, CliError>) -> Exit {
         let exit = outcome.unwrap_or_else(|error| {
             self.report(&error);
             error.exit()
         });
-        match self.terminal.finish() {
+        match self.terminal.finish_streams() {
             Ok(()) => exit,
             Err(error) => {
                 let error = CliError::new(format!("failed to write standard output: {error}"), Exit::IoErr);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     fn session_in(line: &str, format: LogFormat) -> (Session, crate::cli::streams::captured::CapturedOutput) {
-        let (terminal, captured) = fixtures::pipes();
+        let (terminal, captured) = fixtures::make_pipes();
         let args = parse(line.split_whitespace().map(OsString::from), false).expect("a valid line");
         let log_style = Arc::new(LogStyle { format, ..LogStyle::default() });
         let clock = Arc::new(TestClock::starting_at(Timestamp(1_517_966_773_840)));
@@ -180,19 +180,19 @@ mod tests {
     async fn an_error_is_printed_as_the_command_asked_for() {
         let error = || CliError::new("the quota is used up", Exit::TempFail);
         let (plain, text) = session("sheetkeep run q.toml");
-        assert_eq!(plain.finish(Err(error())), Exit::TempFail);
-        assert!(text.err().starts_with("error: the quota is used up\n"), "{}", text.err());
+        assert_eq!(plain.finish_command(Err(error())), Exit::TempFail);
+        assert!(text.captured_err().starts_with("error: the quota is used up\n"), "{}", text.captured_err());
         let (json, text) = session("sheetkeep run q.toml --json");
-        assert_eq!(json.finish(Err(error())), Exit::TempFail);
-        assert!(text.err().starts_with(r#"{"error":{"code":"tempfail","#), "{}", text.err());
+        assert_eq!(json.finish_command(Err(error())), Exit::TempFail);
+        assert!(text.captured_err().starts_with(r#"{"error":{"code":"tempfail","#), "{}", text.captured_err());
     }
 
     #[tokio::test]
     async fn an_error_is_a_log_line_where_a_collector_reads() {
         let (session, text) = session_in("sheetkeep run q.toml", LogFormat::Gcp);
         let error = CliError::new("the quota is used up", Exit::TempFail);
-        assert_eq!(session.finish(Err(error)), Exit::TempFail);
-        let line: serde_json::Value = serde_json::from_str(&text.err()).expect("one JSON object");
+        assert_eq!(session.finish_command(Err(error)), Exit::TempFail);
+        let line: serde_json::Value = serde_json::from_str(&text.captured_err()).expect("one JSON object");
         assert_eq!((&line["severity"], &line["event"]), (&"ERROR".into(), &"command.failed".into()));
         assert_eq!((&line["error.kind"], &line["exit_code"]), (&"tempfail".into(), &75.into()));
         assert_eq!(
@@ -204,7 +204,7 @@ mod tests {
     #[tokio::test]
     async fn a_good_end_says_nothing() {
         let (session, text) = session("sheetkeep run q.toml");
-        assert_eq!(session.finish(Ok(Exit::Ok)), Exit::Ok);
-        assert_eq!((text.out(), text.err()), (String::new(), String::new()));
+        assert_eq!(session.finish_command(Ok(Exit::Ok)), Exit::Ok);
+        assert_eq!((text.captured_out(), text.captured_err()), (String::new(), String::new()));
     }
 }

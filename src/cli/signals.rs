@@ -52,12 +52,12 @@ const SAME_REQUEST_MS: u64 = 1_000;
 
 /// Counts stop requests.
 #[derive(Debug, Default)]
-struct StopRequests {
+struct StopRequestCounter {
     count: u32,
     last_ms: u64,
 }
 
-impl StopRequests {
+impl StopRequestCounter {
     /// Records a signal. Returns the ordinal of the request, from 1, unless it repeats the one
     /// before.
     fn record(&mut self, now_ms: u64) -> Option<u32> {
@@ -80,7 +80,7 @@ impl SignalWatch {
     /// Starts to receive signals, within a tokio runtime. Calls `on` for every request, with its
     /// ordinal from 1: the first asks for a graceful stop. Signals within a second are one request.
     pub fn start(clock: Arc<dyn Clock>, on: impl FnMut(Signal, u32) + Send + 'static) -> io::Result<Self> {
-        Self::receive(clock, on, || false)
+        Self::watch_signals(clock, on, || false)
     }
 
     /// Starts to receive signals for a daemon: SIGHUP does not ask it to end, and calls `reload`.
@@ -89,14 +89,14 @@ impl SignalWatch {
         on: impl FnMut(Signal, u32) + Send + 'static,
         mut reload: impl FnMut() + Send + 'static,
     ) -> io::Result<Self> {
-        Self::receive(clock, on, move || {
+        Self::watch_signals(clock, on, move || {
             reload();
             true
         })
     }
 
     /// `on_hang_up` returns whether it has handled a SIGHUP.
-    fn receive(
+    fn watch_signals(
         clock: Arc<dyn Clock>,
         mut on: impl FnMut(Signal, u32) + Send + 'static,
         mut on_hang_up: impl FnMut() -> bool + Send + 'static,
@@ -105,7 +105,7 @@ impl SignalWatch {
         let kept = Arc::clone(&first);
         let mut ears = SignalStreams::new()?;
         let task = tokio::spawn(async move {
-            let mut wishes = StopRequests::default();
+            let mut wishes = StopRequestCounter::default();
             while let Some(signal) = ears.next().await {
                 if signal == Signal::HangUp && on_hang_up() {
                     continue;
@@ -120,7 +120,7 @@ impl SignalWatch {
     }
 
     /// Returns the first signal, if any; it decides the exit code.
-    pub fn first(&self) -> Option<Signal> {
+    pub fn first_signal(&self) -> Option<Signal> {
         self.first.get().copied()
     }
 }
@@ -221,9 +221,9 @@ mod tests {
 
     /// A clock that a test advances.
     #[derive(Default)]
-    struct Moved(AtomicU64);
+    struct MovedClock(AtomicU64);
 
-    impl Clock for Moved {
+    impl Clock for MovedClock {
         fn now(&self) -> Timestamp {
             Timestamp(0)
         }
@@ -239,7 +239,7 @@ mod tests {
 
     #[tokio::test]
     async fn signals_have_names_and_numbers_and_the_first_is_kept() {
-        let clock = Arc::new(Moved::default());
+        let clock = Arc::new(MovedClock::default());
         let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         let on = move |signal, nth| sender.send((signal, nth)).expect("the test listens");
         let watch = SignalWatch::start(Arc::clone(&clock) as Arc<dyn Clock>, on).expect("signals can be heard");
@@ -252,7 +252,7 @@ mod tests {
             assert_eq!(receiver.recv().await, Some((signal, nth)));
             clock.0.fetch_add(SAME_REQUEST_MS, Ordering::SeqCst);
         }
-        assert_eq!(watch.first(), Some(Signal::Terminate));
+        assert_eq!(watch.first_signal(), Some(Signal::Terminate));
     }
 
     #[test]
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn signals_within_a_second_of_the_last_that_counted_are_one() {
-        let mut wishes = StopRequests::default();
+        let mut wishes = StopRequestCounter::default();
         let heard = [0, 1, 400, 999, 1_000, 1_900, 2_500, 2_600].map(|now_ms| wishes.record(now_ms));
         assert_eq!(heard, [Some(1), None, None, None, Some(2), None, Some(3), None]);
     }

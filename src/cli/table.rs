@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::cli::format::{format_count, format_number};
 use crate::cli::output::destination::Spreadsheet;
-use crate::cli::output::json::{SCHEMA_VERSION, json_line};
-use crate::cli::streams::control_characters::visible;
+use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
+use crate::cli::streams::control_characters::make_visible;
 use crate::cli::streams::terminal::Terminal;
 
 /// Least width of a column while others can be omitted: an id, a timestamp or a short text fits.
@@ -57,22 +57,22 @@ struct TabDocument<'a> {
 /// Writes `tab` to standard output: JSON on request, a table on a terminal, tab-separated text
 /// elsewhere. The spreadsheet's name follows; for tab-separated text it goes to standard error.
 pub fn show(tab: &TabRows, terminal: &Terminal, wants_json: bool) {
-    let out = terminal.out();
+    let out = terminal.stdout();
     let place = format!("  in {}\n", tab.spreadsheet);
     if wants_json {
-        out.put(&document(tab));
+        out.put(&format_json(tab));
     } else if tab.total.is_none() {
-        out.put(&format!("{}: unknown\n{place}", visible(&tab.tab)));
+        out.put(&format!("{}: unknown\n{place}", make_visible(&tab.tab)));
     } else if out.is_terminal() {
-        out.put(&(table(tab, out.width(), out.has_colour()) + &place));
-    } else if out.put(&tab_separated(tab)) {
-        terminal.err().put(&place);
+        out.put(&(format_table(tab, out.width(), out.has_colour()) + &place));
+    } else if out.put(&format_tab_separated(tab)) {
+        terminal.stderr().put(&place);
     }
 }
 
 /// Returns one JSON document; cells are texts as the sheet shows them.
-pub fn document(tab: &TabRows) -> String {
-    json_line(&TabDocument {
+pub fn format_json(tab: &TabRows) -> String {
+    format_json_line(&TabDocument {
         schema_version: SCHEMA_VERSION,
         tab: &tab.tab,
         columns: &tab.header,
@@ -85,24 +85,24 @@ pub fn document(tab: &TabRows) -> String {
 
 /// Returns header and rows, with tabs between cells. Tabs, line breaks and backslashes in a cell
 /// become `\t`, `\n`, `\r` and `\\`.
-pub fn tab_separated(tab: &TabRows) -> String {
+pub fn format_tab_separated(tab: &TabRows) -> String {
     let mut out = String::new();
     for row in std::iter::once(&tab.header).chain(&tab.rows) {
         let width = tab.header.len().max(row.len());
-        let cells: Vec<String> = (0..width).map(|at| escaped(row.get(at).map_or("", String::as_str))).collect();
+        let cells: Vec<String> = (0..width).map(|at| escape_cell(row.get(at).map_or("", String::as_str))).collect();
         out.push_str(&cells.join("\t"));
         out.push('\n');
     }
     out
 }
 
-fn escaped(cell: &str) -> String {
+fn escape_cell(cell: &str) -> String {
     cell.replace('\\', r"\\").replace('\t', r"\t").replace('\n', r"\n").replace('\r', r"\r")
 }
 
 /// Returns a table of at most `width` terminal columns, and a line that names the rows shown.
-pub fn table(tab: &TabRows, width: usize, has_colour: bool) -> String {
-    let shown = columns_that_fit(tab, width);
+pub fn format_table(tab: &TabRows, width: usize, has_colour: bool) -> String {
+    let shown = choose_columns(tab, width);
     let mut table = Table::new();
     table
         .load_style(RULED)
@@ -113,10 +113,10 @@ pub fn table(tab: &TabRows, width: usize, has_colour: bool) -> String {
     if has_colour {
         table.enforce_styling();
     }
-    let sides: Vec<CellAlignment> = shown.iter().map(|&at| alignment_of(tab, at)).collect();
+    let sides: Vec<CellAlignment> = shown.iter().map(|&at| choose_alignment(tab, at)).collect();
     let table_row = |cells: &[String]| -> Vec<Cell> {
         let texts = shown.iter().map(|&at| cells.get(at).map_or("", String::as_str));
-        texts.zip(&sides).map(|(text, side)| Cell::new(visible(text)).set_alignment(*side)).collect()
+        texts.zip(&sides).map(|(text, side)| Cell::new(make_visible(text)).set_alignment(*side)).collect()
     };
     table.set_header(table_row(&tab.header).into_iter().map(|cell| cell.add_attribute(Attribute::Bold)));
     for cells in &tab.rows {
@@ -125,14 +125,14 @@ pub fn table(tab: &TabRows, width: usize, has_colour: bool) -> String {
         table.add_row(row);
     }
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-    format!("{}\n{}\n", lines.join("\n"), footer(tab, &shown))
+    format!("{}\n{}\n", lines.join("\n"), format_footer(tab, &shown))
 }
 
 /// Returns the columns that fit this width: all, or those from the left once empty ones are
 /// omitted.
-fn columns_that_fit(tab: &TabRows, width: usize) -> Vec<usize> {
+fn choose_columns(tab: &TabRows, width: usize) -> Vec<usize> {
     let all: Vec<usize> = (0..tab.header.len()).collect();
-    if fitting(tab, &all, width) == all.len() {
+    if count_fitting(tab, &all, width) == all.len() {
         return all;
     }
     let has_content = |at: usize| tab.rows.iter().filter_map(|row| row.get(at)).any(|cell| !cell.is_empty());
@@ -140,13 +140,13 @@ fn columns_that_fit(tab: &TabRows, width: usize) -> Vec<usize> {
     if some.is_empty() {
         some = all;
     }
-    let count = fitting(tab, &some, width).max(1);
+    let count = count_fitting(tab, &some, width).max(1);
     some.truncate(count);
     some
 }
 
 /// Returns how many of these columns, from the first, fit this width.
-fn fitting(tab: &TabRows, columns: &[usize], width: usize) -> usize {
+fn count_fitting(tab: &TabRows, columns: &[usize], width: usize) -> usize {
     let mut used = 0;
     let natural = columns.iter().map(|&at| {
         let cells = tab.rows.iter().filter_map(|row| row.get(at)).chain(tab.header.get(at));
@@ -159,7 +159,7 @@ fn fitting(tab: &TabRows, columns: &[usize], width: usize) -> usize {
     fitting.count()
 }
 
-fn alignment_of(tab: &TabRows, at: usize) -> CellAlignment {
+fn choose_alignment(tab: &TabRows, at: usize) -> CellAlignment {
     if is_numeric(tab, at) { CellAlignment::Right } else { CellAlignment::Left }
 }
 
@@ -168,8 +168,8 @@ fn is_numeric(tab: &TabRows, at: usize) -> bool {
     cells.peek().is_some() && cells.all(|cell| cell.replace(',', "").parse::<f64>().is_ok_and(f64::is_finite))
 }
 
-fn footer(tab: &TabRows, shown: &[usize]) -> String {
-    let title = visible(&tab.tab);
+fn format_footer(tab: &TabRows, shown: &[usize]) -> String {
+    let title = make_visible(&tab.tab);
     let length = u64::try_from(tab.rows.len()).unwrap_or(u64::MAX);
     let total = tab.total.unwrap_or(length);
     let rows = match length {
@@ -183,7 +183,7 @@ fn footer(tab: &TabRows, shown: &[usize]) -> String {
         ),
     };
     let hidden = tab.header.iter().enumerate().filter(|(at, _)| !shown.contains(at));
-    let left_out: Vec<_> = hidden.map(|(_, name)| visible(name)).collect();
+    let left_out: Vec<_> = hidden.map(|(_, name)| make_visible(name)).collect();
     if left_out.is_empty() {
         return rows;
     }
@@ -214,13 +214,13 @@ mod tests {
             ],
             first: 1_705,
             total: Some(1_707),
-            spreadsheet: fixtures::place().spreadsheet,
+            spreadsheet: fixtures::make_place().spreadsheet,
         }
     }
 
     #[test]
     fn a_table_fits_the_terminal_and_cuts_long_cells() {
-        let text = table(&quakes(), 80, false);
+        let text = format_table(&quakes(), 80, false);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         insta::assert_snapshot!(text, @r"
          id         │ time                │ magnitude │ place
@@ -239,7 +239,7 @@ mod tests {
         for n in 0..20 {
             wide.header.push(format!("column {n}"));
         }
-        let text = table(&wide, 60, false);
+        let text = format_table(&wide, 60, false);
         assert!(
             text.lines().filter(|line| !line.contains("more columns")).all(|line| line.chars().count() <= 60),
             "{text}"
@@ -250,32 +250,32 @@ mod tests {
     #[test]
     fn an_empty_tab_says_so() {
         let empty = TabRows { rows: Vec::new(), first: 1, total: Some(0), ..quakes() };
-        assert!(table(&empty, 80, false).ends_with("Quakes: no rows\n"));
+        assert!(format_table(&empty, 80, false).ends_with("Quakes: no rows\n"));
         let bare = TabRows { header: Vec::new(), ..empty };
-        assert!(table(&bare, 80, false).contains("no rows"));
+        assert!(format_table(&bare, 80, false).contains("no rows"));
     }
 
     #[test]
     fn a_pipe_gets_tab_separated_text() {
-        let (terminal, captured) = fixtures::pipes();
+        let (terminal, captured) = fixtures::make_pipes();
         show(&quakes(), &terminal, false);
-        insta::assert_snapshot!(captured.out().replace('\t', "→"), @r"
+        insta::assert_snapshot!(captured.captured_out().replace('\t', "→"), @r"
         id→time→magnitude→place
         us1000chhc→2018-02-07 00:31:28→4.6→17 km NNE of Hualien City, Taiwan, a long way from anywhere
         ak18223050→2018-02-07 01:01:36→12.5→82 km\tW of Kobuk\nAlaska
         nc72965236→→→
         ");
-        assert_eq!(captured.err(), "  in local file fixtures/quakes.sheet, because no spreadsheet is set\n");
+        assert_eq!(captured.captured_err(), "  in local file fixtures/quakes.sheet, because no spreadsheet is set\n");
     }
 
     #[test]
     fn a_machine_gets_json() {
-        insta::assert_snapshot!(document(&quakes()).trim_end(), @r#"{"schema_version":2,"tab":"Quakes","columns":["id","time","magnitude","place"],"rows":[["us1000chhc","2018-02-07 00:31:28","4.6","17 km NNE of Hualien City, Taiwan, a long way from anywhere"],["ak18223050","2018-02-07 01:01:36","12.5","82 km\tW of Kobuk\nAlaska"],["nc72965236"]],"first":1705,"total":1707,"spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet","because":"no spreadsheet is set"}}"#);
+        insta::assert_snapshot!(format_json(&quakes()).trim_end(), @r#"{"schema_version":2,"tab":"Quakes","columns":["id","time","magnitude","place"],"rows":[["us1000chhc","2018-02-07 00:31:28","4.6","17 km NNE of Hualien City, Taiwan, a long way from anywhere"],["ak18223050","2018-02-07 01:01:36","12.5","82 km\tW of Kobuk\nAlaska"],["nc72965236"]],"first":1705,"total":1707,"spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet","because":"no spreadsheet is set"}}"#);
     }
 
     #[test]
     fn colour_dresses_the_header() {
-        assert!(table(&quakes(), 80, true).contains("\u{1b}[1m"));
+        assert!(format_table(&quakes(), 80, true).contains("\u{1b}[1m"));
     }
 
     #[test]
@@ -287,10 +287,10 @@ mod tests {
             rows: vec![texts(&["20180207-012613-00abc", "", "succeeded"])],
             first: 1,
             total: Some(1),
-            spreadsheet: fixtures::place().spreadsheet,
+            spreadsheet: fixtures::make_place().spreadsheet,
         };
-        let narrow = table(&runs, 40, false);
+        let narrow = format_table(&runs, 40, false);
         assert!(narrow.contains("succeeded") && narrow.ends_with("1 more column: scheduled_for\n"), "{narrow}");
-        assert!(table(&runs, 80, false).contains("│ scheduled_for"));
+        assert!(format_table(&runs, 80, false).contains("│ scheduled_for"));
     }
 }

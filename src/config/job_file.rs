@@ -10,10 +10,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::external::environment::{Environment, env_file_path};
+use crate::config::external::environment::{Environment, find_env_file};
 use crate::config::external::flags::Overrides;
 use crate::config::problem::{ConfigError, ConfigProblem};
-use crate::config::syntax::closest_word::closest;
+use crate::config::syntax::closest_word::find_closest_word;
 
 /// The longest job file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -47,25 +47,25 @@ impl JobFileForm {
     }
 
     /// Returns the process environment together with the values of the `.env` file.
-    pub(crate) fn environment(&self, path: &Path, flags: &Overrides) -> Environment {
+    pub(crate) fn read_environment(&self, path: &Path, flags: &Overrides) -> Environment {
         let folder = path.parent().unwrap_or(Path::new(""));
-        Environment::with_file(self.env_file.clone(), env_file_path(folder, flags.env_file.as_deref()))
+        Environment::with_file(self.env_file.clone(), find_env_file(folder, flags.env_file.as_deref()))
     }
 }
 
 /// Returns the problem that the file at `path` holds data and no job, with the job file to write.
-pub(crate) fn data_in_place_of_job(path: &Path, text: &str) -> Option<ConfigProblem> {
-    let kind = data_kind(path)?;
+pub(crate) fn report_data_file(path: &Path, text: &str) -> Option<ConfigProblem> {
+    let kind = find_source_kind(path)?;
     let file = path.file_name()?.to_string_lossy();
     let job = path.with_extension("toml");
     let stem = path.file_stem()?.to_string_lossy();
     let header = text.lines().next().unwrap_or_default().trim_start_matches('\u{feff}');
     let first = header.split([',', ';', '\t', '|']).next().unwrap_or_default().trim().trim_matches('"');
-    let key = if kind == "csv" { key_path(first) } else { ".id".to_owned() };
+    let key = if kind == "csv" { format_key_path(first) } else { ".id".to_owned() };
     let what = if kind == "csv" { "a CSV file" } else { "a file of data" };
     let problem = ConfigProblem::new(format!("{} is {what}, and a job file (TOML) is needed here", path.display()));
     if job.exists() {
-        let job = in_single_quotes(&job.to_string_lossy());
+        let job = quote_for_shell(&job.to_string_lossy());
         return Some(problem.help(format!("a job file is beside it; run that: sheetkeep run {job}")));
     }
     let lines = [
@@ -77,8 +77,8 @@ pub(crate) fn data_in_place_of_job(path: &Path, text: &str) -> Option<ConfigProb
         "[sheet]".to_owned(),
         format!("tab = {stem:?}"),
     ];
-    let lines = lines.map(|line| in_single_quotes(&line)).join(" ");
-    let job = in_single_quotes(&job.to_string_lossy());
+    let lines = lines.map(|line| quote_for_shell(&line)).join(" ");
+    let job = quote_for_shell(&job.to_string_lossy());
     Some(problem.help(format!(
         "write a job file and run it: printf '%s\\n' {lines} > {job} && sheetkeep run {job} \
          (docs/your-first-csv.md has the steps){}",
@@ -87,7 +87,7 @@ pub(crate) fn data_in_place_of_job(path: &Path, text: &str) -> Option<ConfigProb
 }
 
 /// Returns the jq path of a field; `.id` for a field without a name.
-fn key_path(field: &str) -> String {
+fn format_key_path(field: &str) -> String {
     let is_plain = |name: &str| {
         name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !name.as_bytes()[0].is_ascii_digit()
     };
@@ -99,7 +99,7 @@ fn key_path(field: &str) -> String {
 }
 
 /// Quotes a word for a POSIX shell.
-fn in_single_quotes(text: &str) -> String {
+fn quote_for_shell(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
         return text.to_owned();
@@ -123,7 +123,7 @@ fn read_beginning(path: &Path) -> String {
 }
 
 /// Returns the key of `[source]` for a file of data; `None` for any other file.
-fn data_kind(path: &Path) -> Option<&'static str> {
+fn find_source_kind(path: &Path) -> Option<&'static str> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     match extension.as_str() {
         "csv" | "tsv" | "txt" => Some("csv"),
@@ -138,7 +138,7 @@ fn data_kind(path: &Path) -> Option<&'static str> {
 const NO_TEXT: &str = "is not valid UTF-8";
 
 /// Returns the help for a job file that can't be read: one that is in the same folder.
-fn job_files_near(path: &Path) -> String {
+fn advise_on_nearby_job_files(path: &Path) -> String {
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
     let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let is_job = |name: &String| {
@@ -150,7 +150,7 @@ fn job_files_near(path: &Path) -> String {
         entries.filter_map(|entry| entry.file_name().into_string().ok()).filter(is_job).collect();
     names.sort();
     let wanted = path.file_name().unwrap_or_default().to_string_lossy();
-    let near = closest(&wanted, names.iter().map(String::as_str)).map(str::to_owned);
+    let near = find_closest_word(&wanted, names.iter().map(String::as_str)).map(str::to_owned);
     match near.or_else(|| names.first().cloned()) {
         Some(name) => format!("name a job file, such as {}", folder.join(name).display()),
         None if std::fs::read_dir(shown).is_ok() => {
@@ -169,16 +169,17 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
             std::io::ErrorKind::PermissionDenied => "give this user the right to read it and to enter its folder",
             _ => "check that another program can read it",
         };
-        ConfigError::unreadable(path, false, problem.help(help))
+        ConfigError::from_unreadable_file(path, false, problem.help(help))
     };
     let unreadable = |is_missing: bool, why: &str| {
-        if !is_missing && let Some(problem) = data_in_place_of_job(path, &read_beginning(path)) {
-            return ConfigError::unreadable(path, false, problem);
+        if !is_missing && let Some(problem) = report_data_file(path, &read_beginning(path)) {
+            return ConfigError::from_unreadable_file(path, false, problem);
         }
         let problem = ConfigProblem::new(format!("the job file {} {why}", path.display()));
         let is_text = why != NO_TEXT;
-        let help = if is_text { job_files_near(path) } else { "save it as UTF-8, as a plain text".to_owned() };
-        ConfigError::unreadable(path, is_missing, problem.help(help))
+        let help =
+            if is_text { advise_on_nearby_job_files(path) } else { "save it as UTF-8, as a plain text".to_owned() };
+        ConfigError::from_unreadable_file(path, is_missing, problem.help(help))
     };
     let about = std::fs::metadata(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => unreadable(true, "was not found"),

@@ -31,7 +31,7 @@ pub struct ConfigProblem {
 
 impl ConfigProblem {
     /// Creates a problem at a place of the job file.
-    pub(crate) fn at(span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Self {
+    pub(crate) fn new_at(span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Self {
         Self { message: message.into(), span: Some(span), label: label.into(), help: None, path: String::new() }
     }
 
@@ -57,7 +57,7 @@ impl ConfigProblem {
 
     /// Returns the problem with the path of the key that it is about.
     #[must_use]
-    pub(crate) fn about(mut self, path: &str) -> Self {
+    pub(crate) fn with_key_path(mut self, path: &str) -> Self {
         path.clone_into(&mut self.path);
         self
     }
@@ -95,7 +95,7 @@ impl ConfigError {
     }
 
     /// Creates the error for a job file that can't be read.
-    pub(crate) fn unreadable(file: &Path, is_missing: bool, problem: ConfigProblem) -> Self {
+    pub(crate) fn from_unreadable_file(file: &Path, is_missing: bool, problem: ConfigProblem) -> Self {
         Self { is_missing, ..Self::new(file, "", vec![problem]) }
     }
 
@@ -115,7 +115,7 @@ impl ConfigError {
     }
 
     /// Returns each problem in one plain line: `file:line:column: message; help`.
-    pub fn lines(&self) -> Vec<String> {
+    pub fn format_lines(&self) -> Vec<String> {
         let to_line = |problem: &ConfigProblem| {
             let place = problem.span.as_ref().map_or(String::new(), |span| {
                 let before = self.source_text.inner().get(..span.start).unwrap_or_default();
@@ -163,12 +163,12 @@ mod tests {
                     url = \"https://me:hunter2@example.com\"\nzebra = 1\n";
         let at = text.find("private_key").unwrap_or_default();
         let problems = vec![
-            ConfigProblem::at(at..at + 11, "unknown key `private_key`", "not a key of a job file"),
-            ConfigProblem::at(text.len() - 10..text.len() - 5, "unknown key `zebra`", ""),
+            ConfigProblem::new_at(at..at + 11, "unknown key `private_key`", "not a key of a job file"),
+            ConfigProblem::new_at(text.len() - 10..text.len() - 5, "unknown key `zebra`", ""),
             ConfigProblem::new("invalid type: string \"ya29.hunter\"").help("Bearer hunter2 does not help"),
         ];
         let error = ConfigError::new(Path::new("q.toml"), text, problems);
-        let mut shown = error.lines().join("\n");
+        let mut shown = error.format_lines().join("\n");
         let handler = GraphicalReportHandler::new_themed(GraphicalTheme::none());
         handler.render_report(&mut shown, &error).expect("a report");
         assert!(!shown.contains("hunter") && shown.contains("zebra = 1") && shown.contains("q.toml:7:1"), "{shown}");
@@ -178,12 +178,12 @@ mod tests {
     fn every_problem_is_shown_with_its_line_and_its_help() {
         let text = "name = \"quakes\"\nnmae = 1\n";
         let problems = vec![
-            ConfigProblem::at(16..20, "unknown key `nmae`", "not a key of a job file").help("did you mean `name`?"),
+            ConfigProblem::new_at(16..20, "unknown key `nmae`", "not a key of a job file").help("did you mean `name`?"),
             ConfigProblem::new("SHEETKEEP_API_URL is not a URL"),
         ];
         let error = ConfigError::new(Path::new("jobs/q.toml"), text, problems);
         assert_eq!(
-            error.lines(),
+            error.format_lines(),
             [
                 "jobs/q.toml: SHEETKEEP_API_URL is not a URL",
                 "jobs/q.toml:2:1: unknown key `nmae` (not a key of a job file); did you mean `name`?",

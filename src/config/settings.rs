@@ -13,11 +13,11 @@ use toml::de::{DeTable, Deserializer};
 use crate::clock::Clock;
 use crate::config::external::environment::Environment;
 use crate::config::external::flags::Overrides;
-use crate::config::job_file::{JobFileForm, data_in_place_of_job};
+use crate::config::job_file::{JobFileForm, report_data_file};
 use crate::config::problem::{ConfigError, ConfigProblem};
 use crate::config::sections::limits::{self, CommitSettings, Overlap};
-use crate::config::sections::proxies::proxies;
-use crate::config::sections::records::columns::columns;
+use crate::config::sections::proxies::read_proxies;
+use crate::config::sections::records::columns::read_columns;
 use crate::config::sections::records::evaluation::{self, EvaluationSettings};
 use crate::config::sections::records::expect;
 use crate::config::sections::records::source::{self, SourceSettings};
@@ -29,19 +29,19 @@ use crate::config::sections::schedule;
 use crate::config::sections::sheet::jobs;
 use crate::config::sections::sheet::max_changed;
 use crate::config::sections::sheet::names;
-use crate::config::sections::sheet::target::{self, Choice, CredentialSettings, Target};
+use crate::config::sections::sheet::target::{self, CredentialSettings, SheetTarget, TargetOrigin};
 use crate::config::sections::sheet::write_mode;
 use crate::config::sections::sheet::wrong_place;
 use crate::config::sections::stages::{self, StageJob};
 use crate::config::syntax::keys::check;
 use crate::config::syntax::raw::JobFile;
-use crate::config::syntax::schema::job_file_schema;
+use crate::config::syntax::schema::make_job_file_schema;
 use crate::config::syntax::stage_job;
 use crate::config::value_reader::{ProblemNote, ValueReader};
 use crate::ledger::items::write_mode::{Delivery, ReprocessPolicy, WriteMode};
 use crate::ledger::runs::expectation::Expectations;
 use crate::ledger::runs::held_changes::ChangeLimit;
-use crate::ledger::values::columns::{Columns, header_text};
+use crate::ledger::values::columns::{Columns, trim_header};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
 use crate::retry::RetryPolicy;
@@ -49,7 +49,7 @@ use crate::schedule::job_schedule::JobSchedule;
 use crate::schedule::zone::parse_zone;
 use crate::sheets_client::calls::quota::CallRates;
 use crate::sheets_client::transport::proxy::Proxies;
-use crate::source::path_selection::Depth;
+use crate::source::path_selection::RecordDepth;
 use crate::step::command::command_step::CommandSettings;
 use crate::step::jq::program::Program;
 use crate::step::key_finder::{JqKeyFinder, Versions};
@@ -79,9 +79,9 @@ pub struct Settings {
     /// How often outside effects of steps may happen.
     pub delivery: Delivery,
     /// The spreadsheet or file with rows and state.
-    pub target: Target,
+    pub target: SheetTarget,
     /// Why this target was chosen.
-    pub choice: Choice,
+    pub choice: TargetOrigin,
     /// Where credentials are.
     pub credentials: CredentialSettings,
     /// The root of the Sheets API, with a slash at its end.
@@ -137,13 +137,13 @@ pub struct Settings {
 
 impl Settings {
     /// Returns the part that extracts keys and versions.
-    pub fn identify(&self) -> JqKeyFinder {
+    pub fn make_key_finder(&self) -> JqKeyFinder {
         let versions = match &self.version {
-            Some(program) => Versions::Named(self.evaluation.expression(program)),
+            Some(program) => Versions::Named(self.evaluation.make_expression(program)),
             None if self.mode == WriteMode::Upsert => Versions::Content,
             None => Versions::None,
         };
-        JqKeyFinder::new(self.evaluation.expression(&self.key), versions)
+        JqKeyFinder::new(self.evaluation.make_expression(&self.key), versions)
     }
 
     /// Opens the source. Fails if it is missing or may not be read; errors in its contents come
@@ -159,7 +159,7 @@ impl Settings {
         }
         let version = self.version.as_ref().map(Program::path);
         let paths: Vec<_> = std::iter::once(self.key.path()).chain(version).collect();
-        self.source.open_twice(&self.evaluation, &Depth::from_paths(&paths))
+        self.source.open_twice(&self.evaluation, &RecordDepth::from_paths(&paths))
     }
 
     /// Returns the names of steps that run programs.
@@ -183,7 +183,7 @@ impl Settings {
     /// Returns the settings for items that are commands. A result is kept immediately, because the next
     /// may take hours. The first failures are not evidence about the others.
     #[must_use]
-    pub fn for_commands(mut self) -> Self {
+    pub fn with_command_limits(mut self) -> Self {
         (self.commit.every_ms, self.stop_after) = (0, 0);
         self
     }
@@ -209,44 +209,44 @@ pub fn load(path: &Path, flags: &Overrides) -> Result<Settings, ConfigError> {
 /// Reads a form of the job file at `path`, with the process environment. The files themselves are
 /// not read. The error holds all problems.
 pub fn from_form(path: &Path, form: &JobFileForm, flags: &Overrides) -> Result<Settings, ConfigError> {
-    read(path, &form.text, flags, &form.environment(path, flags))
+    read(path, &form.text, flags, &form.read_environment(path, flags))
 }
 
 /// Reads the text of the job file at `path`. The error holds all problems.
 pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environment) -> Result<Settings, ConfigError> {
     let (mut table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        if let Some(problem) = data_in_place_of_job(path, text) {
+        if let Some(problem) = report_data_file(path, text) {
             return Err(ConfigError::new(path, "", vec![problem]));
         }
-        return Err(ConfigError::new(path, text, toml_problems(text, errors)));
+        return Err(ConfigError::new(path, text, convert_toml_errors(text, errors)));
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut problems = stage_job::complete(&mut table);
-    problems.extend(check(&mut table, &job_file_schema(), text));
+    let mut problems = stage_job::complete_stage_job(&mut table);
+    problems.extend(check(&mut table, &make_job_file_schema(), text));
     let raw = match JobFile::deserialize(Deserializer::from(table)) {
         Ok(raw) => raw,
         Err(error) => {
-            problems.push(ConfigProblem::at(error.span().unwrap_or(0..0), error.message().to_owned(), "here"));
+            problems.push(ConfigProblem::new_at(error.span().unwrap_or(0..0), error.message().to_owned(), "here"));
             return Err(ConfigError::new(path, text, problems));
         }
     };
     let environment = match flags.logical_time {
-        Some(time) => &time.add_to(environment, &zone_of_schedule(&raw)),
+        Some(time) => &time.add_to(environment, &find_schedule_zone(&raw)),
         None => environment,
     };
     let mut reader = ValueReader::new(text, folder, environment);
     reader.problems = problems;
-    match settings(&mut reader, path, flags, &raw) {
+    match read_settings(&mut reader, path, flags, &raw) {
         Some(settings) if reader.problems.is_empty() => {
-            Ok(if settings.stages.is_some() { settings.for_commands() } else { settings })
+            Ok(if settings.stages.is_some() { settings.with_command_limits() } else { settings })
         }
         _ => Err(ConfigError::new(path, text, reader.problems)),
     }
 }
 
 /// Converts the errors of the TOML parser; of a line with a wrong escape it reports several.
-fn toml_problems(text: &str, errors: Vec<toml::de::Error>) -> Vec<ConfigProblem> {
+fn convert_toml_errors(text: &str, errors: Vec<toml::de::Error>) -> Vec<ConfigProblem> {
     let mut escaped = None;
     let mut problems = Vec::new();
     for error in errors {
@@ -259,14 +259,14 @@ fn toml_problems(text: &str, errors: Vec<toml::de::Error>) -> Vec<ConfigProblem>
         if is_escape && escaped.replace(line_number) == Some(line_number) {
             continue;
         }
-        let problem = ConfigProblem::at(span, format!("this is not valid TOML: {message}"), message);
+        let problem = ConfigProblem::new_at(span, format!("this is not valid TOML: {message}"), message);
         problems.push(if is_escape {
             let plain = "in double quotes a \\ begins an escape";
             let at = problem.span.clone().unwrap_or(0..0);
-            ConfigProblem::at(at, format!("this is not valid TOML: {plain}"), plain)
+            ConfigProblem::new_at(at, format!("this is not valid TOML: {plain}"), plain)
                 .help("write a text with \\ in single quotes, such as 'C:\\Users\\me\\orders.csv'")
         } else {
-            let help = toml_help(line);
+            let help = advise_on_toml_line(line);
             problem.help(help)
         });
     }
@@ -274,7 +274,7 @@ fn toml_problems(text: &str, errors: Vec<toml::de::Error>) -> Vec<ConfigProblem>
 }
 
 /// Returns the next step after a line that is not valid TOML, by what it holds.
-fn toml_help(line: &str) -> &'static str {
+fn advise_on_toml_line(line: &str) -> &'static str {
     let line = line.trim();
     if line.contains(['“', '”', '„', '‟', '‘', '’', '«', '»']) {
         "write straight quotes, as a programmer's editor does: name = \"orders\""
@@ -290,7 +290,7 @@ fn toml_help(line: &str) -> &'static str {
 }
 
 /// Returns the zone in which the job's dates are meant: the schedule's, if it is valid, else UTC.
-fn zone_of_schedule(raw: &JobFile) -> TimeZone {
+fn find_schedule_zone(raw: &JobFile) -> TimeZone {
     let named = raw.schedule.as_ref().and_then(|schedule| schedule.timezone.as_ref());
     named.and_then(|at| parse_zone(at.get()).ok()).unwrap_or(TimeZone::UTC)
 }
@@ -298,49 +298,49 @@ fn zone_of_schedule(raw: &JobFile) -> TimeZone {
 /// Reads every part before giving up on any, so that all problems are found. `None` only with a
 /// problem.
 #[expect(clippy::too_many_lines, reason = "a list: one line for each setting")]
-fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &JobFile) -> Option<Settings> {
-    let job = raw.name.as_ref().and_then(|at| names::job_name(reader, at));
-    let schedule = schedule::settings(reader, raw.schedule.as_ref(), job.as_deref());
-    let source = raw.source.as_ref().and_then(|at| source::settings(reader, at, flags.input.as_ref()));
+fn read_settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &JobFile) -> Option<Settings> {
+    let job = raw.name.as_ref().and_then(|at| names::read_job_name(reader, at));
+    let schedule = schedule::read_schedule(reader, raw.schedule.as_ref(), job.as_deref());
+    let source = raw.source.as_ref().and_then(|at| source::read_source(reader, at, flags.input.as_ref()));
     let item = raw.item.as_ref();
-    let key = item.and_then(|item| item.key.as_ref()).and_then(|at| reader.program(at, "`item.key`"));
-    let version = item.and_then(|item| item.version.as_ref()).and_then(|at| reader.program(at, "`item.version`"));
+    let key = item.and_then(|item| item.key.as_ref()).and_then(|at| reader.read_program(at, "`item.key`"));
+    let version = item.and_then(|item| item.version.as_ref()).and_then(|at| reader.read_program(at, "`item.version`"));
     let evaluation = evaluation::settings(reader, raw);
     let jq_timeout_ms = u64::try_from(evaluation.bounds.time.as_millis()).unwrap_or(u64::MAX);
     let steps = steps::settings(reader, raw, path, job.as_deref(), jq_timeout_ms);
     let delivery = steps::delivery(reader, raw);
     let stages = stages::settings(reader, raw, schedule.as_ref(), flags.logical_time);
     wrong_place::report_misspelt(reader);
-    let (target, choice) = target::target(reader, flags, raw, job.as_deref(), path).unzip();
+    let (target, choice) = target::read_target(reader, flags, raw, job.as_deref(), path).unzip();
     let sheet = raw.sheet.as_ref();
-    let tab = sheet.and_then(|sheet| sheet.tab.as_ref()).and_then(|at| names::tab(reader, at));
-    let mode = sheet.and_then(|sheet| write_mode::mode(reader, sheet));
-    let again = mode.and_then(|mode| write_mode::reprocess_policy(reader, item, mode));
-    let zone = sheet.and_then(|sheet| sheet.timezone.as_ref()).and_then(|at| reader.zone(at, "`sheet.timezone`"));
-    let key_column = sheet.and_then(|sheet| sheet.key.as_ref()).and_then(|at| reader.non_empty(at, "`sheet.key`"));
-    let key_column = key_column.map(|name| header_text(&name).to_owned());
+    let tab = sheet.and_then(|sheet| sheet.tab.as_ref()).and_then(|at| names::read_tab(reader, at));
+    let mode = sheet.and_then(|sheet| write_mode::read_mode(reader, sheet));
+    let again = mode.and_then(|mode| write_mode::read_reprocess_policy(reader, item, mode));
+    let zone = sheet.and_then(|sheet| sheet.timezone.as_ref()).and_then(|at| reader.read_zone(at, "`sheet.timezone`"));
+    let key_column = sheet.and_then(|sheet| sheet.key.as_ref()).and_then(|at| reader.read_non_empty(at, "`sheet.key`"));
+    let key_column = key_column.map(|name| trim_header(&name).to_owned());
     let (timezone, zone): (Option<String>, Option<TimeZone>) = zone.unzip();
-    let columns = sheet.map(|sheet| columns(reader, sheet, zone)).unwrap_or_default();
-    let api_url = target::api_url(reader, flags, choice.as_ref());
-    let credentials = target::credentials(reader, flags);
-    let state_dir = target::state_dir(reader, flags, raw);
-    let proxies = read_proxies(reader, target.as_ref(), &credentials);
+    let columns = sheet.map(|sheet| read_columns(reader, sheet, zone)).unwrap_or_default();
+    let api_url = target::read_api_url(reader, flags, choice.as_ref());
+    let credentials = target::read_credentials(reader, flags);
+    let state_dir = target::read_state_dir(reader, flags, raw);
+    let proxies = read_target_proxies(reader, target.as_ref(), &credentials);
     if flags.env_file.is_none() {
         wrong_place::warn_of_ignored_env(reader, path);
     }
-    let commit = limits::commit(reader, raw.commit.as_ref());
-    let retry = limits::retry(reader, raw.retry.as_ref());
-    let pacing = limits::pacing(reader, raw.quota.as_ref());
-    let max_attempts = limits::max_attempts(reader, raw.failures.as_ref());
+    let commit = limits::read_commit(reader, raw.commit.as_ref());
+    let retry = limits::read_retry(reader, raw.retry.as_ref());
+    let pacing = limits::read_pacing(reader, raw.quota.as_ref());
+    let max_attempts = limits::read_max_attempts(reader, raw.failures.as_ref());
     let stop_after = limits::stop_after(reader, raw.failures.as_ref());
-    let lease_ttl_ms = limits::lease_ttl_ms(reader, raw.lease.as_ref());
-    let overlap = limits::overlap(reader, raw.lease.as_ref());
-    let expectations = expect::expectations(reader, raw.expect.as_ref());
-    let max_changed = max_changed::max_changed(reader, sheet, mode);
-    let heartbeat = heartbeat::heartbeat(reader, raw.heartbeat.as_ref());
-    let alerts = alerts::alerts(reader, raw.alerts.as_ref(), schedule.as_ref());
-    let metrics = metrics::metrics(reader, raw.metrics.as_ref());
-    let jobs = jobs::view(reader, raw);
+    let lease_ttl_ms = limits::read_lease_ttl(reader, raw.lease.as_ref());
+    let overlap = limits::read_overlap(reader, raw.lease.as_ref());
+    let expectations = expect::read_expectations(reader, raw.expect.as_ref());
+    let max_changed = max_changed::read_max_changed(reader, sheet, mode);
+    let heartbeat = heartbeat::read_heartbeat(reader, raw.heartbeat.as_ref());
+    let alerts = alerts::read_alerts(reader, raw.alerts.as_ref(), schedule.as_ref());
+    let metrics = metrics::read_metrics(reader, raw.metrics.as_ref());
+    let jobs = jobs::read_jobs_view(reader, raw);
     Some(Settings {
         job: job?,
         path: path.to_owned(),
@@ -383,10 +383,14 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
 }
 
 /// Reads the proxies, and checks who may read the credentials file; nothing for a local file.
-fn read_proxies(reader: &mut ValueReader<'_>, target: Option<&Target>, credentials: &CredentialSettings) -> Proxies {
-    if !matches!(target, Some(Target::Google { .. })) {
+fn read_target_proxies(
+    reader: &mut ValueReader<'_>,
+    target: Option<&SheetTarget>,
+    credentials: &CredentialSettings,
+) -> Proxies {
+    if !matches!(target, Some(SheetTarget::Google { .. })) {
         return Proxies::default();
     }
     target::warn_if_readable(reader, credentials);
-    proxies(reader)
+    read_proxies(reader)
 }

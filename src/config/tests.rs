@@ -13,7 +13,7 @@ use crate::config::external::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH
 use crate::config::problem::ConfigError;
 use crate::config::sections::limits::CommitSettings;
 use crate::config::sections::records::source::Format;
-use crate::config::sections::sheet::target::Target;
+use crate::config::sections::sheet::target::SheetTarget;
 use crate::config::settings::{Settings, load, read};
 use crate::ledger::items::write_mode::WriteMode;
 use crate::port::step::KeyFinder;
@@ -34,7 +34,7 @@ fn settings(environment: &Environment) -> Settings {
 
 fn problems(text: &str) -> Vec<String> {
     let environment = Environment::from_pairs(&[("TAB_NAME", "T")], &[]);
-    read_with(text, &Overrides::default(), &environment).map(|_| ()).expect_err("problems").lines()
+    read_with(text, &Overrides::default(), &environment).map(|_| ()).expect_err("problems").format_lines()
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn the_fixture_says_what_it_means() {
     assert_eq!((settings.job.as_str(), settings.tab.as_str(), settings.mode), ("quakes", "Quakes", WriteMode::Append));
     assert_eq!(settings.source.input, Input::File("jobs/usgs-all-week.geojson".into()));
     assert!(matches!(&settings.source.format, Format::Json { items } if items.source() == ".features[]"));
-    assert_eq!(settings.target, Target::Embedded { file: "jobs/quakes.sheet".into() });
+    assert_eq!(settings.target, SheetTarget::Embedded { file: "jobs/quakes.sheet".into() });
     assert_eq!(settings.state_dir, Some("/home/a/.local/state/sheetkeep".into()));
     assert_eq!(settings.commit, CommitSettings { every_ms: 2_000, max_rows: 10_000 });
     assert_eq!((settings.lease_ttl_ms, settings.retry), (300_000, RetryPolicy::default()));
@@ -52,7 +52,7 @@ fn the_fixture_says_what_it_means() {
         ["time", "magnitude", "url"]
     );
     assert_eq!(settings.api_url, "https://sheets.googleapis.com/");
-    let (identify, record) = (settings.identify(), serde_json::json!({"id": "a"}));
+    let (identify, record) = (settings.make_key_finder(), serde_json::json!({"id": "a"}));
     let (key, _) = identify.identify(&record).now_or_never().expect("found here").expect("a key");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     assert_eq!((key.as_str(), settings.make_steps(&clock).len(), settings.step_expressions().len()), ("a", 1, 1));
@@ -64,14 +64,14 @@ fn a_flag_wins_over_the_environment_which_wins_over_the_file() {
     let target = |flags: &Overrides, environment: &Environment| {
         read_with(&text, flags, environment).expect("a valid job").target
     };
-    let google = |id: &str| Target::Google { id: id.into() };
+    let google = |id: &str| SheetTarget::Google { id: id.into() };
     let (none, set) = (Environment::default(), Environment::from_pairs(&[(SPREADSHEET, "in-env")], &[]));
     let flags = Overrides { spreadsheet: Some("in-flag".into()), ..Overrides::default() };
     assert_eq!(target(&Overrides::default(), &none), google("in-file"));
     assert_eq!(target(&Overrides::default(), &set), google("in-env"));
     assert_eq!(target(&flags, &set), google("in-flag"));
     let flags = Overrides { file: Some("x.sheet".into()), ..Overrides::default() };
-    assert_eq!(target(&flags, &set), Target::Embedded { file: "x.sheet".into() });
+    assert_eq!(target(&flags, &set), SheetTarget::Embedded { file: "x.sheet".into() });
     let flags = Overrides { input: Some("-".into()), ..Overrides::default() };
     assert_eq!(read_with(QUAKES, &flags, &none).expect("a valid job").source.input, Input::Stdin);
 }
@@ -88,10 +88,10 @@ fn credentials_are_taken_from_one_place_and_never_printed() {
     assert_eq!(two.credentials.well_known, Some("/h/.config/gcloud/application_default_credentials.json".into()));
     assert!(!format!("{two:?}").contains("hush"));
     let both = Environment::from_pairs(&[(CREDENTIALS_JSON, "{}")], &[(CREDENTIALS_PATH, "key.json")]);
-    let error = read_with(QUAKES, &Overrides::default(), &both).expect_err("both are set").lines().join("\n");
+    let error = read_with(QUAKES, &Overrides::default(), &both).expect_err("both are set").format_lines().join("\n");
     assert!(error.contains("are set, but exclude each other") && error.contains("the first is in .env"), "{error}");
     let json = Environment::from_pairs(&[(CREDENTIALS_PATH, "{\"hush\": 1}")], &[]);
-    let error = read_with(QUAKES, &Overrides::default(), &json).expect_err("no path").lines().join("\n");
+    let error = read_with(QUAKES, &Overrides::default(), &json).expect_err("no path").format_lines().join("\n");
     assert!(error.contains("holds JSON") && !error.contains("hush"), "{error}");
 }
 
@@ -200,7 +200,7 @@ fn what_is_not_toml_is_reported_at_its_line() {
 #[test]
 fn a_job_file_that_is_not_there_is_missing() {
     let error = load(Path::new("no/such/job.toml"), &Overrides::default()).expect_err("it is not there");
-    assert!(error.is_missing() && error.lines()[0].contains("was not found"));
+    assert!(error.is_missing() && error.format_lines()[0].contains("was not found"));
     let folder = load(Path::new("src"), &Overrides::default()).expect_err("a folder");
     assert!(!folder.is_missing());
 }
@@ -218,7 +218,7 @@ fn the_metadata_server_is_used_if_named_and_on_cloud_run() {
 fn what_was_filled_in_is_not_quoted_by_an_error_about_jq() {
     let text = QUAKES.replace("key = \".id\"", "key = \". ${SECRET}\"");
     let environment = Environment::from_pairs(&[("SECRET", "hunter two")], &[]);
-    let message = read_with(&text, &Overrides::default(), &environment).expect_err("no jq").lines().concat();
+    let message = read_with(&text, &Overrides::default(), &environment).expect_err("no jq").format_lines().concat();
     assert!(message.contains("filled in") && !message.contains("hunter") && !message.contains("two"), "{message}");
 }
 

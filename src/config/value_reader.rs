@@ -11,16 +11,16 @@ use jiff::tz::TimeZone;
 
 use secrecy::SecretString;
 
-use crate::config::external::environment::{Environment, MissingVariable, interpolate, mentioned};
+use crate::config::external::environment::{Environment, MissingVariable, find_mentioned_names, interpolate_variables};
 use crate::config::external::names::OF_KEYS;
 use crate::config::problem::ConfigProblem;
-use crate::config::syntax::closest_word::closest;
+use crate::config::syntax::closest_word::find_closest_word;
 use crate::config::syntax::duration::{FORMS, parse_duration};
 use crate::config::syntax::located::Located;
 use crate::known_secrets::register_secret;
 use crate::redact;
 use crate::step::jq::program::Program;
-use crate::step::jq::spelling::suggested_path;
+use crate::step::jq::spelling::suggest_path;
 
 /// Reads values of one file and keeps the problems.
 pub(crate) struct ValueReader<'a> {
@@ -75,42 +75,42 @@ impl<'a> ValueReader<'a> {
         label: impl Into<String>,
         help: &str,
     ) {
-        let problem = ConfigProblem::at(at.span(), message, label);
+        let problem = ConfigProblem::new_at(at.span(), message, label);
         self.add_problem(if help.is_empty() { problem } else { problem.help(help) });
     }
 
     /// Returns whether the job file takes this name from the environment.
-    pub(crate) fn mentions(&self, name: &str) -> bool {
-        mentioned(self.text).any(|mentioned| mentioned == name)
+    pub(crate) fn mentions_variable(&self, name: &str) -> bool {
+        find_mentioned_names(self.text).any(|mentioned| mentioned == name)
     }
 
     /// Reads a text with its names replaced. It appears in messages and on the sheet, so no secret
     /// may be in it.
-    pub(crate) fn text(&mut self, at: &Located<String>) -> Option<String> {
+    pub(crate) fn read_text(&mut self, at: &Located<String>) -> Option<String> {
         let shown = |name: &str, value: &str| redact::names_secret(name) || redact::may_hold_secret(value);
-        if self.takes_secret(at, at.get(), shown) { None } else { self.filled(at) }
+        if self.report_secrets(at, at.get(), shown) { None } else { self.fill_text(at) }
     }
 
     /// Reads a text that is a secret itself. It is never shown: no log and no error has it from
     /// here on.
-    pub(crate) fn secret_text(&mut self, at: &Located<String>) -> Option<SecretString> {
-        if self.takes_secret(at, at.get(), |_, _| false) {
+    pub(crate) fn read_secret_text(&mut self, at: &Located<String>) -> Option<SecretString> {
+        if self.report_secrets(at, at.get(), |_, _| false) {
             return None;
         }
-        let filled = self.filled(at)?;
+        let filled = self.fill_text(at)?;
         register_secret(&filled);
         Some(SecretString::from(filled))
     }
 
     /// Adds a problem for each secret that a text would take from the environment. `more` decides
     /// what counts as a secret beside Google's keys.
-    pub(crate) fn takes_secret<T>(&mut self, at: &Located<T>, text: &str, more: impl Fn(&str, &str) -> bool) -> bool {
+    pub(crate) fn report_secrets<T>(&mut self, at: &Located<T>, text: &str, more: impl Fn(&str, &str) -> bool) -> bool {
         let mut takes = false;
-        for name in mentioned(text) {
+        for name in find_mentioned_names(text) {
             let value = self.environment.get(name).unwrap_or_default();
             if OF_KEYS.contains(&name) || redact::is_key(value) || (!value.is_empty() && more(name, value)) {
                 takes = true;
-                let problem = ConfigProblem::at(
+                let problem = ConfigProblem::new_at(
                     at.span(),
                     format!("{name} holds a secret, or may hold one"),
                     "it would be shown",
@@ -123,48 +123,50 @@ impl<'a> ValueReader<'a> {
         takes
     }
 
-    fn filled(&mut self, at: &Located<String>) -> Option<String> {
-        match interpolate(at.get(), |name| self.environment.get(name)) {
+    fn fill_text(&mut self, at: &Located<String>) -> Option<String> {
+        match interpolate_variables(at.get(), |name| self.environment.get(name)) {
             Ok(text) => Some(text),
             Err(missing) => {
                 for lack in missing {
-                    self.lacking(at, &lack);
+                    self.report_lacking(at, &lack);
                 }
                 None
             }
         }
     }
 
-    fn lacking(&mut self, at: &Located<String>, lack: &MissingVariable) {
+    fn report_lacking(&mut self, at: &Located<String>, lack: &MissingVariable) {
         let place = |needle: &str| match at.get().find(needle) {
-            Some(start) => self.within(at, start..start + needle.len()),
+            Some(start) => self.place_within(at, start..start + needle.len()),
             None => at.span(),
         };
         let file = self.environment.file_path().display();
         let problem = match lack {
             MissingVariable::Name(name) => {
-                let suggestion = closest(name, self.environment.names());
+                let suggestion = find_closest_word(name, self.environment.names());
                 let help = suggestion.map_or_else(String::new, |suggestion| format!("did you mean {suggestion}? "));
-                ConfigProblem::at(place(&format!("${{{name}}}")), format!("{name} is not set"), "no such name")
+                ConfigProblem::new_at(place(&format!("${{{name}}}")), format!("{name} is not set"), "no such name")
                     .help(format!("{help}set it in the environment or in {file}"))
             }
-            MissingVariable::NoName(name) => {
-                ConfigProblem::at(place(&format!("${{{name}}}")), "a name is made of letters, digits and _", "no name")
-                    .help("to write ${ itself, double the dollar: $${")
-            }
-            MissingVariable::Unclosed => ConfigProblem::at(at.span(), "a ${ has no }", "never closed")
+            MissingVariable::NoName(name) => ConfigProblem::new_at(
+                place(&format!("${{{name}}}")),
+                "a name is made of letters, digits and _",
+                "no name",
+            )
+            .help("to write ${ itself, double the dollar: $${"),
+            MissingVariable::Unclosed => ConfigProblem::new_at(at.span(), "a ${ has no }", "never closed")
                 .help("to write ${ itself, double the dollar: $${"),
         };
         self.add_problem(problem);
     }
 
     /// Reads a text that is not empty.
-    pub(crate) fn non_empty(&mut self, at: &Located<String>, what: &str) -> Option<String> {
-        let text = self.text(at)?;
-        self.not_empty(at, what, text)
+    pub(crate) fn read_non_empty(&mut self, at: &Located<String>, what: &str) -> Option<String> {
+        let text = self.read_text(at)?;
+        self.check_non_empty(at, what, text)
     }
 
-    fn not_empty(&mut self, at: &Located<String>, what: &str, text: String) -> Option<String> {
+    fn check_non_empty(&mut self, at: &Located<String>, what: &str, text: String) -> Option<String> {
         if text.trim().is_empty() {
             self.add_problem_at(at, format!("{what} is empty"), "empty", "");
             return None;
@@ -173,23 +175,23 @@ impl<'a> ValueReader<'a> {
     }
 
     /// Reads a path, relative to the job file's folder.
-    pub(crate) fn path(&mut self, at: &Located<String>, what: &str) -> Option<PathBuf> {
-        self.non_empty(at, what).map(|text| self.folder.join(text))
+    pub(crate) fn read_path(&mut self, at: &Located<String>, what: &str) -> Option<PathBuf> {
+        self.read_non_empty(at, what).map(|text| self.folder.join(text))
     }
 
     /// Reads and compiles a jq expression; a problem is placed inside the text.
-    pub(crate) fn program(&mut self, at: &Located<String>, what: &str) -> Option<Program> {
-        if self.takes_secret(at, at.get(), |_, _| false) {
+    pub(crate) fn read_program(&mut self, at: &Located<String>, what: &str) -> Option<Program> {
+        if self.report_secrets(at, at.get(), |_, _| false) {
             return None;
         }
-        let source = self.filled(at)?;
-        let source = self.not_empty(at, what, source)?;
+        let source = self.fill_text(at)?;
+        let source = self.check_non_empty(at, what, source)?;
         match Program::compile(&source) {
             Ok(program) => Some(program),
             Err(error) => {
                 let problem = if source == *at.get() {
-                    let span = self.within(at, error.at.clone());
-                    ConfigProblem::at(
+                    let span = self.place_within(at, error.at.clone());
+                    ConfigProblem::new_at(
                         span,
                         format!("{what} is not a valid jq expression: {error}"),
                         error.message.clone(),
@@ -197,9 +199,9 @@ impl<'a> ValueReader<'a> {
                 } else {
                     // The error may quote a replaced name, whose value may be a secret.
                     let message = format!("{what} is not a valid jq expression with its ${{…}} filled in");
-                    ConfigProblem::at(at.span(), message, "what was filled in is not shown")
+                    ConfigProblem::new_at(at.span(), message, "what was filled in is not shown")
                 };
-                let help = match suggested_path(&source, &error.at) {
+                let help = match suggest_path(&source, &error.at) {
                     // The suggestion may hold what was filled in.
                     Some(path) if source == *at.get() => {
                         format!("did you mean {path}? write it in single quotes: '{path}'")
@@ -214,7 +216,7 @@ impl<'a> ValueReader<'a> {
     }
 
     /// Returns the place of a part of a text in the file; the whole text if escapes prevent that.
-    fn within(&self, at: &Located<String>, part: Range<usize>) -> Range<usize> {
+    fn place_within(&self, at: &Located<String>, part: Range<usize>) -> Range<usize> {
         let span = at.span();
         let literal = self.text.get(span.clone()).unwrap_or_default();
         match literal.find(at.get().as_str()) {
@@ -228,8 +230,13 @@ impl<'a> ValueReader<'a> {
     }
 
     /// Reads a duration in milliseconds, within bounds. A number without a unit means seconds.
-    pub(crate) fn duration_ms(&mut self, at: &Located<String>, what: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
-        let text = self.non_empty(at, what)?;
+    pub(crate) fn read_duration(
+        &mut self,
+        at: &Located<String>,
+        what: &str,
+        bounds: RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let text = self.read_non_empty(at, what)?;
         let Some(length) = parse_duration(&text) else {
             let help = format!("write it as {FORMS}");
             self.add_problem_at(at, format!("{what} is not a length of time"), "not a length of time", &help);
@@ -244,7 +251,12 @@ impl<'a> ValueReader<'a> {
     }
 
     /// Reads a whole number within bounds.
-    pub(crate) fn whole_number(&mut self, at: &Located<i64>, what: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
+    pub(crate) fn read_whole_number(
+        &mut self,
+        at: &Located<i64>,
+        what: &str,
+        bounds: RangeInclusive<u64>,
+    ) -> Option<u64> {
         let found = u64::try_from(*at.get()).ok().filter(|n| bounds.contains(n));
         if found.is_none() {
             self.add_problem_at(
@@ -258,13 +270,13 @@ impl<'a> ValueReader<'a> {
     }
 
     /// Reads a time zone by its IANA name.
-    pub(crate) fn zone(&mut self, at: &Located<String>, what: &str) -> Option<(String, TimeZone)> {
-        let name = self.non_empty(at, what)?;
+    pub(crate) fn read_zone(&mut self, at: &Located<String>, what: &str) -> Option<(String, TimeZone)> {
+        let name = self.read_non_empty(at, what)?;
         if let Ok(zone) = TimeZone::get(&name) {
             return Some((name, zone));
         }
         let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
-        let help = match closest(&name, known.iter().map(String::as_str)) {
+        let help = match find_closest_word(&name, known.iter().map(String::as_str)) {
             Some(suggestion) => format!("did you mean {suggestion}?"),
             None => "zones have IANA names, such as Europe/Berlin or UTC".to_owned(),
         };

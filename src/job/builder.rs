@@ -232,15 +232,17 @@ impl JobBuilder {
     /// Checks all settings. Fails with every problem together.
     pub fn build(mut self) -> Result<Job, JobError> {
         let now = SystemClock::new().now();
-        let (time, date) = logical_time(self.logical_date.as_deref(), now)?;
+        let (time, date) = parse_logical_time(self.logical_date.as_deref(), now)?;
         self.flags.logical_time = Some(time);
         if self.memory.is_some() {
             self.flags.file = Some(PathBuf::from("memory"));
             self.flags.spreadsheet = None;
         }
-        let mut settings = self.settings()?;
+        let mut settings = self.make_settings()?;
         if settings.stages.is_some() {
-            return Err(JobError::setting("this is a job of stages, which the command line runs: sheetkeep run FILE"));
+            return Err(JobError::from_problem(
+                "this is a job of stages, which the command line runs: sheetkeep run FILE",
+            ));
         }
         if let Some(retry) = self.retry {
             settings.retry = retry;
@@ -265,25 +267,25 @@ impl JobBuilder {
         self.build()?.run().await
     }
 
-    fn settings(&self) -> Result<Settings, JobError> {
+    fn make_settings(&self) -> Result<Settings, JobError> {
         if let Some(path) = &self.file {
-            let form = JobFileForm::read(path, &self.flags).map_err(|error| JobError::of_settings(&error))?;
-            let environment = form.environment(path, &self.flags);
+            let form = JobFileForm::read(path, &self.flags).map_err(|error| JobError::from_config_error(&error))?;
+            let environment = form.read_environment(path, &self.flags);
             let settings = read(path, &form.text, &self.flags, &environment);
-            return settings.map_err(|error| JobError::of_settings(&error));
+            return settings.map_err(|error| JobError::from_config_error(&error));
         }
         let Some(source) = &self.source else {
-            return Err(JobError::setting("the job has no source: call `source`"));
+            return Err(JobError::from_problem("the job has no source: call `source`"));
         };
         let path = PathBuf::from(format!("{}.toml", self.name));
         let environment = Environment::read(Path::new(""), None)
-            .map_err(|problem| JobError::setting(format!("the file .env can't be used: {problem}")))?;
-        let settings = read(&path, &self.job_file(source), &self.flags, &environment);
-        settings.map_err(|error| JobError::of_settings(&error))
+            .map_err(|problem| JobError::from_problem(format!("the file .env can't be used: {problem}")))?;
+        let settings = read(&path, &self.make_job_file(source), &self.flags, &environment);
+        settings.map_err(|error| JobError::from_config_error(&error))
     }
 
     /// Returns the settings as the text of a job file.
-    fn job_file(&self, source: &JobSource) -> String {
+    fn make_job_file(&self, source: &JobSource) -> String {
         let mut of_source = Table::new();
         match &source.kind {
             JobSourceKind::File { format, path, items } => {
@@ -313,10 +315,11 @@ impl JobBuilder {
 }
 
 /// Returns the time for which the run is made, and its date.
-fn logical_time(asked: Option<&str>, now: Timestamp) -> Result<(LogicalTime, String), JobError> {
+fn parse_logical_time(asked: Option<&str>, now: Timestamp) -> Result<(LogicalTime, String), JobError> {
     let today = now.to_string().chars().take(10).collect();
     let Some(text) = asked else { return Ok((LogicalTime::Now(now), today)) };
-    let wrong = || JobError::setting(format!("the logical date {text:?} is not a valid date: write it as 2026-11-29"));
+    let wrong =
+        || JobError::from_problem(format!("the logical date {text:?} is not a valid date: write it as 2026-11-29"));
     let date: Date = text.parse().map_err(|_| wrong())?;
     let scheduled_for = Timestamp::parse(&format!("{date}T00:00:00Z")).ok_or_else(wrong)?;
     Ok((LogicalTime::Occurrence { scheduled_for, date }, date.to_string()))

@@ -61,7 +61,7 @@ impl ItemContext {
     }
 
     /// Resolves when the run no longer waits for the step, which is dropped then.
-    pub async fn stopped(&self) {
+    pub async fn wait_until_stopped(&self) {
         self.cancel.cancelled().await;
     }
 }
@@ -89,9 +89,9 @@ impl ClosureStep {
             // The closure itself may panic, too, before it returns its future.
             let begun = std::panic::catch_unwind(AssertUnwindSafe(|| work(item, context)));
             async move {
-                let Ok(begun) = begun else { return Err(panicked()) };
-                let ended = AssertUnwindSafe(begun).catch_unwind().await.map_err(|_| panicked())?;
-                values(&ended?)
+                let Ok(begun) = begun else { return Err(make_panic_error()) };
+                let ended = AssertUnwindSafe(begun).catch_unwind().await.map_err(|_| make_panic_error())?;
+                convert_output(&ended?)
             }
             .boxed()
         };
@@ -99,11 +99,11 @@ impl ClosureStep {
     }
 }
 
-fn panicked() -> StepError {
+fn make_panic_error() -> StepError {
     StepError::rejected("the step panicked; its message is on standard error")
 }
 
-fn values(output: &impl Serialize) -> Result<Vec<Value>, StepError> {
+fn convert_output(output: &impl Serialize) -> Result<Vec<Value>, StepError> {
     match serde_json::to_value(output)? {
         Value::Null => Ok(Vec::new()),
         Value::Array(values) => Ok(values),
@@ -112,7 +112,7 @@ fn values(output: &impl Serialize) -> Result<Vec<Value>, StepError> {
 }
 
 /// Returns the item with numbers as numbers: those with more digits than a double has are rounded.
-fn plain(item: Value) -> Value {
+fn convert_numbers(item: Value) -> Value {
     let text = exact_number::render(&item);
     serde_json::from_str(&text).unwrap_or(item)
 }
@@ -129,7 +129,7 @@ impl Step for ClosureStep {
             cancel: context.cancel.clone(),
         };
         async move {
-            let working = (self.work)(plain(input), for_item);
+            let working = (self.work)(convert_numbers(input), for_item);
             tokio::select! {
                 biased;
                 ended = working => ended,

@@ -47,12 +47,12 @@ impl JobError {
     }
 
     /// Creates the error of one wrong setting.
-    pub(crate) fn setting(problem: impl Into<String>) -> Self {
+    pub(crate) fn from_problem(problem: impl Into<String>) -> Self {
         Self::Settings { problems: vec![problem.into()] }
     }
 
     /// Creates the error of a job's settings.
-    pub(crate) fn of_settings(error: &ConfigError) -> Self {
+    pub(crate) fn from_config_error(error: &ConfigError) -> Self {
         let sentence = |problem: &ConfigProblem| match &problem.help {
             Some(help) if !help.is_empty() => format!("{}: {help}", problem.message),
             _ => problem.message.clone(),
@@ -61,7 +61,7 @@ impl JobError {
     }
 
     /// Creates the error of a run.
-    pub(crate) fn of_run(error: &AppError) -> Self {
+    pub(crate) fn from_app_error(error: &AppError) -> Self {
         let why = error.to_string();
         if error.is_duplicate() { Self::Busy { why } } else { Self::Stopped { why, fault: error.fault() } }
     }

@@ -38,7 +38,7 @@ impl JobReport {
     }
 
     /// Takes the counts of an engine's report.
-    pub(crate) fn of_run(report: RunReport) -> Self {
+    pub(crate) fn from_run_report(report: RunReport) -> Self {
         let counts = report.run.counts;
         Self {
             run_id: report.run.id,

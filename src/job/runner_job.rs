@@ -11,11 +11,11 @@ use crate::app::drill::drill_job::StepsMaker;
 #[cfg(feature = "emulator")]
 use crate::app::drill::effects::counted_step::UndoneEffect;
 use crate::app::error::AppError;
-use crate::app::job::{run, sheets_store};
+use crate::app::job::{make_sheets_store, run};
 use crate::app::provided_parts::ProvidedParts;
 use crate::app::run_request::RunRequest;
 use crate::clock::Clock;
-use crate::config::external::environment::host_name;
+use crate::config::external::environment::read_host_name;
 #[cfg(feature = "emulator")]
 use crate::config::sections::records::steps::StepAction;
 use crate::config::settings::Settings;
@@ -30,7 +30,7 @@ use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
 use crate::port::store::Store;
 use crate::rng::Rng;
-use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::shutdown::{StopHandle, StopReason};
 use crate::store::memory::MemoryStore;
 use crate::system::{SystemClock, SystemRng};
 
@@ -77,56 +77,56 @@ impl Job {
 
     /// Runs the job once; when `stop` resolves, finishes the items in hand, commits and returns.
     pub async fn run_until(&self, stop: impl Future<Output = ()> + Send) -> Result<JobReport, JobError> {
-        let (clock, chance) = system_parts();
+        let (clock, chance) = make_system_parts();
         let needs_watermark = self.source.as_ref().is_some_and(JobSource::needs_watermark);
-        let watermark = if needs_watermark { self.watermark().await? } else { None };
+        let watermark = if needs_watermark { self.read_watermark().await? } else { None };
         let request = RunRequest {
             overlap: self.settings.overlap,
             trigger: Trigger { kind: TRIGGER.to_owned(), ..Trigger::default() },
-            host: host_name(),
-            own: self.provided_parts(watermark, &clock),
+            host: read_host_name(),
+            own: self.make_parts(watermark, &clock),
             ..RunRequest::default()
         };
-        let handle = Stop::default();
-        let mut running = Box::pin(run(&self.settings, request, clock, chance, events(), handle.clone()));
+        let handle = StopHandle::default();
+        let mut running = Box::pin(run(&self.settings, request, clock, chance, make_event_sink(), handle.clone()));
         let ended = tokio::select! {
             biased;
             ended = &mut running => ended,
             () = stop => {
-                handle.request(StopReason::Terminate);
+                handle.request_stop(StopReason::Terminate);
                 running.await
             }
         };
-        ended.map(JobReport::of_run).map_err(|error| JobError::of_run(&error))
+        ended.map(JobReport::from_run_report).map_err(|error| JobError::from_app_error(&error))
     }
 
-    /// Returns the watermark: the text under the member of [`JobSource::since`] in the last record
+    /// Returns the watermark: the text under the member of [`JobSource::with_watermark`] in the last record
     /// before which every record is settled. `None` before the first run.
-    pub async fn watermark(&self) -> Result<Option<String>, JobError> {
-        let (clock, chance) = system_parts();
+    pub async fn read_watermark(&self) -> Result<Option<String>, JobError> {
+        let (clock, chance) = make_system_parts();
         let store: Arc<dyn Store> = match &self.memory {
             Some(store) => Arc::new(store.clone()),
             None => match connect_existing(&self.settings, &clock, &chance) {
-                Ok(Sheet { sheets, id, .. }) => Arc::new(sheets_store(&self.settings, sheets, id, &clock)),
+                Ok(Sheet { sheets, id, .. }) => Arc::new(make_sheets_store(&self.settings, sheets, id, &clock)),
                 Err(AppError::NeverRan) => return Ok(None),
-                Err(error) => return Err(JobError::of_run(&error)),
+                Err(error) => return Err(JobError::from_app_error(&error)),
             },
         };
-        let loaded = store.load().await.map_err(|error| JobError::of_run(&AppError::Store(error)))?;
+        let loaded = store.load().await.map_err(|error| JobError::from_app_error(&AppError::Store(error)))?;
         Ok(loaded.snapshot.and_then(|snapshot| snapshot.state.cursor))
     }
 
     /// Opens the job's source, from its start.
     #[cfg(feature = "emulator")]
     pub(crate) fn open_source(&self) -> Result<Box<dyn Source>, SourceError> {
-        let opener = self.source.as_ref().and_then(|source| source.opener(&self.settings.job, None));
+        let opener = self.source.as_ref().and_then(|source| source.make_opener(&self.settings.job, None));
         opener.map_or_else(|| self.settings.open_source(), |open| open())
     }
 
     /// Returns what a scenario plays: the settings, and the steps with programs that are not run.
     /// The number is how many items are in their steps at the same time.
     #[cfg(feature = "emulator")]
-    pub(crate) fn drill_parts(&self) -> (Arc<Settings>, StepsMaker, Option<usize>) {
+    pub(crate) fn make_drill_parts(&self) -> (Arc<Settings>, StepsMaker, Option<usize>) {
         let own = self.steps.clone();
         let steps: StepsMaker = Arc::new(move |settings: &Settings, clock: &Arc<dyn Clock>| {
             let of_file = settings.steps.iter().map(|step| -> Arc<dyn Step> {
@@ -143,10 +143,10 @@ impl Job {
 
     /// Returns the parts that the job does not take from its settings. Steps of a job file come
     /// first.
-    fn provided_parts(&self, watermark: Option<String>, clock: &Arc<dyn Clock>) -> ProvidedParts {
+    fn make_parts(&self, watermark: Option<String>, clock: &Arc<dyn Clock>) -> ProvidedParts {
         let own = self.steps.iter().map(|step| -> Arc<dyn Step> { Arc::new(step.clone()) });
         ProvidedParts {
-            source: self.source.as_ref().and_then(|source| source.opener(&self.settings.job, watermark)),
+            source: self.source.as_ref().and_then(|source| source.make_opener(&self.settings.job, watermark)),
             steps: Some(self.settings.make_steps(clock).into_iter().chain(own).collect()),
             store: self.memory.clone().map(|store| -> Arc<dyn Store> { Arc::new(store) }),
             journal: None,
@@ -161,12 +161,12 @@ pub fn memory_store() -> MemoryStore {
     MemoryStore::new(Arc::new(SystemClock::new()))
 }
 
-fn system_parts() -> (Arc<dyn Clock>, Arc<dyn Rng>) {
+fn make_system_parts() -> (Arc<dyn Clock>, Arc<dyn Rng>) {
     (Arc::new(SystemClock::new()), Arc::new(SystemRng))
 }
 
 /// Passes what the run reports to the program's own logs.
-fn events() -> EventSink {
+fn make_event_sink() -> EventSink {
     Arc::new(|event| match event {
         Event::Anomaly { message } | Event::LastingAnomaly { message, is_known: false } => {
             tracing::warn!(event = "run.anomaly", "{message}");

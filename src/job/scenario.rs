@@ -4,16 +4,16 @@
 
 use std::sync::Arc;
 
-use crate::app::drill::drill_clock::on_simulated_time;
+use crate::app::drill::drill_clock::play_on_simulated_time;
 use crate::app::drill::drill_job::DrillJob;
-use crate::app::drill::mishaps::mishap::Mishap;
+use crate::app::drill::mishaps::mishap::PlannedMishap;
 use crate::app::drill::outcome::DrillOutcome;
 use crate::app::drill::record_copy::RecordCopy;
 use crate::app::error::AppError;
 use crate::job::error::JobError;
 use crate::job::runner_job::Job;
 use crate::machine::MachineError;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// A test of a job. It runs the job under mishaps on a sheet in memory until it has recovered, and
 /// compares the rows with those of an undisturbed run. Needs the feature `emulator`.
@@ -40,7 +40,7 @@ use crate::runner::shutdown::Stop;
 #[derive(Clone)]
 pub struct Scenario {
     job: Job,
-    mishaps: Vec<Mishap>,
+    mishaps: Vec<PlannedMishap>,
 }
 
 impl Scenario {
@@ -49,7 +49,7 @@ impl Scenario {
         Self { job: job.clone(), mishaps: Vec::new() }
     }
 
-    fn with(mut self, mishap: Mishap) -> Self {
+    fn with(mut self, mishap: PlannedMishap) -> Self {
         self.mishaps.push(mishap);
         self
     }
@@ -57,82 +57,82 @@ impl Scenario {
     /// Kills the run when it reads this record, from 1.
     #[must_use]
     pub fn kill_at_record(self, record: u64) -> Self {
-        self.with(Mishap::KillAtRecord(record))
+        self.with(PlannedMishap::KillAtRecord(record))
     }
 
     /// Kills the run before it sends this commit.
     #[must_use]
     pub fn kill_before_commit(self, commit: u64) -> Self {
-        self.with(Mishap::KillBeforeCommit(commit))
+        self.with(PlannedMishap::KillBeforeCommit(commit))
     }
 
     /// Kills the run after this commit was applied, before it gets the response.
     #[must_use]
     pub fn kill_after_commit(self, commit: u64) -> Self {
-        self.with(Mishap::KillAfterCommit(commit))
+        self.with(PlannedMishap::KillAfterCommit(commit))
     }
 
     /// Kills the run when this call of a step begins.
     #[must_use]
     pub fn kill_before_step(self, call: u64) -> Self {
-        self.with(Mishap::KillBeforeEffect(call))
+        self.with(PlannedMishap::KillBeforeEffect(call))
     }
 
     /// Kills the run after this call of a step, before its result is kept.
     #[must_use]
     pub fn kill_after_step(self, call: u64) -> Self {
-        self.with(Mishap::KillAfterEffect(call))
+        self.with(PlannedMishap::KillAfterEffect(call))
     }
 
     /// Answers `calls` calls with 429, from this commit on.
     #[must_use]
     pub fn throttle(self, commit: u64, calls: u32) -> Self {
-        self.with(Mishap::Throttle { commit, calls })
+        self.with(PlannedMishap::Throttle { commit, calls })
     }
 
     /// Applies this commit and loses its response.
     #[must_use]
     pub fn lose_reply(self, commit: u64) -> Self {
-        self.with(Mishap::LoseReply(commit))
+        self.with(PlannedMishap::LoseReply(commit))
     }
 
     /// Starts a run on a second machine when this commit is sent.
     #[must_use]
     pub fn second_runner(self, commit: u64) -> Self {
-        self.with(Mishap::SecondRunner { commit, takes_over: false })
+        self.with(PlannedMishap::SecondRunner { commit, takes_over: false })
     }
 
     /// Starts a run on a second machine when this commit is sent; it takes over the lease
     /// immediately.
     #[must_use]
     pub fn take_over(self, commit: u64) -> Self {
-        self.with(Mishap::SecondRunner { commit, takes_over: true })
+        self.with(PlannedMishap::SecondRunner { commit, takes_over: true })
     }
 
     /// Sorts the data tab, as a person would, before this commit arrives.
     #[must_use]
     pub fn sort(self, commit: u64) -> Self {
-        self.with(Mishap::Sort { commit, is_descending: true })
+        self.with(PlannedMishap::Sort { commit, is_descending: true })
     }
 
     /// Plays the scenario on a thread of its own, and waits for its end. Fails as an undisturbed
     /// run of the job fails; what a mishap causes is in the outcome.
     pub fn play(self) -> Result<DrillOutcome, JobError> {
         let outcome = self.play_mishaps();
-        outcome.map_err(|error| JobError::of_run(&error))
+        outcome.map_err(|error| JobError::from_app_error(&error))
     }
 
     fn play_mishaps(self) -> Result<DrillOutcome, AppError> {
         let mut source = self.job.open_source().map_err(AppError::Source)?;
-        let stop = Stop::default();
+        let stop = StopHandle::default();
         let reading = move |_| async move { RecordCopy::read(source.as_mut(), usize::MAX).await };
-        let read = on_simulated_time(reading, &stop);
+        let read = play_on_simulated_time(reading, &stop);
         let read = read.map_err(AppError::Machine)?;
         let records = match read {
             Some(read) => read.map_err(AppError::Source)?,
             None => return Err(AppError::Machine(MachineError::resource("the source panicked"))),
         };
-        let (settings, steps, concurrency) = self.job.drill_parts();
+        let (settings, steps, concurrency) = self.job.make_drill_parts();
         let job = DrillJob {
             settings,
             steps,

@@ -50,20 +50,20 @@ impl fmt::Debug for JobSource {
 impl JobSource {
     /// Reads a CSV file with a header row; delimiter and encoding are found.
     pub fn csv(path: impl Into<String>) -> Self {
-        Self::file("csv", path, None)
+        Self::new_file("csv", path, None)
     }
 
     /// Reads a file with one JSON text a line.
     pub fn jsonl(path: impl Into<String>) -> Self {
-        Self::file("jsonl", path, None)
+        Self::new_file("jsonl", path, None)
     }
 
     /// Reads a JSON document; `items` is the jq expression of its records, such as `.orders[]`.
     pub fn json(path: impl Into<String>, items: impl Into<String>) -> Self {
-        Self::file("json", path, Some(items.into()))
+        Self::new_file("json", path, Some(items.into()))
     }
 
-    fn file(format: &'static str, path: impl Into<String>, items: Option<String>) -> Self {
+    fn new_file(format: &'static str, path: impl Into<String>, items: Option<String>) -> Self {
         Self { kind: JobSourceKind::File { format, path: path.into(), items } }
     }
 
@@ -73,7 +73,7 @@ impl JobSource {
     ///
     /// `fetch` returns the records in ascending order of `member`. Records that it returns again
     /// are skipped, so fetch from the watermark on, not after it.
-    pub fn since<F, R, E>(member: impl Into<String>, fetch: F) -> Self
+    pub fn with_watermark<F, R, E>(member: impl Into<String>, fetch: F) -> Self
     where
         F: Fn(Option<String>) -> R + Send + Sync + 'static,
         R: Future<Output = Result<Vec<Value>, E>> + Send + 'static,
@@ -92,12 +92,12 @@ impl JobSource {
     }
 
     /// Returns what opens the source; `None` for a file, which the settings name.
-    pub(crate) fn opener(&self, job: &str, watermark: Option<String>) -> Option<SourceOpener> {
+    pub(crate) fn make_opener(&self, job: &str, watermark: Option<String>) -> Option<SourceOpener> {
         let job = job.to_owned();
         match self.kind.clone() {
             JobSourceKind::File { .. } => None,
             JobSourceKind::Values(values) => Some(Arc::new(move || {
-                let records = number(&job, &values, None);
+                let records = number_records(&job, &values, None);
                 Ok(Box::new(ValueSource { records: Some(records), fetch: None, next: 0, job: job.clone() }))
             })),
             JobSourceKind::Since { member, fetch } => Some(Arc::new(move || {
@@ -131,7 +131,7 @@ struct ValueSource {
 }
 
 /// Makes records of values; each has the text under `member` as its cursor.
-fn number(job: &str, values: &[Value], member: Option<&str>) -> Vec<Record> {
+fn number_records(job: &str, values: &[Value], member: Option<&str>) -> Vec<Record> {
     let record = |(at, value): (u64, &Value)| Record {
         body: Ok(value.clone()),
         bytes: Vec::new(),
@@ -155,7 +155,7 @@ impl Source for ValueSource {
                             what: format!("the source of {}", self.job),
                             why,
                         })?;
-                        number(&self.job, &values, Some(member))
+                        number_records(&self.job, &values, Some(member))
                     }
                     None => Vec::new(),
                 };

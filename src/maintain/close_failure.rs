@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 /// Returns a row that is later than the other rows of this failure, with the state in the index;
 /// `why` is its error text.
-pub fn closing_row(failure: &Failure, prior: PriorFailure, why: &str, now: Timestamp) -> Failure {
+pub fn make_closing_row(failure: &Failure, prior: PriorFailure, why: &str, now: Timestamp) -> Failure {
     Failure {
         step: String::new(),
         error: why.to_owned(),

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::ledger::commit::changes::ItemResult;
-use crate::ledger::commit::row_deletion::{Gap, RowDeletion, TabKind, mark_of_failure, mark_of_run};
+use crate::ledger::commit::row_deletion::{HistoryLoss, RowDeletion, TabKind, hash_failure_row, hash_run_row};
 use crate::ledger::items::failure::Failure;
 use crate::ledger::items::key::{Fingerprint, Key};
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
@@ -89,11 +89,9 @@ pub fn plan_prune(listing: &ScannedTabs, ends: &[TabExtent], policy: PrunePolicy
         let blank = end.blank.saturating_sub(KEPT_BLANK);
         found.blank += u64::from(blank);
         let first = end.rows.saturating_sub(blank);
-        groups.extend(
-            (first + 1..=end.rows).map(|row| {
-                vec![RowDeletion { role: end.role, row, mark: None, key: None, gap: Gap::Nothing, bytes: 0 }]
-            }),
-        );
+        groups.extend((first + 1..=end.rows).map(|row| {
+            vec![RowDeletion { role: end.role, row, mark: None, key: None, gap: HistoryLoss::Nothing, bytes: 0 }]
+        }));
     }
     for end in ends {
         keep_one_row(&mut groups, end);
@@ -157,9 +155,9 @@ fn add_closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut Pru
         let removal = RowDeletion {
             role: TabKind::Failures,
             row: *row,
-            mark: Some(mark_of_failure(failure)),
+            mark: Some(hash_failure_row(failure)),
             key: None,
-            gap: Gap::Nothing,
+            gap: HistoryLoss::Nothing,
             bytes,
         };
         groups.entry(&failure.key).or_default().push(removal);
@@ -178,9 +176,9 @@ fn add_old_runs(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan)
         vec![RowDeletion {
             role: TabKind::Runs,
             row: *row,
-            mark: Some(mark_of_run(run)),
+            mark: Some(hash_run_row(run)),
             key: None,
-            gap: Gap::Nothing,
+            gap: HistoryLoss::Nothing,
             bytes: 0,
         }]
     };
@@ -198,7 +196,7 @@ fn add_old_keys(listing: &ScannedTabs, policy: PrunePolicy, age: RowAge, found: 
         by_key.entry(aged.row.key.fingerprint()).or_default().push(aged);
     }
     // If a version may come back, each change is identified by what was done before it.
-    let gap = if policy.again == ReprocessPolicy::OnChange { Gap::OfKey } else { Gap::OfAny };
+    let gap = if policy.again == ReprocessPolicy::OnChange { HistoryLoss::OfKey } else { HistoryLoss::OfAnyKey };
     let mut groups = Vec::new();
     for (key, mut rows) in by_key {
         if rows.first().is_some_and(|aged| is_in_progress(listing, &aged.row.key)) {
@@ -210,17 +208,17 @@ fn add_old_keys(listing: &ScannedTabs, policy: PrunePolicy, age: RowAge, found: 
         if old && age.deletes_keys {
             found.keys = (found.keys.0 + 1, found.keys.1 + rows.len() as u64);
             found.keys_to_delete.insert(key);
-            groups.push(rows.into_iter().map(|row| removal_of(row, Gap::Nothing)).collect());
+            groups.push(rows.into_iter().map(|row| make_removal(row, HistoryLoss::Nothing)).collect());
             continue;
         }
-        let pairs = revoked_pairs(&rows, policy);
+        let pairs = find_revoked_pairs(&rows, policy);
         rows.retain(|aged| {
             !pairs.iter().any(|(one, other)| [one, other].map(|one| one.row.row).contains(&aged.row.row))
         });
-        let superseded_rows = superseded_rows(&rows, policy.again);
+        let superseded_rows = find_superseded_rows(&rows, policy.again);
         found.settled_rows += (2 * pairs.len() + superseded_rows.len()) as u64;
-        groups.extend(pairs.into_iter().map(|(one, other)| vec![removal_of(one, gap), removal_of(other, gap)]));
-        groups.extend(superseded_rows.into_iter().map(|row| vec![removal_of(row, gap)]));
+        groups.extend(pairs.into_iter().map(|(one, other)| vec![make_removal(one, gap), make_removal(other, gap)]));
+        groups.extend(superseded_rows.into_iter().map(|row| vec![make_removal(row, gap)]));
     }
     groups
 }
@@ -235,7 +233,7 @@ fn is_in_progress(listing: &ScannedTabs, key: &Key) -> bool {
 /// Returns pairs of rows that mark the same version as done and as revoked, and so have no effect.
 /// `rows` are in the order in which they were written. Of several done rows, the first ones are
 /// revoked.
-fn revoked_pairs<'l>(rows: &[AgedRow<'l>], policy: PrunePolicy) -> Vec<(AgedRow<'l>, AgedRow<'l>)> {
+fn find_revoked_pairs<'l>(rows: &[AgedRow<'l>], policy: PrunePolicy) -> Vec<(AgedRow<'l>, AgedRow<'l>)> {
     // In append mode only these rows explain why a key has more data rows than done versions.
     if policy.mode == WriteMode::Append {
         return Vec::new();
@@ -254,7 +252,7 @@ fn revoked_pairs<'l>(rows: &[AgedRow<'l>], policy: PrunePolicy) -> Vec<(AgedRow<
 }
 
 /// Returns rows of versions that another one has superseded, where one version counts.
-fn superseded_rows<'l>(rows: &[AgedRow<'l>], again: ReprocessPolicy) -> Vec<AgedRow<'l>> {
+fn find_superseded_rows<'l>(rows: &[AgedRow<'l>], again: ReprocessPolicy) -> Vec<AgedRow<'l>> {
     // A pending revocation decides which rows count.
     if again == ReprocessPolicy::EachVersion || rows.iter().any(|aged| aged.row.is_revoked) {
         return Vec::new();
@@ -282,7 +280,7 @@ fn is_in_tab(row: u32) -> bool {
     row > PENDING_ROW
 }
 
-fn removal_of(aged: AgedRow<'_>, gap: Gap) -> RowDeletion {
+fn make_removal(aged: AgedRow<'_>, gap: HistoryLoss) -> RowDeletion {
     let key = Some(aged.row.key.fingerprint().0);
     RowDeletion { role: TabKind::Processed, row: aged.row.row, mark: Some(aged.row.mark), key, gap, bytes: 0 }
 }

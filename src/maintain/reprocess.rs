@@ -60,16 +60,17 @@ pub async fn plan_reprocess_since(
         if !again.accepts(&version) || !seen.insert(of) {
             continue;
         }
-        let before = tallies.before(of.0, of.1);
-        let done = before.iter().any(|counted| counted.times() > 0);
-        let forced = before.iter().any(|counted| counted.is_forced || (counted.was_done_since && counted.times() > 0));
+        let before = tallies.blocking_versions(of.0, of.1);
+        let done = before.iter().any(|counted| counted.done_count() > 0);
+        let forced =
+            before.iter().any(|counted| counted.is_forced || (counted.was_done_since && counted.done_count() > 0));
         match (done, forced) {
             (true, true) => found.over += 1,
             (true, false) => {
                 found.again += 1;
                 let due =
                     before.into_iter().filter(|counted| taken.insert((counted.key.clone(), counted.version.clone())));
-                found.settled.extend(due.flat_map(VersionCount::revoking_rows));
+                found.settled.extend(due.flat_map(VersionCount::make_revoking_rows));
             }
             (false, true) => found.again += 1,
             (false, false) => found.fresh += 1,

@@ -12,7 +12,7 @@ use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::failure::Failure;
 use crate::ledger::items::key::{Fingerprint, Key};
 use crate::ledger::items::write_mode::ReprocessPolicy;
-use crate::maintain::close_failure::closing_row;
+use crate::maintain::close_failure::make_closing_row;
 use crate::maintain::version_counts::{VersionCount, VersionCounts};
 use crate::store::scan::scanned_tabs::ScannedTabs;
 use crate::time::Timestamp;
@@ -46,11 +46,11 @@ pub fn plan_reset_of(
     is_one: impl Fn(&Key) -> bool,
 ) -> ResetPlan {
     let tallies = VersionCounts::new(again, &listing.rows, &[], None);
-    let done: Vec<_> = tallies.done().into_iter().filter(|counted| is_one(&counted.key)).collect();
+    let done: Vec<_> = tallies.done_versions().into_iter().filter(|counted| is_one(&counted.key)).collect();
     let keys = done.iter().map(|counted| &counted.key).collect::<HashSet<_>>().len() as u64;
-    let mut settled: Vec<ItemResult> = done.into_iter().flat_map(VersionCount::revoking_rows).collect();
+    let mut settled: Vec<ItemResult> = done.into_iter().flat_map(VersionCount::make_revoking_rows).collect();
     let rows = settled.len() as u64;
-    let mut closing = closing_rows(listing, again, now);
+    let mut closing = make_closing_rows(listing, again, now);
     closing.retain(|failure| is_one(&failure.key));
     let failures = closing.len() as u64;
     settled.extend(closing.into_iter().map(|failure| ItemResult::Failed(Box::new(failure))));
@@ -58,7 +58,7 @@ pub fn plan_reset_of(
 }
 
 /// Returns a row for each failure that is not closed, later than its other rows.
-fn closing_rows(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> Vec<Failure> {
+fn make_closing_rows(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> Vec<Failure> {
     let index = &listing.snapshot.processed_index;
     let mut newest: HashMap<Fingerprint, &Failure> = HashMap::new();
     let counts = |failure: &&Failure| {
@@ -68,5 +68,5 @@ fn closing_rows(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -
         newest.insert(failure.key.fingerprint(), failure);
     }
     let open = index.failures().into_iter().filter_map(|(key, prior)| Some((*newest.get(&key)?, prior)));
-    open.map(|(failure, prior)| closing_row(failure, prior, WHY, now)).collect()
+    open.map(|(failure, prior)| make_closing_row(failure, prior, WHY, now)).collect()
 }

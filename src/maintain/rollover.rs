@@ -11,12 +11,12 @@
 use std::collections::HashSet;
 
 use crate::ledger::commit::changes::ItemResult;
-use crate::ledger::items::failure::{Failure, failure_hash};
+use crate::ledger::items::failure::{Failure, hash_failure};
 use crate::ledger::items::key::Fingerprint;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::state::rollover::MAX_PREDECESSORS;
 use crate::ledger::state::snapshot::Snapshot;
-use crate::maintain::close_failure::closing_row;
+use crate::maintain::close_failure::make_closing_row;
 use crate::store::scan::scanned_tabs::ScannedTabs;
 use crate::time::Timestamp;
 
@@ -83,7 +83,7 @@ pub enum RolloverRefusal {
 
 impl RolloverRefusal {
     /// Returns whether an ordinary run of the job removes the obstacle.
-    pub fn passes(&self) -> bool {
+    pub fn is_removed_by_run(&self) -> bool {
         matches!(self, Self::ActionPending | Self::InDoubt | Self::ReprocessPending | Self::FailureNotFound)
     }
 }
@@ -115,7 +115,7 @@ pub fn plan_rollover(
         (Some(_), false) => RolloverStage::Started,
         (None, false) => RolloverStage::NotStarted,
     };
-    let failures = failures(old).ok_or(RolloverRefusal::FailureNotFound)?;
+    let failures = collect_failures(old).ok_or(RolloverRefusal::FailureNotFound)?;
     let (keys, count) = (index.keys(), failures.len() as u64);
     if stage == RolloverStage::Complete {
         return Ok(RolloverPlan { stage, keys, failures: count, settled: Vec::new() });
@@ -138,7 +138,7 @@ pub fn plan_rollover(
         // The closing rows are made from the failures' rows, which the old spreadsheet still has.
         let done_failures = old.failures.iter().map(|(_, failure)| failure);
         let done_failures = done_failures.filter(|failure| !going.contains(&failure.key.fingerprint()));
-        settled.extend(processed_meanwhile(done_failures, &new.processed_index, now));
+        settled.extend(close_processed_failures(done_failures, &new.processed_index, now));
     }
     let is_recorded = |failure: &Failure| new.is_some_and(|new| is_recorded_in(&new.processed_index, failure));
     settled.extend(
@@ -149,7 +149,7 @@ pub fn plan_rollover(
 
 /// Returns the failures that are not done, each as in its latest row, with the number of runs in
 /// which it failed. `None` if one has no row.
-fn failures(old: &ScannedTabs) -> Option<Vec<Failure>> {
+fn collect_failures(old: &ScannedTabs) -> Option<Vec<Failure>> {
     let index = &old.snapshot.processed_index;
     let row = |number: u32, key: Fingerprint| {
         // Rows that wait to be restored have no number of their own; of these, the newest.
@@ -168,13 +168,13 @@ fn failures(old: &ScannedTabs) -> Option<Vec<Failure>> {
 fn is_recorded_in(index: &ProcessedIndex, failure: &Failure) -> bool {
     index.prior_failure(&failure.key).is_some_and(|prior| {
         let same = prior
-            .is_recorded(index.policy().version_hash(&failure.version), failure_hash(&failure.step, &failure.error));
+            .is_recorded(index.policy().version_hash(&failure.version), hash_failure(&failure.step, &failure.error));
         same && prior.state == failure.state && prior.attempts == failure.attempts
     })
 }
 
 /// Returns rows that close failures of the new spreadsheet which are done by now.
-fn processed_meanwhile<'f>(
+fn close_processed_failures<'f>(
     done_failures: impl Iterator<Item = &'f Failure>,
     new: &ProcessedIndex,
     now: Timestamp,
@@ -182,7 +182,7 @@ fn processed_meanwhile<'f>(
     let mut met = HashSet::new();
     let due = done_failures.filter_map(|failure| {
         let prior = new.prior_failure(&failure.key).filter(|_| met.insert(failure.key.fingerprint()))?;
-        Some(ItemResult::Failed(Box::new(closing_row(failure, prior, WHY, now))))
+        Some(ItemResult::Failed(Box::new(make_closing_row(failure, prior, WHY, now))))
     });
     due.collect()
 }

@@ -33,14 +33,14 @@ pub fn order_rows(listing: &ScannedTabs, before: Timestamp) -> Vec<AgedRow<'_>> 
     for row in own() {
         sequence.push_row(&row.run, row.order);
     }
-    let mut ranked: Vec<_> = sequence.ranks(&first_commits(listing)).into_iter().zip(own()).collect();
+    let mut ranked: Vec<_> = sequence.rank_rows(&find_first_commits(listing)).into_iter().zip(own()).collect();
     ranked.sort_by_key(|(rank, _)| *rank);
     let rows = listing.rows.iter().filter(|row| row.is_in_predecessor).chain(ranked.into_iter().map(|(_, row)| row));
     let latest = listing.snapshot.state.lease.since.max(before).add_ms(AHEAD_MS);
     mark_old(rows.map(|row| AgedRow { row, is_old: false }).collect(), before, latest)
 }
 
-fn first_commits(listing: &ScannedTabs) -> FirstCommits {
+fn find_first_commits(listing: &ScannedTabs) -> FirstCommits {
     let state = &listing.snapshot.state;
     let ended = listing.runs.iter().map(|(_, run)| run).filter(|run| run.job == state.job);
     ended.chain(&state.run).map(|run| (run.id.clone(), run.first_commit)).collect()

@@ -32,14 +32,14 @@ pub struct VersionCount {
 
 impl VersionCount {
     /// Returns how often the version is done; more than once if people copied rows.
-    pub fn times(&self) -> u32 {
+    pub fn done_count(&self) -> u32 {
         self.done.saturating_sub(self.forgotten)
     }
 
     /// Returns the rows that revoke all of it.
-    pub fn revoking_rows(&self) -> impl Iterator<Item = ItemResult> + use<> {
+    pub fn make_revoking_rows(&self) -> impl Iterator<Item = ItemResult> + use<> {
         let forgotten = ItemResult::Revoked { key: self.key.clone(), version: self.version.clone() };
-        std::iter::repeat_n(forgotten, self.times() as usize)
+        std::iter::repeat_n(forgotten, self.done_count() as usize)
     }
 }
 
@@ -84,15 +84,15 @@ impl VersionCounts {
     }
 
     /// Returns everything that is done, by key and version.
-    pub fn done(&self) -> Vec<&VersionCount> {
-        let mut done: Vec<&VersionCount> = self.counted.values().filter(|counted| counted.times() > 0).collect();
+    pub fn done_versions(&self) -> Vec<&VersionCount> {
+        let mut done: Vec<&VersionCount> = self.counted.values().filter(|counted| counted.done_count() > 0).collect();
         done.sort_unstable_by_key(|counted| (&counted.key, &counted.version.0));
         done
     }
 
     /// Returns what prevents this version of a key from being processed. These are its own rows or,
     /// where one version counts, the rows of all versions, last first.
-    pub fn before(&self, key: Fingerprint, mark: u64) -> Vec<&VersionCount> {
+    pub fn blocking_versions(&self, key: Fingerprint, mark: u64) -> Vec<&VersionCount> {
         let one = |mark: u64| self.counted.get(&(key, mark));
         match self.again {
             ReprocessPolicy::EachVersion => one(mark).into_iter().collect(),
@@ -131,10 +131,10 @@ mod tests {
         let key = Fingerprint::new("a");
         let every = VersionCounts::new(ReprocessPolicy::EachVersion, &rows, &["r2".to_owned()], None);
         let mark = |version: &str| ReprocessPolicy::EachVersion.version_hash(&Version(version.into()));
-        let counted = every.before(key, mark("1"));
-        assert_eq!((counted.len(), counted[0].times(), counted[0].is_forced), (1, 1, true));
-        assert!(every.before(key, mark("3")).is_empty());
+        let counted = every.blocking_versions(key, mark("1"));
+        assert_eq!((counted.len(), counted[0].done_count(), counted[0].is_forced), (1, 1, true));
+        assert!(every.blocking_versions(key, mark("3")).is_empty());
         let other = VersionCounts::new(ReprocessPolicy::OnChange, &rows, &[], None);
-        assert_eq!(other.before(key, mark("3")).len(), 2, "any version is in the way where one counts");
+        assert_eq!(other.blocking_versions(key, mark("3")).len(), 2, "any version is in the way where one counts");
     }
 }

@@ -32,7 +32,7 @@ pub fn is_error_document(document: &Value) -> bool {
 }
 
 /// Returns the beginning of a document, for messages.
-pub fn shown(document: &Value) -> String {
+pub fn shorten_document(document: &Value) -> String {
     let text = document.to_string();
     match text.char_indices().nth(SHOWN_CHARS) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
@@ -65,6 +65,6 @@ mod tests {
         ] {
             assert!(!is_error_document(&document), "{document}");
         }
-        assert_eq!(shown(&json!({"error": "x".repeat(500)})).chars().count(), 161);
+        assert_eq!(shorten_document(&json!({"error": "x".repeat(500)})).chars().count(), 161);
     }
 }

@@ -19,19 +19,19 @@ pub struct Evaluation {
     /// Maximum number of output values.
     pub max_values: usize,
     /// The bounds of time and memory.
-    pub bounds: Bounds,
+    pub bounds: EvaluationBounds,
 }
 
 /// The time and memory that one evaluation may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds {
+pub struct EvaluationBounds {
     /// The time after which the evaluation is stopped.
     pub time: Duration,
     /// Maximum memory, in bytes.
     pub memory: u64,
 }
 
-impl Default for Bounds {
+impl Default for EvaluationBounds {
     /// 10 seconds and 512 MiB.
     fn default() -> Self {
         Self { time: Duration::from_secs(10), memory: 512 << 20 }

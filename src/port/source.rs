@@ -64,7 +64,7 @@ pub enum SourceError {
     },
     /// Its content is invalid from here on: a truncated file, a document that is not valid JSON.
     #[error("{position}: {why}")]
-    Broken {
+    InvalidContent {
         /// The position of the error.
         position: String,
         /// The error, and what to do.
@@ -72,7 +72,7 @@ pub enum SourceError {
     },
     /// Its content and the settings below `[source]` do not fit, or the settings leave a choice.
     #[error("{position}: {why}")]
-    Misread {
+    SettingsMismatch {
         /// The position of the text that shows it.
         position: String,
         /// What does not fit.
@@ -91,7 +91,7 @@ pub enum SourceError {
     },
     /// Its first bytes show another format than the job file names.
     #[error("{what} is {seen}; no record of it was read")]
-    Foreign {
+    OtherFormat {
         /// The file or address.
         what: String,
         /// The format found.
@@ -131,16 +131,18 @@ impl SourceError {
         "it looks like what a service says when it is out of order or refuses: see what wrote it, then run again";
 
     /// Returns the error for `what` that is one line of text in place of a table.
-    pub fn one_line(what: &str, line: &str) -> Self {
+    pub fn from_one_line(what: &str, line: &str) -> Self {
         let shown: String = line.chars().take(120).collect();
         let seen = format!("one line of text and no table: {shown:?}");
-        Self::Foreign { what: what.to_owned(), seen, advice: Self::ERROR_TEXT_ADVICE.to_owned() }
+        Self::OtherFormat { what: what.to_owned(), seen, advice: Self::ERROR_TEXT_ADVICE.to_owned() }
     }
 
     /// Returns the next step, if the error has one of its own.
     pub fn advice(&self) -> Option<&str> {
         match self {
-            Self::Misread { advice, .. } | Self::Foreign { advice, .. } | Self::Stage { advice, .. } => Some(advice),
+            Self::SettingsMismatch { advice, .. } | Self::OtherFormat { advice, .. } | Self::Stage { advice, .. } => {
+                Some(advice)
+            }
             _ => None,
         }
     }
@@ -149,10 +151,10 @@ impl SourceError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Missing { .. }
-            | Self::Broken { .. }
-            | Self::Misread { .. }
+            | Self::InvalidContent { .. }
+            | Self::SettingsMismatch { .. }
             | Self::Ambiguous { .. }
-            | Self::Foreign { .. } => Fault::Inconsistent,
+            | Self::OtherFormat { .. } => Fault::Inconsistent,
             Self::Denied { .. } => Fault::Denied,
             Self::Unavailable { .. } => Fault::Transient,
             Self::Stage { fault, .. } => *fault,

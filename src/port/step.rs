@@ -139,7 +139,7 @@ pub enum IdentifyError {
     Key(#[from] KeyError),
     /// The record has no such member.
     #[error("the record has no key: it has no {path}, but {members}")]
-    Absent {
+    KeyMissing {
         /// The jq path.
         path: String,
         /// The first names that it has.

@@ -56,7 +56,7 @@ pub trait Store: Send + Sync {
     }
 
     /// Returns the calls so far.
-    fn usage(&self) -> Usage;
+    fn usage(&self) -> CallUsage;
 
     /// Returns the ids of the tabs that people look at, as last read or written; none of a store
     /// without tabs.
@@ -91,7 +91,7 @@ pub struct MisplacedWrites {
 
 /// Calls to the service behind a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
+pub struct CallUsage {
     /// Calls that the service counts as reads, retries included.
     pub reads: u64,
     /// Calls that the service counts as writes, retries included.
@@ -122,7 +122,7 @@ pub enum StoreError {
     },
     /// Something other than the service answered.
     #[error("{why}")]
-    Foreign {
+    ForeignResponse {
         /// The content found, and what to do.
         why: String,
     },
@@ -161,7 +161,7 @@ pub enum StoreError {
     },
     /// The service does not behave as the protocol requires.
     #[error("{why}")]
-    Unsafe {
+    NoWorkingGuard {
         /// The result of the capability probe.
         why: String,
     },
@@ -181,10 +181,10 @@ impl StoreError {
         match self {
             Self::Unavailable { fault, .. } | Self::Proxy { fault, .. } => *fault,
             // The login page of a network disappears after a login.
-            Self::Foreign { .. } => Fault::Transient,
+            Self::ForeignResponse { .. } => Fault::Transient,
             Self::Machine { .. } => Fault::Machine,
             Self::Denied { .. } => Fault::Denied,
-            Self::Missing { .. } | Self::Inconsistent { .. } | Self::Unsafe { .. } => Fault::Inconsistent,
+            Self::Missing { .. } | Self::Inconsistent { .. } | Self::NoWorkingGuard { .. } => Fault::Inconsistent,
             Self::Predecessor { error, .. } => error.fault(),
         }
     }
@@ -201,7 +201,7 @@ impl StoreError {
     /// not disappear by itself.
     pub fn final_fault(&self) -> Fault {
         match self {
-            Self::Foreign { .. } => Fault::Inconsistent,
+            Self::ForeignResponse { .. } => Fault::Inconsistent,
             Self::Predecessor { error, .. } => error.final_fault(),
             error => error.fault(),
         }

@@ -7,7 +7,7 @@ use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::items::failure::StoredFailure;
 use crate::ledger::items::key::Fingerprint;
 use crate::ledger::state::snapshot::LoadReport;
-use crate::port::store::{MisplacedWrites, Store, StoreError, Usage};
+use crate::port::store::{CallUsage, MisplacedWrites, Store, StoreError};
 
 /// A store that does something else with commits, or with reads, than the one behind it. Everything
 /// else is that store's.
@@ -60,7 +60,7 @@ impl<T: StoreLayer> Store for T {
         self.inner().read_record_hashes(rows)
     }
 
-    fn usage(&self) -> Usage {
+    fn usage(&self) -> CallUsage {
         self.inner().usage()
     }
 }

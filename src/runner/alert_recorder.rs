@@ -107,12 +107,12 @@ impl AlertRecorder {
     }
 
     /// Returns the state after the next commit, at `now`. A last commit also reports.
-    pub fn text_after(&mut self, run: &str, recorded: &RecordedRuns<'_>, now: Timestamp) -> String {
-        let mut state = self.state_with(recorded);
+    pub fn encode_next_state(&mut self, run: &str, recorded: &RecordedRuns<'_>, now: Timestamp) -> String {
+        let mut state = self.next_state(recorded);
         self.drafted.clear();
         if let Some(ended) = recorded.ended {
             if self.is_counted {
-                state.observe_run(&observation(ended), &self.alerts.rules);
+                state.observe_run(&observe_run(ended), &self.alerts.rules);
             }
             let next_due = match ended.end_state.next_due {
                 NextDue::At { due, .. } => Some(due),
@@ -137,13 +137,13 @@ impl AlertRecorder {
         text
     }
 
-    fn state_with(&self, recorded: &RecordedRuns<'_>) -> AlertState {
+    fn next_state(&self, recorded: &RecordedRuns<'_>) -> AlertState {
         let mut state = self.state.clone();
         if !self.has_claimed {
             let is_reported = |run: &&Run| self.alerts.reported_run.as_ref() == Some(&run.id);
             let abandoned = recorded.abandoned.iter().filter(|run| !is_reported(run));
             for run in abandoned.chain(recorded.closed.iter().copied()) {
-                state.observe_run(&observation(run), &self.alerts.rules);
+                state.observe_run(&observe_run(run), &self.alerts.rules);
             }
         }
         state
@@ -163,7 +163,7 @@ impl AlertRecorder {
 }
 
 /// Returns a run as alerts see it.
-fn observation(run: &Run) -> RunObservation {
+fn observe_run(run: &Run) -> RunObservation {
     RunObservation {
         ending: match run.status {
             RunStatus::Succeeded | RunStatus::Partial => ObservedEnding::Finished,
@@ -222,10 +222,10 @@ mod tests {
         let mut run = Run::new("r1".into(), "j".into(), Trigger::default(), Timestamp(0));
         run.status = RunStatus::Failed;
         let last = RecordedRuns { abandoned: &[], closed: Vec::new(), ended: Some(&run), tabs: TabIds::default() };
-        let stored = recorder.text_after("r1", &last, Timestamp(1_000));
+        let stored = recorder.encode_next_state("r1", &last, Timestamp(1_000));
         recorder.on_applied(true);
         let repair = RecordedRuns { abandoned: &[], closed: Vec::new(), ended: None, tabs: TabIds::default() };
-        assert_eq!(recorder.text_after("r1", &repair, Timestamp(2_000)), stored);
+        assert_eq!(recorder.encode_next_state("r1", &repair, Timestamp(2_000)), stored);
         assert_eq!(sent.lock().expect("no test panics while it holds this").len(), 1);
     }
 }

@@ -6,12 +6,12 @@
 
 use crate::ledger::rows::table_header::ADDED_KEY_COLUMN;
 use crate::ledger::runs::event::{Event, EventSink};
-use crate::ledger::values::columns::{Columns, header_text};
+use crate::ledger::values::columns::{Columns, trim_header};
 use crate::ledger::values::json_path::MemberPath;
 use crate::port::source::{HeaderRow, Source, SourceError};
 use crate::port::step::KeyFinder;
 use crate::runner::run_config::RunError;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// Reads the header row, which may take long, unless the run is stopped meanwhile. Reports its
 /// notes.
@@ -19,11 +19,11 @@ pub async fn check_header(
     source: &mut dyn Source,
     identify: &dyn KeyFinder,
     events: &EventSink,
-    stop: &Stop,
+    stop: &StopHandle,
 ) -> Result<(), RunError> {
     let notes = tokio::select! {
         notes = read_header(source, identify) => notes?,
-        reason = stop.reason() => return Err(RunError::Stopped { reason }),
+        reason = stop.wait_for_reason() => return Err(RunError::Stopped { reason }),
     };
     for message in notes {
         events(Event::LastingAnomaly { message, is_known: false });
@@ -43,9 +43,9 @@ pub async fn read_header(source: &mut dyn Source, identify: &dyn KeyFinder) -> R
         // An error text in place of a table has no rows.
         Ok(None) if is_prose(&header_row) => {
             let line = header_row.fields.join(",");
-            Err(RunError::Input(SourceError::one_line(&header_row.what, &line)))
+            Err(RunError::Input(SourceError::from_one_line(&header_row.what, &line)))
         }
-        Err(error @ SourceError::Foreign { .. }) => Err(RunError::Input(error)),
+        Err(error @ SourceError::OtherFormat { .. }) => Err(RunError::Input(error)),
         _ => Err(RunError::NoField { what, path: path.to_string(), header_row: Box::new(header_row) }),
     }
 }
@@ -70,7 +70,7 @@ pub async fn find_unknown_columns(
     key_column: Option<&str>,
 ) -> Vec<(String, RunError)> {
     let Some(header_row) = source.header_row().await else { return Vec::new() };
-    let fields: Vec<&str> = header_row.fields.iter().map(|field| header_text(field)).collect();
+    let fields: Vec<&str> = header_row.fields.iter().map(|field| trim_header(field)).collect();
     let is_known = |name: &str| fields.contains(&name) || [Some(ADDED_KEY_COLUMN), key_column].contains(&Some(name));
     let typed = columns.types.iter().map(|(name, _)| ("[sheet] columns", name));
     let ordered = columns.order.iter().map(|name| ("[sheet] order", name));
@@ -87,7 +87,7 @@ pub async fn find_unknown_columns(
 /// sentence for each. For jobs without steps; nothing is known without a header row.
 pub async fn remove_gone_fields(source: &mut dyn Source, own_columns: &mut Vec<String>) -> Vec<String> {
     let Some(header_row) = source.header_row().await else { return Vec::new() };
-    let has = |name: &String| header_row.fields.iter().any(|field| header_text(field) == name);
+    let has = |name: &String| header_row.fields.iter().any(|field| trim_header(field) == name);
     let (kept, gone): (Vec<String>, Vec<String>) = own_columns.drain(..).partition(has);
     *own_columns = kept;
     let what = &header_row.what;

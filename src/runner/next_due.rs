@@ -27,9 +27,9 @@ pub struct OccurrenceRun {
 
 /// Returns when the run after this one is due; `zone` is the spreadsheet's. The run is late after
 /// the grace of the schedule and the time that this run took, or with `ready_by` immediately.
-pub fn next_due(schedule: Option<&JobSchedule>, run: OccurrenceRun, zone: &TimeZone) -> NextDue {
+pub fn find_next_due(schedule: Option<&JobSchedule>, run: OccurrenceRun, zone: &TimeZone) -> NextDue {
     let Some(schedule) = schedule else { return NextDue::Never };
-    let Some(next) = next_occurrence(schedule, run) else { return NextDue::Never };
+    let Some(next) = find_next_occurrence(schedule, run) else { return NextDue::Never };
     let due = next.is_expected_at();
     let patience_ms = match schedule.ready_by {
         Some(_) => 0,
@@ -37,14 +37,14 @@ pub fn next_due(schedule: Option<&JobSchedule>, run: OccurrenceRun, zone: &TimeZ
     };
     NextDue::At {
         due,
-        due_local_ms: local_ms(due, zone),
-        late_local_ms: unambiguous_local_ms(due.add_ms(patience_ms), zone),
+        due_local_ms: convert_to_local_ms(due, zone),
+        late_local_ms: convert_to_unambiguous_local_ms(due.add_ms(patience_ms), zone),
     }
 }
 
 /// Returns the first occurrence that the run does not count for. It is after the run's own, or
 /// starts more than a minute after the run did.
-fn next_occurrence(schedule: &JobSchedule, run: OccurrenceRun) -> Option<Occurrence> {
+fn find_next_occurrence(schedule: &JobSchedule, run: OccurrenceRun) -> Option<Occurrence> {
     let has_covered = |occurrence: &Occurrence| run.started.add_ms(EARLY_MS) >= occurrence.starts_at;
     let mut next = schedule.next_after(run.scheduled_for.unwrap_or(run.started), run.took_ms)?;
     for _ in 0..MAX_COVERED {
@@ -57,30 +57,30 @@ fn next_occurrence(schedule: &JobSchedule, run: OccurrenceRun) -> Option<Occurre
 }
 
 /// Returns how far the zone's clock is ahead of UTC at an instant, in milliseconds.
-pub fn utc_offset_ms(at: Timestamp, zone: &TimeZone) -> i64 {
+pub fn find_utc_offset(at: Timestamp, zone: &TimeZone) -> i64 {
     let seconds = jiff::Timestamp::from_millisecond(at.0).map_or(0, |at| zone.to_offset(at).seconds());
     i64::from(seconds) * 1_000
 }
 
 /// Returns what the zone's clock shows at an instant, in milliseconds since 1970 began on it.
-fn local_ms(at: Timestamp, zone: &TimeZone) -> i64 {
-    at.0.saturating_add(utc_offset_ms(at, zone))
+fn convert_to_local_ms(at: Timestamp, zone: &TimeZone) -> i64 {
+    at.0.saturating_add(find_utc_offset(at, zone))
 }
 
 /// The same; but for a local time that comes twice, because the clock is set back, the end of the
 /// repeated time. So a comparison with the clock is neither true too early nor false again.
-fn unambiguous_local_ms(at: Timestamp, zone: &TimeZone) -> i64 {
+fn convert_to_unambiguous_local_ms(at: Timestamp, zone: &TimeZone) -> i64 {
     let Ok(instant) = jiff::Timestamp::from_millisecond(at.0) else { return at.0 };
     let local = zone.to_datetime(instant);
     if !matches!(zone.to_ambiguous_timestamp(local).offset(), AmbiguousOffset::Fold { .. }) {
-        return local_ms(at, zone);
+        return convert_to_local_ms(at, zone);
     }
-    let Ok(later) = zone.to_ambiguous_timestamp(local).later() else { return local_ms(at, zone) };
+    let Ok(later) = zone.to_ambiguous_timestamp(local).later() else { return convert_to_local_ms(at, zone) };
     // The change itself, at or before the second of the two.
     let just_after = jiff::Timestamp::from_millisecond(later.as_millisecond().saturating_add(1)).unwrap_or(later);
-    let Some(change) = zone.preceding(just_after).next() else { return local_ms(at, zone) };
+    let Some(change) = zone.preceding(just_after).next() else { return convert_to_local_ms(at, zone) };
     let changed_ms = change.timestamp().as_millisecond();
-    changed_ms.saturating_add(utc_offset_ms(Timestamp(changed_ms.saturating_sub(1)), zone))
+    changed_ms.saturating_add(find_utc_offset(Timestamp(changed_ms.saturating_sub(1)), zone))
 }
 
 #[cfg(test)]
@@ -108,7 +108,7 @@ mod tests {
 
     /// The due time, and what the spreadsheet's clock shows when it is late.
     fn next(schedule: &JobSchedule, run: OccurrenceRun) -> (String, String) {
-        match next_due(Some(schedule), run, &zone("Europe/Berlin")) {
+        match find_next_due(Some(schedule), run, &zone("Europe/Berlin")) {
             NextDue::At { due, late_local_ms, .. } => (due.to_string(), Timestamp(late_local_ms).to_string()),
             other => panic!("no time: {other:?}"),
         }
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(own, ("2026-06-03T07:00:00.000Z".into(), "2026-06-03T10:01:00.000Z".into()));
         assert_eq!(next(&nine, run(None, "2026-06-02T06:59:30Z")).0, "2026-06-03T07:00:00.000Z");
         assert_eq!(next(&nine, run(None, "2026-06-02T06:30:00Z")).0, "2026-06-02T07:00:00.000Z");
-        assert_eq!(next_due(None, run(None, "2026-06-02T06:30:00Z"), &TimeZone::UTC), NextDue::Never);
+        assert_eq!(find_next_due(None, run(None, "2026-06-02T06:30:00Z"), &TimeZone::UTC), NextDue::Never);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ledger::items::key::{Key, Version};
 use crate::ledger::leases::lease::Fence;
-use crate::ledger::rows::row_builder::row_of;
+use crate::ledger::rows::row_builder::build_row;
 use crate::ledger::rows::table_header::{KeyColumn, choose_key_column};
 use crate::ledger::values::columns::Columns;
 use crate::port::preview::Preview;
@@ -45,12 +45,12 @@ pub struct FirstRow {
 
 impl Preview for FirstRow {
     fn columns(&self) -> BoxFuture<'_, Option<Vec<String>>> {
-        self.look().boxed()
+        self.find_columns().boxed()
     }
 }
 
 impl FirstRow {
-    async fn look(&self) -> Option<Vec<String>> {
+    async fn find_columns(&self) -> Option<Vec<String>> {
         if self.steps.iter().any(|step| step.has_outside_effects()) {
             return None;
         }
@@ -59,7 +59,7 @@ impl FirstRow {
             let record = source.next().await.ok()??;
             let Ok(body) = record.body else { continue };
             let Ok((key, version)) = self.identify.identify(&body).await else { continue };
-            if let Some(columns) = self.columns_of(body, &key, version).await {
+            if let Some(columns) = self.make_columns(body, &key, version).await {
                 return Some(columns);
             }
         }
@@ -67,9 +67,9 @@ impl FirstRow {
     }
 
     /// Returns the columns of a record's first row; `None` if it makes none.
-    async fn columns_of(&self, body: Value, key: &Key, version: Version) -> Option<Vec<String>> {
+    async fn make_columns(&self, body: Value, key: &Key, version: Version) -> Option<Vec<String>> {
         let values = run_steps(&self.steps, body, key, version).await?;
-        let row = row_of(values.into_iter().next()?, &self.columns).ok()?;
+        let row = build_row(values.into_iter().next()?, &self.columns).ok()?;
         let added = self.key_column.is_none() && choose_key_column(&self.key_expression, &row, key) == KeyColumn::Added;
         let key_column = added.then(|| KeyColumn::Added.name().to_owned());
         Some(key_column.into_iter().chain(row.cells.into_iter().map(|(name, _)| name)).collect())

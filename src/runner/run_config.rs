@@ -31,7 +31,7 @@ use crate::retry::RetryPolicy;
 use crate::rng::Rng;
 use crate::runner::alert_recorder::RunAlerts;
 use crate::runner::input::input_queue::RetryScope;
-use crate::runner::queue::first_records::Cause;
+use crate::runner::queue::first_records::CommonCause;
 use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::StopReason;
 use crate::runner::warning_memory::WarningMemory;
@@ -78,7 +78,7 @@ pub struct PreparedChanges {
 impl PreparedChanges {
     /// Returns the changes that are still due. A key whose rows were removed from Processed
     /// meanwhile is not revoked again.
-    pub fn due(self, index: &ProcessedIndex) -> Vec<ItemResult> {
+    pub fn due_changes(self, index: &ProcessedIndex) -> Vec<ItemResult> {
         // If only one version of a key counts, an older one is not done by itself and is revoked
         // with it.
         let one_counts = index.policy() != ReprocessPolicy::EachVersion;
@@ -180,7 +180,7 @@ pub enum RunError {
         what: String,
     },
     /// The definition in the job file changed: everything would be processed again.
-    #[error("run the job: its {} changed since the last run, which would process {} again", moved.join(" and "), keys_in_words(*keys))]
+    #[error("run the job: its {} changed since the last run, which would process {} again", moved.join(" and "), count_keys_in_words(*keys))]
     DefinitionChanged {
         /// The changed settings.
         moved: Vec<&'static str>,
@@ -261,7 +261,7 @@ pub enum RunError {
     #[error("read the source: {0}")]
     Input(SourceError),
     /// No record would have a key, or every record would lose its version.
-    #[error("run the job: {what} {path} names a field that the header row of {} does not have: it has {}", header_row.what, listed(&header_row.fields))]
+    #[error("run the job: {what} {path} names a field that the header row of {} does not have: it has {}", header_row.what, join_fields(&header_row.fields))]
     NoField {
         /// `key` or `version`, or where a column is named.
         what: &'static str,
@@ -274,12 +274,12 @@ pub enum RunError {
     #[error("run the job: {}", cause.sentence())]
     CommonCause {
         /// The common cause.
-        cause: Box<Cause>,
+        cause: Box<CommonCause>,
         /// What the run achieved; `None` if only the source was checked.
         report: Option<Box<RunReport>>,
     },
     /// The source could not be read to its end. Earlier records are applied.
-    #[error("{}: {error}", work_of(error))]
+    #[error("{}: {error}", describe_source_work(error))]
     Source {
         /// The error and its place.
         error: SourceError,
@@ -313,12 +313,12 @@ impl RunError {
 }
 
 /// Returns what the run was doing with its source.
-fn work_of(error: &SourceError) -> &'static str {
+fn describe_source_work(error: &SourceError) -> &'static str {
     if matches!(error, SourceError::Stage { .. }) { "run the job" } else { "read the source" }
 }
 
 /// Lists field names, at most the first ten.
-fn listed(fields: &[String]) -> String {
+fn join_fields(fields: &[String]) -> String {
     const MOST: usize = 10;
     let cut = |name: &String| match name.char_indices().nth(60) {
         Some((at, _)) => format!("\"{}…\"", name.get(..at).unwrap_or_default()),
@@ -331,6 +331,6 @@ fn listed(fields: &[String]) -> String {
     format!("{}{more}", names.join(", "))
 }
 
-fn keys_in_words(keys: u64) -> String {
+fn count_keys_in_words(keys: u64) -> String {
     if keys == 1 { "1 key".to_owned() } else { format!("{keys} keys") }
 }

@@ -27,13 +27,13 @@ pub struct RunEnd {
 /// Why a run ends.
 pub enum EndCause {
     /// The run can't continue, although the sheet is writable. The text is all that the row contains.
-    GivenUp(String),
+    CannotContinue(String),
     /// An error of this machine or of the source, or first records that all fail alike.
     Failed(String),
     /// A request, or the deadline.
     Stopped(StopReason),
     /// The occurrence did not run; this row records why.
-    Closed(RunStatus, String),
+    NotRun(RunStatus, String),
     /// The source is exhausted.
     SourceRead(FullPass),
 }
@@ -65,7 +65,7 @@ impl RunEnd {
         let run = Run { end_state: RunEndState { next_due: self.next_due, ..run.end_state }, ..run };
         let finished = Some(self.finished);
         let (status, message) = match &self.cause {
-            EndCause::GivenUp(why) => {
+            EndCause::CannotContinue(why) => {
                 return Run { status: RunStatus::Failed, message: why.clone(), finished, ..run };
             }
             EndCause::Failed(error) => (RunStatus::Failed, error.clone()),
@@ -75,8 +75,8 @@ impl RunEnd {
             EndCause::Stopped(reason) => {
                 (RunStatus::Interrupted, format!("stopped by {}; the next run continues", reason.as_str()))
             }
-            EndCause::Closed(status, why) => (*status, why.clone()),
-            EndCause::SourceRead(pass) => pass.status_and_message(&run),
+            EndCause::NotRun(status, why) => (*status, why.clone()),
+            EndCause::SourceRead(pass) => pass.decide_status(&run),
         };
         let messages = [message, self.repeated.clone().unwrap_or_default(), run.message];
         Run { status, message: join_phrases(&messages), finished, ..run }
@@ -84,11 +84,11 @@ impl RunEnd {
 }
 
 impl FullPass {
-    fn status_and_message(&self, run: &Run) -> (RunStatus, String) {
+    fn decide_status(&self, run: &Run) -> (RunStatus, String) {
         // A run that holds changes back has named what it would fall short of.
         let violations = match &self.held {
             Some(held) => held.sentence(),
-            None => self.expectations.violations(&run.counts, &self.filled).join("; "),
+            None => self.expectations.find_violations(&run.counts, &self.filled).join("; "),
         };
         let status = match (violations.is_empty(), run.counts.failed) {
             (false, _) => RunStatus::Degraded,
@@ -101,12 +101,21 @@ impl FullPass {
             failed => format!("{failed} failed; see Failures {}", self.job),
         };
         let outgrown = self.outgrown.clone().unwrap_or_default();
-        (status, join_phrases(&[violations, failed, rowless_phrase(self.rowless), self.unusual.join("; "), outgrown]))
+        (
+            status,
+            join_phrases(&[
+                violations,
+                failed,
+                describe_rowless_items(self.rowless),
+                self.unusual.join("; "),
+                outgrown,
+            ]),
+        )
     }
 }
 
 /// Returns the phrase about items that made no row; empty if there are none.
-fn rowless_phrase(items: u64) -> String {
+fn describe_rowless_items(items: u64) -> String {
     match items {
         0 => String::new(),
         1 => "1 item made no row".to_owned(),
@@ -166,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_run_that_was_given_up_says_nothing_else() {
-        let cause = EndCause::GivenUp("the tab belongs to another job".into());
+        let cause = EndCause::CannotContinue("the tab belongs to another job".into());
         let expected = (RunStatus::Failed, "the tab belongs to another job".into());
         assert_eq!(closed(cause, run(2, "4 rows were repaired")), expected);
     }

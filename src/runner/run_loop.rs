@@ -42,7 +42,7 @@ use crate::runner::records::failure_records::FailureRecords;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
 use crate::runner::schedule_claim::ScheduleClaim;
-use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::shutdown::{StopHandle, StopReason};
 use crate::runner::source_checks::check_source;
 use crate::runner::startup::{RunContext, StartupParts, open};
 use crate::runner::steps::journal_replay::{JournalTarget, Replay};
@@ -57,13 +57,13 @@ mod reports;
 
 /// Runs a job once over its source. Returns when everything that was taken in is committed or
 /// reported. On an error, earlier commits remain.
-pub async fn run_job(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Result<RunReport, RunError> {
+pub async fn run_job(mut parts: Dependencies, config: RunConfig, stop: StopHandle) -> Result<RunReport, RunError> {
     // Loading may take minutes while the service is down. Nothing is written yet, so it may be
     // cancelled anywhere.
     let startup = StartupParts::new(&parts);
     let mut opened = tokio::select! {
         opened = Box::pin(open(&startup, &config)) => opened?,
-        reason = stop.reason() => return Err(RunError::Stopped { reason }),
+        reason = stop.wait_for_reason() => return Err(RunError::Stopped { reason }),
     };
     let reads_once = parts.source.as_ref().is_some_and(|source| !source.is_rereadable());
     check_source(&mut parts, &config, &stop, &mut opened).await?;
@@ -126,7 +126,7 @@ enum LoopEvent {
 
 impl RunLoop {
     #[expect(clippy::too_many_lines, reason = "a list: one line for each part of a run")]
-    fn new(parts: Dependencies, config: RunConfig, stop: Stop, opened: RunContext) -> Result<Self, RunError> {
+    fn new(parts: Dependencies, config: RunConfig, stop: StopHandle, opened: RunContext) -> Result<Self, RunError> {
         let Dependencies {
             store,
             source,
@@ -168,7 +168,7 @@ impl RunLoop {
         let driver = CommitDriver { store: Arc::clone(&store), clock: Arc::clone(&clock), events };
         let mut opened = opened;
         let (began_ms, sheet_zone) = (opened.began_ms, opened.sheet_zone.clone());
-        let prepared = prepared.map(|prepared| prepared.due(&opened.intake.index)).unwrap_or_default();
+        let prepared = prepared.map(|prepared| prepared.due_changes(&opened.intake.index)).unwrap_or_default();
         for result in &results {
             opened.intake.clear_doubt(&result.key, &result.version);
         }
@@ -264,7 +264,7 @@ impl RunLoop {
                 LoopEvent::Tick => {}
             }
         }
-        self.replay.finish(self.has_abandoned_items);
+        self.replay.remove_used_journals(self.has_abandoned_items);
         self.report_added_columns();
         self.report_unusual_counts();
         self.emit(Event::Finished(Box::new(self.report())));
@@ -298,14 +298,14 @@ impl RunLoop {
         let left = left.unwrap_or_default();
         tokio::select! {
             biased;
-            outcome = committer.commit_finished() => LoopEvent::CommitEnded(outcome),
+            outcome = committer.wait_for_commit() => LoopEvent::CommitEnded(outcome),
             Some(steps_outcome) = active_steps.next(), if working => LoopEvent::StepsDone(steps_outcome),
             Some(rows) = forecast.steps.next(), if forecasting => LoopEvent::Forecast(rows),
             () = executor.stop.wait(), if (reading || working) && !*is_stopping => LoopEvent::StopRequested,
-            patience = executor.stop.forced(), if working && !reading && may_force => LoopEvent::ForceStop(patience),
+            patience = executor.stop.wait_for_force(), if working && !reading && may_force => LoopEvent::ForceStop(patience),
             () = clock.sleep(left), if leaving => LoopEvent::AbandonTimeout,
             question = lease_questions.next(), if may_answer => LoopEvent::LeaseAsked(question),
-            input = next_input(inputs), if reading && room && !unclaimed => LoopEvent::Input(input),
+            input = receive_input(inputs), if reading && room && !unclaimed => LoopEvent::Input(input),
             () = clock.sleep(wait), if due.is_some() => LoopEvent::Tick,
         }
     }
@@ -335,7 +335,7 @@ impl RunLoop {
     }
 }
 
-async fn next_input(inputs: &mut Option<InputQueue>) -> Result<Option<RunInput>, SourceError> {
+async fn receive_input(inputs: &mut Option<InputQueue>) -> Result<Option<RunInput>, SourceError> {
     match inputs {
         Some(inputs) => inputs.next().await,
         None => std::future::pending().await,

@@ -7,7 +7,7 @@
 //! last one adds the run. A commit may be drafted again, so each draft starts from the history as
 //! last applied.
 
-use crate::ledger::runs::learned_band::{RunYield, unusual_counts};
+use crate::ledger::runs::learned_band::{RunYield, describe_unusual_counts};
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::ledger::runs::schedule_history::{EndedRun, ScheduleHistory};
 use crate::runner::run_config::RunError;
@@ -37,7 +37,7 @@ impl ScheduleRecorder {
 
     /// Lets an answered request count again: its cell is empty now, so the same text is a new one.
     #[must_use]
-    pub fn forgetting_request(mut self) -> Self {
+    pub fn without_request(mut self) -> Self {
         self.forgets_request = true;
         self
     }
@@ -52,7 +52,7 @@ impl ScheduleRecorder {
     }
 
     /// Returns the error if another run has the claim by now, as its history shows.
-    pub fn lost_claim(&self, history: Option<&ScheduleHistory>) -> Option<RunError> {
+    pub fn check_lost_claim(&self, history: Option<&ScheduleHistory>) -> Option<RunError> {
         let history = history.filter(|_| !self.has_claimed)?;
         check_claim(&self.claim, history).err()
     }
@@ -68,7 +68,7 @@ impl ScheduleRecorder {
 
     /// Returns the history after the next commit. `abandoned` are the vanished runs that it closes,
     /// `ended` is this run by the service's clock, if the commit is its last one.
-    pub fn history_after(&self, abandoned: &[Run], ended: Option<&Run>) -> ScheduleHistory {
+    pub fn next_history(&self, abandoned: &[Run], ended: Option<&Run>) -> ScheduleHistory {
         let mut history = self.history.clone();
         if !self.has_claimed {
             if self.forgets_request {
@@ -88,7 +88,7 @@ impl ScheduleRecorder {
                 history.unstarted = self.claim.occurrence.or(history.unstarted);
             }
             if let Some(request) = &self.claim.request {
-                history.answer(request);
+                history.keep_answered_request(request);
             }
         }
         if let Some(run) = ended.filter(|_| self.is_counted) {
@@ -99,13 +99,13 @@ impl ScheduleRecorder {
 
     /// Returns how the counts of this run are far from those of earlier ones, a phrase each;
     /// nothing for a run that does not count.
-    pub fn unusual_counts(&self, run: &Run) -> Vec<String> {
+    pub fn describe_unusual_counts(&self, run: &Run) -> Vec<String> {
         if !self.is_counted {
             return Vec::new();
         }
-        let earlier = self.history.ended.iter().map(|run| RunYield::new(run.started(), run.read, run.new));
+        let earlier = self.history.ended.iter().map(|run| RunYield::new(run.start_time(), run.read, run.new));
         let earlier: Vec<RunYield> = earlier.collect();
-        unusual_counts(&earlier, RunYield::new(run.started, run.counts.read, run.counts.new))
+        describe_unusual_counts(&earlier, RunYield::new(run.started, run.counts.read, run.counts.new))
     }
 
     /// Returns the lengths of the last runs and of this one, in milliseconds, oldest first; nothing
@@ -114,18 +114,18 @@ impl ScheduleRecorder {
         if !self.is_counted {
             return Vec::new();
         }
-        self.history.ended.iter().map(EndedRun::lasted_ms).chain([took_ms]).collect()
+        self.history.ended.iter().map(EndedRun::duration_ms).chain([took_ms]).collect()
     }
 
     /// Returns how many occurrences before this run were skipped in a row because a run was active.
-    pub fn skipped_in_a_row(&self) -> u32 {
+    pub fn count_skipped_in_a_row(&self) -> u32 {
         let is_overlap = |run: &&Run| run.status == RunStatus::Skipped && is_overlap_text(&run.message);
         u32::try_from(self.claim.closed.iter().rev().take_while(is_overlap).count()).unwrap_or(u32::MAX)
     }
 
-    /// Keeps what a commit of this run has recorded. `abandoned` as in `history_after`.
+    /// Keeps what a commit of this run has recorded. `abandoned` as in `next_history`.
     pub fn on_applied(&mut self, abandoned: &[Run]) {
-        self.history = self.history_after(abandoned, None);
+        self.history = self.next_history(abandoned, None);
         self.has_claimed = true;
     }
 }

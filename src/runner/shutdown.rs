@@ -36,40 +36,40 @@ impl StopReason {
 
 /// A handle that requests the stop of a run; clones belong to the same run.
 #[derive(Debug, Clone, Default)]
-pub struct Stop {
+pub struct StopHandle {
     token: CancellationToken,
     force_token: CancellationToken,
     reason: Arc<OnceLock<StopReason>>,
     grace_period: Arc<OnceLock<Duration>>,
 }
 
-impl Stop {
+impl StopHandle {
     /// Requests a stop; the first reason counts.
-    pub fn request(&self, reason: StopReason) {
+    pub fn request_stop(&self, reason: StopReason) {
         let _ = self.reason.set(reason);
         self.token.cancel();
     }
 
     /// Requests a stop without waiting for items: finished ones are committed, the others are left
     /// to the next run. The steps get the time `patience` to end.
-    pub fn force(&self, patience: Duration) {
+    pub fn force_stop(&self, patience: Duration) {
         let _ = self.grace_period.set(patience);
         self.force_token.cancel();
     }
 
     /// Resolves at the second request, with the time that steps may take to end.
-    pub async fn forced(&self) -> Duration {
+    pub async fn wait_for_force(&self) -> Duration {
         self.force_token.cancelled().await;
         self.grace_period.get().copied().unwrap_or_default()
     }
 
     /// Returns the reason, once a stop was requested.
-    pub fn requested(&self) -> Option<StopReason> {
+    pub fn requested_reason(&self) -> Option<StopReason> {
         self.token.is_cancelled().then(|| self.reason.get().copied()).flatten()
     }
 
     /// Resolves with the reason when a stop is requested.
-    pub async fn reason(&self) -> StopReason {
+    pub async fn wait_for_reason(&self) -> StopReason {
         self.token.cancelled().await;
         self.reason.get().copied().unwrap_or(StopReason::Terminate)
     }

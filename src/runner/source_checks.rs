@@ -9,7 +9,7 @@ use crate::ledger::runs::filled_fields::FilledFields;
 use crate::runner::header_row::{check_columns, check_header, remove_gone_fields};
 use crate::runner::input::peeked_source::PeekedSource;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::runner::startup::RunContext;
 
 /// Checks a source that a run reads. The header row of one that can be read again was checked
@@ -19,7 +19,7 @@ use crate::runner::startup::RunContext;
 pub(crate) async fn check_source(
     parts: &mut Dependencies,
     config: &RunConfig,
-    stop: &Stop,
+    stop: &StopHandle,
     opened: &mut RunContext,
 ) -> Result<(), RunError> {
     check_fields(parts, config, stop, opened).await?;
@@ -30,7 +30,7 @@ pub(crate) async fn check_source(
     let Some(source) = parts.source.take_if(|source| source.is_rereadable()) else { return Ok(()) };
     let peeked = tokio::select! {
         peeked = PeekedSource::read(source) => peeked.map_err(RunError::Input)?,
-        reason = stop.reason() => return Err(RunError::Stopped { reason }),
+        reason = stop.wait_for_reason() => return Err(RunError::Stopped { reason }),
     };
     parts.source = Some(Box::new(peeked));
     Ok(())
@@ -40,7 +40,7 @@ pub(crate) async fn check_source(
 async fn check_fields(
     parts: &mut Dependencies,
     config: &RunConfig,
-    stop: &Stop,
+    stop: &StopHandle,
     opened: &mut RunContext,
 ) -> Result<(), RunError> {
     let Some(source) = parts.source.as_mut().filter(|_| config.retrying.reads_source()) else { return Ok(()) };

@@ -35,7 +35,7 @@ use crate::port::process::Processes;
 use crate::port::store::Store;
 use crate::rng::Rng;
 use crate::runner::alert_recorder::AlertRecorder;
-use crate::runner::next_due::utc_offset_ms;
+use crate::runner::next_due::find_utc_offset;
 use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::records::change_hold::ChangeHold;
 use crate::runner::records::intake::Intake;
@@ -63,7 +63,7 @@ impl ServiceClock {
     }
 
     /// Returns the service's time at `now_ms`, monotonic.
-    pub fn at(self, now_ms: u64) -> Timestamp {
+    pub fn time_at(self, now_ms: u64) -> Timestamp {
         self.at.add_ms(now_ms.saturating_sub(self.seen_ms))
     }
 }
@@ -149,8 +149,8 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     let took_ms = parts.clock.monotonic_ms().saturating_sub(began_ms);
     report_loaded(parts, &loaded, took_ms, config.retrying.reads_source())?;
     let answered_cells = answer_unclear_cells(parts, config, &loaded, &mut run);
-    let sheet_zone = sheet_zone(&loaded);
-    run.end_state.utc_offset_ms = Some(utc_offset_ms(started, &sheet_zone));
+    let sheet_zone = find_sheet_zone(&loaded);
+    run.end_state.utc_offset_ms = Some(find_utc_offset(started, &sheet_zone));
     if parts.prepared_from.is_some_and(|PreparedHead(from)| snapshot.map(|snapshot| snapshot.head) != from) {
         return Err(RunError::SheetChanged);
     }
@@ -164,11 +164,11 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
         }
         abandoned_runs.extend(check_lease(snapshot, &lease_request, loaded.service_time)?);
     }
-    let schedule = schedule_recorder(config, &loaded)?;
+    let schedule = make_schedule_recorder(config, &loaded)?;
     report_abandoned(parts, &mut abandoned_runs, &sheet_zone);
     let chain = start_chain(config, &loaded, definition, &run.id);
     let (mut intake, table_exists) = build_intake(parts, config, &loaded, &chain, &run.id)?;
-    if let Some(key) = config.retrying.unknown_key(&intake.index) {
+    if let Some(key) = config.retrying.find_unknown_key(&intake.index) {
         return Err(RunError::NoFailure { job: config.job.clone(), key: key.as_str().to_owned() });
     }
     let rows = config.retrying.select_failures(&mut intake.index);
@@ -186,7 +186,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
         has_table: table_exists,
         abandoned_runs,
         schedule,
-        alerts: alert_recorder(config, &loaded),
+        alerts: make_alert_recorder(config, &loaded),
         answered_cells,
         run,
         service,
@@ -202,7 +202,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
 /// Reports runs that vanished, and notes the offset of the times in their rows.
 fn report_abandoned(parts: &StartupParts, runs: &mut [Run], sheet_zone: &TimeZone) {
     for run in runs {
-        run.end_state.utc_offset_ms = Some(utc_offset_ms(run.started, sheet_zone));
+        run.end_state.utc_offset_ms = Some(find_utc_offset(run.started, sheet_zone));
         (parts.events)(Event::RunAbandoned { run: run.id.clone() });
     }
 }
@@ -219,7 +219,7 @@ fn answer_unclear_cells(
     let asks_in_vain = loaded.requests.run_now.as_ref().filter(|_| config.schedule.is_none());
     let in_vain = asks_in_vain.map(|_| "tab Jobs: run now starts nothing, because the job has no schedule".to_owned());
     let messages: Vec<String> = loaded.requests.unclear.iter().cloned().chain(in_vain).collect();
-    let answered = ReportedMessages::of(&messages);
+    let answered = ReportedMessages::from_messages(&messages);
     for message in messages.into_iter().filter(|message| before.is_none_or(|before| !before.contains(message))) {
         run.add_remark(&message);
         (parts.events)(Event::Anomaly { message });
@@ -228,12 +228,12 @@ fn answer_unclear_cells(
 }
 
 /// Returns the time zone of the spreadsheet; UTC if it is not known.
-fn sheet_zone(loaded: &LoadReport) -> TimeZone {
+fn find_sheet_zone(loaded: &LoadReport) -> TimeZone {
     loaded.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC)
 }
 
 /// Creates the recorder of the job's schedule, if it has one. Fails if another run has the claim.
-fn schedule_recorder(config: &RunConfig, loaded: &LoadReport) -> Result<Option<ScheduleRecorder>, RunError> {
+fn make_schedule_recorder(config: &RunConfig, loaded: &LoadReport) -> Result<Option<ScheduleRecorder>, RunError> {
     let Some(claim) = &config.claim else { return Ok(None) };
     // A job that begins in a new spreadsheet continues with the history that it takes along.
     let moved = config.rollover.as_ref().and_then(|rollover| match rollover {
@@ -245,11 +245,11 @@ fn schedule_recorder(config: &RunConfig, loaded: &LoadReport) -> Result<Option<S
     let is_failed_start = claim.is_failed_start() || config.recorded_end.is_some();
     let is_counted = config.retrying.reads_source() || is_failed_start;
     let recorder = ScheduleRecorder::new(claim, history, is_counted)?;
-    Ok(Some(if loaded.requests.has_cleared_run_now { recorder.forgetting_request() } else { recorder }))
+    Ok(Some(if loaded.requests.has_cleared_run_now { recorder.without_request() } else { recorder }))
 }
 
 /// Creates the recorder of the job's alerts, if it has a channel.
-fn alert_recorder(config: &RunConfig, loaded: &LoadReport) -> Option<AlertRecorder> {
+fn make_alert_recorder(config: &RunConfig, loaded: &LoadReport) -> Option<AlertRecorder> {
     let alerts = config.alerts.as_ref()?;
     let of_schedule = config.claim.as_ref().is_some_and(|claim| claim.verdict.is_some());
     let is_counted = config.retrying.reads_source() || of_schedule || config.recorded_end.is_some();
@@ -282,14 +282,14 @@ fn start_chain(config: &RunConfig, loaded: &LoadReport, definition: Definition, 
             rollover.apply(state);
         }
         (state.definition, state.deleted) = (definition, deleted);
-        state.timezone = zone_name(config, state.timezone.take(), loaded.timezone.as_deref());
+        state.timezone = choose_zone_name(config, state.timezone.take(), loaded.timezone.as_deref());
     });
     chain
 }
 
 /// Returns the time zone of data timestamps: the job's own, else the state's, else the
 /// spreadsheet's at the job's first run.
-fn zone_name(config: &RunConfig, stored: Option<String>, of_place: Option<&str>) -> Option<String> {
+fn choose_zone_name(config: &RunConfig, stored: Option<String>, of_place: Option<&str>) -> Option<String> {
     let own = config.columns.timezone.as_ref().and_then(TimeZone::iana_name).map(str::to_owned);
     own.or(stored).or_else(|| of_place.filter(|name| TimeZone::get(name).is_ok()).map(str::to_owned))
 }
@@ -313,7 +313,7 @@ fn report_loaded(parts: &StartupParts, loaded: &LoadReport, took_ms: u64, is_who
     snapshot.map_or(Ok(()), check_not_blocked)?;
     (parts.events)(Event::Loaded { keys, open_failures, is_first_run: snapshot.is_none(), took_ms });
     let earlier = snapshot.map(|snapshot| snapshot.state.warnings.clone()).unwrap_or_default();
-    parts.warnings.recall(earlier, is_whole);
+    parts.warnings.recall_reported(earlier, is_whole);
     let anomalies = snapshot.map(|s| s.anomalies.as_slice()).unwrap_or_default().iter();
     for message in anomalies.map(|anomaly| &anomaly.message).chain(&loaded.warnings) {
         (parts.events)(Event::LastingAnomaly { message: message.clone(), is_known: false });
@@ -332,7 +332,7 @@ fn build_intake(
     let tables = snapshot.map_or(&loaded.tables, |snapshot| &snapshot.tables);
     let table = tables.iter().find(|(tab, _)| *tab == config.tab);
     let header = match table {
-        Some((tab, columns)) if !columns.is_empty() => Header::closed(tab.clone(), columns.clone()),
+        Some((tab, columns)) if !columns.is_empty() => Header::from_existing(tab.clone(), columns.clone()),
         _ => Header::open(config.tab.clone(), &config.columns.order),
     };
     let deleted = chain.state().deleted.as_slice();
@@ -375,7 +375,7 @@ fn build_intake(
         in_doubt: chain.state().begun.clone(),
         selection: RecordSelection::new(loaded.again, parts.is_rereadable),
         rowless: 0,
-        fields: FilledFields::uncounted(chain.state().filled.clone()),
+        fields: FilledFields::from_kept_shares(chain.state().filled.clone()),
         lookalikes: LookalikeKeys::default(),
         skips: SkipCounts::default(),
         events: Arc::clone(&parts.events),

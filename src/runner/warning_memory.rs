@@ -34,7 +34,7 @@ impl WarningMemory {
     }
 
     /// Returns the event sink of the run.
-    pub fn events(self: &Arc<Self>) -> EventSink {
+    pub fn make_event_sink(self: &Arc<Self>) -> EventSink {
         let memory = Arc::clone(self);
         Arc::new(move |event| match event {
             Event::LastingAnomaly { message, .. } => memory.report(message),
@@ -62,7 +62,7 @@ impl WarningMemory {
 
     /// Takes what the state remembers of the last run, and reports what has waited for it.
     /// `is_whole` is false for a run that does not read the source.
-    pub fn recall(&self, earlier: ReportedMessages, is_whole: bool) {
+    pub fn recall_reported(&self, earlier: ReportedMessages, is_whole: bool) {
         let waiting = {
             let mut memory = self.lock();
             (memory.earlier, memory.is_whole) = (Some(earlier), is_whole);
@@ -85,7 +85,7 @@ impl WarningMemory {
     }
 
     /// Forgets a warning whose cause is gone.
-    pub fn forget(&self, message: &str) {
+    pub fn forget_warning(&self, message: &str) {
         if let Some(earlier) = &mut self.lock().earlier {
             earlier.remove(message);
         }
@@ -94,7 +94,7 @@ impl WarningMemory {
     /// Returns what the state has to remember after a commit; `end` is a run that it ends. A run
     /// that reads the whole source and makes rows forgets a warning that it does not give. Only
     /// rows show which fields are left out.
-    pub fn after(&self, end: Option<&Run>) -> ReportedMessages {
+    pub fn next_reported(&self, end: Option<&Run>) -> ReportedMessages {
         let memory = self.lock();
         let is_success =
             |run: &&Run| matches!(run.status, RunStatus::Succeeded | RunStatus::Partial | RunStatus::Degraded);
@@ -117,11 +117,11 @@ mod tests {
 
     use super::*;
 
-    type Seen = Arc<Mutex<Vec<String>>>;
+    type ReportedTexts = Arc<Mutex<Vec<String>>>;
 
     /// Returns a memory, and what it has reported: known warnings with a mark.
-    fn memory() -> (Arc<WarningMemory>, Seen) {
-        let seen = Seen::default();
+    fn memory() -> (Arc<WarningMemory>, ReportedTexts) {
+        let seen = ReportedTexts::default();
         let of_sink = Arc::clone(&seen);
         let memory = WarningMemory::new(Arc::new(move |event| {
             let line = match event {
@@ -140,26 +140,26 @@ mod tests {
         events(Event::LastingAnomaly { message: message.to_owned(), is_known: false });
     }
 
-    fn taken(seen: &Seen) -> Vec<String> {
+    fn taken(seen: &ReportedTexts) -> Vec<String> {
         std::mem::take(&mut *seen.lock().expect("no test panics while it holds this"))
     }
 
     #[test]
     fn a_warning_is_new_in_the_first_run_and_known_in_the_next() {
         let (first, seen) = memory();
-        warn(&first.events(), "a");
+        warn(&first.make_event_sink(), "a");
         assert_eq!(taken(&seen), [""; 0], "it waits for the state");
-        first.recall(ReportedMessages::default(), true);
-        (first.events())(Event::Anomaly { message: "b".into() });
+        first.recall_reported(ReportedMessages::default(), true);
+        (first.make_event_sink())(Event::Anomaly { message: "b".into() });
         first.add_shown("shown");
-        warn(&first.events(), "a");
-        warn(&first.events(), "shown");
+        warn(&first.make_event_sink(), "a");
+        warn(&first.make_event_sink(), "shown");
         assert_eq!(taken(&seen), ["a", "of this run: b"]);
         let (second, seen) = memory();
-        warn(&second.events(), "a");
-        second.recall(first.after(None), true);
-        warn(&second.events(), "shown");
-        warn(&second.events(), "c");
+        warn(&second.make_event_sink(), "a");
+        second.recall_reported(first.next_reported(None), true);
+        warn(&second.make_event_sink(), "shown");
+        warn(&second.make_event_sink(), "c");
         assert_eq!(taken(&seen), ["known a", "known shown", "c"]);
     }
 
@@ -169,11 +169,11 @@ mod tests {
         earlier.add("a");
         let after = |is_whole, status: Option<RunStatus>, new| {
             let (memory, _) = memory();
-            memory.recall(earlier.clone(), is_whole);
-            warn(&memory.events(), "b");
+            memory.recall_reported(earlier.clone(), is_whole);
+            warn(&memory.make_event_sink(), "b");
             let run = Run::new("r1".into(), "quakes".into(), Trigger::default(), Timestamp(0));
             let end = status.map(|status| Run { status, counts: Counts { new, ..run.counts }, ..run });
-            let after = memory.after(end.as_ref());
+            let after = memory.next_reported(end.as_ref());
             (after.contains("a"), after.contains("b"))
         };
         assert_eq!(after(true, Some(RunStatus::Partial), 1), (false, true));
@@ -188,17 +188,17 @@ mod tests {
         let mut earlier = ReportedMessages::default();
         earlier.add("a");
         let (memory, seen) = memory();
-        memory.recall(earlier, true);
-        memory.forget("a");
-        assert!(!memory.after(None).contains("a"));
-        warn(&memory.events(), "a");
+        memory.recall_reported(earlier, true);
+        memory.forget_warning("a");
+        assert!(!memory.next_reported(None).contains("a"));
+        warn(&memory.make_event_sink(), "a");
         assert_eq!(taken(&seen), ["a"]);
     }
 
     #[test]
     fn warnings_of_a_run_without_a_state_are_not_lost() {
         let (memory, seen) = memory();
-        warn(&memory.events(), "a");
+        warn(&memory.make_event_sink(), "a");
         memory.release();
         memory.release();
         assert_eq!(taken(&seen), ["a"]);

@@ -16,8 +16,8 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::port::source::{HeaderRow, Record, Source, SourceError};
-use crate::source::bytes::input::{OpenInput, stopped_error};
-use crate::source::path_selection::Depth;
+use crate::source::bytes::input::{OpenInput, describe_stopped_reader};
+use crate::source::path_selection::RecordDepth;
 
 /// Records per batch from a file. Of a file with fewer records the first batch shows how many.
 const BATCH_RECORDS: usize = 2_048;
@@ -48,14 +48,14 @@ enum ReaderMessage {
 }
 
 /// Creates the parser for an input of this name, at this depth.
-type ParserMaker = Box<dyn Fn(String, Box<dyn Read + Send>, Depth) -> Box<dyn Records> + Send>;
+type ParserMaker = Box<dyn Fn(String, Box<dyn Read + Send>, RecordDepth) -> Box<dyn Records> + Send>;
 
 /// A source that reads on another thread.
 pub struct BackgroundReader {
     opened: OpenInput,
     make: ParserMaker,
     /// The depth of the first of two readings; `None` if there is one reading.
-    twice: Option<Depth>,
+    twice: Option<RecordDepth>,
     is_file: bool,
     feed: ReadState,
     ready: std::vec::IntoIter<Record>,
@@ -87,7 +87,7 @@ impl BackgroundReader {
     /// Creates a source of the records that `make` parses from an input.
     pub(crate) fn new(
         opened: OpenInput,
-        make: impl Fn(String, Box<dyn Read + Send>, Depth) -> Box<dyn Records> + Send + 'static,
+        make: impl Fn(String, Box<dyn Read + Send>, RecordDepth) -> Box<dyn Records> + Send + 'static,
     ) -> Self {
         let (is_file, ready) = (opened.size.is_some(), Vec::new().into_iter());
         Self {
@@ -109,25 +109,25 @@ impl BackgroundReader {
     /// Returns the same source, to be read twice: first at `depth`, and in full after it was
     /// rewound.
     #[must_use]
-    pub fn twice(self, depth: Depth) -> Self {
+    pub fn read_twice(self, depth: RecordDepth) -> Self {
         Self { twice: Some(depth), ..self }
     }
 
     fn begin(&mut self) -> Result<(), SourceError> {
         let depth = self.twice.clone().unwrap_or_default();
         if self.twice.is_some() {
-            self.opened.spool()?;
+            self.opened.spool_bytes()?;
         }
-        let reader = self.opened.reader()?;
+        let reader = self.opened.open_reader()?;
         self.feed = ReadState::Idle((self.make)(self.opened.name.clone(), reader, depth));
         Ok(())
     }
 
     fn restart(&mut self) -> Result<(), SourceError> {
-        let reader = self.opened.reader()?;
+        let reader = self.opened.open_reader()?;
         // The copy of standard input is a file by now, and its size is known.
         self.opened.size.get_or_insert(self.opened.read.load(Ordering::Relaxed));
-        self.feed = ReadState::Idle((self.make)(self.opened.name.clone(), reader, Depth::Whole));
+        self.feed = ReadState::Idle((self.make)(self.opened.name.clone(), reader, RecordDepth::Whole));
         (self.ready, self.ended) = (Vec::new().into_iter(), None);
         (self.received, self.bytes) = (0, (self.bytes.1, self.bytes.1));
         Ok(())
@@ -178,7 +178,8 @@ impl BackgroundReader {
         if let ReadState::Idle(_) = &self.feed
             && let ReadState::Idle(records) = std::mem::replace(&mut self.feed, ReadState::Done)
         {
-            self.feed = if self.opened.size.is_some() { ReadState::Begin(begin(records)) } else { channel(records) };
+            self.feed =
+                if self.opened.size.is_some() { ReadState::Begin(begin(records)) } else { start_reader(records) };
             return;
         }
         match &mut self.feed {
@@ -191,7 +192,7 @@ impl BackgroundReader {
                         self.feed = ReadState::Batch(read_batch(records));
                     }
                     Ok(Err(error)) => self.ended = Some(Err(error)),
-                    Err(_) => self.ended = Some(Err(stopped_error())),
+                    Err(_) => self.ended = Some(Err(describe_stopped_reader())),
                 }
             }
             ReadState::Batch(batch) => {
@@ -210,7 +211,7 @@ impl BackgroundReader {
                         self.ready = ready.into_iter();
                         self.ended = Some(end.map(|_| ()));
                     }
-                    Err(_) => self.ended = Some(Err(stopped_error())),
+                    Err(_) => self.ended = Some(Err(describe_stopped_reader())),
                 }
             }
             ReadState::Channel(channel) => match channel.recv().await {
@@ -220,19 +221,21 @@ impl BackgroundReader {
                 None => self.ended = Some(Ok(())),
             },
             // An end without an error would look like an empty source.
-            ReadState::NoThread(why) => self.ended = Some(Err(thread_error(why))),
-            ReadState::Unread | ReadState::Idle(_) | ReadState::Done => self.ended = Some(Err(stopped_error())),
+            ReadState::NoThread(why) => self.ended = Some(Err(describe_thread_error(why))),
+            ReadState::Unread | ReadState::Idle(_) | ReadState::Done => {
+                self.ended = Some(Err(describe_stopped_reader()));
+            }
         }
     }
 }
 
 /// Returns the part of `whole` that `count` is of `all`.
-fn part(whole: u64, count: u64, all: u64) -> u64 {
+fn compute_part(whole: u64, count: u64, all: u64) -> u64 {
     let part = (u128::from(whole) * u128::from(count)).checked_div(u128::from(all));
     part.map_or(whole, |part| u64::try_from(part).unwrap_or(whole))
 }
 
-fn thread_error(why: &str) -> SourceError {
+fn describe_thread_error(why: &str) -> SourceError {
     let why = format!("no thread could be had to read it: {why}");
     SourceError::Unavailable { what: "the source".into(), why }
 }
@@ -283,7 +286,7 @@ fn estimate_size(record: &Record) -> u64 {
     (record.bytes.len() + record.body.as_ref().map_or(0, estimate_size)) as u64
 }
 
-fn channel(mut records: Box<dyn Records>) -> ReadState {
+fn start_reader(mut records: Box<dyn Records>) -> ReadState {
     let (sender, receiver) = mpsc::channel(CHANNEL_RECORDS);
     let spawned = std::thread::Builder::new().name("source".into()).spawn(move || {
         let begun = records.begin().map(ReaderMessage::Begun);
@@ -330,7 +333,7 @@ impl Source for BackgroundReader {
         let waiting = self.ready.len() as u64;
         let is_all_read = now >= all.min(before.saturating_add(self.opened.size?));
         let more = if is_all_read && self.ended.is_none() { BATCH_RECORDS as u64 } else { 0 };
-        let share = part(now.saturating_sub(before), self.received - waiting, self.received + more);
+        let share = compute_part(now.saturating_sub(before), self.received - waiting, self.received + more);
         let estimate = before.saturating_add(share).min(all);
         Some((self.furthest.fetch_max(estimate, Ordering::Relaxed).max(estimate), all))
     }

@@ -15,7 +15,7 @@ use futures_util::future::BoxFuture;
 use crate::port::source::{HeaderRow, Record, Source, SourceError};
 use crate::source::background_reader::BackgroundReader;
 use crate::source::bytes::input::Input;
-use crate::source::nearby_files::nearby_files;
+use crate::source::nearby_files::describe_nearby_files;
 
 /// What makes a path a pattern.
 const WILDCARDS: [char; 2] = ['*', '?'];
@@ -29,8 +29,8 @@ pub const MAX_FILES: usize = 500;
 /// A path is a pattern if it holds `*` or `?`, and no file has that very name. Brackets count only
 /// in a part of the path that holds one of them: folders and files often have brackets in their
 /// names.
-pub fn files(input: &Input) -> Result<Vec<Input>, SourceError> {
-    let Some(pattern) = pattern(input) else { return Ok(vec![input.clone()]) };
+pub fn list_files(input: &Input) -> Result<Vec<Input>, SourceError> {
+    let Some(pattern) = find_pattern(input) else { return Ok(vec![input.clone()]) };
     let what = pattern.to_owned();
     let options =
         glob::MatchOptions { require_literal_separator: true, require_literal_leading_dot: true, case_sensitive: true };
@@ -49,7 +49,7 @@ pub fn files(input: &Input) -> Result<Vec<Input>, SourceError> {
                     Ok(target) => format!("a link to {}, which is not there", target.display()),
                     Err(_) => "neither a file nor a folder, such as a pipe".to_owned(),
                 };
-                return Err(SourceError::Foreign { what: path.display().to_string(), seen, advice });
+                return Err(SourceError::OtherFormat { what: path.display().to_string(), seen, advice });
             }
             Err(error) => {
                 let what = error.path().display().to_string();
@@ -59,18 +59,18 @@ pub fn files(input: &Input) -> Result<Vec<Input>, SourceError> {
     }
     paths.sort();
     if paths.is_empty() {
-        let hint = nearby_files(Path::new(pattern));
+        let hint = describe_nearby_files(Path::new(pattern));
         return Err(SourceError::Missing { what: format!("a file that matches {what}"), hint });
     }
     if paths.len() > MAX_FILES {
         let seen = format!("a pattern of {} files, and at most {MAX_FILES} are read in one run", paths.len());
-        return Err(SourceError::Foreign { what, seen, advice: "write it so that fewer files match".to_owned() });
+        return Err(SourceError::OtherFormat { what, seen, advice: "write it so that fewer files match".to_owned() });
     }
     Ok(paths.into_iter().map(Input::File).collect())
 }
 
 /// Returns the pattern of an input that is one.
-fn pattern(input: &Input) -> Option<&str> {
+fn find_pattern(input: &Input) -> Option<&str> {
     let Input::File(path) = input else { return None };
     let text = path.to_str()?;
     (text.contains(WILDCARDS) && !Path::exists(path)).then_some(text)
@@ -119,7 +119,7 @@ impl FileSeries {
             return Ok(Some(row));
         };
         match first.iter().find(|field| !row.fields.contains(field)) {
-            Some(field) => Err(SourceError::Broken {
+            Some(field) => Err(SourceError::InvalidContent {
                 position: format!("{}:1 (header row)", row.what),
                 why: format!(
                     "it has no field {field:?}, which the first file has: correct it, or make it a job of its own"

@@ -14,7 +14,7 @@ const ADDRESSES: [&str; 4] = ["https:/", "http:/", "file:/", "ftp:/"];
 
 /// Describes where a path or pattern was looked for: the first folder that is not there, or what
 /// the last folder without a wildcard has. Begins with `; `.
-pub(crate) fn nearby_files(path: &Path) -> String {
+pub(crate) fn describe_nearby_files(path: &Path) -> String {
     if let Ok(target) = std::fs::read_link(path) {
         return format!("; it is a link to {}, which is not there", target.display());
     }
@@ -62,8 +62,8 @@ pub(crate) fn nearby_files(path: &Path) -> String {
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .filter(|name| !name.starts_with('.'))
         .collect();
-    let wanted = stem(&path.file_name().unwrap_or_default().to_string_lossy());
-    names.sort_by_key(|name| (stem(name) != wanted, name.clone()));
+    let wanted = normalize_stem(&path.file_name().unwrap_or_default().to_string_lossy());
+    names.sort_by_key(|name| (normalize_stem(name) != wanted, name.clone()));
     let shown: Vec<String> = names.iter().take(SHOWN_NAMES).map(|name| format!("{name:?}")).collect();
     let (folder, shown) = (folder.display(), shown.join(", "));
     match names.len() {
@@ -74,7 +74,7 @@ pub(crate) fn nearby_files(path: &Path) -> String {
 }
 
 /// Returns a name without its ending, in lower case: what people remember of it.
-fn stem(name: &str) -> String {
+fn normalize_stem(name: &str) -> String {
     name.split('.').next().unwrap_or_default().to_lowercase()
 }
 
@@ -86,7 +86,7 @@ mod tests {
     fn the_missing_folder_or_the_names_that_are_there_are_shown() {
         let root = tempfile::tempdir().expect("a folder");
         let words = |path: &str| {
-            let words = nearby_files(&root.path().join(path));
+            let words = describe_nearby_files(&root.path().join(path));
             words.replace(&root.path().display().to_string(), "ROOT")
         };
         assert!(words("~/orders.csv").starts_with("; ~/orders.csv is a path of the shell"));

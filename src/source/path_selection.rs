@@ -17,41 +17,41 @@ use crate::ledger::values::json_path::MemberPath;
 
 /// How much of a record is built.
 #[derive(Debug, Clone, Default)]
-pub enum Depth {
+pub enum RecordDepth {
     /// The whole record.
     #[default]
     Whole,
     /// The values at these paths, at most eight, and the objects around them.
-    Only(Arc<[MemberPath]>),
+    AtPaths(Arc<[MemberPath]>),
 }
 
 /// Maximum number of paths in a set.
 const MAX_PATHS: usize = 8;
 
-impl Depth {
+impl RecordDepth {
     /// Chooses the values at these paths; the whole record if a path is the record itself or is
     /// missing.
     pub fn from_paths(paths: &[Option<&MemberPath>]) -> Self {
         let plain: Option<Vec<MemberPath>> = paths.iter().map(|path| path.cloned()).collect();
         match plain {
             Some(paths) if paths.len() <= MAX_PATHS && paths.iter().all(|path| !path.members().is_empty()) => {
-                Self::Only(paths.into())
+                Self::AtPaths(paths.into())
             }
             _ => Self::Whole,
         }
     }
 
     /// Returns whether the record's top-level member of this name is built.
-    pub(crate) fn includes(&self, name: &str) -> bool {
+    pub(crate) fn includes_member(&self, name: &str) -> bool {
         match self {
             Self::Whole => true,
-            Self::Only(paths) => paths.iter().any(|path| path.members().first().is_some_and(|first| first == name)),
+            Self::AtPaths(paths) => paths.iter().any(|path| path.members().first().is_some_and(|first| first == name)),
         }
     }
 
     /// Parses one JSON text at this depth.
     pub(crate) fn read(&self, text: &str) -> serde_json::Result<Value> {
-        let Self::Only(paths) = self else { return serde_json::from_str(text) };
+        let Self::AtPaths(paths) = self else { return serde_json::from_str(text) };
         let mut reader = serde_json::Deserializer::from_str(text);
         let value = PathSelection { paths, set: !0, at: 0 }.deserialize(&mut reader)?;
         reader.end()?;
@@ -69,7 +69,7 @@ struct PathSelection<'p> {
 
 impl<'p> PathSelection<'p> {
     /// Returns the paths of the set whose next member has this name.
-    fn of(self, name: &str) -> u8 {
+    fn select_member(self, name: &str) -> u8 {
         let wanted = |path: &MemberPath| path.members().get(self.at).is_some_and(|member| member == name);
         self.members().filter(|(_, path)| wanted(path)).fold(0, |set, (bit, _)| set | bit)
     }
@@ -80,7 +80,7 @@ impl<'p> PathSelection<'p> {
     }
 
     /// Returns whether a path of the set ends here.
-    fn ends(self) -> bool {
+    fn has_end(self) -> bool {
         self.members().any(|(_, path)| path.members().len() == self.at)
     }
 }
@@ -135,11 +135,11 @@ impl<'de> Visitor<'de> for PathSelection<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut made = Map::new();
-        while let Some((name, set)) = members.next_key_seed(Name(self))? {
+        while let Some((name, set)) = members.next_key_seed(MemberNameSeed(self))? {
             let inner = PathSelection { set, at: self.at + 1, ..self };
             match name {
                 None => members.next_value_seed(DiscardedValue)?,
-                Some(name) if inner.ends() => drop(made.insert(name, members.next_value()?)),
+                Some(name) if inner.has_end() => drop(made.insert(name, members.next_value()?)),
                 Some(name) => drop(made.insert(name, members.next_value_seed(inner)?)),
             }
         }
@@ -148,9 +148,9 @@ impl<'de> Visitor<'de> for PathSelection<'_> {
 }
 
 /// A member's name if it is on a path, with the paths that it is on.
-struct Name<'p>(PathSelection<'p>);
+struct MemberNameSeed<'p>(PathSelection<'p>);
 
-impl<'de> DeserializeSeed<'de> for Name<'_> {
+impl<'de> DeserializeSeed<'de> for MemberNameSeed<'_> {
     type Value = (Option<String>, u8);
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Self::Value, D::Error> {
@@ -158,7 +158,7 @@ impl<'de> DeserializeSeed<'de> for Name<'_> {
     }
 }
 
-impl Visitor<'_> for Name<'_> {
+impl Visitor<'_> for MemberNameSeed<'_> {
     type Value = (Option<String>, u8);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -166,7 +166,7 @@ impl Visitor<'_> for Name<'_> {
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        let set = self.0.of(name);
+        let set = self.0.select_member(name);
         Ok(((set != 0).then(|| name.to_owned()), set))
     }
 }
@@ -234,9 +234,9 @@ mod tests {
 
     use super::*;
 
-    fn only(paths: &[&str]) -> Depth {
+    fn only(paths: &[&str]) -> RecordDepth {
         let paths: Vec<_> = paths.iter().map(|path| MemberPath::parse(path)).collect();
-        Depth::from_paths(&paths.iter().map(Option::as_ref).collect::<Vec<_>>())
+        RecordDepth::from_paths(&paths.iter().map(Option::as_ref).collect::<Vec<_>>())
     }
 
     fn skimmed(text: &str, paths: &[&str]) -> Option<Value> {
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(skimmed(text, &[".n.x"]), Some(json!({"n": "id"})));
         assert_eq!(skimmed("[1]", &[".id"]), Some(json!([1])));
         assert_eq!(skimmed(r#"{"id": 1, "id": 2}"#, &[".id"]), Some(json!({"id": 2})));
-        assert!(matches!(only(&["."]), Depth::Whole) && matches!(only(&[".a", ".b|x"]), Depth::Whole));
+        assert!(matches!(only(&["."]), RecordDepth::Whole) && matches!(only(&[".a", ".b|x"]), RecordDepth::Whole));
     }
 
     #[test]
@@ -276,7 +276,7 @@ mod tests {
             prop_assert_eq!(whole.is_some(), skim.is_some(), "{}", text);
             for path in [".a", ".b.a"] {
                 let path = MemberPath::parse(path).expect("a path");
-                let of = |value: &Option<Value>| value.as_ref().map(|value| path.follow(value).cloned());
+                let of = |value: &Option<Value>| value.as_ref().map(|value| path.find_value(value).cloned());
                 prop_assert_eq!(of(&whole), of(&skim), "{} of {}", path, text);
             }
         }

@@ -23,8 +23,8 @@ use crate::port::source::{BadRecord, HeaderRow, Record, SourceError};
 use crate::source::background_reader::{BackgroundReader, Records};
 use crate::source::bytes::content_guess::ContentKind;
 use crate::source::bytes::encoding::TextEncoding;
-use crate::source::bytes::input::{Input, io_error};
-use crate::source::path_selection::Depth;
+use crate::source::bytes::input::{Input, convert_io_error};
+use crate::source::path_selection::RecordDepth;
 use crate::source::xlsx::chosen_sheet::{SheetChoice, choose_sheet};
 
 /// Maximum size of a workbook, in bytes.
@@ -66,7 +66,7 @@ const UNCALCULATED: &str = "a formula that was never calculated: open the file i
 /// The rows of a sheet that have a value, each with its number, from 1.
 type SheetTable = Vec<(u32, Vec<ColumnCell>)>;
 
-struct Table {
+struct SheetContents {
     /// The workbook and the sheet, for positions.
     origin: String,
     /// The names of the columns, with their numbers.
@@ -77,25 +77,25 @@ struct Table {
 
 struct SheetRows {
     name: String,
-    depth: Depth,
+    depth: RecordDepth,
     choice: SheetChoice,
     reader: Option<Box<dyn Read + Send>>,
-    table: Option<Table>,
+    table: Option<SheetContents>,
     record: u64,
 }
 
 impl SheetRows {
-    fn table(&mut self) -> Result<&mut Table, SourceError> {
+    fn open_table(&mut self) -> Result<&mut SheetContents, SourceError> {
         if let Some(reader) = self.reader.take() {
             self.table = Some(read_table(&self.name, reader, &self.choice)?);
         }
-        self.table.as_mut().ok_or_else(|| broken(&self.name, "it could not be read".into()))
+        self.table.as_mut().ok_or_else(|| report_broken_cell(&self.name, "it could not be read".into()))
     }
 }
 
 impl Records for SheetRows {
     fn begin(&mut self) -> Result<Option<HeaderRow>, SourceError> {
-        let table = self.table()?;
+        let table = self.open_table()?;
         let fields = table.columns.iter().map(|(_, name)| name.clone()).collect();
         let notes = std::mem::take(&mut table.notes);
         Ok(Some(HeaderRow { what: table.origin.clone(), fields, delimiter: None, notes }))
@@ -104,11 +104,11 @@ impl Records for SheetRows {
     fn next(&mut self) -> Result<Option<Record>, SourceError> {
         let depth = self.depth.clone();
         let record = self.record + 1;
-        let table = self.table()?;
+        let table = self.open_table()?;
         let Some((row, cells)) = table.rows.next() else { return Ok(None) };
         let (body, bytes) = match record_of(row, cells, &table.columns) {
             Ok(mut members) => {
-                members.retain(|name, _| depth.includes(name));
+                members.retain(|name, _| depth.includes_member(name));
                 (Ok(Value::Object(members)), Vec::new())
             }
             Err((why, members)) => (Err(BadRecord(why)), Value::Object(members).to_string().into_bytes()),
@@ -133,11 +133,11 @@ fn record_of(
             None => Value::Null,
             Some(CellContent::Value(value)) => value,
             Some(CellContent::Error(error)) => {
-                wrong.push(format!("cell {}{row} ({name:?}) is the error {error}", letters(*column)));
+                wrong.push(format!("cell {}{row} ({name:?}) is the error {error}", format_column_letters(*column)));
                 Value::String(error)
             }
             Some(CellContent::Uncalculated) => {
-                wrong.push(format!("cell {}{row} ({name:?}) is {UNCALCULATED}", letters(*column)));
+                wrong.push(format!("cell {}{row} ({name:?}) is {UNCALCULATED}", format_column_letters(*column)));
                 Value::Null
             }
         };
@@ -146,29 +146,30 @@ fn record_of(
     let mut unnamed: Vec<u32> = by_column.into_keys().collect();
     unnamed.sort_unstable();
     if let Some(column) = unnamed.first() {
-        let column = letters(*column);
+        let column = format_column_letters(*column);
         wrong.push(format!("cell {column}{row} has a value, and the header row has no name for column {column}"));
     }
     if wrong.is_empty() { Ok(members) } else { Err((wrong.join("; "), members)) }
 }
 
-fn read_table(name: &str, reader: Box<dyn Read + Send>, choice: &SheetChoice) -> Result<Table, SourceError> {
+fn read_table(name: &str, reader: Box<dyn Read + Send>, choice: &SheetChoice) -> Result<SheetContents, SourceError> {
     let mut bytes = Vec::new();
-    reader.take(MAX_WORKBOOK_BYTES + 1).read_to_end(&mut bytes).map_err(|error| io_error(name, &error))?;
+    reader.take(MAX_WORKBOOK_BYTES + 1).read_to_end(&mut bytes).map_err(|error| convert_io_error(name, &error))?;
     if bytes.len() as u64 > MAX_WORKBOOK_BYTES {
         let why = "the workbook is larger than 64 MiB; save its sheet as CSV UTF-8, which may have any size";
-        return Err(broken(name, why.into()));
+        return Err(report_broken_cell(name, why.into()));
     }
     check_unpacked_size(name, &bytes, MAX_UNPACKED_BYTES)?;
     // The parsers of other people's files have failed on purpose-made ones before.
     catch_unwind(AssertUnwindSafe(|| parse(name, bytes, choice)))
-        .unwrap_or_else(|_| Err(broken(name, format!("the workbook is damaged; {SAVE_ANEW}"))))
+        .unwrap_or_else(|_| Err(report_broken_cell(name, format!("the workbook is damaged; {SAVE_ANEW}"))))
 }
 
 /// Unpacks every part without keeping it, up to the limit.
 fn check_unpacked_size(name: &str, bytes: &[u8], limit: u64) -> Result<(), SourceError> {
-    let damaged =
-        |error: &dyn std::fmt::Display| broken(name, format!("the workbook is damaged: {error}; {SAVE_ANEW}"));
+    let damaged = |error: &dyn std::fmt::Display| {
+        report_broken_cell(name, format!("the workbook is damaged: {error}; {SAVE_ANEW}"))
+    };
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
     let mut left = limit + 1;
     for part in 0..archive.len() {
@@ -176,15 +177,16 @@ fn check_unpacked_size(name: &str, bytes: &[u8], limit: u64) -> Result<(), Sourc
         left -= std::io::copy(&mut part.take(left), &mut sink()).map_err(|error| damaged(&error))?;
         if left == 0 {
             let why = "the workbook unpacks to more than 256 MiB; save its sheet as CSV UTF-8, which may have any size";
-            return Err(broken(name, why.into()));
+            return Err(report_broken_cell(name, why.into()));
         }
     }
     Ok(())
 }
 
-fn parse(name: &str, bytes: Vec<u8>, choice: &SheetChoice) -> Result<Table, SourceError> {
-    let damaged =
-        |error: calamine::XlsxError| broken(name, format!("the workbook can't be read: {error}; {SAVE_ANEW}"));
+fn parse(name: &str, bytes: Vec<u8>, choice: &SheetChoice) -> Result<SheetContents, SourceError> {
+    let damaged = |error: calamine::XlsxError| {
+        report_broken_cell(name, format!("the workbook can't be read: {error}; {SAVE_ANEW}"))
+    };
     let mut workbook = Xlsx::new(Cursor::new(bytes)).map_err(damaged)?;
     let sheet = choose_sheet(name, &workbook, choice)?;
     let origin = format!("{name}!{sheet}");
@@ -193,7 +195,7 @@ fn parse(name: &str, bytes: Vec<u8>, choice: &SheetChoice) -> Result<Table, Sour
     let (mut cells, mut text_bytes) = (0_usize, 0_u64);
     while let Some(cell) = reader.next_cell_with_formula_metadata().map_err(damaged)? {
         let (row, column) = cell.pos;
-        let content = match content(&cell.value) {
+        let content = match convert_content(&cell.value) {
             // The empty text is a value, so that a formula may have it.
             None if cell.formula.is_some() && matches!(cell.value, DataRef::Empty) => CellContent::Uncalculated,
             None => continue,
@@ -205,7 +207,7 @@ fn parse(name: &str, bytes: Vec<u8>, choice: &SheetChoice) -> Result<Table, Sour
         }
         if cells > MAX_CELLS || text_bytes > MAX_UNPACKED_BYTES {
             let why = "the sheet has more than 5,000,000 cells or 256 MiB of text; save it as CSV UTF-8, which may have any size";
-            return Err(broken(&origin, why.into()));
+            return Err(report_broken_cell(&origin, why.into()));
         }
         match rows.last_mut() {
             Some((number, cells)) if *number == row + 1 => cells.push((column, content)),
@@ -214,20 +216,20 @@ fn parse(name: &str, bytes: Vec<u8>, choice: &SheetChoice) -> Result<Table, Sour
     }
     drop(reader);
     let merged = workbook.merge_cells_by_sheet_name(&sheet).map_err(damaged)?;
-    table(origin, rows, choice, &merged)
+    make_table(origin, rows, choice, &merged)
 }
 
-fn table(
+fn make_table(
     origin: String,
     mut rows: SheetTable,
     choice: &SheetChoice,
     merged: &[calamine::Dimensions],
-) -> Result<Table, SourceError> {
+) -> Result<SheetContents, SourceError> {
     let number = choice.header_row.or(rows.first().map(|(number, _)| *number)).unwrap_or(1);
     let position = format!("{origin}:{number} (header row)");
     rows.retain(|(row, _)| *row >= number);
     if rows.first().is_none_or(|(row, _)| *row != number) {
-        return Err(broken(
+        return Err(report_broken_cell(
             &position,
             "the row is empty; it has to name the fields (see header_row below [source])".into(),
         ));
@@ -235,18 +237,24 @@ fn table(
     let (_, header) = rows.remove(0);
     let mut columns: Vec<(u32, String)> = Vec::new();
     for (column, content) in header {
-        let cell = format!("{}{number}", letters(column));
+        let cell = format!("{}{number}", format_column_letters(column));
         let name = match content {
             CellContent::Value(Value::String(text)) => text.trim().to_owned(),
             CellContent::Value(value) => value.to_string(),
-            CellContent::Error(error) => return Err(broken(&position, format!("cell {cell} is the error {error}"))),
-            CellContent::Uncalculated => return Err(broken(&position, format!("cell {cell} is {UNCALCULATED}"))),
+            CellContent::Error(error) => {
+                return Err(report_broken_cell(&position, format!("cell {cell} is the error {error}")));
+            }
+            CellContent::Uncalculated => {
+                return Err(report_broken_cell(&position, format!("cell {cell} is {UNCALCULATED}")));
+            }
         };
         if let Some((before, _)) = columns.iter().find(|(_, known)| *known == name) {
-            let before = letters(*before);
-            let why =
-                format!("{name:?} names two columns, {before} and {}; each needs a name of its own", letters(column));
-            return Err(broken(&position, why));
+            let before = format_column_letters(*before);
+            let why = format!(
+                "{name:?} names two columns, {before} and {}; each needs a name of its own",
+                format_column_letters(column)
+            );
+            return Err(report_broken_cell(&position, why));
         }
         if !name.is_empty() {
             columns.push((column, name));
@@ -257,25 +265,25 @@ fn table(
     if let Some(area) = merged.iter().find(below) {
         notes.push(format!(
             "{origin}: cells are merged, such as {}{}:{}{}; only the first cell of each such area has a value",
-            letters(area.start.1),
+            format_column_letters(area.start.1),
             area.start.0 + 1,
-            letters(area.end.1),
+            format_column_letters(area.end.1),
             area.end.0 + 1
         ));
     }
-    Ok(Table { origin, columns, rows: rows.into_iter(), notes })
+    Ok(SheetContents { origin, columns, rows: rows.into_iter(), notes })
 }
 
 /// Returns a cell's content; `None` for a cell without a value.
-fn content(cell: &DataRef<'_>) -> Option<CellContent> {
+fn convert_content(cell: &DataRef<'_>) -> Option<CellContent> {
     let value = match cell {
         DataRef::Empty => return None,
         DataRef::SharedString(text) => Value::String((*text).to_owned()),
         DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => Value::String(text.clone()),
         DataRef::Int(number) => Value::from(*number),
-        DataRef::Float(number) => number_value(*number),
+        DataRef::Float(number) => convert_number(*number),
         DataRef::Bool(is_true) => Value::Bool(*is_true),
-        DataRef::DateTime(moment) => match moment_text(moment) {
+        DataRef::DateTime(moment) => match format_moment(moment) {
             Some(text) => Value::String(text),
             None if moment.is_duration() => {
                 return Some(CellContent::Error(format!(
@@ -292,7 +300,7 @@ fn content(cell: &DataRef<'_>) -> Option<CellContent> {
 }
 
 /// Returns a double as JSON, a whole number without a fraction.
-fn number_value(number: f64) -> Value {
+fn convert_number(number: f64) -> Value {
     /// Whole numbers up to this are exact in a double.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() <= EXACT {
@@ -305,7 +313,7 @@ fn number_value(number: f64) -> Value {
 
 /// Returns a date, a time, both, or a duration, in ISO 8601: a moment at midnight is a date. `None` for
 /// a number that Excel shows as ####, since it is not a date of its calendar, or longer than that.
-fn moment_text(moment: &ExcelDateTime) -> Option<String> {
+fn format_moment(moment: &ExcelDateTime) -> Option<String> {
     /// The number of the first day after 9999 in a workbook that counts from 1900.
     const END_1900: f64 = 2_958_466.0;
     /// The same in one that counts from 1904.
@@ -338,7 +346,7 @@ fn moment_text(moment: &ExcelDateTime) -> Option<String> {
 }
 
 /// Returns the letters of a column, counted from 0: A, B, …, Z, AA.
-fn letters(column: u32) -> String {
+fn format_column_letters(column: u32) -> String {
     let (mut rest, mut letters) = (column + 1, Vec::new());
     while rest > 0 {
         let digit = (rest - 1) % 26;
@@ -348,8 +356,8 @@ fn letters(column: u32) -> String {
     letters.iter().rev().collect()
 }
 
-fn broken(position: &str, why: String) -> SourceError {
-    SourceError::Broken { position: position.to_owned(), why }
+fn report_broken_cell(position: &str, why: String) -> SourceError {
+    SourceError::InvalidContent { position: position.to_owned(), why }
 }
 
 pub mod chosen_sheet;

@@ -6,8 +6,8 @@
 use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::Value;
 
-use crate::ledger::items::key::{Key, KeyError, MAX_VERSION_CHARS, Version, digest_of};
-use crate::ledger::values::coerce::number_text;
+use crate::ledger::items::key::{Key, KeyError, MAX_VERSION_CHARS, Version, hash_texts};
+use crate::ledger::values::coerce::format_number;
 use crate::ledger::values::exact_number;
 use crate::ledger::values::json_path::MemberPath;
 use crate::port::evaluator::EvaluationError;
@@ -34,7 +34,7 @@ pub struct JqKeyFinder {
 
 impl JqKeyFinder {
     /// Returns the error of a record without a key. If a member is missing, it names those that are there.
-    fn missing_key(&self, body: &Value) -> IdentifyError {
+    fn describe_missing_key(&self, body: &Value) -> IdentifyError {
         let (Some(path), Value::Object(members)) = (self.key.path(), body) else { return KeyError::Missing.into() };
         let is_there = path.members().first().is_none_or(|name| members.contains_key(name));
         if is_there || members.is_empty() {
@@ -42,7 +42,7 @@ impl JqKeyFinder {
         }
         let shown: Vec<String> = members.keys().take(SHOWN_MEMBERS).map(|name| format!("{name:?}")).collect();
         let more = if members.len() > SHOWN_MEMBERS { ", …" } else { "" };
-        IdentifyError::Absent { path: self.key.source().to_owned(), members: shown.join(", ") + more }
+        IdentifyError::KeyMissing { path: self.key.source().to_owned(), members: shown.join(", ") + more }
     }
 
     /// Creates a finder that reads the key with `key`.
@@ -56,9 +56,9 @@ impl KeyFinder for JqKeyFinder {
     /// can't represent. Null or no result is a missing key, or no version.
     fn identify<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity> {
         async move {
-            let (key, version) = self.found(body).await?;
+            let (key, version) = self.find_identity(body).await?;
             match &self.versions {
-                Versions::Content => Ok((key, Version(content_hash(body)))),
+                Versions::Content => Ok((key, Version(hash_content(body)))),
                 Versions::Named(_) | Versions::None => Ok((key, version)),
             }
         }
@@ -66,7 +66,7 @@ impl KeyFinder for JqKeyFinder {
     }
 
     fn identify_reduced<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity> {
-        self.found(body).boxed()
+        self.find_identity(body).boxed()
     }
     fn paths(&self) -> Vec<(&'static str, MemberPath)> {
         let version = match &self.versions {
@@ -79,16 +79,16 @@ impl KeyFinder for JqKeyFinder {
 }
 
 impl JqKeyFinder {
-    async fn found(&self, body: &Value) -> Identity {
-        let key = match single_value("key", &self.key, body).await? {
+    async fn find_identity(&self, body: &Value) -> Identity {
+        let key = match evaluate_single_value("key", &self.key, body).await? {
             // A key of blanks is one that people can't see.
             Some(text) if text.trim().is_empty() => return Err(KeyError::Empty.into()),
             Some(text) => Key::new(text)?,
-            None => return Err(self.missing_key(body)),
+            None => return Err(self.describe_missing_key(body)),
         };
         let version = match &self.versions {
             Versions::Named(version) => {
-                check_length(version, single_value("version", version, body).await?.unwrap_or_default())?
+                check_length(version, evaluate_single_value("version", version, body).await?.unwrap_or_default())?
             }
             Versions::Content | Versions::None => String::new(),
         };
@@ -101,10 +101,10 @@ const SHOWN_MEMBERS: usize = 5;
 
 /// Returns `#` and 16 hexadecimal digits of a hash of the record, independent of the order of its
 /// members.
-fn content_hash(body: &Value) -> String {
+fn hash_content(body: &Value) -> String {
     let mut body = body.clone();
     body.sort_all_objects();
-    let digest = digest_of(&[&body.to_string()]);
+    let digest = hash_texts(&[&body.to_string()]);
     format!("#{}", data_encoding::HEXLOWER.encode(digest.get(..8).unwrap_or(&digest)))
 }
 
@@ -119,13 +119,13 @@ fn check_length(expression: &Expression, version: String) -> Result<String, Iden
 }
 
 /// Returns the one text or number that `expression` yields; `None` for null or no result.
-async fn single_value(
+async fn evaluate_single_value(
     what: &'static str,
     expression: &Expression,
     body: &Value,
 ) -> Result<Option<String>, IdentifyError> {
     let failed = |why: String| IdentifyError::Expression { what, expression: expression.source().to_owned(), why };
-    let mut values = expression.values(body).await.map_err(|error| match error {
+    let mut values = expression.evaluate(body).await.map_err(|error| match error {
         EvaluationError::Rejected(why) => failed(why),
         EvaluationError::Machine(machine_error) => IdentifyError::Machine(machine_error),
     })?;
@@ -134,8 +134,8 @@ async fn single_value(
     }
     match values.pop() {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(exact_number::plain(text))),
-        Some(Value::Number(number)) => Ok(Some(number_text(&number))),
+        Some(Value::String(text)) => Ok(Some(exact_number::remove_number_mark(text))),
+        Some(Value::Number(number)) => Ok(Some(format_number(&number))),
         Some(Value::Bool(b)) => Err(failed(format!("it yields {b}, where a text or a number is needed"))),
         Some(Value::Array(_)) => Err(failed("it yields an array, where a text or a number is needed".into())),
         Some(Value::Object(_)) => Err(failed("it yields an object, where a text or a number is needed".into())),
@@ -150,7 +150,7 @@ mod tests {
     use crate::step::jq::program::Program;
 
     fn expression(source: &str) -> Expression {
-        Expression::unbounded(Program::compile(source).expect("a valid expression"))
+        Expression::new_unbounded(Program::compile(source).expect("a valid expression"))
     }
 
     fn find(key: &str, body: &Value) -> Result<(String, String), IdentifyError> {

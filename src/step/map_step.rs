@@ -27,7 +27,7 @@ impl MapStep {
     }
 
     async fn evaluate(&self, input: &Value) -> Result<Vec<Value>, StepError> {
-        self.expression.values(input).await.map_err(|error| match error {
+        self.expression.evaluate(input).await.map_err(|error| match error {
             EvaluationError::Rejected(why) => StepError::Rejected(why),
             EvaluationError::Machine(machine_error) => StepError::Machine { error: machine_error, has_begun: false },
         })
@@ -68,7 +68,7 @@ mod tests {
     #[tokio::test]
     async fn a_map_step_yields_rows_and_rejects_what_it_can_not_do() {
         let program = Program::compile("{id: .id, half: (.n / 2)}").expect("a valid expression");
-        let step = MapStep::new("rows", Expression::unbounded(program));
+        let step = MapStep::new("rows", Expression::new_unbounded(program));
         let context = StepContext {
             key: Key::new("k").expect("a valid key"),
             version: Version::default(),

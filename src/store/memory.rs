@@ -13,9 +13,9 @@ use crate::clock::Clock;
 use crate::grid::{Cell, Row};
 use crate::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitResult, ItemResult};
 use crate::ledger::commit::commit_resolution::HeadStatus;
-use crate::ledger::commit::row_deletion::{RowDeletion, TabKind, mark_of_failure, mark_of_key, mark_of_run};
+use crate::ledger::commit::row_deletion::{RowDeletion, TabKind, hash_failure_row, hash_key_row, hash_run_row};
 use crate::ledger::items::failure::{
-    ActionAnswer, Failure, FailureState, IN_DOUBT, RequestedAction, StoredFailure, failure_hash,
+    ActionAnswer, Failure, FailureState, IN_DOUBT, RequestedAction, StoredFailure, hash_failure,
 };
 use crate::ledger::items::key::{Fingerprint, Key, Version};
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
@@ -24,11 +24,11 @@ use crate::ledger::processed::prior_failure::PriorFailure;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::processed::processed_set::ProcessedSet;
 use crate::ledger::processed::version_history::VersionUse;
-use crate::ledger::rows::row_codec::{DONE, FORGOTTEN, processed_row};
+use crate::ledger::rows::row_codec::{DONE, FORGOTTEN, encode_processed_row};
 use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::runs::run::Run;
 use crate::ledger::state::snapshot::{LoadReport, Snapshot, State};
-use crate::port::store::{Store, StoreError, Usage};
+use crate::port::store::{CallUsage, Store, StoreError};
 
 /// A fault that a test injects into the next commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub enum InjectedFault {
 
 /// The contents of a memory store. Public for tests.
 #[derive(Debug, Clone, Default)]
-pub struct Contents {
+pub struct MemoryContents {
     /// The current head; `None` before the first commit.
     pub head: Option<HeadId>,
     /// The state of the job.
@@ -68,9 +68,9 @@ pub struct Contents {
 /// A store in memory. Clones share the contents.
 #[derive(Clone)]
 pub struct MemoryStore {
-    contents: Arc<Mutex<Contents>>,
+    contents: Arc<Mutex<MemoryContents>>,
     faults: Arc<Mutex<VecDeque<Option<InjectedFault>>>>,
-    usage: Arc<Mutex<Usage>>,
+    usage: Arc<Mutex<CallUsage>>,
     clock: Arc<dyn Clock>,
     mode: WriteMode,
     again: ReprocessPolicy,
@@ -100,19 +100,19 @@ impl MemoryStore {
 
     /// Queues faults for the next commits, in order; `None` is a normal commit.
     #[doc(hidden)]
-    pub fn inject(&self, faults: impl IntoIterator<Item = Option<InjectedFault>>) {
+    pub fn inject_faults(&self, faults: impl IntoIterator<Item = Option<InjectedFault>>) {
         lock(&self.faults).extend(faults);
     }
 
     /// Returns a copy of the contents.
     #[doc(hidden)]
-    pub fn contents(&self) -> Contents {
+    pub fn contents(&self) -> MemoryContents {
         lock(&self.contents).clone()
     }
 
     /// Edits the contents, as a user would.
     #[doc(hidden)]
-    pub fn edit(&self, change: impl FnOnce(&mut Contents)) {
+    pub fn edit_contents(&self, change: impl FnOnce(&mut MemoryContents)) {
         change(&mut lock(&self.contents));
     }
 
@@ -121,7 +121,7 @@ impl MemoryStore {
     pub fn rows(&self, tab: &str) -> Vec<Value> {
         let contents = lock(&self.contents);
         let rows = contents.tables.get(tab).map(|(_, rows)| rows.as_slice()).unwrap_or_default();
-        let object = |row: &Row| row.cells.iter().map(|(name, cell)| (name.clone(), shown(cell))).collect();
+        let object = |row: &Row| row.cells.iter().map(|(name, cell)| (name.clone(), convert_cell(cell))).collect();
         rows.iter().map(|row| Value::Object(object(row))).collect()
     }
 
@@ -137,14 +137,14 @@ impl MemoryStore {
         open.iter().map(texts).collect()
     }
 
-    fn loaded(&self) -> LoadReport {
+    fn make_load_report(&self) -> LoadReport {
         let contents = lock(&self.contents);
         let tables: Vec<_> = contents.tables.iter().map(|(tab, (columns, _))| (tab.clone(), columns.clone())).collect();
         let snapshot = contents.head.map(|head| Snapshot {
             state: contents.state.clone(),
             stored_checksum: contents.state.processed,
             head,
-            processed_index: index(&contents, self.again),
+            processed_index: make_index(&contents, self.again),
             tables: tables.clone(),
             deleted_columns: Vec::new(),
             anomalies: Vec::new(),
@@ -182,7 +182,7 @@ impl MemoryStore {
         if let Some((columns, _)) = contents.tables.get_mut(&commit.state.definition.tab) {
             columns.extend(commit.changes.columns.iter().cloned());
         }
-        for (key, version, word, run) in commit.processed() {
+        for (key, version, word, run) in commit.processed_entries() {
             let rows = if word == FORGOTTEN { &mut contents.forgotten } else { &mut contents.processed };
             rows.push((key.clone(), version.clone(), run));
         }
@@ -201,7 +201,7 @@ impl Store for MemoryStore {
         lock(&self.usage).reads += 1;
         Box::pin(async {
             tokio::task::yield_now().await;
-            Ok(self.loaded())
+            Ok(self.make_load_report())
         })
     }
 
@@ -224,9 +224,9 @@ impl Store for MemoryStore {
                 None => self.apply(commit),
                 Some(InjectedFault::AppliedThenLost) => {
                     self.apply(commit);
-                    CommitResult::Lost { why: "the response was lost".into() }
+                    CommitResult::ReplyLost { why: "the response was lost".into() }
                 }
-                Some(InjectedFault::LostBefore) => CommitResult::Lost { why: "the request was lost".into() },
+                Some(InjectedFault::LostBefore) => CommitResult::ReplyLost { why: "the request was lost".into() },
                 Some(InjectedFault::Throttled) => {
                     lock(&self.usage).throttled += 1;
                     CommitResult::NotExecuted {
@@ -254,13 +254,13 @@ impl Store for MemoryStore {
         Box::pin(async move { Ok(found) })
     }
 
-    fn usage(&self) -> Usage {
+    fn usage(&self) -> CallUsage {
         *lock(&self.usage)
     }
 }
 
 /// Returns the value of a cell.
-fn shown(cell: &Cell) -> Value {
+fn convert_cell(cell: &Cell) -> Value {
     match cell {
         Cell::Empty | Cell::Figure { value: None, .. } => Value::Null,
         Cell::Text(text) | Cell::Formula(text) => text.as_str().into(),
@@ -273,7 +273,7 @@ fn shown(cell: &Cell) -> Value {
     }
 }
 
-fn index(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
+fn make_index(contents: &MemoryContents, again: ReprocessPolicy) -> ProcessedIndex {
     let done =
         contents.processed.iter().map(|(key, version, _)| (key.fingerprint(), again.version_hash(version))).collect();
     let forgotten =
@@ -289,7 +289,7 @@ fn index(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
                 first_seen: failure.first_seen,
                 last_seen: failure.last_seen,
                 version: again.version_hash(&failure.version),
-                error: failure_hash(&failure.step, &failure.error),
+                error: hash_failure(&failure.step, &failure.error),
                 state: failure.state,
                 is_in_doubt: failure.step == IN_DOUBT,
                 requested: contents.asked.get(&failure.key).copied(),
@@ -307,7 +307,7 @@ fn index(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
 }
 
 /// Stores the result of one item. Returns the number of rows overwritten.
-fn store_result(contents: &mut Contents, settled: &ItemResult, commit: &Commit, mode: WriteMode) -> u64 {
+fn store_result(contents: &mut MemoryContents, settled: &ItemResult, commit: &Commit, mode: WriteMode) -> u64 {
     let mut updated = 0;
     let recorded = settled.failure();
     match settled {
@@ -327,7 +327,7 @@ fn store_result(contents: &mut Contents, settled: &ItemResult, commit: &Commit, 
         ItemResult::Removed(rows) => rows.iter().for_each(|row| delete_row(contents, row)),
     }
     if let Some(recorded) = recorded {
-        if matches!(recorded.answered, Some(ActionAnswer::Taken(_))) {
+        if matches!(recorded.answered, Some(ActionAnswer::Accepted(_))) {
             contents.asked.remove(&recorded.key);
         }
         if recorded.is_only_answer() || recorded.state == FailureState::Recovered {
@@ -338,8 +338,8 @@ fn store_result(contents: &mut Contents, settled: &ItemResult, commit: &Commit, 
 }
 
 /// Deletes the first row with this hash. Rows have no positions here.
-fn delete_row(contents: &mut Contents, removal: &RowDeletion) {
-    let mark = |row: &(Key, Version, String), word| mark_of_key(&processed_row(&row.0, &row.1, word, &row.2));
+fn delete_row(contents: &mut MemoryContents, removal: &RowDeletion) {
+    let mark = |row: &(Key, Version, String), word| hash_key_row(&encode_processed_row(&row.0, &row.1, word, &row.2));
     let is_it = |mark: u64| removal.mark == Some(mark);
     match removal.role {
         TabKind::Processed => {
@@ -347,8 +347,8 @@ fn delete_row(contents: &mut Contents, removal: &RowDeletion) {
                 remove_first(&mut contents.forgotten, |row| is_it(mark(row, FORGOTTEN)));
             }
         }
-        TabKind::Failures => drop(remove_first(&mut contents.failures, |failure| is_it(mark_of_failure(failure)))),
-        TabKind::Runs => drop(remove_first(&mut contents.runs, |run| is_it(mark_of_run(run)))),
+        TabKind::Failures => drop(remove_first(&mut contents.failures, |failure| is_it(hash_failure_row(failure)))),
+        TabKind::Runs => drop(remove_first(&mut contents.runs, |run| is_it(hash_run_row(run)))),
         TabKind::Data => {}
     }
 }

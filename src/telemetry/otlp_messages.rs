@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use crate::telemetry::logs::log_format::TraceParent;
 use crate::telemetry::metrics::metric_table::MetricKind;
 use crate::telemetry::metrics::run_measurement::{RunMeasurement, RunPhase};
-use crate::telemetry::metrics::samples::{MetricSample, gauges, increments};
+use crate::telemetry::metrics::samples::{MetricSample, make_gauges, make_increments};
 use crate::time::Timestamp;
 
 /// The name of what makes the messages.
@@ -33,25 +33,25 @@ const SAMPLED: u32 = 1;
 
 /// Returns the metrics of a run. Counters carry what this run adds (delta temporality), so they are
 /// right with any number of machines.
-pub fn metrics_request(run: &RunMeasurement, resource: &[(String, String)]) -> ExportMetricsServiceRequest {
+pub fn make_metrics_request(run: &RunMeasurement, resource: &[(String, String)]) -> ExportMetricsServiceRequest {
     let last_success = run.is_success().then_some(run.ended);
     let mut metrics: Vec<Metric> = Vec::new();
-    for sample in gauges(run, last_success).into_iter().chain(increments(run)) {
-        let point = data_point(run, &sample);
-        let name = otlp_name(sample.family.name);
+    for sample in make_gauges(run, last_success).into_iter().chain(make_increments(run)) {
+        let point = make_data_point(run, &sample);
+        let name = make_otlp_name(sample.family.name);
         match metrics.last_mut().filter(|metric| metric.name == name).and_then(|metric| metric.data.as_mut()) {
             Some(metric::Data::Gauge(gauge)) => gauge.data_points.push(point),
             Some(metric::Data::Sum(sum)) => sum.data_points.push(point),
-            _ => metrics.push(metric(&sample, name, point)),
+            _ => metrics.push(make_metric(&sample, name, point)),
         }
     }
-    let scope_metrics = vec![ScopeMetrics { scope: Some(scope(run)), metrics, ..ScopeMetrics::default() }];
-    let resource = Some(resource_of(resource));
+    let scope_metrics = vec![ScopeMetrics { scope: Some(make_scope(run)), metrics, ..ScopeMetrics::default() }];
+    let resource = Some(make_resource(resource));
     let resource_metrics = vec![ResourceMetrics { resource, scope_metrics, ..ResourceMetrics::default() }];
     ExportMetricsServiceRequest { resource_metrics }
 }
 
-fn metric(sample: &MetricSample, name: String, point: NumberDataPoint) -> Metric {
+fn make_metric(sample: &MetricSample, name: String, point: NumberDataPoint) -> Metric {
     let data_points = vec![point];
     let data = match sample.family.kind {
         MetricKind::Gauge => metric::Data::Gauge(Gauge { data_points }),
@@ -71,19 +71,19 @@ fn metric(sample: &MetricSample, name: String, point: NumberDataPoint) -> Metric
 
 /// Returns a name with the prefix as a namespace. `_total` is left to those who export to
 /// Prometheus.
-fn otlp_name(name: &str) -> String {
+fn make_otlp_name(name: &str) -> String {
     name.trim_end_matches("_total").replacen("sheetkeep_", "sheetkeep.", 1)
 }
 
-fn data_point(run: &RunMeasurement, sample: &MetricSample) -> NumberDataPoint {
-    let mut attributes = vec![text("sheetkeep.job.name", &run.job)];
+fn make_data_point(run: &RunMeasurement, sample: &MetricSample) -> NumberDataPoint {
+    let mut attributes = vec![make_text_attribute("sheetkeep.job.name", &run.job)];
     if let (Some((name, _)), Some(value)) = (sample.family.label, &sample.label) {
-        attributes.push(text(name, value));
+        attributes.push(make_text_attribute(name, value));
     }
     NumberDataPoint {
         attributes,
-        start_time_unix_nano: nanos(run.started),
-        time_unix_nano: nanos(run.ended),
+        start_time_unix_nano: convert_to_nanoseconds(run.started),
+        time_unix_nano: convert_to_nanoseconds(run.ended),
         value: Some(number_data_point::Value::AsDouble(sample.value)),
         ..NumberDataPoint::default()
     }
@@ -91,54 +91,55 @@ fn data_point(run: &RunMeasurement, sample: &MetricSample) -> NumberDataPoint {
 
 /// Returns the trace of a run: a span for the run, below the caller's if there is one, and one for
 /// each of its phases. Ids are made of the run's id, so that sending them twice makes one trace.
-pub fn trace_request(
+pub fn make_trace_request(
     run: &RunMeasurement,
     parent: Option<&TraceParent>,
     resource: &[(String, String)],
 ) -> ExportTraceServiceRequest {
     let seed = format!("{} {} {}", run.job, run.run.as_deref().unwrap_or_default(), run.started.0);
-    let trace_id = parent.and_then(|parent| hex(&parent.trace_id)).unwrap_or_else(|| id(&seed, "trace", 16));
-    let root_id = id(&seed, "run", 8);
+    let trace_id =
+        parent.and_then(|parent| decode_hex(&parent.trace_id)).unwrap_or_else(|| derive_id(&seed, "trace", 16));
+    let root_id = derive_id(&seed, "run", 8);
     let root = Span {
         trace_id: trace_id.clone(),
         span_id: root_id.clone(),
-        parent_span_id: parent.and_then(|parent| hex(&parent.span_id)).unwrap_or_default(),
+        parent_span_id: parent.and_then(|parent| decode_hex(&parent.span_id)).unwrap_or_default(),
         flags: SAMPLED,
         name: format!("run {}", run.job),
         kind: SpanKind::Internal.into(),
-        start_time_unix_nano: nanos(run.started),
-        end_time_unix_nano: nanos(run.ended),
+        start_time_unix_nano: convert_to_nanoseconds(run.started),
+        end_time_unix_nano: convert_to_nanoseconds(run.ended),
         attributes: run_attributes(run),
-        status: Some(status(run)),
+        status: Some(make_status(run)),
         ..Span::default()
     };
     let phases = run.phases.iter().enumerate().map(|(nth, phase)| Span {
         trace_id: trace_id.clone(),
-        span_id: id(&seed, &format!("phase {nth}"), 8),
+        span_id: derive_id(&seed, &format!("phase {nth}"), 8),
         parent_span_id: root_id.clone(),
         flags: SAMPLED,
-        ..phase_span(phase)
+        ..make_phase_span(phase)
     });
     let spans: Vec<Span> = std::iter::once(root).chain(phases).collect();
-    let scope_spans = vec![ScopeSpans { scope: Some(scope(run)), spans, ..ScopeSpans::default() }];
-    let resource = Some(resource_of(resource));
+    let scope_spans = vec![ScopeSpans { scope: Some(make_scope(run)), spans, ..ScopeSpans::default() }];
+    let resource = Some(make_resource(resource));
     ExportTraceServiceRequest {
         resource_spans: vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }],
     }
 }
 
-fn phase_span(phase: &RunPhase) -> Span {
+fn make_phase_span(phase: &RunPhase) -> Span {
     let start = Timestamp(phase.ended.0.saturating_sub(i64::try_from(phase.took_ms).unwrap_or(i64::MAX)));
     let mut attributes = Vec::new();
     if let Some(commit) = phase.commit {
-        attributes.push(number("sheetkeep.commit", commit));
-        attributes.push(number("sheetkeep.rows", phase.rows));
+        attributes.push(make_number_attribute("sheetkeep.commit", commit));
+        attributes.push(make_number_attribute("sheetkeep.rows", phase.rows));
     }
     Span {
         name: phase.name.to_owned(),
         kind: SpanKind::Client.into(),
-        start_time_unix_nano: nanos(start),
-        end_time_unix_nano: nanos(phase.ended),
+        start_time_unix_nano: convert_to_nanoseconds(start),
+        end_time_unix_nano: convert_to_nanoseconds(phase.ended),
         attributes,
         ..Span::default()
     }
@@ -153,60 +154,63 @@ fn run_attributes(run: &RunMeasurement) -> Vec<KeyValue> {
         _ => "failure",
     };
     let mut attributes = vec![
-        text("cicd.pipeline.name", &run.job),
-        text("cicd.pipeline.result", result),
-        text("sheetkeep.status", run.status),
-        text("sheetkeep.trigger", &run.trigger),
-        number("process.exit.code", u64::from(run.exit_code)),
-        number("sheetkeep.items.read", run.items.read),
-        number("sheetkeep.items.new", run.items.new),
-        number("sheetkeep.items.failed", run.items.failed),
-        number("sheetkeep.retries", run.step_retries + run.calls.retries),
-        number("sheetkeep.quota_wait_ms", run.calls.quota_wait_ms),
+        make_text_attribute("cicd.pipeline.name", &run.job),
+        make_text_attribute("cicd.pipeline.result", result),
+        make_text_attribute("sheetkeep.status", run.status),
+        make_text_attribute("sheetkeep.trigger", &run.trigger),
+        make_number_attribute("process.exit.code", u64::from(run.exit_code)),
+        make_number_attribute("sheetkeep.items.read", run.items.read),
+        make_number_attribute("sheetkeep.items.new", run.items.new),
+        make_number_attribute("sheetkeep.items.failed", run.items.failed),
+        make_number_attribute("sheetkeep.retries", run.step_retries + run.calls.retries),
+        make_number_attribute("sheetkeep.quota_wait_ms", run.calls.quota_wait_ms),
     ];
-    attributes.extend(run.run.as_deref().map(|id| text("cicd.pipeline.run.id", id)));
-    attributes.extend(run.error_kind.as_deref().map(|kind| text("error.type", kind)));
+    attributes.extend(run.run.as_deref().map(|id| make_text_attribute("cicd.pipeline.run.id", id)));
+    attributes.extend(run.error_kind.as_deref().map(|kind| make_text_attribute("error.type", kind)));
     attributes
 }
 
 /// Errors that were tried again, and items that failed in a run that continued, do not count as
 /// errors of it.
-fn status(run: &RunMeasurement) -> Status {
+fn make_status(run: &RunMeasurement) -> Status {
     match &run.error_kind {
         Some(_) => Status { code: StatusCode::Error.into(), message: run.message.clone() },
         None => Status { code: StatusCode::Unset.into(), message: String::new() },
     }
 }
 
-fn scope(run: &RunMeasurement) -> InstrumentationScope {
+fn make_scope(run: &RunMeasurement) -> InstrumentationScope {
     InstrumentationScope { name: SCOPE.to_owned(), version: run.version.clone(), ..InstrumentationScope::default() }
 }
 
-fn resource_of(attributes: &[(String, String)]) -> Resource {
-    Resource { attributes: attributes.iter().map(|(name, value)| text(name, value)).collect(), ..Resource::default() }
+fn make_resource(attributes: &[(String, String)]) -> Resource {
+    Resource {
+        attributes: attributes.iter().map(|(name, value)| make_text_attribute(name, value)).collect(),
+        ..Resource::default()
+    }
 }
 
-fn text(name: &str, value: &str) -> KeyValue {
-    attribute(name, Value::StringValue(value.to_owned()))
+fn make_text_attribute(name: &str, value: &str) -> KeyValue {
+    make_attribute(name, Value::StringValue(value.to_owned()))
 }
 
-fn number(name: &str, value: u64) -> KeyValue {
-    attribute(name, Value::IntValue(i64::try_from(value).unwrap_or(i64::MAX)))
+fn make_number_attribute(name: &str, value: u64) -> KeyValue {
+    make_attribute(name, Value::IntValue(i64::try_from(value).unwrap_or(i64::MAX)))
 }
 
-fn attribute(name: &str, value: Value) -> KeyValue {
+fn make_attribute(name: &str, value: Value) -> KeyValue {
     KeyValue { key: name.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
 }
 
-fn nanos(at: Timestamp) -> u64 {
+fn convert_to_nanoseconds(at: Timestamp) -> u64 {
     u64::try_from(at.0).unwrap_or_default().saturating_mul(1_000_000)
 }
 
-fn id(seed: &str, of: &str, bytes: usize) -> Vec<u8> {
+fn derive_id(seed: &str, of: &str, bytes: usize) -> Vec<u8> {
     Sha256::digest(format!("{of}\u{1f}{seed}").as_bytes()).iter().take(bytes).copied().collect()
 }
 
-fn hex(text: &str) -> Option<Vec<u8>> {
+fn decode_hex(text: &str) -> Option<Vec<u8>> {
     data_encoding::HEXLOWER.decode(text.as_bytes()).ok()
 }
 
@@ -233,21 +237,21 @@ mod tests {
     #[test]
     fn a_trace_has_a_span_for_the_run_and_its_phases() {
         let parent = TraceParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").expect("valid");
-        let request = trace_request(&run(), Some(&parent), &[]);
+        let request = make_trace_request(&run(), Some(&parent), &[]);
         let spans = &request.resource_spans[0].scope_spans[0].spans;
         assert_eq!(spans.iter().map(|span| span.name.as_str()).collect::<Vec<_>>(), ["run quakes", "load", "commit"]);
-        assert_eq!(spans[0].parent_span_id, hex("00f067aa0ba902b7").expect("hex"));
+        assert_eq!(spans[0].parent_span_id, decode_hex("00f067aa0ba902b7").expect("hex"));
         assert!(spans[1..].iter().all(|span| span.parent_span_id == spans[0].span_id));
-        assert!(spans.iter().all(|span| span.trace_id == hex("4bf92f3577b34da6a3ce929d0e0e4736").expect("hex")));
+        assert!(spans.iter().all(|span| span.trace_id == decode_hex("4bf92f3577b34da6a3ce929d0e0e4736").expect("hex")));
         assert_eq!(spans[0].status.as_ref().map(|status| status.code), Some(StatusCode::Error.into()));
         assert_eq!((spans[1].start_time_unix_nano, spans[1].end_time_unix_nano), (1_300_000_000, 1_500_000_000));
-        let again = trace_request(&run(), None, &[]);
-        assert_eq!(again, trace_request(&run(), None, &[]), "the same ids each time");
+        let again = make_trace_request(&run(), None, &[]);
+        assert_eq!(again, make_trace_request(&run(), None, &[]), "the same ids each time");
     }
 
     #[test]
     fn metrics_are_grouped_and_counters_are_deltas() {
-        let request = metrics_request(&run(), &[("service.name".into(), "sync".into())]);
+        let request = make_metrics_request(&run(), &[("service.name".into(), "sync".into())]);
         let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
         let retries: Vec<_> = metrics.iter().filter(|metric| metric.name == "sheetkeep.retries").collect();
         assert_eq!(retries.len(), 1);

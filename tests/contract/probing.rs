@@ -7,17 +7,17 @@ use std::sync::Arc;
 use crate::contract::emulated::{Emulated, id};
 use crate::contract::ground::StoreFixture;
 use serde_json::json;
-use sheetkeep::check::probing::{ProbeReport, probe};
+use sheetkeep::check::probing::{ProbeReport, probe_service};
 use sheetkeep::emulator::{
     CallerIdBehavior, FaultAction, FaultRule, FaultTarget, MissingIdBehavior, UnknownBehaviors, ValidationBehavior,
 };
-use sheetkeep::runner::shutdown::{Stop, StopReason};
+use sheetkeep::runner::shutdown::{StopHandle, StopReason};
 use sheetkeep::store::probe::assumption::{Assumption, AssumptionOutcome};
 use sheetkeep::system::SeededRng;
 
-async fn probed(place: &Emulated, seed: u64, stop: &Stop) -> ProbeReport {
+async fn probed(place: &Emulated, seed: u64, stop: &StopHandle) -> ProbeReport {
     let (sheets, chance) = (Arc::new(place.sheets()), Arc::new(SeededRng::new(seed)));
-    probe(sheets, id(), place.clock(), chance, stop).await.expect("the spreadsheet can be read")
+    probe_service(sheets, id(), place.clock(), chance, stop).await.expect("the spreadsheet can be read")
 }
 
 fn answers(probed: &ProbeReport) -> BTreeMap<Assumption, AssumptionOutcome> {
@@ -49,9 +49,9 @@ async fn each_answer_matches_the_service_and_nothing_is_left() {
     for (doubts, seed) in UnknownBehaviors::all().zip(1..) {
         let place = Emulated::new(doubts, seed);
         let before = there(&place).await;
-        let probed = probed(&place, seed, &Stop::default()).await;
+        let probed = probed(&place, seed, &StopHandle::default()).await;
         assert_eq!(answers(&probed), expected(doubts), "{doubts:?}: {:#?}", probed.findings);
-        assert!(probed.broken_guard_assumption().is_none() && probed.has_proven_guard() && probed.ended.is_none());
+        assert!(probed.find_broken_guard_assumption().is_none() && probed.has_proven_guard() && probed.ended.is_none());
         assert_eq!(there(&place).await, before, "{doubts:?}");
     }
 }
@@ -72,7 +72,7 @@ async fn lost_replies_and_quota_refusals_change_no_answer() {
             // About one write in ten fails, among them those of the cleanup.
             let some = FaultRule { on: FaultTarget::Writes, probability: 0.1, times: 1_000, ..fault.clone() };
             place.emulator.set_faults(vec![some]);
-            let probed = probed(&place, seed + nth, &Stop::default()).await;
+            let probed = probed(&place, seed + nth, &StopHandle::default()).await;
             assert!(probed.cleanup.left.is_empty(), "{fault:?}: {:?}", probed.cleanup);
             assert_eq!(answers(&probed), expected(doubts), "{fault:?}: {:#?}", probed.findings);
             place.emulator.set_faults(Vec::new());
@@ -88,8 +88,8 @@ async fn a_service_that_never_replies_leaves_the_guard_unknown() {
     let lost =
         FaultRule { on: FaultTarget::Writes, action: FaultAction::AppliedReset, times: 400, ..FaultRule::default() };
     place.emulator.set_faults(vec![lost]);
-    let probed = probed(&place, 7, &Stop::default()).await;
-    assert!(!probed.has_proven_guard() && probed.broken_guard_assumption().is_none());
+    let probed = probed(&place, 7, &StopHandle::default()).await;
+    assert!(!probed.has_proven_guard() && probed.find_broken_guard_assumption().is_none());
     assert!(probed.findings.iter().all(|found| found.outcome != AssumptionOutcome::NotHeld), "{:#?}", probed.findings);
     place.emulator.set_faults(Vec::new());
     assert_eq!(there(&place).await, before);
@@ -99,14 +99,14 @@ async fn a_service_that_never_replies_leaves_the_guard_unknown() {
 async fn a_probe_that_is_asked_to_stop_sweeps_up_all_the_same() {
     let place = Emulated::new(UnknownBehaviors::default(), 8);
     let before = there(&place).await;
-    let stop = Stop::default();
+    let stop = StopHandle::default();
     let asking = probed(&place, 8, &stop);
     let asked = async {
         // Until the probe has created something.
         while there(&place).await == before {
             tokio::task::yield_now().await;
         }
-        stop.request(StopReason::Interrupt);
+        stop.request_stop(StopReason::Interrupt);
     };
     let (probed, ()) = tokio::join!(asking, asked);
     assert!(probed.ended.is_some() && probed.findings.len() < Assumption::all().count());
@@ -123,7 +123,7 @@ async fn leftovers_of_an_old_probe_are_removed_and_user_tabs_kept() {
     let adds: Vec<_> = tabs.map(|title| json!({"addSheet": {"properties": {"title": title}}})).collect();
     let before = there(&place).await;
     place.hands(json!(adds)).await;
-    let probed = probed(&place, 9, &Stop::default()).await;
+    let probed = probed(&place, 9, &StopHandle::default()).await;
     assert_eq!(probed.cleanup.leftovers, 1);
     let expected: Vec<_> = before.into_iter().chain(kept.map(|title| json!(title).to_string())).collect();
     assert_eq!(there(&place).await, expected);

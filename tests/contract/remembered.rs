@@ -7,7 +7,7 @@ use sheetkeep::clock::Clock;
 use sheetkeep::grid::Cell;
 use sheetkeep::ledger::items::failure::RequestedAction;
 use sheetkeep::ledger::items::key::Key;
-use sheetkeep::ledger::rows::row_codec::{FAILURES, RUNS, failure_row, run_row};
+use sheetkeep::ledger::rows::row_codec::{FAILURES, RUNS, encode_failure_row, run_row};
 use sheetkeep::port::store::Store;
 use sheetkeep::store::memory::{InjectedFault, MemoryStore};
 
@@ -57,7 +57,7 @@ impl StoreFixture for Remembered {
         let contents = Contents {
             data: data.collect(),
             processed: processed.collect(),
-            failures: held.failures.iter().map(|failure| texts(&FAILURES, failure_row(failure))).collect(),
+            failures: held.failures.iter().map(|failure| texts(&FAILURES, encode_failure_row(failure))).collect(),
             runs: held.runs.iter().map(|run| texts(&RUNS, run_row(run))).collect(),
         };
         Box::pin(async move { contents })
@@ -65,7 +65,7 @@ impl StoreFixture for Remembered {
 
     fn write_action<'a>(&'a self, key: &'a str, text: &'a str) -> BoxFuture<'a, bool> {
         let key = Key::new(key).expect("a key");
-        self.store.edit(|contents| match RequestedAction::parse(text) {
+        self.store.edit_contents(|contents| match RequestedAction::parse(text) {
             Some(action) => drop(contents.asked.insert(key, action)),
             None => drop(contents.unknown_actions.insert(key)),
         });
@@ -73,7 +73,7 @@ impl StoreFixture for Remembered {
     }
 
     fn lose(&self, loss: Loss) -> bool {
-        self.store.inject([Some(match loss {
+        self.store.inject_faults([Some(match loss {
             Loss::Answer => InjectedFault::AppliedThenLost,
             Loss::Request => InjectedFault::LostBefore,
         })]);

@@ -7,7 +7,7 @@ use sheetkeep::grid::Cell;
 use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart, CommitResult, ItemResult, NewTable};
 use sheetkeep::ledger::commit::commit_chain::HaltReason;
 use sheetkeep::ledger::commit::commit_resolution::{HeadStatus, Resolution};
-use sheetkeep::ledger::commit::row_deletion::{Gap, RowDeletion, TabKind, mark_of_failure, mark_of_key};
+use sheetkeep::ledger::commit::row_deletion::{HistoryLoss, RowDeletion, TabKind, hash_failure_row, hash_key_row};
 use sheetkeep::ledger::items::failure::{ActionAnswer, Failure, FailureState};
 use sheetkeep::ledger::items::key::Version;
 use sheetkeep::ledger::leases::head::HeadId;
@@ -194,7 +194,7 @@ async fn a_lost_answer_is_judged_by_a_look_at_the_head(ground: &dyn StoreFixture
     if !ground.lose(Loss::Answer) {
         return;
     }
-    assert!(matches!(writer.send(&commit).await, CommitResult::Lost { .. }));
+    assert!(matches!(writer.send(&commit).await, CommitResult::ReplyLost { .. }));
     let head_status = writer.store.read_head().await.expect("it can be looked at");
     assert_eq!(writer.chain.draft_ids().resolve(head_status), Resolution::Applied(commit.to));
     let again = writer.send(&commit).await;
@@ -204,7 +204,7 @@ async fn a_lost_answer_is_judged_by_a_look_at_the_head(ground: &dyn StoreFixture
     // The same without a look between: the copy is what finds out.
     let commit = writer.draft(all_done(&writer, &["third"]));
     ground.lose(Loss::Answer);
-    assert!(matches!(writer.send(&commit).await, CommitResult::Lost { .. }));
+    assert!(matches!(writer.send(&commit).await, CommitResult::ReplyLost { .. }));
     let again = writer.send(&commit).await;
     assert!(refused_by_the_guard(&again), "{again:?}");
     assert_eq!(head(&*writer.store).await, commit.to);
@@ -217,7 +217,7 @@ async fn a_lost_request_is_judged_by_a_look_at_the_head(ground: &dyn StoreFixtur
     if !ground.lose(Loss::Request) {
         return;
     }
-    assert!(matches!(writer.send(&commit).await, CommitResult::Lost { .. }));
+    assert!(matches!(writer.send(&commit).await, CommitResult::ReplyLost { .. }));
     let head_status = writer.store.read_head().await.expect("it can be looked at");
     assert_eq!(writer.chain.draft_ids().resolve(head_status), Resolution::NotApplied);
     assert_eq!(ground.contents().await, Contents::default());
@@ -232,7 +232,7 @@ async fn an_init_whose_answer_was_lost_is_not_made_twice(ground: &dyn StoreFixtu
     if !ground.lose(Loss::Answer) {
         return;
     }
-    assert!(matches!(writer.send(&init).await, CommitResult::Lost { .. }));
+    assert!(matches!(writer.send(&init).await, CommitResult::ReplyLost { .. }));
     assert!(matches!(writer.send(&init).await, CommitResult::Refused { .. }));
     let head_status = writer.store.read_head().await.expect("it can be looked at");
     assert_eq!(writer.chain.draft_ids().resolve(head_status), Resolution::Applied(init.to));
@@ -334,13 +334,14 @@ async fn rows_that_are_taken_out_are_gone_and_no_others(ground: &dyn StoreFixtur
     let runs = [&contents.processed, &contents.failures].map(|rows| Contents::column(rows, "run"));
     let at = versions.iter().position(|version| version == "1").expect("it is there");
     let row = |at: usize| u32::try_from(at + 2).expect("few rows");
-    let removal = |role, row, mark| RowDeletion { role, row, mark: Some(mark), key: None, gap: Gap::Nothing, bytes: 0 };
+    let removal =
+        |role, row, mark| RowDeletion { role, row, mark: Some(mark), key: None, gap: HistoryLoss::Nothing, bytes: 0 };
     let together = vec![
-        removal(TabKind::Processed, row(at), mark_of_key(&["k", "1", "done", &runs[0][at]])),
+        removal(TabKind::Processed, row(at), hash_key_row(&["k", "1", "done", &runs[0][at]])),
         removal(
             TabKind::Failures,
             row(0),
-            mark_of_failure(&Failure { order: read_run_cell(&runs[1][0]).1, ..failed("f", FailureState::Open) }),
+            hash_failure_row(&Failure { order: read_run_cell(&runs[1][0]).1, ..failed("f", FailureState::Open) }),
         ),
     ];
     writer.put(Changes { settled: vec![ItemResult::Removed(together)], ..Changes::default() }).await;

@@ -54,7 +54,7 @@ impl Writer {
                 tab: ground.tab().to_owned(),
                 mode: "append".to_owned(),
                 key: ".id".to_owned(),
-                hash: Definition::hash_of("json", ".id", &["{id}".to_owned()]),
+                hash: Definition::hash_parts("json", ".id", &["{id}".to_owned()]),
             },
             key_column: Some("id".to_owned()),
             timezone: Some("Europe/Berlin".to_owned()),
@@ -127,7 +127,7 @@ impl Writer {
                 clock: Arc::clone(&self.clock),
                 events: Arc::new(|_| {}),
             };
-            let ending = settler.drive(Arc::clone(&commit), self.chain.draft_ids().clone()).await;
+            let ending = settler.drive_commit(Arc::clone(&commit), self.chain.draft_ids().clone()).await;
             match self.chain.on_end(&commit, &ending.end) {
                 NextAction::Continue => return (*commit).clone(),
                 NextAction::Redraft => {}

@@ -462,7 +462,7 @@ async fn a_version_restored_from_history_ends_the_run_and_not_the_job() {
     job().run(store.clone(), Values::of(items(0, 6, "1"))).await.expect("a run");
     clock.sleep(std::time::Duration::from_mins(1)).await;
     let back = store.clone();
-    let edit = async move { back.edit(|held| *held = history) }.boxed();
+    let edit = async move { back.edit_contents(|held| *held = history) }.boxed();
     let source = Interrupted { values: Values::of(items(0, 14, "1")), left: 10, edit: Some(edit) };
     let error = job().run_over(store.clone(), Box::new(source)).await.expect_err("the state went backwards");
     assert!(error.fault().passes(), "{error}");

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::ledger::items::key::{Key, Version, idempotency_key};
+use sheetkeep::ledger::items::key::{Key, Version, make_idempotency_key};
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::maintain::prune::RowAge;
@@ -220,7 +220,7 @@ async fn a_change_back_has_an_idempotency_key_of_its_own() {
         // The first times do not change.
         let first = |version: &str| {
             let (key, version) = (Key::new("a").expect("a key"), Version(version.to_owned()));
-            idempotency_key(crate::front::ID, "j", "does", &key, &version)
+            make_idempotency_key(crate::front::ID, "j", "does", &key, &version)
         };
         assert_eq!([&seen[0], &seen[1], &seen[5]], [&first("1"), &first("2"), &first("3")]);
     }
@@ -464,8 +464,13 @@ async fn prune_changes_no_key_of_what_is_tried_again() {
         assert_eq!((called.len(), &called[0], &called[1]), (3, &called[1], &called[2]), "{case}");
         // A key that has lost no row and has no failure: its next version is a first time.
         shop.usual(&[item(to), other("b", "9"), other("c", "2")]).await;
-        let first =
-            idempotency_key(crate::front::ID, "j", "does", &Key::new("c").expect("a key"), &Version("2".to_owned()));
+        let first = make_idempotency_key(
+            crate::front::ID,
+            "j",
+            "does",
+            &Key::new("c").expect("a key"),
+            &Version("2".to_owned()),
+        );
         assert_eq!(shop.called(), [first], "{case}");
     }
 }

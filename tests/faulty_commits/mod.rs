@@ -20,7 +20,7 @@ use sheetkeep::port::source::{Record, Source, SourceError};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::{Store, StoreError};
 use sheetkeep::port::store_layer::StoreLayer;
-use sheetkeep::store::memory::{Contents, MemoryStore};
+use sheetkeep::store::memory::{MemoryContents, MemoryStore};
 use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
@@ -106,7 +106,7 @@ fn items(count: u64) -> Values {
 }
 
 /// A commit of a person's command, within the lease of the active run: it processes these keys.
-fn command(held: &mut Contents, keys: &[&str]) {
+fn command(held: &mut MemoryContents, keys: &[&str]) {
     let next = HeadId { nonce: 77, ..held.head.expect("the job exists") }.next(77);
     held.head = Some(next);
     held.state.head = Some(next);
@@ -133,7 +133,7 @@ async fn a_waiting_key_that_another_run_does_is_not_doubled() {
         let (clock, store, job) = world();
         let between = meddled(&clock, &store, move |nth, _, store| {
             if nth == 2 {
-                store.edit(|held| command(held, &[theirs]));
+                store.edit_contents(|held| command(held, &[theirs]));
             }
             None
         });
@@ -149,7 +149,7 @@ async fn work_of_another_run_during_a_batch_is_not_counted_as_own() {
         let (clock, store, job) = world();
         let between = meddled(&clock, &store, move |n, _, store| {
             if n == nth {
-                store.edit(|held| command(held, &[theirs]));
+                store.edit_contents(|held| command(held, &[theirs]));
             }
             None
         });
@@ -166,7 +166,7 @@ async fn a_lost_batch_that_arrives_before_a_load_is_counted_once() {
         let late = Arc::new(Mutex::new(None));
         let kept = Arc::clone(&late);
         let between = meddled(&clock, &store, move |n, commit, _| match n.checked_sub(nth) {
-            Some(0) => Some(CommitResult::Lost { why: "it is on its way".to_owned() }),
+            Some(0) => Some(CommitResult::ReplyLost { why: "it is on its way".to_owned() }),
             Some(1) => {
                 *kept.lock().expect("no thread panics while it holds it") = Some(commit.clone());
                 Some(CommitResult::Refused { part: CommitPart::Layout, why: "a tab moved".to_owned() })
@@ -198,7 +198,7 @@ async fn a_run_overtaken_at_each_commit_ends_with_a_temporary_error() {
     let (clock, store, job) = world();
     let between = meddled(&clock, &store, |nth, _, store| {
         if nth > 1 {
-            store.edit(|held| command(held, &[]));
+            store.edit_contents(|held| command(held, &[]));
         }
         None
     });
@@ -245,7 +245,7 @@ async fn after_a_reload_the_report_keeps_failures_not_yet_stored() {
     });
     let between = meddled(&clock, &store, |nth, _, store| {
         if nth == 2 {
-            store.edit(|held| command(held, &[]));
+            store.edit_contents(|held| command(held, &[]));
         }
         None
     });
@@ -298,7 +298,7 @@ impl StoreLayer for SlowToRespond {
                 return reply;
             }
             self.clock.sleep(Duration::from_secs(90)).await;
-            CommitResult::Lost { why: "no complete response came within 90 s".to_owned() }
+            CommitResult::ReplyLost { why: "no complete response came within 90 s".to_owned() }
         })
     }
 }

@@ -105,7 +105,7 @@ impl JobFixture {
         let wanted =
             ScanScope { reads_failures: true, reads_runs: true, reads_predecessors: true, ..ScanScope::default() };
         let listing = store.scan_rows(wanted).await.expect("a listing").expect("it has run");
-        let ends = store.tab_extents().await.expect("the ends of its tabs");
+        let ends = store.measure_tabs().await.expect("the ends of its tabs");
         let found = plan_prune(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
         let prepared = PreparedChanges { from: Some(listing.snapshot.head), settled: found.changes.clone() };
         (found, prepared)

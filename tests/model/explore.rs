@@ -139,7 +139,7 @@ fn reply_of(n: u8) -> CommitResult {
         1 => refused(CommitPart::Guard),
         2 => refused(CommitPart::Layout),
         3 => refused(CommitPart::Content),
-        4 => CommitResult::Lost { why: String::new() },
+        4 => CommitResult::ReplyLost { why: String::new() },
         _ => CommitResult::NotExecuted { fault: Fault::Throttled, is_proxy_error: false, why: String::new() },
     }
 }
@@ -483,7 +483,7 @@ impl Explorer {
         };
         let forms = [proof.guard_kind().unwrap_or(GuardKind::Title), GuardKind::Title];
         forms.into_iter().find_map(|form| {
-            let ops = head_guard::batch_steps(JOB, &commit, Some(&place), form);
+            let ops = head_guard::make_batch_steps(JOB, &commit, Some(&place), form);
             sheet.after(&Batch { ops, draft: draft.clone(), proof }, self.how).ok()
         })
     }

@@ -11,7 +11,7 @@ use sheetkeep::ledger::items::key::{Key, Version};
 use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::ledger::leases::lease::Fence;
 use sheetkeep::ledger::leases::row_order::{RowOrder, run_cell};
-use sheetkeep::ledger::rows::row_codec::{DONE, processed_row};
+use sheetkeep::ledger::rows::row_codec::{DONE, encode_processed_row};
 use sheetkeep::ledger::state::snapshot::{RowChecksum, State};
 use sheetkeep::store::guard::guard_kind::{GuardKind, GuardSupport};
 use sheetkeep::store::guard::head_guard::{self, BatchStep, ListedRange, ListedTab, StateLocation};
@@ -207,7 +207,7 @@ impl Sheet {
             }
             BatchStep::WriteState { tab } => self.write(*tab, &batch.draft.state, batch.proof),
             BatchStep::MakeTabs => {
-                let title = head_guard::processed_title(JOB);
+                let title = head_guard::name_processed_tab(JOB);
                 check(!taken_tab(self, PROCESSED, &title))?;
                 self.add_tab(PROCESSED, &title);
                 self.inits += 1;
@@ -247,7 +247,7 @@ impl Sheet {
         for one in (0..2).filter(|one| draft.keys >> one & 1 == 1) {
             let order = RowOrder { commit: draft.to.commit, turn: 0, term: draft.state.lease.fence };
             let run = run_cell(&run_name(draft.writer), Some(order));
-            let mark = RowChecksum::hash(&processed_row(&key(one), &Version::default(), DONE, &run));
+            let mark = RowChecksum::hash_row(&encode_processed_row(&key(one), &Version::default(), DONE, &run));
             self.processed.push((one, draft.writer, mark));
             self.rows.push((one, draft.writer));
         }

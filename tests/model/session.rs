@@ -169,15 +169,15 @@ impl Runner {
         let draft = work.draft.clone();
         let commit = commit_of(&draft);
         let mut guard_strategy = session.guard_strategy.clone();
-        let form = guard_strategy.guard_kind(&commit);
-        let mut ops = head_guard::batch_steps(JOB, &commit, session.place.as_ref(), form);
+        let form = guard_strategy.choose_guard(&commit);
+        let mut ops = head_guard::make_batch_steps(JOB, &commit, session.place.as_ref(), form);
         if rules.is(Mutation::NameNotAdded) {
             ops.retain(|op| !matches!(op, BatchStep::AddRange { .. }));
         }
         if rules.is(Mutation::InitOnMissing) && draft.state.alerts.is_some() {
             ops.retain(|op| !matches!(op, BatchStep::MakeTabs));
         }
-        Some(Batch { ops, draft, proof: guard_strategy.support() })
+        Some(Batch { ops, draft, proof: guard_strategy.next_support() })
     }
 
     /// Returns the probe that a proving runner sends.
@@ -188,7 +188,7 @@ impl Runner {
             Stage::ProbeTab(session, _) => (session, 1),
             _ => return None,
         };
-        guard_probe::probe_batches(session.place.as_ref()?, salt).into_iter().nth(at)
+        guard_probe::make_probe_batches(session.place.as_ref()?, salt).into_iter().nth(at)
     }
 
     /// Returns the runner after the step; `None` if the step changes nothing.
@@ -205,7 +205,7 @@ impl Runner {
             (Stage::ProbeTab(mut session, name_refused), Input::Probed(tab_refused)) => {
                 let place = session.place.as_ref()?;
                 match guard_probe::evaluate_probe(place, name_refused, tab_refused) {
-                    GuardProof::Nothing => Stage::Stopped("nothing guards"),
+                    GuardProof::NoGuard => Stage::Stopped("nothing guards"),
                     GuardProof::Guard(proof) => {
                         note = Some((place.tab, proof));
                         session.guard_strategy.record_support(proof);
@@ -234,14 +234,14 @@ impl Runner {
 
     fn answered(&mut self, rules: Rules, mut session: Session, mut work: Work, reply: &CommitResult) -> Stage {
         let commit = commit_of(&work.draft);
-        let form = session.guard_strategy.guard_kind(&commit);
+        let form = session.guard_strategy.choose_guard(&commit);
         let by_guard = matches!(reply, CommitResult::Refused { part: CommitPart::Guard, .. });
         if by_guard && session.guard_strategy.on_refused(&commit, session.place.as_ref(), form) {
             return Stage::Send(Box::new(session), Box::new(work));
         }
         let movement = work.settling.on_result(commit.to, reply);
         work.turned_away |= matches!(reply, CommitResult::NotExecuted { .. });
-        let place = head_guard::location_after(JOB, &commit, session.place.as_ref(), form);
+        let place = head_guard::derive_next_location(JOB, &commit, session.place.as_ref(), form);
         self.follow(rules, session, work, movement, Some(place))
     }
 
@@ -301,7 +301,7 @@ impl Runner {
         if rules.is(Mutation::NameUnproved) || rules.is(Mutation::NameNotAdded) {
             session.guard_strategy = GuardStrategy::new(GuardSupport::Name);
         }
-        match session.guard_strategy.support() {
+        match session.guard_strategy.next_support() {
             GuardSupport::Unknown => Stage::ProbeName(Box::new(session)),
             _ => self.draft(rules, session, None),
         }
@@ -373,7 +373,7 @@ impl Runner {
             NextAction::Redraft => self.draft(rules, session, Some((work.draft.keys, work.draft.release))),
             NextAction::Reload => Stage::Reload(Box::new(session)),
             // None of its items first, to see whether they are the cause.
-            NextAction::Suspect(_) => {
+            NextAction::Bisect(_) => {
                 session.suspected.push(draft);
                 self.draft(rules, session, Some((0, false)))
             }
@@ -484,10 +484,10 @@ fn word(stop: HaltReason) -> &'static str {
     match stop {
         HaltReason::Fenced => "fenced",
         HaltReason::HeadMissing => "corrupt",
-        HaltReason::Unclear => "unclear",
+        HaltReason::OutcomeUnknown => "unclear",
         HaltReason::NotExecuted => "not executed",
         HaltReason::Refused(_) => "refused",
         HaltReason::TooLarge => "too large",
-        HaltReason::Unsafe => "unsafe",
+        HaltReason::NoWorkingGuard => "unsafe",
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
 use serde_json::{Value, json};
-use sheetkeep::app::schedule::due::{DueRun, DueStep, next_step};
+use sheetkeep::app::schedule::due::{DueRun, DueStep, decide_next_step};
 use sheetkeep::clock::Clock;
 use sheetkeep::ledger::leases::lease::Holder;
 use sheetkeep::ledger::runs::event::RunReport;
@@ -482,7 +482,7 @@ async fn a_lease_that_no_run_can_hold_keeps_no_occurrence() {
         let state = standing.state.as_mut().expect("it has run");
         state.lease.holder = Some(Holder { run: "r2".into(), ..Holder::default() });
         state.lease.until = standing.service_time.add_ms(hours * HOUR);
-        let step = next_step(&job.rig.schedule, "j", "b", &standing, &SeededRng::new(50));
+        let step = decide_next_step(&job.rig.schedule, "j", "b", &standing, &SeededRng::new(50));
         assert_eq!(matches!(step, DueStep::Active { .. }), is_active, "{hours} h: {step:?}");
         assert_eq!(matches!(step, DueStep::Run(_)), !is_active, "{hours} h: {step:?}");
     }

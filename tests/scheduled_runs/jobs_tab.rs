@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::Method;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
-use sheetkeep::app::schedule::due::{DueRun, DueStep, next_step};
+use sheetkeep::app::schedule::due::{DueRun, DueStep, decide_next_step};
 use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::runs::event::{Event, RunReport};
@@ -108,7 +108,7 @@ impl JobsFixture {
         let store = self.store("nightly", Some(view()));
         let standing = store.read_standing().await.expect("the state can be read");
         let seed = u64::try_from(self.clock.now().0).expect("a time after 1970");
-        match next_step(&daily("0 9 * * *"), "nightly", "host", &standing, &SeededRng::new(seed)) {
+        match decide_next_step(&daily("0 9 * * *"), "nightly", "host", &standing, &SeededRng::new(seed)) {
             DueStep::Run(due) => self.run(TestRun { due: Some(*due), ..nightly() }, &items(1)).await,
             _ => return false,
         };

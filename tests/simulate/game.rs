@@ -15,7 +15,7 @@ use sheetkeep::machine::MachineError;
 use sheetkeep::port::step::StepError;
 use sheetkeep::rng::Rng;
 use sheetkeep::runner::run_config::RunError;
-use sheetkeep::runner::shutdown::Stop;
+use sheetkeep::runner::shutdown::StopHandle;
 use sheetkeep::system::{SeededRng, TestClock};
 use sheetkeep::time::Timestamp;
 
@@ -257,9 +257,9 @@ impl Game {
         let values = if lane.below(4) == 0 { values.once_only() } else { values };
         let every = Duration::from_millis(lane.below(self.ttl_ms / 3));
         let running = if lane.below(4) == 0 {
-            job.run_all(store, Box::new(Slow::new(values, Arc::clone(&self.clock), every)), Stop::default())
+            job.run_all(store, Box::new(Slow::new(values, Arc::clone(&self.clock), every)), StopHandle::default())
         } else {
-            job.run_all(store, Box::new(values), Stop::default())
+            job.run_all(store, Box::new(values), StopHandle::default())
         };
         let mut running = Box::pin(running);
         let ended = loop {

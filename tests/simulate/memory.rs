@@ -15,7 +15,7 @@ use sheetkeep::ledger::items::key::Fingerprint;
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::ledger::state::snapshot::LoadReport;
-use sheetkeep::port::store::{Store, StoreError, Usage};
+use sheetkeep::port::store::{CallUsage, Store, StoreError};
 use sheetkeep::store::memory::MemoryStore;
 
 use crate::kind::Kind;
@@ -85,7 +85,7 @@ impl InMemory {
 
     async fn apply_one(&self, commit: &Commit) -> CommitResult {
         if self.meddling == Some(Meddling::NoGuard) {
-            self.store.edit(|held| {
+            self.store.edit_contents(|held| {
                 held.head = commit.from;
                 held.state.lease.fence = commit.state.lease.fence;
             });
@@ -226,7 +226,7 @@ impl Store for OfLane {
                 Some(Kind::Refuses(400)) => {
                     CommitResult::Refused { part: CommitPart::Content, why: "poison".to_owned() }
                 }
-                Some(kind) => CommitResult::Lost { why: kind.word() },
+                Some(kind) => CommitResult::ReplyLost { why: kind.word() },
                 None => reply.expect("no fault was met"),
             }
         })
@@ -244,7 +244,7 @@ impl Store for OfLane {
         })
     }
 
-    fn usage(&self) -> Usage {
+    fn usage(&self) -> CallUsage {
         self.place.store.usage()
     }
 }

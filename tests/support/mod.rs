@@ -27,7 +27,7 @@ use sheetkeep::retry::RetryPolicy;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{Dependencies, PreparedChanges, RunConfig, RunError};
 use sheetkeep::runner::run_loop::run_job;
-use sheetkeep::runner::shutdown::Stop;
+use sheetkeep::runner::shutdown::StopHandle;
 use sheetkeep::runner::warning_memory::WarningMemory;
 use sheetkeep::system::SeededRng;
 
@@ -56,7 +56,7 @@ impl Values {
 
     /// Then the end of the source by an error.
     pub fn then_broken(mut self, why: &str) -> Self {
-        let error = SourceError::Broken { position: "feed:3".into(), why: why.into() };
+        let error = SourceError::InvalidContent { position: "feed:3".into(), why: why.into() };
         self.records.push(Err(error));
         self
     }
@@ -266,7 +266,7 @@ impl Job {
 
     /// Runs it.
     pub async fn run(&self, store: impl Store + 'static, source: Values) -> Result<RunReport, RunError> {
-        self.run_until(store, source, Stop::default()).await
+        self.run_until(store, source, StopHandle::default()).await
     }
 
     /// Runs it with a stop in hand.
@@ -274,14 +274,14 @@ impl Job {
         &self,
         store: impl Store + 'static,
         source: Values,
-        stop: Stop,
+        stop: StopHandle,
     ) -> Result<RunReport, RunError> {
         self.run_all(Arc::new(store), Box::new(source), stop).await
     }
 
     /// Runs it over any source.
     pub async fn run_over(&self, store: impl Store + 'static, source: Box<dyn Source>) -> Result<RunReport, RunError> {
-        self.run_all(Arc::new(store), source, Stop::default()).await
+        self.run_all(Arc::new(store), source, StopHandle::default()).await
     }
 
     /// Runs it over any store and any source.
@@ -289,7 +289,7 @@ impl Job {
         &self,
         store: Arc<dyn Store>,
         source: Box<dyn Source>,
-        stop: Stop,
+        stop: StopHandle,
     ) -> Result<RunReport, RunError> {
         let events = Arc::clone(&self.events);
         let mut plan = self.plan.clone();
@@ -307,7 +307,7 @@ impl Job {
             journal: self.journal.clone(),
             prepared: self.prepared.clone(),
             processes: Arc::new(AllEnded),
-            events: warnings.events(),
+            events: warnings.make_event_sink(),
             warnings,
         };
         Box::pin(run_job(parts, plan, stop)).await
@@ -318,11 +318,11 @@ impl Job {
 struct AllEnded;
 
 impl Processes for AllEnded {
-    fn own(&self) -> Option<ProcessId> {
+    fn own_process(&self) -> Option<ProcessId> {
         Some(next_process())
     }
 
-    fn started(&self, _: u32) -> Option<u64> {
+    fn find_start(&self, _: u32) -> Option<u64> {
         None
     }
 }

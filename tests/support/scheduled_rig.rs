@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sheetkeep::app::schedule::due::{DueStep, next_step};
+use sheetkeep::app::schedule::due::{DueStep, decide_next_step};
 use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::runs::job_requests::JobRequests;
@@ -55,6 +55,6 @@ impl ScheduledRig {
     pub async fn next_step(&self, host: &str, seed: u64) -> DueStep {
         let mut standing = self.store(seed).read_standing().await.expect("the state can be read");
         standing.requests = self.requests.clone();
-        next_step(&self.schedule, "j", host, &standing, &SeededRng::new(seed))
+        decide_next_step(&self.schedule, "j", host, &standing, &SeededRng::new(seed))
     }
 }

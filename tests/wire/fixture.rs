@@ -168,7 +168,7 @@ impl WireFixture {
     /// What `prune` would take out of what is older than five days.
     pub async fn prunable(&self) -> PreparedChanges {
         let listing = self.listing().await;
-        let ends = self.store_at(ID, 7).tab_extents().await.expect("the ends of its tabs");
+        let ends = self.store_at(ID, 7).measure_tabs().await.expect("the ends of its tabs");
         let age = RowAge { before: Timestamp(self.clock.now().0 - 5 * 86_400_000), deletes_keys: false };
         let found = plan_prune(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
         assert!(!found.changes.is_empty(), "there is something to take out");

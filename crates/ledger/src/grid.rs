@@ -96,14 +96,14 @@ impl Row {
 
     /// Returns the approximate size of the row in bytes on the wire, which bounds a batch.
     pub fn weight(&self) -> usize {
-        self.cells.iter().map(|(_, cell)| cell_weight(cell)).sum()
+        self.cells.iter().map(|(_, cell)| estimate_cell_size(cell)).sum()
     }
 }
 
 /// Bytes around a cell's text in a request: `{"userEnteredValue":{"stringValue":""}},`.
 const CELL_FRAME: usize = 44;
 
-fn cell_weight(cell: &Cell) -> usize {
+fn estimate_cell_size(cell: &Cell) -> usize {
     match cell {
         Cell::Empty => 3,
         Cell::Text(text) | Cell::Formula(text) => CELL_FRAME + text.len() + text.len() / 8,
@@ -114,7 +114,7 @@ fn cell_weight(cell: &Cell) -> usize {
 }
 
 /// Returns the letters of the 0-based column `index`: A, B, … Z, AA.
-pub fn column_letters(index: usize) -> String {
+pub fn format_column_letters(index: usize) -> String {
     let mut letters = Vec::new();
     let mut rest = index + 1;
     while rest > 0 {
@@ -126,7 +126,7 @@ pub fn column_letters(index: usize) -> String {
 }
 
 /// Returns the 0-based column with these letters; `None` beyond the limits of a tab.
-pub fn column_number(letters: &str) -> Option<usize> {
+pub fn parse_column_letters(letters: &str) -> Option<usize> {
     if !(1..=3).contains(&letters.len()) {
         return None;
     }
@@ -136,7 +136,7 @@ pub fn column_number(letters: &str) -> Option<usize> {
 }
 
 /// Returns a tab's title in quotes for A1 ranges, so that no title is taken for a cell.
-pub fn quoted(title: &str) -> String {
+pub fn quote_title(title: &str) -> String {
     let mut out = String::with_capacity(title.len() + 2);
     let _ = write!(out, "'{}'", title.replace('\'', "''"));
     out
@@ -149,12 +149,12 @@ mod tests {
     #[test]
     fn columns_are_lettered_as_people_see_them() {
         for (index, letters) in [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA"), (18_277, "ZZZ")] {
-            assert_eq!((column_letters(index).as_str(), column_number(letters)), (letters, Some(index)));
+            assert_eq!((format_column_letters(index).as_str(), parse_column_letters(letters)), (letters, Some(index)));
         }
     }
 
     #[test]
     fn a_title_with_a_quote_is_doubled() {
-        assert_eq!(quoted("it's #1"), "'it''s #1'");
+        assert_eq!(quote_title("it's #1"), "'it''s #1'");
     }
 }

@@ -113,7 +113,7 @@ impl Daemon {
 
     /// Calls the jobs until a request to stop; then waits for the calls that are being made.
     pub async fn run(mut self, mut requests: UnboundedReceiver<DaemonRequest>) -> DaemonEnd {
-        self.parts.notifier.ready(self.jobs.len());
+        self.parts.notifier.notify_ready(self.jobs.len());
         tracing::info!(event = "daemon.started", jobs = self.jobs.len(), "schedule run has started");
         loop {
             let now = read_clocks(self.parts.clock.as_ref());
@@ -132,7 +132,7 @@ impl Daemon {
                 () = wait => {}
             }
         }
-        self.drain(requests).await
+        self.drain_calls(requests).await
     }
 
     fn notice_jump(&mut self, now: ClockReading) {
@@ -219,7 +219,7 @@ impl Daemon {
         let Some(mut watch) = self.watch.take() else { return };
         self.poll_at = now.monotonic_ms.saturating_add(POLL_MS);
         self.polling = Some(tokio::task::spawn_blocking(move || {
-            let changes = watch.poll();
+            let changes = watch.poll_files();
             (watch, changes)
         }));
     }
@@ -258,7 +258,7 @@ impl Daemon {
                 self.queue.replace(change.nth, found.schedule, now);
             }
             Err(error) => {
-                for line in error.lines() {
+                for line in error.problem_lines() {
                     tracing::error!(event = "daemon.job_file_broken", job = job.name, "{line}");
                 }
                 tracing::error!(
@@ -281,8 +281,8 @@ impl Daemon {
     }
 
     /// Asks the children to end, and waits for them: no new call is made.
-    async fn drain(mut self, mut requests: UnboundedReceiver<DaemonRequest>) -> DaemonEnd {
-        self.parts.notifier.stopping(self.calls.len());
+    async fn drain_calls(mut self, mut requests: UnboundedReceiver<DaemonRequest>) -> DaemonEnd {
+        self.parts.notifier.notify_stopping(self.calls.len());
         if !self.calls.is_empty() {
             let at_work = self.calls.len();
             tracing::info!(

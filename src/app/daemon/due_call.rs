@@ -84,7 +84,7 @@ impl JobCaller for ProcessCaller {
         let caller = self.clone();
         async move {
             match caller.start(&order) {
-                Ok(child) => caller.follow(child, order, stop).await,
+                Ok(child) => caller.follow_child(child, order, stop).await,
                 Err(error) => CallReport {
                     error: Some(format!("the process could not be started: {error}")),
                     ..CallReport::default()
@@ -111,11 +111,11 @@ impl ProcessCaller {
     }
 
     /// Reads the output of the process until it has ended.
-    async fn follow(&self, mut child: Child, order: CallOrder, stop: CancellationToken) -> CallReport {
+    async fn follow_child(&self, mut child: Child, order: CallOrder, stop: CancellationToken) -> CallReport {
         let mut answer = DueOutput::default();
         let mut error = None;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let on_error_line = |line: &str| match error_of(line) {
+        let on_error_line = |line: &str| match find_error(line) {
             Some(found) => error = Some(found),
             None => (self.lines)(&order.name, line),
         };
@@ -123,8 +123,8 @@ impl ProcessCaller {
             let reading = async {
                 tokio::join!(
                     write_form(stdin, order.form.as_deref()),
-                    each_line(stdout, MAX_DOCUMENT_BYTES, |line| answer.read(line)),
-                    each_line(stderr, MAX_LINE_BYTES, on_error_line),
+                    read_lines(stdout, MAX_DOCUMENT_BYTES, |line| answer.read(line)),
+                    read_lines(stderr, MAX_LINE_BYTES, on_error_line),
                 );
             };
             let (mut reading, mut waiting) = (Box::pin(reading.fuse()), Box::pin(wait(&mut child, stop)));
@@ -156,12 +156,12 @@ async fn wait(child: &mut Child, stop: CancellationToken) -> Option<ExitStatus> 
         status = child.wait() => return status.ok(),
         () = stop.cancelled() => {}
     }
-    terminate(child);
+    terminate_child(child);
     child.wait().await.ok()
 }
 
 #[cfg(unix)]
-fn terminate(child: &Child) {
+fn terminate_child(child: &Child) {
     use rustix::process::{Pid, Signal, kill_process};
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::TERM)) {
@@ -170,7 +170,7 @@ fn terminate(child: &Child) {
 }
 
 #[cfg(not(unix))]
-fn terminate(_: &Child) {}
+fn terminate_child(_: &Child) {}
 
 /// Passes the form of the job file to the process. One that reads nothing reports that itself.
 async fn write_form(stdin: Option<ChildStdin>, form: Option<&JobFileForm>) {
@@ -182,7 +182,7 @@ async fn write_form(stdin: Option<ChildStdin>, form: Option<&JobFileForm>) {
 }
 
 /// Reads lines until the end; of a line longer than `most` bytes the rest is dropped.
-async fn each_line(stream: Option<impl AsyncRead + Unpin>, most: usize, mut on_line: impl FnMut(&str)) {
+async fn read_lines(stream: Option<impl AsyncRead + Unpin>, most: usize, mut on_line: impl FnMut(&str)) {
     let Some(stream) = stream else { return };
     let (mut reader, mut line) = (BufReader::new(stream), Vec::new());
     loop {
@@ -277,7 +277,7 @@ struct ProblemFields {
 
 /// Returns the error that a line of standard error holds as a document, in one line: the problems
 /// with their places, and the next step.
-fn error_of(line: &str) -> Option<String> {
+fn find_error(line: &str) -> Option<String> {
     let ErrorLine { error } = serde_json::from_str(line).ok()?;
     let mut parts = vec![error.message];
     for problem in error.problems {
@@ -297,7 +297,7 @@ mod tests {
     async fn lines_are_bounded_and_the_last_needs_no_end() {
         let mut lines = Vec::new();
         let text = format!("one\n\n{}\nlast", "x".repeat(20_000));
-        each_line(Some(text.as_bytes()), 10, |line| lines.push(line.to_owned())).await;
+        read_lines(Some(text.as_bytes()), 10, |line| lines.push(line.to_owned())).await;
         assert_eq!(lines, ["one", "", "xxxxxxxxxx", "last"]);
     }
 
@@ -317,8 +317,8 @@ mod tests {
     fn an_error_is_one_line_with_places_and_the_next_step() {
         let line = r#"{"error":{"message":"one thing is wrong","hint":null,"exit_code":78,"problems":[{"message":"unknown key","file":"q.toml","line":3,"hint":"did you mean tab?"}]}}"#;
         let expected = "one thing is wrong; q.toml:3: unknown key; did you mean tab?";
-        assert_eq!(error_of(line).as_deref(), Some(expected));
-        assert_eq!(error_of("WARN something"), None);
-        assert_eq!(error_of(r#"{"error":{"kind":"transient","message":"a line of a log"}}"#), None);
+        assert_eq!(find_error(line).as_deref(), Some(expected));
+        assert_eq!(find_error("WARN something"), None);
+        assert_eq!(find_error(r#"{"error":{"kind":"transient","message":"a line of a log"}}"#), None);
     }
 }

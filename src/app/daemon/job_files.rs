@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::config::external::environment::env_file_path;
+use crate::config::external::environment::find_env_file;
 use crate::config::external::flags::Overrides;
 use crate::config::job_file::JobFileForm;
 use crate::config::problem::ConfigError;
@@ -40,9 +40,9 @@ pub enum JobFileError {
 
 impl JobFileError {
     /// Returns each problem in one line, with its place and the next step.
-    pub fn lines(&self) -> Vec<String> {
+    pub fn problem_lines(&self) -> Vec<String> {
         match self {
-            Self::Config(error) => error.lines(),
+            Self::Config(error) => error.format_lines(),
             Self::StandardInput(_) => vec![self.to_string()],
         }
     }
@@ -87,7 +87,7 @@ impl JobFileWatch {
     pub fn new(paths: &[PathBuf], flags: Overrides) -> Self {
         let watched = |path: &PathBuf| {
             let folder = path.parent().unwrap_or(Path::new(""));
-            let env_file = env_file_path(folder, flags.env_file.as_deref());
+            let env_file = find_env_file(folder, flags.env_file.as_deref());
             WatchedFile { path: path.clone(), env_file, read: None }
         };
         Self { files: paths.iter().map(watched).collect(), flags }
@@ -95,15 +95,15 @@ impl JobFileWatch {
 
     /// Reads the files that have changed since they were last read, valid or not. A file that
     /// changes while it is read comes with a later poll.
-    pub fn poll(&mut self) -> Vec<JobFileChange> {
+    pub fn poll_files(&mut self) -> Vec<JobFileChange> {
         let flags = &self.flags;
         let changes = self.files.iter_mut().enumerate().filter_map(|(nth, file)| {
-            let stamps = file.stamps();
+            let stamps = file.read_stamps();
             if file.read == Some(stamps) {
                 return None;
             }
             let found = read_job(&file.path, flags);
-            if file.stamps() != stamps {
+            if file.read_stamps() != stamps {
                 return None;
             }
             file.read = Some(stamps);
@@ -124,7 +124,7 @@ impl JobFileWatch {
 }
 
 impl WatchedFile {
-    fn stamps(&self) -> FileStamps {
+    fn read_stamps(&self) -> FileStamps {
         [FileStamp::read(&self.path), FileStamp::read(&self.env_file)]
     }
 }
@@ -133,17 +133,17 @@ impl FileStamp {
     /// Reads the stamp of the file behind all links.
     fn read(path: &Path) -> Option<Self> {
         let about = std::fs::metadata(path).ok()?;
-        Some(Self { modified: about.modified().ok(), bytes: about.len(), inode: inode(&about) })
+        Some(Self { modified: about.modified().ok(), bytes: about.len(), inode: read_inode(&about) })
     }
 }
 
 #[cfg(unix)]
-fn inode(about: &std::fs::Metadata) -> u64 {
+fn read_inode(about: &std::fs::Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::ino(about)
 }
 
 #[cfg(not(unix))]
-fn inode(_: &std::fs::Metadata) -> u64 {
+fn read_inode(_: &std::fs::Metadata) -> u64 {
     0
 }
 

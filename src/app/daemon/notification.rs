@@ -19,12 +19,12 @@ pub const NOTIFY_VARIABLES: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATC
 impl ServiceNotifier {
     /// Creates the notifier for the service manager in the environment, if there is one. The
     /// watchdog is served twice as often as it demands.
-    pub fn of_environment() -> Self {
-        Self { interval: watchdog().map(|period| period / 2), next_ms: 0 }
+    pub fn from_environment() -> Self {
+        Self { interval: read_watchdog_period().map(|period| period / 2), next_ms: 0 }
     }
 
     /// Notifies that all is set up, for this many jobs.
-    pub fn ready(&self, jobs: usize) {
+    pub fn notify_ready(&self, jobs: usize) {
         send(&["READY=1".to_owned(), format!("STATUS=jobs: {jobs}")]);
     }
 
@@ -41,13 +41,13 @@ impl ServiceNotifier {
     }
 
     /// Notifies that the daemon ends once its calls have ended.
-    pub fn stopping(&self, calls: usize) {
+    pub fn notify_stopping(&self, calls: usize) {
         send(&["STOPPING=1".to_owned(), format!("STATUS=waits for jobs at work: {calls}")]);
     }
 }
 
 #[cfg(unix)]
-fn watchdog() -> Option<Duration> {
+fn read_watchdog_period() -> Option<Duration> {
     sd_notify::watchdog_enabled().filter(|period| !period.is_zero())
 }
 
@@ -60,7 +60,7 @@ fn send(lines: &[String]) {
 }
 
 #[cfg(not(unix))]
-fn watchdog() -> Option<Duration> {
+fn read_watchdog_period() -> Option<Duration> {
     None
 }
 

@@ -50,13 +50,13 @@ impl Clock for SetClock {
 }
 
 /// A call: its time, the job's name, and the text of the form that it got in place of the file.
-type Call = (String, String, Option<String>);
+type TestCall = (String, String, Option<String>);
 
 /// Records calls. Each takes a second, and ends with these codes in turn, the last one from then
 /// on; a stuck one ends when it is dropped.
 struct RecordingCaller {
     clock: Arc<SetClock>,
-    calls: Mutex<Vec<Call>>,
+    calls: Mutex<Vec<TestCall>>,
     codes: Mutex<Vec<u8>>,
     is_stuck: bool,
 }
@@ -74,7 +74,7 @@ impl JobCaller for RecordingCaller {
     }
 }
 
-struct Running {
+struct RunningDaemon {
     folder: TempDir,
     clock: Arc<SetClock>,
     caller: Arc<RecordingCaller>,
@@ -87,7 +87,7 @@ fn job(name: &str, cron: &str) -> String {
     format!("name = \"{name}\"\n{schedule}\n[source]\ncsv = \"x.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"T\"\n")
 }
 
-impl Running {
+impl RunningDaemon {
     fn start(crons: &[&str], codes: &[u8], is_stuck: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let start = Timestamp::parse("2026-06-02T08:00:00Z").expect("a time");
@@ -97,7 +97,7 @@ impl Running {
             std::fs::write(path, job(&format!("j{nth}"), cron)).expect("the folder takes files");
         }
         let mut watch = JobFileWatch::new(&paths, Overrides::default());
-        let jobs = watch.poll().into_iter().map(|change| change.found.expect("a valid file"));
+        let jobs = watch.poll_files().into_iter().map(|change| change.found.expect("a valid file"));
         let jobs = paths.into_iter().zip(jobs).collect();
         let caller = Arc::new(RecordingCaller {
             clock: Arc::clone(&clock),
@@ -118,7 +118,7 @@ impl Running {
     }
 
     /// Lets this time pass. Returns the calls since the last one was asked for.
-    async fn after(&self, ms: u64) -> Vec<Call> {
+    async fn after(&self, ms: u64) -> Vec<TestCall> {
         self.clock.sleep(Duration::from_millis(ms)).await;
         std::mem::take(&mut *self.caller.calls.lock().expect("no test panics"))
     }
@@ -132,20 +132,20 @@ impl Running {
     }
 }
 
-fn at(time: &str, job: &str) -> Call {
+fn at(time: &str, job: &str) -> TestCall {
     (time.to_owned(), job.to_owned(), None)
 }
 
 #[tokio::test(start_paused = true)]
 async fn jobs_are_called_at_the_start_and_at_their_times() {
-    let running = Running::start(&["0 9 * * *", "30 10 * * *"], &[0], false);
+    let running = RunningDaemon::start(&["0 9 * * *", "30 10 * * *"], &[0], false);
     assert_eq!(running.after(60_000).await, [at("08:00", "j0"), at("08:00", "j1")]);
     assert_eq!(running.after(24 * HOUR).await, [at("09:00", "j0"), at("10:30", "j1")]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_a_suspend_or_a_jump_the_calls_are_made() {
-    let running = Running::start(&["0 9 * * *", "0 12 * * *"], &[0], false);
+    let running = RunningDaemon::start(&["0 9 * * *", "0 12 * * *"], &[0], false);
     running.after(60_000).await;
     running.clock.jump(10 * 3_600_000);
     let mut calls = running.after(POLL_MS + 1).await;
@@ -159,7 +159,7 @@ async fn after_a_suspend_or_a_jump_the_calls_are_made() {
 
 #[tokio::test(start_paused = true)]
 async fn a_broken_or_deleted_file_keeps_its_last_good_form() {
-    let running = Running::start(&["0 9 * * *"], &[0], false);
+    let running = RunningDaemon::start(&["0 9 * * *"], &[0], false);
     running.after(60_000).await;
     let good = job("j0", "0 9 * * *");
     running.write("j0.toml", &good.replace("[item]", "[itme]"));
@@ -176,7 +176,7 @@ async fn a_broken_or_deleted_file_keeps_its_last_good_form() {
 
 #[tokio::test(start_paused = true)]
 async fn a_broken_env_file_breaks_the_jobs_beside_it() {
-    let running = Running::start(&["0 9 * * *"], &[0], false);
+    let running = RunningDaemon::start(&["0 9 * * *"], &[0], false);
     running.after(60_000).await;
     running.write(".env", "no line\n");
     let calls = running.after(2 * POLL_MS).await;
@@ -187,7 +187,7 @@ async fn a_broken_env_file_breaks_the_jobs_beside_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_file_without_its_schedule_is_called_no_more() {
-    let running = Running::start(&["0 9 * * *"], &[0], false);
+    let running = RunningDaemon::start(&["0 9 * * *"], &[0], false);
     running.after(60_000).await;
     let text = job("j0", "0 9 * * *");
     let without: String = text.lines().filter(|line| !line.starts_with("schedule")).flat_map(|l| [l, "\n"]).collect();
@@ -200,7 +200,7 @@ async fn a_file_without_its_schedule_is_called_no_more() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_finds_its_file_broken_is_made_again() {
-    let running = Running::start(&["0 9 * * *"], &[0, 78, 0], false);
+    let running = RunningDaemon::start(&["0 9 * * *"], &[0, 78, 0], false);
     running.after(60_000).await;
     // Two seconds before the call, so that no poll comes between.
     running.after(HOUR - 60_000 - 2_000).await;
@@ -212,7 +212,7 @@ async fn a_call_that_finds_its_file_broken_is_made_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_service_out_of_reach_is_called_again_and_again() {
-    let running = Running::start(&["0 9 * * *"], &[69, 69, 69, 0], false);
+    let running = RunningDaemon::start(&["0 9 * * *"], &[69, 69, 69, 0], false);
     let calls = running.after(10 * 60_000).await;
     assert_eq!(calls.len(), 4, "{calls:?}");
     assert_eq!(running.after(10 * 60_000).await, []);
@@ -220,7 +220,7 @@ async fn a_service_out_of_reach_is_called_again_and_again() {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_stop_drains_and_makes_no_call() {
-    let running = Running::start(&["1 8 * * *"; 20], &[0], false);
+    let running = RunningDaemon::start(&["1 8 * * *"; 20], &[0], false);
     running.after(100).await;
     running.requests.send(DaemonRequest::Stop).expect("it receives");
     let calls = running.after(DRAIN_MS).await;
@@ -231,7 +231,7 @@ async fn the_first_stop_drains_and_makes_no_call() {
 #[tokio::test(start_paused = true)]
 async fn a_second_stop_or_ninety_seconds_end_the_wait() {
     for is_second in [true, false] {
-        let running = Running::start(&["0 9 * * *"], &[0], true);
+        let running = RunningDaemon::start(&["0 9 * * *"], &[0], true);
         running.after(100).await;
         running.requests.send(DaemonRequest::Stop).expect("it receives");
         running.after(DRAIN_MS - 1).await;

@@ -12,23 +12,23 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::app::drill::drill_clock::{DrillClock, on_simulated_time};
+use crate::app::drill::drill_clock::{DrillClock, play_on_simulated_time};
 use crate::app::drill::drill_job::DrillJob;
 use crate::app::drill::drill_sheet::DrillSheet;
 use crate::app::drill::effects::counted_step::{CountedStep, StepCounts};
 use crate::app::drill::effects::stage_folder::DRILL_FOLDER_PREFIX;
-use crate::app::drill::mishaps::mishap::{Mishap, MishapBounds};
+use crate::app::drill::mishaps::mishap::{MishapBounds, PlannedMishap};
 use crate::app::drill::mishaps::mishap_queue::MishapQueue;
 use crate::app::drill::mishaps::mishap_store::MishapStore;
 use crate::app::drill::mishaps::run_mishaps::RunMishaps;
 use crate::app::drill::mishaps::watched_source::WatchedSource;
 use crate::app::drill::outcome::DrillOutcome;
 use crate::app::drill::run_parts::drill_journal::DrillJournal;
-use crate::app::drill::run_parts::drill_settings::drill_settings;
+use crate::app::drill::run_parts::drill_settings::make_drill_settings;
 use crate::app::drill::run_parts::drilled_stages::{DrilledStages, MadeFiles};
 use crate::app::drill::run_parts::replay_source::ReplaySource;
 use crate::app::error::AppError;
-use crate::app::job::{active_run, run};
+use crate::app::job::{find_active_run, run};
 use crate::app::local_state::journal::FileJournal;
 use crate::app::provided_parts::{ProvidedParts, SourceOpener};
 use crate::app::run_request::RunRequest;
@@ -42,7 +42,7 @@ use crate::machine::MachineError;
 use crate::port::source::Source;
 use crate::rng::Rng;
 use crate::runner::run_config::RunError;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::system::{SeededRng, SystemClock};
 
 /// Runs that a drill starts until one ends well.
@@ -69,41 +69,48 @@ impl DrillJob {
         let job = self.clone();
         run_in_simulated_time(&self.stop, move |clock| async move {
             let drill = ActiveDrill::new(job, 0, Vec::new(), clock)?;
-            let report = drill.start("", Overlap::Skip).await.unwrap_or_else(|| Err(undisturbed_run_killed()))?;
+            let report =
+                drill.start("", Overlap::Skip).await.unwrap_or_else(|| Err(report_killed_undisturbed_run()))?;
             let (_, commits, effects) = drill.queue.outcome();
             let bounds = MishapBounds { records: drill.job.units() as u64, commits, effects };
-            let (rows, counts, files) = (drill.sheet.rows().await, drill.counts.clone(), drill.stages.files());
+            let (rows, counts, files) =
+                (drill.sheet.count_rows().await, drill.counts.clone(), drill.stages.read_files());
             Ok(UndisturbedRun { report: Some(report), bounds, rows, counts, files })
         })
     }
 
     /// Runs the job under these mishaps until it has recovered, and compares.
-    pub fn play(&self, seed: u64, mishaps: Vec<Mishap>, usual: &UndisturbedRun) -> Result<DrillOutcome, AppError> {
+    pub fn play(
+        &self,
+        seed: u64,
+        mishaps: Vec<PlannedMishap>,
+        usual: &UndisturbedRun,
+    ) -> Result<DrillOutcome, AppError> {
         let (job, usual) = (self.clone(), usual.clone());
         run_in_simulated_time(&self.stop, move |clock| async move {
             let mut drill = ActiveDrill::new(job, seed, mishaps, clock)?;
             let error = drill.recover().await.err();
-            Ok(drill.outcome(error, &usual).await)
+            Ok(drill.collect_outcome(error, &usual).await)
         })
     }
 }
 
 /// Runs a drill on simulated time.
-fn run_in_simulated_time<T, F, R>(stop: &Stop, play: F) -> Result<T, AppError>
+fn run_in_simulated_time<T, F, R>(stop: &StopHandle, play: F) -> Result<T, AppError>
 where
     F: FnOnce(DrillClock) -> R + Send + 'static,
     R: Future<Output = Result<T, AppError>> + Send + 'static,
     T: Send + 'static,
 {
-    let played = on_simulated_time(play, stop).map_err(AppError::Machine)?;
-    if let (None, Some(reason)) = (&played, stop.requested()) {
+    let played = play_on_simulated_time(play, stop).map_err(AppError::Machine)?;
+    if let (None, Some(reason)) = (&played, stop.requested_reason()) {
         return Err(AppError::Run(RunError::Stopped { reason }));
     }
     played.unwrap_or_else(|| Err(AppError::Machine(MachineError::resource("the drill panicked".to_owned()))))
 }
 
 /// The error of an undisturbed run that was killed, which nothing does.
-fn undisturbed_run_killed() -> AppError {
+fn report_killed_undisturbed_run() -> AppError {
     AppError::Machine(MachineError::resource("the run of the drill was dropped".to_owned()))
 }
 
@@ -123,13 +130,13 @@ struct ActiveDrill {
 }
 
 impl ActiveDrill {
-    fn new(job: DrillJob, seed: u64, mishaps: Vec<Mishap>, clock: DrillClock) -> Result<Self, AppError> {
+    fn new(job: DrillJob, seed: u64, mishaps: Vec<PlannedMishap>, clock: DrillClock) -> Result<Self, AppError> {
         let folder = tempfile::Builder::new().prefix(DRILL_FOLDER_PREFIX).tempdir().map_err(|error| {
             let why = format!("a temporary folder can't be made: {error}");
             AppError::Machine(MachineError::storage(why))
         })?;
         let stages = DrilledStages::with_copied_folder(&job, folder.path())?;
-        let settings = Arc::new(drill_settings(&job, &clock, folder.path()));
+        let settings = Arc::new(make_drill_settings(&job, &clock, folder.path()));
         let job = DrillJob { settings, ..job };
         let sheet = DrillSheet::new(&job.settings, &clock, Arc::new(SeededRng::new(seed ^ 0x5EE7)))?;
         let (sender, second_runs) = unbounded_channel();
@@ -150,8 +157,8 @@ impl ActiveDrill {
         while !is_recovered {
             tries += 1;
             if tries == MAX_RUNS {
-                drill.queue.calm_down();
-                drill.sheet.calm_down();
+                drill.queue.drop_pending();
+                drill.sheet.end_faults();
             }
             let mut running = Box::pin(drill.start("", Overlap::Skip));
             let ended = loop {
@@ -184,10 +191,10 @@ impl ActiveDrill {
             }
         }
         while others.next().await.is_some() {}
-        drill.queue.calm_down();
-        drill.sheet.calm_down();
+        drill.queue.drop_pending();
+        drill.sheet.end_faults();
         drill.clock.sleep(lease).await;
-        drill.start("", Overlap::Skip).await.unwrap_or_else(|| Err(undisturbed_run_killed())).map(drop)
+        drill.start("", Overlap::Skip).await.unwrap_or_else(|| Err(report_killed_undisturbed_run())).map(drop)
     }
 
     /// Starts a run; `None` if it was killed.
@@ -198,7 +205,7 @@ impl ActiveDrill {
         let running = self.run(number, &mishaps, machine, overlap);
         tokio::select! {
             biased;
-            () = mishaps.killed() => None,
+            () = mishaps.wait_for_kill() => None,
             ended = Box::pin(running) => Some(ended),
         }
     }
@@ -220,7 +227,7 @@ impl ActiveDrill {
         }
         let store = self.sheet.connect(&settings, &clock, Arc::clone(&chance))?;
         let store = MishapStore::new(store, self.sheet.clone(), Arc::clone(mishaps));
-        let stop = Stop::default();
+        let stop = StopHandle::default();
         let own = match &settings.stages {
             Some(_) => self.stages.run_parts(&settings, &self.counts, mishaps, &self.clock, &chance, &stop),
             None => self.record_parts(&settings, mishaps, &clock),
@@ -253,16 +260,16 @@ impl ActiveDrill {
     /// Waits until the lock of a killed run is free, in real time. A program that the run was
     /// starting holds the lock, too, until it has begun.
     async fn wait_for_lock(&self, settings: &Settings) {
-        let (_busy, real) = (self.clock.busy(), SystemClock::new());
+        let (_busy, real) = (self.clock.mark_busy(), SystemClock::new());
         let until_ms = real.monotonic_ms() + LOCK_PATIENCE_MS;
-        while active_run(settings).is_some() && real.monotonic_ms() < until_ms {
+        while find_active_run(settings).is_some() && real.monotonic_ms() < until_ms {
             real.sleep(LOCK_PAUSE).await;
         }
     }
 
     /// Returns the source and the steps of a run of records.
     fn record_parts(&self, settings: &Settings, mishaps: &Arc<RunMishaps>, clock: &Arc<dyn Clock>) -> ProvidedParts {
-        let steps = CountedStep::wrap((self.job.steps)(settings, clock), &self.counts, mishaps, &self.clock);
+        let steps = CountedStep::wrap_steps((self.job.steps)(settings, clock), &self.counts, mishaps, &self.clock);
         let records = Arc::clone(&self.job.records);
         let open = move || Ok(Box::new(ReplaySource::new(Arc::clone(&records))) as Box<dyn Source>);
         ProvidedParts {
@@ -273,23 +280,23 @@ impl ActiveDrill {
         }
     }
 
-    async fn outcome(&self, error: Option<AppError>, usual: &UndisturbedRun) -> DrillOutcome {
+    async fn collect_outcome(&self, error: Option<AppError>, usual: &UndisturbedRun) -> DrillOutcome {
         let (mut outcome, ..) = self.queue.outcome();
-        self.sheet.calm_down();
-        let rows = self.sheet.rows().await;
+        self.sheet.end_faults();
+        let rows = self.sheet.count_rows().await;
         let above = |more: &BTreeMap<String, u64>, less: &BTreeMap<String, u64>| -> u64 {
             more.iter().map(|(row, count)| count.saturating_sub(less.get(row).copied().unwrap_or(0))).sum()
         };
         let (extra, missing) = (above(&rows, &usual.rows), above(&usual.rows, &rows));
-        let in_doubt = self.queue.in_doubt();
-        let left_to_people: u64 = in_doubt.iter().map(|key| usual.counts.rows_of(key)).sum();
+        let in_doubt = self.queue.keys_in_doubt();
+        let left_to_people: u64 = in_doubt.iter().map(|key| usual.counts.count_rows(key)).sum();
         outcome.in_doubt = in_doubt.len() as u64;
         outcome.changed = extra.min(missing);
         outcome.doubled = extra - outcome.changed;
         outcome.lost = (missing - outcome.changed).saturating_sub(left_to_people);
         outcome.runs = self.runs.load(std::sync::atomic::Ordering::SeqCst);
         outcome.steps = self.counts.compare(&usual.counts);
-        outcome.wrong_files = self.stages.wrong_files(&usual.files);
+        outcome.wrong_files = self.stages.count_wrong_files(&usual.files);
         outcome.error = error.map(|error| format!("failed to {error}"));
         outcome
     }

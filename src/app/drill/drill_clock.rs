@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 
 use crate::clock::Clock;
 use crate::machine::MachineError;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::time::Timestamp;
 
 /// The time at which each drill begins, 2026-03-02T08:00:00Z. A drill that began at the present
@@ -39,7 +39,7 @@ pub struct DrillClock {
 
 impl DrillClock {
     /// Keeps time from moving until the guard is dropped.
-    pub fn busy(&self) -> BusyGuard {
+    pub fn mark_busy(&self) -> BusyGuard {
         self.busy.fetch_add(1, Ordering::SeqCst);
         BusyGuard { busy: Arc::clone(&self.busy) }
     }
@@ -116,7 +116,7 @@ impl Drop for DrillSleep {
 /// Runs `play` on simulated time, on a thread of its own, and waits for its result. `None` if it
 /// panicked, whose message is on standard error, or if `stop` was requested. Then all it had is
 /// dropped. Fails if this machine refuses the thread.
-pub fn on_simulated_time<T, F, R>(play: F, stop: &Stop) -> Result<Option<T>, MachineError>
+pub fn play_on_simulated_time<T, F, R>(play: F, stop: &StopHandle) -> Result<Option<T>, MachineError>
 where
     F: FnOnce(DrillClock) -> R + Send + 'static,
     R: Future<Output = T> + Send + 'static,
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn timers_fire_in_order_and_cost_no_real_time() {
-        let seen = on_simulated_time(
+        let seen = play_on_simulated_time(
             |clock| async move {
                 let seen = Arc::new(Mutex::new(Vec::new()));
                 let waits = [5_000_u64, 86_400_000, 1].map(|ms| {
@@ -169,40 +169,40 @@ mod tests {
                 }
                 Arc::try_unwrap(seen).expect("all are done").into_inner().expect("no panic")
             },
-            &Stop::default(),
+            &StopHandle::default(),
         );
         assert_eq!(seen, Ok(Some(vec![(1, 1), (5_000, 5_000), (86_400_000, 86_400_000)])));
     }
 
     #[test]
     fn time_does_not_move_while_work_goes_on_outside() {
-        let shown = on_simulated_time(
+        let shown = play_on_simulated_time(
             |clock| async move {
                 let timer = tokio::spawn({
                     let clock = clock.clone();
                     async move { clock.sleep(Duration::from_mins(1)).await }
                 });
                 tokio::task::yield_now().await;
-                let busy = clock.busy();
+                let busy = clock.mark_busy();
                 tokio::task::spawn_blocking(std::thread::yield_now).await.expect("no panic");
                 let before = clock.monotonic_ms();
                 drop(busy);
                 timer.await.expect("no panic");
                 (before, clock.monotonic_ms())
             },
-            &Stop::default(),
+            &StopHandle::default(),
         );
         assert_eq!(shown, Ok(Some((0, 60_000))));
     }
 
     #[test]
     fn a_stop_drops_what_is_under_way() {
-        let stop = Stop::default();
+        let stop = StopHandle::default();
         let kept = Arc::new(());
         let (asked, held) = (stop.clone(), Arc::clone(&kept));
-        let played = on_simulated_time(
+        let played = play_on_simulated_time(
             move |_| async move {
-                asked.request(StopReason::Interrupt);
+                asked.request_stop(StopReason::Interrupt);
                 std::future::pending::<()>().await;
                 drop(held);
             },

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::port::evaluator::Evaluator;
 use crate::port::step::Step;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// Makes the steps of a run, for this clock.
 pub type StepsMaker = Arc<dyn Fn(&Settings, &Arc<dyn Clock>) -> Vec<Arc<dyn Step>> + Send + Sync>;
@@ -31,7 +31,7 @@ pub struct DrillJob {
     /// True if the commands of stages are run, in a copy of the job's folder.
     pub runs_stages: bool,
     /// Ends all drills.
-    pub stop: Stop,
+    pub stop: StopHandle,
     /// Maximum number of items in their steps at the same time; `None` for that of the settings.
     pub concurrency: Option<usize>,
 }

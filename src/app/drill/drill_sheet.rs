@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use crate::app::connect::{EMBEDDED_ID, EMBEDDED_TOKEN, connect_to_emulator, open_in_memory};
 use crate::app::drill::drill_clock::DrillClock;
 use crate::app::error::AppError;
-use crate::app::job::sheets_store;
+use crate::app::job::make_sheets_store;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::emulator::{
     ApiRequest, ContentHeaders, Emulator, FaultAction, FaultRule, FaultTarget, QueryParams, ResponseContent,
 };
-use crate::grid::quoted;
+use crate::grid::quote_title;
 use crate::port::store::Store;
 use crate::rng::Rng;
 
@@ -46,7 +46,7 @@ impl DrillSheet {
         chance: Arc<dyn Rng>,
     ) -> Result<Arc<dyn Store>, AppError> {
         let (sheets, id) = connect_to_emulator(&self.emulator, settings.retry, clock, chance)?;
-        Ok(Arc::new(sheets_store(settings, sheets, id, clock)))
+        Ok(Arc::new(make_sheets_store(settings, sheets, id, clock)))
     }
 
     /// Answers the next calls with 429.
@@ -55,13 +55,13 @@ impl DrillSheet {
     }
 
     /// Applies the next write, and drops the connection before the response.
-    pub fn lose_reply(&self) {
+    pub fn lose_next_reply(&self) {
         let action = FaultAction::AppliedReset;
         self.add(FaultRule { on: FaultTarget::Writes, action, ..FaultRule::default() });
     }
 
     /// Ends all faults.
-    pub fn calm_down(&self) {
+    pub fn end_faults(&self) {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.emulator.set_faults(Vec::new());
     }
@@ -77,7 +77,7 @@ impl DrillSheet {
     /// Sorts the rows of the data tab by its first column, as a person would. Returns false if there
     /// is no such tab yet.
     pub async fn sort_rows(&self, is_descending: bool) -> bool {
-        let Some(id) = self.tab_id().await else { return false };
+        let Some(id) = self.find_tab_id().await else { return false };
         let order = if is_descending { "DESCENDING" } else { "ASCENDING" };
         let range = json!({"sheetId": id, "startRowIndex": 1});
         let sort = json!({"sortRange": {"range": range, "sortSpecs": [{"dimensionIndex": 0, "sortOrder": order}]}});
@@ -85,7 +85,7 @@ impl DrillSheet {
         self.call(Method::POST, "/_emulator/edits", &query, &json!({"requests": [sort]})).await.is_some()
     }
 
-    async fn tab_id(&self) -> Option<Value> {
+    async fn find_tab_id(&self) -> Option<Value> {
         let path = format!("/v4/spreadsheets/{EMBEDDED_ID}");
         let answer = self.call(Method::GET, &path, "fields=sheets.properties(sheetId,title)", &Value::Null).await?;
         let sheets = answer.get("sheets")?.as_array()?;
@@ -96,8 +96,8 @@ impl DrillSheet {
 
     /// Returns each row of the data tab, and how often it is there. A row is the JSON of its cells
     /// by column.
-    pub async fn rows(&self) -> BTreeMap<String, u64> {
-        let range = quoted(&self.tab);
+    pub async fn count_rows(&self) -> BTreeMap<String, u64> {
+        let range = quote_title(&self.tab);
         let range = utf8_percent_encode(&range, NON_ALPHANUMERIC);
         let path = format!("/v4/spreadsheets/{EMBEDDED_ID}/values/{range}");
         let answer = self.call(Method::GET, &path, "valueRenderOption=UNFORMATTED_VALUE", &Value::Null).await;

@@ -93,7 +93,7 @@ impl ItemHistory {
 }
 
 /// Reads all rows about a key.
-pub async fn explain(
+pub async fn explain_key(
     settings: &Settings,
     key: &Key,
     clock: Arc<dyn Clock>,
@@ -102,10 +102,10 @@ pub async fn explain(
     let Sheet { sheets, id, file } = connect_existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).with_mode(settings.mode, settings.again);
-    file.check(whole_life(&store, settings, key).await)
+    file.check(read_item_history(&store, settings, key).await)
 }
 
-async fn whole_life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<ItemHistory, AppError> {
+async fn read_item_history(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<ItemHistory, AppError> {
     for _ in 0..MAX_READS {
         if let Some(history) = read_history(store, settings, key).await? {
             return Ok(history);
@@ -123,7 +123,7 @@ async fn read_history(store: &SheetsStore, settings: &Settings, key: &Key) -> Re
         {
             done.push(DoneRow::new(row, None, [version, state, run]));
         }
-        ScannedRow::Earlier { spreadsheet, key: of, version, state, run }
+        ScannedRow::Predecessor { spreadsheet, key: of, version, state, run }
             if of == key.as_str() && done.len() < MOST_ROWS =>
         {
             done.push(DoneRow::new(PENDING_ROW, Some(spreadsheet), [version, state, run]));
@@ -157,7 +157,7 @@ async fn read_history(store: &SheetsStore, settings: &Settings, key: &Key) -> Re
     runs.retain(|run| named.contains(run.id.as_str()));
     runs.sort_by_key(|run| run.first_commit);
     sort_rows(&mut done, runs.iter().chain(&surveyed.snapshot.state.run));
-    let next = next_action(settings, &surveyed.snapshot, key, &done);
+    let next = predict_next_action(settings, &surveyed.snapshot, key, &done);
     let title = surveyed.tabs.data.map_or_else(|| settings.tab.clone(), |tab| tab.title);
     Ok(Some(ItemHistory { key: key.as_str().to_owned(), data: (title, data), done, failures, runs, next }))
 }
@@ -169,14 +169,14 @@ fn sort_rows<'r>(done: &mut Vec<DoneRow>, runs: impl Iterator<Item = &'r Run>) {
     for row in &*done {
         sequence.push_row(&row.run, row.order);
     }
-    let ranks = sequence.ranks(&runs.map(|run| (run.id.clone(), run.first_commit)).collect());
+    let ranks = sequence.rank_rows(&runs.map(|run| (run.id.clone(), run.first_commit)).collect());
     let mut ranked: Vec<_> = ranks.into_iter().zip(std::mem::take(done)).collect();
     ranked.sort_by_key(|(rank, row)| (row.spreadsheet.is_none(), if row.spreadsheet.is_none() { *rank } else { 0 }));
     done.extend(ranked.into_iter().map(|(_, row)| row));
 }
 
 /// Returns what the next run will do with a key.
-fn next_action(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -> String {
+fn predict_next_action(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -> String {
     let index = &snapshot.processed_index;
     if let Some(next) = &snapshot.state.next {
         return format!("nothing here: the job continues in spreadsheet {next}");
@@ -186,7 +186,7 @@ fn next_action(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[Done
     }
     if let Some(prior) = index.prior_failure(key) {
         // An unchanged failure has one row; the state counts its further runs.
-        return next_failure_action(
+        return predict_failure_action(
             key,
             &prior,
             prior.attempts + index.suppressed_counts().get(key.fingerprint()),
@@ -209,7 +209,7 @@ fn next_action(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[Done
     .to_owned()
 }
 
-fn next_failure_action(key: &Key, prior: &PriorFailure, attempts: u64, max_attempts: u64) -> String {
+fn predict_failure_action(key: &Key, prior: &PriorFailure, attempts: u64, max_attempts: u64) -> String {
     match (prior.requested, prior.state) {
         (Some(RequestedAction::Retry), _) => {
             format!("a retry is requested in row {}: the next run makes it", prior.row)

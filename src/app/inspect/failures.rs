@@ -13,7 +13,7 @@ use crate::ledger::items::failure::{Failure, RequestedAction};
 use crate::port::store::Store;
 use crate::rng::Rng;
 use crate::store::spreadsheet::store::SheetsStore;
-use crate::store::tabs::load_plan::MissingTab;
+use crate::store::tabs::load_plan::MissingTabPolicy;
 
 /// Some failures of a job, oldest row first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct FailureList {
 }
 
 /// Reads the last `count` failures that are not closed.
-pub async fn failures(
+pub async fn read_failures(
     settings: &Settings,
     count: u64,
     clock: Arc<dyn Clock>,
@@ -38,11 +38,11 @@ pub async fn failures(
     let Sheet { sheets, id, file } = connect_existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).with_mode(settings.mode, settings.again);
-    let store = store.with_missing_tabs(MissingTab::ReadOn);
-    file.check(failures_in(&store, count).await)
+    let store = store.with_missing_tabs(MissingTabPolicy::ReadOthers);
+    file.check(read_failures_in(&store, count).await)
 }
 
-async fn failures_in(store: &SheetsStore, count: u64) -> Result<FailureList, AppError> {
+async fn read_failures_in(store: &SheetsStore, count: u64) -> Result<FailureList, AppError> {
     let Some(snapshot) = store.load().await?.snapshot else { return Err(AppError::NeverRan) };
     let tabs = store.tabs();
     if !(tabs.failures_are_readable() && tabs.keys_are_readable()) {

@@ -25,7 +25,7 @@ use crate::rng::Rng;
 use crate::runner::run_config::{PreparedChanges, RunError};
 use crate::store::scan::scanner::{IndexRetention, ScanScope, ScanSummary, ScannedRow};
 use crate::store::spreadsheet::store::SheetsStore;
-use crate::store::tabs::load_plan::{MissingTab, missing_tabs};
+use crate::store::tabs::load_plan::{MissingTabPolicy, list_missing_tabs};
 use crate::store::tabs::schema::Tab;
 
 /// Reads before a concurrent run counts as busy.
@@ -145,11 +145,11 @@ impl Repair {
 
 /// Checks every row.
 pub async fn check(settings: &Settings, clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<FsckReport, AppError> {
-    let (store, file) = store(settings, clock, &chance)?;
-    file.check(checked(&store, settings).await)
+    let (store, file) = open_store_for_check(settings, clock, &chance)?;
+    file.check(check_rows(&store, settings).await)
 }
 
-async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport, AppError> {
+async fn check_rows(store: &SheetsStore, settings: &Settings) -> Result<FsckReport, AppError> {
     let (surveyed, found) = scan_until_steady(store, settings).await?;
     let mut findings = Vec::new();
     let processed = surveyed.tabs.processed.clone().unwrap_or_default();
@@ -165,7 +165,7 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport,
     for (what, tab, column, (count, rows)) in sorts {
         counts.push((what, count));
         let firsts: Vec<u32> = rows.iter().filter_map(|(_, rows)| rows.first().copied()).collect();
-        let texts = store.texts(tab, column, &firsts).await?;
+        let texts = store.read_texts(tab, column, &firsts).await?;
         let listed = rows.into_iter().zip(texts).map(|((key, rows), text)| {
             // The text is read by position after the scan, so another key may be there by now.
             let key = Some(text).filter(|text| RowDigest::from_key(text) == key);
@@ -183,7 +183,7 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport,
         written,
         found: actual.count,
     });
-    let missing_tabs = missing_tabs(&settings.job, &surveyed.tabs);
+    let missing_tabs = list_missing_tabs(&settings.job, &surveyed.tabs);
     Ok(FsckReport {
         missing_tabs,
         keys: found.keys,
@@ -218,18 +218,22 @@ pub async fn prepare_repair(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<PreparedChanges, AppError> {
-    let (store, file) = store(settings, clock, &chance)?;
-    file.check(repair_of(&store, settings, repair).await)
+    let (store, file) = open_store_for_check(settings, clock, &chance)?;
+    file.check(prepare_repair_in(&store, settings, repair).await)
 }
 
-async fn repair_of(store: &SheetsStore, settings: &Settings, repair: Repair) -> Result<PreparedChanges, AppError> {
+async fn prepare_repair_in(
+    store: &SheetsStore,
+    settings: &Settings,
+    repair: Repair,
+) -> Result<PreparedChanges, AppError> {
     for _ in 0..MAX_SCANS {
         let (surveyed, found) = scan_until_steady(store, settings).await?;
         let from = surveyed.snapshot.head;
         let settled = match repair {
             Repair::Tabs => Some(Vec::new()),
-            Repair::Reprocess => revoking_rows(store, settings, from, &keys_of(&found.missing)).await?,
-            Repair::Accept => accepting_rows(store, settings, from, &keys_of(&found.strange)).await?,
+            Repair::Reprocess => make_revoking_rows(store, settings, from, &collect_keys(&found.missing)).await?,
+            Repair::Accept => make_accepting_rows(store, settings, from, &collect_keys(&found.strange)).await?,
         };
         if let Some(settled) = settled {
             return Ok(PreparedChanges { from: Some(from), settled });
@@ -245,16 +249,16 @@ pub fn can_accept(settings: &Settings) -> bool {
 }
 
 /// Opens the job's store for a check that has to read on where tabs are missing.
-fn store(
+fn open_store_for_check(
     settings: &Settings,
     clock: Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
 ) -> Result<(SheetsStore, SheetFile), AppError> {
     let (store, file) = open_store(settings, clock, chance)?;
-    Ok((store.with_missing_tabs(MissingTab::Remade), file))
+    Ok((store.with_missing_tabs(MissingTabPolicy::Recreate), file))
 }
 
-fn keys_of(rows: &[(RowDigest, u32)]) -> HashSet<RowDigest> {
+fn collect_keys(rows: &[(RowDigest, u32)]) -> HashSet<RowDigest> {
     rows.iter().map(|(key, _)| *key).collect()
 }
 
@@ -269,15 +273,15 @@ async fn scan_until_steady(
             ScannedRow::Processed { key, version, state, row, .. } => {
                 let (key, version) =
                     (RowDigest::from_key(key), ReprocessPolicy::EachVersion.version_hash(&Version(version.to_owned())));
-                if state == FORGOTTEN { audit.forgotten(key, version) } else { audit.done(key, version, row) }
+                if state == FORGOTTEN { audit.add_revocation(key, version) } else { audit.add_done(key, version, row) }
             }
-            ScannedRow::Earlier { key, version, state, .. } => {
+            ScannedRow::Predecessor { key, version, state, .. } => {
                 let (key, version) =
                     (RowDigest::from_key(key), ReprocessPolicy::EachVersion.version_hash(&Version(version.to_owned())));
-                if state == FORGOTTEN { audit.forgotten(key, version) } else { audit.earlier(key, version) }
+                if state == FORGOTTEN { audit.add_revocation(key, version) } else { audit.add_earlier(key, version) }
             }
-            ScannedRow::Data { key: "", .. } => audit.keyless(),
-            ScannedRow::Data { row, key, cells } => audit.data(RowDigest::from_key(key), cells, row),
+            ScannedRow::Data { key: "", .. } => audit.add_keyless(),
+            ScannedRow::Data { row, key, cells } => audit.add_data(RowDigest::from_key(key), cells, row),
             ScannedRow::Failure { .. } | ScannedRow::Run { .. } => {}
         };
         let wanted = ScanScope {
@@ -296,7 +300,7 @@ async fn scan_until_steady(
 }
 
 /// Returns a row that revokes each done row of these keys; `None` if a run committed meanwhile.
-async fn revoking_rows(
+async fn make_revoking_rows(
     store: &SheetsStore,
     settings: &Settings,
     from: HeadId,
@@ -304,7 +308,8 @@ async fn revoking_rows(
 ) -> Result<Option<Vec<ItemResult>>, AppError> {
     let mut due: BTreeMap<(Key, String), i64> = BTreeMap::new();
     let mut on_row = |row: ScannedRow<'_>| {
-        let (ScannedRow::Processed { key, version, state, .. } | ScannedRow::Earlier { key, version, state, .. }) = row
+        let (ScannedRow::Processed { key, version, state, .. } | ScannedRow::Predecessor { key, version, state, .. }) =
+            row
         else {
             return;
         };
@@ -338,7 +343,7 @@ async fn revoking_rows(
 }
 
 /// Returns a row that records each of these keys as done; `None` if a run committed meanwhile.
-async fn accepting_rows(
+async fn make_accepting_rows(
     store: &SheetsStore,
     settings: &Settings,
     from: HeadId,
@@ -359,7 +364,7 @@ async fn accepting_rows(
         )
         .await?;
     let is_unchanged = surveyed.is_some_and(|surveyed| surveyed.is_consistent && surveyed.snapshot.head == from);
-    let versions = versions(settings, keys).await?;
+    let versions = find_source_versions(settings, keys).await?;
     let done = |key: Key| {
         let version = versions.get(&RowDigest::from_key(key.as_str())).cloned().unwrap_or_default();
         ItemResult::Done { key, version, may_have_rows: true, output: Output::default(), closes: None }
@@ -369,13 +374,16 @@ async fn accepting_rows(
 
 /// Returns the version in which the source yields each key today, which is the one to accept. Empty
 /// for a source that can be read only once.
-async fn versions(settings: &Settings, keys: &HashSet<RowDigest>) -> Result<HashMap<RowDigest, Version>, AppError> {
+async fn find_source_versions(
+    settings: &Settings,
+    keys: &HashSet<RowDigest>,
+) -> Result<HashMap<RowDigest, Version>, AppError> {
     let mut found = HashMap::new();
     let mut source = settings.open_source().map_err(AppError::Source)?;
     if keys.is_empty() || !source.is_rereadable() {
         return Ok(found);
     }
-    let identify = settings.identify();
+    let identify = settings.make_key_finder();
     while let Some(record) = source.next().await.map_err(AppError::Source)? {
         let Ok(body) = record.body else { continue };
         let Ok((key, version)) = identify.identify(&body).await else { continue };

@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use crate::app::connect::{Sheet, connect_existing};
 use crate::app::error::AppError;
-use crate::app::inspect::last_rows::{PAGE, page, read_last_rows};
+use crate::app::inspect::last_rows::{PAGE, read_last_rows, read_page};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::grid::Cell;
 use crate::ledger::leases::lease::Holder;
 use crate::ledger::rows::row_codec::{PROCESSED, RUNS, RUNS_NEEDED, read_run_row};
-use crate::ledger::runs::capacity::{CellCosts, Forecast, forecast};
+use crate::ledger::runs::capacity::{CellCosts, Forecast, forecast_capacity};
 use crate::ledger::runs::run::Run;
 use crate::ledger::state::snapshot::Snapshot;
 use crate::port::store::Store;
@@ -23,8 +23,8 @@ use crate::rng::Rng;
 use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::spreadsheet::store::SheetsStore;
-use crate::store::tabs::load_plan::MissingTab;
-use crate::store::tabs::parse::text;
+use crate::store::tabs::load_plan::MissingTabPolicy;
+use crate::store::tabs::parse::format_cell;
 use crate::store::tabs::schema::Tab;
 use crate::time::Timestamp;
 
@@ -59,7 +59,7 @@ pub struct FailureCounts {
 }
 
 /// Reads a job's status.
-pub async fn job_overview(
+pub async fn read_job_overview(
     settings: &Settings,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
@@ -73,39 +73,39 @@ async fn read_overview(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>)
     let (sheets, id) = (&sheet.sheets, &sheet.id);
     let store = SheetsStore::new(Arc::clone(sheets), id.clone(), &settings.job, &settings.tab, clock)
         .with_mode(settings.mode, settings.again)
-        .with_missing_tabs(MissingTab::ReadOn);
+        .with_missing_tabs(MissingTabPolicy::ReadOthers);
     let loaded = store.load().await?;
     let metadata = sheets.read_metadata(id).await?;
     let Some(snapshot) = loaded.snapshot else { return Err(AppError::NeverRan) };
     let tabs = store.tabs();
     let seen = |tab: Option<&Tab>| metadata.tabs.iter().find(|seen| tab.is_some_and(|tab| seen.sheet_id == tab.id));
-    let cells = CellBudget::from_metadata(&metadata).cells();
+    let cells = CellBudget::from_metadata(&metadata).count_cells();
     let readable = tabs.runs.as_ref().filter(|tab| tab.missing_column(RUNS_NEEDED).is_none());
     let runs = match seen(readable) {
-        Some(tab) => Some(runs_of(&sheet, tab, &settings.job).await?),
+        Some(tab) => Some(read_runs(&sheet, tab, &settings.job).await?),
         None => None,
     };
     let known = runs.as_deref().unwrap_or_default();
     let costs = match seen(tabs.data.as_ref()) {
-        Some(tab) if known.len() > 1 => cell_costs(&sheet, tab, &snapshot).await?,
+        Some(tab) if known.len() > 1 => estimate_cell_costs(&sheet, tab, &snapshot).await?,
         _ => CellCosts::new(0, 0, 0, PROCESSED.len() as u64, RUNS.len() as u64),
     };
-    let forecast = forecast(cells, known, costs);
-    let overview = overview(&snapshot, runs, cells, forecast, loaded.service_time);
+    let forecast = forecast_capacity(cells, known, costs);
+    let overview = make_overview(&snapshot, runs, cells, forecast, loaded.service_time);
     let failures = overview.failures.filter(|_| tabs.failures_are_readable());
     let keys = overview.keys.filter(|_| tabs.keys_are_readable());
     Ok(JobOverview { keys, failures: failures.filter(|_| keys.is_some()), ..overview })
 }
 
 /// Returns the cells that a key and a run have taken so far.
-async fn cell_costs(sheet: &Sheet, data: &TabInfo, snapshot: &Snapshot) -> Result<CellCosts, AppError> {
+async fn estimate_cell_costs(sheet: &Sheet, data: &TabInfo, snapshot: &Snapshot) -> Result<CellCosts, AppError> {
     let (_, last) = read_last_rows(sheet, data, 1, false).await?;
     let rows = u64::from(last.saturating_sub(1));
     let keys = snapshot.state.processed.count;
     Ok(CellCosts::new(rows, u64::from(data.columns), keys, PROCESSED.len() as u64, RUNS.len() as u64))
 }
 
-fn overview(
+fn make_overview(
     snapshot: &Snapshot,
     runs: Option<Vec<Run>>,
     cells: u64,
@@ -134,9 +134,9 @@ fn overview(
 }
 
 /// Reads a job's last runs, in the order of their commits.
-async fn runs_of(sheet: &Sheet, tab: &TabInfo, job: &str) -> Result<Vec<Run>, AppError> {
-    let header = page(sheet, tab, 1, 1, false).await?.into_iter().next().unwrap_or_default();
-    let names: Vec<String> = header.iter().map(text).collect();
+async fn read_runs(sheet: &Sheet, tab: &TabInfo, job: &str) -> Result<Vec<Run>, AppError> {
+    let header = read_page(sheet, tab, 1, 1, false).await?.into_iter().next().unwrap_or_default();
+    let names: Vec<String> = header.iter().map(format_cell).collect();
     let (rows, _) = read_last_rows(sheet, tab, u64::from(PAGE), false).await?;
     let runs = rows.iter().filter_map(|row| {
         read_run_row(|name| match names.iter().position(|known| known == name).and_then(|at| row.get(at)) {

@@ -11,10 +11,10 @@ use crate::app::connect::{Sheet, connect_existing};
 use crate::app::error::AppError;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::grid::{column_letters, quoted};
+use crate::grid::{format_column_letters, quote_title};
 use crate::rng::Rng;
 use crate::sheets_client::types::response_types::TabInfo;
-use crate::store::tabs::parse::text;
+use crate::store::tabs::parse::format_cell;
 
 /// Rows that one call reads from a tab's end.
 pub const PAGE: u32 = 1_000;
@@ -39,7 +39,7 @@ pub struct LastRows {
 }
 
 /// Reads the last `count` rows of a tab; of the data tab unless another one is named.
-pub async fn last_rows(
+pub async fn read_tab_rows(
     settings: &Settings,
     tab: Option<&str>,
     count: u64,
@@ -47,22 +47,27 @@ pub async fn last_rows(
     chance: Arc<dyn Rng>,
 ) -> Result<LastRows, AppError> {
     let sheet = connect_existing(settings, &clock, &chance)?;
-    sheet.file.check(last_rows_of(&sheet, settings, tab, count).await)
+    sheet.file.check(read_tab_rows_of(&sheet, settings, tab, count).await)
 }
 
-async fn last_rows_of(sheet: &Sheet, settings: &Settings, tab: Option<&str>, count: u64) -> Result<LastRows, AppError> {
+async fn read_tab_rows_of(
+    sheet: &Sheet,
+    settings: &Settings,
+    tab: Option<&str>,
+    count: u64,
+) -> Result<LastRows, AppError> {
     let metadata = sheet.sheets.read_metadata(&sheet.id).await?;
     let wanted = tab.unwrap_or(&settings.tab);
     let Some(tab) = metadata.tabs.iter().find(|tab| tab.title == wanted) else {
         let there = metadata.tabs.iter().filter(|tab| !tab.is_hidden).map(|tab| tab.title.clone()).collect();
         return Err(AppError::NoTab { wanted: wanted.to_owned(), there });
     };
-    let header = page(sheet, tab, 1, 1, true).await?.into_iter().next().unwrap_or_default();
+    let header = read_page(sheet, tab, 1, 1, true).await?.into_iter().next().unwrap_or_default();
     let (rows, last) = read_last_rows(sheet, tab, count, true).await?;
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(text).collect()).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(format_cell).collect()).collect();
     let total = u64::from(last.saturating_sub(1));
     let first = total + 1 - (rows.len() as u64).min(total);
-    Ok(LastRows { tab: tab.title.clone(), header: header.iter().map(text).collect(), rows, first, total })
+    Ok(LastRows { tab: tab.title.clone(), header: header.iter().map(format_cell).collect(), rows, first, total })
 }
 
 /// Reads the last rows with contents below the header, and the number of the very last row
@@ -81,8 +86,8 @@ pub async fn read_last_rows(
             break;
         }
         let from = to.saturating_sub(PAGE - 1).max(2);
-        let mut read = page(sheet, tab, from, to, is_shown).await?;
-        while read.last().is_some_and(|row| row.iter().all(|cell| text(cell).is_empty())) && rows.is_empty() {
+        let mut read = read_page(sheet, tab, from, to, is_shown).await?;
+        while read.last().is_some_and(|row| row.iter().all(|cell| format_cell(cell).is_empty())) && rows.is_empty() {
             read.pop();
         }
         if rows.is_empty() && !read.is_empty() {
@@ -97,7 +102,7 @@ pub async fn read_last_rows(
 }
 
 /// Reads the cells of these rows, 1-based and both included: as shown, or as numbers and texts.
-pub async fn page(
+pub async fn read_page(
     sheet: &Sheet,
     tab: &TabInfo,
     from: u32,
@@ -105,7 +110,7 @@ pub async fn page(
     is_shown: bool,
 ) -> Result<Vec<Vec<Value>>, AppError> {
     let width = usize::try_from(tab.columns.clamp(1, MAX_COLUMNS)).unwrap_or(1);
-    let range = format!("{}!A{from}:{}{to}", quoted(&tab.title), column_letters(width - 1));
+    let range = format!("{}!A{from}:{}{to}", quote_title(&tab.title), format_column_letters(width - 1));
     let ranges = [range];
     let read = if is_shown {
         sheet.sheets.read_formatted_values(&sheet.id, &ranges)

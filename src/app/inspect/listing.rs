@@ -19,40 +19,40 @@ use crate::store::scan::trailing_blanks::TabExtent;
 use crate::store::spreadsheet::store::SheetsStore;
 
 /// Reads Processed row by row, and the other wanted tabs, with the state that belongs to them.
-pub async fn listing(
+pub async fn list_tabs(
     settings: &Settings,
     wanted: ScanScope,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<ScannedTabs, AppError> {
     let (store, file) = open_store(settings, clock, &chance)?;
-    file.check(listed(&store, wanted).await)
+    file.check(scan_tabs(&store, wanted).await)
 }
 
 /// Reads the same, and the ends of the job's tabs.
-pub async fn listing_with_ends(
+pub async fn list_tabs_with_ends(
     settings: &Settings,
     wanted: ScanScope,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<(ScannedTabs, Vec<TabExtent>), AppError> {
     let (store, file) = open_store(settings, clock, &chance)?;
-    let both = async { Ok((listed(&store, wanted).await?, store.tab_extents().await?)) };
+    let both = async { Ok((scan_tabs(&store, wanted).await?, store.measure_tabs().await?)) };
     file.check(both.await)
 }
 
-async fn listed(store: &SheetsStore, wanted: ScanScope) -> Result<ScannedTabs, AppError> {
+async fn scan_tabs(store: &SheetsStore, wanted: ScanScope) -> Result<ScannedTabs, AppError> {
     store.scan_rows(wanted).await?.ok_or(AppError::NeverRan)
 }
 
 /// Checks that the job runs in the listed spreadsheet. Nothing may change in one that it has left,
 /// or that it has not reached yet.
-pub fn at_home(listing: &ScannedTabs) -> Result<(), AppError> {
+pub fn ensure_current_spreadsheet(listing: &ScannedTabs) -> Result<(), AppError> {
     Ok(check_job_location(&listing.snapshot, None)?)
 }
 
 /// Returns a job's state and index; `None` if it has never run.
-pub async fn loaded(
+pub async fn load_snapshot(
     settings: &Settings,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
@@ -69,6 +69,6 @@ pub fn open_store(
 ) -> Result<(SheetsStore, SheetFile), AppError> {
     let Sheet { sheets, id, file } = connect_existing(settings, &clock, chance)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
-    let store = store.with_mode(settings.mode, settings.again).keeping_version_texts(settings.stages.is_some());
+    let store = store.with_mode(settings.mode, settings.again).with_version_texts(settings.stages.is_some());
     Ok((store, file))
 }

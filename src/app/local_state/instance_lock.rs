@@ -36,7 +36,7 @@ pub struct Installation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LockHeld {
     /// Another run of this installation is alive, with the text of its lock file.
-    Alive(String),
+    ByRun(String),
     /// This machine refuses what the state directory needs.
     Machine(MachineError),
 }
@@ -49,14 +49,14 @@ impl Installation {
             let why = "no state directory is known: HOME and XDG_STATE_HOME are not set (--state-dir names one)";
             return Ok(Self { id: fresh, unlocked: Some(why.to_owned()), lock: None });
         };
-        let id = match id_in(dir, &fresh) {
+        let id = match read_or_write_id(dir, &fresh) {
             Ok(id) => id,
-            Err(error) => return Self::unlocked(fresh, dir, &error),
+            Err(error) => return Self::open_unlocked(fresh, dir, &error),
         };
         match lock_in(dir, job, target) {
             Ok(LockAttempt::Acquired(file)) => Ok(Self { id, unlocked: None, lock: Some(file) }),
-            Ok(LockAttempt::Held(holder)) => Err(LockHeld::Alive(holder)),
-            Err(error) => Self::unlocked(id, dir, &error),
+            Ok(LockAttempt::Held(holder)) => Err(LockHeld::ByRun(holder)),
+            Err(error) => Self::open_unlocked(id, dir, &error),
         }
     }
 
@@ -76,7 +76,7 @@ impl Installation {
 
     /// Continues without a directory that is read only or belongs to another user. A full or broken
     /// disk is an error.
-    fn unlocked(id: String, dir: &Path, error: &io::Error) -> Result<Self, LockHeld> {
+    fn open_unlocked(id: String, dir: &Path, error: &io::Error) -> Result<Self, LockHeld> {
         let failure = format!("the state directory {} can't be used", dir.display());
         match MachineError::from_io(&failure, error) {
             Some(machine_error) if error.kind() != io::ErrorKind::ReadOnlyFilesystem => {
@@ -88,7 +88,7 @@ impl Installation {
 }
 
 /// Returns the lock file's text if a run of this installation is alive. Creates nothing.
-pub fn active_holder(dir: Option<&Path>, job: &str, target: &str) -> Option<String> {
+pub fn find_active_holder(dir: Option<&Path>, job: &str, target: &str) -> Option<String> {
     let file = private_files::open(&lock_path(dir?, job, target)).ok()?;
     match lock_or_read(file).ok()? {
         LockAttempt::Acquired(_) => None,
@@ -97,7 +97,7 @@ pub fn active_holder(dir: Option<&Path>, job: &str, target: &str) -> Option<Stri
 }
 
 /// Returns the id of this state directory's installation, if it has one. Creates nothing.
-pub fn known_id(dir: Option<&Path>) -> Option<String> {
+pub fn read_known_id(dir: Option<&Path>) -> Option<String> {
     let text = read(&dir?.join("installation")).ok()?;
     Some(text.trim().to_owned()).filter(|id| !id.is_empty())
 }
@@ -108,7 +108,7 @@ enum LockAttempt {
 }
 
 /// Returns the id in the directory. The first process writes its own, completely or not at all.
-fn id_in(dir: &Path, fresh: &str) -> io::Result<String> {
+fn read_or_write_id(dir: &Path, fresh: &str) -> io::Result<String> {
     let path = dir.join("installation");
     match read(&path) {
         Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
@@ -130,7 +130,7 @@ fn read(path: &Path) -> io::Result<String> {
 
 /// Writes a file atomically: a reader sees all of it or nothing, even after a crash of the machine.
 fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let beside = path_beside(path, text);
+    let beside = make_path_beside(path, text);
     let mut file = private_files::create_new(&beside)?;
     writeln!(file, "{text}")?;
     file.sync_all()?;
@@ -141,7 +141,7 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     }
 }
 
-fn path_beside(path: &Path, salt: &str) -> PathBuf {
+fn make_path_beside(path: &Path, salt: &str) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     path.with_file_name(format!(".{name}.{salt}"))
 }
@@ -192,10 +192,10 @@ mod tests {
         let (one, two) = (SeededRng::new(1), SeededRng::new(2));
         let first = Installation::enter(Some(dir.path()), "j", "s", &one).expect("no other run is there");
         first.write_holder("run r1 on host a");
-        assert_eq!(active_holder(Some(dir.path()), "j", "s").as_deref(), Some("run r1 on host a"));
-        assert_eq!((active_holder(Some(dir.path()), "k", "s"), active_holder(None, "j", "s")), (None, None));
+        assert_eq!(find_active_holder(Some(dir.path()), "j", "s").as_deref(), Some("run r1 on host a"));
+        assert_eq!((find_active_holder(Some(dir.path()), "k", "s"), find_active_holder(None, "j", "s")), (None, None));
         let holder = Installation::enter(Some(dir.path()), "j", "s", &two).expect_err("the first one is there");
-        assert_eq!(holder, LockHeld::Alive("run r1 on host a".into()));
+        assert_eq!(holder, LockHeld::ByRun("run r1 on host a".into()));
         let other_job = Installation::enter(Some(dir.path()), "k", "s", &two).expect("another job");
         assert_eq!(other_job.id, first.id);
         drop(first);
@@ -235,7 +235,7 @@ mod tests {
         entered.write_holder("a run");
         assert!(!entered.is_locked());
         assert_eq!(std::fs::read_to_string(&precious).expect("text"), "kept");
-        assert_eq!(active_holder(Some(&state), "j", "s"), None);
+        assert_eq!(find_active_holder(Some(&state), "j", "s"), None);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use sha2::{Digest, Sha256};
 
 use crate::failpoint;
-use crate::ledger::runs::journal::{JournalHead, StepResult, line};
+use crate::ledger::runs::journal::{JournalHead, StepResult, encode_line};
 use crate::machine::MachineError;
 use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
 use crate::private_files;
@@ -52,7 +52,7 @@ impl FileJournal {
     }
 
     fn fault(&self, action: &str, error: &io::Error) -> JournalFault {
-        fault(&format!("{action} in {}", self.folder.display()), error)
+        make_journal_fault(&format!("{action} in {}", self.folder.display()), error)
     }
 }
 
@@ -61,13 +61,13 @@ impl FileJournal {
     #[cfg(feature = "emulator")]
     pub fn keep_now(&self, head: &JournalHead, result: &StepResult) -> Result<(), JournalFault> {
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        own.append(&self.folder, head, &line(result)).map_err(|error| self.fault("keep a result", &error))
+        own.append(&self.folder, head, &encode_line(result)).map_err(|error| self.fault("keep a result", &error))
     }
 }
 
 impl Journal for FileJournal {
     fn take_leftovers(&self) -> Result<Vec<LeftoverJournal>, JournalFault> {
-        let names = match names_in(&self.folder) {
+        let names = match list_names(&self.folder) {
             Ok(names) => names,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(self.fault("list journals", &error)),
@@ -89,11 +89,11 @@ impl Journal for FileJournal {
 
     fn keep(&self, head: &JournalHead, result: &StepResult) -> BoxFuture<'static, Result<(), JournalFault>> {
         let (own, folder) = (Arc::clone(&self.own), self.folder.clone());
-        let (head, result, shown) = (head.clone(), line(result), folder.clone());
+        let (head, result, shown) = (head.clone(), encode_line(result), folder.clone());
         let work = move || own.lock().unwrap_or_else(PoisonError::into_inner).append(&folder, &head, &result);
         async move {
             let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)));
-            done.map_err(|error| fault(&format!("keep a result in {}", shown.display()), &error))
+            done.map_err(|error| make_journal_fault(&format!("keep a result in {}", shown.display()), &error))
         }
         .boxed()
     }
@@ -120,7 +120,7 @@ impl OwnJournal {
     fn append(&mut self, folder: &Path, head: &JournalHead, result: &str) -> io::Result<()> {
         failpoint::pass_point(failpoint::KEEP);
         if let Some((_, file)) = &mut self.file {
-            let head = if self.has_second_head { String::new() } else { line(head) };
+            let head = if self.has_second_head { String::new() } else { encode_line(head) };
             let text = head + result;
             if let Err(error) = file.write_all(text.as_bytes()) {
                 // The next line would not start on a line of its own.
@@ -137,7 +137,7 @@ impl OwnJournal {
         let path = folder.join(format!("{}{ENDING}", head.run));
         let mut file = private_files::create_new(&path)?;
         file.try_lock().map_err(io::Error::from)?;
-        let text = line(head) + result;
+        let text = encode_line(head) + result;
         file.write_all(text.as_bytes())?;
         failpoint::pass_point(failpoint::KEPT);
         file.sync_all()?;
@@ -151,14 +151,14 @@ impl OwnJournal {
 
 /// Returns the fault of a journal that can't be written or read. The machine is the cause, even if
 /// the error is none of its known refusals.
-fn fault(action: &str, error: &io::Error) -> JournalFault {
+fn make_journal_fault(action: &str, error: &io::Error) -> JournalFault {
     let action = format!("failed to {action}");
     JournalFault(
         MachineError::from_io(&action, error).unwrap_or_else(|| MachineError::storage(format!("{action}: {error}"))),
     )
 }
 
-fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+fn list_names(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
@@ -173,7 +173,7 @@ fn names_in(folder: &Path) -> io::Result<Vec<String>> {
 
 /// Returns a journal's bytes, with the file locked; `None` while its run is alive.
 fn read_locked(path: &Path) -> io::Result<Option<(File, Vec<u8>)>> {
-    let mut file = private_files::options().read(true).write(true).open(path)?;
+    let mut file = private_files::make_open_options().read(true).write(true).open(path)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(std::fs::TryLockError::WouldBlock) => return Ok(None),

@@ -14,16 +14,16 @@ use crate::port::process::Processes;
 pub struct SystemProcesses;
 
 impl Processes for SystemProcesses {
-    fn own(&self) -> Option<ProcessId> {
+    fn own_process(&self) -> Option<ProcessId> {
         let number = std::process::id();
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned();
         // A link such as `pid:[4026531836]`.
         let namespace = fs::read_link("/proc/self/ns/pid").ok()?.to_string_lossy().into_owned();
         let namespace = namespace.trim_start_matches("pid:[").trim_end_matches(']').to_owned();
-        Some(ProcessId { boot, namespace, number, started: self.started(number)? })
+        Some(ProcessId { boot, namespace, number, started: self.find_start(number)? })
     }
 
-    fn started(&self, number: u32) -> Option<u64> {
+    fn find_start(&self, number: u32) -> Option<u64> {
         parse_start_time(&fs::read_to_string(format!("/proc/{number}/stat")).ok()?)
     }
 }
@@ -45,9 +45,9 @@ mod tests {
 
     #[test]
     fn this_process_is_alive_and_its_identity_stays() {
-        let own = SystemProcesses.own().expect("Linux tells");
-        assert_eq!(Some(own.started), SystemProcesses.started(own.number));
-        assert_eq!(SystemProcesses.own(), Some(own.clone()));
+        let own = SystemProcesses.own_process().expect("Linux tells");
+        assert_eq!(Some(own.started), SystemProcesses.find_start(own.number));
+        assert_eq!(SystemProcesses.own_process(), Some(own.clone()));
         assert!(own.boot.len() == 36 && own.namespace.parse::<u64>().is_ok(), "{own}");
     }
 

@@ -38,16 +38,16 @@ fn ends_within_line(path: &Path) -> io::Result<bool> {
 /// Replaces the textfile of `job` as a whole. It is readable for all, because node-exporter runs as
 /// another user, and holds no secret. Another job's file, or a file of another kind, stays.
 pub fn write_textfile(path: &Path, job: &str, metrics: &str) -> io::Result<()> {
-    if let Some(why) = textfile_refusal(path, job) {
+    if let Some(why) = explain_textfile_refusal(path, job) {
         return Err(io::Error::other(why));
     }
     private_files::publish_atomically(path, format!("{FIRST_LINE}{job}\n{metrics}").as_bytes())
 }
 
 /// Returns why a run of `job` would not write this textfile.
-pub fn textfile_refusal(path: &Path, job: &str) -> Option<String> {
+pub fn explain_textfile_refusal(path: &Path, job: &str) -> Option<String> {
     if path.symlink_metadata().is_err() {
-        return folder_refusal(path);
+        return explain_folder_refusal(path);
     }
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(FIRST_BYTES).read_to_end(&mut start));
@@ -61,7 +61,7 @@ pub fn textfile_refusal(path: &Path, job: &str) -> Option<String> {
 }
 
 /// Returns why no file can be created at `path`.
-pub fn folder_refusal(path: &Path) -> Option<String> {
+pub fn explain_folder_refusal(path: &Path) -> Option<String> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match private_files::check_writable(folder) {
         Ok(()) => None,
@@ -98,7 +98,7 @@ mod tests {
         std::fs::write(&path, "my notes\n").expect("written");
         assert!(write_textfile(&path, "quakes", "a 4\n").is_err());
         assert_eq!(std::fs::read_to_string(&path).expect("text"), "my notes\n");
-        let missing = textfile_refusal(&folder.path().join("none/q.prom"), "quakes").expect("no folder");
+        let missing = explain_textfile_refusal(&folder.path().join("none/q.prom"), "quakes").expect("no folder");
         assert!(missing.contains("is not there"), "{missing}");
     }
 

@@ -19,7 +19,7 @@ use crate::config::sections::reporting::otlp::OtlpSettings;
 use crate::sheets_client::transport::connect::Transport;
 use crate::sheets_client::transport::web_client::WebClient;
 use crate::telemetry::metrics::run_measurement::RunMeasurement;
-use crate::telemetry::otlp_messages::{metrics_request, trace_request};
+use crate::telemetry::otlp_messages::{make_metrics_request, make_trace_request};
 
 /// Sends both signals at the same time. The error shows the host, and nothing else of the address.
 pub async fn export(
@@ -31,8 +31,8 @@ pub async fn export(
 ) -> Result<(), String> {
     let transport = Transport::Network { ca_file: ca_file.map(Path::to_owned), proxies: settings.proxies.clone() };
     let client = WebClient::new(&transport, timeout, clock).map_err(|error| error.to_string())?;
-    let traces = trace_request(run, settings.parent.as_ref(), &settings.resource).encode_to_vec();
-    let metrics = metrics_request(run, &settings.resource).encode_to_vec();
+    let traces = make_trace_request(run, settings.parent.as_ref(), &settings.resource).encode_to_vec();
+    let metrics = make_metrics_request(run, &settings.resource).encode_to_vec();
     let (traces, metrics) = tokio::join!(
         send(&client, settings, &settings.traces, traces),
         send(&client, settings, &settings.metrics, metrics)

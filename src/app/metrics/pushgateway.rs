@@ -24,7 +24,7 @@ use crate::telemetry::metrics::prometheus_text::CONTENT_TYPE;
 const MAX_REPLY_CHARS: usize = 200;
 
 /// Pushes the text. The error shows the host, and nothing else of the address.
-pub async fn push(
+pub async fn push_text(
     gateway: &PushgatewaySettings,
     ca_file: Option<&Path>,
     timeout: Duration,
@@ -34,7 +34,7 @@ pub async fn push(
 ) -> Result<(), String> {
     let transport = Transport::Network { ca_file: ca_file.map(Path::to_owned), proxies: gateway.proxies.clone() };
     let client = WebClient::new(&transport, timeout, clock).map_err(|error| error.to_string())?;
-    let url = group_address(gateway.url.expose_secret(), job).ok_or("its address can't be extended")?;
+    let url = build_group_address(gateway.url.expose_secret(), job).ok_or("its address can't be extended")?;
     let authorization = gateway.authorization.as_ref().map(|value| ("authorization", value.expose_secret()));
     let headers: Vec<(&str, &str)> = std::iter::once(("content-type", CONTENT_TYPE)).chain(authorization).collect();
     let host = &gateway.host;
@@ -50,7 +50,7 @@ pub async fn push(
 }
 
 /// Returns the address of the group of a job.
-fn group_address(url: &str, job: &str) -> Option<Url> {
+fn build_group_address(url: &str, job: &str) -> Option<Url> {
     let mut url = Url::parse(url).ok()?;
     // A segment of dots would be taken as a step in the path; base64 is how the gateway reads it
     // then.
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn the_group_of_a_job_has_an_address_of_its_own() {
-        let address = |url, job| group_address(url, job).map(String::from).expect("an address");
+        let address = |url, job| build_group_address(url, job).map(String::from).expect("an address");
         assert_eq!(address("http://gw:9091", "quakes"), "http://gw:9091/metrics/job/sheetkeep/job_name/quakes");
         assert_eq!(address("http://gw/pre/", "my job"), "http://gw/pre/metrics/job/sheetkeep/job_name/my%20job");
         assert_eq!(address("http://gw", ".."), "http://gw/metrics/job/sheetkeep/job_name@base64/Li4");

@@ -58,10 +58,10 @@ impl RunMeter {
     }
 
     /// Returns events that are measured, too.
-    pub fn wrap(&self, events: EventSink) -> EventSink {
+    pub fn wrap_events(&self, events: EventSink) -> EventSink {
         let (seen, clock) = (Arc::clone(&self.seen), Arc::clone(&self.clock));
         Arc::new(move |event| {
-            lock(&seen).note(&event, clock.now());
+            lock(&seen).note_event(&event, clock.now());
             events(event);
         })
     }
@@ -77,12 +77,12 @@ impl RunMeter {
     }
 
     /// Returns the measurement of the run, which ends now.
-    pub fn measure(&self, ending: RunEnding, report: Option<&RunReport>) -> RunMeasurement {
+    pub fn measure_run(&self, ending: RunEnding, report: Option<&RunReport>) -> RunMeasurement {
         let seen = lock(&self.seen).clone();
         let (error_kind, error) = ending.error.unzip();
         let status = match (report, &error_kind) {
-            (Some(report), None) => status_word(report.run.status),
-            (Some(report), Some(_)) if report.run.status != RunStatus::Running => status_word(report.run.status),
+            (Some(report), None) => name_status(report.run.status),
+            (Some(report), Some(_)) if report.run.status != RunStatus::Running => name_status(report.run.status),
             _ => "failed",
         };
         let counts = report.map_or(seen.counts, |report| report.run.counts);
@@ -99,7 +99,7 @@ impl RunMeter {
             started: self.started,
             ended: self.clock.now(),
             duration_ms: self.clock.monotonic_ms().saturating_sub(self.started_ms),
-            items: item_counts(counts),
+            items: convert_counts(counts),
             rows_added: report.map_or(seen.rows, |report| report.rows),
             rows_updated: report.map_or(0, |report| report.updated),
             commits: report.map_or(seen.commits, |report| report.commits),
@@ -120,8 +120,8 @@ impl RunMeter {
 }
 
 impl SeenEvents {
-    fn note(&mut self, event: &Event, now: Timestamp) {
-        if let (Some(phase), true) = (phase(event, now), self.phases.len() < MOST_PHASES) {
+    fn note_event(&mut self, event: &Event, now: Timestamp) {
+        if let (Some(phase), true) = (find_ended_phase(event, now), self.phases.len() < MOST_PHASES) {
             self.phases.push(phase);
         }
         match event {
@@ -143,7 +143,7 @@ impl SeenEvents {
 }
 
 /// Returns the part of the run that an event ends.
-fn phase(event: &Event, ended: Timestamp) -> Option<RunPhase> {
+fn find_ended_phase(event: &Event, ended: Timestamp) -> Option<RunPhase> {
     match event {
         Event::Loaded { took_ms, .. } => {
             Some(RunPhase { name: "load", ended, took_ms: *took_ms, commit: None, rows: 0 })
@@ -155,7 +155,7 @@ fn phase(event: &Event, ended: Timestamp) -> Option<RunPhase> {
     }
 }
 
-fn item_counts(counts: Counts) -> ItemCounts {
+fn convert_counts(counts: Counts) -> ItemCounts {
     let Counts { read, new, skipped, failed, recovered, .. } = counts;
     ItemCounts { read, new, skipped, failed, recovered }
 }
@@ -167,7 +167,7 @@ fn call_measurement(calls: CallTotals) -> CallMeasurement {
 
 /// Returns the word of a status in metrics. An occurrence that did not run counts as what its row
 /// says: nothing failed.
-fn status_word(status: RunStatus) -> &'static str {
+fn name_status(status: RunStatus) -> &'static str {
     match status {
         RunStatus::Succeeded | RunStatus::Skipped | RunStatus::Missed => "succeeded",
         RunStatus::Partial => "partial",
@@ -194,7 +194,7 @@ mod tests {
     async fn a_run_without_a_report_is_measured_by_its_events() {
         let clock = Arc::new(TestClock::starting_at(Timestamp(1_000)));
         let meter = RunMeter::start(clock.clone());
-        let events = meter.wrap(Arc::new(|_| {}));
+        let events = meter.wrap_events(Arc::new(|_| {}));
         events(Event::Started { run: "r1".into(), job: "quakes".into() });
         events(Event::Loaded { keys: 7, open_failures: 1, is_first_run: false, took_ms: 3 });
         events(Event::Retrying {
@@ -211,7 +211,7 @@ mod tests {
         clock.sleep(std::time::Duration::from_secs(2)).await;
         let error = Some(("unavailable".to_owned(), "the service is down".to_owned()));
         let ending = RunEnding { job: "quakes".into(), trigger: "cli".into(), exit_code: 69, error };
-        let measured = meter.measure(ending, None);
+        let measured = meter.measure_run(ending, None);
         assert_eq!((measured.status, measured.errors(), measured.rows_added), ("failed", 1, 5));
         assert_eq!((measured.step_retries, measured.calls.retries, measured.keys), (1, 4, Some(7)));
         assert_eq!((measured.run.as_deref(), measured.duration_ms), (Some("r1"), 2_000));

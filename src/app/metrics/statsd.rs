@@ -15,8 +15,8 @@ use cadence::{BufferedUdpMetricSink, MetricBuilder, MetricResult, StatsdClient};
 use crate::config::sections::reporting::metrics::StatsdSettings;
 use crate::telemetry::metrics::metric_table::{BUILD_INFO, LAST_DURATION, MetricKind};
 use crate::telemetry::metrics::run_measurement::RunMeasurement;
-use crate::telemetry::metrics::samples::{MetricSample, gauges, increments};
-use crate::telemetry::metrics::statsd_names::{PREFIX, StatsdName, statsd_name};
+use crate::telemetry::metrics::samples::{MetricSample, make_gauges, make_increments};
+use crate::telemetry::metrics::statsd_names::{PREFIX, StatsdName, make_statsd_name};
 
 /// Bytes of a packet: what fits into one frame on most networks, minus the headers of IP and UDP.
 const PACKET_BYTES: usize = 1_432;
@@ -30,7 +30,7 @@ pub fn send(settings: &StatsdSettings, run: &RunMeasurement) -> io::Result<()> {
     let sink = BufferedUdpMetricSink::with_capacity(address, socket, PACKET_BYTES).map_err(io::Error::other)?;
     let client = StatsdClient::from_sink(PREFIX, sink);
     let last_success = run.is_success().then_some(run.ended);
-    for sample in gauges(run, last_success).into_iter().chain(increments(run)) {
+    for sample in make_gauges(run, last_success).into_iter().chain(make_increments(run)) {
         send_sample(&client, settings, run, &sample).map_err(io::Error::other)?;
     }
     client.flush().map_err(io::Error::other)
@@ -44,7 +44,7 @@ fn send_sample(
     run: &RunMeasurement,
     sample: &MetricSample,
 ) -> MetricResult<()> {
-    let StatsdName { name, tags } = statsd_name(&run.job, sample, settings.dialect);
+    let StatsdName { name, tags } = make_statsd_name(&run.job, sample, settings.dialect);
     if sample.family == BUILD_INFO {
         return Ok(());
     }
@@ -55,7 +55,7 @@ fn send_sample(
     match sample.family.kind {
         MetricKind::Gauge => with_tags(client.gauge_with_tags(&name, sample.value), &tags).try_send().map(drop),
         MetricKind::Counter if sample.value > 0.0 => {
-            let (name, increment) = counter(&name, sample.value);
+            let (name, increment) = scale_counter(&name, sample.value);
             with_tags(client.count_with_tags(&name, increment), &tags).try_send().map(drop)
         }
         MetricKind::Counter => Ok(()),
@@ -64,7 +64,7 @@ fn send_sample(
 
 /// Returns a counter as a whole number: seconds are counted in milliseconds.
 #[expect(clippy::cast_possible_truncation, reason = "increments of a run are far below 2^53")]
-fn counter(name: &str, value: f64) -> (String, i64) {
+fn scale_counter(name: &str, value: f64) -> (String, i64) {
     match name.strip_suffix("_seconds") {
         Some(start) => (format!("{start}_milliseconds"), (value * 1_000.0).round() as i64),
         None => (name.to_owned(), value.round() as i64),
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn dogstatsd_has_the_job_in_a_tag() {
-        let lines = sent(StatsdDialect::Dog);
+        let lines = sent(StatsdDialect::DogStatsd);
         for line in [
             "sheetkeep.retries:5|c|#job_name:my job,reason:step",
             "sheetkeep.run_last_status:1|g|#job_name:my job,status:partial",

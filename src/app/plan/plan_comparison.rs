@@ -22,7 +22,7 @@ use crate::config::settings::Settings;
 use crate::grid::{Cell, Row};
 use crate::ledger::items::key::{Fingerprint, Key, Version};
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
-use crate::ledger::rows::row_builder::row_of;
+use crate::ledger::rows::row_builder::build_row;
 use crate::port::step::{KeyFinder as _, Step};
 use crate::runner::preview::run_steps;
 
@@ -77,10 +77,10 @@ type RowId = (Fingerprint, u32, u32);
 pub async fn compare_plans(old: &Settings, new: &Settings, clock: &Arc<dyn Clock>) -> Result<PlanComparison, AppError> {
     let mut names: Vec<String> = Vec::new();
     let mut known: HashMap<RowId, Vec<(usize, u64)>> = HashMap::new();
-    let mut comparison = PlanComparison { notes: notes(old, new), ..PlanComparison::default() };
+    let mut comparison = PlanComparison { notes: compare_settings(old, new), ..PlanComparison::default() };
     let (rows, failed) = read_rows(old, clock, |id, _, row| {
         let cells = row.cells.iter().filter(|(_, cell)| !cell.is_empty());
-        known.insert(id, cells.map(|(name, cell)| (index_of(&mut names, name), hash_of(cell))).collect());
+        known.insert(id, cells.map(|(name, cell)| (find_or_add_name(&mut names, name), hash_cell(cell))).collect());
     })
     .await?;
     (comparison.rows.0, comparison.failed.0) = (rows, failed);
@@ -90,7 +90,7 @@ pub async fn compare_plans(old: &Settings, new: &Settings, clock: &Arc<dyn Clock
             comparison.only_new += 1;
             return;
         };
-        let changed = changed_columns(&before, &row, &names);
+        let changed = find_changed_columns(&before, &row, &names);
         comparison.same += u64::from(changed.is_empty());
         comparison.different += u64::from(!changed.is_empty());
         for name in changed {
@@ -120,7 +120,7 @@ pub async fn compare_plans(old: &Settings, new: &Settings, clock: &Arc<dyn Clock
     Ok(comparison)
 }
 
-fn notes(old: &Settings, new: &Settings) -> Vec<String> {
+fn compare_settings(old: &Settings, new: &Settings) -> Vec<String> {
     let programs = [old, new].into_iter().flat_map(Settings::programs);
     let mut names: Vec<&str> = programs.collect();
     names.sort_unstable();
@@ -141,7 +141,7 @@ fn notes(old: &Settings, new: &Settings) -> Vec<String> {
 }
 
 /// Returns the columns in which a row differs from the old one; blank and missing cells are alike.
-fn changed_columns(before: &[(usize, u64)], row: &Row, names: &[String]) -> Vec<String> {
+fn find_changed_columns(before: &[(usize, u64)], row: &Row, names: &[String]) -> Vec<String> {
     let hash_before = |name: &str| {
         let at = names.iter().position(|known| known == name)?;
         before.iter().find(|(column, _)| *column == at).map(|(_, hash)| *hash)
@@ -149,7 +149,7 @@ fn changed_columns(before: &[(usize, u64)], row: &Row, names: &[String]) -> Vec<
     let after = row.cells.iter().filter(|(_, cell)| !cell.is_empty());
     let mut changed: Vec<String> = after
         .clone()
-        .filter(|(name, cell)| hash_before(name) != Some(hash_of(cell)))
+        .filter(|(name, cell)| hash_before(name) != Some(hash_cell(cell)))
         .map(|(name, _)| name.clone())
         .collect();
     let is_gone = |name: &String| !after.clone().any(|(there, _)| there == name);
@@ -157,14 +157,14 @@ fn changed_columns(before: &[(usize, u64)], row: &Row, names: &[String]) -> Vec<
     changed
 }
 
-fn index_of(names: &mut Vec<String>, name: &str) -> usize {
+fn find_or_add_name(names: &mut Vec<String>, name: &str) -> usize {
     names.iter().position(|known| known == name).unwrap_or_else(|| {
         names.push(name.to_owned());
         names.len() - 1
     })
 }
 
-fn hash_of(cell: &Cell) -> u64 {
+fn hash_cell(cell: &Cell) -> u64 {
     let mut hasher = DefaultHasher::new();
     format!("{cell:?}").hash(&mut hasher);
     hasher.finish()
@@ -178,9 +178,9 @@ async fn read_rows(
 ) -> Result<(u64, u64), AppError> {
     let mut source = settings.open_source().map_err(AppError::Source)?;
     if !source.is_rereadable() {
-        return Err(AppError::ReadOnce);
+        return Err(AppError::SourceReadOnce);
     }
-    let identify = settings.identify();
+    let identify = settings.make_key_finder();
     let steps: Vec<_> = settings.make_steps(clock).into_iter().take_while(|step| !step.has_outside_effects()).collect();
     let mut counts: HashMap<Fingerprint, u32> = HashMap::new();
     let mut seen: HashSet<(Fingerprint, Version)> = HashSet::new();
@@ -210,7 +210,7 @@ async fn read_rows(
         if settings.mode == WriteMode::Append && is_repeated {
             continue;
         }
-        let Some(made) = rows_of(settings, &steps, body, &key, version).await else {
+        let Some(made) = make_rows(settings, &steps, body, &key, version).await else {
             failed += 1;
             continue;
         };
@@ -237,7 +237,7 @@ async fn read_rows(
 }
 
 /// Returns the rows of a record; `None` if it fails.
-async fn rows_of(
+async fn make_rows(
     settings: &Settings,
     steps: &[Arc<dyn Step>],
     body: Value,
@@ -245,5 +245,5 @@ async fn rows_of(
     version: Version,
 ) -> Option<Vec<Row>> {
     let values = run_steps(steps, body, key, version).await?;
-    values.into_iter().map(|value| row_of(value, &settings.columns).ok()).collect()
+    values.into_iter().map(|value| build_row(value, &settings.columns).ok()).collect()
 }

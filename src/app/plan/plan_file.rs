@@ -15,9 +15,9 @@ use thiserror::Error;
 
 use crate::app::connect::{Sheet, connect_without_writing};
 use crate::app::error::AppError;
-use crate::app::job::target_name;
+use crate::app::job::name_target;
 use crate::app::plan::run_plan::RunPlan;
-use crate::app::run_request::definition;
+use crate::app::run_request::make_definition;
 use crate::clock::Clock;
 use crate::config::sections::records::steps::StepAction;
 use crate::config::settings::Settings;
@@ -26,7 +26,7 @@ use crate::port::store::Store as _;
 use crate::private_files;
 use crate::rng::Rng;
 use crate::source::bytes::input::Input;
-use crate::source::file_series::files;
+use crate::source::file_series::list_files;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::time::Timestamp;
 
@@ -47,7 +47,7 @@ pub struct PlanFile {
     job_file: FileChecksum,
     /// A checksum of the settings with the values of their `${NAME}`s.
     settings: String,
-    #[serde(deserialize_with = "one_or_several")]
+    #[serde(deserialize_with = "deserialize_checksums")]
     source: Vec<FileChecksum>,
     /// The programs of the steps, and the files that their words name.
     programs: Vec<FileChecksum>,
@@ -78,7 +78,7 @@ pub struct FileChecksum {
 pub enum PlanFileError {
     /// The source exists only once, so a later run can't check that it is the same.
     #[error("store the plan: the source is {source_name}, which can be read only once; save it to a file first")]
-    ReadOnce {
+    SourceReadOnce {
         /// The source's name.
         source_name: String,
     },
@@ -108,7 +108,7 @@ pub enum PlanFileError {
     },
     /// Something that the plan depends on has changed since.
     #[error("apply the plan: {} since it was made at {made_at}", moved.join(", and "))]
-    Moved {
+    SheetChanged {
         /// What has changed, as sentences without a full stop.
         moved: Vec<String>,
         /// When the plan was made.
@@ -119,16 +119,16 @@ pub enum PlanFileError {
 impl PlanFile {
     /// Describes what a plan of this job is made from, before it is made.
     pub fn describe(settings: &Settings) -> Result<Self, PlanFileError> {
-        let sources = source_checksums(&settings.source.input)?;
+        let sources = checksum_source(&settings.source.input)?;
         Ok(Self {
             plan_version: PLAN_VERSION,
             job: settings.job.clone(),
             made_at: String::new(),
-            spreadsheet: target_name(settings),
-            job_file: FileChecksum::of(&settings.path)?,
-            settings: settings_checksum(settings),
+            spreadsheet: name_target(settings),
+            job_file: FileChecksum::from_path(&settings.path)?,
+            settings: checksum_settings(settings),
             source: sources,
-            programs: program_checksums(settings)?,
+            programs: checksum_programs(settings)?,
             head: None,
             columns: Vec::new(),
             open_failures: 0,
@@ -193,22 +193,22 @@ impl PlanFile {
         if self.job != settings.job {
             moved.push(format!("the job is {}, not {}", settings.job, self.job));
         }
-        if self.spreadsheet != target_name(settings) {
-            moved.push(format!("the spreadsheet is {}, not {}", target_name(settings), self.spreadsheet));
+        if self.spreadsheet != name_target(settings) {
+            moved.push(format!("the spreadsheet is {}, not {}", name_target(settings), self.spreadsheet));
         }
         if self.job_file.differs_from(&settings.path)? {
             moved.push(format!("the job file {} has changed", settings.path.display()));
         }
-        if self.settings != settings_checksum(settings) {
+        if self.settings != checksum_settings(settings) {
             moved.push("the values that the job file takes from the environment have changed".to_owned());
         }
-        moved.extend(changed_programs(&self.programs, &program_checksums(settings)?));
+        moved.extend(describe_changed_programs(&self.programs, &checksum_programs(settings)?));
         let same = |now: &[FileChecksum]| {
             now.len() == self.source.len() && now.iter().zip(&self.source).all(|(now, then)| now.has_content_of(then))
         };
-        match source_checksums(&settings.source.input) {
+        match checksum_source(&settings.source.input) {
             Ok(now) if same(&now) => {}
-            Ok(_) | Err(PlanFileError::ReadOnce { .. }) => {
+            Ok(_) | Err(PlanFileError::SourceReadOnce { .. }) => {
                 moved.push(format!("the source {} has changed", settings.source.input.name()));
             }
             Err(error) => return Err(error),
@@ -246,18 +246,22 @@ impl PlanFile {
     }
 
     /// Returns the refusal of a run whose sheet has moved after the checks.
-    pub fn refusal_during_run(&self) -> PlanFileError {
+    pub fn refuse_during_run(&self) -> PlanFileError {
         let moved = vec!["another run has written to the sheet".to_owned()];
-        PlanFileError::Moved { moved, made_at: self.made_at.clone() }
+        PlanFileError::SheetChanged { moved, made_at: self.made_at.clone() }
     }
 
     fn refuse(&self, moved: Vec<String>) -> Result<(), PlanFileError> {
-        if moved.is_empty() { Ok(()) } else { Err(PlanFileError::Moved { moved, made_at: self.made_at.clone() }) }
+        if moved.is_empty() {
+            Ok(())
+        } else {
+            Err(PlanFileError::SheetChanged { moved, made_at: self.made_at.clone() })
+        }
     }
 }
 
 impl FileChecksum {
-    fn of(path: &Path) -> Result<Self, PlanFileError> {
+    fn from_path(path: &Path) -> Result<Self, PlanFileError> {
         let unreadable = |error| PlanFileError::Unreadable { path: path.to_owned(), error };
         let mut hash = Sha256::new();
         let bytes =
@@ -268,7 +272,7 @@ impl FileChecksum {
     }
 
     fn differs_from(&self, path: &Path) -> Result<bool, PlanFileError> {
-        Ok(!Self::of(path)?.has_content_of(self))
+        Ok(!Self::from_path(path)?.has_content_of(self))
     }
 
     fn has_content_of(&self, other: &Self) -> bool {
@@ -277,48 +281,48 @@ impl FileChecksum {
 }
 
 /// Returns the checksums of the source's file, or of all files that its pattern matches.
-fn source_checksums(input: &Input) -> Result<Vec<FileChecksum>, PlanFileError> {
-    let read_once = || PlanFileError::ReadOnce { source_name: input.name() };
-    let matched = files(input).map_err(|error| PlanFileError::Unreadable {
+fn checksum_source(input: &Input) -> Result<Vec<FileChecksum>, PlanFileError> {
+    let read_once = || PlanFileError::SourceReadOnce { source_name: input.name() };
+    let matched = list_files(input).map_err(|error| PlanFileError::Unreadable {
         path: PathBuf::from(input.name()),
         error: io::Error::other(error),
     })?;
     let checksum = |input: &Input| match input {
-        Input::File(path) if path.is_file() || !path.exists() => FileChecksum::of(path),
+        Input::File(path) if path.is_file() || !path.exists() => FileChecksum::from_path(path),
         Input::File(_) | Input::Stdin => Err(read_once()),
     };
     matched.iter().map(checksum).collect()
 }
 
 /// Reads one checksum, as plans of one file have it, or a list.
-fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<FileChecksum>, D::Error> {
+fn deserialize_checksums<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<FileChecksum>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Either {
+    enum ChecksumList {
         One(FileChecksum),
         Several(Vec<FileChecksum>),
     }
-    Ok(match Either::deserialize(deserializer)? {
-        Either::One(one) => vec![one],
-        Either::Several(all) => all,
+    Ok(match ChecksumList::deserialize(deserializer)? {
+        ChecksumList::One(one) => vec![one],
+        ChecksumList::Several(all) => all,
     })
 }
 
 /// Returns the checksums of the steps' programs, and of the files that their words name, such as a
 /// script that a shell runs. A program that does not exist stops the plan before it is stored.
-fn program_checksums(settings: &Settings) -> Result<Vec<FileChecksum>, PlanFileError> {
+fn checksum_programs(settings: &Settings) -> Result<Vec<FileChecksum>, PlanFileError> {
     let mut paths = Vec::new();
     for step in &settings.steps {
         let StepAction::CommandStep(command) = &step.action else { continue };
-        paths.extend(command.program().ok().map(|program| command.folder.join(program)));
+        paths.extend(command.find_program().ok().map(|program| command.folder.join(program)));
         let named = command.words.iter().skip(1).map(|word| command.folder.join(word));
         paths.extend(named.filter(|path| path.is_file()));
     }
-    paths.iter().map(|path| FileChecksum::of(path)).collect()
+    paths.iter().map(|path| FileChecksum::from_path(path)).collect()
 }
 
 /// Returns a sentence for each program that was added, taken away or changed.
-fn changed_programs(before: &[FileChecksum], now: &[FileChecksum]) -> Vec<String> {
+fn describe_changed_programs(before: &[FileChecksum], now: &[FileChecksum]) -> Vec<String> {
     let is_in = |all: &[FileChecksum], one: &FileChecksum| all.iter().any(|other| other.path == one.path);
     let gone = before.iter().filter(|one| !is_in(now, one));
     let changed = now.iter().filter(|one| !before.contains(one));
@@ -326,8 +330,8 @@ fn changed_programs(before: &[FileChecksum], now: &[FileChecksum]) -> Vec<String
 }
 
 /// Returns a checksum of what decides the rows, with `${NAME}`s replaced.
-fn settings_checksum(settings: &Settings) -> String {
-    let parts = format!("{:?} {:?} {:?}", definition(settings), settings.columns, settings.key_column);
+fn checksum_settings(settings: &Settings) -> String {
+    let parts = format!("{:?} {:?} {:?}", make_definition(settings), settings.columns, settings.key_column);
     HEXLOWER.encode(&Sha256::digest(parts.as_bytes()))
 }
 

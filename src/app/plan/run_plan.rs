@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::app::connect::{Sheet, connect_without_writing};
 use crate::app::error::AppError;
-use crate::app::job::{active_run, ensure_programs_exist, has_pending_results, source_for};
-use crate::app::local_state::instance_lock::known_id;
+use crate::app::job::{ensure_programs_exist, find_active_run, has_pending_results, open_source};
+use crate::app::local_state::instance_lock::read_known_id;
 use crate::app::local_state::processes::SystemProcesses;
 use crate::app::run_request::{RunRequest, run_config};
 use crate::clock::Clock;
@@ -27,7 +27,7 @@ use crate::rng::Rng;
 use crate::runner::header_row::check_header;
 use crate::runner::run_config::Dependencies;
 use crate::runner::run_loop::run_job;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::runner::warning_memory::WarningMemory;
 use crate::store::spreadsheet::dry_run::{DryRunEffects, DryRunStore};
 use crate::store::spreadsheet::store::SheetsStore;
@@ -114,36 +114,36 @@ pub async fn plan_run(
     request: &RunRequest,
     clock: &Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
-    stop: Stop,
+    stop: StopHandle,
 ) -> Result<RunPlan, AppError> {
     let seen = Arc::new(Mutex::new(PlanEvents::default()));
     let events = collect_into(&seen);
     ensure_programs_exist(settings)?;
-    let mut source = source_for(settings, &request.retrying, &events)?;
+    let mut source = open_source(settings, &request.retrying, &events)?;
     let is_read = request.retrying.reads_source();
     if let Some(source) = source.as_mut().filter(|source| is_read && source.is_rereadable()) {
-        check_header(source.as_mut(), &settings.identify(), &events, &stop).await?;
+        check_header(source.as_mut(), &settings.make_key_finder(), &events, &stop).await?;
     }
     let Sheet { sheets, id, file } = connect_without_writing(settings, clock, chance)?;
-    let preview = if is_read { settings.preview(clock) } else { None };
+    let preview = if is_read { settings.make_preview(clock) } else { None };
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(clock))
         .with_mode(settings.mode, settings.again)
         .allow_missing_predecessors(request.accepts_changes)
         .with_preview(preview)
         .with_jobs(settings.jobs.clone());
     let dry_run = Arc::new(DryRunStore::new(store));
-    let (steps, programs) = steps_without_programs(settings, clock);
-    let install = known_id(settings.state_dir.as_deref()).unwrap_or_default();
+    let (steps, programs) = make_steps_without_programs(settings, clock);
+    let install = read_known_id(settings.state_dir.as_deref()).unwrap_or_default();
     let memory = WarningMemory::new(events);
     let parts = Dependencies {
         store: Arc::clone(&dry_run) as Arc<_>,
         source,
-        identify: Arc::new(settings.identify()),
+        identify: Arc::new(settings.make_key_finder()),
         steps,
         journal: None,
         processes: Arc::new(SystemProcesses),
         prepared: None,
-        events: memory.events(),
+        events: memory.make_event_sink(),
         warnings: memory,
         clock: Arc::clone(clock),
         chance: Arc::clone(chance),
@@ -178,7 +178,10 @@ fn collect_into(seen: &Arc<Mutex<PlanEvents>>) -> EventSink {
 type ProgramCounter = (String, Arc<AtomicU64>);
 
 /// Returns the job's steps, with a counter in the place of each program.
-fn steps_without_programs(settings: &Settings, clock: &Arc<dyn Clock>) -> (Vec<Arc<dyn Step>>, Vec<ProgramCounter>) {
+fn make_steps_without_programs(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> (Vec<Arc<dyn Step>>, Vec<ProgramCounter>) {
     let mut programs = Vec::new();
     let steps = settings.make_steps(clock).into_iter().map(|step| -> Arc<dyn Step> {
         if !step.has_outside_effects() {
@@ -197,7 +200,7 @@ fn list_obstacles(settings: &Settings, effects: &DryRunEffects) -> Vec<String> {
     if let Some(holder) = &effects.held_by {
         let who = format!("run {} on {}", holder.run, holder.host);
         warnings.push(format!("{who} is active: a run has to wait for it, and the plan shows what is left as of now"));
-    } else if let Some(holder) = active_run(settings) {
+    } else if let Some(holder) = find_active_run(settings) {
         warnings.push(format!("{holder} is active on this machine: a run has to wait for it"));
     }
     if has_pending_results(settings) {

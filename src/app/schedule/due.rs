@@ -88,14 +88,20 @@ pub async fn find_due_step(
     if let Some(next) = standing.state.as_ref().and_then(|state| state.next.clone()) {
         return Err(AppError::Run(RunError::RolledOver { next }));
     }
-    Ok(next_step(schedule, &settings.job, host, &standing, chance.as_ref()))
+    Ok(decide_next_step(schedule, &settings.job, host, &standing, chance.as_ref()))
 }
 
 /// Returns what is to do, as a function of what was read.
-pub fn next_step(schedule: &JobSchedule, job: &str, host: &str, standing: &JobStanding, chance: &dyn Rng) -> DueStep {
+pub fn decide_next_step(
+    schedule: &JobSchedule,
+    job: &str,
+    host: &str,
+    standing: &JobStanding,
+    chance: &dyn Rng,
+) -> DueStep {
     let now = standing.service_time;
     let stored = standing.state.as_ref().and_then(|state| state.schedule.clone()).unwrap_or_default();
-    let history = history(schedule, standing, &stored);
+    let history = make_history(schedule, standing, &stored);
     let decision = decide(schedule, now, &history);
     if let Some(run) = history.active {
         // Only the holder of the lease commits.
@@ -104,15 +110,15 @@ pub fn next_step(schedule: &JobSchedule, job: &str, host: &str, standing: &JobSt
     }
     let request = standing.requests.run_now.clone().filter(|request| stored.is_new_request(request));
     let rows = ClosedRows { job, host, chance };
-    let mut closed: Vec<Run> = decision.missed_before.iter().map(|range| rows.of_range(range)).collect();
+    let mut closed: Vec<Run> = decision.missed_before.iter().map(|range| rows.make_range_run(range)).collect();
     // One that could not start has its row.
     let has_no_row = |closed: &&ClosedOccurrence| stored.unstarted != Some(closed.occurrence.scheduled_for);
-    closed.extend(decision.closed.iter().filter(has_no_row).map(|closed| rows.of_occurrence(closed)));
+    closed.extend(decision.closed.iter().filter(has_no_row).map(|closed| rows.make_occurrence_run(closed)));
     if history.settled_until.is_none() && decision.due.is_none() {
         // The first call comes later than the grace. From here on, nothing is left out in silence.
-        closed.extend(schedule.last_until(now, 0).map(|last| rows.before_first_call(last)));
+        closed.extend(schedule.last_until(now, 0).map(|last| rows.make_uncalled_run(last)));
     }
-    let mut step = due_step(&decision, request, closed, schedule.times_text());
+    let mut step = make_due_step(&decision, request, closed, schedule.times_text());
     if let DueStep::NotDue { unclear, .. } = &mut step {
         // A run has answered the others, and reads the same text each time.
         let answered = standing.state.as_ref().map(|state| &state.answered_cells);
@@ -125,7 +131,7 @@ pub fn next_step(schedule: &JobSchedule, job: &str, host: &str, standing: &JobSt
     step
 }
 
-fn due_step(decision: &DueDecision, request: Option<String>, mut closed: Vec<Run>, times: String) -> DueStep {
+fn make_due_step(decision: &DueDecision, request: Option<String>, mut closed: Vec<Run>, times: String) -> DueStep {
     let next = decision.next;
     if decision.due.is_none() && request.is_none() {
         let Some(last) = closed.pop() else { return DueStep::NotDue { next, unclear: Vec::new() } };
@@ -146,7 +152,7 @@ fn due_step(decision: &DueDecision, request: Option<String>, mut closed: Vec<Run
     DueStep::Run(Box::new(DueRun { claim, trigger, occurrence: decision.due, next }))
 }
 
-fn history(schedule: &JobSchedule, standing: &JobStanding, stored: &ScheduleHistory) -> OccurrenceHistory {
+fn make_history(schedule: &JobSchedule, standing: &JobStanding, stored: &ScheduleHistory) -> OccurrenceHistory {
     let now = standing.service_time;
     let active = standing.state.as_ref().and_then(|state| match state.lease.status(|_| false, now) {
         LeaseStatus::Held { holder, .. } => Some(ActiveRun { id: holder.run, started_at: state.lease.since }),
@@ -160,8 +166,8 @@ fn history(schedule: &JobSchedule, standing: &JobStanding, stored: &ScheduleHist
     OccurrenceHistory {
         settled_until,
         active,
-        ended: stored.ended.iter().map(|run| (run.started(), run.ended())).collect(),
-        durations_ms: stored.ended.iter().map(EndedRun::lasted_ms).collect(),
+        ended: stored.ended.iter().map(|run| (run.start_time(), run.end_time())).collect(),
+        durations_ms: stored.ended.iter().map(EndedRun::duration_ms).collect(),
         failures_in_a_row: stored.failures_in_a_row,
         is_paused: standing.requests.is_paused,
     }
@@ -175,23 +181,23 @@ struct ClosedRows<'a> {
 }
 
 impl ClosedRows<'_> {
-    fn of_occurrence(&self, closed: &ClosedOccurrence) -> Run {
+    fn make_occurrence_run(&self, closed: &ClosedOccurrence) -> Run {
         let (occurrence, reason) = (&closed.occurrence, &closed.reason);
         let status = if reason.is_missed() { RunStatus::Missed } else { RunStatus::Skipped };
-        self.row(occurrence.scheduled_for, occurrence.starts_at, status, reason.to_text())
+        self.make_row(occurrence.scheduled_for, occurrence.starts_at, status, reason.to_text())
     }
 
-    fn before_first_call(&self, occurrence: Occurrence) -> Run {
+    fn make_uncalled_run(&self, occurrence: Occurrence) -> Run {
         let message = "skipped: no call of run --due came before this time".to_owned();
-        self.row(occurrence.scheduled_for, occurrence.starts_at, RunStatus::Skipped, message)
+        self.make_row(occurrence.scheduled_for, occurrence.starts_at, RunStatus::Skipped, message)
     }
 
-    fn of_range(&self, range: &MissedRange) -> Run {
+    fn make_range_run(&self, range: &MissedRange) -> Run {
         let message = format!("missed: {} occurrences from this one on; no run started", range.count);
-        self.row(range.first, range.first, RunStatus::Missed, message)
+        self.make_row(range.first, range.first, RunStatus::Missed, message)
     }
 
-    fn row(&self, scheduled_for: Timestamp, at: Timestamp, status: RunStatus, message: String) -> Run {
+    fn make_row(&self, scheduled_for: Timestamp, at: Timestamp, status: RunStatus, message: String) -> Run {
         Run {
             status,
             host: self.host.to_owned(),

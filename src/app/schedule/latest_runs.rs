@@ -29,7 +29,7 @@ const MAINTENANCE: [&str; 4] = ["prune", "reset", "fsck", "rollover"];
 pub const BACKFILL_TRIGGER: &str = "backfill";
 /// Returns the run that the state names, if its lease is not released. A lease beyond any possible
 /// length counts as expired.
-pub fn unfinished_run(state: &State, now: Timestamp) -> Option<(String, UnfinishedRun)> {
+pub fn find_unfinished_run(state: &State, now: Timestamp) -> Option<(String, UnfinishedRun)> {
     let run = state.run.as_ref().filter(|run| !is_maintenance(run))?;
     let lease_until = match state.lease.status(|_| false, now) {
         LeaseStatus::Free => return None,
@@ -55,12 +55,12 @@ pub struct LatestRuns {
     /// Logical times with a successful run.
     pub done: BTreeSet<Timestamp>,
     /// The latest runs by start and id, at most `MOST_KEPT`.
-    latest: BTreeMap<(Timestamp, String), EndedRun>,
+    latest: BTreeMap<(Timestamp, String), RunRow>,
 }
 
 /// A run that has a row in `Runs`.
 #[derive(Debug, Clone, Copy)]
-struct EndedRun {
+struct RunRow {
     status: RunStatus,
     length_ms: Option<u64>,
     row: u32,
@@ -119,7 +119,7 @@ impl LatestRuns {
             }
         }
         let length_ms = run.finished.map(|end| end.ms_since(run.started));
-        self.latest.insert((run.started, run.id), EndedRun { status: run.status, length_ms, row: at });
+        self.latest.insert((run.started, run.id), RunRow { status: run.status, length_ms, row: at });
         if self.latest.len() > MOST_KEPT {
             self.latest.pop_first();
         }

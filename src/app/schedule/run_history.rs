@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::app::connect::{Sheet, connect_to_read};
 use crate::app::error::AppError;
 use crate::app::heartbeat::HeartbeatFile;
-use crate::app::schedule::latest_runs::{LatestRuns, unfinished_run};
+use crate::app::schedule::latest_runs::{LatestRuns, find_unfinished_run};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::commit::commit_resolution::HeadStatus;
@@ -29,9 +29,9 @@ use crate::schedule::lateness::{RunSummary, SuccessfulRun};
 use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::store::guard::head_guard::{self, StateLocation};
 use crate::store::spreadsheet::store::SheetsStore;
-use crate::store::tabs::error::{LoadError, head_missing, load_error};
-use crate::store::tabs::jobs::{find_jobs_tab, jobs_ranges};
-use crate::store::tabs::load_plan::tab_from_info;
+use crate::store::tabs::error::{LoadError, describe_missing_head, load_error};
+use crate::store::tabs::jobs::{find_jobs_tab, make_jobs_ranges};
+use crate::store::tabs::load_plan::make_tab;
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{RUNS_TITLE, StoreMetadata, Tab};
 use crate::time::Timestamp;
@@ -114,7 +114,7 @@ pub async fn read_history(
     if let Some(to) = state.as_ref().and_then(|state| state.next.clone()) {
         return Err(HistoryError::RolledOver { to });
     }
-    let now = service_time(&sheet, clock);
+    let now = read_service_time(&sheet, clock);
     let (runs_tab, last_row) = (runs.tab, runs.last_row());
     runs.jobs = None;
     for id in state.iter().flat_map(|state| &state.previous).take(MOST_PREDECESSORS) {
@@ -124,7 +124,7 @@ pub async fn read_history(
         let earlier = connect_to_read(settings, Some(id), clock, chance)?;
         read_spreadsheet(&earlier, &settings.job, clock, &mut runs).await?;
     }
-    let unfinished = state.as_ref().and_then(|state| unfinished_run(state, now));
+    let unfinished = state.as_ref().and_then(|state| find_unfinished_run(state, now));
     let mut summary = runs.into_summary(unfinished);
     // `run --due` pauses by the state, so the state's count is the one to report.
     if let Some(schedule) = state.as_ref().and_then(|state| state.schedule.as_ref()) {
@@ -179,7 +179,7 @@ async fn read_spreadsheet(
         let location = match head_guard::read_head(job, &metadata) {
             (HeadStatus::NotInitialized, _) => return Ok(None),
             (HeadStatus::At { .. }, Some(location)) => location,
-            _ => return Err(head_missing(job).into()),
+            _ => return Err(describe_missing_head(job).into()),
         };
         match read_once(sheet, clock, &metadata, &location, runs).await {
             Ok(state) => return Ok(Some(state)),
@@ -201,25 +201,27 @@ async fn read_once(
 ) -> Result<State, LoadError> {
     let titled = metadata.tabs.iter().find(|tab| tab.title == RUNS_TITLE);
     let jobs = runs.jobs.as_ref().and_then(|_| find_jobs_tab(metadata, None));
-    let of_jobs = jobs.map(|tab| jobs_ranges(tab, None)).unwrap_or_default();
-    let ranges = std::iter::once(parse::state_range(&location.title)).chain(of_jobs.clone());
-    let ranges: Vec<_> = ranges.chain(titled.map(|tab| parse::header_range(&tab.title))).collect();
-    let mut read = values(sheet, &ranges).await?.into_iter();
-    let pairs = parse::pairs(&read.next().unwrap_or_default());
+    let of_jobs = jobs.map(|tab| make_jobs_ranges(tab, None)).unwrap_or_default();
+    let ranges = std::iter::once(parse::make_state_range(&location.title)).chain(of_jobs.clone());
+    let ranges: Vec<_> = ranges.chain(titled.map(|tab| parse::make_header_range(&tab.title))).collect();
+    let mut read = read_values(sheet, &ranges).await?.into_iter();
+    let pairs = parse::parse_pairs(&read.next().unwrap_or_default());
     let state = read_state(&pairs).map_err(|error| StoreError::Inconsistent { why: error.to_string() })?;
     let own = StoreMetadata::read(&pairs);
     let of_jobs = (jobs, read.by_ref().take(of_jobs.len()).collect());
     runs.is_paused |= is_paused(sheet, clock, metadata, runs, own.jobs, of_jobs).await?;
     let by_id = own.runs.and_then(|id| metadata.tabs.iter().find(|tab| tab.sheet_id == id));
-    let Some(info) = by_id.or(titled) else { return Err(unusable_runs("is gone").into()) };
+    let Some(info) = by_id.or(titled) else { return Err(describe_unusable_runs("is gone").into()) };
     let header = match titled.filter(|tab| tab.sheet_id == info.sheet_id) {
         Some(_) => read.next().unwrap_or_default(),
-        None => values(sheet, &[parse::header_range(&info.title)]).await?.into_iter().next().unwrap_or_default(),
+        None => {
+            read_values(sheet, &[parse::make_header_range(&info.title)]).await?.into_iter().next().unwrap_or_default()
+        }
     };
-    let tab = tab_from_info(info, &header);
+    let tab = make_tab(info, &header);
     runs.tab = Some(tab.id);
     if let Some(column) = tab.missing_column(&COLUMNS) {
-        return Err(unusable_runs(&format!("has no column \"{column}\"")).into());
+        return Err(describe_unusable_runs(&format!("has no column \"{column}\"")).into());
     }
     read_pages(sheet, info, &tab, runs).await?;
     Ok(state)
@@ -241,7 +243,7 @@ async fn is_paused(
     let (titled, mut read) = found;
     let tab = find_jobs_tab(metadata, id);
     if tab.map(|tab| tab.sheet_id) != titled.map(|tab| tab.sheet_id) {
-        read = values(sheet, &tab.map(|tab| jobs_ranges(tab, None)).unwrap_or_default()).await?;
+        read = read_values(sheet, &tab.map(|tab| make_jobs_ranges(tab, None)).unwrap_or_default()).await?;
     }
     let store = SheetsStore::new(Arc::clone(&sheet.sheets), sheet.id.clone(), &runs.job, "", Arc::clone(clock));
     let store = store.with_jobs(runs.jobs.clone());
@@ -255,9 +257,9 @@ async fn read_pages(sheet: &Sheet, info: &TabInfo, tab: &Tab, runs: &mut LatestR
     let mut from = 2;
     while from <= info.rows {
         let to = from.saturating_add(PAGE_ROWS - 1).min(info.rows);
-        let ranges = read.iter().map(|(_, at)| parse::column_range(&info.title, *at, from, Some(to)));
+        let ranges = read.iter().map(|(_, at)| parse::make_column_range(&info.title, *at, from, Some(to)));
         let ranges: Vec<String> = ranges.collect();
-        let columns = values(sheet, &ranges).await?;
+        let columns = read_values(sheet, &ranges).await?;
         let rows = columns.iter().map(Vec::len).max().unwrap_or_default();
         for (row, at) in (from..).zip(0..rows) {
             let cell = |name: &str| {
@@ -271,23 +273,23 @@ async fn read_pages(sheet: &Sheet, info: &TabInfo, tab: &Tab, runs: &mut LatestR
     Ok(())
 }
 
-fn unusable_runs(what: &str) -> StoreError {
+fn describe_unusable_runs(what: &str) -> StoreError {
     let why = format!("tab {RUNS_TITLE} {what}: restore it from the file's version history");
     StoreError::Inconsistent { why }
 }
 
-async fn values(sheet: &Sheet, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
+async fn read_values(sheet: &Sheet, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
     sheet.sheets.read_values(&sheet.id, ranges).await.map_err(|error| load_error(&error))
 }
 
-fn service_time(sheet: &Sheet, clock: &Arc<dyn Clock>) -> Timestamp {
+fn read_service_time(sheet: &Sheet, clock: &Arc<dyn Clock>) -> Timestamp {
     let seen = sheet.sheets.service_time();
     seen.map_or_else(|| clock.now(), |(at, ms)| at.add_ms(clock.monotonic_ms().saturating_sub(ms)))
 }
 
 /// Returns the job's name and the history that a heartbeat file holds. `job` is the job that it has
 /// to be of, if one is named.
-pub fn history_of_file(path: &Path, job: Option<&str>) -> Result<(String, RunSummary), HistoryError> {
+pub fn read_history_file(path: &Path, job: Option<&str>) -> Result<(String, RunSummary), HistoryError> {
     let refuse = |why: &str| HistoryError::File { file: path.to_owned(), why: why.to_owned() };
     if !path.exists() {
         return Err(refuse("it does not exist: no run has ended yet, or `[heartbeat] file` names another path"));

@@ -68,13 +68,13 @@ impl Artifact {
 
 /// Returns the path of a file that is not complete, beside `target`; `nonce` distinguishes
 /// attempts.
-pub fn part_path(target: &Path, nonce: u64) -> PathBuf {
-    let mut name = part_start(target);
+pub fn make_part_path(target: &Path, nonce: u64) -> PathBuf {
+    let mut name = name_part_start(target);
     name.push(format!("{nonce:016x}{PART}"));
     target.with_file_name(name)
 }
 
-fn part_start(target: &Path) -> OsString {
+fn name_part_start(target: &Path) -> OsString {
     let mut name = OsString::from(".");
     name.push(target.file_name().unwrap_or_default());
     name.push(".");
@@ -83,8 +83,8 @@ fn part_start(target: &Path) -> OsString {
 
 /// Removes files beside `target` that processes left which were killed.
 pub fn remove_parts(target: &Path) -> io::Result<()> {
-    let folder = folder_of(target);
-    let start = part_start(target);
+    let folder = find_folder(target);
+    let start = name_part_start(target);
     let (start, entries) = (start.to_string_lossy().into_owned(), std::fs::read_dir(folder)?);
     for entry in entries {
         let name = entry?.file_name();
@@ -99,25 +99,25 @@ pub fn remove_parts(target: &Path) -> io::Result<()> {
 
 /// Makes the folder of `target`, if it is missing.
 pub fn make_folder_of(target: &Path) -> io::Result<()> {
-    private_files::make_folder(folder_of(target))
+    private_files::make_folder(find_folder(target))
 }
 
 /// Puts a complete file that is on the disk in the place of `target`, durably: a crash leaves the
 /// old file or this one. It blocks.
-pub fn publish(part: &Path, target: &Path) -> io::Result<()> {
+pub fn publish_part(part: &Path, target: &Path) -> io::Result<()> {
     std::fs::rename(part, target)?;
-    File::open(folder_of(target))?.sync_all()
+    File::open(find_folder(target))?.sync_all()
 }
 
 /// Copies a file as a whole, durably, for its owner only. It blocks.
 pub fn copy_whole(from: &Path, target: &Path, nonce: u64) -> io::Result<()> {
     make_folder_of(target)?;
-    let part = part_path(target, nonce);
+    let part = make_part_path(target, nonce);
     let copied = File::open(from).and_then(|mut input| {
         let mut output = private_files::create_new(&part)?;
         io::copy(&mut input, &mut output)?;
         output.sync_all()?;
-        publish(&part, target)
+        publish_part(&part, target)
     });
     if copied.is_err() {
         let _ = std::fs::remove_file(&part);
@@ -125,7 +125,7 @@ pub fn copy_whole(from: &Path, target: &Path, nonce: u64) -> io::Result<()> {
     copied
 }
 
-fn folder_of(target: &Path) -> &Path {
+fn find_folder(target: &Path) -> &Path {
     target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
@@ -153,7 +153,7 @@ mod tests {
         for name in [".a.json.00000000000000ff.part", ".b.json.00000000000000ff.part", ".a.json.x.part", "a.json"] {
             std::fs::write(folder.path().join(name), "x").expect("written");
         }
-        assert_eq!(part_path(&target, 255), folder.path().join(".a.json.00000000000000ff.part"));
+        assert_eq!(make_part_path(&target, 255), folder.path().join(".a.json.00000000000000ff.part"));
         remove_parts(&target).expect("removed");
         let mut left: Vec<_> =
             std::fs::read_dir(folder.path()).expect("a list").flatten().map(|e| e.file_name()).collect();

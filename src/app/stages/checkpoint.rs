@@ -19,7 +19,7 @@ const NO_COLUMNS: [&str; 2] = ["version", "dead_letter"];
 
 /// Returns the version of a stage: its artefact, and the start of the hash of what it was made
 /// from. A stage that makes no file has the version of what it delivers.
-pub fn version_of(artifact: Option<&Artifact>, input: Option<&Artifact>) -> Version {
+pub fn make_version(artifact: Option<&Artifact>, input: Option<&Artifact>) -> Version {
     let from = input.and_then(|input| input.sha256.get(..INPUT_DIGITS));
     Version(match (artifact, from) {
         (Some(artifact), Some(from)) => format!("{} from {from}", artifact.description()),
@@ -81,7 +81,7 @@ impl Checkpoint {
 }
 
 /// Returns the row that a record makes in the data tab.
-pub fn row_of(record: &Value, attempts: Option<(usize, f64)>) -> Value {
+pub fn make_row(record: &Value, attempts: Option<(usize, f64)>) -> Value {
     let mut row = record.as_object().cloned().unwrap_or_default();
     row.retain(|name, _| !NO_COLUMNS.contains(&name.as_str()));
     if let Some((attempts, seconds)) = attempts {
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn a_version_depends_on_the_file_and_on_its_input() {
         let (raw, made) = (artifact("raw", "a"), artifact("made", "b"));
-        let (other, version) = (artifact("raw", "c"), |artifact, input| version_of(artifact, input).0);
+        let (other, version) = (artifact("raw", "c"), |artifact, input| make_version(artifact, input).0);
         assert_eq!(version(Some(&raw), None), format!("raw 3 B sha256:{}", "a".repeat(64)));
         assert_eq!(version(Some(&made), Some(&raw)), format!("made 3 B sha256:{} from aaaaaaaaaaaa", "b".repeat(64)));
         assert_ne!(version(Some(&made), Some(&other)), version(Some(&made), Some(&raw)));
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_version_says_what_its_file_was_made_from() {
         let (raw, made, other) = (artifact("raw", "a"), artifact("made", "b"), artifact("raw", "c"));
-        let (of_raw, of_nothing) = (version_of(Some(&made), Some(&raw)), version_of(Some(&made), None));
+        let (of_raw, of_nothing) = (make_version(Some(&made), Some(&raw)), make_version(Some(&made), None));
         let from = |version: &Version| [Some(&raw), Some(&other), None].map(|input| is_made_from(&version.0, input));
         assert_eq!(from(&of_raw), [true, false, false]);
         assert_eq!(from(&of_nothing), [false, false, true]);
@@ -147,11 +147,11 @@ mod tests {
         let record = checkpoint.record();
         let (key, version) = CheckpointKeyFinder.identify(&record).await.expect("identified");
         assert_eq!((key, version.0.as_str()), (checkpoint.key.clone(), "v"));
-        let columns: Vec<String> = row_of(&record, None).as_object().expect("a row").keys().cloned().collect();
+        let columns: Vec<String> = make_row(&record, None).as_object().expect("a row").keys().cloned().collect();
         assert_eq!(columns, ["key", "run", "stage", "path", "bytes", "sha256", "attempts", "seconds"]);
         let dead = Checkpoint { dead_letter: Some("dead/x".into()), ..checkpoint }.record();
         assert_eq!((&dead["dead_letter"], dead.get("attempts")), (&json!("dead/x"), None));
-        assert_eq!(row_of(&dead, Some((1, 2.0)))["seconds"], 2.0);
+        assert_eq!(make_row(&dead, Some((1, 2.0)))["seconds"], 2.0);
         assert!(CheckpointKeyFinder.identify(&json!({})).await.is_err());
     }
 }

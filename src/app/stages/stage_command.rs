@@ -17,17 +17,17 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use crate::app::stages::artifact::{Artifact, make_folder_of, part_path, publish, remove_parts};
+use crate::app::stages::artifact::{Artifact, make_folder_of, make_part_path, publish_part, remove_parts};
 use crate::app::stages::stage_plan::{PlannedStage, StageOutcomes, StagePlan};
 use crate::app::stages::stage_watch::{StageCall, WatchedCommand};
 use crate::command_retry::attempt::CommandOutput;
 use crate::command_retry::report::{AttemptReport, RetryOutcome, RetryReport};
 use crate::command_retry::retry_loop::{CommandRetry, RetriedCommand};
 use crate::command_retry::signals::StopSignal;
-use crate::ledger::items::key::digest_of;
+use crate::ledger::items::key::hash_texts;
 use crate::port::lease_check::LeaseCheck;
 use crate::private_files;
-use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::shutdown::{StopHandle, StopReason};
 
 /// The variable with the path of what the stage reads.
 const INPUT: &str = "SHEETKEEP_STAGE_INPUT";
@@ -57,7 +57,7 @@ pub enum CommandEnd {
     Interrupted,
     /// The command succeeded, and another run has taken over meanwhile: nothing was put in its
     /// place.
-    Overtaken,
+    LeaseLost,
 }
 
 /// What runs the command of one stage.
@@ -69,7 +69,7 @@ pub struct StageCommand<'a> {
     /// The path of what it reads.
     pub input: Option<PathBuf>,
     /// The stop of the run.
-    pub stop: &'a Stop,
+    pub stop: &'a StopHandle,
     /// Takes the report.
     pub outcomes: &'a StageOutcomes,
     /// Asked before the artefact is put in its place; not needed for a stage that makes none.
@@ -79,13 +79,13 @@ pub struct StageCommand<'a> {
 impl StageCommand<'_> {
     /// Makes attempts until one succeeds. The artefact is in its place only after a success.
     pub async fn run(&self) -> CommandEnd {
-        let target = self.stage.artifact.as_ref().map(|path| self.plan.folders.place(path));
+        let target = self.stage.artifact.as_ref().map(|path| self.plan.folders.resolve_path(path));
         let part = match target.as_deref().map(|target| self.prepare(target)).transpose() {
             Ok(part) => part.map(PartFile),
-            Err(error) => return file_failure(&error, "its folder can't be used"),
+            Err(error) => return describe_file_failure(&error, "its folder can't be used"),
         };
         let part = part.as_ref().map(|part| part.0.as_path());
-        let report = match self.watched_attempts(part).await {
+        let report = match self.run_watched(part).await {
             Ok(Some(report)) => report,
             Ok(None) => return CommandEnd::Interrupted,
             Err(error) => return CommandEnd::Failed { error, may_pass: false },
@@ -98,13 +98,13 @@ impl StageCommand<'_> {
     fn prepare(&self, target: &Path) -> io::Result<PathBuf> {
         make_folder_of(target)?;
         remove_parts(target)?;
-        let part = part_path(target, self.plan.chance.next_u64());
+        let part = make_part_path(target, self.plan.chance.next_u64());
         std::path::absolute(part)
     }
 
     /// Runs the command as the plan's watch has it; `None` if a stop was requested before it began.
-    async fn watched_attempts(&self, part: Option<&Path>) -> Result<Option<RetryReport>, String> {
-        let Some(watch) = &self.plan.watch else { return self.attempts(part).await };
+    async fn run_watched(&self, part: Option<&Path>) -> Result<Option<RetryReport>, String> {
+        let Some(watch) = &self.plan.watch else { return self.run_attempts(part).await };
         let call = StageCall {
             name: &self.stage.name,
             key: self.stage.key.as_str(),
@@ -113,9 +113,9 @@ impl StageCommand<'_> {
             output: part,
         };
         let report = match watch.begin(call).await {
-            Ok(WatchedCommand::Replaced) => Some(RetryReport::of_success(self.stage.policy.max_attempts)),
-            Ok(WatchedCommand::Runs(guard)) => {
-                let report = self.attempts(part).await?;
+            Ok(WatchedCommand::Simulated) => Some(RetryReport::of_success(self.stage.policy.max_attempts)),
+            Ok(WatchedCommand::Executed(guard)) => {
+                let report = self.run_attempts(part).await?;
                 drop(guard);
                 report
             }
@@ -128,7 +128,7 @@ impl StageCommand<'_> {
     }
 
     /// Returns the report; `None` if a stop was requested before the command began.
-    async fn attempts(&self, part: Option<&Path>) -> Result<Option<RetryReport>, String> {
+    async fn run_attempts(&self, part: Option<&Path>) -> Result<Option<RetryReport>, String> {
         let (plan, stage) = (self.plan, self.stage);
         let stdin = match &plan.stdin {
             Some(read) => tokio::select! {
@@ -137,10 +137,12 @@ impl StageCommand<'_> {
             },
             None => None,
         };
-        let variables = self.variables(part);
+        let variables = self.list_variables(part);
         let output = StageOutput { part, terminal: plan.listeners.output.as_ref(), file: Mutex::new(None) };
         let retry = CommandRetry {
-            command: &RetriedCommand::Program(stage.words.iter().map(|word| filled(word, &variables)).collect()),
+            command: &RetriedCommand::Program(
+                stage.words.iter().map(|word| fill_variables(word, &variables)).collect(),
+            ),
             policy: &stage.policy,
             stdin: stdin.as_ref(),
             streams_output: plan.streams_output,
@@ -153,7 +155,7 @@ impl StageCommand<'_> {
         let (sender, mut stops) = unbounded_channel();
         let mut on_attempt = |attempt: &AttemptReport| {
             if attempt.error.is_some() {
-                part.into_iter().for_each(remove);
+                part.into_iter().for_each(remove_part);
             }
             self.report_attempt(attempt);
         };
@@ -172,12 +174,12 @@ impl StageCommand<'_> {
         (self.plan.listeners.line)(&format!("{name}: attempt {number} of {of}: {error}; the next one in {next} s"));
     }
 
-    fn variables(&self, part: Option<&Path>) -> Vec<(&'static str, String)> {
+    fn list_variables(&self, part: Option<&Path>) -> Vec<(&'static str, String)> {
         let mut variables = self.plan.variables.clone();
         let path = |path: &Path| path.to_string_lossy().into_owned();
         variables.extend(self.input.as_deref().map(|input| (INPUT, path(input))));
         variables.extend(part.map(|part| (OUTPUT, path(part))));
-        let digest = digest_of(&[&self.plan.job, self.stage.key.as_str()]);
+        let digest = hash_texts(&[&self.plan.job, self.stage.key.as_str()]);
         variables.push(("SHEETKEEP_JOB", self.plan.job.clone()));
         variables.push(("SHEETKEEP_STAGE", self.stage.name.clone()));
         variables.push((
@@ -209,17 +211,17 @@ impl StageCommand<'_> {
         });
         let artifact = match read.await.unwrap_or_else(|error| Err(io::Error::other(error))) {
             Ok(artifact) => artifact,
-            Err(error) => return file_failure(&error, "its artefact can't be read"),
+            Err(error) => return describe_file_failure(&error, "its artefact can't be read"),
         };
         // Nothing that takes time comes between the answer and the rename.
         if let Some(lease) = self.lease
             && !lease.is_held().await
         {
-            return CommandEnd::Overtaken;
+            return CommandEnd::LeaseLost;
         }
-        match publish(&part, &target) {
+        match publish_part(&part, &target) {
             Ok(()) => CommandEnd::Done { artifact: Some(artifact), attempts, seconds },
-            Err(error) => file_failure(&error, "its artefact can't be put in its place"),
+            Err(error) => describe_file_failure(&error, "its artefact can't be put in its place"),
         }
     }
 }
@@ -229,15 +231,15 @@ struct PartFile(PathBuf);
 
 impl Drop for PartFile {
     fn drop(&mut self) {
-        remove(&self.0);
+        remove_part(&self.0);
     }
 }
 
-fn file_failure(error: &io::Error, what: &str) -> CommandEnd {
+fn describe_file_failure(error: &io::Error, what: &str) -> CommandEnd {
     CommandEnd::Failed { error: format!("{what}: {error}"), may_pass: false }
 }
 
-fn remove(part: &Path) {
+fn remove_part(part: &Path) {
     match std::fs::remove_file(part) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             tracing::warn!(event = "stage.part_left", path = %part.display(), %error, "a file that is not complete can't be removed");
@@ -247,21 +249,21 @@ fn remove(part: &Path) {
 }
 
 /// Passes the stops of the run on to the command, and never returns.
-async fn pass_stops_on(stop: &Stop, sender: &UnboundedSender<StopSignal>) {
-    let signal = match stop.reason().await {
+async fn pass_stops_on(stop: &StopHandle, sender: &UnboundedSender<StopSignal>) {
+    let signal = match stop.wait_for_reason().await {
         StopReason::Interrupt => StopSignal::Interrupt,
         StopReason::HangUp => StopSignal::HangUp,
         StopReason::Terminate | StopReason::Deadline => StopSignal::Terminate,
     };
     // Nothing is left to stop once the command has ended.
     let _ = sender.send(signal);
-    stop.forced().await;
+    stop.wait_for_force().await;
     let _ = sender.send(signal);
     std::future::pending::<()>().await;
 }
 
 /// Returns the word with `${NAME}` replaced by the variable of this name. Others stay.
-fn filled(word: &OsString, variables: &[(&'static str, String)]) -> OsString {
+fn fill_variables(word: &OsString, variables: &[(&'static str, String)]) -> OsString {
     let Some(text) = word.to_str().filter(|text| text.contains("${")) else { return word.clone() };
     let fill = |text: String, (name, value): &(&str, String)| text.replace(&format!("${{{name}}}"), value);
     OsString::from(variables.iter().fold(text.to_owned(), fill))
@@ -313,7 +315,7 @@ mod tests {
     #[test]
     fn words_name_the_variables_of_their_stage() {
         let variables = [(INPUT, "a b".to_owned()), (OUTPUT, "c".to_owned())];
-        let fill = |word: &str| filled(&OsString::from(word), &variables);
+        let fill = |word: &str| fill_variables(&OsString::from(word), &variables);
         assert_eq!(fill("--in=${SHEETKEEP_STAGE_INPUT}"), "--in=a b");
         assert_eq!(fill("${SHEETKEEP_STAGE_OUTPUT}:${HOME}:$1"), "c:${HOME}:$1");
     }

@@ -10,14 +10,14 @@ use crate::app::stages::stage_plan::{StageOutcomes, StagePlan};
 use crate::app::stages::stage_source::StageSource;
 use crate::app::stages::stage_step::StageStep;
 use crate::port::source::{Source, SourceError};
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// Returns the parts of a run of these stages, which `stop` ends. `is_rowless`: its stages make no
 /// rows.
-pub fn stage_parts(
+pub fn make_stage_parts(
     plan: &Arc<StagePlan>,
     outcomes: &Arc<StageOutcomes>,
-    stop: &Stop,
+    stop: &StopHandle,
     is_rowless: bool,
 ) -> ProvidedParts {
     let stage_step = StageStep::new(Arc::clone(plan), Arc::clone(outcomes), stop.clone(), is_rowless);

@@ -57,12 +57,12 @@ pub struct StageFolders {
 
 impl StageFolders {
     /// Returns the folders of a job file.
-    pub fn of_job(settings: &Settings) -> Self {
+    pub fn from_job(settings: &Settings) -> Self {
         Self { base: settings.path.parent().map(Path::to_owned), dead: DEAD.to_owned() }
     }
 
     /// Returns the place of a path of the job file.
-    pub fn place(&self, path: &str) -> PathBuf {
+    pub fn resolve_path(&self, path: &str) -> PathBuf {
         self.base.as_deref().unwrap_or(Path::new("")).join(path)
     }
 }
@@ -106,7 +106,7 @@ pub struct StagePlan {
 
 impl StagePlan {
     /// Returns the stages of a job for its logical run; `None` for a job of records.
-    pub fn of_job(
+    pub fn from_job(
         settings: &Settings,
         listeners: StageListeners,
         clock: &Arc<dyn Clock>,
@@ -116,8 +116,8 @@ impl StagePlan {
         Some(Self {
             job: settings.job.clone(),
             run: job.run.clone(),
-            stages: planned_stages(job),
-            folders: StageFolders::of_job(settings),
+            stages: plan_stages(job),
+            folders: StageFolders::from_job(settings),
             variables: job.variables.clone(),
             stdin: None,
             streams_output: false,
@@ -142,11 +142,11 @@ impl StagePlan {
 }
 
 /// Returns the stages of a job for its logical run.
-pub fn planned_stages(job: &StageJob) -> Vec<PlannedStage> {
+pub fn plan_stages(job: &StageJob) -> Vec<PlannedStage> {
     let planned = |stage: &StageSettings| {
         Some(PlannedStage {
             name: stage.name.clone(),
-            key: stage_key(&job.run, &stage.name)?,
+            key: make_stage_key(&job.run, &stage.name)?,
             words: stage.words.iter().map(OsString::from).collect(),
             artifact: stage.artifact.clone(),
             policy: stage.policy.clone(),
@@ -156,15 +156,15 @@ pub fn planned_stages(job: &StageJob) -> Vec<PlannedStage> {
 }
 
 /// Returns the key of a stage of a logical run. Names of both are short enough for a key.
-pub fn stage_key(run: &str, stage: &str) -> Option<Key> {
+pub fn make_stage_key(run: &str, stage: &str) -> Option<Key> {
     Key::new(format!("{run} {stage}")).ok()
 }
 
 #[cfg(all(test, feature = "emulator"))]
 impl PlannedStage {
     /// Returns a stage of a day that makes this file.
-    pub(crate) fn making(name: &str, artifact: &str) -> Self {
-        let key = stage_key("2026-11-29", name).expect("a key");
+    pub(crate) fn new_for_test(name: &str, artifact: &str) -> Self {
+        let key = make_stage_key("2026-11-29", name).expect("a key");
         Self {
             name: name.to_owned(),
             key,
@@ -195,22 +195,22 @@ pub struct StageOutcomes {
 impl StageOutcomes {
     /// Notes why a delivery has failed.
     pub fn note_failed(&self, key: Key, error: String) {
-        unpoisoned(&self.failed).insert(key, error);
+        lock_unpoisoned(&self.failed).insert(key, error);
     }
 
     /// Takes why the delivery of this key has just failed.
     pub fn take_failed(&self, key: &Key) -> Option<String> {
-        unpoisoned(&self.failed).remove(key)
+        lock_unpoisoned(&self.failed).remove(key)
     }
 
     /// Notes a dead letter that was delivered; its file need not exist.
     pub fn note_delivered(&self, dead_letter: PathBuf) {
-        unpoisoned(&self.delivered).push(dead_letter);
+        lock_unpoisoned(&self.delivered).push(dead_letter);
     }
 
     /// Removes the dead letters that were delivered, once the sheet knows of it.
     pub fn remove_delivered(&self) {
-        for file in std::mem::take(&mut *unpoisoned(&self.delivered)) {
+        for file in std::mem::take(&mut *lock_unpoisoned(&self.delivered)) {
             match std::fs::remove_file(&file) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     tracing::warn!(event = "stage.dead_letter_left", path = %file.display(), %error, "a dead letter that was sent can't be removed");
@@ -222,15 +222,15 @@ impl StageOutcomes {
 
     /// Notes how a command ended.
     pub fn note_report(&self, report: &RetryReport) {
-        *unpoisoned(&self.last) = Some(report.clone());
+        *lock_unpoisoned(&self.last) = Some(report.clone());
     }
 
     /// Returns how the last command ended; `None` if none ran.
     pub fn last_report(&self) -> Option<RetryReport> {
-        unpoisoned(&self.last).clone()
+        lock_unpoisoned(&self.last).clone()
     }
 }
 
-fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock_unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::local_state::done_file::read_date;
 use crate::app::stages::artifact::{Artifact, copy_whole};
-use crate::app::stages::checkpoint::{Checkpoint, version_of};
+use crate::app::stages::checkpoint::{Checkpoint, make_version};
 use crate::app::stages::stage_command::{CommandEnd, StageCommand};
 use crate::app::stages::stage_plan::{PlannedStage, StageOutcomes, StagePlan};
 use crate::app::stages::stage_verdict::{StageVerdict, judge_stage};
@@ -24,13 +24,13 @@ use crate::ledger::items::item::Position;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::port::lease_check::LeaseCheck;
 use crate::port::source::{Record, Source, SourceError};
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// The stages of one run, as a source.
 pub struct StageSource {
     plan: Arc<StagePlan>,
     outcomes: Arc<StageOutcomes>,
-    stop: Stop,
+    stop: StopHandle,
     /// What is done, and whom to ask for the lease, once the run holds it.
     claimed: Option<(Arc<ProcessedIndex>, Arc<dyn LeaseCheck>)>,
     /// The place of the next stage.
@@ -46,7 +46,7 @@ pub struct StageSource {
 
 impl StageSource {
     /// Creates the source of a run that `stop` ends.
-    pub fn new(plan: Arc<StagePlan>, outcomes: Arc<StageOutcomes>, stop: Stop) -> Self {
+    pub fn new(plan: Arc<StagePlan>, outcomes: Arc<StageOutcomes>, stop: StopHandle) -> Self {
         Self { plan, outcomes, stop, claimed: None, next: 0, input: None, has_worked: false, visit: None, error: None }
     }
 
@@ -58,7 +58,7 @@ impl StageSource {
         let Some((index, lease)) = &self.claimed else { return std::future::pending().await };
         let visit = match &mut self.visit {
             Some(visit) => visit,
-            None if self.next >= self.plan.stages.len() || self.stop.requested().is_some() => return Ok(None),
+            None if self.next >= self.plan.stages.len() || self.stop.requested_reason().is_some() => return Ok(None),
             None => {
                 let visit = StageVisit {
                     plan: Arc::clone(&self.plan),
@@ -70,7 +70,7 @@ impl StageSource {
                     input: self.input.clone(),
                     has_worked: self.has_worked,
                 };
-                self.visit.insert(tokio::spawn(visit.perform()))
+                self.visit.insert(tokio::spawn(visit.perform_stage()))
             }
         };
         let end = visit.await;
@@ -151,7 +151,7 @@ enum StageEnd {
 struct StageVisit {
     plan: Arc<StagePlan>,
     outcomes: Arc<StageOutcomes>,
-    stop: Stop,
+    stop: StopHandle,
     index: Arc<ProcessedIndex>,
     lease: Arc<dyn LeaseCheck>,
     place: usize,
@@ -160,9 +160,9 @@ struct StageVisit {
 }
 
 impl StageVisit {
-    async fn perform(self) -> StageEnd {
+    async fn perform_stage(self) -> StageEnd {
         let Some(stage) = self.plan.stages.get(self.place) else { return StageEnd::Interrupted };
-        match self.checkpoint_of_before(stage).await {
+        match self.find_checkpoint(stage).await {
             Ok(Some(checkpoint)) => {
                 (self.plan.listeners.line)(&format!("{}: already done, skipping", stage.name));
                 return StageEnd::Done(Box::new(checkpoint));
@@ -171,27 +171,27 @@ impl StageVisit {
             Err(error) => return StageEnd::Failed(error),
         }
         if let Err(why) = self.check_input().await {
-            return StageEnd::Failed(changed(stage, why));
+            return StageEnd::Failed(report_changed_file(stage, why));
         }
         let command = StageCommand {
             plan: &self.plan,
             stage,
-            input: self.input_file(),
+            input: self.find_input_file(),
             stop: &self.stop,
             outcomes: &self.outcomes,
             lease: Some(self.lease.as_ref()),
         };
         match command.run().await {
             CommandEnd::Done { artifact, attempts, seconds } => {
-                if let Some(dead) = self.dead_letter(stage) {
-                    self.outcomes.note_delivered(self.plan.folders.place(&dead));
+                if let Some(dead) = self.find_dead_letter(stage) {
+                    self.outcomes.note_delivered(self.plan.folders.resolve_path(&dead));
                 }
-                let checkpoint = self.checkpoint(stage, artifact);
+                let checkpoint = self.make_checkpoint(stage, artifact);
                 StageEnd::Done(Box::new(Checkpoint { attempts, seconds, ..checkpoint }))
             }
-            CommandEnd::Failed { error, may_pass } => self.failed(stage, error, may_pass).await,
+            CommandEnd::Failed { error, may_pass } => self.make_failure(stage, error, may_pass).await,
             CommandEnd::Interrupted => StageEnd::Interrupted,
-            CommandEnd::Overtaken => StageEnd::Failed(overtaken(stage)),
+            CommandEnd::LeaseLost => StageEnd::Failed(report_overtaken_stage(stage)),
         }
     }
 
@@ -199,7 +199,7 @@ impl StageVisit {
     /// share the folder.
     async fn check_input(&self) -> Result<(), String> {
         let Some(input) = self.input.clone() else { return Ok(()) };
-        let (file, shown) = (self.plan.folders.place(&input.path), input.path.clone());
+        let (file, shown) = (self.plan.folders.resolve_path(&input.path), input.path.clone());
         let read = self.plan.block_on_files(move || Artifact::read(&file, &shown)).await;
         match read.map_err(|error| error.to_string())? {
             Ok(found) if found == input => Ok(()),
@@ -209,31 +209,31 @@ impl StageVisit {
     }
 
     /// Returns the path of what the stage reads, for a command that may change its folder.
-    fn input_file(&self) -> Option<PathBuf> {
-        let place = self.plan.folders.place(&self.input.as_ref()?.path);
+    fn find_input_file(&self) -> Option<PathBuf> {
+        let place = self.plan.folders.resolve_path(&self.input.as_ref()?.path);
         Some(std::path::absolute(&place).unwrap_or(place))
     }
 
     /// Returns the stage's checkpoint if it is done and need not run again. Fails if its file is
     /// not what it was, or if its delivery waits for a person.
-    async fn checkpoint_of_before(&self, stage: &PlannedStage) -> Result<Option<Checkpoint>, SourceError> {
+    async fn find_checkpoint(&self, stage: &PlannedStage) -> Result<Option<Checkpoint>, SourceError> {
         if self.has_worked && stage.artifact.is_some() {
             // It is made from what this run has made.
             return Ok(None);
         }
-        let file = stage.artifact.as_deref().map(|path| self.plan.folders.place(path));
+        let file = stage.artifact.as_deref().map(|path| self.plan.folders.resolve_path(path));
         let (of_task, input, index) = (stage.clone(), self.input.clone(), Arc::clone(&self.index));
         let judging = self.plan.block_on_files(move || judge_stage(&of_task, file.as_deref(), input.as_ref(), &index));
         match judging.await.unwrap_or_else(|error| StageVerdict::Changed(error.to_string())) {
-            StageVerdict::Done(artifact) => Ok(Some(self.checkpoint(stage, artifact))),
+            StageVerdict::Done(artifact) => Ok(Some(self.make_checkpoint(stage, artifact))),
             StageVerdict::Open => Ok(None),
-            StageVerdict::Changed(why) => Err(changed(stage, why)),
-            StageVerdict::Exhausted => Err(exhausted(stage)),
+            StageVerdict::Changed(why) => Err(report_changed_file(stage, why)),
+            StageVerdict::Exhausted => Err(report_exhausted_stage(stage)),
         }
     }
 
-    fn checkpoint(&self, stage: &PlannedStage, made: Option<Artifact>) -> Checkpoint {
-        let version = version_of(made.as_ref(), self.input.as_ref());
+    fn make_checkpoint(&self, stage: &PlannedStage, made: Option<Artifact>) -> Checkpoint {
+        let version = make_version(made.as_ref(), self.input.as_ref());
         Checkpoint {
             key: stage.key.clone(),
             stage: stage.name.clone(),
@@ -248,7 +248,7 @@ impl StageVisit {
 
     /// Returns the path under which the stage keeps what it can't deliver; `None` if it delivers no
     /// file.
-    fn dead_letter(&self, stage: &PlannedStage) -> Option<String> {
+    fn find_dead_letter(&self, stage: &PlannedStage) -> Option<String> {
         let input = self.input.as_ref().filter(|_| stage.artifact.is_none())?;
         let name = input.path.rsplit('/').next().unwrap_or_default();
         let plain = |c: char| if c.is_alphanumeric() || "._-".contains(c) { c } else { '-' };
@@ -257,31 +257,31 @@ impl StageVisit {
         Some(format!("{}/{text}", self.plan.folders.dead))
     }
 
-    async fn failed(&self, stage: &PlannedStage, error: String, may_pass: bool) -> StageEnd {
+    async fn make_failure(&self, stage: &PlannedStage, error: String, may_pass: bool) -> StageEnd {
         let fault = if may_pass { Fault::Transient } else { Fault::Rejected };
         let of_stage =
             |advice: String| SourceError::Stage { what: stage.name.clone(), why: error.clone(), advice, fault };
-        let Some((dead, from)) = self.dead_letter(stage).zip(self.input_file()) else {
+        let Some((dead, from)) = self.find_dead_letter(stage).zip(self.find_input_file()) else {
             return StageEnd::Failed(of_stage(format!(
                 "the lines above show what it wrote; what is done stays done, and the next run of {} continues from {}",
                 self.plan.run, stage.name
             )));
         };
-        let (target, nonce) = (self.plan.folders.place(&dead), self.plan.chance.next_u64());
+        let (target, nonce) = (self.plan.folders.resolve_path(&dead), self.plan.chance.next_u64());
         let copied = self.plan.block_on_files(move || copy_whole(&from, &target, nonce)).await;
         if let Err(error) = copied.unwrap_or_else(|error| Err(io::Error::other(error))) {
             return StageEnd::Failed(of_stage(format!("its file could not be kept as {dead}, either: {error}")));
         }
         self.outcomes.note_failed(stage.key.clone(), error.clone());
-        let checkpoint = Checkpoint { dead_letter: Some(dead.clone()), ..self.checkpoint(stage, None) };
+        let checkpoint = Checkpoint { dead_letter: Some(dead.clone()), ..self.make_checkpoint(stage, None) };
         StageEnd::Undelivered(
             Box::new(checkpoint),
-            of_stage(format!("its file is kept as {dead}; {}", retry_words(stage))),
+            of_stage(format!("its file is kept as {dead}; {}", describe_retry(stage))),
         )
     }
 }
 
-fn overtaken(stage: &PlannedStage) -> SourceError {
+fn report_overtaken_stage(stage: &PlannedStage) -> SourceError {
     SourceError::Stage {
         what: stage.name.clone(),
         why: "another run has taken over the job, so its file was not put in its place".to_owned(),
@@ -290,20 +290,20 @@ fn overtaken(stage: &PlannedStage) -> SourceError {
     }
 }
 
-fn exhausted(stage: &PlannedStage) -> SourceError {
+fn report_exhausted_stage(stage: &PlannedStage) -> SourceError {
     SourceError::Stage {
         what: stage.name.clone(),
         why: "its failure in Failures waits for an answer, so it was not run".to_owned(),
-        advice: retry_words(stage),
+        advice: describe_retry(stage),
         fault: Fault::Rejected,
     }
 }
 
-fn retry_words(stage: &PlannedStage) -> String {
+fn describe_retry(stage: &PlannedStage) -> String {
     format!("sheetkeep failures retry JOB.toml {:?} sends it again without the stages before", stage.key.as_str())
 }
 
-fn changed(stage: &PlannedStage, why: String) -> SourceError {
+fn report_changed_file(stage: &PlannedStage, why: String) -> SourceError {
     // A run of another day than today's is named by its date.
     let date = stage.key.as_str().split_whitespace().next().filter(|run| read_date(run).is_ok());
     let of_date = date.map(|date| format!(" --date {date}")).unwrap_or_default();

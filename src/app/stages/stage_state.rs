@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use crate::app::error::AppError;
-use crate::app::inspect::listing::loaded;
+use crate::app::inspect::listing::load_snapshot;
 use crate::app::stages::artifact::Artifact;
-use crate::app::stages::stage_plan::{PlannedStage, StageFolders, planned_stages};
+use crate::app::stages::stage_plan::{PlannedStage, StageFolders, plan_stages};
 use crate::app::stages::stage_verdict::{StageVerdict, judge_stage};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
@@ -46,28 +46,28 @@ pub struct StageState {
 }
 
 /// Reads how far the stages of the job's logical run are; empty for a job of records.
-pub async fn stage_states(
+pub async fn read_stage_states(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
 ) -> Result<Vec<StageState>, AppError> {
     let Some(job) = &settings.stages else { return Ok(Vec::new()) };
-    let snapshot = match loaded(settings, Arc::clone(clock), Arc::clone(chance)).await {
+    let snapshot = match load_snapshot(settings, Arc::clone(clock), Arc::clone(chance)).await {
         Err(AppError::NeverRan) => None,
         read => read?,
     };
     let index = snapshot
         .map_or_else(|| ProcessedIndex::empty(ReprocessPolicy::EachVersion), |snapshot| snapshot.processed_index);
-    let (stages, folders) = (planned_stages(job), StageFolders::of_job(settings));
-    let found = tokio::task::spawn_blocking(move || states_of(stages, &folders, &index)).await;
+    let (stages, folders) = (plan_stages(job), StageFolders::from_job(settings));
+    let found = tokio::task::spawn_blocking(move || judge_stages(stages, &folders, &index)).await;
     Ok(found.unwrap_or_default())
 }
 
-fn states_of(stages: Vec<PlannedStage>, folders: &StageFolders, index: &ProcessedIndex) -> Vec<StageState> {
+fn judge_stages(stages: Vec<PlannedStage>, folders: &StageFolders, index: &ProcessedIndex) -> Vec<StageState> {
     let (mut input, mut shown): (Option<Artifact>, Option<String>) = (None, None);
     let mut is_open = false;
     let state = |stage: PlannedStage| {
-        let file = stage.artifact.as_deref().map(|path| folders.place(path));
+        let file = stage.artifact.as_deref().map(|path| folders.resolve_path(path));
         // A stage after an open one is made anew.
         let verdict =
             if is_open { StageVerdict::Open } else { judge_stage(&stage, file.as_deref(), input.as_ref(), index) };

@@ -12,12 +12,12 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::app::stages::artifact::Artifact;
-use crate::app::stages::checkpoint::row_of;
+use crate::app::stages::checkpoint::make_row;
 use crate::app::stages::stage_command::{CommandEnd, StageCommand};
-use crate::app::stages::stage_plan::{PlannedStage, StageOutcomes, StagePlan, stage_key};
+use crate::app::stages::stage_plan::{PlannedStage, StageOutcomes, StagePlan, make_stage_key};
 use crate::config::external::logical_time::{LOGICAL_DATE, LOGICAL_RUN, SCHEDULED_FOR};
 use crate::port::step::{Step, StepContext, StepError};
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// Characters of a date at the start of a run's name.
 const DATE_CHARS: usize = 10;
@@ -26,44 +26,44 @@ const DATE_CHARS: usize = 10;
 pub struct StageStep {
     plan: Arc<StagePlan>,
     outcomes: Arc<StageOutcomes>,
-    stop: Stop,
+    stop: StopHandle,
     is_rowless: bool,
 }
 
 impl StageStep {
     /// Creates the step. `is_rowless`: records make no rows.
-    pub fn new(plan: Arc<StagePlan>, outcomes: Arc<StageOutcomes>, stop: Stop, is_rowless: bool) -> Self {
+    pub fn new(plan: Arc<StagePlan>, outcomes: Arc<StageOutcomes>, stop: StopHandle, is_rowless: bool) -> Self {
         Self { plan, outcomes, stop, is_rowless }
     }
 
-    async fn perform(&self, record: Value, context: &StepContext) -> Result<Vec<Value>, StepError> {
+    async fn perform_record(&self, record: Value, context: &StepContext) -> Result<Vec<Value>, StepError> {
         if let Some(error) = self.outcomes.take_failed(&context.key) {
             return Err(StepError::Rejected(error));
         }
         let Some(dead) = record.get("dead_letter").and_then(Value::as_str) else {
-            return Ok(self.rows(row_of(&record, None)));
+            return Ok(self.make_rows(make_row(&record, None)));
         };
-        let file = self.checked(&record, dead).await.map_err(StepError::Rejected)?;
-        let (plan, stage) = self.of_that_run(&record, context).map_err(StepError::Rejected)?;
+        let file = self.find_dead_letter(&record, dead).await.map_err(StepError::Rejected)?;
+        let (plan, stage) = self.find_run(&record, context).map_err(StepError::Rejected)?;
         let input = Some(std::path::absolute(&file).unwrap_or_else(|_| file.clone()));
         let (stop, outcomes) = (&self.stop, self.outcomes.as_ref());
         let command = StageCommand { plan: &plan, stage: &stage, input, stop, outcomes, lease: None };
         match command.run().await {
             CommandEnd::Done { attempts, seconds, .. } => {
                 self.outcomes.note_delivered(file);
-                Ok(self.rows(row_of(&record, Some((attempts, seconds)))))
+                Ok(self.make_rows(make_row(&record, Some((attempts, seconds)))))
             }
             CommandEnd::Failed { error, .. } => Err(StepError::Rejected(error)),
-            CommandEnd::Interrupted | CommandEnd::Overtaken => Err(StepError::Cancelled),
+            CommandEnd::Interrupted | CommandEnd::LeaseLost => Err(StepError::Cancelled),
         }
     }
 
-    fn rows(&self, row: Value) -> Vec<Value> {
+    fn make_rows(&self, row: Value) -> Vec<Value> {
         if self.is_rowless { Vec::new() } else { vec![row] }
     }
 
     /// Returns the dead letter's file, if it is what the failure says.
-    async fn checked(&self, record: &Value, dead: &str) -> Result<PathBuf, String> {
+    async fn find_dead_letter(&self, record: &Value, dead: &str) -> Result<PathBuf, String> {
         let expected = Artifact::from_record(record).ok_or("the record in Failures has no path, size and hash")?;
         // The record comes from a sheet that people edit: no other file may be sent, and then removed.
         let name = dead.strip_prefix(&self.plan.folders.dead).and_then(|rest| rest.strip_prefix('/'));
@@ -74,7 +74,7 @@ impl StageStep {
                 self.plan.folders.dead
             ));
         }
-        let (file, shown) = (self.plan.folders.place(dead), expected.path.clone());
+        let (file, shown) = (self.plan.folders.resolve_path(dead), expected.path.clone());
         let of_task = file.clone();
         let read = self.plan.block_on_files(move || Artifact::read(&of_task, &shown)).await;
         match read.map_err(|error| error.to_string())? {
@@ -89,13 +89,13 @@ impl StageStep {
     }
 
     /// Returns the stage and the variables of the run that the dead letter is of.
-    fn of_that_run(&self, record: &Value, context: &StepContext) -> Result<(StagePlan, PlannedStage), String> {
+    fn find_run(&self, record: &Value, context: &StepContext) -> Result<(StagePlan, PlannedStage), String> {
         let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
         let (run, name) = (text("run"), text("stage"));
         let stage = self.plan.stages.iter().find(|stage| stage.name == name && stage.artifact.is_none());
         let stage = stage.ok_or_else(|| format!("the job has no stage {name} that delivers a file"))?;
         let date = run.get(..DATE_CHARS).filter(|date| date.parse::<Date>().is_ok());
-        let (Some(date), true) = (date, stage_key(run, name).as_ref() == Some(&context.key)) else {
+        let (Some(date), true) = (date, make_stage_key(run, name).as_ref() == Some(&context.key)) else {
             return Err(format!(
                 "the record in Failures names the run {run:?}, and its key is {:?}",
                 context.key.as_str()
@@ -112,7 +112,7 @@ impl StageStep {
 
 impl Step for StageStep {
     fn run<'a>(&'a self, input: Value, context: &'a StepContext) -> BoxFuture<'a, Result<Vec<Value>, StepError>> {
-        self.perform(input, context).boxed()
+        self.perform_record(input, context).boxed()
     }
 
     fn name(&self) -> &'static str {

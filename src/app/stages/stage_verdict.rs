@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use crate::app::stages::artifact::Artifact;
-use crate::app::stages::checkpoint::{is_made_from, version_of};
+use crate::app::stages::checkpoint::{is_made_from, make_version};
 use crate::app::stages::stage_plan::PlannedStage;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 
@@ -33,7 +33,7 @@ pub fn judge_stage(
     index: &ProcessedIndex,
 ) -> StageVerdict {
     let (Some(path), Some(file)) = (&stage.artifact, file) else {
-        let version = version_of(None, input);
+        let version = make_version(None, input);
         return match (index.is_done_by_now(&stage.key, &version), index.would_admit(&stage.key, &version)) {
             (true, _) => StageVerdict::Done(None),
             (false, true) => StageVerdict::Open,
@@ -46,7 +46,7 @@ pub fn judge_stage(
         return StageVerdict::Open;
     }
     match Artifact::read(file, path) {
-        Ok(artifact) if index.is_done_by_now(&stage.key, &version_of(Some(&artifact), input)) => {
+        Ok(artifact) if index.is_done_by_now(&stage.key, &make_version(Some(&artifact), input)) => {
             StageVerdict::Done(Some(artifact))
         }
         Ok(_) => StageVerdict::Changed(format!("{path} is not what its checkpoint says: it has changed since")),

@@ -24,9 +24,9 @@ pub struct StageCall<'a> {
 /// What becomes of a command.
 pub enum WatchedCommand {
     /// It is not run: what it would make is there.
-    Replaced,
+    Simulated,
     /// It is run. The value is kept until it has ended.
-    Runs(Box<dyn Send>),
+    Executed(Box<dyn Send>),
 }
 
 /// Takes part in the commands of a run.

@@ -3,7 +3,7 @@
 use crate::ledger::runs::held_changes::{Approval, HeldCode};
 
 /// Parses the code of held changes; without one, everything is approved.
-pub fn approval(text: &str) -> Result<Approval, String> {
+pub fn parse_approval(text: &str) -> Result<Approval, String> {
     if text.is_empty() {
         return Ok(Approval::OfAll);
     }

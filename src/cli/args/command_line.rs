@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use crate::cli::args::approval::approval;
-use crate::cli::args::duration::{deadline, duration};
+use crate::cli::args::approval::parse_approval;
+use crate::cli::args::duration::{parse_deadline, parse_duration_arg};
 #[cfg(feature = "emulator")]
 use crate::cli::args::emulate::EmulateArgs;
 use crate::cli::args::job::{DateArgs, JobArgs};
@@ -28,9 +28,9 @@ use crate::cli::args::jobs::schedule::{ScheduleAction, ScheduleArgs};
 use crate::cli::args::scripts::lint::{LintArgs, LintFormat};
 use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::args::scripts::retry::RetryArgs;
-use crate::cli::args::usage_hints::{file_in_place_of_command, usage_hint};
-use crate::cli::exit::{Exit, FailOn, table};
-use crate::cli::streams::control_characters::visible;
+use crate::cli::args::usage_hints::{find_usage_hint, hint_at_file};
+use crate::cli::exit::{Exit, FailOn, format_table};
+use crate::cli::streams::control_characters::make_visible;
 use crate::cli::streams::terminal::{ColorChoice, Terminal};
 use crate::ledger::runs::held_changes::Approval;
 use crate::redact::redact;
@@ -54,7 +54,7 @@ const TEMPLATE: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-
     about = "Runs a job over items and keeps its state in a Google Sheet: each key's rows exactly once.",
     before_help = EXAMPLES,
     help_template = TEMPLATE,
-    after_help = after_help(),
+    after_help = make_after_help(),
     arg_required_else_help = true,
     infer_subcommands = false,
     max_term_width = 110
@@ -144,10 +144,10 @@ pub struct RunArgs {
     #[arg(long, alias = "steal")]
     pub take_over: bool,
     /// Wait for another run to end, at most TIME [default: 1h]
-    #[arg(long, value_name = "TIME", value_parser = duration, num_args = 0..=1, default_missing_value = "60m", conflicts_with = "take_over")]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration_arg, num_args = 0..=1, default_missing_value = "60m", conflicts_with = "take_over")]
     pub wait: Option<Duration>,
     /// Stop gracefully before TIME (e.g. 50m) elapses; exit 124
-    #[arg(long, value_name = "TIME", value_parser = deadline)]
+    #[arg(long, value_name = "TIME", value_parser = parse_deadline)]
     pub deadline: Option<Duration>,
     /// Retry only the failures, from the source's records or else the stored ones
     #[arg(long, conflicts_with = "input")]
@@ -162,7 +162,7 @@ pub struct RunArgs {
     #[arg(long, requires = "force")]
     pub yes: bool,
     /// Apply changes that `max_changed` or `[expect]` holds back; with CODE, only these
-    #[arg(long, value_name = "CODE", num_args = 0..=1, require_equals = true, value_parser = approval, default_missing_value = "", conflicts_with_all = ["due", "force", "retry_failures"])]
+    #[arg(long, value_name = "CODE", num_args = 0..=1, require_equals = true, value_parser = parse_approval, default_missing_value = "", conflicts_with_all = ["due", "force", "retry_failures"])]
     pub approve: Option<Approval>,
     /// Print what the run would do and write nothing; the same as `sheetkeep plan`
     #[arg(short = 'n', long, conflicts_with_all = ["force", "plan", "take_over", "wait", "deadline", "approve"])]
@@ -218,13 +218,13 @@ pub struct ExplainArgs {
 pub fn parse(argv: impl IntoIterator<Item = OsString>, has_colour: bool) -> Result<Args, CommandLineText> {
     let argv: Vec<OsString> = argv.into_iter().collect();
     Args::try_parse_from(&argv).map(Args::with_dates).map_err(|error| {
-        if let Some(text) = file_in_place_of_command(&error, &argv) {
+        if let Some(text) = hint_at_file(&error, &argv) {
             return CommandLineText { text: redact(&text).into_owned(), exit: Exit::Usage };
         }
         let styled = error.render();
         let mut text = if has_colour { styled.ansi().to_string() } else { styled.to_string() };
-        if let Some(hint) = usage_hint(&error, &argv) {
-            text = format!("{}\n help: {}\n", text.trim_end(), visible(&hint));
+        if let Some(hint) = find_usage_hint(&error, &argv) {
+            text = format!("{}\n help: {}\n", text.trim_end(), make_visible(&hint));
         }
         // The text repeats the arguments, which may hold a secret in the wrong place.
         let text = redact(&text).into_owned();
@@ -244,7 +244,7 @@ pub struct CommandLineText {
 impl CommandLineText {
     /// Writes help to standard output and usage errors to standard error.
     pub fn show(&self, terminal: &Terminal) {
-        let stream = if self.exit == Exit::Ok { terminal.out() } else { terminal.err() };
+        let stream = if self.exit == Exit::Ok { terminal.stdout() } else { terminal.stderr() };
         stream.put(&self.text);
     }
 }
@@ -314,7 +314,7 @@ impl RunArgs {
     }
 
     /// Returns a run that prints nothing unless something is wrong.
-    pub fn quiet(job: &JobArgs) -> Self {
+    pub fn new_quiet(job: &JobArgs) -> Self {
         Self { fail_on: FailOn::None, quiet: true, ..Self::new(&JobArgs { json: false, ..job.clone() }) }
     }
 }
@@ -359,7 +359,7 @@ impl CliCommand {
     }
 }
 
-fn after_help() -> String {
+fn make_after_help() -> String {
     format!(
         "Environment:\n  \
          SHEETKEEP_SPREADSHEET_ID        the spreadsheet; without it a local file is used\n  \
@@ -372,7 +372,7 @@ fn after_help() -> String {
          SHEETKEEP_LOG_FORMAT            the value of --log-format, where no flag is given\n  \
          All but the last two may also be set in the file .env beside the job file.\n\n\
          Exit codes:\n{}",
-        table()
+        format_table()
     )
 }
 

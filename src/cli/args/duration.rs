@@ -11,13 +11,13 @@ use crate::config::syntax::duration::{FORMS, parse_duration};
 const LEAST_DEADLINE: Duration = Duration::from_secs(3);
 
 /// Parses a length of time, as in a job file.
-pub fn duration(text: &str) -> Result<Duration, String> {
+pub fn parse_duration_arg(text: &str) -> Result<Duration, String> {
     parse_duration(text).ok_or_else(|| format!("`{text}` is not a length of time; write it as {FORMS}"))
 }
 
 /// Parses the age from which something is deleted. A number alone would be seconds, and days are
 /// meant more often.
-pub fn age(text: &str) -> Result<Duration, String> {
+pub fn parse_age(text: &str) -> Result<Duration, String> {
     let is_bare = text.trim().bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     if is_bare && text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) {
         return Err(format!("`{text}` has no unit; write it as {}d for days, or with h, m or s", text.trim()));
@@ -26,8 +26,8 @@ pub fn age(text: &str) -> Result<Duration, String> {
 }
 
 /// Parses a deadline, which has to leave time to finish the items in progress.
-pub fn deadline(text: &str) -> Result<Duration, String> {
-    let deadline = duration(text)?;
+pub fn parse_deadline(text: &str) -> Result<Duration, String> {
+    let deadline = parse_duration_arg(text)?;
     if deadline.is_zero() {
         Err("0 leaves no time to run; write a time such as 50m".to_owned())
     } else if deadline < LEAST_DEADLINE {
@@ -56,24 +56,24 @@ mod tests {
             ("0.5 w", 302_400.0),
             ("1.5h", 5_400.0),
         ] {
-            assert_eq!(duration(text).map(|length| length.as_secs_f64()), Ok(seconds), "{text}");
+            assert_eq!(parse_duration_arg(text).map(|length| length.as_secs_f64()), Ok(seconds), "{text}");
         }
         for text in ["", "soon", "-5m", "5m ago", "1mo", ".", ".s", "1..5d", "1.5mo", "1.5d 2h"] {
-            assert!(duration(text).is_err_and(|why| why.contains("1h 30m or 7d")), "{text}");
+            assert!(parse_duration_arg(text).is_err_and(|why| why.contains("1h 30m or 7d")), "{text}");
         }
     }
 
     #[test]
     fn a_deadline_of_nothing_has_a_reason_of_its_own() {
-        assert!(deadline("0").is_err_and(|why| why.starts_with("0 leaves no time")));
-        assert!(deadline("2s").is_err_and(|why| why.contains("at least 3s")));
-        assert_eq!(deadline("3"), Ok(LEAST_DEADLINE));
+        assert!(parse_deadline("0").is_err_and(|why| why.starts_with("0 leaves no time")));
+        assert!(parse_deadline("2s").is_err_and(|why| why.contains("at least 3s")));
+        assert_eq!(parse_deadline("3"), Ok(LEAST_DEADLINE));
     }
 
     #[test]
     fn an_age_for_deletions_needs_a_unit() {
-        assert!(age("90").is_err_and(|why| why.contains("write it as 90d")));
-        assert!(age("90.5").is_err_and(|why| why.contains("has no unit")));
-        assert_eq!((age("90d"), age("0")), (duration("90d"), Ok(Duration::ZERO)));
+        assert!(parse_age("90").is_err_and(|why| why.contains("write it as 90d")));
+        assert!(parse_age("90.5").is_err_and(|why| why.contains("has no unit")));
+        assert_eq!((parse_age("90d"), parse_age("0")), (parse_duration_arg("90d"), Ok(Duration::ZERO)));
     }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::cli::args::duration::duration;
-use crate::cli::args::whole_number::whole_number;
+use crate::cli::args::duration::parse_duration_arg;
+use crate::cli::args::whole_number::parse_whole_number;
 
 /// Flags of `sheetkeep emulate`, which serves until it is stopped.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
@@ -22,7 +22,7 @@ pub struct EmulateArgs {
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Listen on this port; 0 picks a free one, and the address is printed
-    #[arg(long, value_name = "P", default_value_t = 0, value_parser = whole_number::<u16>)]
+    #[arg(long, value_name = "P", default_value_t = 0, value_parser = parse_whole_number::<u16>)]
     pub port: u16,
     /// Listen on this address; beyond loopback, anyone who reaches it can use it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
@@ -34,7 +34,7 @@ pub struct EmulateArgs {
     #[arg(long, value_name = "ID")]
     pub spreadsheet_id: Option<String>,
     /// Start with this CSV file in tab TAB, as if typed; repeatable
-    #[arg(long, value_name = "TAB=FILE.csv", value_parser = tab_file, requires = "spreadsheet_id", conflicts_with = "file")]
+    #[arg(long, value_name = "TAB=FILE.csv", value_parser = parse_tab_file, requires = "spreadsheet_id", conflicts_with = "file")]
     pub load: Vec<TabFile>,
     /// End when the parent process ends, or when a piped standard input ends
     #[arg(long)]
@@ -46,13 +46,13 @@ pub struct EmulateArgs {
     #[arg(long, value_enum, value_name = "WHOSE")]
     pub quota: Option<QuotaChoice>,
     /// Delay each response by at least TIME, such as 300ms or 2s
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration_arg)]
     pub latency: Option<Duration>,
     /// Inject a fault, such as `on=writes,do=fail,status=503,times=2`; repeatable
     #[arg(long, value_name = "SPEC")]
     pub fault: Vec<String>,
     /// Seed all randomness with N
-    #[arg(long, value_name = "N", value_parser = whole_number::<u64>)]
+    #[arg(long, value_name = "N", value_parser = parse_whole_number::<u64>)]
     pub seed: Option<u64>,
     /// Choose what deleting a missing named range does (live service: unknown)
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
@@ -75,7 +75,7 @@ pub struct TabFile {
 }
 
 /// Parses `TAB=FILE.csv`. The last `=` separates, because titles may contain one.
-fn tab_file(text: &str) -> Result<TabFile, String> {
+fn parse_tab_file(text: &str) -> Result<TabFile, String> {
     let (tab, file) = text
         .rsplit_once('=')
         .filter(|(tab, file)| !tab.is_empty() && !file.is_empty())

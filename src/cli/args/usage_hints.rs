@@ -8,17 +8,17 @@ use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::control_characters::make_visible;
 
 /// Returns the reply to a file's name in the place of a command. A similar command does not help there:
 /// it may be one that deletes.
-pub(super) fn file_in_place_of_command(error: &clap::Error, argv: &[OsString]) -> Option<String> {
+pub(super) fn hint_at_file(error: &clap::Error, argv: &[OsString]) -> Option<String> {
     if error.kind() != ErrorKind::InvalidSubcommand {
         return None;
     }
-    let word = context(error, ContextKind::InvalidSubcommand)?;
+    let word = find_context(error, ContextKind::InvalidSubcommand)?;
     let ending = word.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase())?;
-    let words = words(argv);
+    let words = collect_words(argv);
     let group = words.iter().find(|word| ["failures", "schedule", "alert"].contains(word));
     let help = match (ending.as_str(), group) {
         ("toml", Some(&"failures")) => format!("to list that job's failures: sheetkeep failures list {word}"),
@@ -30,15 +30,19 @@ pub(super) fn file_in_place_of_command(error: &clap::Error, argv: &[OsString]) -
         }
         _ => return None,
     };
-    Some(format!("error: {} is a file, and a command is needed first\n help: {}\n", visible(word), visible(&help)))
+    Some(format!(
+        "error: {} is a file, and a command is needed first\n help: {}\n",
+        make_visible(word),
+        make_visible(&help)
+    ))
 }
 
 /// Returns what to type instead, if the error is a usual mistake.
-pub(super) fn usage_hint(error: &clap::Error, argv: &[OsString]) -> Option<String> {
-    let words = words(argv);
+pub(super) fn find_usage_hint(error: &clap::Error, argv: &[OsString]) -> Option<String> {
+    let words = collect_words(argv);
     match (error.kind(), words.as_slice()) {
-        (ErrorKind::UnknownArgument, ["schedule", "explain", rest @ ..]) => quoted_expression(error, rest),
-        (ErrorKind::MissingRequiredArgument, ["schedule", "explain", file, ..]) => schedule_of(file),
+        (ErrorKind::UnknownArgument, ["schedule", "explain", rest @ ..]) => hint_at_quotes(error, rest),
+        (ErrorKind::MissingRequiredArgument, ["schedule", "explain", file, ..]) => hint_at_schedule(file),
         (ErrorKind::MissingRequiredArgument, ["run", rest @ ..])
             if rest.iter().filter(|word| is_job_file(word)).count() > 1 =>
         {
@@ -47,7 +51,7 @@ pub(super) fn usage_hint(error: &clap::Error, argv: &[OsString]) -> Option<Strin
         (ErrorKind::MissingRequiredArgument, ["failures", verb @ ("retry" | "skip"), file]) => Some(format!(
             "name keys, or choose failures: sheetkeep failures {verb} {file} --all, --step STEP or --error TEXT"
         )),
-        (ErrorKind::UnknownArgument, ["retry" | "once", ..]) => separated_command(error, &words),
+        (ErrorKind::UnknownArgument, ["retry" | "once", ..]) => hint_at_separator(error, &words),
         _ => None,
     }
 }
@@ -57,13 +61,13 @@ fn is_job_file(name: &str) -> bool {
 }
 
 /// Returns where a job's schedule is shown, if the text names a job file.
-pub fn schedule_of(file: &str) -> Option<String> {
+pub fn hint_at_schedule(file: &str) -> Option<String> {
     is_job_file(file)
         .then(|| format!("it explains an expression; a job's schedule is shown by: sheetkeep check {file}"))
 }
 
-fn quoted_expression(error: &clap::Error, rest: &[&str]) -> Option<String> {
-    if context(error, ContextKind::InvalidArg)?.starts_with('-') {
+fn hint_at_quotes(error: &clap::Error, rest: &[&str]) -> Option<String> {
+    if find_context(error, ContextKind::InvalidArg)?.starts_with('-') {
         return None;
     }
     let fields: Vec<&str> = rest.iter().copied().take_while(|word| !word.starts_with("--")).collect();
@@ -72,19 +76,19 @@ fn quoted_expression(error: &clap::Error, rest: &[&str]) -> Option<String> {
     Some(format!("put the expression in quotes: sheetkeep schedule explain \"{fields}\" --tz Europe/Berlin"))
 }
 
-fn separated_command(error: &clap::Error, words: &[&str]) -> Option<String> {
-    let first = context(error, ContextKind::InvalidArg).filter(|word| !word.starts_with('-'))?;
+fn hint_at_separator(error: &clap::Error, words: &[&str]) -> Option<String> {
+    let first = find_context(error, ContextKind::InvalidArg).filter(|word| !word.starts_with('-'))?;
     let at = words.iter().position(|word| *word == first).filter(|_| !words.contains(&"--"))?;
     let (before, command) = words.split_at(at);
     Some(format!("write -- before the command: sheetkeep {} -- {}", before.join(" "), command.join(" ")))
 }
 
 /// Returns the words after the program's name; one that is not text is empty.
-fn words(argv: &[OsString]) -> Vec<&str> {
+fn collect_words(argv: &[OsString]) -> Vec<&str> {
     argv.iter().skip(1).map(|word| word.to_str().unwrap_or_default()).collect()
 }
 
-fn context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+fn find_context(error: &clap::Error, kind: ContextKind) -> Option<&str> {
     match error.get(kind) {
         Some(ContextValue::String(word)) => Some(word),
         _ => None,

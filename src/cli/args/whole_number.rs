@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 /// Parses a whole number from 0.
-pub fn whole_number<N: FromStr>(text: &str) -> Result<N, String> {
+pub fn parse_whole_number<N: FromStr>(text: &str) -> Result<N, String> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse() {
         Ok(number) if is_number => Ok(number),
@@ -21,7 +21,7 @@ pub fn whole_number_within<N: FromStr + PartialOrd + Display>(
     text: &str,
     bounds: &RangeInclusive<N>,
 ) -> Result<N, String> {
-    let number = whole_number(text)?;
+    let number = parse_whole_number(text)?;
     if bounds.contains(&number) {
         return Ok(number);
     }
@@ -41,9 +41,9 @@ mod tests {
 
     #[test]
     fn what_is_not_a_whole_number_is_named_in_plain_words() {
-        assert_eq!(whole_number::<u64>("20"), Ok(20));
-        assert_eq!(whole_number::<u64>("many"), Err("`many` is not a whole number, such as 20".to_owned()));
-        assert_eq!(whole_number::<u16>("99999"), Err("that number is too large".to_owned()));
-        assert!(whole_number::<u64>("-1").is_err() && whole_number::<u64>("").is_err());
+        assert_eq!(parse_whole_number::<u64>("20"), Ok(20));
+        assert_eq!(parse_whole_number::<u64>("many"), Err("`many` is not a whole number, such as 20".to_owned()));
+        assert_eq!(parse_whole_number::<u16>("99999"), Err("that number is too large".to_owned()));
+        assert!(parse_whole_number::<u64>("-1").is_err() && parse_whole_number::<u64>("").is_err());
     }
 }

@@ -8,13 +8,13 @@ use tokio_util::sync::CancellationToken;
 use crate::app::drill::active_drill::UndisturbedRun;
 use crate::app::drill::drill_job::{DrillJob, EvaluatorMaker, StepsMaker};
 use crate::app::drill::effects::counted_step::UndoneEffect;
-use crate::app::drill::effects::stage_folder::stage_outside;
+use crate::app::drill::effects::stage_folder::find_outside_stage;
 use crate::app::drill::idempotency::reads_idempotency_key;
 use crate::app::drill::mishaps::mishap::draw_mishaps;
 use crate::app::drill::record_copy::RecordCopy;
 use crate::app::error::AppError;
 use crate::app::job::ensure_programs_exist;
-use crate::app::stages::stage_plan::planned_stages;
+use crate::app::stages::stage_plan::plan_stages;
 use crate::cli::args::jobs::drill::DrillArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
@@ -24,38 +24,38 @@ use crate::cli::exit::Exit;
 use crate::cli::output::drill::{DrillOutput, DrilledUnits, ProgramSteps};
 use crate::cli::session::Session;
 use crate::clock::Clock;
-use crate::config::external::environment::own_program;
+use crate::config::external::environment::find_own_program;
 use crate::config::sections::records::steps::StepAction;
 use crate::config::settings::Settings;
 use crate::port::evaluator::Evaluator;
 use crate::port::step::Step;
 use crate::runner::run_config::RunError;
-use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::shutdown::{StopHandle, StopReason};
 use crate::step::worker::workers::Workers;
 use crate::system::{SeededRng, SystemClock};
 
 /// Plays the drills and reports them. Neither the job's sheet nor its state is read or written.
-pub fn command(session: &Session, args: &DrillArgs, runtime: &Runtime) -> Result<Exit, CliError> {
+pub fn execute(session: &Session, args: &DrillArgs, runtime: &Runtime) -> Result<Exit, CliError> {
     let settings = {
         // The evaluator of the job's expressions belongs to a runtime.
         let _inside = runtime.enter();
-        load_settings(&args.job_args(), args.input.clone())?
+        load_settings(&args.make_job_args(), args.input.clone())?
     };
     check_stages(&settings, args)?;
-    let (stop, abort) = (Stop::default(), CancellationToken::new());
+    let (stop, abort) = (StopHandle::default(), CancellationToken::new());
     let _watch = {
         let _inside = runtime.enter();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         watch_signals(&stop, &abort, &clock)
     };
-    let to_error = |error: &AppError| match stop.requested() {
-        Some(reason) => stopped_error(reason),
+    let to_error = |error: &AppError| match stop.requested_reason() {
+        Some(reason) => report_stop(reason),
         None => from_app(error, &settings),
     };
     ensure_programs_exist(&settings).map_err(|error| to_error(&error))?;
-    let programs = program_steps(&settings, args)?;
+    let programs = list_program_steps(&settings, args)?;
     let records = runtime.block_on(read_records(&settings, args.records, &stop)).map_err(|error| to_error(&error))?;
-    let job = drill_job(&settings, records, args.really, &stop);
+    let job = make_drill_job(&settings, records, args.really, &stop);
     if job.units() == 0 {
         let error = CliError::new("the source has no records, so there is nothing to drill", Exit::NoInput);
         return Err(error.with_help("name a file with records: --input FILE"));
@@ -69,17 +69,17 @@ pub fn command(session: &Session, args: &DrillArgs, runtime: &Runtime) -> Result
     let mut output = DrillOutput::new(&settings.job, args, units, programs);
     output.add_undisturbed(usual.report.as_ref().map_or(0, |report| report.run.counts.failed));
     if !args.json {
-        session.terminal.out().line(&output.heading());
+        session.terminal.stdout().write_line(&output.format_heading());
     }
-    for seed in args.chosen_seeds() {
+    for seed in args.list_seeds() {
         let outcome = play_seed(&job, seed, &usual).map_err(|error| to_error(&error))?;
         if !args.json {
-            session.terminal.out().line(&DrillOutput::line(seed, &outcome));
+            session.terminal.stdout().write_line(&DrillOutput::format_line(seed, &outcome));
         }
         output.add(seed, outcome);
     }
-    let exit = if output.findings().is_empty() { Exit::Ok } else { Exit::Findings };
-    session.terminal.out().put(&if args.json { output.json(exit) } else { output.summary() });
+    let exit = if output.describe_findings().is_empty() { Exit::Ok } else { Exit::Findings };
+    session.terminal.stdout().put(&if args.json { output.format_json(exit) } else { output.format_summary() });
     Ok(exit)
 }
 
@@ -92,7 +92,7 @@ fn play_seed(
 }
 
 /// Returns the records of the job; none for a job of stages.
-async fn read_records(settings: &Settings, most: u64, stop: &Stop) -> Result<RecordCopy, AppError> {
+async fn read_records(settings: &Settings, most: u64, stop: &StopHandle) -> Result<RecordCopy, AppError> {
     if settings.stages.is_some() {
         return Ok(RecordCopy::default());
     }
@@ -100,7 +100,7 @@ async fn read_records(settings: &Settings, most: u64, stop: &Stop) -> Result<Rec
     let most = usize::try_from(most).unwrap_or(usize::MAX);
     tokio::select! {
         copy = RecordCopy::read(source.as_mut(), most) => copy.map_err(AppError::Source),
-        reason = stop.reason() => Err(AppError::Run(RunError::Stopped { reason })),
+        reason = stop.wait_for_reason() => Err(AppError::Run(RunError::Stopped { reason })),
     }
 }
 
@@ -111,7 +111,7 @@ fn check_stages(settings: &Settings, args: &DrillArgs) -> Result<(), CliError> {
         let error = CliError::new("--input names records, and this job has stages", Exit::Usage);
         return Err(error.with_help("leave it out: in a drill each stage makes a file of its own"));
     }
-    match stage_outside(&planned_stages(job)) {
+    match find_outside_stage(&plan_stages(job)) {
         Some(stage) => {
             let path = stage.artifact.as_deref().unwrap_or_default();
             let why = format!("stage {} makes {path}, which is outside of the job file's folder", stage.name);
@@ -122,13 +122,13 @@ fn check_stages(settings: &Settings, args: &DrillArgs) -> Result<(), CliError> {
     }
 }
 
-fn stopped_error(reason: StopReason) -> CliError {
+fn report_stop(reason: StopReason) -> CliError {
     let exit = if reason == StopReason::Interrupt { Exit::Interrupted } else { Exit::Terminated };
     CliError::new(format!("the drill was stopped by {}; its sheet and its files are gone", reason.as_str()), exit)
 }
 
 /// Returns the steps that run programs. Fails if a flag names another step.
-fn program_steps(settings: &Settings, args: &DrillArgs) -> Result<Vec<ProgramSteps>, CliError> {
+fn list_program_steps(settings: &Settings, args: &DrillArgs) -> Result<Vec<ProgramSteps>, CliError> {
     let mut programs: Vec<ProgramSteps> = settings
         .steps
         .iter()
@@ -167,7 +167,7 @@ fn program_steps(settings: &Settings, args: &DrillArgs) -> Result<Vec<ProgramSte
     }
 }
 
-fn drill_job(settings: &Settings, records: RecordCopy, is_real: bool, stop: &Stop) -> DrillJob {
+fn make_drill_job(settings: &Settings, records: RecordCopy, is_real: bool, stop: &StopHandle) -> DrillJob {
     let steps: StepsMaker = Arc::new(move |settings: &Settings, clock: &Arc<dyn Clock>| {
         let make = |step: &crate::config::sections::records::steps::StepSettings| -> Arc<dyn Step> {
             match &step.action {
@@ -183,7 +183,7 @@ fn drill_job(settings: &Settings, records: RecordCopy, is_real: bool, stop: &Sto
         settings.steps.iter().map(make).collect()
     });
     let evaluator: EvaluatorMaker = Arc::new(|| -> Arc<dyn Evaluator> {
-        Arc::new(Workers::from_own_program(own_program(), Arc::new(SystemClock::new())))
+        Arc::new(Workers::from_own_program(find_own_program(), Arc::new(SystemClock::new())))
     });
     DrillJob {
         settings: Arc::new(settings.clone()),

@@ -8,33 +8,27 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::app::emulator::{EmulatorRandom, EmulatorTime, failpoints};
+use crate::app::emulator::{EmulatorRandom, EmulatorTime, make_failpoint_hook};
 use crate::cli::args::emulate::{self as args, EmulateArgs, TabFile};
 use crate::cli::args::job::{JobArgs, SheetArgs};
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::errors::CliError;
-use crate::cli::exit::{Context, Exit};
+use crate::cli::exit::{ErrorContext, Exit};
 use crate::cli::parent_watch::ParentWatch;
-use crate::cli::session::Session;
 use crate::cli::signals::SignalWatch;
-use crate::clock::Clock;
-use crate::config::sections::sheet::target::Target;
+use crate::config::sections::sheet::target::SheetTarget;
 use crate::emulator::{
     CallerIdBehavior, EmulatorOptions, FailureCause, Latency, LaunchError, LaunchOptions, LoadedTab, MissingIdBehavior,
     QuotaLimits, ReadyServer, UnknownBehaviors, ValidationBehavior, launch,
 };
 use crate::fault::Fault;
-use crate::rng::Rng;
 
 /// Serves until a signal arrives, or until the parent is gone.
-pub async fn command(
-    session: &Session,
-    args: &EmulateArgs,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &EmulateArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, chance, .. } = context;
     let file = match &args.job {
-        Some(job) => Some(local_sheet(job)?),
+        Some(job) => Some(find_local_sheet(job)?),
         None => args.file.clone(),
     };
     let shows_spreadsheets = file.is_some();
@@ -42,27 +36,27 @@ pub async fn command(
         host: Some(args.host),
         port: args.port,
         credentials: args.credentials.clone(),
-        emulator: options(args, file)?,
+        emulator: make_options(args, file)?,
     };
     let stopped = CancellationToken::new();
     let asked = stopped.clone();
     let watch = SignalWatch::start(Arc::clone(&clock), move |_, _| asked.cancel())
         .map_err(|error| CliError::new(format!("signals can't be received: {error}"), Exit::IoErr))?;
     let parent = args.exit_with_parent.then(|| ParentWatch::start(Arc::clone(&clock)));
-    let (out, err) = (session.terminal.out(), session.terminal.err());
+    let (out, err) = (session.terminal.stdout(), session.terminal.stderr());
     let ready = |server: &ReadyServer| {
         if shows_spreadsheets {
             for (id, title) in &server.spreadsheets {
-                err.line(&format!("spreadsheet id: {id} ({title})"));
+                err.write_line(&format!("spreadsheet id: {id} ({title})"));
             }
         }
-        out.line(&server.url);
+        out.write_line(&server.url);
     };
     let stop = async move {
         match parent {
             Some(parent) => tokio::select! {
                 () = stopped.cancelled() => {}
-                () = parent.ended() => {}
+                () = parent.wait_for_end() => {}
             },
             None => stopped.cancelled().await,
         }
@@ -75,7 +69,7 @@ pub async fn command(
 
 /// Returns the file of a job's local sheet. Fails if the job writes to a spreadsheet of the
 /// service, or never ran.
-fn local_sheet(job: &Path) -> Result<PathBuf, CliError> {
+fn find_local_sheet(job: &Path) -> Result<PathBuf, CliError> {
     let args = JobArgs {
         job: job.to_owned(),
         sheet: SheetArgs { spreadsheet: None, embedded: None, env_file: None },
@@ -84,13 +78,13 @@ fn local_sheet(job: &Path) -> Result<PathBuf, CliError> {
         date: None,
     };
     match load_settings(&args, None)?.target {
-        Target::Embedded { file } if file.exists() => Ok(file),
-        Target::Embedded { file } => {
+        SheetTarget::Embedded { file } if file.exists() => Ok(file),
+        SheetTarget::Embedded { file } => {
             let message = format!("{} does not exist: the job {} never ran", file.display(), job.display());
             let help = format!("run it first: sheetkeep run {}", job.display());
             Err(CliError::new(message, Exit::NoInput).with_help(help))
         }
-        Target::Google { id } => {
+        SheetTarget::Google { id } => {
             let message = format!("{} writes to spreadsheet {id} of the service, not to a local file", job.display());
             Err(CliError::new(message, Exit::Usage)
                 .with_help("serve a file of your own: sheetkeep emulate --file my.sheet --spreadsheet-id test"))
@@ -99,7 +93,7 @@ fn local_sheet(job: &Path) -> Result<PathBuf, CliError> {
 }
 
 /// Reads the tabs that the initial spreadsheet has from the start.
-fn tabs(files: &[TabFile]) -> Result<Vec<LoadedTab>, CliError> {
+fn load_tabs(files: &[TabFile]) -> Result<Vec<LoadedTab>, CliError> {
     let mut titles = BTreeSet::new();
     let read = |TabFile { tab, file }: &TabFile| {
         if !titles.insert(tab.clone()) {
@@ -117,13 +111,13 @@ fn tabs(files: &[TabFile]) -> Result<Vec<LoadedTab>, CliError> {
     files.iter().map(read).collect()
 }
 
-fn options(args: &EmulateArgs, file: Option<PathBuf>) -> Result<EmulatorOptions, CliError> {
+fn make_options(args: &EmulateArgs, file: Option<PathBuf>) -> Result<EmulatorOptions, CliError> {
     let faults = args.fault.iter().map(|spec| spec.parse()).collect::<Result<Vec<_>, String>>();
     let faults = faults.map_err(|error| CliError::new(format!("--fault: {error}"), Exit::Usage))?;
     Ok(EmulatorOptions {
         file,
         spreadsheet_id: args.spreadsheet_id.clone(),
-        tabs: tabs(&args.load)?,
+        tabs: load_tabs(&args.load)?,
         quota: args.quota.map(|args::QuotaChoice::Google| QuotaLimits::GOOGLE),
         latency: Latency(args.latency.unwrap_or_default()),
         behaviors: UnknownBehaviors {
@@ -141,7 +135,7 @@ fn options(args: &EmulateArgs, file: Option<PathBuf>) -> Result<EmulatorOptions,
             },
         },
         faults,
-        commit_hook: Some(failpoints()),
+        commit_hook: Some(make_failpoint_hook()),
         hosts: args.allow_host.clone().into(),
         ..EmulatorOptions::default()
     })
@@ -149,7 +143,7 @@ fn options(args: &EmulateArgs, file: Option<PathBuf>) -> Result<EmulatorOptions,
 
 /// Returns the exit for a storage error: damaged contents, a refused resource, or a read or write
 /// error.
-fn exit(lasting: Option<FailureCause>) -> Exit {
+fn choose_storage_exit(lasting: Option<FailureCause>) -> Exit {
     match lasting {
         Some(FailureCause::Contents) => Exit::DataErr,
         Some(FailureCause::Resource) => Exit::OsErr,
@@ -159,14 +153,14 @@ fn exit(lasting: Option<FailureCause>) -> Exit {
 
 fn to_cli_error(error: &LaunchError) -> CliError {
     let exit = match error {
-        LaunchError::Storage(error) => exit(error.failure_cause()),
-        LaunchError::StorageFailure(trouble) => exit(Some(trouble.cause)),
+        LaunchError::Storage(error) => choose_storage_exit(error.failure_cause()),
+        LaunchError::StorageFailure(failure) => choose_storage_exit(Some(failure.cause)),
         LaunchError::Listen { .. } => Exit::Unavailable,
-        LaunchError::Credentials { .. } => Exit::from((Fault::Denied, Context::Output)),
+        LaunchError::Credentials { .. } => Exit::from((Fault::Denied, ErrorContext::Output)),
     };
-    let trouble = CliError::new(error.to_string(), exit);
+    let failure = CliError::new(error.to_string(), exit);
     match error {
-        LaunchError::Listen { .. } => trouble.with_help("--port 0 takes any free port and prints the address"),
-        _ => trouble,
+        LaunchError::Listen { .. } => failure.with_help("--port 0 takes any free port and prints the address"),
+        _ => failure,
     }
 }

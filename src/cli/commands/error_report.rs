@@ -3,25 +3,25 @@
 use crate::app::error::AppError;
 use crate::app::plan::plan_file::PlanFileError;
 use crate::app::schedule::run_history::HistoryError;
-use crate::check::surroundings::same_named_file;
-use crate::cli::commands::fields::{all_alike, no_field};
+use crate::check::surroundings::find_same_named_job;
+use crate::cli::commands::fields::{explain_common_cause, explain_missing_field};
 use crate::cli::errors::CliError;
-use crate::cli::exit::{Context, Exit};
+use crate::cli::exit::{ErrorContext, Exit};
 use crate::cli::output::destination::Spreadsheet;
 use crate::config::problem::ConfigError;
-use crate::config::sections::sheet::target::Target;
+use crate::config::sections::sheet::target::SheetTarget;
 use crate::config::settings::Settings;
-use crate::config::syntax::closest_word::closest;
+use crate::config::syntax::closest_word::find_closest_word;
 use crate::fault::Fault;
 use crate::machine::{MachineError, MachineRefusal};
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
-use crate::runner::queue::first_records::Cause;
+use crate::runner::queue::first_records::CommonCause;
 use crate::runner::run_config::RunError;
 use crate::runner::shutdown::StopReason;
 use crate::sheets_client::auth::credentials::CredentialsError;
 use crate::sheets_client::errors::call_error::ErrorCause;
-use crate::store::tabs::error::store_error;
+use crate::store::tabs::error::convert_call_error;
 
 /// The next step after a run that was dropped in the middle of its work.
 pub const AFTER_A_DROP: &str = "run it again: the next run reads what was committed, and nothing is doubled";
@@ -35,21 +35,23 @@ pub fn from_config(error: ConfigError) -> CliError {
 /// Converts an error of a stored plan.
 pub fn from_plan_file(error: &PlanFileError) -> CliError {
     let (exit, help) = match error {
-        PlanFileError::ReadOnce { .. } => (Exit::Usage, "or plan without --out"),
+        PlanFileError::SourceReadOnce { .. } => (Exit::Usage, "or plan without --out"),
         PlanFileError::Unreadable { error, .. } if error.kind() == std::io::ErrorKind::NotFound => {
             (Exit::NoInput, "make a plan with: sheetkeep plan JOB.toml --out FILE")
         }
         PlanFileError::Unreadable { .. } => (Exit::IoErr, "look at the file's permissions"),
         PlanFileError::Unwritable { .. } => (Exit::CantCreate, "name a file in a folder that you may write to"),
         PlanFileError::NotAPlan { .. } => (Exit::DataErr, "make a new one with: sheetkeep plan JOB.toml --out FILE"),
-        PlanFileError::Moved { .. } => (Exit::DataErr, "nothing was written; make a new plan, read it, and run that"),
+        PlanFileError::SheetChanged { .. } => {
+            (Exit::DataErr, "nothing was written; make a new plan, read it, and run that")
+        }
     };
     CliError::from_error(error, exit).with_help(help)
 }
 
 /// Converts any other error of a job with these settings.
 pub fn from_app(error: &AppError, settings: &Settings) -> CliError {
-    let exit = app_exit(error);
+    let exit = choose_app_exit(error);
     let machine_error = CliError::from_error(error, exit);
     if let AppError::Store(StoreError::Predecessor { .. })
     | AppError::Run(RunError::Store(StoreError::Predecessor { .. })) = error
@@ -57,9 +59,9 @@ pub fn from_app(error: &AppError, settings: &Settings) -> CliError {
         return machine_error
             .with_help("restore it from the trash, or share it with the job's account again; if it is lost for good, run --accept-changes leaves it behind");
     }
-    let proxy_help = || proxy_help(error, exit, settings);
-    let help = || contents_help(error, settings).or_else(|| help(error).map(str::to_owned));
-    match proxy_help().or_else(help).or_else(|| target_help(error, exit, settings)) {
+    let proxy_help = || advise_on_proxy(error, exit, settings);
+    let help = || advise_on_contents(error, settings).or_else(|| find_help(error).map(str::to_owned));
+    match proxy_help().or_else(help).or_else(|| advise_on_target(error, exit, settings)) {
         Some(help) => machine_error.with_help(help),
         None => machine_error,
     }
@@ -77,18 +79,20 @@ pub fn from_history(error: &HistoryError, settings: Option<&Settings>) -> CliErr
 }
 
 /// Names the spreadsheet and the service if either was not found.
-fn target_help(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
+fn advise_on_target(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
     let through = settings.proxies.proxy_for(&settings.api_url);
     match (exit, &settings.target) {
-        (Exit::NoInput | Exit::Unavailable, Target::Google { .. }) => {
+        (Exit::NoInput | Exit::Unavailable, SheetTarget::Google { .. }) => {
             let through = through.map_or_else(String::new, |proxy| format!(", through the proxy {proxy}"));
             let sheet = Spreadsheet::from_settings(settings);
             Some(format!("the command used the {sheet}; the calls went to {}{through}", settings.api_url))
         }
-        (Exit::Protocol, Target::Google { .. }) => {
+        (Exit::Protocol, SheetTarget::Google { .. }) => {
             through.map(|proxy| format!("the call went through the proxy {proxy}; see what that answers"))
         }
-        (Exit::NoInput, Target::Embedded { .. }) if matches!(error, AppError::NeverRan | AppError::NoTab { .. }) => {
+        (Exit::NoInput, SheetTarget::Embedded { .. })
+            if matches!(error, AppError::NeverRan | AppError::NoTab { .. }) =>
+        {
             Some(format!("the command used the {}", Spreadsheet::from_settings(settings)))
         }
         _ => None,
@@ -96,7 +100,7 @@ fn target_help(error: &AppError, exit: Exit, settings: &Settings) -> Option<Stri
 }
 
 /// Returns help for a refusal by a proxy, which the spreadsheet's owner can't change.
-fn proxy_help(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
+fn advise_on_proxy(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
     let is_refusal = error.is_proxy_error() && matches!(exit, Exit::NoPerm | Exit::Protocol);
     let url = &settings.api_url;
     is_refusal.then(|| {
@@ -104,15 +108,15 @@ fn proxy_help(error: &AppError, exit: Exit, settings: &Settings) -> Option<Strin
     })
 }
 
-fn app_exit(error: &AppError) -> Exit {
+fn choose_app_exit(error: &AppError) -> Exit {
     match error {
         AppError::Run(error) => run_exit(error),
-        AppError::Store(error) => store_exit(error),
-        AppError::Source(error) => source_exit(error),
-        AppError::Call(error) => match store_error(error) {
+        AppError::Store(error) => choose_store_exit(error),
+        AppError::Source(error) => choose_source_exit(error),
+        AppError::Call(error) => match convert_call_error(error) {
             StoreError::Missing { .. } => Exit::NoInput,
-            StoreError::Foreign { .. } => Exit::Protocol,
-            _ => Exit::from((error.fault(), Context::Service)),
+            StoreError::ForeignResponse { .. } => Exit::Protocol,
+            _ => Exit::from((error.fault(), ErrorContext::Service)),
         },
         AppError::Busy { .. } => Exit::TempFail,
         AppError::OutOfTime => Exit::Timeout,
@@ -126,7 +130,7 @@ fn app_exit(error: &AppError) -> Exit {
         AppError::Embedded { is_damaged: true, .. } => Exit::DataErr,
         AppError::Embedded { .. } => Exit::IoErr,
         AppError::NoTab { .. } | AppError::NeverRan => Exit::NoInput,
-        AppError::ReadOnce => Exit::Usage,
+        AppError::SourceReadOnce => Exit::Usage,
     }
 }
 
@@ -145,38 +149,38 @@ fn run_exit(error: &RunError) -> Exit {
         RunError::Stopped { reason: StopReason::Terminate } => Exit::Terminated,
         RunError::Stopped { reason: StopReason::HangUp } => Exit::HungUp,
         RunError::Stopped { reason: StopReason::Deadline } => Exit::Timeout,
-        RunError::Store(error) => store_exit(error),
+        RunError::Store(error) => choose_store_exit(error),
         RunError::Refused { .. } => Exit::DataErr,
         RunError::NoFailure { .. } => Exit::Unknown,
-        RunError::Source { error, .. } | RunError::Input(error) => source_exit(error),
-        RunError::CommonCause { cause, .. } => cause_exit(cause),
+        RunError::Source { error, .. } | RunError::Input(error) => choose_source_exit(error),
+        RunError::CommonCause { cause, .. } => choose_cause_exit(cause),
         RunError::Machine { error: machine_error, .. } => Exit::from(machine_error.refused),
         RunError::Unfinished { fault: Fault::Transient, .. } => Exit::Unavailable,
-        RunError::Unfinished { fault, .. } => Exit::from((*fault, Context::Service)),
+        RunError::Unfinished { fault, .. } => Exit::from((*fault, ErrorContext::Service)),
     }
 }
 
-fn store_exit(error: &StoreError) -> Exit {
+fn choose_store_exit(error: &StoreError) -> Exit {
     match error {
-        StoreError::Predecessor { error, .. } => store_exit(error),
+        StoreError::Predecessor { error, .. } => choose_store_exit(error),
         StoreError::Machine { error: machine_error } => Exit::from(machine_error.refused),
         StoreError::Missing { .. } => Exit::NoInput,
         StoreError::Inconsistent { .. } => Exit::DataErr,
-        StoreError::Unsafe { .. } | StoreError::Foreign { .. } => Exit::Protocol,
+        StoreError::NoWorkingGuard { .. } | StoreError::ForeignResponse { .. } => Exit::Protocol,
         StoreError::Denied { .. } => Exit::NoPerm,
         StoreError::Unavailable { fault, .. } | StoreError::Proxy { fault, .. } => {
-            Exit::from((*fault, Context::Service))
+            Exit::from((*fault, ErrorContext::Service))
         }
     }
 }
 
-fn source_exit(error: &SourceError) -> Exit {
+fn choose_source_exit(error: &SourceError) -> Exit {
     match error {
         SourceError::Missing { .. } => Exit::NoInput,
-        SourceError::Broken { .. }
-        | SourceError::Misread { .. }
+        SourceError::InvalidContent { .. }
+        | SourceError::SettingsMismatch { .. }
         | SourceError::Ambiguous { .. }
-        | SourceError::Foreign { .. }
+        | SourceError::OtherFormat { .. }
         | SourceError::Stage { fault: Fault::Inconsistent, .. } => Exit::DataErr,
         SourceError::Denied { .. } => Exit::NoPerm,
         SourceError::Unavailable { .. } => Exit::IoErr,
@@ -187,7 +191,7 @@ fn source_exit(error: &SourceError) -> Exit {
 
 /// Returns the exit for one common cause of all first failures: the job file's expressions, the
 /// data, or a program.
-fn cause_exit(cause: &Cause) -> Exit {
+fn choose_cause_exit(cause: &CommonCause) -> Exit {
     match cause.step.as_str() {
         "item" => Exit::Config,
         _ if cause.is_program => Exit::Failed,
@@ -196,7 +200,7 @@ fn cause_exit(cause: &Cause) -> Exit {
 }
 
 /// Returns help that depends on the error's contents.
-fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
+fn advise_on_contents(error: &AppError, settings: &Settings) -> Option<String> {
     match error {
         AppError::Source(error) | AppError::Run(RunError::Input(error) | RunError::Source { error, .. })
             if error.advice().is_some() =>
@@ -206,7 +210,7 @@ fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
         AppError::Call(error) if matches!(&error.cause, ErrorCause::Refused { refusal, .. } if refusal.is_service_disabled()) => {
             Some("the link is for the owner of the credentials' project; the spreadsheet needs nothing".to_owned())
         }
-        AppError::Run(RunError::DefinitionChanged { .. }) => same_named_file(settings).map(|other| {
+        AppError::Run(RunError::DefinitionChanged { .. }) => find_same_named_job(settings).map(|other| {
             format!(
                 "{other} beside it has the same job name, {}: give this job a name of its own; --accept-changes would \
                  take the keys and rows of the other job",
@@ -214,30 +218,32 @@ fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
             )
         }),
         AppError::NoTab { wanted, there } => {
-            let meant = closest(wanted, there.iter().map(String::as_str))?;
+            let meant = find_closest_word(wanted, there.iter().map(String::as_str))?;
             Some(format!("did you mean {meant:?}?"))
         }
-        AppError::Run(RunError::NoField { what, path, header_row }) => Some(no_field(what, path, header_row)),
-        AppError::Run(RunError::CommonCause { cause, .. }) => Some(all_alike(cause, settings.key.source())),
+        AppError::Run(RunError::NoField { what, path, header_row }) => {
+            Some(explain_missing_field(what, path, header_row))
+        }
+        AppError::Run(RunError::CommonCause { cause, .. }) => Some(explain_common_cause(cause, settings.key.source())),
         AppError::Run(RunError::Source {
-            error: SourceError::Broken { .. } | SourceError::Ambiguous { .. },
+            error: SourceError::InvalidContent { .. } | SourceError::Ambiguous { .. },
             report,
         }) if report.run.counts.read == 0 => Some(NO_RECORD_PROCESSED.to_owned()),
-        AppError::Run(RunError::Input(SourceError::Broken { .. } | SourceError::Ambiguous { .. })) => {
+        AppError::Run(RunError::Input(SourceError::InvalidContent { .. } | SourceError::Ambiguous { .. })) => {
             Some(NO_RECORD_PROCESSED.to_owned())
         }
         _ => None,
     }
 }
 
-fn help(error: &AppError) -> Option<&'static str> {
+fn find_help(error: &AppError) -> Option<&'static str> {
     Some(match error {
         AppError::Machine(error)
         | AppError::Store(StoreError::Machine { error })
         | AppError::Run(RunError::Store(StoreError::Machine { error }) | RunError::Machine { error, .. }) => {
-            remedy(error.refused)
+            find_remedy(error.refused)
         }
-        _ if error.fault() == Fault::Machine => remedy(MachineRefusal::Resource),
+        _ if error.fault() == Fault::Machine => find_remedy(MachineRefusal::Resource),
         AppError::Run(RunError::LeaseHeld { .. }) => {
             "wait until it is over; if you know that it is dead, --take-over takes over its lease"
         }
@@ -267,15 +273,16 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Run(RunError::RolloverIncomplete { .. }) => {
             "name the earlier spreadsheet again and run sheetkeep rollover once more; until then the job runs there"
         }
-        AppError::Run(RunError::Source { error, .. }) => return source_help(error),
+        AppError::Run(RunError::Source { error, .. }) => return find_source_help(error),
         AppError::OutOfTime => AFTER_A_DROP,
         AppError::Run(RunError::Stopped { .. }) => "run it again: nothing is lost",
-        AppError::Run(RunError::Unfinished { fault: Fault::Inconsistent, .. }) => PAGE,
+        AppError::Run(
+            RunError::Unfinished { fault: Fault::Inconsistent, .. }
+            | RunError::Store(StoreError::ForeignResponse { .. }),
+        )
+        | AppError::Store(StoreError::ForeignResponse { .. }) => PAGE,
         AppError::Run(RunError::Unfinished { .. } | RunError::EditedWhileRead { .. }) => {
             "run it again later: keys that are on the sheet are skipped"
-        }
-        AppError::Run(RunError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => {
-            PAGE
         }
         AppError::Call(error) if error.cause.is_foreign() => PAGE,
         AppError::Run(RunError::NoFailure { .. }) => "sheetkeep failures list JOB.toml lists them; nothing was written",
@@ -308,9 +315,9 @@ const ELSEWHERE: &str =
     "correct the path: that of [source] starts at the job file's folder, that of --input where you are";
 
 /// Returns the next step after an error of the source in the middle of a run.
-fn source_help(error: &SourceError) -> Option<&'static str> {
+fn find_source_help(error: &SourceError) -> Option<&'static str> {
     match error {
-        SourceError::Broken { .. } => {
+        SourceError::InvalidContent { .. } => {
             Some("what came before is on the sheet; correct the source and run again; it continues from there")
         }
         SourceError::Ambiguous { .. } => Some(
@@ -329,11 +336,11 @@ const PAGE: &str =
 /// Converts a refusal by this machine before the command has started.
 pub fn from_machine(machine_error: &MachineError) -> CliError {
     CliError::new(format!("failed to begin: {machine_error}"), Exit::from(machine_error.refused))
-        .with_help(remedy(machine_error.refused))
+        .with_help(find_remedy(machine_error.refused))
 }
 
 /// Returns the next step for a refusal by this machine.
-fn remedy(refused: MachineRefusal) -> &'static str {
+fn find_remedy(refused: MachineRefusal) -> &'static str {
     match refused {
         MachineRefusal::Resource => {
             "no record is to blame: see `ulimit -a` and what else this user runs here, then run it again; it continues where it stopped"

@@ -3,27 +3,27 @@
 //! In scope: the names and the delimiter that were probably meant. Out of scope: detecting the
 //! missing field (`runner::queue::first_records`).
 
-use crate::config::syntax::closest_word::closest;
+use crate::config::syntax::closest_word::find_closest_word;
 use crate::ledger::values::json_path::MemberPath;
 use crate::port::source::HeaderRow;
-use crate::runner::queue::first_records::Cause;
+use crate::runner::queue::first_records::CommonCause;
 
 /// Names that are suggested at most.
 const MOST_NAMES: usize = 3;
 
 /// Returns help for a key or version that names a field which the header row lacks.
-pub fn no_field(what: &str, path: &str, header_row: &HeaderRow) -> String {
+pub fn explain_missing_field(what: &str, path: &str, header_row: &HeaderRow) -> String {
     if what.starts_with("[sheet]") {
-        let suggestion = closest(path.trim_matches('"'), header_row.fields.iter().map(String::as_str));
+        let suggestion = find_closest_word(path.trim_matches('"'), header_row.fields.iter().map(String::as_str));
         let suggestion = suggestion.map(|name| format!("did you mean {name:?}? ")).unwrap_or_default();
         return format!("{suggestion}a job without steps has a column for each field; see {what}; nothing was written");
     }
     if let (Some(delimiter), [line]) = (header_row.delimiter, header_row.fields.as_slice()) {
         let parts: Vec<String> = line.split(delimiter).map(|part| part.trim().trim_matches('"').to_owned()).collect();
         let delimiter = delimiter.to_string();
-        let found = match similar_fields(path, &parts).as_slice() {
+        let found = match find_similar_fields(path, &parts).as_slice() {
             [exact, ..] if *exact == path => format!("the header row then has {exact}"),
-            names => suggestion(what, names),
+            names => suggest_fields(what, names),
         };
         return format!(
             "the header row is one field with {delimiter:?} in it: write delimiter = {delimiter:?} below [source]; {found}"
@@ -34,7 +34,7 @@ pub fn no_field(what: &str, path: &str, header_row: &HeaderRow) -> String {
             "the fields seem to be separated by {delimiter:?}: write delimiter = {delimiter:?} below [source]; nothing was written"
         );
     }
-    let similar = similar_fields(path, &header_row.fields);
+    let similar = find_similar_fields(path, &header_row.fields);
     match header_row.fields.iter().find(|field| is_value(field)).filter(|_| similar.is_empty()) {
         Some(value) => format!(
             "the first row seems to be data, as {value:?} is a value: add a row above it with the names of the fields; nothing was written"
@@ -46,7 +46,7 @@ pub fn no_field(what: &str, path: &str, header_row: &HeaderRow) -> String {
         None if similar.is_empty() && what == "version" => {
             "name one of the fields as `version` in [item], or take that line out; nothing was written".to_owned()
         }
-        None => suggestion(what, &similar),
+        None => suggest_fields(what, &similar),
     }
 }
 
@@ -71,7 +71,7 @@ fn is_value(field: &str) -> bool {
     is_numeric || is_address
 }
 
-fn suggestion(what: &str, names: &[String]) -> String {
+fn suggest_fields(what: &str, names: &[String]) -> String {
     match names {
         [] => format!("name one of the fields as `{what}` in [item]; nothing was written"),
         [name] => format!("did you mean {name}? see `{what}` in [item]; nothing was written"),
@@ -80,14 +80,14 @@ fn suggestion(what: &str, names: &[String]) -> String {
 }
 
 /// Returns help for a run that stopped because its first records all failed for one cause.
-pub fn all_alike(cause: &Cause, key: &str) -> String {
+pub fn explain_common_cause(cause: &CommonCause, key: &str) -> String {
     let next = match cause.step.as_str() {
         "item" => {
             let members = cause.members();
             let shown: Vec<String> = members.iter().take(10).map(|name| format!("{name:?}")).collect();
             let has =
                 if shown.is_empty() { String::new() } else { format!("; the first record has {}", shown.join(", ")) };
-            let near = similar_fields(key, &members);
+            let near = find_similar_fields(key, &members);
             let is_found = near.first().is_some_and(|name| name == key);
             let suggestion = near.first().filter(|_| !is_found).map(|name| format!("; did you mean key = {name:?}?"));
             format!("see [item] in the job file{has}{}", suggestion.unwrap_or_default())
@@ -108,7 +108,7 @@ pub fn all_alike(cause: &Cause, key: &str) -> String {
 
 /// Returns the fields, as jq, that `path` may mean: those that differ in case, blanks and hyphens
 /// only. If there are none, it returns similar names and names that contain it.
-fn similar_fields(path: &str, fields: &[String]) -> Vec<String> {
+fn find_similar_fields(path: &str, fields: &[String]) -> Vec<String> {
     let Some(wanted) = MemberPath::parse(path) else { return Vec::new() };
     let wanted = wanted.members().join(".");
     let plain = |name: &str| name.trim().to_lowercase().replace([' ', '_', '-'], "");
@@ -121,7 +121,7 @@ fn similar_fields(path: &str, fields: &[String]) -> Vec<String> {
     if !names.is_empty() {
         return names.iter().take(MOST_NAMES).map(|name| as_jq(name)).collect();
     }
-    let closest = closest(&wanted, fields.iter().map(String::as_str)).map(str::to_owned);
+    let closest = find_closest_word(&wanted, fields.iter().map(String::as_str)).map(str::to_owned);
     for name in closest.into_iter().chain(fields.iter().filter(holds).cloned()) {
         if !names.contains(&name) {
             names.push(name);
@@ -142,7 +142,7 @@ mod tests {
 
     fn help(path: &str, fields: &[&str], delimiter: Option<char>) -> String {
         let fields = fields.iter().map(ToString::to_string).collect();
-        no_field("key", path, &HeaderRow { fields, delimiter, ..HeaderRow::default() })
+        explain_missing_field("key", path, &HeaderRow { fields, delimiter, ..HeaderRow::default() })
     }
 
     #[test]

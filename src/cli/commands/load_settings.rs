@@ -7,9 +7,9 @@ use crate::app::run_request::JobNote;
 use crate::cli::args::job::JobArgs;
 use crate::cli::commands::error_report::from_config;
 use crate::cli::errors::CliError;
-use crate::cli::output::destination::{Place, Spreadsheet};
+use crate::cli::output::destination::{JobDestination, Spreadsheet};
 use crate::clock::Clock;
-use crate::config::external::environment::{Environment, own_program};
+use crate::config::external::environment::{Environment, find_own_program};
 use crate::config::external::flags::Overrides;
 use crate::config::external::logical_time::LogicalTime;
 use crate::config::job_file::JobFileForm;
@@ -28,7 +28,7 @@ pub fn load_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, 
 
 /// Returns the notes about the settings for a run, which shows those that the command has not
 /// logged.
-pub fn notes_for_run(settings: &Settings) -> Vec<JobNote> {
+pub fn select_run_notes(settings: &Settings) -> Vec<JobNote> {
     let is_shown = NOTES_LOGGED.is_completed();
     let notes = settings.notes.iter();
     notes.map(|note| JobNote { message: format!("{}: {}", note.what, note.help), is_shown }).collect()
@@ -48,13 +48,13 @@ fn log_notes(settings: Settings) -> Settings {
 pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, CliError> {
     let now = SystemClock::new().now();
     let time = job.date.map_or(LogicalTime::Now(now), |date| LogicalTime::Named { now, date });
-    load(&job.job, &overrides(job, input, time)).map(with_workers).map_err(from_config)
+    load(&job.job, &make_overrides(job, input, time)).map(with_workers).map_err(from_config)
 }
 
 /// Reads the job's settings for a run of this time, from a form of its file or from the file. The
 /// run reports the notes.
 pub fn read_settings_at(job: &JobArgs, form: Option<&JobFileForm>, time: LogicalTime) -> Result<Settings, CliError> {
-    let flags = overrides(job, None, time);
+    let flags = make_overrides(job, None, time);
     let read = match form {
         Some(form) => from_form(&job.job, form, &flags),
         None => load(&job.job, &flags),
@@ -62,7 +62,7 @@ pub fn read_settings_at(job: &JobArgs, form: Option<&JobFileForm>, time: Logical
     read.map(with_workers).map_err(from_config)
 }
 
-fn overrides(job: &JobArgs, input: Option<PathBuf>, time: LogicalTime) -> Overrides {
+fn make_overrides(job: &JobArgs, input: Option<PathBuf>, time: LogicalTime) -> Overrides {
     Overrides {
         logical_time: Some(time),
         spreadsheet: job.sheet.spreadsheet.clone(),
@@ -78,8 +78,8 @@ fn overrides(job: &JobArgs, input: Option<PathBuf>, time: LogicalTime) -> Overri
 const NO_JOB: &str = "name = \"test\"\n[source]\ncsv = \"none.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Data\"\n";
 
 /// Reads what the environment, `.env` and the flags alone set, for a job file that is not read.
-pub fn settings_of_environment(job: &JobArgs) -> Result<Settings, CliError> {
-    let (path, flags) = (&job.job, overrides(job, None, LogicalTime::Now(SystemClock::new().now())));
+pub fn read_environment_settings(job: &JobArgs) -> Result<Settings, CliError> {
+    let (path, flags) = (&job.job, make_overrides(job, None, LogicalTime::Now(SystemClock::new().now())));
     let folder = path.parent().unwrap_or(Path::new(""));
     let environment = Environment::read(folder, job.sheet.env_file.as_deref());
     let environment = environment.map_err(|problem| from_config(ConfigError::new(path, NO_JOB, vec![problem])))?;
@@ -87,17 +87,17 @@ pub fn settings_of_environment(job: &JobArgs) -> Result<Settings, CliError> {
 }
 
 fn with_workers(mut settings: Settings) -> Settings {
-    let workers = Workers::from_own_program(own_program(), Arc::new(SystemClock::new()));
+    let workers = Workers::from_own_program(find_own_program(), Arc::new(SystemClock::new()));
     settings.evaluation.evaluator = Some(Arc::new(workers));
     settings
 }
 
 /// Returns the job's place, for people.
-pub fn place(job: &JobArgs, settings: &Settings) -> Place {
+pub fn describe_place(job: &JobArgs, settings: &Settings) -> JobDestination {
     let by_id = job.sheet.spreadsheet.clone().map(|id| ("--spreadsheet", id));
     let by_file = job.sheet.embedded.as_ref().map(|file| ("--embedded", file.display().to_string()));
     let chosen_by = by_id.or(by_file);
-    Place {
+    JobDestination {
         chosen_by,
         env_file: job.sheet.env_file.as_ref().map(|file| file.display().to_string()),
         job: settings.job.clone(),
@@ -108,12 +108,12 @@ pub fn place(job: &JobArgs, settings: &Settings) -> Place {
 }
 
 /// Returns the last line of a report: the spreadsheet and the reason for it.
-pub fn destination_line(settings: &Settings) -> String {
+pub fn format_destination(settings: &Settings) -> String {
     format!("  in {}\n", Spreadsheet::from_settings(settings))
 }
 
 /// Returns which programs run again when items are reprocessed; empty for a job without programs.
-pub fn programs_again(settings: &Settings) -> String {
+pub fn describe_rerun_programs(settings: &Settings) -> String {
     match settings.programs().as_slice() {
         [] => String::new(),
         names => {

@@ -15,8 +15,10 @@
 //! | Which commands are about alerts, and which alerts do commands send? | `alerts/` |
 //! | How is the emulator served? | `emulate` |
 //! | What does every command about a job do first? | `load_settings` |
+//! | What do commands get beside their arguments? | `context` |
 //! | Which exit and which help does an error get? | `error_report`, `fields` |
 
+pub mod context;
 pub mod error_report;
 pub mod load_settings;
 pub mod run;

@@ -15,70 +15,60 @@ use crate::app::plan::plan_file::PlanFile;
 use crate::app::provided_parts::ProvidedParts;
 use crate::app::run_request::RunRequest;
 use crate::cli::args::command_line::RunArgs;
-use crate::cli::commands::alerts::alert_place::alert_place;
+use crate::cli::commands::alerts::alert_place::describe_alert_place;
 use crate::cli::commands::alerts::job_file_alert::{note_working_file, report_unreadable_file};
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::{from_app, from_plan_file};
-use crate::cli::commands::load_settings::{load_settings, notes_for_run, place, read_settings};
-use crate::cli::commands::run_interrupts::{dropped_error, watch_deadline, watch_signals};
+use crate::cli::commands::load_settings::{describe_place, load_settings, read_settings, select_run_notes};
+use crate::cli::commands::run_interrupts::{report_dropped_run, watch_deadline, watch_signals};
 use crate::cli::commands::run_observers::{RunObservers, report_run_end};
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::commands::stage_run::StageRun;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::destination::Place;
-use crate::cli::session::Session;
+use crate::cli::output::destination::JobDestination;
 use crate::cli::signals::SignalWatch;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
 use crate::config::settings::Settings;
 use crate::ledger::runs::run::Trigger;
-use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::{PreparedChanges, RunError};
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// How long the reports of a run may take that was dropped at its deadline.
 const OUT_OF_TIME_GRACE: Duration = Duration::from_secs(5);
 
 /// Runs the job and reports the result.
-pub async fn command(
-    session: &Session,
-    args: &RunArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit, CliError> {
     if let Some(path) = &args.plan {
-        return Box::pin(run_planned(session, args, path, host, clock, chance)).await;
+        return Box::pin(run_planned(context, args, path)).await;
     }
     let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
-    Box::pin(run_job(session, args, RunOptions { retrying, ..RunOptions::default() }, host, clock, chance)).await
+    Box::pin(run_job(context, args, RunOptions { retrying, ..RunOptions::default() })).await
 }
 
 /// Runs the job if nothing has moved since the plan was made. The run checks the head of the sheet
 /// once more, as the first thing after its load.
-async fn run_planned(
-    session: &Session,
-    args: &RunArgs,
-    path: &Path,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+async fn run_planned(context: CommandContext<'_>, args: &RunArgs, path: &Path) -> Result<Exit, CliError> {
     let settings = load_settings(&args.job, None)?;
     let plan = PlanFile::read(path).map_err(|error| from_plan_file(&error))?;
     plan.check_files(&settings).map_err(|error| from_plan_file(&error))?;
-    let checked = plan.check_sheet(&settings, &clock, &chance).await;
+    let checked = plan.check_sheet(&settings, &context.clock, &context.chance).await;
     let checked = checked.map_err(|error| from_app(&error, &settings))?;
     let from = checked.map_err(|error| from_plan_file(&error))?;
     let changes = Some(PreparedChanges { from, settled: Vec::new() });
     let options = RunOptions { changes, plan: Some(plan), settings: Some(Box::new(settings)), ..RunOptions::default() };
-    Box::pin(run_job(session, args, options, host, clock, chance)).await
+    Box::pin(run_job(context, args, options)).await
 }
 
 /// Returns the settings that were read before, or reads them. A job file that can't be read is
 /// reported.
-async fn settings_of(args: &RunArgs, known: Option<&Settings>, clock: &Arc<dyn Clock>) -> Result<Settings, CliError> {
+async fn choose_settings(
+    args: &RunArgs,
+    known: Option<&Settings>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Settings, CliError> {
     let read = known.map_or_else(|| read_settings(&args.job, args.input.clone()), |known| Ok(known.clone()));
     if let Err(error) = &read {
         report_unreadable_file(&args.job, error, clock).await;
@@ -87,29 +77,23 @@ async fn settings_of(args: &RunArgs, known: Option<&Settings>, clock: &Arc<dyn C
 }
 
 /// Runs the job with these options, and reports the result: to people, and as the job's heartbeat.
-pub async fn run_job(
-    session: &Session,
-    args: &RunArgs,
-    mut order: RunOptions,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
-    let settings = settings_of(args, order.settings.as_deref(), &clock).await?;
-    let place = place(&args.job, &settings);
+pub async fn run_job(context: CommandContext<'_>, args: &RunArgs, mut order: RunOptions) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
+    let settings = choose_settings(args, order.settings.as_deref(), &clock).await?;
+    let place = describe_place(&args.job, &settings);
     let stages = StageRun::new(session, args, &settings, &clock, &chance)?;
     // The output of the stages' commands has the terminal.
     order.shares_terminal |= stages.is_some();
     let observers = RunObservers::new(session, args, &order, &settings, &clock);
     let alerting = open_alerts(&settings, &order, &place, &host, &clock);
-    let stop = Stop::default();
+    let stop = StopHandle::default();
     let abort = CancellationToken::new();
     let watch = watch_signals(&stop, &abort, &clock);
     let mut request = run_request(args, &mut order, &settings, alerting.as_ref(), host);
-    request.own = stages.as_ref().map(|stages| stages.provided_parts(&stop)).unwrap_or_default();
+    request.own = stages.as_ref().map(|stages| stages.make_parts(&stop)).unwrap_or_default();
     let (trigger, began) = (request.trigger.clone(), clock.now());
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
-    let events = observers.events();
+    let events = observers.make_event_sink();
     let start = FailedStart::new(&settings, &request, alerting.as_ref(), (&clock, &chance));
     let running =
         Box::pin(run(&settings, request, Arc::clone(&clock), chance, events, stop).instrument(observers.span()));
@@ -118,11 +102,11 @@ pub async fn run_job(
         () = deadline => None,
         () = abort.cancelled() => None,
     };
-    let signal = watch.as_ref().and_then(SignalWatch::first);
-    stages.iter().zip(&ended).for_each(|(stages, ended)| stages.finish(ended));
+    let signal = watch.as_ref().and_then(SignalWatch::first_signal);
+    stages.iter().zip(&ended).for_each(|(stages, ended)| stages.finish_run(ended));
     let Some(ended) = ended.or_else(|| signal.is_none().then_some(Err(AppError::OutOfTime))) else {
-        observers.reporter().abandon();
-        return Err(dropped_error(signal));
+        observers.lock_reporter().abandon_report();
+        return Err(report_dropped_run(signal));
     };
     if order.claim.is_claim() && ended.as_ref().is_err_and(AppError::is_duplicate) {
         return Ok(abandon_duplicate(&observers, &settings));
@@ -132,16 +116,16 @@ pub async fn run_job(
         _ => None,
     };
     let concluded = report_run_end(
-        &mut observers.reporter(),
+        &mut observers.lock_reporter(),
         &ended,
         |report| Exit::for_run(report, args.fail_on, signal),
-        |error| error_of_run(error, order.plan.as_ref(), &settings),
+        |error| describe_run_error(error, order.plan.as_ref(), &settings),
     );
-    let to_machines = observers.finish(trigger.kind.clone(), &ended, &concluded, &place);
+    let to_machines = observers.finish_run(trigger.kind.clone(), &ended, &concluded, &place);
     let run = observers.run_id();
     let end = AlertRunEnd { ended: &ended, run, trigger, began, is_interrupted: signal.is_some() };
     let to_people = async {
-        if let Some(alerting) = alerting.as_ref().filter(|_| recorded != Some(StartRecord::Known)) {
+        if let Some(alerting) = alerting.as_ref().filter(|_| recorded != Some(StartRecord::AlreadyRecorded)) {
             alerting.finish(&end).instrument(observers.span()).await;
         }
         if ended.is_ok() && order.command.is_none() {
@@ -155,7 +139,7 @@ pub async fn run_job(
 
 /// Ends a run whose occurrence another run has taken: the job did not fail.
 fn abandon_duplicate(observers: &RunObservers, settings: &Settings) -> Exit {
-    observers.reporter().abandon();
+    observers.lock_reporter().abandon_report();
     tracing::info!(event = "run.duplicate", job = settings.job, "another run has taken the occurrence");
     Exit::Ok
 }
@@ -181,7 +165,7 @@ fn run_request(
     let by_command = || Trigger { kind: kind.to_owned(), ..Trigger::default() };
     RunRequest {
         accepts_changes: args.accept_changes,
-        overlap: overlap(args, settings.overlap),
+        overlap: choose_overlap(args, settings.overlap),
         retrying: order.retrying.clone(),
         changes: order.changes.take(),
         rollover: order.rollover.clone(),
@@ -190,8 +174,8 @@ fn run_request(
         claim: order.claim.clone(),
         approval: args.approve.unwrap_or_default(),
         recorded_end: None,
-        alerts: alerting.map(JobAlerts::for_run),
-        notes: notes_for_run(settings),
+        alerts: alerting.map(JobAlerts::make_run_alerts),
+        notes: select_run_notes(settings),
         host,
         own: ProvidedParts::default(),
     }
@@ -201,24 +185,24 @@ fn run_request(
 fn open_alerts(
     settings: &Settings,
     order: &RunOptions,
-    place: &Place,
+    place: &JobDestination,
     host: &str,
     clock: &Arc<dyn Clock>,
 ) -> Option<JobAlerts> {
     let is_ordinary = order.command.is_none();
-    is_ordinary.then(|| JobAlerts::new(settings, alert_place(place, settings, host), clock)).flatten()
+    is_ordinary.then(|| JobAlerts::new(settings, describe_alert_place(place, settings, host), clock)).flatten()
 }
 
 /// Returns the error of a run; one that applied a plan names the plan if the sheet has moved.
-fn error_of_run(error: &AppError, plan: Option<&PlanFile>, settings: &Settings) -> CliError {
+fn describe_run_error(error: &AppError, plan: Option<&PlanFile>, settings: &Settings) -> CliError {
     match (error, plan) {
-        (AppError::Run(RunError::SheetChanged), Some(plan)) => from_plan_file(&plan.refusal_during_run()),
+        (AppError::Run(RunError::SheetChanged), Some(plan)) => from_plan_file(&plan.refuse_during_run()),
         _ => from_app(error, settings),
     }
 }
 
 /// Returns the overlap policy: flags come before the job file.
-fn overlap(args: &RunArgs, of_file: Overlap) -> Overlap {
+fn choose_overlap(args: &RunArgs, of_file: Overlap) -> Overlap {
     let wait = args.wait.map(|wait| Overlap::Queue { wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) });
     if args.take_over { Overlap::Replace } else { wait.unwrap_or(of_file) }
 }

@@ -11,13 +11,13 @@ use crate::app::heartbeat::{Heartbeat, HeartbeatEnd};
 use crate::app::metrics::delivery::MetricsDelivery;
 use crate::app::metrics::run_meter::{RunEnding, RunMeter};
 use crate::cli::args::command_line::RunArgs;
-use crate::cli::commands::load_settings::place;
+use crate::cli::commands::load_settings::describe_place;
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::destination::Place;
+use crate::cli::output::destination::JobDestination;
 use crate::cli::output::run::reporter::{Audience, Reporter};
-use crate::cli::output::run::summary::summary;
+use crate::cli::output::run::summary::format_summary;
 use crate::cli::session::Session;
 use crate::cli::streams::palette::Palette;
 use crate::clock::Clock;
@@ -51,8 +51,8 @@ impl RunObservers {
         let is_ordinary = order.command.is_none();
         Self {
             job: settings.job.clone(),
-            reporter: reporter(session, args, order, clock, place(&args.job, settings)),
-            heartbeat: heartbeat(settings, order, clock),
+            reporter: make_reporter(session, args, order, clock, describe_place(&args.job, settings)),
+            heartbeat: make_heartbeat(settings, order, clock),
             meter: RunMeter::start(Arc::clone(clock)),
             delivery: is_ordinary.then(|| MetricsDelivery::new(settings, Arc::clone(clock))),
             // Always on, for its fields: the level of a span decides whether lines within it have
@@ -62,28 +62,28 @@ impl RunObservers {
     }
 
     /// Returns the events of the run: each observer gets them all.
-    pub(super) fn events(&self) -> EventSink {
-        self.meter.wrap(self.heartbeat.wrap(events(&self.reporter, &self.span)))
+    pub(super) fn make_event_sink(&self) -> EventSink {
+        self.meter.wrap_events(self.heartbeat.wrap_events(make_event_sink(&self.reporter, &self.span)))
     }
 
     /// Returns the reporter, which people read.
-    pub(super) fn reporter(&self) -> MutexGuard<'_, Reporter> {
+    pub(super) fn lock_reporter(&self) -> MutexGuard<'_, Reporter> {
         self.reporter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reports the end of the run to machines. A duplicate invocation does not run, and is not
     /// reported.
-    pub(super) async fn finish(
+    pub(super) async fn finish_run(
         &self,
         trigger: String,
         ended: &Result<RunReport, AppError>,
         concluded: &Result<Exit, CliError>,
-        place: &Place,
+        place: &JobDestination,
     ) {
-        let end = heartbeat_end(&self.job, ended, concluded, place);
-        let measured = self.measure(trigger, &end, concluded);
+        let end = make_heartbeat_end(&self.job, ended, concluded, place);
+        let measured = self.measure_run(trigger, &end, concluded);
         if let Some(measured) = &measured {
-            self.reporter().write_measurement(measured);
+            self.lock_reporter().write_measurement(measured);
         }
         let delivering = async {
             if let (Some(delivery), Some(measured)) = (&self.delivery, &measured) {
@@ -94,7 +94,7 @@ impl RunObservers {
         reports.instrument(self.span.clone()).await;
     }
 
-    fn measure(
+    fn measure_run(
         &self,
         trigger: String,
         end: &HeartbeatEnd<'_>,
@@ -105,7 +105,7 @@ impl RunObservers {
         }
         let error = concluded.as_ref().err().map(|error| (error.exit().name().to_owned(), error.message().to_owned()));
         let ending = RunEnding { job: self.job.clone(), trigger, exit_code: end.exit_code, error };
-        Some(self.meter.measure(ending, end.report))
+        Some(self.meter.measure_run(ending, end.report))
     }
 
     /// Returns the span of the run's log lines.
@@ -129,14 +129,14 @@ pub(super) fn report_run_end(
     match ended {
         Ok(report) => {
             let exit = exit_of(report);
-            reporter.finish(report, exit);
+            reporter.write_report(report, exit);
             Ok(exit)
         }
         Err(error) => {
             let cli_error = error_of(error);
             match report_of(error) {
-                Some(report) => reporter.finish(report, cli_error.exit()),
-                None => reporter.abandon(),
+                Some(report) => reporter.write_report(report, cli_error.exit()),
+                None => reporter.abandon_report(),
             }
             Err(cli_error)
         }
@@ -155,12 +155,12 @@ fn report_of(error: &AppError) -> Option<&RunReport> {
     }
 }
 
-fn reporter(
+fn make_reporter(
     session: &Session,
     args: &RunArgs,
     order: &RunOptions,
     clock: &Arc<dyn Clock>,
-    place: Place,
+    place: JobDestination,
 ) -> Arc<Mutex<Reporter>> {
     let audience = Audience {
         wants_json: args.job.json,
@@ -174,20 +174,20 @@ fn reporter(
 }
 
 /// Returns the heartbeat of the run. A run by which another command writes has none.
-fn heartbeat(settings: &Settings, order: &RunOptions, clock: &Arc<dyn Clock>) -> Heartbeat {
+fn make_heartbeat(settings: &Settings, order: &RunOptions, clock: &Arc<dyn Clock>) -> Heartbeat {
     let silent = HeartbeatSettings::default();
     let of_run = if order.command.is_none() { &settings.heartbeat } else { &silent };
     Heartbeat::new(of_run, settings.certificates.as_deref(), Arc::clone(clock))
 }
 
-fn heartbeat_end<'a>(
+fn make_heartbeat_end<'a>(
     job: &'a str,
     ended: &'a Result<RunReport, AppError>,
     concluded: &Result<Exit, CliError>,
-    place: &Place,
+    place: &JobDestination,
 ) -> HeartbeatEnd<'a> {
     let report = ended.as_ref().map_or_else(report_of, Some);
-    let summary = report.map(|report| summary(report, place, Palette::new(false))).unwrap_or_default();
+    let summary = report.map(|report| format_summary(report, place, Palette::new(false))).unwrap_or_default();
     let (exit, text) = match concluded {
         Ok(exit) => (*exit, summary),
         Err(error) => (error.exit(), format!("{summary}error: {}\n", error.message())),
@@ -197,12 +197,12 @@ fn heartbeat_end<'a>(
 }
 
 /// Passes events on to the reporter, and names the run in the log lines of the span.
-fn events(reporter: &Arc<Mutex<Reporter>>, span: &Span) -> EventSink {
+fn make_event_sink(reporter: &Arc<Mutex<Reporter>>, span: &Span) -> EventSink {
     let (reporter, span) = (Arc::clone(reporter), span.clone());
     Arc::new(move |event| {
         if let Event::Started { run, .. } = &event {
             span.record("run", run.as_str());
         }
-        reporter.lock().unwrap_or_else(PoisonError::into_inner).on(&event);
+        reporter.lock().unwrap_or_else(PoisonError::into_inner).show_event(&event);
     })
 }

@@ -6,18 +6,18 @@
 use std::sync::Arc;
 
 use crate::app::error::AppError;
-use crate::app::inspect::listing::{at_home, listing};
+use crate::app::inspect::listing::{ensure_current_spreadsheet, list_tabs};
 use crate::app::job::{ensure_programs_exist, run};
 use crate::app::run_request::RunRequest;
-use crate::app::stages::stage_plan::stage_key;
+use crate::app::stages::stage_plan::make_stage_key;
 use crate::cli::args::command_line::RunArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::commands::run::run_job;
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::sections::stages::StageJob;
 use crate::config::settings::Settings;
@@ -27,7 +27,7 @@ use crate::maintain::reset::plan_reset_of;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::store::scan::scanner::ScanScope;
 
 /// What started the run, in Runs.
@@ -35,7 +35,7 @@ const TRIGGER: &str = "force";
 
 /// Revokes what is done of these keys, and closes their failures. Nothing is written if there is
 /// nothing of them, or if another run is active.
-pub async fn revoke(
+pub async fn revoke_keys(
     settings: &Settings,
     keys: &[Key],
     host: &str,
@@ -43,12 +43,12 @@ pub async fn revoke(
     chance: &Arc<dyn Rng>,
 ) -> Result<(), AppError> {
     let wanted = ScanScope { reads_failures: true, reads_predecessors: true, ..ScanScope::default() };
-    let known = match listing(settings, wanted, Arc::clone(clock), Arc::clone(chance)).await {
+    let known = match list_tabs(settings, wanted, Arc::clone(clock), Arc::clone(chance)).await {
         Ok(known) => known,
         Err(AppError::NeverRan) => return Ok(()),
         Err(error) => return Err(error),
     };
-    at_home(&known)?;
+    ensure_current_spreadsheet(&known)?;
     let settled = plan_reset_of(&known, settings.again, clock.now(), |key| keys.contains(key)).settled;
     if settled.is_empty() {
         return Ok(());
@@ -61,17 +61,11 @@ pub async fn revoke(
         ..RunRequest::default()
     };
     let (clock, chance) = (Arc::clone(clock), Arc::clone(chance));
-    Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), Stop::default())).await.map(drop)
+    Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), StopHandle::default())).await.map(drop)
 }
 
 /// Runs the stages again from the one that `--from` names, or all of them.
-pub async fn rerun_stages(
-    session: &Session,
-    args: &RunArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn rerun_stages(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit, CliError> {
     let settings = load_settings(&args.job, None)?;
     let Some(job) = &settings.stages else {
         let error = CliError::new("--from names a stage, and this job has none", Exit::Usage);
@@ -83,13 +77,15 @@ pub async fn rerun_stages(
         return Err(error.with_help("leave it out: the first stage makes its file itself"));
     }
     ensure_programs_exist(&settings).map_err(|error| from_app(&error, &settings))?;
-    let keys = keys_from(job, args.from.as_deref())?;
-    revoke(&settings, &keys, &host, &clock, &chance).await.map_err(|error| from_app(&error, &settings))?;
+    let keys = list_keys_from(job, args.from.as_deref())?;
+    revoke_keys(&settings, &keys, &context.host, &context.clock, &context.chance)
+        .await
+        .map_err(|error| from_app(&error, &settings))?;
     let options = RunOptions { settings: Some(Box::new(settings.clone())), ..RunOptions::default() };
-    Box::pin(run_job(session, args, options, host, clock, chance)).await
+    Box::pin(run_job(context, args, options)).await
 }
 
-fn keys_from(job: &StageJob, from: Option<&str>) -> Result<Vec<Key>, CliError> {
+fn list_keys_from(job: &StageJob, from: Option<&str>) -> Result<Vec<Key>, CliError> {
     let names: Vec<&str> = job.stages.iter().map(|stage| stage.name.as_str()).collect();
     let first = match from {
         None => Some(0),
@@ -99,5 +95,5 @@ fn keys_from(job: &StageJob, from: Option<&str>) -> Result<Vec<Key>, CliError> {
         let message = format!("this job has no stage {:?}", from.unwrap_or_default());
         return Err(CliError::new(message, Exit::Usage).with_help(format!("its stages are {}", names.join(", "))));
     };
-    Ok(names.iter().skip(first).filter_map(|name| stage_key(&job.run, name)).collect())
+    Ok(names.iter().skip(first).filter_map(|name| make_stage_key(&job.run, name)).collect())
 }

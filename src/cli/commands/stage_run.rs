@@ -7,20 +7,20 @@ use std::sync::Arc;
 
 use crate::app::error::AppError;
 use crate::app::provided_parts::ProvidedParts;
-use crate::app::stages::stage_parts::stage_parts;
+use crate::app::stages::stage_parts::make_stage_parts;
 use crate::app::stages::stage_plan::{StageListeners, StageOutcomes, StagePlan};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::streams::command_output::TerminalOutput;
-use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::control_characters::make_visible;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::runs::event::RunReport;
 use crate::rng::Rng;
 use crate::runner::run_config::RunError;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// The stages of one run.
 pub struct StageRun {
@@ -51,23 +51,23 @@ impl StageRun {
                 if is_structured {
                     tracing::info!(event = "stage.progress", "{line}");
                 } else if is_quiet {
-                    of_lines.err().put_into_copy(&format!("{line}\n"));
+                    of_lines.stderr().put_into_copy(&format!("{line}\n"));
                 } else {
-                    of_lines.err().line(&visible(line));
+                    of_lines.stderr().write_line(&make_visible(line));
                 }
             }),
         };
-        let plan = StagePlan::of_job(settings, listeners, clock, chance);
+        let plan = StagePlan::from_job(settings, listeners, clock, chance);
         Ok(plan.map(|plan| Self { plan: Arc::new(plan), outcomes: Arc::default() }))
     }
 
     /// Returns the parts of the run, which `stop` ends.
-    pub fn provided_parts(&self, stop: &Stop) -> ProvidedParts {
-        stage_parts(&self.plan, &self.outcomes, stop, false)
+    pub fn make_parts(&self, stop: &StopHandle) -> ProvidedParts {
+        make_stage_parts(&self.plan, &self.outcomes, stop, false)
     }
 
     /// Removes the dead letters that the run has sent, if the sheet knows of it.
-    pub fn finish(&self, ended: &Result<RunReport, AppError>) {
+    pub fn finish_run(&self, ended: &Result<RunReport, AppError>) {
         if matches!(ended, Ok(_) | Err(AppError::Run(RunError::Source { .. }))) {
             self.outcomes.remove_delivered();
         }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use miette::{Diagnostic, SourceSpan};
 
-use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::control_characters::make_visible;
 use crate::cli::streams::palette::Palette;
 
 /// Characters of a line that are shown at most.
@@ -53,7 +53,7 @@ impl Excerpt {
     }
 
     /// Returns the place as `file:line:column`.
-    pub(super) fn place(&self) -> String {
+    pub(super) fn format_place(&self) -> String {
         format!("{}:{}:{}", self.file, self.line, self.column)
     }
 
@@ -65,12 +65,13 @@ impl Excerpt {
             return;
         }
         let shown: String = self.text.chars().take(SHOWN_CHARS).collect();
-        let bar = palette.dimmed("│");
-        let _ = writeln!(out, "{indent}{} {bar} {}", palette.dimmed(&number), visible(&shown.replace('\t', " ")));
+        let bar = palette.mark_dimmed("│");
+        let _ =
+            writeln!(out, "{indent}{} {bar} {}", palette.mark_dimmed(&number), make_visible(&shown.replace('\t', " ")));
         let label = self.label.as_deref().filter(|label| !message.contains(label));
-        let label = label.map(|label| format!(" {}", visible(label))).unwrap_or_default();
+        let label = label.map(|label| format!(" {}", make_visible(label))).unwrap_or_default();
         let mark = format!("{}{}", "^".repeat(self.marked), label);
         let blanks = " ".repeat(number.len());
-        let _ = writeln!(out, "{indent}{blanks} {bar} {}{}", " ".repeat(column), palette.error(&mark));
+        let _ = writeln!(out, "{indent}{blanks} {bar} {}{}", " ".repeat(column), palette.mark_error(&mark));
     }
 }

@@ -10,7 +10,7 @@ use crate::check::repeated::RepeatedKeyScan;
 use crate::cli::exit::Exit;
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{RepeatedDocument, SCHEMA_VERSION};
-use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::control_characters::make_visible;
 use crate::cli::streams::palette::Palette;
 
 /// One line of a check.
@@ -77,7 +77,7 @@ struct CheckDocument<'a> {
 
 impl CheckOutput {
     /// Returns the JSON document.
-    pub fn document(&self) -> impl Serialize + '_ {
+    pub fn make_document(&self) -> impl Serialize + '_ {
         CheckDocument {
             schema_version: SCHEMA_VERSION,
             job: &self.job,
@@ -88,36 +88,36 @@ impl CheckOutput {
                 .repeated_keys
                 .as_ref()
                 .and_then(|repeated_keys| RepeatedDocument::from_repeats(&repeated_keys.repeats, repeated_keys.again)),
-            exit_code: self.exit().code(),
+            exit_code: self.choose_exit().code(),
         }
     }
 
     /// Returns the exit: that of the run, or 78 for problems that a run would not notice.
-    pub fn exit(&self) -> Exit {
+    pub fn choose_exit(&self) -> Exit {
         if self.exit == Exit::Ok && self.has_unnoticed { Exit::Config } else { self.exit }
     }
 
     /// Returns the text for people; it ends with a line break.
-    pub fn text(&self, palette: Palette) -> String {
+    pub fn format_text(&self, palette: Palette) -> String {
         let mut out = String::new();
         for line in &self.lines {
             let word = format!("{:<8}", line.verdict);
             let word = match line.verdict {
-                "ok" => palette.success(&word),
-                "warning" => palette.warn(&word),
-                _ => palette.error(&word),
+                "ok" => palette.mark_success(&word),
+                "warning" => palette.mark_warning(&word),
+                _ => palette.mark_error(&word),
             };
-            let _ = writeln!(out, "{word} {:<12}{}", line.subject, visible(&line.message));
+            let _ = writeln!(out, "{word} {:<12}{}", line.subject, make_visible(&line.message));
             if let Some(hint) = &line.hint {
-                let _ = writeln!(out, "{:<9}{:<12}{}", "", "", palette.dimmed(&visible(hint)));
+                let _ = writeln!(out, "{:<9}{:<12}{}", "", "", palette.mark_dimmed(&make_visible(hint)));
             }
         }
         for answer in self.probe.iter().flatten() {
             let word = format!("{:<8}", answer.outcome.replace('_', " "));
-            let word = if answer.outcome == "held" { palette.success(&word) } else { palette.warn(&word) };
+            let word = if answer.outcome == "held" { palette.mark_success(&word) } else { palette.mark_warning(&word) };
             let _ = writeln!(out, "{word} {}", answer.assumption);
             if answer.outcome != "held" {
-                let _ = writeln!(out, "{:<9}{}; {}", "", visible(&answer.seen), answer.meaning);
+                let _ = writeln!(out, "{:<9}{}; {}", "", make_visible(&answer.seen), answer.meaning);
             }
         }
         if self.leftovers > 0 {

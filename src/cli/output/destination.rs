@@ -4,13 +4,13 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::cli::streams::control_characters::visible;
-use crate::config::sections::sheet::target::{GOOGLE_API_URL, Target};
+use crate::cli::streams::control_characters::make_visible;
+use crate::config::sections::sheet::target::{GOOGLE_API_URL, SheetTarget};
 use crate::config::settings::Settings;
 
 /// A job's file, tab and spreadsheet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct JobDestination {
     /// The job's name.
     pub job: String,
     /// The job file, as typed.
@@ -53,14 +53,14 @@ impl Spreadsheet {
     pub fn from_settings(settings: &Settings) -> Self {
         let because = settings.choice.to_string();
         match &settings.target {
-            Target::Embedded { file } => Self::Embedded { file: file.display().to_string(), because },
-            Target::Google { id } if settings.api_url == GOOGLE_API_URL => Self::google(id, because),
-            Target::Google { id } => Self::Remote { id: id.clone(), url: None, because },
+            SheetTarget::Embedded { file } => Self::Embedded { file: file.display().to_string(), because },
+            SheetTarget::Google { id } if settings.api_url == GOOGLE_API_URL => Self::new_google(id, because),
+            SheetTarget::Google { id } => Self::Remote { id: id.clone(), url: None, because },
         }
     }
 
     /// Returns a spreadsheet of Google's service.
-    pub fn google(id: &str, because: String) -> Self {
+    pub fn new_google(id: &str, because: String) -> Self {
         let url = Some(format!("https://docs.google.com/spreadsheets/d/{id}/edit"));
         Self::Remote { id: id.to_owned(), url, because }
     }
@@ -75,15 +75,19 @@ impl fmt::Display for Spreadsheet {
     /// Writes the spreadsheet and the reason: `local file j.sheet, because no spreadsheet is set`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Embedded { file, because } => write!(f, "local file {}, because {}", visible(file), visible(because)),
-            Self::Remote { id, because, .. } => write!(f, "spreadsheet {}, because {}", visible(id), visible(because)),
+            Self::Embedded { file, because } => {
+                write!(f, "local file {}, because {}", make_visible(file), make_visible(because))
+            }
+            Self::Remote { id, because, .. } => {
+                write!(f, "spreadsheet {}, because {}", make_visible(id), make_visible(because))
+            }
         }
     }
 }
 
-impl Place {
+impl JobDestination {
     /// Returns the address or the command that shows the rows.
-    pub fn how_to_see(&self) -> String {
+    pub fn format_view_command(&self) -> String {
         match &self.spreadsheet {
             Spreadsheet::Remote { url: Some(url), .. } => url.clone(),
             _ => self.show(),
@@ -97,21 +101,21 @@ impl Place {
     }
 
     /// Returns the command that shows the failures.
-    pub fn how_to_see_failures(&self) -> String {
-        self.command_line("failures list")
+    pub fn format_failures_command(&self) -> String {
+        self.format_command("failures list")
     }
 
     /// Returns the command that retries failures.
-    pub fn how_to_retry(&self) -> String {
-        self.command_line("failures retry") + " KEY"
+    pub fn format_retry_command(&self) -> String {
+        self.format_command("failures retry") + " KEY"
     }
 
     fn show(&self) -> String {
-        self.command_line("show")
+        self.format_command("show")
     }
 
     /// Returns a command on this job, with the flags that chose the spreadsheet.
-    pub fn command_line(&self, command: &str) -> String {
+    pub fn format_command(&self, command: &str) -> String {
         let chosen = self.chosen_by.as_ref().map(|(flag, value)| (*flag, value));
         let env_file = self.env_file.as_ref().map(|file| ("--env-file", file));
         let flags = chosen.into_iter().chain(env_file);
@@ -139,9 +143,9 @@ mod tests {
     #[test]
     fn a_sheet_that_a_flag_chose_is_seen_with_that_flag() {
         let chosen_by = Some(("--embedded", "my week.sheet".to_owned()));
-        let place = Place { chosen_by, ..fixtures::place() };
-        assert_eq!(place.how_to_see(), "sheetkeep show fixtures/quakes.toml --embedded 'my week.sheet'");
-        assert!(place.how_to_see_failures().ends_with("--embedded 'my week.sheet'"));
+        let place = JobDestination { chosen_by, ..fixtures::make_place() };
+        assert_eq!(place.format_view_command(), "sheetkeep show fixtures/quakes.toml --embedded 'my week.sheet'");
+        assert!(place.format_failures_command().ends_with("--embedded 'my week.sheet'"));
     }
 
     #[test]

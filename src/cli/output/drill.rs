@@ -9,9 +9,9 @@ use serde::Serialize;
 use crate::app::drill::outcome::{DrillOutcome, StepRuns};
 use crate::cli::args::jobs::drill::DrillArgs;
 use crate::cli::exit::Exit;
-use crate::cli::format::{format_count, format_number, shell_safe};
+use crate::cli::format::{format_count, format_number, make_shell_safe};
 use crate::cli::output::json::SCHEMA_VERSION;
-use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::control_characters::make_visible;
 
 /// A step or a stage that runs a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl DrillOutput {
             units,
             is_real: args.really,
             seeds: Vec::new(),
-            planned: args.chosen_seeds().len(),
+            planned: args.list_seeds().len(),
             programs,
             failing: 0,
         }
@@ -132,7 +132,7 @@ impl DrillOutput {
     }
 
     /// Returns the line before the first drill.
-    pub fn heading(&self) -> String {
+    pub fn format_heading(&self) -> String {
         let DrilledUnits { count, is_cut, name } = self.units;
         let first = if is_cut { "the first " } else { "" };
         let units = format_count(count as u64, name);
@@ -145,7 +145,7 @@ impl DrillOutput {
             (_, true) => "programs really run".to_owned(),
         };
         let drills = format_count(self.planned as u64, "drill");
-        let job = visible(&self.job);
+        let job = make_visible(&self.job);
         let mut text = format!("{drills} of {job}: {first}{units}, on a sheet in memory; {effects}");
         if self.failing > 0 {
             let _ = write!(text, "\n  {} of them fail without any mishap", format_number(self.failing));
@@ -154,16 +154,16 @@ impl DrillOutput {
     }
 
     /// Returns the line of one drill.
-    pub fn line(seed: u64, outcome: &DrillOutcome) -> String {
+    pub fn format_line(seed: u64, outcome: &DrillOutcome) -> String {
         let moments = if outcome.moments.is_empty() { "undisturbed".to_owned() } else { outcome.moments.join("; ") };
         let runs = format_count(outcome.runs, "run");
         let (doubled, lost) = (outcome.doubled, outcome.lost);
-        let mut text = format!("seed {seed}: {} … {runs}, {doubled} doubled, {lost} lost", visible(&moments));
+        let mut text = format!("seed {seed}: {} … {runs}, {doubled} doubled, {lost} lost", make_visible(&moments));
         if outcome.in_doubt > 0 {
             let _ = write!(text, ", {} in doubt", outcome.in_doubt);
         }
         if let Some(error) = &outcome.error {
-            let _ = write!(text, ", not recovered: {}", visible(error));
+            let _ = write!(text, ", not recovered: {}", make_visible(error));
         }
         text
     }
@@ -172,11 +172,11 @@ impl DrillOutput {
         self.units.name == "stage"
     }
 
-    fn sum(&self, of: impl Fn(&DrillOutcome) -> u64) -> u64 {
+    fn sum_outcomes(&self, of: impl Fn(&DrillOutcome) -> u64) -> u64 {
         self.seeds.iter().map(|(_, outcome)| of(outcome)).sum()
     }
 
-    fn steps(&self) -> Vec<StepSums> {
+    fn sum_steps(&self) -> Vec<StepSums> {
         let mut sums: Vec<StepSums> = Vec::new();
         for (seed, outcome) in &self.seeds {
             for step in &outcome.steps {
@@ -201,27 +201,27 @@ impl DrillOutput {
         sums
     }
 
-    fn program(&self, step: &str) -> Option<&ProgramSteps> {
+    fn find_program(&self, step: &str) -> Option<&ProgramSteps> {
         self.programs.iter().find(|program| program.step == step)
     }
 
     /// Returns what is wrong with the job, one sentence each.
-    pub fn findings(&self) -> Vec<String> {
+    pub fn describe_findings(&self) -> Vec<String> {
         let mut findings = Vec::new();
         for (seed, outcome) in self.seeds.iter().filter(|(_, outcome)| !outcome.is_exact()) {
             let what = match &outcome.error {
-                Some(error) => format!("the job did not recover: {}", visible(error)),
+                Some(error) => format!("the job did not recover: {}", make_visible(error)),
                 None if outcome.wrong_files > 0 => {
                     let files = format_count(outcome.wrong_files, "file");
                     format!("{files} of stages missing, incomplete, or not as in an undisturbed run")
                 }
                 None => format!("{} doubled, {} lost", format_count(outcome.doubled, "row"), outcome.lost),
             };
-            let job = shell_safe(&self.job_file);
+            let job = make_shell_safe(&self.job_file);
             findings.push(format!("seed {seed}: {what}; to play it again: sheetkeep drill {job} --seed {seed}"));
         }
-        for sum in self.steps().iter().filter(|sum| sum.runs.repeated_items > 0) {
-            let Some(program) = self.program(&sum.runs.step) else { continue };
+        for sum in self.sum_steps().iter().filter(|sum| sum.runs.repeated_items > 0) {
+            let Some(program) = self.find_program(&sum.runs.step) else { continue };
             if program.may_repeat() {
                 continue;
             }
@@ -229,22 +229,22 @@ impl DrillOutput {
                 findings.push(format!(
                     "stage {} is not idempotent: it ran more than once in {} of {}, {} in seed {}; its command \
                      does not read SHEETKEEP_IDEMPOTENCY_KEY",
-                    visible(&sum.runs.step),
+                    make_visible(&sum.runs.step),
                     sum.drills,
                     format_count(self.seeds.len() as u64, "drill"),
-                    times(sum.runs.most_repeats + 1),
+                    format_times(sum.runs.most_repeats + 1),
                     sum.worst_seed
                 ));
                 continue;
             }
             findings.push(format!(
                 "step {} is not idempotent: it ran more than once for {} in {} of {}, {} for {} in seed {}; its program does not read SHEETKEEP_IDEMPOTENCY_KEY",
-                visible(&sum.runs.step),
+                make_visible(&sum.runs.step),
                 format_count(sum.runs.repeated_items, "item"),
                 sum.drills,
                 format_count(self.seeds.len() as u64, "drill"),
-                times(sum.runs.most_repeats + 1),
-                visible(sum.runs.example.as_deref().unwrap_or("one item")),
+                format_times(sum.runs.most_repeats + 1),
+                make_visible(sum.runs.example.as_deref().unwrap_or("one item")),
                 sum.worst_seed
             ));
         }
@@ -252,17 +252,17 @@ impl DrillOutput {
     }
 
     /// Returns the lines after the last drill.
-    pub fn summary(&self) -> String {
+    pub fn format_summary(&self) -> String {
         let mut text = String::new();
         let drills = self.seeds.len() as u64;
-        for sum in self.steps().iter().filter(|sum| sum.runs.is_outside) {
+        for sum in self.sum_steps().iter().filter(|sum| sum.runs.is_outside) {
             let repeated = |count: u64| {
                 if self.has_stages() {
                     return format!("more than once in {} of {}", sum.drills, format_count(drills, "drill"));
                 }
                 format!("more than once for {}", format_count(count, "item"))
             };
-            let repeats = match (sum.runs.repeated_items, self.program(&sum.runs.step)) {
+            let repeats = match (sum.runs.repeated_items, self.find_program(&sum.runs.step)) {
                 (0, _) if self.has_stages() => "never more than once".to_owned(),
                 (0, _) => "never twice for one item".to_owned(),
                 (count, Some(program)) if program.may_repeat() => {
@@ -279,38 +279,38 @@ impl DrillOutput {
             };
             let what = if self.has_stages() { "stage" } else { "step" };
             let runs = format_count(sum.runs.runs, "run");
-            let _ = writeln!(text, "{what} {}: {runs}, {repeats}", visible(&sum.runs.step));
+            let _ = writeln!(text, "{what} {}: {runs}, {repeats}", make_visible(&sum.runs.step));
         }
-        let changed = self.sum(|outcome| outcome.changed);
+        let changed = self.sum_outcomes(|outcome| outcome.changed);
         if changed > 0 {
             let rows = format_count(changed, "row");
             let _ = writeln!(text, "{rows} with another content than in an undisturbed run: a step reads the clock");
         }
-        let in_doubt = self.sum(|outcome| outcome.in_doubt);
+        let in_doubt = self.sum_outcomes(|outcome| outcome.in_doubt);
         if in_doubt > 0 {
             let items = format_count(in_doubt, "item");
             let _ = writeln!(text, "{items} in doubt, left to a person as at-most-once asks");
         }
-        for finding in self.findings() {
+        for finding in self.describe_findings() {
             let _ = writeln!(text, "finding: {finding}");
         }
         let _ = writeln!(
             text,
             "{}: {}, {} answered with 429, {} lost, {} of a second machine, {}: {} doubled, {} lost",
             format_count(self.seeds.len() as u64, "drill"),
-            format_count(self.sum(|outcome| outcome.kills), "kill"),
-            format_count(self.sum(|outcome| outcome.throttled_calls), "call"),
-            lost_replies_words(self.sum(|outcome| outcome.lost_replies)),
-            format_count(self.sum(|outcome| outcome.second_runs), "run"),
-            format_count(self.sum(|outcome| outcome.sorts), "sort"),
-            format_number(self.sum(|outcome| outcome.doubled)),
-            format_number(self.sum(|outcome| outcome.lost)),
+            format_count(self.sum_outcomes(|outcome| outcome.kills), "kill"),
+            format_count(self.sum_outcomes(|outcome| outcome.throttled_calls), "call"),
+            describe_lost_replies(self.sum_outcomes(|outcome| outcome.lost_replies)),
+            format_count(self.sum_outcomes(|outcome| outcome.second_runs), "run"),
+            format_count(self.sum_outcomes(|outcome| outcome.sorts), "sort"),
+            format_number(self.sum_outcomes(|outcome| outcome.doubled)),
+            format_number(self.sum_outcomes(|outcome| outcome.lost)),
         );
         text
     }
 
     /// Returns the JSON document.
-    pub fn json(&self, exit: Exit) -> String {
+    pub fn format_json(&self, exit: Exit) -> String {
         let drills = self.seeds.iter().map(|(seed, outcome)| DrillSeedDocument {
             seed: *seed,
             moments: &outcome.moments,
@@ -319,8 +319,8 @@ impl DrillOutput {
             lost: outcome.lost,
             error: outcome.error.as_deref(),
         });
-        let steps = self.steps().into_iter().map(|sum| DrillStepDocument {
-            reads_idempotency_key: self.program(&sum.runs.step).map(|program| program.reads_key),
+        let steps = self.sum_steps().into_iter().map(|sum| DrillStepDocument {
+            reads_idempotency_key: self.find_program(&sum.runs.step).map(|program| program.reads_key),
             step: sum.runs.step,
             outside: sum.runs.is_outside,
             runs: sum.runs.runs,
@@ -332,28 +332,28 @@ impl DrillOutput {
             job: &self.job,
             records: self.units.count,
             seeds: self.seeds.len(),
-            kills: self.sum(|outcome| outcome.kills),
-            throttled_calls: self.sum(|outcome| outcome.throttled_calls),
-            lost_replies: self.sum(|outcome| outcome.lost_replies),
-            second_runs: self.sum(|outcome| outcome.second_runs),
-            sorts: self.sum(|outcome| outcome.sorts),
-            doubled: self.sum(|outcome| outcome.doubled),
-            lost: self.sum(|outcome| outcome.lost),
-            changed: self.sum(|outcome| outcome.changed),
-            in_doubt: self.sum(|outcome| outcome.in_doubt),
+            kills: self.sum_outcomes(|outcome| outcome.kills),
+            throttled_calls: self.sum_outcomes(|outcome| outcome.throttled_calls),
+            lost_replies: self.sum_outcomes(|outcome| outcome.lost_replies),
+            second_runs: self.sum_outcomes(|outcome| outcome.second_runs),
+            sorts: self.sum_outcomes(|outcome| outcome.sorts),
+            doubled: self.sum_outcomes(|outcome| outcome.doubled),
+            lost: self.sum_outcomes(|outcome| outcome.lost),
+            changed: self.sum_outcomes(|outcome| outcome.changed),
+            in_doubt: self.sum_outcomes(|outcome| outcome.in_doubt),
             steps: steps.collect(),
             drills: drills.collect(),
-            findings: self.findings(),
+            findings: self.describe_findings(),
             exit_code: exit.code(),
         };
         serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
     }
 }
 
-fn times(count: u64) -> String {
+fn format_times(count: u64) -> String {
     if count == 2 { "twice".to_owned() } else { format!("{count} times") }
 }
 
-fn lost_replies_words(count: u64) -> String {
+fn describe_lost_replies(count: u64) -> String {
     if count == 1 { "1 response".to_owned() } else { format!("{count} responses") }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cli::output::destination::{Place, Spreadsheet};
+use crate::cli::output::destination::{JobDestination, Spreadsheet};
 use crate::cli::streams::captured::CapturedOutput;
 use crate::cli::streams::output_stream::OutputStyle;
 use crate::cli::streams::terminal::Terminal;
@@ -55,7 +55,7 @@ pub fn report() -> RunReport {
 }
 
 /// The same run, with three failed items and two 429 responses.
-pub fn partial() -> RunReport {
+pub fn make_partial_report() -> RunReport {
     let mut report = report();
     report.run.status = RunStatus::Partial;
     report.run.counts = Counts { read: 1_707, new: 1_500, skipped: 204, failed: 3, recovered: 2, retries: 1 };
@@ -66,8 +66,8 @@ pub fn partial() -> RunReport {
 }
 
 /// The local file of the README's job.
-pub fn place() -> Place {
-    Place {
+pub fn make_place() -> JobDestination {
+    JobDestination {
         env_file: None,
         job: "quakes".into(),
         job_file: "fixtures/quakes.toml".into(),
@@ -81,13 +81,13 @@ pub fn place() -> Place {
 }
 
 /// Streams that are not terminals, and what is written to them.
-pub fn pipes() -> (Arc<Terminal>, CapturedOutput) {
+pub fn make_pipes() -> (Arc<Terminal>, CapturedOutput) {
     let manner = OutputStyle { is_terminal: false, has_colour: false, width: 80 };
-    Terminal::captured(manner, manner)
+    Terminal::new_captured(manner, manner)
 }
 
 /// The `n`-th failure.
-pub fn failure(n: u64) -> Event {
+pub fn make_failure(n: u64) -> Event {
     Event::ItemFailed {
         key: Key::new(format!("us7000{n:03}")).expect("a valid key"),
         place: format!("feed.json:{n} (record {n})"),

@@ -6,8 +6,8 @@
 use serde::Serialize;
 
 use crate::cli::exit::Exit;
-use crate::cli::output::destination::{Place, Spreadsheet};
-use crate::ledger::items::repeated_keys::{RepeatedKey, RepeatedKeys, which_counts};
+use crate::cli::output::destination::{JobDestination, Spreadsheet};
+use crate::ledger::items::repeated_keys::{RepeatedKey, RepeatedKeys, name_counted_record};
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::runs::event::{RetryCounts, RunReport, SkipCounts};
 use crate::ledger::runs::held_changes::HeldReport;
@@ -149,7 +149,7 @@ impl<'a> RepeatedDocument<'a> {
             places: one.places.each_ref().map(String::as_str),
         };
         let first = repeats.listed.iter().map(document).collect();
-        (repeats.keys > 0).then(|| Self { count: repeats.keys, counts: which_counts(again), first })
+        (repeats.keys > 0).then(|| Self { count: repeats.keys, counts: name_counted_record(again), first })
     }
 }
 
@@ -158,7 +158,7 @@ impl<'a> RunDocument<'a> {
     /// ones.
     pub fn new(
         report: &'a RunReport,
-        place: &'a Place,
+        place: &'a JobDestination,
         exit: Exit,
         failures: &'a [FailureDocument],
         left_out: u64,
@@ -208,7 +208,7 @@ impl<'a> RunDocument<'a> {
 }
 
 /// Returns `document` on one line, with a line break.
-pub fn json_line(document: &impl Serialize) -> String {
+pub fn format_json_line(document: &impl Serialize) -> String {
     let mut text = serde_json::to_string(document).expect("our documents have text keys and no other failure");
     text.push('\n');
     text
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     #[expect(clippy::too_many_lines, reason = "the whole document")]
     fn the_document_of_a_run_is_frozen() {
-        let (report, place) = (fixtures::partial(), fixtures::place());
+        let (report, place) = (fixtures::make_partial_report(), fixtures::make_place());
         let failures = [FailureDocument {
             key: "us7000abc".into(),
             place: "feed.json (record 7)".into(),
@@ -291,6 +291,6 @@ mod tests {
           "exit_code": 3
         }
         "#);
-        assert_eq!(json_line(&document).matches('\n').count(), 1);
+        assert_eq!(format_json_line(&document).matches('\n').count(), 1);
     }
 }

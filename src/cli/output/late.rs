@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::cli::exit::Exit;
 use crate::cli::format::{format_duration, format_number};
 use crate::cli::output::json::SCHEMA_VERSION;
-use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::control_characters::make_visible;
 use crate::cli::streams::palette::Palette;
 use crate::schedule::explanation::explain_time;
 use crate::schedule::job_schedule::{JobSchedule, Occurrence};
@@ -75,7 +75,7 @@ struct LateJobDocument<'a> {
 
 impl LateLine {
     /// Creates the line of a job that was judged.
-    pub fn judged(
+    pub fn from_verdict(
         (job, job_file): (String, Option<String>),
         schedule: Option<&JobSchedule>,
         max_age_ms: Option<u64>,
@@ -86,7 +86,7 @@ impl LateLine {
             job,
             job_file,
             state: report.state,
-            message: message(schedule, max_age_ms, report, summary),
+            message: describe_lateness(schedule, max_age_ms, report, summary),
             hint: None,
             last_success: summary.last_success.map(|run| run.ended_at),
             age_ms: report.age_ms,
@@ -97,7 +97,7 @@ impl LateLine {
     }
 
     /// Creates the line of a job that can't be read.
-    pub fn unknown((job, job_file): (String, Option<String>), message: String, hint: Option<String>) -> Self {
+    pub fn from_error((job, job_file): (String, Option<String>), message: String, hint: Option<String>) -> Self {
         let state = LatenessState::Unknown;
         let (last_success, age_ms, expected, next, failures_in_a_row) = (None, None, None, None, 0);
         Self { job, job_file, state, message, hint, last_success, age_ms, expected, next, failures_in_a_row }
@@ -105,7 +105,7 @@ impl LateLine {
 }
 
 /// Returns why a job is in its state, and its next time.
-fn message(
+fn describe_lateness(
     schedule: Option<&JobSchedule>,
     max_age_ms: Option<u64>,
     report: &LatenessReport,
@@ -134,7 +134,7 @@ fn message(
         LatenessState::Degraded => vec![format!("{success}, and it was degraded, or items of it failed")],
         _ => vec![success],
     };
-    if let Some(at) = report.expected.and_then(|expected| local_time(schedule, &expected)) {
+    if let Some(at) = report.expected.and_then(|expected| format_local_time(schedule, &expected)) {
         parts.insert(0, format!("expected {at}"));
     }
     if summary.failures_in_a_row > 0 {
@@ -142,7 +142,7 @@ fn message(
         parts.push(format!("failed runs in a row: {}{pauses}", summary.failures_in_a_row));
     }
     parts.extend(report.outgrown.map(|outgrown| outgrown.sentence()));
-    if let Some(at) = report.next.and_then(|next| local_time(schedule, &next)) {
+    if let Some(at) = report.next.and_then(|next| format_local_time(schedule, &next)) {
         parts.push(format!("next {at}"));
     }
     parts.join("; ")
@@ -158,37 +158,37 @@ fn format_age(ms: u64) -> String {
 }
 
 /// Returns the logical time of an occurrence in its zone and in UTC.
-fn local_time(schedule: Option<&JobSchedule>, occurrence: &Occurrence) -> Option<String> {
+fn format_local_time(schedule: Option<&JobSchedule>, occurrence: &Occurrence) -> Option<String> {
     let time = explain_time(occurrence.scheduled_for, &schedule?.zone)?;
     Some(format!("{} ({})", time.local, time.utc))
 }
 
 impl LateOutput {
     /// Returns the JSON document.
-    pub fn document(&self) -> impl Serialize + '_ {
+    pub fn make_document(&self) -> impl Serialize + '_ {
         let worst = crate::schedule::lateness::find_worst_state(self.lines.iter().map(|line| line.state));
         LateDocument {
             schema_version: SCHEMA_VERSION,
             state: worst.as_str(),
-            jobs: self.lines.iter().map(LateLine::document).collect(),
+            jobs: self.lines.iter().map(LateLine::make_document).collect(),
             exit_code: self.exit.code(),
         }
     }
 
     /// Returns the text for people; it ends with a line break.
-    pub fn text(&self, palette: Palette) -> String {
+    pub fn format_text(&self, palette: Palette) -> String {
         let mut out = String::new();
         let width = self.lines.iter().map(|line| line.job.chars().count()).max().unwrap_or_default();
         for line in &self.lines {
             let word = format!("{:<9}", line.state.as_str());
             let word = match line.state {
-                LatenessState::Ok => palette.success(&word),
-                LatenessState::Paused | LatenessState::Degraded | LatenessState::Unknown => palette.warn(&word),
-                _ => palette.error(&word),
+                LatenessState::Ok => palette.mark_success(&word),
+                LatenessState::Paused | LatenessState::Degraded | LatenessState::Unknown => palette.mark_warning(&word),
+                _ => palette.mark_error(&word),
             };
-            let _ = writeln!(out, "{word} {:<width$}  {}", visible(&line.job), visible(&line.message));
+            let _ = writeln!(out, "{word} {:<width$}  {}", make_visible(&line.job), make_visible(&line.message));
             if let Some(hint) = &line.hint {
-                let _ = writeln!(out, "{:<9} {:<width$}  {}", "", "", palette.dimmed(&visible(hint)));
+                let _ = writeln!(out, "{:<9} {:<width$}  {}", "", "", palette.mark_dimmed(&make_visible(hint)));
             }
         }
         out
@@ -196,7 +196,7 @@ impl LateOutput {
 }
 
 impl LateLine {
-    fn document(&self) -> LateJobDocument<'_> {
+    fn make_document(&self) -> LateJobDocument<'_> {
         LateJobDocument {
             job: &self.job,
             job_file: self.job_file.as_deref(),

@@ -10,10 +10,10 @@ use serde::Serialize;
 use crate::app::plan::run_plan::RunPlan;
 use crate::check::rerun::{RerunPrediction, RerunVerdict};
 use crate::cli::format::{format_count, format_number, format_share};
-use crate::cli::output::cell_value::{cell_value, value_text};
-use crate::cli::output::destination::{Place, Spreadsheet};
+use crate::cli::output::cell_value::{convert_cell, format_value};
+use crate::cli::output::destination::{JobDestination, Spreadsheet};
 use crate::cli::output::json::{HeldDocument, SCHEMA_VERSION};
-use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::control_characters::make_visible;
 use crate::cli::streams::palette::Palette;
 use crate::ledger::runs::capacity::CELL_LIMIT;
 use crate::sheets_client::calls::quota::CallRates;
@@ -29,7 +29,7 @@ pub struct PlanOutput<'a> {
     /// What happens if each step runs twice.
     pub reruns: Vec<RerunPrediction>,
     /// Where the rows would be.
-    pub place: &'a Place,
+    pub place: &'a JobDestination,
     /// The rates at which calls are made.
     pub pacing: CallRates,
 }
@@ -120,7 +120,7 @@ struct RerunDocument<'a> {
 
 impl PlanOutput<'_> {
     /// Returns the JSON document.
-    pub fn document(&self) -> impl Serialize + '_ {
+    pub fn make_document(&self) -> impl Serialize + '_ {
         let (report, effects) = (&self.plan.report, &self.plan.effects);
         let counts = &report.run.counts;
         let failures = self.plan.failures.iter().map(|failure| PlannedFailureDocument {
@@ -153,32 +153,32 @@ impl PlanOutput<'_> {
                 .map(|(step, values)| ProgramDocument { step, values: *values })
                 .collect(),
             calls: PlannedCallsDocument {
-                reads: self.reads(),
+                reads: self.count_reads(),
                 writes: effects.writes,
-                minutes_at_quota: self.minutes_at_quota(),
+                minutes_at_quota: self.estimate_minutes(),
             },
             cells: CellsDocument { before: effects.cells_before, after: effects.cells_after, limit: CELL_LIMIT },
             failures: failures.collect(),
-            sample: effects.sample.iter().map(sample_document).collect(),
-            reruns: self.reruns.iter().map(rerun_document).collect(),
+            sample: effects.sample.iter().map(make_sample_document).collect(),
+            reruns: self.reruns.iter().map(make_rerun_document).collect(),
             held: report.held.as_ref().map(HeldDocument::new),
             warnings: &self.plan.warnings,
         }
     }
 
     /// Returns the text for people; it ends with a line break.
-    pub fn text(&self, palette: Palette) -> String {
+    pub fn format_text(&self, palette: Palette) -> String {
         let mut out = String::new();
-        let job = palette.emphasis(&visible(&self.place.job));
+        let job = palette.mark_emphasis(&make_visible(&self.place.job));
         let _ = writeln!(out, "{job}  a run would do this; nothing was written");
-        for line in self.facts() {
-            let _ = writeln!(out, "  {}", visible(&line));
+        for line in self.describe_counts() {
+            let _ = writeln!(out, "  {}", make_visible(&line));
         }
         for warning in &self.plan.warnings {
-            let _ = writeln!(out, "  {}", palette.warn(&format!("warning: {}", visible(warning))));
+            let _ = writeln!(out, "  {}", palette.mark_warning(&format!("warning: {}", make_visible(warning))));
         }
-        for failure in self.failure_lines() {
-            let _ = writeln!(out, "  {}", palette.error(&visible(&failure)));
+        for failure in self.format_failures() {
+            let _ = writeln!(out, "  {}", palette.mark_error(&make_visible(&failure)));
         }
         let _ = writeln!(out, "  in {}", self.place.spreadsheet);
         if !self.plan.effects.sample.is_empty() {
@@ -186,35 +186,35 @@ impl PlanOutput<'_> {
         }
         for row in &self.plan.effects.sample {
             let sign = if row.is_update { '~' } else { '+' };
-            let _ = writeln!(out, "  {sign} {}", visible(&shortened(&cells_text(row))));
+            let _ = writeln!(out, "  {sign} {}", make_visible(&shorten_text(&format_cells(row))));
         }
-        let _ = writeln!(out, "\n{}", self.rerun_table(palette));
+        let _ = writeln!(out, "\n{}", self.format_rerun_table(palette));
         out
     }
 
     /// Returns the plan as Markdown; it ends with a line break.
-    pub fn note(&self) -> String {
-        let mut out = format!("## Plan of job {}\n\n", markdown(&self.place.job));
-        for line in self.facts() {
-            let _ = writeln!(out, "- {}", markdown(&line));
+    pub fn format_markdown(&self) -> String {
+        let mut out = format!("## Plan of job {}\n\n", escape_markdown(&self.place.job));
+        for line in self.describe_counts() {
+            let _ = writeln!(out, "- {}", escape_markdown(&line));
         }
-        let _ = writeln!(out, "- in {}", markdown(&self.place.spreadsheet.to_string()));
+        let _ = writeln!(out, "- in {}", escape_markdown(&self.place.spreadsheet.to_string()));
         for warning in &self.plan.warnings {
-            let _ = writeln!(out, "- **warning:** {}", markdown(warning));
+            let _ = writeln!(out, "- **warning:** {}", escape_markdown(warning));
         }
-        for failure in self.failure_lines() {
-            let _ = writeln!(out, "- {}", markdown(&failure));
+        for failure in self.format_failures() {
+            let _ = writeln!(out, "- {}", escape_markdown(&failure));
         }
         out.push_str("\n| step | what it does | if it runs twice | what to add |\n|---|---|---|---|\n");
         for one in &self.reruns {
-            let cells = [&one.step, &one.action, &verdict_text(one), &one.to_add].map(|cell| markdown(cell));
+            let cells = [&one.step, &one.action, &describe_verdict(one), &one.to_add].map(|cell| escape_markdown(cell));
             let _ = writeln!(out, "| {} |", cells.join(" | "));
         }
         out
     }
 
     /// Returns the counts in words, a line each.
-    fn facts(&self) -> Vec<String> {
+    fn describe_counts(&self) -> Vec<String> {
         let (report, effects) = (&self.plan.report, &self.plan.effects);
         let counts = &report.run.counts;
         let mut facts = vec![format!(
@@ -250,9 +250,9 @@ impl PlanOutput<'_> {
         }
         facts.push(format!(
             "calls: about {} and {}{}",
-            format_count(self.reads(), "read"),
+            format_count(self.count_reads(), "read"),
             format_count(effects.writes, "write"),
-            self.quota_text(),
+            self.describe_quota(),
         ));
         facts.push(format!(
             "cells: {} now, {} after it, of {} ({})",
@@ -264,7 +264,7 @@ impl PlanOutput<'_> {
         facts
     }
 
-    fn failure_lines(&self) -> Vec<String> {
+    fn format_failures(&self) -> Vec<String> {
         let listed = self.plan.failures.iter().map(|failure| {
             let (key, place, step) = (&failure.key, &failure.place, &failure.step);
             format!("would fail: {key} ({place}), step {step}: {}", failure.error)
@@ -275,29 +275,29 @@ impl PlanOutput<'_> {
     }
 
     /// Returns the read calls of the run, about those of the plan itself.
-    fn reads(&self) -> u64 {
+    fn count_reads(&self) -> u64 {
         self.plan.report.reads + self.plan.effects.probe_reads
     }
 
-    fn minutes_at_quota(&self) -> u64 {
+    fn estimate_minutes(&self) -> u64 {
         let minutes = |calls: u64, rate: Option<u32>| rate.map_or(0, |rate| calls / u64::from(rate.max(1)));
-        let reads = minutes(self.reads(), self.pacing.reads_per_minute);
+        let reads = minutes(self.count_reads(), self.pacing.reads_per_minute);
         reads.max(minutes(self.plan.effects.writes, self.pacing.writes_per_minute))
     }
 
-    fn quota_text(&self) -> String {
-        match (self.pacing.writes_per_minute, self.minutes_at_quota()) {
+    fn describe_quota(&self) -> String {
+        match (self.pacing.writes_per_minute, self.estimate_minutes()) {
             (None, _) => String::new(),
             (Some(_), 0) => ", less than a minute of the quota".to_owned(),
             (Some(_), minutes) => format!(", about {} of the quota", format_count(minutes, "minute")),
         }
     }
 
-    fn rerun_table(&self, palette: Palette) -> String {
+    fn format_rerun_table(&self, palette: Palette) -> String {
         let header = ["step", "what it does", "if it runs twice", "what to add"].map(str::to_owned);
         let rows = self.reruns.iter().map(|one| {
-            [one.step.clone(), one.action.clone(), verdict_text(one), one.to_add.clone()]
-                .map(|cell| visible(&cell).into_owned())
+            [one.step.clone(), one.action.clone(), describe_verdict(one), one.to_add.clone()]
+                .map(|cell| make_visible(&cell).into_owned())
         });
         let rows: Vec<[String; 4]> = std::iter::once(header).chain(rows).collect();
         let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
@@ -307,19 +307,19 @@ impl PlanOutput<'_> {
             cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         let mut lines = rows.iter().map(line);
-        let header = lines.next().map(|line| palette.emphasis(&line)).unwrap_or_default();
+        let header = lines.next().map(|line| palette.mark_emphasis(&line)).unwrap_or_default();
         std::iter::once(header).chain(lines).collect::<Vec<_>>().join("\n")
     }
 }
 
-fn verdict_text(one: &RerunPrediction) -> String {
+fn describe_verdict(one: &RerunPrediction) -> String {
     match one.verdict {
         RerunVerdict::Safe => format!("safe: {}", one.why),
         RerunVerdict::SafeWithKey | RerunVerdict::NotSafe => one.why.clone(),
     }
 }
 
-fn rerun_document(one: &RerunPrediction) -> RerunDocument<'_> {
+fn make_rerun_document(one: &RerunPrediction) -> RerunDocument<'_> {
     RerunDocument {
         step: &one.step,
         action: &one.action,
@@ -329,21 +329,21 @@ fn rerun_document(one: &RerunPrediction) -> RerunDocument<'_> {
     }
 }
 
-fn sample_document(row: &SampleRow) -> SampleDocument<'_> {
-    let cells = row.cells.iter().map(|(name, cell)| (name.clone(), cell_value(cell)));
+fn make_sample_document(row: &SampleRow) -> SampleDocument<'_> {
+    let cells = row.cells.iter().map(|(name, cell)| (name.clone(), convert_cell(cell)));
     SampleDocument { key: &row.key, action: if row.is_update { "update" } else { "insert" }, cells: cells.collect() }
 }
 
-fn cells_text(row: &SampleRow) -> String {
+fn format_cells(row: &SampleRow) -> String {
     let cells = row
         .cells
         .iter()
         .filter(|(_, cell)| !cell.is_empty())
-        .map(|(name, cell)| format!("{name}: {}", value_text(&cell_value(cell))));
+        .map(|(name, cell)| format!("{name}: {}", format_value(&convert_cell(cell))));
     cells.collect::<Vec<_>>().join(" · ")
 }
 
-fn shortened(text: &str) -> String {
+fn shorten_text(text: &str) -> String {
     match text.char_indices().nth(SAMPLE_CHARS) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text.to_owned(),
@@ -351,9 +351,9 @@ fn shortened(text: &str) -> String {
 }
 
 /// Returns a text that Markdown shows as it is, also in a cell of a table.
-fn markdown(text: &str) -> String {
+fn escape_markdown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in visible(text).chars() {
+    for c in make_visible(text).chars() {
         if matches!(c, '|' | '*' | '_' | '`' | '<' | '>' | '[' | ']' | '\\' | '#') {
             out.push('\\');
         }

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::app::plan::plan_comparison::{CellDifference, PlanComparison};
 use crate::cli::format::{format_count, format_number};
-use crate::cli::output::cell_value::{cell_value, value_text};
+use crate::cli::output::cell_value::{convert_cell, format_value};
 use crate::cli::output::json::SCHEMA_VERSION;
-use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::control_characters::make_visible;
 use crate::cli::streams::palette::Palette;
 
 /// Characters of a value that are shown.
@@ -61,12 +61,12 @@ struct ExampleDocument<'a> {
 
 impl ComparisonOutput<'_> {
     /// Returns the JSON document.
-    pub fn document(&self) -> impl Serialize + '_ {
+    pub fn make_document(&self) -> impl Serialize + '_ {
         let all = self.comparison;
         let columns = all.columns.iter().map(|(column, difference)| ColumnDocument {
             column,
             rows: difference.rows,
-            examples: difference.examples.iter().map(example_document).collect(),
+            examples: difference.examples.iter().map(make_example_document).collect(),
         });
         ComparisonDocument {
             schema_version: SCHEMA_VERSION,
@@ -88,43 +88,51 @@ impl ComparisonOutput<'_> {
     }
 
     /// Returns the text for people; it ends with a line break.
-    pub fn text(&self, palette: Palette) -> String {
+    pub fn format_text(&self, palette: Palette) -> String {
         let all = self.comparison;
         let mut out = String::new();
-        let (old, new) = (visible(&self.old), visible(&self.new));
-        let _ = writeln!(out, "{}  {new} against {old}; nothing was written", palette.emphasis(&visible(self.job)));
+        let (old, new) = (make_visible(&self.old), make_visible(&self.new));
+        let _ = writeln!(
+            out,
+            "{}  {new} against {old}; nothing was written",
+            palette.mark_emphasis(&make_visible(self.job))
+        );
         let _ = writeln!(
             out,
             "  {} look different · {} the same · {} only in the old job · {} only in the new one",
-            palette.emphasis(&format_count(all.different, "row")),
+            palette.mark_emphasis(&format_count(all.different, "row")),
             format_number(all.same),
             format_number(all.only_old),
             format_number(all.only_new),
         );
         if all.failed.0 + all.failed.1 > 0 {
             let (before, after) = (format_number(all.failed.0), format_number(all.failed.1));
-            let _ = writeln!(out, "  {}", palette.warn(&format!("records that fail: {before} before, {after} now")));
+            let _ = writeln!(
+                out,
+                "  {}",
+                palette.mark_warning(&format!("records that fail: {before} before, {after} now"))
+            );
         }
         for note in &all.notes {
-            let _ = writeln!(out, "  {}", palette.warn(&visible(note)));
+            let _ = writeln!(out, "  {}", palette.mark_warning(&make_visible(note)));
         }
         for (column, difference) in &all.columns {
-            let _ = writeln!(out, "\n{}: {}", visible(column), format_count(difference.rows, "row"));
+            let _ = writeln!(out, "\n{}: {}", make_visible(column), format_count(difference.rows, "row"));
             for CellDifference { key, old, new } in &difference.examples {
-                let (old, new) = (shortened(&cell_value(old)), shortened(&cell_value(new)));
-                let _ = writeln!(out, "  {}: {} → {}", visible(key), visible(&old), visible(&new));
+                let (old, new) = (shorten_value(&convert_cell(old)), shorten_value(&convert_cell(new)));
+                let _ = writeln!(out, "  {}: {} → {}", make_visible(key), make_visible(&old), make_visible(&new));
             }
         }
         out
     }
 }
 
-fn example_document(example: &CellDifference) -> ExampleDocument<'_> {
-    ExampleDocument { key: &example.key, old: cell_value(&example.old), new: cell_value(&example.new) }
+fn make_example_document(example: &CellDifference) -> ExampleDocument<'_> {
+    ExampleDocument { key: &example.key, old: convert_cell(&example.old), new: convert_cell(&example.new) }
 }
 
-fn shortened(value: &serde_json::Value) -> String {
-    let text = if value.is_null() { "(blank)".to_owned() } else { value_text(value) };
+fn shorten_value(value: &serde_json::Value) -> String {
+    let text = if value.is_null() { "(blank)".to_owned() } else { format_value(value) };
     match text.char_indices().nth(VALUE_CHARS) {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
         None => text,

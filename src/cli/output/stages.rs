@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::app::stages::stage_state::{StageProgress, StageState};
 use crate::cli::format::format_count;
 use crate::cli::output::json::SCHEMA_VERSION;
-use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::control_characters::make_visible;
 
 /// The stages of one logical run.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,46 +47,51 @@ pub struct StagePlanDocument<'a> {
 impl StageList<'_> {
     /// Returns what a run would do: per stage what it does, what a second time does, how far it is.
     pub fn plan_text(&self) -> String {
-        let mut out = format!("{} for {}: what a run would do\n", visible(self.job), visible(self.run));
+        let mut out = format!("{} for {}: what a run would do\n", make_visible(self.job), make_visible(self.run));
         for state in self.stages {
-            let _ = writeln!(out, "  {}: {}", visible(&state.stage.name), visible(&what_it_does(state)));
-            let _ = writeln!(out, "    if it runs twice: {}", rerun_note(state));
-            let _ = writeln!(out, "    now: {}", visible(&progress_text(state)));
+            let _ = writeln!(out, "  {}: {}", make_visible(&state.stage.name), make_visible(&describe_action(state)));
+            let _ = writeln!(out, "    if it runs twice: {}", describe_rerun(state));
+            let _ = writeln!(out, "    now: {}", make_visible(&describe_progress(state)));
         }
         out.push_str("nothing was written\n");
         out
     }
 
     /// Returns how far the stages are, as lines of `status`.
-    pub fn status_text(&self) -> String {
+    pub fn format_status(&self) -> String {
         let mut out = String::new();
         for (at, state) in self.stages.iter().enumerate() {
             let label = if at == 0 { "stages" } else { "" };
-            let text = format!("{} {}", visible(&state.stage.name), visible(&progress_text(state)));
-            let run = if at == 0 { format!(" (of {})", visible(self.run)) } else { String::new() };
+            let text = format!("{} {}", make_visible(&state.stage.name), make_visible(&describe_progress(state)));
+            let run = if at == 0 { format!(" (of {})", make_visible(self.run)) } else { String::new() };
             let _ = writeln!(out, "  {label:<11} {text}{run}");
         }
         out
     }
 
     /// Returns the stages for machines.
-    pub fn documents(&self) -> Vec<StageDocument<'_>> {
-        self.stages.iter().map(StageDocument::of).collect()
+    pub fn make_documents(&self) -> Vec<StageDocument<'_>> {
+        self.stages.iter().map(StageDocument::from_state).collect()
     }
 
     /// Returns the plan for machines.
     pub fn plan_document(&self) -> StagePlanDocument<'_> {
-        StagePlanDocument { schema_version: SCHEMA_VERSION, job: self.job, run: self.run, stages: self.documents() }
+        StagePlanDocument {
+            schema_version: SCHEMA_VERSION,
+            job: self.job,
+            run: self.run,
+            stages: self.make_documents(),
+        }
     }
 }
 
 impl<'a> StageDocument<'a> {
-    fn of(state: &'a StageState) -> Self {
+    fn from_state(state: &'a StageState) -> Self {
         let (word, reason) = match &state.progress {
             StageProgress::Done => ("done", None),
             StageProgress::Open => ("open", None),
             StageProgress::Changed(why) => ("changed", Some(why.clone())),
-            StageProgress::Failed { .. } => ("failed", Some(progress_text(state))),
+            StageProgress::Failed { .. } => ("failed", Some(describe_progress(state))),
         };
         Self {
             stage: &state.stage.name,
@@ -95,12 +100,12 @@ impl<'a> StageDocument<'a> {
             input: state.input.as_deref(),
             state: word,
             reason,
-            if_it_runs_twice: rerun_note(state),
+            if_it_runs_twice: describe_rerun(state),
         }
     }
 }
 
-fn what_it_does(state: &StageState) -> String {
+fn describe_action(state: &StageState) -> String {
     let words: Vec<_> = state.stage.words.iter().map(|word| word.to_string_lossy()).collect();
     let command = words.join(" ");
     match (&state.stage.artifact, &state.input) {
@@ -111,7 +116,7 @@ fn what_it_does(state: &StageState) -> String {
     }
 }
 
-fn rerun_note(state: &StageState) -> &'static str {
+fn describe_rerun(state: &StageState) -> &'static str {
     match (&state.stage.artifact, &state.input) {
         (Some(_), _) => "its file is replaced as a whole",
         (None, Some(_)) => "it delivers the file again, with the same SHEETKEEP_IDEMPOTENCY_KEY",
@@ -119,7 +124,7 @@ fn rerun_note(state: &StageState) -> &'static str {
     }
 }
 
-fn progress_text(state: &StageState) -> String {
+fn describe_progress(state: &StageState) -> String {
     match &state.progress {
         StageProgress::Done => "already done, skipping".to_owned(),
         StageProgress::Open => "not done yet".to_owned(),

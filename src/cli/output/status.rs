@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use crate::app::inspect::job_overview::FailureCounts;
 use crate::cli::format::{format_count, format_duration, format_number, format_share};
-use crate::cli::output::destination::{Place, Spreadsheet};
+use crate::cli::output::destination::{JobDestination, Spreadsheet};
 use crate::cli::output::json::SCHEMA_VERSION;
-use crate::cli::output::run::summary::status_symbol;
-use crate::cli::streams::control_characters::visible;
+use crate::cli::output::run::summary::choose_status_symbol;
+use crate::cli::streams::control_characters::make_visible;
 use crate::cli::streams::palette::Palette;
 use crate::ledger::leases::lease::Holder;
 use crate::ledger::runs::capacity::{CELL_LIMIT, Forecast, is_tight};
@@ -26,7 +26,7 @@ const UNKNOWN: &str = "unknown";
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobStatus {
     /// The job's spreadsheet and tab.
-    pub place: Place,
+    pub place: JobDestination,
     /// The last run; `Some(None)` before the first run, `None` if it can't be read.
     pub last_run: Option<Option<Run>>,
     /// The lease holder, and the time at which the lease expires unless renewed.
@@ -57,7 +57,7 @@ struct StatusDocument<'a> {
     open_failures: Option<u64>,
     dead_failures: Option<u64>,
     skipped_failures: Option<u64>,
-    cells: CellsDocument,
+    cells: CellUseDocument,
     anomalies: &'a [String],
 }
 
@@ -87,7 +87,7 @@ struct HolderDocument<'a> {
 }
 
 #[derive(Serialize)]
-struct CellsDocument {
+struct CellUseDocument {
     used: u64,
     limit: u64,
     per_run: Option<u64>,
@@ -97,7 +97,7 @@ struct CellsDocument {
 
 impl JobStatus {
     /// Returns the JSON document.
-    pub fn document(&self) -> impl Serialize + '_ {
+    pub fn make_document(&self) -> impl Serialize + '_ {
         StatusDocument {
             schema_version: SCHEMA_VERSION,
             job: &self.place.job,
@@ -126,7 +126,7 @@ impl JobStatus {
             open_failures: self.failures.map(|failures| failures.open),
             dead_failures: self.failures.map(|failures| failures.exhausted),
             skipped_failures: self.failures.map(|failures| failures.skipped),
-            cells: CellsDocument {
+            cells: CellUseDocument {
                 used: self.cells,
                 limit: CELL_LIMIT,
                 per_run: self.forecast.map(|forecast| forecast.cells_a_run),
@@ -138,22 +138,26 @@ impl JobStatus {
     }
 
     /// Returns the text for people at `now`; it ends with a line break.
-    pub fn text(&self, now: Timestamp, palette: Palette) -> String {
-        let mut out = format!("{}  {}\n", palette.emphasis(&visible(&self.place.job)), visible(&self.place.job_file));
+    pub fn format_text(&self, now: Timestamp, palette: Palette) -> String {
+        let mut out = format!(
+            "{}  {}\n",
+            palette.mark_emphasis(&make_visible(&self.place.job)),
+            make_visible(&self.place.job_file)
+        );
         let mut row = |name: &str, value: String| {
             let _ = writeln!(out, "  {name:<12}{value}");
         };
-        row("sheet", self.sheet());
+        row("sheet", self.format_sheet());
         row(
             "last run",
             match &self.last_run {
                 None => UNKNOWN.to_owned(),
                 Some(None) => "none yet".to_owned(),
-                Some(Some(run)) => last_run(run, now, palette),
+                Some(Some(run)) => format_last_run(run, now, palette),
             },
         );
         if let Some((holder, until)) = &self.held_by {
-            let who = format!("{} on {}", visible(&holder.run), visible(&holder.host));
+            let who = format!("{} on {}", make_visible(&holder.run), make_visible(&holder.host));
             if self.is_holder_dead {
                 row("died", format!("{who}: its process has ended; the next run here takes over at once"));
             } else {
@@ -169,38 +173,38 @@ impl JobStatus {
                 Some(failures) => {
                     let counts = format_failures(failures);
                     let is_quiet = failures.open + failures.exhausted == 0;
-                    let counts = if is_quiet { counts } else { palette.warn(&counts) };
-                    format!("{counts}  {}", self.place.how_to_see_failures())
+                    let counts = if is_quiet { counts } else { palette.mark_warning(&counts) };
+                    format!("{counts}  {}", self.place.format_failures_command())
                 }
             },
         );
-        row("cells", self.cells_used(palette));
+        row("cells", self.format_cells_used(palette));
         if let Some(forecast) = self.forecast {
-            row("growth", growth(forecast));
+            row("growth", describe_growth(forecast));
         }
         for anomaly in &self.anomalies {
-            row("warning", visible(anomaly).into_owned());
+            row("warning", make_visible(anomaly).into_owned());
         }
         out
     }
 
-    fn sheet(&self) -> String {
+    fn format_sheet(&self) -> String {
         let place = match &self.place.spreadsheet {
-            Spreadsheet::Remote { url: Some(url), because, .. } => format!("{url}, because {}", visible(because)),
+            Spreadsheet::Remote { url: Some(url), because, .. } => format!("{url}, because {}", make_visible(because)),
             other => other.to_string(),
         };
-        format!("tab {} in {place}", visible(&self.place.tab))
+        format!("tab {} in {place}", make_visible(&self.place.tab))
     }
 
-    fn cells_used(&self, palette: Palette) -> String {
+    fn format_cells_used(&self, palette: Palette) -> String {
         let share = format_share(self.cells, CELL_LIMIT);
-        let share = if is_tight(self.cells) { palette.warn(&share) } else { share };
+        let share = if is_tight(self.cells) { palette.mark_warning(&share) } else { share };
         format!("{} of {} ({share})", format_number(self.cells), format_number(CELL_LIMIT))
     }
 }
 
 /// Returns `about 4,800 cells a run, full in 208 runs, about 2018-09-04`.
-fn growth(forecast: Forecast) -> String {
+fn describe_growth(forecast: Forecast) -> String {
     let day = forecast.full_at.map(|at| at.to_string().chars().take(10).collect::<String>());
     let when = day.map_or_else(String::new, |day| format!(", about {day}"));
     let (cells, runs) = (format_count(forecast.cells_a_run, "cell"), format_count(forecast.runs_left, "run"));
@@ -219,13 +223,15 @@ fn format_failures(failures: FailureCounts) -> String {
 /// A run that ends more than this after now, in milliseconds, was timed by another clock.
 const AHEAD_MS: u64 = 60_000;
 
-fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
-    let verdict = format!("{} {}", status_symbol(run.status), run.status.as_str());
+fn format_last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
+    let verdict = format!("{} {}", choose_status_symbol(run.status), run.status.as_str());
     let verdict = match run.status {
-        RunStatus::Succeeded => palette.success(&verdict),
-        RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut | RunStatus::Missed => palette.error(&verdict),
+        RunStatus::Succeeded => palette.mark_success(&verdict),
+        RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut | RunStatus::Missed => {
+            palette.mark_error(&verdict)
+        }
         RunStatus::Partial | RunStatus::Degraded | RunStatus::Interrupted | RunStatus::Running | RunStatus::Skipped => {
-            palette.warn(&verdict)
+            palette.mark_warning(&verdict)
         }
     };
     // The run's times come from the clock of the machine that it ran on.
@@ -249,21 +255,21 @@ fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
         format_number(counts.skipped),
         format_number(counts.failed)
     );
-    let message = if run.message.is_empty() { String::new() } else { format!(" · {}", visible(&run.message)) };
+    let message = if run.message.is_empty() { String::new() } else { format!(" · {}", make_visible(&run.message)) };
     format!("{verdict} {ago} · {counts}{message}")
 }
 
 #[cfg(test)]
 mod tests {
     use crate::cli::output::fixtures;
-    use crate::cli::output::json::json_line;
+    use crate::cli::output::json::format_json_line;
 
     use super::*;
 
     fn status() -> JobStatus {
         JobStatus {
-            place: fixtures::place(),
-            last_run: Some(Some(fixtures::partial().run)),
+            place: fixtures::make_place(),
+            last_run: Some(Some(fixtures::make_partial_report().run)),
             held_by: Some((
                 Holder { install: "i".into(), run: "20180207-022613-00def".into(), host: "box".into(), process: None },
                 Timestamp(1_517_970_673_840),
@@ -283,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_status_has_the_last_run_failures_keys_and_cells() {
-        insta::assert_snapshot!(status().text(Timestamp(1_517_970_373_840), Palette::new(false)), @r"
+        insta::assert_snapshot!(status().format_text(Timestamp(1_517_970_373_840), Palette::new(false)), @r"
         quakes  fixtures/quakes.toml
           sheet       tab Quakes in local file fixtures/quakes.sheet, because no spreadsheet is set
           last run    ▲ partial 57 min 55 s ago, took 2 min 05 s · 1,707 read, 1,500 new, 204 skipped, 3 failed · 3 items failed
@@ -316,7 +322,7 @@ mod tests {
             anomalies: Vec::new(),
             ..status()
         };
-        insta::assert_snapshot!(fresh.text(Timestamp(0), Palette::new(false)), @r"
+        insta::assert_snapshot!(fresh.format_text(Timestamp(0), Palette::new(false)), @r"
         quakes  fixtures/quakes.toml
           sheet       tab Quakes in local file fixtures/quakes.sheet, because no spreadsheet is set
           last run    none yet
@@ -328,6 +334,6 @@ mod tests {
 
     #[test]
     fn the_document_of_a_status_is_frozen() {
-        insta::assert_snapshot!(json_line(&status().document()).trim_end(), @r#"{"schema_version":2,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet","because":"no spreadsheet is set"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"dead_failures":0,"skipped_failures":0,"cells":{"used":8123456,"limit":10000000,"per_run":18021,"runs_left":104,"estimated_full_at":"2018-05-22T01:26:13.840Z"},"anomalies":["tab Quakes has two columns named id; the first is used"]}"#);
+        insta::assert_snapshot!(format_json_line(&status().make_document()).trim_end(), @r#"{"schema_version":2,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet","because":"no spreadsheet is set"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"dead_failures":0,"skipped_failures":0,"cells":{"used":8123456,"limit":10000000,"per_run":18021,"runs_left":104,"estimated_full_at":"2018-05-22T01:26:13.840Z"},"anomalies":["tab Quakes has two columns named id; the first is used"]}"#);
     }
 }

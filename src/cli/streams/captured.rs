@@ -22,12 +22,12 @@ impl CapturedOutput {
     }
 
     /// Returns the captured standard output.
-    pub fn out(&self) -> String {
+    pub fn captured_out(&self) -> String {
         self.out.text()
     }
 
     /// Returns the captured standard error.
-    pub fn err(&self) -> String {
+    pub fn captured_err(&self) -> String {
         self.err.text()
     }
 }

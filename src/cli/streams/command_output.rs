@@ -10,10 +10,10 @@ pub struct TerminalOutput(pub Arc<Terminal>);
 
 impl CommandOutput for TerminalOutput {
     fn put_out(&self, bytes: &[u8]) {
-        self.0.out().put_bytes(bytes);
+        self.0.stdout().put_bytes(bytes);
     }
 
     fn put_err(&self, bytes: &[u8]) {
-        self.0.err().put_bytes(bytes);
+        self.0.stderr().put_bytes(bytes);
     }
 }

@@ -51,7 +51,7 @@ impl LogFile {
     /// Lines that are JSON or have a time of their own stay as they are.
     pub fn write(&self, text: &str) {
         let text = hide_secrets(text);
-        let plain = without_colours(&text);
+        let plain = remove_colours(&text);
         let now = self.clock.now().to_string();
         let process = std::process::id();
         let mut lines = String::with_capacity(plain.len() + 64);
@@ -72,7 +72,7 @@ impl LogFile {
         let date: String = self.clock.now().to_string().chars().take(DATE_CHARS).collect();
         let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
         if today.as_ref().is_none_or(|(open, _)| *open != date) {
-            let file = private_files::open_to_append(&self.of_day(&date))?;
+            let file = private_files::open_to_append(&self.path_of_day(&date))?;
             *today = Some((date, file));
             self.delete_old();
         }
@@ -90,7 +90,7 @@ impl LogFile {
         (format!("{stem}."), end)
     }
 
-    fn of_day(&self, date: &str) -> PathBuf {
+    fn path_of_day(&self, date: &str) -> PathBuf {
         let (start, end) = self.name_parts();
         self.path.with_file_name(format!("{start}{date}{end}"))
     }
@@ -120,7 +120,7 @@ fn is_date(text: &str) -> bool {
 }
 
 /// Returns the text without the escapes that set colours.
-fn without_colours(text: &str) -> String {
+fn remove_colours(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut parts = text.split("\u{1b}[");
     out.push_str(parts.next().unwrap_or_default());

@@ -28,7 +28,7 @@ use crate::cli::streams::terminal::Terminal;
 use crate::clock::Clock;
 use crate::telemetry::logs::log_format::{LogFormat, LogFormatChoice, LogStyle};
 use crate::telemetry::logs::log_line::{LogLevel, LogLine};
-use crate::telemetry::logs::rendering::rendered;
+use crate::telemetry::logs::rendering::render_line;
 
 impl ValueEnum for LogFormatChoice {
     fn value_variants<'a>() -> &'a [Self] {
@@ -37,7 +37,7 @@ impl ValueEnum for LogFormatChoice {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let value = PossibleValue::new(self.as_str());
-        Some(if *self == Self::Of(LogFormat::Pretty) { value.alias("text") } else { value })
+        Some(if *self == Self::Fixed(LogFormat::Pretty) { value.alias("text") } else { value })
     }
 }
 
@@ -62,7 +62,7 @@ pub enum LogError {
     Directives(String),
     /// Logs were set up before.
     #[error("set up logs: they are set up already")]
-    Twice,
+    AlreadySetUp,
 }
 
 /// Sets up logs for the whole process. `caps` are directives such as `hyper=info` that no setting
@@ -73,13 +73,13 @@ pub fn start_logs(
     settings: &LogSettings,
     caps: &[&str],
 ) -> Result<(), LogError> {
-    let subscriber = subscriber(terminal, clock, settings, caps)?;
-    tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Twice)?;
+    let subscriber = make_subscriber(terminal, clock, settings, caps)?;
+    tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::AlreadySetUp)?;
     Ok(())
 }
 
 /// Creates the subscriber that `begin` sets up.
-pub(crate) fn subscriber(
+pub(crate) fn make_subscriber(
     terminal: &Arc<Terminal>,
     clock: &Arc<dyn Clock>,
     settings: &LogSettings,
@@ -87,13 +87,13 @@ pub(crate) fn subscriber(
 ) -> Result<Box<dyn Subscriber + Send + Sync>, LogError> {
     let writer = ErrorStream(Arc::clone(terminal));
     let time = UtcTime(Arc::clone(clock));
-    let filtered = Registry::default().with(filter(settings)?).with(ceiling(caps));
+    let filtered = Registry::default().with(make_filter(settings)?).with(make_level_caps(caps));
     if settings.style.format.is_structured() {
         let format = StructuredLine { time, style: Arc::clone(&settings.style) };
         let layer = layers::layer().fmt_fields(JsonFields::new()).event_format(format).with_writer(writer);
         return Ok(Box::new(filtered.with(layer)));
     }
-    let layer = layers::layer().compact().with_ansi(terminal.err().has_colour()).with_timer(time);
+    let layer = layers::layer().compact().with_ansi(terminal.stderr().has_colour()).with_timer(time);
     Ok(Box::new(filtered.with(layer.fmt_fields(FieldsForPeople).with_writer(writer))))
 }
 
@@ -104,7 +104,7 @@ fn is_bare_word(directive: &str) -> bool {
     is_word && directive.parse::<LevelFilter>().is_err()
 }
 
-fn filter(settings: &LogSettings) -> Result<EnvFilter, LogError> {
+fn make_filter(settings: &LogSettings) -> Result<EnvFilter, LogError> {
     if let Some(directives) = settings.directives.as_deref().filter(|text| !text.trim().is_empty()) {
         let mut parts = directives.split(',').map(str::trim);
         if let Some(word) = parts.find(|part| is_bare_word(part)) {
@@ -121,7 +121,7 @@ fn filter(settings: &LogSettings) -> Result<EnvFilter, LogError> {
     }))
 }
 
-fn ceiling(caps: &[&str]) -> Targets {
+fn make_level_caps(caps: &[&str]) -> Targets {
     let caps = caps.iter().filter_map(|cap| cap.split_once('='));
     let caps = caps.map(|(target, level)| (target.to_owned(), level.parse().unwrap_or(LevelFilter::WARN)));
     Targets::new().with_default(LevelFilter::TRACE).with_targets(caps)
@@ -133,7 +133,7 @@ struct ErrorStream(Arc<Terminal>);
 
 impl io::Write for ErrorStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.err().put(&String::from_utf8_lossy(bytes));
+        self.0.stderr().put(&String::from_utf8_lossy(bytes));
         Ok(bytes.len())
     }
 
@@ -205,7 +205,7 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let metadata = event.metadata();
-        let mut line = LogLine::new(self.time.0.now(), level(*metadata.level()), metadata.target(), "");
+        let mut line = LogLine::new(self.time.0.now(), convert_level(*metadata.level()), metadata.target(), "");
         for span in context.event_scope().into_iter().flat_map(tracing_subscriber::registry::Scope::from_root) {
             let extensions = span.extensions();
             let fields = extensions.get::<FormattedFields<JsonFields>>().map_or("", |fields| fields.fields.as_str());
@@ -214,11 +214,11 @@ where
             }
         }
         event.record(&mut LineVisitor(&mut line));
-        writeln!(writer, "{}", rendered(&line, self.style.format, &self.style.context))
+        writeln!(writer, "{}", render_line(&line, self.style.format, &self.style.context))
     }
 }
 
-fn level(level: Level) -> LogLevel {
+fn convert_level(level: Level) -> LogLevel {
     match level {
         Level::ERROR => LogLevel::Error,
         Level::WARN => LogLevel::Warning,
@@ -286,11 +286,11 @@ mod tests {
     }
 
     fn logged(settings: &LogSettings, caps: &[&str], speak: impl FnOnce()) -> String {
-        let (terminal, captured) = Terminal::captured(PLAIN, PLAIN);
+        let (terminal, captured) = Terminal::new_captured(PLAIN, PLAIN);
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_517_966_773_840)));
-        with_default(subscriber(&terminal, &clock, settings, caps).expect("valid settings"), speak);
-        assert_eq!(captured.out(), "", "logs never stand on standard output");
-        captured.err()
+        with_default(make_subscriber(&terminal, &clock, settings, caps).expect("valid settings"), speak);
+        assert_eq!(captured.captured_out(), "", "logs never stand on standard output");
+        captured.captured_err()
     }
 
     #[tokio::test(start_paused = true)]
@@ -361,12 +361,12 @@ mod tests {
     #[test]
     fn directives_that_mean_nothing_are_refused() {
         let settings = LogSettings { directives: Some("a=b=c".into()), ..LogSettings::default() };
-        assert!(matches!(filter(&settings), Err(LogError::Directives(_))));
+        assert!(matches!(make_filter(&settings), Err(LogError::Directives(_))));
         for (text, is_fine) in
             [("loud", false), ("info,hyper", false), ("DEBUG", true), ("4", true), ("hyper=info, warn", true)]
         {
             let settings = LogSettings { directives: Some(text.into()), ..LogSettings::default() };
-            assert_eq!(filter(&settings).is_ok(), is_fine, "{text}");
+            assert_eq!(make_filter(&settings).is_ok(), is_fine, "{text}");
         }
     }
 }

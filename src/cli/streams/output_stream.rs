@@ -30,10 +30,10 @@ pub struct OutputStream {
     is_animated: bool,
     /// Whether secrets are hidden: in messages, errors and logs, not in results.
     hides_secrets: bool,
-    inner: Mutex<Inner>,
+    inner: Mutex<StreamState>,
 }
 
-struct Inner {
+struct StreamState {
     writer: Box<dyn Write + Send>,
     bar: Option<ProgressBar>,
     is_closed: bool,
@@ -41,7 +41,7 @@ struct Inner {
     copy: Option<Arc<LogFile>>,
 }
 
-impl Inner {
+impl StreamState {
     /// Closes the stream. A reader that left is not a failure.
     fn record_failure(&mut self, error: io::Error) {
         self.is_closed = true;
@@ -63,11 +63,11 @@ impl OutputStream {
             manner,
             is_animated,
             hides_secrets: false,
-            inner: Mutex::new(Inner { writer, bar: None, is_closed: false, failed: None, copy: None }),
+            inner: Mutex::new(StreamState { writer, bar: None, is_closed: false, failed: None, copy: None }),
         }
     }
 
-    pub(super) fn hiding_secrets(self) -> Self {
+    pub(super) fn with_hidden_secrets(self) -> Self {
         Self { hides_secrets: true, ..self }
     }
 
@@ -137,7 +137,7 @@ impl OutputStream {
     }
 
     /// Writes `text` and a line break.
-    pub fn line(&self, text: &str) -> bool {
+    pub fn write_line(&self, text: &str) -> bool {
         self.put(&format!("{text}\n"))
     }
 
@@ -154,12 +154,12 @@ impl OutputStream {
     }
 
     /// Writes other lines above `bar` from now on; `None` removes it.
-    pub fn hold(&self, bar: Option<ProgressBar>) {
+    pub fn hold_bar(&self, bar: Option<ProgressBar>) {
         self.lock().bar = bar;
     }
 
     /// Returns the error that kept the output incomplete, except a reader that left.
-    pub(super) fn finish(&self) -> io::Result<()> {
+    pub(super) fn finish_stream(&self) -> io::Result<()> {
         let mut inner = self.lock();
         if let Some(error) = inner.failed.take() {
             return Err(error);
@@ -170,7 +170,7 @@ impl OutputStream {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, StreamState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,31 +13,31 @@ impl Palette {
     }
 
     /// Marks a success.
-    pub fn success(self, text: &str) -> String {
-        self.coloured("32", text)
+    pub fn mark_success(self, text: &str) -> String {
+        self.set_colour("32", text)
     }
 
     /// Marks a warning.
-    pub fn warn(self, text: &str) -> String {
-        self.coloured("33", text)
+    pub fn mark_warning(self, text: &str) -> String {
+        self.set_colour("33", text)
     }
 
     /// Marks an error.
-    pub fn error(self, text: &str) -> String {
-        self.coloured("1;31", text)
+    pub fn mark_error(self, text: &str) -> String {
+        self.set_colour("1;31", text)
     }
 
     /// Marks what matters most.
-    pub fn emphasis(self, text: &str) -> String {
-        self.coloured("1", text)
+    pub fn mark_emphasis(self, text: &str) -> String {
+        self.set_colour("1", text)
     }
 
     /// Marks what matters least.
-    pub fn dimmed(self, text: &str) -> String {
-        self.coloured("2", text)
+    pub fn mark_dimmed(self, text: &str) -> String {
+        self.set_colour("2", text)
     }
 
-    fn coloured(self, code: &str, text: &str) -> String {
+    fn set_colour(self, code: &str, text: &str) -> String {
         if self.is_on { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 }

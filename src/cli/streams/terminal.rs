@@ -42,7 +42,7 @@ pub struct Terminal {
 impl Terminal {
     /// Returns the streams of this process. `env` looks up `NO_COLOR`, `FORCE_COLOR`,
     /// `CLICOLOR_FORCE`, `TERM`, `COLUMNS` and `CI`.
-    pub fn of_process(choice: ColorChoice, env: TerminalEnvironment<'_>) -> Arc<Self> {
+    pub fn from_process(choice: ColorChoice, env: TerminalEnvironment<'_>) -> Arc<Self> {
         let manner = |is_terminal, columns: Option<u16>| {
             let set = |name| env(name).is_some_and(|value: String| !value.is_empty() && value != "0");
             let colour = match choice {
@@ -61,33 +61,33 @@ impl Terminal {
         let animated = err.is_terminal && env("CI").is_none() && env("TERM").as_deref() != Some("dumb");
         Arc::new(Self {
             out: OutputStream::new(Box::new(io::stdout()), out, false),
-            err: OutputStream::new(Box::new(io::stderr()), err, animated).hiding_secrets(),
+            err: OutputStream::new(Box::new(io::stderr()), err, animated).with_hidden_secrets(),
         })
     }
 
     /// Returns streams that keep their output, for tests.
-    pub fn captured(out: OutputStyle, err: OutputStyle) -> (Arc<Self>, CapturedOutput) {
+    pub fn new_captured(out: OutputStyle, err: OutputStyle) -> (Arc<Self>, CapturedOutput) {
         let captured = CapturedOutput::default();
         let terminal = Self {
             out: OutputStream::new(captured.out_writer(), out, false),
-            err: OutputStream::new(captured.err_writer(), err, false).hiding_secrets(),
+            err: OutputStream::new(captured.err_writer(), err, false).with_hidden_secrets(),
         };
         (Arc::new(terminal), captured)
     }
 
     /// Returns standard output: the results.
-    pub fn out(&self) -> &OutputStream {
+    pub fn stdout(&self) -> &OutputStream {
         &self.out
     }
 
     /// Returns standard error: progress, messages, logs.
-    pub fn err(&self) -> &OutputStream {
+    pub fn stderr(&self) -> &OutputStream {
         &self.err
     }
 
     /// Returns the error that kept standard output incomplete, except a reader that left.
-    pub fn finish(&self) -> io::Result<()> {
-        self.out.finish()
+    pub fn finish_streams(&self) -> io::Result<()> {
+        self.out.finish_stream()
     }
 }
 
@@ -97,9 +97,9 @@ mod tests {
 
     use super::*;
 
-    struct Broken(io::ErrorKind);
+    struct BrokenWriter(io::ErrorKind);
 
-    impl Write for Broken {
+    impl Write for BrokenWriter {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
             Err(self.0.into())
         }
@@ -113,7 +113,7 @@ mod tests {
 
     fn writing_to(kind: io::ErrorKind) -> Terminal {
         Terminal {
-            out: OutputStream::new(Box::new(Broken(kind)), PLAIN, false),
+            out: OutputStream::new(Box::new(BrokenWriter(kind)), PLAIN, false),
             err: OutputStream::new(Box::new(io::sink()), PLAIN, false),
         }
     }
@@ -121,16 +121,16 @@ mod tests {
     #[test]
     fn a_reader_who_left_ends_the_writing_without_an_error() {
         let terminal = writing_to(io::ErrorKind::BrokenPipe);
-        assert!(!terminal.out().line("a"));
-        assert!(!terminal.out().line("b"));
-        assert!(terminal.finish().is_ok());
+        assert!(!terminal.stdout().write_line("a"));
+        assert!(!terminal.stdout().write_line("b"));
+        assert!(terminal.finish_streams().is_ok());
     }
 
     #[test]
     fn a_full_disk_is_reported_at_the_end() {
         let terminal = writing_to(io::ErrorKind::StorageFull);
-        assert!(!terminal.out().line("a"));
-        assert_eq!(terminal.finish().map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull));
+        assert!(!terminal.stdout().write_line("a"));
+        assert_eq!(terminal.finish_streams().map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull));
     }
 
     #[test]
@@ -138,7 +138,7 @@ mod tests {
         let colour = |choice, vars: &[(&str, &str)]| {
             let vars: Vec<(String, String)> = vars.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
             let env = move |name: &str| vars.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
-            Terminal::of_process(choice, &env).out().has_colour()
+            Terminal::from_process(choice, &env).stdout().has_colour()
         };
         assert!(colour(ColorChoice::Always, &[("NO_COLOR", "1")]));
         assert!(!colour(ColorChoice::Never, &[("FORCE_COLOR", "1")]));

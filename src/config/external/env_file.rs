@@ -31,13 +31,13 @@ pub(crate) fn read_named(path: &Path) -> Result<BTreeMap<String, String>, Config
 /// line and shows nothing of it.
 pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, ConfigProblem> {
     let unreadable =
-        |why: &str| ConfigProblem::new(format!("{} can't be read: {why}", path.display())).help(advice(why));
+        |why: &str| ConfigProblem::new(format!("{} can't be read: {why}", path.display())).help(find_advice(why));
     let text = match open(path) {
         Ok(None) => return Ok(BTreeMap::new()),
         Ok(Some(bytes)) if bytes.len() as u64 > MAX_BYTES => return Err(unreadable(TOO_LONG)),
         Ok(Some(bytes)) if is_utf16(&bytes) => return Err(unreadable(UTF_16)),
         Ok(Some(bytes)) => String::from_utf8(bytes).map_err(|_| unreadable(NOT_UTF_8))?,
-        Err(error) => return Err(unreadable(&why(path, &error))),
+        Err(error) => return Err(unreadable(&explain_read_error(path, &error))),
     };
     parse(text.trim_start_matches('\u{feff}')).map_err(|line| {
         ConfigProblem::new(format!("{} can't be read: line {line} is not of the form NAME=VALUE", path.display())).help(
@@ -66,7 +66,7 @@ fn is_utf16(bytes: &[u8]) -> bool {
 }
 
 /// Returns the next step for a file that can't be read for this reason.
-fn advice(why: &str) -> &'static str {
+fn find_advice(why: &str) -> &'static str {
     match why {
         TOO_LONG => "keep only lines NAME=VALUE in it, or name another file with --env-file",
         UTF_16 | NOT_UTF_8 => "save it again as UTF-8, with the encoding that the editor offers when it saves",
@@ -75,7 +75,7 @@ fn advice(why: &str) -> &'static str {
     }
 }
 
-fn why(path: &Path, error: &io::Error) -> String {
+fn explain_read_error(path: &Path, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "it is a link to a file that is not there".to_owned(),
         io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),

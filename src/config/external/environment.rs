@@ -34,22 +34,22 @@ impl fmt::Debug for Environment {
 }
 
 /// Returns a variable of the process, for what is set up before any job file is known.
-pub fn process_variable(name: &str) -> Option<String> {
+pub fn read_process_variable(name: &str) -> Option<String> {
     std::env::vars_os().find(|(known, _)| known == name).and_then(|(_, value)| value.into_string().ok())
 }
 
 /// Returns the name of this machine, for people who read Runs.
-pub fn host_name() -> String {
+pub fn read_host_name() -> String {
     gethostname::gethostname().to_string_lossy().into_owned()
 }
 
 /// Returns the file of the running program, as it was started.
-pub fn own_program() -> Option<PathBuf> {
+pub fn find_own_program() -> Option<PathBuf> {
     std::env::current_exe().ok()
 }
 
 /// Returns the path of the file whose values a job file in `folder` gets: the named one, or `.env`.
-pub(crate) fn env_file_path(folder: &Path, named: Option<&Path>) -> PathBuf {
+pub(crate) fn find_env_file(folder: &Path, named: Option<&Path>) -> PathBuf {
     named.map_or_else(|| folder.join(env_file::NAME), Path::to_owned)
 }
 
@@ -75,12 +75,12 @@ impl Environment {
     /// Reads the process environment, and `named`, or else `.env` in `folder` if it exists; no
     /// other folder is searched. Fails on an unreadable file, without showing any of it.
     pub fn read(folder: &Path, named: Option<&Path>) -> Result<Self, ConfigProblem> {
-        Ok(Self::with_file(Self::read_file(folder, named)?, env_file_path(folder, named)))
+        Ok(Self::with_file(Self::read_file(folder, named)?, find_env_file(folder, named)))
     }
 
     /// Reads the values of `named`, or else of `.env` in `folder`; none without such a file.
     pub(crate) fn read_file(folder: &Path, named: Option<&Path>) -> Result<BTreeMap<String, String>, ConfigProblem> {
-        let path = env_file_path(folder, named);
+        let path = find_env_file(folder, named);
         if named.is_some() { env_file::read_named(&path) } else { env_file::read(&path) }
     }
 
@@ -124,7 +124,7 @@ impl Environment {
 
     /// Returns the first of these names that is set, with its value: from the real environment,
     /// else from the file. An empty value counts as unset.
-    pub(crate) fn first<'n>(&self, names: &[&'n str]) -> Option<(&'n str, EnvValue<'_>)> {
+    pub(crate) fn find_first<'n>(&self, names: &[&'n str]) -> Option<(&'n str, EnvValue<'_>)> {
         let found = |is_in_file: bool| {
             let set = |name: &&'n str| {
                 self.find(name).filter(|found| found.is_in_file == is_in_file).map(|found| (*name, found))
@@ -152,7 +152,7 @@ impl Environment {
     }
 
     /// Returns the place where a value is set, for people.
-    pub(crate) fn place(&self, is_in_file: bool) -> String {
+    pub(crate) fn describe_place(&self, is_in_file: bool) -> String {
         if is_in_file { self.file_path.display().to_string() } else { "the environment".to_owned() }
     }
 
@@ -174,7 +174,7 @@ impl Environment {
 
 /// Replaces each `${NAME}` by the result of `lookup`; `$${` yields `${`. Errors name what is wrong,
 /// in order.
-pub(crate) fn interpolate<'a>(
+pub(crate) fn interpolate_variables<'a>(
     text: &str,
     lookup: impl Fn(&str) -> Option<&'a str>,
 ) -> Result<String, Vec<MissingVariable>> {
@@ -207,7 +207,7 @@ pub(crate) fn interpolate<'a>(
 }
 
 /// Returns the names in braces of a text, set or not.
-pub(crate) fn mentioned(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn find_mentioned_names(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices("${").filter_map(|(at, _)| {
         let doubled = text.get(..at).is_some_and(|before| before.ends_with('$'));
         let name = text.get(at + 2..)?.split_once('}')?.0;
@@ -251,9 +251,9 @@ mod tests {
     #[test]
     fn a_name_in_braces_is_replaced_and_two_dollars_stand_for_one() {
         let lookup = |name: &str| (name == "A").then_some("x");
-        assert_eq!(interpolate("a ${A}-${A} $1 $$ {A} $${A}", lookup), Ok("a x-x $1 $$ {A} ${A}".into()));
+        assert_eq!(interpolate_variables("a ${A}-${A} $1 $$ {A} $${A}", lookup), Ok("a x-x $1 $$ {A} ${A}".into()));
         assert_eq!(
-            interpolate("${B} ${no name} ${A", lookup),
+            interpolate_variables("${B} ${no name} ${A", lookup),
             Err(vec![
                 MissingVariable::Name("B".into()),
                 MissingVariable::NoName("no name".into()),

@@ -51,7 +51,7 @@ impl LogicalTime {
     }
 
     /// Returns the names and values of the variables. `zone` is the schedule's.
-    fn variables(self, zone: &TimeZone) -> Vec<(&'static str, String)> {
+    fn make_variables(self, zone: &TimeZone) -> Vec<(&'static str, String)> {
         match self {
             Self::Now(now) => {
                 find_local_date(now.0, zone).map(|date| (LOGICAL_DATE, date.to_string())).into_iter().collect()
@@ -67,7 +67,7 @@ impl LogicalTime {
     /// of their own, that one counts, unless a flag names another.
     pub(crate) fn add_to(self, environment: &Environment, zone: &TimeZone) -> Environment {
         let mut environment = environment.clone();
-        for (name, value) in self.variables(zone) {
+        for (name, value) in self.make_variables(zone) {
             if !matches!(self, Self::Now(_)) || environment.get(name).is_none() {
                 environment.set(name, value);
             }

@@ -7,7 +7,7 @@
 use strsim::osa_distance;
 
 use crate::config::external::logical_time::{LOGICAL_DATE, LOGICAL_RUN, SCHEDULED_FOR};
-use crate::config::syntax::closest_word::closest;
+use crate::config::syntax::closest_word::find_closest_word;
 
 /// The environment variable that names the spreadsheet.
 pub const SPREADSHEET: &str = "SHEETKEEP_SPREADSHEET_ID";
@@ -66,7 +66,7 @@ const NEAR: usize = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VariableKind {
     /// Known, or unrelated.
-    Fine,
+    Known,
     /// Probably a misspelling of this name.
     Misspelt(&'static str),
     /// It has this program's prefix, but is not known.
@@ -74,20 +74,20 @@ pub(crate) enum VariableKind {
 }
 
 /// Returns what an environment variable of this name is to this program.
-pub(crate) fn kind(name: &str) -> VariableKind {
+pub(crate) fn classify_name(name: &str) -> VariableKind {
     let known = || SETTINGS.iter().chain(&OF_STEPS).chain(&OF_TESTS).copied();
     let upper = name.to_uppercase().replace('-', "_");
     if known().any(|known| known == name) || is_of_a_cluster(name) {
-        return VariableKind::Fine;
+        return VariableKind::Known;
     }
     if let Some(near) = NEARLY.into_iter().find(|known| osa_distance(&upper, known) <= NEAR) {
         return VariableKind::Misspelt(near);
     }
     if !upper.starts_with(PREFIX) {
-        return VariableKind::Fine;
+        return VariableKind::Known;
     }
-    let close = closest(&upper, known().filter(|name| !OF_TESTS.contains(name)));
-    close.or_else(|| nearest(&upper)).map_or(VariableKind::Unknown, VariableKind::Misspelt)
+    let close = find_closest_word(&upper, known().filter(|name| !OF_TESTS.contains(name)));
+    close.or_else(|| find_nearest_setting(&upper)).map_or(VariableKind::Unknown, VariableKind::Misspelt)
 }
 
 /// Returns whether Kubernetes sets such a name for a service called `sheetkeep`:
@@ -99,7 +99,7 @@ fn is_of_a_cluster(name: &str) -> bool {
 }
 
 /// Returns the nearest setting, if at least half of the text after the prefix is the same.
-fn nearest(name: &str) -> Option<&'static str> {
+fn find_nearest_setting(name: &str) -> Option<&'static str> {
     let (distance, suggestion) = SETTINGS.into_iter().map(|known| (osa_distance(name, known), known)).min()?;
     let longer = name.len().max(suggestion.len()).saturating_sub(PREFIX.len());
     (distance <= longer / 2).then_some(suggestion)
@@ -125,7 +125,7 @@ mod tests {
             ("SHEETKEEP_CREDENTIALS", Some(CREDENTIALS_JSON)),
             ("SHEETKEEP_FROBNICATE", None),
         ] {
-            assert_eq!(kind(name), suggestion.map_or(VariableKind::Unknown, VariableKind::Misspelt), "{name}");
+            assert_eq!(classify_name(name), suggestion.map_or(VariableKind::Unknown, VariableKind::Misspelt), "{name}");
         }
     }
 
@@ -145,7 +145,7 @@ mod tests {
             "GOOGLE_APPLICATION_CREDENTIALS_JSON",
             "MY_SPREADSHEET_ID",
         ] {
-            assert_eq!(kind(name), VariableKind::Fine, "{name}");
+            assert_eq!(classify_name(name), VariableKind::Known, "{name}");
         }
     }
 }

@@ -37,25 +37,26 @@ pub const DEFAULT_LEASE_TTL_MS: u64 = 300_000;
 /// Default number of attempts of one record, over all runs.
 pub const DEFAULT_MAX_ATTEMPTS: u64 = 5;
 
-pub(crate) fn commit(reader: &mut ValueReader<'_>, raw: Option<&CommitSection>) -> CommitSettings {
+pub(crate) fn read_commit(reader: &mut ValueReader<'_>, raw: Option<&CommitSection>) -> CommitSettings {
     let default = CommitSettings::default();
-    let every = raw.and_then(|raw| raw.every.as_ref()).map(|at| reader.duration_ms(at, "commit.every", 0..=HOUR));
-    let rows =
-        raw.and_then(|raw| raw.max_rows.as_ref()).map(|at| reader.whole_number(at, "commit.max_rows", 1..=100_000));
+    let every = raw.and_then(|raw| raw.every.as_ref()).map(|at| reader.read_duration(at, "commit.every", 0..=HOUR));
+    let rows = raw
+        .and_then(|raw| raw.max_rows.as_ref())
+        .map(|at| reader.read_whole_number(at, "commit.max_rows", 1..=100_000));
     CommitSettings {
         every_ms: every.flatten().unwrap_or(default.every_ms),
         max_rows: rows.flatten().and_then(|rows| usize::try_from(rows).ok()).unwrap_or(default.max_rows),
     }
 }
 
-pub(crate) fn retry(reader: &mut ValueReader<'_>, raw: Option<&RetrySection>) -> RetryPolicy {
+pub(crate) fn read_retry(reader: &mut ValueReader<'_>, raw: Option<&RetrySection>) -> RetryPolicy {
     let default = RetryPolicy::default();
     let Some(raw) = raw else { return default };
-    let attempts = raw.attempts.as_ref().and_then(|at| reader.whole_number(at, "retry.attempts", 1..=100));
-    let base = raw.base.as_ref().and_then(|at| reader.duration_ms(at, "retry.base", 1..=60_000));
-    let cap = raw.cap.as_ref().and_then(|at| reader.duration_ms(at, "retry.cap", 64_000..=HOUR));
+    let attempts = raw.attempts.as_ref().and_then(|at| reader.read_whole_number(at, "retry.attempts", 1..=100));
+    let base = raw.base.as_ref().and_then(|at| reader.read_duration(at, "retry.base", 1..=60_000));
+    let cap = raw.cap.as_ref().and_then(|at| reader.read_duration(at, "retry.cap", 64_000..=HOUR));
     let max_elapsed =
-        raw.max_elapsed.as_ref().and_then(|at| reader.duration_ms(at, "retry.max_elapsed", 0..=24 * HOUR));
+        raw.max_elapsed.as_ref().and_then(|at| reader.read_duration(at, "retry.max_elapsed", 0..=24 * HOUR));
     RetryPolicy {
         max_attempts: attempts.and_then(|n| u32::try_from(n).ok()).unwrap_or(default.max_attempts),
         base_ms: base.unwrap_or(default.base_ms),
@@ -64,9 +65,9 @@ pub(crate) fn retry(reader: &mut ValueReader<'_>, raw: Option<&RetrySection>) ->
     }
 }
 
-pub(crate) fn pacing(reader: &mut ValueReader<'_>, raw: Option<&QuotaSection>) -> CallRates {
+pub(crate) fn read_pacing(reader: &mut ValueReader<'_>, raw: Option<&QuotaSection>) -> CallRates {
     let mut per_minute = |at: Option<&Located<i64>>, key| {
-        let limit = at.and_then(|at| reader.whole_number(at, key, 1..=MOST_PER_MINUTE));
+        let limit = at.and_then(|at| reader.read_whole_number(at, key, 1..=MOST_PER_MINUTE));
         Some(limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(DEFAULT_PER_MINUTE))
     };
     CallRates {
@@ -75,19 +76,19 @@ pub(crate) fn pacing(reader: &mut ValueReader<'_>, raw: Option<&QuotaSection>) -
     }
 }
 
-pub(crate) fn max_attempts(reader: &mut ValueReader<'_>, raw: Option<&FailuresSection>) -> u64 {
+pub(crate) fn read_max_attempts(reader: &mut ValueReader<'_>, raw: Option<&FailuresSection>) -> u64 {
     let at = raw.and_then(|raw| raw.max_attempts.as_ref());
-    at.and_then(|at| reader.whole_number(at, "failures.max_attempts", 1..=1_000)).unwrap_or(DEFAULT_MAX_ATTEMPTS)
+    at.and_then(|at| reader.read_whole_number(at, "failures.max_attempts", 1..=1_000)).unwrap_or(DEFAULT_MAX_ATTEMPTS)
 }
 
 pub(crate) fn stop_after(reader: &mut ValueReader<'_>, raw: Option<&FailuresSection>) -> u64 {
     let at = raw.and_then(|raw| raw.stop_after.as_ref());
-    at.and_then(|at| reader.whole_number(at, "failures.stop_after", 0..=200)).unwrap_or(DEFAULT_STOP_AFTER)
+    at.and_then(|at| reader.read_whole_number(at, "failures.stop_after", 0..=200)).unwrap_or(DEFAULT_STOP_AFTER)
 }
 
-pub(crate) fn lease_ttl_ms(reader: &mut ValueReader<'_>, raw: Option<&LeaseSection>) -> u64 {
+pub(crate) fn read_lease_ttl(reader: &mut ValueReader<'_>, raw: Option<&LeaseSection>) -> u64 {
     let at = raw.and_then(|raw| raw.ttl.as_ref());
-    at.and_then(|at| reader.duration_ms(at, "lease.ttl", 1_000..=MAX_TTL_MS)).unwrap_or(DEFAULT_LEASE_TTL_MS)
+    at.and_then(|at| reader.read_duration(at, "lease.ttl", 1_000..=MAX_TTL_MS)).unwrap_or(DEFAULT_LEASE_TTL_MS)
 }
 
 /// What a run does if another one is active.
@@ -108,11 +109,11 @@ pub enum Overlap {
 /// Default for the longest wait, in milliseconds.
 pub const DEFAULT_WAIT_MS: u64 = HOUR;
 
-pub(crate) fn overlap(reader: &mut ValueReader<'_>, raw: Option<&LeaseSection>) -> Overlap {
+pub(crate) fn read_overlap(reader: &mut ValueReader<'_>, raw: Option<&LeaseSection>) -> Overlap {
     let Some(raw) = raw else { return Overlap::Skip };
-    let wait = raw.wait.as_ref().and_then(|at| reader.duration_ms(at, "lease.wait", 1_000..=24 * HOUR));
+    let wait = raw.wait.as_ref().and_then(|at| reader.read_duration(at, "lease.wait", 1_000..=24 * HOUR));
     let Some(at) = &raw.overlap else { return Overlap::Skip };
-    let word = reader.text(at);
+    let word = reader.read_text(at);
     match word.as_deref() {
         Some("queue") => Overlap::Queue { wait_ms: wait.unwrap_or(DEFAULT_WAIT_MS) },
         Some("replace") => Overlap::Replace,

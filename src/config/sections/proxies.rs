@@ -13,21 +13,22 @@ use crate::sheets_client::transport::proxy::{Proxies, Proxy};
 const CGI: &str = "REQUEST_METHOD";
 
 /// Reads the proxies of the environment; adds a problem for each invalid value.
-pub(crate) fn proxies(reader: &mut ValueReader<'_>) -> Proxies {
+pub(crate) fn read_proxies(reader: &mut ValueReader<'_>) -> Proxies {
     let environment = reader.environment;
     let of_http: &[&str] = match environment.find(CGI) {
         Some(found) if !found.is_in_file => &["http_proxy"],
         _ => &["http_proxy", "HTTP_PROXY"],
     };
-    let https = proxy(reader, &["https_proxy", "HTTPS_PROXY"]);
-    let http = proxy(reader, of_http);
-    let without = environment.first(&["no_proxy", "NO_PROXY"]).map(|(name, found)| (name, found.value));
+    let https = read_proxy(reader, &["https_proxy", "HTTPS_PROXY"]);
+    let http = read_proxy(reader, of_http);
+    let without = environment.find_first(&["no_proxy", "NO_PROXY"]).map(|(name, found)| (name, found.value));
     Proxies::new(https, http, without)
 }
 
-fn proxy(reader: &mut ValueReader<'_>, names: &[&str]) -> Option<Proxy> {
+fn read_proxy(reader: &mut ValueReader<'_>, names: &[&str]) -> Option<Proxy> {
     let environment = reader.environment;
-    let (name, found) = environment.first(names).or_else(|| environment.first(&["all_proxy", "ALL_PROXY"]))?;
+    let (name, found) =
+        environment.find_first(names).or_else(|| environment.find_first(&["all_proxy", "ALL_PROXY"]))?;
     match Proxy::parse(name, found.value) {
         Ok(proxy) => Some(proxy),
         Err(why) => {
@@ -36,7 +37,7 @@ fn proxy(reader: &mut ValueReader<'_>, names: &[&str]) -> Option<Proxy> {
                 reader.add_problem(ConfigProblem::new(message).help(format!(
                     "write it as http://proxy.example:3128, or http://USER:PASSWORD@proxy.example:3128 with special characters as %40 \
                      and the like; it is set in {} and not shown, for it may hold a password",
-                    environment.place(found.is_in_file)
+                    environment.describe_place(found.is_in_file)
                 )));
             }
             None

@@ -21,22 +21,22 @@ const DAY: u64 = 24 * HOUR;
 const MOST_CAUGHT_UP: u32 = 1_000;
 
 /// Reads the schedule. `None` without one, or with a problem.
-pub(crate) fn settings(
+pub(crate) fn read_schedule(
     reader: &mut ValueReader<'_>,
     raw: Option<&ScheduleSection>,
     job: Option<&str>,
 ) -> Option<JobSchedule> {
     let raw = raw?;
-    let zone = raw.timezone.as_ref().and_then(|at| parsed(reader, at, "schedule.timezone", parse_zone));
-    let recurrence = recurrence(reader, raw);
-    let ready_by = ready_by(reader, raw);
-    let misfire = raw.misfire.as_ref().and_then(|at| misfire(reader, at)).unwrap_or_default();
-    let misfire_grace_ms = duration(reader, raw.misfire_grace.as_ref(), "schedule.misfire_grace", 7 * DAY);
-    let overlap = raw.overlap.as_ref().and_then(|at| overlap(reader, at)).unwrap_or_default();
-    let jitter_ms = duration(reader, raw.jitter.as_ref(), "schedule.jitter", HOUR).unwrap_or(0);
-    let blackout = blackout(reader, &raw.blackout);
+    let zone = raw.timezone.as_ref().and_then(|at| parse_text(reader, at, "schedule.timezone", parse_zone));
+    let recurrence = read_recurrence(reader, raw);
+    let ready_by = read_ready_time(reader, raw);
+    let misfire = raw.misfire.as_ref().and_then(|at| read_misfire(reader, at)).unwrap_or_default();
+    let misfire_grace_ms = read_duration(reader, raw.misfire_grace.as_ref(), "schedule.misfire_grace", 7 * DAY);
+    let overlap = raw.overlap.as_ref().and_then(|at| read_overlap(reader, at)).unwrap_or_default();
+    let jitter_ms = read_duration(reader, raw.jitter.as_ref(), "schedule.jitter", HOUR).unwrap_or(0);
+    let blackout = read_blackout(reader, &raw.blackout);
     let pause_after =
-        raw.pause_after.as_ref().and_then(|at| reader.whole_number(at, "schedule.pause_after", 0..=1_000));
+        raw.pause_after.as_ref().and_then(|at| reader.read_whole_number(at, "schedule.pause_after", 0..=1_000));
     Some(JobSchedule {
         ready_by,
         misfire,
@@ -50,7 +50,7 @@ pub(crate) fn settings(
 }
 
 /// Reads `cron`, or `ready_by` with its weekdays; exactly one of the two.
-fn recurrence(reader: &mut ValueReader<'_>, raw: &ScheduleSection) -> Option<Recurrence> {
+fn read_recurrence(reader: &mut ValueReader<'_>, raw: &ScheduleSection) -> Option<Recurrence> {
     match (&raw.cron, &raw.ready_by) {
         (Some(cron), None) => {
             let of_deadlines = [("weekdays", &raw.weekdays), ("not_before", &raw.not_before), ("margin", &raw.margin)];
@@ -64,16 +64,16 @@ fn recurrence(reader: &mut ValueReader<'_>, raw: &ScheduleSection) -> Option<Rec
                     "remove it, or write ready_by in place of cron",
                 );
             }
-            parsed(reader, cron, "schedule.cron", Recurrence::parse)
+            parse_text(reader, cron, "schedule.cron", Recurrence::parse)
         }
         (None, Some(ready_by)) => {
             let weekdays = match &raw.weekdays {
-                Some(at) => parsed(reader, at, "schedule.weekdays", |weekdays| {
+                Some(at) => parse_text(reader, at, "schedule.weekdays", |weekdays| {
                     build_deadline_recurrence("00:00", weekdays).map(|_| weekdays.to_owned())
                 })?,
                 None => "*".to_owned(),
             };
-            parsed(reader, ready_by, "schedule.ready_by", |time| build_deadline_recurrence(time, &weekdays))
+            parse_text(reader, ready_by, "schedule.ready_by", |time| build_deadline_recurrence(time, &weekdays))
         }
         (Some(_), Some(ready_by)) => {
             let message = "schedule.ready_by takes the place of cron, and this schedule has both";
@@ -91,13 +91,13 @@ fn recurrence(reader: &mut ValueReader<'_>, raw: &ScheduleSection) -> Option<Rec
     }
 }
 
-fn ready_by(reader: &mut ValueReader<'_>, raw: &ScheduleSection) -> Option<ReadyTime> {
+fn read_ready_time(reader: &mut ValueReader<'_>, raw: &ScheduleSection) -> Option<ReadyTime> {
     let deadline = raw.ready_by.as_ref()?;
     if let Some(at) = &raw.jitter {
         let message = "schedule.jitter delays starts, and ready_by chooses them";
         reader.add_problem_at(at, message, "goes with cron", "remove it; margin starts runs earlier");
     }
-    let not_before = raw.not_before.as_ref().and_then(|at| parsed(reader, at, "schedule.not_before", parse_time));
+    let not_before = raw.not_before.as_ref().and_then(|at| parse_text(reader, at, "schedule.not_before", parse_time));
     if let Some(at) = raw.not_before.as_ref().filter(|at| at.get().trim() == deadline.get().trim()) {
         reader.add_problem_at(
             at,
@@ -106,12 +106,12 @@ fn ready_by(reader: &mut ValueReader<'_>, raw: &ScheduleSection) -> Option<Ready
             "name an earlier time",
         );
     }
-    let margin_ms = duration(reader, raw.margin.as_ref(), "schedule.margin", DAY).unwrap_or(DEFAULT_MARGIN_MS);
+    let margin_ms = read_duration(reader, raw.margin.as_ref(), "schedule.margin", DAY).unwrap_or(DEFAULT_MARGIN_MS);
     Some(ReadyTime { not_before, margin_ms })
 }
 
-fn misfire(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<MisfirePolicy> {
-    let text = reader.non_empty(at, "schedule.misfire")?;
+fn read_misfire(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<MisfirePolicy> {
+    let text = reader.read_non_empty(at, "schedule.misfire")?;
     let most = text.strip_prefix("run_all(").and_then(|rest| rest.strip_suffix(')'));
     let most = most.and_then(|max| max.parse().ok()).filter(|max| (1..=MOST_CAUGHT_UP).contains(max));
     match (text.as_str(), most) {
@@ -126,8 +126,8 @@ fn misfire(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<Misfire
     }
 }
 
-fn overlap(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<OverlapPolicy> {
-    match reader.non_empty(at, "schedule.overlap")?.as_str() {
+fn read_overlap(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<OverlapPolicy> {
+    match reader.read_non_empty(at, "schedule.overlap")?.as_str() {
         "skip" => Some(OverlapPolicy::Skip),
         "queue" => Some(OverlapPolicy::Queue),
         "allow" => Some(OverlapPolicy::Allow),
@@ -139,26 +139,26 @@ fn overlap(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<Overlap
     }
 }
 
-fn blackout(reader: &mut ValueReader<'_>, raw: &[Located<String>]) -> BlackoutDates {
+fn read_blackout(reader: &mut ValueReader<'_>, raw: &[Located<String>]) -> BlackoutDates {
     let mut dates = BlackoutDates::default();
     for at in raw {
-        parsed(reader, at, "schedule.blackout", |text| dates.add(text));
+        parse_text(reader, at, "schedule.blackout", |text| dates.add(text));
     }
     dates
 }
 
-fn duration(reader: &mut ValueReader<'_>, at: Option<&Located<String>>, what: &str, most: u64) -> Option<u64> {
-    at.and_then(|at| reader.duration_ms(at, what, 0..=most))
+fn read_duration(reader: &mut ValueReader<'_>, at: Option<&Located<String>>, what: &str, most: u64) -> Option<u64> {
+    at.and_then(|at| reader.read_duration(at, what, 0..=most))
 }
 
 /// Reads a text by a rule of the schedule; the rule's error becomes a problem of the value.
-fn parsed<T>(
+fn parse_text<T>(
     reader: &mut ValueReader<'_>,
     at: &Located<String>,
     what: &str,
     parse: impl FnOnce(&str) -> Result<T, ExpressionError>,
 ) -> Option<T> {
-    let text = reader.non_empty(at, what)?;
+    let text = reader.read_non_empty(at, what)?;
     match parse(text.trim()) {
         Ok(value) => Some(value),
         Err(error) => {

@@ -98,7 +98,7 @@ pub(in crate::config) fn settings(
     let mut inner = reader.with_environment(&environment);
     let mut stages: Vec<StageSettings> = Vec::new();
     for section in &raw.stage {
-        let stage = stage(&mut inner, section, &stages, &logical);
+        let stage = read_stage(&mut inner, section, &stages, &logical);
         stages.extend(stage);
     }
     let variables = [LOGICAL_DATE, LOGICAL_RUN, SCHEDULED_FOR]
@@ -145,7 +145,7 @@ impl LogicalRun {
         let at = named.map(|at| Timestamp(at.as_millisecond())).or(time.map(LogicalTime::instant));
         let occurrence = schedule.zip(at).and_then(|(schedule, at)| schedule.last_until(at, 0));
         let (Some(schedule), Some(occurrence)) = (schedule, occurrence) else {
-            return Self::of_date(date);
+            return Self::from_date(date);
         };
         let before = schedule.last_until(Timestamp(occurrence.scheduled_for.0.saturating_sub(1)), 0);
         let after = schedule.next_after(occurrence.scheduled_for, 0);
@@ -166,38 +166,38 @@ impl LogicalRun {
                     ambiguous_date: (!is_meant).then_some(date),
                 }
             }
-            _ => Self::of_date(date),
+            _ => Self::from_date(date),
         }
     }
 
-    fn of_date(name: String) -> Self {
+    fn from_date(name: String) -> Self {
         Self { name, has_siblings: false, date: None, ambiguous_date: None }
     }
 }
 
-fn stage(
+fn read_stage(
     reader: &mut ValueReader<'_>,
     section: &StageSection,
     before: &[StageSettings],
     logical: &LogicalRun,
 ) -> Option<StageSettings> {
-    let name = section.name.as_ref().and_then(|at| name(reader, at, before));
-    let words = section.command.as_ref().and_then(|at| words(reader, at));
+    let name = section.name.as_ref().and_then(|at| read_name(reader, at, before));
+    let words = section.command.as_ref().and_then(|at| read_words(reader, at));
     let artifact = match &section.artifact {
-        Some(at) => Some(artifact(reader, at, before, logical)?),
+        Some(at) => Some(read_artifact(reader, at, before, logical)?),
         None => None,
     };
     let timeout = match &section.timeout {
-        Some(at) => Some(Duration::from_millis(reader.duration_ms(at, "`stage.timeout`", 1..=MAX_MS)?)),
+        Some(at) => Some(Duration::from_millis(reader.read_duration(at, "`stage.timeout`", 1..=MAX_MS)?)),
         None => None,
     };
     let default = StageRetrySection::default();
-    let policy = policy(reader, section.retry.as_ref().unwrap_or(&default), timeout);
+    let policy = read_policy(reader, section.retry.as_ref().unwrap_or(&default), timeout);
     Some(StageSettings { name: name?, words: words?, artifact, policy: policy? })
 }
 
-fn name(reader: &mut ValueReader<'_>, at: &Located<String>, before: &[StageSettings]) -> Option<String> {
-    let name = reader.non_empty(at, "`stage.name`")?;
+fn read_name(reader: &mut ValueReader<'_>, at: &Located<String>, before: &[StageSettings]) -> Option<String> {
+    let name = reader.read_non_empty(at, "`stage.name`")?;
     let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
     if !is_plain || name.len() > MAX_NAME_BYTES {
         let help = "letters, digits, `_`, `.` and `-` make a name, at most 50";
@@ -212,9 +212,9 @@ fn name(reader: &mut ValueReader<'_>, at: &Located<String>, before: &[StageSetti
     Some(name)
 }
 
-fn words(reader: &mut ValueReader<'_>, at: &Located<Vec<String>>) -> Option<Vec<String>> {
+fn read_words(reader: &mut ValueReader<'_>, at: &Located<Vec<String>>) -> Option<Vec<String>> {
     let words = at.get();
-    if words.iter().any(|word| reader.takes_secret(at, word, |_, _| false)) {
+    if words.iter().any(|word| reader.report_secrets(at, word, |_, _| false)) {
         return None;
     }
     if words.first().is_none_or(String::is_empty) || words.iter().any(|word| word.contains('\0')) {
@@ -225,13 +225,13 @@ fn words(reader: &mut ValueReader<'_>, at: &Located<Vec<String>>) -> Option<Vec<
     Some(words.clone())
 }
 
-fn artifact(
+fn read_artifact(
     reader: &mut ValueReader<'_>,
     at: &Located<String>,
     before: &[StageSettings],
     logical: &LogicalRun,
 ) -> Option<String> {
-    let path = reader.non_empty(at, "`stage.artifact`")?;
+    let path = reader.read_non_empty(at, "`stage.artifact`")?;
     let is_file = !path.ends_with('/') && !path.ends_with("..") && !path.chars().any(char::is_control);
     let problem = if !is_file || path.len() > MAX_PATH_BYTES {
         ("`stage.artifact` is not the path of a file", "write it as data/${SHEETKEEP_LOGICAL_DATE}/raw.json")
@@ -249,21 +249,21 @@ fn artifact(
     None
 }
 
-fn policy(
+fn read_policy(
     reader: &mut ValueReader<'_>,
     section: &StageRetrySection,
     timeout: Option<Duration>,
 ) -> Option<CommandPolicy> {
     let max_attempts = match &section.attempts {
-        Some(at) => u32::try_from(reader.whole_number(at, "`stage.retry.attempts`", 1..=100)?).ok()?,
+        Some(at) => u32::try_from(reader.read_whole_number(at, "`stage.retry.attempts`", 1..=100)?).ok()?,
         None => DEFAULT_ATTEMPTS,
     };
     let base_ms = match &section.base {
-        Some(at) => reader.duration_ms(at, "`stage.retry.base`", 1..=MAX_MS)?,
+        Some(at) => reader.read_duration(at, "`stage.retry.base`", 1..=MAX_MS)?,
         None => DEFAULT_WAITS_MS.0,
     };
     let cap_ms = match &section.cap {
-        Some(at) => reader.duration_ms(at, "`stage.retry.cap`", base_ms..=MAX_MS)?,
+        Some(at) => reader.read_duration(at, "`stage.retry.cap`", base_ms..=MAX_MS)?,
         None => DEFAULT_WAITS_MS.1.max(base_ms),
     };
     Some(CommandPolicy {
@@ -273,23 +273,23 @@ fn policy(
         jitter: Jitter::Full,
         timeout,
         deadline: None,
-        codes: codes(reader, section)?,
+        codes: read_codes(reader, section)?,
     })
 }
 
-fn codes(reader: &mut ValueReader<'_>, section: &StageRetrySection) -> Option<RetryableCodes> {
+fn read_codes(reader: &mut ValueReader<'_>, section: &StageRetrySection) -> Option<RetryableCodes> {
     let mut codes = Vec::new();
     for number in section.on_exit.iter().flat_map(Located::get) {
         let Some(code) = u8::try_from(*number).ok().filter(|code| *code > 0) else {
             let span = section.on_exit.as_ref().map_or(0..0, Located::span);
             let what = "`stage.retry.on_exit` has exit codes from 1 to 255";
-            reader.add_problem(ConfigProblem::at(span, what, "not an exit code"));
+            reader.add_problem(ConfigProblem::new_at(span, what, "not an exit code"));
             return None;
         };
         codes.push(code);
     }
     let named = match &section.preset {
-        Some(at) => Some(match reader.text(at)?.as_str() {
+        Some(at) => Some(match reader.read_text(at)?.as_str() {
             "curl" => CodePreset::Curl,
             "http" => CodePreset::Http,
             "ssh" => CodePreset::Ssh,
@@ -324,7 +324,7 @@ mod tests {
         let flags = Overrides { logical_time: Some(time), ..Overrides::default() };
         let environment = Environment::from_pairs(environment, &[]);
         let settings =
-            read(Path::new("j.toml"), &text, &flags, &environment).map_err(|error| error.lines().join("\n"))?;
+            read(Path::new("j.toml"), &text, &flags, &environment).map_err(|error| error.format_lines().join("\n"))?;
         let job = settings.stages.expect("stages");
         Ok((job.run, job.stages[0].artifact.clone()))
     }

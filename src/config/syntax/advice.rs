@@ -6,7 +6,7 @@ use serde_json::Value;
 use toml::de::DeValue;
 
 /// Returns what to add for a required key that is missing, with an example.
-pub(crate) fn example(path: &str, name: &str) -> Option<&'static str> {
+pub(crate) fn find_example(path: &str, name: &str) -> Option<&'static str> {
     Some(match (path, name) {
         ("", "name") => "add a line above the first [table], such as: name = \"orders\"",
         ("", "source") => "add a line [source], and below it the file: csv = \"orders.csv\", or json, jsonl or xlsx",
@@ -23,13 +23,13 @@ pub(crate) fn example(path: &str, name: &str) -> Option<&'static str> {
 const JQ_KEYS: [&str; 2] = ["item.key", "item.version"];
 
 /// Returns how to write a value whose type is wrong.
-pub(crate) fn type_help(path: &str, schema: &Value, found: &DeValue<'_>) -> Option<String> {
+pub(crate) fn advise_on_type(path: &str, schema: &Value, found: &DeValue<'_>) -> Option<String> {
     let (_, key) = path.rsplit_once('.').unwrap_or(("", path));
     let text = if let DeValue::String(text) = found { text.trim() } else { "" };
-    if let Some(words) = allowed_words(schema) {
+    if let Some(words) = list_allowed_words(schema) {
         return Some(format!("write one of {words}"));
     }
-    Some(match type_of(schema) {
+    Some(match find_type(schema) {
         "string" if matches!(found, DeValue::Array(_)) && path.starts_with("source.") => {
             "take the brackets away: one path, or a pattern such as \"exports/*.csv\"".to_owned()
         }
@@ -39,7 +39,7 @@ pub(crate) fn type_help(path: &str, schema: &Value, found: &DeValue<'_>) -> Opti
             "put it in quotes; a length of time may have a unit, such as \"2s\"".to_owned()
         }
         "string" => "put it in quotes".to_owned(),
-        "array" if items_type(schema) == Some("string") => "write it in brackets: [\"…\", \"…\"]".to_owned(),
+        "array" if find_items_type(schema) == Some("string") => "write it in brackets: [\"…\", \"…\"]".to_owned(),
         "array" => format!("write it as a table of its own: [[{path}]]"),
         "integer" if text.parse::<i64>().is_ok() => format!("write the number without quotes: {key} = {text}"),
         "boolean" if matches!(text, "true" | "false") => format!("write it without quotes: {key} = {text}"),
@@ -54,11 +54,11 @@ pub(crate) fn type_help(path: &str, schema: &Value, found: &DeValue<'_>) -> Opti
     })
 }
 
-pub(crate) fn type_of(schema: &Value) -> &str {
+pub(crate) fn find_type(schema: &Value) -> &str {
     schema.get("type").and_then(Value::as_str).unwrap_or("object")
 }
 
-pub(crate) fn items_type(schema: &Value) -> Option<&str> {
+pub(crate) fn find_items_type(schema: &Value) -> Option<&str> {
     schema.get("items")?.get("type")?.as_str()
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn as_list(path: &str, text: &str) -> String {
     format!("{what}: {key} = [{}]", words.join(", "))
 }
 
-pub(crate) fn article(kind: &str) -> &'static str {
+pub(crate) fn choose_article(kind: &str) -> &'static str {
     match kind {
         "string" => "a text",
         "integer" => "a whole number",
@@ -89,12 +89,12 @@ pub(crate) fn article(kind: &str) -> &'static str {
 }
 
 /// Returns the words that the schema allows, in quotes.
-fn allowed_words(schema: &Value) -> Option<String> {
+fn list_allowed_words(schema: &Value) -> Option<String> {
     let words = schema.get("enum")?.as_array()?;
     Some(words.iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
 }
 
-pub(crate) fn kind(value: &DeValue<'_>) -> &'static str {
+pub(crate) fn name_toml_kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) | DeValue::Float(_) => "a number",

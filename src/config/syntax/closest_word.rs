@@ -4,7 +4,7 @@ use strsim::osa_distance;
 
 /// Returns the known word that was probably meant: the one with the fewest edits, if these are few
 /// for its length.
-pub(crate) fn closest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn find_closest_word<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     let lower = word.to_lowercase();
     let near = known.map(|candidate| (osa_distance(&lower, &candidate.to_lowercase()), candidate));
     near.filter(|(edits, candidate)| *edits <= (candidate.chars().count() / 3).clamp(1, 3))
@@ -18,15 +18,15 @@ mod tests {
 
     #[test]
     fn a_swap_of_neighbours_is_one_edit() {
-        assert_eq!(closest("nmae", ["item", "name"].into_iter()), Some("name"));
-        assert_eq!(closest("colums", ["schedule", "columns"].into_iter()), Some("columns"));
-        assert_eq!(closest("zebra", ["name", "columns"].into_iter()), None);
+        assert_eq!(find_closest_word("nmae", ["item", "name"].into_iter()), Some("name"));
+        assert_eq!(find_closest_word("colums", ["schedule", "columns"].into_iter()), Some("columns"));
+        assert_eq!(find_closest_word("zebra", ["name", "columns"].into_iter()), None);
     }
 
     #[test]
     fn a_short_word_may_differ_in_one_letter_only() {
-        assert_eq!(closest("TAB", ["tab"].into_iter()), Some("tab"));
-        assert_eq!(closest("tub", ["tab"].into_iter()), Some("tab"));
-        assert_eq!(closest("sub", ["tab"].into_iter()), None);
+        assert_eq!(find_closest_word("TAB", ["tab"].into_iter()), Some("tab"));
+        assert_eq!(find_closest_word("tub", ["tab"].into_iter()), Some("tab"));
+        assert_eq!(find_closest_word("sub", ["tab"].into_iter()), None);
     }
 }

@@ -12,21 +12,21 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::config::syntax::located::{Located, Text};
+use crate::config::syntax::located::{Located, LocatedText};
 
 /// A column: the word of its type, or a table with format and zone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ColumnDeclaration {
     /// The word of the type, such as `number`; `auto` if there is none.
-    pub(crate) kind: Option<Text>,
+    pub(crate) kind: Option<LocatedText>,
     /// The form of its numbers, dates, times or durations, as spreadsheets write it, such as `#,##0.00`.
-    pub(crate) format: Option<Text>,
+    pub(crate) format: Option<LocatedText>,
     /// The IANA zone in which its times are shown.
-    pub(crate) timezone: Option<Text>,
+    pub(crate) timezone: Option<LocatedText>,
     /// The decimal mark with which the source writes its numbers.
-    pub(crate) decimal: Option<Text>,
+    pub(crate) decimal: Option<LocatedText>,
     /// The pattern in which the source writes its dates or times.
-    pub(crate) input: Option<Text>,
+    pub(crate) input: Option<LocatedText>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -35,20 +35,20 @@ pub(crate) struct ColumnDeclaration {
 struct ColumnTable {
     /// The type of its values.
     #[serde(rename = "type")]
-    #[schemars(schema_with = "column_words")]
-    kind: Option<Text>,
+    #[schemars(schema_with = "make_column_schema")]
+    kind: Option<LocatedText>,
     /// The form of its numbers, dates, times or durations, as spreadsheets write it, such as `#,##0.00`.
-    format: Option<Text>,
+    format: Option<LocatedText>,
     /// The IANA zone in which its times are shown; the sheet's if none is named.
-    timezone: Option<Text>,
+    timezone: Option<LocatedText>,
     /// The decimal mark with which the source writes its numbers: `,` for 1.234,56, or `.` for 1,234.56.
     #[schemars(extend("enum" = [",", "."]))]
-    decimal: Option<Text>,
+    decimal: Option<LocatedText>,
     /// The pattern in which the source writes its dates or times, such as `%d.%m.%Y` for 31.12.2026.
-    input: Option<Text>,
+    input: Option<LocatedText>,
 }
 
-fn column_words(_generator: &mut SchemaGenerator) -> Schema {
+fn make_column_schema(_generator: &mut SchemaGenerator) -> Schema {
     let words: Vec<&str> = crate::ledger::values::columns::ColumnType::WORDS.iter().map(|(word, _)| *word).collect();
     schemars::json_schema!({ "type": "string", "enum": words })
 }
@@ -88,8 +88,8 @@ enum ColumnShape {
 
 impl<'de> Deserialize<'de> for ColumnShape {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
+        struct ColumnEntryVisitor;
+        impl<'de> Visitor<'de> for ColumnEntryVisitor {
             type Value = ColumnShape;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,7 +104,7 @@ impl<'de> Deserialize<'de> for ColumnShape {
                 ColumnTable::deserialize(MapAccessDeserializer::new(map)).map(ColumnShape::Table)
             }
         }
-        deserializer.deserialize_any(Either)
+        deserializer.deserialize_any(ColumnEntryVisitor)
     }
 }
 
@@ -118,7 +118,7 @@ impl JsonSchema for ColumnEntry {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let (word, table) = (column_words(generator), ColumnTable::json_schema(generator));
+        let (word, table) = (make_column_schema(generator), ColumnTable::json_schema(generator));
         schemars::json_schema!({ "oneOf": [word, table] })
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     let begins_with_point = text.strip_prefix('.').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     let text = &if begins_with_point { format!("0{text}") } else { text.to_owned() };
-    let text = &in_hours(text).unwrap_or_else(|| text.clone());
+    let text = &convert_to_hours(text).unwrap_or_else(|| text.clone());
     let is_seconds = text.starts_with(|c: char| c.is_ascii_digit())
         && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let text = if is_seconds { format!("{text}s") } else { text.to_owned() };
@@ -28,7 +28,7 @@ pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 /// Returns a broken number of days or weeks in hours; `None` for any other text.
-fn in_hours(text: &str) -> Option<String> {
+fn convert_to_hours(text: &str) -> Option<String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.')?);
     let (_, hours) = LONG_UNITS.iter().find(|(names, _)| names.contains(&unit.trim()))?;
     let count: f64 = number.parse().ok().filter(|_| number.contains('.'))?;

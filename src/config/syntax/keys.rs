@@ -12,8 +12,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::problem::ConfigProblem;
-use crate::config::syntax::advice::{article, as_list, example, items_type, kind, type_help, type_of};
-use crate::config::syntax::closest_word::closest;
+use crate::config::syntax::advice::{
+    advise_on_type, as_list, choose_article, find_example, find_items_type, find_type, name_toml_kind,
+};
+use crate::config::syntax::closest_word::find_closest_word;
 
 /// Planned keys that this version lacks, by their table.
 const NOT_BUILT: [(&str, &[&str]); 4] = [
@@ -29,7 +31,7 @@ pub(crate) fn check(table: &mut Spanned<DeTable<'_>>, schema: &Value, text: &str
     let present = table.get_ref().keys().map(|key| key.get_ref().to_string()).collect();
     let end = text.trim_end().len();
     let mut checker = Checker { schema, end, present, misplaced: BTreeSet::new(), problems: Vec::new() };
-    checker.table("", None, table.get_mut(), schema);
+    checker.check_table("", None, table.get_mut(), schema);
     checker.problems
 }
 
@@ -45,7 +47,7 @@ struct Checker<'s> {
 }
 
 impl<'s> Checker<'s> {
-    fn table(&mut self, path: &str, span: Option<&Range<usize>>, table: &mut DeTable<'_>, schema: &'s Value) {
+    fn check_table(&mut self, path: &str, span: Option<&Range<usize>>, table: &mut DeTable<'_>, schema: &'s Value) {
         let properties = schema.get("properties").and_then(Value::as_object);
         let property = |name: &str| properties.and_then(|all| all.get(name));
         let rest = schema.get("additionalProperties").filter(|rest| rest.is_object());
@@ -54,10 +56,10 @@ impl<'s> Checker<'s> {
             let name = key.get_ref().as_ref();
             let inner = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
             let fits = if let Some(schema) = property(name).or(rest) {
-                self.value(&inner, value, schema)
+                self.check_value(&inner, value, schema)
             } else {
                 let known = properties.into_iter().flat_map(|all| all.keys()).map(String::as_str);
-                meant.extend(self.unknown(path, name, key.span(), known));
+                meant.extend(self.report_unknown(path, name, key.span(), known));
                 false
             };
             if !fits {
@@ -71,7 +73,7 @@ impl<'s> Checker<'s> {
             // A misspelt or misplaced key is one mistake, not two.
             let is_reported = meant.contains(&name) || path.is_empty() && self.misplaced.contains(name);
             if !table.contains_key(name) && !is_reported {
-                self.missing(path, name, span, property(name));
+                self.report_missing(path, name, span, property(name));
             }
         }
         for name in bad {
@@ -80,34 +82,36 @@ impl<'s> Checker<'s> {
     }
 
     /// Checks whether the value has the type of the schema.
-    fn value(&mut self, path: &str, value: &mut Spanned<DeValue<'_>>, schema: &'s Value) -> bool {
-        let schema = matching_alternative(self.resolve(schema), value.get_ref());
+    fn check_value(&mut self, path: &str, value: &mut Spanned<DeValue<'_>>, schema: &'s Value) -> bool {
+        let schema = find_matching_alternative(self.resolve(schema), value.get_ref());
         let span = value.span();
-        let wanted = type_of(schema);
+        let wanted = find_type(schema);
         match (wanted, value.get_mut()) {
-            ("object", DeValue::Table(table)) => self.table(path, Some(&span), table, schema),
+            ("object", DeValue::Table(table)) => self.check_table(path, Some(&span), table, schema),
             ("array", DeValue::Array(items)) => {
                 for item in items.iter_mut() {
                     if let Some(schema) = schema.get("items") {
-                        self.value(path, item, schema);
+                        self.check_value(path, item, schema);
                     }
                 }
             }
             ("string", DeValue::String(_)) | ("integer", DeValue::Integer(_)) | ("boolean", DeValue::Boolean(_)) => {}
             (_, found) => {
-                let found = kind(found);
+                let found = name_toml_kind(found);
                 if let ("array", DeValue::String(text)) = (wanted, value.get_ref())
-                    && items_type(schema) == Some("string")
+                    && find_items_type(schema) == Some("string")
                 {
                     let message = format!("`{path}` is a list of texts");
-                    let problem = ConfigProblem::at(span, message, "this is one text").about(path);
+                    let problem = ConfigProblem::new_at(span, message, "this is one text").with_key_path(path);
                     self.problems.push(problem.help(as_list(path, text)));
                     return false;
                 }
-                let article = if items_type(schema) == Some("string") { "a list of texts" } else { article(wanted) };
-                let problem = ConfigProblem::at(span, format!("`{path}` needs {article}"), format!("this is {found}"));
-                let problem = problem.about(path);
-                let help = type_help(path, schema, value.get_ref());
+                let article =
+                    if find_items_type(schema) == Some("string") { "a list of texts" } else { choose_article(wanted) };
+                let problem =
+                    ConfigProblem::new_at(span, format!("`{path}` needs {article}"), format!("this is {found}"));
+                let problem = problem.with_key_path(path);
+                let help = advise_on_type(path, schema, value.get_ref());
                 self.problems.push(match help {
                     Some(help) => problem.help(help),
                     None => problem,
@@ -124,20 +128,22 @@ impl<'s> Checker<'s> {
         target.and_then(|target| self.schema.pointer(target)).unwrap_or(schema)
     }
 
-    fn missing(&mut self, path: &str, name: &str, span: Option<&Range<usize>>, schema: Option<&'s Value>) {
-        let table = schema.is_some_and(|schema| type_of(self.resolve(schema)) == "object");
+    fn report_missing(&mut self, path: &str, name: &str, span: Option<&Range<usize>>, schema: Option<&'s Value>) {
+        let table = schema.is_some_and(|schema| find_type(self.resolve(schema)) == "object");
         let what = if table { format!("table `[{name}]`") } else { format!("key `{name}`") };
         let missing_problem = || match span {
-            Some(span) => {
-                ConfigProblem::at(span.clone(), format!("`{path}` has no {what}"), format!("{what} is missing here"))
-            }
+            Some(span) => ConfigProblem::new_at(
+                span.clone(),
+                format!("`{path}` has no {what}"),
+                format!("{what} is missing here"),
+            ),
             // What the file itself lacks: tables follow its text, and its keys come before it.
             None if table => {
-                ConfigProblem::at(self.end..self.end, format!("the {what} is missing"), "add it below this line")
+                ConfigProblem::new_at(self.end..self.end, format!("the {what} is missing"), "add it below this line")
             }
-            None => ConfigProblem::at(0..0, format!("the {what} is missing"), "add it above this line"),
+            None => ConfigProblem::new_at(0..0, format!("the {what} is missing"), "add it above this line"),
         };
-        if let Some(example) = example(path, name) {
+        if let Some(example) = find_example(path, name) {
             return self.problems.push(missing_problem().help(example));
         }
         let about =
@@ -150,7 +156,7 @@ impl<'s> Checker<'s> {
     }
 
     /// Reports an unknown key. Returns the known one that was probably meant.
-    fn unknown(
+    fn report_unknown(
         &mut self,
         path: &str,
         name: &str,
@@ -159,20 +165,20 @@ impl<'s> Checker<'s> {
     ) -> Option<&'s str> {
         let whole = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         if NOT_BUILT.iter().any(|(table, names)| *table == path && names.contains(&name)) {
-            let problem = ConfigProblem::at(span, format!("`{name}` is not built yet"), "known, but not built yet");
-            self.problems.push(problem.about(&whole).help("take it out; a later version will know it"));
+            let problem = ConfigProblem::new_at(span, format!("`{name}` is not built yet"), "known, but not built yet");
+            self.problems.push(problem.with_key_path(&whole).help("take it out; a later version will know it"));
             return None;
         }
         let known: Vec<&'s str> = known.collect();
         let place = if path.is_empty() { "a job file".to_owned() } else { format!("[{path}]") };
-        let problem = ConfigProblem::at(span, format!("unknown key `{name}`"), format!("not a key of {place}"));
-        let problem = problem.about(&whole);
-        if let Some(help) = self.place_of_misplaced(name).filter(|_| !path.is_empty()) {
+        let problem = ConfigProblem::new_at(span, format!("unknown key `{name}`"), format!("not a key of {place}"));
+        let problem = problem.with_key_path(&whole);
+        if let Some(help) = self.find_right_place(name).filter(|_| !path.is_empty()) {
             self.misplaced.insert(name.to_owned());
             self.problems.push(problem.help(help));
             return None;
         }
-        let meant = closest(name, known.iter().copied());
+        let meant = find_closest_word(name, known.iter().copied());
         self.problems.push(problem.help(match meant {
             Some(suggestion) => format!("did you mean `{suggestion}`?"),
             None => format!("{place} has {}", known.join(", ")),
@@ -181,9 +187,9 @@ impl<'s> Checker<'s> {
     }
 
     /// Returns where a key of a table belongs, if it is one of the file itself that the file lacks.
-    fn place_of_misplaced(&self, name: &str) -> Option<String> {
+    fn find_right_place(&self, name: &str) -> Option<String> {
         let schema = self.schema.get("properties")?.get(name).filter(|_| !self.present.contains(name))?;
-        let way = match type_of(self.resolve(schema)) {
+        let way = match find_type(self.resolve(schema)) {
             "object" => format!(", or write [{name}] as a table at the end"),
             "array" => format!(", or write [[{name}]] as a table at the end"),
             _ => String::new(),
@@ -193,11 +199,11 @@ impl<'s> Checker<'s> {
 }
 
 /// Returns the alternative of a schema that the value uses; the first one if it fits none.
-fn matching_alternative<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value {
+fn find_matching_alternative<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value {
     let Some(ways) = schema.get("oneOf").and_then(Value::as_array) else { return schema };
     let taken = |way: &&Value| {
         matches!(
-            (type_of(way), value),
+            (find_type(way), value),
             ("object", DeValue::Table(_)) | ("string", DeValue::String(_)) | ("integer", DeValue::Integer(_))
         )
     };
@@ -207,13 +213,13 @@ fn matching_alternative<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::syntax::schema::job_file_schema;
+    use crate::config::syntax::schema::make_job_file_schema;
 
     fn problems(text: &str) -> Vec<String> {
         let mut table = DeTable::parse(text).expect("TOML");
         let to_line =
             |p: &ConfigProblem| format!("{} | {} | {}", p.message, p.label, p.help.clone().unwrap_or_default());
-        check(&mut table, &job_file_schema(), text).iter().map(to_line).collect()
+        check(&mut table, &make_job_file_schema(), text).iter().map(to_line).collect()
     }
 
     const WHOLE: &str = "name = 'q'\n[source]\ncsv = 'a.csv'\n[item]\nkey = '.id'\n[sheet]\ntab = 'Q'\n";
@@ -227,7 +233,7 @@ mod tests {
     fn what_the_file_lacks_has_a_place_in_it() {
         let text = "# my job\n[item]\nkey = '.id'\n[sheet]\ntab = 'Q'\n\n";
         let mut table = DeTable::parse(text).expect("TOML");
-        let found = check(&mut table, &job_file_schema(), text);
+        let found = check(&mut table, &make_job_file_schema(), text);
         let places: Vec<_> = found.iter().map(|problem| (problem.message.as_str(), problem.span.clone())).collect();
         let end = text.trim_end().len();
         assert_eq!(

@@ -17,7 +17,7 @@ use toml::Spanned;
 pub(crate) struct Located<T>(Spanned<T>);
 
 /// A text and its place in the file.
-pub(crate) type Text = Located<String>;
+pub(crate) type LocatedText = Located<String>;
 
 impl<T> Located<T> {
     /// Creates a value that was read from there.

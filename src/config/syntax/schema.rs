@@ -10,19 +10,19 @@ use crate::config::syntax::raw::JobFile;
 
 /// Returns the schema (JSON Schema 2020-12) of a job file. It is shipped as
 /// `docs/job-file.schema.json`.
-pub fn job_file_schema() -> Value {
+pub fn make_job_file_schema() -> Value {
     let mut schema = schema_for!(JobFile).to_value();
-    forget_null(&mut schema);
+    remove_null(&mut schema);
     schema
 }
 
 /// Removes null from the schema: TOML has none, and optional keys are simply not required.
-fn forget_null(schema: &mut Value) {
+fn remove_null(schema: &mut Value) {
     match schema {
-        Value::Array(items) => items.iter_mut().for_each(forget_null),
+        Value::Array(items) => items.iter_mut().for_each(remove_null),
         Value::Object(members) => {
             members.retain(|name, value| !(name == "default" && value.is_null()));
-            members.values_mut().for_each(forget_null);
+            members.values_mut().for_each(remove_null);
             if let Some(Value::Array(kinds)) = members.get("type")
                 && let [kind, Value::String(null)] = kinds.as_slice()
                 && null == "null"
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn the_shipped_schema_is_the_one_that_job_files_are_read_by() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/job-file.schema.json");
-        let mut made = serde_json::to_string_pretty(&job_file_schema()).expect("JSON");
+        let mut made = serde_json::to_string_pretty(&make_job_file_schema()).expect("JSON");
         made.push('\n');
         let shipped = std::fs::read_to_string(path).unwrap_or_default();
         if shipped != made {

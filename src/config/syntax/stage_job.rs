@@ -14,7 +14,7 @@ use crate::config::problem::ConfigProblem;
 const OF_RECORDS: [&str; 5] = ["source", "item", "step", "expect", "jq"];
 
 /// Completes a job of stages, and returns what it can't have. Other jobs stay as they are.
-pub(crate) fn complete(table: &mut Spanned<DeTable<'_>>) -> Vec<ConfigProblem> {
+pub(crate) fn complete_stage_job(table: &mut Spanned<DeTable<'_>>) -> Vec<ConfigProblem> {
     let table = table.get_mut();
     if !table.contains_key("stage") {
         return Vec::new();
@@ -22,7 +22,7 @@ pub(crate) fn complete(table: &mut Spanned<DeTable<'_>>) -> Vec<ConfigProblem> {
     let mut problems = Vec::new();
     for name in OF_RECORDS {
         if let Some(value) = table.remove(name) {
-            let problem = ConfigProblem::at(
+            let problem = ConfigProblem::new_at(
                 value.span(),
                 format!("a job of stages has no `{name}`"),
                 "stages or records, not both",

@@ -27,7 +27,7 @@ impl Committer {
         self.emit(Event::Suspected { number, items: suspects as u64, why: outcome.error.why.clone() });
         self.refusal = outcome.error.why;
         queue.put_back(items, self.now_ms());
-        self.closing_run = FinalCommitState::No;
+        self.closing_run = FinalCommitState::NotSent;
         self.fail_rejected_item(intake, queue)
     }
 

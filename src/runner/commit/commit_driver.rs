@@ -62,7 +62,7 @@ pub struct CommitDriver {
 
 impl CommitDriver {
     /// Sends a commit and reads the head until the outcome is known. Never drafts or loads.
-    pub async fn drive(self, commit: Arc<Commit>, drafted: DraftIds) -> CommitOutcome {
+    pub async fn drive_commit(self, commit: Arc<Commit>, drafted: DraftIds) -> CommitOutcome {
         let began = self.clock.monotonic_ms();
         let number = commit.to.commit;
         let has_items = !commit.changes.settled.is_empty();
@@ -75,7 +75,7 @@ impl CommitDriver {
                 CommitStep::Send { after_ms } => {
                     self.wait(after_ms).await;
                     let result = self.store.commit(&commit).await;
-                    error = result_error(&result).unwrap_or(error);
+                    error = convert_result(&result).unwrap_or(error);
                     machine.on_result(commit.to, &result)
                 }
                 CommitStep::ReadHead { after_ms } => {
@@ -86,14 +86,14 @@ impl CommitDriver {
                     self.wait(after_ms).await;
                     match self.read_head(&mut error).await {
                         Some(status) => machine.on_head_status(&drafted, status),
-                        None => CommitStep::End(CommitEnd::Unclear),
+                        None => CommitStep::End(CommitEnd::OutcomeUnknown),
                     }
                 }
                 CommitStep::End(end) => break end,
             };
         };
         if was_in_doubt {
-            (self.events)(Event::Resolved { number, resolution: verdict(&end) });
+            (self.events)(Event::Resolved { number, resolution: name_verdict(&end) });
         }
         let took_ms = self.clock.monotonic_ms().saturating_sub(began);
         CommitOutcome { commit, end, error, took_ms }
@@ -126,14 +126,16 @@ impl CommitDriver {
     }
 }
 
-fn result_error(result: &CommitResult) -> Option<LastError> {
+fn convert_result(result: &CommitResult) -> Option<LastError> {
     Some(match result {
         CommitResult::Applied => return None,
         // The guard refuses a writer that was overtaken; the next run finds another head.
-        CommitResult::Refused { part: CommitPart::Guard, why } | CommitResult::Lost { why } => {
+        CommitResult::Refused { part: CommitPart::Guard, why } | CommitResult::ReplyLost { why } => {
             LastError::new(why, Fault::Transient)
         }
-        CommitResult::Refused { why, .. } | CommitResult::Unsafe { why } => LastError::new(why, Fault::Inconsistent),
+        CommitResult::Refused { why, .. } | CommitResult::NoWorkingGuard { why } => {
+            LastError::new(why, Fault::Inconsistent)
+        }
         CommitResult::TooLarge => LastError::new("the batch is too large for the service", Fault::Rejected),
         CommitResult::NotExecuted { why, fault, is_proxy_error } => {
             LastError { why: why.clone(), fault: *fault, is_proxy_error: *is_proxy_error }
@@ -141,7 +143,7 @@ fn result_error(result: &CommitResult) -> Option<LastError> {
     })
 }
 
-fn verdict(end: &CommitEnd) -> &'static str {
+fn name_verdict(end: &CommitEnd) -> &'static str {
     match end {
         CommitEnd::Applied(_) => "applied",
         CommitEnd::Redraft => "not applied; drafted again",
@@ -150,8 +152,8 @@ fn verdict(end: &CommitEnd) -> &'static str {
         CommitEnd::Fenced => "another run has taken over",
         CommitEnd::HeadMissing => "the state marker is missing",
         CommitEnd::NotExecuted => "not executed",
-        CommitEnd::Unsafe => "this service does not guard commits",
-        CommitEnd::Unanswered => "still unanswered",
-        CommitEnd::Unclear => "still unclear",
+        CommitEnd::NoWorkingGuard => "this service does not guard commits",
+        CommitEnd::NeverAnswered => "still unanswered",
+        CommitEnd::OutcomeUnknown => "still unclear",
     }
 }

@@ -11,8 +11,8 @@ use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::runs::event::Event;
 use crate::runner::commit::commit_driver::{CommitOutcome, LastError};
 use crate::runner::commit::committer::{Committer, FinalCommitState};
-use crate::runner::commit::halt_errors::{halt_error, unfinished_error};
-use crate::runner::queue::commit_queue::{CommitQueue, sequence_numbers};
+use crate::runner::commit::halt_errors::{describe_halt, describe_unfinished_commit};
+use crate::runner::queue::commit_queue::{CommitQueue, collect_sequence_numbers};
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::RunError;
 use crate::runner::run_end::RunEnd;
@@ -28,7 +28,7 @@ impl Committer {
         end: &RunEnd,
     ) -> Result<(), RunError> {
         self.commit_future = None;
-        self.note_throttling();
+        self.report_throttling();
         if let CommitEnd::Applied(id) = outcome.end {
             self.on_applied(id, outcome.commit.to, outcome.took_ms, intake, queue)?;
             self.fail_rejected_item(intake, queue)?;
@@ -38,7 +38,7 @@ impl Committer {
             self.end_after_takeover();
             return Ok(());
         }
-        let end = Some(end).filter(|_| self.closing_run == FinalCommitState::UnderWay);
+        let end = Some(end).filter(|_| self.closing_run == FinalCommitState::InFlight);
         match self.chain.on_end(&outcome.commit, &outcome.end) {
             NextAction::Continue => Ok(()),
             NextAction::Redraft => self.begin(self.drafts.newest_items(), intake, end),
@@ -48,10 +48,10 @@ impl Committer {
                 queue.put_back(rest, self.now_ms());
                 self.begin(items, intake, None)
             }
-            NextAction::Suspect(confidence) => self.start_bisection(confidence, outcome, intake, queue),
+            NextAction::Bisect(confidence) => self.start_bisection(confidence, outcome, intake, queue),
             NextAction::Reload => self.reload(self.drafts.newest_items(), Some(&outcome.commit), intake, queue).await,
             NextAction::Stop(halt) => {
-                Err(halt_error(self.driver.store.as_ref(), self.schedule.as_ref(), halt, outcome.error).await)
+                Err(describe_halt(self.driver.store.as_ref(), self.schedule.as_ref(), halt, outcome.error).await)
             }
         }
     }
@@ -72,8 +72,8 @@ impl Committer {
         intake: &mut Intake,
         queue: &mut CommitQueue,
     ) -> Result<(), RunError> {
-        let Some((commit, items, left)) = self.drafts.applied(id) else {
-            return Err(unfinished_error(LastError::new(
+        let Some((commit, items, left)) = self.drafts.take_applied(id) else {
+            return Err(describe_unfinished_commit(LastError::new(
                 "a commit was applied that this run did not draft",
                 Fault::Inconsistent,
             )));
@@ -82,14 +82,14 @@ impl Committer {
         let now_ms = self.now_ms();
         // If its items were suspected meanwhile, they are in the queue once more.
         if commit.to != newest || self.drafts.take_requeued() {
-            let held = sequence_numbers(&items);
+            let held = collect_sequence_numbers(&items);
             queue.remove_matching(|waiting| held.contains(&waiting.place));
         }
         queue.put_back(left, now_ms);
         self.bisection.on_applied(items.len());
         self.begun.clone_from(&commit.state.begun);
         let keys = intake.on_applied(&items);
-        intake.index.on_rows_written(commit.processed().map(|(key, _, _, run_cell)| (key, run_cell)));
+        intake.index.on_rows_written(commit.processed_entries().map(|(key, _, _, run_cell)| (key, run_cell)));
         let rows = commit.changes.remaining_rows(intake.output.mode) as u64;
         if self.commits == 0 {
             self.run.first_commit = id.commit;
@@ -109,7 +109,7 @@ impl Committer {
         self.lease_validity = LeaseValidity::new(now_ms.saturating_sub(took_ms), self.ttl_ms);
         self.last_commit_ms = now_ms;
         self.emit(Event::Committed { number: id.commit, rows, keys, took_ms });
-        self.closing_run = if released { FinalCommitState::Done } else { FinalCommitState::No };
+        self.closing_run = if released { FinalCommitState::Done } else { FinalCommitState::NotSent };
         if released && !self.is_run_row_written {
             self.run = commit.changes.runs.last().cloned().unwrap_or_else(|| self.run.clone());
             self.is_run_row_written = true;
@@ -117,7 +117,7 @@ impl Committer {
         Ok(())
     }
 
-    fn note_throttling(&mut self) {
+    fn report_throttling(&mut self) {
         let throttled = self.driver.store.usage().throttled;
         // One 429 alone proves nothing about a quota: calls between pass.
         self.is_throttled = throttled > self.throttled + 1;

@@ -24,11 +24,11 @@ use crate::port::store::MisplacedWrites;
 use crate::rng::Rng;
 use crate::runner::alert_recorder::AlertRecorder;
 use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome, LastError};
-use crate::runner::commit::halt_errors::unfinished_error;
+use crate::runner::commit::halt_errors::describe_unfinished_commit;
 use crate::runner::commit::misplaced_rows::MisplacedRows;
-use crate::runner::commit::run_row::{by_service_clock, counts_after, with_end_state};
+use crate::runner::commit::run_row::{convert_to_service_clock, count_after_changes, with_end_state};
 use crate::runner::input::reprocess_state::ReprocessState;
-use crate::runner::queue::commit_queue::{InFlightDrafts, PendingItem, sequence_numbers};
+use crate::runner::queue::commit_queue::{InFlightDrafts, PendingItem, collect_sequence_numbers};
 use crate::runner::queue::start_markers::StartMarker;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{RunConfig, RunError};
@@ -93,8 +93,8 @@ pub struct Committer {
 /// Whether the commit in flight is the run's last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FinalCommitState {
-    No,
-    UnderWay,
+    NotSent,
+    InFlight,
     Done,
 }
 
@@ -140,7 +140,7 @@ impl Committer {
             lease_request,
             drafts: InFlightDrafts::default(),
             commit_future: None,
-            closing_run: FinalCommitState::No,
+            closing_run: FinalCommitState::NotSent,
             begun: Vec::new(),
             reprocess,
             rollover: config.rollover.clone(),
@@ -183,7 +183,7 @@ impl Committer {
     }
 
     /// Waits for the end of the commit in flight; never resolves if there is none.
-    pub async fn commit_finished(&mut self) -> CommitOutcome {
+    pub async fn wait_for_commit(&mut self) -> CommitOutcome {
         match &mut self.commit_future {
             Some(flight) => flight.await,
             None => std::future::pending().await,
@@ -213,7 +213,7 @@ impl Committer {
             self.note_repair(message);
         }
         if self.misplaced.is_any() && self.closing_run == FinalCommitState::Done {
-            self.closing_run = FinalCommitState::No;
+            self.closing_run = FinalCommitState::NotSent;
         }
         Ok(())
     }
@@ -226,7 +226,7 @@ impl Committer {
 
     /// Returns the service's time now.
     pub fn service_time(&self) -> Timestamp {
-        self.service.at(self.now_ms())
+        self.service.time_at(self.now_ms())
     }
 
     /// Drafts a commit of these items and sends it. The last commit has an `end`, with which it
@@ -245,30 +245,32 @@ impl Committer {
             let columns = intake.output.header.columns().to_vec();
             changes.tables.push(NewTable { tab: intake.output.tab.clone(), columns });
         } else if changes.rows() > 0 {
-            changes.columns = intake.output.header.pending().to_vec();
+            changes.columns = intake.output.header.missing_columns().to_vec();
         }
         let so_far = self.run_after(&changes, intake.counts);
         let held = intake.hold.plan_after(&items);
         let run = match end {
             Some(end) => {
                 let run = with_end_state(end.close(so_far), &changes, intake, self.driver.store.usage().cells_left);
-                Run { end_state: RunEndState { held: intake.hold.rows_of(held.as_ref()), ..run.end_state }, ..run }
+                Run {
+                    end_state: RunEndState { held: intake.hold.make_held_rows(held.as_ref()), ..run.end_state },
+                    ..run
+                }
             }
             None => so_far,
         };
         if end.is_some() && !self.is_run_row_written {
             changes.runs.push(run.clone());
         }
-        let reprocess_runs = self.reprocess.after(end.is_some(), run.status);
+        let reprocess_runs = self.reprocess.next_marker(end.is_some(), run.status);
         let key_column = intake.output.key_column.as_ref().map(|column| column.name().to_owned());
-        let begun = intake.begun_after(&items);
-        let redo = self.redo_after(&items, intake, reprocess_runs.is_empty());
+        let begun = intake.list_begun(&items);
+        let redo = self.find_redo_keys(&items, intake, reprocess_runs.is_empty());
         let ahead_ms = self.service_time().0.saturating_sub(self.driver.clock.now().0);
-        let ended = end.map(|_| by_service_clock(&run, ahead_ms));
-        let schedule =
-            self.schedule.as_ref().map(|recorder| recorder.history_after(&self.abandoned_runs, ended.as_ref()));
+        let ended = end.map(|_| convert_to_service_clock(&run, ahead_ms));
+        let schedule = self.schedule.as_ref().map(|one| one.next_history(&self.abandoned_runs, ended.as_ref()));
         self.draft_alerts(ended.as_ref());
-        let warnings = self.warnings.after(ended.as_ref());
+        let warnings = self.warnings.next_reported(ended.as_ref());
         let rollover = &self.rollover;
         self.chain.update_state(|state| {
             state.schedule = schedule.or(state.schedule.take());
@@ -284,23 +286,23 @@ impl Committer {
                 rollover.apply(state);
             }
         });
-        let cursor = intake.watermark.watermark_after(&sequence_numbers(&items)).map(str::to_owned);
+        let cursor = intake.watermark.watermark_after(&collect_sequence_numbers(&items)).map(str::to_owned);
         let (now, ttl_ms, releases_lease) = (self.service_time(), self.ttl_ms, end.is_some());
         let metadata = CommitMetadata { now, ttl_ms, releases_lease, run, cursor };
         let drafted = self.chain.draft(self.chance.next_u64(), changes, &metadata);
-        let commit =
-            Arc::new(drafted.map_err(|error| unfinished_error(LastError::new(error.to_string(), Fault::Transient)))?);
-        self.drafts.note(Arc::clone(&commit), items);
-        self.closing_run = if end.is_some() { FinalCommitState::UnderWay } else { FinalCommitState::No };
-        let driving = self.driver.clone().drive(commit, self.chain.draft_ids().clone());
+        let to_error = |why: String| describe_unfinished_commit(LastError::new(why, Fault::Transient));
+        let commit = Arc::new(drafted.map_err(|error| to_error(error.to_string()))?);
+        self.drafts.note_draft(Arc::clone(&commit), items);
+        self.closing_run = if end.is_some() { FinalCommitState::InFlight } else { FinalCommitState::NotSent };
+        let driving = self.driver.clone().drive_commit(commit, self.chain.draft_ids().clone());
         self.commit_future = Some(Box::pin(driving));
         Ok(())
     }
 
     /// Returns what is to be done again once these items are committed. `is_all_read`: the
     /// reprocessing run, if this is one, has processed all that the source yields.
-    fn redo_after(&self, items: &[PendingItem], intake: &Intake, is_all_read: bool) -> RedoKeys {
-        let done = items.iter().flat_map(|waiting| waiting.settled.done().map(|(key, _)| key));
+    fn find_redo_keys(&self, items: &[PendingItem], intake: &Intake, is_all_read: bool) -> RedoKeys {
+        let done = items.iter().flat_map(|waiting| waiting.settled.done_versions().map(|(key, _)| key));
         let mut redo = intake.index.redo_after(done);
         if is_all_read && !self.chain.state().forced.is_empty() {
             redo.unknown = 0;
@@ -313,7 +315,7 @@ impl Committer {
         let number = self.chain.draft_ids().base().map_or(0, |head| head.next(0).commit);
         let usage = self.driver.store.usage();
         let first_commit = if self.commits == 0 { number } else { self.run.first_commit };
-        let (counts, calls) = (counts_after(changes, counts), usage.reads + usage.writes + 1);
+        let (counts, calls) = (count_after_changes(changes, counts), usage.reads + usage.writes + 1);
         Run { counts, calls, first_commit, last_commit: number, ..self.run.clone() }
     }
 

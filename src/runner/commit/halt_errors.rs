@@ -14,18 +14,18 @@ use crate::runner::schedule_recorder::ScheduleRecorder;
 use crate::runner::startup::preconditions::check_not_blocked;
 
 /// Returns the error of a commit that ended with this halt.
-pub(super) async fn halt_error(
+pub(super) async fn describe_halt(
     store: &dyn Store,
     schedule: Option<&ScheduleRecorder>,
     halt: Halt,
     error: LastError,
 ) -> RunError {
     match halt {
-        Halt::Fenced => fenced_error(store, schedule).await,
-        Halt::HeadMissing => head_missing_error(),
-        Halt::Unsafe => RunError::Store(StoreError::Unsafe { why: error.why }),
-        Halt::Unclear | Halt::NotExecuted => unfinished_error(error),
-        Halt::Refused(part) => refused_error(store, part, error.why).await,
+        Halt::Fenced => describe_fencing(store, schedule).await,
+        Halt::HeadMissing => describe_missing_head(),
+        Halt::NoWorkingGuard => RunError::Store(StoreError::NoWorkingGuard { why: error.why }),
+        Halt::OutcomeUnknown | Halt::NotExecuted => describe_unfinished_commit(error),
+        Halt::Refused(part) => describe_refusal(store, part, error.why).await,
         Halt::TooLarge => RunError::Refused { why: "one record alone is too large for a batch".into() },
     }
 }
@@ -33,7 +33,7 @@ pub(super) async fn halt_error(
 /// Returns the error for a refused batch. If a tab is missing, one more load names it and the
 /// fix. If users changed tabs between each load and the batch, neither is wrong. Only such
 /// conflicts make a store return `CommitPart::Layout` repeatedly.
-async fn refused_error(store: &dyn Store, part: CommitPart, why: String) -> RunError {
+async fn describe_refusal(store: &dyn Store, part: CommitPart, why: String) -> RunError {
     let loaded = store.load().await;
     let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| check_not_blocked(&snapshot));
     match explained {
@@ -44,9 +44,9 @@ async fn refused_error(store: &dyn Store, part: CommitPart, why: String) -> RunE
 }
 
 /// Returns the error that names the run that has taken over, if one more load finds it.
-pub(super) async fn fenced_error(store: &dyn Store, schedule: Option<&ScheduleRecorder>) -> RunError {
+pub(super) async fn describe_fencing(store: &dyn Store, schedule: Option<&ScheduleRecorder>) -> RunError {
     match store.load().await {
-        Ok(loaded) => loaded.snapshot.map(|snapshot| taken_over_error(schedule, &snapshot.state)),
+        Ok(loaded) => loaded.snapshot.map(|snapshot| describe_take_over(schedule, &snapshot.state)),
         Err(_) => None,
     }
     .unwrap_or_else(|| RunError::Fenced { by: "another run has taken over".to_owned() })
@@ -54,8 +54,8 @@ pub(super) async fn fenced_error(store: &dyn Store, schedule: Option<&ScheduleRe
 
 /// Returns the error of a run that another run has replaced. One that lost its claim to that run
 /// has nothing left to do.
-pub(super) fn taken_over_error(schedule: Option<&ScheduleRecorder>, state: &State) -> RunError {
-    if let Some(lost_claim) = schedule.and_then(|recorder| recorder.lost_claim(state.schedule.as_ref())) {
+pub(super) fn describe_take_over(schedule: Option<&ScheduleRecorder>, state: &State) -> RunError {
+    if let Some(lost_claim) = schedule.and_then(|recorder| recorder.check_lost_claim(state.schedule.as_ref())) {
         return lost_claim;
     }
     let by = match (&state.lease.holder, &state.lease.fence) {
@@ -66,14 +66,14 @@ pub(super) fn taken_over_error(schedule: Option<&ScheduleRecorder>, state: &Stat
 }
 
 /// Returns the error for a deleted head marker.
-pub(super) fn head_missing_error() -> RunError {
+pub(super) fn describe_missing_head() -> RunError {
     let why = "the job's state marker is missing from the spreadsheet although its tabs exist; restore an earlier \
                version from the file's version history, or see docs/runbook.md";
     RunError::Store(StoreError::Inconsistent { why: why.into() })
 }
 
 /// Returns the error for a batch with unknown outcome, or that could not be sent.
-pub(super) fn unfinished_error(error: LastError) -> RunError {
+pub(super) fn describe_unfinished_commit(error: LastError) -> RunError {
     let LastError { why, fault, is_proxy_error } = error;
     RunError::Unfinished { why, fault, is_proxy_error }
 }

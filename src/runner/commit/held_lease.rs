@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::ledger::commit::commit_resolution::Resolution;
 use crate::ledger::leases::lease::LeaseValidity;
 use crate::runner::commit::committer::Committer;
-use crate::runner::commit::halt_errors::{fenced_error, head_missing_error};
+use crate::runner::commit::halt_errors::{describe_fencing, describe_missing_head};
 use crate::runner::queue::commit_queue::CommitQueue;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::RunError;
@@ -28,7 +28,7 @@ impl Committer {
         if resolution == Resolution::NotApplied {
             self.lease_validity = LeaseValidity::new(now_ms, self.ttl_ms);
         }
-        self.follow_head(resolution, intake, queue).await
+        self.act_on_head(resolution, intake, queue).await
     }
 
     /// True if `confirm_lease` has an answer now: no commit is under way, or the lease is trusted.
@@ -49,14 +49,14 @@ impl Committer {
             () = self.driver.clock.sleep(CONFIRM_TIMEOUT), if is_trusted(self) => None,
         };
         match read {
-            Some(Ok(status)) => self.follow_head(self.chain.draft_ids().resolve(status), intake, queue).await,
+            Some(Ok(status)) => self.act_on_head(self.chain.draft_ids().resolve(status), intake, queue).await,
             Some(Err(error)) if !(error.fault().passes() && is_trusted(self)) => Err(error.into()),
             None if !is_trusted(self) => self.ensure_lease_valid(intake, queue).await,
             _ => Ok(()),
         }
     }
 
-    async fn follow_head(
+    async fn act_on_head(
         &mut self,
         resolution: Resolution,
         intake: &mut Intake,
@@ -64,8 +64,8 @@ impl Committer {
     ) -> Result<(), RunError> {
         match resolution {
             Resolution::NotApplied => Ok(()),
-            Resolution::Fenced => Err(fenced_error(self.driver.store.as_ref(), self.schedule.as_ref()).await),
-            Resolution::HeadMissing => Err(head_missing_error()),
+            Resolution::Fenced => Err(describe_fencing(self.driver.store.as_ref(), self.schedule.as_ref()).await),
+            Resolution::HeadMissing => Err(describe_missing_head()),
             Resolution::ConcurrentCommit | Resolution::Stale | Resolution::Applied(_) => {
                 self.reload(Vec::new(), None, intake, queue).await
             }

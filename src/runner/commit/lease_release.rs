@@ -19,10 +19,14 @@ impl Committer {
     /// the next run.
     pub(in crate::runner) async fn release_lease(&mut self, why: &str, intake: &mut Intake, queue: &mut CommitQueue) {
         let finished = self.driver.clock.now();
-        let end =
-            RunEnd { finished, cause: EndCause::GivenUp(why.to_owned()), repeated: None, next_due: NextDue::Unknown };
+        let end = RunEnd {
+            finished,
+            cause: EndCause::CannotContinue(why.to_owned()),
+            repeated: None,
+            next_due: NextDue::Unknown,
+        };
         if self.is_busy() {
-            let outcome = self.commit_finished().await;
+            let outcome = self.wait_for_commit().await;
             if self.on_commit_end(outcome, intake, queue, &end).await.is_err() || self.is_busy() {
                 return;
             }
@@ -37,7 +41,7 @@ impl Committer {
             if self.begin(Vec::new(), intake, Some(&end)).is_err() {
                 return;
             }
-            let outcome = self.commit_finished().await;
+            let outcome = self.wait_for_commit().await;
             self.commit_future = None;
             match outcome.end {
                 CommitEnd::Applied(id) => {

@@ -26,7 +26,7 @@ impl Committer {
         let closed = self.schedule.iter().flat_map(ScheduleRecorder::closed_rows).collect();
         let ended = ended.filter(|_| !self.is_run_row_written);
         let of_commit = RecordedRuns { abandoned: &self.abandoned_runs, closed, ended, tabs };
-        let text = recorder.text_after(&self.run.id, &of_commit, now);
+        let text = recorder.encode_next_state(&self.run.id, &of_commit, now);
         self.chain.update_state(|state| state.alerts = Some(text));
     }
 

@@ -8,14 +8,14 @@ use crate::fault::Fault;
 use crate::ledger::commit::changes::{Commit, ItemResult};
 use crate::ledger::commit::commit_chain::{HaltReason as Halt, NextAction};
 use crate::ledger::commit::commit_machine::CommitEnd;
-use crate::ledger::items::failure::failure_hash;
+use crate::ledger::items::failure::hash_failure;
 use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{Header, KeyColumn};
 use crate::port::store::StoreError;
 use crate::runner::commit::commit_driver::LastError;
 use crate::runner::commit::committer::{Committer, FinalCommitState};
-use crate::runner::commit::halt_errors::{head_missing_error, taken_over_error, unfinished_error};
+use crate::runner::commit::halt_errors::{describe_missing_head, describe_take_over, describe_unfinished_commit};
 use crate::runner::queue::commit_queue::{CommitQueue, PendingItem};
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::RunError;
@@ -23,7 +23,7 @@ use crate::runner::startup::ServiceClock;
 use crate::runner::startup::preconditions::{check_lease, check_not_blocked};
 
 /// The title and the columns of a data tab.
-type Table = (String, Vec<String>);
+type TitledColumns = (String, Vec<String>);
 
 impl Committer {
     /// Loads again and puts missing items back in front of the queue. `refused` is the commit that
@@ -64,9 +64,9 @@ impl Committer {
                 return Ok(());
             }
             return Err(if halt == Halt::Fenced {
-                taken_over_error(self.schedule.as_ref(), &snapshot.state)
+                describe_take_over(self.schedule.as_ref(), &snapshot.state)
             } else {
-                head_missing_error()
+                describe_missing_head()
             });
         }
         if intake.hold.depends_on_load() && !self.chain.has_claimed() {
@@ -98,26 +98,26 @@ impl Committer {
         }
         self.reprocess.reload(&snapshot.state);
         self.lease_validity = LeaseValidity::new(began_ms, self.ttl_ms);
-        self.closing_run = FinalCommitState::No;
+        self.closing_run = FinalCommitState::NotSent;
         self.check_misplaced_writes().await
     }
 
     /// Starts over after the first commit was refused and the job still does not exist: another job
     /// created a shared tab.
     fn restart_first_commit(&mut self, refused: Option<&Commit>) -> Result<(), RunError> {
-        let Some(init) = refused.filter(|commit| commit.from.is_none()) else { return Err(head_missing_error()) };
+        let Some(init) = refused.filter(|commit| commit.from.is_none()) else { return Err(describe_missing_head()) };
         if self.chain.on_end(init, &CommitEnd::Redraft) != NextAction::Redraft {
-            return Err(unfinished_error(LastError::new("its tabs could not be made", Fault::Transient)));
+            return Err(describe_unfinished_commit(LastError::new("its tabs could not be made", Fault::Transient)));
         }
         self.drafts.clear(None);
-        self.closing_run = FinalCommitState::No;
+        self.closing_run = FinalCommitState::NotSent;
         Ok(())
     }
 
     /// Takes the data tab's present header, and checks that queued rows still fit.
     fn use_tables(
         &mut self,
-        tables: &[Table],
+        tables: &[TitledColumns],
         deleted: &[String],
         intake: &mut Intake,
         queue: &CommitQueue,
@@ -126,14 +126,14 @@ impl Committer {
         self.has_table = true;
         self.chain.update_state(|state| state.deleted = deleted.to_vec());
         intake.output.header =
-            Header::closed(tab.clone(), columns.clone()).with(intake.output.columns.new_columns, deleted);
+            Header::from_existing(tab.clone(), columns.clone()).with(intake.output.columns.new_columns, deleted);
         let key = intake.output.key_column.as_ref().map(KeyColumn::name);
         if let Some(key) = key.filter(|key| !columns.iter().any(|column| column == key)) {
-            return Err(column_missing_error(tab, key));
+            return Err(describe_missing_column(tab, key));
         }
         for name in queue.columns() {
             if !intake.output.header.restore_column(name) {
-                return Err(column_missing_error(tab, name));
+                return Err(describe_missing_column(tab, name));
             }
         }
         Ok(())
@@ -148,11 +148,11 @@ fn is_applied(index: &ProcessedIndex, settled: &ItemResult) -> bool {
         ItemResult::Revoked { key, version } => !index.is_done(key, version),
         // Its row may have moved by now; the next prune scans again.
         ItemResult::Removed(_) => true,
-        ItemResult::Failed(failure) => index.has_row_of(failure, failure_hash(&failure.step, &failure.error)),
+        ItemResult::Failed(failure) => index.has_row_of(failure, hash_failure(&failure.step, &failure.error)),
     }
 }
 
-fn column_missing_error(tab: &str, name: &str) -> RunError {
+fn describe_missing_column(tab: &str, name: &str) -> RunError {
     let why = format!("tab {tab} lost its column \"{name}\" during the run: write that word back into its header row");
     RunError::Store(StoreError::Inconsistent { why })
 }

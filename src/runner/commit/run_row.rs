@@ -11,7 +11,7 @@ use crate::runner::records::intake::Intake;
 use crate::time::Timestamp;
 
 /// Returns the counts of the run once these changes are applied. `counts` are those of the intake.
-pub fn counts_after(changes: &Changes, counts: Counts) -> Counts {
+pub fn count_after_changes(changes: &Changes, counts: Counts) -> Counts {
     let recovered =
         changes.settled.iter().filter(|one| matches!(one, ItemResult::Done { closes: Some(_), .. })).count();
     Counts { new: counts.new + changes.keys() as u64, recovered: counts.recovered + recovered as u64, ..counts }
@@ -25,13 +25,13 @@ pub fn with_end_state(run: Run, changes: &Changes, intake: &Intake, cells_left: 
         failure.state == FailureState::Recovered && prior.is_some_and(|prior| prior.state == FailureState::Open)
     };
     let fewer = changes.settled.iter().filter_map(ItemResult::failure).filter(closes).count() as u64;
-    let open = (intake.index.open_failures() as u64).saturating_sub(fewer + intake.first_records.unwritten());
+    let open = (intake.index.open_failures() as u64).saturating_sub(fewer + intake.first_records.count_unwritten());
     Run { end_state: RunEndState { open_failures: Some(open), cells_left, ..run.end_state }, ..run }
 }
 
 /// Returns the run with its times by the service's clock, by which occurrences are judged.
 /// `ahead_ms` is how far that clock is ahead of this machine's.
-pub fn by_service_clock(run: &Run, ahead_ms: i64) -> Run {
+pub fn convert_to_service_clock(run: &Run, ahead_ms: i64) -> Run {
     let shifted = |at: Timestamp| Timestamp(at.0.saturating_add(ahead_ms));
     Run { started: shifted(run.started), finished: run.finished.map(shifted), ..run.clone() }
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::failure::{FailureState, RequestedAction, StoredFailure};
 use crate::ledger::items::key::{Fingerprint, Key};
-use crate::ledger::items::repeated_keys::{Comparison, RepeatedKeys};
+use crate::ledger::items::repeated_keys::{RepeatComparison, RepeatedKeys};
 use crate::ledger::items::source_survey::SourceSurvey;
 use crate::ledger::processed::prior_failure::PriorFailure;
 use crate::ledger::processed::processed_index::ProcessedIndex;
@@ -23,7 +23,7 @@ use crate::ledger::values::exact_number;
 use crate::port::lease_check::LeaseCheck;
 use crate::port::source::{Record, SourceError};
 use crate::port::step::{Identity, KeyFinder};
-use crate::runner::input::keyed_records::{Extent, find_key};
+use crate::runner::input::keyed_records::{RecordExtent, find_key};
 use crate::runner::input::source_passes::{NextRecord, SourcePasses};
 
 /// Maximum number of failures that one run retries by itself. Requested retries have no limit.
@@ -67,7 +67,7 @@ impl RetryScope {
     }
 
     /// Returns the first requested key that has no failure.
-    pub fn unknown_key(&self, index: &ProcessedIndex) -> Option<&Key> {
+    pub fn find_unknown_key(&self, index: &ProcessedIndex) -> Option<&Key> {
         match self {
             Self::Default | Self::None | Self::Reprocess | Self::FailuresOnly => None,
             Self::Selected(keys, _) => keys.iter().find(|key| index.prior_failure(key).is_none()),
@@ -224,7 +224,7 @@ impl InputQueue {
             return Ok(Some(RunInput::Result(Box::new(result))));
         }
         if let Some(stored) = self.answered_failures.pop_front() {
-            self.pending_failure = Some(reread(stored, Arc::clone(&self.identify)));
+            self.pending_failure = Some(reread_failure(stored, Arc::clone(&self.identify)));
         }
         if let Some(input) = self.next_failure().await {
             return Ok(Some(input));
@@ -233,7 +233,7 @@ impl InputQueue {
             return Ok(Some(input));
         }
         if let Some(stored) = self.remaining_failures.pop_front() {
-            self.pending_failure = Some(reread(stored, Arc::clone(&self.identify)));
+            self.pending_failure = Some(reread_failure(stored, Arc::clone(&self.identify)));
         }
         Ok(self.next_failure().await)
     }
@@ -269,10 +269,10 @@ impl InputQueue {
                 Ok(Some(NextRecord::Forecast(record))) => {
                     identify_record(record, Arc::clone(&self.identify), RunInput::Forecast)
                 }
-                Ok(Some(NextRecord::ForecastRead)) => self.barrier(RunInput::ForecastRead),
-                Ok(Some(NextRecord::Surveyed(survey))) => self.barrier(RunInput::Surveyed(survey)),
-                Ok(Some(NextRecord::Read)) => self.barrier(RunInput::SourceRead),
-                Ok(Some(NextRecord::Compared(repeats))) => self.barrier(RunInput::Compared(repeats)),
+                Ok(Some(NextRecord::ForecastRead)) => self.make_barrier(RunInput::ForecastRead),
+                Ok(Some(NextRecord::Surveyed(survey))) => self.make_barrier(RunInput::Surveyed(survey)),
+                Ok(Some(NextRecord::Read)) => self.make_barrier(RunInput::SourceRead),
+                Ok(Some(NextRecord::Compared(repeats))) => self.make_barrier(RunInput::Compared(repeats)),
                 Ok(None) => {
                     self.source = None;
                     continue;
@@ -291,7 +291,7 @@ impl InputQueue {
 
     /// Makes a barrier: nothing is read beyond it until the caller has it and decides how the
     /// source continues.
-    fn barrier(&mut self, input: RunInput) -> BoxFuture<'static, RunInput> {
+    fn make_barrier(&mut self, input: RunInput) -> BoxFuture<'static, RunInput> {
         self.has_barrier = true;
         std::future::ready(input).boxed()
     }
@@ -325,7 +325,7 @@ impl InputQueue {
     }
 
     /// Starts a comparison of records in one more pass over the source.
-    pub fn compare(&mut self, comparison: Comparison) {
+    pub fn compare(&mut self, comparison: RepeatComparison) {
         if let Some(source) = &mut self.source {
             source.compare(comparison);
         }
@@ -337,12 +337,12 @@ impl InputQueue {
         let source = self.source.as_ref()?;
         let (units, all) = source.progress()?;
         let open = unsettled + self.lookups.len() as u64;
-        Some((settled_part(units, open, source.records()), all))
+        Some((compute_settled_units(units, open, source.records()), all))
     }
 }
 
 /// Returns the part of `units` for records of which `open` are not settled yet.
-fn settled_part(units: u64, open: u64, records: u64) -> u64 {
+fn compute_settled_units(units: u64, open: u64, records: u64) -> u64 {
     let settled = u128::from(records.saturating_sub(open));
     let part = (u128::from(units) * settled).checked_div(u128::from(records));
     part.map_or(units, |part| u64::try_from(part).unwrap_or(units))
@@ -353,10 +353,10 @@ fn identify_record(
     identify: Arc<dyn KeyFinder>,
     input: fn(Record, Option<Identity>) -> RunInput,
 ) -> BoxFuture<'static, RunInput> {
-    find_key(record, identify, Extent::Whole).map(move |(record, identity)| input(record, identity)).boxed()
+    find_key(record, identify, RecordExtent::Whole).map(move |(record, identity)| input(record, identity)).boxed()
 }
 
-fn reread(stored: StoredFailure, identify: Arc<dyn KeyFinder>) -> BoxFuture<'static, RunInput> {
+fn reread_failure(stored: StoredFailure, identify: Arc<dyn KeyFinder>) -> BoxFuture<'static, RunInput> {
     async move {
         if !stored.failure.has_whole_record {
             return RunInput::Failure(Box::new(stored), None);

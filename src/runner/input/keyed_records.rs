@@ -16,11 +16,11 @@ pub type KeyedRecord = (Record, Option<Identity>);
 
 /// How much of a record is needed to find its key and version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub enum RecordExtent {
     /// The whole record.
     Whole,
     /// The members that contain key and version, or more (`KeyFinder::identify_reduced`).
-    Survey,
+    Reduced,
 }
 
 /// Reads records and their keys. The present record stays here while its key is looked up.
@@ -35,7 +35,7 @@ impl KeyedRecords {
         &mut self,
         source: &mut dyn Source,
         identify: &Arc<dyn KeyFinder>,
-        extent: Extent,
+        extent: RecordExtent,
     ) -> Result<Option<KeyedRecord>, SourceError> {
         if self.in_hand.is_none() {
             let Some(record) = source.next().await? else { return Ok(None) };
@@ -49,11 +49,11 @@ impl KeyedRecords {
 }
 
 /// Looks up the key and version of a readable record.
-pub fn find_key(record: Record, identify: Arc<dyn KeyFinder>, extent: Extent) -> BoxFuture<'static, KeyedRecord> {
+pub fn find_key(record: Record, identify: Arc<dyn KeyFinder>, extent: RecordExtent) -> BoxFuture<'static, KeyedRecord> {
     async move {
         let found = match (&record.body, extent) {
-            (Ok(body), Extent::Whole) => Some(identify.identify(body).await),
-            (Ok(body), Extent::Survey) => Some(identify.identify_reduced(body).await),
+            (Ok(body), RecordExtent::Whole) => Some(identify.identify(body).await),
+            (Ok(body), RecordExtent::Reduced) => Some(identify.identify_reduced(body).await),
             (Err(_), _) => None,
         };
         (record, found)

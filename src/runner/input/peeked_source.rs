@@ -63,11 +63,11 @@ mod tests {
     use crate::ledger::items::item::Position;
 
     /// The numbers from 1 to 3.
-    struct Numbers {
+    struct NumberSource {
         last: u64,
     }
 
-    impl Source for Numbers {
+    impl Source for NumberSource {
         fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
             self.last += 1;
             let position = Position { origin: "numbers".into(), record: self.last, line: None };
@@ -96,7 +96,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_read_that_is_given_up_loses_no_record() {
-        let mut source = PeekedSource::read(Box::new(Numbers { last: 0 })).await.expect("a source");
+        let mut source = PeekedSource::read(Box::new(NumberSource { last: 0 })).await.expect("a source");
         drop(source.next());
         assert_eq!(read_to_end(&mut source), [1, 2, 3]);
         source.rewind().expect("numbers can be read again");
@@ -105,7 +105,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_second_pass_does_not_repeat_the_early_record() {
-        let mut source = PeekedSource::read(Box::new(Numbers { last: 0 })).await.expect("a source");
+        let mut source = PeekedSource::read(Box::new(NumberSource { last: 0 })).await.expect("a source");
         source.rewind().expect("numbers can be read again");
         assert_eq!(read_to_end(&mut source), [1, 2, 3]);
     }

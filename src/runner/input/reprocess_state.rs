@@ -39,7 +39,7 @@ impl ReprocessState {
     }
 
     /// Returns the marker for a commit; `last` and `status` describe the run's last one.
-    pub fn after(&self, is_last: bool, status: RunStatus) -> Vec<String> {
+    pub fn next_marker(&self, is_last: bool, status: RunStatus) -> Vec<String> {
         if self.completes
             && is_last
             && matches!(status, RunStatus::Succeeded | RunStatus::Partial | RunStatus::Degraded)
@@ -64,11 +64,11 @@ mod tests {
     #[test]
     fn a_forced_run_is_noted_until_the_source_was_read_to_its_end() {
         let forcing = note(&RetryScope::Reprocess, &["a"]);
-        assert_eq!(forcing.after(true, RunStatus::Succeeded), ["a", "me"]);
+        assert_eq!(forcing.next_marker(true, RunStatus::Succeeded), ["a", "me"]);
         let doing = note(&RetryScope::Default, &["a"]);
-        assert_eq!(doing.after(false, RunStatus::Running), ["a"]);
-        assert_eq!(doing.after(true, RunStatus::Interrupted), ["a"]);
-        assert!(doing.after(true, RunStatus::Partial).is_empty());
-        assert_eq!(note(&RetryScope::FailuresOnly, &["a"]).after(true, RunStatus::Succeeded), ["a"]);
+        assert_eq!(doing.next_marker(false, RunStatus::Running), ["a"]);
+        assert_eq!(doing.next_marker(true, RunStatus::Interrupted), ["a"]);
+        assert!(doing.next_marker(true, RunStatus::Partial).is_empty());
+        assert_eq!(note(&RetryScope::FailuresOnly, &["a"]).next_marker(true, RunStatus::Succeeded), ["a"]);
     }
 }

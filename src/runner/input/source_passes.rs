@@ -12,14 +12,14 @@
 
 use std::sync::Arc;
 
-use crate::ledger::items::repeated_keys::{Comparison, RepeatedKeys};
+use crate::ledger::items::repeated_keys::{RepeatComparison, RepeatedKeys};
 use crate::ledger::items::source_survey::SourceSurvey;
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::port::lease_check::LeaseCheck;
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::step::KeyFinder;
-use crate::runner::input::keyed_records::{Extent, KeyedRecords};
+use crate::runner::input::keyed_records::{KeyedRecords, RecordExtent};
 
 /// The passes over one source.
 pub struct SourcePasses {
@@ -41,7 +41,7 @@ enum PassStage {
     Forecast,
     Records,
     Read,
-    Compare(Comparison),
+    Compare(RepeatComparison),
     Ended,
 }
 
@@ -88,7 +88,7 @@ impl SourcePasses {
     }
 
     /// Compares records in one more pass, after all records were read.
-    pub fn compare(&mut self, comparison: Comparison) {
+    pub fn compare(&mut self, comparison: RepeatComparison) {
         self.stage = PassStage::Compare(comparison);
     }
 
@@ -180,7 +180,7 @@ async fn survey_all(
     source: &mut dyn Source,
     identify: &Arc<dyn KeyFinder>,
 ) -> Result<(), SourceError> {
-    while let Some((_, identity)) = keyed.next(source, identify, Extent::Survey).await? {
+    while let Some((_, identity)) = keyed.next(source, identify, RecordExtent::Reduced).await? {
         let found = identity.and_then(Result::ok);
         survey.add(found.as_ref().map(|(key, version)| (key, version)));
     }
@@ -190,7 +190,7 @@ async fn survey_all(
 /// If the source can't be read again, the findings so far are reported. The records themselves are
 /// processed.
 async fn compare_all(
-    comparison: &mut Comparison,
+    comparison: &mut RepeatComparison,
     read: &mut u64,
     keyed: &mut KeyedRecords,
     source: &mut dyn Source,
@@ -200,7 +200,7 @@ async fn compare_all(
         return;
     }
     *read = 0;
-    while let Ok(Some((record, identity))) = keyed.next(source, identify, Extent::Whole).await {
+    while let Ok(Some((record, identity))) = keyed.next(source, identify, RecordExtent::Whole).await {
         let (Ok(body), Some(Ok((key, version)))) = (&record.body, identity) else { continue };
         if !comparison.add(&key, &version, &record.position, body) {
             return;

@@ -45,7 +45,7 @@ impl PendingItem {
 }
 
 /// Returns the sequence numbers of the items.
-pub fn sequence_numbers(items: &[PendingItem]) -> HashSet<SequenceNumber> {
+pub fn collect_sequence_numbers(items: &[PendingItem]) -> HashSet<SequenceNumber> {
     items.iter().map(|waiting| waiting.place).collect()
 }
 
@@ -131,7 +131,7 @@ impl CommitQueue {
             }
             batch.extend(self.waiting.pop_front());
         }
-        self.recount();
+        self.recount_rows();
         self.waiting_since_ms = (!self.waiting.is_empty()).then_some(now_ms);
         batch
     }
@@ -145,7 +145,7 @@ impl CommitQueue {
     pub fn pop_first(&mut self) -> Option<PendingItem> {
         let first = self.waiting.pop_front();
         self.waiting_since_ms = self.waiting_since_ms.filter(|_| !self.waiting.is_empty());
-        self.recount();
+        self.recount_rows();
         first
     }
 
@@ -154,7 +154,7 @@ impl CommitQueue {
         let (out, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(gone);
         self.waiting = kept.into();
         self.waiting_since_ms = self.waiting_since_ms.filter(|_| !self.waiting.is_empty());
-        self.recount();
+        self.recount_rows();
         out
     }
 
@@ -164,7 +164,7 @@ impl CommitQueue {
         self.record_bytes += waiting.record_bytes();
     }
 
-    fn recount(&mut self) {
+    fn recount_rows(&mut self) {
         self.weight = self.waiting.iter().map(|waiting| waiting.settled.weight()).sum();
         self.rows = self.waiting.iter().map(PendingItem::rows).sum();
         self.record_bytes = self.waiting.iter().map(PendingItem::record_bytes).sum();
@@ -181,18 +181,18 @@ pub struct InFlightDrafts {
 
 impl InFlightDrafts {
     /// Adds a draft.
-    pub fn note(&mut self, commit: Arc<Commit>, items: Vec<PendingItem>) {
+    pub fn note_draft(&mut self, commit: Arc<Commit>, items: Vec<PendingItem>) {
         self.drafts.push((commit, items));
     }
 
     /// Takes the applied draft. Returns it, its items, and the items of the newest draft that it
     /// did not carry.
-    pub fn applied(&mut self, id: HeadId) -> Option<(Arc<Commit>, Vec<PendingItem>, Vec<PendingItem>)> {
+    pub fn take_applied(&mut self, id: HeadId) -> Option<(Arc<Commit>, Vec<PendingItem>, Vec<PendingItem>)> {
         let mut drafts = std::mem::take(&mut self.drafts);
         let newest = drafts.last().map(|(commit, items)| (commit.to, items.clone()));
         let at = drafts.iter().position(|(commit, _)| commit.to == id)?;
         let (commit, items) = drafts.swap_remove(at);
-        let held = sequence_numbers(&items);
+        let held = collect_sequence_numbers(&items);
         let left = match newest {
             Some((to, newest)) if to != id => {
                 newest.into_iter().filter(|waiting| !held.contains(&waiting.place)).collect()
@@ -225,7 +225,7 @@ impl InFlightDrafts {
     pub fn clear(&mut self, landed: Option<u64>) -> HashSet<SequenceNumber> {
         let drafts = std::mem::take(&mut self.drafts);
         let landed = drafts.iter().filter(|(commit, _)| Some(commit.to.commit) == landed);
-        landed.flat_map(|(_, items)| sequence_numbers(items)).collect()
+        landed.flat_map(|(_, items)| collect_sequence_numbers(items)).collect()
     }
 }
 

@@ -7,7 +7,7 @@
 
 use serde_json::Value;
 
-use crate::port::error_document::{is_error_document, shown};
+use crate::port::error_document::{is_error_document, shorten_document};
 use crate::port::source::SourceError;
 use crate::runner::queue::commit_queue::PendingItem;
 
@@ -16,7 +16,7 @@ pub const DEFAULT_STOP_AFTER: u64 = 20;
 
 /// The common cause of the first failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
+pub struct CommonCause {
     /// `source`, `item`, `output`, or the step's name.
     pub step: String,
     /// The error of the first failure.
@@ -32,7 +32,7 @@ pub struct Cause {
     kind: String,
 }
 
-impl Cause {
+impl CommonCause {
     /// Returns the sentence for the run's row and output.
     pub fn sentence(&self) -> String {
         let Self { records, step, error, place, .. } = self;
@@ -56,10 +56,10 @@ pub struct FirstRecords {
     /// True if the present item is a record of the source, not a retried failure.
     is_watching: bool,
     records: u64,
-    cause: Option<Cause>,
+    cause: Option<CommonCause>,
     held: Vec<PendingItem>,
     unwritten: u64,
-    ended_by: Option<Cause>,
+    ended_by: Option<CommonCause>,
 }
 
 impl FirstRecords {
@@ -79,12 +79,12 @@ impl FirstRecords {
     }
 
     /// Sets whether the following items are records of the source.
-    pub fn watch(&mut self, is_of_source: bool) {
+    pub fn watch_next(&mut self, is_of_source: bool) {
         self.is_watching = is_of_source;
     }
 
     /// Notes a record that was processed, now or earlier: the input fits.
-    pub fn passed(&mut self) {
+    pub fn note_processed(&mut self) {
         self.is_over |= self.is_watching;
     }
 
@@ -96,16 +96,16 @@ impl FirstRecords {
     /// Notes a record that failed for the first time. A different cause than the first one ends the
     /// watch. A record with a recorded failure does not count, because the user can see it in
     /// Failures.
-    pub fn failed(&mut self, step: &str, error: &str, place: &str, record: &[u8]) {
+    pub fn note_failed(&mut self, step: &str, error: &str, place: &str, record: &[u8]) {
         if self.is_over || !self.is_watching {
             return;
         }
-        let kind = kind_of(step, error);
+        let kind = generalize_error(step, error);
         match &mut self.cause {
             Some(cause) if cause.kind == kind => cause.records += 1,
             Some(_) => self.is_over = true,
             None => {
-                self.cause = Some(Cause {
+                self.cause = Some(CommonCause {
                     step: step.to_owned(),
                     error: error.to_owned(),
                     place: place.to_owned(),
@@ -119,24 +119,26 @@ impl FirstRecords {
     }
 
     /// Returns the common cause, once enough records failed.
-    pub fn common_cause(&self) -> Option<&Cause> {
+    pub fn find_common_cause(&self) -> Option<&CommonCause> {
         self.cause.as_ref().filter(|cause| !self.is_over && cause.records >= self.stop_after)
     }
 
     /// Returns the error of a source whose only record is an error document or a
     /// list.
-    pub fn source_refusal(&self) -> Option<SourceError> {
+    pub fn find_source_refusal(&self) -> Option<SourceError> {
         let cause = self.cause.as_ref().filter(|cause| !self.is_over && self.records == 1 && cause.step == "item")?;
         let (what, _) = cause.place.rsplit_once(" (record")?;
         let what = what.rsplit_once(':').map_or(what, |(name, _)| name).to_owned();
         let record: Value = serde_json::from_str(&cause.record).ok()?;
         if is_error_document(&record) {
-            let (seen, advice) =
-                (format!("a JSON error document: {}", shown(&record)), SourceError::ERROR_DOCUMENT_ADVICE.to_owned());
-            return Some(SourceError::Foreign { what, seen, advice });
+            let (seen, advice) = (
+                format!("a JSON error document: {}", shorten_document(&record)),
+                SourceError::ERROR_DOCUMENT_ADVICE.to_owned(),
+            );
+            return Some(SourceError::OtherFormat { what, seen, advice });
         }
         let is_list = record.as_array().is_some_and(|items| items.iter().any(Value::is_object));
-        is_list.then(|| SourceError::Foreign {
+        is_list.then(|| SourceError::OtherFormat {
             what,
             seen: "one JSON list and no record".into(),
             advice: "name it as json below [source], or write items so that each element is a record".into(),
@@ -144,7 +146,7 @@ impl FirstRecords {
     }
 
     /// Holds a failure while its cause may be common; returns it if it need not wait.
-    pub fn hold(&mut self, waiting: PendingItem) -> Option<PendingItem> {
+    pub fn hold_failure(&mut self, waiting: PendingItem) -> Option<PendingItem> {
         if self.is_over {
             return Some(waiting);
         }
@@ -153,7 +155,7 @@ impl FirstRecords {
     }
 
     /// Returns the held failures, once the watch is over.
-    pub fn released(&mut self) -> Vec<PendingItem> {
+    pub fn take_released(&mut self) -> Vec<PendingItem> {
         if self.is_over { std::mem::take(&mut self.held) } else { Vec::new() }
     }
 
@@ -164,29 +166,29 @@ impl FirstRecords {
     }
 
     /// Returns the number of failures that were not written.
-    pub fn unwritten(&self) -> u64 {
+    pub fn count_unwritten(&self) -> u64 {
         self.unwritten
     }
 
     /// Sets the cause that the run stops for.
-    pub fn end_by(&mut self, cause: Cause) {
+    pub fn end_by(&mut self, cause: CommonCause) {
         self.ended_by = Some(cause);
     }
 
     /// Returns the cause that the run stops for.
-    pub fn ended_by(&self) -> Option<&Cause> {
+    pub fn ending_cause(&self) -> Option<&CommonCause> {
         self.ended_by.as_ref()
     }
 
     /// Takes the cause that the run stops for.
-    pub fn take_end(&mut self) -> Option<Cause> {
+    pub fn take_end(&mut self) -> Option<CommonCause> {
         self.ended_by.take()
     }
 }
 
 /// Returns the error without the values and numbers of the record, which is equal for failures of
 /// one cause.
-fn kind_of(step: &str, error: &str) -> String {
+fn generalize_error(step: &str, error: &str) -> String {
     // For unreadable text, the kind of error comes before the place.
     let error = if matches!(step, "source" | "item") { error.split(':').next().unwrap_or_default() } else { error };
     let mut kind = format!("{step}: ");
@@ -217,9 +219,9 @@ mod tests {
     fn verdict(failures: &[(&str, &str)]) -> Option<u64> {
         let mut first_records = FirstRecords::new(3);
         for (step, error) in failures {
-            first_records.failed(step, error, "x:1 (record 1)", b"{}");
+            first_records.note_failed(step, error, "x:1 (record 1)", b"{}");
         }
-        first_records.common_cause().map(|cause| cause.records)
+        first_records.find_common_cause().map(|cause| cause.records)
     }
 
     #[test]
@@ -254,26 +256,31 @@ mod tests {
     #[test]
     fn a_record_that_passes_ends_it_for_good() {
         let mut first_records = FirstRecords::new(1);
-        first_records.passed();
-        first_records.failed("item", "the record has no key", "x:1 (record 1)", b"{}");
-        assert_eq!(first_records.common_cause(), None);
+        first_records.note_processed();
+        first_records.note_failed("item", "the record has no key", "x:1 (record 1)", b"{}");
+        assert_eq!(first_records.find_common_cause(), None);
         let mut retried = FirstRecords::new(1);
-        retried.watch(false);
-        retried.failed("item", "the record has no key", "x:1 (record 1)", b"{}");
-        assert_eq!(retried.common_cause(), None);
+        retried.watch_next(false);
+        retried.note_failed("item", "the record has no key", "x:1 (record 1)", b"{}");
+        assert_eq!(retried.find_common_cause(), None);
         let mut never = FirstRecords::new(0);
-        never.failed("item", "the record has no key", "x:1 (record 1)", b"{}");
-        assert_eq!(never.common_cause(), None);
+        never.note_failed("item", "the record has no key", "x:1 (record 1)", b"{}");
+        assert_eq!(never.find_common_cause(), None);
     }
 
     #[test]
     fn a_single_record_that_says_what_went_wrong_is_no_record() {
         let mut first_records = FirstRecords::new(20);
-        first_records.failed("item", "the record has no key", "feed: x.jsonl:1 (record 1)", br#"{"error":"limit"}"#);
+        first_records.note_failed(
+            "item",
+            "the record has no key",
+            "feed: x.jsonl:1 (record 1)",
+            br#"{"error":"limit"}"#,
+        );
         first_records.read();
-        let refusal = first_records.source_refusal().map(|error| error.to_string()).unwrap_or_default();
+        let refusal = first_records.find_source_refusal().map(|error| error.to_string()).unwrap_or_default();
         assert!(refusal.starts_with("feed: x.jsonl is a JSON error document: {\"error\":\"limit\"}"), "{refusal}");
         first_records.read();
-        assert_eq!(first_records.source_refusal(), None);
+        assert_eq!(first_records.find_source_refusal(), None);
     }
 }

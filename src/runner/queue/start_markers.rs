@@ -51,7 +51,7 @@ impl StartMarkers {
     }
 
     /// Moves the items that a commit shows as begun to the marked ones.
-    pub fn shown(&mut self, begun: &[StartMarker]) {
+    pub fn note_begun(&mut self, begun: &[StartMarker]) {
         let is_shown =
             |(item, _): &(Item, SequenceNumber)| begun.iter().any(|(k, v)| *k == item.key && *v == item.version);
         let (shown, left): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(is_shown);
@@ -61,7 +61,7 @@ impl StartMarkers {
     }
 
     /// Returns the next item whose steps may start.
-    pub fn pop(&mut self) -> Option<(Item, SequenceNumber)> {
+    pub fn pop_begun(&mut self) -> Option<(Item, SequenceNumber)> {
         self.marked.pop_front()
     }
 

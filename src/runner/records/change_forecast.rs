@@ -102,16 +102,16 @@ impl ChangeForecast {
             self.selector.add_unordered(&key);
             RecordUse::Counts
         };
-        let fails = intake.why_not_ordered(&key, &version).is_some() || matches!(used, RecordUse::Unordered(_));
+        let fails = intake.explain_missing_order(&key, &version).is_some() || matches!(used, RecordUse::Unordered(_));
         if fails || intake.is_in_doubt(&key, &version) {
             self.counts.failed += 1;
             return None;
         }
         let record = || record_hash(exact_number::render(&body).as_bytes());
-        if used == RecordUse::Passed || !intake.index.would_admit_record(&key, &version, record) {
+        if used == RecordUse::Superseded || !intake.index.would_admit_record(&key, &version, record) {
             return None;
         }
-        let change = intake.index.hash_of(&key, &version);
+        let change = intake.index.hash_change(&key, &version);
         self.items.add(change);
         if intake.index.rewrites_row(&key) {
             self.changes.add(change);
@@ -138,8 +138,9 @@ impl ChangeForecast {
 
     /// Returns the changes, how the run would fall short, and the items.
     pub fn end(self) -> ForecastResult {
-        let known = if self.runs_steps { &*self.expectations } else { &self.expectations.known_without_steps() };
-        let violations = known.violations(&self.counts, &self.output.filled);
+        let known =
+            if self.runs_steps { &*self.expectations } else { &self.expectations.limit_to_known_without_steps() };
+        let violations = known.find_violations(&self.counts, &self.output.filled);
         ForecastResult { changes: self.changes, violations, items: self.items.into_set() }
     }
 }

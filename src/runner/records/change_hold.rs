@@ -15,7 +15,7 @@ use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::ledger::runs::end_state::HeldRows;
 use crate::ledger::runs::foreseen_items::ForeseenItems;
 use crate::ledger::runs::held_changes::{
-    ChangeHash, ChangeSet, HeldPlan, HeldReport, HoldQuestion, HoldSettings, HoldVerdict, decide,
+    ChangeHash, ChangeSet, HeldPlan, HeldReport, HoldQuestion, HoldSettings, HoldVerdict, decide_hold,
 };
 use crate::ledger::state::snapshot::LoadReport;
 use crate::runner::queue::commit_queue::PendingItem;
@@ -78,8 +78,8 @@ impl ChangeHold {
     }
 
     /// Decides whether the run makes these changes.
-    pub fn decide(&mut self, changes: ChangeSet, keys: u64, violations: &[String], run: &str) {
-        let verdict = decide(&HoldQuestion {
+    pub fn decide_hold(&mut self, changes: ChangeSet, keys: u64, violations: &[String], run: &str) {
+        let verdict = decide_hold(&HoldQuestion {
             changes,
             keys,
             violations,
@@ -90,7 +90,7 @@ impl ChangeHold {
             run,
         });
         (self.plan, self.reasons) = match verdict {
-            HoldVerdict::Free => (None, None),
+            HoldVerdict::NotHeld => (None, None),
             HoldVerdict::Approved(plan) => (Some(plan), None),
             HoldVerdict::Held(plan, reasons) => (Some(plan), Some(reasons)),
         };
@@ -160,7 +160,7 @@ impl ChangeHold {
     }
 
     /// Returns what the row of the run says about held changes, if the state keeps this plan.
-    pub fn rows_of(&self, plan: Option<&HeldPlan>) -> HeldRows {
+    pub fn make_held_rows(&self, plan: Option<&HeldPlan>) -> HeldRows {
         match plan.filter(|plan| !plan.is_approved) {
             Some(plan) => HeldRows::Rows { changes: plan.left.changes, keys: plan.keys, code: plan.code() },
             None if self.is_armed || self.had_plan => HeldRows::None,

@@ -17,7 +17,7 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::runs::event::{Event, EventSink};
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::step::KeyFinder;
-use crate::runner::input::keyed_records::{Extent, KeyedRecords};
+use crate::runner::input::keyed_records::{KeyedRecords, RecordExtent};
 
 /// A source that yields only records of requested failures. If it can't be read, that is reported
 /// and the run continues with the kept records.
@@ -73,13 +73,13 @@ impl Source for FailureRecords {
                     return Ok(None);
                 }
                 let (record, identity) =
-                    match self.keyed.next(self.inner.as_mut(), &self.identify, Extent::Survey).await {
+                    match self.keyed.next(self.inner.as_mut(), &self.identify, RecordExtent::Reduced).await {
                         Ok(Some(keyed)) => keyed,
                         Ok(None) => return Ok(None),
                         Err(error) => {
                             self.is_broken = true;
                             if !std::mem::replace(&mut self.is_reported, true) {
-                                (self.events)(Event::Anomaly { message: unreadable_message(&error) });
+                                (self.events)(Event::Anomaly { message: describe_unreadable_source(&error) });
                             }
                             return Ok(None);
                         }
@@ -112,6 +112,6 @@ impl Source for FailureRecords {
 }
 
 /// Returns the message for a source that can't be read.
-pub fn unreadable_message(error: &SourceError) -> String {
+pub fn describe_unreadable_source(error: &SourceError) -> String {
     format!("the source can't be read ({error}), so failures are tried from the records that are stored in Failures")
 }

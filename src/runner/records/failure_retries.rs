@@ -10,7 +10,7 @@ use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::processed::processed_index::Admission;
 use crate::ledger::runs::event::Event;
 use crate::runner::input::input_queue::RereadRecord;
-use crate::runner::records::intake::{Failed, Intake, IntakeResult};
+use crate::runner::records::intake::{FailedItem, Intake, IntakeResult};
 use crate::time::Timestamp;
 
 /// The error text of a requested retry after the source has yielded another version of the key.
@@ -65,7 +65,7 @@ impl Intake {
         // A record that was too large to keep is retried when the source yields it.
         let Some(again) = again else { return IntakeResult::Skip };
         let found = match again {
-            Ok((body, Ok((key, version)))) => match self.why_not_ordered(&key, &version) {
+            Ok((body, Ok((key, version)))) => match self.explain_missing_order(&key, &version) {
                 Some(why) => Err(("item", why)),
                 None => Ok((key, version, body)),
             },
@@ -77,13 +77,14 @@ impl Intake {
             // Bytes that were not a record can't become one by themselves.
             Err(_) if !was_requested => return IntakeResult::Skip,
             Err((step, error)) => {
-                let error = if step == "source" { without_json(&failure.error, &error, is_edited) } else { error };
+                let error =
+                    if step == "source" { explain_missing_json(&failure.error, &error, is_edited) } else { error };
                 self.counts.read += 1;
                 let place = self.watermark.add(None);
                 let Failure { key, version, place: position, payload, .. } = failure;
                 let record = payload.concat();
-                let failed = Failed { key, version, step, error, record: record.as_bytes(), position };
-                return self.fail(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending);
+                let failed = FailedItem { key, version, step, error, record: record.as_bytes(), position };
+                return self.record_failure(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending);
             }
         };
         match self.index.admit(&key, &version) {
@@ -101,7 +102,7 @@ impl Intake {
                 self.taken_early.insert(key.fingerprint());
                 self.taken_early.insert(failure.key.fingerprint());
                 let position = Position { origin: "the record in Failures".into(), record: u64::from(row), line: None };
-                IntakeResult::Work(Item { key, version, body, position, again: Some(Box::new(failure)) }, place)
+                IntakeResult::Process(Item { key, version, body, position, again: Some(Box::new(failure)) }, place)
             }
         }
     }
@@ -111,7 +112,7 @@ impl Intake {
         let count =
             if uses_stored_record { &mut self.retry_counts.from_kept } else { &mut self.retry_counts.from_source };
         *count += 1;
-        (self.events)(Event::TriedAgain { key: key.clone(), uses_stored_record });
+        (self.events)(Event::RetryRequested { key: key.clone(), uses_stored_record });
     }
 }
 
@@ -121,7 +122,7 @@ const WITHOUT_JSON: &str = "; what is kept of it is not JSON, so it can't be ret
 
 /// Returns the error of a requested retry whose kept record is not JSON. It is the one that the
 /// item had or, if the user has corrected the record, that of the correction.
-fn without_json(earlier: &str, error: &str, is_edited: bool) -> String {
+fn explain_missing_json(earlier: &str, error: &str, is_edited: bool) -> String {
     if is_edited {
         return format!("{error}; write the corrected record as a JSON object, such as {{\"id\": \"1\"}}");
     }

@@ -10,7 +10,7 @@ use crate::ledger::items::key::{Key, Version};
 use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::runner::queue::commit_queue::PendingItem;
 use crate::runner::queue::start_markers::{StartMarker, settles_marker};
-use crate::runner::records::intake::{Failed, Intake};
+use crate::runner::records::intake::{FailedItem, Intake};
 use crate::time::Timestamp;
 
 /// The error text of an item that was begun at most once.
@@ -24,7 +24,7 @@ impl Intake {
     }
 
     /// Returns the items that the sheet shows as begun after a commit of these items.
-    pub fn begun_after(&self, items: &[PendingItem]) -> Vec<StartMarker> {
+    pub fn list_begun(&self, items: &[PendingItem]) -> Vec<StartMarker> {
         let open = self.begun.iter().filter(|one| !items.iter().any(|waiting| settles_marker(waiting, one)));
         open.map(|(one, _)| one.clone()).collect()
     }
@@ -45,7 +45,7 @@ impl Intake {
     }
 
     /// Reports the doubts about items that the source does not yield.
-    pub fn remaining_doubts(&mut self, now: Timestamp) -> Vec<PendingItem> {
+    pub fn report_remaining_doubts(&mut self, now: Timestamp) -> Vec<PendingItem> {
         let doubts = std::mem::take(&mut self.in_doubt);
         let failures = doubts.into_iter().filter_map(|(key, version)| {
             if self.index.is_done(&key, &version) {
@@ -74,8 +74,11 @@ impl Intake {
         let error = IN_DOUBT.to_owned();
         let limit = std::mem::replace(&mut self.max_attempts, 1);
         let record_or_none = record.unwrap_or_default();
-        let waiting =
-            self.fail(Failed { key, version, step: DELIVERY, error, record: record_or_none, position }, place, now);
+        let waiting = self.record_failure(
+            FailedItem { key, version, step: DELIVERY, error, record: record_or_none, position },
+            place,
+            now,
+        );
         self.max_attempts = limit;
         waiting.map(|mut waiting| {
             if let (None, ItemResult::Failed(failure)) = (record, &mut waiting.settled) {

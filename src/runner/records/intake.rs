@@ -74,7 +74,7 @@ pub struct Intake {
 /// The result of admission.
 pub enum IntakeResult {
     /// The item goes through the steps.
-    Work(Item, SequenceNumber),
+    Process(Item, SequenceNumber),
     /// The item is settled and waits for a commit: a failure.
     Pending(PendingItem),
     /// Nothing is left to do: it is done, or failed in the same way before.
@@ -82,7 +82,7 @@ pub enum IntakeResult {
 }
 
 /// A failed item, as it is reported.
-pub(super) struct Failed<'a> {
+pub(super) struct FailedItem<'a> {
     pub(super) key: Key,
     pub(super) version: Version,
     pub(super) step: &'a str,
@@ -109,7 +109,7 @@ impl Intake {
             self.lookalikes.add(key, &position);
         }
         match identity.unwrap_or(Err(KeyError::Missing.into())) {
-            Ok((key, version)) => match self.select(&key, &version, &position, &body) {
+            Ok((key, version)) => match self.select_record(&key, &version, &position, &body) {
                 Ok(counts) if counts || self.in_doubt.contains(&(key.clone(), version.clone())) => {
                     self.admit(Item { key, version, body, position, again: None }, place, now)
                 }
@@ -122,7 +122,8 @@ impl Intake {
                 Err(error) => {
                     let record = exact_number::render(&body);
                     let record = record.as_bytes();
-                    let failed = Failed { key, version, step: "item", error, record, position: position.to_string() };
+                    let failed =
+                        FailedItem { key, version, step: "item", error, record, position: position.to_string() };
                     self.fail_unordered(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending)
                 }
             },
@@ -157,8 +158,8 @@ impl Intake {
         let (step, error) = match result {
             Ok(values) => match self.output.build(values, &item.key) {
                 Ok(output) => {
-                    self.first_records.passed();
-                    return Some(self.complete(item, place, output, now));
+                    self.first_records.note_processed();
+                    return Some(self.complete_item(item, place, output, now));
                 }
                 // It is left to the next run, and not counted as a failure.
                 Err(_) if self.output.foreign_tab.is_some() => return None,
@@ -172,8 +173,8 @@ impl Intake {
             Some(failure) => (failure.key, failure.version, failure.place),
             None => (item.key, item.version, item.position.to_string()),
         };
-        let failed = Failed { key, version, step: &step, error, record: record.as_bytes(), position };
-        self.fail(failed, place, now)
+        let failed = FailedItem { key, version, step: &step, error, record: record.as_bytes(), position };
+        self.record_failure(failed, place, now)
     }
 
     /// Settles the items of an applied commit. Returns the number of keys that became done.
@@ -183,10 +184,10 @@ impl Intake {
         for waiting in items {
             self.watermark.settle(waiting.place);
             self.begun.retain(|one| !settles_marker(waiting, one));
-            let mut done = waiting.settled.done();
+            let mut done = waiting.settled.done_versions();
             if let Some((key, version)) = done.next() {
                 self.index.on_done(key, version);
-                done.for_each(|(other, at)| self.index.on_done_beside(other, at, (key, version)));
+                done.for_each(|(other, at)| self.index.on_other_version_done(other, at, (key, version)));
             }
             let done = matches!(waiting.settled, ItemResult::Done { .. });
             keys += u64::from(done);
@@ -255,12 +256,12 @@ impl Intake {
         match admission {
             Admission::New | Admission::Changed | Admission::Retry(_) => {
                 self.hold.note_admitted(place, change);
-                IntakeResult::Work(item, place)
+                IntakeResult::Process(item, place)
             }
             Admission::Done | Admission::Repeated | Admission::Suppressed => {
                 self.count_skip(&item.key, &admission);
                 if admission == Admission::Done {
-                    self.first_records.passed();
+                    self.first_records.note_processed();
                     if let Some(over) = self.close_superseded(&item, place, now) {
                         return IntakeResult::Pending(over);
                     }
@@ -285,7 +286,7 @@ impl Intake {
         *count += 1;
     }
 
-    fn complete(&mut self, item: Item, place: SequenceNumber, output: Output, now: Timestamp) -> PendingItem {
+    fn complete_item(&mut self, item: Item, place: SequenceNumber, output: Output, now: Timestamp) -> PendingItem {
         self.rowless += u64::from(output.is_empty());
         let Item { key, version, body, position, again } = item;
         let record =
@@ -294,7 +295,7 @@ impl Intake {
             Some(failure) => (failure.key, failure.version, failure.place),
             None => (key.clone(), version.clone(), position.to_string()),
         };
-        let closes = self.closing_failure(failed, of, at, now);
+        let closes = self.make_closing_failure(failed, of, at, now);
         let may_have_rows = self.index.may_have_rows(&key);
         PendingItem { settled: ItemResult::Done { key, version, may_have_rows, output, closes }, place, record }
     }

@@ -6,7 +6,7 @@
 
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::failure::{
-    ActionAnswer, Failure, FailureState, IN_DOUBT, failure_hash, payload_cells, shortened, unkept_text,
+    ActionAnswer, Failure, FailureState, IN_DOUBT, describe_unkept_record, hash_failure, shorten_error, split_payload,
 };
 use crate::ledger::items::item::Position;
 use crate::ledger::items::key::{Key, Version};
@@ -15,22 +15,27 @@ use crate::ledger::processed::prior_failure::PriorFailure;
 use crate::ledger::processed::processed_index::Admission;
 use crate::ledger::runs::event::Event;
 use crate::runner::queue::commit_queue::PendingItem;
-use crate::runner::records::intake::{Failed, Intake, IntakeResult};
+use crate::runner::records::intake::{FailedItem, Intake, IntakeResult};
 use crate::time::Timestamp;
 
 impl Intake {
     /// Records a failure. An unchanged one is counted but gets no new row. After the maximum of
     /// attempts it is exhausted. A requested retry is answered. Both are written.
-    pub(super) fn fail(&mut self, failed: Failed<'_>, place: SequenceNumber, now: Timestamp) -> Option<PendingItem> {
-        let Failed { key, version, step, error, record, position } = failed;
+    pub(super) fn record_failure(
+        &mut self,
+        failed: FailedItem<'_>,
+        place: SequenceNumber,
+        now: Timestamp,
+    ) -> Option<PendingItem> {
+        let FailedItem { key, version, step, error, record, position } = failed;
         self.counts.failed += 1;
-        let error = shortened(&error);
-        let error_hash = failure_hash(step, &error);
+        let error = shorten_error(&error);
+        let error_hash = hash_failure(step, &error);
         let hash = self.index.policy().version_hash(&version);
         let before = self.index.prior_failure(&key).filter(|prior| prior.version == hash);
         // A failure that is already recorded does not count against a job that has worked before.
         if before.is_none() || self.index.keys() == 0 {
-            self.first_records.failed(step, &error, &position, record);
+            self.first_records.note_failed(step, &error, &position, record);
         }
         let answered = self.index.prior_failure(&key).and_then(|prior| prior.answer());
         let attempts = self.index.attempts(&key, &version) + 1;
@@ -66,7 +71,7 @@ impl Intake {
             self.watermark.settle(place);
             return None;
         }
-        let (payload, kept) = payload_cells(record, &position);
+        let (payload, kept) = split_payload(record, &position);
         let failure = Failure {
             key,
             version,
@@ -99,7 +104,7 @@ impl Intake {
         match self.index.admit(&key, &version) {
             // The same unreadable bytes once more: counted as a failure, but reported once.
             Admission::Repeated if self.index.has_failed(&key, &version) => {
-                self.first_records.failed(step, &error, &position.to_string(), record);
+                self.first_records.note_failed(step, &error, &position.to_string(), record);
                 self.counts.failed += 1;
                 self.watermark.settle(place);
                 IntakeResult::Skip
@@ -111,8 +116,8 @@ impl Intake {
                 IntakeResult::Skip
             }
             Admission::New | Admission::Changed | Admission::Retry(_) => {
-                let failed = Failed { key, version, step, error, record, position: position.to_string() };
-                self.fail(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending)
+                let failed = FailedItem { key, version, step, error, record, position: position.to_string() };
+                self.record_failure(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending)
             }
         }
     }
@@ -135,12 +140,15 @@ impl Intake {
                     None => (key, version, record.position.to_string()),
                 };
                 let (step, error) = ("sheet", format!("the service refuses what became of it: {why}"));
-                let failed = Failed { key, version, step, error, record: record.json.as_bytes(), position };
-                Ok(self.fail(failed, place, now))
+                let failed = FailedItem { key, version, step, error, record: record.json.as_bytes(), position };
+                Ok(self.record_failure(failed, place, now))
             }
             ItemResult::Failed(failure) if failure.has_whole_record => {
-                let payload =
-                    vec![unkept_text(failure.payload.concat().as_bytes(), &failure.place, "refused by the service")];
+                let payload = vec![describe_unkept_record(
+                    failure.payload.concat().as_bytes(),
+                    &failure.place,
+                    "refused by the service",
+                )];
                 let bare = Failure { payload, has_whole_record: false, ..*failure };
                 Ok(Some(PendingItem { settled: ItemResult::Failed(Box::new(bare)), place, record: None }))
             }
@@ -186,7 +194,7 @@ impl Intake {
     }
 
     /// Returns the row that closes a key's failure, if it has one.
-    pub(super) fn closing_failure(
+    pub(super) fn make_closing_failure(
         &mut self,
         failed: Key,
         of: Version,
@@ -220,7 +228,7 @@ impl Intake {
     /// Closes failures that a reload found for keys whose rows are queued.
     pub fn close_failures_of(&mut self, settled: &mut ItemResult, now: Timestamp) {
         if let ItemResult::Done { key, version, closes: closes @ None, .. } = settled {
-            *closes = self.closing_failure(key.clone(), version.clone(), String::new(), now);
+            *closes = self.make_closing_failure(key.clone(), version.clone(), String::new(), now);
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::ledger::items::item::Output;
 use crate::ledger::items::key::Key;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::rows::header_search::FirstRows;
-use crate::ledger::rows::row_builder::{build_rows, row_of};
+use crate::ledger::rows::row_builder::{build_row, build_rows};
 use crate::ledger::rows::table_header::{Header, KeyColumn, choose_key_column};
 use crate::ledger::runs::expectation::FilledColumns;
 use crate::ledger::values::columns::{Columns, ValueRejection};
@@ -48,7 +48,9 @@ impl OutputBuilder {
         let column = match (&self.key_column, values.first()) {
             (Some(column), _) => column.clone(),
             (None, None) => return Ok(Output::default()),
-            (None, Some(first)) => choose_key_column(&self.key_expression, &row_of(first.clone(), &self.columns)?, key),
+            (None, Some(first)) => {
+                choose_key_column(&self.key_expression, &build_row(first.clone(), &self.columns)?, key)
+            }
         };
         if self.mode == WriteMode::Upsert && values.len() > 1 {
             let rows = values.len();
@@ -73,7 +75,7 @@ impl OutputBuilder {
     fn check_tab_ownership(&mut self, rows: &[Row]) -> Result<(), ValueRejection> {
         let Some(first) = rows.first() else { return Ok(()) };
         let columns: Vec<_> = first.cells.iter().map(|(name, _)| name.as_str()).collect();
-        self.foreign_tab = self.first_rows.as_ref().and_then(|first_rows| first_rows.mismatch(&columns));
+        self.foreign_tab = self.first_rows.as_ref().and_then(|first_rows| first_rows.explain_mismatch(&columns));
         if let Some(why) = &self.foreign_tab {
             return Err(ValueRejection(why.clone()));
         }

@@ -6,19 +6,19 @@
 
 use serde_json::Value;
 
-use crate::ledger::items::failure::{failure_hash, shortened};
+use crate::ledger::items::failure::{hash_failure, shorten_error};
 use crate::ledger::items::item::Position;
 use crate::ledger::items::key::{Key, Version};
 use crate::ledger::items::record_selection::RecordSelection;
-use crate::ledger::items::repeated_keys::{Comparison, RepeatedKeys, content_hash};
+use crate::ledger::items::repeated_keys::{RepeatComparison, RepeatedKeys, hash_content};
 use crate::ledger::items::source_survey::{RecordSelector, RecordUse, SourceSurvey};
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::ledger::runs::event::Event;
-use crate::ledger::values::columns::quote;
-use crate::ledger::values::version_order::{RankKind, why_unordered};
+use crate::ledger::values::columns::quote_name;
+use crate::ledger::values::version_order::{RankKind, explain_unordered_version};
 use crate::runner::queue::commit_queue::PendingItem;
-use crate::runner::records::intake::{Failed, Intake};
+use crate::runner::records::intake::{FailedItem, Intake};
 use crate::time::Timestamp;
 
 impl Intake {
@@ -29,7 +29,7 @@ impl Intake {
     }
 
     /// Handles the end of the source. Returns what to compare in one more pass.
-    pub fn on_source_read(&mut self) -> Option<Comparison> {
+    pub fn on_source_read(&mut self) -> Option<RepeatComparison> {
         let (comparison, repeats) = self.selection.watch.take()?.end();
         self.selection.repeats = repeats;
         comparison
@@ -56,28 +56,28 @@ impl Intake {
     /// another record of the key has it, this failure is only counted and reported.
     pub(super) fn fail_unordered(
         &mut self,
-        failed: Failed<'_>,
+        failed: FailedItem<'_>,
         place: SequenceNumber,
         now: Timestamp,
     ) -> Option<PendingItem> {
-        let error_hash = failure_hash(failed.step, &shortened(&failed.error));
+        let error_hash = hash_failure(failed.step, &shorten_error(&failed.error));
         let hash = self.index.policy().version_hash(&failed.version);
         if self
             .index
             .prior_failure(&failed.key)
             .is_none_or(|prior| prior.is_recorded(hash, error_hash) || prior.requested.is_some())
         {
-            return self.fail(failed, place, now);
+            return self.record_failure(failed, place, now);
         }
         self.counts.failed += 1;
         self.watermark.settle(place);
-        let Failed { key, step, error, position, .. } = failed;
+        let FailedItem { key, step, error, position, .. } = failed;
         (self.events)(Event::ItemFailed { key, place: position, step: step.to_owned(), error });
         None
     }
 
     /// True if the record counts. The error is the reason why its version has no order.
-    pub(super) fn select(
+    pub(super) fn select_record(
         &mut self,
         key: &Key,
         version: &Version,
@@ -90,7 +90,7 @@ impl Intake {
         }
         let sifted = match selector {
             Some(selector) if self.index.policy().accepts(version) => {
-                selector.decide(key, version, place, || content_hash(body))
+                selector.decide(key, version, place, || hash_content(body))
             }
             Some(selector) => {
                 selector.add_unordered(key);
@@ -98,28 +98,28 @@ impl Intake {
             }
             None => RecordUse::Counts,
         };
-        match (self.why_not_ordered(key, version), sifted) {
+        match (self.explain_missing_order(key, version), sifted) {
             (Some(why), _) => Err(why),
-            (None, RecordUse::Unordered(kind)) => Err(unlike(version, kind)),
+            (None, RecordUse::Unordered(kind)) => Err(explain_unlike_version(version, kind)),
             (None, RecordUse::Counts) => Ok(true),
-            (None, RecordUse::Passed) => Ok(false),
+            (None, RecordUse::Superseded) => Ok(false),
         }
     }
 
     /// Returns why a version can't be ordered against the done version of its key, if the policy
     /// needs an order.
-    pub(super) fn why_not_ordered(&self, key: &Key, version: &Version) -> Option<String> {
+    pub(super) fn explain_missing_order(&self, key: &Key, version: &Version) -> Option<String> {
         let again = self.index.policy();
         if !again.accepts(version) {
-            return Some(why_unordered(&version.0));
+            return Some(explain_unordered_version(&version.0));
         }
         let done = RankKind::from_rank(self.index.newest_version(key.fingerprint()))
             .filter(|_| again == ReprocessPolicy::OnNewer)?;
-        (RankKind::from_rank(again.version_hash(version)) != Some(done)).then(|| unlike(version, done))
+        (RankKind::from_rank(again.version_hash(version)) != Some(done)).then(|| explain_unlike_version(version, done))
     }
 }
 
-fn unlike(version: &Version, kind: RankKind) -> String {
+fn explain_unlike_version(version: &Version, kind: RankKind) -> String {
     let own = match kind {
         RankKind::Number => RankKind::Timestamp,
         RankKind::Timestamp => RankKind::Number,
@@ -127,7 +127,7 @@ fn unlike(version: &Version, kind: RankKind) -> String {
     format!(
         "the version {} is {}, and the key's other versions are not: each of them is {}, so that order = \"newer\" can't compare them; \
          give all records one form of version, and use run --force if the form has changed",
-        quote(&version.0),
+        quote_name(&version.0),
         own.as_words(),
         kind.as_words()
     )

@@ -10,7 +10,7 @@ use crate::ledger::items::failure::{Failure, FailureState};
 use crate::ledger::items::item::Item;
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::processed::low_watermark::SequenceNumber;
-use crate::ledger::values::columns::quote;
+use crate::ledger::values::columns::quote_name;
 use crate::ledger::values::version_order::RankKind;
 use crate::runner::queue::commit_queue::PendingItem;
 use crate::runner::records::intake::Intake;
@@ -41,8 +41,10 @@ impl Intake {
         if prior.is_in_doubt || !is_other || !has_order || !is_at_rest {
             return None;
         }
-        let closed = self.closing_failure(item.key.clone(), item.version.clone(), item.position.to_string(), now)?;
-        let version = if item.version.0.is_empty() { String::new() } else { format!(" {}", quote(&item.version.0)) };
+        let closed =
+            self.make_closing_failure(item.key.clone(), item.version.clone(), item.position.to_string(), now)?;
+        let version =
+            if item.version.0.is_empty() { String::new() } else { format!(" {}", quote_name(&item.version.0)) };
         let error = format!("over: the source is back at version{version}, which is done");
         let attempts = closed.attempts.saturating_sub(1);
         self.index.close_untried(&item.key, now);

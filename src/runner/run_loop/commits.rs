@@ -62,9 +62,9 @@ impl RunLoop {
         let end = self.end_so_far();
         self.committer.on_commit_end(outcome, &mut self.intake, &mut self.queue, &end).await?;
         self.drop_stale_deletions();
-        self.start_markers.shown(&self.committer.begun);
+        self.start_markers.note_begun(&self.committer.begun);
         self.executor.fence = self.committer.chain.fence();
-        self.progress();
+        self.report_progress();
         Ok(())
     }
 

@@ -22,7 +22,7 @@ const FINISHING: &str = "finishing the items in progress";
 
 impl RunLoop {
     pub(super) fn on_stop_requested(&mut self) {
-        let reason = self.executor.stop.requested();
+        let reason = self.executor.stop.requested_reason();
         self.is_stopping = true;
         if let Some(inputs) = &self.inputs {
             self.stop_reason = reason;
@@ -45,7 +45,8 @@ impl RunLoop {
     /// signal.
     pub(super) fn is_source_interrupted(&self) -> bool {
         let by_signal = [StopReason::Interrupt, StopReason::Terminate, StopReason::HangUp];
-        self.source_error.is_some() && self.executor.stop.requested().is_some_and(|reason| by_signal.contains(&reason))
+        self.source_error.is_some()
+            && self.executor.stop.requested_reason().is_some_and(|reason| by_signal.contains(&reason))
     }
 
     /// Leaves items whose steps are under way to the next run: they are neither done nor failed,
@@ -55,7 +56,7 @@ impl RunLoop {
         self.executor.cancel.cancel();
         // The source may have ended before the stop was requested. With abandoned items the run is
         // still incomplete.
-        self.stop_reason = self.stop_reason.or_else(|| self.executor.stop.requested());
+        self.stop_reason = self.stop_reason.or_else(|| self.executor.stop.requested_reason());
         let left = self.active_steps.len();
         self.has_abandoned_items |= left > 0;
         let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);

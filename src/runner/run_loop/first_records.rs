@@ -17,7 +17,7 @@ impl RunLoop {
     /// whether all of them fail.
     pub(super) fn enqueue(&mut self, waiting: PendingItem, may_be_held: bool) {
         let may_be_held = may_be_held && matches!(waiting.settled, ItemResult::Failed(_));
-        let waiting = if may_be_held { self.intake.first_records.hold(waiting) } else { Some(waiting) };
+        let waiting = if may_be_held { self.intake.first_records.hold_failure(waiting) } else { Some(waiting) };
         self.release_held_items();
         if let Some(waiting) = waiting {
             self.queue.push(waiting, self.clock.monotonic_ms());
@@ -25,7 +25,7 @@ impl RunLoop {
     }
 
     fn release_held_items(&mut self) {
-        for held in self.intake.first_records.released() {
+        for held in self.intake.first_records.take_released() {
             self.queue.push(held, self.clock.monotonic_ms());
         }
     }
@@ -38,7 +38,7 @@ impl RunLoop {
 
     /// Stops the run if all of the first records fail for one cause.
     pub(super) fn check_first_records(&mut self) {
-        let Some(mut cause) = self.intake.first_records.common_cause().cloned() else { return };
+        let Some(mut cause) = self.intake.first_records.find_common_cause().cloned() else { return };
         cause.is_program = self.executor.runs_program(&cause.step);
         self.intake.first_records.end_by(cause);
         self.drop_held_items();
@@ -54,9 +54,9 @@ impl RunLoop {
         if self.intake.first_records.records() == 0 {
             self.emit(Event::LastingAnomaly { message: NO_RECORD.to_owned(), is_known: false });
         } else {
-            self.committer.warnings.forget(NO_RECORD);
+            self.committer.warnings.forget_warning(NO_RECORD);
         }
-        if let Some(error) = self.intake.first_records.source_refusal() {
+        if let Some(error) = self.intake.first_records.find_source_refusal() {
             self.drop_held_items();
             self.source_error = Some(error);
             self.inputs = None;

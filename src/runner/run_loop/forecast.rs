@@ -63,7 +63,7 @@ impl RunLoop {
         let ForecastResult { changes, violations, items } = forecast.end();
         let keys = self.intake.index.keys();
         let run = self.intake.run.clone();
-        self.intake.hold.decide(changes, keys, &violations, &run);
+        self.intake.hold.decide_hold(changes, keys, &violations, &run);
         self.intake.hold.expect_only(items);
     }
 

@@ -16,7 +16,7 @@ use crate::port::step::{IdentifyError, StepError};
 use crate::runner::input::input_queue::{InputQueue, RunInput};
 use crate::runner::records::intake::IntakeResult;
 use crate::runner::run_loop::RunLoop;
-use crate::runner::steps::journal_replay::item_of;
+use crate::runner::steps::journal_replay::make_item;
 use crate::runner::steps::step_executor::{PriorState, StepFailure, StepOutcome};
 
 /// Records between two progress events.
@@ -26,7 +26,7 @@ impl RunLoop {
     pub(super) fn take_input(&mut self, input: RunInput) {
         let now = self.committer.service_time();
         let is_of_source = matches!(input, RunInput::Record(..)) && self.config.retrying.reads_source();
-        self.intake.first_records.watch(is_of_source);
+        self.intake.first_records.watch_next(is_of_source);
         if is_of_source {
             self.intake.first_records.read();
         }
@@ -49,22 +49,22 @@ impl RunLoop {
             RunInput::Prepared(change) => IntakeResult::Pending(self.intake.enqueue_prepared(*change)),
         };
         match taken {
-            IntakeResult::Work(item, place) if self.is_at_most_once() => {
+            IntakeResult::Process(item, place) if self.is_at_most_once() => {
                 self.intake.mark_begun(&item, place);
                 self.start_markers.push(item, place, self.clock.monotonic_ms());
             }
-            IntakeResult::Work(item, place) => self.start_steps(item, place),
+            IntakeResult::Process(item, place) => self.start_steps(item, place),
             IntakeResult::Pending(waiting) => self.enqueue(waiting, is_of_source),
             IntakeResult::Skip => self.check_foreseen(),
         }
         self.check_first_records();
         if self.intake.counts.read.is_multiple_of(PROGRESS_EVERY) {
-            self.progress();
+            self.report_progress();
         }
     }
 
     pub(super) fn take_result(&mut self, result: StepResult) {
-        let Some((item, values)) = item_of(result) else { return };
+        let Some((item, values)) = make_item(result) else { return };
         if let Some((item, place)) = self.intake.take_result(item) {
             self.on_steps_done(StepOutcome {
                 item,
@@ -88,11 +88,11 @@ impl RunLoop {
         if let Err(StepFailure { error: StepError::Cancelled, .. }) = &steps_outcome.result {
             // The source may have ended before the stop was requested. An item that is left to the
             // next run makes this one incomplete.
-            self.stop_reason = self.stop_reason.or_else(|| self.executor.stop.requested());
+            self.stop_reason = self.stop_reason.or_else(|| self.executor.stop.requested_reason());
         }
         // Results of programs are written in any case, so that the attempt is counted.
         let is_of_source = steps_outcome.item.again.is_none() && self.config.retrying.reads_source();
-        self.intake.first_records.watch(is_of_source);
+        self.intake.first_records.watch_next(is_of_source);
         let may_be_held = is_of_source && !self.executor.has_outside_effects();
         if let Some(waiting) = self.intake.on_steps_done(steps_outcome, self.committer.service_time()) {
             self.enqueue(waiting, may_be_held);
@@ -113,7 +113,7 @@ impl RunLoop {
     /// Starts the steps of marked items, up to the concurrency limit.
     pub(super) fn start_marked_items(&mut self) {
         while self.active_steps.len() < self.config.concurrency.max(1) {
-            let Some((item, place)) = self.start_markers.pop() else { return };
+            let Some((item, place)) = self.start_markers.pop_begun() else { return };
             self.start_steps(item, place);
         }
     }
@@ -156,7 +156,7 @@ impl RunLoop {
         if !self.config.retrying.reads_source() {
             return;
         }
-        for doubt in self.intake.remaining_doubts(self.committer.service_time()) {
+        for doubt in self.intake.report_remaining_doubts(self.committer.service_time()) {
             self.queue.push(doubt, self.clock.monotonic_ms());
         }
     }

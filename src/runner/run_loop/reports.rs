@@ -10,8 +10,8 @@ use crate::ledger::runs::event::{Event, RunReport};
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::machine::MachineError;
 use crate::runner::input::input_queue::RetryScope;
-use crate::runner::next_due::{OccurrenceRun, next_due};
-use crate::runner::queue::first_records::Cause;
+use crate::runner::next_due::{OccurrenceRun, find_next_due};
+use crate::runner::queue::first_records::CommonCause;
 use crate::runner::run_config::RunError;
 use crate::runner::run_end::{EndCause, FullPass, RunEnd};
 use crate::runner::run_loop::RunLoop;
@@ -26,7 +26,7 @@ impl RunLoop {
     /// Returns the end of the run with its reason, as known by now.
     pub(super) fn end_so_far(&self) -> RunEnd {
         let machine_error = self.machine_error.as_ref().map(ToString::to_string);
-        let all_alike = self.intake.first_records.ended_by().map(Cause::sentence);
+        let all_alike = self.intake.first_records.ending_cause().map(CommonCause::sentence);
         let error = machine_error.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
         let verdict = self.config.claim.as_ref().and_then(|claim| claim.verdict.clone());
         let verdict = self.config.recorded_end.clone().or(verdict);
@@ -36,53 +36,53 @@ impl RunLoop {
         let cause = match (error, self.stop_reason) {
             (Some(error), _) => EndCause::Failed(error),
             (None, Some(reason)) => EndCause::Stopped(reason),
-            (None, None) if let Some((status, why)) = verdict => EndCause::Closed(status, why),
+            (None, None) if let Some((status, why)) = verdict => EndCause::NotRun(status, why),
             (None, None) => EndCause::SourceRead(FullPass {
                 job: self.config.job.clone(),
                 is_reprocess: self.config.retrying == RetryScope::Reprocess,
-                rowless: self.items_without_rows(),
+                rowless: self.count_items_without_rows(),
                 expectations: Arc::clone(&self.config.expectations),
                 filled: self.intake.output.filled.clone(),
-                unusual: self.unusual_counts(),
-                outgrown: self.outgrown_schedule_note(took_ms),
+                unusual: self.describe_unusual_counts(),
+                outgrown: self.describe_outgrown_schedule(took_ms),
                 held: self.intake.hold.report(),
             }),
         };
         let finished = self.committer.run.started.add_ms(took_ms);
         let repeated = self.intake.selection.repeats().sentence(self.intake.index.policy());
-        RunEnd { finished, cause, repeated, next_due: self.next_due(took_ms) }
+        RunEnd { finished, cause, repeated, next_due: self.find_next_due(took_ms) }
     }
 
     /// Returns when the next run is due. A run that does not read the source does not count as one of an
     /// occurrence, nor is one that fills in past dates.
-    fn next_due(&self, took_ms: u64) -> NextDue {
+    fn find_next_due(&self, took_ms: u64) -> NextDue {
         let run = &self.committer.run;
         if !self.config.retrying.reads_source() || run.trigger.kind == BACKFILL {
             return NextDue::Unknown;
         }
         let occurrence = OccurrenceRun { scheduled_for: run.trigger.scheduled_for, started: run.started, took_ms };
-        next_due(self.config.schedule.as_deref(), occurrence, &self.sheet_zone)
+        find_next_due(self.config.schedule.as_deref(), occurrence, &self.sheet_zone)
     }
 
     /// Returns the number of items that made no row, where each should make one.
-    fn items_without_rows(&self) -> u64 {
+    fn count_items_without_rows(&self) -> u64 {
         if self.config.is_rowless { 0 } else { self.intake.rowless }
     }
 
     /// Returns how the counts are far from those of earlier runs, where the job file expects nothing.
-    fn unusual_counts(&self) -> Vec<String> {
+    fn describe_unusual_counts(&self) -> Vec<String> {
         let recorder = self.committer.schedule.as_ref().filter(|_| self.config.expectations.is_empty());
         let run = Run { counts: self.intake.counts, ..self.committer.run.clone() };
-        recorder.map(|recorder| recorder.unusual_counts(&run)).unwrap_or_default()
+        recorder.map(|recorder| recorder.describe_unusual_counts(&run)).unwrap_or_default()
     }
 
     /// Returns a sentence if the job's runs do not fit into its schedule any more. A run that fills
     /// in a past date may take longer.
-    fn outgrown_schedule_note(&self, took_ms: u64) -> Option<String> {
+    fn describe_outgrown_schedule(&self, took_ms: u64) -> Option<String> {
         let run = &self.committer.run;
         let schedule = self.config.schedule.as_deref().filter(|_| run.trigger.kind != BACKFILL)?;
         let recorder = self.committer.schedule.as_ref()?;
-        let (durations, skipped) = (recorder.durations_ms(took_ms), recorder.skipped_in_a_row());
+        let (durations, skipped) = (recorder.durations_ms(took_ms), recorder.count_skipped_in_a_row());
         find_outgrown_interval(schedule, run.started, &durations, skipped).map(|outgrown| outgrown.sentence())
     }
 
@@ -91,7 +91,7 @@ impl RunLoop {
         if !matches!(self.committer.run.status, RunStatus::Succeeded | RunStatus::Partial) {
             return;
         }
-        for unusual in self.unusual_counts() {
+        for unusual in self.describe_unusual_counts() {
             let message =
                 format!("{unusual}: is the source whole? read and new in [expect] say what a run has to yield");
             self.emit(Event::Anomaly { message });
@@ -100,7 +100,7 @@ impl RunLoop {
 
     /// Reports the progress: the share of the source whose records have been through their steps.
     /// Once the source is read, its records are known and count by themselves.
-    pub(super) fn progress(&mut self) {
+    pub(super) fn report_progress(&mut self) {
         self.progress_at_ms = self.clock.monotonic_ms();
         let (read, in_hand) = (self.intake.counts.read, self.items_in_hand() as u64);
         let source = match &self.inputs {
@@ -113,7 +113,7 @@ impl RunLoop {
     /// Reports the progress of slow steps, while no record is read.
     pub(super) fn report_slow_progress(&mut self) {
         if self.clock.monotonic_ms().saturating_sub(self.progress_at_ms) >= PROGRESS_GAP_MS {
-            self.progress();
+            self.report_progress();
         }
     }
 
@@ -124,7 +124,7 @@ impl RunLoop {
             run: self.committer.run.clone(),
             keys: self.intake.index.keys(),
             open_failures: (self.intake.index.open_failures() as u64)
-                .saturating_sub(self.intake.first_records.unwritten()),
+                .saturating_sub(self.intake.first_records.count_unwritten()),
             exhausted_failures: self.intake.index.exhausted_failures() as u64,
             tried_again: self.intake.retry_counts,
             rows: rows.saturating_sub(usage.updated),
@@ -136,10 +136,10 @@ impl RunLoop {
             is_quota_shared: usage.is_quota_shared,
             repeats: self.intake.selection.repeats().clone(),
             again: self.intake.index.policy(),
-            rowless: self.items_without_rows(),
+            rowless: self.count_items_without_rows(),
             held: self.intake.hold.report(),
             skips: self.intake.skips,
-            outgrown: self.outgrown_schedule_note(self.clock.monotonic_ms().saturating_sub(self.began_ms)),
+            outgrown: self.describe_outgrown_schedule(self.clock.monotonic_ms().saturating_sub(self.began_ms)),
         }
     }
 
@@ -152,7 +152,7 @@ impl RunLoop {
         let unknown = named
             .filter(|&name| !header.is_empty() && !header.contains(name))
             .map(|name| format!("[sheet] columns names \"{name}\", and tab {tab} has no such column: is it misspelt?"));
-        let ignored = self.intake.output.header.ignored();
+        let ignored = self.intake.output.header.ignored_fields();
         let left_out = ignored.map(|name| format!("field \"{name}\" was left out: tab {tab} has no column for it"));
         for message in unknown.chain(left_out) {
             self.emit(Event::LastingAnomaly { message, is_known: false });
@@ -161,7 +161,7 @@ impl RunLoop {
 
     /// Warns about columns that this run added to an earlier tab.
     pub(super) fn report_added_columns(&self) {
-        let added: Vec<String> = self.intake.output.header.added().map(|name| format!("{name:?}")).collect();
+        let added: Vec<String> = self.intake.output.header.added_columns().map(|name| format!("{name:?}")).collect();
         if !added.is_empty() {
             let message = format!(
                 "tab {} has got new columns, because records have new fields: {}",

@@ -33,7 +33,7 @@ impl LeaseRequest {
     /// True if the holder was a run of this installation and has ended: this run has the lock, and
     /// that process is gone.
     fn has_outlived(&self, holder: &Holder) -> bool {
-        self.has_lock && self.me.has_outlived(holder, |number| self.processes.started(number))
+        self.has_lock && self.me.has_outlived(holder, |number| self.processes.find_start(number))
     }
 }
 

@@ -68,7 +68,7 @@ impl Replay {
                 1 => "a result that an earlier run kept on this machine is".to_owned(),
                 count => format!("{count} results that an earlier run kept on this machine are"),
             };
-            replay.note(format!("{what} written to the sheet, without running the steps again"));
+            replay.report_warning(format!("{what} written to the sheet, without running the steps again"));
         }
         Ok((replay, results))
     }
@@ -86,10 +86,10 @@ impl Replay {
                 self.used.push(left.name.clone());
                 return Vec::new();
             }
-            Err(error) => return self.quarantine(target, &left.name, &error.to_string()),
+            Err(error) => return self.quarantine_journal(target, &left.name, &error.to_string()),
         };
-        if let Some(why) = journal.head.foreign_to(&target.head) {
-            return self.quarantine(target, &left.name, why);
+        if let Some(why) = journal.head.explain_foreign_job(&target.head) {
+            return self.quarantine_journal(target, &left.name, why);
         }
         let Read { results, damaged, .. } = journal;
         let mut usable = Vec::new();
@@ -119,12 +119,12 @@ impl Replay {
         usable
     }
 
-    fn quarantine(&self, target: &JournalTarget, name: &str, why: &str) -> Vec<StepResult> {
+    fn quarantine_journal(&self, target: &JournalTarget, name: &str, why: &str) -> Vec<StepResult> {
         let message = match target.journal.quarantine(name) {
             Ok(aside) => format!("the journal {name} of an earlier run is not used: {why}; it is kept as {aside}"),
             Err(error) => format!("the journal {name} of an earlier run is not used: {why}; {error}"),
         };
-        self.note(message);
+        self.report_warning(message);
         Vec::new()
     }
 
@@ -135,29 +135,29 @@ impl Replay {
 
     /// Removes the used journals, after everything was applied. With abandoned items the run's own
     /// journal stays: their results may still be added to it.
-    pub fn finish(&self, is_in_predecessor: bool) {
+    pub fn remove_used_journals(&self, is_in_predecessor: bool) {
         let Some(JournalTarget { journal, .. }) = &self.target else { return };
         let own = (!is_in_predecessor).then(|| journal.finish());
         let gone = self.used.iter().map(|name| journal.remove(name)).chain(own);
         for error in gone.filter_map(Result::err) {
-            self.note(error.to_string());
+            self.report_warning(error.to_string());
         }
         for (name, why) in &self.to_quarantine {
             let message = match journal.quarantine(name) {
                 Ok(aside) => format!("{why}; it is kept as {aside}"),
                 Err(error) => error.to_string(),
             };
-            self.note(message);
+            self.report_warning(message);
         }
     }
 
-    fn note(&self, message: String) {
+    fn report_warning(&self, message: String) {
         (self.events)(Event::Anomaly { message });
     }
 }
 
 /// Returns the item of a journalled result; `None` if its key is invalid.
-pub fn item_of(result: StepResult) -> Option<(Item, Vec<serde_json::Value>)> {
+pub fn make_item(result: StepResult) -> Option<(Item, Vec<serde_json::Value>)> {
     let StepResult { key, version, values, record, place, .. } = result;
     let position = Position { origin: place, record: 0, line: None };
     let key = Key::new(&key).ok()?;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::ledger::items::item::Item;
-use crate::ledger::items::key::idempotency_key_of;
+use crate::ledger::items::key::make_idempotency_key_of_change;
 use crate::ledger::leases::lease::Fence;
 use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::ledger::runs::event::{Event, EventSink};
@@ -19,7 +19,7 @@ use crate::port::journal::JournalFault;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::retry::{RetryDecision, RetryPolicy};
 use crate::rng::Rng;
-use crate::runner::shutdown::{Stop, StopReason};
+use crate::runner::shutdown::{StopHandle, StopReason};
 use crate::runner::steps::journal_replay::JournalTarget;
 
 /// Maximum number of values that one item may become in its steps.
@@ -91,7 +91,7 @@ pub struct StepExecutor {
     /// Cancelled when the run no longer waits for items.
     pub cancel: CancellationToken,
     /// The stop requests of the run: after the first one no further attempt starts.
-    pub stop: Stop,
+    pub stop: StopHandle,
 }
 
 impl StepExecutor {
@@ -148,7 +148,7 @@ impl StepExecutor {
         let began = self.clock.monotonic_ms();
         let mut attempt = 1;
         loop {
-            let context = self.context(step, (item, change), attempt);
+            let context = self.make_context(step, (item, change), attempt);
             let ended = step.run(value.clone(), &context).await;
             let kept_off = matches!(&ended, Err(StepError::Machine { has_begun: false, .. }));
             counts.has_begun |= step.has_outside_effects() && !kept_off;
@@ -164,7 +164,9 @@ impl StepExecutor {
             let elapsed = self.clock.monotonic_ms().saturating_sub(began);
             match self.retry.decide(error.fault(), attempt, elapsed, retry_after_ms, self.chance.next_f64()) {
                 RetryDecision::GiveUp(_) => return Err(error),
-                RetryDecision::Retry { .. } if self.stop.requested().is_some() => return Err(self.cut_off(error)),
+                RetryDecision::Retry { .. } if self.stop.requested_reason().is_some() => {
+                    return Err(self.cut_off(error));
+                }
                 RetryDecision::Retry { after_ms } => {
                     (self.events)(Event::Retrying {
                         step: step.name().to_owned(),
@@ -191,15 +193,22 @@ impl StepExecutor {
     /// the next run tries it. At the deadline it has, as after its last retry. Otherwise an item
     /// that fails at each deadline would keep all later ones from their turn.
     fn cut_off(&self, error: StepError) -> StepError {
-        if self.stop.requested() == Some(StopReason::Deadline) { error } else { StepError::Cancelled }
+        if self.stop.requested_reason() == Some(StopReason::Deadline) { error } else { StepError::Cancelled }
     }
 
-    fn context(&self, step: &dyn Step, (item, change): (&Item, Option<&str>), attempt: u32) -> StepContext {
+    fn make_context(&self, step: &dyn Step, (item, change): (&Item, Option<&str>), attempt: u32) -> StepContext {
         let Item { key, version, .. } = item;
         StepContext {
             key: key.clone(),
             version: version.clone(),
-            idempotency_key: idempotency_key_of(&self.spreadsheet, &self.job, step.name(), key, version, change),
+            idempotency_key: make_idempotency_key_of_change(
+                &self.spreadsheet,
+                &self.job,
+                step.name(),
+                key,
+                version,
+                change,
+            ),
             fence: self.fence,
             attempt,
             deadline: None,

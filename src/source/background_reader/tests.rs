@@ -4,7 +4,7 @@ use super::*;
 use crate::ledger::items::item::Position;
 use crate::source::bytes::content_guess::ContentKind;
 use crate::source::bytes::encoding::TextEncoding;
-use crate::source::bytes::input::{Input, io_error};
+use crate::source::bytes::input::{Input, convert_io_error};
 
 /// One record per byte, and an error at `!`.
 struct EachByte(Box<dyn Read + Send>, u64);
@@ -12,11 +12,11 @@ struct EachByte(Box<dyn Read + Send>, u64);
 impl Records for EachByte {
     fn next(&mut self) -> Result<Option<Record>, SourceError> {
         let mut byte = [0];
-        if self.0.read(&mut byte).map_err(|e| io_error("x", &e))? == 0 {
+        if self.0.read(&mut byte).map_err(|e| convert_io_error("x", &e))? == 0 {
             return Ok(None);
         }
         if byte == *b"!" {
-            return Err(SourceError::Broken { position: "x".into(), why: "!".into() });
+            return Err(SourceError::InvalidContent { position: "x".into(), why: "!".into() });
         }
         self.1 += 1;
         let position = Position { origin: "x".into(), record: self.1, line: None };
@@ -71,7 +71,7 @@ async fn more_records_than_the_channel_holds_arrive_in_order() {
 async fn what_comes_once_only_can_be_read_twice_to_the_letter() {
     static MANY: [u8; 1_000] = [b'a'; 1_000];
     for text in [&b"\xEF\xBB\xBFabc"[..], b"ab!cd", b"", &MANY] {
-        let mut reading = of(text, None).twice(Depth::Whole);
+        let mut reading = of(text, None).read_twice(RecordDepth::Whole);
         let first = all(&mut reading).await;
         reading.rewind().expect("it was kept");
         assert!(!reading.is_rereadable(), "a later run can't read it");
@@ -85,7 +85,8 @@ async fn a_replaced_file_is_read_to_its_end_twice() {
     let [path, other] = ["a", "b"].map(|name| folder.path().join(name));
     std::fs::write(&path, "abc").expect("a file");
     let opened = Input::File(path.clone()).open(ContentKind::Csv, TextEncoding::Auto).expect("the file opens");
-    let mut reading = BackgroundReader::new(opened, |_, reader, _| Box::new(EachByte(reader, 0))).twice(Depth::Whole);
+    let mut reading =
+        BackgroundReader::new(opened, |_, reader, _| Box::new(EachByte(reader, 0))).read_twice(RecordDepth::Whole);
     assert_eq!(all(&mut reading).await.0, "abc");
     std::fs::write(&other, "xyz").expect("a file");
     std::fs::rename(&other, &path).expect("it takes its place");

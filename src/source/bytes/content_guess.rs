@@ -19,7 +19,7 @@ pub(crate) enum ContentKind {
 
 impl ContentKind {
     /// Returns the usual ending of such files, without a dot.
-    pub(crate) fn ending(self) -> &'static str {
+    pub(crate) fn usual_extension(self) -> &'static str {
         match self {
             Self::Csv => "csv",
             Self::Json => "json",
@@ -45,7 +45,7 @@ impl ContentGuess {
     }
 
     /// Returns the guess for a document that is an error message, which it quotes.
-    pub(crate) fn refusal(document: &str) -> Self {
+    pub(crate) fn from_error_document(document: &str) -> Self {
         Self {
             what: format!("a JSON error document: {document}"),
             advice: SourceError::ERROR_DOCUMENT_ADVICE.to_owned(),

@@ -62,7 +62,7 @@ impl InputFacts {
     }
 
     /// Describes text that is malformed, with the next step: completes "field x is …".
-    pub(crate) fn malformed(&self) -> String {
+    pub(crate) fn describe_malformed(&self) -> String {
         match self.encoding() {
             Some(encoding) if encoding != UTF_8 => format!("not valid {}", encoding.name()),
             _ => "not valid UTF-8".to_owned(),
@@ -70,7 +70,7 @@ impl InputFacts {
     }
 
     /// Adds a finding that people should read, as a sentence.
-    pub(crate) fn note(&self, sentence: String) {
+    pub(crate) fn add_finding(&self, sentence: String) {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(sentence);
     }
 
@@ -124,17 +124,17 @@ impl Utf8Census {
         loop {
             // Most texts are ASCII for the most part, which is skipped quickly.
             bytes = bytes.get(Encoding::ascii_valid_up_to(bytes)..).unwrap_or_default();
-            match sequence(bytes) {
-                Sequence::None => return,
-                Sequence::Valid(length) => {
+            match classify_sequence(bytes) {
+                Utf8Sequence::None => return,
+                Utf8Sequence::Valid(length) => {
                     self.valid += 1;
                     bytes = bytes.get(length..).unwrap_or_default();
                 }
-                Sequence::Malformed(length) => {
+                Utf8Sequence::Malformed(length) => {
                     self.invalid += 1;
                     bytes = bytes.get(length..).unwrap_or_default();
                 }
-                Sequence::Unfinished => {
+                Utf8Sequence::Unfinished => {
                     self.pending = bytes.to_vec();
                     return;
                 }
@@ -154,7 +154,7 @@ impl Utf8Census {
 }
 
 /// What a text begins with, as UTF-8.
-enum Sequence {
+enum Utf8Sequence {
     /// The text is empty.
     None,
     /// A character of this many bytes.
@@ -165,19 +165,19 @@ enum Sequence {
     Unfinished,
 }
 
-fn sequence(bytes: &[u8]) -> Sequence {
-    let Some(first) = bytes.first() else { return Sequence::None };
+fn classify_sequence(bytes: &[u8]) -> Utf8Sequence {
+    let Some(first) = bytes.first() else { return Utf8Sequence::None };
     let length = match first {
-        0x00..=0x7f => return Sequence::Valid(1),
+        0x00..=0x7f => return Utf8Sequence::Valid(1),
         0xc2..=0xdf => 2,
         0xe0..=0xef => 3,
         0xf0..=0xf4 => 4,
-        _ => return Sequence::Malformed(1),
+        _ => return Utf8Sequence::Malformed(1),
     };
     match std::str::from_utf8(bytes.get(..length.min(bytes.len())).unwrap_or_default()) {
-        Ok(_) => Sequence::Valid(length),
-        Err(error) if error.error_len().is_none() => Sequence::Unfinished,
-        Err(error) => Sequence::Malformed(error.error_len().unwrap_or(1)),
+        Ok(_) => Utf8Sequence::Valid(length),
+        Err(error) if error.error_len().is_none() => Utf8Sequence::Unfinished,
+        Err(error) => Utf8Sequence::Malformed(error.error_len().unwrap_or(1)),
     }
 }
 
@@ -305,20 +305,20 @@ impl<R: Read> DecidingReader<R> {
     fn decide(&mut self, mut bytes: Vec<u8>) -> Vec<u8> {
         let ascii = Encoding::ascii_valid_up_to(&bytes);
         let rest = bytes.split_off(ascii);
-        self.line += lines(&bytes);
-        match sequence(&rest) {
-            Sequence::None => return bytes,
-            Sequence::Unfinished if !self.is_ended => {
+        self.line += count_lines(&bytes);
+        match classify_sequence(&rest) {
+            Utf8Sequence::None => return bytes,
+            Utf8Sequence::Unfinished if !self.is_ended => {
                 self.state = EncodingState::Open(rest);
                 return bytes;
             }
-            Sequence::Valid(_) => {
+            Utf8Sequence::Valid(_) => {
                 self.facts.decide(UTF_8);
                 self.state = EncodingState::Utf8;
             }
-            Sequence::Malformed(_) | Sequence::Unfinished => {
+            Utf8Sequence::Malformed(_) | Utf8Sequence::Unfinished => {
                 self.facts.decide(WINDOWS_1252);
-                self.facts.note(guess_note(&self.name));
+                self.facts.add_finding(describe_guess(&self.name));
                 self.state = EncodingState::Windows(WINDOWS_1252.new_decoder_without_bom_handling());
             }
         }
@@ -341,7 +341,7 @@ impl<R: Read> DecidingReader<R> {
                 self.is_ended = true;
                 return;
             }
-            self.line += lines(part);
+            self.line += count_lines(part);
             if let EncodingState::Windows(decoder) = &mut self.state {
                 self.ready.append(&mut decode(decoder, part, false));
             }
@@ -350,12 +350,12 @@ impl<R: Read> DecidingReader<R> {
     }
 }
 
-fn lines(bytes: &[u8]) -> u64 {
+fn count_lines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 /// Returns the note that the encoding of `name` was guessed.
-pub(crate) fn guess_note(name: &str) -> String {
+pub(crate) fn describe_guess(name: &str) -> String {
     format!(
         "{name}: the text is not UTF-8 and is read as windows-1252, as Excel writes it: set encoding = \"windows-1252\" below [source] \
          if that is right"

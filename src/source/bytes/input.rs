@@ -19,7 +19,7 @@ use crate::source::bytes::encoding::{InputFacts, MixedEncodingError, TextEncodin
 use crate::source::bytes::positioned_reader::PositionedReader;
 use crate::source::bytes::spool::SpoolFile;
 use crate::source::bytes::text_reader::{CountingReader, ForeignContentError, TextReader, TextSetup, UnreadableText};
-use crate::source::nearby_files::nearby_files;
+use crate::source::nearby_files::describe_nearby_files;
 
 /// Maximum size of a record, in bytes. A larger record is an error of the source.
 pub const MAX_RECORD_BYTES: usize = 64 << 20;
@@ -51,14 +51,16 @@ impl Input {
     /// bytes are not of `kind`, or not in `encoding`.
     pub(crate) fn open(&self, kind: ContentKind, encoding: TextEncoding) -> Result<OpenInput, SourceError> {
         let (bytes, size) = match self {
-            Self::Stdin => (Bytes::Once(Box::new(io::stdin())), None),
-            Self::File(path) if blocks_on_open(path) => (Bytes::Once(Box::new(Pipe::Named(path.clone()))), None),
+            Self::Stdin => (ByteOrigin::Stream(Box::new(io::stdin())), None),
+            Self::File(path) if blocks_on_open(path) => {
+                (ByteOrigin::Stream(Box::new(NamedPipe::Unopened(path.clone()))), None)
+            }
             Self::File(path) => {
-                let file = File::open(path).map_err(|e| self.error(&e))?;
-                let metadata = file.metadata().map_err(|e| self.error(&e))?;
+                let file = File::open(path).map_err(|e| self.convert_error(&e))?;
+                let metadata = file.metadata().map_err(|e| self.convert_error(&e))?;
                 if metadata.is_dir() {
-                    let ending = kind.ending();
-                    return Err(SourceError::Foreign {
+                    let ending = kind.usual_extension();
+                    return Err(SourceError::OtherFormat {
                         what: self.name(),
                         seen: "a folder".into(),
                         advice: format!(
@@ -68,31 +70,31 @@ impl Input {
                     });
                 }
                 if metadata.is_file() {
-                    (Bytes::File(Arc::new(file)), Some(metadata.len()))
+                    (ByteOrigin::File(Arc::new(file)), Some(metadata.len()))
                 } else {
-                    (Bytes::Once(Box::new(file)), None)
+                    (ByteOrigin::Stream(Box::new(file)), None)
                 }
             }
         };
         Ok(OpenInput { name: self.name(), kind, encoding, facts: Arc::default(), bytes, size, read: Arc::default() })
     }
 
-    fn error(&self, error: &io::Error) -> SourceError {
-        io_error(&self.name(), error)
+    fn convert_error(&self, error: &io::Error) -> SourceError {
+        convert_io_error(&self.name(), error)
     }
 }
 
 /// Converts an I/O error to a source error.
-pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
+pub(crate) fn convert_io_error(name: &str, error: &io::Error) -> SourceError {
     let what = name.to_owned();
     if let Some(ForeignContentError(seen)) = error.get_ref().and_then(|error| error.downcast_ref()) {
-        return SourceError::Foreign { what, seen: seen.what.clone(), advice: seen.advice.clone() };
+        return SourceError::OtherFormat { what, seen: seen.what.clone(), advice: seen.advice.clone() };
     }
     if let Some(text) = error.get_ref().and_then(|error| error.downcast_ref::<UnreadableText>()) {
-        return SourceError::Broken { position: what, why: text.to_string() };
+        return SourceError::InvalidContent { position: what, why: text.to_string() };
     }
     if let Some(mixed) = error.get_ref().and_then(|error| error.downcast_ref::<MixedEncodingError>()) {
-        return SourceError::Misread {
+        return SourceError::SettingsMismatch {
             position: format!("{what}:{}", mixed.0),
             why: mixed.to_string(),
             advice: "set encoding below [source], or save the input to a file, which is read as a whole first"
@@ -101,14 +103,14 @@ pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
     }
     let why = error.to_string();
     match error.kind() {
-        io::ErrorKind::NotFound => SourceError::Missing { what, hint: nearby_files(Path::new(name)) },
+        io::ErrorKind::NotFound => SourceError::Missing { what, hint: describe_nearby_files(Path::new(name)) },
         io::ErrorKind::PermissionDenied => SourceError::Denied { what, why },
         _ => SourceError::Unavailable { what, why },
     }
 }
 
 /// Returns the error of a source whose reading thread is gone.
-pub(crate) fn stopped_error() -> SourceError {
+pub(crate) fn describe_stopped_reader() -> SourceError {
     SourceError::Unavailable { what: "the source".into(), why: "the reading thread stopped".into() }
 }
 
@@ -119,19 +121,19 @@ fn blocks_on_open(path: &Path) -> bool {
 }
 
 /// A named pipe, opened by the first read.
-enum Pipe {
-    Named(PathBuf),
+enum NamedPipe {
+    Unopened(PathBuf),
     Open(File),
 }
 
-impl Read for Pipe {
+impl Read for NamedPipe {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Self::Named(path) = self {
+        if let Self::Unopened(path) = self {
             *self = Self::Open(File::open(path)?);
         }
         match self {
             Self::Open(file) => file.read(buffer),
-            Self::Named(_) => Ok(0),
+            Self::Unopened(_) => Ok(0),
         }
     }
 }
@@ -144,7 +146,7 @@ pub(crate) struct OpenInput {
     pub(crate) facts: Arc<InputFacts>,
     kind: ContentKind,
     encoding: TextEncoding,
-    bytes: Bytes,
+    bytes: ByteOrigin,
     /// The number of bytes; `None` if it is not known before the end.
     pub(crate) size: Option<u64>,
     /// The number of bytes that were read so far.
@@ -152,43 +154,43 @@ pub(crate) struct OpenInput {
 }
 
 /// Where the bytes come from.
-enum Bytes {
+enum ByteOrigin {
     /// A file. Each reader has a place of its own in it.
     File(Arc<File>),
     /// Anything else, which can be read once.
-    Once(Box<dyn Read + Send>),
+    Stream(Box<dyn Read + Send>),
     /// A reader whose bytes are copied to a file.
     Spooled(Box<dyn Read + Send>, Arc<File>),
     /// The bytes can be read once, and a reader has taken them.
-    Taken,
+    Consumed,
 }
 
 impl OpenInput {
     /// Opens bytes in memory, which can be read once. With a `size` they count as a file.
     #[cfg(test)]
     pub(crate) fn from_csv_bytes(bytes: &'static [u8], size: Option<u64>) -> Self {
-        let bytes = Bytes::Once(Box::new(bytes));
+        let bytes = ByteOrigin::Stream(Box::new(bytes));
         let (kind, encoding) = (ContentKind::Csv, TextEncoding::Auto);
         Self { name: "x".into(), kind, encoding, facts: Arc::default(), bytes, size, read: Arc::default() }
     }
 
     /// Returns a reader from the start: of text in UTF-8 without a byte order mark, or of a
     /// workbook's bytes. It fails if the bytes are of another format.
-    pub(crate) fn reader(&mut self) -> Result<Box<dyn Read + Send>, SourceError> {
+    pub(crate) fn open_reader(&mut self) -> Result<Box<dyn Read + Send>, SourceError> {
         let raw: Box<dyn Read + Send> = match &mut self.bytes {
-            Bytes::File(file) => Box::new(PositionedReader::new(Arc::clone(file))),
-            once => match std::mem::replace(once, Bytes::Taken) {
-                Bytes::Once(bytes) => bytes,
-                Bytes::Spooled(bytes, copy) => {
-                    self.bytes = Bytes::File(copy);
+            ByteOrigin::File(file) => Box::new(PositionedReader::new(Arc::clone(file))),
+            once => match std::mem::replace(once, ByteOrigin::Consumed) {
+                ByteOrigin::Stream(bytes) => bytes,
+                ByteOrigin::Spooled(bytes, copy) => {
+                    self.bytes = ByteOrigin::File(copy);
                     bytes
                 }
-                Bytes::File(_) | Bytes::Taken => return Err(stopped_error()),
+                ByteOrigin::File(_) | ByteOrigin::Consumed => return Err(describe_stopped_reader()),
             },
         };
         let counted = CountingReader { inner: raw, read: Arc::clone(&self.read) };
         let file = match &self.bytes {
-            Bytes::File(file) if self.size.is_some() => Some(Arc::clone(file)),
+            ByteOrigin::File(file) if self.size.is_some() => Some(Arc::clone(file)),
             _ => None,
         };
         let (name, facts) = (self.name.clone(), Arc::clone(&self.facts));
@@ -197,14 +199,14 @@ impl OpenInput {
     }
 
     /// Copies bytes that can be read only once to a file, because they are read twice.
-    pub(crate) fn spool(&mut self) -> Result<(), SourceError> {
-        let Bytes::Once(bytes) = &mut self.bytes else { return Ok(()) };
+    pub(crate) fn spool_bytes(&mut self) -> Result<(), SourceError> {
+        let ByteOrigin::Stream(bytes) = &mut self.bytes else { return Ok(()) };
         let bytes = std::mem::replace(bytes, Box::new(io::empty()));
         let (spool, copy) = SpoolFile::new(bytes).map_err(|error| SourceError::Unavailable {
             what: self.name.clone(),
             why: format!("it is read twice, and the temporary file that keeps it can't be made: {error}"),
         })?;
-        self.bytes = Bytes::Spooled(Box::new(spool), Arc::new(copy));
+        self.bytes = ByteOrigin::Spooled(Box::new(spool), Arc::new(copy));
         Ok(())
     }
 }
@@ -220,11 +222,11 @@ mod tests {
         let text = (0..50_000).map(|n| n.to_string()).collect::<Vec<_>>().join("\n") + "\n";
         std::fs::write(&path, &text).expect("a file");
         let mut opened = Input::File(path).open(ContentKind::Csv, TextEncoding::Auto).expect("it opens");
-        let mut first = opened.reader().expect("a reader");
+        let mut first = opened.open_reader().expect("a reader");
         let mut beginning = [0; 10];
         first.read_exact(&mut beginning).expect("ten bytes");
         let (mut whole, mut rest) = (String::new(), String::new());
-        opened.reader().expect("another").read_to_string(&mut whole).expect("text");
+        opened.open_reader().expect("another").read_to_string(&mut whole).expect("text");
         first.read_to_string(&mut rest).expect("text");
         assert_eq!((whole.as_str(), rest.as_str()), (text.as_str(), &text[10..]));
     }

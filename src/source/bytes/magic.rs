@@ -42,7 +42,7 @@ const MAGIC: [(&[u8], &str, &str); 12] = [
 /// of `kind`. `encoding` is the one that the job file names.
 pub(crate) fn recognize_bytes(head: &[u8], kind: ContentKind, encoding: TextEncoding) -> Option<ContentGuess> {
     if head.starts_with(b"PK\x03\x04") {
-        return if kind == ContentKind::Xlsx { other_archive(head) } else { Some(archive(head)) };
+        return if kind == ContentKind::Xlsx { recognize_other_archive(head) } else { Some(recognize_archive(head)) };
     }
     if let Some((_, what, advice)) = MAGIC.iter().find(|(magic, ..)| head.starts_with(magic) && has_more(head, magic)) {
         return Some(ContentGuess::new(*what, *advice));
@@ -51,7 +51,7 @@ pub(crate) fn recognize_bytes(head: &[u8], kind: ContentKind, encoding: TextEnco
         let advice = "name the workbook (.xlsx) here, or name this file as csv, json or jsonl below [source]";
         return Some(ContentGuess::new("not an Excel workbook (.xlsx)", advice));
     }
-    match wide_text(head)? {
+    match recognize_wide_text(head)? {
         "UTF-32" => Some(ContentGuess::new(
             "text in UTF-32, not in UTF-8",
             "save it as UTF-8 (in Excel: CSV UTF-8), or: iconv -f UTF-32 -t UTF-8 FILE | sheetkeep run JOB.toml --input -",
@@ -68,10 +68,10 @@ pub(crate) fn recognize_bytes(head: &[u8], kind: ContentKind, encoding: TextEnco
 
 /// Recognises an archive that is not an Excel workbook. The names of its parts may come later than
 /// the first bytes; reading decides then.
-fn other_archive(head: &[u8]) -> Option<ContentGuess> {
+fn recognize_other_archive(head: &[u8]) -> Option<ContentGuess> {
     let has = |name: &[u8]| head.windows(name.len()).any(|part| part == name);
     let is_other = has(b"opendocument.spreadsheet") || has(b"word/") || has(b"ppt/");
-    is_other.then(|| archive(head))
+    is_other.then(|| recognize_archive(head))
 }
 
 /// bzip2 continues with its level. A header row may begin with the same three letters.
@@ -79,7 +79,7 @@ fn has_more(head: &[u8], magic: &[u8]) -> bool {
     magic != b"BZh" || (head.get(3).is_some_and(u8::is_ascii_digit) && head.get(4..10) == Some(b"1AY&SY"))
 }
 
-fn archive(head: &[u8]) -> ContentGuess {
+fn recognize_archive(head: &[u8]) -> ContentGuess {
     let has = |name: &[u8]| head.windows(name.len()).any(|part| part == name);
     if has(b"opendocument.spreadsheet") {
         ContentGuess::new("a LibreOffice spreadsheet (.ods)", SAVE_AS_CSV)
@@ -95,7 +95,7 @@ fn archive(head: &[u8]) -> ContentGuess {
 }
 
 /// Returns the encoding of text whose characters are wider than a byte.
-fn wide_text(head: &[u8]) -> Option<&'static str> {
+fn recognize_wide_text(head: &[u8]) -> Option<&'static str> {
     match head {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return Some("UTF-32"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Some("UTF-16"),

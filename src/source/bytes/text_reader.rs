@@ -14,7 +14,7 @@ use flate2::read::MultiGzDecoder;
 
 use crate::source::bytes::content_guess::{ContentGuess, ContentKind};
 use crate::source::bytes::encoding::{
-    DecidingReader, DecodingReader, InputFacts, TextEncoding, Utf8Census, guess_note,
+    DecidingReader, DecodingReader, InputFacts, TextEncoding, Utf8Census, describe_guess,
 };
 use crate::source::bytes::magic::{HEAD_BYTES, recognize_bytes};
 use crate::source::bytes::positioned_reader::PositionedReader;
@@ -25,7 +25,7 @@ pub(crate) const MAX_UNPACKED_BYTES: u64 = 64 << 30;
 
 const GZIP: &[u8] = b"\x1f\x8b";
 
-type Bytes = Box<dyn Read + Send>;
+type ByteReader = Box<dyn Read + Send>;
 
 /// Counts the bytes that are read.
 pub(crate) struct CountingReader {
@@ -63,9 +63,9 @@ pub(crate) struct TextSetup {
 /// Reads an input as UTF-8 text: unpacks it, strips its byte order mark, and decodes it. Fails if
 /// the bytes are of another format.
 pub(crate) struct TextReader {
-    raw: Option<Bytes>,
+    raw: Option<ByteReader>,
     setup: TextSetup,
-    text: Bytes,
+    text: ByteReader,
 }
 
 /// The error that the input is of another format than configured.
@@ -78,11 +78,11 @@ pub(crate) struct ForeignContentError(pub(crate) ContentGuess);
 #[error("{0}")]
 pub(crate) struct UnreadableText(pub(crate) String);
 
-fn unreadable(why: impl Into<String>) -> io::Error {
+fn make_read_error(why: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, UnreadableText(why.into()))
 }
 
-fn foreign(guess: ContentGuess) -> io::Error {
+fn make_foreign_error(guess: ContentGuess) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, ForeignContentError(guess))
 }
 
@@ -97,27 +97,27 @@ impl Read for TextReader {
 
 impl TextReader {
     /// Creates a reader of these bytes.
-    pub(crate) fn new(raw: Bytes, setup: TextSetup) -> Self {
+    pub(crate) fn new(raw: ByteReader, setup: TextSetup) -> Self {
         Self { raw: Some(raw), setup, text: Box::new(io::empty()) }
     }
 
-    fn begin(&self, mut raw: Bytes) -> io::Result<Bytes> {
+    fn begin(&self, mut raw: ByteReader) -> io::Result<ByteReader> {
         let kind = self.setup.kind;
         let (mut head, mut is_whole) = read_head(&mut raw, kind)?;
         let is_packed = head.starts_with(GZIP) && kind != ContentKind::Xlsx;
         if is_packed {
-            raw = unpacked(Cursor::new(head).chain(raw));
+            raw = unpack_bytes(Cursor::new(head).chain(raw));
             (head, is_whole) = read_head(&mut raw, kind)?;
         }
         if let Some(guess) = recognize_bytes(&head, kind, self.setup.encoding) {
-            return Err(foreign(guess));
+            return Err(make_foreign_error(guess));
         }
         if kind == ContentKind::Xlsx {
             return Ok(Box::new(Cursor::new(head).chain(raw)));
         }
-        let (encoding, mark) = self.encoding(&head, is_packed)?;
+        let (encoding, mark) = self.find_encoding(&head, is_packed)?;
         head.drain(..mark);
-        let mut text: Bytes = match encoding {
+        let mut text: ByteReader = match encoding {
             None => {
                 let facts = Arc::clone(&self.setup.facts);
                 Box::new(DecidingReader::new(Cursor::new(head).chain(raw), self.setup.name.clone(), facts))
@@ -128,16 +128,16 @@ impl TextReader {
         let (head, is_end) = read_head(&mut text, kind)?;
         let _ = self.setup.facts.seen.set(head.clone());
         match recognize_text(&head, kind, is_whole || is_end) {
-            Some(guess) => Err(foreign(guess)),
+            Some(guess) => Err(make_foreign_error(guess)),
             None => Ok(Box::new(Cursor::new(head).chain(text))),
         }
     }
 
     /// Returns the encoding and the length of its mark; `None` if the text of a pipe decides it.
-    fn encoding(&self, head: &[u8], is_packed: bool) -> io::Result<(Option<&'static Encoding>, usize)> {
+    fn find_encoding(&self, head: &[u8], is_packed: bool) -> io::Result<(Option<&'static Encoding>, usize)> {
         let TextSetup { kind, encoding, file, facts, name } = &self.setup;
         match (encoding, Encoding::for_bom(head)) {
-            (TextEncoding::Named(named), Some((marked, _))) if *named != marked => Err(unreadable(format!(
+            (TextEncoding::Named(named), Some((marked, _))) if *named != marked => Err(make_read_error(format!(
                 "it begins with the mark of {}, and encoding = {:?} is set: remove that line, then the mark decides",
                 marked.name(),
                 named.name()
@@ -154,14 +154,14 @@ impl TextReader {
                 let whole = PositionedReader::new(Arc::clone(file));
                 let mut census = Utf8Census::default();
                 // Packed data that is cut off ends with an error here, and again where it is read.
-                let counted = if is_packed { census.add_all(unpacked(whole)) } else { census.add_all(whole) };
+                let counted = if is_packed { census.add_all(unpack_bytes(whole)) } else { census.add_all(whole) };
                 if let Err(error) = counted
                     && !is_packed
                 {
                     return Err(error);
                 }
                 if census.encoding() == WINDOWS_1252 {
-                    facts.note(guess_note(name));
+                    facts.add_finding(describe_guess(name));
                 }
                 Ok((Some(census.encoding()), 0))
             }
@@ -170,7 +170,7 @@ impl TextReader {
 }
 
 /// Returns the bytes that gzip packed; several packed parts in a row are one text.
-fn unpacked(packed: impl Read + Send + 'static) -> Bytes {
+fn unpack_bytes(packed: impl Read + Send + 'static) -> ByteReader {
     Box::new(Unpacker {
         inner: MultiGzDecoder::new(io::BufReader::with_capacity(1 << 16, packed)),
         left: MAX_UNPACKED_BYTES,
@@ -185,21 +185,23 @@ struct Unpacker<R> {
 impl<R: Read> Read for Unpacker<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => unreadable("the gzip data ends before it is complete: it was cut off"),
+            io::ErrorKind::UnexpectedEof => make_read_error("the gzip data ends before it is complete: it was cut off"),
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-                unreadable(format!("the gzip data is damaged: {error}"))
+                make_read_error(format!("the gzip data is damaged: {error}"))
             }
             _ => error,
         })?;
-        self.left =
-            self.left.checked_sub(n as u64).ok_or_else(|| unreadable("the gzip data unpacks to more than 64 GiB"))?;
+        self.left = self
+            .left
+            .checked_sub(n as u64)
+            .ok_or_else(|| make_read_error("the gzip data unpacks to more than 64 GiB"))?;
         Ok(n)
     }
 }
 
 /// Reads the first bytes; true if nothing follows them. From a pipe it reads at most the first
 /// line, because more may not arrive for a long time.
-fn read_head(reader: &mut Bytes, kind: ContentKind) -> io::Result<(Vec<u8>, bool)> {
+fn read_head(reader: &mut ByteReader, kind: ContentKind) -> io::Result<(Vec<u8>, bool)> {
     let mut head = vec![0; HEAD_BYTES];
     let (mut filled, mut is_whole) = (0, false);
     let is_enough = |head: &[u8]| head.len() > 3 && (kind == ContentKind::Json || head.contains(&b'\n'));

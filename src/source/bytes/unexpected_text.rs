@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use crate::port::error_document::{is_error_document, shown};
+use crate::port::error_document::{is_error_document, shorten_document};
 use crate::port::source::SourceError;
 use crate::source::bytes::content_guess::{ANOTHER_FILE, ContentGuess, ContentKind};
 
@@ -19,14 +19,14 @@ pub(crate) fn recognize_text(head: &[u8], kind: ContentKind, is_whole: bool) -> 
     let text = String::from_utf8_lossy(head);
     let text = text.trim_start();
     if text.starts_with('<')
-        && let Some(seen) = markup(text)
+        && let Some(seen) = recognize_markup(text)
     {
         return Some(seen);
     }
     match kind {
-        ContentKind::Csv => json_in_place_of_csv(text),
-        ContentKind::Json => text_in_place_of_json(text),
-        ContentKind::Jsonl => no_json_lines(text, is_whole),
+        ContentKind::Csv => recognize_json(text),
+        ContentKind::Json => recognize_text_in_place_of_json(text),
+        ContentKind::Jsonl => recognize_no_json_lines(text, is_whole),
         ContentKind::Xlsx => None,
     }
 }
@@ -41,7 +41,7 @@ fn is_binary(head: &[u8]) -> bool {
 
 /// Recognises HTML and XML. Header rows such as `<TICKER>,<DATE>` look similar, but close no
 /// element.
-fn markup(text: &str) -> Option<ContentGuess> {
+fn recognize_markup(text: &str) -> Option<ContentGuess> {
     let lower = text.to_lowercase();
     let closes = lower.contains("</") || lower.contains("/>");
     let sure = ["<!doctype html", "<html"].iter().any(|begin| lower.starts_with(begin));
@@ -63,7 +63,7 @@ fn markup(text: &str) -> Option<ContentGuess> {
     is_xml.then(|| ContentGuess::new("an XML document", "see what wrote it; a job reads CSV, JSON or JSON lines"))
 }
 
-fn json_in_place_of_csv(text: &str) -> Option<ContentGuess> {
+fn recognize_json(text: &str) -> Option<ContentGuess> {
     let inside = text.get(1..)?.trim_start().chars().next();
     let is_json = match (text.chars().next()?, inside) {
         ('{', Some('"' | '}')) => true,
@@ -71,19 +71,19 @@ fn json_in_place_of_csv(text: &str) -> Option<ContentGuess> {
         _ => false,
     };
     is_json.then(|| {
-        error_document(text).unwrap_or_else(|| {
+        recognize_error_document(text).unwrap_or_else(|| {
             ContentGuess::new("JSON, not CSV", "name it as json or jsonl below [source], and its list as items")
         })
     })
 }
 
 /// Recognises a document that is an error message, complete or truncated at the end of `text`.
-pub(crate) fn error_document(text: &str) -> Option<ContentGuess> {
+pub(crate) fn recognize_error_document(text: &str) -> Option<ContentGuess> {
     let document: Value = serde_json::from_str(text).ok()?;
-    is_error_document(&document).then(|| ContentGuess::refusal(&shown(&document)))
+    is_error_document(&document).then(|| ContentGuess::from_error_document(&shorten_document(&document)))
 }
 
-fn begins_as_json(line: &str) -> bool {
+fn has_json_start(line: &str) -> bool {
     let word = |word: &str| {
         line.strip_prefix(word).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == ' '))
     };
@@ -93,15 +93,15 @@ fn begins_as_json(line: &str) -> bool {
     }
 }
 
-fn text_in_place_of_json(text: &str) -> Option<ContentGuess> {
-    if text.is_empty() || begins_as_json(text) {
+fn recognize_text_in_place_of_json(text: &str) -> Option<ContentGuess> {
+    if text.is_empty() || has_json_start(text) {
         return None;
     }
-    Some(no_json(text))
+    Some(guess_no_json(text))
 }
 
 /// Returns the guess for text that is not JSON; its first line is the most informative part.
-fn no_json(text: &str) -> ContentGuess {
+fn guess_no_json(text: &str) -> ContentGuess {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default();
     let shown: String = first.chars().take(120).collect();
@@ -116,11 +116,11 @@ fn no_json(text: &str) -> ContentGuess {
     ContentGuess::new(format!("{what}, not JSON: {shown:?}"), SourceError::ERROR_TEXT_ADVICE)
 }
 
-fn no_json_lines(text: &str, is_whole: bool) -> Option<ContentGuess> {
+fn recognize_no_json_lines(text: &str, is_whole: bool) -> Option<ContentGuess> {
     let is_document = |line: &str| matches!(line, "{" | "[" | "[{");
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     if lines().next().is_some_and(is_document) {
-        return Some(error_document(text).unwrap_or_else(|| {
+        return Some(recognize_error_document(text).unwrap_or_else(|| {
             ContentGuess::new(
                 "one JSON document over several lines, not JSON lines",
                 "name it as json below [source], and its list as items",
@@ -133,14 +133,14 @@ fn no_json_lines(text: &str, is_whole: bool) -> Option<ContentGuess> {
     let is_json = |line: &str| {
         matches!(line.as_bytes().first(), Some(b'{' | b'[' | b'"')) || serde_json::from_str::<Value>(line).is_ok()
     };
-    if whole.peek().is_none() || whole.any(|line| is_json(line) || begins_as_word_of_json(line)) {
+    if whole.peek().is_none() || whole.any(|line| is_json(line) || has_json_word_start(line)) {
         return None;
     }
-    Some(no_json(text))
+    Some(guess_no_json(text))
 }
 
-fn begins_as_word_of_json(line: &str) -> bool {
-    begins_as_json(line) && !line.starts_with(|c: char| c.is_ascii_digit() || c == '-')
+fn has_json_word_start(line: &str) -> bool {
+    has_json_start(line) && !line.starts_with(|c: char| c.is_ascii_digit() || c == '-')
 }
 
 /// Returns whether a line is a typical error message of a service.

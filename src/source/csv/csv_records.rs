@@ -16,11 +16,11 @@ use crate::port::source::{BadRecord, HeaderRow, Record, SourceError};
 use crate::source::background_reader::{BackgroundReader, Records};
 use crate::source::bytes::content_guess::ContentKind;
 use crate::source::bytes::encoding::{InputFacts, TextEncoding};
-use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
+use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, convert_io_error};
 use crate::source::bytes::unexpected_text::is_error_page;
 use crate::source::csv::csv_row_reader::{CsvRow, RowReader, RowScanError};
-use crate::source::csv::delimiter::{DELIMITERS, Delimiter, DelimiterError, choose, quoted};
-use crate::source::path_selection::Depth;
+use crate::source::csv::delimiter::{DELIMITERS, Delimiter, DelimiterError, choose, quote_delimiter};
+use crate::source::path_selection::RecordDepth;
 
 /// Opens `input` as CSV in `encoding`, with fields separated by `delimiter`. The first row names
 /// the fields.
@@ -47,26 +47,26 @@ const MALFORMED_ADVICE: &str =
 struct SeparatedRows {
     name: String,
     delimiter: Delimiter,
-    depth: Depth,
+    depth: RecordDepth,
     facts: Arc<InputFacts>,
     state: RowsState,
 }
 
-type Bytes = Box<dyn Read + Send>;
+type CsvByteReader = Box<dyn Read + Send>;
 /// The rows of a text whose beginning was read before.
-type RowsBehindHead = Rows<Chain<Cursor<Vec<u8>>, Bytes>>;
+type RowsBehindHead = RowRecords<Chain<Cursor<Vec<u8>>, CsvByteReader>>;
 
 enum RowsState {
-    Unread(Bytes),
+    Unread(CsvByteReader),
     Reading(Box<RowsBehindHead>),
     Broken(SourceError),
 }
 
 impl SeparatedRows {
-    fn rows(&mut self) -> Result<&mut RowsBehindHead, SourceError> {
+    fn open_rows(&mut self) -> Result<&mut RowsBehindHead, SourceError> {
         if let RowsState::Unread(reader) = &mut self.state {
             let reader = std::mem::replace(reader, Box::new(std::io::empty()));
-            self.state = match self.separate(reader) {
+            self.state = match self.split_header(reader) {
                 Ok(rows) => RowsState::Reading(Box::new(rows)),
                 Err(error) => RowsState::Broken(error),
             };
@@ -74,33 +74,33 @@ impl SeparatedRows {
         match &mut self.state {
             RowsState::Reading(rows) => Ok(rows),
             RowsState::Broken(error) => Err(error.clone()),
-            RowsState::Unread(_) => Err(io_error(&self.name, &std::io::ErrorKind::UnexpectedEof.into())),
+            RowsState::Unread(_) => Err(convert_io_error(&self.name, &std::io::ErrorKind::UnexpectedEof.into())),
         }
     }
 
-    fn separate(&self, mut reader: Bytes) -> Result<RowsBehindHead, SourceError> {
+    fn split_header(&self, mut reader: CsvByteReader) -> Result<RowsBehindHead, SourceError> {
         let found = choose(&mut reader, self.delimiter).map_err(|error| match error {
-            DelimiterError::Io(error) => io_error(&self.name, &error),
+            DelimiterError::Io(error) => convert_io_error(&self.name, &error),
             DelimiterError::Unclear { why, advice } => {
-                SourceError::Misread { position: format!("{}:1 (header row)", self.name), why, advice }
+                SourceError::SettingsMismatch { position: format!("{}:1 (header row)", self.name), why, advice }
             }
         })?;
         let reader = Cursor::new(found.head).chain(reader);
-        let rows = Rows::new(self.name.clone(), reader, found.delimiter, MAX_RECORD_BYTES);
+        let rows = RowRecords::new(self.name.clone(), reader, found.delimiter, MAX_RECORD_BYTES);
         let line = 1 + u64::from(found.skipped > 0);
-        let reader = rows.reader.starting_at(line, found.skipped as u64);
-        Ok(Rows { reader, depth: self.depth.clone(), facts: Arc::clone(&self.facts), ..rows })
+        let reader = rows.reader.with_start(line, found.skipped as u64);
+        Ok(RowRecords { reader, depth: self.depth.clone(), facts: Arc::clone(&self.facts), ..rows })
     }
 }
 
 impl Records for SeparatedRows {
     fn begin(&mut self) -> Result<Option<HeaderRow>, SourceError> {
-        let begun = self.rows()?.begin()?;
+        let begun = self.open_rows()?.begin()?;
         Ok(begun.map(|row| HeaderRow { notes: [self.facts.take_notes(), row.notes].concat(), ..row }))
     }
 
     fn next(&mut self) -> Result<Option<Record>, SourceError> {
-        self.rows()?.next()
+        self.open_rows()?.next()
     }
 }
 
@@ -112,11 +112,11 @@ enum NextRow {
     End,
 }
 
-struct Rows<R> {
+struct RowRecords<R> {
     name: String,
     reader: RowReader<R>,
     delimiter: u8,
-    depth: Depth,
+    depth: RecordDepth,
     facts: Arc<InputFacts>,
     columns: Option<Vec<String>>,
     /// The error of a damaged header row; returned when the first record is read.
@@ -124,18 +124,18 @@ struct Rows<R> {
     record: u64,
 }
 
-impl<R: Read + Send> Rows<R> {
+impl<R: Read + Send> RowRecords<R> {
     fn new(name: String, reader: R, delimiter: u8, limit: usize) -> Self {
         let reader = RowReader::new(reader, delimiter, limit);
-        let (depth, facts) = (Depth::Whole, Arc::default());
+        let (depth, facts) = (RecordDepth::Whole, Arc::default());
         Self { name, reader, delimiter, depth, facts, columns: None, header_error: None, record: 0 }
     }
 
     /// Reads the header row on the first call.
-    fn header(&mut self) -> Result<&[String], SourceError> {
+    fn ensure_header(&mut self) -> Result<&[String], SourceError> {
         if self.columns.is_none() {
             let columns = self.read_header()?;
-            self.reader.expect(columns.len());
+            self.reader.expect_fields(columns.len());
             self.columns = Some(columns);
         }
         Ok(self.columns.as_deref().unwrap_or_default())
@@ -144,7 +144,7 @@ impl<R: Read + Send> Rows<R> {
     fn read_header(&mut self) -> Result<Vec<String>, SourceError> {
         let (name, delimiter) = (self.name.clone(), self.delimiter);
         let position = |line: u64| format!("{name}:{line} (header row)");
-        let broken = |line, why: String| SourceError::Broken { position: position(line), why };
+        let broken = |line, why: String| SourceError::InvalidContent { position: position(line), why };
         let row = match self.reader.next() {
             Ok(Some(row)) => row,
             Ok(None) => {
@@ -152,40 +152,49 @@ impl<R: Read + Send> Rows<R> {
                 return Err(broken(1, why.into()));
             }
             Err(RowScanError::CutOff) => return Err(broken(1, "a quote that it opens is never closed".into())),
-            Err(stop) => return Err(scan_error(&self.name, &self.reader, 0, stop)),
+            Err(stop) => return Err(convert_scan_error(&self.name, &self.reader, 0, stop)),
         };
         let line = row.line;
         if let Some(damage) = row.damage {
             // The quotes may be valid with another delimiter. A missing key is then reported
             // better, and before anything is written.
-            let Some(seen) = other_delimiter(row.bytes, delimiter) else {
-                return Err(broken(line, damage.message(line, &[])));
+            let Some(seen) = find_other_delimiter(row.bytes, delimiter) else {
+                return Err(broken(line, damage.describe_damage(line, &[])));
             };
-            let why = format!("{}; is delimiter = {} missing below [source]?", damage.message(line, &[]), quoted(seen));
+            let why = format!(
+                "{}; is delimiter = {} missing below [source]?",
+                damage.describe_damage(line, &[]),
+                quote_delimiter(seen)
+            );
             self.header_error = Some(broken(line, why));
             return Ok(vec![String::from_utf8_lossy(row.bytes).into_owned()]);
         }
         let mut columns = Vec::with_capacity(row.len());
-        for (at, field) in field_texts(&row).enumerate() {
-            columns.push(field.map_err(|()| SourceError::Misread {
+        for (at, field) in decode_fields(&row).enumerate() {
+            columns.push(field.map_err(|()| SourceError::SettingsMismatch {
                 position: position(line),
-                why: format!("the name of field {} is {}", at + 1, self.facts.malformed()),
+                why: format!("the name of field {} is {}", at + 1, self.facts.describe_malformed()),
                 advice: "set encoding below [source], or save the file as UTF-8 (in Excel: CSV UTF-8)".to_owned(),
             })?);
         }
-        if columns.len() > 1 && unnamed(&columns).count() == columns.len() {
+        if columns.len() > 1 && find_unnamed_fields(&columns).count() == columns.len() {
             return Err(broken(line, "no field has a name; the first row has to name the fields".to_owned()));
         }
-        match repeated(&columns) {
+        match describe_repeated_names(&columns) {
             Some(why) => Err(broken(line, why)),
             None => Ok(columns),
         }
     }
 
     /// Converts a row to a record.
-    fn body(row: &CsvRow<'_>, columns: &[String], depth: &Depth, facts: &InputFacts) -> Result<Value, BadRecord> {
+    fn convert_row(
+        row: &CsvRow<'_>,
+        columns: &[String],
+        depth: &RecordDepth,
+        facts: &InputFacts,
+    ) -> Result<Value, BadRecord> {
         if let Some(damage) = row.damage {
-            return Err(BadRecord(damage.message(row.line, columns)));
+            return Err(BadRecord(damage.describe_damage(row.line, columns)));
         }
         if row.len() != columns.len() {
             let advice =
@@ -198,10 +207,11 @@ impl<R: Read + Send> Rows<R> {
             )));
         }
         let mut members = Map::with_capacity(columns.len());
-        let is_one_unnamed = unnamed(columns).nth(1).is_none();
-        for (at, (name, text)) in columns.iter().zip(field_texts(row)).enumerate() {
-            let text =
-                text.map_err(|()| BadRecord(format!("field {name:?} is {}; {MALFORMED_ADVICE}", facts.malformed())))?;
+        let is_one_unnamed = find_unnamed_fields(columns).nth(1).is_none();
+        for (at, (name, text)) in columns.iter().zip(decode_fields(row)).enumerate() {
+            let text = text.map_err(|()| {
+                BadRecord(format!("field {name:?} is {}; {MALFORMED_ADVICE}", facts.describe_malformed()))
+            })?;
             if is_unnamed(name) && text.is_empty() {
                 continue;
             }
@@ -211,7 +221,7 @@ impl<R: Read + Send> Rows<R> {
                     "field {at} has a value, and the header row has no name for it: write one there"
                 )));
             }
-            if depth.includes(name) {
+            if depth.includes_member(name) {
                 members.insert(name.clone(), Value::String(text));
             }
         }
@@ -232,7 +242,7 @@ impl<R: Read + Send> Rows<R> {
 
     fn next_row(&mut self, columns: &[String]) -> Result<NextRow, SourceError> {
         let (position, record) = (self.reader.position(), self.record + 1);
-        let broken = |line: u64, byte: u64, why: String| SourceError::Broken {
+        let broken = |line: u64, byte: u64, why: String| SourceError::InvalidContent {
             position: format!("{}:{line} (record {record}, byte {byte})", self.name),
             why,
         };
@@ -244,7 +254,7 @@ impl<R: Read + Send> Rows<R> {
                            correct it and run again, what came before is kept";
                 return Err(broken(position.0, self.reader.read_bytes(), why.into()));
             }
-            Err(stop) => return Err(scan_error(&self.name, &self.reader, self.record, stop)),
+            Err(stop) => return Err(convert_scan_error(&self.name, &self.reader, self.record, stop)),
         };
         let line = row.line;
         if !row.is_ended && row.damage.is_none() && row.len() < columns.len() {
@@ -259,7 +269,7 @@ impl<R: Read + Send> Rows<R> {
         if row.is_blank() {
             return Ok(NextRow::Blank);
         }
-        let body = Self::body(&row, columns, &self.depth, &self.facts);
+        let body = Self::convert_row(&row, columns, &self.depth, &self.facts);
         let bytes = if body.is_ok() { Vec::new() } else { row.bytes.to_vec() };
         self.record = record;
         let position = Position { origin: self.name.clone(), record, line: Some(line) };
@@ -269,27 +279,27 @@ impl<R: Read + Send> Rows<R> {
     /// Handles the end of the input. A single line of text may be the error message of a service.
     fn check_end(&self, columns: &[String]) -> Result<(), SourceError> {
         match columns {
-            [line] if self.record == 0 && is_error_page(line) => Err(SourceError::one_line(&self.name, line)),
+            [line] if self.record == 0 && is_error_page(line) => Err(SourceError::from_one_line(&self.name, line)),
             _ => Ok(()),
         }
     }
 }
 
-impl<R: Read + Send> Records for Rows<R> {
+impl<R: Read + Send> Records for RowRecords<R> {
     fn begin(&mut self) -> Result<Option<HeaderRow>, SourceError> {
         let delimiter = self.delimiter;
-        let columns = self.header()?.to_vec();
+        let columns = self.ensure_header()?.to_vec();
         let alone = columns.first().filter(|_| columns.len() == 1);
-        let seen = alone.and_then(|name| other_delimiter(name.as_bytes(), delimiter));
+        let seen = alone.and_then(|name| find_other_delimiter(name.as_bytes(), delimiter));
         let mut notes = Vec::new();
         if let Some(seen) = seen {
-            let seen = quoted(seen);
+            let seen = quote_delimiter(seen);
             notes.push(format!(
                 "{}: the header row is one field with {seen} in it; is delimiter = {seen} missing?",
                 self.name
             ));
         }
-        let unnamed: Vec<usize> = unnamed(&columns).collect();
+        let unnamed: Vec<usize> = find_unnamed_fields(&columns).collect();
         let name = &self.name;
         match unnamed.as_slice() {
             [] => {}
@@ -312,7 +322,7 @@ impl<R: Read + Send> Records for Rows<R> {
     }
 
     fn next(&mut self) -> Result<Option<Record>, SourceError> {
-        self.header()?;
+        self.ensure_header()?;
         if let Some(header_error) = &self.header_error {
             return Err(header_error.clone());
         }
@@ -323,10 +333,10 @@ impl<R: Read + Send> Records for Rows<R> {
     }
 }
 
-fn scan_error<R: Read>(name: &str, reader: &RowReader<R>, records: u64, stop: RowScanError) -> SourceError {
+fn convert_scan_error<R: Read>(name: &str, reader: &RowReader<R>, records: u64, stop: RowScanError) -> SourceError {
     match stop {
-        RowScanError::Io(error) => io_error(name, &error),
-        RowScanError::TooLong | RowScanError::CutOff => SourceError::Broken {
+        RowScanError::Io(error) => convert_io_error(name, &error),
+        RowScanError::TooLong | RowScanError::CutOff => SourceError::InvalidContent {
             position: format!("{name}:{} (record {})", reader.position().0, records + 1),
             why: "the row is longer than 64 MiB; a quote that is never closed makes one row of all the rest".into(),
         },
@@ -334,7 +344,7 @@ fn scan_error<R: Read>(name: &str, reader: &RowReader<R>, records: u64, stop: Ro
 }
 
 /// Returns the fields of a row as texts; a field of invalid UTF-8 is an error.
-fn field_texts<'r>(row: &'r CsvRow<'_>) -> impl Iterator<Item = Result<String, ()>> + 'r {
+fn decode_fields<'r>(row: &'r CsvRow<'_>) -> impl Iterator<Item = Result<String, ()>> + 'r {
     row.fields().map(|(bytes, is_doubled)| {
         let text = std::str::from_utf8(bytes).map_err(|_| ())?;
         Ok(if is_doubled { with_single_quotes(text) } else { text.to_owned() })
@@ -353,7 +363,7 @@ fn with_single_quotes(mut text: &str) -> String {
 }
 
 /// Describes the repeated names of a header, if there are any.
-fn repeated(columns: &[String]) -> Option<String> {
+fn describe_repeated_names(columns: &[String]) -> Option<String> {
     let mut seen = HashMap::new();
     columns.iter().enumerate().filter(|(_, name)| !is_unnamed(name)).find_map(|(at, name)| {
         let before = seen.insert(name, at)? + 1;
@@ -366,12 +376,12 @@ fn is_unnamed(name: &str) -> bool {
 }
 
 /// Returns the places of the fields without a name, from 0.
-fn unnamed(columns: &[String]) -> impl Iterator<Item = usize> {
+fn find_unnamed_fields(columns: &[String]) -> impl Iterator<Item = usize> {
     columns.iter().enumerate().filter(|(_, name)| is_unnamed(name)).map(|(at, _)| at)
 }
 
 /// Returns a delimiter that `header` contains more often than the configured one.
-fn other_delimiter(header: &[u8], delimiter: u8) -> Option<u8> {
+fn find_other_delimiter(header: &[u8], delimiter: u8) -> Option<u8> {
     let times = |of: u8| memchr_iter(of, header).count();
     let other = DELIMITERS.into_iter().filter(|of| *of != delimiter).max_by_key(|of| times(*of))?;
     (times(other) > times(delimiter)).then_some(other)

@@ -35,14 +35,14 @@ pub(crate) struct RowReader<R> {
     is_ended: bool,
     /// Whether the current row is longer than `limit`.
     is_too_long: bool,
-    spans: Vec<Span>,
+    spans: Vec<FieldSpan>,
     /// Number of fields of a row, once the header row is read.
     expected: Option<usize>,
 }
 
 /// One field in the buffer, without its quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span {
+struct FieldSpan {
     start: usize,
     end: usize,
     is_quoted: bool,
@@ -61,7 +61,7 @@ pub(crate) struct CsvRow<'a> {
     /// What is wrong with its quotes; such a row has no fields.
     pub(crate) damage: Option<Damage>,
     buffer: &'a [u8],
-    spans: &'a [Span],
+    spans: &'a [FieldSpan],
 }
 
 impl CsvRow<'_> {
@@ -134,12 +134,12 @@ impl<R: Read> RowReader<R> {
     }
 
     /// Sets the line and the byte at which the reader's bytes begin in the input.
-    pub(crate) fn starting_at(self, line: u64, byte: u64) -> Self {
+    pub(crate) fn with_start(self, line: u64, byte: u64) -> Self {
         Self { line, consumed: byte, ..self }
     }
 
     /// Sets the number of fields of the following rows.
-    pub(crate) fn expect(&mut self, fields: usize) {
+    pub(crate) fn expect_fields(&mut self, fields: usize) {
         self.expected = Some(fields);
     }
 
@@ -160,22 +160,22 @@ impl<R: Read> RowReader<R> {
         }
         self.is_too_long = false;
         let (start, line) = (self.at, self.line);
-        let (end, damage) = match self.scan()? {
+        let (end, damage) = match self.scan_row()? {
             RowScanEnd::At(_) if self.is_too_long => return Err(RowScanError::TooLong),
-            RowScanEnd::At(end) => match self.swallowing_field() {
-                Some(from) => self.row_or_line(from, end)?,
+            RowScanEnd::At(end) => match self.find_swallowing_field() {
+                Some(from) => self.choose_row_or_line(from, end)?,
                 None => (end, None),
             },
             RowScanEnd::Damaged { from, fault } => {
                 // The stray quote may belong to an earlier field that spans several lines.
-                let first = self.field_over_lines().unwrap_or(from);
+                let first = self.find_field_over_lines().unwrap_or(from);
                 let end = self.find_damaged_end(first, fault)?;
                 let (from, fault) = if end < from { (first, QuoteFault::ClosedBelow) } else { (from, fault) };
-                (end, Some(self.damage(from, fault)))
+                (end, Some(self.make_damage(from, fault)))
             }
         };
         let has_quotes = damage.is_some() || self.spans.iter().any(|span| span.is_quoted);
-        let lines = if has_quotes { self.line_ends(start, end) } else { 0 };
+        let lines = if has_quotes { self.count_line_ends(start, end) } else { 0 };
         let ended = self.buffer.get(end).copied();
         self.line += lines + u64::from(ended.is_some());
         self.is_after_return = ended == Some(b'\r');
@@ -197,7 +197,7 @@ impl<R: Read> RowReader<R> {
             self.at = 0;
         }
         loop {
-            match self.byte(self.at)? {
+            match self.read_byte(self.at)? {
                 Some(b'\n') => self.line += u64::from(!self.is_after_return),
                 Some(b'\r') => self.line += 1,
                 Some(_) => return Ok(true),
@@ -209,14 +209,14 @@ impl<R: Read> RowReader<R> {
     }
 
     /// Finds the fields of the row at `at`.
-    fn scan(&mut self) -> io::Result<RowScanEnd> {
+    fn scan_row(&mut self) -> io::Result<RowScanEnd> {
         self.spans.clear();
         let mut from = self.at;
         loop {
-            let end = if self.byte(from)? == Some(b'"') {
+            let end = if self.read_byte(from)? == Some(b'"') {
                 match self.find_closing_quote(from)? {
                     QuoteEnd::Closed { quote, is_doubled } => {
-                        self.spans.push(Span { start: from + 1, end: quote, is_quoted: true, is_doubled });
+                        self.spans.push(FieldSpan { start: from + 1, end: quote, is_quoted: true, is_doubled });
                         quote + 1
                     }
                     QuoteEnd::Text { quote } => {
@@ -232,7 +232,7 @@ impl<R: Read> RowReader<R> {
                 if self.has_blanks_before_a_quote(from, end) {
                     return Ok(RowScanEnd::Damaged { from, fault: QuoteFault::BlanksBeforeQuote });
                 }
-                self.spans.push(Span { start: from, end, is_quoted: false, is_doubled: false });
+                self.spans.push(FieldSpan { start: from, end, is_quoted: false, is_doubled: false });
                 end
             };
             if self.buffer.get(end) != Some(&self.delimiter) {
@@ -247,7 +247,7 @@ impl<R: Read> RowReader<R> {
         let (mut from, mut is_doubled) = (open + 1, false);
         loop {
             let Some(quote) = self.find(from, |bytes| memchr(b'"', bytes))? else { return Ok(QuoteEnd::Never) };
-            match self.byte(quote + 1)? {
+            match self.read_byte(quote + 1)? {
                 Some(b'"') => (from, is_doubled) = (quote + 2, true),
                 None if self.is_too_long => return Ok(QuoteEnd::Never),
                 None | Some(b'\n' | b'\r') => return Ok(QuoteEnd::Closed { quote, is_doubled }),
@@ -266,8 +266,8 @@ impl<R: Read> RowReader<R> {
     /// Returns the first field that spans a line end, if the row has an unexpected number of fields
     /// or a quote in an unquoted field. The field's own quote may then be a stray one, and its
     /// lines rows of their own.
-    fn swallowing_field(&self) -> Option<usize> {
-        let from = self.field_over_lines()?;
+    fn find_swallowing_field(&self) -> Option<usize> {
+        let from = self.find_field_over_lines()?;
         let fits = self.expected.is_none_or(|expected| expected == self.spans.len());
         (!fits || self.has_stray_quote()).then_some(from)
     }
@@ -275,27 +275,27 @@ impl<R: Read> RowReader<R> {
     /// Returns whether an unquoted field contains a quote.
     fn has_stray_quote(&self) -> bool {
         let holds_quote =
-            |span: &Span| memchr(b'"', self.buffer.get(span.start..span.end).unwrap_or_default()).is_some();
+            |span: &FieldSpan| memchr(b'"', self.buffer.get(span.start..span.end).unwrap_or_default()).is_some();
         self.spans.iter().any(|span| !span.is_quoted && holds_quote(span))
     }
 
     /// Returns where the first field begins that spans a line end.
-    fn field_over_lines(&self) -> Option<usize> {
-        let runs_over = |span: &&Span| span.is_quoted && self.line_ends(span.start, span.end) > 0;
+    fn find_field_over_lines(&self) -> Option<usize> {
+        let runs_over = |span: &&FieldSpan| span.is_quoted && self.count_line_ends(span.start, span.end) > 0;
         self.spans.iter().find(runs_over).map(|span| span.start - 1)
     }
 
     /// Decides whether the row that ends at `end` is one row, or ends with the line on which its
     /// field at `from` begins.
-    fn row_or_line(&mut self, from: usize, end: usize) -> Result<(usize, Option<Damage>), RowScanError> {
+    fn choose_row_or_line(&mut self, from: usize, end: usize) -> Result<(usize, Option<Damage>), RowScanError> {
         let spans = std::mem::take(&mut self.spans);
-        let first = self.line_end(from)?;
+        let first = self.find_line_end(from)?;
         let found = self.find_damaged_end(from, QuoteFault::ClosedBelow)?;
         self.spans = spans;
         if found != first {
             return Ok((end, None));
         }
-        Ok((found, Some(self.damage(from, QuoteFault::ClosedBelow))))
+        Ok((found, Some(self.make_damage(from, QuoteFault::ClosedBelow))))
     }
 
     /// Finds the end of a row whose field at `from` has damaged quotes.
@@ -304,7 +304,7 @@ impl<R: Read> RowReader<R> {
     /// exception is an open quote there, if the text up to the line that closes it does not look
     /// like rows.
     fn find_damaged_end(&mut self, from: usize, fault: QuoteFault) -> Result<usize, RowScanError> {
-        let first = self.line_end(from)?;
+        let first = self.find_line_end(from)?;
         if first == self.buffer.len() {
             return match fault {
                 _ if self.is_too_long => Err(RowScanError::TooLong),
@@ -318,8 +318,8 @@ impl<R: Read> RowReader<R> {
         let expected = self.expected.unwrap_or(1);
         let (mut looks_right, mut lines) = (0, 0);
         let mut next = first + 1;
-        while next - first < MAX_SEARCH_BYTES && self.byte(next)?.is_some() {
-            let end = self.line_end(next)?;
+        while next - first < MAX_SEARCH_BYTES && self.read_byte(next)?.is_some() {
+            let end = self.find_line_end(next)?;
             let line = self.buffer.get(next..end).unwrap_or_default();
             if !line.is_empty() {
                 let shape = LineShape::from_line(line, self.delimiter);
@@ -338,19 +338,19 @@ impl<R: Read> RowReader<R> {
         Ok(first)
     }
 
-    fn damage(&self, from: usize, fault: QuoteFault) -> Damage {
+    fn make_damage(&self, from: usize, fault: QuoteFault) -> Damage {
         let field = self.spans.iter().take_while(|span| span.end < from).count();
-        Damage { fault, field, line: self.line + self.line_ends(self.at, from) }
+        Damage { fault, field, line: self.line + self.count_line_ends(self.at, from) }
     }
 
     /// Returns the end of the line that contains `from`, or the end of the input.
-    fn line_end(&mut self, from: usize) -> io::Result<usize> {
+    fn find_line_end(&mut self, from: usize) -> io::Result<usize> {
         let found = self.find(from, |bytes| memchr2(b'\n', b'\r', bytes))?;
         Ok(found.unwrap_or(self.buffer.len()))
     }
 
     /// Counts the line ends in a range; a carriage return with a line feed counts as one.
-    fn line_ends(&self, from: usize, to: usize) -> u64 {
+    fn count_line_ends(&self, from: usize, to: usize) -> u64 {
         let bytes = self.buffer.get(from..to).unwrap_or_default();
         let ends = memchr2_iter(b'\n', b'\r', bytes);
         ends.filter(|&at| bytes.get(at) == Some(&b'\n') || self.buffer.get(from + at + 1) != Some(&b'\n')).count()
@@ -371,7 +371,7 @@ impl<R: Read> RowReader<R> {
         }
     }
 
-    fn byte(&mut self, at: usize) -> io::Result<Option<u8>> {
+    fn read_byte(&mut self, at: usize) -> io::Result<Option<u8>> {
         loop {
             if let Some(byte) = self.buffer.get(at) {
                 return Ok(Some(*byte));

@@ -32,7 +32,7 @@ pub(crate) struct Damage {
 impl Damage {
     /// Returns a message for a row that begins on line `row`. The words before the colon are the
     /// same for every kind of damage.
-    pub(crate) fn message(self, row: u64, columns: &[String]) -> String {
+    pub(crate) fn describe_damage(self, row: u64, columns: &[String]) -> String {
         let name = columns.get(self.field).map(|name| format!(" ({name:?})")).unwrap_or_default();
         let line = if self.line == row { String::new() } else { format!(" on line {}", self.line) };
         let field = format!("field {}{name}{line}", self.field + 1);
@@ -90,7 +90,7 @@ impl LineShape {
         while let Some(field) = rest {
             shape.fields += 1;
             let (inside, after) = if field.first() == Some(&b'"') {
-                let Some(after) = after_quotes(field, delimiter) else {
+                let Some(after) = skip_quoted_part(field, delimiter) else {
                     shape.opens_quote = true;
                     break;
                 };
@@ -116,7 +116,7 @@ impl LineShape {
 }
 
 /// Returns what follows the quotes around a field; `None` if they do not close.
-fn after_quotes(field: &[u8], delimiter: u8) -> Option<&[u8]> {
+fn skip_quoted_part(field: &[u8], delimiter: u8) -> Option<&[u8]> {
     let mut from = 1;
     loop {
         let quote = from + memchr(b'"', field.get(from..)?)?;

@@ -62,12 +62,12 @@ impl From<io::Error> for DelimiterError {
 pub(crate) fn choose(reader: &mut impl Read, delimiter: Delimiter) -> Result<SeparatedText, DelimiterError> {
     let mut sample = Sample { bytes: Vec::new(), is_whole: false };
     sample.read_while(reader, |bytes| !bytes.contains(&b'\n') && may_be_separator_line(bytes))?;
-    let (named, skipped) = separator_line(&sample.bytes).unwrap_or_default();
+    let (named, skipped) = parse_separator_line(&sample.bytes).unwrap_or_default();
     sample.bytes.drain(..skipped);
     if let (Some(named), Delimiter::Byte(byte)) = (named, delimiter)
         && named != byte
     {
-        let (line, set) = (quoted(named), quoted(byte));
+        let (line, set) = (quote_delimiter(named), quote_delimiter(byte));
         return Err(DelimiterError::Unclear {
             why: format!(
                 "the first line says that {line} separates the fields, and delimiter = {set} is set below [source]"
@@ -82,19 +82,19 @@ pub(crate) fn choose(reader: &mut impl Read, delimiter: Delimiter) -> Result<Sep
         (None, _) => match find(reader, &mut sample)? {
             Ok(byte) => byte,
             Err(both) if delimiter == Delimiter::Unset && both.contains(&b',') => b',',
-            Err(both) => return Err(ambiguity(&both)),
+            Err(both) => return Err(report_ambiguity(&both)),
         },
     };
     Ok(SeparatedText { delimiter, head: sample.bytes, skipped })
 }
 
 /// Formats a delimiter as a job file writes it.
-pub(crate) fn quoted(delimiter: u8) -> String {
+pub(crate) fn quote_delimiter(delimiter: u8) -> String {
     format!("{:?}", char::from(delimiter).to_string())
 }
 
-fn ambiguity(both: &[u8]) -> DelimiterError {
-    let all: Vec<String> = both.iter().map(|byte| quoted(*byte)).collect();
+fn report_ambiguity(both: &[u8]) -> DelimiterError {
+    let all: Vec<String> = both.iter().map(|byte| quote_delimiter(*byte)).collect();
     let choice: Vec<String> = all.iter().map(|text| format!("delimiter = {text}")).collect();
     DelimiterError::Unclear {
         why: format!(
@@ -129,7 +129,7 @@ impl Sample {
 
     /// Returns the bytes of the first rows, at most this many, or `None` if they are not complete.
     /// A line end between quotes ends no row.
-    fn rows(&self, most: usize) -> Option<&[u8]> {
+    fn take_rows(&self, most: usize) -> Option<&[u8]> {
         let bytes = self.bytes.get(..self.bytes.len().min(MAX_SAMPLE_BYTES)).unwrap_or_default();
         let (mut rows, mut from, mut line_from, mut is_quoted) = (0, 0, 0, false);
         for end in memchr_iter(b'\n', bytes) {
@@ -162,8 +162,8 @@ fn count_quotes(bytes: &[u8]) -> usize {
 /// Returns the delimiter that the text shows, or the ones among which it does not decide.
 fn find(reader: &mut impl Read, sample: &mut Sample) -> io::Result<Result<u8, Vec<u8>>> {
     let candidates = |sample: &Sample, rows: usize| -> Vec<u8> {
-        let bytes = sample.rows(rows).unwrap_or(&sample.bytes);
-        DELIMITERS.into_iter().filter(|byte| makes_table(bytes, *byte)).collect()
+        let bytes = sample.take_rows(rows).unwrap_or(&sample.bytes);
+        DELIMITERS.into_iter().filter(|byte| is_table(bytes, *byte)).collect()
     };
     sample.read_until_rows(reader, 1)?;
     let of_header = candidates(sample, 1);
@@ -181,7 +181,7 @@ fn find(reader: &mut impl Read, sample: &mut Sample) -> io::Result<Result<u8, Ve
 
 impl Sample {
     fn read_until_rows(&mut self, reader: &mut impl Read, rows: usize) -> io::Result<()> {
-        while self.rows(rows).is_none() {
+        while self.take_rows(rows).is_none() {
             let before = self.bytes.len();
             self.read_while(reader, |bytes| bytes.len() == before)?;
             if self.bytes.len() == before {
@@ -193,13 +193,13 @@ impl Sample {
 }
 
 /// Returns whether each row has the same number of fields, and more than one.
-fn makes_table(bytes: &[u8], delimiter: u8) -> bool {
+fn is_table(bytes: &[u8], delimiter: u8) -> bool {
     let mut rows = RowReader::new(bytes, delimiter, MAX_SAMPLE_BYTES);
     let mut fields = None;
     loop {
         match rows.next() {
             Ok(Some(row)) if row.damage.is_none() && row.len() > 1 && fields.is_none_or(|all| all == row.len()) => {
-                if row.fields().any(|(field, is_doubled)| !is_doubled && cuts_quotes(field)) {
+                if row.fields().any(|(field, is_doubled)| !is_doubled && has_cut_quotes(field)) {
                     return false;
                 }
                 fields = Some(row.len());
@@ -212,7 +212,7 @@ fn makes_table(bytes: &[u8], delimiter: u8) -> bool {
 
 /// Returns whether a field holds a quote beside another delimiter: then it is a piece of a row that
 /// this other one separates.
-fn cuts_quotes(field: &[u8]) -> bool {
+fn has_cut_quotes(field: &[u8]) -> bool {
     let is_delimiter = |byte: &u8| DELIMITERS.contains(byte);
     field.windows(2).any(|pair| matches!(pair, [a, b'"'] | [b'"', a] if is_delimiter(a)))
 }
@@ -225,7 +225,7 @@ fn may_be_separator_line(bytes: &[u8]) -> bool {
 
 /// Returns the delimiter that Excel's line `sep=;` names, and the length of that line. Some
 /// programs put the line in quotes.
-fn separator_line(bytes: &[u8]) -> Option<(Option<u8>, usize)> {
+fn parse_separator_line(bytes: &[u8]) -> Option<(Option<u8>, usize)> {
     let end = memchr_iter(b'\n', bytes).next().map_or(bytes.len(), |at| at + 1);
     let line = bytes.get(..end)?;
     let text = line.strip_suffix(b"\n").unwrap_or(line);

@@ -4,7 +4,7 @@ use super::*;
 use crate::source::bytes::encoding::TextEncoding;
 use crate::source::csv::csv_records;
 use crate::source::csv::delimiter::Delimiter;
-use crate::source::path_selection::Depth;
+use crate::source::path_selection::RecordDepth;
 
 fn folder(all: &[(&str, &[u8])]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -20,7 +20,9 @@ fn input(folder: &tempfile::TempDir, pattern: &str) -> Input {
 
 fn series(input: &Input) -> FileSeries {
     let open = |input: &Input| csv_records::open(input, Delimiter::Unset, TextEncoding::Auto).expect("it opens");
-    FileSeries::new(files(input).expect("files").iter().map(|input| open(input).twice(Depth::Whole)).collect())
+    FileSeries::new(
+        list_files(input).expect("files").iter().map(|input| open(input).read_twice(RecordDepth::Whole)).collect(),
+    )
 }
 
 /// Returns each record's file, line and key, and the error's text.
@@ -93,14 +95,18 @@ async fn each_file_has_its_own_encoding_and_packing() {
 #[test]
 fn a_pattern_without_matches_is_missing() {
     let folder = folder(&[("[a].csv", b"id\n1\n"), ("a.csv", b"id\n1\n")]);
-    let missing = files(&input(&folder, "*.tsv")).expect_err("nothing matches");
+    let missing = list_files(&input(&folder, "*.tsv")).expect_err("nothing matches");
     assert!(missing.to_string().starts_with("a file that matches ") && matches!(missing, SourceError::Missing { .. }));
-    assert_eq!(files(&input(&folder, "[a].csv")).expect("a file"), [input(&folder, "[a].csv")]);
+    assert_eq!(list_files(&input(&folder, "[a].csv")).expect("a file"), [input(&folder, "[a].csv")]);
     fs::remove_file(folder.path().join("[a].csv")).expect("it was there");
-    assert_eq!(files(&input(&folder, "[a].csv")).expect("one"), [input(&folder, "[a].csv")], "a.csv is another file");
+    assert_eq!(
+        list_files(&input(&folder, "[a].csv")).expect("one"),
+        [input(&folder, "[a].csv")],
+        "a.csv is another file"
+    );
     fs::create_dir(folder.path().join("x[1]")).expect("a folder");
     fs::write(folder.path().join("x[1]/b.csv"), b"id\n1\n").expect("a file");
-    assert_eq!(files(&input(&folder, "x[1]/*.csv")).expect("a file"), [input(&folder, "x[1]/b.csv")]);
-    assert_eq!(files(&Input::Stdin).expect("one"), [Input::Stdin]);
-    assert_eq!(files(&input(&folder, "none.csv")).expect("one"), [input(&folder, "none.csv")]);
+    assert_eq!(list_files(&input(&folder, "x[1]/*.csv")).expect("a file"), [input(&folder, "x[1]/b.csv")]);
+    assert_eq!(list_files(&Input::Stdin).expect("one"), [Input::Stdin]);
+    assert_eq!(list_files(&input(&folder, "none.csv")).expect("one"), [input(&folder, "none.csv")]);
 }

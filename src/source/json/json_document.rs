@@ -11,16 +11,16 @@ use serde_json::Value;
 
 use crate::ledger::items::item::Position;
 use crate::ledger::values::json_path::MemberPath;
-use crate::port::error_document::{is_error_document, shown};
+use crate::port::error_document::{is_error_document, shorten_document};
 use crate::port::source::{Record, SourceError};
 use crate::source::background_reader::{BackgroundReader, Records};
 use crate::source::bytes::content_guess::{ContentGuess, ContentKind};
 use crate::source::bytes::encoding::{InputFacts, TextEncoding};
-use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
-use crate::source::bytes::unexpected_text::error_document;
+use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, convert_io_error};
+use crate::source::bytes::unexpected_text::recognize_error_document;
 use crate::source::json::record_text::parse;
 use crate::source::json::splitter::{ElementPosition, SplitError, Splitter};
-use crate::source::path_selection::Depth;
+use crate::source::path_selection::RecordDepth;
 
 /// Maximum size of a document that is read as a whole, in bytes.
 pub const MAX_DOCUMENT_BYTES: u64 = 256 << 20;
@@ -38,24 +38,24 @@ pub enum NoRecordsError {
 }
 
 /// Which values of a document are its records.
-pub enum Items {
+pub enum RecordChoice {
     /// The elements of the array at a plain path, streamed.
-    Path(MemberPath),
+    ElementsAt(MemberPath),
     /// The results of an expression on the whole document, which is held in memory.
-    Whole(ExtractFn),
+    ResultsOf(ExtractFn),
 }
 
-impl Items {
+impl RecordChoice {
     /// Chooses the elements at `expression` if it is a plain path such as `.features[]`; otherwise
     /// the results of `whole`.
     pub fn from_expression(expression: &str, whole: impl FnOnce() -> ExtractFn) -> Self {
-        array_path(expression).map_or_else(|| Self::Whole(whole()), Self::Path)
+        parse_array_path(expression).map_or_else(|| Self::ResultsOf(whole()), Self::ElementsAt)
     }
 }
 
 /// Returns the path of the array whose elements `expression` yields: `.a` for `.a[]`, `.` for
 /// `.[]`.
-fn array_path(expression: &str) -> Option<MemberPath> {
+fn parse_array_path(expression: &str) -> Option<MemberPath> {
     let path = expression.trim().strip_suffix("[]")?;
     // `.a.` and `.a .` are not paths, and `..[]` differs from `.[]`.
     MemberPath::parse(path)
@@ -67,14 +67,16 @@ fn array_path(expression: &str) -> Option<MemberPath> {
 /// one. Reading stops with an error if the document is truncated, is unbalanced or has no array at
 /// the path. It also stops if a record is longer than 64 MiB, or a document that is read whole than
 /// 256 MiB.
-pub fn open(input: &Input, items: Items, encoding: TextEncoding) -> Result<BackgroundReader, SourceError> {
+pub fn open(input: &Input, items: RecordChoice, encoding: TextEncoding) -> Result<BackgroundReader, SourceError> {
     let opened = input.open(ContentKind::Json, encoding)?;
     let facts = Arc::clone(&opened.facts);
     Ok(BackgroundReader::new(opened, move |name, reader, depth| match &items {
-        Items::Path(path) => {
-            Box::new(Elements { depth, facts: Arc::clone(&facts), ..Elements::new(name, reader, path.clone()) })
-        }
-        Items::Whole(extract) => Box::new(WholeDocument {
+        RecordChoice::ElementsAt(path) => Box::new(ElementRecords {
+            depth,
+            facts: Arc::clone(&facts),
+            ..ElementRecords::new(name, reader, path.clone())
+        }),
+        RecordChoice::ResultsOf(extract) => Box::new(WholeDocument {
             name,
             reader: Some(reader),
             extract: Arc::clone(extract),
@@ -85,51 +87,51 @@ pub fn open(input: &Input, items: Items, encoding: TextEncoding) -> Result<Backg
     }))
 }
 
-struct Elements<R> {
+struct ElementRecords<R> {
     name: String,
-    depth: Depth,
+    depth: RecordDepth,
     splitter: Splitter<R>,
     facts: Arc<InputFacts>,
     record: u64,
 }
 
-impl<R: Read + Send> Elements<R> {
+impl<R: Read + Send> ElementRecords<R> {
     fn new(name: String, reader: R, path: MemberPath) -> Self {
         let splitter = Splitter::new(reader, path, MAX_RECORD_BYTES);
-        Self { name, depth: Depth::Whole, splitter, facts: Arc::default(), record: 0 }
+        Self { name, depth: RecordDepth::Whole, splitter, facts: Arc::default(), record: 0 }
     }
 
     /// Returns the error if the document is an error message in place of the list.
-    fn refusal(&self) -> Option<SourceError> {
+    fn refuse_error_document(&self) -> Option<SourceError> {
         let head = self.facts.seen.get().filter(|_| self.record == 0)?;
-        let ContentGuess { what: seen, advice } = error_document(std::str::from_utf8(head).ok()?)?;
-        Some(SourceError::Foreign { what: self.name.clone(), seen, advice })
+        let ContentGuess { what: seen, advice } = recognize_error_document(std::str::from_utf8(head).ok()?)?;
+        Some(SourceError::OtherFormat { what: self.name.clone(), seen, advice })
     }
 
-    fn walk_error(&self, stop: SplitError) -> SourceError {
+    fn convert_walk_error(&self, stop: SplitError) -> SourceError {
         let next = self.record + 1;
         let position = |at: ElementPosition| {
             format!("{}:{}:{} (record {next}, byte {})", self.name, at.line, at.column, at.offset)
         };
         match stop {
-            SplitError::Io(error) => io_error(&self.name, &error),
+            SplitError::Io(error) => convert_io_error(&self.name, &error),
             SplitError::CutOff(at) if at.offset == 0 => {
-                SourceError::Broken { position: position(at), why: "the document is empty".into() }
+                SourceError::InvalidContent { position: position(at), why: "the document is empty".into() }
             }
-            SplitError::CutOff(at) => SourceError::Broken {
+            SplitError::CutOff(at) => SourceError::InvalidContent {
                 position: position(at),
                 why: "the document ends here, before it is complete: it was cut off; get it whole and run again, what came before \
                       is kept"
                     .into(),
             },
             SplitError::RepeatedMember(at, why) => SourceError::Ambiguous { position: position(at), why },
-            SplitError::NoList(at, why) => self.refusal().unwrap_or_else(|| SourceError::Misread {
+            SplitError::NotAnArray(at, why) => self.refuse_error_document().unwrap_or_else(|| SourceError::SettingsMismatch {
                 position: position(at),
                 why,
                 advice: "name the list of records as items below [source], such as items = \".data.rows[]\"; if each line is a record, write jsonl in place of json"
                     .to_owned(),
             }),
-            SplitError::Broken(at, why) => self.refusal().unwrap_or_else(|| SourceError::Broken {
+            SplitError::Broken(at, why) => self.refuse_error_document().unwrap_or_else(|| SourceError::InvalidContent {
                 position: position(at),
                 why: format!(
                     "{why}; correct it there, or in what writes the file: nothing after this place can be read, what came before \
@@ -140,7 +142,7 @@ impl<R: Read + Send> Elements<R> {
     }
 }
 
-impl<R: Read + Send> Records for Elements<R> {
+impl<R: Read + Send> Records for ElementRecords<R> {
     fn next(&mut self) -> Result<Option<Record>, SourceError> {
         let (body, bytes, line) = match self.splitter.next() {
             Ok(None) => return Ok(None),
@@ -148,7 +150,7 @@ impl<R: Read + Send> Records for Elements<R> {
                 Ok(body) => (Ok(body), Vec::new(), place.line),
                 Err(no_record) => (Err(no_record.bad), element.to_vec(), place.line),
             },
-            Err(stop) => return Err(self.walk_error(stop)),
+            Err(stop) => return Err(self.convert_walk_error(stop)),
         };
         self.record += 1;
         let position = Position { origin: self.name.clone(), record: self.record, line: Some(line) };
@@ -157,9 +159,9 @@ impl<R: Read + Send> Records for Elements<R> {
 }
 
 /// Returns the error of a document that is an error message and has no records.
-fn error_document_error(name: &str, document: &str) -> SourceError {
-    let ContentGuess { what: seen, advice } = ContentGuess::refusal(document);
-    SourceError::Foreign { what: name.to_owned(), seen, advice }
+fn refuse_error_document(name: &str, document: &str) -> SourceError {
+    let ContentGuess { what: seen, advice } = ContentGuess::from_error_document(document);
+    SourceError::OtherFormat { what: name.to_owned(), seen, advice }
 }
 
 struct WholeDocument<R> {
@@ -173,15 +175,15 @@ struct WholeDocument<R> {
 
 impl<R: Read + Send> WholeDocument<R> {
     fn read(&self, reader: R) -> Result<Vec<Value>, SourceError> {
-        let broken = |position: String, why: String| SourceError::Broken { position, why };
+        let broken = |position: String, why: String| SourceError::InvalidContent { position, why };
         let mut text = Vec::new();
-        let n = reader.take(self.limit + 1).read_to_end(&mut text).map_err(|e| io_error(&self.name, &e))?;
+        let n = reader.take(self.limit + 1).read_to_end(&mut text).map_err(|e| convert_io_error(&self.name, &e))?;
         if n as u64 > self.limit {
             let why = "the document is longer than 256 MiB, the most that is read as a whole; a plain path such as \
                        .features[] streams a document of any length";
             return Err(broken(self.name.clone(), why.into()));
         }
-        let document = parse(&text, &Depth::Whole).map_err(|no_record| {
+        let document = parse(&text, &RecordDepth::Whole).map_err(|no_record| {
             let why = if no_record.is_cut_off {
                 "the document ends before it is complete: it was cut off; get it whole and run again".into()
             } else {
@@ -190,14 +192,14 @@ impl<R: Read + Send> WholeDocument<R> {
             let (line, column) = no_record.place;
             broken(format!("{}:{line}:{column}", self.name), why)
         })?;
-        let refusal = is_error_document(&document).then(|| shown(&document));
+        let refusal = is_error_document(&document).then(|| shorten_document(&document));
         let values = (self.extract)(document, n as u64).map_err(|no_items| match no_items {
             NoRecordsError::Broken(why) => broken(self.name.clone(), format!("items: {why}")),
             NoRecordsError::Unavailable(why) => SourceError::Unavailable { what: self.name.clone(), why },
         });
         match refusal {
             Some(document) if values.as_ref().map_or(true, Vec::is_empty) => {
-                Err(error_document_error(&self.name, &document))
+                Err(refuse_error_document(&self.name, &document))
             }
             _ => values,
         }
@@ -241,7 +243,7 @@ mod tests {
         let file = file(text);
         let input = Input::File(file.path().to_owned());
         let mut source =
-            open(&input, Items::from_expression(items, identity), TextEncoding::Auto).expect("the file opens");
+            open(&input, RecordChoice::from_expression(items, identity), TextEncoding::Auto).expect("the file opens");
         let mut records = Vec::new();
         loop {
             match source.next().await {
@@ -311,7 +313,7 @@ mod tests {
         let file = file(json!(items).to_string().as_bytes());
         let input = Input::File(file.path().to_owned());
         let mut source =
-            open(&input, Items::from_expression(".[]", identity), TextEncoding::Auto).expect("the file opens");
+            open(&input, RecordChoice::from_expression(".[]", identity), TextEncoding::Auto).expect("the file opens");
         assert!(source.is_rereadable());
         let mut n = 0;
         while let Some(record) = source.next().await.expect("a whole feed") {
@@ -326,13 +328,17 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_there_is_missing_and_a_folder_is_no_file() {
-        let missing =
-            open(&Input::File("no/such/file.json".into()), Items::from_expression(".[]", identity), TextEncoding::Auto)
-                .map(|_| ());
+        let missing = open(
+            &Input::File("no/such/file.json".into()),
+            RecordChoice::from_expression(".[]", identity),
+            TextEncoding::Auto,
+        )
+        .map(|_| ());
         assert!(matches!(missing, Err(SourceError::Missing { .. })));
         let folder =
-            open(&Input::File("src".into()), Items::from_expression(".[]", identity), TextEncoding::Auto).map(|_| ());
-        let Err(SourceError::Foreign { seen, advice, .. }) = folder else { panic!("a folder is not a source") };
+            open(&Input::File("src".into()), RecordChoice::from_expression(".[]", identity), TextEncoding::Auto)
+                .map(|_| ());
+        let Err(SourceError::OtherFormat { seen, advice, .. }) = folder else { panic!("a folder is not a source") };
         assert_eq!(
             (seen.as_str(), advice.as_str()),
             ("a folder", "name a file in it, or a pattern of its files: src/*.json")

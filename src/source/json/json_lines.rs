@@ -10,9 +10,9 @@ use crate::port::source::{BadRecord, Record, SourceError};
 use crate::source::background_reader::{BackgroundReader, Records};
 use crate::source::bytes::content_guess::ContentKind;
 use crate::source::bytes::encoding::TextEncoding;
-use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, io_error};
+use crate::source::bytes::input::{Input, MAX_RECORD_BYTES, convert_io_error};
 use crate::source::json::record_text::{RecordTextError, parse};
-use crate::source::path_selection::Depth;
+use crate::source::path_selection::RecordDepth;
 
 /// Opens `input` as JSON lines in `encoding`. Blank lines are skipped. A line that is not valid
 /// JSON is a bad record, and reading continues with the next line.
@@ -20,30 +20,30 @@ use crate::source::path_selection::Depth;
 /// Reading stops with an error if the last line is truncated, or if a line is longer than 64 MiB.
 pub fn open(input: &Input, encoding: TextEncoding) -> Result<BackgroundReader, SourceError> {
     let make = |name, reader, depth| {
-        Box::new(Lines::new(name, reader, MAX_RECORD_BYTES).with_depth(depth)) as Box<dyn Records>
+        Box::new(LineRecords::new(name, reader, MAX_RECORD_BYTES).with_depth(depth)) as Box<dyn Records>
     };
     Ok(BackgroundReader::new(input.open(ContentKind::Jsonl, encoding)?, make))
 }
 
-struct Lines<R> {
+struct LineRecords<R> {
     name: String,
     reader: BufReader<R>,
     limit: usize,
-    depth: Depth,
+    depth: RecordDepth,
     line: u64,
     record: u64,
     offset: u64,
     text: Vec<u8>,
 }
 
-impl<R: Read + Send> Lines<R> {
+impl<R: Read + Send> LineRecords<R> {
     fn new(name: String, reader: R, limit: usize) -> Self {
         let reader = BufReader::with_capacity(1 << 16, reader);
-        Self { name, reader, limit, depth: Depth::Whole, line: 0, record: 0, offset: 0, text: Vec::new() }
+        Self { name, reader, limit, depth: RecordDepth::Whole, line: 0, record: 0, offset: 0, text: Vec::new() }
     }
 
     /// Sets how much of each record is read.
-    fn with_depth(self, depth: Depth) -> Self {
+    fn with_depth(self, depth: RecordDepth) -> Self {
         Self { depth, ..self }
     }
 
@@ -52,8 +52,10 @@ impl<R: Read + Send> Lines<R> {
     fn read_line(&mut self) -> Result<Option<bool>, SourceError> {
         self.text.clear();
         let limit = self.limit as u64 + 2;
-        let n =
-            (&mut self.reader).take(limit).read_until(b'\n', &mut self.text).map_err(|e| io_error(&self.name, &e))?;
+        let n = (&mut self.reader)
+            .take(limit)
+            .read_until(b'\n', &mut self.text)
+            .map_err(|e| convert_io_error(&self.name, &e))?;
         if n == 0 {
             return Ok(None);
         }
@@ -67,7 +69,7 @@ impl<R: Read + Send> Lines<R> {
             }
         }
         if self.text.len() > self.limit {
-            return Err(self.broken(format!(
+            return Err(self.describe_broken_line(format!(
                 "the line is longer than {} bytes, the most that one record may have; is this JSON lines?",
                 self.limit
             )));
@@ -75,13 +77,13 @@ impl<R: Read + Send> Lines<R> {
         Ok(Some(ended))
     }
 
-    fn broken(&self, why: String) -> SourceError {
+    fn describe_broken_line(&self, why: String) -> SourceError {
         let position = format!("{}:{} (record {}, byte {})", self.name, self.line, self.record + 1, self.offset);
-        SourceError::Broken { position, why }
+        SourceError::InvalidContent { position, why }
     }
 }
 
-impl<R: Read + Send> Records for Lines<R> {
+impl<R: Read + Send> Records for LineRecords<R> {
     fn next(&mut self) -> Result<Option<Record>, SourceError> {
         loop {
             let Some(ended) = self.read_line()? else { return Ok(None) };
@@ -91,7 +93,7 @@ impl<R: Read + Send> Records for Lines<R> {
             let (body, bytes) = match parse(&self.text, &self.depth) {
                 Ok(body) => (Ok(body), Vec::new()),
                 Err(no_record) if no_record.is_cut_off && !ended => {
-                    return Err(self.broken(
+                    return Err(self.describe_broken_line(
                         "the input ends in the middle of this line: it was cut off; get it whole and run again, what came \
                          before is kept"
                             .into(),
@@ -116,7 +118,7 @@ mod tests {
     use super::*;
 
     fn read(text: &[u8]) -> (Vec<Record>, Option<SourceError>) {
-        let mut lines = Lines::new("feed.jsonl".into(), text, 100);
+        let mut lines = LineRecords::new("feed.jsonl".into(), text, 100);
         let mut records = Vec::new();
         loop {
             match lines.next() {
@@ -170,7 +172,7 @@ mod tests {
     fn a_line_beyond_the_bound_breaks_the_source() {
         let (records, error) = read(&[b"1\n".as_slice(), &[b'x'; 150]].concat());
         assert_eq!(records.len(), 1);
-        assert!(matches!(error, Some(SourceError::Broken { .. })));
+        assert!(matches!(error, Some(SourceError::InvalidContent { .. })));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::ledger::values::exact_number;
 use crate::port::source::BadRecord;
-use crate::source::path_selection::Depth;
+use crate::source::path_selection::RecordDepth;
 
 /// Characters that are shown on each side of a damaged place.
 const SHOWN: usize = 12;
@@ -39,7 +39,7 @@ impl RecordTextError {
 
 /// Parses one JSON text at `depth`. A number that neither 64 bits nor a double can represent keeps
 /// its digits.
-pub(crate) fn parse(text: &[u8], depth: &Depth) -> Result<Value, RecordTextError> {
+pub(crate) fn parse(text: &[u8], depth: &RecordDepth) -> Result<Value, RecordTextError> {
     let utf8 = std::str::from_utf8(text).map_err(|error| {
         let (before, _) = text.split_at(error.valid_up_to());
         let place = end_of(&String::from_utf8_lossy(before));
@@ -48,15 +48,20 @@ pub(crate) fn parse(text: &[u8], depth: &Depth) -> Result<Value, RecordTextError
         RecordTextError::new("not valid UTF-8".to_owned(), place, advice, error.error_len().is_none())
     })?;
     exact_number::parse_by(utf8, |text| depth.read(text)).map_err(|error| {
-        let before = text_before(utf8, &error);
-        let what = format!("not valid JSON: {}{}{}", reason(&error), hint(utf8), text_near(utf8, before.len()));
+        let before = take_text_before(utf8, &error);
+        let what = format!(
+            "not valid JSON: {}{}{}",
+            remove_place(&error),
+            hint_at_foreign_word(utf8),
+            quote_text_near(utf8, before.len())
+        );
         let advice = "correct it in the file, or in what writes it; the other records are read";
         RecordTextError::new(what, end_of(before), advice, error.is_eof())
     })
 }
 
 /// Returns the text up to the place of the error, which is its end.
-fn text_before<'a>(text: &'a str, error: &serde_json::Error) -> &'a str {
+fn take_text_before<'a>(text: &'a str, error: &serde_json::Error) -> &'a str {
     let start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
     let mut end = start.saturating_add(error.column()).min(text.len());
     while !text.is_char_boundary(end) {
@@ -72,7 +77,7 @@ fn end_of(text: &str) -> (usize, usize) {
 }
 
 /// Returns the part of the text around a place, as an addition to a message.
-fn text_near(text: &str, at: usize) -> String {
+fn quote_text_near(text: &str, at: usize) -> String {
     let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
     let before: Vec<char> = before.chars().rev().take(SHOWN).collect();
     let shown: String = before.iter().rev().copied().chain(after.chars().take(SHOWN)).collect();
@@ -93,7 +98,7 @@ const REASONS: [(&str, &str); 8] = [
 ];
 
 /// Returns the reason without its place.
-fn reason(error: &serde_json::Error) -> String {
+fn remove_place(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let bare = message.strip_suffix(&place).unwrap_or(&message);
@@ -103,7 +108,7 @@ fn reason(error: &serde_json::Error) -> String {
 
 /// Returns an addition to the message if the text contains a word that other languages write for a
 /// number that is not finite.
-fn hint(text: &str) -> &'static str {
+fn hint_at_foreign_word(text: &str) -> &'static str {
     let has = |word: &str| {
         text.match_indices(word).any(|(at, _)| {
             let before = text.get(..at).unwrap_or_default().trim_end_matches([' ', '\t', '-']);
@@ -130,7 +135,7 @@ mod tests {
     fn a_number_beyond_a_double_keeps_its_digits() {
         let text = r#"{"id": 12345678901234567890123, "max": 18446744073709551615, "neg": -99999999999999999999,
             "in": "12345678901234567890123", "f": 0.12345678901234567890, "e": 12345678901234567890123e2, "n": 42}"#;
-        let value = parse(text.as_bytes(), &Depth::Whole).expect("a record");
+        let value = parse(text.as_bytes(), &RecordDepth::Whole).expect("a record");
         assert_eq!(value["id"], exact_number::from_token("12345678901234567890123"));
         assert_eq!(value["max"], json!(u64::MAX));
         assert_eq!(value["neg"], exact_number::from_token("-99999999999999999999"));
@@ -142,7 +147,7 @@ mod tests {
 
     /// Returns the whole message, and whether the text was cut off.
     fn message(text: &[u8]) -> (String, bool) {
-        let error = parse(text, &Depth::Whole).expect_err("no record");
+        let error = parse(text, &RecordDepth::Whole).expect_err("no record");
         (error.bad.0, error.is_cut_off)
     }
 
@@ -190,7 +195,7 @@ mod tests {
     proptest! {
         #[test]
         fn reading_never_panics(text in "[-0-9eE.\"\\\\ ,a]{0,60}") {
-            let _ = parse(text.as_bytes(), &Depth::Whole);
+            let _ = parse(text.as_bytes(), &RecordDepth::Whole);
         }
     }
 }

@@ -38,12 +38,12 @@ pub(crate) enum SplitError {
     /// The document is malformed at this position.
     Broken(ElementPosition, String),
     /// The path to the records does not lead to a list there.
-    NoList(ElementPosition, String),
+    NotAnArray(ElementPosition, String),
     /// A member of the path occurs twice.
     RepeatedMember(ElementPosition, String),
 }
 
-type Walk<T> = Result<T, SplitError>;
+type SplitResult<T> = Result<T, SplitError>;
 
 /// Walks a document along a path.
 pub(crate) struct Splitter<R> {
@@ -57,13 +57,13 @@ pub(crate) struct Splitter<R> {
     line_start: u64,
     path: MemberPath,
     limit: usize,
-    state: State,
+    state: SplitterState,
     element: Vec<u8>,
     open: Vec<u8>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum SplitterState {
     Start,
     Within,
     Done,
@@ -74,40 +74,42 @@ impl<R: Read> Splitter<R> {
     /// error.
     pub(crate) fn new(reader: R, path: MemberPath, limit: usize) -> Self {
         let (chunk, element, open) = (vec![0; CHUNK], Vec::new(), Vec::new());
-        let state = State::Start;
+        let state = SplitterState::Start;
         Self { reader, chunk, at: 0, length: 0, before: 0, line: 1, line_start: 0, path, limit, state, element, open }
     }
 
     /// Returns the next element's bytes and its position; `None` at the end of the document. After
     /// an error there is no next element.
-    pub(crate) fn next(&mut self) -> Walk<Option<(&[u8], ElementPosition)>> {
-        let ended = match std::mem::replace(&mut self.state, State::Done) {
-            State::Done => return Ok(None),
-            State::Start => {
+    pub(crate) fn next(&mut self) -> SplitResult<Option<(&[u8], ElementPosition)>> {
+        let ended = match std::mem::replace(&mut self.state, SplitterState::Done) {
+            SplitterState::Done => return Ok(None),
+            SplitterState::Start => {
                 self.enter_path()?;
-                self.after_space()? == b']'
+                self.skip_space()? == b']'
             }
-            State::Within => match self.after_space()? {
+            SplitterState::Within => match self.skip_space()? {
                 b']' => true,
                 b',' => {
-                    self.consume(false)?;
-                    if self.after_space()? == b']' {
-                        return Err(self.unexpected_byte(b']', "an element after the comma"));
+                    self.consume_byte(false)?;
+                    if self.skip_space()? == b']' {
+                        return Err(self.report_unexpected_byte(b']', "an element after the comma"));
                     }
                     false
                 }
-                other => return Err(self.unexpected_byte(other, "a comma or a closing bracket after the element")),
+                other => {
+                    return Err(self.report_unexpected_byte(other, "a comma or a closing bracket after the element"));
+                }
             },
         };
         if ended {
-            self.consume(false)?;
-            self.finish()?;
+            self.consume_byte(false)?;
+            self.walk_rest()?;
             return Ok(None);
         }
         let position = self.position();
         self.element.clear();
-        self.value(true)?;
-        self.state = State::Within;
+        self.walk_value(true)?;
+        self.state = SplitterState::Within;
         Ok(Some((&self.element, position)))
     }
 
@@ -118,110 +120,110 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Descends along the path and into the array at its end.
-    fn enter_path(&mut self) -> Walk<()> {
+    fn enter_path(&mut self) -> SplitResult<()> {
         for depth in 0..self.path.members().len() {
-            let found = self.after_space()?;
+            let found = self.skip_space()?;
             if found != b'{' {
-                return Err(self.wrong_path(depth, found, "an object"));
+                return Err(self.report_wrong_path(depth, found, "an object"));
             }
-            self.consume(false)?;
-            self.seek(depth)?;
+            self.consume_byte(false)?;
+            self.seek_member(depth)?;
         }
-        let found = self.after_space()?;
+        let found = self.skip_space()?;
         if found != b'[' {
-            return Err(self.wrong_path(self.path.members().len(), found, "an array"));
+            return Err(self.report_wrong_path(self.path.members().len(), found, "an array"));
         }
-        self.consume(false)
+        self.consume_byte(false)
     }
 
     /// Within an object, moves to the value of the path's member at `depth`.
-    fn seek(&mut self, depth: usize) -> Walk<()> {
+    fn seek_member(&mut self, depth: usize) -> SplitResult<()> {
         let mut first = true;
         loop {
-            match self.after_space()? {
+            match self.skip_space()? {
                 b'}' => {
                     let why = format!(
                         "items is {}[], but the object at {} has no member {:?}",
                         self.path,
-                        self.path.upto(depth),
+                        self.path.take_first(depth),
                         self.path.members().get(depth).map_or("", String::as_str)
                     );
-                    return Err(SplitError::NoList(self.position(), why));
+                    return Err(SplitError::NotAnArray(self.position(), why));
                 }
-                b',' if !first => self.consume(false)?,
+                b',' if !first => self.consume_byte(false)?,
                 _ if first => {}
-                other => return Err(self.unexpected_byte(other, "a comma or a closing brace")),
+                other => return Err(self.report_unexpected_byte(other, "a comma or a closing brace")),
             }
             first = false;
-            let name = self.member_name()?;
+            let name = self.read_member_name()?;
             if self.path.members().get(depth).is_some_and(|wanted| *wanted == name) {
                 return Ok(());
             }
-            self.after_space()?;
-            self.value(false)?;
+            self.skip_space()?;
+            self.walk_value(false)?;
         }
     }
 
     /// Reads a member's name and its colon.
-    fn member_name(&mut self) -> Walk<String> {
-        let found = self.after_space()?;
+    fn read_member_name(&mut self) -> SplitResult<String> {
+        let found = self.skip_space()?;
         if found != b'"' {
-            return Err(self.unexpected_byte(found, "a member's name in quotes"));
+            return Err(self.report_unexpected_byte(found, "a member's name in quotes"));
         }
         self.element.clear();
-        self.string(true)?;
+        self.walk_string(true)?;
         let name = serde_json::from_slice(&self.element).unwrap_or_default();
-        match self.after_space()? {
-            b':' => self.consume(false)?,
-            other => return Err(self.unexpected_byte(other, "a colon after the member's name")),
+        match self.skip_space()? {
+            b':' => self.consume_byte(false)?,
+            other => return Err(self.report_unexpected_byte(other, "a colon after the member's name")),
         }
         Ok(name)
     }
 
     /// Walks the rest of the document after the array.
-    fn finish(&mut self) -> Walk<()> {
+    fn walk_rest(&mut self) -> SplitResult<()> {
         for depth in (0..self.path.members().len()).rev() {
             loop {
-                match self.after_space()? {
-                    b'}' => break self.consume(false)?,
-                    b',' => self.consume(false)?,
-                    other => return Err(self.unexpected_byte(other, "a comma or a closing brace")),
+                match self.skip_space()? {
+                    b'}' => break self.consume_byte(false)?,
+                    b',' => self.consume_byte(false)?,
+                    other => return Err(self.report_unexpected_byte(other, "a comma or a closing brace")),
                 }
-                self.after_space()?;
+                self.skip_space()?;
                 let position = self.position();
-                let name = self.member_name()?;
+                let name = self.read_member_name()?;
                 if self.path.members().get(depth).is_some_and(|wanted| *wanted == name) {
-                    return Err(self.repeated_member(depth, &name, position));
+                    return Err(self.report_repeated_member(depth, &name, position));
                 }
-                self.after_space()?;
-                self.value(false)?;
+                self.skip_space()?;
+                self.walk_value(false)?;
             }
         }
-        match self.after_space() {
+        match self.skip_space() {
             Err(SplitError::CutOff(_)) => Ok(()),
-            Ok(found) => Err(self.unexpected_byte(found, "the end of the document")),
+            Ok(found) => Err(self.report_unexpected_byte(found, "the end of the document")),
             Err(stop) => Err(stop),
         }
     }
 
     /// Walks one value, from its first byte to its last.
-    fn value(&mut self, must_keep: bool) -> Walk<()> {
-        match self.peek()? {
-            Some(b'{' | b'[') => self.nested(must_keep),
-            Some(b'"') => self.string(must_keep),
-            Some(other @ (b',' | b':' | b']' | b'}')) => Err(self.unexpected_byte(other, "a value")),
-            _ => self.scalar(must_keep),
+    fn walk_value(&mut self, must_keep: bool) -> SplitResult<()> {
+        match self.peek_byte()? {
+            Some(b'{' | b'[') => self.walk_nested(must_keep),
+            Some(b'"') => self.walk_string(must_keep),
+            Some(other @ (b',' | b':' | b']' | b'}')) => Err(self.report_unexpected_byte(other, "a value")),
+            _ => self.walk_scalar(must_keep),
         }
     }
 
     /// Walks an object or an array by its brackets alone; its content is checked when it is parsed.
-    fn nested(&mut self, must_keep: bool) -> Walk<()> {
+    fn walk_nested(&mut self, must_keep: bool) -> SplitResult<()> {
         self.open.clear();
         loop {
-            match self.peek()? {
+            match self.peek_byte()? {
                 None => return Err(SplitError::CutOff(self.position())),
                 Some(b'"') => {
-                    self.string(must_keep)?;
+                    self.walk_string(must_keep)?;
                     continue;
                 }
                 Some(b'{') => self.open.push(b'}'),
@@ -230,12 +232,14 @@ impl<R: Read> Splitter<R> {
                     Some(wanted) if wanted == found => {}
                     wanted => {
                         let wanted = char::from(wanted.unwrap_or(b' '));
-                        return Err(self.unexpected_byte(found, &format!("`{wanted}`, which would close what is open")));
+                        return Err(
+                            self.report_unexpected_byte(found, &format!("`{wanted}`, which would close what is open"))
+                        );
                     }
                 },
                 Some(_) => {}
             }
-            self.consume(must_keep)?;
+            self.consume_byte(must_keep)?;
             if self.open.is_empty() {
                 return Ok(());
             }
@@ -245,48 +249,48 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    fn string(&mut self, must_keep: bool) -> Walk<()> {
-        self.consume(must_keep)?;
+    fn walk_string(&mut self, must_keep: bool) -> SplitResult<()> {
+        self.consume_byte(must_keep)?;
         loop {
-            match self.peek()? {
+            match self.peek_byte()? {
                 None => return Err(SplitError::CutOff(self.position())),
-                Some(b'"') => return self.consume(must_keep),
+                Some(b'"') => return self.consume_byte(must_keep),
                 Some(b'\\') => {
-                    self.consume(must_keep)?;
-                    if self.peek()?.is_none() {
+                    self.consume_byte(must_keep)?;
+                    if self.peek_byte()?.is_none() {
                         return Err(SplitError::CutOff(self.position()));
                     }
-                    self.consume(must_keep)?;
+                    self.consume_byte(must_keep)?;
                 }
-                Some(_) => self.consume(must_keep)?,
+                Some(_) => self.consume_byte(must_keep)?,
             }
         }
     }
 
     /// Walks a number or a literal.
-    fn scalar(&mut self, must_keep: bool) -> Walk<()> {
+    fn walk_scalar(&mut self, must_keep: bool) -> SplitResult<()> {
         loop {
-            match self.peek()? {
+            match self.peek_byte()? {
                 None => return Err(SplitError::CutOff(self.position())),
                 Some(b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r') => return Ok(()),
-                Some(_) => self.consume(must_keep)?,
+                Some(_) => self.consume_byte(must_keep)?,
             }
         }
     }
 
     /// Returns the next byte that is not white space.
-    fn after_space(&mut self) -> Walk<u8> {
+    fn skip_space(&mut self) -> SplitResult<u8> {
         loop {
-            match self.peek()? {
+            match self.peek_byte()? {
                 None => return Err(SplitError::CutOff(self.position())),
-                Some(b' ' | b'\t' | b'\n' | b'\r') => self.consume(false)?,
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.consume_byte(false)?,
                 Some(byte) => return Ok(byte),
             }
         }
     }
 
     #[inline]
-    fn peek(&mut self) -> Walk<Option<u8>> {
+    fn peek_byte(&mut self) -> SplitResult<Option<u8>> {
         if self.at == self.length {
             self.before += self.length as u64;
             self.at = 0;
@@ -297,7 +301,7 @@ impl<R: Read> Splitter<R> {
 
     /// Consumes the peeked byte.
     #[inline]
-    fn consume(&mut self, must_keep: bool) -> Walk<()> {
+    fn consume_byte(&mut self, must_keep: bool) -> SplitResult<()> {
         let byte = self.chunk.get(self.at).copied().unwrap_or_default();
         self.at += 1;
         if byte == b'\n' {
@@ -316,24 +320,24 @@ impl<R: Read> Splitter<R> {
 
     /// Returns the error of a repeated member. A parser of the whole document would take the last
     /// one, but the elements of the first were already returned.
-    fn repeated_member(&self, depth: usize, name: &str, position: ElementPosition) -> SplitError {
+    fn report_repeated_member(&self, depth: usize, name: &str, position: ElementPosition) -> SplitError {
         let why = format!(
             "items is {}[], and the object at {} has the member {name:?} twice; records of the first one were read, those of this one \
              are not; make it one, or read the last one with items = \"{}[] | .\"",
             self.path,
-            self.path.upto(depth),
+            self.path.take_first(depth),
             self.path
         );
         SplitError::RepeatedMember(position, why)
     }
 
-    fn unexpected_byte(&self, found: u8, wanted: &str) -> SplitError {
+    fn report_unexpected_byte(&self, found: u8, wanted: &str) -> SplitError {
         let found =
             if found.is_ascii_graphic() { format!("`{}`", char::from(found)) } else { format!("byte {found:#04x}") };
         SplitError::Broken(self.position(), format!("found {found}, where the document needs {wanted}"))
     }
 
-    fn wrong_path(&self, depth: usize, found: u8, wanted: &str) -> SplitError {
+    fn report_wrong_path(&self, depth: usize, found: u8, wanted: &str) -> SplitError {
         let found = match found {
             b'{' => "an object",
             b'[' => "an array",
@@ -343,9 +347,12 @@ impl<R: Read> Splitter<R> {
             b'-' | b'0'..=b'9' => "a number",
             _ => "text that is not JSON",
         };
-        let why =
-            format!("items is {}[], which needs {wanted} at {}, but found {found}", self.path, self.path.upto(depth));
-        SplitError::NoList(self.position(), why)
+        let why = format!(
+            "items is {}[], which needs {wanted} at {}, but found {found}",
+            self.path,
+            self.path.take_first(depth)
+        );
+        SplitError::NotAnArray(self.position(), why)
     }
 }
 

@@ -31,13 +31,16 @@ pub(super) fn choose_sheet<R: Read + Seek>(
         sheets.filter(|sheet| sheet.visible == SheetVisible::Visible).map(|sheet| sheet.name.clone()).collect(),
     );
     let listed = |names: &[String]| names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-    let broken = |why| SourceError::Broken { position: name.to_owned(), why };
+    let broken = |why| SourceError::InvalidContent { position: name.to_owned(), why };
     match (&choice.sheet, visible.as_slice()) {
         (Some(wanted), _) if all.contains(wanted) => Ok(wanted.clone()),
-        (Some(wanted), _) => Err(SourceError::Misread {
+        (Some(wanted), _) => Err(SourceError::SettingsMismatch {
             position: name.to_owned(),
             why: format!("it has no sheet {wanted:?}; it has {}", listed(&all)),
-            advice: format!("write one of them below [source], such as sheet = {}", Value::from(nearest(wanted, &all))),
+            advice: format!(
+                "write one of them below [source], such as sheet = {}",
+                Value::from(find_nearest_sheet(wanted, &all))
+            ),
         }),
         (None, [only]) => Ok(only.clone()),
         (None, []) => Err(broken("it has no sheet with cells".to_owned())),
@@ -53,7 +56,7 @@ pub(super) fn choose_sheet<R: Read + Seek>(
 }
 
 /// Returns the sheet that was probably meant: one that differs in case and blanks only, or the first.
-fn nearest<'n>(wanted: &str, all: &'n [String]) -> &'n str {
+fn find_nearest_sheet<'n>(wanted: &str, all: &'n [String]) -> &'n str {
     let plain = |name: &str| name.to_lowercase().replace(' ', "");
     all.iter().find(|name| plain(name) == plain(wanted)).or(all.first()).map_or("", String::as_str)
 }

@@ -57,14 +57,20 @@ fn row(number: usize, cells: &[String]) -> String {
     format!(r#"<row r="{number}">{}</row>"#, cells.concat())
 }
 
-type Found = (Vec<String>, Option<String>, Vec<String>);
+type SheetResult = (Vec<String>, Option<String>, Vec<String>);
 
 /// Reads a workbook; returns its records, its error and its notes.
-fn read(bytes: Vec<u8>, sheet: Option<&str>, header_row: Option<u32>) -> Found {
+fn read(bytes: Vec<u8>, sheet: Option<&str>, header_row: Option<u32>) -> SheetResult {
     let choice = SheetChoice { sheet: sheet.map(str::to_owned), header_row };
     let reader: Box<dyn Read + Send> = Box::new(Cursor::new(bytes));
-    let mut rows =
-        SheetRows { name: "o.xlsx".into(), depth: Depth::Whole, choice, reader: Some(reader), table: None, record: 0 };
+    let mut rows = SheetRows {
+        name: "o.xlsx".into(),
+        depth: RecordDepth::Whole,
+        choice,
+        reader: Some(reader),
+        table: None,
+        record: 0,
+    };
     let begun = rows.begin();
     let notes = begun.as_ref().ok().and_then(Option::as_ref).map(|row| row.notes.clone()).unwrap_or_default();
     let mut records = Vec::new();
@@ -283,9 +289,9 @@ fn a_damaged_workbook_is_an_error_and_no_panic() {
         damaged[at] ^= 0x5a;
         let _ = read(damaged, None, None);
     }
-    assert_eq!(number_value(-0.0), json!(0));
+    assert_eq!(convert_number(-0.0), json!(0));
     assert_eq!(
-        (letters(0), letters(25), letters(26), letters(16_383)),
+        (format_column_letters(0), format_column_letters(25), format_column_letters(26), format_column_letters(16_383)),
         ("A".into(), "Z".into(), "AA".into(), "XFD".into())
     );
 }

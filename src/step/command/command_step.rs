@@ -76,7 +76,7 @@ const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 impl CommandSettings {
     /// Finds the program without running it. Returns its path, or why it can't be run.
-    pub fn program(&self) -> Result<PathBuf, String> {
+    pub fn find_program(&self) -> Result<PathBuf, String> {
         let program = self.words.first().map(String::as_str).unwrap_or_default();
         let looked = || WhichConfig::new_with_sys(RealSys).binary_name(program.into()).custom_cwd(self.folder.clone());
         let found = match looked().system_path_list().first_result() {
@@ -85,8 +85,8 @@ impl CommandSettings {
             }
             found => found,
         };
-        let found = found.map_err(|_| program_file::why_unusable(program, &self.folder))?;
-        match program_file::damaged_script(&self.folder.join(&found), program) {
+        let found = found.map_err(|_| program_file::explain_unusable_program(program, &self.folder))?;
+        match program_file::explain_damaged_script(&self.folder.join(&found), program) {
             Some(why) => Err(format!("{program} {why}")),
             None => Ok(found),
         }
@@ -109,8 +109,8 @@ impl CommandStep {
     async fn run_once(&self, input: Value, context: &StepContext) -> Result<Vec<Value>, StepError> {
         let program = self.settings.words.first().map(String::as_str).unwrap_or_default();
         let item = stdin_file::create(format!("{}\n", exact_number::render(&input)).as_bytes())
-            .map_err(|error| input_error(program, &error))?;
-        let started = self.process(context).stdin(Stdio::from(item)).spawn();
+            .map_err(|error| describe_input_error(program, &error))?;
+        let started = self.make_process(context).stdin(Stdio::from(item)).spawn();
         let mut child = started.map_err(|error| self.start_error(program, &error))?;
         let mut group = ProcessGroup::from_leader(child.id());
         let mut out = ProgramOutput::new(child.stdout.take(), MAX_OUTPUT_BYTES);
@@ -119,8 +119,8 @@ impl CommandStep {
             let reading = async { tokio::join!(out.read_to_end(), stderr.read_to_end()) }.fuse();
             tokio::pin!(reading);
             let ended = tokio::select! {
-                ended = wait_for_end(&mut child, reading.as_mut()) => ended.map_err(|error| output_error(&error)),
-                () = self.clock.sleep(self.timeout()) => Err(self.timeout_error(program)),
+                ended = wait_for_end(&mut child, reading.as_mut()) => ended.map_err(|error| describe_output_error(&error)),
+                () = self.clock.sleep(self.timeout()) => Err(self.describe_timeout(program)),
                 () = context.cancel.cancelled() => Err(StepError::Cancelled),
             };
             if ended.as_ref().is_ok_and(ExitStatus::success) {
@@ -142,9 +142,9 @@ impl CommandStep {
             ended?
         };
         if let Some(error) = out.error.as_ref().or(stderr.error.as_ref()) {
-            return Err(output_error(error));
+            return Err(describe_output_error(error));
         }
-        check_status(program, ended, &last_line(&stderr.bytes))?;
+        check_status(program, ended, &take_last_line(&stderr.bytes))?;
         parse_output(program, input, &out.bytes)
     }
 
@@ -152,7 +152,7 @@ impl CommandStep {
         Duration::from_millis(self.settings.timeout_ms)
     }
 
-    fn timeout_error(&self, program: &str) -> StepError {
+    fn describe_timeout(&self, program: &str) -> StepError {
         let limit = self.timeout();
         let limit = if limit.subsec_millis() == 0 {
             format!("{} s", limit.as_secs())
@@ -183,7 +183,7 @@ impl CommandStep {
         StepError::Machine { error: machine_error, has_begun: error.kind() == io::ErrorKind::StorageFull }
     }
 
-    fn process(&self, context: &StepContext) -> Process {
+    fn make_process(&self, context: &StepContext) -> Process {
         let (program, arguments) = self.settings.words.split_first().map_or(("", &[][..]), |(p, a)| (p.as_str(), a));
         let mut process = Process::new(program);
         process.args(arguments).current_dir(&self.settings.folder).kill_on_drop(true);
@@ -226,7 +226,7 @@ impl Step for CommandStep {
 }
 
 /// Returns the error of an item that could not be written completely; the program is not started.
-fn input_error(program: &str, error: &io::Error) -> StepError {
+fn describe_input_error(program: &str, error: &io::Error) -> StepError {
     let action = format!("the item for the program {program} can't be kept ready");
     let machine_error = MachineError::from_io(&action, error);
     let machine_error = machine_error.unwrap_or_else(|| MachineError::resource(format!("{action}: {error}")));
@@ -252,7 +252,7 @@ async fn wait_for_end<T>(child: &mut Child, reading: Pin<&mut impl FusedFuture<O
     child.wait().await
 }
 
-fn output_error(error: &io::Error) -> StepError {
+fn describe_output_error(error: &io::Error) -> StepError {
     StepError::Transient { why: format!("the program could not be listened to: {error}"), retry_after_ms: None }
 }
 
@@ -268,14 +268,14 @@ fn check_status(program: &str, status: ExitStatus, stderr_line: &str) -> Result<
         }
         Some(code) => Err(StepError::Rejected(format!("{program} ended with {code}{suffix}"))),
         None => {
-            let why = format!("{program} was killed{}{suffix}", signal_words(status));
+            let why = format!("{program} was killed{}{suffix}", name_signal(status));
             Err(StepError::Transient { why, retry_after_ms: None })
         }
     }
 }
 
 /// Names the signal that ended a program.
-fn signal_words(status: ExitStatus) -> String {
+fn name_signal(status: ExitStatus) -> String {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         let name = match signal {
@@ -313,7 +313,7 @@ fn parse_output(program: &str, input: Value, out: &[u8]) -> Result<Vec<Value>, S
     values.map_err(|error| not_json(error.to_string()))
 }
 
-fn last_line(stderr: &[u8]) -> String {
+fn take_last_line(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
     line.chars().filter(|c| !c.is_control()).take(STDERR_SUMMARY_CHARS).collect()

@@ -10,7 +10,7 @@ use std::path::Path;
 const HEAD_BYTES: u64 = 512;
 
 /// Explains why no program of this name was found; a name with a slash is a path from `folder`.
-pub(super) fn why_unusable(program: &str, folder: &Path) -> String {
+pub(super) fn explain_unusable_program(program: &str, folder: &Path) -> String {
     let path = folder.join(program);
     if program.is_empty() || !program.contains('/') {
         let three = format!("{program}3");
@@ -34,12 +34,12 @@ pub(super) fn why_unusable(program: &str, folder: &Path) -> String {
     if let Ok(target) = std::fs::read_link(&path) {
         return format!("{program} is a link to {}, and that is not there", target.display());
     }
-    let similar = similar_file(&path).map(|name| format!(": did you mean {name} beside it?")).unwrap_or_default();
+    let similar = find_similar_file(&path).map(|name| format!(": did you mean {name} beside it?")).unwrap_or_default();
     format!("{program} is not there{similar}")
 }
 
 /// Returns the name of a file in the folder of a missing one that differs in case or ending only.
-fn similar_file(path: &Path) -> Option<String> {
+fn find_similar_file(path: &Path) -> Option<String> {
     let stem = |name: &str| name.split('.').next().unwrap_or_default().to_lowercase();
     let wanted = stem(path.file_name()?.to_str()?);
     let names = std::fs::read_dir(path.parent()?).ok()?.flatten();
@@ -48,7 +48,7 @@ fn similar_file(path: &Path) -> Option<String> {
 
 /// Explains why the system can't start this script, named `shown`; `None` for any other file, and
 /// for a script that it can start.
-pub(super) fn damaged_script(path: &Path, shown: &str) -> Option<String> {
+pub(super) fn explain_damaged_script(path: &Path, shown: &str) -> Option<String> {
     let mut head = Vec::new();
     File::open(path).ok()?.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
     let Some(first) = head.strip_prefix(b"#!") else {
@@ -96,18 +96,20 @@ mod tests {
             (b"#!/no/such/shell -e\n", "names /no/such/shell in its #! line"),
         ] {
             std::fs::write(&path, text).expect("a file");
-            let found = damaged_script(&path, "x.sh").expect("it is damaged");
+            let found = explain_damaged_script(&path, "x.sh").expect("it is damaged");
             assert!(found.starts_with(why), "{found}");
         }
         for text in [&b"#!/bin/sh\necho 1\n"[..], b"\x7fELF\0\0", b"", b"#!/usr/bin/env sh\n"] {
             std::fs::write(&path, text).expect("a file");
-            assert_eq!(damaged_script(&path, "x.sh"), None);
+            assert_eq!(explain_damaged_script(&path, "x.sh"), None);
         }
-        assert!(why_unusable("./x.sh", folder.path()).contains("may not be executed: chmod +x"));
-        assert!(why_unusable("./y.sh", folder.path()).ends_with("./y.sh is not there"));
-        assert!(why_unusable("./X.py", folder.path()).ends_with("did you mean x.sh beside it?"));
+        assert!(explain_unusable_program("./x.sh", folder.path()).contains("may not be executed: chmod +x"));
+        assert!(explain_unusable_program("./y.sh", folder.path()).ends_with("./y.sh is not there"));
+        assert!(explain_unusable_program("./X.py", folder.path()).ends_with("did you mean x.sh beside it?"));
         std::os::unix::fs::symlink("gone.sh", folder.path().join("l.sh")).expect("a link");
-        assert!(why_unusable("./l.sh", folder.path()).ends_with("is a link to gone.sh, and that is not there"));
-        assert!(why_unusable("x.sh", folder.path()).contains("write ./x.sh"));
+        assert!(
+            explain_unusable_program("./l.sh", folder.path()).ends_with("is a link to gone.sh, and that is not there")
+        );
+        assert!(explain_unusable_program("x.sh", folder.path()).contains("write ./x.sh"));
     }
 }

@@ -29,14 +29,14 @@ pub fn create(bytes: &[u8]) -> io::Result<File> {
 #[cfg(target_os = "linux")]
 fn create_unnamed() -> io::Result<File> {
     use rustix::io::Errno;
-    match in_memory() {
-        Err(Errno::NOSYS | Errno::PERM | Errno::ACCESS) => on_disk(),
+    match create_in_memory() {
+        Err(Errno::NOSYS | Errno::PERM | Errno::ACCESS) => create_on_disk(),
         made => Ok(made?),
     }
 }
 
 #[cfg(target_os = "linux")]
-fn in_memory() -> rustix::io::Result<File> {
+fn create_in_memory() -> rustix::io::Result<File> {
     use rustix::fs::{MemfdFlags, Mode, fchmod, memfd_create};
     use rustix::io::Errno;
     // Kernels before 6.3 do not support the flag that makes such a file non-executable.
@@ -58,7 +58,7 @@ fn create_unnamed() -> io::Result<File> {
 }
 
 /// Creates the file on a disk and unlinks it immediately.
-fn on_disk() -> io::Result<File> {
+fn create_on_disk() -> io::Result<File> {
     let file = tempfile::tempfile()?;
     #[cfg(unix)]
     {
@@ -79,7 +79,8 @@ mod tests {
     fn a_file_of_any_size_is_whole_nameless_and_its_owners() {
         for size in [0, 1, 65_536, 65_537, 3_000_000] {
             let bytes = vec![b'x'; size];
-            let on_disk = || on_disk().and_then(|mut file| file.write_all(&bytes).and(file.rewind()).map(|()| file));
+            let on_disk =
+                || create_on_disk().and_then(|mut file| file.write_all(&bytes).and(file.rewind()).map(|()| file));
             for file in [create(&bytes), on_disk()] {
                 let mut file = file.expect("there is room");
                 let known = file.metadata().expect("it is open");

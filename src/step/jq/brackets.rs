@@ -8,7 +8,7 @@
 
 /// Returns the byte position in `source` at which more than `limit` brackets are open; `None` if
 /// there is none.
-pub(crate) fn first_beyond(source: &str, limit: usize) -> Option<usize> {
+pub(crate) fn find_deep_bracket(source: &str, limit: usize) -> Option<usize> {
     let mut open = Vec::new();
     let mut brackets = 0;
     let mut rest = source;
@@ -29,7 +29,7 @@ pub(crate) fn first_beyond(source: &str, limit: usize) -> Option<usize> {
                 after
             }
             (Some('"'), _) => after,
-            (_, '#') => after_comment(after),
+            (_, '#') => skip_comment(after),
             (_, '"') => {
                 open.push('"');
                 after
@@ -71,7 +71,7 @@ fn is_in_token(c: char) -> bool {
 
 /// Returns what follows a comment. A comment continues after a line that ends with an odd number of
 /// backslashes.
-fn after_comment(mut rest: &str) -> &str {
+fn skip_comment(mut rest: &str) -> &str {
     loop {
         let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
         let line = line.strip_suffix('\r').unwrap_or(line);
@@ -101,7 +101,7 @@ mod tests {
             ("(§(((", None),
             ("[(] [(] [(]", None),
         ] {
-            assert_eq!(first_beyond(source, 2), beyond_two, "{source}");
+            assert_eq!(find_deep_bracket(source, 2), beyond_two, "{source}");
         }
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct Nesting(usize);
 impl Nesting {
     /// Measures `source`; zero if it has no tokens, which the loader reports.
     pub(crate) fn measure(source: &str) -> Self {
-        Self(Lexer::new(source).lex().map_or(0, |tokens| levels(&tokens, Sequence::Terms)))
+        Self(Lexer::new(source).lex().map_or(0, |tokens| count_levels(&tokens, SequenceKind::Terms)))
     }
 
     /// Returns whether the caller's stack is sufficient.
@@ -54,7 +54,7 @@ impl Nesting {
 
 /// The kind of a sequence of tokens.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sequence {
+enum SequenceKind {
     /// Terms; a comma is one more operator.
     Terms,
     /// The members of an object; a comma ends one.
@@ -89,16 +89,16 @@ enum NextToken {
 }
 
 /// Returns the levels of a sequence of tokens.
-fn levels(tokens: &[Token<&str>], kind: Sequence) -> usize {
-    let mut walk = Walk { kind, level: 0, deepest: 0, members: 1, open: Vec::new() };
-    let start = if kind == Sequence::Members { NextToken::Name } else { NextToken::Term };
-    tokens.iter().fold(start, |at, token| walk.process(token, at));
+fn count_levels(tokens: &[Token<&str>], kind: SequenceKind) -> usize {
+    let mut walk = SequenceState { kind, level: 0, deepest: 0, members: 1, open: Vec::new() };
+    let start = if kind == SequenceKind::Members { NextToken::Name } else { NextToken::Term };
+    tokens.iter().fold(start, |at, token| walk.process_token(token, at));
     walk.deepest + count_halvings(walk.members) * LEVEL_WEIGHT
 }
 
 /// The state of the walk along one sequence.
-struct Walk {
-    kind: Sequence,
+struct SequenceState {
+    kind: SequenceKind,
     /// The level of the next token.
     level: usize,
     deepest: usize,
@@ -106,23 +106,23 @@ struct Walk {
     open: Vec<OpenConstruct>,
 }
 
-impl Walk {
+impl SequenceState {
     /// Processes a token that was expected as `at`. Returns what the next one can be.
-    fn process(&mut self, Token(text, token): &Token<&str>, at: NextToken) -> NextToken {
+    fn process_token(&mut self, Token(text, token): &Token<&str>, at: NextToken) -> NextToken {
         let next = match token {
-            Tok::Word if at != NextToken::Name => self.word(text, at),
-            Tok::Sym => self.symbol(text),
+            Tok::Word if at != NextToken::Name => self.process_word(text, at),
+            Tok::Sym => self.process_symbol(text),
             Tok::Str(parts) => {
-                self.deepest = self.deepest.max(self.level + interpolated(parts));
+                self.deepest = self.deepest.max(self.level + count_interpolated_levels(parts));
                 NextToken::Operator
             }
-            Tok::Block(inner) if at == NextToken::Pattern || self.kind == Sequence::Variables => {
-                self.level += LEVEL_WEIGHT + levels(inner, Sequence::Variables);
+            Tok::Block(inner) if at == NextToken::Pattern || self.kind == SequenceKind::Variables => {
+                self.level += LEVEL_WEIGHT + count_levels(inner, SequenceKind::Variables);
                 NextToken::Operator
             }
             Tok::Block(inner) => {
-                let kind = if text.starts_with('{') { Sequence::Members } else { Sequence::Terms };
-                self.deepest = self.deepest.max(self.level + LEVEL_WEIGHT + levels(inner, kind));
+                let kind = if text.starts_with('{') { SequenceKind::Members } else { SequenceKind::Terms };
+                self.deepest = self.deepest.max(self.level + LEVEL_WEIGHT + count_levels(inner, kind));
                 // An index follows the value that it indexes.
                 self.level += PART_WEIGHT;
                 NextToken::Operator
@@ -133,7 +133,7 @@ impl Walk {
         next
     }
 
-    fn word(&mut self, word: &str, at: NextToken) -> NextToken {
+    fn process_word(&mut self, word: &str, at: NextToken) -> NextToken {
         match (word, at) {
             ("if", NextToken::Term) => {
                 self.level += LEVEL_WEIGHT;
@@ -174,14 +174,14 @@ impl Walk {
         }
     }
 
-    fn symbol(&mut self, symbol: &str) -> NextToken {
+    fn process_symbol(&mut self, symbol: &str) -> NextToken {
         match symbol {
-            "," if self.kind == Sequence::Members && self.open.is_empty() => {
+            "," if self.kind == SequenceKind::Members && self.open.is_empty() => {
                 self.members += 1;
                 self.level = 0;
                 return NextToken::Name;
             }
-            "," if self.kind == Sequence::Variables => self.level += PART_WEIGHT,
+            "," if self.kind == SequenceKind::Variables => self.level += PART_WEIGHT,
             ";" => {
                 // Each argument is bound within the one before.
                 self.level += PART_WEIGHT;
@@ -215,9 +215,9 @@ fn count_halvings(parts: usize) -> usize {
 }
 
 /// Returns the levels of the terms within a text; each `\(…)` is one block.
-fn interpolated(parts: &[StrPart<&str, Token<&str>>]) -> usize {
+fn count_interpolated_levels(parts: &[StrPart<&str, Token<&str>>]) -> usize {
     let terms = parts.iter().filter_map(|part| match part {
-        StrPart::Term(term) => Some(levels(std::slice::from_ref(term), Sequence::Terms)),
+        StrPart::Term(term) => Some(count_levels(std::slice::from_ref(term), SequenceKind::Terms)),
         StrPart::Str(_) | StrPart::Char(_) => None,
     });
     terms.max().map_or(0, |deepest| deepest + LEVEL_WEIGHT) + count_halvings(parts.len()) * LEVEL_WEIGHT

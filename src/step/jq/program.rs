@@ -17,14 +17,14 @@ use serde_json::Value;
 use thiserror::Error as ThisError;
 
 use crate::ledger::values::json_path::MemberPath;
-use crate::step::jq::bounds::bounded::cost;
+use crate::step::jq::bounds::bounded::bound_cost;
 use crate::step::jq::bounds::cost::Cost;
-use crate::step::jq::dialect::filters::{defs, native_filters};
-use crate::step::jq::dialect::numbers::in_place;
+use crate::step::jq::dialect::filters::{list_definitions, list_native_filters};
+use crate::step::jq::dialect::numbers::evaluate_in_place;
 use crate::step::jq::dialect::rewrite;
 use crate::step::jq::nesting::{DEEP_STACK, Nesting};
 use crate::step::jq::syntax::{
-    SyntaxError, compile_error, load_error, measure_nesting, not_an_expression, thread_error,
+    SyntaxError, describe_compile_error, describe_non_expression, describe_thread_error, load_error, measure_nesting,
 };
 use crate::step::jq::value::{from_jaq, to_jaq};
 
@@ -84,7 +84,9 @@ impl Program {
             let builder = thread::Builder::new().stack_size(DEEP_STACK);
             let compiling = builder.spawn_scoped(scope, || Self::compile_here(source, nesting));
             let compiled = compiling.map(thread::ScopedJoinHandle::join);
-            compiled.map_err(|error| thread_error(source, &error))?.unwrap_or_else(|_| Err(not_an_expression(source)))
+            compiled
+                .map_err(|error| describe_thread_error(source, &error))?
+                .unwrap_or_else(|_| Err(describe_non_expression(source)))
         })
     }
 
@@ -92,17 +94,17 @@ impl Program {
         let arena = Arena::default();
         let checked = Loader::new([]).load(&arena, File { code: source, path: () });
         checked.map_err(|errors| load_error(source, &errors))?;
-        let term = load::parse(source, |parser| parser.term()).ok_or_else(|| not_an_expression(source))?;
+        let term = load::parse(source, |parser| parser.term()).ok_or_else(|| describe_non_expression(source))?;
         // A deep expression needs the worker's stack.
-        let cost = if nesting.is_shallow() { cost(&term) } else { None };
+        let cost = if nesting.is_shallow() { bound_cost(&term) } else { None };
         let main = Def { name: MAIN, args: Vec::new(), body: rewrite::rewrite_term(term) };
-        let modules = Loader::new(defs().chain([main]))
+        let modules = Loader::new(list_definitions().chain([main]))
             .load(&arena, File { code: MAIN, path: () })
             .map_err(|errors| load_error(source, &errors))?;
         let filter = Compiler::default()
-            .with_funs(native_filters())
+            .with_funs(list_native_filters())
             .compile(modules)
-            .map_err(|errors| compile_error(source, &errors))?;
+            .map_err(|errors| describe_compile_error(source, &errors))?;
         Ok(Self { source: source.into(), filter: Arc::new(filter), path: MemberPath::parse(source), cost })
     }
 
@@ -137,11 +139,11 @@ impl Program {
     /// Returns the result of `run` if it is certain beforehand that time and memory are negligible;
     /// otherwise `None`.
     pub fn run_if_small(&self, input: &Value) -> Option<Result<Vec<Value>, JqRunError>> {
-        if let Some(found) = self.path.as_ref().and_then(|path| path.follow(input)) {
+        if let Some(found) = self.path.as_ref().and_then(|path| path.find_value(input)) {
             return Some(Ok(vec![found.clone()]));
         }
         let is_small = self.cost.as_ref().is_some_and(|cost| cost.is_small_for(input));
-        is_small.then(|| in_place(|| self.run(input.clone()))).flatten()
+        is_small.then(|| evaluate_in_place(|| self.run(input.clone()))).flatten()
     }
 
     fn evaluate(&self, input: Value, limit: usize) -> Result<Vec<Value>, JqRunError> {
@@ -151,14 +153,14 @@ impl Program {
             if values.len() == limit {
                 return Err(JqRunError::TooManyOutputs(limit));
             }
-            let value = result.map_err(|exception| JqRunError::Raised(explain(exception)))?;
+            let value = result.map_err(|exception| JqRunError::Raised(explain_exception(exception)))?;
             values.push(from_jaq(&value).map_err(JqRunError::Unrepresentable)?);
         }
         Ok(values)
     }
 }
 
-fn explain(exception: Exn<'_, Val>) -> String {
+fn explain_exception(exception: Exn<'_, Val>) -> String {
     let message = match exception.get_err() {
         Ok(error) => match error.into_val() {
             Val::TStr(text) => String::from_utf8_lossy(&text).into_owned(),
@@ -218,7 +220,7 @@ mod tests {
             let error = refused(expression);
             assert_eq!((error.at.clone(), error.message.as_str()), (at, message), "{expression}");
         }
-        assert_eq!(refused(".a |\n  foo").caret(".a |\n  foo"), "  foo\n  ^ there is no filter `foo/0`");
+        assert_eq!(refused(".a |\n  foo").format_caret(".a |\n  foo"), "  foo\n  ^ there is no filter `foo/0`");
     }
 
     #[test]

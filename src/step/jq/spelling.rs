@@ -9,11 +9,11 @@ use crate::step::jq::program::Program;
 
 /// Returns the path that was probably meant by an expression that does not compile, or by its part
 /// at the error's position. `None` if no spelling of it compiles.
-pub(crate) fn suggested_path(expression: &str, error: &Range<usize>) -> Option<String> {
+pub(crate) fn suggest_path(expression: &str, error: &Range<usize>) -> Option<String> {
     let text = expression.trim();
     let whole = text.strip_prefix('$').unwrap_or(text);
     let path = as_path(whole).filter(|path| path != text).or_else(|| {
-        let part = part_at(expression, error)?;
+        let part = find_part_at(expression, error)?;
         as_path(part).filter(|path| path != part)
     })?;
     Program::compile(&path).ok()?;
@@ -39,7 +39,7 @@ fn as_path(text: &str) -> Option<String> {
 
 /// Returns the piece of an expression around a position that looks like a path: from its dot to the
 /// end of the word.
-fn part_at<'e>(expression: &'e str, error: &Range<usize>) -> Option<&'e str> {
+fn find_part_at<'e>(expression: &'e str, error: &Range<usize>) -> Option<&'e str> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     let before = expression.get(..error.start)?;
     let start = before.trim_end_matches(is_part).len().checked_sub(1)?;
@@ -54,7 +54,7 @@ mod tests {
 
     fn suggested(expression: &str) -> Option<String> {
         let error = Program::compile(expression).err()?;
-        suggested_path(expression, &error.at)
+        suggest_path(expression, &error.at)
     }
 
     #[test]

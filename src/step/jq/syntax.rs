@@ -25,7 +25,7 @@ pub struct SyntaxError {
 
 impl SyntaxError {
     /// Returns two lines: the expression, and a caret under the position.
-    pub fn caret(&self, expression: &str) -> String {
+    pub fn format_caret(&self, expression: &str) -> String {
         let before = expression.get(..self.at.start).unwrap_or(expression);
         let line = before.rfind('\n').map_or(0, |at| at + 1);
         let shown = expression.get(line..).unwrap_or_default().lines().next().unwrap_or_default();
@@ -45,9 +45,9 @@ pub(crate) fn measure_nesting(source: &str) -> Result<Nesting, SyntaxError> {
         let message = format!("an expression has at most {MAX_BYTES} bytes");
         return Err(SyntaxError { message, at: 0..source.len() });
     }
-    if let Some(at) = brackets::first_beyond(source, MAX_BRACKETS) {
+    if let Some(at) = brackets::find_deep_bracket(source, MAX_BRACKETS) {
         let message = format!("more than {MAX_BRACKETS} brackets are open");
-        return Err(SyntaxError { message, at: at..char_end(source, at) });
+        return Err(SyntaxError { message, at: at..find_char_end(source, at) });
     }
     let nesting = Nesting::measure(source);
     if nesting.is_too_deep() {
@@ -58,7 +58,7 @@ pub(crate) fn measure_nesting(source: &str) -> Result<Nesting, SyntaxError> {
 }
 
 /// Returns the error that the system provides no thread with a stack for a deep expression.
-pub(crate) fn thread_error(source: &str, error: &io::Error) -> SyntaxError {
+pub(crate) fn describe_thread_error(source: &str, error: &io::Error) -> SyntaxError {
     let message = format!("the system gives no thread to compile it in ({error}); run it again later");
     SyntaxError { message, at: 0..source.len() }
 }
@@ -70,8 +70,11 @@ pub(crate) fn load_error(source: &str, errors: &load::Errors<&str, ()>) -> Synta
     };
     match error {
         load::Error::Lex(errors) => errors.first().map(|(expected, rest)| {
-            let at = position_of(source, rest);
-            SyntaxError { message: format!("expected {}", expected.as_str()), at: at.start..char_end(source, at.start) }
+            let at = find_position(source, rest);
+            SyntaxError {
+                message: format!("expected {}", expected.as_str()),
+                at: at.start..find_char_end(source, at.start),
+            }
         }),
         load::Error::Parse(errors) => errors.first().map(|(expected, found)| {
             let found_text = if found.is_empty() { "the end".to_owned() } else { format!("`{found}`") };
@@ -83,12 +86,12 @@ pub(crate) fn load_error(source: &str, errors: &load::Errors<&str, ()>) -> Synta
                         other => other,
                     }
                 ),
-                at: if found.is_empty() { end.clone() } else { position_of(source, found) },
+                at: if found.is_empty() { end.clone() } else { find_position(source, found) },
             }
         }),
         load::Error::Io(errors) => errors.first().map(|(path, _)| SyntaxError {
             message: "modules can't be loaded; write the definition in the expression".into(),
-            at: position_of(source, path),
+            at: find_position(source, path),
         }),
     }
     .unwrap_or(SyntaxError { message: "the expression is not valid jq".into(), at: end })
@@ -96,11 +99,11 @@ pub(crate) fn load_error(source: &str, errors: &load::Errors<&str, ()>) -> Synta
 
 /// Returns the error of a source that parses but is not an expression, such as one that begins with
 /// module metadata.
-pub(crate) fn not_an_expression(source: &str) -> SyntaxError {
+pub(crate) fn describe_non_expression(source: &str) -> SyntaxError {
     SyntaxError { message: "an expression is needed, without a module's head".into(), at: 0..source.len() }
 }
 
-pub(crate) fn compile_error(source: &str, errors: &compile::Errors<&str, ()>) -> SyntaxError {
+pub(crate) fn describe_compile_error(source: &str, errors: &compile::Errors<&str, ()>) -> SyntaxError {
     let first = errors.iter().flat_map(|(_, errors)| errors).next();
     let Some((name, kind)) = first else {
         return SyntaxError { message: "the expression does not compile".into(), at: 0..source.len() };
@@ -112,12 +115,12 @@ pub(crate) fn compile_error(source: &str, errors: &compile::Errors<&str, ()>) ->
         compile::Undefined::Filter(arity) => format!("there is no filter `{name}/{arity}`"),
         other => format!("there is no {} `{name}`", other.as_str()),
     };
-    SyntaxError { message, at: position_of(source, name) }
+    SyntaxError { message, at: find_position(source, name) }
 }
 
 /// Returns the position of `part`, a slice of `source`; the end of `source` if it is not a slice of
 /// it.
-fn position_of(source: &str, part: &str) -> Range<usize> {
+fn find_position(source: &str, part: &str) -> Range<usize> {
     let start = (part.as_ptr() as usize).wrapping_sub(source.as_ptr() as usize);
     if start.checked_add(part.len()).is_some_and(|end| end <= source.len()) {
         start..start + part.len()
@@ -126,6 +129,6 @@ fn position_of(source: &str, part: &str) -> Range<usize> {
     }
 }
 
-fn char_end(source: &str, start: usize) -> usize {
+fn find_char_end(source: &str, start: usize) -> usize {
     source.get(start..).and_then(|rest| rest.chars().next()).map_or(start, |c| start + c.len_utf8())
 }

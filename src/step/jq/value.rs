@@ -17,9 +17,9 @@ pub(crate) fn to_jaq(value: Value) -> Val {
     match value {
         Value::Null => Val::Null,
         Value::Bool(b) => Val::Bool(b),
-        Value::Number(number) => Val::Num(number_to_jaq(&number)),
-        Value::String(text) => match exact_number::digits(&text) {
-            Some(digits) => Val::Num(digits_to_jaq(digits)),
+        Value::Number(number) => Val::Num(convert_number_to_jaq(&number)),
+        Value::String(text) => match exact_number::read_marked_digits(&text) {
+            Some(digits) => Val::Num(convert_digits_to_jaq(digits)),
             None => Val::utf8_str(text),
         },
         Value::Array(items) => Val::Arr(items.into_iter().map(to_jaq).collect::<Vec<_>>().into()),
@@ -29,7 +29,7 @@ pub(crate) fn to_jaq(value: Value) -> Val {
     }
 }
 
-fn number_to_jaq(number: &Number) -> Num {
+fn convert_number_to_jaq(number: &Number) -> Num {
     match (number.as_i64(), number.as_u64()) {
         (Some(i), _) => Num::from_integral(i),
         (None, Some(u)) => Num::from_integral(u),
@@ -38,7 +38,7 @@ fn number_to_jaq(number: &Number) -> Num {
 }
 
 /// Converts a number as written: a whole one of any length, or a decimal one.
-fn digits_to_jaq(digits: &str) -> Num {
+fn convert_digits_to_jaq(digits: &str) -> Num {
     Num::from_str_radix(digits, 10).unwrap_or_else(|| Num::Dec(digits.to_owned().into()))
 }
 
@@ -59,11 +59,11 @@ struct UnrepresentableValue {
 }
 
 impl UnrepresentableValue {
-    fn at_path(why: &'static str) -> Self {
+    fn new_at_path(why: &'static str) -> Self {
         Self { path: Vec::new(), why }
     }
 
-    fn within(mut self, segment: String) -> Self {
+    fn with_segment(mut self, segment: String) -> Self {
         self.path.push(segment);
         self
     }
@@ -71,24 +71,24 @@ impl UnrepresentableValue {
 
 fn convert(value: &Val, depth: usize) -> Result<Value, UnrepresentableValue> {
     if depth > MAX_DEPTH {
-        return Err(UnrepresentableValue::at_path("is nested more than 126 deep"));
+        return Err(UnrepresentableValue::new_at_path("is nested more than 126 deep"));
     }
     match value {
         Val::Null => Ok(Value::Null),
         Val::Bool(b) => Ok(Value::Bool(*b)),
-        Val::Num(number) => number_from_jaq(number),
-        Val::BStr(bytes) | Val::TStr(bytes) => text(bytes).map(Value::String),
+        Val::Num(number) => convert_number_from_jaq(number),
+        Val::BStr(bytes) | Val::TStr(bytes) => decode_text(bytes).map(Value::String),
         Val::Arr(items) => {
-            let convert_item = |(at, item)| convert(item, depth + 1).map_err(|e| e.within(format!("[{at}]")));
+            let convert_item = |(at, item)| convert(item, depth + 1).map_err(|e| e.with_segment(format!("[{at}]")));
             items.iter().enumerate().map(convert_item).collect::<Result<_, _>>().map(Value::Array)
         }
         Val::Obj(members) => {
             let convert_member = |(name, value): (&Val, &Val)| {
                 let name = match name {
-                    Val::BStr(bytes) | Val::TStr(bytes) => text(bytes)?,
-                    _ => return Err(UnrepresentableValue::at_path("has a member whose name is not a text")),
+                    Val::BStr(bytes) | Val::TStr(bytes) => decode_text(bytes)?,
+                    _ => return Err(UnrepresentableValue::new_at_path("has a member whose name is not a text")),
                 };
-                let value = convert(value, depth + 1).map_err(|e| e.within(format!(".{name}")))?;
+                let value = convert(value, depth + 1).map_err(|e| e.with_segment(format!(".{name}")))?;
                 Ok((name, value))
             };
             members.iter().map(convert_member).collect::<Result<_, _>>().map(Value::Object)
@@ -96,11 +96,11 @@ fn convert(value: &Val, depth: usize) -> Result<Value, UnrepresentableValue> {
     }
 }
 
-fn text(bytes: &[u8]) -> Result<String, UnrepresentableValue> {
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| UnrepresentableValue::at_path("is not valid UTF-8"))
+fn decode_text(bytes: &[u8]) -> Result<String, UnrepresentableValue> {
+    std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| UnrepresentableValue::new_at_path("is not valid UTF-8"))
 }
 
-fn number_from_jaq(number: &Num) -> Result<Value, UnrepresentableValue> {
+fn convert_number_from_jaq(number: &Num) -> Result<Value, UnrepresentableValue> {
     let float = match number {
         Num::Int(i) => return Ok(Value::from(*i)),
         Num::BigInt(big) => {
@@ -117,7 +117,9 @@ fn number_from_jaq(number: &Num) -> Result<Value, UnrepresentableValue> {
             None => digits.parse().unwrap_or(f64::NAN),
         },
     };
-    Number::from_f64(float).map(Value::Number).ok_or_else(|| UnrepresentableValue::at_path("is not a finite number"))
+    Number::from_f64(float)
+        .map(Value::Number)
+        .ok_or_else(|| UnrepresentableValue::new_at_path("is not a finite number"))
 }
 
 #[cfg(test)]

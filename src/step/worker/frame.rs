@@ -70,7 +70,7 @@ pub(crate) fn parse_u64(bytes: &[u8]) -> Option<(u64, &[u8])> {
 }
 
 /// Parses the payload of a `VALUES` frame.
-pub(crate) fn values(mut rest: &[u8]) -> Result<Vec<Value>, FrameError> {
+pub(crate) fn parse_values(mut rest: &[u8]) -> Result<Vec<Value>, FrameError> {
     let mut values = Vec::new();
     while !rest.is_empty() {
         let (length, after) = parse_u32(rest).ok_or(FrameError)?;
@@ -108,12 +108,12 @@ mod tests {
             assert_eq!(parse_frame(&bytes[..cut]), Ok(None), "{cut}");
         }
         let (kind, rest, length) = parse_frame(&bytes).expect("readable").expect("whole");
-        assert_eq!((kind, length, values(rest)), (VALUES, bytes.len(), Ok(wanted)));
+        assert_eq!((kind, length, parse_values(rest)), (VALUES, bytes.len(), Ok(wanted)));
     }
 
     #[test]
     fn a_length_beyond_all_measure_is_not_waited_for() {
         assert_eq!(parse_frame(&[0xff; 9]), Err(FrameError));
-        assert_eq!(values(&[9, 0, 0, 0, b'1']), Err(FrameError));
+        assert_eq!(parse_values(&[9, 0, 0, 0, b'1']), Err(FrameError));
     }
 }

@@ -16,7 +16,7 @@ const OWN_EXECUTABLE: &str = "/proc/self/exe";
 
 /// Returns the running program's file: the one that the system keeps open, or else the path that it
 /// was started from.
-pub(crate) fn own_program(started: Option<PathBuf>) -> Option<PathBuf> {
+pub(crate) fn find_own_program(started: Option<PathBuf>) -> Option<PathBuf> {
     let own = Path::new(OWN_EXECUTABLE);
     if own.exists() { Some(own.to_owned()) } else { started }
 }

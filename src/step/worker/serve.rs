@@ -36,7 +36,7 @@ const MAX_WRITE_BYTES: usize = 1 << 16;
 pub(crate) const NO_THREAD: u8 = 71;
 
 /// A received frame.
-type Frame = (u8, Vec<u8>);
+type ReceivedFrame = (u8, Vec<u8>);
 
 /// Serves until standard input ends. Returns the exit code of the process.
 pub fn serve_evaluations() -> u8 {
@@ -46,7 +46,7 @@ pub fn serve_evaluations() -> u8 {
     let (answers, to_write) = sync_channel(MAX_WAITING_FRAMES);
     // A reply is written immediately, whatever the next evaluation does.
     let writing = thread::Builder::new().spawn(move || write(&to_write));
-    let evaluating = thread::Builder::new().stack_size(STACK).spawn(move || answer(&to_evaluate, &answers));
+    let evaluating = thread::Builder::new().stack_size(STACK).spawn(move || answer_frames(&to_evaluate, &answers));
     if writing.is_err() || evaluating.is_err() {
         return NO_THREAD;
     }
@@ -55,7 +55,7 @@ pub fn serve_evaluations() -> u8 {
     exit(0)
 }
 
-fn read(sender: &SyncSender<Frame>) {
+fn read(sender: &SyncSender<ReceivedFrame>) {
     let mut bytes = Vec::new();
     let mut chunk = vec![0; 1 << 16];
     let mut input = io::stdin().lock();
@@ -77,7 +77,7 @@ fn read(sender: &SyncSender<Frame>) {
     }
 }
 
-fn answer(frames: &Receiver<Frame>, answers: &SyncSender<Vec<u8>>) {
+fn answer_frames(frames: &Receiver<ReceivedFrame>, answers: &SyncSender<Vec<u8>>) {
     let mut programs = Vec::new();
     let mut limited = 0;
     let mut out = Vec::new();
@@ -122,7 +122,7 @@ fn evaluate(
     let Some((program, most, memory, json)) = read() else { exit(70) };
     if *limited != memory {
         *limited = memory;
-        limit(memory);
+        limit_memory(memory);
     }
     let values = match serde_json::from_slice(json) {
         Ok(input) => program.run_at_most(input, most).map_err(|error| error.to_string()),
@@ -136,7 +136,7 @@ fn evaluate(
 
 /// Limits the memory of the process for values; it ends if it requests more.
 #[cfg(unix)]
-fn limit(memory: u64) {
+fn limit_memory(memory: u64) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let data = memory.saturating_add(BASE_MEMORY);
     for (resource, most) in [(Resource::Data, data), (Resource::As, data.saturating_add(RESERVED_ADDRESS_SPACE))] {
@@ -148,7 +148,7 @@ fn limit(memory: u64) {
 }
 
 #[cfg(not(unix))]
-fn limit(_: u64) {}
+fn limit_memory(_: u64) {}
 
 /// Disables core dumps, so that a process that ends for lack of memory leaves no record on the
 /// disk.

@@ -18,9 +18,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::machine::MachineError;
-use crate::port::evaluator::{Bounds, Evaluation, EvaluationError};
+use crate::port::evaluator::{Evaluation, EvaluationBounds, EvaluationError};
 use crate::step::worker::frame::{
-    EVALUATION, EXPRESSION, FAILURE, READY, VALUES, parse_frame, put_frame, put_json, values,
+    EVALUATION, EXPRESSION, FAILURE, READY, VALUES, parse_frame, parse_values, put_frame, put_json,
 };
 use crate::step::worker::launch::start;
 use crate::step::worker::serve::NO_THREAD;
@@ -52,11 +52,11 @@ pub(crate) enum WorkerEnd {
     /// The first pending request used too much time or memory; holds the message.
     Rejected(String),
     /// Another process ended the worker; holds the message for the case that it happens again.
-    Gone(String),
+    Killed(String),
     /// The worker ended with this many requests in flight; any of them may be the cause.
-    Suspected(usize),
+    Crashed(usize),
     /// The machine refused a resource.
-    Refused(MachineError),
+    MachineRefused(MachineError),
 }
 
 /// A running worker.
@@ -131,7 +131,7 @@ impl WorkerSession {
     }
 
     /// Processes requests, in order, until there are no more or the worker ends.
-    pub(crate) async fn exchange(
+    pub(crate) async fn exchange_requests(
         mut self,
         waiting: &mut VecDeque<WorkerRequest>,
         more: &mut mpsc::UnboundedReceiver<WorkerRequest>,
@@ -148,7 +148,7 @@ impl WorkerSession {
             let spent = Duration::from_millis(clock.monotonic_ms().saturating_sub(since));
             let left = bounds.map_or(Duration::MAX, |bounds| bounds.time.saturating_sub(spent));
             if let Some(bounds) = bounds.filter(|_| left.is_zero()) {
-                return WorkerEnd::Rejected(timeout_message(bounds.time));
+                return WorkerEnd::Rejected(describe_timeout(bounds.time));
             }
             let rest = self.unwritten.get(self.written..).unwrap_or_default();
             tokio::select! {
@@ -221,7 +221,7 @@ impl WorkerSession {
         let mut at = 0;
         while let Some((kind, rest, length)) = parse_frame(self.unread.get(at..).unwrap_or_default()).map_err(|_| ())? {
             let reply = match kind {
-                VALUES => Ok(values(rest).map_err(|_| ())?),
+                VALUES => Ok(parse_values(rest).map_err(|_| ())?),
                 FAILURE => Err(EvaluationError::Rejected(String::from_utf8_lossy(rest).into_owned())),
                 _ => return Err(()),
             };
@@ -245,11 +245,11 @@ impl WorkerSession {
         (status, String::from_utf8_lossy(&stderr_text).into_owned())
     }
 
-    async fn end(mut self, bounds: Option<Bounds>) -> WorkerEnd {
+    async fn end(mut self, bounds: Option<EvaluationBounds>) -> WorkerEnd {
         let (status, stderr_text) = self.wait_for_end().await;
         // Replies that were ready may have been lost with it.
         if self.sent > 1 {
-            return WorkerEnd::Suspected(self.sent);
+            return WorkerEnd::Crashed(self.sent);
         }
         let memory = bounds.unwrap_or_default().memory >> 20;
         if stderr_text.contains("overflowed its stack") {
@@ -261,20 +261,22 @@ impl WorkerSession {
             ));
         }
         if status.is_some_and(|status| status.code() == Some(NO_THREAD.into())) {
-            return WorkerEnd::Refused(MachineError::resource("the process that evaluates jq gets no thread"));
+            return WorkerEnd::MachineRefused(MachineError::resource("the process that evaluates jq gets no thread"));
         }
         let how = status.map_or_else(String::new, |status| format!(" ({status})"));
-        WorkerEnd::Gone(format!("the process that evaluates it was ended{how}, as a system does that is out of memory"))
+        WorkerEnd::Killed(format!(
+            "the process that evaluates it was ended{how}, as a system does that is out of memory"
+        ))
     }
 }
 
-fn timeout_message(time: Duration) -> String {
+fn describe_timeout(time: Duration) -> String {
     format!(
         "it was stopped after {}: correct the expression if it never ends, or set a longer `timeout`",
-        describe(time)
+        describe_time(time)
     )
 }
 
-fn describe(time: Duration) -> String {
+fn describe_time(time: Duration) -> String {
     if time.subsec_millis() == 0 { format!("{} s", time.as_secs()) } else { format!("{} ms", time.as_millis()) }
 }

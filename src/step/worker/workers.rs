@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Clock;
 use crate::machine::MachineError;
 use crate::port::evaluator::{Evaluation, EvaluationError, Evaluator};
-use crate::step::worker::launch::own_program;
+use crate::step::worker::launch::find_own_program;
 use crate::step::worker::session::{WorkerEnd, WorkerRequest, WorkerResult, WorkerSession};
 
 /// How often an evaluation is tried if another process ends its worker.
@@ -42,7 +42,7 @@ impl Workers {
     /// must call `step::worker::serve` if the first argument is the word of a worker. Must be
     /// called within a runtime.
     pub fn from_own_program(started: Option<PathBuf>, clock: Arc<dyn Clock>) -> Self {
-        Self::with_program(own_program(started), clock)
+        Self::with_program(find_own_program(started), clock)
     }
 
     /// Creates workers that run `program`; no evaluation succeeds if it is `None`. Must be called
@@ -56,7 +56,8 @@ impl Workers {
         let to = requests.get_or_insert_with(|| {
             let (to, from) = mpsc::unbounded_channel();
             let (program, clock) = (self.program.clone(), Arc::clone(&self.clock));
-            self.runtime.spawn(Driver { program, clock, from, waiting: VecDeque::new(), alone: 0 }.drive());
+            self.runtime
+                .spawn(WorkerDriver { program, clock, from, waiting: VecDeque::new(), alone: 0 }.drive_workers());
             to
         });
         // If the runtime is shutting down, no reply comes. The dropped request reports that to the
@@ -78,7 +79,7 @@ impl Evaluator for Workers {
 }
 
 /// Keeps a worker as long as there are requests.
-struct Driver {
+struct WorkerDriver {
     program: Option<PathBuf>,
     clock: Arc<dyn Clock>,
     from: mpsc::UnboundedReceiver<WorkerRequest>,
@@ -87,8 +88,8 @@ struct Driver {
     alone: usize,
 }
 
-impl Driver {
-    async fn drive(mut self) {
+impl WorkerDriver {
+    async fn drive_workers(mut self) {
         loop {
             if self.waiting.is_empty() {
                 let Some(request) = self.from.recv().await else { return };
@@ -103,12 +104,12 @@ impl Driver {
                     }
                 };
             self.alone = 0;
-            match session.exchange(&mut self.waiting, &mut self.from, self.clock.as_ref()).await {
+            match session.exchange_requests(&mut self.waiting, &mut self.from, self.clock.as_ref()).await {
                 WorkerEnd::Done => return,
                 WorkerEnd::Rejected(why) => self.reject_first(why),
-                WorkerEnd::Gone(why) => self.retry_first(why),
-                WorkerEnd::Suspected(requests) => self.alone = requests,
-                WorkerEnd::Refused(machine_error) => self.refuse_all(&machine_error),
+                WorkerEnd::Killed(why) => self.retry_first(why),
+                WorkerEnd::Crashed(requests) => self.alone = requests,
+                WorkerEnd::MachineRefused(machine_error) => self.refuse_all(&machine_error),
             }
         }
     }

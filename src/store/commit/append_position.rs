@@ -41,7 +41,7 @@ impl AppendPosition {
     /// Moves the position below `row`, in which another read found a key. No new row goes there or
     /// above it.
     #[must_use]
-    pub fn below_row(self, row: u32) -> Self {
+    pub fn move_below(self, row: u32) -> Self {
         let blank = self.blank.saturating_sub(row.saturating_sub(self.last));
         Self { last: self.last.max(row), blank, ..self }
     }
@@ -54,14 +54,14 @@ impl AppendPosition {
 }
 
 /// Groups neighbouring columns into ranges.
-pub fn blocks(columns: &[usize]) -> Vec<Range<usize>> {
+pub fn group_columns(columns: &[usize]) -> Vec<Range<usize>> {
     let runs = columns.chunk_by(|a, b| a + 1 == *b);
     runs.filter_map(|run| Some(*run.first()?..run.last()? + 1)).collect()
 }
 
 /// Returns the other columns of a grid, as ranges.
-pub fn other_columns(own: &[usize], width: usize) -> Vec<Range<usize>> {
-    blocks(&(0..width).filter(|at| own.binary_search(at).is_err()).collect::<Vec<_>>())
+pub fn find_other_columns(own: &[usize], width: usize) -> Vec<Range<usize>> {
+    group_columns(&(0..width).filter(|at| own.binary_search(at).is_err()).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -94,9 +94,9 @@ mod tests {
     #[test]
     fn a_row_in_which_a_key_is_known_to_be_is_not_filled() {
         let below = AppendPosition { last: 3, blank: 5, inserts: false };
-        assert_eq!(below.below_row(2), below);
-        assert_eq!(below.below_row(5), AppendPosition { last: 5, blank: 3, inserts: false });
-        assert_eq!(below.below_row(50).blank, 0);
+        assert_eq!(below.move_below(2), below);
+        assert_eq!(below.move_below(5), AppendPosition { last: 5, blank: 3, inserts: false });
+        assert_eq!(below.move_below(50).blank, 0);
     }
 
     #[test]
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn other_columns_are_returned_as_runs() {
-        assert_eq!(other_columns(&[0, 1, 4], 7), [2..4, 5..7]);
-        assert!(other_columns(&[0, 1], 2).is_empty());
+        assert_eq!(find_other_columns(&[0, 1, 4], 7), [2..4, 5..7]);
+        assert!(find_other_columns(&[0, 1], 2).is_empty());
     }
 }

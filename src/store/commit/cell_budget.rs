@@ -45,7 +45,7 @@ impl CellBudget {
     }
 
     /// The number of cells of all tabs.
-    pub fn cells(&self) -> u64 {
+    pub fn count_cells(&self) -> u64 {
         self.grids.values().map(|grid| grid.rows.saturating_mul(grid.columns)).sum()
     }
 
@@ -53,10 +53,10 @@ impl CellBudget {
     /// because the limit holds at every step; `None` if no request adds cells.
     pub fn apply(&mut self, requests: &[Request]) -> Option<u64> {
         let mut most = None;
-        let mut cells = self.cells();
+        let mut cells = self.count_cells();
         for request in requests {
             self.apply_one(request);
-            let now = self.cells_after(request, cells);
+            let now = self.count_cells_after(request, cells);
             if now > cells {
                 most = most.max(Some(now));
             }
@@ -66,7 +66,7 @@ impl CellBudget {
     }
 
     /// Counts again only after requests that change grids.
-    fn cells_after(&self, request: &Request, before: u64) -> u64 {
+    fn count_cells_after(&self, request: &Request, before: u64) -> u64 {
         match request {
             Request::AddSheet { .. }
             | Request::DeleteSheet { .. }
@@ -74,7 +74,7 @@ impl CellBudget {
             | Request::InsertDimension { .. }
             | Request::DeleteDimension { .. }
             | Request::AppendDimension { .. }
-            | Request::UpdateSheetProperties { .. } => self.cells(),
+            | Request::UpdateSheetProperties { .. } => self.count_cells(),
             _ => before,
         }
     }
@@ -94,22 +94,22 @@ impl CellBudget {
                 self.grids.remove(sheet_id);
             }
             Request::AppendCells { sheet_id, rows, .. } => {
-                self.change(*sheet_id, |grid| grid.append(rows.len() as u64));
+                self.change_grid(*sheet_id, |grid| grid.append(rows.len() as u64));
             }
             Request::InsertDimension { range, .. } => {
                 let count = u64::from(range.end_index.saturating_sub(range.start_index));
-                self.change(range.sheet_id, |grid| grid.widen(range.dimension, count));
+                self.change_grid(range.sheet_id, |grid| grid.widen_grid(range.dimension, count));
             }
             Request::DeleteDimension { range } => {
                 let count = u64::from(range.end_index.saturating_sub(range.start_index));
-                self.change(range.sheet_id, |grid| grid.narrow(range.dimension, count));
+                self.change_grid(range.sheet_id, |grid| grid.narrow_grid(range.dimension, count));
             }
             Request::AppendDimension { sheet_id, dimension, length } => {
-                self.change(*sheet_id, |grid| grid.widen(*dimension, u64::from(*length)));
+                self.change_grid(*sheet_id, |grid| grid.widen_grid(*dimension, u64::from(*length)));
             }
             Request::UpdateSheetProperties { properties, .. } => {
                 let (Some(id), Some(size)) = (properties.sheet_id, &properties.grid_properties) else { return };
-                self.change(id, |grid| {
+                self.change_grid(id, |grid| {
                     grid.rows = size.row_count.map_or(grid.rows, u64::from);
                     grid.columns = size.column_count.map_or(grid.columns, u64::from);
                     grid.blank = grid.blank.min(grid.rows);
@@ -119,7 +119,7 @@ impl CellBudget {
         }
     }
 
-    fn change(&mut self, tab: i32, how: impl FnOnce(&mut GridSize)) {
+    fn change_grid(&mut self, tab: i32, how: impl FnOnce(&mut GridSize)) {
         if let Some(grid) = self.grids.get_mut(&tab) {
             how(grid);
         }
@@ -128,7 +128,7 @@ impl CellBudget {
 
 impl GridSize {
     /// Deleted rows may include blank rows at the end. The count assumes they do.
-    fn narrow(&mut self, dimension: Dimension, count: u64) {
+    fn narrow_grid(&mut self, dimension: Dimension, count: u64) {
         match dimension {
             Dimension::Rows => {
                 self.rows = self.rows.saturating_sub(count);
@@ -143,7 +143,7 @@ impl GridSize {
         self.blank = self.blank.saturating_sub(rows);
     }
 
-    fn widen(&mut self, dimension: Dimension, count: u64) {
+    fn widen_grid(&mut self, dimension: Dimension, count: u64) {
         let side = match dimension {
             Dimension::Rows => &mut self.rows,
             Dimension::Columns => &mut self.columns,
@@ -196,7 +196,7 @@ mod tests {
     fn a_tab_that_moves_needs_room_for_both_while_it_does() {
         let mut budget = budget();
         assert_eq!(budget.apply(&[added(2), Request::DeleteSheet { sheet_id: 1 }]), Some(400 + 64 * 26));
-        assert_eq!(budget.cells(), 64 * 26);
+        assert_eq!(budget.count_cells(), 64 * 26);
         assert_eq!(budget.apply(&[Request::DeleteSheet { sheet_id: 2 }]), None);
     }
 }

@@ -31,7 +31,7 @@ use crate::store::commit::row_plan::Scratch;
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::tabs::cells::VALUE;
 use crate::store::tabs::parse;
-use crate::store::tabs::requests::{copied_rows, index, put, resized, rows_of};
+use crate::store::tabs::requests::{convert_index, copy_rows, make_row_range, put, resize_grid};
 use crate::store::tabs::schema::Tabs;
 
 /// Scratch columns before the copied cells.
@@ -57,14 +57,14 @@ pub struct DeletedRows(HashMap<TabKind, Vec<u32>>);
 
 impl DeletedRows {
     /// Adjusts a row number for the rows deleted above it since it was read.
-    fn current(&self, removal: RowDeletion) -> RowDeletion {
+    fn adjust_row(&self, removal: RowDeletion) -> RowDeletion {
         let above =
             self.0.get(&removal.role).map_or(0, |deleted_rows| deleted_rows.partition_point(|row| *row < removal.row));
-        RowDeletion { row: removal.row.saturating_sub(index(above)), ..removal }
+        RowDeletion { row: removal.row.saturating_sub(convert_index(above)), ..removal }
     }
 
     /// Records the rows that an applied batch deleted.
-    pub fn extend(&mut self, seen: &[RowDeletion]) {
+    pub fn add_deleted(&mut self, seen: &[RowDeletion]) {
         for removal in seen {
             self.0.entry(removal.role).or_default().push(removal.row);
         }
@@ -91,54 +91,56 @@ impl RowDeletionBatch {
         let mut seen = removals;
         seen.sort_unstable_by_key(|removal| (removal.role, removal.row));
         seen.dedup_by_key(|removal| (removal.role, removal.row));
-        let rows: Vec<_> = seen.iter().map(|removal| deleted_rows.current(*removal)).collect();
+        let rows: Vec<_> = seen.iter().map(|removal| deleted_rows.adjust_row(*removal)).collect();
         let widths =
             rows.iter().filter_map(|removal| tabs.tab(removal.role)).map(|tab| tab.width.max(tab.header.len()));
-        let columns = index(widths.max()?) + EXTRA_COLUMNS + MARGIN;
+        let columns = convert_index(widths.max()?) + EXTRA_COLUMNS + MARGIN;
         Some(Self { head, seen, rows, columns })
     }
 
     /// The size of the state tab while it keeps the deleted rows.
-    pub fn scratch(&self, tab: i32) -> Scratch {
-        Scratch { tab, rows: FIRST + index(self.rows.len()), columns: self.columns, margin: MARGIN }
+    pub fn measure_scratch(&self, tab: i32) -> Scratch {
+        Scratch { tab, rows: FIRST + convert_index(self.rows.len()), columns: self.columns, margin: MARGIN }
     }
 
     /// Returns the requests: grid size, undo-log header, copies, and then the deletions.
     /// `state_tab` has the state once the batch is applied.
-    pub fn requests(&self, tabs: &Tabs, state_tab: i32) -> Vec<Request> {
-        let scratch = self.scratch(state_tab);
-        let mut out = vec![resized(scratch.tab, scratch.rows, scratch.columns)];
+    pub fn make_requests(&self, tabs: &Tabs, state_tab: i32) -> Vec<Request> {
+        let scratch = self.measure_scratch(state_tab);
+        let mut out = vec![resize_grid(scratch.tab, scratch.rows, scratch.columns)];
         let about = [SCRATCH_TAG.to_owned(), self.head.to_string(), self.rows.len().to_string()];
-        out.push(put(state_tab, STATE_ROWS, 0, vec![texts(&about)], VALUE));
+        out.push(put(state_tab, STATE_ROWS, 0, vec![encode_texts(&about)], VALUE));
         let expectations = self.rows.iter().map(|removal| {
             let mark = removal.mark.map_or(BLANK.to_owned(), |mark| format!("{mark:016x}"));
-            texts(&[removal.role.as_str().to_owned(), mark])
+            encode_texts(&[removal.role.as_str().to_owned(), mark])
         });
         out.push(put(state_tab, FIRST, 0, expectations.collect(), VALUE));
         for (header, role) in (HEADERS..).zip(TabKind::ALL) {
             let involved = self.rows.iter().any(|removal| removal.role == role);
             let tab = tabs.tab(role).filter(|_| involved);
-            out.extend(tab.map(|tab| copied_rows((tab.id, &(0..1)), (state_tab, header, MARGIN), PasteType::Values)));
+            out.extend(tab.map(|tab| copy_rows((tab.id, &(0..1)), (state_tab, header, MARGIN), PasteType::Values)));
         }
         let run = |(at, run): (usize, &[RowDeletion])| {
             let first = run.first()?;
             let from = first.row.saturating_sub(1);
-            Some((FIRST + index(at), tabs.tab(first.role)?.id, from..from + index(run.len())))
+            Some((FIRST + convert_index(at), tabs.tab(first.role)?.id, from..from + convert_index(run.len())))
         };
-        let runs: Vec<_> = self.runs().filter_map(run).collect();
+        let runs: Vec<_> = self.group_neighbouring_rows().filter_map(run).collect();
         // Values only: a formula would have another meaning there.
         out.extend(
-            runs.iter().map(|(at, tab, rows)| copied_rows((*tab, rows), (state_tab, *at, MARGIN), PasteType::Values)),
+            runs.iter().map(|(at, tab, rows)| copy_rows((*tab, rows), (state_tab, *at, MARGIN), PasteType::Values)),
         );
         // From the bottom up, so that rows above keep their positions.
         out.extend(
-            runs.iter().rev().map(|(_, tab, rows)| Request::DeleteDimension { range: rows_of(*tab, rows.clone()) }),
+            runs.iter()
+                .rev()
+                .map(|(_, tab, rows)| Request::DeleteDimension { range: make_row_range(*tab, rows.clone()) }),
         );
         out
     }
 
     /// Groups neighbouring rows of a tab, each group with the index of its first row.
-    fn runs(&self) -> impl Iterator<Item = (usize, &[RowDeletion])> {
+    fn group_neighbouring_rows(&self) -> impl Iterator<Item = (usize, &[RowDeletion])> {
         let mut at = 0;
         self.rows.chunk_by(|a, b| a.role == b.role && a.row + 1 == b.row).map(move |run| {
             at += run.len();
@@ -147,8 +149,8 @@ impl RowDeletionBatch {
     }
 
     /// The range of the undo log, on the state tab with this title.
-    pub fn range(&self, title: &str) -> String {
-        parse::rows_range(title, STATE_ROWS + 1, FIRST + index(self.rows.len()), self.columns as usize)
+    pub fn make_range(&self, title: &str) -> String {
+        parse::make_rows_range(title, STATE_ROWS + 1, FIRST + convert_index(self.rows.len()), self.columns as usize)
     }
 
     /// The number of rows that it deletes.
@@ -157,7 +159,7 @@ impl RowDeletionBatch {
     }
 
     /// The deleted rows, with row numbers as read.
-    pub fn seen(&self) -> &[RowDeletion] {
+    pub fn deleted_rows(&self) -> &[RowDeletion] {
         &self.seen
     }
 
@@ -167,7 +169,7 @@ impl RowDeletionBatch {
     }
 }
 
-fn texts(texts: &[String]) -> cell::CellRow {
+fn encode_texts(texts: &[String]) -> cell::CellRow {
     texts.iter().map(|text| cell::CellData::text(text.as_str())).collect::<Vec<_>>().into()
 }
 

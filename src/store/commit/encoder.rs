@@ -11,8 +11,8 @@ use crate::grid::Cell;
 use crate::ledger::commit::changes::{Commit, CommitPart, ItemResult};
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::failure::Failure;
-use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS, failure_row, processed_row, run_row};
-use crate::ledger::state::state_codec::state_pairs;
+use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS, encode_failure_row, encode_processed_row, run_row};
+use crate::ledger::state::state_codec::encode_state;
 use crate::sheets_client::types::cell::{self, CellFormat, NumberKind};
 use crate::sheets_client::types::request_objects::{Dimension, GridProperties, GridRange, SheetProperties};
 use crate::sheets_client::types::requests::Request;
@@ -21,13 +21,13 @@ use crate::store::commit::jobs_row;
 use crate::store::commit::own_columns::{self, OwnColumns};
 use crate::store::commit::restore::PendingRestores;
 use crate::store::commit::row_plan::RowContext;
-use crate::store::commit::row_writer::{RowRequests, encode_rows, without_scratch};
+use crate::store::commit::row_writer::{RowRequests, encode_rows, remove_scratch};
 use crate::store::guard::guard_kind::GuardSupport;
-use crate::store::guard::head_guard::{BatchStep, STATE_ROWS, failures_title, processed_title};
-use crate::store::tabs::cells::{VALUE, VALUE_AND_FORMAT, VALUE_AND_NUMBER, row_of_cells, to_cell_data};
-use crate::store::tabs::requests::{index, put};
+use crate::store::guard::head_guard::{BatchStep, STATE_ROWS, name_failures_tab, name_processed_tab};
+use crate::store::tabs::cells::{VALUE, VALUE_AND_FORMAT, VALUE_AND_NUMBER, build_cell_row, to_cell_data};
+use crate::store::tabs::requests::{convert_index, put};
 use crate::store::tabs::schema::{
-    FIRST_ROWS, JobsTab, RUNS_TITLE, StoreMetadata, Tab, Tabs, derived_jobs_id, derived_tab_id,
+    FIRST_ROWS, JobsTab, RUNS_TITLE, StoreMetadata, Tab, Tabs, derive_jobs_id, derive_tab_id,
 };
 
 /// The requests of a batch, and the tabs after it.
@@ -122,23 +122,23 @@ impl BatchEncoder<'_> {
     fn plan_tables(&mut self, recreates_tabs: bool) {
         let (to, job) = (self.commit.to, &self.commit.state.job);
         let made = |role, title: String, header: &[&str]| Tab {
-            id: derived_tab_id(to, role),
+            id: derive_tab_id(to, role),
             title,
             header: header.iter().map(|&text| text.to_owned()).collect(),
             ..Tab::default()
         };
         if self.commit.from.is_none() {
-            self.tabs.processed = Some(made(TabKind::Processed, processed_title(job), &PROCESSED));
-            self.tabs.failures = Some(made(TabKind::Failures, failures_title(job), &FAILURES));
+            self.tabs.processed = Some(made(TabKind::Processed, name_processed_tab(job), &PROCESSED));
+            self.tabs.failures = Some(made(TabKind::Failures, name_failures_tab(job), &FAILURES));
             self.tabs.runs.get_or_insert_with(|| made(TabKind::Runs, RUNS_TITLE.to_owned(), &RUNS));
         }
         if recreates_tabs && self.commit.from.is_some() {
             let (failures, runs) = (&mut self.tabs.failures, &mut self.tabs.runs);
-            failures.get_or_insert_with(|| made(TabKind::Failures, failures_title(job), &FAILURES));
+            failures.get_or_insert_with(|| made(TabKind::Failures, name_failures_tab(job), &FAILURES));
             runs.get_or_insert_with(|| made(TabKind::Runs, RUNS_TITLE.to_owned(), &RUNS));
         }
         match &self.jobs {
-            JobsTab::Missing { .. } => self.tabs.jobs = JobsTab::Complete(derived_jobs_id(to)),
+            JobsTab::Missing { .. } => self.tabs.jobs = JobsTab::Complete(derive_jobs_id(to)),
             JobsTab::WithoutRow { tab, .. } => self.tabs.jobs = JobsTab::Complete(tab.id),
             JobsTab::Unused(_) | JobsTab::Complete(_) => {}
         }
@@ -156,14 +156,14 @@ impl BatchEncoder<'_> {
             BatchStep::MakeTabs => return self.create_job_tabs(),
             BatchStep::Changes => return self.push_changes(),
             BatchStep::WriteState { tab } => Some(write_state(*tab, self.commit, store_metadata)),
-            other => other.request(),
+            other => other.make_request(),
         };
         let Some(request) = request else { return };
         self.out.push((CommitPart::Guard, request));
     }
 
     fn create_job_tabs(&mut self) {
-        let runs_made = self.tabs.runs.clone().filter(|tab| tab.id == derived_tab_id(self.commit.to, TabKind::Runs));
+        let runs_made = self.tabs.runs.clone().filter(|tab| tab.id == derive_tab_id(self.commit.to, TabKind::Runs));
         let tabs = [self.tabs.processed.clone(), self.tabs.failures.clone(), runs_made];
         for tab in tabs.into_iter().flatten() {
             self.create_tab(&tab, false);
@@ -184,7 +184,7 @@ impl BatchEncoder<'_> {
             self.out.push((CommitPart::Layout, Request::AddSheet { properties }));
         } else if self.missing_columns > 0 {
             // A user's tab may be narrower than its rows will be.
-            let length = index(self.missing_columns);
+            let length = convert_index(self.missing_columns);
             let wider = Request::AppendDimension { sheet_id: tab.id, dimension: Dimension::Columns, length };
             self.out.push((CommitPart::Layout, wider));
         }
@@ -198,7 +198,7 @@ impl BatchEncoder<'_> {
 
     /// Recreates missing machine tabs, empty.
     fn recreate_tabs(&mut self) {
-        let made = |tab: &Tab, role| tab.id == derived_tab_id(self.commit.to, role);
+        let made = |tab: &Tab, role| tab.id == derive_tab_id(self.commit.to, role);
         let failures = self.tabs.failures.clone().filter(|tab| made(tab, TabKind::Failures));
         let runs = self.tabs.runs.clone().filter(|tab| made(tab, TabKind::Runs));
         for tab in failures.into_iter().chain(runs).filter(|_| self.commit.from.is_some()) {
@@ -213,8 +213,10 @@ impl BatchEncoder<'_> {
             self.create_tab(&tab, self.has_data_tab);
         }
         // Before the state tab shrinks and drops these rows.
-        let pending_restores =
-            self.pending_restores.map(|pending_restores| pending_restores.requests(&self.tabs)).unwrap_or_default();
+        let pending_restores = self
+            .pending_restores
+            .map(|pending_restores| pending_restores.make_requests(&self.tabs))
+            .unwrap_or_default();
         self.out.extend(pending_restores.into_iter().map(|request| (CommitPart::Layout, request)));
         self.push_columns();
         self.push_data();
@@ -228,14 +230,14 @@ impl BatchEncoder<'_> {
     /// Adds to Runs what the formulas of Jobs read, in the batch that makes Jobs: only one job can.
     fn push_runs_columns(&mut self) {
         let (JobsTab::Missing { .. }, Some(runs)) = (&self.jobs, &mut self.tabs.runs) else { return };
-        let requests = jobs_row::added_columns(runs);
+        let requests = jobs_row::add_runs_columns(runs);
         self.push_view(requests);
     }
 
     fn push_jobs(&mut self) {
-        let (id, job) = (derived_jobs_id(self.commit.to), &self.commit.state.job);
+        let (id, job) = (derive_jobs_id(self.commit.to), &self.commit.state.job);
         let Some(runs) = &self.tabs.runs else { return };
-        let requests = jobs_row::requests(&self.jobs, id, job, runs);
+        let requests = jobs_row::make_requests(&self.jobs, id, job, runs);
         self.push_view(requests);
     }
 
@@ -262,24 +264,24 @@ impl BatchEncoder<'_> {
         self.out.append(&mut rows.requests);
         let left = self.row_context.scratch.filter(|scratch| scratch.tab == state_tab);
         if left.is_some() && rows.undo_log.is_none() {
-            self.out.push((CommitPart::Content, without_scratch(state_tab)));
+            self.out.push((CommitPart::Content, remove_scratch(state_tab)));
         }
         self.rows = rows;
     }
 
     fn push_deletion(&mut self) {
         let (Some(deletion), Some(state_tab)) = (&self.deletion, self.state_tab) else { return };
-        let requests = deletion.requests(&self.tabs, state_tab);
-        self.rows.scratch = Some(deletion.scratch(state_tab));
+        let requests = deletion.make_requests(&self.tabs, state_tab);
+        self.rows.scratch = Some(deletion.measure_scratch(state_tab));
         // If a tab has changed, the caller reads again: no row is to blame.
         self.out.extend(requests.into_iter().map(|request| (CommitPart::Layout, request)));
     }
 
     fn push_processed(&mut self) {
         let Some(tab) = self.tabs.processed.clone() else { return };
-        let rows = self.commit.processed().map(|(key, version, word, run)| {
-            let cells = processed_row(key, version, word, &run).map(Cell::text);
-            row_by_header(&tab, &PROCESSED, &cells, &["key", "version"])
+        let rows = self.commit.processed_entries().map(|(key, version, word, run)| {
+            let cells = encode_processed_row(key, version, word, &run).map(Cell::text);
+            encode_row_by_header(&tab, &PROCESSED, &cells, &["key", "version"])
         });
         let rows = rows.collect();
         self.push_rows(tab.id, rows, VALUE_AND_NUMBER);
@@ -288,16 +290,22 @@ impl BatchEncoder<'_> {
     fn push_failures(&mut self) {
         let Some(tab) = self.tabs.failures.clone() else { return };
         let failures = self.commit.changes.settled.iter().filter_map(ItemResult::failure);
-        let row =
-            |failure: &Failure| row_by_header(&tab, &FAILURES, &failure_row(failure), &["key", "version", "payload"]);
+        let row = |failure: &Failure| {
+            encode_row_by_header(&tab, &FAILURES, &encode_failure_row(failure), &["key", "version", "payload"])
+        };
         let rows = failures.map(row).collect();
         self.push_rows(tab.id, rows, VALUE_AND_NUMBER);
     }
 
     fn push_runs(&mut self) {
         let Some(tab) = self.tabs.runs.clone() else { return };
-        let rows =
-            self.commit.changes.runs.iter().map(|run| row_by_header(&tab, &RUNS, &run_row(run), &["run"])).collect();
+        let rows = self
+            .commit
+            .changes
+            .runs
+            .iter()
+            .map(|run| encode_row_by_header(&tab, &RUNS, &run_row(run), &["run"]))
+            .collect();
         self.push_rows(tab.id, rows, VALUE_AND_NUMBER);
     }
 
@@ -310,18 +318,18 @@ impl BatchEncoder<'_> {
 
 /// Encodes a row of a machine tab. Each cell goes to the column of its header, wherever users moved
 /// it.
-fn row_by_header(tab: &Tab, columns: &[&str], cells: &[Cell], as_text: &[&str]) -> cell::CellRow {
+fn encode_row_by_header(tab: &Tab, columns: &[&str], cells: &[Cell], as_text: &[&str]) -> cell::CellRow {
     let placed = columns.iter().zip(cells).filter_map(|(column, cell)| {
         let format = as_text.contains(column).then_some(NumberKind::Text);
         tab.position(column).map(|at| (at, to_cell_data(cell, format)))
     });
-    row_of_cells(placed)
+    build_cell_row(placed)
 }
 
 /// Encodes the state over its full area, so that nothing of an older state remains.
 fn write_state(tab: i32, commit: &Commit, store_metadata: &StoreMetadata) -> Request {
     let title = ("sheetkeep keeps this job's state here".to_owned(), "whoever edits this tab stops the job".to_owned());
-    let pairs = std::iter::once(title).chain(state_pairs(&commit.state)).chain(store_metadata.pairs());
+    let pairs = std::iter::once(title).chain(encode_state(&commit.state)).chain(store_metadata.pairs());
     let text = |text: String| if text.is_empty() { cell::CellData::blank() } else { cell::CellData::text(text) };
     let rows = pairs.map(|(name, value)| vec![text(name), text(value)].into()).collect();
     let range = GridRange {

@@ -14,10 +14,10 @@ use crate::sheets_client::types::request_objects::{
     FormatRule, GridProperties, GridRange, RgbColor, SheetProperties, SpreadsheetProperties,
 };
 use crate::sheets_client::types::requests::Request;
-use crate::store::tabs::cells::{VALUE_AND_FORMAT, VALUE_AND_NUMBER, number_kind, row_of_cells};
+use crate::store::tabs::cells::{VALUE_AND_FORMAT, VALUE_AND_NUMBER, build_cell_row, convert_figure};
 use crate::store::tabs::jobs::{JOBS, JOBS_TITLE};
 use crate::store::tabs::jobs_formulas::{RowFormulas, ShownFormula};
-use crate::store::tabs::requests::{header_after_last, index, put, room_after_header};
+use crate::store::tabs::requests::{convert_index, make_room_after_header, put, write_header_after_last};
 use crate::store::tabs::schema::{FIRST_ROWS, JobsTab, Tab};
 
 /// The `fields` mask of the appended row.
@@ -26,12 +26,12 @@ const ROW_FIELDS: &str = "userEnteredValue,userEnteredFormat.numberFormat,dataVa
 const RED: RgbColor = RgbColor { red: 0.96, green: 0.78, blue: 0.76 };
 
 /// Returns the requests that add to Runs the columns that it lacks, and records them in `runs`.
-pub fn added_columns(runs: &mut Tab) -> Vec<Request> {
+pub fn add_runs_columns(runs: &mut Tab) -> Vec<Request> {
     let missing: Vec<&str> = RUNS.into_iter().filter(|name| runs.position(name).is_none()).collect();
     if missing.is_empty() {
         return Vec::new();
     }
-    let requests = vec![room_after_header(runs, missing.len()), header_after_last(runs, &missing)];
+    let requests = vec![make_room_after_header(runs, missing.len()), write_header_after_last(runs, &missing)];
     runs.header.extend(missing.iter().map(|&name| name.to_owned()));
     runs.width += missing.len();
     requests
@@ -39,27 +39,27 @@ pub fn added_columns(runs: &mut Tab) -> Vec<Request> {
 
 /// Returns the requests that complete the tab: they make it with this id if it is missing, and
 /// append the job's row.
-pub fn requests(jobs: &JobsTab, new_id: i32, job: &str, runs: &Tab) -> Vec<Request> {
+pub fn make_requests(jobs: &JobsTab, new_id: i32, job: &str, runs: &Tab) -> Vec<Request> {
     match jobs {
         JobsTab::Unused(_) | JobsTab::Complete(_) => Vec::new(),
-        JobsTab::WithoutRow { tab, owner } => vec![appended_row(tab, runs, job, owner.as_deref())],
+        JobsTab::WithoutRow { tab, owner } => vec![append_row(tab, runs, job, owner.as_deref())],
         JobsTab::Missing { recalculates, owner } => {
             let header = JOBS.map(str::to_owned).to_vec();
             let tab = Tab { id: new_id, title: JOBS_TITLE.to_owned(), header, ..Tab::default() };
-            let mut requests = made_tab(&tab);
+            let mut requests = make_tab(&tab);
             if *recalculates {
                 let properties = SpreadsheetProperties { auto_recalc: "HOUR" };
                 requests.push(Request::UpdateSpreadsheetProperties { properties, fields: "autoRecalc".into() });
             }
-            requests.push(appended_row(&tab, runs, job, owner.as_deref()));
+            requests.push(append_row(&tab, runs, job, owner.as_deref()));
             requests
         }
     }
 }
 
 /// Makes the tab with its header and the colour of overdue jobs.
-fn made_tab(tab: &Tab) -> Vec<Request> {
-    let columns = index(tab.header.len());
+fn make_tab(tab: &Tab) -> Vec<Request> {
+    let columns = convert_index(tab.header.len());
     let grid = GridProperties { row_count: Some(FIRST_ROWS), column_count: Some(columns), frozen_row_count: Some(1) };
     let properties = SheetProperties {
         sheet_id: Some(tab.id),
@@ -74,35 +74,35 @@ fn made_tab(tab: &Tab) -> Vec<Request> {
         let range = GridRange {
             sheet_id: tab.id,
             start_row_index: Some(1),
-            start_column_index: Some(index(at)),
-            end_column_index: Some(index(at + 1)),
+            start_column_index: Some(convert_index(at)),
+            end_column_index: Some(convert_index(at + 1)),
             ..GridRange::default()
         };
-        let letters = crate::grid::column_letters(at);
+        let letters = crate::grid::format_column_letters(at);
         let rule = FormatRule::background(range, format!("=${letters}2=\"yes\""), RED);
         Request::AddConditionalFormatRule { rule, index: 0 }
     }));
     requests
 }
 
-fn appended_row(tab: &Tab, runs: &Tab, job: &str, owner: Option<&str>) -> Request {
+fn append_row(tab: &Tab, runs: &Tab, job: &str, owner: Option<&str>) -> Request {
     let formulas = RowFormulas::new(tab, runs);
     let as_text = |text: &str| CellData::text(text).with_format(CellFormat::number(NumberKind::Text, None));
     let cell = |column: &str| match column {
         "job" => Some(as_text(job)),
         "owner" => owner.map(as_text),
         "paused" => Some(CellData::blank().with_checkbox()),
-        column => formulas.formula(column).map(shown),
+        column => formulas.make_formula(column).map(encode_shown_formula),
     };
     let placed = JOBS.iter().filter_map(|column| Some((tab.position(column)?, cell(column)?)));
     let fields = if tab.position("paused").is_some() { ROW_FIELDS } else { VALUE_AND_NUMBER };
-    Request::AppendCells { sheet_id: tab.id, rows: vec![row_of_cells(placed)], fields: fields.into() }
+    Request::AppendCells { sheet_id: tab.id, rows: vec![build_cell_row(placed)], fields: fields.into() }
 }
 
-fn shown(formula: ShownFormula) -> CellData {
+fn encode_shown_formula(formula: ShownFormula) -> CellData {
     let cell = CellData::formula(formula.text);
     match formula.figure {
-        Some(figure) => cell.with_format(CellFormat::number(number_kind(figure), figure.default_pattern())),
+        Some(figure) => cell.with_format(CellFormat::number(convert_figure(figure), figure.default_pattern())),
         None => cell,
     }
 }

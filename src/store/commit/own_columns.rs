@@ -12,12 +12,12 @@
 
 use std::collections::HashMap;
 
-use crate::grid::column_letters;
+use crate::grid::format_column_letters;
 use crate::ledger::commit::changes::{Commit, ItemResult};
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::state::snapshot::{Anomaly, State};
-use crate::ledger::state::state_codec::columns_that_fit;
-use crate::ledger::values::columns::header_text;
+use crate::ledger::state::state_codec::limit_columns;
+use crate::ledger::values::columns::trim_header;
 use crate::sheets_client::types::cell::{CellData, NumberKind};
 use crate::sheets_client::types::request_objects::{
     DeveloperMetadata, Dimension, DimensionRange, GridRange, MarkedPlace,
@@ -25,15 +25,15 @@ use crate::sheets_client::types::request_objects::{
 use crate::sheets_client::types::requests::Request;
 use crate::sheets_client::types::response_types::ColumnMark;
 use crate::store::tabs::cells::{NUMBER, to_cell_data};
-use crate::store::tabs::requests::{header_after_last, index, room_after_header};
-use crate::store::tabs::schema::{Tab, derived_id};
+use crate::store::tabs::requests::{convert_index, make_room_after_header, write_header_after_last};
+use crate::store::tabs::schema::{Tab, derive_id};
 
 /// Maximum number of characters of all marks of a tab. The service accepts 30,000 per tab, and
 /// other tools may use some.
 const MAX_MARK_CHARS: usize = 20_000;
 
 /// The metadata key of the marks of a job's columns.
-pub fn mark_key(job: &str) -> String {
+pub fn name_mark_key(job: &str) -> String {
     format!("sheetkeep {job}")
 }
 
@@ -45,8 +45,8 @@ pub fn add_new_columns(tab: &mut Tab, commit: &Commit) -> Vec<Request> {
         return Vec::new();
     }
     let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let (sheet_id, at) = (tab.id, index(tab.header.len()));
-    let (room, header) = (room_after_header(tab, names.len()), header_after_last(tab, &names));
+    let (sheet_id, at) = (tab.id, convert_index(tab.header.len()));
+    let (room, header) = (make_room_after_header(tab, names.len()), write_header_after_last(tab, &names));
     tab.header.extend(columns.iter().cloned());
     tab.width += columns.len();
     let formats = (at..).zip(columns).map(|(at, name)| {
@@ -56,14 +56,14 @@ pub fn add_new_columns(tab: &mut Tab, commit: &Commit) -> Vec<Request> {
             end_column_index: Some(at.saturating_add(1)),
             ..GridRange::default()
         };
-        Request::RepeatCell { range, cell: first_format(commit, name), fields: NUMBER.into() }
+        Request::RepeatCell { range, cell: find_first_format(commit, name), fields: NUMBER.into() }
     });
     std::iter::once(room).chain(formats).chain([header]).collect()
 }
 
 /// The number format of a new column: that of its first cell. An inserted column would inherit its
 /// neighbour's format, and overwritten rows get values only.
-fn first_format(commit: &Commit, column: &str) -> CellData {
+fn find_first_format(commit: &Commit, column: &str) -> CellData {
     let outputs = commit.changes.settled.iter().filter_map(|one| match one {
         ItemResult::Done { output, .. } => Some(output),
         ItemResult::Failed(_) | ItemResult::Revoked { .. } | ItemResult::Removed(_) => None,
@@ -78,14 +78,14 @@ fn first_format(commit: &Commit, column: &str) -> CellData {
 /// Returns the requests that mark the columns which become the job's own with this head's commit.
 /// `marked` are marked already.
 pub fn mark_own_columns(head: HeadId, tab: &Tab, own: &OwnColumns<'_>, marked: &[String]) -> Vec<Request> {
-    let key = mark_key(own.job);
+    let key = name_mark_key(own.job);
     let unmarked = own.marked_columns().iter().enumerate().filter(|(_, name)| !marked.contains(name));
     let marks = unmarked.filter_map(|(n, name)| {
         let at = u32::try_from(tab.position(name)?).ok()?;
         let range =
             DimensionRange { sheet_id: tab.id, dimension: Dimension::Columns, start_index: at, end_index: at + 1 };
         let developer_metadata = DeveloperMetadata {
-            metadata_id: derived_id(head, 16 + n as u64),
+            metadata_id: derive_id(head, 16 + n as u64),
             metadata_key: key.clone(),
             metadata_value: name.clone(),
             location: MarkedPlace { dimension_range: range },
@@ -98,7 +98,7 @@ pub fn mark_own_columns(head: HeadId, tab: &Tab, own: &OwnColumns<'_>, marked: &
 
 /// The job's own columns that existed when this state was written. A column that was deleted and is
 /// back needs a new mark.
-pub fn existing_columns(state: &State) -> Vec<String> {
+pub fn list_existing_columns(state: &State) -> Vec<String> {
     state.columns.iter().filter(|name| !state.deleted.contains(name)).cloned().collect()
 }
 
@@ -124,7 +124,7 @@ pub struct ColumnLookup {
 
 impl ColumnLookup {
     /// Whether an anomaly forbids writing.
-    pub fn blocks(&self) -> bool {
+    pub fn is_blocking(&self) -> bool {
         self.anomalies.iter().any(|anomaly| anomaly.is_blocking)
     }
 
@@ -137,25 +137,25 @@ impl OwnColumns<'_> {
     /// The columns that carry marks: the first ones, up to the service's limit. The state records
     /// all of them.
     pub fn marked_columns(&self) -> &[String] {
-        let key = mark_key(self.job).chars().count();
+        let key = name_mark_key(self.job).chars().count();
         let mut used = 0;
         let fits = |name: &&String| {
             used += key + name.chars().count();
             used <= MAX_MARK_CHARS
         };
-        let count = columns_that_fit(self.columns).iter().take_while(fits).count();
+        let count = limit_columns(self.columns).iter().take_while(fits).count();
         self.columns.get(..count).unwrap_or_default()
     }
 
     /// The columns without a header of their name, before marks are read.
-    pub fn missing_columns(&self, tab: &Tab) -> Vec<String> {
+    pub fn find_missing_columns(&self, tab: &Tab) -> Vec<String> {
         let there = tab.positions();
         self.columns.iter().filter(|name| !there.contains_key(name.as_str())).cloned().collect()
     }
 
     /// Columns whose header occurs twice, each with that header. The job could not verify which
     /// column a write hit. Duplicate headers among the user's own columns are fine.
-    pub fn duplicated_columns<'n>(&'n self, tab: &'n Tab) -> Vec<(&'n str, &'n str)> {
+    pub fn find_duplicated_columns<'n>(&'n self, tab: &'n Tab) -> Vec<(&'n str, &'n str)> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for text in tab.header.iter().filter(|text| !text.is_empty()) {
             *counts.entry(text).or_default() += 1;
@@ -173,11 +173,11 @@ impl OwnColumns<'_> {
     /// Finds lost columns by their marks and adds their new headers to the tab. `marks` is `None`
     /// if they can't be read. Then a renamed column can't be distinguished from a deleted one, and
     /// the run stops.
-    pub fn look_up(&self, tab: &mut Tab, marks: Option<&[ColumnMark]>) -> ColumnLookup {
+    pub fn find_lost_columns(&self, tab: &mut Tab, marks: Option<&[ColumnMark]>) -> ColumnLookup {
         let mut found = ColumnLookup::default();
         let title = self.tab;
-        for name in self.missing_columns(tab) {
-            let Some(at) = self.mark_position(tab, &name, marks) else {
+        for name in self.find_missing_columns(tab) {
+            let Some(at) = self.find_mark(tab, &name, marks) else {
                 self.report_unmarked(&name, marks.is_some(), &mut found);
                 continue;
             };
@@ -205,10 +205,10 @@ impl OwnColumns<'_> {
                 }
             }
         }
-        for (name, text) in self.duplicated_columns(tab) {
-            let ours = marks_of(tab, name, marks).find(|at| tab.header.get(*at).is_some_and(|there| there == text));
+        for (name, text) in self.find_duplicated_columns(tab) {
+            let ours = find_marks(tab, name, marks).find(|at| tab.header.get(*at).is_some_and(|there| there == text));
             let which = match ours {
-                Some(at) => format!("the job's own is {}, so rename the other", column_letters(at)),
+                Some(at) => format!("the job's own is {}, so rename the other", format_column_letters(at)),
                 None => "rename the one that is not the job's".to_owned(),
             };
             found.report(true, format!("tab {title} has two columns named \"{text}\": {which}"));
@@ -218,9 +218,9 @@ impl OwnColumns<'_> {
 
     /// The position of a lost column's mark. An older mark may remain on a column that now has
     /// another of the job's headers.
-    fn mark_position(&self, tab: &Tab, name: &str, marks: Option<&[ColumnMark]>) -> Option<usize> {
+    fn find_mark(&self, tab: &Tab, name: &str, marks: Option<&[ColumnMark]>) -> Option<usize> {
         let taken = |at: &usize| tab.header.get(*at).is_some_and(|text| self.columns.contains(text));
-        marks_of(tab, name, marks).min_by_key(taken)
+        find_marks(tab, name, marks).min_by_key(taken)
     }
 
     fn report_unmarked(&self, name: &String, is_readable: bool, found: &mut ColumnLookup) {
@@ -245,9 +245,9 @@ impl OwnColumns<'_> {
 }
 
 /// The columns of a tab that are marked with this name.
-fn marks_of<'m>(tab: &Tab, name: &'m str, marks: Option<&'m [ColumnMark]>) -> impl Iterator<Item = usize> + use<'m> {
+fn find_marks<'m>(tab: &Tab, name: &'m str, marks: Option<&'m [ColumnMark]>) -> impl Iterator<Item = usize> + use<'m> {
     let id = tab.id;
-    let here = marks.into_iter().flatten().filter(move |mark| mark.sheet_id == id && header_text(&mark.value) == name);
+    let here = marks.into_iter().flatten().filter(move |mark| mark.sheet_id == id && trim_header(&mark.value) == name);
     here.map(|mark| mark.column as usize)
 }
 

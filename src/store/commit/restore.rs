@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use crate::ledger::commit::row_deletion::{TabKind, mark_of_failure, mark_of_key, mark_of_run};
+use crate::ledger::commit::row_deletion::{TabKind, hash_failure_row, hash_key_row, hash_run_row};
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::rows::row_codec::{PROCESSED, read_failure_row, read_run_row};
 use crate::ledger::state::snapshot::{Anomaly, RowChecksum};
@@ -14,8 +14,8 @@ use crate::sheets_client::types::request_objects::PasteType;
 use crate::sheets_client::types::requests::Request;
 use crate::store::commit::deletion::{BLANK, FIRST, HEADERS, MARGIN, SCRATCH_TAG};
 use crate::store::guard::head_guard::STATE_ROWS;
-use crate::store::tabs::parse::{self, cell_in, text};
-use crate::store::tabs::requests::{copied, index, rows_of};
+use crate::store::tabs::parse::{self, find_cell, format_cell};
+use crate::store::tabs::requests::{convert_index, copy_cells, make_row_range};
 use crate::store::tabs::schema::{Tab, Tabs};
 
 /// The row number of a row that waits to be restored: the header's, in which no row is found.
@@ -25,9 +25,9 @@ pub const PENDING_ROW: u32 = 1;
 #[derive(Debug, Clone, PartialEq)]
 pub enum DeletionLog {
     /// It deleted no rows.
-    Nothing,
+    NoDeletions,
     /// Every row had the expected hash.
-    Clean,
+    Verified,
     /// It deleted rows, and a user changed the undo log.
     Unreadable,
     /// At least one row had another hash.
@@ -60,30 +60,30 @@ struct DeletedRow {
 /// Parses the deletions of this head's commit. `rows` start at the first scratch row of this state
 /// tab.
 pub fn parse(rows: &[Vec<Value>], head: HeadId, state_tab: i32) -> DeletionLog {
-    let field = |at: usize| cells(rows, STATE_ROWS).get(at).map(text).unwrap_or_default();
+    let field = |at: usize| take_row_cells(rows, STATE_ROWS).get(at).map(format_cell).unwrap_or_default();
     if field(0) != SCRATCH_TAG || field(1) != head.to_string() {
-        return DeletionLog::Nothing;
+        return DeletionLog::NoDeletions;
     }
     parse_rows(rows, &field(2), state_tab).unwrap_or(DeletionLog::Unreadable)
 }
 
 fn parse_rows(rows: &[Vec<Value>], count: &str, state_tab: i32) -> Option<DeletionLog> {
-    let copy = |row: u32| cells(rows, row).get(MARGIN as usize..).unwrap_or_default();
-    let tab = |header: u32| Tab { header: parse::header(&[copy(header).to_vec()]), ..Tab::default() };
+    let copy = |row: u32| take_row_cells(rows, row).get(MARGIN as usize..).unwrap_or_default();
+    let tab = |header: u32| Tab { header: parse::parse_header(&[copy(header).to_vec()]), ..Tab::default() };
     let headers: Vec<(TabKind, Tab)> = TabKind::ALL.into_iter().zip((HEADERS..).map(tab)).collect();
     let mut found = PendingRestores { state_tab, headers, ..PendingRestores::default() };
     let mut clean = true;
     for at in (FIRST..).take(count.parse().ok()?) {
-        let field = |column: usize| cells(rows, at).get(column).map(text).unwrap_or_default();
+        let field = |column: usize| take_row_cells(rows, at).get(column).map(format_cell).unwrap_or_default();
         let role = TabKind::parse(&field(0))?;
         let expected = Some(field(1)).filter(|mark| mark != BLANK);
         let expected = expected.map(|mark| u64::from_str_radix(&mark, 16)).transpose().ok()?;
         let there = copy(at);
-        let blank = there.iter().all(|cell| text(cell).is_empty());
+        let blank = there.iter().all(|cell| format_cell(cell).is_empty());
         clean &= if blank {
             expected.is_none()
         } else {
-            expected.is_some() && mark_of(role, found.header(role)?, there) == expected
+            expected.is_some() && hash_found_row(role, found.find_header(role)?, there) == expected
         };
         if !blank {
             found.rows.push(DeletedRow { role, at, cells: there.to_vec() });
@@ -92,25 +92,25 @@ fn parse_rows(rows: &[Vec<Value>], count: &str, state_tab: i32) -> Option<Deleti
             found.checksum_correction.add_hash(mark);
         }
     }
-    Some(if clean { DeletionLog::Clean } else { DeletionLog::Misplaced(found) })
+    Some(if clean { DeletionLog::Verified } else { DeletionLog::Misplaced(found) })
 }
 
-fn cells(rows: &[Vec<Value>], row: u32) -> &[Value] {
+fn take_row_cells(rows: &[Vec<Value>], row: u32) -> &[Value] {
     let at = row.checked_sub(STATE_ROWS).map(|at| at as usize);
     at.and_then(|at| rows.get(at)).map_or(&[], Vec::as_slice)
 }
 
 /// The hash of a row as found; `None` if its cells can't be parsed.
-fn mark_of(role: TabKind, tab: &Tab, cells: &[Value]) -> Option<u64> {
+fn hash_found_row(role: TabKind, tab: &Tab, cells: &[Value]) -> Option<u64> {
     match role {
         TabKind::Processed => {
-            let cell = |name| tab.position(name).and_then(|at| cells.get(at)).map(text).unwrap_or_default();
-            Some(mark_of_key(&PROCESSED.map(cell).each_ref().map(String::as_str)))
+            let cell = |name| tab.position(name).and_then(|at| cells.get(at)).map(format_cell).unwrap_or_default();
+            Some(hash_key_row(&PROCESSED.map(cell).each_ref().map(String::as_str)))
         }
         TabKind::Failures => {
-            read_failure_row(|name| cell_in(tab, cells, name)).map(|failure| mark_of_failure(&failure))
+            read_failure_row(|name| find_cell(tab, cells, name)).map(|failure| hash_failure_row(&failure))
         }
-        TabKind::Runs => read_run_row(|name| cell_in(tab, cells, name)).map(|run| mark_of_run(&run)),
+        TabKind::Runs => read_run_row(|name| find_cell(tab, cells, name)).map(|run| hash_run_row(&run)),
         TabKind::Data => None,
     }
 }
@@ -120,7 +120,7 @@ impl DeletionLog {
     pub fn pending_restores(self) -> Option<PendingRestores> {
         match self {
             Self::Misplaced(found) => Some(found),
-            Self::Nothing | Self::Clean | Self::Unreadable => None,
+            Self::NoDeletions | Self::Verified | Self::Unreadable => None,
         }
     }
 }
@@ -132,16 +132,17 @@ impl PendingRestores {
     }
 
     /// The checksum of rows of Processed that the state no longer counts.
-    pub fn checksum_correction(&self) -> RowChecksum {
+    pub fn compute_checksum_correction(&self) -> RowChecksum {
         self.checksum_correction
     }
 
     /// The rows of a tab, with their cells in its current columns.
-    pub fn rows_in(&self, role: TabKind, now: &Tab) -> Vec<Vec<Value>> {
-        let blocks = self.blocks(role, now);
+    pub fn arrange_rows(&self, role: TabKind, now: &Tab) -> Vec<Vec<Value>> {
+        let blocks = self.map_column_blocks(role, now);
         let of = self.rows.iter().filter(|row| row.role == role);
         let mapped = of.map(|row| {
-            let mut cells = vec![Value::Null; width(now).max(blocks.iter().map(|b| b.1 + b.2).max().unwrap_or(0))];
+            let mut cells =
+                vec![Value::Null; count_columns(now).max(blocks.iter().map(|b| b.1 + b.2).max().unwrap_or(0))];
             for (from, to, length) in &blocks {
                 for at in 0..*length {
                     if let (Some(cell), Some(place)) = (row.cells.get(from + at), cells.get_mut(to + at)) {
@@ -156,23 +157,23 @@ impl PendingRestores {
 
     /// The rows to restore: the kind of tab, the header as of the deletion, the cells.
     pub fn pending_rows(&self) -> impl Iterator<Item = (TabKind, &Tab, &[Value])> {
-        self.rows.iter().filter_map(|row| Some((row.role, self.header(row.role)?, row.cells.as_slice())))
+        self.rows.iter().filter_map(|row| Some((row.role, self.find_header(row.role)?, row.cells.as_slice())))
     }
 
     /// Returns the requests: new rows below each tab's header, and copies of the kept cells under
     /// their headers.
-    pub fn requests(&self, tabs: &Tabs) -> Vec<Request> {
+    pub fn make_requests(&self, tabs: &Tabs) -> Vec<Request> {
         let mut out = Vec::new();
         for of in self.rows.chunk_by(|a, b| a.role == b.role) {
             let Some((role, tab)) = of.first().and_then(|row| Some((row.role, tabs.tab(row.role)?))) else { continue };
-            let new = rows_of(tab.id, 1..1 + index(of.len()));
+            let new = make_row_range(tab.id, 1..1 + convert_index(of.len()));
             out.push(Request::InsertDimension { range: new, inherit_from_before: false });
-            let blocks = self.blocks(role, tab);
+            let blocks = self.map_column_blocks(role, tab);
             for (row, taken) in (1..).zip(of) {
                 out.extend(blocks.iter().map(|(from, to, length)| {
-                    let left = MARGIN + index(*from);
-                    let cells = (self.state_tab, taken.at..taken.at + 1, left..left + index(*length));
-                    copied(cells, (tab.id, row, index(*to)), PasteType::Values)
+                    let left = MARGIN + convert_index(*from);
+                    let cells = (self.state_tab, taken.at..taken.at + 1, left..left + convert_index(*length));
+                    copy_cells(cells, (tab.id, row, convert_index(*to)), PasteType::Values)
                 }));
             }
         }
@@ -180,7 +181,7 @@ impl PendingRestores {
     }
 
     /// The anomaly to report to the user.
-    pub fn anomaly(&self) -> Anomaly {
+    pub fn make_anomaly(&self) -> Anomaly {
         let count = self.rows.len();
         let message = format!(
             "{count} rows of the job's tabs were moved while old ones were deleted, and are restored below the header now"
@@ -188,22 +189,22 @@ impl PendingRestores {
         Anomaly { message, is_blocking: false }
     }
 
-    fn header(&self, role: TabKind) -> Option<&Tab> {
+    fn find_header(&self, role: TabKind) -> Option<&Tab> {
         self.headers.iter().find(|(of, _)| *of == role).map(|(_, tab)| tab)
     }
 
     /// Maps the columns at the deletion to the current ones, as blocks: from, to, count. A column
     /// whose header is empty or gone keeps its position, unless another column is there now.
-    fn blocks(&self, role: TabKind, now: &Tab) -> Vec<(usize, usize, usize)> {
-        let Some(then) = self.header(role) else { return Vec::new() };
-        let last = |row: &DeletedRow| row.cells.iter().rposition(|cell| !text(cell).is_empty());
+    fn map_column_blocks(&self, role: TabKind, now: &Tab) -> Vec<(usize, usize, usize)> {
+        let Some(then) = self.find_header(role) else { return Vec::new() };
+        let last = |row: &DeletedRow| row.cells.iter().rposition(|cell| !format_cell(cell).is_empty());
         let filled = self.rows.iter().filter(|row| row.role == role).filter_map(|row| Some(last(row)? + 1));
         let columns = filled.max().unwrap_or(0);
         let name = |at: usize| then.header.get(at).filter(|name| !name.is_empty());
         let mut places: Vec<Option<usize>> =
             (0..columns).map(|at| name(at).and_then(|name| now.position(name))).collect();
         for at in 0..columns {
-            let free = places.get(at) == Some(&None) && at < width(now) && !places.contains(&Some(at));
+            let free = places.get(at) == Some(&None) && at < count_columns(now) && !places.contains(&Some(at));
             if let Some(place) = places.get_mut(at).filter(|_| free) {
                 *place = Some(at);
             }
@@ -214,7 +215,7 @@ impl PendingRestores {
     }
 }
 
-fn width(tab: &Tab) -> usize {
+fn count_columns(tab: &Tab) -> usize {
     tab.width.max(tab.header.len())
 }
 

@@ -13,7 +13,7 @@ use crate::ledger::items::write_mode::WriteMode;
 use crate::sheets_client::types::cell::{self, NumberKind};
 use crate::store::commit::append_position::AppendPosition;
 use crate::store::tabs::cells::to_cell_data;
-use crate::store::tabs::requests::index;
+use crate::store::tabs::requests::convert_index;
 use crate::store::tabs::row_index::RowIndex;
 use crate::store::tabs::schema::Tab;
 use crate::store::upsert::repair::row_repair::RowRepair;
@@ -64,17 +64,17 @@ pub(super) enum WriteContent<'a> {
     /// These cells, by column.
     Cells(Vec<(usize, cell::CellData)>),
     /// These cells with their formats, because the row was blank.
-    Fresh(Vec<(usize, cell::CellData)>),
+    NewRow(Vec<(usize, cell::CellData)>),
     /// The misplaced cells of a repair.
     Repair(&'a RowRepair),
 }
 
 impl PlannedWrite<'_> {
     /// Whether this row fits into one request with the row above it.
-    pub(super) fn follows(&self, above: &Self) -> bool {
+    pub(super) fn follows_row(&self, above: &Self) -> bool {
         let cells = matches!(
             (&self.what, &above.what),
-            (WriteContent::Cells(_), WriteContent::Cells(_)) | (WriteContent::Fresh(_), WriteContent::Fresh(_))
+            (WriteContent::Cells(_), WriteContent::Cells(_)) | (WriteContent::NewRow(_), WriteContent::NewRow(_))
         );
         cells && self.target.row == above.target.row + 1 && self.target.columns == above.target.columns
     }
@@ -125,7 +125,7 @@ impl<'a> RowPlanner<'a> {
             };
             writes.insert(row, PlannedWrite { target, what: WriteContent::Repair(repair) });
         }
-        for (key, row) in self.rows() {
+        for (key, row) in self.collect_rows() {
             let place = self
                 .row_context
                 .index
@@ -133,7 +133,7 @@ impl<'a> RowPlanner<'a> {
                 .and_then(|index| index.row(key));
             if let Some(at) = place {
                 // The item's new values replace a pending repair of the row.
-                writes.insert(at, self.overwrite(key, at, row));
+                writes.insert(at, self.plan_overwrite(key, at, row));
             } else {
                 fresh.push((key, row));
             }
@@ -145,7 +145,7 @@ impl<'a> RowPlanner<'a> {
         writes.extend(
             (self.row_context.append_position.last + 1..)
                 .zip(&fresh)
-                .map(|(at, (key, row))| self.filled_row(key, at, row)),
+                .map(|(at, (key, row))| self.plan_filled_row(key, at, row)),
         );
         writes.sort_by_key(|write| write.target.row);
         RowPlan {
@@ -158,7 +158,7 @@ impl<'a> RowPlanner<'a> {
     }
 
     /// The commit's rows with their keys. In upsert mode, only the last row of each key.
-    fn rows(&self) -> Vec<(&'a str, &'a Row)> {
+    fn collect_rows(&self) -> Vec<(&'a str, &'a Row)> {
         let settled = self.commit.changes.settled.iter();
         let done = settled.filter_map(|one| match one {
             ItemResult::Done { key, output, .. } => Some((key.as_str(), output)),
@@ -185,9 +185,9 @@ impl<'a> RowPlanner<'a> {
 
     /// Writes a row's cells over the row at `at`: values only, because formats belong to the user,
     /// and without the key, which is there.
-    fn overwrite(&self, key: &str, at: u32, row: &Row) -> PlannedWrite<'a> {
-        let key_column = self.key_column();
-        let mut cells: Vec<_> = self.placed(row).filter(|(column, _)| Some(*column) != key_column).collect();
+    fn plan_overwrite(&self, key: &str, at: u32, row: &Row) -> PlannedWrite<'a> {
+        let key_column = self.find_key_column();
+        let mut cells: Vec<_> = self.encode_cells(row).filter(|(column, _)| Some(*column) != key_column).collect();
         cells.sort_by_key(|(column, _)| *column);
         let columns = cells.iter().map(|(column, _)| *column).collect();
         let expect = RowPredicate::Key(key.to_owned());
@@ -201,37 +201,37 @@ impl<'a> RowPlanner<'a> {
     }
 
     /// Writes a new row to a row that is blank in the job's columns.
-    fn filled_row(&self, key: &str, at: u32, row: &Row) -> PlannedWrite<'a> {
-        let mut cells: Vec<_> = self.placed(row).collect();
+    fn plan_filled_row(&self, key: &str, at: u32, row: &Row) -> PlannedWrite<'a> {
+        let mut cells: Vec<_> = self.encode_cells(row).collect();
         cells.sort_by_key(|(column, _)| *column);
         let columns = cells.iter().map(|(column, _)| *column).collect();
         let expect = RowPredicate::Blank(key.to_owned());
         let target = RowWrite { expect, row: at, columns, moves: Vec::new(), is_version: false };
-        PlannedWrite { target, what: WriteContent::Fresh(cells) }
+        PlannedWrite { target, what: WriteContent::NewRow(cells) }
     }
 
     /// Returns the cells of a row, each with the index of its column.
-    pub(super) fn placed<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (usize, cell::CellData)> + 'r {
+    pub(super) fn encode_cells<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (usize, cell::CellData)> + 'r {
         let key_column = self.commit.state.key_column.as_deref();
         row.cells.iter().filter_map(move |(name, cell)| {
             let format = (Some(name.as_str()) == key_column).then_some(NumberKind::Text);
-            self.position(name).map(|at| (at, to_cell_data(cell, format)))
+            self.find_column(name).map(|at| (at, to_cell_data(cell, format)))
         })
     }
 
     /// Returns the index of the column that carries the key.
-    pub(super) fn key_column(&self) -> Option<usize> {
-        self.commit.state.key_column.as_deref().and_then(|name| self.position(name))
+    pub(super) fn find_key_column(&self) -> Option<usize> {
+        self.commit.state.key_column.as_deref().and_then(|name| self.find_column(name))
     }
 
     /// Returns the index of a column.
-    pub(super) fn position(&self, name: &str) -> Option<usize> {
+    pub(super) fn find_column(&self, name: &str) -> Option<usize> {
         self.columns.get(name).copied()
     }
 }
 
 /// Groups writes to neighbouring rows, as ranges of `writes`.
-pub(super) fn runs(writes: &[PlannedWrite<'_>]) -> Vec<Range<usize>> {
+pub(super) fn group_neighbouring_writes(writes: &[PlannedWrite<'_>]) -> Vec<Range<usize>> {
     let mut at = 0;
     let runs = writes.chunk_by(|a, b| a.target.row + 1 == b.target.row).map(|run| {
         let start = at;
@@ -242,7 +242,7 @@ pub(super) fn runs(writes: &[PlannedWrite<'_>]) -> Vec<Range<usize>> {
 }
 
 /// Returns the rows of a range of `writes` whose rows are neighbours.
-pub(super) fn rows_written(writes: &[PlannedWrite<'_>], run: &Range<usize>) -> Range<u32> {
+pub(super) fn find_written_rows(writes: &[PlannedWrite<'_>], run: &Range<usize>) -> Range<u32> {
     let first = writes.get(run.start).map_or(0, |write| write.target.row);
-    first..first + index(run.len())
+    first..first + convert_index(run.len())
 }

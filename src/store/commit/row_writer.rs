@@ -22,17 +22,19 @@ use crate::ledger::commit::changes::{Commit, CommitPart, ItemResult};
 use crate::sheets_client::types::cell::{self, NumberKind};
 use crate::sheets_client::types::request_objects::PasteType;
 use crate::sheets_client::types::requests::Request;
-use crate::store::commit::append_position::blocks;
+use crate::store::commit::append_position::group_columns;
 use crate::store::commit::row_plan::{
-    PlannedWrite, RowContext, RowPlan, RowPlanner, Scratch, WriteContent, rows_written, runs,
+    PlannedWrite, RowContext, RowPlan, RowPlanner, Scratch, WriteContent, find_written_rows, group_neighbouring_writes,
 };
 use crate::store::guard::head_guard::STATE_ROWS;
-use crate::store::tabs::cells::{VALUE, VALUE_AND_NUMBER, row_of_cells, to_cell_data};
-use crate::store::tabs::requests::{area, copied, copied_rows, index, put, resized, rows_of};
+use crate::store::tabs::cells::{VALUE, VALUE_AND_NUMBER, build_cell_row, to_cell_data};
+use crate::store::tabs::requests::{
+    convert_index, copy_cells, copy_rows, make_grid_range, make_row_range, put, resize_grid,
+};
 use crate::store::tabs::row_index::RowIndex;
 use crate::store::tabs::schema::Tab;
 use crate::store::upsert::repair::row_repair::{CellCopy, CellSource, RowRepair};
-use crate::store::upsert::undo_log::{HEADER_ROW, RowPredicate, UndoLog, key_mark};
+use crate::store::upsert::undo_log::{HEADER_ROW, RowPredicate, UndoLog, shorten_key_hash};
 
 /// Columns of a state tab without scratch rows.
 const STATE_COLUMNS: u32 = 26;
@@ -67,7 +69,7 @@ pub fn encode_rows(
 ) -> RowRequests {
     let planner = RowPlanner::new(commit, tab, row_context);
     let RowPlan { writes, updated, filled, appended, fresh } = planner.plan();
-    let grown = index(filled.len());
+    let grown = convert_index(filled.len());
     let out = RowRequests { appended, filled, updated, grown, ..RowRequests::default() };
     let mut encoder = RowWriter { planner, tab, state_tab, out };
     let recreated: Vec<_> = row_context.repairs.iter().filter(|repair| repair.row.is_none()).collect();
@@ -95,8 +97,10 @@ impl<'a> RowWriter<'a> {
         let row_context = self.planner.row_context;
         let items = writes.iter().filter(|write| !matches!(write.what, WriteContent::Repair(_)));
         let mut own: BTreeSet<usize> = items.flat_map(|write| write.target.columns.iter().copied()).collect();
-        own.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.planner.position(name))));
-        own.extend(self.planner.key_column());
+        own.extend(
+            fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.planner.find_column(name))),
+        );
+        own.extend(self.planner.find_key_column());
         let mut used = own.clone();
         used.extend(row_context.repairs.iter().flat_map(RowRepair::columns));
         // A repair also restores cells of users' columns, which stay theirs.
@@ -106,18 +110,18 @@ impl<'a> RowWriter<'a> {
         let lowest = previous.map_or(0, |scratch| scratch.rows);
         let last = writes.last().map_or(0, |write| write.target.row);
         let header = self.tab.header.clone();
-        let width = UndoLog::width_for(header.len().max(self.tab.width));
+        let width = UndoLog::choose_width(header.len().max(self.tab.width));
         let undo_log = UndoLog {
             head: self.planner.commit.to,
-            key: self.planner.key_column().unwrap_or_default(),
+            key: self.planner.find_key_column().unwrap_or_default(),
             names: used.iter().map(|at| own_name(*at)).collect(),
             used: used.into_iter().collect(),
             appended: fresh.len() + recreated.len(),
             recreated: recreated.iter().filter_map(|repair| repair.key().map(str::to_owned)).collect(),
             keys: self.planner.commit.changes.keys(),
-            counts: self.counts(writes),
+            counts: self.count_appended_rows(writes),
             width,
-            base: UndoLog::base_for(last, width, lowest),
+            base: UndoLog::choose_base(last, width, lowest),
             header,
             header_formulas: row_context.header_formulas.to_vec(),
             is_repair: !row_context.repairs.is_empty(),
@@ -128,19 +132,19 @@ impl<'a> RowWriter<'a> {
         let margin = undo_log.margin();
         let scratch = Scratch { tab: self.state_tab, rows: undo_log.rows(), columns, margin };
         self.out.scratch = Some(scratch);
-        self.out.requests.push((CommitPart::Content, resized(scratch.tab, scratch.rows, scratch.columns)));
+        self.out.requests.push((CommitPart::Content, resize_grid(scratch.tab, scratch.rows, scratch.columns)));
         self.write_log_texts(&undo_log);
         self.copy_header(&undo_log);
-        let runs = runs(writes);
+        let runs = group_neighbouring_writes(writes);
         for run in &runs {
             let to = (undo_log.before_row(run.start), undo_log.shown_before_row(run.start));
-            self.copy_to_log(&rows_written(writes, run), &undo_log, to, PasteType::Formula);
+            self.copy_to_log(&find_written_rows(writes, run), &undo_log, to, PasteType::Formula);
         }
         self.write(writes, &undo_log);
         let kind = if undo_log.is_repair { PasteType::Formula } else { PasteType::Values };
         for run in &runs {
             let to = (undo_log.after_row(run.start), undo_log.shown_after_row(run.start));
-            self.copy_to_log(&rows_written(writes, run), &undo_log, to, kind);
+            self.copy_to_log(&find_written_rows(writes, run), &undo_log, to, kind);
         }
         self.out.undo_log = Some(undo_log);
     }
@@ -149,10 +153,10 @@ impl<'a> RowWriter<'a> {
     /// values that they show, from `to.1` on.
     fn copy_to_log(&mut self, rows: &Range<u32>, undo_log: &UndoLog, to: (u32, u32), kind: PasteType) {
         let margin = undo_log.margin();
-        let copied = self.scratch_copy(rows, (to.0, margin), kind);
+        let copied = self.copy_to_scratch(rows, (to.0, margin), kind);
         self.out.requests.push((CommitPart::Layout, copied));
         if undo_log.is_repair {
-            let shown = self.scratch_copy(rows, (to.1, margin), PasteType::Values);
+            let shown = self.copy_to_scratch(rows, (to.1, margin), PasteType::Values);
             self.out.requests.push((CommitPart::Layout, shown));
         }
     }
@@ -161,17 +165,17 @@ impl<'a> RowWriter<'a> {
     /// formulas.
     fn copy_header(&mut self, undo_log: &UndoLog) {
         let margin = undo_log.margin();
-        let header = self.scratch_copy(&(0..1), (HEADER_ROW, margin), PasteType::Values);
+        let header = self.copy_to_scratch(&(0..1), (HEADER_ROW, margin), PasteType::Values);
         self.out.requests.push((CommitPart::Layout, header));
         if let Some(row) = undo_log.formulas_row() {
-            let formulas = self.scratch_copy(&(0..1), (row, margin), PasteType::Formula);
+            let formulas = self.copy_to_scratch(&(0..1), (row, margin), PasteType::Formula);
             self.out.requests.push((CommitPart::Layout, formulas));
         }
     }
 
     /// Counts the appended rows per key, if different from the default: one, or none for a key
     /// whose row is overwritten.
-    fn counts(&self, writes: &[PlannedWrite<'a>]) -> HashMap<String, usize> {
+    fn count_appended_rows(&self, writes: &[PlannedWrite<'a>]) -> HashMap<String, usize> {
         let hit: HashSet<&str> = writes.iter().filter_map(|write| write.target.key()).collect();
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for one in &self.planner.commit.changes.settled {
@@ -183,11 +187,11 @@ impl<'a> RowWriter<'a> {
             *counts.entry(key).or_default() += 1;
         }
         let odd = counts.into_iter().filter(|(key, count)| *count != usize::from(!hit.contains(key)));
-        odd.map(|(key, count)| (key_mark(key), count)).collect()
+        odd.map(|(key, count)| (shorten_key_hash(key), count)).collect()
     }
 
     fn write_log_texts(&mut self, undo_log: &UndoLog) {
-        let texts = undo_log.scratch_texts();
+        let texts = undo_log.make_scratch_texts();
         for run in texts.chunk_by(|(a, _), (b, _)| a + 1 == *b) {
             let Some((first, _)) = run.first() else { continue };
             let text = |text: &String| {
@@ -200,15 +204,15 @@ impl<'a> RowWriter<'a> {
 
     /// Copies whole rows to scratch rows. The service takes as many cells as needed from the given
     /// cell on.
-    fn scratch_copy(&self, rows: &Range<u32>, to: (u32, u32), paste_type: PasteType) -> Request {
-        copied_rows((self.tab.id, rows), (self.state_tab, to.0, to.1), paste_type)
+    fn copy_to_scratch(&self, rows: &Range<u32>, to: (u32, u32), paste_type: PasteType) -> Request {
+        copy_rows((self.tab.id, rows), (self.state_tab, to.0, to.1), paste_type)
     }
 
     fn write(&mut self, writes: &[PlannedWrite<'a>], undo_log: &UndoLog) {
         let mut at = 0;
-        for group in writes.chunk_by(|a, b| b.follows(a)) {
+        for group in writes.chunk_by(|a, b| b.follows_row(a)) {
             if let Some(PlannedWrite { what: WriteContent::Repair(repair), target }) = group.first() {
-                self.repair(repair, target.row, Some((undo_log.before_row(at), undo_log.margin())));
+                self.repair_row(repair, target.row, Some((undo_log.before_row(at), undo_log.margin())));
             } else {
                 self.write_cells(group);
             }
@@ -219,26 +223,26 @@ impl<'a> RowWriter<'a> {
     /// Writes neighbouring rows with the same columns, one request per block of columns.
     fn write_cells(&mut self, group: &[PlannedWrite<'a>]) {
         let Some(first) = group.first() else { return };
-        for block in blocks(&first.target.columns) {
+        for block in group_columns(&first.target.columns) {
             let cells = |write: &PlannedWrite<'a>| match &write.what {
-                WriteContent::Cells(cells) | WriteContent::Fresh(cells) => {
+                WriteContent::Cells(cells) | WriteContent::NewRow(cells) => {
                     let within = cells.iter().filter(|(column, _)| block.contains(column));
                     within.map(|(_, cell)| cell.clone()).collect::<Vec<_>>()
                 }
                 WriteContent::Repair(_) => Vec::new(),
             };
             let rows = group.iter().map(|write| cells(write).into()).collect();
-            let fields = if matches!(first.what, WriteContent::Fresh(_)) { VALUE_AND_NUMBER } else { VALUE };
-            let request = put(self.tab.id, first.target.row, index(block.start), rows, fields);
+            let fields = if matches!(first.what, WriteContent::NewRow(_)) { VALUE_AND_NUMBER } else { VALUE };
+            let request = put(self.tab.id, first.target.row, convert_index(block.start), rows, fields);
             self.out.requests.push((CommitPart::Content, request));
         }
     }
 
     /// Repairs a row. `found` is the scratch row with its pre-image, and the number of columns
     /// before its cells.
-    fn repair(&mut self, repair: &RowRepair, row: u32, found: Option<(u32, u32)>) {
-        for block in blocks(&repair.clears) {
-            let area = area(self.tab.id, row..row + 1, index(block.start)..index(block.end));
+    fn repair_row(&mut self, repair: &RowRepair, row: u32, found: Option<(u32, u32)>) {
+        for block in group_columns(&repair.clears) {
+            let area = make_grid_range(self.tab.id, row..row + 1, convert_index(block.start)..convert_index(block.end));
             let clear = Request::UpdateCells { rows: Vec::new(), fields: VALUE.into(), start: None, range: Some(area) };
             self.out.requests.push((CommitPart::Layout, clear));
         }
@@ -252,14 +256,16 @@ impl<'a> RowWriter<'a> {
                 (CellSource::SameRow, _, Some((row, margin))) => (self.state_tab, row, margin),
                 (CellSource::Formula(formula), ..) => {
                     let rows = vec![vec![cell::CellData::formula(formula.as_str()); run.len()].into()];
-                    self.out.requests.push((CommitPart::Layout, put(self.tab.id, row, index(first.to), rows, VALUE)));
+                    self.out
+                        .requests
+                        .push((CommitPart::Layout, put(self.tab.id, row, convert_index(first.to), rows, VALUE)));
                     continue;
                 }
                 _ => continue,
             };
-            let left = from.2 + index(first.from);
-            let source = (from.0, from.1..from.1 + 1, left..left + index(run.len()));
-            let request = copied(source, (self.tab.id, row, index(first.to)), PasteType::Formula);
+            let left = from.2 + convert_index(first.from);
+            let source = (from.0, from.1..from.1 + 1, left..left + convert_index(run.len()));
+            let request = copy_cells(source, (self.tab.id, row, convert_index(first.to)), PasteType::Formula);
             self.out.requests.push((CommitPart::Layout, request));
         }
     }
@@ -267,35 +273,39 @@ impl<'a> RowWriter<'a> {
     /// Writes rows without a position: below everything, or inserted above the job's own cells at
     /// the end of the grid. An inserted row is new, so it overwrites nothing.
     fn append_or_insert(&mut self, fresh: &[&Row], recreated: &[&RowRepair]) {
-        let last =
-            self.planner.row_context.index.map_or(0, RowIndex::last).max(self.planner.row_context.append_position.last);
-        let mut at = last + 1 + index(self.out.filled.len());
+        let last = self
+            .planner
+            .row_context
+            .index
+            .map_or(0, RowIndex::last_row)
+            .max(self.planner.row_context.append_position.last);
+        let mut at = last + 1 + convert_index(self.out.filled.len());
         if self.planner.row_context.append_position.inserts && !fresh.is_empty() {
-            self.insert(at, index(fresh.len()));
+            self.insert(at, convert_index(fresh.len()));
             self.write_inserted(at, fresh);
-            at += index(fresh.len());
+            at += convert_index(fresh.len());
         } else if !fresh.is_empty() {
-            let rows = fresh.iter().map(|row| row_of_cells(self.planner.placed(row))).collect();
+            let rows = fresh.iter().map(|row| build_cell_row(self.planner.encode_cells(row))).collect();
             let request = Request::AppendCells { sheet_id: self.tab.id, rows, fields: VALUE_AND_NUMBER.into() };
             self.out.requests.push((CommitPart::Content, request));
         }
         if recreated.is_empty() {
             return;
         }
-        self.insert(at, index(recreated.len()));
+        self.insert(at, convert_index(recreated.len()));
         for (row, repair) in (at..).zip(recreated) {
-            if let (Some(column), RowPredicate::Key(key)) = (self.planner.key_column(), &repair.expect) {
+            if let (Some(column), RowPredicate::Key(key)) = (self.planner.find_key_column(), &repair.expect) {
                 let key = to_cell_data(&crate::grid::Cell::text(key.as_str()), Some(NumberKind::Text));
-                let request = put(self.tab.id, row, index(column), vec![vec![key].into()], VALUE_AND_NUMBER);
+                let request = put(self.tab.id, row, convert_index(column), vec![vec![key].into()], VALUE_AND_NUMBER);
                 self.out.requests.push((CommitPart::Layout, request));
             }
-            self.repair(repair, row, None);
+            self.repair_row(repair, row, None);
         }
     }
 
     fn insert(&mut self, at: u32, rows: u32) {
         // Do not inherit the header row's format.
-        let range = rows_of(self.tab.id, at..at + rows);
+        let range = make_row_range(self.tab.id, at..at + rows);
         let request = Request::InsertDimension { range, inherit_from_before: at > 1 };
         self.out.requests.push((CommitPart::Layout, request));
         self.out.grown += rows;
@@ -304,20 +314,20 @@ impl<'a> RowWriter<'a> {
     /// Writes inserted rows, without users' columns.
     fn write_inserted(&mut self, at: u32, fresh: &[&Row]) {
         let rows: Vec<HashMap<usize, cell::CellData>> =
-            fresh.iter().map(|row| self.planner.placed(row).collect()).collect();
+            fresh.iter().map(|row| self.planner.encode_cells(row).collect()).collect();
         let mut columns: Vec<usize> = rows.iter().flat_map(|row| row.keys().copied()).collect();
         columns.sort_unstable();
         columns.dedup();
-        for block in blocks(&columns) {
+        for block in group_columns(&columns) {
             let cell = |row: &HashMap<usize, cell::CellData>, column| row.get(&column).cloned().unwrap_or_default();
             let rows = rows.iter().map(|row| block.clone().map(|column| cell(row, column)).collect::<Vec<_>>().into());
-            let request = put(self.tab.id, at, index(block.start), rows.collect(), VALUE_AND_NUMBER);
+            let request = put(self.tab.id, at, convert_index(block.start), rows.collect(), VALUE_AND_NUMBER);
             self.out.requests.push((CommitPart::Content, request));
         }
     }
 }
 
 /// Shrinks the state tab to remove the previous commit's scratch rows.
-pub fn without_scratch(state_tab: i32) -> Request {
-    resized(state_tab, STATE_ROWS, STATE_COLUMNS)
+pub fn remove_scratch(state_tab: i32) -> Request {
+    resize_grid(state_tab, STATE_ROWS, STATE_COLUMNS)
 }

@@ -4,13 +4,13 @@
 
 use crate::ledger::leases::head::HeadId;
 use crate::store::guard::guard_kind::GuardSupport;
-use crate::store::guard::head_guard::{BatchStep, StateLocation, tab_id};
+use crate::store::guard::head_guard::{BatchStep, StateLocation, derive_tab_id_from_head};
 
 /// Returns the two probe batches, which the service must refuse. One deletes a named range that
 /// never existed, the other writes to a tab that never existed. `salt` yields unused ids.
-pub fn probe_batches(location: &StateLocation, salt: u64) -> [Vec<BatchStep>; 2] {
+pub fn make_probe_batches(location: &StateLocation, salt: u64) -> [Vec<BatchStep>; 2] {
     let never = HeadId { commit: location.head.commit, nonce: salt };
-    let gone = BatchStep::AssertTab { tab: tab_id(never) };
+    let gone = BatchStep::AssertTab { tab: derive_tab_id_from_head(never) };
     let touch = BatchStep::AssertTab { tab: location.tab };
     [vec![BatchStep::DeleteRange { id: never.to_string() }, touch.clone()], vec![touch, gone]]
 }
@@ -21,7 +21,7 @@ pub enum GuardProof {
     /// Use this guard.
     Guard(GuardSupport),
     /// The service applied a stale batch: no guard works, so nothing may be written.
-    Nothing,
+    NoGuard,
 }
 
 /// Evaluates the probe: were a missing named range and a missing tab refused, and did the service
@@ -33,7 +33,7 @@ pub fn evaluate_probe(
 ) -> GuardProof {
     let ours = location.range_id.as_deref() == Some(location.head.to_string().as_str());
     match (is_missing_tab_refused, is_missing_name_refused && ours) {
-        (false, _) => GuardProof::Nothing,
+        (false, _) => GuardProof::NoGuard,
         (true, true) => GuardProof::Guard(GuardSupport::Name),
         (true, false) => GuardProof::Guard(GuardSupport::Title),
     }
@@ -62,12 +62,12 @@ mod tests {
             (&ours, true, true, GuardProof::Guard(GuardSupport::Name)),
             (&ours, false, true, GuardProof::Guard(GuardSupport::Title)),
             (&other, true, true, GuardProof::Guard(GuardSupport::Title)),
-            (&ours, true, false, GuardProof::Nothing),
+            (&ours, true, false, GuardProof::NoGuard),
         ];
         for (location, name, tab, proved) in table {
             assert_eq!(evaluate_probe(location, name, tab), proved);
         }
-        let [first, second] = probe_batches(&ours, 99);
+        let [first, second] = make_probe_batches(&ours, 99);
         assert!(
             first.contains(&BatchStep::AssertTab { tab: 11 }) && second.contains(&BatchStep::AssertTab { tab: 11 })
         );

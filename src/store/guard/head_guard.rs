@@ -126,14 +126,18 @@ pub enum BatchStep {
 impl BatchStep {
     /// Returns the API request of a guard step; `None` for the state, tabs and changes, which the
     /// encoder writes.
-    pub fn request(&self) -> Option<Request> {
+    pub fn make_request(&self) -> Option<Request> {
         match self {
             Self::DeleteRange { id } => Some(Request::DeleteNamedRange { named_range_id: id.clone() }),
             Self::AddRange { id, name, tab } => Some(Request::AddNamedRange {
-                named_range: NamedRange { named_range_id: id.clone(), name: name.clone(), range: one_cell(*tab) },
+                named_range: NamedRange {
+                    named_range_id: id.clone(),
+                    name: name.clone(),
+                    range: make_cell_range(*tab),
+                },
             }),
             Self::AssertTab { tab } => Some(assert_tab(*tab)),
-            Self::AddStateTab { tab, title } => Some(Request::AddSheet { properties: state_tab(*tab, title) }),
+            Self::AddStateTab { tab, title } => Some(Request::AddSheet { properties: make_state_tab(*tab, title) }),
             Self::DeleteStateTab { tab } => Some(Request::DeleteSheet { sheet_id: *tab }),
             Self::WriteState { .. } | Self::MakeTabs | Self::Changes => None,
         }
@@ -146,7 +150,7 @@ impl BatchStep {
     }
 }
 
-fn one_cell(tab: i32) -> GridRange {
+fn make_cell_range(tab: i32) -> GridRange {
     let (start, end) = (Some(0), Some(1));
     GridRange {
         sheet_id: tab,
@@ -163,7 +167,7 @@ fn assert_tab(tab: i32) -> Request {
     Request::UpdateCells { rows, fields: "userEnteredValue".into(), start: Some(start), range: None }
 }
 
-fn state_tab(tab: i32, title: &str) -> SheetProperties {
+fn make_state_tab(tab: i32, title: &str) -> SheetProperties {
     let grid =
         GridProperties { row_count: Some(STATE_ROWS), column_count: Some(STATE_COLUMNS), frozen_row_count: None };
     SheetProperties {
@@ -177,7 +181,7 @@ fn state_tab(tab: i32, title: &str) -> SheetProperties {
 
 /// The named range of a job: its name in allowed characters, and six hex digits of its hash. Names
 /// that differ only in case or punctuation do not collide.
-pub fn range_name(job: &str) -> String {
+pub fn name_job_range(job: &str) -> String {
     let text: String = job.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let mut name = format!("sheetkeep_{text}_");
     for byte in Sha256::digest(job.as_bytes()).iter().take(3) {
@@ -187,16 +191,16 @@ pub fn range_name(job: &str) -> String {
 }
 
 /// The title of the job's Processed tab.
-pub fn processed_title(job: &str) -> String {
+pub fn name_processed_tab(job: &str) -> String {
     format!("Processed {job}")
 }
 
 /// The title of the job's Failures tab.
-pub fn failures_title(job: &str) -> String {
+pub fn name_failures_tab(job: &str) -> String {
     format!("Failures {job}")
 }
 
-fn state_tab_title(job: &str, fence: Fence, guard_kind: GuardKind, head: HeadId) -> String {
+fn name_state_tab(job: &str, fence: Fence, guard_kind: GuardKind, head: HeadId) -> String {
     match guard_kind {
         GuardKind::Name => format!("sheetkeep {job} #{fence}"),
         GuardKind::Title => format!("sheetkeep {job} #{fence}.{head}"),
@@ -216,7 +220,7 @@ pub fn read_title(title: &str) -> Option<(&str, Fence, Option<HeadId>)> {
 
 /// Derives the id of the state tab that a commit creates from the head's nonce. It is never used
 /// twice, and a resend of the commit has the same id.
-pub fn tab_id(head: HeadId) -> i32 {
+pub fn derive_tab_id_from_head(head: HeadId) -> i32 {
     let mixed = (head.nonce ^ (head.nonce >> 32)) & 0x7fff_ffff;
     i32::try_from(mixed).unwrap_or(i32::MAX).max(1)
 }
@@ -232,7 +236,7 @@ pub fn read_head(job: &str, metadata: &SpreadsheetInfo) -> (HeadStatus, Option<S
 
 /// Reads the head marker from a spreadsheet's tabs and named ranges.
 pub fn find_head(job: &str, tabs: &[ListedTab], names: &[ListedRange]) -> (HeadStatus, Option<StateLocation>) {
-    let name = range_name(job);
+    let name = name_job_range(job);
     let range = names.iter().find(|seen| seen.name == name);
     let found = tabs
         .iter()
@@ -241,7 +245,7 @@ pub fn find_head(job: &str, tabs: &[ListedTab], names: &[ListedRange]) -> (HeadS
         })
         .max_by_key(|(_, fence, head)| (*fence, *head));
     let Some((tab, fence, in_title)) = found else {
-        let titles = [processed_title(job), failures_title(job)];
+        let titles = [name_processed_tab(job), name_failures_tab(job)];
         let something = range.is_some() || tabs.iter().any(|tab| titles.contains(&tab.title));
         return (if something { HeadStatus::Missing } else { HeadStatus::NotInitialized }, None);
     };
@@ -257,24 +261,24 @@ pub fn find_head(job: &str, tabs: &[ListedTab], names: &[ListedRange]) -> (HeadS
 
 /// Returns the guard steps of a commit, in order. `location` is the state's last known location,
 /// `guard_kind` the marker of the new head.
-pub fn batch_steps(
+pub fn make_batch_steps(
     job: &str,
     commit: &Commit,
     location: Option<&StateLocation>,
     guard_kind: GuardKind,
 ) -> Vec<BatchStep> {
-    let (Some(location), Some(from)) = (location, commit.from) else { return init(job, commit) };
+    let (Some(location), Some(from)) = (location, commit.from) else { return make_first_steps(job, commit) };
     let id = commit.to.to_string();
     let by_name = location.guard_kind == GuardKind::Name;
     if by_name && guard_kind == GuardKind::Name && commit.kind == CommitKind::Advance {
         return vec![
             BatchStep::DeleteRange { id: from.to_string() },
-            BatchStep::AddRange { id, name: range_name(job), tab: location.tab },
+            BatchStep::AddRange { id, name: name_job_range(job), tab: location.tab },
             BatchStep::WriteState { tab: location.tab },
             BatchStep::Changes,
         ];
     }
-    let tab = tab_id(commit.to);
+    let tab = derive_tab_id_from_head(commit.to);
     let mut requests = Vec::new();
     if by_name {
         requests.push(BatchStep::DeleteRange { id: from.to_string() });
@@ -285,10 +289,10 @@ pub fn batch_steps(
     }
     requests.push(BatchStep::AddStateTab {
         tab,
-        title: state_tab_title(job, commit.state.lease.fence, guard_kind, commit.to),
+        title: name_state_tab(job, commit.state.lease.fence, guard_kind, commit.to),
     });
     if guard_kind == GuardKind::Name {
-        requests.push(BatchStep::AddRange { id, name: range_name(job), tab });
+        requests.push(BatchStep::AddRange { id, name: name_job_range(job), tab });
     }
     requests.extend([
         BatchStep::WriteState { tab },
@@ -300,22 +304,22 @@ pub fn batch_steps(
 
 /// The first commit marks its head both ways. The id of its named range then shows whether the
 /// service keeps ours.
-fn init(job: &str, commit: &Commit) -> Vec<BatchStep> {
-    let tab = tab_id(commit.to);
+fn make_first_steps(job: &str, commit: &Commit) -> Vec<BatchStep> {
+    let tab = derive_tab_id_from_head(commit.to);
     vec![
         BatchStep::AddStateTab {
             tab,
-            title: state_tab_title(job, commit.state.lease.fence, GuardKind::Title, commit.to),
+            title: name_state_tab(job, commit.state.lease.fence, GuardKind::Title, commit.to),
         },
         BatchStep::MakeTabs,
-        BatchStep::AddRange { id: commit.to.to_string(), name: range_name(job), tab },
+        BatchStep::AddRange { id: commit.to.to_string(), name: name_job_range(job), tab },
         BatchStep::WriteState { tab },
         BatchStep::Changes,
     ]
 }
 
 /// The location of the state after a commit.
-pub fn location_after(
+pub fn derive_next_location(
     job: &str,
     commit: &Commit,
     before: Option<&StateLocation>,
@@ -337,8 +341,8 @@ pub fn location_after(
             StateLocation { head: commit.to, range_id, ..location.clone() }
         }
         _ => StateLocation {
-            tab: tab_id(commit.to),
-            title: state_tab_title(job, fence, guard_kind, commit.to),
+            tab: derive_tab_id_from_head(commit.to),
+            title: name_state_tab(job, fence, guard_kind, commit.to),
             fence,
             head: commit.to,
             guard_kind,

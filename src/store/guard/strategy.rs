@@ -27,7 +27,7 @@ impl GuardStrategy {
     }
 
     /// The support that the next commit writes into the state.
-    pub fn support(&self) -> GuardSupport {
+    pub fn next_support(&self) -> GuardSupport {
         self.support
     }
 
@@ -41,7 +41,7 @@ impl GuardStrategy {
 
     /// The guard of this commit. The name may have been refused on this head before. A second draft
     /// from it shows that the head had not moved: the named-range guard does not work here.
-    pub fn guard_kind(&mut self, commit: &Commit) -> GuardKind {
+    pub fn choose_guard(&mut self, commit: &Commit) -> GuardKind {
         let again = self.refused.is_some_and(|(from, to)| commit.from == Some(from) && commit.to != to);
         if again || commit.kind == CommitKind::Relocate {
             self.support = GuardSupport::Title;
@@ -94,7 +94,7 @@ mod tests {
     fn while_nothing_is_proved_the_title_guards() {
         let mut strategy = GuardStrategy::new(GuardSupport::Unknown);
         assert_eq!(
-            (strategy.guard_kind(&commit(H0, H1, CommitKind::Claim)), strategy.support()),
+            (strategy.choose_guard(&commit(H0, H1, CommitKind::Claim)), strategy.next_support()),
             (GuardKind::Title, GuardSupport::Unknown)
         );
     }
@@ -102,9 +102,9 @@ mod tests {
     #[test]
     fn a_rehoused_state_stays_with_the_title() {
         let mut strategy = GuardStrategy::new(GuardSupport::Name);
-        assert_eq!(strategy.guard_kind(&commit(H0, H1, CommitKind::Relocate)), GuardKind::Title);
+        assert_eq!(strategy.choose_guard(&commit(H0, H1, CommitKind::Relocate)), GuardKind::Title);
         assert_eq!(
-            (strategy.guard_kind(&commit(H1, H1.next(3), CommitKind::Advance)), strategy.support()),
+            (strategy.choose_guard(&commit(H1, H1.next(3), CommitKind::Advance)), strategy.next_support()),
             (GuardKind::Title, GuardSupport::Title)
         );
     }
@@ -113,11 +113,11 @@ mod tests {
     fn a_name_refused_on_the_way_from_the_title_is_given_up_at_once() {
         let mut strategy = GuardStrategy::new(GuardSupport::Name);
         let first = commit(H0, H1, CommitKind::Advance);
-        assert_eq!(strategy.guard_kind(&first), GuardKind::Name);
+        assert_eq!(strategy.choose_guard(&first), GuardKind::Name);
         assert!(strategy.on_refused(&first, Some(&location(GuardKind::Title)), GuardKind::Name));
-        assert_eq!((strategy.guard_kind(&first), strategy.support()), (GuardKind::Title, GuardSupport::Title));
+        assert_eq!((strategy.choose_guard(&first), strategy.next_support()), (GuardKind::Title, GuardSupport::Title));
         strategy.record_support(GuardSupport::Name);
-        assert_eq!(strategy.support(), GuardSupport::Title);
+        assert_eq!(strategy.next_support(), GuardSupport::Title);
     }
 
     #[test]
@@ -125,10 +125,10 @@ mod tests {
         let mut strategy = GuardStrategy::new(GuardSupport::Name);
         let first = commit(H0, H1, CommitKind::Claim);
         assert!(!strategy.on_refused(&first, Some(&location(GuardKind::Name)), GuardKind::Name));
-        assert_eq!(strategy.guard_kind(&first), GuardKind::Name);
+        assert_eq!(strategy.choose_guard(&first), GuardKind::Name);
         let elsewhere = commit(H1, H1.next(5), CommitKind::Claim);
-        assert_eq!(strategy.guard_kind(&elsewhere), GuardKind::Name);
+        assert_eq!(strategy.choose_guard(&elsewhere), GuardKind::Name);
         let again = commit(H0, H0.next(33), CommitKind::Claim);
-        assert_eq!((strategy.guard_kind(&again), strategy.support()), (GuardKind::Title, GuardSupport::Title));
+        assert_eq!((strategy.choose_guard(&again), strategy.next_support()), (GuardKind::Title, GuardSupport::Title));
     }
 }

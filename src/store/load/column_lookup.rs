@@ -5,7 +5,7 @@
 //! (`store::load::header_check`).
 
 use crate::sheets_client::types::response_types::{ColumnMark, TabInfo};
-use crate::store::commit::own_columns::{ColumnLookup, OwnColumns, mark_key};
+use crate::store::commit::own_columns::{ColumnLookup, OwnColumns, name_mark_key};
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::parse;
@@ -22,8 +22,8 @@ impl Loader {
         columns: &[String],
     ) -> Result<ColumnLookup, LoadError> {
         let own = OwnColumns { job: &self.job, tab: &self.data_tab, columns };
-        let lost = own.missing_columns(tab).len();
-        if lost == 0 && own.duplicated_columns(tab).is_empty() {
+        let lost = own.find_missing_columns(tab).len();
+        if lost == 0 && own.find_duplicated_columns(tab).is_empty() {
             return Ok(ColumnLookup::default());
         }
         if let Some(info) = info.filter(|_| lost == columns.len()) {
@@ -33,7 +33,7 @@ impl Loader {
             }
         }
         let marks = self.read_marks(tab).await?;
-        Ok(own.look_up(tab, marks.as_deref()))
+        Ok(own.find_lost_columns(tab, marks.as_deref()))
     }
 
     /// Reads the developer metadata of the job's columns; `None` if that fails, since the later
@@ -41,16 +41,16 @@ impl Loader {
     /// must be unchanged after the read: a column may have moved and moved back.
     async fn read_marks(&self, tab: &Tab) -> Result<Option<Vec<ColumnMark>>, LoadError> {
         let before = self.read_marks_once().await;
-        let header = self.values(&[parse::header_range(&tab.title)]).await?;
-        let is_same_header = parse::header(header.first().map_or(&[][..], Vec::as_slice)) == tab.header;
+        let header = self.read_values(&[parse::make_header_range(&tab.title)]).await?;
+        let is_same_header = parse::parse_header(header.first().map_or(&[][..], Vec::as_slice)) == tab.header;
         if !is_same_header || (before.is_some() && self.read_marks_once().await != before) {
-            return Err(LoadError::stale(&tab.title));
+            return Err(LoadError::new_stale(&tab.title));
         }
         Ok(before)
     }
 
     async fn read_marks_once(&self) -> Option<Vec<ColumnMark>> {
-        let marks = self.sheets.search_column_marks(&self.id, &mark_key(&self.job)).await;
+        let marks = self.sheets.search_column_marks(&self.id, &name_mark_key(&self.job)).await;
         marks
             .inspect_err(
                 |error| tracing::warn!(event = "columns.marks_unread", %error, "the marks of columns can't be read"),

@@ -13,12 +13,12 @@ use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::guard::head_guard;
-use crate::store::load::header_check::{first_rows, first_rows_range};
+use crate::store::load::header_check::{make_first_rows, make_first_rows_range};
 use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::session::row_tracker::RowTracker;
 use crate::store::tabs::error::LoadError;
-use crate::store::tabs::jobs::{find_jobs_tab, jobs_ranges};
-use crate::store::tabs::load_plan::{foreign_runs_tab, tab_from_info, tables_of};
+use crate::store::tabs::jobs::{find_jobs_tab, make_jobs_ranges};
+use crate::store::tabs::load_plan::{list_tables, make_tab, report_foreign_runs_tab};
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{RUNS_TITLE, StoreMetadata, Tabs};
 
@@ -26,7 +26,8 @@ impl Loader {
     /// Rejects a tab whose title differs only in case from one that the job has to create. Google
     /// treats such titles as equal.
     fn check_titles_unique(&self, metadata: &SpreadsheetInfo) -> Result<(), StoreError> {
-        let (processed, failures) = (head_guard::processed_title(&self.job), head_guard::failures_title(&self.job));
+        let (processed, failures) =
+            (head_guard::name_processed_tab(&self.job), head_guard::name_failures_tab(&self.job));
         let wanted = [processed.as_str(), failures.as_str(), RUNS_TITLE, self.data_tab.as_str()];
         let same = |a: &str, b: &str| a != b && a.to_lowercase() == b.to_lowercase();
         let similar =
@@ -45,7 +46,7 @@ impl Loader {
         others: impl Iterator<Item = (&'m TabInfo, Vec<Vec<Value>>)>,
     ) -> Result<(), StoreError> {
         for (other, rows) in others {
-            let owned = StoreMetadata::read(&parse::pairs(&rows)).data;
+            let owned = StoreMetadata::read(&parse::parse_pairs(&rows)).data;
             if owned.is_some() && owned == data.map(|tab| tab.sheet_id) {
                 let (job, ..) = head_guard::read_title(&other.title).unwrap_or_default();
                 let tab = &self.data_tab;
@@ -65,21 +66,22 @@ impl Loader {
             Some(_) => metadata.tabs.iter().filter(|tab| head_guard::read_title(&tab.title).is_some()).collect(),
             None => Vec::new(),
         };
-        let headers = data.map(first_rows_range).into_iter().chain(runs.map(|tab| parse::header_range(&tab.title)));
+        let headers =
+            data.map(make_first_rows_range).into_iter().chain(runs.map(|tab| parse::make_header_range(&tab.title)));
         let jobs = self.jobs.as_ref().and_then(|_| find_jobs_tab(metadata, None));
-        let bottom = data.map(|tab| parse::whole_rows_range(&tab.title, tab.rows, tab.rows));
-        let jobs_ranges = jobs.map(|tab| jobs_ranges(tab, None)).unwrap_or_default();
-        let states = others.iter().map(|tab| parse::state_range(&tab.title));
+        let bottom = data.map(|tab| parse::make_whole_rows_range(&tab.title, tab.rows, tab.rows));
+        let jobs_ranges = jobs.map(|tab| make_jobs_ranges(tab, None)).unwrap_or_default();
+        let states = others.iter().map(|tab| parse::make_state_range(&tab.title));
         let ranges: Vec<_> = bottom.into_iter().chain(headers).chain(jobs_ranges.clone()).chain(states).collect();
-        let mut read = self.values(&ranges).await?.into_iter();
+        let mut read = self.read_values(&ranges).await?.into_iter();
         let bottom = data.and_then(|_| read.next());
         let top = data.and_then(|_| read.next()).unwrap_or_default();
         let runs_header = runs.and_then(|_| read.next()).unwrap_or_default();
         let jobs_read: Vec<_> = read.by_ref().take(jobs_ranges.len()).collect();
         let jobs = self.read_jobs_tab(metadata, (jobs, None), &jobs_read).await?;
         let mut tabs = Tabs {
-            data: data.map(|info| tab_from_info(info, &top)),
-            runs: runs.map(|info| tab_from_info(info, &runs_header)),
+            data: data.map(|info| make_tab(info, &top)),
+            runs: runs.map(|info| make_tab(info, &runs_header)),
             jobs: jobs.tab,
             ..Tabs::default()
         };
@@ -89,24 +91,24 @@ impl Loader {
                 Some(info) => self.find_moved_header(info, RUNS_NEEDED).await?,
                 None => None,
             };
-            let ours = tabs.runs.as_ref().and_then(foreign_runs_tab);
+            let ours = tabs.runs.as_ref().and_then(report_foreign_runs_tab);
             return Err(StoreError::Inconsistent { why: below.or(ours).unwrap_or(anomaly).message }.into());
         }
         if let Some(tab) = &mut tabs.data {
             self.add_displayed_headers(tab, top.first().map_or(&[][..], Vec::as_slice), &[]).await?;
         }
-        let first = data.map(|info| first_rows(&info.title, &top));
+        let first = data.map(|info| make_first_rows(&info.title, &top));
         if let Some(first) = &first
-            && let Some(why) = self.header_refusal(first).await
+            && let Some(why) = self.explain_header_refusal(first).await
         {
             return Err(StoreError::Inconsistent { why }.into());
         }
-        let tables = tables_of(&self.data_tab, &tabs);
+        let tables = list_tables(&self.data_tab, &tabs);
         let loaded = LoadReport {
             first_rows: first,
             requests: jobs.requests,
             warnings: jobs.warnings,
-            ..self.loaded_with(metadata, None, tables)
+            ..self.make_load_report(metadata, None, tables)
         };
         let rows = data.map_or(0, |tab| tab.rows);
         let filled = rows > 1 && bottom.is_some_and(|rows| !rows.is_empty());

@@ -7,15 +7,15 @@
 
 use serde_json::Value;
 
-use crate::ledger::rows::header_search::{FirstRows, header_below};
+use crate::ledger::rows::header_search::{FirstRows, find_header_below};
 use crate::ledger::rows::row_codec::{PROCESSED, RUNS_NEEDED};
 use crate::ledger::state::snapshot::Anomaly;
-use crate::ledger::values::columns::header_text;
+use crate::ledger::values::columns::trim_header;
 use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::load_plan::LoadPlan;
-use crate::store::tabs::parse::{header, header_range, rows_range, text};
+use crate::store::tabs::parse::{format_cell, make_header_range, make_rows_range, parse_header};
 use crate::store::tabs::schema::{FAILURES_NEEDED, Tab, Tabs};
 
 /// Maximum number of rows in which a header is searched.
@@ -24,44 +24,44 @@ const ROWS: u32 = 1_000;
 const CELLS: u32 = 200_000;
 
 /// The range of a tab's first rows, in which the header is searched.
-pub fn first_rows_range(info: &TabInfo) -> String {
+pub fn make_first_rows_range(info: &TabInfo) -> String {
     let columns = info.columns.max(1);
     let rows = (CELLS / columns).clamp(1, ROWS).min(info.rows.max(1));
-    rows_range(&info.title, 1, rows, usize::try_from(columns).unwrap_or(usize::MAX))
+    make_rows_range(&info.title, 1, rows, usize::try_from(columns).unwrap_or(usize::MAX))
 }
 
 /// The first rows of a tab as texts.
-pub fn first_rows(title: &str, rows: &[Vec<Value>]) -> FirstRows {
-    FirstRows::new(title, texts(rows))
+pub fn make_first_rows(title: &str, rows: &[Vec<Value>]) -> FirstRows {
+    FirstRows::new(title, format_rows(rows))
 }
 
-fn texts(rows: &[Vec<Value>]) -> Vec<Vec<String>> {
-    let row = |row: &Vec<Value>| row.iter().map(|cell| header_text(&text(cell)).to_owned()).collect();
+fn format_rows(rows: &[Vec<Value>]) -> Vec<Vec<String>> {
+    let row = |row: &Vec<Value>| row.iter().map(|cell| trim_header(&format_cell(cell)).to_owned()).collect();
     rows.iter().map(row).collect()
 }
 
 impl Loader {
     /// Reads the first rows of a tab in which the job has never written.
-    pub async fn first_rows(&self, info: &TabInfo) -> Result<FirstRows, LoadError> {
-        let read = self.values(&[first_rows_range(info)]).await?;
-        Ok(first_rows(&info.title, read.first().map_or(&[][..], Vec::as_slice)))
+    pub async fn read_first_rows(&self, info: &TabInfo) -> Result<FirstRows, LoadError> {
+        let read = self.read_values(&[make_first_rows_range(info)]).await?;
+        Ok(make_first_rows(&info.title, read.first().map_or(&[][..], Vec::as_slice)))
     }
 
     /// Returns why a tab in which the job has never written can't take its rows. Checks only what
     /// is known before a write.
-    pub async fn header_refusal(&self, first: &FirstRows) -> Option<String> {
-        if let Some(why) = first.missing_header() {
+    pub async fn explain_header_refusal(&self, first: &FirstRows) -> Option<String> {
+        if let Some(why) = first.explain_missing_header() {
             return Some(why);
         }
         let preview = self.preview.as_ref().filter(|_| first.has_header())?;
         let columns = preview.columns().await?;
-        first.mismatch(&columns.iter().map(String::as_str).collect::<Vec<_>>())
+        first.explain_mismatch(&columns.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// Returns the anomaly of a header that is below row 1; `None` if no row has the header.
     pub async fn find_moved_header(&self, info: &TabInfo, wanted: &[&str]) -> Result<Option<Anomaly>, LoadError> {
-        let read = self.values(&[first_rows_range(info)]).await?;
-        let row = header_below(&texts(read.first().map_or(&[][..], Vec::as_slice)), wanted);
+        let read = self.read_values(&[make_first_rows_range(info)]).await?;
+        let row = find_header_below(&format_rows(read.first().map_or(&[][..], Vec::as_slice)), wanted);
         let title = &info.title;
         Ok(row.map(|row| Anomaly {
             message: format!(
@@ -98,21 +98,21 @@ impl Loader {
     /// column names. `row` is the header row as read. `own` are the job's columns, which already
     /// match by the stored value.
     pub async fn add_displayed_headers(&self, tab: &mut Tab, row: &[Value], own: &[String]) -> Result<(), LoadError> {
-        let unlike = |cell: &Value| matches!(cell, Value::Number(_)) && !own.contains(&text(cell));
+        let unlike = |cell: &Value| matches!(cell, Value::Number(_)) && !own.contains(&format_cell(cell));
         if !row.iter().any(unlike) {
             return Ok(());
         }
-        let range = [header_range(&tab.title)];
+        let range = [make_header_range(&tab.title)];
         let read = self
             .sheets
             .read_formatted_values(&self.id, &range)
             .await
             .map_err(|error| crate::store::tabs::error::load_error(&error))?;
-        let shown = header(read.first().map_or(&[][..], Vec::as_slice));
+        let shown = parse_header(read.first().map_or(&[][..], Vec::as_slice));
         let moved =
             row.iter().zip(&tab.header).zip(&shown).any(|((cell, held), shown)| cell.is_string() && held != shown);
         if moved || shown.len() != tab.header.len() {
-            return Err(LoadError::stale(&tab.title));
+            return Err(LoadError::new_stale(&tab.title));
         }
         for ((cell, held), displayed) in row.iter().zip(&tab.header).zip(shown) {
             if unlike(cell) && displayed != *held && !tab.header.contains(&displayed) {

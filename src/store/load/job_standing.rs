@@ -12,8 +12,8 @@ use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::guard::head_guard;
 use crate::store::load::loader::Loader;
 use crate::store::load::unstable_tabs::{MAX_TITLES, into_store_error};
-use crate::store::tabs::error::{LoadError, check_consistent, head_missing};
-use crate::store::tabs::jobs::{JobsReading, find_jobs_tab, jobs_ranges};
+use crate::store::tabs::error::{LoadError, check_consistent, describe_missing_head};
+use crate::store::tabs::jobs::{JobsReading, find_jobs_tab, make_jobs_ranges};
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::StoreMetadata;
 use crate::time::Timestamp;
@@ -42,27 +42,27 @@ impl Loader {
     pub async fn load_standing(&self) -> Result<JobStanding, StoreError> {
         let mut tries = 1;
         loop {
-            match self.standing_once().await {
+            match self.read_standing_once().await {
                 Err(LoadError::Stale(_)) if tries < MAX_TITLES => tries += 1,
                 read => return read.map_err(into_store_error),
             }
         }
     }
 
-    async fn standing_once(&self) -> Result<JobStanding, LoadError> {
-        let metadata = self.metadata().await?;
+    async fn read_standing_once(&self) -> Result<JobStanding, LoadError> {
+        let metadata = self.read_metadata().await?;
         let (head, location) = head_guard::read_head(&self.job, &metadata);
         if head == HeadStatus::Missing {
-            return Err(head_missing(&self.job).into());
+            return Err(describe_missing_head(&self.job).into());
         }
         let find = |id| self.jobs.as_ref().and_then(|_| find_jobs_tab(&metadata, id));
         let mut jobs = find(None);
-        let usual = |jobs: Option<&TabInfo>| jobs.map(|tab| jobs_ranges(tab, None)).unwrap_or_default();
-        let state_range = location.iter().map(|location| parse::state_range(&location.title));
-        let mut read = self.values(&state_range.chain(usual(jobs)).collect::<Vec<_>>()).await?;
+        let usual = |jobs: Option<&TabInfo>| jobs.map(|tab| make_jobs_ranges(tab, None)).unwrap_or_default();
+        let state_range = location.iter().map(|location| parse::make_state_range(&location.title));
+        let mut read = self.read_values(&state_range.chain(usual(jobs)).collect::<Vec<_>>()).await?;
         let (mut state, mut id) = (None, None);
         if let (Some(location), false) = (&location, read.is_empty()) {
-            let pairs = parse::pairs(&read.remove(0));
+            let pairs = parse::parse_pairs(&read.remove(0));
             let found = read_state(&pairs).map_err(|error| StoreError::Inconsistent { why: error.to_string() })?;
             check_consistent(&found, &self.job, location)?;
             (state, id) = (Some(found), StoreMetadata::read(&pairs).jobs);
@@ -70,7 +70,7 @@ impl Loader {
         let by_id = find(id);
         if by_id.map(|tab| tab.sheet_id) != jobs.map(|tab| tab.sheet_id) {
             jobs = by_id;
-            read = self.values(&usual(jobs)).await?;
+            read = self.read_values(&usual(jobs)).await?;
         }
         let JobsReading { requests, warnings, .. } = self.read_jobs_tab(&metadata, (jobs, id), &read).await?;
         let timezone = Some(metadata.time_zone.clone()).filter(|zone| !zone.is_empty());

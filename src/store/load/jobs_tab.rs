@@ -8,11 +8,11 @@ use serde_json::Value;
 use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;
-use crate::store::tabs::jobs::{JobsReading, jobs_ranges, jobs_rows, moved_columns, read_jobs};
+use crate::store::tabs::jobs::{JobsReading, find_moved_columns, join_jobs_rows, make_jobs_ranges, read_jobs};
 
 impl Loader {
     /// Reads what is left of the tab. `info` is the tab if there is one, `id` the one that the state
-    /// records, `read` the usual ranges of the tab (`jobs_ranges`).
+    /// records, `read` the usual ranges of the tab (`make_jobs_ranges`).
     pub(crate) async fn read_jobs_tab(
         &self,
         metadata: &SpreadsheetInfo,
@@ -20,12 +20,12 @@ impl Loader {
         read: &[Vec<Vec<Value>>],
     ) -> Result<JobsReading, LoadError> {
         let header_row = read.first().map_or(&[][..], Vec::as_slice);
-        let rows = match info.map(|tab| (tab, moved_columns(tab, header_row))) {
+        let rows = match info.map(|tab| (tab, find_moved_columns(tab, header_row))) {
             None => Vec::new(),
-            Some((tab, None)) => jobs_rows(tab, None, read),
+            Some((tab, None)) => join_jobs_rows(tab, None, read),
             Some((tab, Some(positions))) => {
-                let again = self.values(&jobs_ranges(tab, Some(&positions))).await?;
-                jobs_rows(tab, Some(&positions), &again)
+                let again = self.read_values(&make_jobs_ranges(tab, Some(&positions))).await?;
+                join_jobs_rows(tab, Some(&positions), &again)
             }
         };
         Ok(read_jobs(&self.job, self.jobs.as_ref(), metadata, (info, id), &rows))

@@ -22,11 +22,13 @@ use crate::store::commit::cell_budget::CellBudget;
 use crate::store::commit::restore::PendingRestores;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::guard::head_guard::{self, StateLocation};
-use crate::store::load::unstable_tabs::{constantly_changed, into_store_error};
+use crate::store::load::unstable_tabs::{describe_constant_changes, into_store_error};
 use crate::store::session::row_tracker::RowTracker;
-use crate::store::tabs::error::{LoadError, head_missing, inconsistent, load_error, manually_edited, store_error};
+use crate::store::tabs::error::{
+    LoadError, convert_call_error, describe_inconsistency, describe_missing_head, load_error, report_manual_edit,
+};
 use crate::store::tabs::jobs::JobsView;
-use crate::store::tabs::load_plan::MissingTab;
+use crate::store::tabs::load_plan::MissingTabPolicy;
 use crate::store::tabs::schema::Tabs;
 use crate::time::Timestamp;
 
@@ -51,7 +53,7 @@ pub struct Loader {
     /// it.
     pub abandons_predecessors: bool,
     /// How to treat a missing machine tab.
-    pub missing: MissingTab,
+    pub missing: MissingTabPolicy,
     /// How the job uses the tab Jobs; `None` if it does not.
     pub jobs: Option<JobsView>,
     /// The preview of the first output row, which checks a data tab that may belong to another
@@ -111,29 +113,31 @@ impl Loader {
     /// Makes one load attempt. Returns `None`, after the pause, if the parts did not belong
     /// together.
     async fn load_once(&self, check: &mut LoadCheck) -> Result<Option<LoadResult>, LoadError> {
-        let metadata = self.metadata().await?;
+        let metadata = self.read_metadata().await?;
         let (head_status, location) = head_guard::read_head(&self.job, &metadata);
         let location = match (head_status, location) {
             (HeadStatus::NotInitialized, _) => return self.load_uninitialized(&metadata).await.map(Some),
             (HeadStatus::At { .. }, Some(location)) => location,
-            _ => return Err(head_missing(&self.job).into()),
+            _ => return Err(describe_missing_head(&self.job).into()),
         };
         let read = self.read_tabs(&metadata, &location).await?;
         let reading = LoadObservation { head: read.state.head, expected: read.state.processed, actual: read.found };
         let manually_edited = match check.check(location.head, reading, self.clock.monotonic_ms()) {
             LoadConsistency::Consistent => None,
-            LoadConsistency::ManuallyEdited => Some(manually_edited(&self.job, reading)),
+            LoadConsistency::ManuallyEdited => Some(report_manual_edit(&self.job, reading)),
             LoadConsistency::Retry { after_ms } => {
                 self.clock.sleep(Duration::from_millis(after_ms)).await;
                 return Ok(None);
             }
-            LoadConsistency::Inconsistent => return Err(inconsistent().into()),
-            LoadConsistency::EditedWhileRead => return Err(constantly_changed(&changed_tab(&read.tabs), "").into()),
+            LoadConsistency::Inconsistent => return Err(describe_inconsistency().into()),
+            LoadConsistency::EditedWhileRead => {
+                return Err(describe_constant_changes(&name_changed_tab(&read.tabs), "").into());
+            }
         };
         Ok(Some(self.load_result(&metadata, location, read, manually_edited)))
     }
 
-    pub(super) fn loaded_with(
+    pub(super) fn make_load_report(
         &self,
         metadata: &SpreadsheetInfo,
         snapshot: Option<Snapshot>,
@@ -157,17 +161,17 @@ impl Loader {
     }
 
     /// Reads the spreadsheet's tabs and named ranges.
-    pub async fn metadata(&self) -> Result<SpreadsheetInfo, StoreError> {
-        self.sheets.read_metadata(&self.id).await.map_err(|error| store_error(&error))
+    pub async fn read_metadata(&self) -> Result<SpreadsheetInfo, StoreError> {
+        self.sheets.read_metadata(&self.id).await.map_err(|error| convert_call_error(&error))
     }
 
     /// Reads the values of ranges.
-    pub async fn values(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
+    pub async fn read_values(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
         self.sheets.read_values(&self.id, ranges).await.map_err(|error| load_error(&error))
     }
 
     /// Reads ranges as entered: formulas instead of their results.
-    pub async fn entered_values(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
+    pub async fn read_entered_values(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
         self.sheets.read_formulas(&self.id, ranges).await.map_err(|error| load_error(&error))
     }
 
@@ -181,7 +185,7 @@ impl Loader {
 }
 
 /// Names the changed tab, as the beginning of a sentence.
-fn changed_tab(tabs: &Tabs) -> String {
+fn name_changed_tab(tabs: &Tabs) -> String {
     let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
     format!("tab {title} was")
 }

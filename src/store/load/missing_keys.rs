@@ -39,7 +39,7 @@ pub fn record_missing_keys(state: &mut State, gone: MissingKeys<'_>, commit: u64
         record_unknown_rows(state, written.saturating_sub(found.count), commit);
         return;
     };
-    let Some(lost) = lost_keys(expected, sums, &gone) else {
+    let Some(lost) = find_lost_keys(expected, sums, &gone) else {
         return record_unknown_rows(state, written.saturating_sub(found.count).max(1), commit);
     };
     let keys: Vec<Fingerprint> = index.keys_of(lost).collect();
@@ -62,18 +62,22 @@ fn record_unknown_rows(state: &mut State, rows: u64, commit: u64) {
 ///
 /// Where it helps, known changes are left out of the sums: data-tab keys without any row left in
 /// Processed, and rows that users typed.
-fn lost_keys<'g>(
+fn find_lost_keys<'g>(
     expected: KeySums,
     found: KeySums,
     gone: &MissingKeys<'g>,
 ) -> Option<impl Fn(Fingerprint) -> bool + use<'g>> {
     let MissingKeys { index, row_tracker, unordered, .. } = *gone;
     let keys_without_rows = || row_tracker.key_marks().filter(|mark| !index.has_key_prefix(*mark));
-    let ordered = || found.without(unordered.iter().map(|key| key.0));
-    let all_differing =
-        || expected.differing(&found).or_else(|| expected.without(keys_without_rows()).differing(&found));
-    let ordered_differing =
-        || expected.differing(&ordered()).or_else(|| expected.without(keys_without_rows()).differing(&ordered()));
+    let ordered = || found.subtract_all(unordered.iter().map(|key| key.0));
+    let all_differing = || {
+        expected.find_differing(&found).or_else(|| expected.subtract_all(keys_without_rows()).find_differing(&found))
+    };
+    let ordered_differing = || {
+        expected
+            .find_differing(&ordered())
+            .or_else(|| expected.subtract_all(keys_without_rows()).find_differing(&ordered()))
+    };
     let (differing, ignored) =
         all_differing().map(|differing| (differing, &[][..])).or_else(|| Some((ordered_differing()?, unordered)))?;
     // Rows without an order may include some that sheetkeep wrote.

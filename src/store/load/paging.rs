@@ -14,7 +14,7 @@ use crate::ledger::state::snapshot::RowChecksum;
 use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;
-use crate::store::tabs::load_plan::{FIRST_READ_COLUMNS, first_page};
+use crate::store::tabs::load_plan::{FIRST_READ_COLUMNS, find_first_page_end};
 use crate::store::tabs::parse::{self, FailureRows};
 use crate::store::tabs::processed::ProcessedRows;
 use crate::store::tabs::processed_column_order::MappingSearch;
@@ -39,20 +39,20 @@ impl<'a> PagedTab<'a> {
     /// A tab of keys. Reads some columns more than the header needs, because rows may use other
     /// columns.
     fn for_key_tab(tab: &Tab, info: Option<&'a TabInfo>) -> Self {
-        let width = parse::width(tab, &PROCESSED).max(first_read_width(info));
+        let width = parse::count_columns(tab, &PROCESSED).max(choose_first_width(info));
         Self { info, width, page: parse::PAGE_ROWS, at_once: PAGES_AT_ONCE }
     }
 }
 
 /// The number of columns that the first read covers.
-fn first_read_width(info: Option<&TabInfo>) -> usize {
+fn choose_first_width(info: Option<&TabInfo>) -> usize {
     info.and_then(|info| usize::try_from(info.columns).ok()).unwrap_or(FIRST_READ_COLUMNS).clamp(1, FIRST_READ_COLUMNS)
 }
 
 impl Loader {
     /// Reads the first page of a tab of keys, including the header.
-    pub(super) async fn first_page(&self, info: &TabInfo) -> Result<Vec<Vec<Value>>, LoadError> {
-        self.page(info, 1, first_page(info, parse::PAGE_ROWS), first_read_width(Some(info))).await
+    pub(super) async fn read_first_page(&self, info: &TabInfo) -> Result<Vec<Vec<Value>>, LoadError> {
+        self.read_page(info, 1, find_first_page_end(info, parse::PAGE_ROWS), choose_first_width(Some(info))).await
     }
 
     /// Reads every row of a tab of keys.
@@ -88,11 +88,11 @@ impl Loader {
         let empty = || {
             ProcessedRows::new(tab, self.again)
                 .with_texts_of(keep_commit)
-                .keeping_version_texts(self.keeps_version_texts)
+                .with_version_texts(self.keeps_version_texts)
                 .with_recovery(Arc::clone(&tab.recovery))
         };
         let mut done = empty();
-        done.reserve(info.map_or(0, |info| info.rows));
+        done.reserve_rows(info.map_or(0, |info| info.rows));
         let paged = PagedTab::for_key_tab(tab, info);
         self.read_pages(&paged, first, |rows| empty().with_rows(&rows), |page, _| done.append(page)).await?;
         Ok(done)
@@ -108,11 +108,11 @@ impl Loader {
     ) -> Result<Option<ProcessedRows>, LoadError> {
         let Some(there) = info else { return Ok(None) };
         let mut search = MappingSearch::new(PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX)));
-        let (paged, first) = (PagedTab::for_key_tab(tab, info), self.first_page(there).await?);
+        let (paged, first) = (PagedTab::for_key_tab(tab, info), self.read_first_page(there).await?);
         self.read_pages(&paged, first, |rows| rows, |rows, _| search.read(&rows)).await?;
         let Some(recovery) = search.find(expected) else { return Ok(None) };
         tab.recovery = Arc::new(recovery);
-        let first = self.first_page(there).await?;
+        let first = self.read_first_page(there).await?;
         let done = self.read_processed(tab, info, first, keep_commit).await?;
         if done.found == expected {
             return Ok(Some(done));
@@ -130,7 +130,7 @@ impl Loader {
     ) -> Result<FailureRows, LoadError> {
         let mut open = FailureRows::new(tab, self.again);
         let (page, at_once) = (parse::FAILURE_PAGE_ROWS, FAILURE_PAGES_AT_ONCE);
-        let paged = PagedTab { info, width: parse::width(tab, &parse::FAILURES_READ), page, at_once };
+        let paged = PagedTab { info, width: parse::count_columns(tab, &parse::FAILURES_READ), page, at_once };
         self.read_pages(&paged, first, |rows| rows, |rows, to| open.read(&rows, to)).await?;
         Ok(open)
     }
@@ -149,23 +149,23 @@ impl Loader {
     ) -> Result<(), LoadError> {
         let Some(info) = paged.info else { return Ok(()) };
         let (width, compact) = (paged.width, &compact);
-        let mut to = first_page(info, paged.page);
-        let first = if width > FIRST_READ_COLUMNS { self.page(info, 1, to, width).await? } else { first };
+        let mut to = find_first_page_end(info, paged.page);
+        let first = if width > FIRST_READ_COLUMNS { self.read_page(info, 1, to, width).await? } else { first };
         take(compact(first.into_iter().skip(1).collect()), to);
         let mut pending = FuturesOrdered::new();
         loop {
             while to < info.rows && pending.len() < paged.at_once {
                 let from = to + 1;
                 to = info.rows.min(to + paged.page);
-                pending.push_back(async move { (self.page(info, from, to, width).await.map(compact), to) });
+                pending.push_back(async move { (self.read_page(info, from, to, width).await.map(compact), to) });
             }
             let Some((page, to)) = pending.next().await else { return Ok(()) };
             take(page?, to);
         }
     }
 
-    async fn page(&self, info: &TabInfo, from: u32, to: u32, width: usize) -> Result<Vec<Vec<Value>>, LoadError> {
-        let range = parse::rows_range(&info.title, from, to, width);
-        Ok(self.values(&[range]).await?.into_iter().next().unwrap_or_default())
+    async fn read_page(&self, info: &TabInfo, from: u32, to: u32, width: usize) -> Result<Vec<Vec<Value>>, LoadError> {
+        let range = parse::make_rows_range(&info.title, from, to, width);
+        Ok(self.read_values(&[range]).await?.into_iter().next().unwrap_or_default())
     }
 }

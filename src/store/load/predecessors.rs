@@ -20,8 +20,8 @@ use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::store::guard::head_guard::{self, StateLocation};
 use crate::store::load::loader::Loader;
 use crate::store::load::unstable_tabs::into_store_error;
-use crate::store::tabs::error::{LoadError, manually_edited};
-use crate::store::tabs::load_plan::tab_from_info;
+use crate::store::tabs::error::{LoadError, report_manual_edit};
+use crate::store::tabs::load_plan::make_tab;
 use crate::store::tabs::parse;
 use crate::store::tabs::processed::ProcessedRows;
 use crate::store::tabs::schema::{StoreMetadata, Tab};
@@ -51,7 +51,7 @@ impl Loader {
                 Err(LoadError::Failed(StoreError::Missing { .. } | StoreError::Denied { .. }))
                     if self.abandons_predecessors =>
                 {
-                    anomalies.push(abandoned(previous));
+                    anomalies.push(report_abandoned_predecessor(previous));
                     state.previous.truncate(at);
                     break;
                 }
@@ -61,7 +61,7 @@ impl Loader {
                 unmoved = Some(previous.clone());
             }
             state.gaps.add_predecessor(&left.gaps);
-            anomalies.extend(reported.map(|message| predecessor_anomaly(previous, &message)));
+            anomalies.extend(reported.map(|message| report_predecessor(previous, &message)));
             above.push(rows);
             successor.clone_from(previous);
         }
@@ -98,11 +98,11 @@ impl Loader {
             attempts += 1;
             let (pairs, info, mut tab) = self.read_state_and_key_tab().await?;
             let state = read_state(&pairs).map_err(|error| StoreError::Inconsistent { why: error.to_string() })?;
-            let first = self.first_page(&info).await?;
+            let first = self.read_first_page(&info).await?;
             let mut rows = self.read_keys(&mut tab, Some(&info), first, None, Some(state.processed)).await?;
             if rows.has_doubt() {
                 let runs = self.find_runs_tab(&pairs).await?;
-                rows.sort_by_order(&self.first_commits(&state, runs.as_ref()).await?);
+                rows.sort_by_order(&self.read_first_commits(&state, runs.as_ref()).await?);
             }
             rows.sort_by_order(&FirstCommits::default());
             rows.keep_gaps(state.gaps.before);
@@ -111,7 +111,7 @@ impl Loader {
                 return Ok((state, rows, None));
             }
             if attempts == MAX_READ_ATTEMPTS {
-                return Ok((state, rows, Some(manually_edited(&self.job, reading).message)));
+                return Ok((state, rows, Some(report_manual_edit(&self.job, reading).message)));
             }
             self.clock.sleep(READ_PAUSE).await;
         }
@@ -133,35 +133,37 @@ impl Loader {
 
     /// Finds the Runs tab of a predecessor; `None` if it is gone.
     async fn find_runs_tab(&self, pairs: &HashMap<String, String>) -> Result<Option<Tab>, LoadError> {
-        let (metadata, noted) = (self.metadata().await?, StoreMetadata::read(pairs).runs);
+        let (metadata, noted) = (self.read_metadata().await?, StoreMetadata::read(pairs).runs);
         let Some(info) = metadata.tabs.iter().find(|tab| Some(tab.sheet_id) == noted) else { return Ok(None) };
-        let header = self.values(&[parse::header_range(&info.title)]).await?;
-        Ok(Some(tab_from_info(info, header.first().map_or(&[][..], Vec::as_slice))))
+        let header = self.read_values(&[parse::make_header_range(&info.title)]).await?;
+        Ok(Some(make_tab(info, header.first().map_or(&[][..], Vec::as_slice))))
     }
 
     /// Reads the pairs of the state tab and finds the tab of keys.
     async fn read_state_and_key_tab(&self) -> Result<(HashMap<String, String>, TabInfo, Tab), LoadError> {
-        let metadata = self.metadata().await?;
+        let metadata = self.read_metadata().await?;
         let location = self.find_state(&metadata)?;
-        let read = self.values(&[parse::state_range(&location.title)]).await?;
-        let pairs = parse::pairs(read.first().map_or(&[][..], Vec::as_slice));
-        let (info, tab) = self.keyed_tab(&metadata, &pairs).await?;
+        let read = self.read_values(&[parse::make_state_range(&location.title)]).await?;
+        let pairs = parse::parse_pairs(read.first().map_or(&[][..], Vec::as_slice));
+        let (info, tab) = self.find_keyed_tab(&metadata, &pairs).await?;
         Ok((pairs, info.clone(), tab))
     }
 
-    async fn keyed_tab<'m>(
+    async fn find_keyed_tab<'m>(
         &self,
         metadata: &'m SpreadsheetInfo,
         pairs: &HashMap<String, String>,
     ) -> Result<(&'m TabInfo, Tab), LoadError> {
         let processed = StoreMetadata::read(pairs).processed;
         let Some(info) = metadata.tabs.iter().find(|tab| Some(tab.sheet_id) == processed) else {
-            let why =
-                format!("its tab {} is gone; restore an earlier version of it", head_guard::processed_title(&self.job));
+            let why = format!(
+                "its tab {} is gone; restore an earlier version of it",
+                head_guard::name_processed_tab(&self.job)
+            );
             return Err(StoreError::Inconsistent { why }.into());
         };
-        let header = self.values(&[parse::header_range(&info.title)]).await?;
-        let tab = tab_from_info(info, header.first().map_or(&[][..], Vec::as_slice));
+        let header = self.read_values(&[parse::make_header_range(&info.title)]).await?;
+        let tab = make_tab(info, header.first().map_or(&[][..], Vec::as_slice));
         match parse::check_header(&tab, &PROCESSED) {
             Some(anomaly) => Err(StoreError::Inconsistent { why: anomaly.message }.into()),
             None => Ok((info, tab)),
@@ -169,12 +171,12 @@ impl Loader {
     }
 }
 
-fn predecessor_anomaly(spreadsheet: &str, what: &str) -> Anomaly {
+fn report_predecessor(spreadsheet: &str, what: &str) -> Anomaly {
     Anomaly { message: format!("in the earlier spreadsheet {spreadsheet}: {what}"), is_blocking: false }
 }
 
 /// The one-time notice that the user gave up a lost spreadsheet.
-fn abandoned(spreadsheet: &str) -> Anomaly {
+fn report_abandoned_predecessor(spreadsheet: &str) -> Anomaly {
     let message = format!(
         "the earlier spreadsheet {spreadsheet}, and those before it, are left behind: what was done there is processed again if the source yields it"
     );

@@ -7,12 +7,12 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::grid::{column_letters, quoted};
-use crate::store::commit::append_position::{AppendPosition, blocks, other_columns};
+use crate::grid::{format_column_letters, quote_title};
+use crate::store::commit::append_position::{AppendPosition, find_other_columns, group_columns};
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;
-use crate::store::tabs::parse::{PAGE_ROWS, text};
-use crate::store::tabs::requests::index;
+use crate::store::tabs::parse::{PAGE_ROWS, format_cell};
+use crate::store::tabs::requests::convert_index;
 use crate::store::tabs::schema::Tab;
 
 impl Loader {
@@ -26,25 +26,26 @@ impl Loader {
         rows: u32,
         is_filled: bool,
     ) -> Result<AppendPosition, LoadError> {
-        let last = |rows: &[Vec<Value>], counts: fn(&Vec<Value>) -> bool| rows.iter().rposition(counts).map(index);
+        let last =
+            |rows: &[Vec<Value>], counts: fn(&Vec<Value>) -> bool| rows.iter().rposition(counts).map(convert_index);
         // Users seldom have many cells beside the job's rows. If they have none, the keys need no
         // read.
-        let users_cells = self.entered_columns(tab, &other_columns(own, tab.width), 1, rows).await?;
+        let users_cells = self.read_entered_columns(tab, &find_other_columns(own, tab.width), 1, rows).await?;
         // A formula may display nothing, and still occupies its cell.
         let last_users = users_cells.iter().filter_map(|rows| last(rows, |row| !row.is_empty())).max();
         if !is_filled && last_users.is_none_or(|row| row == 0) {
             return Ok(AppendPosition::default());
         }
-        let keys = self.entered_columns(tab, &blocks(&[key]), 1, rows).await?.pop().unwrap_or_default();
-        let last_key = last(&keys, |row| row.iter().any(|cell| !text(cell).is_empty())).unwrap_or_default();
+        let keys = self.read_entered_columns(tab, &group_columns(&[key]), 1, rows).await?.pop().unwrap_or_default();
+        let last_key = last(&keys, |row| row.iter().any(|cell| !format_cell(cell).is_empty())).unwrap_or_default();
         if !is_filled && last_users.is_none_or(|row| row <= last_key) {
             return Ok(AppendPosition { last: last_key, ..AppendPosition::default() });
         }
         let from = last_key + 2;
-        let read = self.entered_columns(tab, &blocks(own), from, rows).await?;
+        let read = self.read_entered_columns(tab, &group_columns(own), from, rows).await?;
         let mut own_rows: Vec<u32> = Vec::new();
         for block in &read {
-            let rows = (from - 1..).zip(block).filter(|(_, row)| row.iter().any(|cell| !text(cell).is_empty()));
+            let rows = (from - 1..).zip(block).filter(|(_, row)| row.iter().any(|cell| !format_cell(cell).is_empty()));
             own_rows.extend(rows.map(|(row, _)| row));
         }
         Ok(AppendPosition::new(last_key, last_users, &own_rows, is_filled))
@@ -52,7 +53,7 @@ impl Loader {
 
     /// Reads entered values of these columns, page by page, from row `from` (1-based). The last
     /// page has no end row, because the grid may grow meanwhile.
-    async fn entered_columns(
+    async fn read_entered_columns(
         &self,
         tab: &Tab,
         columns: &[Range<usize>],
@@ -68,10 +69,11 @@ impl Loader {
             let end = start.saturating_add(PAGE_ROWS - 1);
             let to = if end < rows { end.to_string() } else { String::new() };
             let range = |block: &Range<usize>| {
-                let (first, last) = (column_letters(block.start), column_letters(block.end.saturating_sub(1)));
-                format!("{}!{first}{start}:{last}{to}", quoted(&tab.title))
+                let (first, last) =
+                    (format_column_letters(block.start), format_column_letters(block.end.saturating_sub(1)));
+                format!("{}!{first}{start}:{last}{to}", quote_title(&tab.title))
             };
-            let read = self.entered_values(&columns.iter().map(range).collect::<Vec<_>>()).await?;
+            let read = self.read_entered_values(&columns.iter().map(range).collect::<Vec<_>>()).await?;
             for (all, page) in all.iter_mut().zip(read) {
                 if !page.is_empty() {
                     all.resize((start - from) as usize, Vec::new());

@@ -6,12 +6,12 @@
 
 use serde_json::Value;
 
-use crate::grid::quoted;
+use crate::grid::quote_title;
 use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;
-use crate::store::tabs::load_plan::tab_from_info;
+use crate::store::tabs::load_plan::make_tab;
 use crate::store::tabs::parse::{self, PAGE_ROWS};
 use crate::store::tabs::row_index::{KeyColumnReader, RowIndex};
 use crate::store::tabs::schema::Tab;
@@ -37,7 +37,7 @@ impl TabReading {
     /// Whether this read shows the same as an earlier one, so that `entered`, which was read in
     /// between, belongs to it. The results of formulas may differ.
     pub fn is_same_as(&self, earlier: &Self, entered: &[Vec<Value>]) -> bool {
-        let is_blank = |cell: Option<&Value>| cell.is_none_or(|cell| parse::text(cell).is_empty());
+        let is_blank = |cell: Option<&Value>| cell.is_none_or(|cell| parse::format_cell(cell).is_empty());
         let is_formula = |cell: Option<&Value>| cell.and_then(Value::as_str).is_some_and(|text| text.starts_with('='));
         let is_same_row = |(at, (now, was)): (usize, (&Vec<Value>, &Vec<Value>))| {
             let entered = |column: usize| entered.get(at).and_then(|cells| cells.get(column));
@@ -63,7 +63,7 @@ impl Loader {
         own: &[String],
         key_column: &str,
     ) -> Result<(Tab, RowIndex), LoadError> {
-        let info = self.tab_info(known.id).await?;
+        let info = self.read_tab_info(known.id).await?;
         let previous = known.position(key_column).unwrap_or_default();
         let mut column = previous;
         let mut key_reader = KeyColumnReader::default();
@@ -74,16 +74,17 @@ impl Loader {
             // Rows that users insert meanwhile push the last rows down. So the last page has no end
             // row.
             let end = Some(to).filter(|to| *to < info.rows);
-            let ranges = [parse::header_range(&info.title), parse::column_range(&info.title, column, from, end)];
-            let mut read = self.values(&ranges).await?.into_iter();
-            let tab = self.with_renamed(known, tab_from_info(&info, &read.next().unwrap_or_default()), own).await?;
+            let ranges =
+                [parse::make_header_range(&info.title), parse::make_column_range(&info.title, column, from, end)];
+            let mut read = self.read_values(&ranges).await?.into_iter();
+            let tab = self.with_renamed(known, make_tab(&info, &read.next().unwrap_or_default()), own).await?;
             match (&found, tab.position(key_column)) {
-                (_, None) => return Err(LoadError::stale(&info.title)),
+                (_, None) => return Err(LoadError::new_stale(&info.title)),
                 // First try the previous column, then once the current one.
                 (None, Some(at)) if at != column && column == previous => column = at,
                 (before, Some(at)) => {
                     if at != column || before.as_ref().is_some_and(|before| *before != tab) {
-                        return Err(LoadError::stale(&info.title));
+                        return Err(LoadError::new_stale(&info.title));
                     }
                     key_reader.read_column(&read.next().unwrap_or_default());
                     key_reader.skip_to(to);
@@ -92,32 +93,32 @@ impl Loader {
                 }
             }
         }
-        found.map(|tab| (tab, key_reader.finish())).ok_or_else(|| LoadError::stale(&self.data_tab))
+        found.map(|tab| (tab, key_reader.finish())).ok_or_else(|| LoadError::new_stale(&self.data_tab))
     }
 
     /// Reads the data tab with all its rows, including the header.
     pub async fn read_whole(&self, known: &Tab, own: &[String]) -> Result<TabReading, LoadError> {
-        let info = self.tab_info(known.id).await?;
+        let info = self.read_tab_info(known.id).await?;
         let page = (PAGE_CELLS / info.columns.max(1)).max(1);
         if info.rows <= page {
             // One call reads a consistent view.
-            let rows = self.values(&[quoted(&info.title)]).await?.into_iter().next().unwrap_or_default();
-            let tab = self.with_renamed(known, tab_from_info(&info, rows.get(..1).unwrap_or_default()), own).await?;
+            let rows = self.read_values(&[quote_title(&info.title)]).await?.into_iter().next().unwrap_or_default();
+            let tab = self.with_renamed(known, make_tab(&info, rows.get(..1).unwrap_or_default()), own).await?;
             return Ok(TabReading { tab, rows, height: info.rows, is_paged: false });
         }
         let mut rows: Vec<Vec<Value>> = Vec::new();
         let mut from = 1;
         while from <= info.rows {
             let to = info.rows.min(from.saturating_add(page - 1));
-            let range = parse::whole_rows_range(&info.title, from, to);
-            rows.extend(self.values(&[range]).await?.into_iter().flatten());
+            let range = parse::make_whole_rows_range(&info.title, from, to);
+            rows.extend(self.read_values(&[range]).await?.into_iter().flatten());
             rows.resize(to as usize, Vec::new());
             from = to + 1;
         }
-        if self.tab_info(known.id).await? != info {
-            return Err(LoadError::stale(&info.title));
+        if self.read_tab_info(known.id).await? != info {
+            return Err(LoadError::new_stale(&info.title));
         }
-        let tab = self.with_renamed(known, tab_from_info(&info, rows.get(..1).unwrap_or_default()), own).await?;
+        let tab = self.with_renamed(known, make_tab(&info, rows.get(..1).unwrap_or_default()), own).await?;
         Ok(TabReading { tab, rows, height: info.rows, is_paged: true })
     }
 
@@ -133,8 +134,9 @@ impl Loader {
         let mut from = 0;
         while from < rows.len() {
             let to = rows.len().min(from + page);
-            let range = parse::whole_rows_range(&tab.title, row_number(from), row_number(to - 1));
-            entered.extend(self.entered_values(&[range]).await?.into_iter().flatten());
+            let range =
+                parse::make_whole_rows_range(&tab.title, convert_to_row_number(from), convert_to_row_number(to - 1));
+            entered.extend(self.read_entered_values(&[range]).await?.into_iter().flatten());
             entered.resize(to, Vec::new());
             from = to;
         }
@@ -148,7 +150,7 @@ impl Loader {
         match (is_same, whole.is_paged) {
             (true, _) => Ok(entered),
             (false, false) => Ok(Vec::new()),
-            (false, true) => Err(LoadError::stale(&tab.title)),
+            (false, true) => Err(LoadError::new_stale(&tab.title)),
         }
     }
 
@@ -162,13 +164,18 @@ impl Loader {
         let (first, last) = (first.index, last.index);
         let columns = undo_log.columns() as usize;
         let mut ranges =
-            vec![parse::rows_range(title, undo_log.before_row(first) + 1, undo_log.before_row(last) + 1, columns)];
+            vec![parse::make_rows_range(title, undo_log.before_row(first) + 1, undo_log.before_row(last) + 1, columns)];
         if undo_log.is_repair {
-            ranges.push(parse::rows_range(title, undo_log.after_row(first) + 1, undo_log.after_row(last) + 1, columns));
+            ranges.push(parse::make_rows_range(
+                title,
+                undo_log.after_row(first) + 1,
+                undo_log.after_row(last) + 1,
+                columns,
+            ));
         }
         let kept = undo_log.formulas_row().filter(|_| undo_log.is_repair);
-        ranges.extend(kept.map(|row| parse::rows_range(title, row + 1, row + 1, columns)));
-        let mut read = self.entered_values(&ranges).await?.into_iter();
+        ranges.extend(kept.map(|row| parse::make_rows_range(title, row + 1, row + 1, columns)));
+        let mut read = self.read_entered_values(&ranges).await?.into_iter();
         let cells = |row: &Vec<Value>| row.get(undo_log.margin() as usize..).unwrap_or_default().to_vec();
         let mut images = || -> Vec<Vec<Value>> {
             let rows = read.next().unwrap_or_default();
@@ -183,8 +190,8 @@ impl Loader {
 
     /// Reads the scratch rows of an undo log from this state tab.
     pub async fn read_scratch(&self, title: &str, undo_log: &UndoLog) -> Result<Vec<Vec<Value>>, LoadError> {
-        let range = parse::rows_range(title, STATE_ROWS + 1, undo_log.rows(), undo_log.columns() as usize);
-        Ok(self.values(&[range]).await?.into_iter().next().unwrap_or_default())
+        let range = parse::make_rows_range(title, STATE_ROWS + 1, undo_log.rows(), undo_log.columns() as usize);
+        Ok(self.read_values(&[range]).await?.into_iter().next().unwrap_or_default())
     }
 
     /// Returns the tab with the job's names for renamed columns: from `known`, or looked up again.
@@ -192,13 +199,13 @@ impl Loader {
         let mut tab = Tab { aliases: known.aliases.clone(), ..tab };
         // The load reports what blocks a run.
         let found = self.find_own_columns(&mut tab, None, own).await?;
-        if found.blocks() { Err(LoadError::stale(&tab.title)) } else { Ok(tab) }
+        if found.is_blocking() { Err(LoadError::new_stale(&tab.title)) } else { Ok(tab) }
     }
 
-    async fn tab_info(&self, id: i32) -> Result<TabInfo, LoadError> {
-        let metadata = self.metadata().await.map_err(LoadError::Failed)?;
+    async fn read_tab_info(&self, id: i32) -> Result<TabInfo, LoadError> {
+        let metadata = self.read_metadata().await.map_err(LoadError::Failed)?;
         let found = metadata.tabs.into_iter().find(|tab| tab.sheet_id == id);
-        found.ok_or_else(|| LoadError::stale(&self.data_tab))
+        found.ok_or_else(|| LoadError::new_stale(&self.data_tab))
     }
 }
 
@@ -209,13 +216,13 @@ fn have_formulas(shown: &[Vec<Value>], entered: &[Vec<Value>]) -> bool {
     shown.iter().zip(entered).all(|(shown, entered)| {
         let is_formula = |cell: &Value| cell.as_str().is_some_and(|text| text.starts_with('='));
         leftmost = entered.iter().position(is_formula).map_or(leftmost, |at| leftmost.min(at));
-        let is_blank = |cell: Option<&Value>| cell.is_none_or(|cell| parse::text(cell).is_empty());
+        let is_blank = |cell: Option<&Value>| cell.is_none_or(|cell| parse::format_cell(cell).is_empty());
         shown.iter().enumerate().all(|(at, cell)| at >= leftmost || is_blank(Some(cell)) || !is_blank(entered.get(at)))
     })
 }
 
 /// Converts a row index to a row number (1-based).
-fn row_number(row: usize) -> u32 {
+fn convert_to_row_number(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(u32::MAX).saturating_add(1)
 }
 
@@ -224,7 +231,7 @@ fn row_number(row: usize) -> u32 {
 /// entry may be filled by an array formula elsewhere.
 fn has_same_key(shown: &[Value], entered: &[Value], key: usize) -> bool {
     let is_formula = entered.get(key).and_then(Value::as_str).is_some_and(|text| text.starts_with('='));
-    let key_of = |row: &[Value]| row.get(key).map(parse::text).unwrap_or_default();
+    let key_of = |row: &[Value]| row.get(key).map(parse::format_cell).unwrap_or_default();
     is_formula || key_of(shown) == key_of(entered)
 }
 
@@ -235,7 +242,7 @@ fn has_same_constants(shown: &[Value], entered: &[Value]) -> bool {
         (_, Value::String(text)) if text.starts_with('=') => true,
         (Some(Value::String(shown)), Value::String(entered)) => shown == entered || entered.is_empty(),
         (Some(Value::Number(shown)), Value::Number(entered)) => shown == entered,
-        (None, entered) => parse::text(entered).is_empty(),
+        (None, entered) => parse::format_cell(entered).is_empty(),
         _ => true,
     };
     entered.iter().enumerate().all(is_same)

@@ -13,10 +13,10 @@ use crate::ledger::items::key::Fingerprint;
 use crate::ledger::leases::row_order::FirstCommits;
 use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::processed_index::ProcessedIndex;
-use crate::ledger::processed::row_gaps::Gaps;
+use crate::ledger::processed::row_gaps::GapKeys;
 use crate::ledger::rows::header_search::FirstRows;
 use crate::ledger::rows::row_codec::RUNS_NEEDED;
-use crate::ledger::runs::capacity::capacity_warning;
+use crate::ledger::runs::capacity::warn_of_capacity;
 use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::state::snapshot::{Anomaly, LoadReport, RowChecksum, Snapshot, State};
 use crate::ledger::state::state_codec::read_state;
@@ -28,10 +28,12 @@ use crate::store::guard::head_guard::{self, StateLocation};
 use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::load::missing_keys::{MissingKeys, record_missing_keys};
 use crate::store::session::row_tracker::RowTracker;
-use crate::store::tabs::error::{LoadError, check_consistent, inconsistent, reordered_rows, unreadable_deletion_log};
+use crate::store::tabs::error::{
+    LoadError, check_consistent, describe_inconsistency, describe_unreadable_deletion_log, report_reordered_rows,
+};
 use crate::store::tabs::jobs::find_jobs_tab;
 use crate::store::tabs::load_plan::{
-    LoadConditions, LoadPlan, MissingTab, check_tabs, has_never_written, tab_from_info, tables_of,
+    LoadConditions, LoadPlan, MissingTabPolicy, check_tabs, has_never_written, list_tables, make_tab,
 };
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{FAILURES_NEEDED, RUNS_TITLE, StoreMetadata, Tabs};
@@ -70,8 +72,8 @@ impl Loader {
         let by_id = |id: i32| metadata.tabs.iter().find(|tab| tab.sheet_id == id);
         let state = by_id(location.tab);
         let mut plan = LoadPlan {
-            processed: by_title(&head_guard::processed_title(&self.job)),
-            failures: by_title(&head_guard::failures_title(&self.job)),
+            processed: by_title(&head_guard::name_processed_tab(&self.job)),
+            failures: by_title(&head_guard::name_failures_tab(&self.job)),
             data: by_title(&self.data_tab),
             runs: by_title(RUNS_TITLE),
             jobs: self.jobs.as_ref().and_then(|_| find_jobs_tab(metadata, None)),
@@ -79,14 +81,14 @@ impl Loader {
         // The first guess goes by title, so that one call reads everything. The ids in the state
         // then confirm the tabs. A renamed tab costs one more call.
         for _ in 0..2 {
-            let read = self.values(&plan.ranges(location, state, self.mode)).await?;
-            let pairs = parse::pairs(read.first().map_or(&[][..], Vec::as_slice));
+            let read = self.read_values(&plan.make_ranges(location, state, self.mode)).await?;
+            let pairs = parse::parse_pairs(read.first().map_or(&[][..], Vec::as_slice));
             let store_metadata = StoreMetadata::read(&pairs);
             let data_by_id = store_metadata.data.and_then(by_id);
             // A tab that a user or another job's repair recreated is found by its title.
             let by_title_if_usable = |info: Option<&'m TabInfo>, header: usize, columns: &[&str]| {
                 let header = read.get(header).map_or(&[][..], Vec::as_slice);
-                info.filter(|info| parse::check_header(&tab_from_info(info, header), columns).is_none())
+                info.filter(|info| parse::check_header(&make_tab(info, header), columns).is_none())
             };
             let resolved = LoadPlan {
                 processed: store_metadata.processed.and_then(by_id),
@@ -109,20 +111,21 @@ impl Loader {
                 plan = resolved;
                 continue;
             }
-            let first = read.len().saturating_sub(plan.jobs_ranges().len());
+            let first = read.len().saturating_sub(plan.make_jobs_ranges().len());
             let found = (plan.jobs, store_metadata.jobs);
             let jobs = self.read_jobs_tab(metadata, found, read.get(first..).unwrap_or_default()).await?;
             let values = read.into_iter().skip(1).collect();
-            let mut parts = self.assemble(location, &plan, &pairs, store_metadata, values, &metadata.tabs).await?;
+            let mut parts =
+                self.assemble_snapshot(location, &plan, &pairs, store_metadata, values, &metadata.tabs).await?;
             (parts.tabs.jobs, parts.requests) = (jobs.tab, (jobs.requests, jobs.warnings));
             return Ok(parts);
         }
-        Err(inconsistent().into())
+        Err(describe_inconsistency().into())
     }
 
     /// Puts together what was read, in the order of the ranges. The rows are parsed only if the
     /// tabs can be used.
-    async fn assemble(
+    async fn assemble_snapshot(
         &self,
         location: &StateLocation,
         plan: &LoadPlan<'_>,
@@ -136,7 +139,7 @@ impl Loader {
         let mut values = values.into_iter();
         let mut next = || values.next().unwrap_or_default();
         let headers = [(); 4].map(|()| next());
-        let mut tabs = plan.tabs(&headers);
+        let mut tabs = plan.make_tabs(&headers);
         let [_, _, header, _] = headers;
         let (processed_rows, failure_rows) = (next(), next());
         let (bottom, keys, scratch) = (next(), next(), next());
@@ -150,8 +153,8 @@ impl Loader {
             anomalies.insert(0, anomaly);
         }
         if let (false, true, Some(info)) = (blocked, never, plan.data) {
-            let rows = self.first_rows(info).await?;
-            let refused = self.header_refusal(&rows).await;
+            let rows = self.read_first_rows(info).await?;
+            let refused = self.explain_header_refusal(&rows).await;
             anomalies.extend(refused.map(|message| Anomaly { message, is_blocking: true }));
             first = Some(rows);
             blocked = anomalies.iter().any(|anomaly| anomaly.is_blocking);
@@ -168,7 +171,7 @@ impl Loader {
             let unknown = state.columns.is_empty() && state.processed.count > 0;
             anomalies.extend(parse::check_header(tab, &[]).filter(|_| unknown));
         }
-        let can_read_on = self.missing == MissingTab::ReadOn && tabs.keys_are_readable();
+        let can_read_on = self.missing == MissingTabPolicy::ReadOthers && tabs.keys_are_readable();
         let is_blocked = anomalies.iter().any(|anomaly| anomaly.is_blocking);
         let mut parts = LoadedParts {
             key_sums: state.key_sums,
@@ -212,36 +215,36 @@ impl Loader {
         let keep_commit = moved_log.map(|(undo_log, _)| undo_log.head.commit);
         // Rows to be restored count as present.
         let pending_restores = match restore::parse(&scratch, location.head, location.tab) {
-            DeletionLog::Unreadable => return Err(unreadable_deletion_log(&location.title).into()),
+            DeletionLog::Unreadable => return Err(describe_unreadable_deletion_log(&location.title).into()),
             log => log.pending_restores(),
         };
         let expected =
             Some(state.processed).filter(|_| pending_restores.is_none() && state.head == Some(location.head));
         let mut done = self.read_keys(&mut processed, plan.processed, processed_rows, keep_commit, expected).await?;
-        anomalies.extend(reordered_rows(&processed));
+        anomalies.extend(report_reordered_rows(&processed));
         tabs.processed = Some(processed.clone());
         let mut open = self.read_failures(&failures, plan.failures, failure_rows).await?;
         if let Some(waiting) = &pending_restores {
-            state.processed.add_all(waiting.checksum_correction());
-            done.read(&waiting.rows_in(TabKind::Processed, &processed));
-            open.read_pending(&waiting.rows_in(TabKind::Failures, &failures));
+            state.processed.add_all(waiting.compute_checksum_correction());
+            done.read(&waiting.arrange_rows(TabKind::Processed, &processed));
+            open.read_pending(&waiting.arrange_rows(TabKind::Failures, &failures));
         }
-        let (found, key_sums, unordered) = (done.found, done.key_sums(), done.unordered());
+        let (found, key_sums, unordered) = (done.found, done.key_sums(), done.take_unordered());
         let mut row_tracker = RowTracker::read(plan, tabs, state, self.mode, &bottom, &keys);
-        row_tracker.take_undo_log(location.tab, undo_log, &done.recent());
-        anomalies.extend(pending_restores.as_ref().map(PendingRestores::anomaly));
+        row_tracker.take_undo_log(location.tab, undo_log, &done.take_recent());
+        anomalies.extend(pending_restores.as_ref().map(PendingRestores::make_anomaly));
         anomalies.extend(row_tracker.anomalies(&self.data_tab));
         if done.has_doubt() {
-            done.sort_by_order(&self.first_commits(state, tabs.runs.as_ref()).await?);
+            done.sort_by_order(&self.read_first_commits(state, tabs.runs.as_ref()).await?);
         }
         done.sort_by_order(&FirstCommits::default());
         let (reported, unmoved) = self.read_predecessors(state, &mut done).await?;
         anomalies.extend(reported);
         // Of which keys people have deleted rows is known only once all is read.
-        let gaps = if found == state.processed { state.gaps.clone() } else { Gaps::any_key() };
-        let (done, reported) = done.with_gaps(gaps).finish(&processed);
+        let gaps = if found == state.processed { state.gaps.clone() } else { GapKeys::any_key() };
+        let (done, reported) = done.with_gaps(gaps).finish_parse(&processed);
         anomalies.extend(reported);
-        let (open, reported) = open.finish(&failures);
+        let (open, reported) = open.finish_parse(&failures);
         anomalies.extend(reported);
         parts.index = ProcessedIndex::new(done, open).with_suppressed_counts(state.suppressed_failures.clone());
         (parts.found, parts.key_sums, parts.unordered) = (found, key_sums, unordered);
@@ -287,13 +290,14 @@ impl Loader {
         let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
         anomalies.extend(state.redo.notes(title).into_iter().map(|message| Anomaly { message, is_blocking: false }));
         let cell_budget = CellBudget::from_metadata(metadata);
-        anomalies.extend(capacity_warning(cell_budget.cells()).map(|message| Anomaly { message, is_blocking: false }));
+        anomalies
+            .extend(warn_of_capacity(cell_budget.count_cells()).map(|message| Anomaly { message, is_blocking: false }));
         // After people's hands, further counting continues from what is there.
-        let said = std::mem::replace(&mut state.processed, found);
-        let (head, tables) = (location.head, tables_of(&self.data_tab, &tabs));
+        let stored = std::mem::replace(&mut state.processed, found);
+        let (head, tables) = (location.head, list_tables(&self.data_tab, &tabs));
         let snapshot = Snapshot {
             state,
-            stored_checksum: said,
+            stored_checksum: stored,
             head,
             processed_index: index,
             tables: tables.clone(),
@@ -301,8 +305,12 @@ impl Loader {
             anomalies,
             not_yet_left: unmoved,
         };
-        let loaded =
-            LoadReport { first_rows: first, requests, warnings, ..self.loaded_with(metadata, Some(snapshot), tables) };
+        let loaded = LoadReport {
+            first_rows: first,
+            requests,
+            warnings,
+            ..self.make_load_report(metadata, Some(snapshot), tables)
+        };
         LoadResult {
             loaded,
             location: Some(location),

@@ -15,13 +15,13 @@ pub const MAX_TITLES: u32 = 5;
 pub fn into_store_error(error: LoadError) -> StoreError {
     match error {
         LoadError::Failed(error) => error,
-        LoadError::Stale(error) => constantly_changed("its tabs were", &error.to_string()),
+        LoadError::Stale(error) => describe_constant_changes("its tabs were", &error.to_string()),
     }
 }
 
 /// The error for a sheet that changes during every read. `what` is the subject ("tab Data was"),
 /// `last` the last error.
-pub fn constantly_changed(what: &str, last: &str) -> StoreError {
+pub fn describe_constant_changes(what: &str, last: &str) -> StoreError {
     let last = if last.is_empty() { String::new() } else { format!(" ({last})") };
     let why = format!(
         "read the spreadsheet: {what} edited as often as it was read; leave the tabs alone for a minute, then run again{last}"

@@ -11,9 +11,9 @@ use crate::sheets_client::types::requests::{Batch, Request};
 use crate::sheets_client::types::response_types::SpreadsheetInfo;
 use crate::store::guard::head_guard::BatchStep;
 use crate::store::probe::client::ProbeClient;
-use crate::store::probe::overdue::recalculating;
+use crate::store::probe::overdue::make_recalculation_request;
 use crate::store::probe::scratch_names::{ScratchOrigin, parse_name, parse_title};
-use crate::store::tabs::error::store_error;
+use crate::store::tabs::error::convert_call_error;
 
 /// Minimum age, in seconds, at which another probe's leftovers are deleted. A younger probe may
 /// still run.
@@ -53,11 +53,11 @@ pub async fn clean_up(client: &ProbeClient) -> CleanupReport {
         let found = match client.sheets.read_metadata(&client.id).await {
             Ok(metadata) => {
                 let mut found = list_items(&metadata, client.scratch.origin());
-                found.extend(changed_recalculation(client, &metadata));
+                found.extend(find_changed_recalculation(client, &metadata));
                 found
             }
             Err(error) => {
-                report.why = Some(store_error(&error));
+                report.why = Some(convert_call_error(&error));
                 continue;
             }
         };
@@ -83,7 +83,7 @@ pub async fn clean_up(client: &ProbeClient) -> CleanupReport {
                     report.why = Some(StoreError::Denied { why: format!("delete what the probe made: {refusal}") });
                 }
                 BatchResult::NotExecuted(error) | BatchResult::TooLarge(error) => {
-                    report.why = Some(store_error(&error));
+                    report.why = Some(convert_call_error(&error));
                 }
                 BatchResult::Lost(cause) => {
                     late = true;
@@ -96,10 +96,10 @@ pub async fn clean_up(client: &ProbeClient) -> CleanupReport {
 }
 
 /// Returns the interval of recalculation, if this probe has not set it back.
-fn changed_recalculation(client: &ProbeClient, metadata: &SpreadsheetInfo) -> Option<ProbeItem> {
+fn find_changed_recalculation(client: &ProbeClient, metadata: &SpreadsheetInfo) -> Option<ProbeItem> {
     let before = client.recalculation();
     let is_changed = client.has_changed_recalculation() && metadata.auto_recalc != before;
-    let delete = recalculating(before).filter(|_| is_changed)?;
+    let delete = make_recalculation_request(before).filter(|_| is_changed)?;
     Some(ProbeItem { title: format!("the recalculation, which was {before}"), delete, is_own: true })
 }
 
@@ -108,12 +108,12 @@ fn list_items(metadata: &SpreadsheetInfo, own: ScratchOrigin) -> Vec<ProbeItem> 
     let ours = |origin: ScratchOrigin| (origin == own, origin.seconds + LEFTOVER_S <= own.seconds);
     let names = metadata.names().filter_map(|(name, id)| {
         let (mine, old) = ours(parse_name(name)?);
-        let delete = BatchStep::DeleteRange { id: id.to_owned() }.request()?;
+        let delete = BatchStep::DeleteRange { id: id.to_owned() }.make_request()?;
         (mine || old).then(|| ProbeItem { title: name.to_owned(), delete, is_own: mine })
     });
     let tabs = metadata.tabs.iter().filter_map(|tab| {
         let (mine, old) = ours(parse_title(&tab.title)?);
-        let delete = BatchStep::DeleteStateTab { tab: tab.sheet_id }.request()?;
+        let delete = BatchStep::DeleteStateTab { tab: tab.sheet_id }.make_request()?;
         (mine || old).then(|| ProbeItem { title: tab.title.clone(), delete, is_own: mine })
     });
     names.chain(tabs).collect()

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::fault::Fault;
-use crate::grid::quoted;
+use crate::grid::quote_title;
 use crate::port::store::StoreError;
 use crate::rng::Rng;
 use crate::sheets_client::errors::api_error::ApiError;
@@ -21,8 +21,9 @@ use crate::sheets_client::types::cell::CellData;
 use crate::sheets_client::types::request_objects::{GridCoordinate, GridProperties, SheetProperties};
 use crate::sheets_client::types::requests::{Batch, Request};
 use crate::sheets_client::types::response_types::BatchResponse;
+use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::scratch_names::ScratchName;
-use crate::store::tabs::error::store_error;
+use crate::store::tabs::error::convert_call_error;
 
 /// Rows of a scratch tab.
 pub const ROWS: u32 = 40;
@@ -40,15 +41,18 @@ pub struct ProbeTab {
     pub title: String,
 }
 
+/// What a check of an assumption shows, and the sentence about it.
+pub type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
+
 /// Why a check has no result.
 #[derive(Debug)]
 pub enum ProbeFailure {
     /// The response to a batch was lost. The check may be repeated with new names.
-    Lost(String),
+    ReplyLost(String),
     /// The response allows no conclusion.
-    Unclear(String),
+    Inconclusive(String),
     /// No check is possible on this spreadsheet.
-    Stop(StoreError),
+    Impossible(StoreError),
 }
 
 /// The result of a batch.
@@ -86,7 +90,7 @@ impl ProbeClient {
         clock: Arc<dyn Clock>,
         chance: Arc<dyn Rng>,
     ) -> Result<Self, StoreError> {
-        let metadata = sheets.read_metadata(&id).await.map_err(|error| store_error(&error))?;
+        let metadata = sheets.read_metadata(&id).await.map_err(|error| convert_call_error(&error))?;
         let now = sheets.service_time().map_or_else(|| clock.now(), |(at, _)| at);
         let scratch = ScratchName::new(now, chance);
         let (home, next_row, lost) = (OnceLock::new(), AtomicU32::new(0), AtomicU32::new(0));
@@ -115,8 +119,10 @@ impl ProbeClient {
     }
 
     /// The scratch tab that checks share.
-    pub fn shared_tab(&self) -> Result<&ProbeTab, ProbeFailure> {
-        self.home.get().ok_or_else(|| ProbeFailure::Unclear("there is no scratch tab for this question".to_owned()))
+    pub fn open_shared_tab(&self) -> Result<&ProbeTab, ProbeFailure> {
+        self.home
+            .get()
+            .ok_or_else(|| ProbeFailure::Inconclusive("there is no scratch tab for this question".to_owned()))
     }
 
     /// Sets the shared scratch tab.
@@ -125,13 +131,13 @@ impl ProbeClient {
     }
 
     /// The next unused row of the shared tab, 0-based.
-    pub fn row(&self) -> u32 {
+    pub fn next_row(&self) -> u32 {
         self.next_row.fetch_add(1, Ordering::Relaxed) % ROWS
     }
 
     /// Chooses id and title of a new tab.
     pub fn new_tab(&self) -> ProbeTab {
-        ProbeTab { id: self.scratch.number(), title: self.scratch.title() }
+        ProbeTab { id: self.scratch.next_number(), title: self.scratch.next_title() }
     }
 
     /// Sends a batch once.
@@ -143,13 +149,13 @@ impl ProbeClient {
                 let advice = refusal.advice(self.sheets.client_email()).map(|advice| format!("; {advice}"));
                 let why = format!("write to the spreadsheet: {refusal}{}", advice.unwrap_or_default());
                 let error = if refusal.code == 404 { StoreError::Missing { why } } else { StoreError::Denied { why } };
-                Err(ProbeFailure::Stop(error))
+                Err(ProbeFailure::Impossible(error))
             }
-            BatchResult::NotExecuted(error) => Err(ProbeFailure::Stop(store_error(&error))),
-            BatchResult::TooLarge(error) => Err(ProbeFailure::Unclear(error.to_string())),
+            BatchResult::NotExecuted(error) => Err(ProbeFailure::Impossible(convert_call_error(&error))),
+            BatchResult::TooLarge(error) => Err(ProbeFailure::Inconclusive(error.to_string())),
             BatchResult::Lost(cause) => {
                 self.lost.fetch_add(1, Ordering::Relaxed);
-                Err(ProbeFailure::Lost(cause.to_string()))
+                Err(ProbeFailure::ReplyLost(cause.to_string()))
             }
         }
     }
@@ -159,7 +165,7 @@ impl ProbeClient {
         match self.send(Batch::new(requests)).await? {
             SentBatch::Applied(response) => Ok(response),
             SentBatch::Refused(refusal) => {
-                Err(ProbeFailure::Unclear(format!("the preparation was refused: {refusal}")))
+                Err(ProbeFailure::Inconclusive(format!("the preparation was refused: {refusal}")))
             }
         }
     }
@@ -172,24 +178,24 @@ impl ProbeClient {
         area: &str,
         expected: impl Fn(&[Vec<Value>]) -> bool + Send + Sync,
     ) -> Result<Vec<Vec<Value>>, ProbeFailure> {
-        let ranges = [format!("{}!{area}", quoted(&tab.title))];
-        let mut last = Err(ProbeFailure::Unclear("it was never read".to_owned()));
+        let ranges = [format!("{}!{area}", quote_title(&tab.title))];
+        let mut last = Err(ProbeFailure::Inconclusive("it was never read".to_owned()));
         for nth in 0..MAX_READS {
             if nth > 0 {
                 self.clock.sleep(READ_PAUSE).await;
             }
             last = match self.sheets.read_values(&self.id, &ranges).await {
                 Ok(read) => Ok(read.into_iter().next().unwrap_or_default()),
-                Err(error) => Err(match store_error(&error) {
+                Err(error) => Err(match convert_call_error(&error) {
                     error if error.fault() == Fault::Denied || matches!(error, StoreError::Missing { .. }) => {
-                        ProbeFailure::Stop(error)
+                        ProbeFailure::Impossible(error)
                     }
-                    error => ProbeFailure::Unclear(error.to_string()),
+                    error => ProbeFailure::Inconclusive(error.to_string()),
                 }),
             };
             match &last {
                 Ok(rows) if expected(rows) => break,
-                Err(ProbeFailure::Stop(_)) => break,
+                Err(ProbeFailure::Impossible(_)) => break,
                 _ => {}
             }
         }
@@ -225,6 +231,6 @@ impl ProbeTab {
 }
 
 /// The text of a cell that was read; empty if it is missing.
-pub fn text_at(rows: &[Vec<Value>], row: usize, column: usize) -> String {
-    rows.get(row).and_then(|row| row.get(column)).map(crate::store::tabs::parse::text).unwrap_or_default()
+pub fn read_text(rows: &[Vec<Value>], row: usize, column: usize) -> String {
+    rows.get(row).and_then(|row| row.get(column)).map(crate::store::tabs::parse::format_cell).unwrap_or_default()
 }

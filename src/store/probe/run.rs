@@ -24,11 +24,11 @@ pub async fn check(client: &ProbeClient, assumption: Assumption) -> Result<Assum
         }
         match check_once(client, assumption).await {
             Ok((outcome, seen)) => return Ok(AssumptionResult { assumption, outcome, seen }),
-            Err(ProbeFailure::Stop(error)) => return Err(error),
-            Err(ProbeFailure::Unclear(seen)) => {
+            Err(ProbeFailure::Impossible(error)) => return Err(error),
+            Err(ProbeFailure::Inconclusive(seen)) => {
                 return Ok(AssumptionResult { assumption, outcome: AssumptionOutcome::Unknown, seen });
             }
-            Err(ProbeFailure::Lost(cause)) => {
+            Err(ProbeFailure::ReplyLost(cause)) => {
                 tracing::debug!(event = "probe.retrying", question = assumption.name(), %cause, "the response was lost; asking again");
                 why = cause;
             }
@@ -40,37 +40,37 @@ pub async fn check(client: &ProbeClient, assumption: Assumption) -> Result<Assum
 
 async fn check_once(client: &ProbeClient, assumption: Assumption) -> Result<(AssumptionOutcome, String), ProbeFailure> {
     match assumption {
-        Assumption::CallerTabId => tabs::caller_id(client).await,
-        Assumption::MissingTab => tabs::missing(client).await,
-        Assumption::TakenTabId => tabs::taken_id(client).await,
-        Assumption::TakenTitle => tabs::taken_title(client).await,
-        Assumption::TitleCase => tabs::title_case(client).await,
-        Assumption::OneByOne => tabs::one_by_one(client).await,
+        Assumption::CallerTabId => tabs::check_caller_id(client).await,
+        Assumption::MissingTab => tabs::check_missing_tab(client).await,
+        Assumption::TakenTabId => tabs::check_taken_id(client).await,
+        Assumption::TakenTitle => tabs::check_taken_title(client).await,
+        Assumption::TitleCase => tabs::check_title_case(client).await,
+        Assumption::OneByOne => tabs::check_request_order(client).await,
         Assumption::MissingName => range_names::delete_missing_name(client).await,
-        Assumption::CallerNameId => range_names::caller_id(client).await,
-        Assumption::TakenNameId => range_names::taken_id(client).await,
-        Assumption::TakenName => range_names::taken_name(client).await,
-        Assumption::NameAgain => range_names::readd_deleted_name(client).await,
-        Assumption::InOrder => cells::in_order(client).await,
+        Assumption::CallerNameId => range_names::check_caller_id(client).await,
+        Assumption::TakenNameId => range_names::check_taken_id(client).await,
+        Assumption::TakenName => range_names::check_taken_name(client).await,
+        Assumption::NameAgain => range_names::check_readded_name(client).await,
+        Assumption::InOrder => cells::check_write_order(client).await,
         Assumption::CopyInOrder => cells::copy_in_order(client).await,
         Assumption::CopyShifts => cells::copy_shifts(client).await,
         Assumption::CopySpilled => cells::copy_spilled(client).await,
         Assumption::CopyBeyond => cells::copy_beyond(client).await,
-        Assumption::ReadsBack => cells::reads_back(client).await,
-        Assumption::CellLength => cells::length(client).await,
-        Assumption::FormulaText => cells::formula_text(client).await,
-        Assumption::CallerMarkId => developer_metadata::caller_id(client).await,
-        Assumption::TakenMarkId => developer_metadata::taken_id(client).await,
-        Assumption::SameKeyMarks => developer_metadata::same_key(client).await,
-        Assumption::MarkBudget => developer_metadata::budget(client).await,
-        Assumption::MarkMoves => developer_metadata::moves(client).await,
+        Assumption::ReadsBack => cells::check_read_back(client).await,
+        Assumption::CellLength => cells::check_length(client).await,
+        Assumption::FormulaText => cells::check_formula_text(client).await,
+        Assumption::CallerMarkId => developer_metadata::check_caller_id(client).await,
+        Assumption::TakenMarkId => developer_metadata::check_taken_id(client).await,
+        Assumption::SameKeyMarks => developer_metadata::check_same_key(client).await,
+        Assumption::MarkBudget => developer_metadata::check_budget(client).await,
+        Assumption::MarkMoves => developer_metadata::check_moves(client).await,
         Assumption::MarkGoes => developer_metadata::delete_marked_column(client).await,
         Assumption::AppendBelow => appended_rows::append_below_gap(client).await,
-        Assumption::AppendCheckbox => appended_rows::checkbox(client).await,
-        Assumption::Recalculation => overdue::recalculation(client).await,
-        Assumption::Semicolons => overdue::semicolons(client).await,
-        Assumption::ColourRule => overdue::colour_rule(client).await,
-        Assumption::DateHeader => Ok(appended_rows::date(client)),
+        Assumption::AppendCheckbox => appended_rows::check_checkboxes(client).await,
+        Assumption::Recalculation => overdue::check_recalculation(client).await,
+        Assumption::Semicolons => overdue::check_semicolons(client).await,
+        Assumption::ColourRule => overdue::check_colour_rule(client).await,
+        Assumption::DateHeader => Ok(appended_rows::check_date(client)),
         Assumption::FreshReads => appended_rows::read_after_write(client).await,
     }
 }

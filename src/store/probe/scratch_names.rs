@@ -46,22 +46,22 @@ impl ScratchName {
     }
 
     /// The title of a new tab.
-    pub fn title(&self) -> String {
+    pub fn next_title(&self) -> String {
         self.next(TITLE, '-')
     }
 
     /// A new name for a range, or a new metadata key.
-    pub fn name(&self) -> String {
+    pub fn next_name(&self) -> String {
         self.next(NAME, '_')
     }
 
     /// A new id for a tab or metadata.
-    pub fn number(&self) -> i32 {
+    pub fn next_number(&self) -> i32 {
         i32::try_from(self.chance.next_u64() >> 33).unwrap_or(i32::MAX).max(1)
     }
 
     /// A new id for a named range.
-    pub fn id(&self) -> String {
+    pub fn next_id(&self) -> String {
         format!("{}{:020}", self.origin.seconds, self.chance.next_u64())
     }
 
@@ -74,15 +74,15 @@ impl ScratchName {
 
 /// Parses a tab's title; `None` if no probe created it.
 pub fn parse_title(title: &str) -> Option<ScratchOrigin> {
-    origin(title.strip_prefix(TITLE)?, '-')
+    parse_origin(title.strip_prefix(TITLE)?, '-')
 }
 
 /// Parses a range's name; `None` if no probe created it.
 pub fn parse_name(name: &str) -> Option<ScratchOrigin> {
-    origin(name.strip_prefix(NAME)?, '_')
+    parse_origin(name.strip_prefix(NAME)?, '_')
 }
 
-fn origin(rest: &str, dash: char) -> Option<ScratchOrigin> {
+fn parse_origin(rest: &str, dash: char) -> Option<ScratchOrigin> {
     let mut parts = rest.split(dash);
     let (seconds, token, number) = (parts.next()?, parts.next()?, parts.next()?);
     let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -101,10 +101,10 @@ mod tests {
     #[test]
     fn what_a_probe_makes_is_found_again_and_never_made_twice() {
         let scratch = ScratchName::new(Timestamp(1_790_000_000_123), Arc::new(SeededRng::new(1)));
-        let (first, second) = (scratch.title(), scratch.title());
+        let (first, second) = (scratch.next_title(), scratch.next_title());
         assert_ne!(first, second);
         assert_eq!((parse_title(&first), parse_title(&second)), (Some(scratch.origin()), Some(scratch.origin())));
-        assert_eq!(parse_name(&scratch.name()), Some(scratch.origin()));
+        assert_eq!(parse_name(&scratch.next_name()), Some(scratch.origin()));
         assert_eq!(scratch.origin().seconds, 1_790_000_000);
     }
 
@@ -128,6 +128,6 @@ mod tests {
     #[test]
     fn a_tab_of_a_probe_is_no_state_tab_of_any_job() {
         let scratch = ScratchName::new(Timestamp(0), Arc::new(SeededRng::new(1)));
-        assert_eq!(read_title(&scratch.title()), None);
+        assert_eq!(read_title(&scratch.next_title()), None);
     }
 }

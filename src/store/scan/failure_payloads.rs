@@ -7,12 +7,12 @@
 use serde_json::Value;
 
 use crate::grid::Cell;
-use crate::ledger::items::failure::{FailureState, StoredFailure, payload_hash, record_hash_of};
+use crate::ledger::items::failure::{FailureState, StoredFailure, hash_payload, record_hash_of};
 use crate::ledger::items::key::Fingerprint;
 use crate::ledger::rows::row_codec::{FAILURES, read_failure_row};
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;
-use crate::store::tabs::parse::{column_range, text, whole_rows_range};
+use crate::store::tabs::parse::{format_cell, make_column_range, make_whole_rows_range};
 use crate::store::tabs::schema::Tab;
 
 /// Maximum number of rows whose payload is read for the hash of its record.
@@ -29,8 +29,8 @@ impl Loader {
     ) -> Result<Vec<StoredFailure>, LoadError> {
         let mut found = Vec::new();
         for chunk in wanted.chunks(ROWS_A_CALL) {
-            let ranges: Vec<_> = chunk.iter().map(|(_, row)| whole_rows_range(&tab.title, *row, *row)).collect();
-            let read = self.values(&ranges).await?;
+            let ranges: Vec<_> = chunk.iter().map(|(_, row)| make_whole_rows_range(&tab.title, *row, *row)).collect();
+            let read = self.read_values(&ranges).await?;
             for ((key, row), rows) in chunk.iter().zip(read) {
                 let cells = rows.into_iter().next().unwrap_or_default();
                 found.extend(
@@ -53,13 +53,13 @@ impl Loader {
         let columns = [FAILURES[0], FAILURES[FAILURES.len() - 1]].map(|name| tab.position(name));
         let (mut keys, mut marks) = (Vec::new(), Vec::new());
         if let [Some(key), Some(mark)] = columns {
-            let ranges = [key, mark].map(|at| column_range(&tab.title, at, 1, None));
-            let mut read = self.values(&ranges).await?.into_iter();
+            let ranges = [key, mark].map(|at| make_column_range(&tab.title, at, 1, None));
+            let mut read = self.read_values(&ranges).await?.into_iter();
             (keys, marks) = (read.next().unwrap_or_default(), read.next().unwrap_or_default());
         }
         let cell = |rows: &[Vec<Value>], row: u32| {
             let at = usize::try_from(row).ok()?.checked_sub(1)?;
-            rows.get(at)?.first().map(text).filter(|text| !text.is_empty())
+            rows.get(at)?.first().map(format_cell).filter(|text| !text.is_empty())
         };
         let (mut found, mut unmarked) = (Vec::new(), Vec::new());
         for (key, row) in wanted {
@@ -87,11 +87,11 @@ pub fn parse_stored_failure(tab: &Tab, cells: &[Value], row: u32) -> Option<Stor
         Some(Value::Number(number)) => number.as_f64().map_or(Cell::Empty, Cell::Number),
         // A record that a user typed anew may be a bare number or boolean. Every other text column
         // accepts these as well.
-        Some(cell) if !text(cell).is_empty() => Cell::text(text(cell)),
+        Some(cell) if !format_cell(cell).is_empty() => Cell::text(format_cell(cell)),
         _ => Cell::Empty,
     })?;
-    let mark = value(FAILURES[FAILURES.len() - 1]).map(text).unwrap_or_default();
-    let is_changed = failure.has_whole_record && !mark.is_empty() && mark != payload_hash(&failure.payload);
+    let mark = value(FAILURES[FAILURES.len() - 1]).map(format_cell).unwrap_or_default();
+    let is_changed = failure.has_whole_record && !mark.is_empty() && mark != hash_payload(&failure.payload);
     let is_edited = is_changed && failure.state != FailureState::Recovered;
     Some(StoredFailure { failure, is_edited, row })
 }
@@ -109,7 +109,7 @@ mod tests {
         let tab = Tab { title: "Failures j".into(), header, ..Tab::default() };
         let cells = ["{\"id\":".to_owned(), "1}".to_owned()];
         let row =
-            |second: &str| [json!("a"), json!("yes"), json!(cells[0]), json!(second), json!(payload_hash(&cells))];
+            |second: &str| [json!("a"), json!("yes"), json!(cells[0]), json!(second), json!(hash_payload(&cells))];
         let same = parse_stored_failure(&tab, &row("1}"), 2).expect("a failure");
         assert_eq!((same.is_edited, same.failure.payload.concat()), (false, "{\"id\":1}".to_owned()));
         assert!(parse_stored_failure(&tab, &row("2}"), 2).expect("a failure").is_edited);

@@ -5,7 +5,7 @@
 //! (`ledger::processed::processed_index`).
 
 use crate::fault::Fault;
-use crate::ledger::commit::row_deletion::mark_of_key;
+use crate::ledger::commit::row_deletion::hash_key_row;
 use crate::ledger::items::failure::Failure;
 use crate::ledger::items::key::{Key, Version};
 use crate::ledger::leases::row_order::{RowOrder, read_run_cell};
@@ -66,10 +66,10 @@ impl SheetsStore {
             let (mut rows, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new());
             let mut on_row = |row: ScannedRow<'_>| match row {
                 ScannedRow::Processed { row, key, version, state, run, matches_headers: usual } => {
-                    rows.extend(processed_row(if usual { row } else { 0 }, false, [key, version, state, run]));
+                    rows.extend(parse_processed_row(if usual { row } else { 0 }, false, [key, version, state, run]));
                 }
-                ScannedRow::Earlier { key, version, state, run, .. } => {
-                    rows.extend(processed_row(0, true, [key, version, state, run]));
+                ScannedRow::Predecessor { key, version, state, run, .. } => {
+                    rows.extend(parse_processed_row(0, true, [key, version, state, run]));
                 }
                 ScannedRow::Failure { row, failure, .. } => failures.push((row, *failure)),
                 ScannedRow::Run { row, run } => runs.push((row, *run)),
@@ -88,7 +88,7 @@ impl SheetsStore {
 
 /// Parses a row of Processed; `None` if it has no key. `left`: the row is in a predecessor
 /// spreadsheet.
-fn processed_row(row: u32, is_in_predecessor: bool, texts: [&str; 4]) -> Option<ProcessedRow> {
+fn parse_processed_row(row: u32, is_in_predecessor: bool, texts: [&str; 4]) -> Option<ProcessedRow> {
     let [key, version, state, cell] = texts;
     let (run, order) = read_run_cell(cell);
     let (version, run) = (Version(version.to_owned()), run.to_owned());
@@ -100,6 +100,6 @@ fn processed_row(row: u32, is_in_predecessor: bool, texts: [&str; 4]) -> Option<
         run,
         order,
         is_in_predecessor,
-        mark: mark_of_key(&texts),
+        mark: hash_key_row(&texts),
     })
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::failure::{Failure, RequestedAction};
-use crate::ledger::items::key::digest_of;
+use crate::ledger::items::key::hash_texts;
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS, read_failure_row, read_run_row};
@@ -23,7 +23,7 @@ use crate::store::load::unstable_tabs::into_store_error;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::load_plan::FIRST_READ_COLUMNS;
-use crate::store::tabs::parse::{self, cell_in, is_failure_in_other_columns, text};
+use crate::store::tabs::parse::{self, find_cell, format_cell, is_failure_in_other_columns};
 use crate::store::tabs::schema::{Tab, Tabs};
 use crate::time::Timestamp;
 
@@ -78,7 +78,7 @@ pub enum ScannedRow<'a> {
         matches_headers: bool,
     },
     /// A row of Processed in a predecessor spreadsheet.
-    Earlier {
+    Predecessor {
         /// The id of the predecessor.
         spreadsheet: &'a str,
         /// The key of the item.
@@ -149,7 +149,7 @@ impl SheetsStore {
         }
         let reader = self.loader();
         let read = reader.scan_tabs(&snapshot, &tabs, scope, on_row).await;
-        if let Some(waiting) = self.session().pending_restores.clone() {
+        if let Some(waiting) = self.lock_session().pending_restores.clone() {
             emit_pending_restores(&waiting, &snapshot, scope, on_row);
         }
         let is_consistent = match read {
@@ -161,13 +161,14 @@ impl SheetsStore {
     }
 
     /// Reads the current texts of these cells of a column.
-    pub async fn texts(&self, tab: &Tab, column: &str, rows: &[u32]) -> Result<Vec<String>, StoreError> {
+    pub async fn read_texts(&self, tab: &Tab, column: &str, rows: &[u32]) -> Result<Vec<String>, StoreError> {
         let Some(at) = tab.position(column).filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
-        let ranges: Vec<_> = rows.iter().map(|row| parse::column_range(&tab.title, at, *row, Some(*row))).collect();
-        match self.loader().values(&ranges).await {
+        let ranges: Vec<_> =
+            rows.iter().map(|row| parse::make_column_range(&tab.title, at, *row, Some(*row))).collect();
+        match self.loader().read_values(&ranges).await {
             Ok(found) => Ok(found
                 .iter()
-                .map(|rows| rows.first().and_then(|row| row.first()).map(text).unwrap_or_default())
+                .map(|rows| rows.first().and_then(|row| row.first()).map(format_cell).unwrap_or_default())
                 .collect()),
             Err(error) => Err(into_store_error(error)),
         }
@@ -182,11 +183,13 @@ impl Loader {
         scope: ScanScope,
         on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send),
     ) -> Result<(), LoadError> {
-        let metadata = self.metadata().await.map_err(LoadError::Failed)?;
+        let metadata = self.read_metadata().await.map_err(LoadError::Failed)?;
         let info = |tab: &Tab| metadata.tabs.iter().find(|info| info.sheet_id == tab.id);
         if let Some((tab, info)) = tabs.processed.as_ref().and_then(|tab| Some((tab, info(tab)?))) {
-            self.pages(info, keys_width(tab, info), PAGE_CELLS, |row, cells| on_processed(row, cells, tab, on_row))
-                .await?;
+            self.pass_rows(info, count_key_columns(tab, info), PAGE_CELLS, |row, cells| {
+                pass_processed(row, cells, tab, on_row);
+            })
+            .await?;
         }
         for spreadsheet in snapshot.state.previous.iter().rev().filter(|_| scope.reads_predecessors) {
             self.scan_predecessor(spreadsheet, on_row).await?;
@@ -196,18 +199,18 @@ impl Loader {
         if let Some((tab, info, key)) = data.and_then(|tab| Some((tab, info(tab)?, tab.position(key?)?))) {
             let own: Vec<_> = snapshot.state.columns.iter().filter_map(|name| tab.position(name)).collect();
             let width = own.iter().chain([&key]).max().map_or(1, |last| last + 1).min(MAX_COLUMNS);
-            self.pages(info, width, PAGE_CELLS, |row, cells| on_data(row, cells, key, &own, on_row)).await?;
+            self.pass_rows(info, width, PAGE_CELLS, |row, cells| pass_data(row, cells, key, &own, on_row)).await?;
         }
         let failures = tabs.failures.as_ref().filter(|_| scope.reads_failures);
         if let Some((tab, info)) = failures.and_then(|tab| Some((tab, info(tab)?))) {
-            let width = parse::width(tab, &FAILURES);
+            let width = parse::count_columns(tab, &FAILURES);
             let page = FAILURE_PAGE_ROWS * u32::try_from(width).unwrap_or(u32::MAX);
-            self.pages(info, width, page, |row, cells| on_failure(row, cells, tab, on_row)).await?;
+            self.pass_rows(info, width, page, |row, cells| pass_failure(row, cells, tab, on_row)).await?;
         }
         let runs = tabs.runs.as_ref().filter(|_| scope.reads_runs);
         if let Some((tab, info)) = runs.and_then(|tab| Some((tab, info(tab)?))) {
-            let width = parse::width(tab, &RUNS);
-            self.pages(info, width, PAGE_CELLS, |row, cells| on_run(row, cells, tab, on_row)).await?;
+            let width = parse::count_columns(tab, &RUNS);
+            self.pass_rows(info, width, PAGE_CELLS, |row, cells| pass_run(row, cells, tab, on_row)).await?;
         }
         Ok(())
     }
@@ -220,17 +223,17 @@ impl Loader {
     ) -> Result<(), LoadError> {
         let there = self.for_predecessor(spreadsheet)?;
         let (info, tab) = there.find_key_tab().await?;
-        let width = keys_width(&tab, &info);
+        let width = count_key_columns(&tab, &info);
         let mut emit = |row: ScannedRow<'_>| {
             if let ScannedRow::Processed { key, version, state, run, .. } = row {
-                on_row(ScannedRow::Earlier { spreadsheet, key, version, state, run });
+                on_row(ScannedRow::Predecessor { spreadsheet, key, version, state, run });
             }
         };
-        there.pages(&info, width, PAGE_CELLS, |row, cells| on_processed(row, cells, &tab, &mut emit)).await
+        there.pass_rows(&info, width, PAGE_CELLS, |row, cells| pass_processed(row, cells, &tab, &mut emit)).await
     }
 
     /// Passes every row of a tab below its header to `take`, page by page.
-    async fn pages(
+    async fn pass_rows(
         &self,
         info: &TabInfo,
         width: usize,
@@ -241,7 +244,7 @@ impl Loader {
         let mut from = 2;
         while from <= info.rows {
             let to = info.rows.min(from.saturating_add(page - 1));
-            let read = self.values(&[parse::rows_range(&info.title, from, to, width)]).await?;
+            let read = self.read_values(&[parse::make_rows_range(&info.title, from, to, width)]).await?;
             for (row, cells) in (from..).zip(read.into_iter().next().unwrap_or_default()) {
                 take(row, &cells);
             }
@@ -251,14 +254,14 @@ impl Loader {
     }
 
     async fn is_at_head(&self, head: HeadId) -> Result<bool, StoreError> {
-        let (head_status, _) = crate::store::guard::head_guard::read_head(&self.job, &self.metadata().await?);
+        let (head_status, _) = crate::store::guard::head_guard::read_head(&self.job, &self.read_metadata().await?);
         Ok(matches!(head_status, HeadStatus::At { head: now, .. } if now == head))
     }
 }
 
 /// The number of columns to read of a tab of keys: rows may use other columns than the header's.
-fn keys_width(tab: &Tab, info: &TabInfo) -> usize {
-    parse::width(tab, &PROCESSED)
+fn count_key_columns(tab: &Tab, info: &TabInfo) -> usize {
+    parse::count_columns(tab, &PROCESSED)
         .max(FIRST_READ_COLUMNS.min(usize::try_from(info.columns).unwrap_or(FIRST_READ_COLUMNS)))
         .max(1)
 }
@@ -272,14 +275,14 @@ fn emit_pending_restores(
 ) {
     for (role, tab, cells) in waiting.pending_rows() {
         match role {
-            TabKind::Processed => on_processed(PENDING_ROW, cells, tab, on_row),
-            TabKind::Failures if scope.reads_failures => on_failure(PENDING_ROW, cells, tab, on_row),
-            TabKind::Runs if scope.reads_runs => on_run(PENDING_ROW, cells, tab, on_row),
+            TabKind::Processed => pass_processed(PENDING_ROW, cells, tab, on_row),
+            TabKind::Failures if scope.reads_failures => pass_failure(PENDING_ROW, cells, tab, on_row),
+            TabKind::Runs if scope.reads_runs => pass_run(PENDING_ROW, cells, tab, on_row),
             TabKind::Data if scope.reads_data => {
                 let own: Vec<_> = snapshot.state.columns.iter().filter_map(|name| tab.position(name)).collect();
                 let key = snapshot.state.key_column.as_deref().and_then(|name| tab.position(name));
                 if let Some(key) = key {
-                    on_data(PENDING_ROW, cells, key, &own, on_row);
+                    pass_data(PENDING_ROW, cells, key, &own, on_row);
                 }
             }
             TabKind::Failures | TabKind::Runs | TabKind::Data => {}
@@ -287,15 +290,15 @@ fn emit_pending_restores(
     }
 }
 
-fn on_run(row: u32, cells: &[Value], tab: &Tab, on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
-    if let Some(run) = read_run_row(|name| cell_in(tab, cells, name)) {
+fn pass_run(row: u32, cells: &[Value], tab: &Tab, on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
+    if let Some(run) = read_run_row(|name| find_cell(tab, cells, name)) {
         on_row(ScannedRow::Run { row, run: Box::new(run) });
     }
 }
 
-fn on_processed(row: u32, cells: &[Value], tab: &Tab, on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
+fn pass_processed(row: u32, cells: &[Value], tab: &Tab, on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
     let columns = PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX));
-    let ([key, version, state, run], usual) = tab.recovery.texts(cells, columns);
+    let ([key, version, state, run], usual) = tab.recovery.read_texts(cells, columns);
     if !key.is_empty() {
         on_row(ScannedRow::Processed {
             row,
@@ -308,24 +311,24 @@ fn on_processed(row: u32, cells: &[Value], tab: &Tab, on_row: &mut (dyn FnMut(Sc
     }
 }
 
-fn on_data(row: u32, cells: &[Value], key: usize, own: &[usize], on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
-    let texts: Vec<String> = own.iter().map(|at| cells.get(*at).map(text).unwrap_or_default()).collect();
-    let key = cells.get(key).map(text).unwrap_or_default();
+fn pass_data(row: u32, cells: &[Value], key: usize, own: &[usize], on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
+    let texts: Vec<String> = own.iter().map(|at| cells.get(*at).map(format_cell).unwrap_or_default()).collect();
+    let key = cells.get(key).map(format_cell).unwrap_or_default();
     if key.is_empty() && texts.iter().all(String::is_empty) {
         return;
     }
-    let digest = digest_of(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+    let digest = hash_texts(&texts.iter().map(String::as_str).collect::<Vec<_>>());
     let cells = digest.iter().take(8).fold(0_u64, |mark, &byte| (mark << 8) | u64::from(byte));
     on_row(ScannedRow::Data { row, key: &key, cells });
 }
 
-fn on_failure(row: u32, cells: &[Value], tab: &Tab, on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
-    let state = tab.position("state").and_then(|at| cells.get(at)).map(text).unwrap_or_default();
+fn pass_failure(row: u32, cells: &[Value], tab: &Tab, on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
+    let state = tab.position("state").and_then(|at| cells.get(at)).map(format_cell).unwrap_or_default();
     if is_failure_in_other_columns(cells, &state) {
         return;
     }
-    if let Some(failure) = read_failure_row(|name| cell_in(tab, cells, name)) {
-        let action = tab.position("action").and_then(|at| cells.get(at)).map(text).unwrap_or_default();
+    if let Some(failure) = read_failure_row(|name| find_cell(tab, cells, name)) {
+        let action = tab.position("action").and_then(|at| cells.get(at)).map(format_cell).unwrap_or_default();
         on_row(ScannedRow::Failure { row, failure: Box::new(failure), action: RequestedAction::parse(&action) });
     }
 }

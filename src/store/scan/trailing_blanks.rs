@@ -18,7 +18,7 @@ use crate::store::load::unstable_tabs::into_store_error;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::load_plan::FIRST_READ_COLUMNS;
-use crate::store::tabs::parse::{rows_range, text};
+use crate::store::tabs::parse::{format_cell, make_rows_range};
 
 /// Rows of the first page. Each further page is four times as long, up to the longest.
 const FIRST_PAGE: u32 = 100;
@@ -45,16 +45,16 @@ pub struct TabExtent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BlankRule {
     /// No displayed text in the first columns, to which the job writes.
-    Near,
+    NoTextInJobColumns,
     /// No entered cell in any column, not even a formula with an empty result.
-    Everywhere,
+    NoEntryAnywhere,
 }
 
 impl SheetsStore {
     /// The grid sizes and trailing blank rows of the job's tabs, as loaded last.
-    pub async fn tab_extents(&self) -> Result<Vec<TabExtent>, StoreError> {
+    pub async fn measure_tabs(&self) -> Result<Vec<TabExtent>, StoreError> {
         let tabs = self.tabs();
-        let metadata = self.loader().metadata().await?;
+        let metadata = self.loader().read_metadata().await?;
         let mut extents = Vec::new();
         for role in TabKind::ALL {
             let info = |id: i32| metadata.tabs.iter().find(|info| info.sheet_id == id);
@@ -62,7 +62,7 @@ impl SheetsStore {
             if info.columns > MOST_COLUMNS {
                 continue;
             }
-            let read = self.loader().count_trailing_blanks(info, BlankRule::Everywhere).await;
+            let read = self.loader().count_trailing_blanks(info, BlankRule::NoEntryAnywhere).await;
             let blank = match read {
                 Ok(blank) => blank,
                 Err(error) => return Err(into_store_error(error)),
@@ -76,17 +76,17 @@ impl SheetsStore {
 impl Loader {
     /// The number of blank rows at the end of each tab. Cells beyond the first twelve columns are
     /// not read; the service's own check decides.
-    pub async fn trailing_blanks(&self, tabs: &[&TabInfo]) -> Result<HashMap<i32, u32>, LoadError> {
+    pub async fn count_blanks_of_tabs(&self, tabs: &[&TabInfo]) -> Result<HashMap<i32, u32>, LoadError> {
         let mut found = HashMap::new();
         for tab in tabs {
-            found.insert(tab.sheet_id, self.count_trailing_blanks(tab, BlankRule::Near).await?);
+            found.insert(tab.sheet_id, self.count_trailing_blanks(tab, BlankRule::NoTextInJobColumns).await?);
         }
         Ok(found)
     }
 
     async fn count_trailing_blanks(&self, tab: &TabInfo, rule: BlankRule) -> Result<u32, LoadError> {
         let columns = usize::try_from(tab.columns).unwrap_or(FIRST_READ_COLUMNS).max(1);
-        let columns = if rule == BlankRule::Near { columns.min(FIRST_READ_COLUMNS) } else { columns };
+        let columns = if rule == BlankRule::NoTextInJobColumns { columns.min(FIRST_READ_COLUMNS) } else { columns };
         let longest = (PAGE_CELLS / u32::try_from(columns).unwrap_or(u32::MAX)).clamp(1, LONGEST_PAGE);
         let (mut to, mut page) = (tab.rows, FIRST_PAGE.min(longest));
         for _ in 0..MAX_PAGES {
@@ -94,10 +94,10 @@ impl Loader {
                 break;
             }
             let from = to.saturating_sub(page - 1).max(1);
-            let range = [rows_range(&tab.title, from, to, columns)];
+            let range = [make_rows_range(&tab.title, from, to, columns)];
             let read = match rule {
-                BlankRule::Near => self.values(&range).await?,
-                BlankRule::Everywhere => self.entered_values(&range).await?,
+                BlankRule::NoTextInJobColumns => self.read_values(&range).await?,
+                BlankRule::NoEntryAnywhere => self.read_entered_values(&range).await?,
             };
             let last = read.first().and_then(|rows| rows.iter().rposition(|row| !is_blank(row)));
             if let Some(last) = last {
@@ -111,5 +111,5 @@ impl Loader {
 }
 
 fn is_blank(row: &[Value]) -> bool {
-    row.iter().all(|cell| text(cell).is_empty())
+    row.iter().all(|cell| format_cell(cell).is_empty())
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::grid::{column_letters, quoted};
+use crate::grid::{format_column_letters, quote_title};
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::state::snapshot::{Anomaly, State};
 use crate::store::commit::append_position::AppendPosition;
@@ -20,7 +20,7 @@ use crate::store::tabs::parse;
 use crate::store::tabs::row_index::{KeyColumnReader, RowIndex};
 use crate::store::tabs::schema::{Tab, Tabs};
 use crate::store::upsert::repair::location::image::TabImage;
-use crate::store::upsert::repair::planning::check::{CellCheck, mismatch_messages};
+use crate::store::upsert::repair::planning::check::{CellCheck, describe_mismatches};
 use crate::store::upsert::repair::planning::plan::plan;
 use crate::store::upsert::repair::row_repair::RowRepair;
 use crate::store::upsert::undo_log::{HEADER_ROW, HeaderFormulas, RowImages, UndoFinding, UndoLog};
@@ -104,9 +104,9 @@ impl RowTracker {
     ) -> Self {
         let key = tabs.data.as_ref().zip(state.key_column.as_deref()).and_then(|(tab, name)| tab.position(name));
         let last = bottom.first().map_or(&[][..], Vec::as_slice);
-        let keyless = key.is_none_or(|at| last.get(at).map(parse::text).unwrap_or_default().is_empty());
+        let keyless = key.is_none_or(|at| last.get(at).map(parse::format_cell).unwrap_or_default().is_empty());
         let filled = load_plan.data.is_some_and(|tab| tab.rows > 1) && !last.is_empty() && keyless;
-        let read = load_plan.keyed(mode).filter(|_| key == Some(0)).map(|_| {
+        let read = load_plan.find_keyed_tab(mode).filter(|_| key == Some(0)).map(|_| {
             let mut key_reader = KeyColumnReader::default();
             key_reader.read_column(keys);
             key_reader.finish()
@@ -130,8 +130,8 @@ impl RowTracker {
     /// `done` are the keys that this commit processed.
     pub fn take_undo_log(&mut self, state_tab: i32, undo_log: Option<(UndoLog, RowImages)>, done: &BTreeSet<String>) {
         let Some((undo_log, images)) = undo_log else { return };
-        self.scratch = Some(scratch_size(state_tab, &undo_log));
-        let appended = undo_log.keys_appended(done.iter().map(String::as_str));
+        self.scratch = Some(measure_scratch(state_tab, &undo_log));
+        let appended = undo_log.find_appended_keys(done.iter().map(String::as_str));
         self.finding = Some(undo_log.evaluate(images, || appended)).filter(|finding| !finding.is_clean());
     }
 
@@ -143,7 +143,7 @@ impl RowTracker {
     }
 
     /// Rows overwritten so far.
-    pub fn updated(&self) -> u64 {
+    pub fn updated_rows(&self) -> u64 {
         self.updated
     }
 
@@ -162,7 +162,7 @@ impl RowTracker {
     /// Returns what must be read before the rows of these keys are written. Each key comes with
     /// `true` if it was done before.
     #[expect(clippy::needless_pass_by_value, reason = "an iterator is handed over")]
-    pub fn required_read<'k>(
+    pub fn choose_required_read<'k>(
         &self,
         mode: WriteMode,
         keys: impl Iterator<Item = (&'k str, bool)> + Clone,
@@ -200,7 +200,7 @@ impl RowTracker {
 
     /// The first 64 bits of the fingerprint of each key with a row, as far as the load read them.
     pub fn key_marks(&self) -> impl Iterator<Item = u64> {
-        self.index.iter().flat_map(RowIndex::marks)
+        self.index.iter().flat_map(RowIndex::key_hashes)
     }
 
     /// The number of grid rows, and whether users' cells reach the last one, as of the read.
@@ -233,7 +233,7 @@ impl RowTracker {
         self.key_column = image.tab.header.get(image.key).cloned();
         let mut key_reader = KeyColumnReader::default();
         for row in image.rows {
-            key_reader.read(&row.get(image.key).map(parse::text).unwrap_or_default());
+            key_reader.read(&row.get(image.key).map(parse::format_cell).unwrap_or_default());
         }
         self.index = Some(key_reader.finish());
         if self.repairs.is_empty() {
@@ -256,7 +256,7 @@ impl RowTracker {
     pub fn check_repairs(&mut self, image: Option<&TabImage<'_>>) {
         let checks = std::mem::take(&mut self.checks);
         match image {
-            Some(image) => self.unrepaired.extend(mismatch_messages(&checks, image)),
+            Some(image) => self.unrepaired.extend(describe_mismatches(&checks, image)),
             None => self
                 .unrepaired
                 .push("the repaired rows could not be looked at once more, because the tab was changed again".into()),
@@ -270,12 +270,12 @@ impl RowTracker {
 
     /// Where new rows go, below every key of any read.
     fn current_append_position(&self) -> Option<AppendPosition> {
-        let last = self.index.as_ref().map_or(0, RowIndex::last);
-        self.append_position.map(|append_position| append_position.below_row(last))
+        let last = self.index.as_ref().map_or(0, RowIndex::last_row);
+        self.append_position.map(|append_position| append_position.move_below(last))
     }
 
     /// The row context for the next batch.
-    pub fn row_context(&self, mode: WriteMode) -> RowContext<'_> {
+    pub fn make_row_context(&self, mode: WriteMode) -> RowContext<'_> {
         RowContext {
             mode,
             index: self.index.as_ref(),
@@ -361,18 +361,18 @@ impl RowTracker {
 }
 
 /// The minimum size of a state tab that contains this undo log.
-fn scratch_size(tab: i32, undo_log: &UndoLog) -> Scratch {
+fn measure_scratch(tab: i32, undo_log: &UndoLog) -> Scratch {
     Scratch { tab, rows: undo_log.rows(), columns: undo_log.columns(), margin: undo_log.margin() }
 }
 
 impl PendingVerification {
     /// The ranges that the batch's response must return: the header and the keys as found.
-    pub fn ranges(title: &str, undo_log: &UndoLog) -> Vec<String> {
+    pub fn make_ranges(title: &str, undo_log: &UndoLog) -> Vec<String> {
         let margin = undo_log.margin() as usize;
-        let (first, last) = (column_letters(margin), column_letters(margin + undo_log.width - 1));
-        let header = format!("{}!{first}{row}:{last}{row}", quoted(title), row = HEADER_ROW + 1);
+        let (first, last) = (format_column_letters(margin), format_column_letters(margin + undo_log.width - 1));
+        let header = format!("{}!{first}{row}:{last}{row}", quote_title(title), row = HEADER_ROW + 1);
         let (from, to) = (undo_log.base + 1, undo_log.base + u32::try_from(undo_log.targets.len()).unwrap_or(u32::MAX));
-        let keys = (to >= from).then(|| parse::column_range(title, margin + undo_log.key, from, Some(to)));
+        let keys = (to >= from).then(|| parse::make_column_range(title, margin + undo_log.key, from, Some(to)));
         std::iter::once(header).chain(keys).collect()
     }
 }

@@ -99,7 +99,7 @@ impl SheetSession {
     }
 
     /// Stores a batch before it is sent, so that a resend is identical byte for byte.
-    pub fn remember(&mut self, prepared: PreparedBatch) {
+    pub fn store_batch(&mut self, prepared: PreparedBatch) {
         self.prepared_batches.retain(|sent| sent.id != prepared.id);
         if self.prepared_batches.len() == MAX_PREPARED_BATCHES {
             self.prepared_batches.remove(0);
@@ -112,7 +112,8 @@ impl SheetSession {
         self.cell_budget.apply(prepared.batch.requests());
         self.row_tracker.on_applied(&prepared.rows, &prepared.location.title);
         self.pending_restores = None;
-        self.deleted_rows.extend(prepared.deletion.as_ref().map(RowDeletionBatch::seen).unwrap_or_default());
+        self.deleted_rows
+            .add_deleted(prepared.deletion.as_ref().map(RowDeletionBatch::deleted_rows).unwrap_or_default());
         self.deletion = prepared.deletion.map(|deletion| (deletion, prepared.location.clone()));
         self.location = Some(prepared.location);
         self.tabs = prepared.tabs;

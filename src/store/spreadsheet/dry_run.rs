@@ -101,7 +101,7 @@ impl DryRunStore {
             return Err(StoreError::Unavailable { why, fault: Fault::Transient });
         }
         let mut loaded = self.inner.load().await?;
-        let cells = self.inner.session().cell_budget.cells();
+        let cells = self.inner.lock_session().cell_budget.count_cells();
         let mut effects = self.lock();
         (effects.cells_before, effects.cells_after) = (cells, cells);
         let Some(snapshot) = &mut loaded.snapshot else { return Ok(loaded) };
@@ -110,13 +110,13 @@ impl DryRunStore {
         if let LeaseStatus::Held { holder, .. } = snapshot.state.lease.status(|_| false, loaded.service_time) {
             // The plan shows what is left as of now; the active run continues unharmed.
             effects.held_by = Some(holder);
-            snapshot.state.lease = snapshot.state.lease.released(loaded.service_time);
+            snapshot.state.lease = snapshot.state.lease.release(loaded.service_time);
             snapshot.state.run = None;
         }
         Ok(loaded)
     }
 
-    async fn rehearse(&self, commit: &Commit) -> CommitResult {
+    async fn rehearse_commit(&self, commit: &Commit) -> CommitResult {
         if let Err(result) = self.inner.ensure_rows_known(commit).await {
             return result;
         }
@@ -128,9 +128,9 @@ impl DryRunStore {
             return result;
         }
         let mut effects = self.lock();
-        let mut session = self.inner.session();
+        let mut session = self.inner.lock_session();
         effects.count(commit, |key| session.row_tracker.has_row(key));
-        if session.strategy.support() == GuardSupport::Unknown {
+        if session.strategy.next_support() == GuardSupport::Unknown {
             effects.probe_reads += PROBE_READS;
             effects.writes += PROBE_WRITES;
             session.strategy.record_support(GuardSupport::Name);
@@ -142,7 +142,7 @@ impl DryRunStore {
         effects.writes += 1;
         effects.updated += updated;
         effects.inserted += (commit.changes.remaining_rows(self.inner.loader().mode) as u64).saturating_sub(updated);
-        effects.cells_after = session.cell_budget.cells();
+        effects.cells_after = session.cell_budget.count_cells();
         CommitResult::Applied
     }
 }
@@ -179,6 +179,6 @@ impl StoreLayer for DryRunStore {
     }
 
     fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
-        Box::pin(self.rehearse(commit))
+        Box::pin(self.rehearse_commit(commit))
     }
 }

@@ -10,14 +10,14 @@ use serde_json::Value;
 use crate::ledger::commit::changes::{Commit, CommitPart, CommitResult, ItemResult};
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::write_mode::WriteMode;
-use crate::ledger::runs::capacity::{CELL_LIMIT, capacity_error};
+use crate::ledger::runs::capacity::{CELL_LIMIT, describe_capacity_error};
 use crate::ledger::values::columns::MAX_COLUMNS;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::load::reread::TabReading;
 use crate::store::load::unstable_tabs::MAX_TITLES;
 use crate::store::session::row_tracker::RequiredRead;
 use crate::store::session::sheet_session::PreparedBatch;
-use crate::store::spreadsheet::send_commit::not_executed;
+use crate::store::spreadsheet::send_commit::make_unexecuted_result;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::schema::Tab;
@@ -36,40 +36,42 @@ impl SheetsStore {
         let would_fit = |cell_budget: &CellBudget| {
             cell_budget.clone().apply(prepared.batch.requests()).is_none_or(|cells| cells <= CELL_LIMIT)
         };
-        if would_fit(&self.session().cell_budget) {
+        if would_fit(&self.lock_session().cell_budget) {
             return Ok(());
         }
-        let metadata = self.loader().metadata().await.map_err(|error| not_executed(&error))?;
+        let metadata = self.loader().read_metadata().await.map_err(|error| make_unexecuted_result(&error))?;
         let grown = prepared.batch.appended_tabs();
         let tabs: Vec<_> = metadata.tabs.iter().filter(|tab| grown.contains(&tab.sheet_id)).collect();
         let mut cell_budget = CellBudget::from_metadata(&metadata);
-        for (tab, rows) in self.loader().trailing_blanks(&tabs).await.map_err(to_reply)? {
+        for (tab, rows) in self.loader().count_blanks_of_tabs(&tabs).await.map_err(to_reply)? {
             cell_budget.set_trailing_blanks(tab, rows);
         }
         let fits = would_fit(&cell_budget);
         let cells = cell_budget.clone().apply(prepared.batch.requests()).unwrap_or_default();
-        self.session().cell_budget = cell_budget;
+        self.lock_session().cell_budget = cell_budget;
         match (fits, prepared.deletion.as_ref().is_some_and(|deletion| deletion.rows() > 1)) {
             (true, _) => Ok(()),
             // Deleted rows are copied to scratch rows first. Fewer deletions at a time need fewer
             // cells.
             (false, true) => Err(CommitResult::TooLarge),
-            (false, false) => Err(CommitResult::Refused { part: CommitPart::Other, why: capacity_error(cells) }),
+            (false, false) => {
+                Err(CommitResult::Refused { part: CommitPart::Other, why: describe_capacity_error(cells) })
+            }
         }
     }
 
     /// Reads key positions, or all rows, if this commit needs them and the session lacks them.
     pub(super) async fn ensure_rows_known(&self, commit: &Commit) -> Result<(), CommitResult> {
-        let (Some(tab), Some(key_column)) = (self.tab_to_write(commit), commit.state.key_column.as_deref()) else {
+        let (Some(tab), Some(key_column)) = (self.find_tab_to_write(commit), commit.state.key_column.as_deref()) else {
             return Ok(());
         };
-        let own = self.session().own_columns.clone();
+        let own = self.lock_session().own_columns.clone();
         let mut titles = 0;
         loop {
             let new = !commit.changes.tables.is_empty();
             // A tab without a header has no key rows yet.
             let mode = if new { WriteMode::Append } else { self.loader().mode };
-            let required = self.session().row_tracker.required_read(mode, written_keys(commit));
+            let required = self.lock_session().row_tracker.choose_required_read(mode, list_written_keys(commit));
             match required {
                 RequiredRead::Nothing => return Ok(()),
                 RequiredRead::Positions { needs_pause: pause } => {
@@ -77,12 +79,12 @@ impl SheetsStore {
                         self.loader().clock.sleep(CONFIRM_PAUSE).await;
                     }
                     let (tab, index) = self.loader().read_index(&tab, &own, key_column).await.map_err(to_reply)?;
-                    let mut session = self.session();
+                    let mut session = self.lock_session();
                     session.tabs.data = Some(tab);
                     session.row_tracker.use_index(index);
                 }
                 RequiredRead::AppendPosition => {
-                    let tab = self.tab_to_write(commit).unwrap_or_default();
+                    let tab = self.find_tab_to_write(commit).unwrap_or_default();
                     let Some(key) = tab.position(key_column) else { return Ok(()) };
                     let positions = tab.positions();
                     let mut own_positions: Vec<_> =
@@ -90,9 +92,9 @@ impl SheetsStore {
                     own_positions.push(key);
                     own_positions.sort_unstable();
                     own_positions.dedup();
-                    let (rows, filled) = self.session().row_tracker.grid_rows();
+                    let (rows, filled) = self.lock_session().row_tracker.grid_rows();
                     match self.loader().read_below(&tab, key, &own_positions, rows, filled).await {
-                        Ok(append_position) => self.session().row_tracker.set_append_position(append_position),
+                        Ok(append_position) => self.lock_session().row_tracker.set_append_position(append_position),
                         Err(error) if titles < MAX_TITLES => {
                             titles += 1;
                             self.with_current_title(TabKind::Data, &tab, error).await.map_err(to_reply)?;
@@ -110,7 +112,7 @@ impl SheetsStore {
         let (whole, key, entered) = self.read_twice(tab, own, key_column).await?;
         let TabReading { tab, rows, height, .. } = whole;
         let (finding, location) = {
-            let session = self.session();
+            let session = self.lock_session();
             (session.row_tracker.finding().cloned(), session.location.clone())
         };
         let undo = match finding.zip(location) {
@@ -119,7 +121,7 @@ impl SheetsStore {
             }
             None => EnteredImages::default(),
         };
-        let mut session = self.session();
+        let mut session = self.lock_session();
         let image = TabImage { tab: &tab, key, rows: &rows, height, entered: &entered, undo: &undo };
         session.row_tracker.plan_repair(&image).map_err(|ambiguous| CommitResult::Refused {
             part: CommitPart::Other,
@@ -145,7 +147,7 @@ impl SheetsStore {
         let mut reads = 1;
         loop {
             let Some(key) = whole.tab.position(key_column) else {
-                return Err(to_reply(LoadError::stale(&whole.tab.title)));
+                return Err(to_reply(LoadError::new_stale(&whole.tab.title)));
             };
             let entered = self.loader().read_entered(&whole, key).await.map_err(to_reply)?;
             let after = self.loader().read_whole(tab, own).await.map_err(to_reply)?;
@@ -157,15 +159,15 @@ impl SheetsStore {
             reads += 1;
             if reads > PLAN_READS {
                 // A plan without the entered cells would take formulas for constants.
-                return Err(to_reply(LoadError::stale(&whole.tab.title)));
+                return Err(to_reply(LoadError::new_stale(&whole.tab.title)));
             }
         }
     }
 
     /// The existing data tab with its header after this commit, without the columns that the commit
     /// adds.
-    fn tab_to_write(&self, commit: &Commit) -> Option<Tab> {
-        let tab = self.session().tabs.data.clone()?;
+    fn find_tab_to_write(&self, commit: &Commit) -> Option<Tab> {
+        let tab = self.lock_session().tabs.data.clone()?;
         match commit.changes.tables.first() {
             Some(new) => Some(Tab { header: new.columns.clone(), ..tab }),
             None => Some(tab).filter(|tab| !tab.header.is_empty()),
@@ -175,7 +177,7 @@ impl SheetsStore {
     /// Refuses to add columns beyond the service's limit. A retry would not help.
     pub(super) fn ensure_columns_available(&self, commit: &Commit) -> Result<(), CommitResult> {
         let added = commit.changes.columns.len();
-        let session = self.session();
+        let session = self.lock_session();
         let full = session.tabs.data.as_ref().filter(|tab| added > 0 && tab.width + added > MAX_COLUMNS);
         full.map_or(Ok(()), |tab| {
             let (title, width) = (&tab.title, tab.width);
@@ -188,7 +190,7 @@ impl SheetsStore {
 }
 
 /// Keys whose rows a commit writes, each with `true` if the key was done before.
-fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> + Clone {
+fn list_written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> + Clone {
     commit.changes.settled.iter().filter_map(|one| match one {
         ItemResult::Done { key, may_have_rows: known, output, .. } if !output.is_empty() => {
             Some((key.as_str(), *known))
@@ -202,6 +204,6 @@ fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> + Clone {
 fn to_reply(error: LoadError) -> CommitResult {
     match error {
         LoadError::Stale(error) => CommitResult::Refused { part: CommitPart::Layout, why: error.to_string() },
-        LoadError::Failed(error) => not_executed(&error),
+        LoadError::Failed(error) => make_unexecuted_result(&error),
     }
 }

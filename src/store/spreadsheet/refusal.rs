@@ -48,7 +48,7 @@ impl SheetsStore {
             }
             part => part,
         };
-        let mut session = self.session();
+        let mut session = self.lock_session();
         let counts = part == CommitPart::Layout && !refusal.is_about_missing_range();
         let part = if counts && session.is_layout_exhausted() { CommitPart::Other } else { part };
         session.layout_refusals += u32::from(counts);
@@ -68,7 +68,7 @@ impl SheetsStore {
             None => !prepared.jobs_requests.is_empty(),
         };
         let makes_tab = refusal.request.is_some_and(|at| matches!(requests.get(at), Some(Request::AddSheet { .. })));
-        let mut session = self.session();
+        let mut session = self.lock_session();
         if !is_for_jobs || (makes_tab && !session.is_layout_exhausted()) {
             return false;
         }

@@ -18,10 +18,10 @@ impl SheetsStore {
         if let LoadError::Failed(error) = why {
             return Err(LoadError::Failed(error));
         }
-        let metadata = self.loader().metadata().await?;
+        let metadata = self.loader().read_metadata().await?;
         let there = metadata.tabs.into_iter().find(|tab| tab.sheet_id == read.id);
         let Some(there) = there.filter(|tab| tab.title != read.title) else { return Err(why) };
-        let mut session = self.session();
+        let mut session = self.lock_session();
         let tabs = &mut session.tabs;
         let tab = match role {
             TabKind::Processed => &mut tabs.processed,

@@ -15,12 +15,12 @@ use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::runs::capacity::CELL_LIMIT;
 use crate::ledger::state::snapshot::LoadReport;
 use crate::port::preview::Preview;
-use crate::port::store::{MisplacedWrites, Store, StoreError, TabIds, Usage};
+use crate::port::store::{CallUsage, MisplacedWrites, Store, StoreError, TabIds};
 use crate::sheets_client::calls::quota::QuotaUser;
 use crate::sheets_client::sheets::Sheets;
 use crate::sheets_client::types::address::SpreadsheetId;
 use crate::store::commit::deletion::DeletedRows;
-use crate::store::commit::own_columns::existing_columns;
+use crate::store::commit::own_columns::list_existing_columns;
 use crate::store::guard::head_guard;
 use crate::store::load::job_standing::JobStanding;
 use crate::store::load::loader::{LoadResult, Loader};
@@ -28,7 +28,7 @@ use crate::store::load::unstable_tabs::{MAX_TITLES, into_store_error};
 use crate::store::session::sheet_session::SheetSession;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::jobs::JobsView;
-use crate::store::tabs::load_plan::MissingTab;
+use crate::store::tabs::load_plan::MissingTabPolicy;
 use crate::store::tabs::schema::Tabs;
 use futures_util::future::BoxFuture;
 
@@ -51,7 +51,7 @@ impl SheetsStore {
             keeps_version_texts: false,
             abandons_predecessors: false,
             preview: None,
-            missing: MissingTab::Stops,
+            missing: MissingTabPolicy::StopRun,
             jobs: None,
             clock,
         };
@@ -67,7 +67,7 @@ impl SheetsStore {
 
     /// Sets whether a load keeps the texts of done versions. For jobs of few keys.
     #[must_use]
-    pub fn keeping_version_texts(mut self, keeps_version_texts: bool) -> Self {
+    pub fn with_version_texts(mut self, keeps_version_texts: bool) -> Self {
         self.loader.keeps_version_texts = keeps_version_texts;
         self
     }
@@ -81,7 +81,7 @@ impl SheetsStore {
 
     /// Sets how a load treats machine tabs that are missing or unusable.
     #[must_use]
-    pub fn with_missing_tabs(mut self, missing: MissingTab) -> Self {
+    pub fn with_missing_tabs(mut self, missing: MissingTabPolicy) -> Self {
         self.loader.missing = missing;
         self
     }
@@ -102,19 +102,19 @@ impl SheetsStore {
 
     /// The title of the job's Failures tab, as last read.
     pub fn failures_title(&self) -> String {
-        let seen = self.session().tabs.failures.as_ref().map(|tab| tab.title.clone());
-        seen.unwrap_or_else(|| head_guard::failures_title(&self.loader.job))
+        let seen = self.lock_session().tabs.failures.as_ref().map(|tab| tab.title.clone());
+        seen.unwrap_or_else(|| head_guard::name_failures_tab(&self.loader.job))
     }
 
     /// The cells that the spreadsheet has room for; `None` before the first load.
     fn cells_left(&self) -> Option<u64> {
-        let cells = self.session().cell_budget.cells();
+        let cells = self.lock_session().cell_budget.count_cells();
         (cells > 0).then(|| CELL_LIMIT.saturating_sub(cells))
     }
 
     /// The tabs, as last read or written.
     pub fn tabs(&self) -> Tabs {
-        self.session().tabs.clone()
+        self.lock_session().tabs.clone()
     }
 
     /// Reads the job's state and what people ask of it, in two reads, without keys and failures.
@@ -128,14 +128,14 @@ impl SheetsStore {
     }
 
     /// Locks the session.
-    pub(crate) fn session(&self) -> MutexGuard<'_, SheetSession> {
+    pub(crate) fn lock_session(&self) -> MutexGuard<'_, SheetSession> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) async fn read_head(&self) -> Result<HeadStatus, StoreError> {
-        let metadata = self.loader.metadata().await?;
+        let metadata = self.loader.read_metadata().await?;
         let (head_status, location) = head_guard::read_head(&self.loader.job, &metadata);
-        let mut session = self.session();
+        let mut session = self.lock_session();
         if let Some(seen) = location {
             let prepared = session.prepared_batches.iter().position(|prepared| prepared.id == seen.head);
             if let Some(at) = prepared {
@@ -156,13 +156,13 @@ impl Store for SheetsStore {
         Box::pin(async {
             let LoadResult { loaded, location, support, tabs, row_tracker, pending_restores, cell_budget } =
                 self.loader.load().await?;
-            let mut session = self.session();
+            let mut session = self.lock_session();
             session.strategy.record_support(support);
             let row_tracker = row_tracker.with_counters_of(&session.row_tracker);
             (session.location, session.tabs, session.row_tracker, session.cell_budget) =
                 (location, tabs, row_tracker, cell_budget);
             session.own_columns =
-                loaded.snapshot.as_ref().map(|found| existing_columns(&found.state)).unwrap_or_default();
+                loaded.snapshot.as_ref().map(|found| list_existing_columns(&found.state)).unwrap_or_default();
             (session.deleted_rows, session.pending_restores, session.deletion) =
                 (DeletedRows::default(), pending_restores, None);
             session.prepared_batches.clear();
@@ -182,8 +182,8 @@ impl Store for SheetsStore {
         Box::pin(async {
             let deletion = self.verify_deletes().await?;
             let misplaced_upserts = self.verify_upserts().await?;
-            let mut left = self.session().row_tracker.take_unrepaired();
-            left.extend(self.session().jobs_refusal.take());
+            let mut left = self.lock_session().row_tracker.take_unrepaired();
+            left.extend(self.lock_session().jobs_refusal.take());
             Ok(MisplacedWrites { rows: deletion.rows + misplaced_upserts, left, ..deletion })
         })
     }
@@ -193,7 +193,7 @@ impl Store for SheetsStore {
         rows: &'a [(Fingerprint, u32)],
     ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
         Box::pin(async move {
-            let tab = self.session().tabs.failures.clone();
+            let tab = self.lock_session().tabs.failures.clone();
             let Some(mut tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
             for _ in 0..MAX_TITLES {
                 match self.loader.read_stored_failures(&tab, rows).await {
@@ -204,7 +204,7 @@ impl Store for SheetsStore {
                     }
                 }
             }
-            Err(into_store_error(LoadError::stale(&tab.title)))
+            Err(into_store_error(LoadError::new_stale(&tab.title)))
         })
     }
 
@@ -213,7 +213,7 @@ impl Store for SheetsStore {
         rows: &'a [(Fingerprint, u32)],
     ) -> BoxFuture<'a, Result<Vec<(Fingerprint, String)>, StoreError>> {
         Box::pin(async move {
-            let tab = self.session().tabs.failures.clone();
+            let tab = self.lock_session().tabs.failures.clone();
             let Some(mut tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
             for _ in 0..MAX_TITLES {
                 match self.loader.read_record_hashes(&tab, rows).await {
@@ -224,15 +224,15 @@ impl Store for SheetsStore {
                     }
                 }
             }
-            Err(into_store_error(LoadError::stale(&tab.title)))
+            Err(into_store_error(LoadError::new_stale(&tab.title)))
         })
     }
 
-    fn usage(&self) -> Usage {
+    fn usage(&self) -> CallUsage {
         let calls = self.loader.sheets.calls();
         let cells_left = self.cells_left();
-        let updated = self.session().row_tracker.updated();
-        Usage {
+        let updated = self.lock_session().row_tracker.updated_rows();
+        CallUsage {
             reads: calls.reads,
             writes: calls.writes,
             retries: calls.retries,
@@ -244,6 +244,6 @@ impl Store for SheetsStore {
     }
 
     fn tab_ids(&self) -> TabIds {
-        self.session().tabs.ids()
+        self.lock_session().tabs.ids()
     }
 }

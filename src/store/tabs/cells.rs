@@ -16,7 +16,7 @@ pub const VALUE_AND_FORMAT: &str = "userEnteredValue,userEnteredFormat";
 pub const VALUE_AND_NUMBER: &str = "userEnteredValue,userEnteredFormat.numberFormat";
 
 /// Builds a row from the first column on, blank where nothing is written.
-pub fn row_of_cells(placed: impl Iterator<Item = (usize, cell::CellData)>) -> cell::CellRow {
+pub fn build_cell_row(placed: impl Iterator<Item = (usize, cell::CellData)>) -> cell::CellRow {
     let mut values: Vec<cell::CellData> = Vec::new();
     for (at, cell) in placed {
         if values.len() <= at {
@@ -33,7 +33,7 @@ pub fn row_of_cells(placed: impl Iterator<Item = (usize, cell::CellData)>) -> ce
 pub fn to_cell_data(cell: &Cell, format: Option<NumberKind>) -> cell::CellData {
     let number = |n: f64| cell::CellData::number(n).unwrap_or_else(|_| cell::CellData::text(n.to_string()));
     let shown = |n: f64, figure: Figure| {
-        number(n).with_format(CellFormat::number(number_kind(figure), figure.default_pattern()))
+        number(n).with_format(CellFormat::number(convert_figure(figure), figure.default_pattern()))
     };
     match cell {
         Cell::Empty => cell::CellData::blank(),
@@ -50,13 +50,13 @@ pub fn to_cell_data(cell: &Cell, format: Option<NumberKind>) -> cell::CellData {
         Cell::Formula(text) => cell::CellData::formula(&**text),
         Cell::Figure { value, figure, pattern } => {
             let cell = value.map_or_else(cell::CellData::blank, number);
-            cell.with_format(CellFormat::number(number_kind(*figure), Some(pattern)))
+            cell.with_format(CellFormat::number(convert_figure(*figure), Some(pattern)))
         }
     }
 }
 
 /// The API's kind of a number.
-pub fn number_kind(figure: Figure) -> NumberKind {
+pub fn convert_figure(figure: Figure) -> NumberKind {
     match figure {
         Figure::Number => NumberKind::Number,
         Figure::Date => NumberKind::Date,

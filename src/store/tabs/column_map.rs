@@ -18,7 +18,7 @@ pub struct ColumnMap {
 
 impl ColumnMap {
     /// Maps the columns of `from` to those of `to`. The pairs in `known` are fixed beforehand.
-    pub fn between(from: &[String], to: &[String], known: &[(usize, usize)]) -> Self {
+    pub fn new_between(from: &[String], to: &[String], known: &[(usize, usize)]) -> Self {
         let mut map = Self { to: vec![None; from.len()], from: vec![None; to.len()] };
         for (old, new) in known {
             map.join(*old, *new);
@@ -37,14 +37,14 @@ impl ColumnMap {
     }
 
     /// Joins a column with another one than before.
-    pub fn correct(&mut self, old: usize, new: usize) {
+    pub fn correct_pair(&mut self, old: usize, new: usize) {
         self.to.iter_mut().filter(|to| **to == Some(new)).for_each(|to| *to = None);
         self.from.iter_mut().filter(|from| **from == Some(old)).for_each(|from| *from = None);
         self.join(old, new);
     }
 
     /// Separates two joined columns.
-    fn separate(&mut self, old: usize) {
+    fn separate_pair(&mut self, old: usize) {
         if let Some(new) = self.to.get_mut(old).and_then(Option::take)
             && let Some(from) = self.from.get_mut(new)
         {
@@ -62,7 +62,7 @@ impl ColumnMap {
     }
 
     /// The original position of the column that is now at `column`.
-    pub fn origin(&self, column: usize) -> Option<usize> {
+    pub fn find_origin(&self, column: usize) -> Option<usize> {
         match self.from.get(column) {
             Some(from) => *from,
             None => Some(column - self.from.len() + self.to.len()),
@@ -70,7 +70,7 @@ impl ColumnMap {
     }
 
     /// Columns of the later header without a counterpart.
-    pub fn unmatched(&self) -> Vec<usize> {
+    pub fn list_unmatched(&self) -> Vec<usize> {
         self.from.iter().enumerate().filter(|(_, from)| from.is_none()).map(|(at, _)| at).collect()
     }
 
@@ -126,7 +126,7 @@ impl ColumnMap {
     /// to the last unmatched column.
     fn join_last_unnamed(&mut self, to: &[String]) {
         let old: Vec<_> = (0..self.to.len()).filter(|at| self.to[*at].is_none()).collect();
-        let mut new = self.unmatched();
+        let mut new = self.list_unmatched();
         if new.len() > 1 {
             new.retain(|at| to.get(*at).is_some_and(|text| is_error(text)));
         }
@@ -162,7 +162,7 @@ pub fn map_own_columns(
     is_users: impl Fn(usize) -> bool,
     is_known_now: impl Fn(usize) -> bool,
 ) -> ColumnMap {
-    let mut map = ColumnMap::between(expected, found, known);
+    let mut map = ColumnMap::new_between(expected, found, known);
     let own: HashSet<usize> = own.iter().copied().collect();
     // A user's column where the job's one was, which is known to be elsewhere now, was inserted.
     let is_wrong = |at: &usize| {
@@ -172,10 +172,10 @@ pub fn map_own_columns(
     };
     let wrong: Vec<_> = own.iter().copied().filter(is_wrong).collect();
     for at in wrong {
-        map.separate(at);
+        map.separate_pair(at);
     }
     let missed: Vec<_> = own.into_iter().filter(|at| map.get(*at).is_none()).collect();
-    let unmatched: Vec<_> = map.unmatched().into_iter().filter(|at| !is_users(*at)).collect();
+    let unmatched: Vec<_> = map.list_unmatched().into_iter().filter(|at| !is_users(*at)).collect();
     map.join_only(&missed, &unmatched);
     map.join_last_unnamed(found);
     map
@@ -191,7 +191,7 @@ mod tests {
 
     fn map(from: &str, to: &str) -> Vec<Option<usize>> {
         let (from, to) = (texts(from), texts(to));
-        let map = ColumnMap::between(&from, &to, &[]);
+        let map = ColumnMap::new_between(&from, &to, &[]);
         (0..from.len()).map(|at| map.get(at)).collect()
     }
 
@@ -231,15 +231,15 @@ mod tests {
         };
         let map = mapped(true);
         assert_eq!([map.get(1), map.get(2), map.get(3)], [Some(1), Some(4), Some(3)]);
-        assert_eq!(map.origin(2), None, "the user's column is new");
+        assert_eq!(map.find_origin(2), None, "the user's column is new");
         assert_eq!(mapped(false).get(2), Some(2), "the job's one may have been renamed in its place");
     }
 
     #[test]
     fn columns_without_a_header_keep_their_place_between_others() {
         assert_eq!(map("id _ n _ x", "x id _ n _"), [Some(1), Some(2), Some(3), Some(4), Some(0)]);
-        let map = ColumnMap::between(&texts("id n"), &texts("new id n"), &[]);
-        assert_eq!((map.get(5), map.origin(6)), (Some(6), Some(5)));
+        let map = ColumnMap::new_between(&texts("id n"), &texts("new id n"), &[]);
+        assert_eq!((map.get(5), map.find_origin(6)), (Some(6), Some(5)));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub enum LoadError {
 
 impl LoadError {
     /// The error for a tab that changed during the read.
-    pub fn stale(title: &str) -> Self {
+    pub fn new_stale(title: &str) -> Self {
         let why = format!("tab {title} was changed while it was read");
         Self::Stale(StoreError::Unavailable { why, fault: Fault::Transient })
     }
@@ -36,17 +36,17 @@ impl From<StoreError> for LoadError {
 /// Classifies a failed read: stale if the service has no such range.
 pub fn load_error(error: &CallError) -> LoadError {
     match &error.cause {
-        ErrorCause::Refused { refusal, .. } if refusal.code == 400 => LoadError::Stale(store_error(error)),
-        _ => LoadError::Failed(store_error(error)),
+        ErrorCause::Refused { refusal, .. } if refusal.code == 400 => LoadError::Stale(convert_call_error(error)),
+        _ => LoadError::Failed(convert_call_error(error)),
     }
 }
 
 /// Converts a failed call to the error for the run.
-pub fn store_error(error: &CallError) -> StoreError {
+pub fn convert_call_error(error: &CallError) -> StoreError {
     let why = error.to_string();
     match (&error.cause, error.fault()) {
         (ErrorCause::Refused { refusal, .. }, _) if refusal.code == 404 => StoreError::Missing { why },
-        (cause, _) if cause.is_foreign() => StoreError::Foreign { why },
+        (cause, _) if cause.is_foreign() => StoreError::ForeignResponse { why },
         (cause, fault) if cause.is_proxy_error() => StoreError::Proxy { why, fault },
         (_, Fault::Denied) => StoreError::Denied { why },
         (_, fault) if fault.passes() || fault == Fault::Machine => StoreError::Unavailable { why, fault },
@@ -55,7 +55,7 @@ pub fn store_error(error: &CallError) -> StoreError {
 }
 
 /// Converts a failed call to the response of a commit that was not executed.
-pub fn not_executed_call(error: &CallError) -> CommitResult {
+pub fn convert_unexecuted_call(error: &CallError) -> CommitResult {
     CommitResult::NotExecuted {
         fault: error.final_fault(),
         is_proxy_error: error.cause.is_proxy_error(),
@@ -64,10 +64,10 @@ pub fn not_executed_call(error: &CallError) -> CommitResult {
 }
 
 /// The error for a deleted head marker.
-pub fn head_missing(job: &str) -> StoreError {
+pub fn describe_missing_head(job: &str) -> StoreError {
     let why = format!(
         "the state marker of job {job} is missing from the spreadsheet although its tabs exist; a person deleted the named range {} or the hidden state tab; restore an earlier version from the file's history, see docs/runbook.md",
-        head_guard::range_name(job)
+        head_guard::name_job_range(job)
     );
     StoreError::Inconsistent { why }
 }
@@ -90,8 +90,8 @@ pub fn check_consistent(state: &State, job: &str, location: &StateLocation) -> R
 
 /// The anomaly for a tab of keys with rows under another column order, which were read all the
 /// same. `None` if there are no such rows.
-pub fn reordered_rows(tab: &Tab) -> Option<Anomaly> {
-    let (title, rows) = (&tab.title, tab.recovery.rows());
+pub fn report_reordered_rows(tab: &Tab) -> Option<Anomaly> {
+    let (title, rows) = (&tab.title, tab.recovery.count_rows());
     let message = format!(
         "tab {title}: {rows} rows have their cells in other columns than its header says; perhaps columns were moved while a run was writing; \
          they are read anyway, and you may move the cells back"
@@ -100,7 +100,7 @@ pub fn reordered_rows(tab: &Tab) -> Option<Anomaly> {
 }
 
 /// The anomaly for a manually edited tab of keys.
-pub fn manually_edited(job: &str, reading: LoadObservation) -> Anomaly {
+pub fn report_manual_edit(job: &str, reading: LoadObservation) -> Anomaly {
     let (expected, found) = (reading.expected.count, reading.actual.count);
     let message = format!(
         "tab Processed {job}: {found} rows exist and {expected} were written: the tab was edited; keys whose rows are gone will \
@@ -110,7 +110,7 @@ pub fn manually_edited(job: &str, reading: LoadObservation) -> Anomaly {
 }
 
 /// The error for a state and keys that did not match in any read.
-pub fn inconsistent() -> StoreError {
+pub fn describe_inconsistency() -> StoreError {
     let why =
         "read the spreadsheet: its state and its keys stayed inconsistent over many reads; the next run tries again"
             .to_owned();
@@ -118,7 +118,7 @@ pub fn inconsistent() -> StoreError {
 }
 
 /// The error for deleted rows whose undo log is unreadable, so that the deletion can't be verified.
-pub fn unreadable_deletion_log(title: &str) -> StoreError {
+pub fn describe_unreadable_deletion_log(title: &str) -> StoreError {
     let why = format!(
         "rows were deleted from the job's tabs, and the scratch rows of {title}, which hold copies of them, were edited; restore an earlier version from the file's version history"
     );

@@ -14,10 +14,10 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use crate::grid::{column_letters, quoted};
-use crate::ledger::runs::job_requests::{JobRequests, is_clear_pause, is_formula_error, requested_text};
+use crate::grid::{format_column_letters, quote_title};
+use crate::ledger::runs::job_requests::{JobRequests, is_clear_pause, is_formula_error, trim_request};
 use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
-use crate::store::tabs::parse::{header, header_range, text};
+use crate::store::tabs::parse::{format_cell, make_header_range, parse_header};
 use crate::store::tabs::schema::{JobsTab, Tab};
 use crate::time::Timestamp;
 
@@ -84,16 +84,16 @@ pub fn find_jobs_tab(metadata: &SpreadsheetInfo, id: Option<i32>) -> Option<&Tab
 /// The ranges of the tab that are read: the header, and the columns at these positions. Formulas
 /// are not read, because each would be computed. Without positions, those of a tab whose columns
 /// people have not moved. None for a chart, which has no cells.
-pub fn jobs_ranges(tab: &TabInfo, positions: Option<&[usize]>) -> Vec<String> {
+pub fn make_jobs_ranges(tab: &TabInfo, positions: Option<&[usize]>) -> Vec<String> {
     if tab.rows == 0 {
         return Vec::new();
     }
     let last = tab.rows.min(MAX_ROWS);
     let columns = read_blocks(tab, positions).into_iter().map(|block| {
-        let (first, end) = (column_letters(block.start), column_letters(block.end - 1));
-        format!("{}!{first}1:{end}{last}", quoted(&tab.title))
+        let (first, end) = (format_column_letters(block.start), format_column_letters(block.end - 1));
+        format!("{}!{first}1:{end}{last}", quote_title(&tab.title))
     });
-    std::iter::once(header_range(&tab.title)).chain(columns).collect()
+    std::iter::once(make_header_range(&tab.title)).chain(columns).collect()
 }
 
 /// Blocks of neighbouring columns that are read, within the grid.
@@ -107,7 +107,7 @@ fn read_blocks(tab: &TabInfo, positions: Option<&[usize]>) -> Vec<Range<usize>> 
 
 /// Puts together what was read of these ranges: the header row, then the rows, blank where a column
 /// was not read.
-pub fn jobs_rows(tab: &TabInfo, positions: Option<&[usize]>, read: &[Vec<Vec<Value>>]) -> Vec<Vec<Value>> {
+pub fn join_jobs_rows(tab: &TabInfo, positions: Option<&[usize]>, read: &[Vec<Vec<Value>>]) -> Vec<Vec<Value>> {
     let mut read = read.iter();
     let mut rows: Vec<Vec<Value>> = read.next().and_then(|rows| rows.first()).cloned().into_iter().collect();
     for (block, cells) in read_blocks(tab, positions).into_iter().zip(read) {
@@ -126,8 +126,8 @@ pub fn jobs_rows(tab: &TabInfo, positions: Option<&[usize]>, read: &[Vec<Vec<Val
 
 /// Returns the positions to read if people have moved columns; `None` if what was read is all, or
 /// the tab is not one of jobs.
-pub fn moved_columns(tab: &TabInfo, header_row: &[Vec<Value>]) -> Option<Vec<usize>> {
-    let texts = header(header_row);
+pub fn find_moved_columns(tab: &TabInfo, header_row: &[Vec<Value>]) -> Option<Vec<usize>> {
+    let texts = parse_header(header_row);
     let position = |name: &&str| texts.iter().position(|text| text == name);
     NEEDED.iter().all(|name| position(name).is_some()).then_some(())?;
     let mut positions: Vec<usize> = READ.iter().filter_map(position).collect();
@@ -158,12 +158,12 @@ pub fn read_jobs(
         return JobsReading { tab: JobsTab::Missing { recalculates, owner }, ..JobsReading::default() };
     };
     let width = usize::try_from(info.columns).unwrap_or_default();
-    let tab = Tab { id: info.sheet_id, title: info.title.clone(), header: header(rows), width, ..Tab::default() };
-    if let Some(warning) = unusable(&tab, id == Some(info.sheet_id)) {
+    let tab = Tab { id: info.sheet_id, title: info.title.clone(), header: parse_header(rows), width, ..Tab::default() };
+    if let Some(warning) = explain_unusable_tab(&tab, id == Some(info.sheet_id)) {
         return unused(Some(warning));
     }
     let at = tab.position("job").unwrap_or_default();
-    let is_own = |row: &&Vec<Value>| row.get(at).is_some_and(|cell| text(cell).trim() == job);
+    let is_own = |row: &&Vec<Value>| row.get(at).is_some_and(|cell| format_cell(cell).trim() == job);
     let own: Vec<&Vec<Value>> = rows.iter().skip(1).filter(is_own).collect();
     let zone = TimeZone::get(&metadata.time_zone).unwrap_or(TimeZone::UTC);
     let requests = read_requests(&tab, &own, &zone);
@@ -190,7 +190,7 @@ fn recalculates_on_change(metadata: &SpreadsheetInfo) -> bool {
 }
 
 /// Why a tab is not used. `is_own`: the state records that a job made it.
-fn unusable(tab: &Tab, is_own: bool) -> Option<String> {
+fn explain_unusable_tab(tab: &Tab, is_own: bool) -> Option<String> {
     let title = &tab.title;
     if let Some(column) = tab.missing_column(&NEEDED) {
         return Some(if is_own {
@@ -211,20 +211,21 @@ fn unusable(tab: &Tab, is_own: bool) -> Option<String> {
 fn read_requests(tab: &Tab, own: &[&Vec<Value>], zone: &TimeZone) -> JobRequests {
     let cells = |name: &str| {
         let at = tab.position(name);
-        own.iter().filter_map(move |row| row.get(at?)).filter(|cell| !text(cell).trim().is_empty())
+        own.iter().filter_map(move |row| row.get(at?)).filter(|cell| !format_cell(cell).trim().is_empty())
     };
-    let asked = |name: &str| cells(name).filter_map(|cell| requested_text(&text(cell)));
+    let asked = |name: &str| cells(name).filter_map(|cell| trim_request(&format_cell(cell)));
     let is_unclear_pause = |word: &String| !is_clear_pause(word);
     let pauses = asked("paused").filter(is_unclear_pause);
-    let pauses = pauses.map(|word| unclear(tab, "paused", &word, "counts as a pause: tick it, or write yes or no"));
+    let pauses = pauses
+        .map(|word| describe_unclear_cell(tab, "paused", &word, "counts as a pause: tick it, or write yes or no"));
     let silent: Vec<(String, Option<Timestamp>)> =
-        cells("silence until").map(|cell| (text(cell), moment(cell, zone))).collect();
-    let times = silent
-        .iter()
-        .filter(|(_, at)| at.is_none())
-        .map(|(word, _)| unclear(tab, "silence until", word, "is not a time: enter a date, such as 2026-12-24 09:00"));
+        cells("silence until").map(|cell| (format_cell(cell), read_moment(cell, zone))).collect();
+    let times = silent.iter().filter(|(_, at)| at.is_none()).map(|(word, _)| {
+        describe_unclear_cell(tab, "silence until", word, "is not a time: enter a date, such as 2026-12-24 09:00")
+    });
     let (broken, run_now): (Vec<String>, Vec<String>) = asked("run now").partition(|word| is_formula_error(word));
-    let runs = broken.iter().map(|word| unclear(tab, "run now", word, "asks for no run: write today's date"));
+    let runs =
+        broken.iter().map(|word| describe_unclear_cell(tab, "run now", word, "asks for no run: write today's date"));
     let has_row = !own.is_empty() && tab.position("run now").is_some();
     JobRequests {
         is_paused: asked("paused").next().is_some(),
@@ -237,20 +238,20 @@ fn read_requests(tab: &Tab, own: &[&Vec<Value>], zone: &TimeZone) -> JobRequests
 }
 
 /// A message about the text of a person's cell, and how it counts.
-fn unclear(tab: &Tab, column: &str, word: &str, how: &str) -> String {
+fn describe_unclear_cell(tab: &Tab, column: &str, word: &str, how: &str) -> String {
     let shown: String = word.trim().chars().take(MAX_SHOWN).collect();
     format!("tab {}: \"{shown}\" in {column} {how}", tab.title)
 }
 
 /// The instant of a cell with a date or a time, which is in the spreadsheet's time zone.
-fn moment(cell: &Value, zone: &TimeZone) -> Option<Timestamp> {
+fn read_moment(cell: &Value, zone: &TimeZone) -> Option<Timestamp> {
     let local = match cell {
         Value::Number(days) => {
             let as_utc = jiff::Timestamp::from_millisecond(Timestamp::from_serial(days.as_f64()?).0).ok()?;
             TimeZone::UTC.to_datetime(as_utc)
         }
         cell => {
-            let text = text(cell);
+            let text = format_cell(cell);
             let text = text.trim();
             text.parse::<DateTime>()
                 .ok()

@@ -10,7 +10,7 @@
 //! The formulas work in every locale: `;` separates arguments, and there are no decimals and no
 //! words of a locale. They use functions that Google Sheets and `LibreOffice` both have.
 
-use crate::grid::{Figure, column_letters, quoted};
+use crate::grid::{Figure, format_column_letters, quote_title};
 use crate::ledger::runs::run::RunStatus;
 use crate::store::tabs::schema::Tab;
 
@@ -42,100 +42,103 @@ impl<'a> RowFormulas<'a> {
 
     /// Returns the formula of a column of Jobs. `None` for people's cells, and where Runs lacks a
     /// column that it reads.
-    pub fn formula(&self, column: &str) -> Option<ShownFormula> {
-        let last = || self.last_run(&[]);
+    pub fn make_formula(&self, column: &str) -> Option<ShownFormula> {
+        let last = || self.find_last_run(&[]);
         let number = |text: Option<String>| Some(ShownFormula { text: format!("={}", text?), figure: None });
         let time =
             |text: Option<String>| Some(ShownFormula { text: format!("={}", text?), figure: Some(Figure::DateTime) });
-        let start = |started: String| time(Some(self.local_start(&started)));
+        let start = |started: String| time(Some(self.make_local_start(&started)));
         match column {
-            "state" => number(self.of_run(&last()?, "status")),
+            "state" => number(self.look_up_in_run(&last()?, "status")),
             "last run" => start(last()?),
-            "last success" => start(self.last_run(&[("status", RunStatus::Succeeded.as_str())])?),
-            "last change" => start(self.newest(&[("new", ">0")])?),
-            "next due" => time(self.if_number(&self.newest(&[("next_due", "<>")])?, "next_due_local", |due| due)),
-            "overdue" => number(self.overdue()),
-            "read" | "new" | "failed" => number(self.of_run(&last()?, column)),
-            "failures open" => number(self.of_newest("failures_open")),
-            "cells left" => number(self.of_newest("cells_left")),
-            "held" => number(self.of_newest("held")),
+            "last success" => start(self.find_last_run(&[("status", RunStatus::Succeeded.as_str())])?),
+            "last change" => start(self.find_newest(&[("new", ">0")])?),
+            "next due" => {
+                time(self.wrap_number(&self.find_newest(&[("next_due", "<>")])?, "next_due_local", |due| due))
+            }
+            "overdue" => number(self.make_overdue()),
+            "read" | "new" | "failed" => number(self.look_up_in_run(&last()?, column)),
+            "failures open" => number(self.look_up_in_newest("failures_open")),
+            "cells left" => number(self.look_up_in_newest("cells_left")),
+            "held" => number(self.look_up_in_newest("held")),
             _ => None,
         }
     }
 
     /// Whether the next run is late, unless the job is paused.
-    fn overdue(&self) -> Option<String> {
-        let newest = self.newest(&[("next_due", "<>")])?;
+    fn make_overdue(&self) -> Option<String> {
+        let newest = self.find_newest(&[("next_due", "<>")])?;
         let is_late = |late: String| match self.is_paused() {
             Some(paused) => format!("IF({paused};\"no\";IF(NOW()>{late};\"yes\";\"no\"))"),
             None => format!("IF(NOW()>{late};\"yes\";\"no\")"),
         };
-        self.if_number(&newest, "late_local", is_late)
+        self.wrap_number(&newest, "late_local", is_late)
     }
 
     /// Whether `paused` has a tick, or a text that does not mean no (`ledger::runs::job_requests`).
     fn is_paused(&self) -> Option<String> {
-        let cell = self.own("paused")?;
+        let cell = self.own_cell("paused")?;
         Some(format!(
             "OR(N({cell})<>0;AND(ISTEXT({cell});ISERROR(FIND(\"|\"&LOWER(TRIM({cell}))&\"|\";\"||no|n|false|off|0|-|\"))))"
         ))
     }
 
     /// The cell of this row in a column of Jobs.
-    fn own(&self, column: &str) -> Option<String> {
-        let letters = column_letters(self.jobs.position(column)?);
+    fn own_cell(&self, column: &str) -> Option<String> {
+        let letters = format_column_letters(self.jobs.position(column)?);
         Some(format!("INDEX(${letters}:${letters};ROW())"))
     }
 
     /// A whole column of Runs.
-    fn column(&self, name: &str) -> Option<String> {
-        let letters = column_letters(self.runs.position(name)?);
-        Some(format!("{}!${letters}:${letters}", quoted(&self.runs.title)))
+    fn runs_column(&self, name: &str) -> Option<String> {
+        let letters = format_column_letters(self.runs.position(name)?);
+        Some(format!("{}!${letters}:${letters}", quote_title(&self.runs.title)))
     }
 
     /// When the newest of the job's rows that meet the criteria started, in UTC; 0 if there is
     /// none.
-    fn newest(&self, criteria: &[(&str, &str)]) -> Option<String> {
-        let (starts, job, own) = (self.column("started")?, self.column("job")?, self.own("job")?);
-        let criterion = |(column, text): &(&str, &str)| Some(format!(";{};\"{text}\"", self.column(column)?));
+    fn find_newest(&self, criteria: &[(&str, &str)]) -> Option<String> {
+        let (starts, job, own) = (self.runs_column("started")?, self.runs_column("job")?, self.own_cell("job")?);
+        let criterion = |(column, text): &(&str, &str)| Some(format!(";{};\"{text}\"", self.runs_column(column)?));
         let criteria: String = criteria.iter().map(criterion).collect::<Option<_>>()?;
         Some(format!("MAXIFS({starts};{job};{own}{criteria})"))
     }
 
     /// The same of rows that record runs of the job.
-    fn last_run(&self, criteria: &[(&str, &str)]) -> Option<String> {
+    fn find_last_run(&self, criteria: &[(&str, &str)]) -> Option<String> {
         let not_run = NOT_RUN.map(|status| ("status", format!("<>{status}")));
         let maintenance = MAINTENANCE.map(|trigger| ("trigger", format!("<>{trigger}")));
         let mut all: Vec<(&str, &str)> = criteria.to_vec();
         let others = not_run.iter().filter(|_| criteria.is_empty()).chain(&maintenance);
         all.extend(others.map(|(column, criterion)| (*column, criterion.as_str())));
-        self.newest(&all)
+        self.find_newest(&all)
     }
 
     /// The cell of a column of Runs, in the job's row that started at `started`.
-    fn in_row(&self, started: &str, column: &str) -> Option<String> {
-        let (job, starts, own) = (self.column("job")?, self.column("started")?, self.own("job")?);
+    fn look_up_in_row(&self, started: &str, column: &str) -> Option<String> {
+        let (job, starts, own) = (self.runs_column("job")?, self.runs_column("started")?, self.own_cell("job")?);
         let row = format!("SUMPRODUCT(MAX(({job}={own})*({starts}={started})*ROW({starts})))");
-        Some(format!("INDEX({};{row})", self.column(column)?))
+        Some(format!("INDEX({};{row})", self.runs_column(column)?))
     }
 
-    fn of_run(&self, started: &str, column: &str) -> Option<String> {
-        let cell = self.in_row(started, column)?;
+    fn look_up_in_run(&self, started: &str, column: &str) -> Option<String> {
+        let cell = self.look_up_in_row(started, column)?;
         Some(format!("IF({started}=0;\"\";{cell})"))
     }
 
-    fn of_newest(&self, column: &str) -> Option<String> {
-        self.of_run(&self.newest(&[(column, "<>")])?, column)
+    fn look_up_in_newest(&self, column: &str) -> Option<String> {
+        self.look_up_in_run(&self.find_newest(&[(column, "<>")])?, column)
     }
 
     /// The start by the spreadsheet's clock. Rows of earlier versions lack the offset and show UTC.
-    fn local_start(&self, started: &str) -> String {
-        let offset = self.in_row(started, "utc_offset").map_or_else(String::new, |cell| format!("+N({cell})/24"));
+    fn make_local_start(&self, started: &str) -> String {
+        let offset =
+            self.look_up_in_row(started, "utc_offset").map_or_else(String::new, |cell| format!("+N({cell})/24"));
         format!("IF({started}=0;\"\";{started}{offset})")
     }
 
-    fn if_number(&self, started: &str, column: &str, shown: impl Fn(String) -> String) -> Option<String> {
-        let cell = self.in_row(started, column)?;
+    fn wrap_number(&self, started: &str, column: &str, shown: impl Fn(String) -> String) -> Option<String> {
+        let cell = self.look_up_in_row(started, column)?;
         let shown = shown(cell.clone());
         Some(format!("IF({started}=0;\"\";IF(ISNUMBER({cell});{shown};\"\"))"))
     }

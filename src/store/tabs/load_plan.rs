@@ -7,14 +7,14 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::grid::quoted;
+use crate::grid::quote_title;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS_NEEDED};
 use crate::ledger::state::snapshot::Anomaly;
 use crate::ledger::state::state_codec::read_state;
 use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::guard::head_guard::{self, STATE_ROWS, StateLocation};
-use crate::store::tabs::jobs::jobs_ranges;
+use crate::store::tabs::jobs::make_jobs_ranges;
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{FAILURES_NEEDED, RUNS_TITLE, StoreMetadata, Tab, Tabs};
 
@@ -34,14 +34,14 @@ pub struct LoadPlan<'a> {
 
 /// How a load treats a missing or unusable machine tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum MissingTab {
+pub enum MissingTabPolicy {
     /// Stop reading, and stop the run.
     #[default]
-    Stops,
+    StopRun,
     /// Let the next commit recreate Failures and Runs, empty.
-    Remade,
+    Recreate,
     /// Read the tabs that exist; the caller does not write.
-    ReadOn,
+    ReadOthers,
 }
 
 /// The number of columns that the first read of a machine tab covers.
@@ -59,36 +59,37 @@ impl LoadPlan<'_> {
     ///
     /// A missing or unneeded range is replaced by the state tab's A1, so that the response indices
     /// stay aligned.
-    pub fn ranges(&self, location: &StateLocation, state: Option<&TabInfo>, mode: WriteMode) -> Vec<String> {
-        let nothing = || format!("{}!A1", quoted(&location.title));
+    pub fn make_ranges(&self, location: &StateLocation, state: Option<&TabInfo>, mode: WriteMode) -> Vec<String> {
+        let nothing = || format!("{}!A1", quote_title(&location.title));
         let headers = [self.processed, self.failures, self.data, self.runs]
-            .map(|tab| tab.map_or_else(nothing, |tab| parse::header_range(&tab.title)));
+            .map(|tab| tab.map_or_else(nothing, |tab| parse::make_header_range(&tab.title)));
         let pages = [(self.processed, parse::PAGE_ROWS), (self.failures, parse::FAILURE_PAGE_ROWS)];
         let rows = pages.map(|(tab, page)| {
             tab.map_or_else(nothing, |tab| {
                 let columns = FIRST_READ_COLUMNS.min(usize::try_from(tab.columns).unwrap_or(FIRST_READ_COLUMNS)).max(1);
-                parse::rows_range(&tab.title, 1, first_page(tab, page), columns)
+                parse::make_rows_range(&tab.title, 1, find_first_page_end(tab, page), columns)
             })
         });
-        let bottom = self.data.map_or_else(nothing, |tab| parse::whole_rows_range(&tab.title, tab.rows, tab.rows));
-        let keys = self.keyed(mode).map_or_else(nothing, |tab| parse::column_range(&tab.title, 0, 1, None));
+        let bottom = self.data.map_or_else(nothing, |tab| parse::make_whole_rows_range(&tab.title, tab.rows, tab.rows));
+        let keys =
+            self.find_keyed_tab(mode).map_or_else(nothing, |tab| parse::make_column_range(&tab.title, 0, 1, None));
         let scratch = state.filter(|tab| tab.rows > STATE_ROWS).map_or_else(nothing, |tab| {
             let columns = usize::try_from(tab.columns).unwrap_or(FIRST_READ_COLUMNS);
-            parse::rows_range(&tab.title, STATE_ROWS + 1, tab.rows, columns)
+            parse::make_rows_range(&tab.title, STATE_ROWS + 1, tab.rows, columns)
         });
-        let state = std::iter::once(parse::state_range(&location.title));
-        state.chain(headers).chain(rows).chain([bottom, keys, scratch]).chain(self.jobs_ranges()).collect()
+        let state = std::iter::once(parse::make_state_range(&location.title));
+        state.chain(headers).chain(rows).chain([bottom, keys, scratch]).chain(self.make_jobs_ranges()).collect()
     }
 
     /// The ranges of the tab Jobs, the last ones of the call.
-    pub fn jobs_ranges(&self) -> Vec<String> {
-        self.jobs.map(|tab| jobs_ranges(tab, None)).unwrap_or_default()
+    pub fn make_jobs_ranges(&self) -> Vec<String> {
+        self.jobs.map(|tab| make_jobs_ranges(tab, None)).unwrap_or_default()
     }
 
     /// The tabs with their header rows as read, in the order of `ids`.
-    pub fn tabs(&self, headers: &[Vec<Vec<Value>>; 4]) -> Tabs {
+    pub fn make_tabs(&self, headers: &[Vec<Vec<Value>>; 4]) -> Tabs {
         let [processed, failures, data, runs] = headers;
-        let tab = |info: Option<&TabInfo>, header: &[Vec<Value>]| info.map(|info| tab_from_info(info, header));
+        let tab = |info: Option<&TabInfo>, header: &[Vec<Value>]| info.map(|info| make_tab(info, header));
         Tabs {
             processed: tab(self.processed, processed),
             failures: tab(self.failures, failures),
@@ -99,25 +100,25 @@ impl LoadPlan<'_> {
     }
 
     /// The data tab, if its keys fit into the same call: no more of them than of Processed.
-    pub fn keyed(&self, mode: WriteMode) -> Option<&TabInfo> {
+    pub fn find_keyed_tab(&self, mode: WriteMode) -> Option<&TabInfo> {
         self.data.filter(|tab| mode == WriteMode::Upsert && (1..=parse::PAGE_ROWS).contains(&tab.rows))
     }
 }
 
 /// The last row of a tab's first page, which has at most `page` rows.
-pub fn first_page(tab: &TabInfo, page: u32) -> u32 {
+pub fn find_first_page_end(tab: &TabInfo, page: u32) -> u32 {
     tab.rows.clamp(1, page)
 }
 
 /// A tab with its header as read.
-pub fn tab_from_info(info: &TabInfo, header: &[Vec<Value>]) -> Tab {
+pub fn make_tab(info: &TabInfo, header: &[Vec<Value>]) -> Tab {
     let width = usize::try_from(info.columns).unwrap_or_default();
-    Tab { id: info.sheet_id, title: info.title.clone(), header: parse::header(header), width, ..Tab::default() }
+    Tab { id: info.sheet_id, title: info.title.clone(), header: parse::parse_header(header), width, ..Tab::default() }
 }
 
 /// Data tabs with their columns, once they have a header. A renamed tab is listed under the job's
 /// name for it.
-pub fn tables_of(data_tab: &str, tabs: &Tabs) -> Vec<(String, Vec<String>)> {
+pub fn list_tables(data_tab: &str, tabs: &Tabs) -> Vec<(String, Vec<String>)> {
     tabs.data.iter().filter(|tab| !tab.columns().is_empty()).map(|tab| (data_tab.to_owned(), tab.columns())).collect()
 }
 
@@ -125,7 +126,7 @@ pub fn tables_of(data_tab: &str, tabs: &Tabs) -> Vec<(String, Vec<String>)> {
 #[derive(Debug, Clone, Copy)]
 pub struct LoadConditions<'a> {
     /// How to treat missing machine tabs.
-    pub missing: MissingTab,
+    pub missing: MissingTabPolicy,
     /// Whether the job has not written any data row yet.
     pub was_never_written: bool,
     /// All tabs of the spreadsheet.
@@ -139,7 +140,7 @@ impl LoadConditions<'_> {
 }
 
 /// The message for a user's tab with the title of a missing machine tab.
-fn title_taken(title: &str) -> String {
+fn describe_taken_title(title: &str) -> String {
     format!(
         "tab {title} is gone, and another tab has its name, but not its columns: rename that one; then restore the tab from the \
          file's version history, or let sheetkeep fsck --repair=tabs --yes JOB.toml make an empty one"
@@ -147,7 +148,7 @@ fn title_taken(title: &str) -> String {
 }
 
 /// The anomaly for a Runs tab from before the first job; `None` if it has some of the columns.
-pub fn foreign_runs_tab(runs: &Tab) -> Option<Anomaly> {
+pub fn report_foreign_runs_tab(runs: &Tab) -> Option<Anomaly> {
     let none = RUNS_NEEDED.iter().all(|column| runs.position(column).is_none());
     none.then(|| Anomaly {
         message: format!(
@@ -158,7 +159,7 @@ pub fn foreign_runs_tab(runs: &Tab) -> Option<Anomaly> {
 }
 
 /// The message for a missing tab that a repair can recreate.
-fn recreatable_message(title: &str) -> String {
+fn describe_recreatable_tab(title: &str) -> String {
     format!(
         "tab {title} is gone: restore it from the file's version history, or have an empty one made with \
          sheetkeep fsck --repair=tabs --yes JOB.toml"
@@ -166,13 +167,13 @@ fn recreatable_message(title: &str) -> String {
 }
 
 /// The titles of missing tabs that a repair can recreate.
-pub fn missing_tabs(job: &str, tabs: &Tabs) -> Vec<String> {
-    let failures = tabs.failures.is_none().then(|| head_guard::failures_title(job));
+pub fn list_missing_tabs(job: &str, tabs: &Tabs) -> Vec<String> {
+    let failures = tabs.failures.is_none().then(|| head_guard::name_failures_tab(job));
     failures.into_iter().chain(tabs.runs.is_none().then(|| RUNS_TITLE.to_owned())).collect()
 }
 
 /// The anomaly in the header of Failures, if any.
-fn failures_anomaly(tab: &Tab) -> Option<Anomaly> {
+fn find_failures_anomaly(tab: &Tab) -> Option<Anomaly> {
     let (mark, needed) = (FAILURES.last()?, FAILURES_NEEDED);
     parse::check_header(tab, needed).or_else(|| {
         tab.missing_column(&[mark]).map(|mark| Anomaly {
@@ -205,18 +206,18 @@ pub fn check_tabs(
         is_blocking: true,
     };
     let recreatable_tab = |title: String| match known.has_tab(&title) {
-        true => Some(Anomaly { message: title_taken(&title), is_blocking: true }),
-        false if known.missing == MissingTab::Remade => None,
-        false => Some(Anomaly { message: recreatable_message(&title), is_blocking: true }),
+        true => Some(Anomaly { message: describe_taken_title(&title), is_blocking: true }),
+        false if known.missing == MissingTabPolicy::Recreate => None,
+        false => Some(Anomaly { message: describe_recreatable_tab(&title), is_blocking: true }),
     };
     let mut anomalies = Vec::new();
     match &tabs.processed {
-        None => anomalies.push(missing_tab(head_guard::processed_title(job))),
+        None => anomalies.push(missing_tab(head_guard::name_processed_tab(job))),
         Some(tab) => anomalies.extend(parse::check_header(tab, &PROCESSED)),
     }
     match &tabs.failures {
-        None => anomalies.extend(recreatable_tab(head_guard::failures_title(job))),
-        Some(tab) => anomalies.extend(failures_anomaly(tab)),
+        None => anomalies.extend(recreatable_tab(head_guard::name_failures_tab(job))),
+        Some(tab) => anomalies.extend(find_failures_anomaly(tab)),
     }
     match &tabs.runs {
         None => anomalies.extend(recreatable_tab(RUNS_TITLE.to_owned())),

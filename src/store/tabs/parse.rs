@@ -8,16 +8,16 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::grid::{Cell, column_letters, quoted};
-use crate::ledger::items::failure::{ActionAnswer, FailureState, IN_DOUBT, RequestedAction, failure_hash};
+use crate::grid::{Cell, format_column_letters, quote_title};
+use crate::ledger::items::failure::{ActionAnswer, FailureState, IN_DOUBT, RequestedAction, hash_failure};
 use crate::ledger::items::key::{Fingerprint, Version};
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::leases::row_order::{RowOrder, read_run_cell};
 use crate::ledger::processed::prior_failure::PriorFailure;
 use crate::ledger::runs::run::is_run_cell;
 use crate::ledger::state::snapshot::Anomaly;
-use crate::ledger::values::coerce::cell_text;
-use crate::ledger::values::columns::header_text;
+use crate::ledger::values::coerce::format_cell_value;
+use crate::ledger::values::columns::trim_header;
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::tabs::schema::Tab;
 use crate::time::Timestamp;
@@ -34,58 +34,62 @@ const MAX_LISTED: usize = 3;
 const MAX_ACTION_CHARS: usize = 40;
 
 /// The range with the state's names and texts.
-pub fn state_range(title: &str) -> String {
-    format!("{}!A1:B{STATE_ROWS}", quoted(title))
+pub fn make_state_range(title: &str) -> String {
+    format!("{}!A1:B{STATE_ROWS}", quote_title(title))
 }
 
 /// The range of a header row, as wide as the tab.
-pub fn header_range(title: &str) -> String {
-    format!("{}!1:1", quoted(title))
+pub fn make_header_range(title: &str) -> String {
+    format!("{}!1:1", quote_title(title))
 }
 
 /// The range of rows `from` to `to` (1-based, inclusive) of a machine tab, `columns` wide.
-pub fn rows_range(title: &str, from: u32, to: u32, columns: usize) -> String {
-    format!("{}!A{from}:{}{to}", quoted(title), column_letters(columns.saturating_sub(1)))
+pub fn make_rows_range(title: &str, from: u32, to: u32, columns: usize) -> String {
+    format!("{}!A{from}:{}{to}", quote_title(title), format_column_letters(columns.saturating_sub(1)))
 }
 
 /// The range of one column's rows `from` to `to` (1-based, inclusive). Without `to`, it reaches the
 /// end of the grid, even if that grows.
-pub fn column_range(title: &str, column: usize, from: u32, to: Option<u32>) -> String {
-    let letters = column_letters(column);
+pub fn make_column_range(title: &str, column: usize, from: u32, to: Option<u32>) -> String {
+    let letters = format_column_letters(column);
     let to = to.map(|to| to.to_string()).unwrap_or_default();
-    format!("{}!{letters}{from}:{letters}{to}", quoted(title))
+    format!("{}!{letters}{from}:{letters}{to}", quote_title(title))
 }
 
 /// The range of whole rows `from` to `to` (1-based, inclusive).
-pub fn whole_rows_range(title: &str, from: u32, to: u32) -> String {
-    format!("{}!{from}:{to}", quoted(title))
+pub fn make_whole_rows_range(title: &str, from: u32, to: u32) -> String {
+    format!("{}!{from}:{to}", quote_title(title))
 }
 
 /// The number of columns up to the last of `wanted`.
-pub fn width(tab: &Tab, wanted: &[&str]) -> usize {
+pub fn count_columns(tab: &Tab, wanted: &[&str]) -> usize {
     wanted.iter().filter_map(|column| tab.position(column)).max().map_or(KEY_SEARCH_COLUMNS, |last| last + 1)
 }
 
 /// The texts of a header row. Formats and surrounding spaces do not matter.
-pub fn header(rows: &[Vec<Value>]) -> Vec<String> {
-    rows.first().map(|row| row.iter().map(|cell| header_text(&text(cell)).to_owned()).collect()).unwrap_or_default()
+pub fn parse_header(rows: &[Vec<Value>]) -> Vec<String> {
+    rows.first()
+        .map(|row| row.iter().map(|cell| trim_header(&format_cell(cell)).to_owned()).collect())
+        .unwrap_or_default()
 }
 
 /// The name-text pairs of the state tab.
-pub fn pairs(rows: &[Vec<Value>]) -> HashMap<String, String> {
-    rows.iter().filter_map(|row| Some((text(row.first()?), row.get(1).map(text).unwrap_or_default()))).collect()
+pub fn parse_pairs(rows: &[Vec<Value>]) -> HashMap<String, String> {
+    rows.iter()
+        .filter_map(|row| Some((format_cell(row.first()?), row.get(1).map(format_cell).unwrap_or_default())))
+        .collect()
 }
 
 /// The text of a cell's value.
-pub fn text(cell: &Value) -> String {
-    cell_text(cell)
+pub fn format_cell(cell: &Value) -> String {
+    format_cell_value(cell)
 }
 
 /// The cell of a row in the column with this name.
-pub fn cell_in(tab: &Tab, cells: &[Value], name: &str) -> Cell {
+pub fn find_cell(tab: &Tab, cells: &[Value], name: &str) -> Cell {
     match tab.position(name).and_then(|at| cells.get(at)) {
         Some(Value::Number(number)) => number.as_f64().map_or(Cell::Empty, Cell::Number),
-        Some(cell) if !text(cell).is_empty() => Cell::text(text(cell)),
+        Some(cell) if !format_cell(cell).is_empty() => Cell::text(format_cell(cell)),
         _ => Cell::Empty,
     }
 }
@@ -94,7 +98,9 @@ pub fn cell_in(tab: &Tab, cells: &[Value], name: &str) -> Cell {
 /// `state` is the text in the header's state column.
 pub fn is_failure_in_other_columns(row: &[Value], state: &str) -> bool {
     let is_word = |text: &str| FailureState::ALL.iter().any(|state| state.as_str() == text);
-    !is_word(state) && row.iter().any(|cell| is_word(&text(cell))) && row.iter().any(|cell| is_run_cell(&text(cell)))
+    !is_word(state)
+        && row.iter().any(|cell| is_word(&format_cell(cell)))
+        && row.iter().any(|cell| is_run_cell(&format_cell(cell)))
 }
 
 /// Columns of Failures that a load needs.
@@ -167,26 +173,26 @@ impl FailureRows {
     fn read_row(&mut self, number: u32, row: &[Value]) {
         let cell = |n: usize| self.positions.get(n).and_then(|&at| row.get(at));
         let [key, step, error, state, version, action, answered, run] =
-            [0, 1, 2, 6, 7, 8, 9, 10].map(|n| cell(n).map(text).unwrap_or_default());
+            [0, 1, 2, 6, 7, 8, 9, 10].map(|n| cell(n).map(format_cell).unwrap_or_default());
         if is_failure_in_other_columns(row, &state) {
             self.shifted += 1;
             return;
         }
         if key.is_empty() {
-            if self.keyless.len() < MAX_LISTED && row.iter().any(|cell| !text(cell).is_empty()) {
+            if self.keyless.len() < MAX_LISTED && row.iter().any(|cell| !format_cell(cell).is_empty()) {
                 self.keyless.push(number);
             }
             return;
         }
         let timestamp = |n: usize| cell(n).and_then(Value::as_f64).map_or(Timestamp::default(), Timestamp::from_serial);
-        let attempts = cell(3).and_then(Value::as_f64).map_or(1, whole);
+        let attempts = cell(3).and_then(Value::as_f64).map_or(1, round_to_whole);
         let order = (read_run_cell(&run).1, timestamp(5), attempts, number);
         let failure = PriorFailure {
             attempts,
             first_seen: timestamp(4),
             last_seen: timestamp(5),
             version: self.again.version_hash(&Version(version)),
-            error: failure_hash(&step, &error),
+            error: hash_failure(&step, &error),
             state: FailureState::from_cell(&state),
             is_in_doubt: step == IN_DOUBT,
             requested: None,
@@ -210,7 +216,7 @@ impl FailureRows {
         };
         let answered = ActionAnswer::parse(&answered);
         let taken = match answered {
-            Some(ActionAnswer::Taken(action)) => Some(action),
+            Some(ActionAnswer::Accepted(action)) => Some(action),
             Some(ActionAnswer::NotUnderstood) | None => None,
         };
         let typed = RequestedAction::parse(&action);
@@ -226,11 +232,12 @@ impl FailureRows {
     }
 
     /// Returns the failures that are not closed, and the anomalies.
-    pub fn finish(self, tab: &Tab) -> (HashMap<Fingerprint, PriorFailure>, Vec<Anomaly>) {
+    pub fn finish_parse(self, tab: &Tab) -> (HashMap<Fingerprint, PriorFailure>, Vec<Anomaly>) {
         let anomaly = |message| Anomaly { message, is_blocking: false };
         let keyless = self.keyless.iter().map(|row| format!("tab {}: row {row} has no key and was skipped", tab.title));
         let open = |history: &&FailureHistory| history.newest.1.state != FailureState::Recovered;
-        let mut unknown: Vec<_> = self.known.values().filter(open).filter_map(FailureHistory::unknown_action).collect();
+        let mut unknown: Vec<_> =
+            self.known.values().filter(open).filter_map(FailureHistory::find_unknown_action).collect();
         unknown.sort_unstable();
         let unknown_actions = unknown.into_iter().take(MAX_LISTED).map(|(row, action)| {
             format!("tab {}: row {row} has \"{action}\" as its action, but only retry and skip are valid", tab.title)
@@ -260,7 +267,7 @@ impl FailureHistory {
             self.answer.is_some_and(|(at, word)| at > order && word == asked)
         };
         let pending = self.action.filter(|(order, asked)| !answered(*order, *asked));
-        let has_unknown_action = self.unknown_action().is_some();
+        let has_unknown_action = self.find_unknown_action().is_some();
         Some(match pending {
             Some(((_, _, _, row), asked)) => {
                 PriorFailure { requested: Some(asked), row, has_unknown_action, ..failure }
@@ -271,7 +278,7 @@ impl FailureHistory {
 
     /// Returns the row and the text that is not an action, unless a later row answers it or closes
     /// the failure.
-    fn unknown_action(&self) -> Option<(u32, &str)> {
+    fn find_unknown_action(&self) -> Option<(u32, &str)> {
         let ((order, text), until) = (self.unknown.as_ref()?, self.unknown_until);
         until.is_none_or(|until| until < *order).then_some((order.3, text.as_str()))
     }
@@ -295,7 +302,7 @@ pub fn check_header(tab: &Tab, wanted: &[&str]) -> Option<Anomaly> {
     clippy::cast_sign_loss,
     reason = "a count, clamped to what a u64 holds exactly"
 )]
-fn whole(number: f64) -> u64 {
+fn round_to_whole(number: f64) -> u64 {
     number.clamp(0.0, 9e15) as u64
 }
 

@@ -15,7 +15,7 @@ use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::leases::row_order::{CommitSequence, FirstCommits, read_run_cell};
 use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::processed_set::{ProcessedSet, VersionTexts};
-use crate::ledger::processed::row_gaps::Gaps;
+use crate::ledger::processed::row_gaps::GapKeys;
 use crate::ledger::processed::version_history::VersionUse;
 use crate::ledger::rows::row_codec::{FORGOTTEN, PROCESSED};
 use crate::ledger::state::snapshot::{Anomaly, RowChecksum};
@@ -35,7 +35,7 @@ pub struct ProcessedRows {
     /// The use of a version in each row; kept only if the order counts.
     version_uses: Vec<VersionUse>,
     /// Keys of which some rows were deleted.
-    gaps: Gaps,
+    gaps: GapKeys,
     forgotten: Vec<(Fingerprint, u64)>,
     /// The commit order in each row; kept only if the order of versions counts.
     sequence: CommitSequence,
@@ -81,7 +81,7 @@ impl ProcessedRows {
 
     /// Sets whether the texts of done versions are kept.
     #[must_use]
-    pub fn keeping_version_texts(mut self, keeps_texts: bool) -> Self {
+    pub fn with_version_texts(mut self, keeps_texts: bool) -> Self {
         self.version_texts = keeps_texts.then(VersionTexts::default);
         self
     }
@@ -89,7 +89,7 @@ impl ProcessedRows {
     /// Reads rows, without the header row.
     pub fn read(&mut self, rows: &[Vec<Value>]) {
         for row in rows {
-            let (texts, usual) = self.recovery.texts(row, self.positions);
+            let (texts, usual) = self.recovery.read_texts(row, self.positions);
             let is_shifted = usual && is_in_other_columns(row, self.positions);
             if texts.iter().all(String::is_empty) && !is_shifted {
                 continue;
@@ -138,7 +138,7 @@ impl ProcessedRows {
 
     /// Makes room for this many rows in one step: while a list doubles, both of its copies take
     /// room.
-    pub fn reserve(&mut self, rows: u32) {
+    pub fn reserve_rows(&mut self, rows: u32) {
         let rows = rows.min(MAX_RESERVED) as usize;
         self.rows.reserve_exact(rows);
         if self.again == ReprocessPolicy::OnChange {
@@ -172,7 +172,7 @@ impl ProcessedRows {
     }
 
     /// Takes the sorted keys of rows without an order; empty if each version of a key counts.
-    pub fn unordered(&mut self) -> Vec<Fingerprint> {
+    pub fn take_unordered(&mut self) -> Vec<Fingerprint> {
         let mut keys = std::mem::take(&mut self.unordered);
         keys.sort_unstable();
         keys
@@ -189,7 +189,7 @@ impl ProcessedRows {
         if self.again != ReprocessPolicy::OnChange {
             return;
         }
-        let ranks = std::mem::take(&mut self.sequence).ranks(known);
+        let ranks = std::mem::take(&mut self.sequence).rank_rows(known);
         if ranks.is_sorted() {
             return;
         }
@@ -200,13 +200,13 @@ impl ProcessedRows {
     }
 
     /// Takes the key texts of the commit to keep.
-    pub fn recent(&mut self) -> BTreeSet<String> {
+    pub fn take_recent(&mut self) -> BTreeSet<String> {
         std::mem::take(&mut self.recent)
     }
 
     /// Sets the keys of which some rows were deleted.
     #[must_use]
-    pub fn with_gaps(self, gaps: Gaps) -> Self {
+    pub fn with_gaps(self, gaps: GapKeys) -> Self {
         Self { gaps, ..self }
     }
 
@@ -220,7 +220,7 @@ impl ProcessedRows {
 
     /// Returns the index of done keys, and the anomalies. Rows that were not sorted use their own
     /// order.
-    pub fn finish(mut self, tab: &Tab) -> (ProcessedSet, Vec<Anomaly>) {
+    pub fn finish_parse(mut self, tab: &Tab) -> (ProcessedSet, Vec<Anomaly>) {
         let mut anomalies = Vec::new();
         self.sort_by_order(&FirstCommits::default());
         if self.shifted > 0 {

@@ -13,12 +13,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use crate::ledger::commit::row_deletion::mark_of_key;
+use crate::ledger::commit::row_deletion::hash_key_row;
 use crate::ledger::leases::row_order::{RowOrder, read_run_cell};
 use crate::ledger::rows::row_codec::{DONE, FORGOTTEN};
 use crate::ledger::runs::run::is_run_cell;
 use crate::ledger::state::snapshot::RowChecksum;
-use crate::ledger::values::coerce::cell_text as text;
+use crate::ledger::values::coerce::format_cell_value as text;
 
 /// The number of latest runs that may have such rows. A later run loads the current header.
 const MAX_RUNS: usize = 3;
@@ -36,16 +36,16 @@ pub struct ColumnRecovery(HashMap<u64, ColumnMapping>);
 
 impl ColumnRecovery {
     /// The number of such rows.
-    pub fn rows(&self) -> usize {
+    pub fn count_rows(&self) -> usize {
         self.0.len()
     }
 
     /// Returns key, version, state and run of a row, and whether it uses the header's column order.
-    pub fn texts(&self, row: &[Value], usual: [usize; 4]) -> ([String; 4], bool) {
+    pub fn read_texts(&self, row: &[Value], usual: [usize; 4]) -> ([String; 4], bool) {
         let cell = |at: usize| row.get(at).map(text).unwrap_or_default();
         if !self.0.is_empty() {
             let cells: Vec<String> = row.iter().map(text).collect();
-            if let Some(mapping) = self.0.get(&hash(&cells)) {
+            if let Some(mapping) = self.0.get(&hash_cells(&cells)) {
                 return (mapping.map(|at| at.map(cell).unwrap_or_default()), false);
             }
         }
@@ -115,7 +115,7 @@ impl MappingSearch {
                     of_run.latest = of_run.latest.max(order);
                     of_run.rows.push(cells);
                 }
-                None => self.rest.add_hash(self.usual_mark(&cells)),
+                None => self.rest.add_hash(self.hash_in_header_order(&cells)),
             }
             if self.runs.len() > MAX_RUNS {
                 self.drop_first_run();
@@ -127,7 +127,7 @@ impl MappingSearch {
     fn drop_first_run(&mut self) {
         let first = self.runs.iter().min_by_key(|(run, of_run)| (of_run.latest, *run)).map(|(run, _)| run.clone());
         for cells in first.and_then(|run| self.runs.remove(&run)).map(|of_run| of_run.rows).unwrap_or_default() {
-            self.rest.add_hash(self.usual_mark(&cells));
+            self.rest.add_hash(self.hash_in_header_order(&cells));
         }
     }
 
@@ -136,14 +136,14 @@ impl MappingSearch {
     pub fn find(&self, expected: RowChecksum) -> Option<ColumnRecovery> {
         let mut all = self.rest;
         for cells in self.runs.values().flat_map(|of_run| &of_run.rows) {
-            all.add_hash(self.usual_mark(cells));
+            all.add_hash(self.hash_in_header_order(cells));
         }
         if all.count != expected.count {
             return None;
         }
         let wanted_delta = expected.sum.wrapping_sub(all.sum);
         let candidates: Vec<Vec<MappingCandidate<'_>>> =
-            self.runs.iter().map(|(run, of_run)| self.candidates(run, &of_run.rows)).collect();
+            self.runs.iter().map(|(run, of_run)| self.list_candidates(run, &of_run.rows)).collect();
         let one = candidates
             .iter()
             .flatten()
@@ -163,25 +163,27 @@ impl MappingSearch {
         let matching = one.or_else(two)?;
         let recovery = matching
             .into_iter()
-            .flat_map(|candidate| candidate.rows.iter().map(|cells| (hash(cells), candidate.mapping)));
+            .flat_map(|candidate| candidate.rows.iter().map(|cells| (hash_cells(cells), candidate.mapping)));
         Some(ColumnRecovery(recovery.collect()))
     }
 
-    fn usual_mark(&self, cells: &[String]) -> u64 {
-        mark_under(cells, self.usual.map(Some))
+    fn hash_in_header_order(&self, cells: &[String]) -> u64 {
+        hash_under_mapping(cells, self.usual.map(Some))
     }
 
     /// Returns every candidate for the rows of a run, from each of its rows on.
-    fn candidates<'r>(&self, run: &str, rows: &'r [Vec<String>]) -> Vec<MappingCandidate<'r>> {
+    fn list_candidates<'r>(&self, run: &str, rows: &'r [Vec<String>]) -> Vec<MappingCandidate<'r>> {
         let mut out = Vec::new();
-        for mapping in mappings(run, rows) {
+        for mapping in find_mappings(run, rows) {
             let mut delta = 0_u64;
             for (from, cells) in rows.iter().enumerate().rev() {
                 let at = |place: Option<usize>| place.and_then(|at| cells.get(at)).map_or("", String::as_str);
                 if !is_state(at(mapping[2])) || read_run_cell(at(mapping[3])).0 != run {
                     break;
                 }
-                delta = delta.wrapping_add(mark_under(cells, mapping)).wrapping_sub(self.usual_mark(cells));
+                delta = delta
+                    .wrapping_add(hash_under_mapping(cells, mapping))
+                    .wrapping_sub(self.hash_in_header_order(cells));
                 out.push(MappingCandidate { rows: rows.get(from..).unwrap_or_default(), mapping, delta });
             }
         }
@@ -191,7 +193,7 @@ impl MappingSearch {
 
 /// Returns the possible mappings for the last rows of a run. State and run are recognisable by
 /// their text; key and version are not.
-fn mappings(run: &str, rows: &[Vec<String>]) -> Vec<ColumnMapping> {
+fn find_mappings(run: &str, rows: &[Vec<String>]) -> Vec<ColumnMapping> {
     let Some(last) = rows.last() else { return Vec::new() };
     let seen = rows.iter().rev().take(MAX_ROWS);
     let filled: BTreeSet<usize> = seen
@@ -215,17 +217,17 @@ fn mappings(run: &str, rows: &[Vec<String>]) -> Vec<ColumnMapping> {
 }
 
 /// The hash of a row under this mapping.
-fn mark_under(cells: &[String], mapping: ColumnMapping) -> u64 {
+fn hash_under_mapping(cells: &[String], mapping: ColumnMapping) -> u64 {
     let text = |place: Option<usize>| place.and_then(|at| cells.get(at)).map_or("", String::as_str);
-    mark_of_key(&mapping.map(text))
+    hash_key_row(&mapping.map(text))
 }
 
 /// The hash of all cells of a row. Trailing blank cells do not count, because the service may omit
 /// them.
-fn hash(cells: &[String]) -> u64 {
+fn hash_cells(cells: &[String]) -> u64 {
     let last = cells.iter().rposition(|cell| !cell.is_empty()).map_or(0, |at| at + 1);
     let texts: Vec<&str> = cells.iter().take(last).map(String::as_str).collect();
-    RowChecksum::hash(&texts)
+    RowChecksum::hash_row(&texts)
 }
 
 #[cfg(test)]
@@ -271,7 +273,7 @@ mod tests {
             search.read(&rows);
             let recovery = search.find(expected).expect("a way is found");
             for (row, intended) in rows.iter().skip(1).zip(&texts) {
-                prop_assert_eq!(&recovery.texts(row, USUAL).0, intended);
+                prop_assert_eq!(&recovery.read_texts(row, USUAL).0, intended);
             }
         }
     }
@@ -288,9 +290,9 @@ mod tests {
         let rows: Vec<_> = texts.iter().zip(&mappings).map(|(one, mapping)| row(*one, mapping)).collect();
         search.read(&rows);
         let recovery = search.find(expected).expect("both are found");
-        assert_eq!(recovery.rows(), 2);
+        assert_eq!(recovery.count_rows(), 2);
         for (row, intended) in rows.iter().zip(texts) {
-            assert_eq!(recovery.texts(row, USUAL), (intended.map(str::to_owned), false));
+            assert_eq!(recovery.read_texts(row, USUAL), (intended.map(str::to_owned), false));
         }
     }
 
@@ -307,7 +309,7 @@ mod tests {
         }
         let mut search = MappingSearch::new(USUAL);
         search.read(&rows);
-        assert_eq!(search.find(expected).map(|recovery| recovery.rows()), Some(1));
+        assert_eq!(search.find(expected).map(|recovery| recovery.count_rows()), Some(1));
     }
 
     #[test]

@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::ledger::items::key::digest_of;
+use crate::ledger::items::key::hash_texts;
 use crate::store::tabs::column_map::ColumnMap;
-use crate::store::tabs::parse::text;
+use crate::store::tabs::parse::format_cell;
 
 /// Maximum length of a fingerprint's text. The service accepts 50,000 characters per cell.
 const MAX_CHARS: usize = 45_000;
@@ -49,7 +49,7 @@ impl FingerprintMatch {
     }
 
     /// A score that is higher for a better match.
-    pub fn score(self) -> i64 {
+    pub fn compute_score(self) -> i64 {
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         count(self.equal) - count(self.different)
     }
@@ -72,7 +72,7 @@ impl RowFingerprint {
         for (at, cell) in row.iter().enumerate() {
             if is_skipped(at) {
                 fingerprint.skipped.insert(at);
-            } else if let Some(mark) = mark_of(cell) {
+            } else if let Some(mark) = hash_contents(cell) {
                 fingerprint.cells.insert(at, mark);
             }
         }
@@ -85,7 +85,7 @@ impl RowFingerprint {
     }
 
     /// The columns that it leaves out: their cells were computed.
-    pub fn skipped(&self) -> impl Iterator<Item = usize> + '_ {
+    pub fn skipped_columns(&self) -> impl Iterator<Item = usize> + '_ {
         self.skipped.iter().copied()
     }
 
@@ -98,7 +98,7 @@ impl RowFingerprint {
     #[must_use]
     pub fn with_cell(mut self, column: usize, cell: &Value) -> Self {
         self.skipped.remove(&column);
-        match mark_of(cell) {
+        match hash_contents(cell) {
             Some(mark) => self.cells.insert(column, mark),
             None => self.cells.remove(&column),
         };
@@ -108,10 +108,10 @@ impl RowFingerprint {
     /// Maps the fingerprint to current columns; `width` is the number of columns there. It does not
     /// cover new columns.
     #[must_use]
-    pub fn moved(&self, map: &ColumnMap, width: usize) -> Self {
+    pub fn map_to(&self, map: &ColumnMap, width: usize) -> Self {
         let cells = self.cells.iter().filter_map(|(at, mark)| Some((map.get(*at)?, *mark))).collect();
         let covers = |at: &usize| {
-            let origin = map.origin(*at);
+            let origin = map.find_origin(*at);
             origin.is_some_and(|at| !self.skipped.contains(&at) && self.end.is_none_or(|end| at < end))
         };
         let skipped = (0..width).filter(|at| !covers(at)).collect();
@@ -123,10 +123,14 @@ impl RowFingerprint {
         let mut likeness = FingerprintMatch::default();
         let covers = |at: usize| !self.skipped.contains(&at) && self.end.is_none_or(|end| at < end) && !is_skipped(at);
         for (at, mark) in self.cells.iter().filter(|(at, _)| covers(**at)) {
-            if row.get(*at).and_then(mark_of) == Some(*mark) { likeness.equal += 1 } else { likeness.different += 1 }
+            if row.get(*at).and_then(hash_contents) == Some(*mark) {
+                likeness.equal += 1;
+            } else {
+                likeness.different += 1;
+            }
         }
         let more = row.iter().enumerate().filter(|(at, _)| !self.cells.contains_key(at) && covers(*at));
-        likeness.different += more.filter(|(_, cell)| mark_of(cell).is_some()).count();
+        likeness.different += more.filter(|(_, cell)| hash_contents(cell).is_some()).count();
         likeness
     }
 
@@ -165,12 +169,12 @@ impl RowFingerprint {
 }
 
 /// The hash of a cell's contents; `None` for a blank cell.
-pub fn mark_of(cell: &Value) -> Option<u64> {
-    let text = text(cell);
+pub fn hash_contents(cell: &Value) -> Option<u64> {
+    let text = format_cell(cell);
     if text.is_empty() {
         return None;
     }
-    let digest = digest_of(&[&text]);
+    let digest = hash_texts(&[&text]);
     Some(digest.iter().take(6).fold(0, |mark, byte| mark << 8 | u64::from(*byte)))
 }
 
@@ -209,8 +213,8 @@ mod tests {
     #[test]
     fn a_print_follows_columns_and_says_nothing_of_new_ones() {
         let header = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let map = ColumnMap::between(&header("id n mine"), &header("new mine id n"), &[]);
-        let fingerprint = RowFingerprint::new(&row(&json!(["", 10, "note"])), never).moved(&map, 4);
+        let map = ColumnMap::new_between(&header("id n mine"), &header("new mine id n"), &[]);
+        let fingerprint = RowFingerprint::new(&row(&json!(["", 10, "note"])), never).map_to(&map, 4);
         assert!(fingerprint.compare(&row(&json!(["whatever", "note", "", 10])), never).is_exact());
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::ledger::items::key::Fingerprint;
 use crate::ledger::state::snapshot::Anomaly;
-use crate::store::tabs::parse::text;
+use crate::store::tabs::parse::format_cell;
 
 /// Maximum number of duplicate keys that are reported one by one.
 const MAX_LISTED: usize = 3;
@@ -36,7 +36,7 @@ impl KeyColumnReader {
     /// Takes the text of the next row's key cell. The first row is the header.
     pub fn read(&mut self, key: &str) {
         if self.row > 0 && !key.is_empty() {
-            self.index.rows.push((mark(key), self.row));
+            self.index.rows.push((hash_key(key), self.row));
             self.index.last = self.row;
         }
         self.row += 1;
@@ -45,7 +45,7 @@ impl KeyColumnReader {
     /// Takes the next rows of a column that was read separately.
     pub fn read_column(&mut self, rows: &[Vec<Value>]) {
         for row in rows {
-            self.read(&row.first().map(text).unwrap_or_default());
+            self.read(&row.first().map(format_cell).unwrap_or_default());
         }
     }
 
@@ -75,24 +75,24 @@ impl KeyColumnReader {
 impl RowIndex {
     /// The row of a key, 0-based.
     pub fn row(&self, key: &str) -> Option<u32> {
-        let mark = mark(key);
+        let mark = hash_key(key);
         let at = self.rows.binary_search_by_key(&mark, |row| row.0).ok()?;
         self.rows.get(at).map(|row| row.1)
     }
 
     /// The first 64 bits of the fingerprint of each key with a row.
-    pub fn marks(&self) -> impl Iterator<Item = u64> {
+    pub fn key_hashes(&self) -> impl Iterator<Item = u64> {
         self.rows.iter().map(|row| row.0)
     }
 
     /// The last row with a key, 0-based; 0, the header's, if there is none.
-    pub fn last(&self) -> u32 {
+    pub fn last_row(&self) -> u32 {
         self.last
     }
 
     /// Records appended rows with these keys. Their positions are unknown.
     pub fn on_appended<'k>(&mut self, keys: impl Iterator<Item = &'k str>) {
-        self.appended.extend(keys.map(mark));
+        self.appended.extend(keys.map(hash_key));
     }
 
     /// Records rows inserted below the last one with a key.
@@ -103,7 +103,7 @@ impl RowIndex {
     /// Whether this key got a row since the read, so that the tab must be read again before the key
     /// is written.
     pub fn is_behind(&self, key: &str) -> bool {
-        self.appended.contains(&mark(key))
+        self.appended.contains(&hash_key(key))
     }
 
     /// The anomalies of keys that occur in several rows.
@@ -118,7 +118,7 @@ impl RowIndex {
 }
 
 /// 64 bits of a key. Two keys with the same bits share a hint, and the undo log distinguishes them.
-fn mark(key: &str) -> u64 {
+fn hash_key(key: &str) -> u64 {
     Fingerprint::new(key).0
 }
 
@@ -138,7 +138,7 @@ mod tests {
     fn a_key_is_found_in_its_topmost_row_and_the_header_is_no_key() {
         let index = index(&["id", "a", "", "b", "a", "id"]);
         assert_eq!([index.row("a"), index.row("b"), index.row("id"), index.row("")], [Some(1), Some(3), Some(5), None]);
-        assert_eq!(index.last(), 5);
+        assert_eq!(index.last_row(), 5);
     }
 
     #[test]

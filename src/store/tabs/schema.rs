@@ -178,23 +178,23 @@ impl Tabs {
 
 /// Derives the id of a tab that a commit creates from its head. A resend of the commit has the same
 /// id, and the service refuses a late copy because the id is taken.
-pub fn derived_tab_id(head: HeadId, role: TabKind) -> i32 {
+pub fn derive_tab_id(head: HeadId, role: TabKind) -> i32 {
     let salt = match role {
         TabKind::Processed => 1_u64,
         TabKind::Failures => 2,
         TabKind::Runs => 3,
         TabKind::Data => 4,
     };
-    derived_id(head, salt)
+    derive_id(head, salt)
 }
 
 /// Derives the id of the tab Jobs that a commit creates, likewise.
-pub fn derived_jobs_id(head: HeadId) -> i32 {
-    derived_id(head, 5)
+pub fn derive_jobs_id(head: HeadId) -> i32 {
+    derive_id(head, 5)
 }
 
 /// Derives a positive number from a head and a salt, for ids that a commit chooses.
-pub fn derived_id(head: HeadId, salt: u64) -> i32 {
+pub fn derive_id(head: HeadId, salt: u64) -> i32 {
     let mixed = (head.nonce ^ salt.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 33;
     i32::try_from(mixed).unwrap_or(i32::MAX).max(1)
 }
@@ -280,13 +280,13 @@ mod tests {
     fn ids_of_a_commit_differ_by_role_and_agree_among_copies() {
         let head = HeadId { commit: 0, nonce: 42 };
         let ids: Vec<_> = [TabKind::Processed, TabKind::Failures, TabKind::Runs, TabKind::Data]
-            .map(|role| derived_tab_id(head, role))
+            .map(|role| derive_tab_id(head, role))
             .into();
         let mut distinct = ids.clone();
         distinct.sort_unstable();
         distinct.dedup();
         assert_eq!(distinct.len(), 4);
-        assert_eq!(ids[0], derived_tab_id(head, TabKind::Processed));
+        assert_eq!(ids[0], derive_tab_id(head, TabKind::Processed));
     }
 
     #[test]

@@ -39,9 +39,9 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::ledger::items::key::digest_of;
+use crate::ledger::items::key::hash_texts;
 use crate::ledger::leases::head::HeadId;
-use crate::store::tabs::parse::text;
+use crate::store::tabs::parse::format_cell;
 use crate::store::tabs::row_fingerprint::RowFingerprint;
 
 pub use header_formulas::HeaderFormulas;
@@ -109,7 +109,7 @@ pub struct UndoLog {
     pub appended: usize,
     /// The number of rows that the same batch appended to Processed.
     pub keys: usize,
-    /// Appended or inserted rows per `key_mark`, if different from the default: one, or none for a
+    /// Appended or inserted rows per `shorten_key_hash`, if different from the default: one, or none for a
     /// key whose row is overwritten.
     pub counts: HashMap<String, usize>,
     /// The width of a copied row: the columns of the tab, and some more that users may add.
@@ -174,9 +174,9 @@ impl UndoLog {
 
     /// The keys of appended or inserted rows among `done`, the keys that the batch processed. A key
     /// occurs once per row.
-    pub fn keys_appended<'k>(&self, done: impl IntoIterator<Item = &'k str>) -> Vec<String> {
+    pub fn find_appended_keys<'k>(&self, done: impl IntoIterator<Item = &'k str>) -> Vec<String> {
         let hit: HashSet<&str> = self.misplaced_keys().collect();
-        let count = |key: &str| match self.counts.get(&key_mark(key)) {
+        let count = |key: &str| match self.counts.get(&shorten_key_hash(key)) {
             Some(count) => *count,
             None => usize::from(!hit.contains(key)),
         };
@@ -235,8 +235,8 @@ impl UndoLog {
 }
 
 /// The short hash by which a batch names a key with several or no appended rows.
-pub fn key_mark(key: &str) -> String {
-    let digest = digest_of(&[key]);
+pub fn shorten_key_hash(key: &str) -> String {
+    let digest = hash_texts(&[key]);
     data_encoding::HEXLOWER.encode(digest.get(..4).unwrap_or(&digest))
 }
 
@@ -276,17 +276,17 @@ impl RowWrite {
 
     /// Whether the written cells were blank.
     pub fn was_blank(&self, row: &[Value]) -> bool {
-        self.columns.iter().all(|at| row.get(*at).is_none_or(|cell| text(cell).is_empty()))
+        self.columns.iter().all(|at| row.get(*at).is_none_or(|cell| format_cell(cell).is_empty()))
     }
 
     /// Whether this is the intended row. `row` is the row as found, `shown` the same as values.
     fn is_hit(&self, row: &[Value], shown: &[Value], key_column: usize) -> bool {
-        let key = row.get(key_column).map(text).unwrap_or_default();
+        let key = row.get(key_column).map(format_cell).unwrap_or_default();
         match &self.expect {
             RowPredicate::Key(expected) => *expected == key,
             RowPredicate::Blank(_) => self.was_blank(row),
             RowPredicate::Row { key: expected, fingerprint } => {
-                let shown_key = shown.get(key_column).map(text).unwrap_or_default();
+                let shown_key = shown.get(key_column).map(format_cell).unwrap_or_default();
                 expected.as_ref().is_none_or(|expected| *expected == shown_key)
                     && fingerprint.compare(shown, |_| false).is_exact()
             }

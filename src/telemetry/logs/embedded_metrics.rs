@@ -30,7 +30,7 @@ const METRICS: [(&str, &str); 14] = [
 
 /// Returns the member `_aws` of a finished run's line; `None` for other lines. It names only
 /// metrics that the line has as numbers, for an entry with a missing one is refused as a whole.
-pub fn embedded_metrics(line: &LogLine) -> Option<Value> {
+pub fn make_embedded_metrics(line: &LogLine) -> Option<Value> {
     if line.event.as_deref() != Some("run.finished") || line.text("job").is_none() {
         return None;
     }
@@ -60,9 +60,9 @@ mod tests {
         line.add("rows", 3.into());
         line.add("cells_left", Value::Null);
         line.add("event", "run.started".into());
-        assert_eq!(embedded_metrics(&line), None);
+        assert_eq!(make_embedded_metrics(&line), None);
         line.add("event", "run.finished".into());
-        let metrics = embedded_metrics(&line).expect("metrics");
+        let metrics = make_embedded_metrics(&line).expect("metrics");
         assert_eq!(metrics["Timestamp"], 1_000);
         assert_eq!(metrics["CloudWatchMetrics"][0]["Metrics"], json!([{ "Name": "rows", "Unit": "Count" }]));
     }

@@ -28,7 +28,7 @@ pub enum LogFormatChoice {
     #[default]
     Auto,
     /// This format, wherever the process runs.
-    Of(LogFormat),
+    Fixed(LogFormat),
 }
 
 /// Variables that only the platform of a format sets, in the order in which they count. Datadog
@@ -85,19 +85,19 @@ impl LogFormatChoice {
     /// Every choice, in the order of the help.
     pub const ALL: [Self; 7] = [
         Self::Auto,
-        Self::Of(LogFormat::Pretty),
-        Self::Of(LogFormat::Json),
-        Self::Of(LogFormat::Gcp),
-        Self::Of(LogFormat::Datadog),
-        Self::Of(LogFormat::CloudWatch),
-        Self::Of(LogFormat::Ecs),
+        Self::Fixed(LogFormat::Pretty),
+        Self::Fixed(LogFormat::Json),
+        Self::Fixed(LogFormat::Gcp),
+        Self::Fixed(LogFormat::Datadog),
+        Self::Fixed(LogFormat::CloudWatch),
+        Self::Fixed(LogFormat::Ecs),
     ];
 
     /// Returns the word of the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",
-            Self::Of(format) => format.as_str(),
+            Self::Fixed(format) => format.as_str(),
         }
     }
 
@@ -209,7 +209,7 @@ mod tests {
         for choice in LogFormatChoice::ALL {
             assert_eq!(LogFormatChoice::parse(choice.as_str()), Some(choice));
         }
-        assert_eq!(LogFormatChoice::parse("text"), Some(LogFormatChoice::Of(LogFormat::Pretty)));
+        assert_eq!(LogFormatChoice::parse("text"), Some(LogFormatChoice::Fixed(LogFormat::Pretty)));
         assert_eq!(LogFormatChoice::parse("logfmt"), None);
     }
 

@@ -50,24 +50,24 @@ pub struct LogLine {
 impl LogLine {
     /// Creates a line without fields.
     pub fn new(time: Timestamp, level: LogLevel, target: &str, message: &str) -> Self {
-        let message = bounded_text(message);
+        let message = limit_text(message);
         Self { time, level, message, target: target.to_owned(), event: None, fields: Map::new() }
     }
 
     /// Sets the sentence.
     pub fn set_message(&mut self, message: &str) {
-        self.message = bounded_text(message);
+        self.message = limit_text(message);
     }
 
     /// Adds a field, unless the line is full. The field `event` names the event.
     pub fn add(&mut self, name: &str, value: Value) {
         let value = match value {
-            Value::String(text) => Value::String(bounded_text(&text)),
+            Value::String(text) => Value::String(limit_text(&text)),
             other => other,
         };
         if name == "event" {
             self.event = value.as_str().map(str::to_owned);
-        } else if self.bytes() < MAX_LINE_BYTES {
+        } else if self.count_bytes() < MAX_LINE_BYTES {
             self.fields.insert(name.to_owned(), value);
         } else {
             self.fields.insert(TRUNCATED.to_owned(), Value::Bool(true));
@@ -79,7 +79,7 @@ impl LogLine {
         self.fields.get(name).and_then(Value::as_str)
     }
 
-    fn bytes(&self) -> usize {
+    fn count_bytes(&self) -> usize {
         let value_bytes = |value: &Value| value.as_str().map_or(24, str::len);
         self.fields.iter().map(|(name, value)| name.len() + value_bytes(value)).sum()
     }
@@ -87,7 +87,7 @@ impl LogLine {
 
 /// Returns the text, cut to what a line may hold, and without the characters that steer a terminal
 /// or reverse the direction of writing. Line breaks and tabs stay: JSON escapes them.
-fn bounded_text(text: &str) -> String {
+fn limit_text(text: &str) -> String {
     let steers = |c: char| {
         (c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
             || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -115,7 +115,7 @@ mod tests {
         for n in 0..40 {
             line.add(&format!("field{n}"), Value::String("x".repeat(10_000)));
         }
-        assert!(line.bytes() < MAX_LINE_BYTES + 5_000, "{}", line.bytes());
+        assert!(line.count_bytes() < MAX_LINE_BYTES + 5_000, "{}", line.count_bytes());
         assert_eq!(line.fields.get("truncated"), Some(&Value::Bool(true)));
     }
 

@@ -8,7 +8,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::telemetry::logs::embedded_metrics::embedded_metrics;
+use crate::telemetry::logs::embedded_metrics::make_embedded_metrics;
 use crate::telemetry::logs::log_format::{LogContext, LogFormat};
 use crate::telemetry::logs::log_line::{LogLevel, LogLine};
 
@@ -18,22 +18,22 @@ const ECS_VERSION: &str = "8.11.0";
 const NANOS: f64 = 1e9;
 
 /// Returns the line as a JSON object on one line, without a line break.
-pub fn rendered(line: &LogLine, format: LogFormat, context: &LogContext) -> String {
+pub fn render_line(line: &LogLine, format: LogFormat, context: &LogContext) -> String {
     let members = match format {
-        LogFormat::Pretty | LogFormat::Json => plain(line),
-        LogFormat::Gcp => google(line, context),
-        LogFormat::Datadog => datadog(line, context),
-        LogFormat::CloudWatch => cloud_watch(line),
-        LogFormat::Ecs => elastic(line, context),
+        LogFormat::Pretty | LogFormat::Json => render_plain(line),
+        LogFormat::Gcp => render_google(line, context),
+        LogFormat::Datadog => render_datadog(line, context),
+        LogFormat::CloudWatch => render_cloud_watch(line),
+        LogFormat::Ecs => render_elastic(line, context),
     };
     Value::Object(members).to_string()
 }
 
 /// A JSON object that is filled member by member.
 #[derive(Default)]
-struct Members(Map<String, Value>);
+struct MemberMap(Map<String, Value>);
 
-impl Members {
+impl MemberMap {
     fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.insert(name.to_owned(), value.into());
         self
@@ -55,10 +55,10 @@ impl Members {
     }
 }
 
-fn plain(line: &LogLine) -> Map<String, Value> {
-    Members::default()
+fn render_plain(line: &LogLine) -> Map<String, Value> {
+    MemberMap::default()
         .with("time", line.time.to_string())
-        .with("severity", google_severity(line.level))
+        .with("severity", name_google_severity(line.level))
         .with("message", line.message.as_str())
         .with("target", line.target.as_str())
         .with_some("event", line.event.as_deref())
@@ -67,7 +67,7 @@ fn plain(line: &LogLine) -> Map<String, Value> {
 }
 
 /// Returns a severity of Google Cloud, which has no `WARN` and no `TRACE`.
-fn google_severity(level: LogLevel) -> &'static str {
+fn name_google_severity(level: LogLevel) -> &'static str {
     match level {
         LogLevel::Trace | LogLevel::Debug => "DEBUG",
         LogLevel::Info => "INFO",
@@ -77,18 +77,18 @@ fn google_severity(level: LogLevel) -> &'static str {
 }
 
 /// The operation groups the lines of a run; labels are what the log explorer filters by first.
-fn google(line: &LogLine, context: &LogContext) -> Map<String, Value> {
+fn render_google(line: &LogLine, context: &LogContext) -> Map<String, Value> {
     let (job, run, event) = (line.text("job"), line.text("run"), line.event.as_deref());
     let operation = run.map(|run| {
         let producer = job.map_or_else(|| "sheetkeep".to_owned(), |job| format!("sheetkeep/{job}"));
         let (first, last) = (event == Some("run.started"), event == Some("run.finished"));
         json!({ "id": run, "producer": producer, "first": first, "last": last })
     });
-    let labels = Members::default().with_some("job", job).with_some("run", run).0;
+    let labels = MemberMap::default().with_some("job", job).with_some("run", run).0;
     let trace = context.trace.as_ref().zip(context.project.as_ref());
     let trace_name = trace.map(|(parent, project)| format!("projects/{project}/traces/{}", parent.trace_id));
-    Members::default()
-        .with("severity", google_severity(line.level))
+    MemberMap::default()
+        .with("severity", name_google_severity(line.level))
         .with("time", line.time.to_string())
         .with("message", line.message.as_str())
         .with("target", line.target.as_str())
@@ -102,7 +102,7 @@ fn google(line: &LogLine, context: &LogContext) -> Map<String, Value> {
         .0
 }
 
-fn datadog(line: &LogLine, context: &LogContext) -> Map<String, Value> {
+fn render_datadog(line: &LogLine, context: &LogContext) -> Map<String, Value> {
     let status = match line.level {
         LogLevel::Trace | LogLevel::Debug => "debug",
         LogLevel::Info => "info",
@@ -110,9 +110,9 @@ fn datadog(line: &LogLine, context: &LogContext) -> Map<String, Value> {
         LogLevel::Error => "error",
     };
     let error =
-        Members::default().with_some("kind", line.text("error.kind")).with_some("message", line.text("cause")).0;
+        MemberMap::default().with_some("kind", line.text("error.kind")).with_some("message", line.text("cause")).0;
     let trace = context.trace.as_ref();
-    Members::default()
+    MemberMap::default()
         .with("timestamp", line.time.to_string())
         .with("status", status)
         .with("message", line.message.as_str())
@@ -124,14 +124,14 @@ fn datadog(line: &LogLine, context: &LogContext) -> Map<String, Value> {
         .with("logger", json!({ "name": line.target }))
         .with_some("event", line.event.as_deref())
         .with_some("error", Some(error).filter(|error| !error.is_empty()))
-        .with_some("duration", nanoseconds(line))
+        .with_some("duration", find_duration_ns(line))
         .with_some("dd", trace.map(|parent| json!({ "trace_id": parent.trace_id, "span_id": parent.span_id })))
         .with_fields(line, &["error.kind", "cause"])
         .0
 }
 
 /// The keys of Lambda's own JSON logs; the line of a finished run also carries metrics.
-fn cloud_watch(line: &LogLine) -> Map<String, Value> {
+fn render_cloud_watch(line: &LogLine) -> Map<String, Value> {
     let level = match line.level {
         LogLevel::Trace => "TRACE",
         LogLevel::Debug => "DEBUG",
@@ -139,8 +139,8 @@ fn cloud_watch(line: &LogLine) -> Map<String, Value> {
         LogLevel::Warning => "WARN",
         LogLevel::Error => "ERROR",
     };
-    Members::default()
-        .with_some("_aws", embedded_metrics(line))
+    MemberMap::default()
+        .with_some("_aws", make_embedded_metrics(line))
         .with("timestamp", line.time.to_string())
         .with("level", level)
         .with("message", line.message.as_str())
@@ -152,7 +152,7 @@ fn cloud_watch(line: &LogLine) -> Map<String, Value> {
 
 /// The order of the first three keys is that of the ECS logging libraries. What ECS does not know
 /// is below `sheetkeep`, as its rules for own fields want it.
-fn elastic(line: &LogLine, context: &LogContext) -> Map<String, Value> {
+fn render_elastic(line: &LogLine, context: &LogContext) -> Map<String, Value> {
     let level = match line.level {
         LogLevel::Trace => "trace",
         LogLevel::Debug => "debug",
@@ -160,11 +160,11 @@ fn elastic(line: &LogLine, context: &LogContext) -> Map<String, Value> {
         LogLevel::Warning => "warn",
         LogLevel::Error => "error",
     };
-    let own = Members::default().with_fields(line, &["error.kind", "cause"]).0;
+    let own = MemberMap::default().with_fields(line, &["error.kind", "cause"]).0;
     let outcome = line.text("outcome").filter(|_| line.event.as_deref() == Some("run.finished"));
     let outcome = outcome.map(|outcome| if outcome == "succeeded" { "success" } else { "failure" });
     let trace = context.trace.as_ref();
-    Members::default()
+    MemberMap::default()
         .with("@timestamp", line.time.to_string())
         .with("log.level", level)
         .with("message", line.message.as_str())
@@ -177,7 +177,7 @@ fn elastic(line: &LogLine, context: &LogContext) -> Map<String, Value> {
         .with("event.dataset", "sheetkeep.log")
         .with_some("event.action", line.event.as_deref())
         .with_some("event.outcome", outcome)
-        .with_some("event.duration", nanoseconds(line))
+        .with_some("event.duration", find_duration_ns(line))
         .with_some("error.type", line.text("error.kind"))
         .with_some("error.message", line.text("cause"))
         .with_some("trace.id", trace.map(|parent| parent.trace_id.as_str()))
@@ -188,7 +188,7 @@ fn elastic(line: &LogLine, context: &LogContext) -> Map<String, Value> {
 
 /// Returns the duration of a line that has one, in nanoseconds.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "durations are positive and below 2^63 ns")]
-fn nanoseconds(line: &LogLine) -> Option<u64> {
+fn find_duration_ns(line: &LogLine) -> Option<u64> {
     let seconds = line.fields.get("duration_s").and_then(Value::as_f64)?;
     Some((seconds * NANOS).round() as u64)
 }
@@ -229,7 +229,7 @@ mod tests {
     }
 
     fn object(format: LogFormat, level: LogLevel) -> Value {
-        let text = rendered(&line(level), format, &context());
+        let text = render_line(&line(level), format, &context());
         assert!(!text.contains('\n'), "{text}");
         serde_json::from_str(&text).expect("a JSON object")
     }
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn an_elastic_line_keeps_own_fields_below_one_name() {
-        let text = rendered(&line(LogLevel::Warning), LogFormat::Ecs, &context());
+        let text = render_line(&line(LogLevel::Warning), LogFormat::Ecs, &context());
         assert!(
             text.starts_with(r#"{"@timestamp":"2018-02-07T01:26:13.840Z","log.level":"warn","message":"#),
             "{text}"

@@ -139,7 +139,7 @@ families! {
 }
 
 /// Returns the table in Markdown, as `docs/observability.md` has it.
-pub fn markdown_table() -> String {
+pub fn format_markdown_table() -> String {
     let mut out = String::from("| metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n");
     for MetricFamily { name, kind, unit, label, help } in FAMILIES {
         let labels = match label {

@@ -14,9 +14,9 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Returns the text of the samples of one job. It has no timestamps: neither the Pushgateway nor
 /// the textfile collector takes any.
-pub fn prometheus_text(job: &str, samples: &[MetricSample]) -> String {
+pub fn format_prometheus_text(job: &str, samples: &[MetricSample]) -> String {
     let mut out = String::new();
-    let job = escaped(job);
+    let job = escape_label(job);
     for family in FAMILIES {
         let mut of_family = samples.iter().filter(|sample| sample.family == *family).peekable();
         if of_family.peek().is_none() {
@@ -27,7 +27,7 @@ pub fn prometheus_text(job: &str, samples: &[MetricSample]) -> String {
         for sample in of_family {
             let _ = write!(out, "{}{{job_name=\"{job}\"", family.name);
             if let (Some((name, _)), Some(value)) = (family.label, &sample.label) {
-                let _ = write!(out, ",{name}=\"{}\"", escaped(value));
+                let _ = write!(out, ",{name}=\"{}\"", escape_label(value));
             }
             let _ = writeln!(out, "}} {}", sample.value);
         }
@@ -35,7 +35,7 @@ pub fn prometheus_text(job: &str, samples: &[MetricSample]) -> String {
     out
 }
 
-fn escaped(value: &str) -> String {
+fn escape_label(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
@@ -51,7 +51,7 @@ mod tests {
             |family, label: Option<&str>, value| MetricSample { family, label: label.map(str::to_owned), value };
         let samples =
             [sample(RETRIES, Some("step"), 0.5), sample(KEYS, None, 1_707.0), sample(RETRIES, Some("a\"b\\c\nd"), 3.0)];
-        insta::assert_snapshot!(prometheus_text("my job", &samples), @r#"
+        insta::assert_snapshot!(format_prometheus_text("my job", &samples), @r#"
         # HELP sheetkeep_keys Keys in Processed after the last run
         # TYPE sheetkeep_keys gauge
         sheetkeep_keys{job_name="my job"} 1707
@@ -60,7 +60,7 @@ mod tests {
         sheetkeep_retries_total{job_name="my job",reason="step"} 0.5
         sheetkeep_retries_total{job_name="my job",reason="a\"b\\c\nd"} 3
         "#);
-        assert_eq!(prometheus_text("j", &[]), "");
-        assert!(prometheus_text("j", &[sample(RUNS, Some("failed"), 1.0)]).ends_with("} 1\n"));
+        assert_eq!(format_prometheus_text("j", &[]), "");
+        assert!(format_prometheus_text("j", &[sample(RUNS, Some("failed"), 1.0)]).ends_with("} 1\n"));
     }
 }

@@ -115,7 +115,7 @@ impl RunMeasurement {
 
     /// Returns the duration in seconds.
     pub fn duration_s(&self) -> f64 {
-        seconds(self.duration_ms)
+        convert_to_seconds(self.duration_ms)
     }
 
     /// Returns whether the run did what it should.
@@ -134,7 +134,7 @@ impl RunMeasurement {
     }
 
     /// Returns the sentence of the run's log line.
-    pub fn sentence(&self) -> String {
+    pub fn format_sentence(&self) -> String {
         let ItemCounts { read, new, skipped, failed, .. } = self.items;
         let why = if self.message.is_empty() { String::new() } else { format!(": {}", self.message) };
         let (job, status, took) = (&self.job, self.status.replace('_', " "), self.duration_s());
@@ -152,7 +152,7 @@ impl RunMeasurement {
         }
         fields.insert("trigger".into(), self.trigger.as_str().into());
         fields.insert("started".into(), self.started.to_string().into());
-        for (name, value) in self.numbers() {
+        for (name, value) in self.list_numbers() {
             fields.insert(name.to_owned(), value);
         }
         fields.insert("version".into(), self.version.as_str().into());
@@ -170,7 +170,7 @@ impl RunMeasurement {
         record.insert("error".into(), self.error_kind.as_deref().into());
         record.insert("trigger".into(), self.trigger.as_str().into());
         record.insert("started".into(), self.started.to_string().into());
-        for (name, value) in self.numbers() {
+        for (name, value) in self.list_numbers() {
             record.insert(name.to_owned(), value);
         }
         record.insert("next_due".into(), self.next_due.map(|due| due.to_string()).into());
@@ -180,7 +180,7 @@ impl RunMeasurement {
 
     /// Returns the numbers of a run, in the order in which people read them. What is not known is
     /// null.
-    fn numbers(&self) -> [(&'static str, Value); 21] {
+    fn list_numbers(&self) -> [(&'static str, Value); 21] {
         let (items, calls) = (self.items, self.calls);
         [
             ("rows", self.rows_added.into()),
@@ -199,7 +199,7 @@ impl RunMeasurement {
             ("reads", calls.reads.into()),
             ("writes", calls.writes.into()),
             ("throttled", calls.throttled.into()),
-            ("quota_wait_s", seconds(calls.quota_wait_ms).into()),
+            ("quota_wait_s", convert_to_seconds(calls.quota_wait_ms).into()),
             ("keys", self.keys.into()),
             ("open_failures", self.open_failures.into()),
             ("exhausted_failures", self.exhausted_failures.into()),
@@ -210,7 +210,7 @@ impl RunMeasurement {
 
 /// Returns milliseconds in seconds.
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are far below 2^53")]
-pub fn seconds(ms: u64) -> f64 {
+pub fn convert_to_seconds(ms: u64) -> f64 {
     ms as f64 / 1_000.0
 }
 
@@ -251,6 +251,6 @@ mod tests {
             ..RunMeasurement::default()
         };
         assert_eq!((failed.errors(), failed.is_success(), failed.log_level()), (1, false, LogLevel::Error));
-        assert!(failed.sentence().ends_with(": the service is down"), "{}", failed.sentence());
+        assert!(failed.format_sentence().ends_with(": the service is down"), "{}", failed.format_sentence());
     }
 }

@@ -13,7 +13,7 @@ use crate::telemetry::metrics::metric_table::{
     LAST_RETRIES, LAST_ROWS, LAST_START, LAST_STATUS, LAST_SUCCESS, LAST_THROTTLED, METHODS, MetricFamily, MetricKind,
     NEXT_DUE, OPEN_FAILURES, OUTCOMES, QUOTA_WAIT, READ, REQUESTS, RETRIES, RETRY_REASONS, ROWS, RUNS, THROTTLED,
 };
-use crate::telemetry::metrics::run_measurement::{RunMeasurement, STATUSES, seconds};
+use crate::telemetry::metrics::run_measurement::{RunMeasurement, STATUSES, convert_to_seconds};
 use crate::time::Timestamp;
 
 /// Cells that a spreadsheet may have: <https://support.google.com/drive/answer/37603>.
@@ -68,25 +68,25 @@ impl SampleList {
 
 /// Returns the gauges of a run. `last_success` is the end of the last run that succeeded, this one
 /// included. A gauge whose value is not known is left out.
-pub fn gauges(run: &RunMeasurement, last_success: Option<Timestamp>) -> Vec<MetricSample> {
+pub fn make_gauges(run: &RunMeasurement, last_success: Option<Timestamp>) -> Vec<MetricSample> {
     let mut list = SampleList::default();
     list.0.push(MetricSample::new(BUILD_INFO, Some(&run.version), 1.0));
-    list.add(LAST_START, unix_seconds(run.started));
-    list.add(LAST_END, unix_seconds(run.ended));
-    list.add_some(LAST_SUCCESS, last_success.map(unix_seconds));
-    list.add_some(NEXT_DUE, run.next_due.map(unix_seconds));
+    list.add(LAST_START, convert_to_unix_seconds(run.started));
+    list.add(LAST_END, convert_to_unix_seconds(run.ended));
+    list.add_some(LAST_SUCCESS, last_success.map(convert_to_unix_seconds));
+    list.add_some(NEXT_DUE, run.next_due.map(convert_to_unix_seconds));
     list.add(LAST_DURATION, run.duration_s());
     list.add(LAST_EXIT_CODE, f64::from(run.exit_code));
     list.add_each(LAST_STATUS, STATUSES, STATUSES.map(|status| u64::from(status == run.status)));
     list.add(LAST_READ, count(run.items.read));
-    list.add_each(LAST_ITEMS, OUTCOMES, outcomes(run));
+    list.add_each(LAST_ITEMS, OUTCOMES, count_outcomes(run));
     list.add_each(LAST_ROWS, CHANGES, [run.rows_added, run.rows_updated]);
     list.add(LAST_ERRORS, count(run.errors()));
     list.add(LAST_COMMITS, count(run.commits));
     list.add_each(LAST_RETRIES, RETRY_REASONS, [run.calls.retries, run.step_retries]);
     list.add_each(LAST_REQUESTS, METHODS, [run.calls.reads, run.calls.writes]);
     list.add(LAST_THROTTLED, count(run.calls.throttled));
-    list.add(LAST_QUOTA_WAIT, seconds(run.calls.quota_wait_ms));
+    list.add(LAST_QUOTA_WAIT, convert_to_seconds(run.calls.quota_wait_ms));
     list.add_some(KEYS, run.keys.map(count));
     list.add_some(OPEN_FAILURES, run.open_failures.map(count));
     list.add_some(EXHAUSTED_FAILURES, run.exhausted_failures.map(count));
@@ -97,20 +97,20 @@ pub fn gauges(run: &RunMeasurement, last_success: Option<Timestamp>) -> Vec<Metr
 }
 
 /// Returns what a run adds to the counters; also zeros, so that every series exists from the start.
-pub fn increments(run: &RunMeasurement) -> Vec<MetricSample> {
+pub fn make_increments(run: &RunMeasurement) -> Vec<MetricSample> {
     let mut list = SampleList::default();
     list.add_each(RUNS, STATUSES, STATUSES.map(|status| u64::from(status == run.status)));
     list.add(READ, count(run.items.read));
-    list.add_each(ITEMS, OUTCOMES, outcomes(run));
+    list.add_each(ITEMS, OUTCOMES, count_outcomes(run));
     list.add_each(ROWS, CHANGES, [run.rows_added, run.rows_updated]);
     list.add_each(RETRIES, RETRY_REASONS, [run.calls.retries, run.step_retries]);
     list.add_each(REQUESTS, METHODS, [run.calls.reads, run.calls.writes]);
     list.add(THROTTLED, count(run.calls.throttled));
-    list.add(QUOTA_WAIT, seconds(run.calls.quota_wait_ms));
+    list.add(QUOTA_WAIT, convert_to_seconds(run.calls.quota_wait_ms));
     list.0
 }
 
-fn outcomes(run: &RunMeasurement) -> [u64; 4] {
+fn count_outcomes(run: &RunMeasurement) -> [u64; 4] {
     [run.items.new, run.items.skipped, run.items.failed, run.items.recovered]
 }
 
@@ -130,7 +130,7 @@ impl MetricTotals {
         if run.is_success() {
             self.last_success_ms = Some(run.ended.0);
         }
-        for sample in increments(run) {
+        for sample in make_increments(run) {
             *self.counters.entry(sample.series()).or_default() += sample.value;
         }
     }
@@ -153,7 +153,7 @@ fn count(number: u64) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are far below 2^53")]
-fn unix_seconds(at: Timestamp) -> f64 {
+fn convert_to_unix_seconds(at: Timestamp) -> f64 {
     at.0 as f64 / 1_000.0
 }
 
@@ -182,13 +182,13 @@ mod tests {
 
     #[test]
     fn gauges_are_of_the_run_and_what_is_unknown_is_left_out() {
-        let samples = gauges(&run("partial"), None);
+        let samples = make_gauges(&run("partial"), None);
         assert_eq!(value(&samples, LAST_STATUS, Some("partial")), Some(1.0));
         assert_eq!(value(&samples, LAST_STATUS, Some("failed")), Some(0.0));
         assert_eq!(value(&samples, CELLS_USED, None), Some(0.75));
         assert_eq!(value(&samples, LAST_QUOTA_WAIT, None), Some(1.5));
         assert_eq!((value(&samples, LAST_SUCCESS, None), value(&samples, KEYS, None)), (None, None));
-        assert_eq!(value(&gauges(&run("partial"), Some(Timestamp(2_500))), LAST_SUCCESS, None), Some(2.5));
+        assert_eq!(value(&make_gauges(&run("partial"), Some(Timestamp(2_500))), LAST_SUCCESS, None), Some(2.5));
     }
 
     #[test]
@@ -214,7 +214,8 @@ mod tests {
             next_due: Some(Timestamp(1)),
             ..run("succeeded")
         };
-        let all: Vec<MetricSample> = gauges(&whole, Some(whole.ended)).into_iter().chain(increments(&whole)).collect();
+        let all: Vec<MetricSample> =
+            make_gauges(&whole, Some(whole.ended)).into_iter().chain(make_increments(&whole)).collect();
         for family in FAMILIES {
             let labels: Vec<&str> =
                 all.iter().filter(|one| one.family == *family).filter_map(|one| one.label.as_deref()).collect();

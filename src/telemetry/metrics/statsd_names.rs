@@ -16,7 +16,7 @@ pub enum StatsdDialect {
     /// <https://github.com/statsd/statsd/blob/master/docs/metric_types.md>.
     Plain,
     /// Datadog's, with tags: <https://docs.datadoghq.com/developers/dogstatsd/datagram_shell/>.
-    Dog,
+    DogStatsd,
 }
 
 /// A metric's name behind the prefix, and its tags.
@@ -30,30 +30,30 @@ pub struct StatsdName {
 
 /// Returns the name of a sample. A counter's lacks `_total`, since each line holds an increment. In
 /// the plain dialect the job and the value of the label are parts of the name.
-pub fn statsd_name(job: &str, sample: &MetricSample, dialect: StatsdDialect) -> StatsdName {
+pub fn make_statsd_name(job: &str, sample: &MetricSample, dialect: StatsdDialect) -> StatsdName {
     let family = sample.family;
     let short = family.name.trim_start_matches("sheetkeep_");
     let short = if family.kind == MetricKind::Counter { short.trim_end_matches("_total") } else { short };
     match dialect {
         StatsdDialect::Plain => {
-            let label = sample.label.as_deref().map(|label| format!(".{}", part(label))).unwrap_or_default();
-            StatsdName { name: format!("{}.{short}{label}", part(job)), tags: Vec::new() }
+            let label = sample.label.as_deref().map(|label| format!(".{}", clean_name_part(label))).unwrap_or_default();
+            StatsdName { name: format!("{}.{short}{label}", clean_name_part(job)), tags: Vec::new() }
         }
-        StatsdDialect::Dog => {
-            let mut tags = vec![("job_name", tag(job))];
-            tags.extend(family.label.zip(sample.label.as_deref()).map(|((name, _), value)| (name, tag(value))));
+        StatsdDialect::DogStatsd => {
+            let mut tags = vec![("job_name", clean_tag(job))];
+            tags.extend(family.label.zip(sample.label.as_deref()).map(|((name, _), value)| (name, clean_tag(value))));
             StatsdName { name: short.to_owned(), tags }
         }
     }
 }
 
 /// Returns a text as a part of a name: letters, digits, `_` and `-`.
-fn part(text: &str) -> String {
+fn clean_name_part(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
 }
 
 /// Returns a text as the value of a tag, without what would end it.
-fn tag(text: &str) -> String {
+fn clean_tag(text: &str) -> String {
     text.chars().map(|c| if matches!(c, '|' | ',' | '#' | ':') || c.is_control() { '_' } else { c }).collect()
 }
 
@@ -66,12 +66,12 @@ mod tests {
     #[test]
     fn labels_are_part_of_the_name_or_tags() {
         let sample = MetricSample { family: RETRIES, label: Some("step".into()), value: 1.0 };
-        let plain = statsd_name("my.job 1", &sample, StatsdDialect::Plain);
+        let plain = make_statsd_name("my.job 1", &sample, StatsdDialect::Plain);
         assert_eq!(plain, StatsdName { name: "my_job_1.retries.step".into(), tags: Vec::new() });
-        let dog = statsd_name("my.job 1", &sample, StatsdDialect::Dog);
+        let dog = make_statsd_name("my.job 1", &sample, StatsdDialect::DogStatsd);
         assert_eq!(dog.name, "retries");
         assert_eq!(dog.tags, [("job_name", "my.job 1".to_owned()), ("reason", "step".to_owned())]);
         let gauge = MetricSample { family: KEYS, label: None, value: 1.0 };
-        assert_eq!(statsd_name("j", &gauge, StatsdDialect::Plain).name, "j.keys");
+        assert_eq!(make_statsd_name("j", &gauge, StatsdDialect::Plain).name, "j.keys");
     }
 }

@@ -31,7 +31,7 @@ pub const MAX_REJECTED_ITEMS: u32 = 16;
 pub struct Bisection {
     rejected_items: u32,
     accepts_empty: bool,
-    search: Search,
+    search: SearchState,
 }
 
 /// How certain it is that the service refused the content.
@@ -40,11 +40,11 @@ pub enum Confidence {
     /// The response was a refusal.
     Refused,
     /// Every response was lost, and the head never moved.
-    Unanswered,
+    NeverAnswered,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Search {
+enum SearchState {
     #[default]
     Idle,
     /// A commit without items tests whether these first items are the reason.
@@ -62,10 +62,10 @@ impl Bisection {
         // does not answer now.
         let proved = self.accepts_empty && confidence == Confidence::Refused;
         self.search = match (items, proved) {
-            (0, _) => Search::Idle,
-            (1, true) => Search::Found,
-            (items, true) => Search::Narrowing(items, confidence),
-            (items, false) => Search::ProbingEmpty(items, confidence),
+            (0, _) => SearchState::Idle,
+            (1, true) => SearchState::Found,
+            (items, true) => SearchState::Narrowing(items, confidence),
+            (items, false) => SearchState::ProbingEmpty(items, confidence),
         };
     }
 
@@ -73,12 +73,14 @@ impl Bisection {
     pub fn on_applied(&mut self, items: usize) {
         self.search = match self.search {
             // A draft that seemed lost was applied after all.
-            Search::ProbingEmpty(suspects, _) | Search::Narrowing(suspects, _) if items >= suspects => Search::Idle,
-            Search::ProbingEmpty(suspects, confidence) => {
-                self.accepts_empty = true;
-                narrow(suspects - items, confidence, suspects == 1)
+            SearchState::ProbingEmpty(suspects, _) | SearchState::Narrowing(suspects, _) if items >= suspects => {
+                SearchState::Idle
             }
-            Search::Narrowing(suspects, confidence) => narrow(suspects - items, confidence, false),
+            SearchState::ProbingEmpty(suspects, confidence) => {
+                self.accepts_empty = true;
+                narrow_search(suspects - items, confidence, suspects == 1)
+            }
+            SearchState::Narrowing(suspects, confidence) => narrow_search(suspects - items, confidence, false),
             same => same,
         };
     }
@@ -86,37 +88,37 @@ impl Bisection {
     /// Returns how many items the next batch carries; `None` if the search does not limit it.
     pub fn batch_limit(&self) -> Option<usize> {
         match self.search {
-            Search::Idle | Search::Found => None,
-            Search::ProbingEmpty(..) => Some(0),
-            Search::Narrowing(suspects, _) => Some(suspects.div_ceil(2)),
+            SearchState::Idle | SearchState::Found => None,
+            SearchState::ProbingEmpty(..) => Some(0),
+            SearchState::Narrowing(suspects, _) => Some(suspects.div_ceil(2)),
         }
     }
 
     /// True if the first item is the rejected one. It was refused alone, or the batch without it was
     /// accepted.
     pub fn has_found(&self) -> bool {
-        self.search == Search::Found
+        self.search == SearchState::Found
     }
 
     /// Counts the rejected item, which the caller removed. Returns false if the run has to stop.
     pub fn count_rejected(&mut self) -> bool {
-        self.search = Search::Idle;
+        self.search = SearchState::Idle;
         self.rejected_items += 1;
         self.rejected_items <= MAX_REJECTED_ITEMS
     }
 
     /// Ends the search, because the queue is no longer in the order in which it was sent.
     pub fn reset(&mut self) {
-        self.search = Search::Idle;
+        self.search = SearchState::Idle;
     }
 }
 
-fn narrow(suspects: usize, confidence: Confidence, is_alone: bool) -> Search {
+fn narrow_search(suspects: usize, confidence: Confidence, is_alone: bool) -> SearchState {
     match (suspects, confidence) {
-        (1, Confidence::Refused) => Search::Found,
+        (1, Confidence::Refused) => SearchState::Found,
         // It was already sent alone, three times.
-        (1, Confidence::Unanswered) if is_alone => Search::Found,
-        (suspects, confidence) => Search::Narrowing(suspects, confidence),
+        (1, Confidence::NeverAnswered) if is_alone => SearchState::Found,
+        (suspects, confidence) => SearchState::Narrowing(suspects, confidence),
     }
 }
 
@@ -175,7 +177,7 @@ mod tests {
             bad in prop::collection::hash_set(0_usize..500, 0..=16),
         ) {
             let bad: HashSet<usize> = bad.into_iter().filter(|item| *item < n).collect();
-            let (rejected, written, _) = play(n, &bad, Confidence::Unanswered);
+            let (rejected, written, _) = play(n, &bad, Confidence::NeverAnswered);
             prop_assert_eq!(rejected.into_iter().collect::<HashSet<_>>(), bad.clone());
             prop_assert_eq!(written.len(), n - bad.len());
         }
@@ -184,7 +186,7 @@ mod tests {
     #[test]
     fn after_a_short_outage_no_item_is_rejected() {
         let mut bisection = Bisection::default();
-        bisection.on_refused(5, Confidence::Unanswered);
+        bisection.on_refused(5, Confidence::NeverAnswered);
         assert_eq!(bisection.batch_limit(), Some(0));
         bisection.on_applied(0);
         for items in [3, 1, 1] {
@@ -200,7 +202,7 @@ mod tests {
         bisection.on_refused(1, Confidence::Refused);
         bisection.on_applied(0);
         assert!(bisection.has_found() && bisection.count_rejected());
-        bisection.on_refused(1, Confidence::Unanswered);
+        bisection.on_refused(1, Confidence::NeverAnswered);
         assert_eq!((bisection.has_found(), bisection.batch_limit()), (false, Some(0)));
     }
 
@@ -214,7 +216,7 @@ mod tests {
     #[test]
     fn a_lost_batch_that_arrives_during_the_search_ends_it() {
         let mut bisection = Bisection::default();
-        bisection.on_refused(8, Confidence::Unanswered);
+        bisection.on_refused(8, Confidence::NeverAnswered);
         bisection.on_applied(8);
         assert_eq!((bisection.batch_limit(), bisection.has_found()), (None, false));
     }

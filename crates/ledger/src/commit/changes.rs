@@ -116,7 +116,7 @@ impl ItemResult {
 
     /// Returns the versions that become done: its own, and the closed failure's if the user edited
     /// that record.
-    pub fn done(&self) -> impl Iterator<Item = (&Key, &Version)> {
+    pub fn done_versions(&self) -> impl Iterator<Item = (&Key, &Version)> {
         let (own, closed_version) = match self {
             Self::Done { key, version, closes, .. } => {
                 let other = closes.as_deref().filter(|closed| (&closed.key, &closed.version) != (key, version));
@@ -128,12 +128,12 @@ impl ItemResult {
     }
 
     /// Returns what it adds to Processed: key, version and state word.
-    pub fn processed(&self) -> impl Iterator<Item = (&Key, &Version, &'static str)> {
+    pub fn processed_entries(&self) -> impl Iterator<Item = (&Key, &Version, &'static str)> {
         let revoked = match self {
             Self::Revoked { key, version } => Some((key, version, FORGOTTEN)),
             Self::Done { .. } | Self::Failed(_) | Self::Removed(_) => None,
         };
-        self.done().map(|(key, version)| (key, version, DONE)).chain(revoked)
+        self.done_versions().map(|(key, version)| (key, version, DONE)).chain(revoked)
     }
 
     /// True if it settles this version of the key.
@@ -192,7 +192,7 @@ impl Changes {
     }
 
     /// Returns the rows for Processed: key, version, state word, and the text of the cell `run`.
-    pub fn processed<'a>(
+    pub fn processed_entries<'a>(
         &'a self,
         run: &'a str,
         term: Fence,
@@ -203,9 +203,9 @@ impl Changes {
             // If one item settles two versions of a key, both get the same order: neither follows
             // the other.
             let mut last: Option<(&Key, u32)> = None;
-            let rows = one.processed().map(|(key, version, word)| {
+            let rows = one.processed_entries().map(|(key, version, word)| {
                 let same = last.filter(|(of, _)| *of == key);
-                let turn = same.map_or_else(|| next_turn(&mut turns, key), |(_, turn)| turn);
+                let turn = same.map_or_else(|| count_turn(&mut turns, key), |(_, turn)| turn);
                 last = Some((key, turn));
                 (key, version, word, run_cell(run, Some(RowOrder { commit, turn, term })))
             });
@@ -263,7 +263,7 @@ impl Changes {
 }
 
 /// Returns the number of earlier rows of this key.
-fn next_turn<'k>(turns: &mut HashMap<&'k Key, u32>, key: &'k Key) -> u32 {
+fn count_turn<'k>(turns: &mut HashMap<&'k Key, u32>, key: &'k Key) -> u32 {
     let turn = turns.entry(key).or_default();
     *turn += 1;
     *turn - 1
@@ -271,8 +271,8 @@ fn next_turn<'k>(turns: &mut HashMap<&'k Key, u32>, key: &'k Key) -> u32 {
 
 impl Commit {
     /// Returns the rows for Processed: key, version, state word, and the text of the cell `run`.
-    pub fn processed(&self) -> impl Iterator<Item = (&Key, &Version, &'static str, String)> {
-        self.changes.processed(&self.run, self.state.lease.fence, self.to.commit)
+    pub fn processed_entries(&self) -> impl Iterator<Item = (&Key, &Version, &'static str, String)> {
+        self.changes.processed_entries(&self.run, self.state.lease.fence, self.to.commit)
     }
 }
 
@@ -331,12 +331,12 @@ pub enum CommitResult {
         why: String,
     },
     /// The store has no working guard: nothing was applied, and nothing may be written here.
-    Unsafe {
+    NoWorkingGuard {
         /// What the capability probe found.
         why: String,
     },
     /// The outcome is unknown.
-    Lost {
+    ReplyLost {
         /// The error message.
         why: String,
     },

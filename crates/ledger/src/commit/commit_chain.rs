@@ -11,10 +11,10 @@ use crate::commit::bisection::Confidence;
 use crate::commit::changes::{Changes, Commit, CommitKind, CommitPart};
 use crate::commit::commit_machine::CommitEnd;
 use crate::commit::commit_resolution::DraftIds;
-use crate::commit::row_deletion::{Gap, TabKind};
+use crate::commit::row_deletion::{HistoryLoss, TabKind};
 use crate::leases::head::HeadId;
 use crate::leases::lease::{Fence, Holder, Lease};
-use crate::rows::row_codec::processed_row;
+use crate::rows::row_codec::encode_processed_row;
 use crate::runs::run::Run;
 use crate::state::snapshot::{Snapshot, State};
 use sheetkeep_base::time::Timestamp;
@@ -67,7 +67,7 @@ pub enum NextAction {
     Halve,
     /// Its items may be the cause: draft parts of it, starting with none
     /// (`ledger::commit::bisection`).
-    Suspect(Confidence),
+    Bisect(Confidence),
     /// Stop for this reason.
     Stop(HaltReason),
 }
@@ -80,11 +80,11 @@ pub enum HaltReason {
     /// The head is missing.
     HeadMissing,
     /// The service did not answer clearly. The last batch is in doubt; the next run resolves it.
-    Unclear,
+    OutcomeUnknown,
     /// The last batch was not executed.
     NotExecuted,
     /// The store has no working guard; nothing was written.
-    Unsafe,
+    NoWorkingGuard,
     /// The store refuses the content of the batch.
     Refused(CommitPart),
     /// A batch is too large although it was cut.
@@ -188,25 +188,25 @@ impl CommitChain {
             }
             CommitEnd::TooLarge | CommitEnd::Refused(CommitPart::Content) if !commit.changes.settled.is_empty() => {
                 self.may_redraft = true;
-                NextAction::Suspect(Confidence::Refused)
+                NextAction::Bisect(Confidence::Refused)
             }
-            CommitEnd::Unanswered if !commit.changes.settled.is_empty() => {
+            CommitEnd::NeverAnswered if !commit.changes.settled.is_empty() => {
                 self.may_redraft = true;
-                NextAction::Suspect(Confidence::Unanswered)
+                NextAction::Bisect(Confidence::NeverAnswered)
             }
             CommitEnd::Reload | CommitEnd::Refused(CommitPart::Layout) if self.reloads < MAX_RELOADS => {
                 self.reloads += 1;
                 NextAction::Reload
             }
-            CommitEnd::Redraft | CommitEnd::Reload | CommitEnd::Unanswered | CommitEnd::Unclear => {
-                NextAction::Stop(HaltReason::Unclear)
+            CommitEnd::Redraft | CommitEnd::Reload | CommitEnd::NeverAnswered | CommitEnd::OutcomeUnknown => {
+                NextAction::Stop(HaltReason::OutcomeUnknown)
             }
             CommitEnd::Refused(part) => NextAction::Stop(HaltReason::Refused(*part)),
             CommitEnd::TooLarge => NextAction::Stop(HaltReason::TooLarge),
             CommitEnd::Fenced => NextAction::Stop(HaltReason::Fenced),
             CommitEnd::HeadMissing => NextAction::Stop(HaltReason::HeadMissing),
             CommitEnd::NotExecuted => NextAction::Stop(HaltReason::NotExecuted),
-            CommitEnd::Unsafe => NextAction::Stop(HaltReason::Unsafe),
+            CommitEnd::NoWorkingGuard => NextAction::Stop(HaltReason::NoWorkingGuard),
         }
     }
 
@@ -238,8 +238,8 @@ impl CommitChain {
     fn state_after(&self, to: HeadId, changes: &Changes, metadata: &CommitMetadata) -> State {
         let mut state = self.state.clone();
         state.lease = self.lease_after(metadata);
-        for (key, version, word, run) in changes.processed(&metadata.run.id, state.lease.fence, to.commit) {
-            state.processed.add(&processed_row(key, version, word, &run));
+        for (key, version, word, run) in changes.processed_entries(&metadata.run.id, state.lease.fence, to.commit) {
+            state.processed.add(&encode_processed_row(key, version, word, &run));
             if let Some(sums) = &mut state.key_sums {
                 sums.add(key.fingerprint());
             }
@@ -253,9 +253,9 @@ impl CommitChain {
                     sums.subtract(key);
                 }
                 match (removal.gap, removal.key) {
-                    (Gap::Nothing, _) => {}
-                    (Gap::OfKey, Some(key)) => state.gaps.add(key, to.commit),
-                    (Gap::OfKey | Gap::OfAny, _) => state.gaps.add_any_before(to.commit),
+                    (HistoryLoss::Nothing, _) => {}
+                    (HistoryLoss::OfKey, Some(key)) => state.gaps.add(key, to.commit),
+                    (HistoryLoss::OfKey | HistoryLoss::OfAnyKey, _) => state.gaps.add_any_before(to.commit),
                 }
             }
         }
@@ -269,11 +269,11 @@ impl CommitChain {
     fn lease_after(&self, metadata: &CommitMetadata) -> Lease {
         let lease = &self.state.lease;
         let held = if self.has_claimed {
-            lease.renewed(metadata.now, metadata.ttl_ms)
+            lease.renew(metadata.now, metadata.ttl_ms)
         } else {
             lease.next_term(self.own_holder.clone(), metadata.now, metadata.ttl_ms)
         };
-        if metadata.releases_lease { held.released(metadata.now) } else { held }
+        if metadata.releases_lease { held.release(metadata.now) } else { held }
     }
 }
 

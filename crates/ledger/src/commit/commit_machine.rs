@@ -60,12 +60,12 @@ pub enum CommitEnd {
     /// No send of it was executed, not even in part.
     NotExecuted,
     /// The store has no working guard.
-    Unsafe,
+    NoWorkingGuard,
     /// Every response was lost, and the head never moved: the service may be down, or may fail on the
     /// content. The draft stays in doubt.
-    Unanswered,
+    NeverAnswered,
     /// The service did not answer clearly within all bounds; the draft stays in doubt.
-    Unclear,
+    OutcomeUnknown,
 }
 
 /// The state machine of one drafted commit.
@@ -83,7 +83,7 @@ pub struct CommitMachine {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum LastResult {
     /// No response yet, or it was lost: the batch may have been applied.
-    Lost,
+    ReplyLost,
     RefusedByGuard,
     NotApplied(CommitEnd),
 }
@@ -97,7 +97,7 @@ impl CommitMachine {
             unchanged_reads: 0,
             was_absent: false,
             has_items: false,
-            last_result: LastResult::Lost,
+            last_result: LastResult::ReplyLost,
         };
         (fresh, CommitStep::Send { after_ms: 0 })
     }
@@ -114,17 +114,17 @@ impl CommitMachine {
         match result {
             CommitResult::Applied => CommitStep::End(CommitEnd::Applied(id)),
             CommitResult::Refused { part: CommitPart::Guard, .. } => self.read_head_after(LastResult::RefusedByGuard),
-            CommitResult::Lost { .. } => self.read_head_after(LastResult::Lost),
-            CommitResult::Refused { part, .. } => self.not_applied(CommitEnd::Refused(*part)),
-            CommitResult::TooLarge => self.not_applied(CommitEnd::TooLarge),
-            CommitResult::NotExecuted { .. } => self.not_applied(CommitEnd::NotExecuted),
-            CommitResult::Unsafe { .. } => CommitStep::End(CommitEnd::Unsafe),
+            CommitResult::ReplyLost { .. } => self.read_head_after(LastResult::ReplyLost),
+            CommitResult::Refused { part, .. } => self.check_earlier_sends(CommitEnd::Refused(*part)),
+            CommitResult::TooLarge => self.check_earlier_sends(CommitEnd::TooLarge),
+            CommitResult::NotExecuted { .. } => self.check_earlier_sends(CommitEnd::NotExecuted),
+            CommitResult::NoWorkingGuard { .. } => CommitStep::End(CommitEnd::NoWorkingGuard),
         }
     }
 
     /// This send applied nothing, but an earlier send of the same batch may have: then the head has
     /// to be read.
-    fn not_applied(&mut self, end: CommitEnd) -> CommitStep {
+    fn check_earlier_sends(&mut self, end: CommitEnd) -> CommitStep {
         if self.sends > 1 { self.read_head_after(LastResult::NotApplied(end)) } else { CommitStep::End(end) }
     }
 
@@ -147,16 +147,16 @@ impl CommitMachine {
             }
             Resolution::HeadMissing => CommitStep::End(CommitEnd::HeadMissing),
             Resolution::NotApplied => match &self.last_result {
-                LastResult::Lost => self.send_again(),
-                LastResult::RefusedByGuard => self.refused_but_unchanged(),
+                LastResult::ReplyLost => self.send_again(),
+                LastResult::RefusedByGuard => self.resolve_unchanged_refusal(),
                 // An earlier send of this batch may still be under way, so it may yet be executed.
-                LastResult::NotApplied(CommitEnd::NotExecuted) => CommitStep::End(CommitEnd::Unclear),
+                LastResult::NotApplied(CommitEnd::NotExecuted) => CommitStep::End(CommitEnd::OutcomeUnknown),
                 LastResult::NotApplied(end) => CommitStep::End(end.clone()),
             },
         }
     }
 
-    fn refused_but_unchanged(&mut self) -> CommitStep {
+    fn resolve_unchanged_refusal(&mut self) -> CommitStep {
         self.unchanged_reads += 1;
         if self.unchanged_reads >= MAX_UNCHANGED_READS {
             return CommitStep::End(CommitEnd::Redraft);
@@ -166,10 +166,10 @@ impl CommitMachine {
 
     fn send_again(&mut self) -> CommitStep {
         if self.has_items && self.sends >= SUSPICIOUS_SENDS {
-            return CommitStep::End(CommitEnd::Unanswered);
+            return CommitStep::End(CommitEnd::NeverAnswered);
         }
         if self.sends >= MAX_SENDS {
-            return CommitStep::End(CommitEnd::Unclear);
+            return CommitStep::End(CommitEnd::OutcomeUnknown);
         }
         let after_ms = (RESEND_DELAY_MS << (self.sends - 1)).min(60_000);
         self.sends += 1;
@@ -178,7 +178,7 @@ impl CommitMachine {
 
     fn read_head(&mut self, after_ms: u64) -> CommitStep {
         if self.head_reads >= MAX_HEAD_READS {
-            return CommitStep::End(CommitEnd::Unclear);
+            return CommitStep::End(CommitEnd::OutcomeUnknown);
         }
         self.head_reads += 1;
         CommitStep::ReadHead { after_ms }
@@ -206,7 +206,7 @@ mod tests {
     }
 
     fn lost() -> CommitResult {
-        CommitResult::Lost { why: "reset".into() }
+        CommitResult::ReplyLost { why: "reset".into() }
     }
 
     fn refused(part: CommitPart) -> CommitResult {
@@ -228,7 +228,7 @@ mod tests {
             assert!(matches!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
         }
         settling.on_result(MINE, &lost());
-        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
+        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::OutcomeUnknown));
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
             assert!(matches!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
         }
         settling.on_result(MINE, &lost());
-        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unanswered));
+        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::NeverAnswered));
     }
 
     #[test]
@@ -304,7 +304,7 @@ mod tests {
         settling.on_result(MINE, &lost());
         settling.on_head_status(&drafted(), at(BASE));
         assert!(matches!(settling.on_result(MINE, &not_executed), CommitStep::ReadHead { .. }));
-        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
+        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::OutcomeUnknown));
     }
 
     proptest! {

@@ -82,7 +82,7 @@ impl DraftIds {
     /// Records a draft before it is sent.
     pub fn note(&mut self, id: HeadId, fence: Fence) {
         self.fence = self.fence.max(fence);
-        remember(&mut self.in_doubt, id);
+        remember_head(&mut self.in_doubt, id);
     }
 
     /// Records that a draft was applied: it is the base of further drafts.
@@ -113,7 +113,7 @@ impl DraftIds {
     }
 }
 
-fn remember(ids: &mut VecDeque<HeadId>, id: HeadId) {
+fn remember_head(ids: &mut VecDeque<HeadId>, id: HeadId) {
     if ids.len() == MAX_IN_DOUBT {
         ids.pop_front();
     }

@@ -6,10 +6,10 @@
 
 use crate::grid::Cell;
 use crate::items::failure::Failure;
-use crate::rows::row_codec::{failure_row, run_row};
+use crate::rows::row_codec::{encode_failure_row, run_row};
 use crate::runs::run::Run;
 use crate::state::snapshot::RowChecksum;
-use crate::values::coerce::float_text;
+use crate::values::coerce::format_float;
 
 /// The kinds of tabs that a job has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,14 +46,14 @@ impl TabKind {
 
 /// What is lost with a row of Processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Gap {
+pub enum HistoryLoss {
     /// Nothing relevant: it is a row of another tab or blank, or all rows of its key are deleted.
     Nothing,
     /// The history of its key.
     OfKey,
     /// As `OfKey`, but relevant only if the job's reprocess policy changes later; any key may be
     /// affected.
-    OfAny,
+    OfAnyKey,
 }
 
 /// A row to delete.
@@ -68,35 +68,35 @@ pub struct RowDeletion {
     /// For a row of Processed, the first 64 bits of its key's fingerprint.
     pub key: Option<u64>,
     /// What is lost with it.
-    pub gap: Gap,
+    pub gap: HistoryLoss,
     /// Its approximate size in bytes.
     pub bytes: u32,
 }
 
 /// Returns the hash of a row of Processed: its part of the tab's checksum.
-pub fn mark_of_key(row: &[&str]) -> u64 {
-    RowChecksum::hash(row)
+pub fn hash_key_row(row: &[&str]) -> u64 {
+    RowChecksum::hash_row(row)
 }
 
 /// Returns the hash of a row of Failures, without the user's requested action.
-pub fn mark_of_failure(failure: &Failure) -> u64 {
-    mark_of(&failure_row(failure))
+pub fn hash_failure_row(failure: &Failure) -> u64 {
+    hash_cells(&encode_failure_row(failure))
 }
 
 /// Returns the hash of a row of Runs.
-pub fn mark_of_run(run: &Run) -> u64 {
-    mark_of(&run_row(run))
+pub fn hash_run_row(run: &Run) -> u64 {
+    hash_cells(&run_row(run))
 }
 
-fn mark_of(cells: &[Cell]) -> u64 {
-    let texts: Vec<String> = cells.iter().map(text).collect();
-    RowChecksum::hash(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+fn hash_cells(cells: &[Cell]) -> u64 {
+    let texts: Vec<String> = cells.iter().map(format_cell).collect();
+    RowChecksum::hash_row(&texts.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-fn text(cell: &Cell) -> String {
+fn format_cell(cell: &Cell) -> String {
     match cell {
         Cell::Text(text) => text.clone(),
-        Cell::Number(number) | Cell::DateTime(number) => float_text(*number),
+        Cell::Number(number) | Cell::DateTime(number) => format_float(*number),
         // These rows have no other kinds of cells.
         _ => String::new(),
     }

@@ -92,7 +92,7 @@ impl RequestedAction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ActionAnswer {
     /// The action was taken.
-    Taken(RequestedAction),
+    Accepted(RequestedAction),
     /// The text is neither of the two words. The row repeats the failure and records nothing else.
     NotUnderstood,
 }
@@ -103,7 +103,7 @@ impl ActionAnswer {
     /// Returns the text that is stored on the sheet.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Taken(action) => action.as_str(),
+            Self::Accepted(action) => action.as_str(),
             Self::NotUnderstood => Self::NOT_UNDERSTOOD,
         }
     }
@@ -113,7 +113,7 @@ impl ActionAnswer {
         if cell.trim() == Self::NOT_UNDERSTOOD {
             return Some(Self::NotUnderstood);
         }
-        RequestedAction::parse(cell).map(Self::Taken)
+        RequestedAction::parse(cell).map(Self::Accepted)
     }
 }
 
@@ -175,7 +175,7 @@ pub struct StoredFailure {
 
 /// Returns the hash of a payload, by which an edited one is recognised: the first digits of its
 /// SHA-256.
-pub fn payload_hash(cells: &[String]) -> String {
+pub fn hash_payload(cells: &[String]) -> String {
     record_hash(cells.concat().as_bytes())
 }
 
@@ -189,7 +189,7 @@ pub fn record_hash(record: &[u8]) -> String {
 /// `None` if it has neither.
 pub fn record_hash_of(payload: &[String], has_whole_record: bool) -> Option<String> {
     if has_whole_record {
-        return Some(payload_hash(payload));
+        return Some(hash_payload(payload));
     }
     let hash_text = payload.first()?.split_once(SHA256)?.1;
     let digits = hash_text.get(..2 * HASH_BYTES)?;
@@ -198,9 +198,9 @@ pub fn record_hash_of(payload: &[String], has_whole_record: bool) -> Option<Stri
 
 /// Splits a record into cells of at most 45,000 UTF-16 units. Beyond ten cells only its size and
 /// hash are kept. Returns the cells, and whether the record can be processed again from them.
-pub fn payload_cells(record: &[u8], place: &str) -> (Vec<String>, bool) {
+pub fn split_payload(record: &[u8], place: &str) -> (Vec<String>, bool) {
     let Ok(text) = std::str::from_utf8(record) else {
-        return (vec![unkept_text(record, place, "no valid UTF-8")], false);
+        return (vec![describe_unkept_record(record, place, "no valid UTF-8")], false);
     };
     let mut cells = Vec::new();
     let mut cell = String::new();
@@ -217,24 +217,24 @@ pub fn payload_cells(record: &[u8], place: &str) -> (Vec<String>, bool) {
         cells.push(cell);
     }
     if cells.len() > PAYLOAD_CELLS {
-        return (vec![unkept_text(record, place, "too large to keep here")], false);
+        return (vec![describe_unkept_record(record, place, "too large to keep here")], false);
     }
     (cells, true)
 }
 
 /// Returns a hash of step and error, equal for two failures of the same kind.
-pub fn failure_hash(step: &str, error: &str) -> Fingerprint {
+pub fn hash_failure(step: &str, error: &str) -> Fingerprint {
     Fingerprint::new(&format!("{step}\u{1f}{error}"))
 }
 
 /// Returns the text for a record that can't be kept: the reason, its size, a hash, and its origin.
-pub fn unkept_text(record: &[u8], place: &str, why: &str) -> String {
+pub fn describe_unkept_record(record: &[u8], place: &str, why: &str) -> String {
     let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(record));
     format!("{why}: {} bytes{SHA256}{hash}, from {place}", record.len())
 }
 
 /// Returns the first `ERROR_CHARS` characters, so that an error never fills a cell.
-pub fn shortened(error: &str) -> String {
+pub fn shorten_error(error: &str) -> String {
     match error.char_indices().nth(ERROR_CHARS) {
         Some((at, _)) => format!("{}…", error.get(..at).unwrap_or(error)),
         None => error.to_owned(),
@@ -251,7 +251,7 @@ mod tests {
         #[test]
         fn a_payload_is_whole_when_its_cells_are_joined(text in "(?s).{0,300}", times in 1_usize..500) {
             let record = text.repeat(times);
-            let (cells, kept) = payload_cells(record.as_bytes(), "x");
+            let (cells, kept) = split_payload(record.as_bytes(), "x");
             if kept {
                 prop_assert_eq!(cells.concat(), record);
                 prop_assert!(cells.iter().all(|cell| cell.encode_utf16().count() <= PAYLOAD_UNITS));
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_record_that_is_not_text_is_shown_by_size_and_hash() {
-        let (cells, kept) = payload_cells(b"\xff\xfe", "feed.jsonl:7 (record 7)");
+        let (cells, kept) = split_payload(b"\xff\xfe", "feed.jsonl:7 (record 7)");
         assert!(!kept && cells.len() == 1 && cells[0].contains("2 bytes") && cells[0].contains("feed.jsonl:7"));
         assert_eq!(record_hash_of(&cells, kept), Some(record_hash(b"\xff\xfe")));
         assert_eq!(record_hash_of(&["the source does not yield it any more".to_owned()], false), None);

@@ -103,17 +103,17 @@ impl Fingerprint {
     /// Computes the fingerprint of a text.
     pub fn new(text: &str) -> Self {
         let digest = Sha256::digest(text.as_bytes());
-        Self(word(&digest, 0), word(&digest, 8))
+        Self(read_word(&digest, 0), read_word(&digest, 8))
     }
 }
 
-fn word(digest: &[u8], at: usize) -> u64 {
+fn read_word(digest: &[u8], at: usize) -> u64 {
     digest.iter().skip(at).take(8).fold(0, |acc, &byte| (acc << 8) | u64::from(byte))
 }
 
 /// Returns a hash over texts including their boundaries: each is preceded by its length in bytes,
 /// as 8 bytes big-endian.
-pub fn digest_of(parts: &[&str]) -> [u8; 32] {
+pub fn hash_texts(parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
@@ -125,14 +125,14 @@ pub fn digest_of(parts: &[&str]) -> [u8; 32] {
 /// Returns the key under which an outside effect of a step may happen at most once: the same for
 /// each attempt, run and machine. Its form is frozen: a different form would let effects happen
 /// twice.
-pub fn idempotency_key(spreadsheet: &str, job: &str, step: &str, key: &Key, version: &Version) -> String {
-    idempotency_key_of(spreadsheet, job, step, key, version, None)
+pub fn make_idempotency_key(spreadsheet: &str, job: &str, step: &str, key: &Key, version: &Version) -> String {
+    make_idempotency_key_of_change(spreadsheet, job, step, key, version, None)
 }
 
-/// Like `idempotency_key`, for a change with an id: the key returns to a version that was done
+/// Like `make_idempotency_key`, for a change with an id: the key returns to a version that was done
 /// before (`ledger::processed::version_history`). Otherwise a service that accepts each idempotency
 /// key once would drop it. Its form is frozen too.
-pub fn idempotency_key_of(
+pub fn make_idempotency_key_of_change(
     spreadsheet: &str,
     job: &str,
     step: &str,
@@ -142,7 +142,7 @@ pub fn idempotency_key_of(
 ) -> String {
     let mut parts = vec![spreadsheet, job, step, key.as_str(), &version.0];
     parts.extend(change);
-    let digest = digest_of(&parts);
+    let digest = hash_texts(&parts);
     let text = BASE32_NOPAD.encode(&digest).to_lowercase();
     format!("sk1_{}", text.get(..26).unwrap_or(&text))
 }
@@ -157,9 +157,10 @@ mod tests {
     fn the_idempotency_key_is_frozen() {
         let key = Key::new("ci37868143").expect("a valid key");
         let version = Version("1517966996303".into());
-        let made = idempotency_key("1SampleSpreadsheetId", "quakes", "map", &key, &version);
+        let made = make_idempotency_key("1SampleSpreadsheetId", "quakes", "map", &key, &version);
         assert_eq!(made, "sk1_tc2lszfrz5snl3wlmvrncim32u");
-        let back = |change| idempotency_key_of("1SampleSpreadsheetId", "quakes", "map", &key, &version, change);
+        let back =
+            |change| make_idempotency_key_of_change("1SampleSpreadsheetId", "quakes", "map", &key, &version, change);
         assert_eq!(back(None), made);
         assert_eq!(back(Some("after 0000000000000002 0000000000000003")), "sk1_6m7actwqxjfxsutnqgbxnnsjos");
     }
@@ -185,8 +186,8 @@ mod tests {
             let none = Version::default();
             let joined = format!("{a}{b}");
             prop_assert_ne!(
-                idempotency_key(&a, &b, "s", &key, &none),
-                idempotency_key(&joined, "", "s", &key, &none)
+                make_idempotency_key(&a, &b, "s", &key, &none),
+                make_idempotency_key(&joined, "", "s", &key, &none)
             );
         }
     }

@@ -5,7 +5,7 @@
 //! the same key twice, so a run warns of them. In scope: finding pairs. Out of scope: which records
 //! a run reads.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use icu_normalizer::ComposingNormalizer;
 
@@ -22,6 +22,8 @@ const MAX_SHOWN_CHARS: usize = 60;
 pub struct LookalikeKeys {
     /// Keys whose visible text is another one, by the fingerprint of that text.
     unusual: HashMap<Fingerprint, UnusualKey>,
+    /// Keys whose pair is counted: each counts once, however many records have it.
+    counted: HashSet<Fingerprint>,
     pairs: u64,
     first: Option<String>,
 }
@@ -36,13 +38,17 @@ struct UnusualKey {
 impl LookalikeKeys {
     /// Adds the key of a record. A key that shows its whole text costs nothing but a look at it.
     pub fn add(&mut self, key: &Key, position: &Position) {
-        let Some(visible) = visible_text(key.as_str()) else { return };
+        let Some(visible) = find_visible_text(key.as_str()) else { return };
         let fingerprint = Fingerprint::new(&visible);
         match self.unusual.get(&fingerprint) {
-            Some(other) if other.key == *key => {}
             Some(other) => {
-                let pair = pair(key, &position.to_string(), &other.key, Some(&other.position));
-                self.count(pair);
+                let is_uncounted = other.key != *key
+                    && self.counted.len() < MAX_REMEMBERED
+                    && self.counted.insert(Fingerprint::new(key.as_str()));
+                if is_uncounted {
+                    let pair = describe_pair(key, &position.to_string(), &other.key, Some(&other.position));
+                    self.count(pair);
+                }
             }
             None if self.unusual.len() < MAX_REMEMBERED => {
                 let visible = Key::new(visible).ok();
@@ -59,7 +65,7 @@ impl LookalikeKeys {
         let mut found: Vec<String> = Vec::new();
         for UnusualKey { key, visible, position } in std::mem::take(&mut self.unusual).into_values() {
             if let Some(plain) = visible.filter(|plain| is_known(plain)) {
-                found.push(pair(&key, &position, &plain, None));
+                found.push(describe_pair(&key, &position, &plain, None));
             }
         }
         // The sentence is the same in each run, whatever the order of the map is.
@@ -85,13 +91,13 @@ impl LookalikeKeys {
 }
 
 /// Names two keys so that people can distinguish them.
-fn pair(key: &Key, position: &str, other: &Key, other_position: Option<&str>) -> String {
+fn describe_pair(key: &Key, position: &str, other: &Key, other_position: Option<&str>) -> String {
     let place = other_position.map_or_else(String::new, |place| format!(" ({place})"));
-    format!("{} ({position}) and {}{place}", quoted(key), quoted(other))
+    format!("{} ({position}) and {}{place}", quote_key(key), quote_key(other))
 }
 
 /// Quotes a key. Characters other than letters, digits and marks of ASCII are shown by their numbers.
-fn quoted(key: &Key) -> String {
+fn quote_key(key: &Key) -> String {
     let show = |c: char| match c {
         ' '..='~' => c.to_string(),
         c if c.is_alphanumeric() => c.to_string(),
@@ -101,7 +107,7 @@ fn quoted(key: &Key) -> String {
 }
 
 /// Returns what a person sees of a key; `None` if that is the key itself.
-fn visible_text(key: &str) -> Option<String> {
+fn find_visible_text(key: &str) -> Option<String> {
     if key.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') && key.trim().len() == key.len() {
         return None;
     }
@@ -163,6 +169,12 @@ mod tests {
     fn a_key_of_an_earlier_run_counts_and_all_pairs_do() {
         assert!(sentence(&["1 "], &["1"]).is_some());
         let found = sentence(&["1 ", " 1", "2 "], &["1", "2"]).expect("pairs");
+        assert!(found.contains("and 2 more;"), "{found}");
+    }
+
+    #[test]
+    fn a_key_counts_once_however_many_records_have_it() {
+        let found = sentence(&["1 ", " 1", " 1", "1\u{a0}", " 1", "1\u{a0}", "1 "], &["1"]).expect("pairs");
         assert!(found.contains("and 2 more;"), "{found}");
     }
 }

@@ -54,7 +54,7 @@ impl RepeatedRecord {
     }
 
     /// Compares a further record. Returns both positions at the first difference.
-    pub fn difference(&mut self, content: u32, place: &Position) -> Option<[String; 2]> {
+    pub fn find_difference(&mut self, content: u32, place: &Position) -> Option<[String; 2]> {
         if self.is_reported || self.content == content {
             return None;
         }
@@ -64,14 +64,14 @@ impl RepeatedRecord {
 }
 
 /// Returns a hash of a record's content, independent of the order of members.
-pub fn content_hash(body: &Value) -> u32 {
+pub fn hash_content(body: &Value) -> u32 {
     let mut hasher = DefaultHasher::new();
-    hash_into(&mut hasher, body);
+    hash_value(&mut hasher, body);
     let hash = hasher.finish();
     u32::try_from(hash >> 32).unwrap_or_default()
 }
 
-fn hash_into(hasher: &mut DefaultHasher, value: &Value) {
+fn hash_value(hasher: &mut DefaultHasher, value: &Value) {
     match value {
         Value::Null => hasher.write_u8(0),
         Value::Bool(b) => (1_u8, b).hash(hasher),
@@ -82,7 +82,7 @@ fn hash_into(hasher: &mut DefaultHasher, value: &Value) {
         Value::Array(items) => {
             (4_u8, items.len()).hash(hasher);
             for item in items {
-                hash_into(hasher, item);
+                hash_value(hasher, item);
             }
         }
         Value::Object(members) => {
@@ -90,7 +90,7 @@ fn hash_into(hasher: &mut DefaultHasher, value: &Value) {
             let sum = members.iter().fold(0_u64, |sum, (name, value)| {
                 let mut member = DefaultHasher::new();
                 name.hash(&mut member);
-                hash_into(&mut member, value);
+                hash_value(&mut member, value);
                 sum.wrapping_add(member.finish())
             });
             (5_u8, members.len(), sum).hash(hasher);
@@ -128,7 +128,7 @@ impl RepeatedKeys {
 
     /// Returns one sentence without its full stop; `None` if no key is repeated.
     pub fn sentence(&self, again: ReprocessPolicy) -> Option<String> {
-        let counts = format!("the {} record counts", which_counts(again));
+        let counts = format!("the {} record counts", name_counted_record(again));
         let shown = |one: &RepeatedKey| format!("{} ({} and {})", cut(&one.key), one.places[0], one.places[1]);
         let names: Vec<_> = self.listed.iter().take(MAX_NAMED).map(shown).collect();
         match (self.keys, self.keys.saturating_sub(names.len() as u64)) {
@@ -146,7 +146,7 @@ impl RepeatedKeys {
 }
 
 /// Returns which record of a key counts: `first`, `last` or `newest`.
-pub fn which_counts(again: ReprocessPolicy) -> &'static str {
+pub fn name_counted_record(again: ReprocessPolicy) -> &'static str {
     match again {
         ReprocessPolicy::EachVersion => "first",
         ReprocessPolicy::OnChange => "last",
@@ -185,17 +185,17 @@ impl RepeatWatch {
 
     /// Adds the next record.
     pub fn add(&mut self, key: &Key, version: &Version, place: &Position, body: &Value) {
-        let hash = version_hash(key, version);
+        let hash = hash_version(key, version);
         match self {
             Self::Hashes(hashes) => hashes.push(hash),
             Self::FirstRecords(first_records, repeats) => {
-                compare(first_records, repeats, hash, key, place, content_hash(body));
+                compare(first_records, repeats, hash, key, place, hash_content(body));
             }
         }
     }
 
     /// Ends the watch. Returns what to compare in one more pass, and what was found already.
-    pub fn end(self) -> (Option<Comparison>, RepeatedKeys) {
+    pub fn end(self) -> (Option<RepeatComparison>, RepeatedKeys) {
         match self {
             Self::FirstRecords(_, repeats) => (None, repeats),
             Self::Hashes(mut hashes) => {
@@ -204,8 +204,12 @@ impl RepeatWatch {
                 let mut last = None;
                 hashes.retain(|hash| last.replace(*hash) == Some(*hash));
                 hashes.dedup();
-                let comparison =
-                    Comparison { hashes, records, first_records: BTreeMap::new(), repeats: RepeatedKeys::default() };
+                let comparison = RepeatComparison {
+                    hashes,
+                    records,
+                    first_records: BTreeMap::new(),
+                    repeats: RepeatedKeys::default(),
+                };
                 ((!comparison.hashes.is_empty()).then_some(comparison), RepeatedKeys::default())
             }
         }
@@ -214,7 +218,7 @@ impl RepeatWatch {
 
 /// A second pass that compares the records of repeated keys.
 #[derive(Debug)]
-pub struct Comparison {
+pub struct RepeatComparison {
     /// The 64-bit hashes of the repeated keys, sorted.
     hashes: Vec<u64>,
     /// Number of records in the first pass that are left.
@@ -223,14 +227,14 @@ pub struct Comparison {
     repeats: RepeatedKeys,
 }
 
-impl Comparison {
+impl RepeatComparison {
     /// Compares the next record; returns false once all records of the first pass were seen.
     pub fn add(&mut self, key: &Key, version: &Version, place: &Position, body: &Value) -> bool {
         let Some(left) = self.records.checked_sub(1) else { return false };
         self.records = left;
-        let hash = version_hash(key, version);
+        let hash = hash_version(key, version);
         if self.hashes.binary_search(&hash).is_ok() {
-            compare(&mut self.first_records, &mut self.repeats, hash, key, place, content_hash(body));
+            compare(&mut self.first_records, &mut self.repeats, hash, key, place, hash_content(body));
         }
         true
     }
@@ -250,11 +254,11 @@ fn compare(
     content: u32,
 ) {
     let first = first_records.entry(hash).or_insert_with(|| RepeatedRecord::new(content, place));
-    repeats.add(key, first.difference(content, place));
+    repeats.add(key, first.find_difference(content, place));
 }
 
 /// Returns 64 bits that identify a version of a key. A collision only makes a report wrong.
-fn version_hash(key: &Key, version: &Version) -> u64 {
+fn hash_version(key: &Key, version: &Version) -> u64 {
     let of_version = if version.0.is_empty() { 0 } else { version.hash().rotate_left(32) };
     key.fingerprint().0 ^ of_version
 }
@@ -309,7 +313,7 @@ mod tests {
 
     #[test]
     fn the_order_of_members_makes_no_other_content() {
-        let hash = |value: &Value| content_hash(value);
+        let hash = |value: &Value| hash_content(value);
         assert_eq!(hash(&json!({"a": 1, "b": [2, {}]})), hash(&json!({"b": [2, {}], "a": 1})));
         for other in [json!({"a": 1, "b": [{}, 2]}), json!({"a": 2, "b": [2, {}]}), json!({"a": "1", "b": [2, {}]})] {
             assert_ne!(hash(&json!({"a": 1, "b": [2, {}]})), hash(&other));

@@ -128,7 +128,7 @@ pub enum RecordUse {
     /// It is the one that counts.
     Counts,
     /// Another record of its key counts.
-    Passed,
+    Superseded,
     /// Its version can't be ordered against those of the key's other records, which are of this
     /// kind.
     Unordered(RankKind),
@@ -172,11 +172,15 @@ impl RecordSelector {
             return RecordUse::Unordered(kind);
         }
         match &mut repeated.first {
-            Some(first) => self.repeats.add(key, first.difference(content(), place)),
+            Some(first) => self.repeats.add(key, first.find_difference(content(), place)),
             none => *none = Some(RepeatedRecord::new(content(), place)),
         }
         repeated.seen = repeated.seen.saturating_add(1);
-        if repeated.seen == repeated.counting_index.saturating_add(1) { RecordUse::Counts } else { RecordUse::Passed }
+        if repeated.seen == repeated.counting_index.saturating_add(1) {
+            RecordUse::Counts
+        } else {
+            RecordUse::Superseded
+        }
     }
 
     /// Returns the keys so far that came more than once with different content.
@@ -214,7 +218,7 @@ mod tests {
                 return sieve.decide(&key, &version, &place, || 0);
             }
             sieve.add_unordered(&key);
-            RecordUse::Passed
+            RecordUse::Superseded
         });
         let judged = judged.collect();
         assert!(!sieve.matches_survey(), "a record is still to come");
@@ -247,7 +251,7 @@ mod tests {
         let moment = "2026-11-26T09:00:00Z";
         let records = [("a", "5"), ("a", moment), ("a", "6"), ("a", "4")];
         let unordered = RecordUse::Unordered(RankKind::Number);
-        let expected = [RecordUse::Passed, unordered, RecordUse::Counts, RecordUse::Passed];
+        let expected = [RecordUse::Superseded, unordered, RecordUse::Counts, RecordUse::Superseded];
         assert_eq!(sifted_after(ReprocessPolicy::OnNewer, 0, &records), expected);
         let done = ReprocessPolicy::OnNewer.version_hash(&Version(moment.into()));
         let [number, counts] = [RecordUse::Unordered(RankKind::Timestamp), RecordUse::Counts];

@@ -5,7 +5,7 @@
 //! store).
 
 use crate::items::key::Version;
-use crate::values::version_order::rank;
+use crate::values::version_order::rank_version;
 
 /// The delivery guarantee of outside effects for one version of a key, if a run dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,13 +65,13 @@ impl ReprocessPolicy {
     pub fn version_hash(self, version: &Version) -> u64 {
         match self {
             Self::EachVersion | Self::OnChange => version.hash(),
-            Self::OnNewer => rank(&version.0).unwrap_or(0),
+            Self::OnNewer => rank_version(&version.0).unwrap_or(0),
         }
     }
 
     /// True if the policy can use the version: `OnNewer` needs a number or a timestamp.
     pub fn accepts(self, version: &Version) -> bool {
-        self != Self::OnNewer || rank(&version.0).is_some()
+        self != Self::OnNewer || rank_version(&version.0).is_some()
     }
 }
 

@@ -118,14 +118,14 @@ impl Lease {
 
     /// Returns the same term, extended by `ttl_ms`.
     #[must_use]
-    pub fn renewed(&self, now: Timestamp, ttl_ms: u64) -> Self {
+    pub fn renew(&self, now: Timestamp, ttl_ms: u64) -> Self {
         let longest = now.add_ms(MAX_TTL_MS);
         Self { until: self.until.min(longest).max(now.add_ms(ttl_ms)), ..self.clone() }
     }
 
     /// Returns the same term without a holder; the fence stays.
     #[must_use]
-    pub fn released(&self, now: Timestamp) -> Self {
+    pub fn release(&self, now: Timestamp) -> Self {
         Self { holder: None, until: now, ..self.clone() }
     }
 }
@@ -210,12 +210,12 @@ mod tests {
         let now = Timestamp(1_790_000_000_000);
         assert_eq!(lease.status(never, now), LeaseStatus::Abandoned(holder("a")));
         assert_eq!(lease.next_term(holder("b"), now, 300_000).until, now.add_ms(300_000));
-        assert_eq!(lease.renewed(now, 300_000).until, now.add_ms(MAX_TTL_MS));
+        assert_eq!(lease.renew(now, 300_000).until, now.add_ms(MAX_TTL_MS));
     }
 
     #[test]
     fn a_released_lease_keeps_its_fence() {
-        let lease = Lease::default().next_term(holder("a"), Timestamp(0), 300).released(Timestamp(5));
+        let lease = Lease::default().next_term(holder("a"), Timestamp(0), 300).release(Timestamp(5));
         assert_eq!((lease.fence, lease.status(never, Timestamp(6))), (Fence(1), LeaseStatus::Free));
     }
 
@@ -227,8 +227,8 @@ mod tests {
                 let now = Timestamp(i64::try_from(n).expect("small") * 10);
                 let after = match kind {
                     0 => lease.next_term(holder("a"), now, 300),
-                    1 => lease.renewed(now, 300),
-                    _ => lease.released(now),
+                    1 => lease.renew(now, 300),
+                    _ => lease.release(now),
                 };
                 prop_assert!(after.fence >= lease.fence);
                 lease = after;

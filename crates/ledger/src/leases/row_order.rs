@@ -107,11 +107,11 @@ impl CommitSequence {
 
     /// Adds the next row by its run and order.
     pub fn push_row(&mut self, run: &str, order: Option<RowOrder>) {
-        let entry = order.map_or_else(|| u64::from(self.number_of(run)), pack_order);
+        let entry = order.map_or_else(|| u64::from(self.number_run(run)), pack_order);
         self.rows.push(entry);
     }
 
-    fn number_of(&mut self, run: &str) -> u32 {
+    fn number_run(&mut self, run: &str) -> u32 {
         let next = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
         match self.runs.get(run) {
             Some(number) => *number,
@@ -123,7 +123,7 @@ impl CommitSequence {
     pub fn append(&mut self, below: Self) {
         let mut names: Vec<(String, u32)> = below.runs.into_iter().collect();
         names.sort_unstable_by_key(|(_, number)| *number);
-        let numbers: Vec<u32> = names.iter().map(|(run, _)| self.number_of(run)).collect();
+        let numbers: Vec<u32> = names.iter().map(|(run, _)| self.number_run(run)).collect();
         let moved = |entry: u64| match usize::try_from(entry).ok().and_then(|at| numbers.get(at)) {
             Some(number) if entry & ORDERED == 0 => u64::from(*number),
             _ => entry,
@@ -156,7 +156,7 @@ impl CommitSequence {
     /// other runs the position decides, unless the tab was evidently sorted: rows are only ever
     /// appended. In that case the run's id decides, which contains its start time. Such runs come
     /// before all others, because users delete the oldest rows of Runs.
-    pub fn ranks(self, known: &FirstCommits) -> Vec<u64> {
+    pub fn rank_rows(self, known: &FirstCommits) -> Vec<u64> {
         let mut names = vec![""; self.runs.len()];
         for (run, number) in &self.runs {
             if let Some(name) = names.get_mut(*number as usize) {
@@ -239,7 +239,7 @@ mod tests {
     /// Returns the cells in the order of their ranks.
     fn ordered<'c>(cells: &[&'c str], known: &[(&str, u64)]) -> Vec<&'c str> {
         let known = known.iter().map(|(run, commit)| ((*run).to_owned(), *commit)).collect();
-        let mut ranked: Vec<_> = sequence(cells).ranks(&known).into_iter().zip(cells.iter().copied()).collect();
+        let mut ranked: Vec<_> = sequence(cells).rank_rows(&known).into_iter().zip(cells.iter().copied()).collect();
         ranked.sort_by_key(|(rank, _)| *rank);
         ranked.into_iter().map(|(_, cell)| cell).collect()
     }
@@ -311,7 +311,7 @@ mod tests {
             let mut joined = sequence(above);
             joined.append(sequence(below));
             let known = FirstCommits::from([("b".to_owned(), 4), ("d".to_owned(), 2)]);
-            prop_assert_eq!(joined.ranks(&known), sequence(&cells).ranks(&known));
+            prop_assert_eq!(joined.rank_rows(&known), sequence(&cells).rank_rows(&known));
         }
 
         #[test]

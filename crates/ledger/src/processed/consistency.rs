@@ -24,7 +24,7 @@ impl RowDigest {
 
 /// A row of a tab, ordered by key, then by hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Row {
+struct TabRow {
     first: u64,
     second: u32,
     /// The hash of its version, or of its cells.
@@ -36,7 +36,7 @@ struct Row {
 /// 64 bits in two halves, so that a row has no padding.
 type MarkBits = (u32, u32);
 
-impl Row {
+impl TabRow {
     fn new(key: RowDigest, hash: u64, row: u32) -> Self {
         let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
         Self { first: key.0, second: key.1, hash: (half(hash >> 32), half(hash)), number: row }
@@ -54,9 +54,9 @@ impl Row {
 /// Both tabs as they are scanned: 24 bytes a row.
 #[derive(Debug, Default)]
 pub struct ConsistencyCheck {
-    done: Vec<Row>,
-    forgotten: Vec<Row>,
-    data: Vec<Row>,
+    done: Vec<TabRow>,
+    forgotten: Vec<TabRow>,
+    data: Vec<TabRow>,
     keyless: u64,
 }
 
@@ -89,27 +89,27 @@ impl Inconsistencies {
 
 impl ConsistencyCheck {
     /// Adds a row of Processed with the state done.
-    pub fn done(&mut self, key: RowDigest, version: u64, row: u32) {
-        self.done.push(Row::new(key, version, row));
+    pub fn add_done(&mut self, key: RowDigest, version: u64, row: u32) {
+        self.done.push(TabRow::new(key, version, row));
     }
 
     /// Adds a done row of a predecessor spreadsheet, which holds its data rows.
-    pub fn earlier(&mut self, key: RowDigest, version: u64) {
-        self.done.push(Row::new(key, version, 0));
+    pub fn add_earlier(&mut self, key: RowDigest, version: u64) {
+        self.done.push(TabRow::new(key, version, 0));
     }
 
     /// Adds a row of Processed that revokes another.
-    pub fn forgotten(&mut self, key: RowDigest, version: u64) {
-        self.forgotten.push(Row::new(key, version, 0));
+    pub fn add_revocation(&mut self, key: RowDigest, version: u64) {
+        self.forgotten.push(TabRow::new(key, version, 0));
     }
 
     /// Adds a data row; `cells` is a hash of the job's own cells in it.
-    pub fn data(&mut self, key: RowDigest, cells: u64, row: u32) {
-        self.data.push(Row::new(key, cells, row));
+    pub fn add_data(&mut self, key: RowDigest, cells: u64, row: u32) {
+        self.data.push(TabRow::new(key, cells, row));
     }
 
     /// Adds a data row without a key.
-    pub fn keyless(&mut self) {
+    pub fn add_keyless(&mut self) {
         self.keyless += 1;
     }
 
@@ -121,11 +121,11 @@ impl ConsistencyCheck {
         self.done.sort_unstable();
         self.take_back();
         self.data.sort_unstable();
-        let rows = |run: &[Row]| run.iter().map(|row| row.number).collect();
+        let rows = |run: &[TabRow]| run.iter().map(|row| row.number).collect();
         for versions in self.done.chunk_by(|a, b| a.key() == b.key()) {
             let Some(first) = versions.first() else { continue };
             found.keys += 1;
-            if of_key(&self.data, first.key()).is_empty() {
+            if rows_of_key(&self.data, first.key()).is_empty() {
                 found.missing.push((first.key(), first.number));
             }
             let same = versions.chunk_by(|a, b| a.hash == b.hash).filter(|same| same.len() > 1 && !repeats);
@@ -134,7 +134,7 @@ impl ConsistencyCheck {
         for of in self.data.chunk_by(|a, b| a.key() == b.key()) {
             let Some(first) = of.first() else { continue };
             let key = first.key();
-            let versions = of_key(&self.done, key).len();
+            let versions = rows_of_key(&self.done, key).len();
             if versions == 0 {
                 found.strange.push((key, first.number));
                 continue;
@@ -145,7 +145,7 @@ impl ConsistencyCheck {
                 WriteMode::Append => {
                     // A version that was revoked and done again, as by a reprocess, still has its
                     // earlier rows.
-                    let times = versions + of_key(&self.forgotten, key).len();
+                    let times = versions + rows_of_key(&self.forgotten, key).len();
                     let equal = of.chunk_by(|a, b| a.hash == b.hash).filter(|equal| equal.len() > times);
                     found.doubled.extend(equal.map(|equal| (key, rows(equal))));
                 }
@@ -180,7 +180,7 @@ impl ConsistencyCheck {
 }
 
 /// Returns the rows of a key from sorted rows.
-fn of_key(rows: &[Row], key: RowDigest) -> &[Row] {
+fn rows_of_key(rows: &[TabRow], key: RowDigest) -> &[TabRow] {
     let from = rows.partition_point(|row| row.key() < key);
     let to = rows.partition_point(|row| row.key() <= key);
     rows.get(from..to).unwrap_or_default()
@@ -196,15 +196,15 @@ mod tests {
 
     #[test]
     fn a_row_takes_24_bytes() {
-        assert_eq!(size_of::<Row>(), 24);
+        assert_eq!(size_of::<TabRow>(), 24);
     }
 
     #[test]
     fn rows_that_a_forced_run_left_are_not_doubled() {
         let tabs = |data: &[(&str, u64)]| {
             let mut tabs = audit(&[("a", 1), ("a", 1), ("b", 1)], data);
-            tabs.forgotten(print("a"), 1);
-            tabs.forgotten(print("b"), 9);
+            tabs.add_revocation(print("a"), 1);
+            tabs.add_revocation(print("b"), 9);
             tabs.finish(WriteMode::Append, false)
         };
         assert!(tabs(&[("a", 5), ("a", 5), ("b", 5)]).is_clean());
@@ -216,10 +216,10 @@ mod tests {
     fn audit(done: &[(&str, u64)], data: &[(&str, u64)]) -> ConsistencyCheck {
         let mut audit = ConsistencyCheck::default();
         for (row, (key, version)) in (2..).zip(done) {
-            audit.done(print(key), *version, row);
+            audit.add_done(print(key), *version, row);
         }
         for (row, (key, cells)) in (2..).zip(data) {
-            audit.data(print(key), *cells, row);
+            audit.add_data(print(key), *cells, row);
         }
         audit
     }
@@ -227,9 +227,9 @@ mod tests {
     #[test]
     fn an_item_done_here_and_in_an_earlier_sheet_is_no_finding() {
         let mut tabs = audit(&[("a", 1)], &[("a", 5)]);
-        tabs.earlier(print("a"), 1);
-        tabs.earlier(print("b"), 1);
-        tabs.forgotten(print("a"), 1);
+        tabs.add_earlier(print("a"), 1);
+        tabs.add_earlier(print("b"), 1);
+        tabs.add_revocation(print("a"), 1);
         let found = tabs.finish(WriteMode::Append, false);
         assert!(found.is_clean() && found.keys == 1, "{found:?}");
     }
@@ -265,7 +265,7 @@ mod tests {
             audit(&[("a", 1), ("a", 1)], &[("a", 5)]).finish(WriteMode::Append, false).twice,
             [(print("a"), vec![2, 3])]
         );
-        tabs.forgotten(print("a"), 1);
+        tabs.add_revocation(print("a"), 1);
         let found = tabs.finish(WriteMode::Upsert, false);
         assert!(found.twice.is_empty() && found.keys == 1);
     }

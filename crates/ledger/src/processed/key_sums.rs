@@ -60,11 +60,11 @@ impl KeySums {
     /// Adds one row of this key.
     pub fn add(&mut self, key: Fingerprint) {
         self.count += 1;
-        let x = number(key);
+        let x = map_to_field(key);
         let mut power = 1;
         for sum in &mut self.sums {
-            power = times(power, x);
-            *sum = plus(*sum, power);
+            power = multiply_in_field(power, x);
+            *sum = add_in_field(*sum, power);
         }
     }
 
@@ -73,8 +73,8 @@ impl KeySums {
         self.count = self.count.wrapping_sub(1);
         let mut power = 1;
         for sum in &mut self.sums {
-            power = times(power, number(Fingerprint(key, 0)));
-            *sum = minus(*sum, power);
+            power = multiply_in_field(power, map_to_field(Fingerprint(key, 0)));
+            *sum = subtract_in_field(*sum, power);
         }
     }
 
@@ -82,13 +82,13 @@ impl KeySums {
     pub fn add_all(&mut self, other: &Self) {
         self.count += other.count;
         for (sum, more) in self.sums.iter_mut().zip(other.sums) {
-            *sum = plus(*sum, more);
+            *sum = add_in_field(*sum, more);
         }
     }
 
     /// Subtracts one row of each of these keys.
     #[must_use]
-    pub fn without(mut self, keys: impl IntoIterator<Item = u64>) -> Self {
+    pub fn subtract_all(mut self, keys: impl IntoIterator<Item = u64>) -> Self {
         keys.into_iter().for_each(|key| self.subtract(key));
         self
     }
@@ -112,14 +112,14 @@ impl KeySums {
 
     /// Returns the keys with more or fewer rows in `found` than in these sums; `None` if they are
     /// too many to identify.
-    pub fn differing(&self, found: &Self) -> Option<DifferingSums> {
+    pub fn find_differing(&self, found: &Self) -> Option<DifferingSums> {
         let removed = self.count.checked_sub(found.count);
-        let count =
-            removed.map_or_else(|| minus(0, found.count.abs_diff(self.count) % PRIME), |removed| removed % PRIME);
-        let sums = self.sums.iter().zip(found.sums).map(|(expected, found)| minus(*expected, found));
+        let count = removed
+            .map_or_else(|| subtract_in_field(0, found.count.abs_diff(self.count) % PRIME), |removed| removed % PRIME);
+        let sums = self.sums.iter().zip(found.sums).map(|(expected, found)| subtract_in_field(*expected, found));
         let differences: Vec<u64> = std::iter::once(count).chain(sums).collect();
         let only_added = || {
-            let turned: Vec<u64> = differences.iter().map(|difference| minus(0, *difference)).collect();
+            let turned: Vec<u64> = differences.iter().map(|difference| subtract_in_field(0, *difference)).collect();
             let added = found.count.checked_sub(self.count)?;
             find_one_sided(&turned, added).map(|roots| DifferingSums { roots, rows: KeySumRows::Gained })
         };
@@ -132,14 +132,14 @@ impl KeySums {
 impl DifferingSums {
     /// True if `found` had fewer rows of this key than the sums.
     pub fn has_lost(&self, key: Fingerprint) -> bool {
-        let x = number(key);
-        let is_root = self.roots.len() > 1 && value_at(self.roots.iter(), x) == 0;
+        let x = map_to_field(key);
+        let is_root = self.roots.len() > 1 && evaluate_polynomial(self.roots.iter(), x) == 0;
         is_root
             && match &self.rows {
                 KeySumRows::Lost => true,
                 KeySumRows::Gained => false,
                 // Numbers of rows are small; a negative one is just below the prime.
-                KeySumRows::Either(numerator) => rows_of(x, &self.roots, numerator) <= PRIME / 2,
+                KeySumRows::Either(numerator) => count_differing_rows(x, &self.roots, numerator) <= PRIME / 2,
             }
     }
 }
@@ -147,47 +147,51 @@ impl DifferingSums {
 /// Returns by how many rows the key with root `x` differs (Forney). The differences are the power
 /// series of a sum of m / (1 - x·z), one term per key, which is one fraction. Its denominator has
 /// the coefficients `roots`, the lowest power first, and m is the residue at z = 1 / x.
-fn rows_of(x: u64, roots: &[u64], numerator: &[u64]) -> u64 {
-    let z = modular_inverse(x);
-    let slopes: Vec<u64> = (0_u64..).zip(roots).skip(1).map(|(power, factor)| times(power, *factor)).collect();
-    let slope = value_at(slopes.iter().rev(), z);
-    minus(0, times(x, times(value_at(numerator.iter().rev(), z), modular_inverse(slope))))
+fn count_differing_rows(x: u64, roots: &[u64], numerator: &[u64]) -> u64 {
+    let z = invert_in_field(x);
+    let slopes: Vec<u64> =
+        (0_u64..).zip(roots).skip(1).map(|(power, factor)| multiply_in_field(power, *factor)).collect();
+    let slope = evaluate_polynomial(slopes.iter().rev(), z);
+    subtract_in_field(
+        0,
+        multiply_in_field(x, multiply_in_field(evaluate_polynomial(numerator.iter().rev(), z), invert_in_field(slope))),
+    )
 }
 
 /// Evaluates a polynomial, given the highest power first.
-fn value_at<'f>(factors: impl Iterator<Item = &'f u64>, x: u64) -> u64 {
-    factors.fold(0, |value, factor| plus(times(value, x), *factor))
+fn evaluate_polynomial<'f>(factors: impl Iterator<Item = &'f u64>, x: u64) -> u64 {
+    factors.fold(0, |value, factor| add_in_field(multiply_in_field(value, x), *factor))
 }
 
 /// Returns the key as a number of the field, never 0.
-fn number(key: Fingerprint) -> u64 {
+fn map_to_field(key: Fingerprint) -> u64 {
     key.0 % (PRIME - 1) + 1
 }
 
-fn plus(a: u64, b: u64) -> u64 {
+fn add_in_field(a: u64, b: u64) -> u64 {
     let sum = a + b;
     if sum >= PRIME { sum - PRIME } else { sum }
 }
 
-fn minus(a: u64, b: u64) -> u64 {
-    plus(a, PRIME - b)
+fn subtract_in_field(a: u64, b: u64) -> u64 {
+    add_in_field(a, PRIME - b)
 }
 
-fn times(a: u64, b: u64) -> u64 {
+fn multiply_in_field(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     let low = u64::try_from(product & u128::from(PRIME)).unwrap_or_default();
     let high = u64::try_from(product >> 61).unwrap_or_default();
-    plus(low, high)
+    add_in_field(low, high)
 }
 
-fn modular_inverse(a: u64) -> u64 {
+fn invert_in_field(a: u64) -> u64 {
     // Fermat: the power of PRIME - 2.
     let (mut power, mut base, mut left) = (1, a, PRIME - 2);
     while left > 0 {
         if left & 1 == 1 {
-            power = times(power, base);
+            power = multiply_in_field(power, base);
         }
-        base = times(base, base);
+        base = multiply_in_field(base, base);
         left >>= 1;
     }
     power
@@ -200,16 +204,17 @@ fn find_few(sequence: &[u64]) -> Option<DifferingSums> {
     let (mut now, mut before) = (vec![1_u64], vec![1_u64]);
     let (mut length, mut since, mut last) = (0, 1, 1_u64);
     for n in 0..sequence.len() {
-        let wrong = (0..=length).fold(0, |sum, i| plus(sum, times(at(&now, i), at(sequence, n - i))));
+        let wrong =
+            (0..=length).fold(0, |sum, i| add_in_field(sum, multiply_in_field(at(&now, i), at(sequence, n - i))));
         if wrong == 0 {
             since += 1;
             continue;
         }
-        let factor = times(wrong, modular_inverse(last));
+        let factor = multiply_in_field(wrong, invert_in_field(last));
         let kept = now.clone();
         now.resize(now.len().max(before.len() + since), 0);
         for (place, value) in now.iter_mut().skip(since).zip(&before) {
-            *place = minus(*place, times(factor, *value));
+            *place = subtract_in_field(*place, multiply_in_field(factor, *value));
         }
         if 2 * length <= n {
             (length, before, last, since) = (n + 1 - length, kept, wrong, 1);
@@ -218,7 +223,8 @@ fn find_few(sequence: &[u64]) -> Option<DifferingSums> {
         }
     }
     now.resize(length + 1, 0);
-    let term = |n: usize| (0..=n).fold(0, |sum, i| plus(sum, times(at(&now, i), at(sequence, n - i))));
+    let term =
+        |n: usize| (0..=n).fold(0, |sum, i| add_in_field(sum, multiply_in_field(at(&now, i), at(sequence, n - i))));
     let rows = KeySumRows::Either((0..length).map(term).collect());
     (2 * length < sequence.len()).then_some(DifferingSums { roots: now, rows })
 }
@@ -233,12 +239,15 @@ fn find_one_sided(differences: &[u64], removed: u64) -> Option<Vec<u64>> {
     for n in 1..=removed {
         let total = (1..=n).fold(0, |total, i| {
             let factor = signed.get(n - i).copied().unwrap_or(0);
-            minus(total, times(factor, sum(i)))
+            subtract_in_field(total, multiply_in_field(factor, sum(i)))
         });
-        signed.push(times(total, modular_inverse(n as u64)));
+        signed.push(multiply_in_field(total, invert_in_field(n as u64)));
     }
     let agrees = (removed + 1..=SUMS).all(|n| {
-        let total = signed.iter().enumerate().fold(0, |total, (i, factor)| plus(total, times(*factor, sum(n - i))));
+        let total = signed
+            .iter()
+            .enumerate()
+            .fold(0, |total, (i, factor)| add_in_field(total, multiply_in_field(*factor, sum(n - i))));
         total == 0
     });
     agrees.then_some(signed)
@@ -261,7 +270,7 @@ mod tests {
     }
 
     fn found(expected: &KeySums, there: &KeySums) -> Option<Vec<usize>> {
-        let differing = expected.differing(there)?;
+        let differing = expected.find_differing(there)?;
         Some((0..300).filter(|n| differing.has_lost(key(*n))).collect())
     }
 
@@ -299,7 +308,7 @@ mod tests {
         // All rows of 100 keys, one of two rows of another key, and a key that never had a row.
         let there = sums((0..100).chain(0..100).filter(|n| *n != 7).chain([7]));
         assert_eq!(found(&expected, &there), None);
-        let less = expected.without((100..200).chain([250]).map(|n| key(n).0));
+        let less = expected.subtract_all((100..200).chain([250]).map(|n| key(n).0));
         assert_eq!(found(&less, &there), Some(vec![7]));
     }
 

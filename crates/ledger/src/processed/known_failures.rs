@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use crate::items::failure::{FailureState, RequestedAction};
 use crate::items::key::Fingerprint;
 use crate::processed::prior_failure::PriorFailure;
-use crate::processed::suppressed_failures::{SuppressedFailureCounts, key_prefix};
+use crate::processed::suppressed_failures::{SuppressedFailureCounts, take_key_prefix};
 use sheetkeep_base::time::Timestamp;
 
 /// At most one failure for each key.
@@ -35,7 +35,7 @@ impl KnownFailures {
 
     /// Sets the stored counts of unchanged failures, except those of keys without a failure.
     pub(super) fn set_suppressed_counts(&mut self, mut counts: SuppressedFailureCounts) {
-        let known: HashSet<u64> = self.failures.keys().map(|key| key_prefix(*key)).collect();
+        let known: HashSet<u64> = self.failures.keys().map(|key| take_key_prefix(*key)).collect();
         counts.retain(|prefix| known.contains(&prefix));
         self.suppressed = counts;
     }
@@ -135,7 +135,7 @@ impl KnownFailures {
     }
 
     /// Returns all failures in the order of their rows.
-    pub(super) fn in_row_order(&self) -> Vec<(Fingerprint, PriorFailure)> {
+    pub(super) fn sort_by_row(&self) -> Vec<(Fingerprint, PriorFailure)> {
         let mut all: Vec<_> = self.failures.iter().map(|(key, prior)| (*key, *prior)).collect();
         all.sort_unstable_by_key(|(_, prior)| prior.row);
         all

@@ -42,7 +42,7 @@ impl PriorFailure {
 
     /// The answer that the next row of this failure gives.
     pub fn answer(&self) -> Option<ActionAnswer> {
-        self.requested.map(ActionAnswer::Taken)
+        self.requested.map(ActionAnswer::Accepted)
     }
 
     /// True if a row has to answer a text that is not an action. An action that the user requested

@@ -9,15 +9,15 @@ mod failures;
 
 use std::collections::HashMap;
 
-use crate::items::key::{Fingerprint, Key, Version, digest_of};
+use crate::items::key::{Fingerprint, Key, Version, hash_texts};
 use crate::items::write_mode::ReprocessPolicy;
 use crate::processed::key_lifecycle::{KeyEvent, KeyState};
 use crate::processed::known_failures::KnownFailures;
 use crate::processed::prior_failure::PriorFailure;
 use crate::processed::processed_set::ProcessedSet;
 use crate::processed::redo_keys::RedoKeys;
-use crate::processed::row_gaps::Gaps;
-use crate::processed::run_versions::{Latest, RunVersions};
+use crate::processed::row_gaps::GapKeys;
+use crate::processed::run_versions::{LatestVersion, RunVersions};
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::processed::version_history::VersionUse;
 use crate::runs::held_changes::ChangeHash;
@@ -80,7 +80,7 @@ impl ProcessedIndex {
 
     /// Limits the keys that have lost rows to these.
     #[must_use]
-    pub fn with_gaps(mut self, gaps: Gaps) -> Self {
+    pub fn with_gaps(mut self, gaps: GapKeys) -> Self {
         self.done.limit_gaps(gaps);
         self
     }
@@ -166,7 +166,7 @@ impl ProcessedIndex {
 
     /// Marks one more version as settled by the same item: that of the record that the user
     /// corrected. Both count.
-    pub fn on_done_beside(&mut self, key: &Key, version: &Version, own: (&Key, &Version)) {
+    pub fn on_other_version_done(&mut self, key: &Key, version: &Version, own: (&Key, &Version)) {
         let before = self.of_run.latest(key.fingerprint()).copied().filter(|_| own.0 == key);
         self.on_done(key, version);
         if let (Some(before), Some(latest)) = (before, self.of_run.latest_mut(key.fingerprint())) {
@@ -190,7 +190,7 @@ impl ProcessedIndex {
     /// time.
     pub fn change_id(&self, key: &Key, version: &Version) -> Option<String> {
         let (fingerprint, to) = (key.fingerprint(), self.policy().version_hash(version));
-        if let Some(commit) = self.redo.noticed_after(fingerprint) {
+        if let Some(commit) = self.redo.commit_of_loss(fingerprint) {
             // The row that it follows is gone.
             return Some(format!("again after commit {commit}"));
         }
@@ -250,8 +250,8 @@ impl ProcessedIndex {
         if let Some(prior) = self.failures.get(fingerprint) {
             parts.push(format!("{} {} {}", prior.state.as_str(), prior.version, prior.last_seen));
         }
-        parts.extend(self.redo.noticed_after(fingerprint).map(|commit| format!("again after {commit}")));
-        let digest = digest_of(&parts.iter().map(String::as_str).collect::<Vec<_>>());
+        parts.extend(self.redo.commit_of_loss(fingerprint).map(|commit| format!("again after {commit}")));
+        let digest = hash_texts(&parts.iter().map(String::as_str).collect::<Vec<_>>());
         data_encoding::HEXLOWER.encode(digest.get(..8).unwrap_or(&digest))
     }
 
@@ -272,7 +272,7 @@ impl ProcessedIndex {
     /// are left. If versions are ordered, one older than those rows is not.
     fn is_to_redo(&self, fingerprint: Fingerprint, hash: u64) -> bool {
         let is_older = self.policy() == ReprocessPolicy::OnNewer && hash < self.newest_version(fingerprint);
-        self.redo.noticed_after(fingerprint).is_some() && !is_older
+        self.redo.commit_of_loss(fingerprint).is_some() && !is_older
     }
 
     /// Returns the hash of the version that was done last, or of the newest one if versions are
@@ -280,7 +280,7 @@ impl ProcessedIndex {
     pub fn newest_version(&self, fingerprint: Fingerprint) -> u64 {
         self.of_run
             .latest(fingerprint)
-            .map(Latest::newest)
+            .map(LatestVersion::newest)
             .or_else(|| self.done.versions(fingerprint).last())
             .unwrap_or(0)
     }
@@ -298,7 +298,7 @@ impl ProcessedIndex {
     /// True if a new version of the key rewrites a row that no person has asked to be made again.
     pub fn rewrites_row(&self, key: &Key) -> bool {
         let fingerprint = key.fingerprint();
-        self.has_fingerprint(fingerprint) && self.redo.noticed_after(fingerprint).is_none()
+        self.has_fingerprint(fingerprint) && self.redo.commit_of_loss(fingerprint).is_none()
     }
 
     /// True if `admit` would let this version be processed, unless it was admitted in this run.
@@ -319,7 +319,7 @@ impl ProcessedIndex {
     /// new, the version is done, or it failed and rests.
     pub fn change_to(&self, key: &Key, version: &Version) -> Option<ChangeHash> {
         let is_change = self.rewrites_row(key) && self.would_admit(key, version);
-        is_change.then(|| self.hash_of(key, version))
+        is_change.then(|| self.hash_change(key, version))
     }
 
     /// The same for a record, which `admit_record` admits.
@@ -330,11 +330,11 @@ impl ProcessedIndex {
         record: impl FnOnce() -> String,
     ) -> Option<ChangeHash> {
         let is_change = self.rewrites_row(key) && self.would_admit_record(key, version, record);
-        is_change.then(|| self.hash_of(key, version))
+        is_change.then(|| self.hash_change(key, version))
     }
 
     /// Returns the hash of an item: a change of a row, or a new key.
-    pub fn hash_of(&self, key: &Key, version: &Version) -> ChangeHash {
+    pub fn hash_change(&self, key: &Key, version: &Version) -> ChangeHash {
         ChangeHash::new(key.fingerprint(), self.policy().version_hash(version))
     }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::items::key::Fingerprint;
 use crate::items::write_mode::ReprocessPolicy;
-use crate::processed::row_gaps::Gaps;
+use crate::processed::row_gaps::GapKeys;
 use crate::processed::version_history::{VersionHistory, VersionUse};
 
 /// The texts of the done versions of each key, in the order in which they were read.
@@ -60,12 +60,12 @@ impl ProcessedSet {
         mut rows: Vec<(Fingerprint, u64)>,
         changes: Vec<VersionUse>,
         revoked: Vec<(Fingerprint, u64)>,
-        gaps: Gaps,
+        gaps: GapKeys,
     ) -> Self {
         if again != ReprocessPolicy::OnChange {
             return Self::with_revoked(again, rows, revoked);
         }
-        let keys = sorted_keys(&revoked);
+        let keys = sort_keys(&revoked);
         let mut owed = PendingRevocations::new(revoked);
         let mut history = VersionHistory::new(gaps);
         let mut is_counting = vec![false; rows.len()];
@@ -79,7 +79,7 @@ impl ProcessedSet {
                     Some((at, *key, *hash, *change))
                 }));
                 history.add_key(of_key.iter().map(|(_, key, hash, change)| (*key, *hash, *change)));
-                of_key.retain(|(_, key, hash, _)| !owed.takes((*key, *hash)));
+                of_key.retain(|(_, key, hash, _)| !owed.is_revoked_by_next((*key, *hash)));
                 let Some(last) = of_key.last() else { return };
                 let with_it = of_key.iter().rev().take_while(|row| row.3.is_same_change(last.3)).count().max(1);
                 for (at, ..) in of_key.iter().rev().take(with_it) {
@@ -96,7 +96,7 @@ impl ProcessedSet {
         rows.dedup();
         rows.shrink_to_fit();
         let count = rows.chunk_by(|a, b| a.0 == b.0).count();
-        Self { again, rows, keys: count, revoked: keys, history: history.finished(), texts: None }
+        Self { again, rows, keys: count, revoked: keys, history: history.shrink_to_fit(), texts: None }
     }
 
     /// Creates a set in which each entry of `revoked` has revoked one of the rows.
@@ -105,10 +105,10 @@ impl ProcessedSet {
         mut rows: Vec<(Fingerprint, u64)>,
         revoked: Vec<(Fingerprint, u64)>,
     ) -> Self {
-        let keys = sorted_keys(&revoked);
+        let keys = sort_keys(&revoked);
         if !revoked.is_empty() {
             let mut owed = PendingRevocations::new(revoked);
-            rows.retain(|row| !owed.takes(*row));
+            rows.retain(|row| !owed.is_revoked_by_next(*row));
         }
         Self { revoked: keys, ..Self::from_rows(again, rows) }
     }
@@ -142,7 +142,7 @@ impl ProcessedSet {
     }
 
     /// Limits the keys that have lost rows to these.
-    pub(crate) fn limit_gaps(&mut self, gaps: Gaps) {
+    pub(crate) fn limit_gaps(&mut self, gaps: GapKeys) {
         self.history.with_known_gaps(gaps);
     }
 
@@ -193,7 +193,7 @@ impl ProcessedSet {
     }
 }
 
-fn sorted_keys(rows: &[(Fingerprint, u64)]) -> Vec<Fingerprint> {
+fn sort_keys(rows: &[(Fingerprint, u64)]) -> Vec<Fingerprint> {
     let mut keys: Vec<_> = rows.iter().map(|row| row.0).collect();
     keys.sort_unstable();
     keys.dedup();
@@ -241,7 +241,7 @@ impl PendingRevocations {
     }
 
     /// Returns whether a revocation takes this row.
-    fn takes(&mut self, row: (Fingerprint, u64)) -> bool {
+    fn is_revoked_by_next(&mut self, row: (Fingerprint, u64)) -> bool {
         match self.0.get_mut(&row) {
             Some(times @ 1..) => {
                 *times -= 1;

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use crate::items::key::Fingerprint;
-use crate::processed::suppressed_failures::key_prefix;
+use crate::processed::suppressed_failures::take_key_prefix;
 
 /// Maximum number of keys. With 12 digits and a number each, they fit into a cell.
 const MAX_KEYS: usize = 1_500;
@@ -31,7 +31,7 @@ impl RedoKeys {
     pub fn add(&mut self, keys: impl Iterator<Item = Fingerprint>, commit: u64) {
         for key in keys {
             if self.keys.len() < MAX_KEYS {
-                self.keys.entry(key_prefix(key)).or_insert(commit);
+                self.keys.entry(take_key_prefix(key)).or_insert(commit);
             } else {
                 self.unknown += 1;
             }
@@ -40,13 +40,13 @@ impl RedoKeys {
 
     /// Returns the commit after which the loss was noticed; `None` if the key need not be done
     /// again.
-    pub fn noticed_after(&self, key: Fingerprint) -> Option<u64> {
-        self.keys.get(&key_prefix(key)).copied()
+    pub fn commit_of_loss(&self, key: Fingerprint) -> Option<u64> {
+        self.keys.get(&take_key_prefix(key)).copied()
     }
 
     /// Removes a key that was done once more.
     pub fn remove(&mut self, key: Fingerprint) {
-        self.keys.remove(&key_prefix(key));
+        self.keys.remove(&take_key_prefix(key));
     }
 
     /// Returns the number of keys.
@@ -116,9 +116,9 @@ mod tests {
         let text = redo.text();
         assert!(text.len() < 50_000 && RedoKeys::read(&text) == redo);
         redo.add(std::iter::once(Fingerprint::new("0")), 7);
-        assert_eq!(redo.noticed_after(Fingerprint::new("0")), Some(99_999_999_999), "the first notice counts");
+        assert_eq!(redo.commit_of_loss(Fingerprint::new("0")), Some(99_999_999_999), "the first notice counts");
         redo.remove(Fingerprint::new("0"));
-        assert_eq!(redo.noticed_after(Fingerprint::new("0")), None);
+        assert_eq!(redo.commit_of_loss(Fingerprint::new("0")), None);
     }
 
     proptest! {

@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 
 use crate::items::key::Fingerprint;
-use crate::processed::suppressed_failures::key_prefix_of;
+use crate::processed::suppressed_failures::cut_key_prefix;
 
 /// Maximum number of named keys: 13 KB, which each commit writes.
 const MAX_KEYS: usize = 1_000;
@@ -21,13 +21,13 @@ const MAX_DECODED_KEYS: usize = 3_500;
 
 /// The keys, by the upper 48 bits of their fingerprints.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Gaps {
+pub struct GapKeys {
     keys: BTreeSet<u64>,
     /// Any key with rows from before this commit may have lost some.
     pub before: Option<u64>,
 }
 
-impl Gaps {
+impl GapKeys {
     /// Returns a set that contains any key.
     pub fn any_key() -> Self {
         Self { before: Some(u64::MAX), ..Self::default() }
@@ -36,7 +36,7 @@ impl Gaps {
     /// Adds the key whose fingerprint starts with these 64 bits; its remaining rows were written
     /// before this commit.
     pub fn add(&mut self, key: u64, commit: u64) {
-        self.keys.insert(key_prefix_of(key));
+        self.keys.insert(cut_key_prefix(key));
         if self.keys.len() > MAX_KEYS {
             // The remaining rows of each of them are older too.
             self.keys.clear();
@@ -60,7 +60,7 @@ impl Gaps {
 
     /// True if a key may have lost rows; `first` is the commit of its first row, if it has rows.
     pub fn has(&self, key: Fingerprint, first: Option<u64>) -> bool {
-        self.keys.contains(&key_prefix_of(key.0))
+        self.keys.contains(&cut_key_prefix(key.0))
             || first.zip(self.before).is_some_and(|(first, before)| first < before)
     }
 
@@ -89,12 +89,12 @@ mod tests {
 
     #[test]
     fn a_key_counts_by_itself_until_there_are_too_many() {
-        let mut gaps = Gaps::default();
+        let mut gaps = GapKeys::default();
         (0..MAX_KEYS).for_each(|n| gaps.add(key(n).0, 7));
         assert!(gaps.has(key(5), Some(9)) && gaps.has(key(5), None));
         assert!(!gaps.has(key(MAX_KEYS), Some(1)), "it has lost none");
         let text = gaps.text().expect("there are some");
-        assert!(text.len() < 50_000 && Gaps::read(&text, None) == gaps);
+        assert!(text.len() < 50_000 && GapKeys::read(&text, None) == gaps);
         (MAX_KEYS..3 * MAX_KEYS).for_each(|n| gaps.add(key(n).0, 7));
         assert!(gaps.text().is_none_or(|text| text.len() < 50_000));
         assert!(
@@ -105,7 +105,7 @@ mod tests {
     proptest! {
         #[test]
         fn invariant_6_reading_edited_cells_never_fails_hard(text in "([0-9a-f ]|.){0,40}") {
-            let _ = Gaps::read(&text, None);
+            let _ = GapKeys::read(&text, None);
         }
     }
 }

@@ -15,14 +15,14 @@ pub(crate) type VersionId = (Fingerprint, u64);
 
 /// The version of a key that was done last in this run.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Latest {
+pub(crate) struct LatestVersion {
     /// The version's hash, and that of a version done beside it; equal if there is only one.
     pub(crate) hashes: [u64; 2],
     /// The change, once its commit is applied.
     pub(crate) change: VersionUse,
 }
 
-impl Latest {
+impl LatestVersion {
     /// Returns the greater hash: the newest version, if versions are ordered.
     pub(crate) fn newest(&self) -> u64 {
         self.hashes[0].max(self.hashes[1])
@@ -38,7 +38,7 @@ pub(crate) struct RunVersions {
     /// hold two tables while it doubles.
     settled: BTreeSet<VersionId>,
     /// The version done last in this run, of keys that may come again.
-    latest: BTreeMap<Fingerprint, Latest>,
+    latest: BTreeMap<Fingerprint, LatestVersion>,
 }
 
 impl RunVersions {
@@ -75,18 +75,18 @@ impl RunVersions {
     }
 
     /// Returns the version of the key that was done last.
-    pub(crate) fn latest(&self, key: Fingerprint) -> Option<&Latest> {
+    pub(crate) fn latest(&self, key: Fingerprint) -> Option<&LatestVersion> {
         self.latest.get(&key)
     }
 
     /// Returns the version of the key that was done last, to be changed.
-    pub(crate) fn latest_mut(&mut self, key: Fingerprint) -> Option<&mut Latest> {
+    pub(crate) fn latest_mut(&mut self, key: Fingerprint) -> Option<&mut LatestVersion> {
         self.latest.get_mut(&key)
     }
 
     /// Notes that this version of the key was done last.
     pub(crate) fn set_latest(&mut self, (key, hash): VersionId) {
-        self.latest.insert(key, Latest { hashes: [hash; 2], ..Latest::default() });
+        self.latest.insert(key, LatestVersion { hashes: [hash; 2], ..LatestVersion::default() });
     }
 
     /// Forgets what a newer load contains. Of the versions in hand or failed, those for which

@@ -18,22 +18,22 @@ pub struct SuppressedFailureCounts(BTreeMap<u64, u32>);
 impl SuppressedFailureCounts {
     /// Returns how often this key has failed since its row was written.
     pub fn get(&self, key: Fingerprint) -> u64 {
-        self.0.get(&key_prefix(key)).copied().map_or(0, u64::from)
+        self.0.get(&take_key_prefix(key)).copied().map_or(0, u64::from)
     }
 
     /// Counts one more failure; returns false if the list is full.
     pub fn count(&mut self, key: Fingerprint) -> bool {
-        if self.0.len() >= MAX_COUNTS && !self.0.contains_key(&key_prefix(key)) {
+        if self.0.len() >= MAX_COUNTS && !self.0.contains_key(&take_key_prefix(key)) {
             return false;
         }
-        let times = self.0.entry(key_prefix(key)).or_default();
+        let times = self.0.entry(take_key_prefix(key)).or_default();
         *times = times.saturating_add(1);
         true
     }
 
     /// Removes a failure that got a new row or was closed.
     pub fn remove(&mut self, key: Fingerprint) {
-        self.0.remove(&key_prefix(key));
+        self.0.remove(&take_key_prefix(key));
     }
 
     /// Keeps the counts that match `open`, and drops those of failures that users deleted.
@@ -58,12 +58,12 @@ impl SuppressedFailureCounts {
 }
 
 /// Returns the part of a fingerprint that identifies the key here.
-pub fn key_prefix(key: Fingerprint) -> u64 {
-    key_prefix_of(key.0)
+pub fn take_key_prefix(key: Fingerprint) -> u64 {
+    cut_key_prefix(key.0)
 }
 
-/// Like `prefix`, from the first 64 bits of a fingerprint.
-pub fn key_prefix_of(key: u64) -> u64 {
+/// Like `take_key_prefix`, from the first 64 bits of a fingerprint.
+pub fn cut_key_prefix(key: u64) -> u64 {
     key >> 16
 }
 

@@ -4,7 +4,7 @@
 //! In scope: the change that wrote a row of Processed, and the id of a change, if one version of a
 //! key counts.
 //! Out of scope: which version counts (`ledger::processed::processed_index`), and the use of the id
-//! (`ledger::items::key::idempotency_key_of`).
+//! (`ledger::items::key::make_idempotency_key_of_change`).
 //!
 //! A service that accepts each idempotency key once needs a different one for each *change*. From
 //! version 1 to version 2 and back to version 1 are two changes, and the second ends where the key
@@ -23,7 +23,7 @@
 
 use crate::items::key::Fingerprint;
 use crate::leases::row_order::read_run_cell;
-use crate::processed::row_gaps::Gaps;
+use crate::processed::row_gaps::GapKeys;
 
 /// The change that wrote a row of Processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,7 +39,7 @@ impl VersionUse {
     /// Parses the cell `run` of a row.
     pub fn from_cell(run_cell: &str) -> Self {
         let order = read_run_cell(run_cell).1;
-        let id = (fnv(run_cell) << 1) | u64::from(order.is_some());
+        let id = (hash_text(run_cell) << 1) | u64::from(order.is_some());
         Self { id, commit: order.map_or(0, |order| order.commit) }
     }
 
@@ -61,13 +61,13 @@ impl VersionUse {
 
 /// FNV-1a, 64 bits. It distinguishes rows of one key. Its form is frozen: idempotency keys depend
 /// on it.
-fn fnv(text: &str) -> u64 {
+fn hash_text(text: &str) -> u64 {
     text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
 }
 
 /// A row of Processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Row {
+struct HistoryRow {
     key: Fingerprint,
     hash: u64,
     change: VersionUse,
@@ -77,15 +77,15 @@ struct Row {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VersionHistory {
     /// The rows of each key in writing order.
-    rows: Vec<Row>,
+    rows: Vec<HistoryRow>,
     /// The keys that have lost rows.
-    gaps: Gaps,
+    gaps: GapKeys,
 }
 
 impl VersionHistory {
     /// Creates a history to which keys are added, in the order of their fingerprints. The keys in
     /// `gaps` have lost rows.
-    pub fn new(gaps: Gaps) -> Self {
+    pub fn new(gaps: GapKeys) -> Self {
         Self { rows: Vec::new(), gaps }
     }
 
@@ -93,7 +93,7 @@ impl VersionHistory {
     /// key with one row are kept only if it has lost others.
     pub fn add_key(&mut self, rows: impl Iterator<Item = (Fingerprint, u64, VersionUse)>) {
         let from = self.rows.len();
-        self.rows.extend(rows.map(|(key, hash, change)| Row { key, hash, change }));
+        self.rows.extend(rows.map(|(key, hash, change)| HistoryRow { key, hash, change }));
         let added = self.rows.get(from..).unwrap_or_default();
         if let [only] = added
             && !self.gaps.has(only.key, Some(only.change.commit))
@@ -104,13 +104,13 @@ impl VersionHistory {
 
     /// Returns the history without spare room.
     #[must_use]
-    pub fn finished(mut self) -> Self {
+    pub fn shrink_to_fit(mut self) -> Self {
         self.rows.shrink_to_fit();
         self
     }
 
     /// Limits the keys that have lost rows to these, a subset of those before.
-    pub fn with_known_gaps(&mut self, gaps: Gaps) {
+    pub fn with_known_gaps(&mut self, gaps: GapKeys) {
         self.gaps = gaps;
     }
 
@@ -126,9 +126,9 @@ impl VersionHistory {
     ) -> Option<String> {
         let from = self.rows.partition_point(|row| row.key < key);
         let to_end = self.rows.get(from..).unwrap_or_default();
-        let mut rows: Vec<Row> = to_end.iter().take_while(|row| row.key == key).copied().collect();
+        let mut rows: Vec<HistoryRow> = to_end.iter().take_while(|row| row.key == key).copied().collect();
         let has_gaps = self.gaps.has(key, rows.first().map(|row| row.change.commit));
-        rows.extend(since.map(|(hash, change)| Row { key, hash, change }));
+        rows.extend(since.map(|(hash, change)| HistoryRow { key, hash, change }));
         // Repeating the last change is the same change.
         while let Some(last) = rows.last().copied() {
             let same = rows.iter().rev().take_while(|row| row.change.is_same_change(last.change)).count().max(1);
@@ -150,9 +150,9 @@ mod tests {
 
     fn history(rows: &[(u64, &str)], before: Option<u64>) -> VersionHistory {
         let key = Fingerprint(7, 7);
-        let mut history = VersionHistory::new(Gaps::read("", before));
+        let mut history = VersionHistory::new(GapKeys::read("", before));
         history.add_key(rows.iter().map(|(hash, cell)| (key, *hash, VersionUse::from_cell(cell))));
-        history.finished()
+        history.shrink_to_fit()
     }
 
     fn change_id(rows: &[(u64, &str)], to: u64) -> Option<String> {
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn rows_of_another_key_that_were_taken_out_change_no_name() {
         let of = |lost: u64| {
-            let mut gaps = Gaps::default();
+            let mut gaps = GapKeys::default();
             gaps.add(lost, 5);
             let rows = [(Fingerprint(7 << 16, 7), 2, VersionUse::from_cell("r #1.2"))];
             let mut history = VersionHistory::new(gaps);

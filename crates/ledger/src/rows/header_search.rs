@@ -8,7 +8,7 @@
 //! A tab with content that is not the job's counts as another table: rows written beside it could
 //! not be separated later. One of the job's headers in row 1 proves that the tab was made for it.
 
-use crate::values::columns::quote;
+use crate::values::columns::quote_name;
 
 /// Number of cells of a row that an error shows.
 const SHOWN: usize = 4;
@@ -33,30 +33,30 @@ impl FirstRows {
 
     /// Returns why the tab can't be used for any columns: row 1 is blank, and a row below it is
     /// not.
-    pub fn missing_header(&self) -> Option<String> {
+    pub fn explain_missing_header(&self) -> Option<String> {
         let at = self.rows.iter().position(|row| !is_blank(row)).filter(|at| *at > 0)?;
         let (tab, row) = (&self.tab, self.rows.get(at)?);
         Some(format!(
             "tab {tab} has nothing in row 1, where its header has to be, and {} in row {}; if that is the header, delete the rows above \
              it; if the tab is not the job's, name another one in [sheet] tab",
-            quoted_texts(row),
+            quote_texts(row),
             at + 1
         ))
     }
 
     /// Returns why rows with these columns don't belong in the tab: its header, if it has one,
     /// contains none of them.
-    pub fn mismatch(&self, columns: &[&str]) -> Option<String> {
+    pub fn explain_mismatch(&self, columns: &[&str]) -> Option<String> {
         let header = self.rows.first().filter(|row| !is_blank(row))?;
         if matches(header, columns) > 0 {
             return None;
         }
-        let (tab, seen) = (&self.tab, quoted_texts(header));
-        let below = header_below(&self.rows, columns);
+        let (tab, seen) = (&self.tab, quote_texts(header));
+        let below = find_header_below(&self.rows, columns);
         let help = if let Some(row) = below {
             format!("row {row} looks like the header: delete the rows above it")
         } else {
-            let wanted: Vec<_> = columns.iter().take(SHOWN).map(|name| quote(name)).collect();
+            let wanted: Vec<_> = columns.iter().take(SHOWN).map(|name| quote_name(name)).collect();
             format!(
                 "is it another table? Name another tab in [sheet] tab, or write a column of the job's ({}) into row 1",
                 wanted.join(", ")
@@ -70,7 +70,7 @@ impl FirstRows {
 
 /// Returns the row below the first, counted from 1, that has the most of these headers: at least
 /// half, and more than row 1.
-pub fn header_below(rows: &[Vec<String>], wanted: &[&str]) -> Option<usize> {
+pub fn find_header_below(rows: &[Vec<String>], wanted: &[&str]) -> Option<usize> {
     let count = |row: &Vec<String>| matches(row, wanted);
     let first = rows.first().map_or(0, count);
     let below = rows.iter().enumerate().skip(1).map(|(at, row)| (count(row), at));
@@ -87,9 +87,9 @@ fn is_blank(row: &[String]) -> bool {
 }
 
 /// Formats texts as `"Report" and "May 2024"`.
-fn quoted_texts(row: &[String]) -> String {
+fn quote_texts(row: &[String]) -> String {
     let texts: Vec<_> = row.iter().filter(|text| !text.is_empty()).collect();
-    let quoted: Vec<_> = texts.iter().take(SHOWN).map(|text| quote(text)).collect();
+    let quoted: Vec<_> = texts.iter().take(SHOWN).map(|text| quote_name(text)).collect();
     let more = if texts.len() > SHOWN { ", …" } else { "" };
     format!("{}{more}", quoted.join(", "))
 }
@@ -105,22 +105,22 @@ mod tests {
     #[test]
     fn a_tab_with_a_column_of_the_jobs_is_the_jobs() {
         let prepared = first(&[&["note", "id"], &["Report"]]);
-        assert_eq!((prepared.missing_header(), prepared.mismatch(&["id", "n"])), (None, None));
-        assert_eq!(first(&[]).missing_header().or(first(&[]).mismatch(&["id"])), None);
-        assert_eq!(first(&[&["", ""]]).missing_header(), None);
+        assert_eq!((prepared.explain_missing_header(), prepared.explain_mismatch(&["id", "n"])), (None, None));
+        assert_eq!(first(&[]).explain_missing_header().or(first(&[]).explain_mismatch(&["id"])), None);
+        assert_eq!(first(&[&["", ""]]).explain_missing_header(), None);
     }
 
     #[test]
     fn a_header_below_row_1_is_named_with_its_row() {
-        let why = first(&[&[], &["", ""], &["", "id", "n"]]).missing_header().expect("row 1 is blank");
+        let why = first(&[&[], &["", ""], &["", "id", "n"]]).explain_missing_header().expect("row 1 is blank");
         assert!(why.contains("nothing in row 1") && why.contains("\"id\", \"n\" in row 3"), "{why}");
-        let why = first(&[&["Report of May"], &["id", "n"]]).mismatch(&["id", "n"]).expect("a title");
+        let why = first(&[&["Report of May"], &["id", "n"]]).explain_mismatch(&["id", "n"]).expect("a title");
         assert!(why.contains("\"Report of May\" in row 1") && why.contains("row 2 looks like the header"), "{why}");
     }
 
     #[test]
     fn a_table_of_a_user_is_shown_as_far_as_it_helps() {
-        let why = first(&[&["a", "b", "c", "d", "e"], &["1"]]).mismatch(&["id", "n"]).expect("a foreign table");
+        let why = first(&[&["a", "b", "c", "d", "e"], &["1"]]).explain_mismatch(&["id", "n"]).expect("a foreign table");
         assert!(why.starts_with("tab Data has \"a\", \"b\", \"c\", \"d\", … in row 1, and the job"), "{why}");
         assert!(why.contains("(\"id\", \"n\") into row 1"), "{why}");
     }
@@ -128,8 +128,8 @@ mod tests {
     #[test]
     fn a_row_that_happens_to_show_one_header_is_no_header() {
         let rows = |rows: &[&[&str]]| first(rows).rows;
-        assert_eq!(header_below(&rows(&[&["x"], &["id", "7"]]), &["id", "n", "name"]), None);
-        assert_eq!(header_below(&rows(&[&["x"], &[], &["id", "n"]]), &["id", "n", "name"]), Some(3));
-        assert_eq!(header_below(&rows(&[&["id"], &["id"]]), &["id"]), None);
+        assert_eq!(find_header_below(&rows(&[&["x"], &["id", "7"]]), &["id", "n", "name"]), None);
+        assert_eq!(find_header_below(&rows(&[&["x"], &[], &["id", "n"]]), &["id", "n", "name"]), Some(3));
+        assert_eq!(find_header_below(&rows(&[&["id"], &["id"]]), &["id"]), None);
     }
 }

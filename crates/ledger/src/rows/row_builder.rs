@@ -14,7 +14,9 @@ use crate::grid::{Cell, Row};
 use crate::items::key::Key;
 use crate::rows::table_header::{KeyColumn, with_key};
 use crate::values::coerce::coerce;
-use crate::values::columns::{Columns, MAX_CELL_UNITS, MAX_COLUMNS, ValueRejection, header_text, kind_of, quote};
+use crate::values::columns::{
+    Columns, MAX_CELL_UNITS, MAX_COLUMNS, ValueRejection, name_json_kind, quote_name, trim_header,
+};
 
 /// Builds the rows from `values`, a step's output for the item of `key`, each with the key in its
 /// column. Fails with the first value that can't become a row, naming all columns that prevent it.
@@ -24,18 +26,18 @@ pub fn build_rows(
     key_column: &KeyColumn,
     columns: &Columns,
 ) -> Result<Vec<Row>, ValueRejection> {
-    values.into_iter().map(|value| with_key(row_of(value, columns)?, key, key_column)).collect()
+    values.into_iter().map(|value| with_key(build_row(value, columns)?, key, key_column)).collect()
 }
 
 /// Builds one row without its key; also used to find the column that carries it
 /// (`table_header::choose_key_column`).
-pub fn row_of(value: Value, columns: &Columns) -> Result<Row, ValueRejection> {
+pub fn build_row(value: Value, columns: &Columns) -> Result<Row, ValueRejection> {
     let members = match value {
         Value::Object(members) => members,
         other => {
             return Err(ValueRejection(format!(
                 "the output is {}; a row is an object, {{column: value}}",
-                kind_of(&other)
+                name_json_kind(&other)
             )));
         }
     };
@@ -43,15 +45,15 @@ pub fn row_of(value: Value, columns: &Columns) -> Result<Row, ValueRejection> {
     let mut row = Row { cells: Vec::with_capacity(members.len()) };
     let mut wrong = Vec::new();
     for (name, value) in members {
-        let name = if header_text(&name).len() == name.len() { name } else { header_text(&name).to_owned() };
+        let name = if trim_header(&name).len() == name.len() { name } else { trim_header(&name).to_owned() };
         let kind = columns.kind(&name);
-        let cell = coerce(value, kind, &columns.zone(&name), columns.input_of(&name)).and_then(check_cell_size);
+        let cell = coerce(value, kind, &columns.zone(&name), columns.input_form(&name)).and_then(check_cell_size);
         match cell {
             Ok(cell) => {
                 let cell = columns.with_format(&name, kind, cell);
                 row.cells.push((name, cell));
             }
-            Err(why) => wrong.push(format!("column {}: {why}", quote(&name))),
+            Err(why) => wrong.push(format!("column {}: {why}", quote_name(&name))),
         }
     }
     if !wrong.is_empty() {
@@ -71,12 +73,15 @@ fn check_members(members: &Map<String, Value>) -> Result<(), ValueRejection> {
         return Err(ValueRejection(format!("the output has {} columns; a tab takes at most 18,278", members.len())));
     }
     for name in members.keys() {
-        let text = header_text(name);
+        let text = trim_header(name);
         if name.is_empty() {
             return Err(ValueRejection("the output has a column without a name: write one where the record comes from, or leave it out in a step".into()));
         }
         if text.is_empty() {
-            return Err(ValueRejection(format!("the output has a column whose name is only blanks: {}", quote(name))));
+            return Err(ValueRejection(format!(
+                "the output has a column whose name is only blanks: {}",
+                quote_name(name)
+            )));
         }
         if text.len() != name.len() {
             check_blank_variants(members, name)?;
@@ -93,12 +98,12 @@ fn check_members(members: &Map<String, Value>) -> Result<(), ValueRejection> {
 
 /// Rejects two names that are equal without the blanks around them, because headers have none.
 fn check_blank_variants(members: &Map<String, Value>, name: &str) -> Result<(), ValueRejection> {
-    let other_name = members.keys().find(|other| *other != name && header_text(other) == header_text(name));
+    let other_name = members.keys().find(|other| *other != name && trim_header(other) == trim_header(name));
     other_name.map_or(Ok(()), |other_name| {
         Err(ValueRejection(format!(
             "the output has the columns {} and {}, which differ only in the blanks around them: rename one in the source, or in a step",
-            quote(other_name),
-            quote(name)
+            quote_name(other_name),
+            quote_name(name)
         )))
     })
 }
@@ -132,14 +137,14 @@ mod tests {
     }
 
     fn rejected(value: Value, columns: &Columns) -> String {
-        row_of(value, columns).expect_err("the value can't become a row").to_string()
+        build_row(value, columns).expect_err("the value can't become a row").to_string()
     }
 
     #[test]
     fn a_value_keeps_its_type_and_a_text_stays_text() {
         let value = json!({"id": "0042", "f": "=HYPERLINK(\"x\")", "n": 1.5, "yes": true, "none": null, "blank": "",
             "big": 9_007_199_254_740_993_u64, "list": [1, {"a": 2}]});
-        let row = row_of(value, &Columns::default()).expect("a row");
+        let row = build_row(value, &Columns::default()).expect("a row");
         let cells: Vec<Cell> = row.cells.into_iter().map(|(_, cell)| cell).collect();
         assert_eq!(
             cells,
@@ -158,7 +163,7 @@ mod tests {
 
     #[test]
     fn columns_stand_in_the_order_in_which_the_step_made_them() {
-        let row = row_of(json!({"z": 1, "a": 2}), &Columns::default()).expect("a row");
+        let row = build_row(json!({"z": 1, "a": 2}), &Columns::default()).expect("a row");
         assert_eq!(row.cells.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["z", "a"]);
     }
 
@@ -169,8 +174,8 @@ mod tests {
             why,
             "column \"note\": the value has 60000 characters; a cell takes at most 50,000: shorten it in a step"
         );
-        assert!(row_of(json!({"note": "x".repeat(50_000)}), &Columns::default()).is_ok());
-        assert!(row_of(json!({"note": "😀".repeat(25_001)}), &Columns::default()).is_err());
+        assert!(build_row(json!({"note": "x".repeat(50_000)}), &Columns::default()).is_ok());
+        assert!(build_row(json!({"note": "😀".repeat(25_001)}), &Columns::default()).is_err());
     }
 
     #[test]
@@ -241,7 +246,7 @@ mod tests {
         #[test]
         fn a_text_cell_holds_its_source_to_the_letter(text in "(?s).{1,40}") {
             for kind in [ColumnType::Auto, ColumnType::Text] {
-                let row = row_of(json!({"c": text.clone()}), &typed("c", kind)).expect("a row");
+                let row = build_row(json!({"c": text.clone()}), &typed("c", kind)).expect("a row");
                 prop_assert_eq!(row.get("c"), Some(&Cell::Text(text.clone())));
             }
         }

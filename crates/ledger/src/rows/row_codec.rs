@@ -11,7 +11,7 @@ use crate::items::key::{Key, Version};
 use crate::leases::row_order::{read_run_cell, run_cell};
 use crate::runs::end_state::{END_STATE, RunEndState};
 use crate::runs::run::{Counts, Run, RunStatus, Trigger};
-use crate::values::coerce::float_text;
+use crate::values::coerce::format_float;
 use sheetkeep_base::time::Timestamp;
 
 /// Columns of `Processed <job>`.
@@ -89,13 +89,13 @@ pub const FORGOTTEN: &str = "forgotten";
 
 /// Returns a row of Processed as texts; `state` is one of the two words, `run` the run and the
 /// row's order (`ledger::leases::row_order`).
-pub fn processed_row<'a>(key: &'a Key, version: &'a Version, state: &'a str, run: &'a str) -> [&'a str; 4] {
+pub fn encode_processed_row<'a>(key: &'a Key, version: &'a Version, state: &'a str, run: &'a str) -> [&'a str; 4] {
     [key.as_str(), &version.0, state, run]
 }
 
 /// Returns a row of Failures, in the order of `FAILURES`.
 #[expect(clippy::cast_precision_loss, reason = "attempts are few")]
-pub fn failure_row(failure: &Failure) -> Vec<Cell> {
+pub fn encode_failure_row(failure: &Failure) -> Vec<Cell> {
     let retryable = if failure.has_whole_record && failure.state != FailureState::Recovered { "yes" } else { "no" };
     let mut row = vec![
         Cell::text(failure.key.as_str()),
@@ -126,7 +126,7 @@ pub fn failure_row(failure: &Failure) -> Vec<Cell> {
 pub fn read_failure_row(cell: impl Fn(&str) -> Cell) -> Option<Failure> {
     let text = |name: &str| match cell(name) {
         Cell::Text(text) => text,
-        Cell::Number(number) => float_text(number),
+        Cell::Number(number) => format_float(number),
         _ => String::new(),
     };
     let timestamp = |name: &str| match cell(name) {
@@ -268,7 +268,7 @@ mod tests {
             payload,
             has_whole_record: true,
         };
-        let row = failure_row(&failure);
+        let row = encode_failure_row(&failure);
         assert_eq!(row.len(), FAILURES.len());
         assert_eq!(read_failure_row(|name| at(&FAILURES, &row, name)), Some(failure));
     }

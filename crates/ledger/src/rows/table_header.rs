@@ -7,8 +7,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::grid::{Cell, Row};
 use crate::items::key::Key;
-use crate::values::coerce::float_text;
-use crate::values::columns::{MAX_COLUMNS, NewColumns, ValueRejection, header_text, quote};
+use crate::values::coerce::format_float;
+use crate::values::columns::{MAX_COLUMNS, NewColumns, ValueRejection, quote_name, trim_header};
 use crate::values::json_path::MemberPath;
 
 /// Maximum number of ignored fields that are named.
@@ -41,8 +41,8 @@ impl KeyColumn {
 /// or `.properties.code` find `id` and `code`.
 pub fn choose_key_column(expression: &str, row: &Row, key: &Key) -> KeyColumn {
     let path = MemberPath::parse(expression).unwrap_or_default();
-    match path.members().last().map(|name| header_text(name)) {
-        Some(name) if row.get(name).and_then(cell_text).as_deref() == Some(key.as_str()) => {
+    match path.members().last().map(|name| trim_header(name)) {
+        Some(name) if row.get(name).and_then(comparable_text).as_deref() == Some(key.as_str()) => {
             KeyColumn::Named(name.to_owned())
         }
         _ => KeyColumn::Added,
@@ -52,7 +52,7 @@ pub fn choose_key_column(expression: &str, row: &Row, key: &Key) -> KeyColumn {
 /// Returns the row with the key in its column; rejects a row whose key column differs from the
 /// record's key.
 pub(crate) fn with_key(mut row: Row, key: &Key, column: &KeyColumn) -> Result<Row, ValueRejection> {
-    let found = row.get(column.name()).map(|cell| cell_text(cell).unwrap_or_default());
+    let found = row.get(column.name()).map(|cell| comparable_text(cell).unwrap_or_default());
     match (column, found) {
         (_, Some(text)) if text == key.as_str() => Ok(row),
         (KeyColumn::Added, None) => {
@@ -61,22 +61,22 @@ pub(crate) fn with_key(mut row: Row, key: &Key, column: &KeyColumn) -> Result<Ro
         }
         (_, None) => Err(ValueRejection(format!(
             "the output has no column {}, which carries the key; make the step yield it",
-            quote(column.name())
+            quote_name(column.name())
         ))),
         (_, Some(text)) => Err(ValueRejection(format!(
             "column {} carries the key, but holds {} where the record's key is {}",
-            quote(column.name()),
-            quote(&text),
-            quote(key.as_str())
+            quote_name(column.name()),
+            quote_name(&text),
+            quote_name(key.as_str())
         ))),
     }
 }
 
 /// Returns a cell's text, if it can be compared with a key.
-fn cell_text(cell: &Cell) -> Option<String> {
+fn comparable_text(cell: &Cell) -> Option<String> {
     match cell {
         Cell::Text(text) => Some(text.clone()),
-        Cell::Number(number) => Some(float_text(*number)),
+        Cell::Number(number) => Some(format_float(*number)),
         _ => None,
     }
 }
@@ -107,11 +107,11 @@ impl Header {
     /// Creates the header of a tab that does not exist yet: these columns first, then others in
     /// order of appearance.
     pub fn open(tab: impl Into<String>, first: &[String]) -> Self {
-        Self { is_open: true, was_open: true, ..Self::closed(tab, first.to_vec()) }
+        Self { is_open: true, was_open: true, ..Self::from_existing(tab, first.to_vec()) }
     }
 
     /// Creates the header of an existing tab.
-    pub fn closed(tab: impl Into<String>, columns: Vec<String>) -> Self {
+    pub fn from_existing(tab: impl Into<String>, columns: Vec<String>) -> Self {
         let mut known = HashSet::new();
         let doubled = columns.iter().filter(|name| !known.insert((*name).clone())).cloned().collect();
         Self { tab: tab.into(), known, columns, duplicate: doubled, ..Self::default() }
@@ -130,17 +130,17 @@ impl Header {
     }
 
     /// Returns the columns that the tab does not have yet.
-    pub fn pending(&self) -> &[String] {
+    pub fn missing_columns(&self) -> &[String] {
         self.columns.get(self.columns.len().saturating_sub(self.pending)..).unwrap_or_default()
     }
 
     /// Returns the fields that were left out.
-    pub fn ignored(&self) -> impl Iterator<Item = &str> {
+    pub fn ignored_fields(&self) -> impl Iterator<Item = &str> {
         self.ignored.iter().map(String::as_str)
     }
 
     /// Returns the columns that rows added to a tab that existed before.
-    pub fn added(&self) -> impl Iterator<Item = &str> {
+    pub fn added_columns(&self) -> impl Iterator<Item = &str> {
         self.added.iter().map(String::as_str)
     }
 
@@ -177,7 +177,7 @@ impl Header {
     pub fn admit(&mut self, row: &mut Row, key: &str) -> Result<(), ValueRejection> {
         row.cells.retain(|(name, _)| !self.deleted.contains(name));
         if let Some((name, _)) = row.cells.iter().find(|(name, _)| self.duplicate.contains(name)) {
-            let (tab, name) = (&self.tab, quote(name));
+            let (tab, name) = (&self.tab, quote_name(name));
             return Err(ValueRejection(format!("tab {tab} has two columns named {name}: rename one of them")));
         }
         let new: Vec<String> =
@@ -187,7 +187,7 @@ impl Header {
             _ if self.is_open => {}
             NewColumns::Add => {}
             NewColumns::Ignore if new.iter().any(|name| name == key) => {
-                let (tab, key) = (&self.tab, quote(key));
+                let (tab, key) = (&self.tab, quote_name(key));
                 return Err(ValueRejection(format!(
                     "tab {tab} has no column {key}, which carries the key: add it to the header row"
                 )));
@@ -201,7 +201,7 @@ impl Header {
                 return Err(ValueRejection(format!(
                     "the output has a column {} which tab {} does not have; add it to the header row, drop it in the step, or say \
                      new_columns = \"add\" or \"ignore\"",
-                    quote(first),
+                    quote_name(first),
                     self.tab
                 )));
             }
@@ -268,28 +268,31 @@ mod tests {
         header.admit(&mut row(&[("a", Cell::Empty), ("x", Cell::Empty)]), "a").expect("an open header takes it");
         assert_eq!(header.columns(), ["z", "b", "a", "x"]);
         header.close();
-        assert!(header.pending().is_empty());
+        assert!(header.missing_columns().is_empty());
     }
 
     #[test]
     fn a_field_without_a_column_follows_the_policy() {
-        let closed = |policy| Header::closed("Quakes", vec!["a".into(), "x".into()]).with(policy, &[]);
+        let closed = |policy| Header::from_existing("Quakes", vec!["a".into(), "x".into()]).with(policy, &[]);
         let fields = || row(&[("a", Cell::Empty), ("y", Cell::Bool(true))]);
         let (mut adding, mut taken) = (closed(NewColumns::Add), fields());
         adding.admit(&mut taken, "a").expect("a column is added");
-        assert_eq!((taken.cells.len(), adding.pending(), adding.columns().len()), (2, &["y".to_owned()][..], 3));
+        assert_eq!(
+            (taken.cells.len(), adding.missing_columns(), adding.columns().len()),
+            (2, &["y".to_owned()][..], 3)
+        );
         adding.on_columns_added(&["y".to_owned()]);
-        assert!(adding.pending().is_empty());
+        assert!(adding.missing_columns().is_empty());
         let (mut ignoring, mut taken) = (closed(NewColumns::Ignore), fields());
         ignoring.admit(&mut taken, "a").expect("the field is left out");
-        assert_eq!((taken.cells.len(), ignoring.ignored().collect::<Vec<_>>()), (1, vec!["y"]));
+        assert_eq!((taken.cells.len(), ignoring.ignored_fields().collect::<Vec<_>>()), (1, vec!["y"]));
         let why = closed(NewColumns::Refuse).admit(&mut fields(), "a").expect_err("the field is refused");
         assert!(why.to_string().starts_with("the output has a column \"y\" which tab Quakes does not have"), "{why}");
     }
 
     #[test]
     fn the_keys_column_is_never_left_out() {
-        let mut header = Header::closed("Quakes", vec!["n".into()]).with(NewColumns::Ignore, &[]);
+        let mut header = Header::from_existing("Quakes", vec!["n".into()]).with(NewColumns::Ignore, &[]);
         let mut taken = row(&[("id", Cell::text("k")), ("n", Cell::Bool(true))]);
         let why = header.admit(&mut taken, "id").expect_err("it has to be there");
         assert_eq!(why.to_string(), "tab Quakes has no column \"id\", which carries the key: add it to the header row");
@@ -298,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_header_over_two_user_columns_rejects_only_who_names_it() {
-        let mut header = Header::closed("Q", ["id", "note", "note"].map(String::from).to_vec());
+        let mut header = Header::from_existing("Q", ["id", "note", "note"].map(String::from).to_vec());
         header.admit(&mut row(&[("id", Cell::text("k"))]), "id").expect("it names neither");
         let why = header.admit(&mut row(&[("id", Cell::text("k")), ("note", Cell::Empty)]), "id").expect_err("which?");
         assert_eq!(why.to_string(), "tab Q has two columns named \"note\": rename one of them");
@@ -306,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_value_for_a_deleted_column_is_left_out_by_every_policy() {
-        let mut header = Header::closed("Q", vec!["a".into()]).with(NewColumns::Refuse, &["b".into()]);
+        let mut header = Header::from_existing("Q", vec!["a".into()]).with(NewColumns::Refuse, &["b".into()]);
         let mut taken = row(&[("a", Cell::Empty), ("b", Cell::Bool(true))]);
         header.admit(&mut taken, "a").expect("it is not missed");
         assert_eq!((taken.cells.len(), header.restore_column("b"), header.restore_column("c")), (1, true, false));

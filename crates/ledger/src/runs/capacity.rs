@@ -27,13 +27,13 @@ pub fn is_tight(cells: u64) -> bool {
 
 /// Returns the warning for a nearly full spreadsheet, whose words change with each percent; `None`
 /// otherwise.
-pub fn capacity_warning(cells: u64) -> Option<String> {
+pub fn warn_of_capacity(cells: u64) -> Option<String> {
     let percent = cells.saturating_mul(100) / CELL_LIMIT;
     is_tight(cells).then(|| format!("the spreadsheet has {percent} % of 10,000,000 cells, the most it takes: {FIX}"))
 }
 
 /// Returns the error for a batch that would pass the limit.
-pub fn capacity_error(cells: u64) -> String {
+pub fn describe_capacity_error(cells: u64) -> String {
     format!("the spreadsheet would have {cells} cells, and takes 10,000,000: {FIX}")
 }
 
@@ -68,7 +68,7 @@ pub struct Forecast {
 
 /// Returns the forecast from a job's runs, oldest first. The first run most often processes a
 /// backlog, so two are needed.
-pub fn forecast(cells: u64, runs: &[Run], prices: CellCosts) -> Option<Forecast> {
+pub fn forecast_capacity(cells: u64, runs: &[Run], prices: CellCosts) -> Option<Forecast> {
     let seen = runs.get(runs.len().saturating_sub(FORECAST_RUNS + 1)..).unwrap_or_default();
     let (first, rest) = seen.split_first()?;
     let last = rest.last()?;
@@ -105,7 +105,7 @@ mod tests {
         let prices = CellCosts::new(2_000, 10, 1_000, 4, 21);
         assert_eq!(prices.key_in_thousandths, 24_000);
         let runs = [run(0, 500_000), run(2, 100), run(4, 300)];
-        let forecast = forecast(9_000_000, &runs, prices).expect("two runs and more");
+        let forecast = forecast_capacity(9_000_000, &runs, prices).expect("two runs and more");
         assert_eq!((forecast.cells_a_run, forecast.runs_left), (200 * 24 + 21, 1_000_000 / (200 * 24 + 21)));
         assert_eq!(forecast.full_at, Some(Timestamp((4 + 2 * 207) * DAY_MS)));
     }
@@ -113,30 +113,31 @@ mod tests {
     #[test]
     fn less_than_three_days_are_no_ground_for_a_date() {
         let prices = CellCosts::new(2_000, 10, 1_000, 4, 21);
-        let forecast = forecast(9_000_000, &[run(0, 500_000), run(1, 100), run(2, 300)], prices).expect("three runs");
+        let forecast =
+            forecast_capacity(9_000_000, &[run(0, 500_000), run(1, 100), run(2, 300)], prices).expect("three runs");
         assert_eq!((forecast.runs_left > 0, forecast.full_at), (true, None));
     }
 
     #[test]
     fn one_run_or_none_is_no_ground_for_a_forecast() {
         let prices = CellCosts::new(0, 0, 0, 4, 21);
-        assert_eq!(forecast(5, &[], prices), None);
-        assert_eq!(forecast(5, &[run(0, 9)], prices), None);
+        assert_eq!(forecast_capacity(5, &[], prices), None);
+        assert_eq!(forecast_capacity(5, &[run(0, 9)], prices), None);
     }
 
     #[test]
     fn a_far_date_is_unknown_and_a_full_sheet_has_no_runs_left() {
         let prices = CellCosts::new(0, 0, 0, 4, 21);
-        let far = forecast(5, &[run(0, 0), run(1, 0)], prices).expect("two runs");
+        let far = forecast_capacity(5, &[run(0, 0), run(1, 0)], prices).expect("two runs");
         assert_eq!((far.cells_a_run, far.full_at), (21, None));
-        let full = forecast(CELL_LIMIT, &[run(0, 0), run(3, 0)], prices).expect("two runs");
+        let full = forecast_capacity(CELL_LIMIT, &[run(0, 0), run(3, 0)], prices).expect("two runs");
         assert_eq!((full.runs_left, full.full_at), (0, Some(Timestamp(3 * DAY_MS))));
     }
 
     #[test]
     fn a_spreadsheet_is_reported_from_eighty_percent_on() {
-        assert!(capacity_warning(7_999_999).is_none());
-        let warning = capacity_warning(8_123_456).expect("it is tight");
+        assert!(warn_of_capacity(7_999_999).is_none());
+        let warning = warn_of_capacity(8_123_456).expect("it is tight");
         assert!(warning.contains("81 % of 10,000,000 cells") && warning.contains("delete blank rows"), "{warning}");
     }
 }

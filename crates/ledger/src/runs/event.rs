@@ -78,7 +78,7 @@ pub enum Event {
         error: String,
     },
     /// A failure is retried on the user's request.
-    TriedAgain {
+    RetryRequested {
         /// Its key, or `#` and a hash.
         key: Key,
         /// True if the record kept in Failures is used, because the source has none.

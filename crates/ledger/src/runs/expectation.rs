@@ -71,14 +71,14 @@ impl Expectations {
     /// Returns what can be judged when the records are read and no step has run: failures can only
     /// become more.
     #[must_use]
-    pub fn known_without_steps(&self) -> Self {
+    pub fn limit_to_known_without_steps(&self) -> Self {
         let failed = self.failed.map(|range| CountRange { least: None, ..range });
         Self { read: self.read, failed, ..Self::default() }
     }
 
     /// Returns how a run that read its whole source falls short, a phrase each: `read 0, expected
     /// at least 1`.
-    pub fn violations(&self, counts: &Counts, filled: &FilledColumns) -> Vec<String> {
+    pub fn find_violations(&self, counts: &Counts, filled: &FilledColumns) -> Vec<String> {
         let ranges =
             [("read", self.read, counts.read), ("new", self.new, counts.new), ("failed", self.failed, counts.failed)];
         let outside = ranges.into_iter().filter_map(|(name, range, count)| {
@@ -97,8 +97,10 @@ impl CountRange {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let range = match text.split_once("..") {
-            Some((least, most)) => Self { least: optional_bound(least).ok()?, most: optional_bound(most).ok()? },
-            None => Self { least: Some(bound(text)?), most: Some(bound(text)?) },
+            Some((least, most)) => {
+                Self { least: parse_optional_bound(least).ok()?, most: parse_optional_bound(most).ok()? }
+            }
+            None => Self { least: Some(parse_bound(text)?), most: Some(parse_bound(text)?) },
         };
         let is_empty = match (range.least, range.most) {
             (None, None) => true,
@@ -119,12 +121,12 @@ impl CountRange {
 struct CountBoundError;
 
 /// Parses one end; an empty text is an open one.
-fn optional_bound(text: &str) -> Result<Option<Bound>, CountBoundError> {
-    if text.trim().is_empty() { Ok(None) } else { bound(text).map(Some).ok_or(CountBoundError) }
+fn parse_optional_bound(text: &str) -> Result<Option<Bound>, CountBoundError> {
+    if text.trim().is_empty() { Ok(None) } else { parse_bound(text).map(Some).ok_or(CountBoundError) }
 }
 
 /// Parses `5` or `5%`.
-fn bound(text: &str) -> Option<Bound> {
+fn parse_bound(text: &str) -> Option<Bound> {
     let text = text.trim();
     match text.strip_suffix('%') {
         Some(percent) => {
@@ -140,7 +142,7 @@ impl Bound {
     fn is_above(self, count: u64, read: u64) -> bool {
         match self {
             Self::Count(bound) => bound > count,
-            Self::Percent(percent) => part_of(read, percent) > exact(count),
+            Self::Percent(percent) => multiply_percent(read, percent) > convert_count(count),
         }
     }
 
@@ -148,17 +150,17 @@ impl Bound {
     fn is_below(self, count: u64, read: u64) -> bool {
         match self {
             Self::Count(bound) => bound < count,
-            Self::Percent(percent) => part_of(read, percent) < exact(count),
+            Self::Percent(percent) => multiply_percent(read, percent) < convert_count(count),
         }
     }
 }
 
-fn part_of(read: u64, percent: f64) -> f64 {
-    exact(read) * percent / 100.0
+fn multiply_percent(read: u64, percent: f64) -> f64 {
+    convert_count(read) * percent / 100.0
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of records are far below 2^53")]
-fn exact(count: u64) -> f64 {
+fn convert_count(count: u64) -> f64 {
     count as f64
 }
 
@@ -221,7 +223,7 @@ mod tests {
         let columns = vec!["price".to_owned(), "name".to_owned()];
         let expected = Expectations { read: Some(range("1..")), filled: columns.clone(), ..Expectations::default() };
         let mut filled = FilledColumns::default();
-        let violations = |counts: Counts, filled: &FilledColumns| expected.violations(&counts, filled);
+        let violations = |counts: Counts, filled: &FilledColumns| expected.find_violations(&counts, filled);
         assert_eq!(violations(Counts::default(), &filled), ["read 0, expected at least 1"]);
         filled.add_row(&columns, |column| column == "name");
         filled.add_row(&columns, |_| false);

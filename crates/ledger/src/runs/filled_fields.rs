@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use crate::values::columns::header_text;
+use crate::values::columns::trim_header;
 
 /// Records whose fields are all counted. Of later ones only fields are read that were empty so far.
 const SAMPLE: u64 = 10_000;
@@ -68,7 +68,7 @@ impl FilledFields {
     }
 
     /// Counts nothing and keeps what the state holds, for runs whose rows are not the records.
-    pub fn uncounted(before: FillShares) -> Self {
+    pub fn from_kept_shares(before: FillShares) -> Self {
         Self { before, ..Self::default() }
     }
 
@@ -99,7 +99,7 @@ impl FilledFields {
             let is_filled = u64::from(!is_empty(value));
             if let Some(count) = self.filled.get_mut(name) {
                 *count += is_filled;
-            } else if self.filled.len() < MAX_FIELDS || self.watched.iter().any(|watched| watched == header_text(name))
+            } else if self.filled.len() < MAX_FIELDS || self.watched.iter().any(|watched| watched == trim_header(name))
             {
                 self.filled.insert(name.clone(), is_filled);
             }
@@ -114,7 +114,7 @@ impl FilledFields {
         }
         let mut shares: BTreeMap<String, u8> = BTreeMap::new();
         for (name, count) in &self.filled {
-            shares.insert(header_text(name).to_owned(), percent(*count, self.records.min(SAMPLE)));
+            shares.insert(trim_header(name).to_owned(), round_to_percent(*count, self.records.min(SAMPLE)));
         }
         for name in &self.watched {
             shares.entry(name.clone()).or_insert(0);
@@ -167,7 +167,7 @@ fn is_empty(value: &Value) -> bool {
 }
 
 /// The share of `count` in `all` in whole percent, at least 1 if any is filled.
-fn percent(count: u64, all: u64) -> u8 {
+fn round_to_percent(count: u64, all: u64) -> u8 {
     let share = count.saturating_mul(100).checked_div(all).unwrap_or(0).max(u64::from(count > 0));
     u8::try_from(share.min(100)).unwrap_or(100)
 }

@@ -18,7 +18,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::items::key::{Fingerprint, digest_of};
+use crate::items::key::{Fingerprint, hash_texts};
 use crate::runs::job_requests::is_approval;
 
 /// Letters of a code. A spreadsheet reads none of them as a number, a date or a word.
@@ -74,7 +74,7 @@ pub struct ChangeHash(u128);
 impl ChangeHash {
     /// Returns the hash of a change of a key to the version with this hash.
     pub fn new(key: Fingerprint, version: u64) -> Self {
-        let digest = digest_of(&[&format!("{:016x}{:016x}", key.0, key.1), &version.to_string()]);
+        let digest = hash_texts(&[&format!("{:016x}{:016x}", key.0, key.1), &version.to_string()]);
         Self(digest.iter().take(16).fold(0, |acc, &byte| (acc << 8) | u128::from(byte)))
     }
 
@@ -138,7 +138,7 @@ struct StoredPlan {
 impl HeldPlan {
     /// Returns the code by which a person approves exactly this plan.
     pub fn code(&self) -> HeldCode {
-        let digest = digest_of(&[&format!("{:032x}", self.left.sum), &self.since]);
+        let digest = hash_texts(&[&format!("{:032x}", self.left.sum), &self.since]);
         let mut letters = [0; CODE_LENGTH];
         for (letter, byte) in letters.iter_mut().zip(digest) {
             *letter = CODE_LETTERS.get(usize::from(byte) % CODE_LETTERS.len()).copied().unwrap_or(b'b');
@@ -151,7 +151,7 @@ impl HeldPlan {
     pub fn is_approved_by(&self, request: &str) -> bool {
         match HeldCode::parse(request) {
             Some(code) => code == self.code(),
-            None => is_approval(request) && shortened(request) != self.answered,
+            None => is_approval(request) && shorten_request(request) != self.answered,
         }
     }
 
@@ -275,7 +275,7 @@ pub struct HoldQuestion<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HoldVerdict {
     /// Nothing speaks against them.
-    Free,
+    NotHeld,
     /// They are approved.
     Approved(HeldPlan),
     /// None of them is made, for these reasons. The last ones say why a code of the command line, and
@@ -284,17 +284,17 @@ pub enum HoldVerdict {
 }
 
 /// Decides whether a run makes its changes.
-pub fn decide(question: &HoldQuestion<'_>) -> HoldVerdict {
+pub fn decide_hold(question: &HoldQuestion<'_>) -> HoldVerdict {
     let HoldQuestion { changes, keys, earlier, request, .. } = *question;
     let over = question.limit.filter(|limit| limit.is_exceeded(changes.changes, keys));
     let over = over.map(|limit| format!("{} of {keys} rows would change; max_changed is {limit}", changes.changes));
     let reasons: Vec<String> = question.violations.iter().cloned().chain(over).collect();
     if changes.changes == 0 || reasons.is_empty() {
-        return HoldVerdict::Free;
+        return HoldVerdict::NotHeld;
     }
     let same = earlier.filter(|earlier| earlier.left == changes);
     let since = same.map_or(question.run, |same| &same.since).to_owned();
-    let plan = HeldPlan { left: changes, keys, since, is_approved: false, answered: shortened(request) };
+    let plan = HeldPlan { left: changes, keys, since, is_approved: false, answered: shorten_request(request) };
     let is_approved = match question.approval {
         Approval::OfAll => true,
         Approval::OfPlan(code) if same.is_some_and(|same| same.code() == code) => true,
@@ -309,11 +309,11 @@ pub fn decide(question: &HoldQuestion<'_>) -> HoldVerdict {
         Approval::OfPlan(code) => Some(format!("{code} is the code of other changes")),
         Approval::OfAll | Approval::None => None,
     };
-    HoldVerdict::Held(plan, reasons.into_iter().chain(other).chain(refusal(request)).collect())
+    HoldVerdict::Held(plan, reasons.into_iter().chain(other).chain(explain_refusal(request)).collect())
 }
 
 /// Returns why the text in `approve` approves nothing; `None` for an empty one.
-fn refusal(request: &str) -> Option<String> {
+fn explain_refusal(request: &str) -> Option<String> {
     if request.trim().is_empty() {
         return None;
     }
@@ -328,7 +328,7 @@ fn refusal(request: &str) -> Option<String> {
 }
 
 /// Returns the first `MAX_REQUEST` characters.
-fn shortened(request: &str) -> String {
+fn shorten_request(request: &str) -> String {
     request.trim().chars().take(MAX_REQUEST).collect()
 }
 

@@ -35,7 +35,7 @@ pub struct JobRequests {
 
 /// Returns the text of a person's cell, without blanks around it; `None` if it is empty or means
 /// no. A tick is `TRUE`.
-pub fn requested_text(cell: &str) -> Option<String> {
+pub fn trim_request(cell: &str) -> Option<String> {
     let text = cell.trim();
     (!NO.contains(&text.to_lowercase().as_str())).then(|| text.to_owned())
 }
@@ -43,16 +43,16 @@ pub fn requested_text(cell: &str) -> Option<String> {
 /// Returns whether a text in `approve` approves: a tick, or a word such as `yes` or `ok`, and
 /// whatever follows it.
 pub fn is_approval(text: &str) -> bool {
-    begins_with_one_of(&APPROVING, text)
+    has_prefix_of(&APPROVING, text)
 }
 
 /// Returns whether a text in `paused` is understood as a pause: a tick, or a word such as `yes` or
 /// `stop`, and whatever follows it.
 pub fn is_clear_pause(text: &str) -> bool {
-    begins_with_one_of(&PAUSING, text)
+    has_prefix_of(&PAUSING, text)
 }
 
-fn begins_with_one_of(words: &[&str], text: &str) -> bool {
+fn has_prefix_of(words: &[&str], text: &str) -> bool {
     let first = text.split(|letter: char| !letter.is_alphanumeric()).find(|word| !word.is_empty());
     first.is_some_and(|word| words.contains(&word.to_lowercase().as_str()))
 }
@@ -70,10 +70,10 @@ mod tests {
     #[test]
     fn an_empty_cell_and_a_no_ask_for_nothing() {
         for no in ["", "  ", "FALSE", "No", "off", "0", "-"] {
-            assert_eq!(requested_text(no), None, "{no}");
+            assert_eq!(trim_request(no), None, "{no}");
         }
-        assert_eq!(requested_text(" TRUE "), Some("TRUE".to_owned()));
-        assert_eq!(requested_text("2026-11-29"), Some("2026-11-29".to_owned()));
+        assert_eq!(trim_request(" TRUE "), Some("TRUE".to_owned()));
+        assert_eq!(trim_request("2026-11-29"), Some("2026-11-29".to_owned()));
     }
 
     #[test]

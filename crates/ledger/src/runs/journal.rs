@@ -48,7 +48,7 @@ impl JournalHead {
     }
 
     /// Returns why the results of this journal don't belong to the job of `mine`.
-    pub fn foreign_to(&self, mine: &Self) -> Option<&'static str> {
+    pub fn explain_foreign_job(&self, mine: &Self) -> Option<&'static str> {
         let reasons = [
             (self.format != mine.format, "it was written by another version of sheetkeep"),
             (self.job != mine.job, "it belongs to another job"),
@@ -101,10 +101,10 @@ pub enum JournalError {
 }
 
 /// Encodes a line of a journal, with its line end.
-pub fn line(of: &impl Serialize) -> String {
+pub fn encode_line(of: &impl Serialize) -> String {
     // JSON values can always be encoded.
     let json = serde_json::to_string(of).unwrap_or_default();
-    format!("{} {json}\n", sum(json.as_bytes()))
+    format!("{} {json}\n", checksum_json(json.as_bytes()))
 }
 
 /// Decodes a journal.
@@ -114,9 +114,9 @@ pub fn read(bytes: &[u8]) -> Result<JournalReader, JournalError> {
     let (mut damaged, mut unread) = (0, 0);
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     for line in lines {
-        let whole = json_of(line).into_iter().collect::<Vec<_>>();
-        let found = if whole.is_empty() { whole_within(line) } else { whole.clone() };
-        let read: Vec<Line> = found.into_iter().filter_map(Line::read).collect();
+        let whole = verify_line(line).into_iter().collect::<Vec<_>>();
+        let found = if whole.is_empty() { find_whole_lines(line) } else { whole.clone() };
+        let read: Vec<JournalLine> = found.into_iter().filter_map(JournalLine::read).collect();
         if read.is_empty() {
             unread += 1;
             continue;
@@ -125,8 +125,8 @@ pub fn read(bytes: &[u8]) -> Result<JournalReader, JournalError> {
         unread = 0;
         for line in read {
             match line {
-                Line::Result(result) => results.push(*result),
-                Line::Head(found) => head = head.or(Some(found)),
+                JournalLine::Result(result) => results.push(*result),
+                JournalLine::Head(found) => head = head.or(Some(found)),
             }
         }
     }
@@ -139,12 +139,12 @@ pub fn read(bytes: &[u8]) -> Result<JournalReader, JournalError> {
 }
 
 /// A line of either kind.
-enum Line {
+enum JournalLine {
     Result(Box<StepResult>),
     Head(JournalHead),
 }
 
-impl Line {
+impl JournalLine {
     fn read(json: &[u8]) -> Option<Self> {
         let result = serde_json::from_slice(json).map(|result| Self::Result(Box::new(result)));
         result.or_else(|_| serde_json::from_slice(json).map(Self::Head)).ok()
@@ -153,27 +153,27 @@ impl Line {
 
 /// Returns the JSON of complete lines inside a damaged one, which has lost its end or the start of
 /// the next line.
-fn whole_within(line: &[u8]) -> Vec<&[u8]> {
+fn find_whole_lines(line: &[u8]) -> Vec<&[u8]> {
     let begins = line.windows(2).enumerate().filter(|(_, two)| *two == b" {").map(|(at, _)| at);
     let begins = begins.filter_map(|at| at.checked_sub(SUM_DIGITS));
-    begins.filter_map(|at| json_of(ended_line(line.get(at..)?)?)).collect()
+    begins.filter_map(|at| verify_line(find_line_end(line.get(at..)?)?)).collect()
 }
 
 /// Cuts a line at the end of its JSON.
-fn ended_line(rest: &[u8]) -> Option<&[u8]> {
+fn find_line_end(rest: &[u8]) -> Option<&[u8]> {
     let mut values = serde_json::Deserializer::from_slice(rest.get(SUM_DIGITS + 1..)?).into_iter::<IgnoredAny>();
     values.next()?.ok()?;
     rest.get(..SUM_DIGITS + 1 + values.byte_offset())
 }
 
 /// Returns the JSON of a line with a correct checksum.
-fn json_of(line: &[u8]) -> Option<&[u8]> {
+fn verify_line(line: &[u8]) -> Option<&[u8]> {
     let (checksum, rest) = line.split_at_checked(SUM_DIGITS)?;
     let json = rest.strip_prefix(b" ")?;
-    (checksum == sum(json).as_bytes()).then_some(json)
+    (checksum == checksum_json(json).as_bytes()).then_some(json)
 }
 
-fn sum(json: &[u8]) -> String {
+fn checksum_json(json: &[u8]) -> String {
     let digest = Sha256::digest(json);
     data_encoding::HEXLOWER.encode(digest.get(..SUM_DIGITS / 2).unwrap_or(&digest))
 }
@@ -191,8 +191,8 @@ mod tests {
     }
 
     fn written(results: &[StepResult]) -> Vec<u8> {
-        let head = line(&JournalHead::new("j", "s", "d", "r"));
-        let lines = results.iter().map(line);
+        let head = encode_line(&JournalHead::new("j", "s", "d", "r"));
+        let lines = results.iter().map(encode_line);
         let mut lines: Vec<String> = std::iter::once(head.clone()).chain(lines).collect();
         lines.insert(2.min(lines.len()), head);
         lines.concat().into_bytes()
@@ -260,23 +260,25 @@ mod tests {
 
     #[test]
     fn a_journal_of_an_earlier_version_is_read() {
-        let lines = [line(&JournalHead::new("j", "s", "d", "r")), line(&result("a")), line(&result("b"))].concat();
+        let lines =
+            [encode_line(&JournalHead::new("j", "s", "d", "r")), encode_line(&result("a")), encode_line(&result("b"))]
+                .concat();
         let journal = read(lines.as_bytes()).expect("a journal");
         assert_eq!((journal.results.len(), journal.damaged, journal.is_torn), (2, 0, false));
     }
 
     #[test]
     fn a_journal_that_nothing_says_whose_it_is_is_not_used() {
-        let bytes = line(&result("a"));
+        let bytes = encode_line(&result("a"));
         assert_eq!(read(bytes.as_bytes()), Err(JournalError::NoHead));
     }
 
     #[test]
     fn another_jobs_journal_is_foreign_and_so_is_one_of_other_steps() {
         let mine = JournalHead::new("j", "s", "d", "r2");
-        assert_eq!(JournalHead::new("j", "s", "d", "r1").foreign_to(&mine), None);
+        assert_eq!(JournalHead::new("j", "s", "d", "r1").explain_foreign_job(&mine), None);
         for other in [("k", "s", "d"), ("j", "t", "d"), ("j", "s", "e")] {
-            assert!(JournalHead::new(other.0, other.1, other.2, "r1").foreign_to(&mine).is_some());
+            assert!(JournalHead::new(other.0, other.1, other.2, "r1").explain_foreign_job(&mine).is_some());
         }
     }
 }

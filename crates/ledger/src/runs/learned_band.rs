@@ -45,13 +45,13 @@ impl RunYield {
 /// Returns how a run that read its whole source differs from earlier ones, a phrase each: `read 0,
 /// usually about 1,700 on this weekday`. `earlier` holds the last runs that read their whole
 /// source, in any order.
-pub fn unusual_counts(earlier: &[RunYield], run: RunYield) -> Vec<String> {
-    let read = unusual("read", 1, earlier, &run, |run| run.read);
-    let new = unusual("new", LEAST_NEW, earlier, &run, |run| run.new);
+pub fn describe_unusual_counts(earlier: &[RunYield], run: RunYield) -> Vec<String> {
+    let read = describe_unusual_count("read", 1, earlier, &run, |run| run.read);
+    let new = describe_unusual_count("new", LEAST_NEW, earlier, &run, |run| run.new);
     read.into_iter().chain(new).collect()
 }
 
-fn unusual(
+fn describe_unusual_count(
     name: &str,
     least_usual: u64,
     earlier: &[RunYield],
@@ -96,7 +96,7 @@ mod tests {
 
     fn judged(earlier: &[(u8, u64, u64)], run: (u8, u64, u64)) -> Vec<String> {
         let earlier: Vec<RunYield> = earlier.iter().map(|run| yielded(run.0, run.1, run.2)).collect();
-        unusual_counts(&earlier, yielded(run.0, run.1, run.2))
+        describe_unusual_counts(&earlier, yielded(run.0, run.1, run.2))
     }
 
     #[test]
@@ -146,7 +146,7 @@ mod tests {
             days in prop::collection::vec(0_u8..7, 0..25), read in any::<u64>(), new in any::<u64>(), day in 0_u8..7,
         ) {
             let earlier: Vec<RunYield> = days.iter().map(|day| yielded(*day, read, new)).collect();
-            prop_assert_eq!(unusual_counts(&earlier, yielded(day, read, new)), Vec::<String>::new());
+            prop_assert_eq!(describe_unusual_counts(&earlier, yielded(day, read, new)), Vec::<String>::new());
         }
     }
 }

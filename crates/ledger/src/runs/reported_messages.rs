@@ -16,8 +16,8 @@ pub struct ReportedMessages(BTreeSet<u32>);
 
 impl ReportedMessages {
     /// Returns the set of these messages, as far as there is room.
-    pub fn of(messages: &[String]) -> Self {
-        Self(messages.iter().take(MAX_MESSAGES).map(|message| hash_of(message)).collect())
+    pub fn from_messages(messages: &[String]) -> Self {
+        Self(messages.iter().take(MAX_MESSAGES).map(|message| hash_message(message)).collect())
     }
 
     /// Parses the text of a state field. What an edit made unreadable is left out.
@@ -33,18 +33,18 @@ impl ReportedMessages {
 
     /// Returns whether this message was reported, in these very words.
     pub fn contains(&self, message: &str) -> bool {
-        self.0.contains(&hash_of(message))
+        self.0.contains(&hash_message(message))
     }
 
     /// Adds a message. Returns false if it is there already.
     pub fn add(&mut self, message: &str) -> bool {
-        let hash = hash_of(message);
+        let hash = hash_message(message);
         if self.0.len() >= MAX_MESSAGES { !self.0.contains(&hash) } else { self.0.insert(hash) }
     }
 
     /// Removes a message.
     pub fn remove(&mut self, message: &str) {
-        self.0.remove(&hash_of(message));
+        self.0.remove(&hash_message(message));
     }
 
     /// Returns these messages and `others`, as far as there is room.
@@ -54,7 +54,7 @@ impl ReportedMessages {
     }
 }
 
-fn hash_of(message: &str) -> u32 {
+fn hash_message(message: &str) -> u32 {
     let Fingerprint(hash, _) = Fingerprint::new(message);
     u32::try_from(hash >> 32).unwrap_or_default()
 }
@@ -75,10 +75,10 @@ mod tests {
     #[test]
     fn a_set_of_messages_is_read_as_it_was_written() {
         let (soon, later) = ("\"soon\" in silence until".to_owned(), "\"later\" in silence until".to_owned());
-        let reported = ReportedMessages::of(std::slice::from_ref(&soon));
+        let reported = ReportedMessages::from_messages(std::slice::from_ref(&soon));
         assert_eq!(ReportedMessages::read(&reported.text().expect("one message")), reported);
         assert!(reported.contains(&soon) && !reported.contains(&later));
-        assert_eq!(ReportedMessages::of(&[]).text(), None);
+        assert_eq!(ReportedMessages::from_messages(&[]).text(), None);
     }
 
     #[test]

@@ -66,17 +66,17 @@ impl From<EndedRun> for (i64, u64, u64, u64) {
 
 impl EndedRun {
     /// Returns when it started.
-    pub fn started(&self) -> Timestamp {
+    pub fn start_time(&self) -> Timestamp {
         Timestamp(self.started_s.saturating_mul(1_000))
     }
 
     /// Returns when it ended.
-    pub fn ended(&self) -> Timestamp {
-        self.started().add_ms(self.lasted_ms())
+    pub fn end_time(&self) -> Timestamp {
+        self.start_time().add_ms(self.duration_ms())
     }
 
     /// Returns how long it lasted, in milliseconds.
-    pub fn lasted_ms(&self) -> u64 {
+    pub fn duration_ms(&self) -> u64 {
         self.lasted_s.saturating_mul(1_000)
     }
 }
@@ -141,13 +141,13 @@ impl ScheduleHistory {
     }
 
     /// Keeps the text of a request as answered, cut to `MAX_REQUEST` characters.
-    pub fn answer(&mut self, request: &str) {
-        self.answered = shortened(request);
+    pub fn keep_answered_request(&mut self, request: &str) {
+        self.answered = shorten_request(request);
     }
 
     /// Returns whether the text is a request that no run has answered.
     pub fn is_new_request(&self, request: &str) -> bool {
-        !request.is_empty() && shortened(request) != self.answered
+        !request.is_empty() && shorten_request(request) != self.answered
     }
 
     /// Adds a run that has ended, or vanished. A run that a person or the platform interrupted
@@ -173,7 +173,7 @@ impl ScheduleHistory {
 }
 
 /// Returns the first `MAX_REQUEST` characters.
-fn shortened(request: &str) -> String {
+fn shorten_request(request: &str) -> String {
     request.trim().chars().take(MAX_REQUEST).collect()
 }
 
@@ -198,7 +198,7 @@ mod tests {
         history.settle(Timestamp(86_400_000));
         history.unstarted = Some(Timestamp(2 * 86_400_000));
         history.add(&run(RunStatus::Failed, 10));
-        history.answer(" 46355.5 ");
+        history.keep_answered_request(" 46355.5 ");
         assert_eq!(ScheduleHistory::read(&history.text()), Ok(Some(history)));
         assert_eq!(ScheduleHistory::read(""), Ok(None));
     }
@@ -232,7 +232,7 @@ mod tests {
         history.add(&run(RunStatus::Partial, 2));
         assert_eq!(history.failures_in_a_row, 0);
         assert_eq!(history.ended.len(), 4, "a missed occurrence is not a run");
-        assert_eq!(history.ended[0].ended(), Timestamp(3_000));
+        assert_eq!(history.ended[0].end_time(), Timestamp(3_000));
     }
 
     #[test]
@@ -248,10 +248,10 @@ mod tests {
     fn a_request_counts_when_it_differs_from_the_answered_one() {
         let mut history = ScheduleHistory::default();
         assert!(history.is_new_request("now") && !history.is_new_request(""));
-        history.answer("now");
+        history.keep_answered_request("now");
         assert!(!history.is_new_request("now") && history.is_new_request("again"));
         let long = "x".repeat(1_000);
-        history.answer(&long);
+        history.keep_answered_request(&long);
         assert!(!history.is_new_request(&long));
     }
 }

@@ -4,14 +4,14 @@
 //! Out of scope: the stored form of a state (`ledger::state::state_codec`), and reading it
 //! (`store`).
 
-use crate::items::key::{Key, Version, digest_of};
+use crate::items::key::{Key, Version, hash_texts};
 use crate::items::write_mode::ReprocessPolicy;
 use crate::leases::head::HeadId;
 use crate::leases::lease::{Fence, Lease};
 use crate::processed::key_sums::KeySums;
 use crate::processed::processed_index::ProcessedIndex;
 use crate::processed::redo_keys::RedoKeys;
-use crate::processed::row_gaps::Gaps;
+use crate::processed::row_gaps::GapKeys;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::rows::header_search::FirstRows;
 use crate::runs::filled_fields::FillShares;
@@ -37,7 +37,7 @@ pub struct RowChecksum {
 impl RowChecksum {
     /// Adds a row.
     pub fn add(&mut self, row: &[&str]) {
-        self.add_hash(Self::hash(row));
+        self.add_hash(Self::hash_row(row));
     }
 
     /// Adds a row by its hash.
@@ -59,8 +59,8 @@ impl RowChecksum {
     }
 
     /// Returns the hash of a row.
-    pub fn hash(row: &[&str]) -> u64 {
-        digest_of(row).iter().take(8).fold(0_u64, |acc, &byte| (acc << 8) | u64::from(byte))
+    pub fn hash_row(row: &[&str]) -> u64 {
+        hash_texts(row).iter().take(8).fold(0_u64, |acc, &byte| (acc << 8) | u64::from(byte))
     }
 }
 
@@ -81,10 +81,10 @@ pub struct Definition {
 
 impl Definition {
     /// Returns the hash of a job's parts: source kind, key expression, and steps in order.
-    pub fn hash_of(source: &str, key: &str, steps: &[String]) -> String {
+    pub fn hash_parts(source: &str, key: &str, steps: &[String]) -> String {
         let mut parts = vec![source, key];
         parts.extend(steps.iter().map(String::as_str));
-        let digest = digest_of(&parts);
+        let digest = hash_texts(&parts);
         data_encoding::HEXLOWER.encode(digest.get(..8).unwrap_or(&digest))
     }
 
@@ -150,7 +150,7 @@ pub struct State {
     /// Keys to process again, because users deleted rows of them.
     pub redo: RedoKeys,
     /// Keys whose history may be incomplete, because rows of Processed were removed.
-    pub gaps: Gaps,
+    pub gaps: GapKeys,
     /// What a scheduled job remembers of its occurrences; `None` for other jobs.
     pub schedule: Option<ScheduleHistory>,
     /// How often the fields of the source were filled in earlier runs.
@@ -342,7 +342,7 @@ mod tests {
         assert_ne!(tally(&["a", "b"]), tally(&["a", "c"]));
         assert_ne!(tally(&["a"]), tally(&["a", "a"]));
         let mut without = tally(&["a", "b"]);
-        without.subtract_hash(RowChecksum::hash(&["a", "", "done", "r"]));
+        without.subtract_hash(RowChecksum::hash_row(&["a", "", "done", "r"]));
         assert_eq!(without, tally(&["b"]));
     }
 

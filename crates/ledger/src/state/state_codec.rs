@@ -15,7 +15,7 @@ use crate::leases::head::HeadId;
 use crate::leases::lease::{Fence, Holder, Lease};
 use crate::processed::key_sums::KeySums;
 use crate::processed::redo_keys::RedoKeys;
-use crate::processed::row_gaps::Gaps;
+use crate::processed::row_gaps::GapKeys;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::runs::filled_fields::FillShares;
 use crate::runs::held_changes::HeldPlan;
@@ -23,11 +23,11 @@ use crate::runs::reported_messages::ReportedMessages;
 use crate::runs::run::{Counts, Run, Trigger};
 use crate::runs::schedule_history::ScheduleHistory;
 use crate::state::snapshot::{Definition, RowChecksum, SCHEMA, State};
-use crate::values::columns::{MAX_CELL_UNITS, header_text, header_texts};
+use crate::values::columns::{MAX_CELL_UNITS, deduplicate_headers, trim_header};
 use sheetkeep_base::time::Timestamp;
 
 /// Encodes the state as pairs of name and text, in reading order.
-pub fn state_pairs(state: &State) -> Vec<(String, String)> {
+pub fn encode_state(state: &State) -> Vec<(String, String)> {
     let lease = &state.lease;
     let holder = lease.holder.clone().unwrap_or_default();
     let optional = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -51,12 +51,12 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
         ("key", state.definition.key.clone()),
         ("definition", state.definition.hash.clone()),
         ("key column", optional(&state.key_column)),
-        ("columns", columns_text(&state.columns)),
-        ("columns deleted", columns_text(&state.deleted)),
+        ("columns", encode_columns(&state.columns)),
+        ("columns deleted", encode_columns(&state.deleted)),
         ("timezone", optional(&state.timezone)),
         ("alerts", optional(&state.alerts)),
         ("failures again", state.suppressed_failures.text()),
-        ("begun", begun_text(&state.begun)),
+        ("begun", encode_begun_versions(&state.begun)),
         ("forced", state.forced.join(" ")),
         ("previous spreadsheets", state.previous.join(" ")),
         ("next spreadsheet", optional(&state.next)),
@@ -79,7 +79,7 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
 
 /// Returns the job's own columns that fit into a cell of the state. In wider tabs the others are
 /// recognised by their headers only.
-pub fn columns_that_fit(columns: &[String]) -> &[String] {
+pub fn limit_columns(columns: &[String]) -> &[String] {
     let mut units = 2;
     let fits = |name: &&String| {
         units += Value::from(name.as_str()).to_string().encode_utf16().count() + 1;
@@ -89,12 +89,12 @@ pub fn columns_that_fit(columns: &[String]) -> &[String] {
     columns.get(..count).unwrap_or_default()
 }
 
-fn columns_text(columns: &[String]) -> String {
-    let columns = columns_that_fit(columns);
+fn encode_columns(columns: &[String]) -> String {
+    let columns = limit_columns(columns);
     if columns.is_empty() { String::new() } else { Value::from(columns).to_string() }
 }
 
-fn begun_text(begun: &[(Key, Version)]) -> String {
+fn encode_begun_versions(begun: &[(Key, Version)]) -> String {
     let pairs: Vec<_> = begun.iter().map(|(key, version)| [key.as_str(), version.0.as_str()]).collect();
     if pairs.is_empty() { String::new() } else { serde_json::json!(pairs).to_string() }
 }
@@ -157,7 +157,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
     if schema > u64::from(SCHEMA) {
         return Err(StateError::Newer { found: u32::try_from(schema).unwrap_or(u32::MAX) });
     }
-    let head: HeadId = fields.text("head").parse().map_err(|_| fields.invalid("head", "a head id"))?;
+    let head: HeadId = fields.text("head").parse().map_err(|_| fields.make_error("head", "a head id"))?;
     let holder = Holder {
         install: fields.text("holder install").to_owned(),
         run: fields.text("holder run").to_owned(),
@@ -184,28 +184,28 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         head: Some(head),
         lease,
         processed: RowChecksum { count: fields.number("processed count")?, sum: fields.number("processed sum")? },
-        cursor: fields.optional("cursor"),
+        cursor: fields.optional_text("cursor"),
         definition,
-        key_column: fields.optional("key column").map(|name| header_text(&name).to_owned()),
-        columns: header_texts(serde_json::from_str(fields.text("columns")).unwrap_or_default()),
-        deleted: header_texts(serde_json::from_str(fields.text("columns deleted")).unwrap_or_default()),
-        timezone: fields.optional("timezone"),
+        key_column: fields.optional_text("key column").map(|name| trim_header(&name).to_owned()),
+        columns: deduplicate_headers(serde_json::from_str(fields.text("columns")).unwrap_or_default()),
+        deleted: deduplicate_headers(serde_json::from_str(fields.text("columns deleted")).unwrap_or_default()),
+        timezone: fields.optional_text("timezone"),
         run: read_run(&fields)?,
-        alerts: fields.optional("alerts"),
+        alerts: fields.optional_text("alerts"),
         suppressed_failures: SuppressedFailureCounts::read(fields.text("failures again")),
         begun: read_begun(fields.text("begun")),
-        forced: fields.words("forced"),
+        forced: fields.split_text("forced"),
         key_sums: KeySums::read(fields.text("processed keys")),
         redo: RedoKeys::read(fields.text("to do again")),
-        gaps: Gaps::read(fields.text("pruned keys"), fields.text("pruned by commit").parse().ok()),
+        gaps: GapKeys::read(fields.text("pruned keys"), fields.text("pruned by commit").parse().ok()),
         schedule: ScheduleHistory::read(fields.text("schedule"))
-            .map_err(|_| fields.invalid("schedule", "the history of a schedule"))?,
+            .map_err(|_| fields.make_error("schedule", "the history of a schedule"))?,
         filled: FillShares::read(fields.text("fields filled")),
         warnings: ReportedMessages::read(fields.text("warnings reported")),
         held: HeldPlan::read(fields.text("held")),
         answered_cells: ReportedMessages::read(fields.text("cells answered")),
-        previous: fields.words("previous spreadsheets"),
-        next: fields.optional("next spreadsheet"),
+        previous: fields.split_text("previous spreadsheets"),
+        next: fields.optional_text("next spreadsheet"),
     })
 }
 
@@ -223,7 +223,7 @@ fn read_run(fields: &Fields<'_>) -> Result<Option<Run>, StateError> {
     };
     let trigger = Trigger {
         kind: fields.text("run trigger").to_owned(),
-        run_key: fields.optional("run key"),
+        run_key: fields.optional_text("run key"),
         scheduled_for: Timestamp::parse(fields.text("run scheduled")),
     };
     Ok(Some(Run {
@@ -250,23 +250,23 @@ impl<'a> Fields<'a> {
         (self.0)(name)
     }
 
-    fn optional(&self, name: &str) -> Option<String> {
+    fn optional_text(&self, name: &str) -> Option<String> {
         Some(self.text(name)).filter(|text| !text.is_empty()).map(str::to_owned)
     }
 
-    fn words(&self, name: &str) -> Vec<String> {
+    fn split_text(&self, name: &str) -> Vec<String> {
         self.text(name).split_whitespace().map(str::to_owned).collect()
     }
 
     fn number(&self, name: &'static str) -> Result<u64, StateError> {
-        self.text(name).parse().map_err(|_| self.invalid(name, "a whole number"))
+        self.text(name).parse().map_err(|_| self.make_error(name, "a whole number"))
     }
 
     fn timestamp(&self, name: &'static str) -> Result<Timestamp, StateError> {
-        Timestamp::parse(self.text(name)).ok_or_else(|| self.invalid(name, "a moment"))
+        Timestamp::parse(self.text(name)).ok_or_else(|| self.make_error(name, "a moment"))
     }
 
-    fn invalid(&self, name: &'static str, expected: &'static str) -> StateError {
+    fn make_error(&self, name: &'static str, expected: &'static str) -> StateError {
         StateError::Field { name, found: self.text(name).chars().take(60).collect(), expected }
     }
 }
@@ -289,7 +289,7 @@ mod tests {
             cursor: Some("page 7".into()),
             definition: Definition { tab: "Quakes".into(), key: ".id".into(), ..Definition::default() },
             columns: vec!["id".into(), "a \"b\"".into()],
-            gaps: Gaps::read("0123456789ab", Some(11)),
+            gaps: GapKeys::read("0123456789ab", Some(11)),
             key_sums: Some(KeySums::default()),
             redo: RedoKeys::read("0123456789ab:12 ?:3"),
             deleted: vec!["a \"b\"".into()],
@@ -312,7 +312,7 @@ mod tests {
             filled: FillShares::read("{\"note\":12}"),
             warnings: ReportedMessages::read("0123abcd fedc4321"),
             held: Some(HeldPlan { answered: "TRUE".into(), ..HeldPlan::default() }),
-            answered_cells: ReportedMessages::of(&["\"soon\" in silence until".to_owned()]),
+            answered_cells: ReportedMessages::from_messages(&["\"soon\" in silence until".to_owned()]),
             alerts: None,
             schedule: Some(ScheduleHistory { settled_until: Some(Timestamp(5)), ..ScheduleHistory::default() }),
             suppressed_failures: SuppressedFailureCounts::read("00000000002a:3"),
@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_state_reads_back_as_it_was_written() {
-        let pairs: HashMap<_, _> = state_pairs(&state()).into_iter().collect();
+        let pairs: HashMap<_, _> = encode_state(&state()).into_iter().collect();
         assert_eq!(read_state(&pairs), Ok(state()));
     }
 
@@ -333,18 +333,18 @@ mod tests {
     fn of_too_many_columns_the_first_are_remembered_and_fit() {
         for name in ["plain", "\u{1}\"😀"] {
             let columns: Vec<String> = (0..9_000).map(|n| format!("{name} {n}")).collect();
-            let kept = columns_that_fit(&columns);
+            let kept = limit_columns(&columns);
             assert!(kept.len() < columns.len() && kept == &columns[..kept.len()]);
-            let text = columns_text(&columns);
+            let text = encode_columns(&columns);
             assert!((MAX_CELL_UNITS - 60..=MAX_CELL_UNITS).contains(&text.encode_utf16().count()));
             assert_eq!(serde_json::from_str::<Vec<String>>(&text).expect("a list"), kept);
         }
-        assert_eq!(columns_that_fit(&["a".to_owned()]).len(), 1);
+        assert_eq!(limit_columns(&["a".to_owned()]).len(), 1);
     }
 
     #[test]
     fn a_state_of_a_newer_tool_is_refused_and_not_guessed_at() {
-        let mut pairs: HashMap<_, _> = state_pairs(&state()).into_iter().collect();
+        let mut pairs: HashMap<_, _> = encode_state(&state()).into_iter().collect();
         pairs.insert("schema".into(), "2".into());
         assert_eq!(read_state(&pairs), Err(StateError::Newer { found: 2 }));
     }
@@ -352,7 +352,7 @@ mod tests {
     proptest! {
         #[test]
         fn invariant_6_reading_an_edited_state_never_fails_hard(at in 0_usize..41, text in ".{0,30}") {
-            let mut pairs = state_pairs(&state());
+            let mut pairs = encode_state(&state());
             let n = at % pairs.len();
             pairs[n].1 = text;
             let _ = read_state(&pairs.into_iter().collect::<HashMap<_, _>>());

@@ -9,10 +9,10 @@ use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::{Number, Value};
 
 use crate::grid::Cell;
-use crate::values::columns::{ColumnType, kind_of, quote};
+use crate::values::columns::{ColumnType, name_json_kind, quote_name};
 use crate::values::exact_number;
-use crate::values::input_form::{InputForm, parse_day, parse_moment, pattern_advice};
-use crate::values::odd_values::odd_day_advice;
+use crate::values::input_form::{InputForm, parse_day, parse_moment, suggest_pattern};
+use crate::values::odd_values::advise_on_odd_day;
 
 /// Whole numbers up to this are exact in a spreadsheet, which stores every number as an f64.
 const EXACT: u64 = 1 << 53;
@@ -31,12 +31,12 @@ pub(crate) fn coerce(value: Value, kind: ColumnType, zone: &TimeZone, form: &Inp
     if value.is_null() || value.as_str().is_some_and(str::is_empty) {
         return Ok(Cell::Empty);
     }
-    if let Some(digits) = value.as_str().and_then(exact_number::digits) {
+    if let Some(digits) = value.as_str().and_then(exact_number::read_marked_digits) {
         return coerce_inexact(digits, kind);
     }
     match kind {
         ColumnType::Auto => Ok(coerce_auto(value)),
-        ColumnType::Text => Ok(Cell::Text(text_of(value))),
+        ColumnType::Text => Ok(Cell::Text(format_value(value))),
         ColumnType::Number => coerce_number(value, form),
         ColumnType::Boolean => coerce_boolean(&value),
         ColumnType::Date => coerce_date(&value, form),
@@ -54,16 +54,16 @@ fn coerce_inexact(digits: &str, kind: ColumnType) -> Result<Cell, String> {
     match kind {
         ColumnType::Auto | ColumnType::Text => Ok(Cell::text(digits)),
         ColumnType::Number if is_whole => Ok(Cell::text(digits)),
-        ColumnType::Number | ColumnType::Duration => Err(too_fine(digits)),
+        ColumnType::Number | ColumnType::Duration => Err(describe_lost_digits(digits)),
         ColumnType::Boolean => Err(format!("{digits} is neither true, yes, 1 nor false, no, 0; convert it in a step")),
-        ColumnType::Date => Err(number_for_time(digits, "a date", DAY_FORM)),
-        ColumnType::DateTime => Err(number_for_time(digits, "a date and time", TIMESTAMP_FORM)),
+        ColumnType::Date => Err(describe_number_for_time(digits, "a date", DAY_FORM)),
+        ColumnType::DateTime => Err(describe_number_for_time(digits, "a date and time", TIMESTAMP_FORM)),
         ColumnType::Link => Err("found a number, but the column holds links".into()),
         ColumnType::Formula => Err("found a number, but the column holds formulas".into()),
     }
 }
 
-fn too_fine(digits: &str) -> String {
+fn describe_lost_digits(digits: &str) -> String {
     format!(
         "a spreadsheet would change the number {}, for it holds some 15 digits and sizes from 1e-308 to 1e308; give the column the \
          type \"text\" to keep it as it is written, or round it in a step",
@@ -80,10 +80,10 @@ fn shorten_digits(digits: &str) -> String {
 }
 
 /// Returns a cell's value as the text that a user would type.
-pub fn cell_text(cell: &Value) -> String {
+pub fn format_cell_value(cell: &Value) -> String {
     match cell {
         Value::String(text) => text.clone(),
-        Value::Number(number) => number_text(number),
+        Value::Number(number) => format_number(number),
         Value::Bool(true) => "TRUE".to_owned(),
         Value::Bool(false) => "FALSE".to_owned(),
         _ => String::new(),
@@ -91,9 +91,9 @@ pub fn cell_text(cell: &Value) -> String {
 }
 
 /// Formats a number in the usual way: no fraction for a whole number, every digit of an integer.
-pub fn number_text(number: &Number) -> String {
+pub fn format_number(number: &Number) -> String {
     match number.as_f64() {
-        Some(f) if number.is_f64() => float_text(f),
+        Some(f) if number.is_f64() => format_float(f),
         _ => number.to_string(),
     }
 }
@@ -101,14 +101,14 @@ pub fn number_text(number: &Number) -> String {
 /// Formats a float in the usual way: `42` for 42.0, otherwise the shortest digits that parse to the
 /// same number.
 #[expect(clippy::cast_precision_loss, reason = "2^53 is a power of two and exact")]
-pub(crate) fn float_text(f: f64) -> String {
+pub(crate) fn format_float(f: f64) -> String {
     if f.fract() == 0.0 && f.abs() <= EXACT as f64 { format!("{}", f + 0.0) } else { Value::from(f).to_string() }
 }
 
-fn text_of(value: Value) -> String {
+fn format_value(value: Value) -> String {
     match value {
         Value::String(text) => text,
-        Value::Number(number) => number_text(&number),
+        Value::Number(number) => format_number(&number),
         other => exact_number::render(&other),
     }
 }
@@ -117,14 +117,14 @@ fn coerce_auto(value: Value) -> Cell {
     match value {
         Value::Null => Cell::Empty,
         Value::Bool(b) => Cell::Bool(b),
-        Value::Number(number) => number_cell(&number),
+        Value::Number(number) => make_number_cell(&number),
         Value::String(text) => Cell::Text(text),
         nested @ (Value::Array(_) | Value::Object(_)) => Cell::Text(exact_number::render(&nested)),
     }
 }
 
 /// Returns a number, or its digits if a spreadsheet would change it.
-fn number_cell(number: &Number) -> Cell {
+fn make_number_cell(number: &Number) -> Cell {
     let exact = match (number.as_i64(), number.as_u64()) {
         (Some(i), _) => i.unsigned_abs() <= EXACT,
         (None, Some(u)) => u <= EXACT,
@@ -139,11 +139,11 @@ fn number_cell(number: &Number) -> Cell {
 
 fn coerce_number(value: Value, form: &InputForm) -> Result<Cell, String> {
     let text = match value {
-        Value::Number(number) => return Ok(number_cell(&number)),
+        Value::Number(number) => return Ok(make_number_cell(&number)),
         Value::String(text) => text,
-        other => return Err(format!("found {}, but the column holds numbers", kind_of(&other))),
+        other => return Err(format!("found {}, but the column holds numbers", name_json_kind(&other))),
     };
-    let no_number = || format!("{} is not a finite number{}", quote(&text), form.number_advice(text.trim()));
+    let no_number = || format!("{} is not a finite number{}", quote_name(&text), form.advise_on_number(text.trim()));
     let plain = form.plain_number(text.trim()).ok_or_else(no_number)?;
     let digits = plain.as_str();
     let unsigned = digits.strip_prefix(['-', '+']).unwrap_or(digits);
@@ -155,9 +155,9 @@ fn coerce_number(value: Value, form: &InputForm) -> Result<Cell, String> {
             _ => return Ok(Cell::Text(plain)),
         }
     }
-    match exact_number::double(digits) {
+    match exact_number::parse_exact_double(digits) {
         Some(f) => Ok(Cell::Number(f + 0.0)),
-        None if exact_number::is_number(digits) => Err(too_fine(digits)),
+        None if exact_number::is_number(digits) => Err(describe_lost_digits(digits)),
         None => Err(no_number()),
     }
 }
@@ -166,58 +166,58 @@ fn coerce_boolean(value: &Value) -> Result<Cell, String> {
     let word = match value {
         Value::Bool(b) => return Ok(Cell::Bool(*b)),
         Value::String(text) => text.trim().to_ascii_lowercase(),
-        Value::Number(number) => number_text(number),
-        other => return Err(format!("found {}, but the column holds true or false", kind_of(other))),
+        Value::Number(number) => format_number(number),
+        other => return Err(format!("found {}, but the column holds true or false", name_json_kind(other))),
     };
     match word.as_str() {
         "true" | "yes" | "1" => Ok(Cell::Bool(true)),
         "false" | "no" | "0" => Ok(Cell::Bool(false)),
-        _ => Err(format!("{} is neither true, yes, 1 nor false, no, 0", quote(&word))),
+        _ => Err(format!("{} is neither true, yes, 1 nor false, no, 0", quote_name(&word))),
     }
 }
 
 fn coerce_date(value: &Value, form: &InputForm) -> Result<Cell, String> {
-    let text = time_text(value, "a date", DAY_FORM)?;
-    let no_day = || match odd_day_advice(text) {
-        Some(advice) => format!("{} {advice}", quote(text)),
-        None => format!("{} is not a valid date; write it as YYYY-MM-DD{}", quote(text), pattern_advice(text)),
+    let text = read_time_text(value, "a date", DAY_FORM)?;
+    let no_day = || match advise_on_odd_day(text) {
+        Some(advice) => format!("{} {advice}", quote_name(text)),
+        None => format!("{} is not a valid date; write it as YYYY-MM-DD{}", quote_name(text), suggest_pattern(text)),
     };
     let day: Date = match &form.pattern {
-        Some(pattern) => parse_day(text, pattern).map_err(|why| format!("{} is {why}", quote(text)))?,
+        Some(pattern) => parse_day(text, pattern).map_err(|why| format!("{} is {why}", quote_name(text)))?,
         None if text.len() != DAY_FORM.len() => return Err(no_day()),
         None => text.parse().map_err(|_| no_day())?,
     };
-    Ok(Cell::Date(f64::from(days(day)?)))
+    Ok(Cell::Date(f64::from(count_days(day)?)))
 }
 
 fn coerce_timestamp(value: &Value, zone: &TimeZone, form: &InputForm) -> Result<Cell, String> {
-    let text = time_text(value, "a date and time", TIMESTAMP_FORM)?;
+    let text = read_time_text(value, "a date and time", TIMESTAMP_FORM)?;
     if let Some(pattern) = &form.pattern {
-        let local = parse_moment(text, pattern, zone).map_err(|why| format!("{} is {why}", quote(text)))?;
-        return serial(local).map(Cell::DateTime);
+        let local = parse_moment(text, pattern, zone).map_err(|why| format!("{} is {why}", quote_name(text)))?;
+        return compute_serial_time(local).map(Cell::DateTime);
     }
     let local = match text.parse::<Timestamp>() {
         Ok(moment) => moment.to_zoned(zone.clone()).datetime(),
         Err(_) => text.parse::<DateTime>().map_err(|_| {
-            let advice = pattern_advice(text);
+            let advice = suggest_pattern(text);
             format!(
                 "{} is not a valid date and time; write it as 2024-05-31T09:00:00Z or 2024-05-31 09:00{advice}",
-                quote(text)
+                quote_name(text)
             )
         })?,
     };
-    serial(local).map(Cell::DateTime)
+    compute_serial_time(local).map(Cell::DateTime)
 }
 
-fn time_text<'a>(value: &'a Value, what: &str, form: &str) -> Result<&'a str, String> {
+fn read_time_text<'a>(value: &'a Value, what: &str, form: &str) -> Result<&'a str, String> {
     match value {
         Value::String(text) => Ok(text.trim()),
-        Value::Number(number) => Err(number_for_time(&number_text(number), what, form)),
-        other => Err(format!("found {}, but the column holds {what} ({form})", kind_of(other))),
+        Value::Number(number) => Err(describe_number_for_time(&format_number(number), what, form)),
+        other => Err(format!("found {}, but the column holds {what} ({form})", name_json_kind(other))),
     }
 }
 
-fn number_for_time(digits: &str, what: &str, form: &str) -> String {
+fn describe_number_for_time(digits: &str, what: &str, form: &str) -> String {
     format!(
         "found the number {}, but the column holds {what} ({form}); seconds since 1970 become one by `todate`, \
          milliseconds by `. / 1000 | todate` in the step",
@@ -227,18 +227,19 @@ fn number_for_time(digits: &str, what: &str, form: &str) -> String {
 
 /// Returns the days since 1899-12-30, the day 0 of spreadsheets (Sheets API,
 /// `DateTimeRenderOption`).
-fn days(day: Date) -> Result<i32, String> {
+fn count_days(day: Date) -> Result<i32, String> {
     let zero = Date::new(1899, 12, 30).map_err(|e| e.to_string())?;
     let span: Span = zero.until((jiff::Unit::Day, day)).map_err(|e| e.to_string())?;
     Ok(span.get_days())
 }
 
 /// Returns a local time as days since 1899-12-30 with a fraction, to the millisecond.
-fn serial(local: DateTime) -> Result<f64, String> {
+fn compute_serial_time(local: DateTime) -> Result<f64, String> {
     let time = local.time();
     let seconds = (i64::from(time.hour()) * 60 + i64::from(time.minute())) * 60 + i64::from(time.second());
-    let ms =
-        i64::from(days(local.date())?) * 86_400_000 + seconds * 1_000 + i64::from(time.subsec_nanosecond()) / 1_000_000;
+    let ms = i64::from(count_days(local.date())?) * 86_400_000
+        + seconds * 1_000
+        + i64::from(time.subsec_nanosecond()) / 1_000_000;
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of the years -9999 to 9999 are below 2^53")]
     let ms = ms as f64;
     Ok(ms / DAY_MS)
@@ -248,13 +249,12 @@ fn coerce_duration(value: &Value) -> Result<Cell, String> {
     let seconds = match value {
         Value::Number(number) => number.as_f64().unwrap_or(f64::NAN),
         Value::String(text) => {
-            let span: SignedDuration = text
-                .trim()
-                .parse()
-                .map_err(|_| format!("{} is not a valid duration; write seconds, PT1H30M or 1h 30m", quote(text)))?;
+            let span: SignedDuration = text.trim().parse().map_err(|_| {
+                format!("{} is not a valid duration; write seconds, PT1H30M or 1h 30m", quote_name(text))
+            })?;
             span.as_secs_f64()
         }
-        other => return Err(format!("found {}, but the column holds durations", kind_of(other))),
+        other => return Err(format!("found {}, but the column holds durations", name_json_kind(other))),
     };
     if seconds.is_finite() { Ok(Cell::Duration(seconds / 86_400.0)) } else { Err("the duration is not finite".into()) }
 }
@@ -265,17 +265,17 @@ fn coerce_link(value: Value) -> Result<Cell, String> {
             Ok(Cell::Text(text))
         }
         Value::String(text) => {
-            Err(format!("{} is not a link; links start with https://, http:// or mailto:", quote(&text)))
+            Err(format!("{} is not a link; links start with https://, http:// or mailto:", quote_name(&text)))
         }
-        other => Err(format!("found {}, but the column holds links", kind_of(&other))),
+        other => Err(format!("found {}, but the column holds links", name_json_kind(&other))),
     }
 }
 
 fn coerce_formula(value: Value) -> Result<Cell, String> {
     match value {
         Value::String(text) if text.starts_with('=') => Ok(Cell::Formula(text)),
-        Value::String(text) => Err(format!("{} is not a formula; formulas start with =", quote(&text))),
-        other => Err(format!("found {}, but the column holds formulas", kind_of(&other))),
+        Value::String(text) => Err(format!("{} is not a formula; formulas start with =", quote_name(&text))),
+        other => Err(format!("found {}, but the column holds formulas", name_json_kind(&other))),
     }
 }
 

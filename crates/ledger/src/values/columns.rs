@@ -148,7 +148,7 @@ impl Columns {
     }
 
     /// Returns how the source writes the values of `column`.
-    pub(crate) fn input_of(&self, column: &str) -> &InputForm {
+    pub(crate) fn input_form(&self, column: &str) -> &InputForm {
         const USUAL: &InputForm = &InputForm { decimal: None, pattern: None };
         self.inputs.iter().find(|(name, _)| name == column).map_or(USUAL, |(_, form)| form)
     }
@@ -172,20 +172,20 @@ impl ValueRejection {
 
 /// Returns the header text for a column name. Blanks around it are removed: users could neither see
 /// nor preserve them. Everything else is compared exactly: `name` and `Name` are two columns.
-pub fn header_text(name: &str) -> &str {
+pub fn trim_header(name: &str) -> &str {
     name.trim()
 }
 
 /// Returns column names as headers, each once; the state of an earlier version may contain blanks
 /// around them.
-pub(crate) fn header_texts(names: Vec<String>) -> Vec<String> {
+pub(crate) fn deduplicate_headers(names: Vec<String>) -> Vec<String> {
     let mut seen = HashSet::new();
-    let texts = names.into_iter().map(|name| header_text(&name).to_owned());
+    let texts = names.into_iter().map(|name| trim_header(&name).to_owned());
     texts.filter(|text| !text.is_empty() && seen.insert(text.clone())).collect()
 }
 
 /// Returns a name in quotes, shortened so that an error stays readable.
-pub fn quote(text: &str) -> String {
+pub fn quote_name(text: &str) -> String {
     const SHOWN: usize = 60;
     match text.char_indices().nth(SHOWN) {
         Some((at, _)) => format!("{:?}…", text.get(..at).unwrap_or_default()),
@@ -194,12 +194,12 @@ pub fn quote(text: &str) -> String {
 }
 
 /// Returns the kind of a JSON value, with its article.
-pub(crate) fn kind_of(value: &Value) -> &'static str {
+pub(crate) fn name_json_kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
-        Value::String(text) if exact_number::digits(text).is_some() => "a number",
+        Value::String(text) if exact_number::read_marked_digits(text).is_some() => "a number",
         Value::String(_) => "a text",
         Value::Array(_) => "an array",
         Value::Object(_) => "an object",
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_long_name_is_cut_in_an_error() {
-        assert_eq!(quote("a\"b"), "\"a\\\"b\"");
-        assert!(quote(&"ü".repeat(500)).chars().count() < 70);
+        assert_eq!(quote_name("a\"b"), "\"a\\\"b\"");
+        assert!(quote_name(&"ü".repeat(500)).chars().count() < 70);
     }
 }

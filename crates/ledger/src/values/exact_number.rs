@@ -8,7 +8,7 @@
 //!
 //! `serde_json` holds a number as 64 bits or as a double, so such a number does not fit into a
 //! [`Value`]. It is carried as a text whose first character is U+FFFF. No real text has it, because
-//! Unicode excludes it from interchange. [`digits`] recognises such a text, and only if the rest is
+//! Unicode excludes it from interchange. [`read_marked_digits`] recognises such a text, and only if the rest is
 //! a number that a double would change.
 
 use std::borrow::Cow;
@@ -85,7 +85,7 @@ fn mark_numbers(text: &str) -> String {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
         let is_string = from.starts_with('"');
-        let (token, after) = from.split_at(if is_string { string_length(from) } else { number_length(from) });
+        let (token, after) = from.split_at(if is_string { measure_string(from) } else { measure_number(from) });
         if is_string || !is_json_number(token) || is_exact(token) {
             out.push_str(token);
         } else {
@@ -99,7 +99,7 @@ fn mark_numbers(text: &str) -> String {
     out
 }
 
-fn string_length(text: &str) -> usize {
+fn measure_string(text: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {
         match byte {
@@ -112,7 +112,7 @@ fn string_length(text: &str) -> usize {
     text.len()
 }
 
-fn number_length(text: &str) -> usize {
+fn measure_number(text: &str) -> usize {
     text.bytes().position(|b| !matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).unwrap_or(text.len())
 }
 
@@ -138,13 +138,13 @@ pub fn is_exact(token: &str) -> bool {
 /// True if a JSON document prints the double of this number with the same value. Of two texts that
 /// are equally short and near, it prints one.
 fn is_printed_back(token: &str) -> bool {
-    let printed = double(token).and_then(serde_json::Number::from_f64).map(|number| number.to_string());
+    let printed = parse_exact_double(token).and_then(serde_json::Number::from_f64).map(|number| number.to_string());
     printed.is_some_and(|printed| Decimal::parse(&printed) == Decimal::parse(token))
 }
 
 /// Returns the double that holds the number of a text and prints with the same value. `None` if it
 /// would print another value, or if the text is not a number. `.5`, `5.` and `+5` are numbers here.
-pub fn double(text: &str) -> Option<f64> {
+pub fn parse_exact_double(text: &str) -> Option<f64> {
     let written = Decimal::parse(text)?;
     let double: f64 = text.parse().ok()?;
     // If two texts are equally short and near, the standard library may print one of them and
@@ -215,13 +215,13 @@ pub fn from_inexact(token: &str) -> Option<Value> {
 }
 
 /// Returns the number that a text represents, as written; `None` for any other text.
-pub fn digits(text: &str) -> Option<&str> {
+pub fn read_marked_digits(text: &str) -> Option<&str> {
     text.strip_prefix(MARKER).filter(|token| is_json_number(token) && !is_exact(token))
 }
 
 /// Returns the text, or the number that it represents.
-pub fn plain(text: String) -> String {
-    digits(&text).map(str::to_owned).unwrap_or(text)
+pub fn remove_number_mark(text: String) -> String {
+    read_marked_digits(&text).map(str::to_owned).unwrap_or(text)
 }
 
 /// Returns the JSON of a value, with its numbers as written.
@@ -235,12 +235,12 @@ pub fn render(value: &Value) -> String {
     while let Some(at) = rest.find("\"\u{FFFF}") {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
-        let (string, after) = from.split_at(string_length(from));
+        let (string, after) = from.split_at(measure_string(from));
         let inner = string.strip_prefix('"').and_then(|inner| inner.strip_suffix('"'));
         // A quote after a backslash is part of a text. A member's name is followed by a colon, and
         // stays a text.
         let begins = !before.ends_with('\\') && !after.starts_with(':');
-        out.push_str(inner.and_then(digits).filter(|_| begins).unwrap_or(string));
+        out.push_str(inner.and_then(read_marked_digits).filter(|_| begins).unwrap_or(string));
         rest = after;
     }
     out.push_str(rest);
@@ -283,7 +283,7 @@ mod tests {
         for token in UNHELD {
             let text = format!("{{\"a\": [{token}, \"{token}\"], \"b\":{token} }}");
             let value = parse(&text).expect("a record");
-            assert_eq!(value["b"].as_str().and_then(digits), Some(token));
+            assert_eq!(value["b"].as_str().and_then(read_marked_digits), Some(token));
             assert_eq!(value["a"][1], json!(token), "a text stays one");
             assert_eq!(render(&value), text.replace(", ", ",").replace(": ", ":").replace(" }", "}"));
         }
@@ -312,7 +312,7 @@ mod tests {
         for text in ["\u{FFFF}", "\u{FFFF}x", "\u{FFFF}1.5", "a\"\u{FFFF}1e-400", "\u{FFFF}1e-400x"] {
             let value = json!({"a": text});
             assert_eq!(render(&value), value.to_string());
-            assert_eq!(plain(text.to_owned()), text);
+            assert_eq!(remove_number_mark(text.to_owned()), text);
         }
     }
 
@@ -339,7 +339,7 @@ mod tests {
                 Value::Number(number) => {
                     prop_assert_eq!(Decimal::parse(&number.to_string()), Decimal::parse(&token));
                 }
-                other => prop_assert_eq!(other.as_str().and_then(digits), Some(token.as_str())),
+                other => prop_assert_eq!(other.as_str().and_then(read_marked_digits), Some(token.as_str())),
             }
             prop_assert_eq!(parse(&render(&value)).ok(), Some(value));
         }
@@ -347,7 +347,7 @@ mod tests {
         #[test]
         fn what_a_double_prints_is_held(number in any::<f64>()) {
             prop_assume!(number.is_finite());
-            prop_assert_eq!(double(&number.to_string()), Some(number));
+            prop_assert_eq!(parse_exact_double(&number.to_string()), Some(number));
             prop_assert_eq!(parse(&json!(number).to_string()).ok(), Some(json!(number)));
         }
     }

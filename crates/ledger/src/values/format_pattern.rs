@@ -11,10 +11,10 @@ const MAX_SECTIONS: usize = 4;
 /// Checks the pattern of a column of this type. The error completes "the format … ".
 pub fn check_format(pattern: &str, kind: ColumnType) -> Result<(), String> {
     let is_number = kind == ColumnType::Number;
-    let mut scan = Scan { sections: 1, points: 0, placeholders: 0, is_number };
+    let mut scan = PatternScanner { sections: 1, points: 0, placeholders: 0, is_number };
     let mut chars = pattern.chars();
     while !chars.as_str().is_empty() {
-        if let Some(rest) = without_general(chars.as_str()) {
+        if let Some(rest) = strip_general(chars.as_str()) {
             (chars, scan.placeholders) = (rest.chars(), scan.placeholders + 1);
             continue;
         }
@@ -42,13 +42,13 @@ pub fn check_format(pattern: &str, kind: ColumnType) -> Result<(), String> {
 }
 
 /// Returns what follows the word `General`, which shows any value, if the text begins with it.
-fn without_general(text: &str) -> Option<&str> {
+fn strip_general(text: &str) -> Option<&str> {
     const GENERAL: &str = "general";
     let (word, rest) = text.split_at_checked(GENERAL.len())?;
     word.eq_ignore_ascii_case(GENERAL).then_some(rest)
 }
 
-struct Scan {
+struct PatternScanner {
     sections: usize,
     /// Decimal points of the present section.
     points: usize,
@@ -56,7 +56,7 @@ struct Scan {
     is_number: bool,
 }
 
-impl Scan {
+impl PatternScanner {
     fn add(&mut self, c: char) -> Result<(), String> {
         match c {
             ';' => {

@@ -8,7 +8,7 @@ use jiff::civil::{Date, DateTime, Weekday};
 use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::tz::TimeZone;
 
-use crate::values::odd_values::odd_number_advice;
+use crate::values::odd_values::advise_on_odd_number;
 
 /// The character between the whole part and the fraction of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,7 +30,7 @@ impl DecimalMark {
         }
     }
 
-    fn other(self) -> char {
+    fn other_mark(self) -> char {
         match self {
             Self::Comma => '.',
             Self::Point => ',',
@@ -64,7 +64,7 @@ impl InputForm {
         if !fraction.is_none_or(is_digits) {
             return None;
         }
-        let whole = without_thousands(whole, mark.other())?;
+        let whole = remove_thousands_marks(whole, mark.other_mark())?;
         Some(match fraction {
             Some(fraction) => format!("{sign}{whole}.{fraction}"),
             None => format!("{sign}{whole}"),
@@ -72,7 +72,7 @@ impl InputForm {
     }
 
     /// Returns the advice for a text that is not a number in this form; empty if there is none.
-    pub(crate) fn number_advice(&self, text: &str) -> String {
+    pub(crate) fn advise_on_number(&self, text: &str) -> String {
         let fits = |mark| Self { decimal: Some(mark), pattern: None }.plain_number(text).is_some();
         match self.decimal {
             None if fits(DecimalMark::Comma) && text.contains(',') => {
@@ -91,7 +91,7 @@ impl InputForm {
                 ": a decimal comma? decimal = \".\" is set for this column, and a number is then written 1,234.56"
                     .into()
             }
-            _ if !odd_number_advice(text).is_empty() => odd_number_advice(text),
+            _ if !advise_on_odd_number(text).is_empty() => advise_on_odd_number(text),
             Some(mark) => {
                 let example = if mark == DecimalMark::Comma { "1.234,56 or 1234,56" } else { "1,234.56 or 1234.56" };
                 format!("; with this decimal mark a number is written {example}")
@@ -104,7 +104,7 @@ impl InputForm {
 /// Removes the marks of thousands: one and the same mark, each before exactly three digits. It is
 /// never after a leading zero, since 0.125 is less than one. `None` if the digits are not grouped
 /// so.
-fn without_thousands(whole: &str, mark: char) -> Option<String> {
+fn remove_thousands_marks(whole: &str, mark: char) -> Option<String> {
     let is_mark = |c: char| c == mark || matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\'' | '\u{2019}');
     let used = whole.chars().find(|c| is_mark(*c));
     let mut groups = whole.split(|c: char| Some(c) == used);
@@ -119,21 +119,21 @@ fn without_thousands(whole: &str, mark: char) -> Option<String> {
 
 /// Reads a date in `pattern`. The error completes "{text} is …".
 pub(crate) fn parse_day(text: &str, pattern: &str) -> Result<Date, String> {
-    let parts = strtime::parse(pattern, text).map_err(|_| form_error("date", pattern))?;
-    let day = parts.to_date().map_err(|_| no_day(&parts))?;
+    let parts = strtime::parse(pattern, text).map_err(|_| describe_form_error("date", pattern))?;
+    let day = parts.to_date().map_err(|_| explain_missing_day(&parts))?;
     check_year(day, pattern)?;
     Ok(day)
 }
 
 /// Returns why parts that a pattern has read are not a day. A pattern that gives no day was refused
 /// before, so either the day does not exist, or it has another weekday.
-fn no_day(parts: &BrokenDownTime) -> String {
-    other_weekday(parts)
+fn explain_missing_day(parts: &BrokenDownTime) -> String {
+    explain_other_weekday(parts)
         .unwrap_or_else(|| "not a day of the calendar: correct it where the record comes from".to_owned())
 }
 
 /// Returns the sentence about a day that exists and has another weekday; `None` for other parts.
-fn other_weekday(parts: &BrokenDownTime) -> Option<String> {
+fn explain_other_weekday(parts: &BrokenDownTime) -> Option<String> {
     let weekday = parts.weekday()?;
     let day = Date::new(parts.year()?, parts.month()?, parts.day()?).ok()?;
     if day.weekday() == weekday {
@@ -141,12 +141,12 @@ fn other_weekday(parts: &BrokenDownTime) -> Option<String> {
     }
     Some(format!(
         "a {} by its date and a {} by its text: correct it where the record comes from",
-        weekday_name(day.weekday()),
-        weekday_name(weekday)
+        name_weekday(day.weekday()),
+        name_weekday(weekday)
     ))
 }
 
-fn weekday_name(day: Weekday) -> &'static str {
+fn name_weekday(day: Weekday) -> &'static str {
     match day {
         Weekday::Monday => "Monday",
         Weekday::Tuesday => "Tuesday",
@@ -161,14 +161,15 @@ fn weekday_name(day: Weekday) -> &'static str {
 /// Reads a date and time in `pattern` as a local time in `zone`. A pattern without an offset gives
 /// that local time itself, one without a time midnight. The error completes "{text} is …".
 pub(crate) fn parse_moment(text: &str, pattern: &str, zone: &TimeZone) -> Result<DateTime, String> {
-    let parts = strtime::parse(pattern, text).map_err(|_| form_error("date and time", pattern))?;
-    let local = local_time(&parts, zone)
-        .ok_or_else(|| other_weekday(&parts).unwrap_or_else(|| form_error("date and time", pattern)))?;
+    let parts = strtime::parse(pattern, text).map_err(|_| describe_form_error("date and time", pattern))?;
+    let local = read_local_time(&parts, zone).ok_or_else(|| {
+        explain_other_weekday(&parts).unwrap_or_else(|| describe_form_error("date and time", pattern))
+    })?;
     check_year(local.date(), pattern)?;
     Ok(local)
 }
 
-fn local_time(parts: &BrokenDownTime, zone: &TimeZone) -> Option<DateTime> {
+fn read_local_time(parts: &BrokenDownTime, zone: &TimeZone) -> Option<DateTime> {
     if parts.offset().is_some() || parts.timestamp().is_some() {
         return Some(parts.to_timestamp().ok()?.to_zoned(zone.clone()).datetime());
     }
@@ -183,7 +184,7 @@ fn check_year(day: Date, pattern: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn form_error(what: &str, pattern: &str) -> String {
+fn describe_form_error(what: &str, pattern: &str) -> String {
     let sample = Date::constant(2026, 12, 31).at(23, 59, 0, 0);
     let example = strtime::format(pattern, sample).map(|text| format!(", such as {text}")).unwrap_or_default();
     format!("not a {what} of the form input = {pattern:?}{example}")
@@ -199,7 +200,7 @@ pub fn check_pattern(pattern: &str, is_moment: bool) -> Result<(), String> {
         Date::constant(2026, 12, 31).at(23, 59, 0, 0).to_zoned(TimeZone::UTC).map_err(|error| error.to_string())?;
     let text = strtime::format(pattern, &sample).map_err(|error| error.to_string())?;
     let parts = strtime::parse(pattern, &text).map_err(|error| error.to_string())?;
-    let moment = if is_moment { local_time(&parts, &TimeZone::UTC) } else { None };
+    let moment = if is_moment { read_local_time(&parts, &TimeZone::UTC) } else { None };
     if moment.is_some_and(|moment| ![0, 23].contains(&moment.hour())) {
         return Err("it does not give the hour of the day; %I needs %p beside it".to_owned());
     }
@@ -212,8 +213,8 @@ pub fn check_pattern(pattern: &str, is_moment: bool) -> Result<(), String> {
 
 /// Returns the advice for a text that is not an ISO date or time, but is written in another usual
 /// way. Empty if it is not.
-pub(crate) fn pattern_advice(text: &str) -> String {
-    let patterns = usual_patterns(text);
+pub(crate) fn suggest_pattern(text: &str) -> String {
+    let patterns = find_usual_patterns(text);
     let all: Vec<String> = patterns.iter().map(|pattern| format!("input = {pattern:?}")).collect();
     match all.as_slice() {
         [] => String::new(),
@@ -223,7 +224,7 @@ pub(crate) fn pattern_advice(text: &str) -> String {
 }
 
 /// Returns the patterns in which `text` is a day, with a time or without.
-fn usual_patterns(text: &str) -> Vec<String> {
+fn find_usual_patterns(text: &str) -> Vec<String> {
     const DAYS: [&str; 8] =
         ["%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y"];
     const TIMES: [&str; 5] = ["", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p"];
@@ -290,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_advice_names_the_setting_that_reads_the_number() {
-        let advice = |text: &str, decimal| InputForm { decimal, pattern: None }.number_advice(text);
+        let advice = |text: &str, decimal| InputForm { decimal, pattern: None }.advise_on_number(text);
         assert_eq!(advice("12,50", None), ": a decimal comma? set decimal = \",\" for this column");
         assert_eq!(advice("1.234,56", None), ": a decimal comma? set decimal = \",\" for this column");
         assert!(advice("1,234", None).contains("or decimal = \".\" if the comma marks thousands"));
@@ -365,9 +366,9 @@ mod tests {
             ("soon", ""),
             ("2026-12-31", ""),
         ] {
-            assert_eq!(pattern_advice(text), advice, "{text}");
+            assert_eq!(suggest_pattern(text), advice, "{text}");
         }
-        assert!(pattern_advice("01/02/2026").contains("\"%d/%m/%Y\" or input = \"%m/%d/%Y\""));
+        assert!(suggest_pattern("01/02/2026").contains("\"%d/%m/%Y\" or input = \"%m/%d/%Y\""));
     }
 
     proptest! {

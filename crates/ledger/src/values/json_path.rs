@@ -23,7 +23,7 @@ impl MemberPath {
         }
         let mut members = Vec::new();
         while !rest.is_empty() {
-            let (name, after) = segment(rest, members.is_empty())?;
+            let (name, after) = split_segment(rest, members.is_empty())?;
             members.push(name.to_owned());
             rest = after;
         }
@@ -32,7 +32,7 @@ impl MemberPath {
 
     /// Returns the first `n` members of this path.
     #[must_use]
-    pub fn upto(&self, n: usize) -> Self {
+    pub fn take_first(&self, n: usize) -> Self {
         Self { members: self.members.iter().take(n).cloned().collect() }
     }
 
@@ -43,7 +43,7 @@ impl MemberPath {
 
     /// Returns the value at the path as jq does: null for a missing member. `None` if jq would
     /// fail, because a value on the path is not an object; jq then reports the error.
-    pub fn follow<'v>(&self, mut value: &'v Value) -> Option<&'v Value> {
+    pub fn find_value<'v>(&self, mut value: &'v Value) -> Option<&'v Value> {
         const NULL: &Value = &Value::Null;
         for name in &self.members {
             value = match value {
@@ -57,7 +57,7 @@ impl MemberPath {
 }
 
 /// Splits off the first segment's name. A bracket at the very start needs a dot before it.
-fn segment(path: &str, is_first: bool) -> Option<(&str, &str)> {
+fn split_segment(path: &str, is_first: bool) -> Option<(&str, &str)> {
     for (open, close) in [(".[\"", "\"]"), ("[\"", "\"]"), (".\"", "\"")] {
         if let Some(text) = path.strip_prefix(open) {
             let (name, after) = text.split_once(close)?;
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_path_is_followed_as_jq_follows_it() {
         let value = json!({"a": {"b": 1, "n": null}, "t": "x"});
-        let follow = |path: &str| MemberPath::parse(path).expect("a plain path").follow(&value).cloned();
+        let follow = |path: &str| MemberPath::parse(path).expect("a plain path").find_value(&value).cloned();
         assert_eq!(follow(".a.b"), Some(json!(1)));
         assert_eq!(
             (follow(".a.c.d"), follow(".a.n.x"), follow(".q")),

@@ -7,7 +7,7 @@
 const NO_VALUE: [&str; 12] = ["-", "–", "—", "n/a", "na", "nan", "null", "none", "nil", "inf", "k.a.", "?"];
 
 /// Returns the advice for a text that is not a number in any usual way; empty if it may be one.
-pub(crate) fn odd_number_advice(text: &str) -> String {
+pub(crate) fn advise_on_odd_number(text: &str) -> String {
     let has_digit = text.chars().any(|c| c.is_ascii_digit());
     if text.starts_with('#') || NO_VALUE.contains(&text.to_lowercase().as_str()) {
         return "; where there is no number, leave the field empty".to_owned();
@@ -46,7 +46,7 @@ fn has_unit(text: &str) -> bool {
 }
 
 /// Returns the advice for a text that is not a day as `YYYY-MM-DD`, and in no other usual way either.
-pub(crate) fn odd_day_advice(text: &str) -> Option<&'static str> {
+pub(crate) fn advise_on_odd_day(text: &str) -> Option<&'static str> {
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let is_day = |text: &str| {
         let parts: Vec<&str> = text.split('-').collect();
@@ -84,19 +84,19 @@ mod tests {
             ("€ 12", "currency or unit"),
             ("12 kg", "currency or unit"),
         ] {
-            assert!(odd_number_advice(text).contains(advice), "{text}: {}", odd_number_advice(text));
+            assert!(advise_on_odd_number(text).contains(advice), "{text}: {}", advise_on_odd_number(text));
         }
         for text in ["1.2.3", "12,5O", "1-2"] {
-            assert_eq!(odd_number_advice(text), "");
+            assert_eq!(advise_on_odd_number(text), "");
         }
     }
 
     #[test]
     fn a_day_that_does_not_exist_differs_from_another_form() {
-        let advice = |text| odd_day_advice(text).unwrap_or_default();
+        let advice = |text| advise_on_odd_day(text).unwrap_or_default();
         assert!(advice("2026-13-01").contains("not a day of the calendar"));
         assert!(advice("2026-12-31T08:00").starts_with("is a day with a time"));
         assert!(advice("46387").contains("a spreadsheet counts"));
-        assert_eq!((odd_day_advice("31.12.2026"), odd_day_advice("20261231")), (None, None));
+        assert_eq!((advise_on_odd_day("31.12.2026"), advise_on_odd_day("20261231")), (None, None));
     }
 }

@@ -17,8 +17,8 @@
 
 use jiff::Timestamp;
 
-use crate::values::columns::quote;
-use crate::values::exact_number::{double, is_number, parse_whole_number};
+use crate::values::columns::quote_name;
+use crate::values::exact_number::{is_number, parse_exact_double, parse_whole_number};
 
 /// The kind of an ordered version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ const TIMESTAMP_BIT: u64 = 1 << 63;
 /// above.
 const ZERO: u64 = 640 << 52;
 /// The smallest ordered distance from zero, as a double.
-const LEAST: u64 = double_bits(-128);
+const LEAST: u64 = compute_double_bits(-128);
 /// From here on a double does not hold every whole number.
 const WHOLE: u64 = 1 << 53;
 /// Beyond these, above and below zero, only numbers that a double can hold have an order.
@@ -66,18 +66,18 @@ const NANOSECONDS: u64 = 1 << 62;
 const EPOCH: u64 = 1 << 59;
 
 /// Returns the bits of the double 2^exponent.
-const fn double_bits(exponent: i32) -> u64 {
+const fn compute_double_bits(exponent: i32) -> u64 {
     ((exponent + 1_023).unsigned_abs() as u64) << 52
 }
 
 /// Returns the rank of a version; `None` if it has no order.
-pub fn rank(version: &str) -> Option<u64> {
+pub fn rank_version(version: &str) -> Option<u64> {
     if is_number(version) { rank_number(version) } else { rank_timestamp(version) }
 }
 
 /// Returns why a version has no order.
-pub fn why_unordered(version: &str) -> String {
-    let shown = quote(version);
+pub fn explain_unordered_version(version: &str) -> String {
+    let shown = quote_name(version);
     if is_number(version) {
         return format!(
             "the version {shown} has more digits than order = \"newer\" compares: whole numbers to 2^62, and numbers of 15 digits; a \
@@ -99,15 +99,15 @@ fn rank_number(text: &str) -> Option<u64> {
     let beyond = if is_negative { BEYOND_BELOW } else { BEYOND_ABOVE };
     let between = parse_whole_number(text).filter(|number| (WHOLE..beyond).contains(number));
     let distance = if let Some(number) = between {
-        double_bits(53) - LEAST + 1 + (number - WHOLE)
+        compute_double_bits(53) - LEAST + 1 + (number - WHOLE)
     } else {
-        let bits = double(text)?.abs().to_bits();
-        let far = double_bits(beyond.ilog2().cast_signed());
+        let bits = parse_exact_double(text)?.abs().to_bits();
+        let far = compute_double_bits(beyond.ilog2().cast_signed());
         match bits {
             0 => 0,
-            _ if (LEAST..double_bits(53)).contains(&bits) => bits - LEAST + 1,
-            _ if (far..double_bits(256)).contains(&bits) => {
-                double_bits(53) - LEAST + 1 + (beyond - WHOLE) + (bits - far)
+            _ if (LEAST..compute_double_bits(53)).contains(&bits) => bits - LEAST + 1,
+            _ if (far..compute_double_bits(256)).contains(&bits) => {
+                compute_double_bits(53) - LEAST + 1 + (beyond - WHOLE) + (bits - far)
             }
             _ => return None,
         }
@@ -163,10 +163,10 @@ mod tests {
             "2116-02-20T23:53:38.427388Z",
             "9999-12-30T00:00:00Z",
         ];
-        let ranks: Vec<_> = in_order.iter().filter_map(|version| rank(version)).collect();
+        let ranks: Vec<_> = in_order.iter().filter_map(|version| rank_version(version)).collect();
         assert_eq!(ranks.len(), in_order.len() - 1, "one year is beyond all");
         assert!(ranks.is_sorted_by(|a, b| a < b), "{ranks:x?}");
-        assert_eq!(rank("-0.0"), rank("0"));
+        assert_eq!(rank_version("-0.0"), rank_version("0"));
         assert_eq!(
             (RankKind::from_rank(ranks[0]), RankKind::from_rank(ranks[ranks.len() - 1])),
             (Some(RankKind::Number), Some(RankKind::Timestamp))
@@ -189,8 +189,8 @@ mod tests {
             "",
             "NaN",
         ] {
-            assert_eq!(rank(version), None, "{version}");
-            assert!(why_unordered(version).contains(version));
+            assert_eq!(rank_version(version), None, "{version}");
+            assert!(explain_unordered_version(version).contains(version));
         }
     }
 
@@ -199,12 +199,12 @@ mod tests {
         fn whole_numbers_are_in_order(a in -(1_i64 << 60)..1 << 62, b in -2_i64..3) {
             let near = (a + b).clamp(-(1 << 60) + 1, (1 << 62) - 1);
             let a = a.max(-(1 << 60) + 1);
-            prop_assert_eq!(a.cmp(&near), rank(&a.to_string()).cmp(&rank(&near.to_string())));
+            prop_assert_eq!(a.cmp(&near), rank_version(&a.to_string()).cmp(&rank_version(&near.to_string())));
         }
 
         #[test]
         fn doubles_are_in_order(a in -1e70_f64..1e70, b in -1e15_f64..1e15) {
-            prop_assert_eq!(a.partial_cmp(&b), Some(rank(&a.to_string()).cmp(&rank(&b.to_string()))));
+            prop_assert_eq!(a.partial_cmp(&b), Some(rank_version(&a.to_string()).cmp(&rank_version(&b.to_string()))));
         }
     }
 }

@@ -13,9 +13,9 @@ use futures_util::future::BoxFuture;
 
 use crate::app::drill::drill_clock::DrillClock;
 use crate::app::drill::effects::counted_step::StepCounts;
-use crate::app::drill::mishaps::mishap::Mishap;
+use crate::app::drill::mishaps::mishap::PlannedMishap;
 use crate::app::drill::mishaps::run_mishaps::RunMishaps;
-use crate::app::stages::artifact::{Artifact, part_path};
+use crate::app::stages::artifact::{Artifact, make_part_path};
 use crate::app::stages::stage_plan::PlannedStage;
 use crate::app::stages::stage_watch::{StageCall, StageWatch, WatchedCommand};
 
@@ -44,49 +44,49 @@ impl CountedStages {
         Self { counts, mishaps, clock, folder, is_real, call: AtomicU64::new(0) }
     }
 
-    async fn begun(&self, call: StageCall<'_>) -> io::Result<WatchedCommand> {
-        let number = self.mishaps.queue.next_effect();
+    async fn note_begun(&self, call: StageCall<'_>) -> io::Result<WatchedCommand> {
+        let number = self.mishaps.queue.count_effect();
         self.call.store(number, Ordering::SeqCst);
         self.counts.count_call(call.name, true, (call.key, call.key));
-        let content = stand_in(call)?;
-        let is_due = |mishap: &Mishap| matches!(mishap, Mishap::KillBeforeEffect(at) if *at == number);
+        let content = simulate_command(call)?;
+        let is_due = |mishap: &PlannedMishap| matches!(mishap, PlannedMishap::KillBeforeEffect(at) if *at == number);
         if !self.mishaps.queue.take(is_due).is_empty() {
             if let Some(path) = call.artifact {
                 // What a killed process leaves, which the next run finds.
                 let half = content.get(..content.len() / 2).unwrap_or_default();
-                std::fs::write(part_path(&self.folder.join(path), number), half)?;
+                std::fs::write(make_part_path(&self.folder.join(path), number), half)?;
             }
-            self.mishaps.kill_in(&format!("in stage {}", call.name)).await;
+            self.mishaps.kill_run_in(&format!("in stage {}", call.name)).await;
         }
         if self.is_real {
-            return Ok(WatchedCommand::Runs(Box::new(self.clock.busy())));
+            return Ok(WatchedCommand::Executed(Box::new(self.clock.mark_busy())));
         }
         if let Some(output) = call.output {
             std::fs::File::create_new(output)?.write_all(&content)?;
         }
-        Ok(WatchedCommand::Replaced)
+        Ok(WatchedCommand::Simulated)
     }
 }
 
 impl StageWatch for CountedStages {
     fn begin<'a>(&'a self, call: StageCall<'a>) -> BoxFuture<'a, io::Result<WatchedCommand>> {
-        Box::pin(self.begun(call))
+        Box::pin(self.note_begun(call))
     }
 
     fn end<'a>(&'a self, call: StageCall<'a>) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let number = self.call.load(Ordering::SeqCst);
-            let is_due = |mishap: &Mishap| matches!(mishap, Mishap::KillAfterEffect(at) if *at == number);
+            let is_due = |mishap: &PlannedMishap| matches!(mishap, PlannedMishap::KillAfterEffect(at) if *at == number);
             if !self.mishaps.queue.take(is_due).is_empty() {
                 let place = format!("after the command of stage {} had ended", call.name);
-                self.mishaps.kill_in(&place).await;
+                self.mishaps.kill_run_in(&place).await;
             }
         })
     }
 }
 
 /// What a command makes that is not run: its stage, and what it has read.
-fn stand_in(call: StageCall<'_>) -> io::Result<Vec<u8>> {
+fn simulate_command(call: StageCall<'_>) -> io::Result<Vec<u8>> {
     let mut content = format!("what stage {} of {} makes\n", call.name, call.key).into_bytes();
     if let Some(input) = call.input {
         content.extend(format!("of {}\n", Artifact::read(input, "its input")?.description()).into_bytes());
@@ -96,7 +96,7 @@ fn stand_in(call: StageCall<'_>) -> io::Result<Vec<u8>> {
 
 /// Returns the files that stages have made, by their paths: their hashes, `None` for a file that is
 /// not there. What is there beside them, such as an incomplete file, is among them.
-pub fn made_files(folder: &Path, stages: &[PlannedStage]) -> BTreeMap<String, Option<String>> {
+pub fn hash_made_files(folder: &Path, stages: &[PlannedStage]) -> BTreeMap<String, Option<String>> {
     let mut files = BTreeMap::new();
     for path in stages.iter().filter_map(|stage| stage.artifact.as_ref()) {
         let place = folder.join(path);
@@ -121,12 +121,12 @@ mod tests {
     #[test]
     fn incomplete_and_missing_files_are_among_what_was_made() {
         let folder = tempfile::tempdir().expect("a folder");
-        let stages = [PlannedStage::making("fetch", "data/raw")];
-        assert_eq!(made_files(folder.path(), &stages), BTreeMap::from([("data/raw".to_owned(), None)]));
+        let stages = [PlannedStage::new_for_test("fetch", "data/raw")];
+        assert_eq!(hash_made_files(folder.path(), &stages), BTreeMap::from([("data/raw".to_owned(), None)]));
         std::fs::create_dir(folder.path().join("data")).expect("a folder");
         std::fs::write(folder.path().join("data/raw"), "abc").expect("written");
-        std::fs::write(part_path(&folder.path().join("data/raw"), 7), "ab").expect("written");
-        let made = made_files(folder.path(), &stages);
+        std::fs::write(make_part_path(&folder.path().join("data/raw"), 7), "ab").expect("written");
+        let made = hash_made_files(folder.path(), &stages);
         let names: Vec<&str> = made.keys().map(String::as_str).collect();
         assert_eq!(names, ["data/raw", "data/raw: .raw.0000000000000007.part"]);
         assert!(made["data/raw"].as_deref().is_some_and(|hash| hash.starts_with("ba7816bf")));

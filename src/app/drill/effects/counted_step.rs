@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use crate::app::drill::drill_clock::DrillClock;
-use crate::app::drill::mishaps::mishap::Mishap;
+use crate::app::drill::mishaps::mishap::PlannedMishap;
 use crate::app::drill::mishaps::run_mishaps::RunMishaps;
 use crate::app::drill::outcome::StepRuns;
 use crate::port::step::{Step, StepContext, StepError};
@@ -52,7 +52,7 @@ impl StepCounts {
     }
 
     /// Returns the number of rows that the last step made of an item; 1 for a job without steps.
-    pub fn rows_of(&self, key: &str) -> u64 {
+    pub fn count_rows(&self, key: &str) -> u64 {
         self.rows_of_key.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied().unwrap_or(1)
     }
 
@@ -96,7 +96,7 @@ pub struct CountedStep {
 
 impl CountedStep {
     /// Wraps the steps of one run.
-    pub fn wrap(
+    pub fn wrap_steps(
         steps: Vec<Arc<dyn Step>>,
         counts: &StepCounts,
         mishaps: &Arc<RunMishaps>,
@@ -110,9 +110,9 @@ impl CountedStep {
         wrapped.collect()
     }
 
-    async fn kill_if(&self, when: &str, is_due: impl Fn(&Mishap) -> bool) {
+    async fn kill_if(&self, when: &str, is_due: impl Fn(&PlannedMishap) -> bool) {
         if !self.mishaps.queue.take(is_due).is_empty() {
-            self.mishaps.kill(when).await;
+            self.mishaps.kill_run(when).await;
         }
     }
 }
@@ -121,19 +121,21 @@ impl Step for CountedStep {
     fn run<'a>(&'a self, input: Value, context: &'a StepContext) -> BoxFuture<'a, Result<Vec<Value>, StepError>> {
         Box::pin(async move {
             let name = self.inner.name();
-            let effect = self.inner.has_outside_effects().then(|| self.mishaps.queue.next_effect());
+            let effect = self.inner.has_outside_effects().then(|| self.mishaps.queue.count_effect());
             if let Some(effect) = effect {
                 let before = format!("before step {name} of {}", context.key.as_str());
-                self.kill_if(&before, |mishap| matches!(mishap, Mishap::KillBeforeEffect(at) if *at == effect)).await;
+                self.kill_if(&before, |mishap| matches!(mishap, PlannedMishap::KillBeforeEffect(at) if *at == effect))
+                    .await;
             }
             self.counts.count(self.inner.as_ref(), context);
             let values = {
-                let _busy = self.clock.busy();
+                let _busy = self.clock.mark_busy();
                 self.inner.run(input, context).await
             };
             if let Some(effect) = effect {
                 let after = format!("after step {name} of {}", context.key.as_str());
-                self.kill_if(&after, |mishap| matches!(mishap, Mishap::KillAfterEffect(at) if *at == effect)).await;
+                self.kill_if(&after, |mishap| matches!(mishap, PlannedMishap::KillAfterEffect(at) if *at == effect))
+                    .await;
             }
             if let (Ok(values), true) = (&values, self.is_last) {
                 let mut rows = self.counts.rows_of_key.lock().unwrap_or_else(PoisonError::into_inner);

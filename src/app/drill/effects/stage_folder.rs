@@ -19,7 +19,7 @@ const LEFT_OUT: [&str; 3] = [".git", "node_modules", "target"];
 pub const DRILL_FOLDER_PREFIX: &str = "sheetkeep-drill-";
 
 /// Returns the first stage whose file would be outside of the folder.
-pub fn stage_outside(stages: &[PlannedStage]) -> Option<&PlannedStage> {
+pub fn find_outside_stage(stages: &[PlannedStage]) -> Option<&PlannedStage> {
     let is_inside =
         |path: &str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     stages.iter().find(|stage| stage.artifact.as_deref().is_some_and(|path| !is_inside(path)))
@@ -65,7 +65,8 @@ mod tests {
             [("data/a", false), ("./a", false), ("/tmp/a", true), ("../a", true), ("a/../b", true)]
         {
             assert_eq!(
-                stage_outside(&[PlannedStage::making("ok", "ok"), PlannedStage::making("odd", path)]).is_some(),
+                find_outside_stage(&[PlannedStage::new_for_test("ok", "ok"), PlannedStage::new_for_test("odd", path)])
+                    .is_some(),
                 is_outside,
                 "{path}"
             );

@@ -7,7 +7,7 @@ use crate::rng::Rng;
 /// Something that goes wrong, once. Numbers count from 1, over all runs of the drill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Mishap {
+pub enum PlannedMishap {
     /// The run is killed when it reads this record.
     KillAtRecord(u64),
     /// The run is killed before it sends this commit.
@@ -56,27 +56,27 @@ pub struct MishapBounds {
 }
 
 /// Draws the mishaps of a drill: one to three kills, and some of the others.
-pub fn draw_mishaps(chance: &dyn Rng, bounds: MishapBounds) -> Vec<Mishap> {
+pub fn draw_mishaps(chance: &dyn Rng, bounds: MishapBounds) -> Vec<PlannedMishap> {
     let below = |bound: u64| chance.next_u64() % bound.max(1);
     let commit = || 1 + below(bounds.commits);
     let kinds = if bounds.effects > 0 { 5 } else { 3 };
-    let mut mishaps: Vec<Mishap> = (0..=below(3))
+    let mut mishaps: Vec<PlannedMishap> = (0..=below(3))
         .map(|_| match below(kinds) {
-            0 => Mishap::KillAtRecord(1 + below(bounds.records)),
-            1 => Mishap::KillBeforeCommit(commit()),
-            2 => Mishap::KillAfterCommit(commit()),
-            3 => Mishap::KillBeforeEffect(1 + below(bounds.effects)),
-            _ => Mishap::KillAfterEffect(1 + below(bounds.effects)),
+            0 => PlannedMishap::KillAtRecord(1 + below(bounds.records)),
+            1 => PlannedMishap::KillBeforeCommit(commit()),
+            2 => PlannedMishap::KillAfterCommit(commit()),
+            3 => PlannedMishap::KillBeforeEffect(1 + below(bounds.effects)),
+            _ => PlannedMishap::KillAfterEffect(1 + below(bounds.effects)),
         })
         .collect();
     let may = || chance.next_u64() & 1 == 0;
     mishaps.extend(may().then(|| {
         let calls = u32::try_from(1 + below(4)).unwrap_or(1);
-        Mishap::Throttle { commit: commit(), calls }
+        PlannedMishap::Throttle { commit: commit(), calls }
     }));
-    mishaps.extend(may().then(|| Mishap::LoseReply(commit())));
-    mishaps.extend(may().then(|| Mishap::SecondRunner { commit: commit(), takes_over: below(3) == 0 }));
-    mishaps.extend(may().then(|| Mishap::Sort { commit: commit(), is_descending: may() }));
+    mishaps.extend(may().then(|| PlannedMishap::LoseReply(commit())));
+    mishaps.extend(may().then(|| PlannedMishap::SecondRunner { commit: commit(), takes_over: below(3) == 0 }));
+    mishaps.extend(may().then(|| PlannedMishap::Sort { commit: commit(), is_descending: may() }));
     mishaps
 }
 
@@ -92,10 +92,14 @@ mod tests {
         for seed in 0..500 {
             let drawn = draw_mishaps(&SeededRng::new(seed), bounds);
             assert_eq!(drawn, draw_mishaps(&SeededRng::new(seed), bounds));
-            let is_kill = |mishap: &&Mishap| match mishap {
-                Mishap::KillAtRecord(record) => (1..=12).contains(record),
-                Mishap::KillBeforeCommit(commit) | Mishap::KillAfterCommit(commit) => (1..=4).contains(commit),
-                Mishap::KillBeforeEffect(_) | Mishap::KillAfterEffect(_) => unreachable!("there are no effects"),
+            let is_kill = |mishap: &&PlannedMishap| match mishap {
+                PlannedMishap::KillAtRecord(record) => (1..=12).contains(record),
+                PlannedMishap::KillBeforeCommit(commit) | PlannedMishap::KillAfterCommit(commit) => {
+                    (1..=4).contains(commit)
+                }
+                PlannedMishap::KillBeforeEffect(_) | PlannedMishap::KillAfterEffect(_) => {
+                    unreachable!("there are no effects")
+                }
                 _ => false,
             };
             assert!((1..=3).contains(&drawn.iter().filter(is_kill).count()), "{drawn:?}");

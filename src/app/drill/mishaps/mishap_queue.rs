@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::app::drill::mishaps::mishap::Mishap;
+use crate::app::drill::mishaps::mishap::PlannedMishap;
 use crate::app::drill::outcome::DrillOutcome;
 use crate::ledger::items::failure::IN_DOUBT;
 use crate::ledger::runs::event::Event;
@@ -19,7 +19,7 @@ pub struct MishapQueue {
 }
 
 struct MishapQueueState {
-    left: Vec<Mishap>,
+    left: Vec<PlannedMishap>,
     commits: u64,
     effects: u64,
     outcome: DrillOutcome,
@@ -28,46 +28,46 @@ struct MishapQueueState {
 
 impl MishapQueue {
     /// Creates the queue. `second_runner` gets whether the run to be started takes over.
-    pub fn new(mishaps: Vec<Mishap>, second_runner: UnboundedSender<bool>) -> Self {
+    pub fn new(mishaps: Vec<PlannedMishap>, second_runner: UnboundedSender<bool>) -> Self {
         let (outcome, in_doubt) = Default::default();
         let state = MishapQueueState { left: mishaps, commits: 0, effects: 0, outcome, in_doubt };
         Self { state: Mutex::new(state), second_runner }
     }
 
-    fn state(&self) -> MutexGuard<'_, MishapQueueState> {
+    fn lock_state(&self) -> MutexGuard<'_, MishapQueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a commit that is sent. Returns its number.
-    pub fn next_commit(&self) -> u64 {
-        let mut state = self.state();
+    pub fn count_commit(&self) -> u64 {
+        let mut state = self.lock_state();
         state.commits += 1;
         state.commits
     }
 
     /// Counts a call of a step with an outside effect. Returns its number.
-    pub fn next_effect(&self) -> u64 {
-        let mut state = self.state();
+    pub fn count_effect(&self) -> u64 {
+        let mut state = self.lock_state();
         state.effects += 1;
         state.effects
     }
 
     /// Takes the mishaps for which `is_due` is true.
-    pub fn take(&self, is_due: impl Fn(&Mishap) -> bool) -> Vec<Mishap> {
-        let mut state = self.state();
+    pub fn take(&self, is_due: impl Fn(&PlannedMishap) -> bool) -> Vec<PlannedMishap> {
+        let mut state = self.lock_state();
         let (due, left) = std::mem::take(&mut state.left).into_iter().partition(is_due);
         state.left = left;
         due
     }
 
     /// Drops all mishaps that have not happened.
-    pub fn calm_down(&self) {
-        self.state().left.clear();
+    pub fn drop_pending(&self) {
+        self.lock_state().left.clear();
     }
 
     /// Counts and records what happened.
     pub fn record(&self, moment: String, count: impl FnOnce(&mut DrillOutcome)) {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         count(&mut state.outcome);
         state.outcome.moments.push(moment);
     }
@@ -83,18 +83,18 @@ impl MishapQueue {
         if let Event::ItemFailed { key, step, .. } = event
             && step == IN_DOUBT
         {
-            self.state().in_doubt.insert(key.as_str().to_owned());
+            self.lock_state().in_doubt.insert(key.as_str().to_owned());
         }
     }
 
     /// Returns the keys of items in doubt.
-    pub fn in_doubt(&self) -> BTreeSet<String> {
-        self.state().in_doubt.clone()
+    pub fn keys_in_doubt(&self) -> BTreeSet<String> {
+        self.lock_state().in_doubt.clone()
     }
 
     /// Returns the counts so far, and the number of commits and of effects.
     pub fn outcome(&self) -> (DrillOutcome, u64, u64) {
-        let state = self.state();
+        let state = self.lock_state();
         (state.outcome.clone(), state.commits, state.effects)
     }
 }

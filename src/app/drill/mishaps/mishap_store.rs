@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::app::drill::drill_sheet::DrillSheet;
-use crate::app::drill::mishaps::mishap::Mishap;
+use crate::app::drill::mishaps::mishap::PlannedMishap;
 use crate::app::drill::mishaps::run_mishaps::RunMishaps;
 use crate::ledger::commit::changes::{Commit, CommitResult};
 use crate::port::store::Store;
@@ -29,14 +29,14 @@ impl MishapStore {
     async fn run_mishaps_before(&self, nth: u64) {
         let queue = &self.mishaps.queue;
         let due = queue.take(|mishap| match mishap {
-            Mishap::KillBeforeCommit(at) | Mishap::LoseReply(at) => *at == nth,
-            Mishap::Throttle { commit, .. } | Mishap::SecondRunner { commit, .. } | Mishap::Sort { commit, .. } => {
-                *commit == nth
-            }
+            PlannedMishap::KillBeforeCommit(at) | PlannedMishap::LoseReply(at) => *at == nth,
+            PlannedMishap::Throttle { commit, .. }
+            | PlannedMishap::SecondRunner { commit, .. }
+            | PlannedMishap::Sort { commit, .. } => *commit == nth,
             _ => false,
         });
         for mishap in &due {
-            if let Mishap::Sort { is_descending: descending, .. } = mishap
+            if let PlannedMishap::Sort { is_descending: descending, .. } = mishap
                 && self.sheet.sort_rows(*descending).await
             {
                 queue.record(format!("a person sorted the tab before commit {nth}"), |outcome| outcome.sorts += 1);
@@ -44,20 +44,20 @@ impl MishapStore {
         }
         for mishap in due {
             match mishap {
-                Mishap::KillBeforeCommit(_) => {
-                    self.mishaps.kill(&format!("before commit {nth} was sent")).await;
+                PlannedMishap::KillBeforeCommit(_) => {
+                    self.mishaps.kill_run(&format!("before commit {nth} was sent")).await;
                 }
-                Mishap::Throttle { calls, .. } => {
+                PlannedMishap::Throttle { calls, .. } => {
                     self.sheet.throttle(calls);
                     let moment = format!("429 for {calls} calls from commit {nth} on");
                     queue.record(moment, |outcome| outcome.throttled_calls += u64::from(calls));
                 }
-                Mishap::LoseReply(_) => {
-                    self.sheet.lose_reply();
+                PlannedMishap::LoseReply(_) => {
+                    self.sheet.lose_next_reply();
                     let moment = format!("commit {nth} was applied, and its response lost");
                     queue.record(moment, |outcome| outcome.lost_replies += 1);
                 }
-                Mishap::SecondRunner { takes_over, .. } => {
+                PlannedMishap::SecondRunner { takes_over, .. } => {
                     let how = if takes_over { ", and took over" } else { "" };
                     let moment = format!("a second run started at commit {nth}{how}");
                     queue.record(moment, |outcome| outcome.second_runs += 1);
@@ -76,12 +76,12 @@ impl StoreLayer for MishapStore {
 
     fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
         Box::pin(async move {
-            let nth = self.mishaps.queue.next_commit();
+            let nth = self.mishaps.queue.count_commit();
             self.run_mishaps_before(nth).await;
             let result = self.inner.commit(commit).await;
-            let due = |mishap: &Mishap| matches!(mishap, Mishap::KillAfterCommit(at) if *at == nth);
+            let due = |mishap: &PlannedMishap| matches!(mishap, PlannedMishap::KillAfterCommit(at) if *at == nth);
             if matches!(result, CommitResult::Applied) && !self.mishaps.queue.take(due).is_empty() {
-                self.mishaps.kill(&format!("after commit {nth} was applied")).await;
+                self.mishaps.kill_run(&format!("after commit {nth} was applied")).await;
             }
             result
         })

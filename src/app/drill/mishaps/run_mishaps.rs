@@ -30,7 +30,7 @@ impl RunMishaps {
     }
 
     /// Resolves when the run is killed.
-    pub async fn killed(&self) {
+    pub async fn wait_for_kill(&self) {
         self.kill.cancelled().await;
     }
 
@@ -40,16 +40,16 @@ impl RunMishaps {
     }
 
     /// Kills the run; `when` says at which moment of the record's processing.
-    pub async fn kill(&self, when: &str) -> Infallible {
+    pub async fn kill_run(&self, when: &str) -> Infallible {
         let record = self.position.load(Ordering::SeqCst);
         let unit = self.unit;
         let place = if record == 0 { format!("before its first {unit}") } else { format!("at {unit} {record}") };
         let when = if when.is_empty() { String::new() } else { format!(", {when}") };
-        self.kill_in(&format!("{place}{when}")).await
+        self.kill_run_in(&format!("{place}{when}")).await
     }
 
     /// Kills the run at this place.
-    pub async fn kill_in(&self, place: &str) -> Infallible {
+    pub async fn kill_run_in(&self, place: &str) -> Infallible {
         let moment = format!("{}killed {place}", self.machine);
         self.queue.record(moment, |outcome| outcome.kills += 1);
         self.kill.cancel();

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use futures_util::future::BoxFuture;
 
-use crate::app::drill::mishaps::mishap::Mishap;
+use crate::app::drill::mishaps::mishap::PlannedMishap;
 use crate::app::drill::mishaps::run_mishaps::RunMishaps;
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::source_layer::SourceLayer;
@@ -43,9 +43,9 @@ impl SourceLayer for WatchedSource {
                 self.read += 1;
                 let number = self.read;
                 self.mishaps.position().store(number, Ordering::SeqCst);
-                let due = |mishap: &Mishap| matches!(mishap, Mishap::KillAtRecord(at) if *at == number);
+                let due = |mishap: &PlannedMishap| matches!(mishap, PlannedMishap::KillAtRecord(at) if *at == number);
                 if !self.mishaps.queue.take(due).is_empty() {
-                    self.mishaps.kill("").await;
+                    self.mishaps.kill_run("").await;
                 }
             }
             Ok(record)

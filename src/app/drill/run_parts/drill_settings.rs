@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 
 use crate::app::drill::drill_clock::DrillClock;
 use crate::app::drill::drill_job::DrillJob;
-use crate::config::sections::sheet::target::Target;
+use crate::config::sections::sheet::target::SheetTarget;
 use crate::config::settings::Settings;
 use crate::ledger::runs::expectation::Expectations;
 use crate::port::evaluator::{Evaluation, EvaluationError, Evaluator};
@@ -19,11 +19,11 @@ const COMMITS: usize = 6;
 
 /// Returns the settings for a drill: a sheet in memory, small commits, and nothing that belongs to
 /// runs by schedule.
-pub fn drill_settings(job: &DrillJob, clock: &DrillClock, folder: &Path) -> Settings {
+pub fn make_drill_settings(job: &DrillJob, clock: &DrillClock, folder: &Path) -> Settings {
     let mut settings = job.settings.as_ref().clone();
     let few = job.units().div_ceil(COMMITS).max(1);
     settings.commit.max_rows = settings.commit.max_rows.min(few);
-    settings.target = Target::Embedded { file: PathBuf::from("drill") };
+    settings.target = SheetTarget::Embedded { file: PathBuf::from("drill") };
     settings.state_dir = Some(folder.to_owned());
     settings.schedule = None;
     settings.expectations = Expectations::default();
@@ -43,7 +43,7 @@ struct DrillEvaluator {
 
 impl Evaluator for DrillEvaluator {
     fn evaluate(&self, evaluation: Evaluation) -> BoxFuture<'static, Result<Vec<serde_json::Value>, EvaluationError>> {
-        let (busy, evaluating) = (self.clock.busy(), self.inner.evaluate(evaluation));
+        let (busy, evaluating) = (self.clock.mark_busy(), self.inner.evaluate(evaluation));
         Box::pin(async move {
             let values = evaluating.await;
             drop(busy);

@@ -10,19 +10,19 @@ use std::sync::Arc;
 
 use crate::app::drill::drill_clock::DrillClock;
 use crate::app::drill::drill_job::DrillJob;
-use crate::app::drill::effects::counted_stages::{CountedStages, made_files};
+use crate::app::drill::effects::counted_stages::{CountedStages, hash_made_files};
 use crate::app::drill::effects::counted_step::StepCounts;
 use crate::app::drill::effects::stage_folder::copy_job_folder;
 use crate::app::drill::mishaps::run_mishaps::RunMishaps;
 use crate::app::error::AppError;
 use crate::app::provided_parts::ProvidedParts;
-use crate::app::stages::stage_parts::stage_parts;
-use crate::app::stages::stage_plan::{PlannedStage, StageFolders, StageListeners, StagePlan, planned_stages};
+use crate::app::stages::stage_parts::make_stage_parts;
+use crate::app::stages::stage_plan::{PlannedStage, StageFolders, StageListeners, StagePlan, plan_stages};
 use crate::clock::Clock;
 use crate::command_retry::attempt::CommandOutput;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::system::SystemClock;
 
 /// The folder in which stages run, below the one of the drill.
@@ -48,7 +48,7 @@ impl DrilledStages {
             let from = job.settings.path.parent().unwrap_or(Path::new(""));
             copy_job_folder(from, &folder)?;
         }
-        let stages = job.settings.stages.as_ref().map(planned_stages).unwrap_or_default();
+        let stages = job.settings.stages.as_ref().map(plan_stages).unwrap_or_default();
         Ok(Self { folder, is_real: job.runs_stages, stages })
     }
 
@@ -60,34 +60,34 @@ impl DrilledStages {
         mishaps: &Arc<RunMishaps>,
         drill_clock: &DrillClock,
         chance: &Arc<dyn Rng>,
-        stop: &Stop,
+        stop: &StopHandle,
     ) -> ProvidedParts {
         // A command takes real time, and its timeout is meant in real time.
         let clock: Arc<dyn Clock> =
             if self.is_real { Arc::new(SystemClock::new()) } else { Arc::new(drill_clock.clone()) };
         let listeners = StageListeners { output: Arc::new(DiscardedOutput), line: Arc::new(|_| {}) };
-        let Some(plan) = StagePlan::of_job(settings, listeners, &clock, chance) else {
+        let Some(plan) = StagePlan::from_job(settings, listeners, &clock, chance) else {
             return ProvidedParts::default();
         };
         let watch = CountedStages::new(counts, Arc::clone(mishaps), drill_clock, self.folder.clone(), self.is_real);
         let folders = StageFolders { base: Some(self.folder.clone()), ..plan.folders };
         let plan = StagePlan { folders, watch: Some(Arc::new(watch)), ..plan };
-        stage_parts(&Arc::new(plan), &Arc::default(), stop, false)
+        make_stage_parts(&Arc::new(plan), &Arc::default(), stop, false)
     }
 
     /// Returns the files that the stages have made.
-    pub fn files(&self) -> MadeFiles {
-        made_files(&self.folder, &self.stages)
+    pub fn read_files(&self) -> MadeFiles {
+        hash_made_files(&self.folder, &self.stages)
     }
 
     /// Counts the files that are not as in the undisturbed run. What a command really makes may
     /// differ from run to run.
-    pub fn wrong_files(&self, usual: &MadeFiles) -> u64 {
+    pub fn count_wrong_files(&self, usual: &MadeFiles) -> u64 {
         let is_right = |path: &String, made: &Option<String>| match (usual.get(path), made) {
             (Some(usual), made) => made == usual || (self.is_real && made.is_some() && usual.is_some()),
             (None, _) => false,
         };
-        self.files().iter().filter(|(path, made)| !is_right(path, made)).count() as u64
+        self.read_files().iter().filter(|(path, made)| !is_right(path, made)).count() as u64
     }
 }
 

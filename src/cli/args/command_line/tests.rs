@@ -29,7 +29,7 @@ fn every_flag_of_a_run_is_read() {
     let args = typed(line).expect("valid");
     assert_eq!(
         (args.verbose, args.color, args.log_format),
-        (2, ColorChoice::Never, Some(LogFormatChoice::Of(LogFormat::Json)))
+        (2, ColorChoice::Never, Some(LogFormatChoice::Fixed(LogFormat::Json)))
     );
     assert!(args.wants_json());
     let CliCommand::Run(run) = args.command else { unreachable!("it is a run") };

@@ -41,7 +41,7 @@ pub struct DrillArgs {
 
 impl DrillArgs {
     /// Returns the flags by which the job's settings are read.
-    pub fn job_args(&self) -> JobArgs {
+    pub fn make_job_args(&self) -> JobArgs {
         JobArgs {
             job: self.job.clone(),
             sheet: SheetArgs { spreadsheet: None, embedded: None, env_file: self.env_file.clone() },
@@ -52,7 +52,7 @@ impl DrillArgs {
     }
 
     /// Returns the seeds to be played.
-    pub fn chosen_seeds(&self) -> Vec<u64> {
+    pub fn list_seeds(&self) -> Vec<u64> {
         self.seed.map_or_else(|| (1..=self.seeds).collect(), |seed| vec![seed])
     }
 }

@@ -5,7 +5,7 @@
 use clap::Subcommand;
 
 use crate::cli::args::job::JobArgs;
-use crate::cli::args::whole_number::whole_number;
+use crate::cli::args::whole_number::parse_whole_number;
 use crate::ledger::items::failure::FailureState;
 
 /// Flags of `sheetkeep failures`, whose action is a word of its own.
@@ -34,7 +34,7 @@ pub struct FailuresListArgs {
     #[command(flatten)]
     pub job: JobArgs,
     /// List the last N failures
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = whole_number::<u64>)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = parse_whole_number::<u64>)]
     pub last: u64,
 }
 
@@ -57,12 +57,12 @@ pub struct FailuresKeysArgs {
     #[arg(long, value_name = "TEXT", conflicts_with = "keys")]
     pub error: Option<String>,
     /// Take the failures in this state
-    #[arg(long, value_name = "STATE", value_parser = state, conflicts_with = "keys")]
+    #[arg(long, value_name = "STATE", value_parser = parse_state, conflicts_with = "keys")]
     pub state: Option<FailureState>,
 }
 
 /// Parses a state as it is listed, or as it is called here.
-fn state(text: &str) -> Result<FailureState, String> {
+fn parse_state(text: &str) -> Result<FailureState, String> {
     match text {
         "open" => Ok(FailureState::Open),
         "exhausted" | "dead" => Ok(FailureState::Exhausted),
@@ -73,7 +73,7 @@ fn state(text: &str) -> Result<FailureState, String> {
 
 impl FailuresKeysArgs {
     /// Returns whether failures are chosen by what they are, not by their keys.
-    pub fn selects(&self) -> bool {
+    pub fn has_selection(&self) -> bool {
         self.all || self.step.is_some() || self.error.is_some() || self.state.is_some()
     }
 }

@@ -3,7 +3,7 @@
 //! In scope: parsing, help. Out of scope: what is printed (`cli::commands::inspect`).
 
 use crate::cli::args::job::{DateArgs, JobArgs};
-use crate::cli::args::whole_number::whole_number;
+use crate::cli::args::whole_number::parse_whole_number;
 
 /// Flags of `sheetkeep status`, which reads the state only.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
@@ -26,6 +26,6 @@ pub struct ShowArgs {
     #[arg(long, value_name = "TITLE")]
     pub tab: Option<String>,
     /// Show the last N rows
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = whole_number::<u64>)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = parse_whole_number::<u64>)]
     pub last: u64,
 }

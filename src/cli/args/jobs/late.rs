@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::args::duration::duration;
+use crate::cli::args::duration::parse_duration_arg;
 use crate::cli::args::job::{JobArgs, SheetArgs};
 
 /// The jobs and the flags of `sheetkeep late`.
@@ -15,7 +15,7 @@ pub struct LateArgs {
     #[arg(value_name = "JOB.toml", required_unless_present = "file")]
     pub jobs: Vec<PathBuf>,
     /// A job is stale if its last success is older than TIME (e.g. 26h)
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration_arg)]
     pub max_age: Option<Duration>,
     /// Read the file that `[heartbeat]` writes, not the spreadsheet; no network
     #[arg(long, value_name = "FILE", conflicts_with_all = ["spreadsheet", "embedded"])]
@@ -33,7 +33,7 @@ pub struct LateArgs {
 
 impl LateArgs {
     /// Returns the flags of one of the jobs.
-    pub fn job_args(&self, job: &Path) -> JobArgs {
+    pub fn make_job_args(&self, job: &Path) -> JobArgs {
         JobArgs { job: job.to_owned(), sheet: self.sheet.clone(), state_dir: None, json: self.json, date: None }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::cli::args::duration::age;
+use crate::cli::args::duration::parse_age;
 use crate::cli::args::job::JobArgs;
 
 /// Flags of `sheetkeep reset`, which revokes what is done.
@@ -27,7 +27,7 @@ pub struct PruneArgs {
     #[command(flatten)]
     pub job: JobArgs,
     /// Delete rows that are older than TIME, such as 30d
-    #[arg(long, value_name = "TIME", value_parser = age, default_value = "90d")]
+    #[arg(long, value_name = "TIME", value_parser = parse_age, default_value = "90d")]
     pub older_than: Duration,
     /// Report old keys, too, and how many the source still yields
     #[arg(long)]

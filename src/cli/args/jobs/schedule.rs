@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::cli::args::duration::deadline;
+use crate::cli::args::duration::parse_deadline;
 use crate::cli::args::jobs::schedule_run::ScheduleRunArgs;
 use crate::schedule::export::export_job::ExportTarget;
 
@@ -58,7 +58,7 @@ pub struct ScheduleExplainArgs {
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct ScheduleExportArgs {
     /// The scheduler that is to call the job
-    #[arg(value_name = "TARGET", value_parser = target_parser())]
+    #[arg(value_name = "TARGET", value_parser = make_target_parser())]
     pub target: ExportTarget,
     /// The job file
     #[arg(value_name = "JOB.toml")]
@@ -73,11 +73,11 @@ pub struct ScheduleExportArgs {
     #[arg(long, value_name = "IMAGE", default_value = "registry.example/sheetkeep:0.1.0")]
     pub image: String,
     /// Stop a run gracefully before TIME elapses
-    #[arg(long, value_name = "TIME", value_parser = deadline, default_value = "50m")]
+    #[arg(long, value_name = "TIME", value_parser = parse_deadline, default_value = "50m")]
     pub limit: Duration,
 }
 
-fn target_parser() -> impl TypedValueParser<Value = ExportTarget> {
+fn make_target_parser() -> impl TypedValueParser<Value = ExportTarget> {
     PossibleValuesParser::new(ExportTarget::ALL.iter().map(|(name, _)| *name)).map(|name| {
         let found = ExportTarget::ALL.iter().find(|(known, _)| *known == name);
         found.map_or(ExportTarget::Cron, |(_, target)| *target)

@@ -15,13 +15,13 @@ use crate::schedule::zone::parse_zone;
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct OnceArgs {
     /// What is done: letters, digits, `_`, `.` and `-`
-    #[arg(value_name = "NAME", value_parser = name)]
+    #[arg(value_name = "NAME", value_parser = parse_name)]
     pub name: DoneName,
     /// Do it for DATE, such as 2026-11-29 [default: today]
-    #[arg(long, value_name = "DATE", value_parser = date)]
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
     pub date: Option<Date>,
     /// Take today's date from this IANA zone
-    #[arg(long = "tz", value_name = "ZONE", default_value = "UTC", value_parser = zone)]
+    #[arg(long = "tz", value_name = "ZONE", default_value = "UTC", value_parser = parse_zone_arg)]
     pub zone: TimeZone,
     /// Keep a file `NAME_DATE.done` in this folder, not a mark in the spreadsheet
     #[arg(long, value_name = "DIR", conflicts_with_all = ["spreadsheet", "embedded", "env_file", "state_dir"])]
@@ -57,15 +57,15 @@ pub struct OnceSheetArgs {
     pub state_dir: Option<PathBuf>,
 }
 
-fn name(text: &str) -> Result<DoneName, String> {
+fn parse_name(text: &str) -> Result<DoneName, String> {
     DoneName::new(text)
 }
 
-fn date(text: &str) -> Result<Date, String> {
+fn parse_date(text: &str) -> Result<Date, String> {
     read_date(text)
 }
 
-fn zone(text: &str) -> Result<TimeZone, String> {
+fn parse_zone_arg(text: &str) -> Result<TimeZone, String> {
     parse_zone(text).map_err(|error| match error.help {
         Some(help) => format!("{}; {help}", error.message),
         None => error.message,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::cli::args::whole_number::whole_number;
+use crate::cli::args::whole_number::parse_whole_number;
 use crate::command_retry::policy::{CommandPolicy, parse_attempts, parse_positive_time};
 use crate::command_retry::retry_loop::RetriedCommand;
 use crate::command_retry::retryable_codes::{CodePreset, RetryableCodes, parse_exit_code};
@@ -22,19 +22,19 @@ pub struct RetryArgs {
     #[arg(long, value_name = "N", default_value = "5", value_parser = parse_attempts)]
     pub max_retries: u32,
     /// Bound the first delay by TIME (0.1 is seconds; or 300ms); it doubles each time
-    #[arg(long, value_name = "TIME", default_value = "1", value_parser = base_delay)]
+    #[arg(long, value_name = "TIME", default_value = "1", value_parser = parse_base_delay)]
     pub base_delay: Duration,
     /// Bound every delay by TIME
-    #[arg(long, value_name = "TIME", default_value = "60", value_parser = max_delay)]
+    #[arg(long, value_name = "TIME", default_value = "60", value_parser = parse_max_delay)]
     pub max_delay: Duration,
     /// Draw each delay: full, equal, decorrelated, or none
     #[arg(long, value_enum, default_value_t, value_name = "KIND", hide_possible_values = true)]
     pub jitter: JitterChoice,
     /// Stop an attempt after TIME, and try again
-    #[arg(long, value_name = "TIME", value_parser = timeout)]
+    #[arg(long, value_name = "TIME", value_parser = parse_timeout)]
     pub timeout: Option<Duration>,
     /// End after TIME, all attempts and delays together; exit 124
-    #[arg(long, value_name = "TIME", value_parser = deadline)]
+    #[arg(long, value_name = "TIME", value_parser = parse_deadline)]
     pub deadline: Option<Duration>,
     /// Retry these exit codes only [default: all but 126 and 127]
     #[arg(long, value_name = "CODE", value_delimiter = ',', value_parser = parse_exit_code)]
@@ -52,10 +52,10 @@ pub struct RetryArgs {
     #[arg(long)]
     pub no_stdin: bool,
     /// Draw the same delays each time
-    #[arg(long, value_name = "N", value_parser = whole_number::<u64>)]
+    #[arg(long, value_name = "N", value_parser = parse_whole_number::<u64>)]
     pub seed: Option<u64>,
     /// In place of a command: fail N times, then succeed
-    #[arg(long, value_name = "N", conflicts_with = "command", value_parser = whole_number::<u32>)]
+    #[arg(long, value_name = "N", conflicts_with = "command", value_parser = parse_whole_number::<u32>)]
     pub flaky: Option<u32>,
     /// The command and its arguments, after --
     #[arg(last = true, value_name = "CMD", required_unless_present = "flaky")]
@@ -89,25 +89,25 @@ pub enum PresetChoice {
     Sysexits,
 }
 
-fn base_delay(text: &str) -> Result<Duration, String> {
+fn parse_base_delay(text: &str) -> Result<Duration, String> {
     parse_positive_time("base-delay", text)
 }
 
-fn max_delay(text: &str) -> Result<Duration, String> {
+fn parse_max_delay(text: &str) -> Result<Duration, String> {
     parse_positive_time("max-delay", text)
 }
 
-fn timeout(text: &str) -> Result<Duration, String> {
+fn parse_timeout(text: &str) -> Result<Duration, String> {
     parse_positive_time("timeout", text)
 }
 
-fn deadline(text: &str) -> Result<Duration, String> {
+fn parse_deadline(text: &str) -> Result<Duration, String> {
     parse_positive_time("deadline", text)
 }
 
 impl RetryArgs {
     /// Returns the policy, or why two settings contradict each other.
-    pub fn policy(&self) -> Result<CommandPolicy, String> {
+    pub fn make_policy(&self) -> Result<CommandPolicy, String> {
         let jitter = match self.jitter {
             JitterChoice::Full => Jitter::Full,
             JitterChoice::Equal => Jitter::Equal,
@@ -133,7 +133,7 @@ impl RetryArgs {
     }
 
     /// Returns what is tried.
-    pub fn retried(&self) -> RetriedCommand {
+    pub fn describe_command(&self) -> RetriedCommand {
         self.flaky.map_or_else(|| RetriedCommand::Program(self.command.clone()), RetriedCommand::FailThenSucceed)
     }
 }

@@ -1,7 +1,6 @@
 //! `sheetkeep alert test`: a message by which a person sees that each channel works.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use futures_util::future::join_all;
 
@@ -9,27 +8,30 @@ use crate::alert_delivery::dispatch::DeliveryResult;
 use crate::app::job_alerts::JobAlerts;
 use crate::cli::args::job::{JobArgs, SheetArgs};
 use crate::cli::args::jobs::alert::{AlertAction, AlertTestArgs};
-use crate::cli::commands::alerts::alert_place::alert_place;
-use crate::cli::commands::load_settings::{place, read_settings, settings_of_environment};
+use crate::cli::commands::alerts::alert_place::describe_alert_place;
+use crate::cli::commands::context::CommandContext;
+use crate::cli::commands::load_settings::{describe_place, read_environment_settings, read_settings};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::session::Session;
-use crate::clock::Clock;
-use crate::config::external::environment::host_name;
+use crate::config::external::environment::read_host_name;
 use crate::config::external::names::SLACK_WEBHOOK;
 use crate::config::settings::Settings;
 
 /// Runs the command.
-pub async fn command(session: &Session, action: &AlertAction, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, action: &AlertAction) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, .. } = context;
     let AlertAction::Test(args) = action;
     let job = args.job.clone().unwrap_or_else(|| PathBuf::from("JOB.toml"));
     let settings = match &args.job {
-        Some(job) => read_settings(&job_args(args, job), None)?,
-        None => settings_of_environment(&job_args(args, &job))?,
+        Some(job) => read_settings(&make_job_args(args, job), None)?,
+        None => read_environment_settings(&make_job_args(args, &job))?,
     };
-    let words = alert_place(&place(&job_args(args, &job), &settings), &settings, &host_name());
+    let words =
+        describe_alert_place(&describe_place(&make_job_args(args, &job), &settings), &settings, &read_host_name());
     let names: Vec<String> = settings.alerts.channels.iter().map(|channel| channel.name.clone()).collect();
-    let Some(alerting) = JobAlerts::new(&settings, words, &clock) else { return Err(no_channel(&settings)) };
+    let Some(alerting) = JobAlerts::new(&settings, words, &clock) else {
+        return Err(report_missing_channel(&settings));
+    };
     let wanted: Vec<&String> = names.iter().filter(|name| args.to.as_ref().is_none_or(|to| to == *name)).collect();
     if wanted.is_empty() {
         let to = args.to.as_deref().unwrap_or_default();
@@ -52,7 +54,7 @@ pub async fn command(session: &Session, action: &AlertAction, clock: Arc<dyn Clo
                 format!("FAILED: {why}")
             }
         };
-        session.terminal.out().put(&format!("{}: {what}\n", outcome.channel));
+        session.terminal.stdout().put(&format!("{}: {what}\n", outcome.channel));
     }
     Ok(match (are_all_taken, is_refused) {
         (true, _) => Exit::Ok,
@@ -61,7 +63,7 @@ pub async fn command(session: &Session, action: &AlertAction, clock: Arc<dyn Clo
     })
 }
 
-fn no_channel(settings: &Settings) -> CliError {
+fn report_missing_channel(settings: &Settings) -> CliError {
     if let Some(note) = settings.notes.iter().find(|note| note.what.starts_with(SLACK_WEBHOOK)) {
         return CliError::new(note.what.clone(), Exit::Config).with_help(note.help.clone());
     }
@@ -69,7 +71,7 @@ fn no_channel(settings: &Settings) -> CliError {
         .with_help("set SLACK_WEBHOOK_URL in the environment or in .env, or add an [[alerts.channel]] to the job file")
 }
 
-fn job_args(args: &AlertTestArgs, job: &Path) -> JobArgs {
+fn make_job_args(args: &AlertTestArgs, job: &Path) -> JobArgs {
     JobArgs {
         job: job.to_owned(),
         sheet: SheetArgs { spreadsheet: None, embedded: None, env_file: args.env_file.clone() },

@@ -2,11 +2,11 @@
 
 use crate::alerts::message::MessageLink;
 use crate::alerts::report_context::{AlertPlace, LinkedTabs};
-use crate::cli::output::destination::{Place, Spreadsheet};
+use crate::cli::output::destination::{JobDestination, Spreadsheet};
 use crate::config::settings::Settings;
 
 /// Returns the job in words, for messages of this machine.
-pub fn alert_place(place: &Place, settings: &Settings, host: &str) -> AlertPlace {
+pub fn describe_alert_place(place: &JobDestination, settings: &Settings, host: &str) -> AlertPlace {
     let (spreadsheet, url) = match &place.spreadsheet {
         Spreadsheet::Embedded { file, .. } => (file.clone(), None),
         Spreadsheet::Remote { id, url, .. } => (id.clone(), url.clone()),
@@ -16,8 +16,8 @@ pub fn alert_place(place: &Place, settings: &Settings, host: &str) -> AlertPlace
         spreadsheet,
         link: url.map(|url| MessageLink { label: "Open the sheet".to_owned(), url }),
         tabs: LinkedTabs::default(),
-        status_command: place.command_line("status"),
-        failures_command: place.command_line("failures list"),
+        status_command: place.format_command("status"),
+        failures_command: place.format_command("failures list"),
         zone: settings.alerts.zone.clone(),
         host: host.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

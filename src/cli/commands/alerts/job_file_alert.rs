@@ -10,12 +10,12 @@ use std::sync::Arc;
 use crate::alerts::report_context::AlertPlace;
 use crate::app::job_alerts::JobAlerts;
 use crate::cli::args::job::JobArgs;
-use crate::cli::commands::alerts::alert_place::alert_place;
-use crate::cli::commands::load_settings::{place, settings_of_environment};
+use crate::cli::commands::alerts::alert_place::describe_alert_place;
+use crate::cli::commands::load_settings::{describe_place, read_environment_settings};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::clock::Clock;
-use crate::config::external::environment::host_name;
+use crate::config::external::environment::read_host_name;
 use crate::config::settings::Settings;
 
 /// Reports that the job file can't be read, once, if it made a run on this machine before.
@@ -23,13 +23,13 @@ pub async fn report_unreadable_file(job: &JobArgs, error: &CliError, clock: &Arc
     if !matches!(error.exit(), Exit::Config | Exit::NoInput) {
         return;
     }
-    let Ok(settings) = settings_of_environment(job) else { return };
+    let Ok(settings) = read_environment_settings(job) else { return };
     let name = job.job.file_stem().unwrap_or(job.job.as_os_str()).to_string_lossy().into_owned();
-    let place = place(job, &settings);
-    let status_command = place.command_line("check");
-    let words = AlertPlace { job: name, status_command, ..alert_place(&place, &settings, &host_name()) };
-    if let Some(alerting) = JobAlerts::of_job_file(&settings, &job.job, words, clock) {
-        alerting.finish_unreadable_file(&error.line()).await;
+    let place = describe_place(job, &settings);
+    let status_command = place.format_command("check");
+    let words = AlertPlace { job: name, status_command, ..describe_alert_place(&place, &settings, &read_host_name()) };
+    if let Some(alerting) = JobAlerts::from_job_file(&settings, &job.job, words, clock) {
+        alerting.finish_unreadable_file(&error.format_line()).await;
     }
 }
 
@@ -38,8 +38,8 @@ pub async fn note_working_file(job: &JobArgs, settings: &Settings, clock: &Arc<d
     if JobAlerts::knows_working_file(settings, &job.job) {
         return;
     }
-    let words = alert_place(&place(job, settings), settings, &host_name());
-    if let Some(alerting) = JobAlerts::of_job_file(settings, &job.job, words, clock) {
+    let words = describe_alert_place(&describe_place(job, settings), settings, &read_host_name());
+    if let Some(alerting) = JobAlerts::from_job_file(settings, &job.job, words, clock) {
         alerting.finish_working_file().await;
     }
 }

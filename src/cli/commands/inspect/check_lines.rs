@@ -10,10 +10,10 @@ use crate::app::connect::connect_existing;
 use crate::app::connect::{Sheet, check_new_file, connect_to_drive};
 use crate::app::error::AppError;
 use crate::app::heartbeat::HeartbeatFile;
-use crate::app::job::active_run;
-use crate::app::local_state::instance_lock::known_id;
-use crate::app::metrics::metric_files::{folder_refusal, textfile_refusal};
-use crate::app::run_request::definition;
+use crate::app::job::find_active_run;
+use crate::app::local_state::instance_lock::read_known_id;
+use crate::app::metrics::metric_files::{explain_folder_refusal, explain_textfile_refusal};
+use crate::app::run_request::make_definition;
 use crate::check::preflight::{PlannedRun, SpreadsheetFindings, check_spreadsheet};
 use crate::check::programs::check_programs;
 use crate::check::repeated::RepeatedKeyScan;
@@ -27,10 +27,10 @@ use crate::cli::args::command_line::CheckArgs;
 use crate::cli::output::destination::Spreadsheet;
 use crate::clock::Clock;
 use crate::config::external::env_file::NAME as ENV_FILE;
-use crate::config::sections::sheet::target::Target;
+use crate::config::sections::sheet::target::SheetTarget;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
-use crate::runner::queue::first_records::Cause;
+use crate::runner::queue::first_records::CommonCause;
 use crate::runner::run_config::RunError;
 use crate::sheets_client::transport::proxy::ProxyRoute;
 
@@ -41,7 +41,7 @@ pub struct OfflineFindings {
     /// The repeated keys of the source's first records, if these were read.
     pub repeated_keys: Option<RepeatedKeyScan>,
     /// Why none of the first records fits the columns: what it means depends on the sheet.
-    pub unfit: Option<Cause>,
+    pub unfit: Option<CommonCause>,
     /// The columns that the source has no field for, each with a run's error; they depend on the
     /// sheet, too.
     pub unknown_columns: Vec<(String, RunError)>,
@@ -63,14 +63,14 @@ pub struct ServiceFindings {
 }
 
 /// Looks at what is on this machine.
-pub async fn offline_lines(
+pub async fn check_offline(
     args: &CheckArgs,
     settings: &Settings,
     place: &Spreadsheet,
     clock: &dyn Clock,
 ) -> OfflineFindings {
-    let mut lines = destination_lines(args, settings, place);
-    lines.extend(check_surroundings(settings, &env_file(args, settings)));
+    let mut lines = report_destination(args, settings, place);
+    lines.extend(check_surroundings(settings, &find_env_file(args, settings)));
     lines.extend(check_schedule(settings, clock.now()));
     lines.extend(check_heartbeat(settings));
     lines.extend(check_alerts(settings));
@@ -84,7 +84,7 @@ pub async fn offline_lines(
 }
 
 /// Adds the lines about the service and the spreadsheet, or about the local file.
-pub async fn service_lines(
+pub async fn check_service(
     args: &CheckArgs,
     settings: &Settings,
     clock: &Arc<dyn Clock>,
@@ -98,7 +98,7 @@ pub async fn service_lines(
         Err(AppError::NeverRan) => {
             let what = "it does not exist yet; the first run creates it";
             let created =
-                check_own_file(settings).map(|()| lines.push(CheckItem::expected(Subject::Spreadsheet, what)));
+                check_own_file(settings).map(|()| lines.push(CheckItem::new_expected(Subject::Spreadsheet, what)));
             let (has_done_keys, tab_columns) = (Some(false), Some(Vec::new()));
             let fresh = ServiceFindings { has_done_keys, tab_columns, ..ServiceFindings::default() };
             return created.map_or_else(|error| unreachable(Subject::Spreadsheet, error), |()| fresh);
@@ -111,16 +111,16 @@ pub async fn service_lines(
     let planned = PlannedRun {
         sheets: Arc::clone(&sheet.sheets),
         id: sheet.id.clone(),
-        definition: definition(settings),
-        install: known_id(settings.state_dir.as_deref()),
-        running: active_run(settings),
+        definition: make_definition(settings),
+        install: read_known_id(settings.state_dir.as_deref()),
+        running: find_active_run(settings),
         clock: Arc::clone(clock),
     };
     let before = lines.len();
     let SpreadsheetFindings { can_be_read, has_done_keys, tab_columns } =
         Box::pin(check_spreadsheet(settings, &planned, lines)).await;
     if can_be_read {
-        lines.extend(drive_line(settings, clock, chance).await);
+        lines.extend(report_trashed_file(settings, clock, chance).await);
     }
     if can_be_read && args.write {
         let (sheets, id) = (Arc::clone(&sheet.sheets), sheet.id.clone());
@@ -135,16 +135,16 @@ pub async fn service_lines(
 }
 
 /// Returns the lines about the job file, its notes, the destination and the proxy.
-fn destination_lines(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<CheckItem> {
+fn report_destination(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<CheckItem> {
     let warnings =
-        settings.notes.iter().map(|note| CheckItem::warning(Subject::JobFile, note.what.clone(), Some(&note.help)));
-    let job_file = CheckItem::expected(Subject::JobFile, args.job.job.display().to_string());
-    let place = CheckItem::expected(Subject::Spreadsheet, place.to_string());
-    std::iter::once(job_file).chain(warnings).chain([place]).chain(proxy_line(settings)).collect()
+        settings.notes.iter().map(|note| CheckItem::new_warning(Subject::JobFile, note.what.clone(), Some(&note.help)));
+    let job_file = CheckItem::new_expected(Subject::JobFile, args.job.job.display().to_string());
+    let place = CheckItem::new_expected(Subject::Spreadsheet, place.to_string());
+    std::iter::once(job_file).chain(warnings).chain([place]).chain(report_proxy(settings)).collect()
 }
 
 /// Returns the line about the proxy; `None` without one. The embedded sheet needs none.
-fn proxy_line(settings: &Settings) -> Option<CheckItem> {
+fn report_proxy(settings: &Settings) -> Option<CheckItem> {
     let url = &settings.api_url;
     let what = match settings.proxies.route(&url.parse().ok()?) {
         ProxyRoute::Direct => return None,
@@ -154,11 +154,11 @@ fn proxy_line(settings: &Settings) -> Option<CheckItem> {
         ProxyRoute::Via(proxy) => format!("{url} is reached through {proxy}"),
         ProxyRoute::Bypassed(proxy, why) => format!("{url} is reached without {proxy}: {why}"),
     };
-    Some(CheckItem::expected(Subject::Proxy, what))
+    Some(CheckItem::new_expected(Subject::Proxy, what))
 }
 
 /// Returns the path of the file that settings come from, which need not exist.
-fn env_file(args: &CheckArgs, settings: &Settings) -> PathBuf {
+fn find_env_file(args: &CheckArgs, settings: &Settings) -> PathBuf {
     let beside = || settings.path.parent().map(|folder| folder.join(ENV_FILE)).unwrap_or_default();
     args.job.sheet.env_file.clone().unwrap_or_else(beside)
 }
@@ -169,15 +169,18 @@ fn check_heartbeat(settings: &Settings) -> Vec<CheckItem> {
     let subject = Subject::Heartbeat;
     let ping = settings.heartbeat.ping.as_ref().map(|ping| {
         let convention = ping.convention.as_str();
-        CheckItem::expected(subject, format!("the ping address is well-formed ({convention}); no ping is sent here"))
+        CheckItem::new_expected(
+            subject,
+            format!("the ping address is well-formed ({convention}); no ping is sent here"),
+        )
     });
     let file = settings.heartbeat.file.as_ref().map(|file| {
         let shown = file.display();
-        match HeartbeatFile::refusal(file, &settings.job) {
-            None => CheckItem::expected(subject, format!("{shown} is written after each run")),
+        match HeartbeatFile::explain_refusal(file, &settings.job) {
+            None => CheckItem::new_expected(subject, format!("{shown} is written after each run")),
             Some(why) => {
                 let help = "name another file as `file` in [heartbeat], or move that one away";
-                CheckItem::warning(subject, format!("{shown} would not be written: {why}"), Some(help))
+                CheckItem::new_warning(subject, format!("{shown} would not be written: {why}"), Some(help))
             }
         }
     });
@@ -188,7 +191,7 @@ fn check_heartbeat(settings: &Settings) -> Vec<CheckItem> {
 fn check_alerts(settings: &Settings) -> Option<CheckItem> {
     let names: Vec<String> = settings.alerts.channels.iter().map(ToString::to_string).collect();
     let what = format!("well-formed: {}; no message is sent here, sheetkeep alert test sends one", names.join(", "));
-    (!names.is_empty()).then(|| CheckItem::expected(Subject::Alerts, what))
+    (!names.is_empty()).then(|| CheckItem::new_expected(Subject::Alerts, what))
 }
 
 /// Returns the lines about who gets metrics. Nothing is sent or written. What fails there changes
@@ -198,33 +201,34 @@ fn check_metrics(settings: &Settings) -> Vec<CheckItem> {
     let of_file = |path: &PathBuf, refusal: Option<String>, fine: &str| {
         let shown = path.display();
         match refusal {
-            None => CheckItem::expected(subject, format!("{shown} {fine} after each run")),
+            None => CheckItem::new_expected(subject, format!("{shown} {fine} after each run")),
             Some(why) => {
                 let help = "name another file in [metrics], or move that one away";
-                CheckItem::warning(subject, format!("{shown} would not be written: {why}"), Some(help))
+                CheckItem::new_warning(subject, format!("{shown} would not be written: {why}"), Some(help))
             }
         }
     };
-    let jsonl = metrics.jsonl.as_ref().map(|path| of_file(path, folder_refusal(path), "gets a line"));
-    let refusal = |path: &PathBuf| textfile_refusal(path, &settings.job);
+    let jsonl = metrics.jsonl.as_ref().map(|path| of_file(path, explain_folder_refusal(path), "gets a line"));
+    let refusal = |path: &PathBuf| explain_textfile_refusal(path, &settings.job);
     let textfile = metrics.textfile.as_ref().map(|path| of_file(path, refusal(path), "is written"));
     let hosts = metrics.pushgateway.iter().map(|gateway| &gateway.host);
     let hosts = hosts.chain(metrics.statsd.iter().map(|statsd| &statsd.address));
-    let sent = hosts
-        .map(|host| CheckItem::expected(subject, format!("{host} gets metrics after each run; none are sent here")));
+    let sent = hosts.map(|host| {
+        CheckItem::new_expected(subject, format!("{host} gets metrics after each run; none are sent here"))
+    });
     jsonl.into_iter().chain(textfile).chain(sent).collect()
 }
 
 /// Checks whether a first run could create the local file.
 fn check_own_file(settings: &Settings) -> Result<(), AppError> {
     match &settings.target {
-        Target::Embedded { file } => check_new_file(file),
-        Target::Google { .. } => Ok(()),
+        SheetTarget::Embedded { file } => check_new_file(file),
+        SheetTarget::Google { .. } => Ok(()),
     }
 }
 
 /// Asks Drive whether the file is in the trash; nothing for a local file.
-async fn drive_line(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Option<CheckItem> {
+async fn report_trashed_file(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Option<CheckItem> {
     let Sheet { sheets, id, .. } = connect_to_drive(settings, clock, chance).ok().flatten()?;
     Some(check_trash(&sheets, &id).await)
 }

@@ -5,24 +5,22 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::app::inspect::explain::{ItemHistory, explain};
+use crate::app::inspect::explain::{ItemHistory, explain_key};
 use crate::cli::args::command_line::ExplainArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
-use crate::cli::commands::load_settings::{destination_line, load_settings};
+use crate::cli::commands::load_settings::{format_destination, load_settings};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::is_digest;
 use crate::cli::output::destination::Spreadsheet;
-use crate::cli::output::json::{SCHEMA_VERSION, json_line};
-use crate::cli::session::Session;
-use crate::cli::streams::control_characters::visible;
-use crate::clock::Clock;
+use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
+use crate::cli::streams::control_characters::make_visible;
 use crate::config::settings::Settings;
 use crate::ledger::items::failure::{ActionAnswer, RequestedAction};
 use crate::ledger::items::key::Key;
 use crate::ledger::leases::row_order::RowOrder;
 use crate::ledger::runs::run::Run;
-use crate::rng::Rng;
 
 /// What is wrong with a key without a character that shows.
 const NO_KEY: &str = "KEY is empty";
@@ -30,12 +28,8 @@ const NO_KEY: &str = "KEY is empty";
 const KEYS_OF_PROCESSED: &str = "name a key as the tab Processed of the job shows it";
 
 /// Shows the history of one key.
-pub async fn command(
-    session: &Session,
-    args: &ExplainArgs,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &ExplainArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, chance, .. } = context;
     let settings = load_settings(&args.job, None)?;
     if args.key.trim().is_empty() {
         return Err(CliError::new(NO_KEY, Exit::Usage).with_help(KEYS_OF_PROCESSED));
@@ -43,11 +37,11 @@ pub async fn command(
     let key =
         Key::new(args.key.as_str()).map_err(|error| CliError::new(format!("read the key: {error}"), Exit::Usage))?;
     let (again, chance_again) = (Arc::clone(&clock), Arc::clone(&chance));
-    let history = explain(&settings, &key, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
+    let history = explain_key(&settings, &key, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
     let history = match Key::new(format!("#{}", args.key)) {
         // A record without a key is listed without its #, which would begin a comment in a shell.
         Ok(signed) if !history.is_known() && is_digest(&args.key) => {
-            explain(&settings, &signed, again, chance_again).await.map_err(|error| from_app(&error, &settings))?
+            explain_key(&settings, &signed, again, chance_again).await.map_err(|error| from_app(&error, &settings))?
         }
         _ => history,
     };
@@ -57,37 +51,37 @@ pub async fn command(
             .with_help("keys are matched exactly; the source may not have yielded it yet"));
     }
     let text = if args.job.json {
-        json_line(&Document::new(&history, &settings))
+        format_json_line(&HistoryDocument::new(&history, &settings))
     } else {
-        history_text(&history, &settings.job)
+        format_history(&history, &settings.job)
     };
-    session.terminal.out().put(&text);
+    session.terminal.stdout().put(&text);
     if !args.job.json {
-        session.terminal.out().put(&destination_line(&settings));
+        session.terminal.stdout().put(&format_destination(&settings));
     }
     Ok(Exit::Ok)
 }
 
 /// Returns the history in lines, in the order in which it happened.
-fn history_text(history: &ItemHistory, job: &str) -> String {
-    let mut out = format!("{} · key {}\n", visible(job), visible(&history.key));
+fn format_history(history: &ItemHistory, job: &str) -> String {
+    let mut out = format!("{} · key {}\n", make_visible(job), make_visible(&history.key));
     for row in &history.failures {
         let failure = &row.failure;
         let state = failure.state.as_str();
         let tries = if failure.attempts == 1 { "attempt" } else { "attempts" };
         let _ = write!(out, "  {}  {state} after {} {tries}", failure.last_seen, failure.attempts);
         if failure.step.is_empty() && !failure.error.is_empty() {
-            let _ = write!(out, ", {}", visible(&failure.error));
+            let _ = write!(out, ", {}", make_visible(&failure.error));
         }
         if !failure.step.is_empty() {
-            let _ = write!(out, ", at {}: {}", visible(&failure.step), visible(&failure.error));
+            let _ = write!(out, ", at {}: {}", make_visible(&failure.step), make_visible(&failure.error));
         }
         let _ = writeln!(
             out,
             "  (Failures row {}, run {}{})",
             row.row,
-            visible(&failure.run),
-            commit_suffix(failure.order)
+            make_visible(&failure.run),
+            format_commit(failure.order)
         );
         if let Some(action) = row.action {
             let _ = writeln!(out, "      requested there: {}", action.as_str());
@@ -95,35 +89,35 @@ fn history_text(history: &ItemHistory, job: &str) -> String {
     }
     for row in &history.done {
         let version =
-            if row.version.is_empty() { String::new() } else { format!(" in version {}", visible(&row.version)) };
-        let _ = write!(out, "  {}{version} by run {}", visible(&row.state), visible(&row.run));
+            if row.version.is_empty() { String::new() } else { format!(" in version {}", make_visible(&row.version)) };
+        let _ = write!(out, "  {}{version} by run {}", make_visible(&row.state), make_visible(&row.run));
         let _ = match (&row.spreadsheet, row.row) {
-            (Some(earlier), _) => writeln!(out, "  (Processed of the earlier spreadsheet {})", visible(earlier)),
-            (None, Some(number)) => writeln!(out, "  (Processed row {number}{})", commit_suffix(row.order)),
+            (Some(earlier), _) => writeln!(out, "  (Processed of the earlier spreadsheet {})", make_visible(earlier)),
+            (None, Some(number)) => writeln!(out, "  (Processed row {number}{})", format_commit(row.order)),
             (None, None) => writeln!(out, "  (Processed; the next run puts its row back)"),
         };
     }
     let (tab, rows) = &history.data;
     let _ = match rows.as_slice() {
-        [] => writeln!(out, "  no row in {}", visible(tab)),
-        rows => writeln!(out, "  in {} at row {}", visible(tab), join_rows(rows)),
+        [] => writeln!(out, "  no row in {}", make_visible(tab)),
+        rows => writeln!(out, "  in {} at row {}", make_visible(tab), join_rows(rows)),
     };
     for run in &history.runs {
-        let _ = writeln!(out, "  run {}: {}{}", visible(&run.id), run.status.as_str(), end_suffix(run));
+        let _ = writeln!(out, "  run {}: {}{}", make_visible(&run.id), run.status.as_str(), end_suffix(run));
     }
     let _ = writeln!(out, "  next: {}", history.next);
     out
 }
 
 /// Returns the commit that wrote a row, if the row contains it.
-fn commit_suffix(order: Option<RowOrder>) -> String {
+fn format_commit(order: Option<RowOrder>) -> String {
     order.map_or_else(String::new, |order| format!(", commit {}", order.commit))
 }
 
 fn end_suffix(run: &Run) -> String {
-    let message = if run.message.is_empty() { String::new() } else { format!(", {}", visible(&run.message)) };
+    let message = if run.message.is_empty() { String::new() } else { format!(", {}", make_visible(&run.message)) };
     match run.finished {
-        Some(finished) => format!(" at {finished} on {}{message}", visible(&run.host)),
+        Some(finished) => format!(" at {finished} on {}{message}", make_visible(&run.host)),
         None => message,
     }
 }
@@ -134,7 +128,7 @@ pub fn join_rows(rows: &[u32]) -> String {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct HistoryDocument<'a> {
     schema_version: u32,
     job: &'a str,
     spreadsheet: Spreadsheet,
@@ -142,8 +136,8 @@ struct Document<'a> {
     tab: &'a str,
     rows: &'a [u32],
     processed: Vec<ProcessedDocument<'a>>,
-    failures: Vec<FailureDocument<'a>>,
-    runs: Vec<RunDocument<'a>>,
+    failures: Vec<PastFailureDocument<'a>>,
+    runs: Vec<PastRunDocument<'a>>,
     next: &'a str,
 }
 
@@ -158,7 +152,7 @@ struct ProcessedDocument<'a> {
 }
 
 #[derive(Serialize)]
-struct FailureDocument<'a> {
+struct PastFailureDocument<'a> {
     row: u32,
     state: &'static str,
     step: &'a str,
@@ -174,7 +168,7 @@ struct FailureDocument<'a> {
 }
 
 #[derive(Serialize)]
-struct RunDocument<'a> {
+struct PastRunDocument<'a> {
     run: &'a str,
     status: &'static str,
     started: String,
@@ -183,7 +177,7 @@ struct RunDocument<'a> {
     message: &'a str,
 }
 
-impl<'a> Document<'a> {
+impl<'a> HistoryDocument<'a> {
     fn new(history: &'a ItemHistory, settings: &'a Settings) -> Self {
         let processed = history.done.iter().map(|row| ProcessedDocument {
             row: row.row,
@@ -193,7 +187,7 @@ impl<'a> Document<'a> {
             run: &row.run,
             commit: row.order.map(|order| order.commit),
         });
-        let failures = history.failures.iter().map(|row| FailureDocument {
+        let failures = history.failures.iter().map(|row| PastFailureDocument {
             row: row.row,
             state: row.failure.state.as_str(),
             step: &row.failure.step,
@@ -207,7 +201,7 @@ impl<'a> Document<'a> {
             action: row.action.map(RequestedAction::as_str),
             answered: row.failure.answered.map(ActionAnswer::as_str),
         });
-        let runs = history.runs.iter().map(|run| RunDocument {
+        let runs = history.runs.iter().map(|run| PastRunDocument {
             run: &run.id,
             status: run.status.as_str(),
             started: run.started.to_string(),

@@ -7,16 +7,17 @@ use crate::app::plan::plan_comparison::compare_plans;
 use crate::app::plan::plan_file::PlanFile;
 use crate::app::plan::run_plan::plan_run;
 use crate::app::run_request::RunRequest;
-use crate::app::stages::stage_state::stage_states;
+use crate::app::stages::stage_state::read_stage_states;
 use crate::check::rerun::predict_reruns;
 use crate::cli::args::job::JobArgs;
 use crate::cli::args::jobs::plan::PlanArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::{from_app, from_plan_file};
-use crate::cli::commands::load_settings::{load_settings, place};
+use crate::cli::commands::load_settings::{describe_place, load_settings};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::destination::quote_shell_word;
-use crate::cli::output::json::json_line;
+use crate::cli::output::json::format_json_line;
 use crate::cli::output::plan::PlanOutput;
 use crate::cli::output::plan_comparison::ComparisonOutput;
 use crate::cli::output::stages::StageList;
@@ -26,22 +27,17 @@ use crate::config::sections::stages::StageJob;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// Prints the plan.
-pub async fn command(
-    session: &Session,
-    args: &PlanArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &PlanArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     if let Some(old) = &args.against {
         return compare(session, args, &JobArgs { job: old.clone(), ..args.job.clone() }, &clock).await;
     }
     let settings = load_settings(&args.job, args.input.clone())?;
     if let Some(stages) = &settings.stages {
-        return of_stages(session, args, &settings, stages, &clock, &chance).await;
+        return print_stage_plan(session, args, &settings, stages, &clock, &chance).await;
     }
     let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
     let request = RunRequest { accepts_changes: args.accept_changes, retrying, host, ..RunRequest::default() };
@@ -49,30 +45,30 @@ pub async fn command(
         Some(_) => Some(PlanFile::describe(&settings).map_err(|error| from_plan_file(&error))?),
         None => None,
     };
-    let planned = Box::pin(plan_run(&settings, &request, &clock, &chance, Stop::default())).await;
+    let planned = Box::pin(plan_run(&settings, &request, &clock, &chance, StopHandle::default())).await;
     let plan = planned.map_err(|error| from_app(&error, &settings))?;
     if let (Some(path), Some(draft)) = (&args.out, draft) {
         let file = draft.with_plan(&plan, clock.now());
         file.write(path).map_err(|error| from_plan_file(&error))?;
     }
-    let place = place(&args.job, &settings);
+    let place = describe_place(&args.job, &settings);
     let output = PlanOutput { plan: &plan, reruns: predict_reruns(&settings), place: &place, pacing: settings.pacing };
-    let out = session.terminal.out();
+    let out = session.terminal.stdout();
     out.put(&match (args.job.json, args.note) {
-        (true, _) => json_line(&output.document()),
-        (false, true) => output.note(),
-        (false, false) => output.text(out.palette()),
+        (true, _) => format_json_line(&output.make_document()),
+        (false, true) => output.format_markdown(),
+        (false, false) => output.format_text(out.palette()),
     });
     if let Some(path) = &args.out {
         let shown = quote_shell_word(&path.display().to_string());
-        let next = place.command_line("run") + " --plan " + &shown;
-        session.terminal.err().line(&format!("the plan is in {}; apply it: {next}", path.display()));
+        let next = place.format_command("run") + " --plan " + &shown;
+        session.terminal.stderr().write_line(&format!("the plan is in {}; apply it: {next}", path.display()));
     }
     Ok(Exit::Ok)
 }
 
 /// Prints what a run of the job's stages would do.
-async fn of_stages(
+async fn print_stage_plan(
     session: &Session,
     args: &PlanArgs,
     settings: &Settings,
@@ -85,9 +81,13 @@ async fn of_stages(
             CliError::new("a job of stages has no --out, --note or --input: it makes no rows of records", Exit::Usage);
         return Err(error.with_help("leave them out; sheetkeep plan lists the stages"));
     }
-    let states = stage_states(settings, clock, chance).await.map_err(|error| from_app(&error, settings))?;
+    let states = read_stage_states(settings, clock, chance).await.map_err(|error| from_app(&error, settings))?;
     let list = StageList { job: &settings.job, run: &job.run, stages: &states };
-    session.terminal.out().put(&if args.job.json { json_line(&list.plan_document()) } else { list.plan_text() });
+    session.terminal.stdout().put(&if args.job.json {
+        format_json_line(&list.plan_document())
+    } else {
+        list.plan_text()
+    });
     Ok(Exit::Ok)
 }
 
@@ -103,7 +103,7 @@ async fn compare(session: &Session, args: &PlanArgs, old: &JobArgs, clock: &Arc<
         new: args.job.job.display().to_string(),
         comparison: &comparison,
     };
-    let out = session.terminal.out();
-    out.put(&if args.job.json { json_line(&output.document()) } else { output.text(out.palette()) });
+    let out = session.terminal.stdout();
+    out.put(&if args.job.json { format_json_line(&output.make_document()) } else { output.format_text(out.palette()) });
     Ok(Exit::Ok)
 }

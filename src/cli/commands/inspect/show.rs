@@ -1,28 +1,20 @@
 //! `sheetkeep show`: prints the last rows of a tab.
 
-use std::sync::Arc;
-
-use crate::app::inspect::last_rows::last_rows;
+use crate::app::inspect::last_rows::read_tab_rows;
 use crate::cli::args::jobs::inspect::ShowArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::destination::Spreadsheet;
-use crate::cli::session::Session;
 use crate::cli::table::{TabRows, show};
-use crate::clock::Clock;
-use crate::rng::Rng;
 
 /// Shows the last rows of a tab.
-pub async fn command(
-    session: &Session,
-    args: &ShowArgs,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &ShowArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, chance, .. } = context;
     let settings = load_settings(&args.job, None)?;
-    let read = last_rows(&settings, args.tab.as_deref(), args.last, clock, chance)
+    let read = read_tab_rows(&settings, args.tab.as_deref(), args.last, clock, chance)
         .await
         .map_err(|error| from_app(&error, &settings))?;
     let (total, spreadsheet) = (Some(read.total), Spreadsheet::from_settings(&settings));

@@ -4,24 +4,22 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::app::inspect::job_overview::job_overview;
-use crate::app::local_state::instance_lock::known_id;
+use crate::app::inspect::job_overview::read_job_overview;
+use crate::app::local_state::instance_lock::read_known_id;
 use crate::app::local_state::processes::SystemProcesses;
-use crate::app::stages::stage_state::stage_states;
+use crate::app::stages::stage_state::read_stage_states;
 use crate::cli::args::jobs::inspect::StatusArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
-use crate::cli::commands::load_settings::{load_settings, place};
+use crate::cli::commands::load_settings::{describe_place, load_settings};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::json::json_line;
+use crate::cli::output::json::format_json_line;
 use crate::cli::output::stages::{StageDocument, StageList};
 use crate::cli::output::status::JobStatus;
-use crate::cli::session::Session;
-use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::leases::lease::Holder;
 use crate::port::process::Processes as _;
-use crate::rng::Rng;
 use crate::time::Timestamp;
 
 /// The status of a job, with its stages if it has some.
@@ -34,16 +32,13 @@ struct StatusWithStages<'a, S> {
 }
 
 /// Prints the job's status.
-pub async fn command(
-    session: &Session,
-    args: &StatusArgs,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &StatusArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, chance, .. } = context;
     let settings = load_settings(&args.job, None)?;
     let now = clock.now();
-    let stages_now = stage_states(&settings, &clock, &chance).await.map_err(|error| from_app(&error, &settings))?;
-    let overview = || job_overview(&settings, Arc::clone(&clock), Arc::clone(&chance));
+    let stages_now =
+        read_stage_states(&settings, &clock, &chance).await.map_err(|error| from_app(&error, &settings))?;
+    let overview = || read_job_overview(&settings, Arc::clone(&clock), Arc::clone(&chance));
     let mut found = overview().await.map_err(|error| from_app(&error, &settings))?;
     let is_dead = |held_by: &Option<(Holder, Timestamp)>| {
         held_by.as_ref().is_some_and(|(holder, _)| has_ended(holder, &settings))
@@ -53,7 +48,7 @@ pub async fn command(
         found = overview().await.map_err(|error| from_app(&error, &settings))?;
     }
     let status = JobStatus {
-        place: place(&args.job, &settings),
+        place: describe_place(&args.job, &settings),
         last_run: found.last_run,
         is_holder_dead: is_dead(&found.held_by),
         held_by: found.held_by,
@@ -63,14 +58,14 @@ pub async fn command(
         forecast: found.forecast,
         anomalies: found.anomalies,
     };
-    let out = session.terminal.out();
+    let out = session.terminal.stdout();
     let run = settings.stages.as_ref().map(|job| job.run.as_str()).unwrap_or_default();
     let list = StageList { job: &settings.job, run, stages: &stages_now };
     let text = if args.job.json {
-        let stages = settings.stages.as_ref().map(|_| list.documents());
-        json_line(&StatusWithStages { status: status.document(), stages })
+        let stages = settings.stages.as_ref().map(|_| list.make_documents());
+        format_json_line(&StatusWithStages { status: status.make_document(), stages })
     } else {
-        status.text(now, out.palette()) + &list.status_text()
+        status.format_text(now, out.palette()) + &list.format_status()
     };
     out.put(&text);
     Ok(Exit::Ok)
@@ -78,7 +73,7 @@ pub async fn command(
 
 /// True if the holder was a run of this installation and machine whose process has ended.
 fn has_ended(holder: &Holder, settings: &Settings) -> bool {
-    let Some(install) = known_id(settings.state_dir.as_deref()) else { return false };
-    let own = Holder { install, process: SystemProcesses.own(), ..holder.clone() };
-    own.has_outlived(holder, |number| SystemProcesses.started(number))
+    let Some(install) = read_known_id(settings.state_dir.as_deref()) else { return false };
+    let own = Holder { install, process: SystemProcesses.own_process(), ..holder.clone() };
+    own.has_outlived(holder, |number| SystemProcesses.find_start(number))
 }

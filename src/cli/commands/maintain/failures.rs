@@ -3,59 +3,46 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use crate::app::inspect::failures::{FailureList, failures};
+use crate::app::inspect::failures::{FailureList, read_failures};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::jobs::failures::{FailuresAction, FailuresKeysArgs, FailuresListArgs};
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::commands::run;
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::format::{format_count, format_number, is_digest, shell_safe};
+use crate::cli::format::{format_count, format_number, is_digest, make_shell_safe};
 use crate::cli::output::destination::Spreadsheet;
-use crate::cli::session::Session;
-use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::control_characters::make_visible;
 use crate::cli::table::{TabRows, show};
-use crate::clock::Clock;
 use crate::ledger::items::failure::{Failure, FailureState, RequestedAction};
 use crate::ledger::items::key::{Key, KeyError};
-use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 
 const COLUMNS: [&str; 9] = ["key", "state", "asked", "attempts", "last_seen", "step", "error", "where", "version"];
 
 /// Lists failures, or runs the job over some of them.
-pub async fn command(
-    session: &Session,
-    action: &FailuresAction,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, action: &FailuresAction) -> Result<Exit, CliError> {
     match action {
-        FailuresAction::List(args) => list(session, args, clock, chance).await,
-        FailuresAction::Retry(args) => {
-            Box::pin(answer(session, args, RequestedAction::Retry, host, clock, chance)).await
-        }
-        FailuresAction::Skip(args) => Box::pin(answer(session, args, RequestedAction::Skip, host, clock, chance)).await,
+        FailuresAction::List(args) => list(context, args).await,
+        FailuresAction::Retry(args) => Box::pin(answer_failures(context, args, RequestedAction::Retry)).await,
+        FailuresAction::Skip(args) => Box::pin(answer_failures(context, args, RequestedAction::Skip)).await,
     }
 }
 
-async fn list(
-    session: &Session,
-    args: &FailuresListArgs,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+async fn list(context: CommandContext<'_>, args: &FailuresListArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, chance, .. } = context;
     let settings = load_settings(&args.job, None)?;
-    let found = failures(&settings, args.last, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
+    let found =
+        read_failures(&settings, args.last, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
     for note in &found.notes {
-        session.terminal.err().put(&format!("warning: {}\n", visible(note)));
+        session.terminal.stderr().put(&format!("warning: {}\n", make_visible(note)));
     }
     let spreadsheet = Spreadsheet::from_settings(&settings);
     if !args.job.json {
-        session.terminal.out().put(&blocks(&found, &spreadsheet));
+        session.terminal.stdout().put(&format_blocks(&found, &spreadsheet));
         return Ok(Exit::Ok);
     }
     let rows = found.some.iter().map(|(failure, asked)| {
@@ -80,14 +67,14 @@ async fn list(
 }
 
 /// Returns each failure as a block, with the whole error.
-fn blocks(found: &FailureList, spreadsheet: &Spreadsheet) -> String {
+fn format_blocks(found: &FailureList, spreadsheet: &Spreadsheet) -> String {
     let mut out = String::new();
     for (failure, asked) in &found.some {
         let attempts = format_count(failure.attempts, "attempt");
-        let key = visible(shell_safe(failure.key.as_str())).into_owned();
+        let key = make_visible(make_shell_safe(failure.key.as_str())).into_owned();
         let _ = writeln!(out, "{key}  {}, {attempts}, last at {}", failure.state.as_str(), failure.last_seen);
-        let _ = writeln!(out, "  where  {}", visible(&failure.place));
-        let _ = writeln!(out, "  error  {}: {}", visible(&failure.step), visible(&failure.error));
+        let _ = writeln!(out, "  where  {}", make_visible(&failure.place));
+        let _ = writeln!(out, "  error  {}: {}", make_visible(&failure.step), make_visible(&failure.error));
         if let Some(asked) = asked {
             let _ = writeln!(out, "  asked  {}", asked.as_str());
         }
@@ -99,7 +86,7 @@ fn blocks(found: &FailureList, spreadsheet: &Spreadsheet) -> String {
         }
         None => "unknown, the tab can't be read".to_owned(),
     };
-    let _ = writeln!(out, "{}: {count}, in {spreadsheet}", visible(&found.tab));
+    let _ = writeln!(out, "{}: {count}, in {spreadsheet}", make_visible(&found.tab));
     out
 }
 
@@ -111,17 +98,17 @@ fn is_of_kind(args: &FailuresKeysArgs, failure: &Failure) -> bool {
 
 /// Returns the number of skipped failures of the kind that the flags name, if they stay as they
 /// are. The command does not open what a person has skipped by the way.
-fn left_skipped(args: &FailuresKeysArgs, found: &FailureList) -> u64 {
+fn count_left_skipped(args: &FailuresKeysArgs, found: &FailureList) -> u64 {
     let is_left = |failure: &&Failure| failure.state == FailureState::Skipped && is_of_kind(args, failure);
-    let asks = args.selects() && args.state.is_none();
+    let asks = args.has_selection() && args.state.is_none();
     if asks { found.some.iter().map(|(failure, _)| failure).filter(is_left).count() as u64 } else { 0 }
 }
 
 /// Returns the keys of the failures that the flags choose. What people paste without its `#` is
 /// completed.
-fn chosen_keys(args: &FailuresKeysArgs, found: &FailureList) -> Vec<String> {
+fn choose_keys(args: &FailuresKeysArgs, found: &FailureList) -> Vec<String> {
     let all = || found.some.iter().map(|(failure, _)| failure);
-    if args.selects() {
+    if args.has_selection() {
         let is_chosen = |failure: &&Failure| {
             let is_in_state = args.state.map_or(failure.state != FailureState::Skipped, |state| failure.state == state);
             is_in_state && is_of_kind(args, failure)
@@ -136,24 +123,25 @@ fn chosen_keys(args: &FailuresKeysArgs, found: &FailureList) -> Vec<String> {
     args.keys.iter().map(complete).collect()
 }
 
-async fn answer(
-    session: &Session,
+async fn answer_failures(
+    context: CommandContext<'_>,
     args: &FailuresKeysArgs,
     answer: RequestedAction,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     let mut keys = args.keys.clone();
-    if args.selects() || keys.iter().any(|key| is_digest(key)) {
+    if args.has_selection() || keys.iter().any(|key| is_digest(key)) {
         let settings = load_settings(&args.job, None)?;
-        let found = failures(&settings, u64::MAX, Arc::clone(&clock), Arc::clone(&chance)).await;
+        let found = read_failures(&settings, u64::MAX, Arc::clone(&clock), Arc::clone(&chance)).await;
         let found = found.map_err(|error| from_app(&error, &settings))?;
-        keys = chosen_keys(args, &found);
-        let left = left_skipped(args, &found);
+        keys = choose_keys(args, &found);
+        let left = count_left_skipped(args, &found);
         if left > 0 {
             let left = format_count(left, "skipped failure");
-            session.terminal.err().put(&format!("{left} left as before; to take what is skipped: --state skipped\n"));
+            session
+                .terminal
+                .stderr()
+                .put(&format!("{left} left as before; to take what is skipped: --state skipped\n"));
         }
         if keys.is_empty() {
             let error = CliError::new("no failure is of this kind; nothing was done", Exit::Unknown);
@@ -169,5 +157,5 @@ async fn answer(
     })?;
     let run = RunArgs::new(&args.job);
     let order = RunOptions { retrying: RetryScope::Selected(keys, answer), ..RunOptions::default() };
-    Box::pin(run::run_job(session, &run, order, host, clock, chance)).await
+    Box::pin(run::run_job(CommandContext { session, host, clock, chance }, &run, order)).await
 }

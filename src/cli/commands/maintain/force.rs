@@ -9,12 +9,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::app::error::AppError;
-use crate::app::inspect::listing::{at_home, listing};
-use crate::app::job::request_file;
+use crate::app::inspect::listing::{ensure_current_spreadsheet, list_tabs};
+use crate::app::job::find_request_file;
 use crate::app::local_state::request::RequestFile;
 use crate::cli::args::command_line::RunArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
-use crate::cli::commands::load_settings::{destination_line, load_settings, programs_again};
+use crate::cli::commands::load_settings::{describe_rerun_programs, format_destination, load_settings};
 use crate::cli::commands::run;
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::commands::stage_redo::rerun_stages;
@@ -22,57 +23,54 @@ use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::{format_count, format_number};
 use crate::cli::output::destination::Spreadsheet;
-use crate::cli::output::json::{SCHEMA_VERSION, json_line};
+use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
 use crate::cli::session::Session;
-use crate::cli::streams::control_characters::visible;
-use crate::clock::Clock;
+use crate::cli::streams::control_characters::make_visible;
 use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::leases::row_order::RequestOrder;
 use crate::maintain::reprocess::{ReprocessPlan, plan_reprocess_since};
-use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
 
 /// Prints what a forced run would do, or does it.
-pub async fn command(
-    session: &Session,
-    args: &RunArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit, CliError> {
+    let session = context.session;
     let settings = load_settings(&args.job, args.input.clone())?;
     if settings.stages.is_some() {
-        return Box::pin(rerun_stages(session, args, host, clock, chance)).await;
+        return Box::pin(rerun_stages(context, args)).await;
     }
     let mut source = settings.open_source().map_err(|error| from_app(&AppError::Source(error), &settings))?;
     if !source.is_rereadable() {
-        return Err(source_read_once());
+        return Err(refuse_single_read_source());
     }
-    let request = request_file(&settings);
+    let request = find_request_file(&settings);
     let pending = request.as_ref().and_then(RequestFile::read);
     let wanted = ScanScope { reads_predecessors: true, ..ScanScope::default() };
-    let known = match listing(&settings, wanted, Arc::clone(&clock), Arc::clone(&chance)).await {
+    let known = match list_tabs(&settings, wanted, Arc::clone(&context.clock), Arc::clone(&context.chance)).await {
         Ok(known) => known,
         // The job has never run, so there is nothing to revoke.
         Err(AppError::NeverRan) if args.yes => {
             store_request(request.as_ref().filter(|_| pending.is_none()), RequestOrder { commit: None });
-            let exit = Box::pin(run::run_job(session, args, reprocess_options(), host, clock, chance)).await?;
+            let exit = Box::pin(run::run_job(context, args, make_reprocess_options())).await?;
             return Ok(finish_request(session, request.as_ref(), exit));
         }
         Err(error) => return Err(from_app(&error, &settings)),
     };
-    at_home(&known).map_err(|error| from_app(&error, &settings))?;
-    let found = plan_reprocess_since(&known, settings.again, pending, source.as_mut(), &settings.identify()).await;
+    ensure_current_spreadsheet(&known).map_err(|error| from_app(&error, &settings))?;
+    let found =
+        plan_reprocess_since(&known, settings.again, pending, source.as_mut(), &settings.make_key_finder()).await;
     let found = found.map_err(|error| from_app(&AppError::Source(error), &settings))?;
     if !args.yes {
-        let output =
-            if args.job.json { json_line(&document(&settings, &found)) } else { text(&settings, &found, pending) };
-        session.terminal.out().put(&output);
+        let output = if args.job.json {
+            format_json_line(&make_document(&settings, &found))
+        } else {
+            format_plan(&settings, &found, pending)
+        };
+        session.terminal.stdout().put(&output);
         if !args.job.json {
-            session.terminal.out().put(&destination_line(&settings));
+            session.terminal.stdout().put(&format_destination(&settings));
         }
         return Ok(Exit::Ok);
     }
@@ -89,18 +87,17 @@ pub async fn command(
             command: Some(TRIGGER),
             ..RunOptions::default()
         };
-        let quiet = RunArgs { wait: args.wait, take_over: args.take_over, ..RunArgs::quiet(&args.job) };
-        let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
-        let exit = Box::pin(run::run_job(session, &quiet, order, host.clone(), clock, chance)).await?;
+        let quiet = RunArgs { wait: args.wait, take_over: args.take_over, ..RunArgs::new_quiet(&args.job) };
+        let exit = Box::pin(run::run_job(context.clone(), &quiet, order)).await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }
     }
-    let exit = Box::pin(run::run_job(session, args, reprocess_options(), host, clock, chance)).await?;
+    let exit = Box::pin(run::run_job(context, args, make_reprocess_options())).await?;
     Ok(finish_request(session, request.as_ref(), exit))
 }
 
-fn source_read_once() -> CliError {
+fn refuse_single_read_source() -> CliError {
     let why = "a forced run reads its source twice, and this one can be read only once";
     CliError::new(why, Exit::Usage).with_help("save it to a file and name that with --input")
 }
@@ -109,7 +106,7 @@ fn source_read_once() -> CliError {
 const TRIGGER: &str = "force";
 
 /// Options of the run that processes the revoked keys again.
-fn reprocess_options() -> RunOptions {
+fn make_reprocess_options() -> RunOptions {
     RunOptions { command: Some(TRIGGER), ..RunOptions::default() }
 }
 
@@ -137,13 +134,13 @@ fn report_continuation(session: &Session, settings: &Settings, found: &Reprocess
     } else {
         format!(", and {} are left", format_number(found.again + found.fresh))
     };
-    let job = visible(&settings.job);
-    session.terminal.err().line(&format!(
+    let job = make_visible(&settings.job);
+    session.terminal.stderr().write_line(&format!(
         "{job}: warning: a forced run was requested here before and did not complete: {over} of it are done{rest}"
     ));
 }
 
-fn text(settings: &Settings, found: &ReprocessPlan, pending: Option<RequestOrder>) -> String {
+fn format_plan(settings: &Settings, found: &ReprocessPlan, pending: Option<RequestOrder>) -> String {
     let (again, tab) = (format_count(found.again, "key"), &settings.tab);
     let rows = format_count(found.again, "row");
     let mut out = match settings.mode {
@@ -169,7 +166,7 @@ fn text(settings: &Settings, found: &ReprocessPlan, pending: Option<RequestOrder
         let _ = writeln!(out, "  {} {were} never processed; any run would", format_count(found.fresh, "key"));
     }
     if found.again > 0 {
-        out.push_str(&programs_again(settings));
+        out.push_str(&describe_rerun_programs(settings));
     }
     out.push_str("nothing was written; use --yes to apply it\n");
     out
@@ -188,7 +185,7 @@ struct ForceDocument<'a> {
     begun_by: Option<&'a str>,
 }
 
-fn document<'a>(settings: &'a Settings, found: &'a ReprocessPlan) -> ForceDocument<'a> {
+fn make_document<'a>(settings: &'a Settings, found: &'a ReprocessPlan) -> ForceDocument<'a> {
     ForceDocument {
         schema_version: SCHEMA_VERSION,
         job: &settings.job,

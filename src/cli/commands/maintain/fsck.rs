@@ -8,35 +8,28 @@ use serde::Serialize;
 use crate::app::inspect::fsck::{DiscrepancyKind, FsckReport, Repair, can_accept, check, prepare_repair};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::jobs::maintenance::{FsckArgs, RepairChoice};
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::inspect::explain::join_rows;
-use crate::cli::commands::load_settings::{destination_line, load_settings};
+use crate::cli::commands::load_settings::{format_destination, load_settings};
 use crate::cli::commands::run;
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::format_count;
 use crate::cli::output::destination::Spreadsheet;
-use crate::cli::output::json::{SCHEMA_VERSION, json_line};
-use crate::cli::session::Session;
-use crate::cli::streams::control_characters::visible;
-use crate::clock::Clock;
+use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
+use crate::cli::streams::control_characters::make_visible;
 use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::WriteMode;
-use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 
 /// Shown in place of a key whose row was moved before it could be read.
 const MOVED: &str = "(moved meanwhile)";
 
 /// Checks the rows, and repairs them with `--yes`.
-pub async fn command(
-    session: &Session,
-    args: &FsckArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &FsckArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     let settings = load_settings(&args.job, None)?;
     let to_error = |error| from_app(&error, &settings);
     let look = || check(&settings, Arc::clone(&clock), Arc::clone(&chance));
@@ -47,9 +40,9 @@ pub async fn command(
             .with_help("delete the rows, or leave them: rows of unknown origin are never changed"));
     }
     let mut checked = look().await.map_err(to_error)?;
-    let repair = choice.map(|choice| chosen_repair(choice, &checked));
+    let repair = choice.map(|choice| choose_repair(choice, &checked));
     let (mut repaired, mut recreated) = (0, Vec::new());
-    if let Some(repair) = repair.filter(|repair| args.yes && affected(&checked, *repair) > 0) {
+    if let Some(repair) = repair.filter(|repair| args.yes && count_affected(&checked, *repair) > 0) {
         let changes =
             prepare_repair(&settings, repair, Arc::clone(&clock), Arc::clone(&chance)).await.map_err(to_error)?;
         repaired = changes.settled.len() as u64;
@@ -63,12 +56,9 @@ pub async fn command(
             ..RunOptions::default()
         };
         let exit = Box::pin(run::run_job(
-            session,
-            &RunArgs::quiet(&args.job),
+            CommandContext { session, host, clock: Arc::clone(&clock), chance: Arc::clone(&chance) },
+            &RunArgs::new_quiet(&args.job),
             order,
-            host,
-            Arc::clone(&clock),
-            Arc::clone(&chance),
         ))
         .await?;
         if exit != Exit::Ok {
@@ -78,20 +68,20 @@ pub async fn command(
     }
     let plan = repair.filter(|_| !args.yes);
     let text = if args.job.json {
-        json_line(&Document::new(&checked, &settings, plan, (repaired, &recreated)))
+        format_json_line(&FsckDocument::new(&checked, &settings, plan, (repaired, &recreated)))
     } else {
         report_text(&checked, &settings, plan, (repaired, &recreated))
     };
-    session.terminal.out().put(&text);
+    session.terminal.stdout().put(&text);
     if !args.job.json {
-        session.terminal.out().put(&destination_line(&settings));
+        session.terminal.stdout().put(&format_destination(&settings));
     }
     Ok(if checked.is_clean() { Exit::Ok } else { Exit::Findings })
 }
 
 /// Returns the repair of a choice. `--repair` alone restores a missing tab first, so that a user
 /// who only wants the tab back revokes no key.
-fn chosen_repair(choice: RepairChoice, checked: &FsckReport) -> Repair {
+fn choose_repair(choice: RepairChoice, checked: &FsckReport) -> Repair {
     match choice {
         RepairChoice::Usual if checked.missing_tabs.is_empty() => Repair::Reprocess,
         RepairChoice::Usual | RepairChoice::Tabs => Repair::Tabs,
@@ -100,7 +90,7 @@ fn chosen_repair(choice: RepairChoice, checked: &FsckReport) -> Repair {
     }
 }
 
-fn affected(checked: &FsckReport, repair: Repair) -> u64 {
+fn count_affected(checked: &FsckReport, repair: Repair) -> u64 {
     match repair {
         Repair::Tabs => checked.missing_tabs.len() as u64,
         Repair::Reprocess => checked.count(DiscrepancyKind::Missing),
@@ -116,13 +106,14 @@ fn report_text(
 ) -> String {
     let mut out = String::new();
     for tab in recreated {
-        let _ = writeln!(out, "{}: tab {} was recreated, empty", visible(&settings.job), visible(tab));
+        let _ = writeln!(out, "{}: tab {} was recreated, empty", make_visible(&settings.job), make_visible(tab));
     }
     if repaired > 0 {
-        let _ = writeln!(out, "{}: {} written to Processed", visible(&settings.job), format_count(repaired, "row"));
+        let _ =
+            writeln!(out, "{}: {} written to Processed", make_visible(&settings.job), format_count(repaired, "row"));
     }
     for note in &checked.anomalies {
-        let _ = writeln!(out, "warning: {}", visible(note));
+        let _ = writeln!(out, "warning: {}", make_visible(note));
     }
     let sums = format!("{}, {}", format_count(checked.keys, "key"), format_count(checked.rows, "data row"));
     let verdict = match (checked.is_clean(), checked.is_consistent()) {
@@ -130,16 +121,16 @@ fn report_text(
         (false, true) => "consistent, but a tab is gone",
         (false, false) => "not consistent",
     };
-    let _ = writeln!(out, "{}: {sums}; {verdict}", visible(&settings.job));
+    let _ = writeln!(out, "{}: {sums}; {verdict}", make_visible(&settings.job));
     for tab in &checked.missing_tabs {
         let _ = writeln!(
             out,
             "  gone: tab {}: restore it from the file's version history, or use --repair=tabs --yes for an empty one",
-            visible(tab)
+            make_visible(tab)
         );
     }
     if let Some(edited) = &checked.edited {
-        let (tab, written) = (visible(&edited.tab), format_count(edited.written, "row"));
+        let (tab, written) = (make_visible(&edited.tab), format_count(edited.written, "row"));
         let _ = match edited.found {
             found if found == edited.written => {
                 writeln!(out, "  edited: {tab} has {written}, but not those that runs wrote")
@@ -164,7 +155,13 @@ fn report_text(
 /// Writes each kind of discrepancy with the first of its keys.
 fn report_discrepancies(checked: &FsckReport, settings: &Settings, out: &mut String) {
     for (what, count) in checked.counts.iter().filter(|(_, count)| *count > 0) {
-        let _ = writeln!(out, "  {}: {} {}", what.as_str(), format_count(*count, "key"), explanation(*what, settings));
+        let _ = writeln!(
+            out,
+            "  {}: {} {}",
+            what.as_str(),
+            format_count(*count, "key"),
+            explain_discrepancy(*what, settings)
+        );
         let listed = checked.findings.iter().filter(|finding| finding.what == *what);
         let mut shown = 0;
         for finding in listed {
@@ -172,8 +169,8 @@ fn report_discrepancies(checked: &FsckReport, settings: &Settings, out: &mut Str
             let _ = writeln!(
                 out,
                 "    {}  ({} row {})",
-                finding.key.as_deref().map_or_else(|| MOVED.into(), visible),
-                visible(&finding.tab),
+                finding.key.as_deref().map_or_else(|| MOVED.into(), make_visible),
+                make_visible(&finding.tab),
                 join_rows(&finding.rows)
             );
         }
@@ -183,7 +180,7 @@ fn report_discrepancies(checked: &FsckReport, settings: &Settings, out: &mut Str
     }
 }
 
-fn explanation(what: DiscrepancyKind, settings: &Settings) -> &'static str {
+fn explain_discrepancy(what: DiscrepancyKind, settings: &Settings) -> &'static str {
     match (what, settings.mode) {
         (DiscrepancyKind::Missing, _) => "done, without a row: it was deleted, or the steps made none",
         (DiscrepancyKind::DuplicateRows, WriteMode::Upsert) => "with several rows, where there should be one",
@@ -194,12 +191,12 @@ fn explanation(what: DiscrepancyKind, settings: &Settings) -> &'static str {
 }
 
 fn plan_text(checked: &FsckReport, repair: Repair) -> String {
-    let count = affected(checked, repair);
+    let count = count_affected(checked, repair);
     match repair {
         _ if count == 0 => "repair: this would change nothing".to_owned(),
         Repair::Tabs => format!(
             "repair: would recreate tab {}, empty; its former contents are lost; apply with --repair=tabs --yes",
-            visible(&checked.missing_tabs.join(" and "))
+            make_visible(&checked.missing_tabs.join(" and "))
         ),
         Repair::Reprocess => format!(
             "repair: would revoke {} in Processed, to be processed again when the source yields them; apply with --repair=reprocess --yes",
@@ -213,7 +210,7 @@ fn plan_text(checked: &FsckReport, repair: Repair) -> String {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct FsckDocument<'a> {
     schema_version: u32,
     job: &'a str,
     spreadsheet: Spreadsheet,
@@ -231,7 +228,7 @@ struct Document<'a> {
     /// does not.
     processed_checksum: Option<EditedDocument<'a>>,
     anomalies: &'a [String],
-    repair: Option<PlanDocument>,
+    repair: Option<RepairPlanDocument>,
     repaired: u64,
     remade: &'a [String],
 }
@@ -244,7 +241,7 @@ struct EditedDocument<'a> {
 }
 
 #[derive(Serialize)]
-struct PlanDocument {
+struct RepairPlanDocument {
     how: &'static str,
     keys: u64,
 }
@@ -257,7 +254,7 @@ struct FindingDocument<'a> {
     rows: &'a [u32],
 }
 
-impl<'a> Document<'a> {
+impl<'a> FsckDocument<'a> {
     fn new(
         checked: &'a FsckReport,
         settings: &'a Settings,
@@ -291,7 +288,8 @@ impl<'a> Document<'a> {
                 found: edited.found,
             }),
             anomalies: &checked.anomalies,
-            repair: plan.map(|repair| PlanDocument { how: repair.as_str(), keys: affected(checked, repair) }),
+            repair: plan
+                .map(|repair| RepairPlanDocument { how: repair.as_str(), keys: count_affected(checked, repair) }),
             repaired,
             remade: recreated,
         }

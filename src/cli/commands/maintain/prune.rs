@@ -9,20 +9,20 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::app::error::AppError;
-use crate::app::inspect::listing::{at_home, listing_with_ends};
+use crate::app::inspect::listing::{ensure_current_spreadsheet, list_tabs_with_ends};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::jobs::maintenance::PruneArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
-use crate::cli::commands::load_settings::{destination_line, load_settings};
+use crate::cli::commands::load_settings::{format_destination, load_settings};
 use crate::cli::commands::run;
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::{format_count, format_number};
 use crate::cli::output::destination::Spreadsheet;
-use crate::cli::output::json::{SCHEMA_VERSION, json_line};
-use crate::cli::session::Session;
-use crate::cli::streams::control_characters::visible;
+use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
+use crate::cli::streams::control_characters::make_visible;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::leases::head::HeadId;
@@ -37,13 +37,8 @@ use crate::time::Timestamp;
 const MAX_RUNS: u32 = 5;
 
 /// Prints what would be deleted, or deletes it.
-pub async fn command(
-    session: &Session,
-    args: &PruneArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &PruneArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     let settings = load_settings(&args.job, None)?;
     // The age limit is fixed once, so that rows which this command itself writes are never old.
     let read = |before| read_plan(&settings, args, before, Arc::clone(&clock), Arc::clone(&chance));
@@ -55,7 +50,7 @@ pub async fn command(
     };
     let output = PruneText { settings: &settings, before, found: &first, again };
     if args.yes && !first.keys_to_delete.is_empty() && !args.delete_yielded {
-        return Err(output.refusal());
+        return Err(output.make_refusal());
     }
     let mut left = first.clone();
     for _ in 0..MAX_RUNS {
@@ -70,8 +65,12 @@ pub async fn command(
             ..RunOptions::default()
         };
         let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
-        let exit =
-            Box::pin(run::run_job(session, &RunArgs::quiet(&args.job), order, host.clone(), clock, chance)).await?;
+        let exit = Box::pin(run::run_job(
+            CommandContext { session, host: host.clone(), clock, chance },
+            &RunArgs::new_quiet(&args.job),
+            order,
+        ))
+        .await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }
@@ -82,10 +81,10 @@ pub async fn command(
         }
     }
     let left = args.yes.then_some(&left);
-    let out = if args.job.json { json_line(&output.document(left)) } else { output.text(left) };
-    session.terminal.out().put(&out);
+    let out = if args.job.json { format_json_line(&output.make_document(left)) } else { output.format_plan(left) };
+    session.terminal.stdout().put(&out);
     if !args.job.json {
-        session.terminal.out().put(&destination_line(&settings));
+        session.terminal.stdout().put(&format_destination(&settings));
     }
     Ok(if left.is_some_and(|left| left.cells > 0) { Exit::TempFail } else { Exit::Ok })
 }
@@ -105,8 +104,8 @@ async fn read_plan(
 ) -> Result<(HeadId, PrunePlan, Timestamp), AppError> {
     let wanted = ScanScope { reads_failures: true, reads_runs: true, reads_predecessors: true, ..ScanScope::default() };
     let clock_now = clock.now();
-    let (listing, ends) = listing_with_ends(settings, wanted, clock, chance).await?;
-    at_home(&listing)?;
+    let (listing, ends) = list_tabs_with_ends(settings, wanted, clock, chance).await?;
+    ensure_current_spreadsheet(&listing)?;
     let policy = PrunePolicy { mode: settings.mode, again: settings.again };
     let past = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
     // This machine's clock is finer than the service's, and counts if the two agree.
@@ -124,7 +123,7 @@ async fn count_yielded_keys(settings: &Settings, found: &PrunePlan) -> Result<Op
     if !source.is_rereadable() {
         return Ok(None);
     }
-    count_yielded(found, source.as_mut(), &settings.identify()).await.map(Some).map_err(AppError::Source)
+    count_yielded(found, source.as_mut(), &settings.make_key_finder()).await.map(Some).map_err(AppError::Source)
 }
 
 struct PruneText<'a> {
@@ -135,14 +134,14 @@ struct PruneText<'a> {
 }
 
 impl PruneText<'_> {
-    fn refusal(&self) -> CliError {
+    fn make_refusal(&self) -> CliError {
         let keys = format_count(self.found.keys.0, "key");
-        let why = format!("delete {keys}: the source may still yield them; {}", self.consequence());
+        let why = format!("delete {keys}: the source may still yield them; {}", self.describe_consequence());
         CliError::new(why, Exit::Usage)
             .with_help("use --delete-yielded to delete them anyway, or omit --keys; nothing was written")
     }
 
-    fn consequence(&self) -> String {
+    fn describe_consequence(&self) -> String {
         match self.again {
             Some(0) => "it yields none of them today".to_owned(),
             Some(again) => {
@@ -153,8 +152,8 @@ impl PruneText<'_> {
     }
 
     /// Returns the text; `left` is the plan that remains after rows were deleted.
-    fn text(&self, left: Option<&PrunePlan>) -> String {
-        let (job, found) = (visible(&self.settings.job), self.found);
+    fn format_plan(&self, left: Option<&PrunePlan>) -> String {
+        let (job, found) = (make_visible(&self.settings.job), self.found);
         let date = self.before.to_string().replace('T', " ");
         let date = format!("{} UTC", date.get(..16).unwrap_or(&date));
         let verb = if left.is_some() { "deleted" } else { "would delete" };
@@ -175,7 +174,7 @@ impl PruneText<'_> {
             "{} in {}; the source may still yield them: {}",
             format_count(keys, "key"),
             format_count(rows, "row"),
-            self.consequence()
+            self.describe_consequence()
         );
         add_line(keys, &format!("Processed {job}"), of_keys);
         let older = format!("{} that old, kept unless you use --delete-yielded", format_count(found.old_keys, "key"));
@@ -201,7 +200,7 @@ impl PruneText<'_> {
         out
     }
 
-    fn document<'a>(&'a self, left: Option<&PrunePlan>) -> PruneDocument<'a> {
+    fn make_document<'a>(&'a self, left: Option<&PrunePlan>) -> PruneDocument<'a> {
         let found = self.found;
         PruneDocument {
             schema_version: SCHEMA_VERSION,

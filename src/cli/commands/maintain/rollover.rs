@@ -8,11 +8,12 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::app::error::AppError;
-use crate::app::inspect::listing::{listing, loaded};
+use crate::app::inspect::listing::{list_tabs, load_snapshot};
 use crate::app::job::has_pending_results;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::job::{JobArgs, SheetArgs};
 use crate::cli::args::jobs::maintenance::RolloverArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::commands::run;
@@ -20,11 +21,10 @@ use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::format_count;
-use crate::cli::output::json::{SCHEMA_VERSION, json_line};
-use crate::cli::session::Session;
-use crate::cli::streams::control_characters::visible;
+use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
+use crate::cli::streams::control_characters::make_visible;
 use crate::clock::Clock;
-use crate::config::sections::sheet::target::Target;
+use crate::config::sections::sheet::target::SheetTarget;
 use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::leases::head::HeadId;
@@ -36,13 +36,8 @@ use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
 
 /// Prints what a rollover would do, or does it.
-pub async fn command(
-    session: &Session,
-    args: &RolloverArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &RolloverArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     let sheet = SheetArgs { spreadsheet: Some(args.to.clone()), embedded: None, ..args.job.sheet.clone() };
     let there = JobArgs { sheet, ..args.job.clone() };
     let old = load_settings(&args.job, None)?;
@@ -50,7 +45,7 @@ pub async fn command(
     let new = load_settings(&there, None);
     let new =
         new.map_err(|_| CliError::new("the job can't move: --to names no spreadsheet's id or address", Exit::Usage))?;
-    let (from, to) = spreadsheet_ids(&old, &new)?;
+    let (from, to) = find_spreadsheet_ids(&old, &new)?;
     let read = || read_both(&old, &new, (&from, &to), Arc::clone(&clock), Arc::clone(&chance));
     let mut found = read().await?;
     let plan = RolloverText { settings: &old, from: &from, to: &to, before: found.plan.clone() };
@@ -70,8 +65,12 @@ pub async fn command(
             order(Rollover::LastRun(to.clone()), PreparedChanges { from: Some(found.old_head), settled: Vec::new() });
         for (job, order) in [(&there, into), (&args.job, out)] {
             let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
-            let exit =
-                Box::pin(run::run_job(session, &RunArgs::quiet(job), order, host.clone(), clock, chance)).await?;
+            let exit = Box::pin(run::run_job(
+                CommandContext { session, host: host.clone(), clock, chance },
+                &RunArgs::new_quiet(job),
+                order,
+            ))
+            .await?;
             if exit != Exit::Ok {
                 return Ok(exit);
             }
@@ -83,8 +82,8 @@ pub async fn command(
         }
     }
     let over = found.plan.stage == RolloverStage::Complete;
-    let output = if args.job.json { json_line(&plan.document(over)) } else { plan.text(over) };
-    session.terminal.out().put(&output);
+    let output = if args.job.json { format_json_line(&plan.make_document(over)) } else { plan.format_plan(over) };
+    session.terminal.stdout().put(&output);
     Ok(Exit::Ok)
 }
 
@@ -99,8 +98,8 @@ struct RolloverFindings {
 /// Refuses a local file: it has no relevant limit and no second file to move to.
 fn ensure_remote(old: &Settings) -> Result<(), CliError> {
     match &old.target {
-        Target::Google { .. } => Ok(()),
-        Target::Embedded { .. } => {
+        SheetTarget::Google { .. } => Ok(()),
+        SheetTarget::Embedded { .. } => {
             Err(CliError::new("the job can't move: it is in a local file, not in a spreadsheet", Exit::Usage)
                 .with_help("name the spreadsheet that it is to leave with --spreadsheet or SHEETKEEP_SPREADSHEET_ID"))
         }
@@ -108,9 +107,11 @@ fn ensure_remote(old: &Settings) -> Result<(), CliError> {
 }
 
 /// Returns the ids of the old and the new spreadsheet.
-fn spreadsheet_ids(old: &Settings, new: &Settings) -> Result<(String, String), CliError> {
+fn find_spreadsheet_ids(old: &Settings, new: &Settings) -> Result<(String, String), CliError> {
     match (&old.target, &new.target) {
-        (Target::Google { id: from }, Target::Google { id: to }) if from != to => Ok((from.clone(), to.clone())),
+        (SheetTarget::Google { id: from }, SheetTarget::Google { id: to }) if from != to => {
+            Ok((from.clone(), to.clone()))
+        }
         _ => Err(CliError::new("move the job: --to names the spreadsheet in which it is", Exit::Usage)),
     }
 }
@@ -123,10 +124,10 @@ async fn read_both(
     chance: Arc<dyn Rng>,
 ) -> Result<RolloverFindings, CliError> {
     let wanted = ScanScope { reads_failures: true, ..ScanScope::default() };
-    let known = listing(old, wanted, Arc::clone(&clock), Arc::clone(&chance)).await;
+    let known = list_tabs(old, wanted, Arc::clone(&clock), Arc::clone(&chance)).await;
     let known = known.map_err(|error| from_app(&error, old))?;
     let now = clock.now();
-    let there = loaded(new, clock, chance).await;
+    let there = load_snapshot(new, clock, chance).await;
     let there = there.map_err(|error: AppError| {
         from_app(&error, new)
             .with_help("this is about the spreadsheet that --to names: is it shared with the job's account?")
@@ -136,7 +137,7 @@ async fn read_both(
         CliError::new(format!("move the job: {why}"), exit).with_help("nothing was written")
     };
     let moving = plan_rollover(&known, there.as_ref(), ids.0, ids.1, now);
-    let moving = moving.map_err(|refusal| refused(refusal.to_string(), refusal.passes()))?;
+    let moving = moving.map_err(|refusal| refused(refusal.to_string(), refusal.is_removed_by_run()))?;
     if moving.stage != RolloverStage::Complete && has_pending_results(old) {
         let why =
             "results of steps on this machine are not on the sheet yet: run the job once, then repeat the command";
@@ -159,9 +160,9 @@ struct RolloverText<'a> {
 }
 
 impl RolloverText<'_> {
-    fn text(&self, is_over: bool) -> String {
+    fn format_plan(&self, is_over: bool) -> String {
         let Self { from, to, .. } = self;
-        let (job, tab) = (visible(&self.settings.job), visible(&self.settings.tab));
+        let (job, tab) = (make_visible(&self.settings.job), make_visible(&self.settings.tab));
         if is_over {
             let so_far = if self.before.stage == RolloverStage::Complete { "already" } else { "from now on" };
             return format!(
@@ -191,7 +192,7 @@ impl RolloverText<'_> {
         )
     }
 
-    fn document(&self, is_over: bool) -> RolloverDocument<'_> {
+    fn make_document(&self, is_over: bool) -> RolloverDocument<'_> {
         RolloverDocument {
             schema_version: SCHEMA_VERSION,
             job: &self.settings.job,

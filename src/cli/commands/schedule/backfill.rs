@@ -13,13 +13,14 @@ use crate::app::schedule::latest_runs::BACKFILL_TRIGGER;
 use crate::app::schedule::run_history::read_done_times;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::jobs::backfill::BackfillArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::{from_app, from_history};
 use crate::cli::commands::load_settings::{load_settings, read_settings_at};
 use crate::cli::commands::run::run_job;
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::json::{SCHEMA_VERSION, json_line};
+use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::logical_time::LogicalTime;
@@ -33,13 +34,8 @@ use crate::time::Timestamp;
 const MOST_LISTED: usize = 10;
 
 /// Runs the missing occurrences, oldest first. Stops at the first run that does not succeed.
-pub async fn command(
-    session: &Session,
-    args: &BackfillArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &BackfillArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     if args.from > args.to {
         let why = format!("--from {} is later than --to {}", args.from, args.to);
         return Err(CliError::new(why, Exit::Usage).with_help("name the earlier date with --from"));
@@ -54,9 +50,9 @@ pub async fn command(
     let mut plan = plan_backfill(schedule, (args.from, args.to), &times.done, now);
     leave_to_schedule(&mut plan, schedule, times.settled_until, now);
     if args.dry_run || plan.missing.is_empty() || !args.job.json {
-        let document = PlanDocument::new(&settings.job, &plan);
-        let text = if args.job.json { json_line(&document) } else { text(&settings.job, &plan) };
-        session.terminal.out().put(&text);
+        let document = BackfillPlanDocument::new(&settings.job, &plan);
+        let text = if args.job.json { format_json_line(&document) } else { format_plan(&settings.job, &plan) };
+        session.terminal.stdout().put(&text);
     }
     if args.dry_run {
         return Ok(Exit::Ok);
@@ -94,10 +90,10 @@ async fn run_occurrence(
     let run_args =
         RunArgs { quiet: args.quiet, deadline: args.deadline, approve: args.approve, ..RunArgs::new(&args.job) };
     let (clock, chance) = (Arc::clone(clock), Arc::clone(chance));
-    Box::pin(run_job(session, &run_args, options, host.to_owned(), clock, chance)).await
+    Box::pin(run_job(CommandContext { session, host: host.to_owned(), clock, chance }, &run_args, options)).await
 }
 
-fn text(job: &str, plan: &BackfillPlan) -> String {
+fn format_plan(job: &str, plan: &BackfillPlan) -> String {
     let mut parts = vec![format!("{} to run", plan.missing.len()), format!("{} ran before", plan.already_done)];
     if plan.blackout > 0 {
         parts.push(format!("{} on blackout dates", plan.blackout));
@@ -120,7 +116,7 @@ fn text(job: &str, plan: &BackfillPlan) -> String {
 
 /// The document of a dry run.
 #[derive(Debug, Clone, Serialize)]
-struct PlanDocument<'a> {
+struct BackfillPlanDocument<'a> {
     schema_version: u32,
     job: &'a str,
     missing: Vec<OccurrenceDocument>,
@@ -136,7 +132,7 @@ struct OccurrenceDocument {
     scheduled_for: String,
 }
 
-impl<'a> PlanDocument<'a> {
+impl<'a> BackfillPlanDocument<'a> {
     fn new(job: &'a str, plan: &BackfillPlan) -> Self {
         let missing = plan.missing.iter().map(|occurrence| OccurrenceDocument {
             date: occurrence.date.to_string(),

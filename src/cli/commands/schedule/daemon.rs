@@ -15,41 +15,36 @@ use crate::app::daemon::due_call::{LineSink, ProcessCaller};
 use crate::app::daemon::job_files::{JobFileError, JobFileWatch, ScheduledJob};
 use crate::app::daemon::notification::ServiceNotifier;
 use crate::cli::args::jobs::schedule_run::ScheduleRunArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
-use crate::clock::Clock;
-use crate::config::external::environment::own_program;
+use crate::config::external::environment::find_own_program;
 use crate::config::external::flags::Overrides;
-use crate::rng::Rng;
 use crate::step::worker::launch;
 
 /// Calls the jobs at their times until a signal arrives.
-pub async fn command(
-    session: &Session,
-    args: &ScheduleRunArgs,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &ScheduleRunArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, chance, .. } = context;
     let flags =
         Overrides { env_file: args.env_file.clone(), state_dir: args.state_dir.clone(), ..Overrides::default() };
     let mut watch = JobFileWatch::new(&args.jobs, flags);
     let jobs = read_jobs(session, &args.jobs, &mut watch)?;
-    let program = launch::own_program(own_program()).ok_or_else(|| {
+    let program = launch::find_own_program(find_own_program()).ok_or_else(|| {
         CliError::new("the file of this program is not known, so it can't be started for a job", Exit::OsErr)
     })?;
     let caller = ProcessCaller {
         program,
-        arguments: arguments(session, args),
+        arguments: make_call_arguments(session, args),
         clock: Arc::clone(&clock),
-        lines: line_sink(session),
+        lines: make_line_sink(session),
     };
     let parts = DaemonParts {
         clock: Arc::clone(&clock),
         chance,
         caller: Arc::new(caller),
-        notifier: ServiceNotifier::of_environment(),
+        notifier: ServiceNotifier::from_environment(),
         most_at_once: usize::from(args.at_once),
     };
     let (sender, requests) = unbounded_channel();
@@ -65,7 +60,7 @@ pub async fn command(
         .map_err(|error| CliError::new(format!("signals can't be received: {error}"), Exit::OsErr))?;
     match Daemon::new(parts, watch, jobs).run(requests).await {
         DaemonEnd::Drained => Ok(Exit::Ok),
-        DaemonEnd::Abandoned(left) => Err(abandoned(left, signals.first())),
+        DaemonEnd::Abandoned(left) => Err(report_abandoned_calls(left, signals.first_signal())),
     }
 }
 
@@ -75,12 +70,13 @@ fn read_jobs(
     paths: &[PathBuf],
     watch: &mut JobFileWatch,
 ) -> Result<Vec<(PathBuf, ScheduledJob)>, CliError> {
-    let mut found: BTreeMap<usize, _> = watch.poll().into_iter().map(|change| (change.nth, change.found)).collect();
+    let mut found: BTreeMap<usize, _> =
+        watch.poll_files().into_iter().map(|change| (change.nth, change.found)).collect();
     let (mut jobs, mut errors) = (Vec::new(), Vec::new());
     for (nth, path) in paths.iter().enumerate() {
         match found.remove(&nth) {
             Some(Ok(job)) if job.schedule.is_some() => jobs.push((path.clone(), job)),
-            Some(Ok(_)) => errors.push(no_schedule(path)),
+            Some(Ok(_)) => errors.push(report_missing_schedule(path)),
             Some(Err(error)) => errors.push(to_cli_error(error)),
             None => errors.push(
                 CliError::new(format!("the job file {} changes while it is read", path.display()), Exit::TempFail)
@@ -95,7 +91,7 @@ fn read_jobs(
     Err(last)
 }
 
-fn no_schedule(path: &Path) -> CliError {
+fn report_missing_schedule(path: &Path) -> CliError {
     CliError::new(format!("{} has no schedule", path.display()), Exit::Config).with_help(
         "add a table [schedule] at the end of the job file, with cron = \"0 9 * * *\" and timezone = \"Europe/Berlin\"; or leave the file out",
     )
@@ -109,7 +105,7 @@ fn to_cli_error(error: JobFileError) -> CliError {
     }
 }
 
-fn abandoned(left: usize, signal: Option<Signal>) -> CliError {
+fn report_abandoned_calls(left: usize, signal: Option<Signal>) -> CliError {
     let jobs = if left == 1 { "one job was".to_owned() } else { format!("{left} jobs were") };
     let why = format!("{jobs} still at work, and killed: a second signal came, or 90 s were over");
     CliError::new(why, signal.map_or(Exit::Interrupted, Exit::from))
@@ -117,7 +113,7 @@ fn abandoned(left: usize, signal: Option<Signal>) -> CliError {
 }
 
 /// Returns the arguments of each call, before the job file.
-fn arguments(session: &Session, args: &ScheduleRunArgs) -> Vec<OsString> {
+fn make_call_arguments(session: &Session, args: &ScheduleRunArgs) -> Vec<OsString> {
     let log_format = session.log_style.format.as_str();
     let mut words: Vec<OsString> =
         ["--color", "never", "--log-format", log_format, "run", "--due", "--for-daemon", "--json"]
@@ -134,12 +130,15 @@ fn arguments(session: &Session, args: &ScheduleRunArgs) -> Vec<OsString> {
 
 /// Returns where lines of the jobs go: to standard error with the job's name, or, where a log
 /// collector reads them, as they are.
-fn line_sink(session: &Session) -> LineSink {
+fn make_line_sink(session: &Session) -> LineSink {
     let terminal = Arc::clone(&session.terminal);
     let is_structured = session.log_style.format.is_structured();
     Arc::new(move |job, line| {
-        let written =
-            if is_structured { terminal.err().line(line) } else { terminal.err().line(&format!("{job}: {line}")) };
+        let written = if is_structured {
+            terminal.stderr().write_line(line)
+        } else {
+            terminal.stderr().write_line(&format!("{job}: {line}"))
+        };
         if !written {
             tracing::debug!(event = "daemon.line_lost", job, "a line can't be written");
         }

@@ -17,15 +17,16 @@ use crate::app::run_request::RunRequest;
 use crate::app::schedule::due::{DueRun, DueStep, find_due_step};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::job::JobArgs;
-use crate::cli::commands::alerts::alert_place::alert_place;
+use crate::cli::commands::alerts::alert_place::describe_alert_place;
 use crate::cli::commands::alerts::job_file_alert::report_unreadable_file;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
-use crate::cli::commands::load_settings::{place, read_settings_at};
+use crate::cli::commands::load_settings::{describe_place, read_settings_at};
 use crate::cli::commands::run::run_job;
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::json::{SCHEMA_VERSION, json_line};
+use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::logical_time::LogicalTime;
@@ -33,7 +34,7 @@ use crate::config::job_file::JobFileForm;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 use crate::schedule::explanation::explain_time;
 use crate::schedule::job_schedule::Occurrence;
 
@@ -46,19 +47,14 @@ const MAX_RUNS: usize = 1_000;
 const MAX_FORM_BYTES: u64 = 8 << 20;
 
 /// Runs what is due. A job that fails does not keep the others from running.
-pub async fn command(
-    session: &Session,
-    args: &RunArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     let call = DueCall { session, host, clock, chance, is_alone: args.more_jobs.is_empty() };
     if call.is_alone {
         return call.run_due(args).await;
     }
     let jobs: Vec<RunArgs> =
-        std::iter::once(&args.job.job).chain(&args.more_jobs).map(|job| of_job(args, job)).collect();
+        std::iter::once(&args.job.job).chain(&args.more_jobs).map(|job| make_job_args(args, job)).collect();
     let ends: Vec<Exit> = stream::iter(&jobs)
         .map(|args| async {
             call.run_due(args).await.unwrap_or_else(|error| {
@@ -69,17 +65,17 @@ pub async fn command(
         .buffered(JOBS_AT_ONCE)
         .collect()
         .await;
-    Ok(worst(&ends))
+    Ok(choose_worst_exit(&ends))
 }
 
 /// Returns the arguments of one of several jobs.
-fn of_job(args: &RunArgs, job: &Path) -> RunArgs {
+fn make_job_args(args: &RunArgs, job: &Path) -> RunArgs {
     RunArgs { job: JobArgs { job: job.to_owned(), ..args.job.clone() }, more_jobs: Vec::new(), ..args.clone() }
 }
 
 /// Returns the exit of several jobs: that of the first one with an error, else 3 if one is partial
 /// or degraded.
-fn worst(ends: &[Exit]) -> Exit {
+fn choose_worst_exit(ends: &[Exit]) -> Exit {
     let error = ends.iter().find(|exit| !matches!(exit, Exit::Ok | Exit::Partial));
     *error.or_else(|| ends.iter().find(|exit| **exit == Exit::Partial)).unwrap_or(&Exit::Ok)
 }
@@ -97,7 +93,7 @@ struct DueCall<'a> {
 impl DueCall<'_> {
     /// Runs everything that is due of one job.
     async fn run_due(&self, args: &RunArgs) -> Result<Exit, CliError> {
-        let form = if args.for_daemon { form_on_stdin()? } else { None };
+        let form = if args.for_daemon { read_form_on_stdin()? } else { None };
         let now = LogicalTime::Now(self.clock.now());
         let settings = match read_settings_at(&args.job, form.as_ref(), now) {
             Ok(settings) => settings,
@@ -128,7 +124,7 @@ impl DueCall<'_> {
                 DueStep::Record(due) => {
                     last = Some(due.claim.clone());
                     self.record(args, &settings, &due).await?;
-                    line = DueLine::closed(&due);
+                    line = DueLine::from_closed(&due);
                     self.report(args, &settings, &line);
                 }
                 DueStep::NotDue { next, unclear } => {
@@ -152,7 +148,7 @@ impl DueCall<'_> {
         if args.for_daemon {
             self.put(args, &settings, &line);
         }
-        Ok(worst(&exits))
+        Ok(choose_worst_exit(&exits))
     }
 
     /// Asks what is due. A job that can't be asked is reported once that lasts for an hour; a
@@ -161,13 +157,13 @@ impl DueCall<'_> {
         let asked = find_due_step(settings, &self.host, &self.clock, &self.chance).await;
         match &asked {
             Ok(_) if JobAlerts::was_unreadable(settings) => {
-                if let Some(alerting) = self.alerting(args, settings) {
+                if let Some(alerting) = self.make_alerts(args, settings) {
                     alerting.finish_question(&[alerting.note_readable()]).await;
                 }
             }
             Ok(_) | Err(AppError::NoSchedule { .. }) => {}
             Err(error) => {
-                if let Some(alerting) = self.alerting(args, settings) {
+                if let Some(alerting) = self.make_alerts(args, settings) {
                     alerting.finish_unreadable(&error.to_string()).await;
                 }
             }
@@ -175,8 +171,12 @@ impl DueCall<'_> {
         asked.map_err(|error| from_app(&error, settings))
     }
 
-    fn alerting(&self, args: &RunArgs, settings: &Settings) -> Option<JobAlerts> {
-        JobAlerts::new(settings, alert_place(&place(&args.job, settings), settings, &self.host), &self.clock)
+    fn make_alerts(&self, args: &RunArgs, settings: &Settings) -> Option<JobAlerts> {
+        JobAlerts::new(
+            settings,
+            describe_alert_place(&describe_place(&args.job, settings), settings, &self.host),
+            &self.clock,
+        )
     }
 
     async fn run(&self, args: &RunArgs, form: Option<&JobFileForm>, due: DueRun) -> Result<Exit, CliError> {
@@ -192,22 +192,27 @@ impl DueCall<'_> {
             ..RunOptions::default()
         };
         let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));
-        Box::pin(run_job(self.session, args, options, self.host.clone(), clock, chance)).await
+        Box::pin(run_job(
+            CommandContext { session: self.session, host: self.host.clone(), clock, chance },
+            args,
+            options,
+        ))
+        .await
     }
 
     /// Records occurrences that do not run. It is not an error if another call did so first.
     async fn record(&self, args: &RunArgs, settings: &Settings, due: &DueRun) -> Result<(), CliError> {
-        let alerting = self.alerting(args, settings);
+        let alerting = self.make_alerts(args, settings);
         let request = RunRequest {
             retrying: RetryScope::None,
             trigger: due.trigger.clone(),
             claim: due.claim.clone(),
-            alerts: alerting.as_ref().map(JobAlerts::for_run),
+            alerts: alerting.as_ref().map(JobAlerts::make_run_alerts),
             host: self.host.clone(),
             ..RunRequest::default()
         };
         let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));
-        let ended = Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), Stop::default())).await;
+        let ended = Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), StopHandle::default())).await;
         if let Some(alerting) = &alerting {
             let (trigger, began) = (due.trigger.clone(), self.clock.now());
             let end = AlertRunEnd { ended: &ended, run: None, trigger, began, is_interrupted: false };
@@ -231,17 +236,17 @@ impl DueCall<'_> {
     }
 
     fn put(&self, args: &RunArgs, settings: &Settings, line: &DueLine) {
-        let out = self.session.terminal.out();
+        let out = self.session.terminal.stdout();
         if args.job.json {
-            out.put(&json_line(&line.document(settings)));
+            out.put(&format_json_line(&line.make_document(settings)));
         } else if !args.quiet {
-            out.put(&line.text(settings));
+            out.put(&line.format_result(settings));
         }
     }
 }
 
 /// Reads a form of the job file from standard input; none if that is empty.
-fn form_on_stdin() -> Result<Option<JobFileForm>, CliError> {
+fn read_form_on_stdin() -> Result<Option<JobFileForm>, CliError> {
     let mut text = String::new();
     let read = std::io::stdin().lock().take(MAX_FORM_BYTES).read_to_string(&mut text);
     let refused =
@@ -270,16 +275,16 @@ struct DueLine {
 }
 
 impl DueLine {
-    fn closed(due: &DueRun) -> Self {
+    fn from_closed(due: &DueRun) -> Self {
         let reason = due.claim.verdict.as_ref().map(|(_, message)| message.clone()).unwrap_or_default();
         Self { reason, next: due.next, ..Self::default() }
     }
 
-    fn text(&self, settings: &Settings) -> String {
+    fn format_result(&self, settings: &Settings) -> String {
         let what = if self.reason.is_empty() { "nothing is due" } else { &self.reason };
         let mut line = format!("{}: {what}", settings.job);
         for (label, occurrence) in [("of", self.skipped), ("next", self.next)] {
-            let local = occurrence.and_then(|at| local_time(at, settings));
+            let local = occurrence.and_then(|at| format_local_time(at, settings));
             line.extend(local.map(|local| format!("; {label} {local}")));
         }
         for message in &self.unclear {
@@ -289,7 +294,7 @@ impl DueLine {
         line + "\n"
     }
 
-    fn document<'a>(&'a self, settings: &'a Settings) -> DueDocument<'a> {
+    fn make_document<'a>(&'a self, settings: &'a Settings) -> DueDocument<'a> {
         DueDocument {
             schema_version: SCHEMA_VERSION,
             job: &settings.job,
@@ -302,7 +307,7 @@ impl DueLine {
     }
 }
 
-fn local_time(occurrence: Occurrence, settings: &Settings) -> Option<String> {
+fn format_local_time(occurrence: Occurrence, settings: &Settings) -> Option<String> {
     let schedule = settings.schedule.as_ref()?;
     explain_time(occurrence.starts_at, &schedule.zone).map(|time| time.local)
 }
@@ -326,8 +331,8 @@ mod tests {
 
     #[test]
     fn of_several_jobs_an_error_counts_before_a_partial_run() {
-        assert_eq!(worst(&[]), Exit::Ok);
-        assert_eq!(worst(&[Exit::Ok, Exit::Partial]), Exit::Partial);
-        assert_eq!(worst(&[Exit::Partial, Exit::Unavailable, Exit::Config]), Exit::Unavailable);
+        assert_eq!(choose_worst_exit(&[]), Exit::Ok);
+        assert_eq!(choose_worst_exit(&[Exit::Ok, Exit::Partial]), Exit::Partial);
+        assert_eq!(choose_worst_exit(&[Exit::Partial, Exit::Unavailable, Exit::Config]), Exit::Unavailable);
     }
 }

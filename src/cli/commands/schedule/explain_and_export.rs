@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::cli::args::jobs::schedule::{ScheduleAction, ScheduleExplainArgs, ScheduleExportArgs};
-use crate::cli::args::usage_hints::schedule_of;
+use crate::cli::args::usage_hints::hint_at_schedule;
 use crate::cli::commands::error_report::from_config;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::json::{SCHEMA_VERSION, json_line};
+use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
 use crate::cli::session::Session;
 use crate::clock::Clock;
-use crate::config::external::environment::{own_program, process_variable};
+use crate::config::external::environment::{find_own_program, read_process_variable};
 use crate::config::external::flags::Overrides;
 use crate::config::settings::load;
 use crate::schedule::dialect::ExpressionError;
@@ -24,7 +24,7 @@ use crate::schedule::zone::parse_zone;
 use crate::time::Timestamp;
 
 /// Explains a schedule, or prints the files of an export.
-pub fn command(session: &Session, action: &ScheduleAction, clock: &dyn Clock) -> Result<Exit, CliError> {
+pub fn execute(session: &Session, action: &ScheduleAction, clock: &dyn Clock) -> Result<Exit, CliError> {
     match action {
         ScheduleAction::Explain(args) => explain_schedule(session, args, clock),
         ScheduleAction::Export(args) => export_schedule(session, args, clock),
@@ -34,12 +34,12 @@ pub fn command(session: &Session, action: &ScheduleAction, clock: &dyn Clock) ->
 }
 
 fn explain_schedule(session: &Session, args: &ScheduleExplainArgs, clock: &dyn Clock) -> Result<Exit, CliError> {
-    if let Some(help) = schedule_of(&args.cron) {
+    if let Some(help) = hint_at_schedule(&args.cron) {
         let message = format!("{} is a file, and not an expression", args.cron);
         return Err(CliError::new(message, Exit::Usage).with_help(help));
     }
-    let recurrence = Recurrence::parse(&args.cron).map_err(usage)?;
-    let zone = parse_zone(&args.zone).map_err(usage)?;
+    let recurrence = Recurrence::parse(&args.cron).map_err(make_usage_error)?;
+    let zone = parse_zone(&args.zone).map_err(make_usage_error)?;
     let now = match &args.at {
         None => clock.now(),
         Some(text) => Timestamp::parse(text).ok_or_else(|| {
@@ -48,13 +48,14 @@ fn explain_schedule(session: &Session, args: &ScheduleExplainArgs, clock: &dyn C
         })?,
     };
     let explanation = explain(&recurrence, &zone, now);
-    let text = if args.json { json_line(&ExplanationDocument::new(&explanation)) } else { explanation.to_text() };
-    session.terminal.out().put(&text);
+    let text =
+        if args.json { format_json_line(&ExplanationDocument::new(&explanation)) } else { explanation.to_text() };
+    session.terminal.stdout().put(&text);
     Ok(Exit::Ok)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a conversion, as map_err takes it")]
-fn usage(error: ExpressionError) -> CliError {
+fn make_usage_error(error: ExpressionError) -> CliError {
     let wrong = CliError::new(error.message.clone(), Exit::Usage);
     match &error.help {
         Some(help) => wrong.with_help(help.clone()),
@@ -101,11 +102,11 @@ fn export_schedule(session: &Session, args: &ScheduleExportArgs, clock: &dyn Clo
     let job = ExportJob {
         name: settings.job,
         schedule,
-        program: own_program().unwrap_or_else(|| PathBuf::from("/usr/local/bin/sheetkeep")),
-        job_file: absolute(&args.job)?,
+        program: find_own_program().unwrap_or_else(|| PathBuf::from("/usr/local/bin/sheetkeep")),
+        job_file: resolve_path(&args.job)?,
         path_as_written: args.job.clone(),
-        env_file: args.env_from.as_deref().map(absolute).transpose()?,
-        user: process_variable("USER").filter(|user| user != "root"),
+        env_file: args.env_from.as_deref().map(resolve_path).transpose()?,
+        user: read_process_variable("USER").filter(|user| user != "root"),
         image: args.image.clone(),
         limit_minutes: u32::try_from(args.limit.as_secs() / 60).unwrap_or(u32::MAX / 60).max(1),
         now: clock.now(),
@@ -115,12 +116,12 @@ fn export_schedule(session: &Session, args: &ScheduleExportArgs, clock: &dyn Clo
         write_files(session, folder, &files)?;
     } else {
         let texts: Vec<&str> = files.iter().map(|file| file.text.as_str()).collect();
-        session.terminal.out().put(&texts.join("\n"));
+        session.terminal.stdout().put(&texts.join("\n"));
     }
     Ok(Exit::Ok)
 }
 
-fn absolute(path: &Path) -> Result<PathBuf, CliError> {
+fn resolve_path(path: &Path) -> Result<PathBuf, CliError> {
     std::path::absolute(path)
         .map_err(|error| CliError::new(format!("{} has no absolute path: {error}", path.display()), Exit::IoErr))
 }
@@ -132,7 +133,7 @@ fn write_files(session: &Session, folder: &Path, files: &[ExportFile]) -> Result
             CliError::new(format!("{} can't be written: {error}", path.display()), Exit::CantCreate)
                 .with_help("name an existing folder that you may write to")
         })?;
-        session.terminal.out().put(&format!("wrote {}\n", path.display()));
+        session.terminal.stdout().put(&format!("wrote {}\n", path.display()));
     }
     Ok(())
 }

@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::app::schedule::run_history::{HistoryError, history_of_file, read_history};
+use crate::app::schedule::run_history::{HistoryError, read_history, read_history_file};
 use crate::cli::args::jobs::late::LateArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_history;
 use crate::cli::commands::load_settings::read_settings;
 use crate::cli::commands::schedule::late_alert::report_verdict;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::json::json_line;
+use crate::cli::output::json::format_json_line;
 use crate::cli::output::late::{LateLine, LateOutput};
 use crate::cli::session::Session;
 use crate::clock::Clock;
@@ -22,30 +23,24 @@ use crate::schedule::lateness::{LatenessState, classify_lateness, find_worst_sta
 type JobName = (String, Option<String>);
 
 /// Prints a line for each job and returns the exit of the worst.
-pub async fn command(
-    session: &Session,
-    args: &LateArgs,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &LateArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, chance, .. } = context;
     let output = match &args.file {
         Some(file) => {
             let line = judge_file(args, file, &clock)?;
             if let (true, [job]) = (args.alert, args.jobs.as_slice()) {
-                report_verdict(&args.job_args(job), &settings_of(args, job)?, &line, None, &clock).await;
+                report_verdict(&args.make_job_args(job), &read_job_settings(args, job)?, &line, None, &clock).await;
             }
             LateOutput { lines: vec![line], exit: Exit::Ok }
         }
         None => judge_jobs(session, args, &clock, &chance).await?,
     };
     let output = match output.exit {
-        Exit::Ok => {
-            LateOutput { exit: exit_of(find_worst_state(output.lines.iter().map(|line| line.state))), ..output }
-        }
+        Exit::Ok => LateOutput { exit: choose_exit(find_worst_state(output.lines.iter().map(|line| line.state))), ..output },
         _ => output,
     };
-    let out = session.terminal.out();
-    out.put(&if args.json { json_line(&output.document()) } else { output.text(out.palette()) });
+    let out = session.terminal.stdout();
+    out.put(&if args.json { format_json_line(&output.make_document()) } else { output.format_text(out.palette()) });
     Ok(output.exit)
 }
 
@@ -59,7 +54,7 @@ async fn judge_jobs(
     let mut lines = Vec::new();
     let mut refused = Vec::new();
     for job in &args.jobs {
-        match settings_of(args, job) {
+        match read_job_settings(args, job) {
             Ok(settings) => lines.push(judge_job(args, job, &settings, clock, chance).await),
             Err(error) if args.jobs.len() == 1 => return Err(error),
             Err(error) => {
@@ -67,7 +62,7 @@ async fn judge_jobs(
                     error.report(&session.terminal, false, session.args.verbose > 0);
                 }
                 let hint = error.hint().map(str::to_owned);
-                lines.push(LateLine::unknown(name_of_file(job), error.message().to_owned(), hint));
+                lines.push(LateLine::from_error(name_job_by_file(job), error.message().to_owned(), hint));
                 refused.push(error.exit());
             }
         }
@@ -79,15 +74,15 @@ async fn judge_jobs(
 }
 
 /// Reads the settings of a job, which needs a schedule unless `--max-age` is given.
-fn settings_of(args: &LateArgs, job: &Path) -> Result<Settings, CliError> {
-    let settings = read_settings(&args.job_args(job), None)?;
+fn read_job_settings(args: &LateArgs, job: &Path) -> Result<Settings, CliError> {
+    let settings = read_settings(&args.make_job_args(job), None)?;
     if settings.schedule.is_none() && args.max_age.is_none() {
-        return Err(no_measure(&format!("job {} has no schedule", settings.job)));
+        return Err(refuse_missing_measure(&format!("job {} has no schedule", settings.job)));
     }
     Ok(settings)
 }
 
-fn no_measure(why: &str) -> CliError {
+fn refuse_missing_measure(why: &str) -> CliError {
     let message = format!("{why}, and without --max-age nothing says when it is late");
     CliError::new(message, Exit::Usage).with_help("add --max-age 26h, or [schedule] to the job file")
 }
@@ -103,13 +98,13 @@ async fn judge_job(
     let (line, history) = match read_history(settings, clock, chance).await {
         Ok(history) => {
             let schedule = settings.schedule.as_ref();
-            let report = classify_lateness(schedule, max_age_ms(args), history.now, Some(&history.summary));
-            (LateLine::judged(name, schedule, max_age_ms(args), &report, &history.summary), Some(history))
+            let report = classify_lateness(schedule, read_max_age(args), history.now, Some(&history.summary));
+            (LateLine::from_verdict(name, schedule, read_max_age(args), &report, &history.summary), Some(history))
         }
-        Err(error) => (unknown(name, &error, Some(settings)), None),
+        Err(error) => (make_unknown_line(name, &error, Some(settings)), None),
     };
     if args.alert {
-        report_verdict(&args.job_args(job), settings, &line, history.as_ref(), clock).await;
+        report_verdict(&args.make_job_args(job), settings, &line, history.as_ref(), clock).await;
     }
     line
 }
@@ -124,41 +119,41 @@ fn judge_file(args: &LateArgs, file: &Path, clock: &Arc<dyn Clock>) -> Result<La
             return Err(CliError::new(message, Exit::Usage).with_help("run it once for each job"));
         }
     };
-    let settings = job.map(|job| settings_of(args, job)).transpose()?;
+    let settings = job.map(|job| read_job_settings(args, job)).transpose()?;
     if settings.is_none() && args.max_age.is_none() {
-        return Err(no_measure("no job file is named"));
+        return Err(refuse_missing_measure("no job file is named"));
     }
     let schedule = settings.as_ref().and_then(|settings| settings.schedule.as_ref());
     let job_file = job.map(|job| job.display().to_string());
     let wanted = settings.as_ref().map(|settings| settings.job.as_str());
-    Ok(match history_of_file(file, wanted) {
+    Ok(match read_history_file(file, wanted) {
         Ok((job, summary)) => {
-            let report = classify_lateness(schedule, max_age_ms(args), clock.now(), Some(&summary));
-            LateLine::judged((job, job_file), schedule, max_age_ms(args), &report, &summary)
+            let report = classify_lateness(schedule, read_max_age(args), clock.now(), Some(&summary));
+            LateLine::from_verdict((job, job_file), schedule, read_max_age(args), &report, &summary)
         }
         Err(error) => {
-            let name = wanted.map_or_else(|| name_of_file(file).0, str::to_owned);
-            unknown((name, job_file), &error, settings.as_ref())
+            let name = wanted.map_or_else(|| name_job_by_file(file).0, str::to_owned);
+            make_unknown_line((name, job_file), &error, settings.as_ref())
         }
     })
 }
 
-fn max_age_ms(args: &LateArgs) -> Option<u64> {
+fn read_max_age(args: &LateArgs) -> Option<u64> {
     args.max_age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Returns the line of a job that can't be read, which is never reported as late.
-fn unknown(name: JobName, error: &HistoryError, settings: Option<&Settings>) -> LateLine {
+fn make_unknown_line(name: JobName, error: &HistoryError, settings: Option<&Settings>) -> LateLine {
     let shown = from_history(error, settings);
-    LateLine::unknown(name, shown.message().to_owned(), shown.hint().map(str::to_owned))
+    LateLine::from_error(name, shown.message().to_owned(), shown.hint().map(str::to_owned))
 }
 
-fn name_of_file(job: &Path) -> JobName {
+fn name_job_by_file(job: &Path) -> JobName {
     let name = job.file_stem().unwrap_or(job.as_os_str()).to_string_lossy().into_owned();
     (name, Some(job.display().to_string()))
 }
 
-fn exit_of(state: LatenessState) -> Exit {
+fn choose_exit(state: LatenessState) -> Exit {
     let code = state.exit_code();
     Exit::all().find(|exit| exit.code() == code).unwrap_or(Exit::Software)
 }

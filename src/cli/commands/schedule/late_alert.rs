@@ -12,14 +12,14 @@ use crate::alerts::alert_state::AlertState;
 use crate::alerts::condition::{Condition, Finding, ProblemReport};
 use crate::alerts::report_context::{AlertPlace, LinkedTabs};
 use crate::app::job_alerts::JobAlerts;
-use crate::app::local_state::instance_lock::known_id;
+use crate::app::local_state::instance_lock::read_known_id;
 use crate::app::schedule::run_history::JobHistory;
 use crate::cli::args::job::JobArgs;
-use crate::cli::commands::alerts::alert_place::alert_place;
-use crate::cli::commands::load_settings::place;
+use crate::cli::commands::alerts::alert_place::describe_alert_place;
+use crate::cli::commands::load_settings::describe_place;
 use crate::cli::output::late::LateLine;
 use crate::clock::Clock;
-use crate::config::external::environment::host_name;
+use crate::config::external::environment::read_host_name;
 use crate::config::settings::Settings;
 use crate::known_secrets::hide_secrets;
 use crate::schedule::lateness::LatenessState;
@@ -35,7 +35,8 @@ pub async fn report_verdict(
 ) {
     let (runs, run_row) = history.map_or((None, None), |history| (history.runs_tab, history.last_row));
     let tabs = LinkedTabs { runs, run_row, ..LinkedTabs::default() };
-    let words = AlertPlace { tabs, ..alert_place(&place(job, settings), settings, &host_name()) };
+    let words =
+        AlertPlace { tabs, ..describe_alert_place(&describe_place(job, settings), settings, &read_host_name()) };
     let stored = history.and_then(|history| history.alerts.as_deref());
     let Some(alerting) = JobAlerts::new(settings, words, clock) else {
         tracing::warn!(event = "alert.no_channel", job = settings.job, "no channel is set, so nothing is reported");
@@ -46,12 +47,12 @@ pub async fn report_verdict(
         return alerting.finish_unreadable(&line.message).await;
     }
     let mut findings = vec![alerting.note_readable()];
-    findings.extend(of_lateness(&alerting, settings, line, line.state, stored, now));
+    findings.extend(find_lateness(&alerting, settings, line, line.state, stored, now));
     alerting.finish_question(&findings).await;
 }
 
 /// Returns what a verdict says about lateness; nothing for a pause.
-fn of_lateness(
+fn find_lateness(
     alerting: &JobAlerts,
     settings: &Settings,
     line: &LateLine,
@@ -85,8 +86,8 @@ fn of_lateness(
 /// Returns whether a run has reported the problem. A run that was killed before it could has not.
 fn is_reported_by_runs(alerting: &JobAlerts, settings: &Settings, stored: Option<&str>) -> bool {
     let mut state = stored.map(AlertState::read).unwrap_or_default();
-    let install = known_id(settings.state_dir.as_deref()).unwrap_or_default();
-    let memory = alerting.memory();
-    state.confirm(&install, |id| memory.delivery(id));
+    let install = read_known_id(settings.state_dir.as_deref()).unwrap_or_default();
+    let memory = alerting.read_memory();
+    state.confirm(&install, |id| memory.find_delivery(id));
     state.is_reported(Condition::Run)
 }

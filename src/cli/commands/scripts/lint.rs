@@ -20,17 +20,21 @@ use crate::lint::rules::table::{find_rule, list_rules, render_page};
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// Reads the scripts and prints the report.
-pub fn command(session: &Session, args: &LintArgs) -> Result<Exit, CliError> {
+pub fn execute(session: &Session, args: &LintArgs) -> Result<Exit, CliError> {
     if let Some(LintAction::Explain(explain)) = &args.action {
         return print_explanation(session, explain.code.as_deref());
     }
-    let settings = settings(args)?;
+    let settings = make_settings(args)?;
     let earlier = args.before.as_deref().map(read_earlier).transpose()?;
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
     let mut report = lint_paths(&args.paths, &settings);
     if args.fix == Some(FixChoice::Safe) {
-        let count = fix(&report)?;
-        session.terminal.err().line(&if count == 1 { "1 fix made".to_owned() } else { format!("{count} fixes made") });
+        let count = write_fixes(&report)?;
+        session.terminal.stderr().write_line(&if count == 1 {
+            "1 fix made".to_owned()
+        } else {
+            format!("{count} fixes made")
+        });
         report = lint_paths(&args.paths, &settings);
     }
     if let Some(path) = &args.write_baseline {
@@ -47,7 +51,7 @@ pub fn command(session: &Session, args: &LintArgs) -> Result<Exit, CliError> {
         LintFormat::Sarif => sarif::render_sarif(&report, env!("CARGO_PKG_VERSION")),
         LintFormat::Github => github::render_github(&report),
     };
-    session.terminal.out().put(&shown);
+    session.terminal.stdout().put(&shown);
     if report.files.is_empty() {
         let why = "no script was read: name Python or shell scripts, crontabs, job files, or folders with them";
         return Err(CliError::new(why, Exit::NoInput));
@@ -69,10 +73,10 @@ fn is_gated(report: &LintReport, gate: GateChoice) -> bool {
 }
 
 fn print_explanation(session: &Session, code: Option<&str>) -> Result<Exit, CliError> {
-    let out = session.terminal.out();
+    let out = session.terminal.stdout();
     let Some(code) = code else {
         for rule in list_rules() {
-            out.line(&format!("{}  {:<7}  {}", rule.code, rule.severity.name(), rule.title));
+            out.write_line(&format!("{}  {:<7}  {}", rule.code, rule.severity.name(), rule.title));
         }
         return Ok(Exit::Ok);
     };
@@ -84,7 +88,7 @@ fn print_explanation(session: &Session, code: Option<&str>) -> Result<Exit, CliE
     Ok(Exit::Ok)
 }
 
-fn settings(args: &LintArgs) -> Result<LintSettings, CliError> {
+fn make_settings(args: &LintArgs) -> Result<LintSettings, CliError> {
     let min_confidence = match args.min_confidence {
         ConfidenceChoice::Low => LintConfidence::Low,
         ConfidenceChoice::Medium => LintConfidence::Medium,
@@ -128,7 +132,7 @@ fn read_baseline(path: &Path) -> Result<LintBaseline, CliError> {
 }
 
 /// Writes each file with its fixes, as a whole and with its mode kept. Returns the number of fixes.
-fn fix(report: &LintReport) -> Result<usize, CliError> {
+fn write_fixes(report: &LintReport) -> Result<usize, CliError> {
     let mut count = 0;
     for file in report.files.iter().filter(|file| file.findings.iter().any(|finding| finding.fix.is_some())) {
         let path = Path::new(&file.path);

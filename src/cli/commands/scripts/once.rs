@@ -8,7 +8,8 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::app::local_state::done_file::DoneFile;
 use crate::cli::args::scripts::once::OnceArgs;
-use crate::cli::commands::scripts::once_in_sheet::in_sheet;
+use crate::cli::commands::context::CommandContext;
+use crate::cli::commands::scripts::once_in_sheet::run_once_in_sheet;
 use crate::cli::commands::scripts::once_lines::{report_not_done, report_skipped};
 use crate::cli::commands::scripts::retry::{read_stdin, stop_signal};
 use crate::cli::errors::CliError;
@@ -24,18 +25,13 @@ use crate::config::external::environment::register_process_secrets;
 use crate::rng::Rng;
 
 /// Runs the command and returns its exit code, or 0 if it is done already.
-pub async fn command(
-    session: &Session,
-    args: &OnceArgs,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &OnceArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
     register_process_secrets();
-    let date = args.date.map_or_else(|| today(args, clock.as_ref()), Ok)?;
+    let date = args.date.map_or_else(|| find_date(args, clock.as_ref()), Ok)?;
     match &args.files {
         Some(folder) => with_files(session, args, folder, date, clock, chance).await,
-        None => in_sheet(session, args, date, host, clock, chance).await,
+        None => run_once_in_sheet(CommandContext { session, host, clock, chance }, args, date).await,
     }
 }
 
@@ -49,7 +45,7 @@ async fn with_files(
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let done = DoneFile::new(folder, &args.name, date);
-    let file_error = |error: &io::Error| file_error(&done.path(), error);
+    let file_error = |error: &io::Error| describe_file_error(&done.path(), error);
     let Some(lock) = done.lock().map_err(|error| file_error(&error))? else {
         let message = format!("{} is being done for {date} by another process", args.name);
         return Err(CliError::new(message, Exit::TempFail).with_help("wait for its end, then run it again"));
@@ -73,13 +69,13 @@ async fn with_files(
     Ok(Exit::Ok)
 }
 
-fn today(args: &OnceArgs, clock: &dyn Clock) -> Result<jiff::civil::Date, CliError> {
+fn find_date(args: &OnceArgs, clock: &dyn Clock) -> Result<jiff::civil::Date, CliError> {
     let now = jiff::Timestamp::from_millisecond(clock.now().0);
     let now = now.map_err(|error| CliError::new(format!("this machine's clock has no date: {error}"), Exit::Config))?;
     Ok(args.zone.to_datetime(now).date())
 }
 
-fn file_error(path: &Path, error: &io::Error) -> CliError {
+fn describe_file_error(path: &Path, error: &io::Error) -> CliError {
     CliError::new(format!("failed to keep {}: {error}", path.display()), Exit::CantCreate)
 }
 

@@ -12,32 +12,33 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::error::AppError;
-use crate::app::inspect::listing::loaded;
+use crate::app::inspect::listing::load_snapshot;
 use crate::app::job::run;
 use crate::app::run_request::RunRequest;
-use crate::app::stages::stage_parts::stage_parts;
+use crate::app::stages::stage_parts::make_stage_parts;
 use crate::app::stages::stage_plan::{
     PlannedStage, ReadStdinFn, StageFolders, StageListeners, StageOutcomes, StagePlan,
 };
 use crate::cli::args::scripts::once::OnceArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::{from_app, from_config};
-use crate::cli::commands::load_settings::notes_for_run;
+use crate::cli::commands::load_settings::select_run_notes;
 use crate::cli::commands::run_interrupts::watch_signals;
 use crate::cli::commands::scripts::once_lines::{report_not_done, report_skipped};
 use crate::cli::commands::scripts::retry::read_stdin;
-use crate::cli::commands::stage_redo::revoke;
+use crate::cli::commands::stage_redo::revoke_keys;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::cli::streams::command_output::TerminalOutput;
-use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::control_characters::make_visible;
 use crate::clock::Clock;
 use crate::command_retry::policy::CommandPolicy;
 use crate::command_retry::report::{RetryOutcome, RetryReport};
 use crate::config::external::flags::Overrides;
 use crate::config::external::logical_time::LOGICAL_DATE;
-use crate::config::once_job::once_settings;
+use crate::config::once_job::make_once_settings;
 use crate::config::settings::Settings;
 use crate::ledger::items::key::{Key, Version};
 use crate::ledger::runs::event::{Event, EventSink, RunReport};
@@ -45,7 +46,7 @@ use crate::ledger::runs::run::{RunStatus, Trigger};
 use crate::port::source::SourceError;
 use crate::rng::Rng;
 use crate::runner::run_config::RunError;
-use crate::runner::shutdown::Stop;
+use crate::runner::shutdown::StopHandle;
 
 /// The longest name of a job, in bytes: the tabs with its marks are named after it.
 const MAX_NAME_BYTES: usize = 50;
@@ -53,40 +54,34 @@ const MAX_NAME_BYTES: usize = 50;
 const TRIGGER: &str = "once";
 
 /// Runs the command and returns its exit code, or 0 if it is done already.
-pub async fn in_sheet(
-    session: &Session,
-    args: &OnceArgs,
-    date: Date,
-    host: String,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
-    let settings = settings(args)?;
+pub async fn run_once_in_sheet(context: CommandContext<'_>, args: &OnceArgs, date: Date) -> Result<Exit, CliError> {
+    let CommandContext { session, host, clock, chance } = context;
+    let settings = read_settings(args)?;
     let key = Key::new(date.to_string()).map_err(|error| CliError::new(format!("the date: {error}"), Exit::Usage))?;
     let plan = Arc::new(plan(session, args, key.clone(), &clock, &chance));
     let outcomes = Arc::new(StageOutcomes::default());
     if args.force {
-        let revoked = revoke(&settings, &[key], &host, &clock, &chance).await;
-        revoked.map_err(|error| error_of(&error, args, &settings, None))?;
+        let revoked = revoke_keys(&settings, &[key], &host, &clock, &chance).await;
+        revoked.map_err(|error| describe_run_error(&error, args, &settings, None))?;
     } else if is_done(&settings, &key, &clock, &chance).await.map_err(|error| from_app(&error, &settings))? {
         // What is done stays so: no claim is needed, and nothing is written.
         return Ok(report_skipped(session, args));
     }
-    let (stop, abort) = (Stop::default(), CancellationToken::new());
+    let (stop, abort) = (StopHandle::default(), CancellationToken::new());
     let watch = watch_signals(&stop, &abort, &clock);
     let request = RunRequest {
         trigger: Trigger { kind: TRIGGER.to_owned(), ..Trigger::default() },
-        own: stage_parts(&plan, &outcomes, &stop, true),
-        notes: notes_for_run(&settings),
+        own: make_stage_parts(&plan, &outcomes, &stop, true),
+        notes: select_run_notes(&settings),
         host,
         ..RunRequest::default()
     };
-    let running = Box::pin(run(&settings, request, clock, chance, events(session, args), stop));
+    let running = Box::pin(run(&settings, request, clock, chance, make_event_sink(session, args), stop));
     let ended = tokio::select! {
         ended = running => Some(ended),
         () = abort.cancelled() => None,
     };
-    let signal = watch.as_ref().and_then(SignalWatch::first);
+    let signal = watch.as_ref().and_then(SignalWatch::first_signal);
     let report = outcomes.last_report();
     let Some(ended) = ended else {
         let message = format!("{}: stopped at once by a third signal; the command was killed", args.name);
@@ -102,7 +97,7 @@ async fn is_done(
     clock: &Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
 ) -> Result<bool, AppError> {
-    let snapshot = match loaded(settings, Arc::clone(clock), Arc::clone(chance)).await {
+    let snapshot = match load_snapshot(settings, Arc::clone(clock), Arc::clone(chance)).await {
         Err(AppError::NeverRan) => None,
         read => read?,
     };
@@ -113,7 +108,7 @@ async fn is_done(
 
 /// Reads the settings of the job that keeps the mark. A file of this machine is used only if a flag
 /// names it: the mark has to be where the other machines look.
-fn settings(args: &OnceArgs) -> Result<Settings, CliError> {
+fn read_settings(args: &OnceArgs) -> Result<Settings, CliError> {
     let name = args.name.to_string();
     if name.len() > MAX_NAME_BYTES {
         let message = format!("a name that is kept in the sheet has at most {MAX_NAME_BYTES} characters");
@@ -126,7 +121,7 @@ fn settings(args: &OnceArgs) -> Result<Settings, CliError> {
         state_dir: args.sheet.state_dir.clone(),
         ..Overrides::default()
     };
-    let settings = once_settings(&name, Path::new(""), &flags).map_err(from_config)?;
+    let settings = make_once_settings(&name, Path::new(""), &flags).map_err(from_config)?;
     if settings.choice.is_default() {
         let message = format!("no spreadsheet is set that could keep whether {name} is done");
         return Err(CliError::new(message, Exit::Config).with_help(
@@ -153,12 +148,12 @@ fn plan(session: &Session, args: &OnceArgs, key: Key, clock: &Arc<dyn Clock>, ch
         run,
         stages: vec![stage],
         folders: StageFolders { base: None, dead: String::new() },
-        stdin: (!args.no_stdin).then(stdin),
+        stdin: (!args.no_stdin).then(make_stdin_reader),
         streams_output: true,
         listeners: StageListeners {
             output: Arc::new(TerminalOutput(terminal)),
             line: Arc::new(move |line| {
-                of_lines.err().line(&visible(line));
+                of_lines.stderr().write_line(&make_visible(line));
             }),
         },
         clock: Arc::clone(clock),
@@ -168,7 +163,7 @@ fn plan(session: &Session, args: &OnceArgs, key: Key, clock: &Arc<dyn Clock>, ch
 }
 
 /// Returns what reads our standard input, once the command is about to run.
-fn stdin() -> ReadStdinFn {
+fn make_stdin_reader() -> ReadStdinFn {
     Arc::new(|| {
         async {
             // The run itself receives signals.
@@ -181,7 +176,7 @@ fn stdin() -> ReadStdinFn {
 }
 
 /// Returns what shows the events of the run that a person has to know.
-fn events(session: &Session, args: &OnceArgs) -> EventSink {
+fn make_event_sink(session: &Session, args: &OnceArgs) -> EventSink {
     let (terminal, name) = (Arc::clone(&session.terminal), args.name.to_string());
     Arc::new(move |event| {
         let warning = match event {
@@ -189,7 +184,7 @@ fn events(session: &Session, args: &OnceArgs) -> EventSink {
             Event::RunAbandoned { run } => format!("the earlier run {run} died before it was done"),
             _ => return,
         };
-        terminal.err().line(&visible(&format!("{name}: warning: {warning}")));
+        terminal.stderr().write_line(&make_visible(&format!("{name}: warning: {warning}")));
     })
 }
 
@@ -216,20 +211,25 @@ fn report_end(
             not_done(why);
             Ok(report.map_or(Exit::Failed, |report| Exit::OfCommand(report.exit_code)))
         }
-        Err(error) => Err(error_of(error, args, settings, report)),
+        Err(error) => Err(describe_run_error(error, args, settings, report)),
     }
 }
 
-fn error_of(error: &AppError, args: &OnceArgs, settings: &Settings, report: Option<&RetryReport>) -> CliError {
+fn describe_run_error(
+    error: &AppError,
+    args: &OnceArgs,
+    settings: &Settings,
+    report: Option<&RetryReport>,
+) -> CliError {
     let name = &args.name;
     let is_done = report.is_some_and(|report| report.outcome == RetryOutcome::Succeeded);
     match error {
-        AppError::Busy { holder } => busy(format!("{name} is being done by {holder}")),
-        AppError::Run(RunError::LeaseHeld { holder, since, until }) => busy(format!(
+        AppError::Busy { holder } => report_busy_job(format!("{name} is being done by {holder}")),
+        AppError::Run(RunError::LeaseHeld { holder, since, until }) => report_busy_job(format!(
             "{name} is being done by run {} on {} since {since} (if that has died, its claim ends {until})",
             holder.run, holder.host
         )),
-        AppError::Run(RunError::Fenced { by }) if report.is_none() => busy(format!("{name}: {by}; nothing was run")),
+        AppError::Run(RunError::Fenced { by }) if report.is_none() => report_busy_job(format!("{name}: {by}; nothing was run")),
         AppError::Run(RunError::DefinitionChanged { .. }) => {
             CliError::new(format!("{name} is the name of a job in this spreadsheet"), Exit::Config)
                 .with_help("choose another name for what is done once")
@@ -241,6 +241,6 @@ fn error_of(error: &AppError, args: &OnceArgs, settings: &Settings, report: Opti
     }
 }
 
-fn busy(message: String) -> CliError {
+fn report_busy_job(message: String) -> CliError {
     CliError::new(message, Exit::TempFail).with_help("wait for its end, then run it again")
 }

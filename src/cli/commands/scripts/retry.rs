@@ -8,12 +8,13 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::cli::args::scripts::retry::RetryArgs;
+use crate::cli::commands::context::CommandContext;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::cli::streams::command_output::TerminalOutput;
-use crate::cli::streams::control_characters::visible;
+use crate::cli::streams::control_characters::make_visible;
 use crate::clock::Clock;
 use crate::command_retry::report::{AttemptReport, RetryOutcome, RetryReport};
 use crate::command_retry::retry_loop::CommandRetry;
@@ -21,18 +22,13 @@ use crate::command_retry::signals::StopSignal;
 use crate::command_retry::stdin_copy::{MAX_STDIN_BYTES, StdinCopy, StdinError};
 use crate::config::external::environment::register_process_secrets;
 use crate::private_files;
-use crate::rng::Rng;
 use crate::telemetry::logs::log_line::{LogLevel, LogLine};
 
 /// Runs the command and returns its exit code.
-pub async fn command(
-    session: &Session,
-    args: &RetryArgs,
-    clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
-) -> Result<Exit, CliError> {
+pub async fn execute(context: CommandContext<'_>, args: &RetryArgs) -> Result<Exit, CliError> {
+    let CommandContext { session, clock, chance, .. } = context;
     register_process_secrets();
-    let policy = args.policy().map_err(|why| CliError::new(why, Exit::Usage))?;
+    let policy = args.make_policy().map_err(|why| CliError::new(why, Exit::Usage))?;
     if let Some(path) = &args.output {
         prepare_report(path)?;
     }
@@ -49,7 +45,7 @@ pub async fn command(
     };
     let lines = RetryLines { session, clock: clock.as_ref(), of: args.max_retries };
     let retry = CommandRetry {
-        command: &args.retried(),
+        command: &args.describe_command(),
         policy: &policy,
         stdin: stdin.as_ref(),
         streams_output: args.stream,
@@ -59,7 +55,7 @@ pub async fn command(
         clock: clock.as_ref(),
         rng: chance.as_ref(),
     };
-    let report = retry.run(&mut stops, &mut |attempt| lines.attempt(attempt)).await;
+    let report = retry.run(&mut stops, &mut |attempt| lines.report_attempt(attempt)).await;
     drop(watch);
     lines.end(&report);
     let exit = Exit::OfCommand(report.exit_code);
@@ -111,25 +107,25 @@ struct RetryLines<'a> {
 
 impl RetryLines<'_> {
     /// A first attempt that succeeds prints nothing, so that a command under cron stays silent.
-    fn attempt(&self, attempt: &AttemptReport) {
+    fn report_attempt(&self, attempt: &AttemptReport) {
         let number = format!("attempt {} of {}", attempt.number, self.of);
         let text = match &attempt.error {
             Some(error) if attempt.delay > 0.0 => {
-                format!("{number}: {}; the next one in {} s", visible(error), seconds(attempt.delay))
+                format!("{number}: {}; the next one in {} s", make_visible(error), format_seconds(attempt.delay))
             }
-            Some(error) => format!("{number}: {}", visible(error)),
+            Some(error) => format!("{number}: {}", make_visible(error)),
             None => format!("{number}: succeeded"),
         };
         if attempt.error.is_some() || attempt.number > 1 || self.session.args.verbose > 0 {
             let event = if attempt.delay > 0.0 { "command.retrying" } else { "command.attempted" };
-            self.line(&text, attempt.error.is_some(), event, attempt);
+            self.write_line(&text, attempt.error.is_some(), event, attempt);
         }
     }
 
     fn end(&self, report: &RetryReport) {
         let count = report.attempts.len();
         let attempts = if count == 1 { "1 attempt".to_owned() } else { format!("{count} attempts") };
-        let (took, error) = (seconds(report.total_s), visible(report.error.as_deref().unwrap_or_default()));
+        let (took, error) = (format_seconds(report.total_s), make_visible(report.error.as_deref().unwrap_or_default()));
         let text = match report.outcome {
             RetryOutcome::Succeeded => return,
             RetryOutcome::Exhausted => format!("gave up after {attempts} in {took} s: {error}"),
@@ -140,13 +136,13 @@ impl RetryLines<'_> {
             }
         };
         if let Some(last) = report.attempts.last() {
-            self.line(&text, true, "command.given_up", last);
+            self.write_line(&text, true, "command.given_up", last);
         }
     }
 
-    fn line(&self, text: &str, is_warning: bool, event: &str, attempt: &AttemptReport) {
+    fn write_line(&self, text: &str, is_warning: bool, event: &str, attempt: &AttemptReport) {
         if !self.session.log_style.format.is_structured() {
-            self.session.terminal.err().line(text);
+            self.session.terminal.stderr().write_line(text);
             return;
         }
         let level = if is_warning { LogLevel::Warning } else { LogLevel::Info };
@@ -154,7 +150,7 @@ impl RetryLines<'_> {
         line.add("event", event.into());
         line.add("attempt", attempt.number.into());
         line.add("of", self.of.into());
-        line.add("delay_ms", milliseconds(attempt.delay).into());
+        line.add("delay_ms", convert_to_milliseconds(attempt.delay).into());
         if let Some(error) = &attempt.error {
             line.add("error.kind", "command".into());
             line.add("cause", error.as_str().into());
@@ -166,12 +162,12 @@ impl RetryLines<'_> {
 
 /// Returns seconds in milliseconds, rounded up.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "delays are positive and below 2^53 ms")]
-fn milliseconds(seconds: f64) -> u64 {
+fn convert_to_milliseconds(seconds: f64) -> u64 {
     (seconds * 1_000.0).ceil() as u64
 }
 
 /// Returns seconds with two digits that count, such as `0.083` and `12`.
-fn seconds(seconds: f64) -> String {
+fn format_seconds(seconds: f64) -> String {
     let digits = if seconds < 0.1 { 3 } else { usize::from(seconds < 10.0) * 2 };
     format!("{seconds:.digits$}")
 }

@@ -9,7 +9,7 @@ use crate::ledger::runs::event::Event;
 use crate::telemetry::logs::log_line::LogLevel;
 
 /// Returns the name of the event.
-pub fn event_name(event: &Event) -> &'static str {
+pub fn name_event(event: &Event) -> &'static str {
     match event {
         Event::Started { .. } => "run.started",
         Event::Waiting { .. } => "run.waiting",
@@ -18,7 +18,7 @@ pub fn event_name(event: &Event) -> &'static str {
         Event::RunAbandoned { .. } => "run.abandoned",
         Event::Claimed { .. } => "lease.claimed",
         Event::ItemFailed { .. } => "item.failed",
-        Event::TriedAgain { .. } => "item.tried_again",
+        Event::RetryRequested { .. } => "item.tried_again",
         Event::Retrying { .. } => "step.retrying",
         Event::Progress { .. } => "run.progress",
         Event::Committed { .. } => "commit.applied",
@@ -32,7 +32,7 @@ pub fn event_name(event: &Event) -> &'static str {
 }
 
 /// Returns how serious the event is.
-pub fn event_level(event: &Event) -> LogLevel {
+pub fn rate_event(event: &Event) -> LogLevel {
     match event {
         Event::ItemFailed { .. }
         | Event::Retrying { .. }
@@ -44,7 +44,7 @@ pub fn event_level(event: &Event) -> LogLevel {
 }
 
 /// Returns the fields of the event, beside the job and the run.
-pub fn event_fields(event: &Event) -> Map<String, Value> {
+pub fn collect_event_fields(event: &Event) -> Map<String, Value> {
     let pairs: Vec<(&str, Value)> = match event {
         Event::Retrying { step, key, attempt, of, delay_ms, fault, cause } => vec![
             ("step", step.as_str().into()),
@@ -62,7 +62,7 @@ pub fn event_fields(event: &Event) -> Map<String, Value> {
             ("error.kind", "item".into()),
             ("cause", error.as_str().into()),
         ],
-        Event::TriedAgain { key, uses_stored_record: from_kept } => {
+        Event::RetryRequested { key, uses_stored_record: from_kept } => {
             vec![("key", key.as_str().into()), ("from_kept", (*from_kept).into())]
         }
         Event::Waiting { why } | Event::Stopping { why, .. } => vec![("cause", why.as_str().into())],

@@ -1,8 +1,8 @@
 //! Events as plain lines. They are few, so that a person can read them in a log.
 
-use crate::cli::format::{format_count, format_duration, format_number, percent, shell_safe};
-use crate::cli::output::destination::Place;
-use crate::cli::streams::control_characters::visible;
+use crate::cli::format::{format_count, format_duration, format_number, make_shell_safe, round_down_percent};
+use crate::cli::output::destination::JobDestination;
+use crate::cli::streams::control_characters::make_visible;
 use crate::ledger::runs::event::Event;
 use crate::ledger::runs::run::Counts;
 
@@ -35,8 +35,8 @@ pub struct EventLines {
 impl EventLines {
     /// Creates the lines of the job at `place`. `verbose` includes commits and in-doubt commits;
     /// `with_progress` includes progress.
-    pub fn new(place: &Place, is_verbose: bool, shows_progress: bool) -> Self {
-        let (job, place) = (visible(&place.job).into_owned(), place.spreadsheet.to_string());
+    pub fn new(place: &JobDestination, is_verbose: bool, shows_progress: bool) -> Self {
+        let (job, place) = (make_visible(&place.job).into_owned(), place.spreadsheet.to_string());
         let (failures, last_error, retries) = (0, String::new(), 0);
         Self {
             job,
@@ -52,15 +52,15 @@ impl EventLines {
     }
 
     /// Returns the line for `event`, `elapsed_ms` after the start; `None` if the event has no line.
-    pub fn on(&mut self, event: &Event, elapsed_ms: u64) -> Option<String> {
-        let line = self.line(event, elapsed_ms)?;
+    pub fn format_event(&mut self, event: &Event, elapsed_ms: u64) -> Option<String> {
+        let line = self.format_line(event, elapsed_ms)?;
         Some(format!("{}: {line}", self.job))
     }
 
-    fn line(&mut self, event: &Event, elapsed_ms: u64) -> Option<String> {
+    fn format_line(&mut self, event: &Event, elapsed_ms: u64) -> Option<String> {
         match event {
             Event::Started { run, .. } => Some(format!("run {run} started")),
-            Event::Waiting { why } => Some(format!("waiting: {}", visible(why))),
+            Event::Waiting { why } => Some(format!("waiting: {}", make_visible(why))),
             Event::Loaded { is_first_run: true, .. } => Some(format!("first run in {}", self.place)),
             Event::Loaded { keys, open_failures, took_ms, .. } => Some(format!(
                 "{} known, {} open ({})",
@@ -69,22 +69,22 @@ impl EventLines {
                 format_duration(*took_ms)
             )),
             Event::Anomaly { message } | Event::LastingAnomaly { message, .. } => {
-                Some(format!("warning: {}", visible(message)))
+                Some(format!("warning: {}", make_visible(message)))
             }
             Event::RunAbandoned { run } => Some(format!(
                 "warning: the earlier run {run} died, or this run took over its lease; Runs records it as crashed"
             )),
-            Event::ItemFailed { key, place, step, error } => self.failed(key.as_str(), place, step, error),
-            Event::TriedAgain { key, uses_stored_record: from_kept } => self.tried_again(key.as_str(), *from_kept),
+            Event::ItemFailed { key, place, step, error } => self.format_failure(key.as_str(), place, step, error),
+            Event::RetryRequested { key, uses_stored_record: from_kept } => self.format_retry(key.as_str(), *from_kept),
             Event::Retrying { step, key, attempt, of, delay_ms, cause, .. } => Some(format!(
                 "step {} of {}: attempt {attempt} of {of} starts in {}: {}",
-                visible(step),
-                visible(key.as_str()),
+                make_visible(step),
+                make_visible(key.as_str()),
                 format_duration(*delay_ms),
-                visible(cause)
+                make_visible(cause)
             )),
-            Event::Progress { counts, source } => self.progress(counts, *source, elapsed_ms),
-            Event::Stopping { why, what } => Some(format!("stopping ({}): {what}", visible(why))),
+            Event::Progress { counts, source } => self.format_progress(counts, *source, elapsed_ms),
+            Event::Stopping { why, what } => Some(format!("stopping ({}): {what}", make_visible(why))),
             Event::Claimed { fence } if self.is_verbose => Some(format!("lease {fence} claimed")),
             Event::Committed { number, rows, keys, took_ms } if self.is_verbose => Some(format!(
                 "commit {number}: {}, {} ({})",
@@ -93,13 +93,13 @@ impl EventLines {
                 format_duration(*took_ms)
             )),
             Event::InDoubt { number, why } if self.is_verbose => {
-                Some(format!("commit {number} in doubt: {}; reading the state marker", visible(why)))
+                Some(format!("commit {number} in doubt: {}; reading the state marker", make_visible(why)))
             }
             Event::Suspected { number, items, why } if self.is_verbose => {
                 let items = format_count(*items, "item");
                 Some(format!(
                     "commit {number} with {items} is rejected: {}; searching for the item that causes it",
-                    visible(why)
+                    make_visible(why)
                 ))
             }
             Event::Resolved { number, resolution: verdict } if self.is_verbose => {
@@ -109,7 +109,7 @@ impl EventLines {
         }
     }
 
-    fn failed(&mut self, key: &str, place: &str, step: &str, error: &str) -> Option<String> {
+    fn format_failure(&mut self, key: &str, place: &str, step: &str, error: &str) -> Option<String> {
         self.failures += 1;
         if self.failures > FAILURES_PRINTED {
             return None;
@@ -117,31 +117,36 @@ impl EventLines {
         let is_long = error.len() > LONG_ERROR;
         let error_shown = if is_long && error == self.last_error {
             "the same error".into()
-        } else if is_long && without_values(error) == without_values(&self.last_error) {
+        } else if is_long && remove_values(error) == remove_values(&self.last_error) {
             "the same error with other values".into()
         } else {
-            visible(error)
+            make_visible(error)
         };
         error.clone_into(&mut self.last_error);
         let error = error_shown;
-        Some(format!("failed {} at {}: {}: {error}", visible(shell_safe(key)), visible(place), visible(step)))
+        Some(format!(
+            "failed {} at {}: {}: {error}",
+            make_visible(make_shell_safe(key)),
+            make_visible(place),
+            make_visible(step)
+        ))
     }
 
-    fn tried_again(&mut self, key: &str, uses_stored_record: bool) -> Option<String> {
+    fn format_retry(&mut self, key: &str, uses_stored_record: bool) -> Option<String> {
         self.retries += 1;
         let from = if uses_stored_record { "the record stored in Failures" } else { "the source's record" };
-        (self.retries <= FAILURES_PRINTED).then(|| format!("trying {} again, from {from}", visible(key)))
+        (self.retries <= FAILURES_PRINTED).then(|| format!("trying {} again, from {from}", make_visible(key)))
     }
 
     /// Returns the line that counts the failures without a line of their own.
-    pub fn omitted_failures(&self) -> Option<String> {
+    pub fn format_omitted_failures(&self) -> Option<String> {
         let omitted_failures = self.failures.checked_sub(FAILURES_PRINTED).filter(|&n| n > 0)?;
         Some(format!("{}: and {} more failed", self.job, format_number(omitted_failures)))
     }
 
-    fn progress(&mut self, counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64) -> Option<String> {
+    fn format_progress(&mut self, counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64) -> Option<String> {
         let since = elapsed_ms.saturating_sub(self.printed_at_ms);
-        let share = source.map(|(read, all)| percent(read, all));
+        let share = source.map(|(read, all)| round_down_percent(read, all));
         let has_advanced = share.is_some_and(|share| share / STRIDE > self.printed_percent / STRIDE);
         if !self.shows_progress || !((has_advanced && since >= LEAST_GAP_MS) || since >= LARGEST_GAP_MS) {
             return None;
@@ -166,7 +171,7 @@ pub fn format_counts(counts: &Counts) -> String {
 
 /// Returns an error without what is in quotes, the values of its record; the name of its column
 /// stays.
-fn without_values(error: &str) -> String {
+fn remove_values(error: &str) -> String {
     let (column, rest) = match error.strip_prefix("column \"").and_then(|text| text.split_once("\": ")) {
         Some((column, rest)) => (column, rest),
         None => ("", error),
@@ -184,7 +189,7 @@ mod tests {
     #[test]
     fn errors_of_two_columns_are_not_the_same() {
         let of =
-            |column: &str, value: &str| without_values(&format!("column \"{column}\": \"{value}\" is not a number"));
+            |column: &str, value: &str| remove_values(&format!("column \"{column}\": \"{value}\" is not a number"));
         assert_eq!(of("price", "n/a"), of("price", "none"));
         assert_ne!(of("price", "n/a"), of("quantity", "n/a"));
     }
@@ -198,7 +203,7 @@ mod tests {
             (400, Event::RunAbandoned { run: "20180206-012613-00def".into() }),
             (401, Event::Anomaly { message: "tab Quakes has two columns named id; the first is used".into() }),
             (500, Event::Claimed { fence: Fence(7) }),
-            (600, fixtures::failure(7)),
+            (600, fixtures::make_failure(7)),
             (1_000, progress(300, Some((300, 1_000)))),
             (2_400, progress(500, Some((500, 1_000)))),
             (2_500, Event::Committed { number: 3, rows: 499, keys: 499, took_ms: 310 }),
@@ -211,8 +216,8 @@ mod tests {
     }
 
     fn lines_of(is_verbose: bool) -> String {
-        let mut lines = EventLines::new(&fixtures::place(), is_verbose, true);
-        story().iter().filter_map(|(at, event)| lines.on(event, *at)).collect::<Vec<_>>().join("\n")
+        let mut lines = EventLines::new(&fixtures::make_place(), is_verbose, true);
+        story().iter().filter_map(|(at, event)| lines.format_event(event, *at)).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -249,17 +254,20 @@ mod tests {
 
     #[test]
     fn failures_beyond_the_tenth_are_counted() {
-        let mut lines = EventLines::new(&fixtures::place(), false, true);
-        let lines_of: Vec<String> = (0..1_234).filter_map(|n| lines.on(&fixtures::failure(n), 0)).collect();
+        let mut lines = EventLines::new(&fixtures::make_place(), false, true);
+        let lines_of: Vec<String> =
+            (0..1_234).filter_map(|n| lines.format_event(&fixtures::make_failure(n), 0)).collect();
         assert_eq!(lines_of.len(), 10);
-        assert_eq!(lines.omitted_failures().as_deref(), Some("quakes: and 1,224 more failed"));
+        assert_eq!(lines.format_omitted_failures().as_deref(), Some("quakes: and 1,224 more failed"));
     }
 
     #[test]
     fn a_source_of_unknown_length_is_shown_every_30_seconds() {
-        let mut lines = EventLines::new(&fixtures::place(), false, true);
+        let mut lines = EventLines::new(&fixtures::make_place(), false, true);
         let lines_of: Vec<String> = (0..100)
-            .filter_map(|second| lines.on(&Event::Progress { counts: Counts::default(), source: None }, second * 1_000))
+            .filter_map(|second| {
+                lines.format_event(&Event::Progress { counts: Counts::default(), source: None }, second * 1_000)
+            })
             .collect();
         assert_eq!(lines_of.len(), 3);
         assert_eq!(lines_of[0], "quakes: read 0 · new 0 · skipped 0 · failed 0 · 30 s");

@@ -8,19 +8,19 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::cli::exit::Exit;
-use crate::cli::output::destination::Place;
-use crate::cli::output::json::{FailureDocument, RunDocument, json_line};
-use crate::cli::output::run::event_fields::{event_fields, event_level, event_name};
+use crate::cli::output::destination::JobDestination;
+use crate::cli::output::json::{FailureDocument, RunDocument, format_json_line};
+use crate::cli::output::run::event_fields::{collect_event_fields, name_event, rate_event};
 use crate::cli::output::run::event_lines::EventLines;
 use crate::cli::output::run::progress::RunProgressBar;
-use crate::cli::output::run::summary::summary;
+use crate::cli::output::run::summary::format_summary;
 use crate::cli::streams::palette::Palette;
 use crate::cli::streams::terminal::Terminal;
 use crate::clock::Clock;
 use crate::ledger::runs::event::{Event, RunReport};
 use crate::telemetry::logs::log_format::LogStyle;
 use crate::telemetry::logs::log_line::{LogLevel, LogLine};
-use crate::telemetry::logs::rendering::rendered;
+use crate::telemetry::logs::rendering::render_line;
 use crate::telemetry::metrics::run_measurement::RunMeasurement;
 
 /// Failures that the JSON document lists.
@@ -48,7 +48,7 @@ pub struct Reporter {
     terminal: Arc<Terminal>,
     clock: Arc<dyn Clock>,
     audience: Audience,
-    place: Place,
+    place: JobDestination,
     /// The form of lines on standard error. In a structured one there is no bar, because a log
     /// collector reads them.
     style: Arc<LogStyle>,
@@ -66,16 +66,16 @@ impl Reporter {
         terminal: Arc<Terminal>,
         clock: Arc<dyn Clock>,
         audience: Audience,
-        place: Place,
+        place: JobDestination,
         style: Arc<LogStyle>,
     ) -> Self {
-        let animated = terminal.err().is_animated()
+        let animated = terminal.stderr().is_animated()
             && !audience.is_quiet
             && !audience.wants_json
             && !style.format.is_structured()
             && !audience.shares_terminal;
         let lines = EventLines::new(&place, audience.is_verbose, !animated && !audience.is_quiet);
-        let bar = animated.then(|| RunProgressBar::start(&place.job, terminal.err()));
+        let bar = animated.then(|| RunProgressBar::start(&place.job, terminal.stderr()));
         let started_ms = clock.monotonic_ms();
         Self {
             terminal,
@@ -93,7 +93,7 @@ impl Reporter {
     }
 
     /// Shows `event`, if this audience wants it.
-    pub fn on(&mut self, event: &Event) {
+    pub fn show_event(&mut self, event: &Event) {
         self.keep_failure(event);
         if let Event::Started { run, .. } = event {
             self.run = Some(run.clone());
@@ -103,7 +103,7 @@ impl Reporter {
             match event {
                 Event::Started { .. } => return bar.show_phase("reading the state"),
                 Event::Loaded { .. } => bar.show_phase("reading the source"),
-                Event::Progress { counts, source } => bar.show(counts, *source, elapsed_ms, self.terminal.err()),
+                Event::Progress { counts, source } => bar.show(counts, *source, elapsed_ms, self.terminal.stderr()),
                 Event::Finished(_) => self.end_bar(),
                 _ => {}
             }
@@ -119,26 +119,26 @@ impl Reporter {
             Event::Loaded { is_first_run: true, .. } if self.place.spreadsheet.is_local() => !self.audience.wants_json,
             _ => !self.audience.wants_json && !self.audience.is_quiet,
         };
-        match self.lines.on(event, elapsed_ms) {
+        match self.lines.format_event(event, elapsed_ms) {
             Some(text) if is_shown => self.write_event(&text, event),
-            Some(text) => self.terminal.err().put_into_copy(&text),
+            Some(text) => self.terminal.stderr().put_into_copy(&text),
             None => {}
         }
         if let (Event::Finished(_), Some(text)) =
-            (event, self.lines.omitted_failures().filter(|_| !self.audience.wants_json))
+            (event, self.lines.format_omitted_failures().filter(|_| !self.audience.wants_json))
         {
             self.write_line(&text, LogLevel::Warning, "items.failed", Map::new());
         }
     }
 
     fn write_event(&self, text: &str, event: &Event) {
-        self.write_line(text, event_level(event), event_name(event), event_fields(event));
+        self.write_line(text, rate_event(event), name_event(event), collect_event_fields(event));
     }
 
     /// Writes a line to standard error in the log format, with these fields where it has any.
     fn write_line(&self, text: &str, level: LogLevel, event: &str, fields: Map<String, Value>) {
         if !self.style.format.is_structured() {
-            self.terminal.err().line(text);
+            self.terminal.stderr().write_line(text);
             return;
         }
         let mut line = LogLine::new(self.clock.now(), level, "sheetkeep::run", text);
@@ -148,7 +148,7 @@ impl Reporter {
             line.add("run", run.as_str().into());
         }
         fields.into_iter().for_each(|(name, value)| line.add(&name, value));
-        self.terminal.err().line(&rendered(&line, self.style.format, &self.style.context));
+        self.terminal.stderr().write_line(&render_line(&line, self.style.format, &self.style.context));
     }
 
     /// Writes the one line that has everything about a run that is over, where a log collector
@@ -156,28 +156,34 @@ impl Reporter {
     pub fn write_measurement(&self, measurement: &RunMeasurement) {
         let level = measurement.log_level();
         if self.style.format.is_structured() && (!self.audience.is_quiet || level != LogLevel::Info) {
-            self.write_line(&measurement.sentence(), level, "run.finished", measurement.log_fields());
+            self.write_line(&measurement.format_sentence(), level, "run.finished", measurement.log_fields());
         }
     }
 
     /// Writes the summary or the JSON document to standard output. A quiet run that succeeded
     /// writes nothing, unless failures are exhausted: no other output reports these.
-    pub fn finish(&mut self, report: &RunReport, exit: Exit) {
+    pub fn write_report(&mut self, report: &RunReport, exit: Exit) {
         self.end_bar();
-        self.terminal.err().put_into_copy(&summary(report, &self.place, Palette::new(false)));
-        let out = self.terminal.out();
+        self.terminal.stderr().put_into_copy(&format_summary(report, &self.place, Palette::new(false)));
+        let out = self.terminal.stdout();
         if self.audience.wants_json {
-            out.put(&json_line(&RunDocument::new(report, &self.place, exit, &self.failures, self.failures_omitted)));
+            out.put(&format_json_line(&RunDocument::new(
+                report,
+                &self.place,
+                exit,
+                &self.failures,
+                self.failures_omitted,
+            )));
         } else if !self.audience.is_quiet
             || exit != Exit::Ok
             || (report.exhausted_failures > 0 && !self.audience.omits_exhausted)
         {
-            out.put(&summary(report, &self.place, out.palette()));
+            out.put(&format_summary(report, &self.place, out.palette()));
         }
     }
 
     /// Ends the output of a run without a report; an error follows.
-    pub fn abandon(&mut self) {
+    pub fn abandon_report(&mut self) {
         self.end_bar();
     }
 
@@ -197,7 +203,7 @@ impl Reporter {
 
     fn end_bar(&mut self) {
         if let Some(bar) = self.bar.take() {
-            bar.end(self.terminal.err());
+            bar.end(self.terminal.stderr());
         }
     }
 }
@@ -221,24 +227,24 @@ mod tests {
 
     /// Returns standard output and standard error of a run with this many failures.
     fn shown(audience: Audience, failures: u64) -> (String, String) {
-        shown_at(audience, failures, fixtures::place())
+        shown_at(audience, failures, fixtures::make_place())
     }
 
-    fn shown_at(audience: Audience, failures: u64, place: Place) -> (String, String) {
-        let (terminal, captured) = fixtures::pipes();
+    fn shown_at(audience: Audience, failures: u64, place: JobDestination) -> (String, String) {
+        let (terminal, captured) = fixtures::make_pipes();
         let clock = Arc::new(TestClock::starting_at(Timestamp(0)));
         let mut reporter = Reporter::new(terminal, clock, audience, place, Arc::default());
-        reporter.on(&Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() });
-        reporter.on(&Event::Loaded { keys: 0, open_failures: 0, is_first_run: true, took_ms: 3 });
-        (0..failures).for_each(|n| reporter.on(&fixtures::failure(n)));
+        reporter.show_event(&Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() });
+        reporter.show_event(&Event::Loaded { keys: 0, open_failures: 0, is_first_run: true, took_ms: 3 });
+        (0..failures).for_each(|n| reporter.show_event(&fixtures::make_failure(n)));
         let mut report = fixtures::report();
         report.run.counts.failed = failures;
         if failures > 0 {
             report.run.status = RunStatus::Partial;
         }
-        reporter.on(&Event::Finished(Box::new(report.clone())));
-        reporter.finish(&report, if failures > 0 { Exit::Partial } else { Exit::Ok });
-        (captured.out(), captured.err())
+        reporter.show_event(&Event::Finished(Box::new(report.clone())));
+        reporter.write_report(&report, if failures > 0 { Exit::Partial } else { Exit::Ok });
+        (captured.captured_out(), captured.captured_err())
     }
 
     #[tokio::test(start_paused = true)]
@@ -264,8 +270,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_quiet_run_is_silent_unless_something_failed() {
         let quiet = Audience { is_quiet: true, ..Audience::default() };
-        let spreadsheet = Spreadsheet::google("1AbC", "--spreadsheet names it".into());
-        let far = || Place { spreadsheet: spreadsheet.clone(), ..fixtures::place() };
+        let spreadsheet = Spreadsheet::new_google("1AbC", "--spreadsheet names it".into());
+        let far = || JobDestination { spreadsheet: spreadsheet.clone(), ..fixtures::make_place() };
         assert_eq!(shown_at(quiet, 0, far()), (String::new(), String::new()));
         let (out, err) = shown_at(quiet, 12, far());
         assert_eq!(err.lines().count(), 11, "{err}");

@@ -3,29 +3,29 @@
 use std::fmt::Write as _;
 
 use crate::cli::format::{format_count, format_duration, format_number};
-use crate::cli::output::destination::Place;
-use crate::cli::streams::control_characters::visible;
+use crate::cli::output::destination::JobDestination;
+use crate::cli::streams::control_characters::make_visible;
 use crate::cli::streams::palette::Palette;
 use crate::ledger::runs::event::{RetryCounts, RunReport};
 use crate::ledger::runs::run::{Run, RunStatus};
 
 /// Returns the text that people read when a run is over; it ends with a line break.
-pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
+pub fn format_summary(report: &RunReport, place: &JobDestination, palette: Palette) -> String {
     let mut out = String::new();
     let counts = &report.run.counts;
-    let _ = writeln!(out, "{}", headline(&report.run, palette));
+    let _ = writeln!(out, "{}", format_headline(&report.run, palette));
     if !report.run.message.is_empty() && report.run.status != RunStatus::Succeeded {
-        let _ = writeln!(out, "  {}", visible(&report.run.message));
+        let _ = writeln!(out, "  {}", make_visible(&report.run.message));
     }
     if let (RunStatus::Succeeded, Some(repeated)) = (report.run.status, report.repeats.sentence(report.again)) {
-        let _ = writeln!(out, "  {}", palette.warn(&visible(&repeated)));
+        let _ = writeln!(out, "  {}", palette.mark_warning(&make_visible(&repeated)));
     }
     let failed = format!("failed {}", format_number(counts.failed));
-    let failed = if counts.failed > 0 { palette.error(&failed) } else { failed };
+    let failed = if counts.failed > 0 { palette.mark_error(&failed) } else { failed };
     if let (RunStatus::Succeeded, Some(outgrown)) = (report.run.status, &report.outgrown) {
-        let _ = writeln!(out, "  {}", palette.warn(&visible(outgrown)));
+        let _ = writeln!(out, "  {}", palette.mark_warning(&make_visible(outgrown)));
     }
-    let new = palette.emphasis(&format!("new {}", format_number(counts.new)));
+    let new = palette.mark_emphasis(&format!("new {}", format_number(counts.new)));
     let _ = writeln!(
         out,
         "  read {} · {new} · skipped {}{} · {failed} · recovered {}",
@@ -47,9 +47,9 @@ pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
     let throttled = match report.throttled {
         0 => "no 429".to_owned(),
         n if report.is_quota_shared => {
-            palette.warn(&format!("{} × 429 (another program uses the same quota)", format_number(n)))
+            palette.mark_warning(&format!("{} × 429 (another program uses the same quota)", format_number(n)))
         }
-        n => palette.warn(&format!("{} × 429", format_number(n))),
+        n => palette.mark_warning(&format!("{} × 429", format_number(n))),
     };
     let updated = match report.updated {
         0 => String::new(),
@@ -58,22 +58,22 @@ pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
     let _ = writeln!(
         out,
         "  tab {}: {} added{updated} · {} in all · {}, {}, {throttled}",
-        visible(&place.tab),
+        make_visible(&place.tab),
         format_count(report.rows, "row"),
         format_count(report.keys, "key"),
         format_count(report.writes, "write"),
         format_count(report.reads, "read"),
     );
     let _ = writeln!(out, "  in {}", place.spreadsheet);
-    out.push_str(&failures(report, place, palette));
+    out.push_str(&format_failures(report, place, palette));
     if report.keys > 0 || place.has_address() {
-        let _ = writeln!(out, "  see it:  {}", palette.dimmed(&place.how_to_see()));
+        let _ = writeln!(out, "  see it:  {}", palette.mark_dimmed(&place.format_view_command()));
     }
     out
 }
 
 /// Returns the open and exhausted failures with the commands for them; empty if there are none.
-fn failures(report: &RunReport, place: &Place, palette: Palette) -> String {
+fn format_failures(report: &RunReport, place: &JobDestination, palette: Palette) -> String {
     let mut out = String::new();
     if report.open_failures + report.exhausted_failures > 0 {
         let open = match report.exhausted_failures {
@@ -82,35 +82,35 @@ fn failures(report: &RunReport, place: &Place, palette: Palette) -> String {
                 format!("{} open, {} exhausted", format_count(report.open_failures, "failure"), format_number(dead))
             }
         };
-        let open = palette.warn(&open);
-        let _ = writeln!(out, "  {open}:  {}", palette.dimmed(&place.how_to_see_failures()));
+        let open = palette.mark_warning(&open);
+        let _ = writeln!(out, "  {open}:  {}", palette.mark_dimmed(&place.format_failures_command()));
     }
     if report.exhausted_failures > 0 {
         let dead = if report.exhausted_failures == 1 { "the exhausted one waits" } else { "the exhausted ones wait" };
-        let retry = palette.dimmed(&place.how_to_retry());
+        let retry = palette.mark_dimmed(&place.format_retry_command());
         let _ = writeln!(out, "  {dead} until the source has another record of it, or you retry it:  {retry}");
     }
     out
 }
 
-fn headline(run: &Run, palette: Palette) -> String {
-    let (sign, word) = (status_symbol(run.status), run.status.as_str());
+fn format_headline(run: &Run, palette: Palette) -> String {
+    let (sign, word) = (choose_status_symbol(run.status), run.status.as_str());
     let verdict = match run.status {
-        RunStatus::Succeeded => palette.success(&format!("{sign} {word}")),
+        RunStatus::Succeeded => palette.mark_success(&format!("{sign} {word}")),
         RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut | RunStatus::Missed => {
-            palette.error(&format!("{sign} {word}"))
+            palette.mark_error(&format!("{sign} {word}"))
         }
         RunStatus::Partial | RunStatus::Degraded | RunStatus::Interrupted | RunStatus::Running | RunStatus::Skipped => {
-            palette.warn(&format!("{sign} {word}"))
+            palette.mark_warning(&format!("{sign} {word}"))
         }
     };
     let took =
         run.finished.map_or_else(String::new, |end| format!(" in {}", format_duration(end.ms_since(run.started))));
-    format!("{}  {verdict}{took}", palette.emphasis(&visible(&run.job)))
+    format!("{}  {verdict}{took}", palette.mark_emphasis(&make_visible(&run.job)))
 }
 
 /// Returns the symbol of a status, so that the status is visible without colour.
-pub fn status_symbol(status: RunStatus) -> char {
+pub fn choose_status_symbol(status: RunStatus) -> char {
     match status {
         RunStatus::Succeeded => '✔',
         RunStatus::Partial | RunStatus::Degraded => '▲',
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     fn plain(report: &RunReport) -> String {
-        summary(report, &fixtures::place(), Palette::new(false))
+        format_summary(report, &fixtures::make_place(), Palette::new(false))
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn failures_and_429_stand_out_and_say_where_to_look() {
-        insta::assert_snapshot!(plain(&fixtures::partial()), @r"
+        insta::assert_snapshot!(plain(&fixtures::make_partial_report()), @r"
         quakes  ▲ partial in 2 min 05 s
           3 items failed
           read 1,707 · new 1,500 · skipped 204 · failed 3 · recovered 2
@@ -205,23 +205,23 @@ mod tests {
 
     #[test]
     fn a_sheet_of_google_is_a_link() {
-        let place = Place {
-            spreadsheet: Spreadsheet::google("1AbC", "--spreadsheet names it".to_owned()),
-            ..fixtures::place()
+        let place = JobDestination {
+            spreadsheet: Spreadsheet::new_google("1AbC", "--spreadsheet names it".to_owned()),
+            ..fixtures::make_place()
         };
-        let text = summary(&fixtures::report(), &place, Palette::new(false));
+        let text = format_summary(&fixtures::report(), &place, Palette::new(false));
         assert!(text.contains("in spreadsheet 1AbC, because --spreadsheet names it\n"), "{text}");
         assert!(text.contains("see it:  https://docs.google.com/spreadsheets/d/1AbC/edit\n"), "{text}");
     }
 
     #[test]
     fn colours_only_dress_the_same_words() {
-        let dressed = summary(&fixtures::partial(), &fixtures::place(), Palette::new(true));
+        let dressed = format_summary(&fixtures::make_partial_report(), &fixtures::make_place(), Palette::new(true));
         let mut bare = String::new();
         for (at, part) in dressed.split('\u{1b}').enumerate() {
             bare.push_str(if at == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) });
         }
         assert!(dressed.contains('\u{1b}'));
-        assert_eq!(bare, plain(&fixtures::partial()));
+        assert_eq!(bare, plain(&fixtures::make_partial_report()));
     }
 }

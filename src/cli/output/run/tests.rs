@@ -7,7 +7,7 @@ use tracing::subscriber::with_default;
 
 use crate::cli::output::fixtures;
 use crate::cli::output::run::reporter::{Audience, Reporter};
-use crate::cli::streams::logs::{LogSettings, subscriber};
+use crate::cli::streams::logs::{LogSettings, make_subscriber};
 use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::ledger::items::key::Key;
@@ -59,15 +59,15 @@ fn measurement() -> RunMeasurement {
 
 /// Returns what standard error gets of a run: its own lines, and that of a call that is made again.
 fn whole_run(format: LogFormat) -> String {
-    let (terminal, captured) = fixtures::pipes();
+    let (terminal, captured) = fixtures::make_pipes();
     let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_517_966_773_840)));
     let style = style(format);
     let settings = LogSettings { style: Arc::clone(&style), ..LogSettings::default() };
-    let logs = subscriber(&terminal, &clock, &settings, &[]).expect("valid settings");
+    let logs = make_subscriber(&terminal, &clock, &settings, &[]).expect("valid settings");
     let audience = Audience { is_verbose: true, ..Audience::default() };
-    let mut reporter = Reporter::new(terminal, clock, audience, fixtures::place(), style);
-    reporter.on(&Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() });
-    reporter.on(&Event::Loaded { keys: 204, open_failures: 1, is_first_run: false, took_ms: 3 });
+    let mut reporter = Reporter::new(terminal, clock, audience, fixtures::make_place(), style);
+    reporter.show_event(&Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() });
+    reporter.show_event(&Event::Loaded { keys: 204, open_failures: 1, is_first_run: false, took_ms: 3 });
     with_default(logs, || {
         let span = tracing::error_span!("run", job = "quakes", run = tracing::field::Empty);
         span.record("run", "20180207-012613-00abc");
@@ -84,8 +84,8 @@ fn whole_run(format: LogFormat) -> String {
             "a call failed and is made again"
         );
     });
-    reporter.on(&Event::Claimed { fence: Fence(3) });
-    reporter.on(&Event::Retrying {
+    reporter.show_event(&Event::Claimed { fence: Fence(3) });
+    reporter.show_event(&Event::Retrying {
         step: "letter".into(),
         key: Key::new("us7000abc").expect("a key"),
         attempt: 2,
@@ -94,10 +94,10 @@ fn whole_run(format: LogFormat) -> String {
         fault: Fault::Transient,
         cause: "exit code 75".into(),
     });
-    reporter.on(&fixtures::failure(7));
-    reporter.on(&Event::Committed { number: 12, rows: 1_706, keys: 1_706, took_ms: 420 });
+    reporter.show_event(&fixtures::make_failure(7));
+    reporter.show_event(&Event::Committed { number: 12, rows: 1_706, keys: 1_706, took_ms: 420 });
     reporter.write_measurement(&measurement());
-    captured.err()
+    captured.captured_err()
 }
 
 /// Checks the member `_aws` by the rules of the embedded metric format.

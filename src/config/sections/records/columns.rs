@@ -5,12 +5,12 @@
 
 use jiff::tz::TimeZone;
 
-use crate::config::syntax::closest_word::closest;
+use crate::config::syntax::closest_word::find_closest_word;
 use crate::config::syntax::column_entry::ColumnDeclaration;
 use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::SheetSection;
 use crate::config::value_reader::ValueReader;
-use crate::ledger::values::columns::{ColumnFormat, ColumnType, Columns, NewColumns, header_text};
+use crate::ledger::values::columns::{ColumnFormat, ColumnType, Columns, NewColumns, trim_header};
 use crate::ledger::values::format_pattern::check_format;
 use crate::ledger::values::input_form::{DecimalMark, InputForm, check_pattern};
 
@@ -18,23 +18,23 @@ use crate::ledger::values::input_form::{DecimalMark, InputForm, check_pattern};
 const MAX_FORMAT_CHARS: usize = 250;
 
 /// Reads the columns, in the order of the file.
-pub(crate) fn columns(reader: &mut ValueReader<'_>, sheet: &SheetSection, timezone: Option<TimeZone>) -> Columns {
+pub(crate) fn read_columns(reader: &mut ValueReader<'_>, sheet: &SheetSection, timezone: Option<TimeZone>) -> Columns {
     let mut written: Vec<_> = sheet.columns.iter().collect();
     written.sort_by_key(|(_, entry)| entry.start);
     let mut columns = Columns { timezone, ..Columns::default() };
     for (name, entry) in written {
-        let name = header_text(name).to_owned();
+        let name = trim_header(name).to_owned();
         let name = &name;
-        let kind = entry.says.kind.as_ref().and_then(|at| kind(reader, name, at));
-        let look = column_format(reader, name, kind, &entry.says);
-        let form = input_form(reader, name, kind, &entry.says);
+        let kind = entry.says.kind.as_ref().and_then(|at| read_kind(reader, name, at));
+        let look = read_column_format(reader, name, kind, &entry.says);
+        let form = read_input_form(reader, name, kind, &entry.says);
         columns.inputs.extend(form.map(|form| (name.clone(), form)));
         columns.types.extend(kind.map(|kind| (name.clone(), kind)));
         columns.formats.extend(look.map(|look| (name.clone(), look)));
     }
     for at in &sheet.order {
-        let Some(name) = reader.non_empty(at, "a name in `sheet.order`") else { continue };
-        let name = header_text(&name).to_owned();
+        let Some(name) = reader.read_non_empty(at, "a name in `sheet.order`") else { continue };
+        let name = trim_header(&name).to_owned();
         if columns.order.contains(&name) {
             reader.add_problem_at(
                 at,
@@ -50,12 +50,12 @@ pub(crate) fn columns(reader: &mut ValueReader<'_>, sheet: &SheetSection, timezo
     columns
 }
 
-fn kind(reader: &mut ValueReader<'_>, name: &str, at: &Located<String>) -> Option<ColumnType> {
-    let text = reader.text(at)?;
+fn read_kind(reader: &mut ValueReader<'_>, name: &str, at: &Located<String>) -> Option<ColumnType> {
+    let text = reader.read_text(at)?;
     let kind = ColumnType::parse(&text);
     if kind.is_none() {
         let words = ColumnType::WORDS.map(|(word, _)| word);
-        let help = match closest(&text, words.into_iter()) {
+        let help = match find_closest_word(&text, words.into_iter()) {
             Some(suggestion) => format!("did you mean \"{suggestion}\"?"),
             None => format!("the types are {}", words.join(", ")),
         };
@@ -65,7 +65,7 @@ fn kind(reader: &mut ValueReader<'_>, name: &str, at: &Located<String>) -> Optio
 }
 
 /// Returns the format of a column's values; `None` if the job sets none.
-fn column_format(
+fn read_column_format(
     reader: &mut ValueReader<'_>,
     name: &str,
     kind: Option<ColumnType>,
@@ -83,24 +83,24 @@ fn column_format(
             );
             return None;
         }
-        reader.zone(at, &format!("the time zone of column `{name}`")).map(|(_, zone)| zone)
+        reader.read_zone(at, &format!("the time zone of column `{name}`")).map(|(_, zone)| zone)
     });
     (format.is_some() || timezone.is_some()).then(|| ColumnFormat { format: format.map(Into::into), timezone })
 }
 
 /// Returns how the source writes a column's values; `None` if the job sets nothing.
-fn input_form(
+fn read_input_form(
     reader: &mut ValueReader<'_>,
     name: &str,
     kind: Option<ColumnType>,
     says: &ColumnDeclaration,
 ) -> Option<InputForm> {
-    let decimal = says.decimal.as_ref().and_then(|at| decimal(reader, name, kind, at));
-    let pattern = says.input.as_ref().and_then(|at| pattern(reader, name, kind, at));
+    let decimal = says.decimal.as_ref().and_then(|at| read_decimal(reader, name, kind, at));
+    let pattern = says.input.as_ref().and_then(|at| read_pattern(reader, name, kind, at));
     (decimal.is_some() || pattern.is_some()).then_some(InputForm { decimal, pattern })
 }
 
-fn decimal(
+fn read_decimal(
     reader: &mut ValueReader<'_>,
     name: &str,
     kind: Option<ColumnType>,
@@ -111,7 +111,7 @@ fn decimal(
         reader.add_problem_at(at, message, "not for this type", "name its type: type = \"number\"");
         return None;
     }
-    let word = reader.text(at)?;
+    let word = reader.read_text(at)?;
     let found = DecimalMark::WORDS.iter().find(|(known, _)| *known == word).map(|(_, mark)| *mark);
     if found.is_none() {
         let help = "write decimal = \",\" for 1.234,56, or decimal = \".\" for 1,234.56";
@@ -121,14 +121,19 @@ fn decimal(
     found
 }
 
-fn pattern(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at: &Located<String>) -> Option<String> {
+fn read_pattern(
+    reader: &mut ValueReader<'_>,
+    name: &str,
+    kind: Option<ColumnType>,
+    at: &Located<String>,
+) -> Option<String> {
     let is_moment = kind == Some(ColumnType::DateTime);
     if !is_moment && kind != Some(ColumnType::Date) {
         let message = format!("column `{name}` has an input pattern, but holds no dates or times");
         reader.add_problem_at(at, message, "not for this type", "name its type: date or datetime");
         return None;
     }
-    let pattern = reader.non_empty(at, &format!("the input pattern of column `{name}`"))?;
+    let pattern = reader.read_non_empty(at, &format!("the input pattern of column `{name}`"))?;
     if let Err(why) = check_pattern(&pattern, is_moment) {
         let example = if is_moment { "%d.%m.%Y %H:%M for 31.12.2026 08:00" } else { "%d.%m.%Y for 31.12.2026" };
         let message = format!(
@@ -148,7 +153,7 @@ fn format(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at
         reader.add_problem_at(at, message, "not for this type", "name its type: number, date, datetime or duration");
         return None;
     }
-    let pattern = reader.non_empty(at, &format!("the format of column `{name}`"))?;
+    let pattern = reader.read_non_empty(at, &format!("the format of column `{name}`"))?;
     if pattern.chars().count() > MAX_FORMAT_CHARS || pattern.chars().any(char::is_control) {
         let message = format!("the format of column `{name}` has to be one line of at most 250 characters");
         reader.add_problem_at(
@@ -168,10 +173,10 @@ fn format(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at
 }
 
 fn new_columns(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<NewColumns> {
-    let word = reader.text(at)?;
+    let word = reader.read_text(at)?;
     let found = NewColumns::WORDS.iter().find(|(known, _)| *known == word).map(|(_, policy)| *policy);
     if found.is_none() {
-        let suggestion = closest(&word, NewColumns::WORDS.iter().map(|(word, _)| *word));
+        let suggestion = find_closest_word(&word, NewColumns::WORDS.iter().map(|(word, _)| *word));
         let help = suggestion.map_or("the words are add, ignore and refuse".to_owned(), |suggestion| {
             format!("did you mean \"{suggestion}\"?")
         });

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::config::syntax::raw::JobFile;
 use crate::config::value_reader::ValueReader;
-use crate::port::evaluator::{Bounds, Evaluator};
+use crate::port::evaluator::{EvaluationBounds, Evaluator};
 use crate::step::expression::Expression;
 use crate::step::jq::program::Program;
 
@@ -22,7 +22,7 @@ const MEMORY_MB: std::ops::RangeInclusive<u64> = 16..=65_536;
 #[derive(Clone, Default)]
 pub struct EvaluationSettings {
     /// The bounds of one evaluation.
-    pub bounds: Bounds,
+    pub bounds: EvaluationBounds,
     /// Evaluates what may not end. Without it, only the number of values bounds an expression.
     pub evaluator: Option<Arc<dyn Evaluator>>,
 }
@@ -35,28 +35,28 @@ impl fmt::Debug for EvaluationSettings {
 
 impl EvaluationSettings {
     /// Returns an expression with these bounds.
-    pub fn expression(&self, program: &Program) -> Expression {
+    pub fn make_expression(&self, program: &Program) -> Expression {
         Expression::new(program.clone(), self.bounds, self.evaluator.clone())
     }
 
     /// Returns an expression with a timeout of its own.
-    pub fn expression_within(&self, program: &Program, timeout_ms: u64) -> Expression {
-        let bounds = Bounds { time: Duration::from_millis(timeout_ms), ..self.bounds };
+    pub fn make_expression_within(&self, program: &Program, timeout_ms: u64) -> Expression {
+        let bounds = EvaluationBounds { time: Duration::from_millis(timeout_ms), ..self.bounds };
         Expression::new(program.clone(), bounds, self.evaluator.clone())
     }
 }
 
 /// Reads the settings of `[jq]`.
 pub(in crate::config) fn settings(reader: &mut ValueReader<'_>, raw: &JobFile) -> EvaluationSettings {
-    let mut bounds = Bounds::default();
+    let mut bounds = EvaluationBounds::default();
     if let Some(jq) = &raw.jq {
         if let Some(at) = &jq.timeout
-            && let Some(ms) = reader.duration_ms(at, "jq.timeout", 1..=MAX_TIMEOUT_MS)
+            && let Some(ms) = reader.read_duration(at, "jq.timeout", 1..=MAX_TIMEOUT_MS)
         {
             bounds.time = Duration::from_millis(ms);
         }
         if let Some(at) = &jq.memory
-            && let Some(memory) = reader.whole_number(at, "jq.memory", MEMORY_MB)
+            && let Some(memory) = reader.read_whole_number(at, "jq.memory", MEMORY_MB)
         {
             bounds.memory = memory << 20;
         }

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::records::evaluation::EvaluationSettings;
-use crate::config::syntax::closest_word::closest;
+use crate::config::syntax::closest_word::find_closest_word;
 use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::SourceSection as RawSource;
 use crate::config::value_reader::ValueReader;
@@ -22,10 +22,10 @@ use crate::source::bytes::encoding::TextEncoding;
 use crate::source::bytes::input::Input;
 use crate::source::csv::csv_records;
 use crate::source::csv::delimiter::Delimiter;
-use crate::source::file_series::{FileSeries, files};
-use crate::source::json::json_document::{ExtractFn, Items, NoRecordsError};
+use crate::source::file_series::{FileSeries, list_files};
+use crate::source::json::json_document::{ExtractFn, NoRecordsError, RecordChoice};
 use crate::source::json::{json_document, json_lines};
-use crate::source::path_selection::Depth;
+use crate::source::path_selection::RecordDepth;
 use crate::source::xlsx;
 use crate::source::xlsx::chosen_sheet::SheetChoice;
 use crate::step::expression::Expression;
@@ -75,12 +75,16 @@ impl SourceSettings {
     /// Opens the source. Fails if it is missing or may not be read; errors in its contents come
     /// with records.
     pub fn open(&self, evaluation: &EvaluationSettings) -> Result<Box<dyn Source>, SourceError> {
-        self.open_each(|input| self.reading(input, evaluation))
+        self.open_each(|input| self.open_reader(input, evaluation))
     }
 
     /// Opens the source for two readings, the first one with this depth.
-    pub fn open_twice(&self, evaluation: &EvaluationSettings, first: &Depth) -> Result<Box<dyn Source>, SourceError> {
-        self.open_each(|input| Ok(self.reading(input, evaluation)?.twice(first.clone())))
+    pub fn open_twice(
+        &self,
+        evaluation: &EvaluationSettings,
+        first: &RecordDepth,
+    ) -> Result<Box<dyn Source>, SourceError> {
+        self.open_each(|input| Ok(self.open_reader(input, evaluation)?.read_twice(first.clone())))
     }
 
     /// Opens one file, or all that a pattern matches.
@@ -88,7 +92,7 @@ impl SourceSettings {
         &self,
         open: impl Fn(&Input) -> Result<BackgroundReader, SourceError>,
     ) -> Result<Box<dyn Source>, SourceError> {
-        let all = files(&self.input)?;
+        let all = list_files(&self.input)?;
         let mut readers = all.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         match (readers.pop(), readers.is_empty()) {
             (Some(only), true) => Ok(Box::new(only)),
@@ -99,14 +103,14 @@ impl SourceSettings {
         }
     }
 
-    fn reading(&self, input: &Input, evaluation: &EvaluationSettings) -> Result<BackgroundReader, SourceError> {
+    fn open_reader(&self, input: &Input, evaluation: &EvaluationSettings) -> Result<BackgroundReader, SourceError> {
         match &self.format {
             Format::Csv { delimiter } => csv_records::open(input, *delimiter, self.encoding),
             Format::Xlsx(choice) => xlsx::open(input, choice.clone()),
             Format::Jsonl => json_lines::open(input, self.encoding),
             Format::Json { items } => json_document::open(
                 input,
-                Items::from_expression(items.source(), || extract(evaluation.expression(items))),
+                RecordChoice::from_expression(items.source(), || extract(evaluation.make_expression(items))),
                 self.encoding,
             ),
         }
@@ -117,7 +121,7 @@ fn extract(items: Expression) -> ExtractFn {
     // The reading thread may block, so it is not one of the runtime's.
     let runtime = Handle::try_current();
     Arc::new(move |document: Value, bytes: u64| {
-        let values = items.values_of_document(document, bytes);
+        let values = items.evaluate_document(document, bytes);
         let values = match &runtime {
             Ok(runtime) => runtime.block_on(values),
             Err(_) => values
@@ -150,7 +154,7 @@ enum FormatKey {
 
 impl FormatKey {
     /// Returns the key as the job file has it.
-    fn word(self) -> &'static str {
+    fn key_word(self) -> &'static str {
         match self {
             Self::Csv => "csv",
             Self::Json => "json",
@@ -161,7 +165,7 @@ impl FormatKey {
 }
 
 /// Reads the source of a job file, with the input that a flag names instead.
-pub(crate) fn settings(
+pub(crate) fn read_source(
     reader: &mut ValueReader<'_>,
     raw: &Located<RawSource>,
     flag: Option<&PathBuf>,
@@ -181,7 +185,7 @@ pub(crate) fn settings(
             // A planned, misspelt or mistyped key of the table is one mistake, and reported already.
             let is_reported = reader.problems.iter().any(|problem| problem.path.starts_with("source."));
             if !is_reported {
-                let problem = ConfigProblem::at(
+                let problem = ConfigProblem::new_at(
                     raw.span(),
                     "`source` names no source",
                     "csv, json, jsonl or xlsx is missing here",
@@ -191,25 +195,25 @@ pub(crate) fn settings(
             return None;
         }
         [_, second, ..] => {
-            let all: Vec<String> = named.iter().map(|(key, _)| format!("`{}`", key.word())).collect();
+            let all: Vec<String> = named.iter().map(|(key, _)| format!("`{}`", key.key_word())).collect();
             let message = format!("`source` names {}, and a job has one", all.join(" and "));
             reader.add_problem_at(second.1, message, "one too many", "make it two jobs, or take one out");
             return None;
         }
     };
-    report_misplaced_keys(reader, source, key.word());
-    let path = reader.non_empty(at, "the source's path");
+    report_misplaced_keys(reader, source, key.key_word());
+    let path = reader.read_non_empty(at, "the source's path");
     let format = match key {
         FormatKey::Csv => source
             .delimiter
             .as_ref()
-            .map_or(Some(Delimiter::Unset), |at| delimiter(reader, at))
+            .map_or(Some(Delimiter::Unset), |at| read_delimiter(reader, at))
             .map(|delimiter| Format::Csv { delimiter }),
-        FormatKey::Json => items(reader, source).map(|items| Format::Json { items }),
+        FormatKey::Json => read_items(reader, source).map(|items| Format::Json { items }),
         FormatKey::Jsonl => Some(Format::Jsonl),
-        FormatKey::Xlsx => sheet_choice(reader, source).map(Format::Xlsx),
+        FormatKey::Xlsx => read_sheet_choice(reader, source).map(Format::Xlsx),
     };
-    let encoding = source.encoding.as_ref().map_or(Some(TextEncoding::Auto), |at| encoding(reader, at));
+    let encoding = source.encoding.as_ref().map_or(Some(TextEncoding::Auto), |at| read_encoding(reader, at));
     let input = match (flag, path) {
         (Some(flag), _) => Input::from_path(flag),
         (None, Some(path)) if path == "-" => Input::Stdin,
@@ -233,13 +237,13 @@ fn report_misplaced_keys(reader: &mut ValueReader<'_>, source: &RawSource, word:
             let owners = owners.join(" or ");
             let message = format!("`source.{key}` goes with {owners}, and this source is {word}");
             let help = format!("take it out, or name the source as {owners}");
-            reader.add_problem(ConfigProblem::at(span, message, "not used").help(help));
+            reader.add_problem(ConfigProblem::new_at(span, message, "not used").help(help));
         }
     }
 }
 
-fn delimiter(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<Delimiter> {
-    let text = reader.text(at)?;
+fn read_delimiter(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<Delimiter> {
+    let text = reader.read_text(at)?;
     match text.as_bytes() {
         b"auto" => Some(Delimiter::Auto),
         [byte] if byte.is_ascii() && !b"\"\r\n\0".contains(byte) => Some(Delimiter::Byte(*byte)),
@@ -251,13 +255,13 @@ fn delimiter(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<Delim
     }
 }
 
-fn encoding(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<TextEncoding> {
-    let label = reader.text(at)?;
+fn read_encoding(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<TextEncoding> {
+    let label = reader.read_text(at)?;
     let encoding = TextEncoding::parse(&label);
     if encoding.is_none() {
         let labels =
             ["auto", "utf-8", "utf-16le", "utf-16be", "windows-1252", "windows-1250", "windows-1251", "iso-8859-15"];
-        let help = match closest(&label, labels.into_iter()) {
+        let help = match find_closest_word(&label, labels.into_iter()) {
             Some(suggestion) => format!("did you mean \"{suggestion}\"?"),
             None => "write \"auto\", \"utf-8\", \"windows-1252\", or another name of https://encoding.spec.whatwg.org"
                 .to_owned(),
@@ -267,21 +271,21 @@ fn encoding(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<TextEn
     encoding
 }
 
-fn sheet_choice(reader: &mut ValueReader<'_>, source: &RawSource) -> Option<SheetChoice> {
+fn read_sheet_choice(reader: &mut ValueReader<'_>, source: &RawSource) -> Option<SheetChoice> {
     let sheet = match &source.sheet {
-        Some(at) => Some(reader.non_empty(at, "`source.sheet`")?),
+        Some(at) => Some(reader.read_non_empty(at, "`source.sheet`")?),
         None => None,
     };
     let header_row = match &source.header_row {
-        Some(at) => Some(reader.whole_number(at, "`source.header_row`", 1..=1_048_576)?),
+        Some(at) => Some(reader.read_whole_number(at, "`source.header_row`", 1..=1_048_576)?),
         None => None,
     };
     Some(SheetChoice { sheet, header_row: header_row.and_then(|row| u32::try_from(row).ok()) })
 }
 
-fn items(reader: &mut ValueReader<'_>, source: &RawSource) -> Option<Program> {
+fn read_items(reader: &mut ValueReader<'_>, source: &RawSource) -> Option<Program> {
     match &source.items {
-        Some(at) => reader.program(at, "`source.items`"),
+        Some(at) => reader.read_program(at, "`source.items`"),
         None => Program::compile(".[]").ok(),
     }
 }

@@ -46,7 +46,7 @@ impl StepSettings {
     pub fn make(&self, clock: &Arc<dyn Clock>, evaluation: &EvaluationSettings) -> Arc<dyn Step> {
         match &self.action {
             StepAction::MapStep(program, timeout_ms) => {
-                Arc::new(MapStep::new(self.name.clone(), evaluation.expression_within(program, *timeout_ms)))
+                Arc::new(MapStep::new(self.name.clone(), evaluation.make_expression_within(program, *timeout_ms)))
             }
             StepAction::CommandStep(settings) => {
                 Arc::new(CommandStep::new(self.name.clone(), settings.clone(), Arc::clone(clock)))
@@ -75,7 +75,7 @@ pub(in crate::config) fn settings(
     for (at, step) in raw.step.iter().enumerate() {
         let default = if step.command.is_some() { command_step::DEFAULT_NAME } else { map_step::DEFAULT_NAME };
         let name = match &step.name {
-            Some(at) => reader.non_empty(at, "`step.name`"),
+            Some(at) => reader.read_non_empty(at, "`step.name`"),
             None if at == 0 => Some(default.to_owned()),
             None => Some(format!("{default} {}", at + 1)),
         };
@@ -85,13 +85,13 @@ pub(in crate::config) fn settings(
             let help = "failures are recorded under the step's name; give each its own";
             reader.add_problem_at(named, "two steps have this name", "taken", help);
         }
-        let action = action(reader, raw, step, path, job, jq_timeout_ms);
+        let action = read_action(reader, raw, step, path, job, jq_timeout_ms);
         steps.extend(name.zip(action).map(|(name, action)| StepSettings { name, action }));
     }
     steps
 }
 
-fn action(
+fn read_action(
     reader: &mut ValueReader<'_>,
     raw: &JobFile,
     step: &Raw,
@@ -112,16 +112,16 @@ fn action(
             let timeout_ms = step
                 .timeout
                 .as_ref()
-                .map_or(Some(jq_timeout_ms), |at| reader.duration_ms(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
-            let program = reader.program(map, "`step.map`");
+                .map_or(Some(jq_timeout_ms), |at| reader.read_duration(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
+            let program = reader.read_program(map, "`step.map`");
             Some(StepAction::MapStep(program?, timeout_ms?))
         }
         (None, Some(command)) => {
-            let words = words(reader, command);
+            let words = read_words(reader, command);
             let timeout_ms = step
                 .timeout
                 .as_ref()
-                .map_or(Some(DEFAULT_TIMEOUT_MS), |at| reader.duration_ms(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
+                .map_or(Some(DEFAULT_TIMEOUT_MS), |at| reader.read_duration(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let environment = reader.environment;
             let variables = [LOGICAL_DATE, SCHEDULED_FOR]
@@ -149,13 +149,13 @@ fn action(
     }
 }
 
-fn words(reader: &mut ValueReader<'_>, at: &Located<Vec<String>>) -> Option<Vec<String>> {
+fn read_words(reader: &mut ValueReader<'_>, at: &Located<Vec<String>>) -> Option<Vec<String>> {
     let words = at.get();
     let wrong = if words.first().is_none_or(String::is_empty) {
         "`step.command` names no program"
     } else if words.iter().any(|word| word.contains('\0')) {
         "`step.command` holds a NUL"
-    } else if words.iter().any(|word| reader.takes_secret(at, word, |_, _| false)) {
+    } else if words.iter().any(|word| reader.report_secrets(at, word, |_, _| false)) {
         return None;
     } else {
         return Some(words.clone());
@@ -173,7 +173,7 @@ fn words(reader: &mut ValueReader<'_>, at: &Located<Vec<String>>) -> Option<Vec<
 pub(in crate::config) fn delivery(reader: &mut ValueReader<'_>, raw: &JobFile) -> Delivery {
     let mut delivery = Delivery::AtLeastOnce;
     for at in raw.step.iter().filter_map(|step| step.delivery.as_ref()) {
-        match reader.text(at).as_deref() {
+        match reader.read_text(at).as_deref() {
             Some(AT_MOST_ONCE) => delivery = Delivery::AtMostOnce,
             Some("at-least-once") | None => {}
             Some(_) => {

@@ -13,8 +13,10 @@ use crate::alerts::routing::Route;
 use crate::alerts::severity::Severity;
 use crate::config::external::names::SLACK_WEBHOOK;
 use crate::config::problem::ConfigProblem;
-use crate::config::sections::reporting::secret_url::{AddressFlaw, is_readable_on_the_way, secret_url, web_address};
-use crate::config::syntax::closest_word::closest;
+use crate::config::sections::reporting::secret_url::{
+    AddressFlaw, is_readable_on_the_way, parse_web_address, read_secret_url,
+};
+use crate::config::syntax::closest_word::find_closest_word;
 use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::AlertChannelSection;
 use crate::config::value_reader::ValueReader;
@@ -30,37 +32,41 @@ pub(crate) struct ChannelReading {
 }
 
 /// Reads the channels of the job file. `escalated` are the names that `alerts.escalate` uses.
-pub(crate) fn channels(
+pub(crate) fn read_channels(
     reader: &mut ValueReader<'_>,
     raw: &[AlertChannelSection],
     escalated: &[&str],
     reading: &mut ChannelReading,
 ) {
     for section in raw {
-        let Some(kind) = section.kind.as_ref().and_then(|at| kind(reader, at)) else { continue };
-        let name = section.name.as_ref().and_then(|at| reader.non_empty(at, "`alerts.channel.name`"));
+        let Some(kind) = section.kind.as_ref().and_then(|at| read_kind(reader, at)) else { continue };
+        let name = section.name.as_ref().and_then(|at| reader.read_non_empty(at, "`alerts.channel.name`"));
         let name = name.unwrap_or_else(|| kind.as_str().to_owned());
         if reading.routes.iter().any(|route| route.name == name) {
             let message = format!("two channels of `alerts` are named \"{name}\"");
             let problem = match &section.name {
-                Some(at) => ConfigProblem::at(at.span(), message, "taken"),
+                Some(at) => ConfigProblem::new_at(at.span(), message, "taken"),
                 None => ConfigProblem::new(message),
             };
             reader.add_problem(problem.help("give each channel a name of its own: name = \"oncall\""));
             continue;
         }
-        let least = least(reader, section.severity.as_ref(), kind, escalated.contains(&name.as_str()));
+        let least = read_least_severity(reader, section.severity.as_ref(), kind, escalated.contains(&name.as_str()));
         reading.routes.push(Route { name: name.clone(), least, joins: kind.joins() });
-        let target = target(reader, section, kind, &name);
+        let target = read_target(reader, section, kind, &name);
         reading.found.extend(target.map(|target| AlertChannel { name, kind, target }));
     }
 }
 
 /// Adds the channel of `SLACK_WEBHOOK_URL`, if it is set. A wrong value is a warning.
-pub(crate) fn slack_of_environment(reader: &mut ValueReader<'_>, escalated: &[&str], reading: &mut ChannelReading) {
+pub(crate) fn read_slack_of_environment(
+    reader: &mut ValueReader<'_>,
+    escalated: &[&str],
+    reading: &mut ChannelReading,
+) {
     let Some(text) = reader.environment.get(SLACK_WEBHOOK).map(str::to_owned) else { return };
     register_secret(&text);
-    let url = match web_address(&text) {
+    let url = match parse_web_address(&text) {
         Ok(url) => url,
         Err(flaw) => {
             let why = match flaw {
@@ -83,12 +89,12 @@ pub(crate) fn slack_of_environment(reader: &mut ValueReader<'_>, escalated: &[&s
     reading.found.push(AlertChannel { name, kind, target });
 }
 
-fn kind(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<ChannelKind> {
-    let word = reader.text(at)?;
+fn read_kind(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<ChannelKind> {
+    let word = reader.read_text(at)?;
     let kind = ChannelKind::parse(&word);
     if kind.is_none() {
         let known = ChannelKind::ALL.map(ChannelKind::as_str);
-        let help = closest(&word, known.into_iter())
+        let help = find_closest_word(&word, known.into_iter())
             .map_or_else(|| format!("the kinds are {}", known.join(", ")), |near| format!("did you mean \"{near}\"?"));
         reader.add_problem_at(at, "`alerts.channel.kind` is not a kind of channel", "unknown", &help);
     }
@@ -97,14 +103,14 @@ fn kind(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<ChannelKin
 
 /// Returns the least severity of a channel. One that an escalation names hears of nothing else,
 /// unless the job file says so.
-fn least(
+fn read_least_severity(
     reader: &mut ValueReader<'_>,
     at: Option<&Located<String>>,
     kind: ChannelKind,
     is_rung: bool,
 ) -> Option<Severity> {
     let Some(at) = at else { return if is_rung { None } else { Some(kind.usual_severity()) } };
-    let word = reader.text(at)?;
+    let word = reader.read_text(at)?;
     if word == "never" {
         return None;
     }
@@ -116,7 +122,7 @@ fn least(
     severity
 }
 
-fn target(
+fn read_target(
     reader: &mut ValueReader<'_>,
     section: &AlertChannelSection,
     kind: ChannelKind,
@@ -126,7 +132,7 @@ fn target(
         ChannelKind::Command => {
             let words = section.command.as_ref().map(Located::get).filter(|words| !words.is_empty());
             if words.is_none() {
-                reader.add_problem(missing_key_problem(
+                reader.add_problem(describe_missing_key(
                     name,
                     "command",
                     "command = [\"notify-oncall\", \"--team\", \"data\"]",
@@ -134,42 +140,42 @@ fn target(
             }
             words.cloned().map(ChannelTarget::Program)
         }
-        ChannelKind::Email => mail_target(reader, section, name),
+        ChannelKind::Email => read_mail_target(reader, section, name),
         ChannelKind::PagerDuty => {
-            let key = section.key.as_ref().and_then(|at| routing_key(reader, at));
+            let key = section.key.as_ref().and_then(|at| read_routing_key(reader, at));
             if section.key.is_none() {
-                reader.add_problem(missing_key_problem(name, "key", "key = \"${PAGERDUTY_ROUTING_KEY}\""));
+                reader.add_problem(describe_missing_key(name, "key", "key = \"${PAGERDUTY_ROUTING_KEY}\""));
             }
             let address = match &section.url {
-                Some(at) => channel_url(reader, at, kind)?.into(),
+                Some(at) => read_channel_url(reader, at, kind)?.into(),
                 None => pagerduty::ADDRESS.to_owned(),
             };
             Some(ChannelTarget::Http { url: SecretString::from(address), key: Some(key?), topic: String::new() })
         }
         _ => {
             let Some(at) = &section.url else {
-                reader.add_problem(missing_key_problem(
+                reader.add_problem(describe_missing_key(
                     name,
                     "url",
                     "url = \"${NAME}\", the name of a variable that holds it",
                 ));
                 return None;
             };
-            let mut url = channel_url(reader, at, kind)?;
+            let mut url = read_channel_url(reader, at, kind)?;
             let topic = if kind == ChannelKind::Ntfy { take_topic(reader, &mut url)? } else { String::new() };
-            let key = section.key.as_ref().and_then(|at| reader.secret_text(at));
+            let key = section.key.as_ref().and_then(|at| reader.read_secret_text(at));
             Some(ChannelTarget::Http { url: SecretString::from(String::from(url)), key, topic })
         }
     }
 }
 
-fn missing_key_problem(name: &str, key: &str, example: &str) -> ConfigProblem {
+fn describe_missing_key(name: &str, key: &str, example: &str) -> ConfigProblem {
     ConfigProblem::new(format!("the channel \"{name}\" of `alerts` has no `{key}`")).help(format!("write {example}"))
 }
 
-fn channel_url(reader: &mut ValueReader<'_>, at: &Located<String>, kind: ChannelKind) -> Option<Url> {
+fn read_channel_url(reader: &mut ValueReader<'_>, at: &Located<String>, kind: ChannelKind) -> Option<Url> {
     let help = "write ${NAME} of a variable that holds the whole address; sheetkeep alert test sends a message";
-    let url = secret_url(reader, at, "alerts.channel.url", help)?;
+    let url = read_secret_url(reader, at, "alerts.channel.url", help)?;
     if !at.get().contains("${") && kind != ChannelKind::PagerDuty {
         let what = "alerts.channel.url is written in the job file, and anyone who reads it can write to the channel";
         reader.add_warning(what, "keep it in .env and write url = \"${NAME}\"");
@@ -220,8 +226,8 @@ fn take_topic(reader: &mut ValueReader<'_>, url: &mut Url) -> Option<String> {
     Some(topic)
 }
 
-fn routing_key(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<SecretString> {
-    let key = reader.secret_text(at)?;
+fn read_routing_key(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<SecretString> {
+    let key = reader.read_secret_text(at)?;
     let text = key.expose_secret().trim();
     if text.len() == ROUTING_KEY && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Some(SecretString::from(text.to_owned()));
@@ -231,7 +237,7 @@ fn routing_key(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<Sec
     None
 }
 
-fn mail_target(reader: &mut ValueReader<'_>, section: &AlertChannelSection, name: &str) -> Option<ChannelTarget> {
+fn read_mail_target(reader: &mut ValueReader<'_>, section: &AlertChannelSection, name: &str) -> Option<ChannelTarget> {
     let example = "url = \"${SMTP_URL}\", as in smtps://USER:PASSWORD@mail.example, or smtp:// for STARTTLS";
     let (Some(at), Some(from), false) = (&section.url, &section.from, section.to.is_empty()) else {
         let what = match (&section.url, &section.from) {
@@ -239,10 +245,10 @@ fn mail_target(reader: &mut ValueReader<'_>, section: &AlertChannelSection, name
             (_, None) => ("from", "from = \"jobs@example.org\""),
             _ => ("to", "to = [\"team@example.org\"]"),
         };
-        reader.add_problem(missing_key_problem(name, what.0, what.1));
+        reader.add_problem(describe_missing_key(name, what.0, what.1));
         return None;
     };
-    let text = reader.secret_text(at)?;
+    let text = reader.read_secret_text(at)?;
     let is_server =
         |url: &Url| matches!(url.scheme(), "smtp" | "smtps") && url.host_str().is_some_and(|h| !h.is_empty());
     let Some(url) = Url::parse(text.expose_secret().trim()).ok().filter(is_server) else {
@@ -250,14 +256,14 @@ fn mail_target(reader: &mut ValueReader<'_>, section: &AlertChannelSection, name
         reader.add_problem(problem.help(format!("write {example}")));
         return None;
     };
-    let from = mail_address(reader, from)?;
-    let to: Vec<String> = section.to.iter().filter_map(|at| mail_address(reader, at)).collect();
+    let from = read_mail_address(reader, from)?;
+    let to: Vec<String> = section.to.iter().filter_map(|at| read_mail_address(reader, at)).collect();
     let url = SecretString::from(String::from(url));
     (to.len() == section.to.len()).then_some(ChannelTarget::Mail { url, from, to })
 }
 
-fn mail_address(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<String> {
-    let text = reader.non_empty(at, "an e-mail address")?;
+fn read_mail_address(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<String> {
+    let text = reader.read_non_empty(at, "an e-mail address")?;
     if text.parse::<lettre::message::Mailbox>().is_ok() {
         return Some(text);
     }

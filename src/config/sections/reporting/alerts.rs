@@ -15,9 +15,9 @@ use crate::alert_delivery::channel::AlertChannel;
 use crate::alerts::alert_rules::{AlertRules, EscalationDelay, EscalationLevel, FailedItems};
 use crate::alerts::quiet_hours::QuietHours;
 use crate::config::external::names::SLACK_WEBHOOK;
-use crate::config::sections::proxies::proxies;
-use crate::config::sections::reporting::alert_channels::{ChannelReading, channels, slack_of_environment};
-use crate::config::syntax::closest_word::closest;
+use crate::config::sections::proxies::read_proxies;
+use crate::config::sections::reporting::alert_channels::{ChannelReading, read_channels, read_slack_of_environment};
+use crate::config::syntax::closest_word::find_closest_word;
 use crate::config::syntax::duration::parse_duration;
 use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::{AlertsSection, EscalateSection};
@@ -48,33 +48,33 @@ pub struct AlertSettings {
 }
 
 /// Reads the section, and the variable.
-pub(crate) fn alerts(
+pub(crate) fn read_alerts(
     reader: &mut ValueReader<'_>,
     raw: Option<&AlertsSection>,
     schedule: Option<&JobSchedule>,
 ) -> AlertSettings {
     let fallback = AlertsSection::default();
     let raw = raw.unwrap_or(&fallback);
-    let zone = raw.timezone.as_ref().and_then(|at| reader.zone(at, "`alerts.timezone`")).map(|(_, zone)| zone);
+    let zone = raw.timezone.as_ref().and_then(|at| reader.read_zone(at, "`alerts.timezone`")).map(|(_, zone)| zone);
     let zone = zone.or_else(|| schedule.map(|schedule| schedule.zone.clone())).unwrap_or(TimeZone::UTC);
     let escalated: Vec<&str> =
         raw.escalate.iter().filter_map(|rung| rung.to.as_ref()).map(|at| at.get().as_str()).collect();
     let mut reading = ChannelReading { found: Vec::new(), routes: Vec::new() };
-    channels(reader, &raw.channel, &escalated, &mut reading);
+    read_channels(reader, &raw.channel, &escalated, &mut reading);
     let has_slack = reading.routes.iter().any(|route| route.name == "slack");
-    if !has_slack && !reader.mentions(SLACK_WEBHOOK) {
-        slack_of_environment(reader, &escalated, &mut reading);
+    if !has_slack && !reader.mentions_variable(SLACK_WEBHOOK) {
+        read_slack_of_environment(reader, &escalated, &mut reading);
     }
-    let mut rules = rules(reader, raw, schedule, &zone);
-    rules.escalation = escalation(reader, &raw.escalate, &reading);
+    let mut rules = read_rules(reader, raw, schedule, &zone);
+    rules.escalation = read_escalation(reader, &raw.escalate, &reading);
     rules.routes = reading.routes;
     let is_off = raw.enabled.as_ref().is_some_and(|at| !at.get());
     let channels = if is_off { Vec::new() } else { reading.found };
-    let proxies = if channels.is_empty() { Proxies::default() } else { proxies(reader) };
+    let proxies = if channels.is_empty() { Proxies::default() } else { read_proxies(reader) };
     AlertSettings { rules, channels, proxies, zone }
 }
 
-fn rules(
+fn read_rules(
     reader: &mut ValueReader<'_>,
     raw: &AlertsSection,
     schedule: Option<&JobSchedule>,
@@ -82,10 +82,10 @@ fn rules(
 ) -> AlertRules {
     let usual = AlertRules::default();
     let runs = |reader: &mut ValueReader<'_>, at: Option<&Located<i64>>, what: &str| {
-        at.and_then(|at| reader.whole_number(at, what, 1..=MOST)).and_then(|n| u32::try_from(n).ok())
+        at.and_then(|at| reader.read_whole_number(at, what, 1..=MOST)).and_then(|n| u32::try_from(n).ok())
     };
     let of_schedule = if schedule.is_some_and(is_frequent) { 2 } else { usual.after };
-    let retries = raw.retries_per_record.as_ref().and_then(|at| retry_limit(reader, at));
+    let retries = raw.retries_per_record.as_ref().and_then(|at| read_retry_limit(reader, at));
     AlertRules {
         after: runs(reader, raw.after.as_ref(), "`alerts.after`").unwrap_or(of_schedule),
         recover_after: runs(reader, raw.recover_after.as_ref(), "`alerts.recover_after`")
@@ -93,17 +93,17 @@ fn rules(
         remind_ms: match &raw.remind_every {
             None => usual.remind_ms,
             Some(at) if at.get() == "never" => None,
-            Some(at) => reader.duration_ms(at, "`alerts.remind_every`", MINUTE_MS..=YEAR_MS),
+            Some(at) => reader.read_duration(at, "`alerts.remind_every`", MINUTE_MS..=YEAR_MS),
         },
         failed_items: match &raw.failed_items {
             None => usual.failed_items,
             Some(at) if at.get() == "never" => None,
-            Some(at) => failed_items(reader, at),
+            Some(at) => read_failed_items(reader, at),
         },
         retries_per_record: retries,
         most_per_hour: runs(reader, raw.most_per_hour.as_ref(), "`alerts.most_per_hour`")
             .unwrap_or(usual.most_per_hour),
-        quiet_hours: raw.quiet_hours.as_ref().and_then(|at| quiet_hours(reader, at, zone)),
+        quiet_hours: raw.quiet_hours.as_ref().and_then(|at| read_quiet_hours(reader, at, zone)),
         ..usual
     }
 }
@@ -116,7 +116,7 @@ fn is_frequent(schedule: &JobSchedule) -> bool {
     gap.is_some_and(|gap| u128::from(gap) < HOUR.as_millis())
 }
 
-fn retry_limit(reader: &mut ValueReader<'_>, at: &Located<f64>) -> Option<f64> {
+fn read_retry_limit(reader: &mut ValueReader<'_>, at: &Located<f64>) -> Option<f64> {
     let limit = *at.get();
     if limit.is_finite() && limit >= 0.0 {
         return Some(limit);
@@ -125,8 +125,8 @@ fn retry_limit(reader: &mut ValueReader<'_>, at: &Located<f64>) -> Option<f64> {
     None
 }
 
-fn failed_items(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<FailedItems> {
-    let text = reader.non_empty(at, "`alerts.failed_items`")?;
+fn read_failed_items(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<FailedItems> {
+    let text = reader.read_non_empty(at, "`alerts.failed_items`")?;
     let parsed = match text.trim().strip_suffix('%') {
         Some(share) => share.trim().parse::<f64>().ok().filter(|share| *share > 0.0 && *share <= 100.0),
         None => None,
@@ -141,8 +141,8 @@ fn failed_items(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<Fa
     parsed
 }
 
-fn quiet_hours(reader: &mut ValueReader<'_>, at: &Located<String>, zone: &TimeZone) -> Option<QuietHours> {
-    let text = reader.non_empty(at, "`alerts.quiet_hours`")?;
+fn read_quiet_hours(reader: &mut ValueReader<'_>, at: &Located<String>, zone: &TimeZone) -> Option<QuietHours> {
+    let text = reader.read_non_empty(at, "`alerts.quiet_hours`")?;
     let parsed = QuietHours::parse(&text, zone.clone());
     if parsed.is_none() {
         let help = "write the first and the last time of day, such as \"22:00-07:00\"";
@@ -151,13 +151,20 @@ fn quiet_hours(reader: &mut ValueReader<'_>, at: &Located<String>, zone: &TimeZo
     parsed
 }
 
-fn escalation(reader: &mut ValueReader<'_>, raw: &[EscalateSection], reading: &ChannelReading) -> Vec<EscalationLevel> {
+fn read_escalation(
+    reader: &mut ValueReader<'_>,
+    raw: &[EscalateSection],
+    reading: &ChannelReading,
+) -> Vec<EscalationLevel> {
     let mut rungs = Vec::new();
     for rung in raw {
         let (Some(after), Some(to)) = (&rung.after, &rung.to) else { continue };
-        let (Some(patience), Some(name)) = (patience(reader, after), reader.non_empty(to, "`to`")) else { continue };
+        let (Some(patience), Some(name)) = (read_escalation_delay(reader, after), reader.read_non_empty(to, "`to`"))
+        else {
+            continue;
+        };
         if !reading.routes.iter().any(|route| route.name == name) {
-            let near = closest(&name, reading.routes.iter().map(|route| route.name.as_str()));
+            let near = find_closest_word(&name, reading.routes.iter().map(|route| route.name.as_str()));
             let help = near.map_or_else(
                 || "name a [[alerts.channel]], or slack if SLACK_WEBHOOK_URL is set".to_owned(),
                 |near| format!("did you mean \"{near}\"?"),
@@ -173,7 +180,7 @@ fn escalation(reader: &mut ValueReader<'_>, raw: &[EscalateSection], reading: &C
 /// How to write a delay of an escalation.
 const DELAY_FORMS: &str = "write it as \"3 failures\", or as a time such as \"24h\"";
 
-fn patience(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<EscalationDelay> {
+fn read_escalation_delay(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<EscalationDelay> {
     let text = at.get().trim();
     let failures = text.strip_suffix("failures").or_else(|| text.strip_suffix("failure"));
     let Some(number) = failures else {
@@ -182,7 +189,7 @@ fn patience(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<Escala
             reader.add_problem_at(at, message, "not a delay", DELAY_FORMS);
             return None;
         }
-        return reader.duration_ms(at, "`alerts.escalate.after`", MINUTE_MS..=YEAR_MS).map(EscalationDelay::Time);
+        return reader.read_duration(at, "`alerts.escalate.after`", MINUTE_MS..=YEAR_MS).map(EscalationDelay::Time);
     };
     let parsed = number.trim().parse().ok().filter(|count| *count > 0).map(EscalationDelay::Failures);
     if parsed.is_none() {

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::config::sections::proxies::proxies;
-use crate::config::sections::reporting::secret_url::{is_readable_on_the_way, secret_url};
+use crate::config::sections::proxies::read_proxies;
+use crate::config::sections::reporting::secret_url::{is_readable_on_the_way, read_secret_url};
 use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::HeartbeatSection;
 use crate::config::value_reader::ValueReader;
@@ -63,7 +63,7 @@ impl PingConvention {
     }
 
     /// Returns the convention that the form of the address suggests.
-    fn of_url(url: &Url) -> Self {
+    fn from_url(url: &Url) -> Self {
         let host = url.host_str().unwrap_or_default();
         if host == "cronitor.link" || host == "cronitor.io" || host.ends_with(".cronitor.io") {
             Self::Cronitor
@@ -76,21 +76,21 @@ impl PingConvention {
 }
 
 /// Reads the section.
-pub(crate) fn heartbeat(reader: &mut ValueReader<'_>, raw: Option<&HeartbeatSection>) -> HeartbeatSettings {
+pub(crate) fn read_heartbeat(reader: &mut ValueReader<'_>, raw: Option<&HeartbeatSection>) -> HeartbeatSettings {
     let Some(raw) = raw else { return HeartbeatSettings::default() };
-    let file = raw.file.as_ref().and_then(|at| reader.path(at, "`heartbeat.file`"));
-    let convention = raw.kind.as_ref().and_then(|at| convention(reader, at));
-    let url = raw.url.as_ref().and_then(|at| ping_url(reader, at));
+    let file = raw.file.as_ref().and_then(|at| reader.read_path(at, "`heartbeat.file`"));
+    let convention = raw.kind.as_ref().and_then(|at| read_convention(reader, at));
+    let url = raw.url.as_ref().and_then(|at| read_ping_url(reader, at));
     let ping = url.map(|url| PingSettings {
-        convention: convention.unwrap_or_else(|| PingConvention::of_url(&url)),
+        convention: convention.unwrap_or_else(|| PingConvention::from_url(&url)),
         url: SecretString::from(String::from(url)),
-        proxies: proxies(reader),
+        proxies: read_proxies(reader),
     });
     HeartbeatSettings { ping, file }
 }
 
-fn convention(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<PingConvention> {
-    let word = reader.text(at)?;
+fn read_convention(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<PingConvention> {
+    let word = reader.read_text(at)?;
     let found = PingConvention::parse(&word);
     if found.is_none() {
         let help = "write healthchecks, cronitor or sentry, or leave it out";
@@ -99,9 +99,9 @@ fn convention(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<Ping
     found
 }
 
-fn ping_url(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<Url> {
+fn read_ping_url(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<Url> {
     let help = "write the whole address, such as https://hc-ping.com/UUID, or ${NAME} of a variable that holds it";
-    let url = secret_url(reader, at, "heartbeat.url", help)?;
+    let url = read_secret_url(reader, at, "heartbeat.url", help)?;
     if !at.get().contains("${") {
         let what =
             "heartbeat.url is written in the job file, and anyone who reads it can report success in the job's name";

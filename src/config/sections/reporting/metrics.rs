@@ -12,9 +12,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::{Host, Url};
 
 use crate::config::problem::ConfigProblem;
-use crate::config::sections::proxies::proxies;
+use crate::config::sections::proxies::read_proxies;
 #[cfg(feature = "otlp")]
-use crate::config::sections::reporting::otlp::{OtlpSettings, collector};
+use crate::config::sections::reporting::otlp::{OtlpSettings, read_collector};
 use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::MetricsSection;
 use crate::config::value_reader::ValueReader;
@@ -24,7 +24,7 @@ use crate::telemetry::metrics::statsd_names::StatsdDialect;
 
 /// The schemes of a StatsD address.
 const DIALECTS: [(&str, StatsdDialect); 2] =
-    [("statsd://", StatsdDialect::Plain), ("dogstatsd://", StatsdDialect::Dog)];
+    [("statsd://", StatsdDialect::Plain), ("dogstatsd://", StatsdDialect::DogStatsd)];
 
 /// Who gets the metrics of a run.
 #[derive(Debug, Clone, Default)]
@@ -76,21 +76,21 @@ pub struct StatsdSettings {
 }
 
 /// Reads the section.
-pub(crate) fn metrics(reader: &mut ValueReader<'_>, raw: Option<&MetricsSection>) -> MetricsSettings {
+pub(crate) fn read_metrics(reader: &mut ValueReader<'_>, raw: Option<&MetricsSection>) -> MetricsSettings {
     #[cfg(feature = "otlp")]
-    let otlp = collector(reader);
+    let otlp = read_collector(reader);
     let none = MetricsSection::default();
     let raw = raw.unwrap_or(&none);
-    let jsonl = raw.jsonl.as_ref().and_then(|at| reader.path(at, "`metrics.jsonl`"));
-    let textfile = raw.textfile.as_ref().and_then(|at| reader.path(at, "`metrics.textfile`"));
+    let jsonl = raw.jsonl.as_ref().and_then(|at| reader.read_path(at, "`metrics.jsonl`"));
+    let textfile = raw.textfile.as_ref().and_then(|at| reader.read_path(at, "`metrics.textfile`"));
     if textfile.as_ref().is_some_and(|path| path.extension().is_none_or(|end| end != "prom")) {
         reader.add_warning(
             "metrics.textfile does not end in .prom, and node-exporter reads no other file",
             "name it after the job, such as quakes.prom, in the folder of --collector.textfile.directory",
         );
     }
-    let pushgateway = raw.pushgateway.as_ref().and_then(|at| pushgateway(reader, at));
-    let statsd = raw.statsd.as_ref().and_then(|at| statsd(reader, at));
+    let pushgateway = raw.pushgateway.as_ref().and_then(|at| read_pushgateway(reader, at));
+    let statsd = raw.statsd.as_ref().and_then(|at| read_statsd(reader, at));
     MetricsSettings {
         jsonl,
         textfile,
@@ -101,8 +101,8 @@ pub(crate) fn metrics(reader: &mut ValueReader<'_>, raw: Option<&MetricsSection>
     }
 }
 
-fn pushgateway(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<PushgatewaySettings> {
-    let text = reader.secret_text(at)?;
+fn read_pushgateway(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<PushgatewaySettings> {
+    let text = reader.read_secret_text(at)?;
     let url = Url::parse(text.expose_secret().trim()).ok();
     let url =
         url.filter(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|h| !h.is_empty()));
@@ -114,7 +114,7 @@ fn pushgateway(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<Pus
     };
     let host = url.host_str().unwrap_or_default();
     let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    let authorization = authorization(&url);
+    let authorization = make_authorization(&url);
     if authorization.is_some() && !at.get().contains("${") {
         let what = "metrics.pushgateway is written in the job file with a password";
         reader.add_warning(what, "keep it in .env and write pushgateway = \"${PUSHGATEWAY_URL}\"");
@@ -136,12 +136,12 @@ fn pushgateway(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<Pus
         url: SecretString::from(String::from(url)),
         host,
         authorization,
-        proxies: proxies(reader),
+        proxies: read_proxies(reader),
     })
 }
 
 /// Returns the header for the user and the password of an address.
-fn authorization(url: &Url) -> Option<SecretString> {
+fn make_authorization(url: &Url) -> Option<SecretString> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
@@ -158,8 +158,8 @@ fn authorization(url: &Url) -> Option<SecretString> {
     Some(SecretString::from(format!("Basic {}", BASE64.encode(pair.as_bytes()))))
 }
 
-fn statsd(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<StatsdSettings> {
-    let text = reader.text(at)?;
+fn read_statsd(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<StatsdSettings> {
+    let text = reader.read_text(at)?;
     let text = text.trim();
     let scheme = DIALECTS.iter().find_map(|(scheme, dialect)| Some((text.strip_prefix(scheme)?, *dialect)));
     let (address, dialect) = scheme.unwrap_or((text, StatsdDialect::Plain));

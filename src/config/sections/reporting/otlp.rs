@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::config::problem::ConfigProblem;
-use crate::config::sections::proxies::proxies;
+use crate::config::sections::proxies::read_proxies;
 use crate::config::value_reader::ValueReader;
 use crate::known_secrets::register_secret;
 use crate::sheets_client::transport::proxy::Proxies;
@@ -37,7 +37,7 @@ pub struct OtlpSettings {
 }
 
 /// Reads the collector from the environment; `None` if it names none, or switches it off.
-pub(crate) fn collector(reader: &mut ValueReader<'_>) -> Option<OtlpSettings> {
+pub(crate) fn read_collector(reader: &mut ValueReader<'_>) -> Option<OtlpSettings> {
     let environment = reader.environment;
     let endpoint = environment.get(ENDPOINT)?.trim();
     if environment.get("OTEL_SDK_DISABLED").is_some_and(|value| value.trim().eq_ignore_ascii_case("true")) {
@@ -51,17 +51,18 @@ pub(crate) fn collector(reader: &mut ValueReader<'_>) -> Option<OtlpSettings> {
         return None;
     }
     let url = Url::parse(endpoint).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    let addresses = url.as_ref().and_then(|url| Some((signal(url, "traces")?, signal(url, "metrics")?)));
+    let addresses =
+        url.as_ref().and_then(|url| Some((make_signal_address(url, "traces")?, make_signal_address(url, "metrics")?)));
     let Some((traces, metrics)) = addresses else {
         let problem = ConfigProblem::new(format!("{ENDPOINT} is not an http or https address"));
         reader.add_problem(problem.help("write the collector's address, such as http://127.0.0.1:4318"));
         return None;
     };
-    let headers = pairs(environment.get(HEADERS).unwrap_or_default());
+    let headers = parse_pairs(environment.get(HEADERS).unwrap_or_default());
     for (_, value) in &headers {
         register_secret(value);
     }
-    let mut resource = pairs(environment.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default());
+    let mut resource = parse_pairs(environment.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default());
     let named = environment.get("OTEL_SERVICE_NAME").map(str::to_owned);
     let of_resource = resource.iter().position(|(name, _)| name == "service.name").map(|at| resource.remove(at).1);
     let service = named.or(of_resource).unwrap_or_else(|| "sheetkeep".to_owned());
@@ -73,18 +74,18 @@ pub(crate) fn collector(reader: &mut ValueReader<'_>) -> Option<OtlpSettings> {
         headers: headers.into_iter().map(|(name, value)| (name, SecretString::from(value))).collect(),
         resource,
         parent: environment.get("TRACEPARENT").and_then(TraceParent::parse),
-        proxies: proxies(reader),
+        proxies: read_proxies(reader),
     })
 }
 
-fn signal(url: &Url, name: &str) -> Option<SecretString> {
+fn make_signal_address(url: &Url, name: &str) -> Option<SecretString> {
     let mut url = url.clone();
     url.path_segments_mut().ok()?.pop_if_empty().extend(["v1", name]);
     Some(SecretString::from(String::from(url)))
 }
 
 /// Reads `name=value,name=value`, with values percent-encoded.
-fn pairs(text: &str) -> Vec<(String, String)> {
+fn parse_pairs(text: &str) -> Vec<(String, String)> {
     let pair = |part: &str| {
         let (name, value) = part.split_once('=')?;
         let value = value.trim().replace('+', "%2B");
@@ -102,7 +103,7 @@ mod tests {
 
     #[test]
     fn headers_are_pairs_with_encoded_values() {
-        let read = pairs("authorization=Bearer%20a+b, x-key=1=2,,=none");
+        let read = parse_pairs("authorization=Bearer%20a+b, x-key=1=2,,=none");
         assert_eq!(read, [("authorization".into(), "Bearer a+b".into()), ("x-key".into(), "1=2".into())]);
     }
 }

@@ -12,9 +12,14 @@ use crate::config::value_reader::ValueReader;
 
 /// Reads an http or https address without a user; `what` is its key in the job file. Problems are
 /// added without their place in the file, so that the line with the secret is not shown.
-pub(crate) fn secret_url(reader: &mut ValueReader<'_>, at: &Located<String>, what: &str, help: &str) -> Option<Url> {
-    let text = reader.secret_text(at)?;
-    match web_address(text.expose_secret()) {
+pub(crate) fn read_secret_url(
+    reader: &mut ValueReader<'_>,
+    at: &Located<String>,
+    what: &str,
+    help: &str,
+) -> Option<Url> {
+    let text = reader.read_secret_text(at)?;
+    match parse_web_address(text.expose_secret()) {
         Ok(url) => Some(url),
         Err(AddressFlaw::NoAddress) => {
             reader.add_problem(ConfigProblem::new(format!("`{what}` is not an http or https address")).help(help));
@@ -38,7 +43,7 @@ pub(crate) enum AddressFlaw {
 }
 
 /// Reads an http or https address.
-pub(crate) fn web_address(text: &str) -> Result<Url, AddressFlaw> {
+pub(crate) fn parse_web_address(text: &str) -> Result<Url, AddressFlaw> {
     let has_host = |url: &Url| url.host_str().is_some_and(|host| !host.is_empty());
     let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https") && has_host(url));
     let url = url.ok_or(AddressFlaw::NoAddress)?;

@@ -13,7 +13,7 @@ use crate::private_files::link_target;
 
 /// Returns the folder of the target of a link at `path`; `None` if `path` is not a link, or leads
 /// to a file beside it.
-pub(crate) fn target_folder(path: &Path) -> Option<PathBuf> {
+pub(crate) fn find_target_folder(path: &Path) -> Option<PathBuf> {
     let typed = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

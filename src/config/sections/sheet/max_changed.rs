@@ -15,7 +15,7 @@ const MOST_ROWS: u64 = 10_000_000;
 const HELP: &str = "write a number of rows, a share such as \"10%\", or both: { rows = 10, share = \"10%\" }";
 
 /// Reads the limit; `None` for any number of changes.
-pub(crate) fn max_changed(
+pub(crate) fn read_max_changed(
     reader: &mut ValueReader<'_>,
     sheet: Option<&SheetSection>,
     mode: Option<WriteMode>,
@@ -31,13 +31,13 @@ pub(crate) fn max_changed(
         }
         return None;
     }
-    let rows = rows.as_ref().and_then(|at| reader.whole_number(at, "`sheet.max_changed`", 0..=MOST_ROWS));
+    let rows = rows.as_ref().and_then(|at| reader.read_whole_number(at, "`sheet.max_changed`", 0..=MOST_ROWS));
     let share = share.as_ref().and_then(|at| read_share(reader, at));
     (rows.is_some() || share.is_some()).then_some(ChangeLimit { rows, share })
 }
 
 fn read_share(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<f64> {
-    let text = reader.non_empty(at, "`sheet.max_changed`")?;
+    let text = reader.read_non_empty(at, "`sheet.max_changed`")?;
     let share = ChangeLimit::parse_share(&text);
     if share.is_none() {
         reader.add_problem_at(at, "`sheet.max_changed` is not a share", "not a share", HELP);

@@ -11,8 +11,8 @@ const MAX_NAME_CHARS: usize = 50;
 const MAX_TITLE_CHARS: usize = 100;
 
 /// Reads the name of the job, which the titles of its tabs contain.
-pub(crate) fn job_name(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<String> {
-    let name = reader.non_empty(at, "`name`")?;
+pub(crate) fn read_job_name(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<String> {
+    let name = reader.read_non_empty(at, "`name`")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || " _.-".contains(c);
     if name.chars().count() > MAX_NAME_CHARS {
         reader.add_problem_at(
@@ -32,8 +32,8 @@ pub(crate) fn job_name(reader: &mut ValueReader<'_>, at: &Located<String>) -> Op
 }
 
 /// Reads the title of the data tab, which no tab of the tool may have.
-pub(crate) fn tab(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<String> {
-    let title = reader.non_empty(at, "`sheet.tab`")?;
+pub(crate) fn read_tab(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<String> {
+    let title = reader.read_non_empty(at, "`sheet.tab`")?;
     let lower = title.to_lowercase();
     let machine = ["runs", "jobs"].contains(&lower.as_str())
         || ["processed ", "failures ", "sheetkeep "].iter().any(|start| lower.starts_with(start));

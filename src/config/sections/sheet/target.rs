@@ -16,7 +16,7 @@ use crate::config::problem::ConfigProblem;
 use crate::config::sections::sheet::wrong_place;
 use crate::config::syntax::raw::JobFile;
 use crate::config::value_reader::ValueReader;
-use crate::private_files::readers;
+use crate::private_files::find_other_readers;
 use crate::redact;
 
 /// The root of Google's Sheets API.
@@ -24,7 +24,7 @@ pub const GOOGLE_API_URL: &str = "https://sheets.googleapis.com/";
 
 /// The place of a job's rows and state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum SheetTarget {
     /// A spreadsheet behind the API.
     Google {
         /// The spreadsheet's id, from its address.
@@ -39,7 +39,7 @@ pub enum Target {
 
 /// Why a target was chosen. `Display` completes "because …".
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Choice {
+pub enum TargetOrigin {
     /// A flag names it.
     Flag(&'static str),
     /// The environment variable names it, in the environment or in this `.env` file.
@@ -52,14 +52,14 @@ pub enum Choice {
     Empty,
 }
 
-impl Choice {
+impl TargetOrigin {
     /// Returns whether the embedded sheet was chosen because nothing was set.
     pub fn is_default(&self) -> bool {
         matches!(self, Self::Unset | Self::Empty)
     }
 }
 
-impl fmt::Display for Choice {
+impl fmt::Display for TargetOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(flag) => write!(f, "{flag} names it"),
@@ -87,13 +87,13 @@ pub struct CredentialSettings {
 
 /// Reads the target: flag, then environment, then file; the embedded sheet next to the job file if
 /// no spreadsheet is configured.
-pub(crate) fn target(
+pub(crate) fn read_target(
     reader: &mut ValueReader<'_>,
     flags: &Overrides,
     raw: &JobFile,
     job: Option<&str>,
     path: &Path,
-) -> Option<(Target, Choice)> {
+) -> Option<(SheetTarget, TargetOrigin)> {
     if flags.spreadsheet.is_some() && flags.file.is_some() {
         reader.add_problem(
             ConfigProblem::new("a spreadsheet and a file for the embedded sheet are both named by flags")
@@ -102,15 +102,17 @@ pub(crate) fn target(
         return None;
     }
     if let Some(file) = &flags.file {
-        return Some((Target::Embedded { file: file.clone() }, Choice::Flag("--embedded")));
+        return Some((SheetTarget::Embedded { file: file.clone() }, TargetOrigin::Flag("--embedded")));
     }
     if let Some(named) = &flags.spreadsheet {
-        let choice = Choice::Flag("--spreadsheet");
-        return google(spreadsheet_id(named), choice).or_else(|| bad_id(reader, "the flag for the spreadsheet", named));
+        let choice = TargetOrigin::Flag("--spreadsheet");
+        return name_spreadsheet(parse_spreadsheet_id(named), choice)
+            .or_else(|| report_bad_id(reader, "the flag for the spreadsheet", named));
     }
     if let Some(named) = reader.environment.find(SPREADSHEET) {
-        let choice = Choice::Variable(named.is_in_file.then(|| reader.environment.file_path().to_owned()));
-        return google(spreadsheet_id(named.value), choice).or_else(|| bad_id(reader, SPREADSHEET, named.value));
+        let choice = TargetOrigin::Variable(named.is_in_file.then(|| reader.environment.file_path().to_owned()));
+        return name_spreadsheet(parse_spreadsheet_id(named.value), choice)
+            .or_else(|| report_bad_id(reader, SPREADSHEET, named.value));
     }
     let in_sheet = raw.sheet.as_ref().and_then(|sheet| sheet.spreadsheet.as_ref());
     let in_state = raw.state.as_ref().and_then(|state| state.file.as_ref());
@@ -121,20 +123,21 @@ pub(crate) fn target(
             None
         }
         (Some(at), None) => {
-            let named = reader.non_empty(at, "`sheet.spreadsheet`")?;
-            let id = spreadsheet_id(&named);
+            let named = reader.read_non_empty(at, "`sheet.spreadsheet`")?;
+            let id = parse_spreadsheet_id(&named);
             if id.is_none() {
                 reader.add_problem_at(at, "this is not the id or address of a spreadsheet", "no id", ID_HELP);
             }
-            google(id, Choice::JobFile("`sheet.spreadsheet`"))
+            name_spreadsheet(id, TargetOrigin::JobFile("`sheet.spreadsheet`"))
         }
         (None, Some(at)) => {
-            let file = reader.path(at, "`state.file`")?;
-            Some((Target::Embedded { file }, Choice::JobFile("`state.file`")))
+            let file = reader.read_path(at, "`state.file`")?;
+            Some((SheetTarget::Embedded { file }, TargetOrigin::JobFile("`state.file`")))
         }
         (None, None) => {
-            let choice = if reader.environment.is_empty(SPREADSHEET) { Choice::Empty } else { Choice::Unset };
-            wrong_place::default_file(reader, path, job).map(|file| (Target::Embedded { file }, choice))
+            let choice =
+                if reader.environment.is_empty(SPREADSHEET) { TargetOrigin::Empty } else { TargetOrigin::Unset };
+            wrong_place::choose_default_file(reader, path, job).map(|file| (SheetTarget::Embedded { file }, choice))
         }
     }
 }
@@ -142,11 +145,11 @@ pub(crate) fn target(
 const ID_HELP: &str = "it is the part of the spreadsheet's address between /d/ and the next slash; or the whole address, which ends in \
      /edit (an address with /d/e/ is that of a published page, not of a spreadsheet)";
 
-fn google(id: Option<String>, choice: Choice) -> Option<(Target, Choice)> {
-    id.map(|id| (Target::Google { id }, choice))
+fn name_spreadsheet(id: Option<String>, choice: TargetOrigin) -> Option<(SheetTarget, TargetOrigin)> {
+    id.map(|id| (SheetTarget::Google { id }, choice))
 }
 
-fn bad_id(reader: &mut ValueReader<'_>, place: &str, named: &str) -> Option<(Target, Choice)> {
+fn report_bad_id(reader: &mut ValueReader<'_>, place: &str, named: &str) -> Option<(SheetTarget, TargetOrigin)> {
     let problem = ConfigProblem::new(format!("{place} is not the id or address of a spreadsheet"));
     reader.add_problem(if redact::may_hold_secret(named) || redact::is_key(named) {
         problem.help(format!("it looks like a key, which belongs in {CREDENTIALS_JSON}; it is not shown"))
@@ -158,7 +161,7 @@ fn bad_id(reader: &mut ValueReader<'_>, place: &str, named: &str) -> Option<(Tar
 
 /// Returns the id in an id or in an address such as
 /// `https://docs.google.com/spreadsheets/d/<id>/edit#gid=0`.
-fn spreadsheet_id(named: &str) -> Option<String> {
+fn parse_spreadsheet_id(named: &str) -> Option<String> {
     let named = named.trim();
     // Without the scheme, and with the number of a login: docs.google.com/spreadsheets/u/1/d/<id>.
     let id = match named.split_once("/spreadsheets/") {
@@ -176,13 +179,13 @@ fn spreadsheet_id(named: &str) -> Option<String> {
 }
 
 /// Reads the API's root, with a slash at its end.
-pub(crate) fn api_url(reader: &mut ValueReader<'_>, flags: &Overrides, choice: Option<&Choice>) -> String {
+pub(crate) fn read_api_url(reader: &mut ValueReader<'_>, flags: &Overrides, choice: Option<&TargetOrigin>) -> String {
     let (named, place) = match (&flags.api_url, reader.environment.get(API_URL)) {
         (Some(url), _) => (url.clone(), "the flag for the API's root"),
         (None, Some(url)) => (url.to_owned(), API_URL),
         (None, None) => return GOOGLE_API_URL.to_owned(),
     };
-    if choice.is_some_and(Choice::is_default) {
+    if choice.is_some_and(TargetOrigin::is_default) {
         let problem = ConfigProblem::new(format!("{place} is set, but no spreadsheet is named"));
         reader.add_problem(problem.help(format!("set {SPREADSHEET} too, or unset {place} to use the embedded sheet")));
     }
@@ -216,11 +219,11 @@ fn check_url(named: &str) -> Result<String, &'static str> {
 
 /// Reads where credentials are: a flag's path, else one of the two variables, else gcloud's or the
 /// machine's own.
-pub(crate) fn credentials(reader: &mut ValueReader<'_>, flags: &Overrides) -> CredentialSettings {
+pub(crate) fn read_credentials(reader: &mut ValueReader<'_>, flags: &Overrides) -> CredentialSettings {
     let environment = reader.environment;
     let mut found = CredentialSettings {
-        well_known: well_known(environment),
-        metadata_host: metadata_host(environment),
+        well_known: find_well_known_file(environment),
+        metadata_host: find_metadata_host(environment),
         ..CredentialSettings::default()
     };
     if let Some(path) = &flags.credentials {
@@ -230,7 +233,7 @@ pub(crate) fn credentials(reader: &mut ValueReader<'_>, flags: &Overrides) -> Cr
     let path = environment.find(CREDENTIALS_PATH);
     let inline = environment.find(CREDENTIALS_JSON);
     if let (Some(path), Some(inline)) = (path, inline) {
-        let place = |in_file| environment.place(in_file);
+        let place = |in_file| environment.describe_place(in_file);
         let message = format!("{CREDENTIALS_PATH} and {CREDENTIALS_JSON} are set, but exclude each other");
         let places = format!(
             "the first is in {}, the second in {}; unset one",
@@ -248,9 +251,9 @@ pub(crate) fn credentials(reader: &mut ValueReader<'_>, flags: &Overrides) -> Cr
         if redact::is_no_path(path.value) && !file.exists() {
             let problem = ConfigProblem::new(format!(
                 "{CREDENTIALS_PATH} holds {}, but it takes the path of a file",
-                kind(path.value)
+                describe_non_path(path.value)
             ));
-            let place = environment.place(path.is_in_file);
+            let place = environment.describe_place(path.is_in_file);
             reader.add_problem(problem.help(format!(
                 "put the whole content of the key file into {CREDENTIALS_JSON}, plain or in base64, or a path here; the value, which is \
                  set in {place}, is not shown"
@@ -264,7 +267,7 @@ pub(crate) fn credentials(reader: &mut ValueReader<'_>, flags: &Overrides) -> Cr
 }
 
 /// Describes a value that is not a path.
-fn kind(value: &str) -> &'static str {
+fn describe_non_path(value: &str) -> &'static str {
     let plain = value.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '\'' | '"'));
     if plain.starts_with('{') {
         "JSON"
@@ -283,7 +286,7 @@ pub(crate) fn warn_if_readable(reader: &mut ValueReader<'_>, credentials: &Crede
     let files =
         [(file, "the credentials file"), (Some(env_file).filter(|_| reader.environment.has_file()), "the file")];
     for (file, what) in files.into_iter().filter_map(|(file, what)| Some((file?, what))) {
-        if let Some(readers) = readers(file) {
+        if let Some(readers) = find_other_readers(file) {
             let shown = file.display();
             reader.add_warning(
                 format!("{what} {shown} can be read or changed by {readers}"),
@@ -296,7 +299,7 @@ pub(crate) fn warn_if_readable(reader: &mut ValueReader<'_>, credentials: &Crede
 /// Returns the metadata server's host, if the environment names one, or if this is Cloud Run (and
 /// its functions and jobs): <https://cloud.google.com/run/docs/container-contract#env-vars>.
 /// Elsewhere no metadata server is tried.
-fn metadata_host(environment: &Environment) -> Option<String> {
+fn find_metadata_host(environment: &Environment) -> Option<String> {
     let on_cloud_run = || CLOUD_RUN.iter().any(|name| environment.get(name).is_some());
     let named = environment.get("GCE_METADATA_HOST").map(str::to_owned);
     named.or_else(|| on_cloud_run().then(|| "metadata.google.internal".to_owned()))
@@ -305,7 +308,7 @@ fn metadata_host(environment: &Environment) -> Option<String> {
 /// Variables that Cloud Run sets for services, functions included, and for jobs.
 const CLOUD_RUN: [&str; 2] = ["K_SERVICE", "CLOUD_RUN_JOB"];
 
-fn well_known(environment: &Environment) -> Option<PathBuf> {
+fn find_well_known_file(environment: &Environment) -> Option<PathBuf> {
     const NAME: &str = "application_default_credentials.json";
     match (environment.get("CLOUDSDK_CONFIG"), environment.get("HOME")) {
         (Some(folder), _) => Some(Path::new(folder).join(NAME)),
@@ -315,12 +318,12 @@ fn well_known(environment: &Environment) -> Option<PathBuf> {
 }
 
 /// Returns the folder with the installation's id and lock; `None` if no home directory is known.
-pub(crate) fn state_dir(reader: &mut ValueReader<'_>, flags: &Overrides, raw: &JobFile) -> Option<PathBuf> {
+pub(crate) fn read_state_dir(reader: &mut ValueReader<'_>, flags: &Overrides, raw: &JobFile) -> Option<PathBuf> {
     if let Some(dir) = &flags.state_dir {
         return Some(dir.clone());
     }
     if let Some(at) = raw.state.as_ref().and_then(|state| state.dir.as_ref()) {
-        return reader.path(at, "`state.dir`");
+        return reader.read_path(at, "`state.dir`");
     }
     // The XDG specification requires that a relative path is ignored.
     let named = |name: &str| reader.environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -341,7 +344,7 @@ mod tests {
             "https://docs.google.com/a/example.org/spreadsheets/d/1aB-_9?usp=sharing",
             "https://docs.google.com/spreadsheets/d/1aB-_9",
         ] {
-            assert_eq!(spreadsheet_id(named).as_deref(), Some("1aB-_9"), "{named}");
+            assert_eq!(parse_spreadsheet_id(named).as_deref(), Some("1aB-_9"), "{named}");
         }
         for named in [
             "",
@@ -352,7 +355,7 @@ mod tests {
             "https://docs.google.com/spreadsheets/d//edit",
             "https://docs.google.com/spreadsheets/d/e/2PACX-1vQ/pubhtml",
         ] {
-            assert_eq!(spreadsheet_id(named), None, "{named}");
+            assert_eq!(parse_spreadsheet_id(named), None, "{named}");
         }
     }
 

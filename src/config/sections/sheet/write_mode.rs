@@ -3,15 +3,15 @@
 //! In scope: `sheet.mode` and `item.order`. Out of scope: their meaning
 //! (`ledger::items::write_mode`).
 
-use crate::config::syntax::closest_word::closest;
+use crate::config::syntax::closest_word::find_closest_word;
 use crate::config::syntax::raw::{ItemSection, SheetSection};
 use crate::config::value_reader::ValueReader;
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 
 /// Reads how rows are written: appended, unless the job says otherwise.
-pub(crate) fn mode(reader: &mut ValueReader<'_>, sheet: &SheetSection) -> Option<WriteMode> {
+pub(crate) fn read_mode(reader: &mut ValueReader<'_>, sheet: &SheetSection) -> Option<WriteMode> {
     let Some(at) = &sheet.mode else { return Some(WriteMode::Append) };
-    let word = reader.text(at)?;
+    let word = reader.read_text(at)?;
     if let Some(mode) = WriteMode::parse(&word) {
         return Some(mode);
     }
@@ -20,7 +20,7 @@ pub(crate) fn mode(reader: &mut ValueReader<'_>, sheet: &SheetSection) -> Option
         reader.add_problem_at(at, "mode `mirror` is not built yet", "known, but not built yet", help);
         return None;
     }
-    let suggestion = closest(&word, WriteMode::WORDS.iter().map(|(word, _)| *word));
+    let suggestion = find_closest_word(&word, WriteMode::WORDS.iter().map(|(word, _)| *word));
     let help = suggestion
         .map_or("the modes are append and upsert".to_owned(), |suggestion| format!("did you mean \"{suggestion}\"?"));
     reader.add_problem_at(at, "`sheet.mode` is not a write mode", "unknown mode", &help);
@@ -28,14 +28,14 @@ pub(crate) fn mode(reader: &mut ValueReader<'_>, sheet: &SheetSection) -> Option
 }
 
 /// Returns when a done key is processed again: by the mode, unless only newer versions count.
-pub(crate) fn reprocess_policy(
+pub(crate) fn read_reprocess_policy(
     reader: &mut ValueReader<'_>,
     item: Option<&ItemSection>,
     mode: WriteMode,
 ) -> Option<ReprocessPolicy> {
     let of_mode = if mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
     let Some(at) = item.and_then(|item| item.order.as_ref()) else { return Some(of_mode) };
-    let word = reader.text(at)?;
+    let word = reader.read_text(at)?;
     match ReprocessPolicy::WORDS.iter().find(|(known, _)| *known == word) {
         Some((_, ReprocessPolicy::OnNewer)) if item.is_some_and(|item| item.version.is_none()) => {
             let help = "name a version, such as version = \".updated\", or leave the order out";
@@ -45,7 +45,7 @@ pub(crate) fn reprocess_policy(
         Some((_, ReprocessPolicy::OnNewer)) => Some(ReprocessPolicy::OnNewer),
         Some(_) => Some(of_mode),
         None => {
-            let suggestion = closest(&word, ReprocessPolicy::WORDS.iter().map(|(word, _)| *word));
+            let suggestion = find_closest_word(&word, ReprocessPolicy::WORDS.iter().map(|(word, _)| *word));
             let help = suggestion.map_or("the orders are any and newer".to_owned(), |suggestion| {
                 format!("did you mean \"{suggestion}\"?")
             });

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use crate::config::external::env_file;
 use crate::config::external::names::{
-    API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SETTINGS, SPREADSHEET, VariableKind, kind,
+    API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SETTINGS, SPREADSHEET, VariableKind, classify_name,
 };
 use crate::config::problem::ConfigProblem;
-use crate::config::sections::sheet::linked::target_folder;
+use crate::config::sections::sheet::linked::find_target_folder;
 use crate::config::value_reader::ValueReader;
 
 /// Settings that are read before a job file is, and so from the environment only.
@@ -22,9 +22,9 @@ pub(crate) fn report_misspelt(reader: &mut ValueReader<'_>) {
     let environment = reader.environment;
     for (name, in_file) in environment.names_and_places() {
         // A name that the job itself introduces is read where the job file uses it.
-        let kind = if reader.mentions(name) { VariableKind::Fine } else { kind(name) };
-        let place = environment.place(in_file);
-        let is_only_there = || environment.first(&[name]).is_some_and(|(_, found)| found.is_in_file);
+        let kind = if reader.mentions_variable(name) { VariableKind::Known } else { classify_name(name) };
+        let place = environment.describe_place(in_file);
+        let is_only_there = || environment.find_first(&[name]).is_some_and(|(_, found)| found.is_in_file);
         if in_file && OF_THE_PROCESS.contains(&name) && is_only_there() {
             let problem = ConfigProblem::new(format!("{name} has no effect in {place}"));
             reader.add_problem(
@@ -32,7 +32,7 @@ pub(crate) fn report_misspelt(reader: &mut ValueReader<'_>) {
             );
         }
         let help = match kind {
-            VariableKind::Fine => continue,
+            VariableKind::Known => continue,
             VariableKind::Misspelt(suggestion) => format!("did you mean {suggestion}? {name} is set in {place}"),
             VariableKind::Unknown => format!("take it out of {place}; the names are {}", SETTINGS.join(", ")),
         };
@@ -48,12 +48,12 @@ pub(crate) fn report_misspelt(reader: &mut ValueReader<'_>) {
 
 /// Returns the embedded sheet's file if no spreadsheet is named; a problem if one was probably
 /// intended.
-pub(crate) fn default_file(reader: &mut ValueReader<'_>, path: &Path, job: Option<&str>) -> Option<PathBuf> {
+pub(crate) fn choose_default_file(reader: &mut ValueReader<'_>, path: &Path, job: Option<&str>) -> Option<PathBuf> {
     let file = reader.folder.join(format!("{}.sheet", job?));
     let shown = file.display().to_string();
     let environment = reader.environment;
-    if let Some((name, found)) = environment.first(&[CREDENTIALS_PATH, CREDENTIALS_JSON]) {
-        let place = environment.place(found.is_in_file);
+    if let Some((name, found)) = environment.find_first(&[CREDENTIALS_PATH, CREDENTIALS_JSON]) {
+        let place = environment.describe_place(found.is_in_file);
         let lacks = if environment.is_empty(SPREADSHEET) { "is empty" } else { "is not set" };
         let message = format!("{name} is set in {place}, but no spreadsheet is named: {SPREADSHEET} {lacks}");
         reader.add_problem(ConfigProblem::new(message).help(format!(
@@ -63,7 +63,7 @@ pub(crate) fn default_file(reader: &mut ValueReader<'_>, path: &Path, job: Optio
         )));
         return None;
     }
-    let Some(other) = target_folder(path) else { return Some(file) };
+    let Some(other) = find_target_folder(path) else { return Some(file) };
     let (linked, env) = (path.display(), other.join(env_file::NAME));
     if env.exists() && !environment.file_path().exists() {
         let message = format!("{linked} is a link, and {} beside the file that it leads to is not read", env.display());
@@ -88,7 +88,7 @@ pub(crate) fn default_file(reader: &mut ValueReader<'_>, path: &Path, job: Optio
 
 /// Warns of a `.env` that is not read because the job file is a link.
 pub(crate) fn warn_of_ignored_env(reader: &mut ValueReader<'_>, path: &Path) {
-    let Some(env) = target_folder(path).map(|other| other.join(env_file::NAME)).filter(|env| env.exists()) else {
+    let Some(env) = find_target_folder(path).map(|other| other.join(env_file::NAME)).filter(|env| env.exists()) else {
         return;
     };
     let here = reader.environment.file_path();

@@ -10,7 +10,7 @@ fn read(text: &[u8]) -> (Vec<Record>, Option<SourceError>) {
 }
 
 fn read_up_to(text: &[u8], limit: usize) -> (Vec<Record>, Option<SourceError>) {
-    let mut rows = Rows::new("a.csv".into(), text, b',', limit);
+    let mut rows = RowRecords::new("a.csv".into(), text, b',', limit);
     let mut records = Vec::new();
     loop {
         match rows.next() {
@@ -230,7 +230,7 @@ fn a_header_row_with_names_twice_or_without_one_says_which() {
     assert!(described(b"a,b,a\n1,2,3\n").contains("\"a\" names two fields, 1 and 3"));
     assert!(described(b",,\n1,2,3\n").contains("no field has a name"));
     assert!(described(b"a, \"b\"\n1,2\n").contains("blanks come before the opening quote of field 2"));
-    let mut rows = Rows::new("a.csv".into(), &b"id,,c\n"[..], b',', 100);
+    let mut rows = RowRecords::new("a.csv".into(), &b"id,,c\n"[..], b',', 100);
     let header_row = rows.begin().expect("a header").expect("it says something");
     assert!(header_row.notes[0].contains("field 2 has no name"), "{:?}", header_row.notes);
 }
@@ -248,7 +248,7 @@ fn fields_without_a_name_are_left_out_where_they_are_empty() {
     assert_eq!(bodies(b",id\n0,1\n"), [Ok(json!({"": "0", "id": "1"}))]);
     let why = "field 4 has a value, and the header row has no name for it: write one there";
     assert_eq!(bodies(b"id,,c,\n1,,x,y\n2,,z,\n"), [Err(why.to_owned()), Ok(json!({"id": "2", "c": "z"}))]);
-    let mut rows = Rows::new("a.csv".into(), &b"id,,c,\n"[..], b',', 100);
+    let mut rows = RowRecords::new("a.csv".into(), &b"id,,c,\n"[..], b',', 100);
     let header_row = rows.begin().expect("a header").expect("it says something");
     assert_eq!(header_row.fields, ["id", "c"]);
     assert!(header_row.notes[0].contains("field 2 and 1 more have no name"), "{:?}", header_row.notes);
@@ -273,7 +273,7 @@ fn a_header_of_one_field_suggests_its_delimiter() {
         (b"id\n", b',', None),
         (b"id,a;b;c\n", b',', None),
     ] {
-        let mut rows = Rows::new("a.csv".into(), text, delimiter, 100);
+        let mut rows = RowRecords::new("a.csv".into(), text, delimiter, 100);
         let header_row = rows.begin().expect("a header").expect("it says something");
         assert_eq!(header_row.delimiter, seen);
     }
@@ -317,7 +317,7 @@ proptest! {
         let mut reader = csv::ReaderBuilder::new().has_headers(true).from_reader(text.as_bytes());
         let expected: Vec<Vec<String>> =
             reader.records().map(|row| row.expect("a row").iter().map(str::to_owned).collect()).collect();
-        let mut rows = Rows::new("a.csv".into(), DrippingReader(text.as_bytes(), drip), b',', 100_000);
+        let mut rows = RowRecords::new("a.csv".into(), DrippingReader(text.as_bytes(), drip), b',', 100_000);
         let mut found = Vec::new();
         while let Some(record) = rows.next().expect("a whole file") {
             let body = record.body.expect("a record");
@@ -354,7 +354,7 @@ proptest! {
         };
         rows[at] = damaged.join(",") + "\n";
         let whole = format!("k,a,b\n{}", rows.concat());
-        let mut reader = Rows::new("a.csv".into(), DrippingReader(whole.as_bytes(), drip), b',', 100_000);
+        let mut reader = RowRecords::new("a.csv".into(), DrippingReader(whole.as_bytes(), drip), b',', 100_000);
         let mut found = Vec::new();
         while let Some(record) = reader.next().expect("a whole file") {
             found.push((record.position.line, record.body.ok()));
@@ -369,7 +369,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_the_reader_panic_or_go_on_for_ever(text in "[ab\",;\n\r \\\\]{0,200}", drip in 1_usize..40) {
-        let mut rows = Rows::new("a.csv".into(), DrippingReader(text.as_bytes(), drip), b',', 60);
+        let mut rows = RowRecords::new("a.csv".into(), DrippingReader(text.as_bytes(), drip), b',', 60);
         let mut records = 0;
         while let Ok(Some(_)) = rows.next() {
             records += 1;

@@ -21,7 +21,7 @@ fn broken(text: &str, path: &str) -> String {
     match split(text.as_bytes(), path).1 {
         Some(
             SplitError::Broken(position, why)
-            | SplitError::NoList(position, why)
+            | SplitError::NotAnArray(position, why)
             | SplitError::RepeatedMember(position, why),
         ) => {
             format!("{}:{} {why}", position.line, position.column)

@@ -13,8 +13,8 @@ use jaq_core::ops::Math;
 use jaq_core::path::Part;
 
 use crate::step::jq::bounds::cost::Cost;
-use crate::step::jq::bounds::literals::{MAX_REGEX, is_cheap_regex, literal, number};
-use crate::step::jq::bounds::result_bounds::{COPY_COST, ResultBounds, either_bounds};
+use crate::step::jq::bounds::literals::{MAX_REGEX, is_cheap_regex, read_number_literal, read_text_literal};
+use crate::step::jq::bounds::result_bounds::{COPY_COST, ResultBounds, join_bounds};
 use crate::step::jq::dialect::numbers::REPEATED_IN_PLACE;
 
 /// How many times longer a text may become when it is written as JSON or in another format.
@@ -27,100 +27,101 @@ const NUMBER_SIZE: f64 = 21.0;
 const MAX_PATH_DEPTH: f64 = 128.0;
 
 /// Variables and the sizes of their values.
-type Scope<'s> = Vec<(&'s str, Cost)>;
+type VariableSizes<'s> = Vec<(&'s str, Cost)>;
 
 /// Returns an upper bound on the cost of `term`; `None` if it has no known bound.
-pub(crate) fn cost(term: &Term<&str>) -> Option<Cost> {
-    let result_bounds = result_bounds(term, Cost::input(), &mut Vec::new())?;
-    Some(result_bounds.work.plus(result_bounds.count.times(result_bounds.size)?.scaled(COPY_COST)))
+pub(crate) fn bound_cost(term: &Term<&str>) -> Option<Cost> {
+    let result_bounds = bound_results(term, Cost::new_input(), &mut Vec::new())?;
+    Some(result_bounds.work.add_cost(result_bounds.count.multiply_cost(result_bounds.size)?.scale_cost(COPY_COST)))
 }
 
 #[expect(clippy::too_many_lines, reason = "a table: what each kind of term costs")]
-fn result_bounds<'s>(term: &Term<&'s str>, input: Cost, scope: &mut Scope<'s>) -> Option<ResultBounds> {
+fn bound_results<'s>(term: &Term<&'s str>, input: Cost, scope: &mut VariableSizes<'s>) -> Option<ResultBounds> {
     Some(match term {
-        Term::Id => ResultBounds::one(input),
+        Term::Id => ResultBounds::new_single(input),
         Term::Recurse => ResultBounds { count: input, size: input, work: input },
-        Term::Num(_) => ResultBounds::one(Cost::fixed(NUMBER_SIZE)),
+        Term::Num(_) => ResultBounds::new_single(Cost::new_constant(NUMBER_SIZE)),
         Term::Str(_, parts) => {
-            let mut whole = ResultBounds::one(Cost::one());
+            let mut whole = ResultBounds::new_single(Cost::new_one());
             for part in parts {
                 match part {
-                    StrPart::Str(text) => whole.size = whole.size.plus(Cost::fixed(length(text))),
-                    StrPart::Char(_) => whole.size = whole.size.plus(Cost::fixed(4.0)),
+                    StrPart::Str(text) => whole.size = whole.size.add_cost(Cost::new_constant(measure_text(text))),
+                    StrPart::Char(_) => whole.size = whole.size.add_cost(Cost::new_constant(4.0)),
                     StrPart::Term(inner) => {
-                        let inner = result_bounds(inner, input, scope)?;
-                        whole = whole.with(inner, whole.size.plus(inner.size.scaled(ESCAPE_FACTOR)))?;
+                        let inner = bound_results(inner, input, scope)?;
+                        whole = whole.with(inner, whole.size.add_cost(inner.size.scale_cost(ESCAPE_FACTOR)))?;
                     }
                 }
             }
             whole
         }
-        Term::Arr(None) => ResultBounds::one(Cost::one()),
+        Term::Arr(None) => ResultBounds::new_single(Cost::new_one()),
         Term::Arr(Some(inner)) => {
-            let parts = parts_of_input(inner, input);
-            let inner = result_bounds(inner, input, scope)?;
+            let parts = bound_input_parts(inner, input);
+            let inner = bound_results(inner, input, scope)?;
             let size = match parts {
                 Some(size) => size,
-                None => inner.count.times(inner.size)?,
+                None => inner.count.multiply_cost(inner.size)?,
             };
-            ResultBounds::with_work(size.plus(Cost::one()), inner.work)
+            ResultBounds::with_work(size.add_cost(Cost::new_one()), inner.work)
         }
         Term::Obj(members) => {
-            let mut whole = ResultBounds::one(Cost::one());
+            let mut whole = ResultBounds::new_single(Cost::new_one());
             for (name, value) in members {
-                let name_made = result_bounds(name, input, scope)?;
+                let name_made = bound_results(name, input, scope)?;
                 let value = match value {
-                    Some(value) => result_bounds(value, input, scope)?,
-                    None => ResultBounds::one(largest(input, scope)),
+                    Some(value) => bound_results(value, input, scope)?,
+                    None => ResultBounds::new_single(take_largest(input, scope)),
                 };
-                let size = whole.size.plus(name_made.size).plus(value.size);
+                let size = whole.size.add_cost(name_made.size).add_cost(value.size);
                 whole = whole.with(name_made, size)?.with(value, size)?;
             }
             whole
         }
-        Term::Neg(inner) => result_bounds(inner, input, scope)?,
-        Term::BinOp(left, operator, right) => operation(left, operator, right, input, scope)?,
+        Term::Neg(inner) => bound_results(inner, input, scope)?,
+        Term::BinOp(left, operator, right) => bound_operation(left, operator, right, input, scope)?,
         Term::TryCatch(tried, caught) => {
-            let tried = result_bounds(tried, input, scope)?;
+            let tried = bound_results(tried, input, scope)?;
             match caught {
-                Some(caught) => {
-                    either_bounds(tried, result_bounds(caught, input.plus(tried.size).scaled(ESCAPE_FACTOR), scope)?)
-                }
+                Some(caught) => join_bounds(
+                    tried,
+                    bound_results(caught, input.add_cost(tried.size).scale_cost(ESCAPE_FACTOR), scope)?,
+                ),
                 None => tried,
             }
         }
         Term::IfThenElse(cases, other) => {
             let mut all = match other {
-                Some(other) => result_bounds(other, input, scope)?,
-                None => ResultBounds::one(input),
+                Some(other) => bound_results(other, input, scope)?,
+                None => ResultBounds::new_single(input),
             };
             for (test, then) in cases {
-                let test = result_bounds(test, input, scope)?;
-                let both = either_bounds(result_bounds(then, input, scope)?, all);
+                let test = bound_results(test, input, scope)?;
+                let both = join_bounds(bound_results(then, input, scope)?, all);
                 all = test.with(both, both.size)?;
             }
             all
         }
         Term::Var(name) => {
             let (_, size) = scope.iter().rev().find(|(known, _)| known == name)?;
-            ResultBounds::one(*size)
+            ResultBounds::new_single(*size)
         }
         Term::Path(from, path) => {
-            let mut all = result_bounds(from, input, scope)?;
+            let mut all = bound_results(from, input, scope)?;
             for (part, _) in &path.0 {
                 all = match part {
                     Part::Index(index) => {
-                        let index = result_bounds(index, input, scope)?;
+                        let index = bound_results(index, input, scope)?;
                         all.with(index, all.size)?
                     }
                     Part::Range(None, None) => {
                         // Parts share memory with the whole and are not copied.
-                        let count = all.count.times(all.size)?;
-                        ResultBounds { count, size: all.size, work: all.work.plus(count) }
+                        let count = all.count.multiply_cost(all.size)?;
+                        ResultBounds { count, size: all.size, work: all.work.add_cost(count) }
                     }
                     Part::Range(from, upto) => {
                         for bound in [from, upto].into_iter().flatten() {
-                            let bound = result_bounds(bound, input, scope)?;
+                            let bound = bound_results(bound, input, scope)?;
                             all = all.with(bound, all.size)?;
                         }
                         all
@@ -135,100 +136,108 @@ fn result_bounds<'s>(term: &Term<&'s str>, input: Cost, scope: &mut Scope<'s>) -
 }
 
 /// Returns the total size of all values at a path such as `.a[].b`: disjoint parts of the input.
-fn parts_of_input(term: &Term<&str>, input: Cost) -> Option<Cost> {
+fn bound_input_parts(term: &Term<&str>, input: Cost) -> Option<Cost> {
     let Term::Path(from, path) = term else { return None };
     let is_plain = path.0.iter().all(|(part, _)| match part {
-        Part::Index(index) => literal(index).is_some() || number(index).is_some(),
+        Part::Index(index) => read_text_literal(index).is_some() || read_number_literal(index).is_some(),
         Part::Range(from, upto) => from.is_none() && upto.is_none(),
     });
-    (matches!(**from, Term::Id) && is_plain).then(|| input.scaled(2.0))
+    (matches!(**from, Term::Id) && is_plain).then(|| input.scale_cost(2.0))
 }
 
 /// Returns the size of the larger of the input and the variables.
-fn largest(input: Cost, scope: &Scope<'_>) -> Cost {
-    scope.iter().fold(input, |sum, (_, size)| sum.plus(*size))
+fn take_largest(input: Cost, scope: &VariableSizes<'_>) -> Cost {
+    scope.iter().fold(input, |sum, (_, size)| sum.add_cost(*size))
 }
 
-fn operation<'s>(
+fn bound_operation<'s>(
     left: &Term<&'s str>,
     operator: &BinaryOp<&'s str>,
     right: &Term<&'s str>,
     input: Cost,
-    scope: &mut Scope<'s>,
+    scope: &mut VariableSizes<'s>,
 ) -> Option<ResultBounds> {
-    let first = result_bounds(left, input, scope)?;
+    let first = bound_results(left, input, scope)?;
     match operator {
         BinaryOp::Pipe(None) => {
-            let second = result_bounds(right, first.size, scope)?;
+            let second = bound_results(right, first.size, scope)?;
             first.with(second, second.size)
         }
         BinaryOp::Pipe(Some(pattern)) => {
             let known = scope.len();
-            bind(pattern, first.size, scope)?;
-            let second = result_bounds(right, input, scope);
+            bind_pattern(pattern, first.size, scope)?;
+            let second = bound_results(right, input, scope);
             scope.truncate(known);
             let second = second?;
             first.with(second, second.size)
         }
-        BinaryOp::Comma | BinaryOp::Alt => Some(either_bounds(first, result_bounds(right, input, scope)?)),
+        BinaryOp::Comma | BinaryOp::Alt => Some(join_bounds(first, bound_results(right, input, scope)?)),
         BinaryOp::Or | BinaryOp::And | BinaryOp::Cmp(_) => {
-            let second = result_bounds(right, input, scope)?;
-            let compared = first.with(second, first.size.plus(second.size))?;
-            Some(ResultBounds { size: Cost::one(), ..compared })
+            let second = bound_results(right, input, scope)?;
+            let compared = first.with(second, first.size.add_cost(second.size))?;
+            Some(ResultBounds { size: Cost::new_one(), ..compared })
         }
         BinaryOp::Math(math) => {
-            let second = result_bounds(right, input, scope)?;
-            let both = first.size.plus(second.size);
+            let second = bound_results(right, input, scope)?;
+            let both = first.size.add_cost(second.size);
             let size = match math {
                 Math::Add | Math::Sub | Math::Rem => both,
                 // Splitting a text yields at most as many parts as bytes.
-                Math::Div => both.scaled(2.0),
-                Math::Mul => both.plus(Cost::fixed(repeated(left, right))),
+                Math::Div => both.scale_cost(2.0),
+                Math::Mul => both.add_cost(Cost::new_constant(bound_repeated_text(left, right))),
             };
             first.with(second, size)
         }
         BinaryOp::Update | BinaryOp::Assign | BinaryOp::UpdateAlt => {
             let from = if matches!(operator, BinaryOp::Update) { first.size } else { input };
-            let second = result_bounds(right, from, scope)?;
-            updated(first, second, second.size, input)
+            let second = bound_results(right, from, scope)?;
+            bound_update(first, second, second.size, input)
         }
         BinaryOp::UpdateMath(math) => {
-            let second = result_bounds(right, input, scope)?;
-            let repeats = if matches!(math, Math::Mul) { repeated(left, right) } else { 0.0 };
-            updated(first, second, first.size.plus(second.size).scaled(2.0).plus(Cost::fixed(repeats)), input)
+            let second = bound_results(right, input, scope)?;
+            let repeats = if matches!(math, Math::Mul) { bound_repeated_text(left, right) } else { 0.0 };
+            bound_update(
+                first,
+                second,
+                first.size.add_cost(second.size).scale_cost(2.0).add_cost(Cost::new_constant(repeats)),
+                input,
+            )
         }
     }
 }
 
 /// Returns the input with values of `size` at each of `paths`, once for each of `new`.
-fn updated(paths: ResultBounds, new: ResultBounds, size: Cost, input: Cost) -> Option<ResultBounds> {
-    let count = new.count.plus(Cost::one());
-    let size = input.plus(paths.count.times(size)?);
-    let each = paths.work.plus(paths.count.times(new.work.plus(Cost::fixed(MAX_PATH_DEPTH)))?).plus(size);
-    Some(ResultBounds { count, size, work: new.work.plus(count.times(each)?) })
+fn bound_update(paths: ResultBounds, new: ResultBounds, size: Cost, input: Cost) -> Option<ResultBounds> {
+    let count = new.count.add_cost(Cost::new_one());
+    let size = input.add_cost(paths.count.multiply_cost(size)?);
+    let each = paths
+        .work
+        .add_cost(paths.count.multiply_cost(new.work.add_cost(Cost::new_constant(MAX_PATH_DEPTH)))?)
+        .add_cost(size);
+    Some(ResultBounds { count, size, work: new.work.add_cost(count.multiply_cost(each)?) })
 }
 
 /// Returns how long a text that is multiplied in this process may become; numbers do not grow like
 /// that.
-fn repeated(left: &Term<&str>, right: &Term<&str>) -> f64 {
+fn bound_repeated_text(left: &Term<&str>, right: &Term<&str>) -> f64 {
     let is_fraction = |term: &Term<&str>| matches!(term, Term::Num(digits) if digits.contains('.'));
     if is_fraction(left) || is_fraction(right) { NUMBER_SIZE } else { REPEATED_IN_PLACE }
 }
 
-fn bind<'s>(pattern: &Pattern<&'s str>, size: Cost, scope: &mut Scope<'s>) -> Option<()> {
+fn bind_pattern<'s>(pattern: &Pattern<&'s str>, size: Cost, scope: &mut VariableSizes<'s>) -> Option<()> {
     match pattern {
         Pattern::Var(name) => {
             scope.push((*name, size));
             Some(())
         }
-        Pattern::Arr(parts) => parts.iter().try_for_each(|part| bind(part, size, scope)),
+        Pattern::Arr(parts) => parts.iter().try_for_each(|part| bind_pattern(part, size, scope)),
         Pattern::Obj(parts) => parts.iter().try_for_each(|(name, part)| match name {
             Term::Str(None, texts) if texts.iter().all(|text| !matches!(text, StrPart::Term(_))) => {
-                bind(part, size, scope)
+                bind_pattern(part, size, scope)
             }
             Term::Var(variable) => {
                 scope.push((*variable, size));
-                bind(part, size, scope)
+                bind_pattern(part, size, scope)
             }
             _ => None,
         }),
@@ -236,87 +245,98 @@ fn bind<'s>(pattern: &Pattern<&'s str>, size: Cost, scope: &mut Scope<'s>) -> Op
 }
 
 #[expect(clippy::cast_precision_loss, reason = "expressions are short")]
-fn length(text: &str) -> f64 {
+fn measure_text(text: &str) -> f64 {
     text.len() as f64
 }
 
 #[expect(clippy::too_many_lines, reason = "a table: what each filter costs")]
-fn bound_call<'s>(name: &str, arguments: &[Term<&'s str>], input: Cost, scope: &mut Scope<'s>) -> Option<ResultBounds> {
+fn bound_call<'s>(
+    name: &str,
+    arguments: &[Term<&'s str>],
+    input: Cost,
+    scope: &mut VariableSizes<'s>,
+) -> Option<ResultBounds> {
     let same = Some(ResultBounds::with_work(input, input));
     match (name, arguments) {
         (
             "not" | "true" | "false" | "null" | "nan" | "infinite" | "isnan" | "isinfinite" | "isnormal" | "isvalid",
             [],
-        ) => Some(ResultBounds::one(Cost::fixed(NUMBER_SIZE))),
-        ("empty", []) => Some(ResultBounds::one(Cost::one())),
+        ) => Some(ResultBounds::new_single(Cost::new_constant(NUMBER_SIZE))),
+        ("empty", []) => Some(ResultBounds::new_single(Cost::new_one())),
         (
             "length" | "utf8bytelength" | "floor" | "ceil" | "round" | "sqrt" | "fabs" | "abs" | "trunc" | "log"
             | "log2" | "log10" | "exp" | "type" | "todate" | "date" | "todateiso8601" | "fromdate" | "fromdateiso8601"
             | "mktime" | "gmtime" | "isempty" | "any" | "all" | "toboolean" | "tonumber" | "min" | "max" | "sin"
             | "cos" | "tan",
             [],
-        ) => Some(ResultBounds::with_work(input.plus(Cost::fixed(200.0)), input)),
+        ) => Some(ResultBounds::with_work(input.add_cost(Cost::new_constant(200.0)), input)),
         (
             "keys" | "keys_unsorted" | "values" | "nulls" | "booleans" | "numbers" | "strings" | "arrays" | "objects"
             | "iterables" | "scalars" | "first" | "last" | "reverse" | "sort" | "unique" | "ascii_downcase"
             | "ascii_upcase" | "trim" | "ltrim" | "rtrim" | "flatten" | "error" | "toarray" | "implode",
             [],
         ) => same,
-        ("add", []) => Some(ResultBounds::with_work(input, input.times(input)?)),
+        ("add", []) => Some(ResultBounds::with_work(input, input.multiply_cost(input)?)),
         (
             "explode" | "to_entries" | "from_entries" | "tostring" | "tojson" | "fromjson" | "transpose" | "ascii",
             [],
-        ) => Some(ResultBounds::with_work(input.scaled(20.0), input.scaled(20.0))),
+        ) => Some(ResultBounds::with_work(input.scale_cost(20.0), input.scale_cost(20.0))),
         (
             "@text" | "@json" | "@csv" | "@tsv" | "@html" | "@uri" | "@sh" | "@base64" | "@base64d" | "@urid"
             | "@htmld",
             [],
-        ) => Some(ResultBounds::with_work(input.scaled(ESCAPE_FACTOR), input.scaled(ESCAPE_FACTOR))),
+        ) => Some(ResultBounds::with_work(input.scale_cost(ESCAPE_FACTOR), input.scale_cost(ESCAPE_FACTOR))),
         ("recurse", []) => Some(ResultBounds { count: input, size: input, work: input }),
         ("paths" | "leaf_paths", []) => Some(ResultBounds {
             count: input,
-            size: Cost::fixed(MAX_PATH_DEPTH * NUMBER_SIZE).plus(input),
-            work: input.scaled(MAX_PATH_DEPTH),
+            size: Cost::new_constant(MAX_PATH_DEPTH * NUMBER_SIZE).add_cost(input),
+            work: input.scale_cost(MAX_PATH_DEPTH),
         }),
         ("map" | "map_values", [inner]) => {
-            let is_choice = matches!(inner, Term::Call("select", _)) || parts_of_input(inner, input).is_some();
-            let inner = result_bounds(inner, input, scope)?;
-            let work = input.times(inner.work)?.plus(input);
-            let size = if is_choice { input } else { input.times(inner.count.times(inner.size)?)? };
-            Some(ResultBounds::with_work(input.plus(size), work))
+            let is_choice = matches!(inner, Term::Call("select", _)) || bound_input_parts(inner, input).is_some();
+            let inner = bound_results(inner, input, scope)?;
+            let work = input.multiply_cost(inner.work)?.add_cost(input);
+            let size = if is_choice { input } else { input.multiply_cost(inner.count.multiply_cost(inner.size)?)? };
+            Some(ResultBounds::with_work(input.add_cost(size), work))
         }
         ("with_entries", [inner]) => {
-            let inner = result_bounds(inner, input.plus(Cost::fixed(10.0)), scope)?;
-            let work = input.times(inner.work)?.plus(input.scaled(20.0));
-            Some(ResultBounds::with_work(input.times(inner.count.times(inner.size)?)?.plus(input), work))
+            let inner = bound_results(inner, input.add_cost(Cost::new_constant(10.0)), scope)?;
+            let work = input.multiply_cost(inner.work)?.add_cost(input.scale_cost(20.0));
+            Some(ResultBounds::with_work(
+                input.multiply_cost(inner.count.multiply_cost(inner.size)?)?.add_cost(input),
+                work,
+            ))
         }
         ("select", [test]) => {
-            let test = result_bounds(test, input, scope)?;
+            let test = bound_results(test, input, scope)?;
             Some(ResultBounds { count: test.count, size: input, work: test.work })
         }
         ("first" | "last" | "isempty" | "error" | "add", [inner]) => {
-            let inner = result_bounds(inner, input, scope)?;
-            let all = inner.count.times(inner.size)?;
-            Some(ResultBounds::with_work(all, inner.work.plus(all)))
+            let inner = bound_results(inner, input, scope)?;
+            let all = inner.count.multiply_cost(inner.size)?;
+            Some(ResultBounds::with_work(all, inner.work.add_cost(all)))
         }
         ("any" | "all", [test]) => {
-            let test = result_bounds(test, input, scope)?;
-            Some(ResultBounds::with_work(Cost::one(), input.times(test.work)?.plus(input)))
+            let test = bound_results(test, input, scope)?;
+            Some(ResultBounds::with_work(Cost::new_one(), input.multiply_cost(test.work)?.add_cost(input)))
         }
         ("any" | "all", [values, test]) => {
-            let values = result_bounds(values, input, scope)?;
-            let test = result_bounds(test, values.size, scope)?;
-            Some(ResultBounds::with_work(Cost::one(), values.work.plus(values.count.times(test.work)?)))
+            let values = bound_results(values, input, scope)?;
+            let test = bound_results(test, values.size, scope)?;
+            Some(ResultBounds::with_work(Cost::new_one(), values.work.add_cost(values.count.multiply_cost(test.work)?)))
         }
         ("limit" | "skip" | "nth", [count, values]) => {
-            let count = result_bounds(count, input, scope)?;
-            let values = result_bounds(values, input, scope)?;
+            let count = bound_results(count, input, scope)?;
+            let values = bound_results(values, input, scope)?;
             count.with(values, values.size)
         }
         ("sort_by" | "group_by" | "unique_by" | "min_by" | "max_by", [key]) => {
-            let key = result_bounds(key, input, scope)?;
-            let keys = input.times(key.count.times(key.size)?)?;
-            Some(ResultBounds::with_work(input.scaled(2.0), input.times(key.work)?.plus(keys).plus(input.scaled(30.0))))
+            let key = bound_results(key, input, scope)?;
+            let keys = input.multiply_cost(key.count.multiply_cost(key.size)?)?;
+            Some(ResultBounds::with_work(
+                input.scale_cost(2.0),
+                input.multiply_cost(key.work)?.add_cost(keys).add_cost(input.scale_cost(30.0)),
+            ))
         }
         (
             "has" | "startswith" | "endswith" | "ltrimstr" | "rtrimstr" | "index" | "rindex" | "contains" | "inside"
@@ -325,63 +345,72 @@ fn bound_call<'s>(name: &str, arguments: &[Term<&'s str>], input: Cost, scope: &
         ) => {
             // A width in a format may make the text longer than the format.
             if matches!(name, "strftime" | "strptime")
-                && literal(argument).is_none_or(|format| format.len() > MAX_REGEX)
+                && read_text_literal(argument).is_none_or(|format| format.len() > MAX_REGEX)
             {
                 return None;
             }
-            let argument = result_bounds(argument, input, scope)?;
-            let both = input.plus(argument.size).plus(Cost::fixed(10_000.0));
-            let work = input.plus(Cost::one()).times(argument.size.plus(Cost::one()))?;
+            let argument = bound_results(argument, input, scope)?;
+            let both = input.add_cost(argument.size).add_cost(Cost::new_constant(10_000.0));
+            let work = input.add_cost(Cost::new_one()).multiply_cost(argument.size.add_cost(Cost::new_one()))?;
             argument.with(ResultBounds::with_work(both, work), both)
         }
         ("split", [separator]) => {
-            let separator = result_bounds(separator, input, scope)?;
-            separator.with(ResultBounds::with_work(input.scaled(2.0), input), input.scaled(2.0))
+            let separator = bound_results(separator, input, scope)?;
+            separator.with(ResultBounds::with_work(input.scale_cost(2.0), input), input.scale_cost(2.0))
         }
         ("join", [separator]) => {
-            let separator = result_bounds(separator, input, scope)?;
-            let size = input.scaled(ESCAPE_FACTOR).plus(input.times(separator.size)?);
+            let separator = bound_results(separator, input, scope)?;
+            let size = input.scale_cost(ESCAPE_FACTOR).add_cost(input.multiply_cost(separator.size)?);
             separator.with(ResultBounds::with_work(size, size), size)
         }
         ("del" | "delpaths" | "path" | "getpath", [paths]) => {
-            let paths = result_bounds(paths, input, scope)?;
-            let work = paths.count.times(input.plus(Cost::fixed(MAX_PATH_DEPTH)))?;
-            let count = if name == "path" { paths.count } else { Cost::one() };
-            Some(ResultBounds { count, size: input.plus(Cost::fixed(MAX_PATH_DEPTH)), work: paths.work.plus(work) })
+            let paths = bound_results(paths, input, scope)?;
+            let work = paths.count.multiply_cost(input.add_cost(Cost::new_constant(MAX_PATH_DEPTH)))?;
+            let count = if name == "path" { paths.count } else { Cost::new_one() };
+            Some(ResultBounds {
+                count,
+                size: input.add_cost(Cost::new_constant(MAX_PATH_DEPTH)),
+                work: paths.work.add_cost(work),
+            })
         }
         ("range", bounds) => {
-            let numbers: Vec<f64> = bounds.iter().map(number).collect::<Option<_>>()?;
+            let numbers: Vec<f64> = bounds.iter().map(read_number_literal).collect::<Option<_>>()?;
             let count = match numbers.as_slice() {
                 [upto] => *upto,
                 [from, upto] => upto - from,
                 [from, upto, by] => (upto - from) / by,
                 _ => return None,
             };
-            let count = Cost::fixed(count.max(0.0) + 1.0);
+            let count = Cost::new_constant(count.max(0.0) + 1.0);
             (count.is_small_for_all() && numbers.iter().all(|number| number.abs() <= MAX_RANGE))
-                .then_some(ResultBounds { count, size: Cost::fixed(NUMBER_SIZE), work: count })
+                .then_some(ResultBounds { count, size: Cost::new_constant(NUMBER_SIZE), work: count })
         }
         ("test" | "match" | "capture" | "scan" | "split" | "splits", [regex, flags @ ..]) => {
-            let flags_plain = flags.iter().all(|flag| literal(flag).is_some() || matches!(flag, Term::Call("null", _)));
+            let flags_plain =
+                flags.iter().all(|flag| read_text_literal(flag).is_some() || matches!(flag, Term::Call("null", _)));
             if flags.len() > 1 || !is_cheap_regex(regex) || !flags_plain {
                 return None;
             }
-            let count = if matches!(name, "test") { Cost::one() } else { input.plus(Cost::one()) };
-            let size = input.scaled(2.0).plus(Cost::fixed(500.0));
-            Some(ResultBounds { count, size, work: input.plus(Cost::one()).scaled(300.0) })
+            let count = if matches!(name, "test") { Cost::new_one() } else { input.add_cost(Cost::new_one()) };
+            let size = input.scale_cost(2.0).add_cost(Cost::new_constant(500.0));
+            Some(ResultBounds { count, size, work: input.add_cost(Cost::new_one()).scale_cost(300.0) })
         }
         ("sub" | "gsub", [regex, new, flags @ ..]) => {
-            if flags.len() > 1 || !is_cheap_regex(regex) || !flags.iter().all(|flag| literal(flag).is_some()) {
+            if flags.len() > 1 || !is_cheap_regex(regex) || !flags.iter().all(|flag| read_text_literal(flag).is_some())
+            {
                 return None;
             }
-            let new = result_bounds(new, input.plus(Cost::fixed(500.0)), scope)?;
+            let new = bound_results(new, input.add_cost(Cost::new_constant(500.0)), scope)?;
             // Several replacement texts for each match would multiply.
-            if new.count != Cost::one() {
+            if new.count != Cost::new_one() {
                 return None;
             }
-            let matches = input.plus(Cost::one());
-            let size = input.plus(matches.times(new.size)?);
-            Some(ResultBounds::with_work(size, matches.scaled(300.0).plus(matches.times(new.work)?).plus(size)))
+            let matches = input.add_cost(Cost::new_one());
+            let size = input.add_cost(matches.multiply_cost(new.size)?);
+            Some(ResultBounds::with_work(
+                size,
+                matches.scale_cost(300.0).add_cost(matches.multiply_cost(new.work)?).add_cost(size),
+            ))
         }
         _ => None,
     }

@@ -23,7 +23,7 @@ pub(crate) struct Cost {
 
 impl Cost {
     /// Returns a constant cost.
-    pub(crate) fn fixed(cost: f64) -> Self {
+    pub(crate) fn new_constant(cost: f64) -> Self {
         let mut terms = [0.0; TERMS];
         let [first, ..] = &mut terms;
         *first = cost;
@@ -31,12 +31,12 @@ impl Cost {
     }
 
     /// Returns a cost of 1.
-    pub(crate) fn one() -> Self {
-        Self::fixed(1.0)
+    pub(crate) fn new_one() -> Self {
+        Self::new_constant(1.0)
     }
 
     /// Returns a cost equal to the input's size.
-    pub(crate) fn input() -> Self {
+    pub(crate) fn new_input() -> Self {
         let mut terms = [0.0; TERMS];
         let [_, second, ..] = &mut terms;
         *second = 1.0;
@@ -44,14 +44,14 @@ impl Cost {
     }
 
     /// Returns the sum.
-    pub(crate) fn plus(self, other: Self) -> Self {
+    pub(crate) fn add_cost(self, other: Self) -> Self {
         let mut terms = self.terms;
         terms.iter_mut().zip(other.terms).for_each(|(term, more)| *term += more);
         Self { terms }
     }
 
     /// Returns the product; `None` if its degree is too high.
-    pub(crate) fn times(self, other: Self) -> Option<Self> {
+    pub(crate) fn multiply_cost(self, other: Self) -> Option<Self> {
         let mut terms = [0.0; TERMS];
         for (n, left) in self.terms.into_iter().enumerate().filter(|(_, term)| *term > 0.0) {
             for (m, right) in other.terms.into_iter().enumerate().filter(|(_, term)| *term > 0.0) {
@@ -62,7 +62,7 @@ impl Cost {
     }
 
     /// Multiplies by a constant.
-    pub(crate) fn scaled(self, factor: f64) -> Self {
+    pub(crate) fn scale_cost(self, factor: f64) -> Self {
         Self { terms: self.terms.map(|term| term * factor) }
     }
 
@@ -77,26 +77,26 @@ impl Cost {
 
     /// Returns whether it is within the budget for this input.
     pub(crate) fn is_small_for(&self, input: &Value) -> bool {
-        self.is_small_for_all() || self.at(size(input)) <= BUDGET
+        self.is_small_for_all() || self.evaluate_at(measure_value(input)) <= BUDGET
     }
 
-    fn at(&self, size: f64) -> f64 {
+    fn evaluate_at(&self, size: f64) -> f64 {
         self.terms.iter().rev().fold(0.0, |sum, term| sum * size + term)
     }
 }
 
 /// Returns the size of a value: its parts, and the bytes of its texts.
-fn size(value: &Value) -> f64 {
-    fn units(value: &Value) -> usize {
+fn measure_value(value: &Value) -> f64 {
+    fn count_units(value: &Value) -> usize {
         1 + match value {
             Value::Null | Value::Bool(_) => 0,
             Value::Number(_) => 20,
             Value::String(text) => text.len(),
-            Value::Array(items) => items.iter().map(units).sum(),
-            Value::Object(members) => members.iter().map(|(name, member)| 1 + name.len() + units(member)).sum(),
+            Value::Array(items) => items.iter().map(count_units).sum(),
+            Value::Object(members) => members.iter().map(|(name, member)| 1 + name.len() + count_units(member)).sum(),
         }
     }
-    u32::try_from(units(value)).map_or(f64::INFINITY, f64::from)
+    u32::try_from(count_units(value)).map_or(f64::INFINITY, f64::from)
 }
 
 #[cfg(test)]
@@ -107,10 +107,10 @@ mod tests {
 
     #[test]
     fn a_cost_is_small_for_small_inputs_alone() {
-        let quadratic = Cost::input().times(Cost::input()).expect("a second power");
+        let quadratic = Cost::new_input().multiply_cost(Cost::new_input()).expect("a second power");
         assert!(quadratic.is_small_for(&json!([1, 2, 3])) && !quadratic.is_small_for_all());
         assert!(!quadratic.is_small_for(&json!("x".repeat(10_000))));
-        assert!(Cost::input().plus(Cost::fixed(5.0)).is_small_for(&json!("x".repeat(1_000_000))));
-        assert_eq!(quadratic.times(quadratic).and_then(|cost| cost.times(quadratic)), None);
+        assert!(Cost::new_input().add_cost(Cost::new_constant(5.0)).is_small_for(&json!("x".repeat(1_000_000))));
+        assert_eq!(quadratic.multiply_cost(quadratic).and_then(|cost| cost.multiply_cost(quadratic)), None);
     }
 }

@@ -10,7 +10,7 @@ use jaq_core::load::parse::Term;
 pub(crate) const MAX_REGEX: usize = 200;
 
 /// Returns the text if the term is a text literal.
-pub(crate) fn literal<'t>(term: &'t Term<&str>) -> Option<&'t str> {
+pub(crate) fn read_text_literal<'t>(term: &'t Term<&str>) -> Option<&'t str> {
     match term {
         Term::Str(None, parts) => match parts.as_slice() {
             [] => Some(""),
@@ -22,10 +22,10 @@ pub(crate) fn literal<'t>(term: &'t Term<&str>) -> Option<&'t str> {
 }
 
 /// Returns the number if the term is a number, perhaps with a minus sign.
-pub(crate) fn number(term: &Term<&str>) -> Option<f64> {
+pub(crate) fn read_number_literal(term: &Term<&str>) -> Option<f64> {
     match term {
         Term::Num(digits) => digits.parse().ok(),
-        Term::Neg(inner) => number(inner).map(|number: f64| -number),
+        Term::Neg(inner) => read_number_literal(inner).map(|number: f64| -number),
         _ => None,
     }
 }

@@ -21,28 +21,28 @@ pub(crate) struct ResultBounds {
 
 impl ResultBounds {
     /// Returns the bounds of one value of this size.
-    pub(crate) fn one(size: Cost) -> Self {
-        Self { count: Cost::one(), size, work: Cost::one() }
+    pub(crate) fn new_single(size: Cost) -> Self {
+        Self { count: Cost::new_one(), size, work: Cost::new_one() }
     }
 
     /// Returns the bounds of one value of this size that takes this work.
     pub(crate) fn with_work(size: Cost, work: Cost) -> Self {
-        Self { count: Cost::one(), size, work: work.plus(Cost::one()) }
+        Self { count: Cost::new_one(), size, work: work.add_cost(Cost::new_one()) }
     }
 
     /// Combines each of the values with each of the other's; the result size is `size`.
     pub(crate) fn with(self, other: Self, size: Cost) -> Option<Self> {
-        let work = self.work.plus(self.count.times(other.work)?);
-        let count = self.count.times(other.count)?;
-        Some(Self { count, size, work: work.plus(count.times(size)?.scaled(COPY_COST)) })
+        let work = self.work.add_cost(self.count.multiply_cost(other.work)?);
+        let count = self.count.multiply_cost(other.count)?;
+        Some(Self { count, size, work: work.add_cost(count.multiply_cost(size)?.scale_cost(COPY_COST)) })
     }
 }
 
 /// Returns the values of both.
-pub(crate) fn either_bounds(one: ResultBounds, other: ResultBounds) -> ResultBounds {
+pub(crate) fn join_bounds(one: ResultBounds, other: ResultBounds) -> ResultBounds {
     ResultBounds {
-        count: one.count.plus(other.count),
-        size: one.size.plus(other.size),
-        work: one.work.plus(other.work),
+        count: one.count.add_cost(other.count),
+        size: one.size.add_cost(other.size),
+        work: one.work.add_cost(other.work),
     }
 }

@@ -40,23 +40,23 @@ pub(crate) const DISALLOWED_FILTERS: [&str; 12] = [
 /// ones.
 const DEFS: [&str; 2] = [include_str!("filters/filters_first.jq"), include_str!("filters/filters.jq")];
 
-type Data = JustLut<Val>;
+type JqData = JustLut<Val>;
 
 /// Native filters of jaq that definitions in jq replace, and the names by which these definitions
 /// call them.
 const SHADOWED_FILTERS: [(&str, &str); 3] = [("range", "__range"), ("limit", "__limit"), ("reverse", "__reverse")];
 
 /// Returns the definitions that an expression may use.
-pub(crate) fn defs<'s>() -> impl Iterator<Item = Def<&'s str>> {
+pub(crate) fn list_definitions<'s>() -> impl Iterator<Item = Def<&'s str>> {
     /// Parsed once; each expression copies it.
-    static ALL: LazyLock<Vec<Def<&'static str>>> = LazyLock::new(|| all().collect());
+    static ALL: LazyLock<Vec<Def<&'static str>>> = LazyLock::new(|| list_all_definitions().collect());
     ALL.iter().cloned()
 }
 
-fn all() -> impl Iterator<Item = Def<&'static str>> {
+fn list_all_definitions() -> impl Iterator<Item = Def<&'static str>> {
     let [first, rest] = DEFS.map(|text| load::parse(text, |parser| parser.defs()).unwrap_or_default());
     let own = first.iter().chain(&rest).map(|def| (def.name, def.args.len()));
-    let replaced: Vec<_> = own.chain(natives().map(|(name, args, _)| (name, args.len()))).collect();
+    let replaced: Vec<_> = own.chain(list_own_natives().map(|(name, args, _)| (name, args.len()))).collect();
     let usual = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
     let usual = usual
         .filter(move |def| !DISALLOWED_FILTERS.contains(&def.name) && !replaced.contains(&(def.name, def.args.len())));
@@ -64,19 +64,19 @@ fn all() -> impl Iterator<Item = Def<&'static str>> {
 }
 
 /// Returns the native filters that an expression may use.
-pub(crate) fn native_filters() -> impl Iterator<Item = Fun<Data>> {
-    let replaced: Vec<_> = natives().map(|(name, args, _)| (name, args.len())).collect();
+pub(crate) fn list_native_filters() -> impl Iterator<Item = Fun<JqData>> {
+    let replaced: Vec<_> = list_own_natives().map(|(name, args, _)| (name, args.len())).collect();
     let usual = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs());
     let usual = usual
         .filter(move |(name, args, _)| !DISALLOWED_FILTERS.contains(name) && !replaced.contains(&(*name, args.len())));
-    let fronted = |(name, args, native): Fun<Data>| {
+    let fronted = |(name, args, native): Fun<JqData>| {
         let behind = SHADOWED_FILTERS.iter().find(|(front, _)| *front == name).map_or(name, |(_, behind)| behind);
         (behind, args, native)
     };
-    usual.map(fronted).chain(natives())
+    usual.map(fronted).chain(list_own_natives())
 }
 
-fn natives() -> impl Iterator<Item = Fun<Data>> {
+fn list_own_natives() -> impl Iterator<Item = Fun<JqData>> {
     let own = [
         run(("tonumber", v(0), |cv| bome(numbers::to_number(cv.1)))),
         run(("fromjson", v(0), |cv| bome(texts::from_json(&cv.1)))),
@@ -85,7 +85,7 @@ fn natives() -> impl Iterator<Item = Fun<Data>> {
         run(("join", v(1), |cv| unary(cv, |value, separator| texts::join(value, &separator)))),
         run(("ltrimstr", v(1), |cv| unary(cv, |value, start| Ok(texts::trim_start(value, &start))))),
         run(("rtrimstr", v(1), |cv| unary(cv, |value, end| Ok(texts::trim_end(value, &end))))),
-        run(("contains", v(1), |cv| unary(cv, |value, part| texts::contains(&value, &part)))),
+        run(("contains", v(1), |cv| unary(cv, |value, part| texts::contains_value(&value, &part)))),
         run(("nan", v(0), |_| bome(Ok(Val::from(f64::NAN))))),
         run(("infinite", v(0), |_| bome(Ok(Val::from(f64::INFINITY))))),
         run(("setpath", v(2), |mut cv| {
@@ -95,15 +95,15 @@ fn natives() -> impl Iterator<Item = Fun<Data>> {
         run(("delpaths", v(1), |cv| unary(cv, |value, all| paths::delete(value, &all)))),
         run((MULTIPLY, v(2), |mut cv| {
             let (right, left) = (cv.0.pop_var(), cv.0.pop_var());
-            bome(numbers::multiply(left, right))
+            bome(numbers::multiply_values(left, right))
         })),
         run((DIVIDE, v(2), |mut cv| {
             let (right, left) = (cv.0.pop_var(), cv.0.pop_var());
-            bome(numbers::divide(left, right))
+            bome(numbers::divide_values(left, right))
         })),
         run((MODULO, v(2), |mut cv| {
             let (right, left) = (cv.0.pop_var(), cv.0.pop_var());
-            bome(numbers::modulo(left, right))
+            bome(numbers::compute_remainder(left, right))
         })),
     ];
     own.into_iter()

@@ -22,7 +22,7 @@ thread_local! {
 
 /// Evaluates with the smaller limit on repeated texts. Returns `None` if it was exceeded, because
 /// the result is then unknown.
-pub(crate) fn in_place<T>(evaluate: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn evaluate_in_place<T>(evaluate: impl FnOnce() -> T) -> Option<T> {
     let before = REPEATED.replace((REPEATED_IN_PLACE, false));
     let evaluated = evaluate();
     let (_, passed) = REPEATED.replace(before);
@@ -40,12 +40,12 @@ pub(crate) fn to_number(value: Val) -> ValR<Val> {
     let text = match &value {
         Val::Num(_) => return Ok(value),
         Val::TStr(text) => text,
-        _ => return Err(not_a_number(&value)),
+        _ => return Err(report_non_number(&value)),
     };
-    parse_number(text).map(Val::Num).ok_or_else(|| not_a_number(&value))
+    parse_number(text).map(Val::Num).ok_or_else(|| report_non_number(&value))
 }
 
-fn not_a_number(value: &Val) -> Error<Val> {
+fn report_non_number(value: &Val) -> Error<Val> {
     Error::str(format_args!("cannot parse {value} as a number"))
 }
 
@@ -93,7 +93,7 @@ fn parse_number(text: &[u8]) -> Option<Num> {
 }
 
 /// Returns the product. A text that would become too long is an error; jaq would end the process.
-pub(crate) fn multiply(left: Val, right: Val) -> ValR<Val> {
+pub(crate) fn multiply_values(left: Val, right: Val) -> ValR<Val> {
     let repeated = match (&left, &right) {
         (Val::TStr(text) | Val::BStr(text), Val::Num(_)) => Some((text.len(), &right)),
         (Val::Num(_), Val::TStr(text) | Val::BStr(text)) => Some((text.len(), &left)),
@@ -113,16 +113,16 @@ pub(crate) fn multiply(left: Val, right: Val) -> ValR<Val> {
 
 /// Returns the quotient; for texts, their parts, as in jq. A whole quotient of numbers is a whole
 /// number, so that its text is `3` and not `3.0`.
-pub(crate) fn divide(left: Val, right: Val) -> ValR<Val> {
+pub(crate) fn divide_values(left: Val, right: Val) -> ValR<Val> {
     if let (Val::Num(_), Val::Num(_)) = (&left, &right)
         && right.as_f64() == Some(0.0)
     {
         return Err(Error::str(format_args!("cannot divide {left} by {right}: the divisor is zero")));
     }
-    (left / right).map(whole)
+    (left / right).map(truncate_fraction)
 }
 
-fn whole(value: Val) -> Val {
+fn truncate_fraction(value: Val) -> Val {
     match value {
         Val::Num(Num::Float(float)) if float.fract() == 0.0 && float.abs() <= EXACT => as_whole(float),
         other => other,
@@ -135,7 +135,7 @@ fn as_whole(float: f64) -> Val {
 }
 
 /// Returns the remainder of two numbers, after truncating their fractions, as in jq.
-pub(crate) fn modulo(left: Val, right: Val) -> ValR<Val> {
+pub(crate) fn compute_remainder(left: Val, right: Val) -> ValR<Val> {
     let cut = |value: Val| match value {
         Val::Num(Num::Float(_) | Num::Dec(_)) => match value.as_f64() {
             Some(float) if float.is_finite() => as_whole(float),

@@ -10,7 +10,7 @@ use jaq_json::{Map, Num, Rc, Val};
 /// Maximum index that may extend an array.
 const MAX_INDEX: usize = 1_000_000;
 
-fn parts(path: &Val) -> Result<&[Val], Error<Val>> {
+fn read_parts(path: &Val) -> Result<&[Val], Error<Val>> {
     match path {
         Val::Arr(parts) => Ok(parts),
         other => Err(Error::str(format_args!("a path is an array, and {other} is none"))),
@@ -19,7 +19,7 @@ fn parts(path: &Val) -> Result<&[Val], Error<Val>> {
 
 /// Returns the value with `new` at the path; missing parts of the path are created.
 pub(crate) fn set(value: Val, path: &Val, new: Val) -> ValR<Val> {
-    set_at(value, parts(path)?, new)
+    set_at(value, read_parts(path)?, new)
 }
 
 fn set_at(value: Val, path: &[Val], new: Val) -> ValR<Val> {
@@ -36,7 +36,7 @@ fn set_at(value: Val, path: &[Val], new: Val) -> ValR<Val> {
         }
         (Val::Null, Val::Num(_)) => set_at(Val::Arr(Rc::new(Vec::new())), path, new),
         (Val::Arr(mut items), Val::Num(_)) => {
-            let at = position(first, items.len())
+            let at = resolve_index(first, items.len())
                 .ok_or_else(|| Error::str(format_args!("index {first} is out of bounds")))?;
             if at > MAX_INDEX.max(items.len()) {
                 return Err(Error::str(format_args!("index {first} would make too long an array")));
@@ -51,7 +51,7 @@ fn set_at(value: Val, path: &[Val], new: Val) -> ValR<Val> {
             Ok(Val::Arr(items))
         }
         (Val::Arr(mut items), Val::Obj(slice)) => {
-            let (from, upto) = bounds(slice, items.len())?;
+            let (from, upto) = resolve_slice(slice, items.len())?;
             let old = Val::Arr(Rc::new(items.get(from..upto).unwrap_or_default().to_vec()));
             let Val::Arr(new) = set_at(old, rest, new)? else {
                 return Err(Error::str("a slice of an array can only be set to an array"));
@@ -66,10 +66,10 @@ fn set_at(value: Val, path: &[Val], new: Val) -> ValR<Val> {
 /// Returns the value without the parts at the paths. The last path is deleted first, so that no
 /// deletion shifts another.
 pub(crate) fn delete(value: Val, all: &Val) -> ValR<Val> {
-    let mut all: Vec<&Val> = parts(all)?.iter().collect();
+    let mut all: Vec<&Val> = read_parts(all)?.iter().collect();
     all.sort();
     all.dedup();
-    all.into_iter().rev().try_fold(value, |value, path| delete_at(value, parts(path)?))
+    all.into_iter().rev().try_fold(value, |value, path| delete_at(value, read_parts(path)?))
 }
 
 fn delete_at(value: Val, path: &[Val]) -> ValR<Val> {
@@ -86,7 +86,7 @@ fn delete_at(value: Val, path: &[Val]) -> ValR<Val> {
             Ok(Val::Obj(members))
         }
         (Val::Arr(mut items), Val::Num(_)) => {
-            let Some(at) = position(first, items.len()).filter(|at| *at < items.len()) else {
+            let Some(at) = resolve_index(first, items.len()).filter(|at| *at < items.len()) else {
                 return Ok(Val::Arr(items));
             };
             let owned = Rc::make_mut(&mut items);
@@ -98,7 +98,7 @@ fn delete_at(value: Val, path: &[Val]) -> ValR<Val> {
             Ok(Val::Arr(items))
         }
         (Val::Arr(mut items), Val::Obj(slice)) => {
-            let (from, upto) = bounds(slice, items.len())?;
+            let (from, upto) = resolve_slice(slice, items.len())?;
             let owned = Rc::make_mut(&mut items);
             if rest.is_empty() {
                 owned.drain(from..upto);
@@ -115,7 +115,7 @@ fn delete_at(value: Val, path: &[Val]) -> ValR<Val> {
 
 /// Returns the position of an index in an array of this length; a negative index counts from the
 /// end.
-fn position(index: &Val, length: usize) -> Option<usize> {
+fn resolve_index(index: &Val, length: usize) -> Option<usize> {
     let Val::Num(number) = index else { return None };
     let index = match number {
         Num::Float(float) => as_index(*float)?,
@@ -130,12 +130,12 @@ fn as_index(float: f64) -> Option<isize> {
 }
 
 /// Returns the start and end of a slice in an array of this length.
-fn bounds(slice: &Map, length: usize) -> Result<(usize, usize), Error<Val>> {
+fn resolve_slice(slice: &Map, length: usize) -> Result<(usize, usize), Error<Val>> {
     let bound = |name: &'static str| slice.get(&Val::utf8_str(name)).filter(|value| !matches!(value, Val::Null));
     let range: Range<&Val> = bound("start")..bound("end");
     let place = |bound: Option<&Val>, default: usize| match bound {
         None => Ok(default),
-        Some(value @ Val::Num(_)) => Ok(position(value, length).unwrap_or(0).min(length)),
+        Some(value @ Val::Num(_)) => Ok(resolve_index(value, length).unwrap_or(0).min(length)),
         Some(other) => Err(Error::str(format_args!("a slice begins and ends at numbers, and {other} is none"))),
     };
     let (from, upto) = (place(range.start, 0)?, place(range.end, length)?);

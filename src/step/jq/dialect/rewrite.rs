@@ -33,7 +33,7 @@ pub(crate) const ASSIGN: &str = "__assign";
 const OPERAND: &str = "$!";
 
 /// Returns the filter that replaces an operator.
-fn replacement_filter(operator: Math) -> Option<&'static str> {
+fn find_replacement_filter(operator: Math) -> Option<&'static str> {
     match operator {
         Math::Mul => Some(MULTIPLY),
         Math::Div => Some(DIVIDE),
@@ -55,7 +55,7 @@ pub(crate) fn rewrite_term(term: Term<&str>) -> Term<&str> {
         Term::Arr(inner) => Term::Arr(inner.map(rewrite_inner)),
         Term::Obj(members) => {
             let members = members.into_iter().map(|(name, value)| (rewrite_term(name), value.map(rewrite_term)));
-            sum(members.collect(), &Term::Obj)
+            join_by_halves(members.collect(), &Term::Obj)
         }
         Term::Neg(inner) => Term::Neg(rewrite_inner(inner)),
         Term::Label(name, inner) => Term::Label(name, rewrite_inner(inner)),
@@ -94,11 +94,11 @@ fn rewrite_binary<'s>(
     right: Box<Term<&'s str>>,
 ) -> Term<&'s str> {
     match operator {
-        BinaryOp::Math(math) => match replacement_filter(math) {
+        BinaryOp::Math(math) => match find_replacement_filter(math) {
             Some(name) => Term::Call(name, vec![*left, *right]),
             None => Term::BinOp(left, BinaryOp::Math(math), right),
         },
-        BinaryOp::UpdateMath(math) => match replacement_filter(math) {
+        BinaryOp::UpdateMath(math) => match find_replacement_filter(math) {
             Some(name) => {
                 let call = Term::Call(name, vec![Term::Id, Term::Var(OPERAND)]);
                 let update = Term::BinOp(left, BinaryOp::Update, Box::new(call));
@@ -130,15 +130,19 @@ fn rewrite_text<'s>(format: Option<&'s str>, parts: Vec<StrPart<&'s str, Term<&'
         literal => literal,
     });
     let format = format.or(has_terms.then_some("tostring"));
-    sum(parts.collect(), &|parts| Term::Str(format, parts))
+    join_by_halves(parts.collect(), &|parts| Term::Str(format, parts))
 }
 
 /// Joins many parts as the sum of two halves, recursively. The values and their order stay the
 /// same, and the depth is that of the halvings.
-fn sum<'s, T>(mut parts: Vec<T>, whole: &impl Fn(Vec<T>) -> Term<&'s str>) -> Term<&'s str> {
+fn join_by_halves<'s, T>(mut parts: Vec<T>, whole: &impl Fn(Vec<T>) -> Term<&'s str>) -> Term<&'s str> {
     if parts.len() <= MAX_WIDTH {
         return whole(parts);
     }
     let later = parts.split_off(parts.len().div_ceil(2));
-    Term::BinOp(Box::new(sum(parts, whole)), BinaryOp::Math(Math::Add), Box::new(sum(later, whole)))
+    Term::BinOp(
+        Box::new(join_by_halves(parts, whole)),
+        BinaryOp::Math(Math::Add),
+        Box::new(join_by_halves(later, whole)),
+    )
 }

@@ -132,7 +132,7 @@ pub(crate) fn trim_end(value: Val, end: &Val) -> Val {
 }
 
 /// Returns whether one value contains another; values of different kinds are an error.
-pub(crate) fn contains(value: &Val, part: &Val) -> ValR<Val> {
+pub(crate) fn contains_value(value: &Val, part: &Val) -> ValR<Val> {
     let kind = |value: &Val| match value {
         Val::Null => 0,
         Val::Bool(_) => 1,

@@ -1,7 +1,7 @@
 //! Tests of the deletion requests.
 
 use super::*;
-use crate::ledger::commit::row_deletion::{Gap, mark_of_key};
+use crate::ledger::commit::row_deletion::{HistoryLoss, hash_key_row};
 use crate::ledger::rows::row_codec::PROCESSED;
 use crate::store::tabs::schema::Tab;
 
@@ -26,9 +26,9 @@ pub(in crate::store::commit) fn removal(key: &str, row_number: u32) -> RowDeleti
     RowDeletion {
         role: TabKind::Processed,
         row: row_number,
-        mark: Some(mark_of_key(&row(key))),
+        mark: Some(hash_key_row(&row(key))),
         key: None,
-        gap: Gap::Nothing,
+        gap: HistoryLoss::Nothing,
         bytes: 0,
     }
 }
@@ -37,7 +37,7 @@ pub(in crate::store::commit) fn removal(key: &str, row_number: u32) -> RowDeleti
 fn neighbouring_rows_go_in_one_request_from_the_bottom_up() {
     let removals = vec![removal("a", 3), removal("b", 4), removal("c", 9), removal("c", 9)];
     let deletion = RowDeletionBatch::new(HEAD, removals, &tabs(), &DeletedRows::default()).expect("three rows");
-    let deleted = deletion.requests(&tabs(), 1).into_iter().filter_map(|request| match request {
+    let deleted = deletion.make_requests(&tabs(), 1).into_iter().filter_map(|request| match request {
         Request::DeleteDimension { range } => Some((range.start_index, range.end_index)),
         _ => None,
     });
@@ -47,10 +47,10 @@ fn neighbouring_rows_go_in_one_request_from_the_bottom_up() {
 #[test]
 fn rows_that_went_before_are_reckoned_with() {
     let mut deleted_rows = DeletedRows::default();
-    deleted_rows.extend(&[removal("z", 8), removal("y", 2), removal("x", 5)]);
-    deleted_rows.extend(&[removal("w", 12)]);
+    deleted_rows.add_deleted(&[removal("z", 8), removal("y", 2), removal("x", 5)]);
+    deleted_rows.add_deleted(&[removal("w", 12)]);
     let deletion =
         RowDeletionBatch::new(HEAD, vec![removal("a", 3), removal("b", 9)], &tabs(), &deleted_rows).expect("two rows");
     assert_eq!(deletion.rows.iter().map(|removal| removal.row).collect::<Vec<_>>(), [2, 6]);
-    assert_eq!(deletion.seen().iter().map(|removal| removal.row).collect::<Vec<_>>(), [3, 9]);
+    assert_eq!(deletion.deleted_rows().iter().map(|removal| removal.row).collect::<Vec<_>>(), [3, 9]);
 }

@@ -85,11 +85,11 @@ fn of_a_wide_tab_the_same_columns_are_marked_each_time() {
     assert!(first > 100 && first * 36 < MAX_MARK_CHARS + 36 && first == all.marked_columns().len());
     // The next run knows what the state had room for, finds the others by their headers, and marks
     // nothing again.
-    let kept = columns_that_fit(&wide);
+    let kept = limit_columns(&wide);
     assert!(kept.len() < wide.len());
     assert!(mark_own_columns(head, &wide_tab, &all, kept).is_empty());
     let mut without = Tab { header: wide[..wide.len() - 1].to_vec(), ..wide_tab };
-    let anomaly = &all.look_up(&mut without, Some(&[])).anomalies[0];
+    let anomaly = &all.find_lost_columns(&mut without, Some(&[])).anomalies[0];
     assert!(anomaly.is_blocking && anomaly.message.contains("one too many to have a mark"), "{}", anomaly.message);
 }
 
@@ -97,10 +97,10 @@ fn of_a_wide_tab_the_same_columns_are_marked_each_time() {
 fn a_renamed_column_is_found_by_its_mark() {
     let mut tab = tab(&["id", "Mag (Mw)", "mine"], 3);
     let columns = names(&["id", "magnitude", "depth"]);
-    assert_eq!(own(&columns).missing_columns(&tab), names(&["magnitude", "depth"]));
+    assert_eq!(own(&columns).find_missing_columns(&tab), names(&["magnitude", "depth"]));
     let marks = [mark(7, 0, "id"), mark(7, 1, "magnitude"), mark(8, 2, "depth")];
-    let found = own(&columns).look_up(&mut tab, Some(&marks));
-    assert_eq!((found.blocks(), found.gone), (false, names(&["depth"])));
+    let found = own(&columns).find_lost_columns(&mut tab, Some(&marks));
+    assert_eq!((found.is_blocking(), found.gone), (false, names(&["depth"])));
     assert_eq!((tab.position("magnitude"), tab.position("depth")), (Some(1), None));
     assert_eq!(tab.columns(), names(&["id", "magnitude", "mine"]));
     let messages: Vec<_> = found.anomalies.into_iter().map(|anomaly| anomaly.message).collect();
@@ -118,16 +118,17 @@ fn a_header_text_counts_before_a_mark() {
     let columns = names(&["id", "n", "m"]);
     let swapped = tab(&["id", "m", "n"], 3);
     assert!(
-        own(&columns).missing_columns(&swapped).is_empty() && own(&columns).duplicated_columns(&swapped).is_empty()
+        own(&columns).find_missing_columns(&swapped).is_empty()
+            && own(&columns).find_duplicated_columns(&swapped).is_empty()
     );
     let mut taken = tab(&["id", "m", "x"], 3);
     let marks = [mark(7, 1, "n"), mark(7, 2, "m")];
-    let found = own(&columns).look_up(&mut taken, Some(&marks));
-    assert_eq!((found.blocks(), found.gone, taken.position("m")), (false, names(&["n"]), Some(1)));
+    let found = own(&columns).find_lost_columns(&mut taken, Some(&marks));
+    assert_eq!((found.is_blocking(), found.gone, taken.position("m")), (false, names(&["n"]), Some(1)));
     assert!(found.anomalies[0].message.contains("the values of \"m\" go there now"), "{:?}", found.anomalies);
     // A column that the job has added since has its own mark.
     let mut since = tab(&["id", "m", "x", "renamed"], 4);
-    let found = own(&columns).look_up(&mut since, Some(&[mark(7, 1, "n"), mark(7, 2, "m"), mark(7, 3, "n")]));
+    let found = own(&columns).find_lost_columns(&mut since, Some(&[mark(7, 1, "n"), mark(7, 2, "m"), mark(7, 3, "n")]));
     assert_eq!((found.gone.len(), since.position("n")), (0, Some(3)));
 }
 
@@ -135,7 +136,7 @@ fn a_header_text_counts_before_a_mark() {
 fn a_cleared_header_stops_the_run_even_if_it_was_the_last() {
     let columns = names(&["id", "n", "m"]);
     for (header, name, at) in [(&["id", "", "m"][..], "n", 1), (&["id", "n"][..], "m", 2)] {
-        let found = own(&columns).look_up(&mut tab(header, 3), Some(&[mark(7, at, name)]));
+        let found = own(&columns).find_lost_columns(&mut tab(header, 3), Some(&[mark(7, at, name)]));
         let [anomaly] = found.anomalies.as_slice() else { panic!("{found:?}") };
         assert!(anomaly.is_blocking && found.gone.is_empty(), "{found:?}");
         assert!(anomaly.message.contains(&format!("column \"{name}\" has no header any more")), "{found:?}");
@@ -146,28 +147,31 @@ fn a_cleared_header_stops_the_run_even_if_it_was_the_last() {
 fn a_job_header_over_two_columns_stops_the_run() {
     let columns = names(&["id", "n"]);
     let own = own(&columns);
-    let doubled = own.look_up(&mut tab(&["id", "n", "n"], 3), Some(&[mark(7, 2, "n")]));
+    let doubled = own.find_lost_columns(&mut tab(&["id", "n", "n"], 3), Some(&[mark(7, 2, "n")]));
     let messages = |message: &str| vec![Anomaly { message: message.into(), is_blocking: true }];
     assert_eq!(
         doubled.anomalies,
         messages("tab Quakes has two columns named \"n\": the job's own is C, so rename the other")
     );
-    let unknown = own.look_up(&mut tab(&["id", "n", "n"], 3), None);
+    let unknown = own.find_lost_columns(&mut tab(&["id", "n", "n"], 3), None);
     assert_eq!(
         unknown.anomalies,
         messages("tab Quakes has two columns named \"n\": rename the one that is not the job's")
     );
     // The job's column was renamed to another column's header.
-    let renamed = own.look_up(&mut tab(&["id", "x", "x"], 3), Some(&[mark(7, 1, "n")]));
-    assert!(renamed.blocks(), "{renamed:?}");
-    assert!(own.duplicated_columns(&tab(&["id", "n", "note", "note", "", ""], 6)).is_empty(), "people's own may be");
+    let renamed = own.find_lost_columns(&mut tab(&["id", "x", "x"], 3), Some(&[mark(7, 1, "n")]));
+    assert!(renamed.is_blocking(), "{renamed:?}");
+    assert!(
+        own.find_duplicated_columns(&tab(&["id", "n", "note", "note", "", ""], 6)).is_empty(),
+        "people's own may be"
+    );
 }
 
 #[test]
 fn where_marks_can_not_be_read_a_lost_header_stops_the_run() {
     let columns = names(&["id", "n"]);
-    let found = own(&columns).look_up(&mut tab(&["id"], 3), None);
-    assert!(found.blocks() && found.gone.is_empty());
+    let found = own(&columns).find_lost_columns(&mut tab(&["id"], 3), None);
+    assert!(found.is_blocking() && found.gone.is_empty());
 }
 
 #[test]
@@ -175,7 +179,7 @@ fn a_column_that_was_deleted_and_is_there_again_is_marked_anew() {
     let state = State { columns: names(&["id", "n"]), deleted: names(&["n"]), ..State::default() };
     let head = HeadId { commit: 1, nonce: 5 };
     let again = |header: &[&str]| {
-        mark_own_columns(head, &tab(header, 3), &own(&state.columns), &existing_columns(&state)).len()
+        mark_own_columns(head, &tab(header, 3), &own(&state.columns), &list_existing_columns(&state)).len()
     };
     assert_eq!((again(&["id"]), again(&["id", "n"])), (0, 1));
 }

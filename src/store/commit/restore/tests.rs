@@ -24,7 +24,7 @@ fn scratch(deletion: &RowDeletionBatch, found: &[Option<[&str; 4]>]) -> Vec<Vec<
         let row = &mut rows[(at - STATE_ROWS) as usize];
         row.splice(column as usize..column as usize + texts.len(), texts);
     };
-    for request in deletion.requests(&tabs(), 1) {
+    for request in deletion.make_requests(&tabs(), 1) {
         let Request::UpdateCells { rows, start: Some(start), .. } = request else { continue };
         for (at, row) in (start.row_index..).zip(serde_json::to_value(&rows).expect("JSON").as_array().expect("rows")) {
             let text = |cell: &Value| cell["userEnteredValue"]["stringValue"].clone();
@@ -41,11 +41,11 @@ fn scratch(deletion: &RowDeletionBatch, found: &[Option<[&str; 4]>]) -> Vec<Vec<
 #[test]
 fn rows_that_were_meant_are_clean() {
     let deletion = deletion(vec![removal("b", 9), removal("a", 3), blank(20)]);
-    assert_eq!(parse(&scratch(&deletion, &[Some(row("a")), Some(row("b")), None]), HEAD, 1), DeletionLog::Clean);
+    assert_eq!(parse(&scratch(&deletion, &[Some(row("a")), Some(row("b")), None]), HEAD, 1), DeletionLog::Verified);
     let other = HeadId { nonce: 8, ..HEAD };
     assert_eq!(
         parse(&scratch(&deletion, &[None, None, None]), other, 1),
-        DeletionLog::Nothing,
+        DeletionLog::NoDeletions,
         "another commit's rows"
     );
 }
@@ -64,13 +64,13 @@ fn if_one_row_was_not_meant_all_rows_are_restored() {
         let mut checksum_correction = RowChecksum::default();
         checksum_correction.add(&row("a"));
         checksum_correction.add(&row("b"));
-        assert_eq!(found.checksum_correction(), checksum_correction);
+        assert_eq!(found.compute_checksum_correction(), checksum_correction);
         let there = hit.iter().flatten().count();
         assert_eq!(found.rows(), there as u64);
-        let back = found.requests(&tabs());
+        let back = found.make_requests(&tabs());
         assert_eq!(back.len(), 1 + there);
         let Request::InsertDimension { range, .. } = &back[0] else { panic!("room is made first") };
-        assert_eq!((range.start_index, range.end_index), (1, 1 + index(there)));
+        assert_eq!((range.start_index, range.end_index), (1, 1 + convert_index(there)));
     }
 }
 
@@ -82,9 +82,9 @@ fn cells_are_restored_under_their_moved_headers() {
     };
     let header = ["", "run", "key", "version", "mine", "state"].map(str::to_owned).to_vec();
     let now = Tab { header, ..tabs().processed.expect("a tab") };
-    let rows = found.rows_in(TabKind::Processed, &now);
-    assert_eq!(rows[0].iter().map(text).collect::<Vec<_>>(), ["", "r", "z", "1", "", "done"]);
-    let copies = found.requests(&Tabs { processed: Some(now), ..Tabs::default() });
+    let rows = found.arrange_rows(TabKind::Processed, &now);
+    assert_eq!(rows[0].iter().map(format_cell).collect::<Vec<_>>(), ["", "r", "z", "1", "", "done"]);
+    let copies = found.make_requests(&Tabs { processed: Some(now), ..Tabs::default() });
     let to = copies.iter().filter_map(|request| match request {
         Request::CopyPaste { destination, .. } => {
             Some((destination.start_column_index?, destination.end_column_index?))

@@ -21,7 +21,7 @@ fn commit(from: Option<HeadId>, to: HeadId, kind: CommitKind, fence: u64) -> Com
 }
 
 fn location(guard_kind: GuardKind) -> StateLocation {
-    let title = state_tab_title("j", Fence(1), guard_kind, H0);
+    let title = name_state_tab("j", Fence(1), guard_kind, H0);
     StateLocation { tab: 11, title, fence: Fence(1), head: H0, guard_kind, range_id: Some(H0.to_string()) }
 }
 
@@ -30,12 +30,12 @@ fn tab(id: i32, title: &str) -> ListedTab {
 }
 
 fn named(id: &str) -> ListedRange {
-    ListedRange { id: id.into(), name: range_name("j") }
+    ListedRange { id: id.into(), name: name_job_range("j") }
 }
 
 #[test]
 fn a_fresh_spreadsheet_differs_from_one_that_lost_its_head() {
-    let processed = tab(7, &processed_title("j"));
+    let processed = tab(7, &name_processed_tab("j"));
     let by_name = tab(1, "sheetkeep j #1");
     assert_eq!(find_head("j", &[tab(0, "Sheet1")], &[]).0, HeadStatus::NotInitialized);
     assert_eq!(find_head("j", &[processed], &[]).0, HeadStatus::Missing);
@@ -55,7 +55,7 @@ fn titles_that_people_or_other_jobs_made_are_not_ours() {
 
 #[test]
 fn the_title_marks_the_head_whatever_the_name_says() {
-    let title = state_tab_title("j", Fence(3), GuardKind::Title, H1);
+    let title = name_state_tab("j", Fence(3), GuardKind::Title, H1);
     let (head_status, location) = find_head("j", &[tab(5, &title)], &[named(&H0.to_string())]);
     assert_eq!(head_status, HeadStatus::At { head: H1, fence: Fence(3) });
     let location = location.expect("a head has a place");
@@ -64,14 +64,14 @@ fn the_title_marks_the_head_whatever_the_name_says() {
 
 #[test]
 fn jobs_that_differ_only_in_punctuation_have_different_names() {
-    assert_ne!(range_name("a-b"), range_name("a.b"));
+    assert_ne!(name_job_range("a-b"), name_job_range("a.b"));
 }
 
 #[test]
 fn every_nonce_makes_a_tab_id_that_the_service_takes() {
-    assert_eq!(tab_id(HeadId { commit: 0, nonce: 0 }), 1);
-    assert!(tab_id(HeadId { commit: 0, nonce: u64::MAX }) >= 1);
-    assert_eq!(tab_id(HeadId { commit: 0, nonce: 0x7fff_ffff }), i32::MAX);
+    assert_eq!(derive_tab_id_from_head(HeadId { commit: 0, nonce: 0 }), 1);
+    assert!(derive_tab_id_from_head(HeadId { commit: 0, nonce: u64::MAX }) >= 1);
+    assert_eq!(derive_tab_id_from_head(HeadId { commit: 0, nonce: 0x7fff_ffff }), i32::MAX);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn invariant_2_later_commits_fail_if_their_head_is_gone() {
         (GuardKind::Name, GuardKind::Title),
     ] {
         for kind in [CommitKind::Advance, CommitKind::Claim, CommitKind::Relocate] {
-            let requests = batch_steps("j", &commit(Some(H0), H1, kind, 1), Some(&location(at)), guard_kind);
+            let requests = make_batch_steps("j", &commit(Some(H0), H1, kind, 1), Some(&location(at)), guard_kind);
             let touched = BatchStep::AssertTab { tab: 11 };
             let needs_tab = requests.contains(&touched) || requests.contains(&BatchStep::WriteState { tab: 11 });
             assert!(needs_tab, "{at:?} to {guard_kind:?}, {kind:?}: {requests:?}");
@@ -96,23 +96,23 @@ fn invariant_2_later_commits_fail_if_their_head_is_gone() {
 #[test]
 fn a_claim_moves_the_state_to_a_tab_that_no_older_writer_knows() {
     let claim = commit(Some(H0), H1, CommitKind::Claim, 2);
-    let new = tab_id(H1);
+    let new = derive_tab_id_from_head(H1);
     let expected = vec![
         BatchStep::DeleteRange { id: H0.to_string() },
         BatchStep::AssertTab { tab: 11 },
         BatchStep::AddStateTab { tab: new, title: "sheetkeep j #2".into() },
-        BatchStep::AddRange { id: H1.to_string(), name: range_name("j"), tab: new },
+        BatchStep::AddRange { id: H1.to_string(), name: name_job_range("j"), tab: new },
         BatchStep::WriteState { tab: new },
         BatchStep::Changes,
         BatchStep::DeleteStateTab { tab: 11 },
     ];
-    assert_eq!(batch_steps("j", &claim, Some(&location(GuardKind::Name)), GuardKind::Name), expected);
+    assert_eq!(make_batch_steps("j", &claim, Some(&location(GuardKind::Name)), GuardKind::Name), expected);
 }
 
 #[test]
 fn within_a_term_a_named_head_is_swapped_in_place() {
     let advance = commit(Some(H0), H1, CommitKind::Advance, 1);
-    let requests = batch_steps("j", &advance, Some(&location(GuardKind::Name)), GuardKind::Name);
+    let requests = make_batch_steps("j", &advance, Some(&location(GuardKind::Name)), GuardKind::Name);
     assert!(
         requests.contains(&BatchStep::DeleteRange { id: H0.to_string() })
             && requests.contains(&BatchStep::WriteState { tab: 11 })
@@ -129,7 +129,7 @@ fn what_a_commit_leaves_is_what_the_next_look_sees() {
         (GuardKind::Name, GuardKind::Title),
     ] {
         let claim = commit(Some(H0), H1, CommitKind::Claim, 2);
-        let after = location_after("j", &claim, Some(&location(at)), guard_kind);
+        let after = derive_next_location("j", &claim, Some(&location(at)), guard_kind);
         let names: Vec<_> = after.range_id.iter().map(|id| named(id)).collect();
         let seen = find_head("j", &[tab(after.tab, &after.title)], &names);
         assert_eq!(seen, (HeadStatus::At { head: H1, fence: Fence(2) }, Some(after)), "{at:?} to {guard_kind:?}");

@@ -127,14 +127,14 @@ fn a_lost_column_is_named() {
 #[test]
 fn formulas_are_not_read() {
     let tab = &spreadsheet("Jobs", "UTC").tabs[0];
-    assert_eq!(jobs_ranges(tab, None), ["'Jobs'!1:1", "'Jobs'!A1:A100", "'Jobs'!N1:Q100"]);
-    assert_eq!(moved_columns(tab, &[header_row()]), None);
+    assert_eq!(make_jobs_ranges(tab, None), ["'Jobs'!1:1", "'Jobs'!A1:A100", "'Jobs'!N1:Q100"]);
+    assert_eq!(find_moved_columns(tab, &[header_row()]), None);
     let read = [
         vec![header_row()],
         vec![vec![json!("job")], vec![json!("nightly")], vec![], vec![json!("hourly")]],
         vec![vec![json!("paused")], vec![json!(true), json!(""), json!("now")], vec![json!("stray")]],
     ];
-    let rows = jobs_rows(tab, None, &read);
+    let rows = join_jobs_rows(tab, None, &read);
     assert_eq!(
         (rows.len(), &rows[1][13], &rows[1][15], &rows[3][0]),
         (4, &json!(true), &json!("now"), &json!("hourly"))
@@ -142,11 +142,11 @@ fn formulas_are_not_read() {
     assert_eq!(rows[2][13], "stray");
     let mut moved = header_row();
     moved.rotate_right(1);
-    assert_eq!(moved_columns(tab, &[moved.clone()]), Some(vec![1, 14, 15, 16, 17]));
-    assert_eq!(jobs_ranges(tab, Some(&[0, 1, 14])), ["'Jobs'!1:1", "'Jobs'!A1:B100", "'Jobs'!O1:O100"]);
+    assert_eq!(find_moved_columns(tab, &[moved.clone()]), Some(vec![1, 14, 15, 16, 17]));
+    assert_eq!(make_jobs_ranges(tab, Some(&[0, 1, 14])), ["'Jobs'!1:1", "'Jobs'!A1:B100", "'Jobs'!O1:O100"]);
     let foreign = [vec![json!("employer"), json!("job")]];
-    assert_eq!(moved_columns(tab, &foreign), None);
+    assert_eq!(find_moved_columns(tab, &foreign), None);
     let narrow = TabInfo { columns: 3, ..tab.clone() };
-    assert_eq!(jobs_ranges(&narrow, None), ["'Jobs'!1:1", "'Jobs'!A1:A100"]);
-    assert_eq!(jobs_ranges(&TabInfo { rows: 0, ..narrow }, None), <[&str; 0]>::default());
+    assert_eq!(make_jobs_ranges(&narrow, None), ["'Jobs'!1:1", "'Jobs'!A1:A100"]);
+    assert_eq!(make_jobs_ranges(&TabInfo { rows: 0, ..narrow }, None), <[&str; 0]>::default());
 }

@@ -42,7 +42,7 @@ fn rows_beside_their_columns_stop_the_run_and_a_note_does_not() {
     ] {
         let mut rows = ProcessedRows::new(&tab, ReprocessPolicy::EachVersion);
         rows.read(&[row(&written)]);
-        let (_, anomalies) = rows.finish(&tab);
+        let (_, anomalies) = rows.finish_parse(&tab);
         assert_eq!(anomalies.iter().any(|anomaly| anomaly.is_blocking), blocking, "{written}");
     }
 }
@@ -63,7 +63,7 @@ fn a_forgotten_row_takes_back_one_done_row_in_any_order() {
             let mut written = written.clone().map(|cells| row(&cells));
             written.rotate_left(turned);
             rows.read(&written);
-            let (done, _) = rows.finish(&tab(&PROCESSED));
+            let (done, _) = rows.finish_parse(&tab(&PROCESSED));
             let knows = ["a", "b", "c"].map(|key| done.has_key(Fingerprint::new(key)));
             assert_eq!(knows, [false, true, false], "{again:?} {turned}");
         }
@@ -82,7 +82,7 @@ fn of_several_versions_of_a_key_the_latest_runs_counts() {
         let mut written = written.clone().map(|cells| row(&cells));
         written.rotate_left(turned);
         rows.read(&written);
-        let (done, _) = rows.finish(&tab(&PROCESSED));
+        let (done, _) = rows.finish_parse(&tab(&PROCESSED));
         let has = |version: &str| {
             done.has(Fingerprint::new("a"), ReprocessPolicy::OnChange.version_hash(&Version(version.into())))
         };
@@ -104,7 +104,7 @@ fn the_version_of_the_last_commit_counts_whatever_clocks_said() {
         written.rotate_left(turned);
         rows.read(&written);
         assert!(!rows.has_doubt(), "Runs is not asked");
-        let (done, _) = rows.finish(&tab(&PROCESSED));
+        let (done, _) = rows.finish_parse(&tab(&PROCESSED));
         let has = |version: &str| {
             done.has(Fingerprint::new("a"), ReprocessPolicy::OnChange.version_hash(&Version(version.into())))
         };
@@ -124,7 +124,7 @@ fn old_rows_of_a_wrong_clock_go_by_the_commits_in_runs() {
     assert!(rows.has_doubt());
     let runs = [("20260101-090000-r1", 0), ("20260101-090500-r2", 2), ("20260101-090001-r3", 3)];
     rows.sort_by_order(&runs.map(|(run, commit)| (run.to_owned(), commit)).into());
-    let (done, _) = rows.finish(&tab(&PROCESSED));
+    let (done, _) = rows.finish_parse(&tab(&PROCESSED));
     assert!(done.has(Fingerprint::new("a"), ReprocessPolicy::OnChange.version_hash(&Version("3".into()))));
 }
 
@@ -145,14 +145,14 @@ fn pages_read_apart_make_the_same_as_the_whole_tab() {
     for again in [ReprocessPolicy::EachVersion, ReprocessPolicy::OnChange, ReprocessPolicy::OnNewer] {
         let empty = || ProcessedRows::new(&tab, again).with_texts_of(Some(7));
         let mut whole = empty().with_rows(&written);
-        let (found, recent) = (whole.found, whole.recent());
-        let whole = whole.finish(&tab);
+        let (found, recent) = (whole.found, whole.take_recent());
+        let whole = whole.finish_parse(&tab);
         assert_eq!((found.count, recent.len(), whole.1.len()), (8, 1, 2));
         for rows in 1..written.len() {
             let mut pages = empty();
             written.chunks(rows).for_each(|page| pages.append(empty().with_rows(page)));
-            assert_eq!((pages.found, pages.recent()), (found, recent.clone()), "{again:?}, pages of {rows}");
-            assert_eq!(pages.finish(&tab), whole, "{again:?}, pages of {rows}");
+            assert_eq!((pages.found, pages.take_recent()), (found, recent.clone()), "{again:?}, pages of {rows}");
+            assert_eq!(pages.finish_parse(&tab), whole, "{again:?}, pages of {rows}");
         }
     }
 }
@@ -161,7 +161,7 @@ fn pages_read_apart_make_the_same_as_the_whole_tab() {
 fn a_key_that_a_person_retyped_as_a_number_is_still_that_key() {
     let mut rows = ProcessedRows::new(&tab(&PROCESSED), ReprocessPolicy::EachVersion);
     rows.read(&[row(&json!([42, "", "done", "r"]))]);
-    let (done, _) = rows.finish(&tab(&PROCESSED));
+    let (done, _) = rows.finish_parse(&tab(&PROCESSED));
     assert!(done.has_key(Fingerprint::new("42")));
 }
 
@@ -183,7 +183,7 @@ fn standing(rows: &[Vec<Value>]) -> HashMap<Fingerprint, PriorFailure> {
     let (first, second) = rows.split_at(rows.len() / 2);
     read.read(first, u32::try_from(first.len()).expect("few") + 1);
     read.read(second, 90);
-    let (open, reported) = read.finish(&tab);
+    let (open, reported) = read.finish_parse(&tab);
     assert!(reported.is_empty());
     open
 }
@@ -199,7 +199,7 @@ fn the_newest_row_of_a_failure_counts_in_any_order() {
     for turn in 0..4 {
         let open = standing(&rows);
         let tried = open[&Fingerprint::new("a")];
-        assert_eq!((open.len(), tried.attempts, tried.error), (1, 2, failure_hash("s", "e2")), "{turn}");
+        assert_eq!((open.len(), tried.attempts, tried.error), (1, 2, hash_failure("s", "e2")), "{turn}");
         rows.rotate_left(1);
     }
 }
@@ -246,7 +246,7 @@ fn an_action_that_is_neither_word_changes_nothing() {
     let tab = tab(&FAILURES);
     let mut read = FailureRows::new(&tab, ReprocessPolicy::EachVersion);
     read.read(&[failure("a", "e", 1, 45_000.5, "open", "later", "")], 2);
-    let (open, reported) = read.finish(&tab);
+    let (open, reported) = read.finish_parse(&tab);
     assert_eq!(open[&Fingerprint::new("a")].requested, None);
     assert!(reported.len() == 1 && reported[0].message.contains("row 2") && reported[0].message.contains("\"later\""));
 }
@@ -259,7 +259,7 @@ fn an_unknown_action_is_pending_until_a_later_row_answers_it() {
         let tab = tab(&FAILURES);
         let mut read = FailureRows::new(&tab, ReprocessPolicy::EachVersion);
         read.read(rows, 90);
-        let (open, reported) = read.finish(&tab);
+        let (open, reported) = read.finish_parse(&tab);
         (open.get(&Fingerprint::new("a")).copied(), reported.len())
     };
     let of = |rows: &[Vec<Value>]| {
@@ -292,11 +292,11 @@ proptest! {
     fn invariant_6_whatever_people_typed_reading_never_fails_hard(cells in prop::collection::vec(prop::collection::vec(any_cell(), 0..8), 0..8)) {
         let mut rows = ProcessedRows::new(&tab(&PROCESSED), ReprocessPolicy::EachVersion);
         rows.read(&cells);
-        let _ = rows.finish(&tab(&PROCESSED));
+        let _ = rows.finish_parse(&tab(&PROCESSED));
         let mut failures = FailureRows::new(&tab(&FAILURES), ReprocessPolicy::EachVersion);
         failures.read(&cells, 9);
-        let _ = failures.finish(&tab(&FAILURES));
-        let _ = pairs(&cells);
+        let _ = failures.finish_parse(&tab(&FAILURES));
+        let _ = parse_pairs(&cells);
     }
 }
 
@@ -325,7 +325,7 @@ fn a_failure_beside_its_columns_is_skipped_and_reported() {
     right.extend(failure("a"));
     let mut rows = FailureRows::new(&tab, ReprocessPolicy::EachVersion);
     rows.read(&[right, failure("b")], 3);
-    let (open, reported) = rows.finish(&tab);
+    let (open, reported) = rows.finish_parse(&tab);
     assert_eq!(open.keys().collect::<Vec<_>>(), [&Fingerprint::new("a")]);
     assert!(
         reported.len() == 1 && reported[0].message.contains("1 rows have their cells in other columns"),

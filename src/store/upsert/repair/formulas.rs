@@ -8,7 +8,7 @@
 //! back. That is right as long as each column is in place. If columns moved in between, a reference
 //! must follow its column, as it does in a formula that stays.
 
-use crate::grid::{column_letters, column_number};
+use crate::grid::{format_column_letters, parse_column_letters};
 use crate::store::tabs::column_map::ColumnMap;
 
 /// The text for a reference whose cell is gone.
@@ -32,8 +32,8 @@ pub struct FormulaMove<'a> {
 /// Returns the formula with its references adjusted to the target cell.
 pub fn rewrite_references(formula: &str, formula_move: FormulaMove<'_>) -> String {
     replace_references(formula, formula_move.title, |from, to, is_elsewhere| match to {
-        Some(to) => formula_move.range(from, to, is_elsewhere),
-        None => formula_move.one(from, is_elsewhere),
+        Some(to) => formula_move.move_range(from, to, is_elsewhere),
+        None => formula_move.move_reference(from, is_elsewhere),
     })
 }
 
@@ -56,13 +56,13 @@ fn replace_references(
     let mut is_elsewhere = false;
     while let Some(first) = rest.chars().next() {
         if first == '"' || first == '\'' {
-            let (quoted, after) = rest.split_at(quoted_length(rest, first));
+            let (quoted, after) = rest.split_at(measure_quoted_text(rest, first));
             out.push_str(quoted);
-            is_elsewhere = first == '\'' && after.starts_with('!') && title_of(quoted) != title;
+            is_elsewhere = first == '\'' && after.starts_with('!') && unquote_title(quoted) != title;
             rest = after;
             continue;
         }
-        let length = word_length(rest);
+        let length = measure_word(rest);
         if length == 0 {
             out.push(first);
             is_elsewhere &= first == '!';
@@ -78,7 +78,7 @@ fn replace_references(
             is_elsewhere = word != title;
             rest = after;
         } else {
-            let second = after.strip_prefix(':').map_or(0, word_length);
+            let second = after.strip_prefix(':').map_or(0, measure_word);
             let range = after.get(1..=second).filter(|_| second > 0);
             let (text, used) = match (Reference::read(word), range.map(Reference::read)) {
                 (Some(from), Some(Some(to))) => (replace(from, Some(to), is_elsewhere), length + 1 + second),
@@ -94,17 +94,17 @@ fn replace_references(
 }
 
 impl FormulaMove<'_> {
-    fn range(&self, from: Reference, to: Reference, is_elsewhere: bool) -> Option<String> {
-        Some(format!("{}:{}", self.one(from, is_elsewhere)?, self.one(to, is_elsewhere)?))
+    fn move_range(&self, from: Reference, to: Reference, is_elsewhere: bool) -> Option<String> {
+        Some(format!("{}:{}", self.move_reference(from, is_elsewhere)?, self.move_reference(to, is_elsewhere)?))
     }
 
-    fn one(&self, reference: Reference, is_elsewhere: bool) -> Option<String> {
+    fn move_reference(&self, reference: Reference, is_elsewhere: bool) -> Option<String> {
         let mut out = String::new();
         if let Some(column) = reference.column {
             let at = if column.is_fixed { column.at } else { column.at.checked_sub(self.margin)? };
             let now = if is_elsewhere { at } else { self.columns.get(at)? };
             out.push_str(if column.is_fixed { "$" } else { "" });
-            out.push_str(&column_letters(now));
+            out.push_str(&format_column_letters(now));
         }
         if let Some(row) = reference.row {
             let now =
@@ -135,15 +135,15 @@ impl Reference {
         let (is_fixed, rest) = word.strip_prefix('$').map_or((false, word), |rest| (true, rest));
         let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
         if letters == 0 {
-            return Some(Self { column: None, row: Some(ReferencePart { at: number(rest)?, is_fixed }) });
+            return Some(Self { column: None, row: Some(ReferencePart { at: parse_number(rest)?, is_fixed }) });
         }
         let (letters, rest) = rest.split_at(letters);
-        let column = Some(ReferencePart { at: column_number(letters)?, is_fixed });
+        let column = Some(ReferencePart { at: parse_column_letters(letters)?, is_fixed });
         if rest.is_empty() {
             return Some(Self { column, row: None });
         }
         let (is_fixed, digits) = rest.strip_prefix('$').map_or((false, rest), |rest| (true, rest));
-        Some(Self { column, row: Some(ReferencePart { at: number(digits)?, is_fixed }) })
+        Some(Self { column, row: Some(ReferencePart { at: parse_number(digits)?, is_fixed }) })
     }
 
     fn is_cell(self) -> bool {
@@ -151,14 +151,14 @@ impl Reference {
     }
 }
 
-fn number(digits: &str) -> Option<usize> {
+fn parse_number(digits: &str) -> Option<usize> {
     let is_plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     digits.parse::<usize>().ok().filter(|_| is_plain)?.checked_sub(1)
 }
 
 /// The length of the quoted text at the start, including its quotes. A doubled quote does not end
 /// it.
-fn quoted_length(text: &str, quote: char) -> usize {
+fn measure_quoted_text(text: &str, quote: char) -> usize {
     let mut inside = text.char_indices().skip(1).peekable();
     while let Some((at, letter)) = inside.next() {
         if letter == quote && inside.next_if(|(_, next)| *next == quote).is_none() {
@@ -168,11 +168,11 @@ fn quoted_length(text: &str, quote: char) -> usize {
     text.len()
 }
 
-fn title_of(quoted: &str) -> String {
+fn unquote_title(quoted: &str) -> String {
     quoted.trim_matches('\'').replace("''", "'")
 }
 
-fn word_length(text: &str) -> usize {
+fn measure_word(text: &str) -> usize {
     let is_part = |letter: char| letter.is_alphanumeric() || matches!(letter, '$' | '_' | '.' | '#');
     text.char_indices().find(|(_, letter)| !is_part(*letter)).map_or(text.len(), |(at, _)| at)
 }
@@ -183,7 +183,7 @@ mod tests {
 
     fn back(formula: &str, from: &str, to: &str) -> String {
         let header = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let columns = ColumnMap::between(&header(from), &header(to), &[]);
+        let columns = ColumnMap::new_between(&header(from), &header(to), &[]);
         rewrite_references(formula, FormulaMove { title: "T", kept_row: 100, margin: 4, row: 6, columns: &columns })
     }
 

@@ -30,7 +30,7 @@ pub(super) const MAX_LIST: usize = 45_000;
 
 impl UndoLog {
     /// The width of a copied row for a tab with this many columns.
-    pub fn width_for(tab: usize) -> usize {
+    pub fn choose_width(tab: usize) -> usize {
         (tab + EXTRA_COLUMNS).min(MAX_COLUMNS as usize)
     }
 
@@ -50,7 +50,7 @@ impl UndoLog {
 
     /// The first scratch row for copies: for writes up to `last_row` of a tab with `width` columns,
     /// and not above `lowest`.
-    pub fn base_for(last_row: u32, width: usize, lowest: u32) -> u32 {
+    pub fn choose_base(last_row: u32, width: usize, lowest: u32) -> u32 {
         let width = u32::try_from(width).unwrap_or(u32::MAX).saturating_add(MARGIN);
         let aligned = last_row.saturating_add(1).min(MAX_ALIGNED_CELLS / width.max(1));
         FIRST_ROW.max(aligned).max(lowest)

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use crate::ledger::leases::head::HeadId;
-use crate::ledger::state::state_codec::columns_that_fit;
+use crate::ledger::state::state_codec::limit_columns;
 use crate::store::guard::head_guard::STATE_ROWS;
-use crate::store::tabs::parse::{header, text};
+use crate::store::tabs::parse::{format_cell, parse_header};
 use crate::store::tabs::row_fingerprint::RowFingerprint;
 use crate::store::upsert::undo_log::header_formulas::parse_formulas;
 use crate::store::upsert::undo_log::scratch_rows::{FIXED_CELLS, HEADER_ROW, MAX_LIST};
@@ -27,12 +27,12 @@ const VERSION_KIND: &str = "version";
 
 impl UndoLog {
     /// The texts that the batch writes to the log, by scratch row.
-    pub fn scratch_texts(&self) -> Vec<(u32, Vec<String>)> {
+    pub fn make_scratch_texts(&self) -> Vec<(u32, Vec<String>)> {
         let word = if self.is_repair { REPAIR_TAG } else { SCRATCH_TAG };
         let mut log_header = vec![word.to_owned(), self.head.to_string(), self.header.len().to_string()];
         log_header.extend([self.key, self.base as usize, self.targets.len()].map(|n| n.to_string()));
         log_header.extend([format_ranges(&self.used), self.appended.to_string(), self.keys.to_string()]);
-        log_header.extend([self.width.to_string(), Value::from(columns_that_fit(&self.names)).to_string()]);
+        log_header.extend([self.width.to_string(), Value::from(limit_columns(&self.names)).to_string()]);
         log_header.push(format_counts(&self.counts));
         log_header.extend(self.recreated_cells().into_iter().chain(self.formulas_cell()));
         // Overwrite all of an older log's header.
@@ -62,7 +62,7 @@ impl UndoLog {
     /// Parses an undo log and its row images. `rows` start at the first scratch row. `None` if this
     /// head's commit left no log.
     pub fn parse(rows: &[Vec<Value>], head: HeadId) -> Option<(Self, RowImages)> {
-        let log_header: Vec<String> = rows.first()?.iter().map(text).collect();
+        let log_header: Vec<String> = rows.first()?.iter().map(format_cell).collect();
         let field = |at: usize| log_header.get(at).map_or("", String::as_str);
         if ![SCRATCH_TAG, REPAIR_TAG].contains(&field(0)) || field(1) != head.to_string() {
             return None;
@@ -89,9 +89,10 @@ impl UndoLog {
         let margin = undo_log.margin();
         let row = |at: u32| rows.get(at.checked_sub(STATE_ROWS)? as usize);
         let cells = |at: u32| row(at).map(|row| row.get(margin as usize..).unwrap_or_default().to_vec());
-        let mut expected = header(&[cells(STATE_ROWS + 1)?]);
+        let mut expected = parse_header(&[cells(STATE_ROWS + 1)?]);
         expected.resize(width as usize, String::new());
-        let mut images = RowImages { header: header(&[cells(HEADER_ROW).unwrap_or_default()]), ..RowImages::default() };
+        let mut images =
+            RowImages { header: parse_header(&[cells(HEADER_ROW).unwrap_or_default()]), ..RowImages::default() };
         // Without a margin, the expectations are below the copies.
         let first = base.checked_add(targets.checked_mul(if margin > 0 { 0 } else { undo_log.copies() })?)?;
         let parsed = |index: u32| parse_write(row(first.checked_add(index)?)?);
@@ -138,7 +139,7 @@ fn parse_counts(text: &str) -> HashMap<String, usize> {
 }
 
 fn parse_write(row: &[Value]) -> Option<RowWrite> {
-    let field = |at: usize| row.get(at).map(text).unwrap_or_default();
+    let field = |at: usize| row.get(at).map(format_cell).unwrap_or_default();
     let expect = match field(0).as_str() {
         "key" => RowPredicate::Key(field(1)),
         "blank" => RowPredicate::Blank(field(1)),

@@ -21,7 +21,7 @@ fn undo_log(targets: Vec<RowWrite>) -> UndoLog {
         width: 20,
         recreated: vec!["m".into()],
         header_formulas: vec![(1, "={\"mine\";A2:A9}".into())],
-        counts: HashMap::from([(key_mark("twice"), 2)]),
+        counts: HashMap::from([(shorten_key_hash("twice"), 2)]),
         base: FIRST_ROW,
         is_repair: targets.iter().any(|target| matches!(target.expect, RowPredicate::Row { .. })),
         targets,
@@ -39,7 +39,7 @@ fn written(key: &str, row: u32) -> RowWrite {
 /// The scratch rows of a batch with this undo log that finds this header and these rows.
 fn scratch(undo_log: &UndoLog, header: &[&str], before: &[Value], after: &[Value]) -> Vec<Vec<Value>> {
     let mut rows = vec![Vec::new(); (undo_log.rows() - STATE_ROWS) as usize];
-    for (at, texts) in undo_log.scratch_texts() {
+    for (at, texts) in undo_log.make_scratch_texts() {
         rows[(at - STATE_ROWS) as usize] = texts.into_iter().map(Value::from).collect();
     }
     let mut put = |at: u32, cells: Vec<Value>| {
@@ -147,10 +147,10 @@ fn a_row_without_a_key_is_known_by_what_it_holds() {
 
 #[test]
 fn copied_rows_stand_no_higher_than_they_came_from_where_there_is_room() {
-    assert_eq!(UndoLog::base_for(5, 8, 0), FIRST_ROW);
-    assert_eq!(UndoLog::base_for(5_000, 8, 0), 5_001);
-    assert_eq!(UndoLog::base_for(900_000, 8, 0), 83_333);
-    assert_eq!(UndoLog::base_for(5, 8, 700), 700);
+    assert_eq!(UndoLog::choose_base(5, 8, 0), FIRST_ROW);
+    assert_eq!(UndoLog::choose_base(5_000, 8, 0), 5_001);
+    assert_eq!(UndoLog::choose_base(900_000, 8, 0), 83_333);
+    assert_eq!(UndoLog::choose_base(5, 8, 700), 700);
 }
 
 proptest! {
@@ -186,10 +186,10 @@ fn a_row_that_is_filled_has_to_be_blank_where_it_is_written() {
 fn a_tab_as_wide_as_a_tab_can_be_leaves_its_witness_too() {
     for tab in [18_258, 18_259, 18_278] {
         let mut wide = undo_log(vec![written("a", 4), written("b", 9)]);
-        wide.width = UndoLog::width_for(tab);
+        wide.width = UndoLog::choose_width(tab);
         assert!(wide.columns() <= MAX_COLUMNS && wide.width >= tab, "{tab}");
         let mut rows = vec![Vec::new(); (wide.rows() - STATE_ROWS) as usize];
-        for (at, texts) in wide.scratch_texts() {
+        for (at, texts) in wide.make_scratch_texts() {
             rows[(at - STATE_ROWS) as usize] = texts.into_iter().map(Value::from).collect();
         }
         for (at, cells) in [(wide.before_row(0), ["a", "x"]), (wide.after_row(1), ["b", "y"])] {

@@ -74,7 +74,7 @@ fn invariant_3_nothing_is_drafted_while_a_commit_is_in_doubt() {
     let mut chain = begun();
     let commit = draft(&mut chain, 2, false);
     assert_eq!(chain.draft(3, one("b"), &terms(false)), Err(InDoubtError));
-    assert_eq!(chain.on_end(&commit, &CommitEnd::Unclear), NextAction::Stop(HaltReason::Unclear));
+    assert_eq!(chain.on_end(&commit, &CommitEnd::OutcomeUnknown), NextAction::Stop(HaltReason::OutcomeUnknown));
     assert_eq!(chain.draft(3, one("b"), &terms(false)), Err(InDoubtError));
 }
 
@@ -96,7 +96,7 @@ fn invariant_7_a_commit_is_redrafted_twice_at_most() {
         commit = draft(&mut chain, nonce, false);
         assert_eq!(commit.kind, kind);
     }
-    assert_eq!(chain.on_end(&commit, &CommitEnd::Redraft), NextAction::Stop(HaltReason::Unclear));
+    assert_eq!(chain.on_end(&commit, &CommitEnd::Redraft), NextAction::Stop(HaltReason::OutcomeUnknown));
 }
 
 #[test]
@@ -157,12 +157,12 @@ fn a_reload_under_a_foreign_claim_is_fenced() {
 #[test]
 fn a_claim_that_lost_the_race_against_another_one_is_fenced() {
     let mut free = begun().state;
-    free.lease = free.lease.released(Timestamp(0));
+    free.lease = free.lease.release(Timestamp(0));
     let mut chain = CommitChain::new(Some(&loaded(&free, HeadId { commit: 5, nonce: 5 })), State::default(), me());
     let claim = draft(&mut chain, 6, false);
     assert_eq!(chain.on_end(&claim, &CommitEnd::Reload), NextAction::Reload);
     let mut theirs = free.clone();
-    theirs.lease = theirs.lease.next_term(holder("other"), Timestamp(0), 1).released(Timestamp(0));
+    theirs.lease = theirs.lease.next_term(holder("other"), Timestamp(0), 1).release(Timestamp(0));
     assert_eq!(chain.on_reload(&loaded(&theirs, HeadId { commit: 6, nonce: 9 })), Err(HaltReason::Fenced));
 }
 
@@ -186,7 +186,7 @@ fn invariant_7_reloads_are_bounded_per_applied_commit() {
             assert_eq!(chain.on_reload(&snapshot), Ok(()));
         }
         let commit = draft(&mut chain, u64::from(round) + 1_000, false);
-        assert_eq!(chain.clone().on_end(&commit, &CommitEnd::Reload), NextAction::Stop(HaltReason::Unclear));
+        assert_eq!(chain.clone().on_end(&commit, &CommitEnd::Reload), NextAction::Stop(HaltReason::OutcomeUnknown));
         assert_eq!(chain.on_end(&commit, &CommitEnd::Applied(commit.to)), NextAction::Continue);
     }
 }
@@ -199,7 +199,7 @@ fn each_permanent_end_stops_the_run_for_its_own_reason() {
         (CommitEnd::NotExecuted, HaltReason::NotExecuted),
         (CommitEnd::TooLarge, HaltReason::TooLarge),
         (CommitEnd::Refused(CommitPart::Content), HaltReason::Refused(CommitPart::Content)),
-        (CommitEnd::Unanswered, HaltReason::Unclear),
+        (CommitEnd::NeverAnswered, HaltReason::OutcomeUnknown),
     ];
     for (end, stop) in ends {
         let mut chain = begun();
@@ -213,12 +213,12 @@ fn items_of_a_refused_or_unanswered_batch_are_suspected() {
     let ends = [
         (CommitEnd::TooLarge, Confidence::Refused),
         (CommitEnd::Refused(CommitPart::Content), Confidence::Refused),
-        (CommitEnd::Unanswered, Confidence::Unanswered),
+        (CommitEnd::NeverAnswered, Confidence::NeverAnswered),
     ];
     for (end, how) in ends {
         let mut chain = begun();
         let commit = draft(&mut chain, 2, false);
-        assert_eq!(chain.on_end(&commit, &end), NextAction::Suspect(how));
+        assert_eq!(chain.on_end(&commit, &end), NextAction::Bisect(how));
         draft(&mut chain, 3, false);
     }
 }
@@ -232,7 +232,7 @@ fn columns_of_a_refused_commit_are_not_the_jobs() {
     let changes = Changes { columns: vec!["a".into()], ..one("k") };
     let refused = chain.draft(1, changes, &terms(false)).expect("nothing is in doubt");
     assert_eq!(refused.state.columns, ["a"]);
-    assert!(matches!(chain.on_end(&refused, &CommitEnd::Refused(CommitPart::Content)), NextAction::Suspect(_)));
+    assert!(matches!(chain.on_end(&refused, &CommitEnd::Refused(CommitPart::Content)), NextAction::Bisect(_)));
     let without_items = chain.draft(2, Changes::default(), &terms(false)).expect("it was asked for");
     assert!(without_items.state.columns.is_empty(), "{:?}", without_items.state.columns);
 }

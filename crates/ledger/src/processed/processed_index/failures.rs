@@ -21,7 +21,7 @@ impl ProcessedIndex {
     /// source has changed it.
     pub fn suppressed_failures(&self) -> Vec<(Fingerprint, u32)> {
         let is_resting = |prior: &PriorFailure| prior.is_suppressed() && !prior.is_in_doubt;
-        let all = self.failures.in_row_order().into_iter();
+        let all = self.failures.sort_by_row().into_iter();
         all.filter(|(_, prior)| is_resting(prior)).map(|(key, prior)| (key, prior.row)).collect()
     }
 
@@ -84,7 +84,7 @@ impl ProcessedIndex {
 
     /// Returns the failures in the order of their rows.
     pub fn failures(&self) -> Vec<(Fingerprint, PriorFailure)> {
-        self.failures.in_row_order()
+        self.failures.sort_by_row()
     }
 
     /// Returns the key's earlier failure.

@@ -232,6 +232,6 @@ fn a_changed_record_of_an_exhausted_failure_is_a_change() {
     book.with_known_records(vec![(key("a").fingerprint(), "before".to_owned())]);
     let change = |book: &ProcessedIndex, record: &str| book.change_to_record(&key("a"), &of, || record.to_owned());
     assert_eq!((book.change_to(&key("a"), &of), change(&book, "before")), (None, None), "it rests");
-    assert_eq!(change(&book, "corrected"), Some(book.hash_of(&key("a"), &of)));
+    assert_eq!(change(&book, "corrected"), Some(book.hash_change(&key("a"), &of)));
     assert!(matches!(book.admit_record(&key("a"), &of, || "corrected".to_owned()), Admission::Retry(_)));
 }

@@ -26,7 +26,7 @@ fn question(changes: ChangeSet) -> HoldQuestion<'static> {
 }
 
 fn held(question: &HoldQuestion<'_>) -> HeldPlan {
-    match decide(question) {
+    match decide_hold(question) {
         HoldVerdict::Held(plan, _) => plan,
         other => panic!("not held: {other:?}"),
     }
@@ -56,17 +56,17 @@ fn what_is_no_share_is_refused() {
 fn a_missed_expectation_holds_changes_without_a_limit() {
     let violations = ["read 3, expected at least 20".to_owned()];
     let one = HoldQuestion { limit: None, violations: &violations, ..question(set(0..1)) };
-    let HoldVerdict::Held(plan, reasons) = decide(&one) else { panic!("it is held") };
+    let HoldVerdict::Held(plan, reasons) = decide_hold(&one) else { panic!("it is held") };
     assert_eq!((plan.left.changes, reasons), (1, violations.to_vec()));
     let none = HoldQuestion { changes: ChangeSet::default(), ..one };
-    assert_eq!(decide(&none), HoldVerdict::Free, "new rows alone are never held");
+    assert_eq!(decide_hold(&none), HoldVerdict::NotHeld, "new rows alone are never held");
 }
 
 #[test]
 fn a_tick_approves_the_plan_that_it_came_after() {
     let plan = held(&question(set(0..50)));
     let ticked = HoldQuestion { earlier: Some(&plan), request: "TRUE", ..question(set(0..50)) };
-    assert!(matches!(decide(&ticked), HoldVerdict::Approved(plan) if plan.is_approved));
+    assert!(matches!(decide_hold(&ticked), HoldVerdict::Approved(plan) if plan.is_approved));
     let other = HoldQuestion { changes: set(0..51), ..ticked };
     let anew = held(&other);
     assert_eq!((anew.since.as_str(), anew.answered.as_str()), ("r2", "TRUE"));
@@ -74,7 +74,7 @@ fn a_tick_approves_the_plan_that_it_came_after() {
     assert_eq!(held(&left_over).code(), anew.code(), "the tick came before this plan");
     let cleared = HoldQuestion { request: "", ..left_over };
     let cleared = held(&cleared);
-    assert!(matches!(decide(&HoldQuestion { earlier: Some(&cleared), ..left_over }), HoldVerdict::Approved(_)));
+    assert!(matches!(decide_hold(&HoldQuestion { earlier: Some(&cleared), ..left_over }), HoldVerdict::Approved(_)));
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_text_that_is_no_yes_approves_nothing_and_is_answered() {
     let plan = held(&question(set(0..50)));
     let answer = |request: &'static str| {
         let asked = HoldQuestion { earlier: Some(&plan), request, ..question(set(0..50)) };
-        let HoldVerdict::Held(_, reasons) = decide(&asked) else { panic!("{request} approves it") };
+        let HoldVerdict::Held(_, reasons) = decide_hold(&asked) else { panic!("{request} approves it") };
         reasons.get(1).cloned().unwrap_or_default()
     };
     for text in ["never", "not yet", "#NAME?", "?", "soon"] {
@@ -93,11 +93,11 @@ fn a_text_that_is_no_yes_approves_nothing_and_is_answered() {
     assert_eq!(answer("bcdfgh"), "\"bcdfgh\" in approve is the code of other changes");
     assert_eq!(answer(""), "");
     let left_over = HoldQuestion { request: "TRUE", ..question(set(0..50)) };
-    let HoldVerdict::Held(_, reasons) = decide(&left_over) else { panic!("the tick came before the plan") };
+    let HoldVerdict::Held(_, reasons) = decide_hold(&left_over) else { panic!("the tick came before the plan") };
     assert_eq!(reasons[1], "\"TRUE\" in approve was there before these changes were held");
     for yes in ["yes, Ada", "OK", "x"] {
         let asked = HoldQuestion { earlier: Some(&plan), request: yes, ..question(set(0..50)) };
-        assert!(matches!(decide(&asked), HoldVerdict::Approved(_)), "{yes}");
+        assert!(matches!(decide_hold(&asked), HoldVerdict::Approved(_)), "{yes}");
     }
 }
 
@@ -106,7 +106,7 @@ fn a_code_approves_its_own_plan_and_no_other() {
     let plan = held(&question(set(0..50)));
     let code = plan.code().to_string().to_uppercase();
     let typed = HoldQuestion { earlier: Some(&plan), request: &code, ..question(set(0..50)) };
-    assert!(matches!(decide(&typed), HoldVerdict::Approved(_)));
+    assert!(matches!(decide_hold(&typed), HoldVerdict::Approved(_)));
     let other = held(&HoldQuestion { run: "r3", ..question(set(0..50)) });
     assert_ne!(other.code(), plan.code(), "the same changes, held once more later");
     let stale = HeldPlan { answered: code.clone(), ..other };
@@ -115,10 +115,10 @@ fn a_code_approves_its_own_plan_and_no_other() {
     held(&HoldQuestion { earlier: Some(&typed_late), request: &code, ..question(set(0..50)) });
     let of_plan = |code| Approval::OfPlan(code);
     let flagged = HoldQuestion { approval: of_plan(plan.code()), earlier: Some(&plan), ..question(set(0..50)) };
-    assert!(matches!(decide(&flagged), HoldVerdict::Approved(_)));
+    assert!(matches!(decide_hold(&flagged), HoldVerdict::Approved(_)));
     held(&HoldQuestion { approval: of_plan(stale.code()), ..flagged });
     assert!(matches!(
-        decide(&HoldQuestion { approval: Approval::OfAll, ..question(set(0..50)) }),
+        decide_hold(&HoldQuestion { approval: Approval::OfAll, ..question(set(0..50)) }),
         HoldVerdict::Approved(_)
     ));
 }
@@ -128,7 +128,7 @@ fn an_approved_plan_goes_on_with_what_is_left_of_it() {
     let mut plan = HeldPlan { is_approved: true, ..held(&question(set(0..50))) };
     plan.left.remove(ChangeHash::new(Fingerprint(0, 1), 7));
     let rest = HoldQuestion { earlier: Some(&plan), ..question(set(1..50)) };
-    assert!(matches!(decide(&rest), HoldVerdict::Approved(_)));
+    assert!(matches!(decide_hold(&rest), HoldVerdict::Approved(_)));
     held(&HoldQuestion { changes: set(1..51), ..rest });
 }
 

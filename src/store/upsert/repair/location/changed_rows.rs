@@ -8,22 +8,22 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::store::tabs::row_fingerprint::FingerprintMatch;
-use crate::store::upsert::repair::location::rows::{MOST_CANDIDATES, RowLocation, RowSearch, number};
+use crate::store::upsert::repair::location::rows::{MOST_CANDIDATES, RowLocation, RowSearch, convert_to_row_number};
 use crate::store::upsert::undo_log::RowPredicate;
 
 impl RowSearch<'_> {
     /// Finds rows in which users changed some cells.
-    pub(crate) fn by_likeness(&mut self) {
+    pub(crate) fn find_by_likeness(&mut self) {
         let is_open = |at: &usize| self.found[*at].is_none() && !self.sought[*at].fingerprint.is_blank();
         let open: Vec<_> = (0..self.sought.len()).filter(is_open).collect();
-        let candidates: BTreeMap<usize, Vec<usize>> = open.iter().map(|at| (*at, self.candidates(*at))).collect();
+        let candidates: BTreeMap<usize, Vec<usize>> = open.iter().map(|at| (*at, self.find_candidates(*at))).collect();
         let mut fits: Vec<(i64, usize, usize)> = Vec::new();
-        let distinct: HashMap<usize, bool> = open.iter().map(|at| (*at, self.wrote_something_rare(*at))).collect();
+        let distinct: HashMap<usize, bool> = open.iter().map(|at| (*at, self.has_written_rare_value(*at))).collect();
         for (at, rows) in &candidates {
             let is_candidate =
                 |row: &usize| self.is_free(*row) && !self.others.contains(row) && !self.is_claimed(*at, *row);
             let rows: Vec<_> = rows.iter().copied().filter(is_candidate).collect();
-            let close: Vec<_> = rows.iter().map(|row| (self.likeness(*at, *row), *row)).collect();
+            let close: Vec<_> = rows.iter().map(|row| (self.compare_row(*at, *row), *row)).collect();
             let is_near = |like: &FingerprintMatch, row: usize| {
                 like.is_close() || (like.equal > 0 && self.shows_its_key_again(*at, row))
             };
@@ -32,7 +32,7 @@ impl RowSearch<'_> {
             if near.is_empty() && whole.len() == 1 && distinct.get(at).is_some_and(|is_distinct| *is_distinct) {
                 near = whole;
             }
-            fits.extend(near.into_iter().map(|(like, row)| (self.score(*at, *like, *row), *at, *row)));
+            fits.extend(near.into_iter().map(|(like, row)| (self.score_match(*at, *like, *row), *at, *row)));
         }
         // Best match first. A row that two match equally well is not guessed.
         fits.sort_unstable_by(|a, b| b.cmp(a));
@@ -42,18 +42,18 @@ impl RowSearch<'_> {
     }
 
     /// Whether only one row shows some value that the batch wrote into this one.
-    fn wrote_something_rare(&mut self, at: usize) -> bool {
+    fn has_written_rare_value(&mut self, at: usize) -> bool {
         let written = self.sought[at].written.clone();
         written.into_iter().any(|(column, mark)| self.count_showing(column, mark) == 1)
     }
 
     /// Whether a row resembles one that is known to be another at least as much as the sought one.
     pub(crate) fn is_claimed(&self, at: usize, row: usize) -> bool {
-        let own = self.score(at, self.likeness(at, row), row);
+        let own = self.score_match(at, self.compare_row(at, row), row);
         // A claim whose row is known is on no other row.
         let claims = self.claims.iter().filter(|claim| claim.row.is_none_or(|at| at == row));
         let claims = claims.map(|claim| self.image.compare(&claim.fingerprint, row));
-        claims.filter(|claim| claim.is_close()).any(|claim| claim.score() >= own)
+        claims.filter(|claim| claim.is_close()).any(|claim| claim.compute_score() >= own)
     }
 
     /// Resolves equally good matches.
@@ -73,10 +73,14 @@ impl RowSearch<'_> {
             let sought = sought.filter(|other| self.found[**other].is_none());
             let other_sought = sought.copied().find(|other| !self.are_interchangeable(*other, *at));
             match (other_row, other_sought) {
-                (Some(other), _) => self.found[*at] = Some(RowLocation::Either(number(*row), number(other))),
+                (Some(other), _) => {
+                    self.found[*at] =
+                        Some(RowLocation::Ambiguous(convert_to_row_number(*row), convert_to_row_number(other)));
+                }
                 (None, Some(other)) => {
                     for unknown in [*at, other] {
-                        self.found[unknown] = Some(RowLocation::Either(number(*row), number(*row)));
+                        self.found[unknown] =
+                            Some(RowLocation::Ambiguous(convert_to_row_number(*row), convert_to_row_number(*row)));
                     }
                 }
                 (None, None) => self.take(*at, *row),
@@ -86,9 +90,9 @@ impl RowSearch<'_> {
 
     /// Finds rows whose key users changed or cleared, while all other cells are unchanged. If two
     /// could be the one, neither is used.
-    pub(crate) fn by_all_but_key(&mut self) {
+    pub(crate) fn find_by_all_but_key(&mut self) {
         let key = self.image.key;
-        let keys = self.known_keys();
+        let keys = self.collect_known_keys();
         let mut fits: Vec<(usize, usize)> = Vec::new();
         for at in 0..self.sought.len() {
             let sought = &self.sought[at];
@@ -97,12 +101,12 @@ impl RowSearch<'_> {
             }
             let marks: Vec<_> = sought.fingerprint.marks().filter(|(column, _)| *column != key).collect();
             let rows: BTreeSet<usize> =
-                self.rarest_cells(&marks, 1).into_iter().flatten().take(MOST_CANDIDATES).collect();
+                self.find_rarest_cells(&marks, 1).into_iter().flatten().take(MOST_CANDIDATES).collect();
             // A single cell identifies a row if no other row shows the same.
             let least = if rows.len() == 1 { 1 } else { 2 };
             let is_it = |row: &usize| {
                 let like = self.image.compare_but(&self.sought[at].fingerprint, *row, key);
-                let is_known = keys.contains(&self.image.shown(*row, key));
+                let is_known = keys.contains(&self.image.shown_text(*row, key));
                 like.is_exact()
                     && like.equal >= least
                     && !is_known
@@ -121,7 +125,7 @@ impl RowSearch<'_> {
 
     /// Keys that the finding names: of rows that it hit, and of rows for which its writes were
     /// intended.
-    fn known_keys(&self) -> HashSet<String> {
+    fn collect_known_keys(&self) -> HashSet<String> {
         let lost = self.sought.iter().filter_map(|sought| sought.lost_key.clone());
         let shown = self.sought.iter().map(|sought| sought.key.clone());
         let intended = self.sought.iter().filter_map(|sought| match &sought.misplaced.target.expect {

@@ -10,15 +10,15 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::store::tabs::column_map::{ColumnMap, is_error};
-use crate::store::tabs::parse::text;
+use crate::store::tabs::parse::format_cell;
 use crate::store::upsert::repair::formulas::have_same_shape;
 use crate::store::upsert::repair::location::image::TabImage;
 use crate::store::upsert::undo_log::{HeaderFormulas, UndoFinding};
 
 /// The header as found. For a formula that showed an error then, the text that the batch expected.
-pub(crate) fn named_header(finding: &UndoFinding, found: &ColumnMap) -> Vec<String> {
+pub(crate) fn restore_header_names(finding: &UndoFinding, found: &ColumnMap) -> Vec<String> {
     let named = |(at, text): (usize, &String)| {
-        let expected = found.origin(at).and_then(|at| finding.undo_log.header.get(at));
+        let expected = found.find_origin(at).and_then(|at| finding.undo_log.header.get(at));
         expected.filter(|_| is_error(text)).unwrap_or(text).clone()
     };
     finding.header.iter().enumerate().map(named).collect()
@@ -26,7 +26,7 @@ pub(crate) fn named_header(finding: &UndoFinding, found: &ColumnMap) -> Vec<Stri
 
 /// The job's columns that users renamed before the batch: the header as found has the text that the
 /// column has now.
-pub(crate) fn renamed_columns(finding: &UndoFinding, image: &TabImage<'_>) -> Vec<(usize, usize)> {
+pub(crate) fn find_renamed_columns(finding: &UndoFinding, image: &TabImage<'_>) -> Vec<(usize, usize)> {
     let (undo_log, tab) = (&finding.undo_log, image.tab);
     let renamed = |&expected: &usize| {
         let text = tab.header.get(tab.position(undo_log.name(expected)?)?)?;
@@ -39,7 +39,7 @@ pub(crate) fn renamed_columns(finding: &UndoFinding, image: &TabImage<'_>) -> Ve
 }
 
 /// The formulas of the header as a repair found it, each with its column.
-pub(crate) fn formulas_found(finding: &UndoFinding, image: &TabImage<'_>) -> HeaderFormulas {
+pub(crate) fn collect_header_formulas(finding: &UndoFinding, image: &TabImage<'_>) -> HeaderFormulas {
     let formula = |(at, entered): (usize, &Value)| {
         let entered = entered.as_str().filter(|text| text.starts_with('='))?;
         finding.header.get(at).is_some_and(|shown| shown != entered).then(|| (at, entered.to_owned()))
@@ -66,15 +66,15 @@ pub(crate) fn pair_by_formula(old: &[(usize, String)], new: &[(usize, String)]) 
 /// header is a formula.
 pub(crate) fn join_recovered_header(now: &mut ColumnMap, header: &[String], image: &TabImage<'_>) {
     let broken: Vec<_> = (0..header.len()).filter(|at| now.get(*at).is_none() && is_error(&header[*at])).collect();
-    let formulas: Vec<_> = now.unmatched().into_iter().filter(|at| image.header_formula(*at).is_some()).collect();
+    let formulas: Vec<_> = now.list_unmatched().into_iter().filter(|at| image.header_formula(*at).is_some()).collect();
     if let ([here], [there]) = (broken.as_slice(), formulas.as_slice()) {
-        now.correct(*here, *there);
+        now.correct_pair(*here, *there);
     }
 }
 
 /// Columns whose header shows an error now: the formula still contains the text that it showed. If
 /// two columns could be the one, neither is used.
-pub(crate) fn known_by_formula(header: &[String], image: &TabImage<'_>) -> Vec<(usize, usize)> {
+pub(crate) fn find_columns_by_formula(header: &[String], image: &TabImage<'_>) -> Vec<(usize, usize)> {
     let (now, entered) = (&image.tab.header, image.entered.first().map_or(&[][..], Vec::as_slice));
     let formula = |at: usize| image.header_formula(at);
     // The two reads must show the same header.
@@ -123,16 +123,16 @@ pub(crate) fn correct_by_content(
     for column in unnamed {
         let hit = finding.misplaced.iter().filter(|misplaced| misplaced.target.columns.contains(&column));
         let cells = hit.filter_map(|misplaced| {
-            let (key, shown) = (cell(&misplaced.after, key), cell(&misplaced.after, column));
+            let (key, shown) = (read_cell(&misplaced.after, key), read_cell(&misplaced.after, column));
             let row = by_key.get(&key)?.first()?;
             (!key.is_empty() && !shown.is_empty()).then_some((*row, shown))
         });
         let cells: Vec<(usize, String)> = cells.collect();
-        let votes = |there: usize| cells.iter().filter(|(row, cell)| image.shown(*row, there) == *cell).count();
+        let votes = |there: usize| cells.iter().filter(|(row, cell)| image.shown_text(*row, there) == *cell).count();
         if cells.is_empty() || now.get(column).is_some_and(|there| votes(there) > 0) {
             continue;
         }
-        let others = now.unmatched().into_iter().chain([column]).filter(|there| *there < image.width());
+        let others = now.list_unmatched().into_iter().chain([column]).filter(|there| *there < image.width());
         let mut others: Vec<_> = others.map(|there| (votes(there), there)).filter(|(votes, _)| *votes > 0).collect();
         others.sort_unstable();
         others.dedup();
@@ -140,7 +140,7 @@ pub(crate) fn correct_by_content(
             && others.iter().filter(|(votes, _)| votes == most).count() == 1
             && *there != image.key
         {
-            now.correct(column, *there);
+            now.correct_pair(column, *there);
         }
     }
 }
@@ -152,16 +152,16 @@ pub(crate) fn find_shifted_keys(now: &mut ColumnMap, finding: &UndoFinding, imag
     if keys.is_empty() || now.get(key).is_some() {
         return;
     }
-    let shows = |column: usize, key: &String| image.rows().any(|(row, _)| image.shown(row, column) == *key);
+    let shows = |column: usize, key: &String| image.rows().any(|(row, _)| image.shown_text(row, column) == *key);
     let is_it = |column: &usize| keys.iter().all(|key| shows(*column, key));
-    let columns: Vec<_> = now.unmatched().into_iter().filter(is_it).collect();
+    let columns: Vec<_> = now.list_unmatched().into_iter().filter(is_it).collect();
     let [column] = columns.as_slice() else { return };
-    now.correct(key, *column);
+    now.correct_pair(key, *column);
     let lost: Vec<_> = finding.undo_log.used.iter().copied().filter(|at| now.get(*at).is_none()).collect();
     let is_broken = |at: &usize| image.tab.header.get(*at).is_some_and(|text| is_error(text));
-    let broken: Vec<_> = now.unmatched().into_iter().filter(is_broken).collect();
+    let broken: Vec<_> = now.list_unmatched().into_iter().filter(is_broken).collect();
     if let ([here], [there]) = (lost.as_slice(), broken.as_slice()) {
-        now.correct(*here, *there);
+        now.correct_pair(*here, *there);
     }
 }
 
@@ -171,22 +171,22 @@ pub(crate) fn find_shifted_cells(now: &mut ColumnMap, finding: &UndoFinding, ima
     let (undo_log, keys) = (&finding.undo_log, &finding.shifted_appends);
     let lost: Vec<_> = undo_log.used.iter().copied().filter(|at| now.get(*at).is_none()).collect();
     let ([lost], Some(key)) = (lost.as_slice(), now.get(undo_log.key)) else { return };
-    let unmatched = now.unmatched();
+    let unmatched = now.list_unmatched();
     let are_all_there = unmatched.len() == (0..finding.header.len()).filter(|at| now.get(*at).is_none()).count();
     let names: Vec<_> = undo_log.names.iter().filter(|name| !name.is_empty()).collect();
     let is_own = |column: usize| names.iter().any(|name| image.tab.position(name) == Some(column));
-    let is_appended = |row: usize| keys.contains(&image.shown(row, key));
+    let is_appended = |row: usize| keys.contains(&image.shown_text(row, key));
     let rows: Vec<_> = image.rows().map(|(row, _)| row).filter(|row| is_appended(*row)).collect();
     let is_shown = |column: &usize| rows.iter().any(|row| image.has_constant(*row, *column));
     let columns: Vec<_> = unmatched.into_iter().filter(is_shown).collect();
     if let [column] = columns.as_slice()
         && (are_all_there || is_own(*column))
     {
-        now.correct(*lost, *column);
+        now.correct_pair(*lost, *column);
     }
 }
 
 /// The text of a cell; empty beyond the row's end.
-pub(crate) fn cell(row: &[Value], column: usize) -> String {
-    row.get(column).map(text).unwrap_or_default()
+pub(crate) fn read_cell(row: &[Value], column: usize) -> String {
+    row.get(column).map(format_cell).unwrap_or_default()
 }

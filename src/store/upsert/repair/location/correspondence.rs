@@ -11,11 +11,11 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::store::tabs::column_map::{ColumnMap, is_error, map_own_columns};
-use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
+use crate::store::tabs::row_fingerprint::{RowFingerprint, hash_contents};
 use crate::store::upsert::repair::formulas::have_same_shape;
 use crate::store::upsert::repair::location::column_search::{
-    cell, correct_by_content, find_shifted_cells, find_shifted_keys, formulas_found, join_recovered_header,
-    known_by_formula, named_header, pair_by_formula, renamed_columns,
+    collect_header_formulas, correct_by_content, find_columns_by_formula, find_renamed_columns, find_shifted_cells,
+    find_shifted_keys, join_recovered_header, pair_by_formula, read_cell, restore_header_names,
 };
 use crate::store::upsert::repair::location::excluded_row::ExcludedRow;
 use crate::store::upsert::repair::location::image::TabImage;
@@ -63,23 +63,23 @@ impl<'a> Correspondence<'a> {
             let now = header.and_then(|header| tab.header.iter().position(|text| text == header));
             header.is_none() || now.is_some_and(|at| !own.contains(&at))
         };
-        let formulas_found = formulas_found(finding, image);
+        let formulas_found = collect_header_formulas(finding, image);
         let mut by_formula = pair_by_formula(&undo_log.header_formulas, &formulas_found);
-        by_formula.extend(renamed_columns(finding, image));
+        by_formula.extend(find_renamed_columns(finding, image));
         let is_known_now = |at: usize| undo_log.name(at).is_some_and(|name| tab.position(name).is_some());
         let own_columns = undo_log.own_columns();
         let found =
             map_own_columns(&undo_log.header, &finding.header, &own_columns, &by_formula, is_users, is_known_now);
-        let header = named_header(finding, &found);
+        let header = restore_header_names(finding, &found);
         let known = undo_log.used.iter().filter_map(|&at| Some((found.get(at)?, tab.position(undo_log.name(at)?)?)));
         let by_formula = pair_by_formula(&formulas_found, &image.header_formulas());
-        let known: Vec<_> = known.chain(by_formula).chain(known_by_formula(&header, image)).collect();
-        let mut now = ColumnMap::between(&header, &tab.header, &known);
+        let known: Vec<_> = known.chain(by_formula).chain(find_columns_by_formula(&header, image)).collect();
+        let mut now = ColumnMap::new_between(&header, &tab.header, &known);
         join_recovered_header(&mut now, &header, image);
         let key = found.get(undo_log.key).unwrap_or(undo_log.key);
         let mut by_key: HashMap<String, Vec<usize>> = HashMap::new();
         for (row, _) in image.rows() {
-            by_key.entry(image.shown(row, image.key)).or_default().push(row);
+            by_key.entry(image.shown_text(row, image.key)).or_default().push(row);
         }
         correct_by_content(&mut now, finding, image, key, &by_key);
         find_shifted_keys(&mut now, finding, image);
@@ -87,8 +87,8 @@ impl<'a> Correspondence<'a> {
         let mut hit_by_key = HashMap::new();
         let mut hit_by_mark: HashMap<Option<u64>, Vec<usize>> = HashMap::new();
         for (at, misplaced) in finding.misplaced.iter().enumerate() {
-            hit_by_key.entry(cell(&misplaced.before, key)).or_insert(at);
-            hit_by_mark.entry(misplaced.shown.get(key).and_then(mark_of)).or_default().push(at);
+            hit_by_key.entry(read_cell(&misplaced.before, key)).or_insert(at);
+            hit_by_mark.entry(misplaced.shown.get(key).and_then(hash_contents)).or_default().push(at);
         }
         let unlocated = Self {
             finding,
@@ -114,15 +114,15 @@ impl<'a> Correspondence<'a> {
         self.settled = self.find_settled_rows();
         self.claims = self.find_claims();
         self.owed_keys = self.find_owed_keys();
-        let (others, owed_keys) = (self.intended_rows(), &self.owed_keys);
+        let (others, owed_keys) = (self.find_intended_rows(), &self.owed_keys);
         let search = RowSearch::new(self.finding, self.image, &self.now, self.key, (others, &self.claims), owed_keys);
         self.located = search.locate(self.key);
         let rows = self.located.iter().enumerate().filter_map(|(at, located)| Some((located.row()?, at)));
         self.hit_by_row = rows.collect();
         if let Some(at) = self.now.get(self.finding.undo_log.key) {
-            for row in (1..self.image.rows.len()).map(number) {
+            for row in (1..self.image.rows.len()).map(convert_to_row_number) {
                 if !self.hit_by_row.contains_key(&row) {
-                    self.lowest.insert(self.image.shown(row as usize, at), row);
+                    self.lowest.insert(self.image.shown_text(row as usize, at), row);
                 }
             }
         }
@@ -130,34 +130,34 @@ impl<'a> Correspondence<'a> {
     }
 
     /// The key of a row before the write.
-    pub(crate) fn key_before(&self, misplaced: &MisplacedWrite) -> String {
-        cell(&misplaced.before, self.key)
+    pub(crate) fn find_key_before(&self, misplaced: &MisplacedWrite) -> String {
+        read_cell(&misplaced.before, self.key)
     }
 
     /// The index of the hit whose row had this key before the write.
-    pub(crate) fn hit_with_key(&self, key: &str) -> Option<usize> {
+    pub(crate) fn find_hit_with_key(&self, key: &str) -> Option<usize> {
         self.hit_by_key.get(key).copied()
     }
 
     /// The hit whose row is now at `row`.
-    pub(crate) fn hit_at(&self, row: u32) -> Option<&'a MisplacedWrite> {
+    pub(crate) fn find_hit_at(&self, row: u32) -> Option<&'a MisplacedWrite> {
         self.hit_by_row.get(&row).and_then(|at| self.finding.misplaced.get(*at))
     }
 
     /// The index of the hit whose row is now at `row`.
-    pub(crate) fn hit_index(&self, row: u32) -> Option<usize> {
+    pub(crate) fn find_hit_index(&self, row: u32) -> Option<usize> {
         self.hit_by_row.get(&row).copied()
     }
 
     /// The current row of a hit.
-    pub(crate) fn row_of_hit(&self, at: usize) -> Option<u32> {
+    pub(crate) fn find_row_of_hit(&self, at: usize) -> Option<u32> {
         self.located.get(at).and_then(|located| located.row())
     }
 
     /// Whether no user changed a cell since the batch. The post-image shows what a hit row
     /// contained then.
     pub(crate) fn is_untouched(&self, row: u32, column: usize) -> bool {
-        let left = self.hit_by_row.get(&row).zip(self.now.origin(column));
+        let left = self.hit_by_row.get(&row).zip(self.now.find_origin(column));
         left.is_none_or(|(hit, from)| self.is_as_written(*hit, from, row, column))
     }
 
@@ -166,48 +166,48 @@ impl<'a> Correspondence<'a> {
     pub(crate) fn is_as_written(&self, hit: usize, from: usize, row: u32, to: usize) -> bool {
         let row = row as usize;
         let Some(misplaced) = self.finding.misplaced.get(hit) else { return false };
-        match (self.formula_written(hit, from), self.image.formula(row, to)) {
+        match (self.find_written_formula(hit, from), self.image.formula(row, to)) {
             (Some(written), Some(now)) => have_same_shape(&written, now),
-            _ => cell(&misplaced.after, from) == self.image.shown(row, to),
+            _ => read_cell(&misplaced.after, from) == self.image.shown_text(row, to),
         }
     }
 
     /// The formula that a repair wrote into a column of a hit, as kept in the undo row.
-    pub(crate) fn formula_written(&self, hit: usize, column: usize) -> Option<String> {
-        let entered = cell(self.image.undo.after.get(hit)?, column);
-        let shown = cell(&self.finding.misplaced.get(hit)?.after, column);
+    pub(crate) fn find_written_formula(&self, hit: usize, column: usize) -> Option<String> {
+        let entered = read_cell(self.image.undo.after.get(hit)?, column);
+        let shown = read_cell(&self.finding.misplaced.get(hit)?.after, column);
         (entered.starts_with('=') && entered != shown).then_some(entered)
     }
 
     /// The row that owns this key. A row into which the batch wrote the key by mistake does not
     /// count.
-    pub(crate) fn row_of(&self, key: &str) -> Option<u32> {
-        self.rows_of(key).next()
+    pub(crate) fn find_row(&self, key: &str) -> Option<u32> {
+        self.find_rows(key).next()
     }
 
-    /// The rows that may own this key, as `row_of`.
-    pub(crate) fn rows_of(&self, key: &str) -> impl Iterator<Item = u32> {
+    /// The rows that may own this key, as `find_row`.
+    pub(crate) fn find_rows(&self, key: &str) -> impl Iterator<Item = u32> {
         let is_own = |row: &usize| {
-            let hit = self.hit_at(number(*row));
-            hit.is_none_or(|hit| cell(&hit.before, self.key) == cell(&hit.after, self.key))
+            let hit = self.find_hit_at(convert_to_row_number(*row));
+            hit.is_none_or(|hit| read_cell(&hit.before, self.key) == read_cell(&hit.after, self.key))
         };
-        self.by_key.get(key).into_iter().flatten().copied().filter(is_own).map(number)
+        self.by_key.get(key).into_iter().flatten().copied().filter(is_own).map(convert_to_row_number)
     }
 
     /// Whether a filled row was blank, both in the written and in the intended columns.
     pub(crate) fn was_free(&self, misplaced: &MisplacedWrite) -> bool {
         let mut intended = misplaced.target.columns.iter().filter_map(|at| self.found.get(*at));
-        misplaced.target.was_blank(&misplaced.before) && intended.all(|at| cell(&misplaced.before, at).is_empty())
+        misplaced.target.was_blank(&misplaced.before) && intended.all(|at| read_cell(&misplaced.before, at).is_empty())
     }
 
     /// The lowest row that shows this key in the written key column and was not hit.
-    pub(crate) fn lowest_row_showing(&self, key: &str) -> Option<u32> {
+    pub(crate) fn find_lowest_row(&self, key: &str) -> Option<u32> {
         self.lowest.get(key).copied()
     }
 
     /// The current position of an intended column; `None` if its header is gone, because it was
     /// deleted.
-    pub(crate) fn intended(&self, column: usize) -> Option<usize> {
+    pub(crate) fn find_intended_column(&self, column: usize) -> Option<usize> {
         let name = self.finding.undo_log.header.get(column)?;
         let tab = self.image.tab;
         let own = self.finding.undo_log.name(column).and_then(|own| tab.position(own));
@@ -217,16 +217,16 @@ impl<'a> Correspondence<'a> {
     }
 
     /// The map from the expected header to the current one.
-    pub(crate) fn intended_map(&self) -> ColumnMap {
+    pub(crate) fn make_intended_map(&self) -> ColumnMap {
         let header = &self.finding.undo_log.header;
-        let known: Vec<_> = (0..header.len()).filter_map(|at| Some((at, self.intended(at)?))).collect();
-        ColumnMap::between(header, &self.image.tab.header, &known)
+        let known: Vec<_> = (0..header.len()).filter_map(|at| Some((at, self.find_intended_column(at)?))).collect();
+        ColumnMap::new_between(header, &self.image.tab.header, &known)
     }
 
     /// The indices of hits whose rows had these contents before the write.
-    pub(crate) fn hits_with_contents(&self, fingerprint: &RowFingerprint) -> Vec<usize> {
+    pub(crate) fn find_hits_with_contents(&self, fingerprint: &RowFingerprint) -> Vec<usize> {
         let width = self.finding.misplaced.iter().map(|misplaced| misplaced.shown.len()).max().unwrap_or_default();
-        let fingerprint = fingerprint.moved(&self.found, width.max(self.finding.header.len()));
+        let fingerprint = fingerprint.map_to(&self.found, width.max(self.finding.header.len()));
         // Compares only rows that had the same key, or none.
         let key = fingerprint.mark(self.key);
         let likely = self.hit_by_mark.get(&key).into_iter().flatten();
@@ -240,9 +240,9 @@ impl<'a> Correspondence<'a> {
     /// neither the key nor what the write left in its place.
     pub(crate) fn is_unkeyed(&self, at: usize, row: u32) -> bool {
         let Some(hit) = self.finding.misplaced.get(at) else { return false };
-        let shown = self.image.shown(row as usize, self.image.key);
-        let is_back = self.own_key(at).is_some_and(|key| key == shown);
-        !is_back && shown != cell(&hit.before, self.key) && shown != cell(&hit.after, self.key)
+        let shown = self.image.shown_text(row as usize, self.image.key);
+        let is_back = self.find_own_key(at).is_some_and(|key| key == shown);
+        !is_back && shown != read_cell(&hit.before, self.key) && shown != read_cell(&hit.after, self.key)
     }
 
     /// Whether the batch wrote a row of this key, or the key itself.
@@ -251,17 +251,17 @@ impl<'a> Correspondence<'a> {
         let mut others = undo_log.recreated.iter().chain(&self.finding.shifted_appends);
         let mut writes =
             self.finding.misplaced.iter().filter(|misplaced| misplaced.target.columns.contains(&undo_log.key));
-        others.any(|other| other == key) || writes.any(|misplaced| cell(&misplaced.after, undo_log.key) == key)
+        others.any(|other| other == key) || writes.any(|misplaced| read_cell(&misplaced.after, undo_log.key) == key)
     }
 
     /// Keys that several rows show.
-    pub(crate) fn shared_keys(&self) -> impl Iterator<Item = &String> {
+    pub(crate) fn find_shared_keys(&self) -> impl Iterator<Item = &String> {
         let shared = self.by_key.iter().filter(|(key, rows)| !key.is_empty() && rows.len() > 1);
         shared.map(|(key, _)| key)
     }
 }
 
 /// A row index as the service counts, 0-based.
-pub(crate) fn number(row: usize) -> u32 {
+pub(crate) fn convert_to_row_number(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(u32::MAX)
 }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
-use crate::store::tabs::row_fingerprint::mark_of;
+use crate::store::tabs::row_fingerprint::hash_contents;
 use crate::store::upsert::repair::location::excluded_row::ExcludedRow;
 use crate::store::upsert::repair::location::rows::{RowLocation, RowSearch};
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
@@ -28,14 +28,14 @@ struct EqualRows {
 impl RowSearch<'_> {
     /// Finds rows with unchanged contents. `is_final`: of what is still open, two rows that could
     /// each be the one are ambiguous.
-    pub(crate) fn by_contents(&mut self, is_final: bool) {
-        for group in self.equal_rows() {
+    pub(crate) fn find_by_contents(&mut self, is_final: bool) {
+        for group in self.group_equal_rows() {
             self.resolve_contents(group, is_final);
         }
     }
 
     /// Groups the open rows by their contents.
-    fn equal_rows(&mut self) -> Vec<EqualRows> {
+    fn group_equal_rows(&mut self) -> Vec<EqualRows> {
         let mut groups: BTreeMap<Vec<(usize, u64)>, Vec<usize>> = BTreeMap::new();
         for (at, sought) in self.sought.iter().enumerate() {
             if self.found[at].is_none() && !sought.fingerprint.is_blank() {
@@ -45,9 +45,9 @@ impl RowSearch<'_> {
         let mut out = Vec::new();
         for sought in groups.into_values() {
             let Some(first) = sought.first() else { continue };
-            let mut rows = self.candidates(*first);
+            let mut rows = self.find_candidates(*first);
             let is_others = |row: usize| self.claims.iter().any(|claim| claim.row == Some(row));
-            rows.retain(|row| self.is_free(*row) && self.likeness(*first, *row).is_exact() && !is_others(*row));
+            rows.retain(|row| self.is_free(*row) && self.compare_row(*first, *row).is_exact() && !is_others(*row));
             let Some(row) = rows.first() else { continue };
             let open = self.claims.iter().filter(|claim| claim.row.is_none());
             let open = open.filter(|claim| self.image.compare(&claim.fingerprint, *row).is_exact());
@@ -92,20 +92,20 @@ impl RowSearch<'_> {
             }
         } else if is_final
             && (rows.iter().all(|row| !self.image.has_constants(*row))
-                || rows.len() <= sought.len() + others && self.all_become_the_same(&sought, &rows))
+                || rows.len() <= sought.len() + others && self.have_same_end(&sought, &rows))
         {
             self.take_nearest(&sought, rows);
         } else if is_final {
             let (one, other) = (rows[0], rows.get(1).copied().unwrap_or(rows[0]));
             let number = |row: usize| u32::try_from(row).unwrap_or(u32::MAX);
             for at in sought {
-                self.found[at] = Some(RowLocation::Either(number(one), number(other)));
+                self.found[at] = Some(RowLocation::Ambiguous(number(one), number(other)));
             }
         }
     }
 
     /// Whether these rows get the same contents, whichever of them was hit and whichever a repair missed.
-    fn all_become_the_same(&self, sought: &[usize], rows: &[usize]) -> bool {
+    fn have_same_end(&self, sought: &[usize], rows: &[usize]) -> bool {
         let Some((first, row)) = sought.first().zip(rows.first()) else { return false };
         let before = &self.sought[*first].before;
         let open = self.claims.iter().filter(|claim| claim.row.is_none());
@@ -131,14 +131,14 @@ impl RowSearch<'_> {
 
     /// Finds rows in which users restored what the batch had overwritten: the key, or all of it.
     /// `is_strict`: only rows in which they did nothing else, while others show what the batch left.
-    pub(crate) fn by_restored_key(&mut self, is_strict: bool) {
+    pub(crate) fn find_by_restored_key(&mut self, is_strict: bool) {
         for at in 0..self.sought.len() {
             let is_open = self.found[at].is_none() && !self.sought[at].fingerprint.is_blank();
             if !is_open || (is_strict && !self.has_equal_row(at)) {
                 continue;
             }
-            let found = self.row_with_restored_key(at, is_strict).or_else(|| self.row_with_cleared_key(at));
-            if let Some(row) = found.or_else(|| self.row_with_former_contents(at)) {
+            let found = self.find_row_with_restored_key(at, is_strict).or_else(|| self.find_row_with_cleared_key(at));
+            if let Some(row) = found.or_else(|| self.find_row_with_former_contents(at)) {
                 self.take(at, row);
             }
         }
@@ -146,11 +146,11 @@ impl RowSearch<'_> {
 
     /// Whether a row still shows what the batch left in a hit one.
     fn has_equal_row(&mut self, at: usize) -> bool {
-        self.candidates(at).into_iter().any(|row| self.is_free(row) && self.likeness(at, row).is_exact())
+        self.find_candidates(at).into_iter().any(|row| self.is_free(row) && self.compare_row(at, row).is_exact())
     }
 
     /// The only row that shows the key of a hit row again, unless that may be where the batch wrote it.
-    fn row_with_restored_key(&mut self, at: usize, is_strict: bool) -> Option<usize> {
+    fn find_row_with_restored_key(&mut self, at: usize, is_strict: bool) -> Option<usize> {
         let sought = &self.sought[at];
         let lost = sought.lost_key.clone().filter(|key| *key != sought.key)?;
         let is_open = |other: &usize| *other != at && self.found[*other].is_none();
@@ -158,7 +158,7 @@ impl RowSearch<'_> {
         if others.any(|(_, other)| other.key == lost) {
             return None;
         }
-        let mut rows = self.rows_showing(self.image.key, mark_of(&Value::from(lost))?);
+        let mut rows = self.find_rows_showing(self.image.key, hash_contents(&Value::from(lost))?);
         let key = self.image.key;
         rows.retain(|row| {
             let like = self.image.compare_but(&self.sought[at].fingerprint, *row, key);
@@ -169,25 +169,25 @@ impl RowSearch<'_> {
 
     /// The only row that differs from a hit row in nothing but its key, which users cleared: the row
     /// had none before.
-    fn row_with_cleared_key(&mut self, at: usize) -> Option<usize> {
+    fn find_row_with_cleared_key(&mut self, at: usize) -> Option<usize> {
         if !self.sought[at].was_keyless || self.sought[at].key.is_empty() {
             return None;
         }
         let (fingerprint, key) = (self.sought[at].fingerprint.clone(), self.image.key);
         let marks: Vec<_> = fingerprint.marks().filter(|(column, _)| *column != key).collect();
-        let mut rows: Vec<_> = self.rarest_cells(&marks, 1).into_iter().flatten().collect();
+        let mut rows: Vec<_> = self.find_rarest_cells(&marks, 1).into_iter().flatten().collect();
         rows.retain(|row| {
             let like = self.image.compare_but(&fingerprint, *row, key);
             like.is_exact()
                 && like.equal > 1
-                && self.image.shown(*row, key).is_empty()
+                && self.image.shown_text(*row, key).is_empty()
                 && self.can_be_restored(at, *row)
         });
         if let [row] = rows.as_slice() { Some(*row) } else { None }
     }
 
     /// The only row that shows what a hit row contained before, if others show what the batch left.
-    fn row_with_former_contents(&mut self, at: usize) -> Option<usize> {
+    fn find_row_with_former_contents(&mut self, at: usize) -> Option<usize> {
         let sought = &self.sought[at];
         let is_lost = sought.before.mark(self.image.key).is_some() && sought.lost_key.is_none();
         // A row that a repair expected with these contents may be a twin that was not hit.
@@ -204,7 +204,7 @@ impl RowSearch<'_> {
             return None;
         }
         let marks: Vec<_> = before.marks().collect();
-        let mut rows: Vec<_> = self.rarest_cells(&marks, 1).into_iter().flatten().collect();
+        let mut rows: Vec<_> = self.find_rarest_cells(&marks, 1).into_iter().flatten().collect();
         // Rows without constants are all alike.
         rows.retain(|row| self.image.has_constants(*row) && self.image.compare(&before, *row).is_exact());
         rows.retain(|row| self.can_be_restored(at, *row));
@@ -215,7 +215,7 @@ impl RowSearch<'_> {
     fn can_be_restored(&self, at: usize, row: usize) -> bool {
         let is_open = |other: &usize| *other != at && self.found[*other].is_none();
         let mut open = (0..self.sought.len()).filter(is_open);
-        if open.any(|other| self.likeness(other, row).is_exact()) {
+        if open.any(|other| self.compare_row(other, row).is_exact()) {
             return false;
         }
         let is_others = self.claims.iter().any(|claim| {

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use crate::store::tabs::column_map::is_error;
-use crate::store::tabs::parse::text;
+use crate::store::tabs::parse::format_cell;
 use crate::store::tabs::row_fingerprint::{FingerprintMatch, RowFingerprint};
 use crate::store::tabs::schema::Tab;
 use crate::store::upsert::undo_log::HeaderFormulas;
@@ -53,9 +53,10 @@ impl TabImage<'_> {
     /// Whether nothing was entered into a row. A formula elsewhere may still fill cells of it.
     pub(crate) fn is_blank(&self, row: usize) -> bool {
         let entered = self.entered.get(row);
-        let is_filled = |at: usize| entered.is_some_and(|cells| cells.get(at).is_none_or(|cell| text(cell).is_empty()));
+        let is_filled =
+            |at: usize| entered.is_some_and(|cells| cells.get(at).is_none_or(|cell| format_cell(cell).is_empty()));
         let is_blank =
-            |(at, cell): (usize, &Value)| text(cell).is_empty() || is_filled(at) || self.is_filled_by_header(at);
+            |(at, cell): (usize, &Value)| format_cell(cell).is_empty() || is_filled(at) || self.is_filled_by_header(at);
         self.rows.get(row).is_none_or(|cells| cells.iter().enumerate().all(is_blank))
     }
 
@@ -67,7 +68,7 @@ impl TabImage<'_> {
 
     /// Whether a cell shows something that no formula computes.
     pub(crate) fn has_constant(&self, row: usize, column: usize) -> bool {
-        !self.shown(row, column).is_empty() && !self.is_computed(row, column)
+        !self.shown_text(row, column).is_empty() && !self.is_computed(row, column)
     }
 
     /// The formula of a column's header.
@@ -92,11 +93,11 @@ impl TabImage<'_> {
     /// The formula of a cell. A text that starts with `=` displays itself and is not a formula.
     pub(crate) fn formula(&self, row: usize, column: usize) -> Option<&str> {
         let entered = self.entered.get(row)?.get(column)?.as_str()?;
-        (entered.starts_with('=') && self.shown(row, column) != entered).then_some(entered)
+        (entered.starts_with('=') && self.shown_text(row, column) != entered).then_some(entered)
     }
 
-    pub(crate) fn shown(&self, row: usize, column: usize) -> String {
-        self.cell(row, column).map(text).unwrap_or_default()
+    pub(crate) fn shown_text(&self, row: usize, column: usize) -> String {
+        self.cell(row, column).map(format_cell).unwrap_or_default()
     }
 
     /// The number of columns of its widest row.
@@ -113,9 +114,9 @@ impl TabImage<'_> {
         }
         match entered.get(column) {
             // A text may also start with `=`. Then it displays itself.
-            Some(Value::String(entered)) if entered.starts_with('=') => self.shown(row, column) != *entered,
-            Some(cell) if !text(cell).is_empty() => false,
-            _ => !self.shown(row, column).is_empty(),
+            Some(Value::String(entered)) if entered.starts_with('=') => self.shown_text(row, column) != *entered,
+            Some(cell) if !format_cell(cell).is_empty() => false,
+            _ => !self.shown_text(row, column).is_empty(),
         }
     }
 
@@ -132,7 +133,7 @@ impl TabImage<'_> {
 
     /// As `fingerprint`, also with the results of formulas in these columns, which a repair is to
     /// write: a user may enter something there.
-    pub(crate) fn fingerprint_covering(&self, row: usize, columns: &[usize]) -> RowFingerprint {
+    pub(crate) fn fingerprint_with_columns(&self, row: usize, columns: &[usize]) -> RowFingerprint {
         let cells = self.rows.get(row).map_or(&[][..], Vec::as_slice);
         let is_written = |column: usize| columns.contains(&column) && self.formula(row, column).is_some();
         let is_left_out =

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::store::tabs::row_fingerprint::{FingerprintMatch, RowFingerprint};
-use crate::store::upsert::repair::location::column_search::cell;
+use crate::store::upsert::repair::location::column_search::read_cell;
 use crate::store::upsert::repair::location::correspondence::Correspondence;
 use crate::store::upsert::repair::location::excluded_row::ExcludedRow;
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
@@ -21,7 +21,7 @@ impl Correspondence<'_> {
     pub(crate) fn find_settled_rows(&self) -> Vec<ExcludedRow> {
         let settled = self.finding.settled.iter().filter_map(|(place, row)| {
             let is_filled = |at| self.now.get(at).is_some_and(|column| self.image.is_filled_by_header(column));
-            let fingerprint = RowFingerprint::new(row, is_filled).moved(&self.now, self.image.width());
+            let fingerprint = RowFingerprint::new(row, is_filled).map_to(&self.now, self.image.width());
             if fingerprint.is_blank() {
                 return None;
             }
@@ -30,7 +30,7 @@ impl Correspondence<'_> {
             let only = if let [only] = rows.as_slice() { Some(*only) } else { None };
             let place = *place as usize;
             let row = rows.contains(&place).then_some(place).or(only);
-            let row = row.or_else(|| self.only_settled_row_but_for_its_key(&fingerprint));
+            let row = row.or_else(|| self.find_settled_row_but_for_key(&fingerprint));
             Some(ExcludedRow { fingerprint, key: None, row, repaired: None })
         });
         settled.collect()
@@ -38,11 +38,11 @@ impl Correspondence<'_> {
 
     /// The only row that shows these contents but for a key, which users changed to one that the finding
     /// does not name.
-    fn only_settled_row_but_for_its_key(&self, fingerprint: &RowFingerprint) -> Option<usize> {
-        let keys = self.keys_of_finding();
+    fn find_settled_row_but_for_key(&self, fingerprint: &RowFingerprint) -> Option<usize> {
+        let keys = self.collect_finding_keys();
         let mut rows = self.image.rows().map(|(row, _)| row).filter(|row| {
             let like = self.image.compare_but(fingerprint, *row, self.image.key);
-            let shown = self.image.shown(*row, self.image.key);
+            let shown = self.image.shown_text(*row, self.image.key);
             like.is_exact() && like.equal > 1 && (shown.is_empty() || !keys.contains(&shown))
         });
         rows.next().filter(|_| rows.next().is_none())
@@ -50,7 +50,7 @@ impl Correspondence<'_> {
 
     /// Whether a hit row contained as much of these contents as of others. It may then be the row
     /// that a repair expected, changed since.
-    pub(crate) fn resembles_a_hit(&self, fingerprint: &RowFingerprint) -> bool {
+    pub(crate) fn is_like_hit(&self, fingerprint: &RowFingerprint) -> bool {
         let hits = self.finding.misplaced.iter().map(|hit| self.compare_before(fingerprint, hit));
         hits.into_iter().any(|like| like.equal > 0 && like.equal >= like.different)
     }
@@ -58,7 +58,7 @@ impl Correspondence<'_> {
     /// Compares what a repair expected with what a hit row contained before.
     pub(crate) fn compare_before(&self, fingerprint: &RowFingerprint, hit: &MisplacedWrite) -> FingerprintMatch {
         let width = hit.shown.len().max(self.finding.header.len());
-        fingerprint.moved(&self.found, width).compare(&hit.shown, |_| false)
+        fingerprint.map_to(&self.found, width).compare(&hit.shown, |_| false)
     }
 
     /// Whether a row is one that a repair hit as intended.
@@ -69,14 +69,15 @@ impl Correspondence<'_> {
     /// Rows that are known to be others than the hit ones: intended rows that a repair missed, and
     /// rows that it hit as intended.
     pub(crate) fn find_claims(&self) -> Vec<ExcludedRow> {
-        let map = self.intended_map();
+        let map = self.make_intended_map();
         let missed = self.finding.misplaced.iter().filter_map(|misplaced| match &misplaced.target.expect {
-            RowPredicate::Row { key, fingerprint } if !fingerprint.is_blank() && !self.resembles_a_hit(fingerprint) => {
+            RowPredicate::Row { key, fingerprint } if !fingerprint.is_blank() && !self.is_like_hit(fingerprint) => {
                 let shown = key.as_ref().and_then(|key| self.by_key.get(key));
                 let row = shown.and_then(|rows| if let [row] = rows.as_slice() { Some(*row) } else { None });
-                let key = key.clone().or_else(|| self.restored_key(misplaced));
-                let repaired = repaired(misplaced, fingerprint).map(|row| row.moved(&map, self.image.width()));
-                Some(ExcludedRow { fingerprint: fingerprint.moved(&map, self.image.width()), key, row, repaired })
+                let key = key.clone().or_else(|| self.find_restored_key(misplaced));
+                let repaired =
+                    compute_repaired_contents(misplaced, fingerprint).map(|row| row.map_to(&map, self.image.width()));
+                Some(ExcludedRow { fingerprint: fingerprint.map_to(&map, self.image.width()), key, row, repaired })
             }
             _ => None,
         });
@@ -84,29 +85,29 @@ impl Correspondence<'_> {
     }
 
     /// The key that a repair was to restore in a row that had lost it.
-    pub(crate) fn restored_key(&self, misplaced: &MisplacedWrite) -> Option<String> {
+    pub(crate) fn find_restored_key(&self, misplaced: &MisplacedWrite) -> Option<String> {
         let (target, key) = (&misplaced.target, self.finding.undo_log.key);
         let writes_key = target.columns.contains(&key) && target.moves.is_empty();
         let is_restored = writes_key && matches!(target.expect, RowPredicate::Row { .. });
-        Some(cell(&misplaced.after, key)).filter(|key| is_restored && !key.is_empty())
+        Some(read_cell(&misplaced.after, key)).filter(|key| is_restored && !key.is_empty())
     }
 
     /// The key of a hit row: the one that the batch was to restore in it, or the one that it had.
-    pub(crate) fn own_key(&self, at: usize) -> Option<String> {
+    pub(crate) fn find_own_key(&self, at: usize) -> Option<String> {
         let owed = self.owed_keys.get(at).cloned().flatten();
-        let had = || self.finding.misplaced.get(at).map(|misplaced| self.key_before(misplaced));
+        let had = || self.finding.misplaced.get(at).map(|misplaced| self.find_key_before(misplaced));
         owed.or_else(had).filter(|key| !key.is_empty())
     }
 
     /// The key that a write would have restored in this hit row, also by moving it there from another
     /// column.
-    pub(crate) fn key_restored_in(&self, at: usize, misplaced: &MisplacedWrite) -> Option<String> {
+    pub(crate) fn find_key_restored_in(&self, at: usize, misplaced: &MisplacedWrite) -> Option<String> {
         let key = self.finding.undo_log.key;
         let Some((from, _)) = misplaced.target.moves.iter().find(|(_, to)| *to == key) else {
-            return self.restored_key(misplaced);
+            return self.find_restored_key(misplaced);
         };
         let hit = self.finding.misplaced.get(at)?;
-        Some(cell(&hit.shown, self.found.get(*from)?)).filter(|key| !key.is_empty())
+        Some(read_cell(&hit.shown, self.found.get(*from)?)).filter(|key| !key.is_empty())
     }
 
     /// Whether a hit row had contents before.
@@ -124,9 +125,9 @@ impl Correspondence<'_> {
         let mut owed = vec![None; self.finding.misplaced.len()];
         for misplaced in &self.finding.misplaced {
             let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { continue };
-            let hits = self.hits_with_contents(fingerprint);
+            let hits = self.find_hits_with_contents(fingerprint);
             let [at] = hits.as_slice() else { continue };
-            if let (Some(there), Some(key)) = (owed.get_mut(*at), self.key_restored_in(*at, misplaced)) {
+            if let (Some(there), Some(key)) = (owed.get_mut(*at), self.find_key_restored_in(*at, misplaced)) {
                 *there = Some(key);
             }
         }
@@ -135,13 +136,13 @@ impl Correspondence<'_> {
 
     /// Intended rows of a repair that it missed and that still hold all expected contents. None of
     /// them was hit.
-    pub(crate) fn intended_rows(&self) -> HashSet<usize> {
-        let map = self.intended_map();
+    pub(crate) fn find_intended_rows(&self) -> HashSet<usize> {
+        let map = self.make_intended_map();
         let fingerprints = self.finding.misplaced.iter().filter_map(|misplaced| match &misplaced.target.expect {
             RowPredicate::Row { key: None, fingerprint }
-                if !fingerprint.is_blank() && self.hits_with_contents(fingerprint).is_empty() =>
+                if !fingerprint.is_blank() && self.find_hits_with_contents(fingerprint).is_empty() =>
             {
-                Some(fingerprint.moved(&map, self.image.width()))
+                Some(fingerprint.map_to(&map, self.image.width()))
             }
             _ => None,
         });
@@ -153,7 +154,7 @@ impl Correspondence<'_> {
 }
 
 /// What a row contains once a write that expected it is repeated there; `None` for moves of cells.
-fn repaired(misplaced: &MisplacedWrite, expected: &RowFingerprint) -> Option<RowFingerprint> {
+fn compute_repaired_contents(misplaced: &MisplacedWrite, expected: &RowFingerprint) -> Option<RowFingerprint> {
     let (target, after) = (&misplaced.target, &misplaced.after);
     let write = |row: RowFingerprint, at: &usize| row.with_cell(*at, after.get(*at).unwrap_or(&Value::Null));
     target.moves.is_empty().then(|| target.columns.iter().fold(expected.clone(), write))

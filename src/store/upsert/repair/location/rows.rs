@@ -23,8 +23,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde_json::Value;
 
 use crate::store::tabs::column_map::ColumnMap;
-use crate::store::tabs::parse::text;
-use crate::store::tabs::row_fingerprint::{FingerprintMatch, RowFingerprint, mark_of};
+use crate::store::tabs::parse::format_cell;
+use crate::store::tabs::row_fingerprint::{FingerprintMatch, RowFingerprint, hash_contents};
 use crate::store::upsert::repair::location::excluded_row::ExcludedRow;
 use crate::store::upsert::repair::location::image::TabImage;
 use crate::store::upsert::undo_log::{MisplacedWrite, UndoFinding};
@@ -40,7 +40,7 @@ pub enum RowLocation {
     /// The row was deleted, or users changed it beyond recognition.
     Gone,
     /// One of these two rows.
-    Either(u32, u32),
+    Ambiguous(u32, u32),
 }
 
 impl RowLocation {
@@ -48,7 +48,7 @@ impl RowLocation {
     pub fn row(self) -> Option<u32> {
         match self {
             Self::At(row) => Some(row),
-            Self::Gone | Self::Either(..) => None,
+            Self::Gone | Self::Ambiguous(..) => None,
         }
     }
 }
@@ -106,18 +106,18 @@ impl<'a> RowSearch<'a> {
         let recreated: HashSet<&String> = finding.undo_log.recreated.iter().chain(&finding.shifted_appends).collect();
         let sought = finding.misplaced.iter().zip(owed_keys).map(|(misplaced, owed_key)| {
             let is_overwritten = misplaced.target.columns.contains(&key);
-            let shown = |row: &[Value]| row.get(key).map(text).unwrap_or_default();
+            let shown = |row: &[Value]| row.get(key).map(format_cell).unwrap_or_default();
             let before = shown(&misplaced.before);
             let written = misplaced
                 .target
                 .columns
                 .iter()
-                .filter_map(|&at| Some((columns.get(at)?, misplaced.after.get(at).and_then(mark_of)?)));
-            let fingerprint = |row| RowFingerprint::new(row, |at| is_filled(columns, image, at)).moved(columns, width);
+                .filter_map(|&at| Some((columns.get(at)?, misplaced.after.get(at).and_then(hash_contents)?)));
+            let fingerprint = |row| RowFingerprint::new(row, |at| is_filled(columns, image, at)).map_to(columns, width);
             SoughtRow {
                 fingerprint: fingerprint(&misplaced.after),
                 before: fingerprint(&misplaced.shown),
-                is_left_blank: left_nothing(misplaced, columns, image),
+                is_left_blank: has_left_nothing(misplaced, columns, image),
                 key: shown(&misplaced.after),
                 was_keyless: is_overwritten && before.is_empty(),
                 lost_key: owed_key
@@ -136,20 +136,20 @@ impl<'a> RowSearch<'a> {
     /// Returns the location of each row, in the order of the finding. `key` is the position of the
     /// key column as found.
     pub(crate) fn locate(mut self, key: usize) -> Vec<RowLocation> {
-        self.by_key(key);
-        self.by_restored_key(true);
-        self.by_contents(false);
-        self.by_restored_key(false);
-        self.by_contents(true);
-        self.by_likeness();
-        self.by_all_but_key();
-        self.by_blank_row();
+        self.find_by_key(key);
+        self.find_by_restored_key(true);
+        self.find_by_contents(false);
+        self.find_by_restored_key(false);
+        self.find_by_contents(true);
+        self.find_by_likeness();
+        self.find_by_all_but_key();
+        self.find_by_blank_row();
         self.found.into_iter().map(|found| found.unwrap_or(RowLocation::Gone)).collect()
     }
 
     /// Finds rows whose key is visible. If several hit rows show the same one, because an earlier
     /// write left it there, the best matches count.
-    fn by_key(&mut self, key: usize) {
+    fn find_by_key(&mut self, key: usize) {
         let mut by_key: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (at, sought) in self.sought.iter().enumerate() {
             if !sought.key.is_empty() && !sought.misplaced.target.columns.contains(&key) {
@@ -157,8 +157,8 @@ impl<'a> RowSearch<'a> {
             }
         }
         for (shown, mut sought) in by_key {
-            let rows = self.rows_showing(self.image.key, mark_of(&Value::from(shown)).unwrap_or_default());
-            while let Some((at, row)) = self.best_pair(&sought, &rows) {
+            let rows = self.find_rows_showing(self.image.key, hash_contents(&Value::from(shown)).unwrap_or_default());
+            while let Some((at, row)) = self.find_best_pair(&sought, &rows) {
                 self.take(at, row);
                 sought.retain(|other| *other != at);
             }
@@ -167,18 +167,18 @@ impl<'a> RowSearch<'a> {
 
     /// The hit row and the free row that match best; of equal matches those that did not move, else
     /// the first.
-    fn best_pair(&self, sought: &[usize], rows: &[usize]) -> Option<(usize, usize)> {
+    fn find_best_pair(&self, sought: &[usize], rows: &[usize]) -> Option<(usize, usize)> {
         let best = sought.iter().filter_map(|at| {
-            let (row, like) = self.best_match(*at, rows)?;
+            let (row, like) = self.find_best_match(*at, rows)?;
             let is_still = row == self.sought[*at].misplaced.target.row as usize;
-            Some((like.score(), is_still, std::cmp::Reverse(*at), row))
+            Some((like.compute_score(), is_still, std::cmp::Reverse(*at), row))
         });
         best.max().map(|(_, _, at, row)| (at.0, row))
     }
 
     /// Finds rows in which the write left nothing. All blank rows are alike, and the old contents
     /// fit into any. The nearest one is used.
-    fn by_blank_row(&mut self) {
+    fn find_by_blank_row(&mut self) {
         for at in 0..self.sought.len() {
             let sought = &self.sought[at];
             if self.found[at].is_some() || !sought.fingerprint.is_blank() || !sought.is_left_blank {
@@ -187,7 +187,7 @@ impl<'a> RowSearch<'a> {
             if self.is_key_shown_elsewhere(at) {
                 continue;
             }
-            let place = self.place_beside_neighbors(at);
+            let place = self.estimate_place(at);
             let blank = (1..self.image.height as usize).filter(|row| self.is_free(*row) && self.image.is_blank(*row));
             if let Some(row) = blank.min_by_key(|row| row.abs_diff(place)) {
                 self.take(at, row);
@@ -199,15 +199,16 @@ impl<'a> RowSearch<'a> {
     /// write put it there by mistake.
     fn is_key_shown_elsewhere(&mut self, at: usize) -> bool {
         let Some(key) = self.sought[at].lost_key.clone() else { return false };
-        let mut rows = self.rows_showing(self.image.key, mark_of(&Value::from(key.clone())).unwrap_or_default());
+        let mut rows =
+            self.find_rows_showing(self.image.key, hash_contents(&Value::from(key.clone())).unwrap_or_default());
         let left = self.sought.iter().zip(&self.found).filter(|(sought, _)| sought.key == key);
         let places: Vec<Option<u32>> = left.map(|(_, found)| found.and_then(RowLocation::row)).collect();
-        rows.retain(|row| !places.contains(&Some(number(*row))));
+        rows.retain(|row| !places.contains(&Some(convert_to_row_number(*row))));
         rows.len() > places.iter().filter(|place| place.is_none()).count()
     }
 
     /// Where a row is if it did not move, or else if it moved as far as the nearest hit row.
-    fn place_beside_neighbors(&self, at: usize) -> usize {
+    fn estimate_place(&self, at: usize) -> usize {
         let place = self.sought[at].misplaced.target.row as usize;
         if self.is_free(place) && self.image.is_blank(place) {
             return place;
@@ -220,47 +221,47 @@ impl<'a> RowSearch<'a> {
 
     /// Candidate rows: those that match in the rarest cell, or in one of the two rarest written
     /// cells, or that show the overwritten key.
-    pub(crate) fn candidates(&mut self, at: usize) -> Vec<usize> {
+    pub(crate) fn find_candidates(&mut self, at: usize) -> Vec<usize> {
         let sought = &self.sought[at];
         let (written, all) = (sought.written.clone(), sought.fingerprint.marks().collect::<Vec<_>>());
-        let lost = sought.lost_key.clone().and_then(|key| mark_of(&Value::from(key)));
-        let mut lists = self.rarest_cells(&written, 2);
-        lists.extend(self.rarest_cells(&all, 1));
-        lists.extend(lost.map(|mark| self.rows_showing(self.image.key, mark)));
+        let lost = sought.lost_key.clone().and_then(|key| hash_contents(&Value::from(key)));
+        let mut lists = self.find_rarest_cells(&written, 2);
+        lists.extend(self.find_rarest_cells(&all, 1));
+        lists.extend(lost.map(|mark| self.find_rows_showing(self.image.key, mark)));
         let rows: BTreeSet<usize> = lists.into_iter().flat_map(|rows| rows.into_iter().take(MOST_CANDIDATES)).collect();
         rows.into_iter().filter(|row| self.can_be(at, *row)).collect()
     }
 
     /// The `most` shortest lists of rows that show these cells.
-    pub(crate) fn rarest_cells(&mut self, marks: &[(usize, u64)], most: usize) -> Vec<Vec<usize>> {
+    pub(crate) fn find_rarest_cells(&mut self, marks: &[(usize, u64)], most: usize) -> Vec<Vec<usize>> {
         let mut counted: Vec<_> =
             marks.iter().map(|(column, mark)| (self.count_showing(*column, *mark), *column, *mark)).collect();
         counted.sort_unstable();
         counted.retain(|(count, ..)| *count > 0);
-        counted.into_iter().take(most).map(|(_, column, mark)| self.rows_showing(column, mark)).collect()
+        counted.into_iter().take(most).map(|(_, column, mark)| self.find_rows_showing(column, mark)).collect()
     }
 
     pub(crate) fn count_showing(&mut self, column: usize, mark: u64) -> usize {
-        self.shown_in(column).get(&mark).map_or(0, Vec::len)
+        self.index_column(column).get(&mark).map_or(0, Vec::len)
     }
 
     /// A row with another key is another row, even if all other cells match.
     fn can_be(&self, at: usize, row: usize) -> bool {
-        let key = self.image.cell(row, self.image.key).and_then(mark_of);
+        let key = self.image.cell(row, self.image.key).and_then(hash_contents);
         key == self.sought[at].fingerprint.mark(self.image.key) || self.shows_its_key_again(at, row)
     }
 
-    pub(crate) fn rows_showing(&mut self, column: usize, mark: u64) -> Vec<usize> {
-        self.shown_in(column).get(&mark).cloned().unwrap_or_default()
+    pub(crate) fn find_rows_showing(&mut self, column: usize, mark: u64) -> Vec<usize> {
+        self.index_column(column).get(&mark).cloned().unwrap_or_default()
     }
 
     /// The rows by their displayed mark in a column.
-    fn shown_in(&mut self, column: usize) -> &HashMap<u64, Vec<usize>> {
+    fn index_column(&mut self, column: usize) -> &HashMap<u64, Vec<usize>> {
         let image = self.image;
         self.showing.entry(column).or_insert_with(|| {
             let mut by_mark: HashMap<u64, Vec<usize>> = HashMap::new();
             for (row, cells) in image.rows() {
-                if let Some(mark) = cells.get(column).and_then(mark_of) {
+                if let Some(mark) = cells.get(column).and_then(hash_contents) {
                     by_mark.entry(mark).or_default().push(row);
                 }
             }
@@ -269,30 +270,31 @@ impl<'a> RowSearch<'a> {
     }
 
     /// The free row that matches best. Of equal matches, the one that did not move, else the first.
-    fn best_match(&self, at: usize, rows: &[usize]) -> Option<(usize, FingerprintMatch)> {
+    fn find_best_match(&self, at: usize, rows: &[usize]) -> Option<(usize, FingerprintMatch)> {
         let place = self.sought[at].misplaced.target.row as usize;
-        let free = rows.iter().copied().filter(|row| self.is_free(*row)).map(|row| (row, self.likeness(at, row)));
-        free.max_by_key(|(row, like)| (like.score(), *row == place, std::cmp::Reverse(*row)))
+        let free = rows.iter().copied().filter(|row| self.is_free(*row)).map(|row| (row, self.compare_row(at, row)));
+        free.max_by_key(|(row, like)| (like.compute_score(), *row == place, std::cmp::Reverse(*row)))
     }
 
-    pub(crate) fn likeness(&self, at: usize, row: usize) -> FingerprintMatch {
+    pub(crate) fn compare_row(&self, at: usize, row: usize) -> FingerprintMatch {
         self.image.compare(&self.sought[at].fingerprint, row)
     }
 
     /// A row to which a user restored the overwritten key matches better than any other.
-    pub(crate) fn score(&self, at: usize, like: FingerprintMatch, row: usize) -> i64 {
+    pub(crate) fn score_match(&self, at: usize, like: FingerprintMatch, row: usize) -> i64 {
         let bonus = if self.shows_its_key_again(at, row) { 1_000_000 } else { 0 };
-        like.score() + bonus
+        like.compute_score() + bonus
     }
 
     pub(crate) fn shows_its_key_again(&self, at: usize, row: usize) -> bool {
         let lost = self.sought[at].lost_key.as_deref();
-        lost.is_some_and(|key| self.image.shown(row, self.image.key) == key)
+        lost.is_some_and(|key| self.image.shown_text(row, self.image.key) == key)
     }
 
     pub(crate) fn shows_all_that_was_written(&self, at: usize, row: usize) -> bool {
         let written = &self.sought[at].written;
-        let shows = |(column, mark): &(usize, u64)| self.image.cell(row, *column).and_then(mark_of) == Some(*mark);
+        let shows =
+            |(column, mark): &(usize, u64)| self.image.cell(row, *column).and_then(hash_contents) == Some(*mark);
         !written.is_empty() && written.iter().all(shows)
     }
 
@@ -301,7 +303,7 @@ impl<'a> RowSearch<'a> {
     }
 
     pub(crate) fn take(&mut self, at: usize, row: usize) {
-        self.found[at] = Some(RowLocation::At(number(row)));
+        self.found[at] = Some(RowLocation::At(convert_to_row_number(row)));
         self.taken.insert(row);
     }
 }
@@ -312,11 +314,11 @@ fn is_filled(columns: &ColumnMap, image: &TabImage<'_>, at: usize) -> bool {
 }
 
 /// Whether a write left nothing in a row, apart from what a formula in a header fills in.
-pub(crate) fn left_nothing(misplaced: &MisplacedWrite, columns: &ColumnMap, image: &TabImage<'_>) -> bool {
+pub(crate) fn has_left_nothing(misplaced: &MisplacedWrite, columns: &ColumnMap, image: &TabImage<'_>) -> bool {
     let mut cells = misplaced.after.iter().enumerate();
-    cells.all(|(at, cell)| text(cell).is_empty() || is_filled(columns, image, at))
+    cells.all(|(at, cell)| format_cell(cell).is_empty() || is_filled(columns, image, at))
 }
 
-pub(crate) fn number(row: usize) -> u32 {
+pub(crate) fn convert_to_row_number(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(u32::MAX)
 }

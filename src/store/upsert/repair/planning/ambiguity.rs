@@ -19,10 +19,10 @@ pub(super) struct AmbiguousRows {
 }
 
 /// Collects the hit rows that could be either of two.
-pub(super) fn ambiguous_hits(map: &Correspondence<'_>) -> Vec<AmbiguousRows> {
+pub(super) fn find_ambiguous_hits(map: &Correspondence<'_>) -> Vec<AmbiguousRows> {
     let located = map.located.iter().enumerate().filter_map(|(at, located)| match located {
-        RowLocation::Either(one, other) => {
-            Some(AmbiguousRows { rows: (*one, *other), key: map.own_key(at), is_restorable: map.had_contents(at) })
+        RowLocation::Ambiguous(one, other) => {
+            Some(AmbiguousRows { rows: (*one, *other), key: map.find_own_key(at), is_restorable: map.had_contents(at) })
         }
         RowLocation::At(_) | RowLocation::Gone => None,
     });
@@ -37,7 +37,7 @@ pub(super) fn ambiguous_hits(map: &Correspondence<'_>) -> Vec<AmbiguousRows> {
 }
 
 /// Returns a message for each group of rows, with what to do.
-pub(super) fn messages(map: &Correspondence<'_>, all: &[AmbiguousRows]) -> Vec<String> {
+pub(super) fn describe_groups(map: &Correspondence<'_>, all: &[AmbiguousRows]) -> Vec<String> {
     let mut groups: Vec<((u32, u32), Vec<&str>)> = Vec::new();
     for ambiguous in all {
         let at = groups.iter().position(|(rows, _)| *rows == ambiguous.rows).unwrap_or(groups.len());
@@ -51,13 +51,13 @@ pub(super) fn messages(map: &Correspondence<'_>, all: &[AmbiguousRows]) -> Vec<S
         }
     }
     let is_restorable = |rows| all.iter().filter(|ambiguous| ambiguous.rows == rows).all(|row| row.is_restorable);
-    groups.iter().map(|(rows, keys)| message(map, *rows, keys, is_restorable(*rows))).collect()
+    groups.iter().map(|(rows, keys)| describe_group(map, *rows, keys, is_restorable(*rows))).collect()
 }
 
-fn message(map: &Correspondence<'_>, (one, other): (u32, u32), keys: &[&str], is_restorable: bool) -> String {
+fn describe_group(map: &Correspondence<'_>, (one, other): (u32, u32), keys: &[&str], is_restorable: bool) -> String {
     let image = map.image;
     let column = image.tab.header.get(image.key).map_or("", String::as_str);
-    let shown = [one, other].map(|row| image.shown(row as usize, image.key));
+    let shown = [one, other].map(|row| image.shown_text(row as usize, image.key));
     let (one, other) = (one + 1, other + 1);
     match keys {
         [] if one == other => {

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use crate::store::upsert::repair::location::correspondence::number;
+use crate::store::upsert::repair::location::correspondence::convert_to_row_number;
 use crate::store::upsert::repair::planning::plan::RepairPlanner;
 use crate::store::upsert::repair::planning::planned_repairs::PlannedRepairs;
 use crate::store::upsert::repair::row_repair::{CellCopy, CellSource};
@@ -22,7 +22,8 @@ impl RepairPlanner<'_> {
             ));
             return;
         };
-        let moves: Vec<_> = used.iter().filter_map(|&p| Some((self.map.now.get(p)?, self.map.intended(p)?))).collect();
+        let moves: Vec<_> =
+            used.iter().filter_map(|&p| Some((self.map.now.get(p)?, self.map.find_intended_column(p)?))).collect();
         let is_filled = |column: &usize| moves.iter().any(|(_, to)| to == column);
         let clears: Vec<_> = moves.iter().map(|(from, _)| *from).filter(|column| !is_filled(column)).collect();
         let apart = moves.iter().filter(|(from, to)| from != to);
@@ -30,22 +31,22 @@ impl RepairPlanner<'_> {
         let lost: Vec<_> = used.iter().copied().filter(|at| self.map.now.get(*at).is_none()).collect();
         let image = self.map.image;
         // A row of which a write is repaired was not appended.
-        let is_free = |row: &usize| image.shown(*row, at) == key && !out.has(number(*row));
+        let is_free = |row: &usize| image.shown_text(*row, at) == key && !out.has(convert_to_row_number(*row));
         let rows: Vec<_> = (1..image.rows.len()).rev().filter(is_free).take(count).collect();
         for row in rows {
             for column in &lost {
                 out.note_lost_column(&self.map.finding.header, *column);
             }
-            let free = if lost.is_empty() { copies.clone() } else { self.copies_over_nothing(row, &copies) };
+            let free = if lost.is_empty() { copies.clone() } else { self.list_harmless_copies(row, &copies) };
             let stays = |column: usize| copies.iter().any(|copy| copy.from == column && !free.contains(copy));
             let clears = clears.iter().copied().filter(|column| !stays(*column)).collect();
-            out.add(Some(number(row)), key, free, clears);
+            out.add(Some(convert_to_row_number(row)), key, free, clears);
         }
     }
 
     /// The copies within a row that write over nothing but cells that other copies move. A cell of a
     /// column that was not found may be where another one belongs: it stays.
-    fn copies_over_nothing(&self, row: usize, copies: &[CellCopy]) -> Vec<CellCopy> {
+    fn list_harmless_copies(&self, row: usize, copies: &[CellCopy]) -> Vec<CellCopy> {
         let mut free = copies.to_vec();
         loop {
             let moved: HashSet<usize> = free.iter().map(|copy| copy.from).collect();

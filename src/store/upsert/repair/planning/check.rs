@@ -22,10 +22,10 @@ pub struct CellCheck {
 const MAX_LISTED: usize = 10;
 
 /// Returns messages for cells with another text. Skips cells whose row or column is gone.
-pub fn mismatch_messages(checks: &[CellCheck], image: &TabImage<'_>) -> Vec<String> {
+pub fn describe_mismatches(checks: &[CellCheck], image: &TabImage<'_>) -> Vec<String> {
     let mut rows: HashMap<String, Vec<usize>> = HashMap::new();
     for (row, _) in image.rows() {
-        rows.entry(image.shown(row, image.key)).or_default().push(row);
+        rows.entry(image.shown_text(row, image.key)).or_default().push(row);
     }
     let mut columns: HashMap<&str, usize> = HashMap::new();
     for (at, text) in image.tab.header.iter().enumerate() {
@@ -35,7 +35,7 @@ pub fn mismatch_messages(checks: &[CellCheck], image: &TabImage<'_>) -> Vec<Stri
         let (Some(rows), Some(column)) = (rows.get(&check.key), columns.get(check.column.as_str())) else {
             return false;
         };
-        !rows.iter().any(|row| image.shown(*row, *column) == check.text)
+        !rows.iter().any(|row| image.shown_text(*row, *column) == check.text)
     };
     let mismatched: Vec<_> = checks.iter().filter(is_mismatched).collect();
     let messages = mismatched.iter().take(MAX_LISTED).map(|CellCheck { key, column, .. }| {

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
-use crate::store::tabs::parse::text;
+use crate::store::tabs::parse::format_cell;
 use crate::store::upsert::repair::location::correspondence::Correspondence;
 use crate::store::upsert::repair::location::image::TabImage;
-use crate::store::upsert::repair::planning::ambiguity::{ambiguous_hits, messages};
+use crate::store::upsert::repair::planning::ambiguity::{describe_groups, find_ambiguous_hits};
 use crate::store::upsert::repair::planning::check::CellCheck;
 use crate::store::upsert::repair::planning::planned_repairs::PlannedRepairs;
 use crate::store::upsert::repair::row_repair::{CellCopy, CellSource, RowRepair};
@@ -70,12 +70,12 @@ pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
         out.unrepaired.push(format!("{} cells that people changed meanwhile are left as they are", out.changed.len()));
     }
     let new = out.list.iter().filter(|repair| repair.row.is_none()).filter_map(RowRepair::key);
-    let shared: HashSet<String> = new.map(str::to_owned).chain(planner.map.shared_keys().cloned()).collect();
-    let mut ambiguous = ambiguous_hits(&planner.map);
+    let shared: HashSet<String> = new.map(str::to_owned).chain(planner.map.find_shared_keys().cloned()).collect();
+    let mut ambiguous = find_ambiguous_hits(&planner.map);
     ambiguous.append(&mut out.ambiguous);
     let repairs: Vec<_> = out.list.into_iter().map(|repair| planner.with_expectation(repair, &shared)).collect();
-    let checks = repairs.iter().flat_map(|repair| planner.checks(repair)).collect();
-    RepairPlan { repairs, unrepaired: out.unrepaired, ambiguous: messages(&planner.map, &ambiguous), checks }
+    let checks = repairs.iter().flat_map(|repair| planner.make_checks(repair)).collect();
+    RepairPlan { repairs, unrepaired: out.unrepaired, ambiguous: describe_groups(&planner.map, &ambiguous), checks }
 }
 
 pub(super) struct RepairPlanner<'a> {
@@ -87,43 +87,44 @@ impl RepairPlanner<'_> {
     fn with_expectation(&self, repair: RowRepair, shared: &HashSet<String>) -> RowRepair {
         let image = self.map.image;
         let Some(row) = repair.row.map(|row| row as usize) else { return repair };
-        let key = image.shown(row, image.key);
+        let key = image.shown_text(row, image.key);
         // A key that the repair takes out of this row is another row's.
         let is_others = |key: &String| repair.columns().contains(&image.key) && self.map.is_written_key(key);
         let key = Some(key).filter(|key| !key.is_empty() && !shared.contains(key) && !is_others(key));
-        let fingerprint = image.fingerprint_covering(row, &repair.columns());
+        let fingerprint = image.fingerprint_with_columns(row, &repair.columns());
         RowRepair { expect: RowPredicate::Row { key, fingerprint }, ..repair }
     }
 
     /// What the row of a repair must show: constants from undo rows only.
-    fn checks(&self, repair: &RowRepair) -> Vec<CellCheck> {
+    fn make_checks(&self, repair: &RowRepair) -> Vec<CellCheck> {
         let (Some(key), image) = (repair.key(), self.map.image) else { return Vec::new() };
         let copies = repair.copies.iter().filter(|copy| copy.to != image.key).filter_map(|copy| {
             let column = image.tab.header.get(copy.to).filter(|text| !text.is_empty())?.clone();
-            Some(CellCheck { key: key.to_owned(), column, text: self.copied_constant(copy)? })
+            Some(CellCheck { key: key.to_owned(), column, text: self.find_copied_constant(copy)? })
         });
         copies.collect()
     }
 
     /// The constant that a copy writes; `None` for a formula, whose copy shows another value.
-    fn copied_constant(&self, copy: &CellCopy) -> Option<String> {
+    fn find_copied_constant(&self, copy: &CellCopy) -> Option<String> {
         let CellSource::Undo(source) = copy.source else { return None };
         let (finding, undo_log) = (self.map.finding, &self.map.finding.undo_log);
         let index =
             |first: u32| usize::try_from(source.checked_sub(first)?).ok().filter(|at| *at < undo_log.targets.len());
         let at = |index: usize| finding.misplaced.binary_search_by_key(&index, |misplaced| misplaced.index).ok();
         if let Some(index) = index(undo_log.after_row(0)) {
-            return finding.misplaced.get(at(index)?).map(|misplaced| cell(&misplaced.after, copy.from));
+            return finding.misplaced.get(at(index)?).map(|misplaced| read_cell(&misplaced.after, copy.from));
         }
         let at = at(index(undo_log.before_row(0))?)?;
         let misplaced = finding.misplaced.get(at)?;
         let is_read = self.map.image.undo.before.get(at).is_some();
-        (is_read && self.formula_before(at, misplaced, copy.from).is_none()).then(|| cell(&misplaced.before, copy.from))
+        (is_read && self.find_formula_before(at, misplaced, copy.from).is_none())
+            .then(|| read_cell(&misplaced.before, copy.from))
     }
 }
 
-fn cell(row: &[Value], column: usize) -> String {
-    row.get(column).map(text).unwrap_or_default()
+fn read_cell(row: &[Value], column: usize) -> String {
+    row.get(column).map(format_cell).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::grid::column_letters;
+use crate::grid::format_column_letters;
 use crate::store::upsert::repair::planning::ambiguity::AmbiguousRows;
 use crate::store::upsert::repair::row_repair::{CellCopy, RowRepair};
 use crate::store::upsert::undo_log::RowPredicate;
@@ -83,7 +83,7 @@ impl PlannedRepairs {
     /// Reports a formula that lost references.
     pub(super) fn note_lost_references(&mut self, formula: &str, column: usize, row: u32) {
         if formula.contains("#REF!") {
-            let cell = format!("{}{}", column_letters(column), row + 1);
+            let cell = format!("{}{}", format_column_letters(column), row + 1);
             self.unrepaired.push(format!("the formula of cell {cell} refers to cells that are gone: check {formula}"));
         }
     }
@@ -91,7 +91,7 @@ impl PlannedRepairs {
     /// Counts a cell of a column that can't be followed.
     pub(super) fn note_lost_column(&mut self, header: &[String], column: usize) {
         let name = header.get(column).filter(|text| !text.is_empty()).cloned();
-        *self.lost_columns.entry(name.unwrap_or_else(|| column_letters(column))).or_default() += 1;
+        *self.lost_columns.entry(name.unwrap_or_else(|| format_column_letters(column))).or_default() += 1;
     }
 
     pub(super) fn has(&self, row: u32) -> bool {

@@ -3,10 +3,10 @@
 //! In scope: rows that were found, and rows that are created anew because the batch emptied them.
 //! Out of scope: repeating the intended writes (`store::upsert::repair::planning::plan`).
 
-use crate::store::tabs::parse::text;
+use crate::store::tabs::parse::format_cell;
 use crate::store::upsert::repair::formulas::{FormulaMove, rewrite_references};
-use crate::store::upsert::repair::location::column_search::cell;
-use crate::store::upsert::repair::location::rows::left_nothing;
+use crate::store::upsert::repair::location::column_search::read_cell;
+use crate::store::upsert::repair::location::rows::has_left_nothing;
 use crate::store::upsert::repair::planning::plan::RepairPlanner;
 use crate::store::upsert::repair::planning::planned_repairs::PlannedRepairs;
 use crate::store::upsert::repair::row_repair::{CellCopy, CellSource};
@@ -15,15 +15,15 @@ use crate::store::upsert::undo_log::MisplacedWrite;
 impl RepairPlanner<'_> {
     /// Restores overwritten cells that still show the written value.
     pub(super) fn restore(&self, at: usize, misplaced: &MisplacedWrite, out: &mut PlannedRepairs) {
-        let key = self.map.key_before(misplaced);
+        let key = self.map.find_key_before(misplaced);
         let source = CellSource::Undo(self.map.finding.undo_log.before_row(misplaced.index));
         let columns = &misplaced.target.columns;
-        let Some(row) = self.map.row_of_hit(at) else {
+        let Some(row) = self.map.find_row_of_hit(at) else {
             self.restore_elsewhere(at, &key, misplaced, &source, out);
             return;
         };
         let is_elsewhere = row != misplaced.target.row && !self.map.image.has_constants(row as usize);
-        if is_elsewhere && misplaced.before.iter().any(|cell| !text(cell).is_empty()) {
+        if is_elsewhere && misplaced.before.iter().any(|cell| !format_cell(cell).is_empty()) {
             let (was, is) = (misplaced.target.row + 1, row + 1);
             out.unrepaired.push(format!(
                 "a row was emptied by mistake, as row {was}, and its cells are in row {is} now; its notes and formats may be in another row"
@@ -33,18 +33,21 @@ impl RepairPlanner<'_> {
         let mut copies = Vec::new();
         for &from in columns {
             let Some(to) = self.map.now.get(from) else {
-                if cell(&misplaced.before, from) != cell(&misplaced.after, from) {
+                if read_cell(&misplaced.before, from) != read_cell(&misplaced.after, from) {
                     out.note_lost_column(&self.map.finding.header, from);
                 }
                 continue;
             };
             let written = CellCopy { source: source.clone(), from, to };
-            if is_own && self.map.intended(from) == Some(to) && self.is_as_planned(&misplaced.target, row, &written) {
+            if is_own
+                && self.map.find_intended_column(from) == Some(to)
+                && self.is_as_planned(&misplaced.target, row, &written)
+            {
                 // This cell was written as intended, over nothing of a user's.
                 continue;
             }
             if self.map.is_as_written(at, from, row, to) {
-                copies.push(self.restoring_copy(at, misplaced, &source, (from, to), row, out));
+                copies.push(self.make_restoring_copy(at, misplaced, &source, (from, to), row, out));
             } else {
                 out.changed.insert((row, to));
             }
@@ -64,7 +67,7 @@ impl RepairPlanner<'_> {
         let is_overwritten = misplaced.target.columns.contains(&self.map.key);
         // Of a row that had lost its key before, the write intended for it reports.
         if key.is_empty() || !is_overwritten || self.map.is_owed_a_key(at) {
-            let is_blank = misplaced.before.iter().all(|cell| text(cell).is_empty());
+            let is_blank = misplaced.before.iter().all(|cell| format_cell(cell).is_empty());
             out.gone += usize::from(!is_blank);
             return;
         }
@@ -82,23 +85,23 @@ impl RepairPlanner<'_> {
 
     /// Whether a row shows this key, or showed it before the batch.
     pub(super) fn has_row(&self, key: &str) -> bool {
-        let hit = self.map.hit_with_key(key);
-        self.map.row_of(key).is_some() || hit.is_some_and(|hit| self.map.row_of_hit(hit).is_some())
+        let hit = self.map.find_hit_with_key(key);
+        self.map.find_row(key).is_some() || hit.is_some_and(|hit| self.map.find_row_of_hit(hit).is_some())
     }
 
     /// Whether a hit row that was not found gets a new row. It had a key, and the write left
     /// nothing in it, so that users could not recognise it as a row.
     pub(super) fn is_to_be_created(&self, at: usize) -> bool {
         let Some(misplaced) = self.map.finding.misplaced.get(at) else { return false };
-        let key = self.map.key_before(misplaced);
+        let key = self.map.find_key_before(misplaced);
         let is_overwritten = misplaced.target.columns.contains(&self.map.key) && !self.map.is_owed_a_key(at);
         let is_lost = is_overwritten && !key.is_empty() && !self.has_row(&key);
-        is_lost && left_nothing(misplaced, &self.map.now, self.map.image)
+        is_lost && has_left_nothing(misplaced, &self.map.now, self.map.image)
     }
 
     /// Returns the copy that restores a cell. The service copies a formula and shifts its
     /// references. If columns moved, this function rewrites them.
-    pub(super) fn restoring_copy(
+    pub(super) fn make_restoring_copy(
         &self,
         at: usize,
         misplaced: &MisplacedWrite,
@@ -107,7 +110,7 @@ impl RepairPlanner<'_> {
         row: u32,
         out: &mut PlannedRepairs,
     ) -> CellCopy {
-        let Some(formula) = self.formula_before(at, misplaced, from) else {
+        let Some(formula) = self.find_formula_before(at, misplaced, from) else {
             return CellCopy { source: source.clone(), from, to };
         };
         if self.map.now.is_identity() {
@@ -129,8 +132,8 @@ impl RepairPlanner<'_> {
 
     /// The formula of a cell before it was overwritten. A text that starts with `=` displays itself
     /// and is not a formula.
-    pub(super) fn formula_before(&self, at: usize, misplaced: &MisplacedWrite, column: usize) -> Option<String> {
-        let entered = cell(self.map.image.undo.before.get(at)?, column);
-        (entered.starts_with('=') && entered != cell(&misplaced.before, column)).then_some(entered)
+    pub(super) fn find_formula_before(&self, at: usize, misplaced: &MisplacedWrite, column: usize) -> Option<String> {
+        let entered = read_cell(self.map.image.undo.before.get(at)?, column);
+        (entered.starts_with('=') && entered != read_cell(&misplaced.before, column)).then_some(entered)
     }
 }

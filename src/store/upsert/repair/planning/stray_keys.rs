@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
-use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
-use crate::store::upsert::repair::location::column_search::cell;
-use crate::store::upsert::repair::location::correspondence::{Correspondence, number};
+use crate::store::tabs::row_fingerprint::{RowFingerprint, hash_contents};
+use crate::store::upsert::repair::location::column_search::read_cell;
+use crate::store::upsert::repair::location::correspondence::{Correspondence, convert_to_row_number};
 use crate::store::upsert::repair::location::rows::RowLocation;
 use crate::store::upsert::repair::planning::ambiguity::AmbiguousRows;
 use crate::store::upsert::repair::planning::plan::RepairPlanner;
@@ -24,16 +24,16 @@ impl RepairPlanner<'_> {
     /// Clears the key in rows that count as gone, where the key's own row is known. If nothing shows
     /// which of two rows is the key's own, the run stops.
     pub(super) fn clear_stray_keys(&self, out: &mut PlannedRepairs) {
-        let mut all = self.map.unfound_keys();
-        for (key, left) in self.map.keys_left_by_missed_repairs(&out.without_row) {
+        let mut all = self.map.find_stray_keys();
+        for (key, left) in self.map.find_keys_of_missed_repairs(&out.without_row) {
             all.entry(key).or_default().extend(left);
         }
         for (key, left) in all {
-            let shown = self.map.unhit_rows_showing(&key);
+            let shown = self.map.find_unhit_rows(&key);
             let owner = out.owners.get(&key).copied();
             let planned = owner.flatten().filter(|row| shown.contains(row));
-            let mut certain = self.map.certain_rows(&key, &shown);
-            certain.extend(self.map.only_row_with_own_cells(&key, &left, &shown));
+            let mut certain = self.map.find_certain_rows(&key, &shown);
+            certain.extend(self.map.find_row_with_own_cells(&key, &left, &shown));
             let strays: Vec<u32> = shown
                 .iter()
                 .copied()
@@ -64,12 +64,12 @@ impl RepairPlanner<'_> {
 impl Correspondence<'_> {
     /// The keys that a write put into other keys' rows, or into rows without one, which were not
     /// found again. Each comes with what the write left in these rows, in current columns.
-    fn unfound_keys(&self) -> BTreeMap<String, Vec<RowFingerprint>> {
+    fn find_stray_keys(&self) -> BTreeMap<String, Vec<RowFingerprint>> {
         let mut out: BTreeMap<String, Vec<RowFingerprint>> = BTreeMap::new();
         for (at, misplaced) in self.finding.misplaced.iter().enumerate() {
             if self.located.get(at) == Some(&RowLocation::Gone) && self.has_foreign_key(at, misplaced) {
-                let left = RowFingerprint::new(&misplaced.after, |_| false).moved(&self.now, self.image.width());
-                out.entry(cell(&misplaced.after, self.key)).or_default().push(left);
+                let left = RowFingerprint::new(&misplaced.after, |_| false).map_to(&self.now, self.image.width());
+                out.entry(read_cell(&misplaced.after, self.key)).or_default().push(left);
             }
         }
         out
@@ -77,24 +77,24 @@ impl Correspondence<'_> {
 
     /// The keys that an earlier write put by mistake into rows that count as gone. A repair was to
     /// take them from there, and hit other rows. Each comes with what the rows showed then.
-    fn keys_left_by_missed_repairs(&self, without_row: &HashSet<usize>) -> BTreeMap<String, Vec<RowFingerprint>> {
-        let (map, key) = (self.intended_map(), self.finding.undo_log.key);
+    fn find_keys_of_missed_repairs(&self, without_row: &HashSet<usize>) -> BTreeMap<String, Vec<RowFingerprint>> {
+        let (map, key) = (self.make_intended_map(), self.finding.undo_log.key);
         let mut out: BTreeMap<String, Vec<RowFingerprint>> = BTreeMap::new();
         for misplaced in without_row.iter().filter_map(|at| self.finding.misplaced.get(*at)) {
             let RowPredicate::Row { key: None, fingerprint } = &misplaced.target.expect else { continue };
             let is_key_taken = misplaced.target.columns.contains(&key)
                 && misplaced.target.moves.is_empty()
-                && misplaced.after.get(key).and_then(mark_of) != fingerprint.mark(key);
-            if !is_key_taken || !self.hits_with_contents(fingerprint).is_empty() {
+                && misplaced.after.get(key).and_then(hash_contents) != fingerprint.mark(key);
+            if !is_key_taken || !self.find_hits_with_contents(fingerprint).is_empty() {
                 continue;
             }
-            let is_it = |shown: &&String| fingerprint.mark(key) == mark_of(&Value::from(shown.as_str()));
+            let is_it = |shown: &&String| fingerprint.mark(key) == hash_contents(&Value::from(shown.as_str()));
             let Some(shown) = self.by_key.keys().filter(|shown| !shown.is_empty()).find(is_it) else { continue };
-            let left = fingerprint.moved(&map, self.image.width());
+            let left = fingerprint.map_to(&map, self.image.width());
             // Of a key with a new row, only what users wrote beside it distinguishes the other one.
             let is_left_in = |row: &u32| self.shows_what_no_new_row_has(&left, *row);
             let is_new = self.finding.undo_log.recreated.contains(shown);
-            if !is_new || self.unhit_rows_showing(shown).iter().any(is_left_in) {
+            if !is_new || self.find_unhit_rows(shown).iter().any(is_left_in) {
                 out.entry(shown.clone()).or_default().push(left);
             }
         }
@@ -103,29 +103,29 @@ impl Correspondence<'_> {
 
     /// Whether a write left another row's key in a row.
     fn has_foreign_key(&self, at: usize, misplaced: &MisplacedWrite) -> bool {
-        let left = cell(&misplaced.after, self.key);
+        let left = read_cell(&misplaced.after, self.key);
         let is_own = match misplaced.target.expect {
             RowPredicate::Blank(_) => self.was_free(misplaced),
             RowPredicate::Key(_) | RowPredicate::Row { .. } => self.is_own_row(at, misplaced),
         };
-        let is_written = misplaced.target.columns.contains(&self.key) && left != self.key_before(misplaced);
+        let is_written = misplaced.target.columns.contains(&self.key) && left != self.find_key_before(misplaced);
         is_written && !left.is_empty() && !is_own
     }
 
     /// The rows that show this key and are none of the hit rows that were found.
-    fn unhit_rows_showing(&self, key: &str) -> Vec<u32> {
-        let rows = self.by_key.get(key).into_iter().flatten().map(|row| number(*row));
-        rows.filter(|row| self.hit_at(*row).is_none()).collect()
+    fn find_unhit_rows(&self, key: &str) -> Vec<u32> {
+        let rows = self.by_key.get(key).into_iter().flatten().map(|row| convert_to_row_number(*row));
+        rows.filter(|row| self.find_hit_at(*row).is_none()).collect()
     }
 
     /// Those of these rows that are this key's own for certain. A repair hit or created them, or
     /// they alone show all that its write expected.
-    fn certain_rows(&self, key: &str, rows: &[u32]) -> Vec<u32> {
-        let map = self.intended_map();
-        let created = self.created_rows();
+    fn find_certain_rows(&self, key: &str, rows: &[u32]) -> Vec<u32> {
+        let map = self.make_intended_map();
+        let created = self.find_created_rows();
         let expected = self.finding.misplaced.iter().filter_map(|misplaced| match &misplaced.target.expect {
-            RowPredicate::Row { fingerprint, .. } if self.key_of_write(misplaced).as_deref() == Some(key) => {
-                Some(fingerprint.moved(&map, self.image.width()))
+            RowPredicate::Row { fingerprint, .. } if self.find_key_of_write(misplaced).as_deref() == Some(key) => {
+                Some(fingerprint.map_to(&map, self.image.width()))
             }
             _ => None,
         });
@@ -140,13 +140,14 @@ impl Correspondence<'_> {
     /// The only one of these rows that shows a cell of what the key's row contained, in a column
     /// that no write touched. Nothing alike was in the rows into which a write put the key by
     /// mistake.
-    fn only_row_with_own_cells(&self, key: &str, left: &[RowFingerprint], rows: &[u32]) -> Option<u32> {
-        let map = self.intended_map();
-        let used: HashSet<usize> = self.finding.undo_log.used.iter().filter_map(|at| self.intended(*at)).collect();
-        let named = |misplaced: &&MisplacedWrite| self.key_of_write(misplaced).as_deref() == Some(key);
+    fn find_row_with_own_cells(&self, key: &str, left: &[RowFingerprint], rows: &[u32]) -> Option<u32> {
+        let map = self.make_intended_map();
+        let used: HashSet<usize> =
+            self.finding.undo_log.used.iter().filter_map(|at| self.find_intended_column(*at)).collect();
+        let named = |misplaced: &&MisplacedWrite| self.find_key_of_write(misplaced).as_deref() == Some(key);
         let expected =
             self.finding.misplaced.iter().filter(named).filter_map(|misplaced| match &misplaced.target.expect {
-                RowPredicate::Row { fingerprint, .. } => Some(fingerprint.moved(&map, self.image.width())),
+                RowPredicate::Row { fingerprint, .. } => Some(fingerprint.map_to(&map, self.image.width())),
                 _ => None,
             });
         let cells: Vec<(usize, u64)> = expected.flat_map(|row| row.marks().collect::<Vec<_>>()).collect();
@@ -154,17 +155,17 @@ impl Correspondence<'_> {
             !used.contains(&column) && left.iter().all(|left| left.mark(column) != Some(mark))
         };
         let cells: Vec<(usize, u64)> = cells.iter().filter(is_own).copied().collect();
-        let shows = |row: u32, column| self.image.cell(row as usize, column).and_then(mark_of);
+        let shows = |row: u32, column| self.image.cell(row as usize, column).and_then(hash_contents);
         let mut own =
             rows.iter().copied().filter(|row| cells.iter().any(|(column, mark)| shows(*row, *column) == Some(*mark)));
         own.next().filter(|_| own.next().is_none())
     }
 
     /// The key of the row for which a write was intended, if the write names it.
-    pub(super) fn key_of_write(&self, misplaced: &MisplacedWrite) -> Option<String> {
+    pub(super) fn find_key_of_write(&self, misplaced: &MisplacedWrite) -> Option<String> {
         let (target, key) = (&misplaced.target, self.finding.undo_log.key);
         let named = target.key().or_else(|| target.expect.key()).map(str::to_owned);
-        let written = || Some(cell(&misplaced.after, key));
+        let written = || Some(read_cell(&misplaced.after, key));
         let is_written = target.columns.contains(&key) && target.moves.is_empty();
         let written = if is_written { written() } else { None };
         written.filter(|key| !key.is_empty()).or(named)
@@ -177,7 +178,7 @@ impl Correspondence<'_> {
 
     /// Whether a row shows this key and not by mistake of a write.
     pub(super) fn is_shown_as_own(&self, key: &str) -> bool {
-        let unfound = self.unfound_keys().get(key).map_or(0, Vec::len);
-        !key.is_empty() && self.rows_of(key).count() > unfound
+        let unfound = self.find_stray_keys().get(key).map_or(0, Vec::len);
+        !key.is_empty() && self.find_rows(key).count() > unfound
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::ledger::leases::head::HeadId;
 use crate::store::tabs::row_fingerprint::RowFingerprint;
 use crate::store::tabs::schema::Tab;
-use crate::store::upsert::repair::location::column_search::known_by_formula;
+use crate::store::upsert::repair::location::column_search::find_columns_by_formula;
 use crate::store::upsert::repair::location::image::EnteredImages;
 use crate::store::upsert::undo_log::{MisplacedWrite, RowImages, RowWrite, UndoLog};
 
@@ -234,7 +234,7 @@ fn second(expected: &Value, before: &Value, after: &Value) -> UndoFinding {
     let mut finding =
         finding(&["id", "n", "mine"], &[("", 1)], std::slice::from_ref(before), std::slice::from_ref(after));
     let cells = expected.as_array().cloned().unwrap_or_default();
-    let key = Some(cell(&cells, 0)).filter(|key| !key.is_empty());
+    let key = Some(read_cell(&cells, 0)).filter(|key| !key.is_empty());
     let expect = RowPredicate::Row { key, fingerprint: RowFingerprint::new(&cells, |_| false) };
     let target = RowWrite { expect, row: 1, columns: vec![0, 1, 2], moves: Vec::new(), is_version: false };
     let (before, after) = (cells_of(before), cells_of(after));
@@ -278,11 +278,11 @@ fn a_broken_header_is_known_by_the_text_in_its_formula() {
     let now = rows(&[json!(tab.header), json!(["", 10, "", "", 1])]);
     let entered = rows(&[json!(["y", "id", "={\"x\";ARRAYFORMULA(A2:A9)}", "new", "n"])]);
     let image = TabImage { entered: &entered, ..present(&tab, &now) };
-    let header = known_by_formula(&finding.header, &image);
+    let header = find_columns_by_formula(&finding.header, &image);
     assert_eq!(header, [(0, 2)]);
     let moved = rows(&[json!(["id", "y", "={\"x\";ARRAYFORMULA(A2:A9)}", "new", "n"])]);
     let image = TabImage { entered: &moved, ..present(&tab, &now) };
-    assert_eq!(known_by_formula(&finding.header, &image), [], "the columns moved between the two reads");
+    assert_eq!(find_columns_by_formula(&finding.header, &image), [], "the columns moved between the two reads");
 }
 
 #[test]

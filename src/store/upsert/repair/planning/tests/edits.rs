@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::store::upsert::repair::location::column_search::{pair_by_formula, renamed_columns};
+use crate::store::upsert::repair::location::column_search::{find_renamed_columns, pair_by_formula};
 
 const HEADER: [&str; 3] = ["id", "n", "mine"];
 
@@ -74,7 +74,7 @@ fn a_column_renamed_while_columns_moved_is_known_by_its_new_text() {
     let mut tab = tab(&["new", "number", "id"]);
     tab.aliases = vec![("n".to_owned(), "number".to_owned())];
     let now = rows(&[json!(tab.header), json!(["", 10, "a"])]);
-    assert_eq!(renamed_columns(&finding, &present(&tab, &now)), [(1, 1)]);
+    assert_eq!(find_renamed_columns(&finding, &present(&tab, &now)), [(1, 1)]);
 }
 
 #[test]

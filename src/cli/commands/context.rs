@@ -1,0 +1,33 @@
+//! What the commands work with.
+//!
+//! In scope: what does not depend on the arguments. Out of scope: the arguments (`cli::args`), the
+//! settings of a job (`cli::commands::load_settings`).
+
+use std::sync::Arc;
+
+use crate::cli::session::Session;
+use crate::clock::Clock;
+use crate::rng::Rng;
+use crate::system::SeededRng;
+
+/// What every command gets beside its arguments.
+#[derive(Clone)]
+pub struct CommandContext<'s> {
+    /// The output, and the command line as a whole.
+    pub session: &'s Session,
+    /// The name of this machine, for the rows of a run.
+    pub host: String,
+    /// The clock of this machine.
+    pub clock: Arc<dyn Clock>,
+    /// Where random numbers come from.
+    pub chance: Arc<dyn Rng>,
+}
+
+impl CommandContext<'_> {
+    /// Returns the context with random numbers from this seed, if there is one.
+    #[must_use]
+    pub fn with_seed(self, seed: Option<u64>) -> Self {
+        let chance = seed.map_or(self.chance, |seed| Arc::new(SeededRng::new(seed)));
+        Self { chance, ..self }
+    }
+}
