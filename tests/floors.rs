@@ -125,7 +125,7 @@ fn violations(files: &Files) -> Vec<String> {
             }
         }
         attributes(&code, &mut say);
-        let unclear = unclear_booleans(&code).into_iter().chain(unclear_functions(path, &code));
+        let unclear = unclear_booleans(&code).into_iter().chain(unclear_functions(&code));
         let in_text = negated_nouns(text).into_iter().chain(unclear_messages(text));
         for (line, what) in unclear.chain(in_text).chain(dangling_references(path, text, files)) {
             say(line, what);

@@ -42,8 +42,8 @@ pub fn open(options: EmulatorOptions, clock: Arc<dyn Clock>, chance: Arc<dyn Rng
 pub fn make_failpoint_hook() -> CommitHook {
     CommitHook::new(|stage| {
         failpoint::pass_point(match stage {
-            CommitStage::BeforeSync => failpoint::SYNC,
-            CommitStage::AfterSync => failpoint::SYNCED,
+            CommitStage::BeforeSync => failpoint::BEFORE_SYNC,
+            CommitStage::AfterSync => failpoint::AFTER_SYNC,
         });
     })
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::app::connect::{Sheet, SheetFile, connect};
 use crate::app::error::AppError;
-use crate::app::local_state::instance_lock::{Installation, LockHeld, find_active_holder};
+use crate::app::local_state::instance_lock::{Installation, LockRefusal, find_active_holder};
 use crate::app::local_state::journal::FileJournal;
 use crate::app::local_state::processes::SystemProcesses;
 use crate::app::local_state::request::RequestFile;
@@ -270,10 +270,10 @@ pub(super) fn name_target(settings: &Settings) -> String {
 
 /// Takes the lock. It is held until the last part of the run that may report something is dropped.
 fn take_lock(settings: &Settings, chance: &dyn Rng) -> Result<Installation, AppError> {
-    Installation::enter(settings.state_dir.as_deref(), &settings.job, &name_target(settings), chance).map_err(
+    Installation::acquire(settings.state_dir.as_deref(), &settings.job, &name_target(settings), chance).map_err(
         |barred| match barred {
-            LockHeld::ByRun(holder) => AppError::Busy { holder },
-            LockHeld::Machine(error) => AppError::Machine(error),
+            LockRefusal::ByRun(holder) => AppError::Busy { holder },
+            LockRefusal::Machine(error) => AppError::Machine(error),
         },
     )
 }

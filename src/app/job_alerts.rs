@@ -24,7 +24,7 @@ use crate::alerts::condition::{Condition, Finding, ProblemReport};
 use crate::alerts::condition_record::DeliveryRecord;
 use crate::alerts::message::Message;
 use crate::alerts::observation::shorten;
-use crate::alerts::report_context::{AlertPlace, ReportContext};
+use crate::alerts::report_context::{AlertedJob, ReportContext};
 use crate::app::error::AppError;
 use crate::app::job::name_target;
 use crate::clock::Clock;
@@ -47,7 +47,7 @@ const UNREADABLE_S: i64 = 3_600;
 /// The alerts of a job on this machine.
 pub struct JobAlerts {
     rules: AlertRules,
-    place: AlertPlace,
+    place: AlertedJob,
     clock: Arc<dyn Clock>,
     dispatch: AlertDispatch,
     file: Option<AlertFile>,
@@ -73,7 +73,7 @@ pub struct AlertRunEnd<'a> {
 
 impl JobAlerts {
     /// Creates the alerts of a job; `None` if it has no channel.
-    pub fn new(settings: &Settings, place: AlertPlace, clock: &Arc<dyn Clock>) -> Option<Self> {
+    pub fn new(settings: &Settings, place: AlertedJob, clock: &Arc<dyn Clock>) -> Option<Self> {
         let dir = settings.state_dir.as_deref();
         let file = dir.map(|dir| AlertFile::new(dir, &settings.job, &name_target(settings)));
         Self::with_file(settings, place, clock, file)
@@ -81,7 +81,7 @@ impl JobAlerts {
 
     /// Creates the alerts about a job file; `None` without a channel. This machine remembers them
     /// by the file's path.
-    pub fn from_job_file(settings: &Settings, path: &Path, place: AlertPlace, clock: &Arc<dyn Clock>) -> Option<Self> {
+    pub fn from_job_file(settings: &Settings, path: &Path, place: AlertedJob, clock: &Arc<dyn Clock>) -> Option<Self> {
         let file = find_job_file_memory(settings, path)?;
         Self::with_file(settings, place, clock, Some(file))
     }
@@ -94,7 +94,7 @@ impl JobAlerts {
 
     fn with_file(
         settings: &Settings,
-        place: AlertPlace,
+        place: AlertedJob,
         clock: &Arc<dyn Clock>,
         file: Option<AlertFile>,
     ) -> Option<Self> {
@@ -326,9 +326,9 @@ impl JobAlerts {
         }
         let sent: Vec<Message> = messages.into_iter().filter(|message| !message.channels.is_empty()).collect();
         if !sent.is_empty() {
-            failpoint::pass_point(failpoint::ALERT);
+            failpoint::pass_point(failpoint::BEFORE_ALERTS);
             let outcomes = self.dispatch.send(&sent, &self.rules).await;
-            failpoint::pass_point(failpoint::ALERTED);
+            failpoint::pass_point(failpoint::AFTER_ALERTS);
             memory.note_outcomes(&outcomes);
             for message in &sent {
                 if !outcomes.iter().any(|outcome| outcome.ids.contains(&message.id)) {

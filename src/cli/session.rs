@@ -104,7 +104,7 @@ impl Session {
 
     /// Removes the marked files, as the last action.
     pub fn remove_marked_files(&self) {
-        failpoint::pass_point(failpoint::LEAVE);
+        failpoint::pass_point(failpoint::BEFORE_CLEANUP);
         for file in self.marked_files.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             if let Err(error) = std::fs::remove_file(&file) {
                 tracing::debug!(event = "cleanup.failed", file = %file.display(), %error, "a file that is no longer needed could not be removed");

@@ -15,7 +15,7 @@ use crate::alerts::alert_state::AlertState;
 use crate::alerts::condition_record::DeliveryRecord;
 use crate::alerts::message::Message;
 use crate::alerts::observation::{ObservedEnding, RunObservation};
-use crate::alerts::report_context::{AlertPlace, LinkedTabs, ReportContext};
+use crate::alerts::report_context::{AlertedJob, LinkedTabs, ReportContext};
 use crate::known_secrets::hide_secrets;
 use crate::ledger::runs::end_state::{HeldRows, NextDue};
 use crate::ledger::runs::run::{Run, RunStatus};
@@ -31,7 +31,7 @@ pub struct RunAlerts {
     /// When what is reported.
     pub rules: AlertRules,
     /// The job, in words.
-    pub place: AlertPlace,
+    pub place: AlertedJob,
     /// What this machine knows of a message's delivery.
     pub delivery: Arc<dyn Fn(&str) -> DeliveryRecord + Send + Sync>,
     /// A phrase about the last delivery, for the run's row; empty if all channels worked.
@@ -121,7 +121,7 @@ impl AlertRecorder {
             let holds = matches!(ended.end_state.held, HeldRows::Rows { .. });
             let TabIds { runs, failures, jobs } = recorded.tabs;
             let tabs = LinkedTabs { runs, run_row: None, failures, jobs: jobs.filter(|_| holds) };
-            let place = AlertPlace { tabs, ..self.alerts.place.clone() };
+            let place = AlertedJob { tabs, ..self.alerts.place.clone() };
             let reporting = ReportContext {
                 now,
                 run,
@@ -202,7 +202,7 @@ mod tests {
         let chat = Route { name: "chat".into(), least: Some(Severity::Warning), joins: true };
         let alerts = Arc::new(RunAlerts {
             rules: AlertRules { routes: vec![chat], ..AlertRules::default() },
-            place: AlertPlace {
+            place: AlertedJob {
                 job: "j".into(),
                 spreadsheet: "s".into(),
                 link: None,

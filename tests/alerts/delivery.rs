@@ -14,7 +14,7 @@ use sheetkeep::alert_delivery::dispatch::{AlertDispatch, DeliveryOutcome, Delive
 use sheetkeep::alerts::alert_rules::AlertRules;
 use sheetkeep::alerts::channels::channel_kind::ChannelKind;
 use sheetkeep::alerts::message::Message;
-use sheetkeep::alerts::report_context::{AlertPlace, LinkedTabs};
+use sheetkeep::alerts::report_context::{AlertedJob, LinkedTabs};
 use sheetkeep::alerts::routing::Route;
 use sheetkeep::alerts::severity::Severity;
 use sheetkeep::clock::Clock;
@@ -58,7 +58,7 @@ const OVER_HTTP: [(ChannelKind, u16, &str); 6] = [
 ];
 
 pub(crate) fn message() -> Message {
-    let place = AlertPlace {
+    let place = AlertedJob {
         job: "orders".into(),
         spreadsheet: "1Sheet".into(),
         link: None,

@@ -209,7 +209,8 @@ async fn texts(sheets: &Sheets, id: &SpreadsheetId, title: &str) -> Vec<Texts> {
     if !metadata.tabs.iter().any(|tab| tab.title == title) {
         return Vec::new();
     }
-    let mut rows = sheets.read_values(id, &[quote_title(title)]).await.expect("the service answers").remove(0).into_iter();
+    let mut rows =
+        sheets.read_values(id, &[quote_title(title)]).await.expect("the service answers").remove(0).into_iter();
     let header: Vec<String> = rows.next().unwrap_or_default().iter().map(text).collect();
     let rows = rows.map(|row| {
         let named = header.iter().cloned().zip(row.iter().map(text));

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sheetkeep::alerts::alert_rules::{AlertRules, EscalationDelay, EscalationLevel};
 use sheetkeep::alerts::condition_record::DeliveryRecord;
 use sheetkeep::alerts::message::{Message, MessageLink};
-use sheetkeep::alerts::report_context::{AlertPlace, LinkedTabs};
+use sheetkeep::alerts::report_context::{AlertedJob, LinkedTabs};
 use sheetkeep::alerts::routing::{Route, route};
 use sheetkeep::alerts::severity::Severity;
 use sheetkeep::app::schedule::due::{DueRun, DueStep};
@@ -31,7 +31,7 @@ use crate::support::{Job, Slow, Values};
 type KnownMessage = (String, Vec<String>);
 
 /// A job in Berlin, with a chat, and mail for what the chat does not take.
-struct AlertedJob {
+struct JobOfTheWeek {
     name: &'static str,
     rig: ScheduledRig,
     rules: AlertRules,
@@ -45,7 +45,7 @@ struct AlertedJob {
     received: Mutex<Vec<(Timestamp, String)>>,
 }
 
-impl AlertedJob {
+impl JobOfTheWeek {
     fn new(name: &'static str, cron: &str, start: &str) -> Self {
         let slack = Route { name: "slack".into(), least: Some(Severity::Warning), joins: true };
         let mail = Route { name: "mail".into(), least: None, joins: true };
@@ -61,8 +61,8 @@ impl AlertedJob {
         }
     }
 
-    fn place(&self) -> AlertPlace {
-        AlertPlace {
+    fn place(&self) -> AlertedJob {
+        AlertedJob {
             job: self.name.into(),
             spreadsheet: "1Sheet".into(),
             link: Some(MessageLink { label: "Open the sheet".into(), url: "https://docs.example/1Sheet".into() }),
@@ -195,7 +195,7 @@ fn broken() -> Vec<Value> {
 
 /// The job at nine: Thursday to Wednesday, with the end of summer time on Sunday.
 async fn week_of_orders() -> Vec<(Timestamp, String)> {
-    let mut job = AlertedJob::new("orders", "0 9 * * *", "2026-10-22T06:00:00Z");
+    let mut job = JobOfTheWeek::new("orders", "0 9 * * *", "2026-10-22T06:00:00Z");
     job.until("2026-10-22T07:00:00Z").await;
     job.call("a", good()).await;
     // Friday: the source breaks off. Saturday: all is well.
@@ -230,7 +230,7 @@ async fn week_of_orders() -> Vec<(Timestamp, String)> {
 
 /// A job every quarter of an hour, on Monday, whose source comes and goes.
 async fn day_of_prices() -> Vec<(Timestamp, String)> {
-    let mut job = AlertedJob::new("prices", "*/15 * * * *", "2026-10-26T09:00:00Z");
+    let mut job = JobOfTheWeek::new("prices", "*/15 * * * *", "2026-10-26T09:00:00Z");
     job.rules.after = 2;
     for nth in 0..20_u64 {
         job.call("a", if nth % 2 == 1 && nth < 13 { broken() } else { good() }).await;
@@ -254,7 +254,7 @@ async fn of_a_bad_week_a_person_receives_this_short_list() {
 
 #[tokio::test(start_paused = true)]
 async fn of_two_machines_with_one_failing_job_one_reports() {
-    let job = AlertedJob::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
+    let job = JobOfTheWeek::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
     join_all(["a", "b", "c"].map(|host| job.call(host, broken()))).await;
     // By hand, on each machine in turn: the sheet knows that it was reported.
     for host in ["a", "b"] {
@@ -266,7 +266,7 @@ async fn of_two_machines_with_one_failing_job_one_reports() {
 #[tokio::test(start_paused = true)]
 async fn a_run_killed_between_commit_and_message_is_one_message() {
     for (next, expected) in [(broken(), "FAILED: orders failed"), (good(), "OK: orders failed")] {
-        let job = AlertedJob::new("orders", "0 9 * * *", "2026-11-29T10:00:00Z");
+        let job = JobOfTheWeek::new("orders", "0 9 * * *", "2026-11-29T10:00:00Z");
         job.run_and_die(broken()).await;
         assert_eq!(job.titles(), [""; 0]);
         job.run_by_hand(next.clone()).await;
@@ -279,7 +279,7 @@ async fn a_run_killed_between_commit_and_message_is_one_message() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_run_is_reported_once() {
     for is_known in [false, true] {
-        let mut job = AlertedJob::new("orders", "0 9 * * *", "2026-11-29T10:00:00Z");
+        let mut job = JobOfTheWeek::new("orders", "0 9 * * *", "2026-11-29T10:00:00Z");
         job.item_ms = 5 * 60_000;
         tokio::select! {
             () = job.run_by_hand(good()) => panic!("it takes a quarter of an hour"),
@@ -300,7 +300,7 @@ async fn a_dropped_run_is_reported_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_is_not_reported() {
-    let mut job = AlertedJob::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
+    let mut job = JobOfTheWeek::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
     job.call("a", good()).await;
     job.rig.requests.is_paused = true;
     for _ in 0..5 {
@@ -314,7 +314,7 @@ async fn a_pause_is_not_reported() {
 
 #[tokio::test(start_paused = true)]
 async fn a_problem_that_lasts_is_repeated_and_escalated() {
-    let mut job = AlertedJob::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
+    let mut job = JobOfTheWeek::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
     job.rules.escalation = vec![EscalationLevel { after: EscalationDelay::Failures(3), to: "mail".into() }];
     for _ in 0..4 {
         job.call("a", broken()).await;
@@ -337,7 +337,7 @@ async fn a_problem_that_lasts_is_repeated_and_escalated() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_links_to_the_tab_runs_of_its_spreadsheet() {
-    let job = AlertedJob::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
+    let job = JobOfTheWeek::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
     job.call("a", broken()).await;
     let store = job.rig.store(99);
     store.load().await.expect("it can be read");

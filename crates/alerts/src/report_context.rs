@@ -10,7 +10,7 @@ use crate::severity::Severity;
 
 /// A job in words, the same for all of its messages.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AlertPlace {
+pub struct AlertedJob {
     /// The job's name.
     pub job: String,
     /// What distinguishes its spreadsheet from others: an id, or a file's path.
@@ -58,10 +58,10 @@ pub struct ReportContext<'a> {
     /// When the next run is due, if that is known.
     pub next_due: Option<Timestamp>,
     /// The job, in words.
-    pub place: &'a AlertPlace,
+    pub place: &'a AlertedJob,
 }
 
-impl AlertPlace {
+impl AlertedJob {
     /// Returns the key of a condition: of one job there is at most one open incident of each.
     pub fn dedup_key(&self, condition: &str) -> String {
         format!("sheetkeep/{}/{}/{condition}", self.spreadsheet, self.job)

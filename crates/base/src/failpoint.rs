@@ -6,28 +6,28 @@
 //! nothing.
 
 /// Before a request is sent.
-pub const REQUEST: &str = "request";
+pub const BEFORE_REQUEST: &str = "request";
 /// After a response was read, before it is handled.
-pub const ANSWER: &str = "answer";
+pub const AFTER_RESPONSE: &str = "answer";
 /// Before a transaction of the embedded sheet is made durable.
-pub const SYNC: &str = "sync";
+pub const BEFORE_SYNC: &str = "sync";
 /// After a transaction of the embedded sheet was made durable, before it is reported.
-pub const SYNCED: &str = "synced";
+pub const AFTER_SYNC: &str = "synced";
 
 /// Before a result of programs is written to the journal.
-pub const KEEP: &str = "keep";
+pub const BEFORE_JOURNAL_WRITE: &str = "keep";
 /// After it was written, before it is made durable.
-pub const KEPT: &str = "kept";
+pub const AFTER_JOURNAL_WRITE: &str = "kept";
 /// After it was made durable, before it is used.
-pub const KEPT_DURABLY: &str = "kept-durably";
+pub const AFTER_JOURNAL_SYNC: &str = "kept-durably";
 
 /// Before the messages of a run are sent.
-pub const ALERT: &str = "alert";
+pub const BEFORE_ALERTS: &str = "alert";
 /// After they were sent, before this machine remembers it.
-pub const ALERTED: &str = "alerted";
+pub const AFTER_ALERTS: &str = "alerted";
 
 /// After everything was reported and closed, before obsolete files are removed.
-pub const LEAVE: &str = "leave";
+pub const BEFORE_CLEANUP: &str = "leave";
 
 #[cfg(feature = "failpoints")]
 mod armed {
@@ -47,7 +47,7 @@ mod armed {
     }
 
     /// Passes the point with this name.
-    pub fn pass(name: &str) {
+    pub fn pass_point(name: &str) {
         let Some((armed, left)) = ARMED.get() else { return };
         if armed == name && left.fetch_sub(1, Ordering::SeqCst) == 1 {
             let _ = kill_process(getpid(), Signal::KILL);
@@ -56,7 +56,7 @@ mod armed {
 }
 
 #[cfg(feature = "failpoints")]
-pub use armed::{arm, pass};
+pub use armed::{arm, pass_point};
 
 /// Passes the point with this name.
 #[cfg(not(feature = "failpoints"))]

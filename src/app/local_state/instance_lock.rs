@@ -34,7 +34,7 @@ pub struct Installation {
 
 /// Why a run can't start here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LockHeld {
+pub enum LockRefusal {
     /// Another run of this installation is alive, with the text of its lock file.
     ByRun(String),
     /// This machine refuses what the state directory needs.
@@ -43,7 +43,7 @@ pub enum LockHeld {
 
 impl Installation {
     /// Returns the installation of this state directory, locked for `job` at `target`.
-    pub fn enter(dir: Option<&Path>, job: &str, target: &str, chance: &dyn Rng) -> Result<Self, LockHeld> {
+    pub fn acquire(dir: Option<&Path>, job: &str, target: &str, chance: &dyn Rng) -> Result<Self, LockRefusal> {
         let fresh = format!("{:016x}", chance.next_u64());
         let Some(dir) = dir else {
             let why = "no state directory is known: HOME and XDG_STATE_HOME are not set (--state-dir names one)";
@@ -55,7 +55,7 @@ impl Installation {
         };
         match lock_in(dir, job, target) {
             Ok(LockAttempt::Acquired(file)) => Ok(Self { id, unlocked: None, lock: Some(file) }),
-            Ok(LockAttempt::Held(holder)) => Err(LockHeld::ByRun(holder)),
+            Ok(LockAttempt::Held(holder)) => Err(LockRefusal::ByRun(holder)),
             Err(error) => Self::open_unlocked(id, dir, &error),
         }
     }
@@ -76,11 +76,11 @@ impl Installation {
 
     /// Continues without a directory that is read only or belongs to another user. A full or broken
     /// disk is an error.
-    fn open_unlocked(id: String, dir: &Path, error: &io::Error) -> Result<Self, LockHeld> {
+    fn open_unlocked(id: String, dir: &Path, error: &io::Error) -> Result<Self, LockRefusal> {
         let failure = format!("the state directory {} can't be used", dir.display());
         match MachineError::from_io(&failure, error) {
             Some(machine_error) if error.kind() != io::ErrorKind::ReadOnlyFilesystem => {
-                Err(LockHeld::Machine(machine_error))
+                Err(LockRefusal::Machine(machine_error))
             }
             _ => Ok(Self { id, unlocked: Some(format!("{failure}: {error}")), lock: None }),
         }
@@ -190,18 +190,18 @@ mod tests {
     fn an_installation_keeps_its_id_and_a_second_run_is_informed() {
         let dir = tempfile::tempdir().expect("a directory");
         let (one, two) = (SeededRng::new(1), SeededRng::new(2));
-        let first = Installation::enter(Some(dir.path()), "j", "s", &one).expect("no other run is there");
+        let first = Installation::acquire(Some(dir.path()), "j", "s", &one).expect("no other run is there");
         first.write_holder("run r1 on host a");
         assert_eq!(find_active_holder(Some(dir.path()), "j", "s").as_deref(), Some("run r1 on host a"));
         assert_eq!((find_active_holder(Some(dir.path()), "k", "s"), find_active_holder(None, "j", "s")), (None, None));
-        let holder = Installation::enter(Some(dir.path()), "j", "s", &two).expect_err("the first one is there");
-        assert_eq!(holder, LockHeld::ByRun("run r1 on host a".into()));
-        let other_job = Installation::enter(Some(dir.path()), "k", "s", &two).expect("another job");
+        let holder = Installation::acquire(Some(dir.path()), "j", "s", &two).expect_err("the first one is there");
+        assert_eq!(holder, LockRefusal::ByRun("run r1 on host a".into()));
+        let other_job = Installation::acquire(Some(dir.path()), "k", "s", &two).expect("another job");
         assert_eq!(other_job.id, first.id);
         drop(first);
         // A process that another test starts holds a copy of every open file until its program
         // runs.
-        let again = || Installation::enter(Some(dir.path()), "j", "s", &two).ok();
+        let again = || Installation::acquire(Some(dir.path()), "j", "s", &two).ok();
         let next = std::iter::repeat_with(again).take(1_000_000).find_map(|entered| {
             std::thread::yield_now();
             entered
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn without_a_directory_there_is_an_id_and_no_lock() {
-        let none = Installation::enter(None, "j", "s", &SeededRng::new(1)).expect("no other run is there");
+        let none = Installation::acquire(None, "j", "s", &SeededRng::new(1)).expect("no other run is there");
         assert!(!none.is_locked() && !none.id.is_empty());
         assert!(none.unlocked.expect("a reason").contains("no state directory is known"));
     }
@@ -222,7 +222,7 @@ mod tests {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let dir = tempfile::tempdir().expect("a directory");
         let (state, chance) = (dir.path().join("state"), SeededRng::new(1));
-        drop(Installation::enter(Some(&state), "j", "s", &chance).expect("no other run is there"));
+        drop(Installation::acquire(Some(&state), "j", "s", &chance).expect("no other run is there"));
         let lock = lock_path(&state, "j", "s");
         let mode = |path: &Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
         assert_eq!([mode(&state), mode(&state.join("locks"))], [0o700, 0o700]);
@@ -231,7 +231,7 @@ mod tests {
         std::fs::write(&precious, "kept").expect("a file");
         std::fs::remove_file(&lock).expect("it is there");
         symlink(&precious, &lock).expect("a link");
-        let entered = Installation::enter(Some(&state), "j", "s", &chance).expect("no other run is there");
+        let entered = Installation::acquire(Some(&state), "j", "s", &chance).expect("no other run is there");
         entered.write_holder("a run");
         assert!(!entered.is_locked());
         assert_eq!(std::fs::read_to_string(&precious).expect("text"), "kept");
@@ -243,7 +243,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let file = dir.path().join("file");
         std::fs::write(&file, "x").expect("a file");
-        let entered = Installation::enter(Some(&file.join("below")), "j", "s", &SeededRng::new(1));
+        let entered = Installation::acquire(Some(&file.join("below")), "j", "s", &SeededRng::new(1));
         let entered = entered.expect("no other run is there");
         assert!(!entered.is_locked() && entered.unlocked.expect("a reason").contains("below"));
     }

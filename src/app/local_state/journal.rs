@@ -118,7 +118,7 @@ impl Journal for FileJournal {
 
 impl OwnJournal {
     fn append(&mut self, folder: &Path, head: &JournalHead, result: &str) -> io::Result<()> {
-        failpoint::pass_point(failpoint::KEEP);
+        failpoint::pass_point(failpoint::BEFORE_JOURNAL_WRITE);
         if let Some((_, file)) = &mut self.file {
             let head = if self.has_second_head { String::new() } else { encode_line(head) };
             let text = head + result;
@@ -128,9 +128,9 @@ impl OwnJournal {
                 return Err(error);
             }
             (self.whole, self.has_second_head) = (self.whole + text.len() as u64, true);
-            failpoint::pass_point(failpoint::KEPT);
+            failpoint::pass_point(failpoint::AFTER_JOURNAL_WRITE);
             file.sync_data()?;
-            failpoint::pass_point(failpoint::KEPT_DURABLY);
+            failpoint::pass_point(failpoint::AFTER_JOURNAL_SYNC);
             return Ok(());
         }
         private_files::make_folder(folder)?;
@@ -139,11 +139,11 @@ impl OwnJournal {
         file.try_lock().map_err(io::Error::from)?;
         let text = encode_line(head) + result;
         file.write_all(text.as_bytes())?;
-        failpoint::pass_point(failpoint::KEPT);
+        failpoint::pass_point(failpoint::AFTER_JOURNAL_WRITE);
         file.sync_all()?;
         // After a crash a file is found only if its folder was synced, too.
         File::open(folder)?.sync_all()?;
-        failpoint::pass_point(failpoint::KEPT_DURABLY);
+        failpoint::pass_point(failpoint::AFTER_JOURNAL_SYNC);
         (self.file, self.whole) = (Some((path, file)), text.len() as u64);
         Ok(())
     }

@@ -291,14 +291,19 @@ fn find_help(error: &AppError) -> Option<&'static str> {
             "correct the path there, or make the file readable for this user"
         }
         AppError::Credentials(_) => "README.md explains in five steps how to get credentials and where to name them",
-        AppError::Source(SourceError::Denied { .. }) => READABLE,
-        AppError::Source(SourceError::Unavailable { .. })
-        | AppError::Run(RunError::Input(SourceError::Unavailable { .. })) => LOOK_AT_IT,
-        AppError::Source(SourceError::Missing { .. }) | AppError::Run(RunError::Input(SourceError::Missing { .. })) => {
-            ELSEWHERE
-        }
+        AppError::Source(error) | AppError::Run(RunError::Input(error)) => return find_start_help(error),
         _ => return None,
     })
+}
+
+/// Returns the next step where a source can't be opened or read before the first record.
+fn find_start_help(error: &SourceError) -> Option<&'static str> {
+    match error {
+        SourceError::Denied { .. } => Some(READABLE),
+        SourceError::Unavailable { .. } => Some(LOOK_AT_IT),
+        SourceError::Missing { .. } => Some(ELSEWHERE),
+        _ => None,
+    }
 }
 
 /// The next step where a source ended before its first record.
@@ -323,10 +328,7 @@ fn find_source_help(error: &SourceError) -> Option<&'static str> {
         SourceError::Ambiguous { .. } => Some(
             "rows of the first one are on the sheet, and their keys are done; docs/jq.md explains when that is found earlier",
         ),
-        SourceError::Denied { .. } => Some(READABLE),
-        SourceError::Missing { .. } => Some(ELSEWHERE),
-        SourceError::Unavailable { .. } => Some(LOOK_AT_IT),
-        _ => None,
+        _ => find_start_help(error),
     }
 }
 

@@ -316,7 +316,7 @@ impl RowTracker {
 
     /// Updates the tracker for a batch that was only prepared. The spreadsheet does not have its
     /// rows, so nothing is verified, and no further read can find them.
-    pub fn on_rehearsed(&mut self, mode: WriteMode) {
+    pub fn on_simulated(&mut self, mode: WriteMode) {
         self.pending_verification = None;
         self.reads = CONFIRMING_READS;
         if mode == WriteMode::Upsert {

@@ -116,7 +116,7 @@ impl DryRunStore {
         Ok(loaded)
     }
 
-    async fn rehearse_commit(&self, commit: &Commit) -> CommitResult {
+    async fn simulate_commit(&self, commit: &Commit) -> CommitResult {
         if let Err(result) = self.inner.ensure_rows_known(commit).await {
             return result;
         }
@@ -137,7 +137,7 @@ impl DryRunStore {
         }
         let updated = prepared.rows.updated;
         session.on_applied(prepared);
-        session.row_tracker.on_rehearsed(self.inner.loader().mode);
+        session.row_tracker.on_simulated(self.inner.loader().mode);
         session.deletion = None;
         effects.writes += 1;
         effects.updated += updated;
@@ -179,6 +179,6 @@ impl StoreLayer for DryRunStore {
     }
 
     fn commit_in_layer<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitResult> {
-        Box::pin(self.rehearse_commit(commit))
+        Box::pin(self.simulate_commit(commit))
     }
 }

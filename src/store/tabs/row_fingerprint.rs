@@ -57,12 +57,12 @@ impl FingerprintMatch {
 
 impl RowFingerprint {
     /// The hashes of its cells, by column.
-    pub fn marks(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
-        self.cells.iter().map(|(at, mark)| (*at, *mark))
+    pub fn hashes(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        self.cells.iter().map(|(at, hash)| (*at, *hash))
     }
 
     /// The hash of a column's cell; `None` if the cell is blank or not covered.
-    pub fn mark(&self, column: usize) -> Option<u64> {
+    pub fn hash_at(&self, column: usize) -> Option<u64> {
         self.cells.get(&column).copied()
     }
 
@@ -72,8 +72,8 @@ impl RowFingerprint {
         for (at, cell) in row.iter().enumerate() {
             if is_skipped(at) {
                 fingerprint.skipped.insert(at);
-            } else if let Some(mark) = hash_contents(cell) {
-                fingerprint.cells.insert(at, mark);
+            } else if let Some(hash) = hash_contents(cell) {
+                fingerprint.cells.insert(at, hash);
             }
         }
         fingerprint
@@ -99,7 +99,7 @@ impl RowFingerprint {
     pub fn with_cell(mut self, column: usize, cell: &Value) -> Self {
         self.skipped.remove(&column);
         match hash_contents(cell) {
-            Some(mark) => self.cells.insert(column, mark),
+            Some(hash) => self.cells.insert(column, hash),
             None => self.cells.remove(&column),
         };
         self
@@ -109,7 +109,7 @@ impl RowFingerprint {
     /// cover new columns.
     #[must_use]
     pub fn map_to(&self, map: &ColumnMap, width: usize) -> Self {
-        let cells = self.cells.iter().filter_map(|(at, mark)| Some((map.get(*at)?, *mark))).collect();
+        let cells = self.cells.iter().filter_map(|(at, hash)| Some((map.get(*at)?, *hash))).collect();
         let covers = |at: &usize| {
             let origin = map.find_origin(*at);
             origin.is_some_and(|at| !self.skipped.contains(&at) && self.end.is_none_or(|end| at < end))
@@ -122,8 +122,8 @@ impl RowFingerprint {
     pub fn compare(&self, row: &[Value], is_skipped: impl Fn(usize) -> bool) -> FingerprintMatch {
         let mut likeness = FingerprintMatch::default();
         let covers = |at: usize| !self.skipped.contains(&at) && self.end.is_none_or(|end| at < end) && !is_skipped(at);
-        for (at, mark) in self.cells.iter().filter(|(at, _)| covers(**at)) {
-            if row.get(*at).and_then(hash_contents) == Some(*mark) {
+        for (at, hash) in self.cells.iter().filter(|(at, _)| covers(**at)) {
+            if row.get(*at).and_then(hash_contents) == Some(*hash) {
                 likeness.equal += 1;
             } else {
                 likeness.different += 1;
@@ -137,7 +137,7 @@ impl RowFingerprint {
     /// Formats it as text that `read` parses. The text of a very wide row covers only its first
     /// cells.
     pub fn to_text(&self) -> String {
-        let cells = self.cells.iter().map(|(at, mark)| (*at, format!("{at}:{mark:012x} ")));
+        let cells = self.cells.iter().map(|(at, hash)| (*at, format!("{at}:{hash:012x} ")));
         let mut parts: Vec<_> = cells.chain(self.skipped.iter().map(|at| (*at, format!("{at}? ")))).collect();
         parts.sort_unstable();
         let (mut out, mut end) = (String::new(), self.end);
@@ -156,8 +156,8 @@ impl RowFingerprint {
     pub fn parse(text: &str) -> Option<Self> {
         let mut fingerprint = Self::default();
         for part in text.split_whitespace() {
-            if let Some((at, mark)) = part.split_once(':') {
-                fingerprint.cells.insert(at.parse().ok()?, u64::from_str_radix(mark, 16).ok()?);
+            if let Some((at, hash)) = part.split_once(':') {
+                fingerprint.cells.insert(at.parse().ok()?, u64::from_str_radix(hash, 16).ok()?);
             } else if let Some(at) = part.strip_suffix('?') {
                 fingerprint.skipped.insert(at.parse().ok()?);
             } else {
@@ -175,7 +175,7 @@ pub fn hash_contents(cell: &Value) -> Option<u64> {
         return None;
     }
     let digest = hash_texts(&[&text]);
-    Some(digest.iter().take(6).fold(0, |mark, byte| mark << 8 | u64::from(*byte)))
+    Some(digest.iter().take(6).fold(0, |hash, byte| hash << 8 | u64::from(*byte)))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::condition_record::DeliveryRecord;
 use crate::message::{Message, MessageLink};
 use crate::observation::{ObservedEnding, RunObservation};
 use crate::quiet_hours::QuietHours;
-use crate::report_context::{AlertPlace, LinkedTabs, ReportContext};
+use crate::report_context::{AlertedJob, LinkedTabs, ReportContext};
 use crate::routing::{Route, route};
 use crate::severity::Severity;
 
@@ -18,8 +18,8 @@ const HOUR: i64 = 3_600_000;
 /// Monday 2026-11-30 09:00 in Berlin.
 const MONDAY: i64 = 1_796_025_600_000;
 
-pub(crate) fn place() -> AlertPlace {
-    AlertPlace {
+pub(crate) fn place() -> AlertedJob {
+    AlertedJob {
         job: "orders".into(),
         spreadsheet: "1Sheet".into(),
         link: Some(MessageLink { label: "Open the sheet".into(), url: "https://docs.example/1Sheet".into() }),
@@ -343,7 +343,7 @@ fn a_missed_run_that_a_later_one_made_up_for_is_over() {
 fn a_message_links_to_the_tab_that_it_is_about() {
     let tabs = LinkedTabs { runs: Some(11), failures: Some(22), ..LinkedTabs::default() };
     let link = |tabs: LinkedTabs, condition| {
-        let link = AlertPlace { tabs, ..place() }.link_for(condition).expect("a browser can open it");
+        let link = AlertedJob { tabs, ..place() }.link_for(condition).expect("a browser can open it");
         (link.label, link.url.trim_start_matches("https://docs.example/1Sheet").to_owned())
     };
     let named = |label: &str, end: &str| (label.to_owned(), end.to_owned());
@@ -355,6 +355,6 @@ fn a_message_links_to_the_tab_that_it_is_about() {
     let late = LinkedTabs { run_row: Some(5), ..tabs };
     assert_eq!(link(late, Condition::Late), named("Open Runs", "#gid=11&range=A5"));
     assert_eq!(link(LinkedTabs::default(), Condition::Items), named("Open the sheet", ""));
-    let local = AlertPlace { link: None, tabs, ..place() };
+    let local = AlertedJob { link: None, tabs, ..place() };
     assert_eq!(local.link_for(Condition::Run), None, "no browser opens a local file");
 }

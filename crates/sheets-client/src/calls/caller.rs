@@ -154,10 +154,10 @@ impl ApiCaller {
             let sent_ms = self.clock.monotonic_ms();
             let result = match &token {
                 Ok(_) => {
-                    failpoint::pass_point(failpoint::REQUEST);
+                    failpoint::pass_point(failpoint::BEFORE_REQUEST);
                     let result =
                         attempt().await.map_err(|failure| failure.redacted_with(|text| self.tokens.hide(text)));
-                    failpoint::pass_point(failpoint::ANSWER);
+                    failpoint::pass_point(failpoint::AFTER_RESPONSE);
                     result
                 }
                 Err(failure) => Err(failure.clone()),

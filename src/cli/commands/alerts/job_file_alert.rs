@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::alerts::report_context::AlertPlace;
+use crate::alerts::report_context::AlertedJob;
 use crate::app::job_alerts::JobAlerts;
 use crate::cli::args::job::JobArgs;
 use crate::cli::commands::alerts::alert_place::describe_alert_place;
@@ -27,7 +27,7 @@ pub async fn report_unreadable_file(job: &JobArgs, error: &CliError, clock: &Arc
     let name = job.job.file_stem().unwrap_or(job.job.as_os_str()).to_string_lossy().into_owned();
     let place = describe_place(job, &settings);
     let status_command = place.format_command("check");
-    let words = AlertPlace { job: name, status_command, ..describe_alert_place(&place, &settings, &read_host_name()) };
+    let words = AlertedJob { job: name, status_command, ..describe_alert_place(&place, &settings, &read_host_name()) };
     if let Some(alerting) = JobAlerts::from_job_file(&settings, &job.job, words, clock) {
         alerting.finish_unreadable_file(&error.format_line()).await;
     }

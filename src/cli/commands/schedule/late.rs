@@ -36,7 +36,9 @@ pub async fn execute(context: CommandContext<'_>, args: &LateArgs) -> Result<Exi
         None => judge_jobs(session, args, &clock, &chance).await?,
     };
     let output = match output.exit {
-        Exit::Ok => LateOutput { exit: choose_exit(find_worst_state(output.lines.iter().map(|line| line.state))), ..output },
+        Exit::Ok => {
+            LateOutput { exit: choose_exit(find_worst_state(output.lines.iter().map(|line| line.state))), ..output }
+        }
         _ => output,
     };
     let out = session.terminal.stdout();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::alerts::alert_state::AlertState;
 use crate::alerts::condition::{Condition, Finding, ProblemReport};
-use crate::alerts::report_context::{AlertPlace, LinkedTabs};
+use crate::alerts::report_context::{AlertedJob, LinkedTabs};
 use crate::app::job_alerts::JobAlerts;
 use crate::app::local_state::instance_lock::read_known_id;
 use crate::app::schedule::run_history::JobHistory;
@@ -36,7 +36,7 @@ pub async fn report_verdict(
     let (runs, run_row) = history.map_or((None, None), |history| (history.runs_tab, history.last_row));
     let tabs = LinkedTabs { runs, run_row, ..LinkedTabs::default() };
     let words =
-        AlertPlace { tabs, ..describe_alert_place(&describe_place(job, settings), settings, &read_host_name()) };
+        AlertedJob { tabs, ..describe_alert_place(&describe_place(job, settings), settings, &read_host_name()) };
     let stored = history.and_then(|history| history.alerts.as_deref());
     let Some(alerting) = JobAlerts::new(settings, words, clock) else {
         tracing::warn!(event = "alert.no_channel", job = settings.job, "no channel is set, so nothing is reported");

@@ -99,7 +99,7 @@ impl RowSearch<'_> {
             if self.found[at].is_some() || (sought.lost_key.is_none() && sought.key.is_empty()) {
                 continue;
             }
-            let marks: Vec<_> = sought.fingerprint.marks().filter(|(column, _)| *column != key).collect();
+            let marks: Vec<_> = sought.fingerprint.hashes().filter(|(column, _)| *column != key).collect();
             let rows: BTreeSet<usize> =
                 self.find_rarest_cells(&marks, 1).into_iter().flatten().take(MOST_CANDIDATES).collect();
             // A single cell identifies a row if no other row shows the same.

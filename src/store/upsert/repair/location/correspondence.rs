@@ -228,7 +228,7 @@ impl<'a> Correspondence<'a> {
         let width = self.finding.misplaced.iter().map(|misplaced| misplaced.shown.len()).max().unwrap_or_default();
         let fingerprint = fingerprint.map_to(&self.found, width.max(self.finding.header.len()));
         // Compares only rows that had the same key, or none.
-        let key = fingerprint.mark(self.key);
+        let key = fingerprint.hash_at(self.key);
         let likely = self.hit_by_mark.get(&key).into_iter().flatten();
         likely
             .copied()

@@ -39,7 +39,7 @@ impl RowSearch<'_> {
         let mut groups: BTreeMap<Vec<(usize, u64)>, Vec<usize>> = BTreeMap::new();
         for (at, sought) in self.sought.iter().enumerate() {
             if self.found[at].is_none() && !sought.fingerprint.is_blank() {
-                groups.entry(sought.fingerprint.marks().collect()).or_default().push(at);
+                groups.entry(sought.fingerprint.hashes().collect()).or_default().push(at);
             }
         }
         let mut out = Vec::new();
@@ -112,7 +112,7 @@ impl RowSearch<'_> {
         let mut open = open.filter(|claim| self.image.compare(&claim.fingerprint, *row).is_exact());
         let is_same = |claim: &ExcludedRow| {
             let repaired = claim.repaired.as_ref().filter(|_| claim.key.is_none());
-            repaired.is_some_and(|repaired| repaired.marks().eq(before.marks()))
+            repaired.is_some_and(|repaired| repaired.hashes().eq(before.hashes()))
         };
         sought.iter().all(|at| self.are_interchangeable(*at, *first)) && open.all(is_same)
     }
@@ -174,7 +174,7 @@ impl RowSearch<'_> {
             return None;
         }
         let (fingerprint, key) = (self.sought[at].fingerprint.clone(), self.image.key);
-        let marks: Vec<_> = fingerprint.marks().filter(|(column, _)| *column != key).collect();
+        let marks: Vec<_> = fingerprint.hashes().filter(|(column, _)| *column != key).collect();
         let mut rows: Vec<_> = self.find_rarest_cells(&marks, 1).into_iter().flatten().collect();
         rows.retain(|row| {
             let like = self.image.compare_but(&fingerprint, *row, key);
@@ -189,7 +189,7 @@ impl RowSearch<'_> {
     /// The only row that shows what a hit row contained before, if others show what the batch left.
     fn find_row_with_former_contents(&mut self, at: usize) -> Option<usize> {
         let sought = &self.sought[at];
-        let is_lost = sought.before.mark(self.image.key).is_some() && sought.lost_key.is_none();
+        let is_lost = sought.before.hash_at(self.image.key).is_some() && sought.lost_key.is_none();
         // A row that a repair expected with these contents may be a twin that was not hit.
         let is_expected = |misplaced: &MisplacedWrite| matches!(misplaced.target.expect, RowPredicate::Row { .. });
         if self.sought.iter().any(|other| is_expected(other.misplaced)) {
@@ -203,7 +203,7 @@ impl RowSearch<'_> {
         if !self.has_equal_row(at) {
             return None;
         }
-        let marks: Vec<_> = before.marks().collect();
+        let marks: Vec<_> = before.hashes().collect();
         let mut rows: Vec<_> = self.find_rarest_cells(&marks, 1).into_iter().flatten().collect();
         // Rows without constants are all alike.
         rows.retain(|row| self.image.has_constants(*row) && self.image.compare(&before, *row).is_exact());

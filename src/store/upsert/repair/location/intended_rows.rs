@@ -79,7 +79,7 @@ impl Correspondence<'_> {
         let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
         let hits = self.finding.misplaced.iter().enumerate();
         // A row that showed another key is that key's.
-        let key = fingerprint.mark(self.finding.undo_log.key);
+        let key = fingerprint.hash_at(self.finding.undo_log.key);
         let restored = self.find_restored_key(misplaced);
         let has_key = |hit: &MisplacedWrite| {
             hit.shown.get(self.key).and_then(hash_contents) == key || restored == Some(self.find_key_before(hit))
@@ -160,7 +160,8 @@ impl Correspondence<'_> {
         let key = self.finding.undo_log.key;
         let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
         let is_cleared = misplaced.target.columns.contains(&key) && misplaced.target.moves.is_empty();
-        let is_cleared = is_cleared && fingerprint.mark(key).is_some() && read_cell(&misplaced.after, key).is_empty();
+        let is_cleared =
+            is_cleared && fingerprint.hash_at(key).is_some() && read_cell(&misplaced.after, key).is_empty();
         self.find_row_but_for_key(misplaced, str::is_empty).filter(|_| is_cleared)
     }
 
@@ -335,7 +336,7 @@ impl Correspondence<'_> {
             return blank.min_by_key(|row| row.abs_diff(place));
         }
         // A row with another key is another row, even if all other cells match.
-        let key = fingerprint.mark(self.image.key);
+        let key = fingerprint.hash_at(self.image.key);
         let has_key = |row: usize| self.image.cell(row, self.image.key).and_then(hash_contents) == key;
         let rows = self.image.rows().filter(|(row, _)| has_key(*row) && is_free(convert_to_row_number(*row)));
         let rows: Vec<_> =
@@ -371,7 +372,7 @@ impl Correspondence<'_> {
         let own = self.finding.undo_log.own_columns();
         let own: HashSet<usize> = own.into_iter().filter_map(|at| self.find_intended_column(at)).collect();
         let shown = |column: usize| self.image.cell(row as usize, column).and_then(hash_contents);
-        fingerprint.marks().any(|(column, mark)| !own.contains(&column) && shown(column) == Some(mark))
+        fingerprint.hashes().any(|(column, mark)| !own.contains(&column) && shown(column) == Some(mark))
     }
 }
 

@@ -223,7 +223,7 @@ impl<'a> RowSearch<'a> {
     /// cells, or that show the overwritten key.
     pub(crate) fn find_candidates(&mut self, at: usize) -> Vec<usize> {
         let sought = &self.sought[at];
-        let (written, all) = (sought.written.clone(), sought.fingerprint.marks().collect::<Vec<_>>());
+        let (written, all) = (sought.written.clone(), sought.fingerprint.hashes().collect::<Vec<_>>());
         let lost = sought.lost_key.clone().and_then(|key| hash_contents(&Value::from(key)));
         let mut lists = self.find_rarest_cells(&written, 2);
         lists.extend(self.find_rarest_cells(&all, 1));
@@ -248,7 +248,7 @@ impl<'a> RowSearch<'a> {
     /// A row with another key is another row, even if all other cells match.
     fn can_be(&self, at: usize, row: usize) -> bool {
         let key = self.image.cell(row, self.image.key).and_then(hash_contents);
-        key == self.sought[at].fingerprint.mark(self.image.key) || self.shows_its_key_again(at, row)
+        key == self.sought[at].fingerprint.hash_at(self.image.key) || self.shows_its_key_again(at, row)
     }
 
     pub(crate) fn find_rows_showing(&mut self, column: usize, mark: u64) -> Vec<usize> {

@@ -235,7 +235,7 @@ impl RepairPlanner<'_> {
         };
         // A cell that the fingerprint does not cover was computed then: a constant is a user's.
         let is_covered = fingerprint.is_covered(copy.from);
-        if is_covered { held == fingerprint.mark(copy.from) } else { !self.is_constant(row, copy) }
+        if is_covered { held == fingerprint.hash_at(copy.from) } else { !self.is_constant(row, copy) }
     }
 
     /// Whether a user entered a constant into a cell, as the batch found it or as it is now.

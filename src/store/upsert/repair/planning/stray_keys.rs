@@ -84,11 +84,11 @@ impl Correspondence<'_> {
             let RowPredicate::Row { key: None, fingerprint } = &misplaced.target.expect else { continue };
             let is_key_taken = misplaced.target.columns.contains(&key)
                 && misplaced.target.moves.is_empty()
-                && misplaced.after.get(key).and_then(hash_contents) != fingerprint.mark(key);
+                && misplaced.after.get(key).and_then(hash_contents) != fingerprint.hash_at(key);
             if !is_key_taken || !self.find_hits_with_contents(fingerprint).is_empty() {
                 continue;
             }
-            let is_it = |shown: &&String| fingerprint.mark(key) == hash_contents(&Value::from(shown.as_str()));
+            let is_it = |shown: &&String| fingerprint.hash_at(key) == hash_contents(&Value::from(shown.as_str()));
             let Some(shown) = self.by_key.keys().filter(|shown| !shown.is_empty()).find(is_it) else { continue };
             let left = fingerprint.map_to(&map, self.image.width());
             // Of a key with a new row, only what users wrote beside it distinguishes the other one.
@@ -150,9 +150,9 @@ impl Correspondence<'_> {
                 RowPredicate::Row { fingerprint, .. } => Some(fingerprint.map_to(&map, self.image.width())),
                 _ => None,
             });
-        let cells: Vec<(usize, u64)> = expected.flat_map(|row| row.marks().collect::<Vec<_>>()).collect();
+        let cells: Vec<(usize, u64)> = expected.flat_map(|row| row.hashes().collect::<Vec<_>>()).collect();
         let is_own = |&&(column, mark): &&(usize, u64)| {
-            !used.contains(&column) && left.iter().all(|left| left.mark(column) != Some(mark))
+            !used.contains(&column) && left.iter().all(|left| left.hash_at(column) != Some(mark))
         };
         let cells: Vec<(usize, u64)> = cells.iter().filter(is_own).copied().collect();
         let shows = |row: u32, column| self.image.cell(row as usize, column).and_then(hash_contents);
