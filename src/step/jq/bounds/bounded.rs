@@ -8,13 +8,14 @@
 //! and others. Such an expression may end all the same; it is only not evaluated in this process.
 
 use jaq_core::load::lex::StrPart;
-use jaq_core::load::parse::{BinaryOp, Pattern, Term};
+use jaq_core::load::parse::{BinaryOp, Term};
 use jaq_core::ops::Math;
 use jaq_core::path::Part;
 
 use crate::step::jq::bounds::cost::Cost;
 use crate::step::jq::bounds::literals::{MAX_REGEX, is_cheap_regex, read_number_literal, read_text_literal};
 use crate::step::jq::bounds::result_bounds::{COPY_COST, ResultBounds, join_bounds};
+use crate::step::jq::bounds::variables::{VariableSizes, bind_pattern, take_largest};
 use crate::step::jq::dialect::numbers::REPEATED_IN_PLACE;
 
 /// How many times longer a text may become when it is written as JSON or in another format.
@@ -25,9 +26,6 @@ const MAX_RANGE: f64 = 100_000.0;
 const NUMBER_SIZE: f64 = 21.0;
 /// Maximum depth of a path.
 const MAX_PATH_DEPTH: f64 = 128.0;
-
-/// Variables and the sizes of their values.
-type VariableSizes<'s> = Vec<(&'s str, Cost)>;
 
 /// Returns an upper bound on the cost of `term`; `None` if it has no known bound.
 pub(crate) fn bound_cost(term: &Term<&str>) -> Option<Cost> {
@@ -145,11 +143,6 @@ fn bound_input_parts(term: &Term<&str>, input: Cost) -> Option<Cost> {
     (matches!(**from, Term::Id) && is_plain).then(|| input.scale_cost(2.0))
 }
 
-/// Returns the size of the larger of the input and the variables.
-fn take_largest(input: Cost, scope: &VariableSizes<'_>) -> Cost {
-    scope.iter().fold(input, |sum, (_, size)| sum.add_cost(*size))
-}
-
 fn bound_operation<'s>(
     left: &Term<&'s str>,
     operator: &BinaryOp<&'s str>,
@@ -222,26 +215,6 @@ fn bound_update(paths: ResultBounds, new: ResultBounds, size: Cost, input: Cost)
 fn bound_repeated_text(left: &Term<&str>, right: &Term<&str>) -> f64 {
     let is_fraction = |term: &Term<&str>| matches!(term, Term::Num(digits) if digits.contains('.'));
     if is_fraction(left) || is_fraction(right) { NUMBER_SIZE } else { REPEATED_IN_PLACE }
-}
-
-fn bind_pattern<'s>(pattern: &Pattern<&'s str>, size: Cost, scope: &mut VariableSizes<'s>) -> Option<()> {
-    match pattern {
-        Pattern::Var(name) => {
-            scope.push((*name, size));
-            Some(())
-        }
-        Pattern::Arr(parts) => parts.iter().try_for_each(|part| bind_pattern(part, size, scope)),
-        Pattern::Obj(parts) => parts.iter().try_for_each(|(name, part)| match name {
-            Term::Str(None, texts) if texts.iter().all(|text| !matches!(text, StrPart::Term(_))) => {
-                bind_pattern(part, size, scope)
-            }
-            Term::Var(variable) => {
-                scope.push((*variable, size));
-                bind_pattern(part, size, scope)
-            }
-            _ => None,
-        }),
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "expressions are short")]
