@@ -65,7 +65,7 @@ pub fn unknown_column_line(unknown: Vec<(String, RunError)>, tab_columns: Option
         return Some(CheckItem::new_problem(Subject::Source, StartBlocker::Run(error)));
     }
     let help = "correct the name in the job file: a run stops here, unless the data tab already has that column";
-    Some(CheckItem::new_warning(Subject::Source, error.to_string(), Some(help)))
+    Some(CheckItem::new_warning(Subject::Source, format!("failed to {error}"), Some(help)))
 }
 
 /// Checks the source: whether it can be opened, its first record, and whether a run would stop on

@@ -64,7 +64,7 @@ pub(crate) fn report_data_file(path: &Path, text: &str) -> Option<ConfigProblem>
     let key = if kind == "csv" { format_key_path(first) } else { ".id".to_owned() };
     let what = if kind == "csv" { "a CSV file" } else { "a file of data" };
     let problem = ConfigProblem::new(format!("{} is {what}, and a job file (TOML) is needed here", path.display()));
-    if job.exists() {
+    if job.is_file() {
         let job = quote_for_shell(&job.to_string_lossy());
         return Some(problem.help(format!("a job file is beside it; run that: sheetkeep run {job}")));
     }
@@ -166,8 +166,10 @@ fn read_text(path: &Path) -> Result<String, ConfigError> {
         let why = error.kind();
         let problem = ConfigProblem::new(format!("the job file {} can't be read: {why}", path.display()));
         let help = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => "give this user the right to read it and to enter its folder",
-            _ => "check that another program can read it",
+            std::io::ErrorKind::PermissionDenied => {
+                "give this user the right to read it and to enter its folder".to_owned()
+            }
+            _ => advise_on_nearby_job_files(path),
         };
         ConfigError::from_unreadable_file(path, false, problem.help(help))
     };

@@ -97,18 +97,26 @@ pub(crate) fn make_subscriber(
     Ok(Box::new(filtered.with(layer.fmt_fields(FieldsForPeople).with_writer(writer))))
 }
 
-/// Whether a directive is one word and not a level. It would log this module only, and so nothing if
-/// it is a misspelt level.
-fn is_bare_word(directive: &str) -> bool {
-    let is_word = !directive.is_empty() && directive.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    is_word && directive.parse::<LevelFilter>().is_err()
+/// The levels that a directive may name.
+const LEVELS: &str = "off, error, warn, info, debug and trace";
+
+/// Returns why a directive would log nothing: it is neither a level nor a module of this program.
+/// The filter itself takes any text for the name of a module.
+fn refuse_directive(directive: &str) -> Option<String> {
+    let is_module = |name: &str| name.contains("::") || name.starts_with('[') || name.starts_with("sheet");
+    let is_fine = match directive.split_once('=') {
+        Some((_, level)) => level.trim().parse::<LevelFilter>().is_ok(),
+        None => directive.is_empty() || directive.parse::<LevelFilter>().is_ok() || is_module(directive),
+    };
+    (!is_fine).then(|| format!("{directive:?} is not a level: levels are {LEVELS}"))
 }
 
 fn make_filter(settings: &LogSettings) -> Result<EnvFilter, LogError> {
     if let Some(directives) = settings.directives.as_deref().filter(|text| !text.trim().is_empty()) {
-        let mut parts = directives.split(',').map(str::trim);
-        if let Some(word) = parts.find(|part| is_bare_word(part)) {
-            return Err(LogError::Directives(format!("{word} is not a level, and a module needs one: {word}=debug")));
+        // A directive for fields of a span has commas of its own.
+        let mut parts = directives.split(',').map(str::trim).take_while(|_| !directives.contains('['));
+        if let Some(why) = parts.find_map(refuse_directive) {
+            return Err(LogError::Directives(why));
         }
         return EnvFilter::builder().parse(directives).map_err(|error| LogError::Directives(error.to_string()));
     }
@@ -362,9 +370,19 @@ mod tests {
     fn directives_that_mean_nothing_are_refused() {
         let settings = LogSettings { directives: Some("a=b=c".into()), ..LogSettings::default() };
         assert!(matches!(make_filter(&settings), Err(LogError::Directives(_))));
-        for (text, is_fine) in
-            [("loud", false), ("info,hyper", false), ("DEBUG", true), ("4", true), ("hyper=info, warn", true)]
-        {
+        for (text, is_fine) in [
+            ("loud", false),
+            ("info,hyper", false),
+            ("DEBUG", true),
+            ("4", true),
+            ("hyper=info, warn", true),
+            ("in-fo", false),
+            ("debug;info", false),
+            ("loud=", false),
+            ("sheetkeep", true),
+            ("sheetkeep::google=debug,info,", true),
+            ("[run]=debug", true),
+        ] {
             let settings = LogSettings { directives: Some(text.into()), ..LogSettings::default() };
             assert_eq!(make_filter(&settings).is_ok(), is_fine, "{text}");
         }

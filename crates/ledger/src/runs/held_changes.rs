@@ -306,7 +306,7 @@ pub fn decide_hold(question: &HoldQuestion<'_>) -> HoldVerdict {
         return HoldVerdict::Approved(HeldPlan { is_approved, ..plan });
     }
     let other = match question.approval {
-        Approval::OfPlan(code) => Some(format!("{code} is the code of other changes")),
+        Approval::OfPlan(code) => Some(format!("{code} is not the code of these changes")),
         Approval::OfAll | Approval::None => None,
     };
     HoldVerdict::Held(plan, reasons.into_iter().chain(other).chain(explain_refusal(request)).collect())

@@ -57,7 +57,8 @@ fn check_stops_at_errors(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
     let is_short = facts.commands.len() < 2;
     if is_script && !is_short && !sets('e', "errexit") && !traps {
         // `sh` may be a shell without the option pipefail, such as dash.
-        let is_posix = first.split(['/', ' ']).any(|word| word == "sh" || word == "dash");
+        let is_posix =
+            first.split(|c: char| c == '/' || c.is_whitespace()).any(|word| ["sh", "dash", "ash"].contains(&word));
         let add = if is_posix { "set -eu" } else { "set -euo pipefail" };
         findings.add("SK403", High, 0, format!("the script continues after a command that fails; add {add}"));
     }

@@ -18,7 +18,7 @@ use crate::cli::output::destination::Spreadsheet;
 use crate::cli::streams::control_characters::make_visible;
 use crate::cli::table::{TabRows, show};
 use crate::ledger::items::failure::{Failure, FailureState, RequestedAction};
-use crate::ledger::items::key::{Key, KeyError};
+use crate::ledger::items::key::Key;
 use crate::runner::input::input_queue::RetryScope;
 
 const COLUMNS: [&str; 9] = ["key", "state", "asked", "attempts", "last_seen", "step", "error", "where", "version"];
@@ -148,13 +148,12 @@ async fn answer_failures(
             return Err(error.with_help("sheetkeep failures list JOB.toml lists them"));
         }
     }
+    if keys.iter().any(|key| key.trim().is_empty()) {
+        let error = CliError::new("a KEY is empty", Exit::Usage);
+        return Err(error.with_help("sheetkeep failures list JOB.toml lists them"));
+    }
     let keys = keys.iter().map(|key| Key::new(key.as_str())).collect::<Result<Vec<_>, _>>();
-    let keys = keys.map_err(|error| match error {
-        KeyError::Empty => {
-            CliError::new("a KEY is empty", Exit::Usage).with_help("sheetkeep failures list JOB.toml lists them")
-        }
-        error => CliError::new(format!("read the keys: {error}"), Exit::Usage),
-    })?;
+    let keys = keys.map_err(|error| CliError::new(format!("read the keys: {error}"), Exit::Usage))?;
     let run = RunArgs::new(&args.job);
     let order = RunOptions { retrying: RetryScope::Selected(keys, answer), ..RunOptions::default() };
     Box::pin(run::run_job(CommandContext { session, host, clock, chance }, &run, order)).await

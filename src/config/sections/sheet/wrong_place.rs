@@ -26,10 +26,8 @@ pub(crate) fn report_misspelt(reader: &mut ValueReader<'_>) {
         let place = environment.describe_place(in_file);
         let is_only_there = || environment.find_first(&[name]).is_some_and(|(_, found)| found.is_in_file);
         if in_file && OF_THE_PROCESS.contains(&name) && is_only_there() {
-            let problem = ConfigProblem::new(format!("{name} has no effect in {place}"));
-            reader.add_problem(
-                problem.help("set it in the environment, or take it out: logs begin before that file is read"),
-            );
+            let help = "set it in the environment: logs begin before that file is read";
+            reader.add_warning(format!("{name} has no effect in {place}"), help);
         }
         let help = match kind {
             VariableKind::Known => continue,
