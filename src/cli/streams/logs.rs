@@ -105,7 +105,7 @@ const LEVELS: &str = "off, error, warn, info, debug and trace";
 fn refuse_directive(directive: &str) -> Option<String> {
     let is_module = |name: &str| name.contains("::") || name.starts_with('[') || name.starts_with("sheet");
     let is_fine = match directive.split_once('=') {
-        Some((_, level)) => level.trim().parse::<LevelFilter>().is_ok(),
+        Some((_, level)) => !level.trim().is_empty() && level.trim().parse::<LevelFilter>().is_ok(),
         None => directive.is_empty() || directive.parse::<LevelFilter>().is_ok() || is_module(directive),
     };
     (!is_fine).then(|| format!("{directive:?} is not a level: levels are {LEVELS}"))

@@ -98,7 +98,7 @@ fn data_beside_its_job_file_is_not_written_over_by_advice() {
 #[test]
 fn a_log_level_that_is_none_is_refused() {
     let project = TempProject::orders("", "a,1\n");
-    project.run_with(&[("SHEETKEEP_LOG", "loud")], &["run", "orders.toml"]).exits(78).says("loud is not a level");
+    project.run_with(&[("SHEETKEEP_LOG", "loud")], &["run", "orders.toml"]).exits(78).says("\"loud\" is not a level");
     project.write(".env", "SHEETKEEP_LOG=debug\n");
     project.run(&["check", "orders.toml"]).exits(0).shows("SHEETKEEP_LOG has no effect in");
     project.run_with(&[("SHEETKEEP_LOG", "warn")], &["check", "orders.toml"]).exits(0);
