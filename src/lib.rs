@@ -4,7 +4,7 @@
 //! `crates/alerts` (`alerts`). The client of the Sheets API is in `crates/sheets-client`
 //! (`sheets_client`), its emulator in `crates/sheets-emulator` (`emulator`). The readiness linter is in
 //! `crates/lint` (`lint`), the retried command in `crates/command-retry` (`command_retry`). Clock,
-//! chance and faults are in `crates/base`. `docs/architecture.md` has the map.
+//! randomness and faults are in `crates/base`. `docs/architecture.md` has the map.
 //!
 //! Programs use [`job`]; everything else is the engine, which may change with each release.
 //!

@@ -113,9 +113,9 @@ const PIECES: &[&str] = &[
     "* 9e9",
 ];
 
-fn changed(seed: &[u8], chance: &SeededRng) -> Vec<u8> {
+fn changed(seed: &[u8], rng: &SeededRng) -> Vec<u8> {
     let mut bytes = seed.to_vec();
-    let below = |n: usize| usize::try_from(chance.next_u64() % (n.max(1) as u64)).unwrap_or(0);
+    let below = |n: usize| usize::try_from(rng.next_u64() % (n.max(1) as u64)).unwrap_or(0);
     for _ in 0..=below(6) {
         let at = below(bytes.len() + 1);
         match below(6) {
@@ -149,11 +149,11 @@ fn changed(seed: &[u8], chance: &SeededRng) -> Vec<u8> {
 /// Runs a parser on mutated seeds. The panic's output contains the failing input.
 fn fuzz(name: &str, seeds: &[&[u8]], read: fn(&[u8])) {
     let seconds = std::env::var("SHEETKEEP_FUZZ_SECONDS").ok().and_then(|text| text.parse::<u64>().ok());
-    let (chance, began) = (SeededRng::new(20_261_127), Instant::now());
+    let (rng, began) = (SeededRng::new(20_261_127), Instant::now());
     let mut inputs = 0_u64;
     while seconds.map_or(inputs < INPUTS, |seconds| began.elapsed() < Duration::from_secs(seconds)) {
         let seed = seeds[usize::try_from(inputs).unwrap_or(0) % seeds.len()];
-        let bytes = changed(seed, &chance);
+        let bytes = changed(seed, &rng);
         let one = Instant::now();
         let outcome = std::panic::catch_unwind(|| read(&bytes));
         let shown = String::from_utf8_lossy(&bytes);

@@ -1,8 +1,8 @@
 //! The wire format, frozen: the requests of typical runs under both guards, the rows of the state
 //! tab, the headers of all tabs.
 //!
-//! Each scenario runs against the emulator with a fixed clock and seeded chance. Its requests are
-//! compared with a snapshot in `tests/snapshots/wire`.
+//! Each scenario runs against the emulator with a fixed clock and a seeded random source. The test
+//! compares its requests with a snapshot in `tests/snapshots/wire`.
 //! Out of scope: what the command line prints (`cli/json_documents.rs`).
 
 #![cfg(feature = "emulator")]

@@ -93,18 +93,18 @@ fn describe_embedded_error(file: &Path, why: String, lasting: Option<FailureCaus
 }
 
 /// Connects to the sheet that the settings name.
-pub fn connect(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
+pub fn connect(settings: &Settings, clock: &Arc<dyn Clock>, rng: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     match &settings.target {
-        SheetTarget::Google { id } => to_google(settings, id, AccessScope::Write, clock, chance),
-        SheetTarget::Embedded { file } => open_embedded(Some(file), clock, chance),
+        SheetTarget::Google { id } => to_google(settings, id, AccessScope::Write, clock, rng),
+        SheetTarget::Embedded { file } => open_embedded(Some(file), clock, rng),
     }
 }
 
 /// Connects to an existing sheet. A command that only reads creates no file.
-pub fn connect_existing(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
+pub fn connect_existing(settings: &Settings, clock: &Arc<dyn Clock>, rng: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     match &settings.target {
         SheetTarget::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
-        _ => connect(settings, clock, chance),
+        _ => connect(settings, clock, rng),
     }
 }
 
@@ -114,12 +114,12 @@ pub fn connect_to_read(
     settings: &Settings,
     id: Option<&str>,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> Result<Sheet, AppError> {
     match &settings.target {
-        SheetTarget::Google { id: own } => to_google(settings, id.unwrap_or(own), AccessScope::Read, clock, chance),
+        SheetTarget::Google { id: own } => to_google(settings, id.unwrap_or(own), AccessScope::Read, clock, rng),
         SheetTarget::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
-        SheetTarget::Embedded { file } => open_embedded(Some(file), clock, chance),
+        SheetTarget::Embedded { file } => open_embedded(Some(file), clock, rng),
     }
 }
 
@@ -128,14 +128,14 @@ pub fn connect_to_read(
 pub fn connect_without_writing(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> Result<Sheet, AppError> {
     match &settings.target {
         SheetTarget::Embedded { file } if !file.exists() => {
             check_new_file(file)?;
-            open_embedded(None, clock, chance)
+            open_embedded(None, clock, rng)
         }
-        _ => connect(settings, clock, chance),
+        _ => connect(settings, clock, rng),
     }
 }
 
@@ -162,11 +162,11 @@ pub fn check_new_file(_: &std::path::Path) -> Result<(), AppError> {
 pub fn connect_to_drive(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> Result<Option<Sheet>, AppError> {
     let SheetTarget::Google { id } = &settings.target else { return Ok(None) };
     let once = Settings { retry: RetryPolicy { max_attempts: 1, ..settings.retry }, ..settings.clone() };
-    to_google(&once, id, AccessScope::FileMetadata, clock, chance).map(Some)
+    to_google(&once, id, AccessScope::FileMetadata, clock, rng).map(Some)
 }
 
 fn to_google(
@@ -174,7 +174,7 @@ fn to_google(
     id: &str,
     access: AccessScope,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> Result<Sheet, AppError> {
     let found = &settings.credentials;
     let source = CredentialSource {
@@ -193,18 +193,18 @@ fn to_google(
     options.retry = settings.retry;
     options.pacing = settings.pacing;
     options.access = access;
-    let sheets = Sheets::connect(options, Arc::clone(clock), Arc::clone(chance))?;
+    let sheets = Sheets::connect(options, Arc::clone(clock), Arc::clone(rng))?;
     Ok(Sheet { sheets: Arc::new(sheets), id: SpreadsheetId::parse(id)?, file: SheetFile::default() })
 }
 
 #[cfg(feature = "emulator")]
-fn open_embedded(file: Option<&Path>, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
+fn open_embedded(file: Option<&Path>, clock: &Arc<dyn Clock>, rng: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     let options = EmulatorOptions { file: file.map(Path::to_owned), ..read_embedded_options() };
-    let opened = emulator::open(options, Arc::clone(clock), Arc::clone(chance));
+    let opened = emulator::open(options, Arc::clone(clock), Arc::clone(rng));
     let named = file.unwrap_or(Path::new("the sheet in memory"));
     let emulator = opened.map_err(|error| describe_embedded_error(named, error.to_string(), error.failure_cause()))?;
     let file = SheetFile { emulator: file.map(|file| (emulator.clone(), file.to_owned())) };
-    let (sheets, id) = connect_to_emulator(&emulator, RetryPolicy::default(), clock, Arc::clone(chance))?;
+    let (sheets, id) = connect_to_emulator(&emulator, RetryPolicy::default(), clock, Arc::clone(rng))?;
     Ok(Sheet { sheets, id, file })
 }
 
@@ -220,10 +220,10 @@ fn read_embedded_options() -> EmulatorOptions {
 /// Opens an empty sheet in memory that answers its calls one after the other, so that equal seeds
 /// give equal answers.
 #[cfg(feature = "emulator")]
-pub fn open_in_memory(clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<Emulator, AppError> {
+pub fn open_in_memory(clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Result<Emulator, AppError> {
     let options = EmulatorOptions { answers_in_turn: true, ..read_embedded_options() };
     let named = Path::new("the sheet in memory");
-    emulator::open(options, clock, chance)
+    emulator::open(options, clock, rng)
         .map_err(|error| describe_embedded_error(named, error.to_string(), error.failure_cause()))
 }
 
@@ -233,7 +233,7 @@ pub fn connect_to_emulator(
     emulator: &Emulator,
     retry: RetryPolicy,
     clock: &Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
 ) -> Result<(Arc<Sheets>, SpreadsheetId), AppError> {
     let emulator = emulator.clone();
     let streams = move || {
@@ -246,7 +246,7 @@ pub fn connect_to_emulator(
     let mut options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
     options.retry = retry;
     options.pacing = CallRates::unlimited();
-    let sheets = Sheets::connect(options, Arc::clone(clock), chance)?;
+    let sheets = Sheets::connect(options, Arc::clone(clock), rng)?;
     Ok((Arc::new(sheets), SpreadsheetId::parse(EMBEDDED_ID)?))
 }
 

@@ -33,9 +33,9 @@ impl RandomSource for EmulatorRandom {
 }
 
 /// Opens an emulator on this clock and this randomness.
-pub fn open(options: EmulatorOptions, clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<Emulator, StorageError> {
+pub fn open(options: EmulatorOptions, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Result<Emulator, StorageError> {
     let options = EmulatorOptions { commit_hook: Some(make_failpoint_hook()), ..options };
-    Emulator::open(options, Arc::new(EmulatorTime(clock)), Arc::new(EmulatorRandom(chance)))
+    Emulator::open(options, Arc::new(EmulatorTime(clock)), Arc::new(EmulatorRandom(rng)))
 }
 
 /// Passes the failpoints of a commit.

@@ -56,7 +56,7 @@ pub struct FailedStart<'a> {
     request: RunRequest,
     alerting: Option<&'a JobAlerts>,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
 }
 
 impl<'a> FailedStart<'a> {
@@ -65,9 +65,9 @@ impl<'a> FailedStart<'a> {
         settings: &'a Settings,
         request: &RunRequest,
         alerting: Option<&'a JobAlerts>,
-        (clock, chance): (&Arc<dyn Clock>, &Arc<dyn Rng>),
+        (clock, rng): (&Arc<dyn Clock>, &Arc<dyn Rng>),
     ) -> Self {
-        Self { settings, request: request.clone(), alerting, clock: Arc::clone(clock), chance: Arc::clone(chance) }
+        Self { settings, request: request.clone(), alerting, clock: Arc::clone(clock), rng: Arc::clone(rng) }
     }
 
     /// Records that the run ended with `error`, within a minute, unless `abort` is cancelled first.
@@ -98,8 +98,8 @@ impl<'a> FailedStart<'a> {
 
     async fn commit_record(&self, why: &str, abort: &CancellationToken) -> StartRecord {
         let request = self.request.from_failed_start(why);
-        let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));
-        let recording = Box::pin(run(self.settings, request, clock, chance, Arc::new(|_| {}), StopHandle::default()));
+        let (clock, rng) = (Arc::clone(&self.clock), Arc::clone(&self.rng));
+        let recording = Box::pin(run(self.settings, request, clock, rng, Arc::new(|_| {}), StopHandle::default()));
         match limit_recording(recording, &self.clock, abort).await {
             Ok(recorded) => recorded,
             Err(why) => {
@@ -120,7 +120,7 @@ impl<'a> FailedStart<'a> {
         if self.alerting.is_none() {
             return true;
         }
-        let Ok(sheet) = connect_without_writing(self.settings, &self.clock, &self.chance) else { return false };
+        let Ok(sheet) = connect_without_writing(self.settings, &self.clock, &self.rng) else { return false };
         let (job, tab) = (&self.settings.job, &self.settings.tab);
         let store = SheetsStore::new(sheet.sheets, sheet.id, job, tab, Arc::clone(&self.clock));
         let Ok(standing) = store.read_standing().await else { return false };

@@ -46,7 +46,7 @@ pub async fn run(
     settings: &Settings,
     request: RunRequest,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
     events: EventSink,
     stop: StopHandle,
 ) -> Result<RunReport, AppError> {
@@ -58,7 +58,7 @@ pub async fn run(
             (warnings.make_event_sink())(Event::LastingAnomaly { message, is_known: false });
         }
     }
-    let here = RunLocation { clock, chance, warnings: Arc::clone(&warnings) };
+    let here = RunLocation { clock, rng, warnings: Arc::clone(&warnings) };
     let ended = Box::pin(run_when_free(settings, &request, &here, stop)).await;
     if ended.as_ref().is_err_and(|error| !error.is_duplicate()) {
         warnings.release();
@@ -103,7 +103,7 @@ async fn run_when_free(
 #[derive(Clone)]
 struct RunLocation {
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
     /// The lasting warnings, and the event sink behind them.
     warnings: Arc<WarningMemory>,
 }
@@ -125,7 +125,7 @@ async fn run_once(
     here: RunLocation,
     stop: StopHandle,
 ) -> Result<RunReport, AppError> {
-    let RunLocation { clock, chance, warnings } = here;
+    let RunLocation { clock, rng, warnings } = here;
     let events = warnings.make_event_sink();
     if request.retrying.processes_items() {
         ensure_programs_exist(settings)?;
@@ -135,7 +135,7 @@ async fn run_once(
         Some(_) => None,
         None => open_source(settings, &request.retrying, &events)?,
     };
-    let installation = Arc::new(take_lock(settings, chance.as_ref())?);
+    let installation = Arc::new(take_lock(settings, rng.as_ref())?);
     installation.write_holder(&format!("a run on {}", request.host));
     // Checked before anything is created, a local file included. A pipe can't be read twice: the
     // run checks it once it has the lease.
@@ -148,7 +148,7 @@ async fn run_once(
         events(warn_of_missing_lock(why, has_programs));
     }
     let all_events = Arc::clone(&events);
-    let (store, calls, file) = open_store(settings, request, &clock, &chance)?;
+    let (store, calls, file) = open_store(settings, request, &clock, &rng)?;
     let plan = run_config(settings, request, &installation.id, installation.is_locked());
     let parts = Dependencies {
         store,
@@ -161,7 +161,7 @@ async fn run_once(
         events: name_holder(installation, &request.host, clock.now(), events),
         warnings,
         clock,
-        chance,
+        rng,
     };
     let ended = Box::pin(run_job(parts, plan, stop)).await;
     if let Some(calls) = calls {
@@ -179,12 +179,12 @@ fn open_store(
     settings: &Settings,
     request: &RunRequest,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> Result<OpenedStore, AppError> {
     if let Some(store) = &request.own.store {
         return Ok((Arc::clone(store), None, SheetFile::default()));
     }
-    let Sheet { sheets, id, file } = connect(settings, clock, chance)?;
+    let Sheet { sheets, id, file } = connect(settings, clock, rng)?;
     let previews = request.retrying.reads_source() && request.own.source.is_none();
     let preview = if previews { settings.make_preview(clock) } else { None };
     let store = make_sheets_store(settings, Arc::clone(&sheets), id, clock)
@@ -269,8 +269,8 @@ pub(super) fn name_target(settings: &Settings) -> String {
 }
 
 /// Takes the lock. It is held until the last part of the run that may report something is dropped.
-fn take_lock(settings: &Settings, chance: &dyn Rng) -> Result<Installation, AppError> {
-    Installation::acquire(settings.state_dir.as_deref(), &settings.job, &name_target(settings), chance).map_err(
+fn take_lock(settings: &Settings, rng: &dyn Rng) -> Result<Installation, AppError> {
+    Installation::acquire(settings.state_dir.as_deref(), &settings.job, &name_target(settings), rng).map_err(
         |barred| match barred {
             LockRefusal::ByRun(holder) => AppError::Busy { holder },
             LockRefusal::Machine(error) => AppError::Machine(error),

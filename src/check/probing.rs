@@ -60,10 +60,10 @@ pub async fn probe_service(
     sheets: Arc<Sheets>,
     id: SpreadsheetId,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
     stop: &StopHandle,
 ) -> Result<ProbeReport, StoreError> {
-    let client = ProbeClient::open(sheets, id, clock, chance).await?;
+    let client = ProbeClient::open(sheets, id, clock, rng).await?;
     let mut findings = Vec::new();
     let mut ended = None;
     for question in Assumption::all() {

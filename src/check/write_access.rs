@@ -20,11 +20,11 @@ pub async fn check_write(
     sheets: Arc<Sheets>,
     id: SpreadsheetId,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
 ) -> CheckItem {
     let subject = Subject::Spreadsheet;
     let refused = |error: StoreError| CheckItem::new_problem(subject, StartBlocker::from(error));
-    let client = match ProbeClient::open(sheets, id, clock, chance).await {
+    let client = match ProbeClient::open(sheets, id, clock, rng).await {
         Ok(client) => client,
         Err(error) => return refused(error),
     };

@@ -76,7 +76,7 @@ fn check_calendar() -> Result<(), CliError> {
 
 fn run_command(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
     check_calendar()?;
-    let context = CommandContext { session, host: read_host_name(), clock, chance: Arc::new(SystemRng) };
+    let context = CommandContext { session, host: read_host_name(), clock, rng: Arc::new(SystemRng) };
     match &session.args.command {
         CliCommand::Run(args) if args.force => runtime.block_on(commands::maintain::force::execute(context, args)),
         CliCommand::Run(args) if args.from.is_some() => {

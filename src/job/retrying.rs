@@ -123,7 +123,7 @@ impl<C, F, N> Retry<C, F, N> {
     {
         let Self { policy, classify, mut operation, mut on_retry, seed } = self;
         let clock = SystemClock::new();
-        let chance: Arc<dyn Rng> = match seed {
+        let rng: Arc<dyn Rng> = match seed {
             Some(seed) => Arc::new(SeededRng::new(seed)),
             None => Arc::new(SystemRng),
         };
@@ -142,7 +142,7 @@ impl<C, F, N> Retry<C, F, N> {
             throttled += u32::from(fault == Fault::Throttled);
             let failed = if fault == Fault::Throttled { throttled } else { attempts - throttled };
             let least = least.map(|least| u64::try_from(least.as_millis()).unwrap_or(u64::MAX));
-            let decided = policy.decide(fault, failed, clock.monotonic_ms(), least, chance.next_f64());
+            let decided = policy.decide(fault, failed, clock.monotonic_ms(), least, rng.next_f64());
             let RetryDecision::Retry { after_ms } = decided else {
                 return Err(RetryError { error, attempts, is_exhausted: true });
             };

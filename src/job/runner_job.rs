@@ -77,7 +77,7 @@ impl Job {
 
     /// Runs the job once; when `stop` resolves, finishes the items in hand, commits and returns.
     pub async fn run_until(&self, stop: impl Future<Output = ()> + Send) -> Result<JobReport, JobError> {
-        let (clock, chance) = make_system_parts();
+        let (clock, rng) = make_system_parts();
         let needs_watermark = self.source.as_ref().is_some_and(JobSource::needs_watermark);
         let watermark = if needs_watermark { self.read_watermark().await? } else { None };
         let request = RunRequest {
@@ -88,7 +88,7 @@ impl Job {
             ..RunRequest::default()
         };
         let handle = StopHandle::default();
-        let mut running = Box::pin(run(&self.settings, request, clock, chance, make_event_sink(), handle.clone()));
+        let mut running = Box::pin(run(&self.settings, request, clock, rng, make_event_sink(), handle.clone()));
         let ended = tokio::select! {
             biased;
             ended = &mut running => ended,
@@ -103,10 +103,10 @@ impl Job {
     /// Returns the watermark: the text under the member of [`JobSource::with_watermark`] in the last record
     /// before which every record is settled. `None` before the first run.
     pub async fn read_watermark(&self) -> Result<Option<String>, JobError> {
-        let (clock, chance) = make_system_parts();
+        let (clock, rng) = make_system_parts();
         let store: Arc<dyn Store> = match &self.memory {
             Some(store) => Arc::new(store.clone()),
-            None => match connect_existing(&self.settings, &clock, &chance) {
+            None => match connect_existing(&self.settings, &clock, &rng) {
                 Ok(Sheet { sheets, id, .. }) => Arc::new(make_sheets_store(&self.settings, sheets, id, &clock)),
                 Err(AppError::NeverRan) => return Ok(None),
                 Err(error) => return Err(JobError::from_app_error(&error)),

@@ -53,7 +53,7 @@ pub struct Dependencies {
     /// The source of time, wall clock and monotonic.
     pub clock: Arc<dyn Clock>,
     /// The random source.
-    pub chance: Arc<dyn Rng>,
+    pub rng: Arc<dyn Rng>,
     /// Where results of steps with outside effects are journalled until they are applied; `None`
     /// without a disk.
     pub journal: Option<Arc<dyn Journal>>,

@@ -133,7 +133,7 @@ impl RunLoop {
             identify,
             steps,
             clock,
-            chance,
+            rng,
             journal: parts_journal,
             prepared,
             events,
@@ -156,7 +156,7 @@ impl RunLoop {
             steps: steps.into(),
             retry: config.retry,
             clock: Arc::clone(&clock),
-            chance: Arc::clone(&chance),
+            rng: Arc::clone(&rng),
             spreadsheet: opened.first_spreadsheet.clone(),
             job: config.job.clone(),
             fence: opened.chain.fence(),
@@ -186,7 +186,7 @@ impl RunLoop {
         });
         let (inputs, left_out) =
             InputQueue::new(std::mem::take(&mut opened.failures), passes, &opened.intake.index, identify);
-        let (committer, intake) = Committer::new(driver, (chance, warnings), &config, opened);
+        let (committer, intake) = Committer::new(driver, (rng, warnings), &config, opened);
         if left_out > 0 {
             let message = format!(
                 "{left_out} failures are not tried again automatically, because their records are too large; run --retry-failures"

@@ -107,7 +107,7 @@ pub struct RunContext {
 pub struct StartupParts {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
     processes: Arc<dyn Processes>,
     events: EventSink,
     warnings: Arc<WarningMemory>,
@@ -127,7 +127,7 @@ impl StartupParts {
         Self {
             store: Arc::clone(&parts.store),
             clock: Arc::clone(&parts.clock),
-            chance: Arc::clone(&parts.chance),
+            rng: Arc::clone(&parts.rng),
             processes: Arc::clone(&parts.processes),
             events: Arc::clone(&parts.events),
             warnings: Arc::clone(&parts.warnings),
@@ -295,7 +295,7 @@ fn choose_zone_name(config: &RunConfig, stored: Option<String>, of_place: Option
 }
 
 fn new_run(parts: &StartupParts, config: &RunConfig, started: Timestamp) -> Run {
-    let id = run_id(started, parts.chance.next_u64());
+    let id = run_id(started, parts.rng.next_u64());
     Run {
         host: config.holder.host.clone(),
         version: config.version.clone(),

@@ -49,8 +49,8 @@ impl Emulated {
             behaviors: doubts,
             ..EmulatorOptions::default()
         };
-        let chance = Arc::new(SeededRng::new(seed ^ 0xE0E0));
-        let emulator = open(options, Arc::clone(&clock), chance).expect("memory is there");
+        let rng = Arc::new(SeededRng::new(seed ^ 0xE0E0));
+        let emulator = open(options, Arc::clone(&clock), rng).expect("memory is there");
         Self { emulator, clock, seed: AtomicU64::new(seed << 16) }
     }
 
@@ -65,8 +65,8 @@ impl Emulated {
         };
         let credentials = Credentials::from_token(TOKEN).expect("a token of plain letters");
         let options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
-        let chance = SeededRng::new(self.seed.fetch_add(1, Ordering::Relaxed));
-        Sheets::connect(options, Arc::clone(&self.clock), Arc::new(chance)).expect("usual options")
+        let rng = SeededRng::new(self.seed.fetch_add(1, Ordering::Relaxed));
+        Sheets::connect(options, Arc::clone(&self.clock), Arc::new(rng)).expect("usual options")
     }
 
     /// Another machine's store of a job.

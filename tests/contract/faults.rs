@@ -145,12 +145,12 @@ const SEEDS: u64 = 6;
 async fn in_random_trouble_nothing_is_doubled_or_lost() {
     for doubts in UnknownBehaviors::all() {
         for seed in 1..=SEEDS {
-            let chance = SeededRng::new(seed);
+            let rng = SeededRng::new(seed);
             let faults = (0..8).map(|_| {
                 let mishaps = mishaps();
-                let (_, mishap) = &mishaps[usize::try_from(chance.next_u64() % 8).expect("small")];
-                let on = if chance.next_u64().is_multiple_of(3) { FaultTarget::Reads } else { FaultTarget::Writes };
-                let skip = u32::try_from(chance.next_u64() % 9).expect("small");
+                let (_, mishap) = &mishaps[usize::try_from(rng.next_u64() % 8).expect("small")];
+                let on = if rng.next_u64().is_multiple_of(3) { FaultTarget::Reads } else { FaultTarget::Writes };
+                let skip = u32::try_from(rng.next_u64() % 9).expect("small");
                 FaultRule { on, skip, probability: 0.6, ..mishap.clone() }
             });
             let faults = faults.collect();

@@ -16,8 +16,8 @@ use sheetkeep::store::probe::assumption::{Assumption, AssumptionOutcome};
 use sheetkeep::system::SeededRng;
 
 async fn probed(place: &Emulated, seed: u64, stop: &StopHandle) -> ProbeReport {
-    let (sheets, chance) = (Arc::new(place.sheets()), Arc::new(SeededRng::new(seed)));
-    probe_service(sheets, id(), place.clock(), chance, stop).await.expect("the spreadsheet can be read")
+    let (sheets, rng) = (Arc::new(place.sheets()), Arc::new(SeededRng::new(seed)));
+    probe_service(sheets, id(), place.clock(), rng, stop).await.expect("the spreadsheet can be read")
 }
 
 fn answers(probed: &ProbeReport) -> BTreeMap<Assumption, AssumptionOutcome> {

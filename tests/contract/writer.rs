@@ -31,7 +31,7 @@ pub struct Writer {
     pub chain: CommitChain,
     pub run: Run,
     pub tab: String,
-    chance: SeededRng,
+    rng: SeededRng,
     clock: Arc<dyn Clock>,
 }
 
@@ -62,8 +62,8 @@ impl Writer {
             ..State::default()
         };
         let chain = CommitChain::new(loaded.snapshot.as_ref(), fresh, me);
-        let chance = SeededRng::new(SEEDS.fetch_add(1, Ordering::Relaxed) << 20);
-        Self { store, chain, run, tab: ground.tab().to_owned(), chance, clock: ground.clock() }
+        let rng = SeededRng::new(SEEDS.fetch_add(1, Ordering::Relaxed) << 20);
+        Self { store, chain, run, tab: ground.tab().to_owned(), rng, clock: ground.clock() }
     }
 
     /// A writer at another commit of the chain than its store has seen.
@@ -95,7 +95,7 @@ impl Writer {
             run: self.run.clone(),
             cursor,
         };
-        self.chain.draft(self.chance.next_u64(), changes, &terms).expect("nothing is in doubt")
+        self.chain.draft(self.rng.next_u64(), changes, &terms).expect("nothing is in doubt")
     }
 
     /// Sends a commit once.

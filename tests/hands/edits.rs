@@ -88,21 +88,21 @@ pub type Done = Option<(Vec<Value>, String)>;
 
 /// The person.
 pub struct Hand {
-    chance: SeededRng,
+    rng: SeededRng,
     pub made: u64,
 }
 
 impl Hand {
     pub fn new(seed: u64) -> Self {
-        Self { chance: SeededRng::new(seed ^ 0xBEEF), made: 0 }
+        Self { rng: SeededRng::new(seed ^ 0xBEEF), made: 0 }
     }
 
     pub fn draws(&mut self, likely: f64) -> bool {
-        self.chance.next_f64() < likely
+        self.rng.next_f64() < likely
     }
 
     pub fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.chance.next_u64() % (bound.max(1) as u64)).unwrap_or(0)
+        usize::try_from(self.rng.next_u64() % (bound.max(1) as u64)).unwrap_or(0)
     }
 
     pub fn one_of<T: Clone>(&mut self, all: &[T]) -> Option<T> {

@@ -90,8 +90,8 @@ impl EmulatorProxy {
             behaviors: doubts,
             ..EmulatorOptions::default()
         };
-        let chance = Arc::new(SeededRng::new(seed ^ 0xE0E0));
-        let emulator = open(options, Arc::clone(clock), chance).expect("memory is there");
+        let rng = Arc::new(SeededRng::new(seed ^ 0xE0E0));
+        let emulator = open(options, Arc::clone(clock), rng).expect("memory is there");
         Self {
             emulator,
             editor: Arc::new(Mutex::new(SimulatedEditor::new(seed))),

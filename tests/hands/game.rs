@@ -80,7 +80,7 @@ const EITHER: &str = "rows that could each be the one";
 pub struct Game {
     shared_sheet: SharedSheet,
     clock: Arc<dyn Clock>,
-    chance: SeededRng,
+    rng: SeededRng,
     seed: u64,
     pace: Pace,
     /// The key whose step fails in the next run.
@@ -95,12 +95,12 @@ impl Game {
         let proxy = EmulatorProxy::new(doubts, seed, &clock, None);
         let latency = (pace == Pace::Fast).then_some(LATENCY);
         let shared_sheet = SharedSheet::new(proxy, seed, &clock, latency, tampering);
-        let chance = SeededRng::new(seed);
-        Self { shared_sheet, clock, chance, seed, pace, fails: None, tally: Tally::default() }
+        let rng = SeededRng::new(seed);
+        Self { shared_sheet, clock, rng, seed, pace, fails: None, tally: Tally::default() }
     }
 
     fn below(&mut self, bound: u64) -> u64 {
-        self.chance.next_u64() % bound
+        self.rng.next_u64() % bound
     }
 
     /// New keys, further versions of some, and earlier ones of others.

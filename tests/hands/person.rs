@@ -13,7 +13,7 @@ pub const MARK: &str = "mine";
 
 /// A person who edits the data tab at random, and remembers each edit.
 pub struct SimulatedEditor {
-    chance: SeededRng,
+    rng: SeededRng,
     /// How likely they act before a call; 0 to 1.
     pub eagerness: f64,
     /// What they may do.
@@ -70,7 +70,7 @@ pub const ROWS: &[Act] = &[Act::Sort, Act::InsertOwnRow, Act::InsertBlankRows, A
 impl SimulatedEditor {
     pub fn new(seed: u64) -> Self {
         Self {
-            chance: SeededRng::new(seed ^ 0xBEEF),
+            rng: SeededRng::new(seed ^ 0xBEEF),
             eagerness: 0.0,
             acts: ALL,
             own_rows: BTreeMap::new(),
@@ -88,11 +88,11 @@ impl SimulatedEditor {
     }
 
     pub fn wants_to_act(&mut self) -> bool {
-        self.chance.next_f64() < self.eagerness
+        self.rng.next_f64() < self.eagerness
     }
 
     fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.chance.next_u64() % (bound.max(1) as u64)).unwrap_or(0)
+        usize::try_from(self.rng.next_u64() % (bound.max(1) as u64)).unwrap_or(0)
     }
 
     /// The requests of one act, on the tab as it is.

@@ -398,8 +398,8 @@ async fn whatever_users_move_no_key_failure_or_run_is_lost() {
     let games: u64 = std::env::var("PRUNE").ok().and_then(|games| games.parse().ok()).unwrap_or(20);
     let mut put_back = 0;
     for seed in 0..games {
-        let chance = SeededRng::new(seed);
-        let below = |n: u64| chance.next_u64() % n;
+        let rng = SeededRng::new(seed);
+        let below = |n: u64| rng.next_u64() % n;
         let fixture =
             JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, usize::from(seed % 2 == 1) * 7).await;
         let age = fixture.older_than(5, false);

@@ -64,9 +64,9 @@ pub struct Game {
     /// Where there is a person: the way to them.
     proxy: Option<EmulatorProxy>,
     clock: Arc<dyn Clock>,
-    chance: SeededRng,
-    /// A chance of its own for them, so that they change no game's story beside.
-    twins_chance: SeededRng,
+    rng: SeededRng,
+    /// A random source of its own for them, so that they change no other part of a game.
+    twins_rng: SeededRng,
     lanes: Vec<Arc<Machine>>,
     mode: WriteMode,
     ttl_ms: u64,
@@ -82,8 +82,8 @@ impl Game {
     /// something to meddle with.
     pub fn new(seed: u64, meddling: Option<Meddling>, columns_move: bool) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
-        let chance = SeededRng::new(seed);
-        let below = |bound: u64| chance.next_u64() % bound;
+        let rng = SeededRng::new(seed);
+        let below = |bound: u64| rng.next_u64() % bound;
         let mode = [WriteMode::Append, WriteMode::Upsert][usize::try_from(below(2)).expect("few")];
         let is_kept = meddling == Some(Meddling::NothingKept);
         let mode = if is_kept { WriteMode::Append } else { mode };
@@ -112,12 +112,12 @@ impl Game {
         });
         let lanes = (0..4).map(|number| Machine::new(number, seed, &clock, &record)).collect();
         let (source, failing, twins, due) = Default::default();
-        let twins_chance = SeededRng::new(seed ^ 0x7717);
-        Self { record, place, proxy, clock, chance, twins_chance, lanes, mode, ttl_ms, source, failing, twins, due }
+        let twins_rng = SeededRng::new(seed ^ 0x7717);
+        Self { record, place, proxy, clock, rng, twins_rng, lanes, mode, ttl_ms, source, failing, twins, due }
     }
 
     fn below(&self, bound: u64) -> u64 {
-        self.chance.next_u64() % bound
+        self.rng.next_u64() % bound
     }
 
     /// Plays it to its end, or to the first thing that is wrong.
@@ -173,7 +173,7 @@ impl Game {
         self.failing = self.source.iter().filter(|_| self.below(7) == 0).map(|(k, v)| (k.clone(), *v)).collect();
         // A version that is done can't fail any more.
         self.failing.retain(|key, version| !self.due.contains(&(key.clone(), *version)));
-        self.twins = self.source.keys().filter(|_| self.twins_chance.next_u64().is_multiple_of(4)).cloned().collect();
+        self.twins = self.source.keys().filter(|_| self.twins_rng.next_u64().is_multiple_of(4)).cloned().collect();
         let works = self.source.iter().filter(|(key, _)| !self.failing.contains_key(*key));
         self.due.extend(works.map(|(key, version)| (key.clone(), *version)));
     }

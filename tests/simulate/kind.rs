@@ -31,9 +31,9 @@ const MUCH_LATER: u32 = 1_000_000;
 
 impl Kind {
     /// One of all kinds that can meet a call.
-    pub fn random(chance: &dyn Rng, is_write: bool) -> Self {
-        let page = [200, 502, 503][usize::try_from(chance.next_u64() % 3).expect("few")];
-        match chance.next_u64() % if is_write { 18 } else { 12 } {
+    pub fn random(rng: &dyn Rng, is_write: bool) -> Self {
+        let page = [200, 502, 503][usize::try_from(rng.next_u64() % 3).expect("few")];
+        match rng.next_u64() % if is_write { 18 } else { 12 } {
             0 => Self::Fails(429),
             1 => Self::Fails(500),
             2 => Self::Fails(503),

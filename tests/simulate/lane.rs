@@ -1,7 +1,8 @@
 //! One machine's way to the sheet: when its calls arrive, what happens to them, and when the
 //! machine itself stops.
 //!
-//! No two machines' calls arrive in the same millisecond, and each draws from a chance of its own.
+//! No two machines' calls arrive in the same millisecond, and each machine draws from a random
+//! source of its own.
 //! So a seed is one story, however the threads beneath are scheduled.
 
 use std::sync::{Arc, Mutex};
@@ -67,12 +68,12 @@ impl Clock for Off {
     }
 }
 
-/// One machine of a game: its clock, its chance and the faults to come.
+/// One machine of a game: its clock, its random source and the faults to come.
 pub struct Machine {
     pub number: u64,
     seed: u64,
     clock: Arc<dyn Clock>,
-    chance: SeededRng,
+    rng: SeededRng,
     fortune: Mutex<FaultPlan>,
     halting: tokio::sync::watch::Sender<Option<Halt>>,
     record: Arc<Record>,
@@ -80,25 +81,25 @@ pub struct Machine {
 
 impl Machine {
     pub fn new(number: u64, seed: u64, clock: &Arc<dyn Clock>, record: &Arc<Record>) -> Arc<Self> {
-        let chance = SeededRng::new(seed.wrapping_mul(LANES).wrapping_add(number) ^ 0x1A4E);
+        let rng = SeededRng::new(seed.wrapping_mul(LANES).wrapping_add(number) ^ 0x1A4E);
         let (clock, record) = (Arc::clone(clock), Arc::clone(record));
         let halting = tokio::sync::watch::Sender::default();
-        Arc::new(Self { number, seed, clock, chance, fortune: Mutex::default(), halting, record })
+        Arc::new(Self { number, seed, clock, rng, fortune: Mutex::default(), halting, record })
     }
 
     pub fn below(&self, bound: u64) -> u64 {
-        self.chance.next_u64() % bound.max(1)
+        self.rng.next_u64() % bound.max(1)
     }
 
     /// The machine's own clock: of two machines one is wrong by up to ten minutes, ahead or behind,
     /// and jumps from time to time.
     pub fn own_clock(&self) -> Arc<dyn Clock> {
-        let chance = SeededRng::new(self.seed.wrapping_mul(LANES).wrapping_add(self.number) ^ 0xC10C);
-        if chance.next_u64().is_multiple_of(2) {
+        let rng = SeededRng::new(self.seed.wrapping_mul(LANES).wrapping_add(self.number) ^ 0xC10C);
+        if rng.next_u64().is_multiple_of(2) {
             return Arc::clone(&self.clock);
         }
         self.record.count(|tally| tally.wrong_clocks += 1);
-        let by_ms = i64::try_from(chance.next_u64() % (2 * MOST_OFF_MS)).expect("minutes") - MOST_OFF_MS.cast_signed();
+        let by_ms = i64::try_from(rng.next_u64() % (2 * MOST_OFF_MS)).expect("minutes") - MOST_OFF_MS.cast_signed();
         Arc::new(Off { inner: Arc::clone(&self.clock), by_ms })
     }
 
@@ -129,7 +130,7 @@ impl Machine {
             Some((calls, _)) => *calls -= 1,
             None => {}
         }
-        let kind = (self.chance.next_f64() < fortune.faults).then(|| Kind::random(&self.chance, is_write))?;
+        let kind = (self.rng.next_f64() < fortune.faults).then(|| Kind::random(&self.rng, is_write))?;
         self.record.count_fault(kind);
         Some(kind)
     }

@@ -303,7 +303,7 @@ impl Job {
             identify: Arc::new(ById),
             steps: self.steps.clone(),
             clock: Arc::clone(&self.clock),
-            chance: Arc::new(SeededRng::new(self.seed)),
+            rng: Arc::new(SeededRng::new(self.seed)),
             journal: self.journal.clone(),
             prepared: self.prepared.clone(),
             processes: Arc::new(AllEnded),

@@ -1,5 +1,5 @@
-//! A job on an emulated spreadsheet. Its clock and chance are fixed, so that every request has the
-//! same bytes each time.
+//! A job on an emulated spreadsheet. Its clock and its random numbers are fixed, so that every
+//! request has the same bytes each time.
 
 use std::sync::Arc;
 use std::time::Duration;

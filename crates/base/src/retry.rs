@@ -227,10 +227,10 @@ mod tests {
 
     #[test]
     fn full_jitter_spreads_over_all_tenths_of_its_range() {
-        let chance = SeededRng::new(16);
+        let rng = SeededRng::new(16);
         let mut tenths = [0_u32; 10];
         for _ in 0..10_000 {
-            let delay = Jitter::Full.delay(1_000, 64_000, 5, 0, chance.next_f64());
+            let delay = Jitter::Full.delay(1_000, 64_000, 5, 0, rng.next_f64());
             tenths[usize::try_from(delay / 1_600).expect("below the ceiling")] += 1;
         }
         assert!(tenths.iter().all(|count| (900..=1_100).contains(count)), "{tenths:?}");
@@ -247,11 +247,11 @@ mod tests {
 
     /// Returns the milliseconds from the refill of a quota to the first accepted call, and the
     /// number of refused calls before it.
-    fn wait_for_refill(refill_ms: u64, chance: &SeededRng) -> (u64, u32) {
+    fn wait_for_refill(refill_ms: u64, rng: &SeededRng) -> (u64, u32) {
         let (mut at_ms, mut refused) = (0, 0);
         while at_ms < refill_ms {
             refused += 1;
-            match RetryPolicy::default().decide(Fault::Throttled, refused, at_ms, None, chance.next_f64()) {
+            match RetryPolicy::default().decide(Fault::Throttled, refused, at_ms, None, rng.next_f64()) {
                 RetryDecision::Retry { after_ms } => at_ms += after_ms,
                 RetryDecision::GiveUp(why) => unreachable!("a refill within a minute is waited for: {why:?}"),
             }
@@ -261,9 +261,9 @@ mod tests {
 
     #[test]
     fn a_used_up_quota_is_met_within_eight_seconds_of_its_refill() {
-        let chance = SeededRng::new(429);
+        let rng = SeededRng::new(429);
         let mut waits: Vec<_> =
-            (0..20_000).map(|_| wait_for_refill(scale(60_000, chance.next_f64()), &chance)).collect();
+            (0..20_000).map(|_| wait_for_refill(scale(60_000, rng.next_f64()), &rng)).collect();
         waits.sort_unstable();
         let mean = waits.iter().map(|wait| wait.0).sum::<u64>() / 20_000;
         let (p95, most_refused) = (waits[19_000].0, waits.iter().map(|wait| wait.1).max());

@@ -84,7 +84,7 @@ pub struct Sheets {
 
 impl Sheets {
     /// Creates a client. Checks the options and sends nothing.
-    pub fn connect(options: SheetsOptions, clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<Self, ConnectError> {
+    pub fn connect(options: SheetsOptions, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Result<Self, ConnectError> {
         let SheetsOptions {
             api_url,
             credentials,
@@ -106,7 +106,7 @@ impl Sheets {
         hub.root_url(root.as_str().to_owned());
         hub.user_agent(AGENT.to_owned());
         let policy = CallPolicy { policy: retry, budget: retry_budget, pacing };
-        let caller = ApiCaller::new(policy, tokens, email, clock.clone(), chance);
+        let caller = ApiCaller::new(policy, tokens, email, clock.clone(), rng);
         Ok(Self { hub, connector, root, caller, clock, deadlines, response_limit })
     }
 

@@ -55,7 +55,7 @@ pub struct DaemonParts {
     /// The clock by which calls are due.
     pub clock: Arc<dyn Clock>,
     /// Random numbers, for the backoff.
-    pub chance: Arc<dyn Rng>,
+    pub rng: Arc<dyn Rng>,
     /// Makes the calls.
     pub caller: Arc<dyn JobCaller>,
     /// Notifies the service manager.
@@ -180,7 +180,7 @@ impl Daemon {
 
     fn end_call(&mut self, nth: usize, report: &CallReport) {
         let now = read_clocks(self.parts.clock.as_ref());
-        let after = self.queue.end(nth, &report.end, now, self.parts.chance.next_f64());
+        let after = self.queue.end(nth, &report.end, now, self.parts.rng.next_f64());
         let Some(job) = self.jobs.get(nth) else { return };
         log_report(&job.name, report);
         match after {

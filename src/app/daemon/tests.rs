@@ -107,7 +107,7 @@ impl RunningDaemon {
         });
         let parts = DaemonParts {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            chance: Arc::new(SeededRng::new(1)),
+            rng: Arc::new(SeededRng::new(1)),
             caller: Arc::clone(&caller) as Arc<dyn JobCaller>,
             notifier: ServiceNotifier::default(),
             most_at_once: 8,

@@ -218,18 +218,18 @@ impl ActiveDrill {
         overlap: Overlap,
     ) -> Result<RunReport, AppError> {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
-        let chance: Arc<dyn Rng> = Arc::new(SeededRng::new(self.seed.wrapping_mul(1_000).wrapping_add(number)));
+        let rng: Arc<dyn Rng> = Arc::new(SeededRng::new(self.seed.wrapping_mul(1_000).wrapping_add(number)));
         let host = if machine.is_empty() { "first machine" } else { "second machine" };
         let state_dir = self.folder.path().join(host);
         let settings = Settings { state_dir: Some(state_dir.clone()), ..self.job.settings.as_ref().clone() };
         if machine.is_empty() {
             self.wait_for_lock(&settings).await;
         }
-        let store = self.sheet.connect(&settings, &clock, Arc::clone(&chance))?;
+        let store = self.sheet.connect(&settings, &clock, Arc::clone(&rng))?;
         let store = MishapStore::new(store, self.sheet.clone(), Arc::clone(mishaps));
         let stop = StopHandle::default();
         let own = match &settings.stages {
-            Some(_) => self.stages.run_parts(&settings, &self.counts, mishaps, &self.clock, &chance, &stop),
+            Some(_) => self.stages.run_parts(&settings, &self.counts, mishaps, &self.clock, &rng, &stop),
             None => self.record_parts(&settings, mishaps, &clock),
         };
         let (open, for_source) = (own.source.clone(), Arc::clone(mishaps));
@@ -254,7 +254,7 @@ impl ActiveDrill {
         };
         let queue = Arc::clone(&self.queue);
         let events = Arc::new(move |event| queue.on(&event));
-        run(&settings, request, clock, chance, events, stop).await
+        run(&settings, request, clock, rng, events, stop).await
     }
 
     /// Waits until the lock of a killed run is free, in real time. A program that the run was

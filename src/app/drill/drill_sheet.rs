@@ -33,8 +33,8 @@ pub struct DrillSheet {
 
 impl DrillSheet {
     /// Creates an empty sheet for a job.
-    pub fn new(settings: &Settings, clock: &DrillClock, chance: Arc<dyn Rng>) -> Result<Self, AppError> {
-        let emulator = open_in_memory(Arc::new(clock.clone()), chance)?;
+    pub fn new(settings: &Settings, clock: &DrillClock, rng: Arc<dyn Rng>) -> Result<Self, AppError> {
+        let emulator = open_in_memory(Arc::new(clock.clone()), rng)?;
         Ok(Self { emulator, tab: settings.tab.clone(), pending: Arc::default() })
     }
 
@@ -43,9 +43,9 @@ impl DrillSheet {
         &self,
         settings: &Settings,
         clock: &Arc<dyn Clock>,
-        chance: Arc<dyn Rng>,
+        rng: Arc<dyn Rng>,
     ) -> Result<Arc<dyn Store>, AppError> {
-        let (sheets, id) = connect_to_emulator(&self.emulator, settings.retry, clock, chance)?;
+        let (sheets, id) = connect_to_emulator(&self.emulator, settings.retry, clock, rng)?;
         Ok(Arc::new(make_sheets_store(settings, sheets, id, clock)))
     }
 

@@ -97,9 +97,9 @@ pub async fn explain_key(
     settings: &Settings,
     key: &Key,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
 ) -> Result<ItemHistory, AppError> {
-    let Sheet { sheets, id, file } = connect_existing(settings, &clock, &chance)?;
+    let Sheet { sheets, id, file } = connect_existing(settings, &clock, &rng)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).with_mode(settings.mode, settings.again);
     file.check(read_item_history(&store, settings, key).await)

@@ -33,9 +33,9 @@ pub async fn read_failures(
     settings: &Settings,
     count: u64,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
 ) -> Result<FailureList, AppError> {
-    let Sheet { sheets, id, file } = connect_existing(settings, &clock, &chance)?;
+    let Sheet { sheets, id, file } = connect_existing(settings, &clock, &rng)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).with_mode(settings.mode, settings.again);
     let store = store.with_missing_tabs(MissingTabPolicy::ReadOthers);

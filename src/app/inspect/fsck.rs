@@ -144,8 +144,8 @@ impl Repair {
 }
 
 /// Checks every row.
-pub async fn check(settings: &Settings, clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<FsckReport, AppError> {
-    let (store, file) = open_store_for_check(settings, clock, &chance)?;
+pub async fn check(settings: &Settings, clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Result<FsckReport, AppError> {
+    let (store, file) = open_store_for_check(settings, clock, &rng)?;
     file.check(check_rows(&store, settings).await)
 }
 
@@ -216,9 +216,9 @@ pub async fn prepare_repair(
     settings: &Settings,
     repair: Repair,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
 ) -> Result<PreparedChanges, AppError> {
-    let (store, file) = open_store_for_check(settings, clock, &chance)?;
+    let (store, file) = open_store_for_check(settings, clock, &rng)?;
     file.check(prepare_repair_in(&store, settings, repair).await)
 }
 
@@ -252,9 +252,9 @@ pub fn can_accept(settings: &Settings) -> bool {
 fn open_store_for_check(
     settings: &Settings,
     clock: Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> Result<(SheetsStore, SheetFile), AppError> {
-    let (store, file) = open_store(settings, clock, chance)?;
+    let (store, file) = open_store(settings, clock, rng)?;
     Ok((store.with_missing_tabs(MissingTabPolicy::Recreate), file))
 }
 

@@ -62,9 +62,9 @@ pub struct FailureCounts {
 pub async fn read_job_overview(
     settings: &Settings,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
 ) -> Result<JobOverview, AppError> {
-    let sheet = connect_existing(settings, &clock, &chance)?;
+    let sheet = connect_existing(settings, &clock, &rng)?;
     let file = sheet.file.clone();
     file.check(read_overview(sheet, settings, clock).await)
 }

@@ -44,9 +44,9 @@ pub async fn read_tab_rows(
     tab: Option<&str>,
     count: u64,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
 ) -> Result<LastRows, AppError> {
-    let sheet = connect_existing(settings, &clock, &chance)?;
+    let sheet = connect_existing(settings, &clock, &rng)?;
     sheet.file.check(read_tab_rows_of(&sheet, settings, tab, count).await)
 }
 

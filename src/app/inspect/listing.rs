@@ -23,9 +23,9 @@ pub async fn list_tabs(
     settings: &Settings,
     wanted: ScanScope,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
 ) -> Result<ScannedTabs, AppError> {
-    let (store, file) = open_store(settings, clock, &chance)?;
+    let (store, file) = open_store(settings, clock, &rng)?;
     file.check(scan_tabs(&store, wanted).await)
 }
 
@@ -34,9 +34,9 @@ pub async fn list_tabs_with_ends(
     settings: &Settings,
     wanted: ScanScope,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
 ) -> Result<(ScannedTabs, Vec<TabExtent>), AppError> {
-    let (store, file) = open_store(settings, clock, &chance)?;
+    let (store, file) = open_store(settings, clock, &rng)?;
     let both = async { Ok((scan_tabs(&store, wanted).await?, store.measure_tabs().await?)) };
     file.check(both.await)
 }
@@ -55,9 +55,9 @@ pub fn ensure_current_spreadsheet(listing: &ScannedTabs) -> Result<(), AppError>
 pub async fn load_snapshot(
     settings: &Settings,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
 ) -> Result<Option<Snapshot>, AppError> {
-    let (store, file) = open_store(settings, clock, &chance)?;
+    let (store, file) = open_store(settings, clock, &rng)?;
     Ok(file.check(store.load().await.map_err(AppError::from))?.snapshot)
 }
 
@@ -65,9 +65,9 @@ pub async fn load_snapshot(
 pub fn open_store(
     settings: &Settings,
     clock: Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> Result<(SheetsStore, SheetFile), AppError> {
-    let Sheet { sheets, id, file } = connect_existing(settings, &clock, chance)?;
+    let Sheet { sheets, id, file } = connect_existing(settings, &clock, rng)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
     let store = store.with_mode(settings.mode, settings.again).with_version_texts(settings.stages.is_some());
     Ok((store, file))

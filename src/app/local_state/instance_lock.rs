@@ -43,8 +43,8 @@ pub enum LockRefusal {
 
 impl Installation {
     /// Returns the installation of this state directory, locked for `job` at `target`.
-    pub fn acquire(dir: Option<&Path>, job: &str, target: &str, chance: &dyn Rng) -> Result<Self, LockRefusal> {
-        let fresh = format!("{:016x}", chance.next_u64());
+    pub fn acquire(dir: Option<&Path>, job: &str, target: &str, rng: &dyn Rng) -> Result<Self, LockRefusal> {
+        let fresh = format!("{:016x}", rng.next_u64());
         let Some(dir) = dir else {
             let why = "no state directory is known: HOME and XDG_STATE_HOME are not set (--state-dir names one)";
             return Ok(Self { id: fresh, unlocked: Some(why.to_owned()), lock: None });
@@ -221,8 +221,8 @@ mod tests {
     fn state_is_its_owners_alone_and_a_linked_lock_harms_no_file() {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let dir = tempfile::tempdir().expect("a directory");
-        let (state, chance) = (dir.path().join("state"), SeededRng::new(1));
-        drop(Installation::acquire(Some(&state), "j", "s", &chance).expect("no other run is there"));
+        let (state, rng) = (dir.path().join("state"), SeededRng::new(1));
+        drop(Installation::acquire(Some(&state), "j", "s", &rng).expect("no other run is there"));
         let lock = lock_path(&state, "j", "s");
         let mode = |path: &Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
         assert_eq!([mode(&state), mode(&state.join("locks"))], [0o700, 0o700]);
@@ -231,7 +231,7 @@ mod tests {
         std::fs::write(&precious, "kept").expect("a file");
         std::fs::remove_file(&lock).expect("it is there");
         symlink(&precious, &lock).expect("a link");
-        let entered = Installation::acquire(Some(&state), "j", "s", &chance).expect("no other run is there");
+        let entered = Installation::acquire(Some(&state), "j", "s", &rng).expect("no other run is there");
         entered.write_holder("a run");
         assert!(!entered.is_locked());
         assert_eq!(std::fs::read_to_string(&precious).expect("text"), "kept");

@@ -221,9 +221,9 @@ impl PlanFile {
         &self,
         settings: &Settings,
         clock: &Arc<dyn Clock>,
-        chance: &Arc<dyn Rng>,
+        rng: &Arc<dyn Rng>,
     ) -> Result<Result<Option<HeadId>, PlanFileError>, AppError> {
-        let Sheet { sheets, id, file } = connect_without_writing(settings, clock, chance)?;
+        let Sheet { sheets, id, file } = connect_without_writing(settings, clock, rng)?;
         let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(clock))
             .with_mode(settings.mode, settings.again);
         let loaded = file.check(store.load().await.map_err(AppError::from))?;

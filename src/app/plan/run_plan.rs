@@ -113,7 +113,7 @@ pub async fn plan_run(
     settings: &Settings,
     request: &RunRequest,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
     stop: StopHandle,
 ) -> Result<RunPlan, AppError> {
     let seen = Arc::new(Mutex::new(PlanEvents::default()));
@@ -124,7 +124,7 @@ pub async fn plan_run(
     if let Some(source) = source.as_mut().filter(|source| is_read && source.is_rereadable()) {
         check_header(source.as_mut(), &settings.make_key_finder(), &events, &stop).await?;
     }
-    let Sheet { sheets, id, file } = connect_without_writing(settings, clock, chance)?;
+    let Sheet { sheets, id, file } = connect_without_writing(settings, clock, rng)?;
     let preview = if is_read { settings.make_preview(clock) } else { None };
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(clock))
         .with_mode(settings.mode, settings.again)
@@ -146,7 +146,7 @@ pub async fn plan_run(
         events: memory.make_event_sink(),
         warnings: memory,
         clock: Arc::clone(clock),
-        chance: Arc::clone(chance),
+        rng: Arc::clone(rng),
     };
     let mut config = run_config(settings, request, &install, false);
     config.hold.predicts = true;

@@ -78,17 +78,17 @@ pub async fn find_due_step(
     settings: &Settings,
     host: &str,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> Result<DueStep, AppError> {
     let Some(schedule) = &settings.schedule else { return Err(AppError::NoSchedule { job: settings.job.clone() }) };
-    let sheet = connect_without_writing(settings, clock, chance)?;
+    let sheet = connect_without_writing(settings, clock, rng)?;
     let store = SheetsStore::new(sheet.sheets, sheet.id, &settings.job, &settings.tab, Arc::clone(clock))
         .with_jobs(settings.jobs.clone());
     let standing = sheet.file.check(store.read_standing().await.map_err(AppError::from))?;
     if let Some(next) = standing.state.as_ref().and_then(|state| state.next.clone()) {
         return Err(AppError::Run(RunError::RolledOver { next }));
     }
-    Ok(decide_next_step(schedule, &settings.job, host, &standing, chance.as_ref()))
+    Ok(decide_next_step(schedule, &settings.job, host, &standing, rng.as_ref()))
 }
 
 /// Returns what is to do, as a function of what was read.
@@ -97,7 +97,7 @@ pub fn decide_next_step(
     job: &str,
     host: &str,
     standing: &JobStanding,
-    chance: &dyn Rng,
+    rng: &dyn Rng,
 ) -> DueStep {
     let now = standing.service_time;
     let stored = standing.state.as_ref().and_then(|state| state.schedule.clone()).unwrap_or_default();
@@ -109,7 +109,7 @@ pub fn decide_next_step(
         return DueStep::Active { run, occurrence: decision.due.or(decision.waiting).or(closed) };
     }
     let request = standing.requests.run_now.clone().filter(|request| stored.is_new_request(request));
-    let rows = ClosedRows { job, host, chance };
+    let rows = ClosedRows { job, host, rng };
     let mut closed: Vec<Run> = decision.missed_before.iter().map(|range| rows.make_range_run(range)).collect();
     // One that could not start has its row.
     let has_no_row = |closed: &&ClosedOccurrence| stored.unstarted != Some(closed.occurrence.scheduled_for);
@@ -177,7 +177,7 @@ fn make_history(schedule: &JobSchedule, standing: &JobStanding, stored: &Schedul
 struct ClosedRows<'a> {
     job: &'a str,
     host: &'a str,
-    chance: &'a dyn Rng,
+    rng: &'a dyn Rng,
 }
 
 impl ClosedRows<'_> {
@@ -204,7 +204,7 @@ impl ClosedRows<'_> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             message,
             ..Run::new(
-                run_id(at, self.chance.next_u64()),
+                run_id(at, self.rng.next_u64()),
                 self.job.to_owned(),
                 Trigger { kind: SCHEDULE_TRIGGER.to_owned(), run_key: None, scheduled_for: Some(scheduled_for) },
                 at,

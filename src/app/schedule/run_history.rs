@@ -95,9 +95,9 @@ impl From<StoreError> for HistoryError {
 pub async fn read_history(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> Result<JobHistory, HistoryError> {
-    let sheet = match connect_to_read(settings, None, clock, chance) {
+    let sheet = match connect_to_read(settings, None, clock, rng) {
         Err(AppError::NeverRan) => {
             let summary = RunSummary::default();
             return Ok(JobHistory { summary, alerts: None, now: clock.now(), runs_tab: None, last_row: None });
@@ -121,7 +121,7 @@ pub async fn read_history(
         if runs.last_success.is_some() {
             break;
         }
-        let earlier = connect_to_read(settings, Some(id), clock, chance)?;
+        let earlier = connect_to_read(settings, Some(id), clock, rng)?;
         read_spreadsheet(&earlier, &settings.job, clock, &mut runs).await?;
     }
     let unfinished = state.as_ref().and_then(|state| find_unfinished_run(state, now));
@@ -138,9 +138,9 @@ pub async fn read_history(
 pub async fn read_done_times(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> Result<DoneTimes, HistoryError> {
-    let sheet = match connect_to_read(settings, None, clock, chance) {
+    let sheet = match connect_to_read(settings, None, clock, rng) {
         Err(AppError::NeverRan) => return Ok(DoneTimes::default()),
         sheet => sheet?,
     };
@@ -150,7 +150,7 @@ pub async fn read_done_times(
         read => Ok(read),
     })??;
     for id in state.iter().flat_map(|state| &state.previous) {
-        let earlier = connect_to_read(settings, Some(id), clock, chance)?;
+        let earlier = connect_to_read(settings, Some(id), clock, rng)?;
         read_spreadsheet(&earlier, &settings.job, clock, &mut runs).await?;
     }
     let settled_until = state.and_then(|state| state.schedule).and_then(|schedule| schedule.settled_until);

@@ -98,7 +98,7 @@ impl StageCommand<'_> {
     fn prepare(&self, target: &Path) -> io::Result<PathBuf> {
         make_folder_of(target)?;
         remove_parts(target)?;
-        let part = make_part_path(target, self.plan.chance.next_u64());
+        let part = make_part_path(target, self.plan.rng.next_u64());
         std::path::absolute(part)
     }
 
@@ -150,7 +150,7 @@ impl StageCommand<'_> {
             variables: &variables,
             output: &output,
             clock: plan.clock.as_ref(),
-            rng: plan.chance.as_ref(),
+            rng: plan.rng.as_ref(),
         };
         let (sender, mut stops) = unbounded_channel();
         let mut on_attempt = |attempt: &AttemptReport| {

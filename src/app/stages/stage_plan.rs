@@ -99,7 +99,7 @@ pub struct StagePlan {
     /// Measures delays and timeouts.
     pub clock: Arc<dyn Clock>,
     /// The random source, for delays and names.
-    pub chance: Arc<dyn Rng>,
+    pub rng: Arc<dyn Rng>,
     /// What takes part in each command; `None` outside of drills.
     pub watch: Option<Arc<dyn StageWatch>>,
 }
@@ -110,7 +110,7 @@ impl StagePlan {
         settings: &Settings,
         listeners: StageListeners,
         clock: &Arc<dyn Clock>,
-        chance: &Arc<dyn Rng>,
+        rng: &Arc<dyn Rng>,
     ) -> Option<Self> {
         let job = settings.stages.as_ref()?;
         Some(Self {
@@ -123,7 +123,7 @@ impl StagePlan {
             streams_output: false,
             listeners,
             clock: Arc::clone(clock),
-            chance: Arc::clone(chance),
+            rng: Arc::clone(rng),
             watch: None,
         })
     }

@@ -267,7 +267,7 @@ impl StageVisit {
                 self.plan.run, stage.name
             )));
         };
-        let (target, nonce) = (self.plan.folders.resolve_path(&dead), self.plan.chance.next_u64());
+        let (target, nonce) = (self.plan.folders.resolve_path(&dead), self.plan.rng.next_u64());
         let copied = self.plan.block_on_files(move || copy_whole(&from, &target, nonce)).await;
         if let Err(error) = copied.unwrap_or_else(|error| Err(io::Error::other(error))) {
             return StageEnd::Failed(of_stage(format!("its file could not be kept as {dead}, either: {error}")));

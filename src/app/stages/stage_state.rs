@@ -49,10 +49,10 @@ pub struct StageState {
 pub async fn read_stage_states(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> Result<Vec<StageState>, AppError> {
     let Some(job) = &settings.stages else { return Ok(Vec::new()) };
-    let snapshot = match load_snapshot(settings, Arc::clone(clock), Arc::clone(chance)).await {
+    let snapshot = match load_snapshot(settings, Arc::clone(clock), Arc::clone(rng)).await {
         Err(AppError::NeverRan) => None,
         read => read?,
     };

@@ -20,14 +20,14 @@ pub struct CommandContext<'s> {
     /// The clock of this machine.
     pub clock: Arc<dyn Clock>,
     /// Where random numbers come from.
-    pub chance: Arc<dyn Rng>,
+    pub rng: Arc<dyn Rng>,
 }
 
 impl CommandContext<'_> {
     /// Returns the context with random numbers from this seed, if there is one.
     #[must_use]
     pub fn with_seed(self, seed: Option<u64>) -> Self {
-        let chance = seed.map_or(self.chance, |seed| Arc::new(SeededRng::new(seed)));
-        Self { chance, ..self }
+        let rng = seed.map_or(self.rng, |seed| Arc::new(SeededRng::new(seed)));
+        Self { rng, ..self }
     }
 }

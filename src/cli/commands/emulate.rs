@@ -26,7 +26,7 @@ use crate::fault::Fault;
 
 /// Serves until a signal arrives, or until the parent is gone.
 pub async fn execute(context: CommandContext<'_>, args: &EmulateArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, chance, .. } = context;
+    let CommandContext { session, clock, rng, .. } = context;
     let file = match &args.job {
         Some(job) => Some(find_local_sheet(job)?),
         None => args.file.clone(),
@@ -61,7 +61,7 @@ pub async fn execute(context: CommandContext<'_>, args: &EmulateArgs) -> Result<
             None => stopped.cancelled().await,
         }
     };
-    let (time, random) = (Arc::new(EmulatorTime(clock)), Arc::new(EmulatorRandom(chance)));
+    let (time, random) = (Arc::new(EmulatorTime(clock)), Arc::new(EmulatorRandom(rng)));
     let served = launch(options, time, random, ready, stop).await;
     drop(watch);
     served.map(|()| Exit::Ok).map_err(|error| to_cli_error(&error))

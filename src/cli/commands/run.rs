@@ -54,7 +54,7 @@ async fn run_planned(context: CommandContext<'_>, args: &RunArgs, path: &Path) -
     let settings = load_settings(&args.job, None)?;
     let plan = PlanFile::read(path).map_err(|error| from_plan_file(&error))?;
     plan.check_files(&settings).map_err(|error| from_plan_file(&error))?;
-    let checked = plan.check_sheet(&settings, &context.clock, &context.chance).await;
+    let checked = plan.check_sheet(&settings, &context.clock, &context.rng).await;
     let checked = checked.map_err(|error| from_app(&error, &settings))?;
     let from = checked.map_err(|error| from_plan_file(&error))?;
     let changes = Some(PreparedChanges { from, settled: Vec::new() });
@@ -78,10 +78,10 @@ async fn choose_settings(
 
 /// Runs the job with these options, and reports the result: to people, and as the job's heartbeat.
 pub async fn run_job(context: CommandContext<'_>, args: &RunArgs, mut order: RunOptions) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, chance } = context;
+    let CommandContext { session, host, clock, rng } = context;
     let settings = choose_settings(args, order.settings.as_deref(), &clock).await?;
     let place = describe_place(&args.job, &settings);
-    let stages = StageRun::new(session, args, &settings, &clock, &chance)?;
+    let stages = StageRun::new(session, args, &settings, &clock, &rng)?;
     // The output of the stages' commands has the terminal.
     order.shares_terminal |= stages.is_some();
     let observers = RunObservers::new(session, args, &order, &settings, &clock);
@@ -94,9 +94,9 @@ pub async fn run_job(context: CommandContext<'_>, args: &RunArgs, mut order: Run
     let (trigger, began) = (request.trigger.clone(), clock.now());
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
     let events = observers.make_event_sink();
-    let start = FailedStart::new(&settings, &request, alerting.as_ref(), (&clock, &chance));
+    let start = FailedStart::new(&settings, &request, alerting.as_ref(), (&clock, &rng));
     let running =
-        Box::pin(run(&settings, request, Arc::clone(&clock), chance, events, stop).instrument(observers.span()));
+        Box::pin(run(&settings, request, Arc::clone(&clock), rng, events, stop).instrument(observers.span()));
     let ended = tokio::select! {
         ended = running => Some(ended),
         () = deadline => None,

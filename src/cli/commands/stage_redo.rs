@@ -40,10 +40,10 @@ pub async fn revoke_keys(
     keys: &[Key],
     host: &str,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> Result<(), AppError> {
     let wanted = ScanScope { reads_failures: true, reads_predecessors: true, ..ScanScope::default() };
-    let known = match list_tabs(settings, wanted, Arc::clone(clock), Arc::clone(chance)).await {
+    let known = match list_tabs(settings, wanted, Arc::clone(clock), Arc::clone(rng)).await {
         Ok(known) => known,
         Err(AppError::NeverRan) => return Ok(()),
         Err(error) => return Err(error),
@@ -60,8 +60,8 @@ pub async fn revoke_keys(
         host: host.to_owned(),
         ..RunRequest::default()
     };
-    let (clock, chance) = (Arc::clone(clock), Arc::clone(chance));
-    Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), StopHandle::default())).await.map(drop)
+    let (clock, rng) = (Arc::clone(clock), Arc::clone(rng));
+    Box::pin(run(settings, request, clock, rng, Arc::new(|_| {}), StopHandle::default())).await.map(drop)
 }
 
 /// Runs the stages again from the one that `--from` names, or all of them.
@@ -78,7 +78,7 @@ pub async fn rerun_stages(context: CommandContext<'_>, args: &RunArgs) -> Result
     }
     ensure_programs_exist(&settings).map_err(|error| from_app(&error, &settings))?;
     let keys = list_keys_from(job, args.from.as_deref())?;
-    revoke_keys(&settings, &keys, &context.host, &context.clock, &context.chance)
+    revoke_keys(&settings, &keys, &context.host, &context.clock, &context.rng)
         .await
         .map_err(|error| from_app(&error, &settings))?;
     let options = RunOptions { settings: Some(Box::new(settings.clone())), ..RunOptions::default() };

@@ -35,7 +35,7 @@ impl StageRun {
         args: &RunArgs,
         settings: &Settings,
         clock: &Arc<dyn Clock>,
-        chance: &Arc<dyn Rng>,
+        rng: &Arc<dyn Rng>,
     ) -> Result<Option<Self>, CliError> {
         if settings.stages.is_some() && args.input.is_some() {
             let error = CliError::new("--input names records, and this job has stages", Exit::Usage);
@@ -57,7 +57,7 @@ impl StageRun {
                 }
             }),
         };
-        let plan = StagePlan::from_job(settings, listeners, clock, chance);
+        let plan = StagePlan::from_job(settings, listeners, clock, rng);
         Ok(plan.map(|plan| Self { plan: Arc::new(plan), outcomes: Arc::default() }))
     }
 

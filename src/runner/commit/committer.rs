@@ -44,7 +44,7 @@ pub struct Committer {
     /// Sends commits and reads the head.
     pub driver: CommitDriver,
     /// Random source for ids.
-    pub chance: Arc<dyn Rng>,
+    pub rng: Arc<dyn Rng>,
     /// The lasting warnings, which the state remembers.
     pub warnings: Arc<WarningMemory>,
     /// The commit chain.
@@ -102,7 +102,7 @@ impl Committer {
     /// Creates a committer without commits from the startup context; returns the intake beside it.
     pub fn new(
         driver: CommitDriver,
-        (chance, warnings): (Arc<dyn Rng>, Arc<WarningMemory>),
+        (rng, warnings): (Arc<dyn Rng>, Arc<WarningMemory>),
         config: &RunConfig,
         opened: RunContext,
     ) -> (Self, Intake) {
@@ -126,7 +126,7 @@ impl Committer {
             lease_validity: LeaseValidity::new(began_ms, ttl_ms),
             last_commit_ms: driver.clock.monotonic_ms(),
             driver,
-            chance,
+            rng,
             warnings,
             chain,
             abandoned_runs,
@@ -289,7 +289,7 @@ impl Committer {
         let cursor = intake.watermark.watermark_after(&collect_sequence_numbers(&items)).map(str::to_owned);
         let (now, ttl_ms, releases_lease) = (self.service_time(), self.ttl_ms, end.is_some());
         let metadata = CommitMetadata { now, ttl_ms, releases_lease, run, cursor };
-        let drafted = self.chain.draft(self.chance.next_u64(), changes, &metadata);
+        let drafted = self.chain.draft(self.rng.next_u64(), changes, &metadata);
         let to_error = |why: String| describe_unfinished_commit(LastError::new(why, Fault::Transient));
         let commit = Arc::new(drafted.map_err(|error| to_error(error.to_string()))?);
         self.drafts.note_draft(Arc::clone(&commit), items);

@@ -77,7 +77,7 @@ pub struct StepExecutor {
     /// The clock for timeouts and pauses.
     pub clock: Arc<dyn Clock>,
     /// The random source, for jitter.
-    pub chance: Arc<dyn Rng>,
+    pub rng: Arc<dyn Rng>,
     /// The spreadsheet's id, a part of idempotency keys.
     pub spreadsheet: String,
     /// The job's name, a part of idempotency keys.
@@ -162,7 +162,7 @@ impl StepExecutor {
                 StepError::Rejected(_) | StepError::Cancelled | StepError::Machine { .. } => return Err(error),
             };
             let elapsed = self.clock.monotonic_ms().saturating_sub(began);
-            match self.retry.decide(error.fault(), attempt, elapsed, retry_after_ms, self.chance.next_f64()) {
+            match self.retry.decide(error.fault(), attempt, elapsed, retry_after_ms, self.rng.next_f64()) {
                 RetryDecision::GiveUp(_) => return Err(error),
                 RetryDecision::Retry { .. } if self.stop.requested_reason().is_some() => {
                     return Err(self.cut_off(error));

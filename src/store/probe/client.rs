@@ -88,11 +88,11 @@ impl ProbeClient {
         sheets: Arc<Sheets>,
         id: SpreadsheetId,
         clock: Arc<dyn Clock>,
-        chance: Arc<dyn Rng>,
+        rng: Arc<dyn Rng>,
     ) -> Result<Self, StoreError> {
         let metadata = sheets.read_metadata(&id).await.map_err(|error| convert_call_error(&error))?;
         let now = sheets.service_time().map_or_else(|| clock.now(), |(at, _)| at);
-        let scratch = ScratchName::new(now, chance);
+        let scratch = ScratchName::new(now, rng);
         let (home, next_row, lost) = (OnceLock::new(), AtomicU32::new(0), AtomicU32::new(0));
         let (recalculation, is_recalculation_changed) = (metadata.auto_recalc, AtomicBool::new(false));
         Ok(Self { sheets, id, clock, scratch, recalculation, is_recalculation_changed, home, next_row, lost })

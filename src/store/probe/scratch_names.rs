@@ -29,15 +29,15 @@ pub struct ScratchOrigin {
 /// Creates the names of one probe, each only once.
 pub struct ScratchName {
     origin: ScratchOrigin,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
     made: AtomicU32,
 }
 
 impl ScratchName {
     /// Creates the names of a probe that starts at `now`.
-    pub fn new(now: Timestamp, chance: Arc<dyn Rng>) -> Self {
-        let origin = ScratchOrigin { seconds: now.0.div_euclid(1_000), token: chance.next_u64() };
-        Self { origin, chance, made: AtomicU32::new(0) }
+    pub fn new(now: Timestamp, rng: Arc<dyn Rng>) -> Self {
+        let origin = ScratchOrigin { seconds: now.0.div_euclid(1_000), token: rng.next_u64() };
+        Self { origin, rng, made: AtomicU32::new(0) }
     }
 
     /// The probe to which the names belong.
@@ -57,12 +57,12 @@ impl ScratchName {
 
     /// A new id for a tab or metadata.
     pub fn next_number(&self) -> i32 {
-        i32::try_from(self.chance.next_u64() >> 33).unwrap_or(i32::MAX).max(1)
+        i32::try_from(self.rng.next_u64() >> 33).unwrap_or(i32::MAX).max(1)
     }
 
     /// A new id for a named range.
     pub fn next_id(&self) -> String {
-        format!("{}{:020}", self.origin.seconds, self.chance.next_u64())
+        format!("{}{:020}", self.origin.seconds, self.rng.next_u64())
     }
 
     fn next(&self, start: &str, dash: char) -> String {

@@ -54,7 +54,7 @@ pub fn with(more: &str) -> String {
     format!("{JOB}{more}\n")
 }
 
-/// Makes the output independent of time, of chance and of the folder.
+/// Makes the output independent of time, of random numbers and of the folder.
 fn settled(text: &str, folder: &str) -> String {
     let mut text = text.replace(&format!("{folder}/"), "");
     for (pattern, by) in [

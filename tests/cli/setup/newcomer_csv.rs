@@ -40,7 +40,7 @@ fn output_of(project: &TempProject, line: &str) -> String {
     }
 }
 
-/// Makes a transcript independent of time and chance.
+/// Makes a transcript independent of time and of random numbers.
 fn settled(text: &str) -> String {
     let mut text = text.to_owned();
     for (pattern, by) in [

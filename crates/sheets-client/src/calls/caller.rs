@@ -52,7 +52,7 @@ pub(crate) struct CallPolicy {
 /// Makes calls: paced, retried, counted.
 pub(crate) struct ApiCaller {
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
     policy: RetryPolicy,
     budget: Mutex<RetryBudget>,
     reads: Pacer,
@@ -72,7 +72,7 @@ impl ApiCaller {
         tokens: Tokens,
         client_email: Option<String>,
         clock: Arc<dyn Clock>,
-        chance: Arc<dyn Rng>,
+        rng: Arc<dyn Rng>,
     ) -> Self {
         Self {
             policy: policy.policy,
@@ -84,7 +84,7 @@ impl ApiCaller {
             counts: Mutex::default(),
             service_time: Mutex::default(),
             clock,
-            chance,
+            rng,
         }
     }
 
@@ -305,7 +305,7 @@ impl Backoff for BackoffAdapter<'_> {
         let mut progress = lock_despite_panic(self.progress);
         let elapsed_ms = progress.elapsed_ms(caller.clock.monotonic_ms());
         let (fault, least_ms) = progress.reason;
-        let draw = caller.chance.next_f64();
+        let draw = caller.rng.next_f64();
         match caller.policy.decide(fault, progress.failed_attempts(), elapsed_ms, least_ms, draw) {
             // A 429 shows that the service is up, so it does not spend the budget that guards
             // against a service that is down.

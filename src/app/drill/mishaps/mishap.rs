@@ -56,8 +56,8 @@ pub struct MishapBounds {
 }
 
 /// Draws the mishaps of a drill: one to three kills, and some of the others.
-pub fn draw_mishaps(chance: &dyn Rng, bounds: MishapBounds) -> Vec<PlannedMishap> {
-    let below = |bound: u64| chance.next_u64() % bound.max(1);
+pub fn draw_mishaps(rng: &dyn Rng, bounds: MishapBounds) -> Vec<PlannedMishap> {
+    let below = |bound: u64| rng.next_u64() % bound.max(1);
     let commit = || 1 + below(bounds.commits);
     let kinds = if bounds.effects > 0 { 5 } else { 3 };
     let mut mishaps: Vec<PlannedMishap> = (0..=below(3))
@@ -69,7 +69,7 @@ pub fn draw_mishaps(chance: &dyn Rng, bounds: MishapBounds) -> Vec<PlannedMishap
             _ => PlannedMishap::KillAfterEffect(1 + below(bounds.effects)),
         })
         .collect();
-    let may = || chance.next_u64() & 1 == 0;
+    let may = || rng.next_u64() & 1 == 0;
     mishaps.extend(may().then(|| {
         let calls = u32::try_from(1 + below(4)).unwrap_or(1);
         PlannedMishap::Throttle { commit: commit(), calls }

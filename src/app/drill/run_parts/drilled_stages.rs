@@ -59,14 +59,14 @@ impl DrilledStages {
         counts: &StepCounts,
         mishaps: &Arc<RunMishaps>,
         drill_clock: &DrillClock,
-        chance: &Arc<dyn Rng>,
+        rng: &Arc<dyn Rng>,
         stop: &StopHandle,
     ) -> ProvidedParts {
         // A command takes real time, and its timeout is meant in real time.
         let clock: Arc<dyn Clock> =
             if self.is_real { Arc::new(SystemClock::new()) } else { Arc::new(drill_clock.clone()) };
         let listeners = StageListeners { output: Arc::new(DiscardedOutput), line: Arc::new(|_| {}) };
-        let Some(plan) = StagePlan::from_job(settings, listeners, &clock, chance) else {
+        let Some(plan) = StagePlan::from_job(settings, listeners, &clock, rng) else {
             return ProvidedParts::default();
         };
         let watch = CountedStages::new(counts, Arc::clone(mishaps), drill_clock, self.folder.clone(), self.is_real);

@@ -27,7 +27,7 @@ use crate::store::probe::cleanup::CleanupReport;
 
 /// Checks the job, probes the service with `--probe`, and returns the exit that a run would have.
 pub async fn execute(context: CommandContext<'_>, args: &CheckArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, chance, .. } = context;
+    let CommandContext { session, clock, rng, .. } = context;
     let settings = read_settings(&args.job, None)?;
     let place = Spreadsheet::from_settings(&settings);
     let OfflineFindings { mut lines, repeated_keys, unfit, unknown_columns, source_end } =
@@ -42,7 +42,7 @@ pub async fn execute(context: CommandContext<'_>, args: &CheckArgs) -> Result<Ex
         exit: Exit::Ok,
         has_unnoticed: false,
     };
-    let found = Box::pin(check_service(args, &settings, &clock, &chance, &mut lines)).await;
+    let found = Box::pin(check_service(args, &settings, &clock, &rng, &mut lines)).await;
     let unfit = unfit.map(|cause| report_unfit_records(cause, found.has_done_keys));
     let unknown = unknown_column_line(unknown_columns, found.tab_columns.as_deref());
     lines.splice(source_end..source_end, unknown.into_iter().chain(unfit));
@@ -50,7 +50,7 @@ pub async fn execute(context: CommandContext<'_>, args: &CheckArgs) -> Result<Ex
         Some(Sheet { sheets, id, .. }) => {
             let stop = StopHandle::default();
             let watch = watch_signals(&stop, &clock);
-            let asked = probe_service(sheets, id, clock, chance, &stop).await;
+            let asked = probe_service(sheets, id, clock, rng, &stop).await;
             drop(watch);
             Some(asked.map_err(|error| from_app(&AppError::Store(error), &settings))?)
         }

@@ -88,12 +88,12 @@ pub async fn check_service(
     args: &CheckArgs,
     settings: &Settings,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
     lines: &mut Vec<CheckItem>,
 ) -> ServiceFindings {
     let unreachable =
         |subject, error| ServiceFindings { unreachable: Some((subject, error)), ..ServiceFindings::default() };
-    let sheet = match connect_existing(settings, clock, chance) {
+    let sheet = match connect_existing(settings, clock, rng) {
         Ok(sheet) => sheet,
         Err(AppError::NeverRan) => {
             let what = "it does not exist yet; the first run creates it";
@@ -120,11 +120,11 @@ pub async fn check_service(
     let SpreadsheetFindings { can_be_read, has_done_keys, tab_columns } =
         Box::pin(check_spreadsheet(settings, &planned, lines)).await;
     if can_be_read {
-        lines.extend(report_trashed_file(settings, clock, chance).await);
+        lines.extend(report_trashed_file(settings, clock, rng).await);
     }
     if can_be_read && args.write {
         let (sheets, id) = (Arc::clone(&sheet.sheets), sheet.id.clone());
-        lines.push(check_write(sheets, id, Arc::clone(clock), Arc::clone(chance)).await);
+        lines.push(check_write(sheets, id, Arc::clone(clock), Arc::clone(rng)).await);
     }
     if let Err(error) = sheet.file.check(Ok(())) {
         lines.truncate(before);
@@ -228,7 +228,7 @@ fn check_own_file(settings: &Settings) -> Result<(), AppError> {
 }
 
 /// Asks Drive whether the file is in the trash; nothing for a local file.
-async fn report_trashed_file(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Option<CheckItem> {
-    let Sheet { sheets, id, .. } = connect_to_drive(settings, clock, chance).ok().flatten()?;
+async fn report_trashed_file(settings: &Settings, clock: &Arc<dyn Clock>, rng: &Arc<dyn Rng>) -> Option<CheckItem> {
+    let Sheet { sheets, id, .. } = connect_to_drive(settings, clock, rng).ok().flatten()?;
     Some(check_trash(&sheets, &id).await)
 }

@@ -29,19 +29,19 @@ const KEYS_OF_PROCESSED: &str = "name a key as the tab Processed of the job show
 
 /// Shows the history of one key.
 pub async fn execute(context: CommandContext<'_>, args: &ExplainArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, chance, .. } = context;
+    let CommandContext { session, clock, rng, .. } = context;
     let settings = load_settings(&args.job, None)?;
     if args.key.trim().is_empty() {
         return Err(CliError::new(NO_KEY, Exit::Usage).with_help(KEYS_OF_PROCESSED));
     }
     let key =
         Key::new(args.key.as_str()).map_err(|error| CliError::new(format!("read the key: {error}"), Exit::Usage))?;
-    let (again, chance_again) = (Arc::clone(&clock), Arc::clone(&chance));
-    let history = explain_key(&settings, &key, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
+    let (again, rng_again) = (Arc::clone(&clock), Arc::clone(&rng));
+    let history = explain_key(&settings, &key, clock, rng).await.map_err(|error| from_app(&error, &settings))?;
     let history = match Key::new(format!("#{}", args.key)) {
         // A record without a key is listed without its #, which would begin a comment in a shell.
         Ok(signed) if !history.is_known() && is_digest(&args.key) => {
-            explain_key(&settings, &signed, again, chance_again).await.map_err(|error| from_app(&error, &settings))?
+            explain_key(&settings, &signed, again, rng_again).await.map_err(|error| from_app(&error, &settings))?
         }
         _ => history,
     };

@@ -31,13 +31,13 @@ use crate::runner::shutdown::StopHandle;
 
 /// Prints the plan.
 pub async fn execute(context: CommandContext<'_>, args: &PlanArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, chance } = context;
+    let CommandContext { session, host, clock, rng } = context;
     if let Some(old) = &args.against {
         return compare(session, args, &JobArgs { job: old.clone(), ..args.job.clone() }, &clock).await;
     }
     let settings = load_settings(&args.job, args.input.clone())?;
     if let Some(stages) = &settings.stages {
-        return print_stage_plan(session, args, &settings, stages, &clock, &chance).await;
+        return print_stage_plan(session, args, &settings, stages, &clock, &rng).await;
     }
     let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
     let request = RunRequest { accepts_changes: args.accept_changes, retrying, host, ..RunRequest::default() };
@@ -45,7 +45,7 @@ pub async fn execute(context: CommandContext<'_>, args: &PlanArgs) -> Result<Exi
         Some(_) => Some(PlanFile::describe(&settings).map_err(|error| from_plan_file(&error))?),
         None => None,
     };
-    let planned = Box::pin(plan_run(&settings, &request, &clock, &chance, StopHandle::default())).await;
+    let planned = Box::pin(plan_run(&settings, &request, &clock, &rng, StopHandle::default())).await;
     let plan = planned.map_err(|error| from_app(&error, &settings))?;
     if let (Some(path), Some(draft)) = (&args.out, draft) {
         let file = draft.with_plan(&plan, clock.now());
@@ -74,14 +74,14 @@ async fn print_stage_plan(
     settings: &Settings,
     job: &StageJob,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     if args.out.is_some() || args.note || args.input.is_some() {
         let error =
             CliError::new("a job of stages has no --out, --note or --input: it makes no rows of records", Exit::Usage);
         return Err(error.with_help("leave them out; sheetkeep plan lists the stages"));
     }
-    let states = read_stage_states(settings, clock, chance).await.map_err(|error| from_app(&error, settings))?;
+    let states = read_stage_states(settings, clock, rng).await.map_err(|error| from_app(&error, settings))?;
     let list = StageList { job: &settings.job, run: &job.run, stages: &states };
     session.terminal.stdout().put(&if args.job.json {
         format_json_line(&list.plan_document())

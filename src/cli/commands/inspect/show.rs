@@ -12,9 +12,9 @@ use crate::cli::table::{TabRows, show};
 
 /// Shows the last rows of a tab.
 pub async fn execute(context: CommandContext<'_>, args: &ShowArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, chance, .. } = context;
+    let CommandContext { session, clock, rng, .. } = context;
     let settings = load_settings(&args.job, None)?;
-    let read = read_tab_rows(&settings, args.tab.as_deref(), args.last, clock, chance)
+    let read = read_tab_rows(&settings, args.tab.as_deref(), args.last, clock, rng)
         .await
         .map_err(|error| from_app(&error, &settings))?;
     let (total, spreadsheet) = (Some(read.total), Spreadsheet::from_settings(&settings));

@@ -33,12 +33,12 @@ struct StatusWithStages<'a, S> {
 
 /// Prints the job's status.
 pub async fn execute(context: CommandContext<'_>, args: &StatusArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, chance, .. } = context;
+    let CommandContext { session, clock, rng, .. } = context;
     let settings = load_settings(&args.job, None)?;
     let now = clock.now();
     let stages_now =
-        read_stage_states(&settings, &clock, &chance).await.map_err(|error| from_app(&error, &settings))?;
-    let overview = || read_job_overview(&settings, Arc::clone(&clock), Arc::clone(&chance));
+        read_stage_states(&settings, &clock, &rng).await.map_err(|error| from_app(&error, &settings))?;
+    let overview = || read_job_overview(&settings, Arc::clone(&clock), Arc::clone(&rng));
     let mut found = overview().await.map_err(|error| from_app(&error, &settings))?;
     let is_dead = |held_by: &Option<(Holder, Timestamp)>| {
         held_by.as_ref().is_some_and(|(holder, _)| has_ended(holder, &settings))

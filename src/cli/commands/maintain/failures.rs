@@ -33,10 +33,10 @@ pub async fn execute(context: CommandContext<'_>, action: &FailuresAction) -> Re
 }
 
 async fn list(context: CommandContext<'_>, args: &FailuresListArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, chance, .. } = context;
+    let CommandContext { session, clock, rng, .. } = context;
     let settings = load_settings(&args.job, None)?;
     let found =
-        read_failures(&settings, args.last, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
+        read_failures(&settings, args.last, clock, rng).await.map_err(|error| from_app(&error, &settings))?;
     for note in &found.notes {
         session.terminal.stderr().put(&format!("warning: {}\n", make_visible(note)));
     }
@@ -128,11 +128,11 @@ async fn answer_failures(
     args: &FailuresKeysArgs,
     answer: RequestedAction,
 ) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, chance } = context;
+    let CommandContext { session, host, clock, rng } = context;
     let mut keys = args.keys.clone();
     if args.has_selection() || keys.iter().any(|key| is_digest(key)) {
         let settings = load_settings(&args.job, None)?;
-        let found = read_failures(&settings, u64::MAX, Arc::clone(&clock), Arc::clone(&chance)).await;
+        let found = read_failures(&settings, u64::MAX, Arc::clone(&clock), Arc::clone(&rng)).await;
         let found = found.map_err(|error| from_app(&error, &settings))?;
         keys = choose_keys(args, &found);
         let left = count_left_skipped(args, &found);
@@ -156,5 +156,5 @@ async fn answer_failures(
     let keys = keys.map_err(|error| CliError::new(format!("read the keys: {error}"), Exit::Usage))?;
     let run = RunArgs::new(&args.job);
     let order = RunOptions { retrying: RetryScope::Selected(keys, answer), ..RunOptions::default() };
-    Box::pin(run::run_job(CommandContext { session, host, clock, chance }, &run, order)).await
+    Box::pin(run::run_job(CommandContext { session, host, clock, rng }, &run, order)).await
 }

@@ -48,7 +48,7 @@ pub async fn execute(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit
     let request = find_request_file(&settings);
     let pending = request.as_ref().and_then(RequestFile::read);
     let wanted = ScanScope { reads_predecessors: true, ..ScanScope::default() };
-    let known = match list_tabs(&settings, wanted, Arc::clone(&context.clock), Arc::clone(&context.chance)).await {
+    let known = match list_tabs(&settings, wanted, Arc::clone(&context.clock), Arc::clone(&context.rng)).await {
         Ok(known) => known,
         // The job has never run, so there is nothing to revoke.
         Err(AppError::NeverRan) if args.yes => {

@@ -29,10 +29,10 @@ const MOVED: &str = "(moved meanwhile)";
 
 /// Checks the rows, and repairs them with `--yes`.
 pub async fn execute(context: CommandContext<'_>, args: &FsckArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, chance } = context;
+    let CommandContext { session, host, clock, rng } = context;
     let settings = load_settings(&args.job, None)?;
     let to_error = |error| from_app(&error, &settings);
-    let look = || check(&settings, Arc::clone(&clock), Arc::clone(&chance));
+    let look = || check(&settings, Arc::clone(&clock), Arc::clone(&rng));
     let choice = args.repair;
     if choice == Some(RepairChoice::Accept) && !can_accept(&settings) {
         let why = "accept rows: this job appends a row for each version of a key, so an accepted key would get another row with its next run";
@@ -44,7 +44,7 @@ pub async fn execute(context: CommandContext<'_>, args: &FsckArgs) -> Result<Exi
     let (mut repaired, mut recreated) = (0, Vec::new());
     if let Some(repair) = repair.filter(|repair| args.yes && count_affected(&checked, *repair) > 0) {
         let changes =
-            prepare_repair(&settings, repair, Arc::clone(&clock), Arc::clone(&chance)).await.map_err(to_error)?;
+            prepare_repair(&settings, repair, Arc::clone(&clock), Arc::clone(&rng)).await.map_err(to_error)?;
         repaired = changes.settled.len() as u64;
         // Any run of this command recreates missing tabs.
         recreated.clone_from(&checked.missing_tabs);
@@ -56,7 +56,7 @@ pub async fn execute(context: CommandContext<'_>, args: &FsckArgs) -> Result<Exi
             ..RunOptions::default()
         };
         let exit = Box::pin(run::run_job(
-            CommandContext { session, host, clock: Arc::clone(&clock), chance: Arc::clone(&chance) },
+            CommandContext { session, host, clock: Arc::clone(&clock), rng: Arc::clone(&rng) },
             &RunArgs::new_quiet(&args.job),
             order,
         ))

@@ -38,10 +38,10 @@ const MAX_RUNS: u32 = 5;
 
 /// Prints what would be deleted, or deletes it.
 pub async fn execute(context: CommandContext<'_>, args: &PruneArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, chance } = context;
+    let CommandContext { session, host, clock, rng } = context;
     let settings = load_settings(&args.job, None)?;
     // The age limit is fixed once, so that rows which this command itself writes are never old.
-    let read = |before| read_plan(&settings, args, before, Arc::clone(&clock), Arc::clone(&chance));
+    let read = |before| read_plan(&settings, args, before, Arc::clone(&clock), Arc::clone(&rng));
     let (mut head, first, before) = read(None).await.map_err(|error| from_app(&error, &settings))?;
     let again = if first.keys_to_delete.is_empty() {
         Some(0)
@@ -64,9 +64,9 @@ pub async fn execute(context: CommandContext<'_>, args: &PruneArgs) -> Result<Ex
             command: Some(TRIGGER),
             ..RunOptions::default()
         };
-        let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
+        let (clock, rng) = (Arc::clone(&clock), Arc::clone(&rng));
         let exit = Box::pin(run::run_job(
-            CommandContext { session, host: host.clone(), clock, chance },
+            CommandContext { session, host: host.clone(), clock, rng },
             &RunArgs::new_quiet(&args.job),
             order,
         ))
@@ -100,11 +100,11 @@ async fn read_plan(
     args: &PruneArgs,
     before: Option<Timestamp>,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
 ) -> Result<(HeadId, PrunePlan, Timestamp), AppError> {
     let wanted = ScanScope { reads_failures: true, reads_runs: true, reads_predecessors: true, ..ScanScope::default() };
     let clock_now = clock.now();
-    let (listing, ends) = list_tabs_with_ends(settings, wanted, clock, chance).await?;
+    let (listing, ends) = list_tabs_with_ends(settings, wanted, clock, rng).await?;
     ensure_current_spreadsheet(&listing)?;
     let policy = PrunePolicy { mode: settings.mode, again: settings.again };
     let past = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);

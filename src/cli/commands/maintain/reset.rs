@@ -29,13 +29,13 @@ use crate::store::scan::scanner::ScanScope;
 
 /// Prints what a reset would do, or does it.
 pub async fn execute(context: CommandContext<'_>, args: &ResetArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, chance } = context;
+    let CommandContext { session, host, clock, rng } = context;
     let settings = load_settings(&args.job, None)?;
     let known = list_tabs(
         &settings,
         ScanScope { reads_failures: true, reads_predecessors: true, ..ScanScope::default() },
         Arc::clone(&clock),
-        Arc::clone(&chance),
+        Arc::clone(&rng),
     )
     .await;
     let known = known.map_err(|error| from_app(&error, &settings))?;
@@ -50,7 +50,7 @@ pub async fn execute(context: CommandContext<'_>, args: &ResetArgs) -> Result<Ex
             ..RunOptions::default()
         };
         let exit = Box::pin(run::run_job(
-            CommandContext { session, host, clock, chance },
+            CommandContext { session, host, clock, rng },
             &RunArgs::new_quiet(&args.job),
             order,
         ))

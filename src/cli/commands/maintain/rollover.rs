@@ -37,7 +37,7 @@ use crate::store::scan::scanner::ScanScope;
 
 /// Prints what a rollover would do, or does it.
 pub async fn execute(context: CommandContext<'_>, args: &RolloverArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, chance } = context;
+    let CommandContext { session, host, clock, rng } = context;
     let sheet = SheetArgs { spreadsheet: Some(args.to.clone()), embedded: None, ..args.job.sheet.clone() };
     let there = JobArgs { sheet, ..args.job.clone() };
     let old = load_settings(&args.job, None)?;
@@ -46,7 +46,7 @@ pub async fn execute(context: CommandContext<'_>, args: &RolloverArgs) -> Result
     let new =
         new.map_err(|_| CliError::new("the job can't move: --to names no spreadsheet's id or address", Exit::Usage))?;
     let (from, to) = find_spreadsheet_ids(&old, &new)?;
-    let read = || read_both(&old, &new, (&from, &to), Arc::clone(&clock), Arc::clone(&chance));
+    let read = || read_both(&old, &new, (&from, &to), Arc::clone(&clock), Arc::clone(&rng));
     let mut found = read().await?;
     let plan = RolloverText { settings: &old, from: &from, to: &to, before: found.plan.clone() };
     if args.yes && found.plan.stage != RolloverStage::Complete {
@@ -64,9 +64,9 @@ pub async fn execute(context: CommandContext<'_>, args: &RolloverArgs) -> Result
         let out =
             order(Rollover::LastRun(to.clone()), PreparedChanges { from: Some(found.old_head), settled: Vec::new() });
         for (job, order) in [(&there, into), (&args.job, out)] {
-            let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
+            let (clock, rng) = (Arc::clone(&clock), Arc::clone(&rng));
             let exit = Box::pin(run::run_job(
-                CommandContext { session, host: host.clone(), clock, chance },
+                CommandContext { session, host: host.clone(), clock, rng },
                 &RunArgs::new_quiet(job),
                 order,
             ))
@@ -121,13 +121,13 @@ async fn read_both(
     new: &Settings,
     ids: (&str, &str),
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
 ) -> Result<RolloverFindings, CliError> {
     let wanted = ScanScope { reads_failures: true, ..ScanScope::default() };
-    let known = list_tabs(old, wanted, Arc::clone(&clock), Arc::clone(&chance)).await;
+    let known = list_tabs(old, wanted, Arc::clone(&clock), Arc::clone(&rng)).await;
     let known = known.map_err(|error| from_app(&error, old))?;
     let now = clock.now();
-    let there = load_snapshot(new, clock, chance).await;
+    let there = load_snapshot(new, clock, rng).await;
     let there = there.map_err(|error: AppError| {
         from_app(&error, new)
             .with_help("this is about the spreadsheet that --to names: is it shared with the job's account?")

@@ -35,7 +35,7 @@ const MOST_LISTED: usize = 10;
 
 /// Runs the missing occurrences, oldest first. Stops at the first run that does not succeed.
 pub async fn execute(context: CommandContext<'_>, args: &BackfillArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, chance } = context;
+    let CommandContext { session, host, clock, rng } = context;
     if args.from > args.to {
         let why = format!("--from {} is later than --to {}", args.from, args.to);
         return Err(CliError::new(why, Exit::Usage).with_help("name the earlier date with --from"));
@@ -44,7 +44,7 @@ pub async fn execute(context: CommandContext<'_>, args: &BackfillArgs) -> Result
     let Some(schedule) = &settings.schedule else {
         return Err(from_app(&AppError::NoSchedule { job: settings.job.clone() }, &settings));
     };
-    let times = read_done_times(&settings, &clock, &chance).await;
+    let times = read_done_times(&settings, &clock, &rng).await;
     let times = times.map_err(|error| from_history(&error, Some(&settings)))?;
     let now = clock.now();
     let mut plan = plan_backfill(schedule, (args.from, args.to), &times.done, now);
@@ -58,7 +58,7 @@ pub async fn execute(context: CommandContext<'_>, args: &BackfillArgs) -> Result
         return Ok(Exit::Ok);
     }
     for occurrence in plan.missing {
-        let exit = run_occurrence(session, args, occurrence, &host, &clock, &chance).await?;
+        let exit = run_occurrence(session, args, occurrence, &host, &clock, &rng).await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }
@@ -81,7 +81,7 @@ async fn run_occurrence(
     occurrence: Occurrence,
     host: &str,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let Occurrence { scheduled_for, date, .. } = occurrence;
     let settings = read_settings_at(&args.job, None, LogicalTime::Occurrence { scheduled_for, date })?;
@@ -89,8 +89,8 @@ async fn run_occurrence(
     let options = RunOptions { trigger: Some(trigger), settings: Some(Box::new(settings)), ..RunOptions::default() };
     let run_args =
         RunArgs { quiet: args.quiet, deadline: args.deadline, approve: args.approve, ..RunArgs::new(&args.job) };
-    let (clock, chance) = (Arc::clone(clock), Arc::clone(chance));
-    Box::pin(run_job(CommandContext { session, host: host.to_owned(), clock, chance }, &run_args, options)).await
+    let (clock, rng) = (Arc::clone(clock), Arc::clone(rng));
+    Box::pin(run_job(CommandContext { session, host: host.to_owned(), clock, rng }, &run_args, options)).await
 }
 
 fn format_plan(job: &str, plan: &BackfillPlan) -> String {

@@ -26,7 +26,7 @@ use crate::step::worker::launch;
 
 /// Calls the jobs at their times until a signal arrives.
 pub async fn execute(context: CommandContext<'_>, args: &ScheduleRunArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, chance, .. } = context;
+    let CommandContext { session, clock, rng, .. } = context;
     let flags =
         Overrides { env_file: args.env_file.clone(), state_dir: args.state_dir.clone(), ..Overrides::default() };
     let mut watch = JobFileWatch::new(&args.jobs, flags);
@@ -42,7 +42,7 @@ pub async fn execute(context: CommandContext<'_>, args: &ScheduleRunArgs) -> Res
     };
     let parts = DaemonParts {
         clock: Arc::clone(&clock),
-        chance,
+        rng,
         caller: Arc::new(caller),
         notifier: ServiceNotifier::from_environment(),
         most_at_once: usize::from(args.at_once),

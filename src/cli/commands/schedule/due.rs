@@ -48,8 +48,8 @@ const MAX_FORM_BYTES: u64 = 8 << 20;
 
 /// Runs what is due. A job that fails does not keep the others from running.
 pub async fn execute(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, chance } = context;
-    let call = DueCall { session, host, clock, chance, is_alone: args.more_jobs.is_empty() };
+    let CommandContext { session, host, clock, rng } = context;
+    let call = DueCall { session, host, clock, rng, is_alone: args.more_jobs.is_empty() };
     if call.is_alone {
         return call.run_due(args).await;
     }
@@ -85,7 +85,7 @@ struct DueCall<'a> {
     session: &'a Session,
     host: String,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
     /// Whether it is about one job.
     is_alone: bool,
 }
@@ -154,7 +154,7 @@ impl DueCall<'_> {
     /// Asks what is due. A job that can't be asked is reported once that lasts for an hour; a
     /// schedule that is not there is not a question.
     async fn find_due_step(&self, args: &RunArgs, settings: &Settings) -> Result<DueStep, CliError> {
-        let asked = find_due_step(settings, &self.host, &self.clock, &self.chance).await;
+        let asked = find_due_step(settings, &self.host, &self.clock, &self.rng).await;
         match &asked {
             Ok(_) if JobAlerts::was_unreadable(settings) => {
                 if let Some(alerting) = self.make_alerts(args, settings) {
@@ -191,9 +191,9 @@ impl DueCall<'_> {
             settings: Some(Box::new(read_settings_at(&args.job, form, time)?)),
             ..RunOptions::default()
         };
-        let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));
+        let (clock, rng) = (Arc::clone(&self.clock), Arc::clone(&self.rng));
         Box::pin(run_job(
-            CommandContext { session: self.session, host: self.host.clone(), clock, chance },
+            CommandContext { session: self.session, host: self.host.clone(), clock, rng },
             args,
             options,
         ))
@@ -211,8 +211,8 @@ impl DueCall<'_> {
             host: self.host.clone(),
             ..RunRequest::default()
         };
-        let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));
-        let ended = Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), StopHandle::default())).await;
+        let (clock, rng) = (Arc::clone(&self.clock), Arc::clone(&self.rng));
+        let ended = Box::pin(run(settings, request, clock, rng, Arc::new(|_| {}), StopHandle::default())).await;
         if let Some(alerting) = &alerting {
             let (trigger, began) = (due.trigger.clone(), self.clock.now());
             let end = AlertRunEnd { ended: &ended, run: None, trigger, began, is_interrupted: false };

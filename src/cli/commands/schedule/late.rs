@@ -24,7 +24,7 @@ type JobName = (String, Option<String>);
 
 /// Prints a line for each job and returns the exit of the worst.
 pub async fn execute(context: CommandContext<'_>, args: &LateArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, chance, .. } = context;
+    let CommandContext { session, clock, rng, .. } = context;
     let output = match &args.file {
         Some(file) => {
             let line = judge_file(args, file, &clock)?;
@@ -33,7 +33,7 @@ pub async fn execute(context: CommandContext<'_>, args: &LateArgs) -> Result<Exi
             }
             LateOutput { lines: vec![line], exit: Exit::Ok }
         }
-        None => judge_jobs(session, args, &clock, &chance).await?,
+        None => judge_jobs(session, args, &clock, &rng).await?,
     };
     let output = match output.exit {
         Exit::Ok => {
@@ -51,13 +51,13 @@ async fn judge_jobs(
     session: &Session,
     args: &LateArgs,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> Result<LateOutput, CliError> {
     let mut lines = Vec::new();
     let mut refused = Vec::new();
     for job in &args.jobs {
         match read_job_settings(args, job) {
-            Ok(settings) => lines.push(judge_job(args, job, &settings, clock, chance).await),
+            Ok(settings) => lines.push(judge_job(args, job, &settings, clock, rng).await),
             Err(error) if args.jobs.len() == 1 => return Err(error),
             Err(error) => {
                 if !args.json {
@@ -94,10 +94,10 @@ async fn judge_job(
     job: &Path,
     settings: &Settings,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> LateLine {
     let name = (settings.job.clone(), Some(job.display().to_string()));
-    let (line, history) = match read_history(settings, clock, chance).await {
+    let (line, history) = match read_history(settings, clock, rng).await {
         Ok(history) => {
             let schedule = settings.schedule.as_ref();
             let report = classify_lateness(schedule, read_max_age(args), history.now, Some(&history.summary));

@@ -26,12 +26,12 @@ use crate::rng::Rng;
 
 /// Runs the command and returns its exit code, or 0 if it is done already.
 pub async fn execute(context: CommandContext<'_>, args: &OnceArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, chance } = context;
+    let CommandContext { session, host, clock, rng } = context;
     register_process_secrets();
     let date = args.date.map_or_else(|| find_date(args, clock.as_ref()), Ok)?;
     match &args.files {
-        Some(folder) => with_files(session, args, folder, date, clock, chance).await,
-        None => run_once_in_sheet(CommandContext { session, host, clock, chance }, args, date).await,
+        Some(folder) => with_files(session, args, folder, date, clock, rng).await,
+        None => run_once_in_sheet(CommandContext { session, host, clock, rng }, args, date).await,
     }
 }
 
@@ -42,7 +42,7 @@ async fn with_files(
     folder: &Path,
     date: jiff::civil::Date,
     clock: Arc<dyn Clock>,
-    chance: Arc<dyn Rng>,
+    rng: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let done = DoneFile::new(folder, &args.name, date);
     let file_error = |error: &io::Error| describe_file_error(&done.path(), error);
@@ -55,7 +55,7 @@ async fn with_files(
     } else if done.is_done().map_err(|error| file_error(&error))? {
         return Ok(report_skipped(session, args));
     }
-    let report = run(session, args, date.to_string(), &clock, chance.as_ref()).await?;
+    let report = run(session, args, date.to_string(), &clock, rng.as_ref()).await?;
     if let Some(error) = &report.error {
         report_not_done(session, args, date, error);
         return Ok(Exit::OfCommand(report.exit_code));
@@ -85,7 +85,7 @@ async fn run(
     args: &OnceArgs,
     date: String,
     clock: &Arc<dyn Clock>,
-    chance: &dyn Rng,
+    rng: &dyn Rng,
 ) -> Result<RetryReport, CliError> {
     let (sender, mut stops) = unbounded_channel();
     let watch = SignalWatch::start(Arc::clone(clock), move |signal, _| {
@@ -110,7 +110,7 @@ async fn run(
         variables: &variables,
         output: &TerminalOutput(Arc::clone(&session.terminal)),
         clock: clock.as_ref(),
-        rng: chance,
+        rng: rng,
     };
     let report = once.run(&mut stops, &mut |_| {}).await;
     drop(watch);

@@ -55,15 +55,15 @@ const TRIGGER: &str = "once";
 
 /// Runs the command and returns its exit code, or 0 if it is done already.
 pub async fn run_once_in_sheet(context: CommandContext<'_>, args: &OnceArgs, date: Date) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, chance } = context;
+    let CommandContext { session, host, clock, rng } = context;
     let settings = read_settings(args)?;
     let key = Key::new(date.to_string()).map_err(|error| CliError::new(format!("the date: {error}"), Exit::Usage))?;
-    let plan = Arc::new(plan(session, args, key.clone(), &clock, &chance));
+    let plan = Arc::new(plan(session, args, key.clone(), &clock, &rng));
     let outcomes = Arc::new(StageOutcomes::default());
     if args.force {
-        let revoked = revoke_keys(&settings, &[key], &host, &clock, &chance).await;
+        let revoked = revoke_keys(&settings, &[key], &host, &clock, &rng).await;
         revoked.map_err(|error| describe_run_error(&error, args, &settings, None))?;
-    } else if is_done(&settings, &key, &clock, &chance).await.map_err(|error| from_app(&error, &settings))? {
+    } else if is_done(&settings, &key, &clock, &rng).await.map_err(|error| from_app(&error, &settings))? {
         // What is done stays so: no claim is needed, and nothing is written.
         return Ok(report_skipped(session, args));
     }
@@ -76,7 +76,7 @@ pub async fn run_once_in_sheet(context: CommandContext<'_>, args: &OnceArgs, dat
         host,
         ..RunRequest::default()
     };
-    let running = Box::pin(run(&settings, request, clock, chance, make_event_sink(session, args), stop));
+    let running = Box::pin(run(&settings, request, clock, rng, make_event_sink(session, args), stop));
     let ended = tokio::select! {
         ended = running => Some(ended),
         () = abort.cancelled() => None,
@@ -95,9 +95,9 @@ async fn is_done(
     settings: &Settings,
     key: &Key,
     clock: &Arc<dyn Clock>,
-    chance: &Arc<dyn Rng>,
+    rng: &Arc<dyn Rng>,
 ) -> Result<bool, AppError> {
-    let snapshot = match load_snapshot(settings, Arc::clone(clock), Arc::clone(chance)).await {
+    let snapshot = match load_snapshot(settings, Arc::clone(clock), Arc::clone(rng)).await {
         Err(AppError::NeverRan) => None,
         read => read?,
     };
@@ -131,7 +131,7 @@ fn read_settings(args: &OnceArgs) -> Result<Settings, CliError> {
     Ok(settings)
 }
 
-fn plan(session: &Session, args: &OnceArgs, key: Key, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> StagePlan {
+fn plan(session: &Session, args: &OnceArgs, key: Key, clock: &Arc<dyn Clock>, rng: &Arc<dyn Rng>) -> StagePlan {
     let terminal = Arc::clone(&session.terminal);
     let of_lines = Arc::clone(&terminal);
     let run = key.as_str().to_owned();
@@ -157,7 +157,7 @@ fn plan(session: &Session, args: &OnceArgs, key: Key, clock: &Arc<dyn Clock>, ch
             }),
         },
         clock: Arc::clone(clock),
-        chance: Arc::clone(chance),
+        rng: Arc::clone(rng),
         watch: None,
     }
 }

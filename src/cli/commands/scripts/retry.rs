@@ -26,7 +26,7 @@ use crate::telemetry::logs::log_line::{LogLevel, LogLine};
 
 /// Runs the command and returns its exit code.
 pub async fn execute(context: CommandContext<'_>, args: &RetryArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, chance, .. } = context;
+    let CommandContext { session, clock, rng, .. } = context;
     register_process_secrets();
     let policy = args.make_policy().map_err(|why| CliError::new(why, Exit::Usage))?;
     if let Some(path) = &args.output {
@@ -53,7 +53,7 @@ pub async fn execute(context: CommandContext<'_>, args: &RetryArgs) -> Result<Ex
         variables: &[],
         output: &TerminalOutput(Arc::clone(&session.terminal)),
         clock: clock.as_ref(),
-        rng: chance.as_ref(),
+        rng: rng.as_ref(),
     };
     let report = retry.run(&mut stops, &mut |attempt| lines.report_attempt(attempt)).await;
     drop(watch);
