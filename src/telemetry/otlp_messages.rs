@@ -29,7 +29,7 @@ use crate::time::Timestamp;
 /// The name of what makes the messages.
 const SCOPE: &str = "sheetkeep";
 /// Flag of a span that is recorded.
-const SAMPLED: u32 = 1;
+const SAMPLED_FLAG: u32 = 1;
 
 /// Returns the metrics of a run. Counters carry what this run adds (delta temporality), so they are
 /// right with any number of machines.
@@ -104,7 +104,7 @@ pub fn make_trace_request(
         trace_id: trace_id.clone(),
         span_id: root_id.clone(),
         parent_span_id: parent.and_then(|parent| decode_hex(&parent.span_id)).unwrap_or_default(),
-        flags: SAMPLED,
+        flags: SAMPLED_FLAG,
         name: format!("run {}", run.job),
         kind: SpanKind::Internal.into(),
         start_time_unix_nano: convert_to_nanoseconds(run.started),
@@ -117,7 +117,7 @@ pub fn make_trace_request(
         trace_id: trace_id.clone(),
         span_id: derive_id(&seed, &format!("phase {nth}"), 8),
         parent_span_id: root_id.clone(),
-        flags: SAMPLED,
+        flags: SAMPLED_FLAG,
         ..make_phase_span(phase)
     });
     let spans: Vec<Span> = std::iter::once(root).chain(phases).collect();

@@ -19,7 +19,7 @@ use crate::severity::Severity;
 use crate::wording::Wording;
 
 /// The most times that are remembered for the limit of messages an hour.
-const MOST_TIMES: usize = 1_000;
+const MAX_TIMES: usize = 1_000;
 
 /// The alerts of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -109,7 +109,7 @@ impl AlertState {
             let wording = Wording { condition, notice: &notice, severity, last_good, reporting };
             let message = wording.message(channels);
             record.report(&notice, now, &message.id, reporting.install, &message.channels);
-            if !message.channels.is_empty() && self.recent_s.len() < MOST_TIMES {
+            if !message.channels.is_empty() && self.recent_s.len() < MAX_TIMES {
                 self.recent_s.push(now.0.div_euclid(1_000));
             }
             messages.push(message);

@@ -262,8 +262,7 @@ mod tests {
     #[test]
     fn a_used_up_quota_is_met_within_eight_seconds_of_its_refill() {
         let rng = SeededRng::new(429);
-        let mut waits: Vec<_> =
-            (0..20_000).map(|_| wait_for_refill(scale(60_000, rng.next_f64()), &rng)).collect();
+        let mut waits: Vec<_> = (0..20_000).map(|_| wait_for_refill(scale(60_000, rng.next_f64()), &rng)).collect();
         waits.sort_unstable();
         let mean = waits.iter().map(|wait| wait.0).sum::<u64>() / 20_000;
         let (p95, most_refused) = (waits[19_000].0, waits.iter().map(|wait| wait.1).max());
