@@ -320,7 +320,7 @@ fn convert_number(number: f64) -> Value {
 fn format_moment(moment: &ExcelDateTime) -> Option<String> {
     /// The number of the first day after 9999 in a workbook that counts from 1900.
     const END_1900: f64 = 2_958_466.0;
-    /// The same in one that counts from 1904.
+    /// The number of the first day after 9999 in a workbook that counts from 1904.
     const END_1904: f64 = 2_957_004.0;
     let serial = moment.as_f64();
     if moment.is_duration() {

@@ -132,7 +132,7 @@ impl AlertState {
 }
 
 /// Returns how serious a notice is, and who gets it. The end of a problem, and a condition that
-/// comes and goes, wake up no one who had not heard of it.
+/// comes and goes, are sent at most as warnings.
 fn find_audience(condition: Condition, notice: &DueNotice, rules: &AlertRules) -> (Severity, Vec<String>) {
     let severity = match notice.kind {
         NoticeKind::Over | NoticeKind::Flapping => condition.severity().min(Severity::Warning),

@@ -68,8 +68,8 @@ pub enum GiveUpReason {
 
 impl RetryPolicy {
     /// Decides after the `failed`-th failed attempt (1-based), `elapsed_ms` after the start of the
-    /// first. Attempts answered with 429 are counted separately: `failed` is the number of this
-    /// fault's kind. `draw` is uniform in [0, 1) and the only randomness.
+    /// first. Attempts answered with 429 are counted separately: `failed` counts only attempts
+    /// with this kind of fault. `draw` is uniform in [0, 1) and the only randomness.
     pub fn decide(
         &self,
         fault: Fault,

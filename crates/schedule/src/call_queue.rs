@@ -251,7 +251,7 @@ impl CallQueue {
 enum CallCapacity {
     /// No call: the most that may be made at the same time are under way.
     None,
-    /// Those of occurrences that start.
+    /// Calls of occurrences that start.
     ForStarts,
     /// Every call that is due.
     ForAll,

@@ -78,7 +78,7 @@ pub struct RowDeletionBatch {
     head: HeadId,
     /// Sorted by tab and row, with row numbers as read.
     seen: Vec<RowDeletion>,
-    /// The same rows, with current row numbers.
+    /// The rows of `seen`, with current row numbers.
     rows: Vec<RowDeletion>,
     /// Columns that the state tab needs.
     columns: u32,

@@ -2,7 +2,7 @@
 //! its formulas read. Pure.
 //!
 //! In scope: these requests. Out of scope: the formulas (`store::tabs::jobs_formulas`), reading the
-//! tab (`store::tabs::jobs`), a refusal of these requests (`store::spreadsheet::store`).
+//! tab (`store::tabs::jobs`), a refusal of these requests (`store::spreadsheet::refusal`).
 //!
 //! The service refuses a second tab of the same title. So of two jobs that make the tab at the same time,
 //! one is refused as a whole and loads again. All other writes append or insert: whatever other

@@ -55,7 +55,7 @@ impl LogFormat {
     /// Every format, in the order of the help.
     pub const ALL: [Self; 6] = [Self::Pretty, Self::Json, Self::Gcp, Self::Datadog, Self::CloudWatch, Self::Ecs];
 
-    /// Returns the word of the command line.
+    /// Returns the text that the command line uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pretty => "pretty",
@@ -93,7 +93,7 @@ impl LogFormatChoice {
         Self::Fixed(LogFormat::Ecs),
     ];
 
-    /// Returns the word of the command line.
+    /// Returns the text that the command line uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",

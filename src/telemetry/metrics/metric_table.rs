@@ -23,7 +23,7 @@ pub enum MetricKind {
 }
 
 impl MetricKind {
-    /// Returns the word of the text format.
+    /// Returns the text that the Prometheus format uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Gauge => "gauge",

@@ -13,13 +13,13 @@ use sheetkeep_base::time::Timestamp;
 
 /// How many runs have to have yielded something before one is judged.
 const MIN_RUNS: usize = 3;
-/// From how many runs on runs of the same weekday are compared.
+/// The number of runs from which runs of the same weekday are compared.
 const RUNS_FOR_WEEKDAYS: usize = 8;
 /// How many runs of the same weekday are needed for that.
 const MIN_RUNS_OF_WEEKDAY: usize = 2;
-/// From which usual count on new keys are judged: where few are usual, none is nothing unusual.
+/// The least usual count of new keys from which they are judged: below it, a count of 0 is normal.
 const MIN_USUAL_NEW_KEYS: u64 = 10;
-/// How many times less or more than usual is far outside.
+/// A count this many times less or more than usual is far outside.
 const OUTLIER_FACTOR: u64 = 10;
 
 /// What one run yielded.

@@ -17,7 +17,7 @@ const KIND: &str = "permission";
 /// Members of a permission in a response without `fields`.
 pub(crate) const DEFAULT_FIELDS: &str = "kind,id,type,role";
 
-/// The same for a list.
+/// Members of a list of permissions in a response without `fields`.
 pub(crate) const DEFAULT_LIST_FIELDS: &str = "kind,permissions(kind,id,type,role)";
 
 /// The id of the owner's permission.

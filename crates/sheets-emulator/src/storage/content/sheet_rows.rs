@@ -205,7 +205,7 @@ impl Transaction<'_> {
         self.copy_rows(self.key(from), to)
     }
 
-    /// The same, from a sheet of any spreadsheet of the file, by its key.
+    /// Copies the rows and stored objects of a sheet of any spreadsheet of the file, by its key.
     pub(crate) fn copy_rows(&self, from: i64, to: i32) -> Result<(), StorageError> {
         self.check_time_limit()?;
         let keys = [from, self.key(to)];

@@ -81,7 +81,7 @@ pub struct RowSearch<'a> {
     taken: HashSet<usize>,
     /// Rows that resemble the hit rows but are known to be others.
     pub(crate) others: HashSet<usize>,
-    /// Rows that are known to be none of those that were hit.
+    /// Rows that the batch certainly did not hit.
     pub(crate) claims: &'a [ExcludedRow],
     /// Rows by column and displayed mark.
     showing: HashMap<usize, HashMap<u64, Vec<usize>>>,
