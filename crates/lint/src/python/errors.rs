@@ -10,12 +10,12 @@ use crate::syntax::tree::SyntaxNode;
 /// Asks the rules.
 pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     for handler in &facts.handlers {
-        check_swallowed_errors(facts, handler, findings);
+        check_swallowing_handler(facts, handler, findings);
         check_exit_code(facts, handler, findings);
     }
     for call in &facts.calls {
         check_programs(facts, call, findings);
-        check_suppressed_errors(facts, call, findings);
+        check_swallowing_context(facts, call, findings);
         check_process_end(facts, call, findings);
     }
     let is_test = findings.source.path.contains("test");
@@ -25,7 +25,7 @@ pub(crate) fn check(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
     check_last_handler(facts, findings);
 }
 
-fn check_swallowed_errors(facts: &PyFacts<'_>, handler: &PyHandler<'_>, findings: &mut Findings<'_>) {
+fn check_swallowing_handler(facts: &PyFacts<'_>, handler: &PyHandler<'_>, findings: &mut Findings<'_>) {
     let is_empty = |statement: &SyntaxNode<'_>| match statement.kind() {
         "pass_statement" | "continue_statement" => true,
         "return_statement" => returns_nothing(facts.text(*statement)),
@@ -52,7 +52,7 @@ fn check_swallowed_errors(facts: &PyFacts<'_>, handler: &PyHandler<'_>, findings
 }
 
 /// `with contextlib.suppress(Exception):`.
-fn check_suppressed_errors(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
+fn check_swallowing_context(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut Findings<'_>) {
     let is_all = call.positional.iter().any(|what| matches!(facts.text(*what), "Exception" | "BaseException"));
     if call.name == "contextlib.suppress" && is_all {
         findings.add("SK401", High, call.byte(), "every error is swallowed, also those of tomorrow");
