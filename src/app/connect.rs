@@ -221,7 +221,7 @@ fn read_embedded_options() -> EmulatorOptions {
 /// give equal answers.
 #[cfg(feature = "emulator")]
 pub fn open_in_memory(clock: Arc<dyn Clock>, rng: Arc<dyn Rng>) -> Result<Emulator, AppError> {
-    let options = EmulatorOptions { answers_in_turn: true, ..read_embedded_options() };
+    let options = EmulatorOptions { is_sequential: true, ..read_embedded_options() };
     let named = Path::new("the sheet in memory");
     emulator::open(options, clock, rng)
         .map_err(|error| describe_embedded_error(named, error.to_string(), error.failure_cause()))

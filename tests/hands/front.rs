@@ -86,7 +86,7 @@ impl EmulatorProxy {
         let options = EmulatorOptions {
             spreadsheet_id: Some(ID.to_owned()),
             trusted_token: Some(TOKEN.to_owned()),
-            answers_in_turn: true,
+            is_sequential: true,
             behaviors: doubts,
             ..EmulatorOptions::default()
         };
@@ -416,7 +416,7 @@ pub fn dressed(answer: ApiResponse, now: Timestamp) -> Response<ResponseBody> {
     for (name, value) in &answer.headers {
         response = response.header(*name, value);
     }
-    let breaks_off = answer.breaks_off;
+    let breaks_off = answer.is_truncated;
     let (bytes, kind) = answer.body(false);
     let response = if kind.is_empty() { response } else { response.header("content-type", kind) };
     response.body(ResponseBody::new(bytes.into(), breaks_off)).expect("a status and a date")

@@ -86,7 +86,7 @@ impl Dispatcher<'_> {
             status: 200,
             content: apply_mask(content, &mask, pretty)?,
             headers: Vec::new(),
-            breaks_off: false,
+            is_truncated: false,
         })
     }
 

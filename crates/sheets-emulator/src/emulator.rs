@@ -26,7 +26,7 @@ use crate::api::call::{API_KEY, ApiRequest, ApiResponse, ConnectionDropped, Resp
 use crate::api::quota::{QuotaCounter, QuotaMetric};
 use crate::api::route::{ApiMethod, Route};
 use crate::api::stats::CallStats;
-use crate::auth::tokens::{AccessLevel, TokenError, TokenHolder, TokenIssuer};
+use crate::auth::tokens::{AccessLevel, Bearer, TokenError, TokenIssuer};
 use crate::dispatch::Dispatcher;
 use crate::drive::permissions;
 use crate::error::ApiError;
@@ -283,8 +283,7 @@ impl Emulator {
             };
             methods.call(&route, &request.query, &request.body)
         };
-        let done =
-            if self.state.options.answers_in_turn { Ok(work()) } else { tokio::task::spawn_blocking(work).await };
+        let done = if self.state.options.is_sequential { Ok(work()) } else { tokio::task::spawn_blocking(work).await };
         match done {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => self.error_response(error),
@@ -324,13 +323,13 @@ impl Emulator {
     }
 
     /// Returns the holder of an API key, who may read what is shared with everybody.
-    fn check_public_reader(&self, id: &str) -> Result<TokenHolder, ApiError> {
+    fn check_public_reader(&self, id: &str) -> Result<Bearer, ApiError> {
         let public = permissions::is_public(&self.state.store, id)?;
-        let bearer = TokenHolder { account: "an API key".to_owned(), access: AccessLevel::Read };
+        let bearer = Bearer { account: "an API key".to_owned(), access: AccessLevel::Read };
         if public { Ok(bearer) } else { Err(ApiError::permission_denied()) }
     }
 
-    fn take_quota(&self, bearer: &TokenHolder, metric: QuotaMetric) -> Result<(), ApiResponse> {
+    fn take_quota(&self, bearer: &Bearer, metric: QuotaMetric) -> Result<(), ApiResponse> {
         let now = self.state.time.monotonic_ms();
         lock(&self.state.quota).take(&bearer.account, metric, now).map_err(|error| {
             lock(&self.state.stats).throttled += 1;
@@ -349,13 +348,13 @@ impl From<TokenError> for ApiResponse {
             status: error.code,
             content: ResponseContent::Json(error.to_json()),
             headers: Vec::new(),
-            breaks_off: false,
+            is_truncated: false,
         }
     }
 }
 
 /// Rejects a token without the scopes that the call needs.
-fn check_scope(bearer: &TokenHolder, method: &Method, api: ApiMethod) -> Result<(), ApiError> {
+fn check_scope(bearer: &Bearer, method: &Method, api: ApiMethod) -> Result<(), ApiError> {
     let needed = match api {
         ApiMethod::DriveAbout | ApiMethod::DriveGet | ApiMethod::DriveList => AccessLevel::Metadata,
         _ if *method == Method::GET => AccessLevel::Read,

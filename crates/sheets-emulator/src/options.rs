@@ -34,7 +34,7 @@ pub struct EmulatorOptions {
     /// Rules by which calls fail, from the start on; the first that matches a call applies.
     pub faults: Vec<FaultRule>,
     /// Answers calls on the calling task, one after the other, for reproducible tests.
-    pub answers_in_turn: bool,
+    pub is_sequential: bool,
     /// Runs around each commit, on the committing thread.
     pub commit_hook: Option<CommitHook>,
     /// Further names of this server, beside `localhost`, that calls over a socket may use.

@@ -132,28 +132,28 @@ pub struct ApiResponse {
     /// Headers beside the usual ones.
     pub headers: Vec<(&'static str, String)>,
     /// Whether the connection ends in the middle of the body.
-    pub breaks_off: bool,
+    pub is_truncated: bool,
 }
 
 impl ApiResponse {
     /// Returns 200 with JSON.
     pub fn json(value: Value) -> Self {
-        Self { status: 200, content: ResponseContent::Json(value), headers: Vec::new(), breaks_off: false }
+        Self { status: 200, content: ResponseContent::Json(value), headers: Vec::new(), is_truncated: false }
     }
 
     /// Returns 200 with serialized JSON.
     pub fn text(bytes: Vec<u8>) -> Self {
-        Self { status: 200, content: ResponseContent::Text(bytes), headers: Vec::new(), breaks_off: false }
+        Self { status: 200, content: ResponseContent::Text(bytes), headers: Vec::new(), is_truncated: false }
     }
 
     /// Returns 200 with a file of this media type.
     pub fn file((bytes, media): (Vec<u8>, &'static str)) -> Self {
-        Self { status: 200, content: ResponseContent::File(bytes, media), headers: Vec::new(), breaks_off: false }
+        Self { status: 200, content: ResponseContent::File(bytes, media), headers: Vec::new(), is_truncated: false }
     }
 
     /// Returns 204, a success without a body.
     pub fn empty() -> Self {
-        Self { status: 204, content: ResponseContent::Empty, headers: Vec::new(), breaks_off: false }
+        Self { status: 204, content: ResponseContent::Empty, headers: Vec::new(), is_truncated: false }
     }
 
     /// Returns an HTML page of Google's front end, which answers without the API's envelope.
@@ -172,7 +172,7 @@ impl ApiResponse {
             "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error {status} {detail}!!1</title>\n  \
              <p><b>{status}.</b> <ins>That’s an error.</ins>\n  <p>The server could not answer.  <ins>That’s all we know.</ins>\n"
         );
-        Self { status, content: ResponseContent::Html(page), headers: Vec::new(), breaks_off: false }
+        Self { status, content: ResponseContent::Html(page), headers: Vec::new(), is_truncated: false }
     }
 
     /// Returns the 404 page that Google's front end sends for a path outside the API.
@@ -183,7 +183,7 @@ impl ApiResponse {
              <p><b>404.</b> <ins>That’s an error.</ins>\n  <p>The requested URL <code>{path}</code> was not found on \
              this server.  <ins>That’s all we know.</ins>\n"
         );
-        Self { status: 404, content: ResponseContent::Html(page), headers: Vec::new(), breaks_off: false }
+        Self { status: 404, content: ResponseContent::Html(page), headers: Vec::new(), is_truncated: false }
     }
 
     /// Returns the body as bytes, and its content type.
@@ -214,7 +214,7 @@ impl From<ApiError> for ApiResponse {
             let invalid = if error.message.contains("invalid") { ", error=\"invalid_token\"" } else { "" };
             headers.push(("www-authenticate", format!("Bearer realm=\"https://accounts.google.com/\"{invalid}")));
         }
-        Self { status: error.code, content: ResponseContent::Json(error.to_json()), headers, breaks_off: false }
+        Self { status: error.code, content: ResponseContent::Json(error.to_json()), headers, is_truncated: false }
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) enum AccessLevel {
 
 /// The holder of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TokenHolder {
+pub(crate) struct Bearer {
     /// The account that quotas count.
     pub account: String,
     pub access: AccessLevel,
@@ -59,7 +59,7 @@ pub(crate) struct TokenHolder {
 #[derive(Debug, Default)]
 pub(crate) struct TokenIssuer {
     trusted: Option<String>,
-    issued: Mutex<HashMap<String, (TokenHolder, u64)>>,
+    issued: Mutex<HashMap<String, (Bearer, u64)>>,
 }
 
 /// An error of the token endpoint: its status, `error` and `error_description`.
@@ -106,7 +106,7 @@ impl TokenIssuer {
         Self { trusted, issued: Mutex::default() }
     }
 
-    fn issued(&self) -> MutexGuard<'_, HashMap<String, (TokenHolder, u64)>> {
+    fn issued(&self) -> MutexGuard<'_, HashMap<String, (Bearer, u64)>> {
         self.issued.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -137,7 +137,7 @@ impl TokenIssuer {
 
     /// Returns the holder of the token in an `Authorization` header; 401 if the token is missing or
     /// invalid.
-    pub(crate) fn check(&self, authorization: Option<&str>, monotonic_ms: u64) -> Result<TokenHolder, ApiError> {
+    pub(crate) fn check(&self, authorization: Option<&str>, monotonic_ms: u64) -> Result<Bearer, ApiError> {
         let Some(authorization) = authorization else {
             return Err(ApiError::unauthenticated(
                 "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other \
@@ -154,9 +154,9 @@ impl TokenIssuer {
         })
     }
 
-    fn bearer(&self, token: &str, monotonic_ms: u64) -> Option<TokenHolder> {
+    fn bearer(&self, token: &str, monotonic_ms: u64) -> Option<Bearer> {
         if self.trusted.as_deref() == Some(token) {
-            return Some(TokenHolder { account: TEST_ACCOUNT.to_owned(), access: AccessLevel::Write });
+            return Some(Bearer { account: TEST_ACCOUNT.to_owned(), access: AccessLevel::Write });
         }
         let issued = self.issued();
         issued.get(token).filter(|(_, ends)| *ends > monotonic_ms).map(|(bearer, _)| bearer.clone())
@@ -164,7 +164,7 @@ impl TokenIssuer {
 }
 
 /// Checks a signed JWT. Clients may pad its parts; the signature covers what they send.
-fn read_assertion(assertion: &str, host: &str, now_ms: i64) -> Result<TokenHolder, TokenError> {
+fn read_assertion(assertion: &str, host: &str, now_ms: i64) -> Result<Bearer, TokenError> {
     let malformed = || TokenError::grant("Invalid JWT: the assertion must be three parts of base64 with JSON inside.");
     let (message, signature) = assertion.rsplit_once('.').ok_or_else(malformed)?;
     let (header, claims) = message.split_once('.').ok_or_else(malformed)?;
@@ -187,7 +187,7 @@ fn read_assertion(assertion: &str, host: &str, now_ms: i64) -> Result<TokenHolde
         let detail = "Invalid OAuth scope or ID token audience provided.";
         return Err(TokenError::new(400, "invalid_scope", detail));
     }
-    Ok(TokenHolder { account, access: read_access(&scope) })
+    Ok(Bearer { account, access: read_access(&scope) })
 }
 
 fn check_audience(audience: &str, host: &str) -> Result<(), TokenError> {
@@ -207,14 +207,14 @@ fn check_time(iat: Option<f64>, exp: Option<f64>, now_ms: i64) -> Result<(), Tok
     if fresh && exp > now && exp > iat && exp - iat <= 3600.0 { Ok(()) } else { Err(TokenError::grant(BAD_TIME)) }
 }
 
-fn check_refresh_token(client: &str, secret: &str, token: &str) -> Result<TokenHolder, TokenError> {
+fn check_refresh_token(client: &str, secret: &str, token: &str) -> Result<Bearer, TokenError> {
     if client != TEST_CLIENT_ID || secret != TEST_CLIENT_SECRET {
         return Err(TokenError::new(401, "invalid_client", "The OAuth client was not found."));
     }
     if token != TEST_REFRESH_TOKEN {
         return Err(TokenError::grant("Token has been expired or revoked."));
     }
-    Ok(TokenHolder { account: "throwaway-test-user".to_owned(), access: AccessLevel::Write })
+    Ok(Bearer { account: "throwaway-test-user".to_owned(), access: AccessLevel::Write })
 }
 
 /// Returns the access that the scopes of a token grant on Sheets: the scopes of the discovery

@@ -131,7 +131,7 @@ impl<'a, 's> Batch<'a, 's> {
     }
 
     /// Returns whether another sheet than `except` has the title.
-    pub(crate) fn title_taken(&self, title: &str, except: Option<&SheetProperties>) -> Result<bool, ApiError> {
+    pub(crate) fn is_title_taken(&self, title: &str, except: Option<&SheetProperties>) -> Result<bool, ApiError> {
         let folded = fold(title);
         if except.is_some_and(|own| fold(&own.title) == folded) {
             return Ok(false);
@@ -141,12 +141,12 @@ impl<'a, 's> Batch<'a, 's> {
     }
 
     /// Returns whether a sheet has the id.
-    pub(crate) fn sheet_id_taken(&self, id: i32) -> Result<bool, ApiError> {
+    pub(crate) fn is_sheet_id_taken(&self, id: i32) -> Result<bool, ApiError> {
         Ok(self.tx.sheet(id)?.is_some() || self.before.as_ref().is_some_and(|before| before.sheets.contains(&id)))
     }
 
     /// Returns whether another named range than `except` has the name.
-    pub(crate) fn name_taken(&self, name: &str, except: Option<&str>) -> Result<bool, ApiError> {
+    pub(crate) fn is_name_taken(&self, name: &str, except: Option<&str>) -> Result<bool, ApiError> {
         let folded = fold(name);
         if except.is_some_and(|own| fold(own) == folded) {
             return Ok(false);
@@ -156,7 +156,7 @@ impl<'a, 's> Batch<'a, 's> {
     }
 
     /// Returns whether a named range has the id.
-    pub(crate) fn range_id_taken(&self, id: &str) -> Result<bool, ApiError> {
+    pub(crate) fn is_range_id_taken(&self, id: &str) -> Result<bool, ApiError> {
         let now = self.tx.named_range(id)?.is_some();
         Ok(now || self.before.as_ref().is_some_and(|before| before.ranges.contains(id)))
     }

@@ -25,7 +25,7 @@ pub(crate) async fn apply_fault(fault: &FaultRule, response: ApiResponse) -> Res
             Ok(response)
         }
         FaultAction::Html | FaultAction::AppliedHtml => Ok(ApiResponse::page(fault.status)),
-        FaultAction::AppliedTruncate => Ok(ApiResponse { breaks_off: true, ..response }),
+        FaultAction::AppliedTruncate => Ok(ApiResponse { is_truncated: true, ..response }),
         FaultAction::AppliedEmpty => Ok(ApiResponse { content: ResponseContent::Empty, ..response }),
         // A read cannot arrive late, and a refusal was answered before.
         FaultAction::Refuse | FaultAction::Reset | FaultAction::AppliedReset | FaultAction::Late => {

@@ -52,13 +52,13 @@ impl<'a> Args<'a> {
     }
 
     /// Returns a number of characters; 1 if the argument is missing.
-    pub(crate) fn letters(&self, at: usize) -> EvalResult<usize> {
+    pub(crate) fn read_char_count(&self, at: usize) -> EvalResult<usize> {
         let count = self.number_or(at, 1.0)?;
         if count < 0.0 { Err("#VALUE!") } else { Ok(to_count(count)) }
     }
 
     /// Returns an argument as a boolean.
-    pub(crate) fn truth(&self, at: usize) -> EvalResult<bool> {
+    pub(crate) fn read_bool(&self, at: usize) -> EvalResult<bool> {
         read_boolean(self.raw(at)?)
     }
 

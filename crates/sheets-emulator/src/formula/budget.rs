@@ -48,7 +48,7 @@ fn take(from: &Cell<u64>, amount: u64) -> EvalResult<()> {
 
 impl EvalBudget {
     /// Charges for reading this many values.
-    pub fn look_at(&self, values: u64) -> EvalResult<()> {
+    pub fn charge_reads(&self, values: u64) -> EvalResult<()> {
         take(&self.steps, values)
     }
 

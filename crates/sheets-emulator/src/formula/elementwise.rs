@@ -21,7 +21,7 @@ pub(crate) fn broadcast(
     let height = values.iter().map(|value| value.extent().0).max().unwrap_or(0);
     let width = values.iter().map(|value| value.extent().1).max().unwrap_or(0);
     let cells = u64::from(height) * u64::from(width);
-    if cells > CELL_LIMIT || budget.look_at(cells).is_err() {
+    if cells > CELL_LIMIT || budget.charge_reads(cells).is_err() {
         return Operand::Single(Scalar::Error("#ERROR!"));
     }
     let mut cells = Vec::with_capacity(usize::try_from(height * width).unwrap_or(0));

@@ -16,16 +16,16 @@ use crate::api::call::ConnectionDropped;
 pub struct ResponseBody {
     left: Option<Bytes>,
     length: u64,
-    breaks_off: bool,
+    is_truncated: bool,
 }
 
 impl ResponseBody {
     /// Creates a body of these bytes. A body that breaks off announces all bytes and ends after
     /// half of them.
-    pub fn new(bytes: Bytes, breaks_off: bool) -> Self {
+    pub fn new(bytes: Bytes, is_truncated: bool) -> Self {
         let length = bytes.len() as u64;
-        let sent = if breaks_off { bytes.slice(..bytes.len() / 2) } else { bytes };
-        Self { left: Some(sent).filter(|bytes| !bytes.is_empty()), length, breaks_off }
+        let sent = if is_truncated { bytes.slice(..bytes.len() / 2) } else { bytes };
+        Self { left: Some(sent).filter(|bytes| !bytes.is_empty()), length, is_truncated }
     }
 }
 
@@ -39,13 +39,13 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, ConnectionDropped>>> {
         match self.left.take() {
             Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            None if self.breaks_off => Poll::Ready(Some(Err(ConnectionDropped))),
+            None if self.is_truncated => Poll::Ready(Some(Err(ConnectionDropped))),
             None => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left.is_none() && !self.breaks_off
+        self.left.is_none() && !self.is_truncated
     }
 
     fn size_hint(&self) -> SizeHint {

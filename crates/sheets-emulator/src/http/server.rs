@@ -274,13 +274,13 @@ impl Emulator {
 
     fn build_response(&self, answer: ApiResponse, is_pretty: bool, is_compressed: bool) -> Response<ResponseBody> {
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let (extra, breaks_off) = (answer.headers.clone(), answer.breaks_off);
+        let (extra, is_truncated) = (answer.headers.clone(), answer.is_truncated);
         let (mut bytes, kind) = answer.body(is_pretty);
         let is_compressed = is_compressed && bytes.len() >= compression::MIN_COMPRESSED_BYTES;
         if is_compressed {
             bytes = compression::compress(&bytes);
         }
-        let mut response = Response::new(ResponseBody::new(bytes.into(), breaks_off));
+        let mut response = Response::new(ResponseBody::new(bytes.into(), is_truncated));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         let ms = u64::try_from(self.time_source().unix_ms()).unwrap_or(0);

@@ -106,7 +106,7 @@ struct TableRegion<'t, 's> {
     area: Area,
     /// Rows of the area with several runs. Some runs may belong to it only after it has become
     /// wider.
-    torn: Vec<Vec<Range<u32>>>,
+    rows_with_gaps: Vec<Vec<Range<u32>>>,
     /// A table that was found before, until it is reached.
     known: Option<TableHint>,
     /// The known table, once it is a part of this one.
@@ -121,7 +121,7 @@ impl<'t, 's> TableRegion<'t, 's> {
             row_count: place.sheet.row_count,
             seed,
             area: Area::new(seed.0..seed.0 + 1, seed.1..seed.1 + 1),
-            torn: Vec::new(),
+            rows_with_gaps: Vec::new(),
             known: None,
             joined: None,
         }
@@ -142,11 +142,11 @@ impl<'t, 's> TableRegion<'t, 's> {
             let before = self.area.clone();
             self.add_adjacent_rows(true)?;
             self.add_adjacent_rows(false)?;
-            let torn = std::mem::take(&mut self.torn);
-            for runs in &torn {
+            let rows_with_gaps = std::mem::take(&mut self.rows_with_gaps);
+            for runs in &rows_with_gaps {
                 self.widen(runs);
             }
-            self.torn = torn;
+            self.rows_with_gaps = rows_with_gaps;
             if self.touches_unknown() {
                 return Ok(None);
             }
@@ -166,7 +166,7 @@ impl<'t, 's> TableRegion<'t, 's> {
 
     /// Returns what the next search needs to know of this table.
     fn make_hint(&self) -> TableHint {
-        let outside = || self.torn.iter().flatten();
+        let outside = || self.rows_with_gaps.iter().flatten();
         let joined = self.joined.as_ref();
         let left = outside().map(|run| run.end).filter(|end| *end < self.area.cols.start);
         let right = outside().map(|run| run.start).filter(|start| *start > self.area.cols.end);
@@ -228,7 +228,7 @@ impl<'t, 's> TableRegion<'t, 's> {
         }
         self.area.rows = self.area.rows.start.min(row)..self.area.rows.end.max(row + 1);
         if runs.len() > 1 {
-            self.torn.push(runs);
+            self.rows_with_gaps.push(runs);
         }
         true
     }

@@ -58,12 +58,12 @@ pub(crate) fn add(batch: &Batch<'_, '_>, request: AddNamedRange) -> Result<Value
     let name = name.unwrap_or_default();
     check_name(&name)?;
     let range = check_range(batch, &range.unwrap_or_default())?;
-    if batch.name_taken(&name, None)? {
+    if batch.is_name_taken(&name, None)? {
         return refuse(explain_taken_name(&name));
     }
     let id = match named_range_id.filter(|id| !id.is_empty() && batch.behaviors.caller_ids == CallerIdBehavior::Honour)
     {
-        Some(id) if batch.range_id_taken(&id)? => {
+        Some(id) if batch.is_range_id_taken(&id)? => {
             return refuse(format!("Cannot add named range with ID: {id}, a named range with that ID already exists."));
         }
         Some(id) => id,
@@ -82,7 +82,7 @@ fn explain_taken_name(name: &str) -> String {
 fn draw_id(batch: &Batch<'_, '_>) -> Result<String, ApiError> {
     loop {
         let id = batch.draw_id().to_string();
-        if !batch.range_id_taken(&id)? {
+        if !batch.is_range_id_taken(&id)? {
             return Ok(id);
         }
     }
@@ -121,7 +121,7 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateNamedRange) -> Result
     if mask.child("name").is_some() {
         let name = request.named_range.name.unwrap_or_default();
         check_name(&name)?;
-        if batch.name_taken(&name, Some(&named.name))? {
+        if batch.is_name_taken(&name, Some(&named.name))? {
             return refuse(explain_taken_name(&name));
         }
         named.name = name;

@@ -101,7 +101,7 @@ fn claim_id(batch: &Batch<'_, '_>, id: i32) -> Result<i32, ApiError> {
     if id < 0 {
         return refuse("Sheet id must be non-negative.");
     }
-    if batch.sheet_id_taken(id)? {
+    if batch.is_sheet_id_taken(id)? {
         return refuse(format!("Sheet with id {id} already exists."));
     }
     Ok(id)
@@ -110,7 +110,7 @@ fn claim_id(batch: &Batch<'_, '_>, id: i32) -> Result<i32, ApiError> {
 fn draw_id(batch: &Batch<'_, '_>) -> Result<i32, ApiError> {
     loop {
         let id = batch.draw_id();
-        if !batch.sheet_id_taken(id)? {
+        if !batch.is_sheet_id_taken(id)? {
             return Ok(id);
         }
     }
@@ -122,7 +122,7 @@ fn find_free_title(batch: &Batch<'_, '_>) -> Result<String, ApiError> {
     let mut number = 1_u32;
     loop {
         let title = format!("Sheet{number}");
-        if !batch.title_taken(&title, None)? {
+        if !batch.is_title_taken(&title, None)? {
             return Ok(title);
         }
         number += 1;
@@ -136,7 +136,7 @@ fn check_title(batch: &Batch<'_, '_>, title: &str, own: Option<&SheetProperties>
     if title.chars().count() > TITLE_LIMIT {
         return refuse(format!("The sheet name cannot be greater than {TITLE_LIMIT} characters."));
     }
-    if batch.title_taken(title, own)? {
+    if batch.is_title_taken(title, own)? {
         return refuse(format!("A sheet with the name \"{title}\" already exists. Please enter another name."));
     }
     Ok(())
@@ -207,7 +207,7 @@ pub(crate) fn finish_copy(batch: &Batch<'_, '_>, source: SheetProperties) -> Res
 fn copy_title(batch: &Batch<'_, '_>, title: &str) -> Result<String, ApiError> {
     let mut name = format!("Copy of {title}");
     let mut number = 2;
-    while batch.title_taken(&name, None)? {
+    while batch.is_title_taken(&name, None)? {
         name = format!("Copy of {title} {number}");
         number += 1;
     }

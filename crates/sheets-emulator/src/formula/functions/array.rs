@@ -30,7 +30,7 @@ pub(crate) fn call_array_function(name: &str, args: &Args<'_>) -> EvalResult<Ope
             let mut orders = Vec::new();
             for at in (1..args.len()).step_by(2) {
                 let column = to_count(args.number(at)?).checked_sub(1).ok_or("#VALUE!")?;
-                orders.push((column, if at + 1 < args.len() { args.truth(at + 1)? } else { true }));
+                orders.push((column, if at + 1 < args.len() { args.read_bool(at + 1)? } else { true }));
             }
             if orders.is_empty() {
                 orders.push((0, true));

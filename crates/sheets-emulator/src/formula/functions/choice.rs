@@ -15,7 +15,7 @@ pub(crate) fn choose(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
     let or_blank = |at: usize| taken(at).unwrap_or(Operand::Single(Scalar::Blank));
     match name {
         "IF" => {
-            let holds = args.truth(0)?;
+            let holds = args.read_bool(0)?;
             match taken(if holds { 1 } else { 2 }) {
                 Some(value) => Ok(value),
                 None if holds => Err("#N/A"),
@@ -33,7 +33,7 @@ pub(crate) fn choose(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
         }
         "IFS" => {
             for at in (0..args.len()).step_by(2) {
-                if args.truth(at)? {
+                if args.read_bool(at)? {
                     return taken(at + 1).ok_or("#N/A");
                 }
             }

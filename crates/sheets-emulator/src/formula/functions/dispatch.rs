@@ -85,12 +85,12 @@ pub(crate) fn call(name: &str, mut arguments: Vec<Operand>, reads_arrays: bool, 
     });
     let price = whole.sum::<u64>() + compute_cost(name);
     if lifted.is_empty() {
-        let worked_out = budget.look_at(price).and_then(|()| call_function(name, &Args(&arguments)));
+        let worked_out = budget.charge_reads(price).and_then(|()| call_function(name, &Args(&arguments)));
         return budget.charge_all(worked_out.unwrap_or_else(|error| Operand::Single(Scalar::Error(error))));
     }
     let ranges: Vec<Operand> = lifted.iter().filter_map(|at| arguments.get(*at).cloned()).collect();
     broadcast(&ranges.iter().collect::<Vec<_>>(), budget, |scalars| {
-        budget.look_at(price)?;
+        budget.charge_reads(price)?;
         for (at, scalar) in lifted.iter().zip(scalars) {
             if let Some(place) = arguments.get_mut(*at) {
                 *place = Operand::Single((*scalar).clone());
@@ -162,7 +162,7 @@ fn is_of_kind(name: &str, scalar: &Scalar) -> bool {
 
 fn call_logic_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     if name == "NOT" {
-        return Ok(Scalar::Bool(!args.truth(0)?));
+        return Ok(Scalar::Bool(!args.read_bool(0)?));
     }
     let texts_and_blanks =
         |(scalar, in_range): &(&Scalar, bool)| !in_range || !matches!(scalar, Scalar::Text(_) | Scalar::Blank);

@@ -36,7 +36,7 @@ pub(crate) fn call_lookup_function(name: &str, args: &Args<'_>) -> EvalResult<Sc
             if entry >= entries {
                 return Err("#REF!");
             }
-            let sorted = if args.len() > 3 { args.truth(3)? } else { true };
+            let sorted = if args.len() > 3 { args.read_bool(3)? } else { true };
             let keys: Vec<&Scalar> = (0..lines).map(|line| at(line, 0)).collect();
             let found = find_position(&args.value(0)?, &keys, if sorted { 1.0 } else { 0.0 }).ok_or("#N/A")?;
             Ok(at(count(found), entry).clone())

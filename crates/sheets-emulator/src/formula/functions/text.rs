@@ -20,10 +20,10 @@ pub(crate) fn call_text_function(name: &str, args: &Args<'_>) -> EvalResult<Scal
         "UPPER" => args.text(0)?.to_uppercase(),
         "LOWER" => args.text(0)?.to_lowercase(),
         "TRIM" => args.text(0)?.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "),
-        "LEFT" => letters(args.text(0)?).into_iter().take(args.letters(1)?).collect(),
+        "LEFT" => letters(args.text(0)?).into_iter().take(args.read_char_count(1)?).collect(),
         "RIGHT" => {
             let all = letters(args.text(0)?);
-            let skip = all.len().saturating_sub(args.letters(1)?);
+            let skip = all.len().saturating_sub(args.read_char_count(1)?);
             all.into_iter().skip(skip).collect()
         }
         "MID" => {
@@ -35,7 +35,7 @@ pub(crate) fn call_text_function(name: &str, args: &Args<'_>) -> EvalResult<Scal
         }
         "HYPERLINK" => args.text(usize::from(args.len() > 1))?,
         "TEXTJOIN" => {
-            let skips_empty = args.truth(1)?;
+            let skips_empty = args.read_bool(1)?;
             join_values(&args.text(0)?, skips_empty, &rest(2)?)?
         }
         "JOIN" => join_values(&args.text(0)?, false, &rest(1)?)?,
